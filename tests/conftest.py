@@ -1,6 +1,7 @@
 """What the tests of several modules share. Nothing here needs a network or a shipped model."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from mien.learn.datasets import FaceSet
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# A shell starts what it puts into the background deaf to Ctrl-C, and children inherit that; the
+# tests of interrupts need the default, wherever the suite is started.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

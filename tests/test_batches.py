@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from learn_fixtures import made_up_faces
 from mien.errors import OptionError
-from mien.learn.batches import Augmentation, Batches, augment, epoch_order
+from mien.learn.batches import Augmentation, Batches, Mixup, augment, epoch_order
 
 CPU = torch.device("cpu")
 STILL = Augmentation(rotation_deg=0.0, zoom=0.0, shift=0.0, flip=False)
@@ -159,3 +160,42 @@ def test_batches_without_votes_have_none() -> None:
     faces = made_up_faces(train=1, val=0, test=0, votes=True)
 
     assert Batches.of(faces, device=CPU).take(slice(None)).votes is None
+
+
+def test_erasing_paints_one_rectangle_of_one_gray_level_over_its_share_of_the_faces() -> None:
+    pixels = torch.full((2000, 1, 48, 48), 300.0)  # a level that no rectangle has
+    erased = augment(pixels, replace(STILL, erasing=0.25), _generator()) < 299.0
+
+    areas = erased.float().mean(dim=(1, 2, 3))
+    assert 0.2 < float((areas > 0.0).float().mean()) < 0.3
+    assert float(areas.max()) < 0.23
+    for mask in erased[areas > 0.0][:20, 0]:
+        rows, columns = mask.any(1), mask.any(0)
+        assert bool((mask == (rows[:, None] & columns[None, :])).all())
+
+
+def test_mixup_blends_faces_emotions_and_votes_by_the_same_shares() -> None:
+    batch = Batches(made_up_faces(votes=True), votes=True, device=CPU).take(torch.tensor([0, 1]))
+    assert batch.votes is not None
+    black_and_white = torch.tensor([0.0, 100.0])[:, None, None, None].expand(2, 1, 48, 48)
+    mixup, generator = Mixup(1.0, device=CPU), _generator()
+
+    of_the_other = []
+    for _ in range(20):
+        pixels, shown, votes = mixup(black_and_white, batch, generator)
+        assert votes is not None
+        share = float(pixels[0].mean()) / 100.0  # of the white one in the black one
+        assert float(pixels[0].std()) == 0.0
+        assert float(shown[0, batch.targets[1]]) == pytest.approx(share, abs=1e-6)
+        assert float(shown[0, batch.targets[0]]) == pytest.approx(1.0 - share, abs=1e-6)
+        assert torch.allclose(votes[0], (1.0 - share) * batch.votes[0] + share * batch.votes[1])
+        of_the_other.append(share)
+    assert max(of_the_other) > 0.3
+    assert max(of_the_other) <= 0.5  # each face stays the larger part of itself
+
+
+def test_mixup_with_a_small_alpha_leaves_most_faces_nearly_alone() -> None:
+    shares = Mixup(0.2, device=CPU).own_shares
+
+    assert float(shares.min()) >= 0.5
+    assert 0.85 < float(shares.mean()) < 0.95  # E[max(lambda, 1 - lambda)] of Beta(.2, .2) is .9

@@ -150,3 +150,11 @@ def test_activation_and_pooling_leave_the_parameters_and_change_the_reading(
 def test_unknown_options_of_a_network_are_refused(option: str) -> None:
     with pytest.raises(OptionError, match=f"{option}: expected one of .*; got 'cubic'"):
         TrunkOptions(**{option: "cubic"})  # type: ignore[arg-type]
+
+
+def test_the_network_in_the_box_keeps_to_the_papers_budget() -> None:
+    network = build("se-resnet", votes=8).eval()
+
+    assert sum(p.numel() for p in network.parameters()) <= 2_500_000
+    assert multiply_adds(network) <= 300_000_000
+    assert network(_pixels())[0].shape == (2, 7)

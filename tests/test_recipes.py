@@ -65,6 +65,7 @@ def test_settings_can_be_replaced_and_the_recipe_stays_as_it_is() -> None:
         ("dropout", -0.1),
         ("dense_dropout", 1.5),
         ("label_smoothing", 1.0),
+        ("mixup", -0.1),
         ("std", 0.0),
         ("optimizer", "rmsprop"),
         ("schedule", "linear"),

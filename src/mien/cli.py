@@ -19,9 +19,9 @@ EXIT_PIPE = 1  # as Typer has it
 COMMANDS: Final = {
     "detect": "detect",
     "models": "detect",
-    "train": "learn",
-    "evaluate": "learn",
-    "export": "learn",
+    "train": "train",
+    "evaluate": "evaluate",
+    "export": "export",
     "networks": "networks",
     "summary": "networks",
     "reproduce": "reproduce",

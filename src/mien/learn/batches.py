@@ -3,14 +3,19 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
+import numpy as np
+import scipy.stats
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from mien.errors import OptionError
+from mien.labels import EMOTIONS
 from mien.learn.datasets import FaceSet
+
+_QUANTILES: Final = 4096
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,7 @@ class Augmentation:
     zoom: float = 0.1  # scaled by 1 - zoom to 1 + zoom
     shift: float = 0.1  # moved by up to this fraction of the width and of the height
     flip: bool = True  # mirrored left to right, half of the time
+    erasing: float = 0.0  # probability that a rectangle is painted over with one gray level
 
     def __post_init__(self) -> None:
         for name in ("rotation_deg", "zoom", "shift"):
@@ -31,6 +37,8 @@ class Augmentation:
                 raise OptionError(f"{name}: expected 0 or more; got {getattr(self, name)}")
         if not self.zoom < 1.0:
             raise OptionError(f"zoom: expected below 1; got {self.zoom}")
+        if not 0.0 <= self.erasing <= 1.0:
+            raise OptionError(f"erasing: expected 0 to 1; got {self.erasing}")
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,7 @@ def epoch_order(count: int, *, seed: int, epoch: int) -> Tensor:
 
 
 def augment(pixels: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
-    """Rotate, zoom, shift and mirror each face by amounts of its own, in one resampling.
+    """Rotate, zoom, shift and mirror each face by amounts of its own, in one resampling; erase.
 
     Args:
         pixels: (N, 1, 48, 48) float32.
@@ -113,4 +121,75 @@ def augment(pixels: Tensor, augmentation: Augmentation, generator: torch.Generat
     theta = torch.stack(rows, dim=1).view(count, 2, 3)
     grid = F.affine_grid(theta, list(pixels.shape), align_corners=False)  # (N, 48, 48, 2)
     moved = F.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
+    if augmentation.erasing:
+        moved = _erase(moved, augmentation.erasing, generator)
     return moved.contiguous(memory_format=torch.channels_last)
+
+
+def _erase(pixels: Tensor, probability: float, generator: torch.Generator) -> Tensor:
+    """Random erasing (Zhong et al. 2017, arXiv:1708.04896): a rectangle becomes one gray level.
+
+    It has 2 to 20 % of the area and is up to 3.3 times as long as wide; its centre lies anywhere,
+    so that the picture's edge may cut it.
+    """
+    count, _, height, width = pixels.shape
+
+    def uniform(low: float, high: float) -> Tensor:
+        draw = torch.rand(count, generator=generator, device=pixels.device)
+        return (low + (high - low) * draw)[:, None]
+
+    erased = uniform(0.0, 1.0) < probability  # (N, 1)
+    half_side = 0.5 * uniform(0.02, 0.2).sqrt()
+    stretch = (0.5 * math.log(3.3) * uniform(-1.0, 1.0)).exp()
+    centre_y, centre_x, gray = uniform(0.0, 1.0), uniform(0.0, 1.0), uniform(0.0, 255.0)
+    y = (torch.arange(height, device=pixels.device) + 0.5) / height
+    x = (torch.arange(width, device=pixels.device) + 0.5) / width
+    rows = ((y - centre_y).abs() < half_side * stretch) & erased  # (N, H)
+    columns = (x - centre_x).abs() < half_side / stretch  # (N, W)
+    inside = (rows[:, :, None] & columns[:, None, :])[:, None]  # (N, 1, H, W)
+    return torch.where(inside, gray[:, :, None, None], pixels)
+
+
+class Mixup:
+    """Blends each face with another of its batch, and what they show likewise.
+
+    After Zhang et al. 2017, arXiv:1710.09412, with a share drawn for each face, which is the one
+    of its own: at least a half, and the larger of lambda and 1 - lambda in the paper's words.
+
+    Args:
+        alpha: both parameters of the Beta distribution that lambda comes from; above 0.
+        device: where the batches are.
+    """
+
+    def __init__(self, alpha: float, *, device: torch.device) -> None:
+        # Quantiles, since torch has no Beta distribution that takes a generator.
+        levels = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
+        quantiles = scipy.stats.beta.ppf(levels, alpha, alpha)
+        own = np.maximum(quantiles, 1.0 - quantiles).astype(np.float32)
+        self.own_shares = torch.from_numpy(own).to(device)
+
+    def __call__(
+        self, pixels: Tensor, batch: Batch, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """The blended faces, and what they show.
+
+        Args:
+            pixels: (N, 1, 48, 48) float32.
+            batch: what those faces show.
+            generator: on the device of the batch.
+        Returns:
+            (N, 1, 48, 48) faces, (N, 7) shares of the emotions that sum to 1, and (N, 8) shares of
+            the votes where the batch has them.
+        """
+        count, device = len(pixels), pixels.device
+        draw = torch.randint(_QUANTILES, (count,), generator=generator, device=device)
+        partner = torch.randperm(count, generator=generator, device=device)
+        own = self.own_shares[draw][:, None]  # (N, 1)
+
+        def blend(values: Tensor, share: Tensor) -> Tensor:
+            return share * values + (1.0 - share) * values[partner]
+
+        targets = F.one_hot(batch.targets, len(EMOTIONS)).to(torch.float32)
+        votes = None if batch.votes is None else blend(batch.votes, own)
+        mixed = blend(pixels, own[:, :, None, None]).contiguous(memory_format=torch.channels_last)
+        return mixed, blend(targets, own), votes

@@ -26,6 +26,7 @@ class Recipe:
     warmup_epochs: float = 0.0  # the rate rises from 0 over so many epochs
     label_smoothing: float = 0.0
     votes_weight: float = 0.0  # of the loss on the FER+ votes; above 0 the data set needs them
+    mixup: float = 0.0  # alpha: faces are blended in pairs by shares from Beta(alpha, alpha)
     dropout: float = 0.1  # after each pooling
     dense_dropout: float = 0.2  # after the 512 units
     activation: str = "relu"  # in the paper's network: relu, sigmoid, tanh or leaky-relu
@@ -42,6 +43,7 @@ class Recipe:
             "votes_weight": 0.0,
             "weight_decay": 0.0,
             "warmup_epochs": 0.0,
+            "mixup": 0.0,
         }
         for name, low in lowest.items():
             if not getattr(self, name) >= low:
@@ -84,6 +86,26 @@ RECIPES: Final[dict[str, Recipe]] = {
             mean=129.5,  # of the training images: 129.5 and 65.0 gray levels
             std=65.0,
             precision="bf16",
+        ),
+        Recipe(
+            name="mien",
+            about="The network in the box: SE-ResNet, SGD, mixup, erasing, FER+ votes.",
+            network="se-resnet",
+            epochs=60,
+            batch_size=128,
+            optimizer="sgd",
+            learning_rate=0.1,
+            weight_decay=5e-4,
+            schedule="cosine",
+            warmup_epochs=1.0,
+            label_smoothing=0.1,
+            votes_weight=1.0,
+            mixup=0.2,
+            dense_dropout=0.2,
+            mean=129.5,
+            std=65.0,
+            precision="bf16",
+            augmentation=Augmentation(rotation_deg=15.0, zoom=0.15, shift=0.12, erasing=0.5),
         ),
     )
 }

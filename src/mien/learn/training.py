@@ -36,7 +36,7 @@ from torch.nn import functional as F
 from mien import __version__
 from mien.errors import DataError, DivergedError, OutputError, TrainingError
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
-from mien.learn.batches import Batch, Batches, augment, epoch_order
+from mien.learn.batches import Batches, Mixup, augment, epoch_order
 from mien.learn.datasets import FaceSet
 from mien.learn.networks import Network, TrunkOptions, build
 from mien.learn.recipes import Recipe, recipe_of
@@ -50,7 +50,8 @@ class EpochRow:
     """One finished epoch, in the form of the paper's Table 3.
 
     Losses are plain cross-entropies of the emotions, in nats, whatever the recipe adds to what it
-    minimises. `loss` and `accuracy` are means over the epoch's batches: augmented, with dropout.
+    minimises. `loss` and `accuracy` are means over the epoch's batches: augmented, with dropout,
+    and by the emotion of the face that has the larger share where two are blended.
     """
 
     epoch: int  # from 1
@@ -252,6 +253,7 @@ def _train_epoch(
     model.train()
     order = epoch_order(len(batches), seed=seed, epoch=state.epoch).to(fabric.device)
     chunks = torch.split(order, recipe.batch_size)
+    mixup = Mixup(recipe.mixup, device=fabric.device) if recipe.mixup else None
     loss_sum = torch.tensor(state.loss_sum, device=fabric.device)
     correct = torch.tensor(state.correct, device=fabric.device)
     started = time.perf_counter()
@@ -261,8 +263,11 @@ def _train_epoch(
         for group in state.optimizer.param_groups:
             group["lr"] = rate
         pixels = augment(batch.pixels, recipe.augmentation, state.generator)
+        shown, votes = batch.targets, batch.votes
+        if mixup:
+            pixels, shown, votes = mixup(pixels, batch, state.generator)
         logits, votes_logits = model(pixels)
-        loss = _objective(logits, votes_logits, batch, recipe)
+        loss = _objective(logits, votes_logits, shown, votes, recipe)
         state.optimizer.zero_grad(set_to_none=True)
         fabric.backward(loss)
         state.optimizer.step()
@@ -303,12 +308,26 @@ def learning_rate_at(recipe: Recipe, epochs_done: float) -> float:
     return recipe.learning_rate * 0.5 * (1.0 + math.cos(math.pi * min(share, 1.0)))
 
 
-def _objective(logits: Tensor, votes_logits: Tensor | None, batch: Batch, recipe: Recipe) -> Tensor:
-    """What a step minimises: cross-entropy of the emotion, and of the FER+ votes beside it."""
-    loss = F.cross_entropy(logits, batch.targets, label_smoothing=recipe.label_smoothing)
-    if votes_logits is not None and batch.votes is not None:
+def _objective(
+    logits: Tensor,
+    votes_logits: Tensor | None,
+    shown: Tensor,
+    votes: Tensor | None,
+    recipe: Recipe,
+) -> Tensor:
+    """What a step minimises: cross-entropy of the emotion, and of the FER+ votes beside it.
+
+    Args:
+        logits: (N, 7).
+        votes_logits: (N, 8), or None.
+        shown: (N,) int64 emotions, or (N, 7) shares of them.
+        votes: (N, 8) shares, or None.
+        recipe: the weights of the terms.
+    """
+    loss = F.cross_entropy(logits, shown, label_smoothing=recipe.label_smoothing)
+    if votes_logits is not None and votes is not None:
         # A face without votes has a row of zeros, which adds nothing to the mean.
-        of_votes = -(batch.votes * votes_logits.log_softmax(1)).sum(1).mean()
+        of_votes = -(votes * votes_logits.log_softmax(1)).sum(1).mean()
         loss = loss + recipe.votes_weight * of_votes
     return loss
 

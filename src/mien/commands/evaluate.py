@@ -1,0 +1,126 @@
+"""`mien evaluate`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mien.commands.shared import (
+    DataOption,
+    FindFacesOption,
+    JsonOption,
+    LabelsOption,
+    ModelOption,
+    ScalingOption,
+    VotesOption,
+    opening,
+    print_table,
+    say_how_read,
+    say_left_out,
+    status,
+)
+
+if TYPE_CHECKING:
+    from mien.learn.evaluation import Evaluation
+    from mien.learn.measures import Measures
+
+
+def evaluate(
+    data: DataOption,
+    model: ModelOption = "paper",
+    labels: LabelsOption = None,
+    scaling: ScalingOption = None,
+    split: Annotated[
+        str, typer.Option("--split", help="train, val, test, or several: val+test.")
+    ] = "test",
+    votes: VotesOption = None,
+    find_faces: FindFacesOption = False,
+    plots: Annotated[
+        Path | None,
+        typer.Option("--plots", help="Folder for confusion, reliability and scores as figures."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure a model on labelled faces, one view each.
+
+    Example: mien evaluate --model paper --data fer2013.csv --split val+test
+
+    Example: mien evaluate --model theirs.h5 --scaling -1..1 --data fer2013.csv
+
+    val is FER2013's PublicTest, test its PrivateTest; val+test is what the paper calls validation.
+    """
+    from mien.classifier import Classifier
+    from mien.learn.datasets import load_faces
+    from mien.learn.measures import measure
+
+    with opening(model):
+        classifier = Classifier(model, threads=0, labels=labels, scaling=scaling)
+    say_how_read(classifier.spec)
+    with status("reading the data"):
+        faces = load_faces(data, votes=votes, find_faces=find_faces)
+    say_left_out(faces)
+    with status("reading the faces"):
+        result = measure(classifier, faces, split)
+    if plots is not None:
+        from mien.learn.plots.evaluation import plot_evaluation
+
+        plot_evaluation(result.evaluation, plots)
+    if as_json:
+        import json
+
+        about = {"model": classifier.spec.name, "data": faces.name, "split": split}
+        print(json.dumps({**about, **result.to_dict()}, indent=2))
+    else:
+        print(f"{classifier.spec.name} on {faces.name} {split}: {result.evaluation.n:,} faces")
+        _print_measures(result)
+        _print_evaluation(result.evaluation)
+
+
+def _print_measures(result: "Measures") -> None:
+    scores = result.evaluation
+    rows = [
+        [name, f"{value:.4f}", f"{interval.low:.4f} to {interval.high:.4f}"]
+        for name, value, interval in (
+            ("accuracy", scores.accuracy, result.intervals["accuracy"]),
+            ("macro F1", scores.macro_f1, result.intervals["macro_f1"]),
+            ("mean class recall", scores.mean_class_recall, result.intervals["mean_class_recall"]),
+        )
+    ]
+    error = scores.reliability.expected_calibration_error
+    rows.append(["expected calibration error", f"{error:.4f}", ""])
+    if result.clean is not None:
+        rows.append(
+            [
+                "accuracy without copies of training images",
+                f"{result.clean.accuracy:.4f}",
+                f"n {result.clean.n:,}",
+            ]
+        )
+    if result.agreement is not None:
+        agreement = result.agreement
+        rows.append(
+            ["agreement with FER+ majority", f"{agreement.accuracy:.4f}", f"n {agreement.n:,}"]
+        )
+    print_table(["", "", "95 % interval"], rows, left=(0, 2))
+    print()
+
+
+def _print_evaluation(result: "Evaluation") -> None:
+    from mien.labels import EMOTIONS
+
+    named = [
+        *result.per_class.items(),
+        ("macro average", result.macro_average),
+        ("weighted average", result.weighted_average),
+    ]
+    rows = [
+        [name, f"{s.precision:.4f}", f"{s.recall:.4f}", f"{s.f1:.4f}", f"{s.support:,}"]
+        for name, s in named
+    ]
+    print_table(["emotion", "precision", "recall", "F1", "support"], rows, left=(0,))
+    print("\nlabelled (rows) and read (columns)")
+    counts = [
+        [label, *(f"{count:,}" for count in row)]
+        for label, row in zip(EMOTIONS, result.confusion, strict=True)
+    ]
+    print_table(["", *EMOTIONS], counts, left=(0,))
