@@ -12,6 +12,7 @@ from mien.images import Image
 from mien.labels import EMOTIONS
 from mien.recognizer import Reading
 from mien.spec import METADATA_KEY, ModelSpec, Score
+from mien.video import TrackedReading
 
 SPEC = ModelSpec(
     name="tiny",
@@ -36,9 +37,14 @@ def write_model(
     side_px: int = 48,
     classes: int = len(EMOTIONS),
     input_type: int = TensorProto.UINT8,
+    votes: int = 0,
+    seed: int = 0,
 ) -> Path:
-    """Write an ONNX file (N, side, side) -> softmax of a fixed random matrix, (N, classes)."""
-    random = np.random.default_rng(0)
+    """Write an ONNX file (N, side, side) -> softmax of a fixed random matrix, (N, classes).
+
+    With `votes`, that of another matrix, (N, votes), is its second output.
+    """
+    random = np.random.default_rng(seed)
     weights = random.normal(0, 0.1, (side_px * side_px, classes)).astype(np.float32)
     nodes = [
         helper.make_node("Cast", ["crops"], ["levels"], to=TensorProto.FLOAT),
@@ -47,15 +53,25 @@ def write_model(
         helper.make_node("MatMul", ["rows", "weights"], ["logits"]),
         helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
     ]
+    outputs = [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", classes])]
+    constants = [
+        numpy_helper.from_array(np.array(255, np.float32), "white"),
+        numpy_helper.from_array(weights, "weights"),
+    ]
+    if votes:
+        of_votes = random.normal(0, 0.1, (side_px * side_px, votes)).astype(np.float32)
+        nodes += [
+            helper.make_node("MatMul", ["rows", "votes_weights"], ["votes_logits"]),
+            helper.make_node("Softmax", ["votes_logits"], ["votes"], axis=1),
+        ]
+        outputs.append(helper.make_tensor_value_info("votes", TensorProto.FLOAT, ["N", votes]))
+        constants.append(numpy_helper.from_array(of_votes, "votes_weights"))
     graph = helper.make_graph(
         nodes,
         "tiny",
         [helper.make_tensor_value_info("crops", input_type, ["N", side_px, side_px])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", classes])],
-        [
-            numpy_helper.from_array(np.array(255, np.float32), "white"),
-            numpy_helper.from_array(weights, "weights"),
-        ],
+        outputs,
+        constants,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     if metadata is not None:
@@ -78,3 +94,30 @@ class FixedDetector:
 def a_reading(box: Box = (10.0, 20.0, 110.0, 140.0), emotion: str = "happy") -> Reading:
     probabilities = tuple(0.7 if label == emotion else 0.05 for label in EMOTIONS)
     return Reading(box, 0.875, EYES, emotion, 0.7, probabilities)
+
+
+def a_tracked_reading(
+    track: int = 1,
+    emotion: str = "happy",
+    *,
+    probability: float = 0.7,
+    box: Box = (20.0, 20.0, 80.0, 90.0),
+    detected: bool = True,
+    unsure: bool = False,
+) -> TrackedReading:
+    """What a film shows in one frame; smoothing has changed nothing."""
+    rest = (1 - probability) / (len(EMOTIONS) - 1)
+    probabilities = tuple(probability if label == emotion else rest for label in EMOTIONS)
+    return TrackedReading(
+        box=box,
+        score=0.875,
+        landmarks=None,
+        emotion=emotion,
+        probability=probability,
+        probabilities=probabilities,
+        unsure=unsure,
+        track=track,
+        raw_probabilities=probabilities,
+        raw_emotion=emotion,
+        detected=detected,
+    )

@@ -156,12 +156,17 @@ def _tiny_trunk(options: networks.TrunkOptions) -> tuple[nn.Module, int]:
     return trunk, 16
 
 
+def add_tiny_network() -> None:
+    """Makes the network "tiny" known to this process for good."""
+    networks.NETWORKS["tiny"] = _tiny_trunk
+
+
 @contextmanager
 def tiny_network() -> Iterator[None]:
     """Makes the network "tiny" known, and torch take one thread, which suits it best."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    networks.NETWORKS["tiny"] = _tiny_trunk
+    add_tiny_network()
     try:
         yield
     finally:

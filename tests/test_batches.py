@@ -9,7 +9,16 @@ from torch import Tensor
 
 from learn_fixtures import made_up_faces
 from mien.errors import OptionError
-from mien.learn.batches import Augmentation, Batches, Mixup, augment, epoch_order
+from mien.learn.batches import (
+    Augmentation,
+    Batches,
+    Mixup,
+    augment,
+    augment_by,
+    augmentation_draws,
+    epoch_order,
+    split_order,
+)
 
 CPU = torch.device("cpu")
 STILL = Augmentation(rotation_deg=0.0, zoom=0.0, shift=0.0, flip=False)
@@ -199,3 +208,25 @@ def test_mixup_with_a_small_alpha_leaves_most_faces_nearly_alone() -> None:
 
     assert float(shares.min()) >= 0.5
     assert 0.85 < float(shares.mean()) < 0.95  # E[max(lambda, 1 - lambda)] of Beta(.2, .2) is .9
+
+
+def test_the_draws_and_what_is_made_of_them_are_the_augmentation() -> None:
+    pixels, augmentation = _pixels(), Augmentation(erasing=0.5)
+    draws = augmentation_draws(len(pixels), augmentation, _generator())
+
+    assert draws.shape == (11, len(pixels))
+    assert torch.equal(
+        augment_by(pixels, draws, augmentation), augment(pixels, augmentation, _generator())
+    )
+
+
+@pytest.mark.parametrize(("count", "size"), [(10, 4), (12, 4), (3, 8), (1, 3)])
+def test_an_epoch_can_be_filled_up_to_whole_batches(count: int, size: int) -> None:
+    order = epoch_order(count, seed=0, epoch=1)
+    plain, filled = split_order(order, size, fill=False), split_order(order, size, fill=True)
+
+    assert torch.equal(torch.cat(plain), order)
+    assert {len(rows) for rows in filled} == {size}
+    assert len(filled) == len(plain)
+    assert torch.equal(torch.cat(filled)[:count], order)
+    assert set(torch.cat(filled).tolist()) == set(range(count))

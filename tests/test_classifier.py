@@ -1,5 +1,7 @@
 import dataclasses
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +9,19 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
+from command_line import Mien
 from fakes import SPEC, write_model
-from mien import DEFAULT_MODEL, EMOTIONS, Classifier, ModelError, OptionError, shipped_models
+from mien import (
+    DEFAULT_MODEL,
+    EMOTIONS,
+    Classifier,
+    ModelError,
+    OptionError,
+    Recognizer,
+    shipped_models,
+)
 from mien.crops import Crops
+from mien.labels import FERPLUS_EMOTIONS
 
 
 def some_crops(count: int) -> Crops:
@@ -151,3 +163,191 @@ def test_shipped_models_do_not_mind_the_batch() -> None:
         alone = np.concatenate([classifier(crop[None]) for crop in crops])
         assert np.abs(classifier(crops) - alone).max() < 1e-5
         assert alone.sum(axis=1) == pytest.approx(np.ones(7), abs=1e-5)
+
+
+# FER+ votes
+
+
+@pytest.fixture(scope="module")
+def voting_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two outputs: the emotions of `tiny_model`, and FER+ votes."""
+    return write_voting_model(tmp_path_factory.mktemp("models") / "voting.onnx")
+
+
+def write_voting_model(path: Path, *, seed: int = 0, **changes: Any) -> Path:
+    spec = dataclasses.replace(SPEC, name=path.stem, votes_labels=FERPLUS_EMOTIONS)
+    settings = {"votes": len(FERPLUS_EMOTIONS), "metadata": spec.to_json(), "seed": seed}
+    return write_model(path, **{**settings, **changes})
+
+
+def test_votes_are_shares_of_the_eight_expressions(voting_model: Path, tiny_model: Path) -> None:
+    classifier, crops = Classifier(voting_model), some_crops(Classifier.BATCH + 3)
+    votes = classifier.votes(crops)
+
+    assert votes.shape == (len(crops), 8)
+    assert votes.dtype == np.float32
+    assert votes.sum(axis=1) == pytest.approx(np.ones(len(crops)), abs=1e-5)
+    assert classifier.votes(some_crops(0)).shape == (0, 8)
+    # The emotions are those of the same network without the votes.
+    assert np.array_equal(classifier(crops), Classifier(tiny_model)(crops))
+
+
+def test_read_gives_both_or_none_in_place_of_votes(voting_model: Path, tiny_model: Path) -> None:
+    classifier, crops = Classifier(voting_model), some_crops(5)
+    probabilities, votes = classifier.read(crops)
+    alone, none = Classifier(tiny_model).read(crops)
+
+    assert np.array_equal(probabilities, classifier(crops))
+    assert votes is not None
+    assert np.array_equal(votes, classifier.votes(crops))
+    assert np.array_equal(alone, probabilities)
+    assert none is None
+
+
+def test_votes_of_a_file_without_them_name_it_and_the_remedy(tiny_model: Path) -> None:
+    with pytest.raises(
+        ModelError, match=r"tiny\.onnx: expected .*'votes', as `mien export --votes`"
+    ):
+        Classifier(tiny_model).votes(some_crops(1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "came"),
+    [
+        ({"votes": 10}, r"\(N, 7\) and \(N, 8\) float out .*\[10\]"),
+        ({"votes": 0}, r"\(N, 7\) and \(N, 8\) float out"),
+        ({"metadata": SPEC.to_json()}, r"\(N, 7\) float out .*\[8\]"),
+        (
+            {"metadata": dataclasses.replace(SPEC, votes_labels=("joy",) * 8).to_json()},
+            "expected votes for neutral, .*contempt; got joy, joy",
+        ),
+    ],
+)
+def test_votes_that_the_file_describes_otherwise(
+    tmp_path: Path, changes: dict[str, Any], came: str
+) -> None:
+    path = write_voting_model(tmp_path / "wrong.onnx", **changes)
+    with pytest.raises(ModelError, match=came):
+        Classifier(path)
+
+
+# Ensembles
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("members")
+    return [write_voting_model(folder / f"m{seed}.onnx", seed=seed) for seed in range(3)]
+
+
+def test_an_ensemble_is_the_mean_of_its_members(three: list[Path]) -> None:
+    crops = some_crops(Classifier.BATCH + 3)
+    ensemble, members = Classifier(three), [Classifier(path) for path in three]
+
+    for reader in (Classifier.__call__, Classifier.votes):
+        mean = np.mean([reader(member, crops) for member in members], axis=0)
+        rows = reader(ensemble, crops)
+        assert rows.dtype == np.float32
+        assert np.abs(rows - mean).max() < 1e-6
+        assert rows.sum(axis=1) == pytest.approx(np.ones(len(crops)), abs=1e-5)
+    assert ensemble(some_crops(0)).shape == (0, 7)
+
+
+def test_an_ensemble_says_what_it_is_made_of(three: list[Path]) -> None:
+    ensemble = Classifier(three)
+
+    assert ensemble.spec.name == "m0+m1+m2"
+    assert ensemble.spec.members == tuple(Classifier(path).spec for path in three)
+    assert ensemble.spec.parameters == 3 * SPEC.parameters
+    assert ensemble.paths == tuple(three)
+    assert Classifier(three[:1]).spec == Classifier(three[0]).spec
+
+
+def test_commas_divide_names_and_files(three: list[Path]) -> None:
+    crops = some_crops(2)
+    text = f"{three[0]}, {three[1]}"
+
+    assert np.array_equal(Classifier(text)(crops), Classifier(three[:2])(crops))
+    assert Classifier(f"{DEFAULT_MODEL},{three[0]}").spec.name == f"{DEFAULT_MODEL}+m0"
+
+
+def test_a_file_whose_name_has_commas_is_one_model(tmp_path: Path, three: list[Path]) -> None:
+    odd = write_model(tmp_path / "a,b, c.onnx")
+
+    assert Classifier(str(odd)).paths == (odd,)
+    assert Classifier(odd).paths == (odd,)
+    assert Classifier(f"{three[0]},{odd},{three[1]}").paths == (three[0], odd, three[1])
+
+
+def test_a_member_without_votes_leaves_the_ensemble_without(
+    three: list[Path], tiny_model: Path
+) -> None:
+    ensemble = Classifier([three[0], tiny_model])
+
+    assert ensemble.read(some_crops(2))[1] is None
+    with pytest.raises(ModelError, match=r"tiny\.onnx: expected a model with the output 'votes'"):
+        ensemble.votes(some_crops(2))
+
+
+def test_errors_name_the_member_at_fault(tmp_path: Path, three: list[Path]) -> None:
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"no model")
+    spec = dataclasses.replace(SPEC, crop_margin=0.25)
+    wide = write_model(tmp_path / "wide.onnx", metadata=spec.to_json())
+
+    with pytest.raises(ModelError, match=r"there is no file 'gone\.onnx'"):
+        Classifier(f"{three[0]},gone.onnx")
+    with pytest.raises(ModelError, match="there is no file ''"):
+        Classifier(f"{three[0]},")
+    with pytest.raises(ModelError, match=r"broken\.onnx: expected an ONNX model"):
+        Classifier([three[0], broken])
+    with pytest.raises(ModelError, match=r"wide\.onnx: expected the crop margin of .*0\.25"):
+        Classifier([three[0], wide])
+    with pytest.raises(OptionError, match=r"each model once; .*m0\.onnx' comes twice"):
+        Classifier([*three, str(three[0])])
+    with pytest.raises(OptionError, match="expected a model, or several; got none"):
+        Classifier([])
+
+
+def test_an_ensemble_is_taken_wherever_a_model_is(
+    mien: Mien, three: list[Path], portrait: Path
+) -> None:
+    text = f"{three[0]},{three[1]}"
+    (reading,) = Recognizer(text)(portrait)
+    shown = mien("detect", portrait, "--model", text, "--json")
+    singles = [Recognizer(path)(portrait)[0].probabilities for path in three[:2]]
+
+    assert reading.probabilities == pytest.approx(np.mean(singles, axis=0), abs=1e-6)
+    assert shown.status == 0
+    (face,) = json.loads(shown.stdout)[0]["faces"]
+    assert list(face["probabilities"].values()) == pytest.approx(reading.probabilities, abs=1e-6)
+    gone = mien("detect", portrait, "--model", f"{three[0]},gone.onnx")
+    assert gone.status == 2
+    assert "there is no file 'gone.onnx'" in gone.stderr
+
+
+def test_labels_and_scaling_are_for_the_keras_members(
+    three: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = tmp_path / "theirs.h5"
+    theirs.write_bytes(three[1].read_bytes())
+    asked = []
+
+    def convert(path: Path, labels: object, scaling: object) -> bytes:
+        asked.append((path, labels, scaling))
+        return path.read_bytes()
+
+    monkeypatch.setattr("mien.classifier._converted", convert)
+    mixed = Classifier([three[0], theirs], scaling="none")
+
+    assert asked == [(theirs, None, "none")]
+    assert mixed.spec.name == "m0+m1"
+    with pytest.raises(OptionError, match=r"for Keras files.*m0\.onnx, m1\.onnx know their own"):
+        Classifier(three[:2], scaling="none")
+
+
+def test_opening_a_model_stays_light(tiny_model: Path) -> None:
+    code = f"import sys, mien; mien.Classifier({str(tiny_model)!r}); print(*sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert not {"torch", "scipy", "sklearn", "onnx"} & set(ended.stdout.split())

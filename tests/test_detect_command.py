@@ -1,4 +1,4 @@
-"""`mien detect`, `mien models` and `mien --version`.
+"""`mien detect` and `mien --version`.
 
 Most tests call `mien.cli.main` here, as the installed script does; what depends on the process, on
 its pipes and signals, runs in one of its own.
@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from PIL import Image as PILImage
 
-from mien import DEFAULT_MODEL, EMOTIONS, Recognizer, __version__, load_image, shipped_models
+from mien import EMOTIONS, Recognizer, __version__, load_image, shipped_models
 from mien.cli import main
 
 MIEN = (sys.executable, "-m", "mien")
@@ -340,13 +340,43 @@ def test_a_wrong_expectation_is_one_line_and_status_2(portrait: Path, detect: Ru
     assert_refused(detect(portrait, "--expect-threshold", 0.5), "--expect-threshold", "--expect")
 
 
-def test_models(mien: Run) -> None:
-    done = mien("models")
+def test_an_unsure_face_is_called_so(portrait: Path, detect: Run, tmp_path: Path) -> None:
+    table = tmp_path / "faces.csv"
+    emotion = likeliest(detect, portrait)
+    done = detect(portrait, "--threshold", 1, "--csv", table, "--out", tmp_path)
+    row = done.out.splitlines()[1].split()
+    face = json.loads(detect(portrait, "--threshold", 1, "--json").out)[0]["faces"][0]
+    with table.open(newline="") as file:
+        (written,) = csv.DictReader(file)
+
     assert (done.code, done.err) == (0, "")
-    assert f"{DEFAULT_MODEL} (default)" in done.out
-    specs = json.loads(mien("models", "--json").out)
-    assert [spec["name"] for spec in specs] == list(shipped_models())
-    assert all(spec["labels"] == list(EMOTIONS) for spec in specs)
+    assert row[2] == "unsure"
+    assert (face["emotion"], face["unsure"]) == (emotion, True)
+    assert (written["emotion"], written["unsure"]) == (emotion, "true")
+    sure = json.loads(detect(portrait, "--json").out)[0]["faces"][0]
+    assert sure == {**face, "unsure": False}
+    plain = detect(portrait, "--out", tmp_path / "plain")
+    assert plain.out.splitlines()[1].split() == [*row[:2], emotion, *row[3:]]
+    copies = [load_image(folder / "astronaut.jpg") for folder in (tmp_path, tmp_path / "plain")]
+    assert (copies[0] != copies[1]).any()
+
+
+def test_an_unsure_face_does_not_show_what_is_expected(portrait: Path, detect: Run) -> None:
+    emotion = likeliest(detect, portrait)
+    done = detect(
+        portrait, "--threshold", 1, "--expect", emotion, "--expect-threshold", 0, "--json"
+    )
+    assert done.code == 1
+    assert json.loads(done.out)[0]["faces"][0]["shows"] is False
+    assert done.err == f"mien: expected {emotion} on every face; 0 of 1 show it\n"
+
+
+@pytest.mark.parametrize("threshold", ["-0.1", "1.1", "nan"])
+def test_a_wrong_threshold_is_one_line_and_status_2(
+    portrait: Path, detect: Run, threshold: str
+) -> None:
+    done = detect(portrait, "--threshold", threshold)
+    assert_refused(done, f"threshold: expected 0 to 1; got {threshold}")
 
 
 def test_version(mien: Run) -> None:
@@ -357,5 +387,5 @@ def test_version(mien: Run) -> None:
 def test_help_names_every_option(mien: Run) -> None:
     done = mien("detect", "--help")
     assert done.code == 0
-    for option in ("--out", "--csv", "--json", "--model", "--detector", "--min-face-px"):
+    for option in ("--out", "--csv", "--json", "--model", "--detector", "--threshold"):
         assert option in done.out

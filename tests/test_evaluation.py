@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,15 @@ from sklearn.metrics import classification_report
 from learn_fixtures import made_up_faces
 from mien.classifier import Classifier, Probabilities
 from mien.errors import DataError
-from mien.labels import EMOTIONS
+from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
+from mien.learn.datasets import FaceSet
 from mien.learn.evaluation import (
     ClassScore,
+    VotesScore,
     bootstrap_intervals,
     evaluate,
     evaluate_probabilities,
+    score_votes,
 )
 
 TARGETS = np.array([0, 0, 0, 3, 3, 6])
@@ -150,3 +154,63 @@ def test_intervals_are_drawn_by_seed_and_closed_where_all_is_right() -> None:
 
     assert drawn[0] == drawn[1]
     assert (perfect.low, perfect.high) == (1.0, 1.0)
+
+
+# FER+ votes; the columns are neutral, happiness, surprise, sadness, anger, disgust, fear, contempt,
+# unknown and NF.
+
+VOTES = np.array(
+    [
+        [8, 2, 0, 0, 0, 0, 0, 0, 0, 0],  # neutral, by both rules
+        [0, 0, 0, 0, 0, 0, 0, 6, 4, 0],  # contempt, by both
+        [4, 2, 2, 2, 0, 0, 0, 0, 0, 0],  # neutral by the most votes; not over half
+        [5, 2, 2, 1, 0, 0, 0, 0, 0, 0],  # likewise, but 5 of 9 without the single vote
+        [4, 1, 1, 1, 1, 1, 1, 0, 0, 0],  # likewise: 4 of 4
+        [5, 5, 0, 0, 0, 0, 0, 0, 0, 0],  # a tie
+        [3, 0, 0, 0, 0, 0, 0, 0, 7, 0],  # unknown
+        [1, 0, 0, 0, 0, 0, 0, 0, 0, 9],  # not a face
+        [1, 1, 1, 1, 1, 1, 1, 1, 1, 1],  # a tie, of which nothing is left
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0],  # FER+ leaves it out
+    ]
+)
+
+
+def _voted(votes: NDArray[np.int64]) -> FaceSet:
+    faces = made_up_faces(train=0, val=0, test=2, votes=True)
+    return replace(faces.take(np.arange(len(votes))), votes=votes)
+
+
+def test_votes_are_scored_by_both_rules_with_what_each_leaves_out() -> None:
+    read = np.full((len(VOTES), len(FERPLUS_EMOTIONS)), 0.1, np.float32)
+    read[:, 0] = 0.3  # neutral, which all but the second are
+
+    assert score_votes(read, _voted(VOTES)) == VotesScore(
+        accuracy=4 / 5,
+        n=5,
+        left_out={"tie": 2, "unknown": 1, "not a face": 1, "no votes": 1},
+        majority_accuracy=3 / 4,
+        majority_n=4,
+    )
+
+
+def test_what_is_kept_and_left_out_are_all_faces() -> None:
+    faces = made_up_faces(votes=True)
+    found = score_votes(np.eye(8, dtype=np.float32)[np.zeros(len(faces), int)], faces)
+
+    assert found.n + sum(found.left_out.values()) == len(faces)
+
+
+def test_without_a_clear_majority_that_rule_has_no_accuracy() -> None:
+    found = score_votes(np.eye(8, dtype=np.float32)[:1], _voted(VOTES[2:3]))
+
+    assert (found.accuracy, found.n) == (1.0, 1)
+    assert (found.majority_accuracy, found.majority_n) == (None, 0)
+
+
+def test_votes_cannot_be_scored_without_any() -> None:
+    read = np.eye(8, dtype=np.float32)[:1]
+
+    with pytest.raises(DataError, match="has no FER\\+ votes"):
+        score_votes(read, replace(_voted(VOTES[:1]), votes=None))
+    with pytest.raises(DataError, match="expected faces with a FER\\+ expression"):
+        score_votes(read, _voted(VOTES[5:6]))

@@ -1,21 +1,51 @@
+import json
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
+from safetensors.torch import load_file
 
-from learn_fixtures import TINY, made_up_faces, tiny_network
+from command_line import Mien
+from learn_fixtures import TINY, made_up_faces, tiny_network, write_csv
 from mien import __version__
 from mien.classifier import Classifier
-from mien.errors import ModelError, OutputError, TrainingError
+from mien.errors import DataError, ModelError, OptionError, OutputError, TrainingError
+from mien.labels import FERPLUS_EMOTIONS
+from mien.learn.calibration import fit_temperature
 from mien.learn.evaluation import evaluate
-from mien.learn.export import export_onnx
+from mien.learn.export import HALF_PARITY, export_model, export_onnx
+from mien.learn.model_files import Deployed
+from mien.learn.onnx_graph import to_onnx
 from mien.learn.recipes import recipe_named
 from mien.learn.training import load_best, train
 from mien.spec import ModelSpec
 
 FACES = made_up_faces(train=2, val=1, test=2)
+MORE = made_up_faces(train=3, val=6, test=3, seed=1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def converted_once() -> Iterator[None]:
+    """Torch's exporter takes a second or two, and the same network gives the same graph."""
+    graphs: dict[tuple[object, ...], onnx.ModelProto] = {}
+
+    def to_onnx_once(deployed: Deployed, *, outputs: tuple[str, ...]) -> onnx.ModelProto:
+        weights = tuple(t.numpy().tobytes() for t in deployed.state_dict().values())
+        key = (weights, deployed.temperature, outputs)
+        if key not in graphs:
+            graphs[key] = to_onnx(deployed, outputs=outputs)
+        copy = onnx.ModelProto()
+        copy.CopyFrom(graphs[key])
+        return copy
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mien.learn.model_files.to_onnx", to_onnx_once)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +100,9 @@ def test_its_scores_are_those_that_evaluate_gives_on_the_file(
     assert list(spec.scores) == ["val", "test", "val+test"]
     for split, score in spec.scores.items():
         result = evaluate(classifier, FACES.split(split))
+        assert score.expected_calibration_error == pytest.approx(
+            result.reliability.expected_calibration_error
+        )
         assert (score.n, score.accuracy, score.macro_f1) == (
             result.n,
             result.accuracy,
@@ -86,8 +119,10 @@ def test_its_probabilities_are_the_networks(
     with torch.no_grad():
         logits, _ = network(torch.from_numpy(crops)[:, None].float())
 
-    probabilities = Classifier(exported[0])(crops)
-    assert np.abs(probabilities - logits.softmax(1).numpy()).max() < 1e-5
+    classifier = Classifier(exported[0])
+    probabilities = classifier(crops)
+    expected = (logits / classifier.spec.temperature).softmax(1).numpy()
+    assert np.abs(probabilities - expected).max() < 1e-5
     assert np.allclose(probabilities.sum(axis=1), 1.0, atol=1e-5)
 
 
@@ -132,7 +167,7 @@ def test_probabilities_that_differ_write_nothing(
     monkeypatch.setattr("mien.learn.export.PARITY", -1.0)
 
     with tiny_network(), pytest.raises(ModelError, match="differ from the network's by"):
-        export_onnx(tiny_run, out, faces=FACES)
+        export_onnx(tiny_run, out, faces=MORE)
     assert [path.read_bytes() for path in tmp_path.iterdir()] == ([earlier] if earlier else [])
 
 
@@ -159,3 +194,184 @@ def test_a_run_without_a_finished_epoch_is_refused(run_dir: Path, tmp_path: Path
     with pytest.raises(TrainingError, match="expected a training run"):
         export_onnx(tmp_path / "gone", tmp_path / "model.onnx")
     assert not (tmp_path / "model.onnx").exists()
+
+
+# Temperature
+
+
+def test_the_temperature_is_the_one_fitted_on_val(tiny_run: Path, tmp_path: Path) -> None:
+    with tiny_network():
+        spec = export_onnx(tiny_run, tmp_path / "fitted.onnx", faces=MORE)
+        plain = export_onnx(tiny_run, tmp_path / "plain.onnx")
+        network, _, _ = load_best(tiny_run)
+    val = MORE.split("val")
+    with torch.no_grad():
+        logits, _ = network(torch.from_numpy(val.images)[:, None].float())
+
+    assert spec.temperature == fit_temperature(logits.numpy(), val.targets)
+    assert spec.temperature_fitted_on == f"faces val ({len(val)} images)"
+    assert (plain.temperature, plain.temperature_fitted_on) == (1.0, "")
+    cooled = (logits / spec.temperature).softmax(1).numpy()
+    assert np.abs(Classifier(tmp_path / "fitted.onnx")(val.images) - cooled).max() < 1e-5
+    hot = Classifier(tmp_path / "plain.onnx")(val.images)
+    assert np.array_equal(hot.argmax(axis=1), cooled.argmax(axis=1))
+
+
+def test_without_val_or_where_it_does_not_tell_the_temperature_is_1(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tiny_network():
+        of_test = export_onnx(tiny_run, tmp_path / "a.onnx", faces=MORE.split("test"))
+        monkeypatch.setattr("mien.learn.export.fit_temperature", lambda logits, targets: None)
+        untold = export_onnx(tiny_run, tmp_path / "b.onnx", faces=MORE)
+
+    assert (of_test.temperature, of_test.temperature_fitted_on) == (1.0, "")
+    assert (untold.temperature, untold.temperature_fitted_on) == (1.0, "")
+    assert list(of_test.scores) == ["test"]
+
+
+# FER+ votes
+
+
+@pytest.fixture(scope="module")
+def voting_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the small network with the head for the votes."""
+    run_dir = tmp_path_factory.mktemp("runs") / "voting"
+    faces = made_up_faces(train=2, val=1, test=2, votes=True)
+    with tiny_network():
+        train(faces, replace(TINY, votes_weight=0.5), run_dir, device="cpu")
+    return run_dir
+
+
+def test_votes_are_kept_as_a_second_output(voting_run: Path, tmp_path: Path) -> None:
+    with tiny_network():
+        plain = export_onnx(voting_run, tmp_path / "plain.onnx")
+        spec = export_onnx(voting_run, tmp_path / "votes.onnx", votes=True, faces=MORE)
+        network, _, _ = load_best(voting_run)
+    crops = MORE.images[:9]
+    with torch.no_grad():
+        _, votes_logits = network(torch.from_numpy(crops)[:, None].float())
+    assert votes_logits is not None
+
+    classifier = Classifier(tmp_path / "votes.onnx")
+    expected = votes_logits.softmax(1).numpy()  # whatever the temperature of the emotions is
+    assert np.abs(classifier.votes(crops) - expected).max() < 1e-5
+    assert classifier.spec == spec
+    assert (plain.votes_labels, spec.votes_labels) == ((), FERPLUS_EMOTIONS)
+    # The counts are of what is in the file: a head of 16 x 8 weights and 8 biases more.
+    assert spec.parameters - plain.parameters == 16 * 8 + 8
+    assert spec.multiply_adds - plain.multiply_adds == 16 * 8
+    weights = onnx.load(tmp_path / "votes.onnx").graph.initializer
+    assert sum(np.prod(w.dims) for w in weights if "trunk" in w.name or "head" in w.name) == (
+        spec.parameters
+    )
+
+
+def test_safetensors_keep_the_votes_head_when_asked(voting_run: Path, tmp_path: Path) -> None:
+    with tiny_network():
+        for votes in (False, True):
+            spec = export_model(
+                voting_run, tmp_path / "m.safetensors", to="safetensors", votes=votes
+            )
+            stored = load_file(tmp_path / "m.safetensors")
+            assert ("votes_head.weight" in stored) == votes
+            assert bool(spec.votes_labels) == votes
+
+
+def test_votes_of_a_network_without_them_are_refused(tiny_run: Path, tmp_path: Path) -> None:
+    with tiny_network(), pytest.raises(OptionError, match="trained with votes_weight 0"):
+        export_onnx(tiny_run, tmp_path / "model.onnx", votes=True)
+    with pytest.raises(OptionError, match="a Keras file of mien's has the probabilities as its"):
+        export_model(tiny_run, tmp_path / "model.h5", to="h5", votes=True)
+    assert not list(tmp_path.iterdir())
+
+
+# Smaller files
+
+
+@pytest.mark.parametrize(("store", "smaller"), [("fp16", 0.7), ("int8", 0.8)])
+def test_weights_can_be_stored_in_less(
+    store: str, smaller: float, voting_run: Path, tmp_path: Path
+) -> None:
+    with tiny_network():
+        whole = export_onnx(voting_run, tmp_path / "whole.onnx", faces=MORE, votes=True)
+        spec = export_onnx(voting_run, tmp_path / "m.onnx", faces=MORE, votes=True, store=store)
+
+    size, less = ((tmp_path / name).stat().st_size for name in ("whole.onnx", "m.onnx"))
+    assert less < smaller * size
+    assert spec == replace(whole, name="m", store=store, scores=spec.scores)
+    read, expected = (
+        Classifier(tmp_path / name).read(MORE.images) for name in ("m.onnx", "whole.onnx")
+    )
+    for one, other in zip(read, expected, strict=True):
+        assert one is not None
+        assert other is not None
+        assert np.abs(one - other).mean() < (HALF_PARITY if store == "fp16" else 0.05)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.onnx", "whole.onnx"]
+
+
+def test_int8_that_reads_worse_is_not_written(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mien.learn.export.INT8_LOSS", -1.0)
+    with (
+        tiny_network(),
+        pytest.raises(ModelError, match=r"int8 file reads [01]\.\d{4} of val \(42 images\) right"),
+    ):
+        export_onnx(tiny_run, tmp_path / "model.onnx", faces=MORE, store="int8")
+    assert not list(tmp_path.iterdir())
+
+
+def test_half_weights_that_differ_too_much_are_not_written(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mien.learn.export.HALF_PARITY", -1.0)
+    with tiny_network(), pytest.raises(ModelError, match="of the fp16 file differ from"):
+        export_onnx(tiny_run, tmp_path / "model.onnx", store="fp16")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "came"),
+    [
+        ({"store": "int4"}, "store: expected one of fp32, fp16, int8; got 'int4'"),
+        ({"store": "int8"}, "store: int8 takes a data set"),
+        ({"store": "fp16", "to": "safetensors"}, "expected fp32 in a file of the format safetens"),
+    ],
+)
+def test_stores_that_cannot_be_are_refused(
+    options: dict[str, str], came: str, tiny_run: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(OptionError, match=came):
+        export_model(tiny_run, tmp_path / "model.onnx", **options)  # type: ignore[arg-type]
+
+
+def test_int8_names_the_split_that_is_missing(tiny_run: Path, tmp_path: Path) -> None:
+    with tiny_network(), pytest.raises(DataError, match="no faces in split 'train'"):
+        export_onnx(tiny_run, tmp_path / "m.onnx", faces=MORE.split("val+test"), store="int8")
+
+
+# mien export
+
+
+def test_the_command_prints_what_it_wrote(mien: Mien, voting_run: Path, tmp_path: Path) -> None:
+    table = write_csv(tmp_path / "fer2013.csv", MORE)
+    out = tmp_path / "small.onnx"
+    arguments = ("export", voting_run, "--out", out, "--store", "fp16", "--votes")
+    with tiny_network():
+        ended = mien(*arguments, "--data", table)
+        as_json = json.loads(mien(*arguments, "--data", table, "--json").stdout)
+
+    spec = Classifier(out).spec
+    assert (ended.status, ended.stderr) == (0, "")
+    lines = ended.stdout.splitlines()
+    size = out.stat().st_size
+    assert lines[0] == (
+        f"{out}: {spec.parameters:,} parameters, epoch {spec.epoch}, {size / 1e6:.2f} MB, fp16, "
+        "parity within 2e-03"
+    )
+    assert lines[1] == "outputs: probabilities and, of 8 FER+ expressions, votes"
+    assert lines[2] == f"temperature {spec.temperature:g}, fitted on {spec.temperature_fitted_on}"
+    assert " ".join(lines[4].split()) == "split faces accuracy macro F1 calibration error"
+    assert [line.split()[0] for line in lines[5:]] == ["val", "test", "val+test"]
+    assert (as_json["file"], as_json["bytes"], as_json["store"]) == (str(out), size, "fp16")

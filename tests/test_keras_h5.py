@@ -134,10 +134,12 @@ def softmax(logits: Probabilities) -> Probabilities:
     return torch.from_numpy(logits).softmax(dim=1).numpy()
 
 
-def network_answers(network: Network, crops: Crops) -> Probabilities:
+def network_answers(
+    network: Network, crops: Crops, *, temperature: float = 1.0
+) -> Probabilities:
     with torch.no_grad():
         logits, _ = network(torch.from_numpy(crops)[:, None].float())
-    return softmax(logits.numpy())
+    return softmax(logits.numpy() / temperature)
 
 
 # Writing
@@ -169,7 +171,8 @@ def test_keras_predicts_from_gray_levels_what_the_network_does(
 
     rows = answers(model, crops[..., None].astype(np.float32))
     assert rows.std(axis=0).min() > 1e-3
-    assert np.abs(rows - network_answers(network, crops)).max() < 1e-5
+    temperature = exported[1].temperature
+    assert np.abs(rows - network_answers(network, crops, temperature=temperature)).max() < 1e-5
 
 
 def test_mien_reads_its_keras_file_without_options(
@@ -182,7 +185,8 @@ def test_mien_reads_its_keras_file_without_options(
 
     assert recognizer.classifier.spec == spec
     rows = recognizer.classifier(crops)
-    assert np.abs(rows - network_answers(network, crops)).max() < 1e-5
+    temperature = spec.temperature
+    assert np.abs(rows - network_answers(network, crops, temperature=temperature)).max() < 1e-5
     result = evaluate(recognizer.classifier, FACES.split("test"))
     assert spec.scores["test"].accuracy == result.accuracy
     assert list(spec.scores) == ["val", "test", "val+test"]

@@ -11,11 +11,12 @@ from onnx import numpy_helper
 from PIL import Image
 
 from command_line import Mien
+from fakes import SPEC, write_model
 from learn_fixtures import made_up_faces, write_csv, write_votes
 from mien.classifier import Classifier
 from mien.errors import DataError, OptionError
 from mien.images import load_image
-from mien.labels import EMOTIONS, FERPLUS, FERPLUS_TO_EMOTION
+from mien.labels import EMOTIONS, FERPLUS, FERPLUS_EMOTIONS, FERPLUS_TO_EMOTION
 from mien.learn import measures
 from mien.learn.datasets import FaceSet
 from mien.learn.evaluation import (
@@ -24,8 +25,10 @@ from mien.learn.evaluation import (
     bootstrap_intervals,
     evaluate,
     evaluate_probabilities,
+    score_votes,
 )
 from mien.learn.measures import Measures, measure
+from mien.learn.risk_coverage import risk_coverage
 
 COPIES = 3
 UNVOTED = 2
@@ -161,6 +164,29 @@ def test_without_votes_there_is_no_agreement(votes: Any, classifier: Classifier)
     assert measure(classifier, replace(FACES, votes=votes), "test").agreement is None
 
 
+def test_sure_and_unsure_are_told_apart(classifier: Classifier, result: Measures) -> None:
+    assert result.risk_coverage == risk_coverage(classifier(TEST.images), TEST.targets)
+
+
+@pytest.fixture(scope="module")
+def voting(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random network with both outputs."""
+    spec = replace(SPEC, name="voting", votes_labels=FERPLUS_EMOTIONS)
+    path = tmp_path_factory.mktemp("models") / "voting.onnx"
+    return write_model(path, votes=len(FERPLUS_EMOTIONS), metadata=spec.to_json(), seed=3)
+
+
+@pytest.mark.usefixtures("quick")
+def test_votes_are_scored_where_model_and_data_have_them(
+    voting: Path, classifier: Classifier
+) -> None:
+    reader = Classifier(voting)
+
+    assert measure(reader, FACES, "test").votes == score_votes(reader.votes(TEST.images), TEST)
+    assert measure(reader, replace(FACES, votes=None), "test").votes is None
+    assert measure(classifier, FACES, "test").votes is None
+
+
 def test_a_split_that_is_not_there(classifier: Classifier) -> None:
     with pytest.raises(OptionError, match="expected a split among"):
         measure(classifier, FACES, "dev")
@@ -219,11 +245,12 @@ def test_evaluate_prints_scores_with_their_intervals_and_draws_them(
     assert f"agreement with FER+ majority {agreement}" in lines
     assert sorted(path.name for path in plots.iterdir()) == [
         f"{name}.{ending}"
-        for name in ("classes", "confusion", "reliability")
+        for name in ("classes", "confusion", "reliability", "risk-coverage")
         for ending in ("png", "svg")
     ]
     for path in plots.glob("*.png"):
         assert min(load_image(path).shape[:2]) > 400
+    assert "those with at least this probability" in (plots / "risk-coverage.svg").read_text()
     drawn = (plots / "confusion.svg").read_text()
     assert f"{len(TEST)} faces, accuracy {result.evaluation.accuracy:.4f}" in drawn
 
@@ -240,6 +267,54 @@ def test_evaluate_says_nothing_of_what_it_cannot_measure(
     assert "copies" not in shown.stdout
     assert "FER+" not in shown.stdout
     assert (as_json["clean"], as_json["ferplus_agreement"]) == (None, None)
+    assert (as_json["ferplus_votes"], as_json["members"]) == (None, [])
+
+
+@pytest.mark.usefixtures("quick")
+def test_evaluate_scores_the_votes(mien: Mien, voting: Path, data: tuple[object, ...]) -> None:
+    arguments = ("evaluate", "--model", voting, *data)
+    lines = [" ".join(line.split()) for line in mien(*arguments).stdout.splitlines()]
+    votes = json.loads(mien(*arguments, "--json").stdout)["ferplus_votes"]
+
+    assert votes["n"] == votes["majority_n"] == len(TEST) - UNVOTED
+    assert votes["left_out"] == {"tie": 0, "unknown": 0, "not a face": UNVOTED, "no votes": 0}
+    n = f"n {len(TEST) - UNVOTED}"
+    accuracy = f"{votes['accuracy']:.4f}"
+    assert f"FER+ 8 classes, most votes {accuracy} {n}; without not a face {UNVOTED}" in lines
+    assert any(
+        line.startswith(f"FER+ 8 classes, over half, as published {accuracy} {n}") for line in lines
+    )
+
+
+@pytest.mark.usefixtures("quick")
+def test_evaluate_tells_what_the_surest_readings_are_worth(
+    mien: Mien, model: Path, data: tuple[object, ...]
+) -> None:
+    shown = mien("evaluate", "--model", model, *data).stdout
+    found = json.loads(mien("evaluate", "--model", model, *data, "--json").stdout)["risk_coverage"]
+
+    assert [s["coverage"] for s in found["at_coverage"]] == pytest.approx(
+        [1.0, 0.9, 0.8, 0.7, 0.5], abs=0.02
+    )
+    assert f"area under the risk-coverage curve {found['area']:.4f}" in shown
+    for selection in found["at_coverage"]:
+        assert f"{selection['accuracy']:.4f}" in shown
+
+
+@pytest.mark.usefixtures("quick")
+def test_evaluate_averages_several_models(
+    mien: Mien, model: Path, voting: Path, data: tuple[object, ...]
+) -> None:
+    arguments = ("evaluate", "--model", f"{model},{voting}", *data)
+    lines = mien(*arguments).stdout.splitlines()
+    found = json.loads(mien(*arguments, "--json").stdout)
+    crops = TEST.images
+    mean = Classifier([model, voting])(crops)
+
+    assert lines[0] == f"tiny+voting on fer2013 test: {len(TEST)} faces"
+    assert lines[1].startswith(f"the mean of 2 networks, {2 * SPEC.parameters:,} parameters")
+    assert (found["model"], found["members"]) == ("tiny+voting", ["tiny", "voting"])
+    assert found["accuracy"] == evaluate_probabilities(mean, TEST.targets).accuracy
 
 
 @pytest.mark.usefixtures("quick")

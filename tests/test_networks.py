@@ -158,3 +158,11 @@ def test_the_network_in_the_box_keeps_to_the_papers_budget() -> None:
     assert sum(p.numel() for p in network.parameters()) <= 2_500_000
     assert multiply_adds(network) <= 300_000_000
     assert network(_pixels())[0].shape == (2, 7)
+
+
+def test_the_teachers_network_is_five_times_as_large() -> None:
+    large, box = build("se-resnet-large", votes=8).eval(), build("se-resnet", votes=8).eval()
+
+    assert 10_000_000 < large.parameter_count() < 12_000_000
+    assert 4.0 < large.parameter_count() / box.parameter_count() < 5.5
+    assert multiply_adds(large) > 5 * multiply_adds(box)

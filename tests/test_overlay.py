@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -36,6 +38,26 @@ def test_the_box_has_the_color_of_the_emotion(emotion: str) -> None:
     for x, y in ((100, 140), (200, 140), (150, 200)):  # on its sides, off the rounded corners
         assert tuple(found[y, x]) == COLORS[emotion]
     assert (found[120:170, 120:180] == 128).all()  # the face itself stays to be seen
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_an_unsure_face_has_no_color_of_an_emotion_and_is_seen_on_every_ground(level: int) -> None:
+    image = np.full((300, 400, 3), level, np.uint8)
+    reading = replace(a_reading((100.0, 80.0, 200.0, 200.0)), unsure=True)
+    found = annotate(image, [reading], bars=False).astype(int)
+
+    assert (found.max(axis=2) - found.min(axis=2)).max() < 10  # gray, all of it
+    side = found[140, 96:106, 0]  # across the left side of the box
+    assert side.max() - side.min() > 200
+    assert (found[120:170, 120:180] == level).all()
+
+
+def test_an_unsure_face_is_labelled_otherwise_than_a_sure_one() -> None:
+    box = (100.0, 80.0, 200.0, 200.0)
+    sure, unsure = a_reading(box), replace(a_reading(box), unsure=True)
+    assert (annotate(gray(), [sure]) != annotate(gray(), [unsure])).any()
+    other = replace(unsure, emotion="sad")  # the plate does not tell which it might have been
+    assert (annotate(gray(), [unsure], bars=False) == annotate(gray(), [other], bars=False)).all()
 
 
 def test_bars_can_be_left_out() -> None:

@@ -67,6 +67,12 @@ def test_settings_can_be_replaced_and_the_recipe_stays_as_it_is() -> None:
         ("label_smoothing", 1.0),
         ("mixup", -0.1),
         ("std", 0.0),
+        ("ema", 1.0),
+        ("ema", -0.1),
+        ("distill_weight", 1.1),
+        ("distill_weight", -0.1),
+        ("distill_weight", float("nan")),
+        ("distill_temperature", 0.0),
         ("optimizer", "rmsprop"),
         ("schedule", "linear"),
         ("precision", "fp16"),
@@ -141,3 +147,23 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         read_recipe(tmp_path / "gone.json")
     with pytest.raises(OptionError, match="about: expected a text; there is none"):
         recipe_of({"name": "nameless"})
+
+
+def test_the_recipe_of_the_network_in_the_box_stays_what_it_was_trained_by() -> None:
+    recipe = recipe_named("mien")
+
+    assert (recipe.network, recipe.epochs, recipe.batch_size) == ("se-resnet", 60, 128)
+    assert (recipe.optimizer, recipe.learning_rate, recipe.weight_decay) == ("sgd", 0.1, 5e-4)
+    assert (recipe.votes_weight, recipe.mixup, recipe.label_smoothing) == (1.0, 0.2, 0.1)
+    assert (recipe.ema, recipe.distill_weight) == (0.0, 0.0)
+
+
+def test_the_distilled_network_is_the_one_in_the_box_and_learns_from_teachers() -> None:
+    student, box = recipe_named("mien-distilled"), recipe_named("mien")
+    teacher = recipe_named("mien-teacher")
+
+    assert student.network == box.network != teacher.network
+    assert (student.mean, student.std) == (box.mean, box.std)
+    assert student.distill_weight > 0.0
+    assert teacher.distill_weight == 0.0
+    assert teacher.votes_weight > 0.0  # so that it can teach the votes

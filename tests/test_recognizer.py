@@ -2,6 +2,7 @@ import dataclasses
 import itertools
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -219,6 +220,68 @@ def test_unknown_emotions_and_thresholds_are_refused(two_faces: Recognizer) -> N
     for threshold in (-0.1, 1.1, float("nan")):
         with pytest.raises(OptionError, match="threshold: expected 0 to 1; got"):
             a_reading().shows("happy", threshold=threshold)
+
+
+@pytest.mark.parametrize(("threshold", "unsure"), [(0.0, [False] * 2), (1.0, [True] * 2)])
+def test_a_reading_below_the_threshold_is_unsure(
+    two_faces: Recognizer, noise: list[Image], threshold: float, unsure: list[bool]
+) -> None:
+    plain = two_faces(noise[0])
+    path, detector = two_faces.classifier.path, two_faces.detector
+    recognizer = Recognizer(path, detector=detector, threshold=threshold)
+    found = recognizer(noise[0])
+
+    assert [reading.unsure for reading in found] == unsure
+    # What was read, and how surely, is all still there.
+    assert [replace(reading, unsure=False) for reading in found] == plain
+    at_the_first = Recognizer(path, detector=detector, threshold=plain[0].probability)
+    assert [reading.unsure for reading in at_the_first(noise[0])] == [
+        False,  # at least
+        plain[1].probability < plain[0].probability,
+    ]
+
+
+def test_no_reading_is_unsure_unless_it_is_asked_for(
+    two_faces: Recognizer, noise: list[Image]
+) -> None:
+    assert two_faces.threshold == 0.0
+    assert not any(reading.unsure for reading in two_faces(noise[0]))
+    assert not a_reading().unsure
+
+
+def test_people_are_shown_the_emotion_or_that_it_is_unsure() -> None:
+    assert a_reading(emotion="sad").caption == "sad"
+    unsure = replace(a_reading(emotion="sad"), unsure=True)
+    assert (unsure.caption, unsure.emotion, unsure.probability) == ("unsure", "sad", 0.7)
+
+
+@pytest.mark.parametrize("threshold", [None, 0.0, 0.7])
+def test_an_unsure_face_shows_no_emotion(threshold: float | None) -> None:
+    unsure = replace(a_reading(emotion="happy"), unsure=True)
+    assert not any(unsure.shows(emotion, threshold=threshold) for emotion in EMOTIONS)
+    assert unsure.verify("happy", threshold=threshold).probability == 0.7
+
+
+def test_what_is_no_number_is_unsure(
+    two_faces: Recognizer, noise: list[Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = np.full((2, len(EMOTIONS)), np.nan, np.float32)
+    monkeypatch.setattr(type(two_faces.classifier), "__call__", lambda self, crops: broken)
+    assert [reading.unsure for reading in two_faces(noise[0])] == [True, True]
+
+
+@pytest.mark.parametrize("threshold", [-0.01, 1.01, float("nan"), float("inf")])
+def test_a_threshold_is_a_probability(tiny_model: Path, threshold: float) -> None:
+    with pytest.raises(OptionError, match="threshold: expected 0 to 1; got"):
+        Recognizer(tiny_model, threshold=threshold)
+
+
+def test_several_models_read_together(portrait_image: Image, tiny_model: Path) -> None:
+    both = Recognizer(["paper", tiny_model])
+    one, other = Recognizer("paper"), Recognizer(tiny_model)
+    (reading,), (first,), (second,) = (r(portrait_image) for r in (both, one, other))
+    mean = np.mean([first.probabilities, second.probabilities], axis=0)
+    assert reading.probabilities == pytest.approx(mean, abs=1e-6)
 
 
 def test_to_dict_survives_json(tiny_model: Path, portrait_image: Image) -> None:

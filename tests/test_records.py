@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,22 @@ def test_what_was_expected_as_json() -> None:
     assert faces == [
         {**plain[0], "expected": "sad", "shows": False},
         {**plain[1], "expected": "sad", "shows": True},
+    ]
+
+
+def test_an_unsure_face_keeps_its_likeliest_emotion() -> None:
+    result = a_result("a.jpg", a_reading(), replace(a_reading(emotion="sad"), unsure=True))
+    rows = read_csv(to_csv([result, a_result("b.jpg")]))
+    faces = json.loads(json.dumps(to_dict(result)))["faces"]
+
+    assert [(row["emotion"], row["unsure"]) for row in rows] == [
+        ("happy", "false"),
+        ("sad", "true"),
+        ("", ""),
+    ]
+    assert [(face["emotion"], face["unsure"]) for face in faces] == [
+        ("happy", False),
+        ("sad", True),
     ]
 
 

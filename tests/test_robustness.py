@@ -424,11 +424,19 @@ def test_models_stand_side_by_side(run: Mien, tiny_model: Path, tmp_path: Path) 
         tmp_path / "other.onnx", metadata=SPEC.to_json().replace('"tiny"', '"other"')
     )
 
-    out = run("--model", f"{tiny_model},{other}", "--disturb", "jpeg")
+    out = run("--model", tiny_model, "--model", other, "--disturb", "jpeg")
     assert out.stdout.splitlines()[3].split() == ["disturbance", "level", "unit", "tiny", "other"]
-    same = run("--model", f"{tiny_model},{namesake}", "--disturb", "jpeg", "--json")
+    same = run("--model", tiny_model, "--model", namesake, "--disturb", "jpeg", "--json")
     models = [m["model"] for m in json.loads(same.stdout)["measurements"][:2]]
     assert models == [str(tiny_model), str(namesake)]
+
+
+def test_an_ensemble_is_one_of_the_models(run: Mien, tiny_model: Path, tmp_path: Path) -> None:
+    other = write_model(tmp_path / "other.onnx", seed=1)
+    both = f"{tiny_model},{other}"
+
+    out = run("--model", tiny_model, "--model", both, "--disturb", "jpeg")
+    assert out.stdout.splitlines()[3].split()[3:] == ["tiny", "tiny+tiny"]
 
 
 def test_the_limit_draws_faces_by_seed(run: Mien, tiny_model: Path) -> None:

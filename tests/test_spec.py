@@ -1,10 +1,12 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from fakes import SPEC
 from mien import EMOTIONS, ModelError, ModelSpec, Score
+from mien.labels import FERPLUS_EMOTIONS
 from mien.spec import METADATA_KEY
 
 
@@ -24,6 +26,51 @@ def test_read_back_it_has_the_types_it_was_made_with() -> None:
     spec = read(SPEC.to_json())
     assert spec.labels == EMOTIONS
     assert spec.scores["val"] == Score(n=3589, accuracy=0.125, macro_f1=0.0625)
+
+
+ADDED_LATER = ("votes_labels", "temperature_fitted_on", "store", "members")
+
+
+def test_a_file_of_before_votes_and_temperatures_is_read() -> None:
+    values = json.loads(SPEC.to_json())
+    for name in ADDED_LATER:
+        del values[name]
+    del values["scores"]["val"]["expected_calibration_error"]
+
+    assert read(json.dumps(values)) == SPEC
+    assert SPEC.scores["val"].expected_calibration_error is None
+
+
+def test_votes_temperature_and_members_are_read_back_equal() -> None:
+    full = replace(
+        SPEC,
+        votes_labels=FERPLUS_EMOTIONS,
+        temperature=1.25,
+        temperature_fitted_on="faces val (7 images)",
+        store="fp16",
+        scores={"val": Score(7, 0.5, 0.25, 0.125)},
+    )
+    for spec in (full, ModelSpec.of_members([full, SPEC])):
+        assert read(spec.to_json()) == spec
+
+
+def test_members_add_up() -> None:
+    other = replace(SPEC, name="other", parameters=5, multiply_adds=7, network="sum", store="int8")
+    both = ModelSpec.of_members([SPEC, other])
+
+    assert (both.name, both.network, both.store) == ("tiny+other", "matrix+sum", "fp32+int8")
+    assert both.parameters == SPEC.parameters + 5
+    assert both.multiply_adds == SPEC.multiply_adds + 7
+    assert (both.recipe, both.trained_on, both.license) == ("none", "nothing", "MIT")
+    assert both.scores == {}
+    assert both.members == (SPEC, other)
+
+
+def test_an_ensemble_has_votes_where_all_members_have_them() -> None:
+    with_votes = replace(SPEC, votes_labels=FERPLUS_EMOTIONS)
+
+    assert ModelSpec.of_members([with_votes, with_votes]).votes_labels == FERPLUS_EMOTIONS
+    assert ModelSpec.of_members([with_votes, SPEC]).votes_labels == ()
 
 
 def test_is_one_line_of_json() -> None:
@@ -54,6 +101,8 @@ def test_a_newer_format_is_refused_by_its_number() -> None:
         '{"name": "no format"}',
         changed(unheard_of=1),
         changed(labels=7),
+        changed(votes_labels=7),
+        changed(members=[7]),
         changed(scores=[1]),
         changed(scores={"val": {"n": 1}}),
     ],

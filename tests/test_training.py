@@ -25,7 +25,7 @@ from learn_fixtures import (
 )
 from mien.errors import DataError, MienError, OptionError, OutputError, TrainingError
 from mien.labels import EMOTIONS
-from mien.learn import training
+from mien.learn import batches, steps
 from mien.learn.datasets import FaceSet
 from mien.learn.recipes import Recipe
 from mien.learn.training import (
@@ -397,7 +397,7 @@ def test_a_loss_that_blows_up_ends_the_run_and_the_best_weights_stay(
     def blow_up(progress: Progress) -> None:
         if progress.row is not None and progress.epoch == 2:
             kept.append((tmp_path / "run" / "best.pt").read_bytes())
-            monkeypatch.setattr(training, "learning_rate_at", lambda recipe, epochs_done: 1e30)
+            monkeypatch.setattr(steps, "learning_rate_at", lambda recipe, epochs_done: 1e30)
 
     with pytest.raises(TrainingError, match="no longer a finite number in epoch 3"):
         train(FACES, TINY, tmp_path / "run", device="cpu", report=blow_up)
@@ -546,3 +546,57 @@ def test_one_emotion_alone_is_nothing_to_learn(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"two emotions and more; train of .* has only happy"):
         train(happy, TINY, tmp_path / "run", device="cpu")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_begun_by_an_earlier_version_can_be_read_and_gone_on_with(
+    reference: TrainingResult, tmp_path: Path
+) -> None:
+    run_dir = tmp_path / "run"
+    train(FACES, TINY, run_dir, device="cpu", report=_interrupt_at((2, 10)))
+    config = json.loads((run_dir / "config.json").read_text())
+    for name in ("teachers", "processes", "compiled"):
+        del config[name]
+    for name in ("ema", "distill_weight", "distill_temperature"):
+        del config["recipe"][name]
+    (run_dir / "config.json").write_text(json.dumps(config))
+    last = torch.load(run_dir / "last.pt", weights_only=True)
+    for name in ("average", "random_of_others"):
+        del last[name]
+    torch.save(last, run_dir / "last.pt")
+
+    assert load_best(run_dir)[1].recipe == TINY
+    assert _same_run(train(FACES, TINY, run_dir, device="cpu", resume=True), reference)
+
+
+def test_compiled_training_learns_the_same_and_compiles_for_one_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The loop is that of a GPU; its compiler is left out, which takes half a minute.
+    compiled: list[Any] = []
+
+    def traced(model: Any, **options: Any) -> Any:
+        compiled.append((model, options))
+        return model
+
+    monkeypatch.setattr(torch, "compile", traced)
+    recipe = replace(TINY, batch_size=40, learning_rate=1e-2)  # batches of 40, 40, 40 and 20
+    sizes: list[int] = []
+    take = batches.Batches.take
+
+    def count(self: batches.Batches, rows: Any) -> batches.Batch:
+        batch = take(self, rows)
+        if isinstance(rows, torch.Tensor):
+            sizes.append(len(batch.targets))
+        return batch
+
+    monkeypatch.setattr(batches.Batches, "take", count)
+    result = train(FACES, recipe, tmp_path / "run", device="cpu", compile="reduce-overhead")
+
+    assert set(sizes) == {40}
+    assert len(sizes) == 16
+    assert result.history[-1].loss < 0.8 * result.history[0].loss
+    assert read_config(tmp_path / "run").compiled == "reduce-overhead"
+    assert [options for _, options in compiled] == [
+        {"dynamic": False, "mode": "reduce-overhead"},
+        {"dynamic": False},
+    ]

@@ -24,6 +24,7 @@ from mien.errors import (
     OptionError,
     OutputError,
     TrainingError,
+    VideoError,
 )
 from mien.faces import Detector, Face, Framing, HaarDetector, YuNetDetector
 from mien.images import load_image
@@ -56,6 +57,7 @@ __all__ = [
     "Score",
     "TrainingError",
     "Verification",
+    "VideoError",
     "YuNetDetector",
     "annotate",
     "crop_faces",

@@ -1,4 +1,4 @@
-"""Crops -> probabilities, through ONNX Runtime."""
+"""Crops -> probabilities, through ONNX Runtime: one network, or several averaged."""
 
 import os
 from collections.abc import Sequence
@@ -11,11 +11,15 @@ from numpy.typing import NDArray
 from mien.crops import SIZE_PX, Crops
 from mien.environment import import_onnxruntime
 from mien.errors import MissingExtraError, ModelError, OptionError
-from mien.labels import EMOTIONS
+from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 from mien.spec import ModelSpec
 
 Probabilities: TypeAlias = NDArray[np.float32]
 """(F, 7) float32, columns in the order of `mien.labels.EMOTIONS`; each row sums to 1."""
+
+Votes: TypeAlias = NDArray[np.float32]
+"""(F, 8) float32, the shares of FER+ votes expected for the eight expressions, in the order of
+`mien.labels.FERPLUS_EMOTIONS`; each row sums to 1."""
 
 DEFAULT_MODEL: Final = "paper"
 
@@ -40,7 +44,7 @@ def model_path(model: str | Path) -> Path:
     if str(model) in shipped:
         return shipped[str(model)]
     path = Path(model)
-    if not os.path.isfile(path):  # noqa: PTH113  # Path.is_file raises where a name is too long
+    if not _is_file(path):
         raise ModelError(
             f"expected a file or one of {', '.join(shipped) or 'no shipped model'}; "
             f"there is no file {str(model)!r}"
@@ -48,14 +52,60 @@ def model_path(model: str | Path) -> Path:
     return path
 
 
+def model_paths(model: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
+    """The files of one model, or of several that read together.
+
+    Args:
+        model: as `model_path` takes it; several as a sequence, or in a string with commas:
+            "paper,mine.onnx". Where a file's own name has commas, that file is meant.
+    Raises:
+        ModelError: one of them is not there; the message names it.
+        OptionError: there is none, or one is given twice.
+    """
+    given = [model] if isinstance(model, str | Path) else list(model)
+    if not given:
+        raise OptionError("expected a model, or several; got none")
+    names = [name for one in given for name in (_names(one) if isinstance(one, str) else [one])]
+    paths = tuple(model_path(name) for name in names)
+    # Twice the same would weigh double, where the weights are said to be equal.
+    seen: set[str] = set()
+    for name, path in zip(names, paths, strict=True):
+        if (real := os.path.realpath(path)) in seen:
+            raise OptionError(f"expected each model once; {str(name)!r} comes twice")
+        seen.add(real)
+    return paths
+
+
+def _names(text: str) -> list[str]:
+    parts = text.split(",")
+    names = []
+    while parts:
+        # The longest run of parts that is a file: its name has commas of its own.
+        ends = range(len(parts), 1, -1)
+        end = next((end for end in ends if _is_file(",".join(parts[:end]))), 1)
+        name = ",".join(parts[:end])
+        names.append(name if _is_file(name) else name.strip())
+        parts = parts[end:]
+    return names
+
+
+def _is_file(path: str | Path) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113  # Path.is_file raises where a name is too long
+
+
 class Classifier:
-    """Reads the emotion of framed faces.
+    """Reads the emotion of framed faces, with one network or with the mean of several.
+
+        Classifier()(crops)
+        Classifier("mine.onnx,theirs.onnx")(crops)
 
     Args:
         model: a name among `shipped_models()`, the path of an ONNX file made by `mien export`, or
             that of any Keras classifier of faces in .h5, .hdf5 or .keras: (None, S, S, 1) or
             (None, S, S, 3) in, seven probabilities or logits out. Keras files take the extra
-            `keras` and some seconds of conversion, which leaves no files.
+            `keras` and some seconds of conversion, which leaves no files. Several, as a sequence or
+            in a string with commas, are an ensemble: the mean of their probabilities, equally
+            weighted (Hansen and Salamon 1990).
         threads: processor threads for one call; 0 takes every core. One is the steady choice where
             cores are shared, and reads a face in about a millisecond.
         labels: of a Keras file's output, in its order: a sequence, or a string with commas. By
@@ -63,18 +113,23 @@ class Classifier:
             surprise. Files of mien's, Keras files too, know theirs.
         scaling: of a Keras file's input: "1/255", "-1..1" or "none" for gray levels 0 to 255. By
             default "none" where the model begins by scaling, and "1/255" where it does not.
+
+    Attributes:
+        spec: what the file says of itself; of an ensemble, what its members say together.
+        paths: the files, one for each member.
     Raises:
-        ModelError: the file is missing, broken, not a classifier of faces, or could run code.
-        OptionError: `threads` is negative; `labels` or `scaling` is not as above, or given for a
-            file that knows its own.
-        MissingExtraError: the file is Keras's, and the extra `keras` is not installed.
+        ModelError: a file is missing, broken, not a classifier of faces, could run code, or wants
+            its faces framed otherwise than the other members; the message names it.
+        OptionError: `threads` is negative; a model is given twice; `labels` or `scaling` is not as
+            above, or given for files that know their own.
+        MissingExtraError: a file is Keras's, and the extra `keras` is not installed.
     """
 
-    BATCH: Final = 64  # crops in one pass of the network: larger ones are no faster
+    BATCH: Final = 64  # crops in one pass of a network: larger ones are no faster
 
     def __init__(
         self,
-        model: str | Path = DEFAULT_MODEL,
+        model: str | Path | Sequence[str | Path] = DEFAULT_MODEL,
         *,
         threads: int = 1,
         labels: str | Sequence[str] | None = None,
@@ -82,48 +137,32 @@ class Classifier:
     ) -> None:
         if threads < 0:
             raise OptionError(f"threads: expected 0 or more; got {threads}")
-        self.path = model_path(model)
-        source: str | bytes = str(self.path)
-        if self.path.suffix in KERAS_SUFFIXES:
-            source = self._converted(labels, scaling)
-        elif labels is not None or scaling is not None:
+        self.paths = model_paths(model)
+        from_keras = [path.suffix in KERAS_SUFFIXES for path in self.paths]
+        if not any(from_keras) and (labels is not None or scaling is not None):
+            names = ", ".join(path.name for path in self.paths)
             raise OptionError(
                 "labels and scaling are for Keras files, whose names end in "
-                f"{', '.join(KERAS_SUFFIXES)}; {self.path.name} knows its own"
+                f"{', '.join(KERAS_SUFFIXES)}; {names} "
+                f"{'knows its own' if len(self.paths) == 1 else 'know their own'}"
             )
-        ort = import_onnxruntime()
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads or os.cpu_count() or 1
-        options.log_severity_level = 4  # its complaints come as exceptions
-        try:
-            self._session = ort.InferenceSession(
-                source, options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # ONNX Runtime has a class for each kind, all without a base
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-            raise ModelError(f"{self.path}: expected an ONNX model; {reason}") from error
-        metadata = self._session.get_modelmeta().custom_metadata_map
-        self.spec = ModelSpec.from_metadata(metadata, source=str(self.path))
-        self._check_contract()
+        self._members = tuple(
+            _Member(path, _converted(path, labels, scaling) if keras else str(path), threads)
+            for path, keras in zip(self.paths, from_keras, strict=True)
+        )
+        specs = [member.spec for member in self._members]
+        for path, spec in zip(self.paths, specs, strict=True):
+            if spec.crop_margin != specs[0].crop_margin:
+                raise ModelError(
+                    f"{path}: expected the crop margin of {self.paths[0]}, "
+                    f"{specs[0].crop_margin:g}, to read the same crops; got {spec.crop_margin:g}"
+                )
+        self.spec = specs[0] if len(specs) == 1 else ModelSpec.of_members(specs)
 
-    def _converted(self, labels: str | Sequence[str] | None, scaling: str | None) -> bytes:
-        try:
-            from mien.learn.keras_h5 import onnx_of_keras
-        except ImportError as error:
-            raise MissingExtraError("reading Keras files", "keras", error) from error
-        return onnx_of_keras(self.path, labels=labels, scaling=scaling)
-
-    def _check_contract(self) -> None:
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        size = SIZE_PX
-        found = [(i.type, i.shape[1:]) for i in inputs], [(o.type, o.shape[1:]) for o in outputs]
-        expected = [("tensor(uint8)", [size, size])], [("tensor(float)", [len(EMOTIONS)])]
-        if found != expected or self.spec.labels != EMOTIONS:
-            raise ModelError(
-                f"{self.path}: expected (N, {size}, {size}) uint8 in, (N, {len(EMOTIONS)}) float "
-                f"out and the labels {', '.join(EMOTIONS)}; got {found[0]} in, {found[1]} out and "
-                f"{', '.join(self.spec.labels)}"
-            )
+    @property
+    def path(self) -> Path:
+        """The file; of an ensemble, the first."""
+        return self.paths[0]
 
     def __call__(self, crops: Crops) -> Probabilities:
         """Probabilities of the seven emotions for each crop.
@@ -135,14 +174,115 @@ class Classifier:
         Raises:
             OptionError: `crops` has another shape or dtype.
         """
+        return self._run(crops, outputs=1)[0]
+
+    def votes(self, crops: Crops) -> Votes:
+        """The shares of FER+ votes (arXiv:1608.01041) that taggers would give each crop.
+
+        Args:
+            crops: as for reading them.
+        Returns:
+            (F, 8) float32, in the order of `mien.labels.FERPLUS_EMOTIONS`; row i belongs to crop i.
+        Raises:
+            ModelError: a file has no such output; the message names it.
+            OptionError: `crops` has another shape or dtype.
+        """
+        for member in self._members:
+            if not member.spec.votes_labels:
+                raise ModelError(
+                    f"{member.path}: expected a model with the output 'votes', as "
+                    "`mien export --votes` writes it; it has none"
+                )
+        return self._run(crops, outputs=2)[1]
+
+    def read(self, crops: Crops) -> tuple[Probabilities, Votes | None]:
+        """All that the model gives, in one pass.
+
+        Args:
+            crops: as for reading them.
+        Returns:
+            (F, 7) probabilities and (F, 8) votes, float32; None in place of the votes where a file
+            does not give them.
+        Raises:
+            OptionError: `crops` has another shape or dtype.
+        """
+        if not self.spec.votes_labels:
+            return self(crops), None
+        probabilities, votes = self._run(crops, outputs=2)
+        return probabilities, votes
+
+    def _run(self, crops: Crops, *, outputs: int) -> list[NDArray[np.float32]]:
+        """The first output, or both: (F, 7), and (F, 8) float32."""
         if not isinstance(crops, np.ndarray) or crops.dtype != np.uint8:
             got = crops.dtype if isinstance(crops, np.ndarray) else type(crops).__name__
             raise OptionError(f"crops: expected a uint8 array; got {got}")
         if crops.ndim != 3 or crops.shape[1:] != (SIZE_PX, SIZE_PX):
             raise OptionError(f"crops: expected shape (F, {SIZE_PX}, {SIZE_PX}); got {crops.shape}")
-        probabilities = np.empty((len(crops), len(EMOTIONS)), np.float32)
-        name = self._session.get_inputs()[0].name
+        widths = (len(EMOTIONS), len(FERPLUS_EMOTIONS))[:outputs]
+        answers = [np.empty((len(crops), width), np.float32) for width in widths]
         for start in range(0, len(crops), self.BATCH):
             batch = np.ascontiguousarray(crops[start : start + self.BATCH])
-            (probabilities[start : start + self.BATCH],) = self._session.run(None, {name: batch})
-        return probabilities
+            found = [member.run(batch, outputs=outputs) for member in self._members]
+            for answer, rows in zip(answers, zip(*found, strict=True), strict=True):
+                answer[start : start + self.BATCH] = rows[0] if len(rows) == 1 else np.mean(rows, 0)
+        return answers
+
+
+class _Member:
+    """One network: an ONNX file, or the bytes of one, opened and checked."""
+
+    def __init__(self, path: Path, source: str | bytes, threads: int) -> None:
+        self.path = path
+        ort = import_onnxruntime()
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads or os.cpu_count() or 1
+        options.log_severity_level = 4  # its complaints come as exceptions
+        try:
+            self._session = ort.InferenceSession(
+                source, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime has a class for each kind, all without a base
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+            raise ModelError(f"{path}: expected an ONNX model; {reason}") from error
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        self.spec = ModelSpec.from_metadata(metadata, source=str(path))
+        self._input = self._session.get_inputs()[0].name if self._session.get_inputs() else ""
+        self._outputs = [output.name for output in self._session.get_outputs()]
+        self._check_contract()
+
+    def run(self, crops: Crops, *, outputs: int) -> list[NDArray[np.float32]]:
+        """(N, 48, 48) uint8 -> the first output, or both: (N, 7), and (N, 8) float32."""
+        rows: list[NDArray[np.float32]] = self._session.run(
+            self._outputs[:outputs], {self._input: crops}
+        )
+        return rows
+
+    def _check_contract(self) -> None:
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        size, spec = SIZE_PX, self.spec
+        found = [(i.type, i.shape[1:]) for i in inputs], [(o.type, o.shape[1:]) for o in outputs]
+        widths = [len(EMOTIONS), len(FERPLUS_EMOTIONS)] if spec.votes_labels else [len(EMOTIONS)]
+        expected = (
+            [("tensor(uint8)", [size, size])],
+            [("tensor(float)", [width]) for width in widths],
+        )
+        if found != expected or spec.labels != EMOTIONS:
+            out = " and ".join(f"(N, {width})" for width in widths)
+            raise ModelError(
+                f"{self.path}: expected (N, {size}, {size}) uint8 in, {out} float out and the "
+                f"labels {', '.join(EMOTIONS)}; got {found[0]} in, {found[1]} out and "
+                f"{', '.join(spec.labels)}"
+            )
+        if spec.votes_labels not in ((), FERPLUS_EMOTIONS):
+            raise ModelError(
+                f"{self.path}: expected votes for {', '.join(FERPLUS_EMOTIONS)}; got "
+                f"{', '.join(spec.votes_labels)}"
+            )
+
+
+def _converted(path: Path, labels: str | Sequence[str] | None, scaling: str | None) -> bytes:
+    try:
+        from mien.learn.keras_h5 import onnx_of_keras
+    except ImportError as error:
+        raise MissingExtraError("reading Keras files", "keras", error) from error
+    return onnx_of_keras(path, labels=labels, scaling=scaling)

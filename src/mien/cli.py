@@ -18,7 +18,10 @@ EXIT_PIPE = 1  # as Typer has it
 
 COMMANDS: Final = {
     "detect": "detect",
-    "models": "detect",
+    "video": "video",
+    "webcam": "webcam",
+    "models": "models",
+    "card": "card",
     "train": "train",
     "evaluate": "evaluate",
     "export": "export",

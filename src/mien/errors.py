@@ -2,6 +2,7 @@
 
     MienError
     |-- ImageError         a picture that cannot be read, or an array that is not a picture
+    |-- VideoError         a video, stream or camera that cannot be read
     |-- ModelError         a model file that is missing, broken, or not a classifier of faces
     |-- DataError          a data set that is missing, broken or incomplete; names file and row
     |-- OptionError        an argument outside its range
@@ -21,6 +22,10 @@ class MienError(Exception):
 
 class ImageError(MienError):
     """A picture that cannot be read, or an array that is not a picture."""
+
+
+class VideoError(MienError):
+    """A video, stream or camera that cannot be read."""
 
 
 class ModelError(MienError):

@@ -112,6 +112,7 @@ class YuNetDetector:
         self, *, min_score: float = 0.8, min_face_px: float = 0.0, full_size: bool = False
     ) -> None:
         _check_options(min_score, min_face_px)
+        self.min_score = min_score
         self.min_face_px = min_face_px
         self.full_size = full_size
         self._net = cv2.FaceDetectorYN.create(

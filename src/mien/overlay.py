@@ -21,11 +21,14 @@ _TRACK: Final = (62, 66, 74)  # of a bar, behind its filled part
 _WHITE: Final = (255, 255, 255)
 _DIM: Final = (196, 200, 206)
 _BLACK: Final = (20, 20, 20)
+_UNSURE: Final = (236, 238, 241)  # lighter than any emotion's colour; edged, to be seen on white
 _MIN_BARS_PX: Final = 72.0  # smaller faces get their label alone
 
 
 def annotate(image: Image, readings: Sequence[Reading], *, bars: bool = True) -> Image:
     """Draw each face's box, its emotion and, where there is room, its seven probabilities.
+
+    A reading that is unsure has a white box with a dark edge, and the word in place of an emotion.
 
     Args:
         image: (H, W, 3) uint8, RGB; stays as it is.
@@ -44,8 +47,11 @@ def annotate(image: Image, readings: Sequence[Reading], *, bars: bool = True) ->
     # The surest face is drawn last, on top.
     for reading in reversed(readings):
         radius = max(2, round(_width(reading.box) / 24))
-        color = COLORS[reading.emotion]
-        draw.rounded_rectangle(reading.box, radius, outline=color, width=line_px)
+        if reading.unsure:
+            x0, y0, x1, y1 = reading.box
+            edge = (x0 - 1, y0 - 1, x1 + 1, y1 + 1)
+            draw.rounded_rectangle(edge, radius + 1, outline=_BLACK, width=line_px + 2)
+        draw.rounded_rectangle(reading.box, radius, outline=_color(reading), width=line_px)
     for reading in reversed(readings):
         taken.append(_draw_label(draw, reading, canvas.size, taken))
     for reading in readings:
@@ -86,7 +92,8 @@ def _draw_label(
     """Draw the emotion and its probability; gives the place of the plate."""
     font_px = _font_px(reading, picture)
     font = _font(font_px)
-    text = f"{reading.emotion} {reading.probability:.0%}"
+    # "unsure 40%" would say that it is the doubt that has 40 %.
+    text = reading.caption + ("" if reading.unsure else f" {reading.probability:.0%}")
     pad = max(2, round(font_px / 4))
     left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
     width, height = right - left + 2 * pad, bottom - top + 2 * pad
@@ -95,8 +102,9 @@ def _draw_label(
     places = [_inside(x, y, width, height, picture) for x, y in corners]
     others = [box for box in taken if box != reading.box]
     plate = next((p for p in places if not _hides(p, others)), places[0])
-    color = COLORS[reading.emotion]
-    draw.rounded_rectangle(plate, radius=pad, fill=color)
+    color = _color(reading)
+    edge = _BLACK if reading.unsure else None
+    draw.rounded_rectangle(plate, radius=pad, fill=color, outline=edge)
     ink = _BLACK if _is_light(color) else _WHITE
     draw.text((plate[0] + pad - left, plate[1] + pad - top), text, font=font, fill=ink)
     return plate
@@ -129,7 +137,7 @@ def _draw_bars(canvas: "PILImage.Image", reading: Reading, taken: Sequence[Box])
     draw = ImageDraw.Draw(panel)
     for row, (label, probability) in enumerate(reading.by_emotion().items()):
         middle = pad + row * row_px + row_px // 2
-        ink = _WHITE if label == reading.emotion else _DIM
+        ink = _WHITE if label == reading.caption else _DIM
         draw.text((pad, middle), label, font=font, fill=ink, anchor="lm")
         left, thick = names_px + 2 * pad, round(font_px * 0.3)
         top, bottom = middle - thick, middle + thick
@@ -157,6 +165,10 @@ def _hides(mark: Box, others: Sequence[Box]) -> bool:
         mark[0] < box[2] and box[0] < mark[2] and mark[1] < box[3] and box[1] < mark[3]
         for box in others
     )
+
+
+def _color(reading: Reading) -> tuple[int, int, int]:
+    return _UNSURE if reading.unsure else COLORS[reading.emotion]
 
 
 def _is_light(color: tuple[int, int, int]) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
@@ -14,6 +14,13 @@ from mien.errors import OptionError
 from mien.faces import Box, Detector, Face, Landmarks, detector_named
 from mien.images import Image, ImageSource, load_image
 from mien.labels import EMOTIONS, target_of
+
+if TYPE_CHECKING:
+    from mien.media import Frame, VideoSource
+    from mien.video import TrackedReading, VideoSettings
+
+UNSURE: Final = "unsure"
+"""What people are shown in place of an emotion that is not probable enough."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +32,10 @@ class Reading:
         score: the detector's, that this is a face, 0 to 1.
         landmarks: right eye, left eye, tip of the nose, right and left corner of the mouth, in
             pixels of the original image; None where the detector gives none.
-        emotion: the label with the highest probability.
+        emotion: the label with the highest probability, whether or not that is enough.
         probability: of that label, 0 to 1.
         probabilities: of the seven labels, in the order of `mien.EMOTIONS`; they sum to 1.
+        unsure: `probability` is below the recognizer's threshold.
     """
 
     box: Box
@@ -36,13 +44,19 @@ class Reading:
     emotion: str
     probability: float
     probabilities: tuple[float, ...]
+    unsure: bool = False
+
+    @property
+    def caption(self) -> str:
+        """What people are shown: the emotion, or "unsure"."""
+        return UNSURE if self.unsure else self.emotion
 
     def by_emotion(self) -> dict[str, float]:
         """Label -> probability, in the order of `mien.EMOTIONS`."""
         return dict(zip(EMOTIONS, self.probabilities, strict=True))
 
     def shows(self, emotion: str, *, threshold: float | None = None) -> bool:
-        """Whether the face shows an emotion.
+        """Whether the face shows an emotion; one that is unsure shows none.
 
         Args:
             emotion: one of `mien.EMOTIONS`, or a common synonym ("joy", "Anger").
@@ -65,6 +79,7 @@ class Reading:
             "landmarks": None if self.landmarks is None else [list(p) for p in self.landmarks],
             "emotion": self.emotion,
             "probability": self.probability,
+            "unsure": self.unsure,
             "probabilities": self.by_emotion(),
         }
 
@@ -87,8 +102,8 @@ class Expectation:
             raise OptionError(
                 f"expected an emotion among {', '.join(EMOTIONS)}; got {self.emotion!r}"
             )
-        if self.threshold is not None and not 0.0 <= self.threshold <= 1.0:
-            raise OptionError(f"threshold: expected 0 to 1; got {self.threshold}")
+        if self.threshold is not None:
+            _check_threshold(self.threshold)
 
     @classmethod
     def of(cls, emotion: str, *, threshold: float | None = None) -> Self:
@@ -101,9 +116,15 @@ class Expectation:
         return cls(emotion if target is None else EMOTIONS[target], threshold)
 
     def verify(self, reading: Reading) -> "Verification":
-        """Compare a face with the expectation."""
+        """Compare a face with the expectation.
+
+        A face that is unsure shows nothing, however low the expectation's own threshold is: what
+        is not to be named is not to be confirmed either.
+        """
         probability = reading.by_emotion()[self.emotion]
-        if self.threshold is None:
+        if reading.unsure:
+            shows = False
+        elif self.threshold is None:
             shows = reading.emotion == self.emotion
         else:
             shows = probability >= self.threshold
@@ -138,11 +159,15 @@ class Recognizer:
 
     Args:
         model: a name among `mien.shipped_models()`, the path of a file made by `mien export`, or
-            that of a Keras classifier of faces; see `mien.Classifier`.
+            that of a Keras classifier of faces; or several, whose probabilities are averaged. See
+            `mien.Classifier`.
         detector: "yunet", "haar", or any object that is a `mien.Detector`.
         min_face_px: smaller faces are left out; the longer side of the box. Not for a detector of
             your own.
         full_size: search large pictures at their full size, for small faces; slower. Likewise.
+        threshold: 0 to 1; a reading whose emotion is less probable is `unsure`. With 0 none is. A
+            model's card (`mien models NAME`) says how many faces a threshold leaves, and how many
+            of those are read right.
         threads: processor threads for the network; 0 takes every core.
         labels: of a Keras file's output, in its order; see `mien.Classifier`.
         scaling: of a Keras file's input; likewise.
@@ -155,15 +180,18 @@ class Recognizer:
 
     def __init__(
         self,
-        model: str | Path = DEFAULT_MODEL,
+        model: str | Path | Sequence[str | Path] = DEFAULT_MODEL,
         *,
         detector: str | Detector = "yunet",
         min_face_px: float = 0.0,
         full_size: bool = False,
+        threshold: float = 0.0,
         threads: int = 1,
         labels: str | Sequence[str] | None = None,
         scaling: str | None = None,
     ) -> None:
+        _check_threshold(threshold)
+        self.threshold = threshold
         if isinstance(detector, str):
             detector = detector_named(detector, min_face_px=min_face_px, full_size=full_size)
         self.detector = detector
@@ -193,7 +221,8 @@ class Recognizer:
             source: as for reading it.
             emotion: one of `mien.EMOTIONS`, or a common synonym ("joy", "Anger").
             threshold: a face shows the emotion when that has at least this probability, 0 to 1;
-                without one, when it is the likeliest of the seven.
+                without one, when it is the likeliest of the seven. One that is unsure by the
+                recognizer's own threshold shows none.
         Returns:
             One verification for each face, the surest face first; no face gives an empty list,
             of which `all` is true.
@@ -235,10 +264,61 @@ class Recognizer:
         if not crops:
             return []
         rows = iter(self.classifier(np.concatenate(crops)))
-        return [[_reading(face, next(rows)) for face in faces] for faces in found]
+        return [[_reading(face, next(rows), self.threshold) for face in faces] for faces in found]
+
+    def stream(
+        self,
+        source: "VideoSource | Iterable[Frame]",
+        *,
+        settings: "VideoSettings | None" = None,
+        every_s: float | None = None,
+        start_s: float | None = None,
+        end_s: float | None = None,
+        stream: bool = False,
+    ) -> "Iterator[tuple[Frame, list[TrackedReading]]]":
+        """Read a film or a camera: every face followed, its probabilities smoothed over time.
+
+            for frame, readings in Recognizer().stream("interview.mp4"):
+                print(frame.time_s, [(reading.track, reading.emotion) for reading in readings])
+
+        Memory does not grow with the film.
+
+        Args:
+            source: a video file, a series of pictures, a camera by number or device, or the
+                address of a stream, see `mien.media.frames`; or frames, as that gives them.
+            settings: how faces are followed and smoothed. By default the frames of files are read
+                some at a time, and those of cameras, streams and given frames one by one.
+            every_s: read only the first frame at or after each multiple of it.
+            start_s: leave out frames before this time.
+            end_s: leave out frames at or after this time.
+            stream: `source` is an address to connect to, such as `rtsp://...`.
+        Yields:
+            Each frame with the readings of its faces, in the order of their tracks.
+        Raises:
+            VideoError: it is not a video that can be read.
+            OptionError: an argument is out of its range.
+        """
+        from mien.video import read_video
+
+        return read_video(
+            self,
+            source,
+            settings=settings,
+            every_s=every_s,
+            start_s=start_s,
+            end_s=end_s,
+            stream=stream,
+        )
 
 
-def _reading(face: Face, probabilities: np.ndarray[Any, np.dtype[np.float32]]) -> Reading:
+def _check_threshold(threshold: float) -> None:
+    if not 0.0 <= threshold <= 1.0:  # nor is NaN
+        raise OptionError(f"threshold: expected 0 to 1; got {threshold}")
+
+
+def _reading(
+    face: Face, probabilities: np.ndarray[Any, np.dtype[np.float32]], threshold: float
+) -> Reading:
     best = int(probabilities.argmax())
     return Reading(
         box=face.box,
@@ -247,4 +327,5 @@ def _reading(face: Face, probabilities: np.ndarray[Any, np.dtype[np.float32]]) -
         emotion=EMOTIONS[best],
         probability=float(probabilities[best]),
         probabilities=tuple(float(p) for p in probabilities),
+        unsure=not float(probabilities[best]) >= threshold,  # so that NaN is unsure, too
     )

@@ -21,8 +21,9 @@ COLUMNS: Final = (
     "x1",
     "y1",
     "score",
-    "emotion",
+    "emotion",  # the likeliest, of an unsure face too
     "probability",
+    "unsure",  # true or false; empty in the row of a picture without a face
     *EMOTIONS,
     "error",  # why the picture could not be read; empty otherwise
 )
@@ -49,6 +50,7 @@ def rows(result: PictureResult, expectation: Expectation | None = None) -> list[
             "score": reading.score,
             "emotion": reading.emotion,
             "probability": reading.probability,
+            "unsure": _truth(reading.unsure),
             **reading.by_emotion(),
             **_shows(reading, expectation),
         }
@@ -59,7 +61,11 @@ def rows(result: PictureResult, expectation: Expectation | None = None) -> list[
 def _shows(reading: Reading, expectation: Expectation | None) -> dict[str, str]:
     if expectation is None:
         return {}
-    return {"shows": "true" if expectation.verify(reading).shows else "false"}  # as JSON has it
+    return {"shows": _truth(expectation.verify(reading).shows)}
+
+
+def _truth(value: bool) -> str:
+    return "true" if value else "false"  # as JSON has it
 
 
 def to_dict(result: PictureResult, expectation: Expectation | None = None) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from mien.errors import ModelError
-from mien.labels import EMOTIONS
+from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 
 METADATA_KEY: Final = "mien"
 """The key under which ONNX metadata hold the JSON of a ModelSpec."""
@@ -23,20 +23,22 @@ class Score:
     n: int  # images
     accuracy: float  # 0 to 1
     macro_f1: float  # 0 to 1, unweighted mean over the classes
+    expected_calibration_error: float | None = None  # 0 to 1; None in files of before it was taken
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """The contract and the record of a model file.
+    """The contract and the record of a model file, or of several whose answers are averaged.
 
-    The file is ONNX: (N, 48, 48) uint8 gray crops in, (N, 7) float32 probabilities out;
-    normalisation, temperature and softmax are inside.
+    The file is ONNX: (N, 48, 48) uint8 gray crops in, (N, 7) float32 `probabilities` out;
+    normalisation, temperature and softmax are inside. Files with the head for the FER+ votes also
+    give (N, 8) float32 `votes`, probabilities too, from a softmax without temperature.
     """
 
     name: str
     network: str  # a name in `mien.learn.networks`
-    parameters: int
-    multiply_adds: int  # of one face, in convolutions and matrix products
+    parameters: int  # in the file, all members together
+    multiply_adds: int  # of one face, in convolutions and matrix products, all members together
     recipe: str
     seed: int
     epoch: int  # the epoch that was chosen
@@ -46,9 +48,49 @@ class ModelSpec:
     labels: tuple[str, ...] = EMOTIONS  # of the columns of the output
     input_size_px: int = 48
     crop_margin: float = 0.0  # beyond FER2013's framing, on each side, as a share of the crop
+    votes_labels: tuple[str, ...] = ()  # of the columns of `votes`; empty in a file without them
     temperature: float = 1.0  # divides the logits before the softmax
+    temperature_fitted_on: str = ""  # data set and split, with its images; empty where it is not
+    store: str = "fp32"  # how the weights are stored: a name in `mien.learn.stores.STORES`
     license: str = "MIT"
     mien_version: str = ""
+    members: tuple["ModelSpec", ...] = ()  # whose probabilities are averaged; empty in a file
+
+    @classmethod
+    def of_members(cls, members: Sequence[Self]) -> Self:
+        """What several models say of themselves as one, their probabilities averaged.
+
+        Parameters and multiply-adds add up; texts are joined, each once. What only training can
+        tell, seed and epoch, is 0 here and stands in `members`; there are no scores.
+
+        Args:
+            members: at least one; their labels and crop margins are the same.
+        """
+        first = members[0]
+
+        def joined(field: str, mark: str) -> str:
+            texts = dict.fromkeys(str(getattr(member, field)) for member in members)
+            return mark.join(text for text in texts if text)
+
+        return cls(
+            name="+".join(member.name for member in members),
+            network=joined("network", "+"),
+            parameters=sum(member.parameters for member in members),
+            multiply_adds=sum(member.multiply_adds for member in members),
+            recipe=joined("recipe", "+"),
+            seed=0,
+            epoch=0,
+            trained_on=joined("trained_on", "; "),
+            chosen_on=joined("chosen_on", "; "),
+            labels=first.labels,
+            input_size_px=first.input_size_px,
+            crop_margin=first.crop_margin,
+            votes_labels=FERPLUS_EMOTIONS if all(m.votes_labels for m in members) else (),
+            store=joined("store", "+"),
+            license=joined("license", ", "),
+            mien_version=joined("mien_version", ", "),
+            members=tuple(members),
+        )
 
     def to_json(self) -> str:
         """The spec as one line of JSON."""
@@ -76,8 +118,16 @@ class ModelSpec:
                 raise ModelError(
                     f"{source}: expected format {FORMAT}; got {found}. A newer mien may read it"
                 )
-            values["labels"] = tuple(values["labels"])
-            values["scores"] = {k: Score(**v) for k, v in values["scores"].items()}
-            return cls(**values)
+            return cls._of(values)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ModelError(f"{source}: its description cannot be read; {error!r}") from error
+
+    @classmethod
+    def _of(cls, values: dict[str, Any]) -> Self:
+        read = dict(values)
+        read["labels"] = tuple(read["labels"])
+        read["scores"] = {k: Score(**v) for k, v in read["scores"].items()}
+        # Files of before these were added have none of them.
+        read["votes_labels"] = tuple(read.get("votes_labels", ()))
+        read["members"] = tuple(cls._of(member) for member in read.get("members", ()))
+        return cls(**read)

@@ -1,4 +1,4 @@
-"""`mien detect` and `mien models`."""
+"""`mien detect`."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mien.classifier import DEFAULT_MODEL
 from mien.commands.shared import (
     LabelsOption,
     ModelOption,
@@ -43,7 +44,7 @@ def detect(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON in place of a table.")
     ] = False,
-    model: ModelOption = "paper",
+    model: ModelOption = DEFAULT_MODEL,
     labels: LabelsOption = None,
     scaling: ScalingOption = None,
     detector: Annotated[
@@ -55,6 +56,12 @@ def detect(
     full_size: Annotated[
         bool, typer.Option("--full-size", help="Search large pictures whole, for small faces.")
     ] = False,
+    threshold: Annotated[
+        float,
+        typer.Option(
+            "--threshold", help="A face is unsure where no emotion has this probability, 0 to 1."
+        ),
+    ] = 0.0,
     threads: Annotated[
         int, typer.Option("--threads", help="Threads of the network; 0 takes every core.")
     ] = 1,
@@ -76,10 +83,13 @@ def detect(
 
     Example: mien detect passport.jpg --expect neutral
 
+    With --threshold P a face is called unsure where no emotion has the probability P; all its
+    probabilities are still told. `mien models NAME` says how many faces that leaves.
+
     A picture that cannot be read is reported and the others go on; the exit status is then 2.
 
     With --expect the exit status answers for all pictures together: 0 if every face that was found
-    shows the emotion, 1 if one does not or there is no face.
+    shows the emotion, 1 if one does not or there is no face. An unsure face shows none.
     """
     from contextlib import ExitStack
 
@@ -94,6 +104,7 @@ def detect(
             detector=detector.value,
             min_face_px=min_face_px,
             full_size=full_size,
+            threshold=threshold,
             threads=threads,
             labels=labels,
             scaling=scaling,
@@ -187,39 +198,9 @@ class _TablePrinter:
             for number, reading in enumerate(result.readings, start=1):
                 shares = [f"{p:.3f}" for p in reading.probabilities]
                 sure = f"{reading.probability:.1%}"
-                row = [name, str(number), reading.emotion, sure, *shares]
+                row = [name, str(number), reading.caption, sure, *shares]
                 if self._expectation is not None:
                     found = self._expectation.verify(reading)
                     row.append(f"{'yes' if found.shows else 'no':3} {found.probability:6.1%}")
                 rows.append(row)
         print_table(header, rows, left=(0, 2, len(header) - 1) if self._expectation else (0, 2))
-
-
-def models(
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON in place of a table.")
-    ] = False,
-) -> None:
-    """List the models in the package, and what each says of itself.
-
-    Example: mien models --json
-    """
-    from mien.classifier import DEFAULT_MODEL, Classifier, shipped_models
-
-    specs = {name: (path, Classifier(name).spec) for name, path in shipped_models().items()}
-    if as_json:
-        import json
-
-        print(json.dumps([json.loads(spec.to_json()) for _, spec in specs.values()], indent=2))
-        return
-    rows = []
-    for name, (path, spec) in specs.items():
-        scores = [
-            f"{s.accuracy:.2%} ({s.n:,})" if (s := spec.scores.get(split)) else "-"
-            for split in ("val", "test", "val+test")
-        ]
-        size = f"{path.stat().st_size / 1e6:.1f} MB"
-        shown = f"{name} (default)" if name == DEFAULT_MODEL else name
-        rows.append([shown, f"{spec.parameters:,}", size, *scores, spec.trained_on, spec.chosen_on])
-    header = ["model", "parameters", "file", "val", "test", "val+test", "trained on", "chosen on"]
-    print_table(header, rows, left=(0, 6, 7))

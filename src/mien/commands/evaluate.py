@@ -1,5 +1,6 @@
 """`mien evaluate`."""
 
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,8 +22,9 @@ from mien.commands.shared import (
 )
 
 if TYPE_CHECKING:
-    from mien.learn.evaluation import Evaluation
+    from mien.learn.evaluation import Evaluation, VotesScore
     from mien.learn.measures import Measures
+    from mien.learn.risk_coverage import RiskCoverage
 
 
 def evaluate(
@@ -37,7 +39,10 @@ def evaluate(
     find_faces: FindFacesOption = False,
     plots: Annotated[
         Path | None,
-        typer.Option("--plots", help="Folder for confusion, reliability and scores as figures."),
+        typer.Option(
+            "--plots",
+            help="Folder for confusion, scores, reliability and risk against coverage as figures.",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -47,7 +52,10 @@ def evaluate(
 
     Example: mien evaluate --model theirs.h5 --scaling -1..1 --data fer2013.csv
 
-    val is FER2013's PublicTest, test its PrivateTest; val+test is what the paper calls validation.
+    Example: mien evaluate --model first.onnx,second.onnx --data fer2013.csv
+
+    Several models are an ensemble: the mean of their probabilities. val is FER2013's PublicTest,
+    test its PrivateTest; val+test is what the paper calls validation.
     """
     from mien.classifier import Classifier
     from mien.learn.datasets import load_faces
@@ -64,15 +72,24 @@ def evaluate(
     if plots is not None:
         from mien.learn.plots.evaluation import plot_evaluation
 
-        plot_evaluation(result.evaluation, plots)
+        with status("drawing"):
+            plot_evaluation(result, plots)
     if as_json:
         import json
 
         about = {"model": classifier.spec.name, "data": faces.name, "split": split}
-        print(json.dumps({**about, **result.to_dict()}, indent=2))
+        members = [member.name for member in classifier.spec.members]
+        print(json.dumps({**about, "members": members, **result.to_dict()}, indent=2))
     else:
-        print(f"{classifier.spec.name} on {faces.name} {split}: {result.evaluation.n:,} faces")
+        spec = classifier.spec
+        print(f"{spec.name} on {faces.name} {split}: {result.evaluation.n:,} faces")
+        if spec.members:
+            print(
+                f"the mean of {len(spec.members)} networks, {spec.parameters:,} parameters, "
+                f"{spec.multiply_adds / 1e6:.1f} M multiply-adds a face"
+            )
         _print_measures(result)
+        _print_risk_coverage(result.risk_coverage)
         _print_evaluation(result.evaluation)
 
 
@@ -101,7 +118,43 @@ def _print_measures(result: "Measures") -> None:
         rows.append(
             ["agreement with FER+ majority", f"{agreement.accuracy:.4f}", f"n {agreement.n:,}"]
         )
+    if result.votes is not None:
+        rows += _rows_of_votes(result.votes)
     print_table(["", "", "95 % interval"], rows, left=(0, 2))
+    print()
+
+
+def _rows_of_votes(votes: "VotesScore") -> list[list[str]]:
+    reasons = [f"{reason} {count:,}" for reason, count in votes.left_out.items() if count]
+    without = f"; without {', '.join(reasons)}" if reasons else ""
+    rows = [
+        ["FER+ 8 classes, most votes", f"{votes.accuracy:.4f}", f"n {votes.n:,}{without}"],
+    ]
+    if votes.majority_accuracy is not None:
+        rows.append(
+            [
+                "FER+ 8 classes, over half, as published",
+                f"{votes.majority_accuracy:.4f}",
+                f"n {votes.majority_n:,}; single votes struck out",
+            ]
+        )
+    return rows
+
+
+def _print_risk_coverage(result: "RiskCoverage") -> None:
+    print(
+        f"accuracy of the surest readings; area under the risk-coverage curve {result.area:.4f}, "
+        f"at best {result.least_area:.4f}"
+    )
+    rows = []
+    for chosen in (result.at_coverage, result.at_threshold):
+        for selection in chosen:
+            accuracy = "-" if selection.accuracy is None else f"{selection.accuracy:.4f}"
+            rows.append([f"{selection.threshold:.3f}", f"{selection.coverage:.1%}", accuracy])
+    halves = rows[: len(result.at_coverage)], rows[len(result.at_coverage) :]
+    lines = [[*left, "", *right] for left, right in zip_longest(*halves, fillvalue=["", "", ""])]
+    header = ["sure from", "of the faces", "accuracy"]
+    print_table([*header, "  ", *header], lines, left=())
     print()
 
 

@@ -27,8 +27,12 @@ if TYPE_CHECKING:
 def robustness(
     data: DataOption,
     model: Annotated[
-        str, typer.Option("--model", help="Models, in the package or files, with commas.")
-    ] = "paper",
+        list[str] | None,
+        typer.Option(
+            "--model",
+            help="As for `mien evaluate`; where it is given again, they stand side by side.",
+        ),
+    ] = None,
     split: Annotated[
         str, typer.Option("--split", help="train, val, test, or several: val+test.")
     ] = "test",
@@ -53,6 +57,8 @@ def robustness(
 
     Example: mien robustness --data fer2013.csv --split val --limit 1000 --plots figures
 
+    Example: mien robustness --data fer2013.csv --model paper --model first.onnx,second.onnx
+
     Disturbances: brightness, contrast, noise, jpeg, resolution, blur, motion, eyes, mouth,
     rotation, shift-x, shift-y, zoom; the sheet of --plots shows what the levels of each mean.
     Compare models on val, and keep test for the last word. Ctrl-C ends it with what is measured so
@@ -60,6 +66,7 @@ def robustness(
     """
     from contextlib import ExitStack
 
+    from mien.classifier import DEFAULT_MODEL
     from mien.learn.datasets import load_faces
     from mien.learn.robustness import (
         DISTURBANCES,
@@ -72,7 +79,7 @@ def robustness(
 
     names = [*DISTURBANCES] if disturb is None else [name.strip() for name in disturb.split(",")]
     wanted = [disturbance_named(name) for name in dict.fromkeys(names)]
-    classifiers = _classifiers(model.split(","))
+    classifiers = _classifiers(model or [DEFAULT_MODEL])
     with status("reading the data"):
         faces = load_faces(data).split(split)
         data_name = f"{faces.name} {split}"

@@ -19,7 +19,8 @@ ModelOption = Annotated[
     str,
     typer.Option(
         "--model",
-        help="A model in the package, or the path of an ONNX or Keras file (.onnx, .h5, .keras).",
+        help="A model in the package, or the path of an ONNX or Keras file (.onnx, .h5, .keras); "
+        "several, with commas, are averaged.",
     ),
 ]
 LabelsOption = Annotated[
@@ -71,9 +72,10 @@ def fail(message: str) -> NoReturn:
 
 
 def say_how_read(spec: "ModelSpec") -> None:
-    """Say on standard error what a Keras file was taken for, which it does not say itself."""
-    if spec.network == "keras":
-        say(f"{spec.name}: {spec.recipe} (see --labels and --scaling)")
+    """Say on standard error what Keras files were taken for, which they do not say themselves."""
+    for member in spec.members or (spec,):
+        if member.network == "keras":
+            say(f"{member.name}: {member.recipe} (see --labels and --scaling)")
 
 
 def left_out_line(faces: "FaceSet") -> str:
@@ -132,7 +134,8 @@ def opening(model: str) -> Any:
 
     from mien.classifier import KERAS_SUFFIXES
 
-    return status("converting the Keras file") if model.endswith(KERAS_SUFFIXES) else nullcontext()
+    keras = any(name.strip().endswith(KERAS_SUFFIXES) for name in model.split(","))
+    return status("converting the Keras file") if keras else nullcontext()
 
 
 def progress(items: Any, total: int, what: str) -> Any:

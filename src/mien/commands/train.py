@@ -32,7 +32,9 @@ def train(
     recipe: Annotated[
         str | None,
         typer.Option(
-            "--recipe", help="paper-modern (default), paper, or a .json file of settings."
+            "--recipe",
+            help="paper-modern (default), paper, mien, mien-teacher, mien-distilled, or a .json "
+            "file of settings.",
         ),
     ] = None,
     votes: VotesOption = None,
@@ -69,6 +71,30 @@ def train(
         int | None, typer.Option(help="Of everything that is drawn by chance; 0 if not given.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    devices: Annotated[
+        int, typer.Option(help="So many of them, which share each batch: processes on the CPU.")
+    ] = 1,
+    nodes: Annotated[
+        int,
+        typer.Option(
+            help="Machines, on each of which this command runs; MASTER_ADDR, MASTER_PORT and "
+            "NODE_RANK in its environment say where."
+        ),
+    ] = 1,
+    compile: Annotated[
+        str,
+        typer.Option(
+            help="off, default, reduce-overhead or max-autotune of torch.compile; auto compiles "
+            "on a GPU alone."
+        ),
+    ] = "auto",
+    teachers: Annotated[
+        str | None,
+        typer.Option(
+            help="Folders of finished runs to learn from, with commas; for the recipe "
+            "mien-distilled, or others with a distill_weight."
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Also write OUT/tensorboard for TensorBoard.")
@@ -78,10 +104,13 @@ def train(
 
     Example: mien train --data fer2013.csv --votes fer2013new.csv --out runs/first
 
+    Example: mien train --data fer2013.csv --recipe mien --devices 8 --out runs/eight
+
     Ctrl-C saves and ends; the same command with --resume goes on from there.
     """
     need_torch("training")
     from mien.learn.datasets import load_faces
+    from mien.learn.processes import is_first_process
     from mien.learn.recipes import recipe_named
     from mien.learn.training import read_config
     from mien.learn.training import train as run_training
@@ -106,14 +135,17 @@ def train(
         settings = recipe_named(recipe or "paper-modern", **changes)
     with status("reading the data"):
         faces = load_faces(data, votes=votes, find_faces=find_faces)
-    say_left_out(faces)
+    first = is_first_process()
+    if first:
+        say_left_out(faces)
     if val_share is not None:
         faces = faces.hold_out(val_share)
     if without_copies:
         faces = _without_copies(faces)
-    _say_unseen(faces)
+    if first:
+        _say_unseen(faces)
     listeners: list[Callable[[Progress], None]] = []
-    if tensorboard:
+    if tensorboard and first:
         from mien.learn.tensorboard import TensorBoardWriter
 
         listeners.append(TensorBoardWriter(out / "tensorboard").report)
@@ -132,7 +164,13 @@ def train(
             device=device,
             resume=resume,
             report=tell_all,
+            teachers=[folder.strip() for folder in (teachers or "").split(",") if folder.strip()],
+            devices=devices,
+            nodes=nodes,
+            compile=compile,  # type: ignore[arg-type]
         )
+    if not first:  # of several that another program started: one speaks for all
+        return
     if result.history:
         from mien.learn.plots.training import plot_history
 

@@ -16,6 +16,8 @@ from mien.labels import EMOTIONS
 from mien.learn.datasets import FaceSet
 
 _QUANTILES: Final = 4096
+_MOVES: Final = 4  # draws for each face: angle, zoom, shift to the right, shift down
+_ERASING: Final = 6  # whether, area, stretch, centre down, centre to the right, gray level
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,29 @@ def epoch_order(count: int, *, seed: int, epoch: int) -> Tensor:
     return torch.randperm(count, generator=generator)
 
 
+def split_order(order: Tensor, batch_size: int, *, fill: bool) -> tuple[Tensor, ...]:
+    """The rows of each batch of an epoch.
+
+    Args:
+        order: (count,) int64, of `epoch_order`.
+        batch_size: faces in each batch.
+        fill: the last batch, which may be smaller, is filled up with faces from the front, which
+            then come twice: compiled code is for one size of batch.
+    """
+    if fill:
+        full = math.ceil(len(order) / batch_size) * batch_size
+        order = order.repeat(math.ceil(full / len(order)))[:full]
+    return torch.split(order, batch_size)
+
+
+def share_of(count: int, *, rank: int, processes: int) -> slice:
+    """Which of a batch's faces one process works on: a run of neighbours, as even as can be.
+
+    With fewer faces than processes some of the shares are empty.
+    """
+    return slice(rank * count // processes, (rank + 1) * count // processes)
+
+
 def augment(pixels: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
     """Rotate, zoom, shift and mirror each face by amounts of its own, in one resampling; erase.
 
@@ -102,52 +127,67 @@ def augment(pixels: Tensor, augmentation: Augmentation, generator: torch.Generat
     Returns:
         (N, 1, 48, 48) float32. What lies outside the picture repeats its border, as Keras does.
     """
-    count = len(pixels)
+    draws = augmentation_draws(len(pixels), augmentation, generator)
+    return augment_by(pixels, draws, augmentation)
 
-    def uniform(low: float, high: float) -> Tensor:
-        draw = torch.rand(count, generator=generator, device=pixels.device)
-        return low + (high - low) * draw
 
-    angle = uniform(-1.0, 1.0) * math.radians(augmentation.rotation_deg)
-    zoom = uniform(1.0 - augmentation.zoom, 1.0 + augmentation.zoom)
+def augmentation_draws(
+    count: int, augmentation: Augmentation, generator: torch.Generator
+) -> Tensor:
+    """(K, count) float32, 0 to 1: all that chance decides in the augmentation of a batch."""
+    kinds = _MOVES + augmentation.flip + _ERASING * (augmentation.erasing > 0)
+    return torch.rand(kinds, count, generator=generator, device=generator.device)
+
+
+def augment_by(pixels: Tensor, draws: Tensor, augmentation: Augmentation) -> Tensor:
+    """The part of `augment` that leaves nothing to chance, so that it can be compiled.
+
+    Args:
+        pixels: (N, 1, 48, 48) float32.
+        draws: (K, N) float32, of `augmentation_draws`.
+        augmentation: the ranges.
+    Returns:
+        (N, 1, 48, 48) float32.
+    """
+    angle = _between(-1.0, 1.0, draws[0]) * math.radians(augmentation.rotation_deg)
+    zoom = _between(1.0 - augmentation.zoom, 1.0 + augmentation.zoom, draws[1])
     # affine_grid's frame runs from -1 to 1, so a shift by the whole width is 2.
-    shift_x = uniform(-2.0, 2.0) * augmentation.shift
-    shift_y = uniform(-2.0, 2.0) * augmentation.shift
+    shift_x = _between(-2.0, 2.0, draws[2]) * augmentation.shift
+    shift_y = _between(-2.0, 2.0, draws[3]) * augmentation.shift
     mirror = torch.ones_like(angle)
     if augmentation.flip:
-        mirror = torch.where(uniform(0.0, 1.0) < 0.5, -1.0, 1.0)
+        mirror = torch.where(draws[_MOVES] < 0.5, -1.0, 1.0)
     cosine, sine = angle.cos() / zoom, angle.sin() / zoom
     rows = (cosine * mirror, -sine, shift_x, sine * mirror, cosine, shift_y)
-    theta = torch.stack(rows, dim=1).view(count, 2, 3)
+    theta = torch.stack(rows, dim=1).view(len(pixels), 2, 3)
     grid = F.affine_grid(theta, list(pixels.shape), align_corners=False)  # (N, 48, 48, 2)
     moved = F.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
     if augmentation.erasing:
-        moved = _erase(moved, augmentation.erasing, generator)
+        moved = _erase(moved, augmentation.erasing, draws[-_ERASING:])
     return moved.contiguous(memory_format=torch.channels_last)
 
 
-def _erase(pixels: Tensor, probability: float, generator: torch.Generator) -> Tensor:
+def _between(low: float, high: float, draw: Tensor) -> Tensor:
+    return low + (high - low) * draw
+
+
+def _erase(pixels: Tensor, probability: float, draws: Tensor) -> Tensor:
     """Random erasing (Zhong et al. 2017, arXiv:1708.04896): a rectangle becomes one gray level.
 
     It has 2 to 20 % of the area and is up to 3.3 times as long as wide; its centre lies anywhere,
     so that the picture's edge may cut it.
     """
-    count, _, height, width = pixels.shape
-
-    def uniform(low: float, high: float) -> Tensor:
-        draw = torch.rand(count, generator=generator, device=pixels.device)
-        return (low + (high - low) * draw)[:, None]
-
-    erased = uniform(0.0, 1.0) < probability  # (N, 1)
-    half_side = 0.5 * uniform(0.02, 0.2).sqrt()
-    stretch = (0.5 * math.log(3.3) * uniform(-1.0, 1.0)).exp()
-    centre_y, centre_x, gray = uniform(0.0, 1.0), uniform(0.0, 1.0), uniform(0.0, 255.0)
+    _, _, height, width = pixels.shape
+    erased, area, longer, centre_y, centre_x, gray = draws[:, :, None]  # (N, 1) each
+    erased = erased < probability
+    half_side = 0.5 * _between(0.02, 0.2, area).sqrt()
+    stretch = (0.5 * math.log(3.3) * _between(-1.0, 1.0, longer)).exp()
     y = (torch.arange(height, device=pixels.device) + 0.5) / height
     x = (torch.arange(width, device=pixels.device) + 0.5) / width
     rows = ((y - centre_y).abs() < half_side * stretch) & erased  # (N, H)
     columns = (x - centre_x).abs() < half_side / stretch  # (N, W)
     inside = (rows[:, :, None] & columns[:, None, :])[:, None]  # (N, 1, H, W)
-    return torch.where(inside, gray[:, :, None, None], pixels)
+    return torch.where(inside, 255.0 * gray[:, :, None, None], pixels)
 
 
 class Mixup:

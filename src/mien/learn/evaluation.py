@@ -6,9 +6,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.classifier import Classifier, Probabilities
+from mien.classifier import Classifier, Probabilities, Votes
 from mien.errors import DataError, MissingExtraError
-from mien.labels import EMOTIONS, FERPLUS, FERPLUS_TO_EMOTION
+from mien.labels import EMOTIONS, FERPLUS, FERPLUS_EMOTIONS, FERPLUS_TO_EMOTION
 from mien.learn.datasets import FaceSet
 
 BINS: Final = 15  # of the reliability diagram
@@ -193,19 +193,87 @@ def ferplus_agreement(probabilities: Probabilities, faces: FaceSet) -> Agreement
     return Agreement(int(known.sum()), float(right.mean()))
 
 
+@dataclass(frozen=True)
+class VotesScore:
+    """How often the likeliest of the eight FER+ expressions is the one that the taggers chose.
+
+    Published figures differ in the faces that they leave out, so both rules are told with their n.
+
+    Attributes:
+        accuracy: on the faces where one expression has the most votes of all ten columns.
+        n: their number.
+        left_out: how many faces were left out for it, by reason: "tie", "unknown", "not a face",
+            "no votes".
+        majority_accuracy: on the faces where, single votes struck out, one expression has more than
+            half of what is left: the rule of the FER+ authors' own code for the accuracies that
+            they published (arXiv:1608.01041). None if there are none.
+        majority_n: their number.
+    """
+
+    accuracy: float
+    n: int
+    left_out: dict[str, int]
+    majority_accuracy: float | None
+    majority_n: int
+
+
+def score_votes(read: Votes, faces: FaceSet) -> VotesScore:
+    """Compare the eight FER+ expressions that were read with those that the taggers chose.
+
+    Args:
+        read: (N, 8) float, row i of face i, in the order of `mien.labels.FERPLUS_EMOTIONS`.
+        faces: the N faces, with votes.
+    Raises:
+        DataError: the set has no FER+ votes, or none that choose one of the expressions.
+    """
+    votes = _votes_of(faces)
+    chosen = _most(votes)
+    kept = (chosen >= 0) & (chosen < len(FERPLUS_EMOTIONS))
+    # More than half is the most, and alone.
+    struck = np.where(votes == 1, 0, votes)
+    majority = np.where(2 * struck.max(axis=1) > struck.sum(axis=1), _most(struck), -1)
+    clear = (majority >= 0) & (majority < len(FERPLUS_EMOTIONS))
+    if not kept.any():
+        raise DataError(f"{faces.name}: expected faces with a FER+ expression; there are none")
+    likeliest = read.argmax(axis=1)
+    reasons = {
+        "tie": votes.any(axis=1) & (chosen < 0),
+        "unknown": chosen == FERPLUS.index("unknown"),
+        "not a face": chosen == FERPLUS.index("NF"),
+        "no votes": ~votes.any(axis=1),
+    }
+    return VotesScore(
+        accuracy=float((likeliest == chosen)[kept].mean()),
+        n=int(kept.sum()),
+        left_out={reason: int(rows.sum()) for reason, rows in reasons.items()},
+        majority_accuracy=float((likeliest == majority)[clear].mean()) if clear.any() else None,
+        majority_n=int(clear.sum()),
+    )
+
+
 def ferplus_targets(faces: FaceSet) -> NDArray[np.int64]:
     """(N,) int64: the target that most FER+ taggers chose, -1 where there is none.
 
     Raises:
         DataError: the set has no FER+ votes.
     """
-    if faces.votes is None:
-        raise DataError(f"{faces.name} has no FER+ votes to compare with")
     names = [FERPLUS_TO_EMOTION.get(name) for name in FERPLUS]
     targets = np.array([-1 if name is None else EMOTIONS.index(name) for name in names])
-    most = faces.votes.max(axis=1, keepdims=True)
-    alone = ((faces.votes == most).sum(axis=1) == 1) & (most[:, 0] > 0)
-    return np.where(alone, targets[faces.votes.argmax(axis=1)], -1).astype(np.int64)
+    chosen = _most(_votes_of(faces))
+    return np.where(chosen >= 0, targets[chosen], -1).astype(np.int64)
+
+
+def _votes_of(faces: FaceSet) -> NDArray[np.int64]:
+    if faces.votes is None:
+        raise DataError(f"{faces.name} has no FER+ votes to compare with")
+    return faces.votes
+
+
+def _most(votes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(N,) int64: the column of `FERPLUS` with the most votes, -1 for a tie or no votes."""
+    most = votes.max(axis=1, keepdims=True)
+    alone = ((votes == most).sum(axis=1) == 1) & (most[:, 0] > 0)
+    return np.where(alone, votes.argmax(axis=1), -1).astype(np.int64)
 
 
 def _reliability(probabilities: Probabilities, targets: NDArray[np.int64]) -> Reliability:

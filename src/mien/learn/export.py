@@ -1,54 +1,34 @@
 """A run's best weights -> a model file, checked number by number against the network."""
 
-import json
 import statistics
 import time
-from collections.abc import Callable
-from copy import deepcopy
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from numpy.typing import NDArray
 
 from mien import __version__
-from mien.classifier import Classifier, Probabilities
-from mien.crops import Crops
 from mien.environment import import_onnxruntime
-from mien.errors import MissingExtraError, ModelError, OptionError, OutputError
+from mien.errors import ModelError, OptionError, OutputError
+from mien.labels import FERPLUS_EMOTIONS
+from mien.learn.calibration import fit_temperature
 from mien.learn.datasets import FaceSet
 from mien.learn.evaluation import evaluate_probabilities
-from mien.learn.keras_h5 import keras_reader, save_keras
-from mien.learn.keras_network import to_keras
+from mien.learn.model_files import FORMATS, Deployed, Onnx, Reader, answers_of, batches_of
 from mien.learn.networks import SIZE_PX, Network, multiply_adds
 from mien.learn.onnx_graph import to_onnx
-from mien.learn.recipes import Recipe
+from mien.learn.stores import STORES
 from mien.learn.training import load_best
-from mien.spec import METADATA_KEY, ModelSpec, Score
-
-if TYPE_CHECKING:
-    import onnx
+from mien.spec import ModelSpec, Score
 
 PARITY: Final = 1e-5  # largest difference of a probability between the network and its file
+HALF_PARITY: Final = 2e-3  # the same where weights are stored as float16
+INT8_LOSS: Final = 0.002  # largest fall of the accuracy on val where weights are stored as int8
 
-Reader = Callable[[Crops], Probabilities]
-"""(N, 48, 48) uint8 gray crops -> (N, 7) float32 probabilities."""
-
-
-class Deployed(nn.Module):
-    """The network as a model file holds it: crops in, probabilities out."""
-
-    def __init__(self, network: Network, temperature: float) -> None:
-        super().__init__()
-        self.network = network
-        self.temperature = temperature
-
-    def forward(self, crops: Tensor) -> Tensor:
-        """(N, 48, 48) uint8 -> (N, 7) float32, rows sum to 1."""
-        logits, _ = self.network(crops.to(torch.float32).unsqueeze(1))
-        return torch.softmax(logits / self.temperature, dim=1)
+_CHECKED: Final = 256  # faces of val that the parity is checked on, beside made-up ones
 
 
 def export_model(
@@ -58,6 +38,8 @@ def export_model(
     to: str = "onnx",
     name: str | None = None,
     faces: FaceSet | None = None,
+    votes: bool = False,
+    store: str = "fp32",
 ) -> ModelSpec:
     """Write the best weights of a training run as a model file.
 
@@ -72,41 +54,54 @@ def export_model(
             Each carries the `ModelSpec`: in ONNX's and safetensors' metadata and in an HDF5
             attribute of the Keras file, always under the key `mien`.
         name: what the model calls itself; without it, the file's name.
-        faces: a data set to measure the file on; those of val, test and val+test that it has go
-            into the model's `scores`.
+        faces: a data set to fit the temperature on, with its val, and to measure the file on; the
+            scores on those of val, test and val+test that it has go into the file. Without one the
+            temperature is 1.
+        votes: keep the head for the FER+ votes, as a second output; not in Keras files.
+        store: one of `mien.learn.stores.STORES`; other than "fp32" only in ONNX. "fp16" is held to
+            `HALF_PARITY`. "int8" takes `faces`, with train, that it draws from, and with val, on
+            which the file may read `INT8_LOSS` less right than the network.
     Returns:
         What the file says of itself.
     Raises:
         TrainingError: `run_dir` holds no run with a finished epoch.
-        OptionError: `to` is not a format, or `out` has not the ending that the format needs.
-        ModelError: the file's probabilities differ from the network's by more than `PARITY`, or
-            Keras cannot hold the network; nothing is written then.
+        OptionError: `to` or `store` is not one of the above, the two do not go together, `votes` of
+            a network without that head, or `out` has not the ending that the format needs.
+        ModelError: the file's answers differ from the network's by more than is allowed, or Keras
+            cannot hold the network; nothing is written then.
+        DataError: `faces` lacks a split that int8 needs.
         MissingExtraError: the packages of the format are not installed.
         OutputError: `out` cannot be written.
     """
     out = Path(out)
-    if to not in FORMATS:
-        raise OptionError(f"to: expected one of {', '.join(FORMATS)}; got {to!r}")
-    if out.is_dir():
-        raise OutputError(f"{out}: expected a file to write; it is a folder")
-    if to == "h5" and out.suffix not in (".h5", ".hdf5"):
-        raise OptionError(
-            f"{out}: expected a name that ends in .h5 or .hdf5, by which Keras knows the format"
-        )
+    _check_options(out, to, store, votes=votes, measured=faces is not None)
     network, config, row = load_best(run_dir)
+    if votes and network.votes_head is None:
+        raise OptionError(
+            f"votes: expected a network with the head for the FER+ votes; {run_dir} was trained "
+            "with votes_weight 0, without it"
+        )
+    if store == "int8" and faces is not None:
+        faces.split("train+val")  # what it needs is there, or said now
+    val = faces.split("val") if faces is not None and (faces.splits == "val").any() else None
+    temperature = None if val is None else fit_temperature(_logits(network, val), val.targets)
+    deployed = Deployed(network, temperature or 1.0, votes=votes).eval()
     spec = ModelSpec(
         name=name or out.stem,
         network=config.recipe.network,
-        parameters=network.parameter_count(),
-        multiply_adds=multiply_adds(network),
+        parameters=network.parameter_count() + (_head_size(network) if votes else 0),
+        multiply_adds=multiply_adds(network) + (_head_size(network, bias=False) if votes else 0),
         recipe=config.recipe.name,
         seed=config.seed,
         epoch=row.epoch,
         trained_on=f"{config.data_name} train ({config.train_count:,} images)",
         chosen_on=f"{config.data_name} val ({config.val_count:,} images)",
+        votes_labels=FERPLUS_EMOTIONS if votes else (),
+        temperature=deployed.temperature,
+        temperature_fitted_on=_fitted_on(val) if temperature is not None else "",
+        store=store,
         mien_version=__version__,
     )
-    deployed = Deployed(network, spec.temperature).eval()
     partial = out.with_name(f"{out.stem}.part{out.suffix}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -114,7 +109,20 @@ def export_model(
             model_file = FORMATS[to](deployed, config.recipe)
             model_file.write(spec, partial)
             read = model_file.reader(partial)
-            _check_parity(deployed, read, to)
+            _check_parity(deployed, read, val, f"{to} file", PARITY)
+            if isinstance(model_file, Onnx) and store == "fp16":
+                model_file.halve()
+                model_file.write(spec, partial)
+                read = model_file.reader(partial)
+                _check_parity(deployed, read, val, "fp16 file", HALF_PARITY)
+            elif isinstance(model_file, Onnx) and store == "int8":
+                # `_check_options` and the split above have refused what lacks one of them.
+                assert faces is not None
+                assert val is not None
+                model_file.quantize(faces.split("train").images)
+                model_file.write(spec, partial)
+                whole, read = read, model_file.reader(partial)
+                _check_accuracy(whole, read, val)
             if faces is not None:
                 spec = replace(spec, scores=_measure(read, faces))
                 model_file.write(spec, partial)
@@ -126,11 +134,42 @@ def export_model(
     return spec
 
 
+def _check_options(out: Path, to: str, store: str, *, votes: bool, measured: bool) -> None:
+    if to not in FORMATS:
+        raise OptionError(f"to: expected one of {', '.join(FORMATS)}; got {to!r}")
+    if store not in STORES:
+        raise OptionError(f"store: expected one of {', '.join(STORES)}; got {store!r}")
+    if out.is_dir():
+        raise OutputError(f"{out}: expected a file to write; it is a folder")
+    if to == "h5" and out.suffix not in (".h5", ".hdf5"):
+        raise OptionError(
+            f"{out}: expected a name that ends in .h5 or .hdf5, by which Keras knows the format"
+        )
+    if to == "h5" and votes:
+        raise OptionError(
+            "votes: expected to write onnx or safetensors; a Keras file of mien's has the "
+            "probabilities as its only output"
+        )
+    if to != "onnx" and store != "fp32":
+        raise OptionError(f"store: expected fp32 in a file of the format {to}; got {store!r}")
+    if store == "int8" and not measured:
+        raise OptionError(
+            "store: int8 takes a data set, whose training images set the ranges it computes in and "
+            "whose val says what it costs; got none"
+        )
+
+
 def export_onnx(
-    run_dir: str | Path, out: str | Path, *, name: str | None = None, faces: FaceSet | None = None
+    run_dir: str | Path,
+    out: str | Path,
+    *,
+    name: str | None = None,
+    faces: FaceSet | None = None,
+    votes: bool = False,
+    store: str = "fp32",
 ) -> ModelSpec:
     """Write the best weights of a training run as the ONNX file that mien runs; `export_model`."""
-    return export_model(run_dir, out, to="onnx", name=name, faces=faces)
+    return export_model(run_dir, out, name=name, faces=faces, votes=votes, store=store)
 
 
 def latency_ms(network: Network, *, repeats: int = 50) -> float:
@@ -157,106 +196,66 @@ def latency_ms(network: Network, *, repeats: int = 50) -> float:
     return 1e3 * statistics.median(times[5:])
 
 
-class _ModelFile(Protocol):
-    """A network on its way into a file of one format."""
-
-    def write(self, spec: ModelSpec, path: Path) -> None:
-        """Write the file with its description."""
-
-    def reader(self, path: Path) -> Reader:
-        """What reads faces with nothing but the file that was written."""
-
-
-class _Onnx:
-    def __init__(self, deployed: Deployed, recipe: Recipe) -> None:
-        self._model: onnx.ModelProto = to_onnx(deployed)
-
-    def write(self, spec: ModelSpec, path: Path) -> None:
-        import onnx
-
-        onnx.helper.set_model_props(self._model, {METADATA_KEY: spec.to_json()})
-        onnx.checker.check_model(self._model, full_check=True)
-        path.write_bytes(self._model.SerializeToString())
-
-    def reader(self, path: Path) -> Reader:
-        return Classifier(path, threads=0)
-
-
-class _KerasH5:
-    def __init__(self, deployed: Deployed, recipe: Recipe) -> None:
-        self._model = to_keras(deployed.network, temperature=deployed.temperature)
-
-    def write(self, spec: ModelSpec, path: Path) -> None:
-        save_keras(self._model, spec, path)
-
-    def reader(self, path: Path) -> Reader:
-        return keras_reader(path)
-
-
-class _Safetensors:
-    def __init__(self, deployed: Deployed, recipe: Recipe) -> None:
-        try:
-            import safetensors.torch  # noqa: F401
-        except ImportError as error:
-            raise MissingExtraError("writing safetensors", "train", error) from error
-        self._deployed, self._recipe = deployed, recipe
-
-    def write(self, spec: ModelSpec, path: Path) -> None:
-        from safetensors.torch import save
-
-        weights = {
-            key: tensor.contiguous()
-            for key, tensor in self._deployed.network.state_dict().items()
-            if not key.startswith("votes_head")
-        }
-        # The spec names the network; its dropout, activation and pooling stand in the recipe.
-        about = {METADATA_KEY: spec.to_json(), "recipe": json.dumps(asdict(self._recipe))}
-        path.write_bytes(save(weights, about))
-
-    def reader(self, path: Path) -> Reader:
-        from safetensors.torch import load
-
-        deployed = deepcopy(self._deployed)
-        for tensor in deployed.state_dict().values():
-            tensor.zero_()  # so that only what the file holds can give the same answers
-        deployed.network.load_state_dict(load(path.read_bytes()), strict=False)
-        return lambda crops: _probabilities(deployed, crops)
-
-
-FORMATS: Final[dict[str, Callable[[Deployed, Recipe], _ModelFile]]] = {
-    "onnx": _Onnx,
-    "h5": _KerasH5,
-    "safetensors": _Safetensors,
-}
-"""What `export_model` writes, by name."""
-
-
-def _probabilities(deployed: Deployed, crops: Crops) -> Probabilities:
-    starts = range(0, len(crops), Classifier.BATCH)
+def _logits(network: Network, faces: FaceSet) -> NDArray[np.float32]:
+    """(N, 7) float32."""
     with torch.no_grad():
-        batches = [torch.from_numpy(crops[i : i + Classifier.BATCH]) for i in starts]
-        return np.concatenate([deployed(batch).numpy() for batch in batches])
+        rows = [network(batch.float().unsqueeze(1))[0] for batch in batches_of(faces.images)]
+    logits: NDArray[np.float32] = torch.cat(rows).numpy()
+    return logits
 
 
-def _check_parity(deployed: Deployed, read: Reader, to: str) -> None:
+def _head_size(network: Network, *, bias: bool = True) -> int:
+    """Parameters of the head for the votes; without its bias, its multiply-adds."""
+    head = network.votes_head
+    return 0 if head is None else head.weight.numel() + (head.bias.numel() if bias else 0)
+
+
+def _fitted_on(val: FaceSet | None) -> str:
+    return "" if val is None else f"{val.name} val ({len(val):,} images)"
+
+
+def _check_parity(
+    deployed: Deployed, read: Reader, val: FaceSet | None, what: str, allowed: float
+) -> None:
     crops = np.random.default_rng(0).integers(0, 256, (67, SIZE_PX, SIZE_PX), dtype=np.uint8)
     crops[0], crops[1] = 0, 255
     crops[2:34] = np.sort(crops[2:34], axis=2)  # gradients, nearer to pictures than noise is
-    difference = float(np.abs(read(crops) - _probabilities(deployed, crops)).max())
-    if not difference <= PARITY:
+    if val is not None:
+        crops = np.concatenate([crops, val.images[:_CHECKED]])
+    pairs = zip(read(crops), answers_of(deployed, crops), strict=True)
+    differences = [np.abs(a - b).max() for a, b in pairs if a is not None and b is not None]
+    difference = float(max(differences))
+    if not difference <= allowed:
         raise ModelError(
-            f"the probabilities of the {to} file differ from the network's by {difference:.1e}; "
-            f"expected at most {PARITY:.0e}. Nothing was written"
+            f"the probabilities of the {what} differ from the network's by {difference:.1e}; "
+            f"expected at most {allowed:.0e}. Nothing was written"
+        )
+
+
+def _check_accuracy(whole: Reader, read: Reader, val: FaceSet) -> None:
+    """Hold a file in int8 against the one in float that it was made from."""
+    before, after = (
+        float((reader(val.images)[0].argmax(axis=1) == val.targets).mean())
+        for reader in (whole, read)
+    )
+    if before - after > INT8_LOSS:
+        raise ModelError(
+            f"the int8 file reads {after:.4f} of val ({len(val):,} images) right and the float "
+            f"file {before:.4f}; expected a fall of at most {INT8_LOSS:g}. Nothing was written"
         )
 
 
 def _measure(read: Reader, faces: FaceSet) -> dict[str, Score]:
     there = [split for split in ("val", "test") if (faces.splits == split).any()]
+    parts = [faces.split(split) for split in there]
+    answers = [(read(part.images)[0], part.targets) for part in parts]
     if len(there) == 2:
         there.append("val+test")
+        both = zip(*answers, strict=True)
+        answers.append(tuple(np.concatenate(arrays) for arrays in both))  # type: ignore[arg-type]
     scores = {}
-    for split in there:
-        part = faces.split(split)
-        result = evaluate_probabilities(read(part.images), part.targets)
-        scores[split] = Score(result.n, result.accuracy, result.macro_f1)
+    for split, (probabilities, targets) in zip(there, answers, strict=True):
+        result = evaluate_probabilities(probabilities, targets)
+        error = result.reliability.expected_calibration_error
+        scores[split] = Score(result.n, result.accuracy, result.macro_f1, error)
     return scores

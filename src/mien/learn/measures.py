@@ -12,11 +12,14 @@ from mien.learn.evaluation import (
     Agreement,
     Evaluation,
     Interval,
+    VotesScore,
     bootstrap_intervals,
     evaluate_probabilities,
     ferplus_agreement,
     ferplus_targets,
+    score_votes,
 )
+from mien.learn.risk_coverage import RiskCoverage, risk_coverage
 
 
 @dataclass(frozen=True)
@@ -28,13 +31,18 @@ class Measures:
         intervals: 95 % bootstrap intervals of `accuracy`, `macro_f1` and `mean_class_recall`.
         clean: on the faces that are not exact copies of training images; None where the data set
             has no other training images, or the copies are all there is.
-        agreement: with the FER+ majority; None without votes.
+        agreement: of the seven emotions with the FER+ majority; None without votes.
+        risk_coverage: what is right among the readings that are surest.
+        votes: of the eight FER+ expressions with the taggers' choice; None where the data have no
+            votes or the model does not read them.
     """
 
     evaluation: Evaluation
     intervals: dict[str, Interval]
     clean: Evaluation | None
     agreement: Agreement | None
+    risk_coverage: RiskCoverage
+    votes: VotesScore | None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries, lists and numbers, ready for JSON; the evaluation's are on top."""
@@ -43,6 +51,8 @@ class Measures:
             "intervals": {name: asdict(interval) for name, interval in self.intervals.items()},
             "clean": None if self.clean is None else self.clean.to_dict(),
             "ferplus_agreement": None if self.agreement is None else asdict(self.agreement),
+            "risk_coverage": asdict(self.risk_coverage),
+            "ferplus_votes": None if self.votes is None else asdict(self.votes),
         }
 
 
@@ -57,7 +67,7 @@ def measure(classifier: Classifier, faces: FaceSet, split: str) -> Measures:
         DataError: the set has no such split.
     """
     part = faces.split(split)
-    probabilities = classifier(part.images)
+    probabilities, votes = classifier.read(part.images)
     names = split.split("+")
     clean = None
     if "train" not in names and (faces.splits == "train").any():
@@ -70,4 +80,6 @@ def measure(classifier: Classifier, faces: FaceSet, split: str) -> Measures:
         intervals=bootstrap_intervals(probabilities, part.targets),
         clean=clean,
         agreement=ferplus_agreement(probabilities, part) if voted else None,
+        risk_coverage=risk_coverage(probabilities, part.targets),
+        votes=score_votes(votes, part) if voted and votes is not None else None,
     )

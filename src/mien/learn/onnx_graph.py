@@ -3,6 +3,7 @@
 import io
 import logging
 import warnings
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
 OPSET: Final = 20
 
 
-def to_onnx(module: nn.Module) -> "onnx.ModelProto":
+def to_onnx(module: nn.Module, *, outputs: Sequence[str] = ("probabilities",)) -> "onnx.ModelProto":
     """Write a module down as an ONNX graph, without traces of this machine.
 
     Args:
-        module: (N, 48, 48) uint8 -> (N, 7) float32; in evaluation mode, on the processor.
+        module: (N, 48, 48) uint8 -> (N, 7) float32, or a tuple with such arrays; in evaluation
+            mode, on the processor.
+        outputs: a name for each.
     Returns:
-        A model with the input `crops` and the output `probabilities`, for any N.
+        A model with the input `crops` and the named outputs, for any N.
     Raises:
         MissingExtraError: torch's exporter lacks the packages that it is built on.
     """
@@ -47,7 +50,7 @@ def to_onnx(module: nn.Module) -> "onnx.ModelProto":
                 dynamo=True,
                 opset_version=OPSET,
                 input_names=["crops"],
-                output_names=["probabilities"],
+                output_names=list(outputs),
                 dynamic_shapes={"crops": {0: torch.export.Dim("faces")}},
                 verbose=False,
             )

@@ -35,6 +35,9 @@ class Recipe:
     std: float = 255.0  # of the normalisation, in gray levels
     precision: Literal["32", "bf16"] = "32"  # of the products in a training step
     augmentation: Augmentation = field(default_factory=Augmentation)
+    ema: float = 0.0  # decay of the average of the weights that val then chooses among; 0: none
+    distill_weight: float = 0.0  # of what teachers say, 0 to 1; the labels have the rest
+    distill_temperature: float = 2.0  # divides the logits of teachers and student
 
     def __post_init__(self) -> None:
         lowest = {
@@ -48,12 +51,14 @@ class Recipe:
         for name, low in lowest.items():
             if not getattr(self, name) >= low:
                 raise OptionError(f"{name}: expected {low} or more; got {getattr(self, name)}")
-        for name in ("learning_rate", "std"):
+        for name in ("learning_rate", "std", "distill_temperature"):
             if not getattr(self, name) > 0.0:
                 raise OptionError(f"{name}: expected more than 0; got {getattr(self, name)}")
-        for name in ("dropout", "dense_dropout", "label_smoothing"):
+        for name in ("dropout", "dense_dropout", "label_smoothing", "ema"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise OptionError(f"{name}: expected 0 to below 1; got {getattr(self, name)}")
+        if not 0.0 <= self.distill_weight <= 1.0:
+            raise OptionError(f"distill_weight: expected 0 to 1; got {self.distill_weight}")
         hints = get_type_hints(type(self))
         for name in ("optimizer", "schedule", "precision"):
             if getattr(self, name) not in (known := get_args(hints[name])):
@@ -106,6 +111,49 @@ RECIPES: Final[dict[str, Recipe]] = {
             std=65.0,
             precision="bf16",
             augmentation=Augmentation(rotation_deg=15.0, zoom=0.15, shift=0.12, erasing=0.5),
+        ),
+        Recipe(
+            name="mien-teacher",
+            about="A network five times as large, for others to learn from; meant for a GPU.",
+            network="se-resnet-large",
+            epochs=100,
+            batch_size=256,
+            optimizer="sgd",
+            learning_rate=0.1,
+            weight_decay=5e-4,
+            schedule="cosine",
+            warmup_epochs=1.0,
+            label_smoothing=0.1,
+            votes_weight=1.0,
+            mixup=0.2,
+            dense_dropout=0.2,
+            mean=129.5,
+            std=65.0,
+            precision="bf16",
+            augmentation=Augmentation(rotation_deg=15.0, zoom=0.12, shift=0.12, erasing=0.5),
+            ema=0.999,  # a window of 9 epochs of 113 steps
+        ),
+        Recipe(
+            name="mien-distilled",
+            about="The network in the box, taught by finished runs; needs teachers, and a GPU.",
+            network="se-resnet",
+            epochs=100,
+            batch_size=256,
+            optimizer="sgd",
+            learning_rate=0.1,
+            weight_decay=5e-4,
+            schedule="cosine",
+            warmup_epochs=1.0,
+            label_smoothing=0.1,
+            votes_weight=1.0,
+            mixup=0.2,
+            dense_dropout=0.2,
+            mean=129.5,
+            std=65.0,
+            precision="bf16",
+            augmentation=Augmentation(rotation_deg=15.0, zoom=0.15, shift=0.12, erasing=0.5),
+            distill_weight=0.8,
+            distill_temperature=2.0,
         ),
     )
 }

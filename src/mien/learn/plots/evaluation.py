@@ -6,19 +6,23 @@ import numpy as np
 
 from mien.labels import EMOTIONS
 from mien.learn.evaluation import Evaluation
+from mien.learn.measures import Measures
 from mien.learn.plots.style import EMOTION_COLORS, figure, save
+from mien.learn.risk_coverage import RiskCoverage
 
 
-def plot_evaluation(result: Evaluation, folder: Path) -> list[Path]:
-    """All figures of an evaluation, as `confusion`, `reliability` and `classes` in a folder.
+def plot_evaluation(result: Measures, folder: Path) -> list[Path]:
+    """All figures of an evaluation: `confusion`, `reliability`, `classes`, `risk-coverage`.
 
     Returns:
         The files, PNG and SVG.
     """
+    scores = result.evaluation
     return [
-        *plot_confusion(result, folder / "confusion"),
-        *plot_reliability(result, folder / "reliability"),
-        *plot_class_scores(result, folder / "classes"),
+        *plot_confusion(scores, folder / "confusion"),
+        *plot_reliability(scores, folder / "reliability"),
+        *plot_class_scores(scores, folder / "classes"),
+        *plot_risk_coverage(result.risk_coverage, folder / "risk-coverage"),
     ]
 
 
@@ -115,4 +119,47 @@ def plot_class_scores(result: Evaluation, stem: Path, *, title: str = "") -> lis
         axes.set_ylim(0, 1.05)
         axes.grid(visible=False, axis="x")
         axes.set_title(title or "Recall (full) and precision (pale) of each emotion")
+        return save(drawn, stem)
+
+
+def plot_risk_coverage(result: RiskCoverage, stem: Path, *, title: str = "") -> list[Path]:
+    """Accuracy against the share of the faces that is read, the surest first.
+
+    Args:
+        result: what to draw.
+        stem: path without an ending.
+        title: over the curve.
+    Returns:
+        The files, PNG and SVG.
+    """
+    line, quiet = "#3478cd", "#6b7078"
+    with figure(6.4, 4.4) as (drawn, (axes,)):
+        coverage = [100 * selection.coverage for selection in result.curve]
+        accuracy = [100 * (selection.accuracy or 0.0) for selection in result.curve]
+        axes.plot(coverage, accuracy, color=line, linewidth=1.8, zorder=3)
+        axes.axhline(accuracy[-1], color="#9aa0a8", linestyle="--", linewidth=1)
+        axes.text(1, accuracy[-1], "all faces", va="bottom", fontsize=8.5, color=quiet)
+        for selection in result.at_threshold:
+            if selection.accuracy is None or selection.coverage > 0.985:
+                continue
+            place = (100 * selection.coverage, 100 * selection.accuracy)
+            axes.plot(*place, "o", color=line, markersize=5, zorder=4)
+            axes.annotate(
+                f"{selection.threshold:g}",
+                place,
+                xytext=(5, 5),
+                textcoords="offset points",
+                fontsize=8.5,
+            )
+        axes.plot(
+            [], [], "o", color=line, markersize=5, label="those with at least this probability"
+        )
+        axes.set_xlim(0, 101)
+        axes.set_ylim(min(accuracy) - 4, 102)
+        axes.set_xlabel("faces that are read, the surest first, %")
+        axes.set_ylabel("of these read right, %")
+        axes.legend(frameon=False, loc="lower left")
+        axes.set_title(
+            title or f"Accuracy without the unsure; risk-coverage area {result.area:.3f}"
+        )
         return save(drawn, stem)

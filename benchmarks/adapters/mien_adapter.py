@@ -1,0 +1,30 @@
+"""mien, base install: `Recognizer` on photos, its classifier on crops. Argument: a model."""
+
+import sys
+
+from protocol import Adapter, Face, serve
+
+
+def build() -> Adapter:
+    import cv2
+
+    import mien
+    from mien.classifier import DEFAULT_MODEL
+    from mien.labels import EMOTIONS
+
+    cv2.setNumThreads(1)
+    model = sys.argv[1] if len(sys.argv) > 1 else DEFAULT_MODEL
+    recognizer = mien.Recognizer(model)
+    return Adapter(
+        version=f"{mien.__version__}, model {model}",
+        fed="crops: as they are, into its classifier. Photos: Recognizer(), with YuNet.",
+        photo=recognizer,
+        faces=lambda readings: [
+            Face(r.box[2] - r.box[0], r.box[3] - r.box[1], r.emotion) for r in readings
+        ],
+        crops=lambda crops: [EMOTIONS[i] for i in recognizer.classifier(crops).argmax(1)],
+    )
+
+
+if __name__ == "__main__":
+    serve(build)

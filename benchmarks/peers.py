@@ -1,0 +1,642 @@
+"""Mien beside the packaged emotion readers that ship their weights, in one run.
+
+    python benchmarks/peers.py --data FER2013 --work DIR [--peers mien,fer] [--limit N] [--json F]
+
+Each is installed into an environment of its own under DIR, which must not be in the repository,
+and runs in a process of its own behind one of `benchmarks/adapters`, on one thread. All see the
+same pixels: the faces of PrivateTest as they are in the data set, a photo of 512 x 512 pixels
+(examples/astronaut.jpg), and a frame of 1280 x 720 with that photo in its middle.
+
+- Accuracy and macro-F1: the crops go straight into the peer's emotion network; `--limit` takes a
+  random sample of them.
+- Photo and frame: time from pixels in memory to emotions, medians; the peers take turns, call by
+  call. The second figure is processor time, which other work on the machine disturbs less.
+- Cold start: from the start of a process to its first answer, on the photo; they take turns too.
+- Memory: the most that the process had resident, after start and the calls on photo and frame.
+- Installed: all files of its environment, without Python and node themselves.
+
+A peer that cannot be installed or run gets a row that says so. Needs the extra `train`, and for
+peers from npm node and npm. What an earlier run installed in DIR is used again.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import f1_score
+
+from mien.classifier import DEFAULT_MODEL
+from mien.errors import MienError, OptionError
+from mien.images import Image, load_image
+from mien.labels import EMOTIONS
+from mien.learn.datasets import FaceSet, load_faces
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+ADAPTERS: Final = Path(__file__).resolve().parent / "adapters"
+PICTURE: Final = ROOT / "examples" / "astronaut.jpg"
+
+COLD_ROUNDS: Final = 5  # and one before, that fills the file cache
+WARM_UP_ROUNDS: Final = 5  # whose times do not count: JavaScript is compiled while it runs
+WARM_ROUNDS: Final = 30
+CROPS_AT_ONCE: Final = 64
+ANSWER_TIMEOUT_S: Final = 300.0
+INSTALL_TIMEOUT_S: Final = 1800.0
+
+ONE_THREAD: Final = {
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    **dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1"),
+}
+
+Command = Sequence[str]
+
+
+class PeerError(MienError):
+    """A peer that cannot be installed or run, or whose answer is none."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A package that reads emotions, and how it is installed and run.
+
+    Attributes:
+        name: what `--peers` calls it.
+        package: what its registry calls it.
+        requirements: what pip or npm installs, with exact versions.
+        adapter: its file in `benchmarks/adapters`; .cjs runs in node.
+        arguments: of the adapter.
+    """
+
+    name: str
+    package: str
+    requirements: tuple[str, ...]
+    adapter: str
+    arguments: tuple[str, ...] = ()
+
+    @property
+    def in_node(self) -> bool:
+        """Whether node runs it, and npm installs it."""
+        return self.adapter.endswith(".cjs")
+
+    def environment(self, work: Path) -> Path:
+        """The folder that holds all it needs."""
+        return work / self.name / ("node_modules" if self.in_node else "venv")
+
+    def command(self, work: Path) -> Command:
+        """What starts its adapter."""
+        adapter = str(ADAPTERS / self.adapter)
+        if self.in_node:
+            return ["node", adapter, str(work / self.name), *self.arguments]
+        return [str(_python(self.environment(work))), adapter, *self.arguments]
+
+    def install_commands(self, work: Path) -> list[Command]:
+        """What makes its environment."""
+        if self.in_node:
+            options = ["--no-audit", "--no-fund", "--prefix", str(work / self.name)]
+            return [["npm", "install", *options, *self.requirements]]
+        environment = self.environment(work)
+        pip = [str(_python(environment)), "-m", "pip", "--disable-pip-version-check", "install"]
+        return [
+            [sys.executable, "-m", "venv", str(environment)],
+            [*pip, "--quiet", "--no-cache-dir", *self.requirements],
+        ]
+
+
+def known_peers(model: str = DEFAULT_MODEL) -> dict[str, Peer]:
+    """The peers by name; mien, with that model, is the first.
+
+    deepface, hsemotion, emotiefflib and rmn fetch their weights when they run, and are not here.
+    """
+    tfjs = "4.22.0"
+    peers = (
+        Peer("mien", "mien", (str(ROOT),), "mien_adapter.py", (model,)),
+        # It imports pkg_resources, which setuptools 82 no longer has.
+        Peer("fer", "fer", ("fer==25.10.3", "setuptools<81"), "fer_adapter.py"),
+        Peer(
+            "human",
+            "@vladmandic/human",
+            (
+                "@vladmandic/human@3.3.6",
+                f"@tensorflow/tfjs-core@{tfjs}",
+                f"@tensorflow/tfjs-converter@{tfjs}",
+                f"@tensorflow/tfjs-backend-wasm@{tfjs}",
+            ),
+            "human_adapter.cjs",
+        ),
+        Peer(
+            "face-api",
+            "@vladmandic/face-api",
+            (
+                "@vladmandic/face-api@1.7.15",
+                f"@tensorflow/tfjs@{tfjs}",
+                f"@tensorflow/tfjs-backend-wasm@{tfjs}",
+            ),
+            "face_api_adapter.cjs",
+        ),
+    )
+    return {peer.name: peer for peer in peers}
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Times of one kind of call."""
+
+    n: int
+    median: float
+    low: float
+    high: float
+    cpu_median: float | None = None  # of the processor time, where that was taken
+
+    @classmethod
+    def of(cls, times: Sequence[float], cpu: Sequence[float] = ()) -> "Timing":
+        """The summary of at least one time."""
+        cpu_median = statistics.median(cpu) if cpu else None
+        return cls(len(times), statistics.median(times), min(times), max(times), cpu_median)
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How crops were read."""
+
+    n: int
+    accuracy: float  # 0 to 1
+    macro_f1: float  # 0 to 1
+
+
+@dataclass(frozen=True)
+class PeerResult:
+    """What was measured of a peer; None where it was not."""
+
+    name: str
+    package: str
+    version: str | None = None
+    fed: str | None = None
+    accuracy: Accuracy | None = None
+    photo_ms: Timing | None = None
+    frame_ms: Timing | None = None
+    readings: Mapping[str, str] = field(default_factory=dict)  # picture -> what was read off it
+    cold_start_s: Timing | None = None
+    peak_memory_bytes: int | None = None
+    installed_bytes: int | None = None
+    failure: str | None = None
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What every peer is given, as files of raw bytes.
+
+    Attributes:
+        pictures: name -> the request for that picture.
+        crops: file of (N, 48, 48) uint8.
+        targets: (N,) int64.
+    """
+
+    pictures: Mapping[str, Mapping[str, Any]]
+    crops: Path
+    targets: NDArray[np.int64]
+
+
+class Process:
+    """An adapter's process, which answers one request at a time.
+
+    Args:
+        command: what starts it.
+        timeout_s: for each answer; a process that takes longer is ended.
+    """
+
+    def __init__(self, command: Command, *, timeout_s: float = ANSWER_TIMEOUT_S) -> None:
+        self._timeout_s = timeout_s
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                env={**os.environ, **ONE_THREAD, "TF_CPP_MIN_LOG_LEVEL": "3"},
+            )
+        except OSError as error:
+            raise PeerError(f"{command[0]} does not start: {error.strerror or error}") from error
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """The answer to a request.
+
+        Raises:
+            PeerError: the answer is an error, not JSON, or did not come.
+        """
+        process = self._process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        timer = threading.Timer(self._timeout_s, process.kill)
+        timer.start()
+        try:
+            process.stdin.write(json.dumps(request) + "\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
+        except OSError:
+            line = ""
+        finally:
+            timed_out = not timer.is_alive()
+            timer.cancel()
+        if not line:
+            why = f"after {self._timeout_s:.0f} s" if timed_out else f"status {process.wait()}"
+            raise PeerError(f"no answer to {request['do']!r} ({why})")
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            raise PeerError(f"expected an answer in JSON; got {line.strip()[:80]!r}") from None
+        if not isinstance(answer, dict):
+            raise PeerError(f"expected an object; got {line.strip()[:80]!r}")
+        if "error" in answer:
+            raise PeerError(str(answer["error"]))
+        return answer
+
+    def peak_memory_bytes(self) -> int | None:
+        """The most it had resident so far; None on systems without /proc."""
+        # Not the usage that wait4 gives: that begins with what this process had at the fork.
+        with contextlib.suppress(OSError):
+            status = Path(f"/proc/{self._process.pid}/status").read_text()
+            for line in status.splitlines():
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) * 1024
+        return None
+
+    def cpu_s(self) -> float | None:
+        """Processor time that it took so far, to 10 ms; None on systems without /proc."""
+        with contextlib.suppress(OSError):
+            status = Path(f"/proc/{self._process.pid}/stat").read_text()
+            user, system = status.rpartition(")")[2].split()[11:13]  # after the name in brackets
+            return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+        return None
+
+    def close(self) -> None:
+        """End the process."""
+        for stream in (self._process.stdin, self._process.stdout):
+            with contextlib.suppress(OSError):
+                if stream is not None:
+                    stream.close()
+        try:
+            self._process.wait(timeout=5.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class Comparison:
+    """The run: peers that fail drop out of it, and keep what was measured of them.
+
+    Args:
+        peers: in the order of the table.
+        work: the folder of the environments and the inputs.
+        say: is told what goes on.
+    """
+
+    def __init__(self, peers: Sequence[Peer], work: Path, say: Callable[[str], None]) -> None:
+        self.peers = {peer.name: peer for peer in peers}
+        self.work = work
+        self.say = say
+        self.results = {peer.name: PeerResult(peer.name, peer.package) for peer in peers}
+
+    def running(self) -> list[Peer]:
+        """Those that have not failed."""
+        return [p for name, p in self.peers.items() if self.results[name].failure is None]
+
+    def note(self, peer: Peer, **values: Any) -> None:
+        """Set down what was measured of a peer."""
+        self.results[peer.name] = replace(self.results[peer.name], **values)
+
+    @contextlib.contextmanager
+    def guarded(self, peer: Peer) -> Iterator[None]:
+        """A block in which the peer may fail."""
+        try:
+            yield
+        except PeerError as error:
+            self.say(f"{peer.name}: {error}")
+            self.note(peer, failure=str(error))
+
+    def install(self) -> None:
+        """Make the environments that are not there."""
+        for peer in self.running():
+            with self.guarded(peer):
+                install(peer, self.work, self.say)
+                self.note(peer, installed_bytes=size_of(peer.environment(self.work)))
+
+    def cold_starts(self, inputs: Inputs, rounds: int) -> None:
+        """Start each peer anew, in turns, and wait for its first reading of the photo."""
+        times: dict[str, list[float]] = {name: [] for name in self.peers}
+        cpu: dict[str, list[float]] = {name: [] for name in self.peers}
+        for turn in range(rounds + 1):
+            self.say(f"cold start {turn} of {rounds}")
+            for peer in self.running():
+                with self.guarded(peer):
+                    start = time.perf_counter()
+                    process = Process(peer.command(self.work))
+                    try:
+                        process.ask(**inputs.pictures["photo"])
+                        taken, cpu_taken = time.perf_counter() - start, process.cpu_s()
+                    finally:
+                        process.close()
+                    if turn:
+                        times[peer.name].append(taken)
+                        cpu[peer.name] += [] if cpu_taken is None else [cpu_taken]
+                        self.note(peer, cold_start_s=Timing.of(times[peer.name], cpu[peer.name]))
+
+    def warm_calls(self, inputs: Inputs, processes: Mapping[str, Process], rounds: int) -> None:
+        """Read photo and frame in turns, all processes being up."""
+        times: dict[tuple[str, str], list[tuple[float, float]]] = {}
+        for turn in range(-WARM_UP_ROUNDS, rounds):
+            for peer in self.running():
+                with self.guarded(peer):
+                    for picture, request in inputs.pictures.items():
+                        answer = processes[peer.name].ask(**request)
+                        if turn < 0:
+                            continue
+                        series = times.setdefault((peer.name, picture), [])
+                        series.append((float(answer["ms"]), float(answer["cpu_ms"])))
+                        timing = Timing.of([ms for ms, _ in series], [cpu for _, cpu in series])
+                        readings = dict(self.results[peer.name].readings)
+                        count = answer["faces"]
+                        word = "face" if count == 1 else "faces"
+                        readings[picture] = f"{count} {word}, {answer['label']}"
+                        self.note(peer, readings=readings, **{f"{picture}_ms": timing})
+        for peer in self.running():
+            self.note(peer, peak_memory_bytes=processes[peer.name].peak_memory_bytes())
+
+    def read_crops(self, inputs: Inputs, processes: Mapping[str, Process]) -> None:
+        """Read every crop."""
+        for peer in self.running():
+            self.say(f"{peer.name}: {len(inputs.targets):,} crops")
+            with self.guarded(peer):
+                labels: list[str | None] = []
+                while len(labels) < len(inputs.targets):
+                    count = min(CROPS_AT_ONCE, len(inputs.targets) - len(labels))
+                    request = {"file": str(inputs.crops), "first": len(labels), "count": count}
+                    got = processes[peer.name].ask(do="crops", **request)["labels"]
+                    if len(got) != count:
+                        raise PeerError(f"expected {count} labels; got {len(got)}")
+                    labels += got
+                self.note(peer, accuracy=accuracy_of(labels, inputs.targets))
+
+    def run(self, inputs: Inputs, *, cold_rounds: int, warm_rounds: int) -> None:
+        """Measure all that is asked for."""
+        self.cold_starts(inputs, cold_rounds)
+        processes: dict[str, Process] = {}
+        try:
+            for peer in self.running():
+                with self.guarded(peer):
+                    processes[peer.name] = Process(peer.command(self.work))
+                    hello = processes[peer.name].ask(do="hello")
+                    self.note(peer, version=hello["version"], fed=hello["fed"])
+            self.say(f"photo and frame, {warm_rounds} rounds")
+            self.warm_calls(inputs, processes, warm_rounds)
+            self.read_crops(inputs, processes)
+        finally:
+            for process in processes.values():
+                process.close()
+
+
+def install(peer: Peer, work: Path, say: Callable[[str], None]) -> None:
+    """Make a peer's environment, unless it is there as the requirements have it.
+
+    Raises:
+        PeerError: a command is missing or fails; with the end of what it said.
+    """
+    marker = work / peer.name / "installed.txt"
+    wanted = "\n".join(peer.requirements) + "\n"
+    # Mien itself changes under the same version.
+    again = str(ROOT) in peer.requirements
+    made = marker.exists() and peer.environment(work).is_dir()
+    if made and not again and marker.read_text() == wanted:
+        return
+    say(f"{peer.name}: installing {', '.join(peer.requirements)}")
+    shutil.rmtree(peer.environment(work), ignore_errors=True)
+    marker.parent.mkdir(parents=True, exist_ok=True)
+    for command in peer.install_commands(work):
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise PeerError(f"not installed in {INSTALL_TIMEOUT_S / 60:.0f} minutes") from None
+        except OSError as error:
+            raise PeerError(f"{command[0]} does not start: {error.strerror or error}") from error
+        if done.returncode:
+            last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
+            raise PeerError(f"not installed: {Path(command[0]).name} says {last.strip()!r}")
+    marker.write_text(wanted)
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files in a folder; links count nothing, a file with two names once."""
+    seen = {}
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            status = path.stat()
+            seen[status.st_dev, status.st_ino] = status.st_size
+    return sum(seen.values())
+
+
+def accuracy_of(labels: Sequence[str | None], targets: NDArray[np.int64]) -> Accuracy:
+    """Scores of labels, of which None is always wrong.
+
+    Args:
+        labels: mien's, or None.
+        targets: (N,) int64, as many as labels.
+    Raises:
+        PeerError: a label is not one of mien's.
+    """
+    if unknown := {label for label in labels if label is not None} - set(EMOTIONS):
+        raise PeerError(f"expected labels among {', '.join(EMOTIONS)}; got {sorted(unknown)[0]!r}")
+    predicted = np.array([-1 if x is None else EMOTIONS.index(x) for x in labels], np.int64)
+    known = list(range(len(EMOTIONS)))
+    macro_f1 = f1_score(targets, predicted, labels=known, average="macro", zero_division=0)
+    return Accuracy(len(targets), float((predicted == targets).mean()), float(macro_f1))
+
+
+def write_inputs(faces: FaceSet, picture: Image, work: Path, *, limit: int) -> Inputs:
+    """Write what the peers are given into the folder.
+
+    Args:
+        faces: has the split test.
+        picture: (512, 512, 3) uint8, RGB.
+        work: the folder.
+        limit: so many faces, drawn at random with seed 0; 0 takes all.
+    Raises:
+        DataError: there is no test split.
+    """
+    folder = work / "inputs"
+    folder.mkdir(parents=True, exist_ok=True)
+    side, width = 720, 1280
+    frame = np.full((side, width, 3), 96, np.uint8)
+    left = (width - side) // 2
+    frame[:, left : left + side] = cv2.resize(picture, (side, side), interpolation=cv2.INTER_LINEAR)
+    pictures = {}
+    for name, image in (("photo", picture), ("frame", frame)):
+        file = folder / f"{name}.rgb"
+        np.ascontiguousarray(image).tofile(file)
+        height, width = image.shape[:2]
+        pictures[name] = {"do": "photo", "file": str(file), "width": width, "height": height}
+    test = faces.split("test")
+    if limit and limit < len(test):
+        rows = np.random.default_rng(0).permutation(len(test))[:limit]
+        test = test.take(np.sort(rows))
+    crops = folder / "crops.gray"
+    test.images.tofile(crops)
+    return Inputs(pictures, crops, test.targets)
+
+
+def machine() -> str:
+    """Where this runs, in words."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    names = [
+        line.split(":", 1)[1].strip()
+        for line in _lines(Path("/proc/cpuinfo"))
+        if line.startswith("model name")
+    ]
+    name = names[0] if names else platform.processor() or platform.machine()
+    load = f", load {os.getloadavg()[0]:.1f} at the end" if hasattr(os, "getloadavg") else ""
+    return f"{platform.system()}, {name}, {cores} of {os.cpu_count()} cores used{load}"
+
+
+def table(results: Sequence[PeerResult]) -> str:
+    """The results as a table in Markdown, and under it how each was fed or failed."""
+    header = (
+        "| peer | accuracy | macro-F1 | photo 512x512 | frame 1280x720 | cold start | memory "
+        "| installed |\n|---|---:|---:|---:|---:|---:|---:|---:|"
+    )
+    rows = [
+        "| "
+        + " | ".join(
+            (
+                f"{result.package} {result.version or ''}".strip(),
+                f"{result.accuracy.accuracy:.4f}" if result.accuracy else "-",
+                f"{result.accuracy.macro_f1:.4f}" if result.accuracy else "-",
+                _time(result.photo_ms, "ms", digits=1),
+                _time(result.frame_ms, "ms", digits=1),
+                _time(result.cold_start_s, "s", digits=2),
+                _bytes(result.peak_memory_bytes),
+                _bytes(result.installed_bytes),
+            )
+        )
+        + " |"
+        for result in results
+    ]
+    notes = []
+    for result in results:
+        read = "; ".join(f"{picture}: {what}" for picture, what in result.readings.items())
+        words = " ".join(text for text in (result.fed, f"Read: {read}." if read else None) if text)
+        if result.failure:
+            words = f"failed: {result.failure.rstrip('.')}. {words}".strip()
+        if words:
+            notes.append(f"- {result.package}: {words}")
+    return "\n".join([header, *rows, "", *notes])
+
+
+def _time(timing: Timing | None, unit: str, *, digits: int) -> str:
+    if timing is None:
+        return "-"
+    cpu = "" if timing.cpu_median is None else f" ({timing.cpu_median:.{digits}f})"
+    return f"{timing.median:.{digits}f}{cpu} {unit}"
+
+
+def _bytes(count: int | None) -> str:
+    if count is None:
+        return "-"
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def _python(environment: Path) -> Path:
+    return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def chosen(names: str, peers: Mapping[str, Peer]) -> list[Peer]:
+    """The peers whose names stand in a list with commas.
+
+    Raises:
+        OptionError: there is no such peer.
+    """
+    for name in (wanted := names.split(",")):
+        if name not in peers:
+            raise OptionError(f"peers: expected some of {', '.join(peers)}; got {name!r}")
+    return [peers[name] for name in dict.fromkeys(wanted)]
+
+
+def say(message: str) -> None:
+    """One line on standard error."""
+    print(f"peers: {message}", file=sys.stderr, flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the comparison and print it; the status is 1 where a peer failed, 130 on Ctrl-C."""
+    names = known_peers()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--work", type=Path, required=True, help="folder of the environments")
+    parser.add_argument("--peers", default=",".join(names), help=f"some of {','.join(names)}")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="mien's: a name or a file")
+    parser.add_argument("--limit", type=int, default=0, help="faces to read; 0 reads all")
+    parser.add_argument("--cold-rounds", type=int, default=COLD_ROUNDS)
+    parser.add_argument("--warm-rounds", type=int, default=WARM_ROUNDS)
+    parser.add_argument("--json", type=Path, help="file for all that was measured")
+    options = parser.parse_args(arguments)
+    work = options.work.resolve()
+    try:
+        if work.is_relative_to(ROOT):
+            raise OptionError(f"work: expected a folder outside {ROOT}; got {work}")
+        peers = chosen(options.peers, known_peers(options.model))
+        faces = load_faces(options.data)
+        inputs = write_inputs(faces, load_image(PICTURE), work, limit=options.limit)
+    except MienError as error:
+        say(str(error))
+        return 2
+    comparison = Comparison(peers, work, say)
+    interrupted = False
+    try:
+        comparison.install()
+        comparison.run(inputs, cold_rounds=options.cold_rounds, warm_rounds=options.warm_rounds)
+    except KeyboardInterrupt:
+        say("interrupted; this is what was measured until then")
+        interrupted = True
+    results = list(comparison.results.values())
+    count, tested = len(inputs.targets), int((faces.splits == "test").sum())
+    print(
+        f"{machine()}, one thread for each peer. Accuracy on {count:,} of {tested:,} faces of "
+        f"PrivateTest{', drawn at random' if count < tested else ''}. Medians of "
+        f"{options.warm_rounds} calls and {options.cold_rounds} cold starts; in brackets of "
+        "processor time.\n"
+    )
+    print(table(results))
+    if options.json:
+        content = {
+            "machine": machine(),
+            "faces": count,
+            "peers": [asdict(result) for result in results],
+        }
+        partial = options.json.with_name(options.json.name + ".part")
+        partial.write_text(json.dumps(content, indent=2) + "\n")
+        partial.replace(options.json)
+    if interrupted:
+        return 130
+    return 1 if any(result.failure for result in results) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,726 @@
+"""The paper's CNN, trained to the paper's accuracy as fast as the device can.
+
+    python benchmarks/speedrun.py --data FER2013 [--epochs N] [--seeds 5] [--json FILE]
+    python benchmarks/speedrun.py --data FER2013 --epochs 100          # as many as the paper
+    python benchmarks/speedrun.py --data FER2013 --choose 12,16,20,26,32
+    python benchmarks/speedrun.py --data FER2013 --device cpu --epochs 1 --limit 2000 --seeds 1
+
+The network is the paper's, with all of its 2,489,095 parameters (`mien.learn.networks`), and trains
+on the 28,709 faces of Training from weights that nothing was learned into. The paper reads .6538 of
+PublicTest and PrivateTest together (7,178 faces) after 100 epochs in over 17 hours on a CPU.
+
+The clock starts when the data and fresh weights are on the device and all is compiled, and stops
+when the last step has left the device; what decides the order of the faces is drawn inside it. A
+second figure counts from the start of the process: imports, reading the data, compiling and all.
+
+Nothing is chosen by what is reported: the number of epochs is an option, and `--choose` prints what
+the default was chosen by, the accuracy on PublicTest alone. The weights are those of the last step.
+They are read in full precision, in one view, and beside it in two (mirrored, probabilities
+averaged).
+
+On an NVIDIA GPU the whole training step is one CUDA graph: gather, augmentation, forward and
+backward in bfloat16, fused AdamW, and the learning rate from a table, with every number on the
+device; training is nothing but its replays. Elsewhere the same function runs as it is, in bfloat16
+where a CPU has units for it. After K. Jordan's airbench (arXiv:2404.00498): data on the device,
+half precision, channels_last, batched augmentation, a triangular learning rate; alternating flip
+and label smoothing are options.
+"""
+
+import argparse
+import json
+import math
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from mien.commands.shared import print_table
+from mien.errors import DivergedError, MienError, OptionError
+from mien.learn.batches import Augmentation, Batches, augment_by, augmentation_draws
+from mien.learn.datasets import SPLITS, FaceSet, load_faces
+from mien.learn.networks import SIZE_PX, Network, TrunkOptions, build
+
+STARTED: Final = time.perf_counter()  # where the system does not tell when the process started
+
+PAPER_ACCURACY: Final = 0.6538  # on val+test: Njoku et al. 2024
+PAPER_SECONDS: Final = 17 * 3600.0  # "over 17 hours"
+
+EVALUATION_BATCH: Final = 1024
+WARM_UP_STEPS: Final = 3  # before the capture, as PyTorch's notes on CUDA graphs have it
+AUGMENTED_AT_ONCE: Final = 4096
+
+# Dense bfloat16, from NVIDIA's data sheet of the H100; by what the driver calls the card.
+DATA_SHEET_PEAKS: Final = {
+    "NVIDIA H100 80GB HBM3": 989.4e12,
+    "NVIDIA H100 NVL": 835.5e12,
+    "NVIDIA H100 PCIe": 756.0e12,
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the network is trained; times are in epochs, sizes in faces."""
+
+    epochs: int = 26
+    batch_size: int = 512  # an epoch's last batch is left out where it is smaller
+    learning_rate: float = 2e-3  # of AdamW, at its highest
+    warmup: float = 0.1  # of all steps the rate rises, then it falls to 0; both in a line
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.0
+    dropout: float = 0.1  # the paper's two
+    dense_dropout: float = 0.2
+    mean: float = 129.5  # of the training images, gray levels
+    std: float = 65.0
+    # A face is mirrored at random in each epoch, or in every second one.
+    flip: Literal["random", "alternating"] = "random"
+    # Augmentation is part of each step, or comes before each epoch, for all of its faces at once.
+    augment: Literal["step", "epoch"] = "step"
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    network: str = "paper"
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            if not getattr(self, name) >= 1:
+                raise OptionError(f"{name}: expected 1 or more; got {getattr(self, name)}")
+        if not self.learning_rate > 0.0:
+            raise OptionError(f"learning_rate: expected more than 0; got {self.learning_rate}")
+        for name in ("warmup", "label_smoothing"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise OptionError(f"{name}: expected 0 to below 1; got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class SeedResult:
+    """One training from one seed; accuracies are 0 to 1, of the weights of the last step."""
+
+    seed: int
+    seconds: float  # by the clock above
+    val: float
+    test: float
+    both: float  # val+test, the paper's 7,178 faces
+    both_two_views: float  # likewise, mirrored too
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What the device did with its time.
+
+    Attributes:
+        flops_per_face: floating-point operations of forward and backward, two a multiply-add, in
+            convolutions and matrix products.
+        flops_per_s: those of all faces, over the seconds of training.
+        matrix_flops_per_s: what one large matrix product of the same precision reaches.
+        data_sheet_flops_per_s: the peak in the data sheet; None where it is not known here.
+    """
+
+    flops_per_face: float
+    flops_per_s: float
+    matrix_flops_per_s: float
+    data_sheet_flops_per_s: float | None
+
+
+@dataclass(frozen=True)
+class SpeedrunResult:
+    """What the benchmark came to."""
+
+    device: str
+    precision: str
+    whole_graph: bool  # the step is one CUDA graph
+    compiled: bool
+    train_faces: int
+    eval_faces: int
+    limit: int  # of the faces of each split; 0 where all were taken
+    settings: Settings
+    seeds: tuple[SeedResult, ...]
+    prepare_seconds: float  # from the start of the process to the first start of the clock
+    first_seconds: float  # from the start of the process to the end of the first training
+    speed: Speed
+
+
+def learning_rates(settings: Settings, steps: int) -> Tensor:
+    """(steps,) float32: the learning rate of each step, a triangle that ends at 0.
+
+    As in airbench (arXiv:2404.00498): up in a line, down in a line.
+    """
+    done = (torch.arange(steps, dtype=torch.float64) + 1.0) / steps
+    down = (1.0 - done) / (1.0 - settings.warmup)
+    up = done / settings.warmup if settings.warmup else torch.ones_like(done)
+    return (settings.learning_rate * torch.minimum(up, down)).to(torch.float32)
+
+
+class Training:
+    """Everything that training touches, on the device and at addresses that stay.
+
+    Args:
+        faces: the split to train on.
+        settings: how.
+        device: where.
+        compiled: compile forward and backward with torch.compile.
+    Raises:
+        OptionError: a batch has more faces than there are, or no network has the name.
+    """
+
+    def __init__(
+        self, faces: FaceSet, settings: Settings, device: torch.device, *, compiled: bool = False
+    ) -> None:
+        if len(faces) < settings.batch_size:
+            raise OptionError(
+                f"batch_size: expected at most the {len(faces):,} training faces; "
+                f"got {settings.batch_size}"
+            )
+        self.settings = settings
+        self.device = device
+        self.batches = Batches.of(faces, device=device)
+        self.steps = len(faces) // settings.batch_size  # of an epoch
+        total = self.steps * settings.epochs
+        # What a step reads and writes besides weights: all of it lives as long as the graph.
+        self.index = torch.zeros(1, dtype=torch.int64, device=device)  # of the step
+        self.order = torch.zeros(total, settings.batch_size, dtype=torch.int64, device=device)
+        self.rates = learning_rates(settings, total).to(device)
+        self.mirrored_first = torch.zeros(len(faces), dtype=torch.bool, device=device)
+        self.loss = torch.zeros((), device=device)  # of the last step
+        self.augmented: Tensor | None = None
+        if settings.augment == "epoch":
+            self.augmented = torch.zeros(self.batches.images.shape, device=device)
+        self.bf16 = has_bf16(device)
+        # The device's own generator is the one that a CUDA graph knows without being told.
+        self.generator = (
+            torch.cuda.default_generators[torch.cuda.current_device()]
+            if device.type == "cuda"
+            else torch.default_generator
+        )
+        self.augmentation = settings.augmentation
+        if settings.flip == "alternating":
+            self.augmentation = replace(self.augmentation, flip=False)
+        self.network = self._fresh_network().to(device)
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model: Any = torch.compile(self.network) if compiled else self.network
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(),
+            lr=torch.tensor(settings.learning_rate, device=device),
+            weight_decay=settings.weight_decay,
+            fused=True,
+            capturable=device.type == "cuda",
+        )
+
+    def _fresh_network(self) -> Network:
+        options = TrunkOptions(
+            dropout=self.settings.dropout, dense_dropout=self.settings.dense_dropout
+        )
+        settings = self.settings
+        return build(settings.network, mean=settings.mean, std=settings.std, options=options)
+
+    def begin(self, seed: int) -> None:
+        """Fresh weights and a fresh optimizer, in place: a captured graph knows their addresses."""
+        torch.manual_seed(seed)
+        self.network.load_state_dict(self._fresh_network().state_dict())
+        self.network.train()
+        with torch.no_grad():
+            for state in self.optimizer.state.values():
+                for value in state.values():
+                    value.zero_()
+            self.index.zero_()
+
+    def draw_order(self) -> None:
+        """The faces of every batch of the run, and which are mirrored in even epochs."""
+        count, size = len(self.batches), self.settings.batch_size
+        for epoch in range(self.settings.epochs):
+            rows = torch.randperm(count, generator=self.generator, device=self.device)
+            first = epoch * self.steps
+            self.order[first : first + self.steps] = rows[: self.steps * size].view(-1, size)
+        draw = torch.rand(count, generator=self.generator, device=self.device)
+        self.mirrored_first.copy_(draw < 0.5)
+
+    def step(self) -> None:
+        """One training step; all it needs is on the device, and nothing waits for it."""
+        # By index_select: indexing with a tensor of one number would ask the device for it.
+        rows = self.order.index_select(0, self.index).view(-1)
+        if self.augmented is None:
+            pixels = self._moved(self.batches.images.index_select(0, rows), rows)
+        else:
+            pixels = self.augmented.index_select(0, rows)
+            pixels = pixels.contiguous(memory_format=torch.channels_last)
+        shown = self.batches.targets.index_select(0, rows)
+        rate = self.rates.index_select(0, self.index).squeeze(0)
+        self.optimizer.param_groups[0]["lr"].copy_(rate)
+        # Without gradients before the backward pass, a capture allocates them in its own memory.
+        self.optimizer.zero_grad(set_to_none=True)
+        # No cache of cast weights: each is cast once a step anyway, and a graph must not keep any.
+        with torch.autocast(
+            self.device.type, torch.bfloat16, enabled=self.bf16, cache_enabled=False
+        ):
+            logits, _ = self.model(pixels)  # (N, 7)
+        loss = F.cross_entropy(logits.float(), shown, label_smoothing=self.settings.label_smoothing)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self.loss.copy_(loss.detach())
+        self.index.add_(1)
+
+    def _moved(self, images: Tensor, rows: Tensor) -> Tensor:
+        """Augmented faces of the epoch that the step under way belongs to.
+
+        Args:
+            images: (N, 1, 48, 48) uint8.
+            rows: (N,) int64, their rows in the split.
+        Returns:
+            (N, 1, 48, 48) float32, gray levels.
+        """
+        pixels = images.to(torch.float32)
+        if self.settings.flip == "alternating":
+            # arXiv:2404.00498, section 3.6: at random in the first epoch, then in every second one.
+            odd = torch.remainder(torch.div(self.index, self.steps, rounding_mode="floor"), 2) == 1
+            mirrored = self.mirrored_first.index_select(0, rows) ^ odd
+            pixels = torch.where(mirrored[:, None, None, None], pixels.flip(3), pixels)
+        draws = augmentation_draws(len(rows), self.augmentation, self.generator)
+        return augment_by(pixels, draws, self.augmentation)
+
+    def augment_all(self) -> None:
+        """Augment every face for the epoch that comes, into the place that the steps read."""
+        assert self.augmented is not None
+        for first in range(0, len(self.batches), AUGMENTED_AT_ONCE):
+            rows = torch.arange(
+                first, min(first + AUGMENTED_AT_ONCE, len(self.batches)), device=self.device
+            )
+            moved = self._moved(self.batches.images.index_select(0, rows), rows)
+            self.augmented[first : first + len(rows)] = moved
+
+    def warm_up(self) -> None:
+        """One step that leaves nothing behind but what the first step of all allocates."""
+        self.index.zero_()
+        self.step()
+
+    def captured(self) -> Callable[[], None]:
+        """The step as one CUDA graph: a function that replays it.
+
+        As PyTorch's notes on CUDA semantics have it ("Whole-network capture"): steps on a side
+        stream first, so that what is lazy is made and every kernel is chosen; then the capture.
+        """
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(WARM_UP_STEPS):
+                self.warm_up()
+        torch.cuda.current_stream().wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        self.optimizer.zero_grad(set_to_none=True)
+        with torch.cuda.graph(graph):
+            self.step()
+        return graph.replay
+
+    def run(self, advance: Callable[[], None]) -> float:
+        """Train from where `begin` left it; the seconds by the clock.
+
+        Args:
+            advance: does one step: `step` itself, or what `captured` gave.
+        Raises:
+            DivergedError: the loss of the last step is not a finite number.
+        """
+        synchronize(self.device)
+        start = time.perf_counter()
+        self.draw_order()
+        for _ in range(self.settings.epochs):
+            if self.augmented is not None:
+                self.augment_all()
+            for _ in range(self.steps):
+                advance()
+        synchronize(self.device)
+        seconds = time.perf_counter() - start
+        if not math.isfinite(loss := float(self.loss)):
+            raise DivergedError(f"the loss of the last step is {loss}; try a lower --learning-rate")
+        return seconds
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 numbers faster than 32-bit ones."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    return device.type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has done what it was told."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+@torch.no_grad()
+def correct(network: Network, batches: Batches) -> tuple[int, int]:
+    """How many faces are read as they are labelled.
+
+    Args:
+        network: in full precision, without dropout.
+        batches: the split.
+    Returns:
+        In one view, and in two: the face and its mirror image, whose mean probabilities decide.
+    """
+    network.eval()
+    right = torch.zeros(2, dtype=torch.int64, device=batches.targets.device)
+    for batch in batches.in_order(EVALUATION_BATCH):
+        one = network(batch.pixels)[0].softmax(1)
+        two = one + network(batch.pixels.flip(3))[0].softmax(1)
+        for views, probabilities in enumerate((one, two)):
+            right[views] += (probabilities.argmax(1) == batch.targets).sum()
+    return int(right[0]), int(right[1])
+
+
+def flops_per_face(network: Network) -> float:
+    """Floating-point operations of forward and backward in convolutions and matrix products."""
+    device = next(network.parameters()).device
+    pixels = torch.zeros(2, 1, SIZE_PX, SIZE_PX, device=device)
+    with FlopCounterMode(display=False) as counter:
+        network(pixels)[0].sum().backward()
+    network.zero_grad(set_to_none=True)
+    return float(counter.get_total_flops()) / len(pixels)
+
+
+def matrix_rate(device: torch.device, *, bf16: bool) -> float:
+    """Floating-point operations a second in one large matrix product; the best of several."""
+    side = 8192 if device.type == "cuda" else 1024
+    one = torch.ones(side, side, dtype=torch.bfloat16 if bf16 else torch.float32, device=device)
+    best = math.inf
+    for _ in range(12):
+        synchronize(device)
+        start = time.perf_counter()
+        one @ one
+        synchronize(device)
+        best = min(best, time.perf_counter() - start)
+    return 2.0 * side**3 / best
+
+
+def since_process_start() -> float:
+    """Seconds since the process was started; where the system does not tell, since the imports."""
+    try:
+        after_name = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+        started = int(after_name[19]) / os.sysconf("SC_CLK_TCK")
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - started
+    except (OSError, AttributeError):
+        return time.perf_counter() - STARTED
+
+
+def chosen_device(name: str) -> torch.device:
+    """The device of a name; "auto" takes a GPU where there is one.
+
+    Raises:
+        OptionError: there is no such device.
+    """
+    if name not in ("auto", "cpu", "cuda"):
+        raise OptionError(f"device: expected auto, cpu or cuda; got {name!r}")
+    there = torch.cuda.is_available()
+    if name == "cuda" and not there:
+        raise OptionError("device: expected cuda where there is a GPU; torch finds none")
+    return torch.device("cpu" if name == "cpu" or not there else "cuda")
+
+
+def device_words(device: torch.device) -> str:
+    """The device, so that a reader knows what a time was taken on."""
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}"
+    names = [
+        line.split(":", 1)[1].strip()
+        for line in _lines(Path("/proc/cpuinfo"))
+        if line.startswith("model name")
+    ]
+    threads = torch.get_num_threads()
+    return (
+        f"CPU{f' ({names[0]})' if names else ''}, {threads} thread{'s' * (threads != 1)}, "
+        f"torch {torch.__version__}"
+    )
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def speedrun(
+    faces: FaceSet,
+    settings: Settings,
+    *,
+    seeds: Sequence[int],
+    device: str = "auto",
+    graph: bool = True,
+    compiled: bool = False,
+    limit: int = 0,
+    report: Callable[[SeedResult], None] | None = None,
+) -> SpeedrunResult:
+    """Train once for each seed and measure; Ctrl-C keeps the seeds that are finished.
+
+    Args:
+        faces: with train, val and test; test is read and reported, and decides nothing.
+        settings: how to train.
+        seeds: of weights, order, augmentation and dropout; at least one.
+        device: "auto", "cpu" or "cuda".
+        graph: on a GPU, make the step one CUDA graph.
+        compiled: compile forward and backward with torch.compile.
+        limit: take so many faces of each split, drawn at random with seed 0; 0 takes all.
+        report: is told of each seed.
+    Raises:
+        DataError: a split is missing.
+        OptionError: a setting is out of range, or the device is not there.
+        DivergedError: the loss is no longer a finite number.
+    """
+    where = chosen_device(device)
+    train, val, test = (_some(faces.split(name), limit) for name in SPLITS)
+    splits = {"val": Batches.of(val, device=where), "test": Batches.of(test, device=where)}
+    if where.type == "cuda":
+        torch.backends.cudnn.benchmark = True
+    training = Training(train, settings, where, compiled=compiled)
+    whole_graph = graph and where.type == "cuda"
+    advance = training.captured() if whole_graph else training.step
+    if not whole_graph:
+        training.warm_up()
+
+    prepare_seconds = first_seconds = 0.0
+    results: list[SeedResult] = []
+    try:
+        for seed in seeds:
+            training.begin(seed)
+            prepare_seconds = prepare_seconds or since_process_start()
+            seconds = training.run(advance)
+            first_seconds = first_seconds or since_process_start()
+            right = {name: correct(training.network, part) for name, part in splits.items()}
+            n = {name: len(batches) for name, batches in splits.items()}
+            both = sum(n.values())
+            results.append(
+                SeedResult(
+                    seed=seed,
+                    seconds=seconds,
+                    val=right["val"][0] / n["val"],
+                    test=right["test"][0] / n["test"],
+                    both=(right["val"][0] + right["test"][0]) / both,
+                    both_two_views=(right["val"][1] + right["test"][1]) / both,
+                )
+            )
+            if report:
+                report(results[-1])
+    except KeyboardInterrupt:
+        if not results:
+            raise
+    seen = training.steps * settings.epochs * settings.batch_size
+    per_face = flops_per_face(training.network)
+    median = statistics.median(result.seconds for result in results)
+    name = torch.cuda.get_device_name(where) if where.type == "cuda" else ""
+    return SpeedrunResult(
+        device=device_words(where),
+        precision="bfloat16" if training.bf16 else "float32",
+        whole_graph=whole_graph,
+        compiled=compiled,
+        train_faces=len(train),
+        eval_faces=sum(len(batches) for batches in splits.values()),
+        limit=limit,
+        settings=settings,
+        seeds=tuple(results),
+        prepare_seconds=prepare_seconds,
+        first_seconds=first_seconds,
+        speed=Speed(
+            flops_per_face=per_face,
+            flops_per_s=per_face * seen / median,
+            matrix_flops_per_s=matrix_rate(where, bf16=training.bf16),
+            data_sheet_flops_per_s=DATA_SHEET_PEAKS.get(name) if training.bf16 else None,
+        ),
+    )
+
+
+def _some(faces: FaceSet, limit: int) -> FaceSet:
+    if not 0 < limit < len(faces):
+        return faces
+    return faces.take(np.random.default_rng(0).permutation(len(faces))[:limit])
+
+
+def print_result(result: SpeedrunResult) -> None:
+    """The result as a table and some lines."""
+    settings, speed = result.settings, result.speed
+    how = "one CUDA graph a step" if result.whole_graph else "step by step, without a CUDA graph"
+    print(
+        f"{result.device}; {result.precision}, {how}{', compiled' if result.compiled else ''}\n"
+        f"network {settings.network}, {result.train_faces:,} faces, "
+        f"{settings.epochs} epoch{'s' * (settings.epochs != 1)}, "
+        f"batch {settings.batch_size}; read on {result.eval_faces:,} faces\n"
+    )
+    header = ["seed", "seconds", "an epoch", "val", "test", "val+test", "in two views"]
+    rows = [
+        [
+            str(r.seed),
+            f"{r.seconds:.2f}",
+            f"{r.seconds / settings.epochs:.3f}",
+            *(f"{share:.4f}" for share in (r.val, r.test, r.both, r.both_two_views)),
+        ]
+        for r in result.seeds
+    ]
+    columns = [
+        [r.seconds for r in result.seeds],
+        [r.seconds / settings.epochs for r in result.seeds],
+        [r.val for r in result.seeds],
+        [r.test for r in result.seeds],
+        [r.both for r in result.seeds],
+        [r.both_two_views for r in result.seeds],
+    ]
+    digits = (2, 3, 4, 4, 4, 4)
+    rows.append(
+        ["mean", *(f"{statistics.mean(c):.{d}f}" for c, d in zip(columns, digits, strict=True))]
+    )
+    if len(result.seeds) > 1:
+        spread = [statistics.stdev(column) for column in columns]
+        rows.append(["spread", *(f"{s:.{d}f}" for s, d in zip(spread, digits, strict=True))])
+    print_table(header, rows, left=(0,))
+    print()
+    if result.limit:
+        print(f"a trial: at most {result.limit:,} faces of each split, not to compare with others")
+    else:
+        mean = statistics.mean(columns[4])
+        gap = 100.0 * (mean - PAPER_ACCURACY)
+        times = PAPER_SECONDS / statistics.median(columns[0])
+        print(
+            f"val+test {mean:.4f} in the mean is {abs(gap):.2f} points "
+            f"{'above' if gap >= 0.0 else 'below'} the paper's {PAPER_ACCURACY}; "
+            f"its 17 hours are {times:,.0f} times as long"
+        )
+    print("clock: from data and weights on the device, all compiled, to the end of the last step")
+    print(
+        f"from the start of the process: {result.prepare_seconds:.1f} s until the clock starts, "
+        f"{result.first_seconds:.1f} s until the first seed is trained"
+    )
+    print(
+        f"{speed.flops_per_face / 1e9:.3f} GFLOP a face in forward and backward, "
+        f"{_rate(speed.flops_per_s)}: {speed.flops_per_s / speed.matrix_flops_per_s:.1%} of what a "
+        f"matrix product reaches here ({_rate(speed.matrix_flops_per_s)})"
+    )
+    if peak := speed.data_sheet_flops_per_s:
+        print(f"{speed.flops_per_s / peak:.1%} of the data sheet's {_rate(peak)}")
+
+
+def _rate(flops_per_s: float) -> str:
+    if flops_per_s >= 1e12:
+        return f"{flops_per_s / 1e12:.1f} TFLOP/s"
+    return f"{flops_per_s / 1e9:.1f} GFLOP/s"
+
+
+def print_choice(results: Sequence[SpeedrunResult]) -> None:
+    """What a number of epochs is chosen by: accuracy on val alone."""
+    rows = []
+    for result in results:
+        values = [seed.val for seed in result.seeds]
+        rows.append(
+            [
+                str(result.settings.epochs),
+                f"{statistics.median(seed.seconds for seed in result.seeds):.2f}",
+                f"{statistics.mean(values):.4f}",
+                f"{statistics.stdev(values):.4f}" if len(values) > 1 else "",
+            ]
+        )
+    print(f"{results[0].device}; seeds: {len(results[0].seeds)}\n")
+    print_table(["epochs", "seconds", "val", "spread"], rows, left=())
+    enough = [
+        result.settings.epochs
+        for result in results
+        if statistics.mean(seed.val for seed in result.seeds) >= PAPER_ACCURACY
+    ]
+    print(
+        f"\nfewest epochs with {PAPER_ACCURACY} on val in the mean: "
+        f"{min(enough) if enough else 'none of these'}"
+    )
+
+
+def write_json(path: Path, results: Sequence[SpeedrunResult]) -> None:
+    """All results as one JSON file, whole or not at all."""
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(json.dumps([asdict(result) for result in results], indent=2) + "\n")
+    partial.replace(path)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark and print it; the exit status."""
+    default = Settings()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--epochs", type=int, default=default.epochs)
+    parser.add_argument("--seeds", type=int, default=5, help="how many, from 0")
+    parser.add_argument("--choose", help="numbers of epochs with commas: compare them on val")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--limit", type=int, default=0, help="so many faces of each split")
+    parser.add_argument("--batch-size", type=int, default=default.batch_size)
+    parser.add_argument("--learning-rate", type=float, default=default.learning_rate)
+    parser.add_argument("--weight-decay", type=float, default=default.weight_decay)
+    parser.add_argument("--warmup", type=float, default=default.warmup, help="share of the steps")
+    parser.add_argument("--label-smoothing", type=float, default=default.label_smoothing)
+    parser.add_argument("--flip", choices=("random", "alternating"), default=default.flip)
+    parser.add_argument("--augment", choices=("step", "epoch"), default=default.augment)
+    parser.add_argument("--compile", action="store_true", help="torch.compile the network")
+    parser.add_argument("--no-graph", action="store_true", help="no CUDA graph")
+    parser.add_argument("--json", type=Path, help="file for all that was measured")
+    options = parser.parse_args(arguments)
+    results: list[SpeedrunResult] = []
+
+    def report(result: SeedResult) -> None:
+        say(f"seed {result.seed}: {result.seconds:.2f} s, val {result.val:.4f}")
+
+    try:
+        if options.seeds < 1:
+            raise OptionError(f"seeds: expected 1 or more; got {options.seeds}")
+        budgets = _numbers(options.choose) if options.choose else [options.epochs]
+        faces = load_faces(options.data)
+        for epochs in budgets:
+            settings = Settings(
+                epochs=epochs,
+                batch_size=options.batch_size,
+                learning_rate=options.learning_rate,
+                warmup=options.warmup,
+                weight_decay=options.weight_decay,
+                label_smoothing=options.label_smoothing,
+                flip=options.flip,
+                augment=options.augment,
+            )
+            results.append(
+                speedrun(
+                    faces,
+                    settings,
+                    seeds=range(options.seeds),
+                    device=options.device,
+                    graph=not options.no_graph,
+                    compiled=options.compile,
+                    limit=options.limit,
+                    report=report,
+                )
+            )
+            if len(results[-1].seeds) < options.seeds:
+                break  # interrupted
+    except KeyboardInterrupt:
+        say("interrupted")
+    except MienError as error:
+        say(str(error))
+        return 2
+    if not results:
+        return 130
+    if options.choose:
+        print_choice(results)
+    else:
+        print_result(results[0])
+    if options.json:
+        write_json(options.json, results)
+    whole = len(results) == len(budgets) and len(results[-1].seeds) == options.seeds
+    return 0 if whole else 130
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise OptionError(f"choose: expected whole numbers with commas; got {text!r}") from None
+
+
+def say(message: str) -> None:
+    """One line on standard error."""
+    print(f"speedrun: {message}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

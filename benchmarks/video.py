@@ -1,0 +1,713 @@
+"""Films: how fast they are read, how well faces are followed, how steady the readings are.
+
+    python benchmarks/video.py [--photos DIR] [--model NAME|FILE] [--long]
+    python benchmarks/video.py --only tracking --scene crossing
+
+Makes its own films of 1280 x 720 at 30 frames a second: people cut out of real photos (the portrait
+in examples/, mirrored and tinted, or with --photos the largest faces of a folder) on a coarse
+ground, moved as each scene says, with noise. Prints
+
+- the throughput from file to rows on one thread, for one to four faces, with key frames and with
+  detection on every frame; beside it, in the same run, detection by Haar on every frame (the
+  paper's way) and the package `fer`, if it is installed;
+- the latency from a frame to its drawn result, frame by frame as a live view reads;
+- for each scene: faces found of those that are visible, beside detection on every frame without
+  following; identity switches, fragments and false faces;
+- changes of the label per minute, of single frames and smoothed;
+- with --long, the peak of memory on films of 10 s and 10 min.
+
+Run it on one core: `taskset -c 0 python benchmarks/video.py`.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib import import_module
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+
+from mien.classifier import DEFAULT_MODEL
+from mien.faces import Box, Face, YuNetDetector, iou
+from mien.images import Image, load_image
+from mien.media import Frame, frames
+from mien.overlay import annotate
+from mien.recognizer import Recognizer
+from mien.smoothing import SmoothingSettings
+from mien.tracking import Tracker, TrackingSettings
+from mien.video import VideoSettings, analyze_video, read_stream
+
+WIDTH, HEIGHT, FPS = 1280, 720, 30
+PORTRAIT = Path(__file__).resolve().parent.parent / "examples" / "astronaut.jpg"
+FACE_PX = 120.0  # height of a face's box where its scale is 1
+MATCH_IOU = 0.5
+RUNS = 3
+FAR = 0.3  # scale of faces that are hard to read
+SLOW_S = 1.5  # of the film, for what takes long
+
+
+@dataclass(frozen=True)
+class Person:
+    """A cut-out person.
+
+    Attributes:
+        picture: (H, W, 3) uint8, RGB.
+        mask: (H, W) float32, 0 to 1.
+        box: of the face, in pixels of `picture`.
+    """
+
+    picture: Image
+    mask: np.ndarray
+    box: Box
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a person's face is in one frame: centre in pixels, and size in `FACE_PX`."""
+
+    x: float
+    y: float
+    scale: float = 1.0
+
+
+Path_ = Callable[[float], Place | None]
+"""Time in seconds -> place, or None where the person is out of the film."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """People and how they move. The later a person is in the list, the nearer to the camera.
+
+    Attributes:
+        paths: one for each person.
+        seconds: length.
+        blur: (first, last) second of a blurred picture, or None.
+        pillar: x0, x1 of something that stands in front, in pixels, or None.
+        cuts: the ground changes at these times.
+        noise: standard deviation, in gray levels.
+    """
+
+    paths: tuple[Path_, ...]
+    seconds: float
+    blur: tuple[float, float] | None = None
+    pillar: tuple[int, int] | None = None
+    cuts: tuple[float, ...] = ()
+    noise: float = 4.0
+
+
+def bob(x: float, y: float, *, phase: float, scale: float = 1.0) -> Path_:
+    """A person who stands and talks: small movements of the head."""
+
+    def path(time_s: float) -> Place:
+        t = time_s + phase
+        dx = 30 * np.sin(1.3 * t) + 8 * np.sin(5.1 * t)
+        dy = 12 * np.sin(2.1 * t) + 4 * np.sin(7.3 * t)
+        return Place(x + dx, y + dy, scale * (1 + 0.06 * np.sin(0.7 * t)))
+
+    return path
+
+
+def walk(start: Place, end: Place, seconds: float, first_s: float = 0.0) -> Path_:
+    def path(time_s: float) -> Place | None:
+        share = (time_s - first_s) / seconds
+        if not 0.0 <= share <= 1.0:
+            return None
+        x, y = start.x + share * (end.x - start.x), start.y + share * (end.y - start.y)
+        return Place(x, y, start.scale + share * (end.scale - start.scale))
+
+    return path
+
+
+def then(*paths: Path_) -> Path_:
+    """The first of them that is there."""
+    return lambda time_s: next((p for path in paths if (p := path(time_s))), None)
+
+
+def during(path: Path_, first_s: float, last_s: float) -> Path_:
+    return lambda time_s: path(time_s) if first_s <= time_s < last_s else None
+
+
+def pan(path: Path_, *, speed: float, seconds: float) -> Path_:
+    """A camera that swings to and fro: everything moves with it."""
+
+    def moved(time_s: float) -> Place | None:
+        place = path(time_s)
+        shift = speed * seconds / (2 * np.pi) * np.sin(2 * np.pi * time_s / seconds)
+        return place and replace(place, x=place.x + shift)
+
+    return moved
+
+
+def zoom(path: Path_, *, factor: float, seconds: float) -> Path_:
+    """A camera that zooms in on the middle of the picture and out again."""
+
+    def moved(time_s: float) -> Place | None:
+        place = path(time_s)
+        now = factor ** (0.5 - 0.5 * np.cos(2 * np.pi * time_s / seconds))
+        if place is None:
+            return None
+        x, y = WIDTH / 2 + now * (place.x - WIDTH / 2), HEIGHT / 2 + now * (place.y - HEIGHT / 2)
+        return Place(x, y, place.scale * now)
+
+    return moved
+
+
+def weave(phase: float) -> Path_:
+    """To and fro across the picture, in front of some and behind others."""
+    return lambda time_s: Place(
+        640 + 400 * float(np.sin(1.5 * time_s + phase)), 330 + 20 * float(np.cos(phase))
+    )
+
+
+def talkers(count: int, scale: float = 1.0) -> tuple[Path_, ...]:
+    return tuple(
+        bob(WIDTH * (i + 0.5) / count, HEIGHT * (0.4 + 0.1 * (i % 2)), phase=1.7 * i, scale=scale)
+        for i in range(count)
+    )
+
+
+LEFT, RIGHT = Place(-120, 330), Place(WIDTH + 120, 350)
+
+SCENES = {
+    "four who talk": Scene(talkers(4), 8.0),
+    "pan, 600 px/s": Scene(tuple(pan(p, speed=600, seconds=4.0) for p in talkers(3)), 8.0),
+    "pan, 1500 px/s": Scene(tuple(pan(p, speed=1500, seconds=1.2) for p in talkers(3)), 6.0),
+    "zoom, twice and back": Scene(tuple(zoom(p, factor=2.0, seconds=4.0) for p in talkers(3)), 8.0),
+    "crossing": Scene(
+        (
+            then(walk(Place(250, 330), Place(1030, 330), 4.0), bob(1030, 330, phase=0)),
+            then(walk(Place(1030, 350), Place(250, 350), 4.0), bob(250, 350, phase=1)),
+        ),
+        6.0,
+    ),
+    "three crossings": Scene(
+        tuple(weave(phase) for phase in (0.0, 2.1, 4.2)),
+        8.0,
+    ),
+    "behind a pillar": Scene(
+        (
+            walk(Place(120, 330), Place(1160, 330), 5.0),
+            then(walk(Place(1160, 400), Place(120, 400), 6.0), bob(120, 400, phase=0)),
+        ),
+        7.0,
+        pillar=(560, 720),
+    ),
+    "leaves and returns": Scene(
+        (
+            then(
+                walk(Place(400, 330), LEFT, 2.0),
+                walk(RIGHT, Place(700, 330), 2.0, first_s=5.0),
+                during(bob(700, 330, phase=0), 7.0, 10.0),
+            ),
+            bob(950, 400, phase=2),
+        ),
+        10.0,
+    ),
+    "two leave, return swapped": Scene(
+        (
+            then(
+                walk(Place(400, 330), LEFT, 1.5),
+                walk(RIGHT, Place(880, 330), 1.5, first_s=4.0),
+                during(bob(880, 330, phase=0), 5.5, 9.0),
+            ),
+            then(
+                walk(Place(880, 330), RIGHT, 1.5),
+                walk(LEFT, Place(400, 330), 1.5, first_s=4.0),
+                during(bob(400, 330, phase=0), 5.5, 9.0),
+            ),
+        ),
+        9.0,
+    ),
+    "blurred for a second": Scene(talkers(3), 6.0, blur=(2.0, 3.0)),
+    "cut to another, and back": Scene(
+        (
+            then(
+                during(bob(640, 330, phase=0), 0.0, 3.0), during(bob(500, 330, phase=0), 6.0, 9.0)
+            ),
+            during(bob(640, 330, phase=1), 3.0, 6.0),
+        ),
+        9.0,
+        cuts=(3.0, 6.0),
+    ),
+}
+
+
+def people(photos: Path | None, count: int = 4) -> list[Person]:
+    """People cut out of photos, the largest faces of each first, one of each photo."""
+    detector = YuNetDetector()
+    if photos is None:
+        image = load_image(PORTRAIT)
+        face = detector.detect(image)[0]
+        found = [_cut_out(image, face)]
+        mirrored = image[:, ::-1].copy()
+        for shift in (40, 90, 140):
+            hsv = cv2.cvtColor(mirrored, cv2.COLOR_RGB2HSV)
+            hsv[..., 0] = (hsv[..., 0].astype(int) + shift) % 180
+            other = np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), np.uint8)
+            found.append(_cut_out(other, detector.detect(other)[0]))
+        return found[:count]
+    sized = []
+    for path in sorted(photos.glob("*.jpg")):
+        image = load_image(path)
+        faces = [f for f in detector.detect(image) if f.score > 0.85]
+        if faces:
+            face = max(faces, key=lambda face: face.size_px)
+            sized.append((face.size_px, _cut_out(image, face)))
+    sized.sort(key=lambda item: -item[0])
+    return [person for _, person in sized[:count]]
+
+
+def _cut_out(image: Image, face: Face) -> Person:
+    """Head and shoulders within an ellipse with a soft border, scaled to `FACE_PX`."""
+    x0, y0, x1, y1 = face.box
+    scale = FACE_PX / (y1 - y0)
+    reach = 0.9 * (y1 - y0)
+    left, top = max(0, int(x0 - reach * 0.7)), max(0, int(y0 - reach * 0.5))
+    right, bottom = min(image.shape[1], int(x1 + reach * 0.7)), min(image.shape[0], int(y1 + reach))
+    part = image[top:bottom, left:right]
+    picture = cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    height, width = picture.shape[:2]
+    mask = np.zeros((height, width), np.float32)
+    centre, axes = (width // 2, height // 2), (int(width * 0.46), int(height * 0.47))
+    cv2.ellipse(mask, centre, axes, 0, 0, 360, 1.0, -1)
+    mask = cv2.GaussianBlur(mask, (0, 0), 4)
+    box = tuple(
+        (value - offset) * scale for value, offset in zip(face.box, (left, top) * 2, strict=True)
+    )
+    return Person(np.asarray(picture, np.uint8), mask, box)  # type: ignore[arg-type]
+
+
+def draw(
+    scene: Scene, cast: list[Person]
+) -> Iterator[tuple[Frame, dict[int, Box], dict[int, Box]]]:
+    """The frames of a scene with the boxes of the visible faces, and of all, by person."""
+    random = np.random.default_rng(0)
+    grounds: list[Image] = []
+    for _ in range(1 + len(scene.cuts)):
+        coarse = random.integers(60, 200, (9, 16, 3)).astype(np.uint8)
+        fine = cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
+        grounds.append(np.asarray(fine, np.uint8))
+    noise = random.normal(0, scene.noise, (8, HEIGHT, WIDTH, 1)).astype(np.int16)
+    for index in range(round(scene.seconds * FPS)):
+        time_s = index / FPS
+        shot = sum(time_s >= cut for cut in scene.cuts)
+        image = grounds[shot].copy()
+        boxes: dict[int, Box] = {}
+        for number, (path, person) in enumerate(zip(scene.paths, cast, strict=False)):
+            place = path(time_s)
+            if place is not None and (box := _paste(image, person, place)):
+                boxes[number] = box
+        if scene.pillar:
+            image[:, scene.pillar[0] : scene.pillar[1]] = (90, 70, 60)
+        if scene.blur and scene.blur[0] <= time_s < scene.blur[1]:
+            image = np.asarray(cv2.blur(image, (45, 1)), np.uint8)
+        noisy = image.astype(np.int16) + noise[index % len(noise)]
+        yield (
+            Frame(index, time_s, np.clip(noisy, 0, 255).astype(np.uint8)),
+            {number: box for number, box in boxes.items() if _is_visible(number, boxes, scene)},
+            boxes,
+        )
+
+
+def _paste(image: Image, person: Person, place: Place) -> Box | None:
+    x0, y0, x1, y1 = person.box
+    shift_x = place.x - place.scale * (x0 + x1) / 2
+    shift_y = place.y - place.scale * (y0 + y1) / 2
+    height, width = person.mask.shape
+    left, top = max(0, int(shift_x)), max(0, int(shift_y))
+    right = min(WIDTH, int(shift_x + width * place.scale) + 2)
+    bottom = min(HEIGHT, int(shift_y + height * place.scale) + 2)
+    if right <= left or bottom <= top:
+        return None
+    turn = np.array([[place.scale, 0, shift_x - left], [0, place.scale, shift_y - top]], np.float32)
+    size = (right - left, bottom - top)
+    mask = cv2.warpAffine(person.mask, turn, size)[:, :, None]
+    picture = cv2.warpAffine(person.picture, turn, size, borderMode=cv2.BORDER_REPLICATE)
+    under = image[top:bottom, left:right]
+    image[top:bottom, left:right] = (under + mask * (picture.astype(np.float32) - under)).astype(
+        np.uint8
+    )
+    return (
+        place.scale * x0 + shift_x,
+        place.scale * y0 + shift_y,
+        place.scale * x1 + shift_x,
+        place.scale * y1 + shift_y,
+    )
+
+
+def _is_visible(number: int, boxes: dict[int, Box], scene: Scene) -> bool:
+    """Whether at least three quarters of a face are in the picture, and nothing is before it."""
+    x0, y0, x1, y1 = boxes[number]
+    inside = (min(x1, WIDTH) - max(x0, 0)) * (min(y1, HEIGHT) - max(y0, 0))
+    if min(x1, WIDTH) <= max(x0, 0) or inside < 0.75 * (x1 - x0) * (y1 - y0):
+        return False
+    covers = [box for other, box in boxes.items() if other > number]
+    if scene.pillar:
+        covers.append((scene.pillar[0], 0, scene.pillar[1], HEIGHT))
+    for cover in covers:
+        across = min(x1, cover[2]) - max(x0, cover[0])
+        down = min(y1, cover[3]) - max(y0, cover[1])
+        if across > 0 and down > 0 and across * down > 0.25 * (x1 - x0) * (y1 - y0):
+            return False
+    return True
+
+
+@dataclass
+class Score:
+    """How well one scene was followed; see Bernardin and Stiefelhagen 2008 (CLEAR MOT).
+
+    Attributes:
+        visible: faces in all frames.
+        found: of these, matched at IoU .5.
+        switches: matches of a person under another number than the last time.
+        live_switches: likewise, of the numbers as a live view shows them: a face that returns cut
+            by the border may have a new one for some frames, which a file's rows never show.
+        fragments: matches that were interrupted while the person was visible.
+        false: faces that match no person at IoU .3, visible or hidden.
+        key_frames: frames in which the detector searched.
+        frames: all.
+    """
+
+    visible: int = 0
+    found: int = 0
+    switches: int = 0
+    live_switches: int = 0
+    fragments: int = 0
+    false: int = 0
+    key_frames: int = 0
+    frames: int = 0
+
+
+def score(scene: Scene, cast: list[Person], settings: TrackingSettings) -> tuple[Score, float]:
+    """How a scene was followed, and what detection alone finds of it, 0 to 1."""
+    tracker, detector = Tracker(YuNetDetector(), settings), YuNetDetector()
+    result, alone = Score(), 0
+    lately: dict[int, bool] = {}
+    seen: dict[int, list[int]] = {}  # person -> its numbers, one for each match
+    renamed: dict[int, int] = {}
+    for frame, visible, boxes in draw(scene, cast):
+        faces = [(face.track, face.box) for face in tracker(frame.image, frame.time_s)]
+        renamed |= tracker.renamed
+        matched = match(visible, faces)
+        if not settings.detect_every_s:
+            alone += len(match(visible, [(0, f.box) for f in detector.detect(frame.image)]))
+        result.frames += 1
+        result.visible += len(visible)
+        result.found += len(matched)
+        result.false += len(faces) - len(match(boxes, faces, 0.3))
+        for person in visible:
+            result.fragments += person in matched and lately.get(person) is False
+            if person in matched:
+                seen.setdefault(person, []).append(matched[person])
+                lately[person] = True
+            elif person in lately:
+                lately[person] = False
+        for person in set(lately) - set(visible):
+            del lately[person]
+    for numbers in seen.values():
+        result.live_switches += sum(a != b for a, b in pairwise(numbers))
+        final = [renamed.get(number, number) for number in numbers]
+        result.switches += sum(a != b for a, b in pairwise(final))
+    result.key_frames = tracker.key_frames
+    return result, alone / max(1, result.visible)
+
+
+def match(
+    visible: dict[int, Box], faces: list[tuple[int, Box]], min_iou: float = MATCH_IOU
+) -> dict[int, int]:
+    """Person -> number of the face on it; the best overlap first."""
+    pairs = [
+        (iou(box, face), person, i)
+        for person, box in visible.items()
+        for i, (_, face) in enumerate(faces)
+    ]
+    matched: dict[int, int] = {}
+    taken: set[int] = set()
+    for overlap, person, i in sorted(pairs, reverse=True):
+        if overlap >= min_iou and person not in matched and i not in taken:
+            matched[person] = faces[i][0]
+            taken.add(i)
+    return matched
+
+
+def print_tracking(cast: list[Person], intervals: list[float], only: str) -> None:
+    print(f"following, {len(cast)} people; switches and fragments are counts")
+    print(
+        "| scene | key frame every | recall | detection alone | switches | live | fragments ",
+        end="",
+    )
+    print("| false | searched |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|", flush=True)
+    for name, scene in SCENES.items():
+        if only not in name:
+            continue
+        for every_s in intervals:
+            result, found = score(scene, cast, TrackingSettings(detect_every_s=every_s))
+            print(
+                f"| {name} | {f'{every_s:g} s' if every_s else 'frame'} "
+                f"| {result.found / max(1, result.visible):.1%} "
+                f"| {'' if every_s else f'{found:.1%}'} "
+                f"| {result.switches} | {result.live_switches} | {result.fragments} "
+                f"| {result.false} | {result.key_frames / result.frames:.0%} |",
+                flush=True,
+            )
+    print()
+
+
+def one_to_four(seconds: float) -> Scene:
+    """Talkers of whom one more comes in each quarter of the film."""
+    paths = talkers(4)
+    return Scene(
+        tuple(during(path, i * seconds / 4, seconds) for i, path in enumerate(paths)), seconds
+    )
+
+
+def write_film(path: Path, scene: Scene, cast: list[Person]) -> Path:
+    """A scene as H.264, with B-frames and a keyframe every two seconds."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=FPS)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.options = {"preset": "veryfast", "crf": "23", "g": str(2 * FPS)}
+        stream.codec_context.thread_count = 1
+        for frame, _, _ in draw(scene, cast):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame.image, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def repeat_film(path: Path, film: Path, times: int) -> Path:
+    """The same packets again and again."""
+    with av.open(str(path), "w") as container:
+        with av.open(str(film)) as source:
+            stream = container.add_stream_from_template(source.streams.video[0])
+        start = 0
+        for _ in range(times):
+            with av.open(str(film)) as source:
+                video = source.streams.video[0]
+                for packet in source.demux(video):
+                    if packet.pts is not None and packet.dts is not None:
+                        packet.pts, packet.dts = packet.pts + start, packet.dts + start
+                        packet.stream = stream
+                        container.mux(packet)
+                start += int(video.duration or 0)
+    return path
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast frames were read: by the clock, and by processor time of all threads together.
+
+    On a core of its own both are the same; the second holds where others run beside.
+    """
+
+    fps: float
+    cpu_ms: float
+
+
+def pace(read: Callable[[], int], runs: int) -> Pace:
+    """The median of some runs; `read` gives its number of frames."""
+    measured = []
+    for _ in range(runs):
+        wall, cpu = time.perf_counter(), time.process_time()
+        count = read()
+        cpu_ms = (time.process_time() - cpu) / count * 1e3
+        measured.append(Pace(count / (time.perf_counter() - wall), cpu_ms))
+    return Pace(
+        statistics.median(p.fps for p in measured), statistics.median(p.cpu_ms for p in measured)
+    )
+
+
+def print_throughput(films: dict[str, Path], model: str) -> None:
+    print(
+        f"from file to rows, one thread, median of {RUNS} runs; of Haar and fer one run of "
+        f"{SLOW_S:g} s"
+    )
+    print("| film | what | frames/s | CPU ms a frame | frames/s on a free core |")
+    print("|---|---|---:|---:|---:|", flush=True)
+    yunet, haar = Recognizer(model), Recognizer(model, detector="haar")
+    between, every = VideoSettings(), VideoSettings(tracking=TrackingSettings(detect_every_s=0.0))
+    peer = _fer()
+    for name, film in films.items():
+        slow = partial(frames, film, end_s=SLOW_S)
+        ways: dict[str, tuple[Callable[[], int], int]] = {
+            "decoding alone": (partial(_decode, partial(frames, film)), RUNS),
+            "mien": (partial(_read, yunet, partial(frames, film), between), RUNS),
+            "mien, detection on every frame": (
+                partial(_read, yunet, partial(frames, film), every),
+                RUNS,
+            ),
+            "mien, faces read 15 times a second": (
+                partial(_read, yunet, partial(frames, film), VideoSettings(read_every_s=1 / 15)),
+                RUNS,
+            ),
+            "Haar on every frame": (partial(_read, haar, slow, every), 1),
+        }
+        if peer is not None:
+            ways["fer"] = (partial(_read_with_fer, peer, slow), 1)
+        for way, (read, runs) in ways.items():
+            found = pace(read, runs)
+            print(
+                f"| {name} | {way} | {found.fps:.0f} | {found.cpu_ms:.1f} "
+                f"| {1e3 / found.cpu_ms:.0f} |",
+                flush=True,
+            )
+    print("" if peer is not None else "fer: not installed here\n")
+
+
+def _count(given: Iterable[Any]) -> int:
+    return sum(1 for _ in given)
+
+
+def _decode(given: Callable[[], Iterator[Frame]]) -> int:
+    return _count(given())
+
+
+def _read(
+    recognizer: Recognizer, given: Callable[[], Iterator[Frame]], settings: VideoSettings
+) -> int:
+    return _count(read_stream(recognizer, given(), settings=settings))
+
+
+def _fer() -> Any:
+    try:
+        return import_module("fer").FER()
+    except ImportError:
+        return None
+
+
+def _read_with_fer(peer: Any, given: Callable[[], Iterator[Frame]]) -> int:
+    count = 0
+    for frame in given():
+        peer.detect_emotions(cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR))
+        count += 1
+    return count
+
+
+def print_latency(film: Path, model: str) -> None:
+    """From a frame at hand to its drawn result, as `mien webcam` reads."""
+    recognizer = Recognizer(model)
+    ready: list[tuple[float, float]] = []
+
+    def given() -> Iterator[Frame]:
+        for frame in list(frames(film, end_s=4.0)):
+            ready.append((time.perf_counter(), time.thread_time()))
+            yield frame
+
+    wall_ms, cpu_ms = [], []
+    settings = VideoSettings(batch_frames=1)
+    for frame, readings in read_stream(recognizer, given(), settings=settings):
+        annotate(frame.image, readings)
+        wall_ms.append((time.perf_counter() - ready[-1][0]) * 1e3)
+        cpu_ms.append((time.thread_time() - ready[-1][1]) * 1e3)
+    print(f"latency from frame to drawn result, four faces, n = {len(wall_ms)}")
+    for name, times in (("by the clock", wall_ms), ("processor time", cpu_ms)):
+        low, middle, high = np.percentile(times, (5, 50, 95))
+        print(f"  {name:16} {middle:.1f} ms (5 % {low:.1f}, 95 % {high:.1f}, max {max(times):.1f})")
+    print()
+
+
+def print_flips(film: Path, model: str) -> None:
+    recognizer = Recognizer(model)
+    print("changes of the label per minute and face; small faces in noise, that keep their look")
+    print("| half-life | margin | raw | smoothed as it comes | centred |")
+    print("|---:|---:|---:|---:|---:|")
+    for half_life_s, margin in ((0.0, 0.1), (0.4, 0.0), (0.4, 0.1), (1.0, 0.1)):
+        settings = VideoSettings(smoothing=SmoothingSettings(half_life_s, margin))
+        online, centred = (
+            analyze_video(film, recognizer, settings=settings, centred=way).summary()
+            for way in (False, True)
+        )
+        raw = statistics.mean(track.raw_flips_per_minute for track in online)
+        after = statistics.mean(track.flips_per_minute for track in online)
+        whole = statistics.mean(track.flips_per_minute for track in centred)
+        print(
+            f"| {half_life_s:g} s | {margin:g} | {raw:.1f} | {after:.1f} | {whole:.1f} |",
+            flush=True,
+        )
+    print()
+
+
+def print_memory(film: Path, folder: Path, seconds: float, model: str) -> None:
+    """Peak of memory of a process that reads a film, for two lengths of it."""
+    with av.open(str(film)) as container:
+        length_s = float(container.duration or 0) / av.time_base
+    peaks = {}
+    for times in (round(10 / length_s), round(seconds / length_s)):
+        path = repeat_film(folder / f"times{times}.mp4", film, max(1, times))
+        command = [sys.executable, __file__, "--peak-of", str(path), "--model", model]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        count, peak = json.loads(done.stdout)
+        peaks[count] = peak
+    print("peak of memory, from file to rows")
+    for count, peak in peaks.items():
+        print(f"  {count / FPS:6.0f} s, {count} frames   {peak:.0f} MB")
+    short, long = peaks.values()
+    print(f"  ratio {long / short:.3f}\n")
+
+
+def peak_of(film: str, model: str) -> None:
+    count = sum(1 for _ in Recognizer(model).stream(film))
+    print(json.dumps([count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--photos", type=Path, help="folder of .jpg files to cut people out of")
+    parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser.add_argument("--only", choices=("speed", "latency", "tracking", "flips", "memory"))
+    parser.add_argument("--scene", default="", help="only scenes whose name contains this")
+    parser.add_argument("--seconds", type=float, default=8.0, help="length of the films")
+    parser.add_argument(
+        "--detect-every-s", type=float, nargs="+", default=[0.0, TrackingSettings().detect_every_s]
+    )
+    parser.add_argument("--long-s", type=float, default=600.0, help="of the long film, for memory")
+    parser.add_argument("--long", action="store_true", help="measure memory, too; takes minutes")
+    parser.add_argument("--peak-of", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    if options.peak_of:
+        peak_of(options.peak_of, options.model)
+        return
+    cast = people(options.photos)
+    wanted = {options.only} if options.only else {"speed", "latency", "tracking", "flips"}
+    if options.long:
+        wanted.add("memory")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        films: dict[str, Path] = {}
+        if wanted & {"speed", "latency", "memory"}:
+            films = {
+                "one to four faces": write_film(
+                    folder / "growing.mp4", one_to_four(options.seconds), cast
+                ),
+                "four faces": write_film(
+                    folder / "four.mp4", Scene(talkers(4), options.seconds), cast
+                ),
+            }
+        if "speed" in wanted:
+            print_throughput(films, options.model)
+        if "latency" in wanted:
+            print_latency(films["four faces"], options.model)
+        if "flips" in wanted:
+            scene = Scene(talkers(4, scale=FAR), options.seconds, noise=25.0)
+            print_flips(write_film(folder / "far.mp4", scene, cast), options.model)
+        if "memory" in wanted:
+            print_memory(films["one to four faces"], folder, options.long_s, options.model)
+    if "tracking" in wanted:
+        print_tracking(cast, options.detect_every_s, options.scene)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""`mien card`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mien.commands.shared import DataOption, VotesOption, opening, say_left_out, status
+
+
+def card(
+    model: Annotated[str, typer.Argument(help="A model in the package, or the path of a file.")],
+    data: DataOption,
+    out: Annotated[
+        list[Path],
+        typer.Option("--out", help="Markdown file to write; may be given several times."),
+    ],
+    votes: VotesOption = None,
+) -> None:
+    """Measure a model and write its card: what it is, how good, how sure, and what it is not for.
+
+    Example: mien card mine.onnx --data fer2013.csv --votes fer2013new.csv --out mine.md
+
+    Val and test are read whole, and test a dozen times more with its faces disturbed: some
+    minutes on one core. Ctrl-C leaves an earlier card as it was.
+    """
+    from contextlib import ExitStack
+
+    from mien.classifier import Classifier
+    from mien.learn.cards import card_text, measure_card
+    from mien.learn.datasets import load_faces
+    from mien.records import open_whole
+
+    with opening(model):
+        classifier = Classifier(model, threads=0)
+    with status("reading the data"):
+        faces = load_faces(data, votes=votes)
+    say_left_out(faces)
+    with ExitStack() as stack:
+        # Opened before all is measured, so that a place that cannot be written is said at once.
+        files = [stack.enter_context(open_whole(path)) for path in dict.fromkeys(out)]
+        with status("measuring") as shown:
+
+            def report(what: str) -> None:
+                if shown is not None:  # there is a terminal
+                    shown.update(f"measuring: {what}")
+
+            found = measure_card(classifier, faces, report=report)
+        text = card_text(found)
+        for file in files:
+            file.write(text)
+    for path in dict.fromkeys(out):
+        print(path)

@@ -1,0 +1,313 @@
+"""`mien video`."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mien.classifier import DEFAULT_MODEL
+from mien.commands.detect import DetectorName
+from mien.commands.shared import (
+    EXIT_ERROR,
+    LabelsOption,
+    ModelOption,
+    ScalingOption,
+    fail,
+    opening,
+    print_table,
+    say,
+    say_how_read,
+    stderr,
+)
+
+if TYPE_CHECKING:
+    from mien.media import VideoInfo
+    from mien.recognizer import Recognizer
+    from mien.video import VideoSettings
+    from mien.video_batch import FilmResult, VideoFile
+    from mien.video_files import VideoOptions
+    from mien.video_outputs import Outputs
+
+    ShowProgress = Callable[[VideoFile, VideoInfo, float], None]
+
+
+def video(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            help="Films, folders of films, patterns, a series of pictures (shot_%04d.png), or "
+            "addresses with --stream."
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Annotated copy with the sound: .mp4, .mov, .mkv or .webm."),
+    ] = None,
+    csv_file: Annotated[
+        Path | None,
+        typer.Option("--csv", help="Rows as CSV, one for each face and frame."),
+    ] = None,
+    jsonl: Annotated[Path | None, typer.Option("--jsonl", help="The same as JSON lines.")] = None,
+    parquet: Annotated[Path | None, typer.Option("--parquet", help="The same as Parquet.")] = None,
+    summary: Annotated[
+        Path | None,
+        typer.Option("--summary", help="What each person shows over the film: .json or .csv."),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", help="Probabilities over time: .png, .svg, or no ending for both."),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="A page of HTML with all of it and thumbnails.")
+    ] = None,
+    every: Annotated[
+        float | None,
+        typer.Option("--every", help="Read one frame in so many seconds, not all of them."),
+    ] = None,
+    start: Annotated[
+        float | None, typer.Option("--start", help="Leave out what comes before this second.")
+    ] = None,
+    end: Annotated[
+        float | None, typer.Option("--end", help="Leave out what comes from this second on.")
+    ] = None,
+    stream: Annotated[
+        bool,
+        typer.Option("--stream", help="Addresses are streams to connect to, such as rtsp://..."),
+    ] = False,
+    fps: Annotated[
+        float, typer.Option("--fps", help="Of a series of pictures, frames per second.")
+    ] = 25.0,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace outputs that exist.")
+    ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Leave alone films whose outputs are all there, and go on with those that were "
+            "cut off; give the same options again.",
+        ),
+    ] = False,
+    bars: Annotated[
+        bool, typer.Option("--bars/--no-bars", help="Draw the seven probabilities of each face.")
+    ] = True,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON in place of a table.")
+    ] = False,
+    model: ModelOption = DEFAULT_MODEL,
+    labels: LabelsOption = None,
+    scaling: ScalingOption = None,
+    detector: Annotated[
+        DetectorName, typer.Option("--detector", help="What finds the faces.")
+    ] = DetectorName.yunet,
+    min_face_px: Annotated[
+        float, typer.Option("--min-face-px", help="Leave out faces smaller than this.")
+    ] = 0.0,
+    full_size: Annotated[
+        bool, typer.Option("--full-size", help="Search large frames whole, for small faces.")
+    ] = False,
+    threshold: Annotated[
+        float,
+        typer.Option(
+            "--threshold", help="A face is unsure where no emotion has this probability, 0 to 1."
+        ),
+    ] = 0.0,
+    detect_every: Annotated[
+        float | None,
+        typer.Option(
+            "--detect-every",
+            help="Seconds between searches for faces, which are followed between; 0 for each "
+            "frame.",
+        ),
+    ] = None,
+    half_life: Annotated[
+        float | None,
+        typer.Option("--half-life", help="Of the smoothing over time, in seconds; 0 for none."),
+    ] = None,
+    threads: Annotated[
+        int, typer.Option("--threads", help="Threads of the network; 0 takes every core.")
+    ] = 1,
+) -> None:
+    """Follow every face of a film and read its emotion in every frame.
+
+    Example: mien video clip.mp4 --out annotated.mp4 --csv rows.csv
+
+    Example: mien video interviews/ --out results --csv results --report results --resume
+
+    Of several films, or of a folder, each output is a folder, with a file of the film's name for
+    each. One that cannot be read is reported and the others go on; the exit status is then 2.
+
+    While a film is read its outputs are called rows.part.csv and so on. After Ctrl-C or a kill they
+    can be read and played; the same command with --resume goes on with them.
+    """
+    from mien.recognizer import Recognizer
+    from mien.video_batch import find_videos
+    from mien.video_files import VideoOptions
+    from mien.video_outputs import Outputs
+
+    wanted = Outputs(out, csv_file, jsonl, parquet, summary, plot, report)
+    how = VideoOptions(every, start, end, stream, fps, _settings(detect_every, half_life), bars)
+    films, many = find_videos(paths, not_in=wanted.named())
+    sets = wanted.for_each(films) if many else [wanted]
+    for film, outputs in zip(films, sets, strict=True):
+        outputs.check(film.source, replaces=overwrite or resume)
+    with opening(model):
+        recognizer = Recognizer(
+            model,
+            detector=detector.value,
+            min_face_px=min_face_px,
+            full_size=full_size,
+            threshold=threshold,
+            threads=threads,
+            labels=labels,
+            scaling=scaling,
+        )
+    say_how_read(recognizer.classifier.spec)
+    _read_all(recognizer, films, sets, how, resume=resume, as_json=as_json)
+
+
+def _settings(detect_every: float | None, half_life: float | None) -> "VideoSettings | None":
+    """What was asked for, else None: then it depends on the film."""
+    if detect_every is None and half_life is None:
+        return None
+    from mien.smoothing import SmoothingSettings
+    from mien.tracking import TrackingSettings
+    from mien.video import VideoSettings
+
+    tracking = {} if detect_every is None else {"detect_every_s": detect_every}
+    smoothing = {} if half_life is None else {"half_life_s": half_life}
+    return VideoSettings(TrackingSettings(**tracking), SmoothingSettings(**smoothing))
+
+
+def _read_all(
+    recognizer: "Recognizer",
+    films: "Sequence[VideoFile]",
+    sets: "Sequence[Outputs]",
+    how: "VideoOptions",
+    *,
+    resume: bool,
+    as_json: bool,
+) -> None:
+    from mien.video_batch import write_videos
+
+    failed = 0
+    printer: _JsonPrinter | _TablePrinter
+    printer = _JsonPrinter() if as_json else _TablePrinter(many=len(films) > 1)
+    with _bar(films) as progress:
+        results = write_videos(recognizer, films, sets, how, resume=resume, progress=progress)
+        try:
+            for result in results:
+                for message in result.messages():
+                    say(message)
+                failed += not result.is_good
+                printer.add(result)
+        except KeyboardInterrupt:
+            if any(outputs.paths() for outputs in sets):
+                say("what was read is in files with .part in their names; --resume goes on there")
+            raise
+    printer.close()
+    if failed and len(films) > 1:
+        fail(f"{failed} of {len(films)} films could not be read, or not to their ends")
+    if failed:
+        raise typer.Exit(EXIT_ERROR)
+
+
+@contextmanager
+def _bar(films: "Sequence[VideoFile]") -> "Iterator[ShowProgress | None]":
+    """A bar with the time left on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[speed]}"),
+    )
+    with Progress(*columns, console=stderr(), transient=True) as bars:
+        task = bars.add_task("reading", total=None, speed="")
+        began: dict[str, tuple[float, float]] = {}
+
+        def show(film: "VideoFile", info: "VideoInfo", time_s: float) -> None:
+            now = time.monotonic()
+            if film.source not in began:
+                began[film.source] = (now, time_s)
+                number = films.index(film) + 1
+                which = f" {number} of {len(films)}" if len(films) > 1 else ""
+                name = film.relative.name
+                bars.reset(task, total=info.duration_s, description=f"reading{which} {name}")
+            since, first_s = began[film.source]
+            speed = (time_s - first_s) / (now - since) if now > since else 0.0
+            bars.update(task, completed=time_s, speed=f"{speed:.1f} times as fast as it plays")
+
+        yield show
+
+
+class _TablePrinter:
+    """Prints a row for each person of each film, when all are read."""
+
+    def __init__(self, *, many: bool) -> None:
+        self._many = many
+        self._rows: list[list[str]] = []
+
+    def add(self, result: "FilmResult") -> None:
+        from mien.timeline import clock
+
+        if result.outcome is None:
+            return
+        for person in result.outcome.people:
+            share = person.shares[person.emotion]
+            self._rows.append(
+                [
+                    str(result.film.relative),
+                    str(person.track),
+                    clock(person.first_s, fine=True),
+                    clock(person.last_s, fine=True),
+                    f"{person.on_screen_s:.1f} s",
+                    person.emotion,
+                    f"{share:.0%}",
+                    *(f"{mean:.3f}" for mean in person.means.values()),
+                    f"{person.flips_per_minute:.1f}",
+                ]
+            )
+        if not result.outcome.people:
+            self._rows.append([str(result.film.relative), "-", "no face"] + [""] * 12)
+
+    def close(self) -> None:
+        from mien.labels import EMOTIONS
+
+        header = ["film", "person", "from", "to", "on screen", "mostly", "of the time"]
+        header += [*EMOTIONS, "changes/min"]
+        if self._rows:
+            first = 0 if self._many else 1
+            print_table(header[first:], [row[first:] for row in self._rows], left=(0, 5 - first))
+
+
+class _JsonPrinter:
+    """Prints a JSON array, an object for each film, as the films come."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def add(self, result: "FilmResult") -> None:
+        import json
+
+        print("[" if self._count == 0 else ",")
+        print(json.dumps(result.to_dict()), end="")
+        self._count += 1
+
+    def close(self) -> None:
+        print("\n]" if self._count else "[]")

@@ -1,0 +1,266 @@
+"""`mien webcam`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mien.classifier import DEFAULT_MODEL
+from mien.commands.detect import DetectorName
+from mien.commands.shared import (
+    JsonOption,
+    LabelsOption,
+    ModelOption,
+    ScalingOption,
+    opening,
+    print_table,
+    say,
+    say_how_read,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import ExitStack
+
+    from mien.live import LiveFrame, LiveSummary
+    from mien.live_view import Viewer
+    from mien.video import VideoSettings
+
+
+def webcam(
+    source: Annotated[
+        str,
+        typer.Option(
+            "--source", help="Number or device of a camera; or a file that stands in for one."
+        ),
+    ] = "0",
+    real_time: Annotated[
+        bool,
+        typer.Option(
+            "--real-time",
+            help="A file goes on as a camera would; else every frame of it is read.",
+        ),
+    ] = False,
+    stream: Annotated[
+        bool,
+        typer.Option("--stream", help="The source is an address to connect to, as rtsp://..."),
+    ] = False,
+    record: Annotated[
+        Path | None,
+        typer.Option("--record", help="Video file to write: the picture with its faces, as seen."),
+    ] = None,
+    csv_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--csv",
+            help="Rows to write, one for each face of each frame read: .csv, .jsonl, .parquet.",
+        ),
+    ] = None,
+    stills: Annotated[
+        Path, typer.Option("--stills", help="Folder for the pictures that `s` saves.")
+    ] = Path(),
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files of --record and --csv.")
+    ] = False,
+    window: Annotated[
+        bool, typer.Option("--window/--no-window", help="Show it; without, only write files.")
+    ] = True,
+    page: Annotated[
+        bool,
+        typer.Option("--page", help="Show it on a page in the browser, even if a window can open."),
+    ] = False,
+    port: Annotated[
+        int, typer.Option("--port", help="Of that page, which only this computer can open.")
+    ] = 0,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", help="End by itself after this time.")
+    ] = None,
+    model: ModelOption = DEFAULT_MODEL,
+    labels: LabelsOption = None,
+    scaling: ScalingOption = None,
+    detector: Annotated[
+        DetectorName, typer.Option("--detector", help="What finds the faces.")
+    ] = DetectorName.yunet,
+    min_face_px: Annotated[
+        float, typer.Option("--min-face-px", help="Leave out faces smaller than this.")
+    ] = 0.0,
+    threshold: Annotated[
+        float,
+        typer.Option(
+            "--threshold", help="A face is unsure where no emotion has this probability, 0 to 1."
+        ),
+    ] = 0.0,
+    detect_every: Annotated[
+        float | None,
+        typer.Option(
+            "--detect-every",
+            help="Seconds between searches for faces, which are followed between; 0 for each "
+            "frame.",
+        ),
+    ] = None,
+    half_life: Annotated[
+        float | None,
+        typer.Option("--half-life", help="Of the smoothing over time, in seconds; 0 for none."),
+    ] = None,
+    bars: Annotated[
+        bool, typer.Option("--bars/--no-bars", help="Draw the seven probabilities.")
+    ] = True,
+    threads: Annotated[
+        int, typer.Option("--threads", help="Threads of the network; 0 takes every core.")
+    ] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a camera live, with every face and its emotion; `q` ends it, `s` saves a still.
+
+    Example: mien webcam
+
+    Example: mien webcam --record seen.mp4 --csv faces.csv --no-window --seconds 60
+
+    Frames that come while another is read are dropped, so that what is shown is now. Where OpenCV
+    cannot open a window, the view is a page in the browser of this computer.
+    """
+    from contextlib import ExitStack
+    from functools import partial
+
+    from mien.errors import MienError, OptionError
+    from mien.live import PATIENCE_S, STREAM_PATIENCE_S, Live, in_real_time, watch
+    from mien.media import camera_number, frames
+    from mien.recognizer import Recognizer
+
+    camera = camera_number(source) is not None
+    if real_time and (camera or stream):
+        raise OptionError("--real-time: expected a file in --source; a camera is in real time")
+    if seconds is not None and not seconds > 0:
+        raise OptionError(f"--seconds: expected more than 0; got {seconds:g}")
+    if not window and record is None and csv_file is None:
+        raise OptionError("--no-window: expected --record or --csv with it; nothing would be done")
+    for path in (record, csv_file):
+        if path is not None:
+            _check_free(path, overwrite=overwrite)
+    with opening(model):
+        recognizer = Recognizer(
+            model,
+            detector=detector.value,
+            min_face_px=min_face_px,
+            threshold=threshold,
+            threads=threads,
+            labels=labels,
+            scaling=scaling,
+        )
+    say_how_read(recognizer.classifier.spec)
+    failure: MienError | KeyboardInterrupt | None = None
+    with ExitStack() as stack:
+        given = frames(source, stream=stream)
+        outputs = _outputs(stack, record, csv_file)
+        live = Live(
+            in_real_time(given) if real_time else given,
+            partial(recognizer.stream, settings=_settings(detect_every, half_life)),
+            drop=camera or stream or real_time,
+            endless=camera or stream,
+            patience_s=STREAM_PATIENCE_S if stream else PATIENCE_S,
+            name=f"camera {source}" if camera else source,
+            bars=bars,
+        )
+        viewer = _open_viewer(stack, window=window, page=page, port=port)
+        stack.enter_context(live)
+        # What went wrong is told after everything is closed, so that what is recorded is whole.
+        try:
+            watch(
+                live,
+                viewer=viewer,
+                outputs=outputs,
+                recording=record is not None,
+                stills=stills,
+                on_still=lambda path: say(f"saved {path}"),
+                seconds=seconds,
+            )
+        except (MienError, KeyboardInterrupt) as error:
+            failure = error
+    for path in (record, csv_file):
+        if path is not None and path.exists():
+            say(f"wrote {path}")
+    _print(live.summary(), as_json=as_json)
+    if failure is not None:
+        raise failure
+
+
+def _settings(detect_every: float | None, half_life: float | None) -> "VideoSettings":
+    from mien.smoothing import SmoothingSettings
+    from mien.tracking import TrackingSettings
+    from mien.video import VideoSettings
+
+    tracking = {} if detect_every is None else {"detect_every_s": detect_every}
+    smoothing = {} if half_life is None else {"half_life_s": half_life}
+    return VideoSettings(
+        TrackingSettings(**tracking), SmoothingSettings(**smoothing), batch_frames=1
+    )
+
+
+def _check_free(path: Path, *, overwrite: bool) -> None:
+    from mien.errors import OutputError
+
+    if path.is_dir():
+        raise OutputError(f"{path}: expected a file to write; it is a folder")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path}: it exists already; --overwrite replaces it")
+
+
+def _outputs(
+    stack: "ExitStack", record: Path | None, csv_file: Path | None
+) -> "list[Callable[[LiveFrame], None]]":
+    """What is done with each frame; `stack` finishes the files."""
+    outputs: list[Callable[[LiveFrame], None]] = []
+    if record is not None:
+        from mien.video_writer import VideoWriter
+
+        film = stack.enter_context(VideoWriter(record))
+        outputs.append(lambda seen: film.write(seen.drawn, seen.frame.time_s))
+    if csv_file is not None:
+        from mien.video_records import row_writer
+
+        table = row_writer(csv_file)
+        stack.callback(table.finish)
+        outputs.append(lambda seen: table.write(seen.frame.index, seen.frame.time_s, seen.readings))
+    return outputs
+
+
+def _open_viewer(stack: "ExitStack", *, window: bool, page: bool, port: int) -> "Viewer | None":
+    """A window, or a page where none can be opened; None if nothing is to be shown."""
+    from mien.live_view import Window, why_no_window
+
+    if not window:
+        say("Ctrl-C ends it")
+        return None
+    reason = why_no_window()
+    if reason is None and not page:
+        shown = Window("mien")
+        stack.callback(shown.close)
+        return shown
+    from mien.live_page import LivePage, open_in_browser
+
+    there = LivePage(port)
+    stack.callback(there.close)
+    if reason is not None:
+        say(f"{reason}. The view is a page in the browser")
+    say(f"{there.address} (q there or Ctrl-C here ends it)")
+    open_in_browser(there.address)
+    return there
+
+
+def _print(summary: "LiveSummary", *, as_json: bool) -> None:
+    if as_json:
+        import json
+
+        print(json.dumps(summary.to_dict()))
+        return
+    header = ["seconds", "frames", "dropped", "frames/s", "latency ms", "95 % below ms", "people"]
+    row = [
+        f"{summary.seconds:.1f}",
+        f"{summary.frames:,}",
+        f"{summary.dropped:,}",
+        f"{summary.fps:.1f}",
+        f"{summary.latency_ms:.1f}",
+        f"{summary.latency_p95_ms:.1f}",
+        str(summary.people),
+    ]
+    print_table(header, [row], left=())

@@ -1,0 +1,77 @@
+"""Opening what FFmpeg reads: files, and addresses only where they are asked for."""
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from mien.errors import VideoError
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+STREAM_TIMEOUT_S: Final = 15.0
+"""After which a stream that gives nothing counts as gone."""
+
+SAME_TIME_S: Final = 1e-6
+"""Times that differ by less are the same: FFmpeg gives starts in whole microseconds."""
+
+
+def is_address(name: str) -> bool:
+    """Whether a name is an address such as `rtsp://camera.local/1`."""
+    return re.match(r"^[a-z][a-z0-9+.-]+://", name, re.IGNORECASE) is not None
+
+
+def open_container(source: "str | Path | int", *, stream: bool) -> "InputContainer":
+    """Open a file, or an address where streams are asked for.
+
+    Raises:
+        VideoError: it cannot be opened, or is no video.
+    """
+    import av
+
+    name = str(source)
+    if is_address(name) and not os.path.exists(name):  # noqa: PTH110
+        if not stream:
+            raise VideoError(
+                f"{name}: expected a file; it is an address, and is fetched only when asked for as "
+                "a stream (--stream, stream=True)"
+            )
+        tcp = {"rtsp_transport": "tcp"} if name.lower().startswith("rtsp") else {}
+        try:
+            return av.open(name, options=tcp, timeout=STREAM_TIMEOUT_S, metadata_errors="replace")
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise VideoError(f"{name}: the stream cannot be opened; {reason(error)}") from error
+    path = Path(name)
+    try:
+        if path.is_dir():
+            raise VideoError(f"{name}: expected a video; it is a folder")
+        with path.open("rb") as file:
+            head = file.read(8)
+    except FileNotFoundError:
+        raise VideoError(f"no such file: {name}") from None
+    except OSError as error:
+        raise VideoError(f"{name}: cannot be read; {error.strerror or error}") from error
+    except ValueError as error:  # a null byte
+        raise VideoError(f"expected a path; got {name!r}: {error}") from None
+    if not head:
+        raise VideoError(f"{name}: expected a video; it is empty")
+    if head.startswith((b"PK\x03\x04", b"Rar!", b"7z\xbc\xaf")):
+        raise VideoError(f"{name}: expected a video; it is an archive, to be unpacked first")
+    try:
+        # Absolute, so that no name is taken for an address; and a playlist fetches nothing.
+        return av.open(
+            str(path.absolute()),
+            options={"protocol_whitelist": "file,crypto,data"},
+            metadata_errors="replace",
+        )
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise VideoError(
+            f"{name}: expected a video; it is damaged, cut short or none ({reason(error)})"
+        ) from error
+
+
+def reason(error: BaseException) -> str:
+    """What an error of FFmpeg says, to follow a semicolon."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return text[0].lower() + text[1:]

@@ -1,0 +1,103 @@
+"""What each person shows over a film, summed up as the film is read."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mien.labels import EMOTIONS
+
+if TYPE_CHECKING:
+    from mien.video import TrackedReading, TrackSummary
+
+
+class TrackTotals:
+    """Sums for each track, in memory that grows with the number of people, not with the film.
+
+        totals = TrackTotals()
+        for frame, readings in recognizer.stream("film.mp4"):
+            totals.add(frame.time_s, readings)
+        people = totals.summary()
+
+    The same numbers as `VideoResult.summary`, but that the last frame counts as long as the mean
+    frame, not as the median one.
+    """
+
+    def __init__(self) -> None:
+        self._tracks: dict[int, _Track] = {}
+        self._last: tuple[float, Sequence[TrackedReading]] | None = None
+        self._seconds = 0.0
+        self._frames = 0
+
+    def add(self, time_s: float, readings: "Sequence[TrackedReading]") -> None:
+        """Count one frame; call it for frames without a face, too.
+
+        Args:
+            time_s: when it is shown.
+            readings: of its faces.
+        """
+        if self._last is not None:
+            self._count(max(time_s - self._last[0], 0.0))
+        self._last = (time_s, readings)
+        for reading in readings:
+            track = self._tracks.setdefault(reading.track, _Track(time_s))
+            track.see(time_s, reading)
+
+    def _count(self, seconds: float) -> None:
+        """Give the last frame its length."""
+        assert self._last is not None
+        for reading in self._last[1]:
+            self._tracks[reading.track].count(seconds, reading)
+        self._seconds += seconds
+        self._frames += 1
+
+    def summary(self) -> "list[TrackSummary]":
+        """What each person shows, in the order of their numbers; ends the counting."""
+        if self._last is not None:
+            self._count(self._seconds / self._frames if self._frames else 0.0)
+            self._last = None
+        return [self._tracks[number].summary(number) for number in sorted(self._tracks)]
+
+
+class _Track:
+    def __init__(self, time_s: float) -> None:
+        self.first_s = self.last_s = time_s
+        self.seconds = 0.0
+        self.frames = self.detected = self.flips = self.raw_flips = 0
+        self.label = self.raw_label = ""
+        self.shares = dict.fromkeys(EMOTIONS, 0.0)  # in seconds
+        self.means = [0.0] * len(EMOTIONS)  # times seconds
+
+    def see(self, time_s: float, reading: "TrackedReading") -> None:
+        self.last_s = max(self.last_s, time_s)
+        if self.frames:
+            self.flips += reading.emotion != self.label
+            self.raw_flips += reading.raw_emotion != self.raw_label
+        self.label, self.raw_label = reading.emotion, reading.raw_emotion
+        self.frames += 1
+        self.detected += reading.detected
+
+    def count(self, seconds: float, reading: "TrackedReading") -> None:
+        self.seconds += seconds
+        # A still has no length; its face counts all the same.
+        weight = seconds or 1e-9
+        self.shares[reading.emotion] += weight
+        for i, probability in enumerate(reading.probabilities):
+            self.means[i] += weight * probability
+
+    def summary(self, number: int) -> "TrackSummary":
+        from mien.video import TrackSummary
+
+        weight = sum(self.shares.values())
+        minutes = (self.last_s - self.first_s) / 60
+        return TrackSummary(
+            track=number,
+            first_s=self.first_s,
+            last_s=self.last_s,
+            on_screen_s=self.seconds,
+            frames=self.frames,
+            detected=self.detected,
+            emotion=max(self.shares, key=lambda label: self.shares[label]),
+            shares={label: share / weight for label, share in self.shares.items()},
+            means={e: mean / weight for e, mean in zip(EMOTIONS, self.means, strict=True)},
+            flips_per_minute=self.flips / minutes if minutes else 0.0,
+            raw_flips_per_minute=self.raw_flips / minutes if minutes else 0.0,
+        )

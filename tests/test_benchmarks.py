@@ -1,0 +1,479 @@
+import json
+import os
+import statistics
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from learn_fixtures import made_up_faces, tiny_network, write_parquet_folder
+from mien.errors import OptionError
+from mien.images import Image
+from mien.labels import EMOTIONS
+from mien.learn.batches import Augmentation
+from mien.learn.networks import build, multiply_adds
+
+BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
+sys.path[:0] = [str(BENCHMARKS), str(BENCHMARKS / "adapters")]
+
+import mien_adapter  # noqa: E402
+import protocol  # noqa: E402
+
+import peers  # noqa: E402
+import speedrun  # noqa: E402
+
+CPU = torch.device("cpu")
+FACES = made_up_faces(train=12, val=3, test=3)
+TRAIN = FACES.split("train")
+STILL = Augmentation(rotation_deg=0.0, zoom=0.0, shift=0.0, flip=False)
+TINY = speedrun.Settings(
+    network="tiny",
+    epochs=6,
+    batch_size=7,
+    learning_rate=1e-2,
+    mean=128.0,
+    std=64.0,
+    augmentation=Augmentation(rotation_deg=2.0, zoom=0.02, shift=0.02, flip=True),
+)
+
+
+@pytest.fixture(autouse=True)
+def _tiny() -> Iterator[None]:
+    with tiny_network():
+        yield
+
+
+def weights_after(training: speedrun.Training, seed: int) -> torch.Tensor:
+    training.begin(seed)
+    training.run(training.step)
+    return torch.cat([p.detach().flatten().clone() for p in training.network.parameters()])
+
+
+# speedrun.py
+
+
+def test_speedrun_trains_for_each_seed_and_says_where() -> None:
+    told: list[speedrun.SeedResult] = []
+    result = speedrun.speedrun(FACES, TINY, seeds=range(2), device="cpu", report=told.append)
+    assert [seed.seed for seed in result.seeds] == [0, 1]
+    assert told == list(result.seeds)
+    assert min(seed.both for seed in result.seeds) > 0.5  # 1/7 by guessing
+    assert result.device.startswith("CPU")
+    assert not result.whole_graph
+    assert (result.train_faces, result.eval_faces) == (84, 42)
+    assert 0.0 < result.prepare_seconds < result.first_seconds
+    assert result.speed.flops_per_s > 0.0
+    assert result.speed.data_sheet_flops_per_s is None
+
+
+def test_accuracy_on_both_splits_is_that_of_all_their_faces() -> None:
+    faces = made_up_faces(train=4, val=1, test=3)
+    (seed,) = speedrun.speedrun(faces, TINY, seeds=[0], device="cpu").seeds
+    assert seed.both == pytest.approx((seed.val + 3 * seed.test) / 4)
+
+
+@pytest.mark.parametrize("augment", ["step", "epoch"])
+@pytest.mark.parametrize("flip", ["random", "alternating"])
+def test_a_seed_says_everything_about_a_run(augment: Any, flip: Any) -> None:
+    training = speedrun.Training(TRAIN, replace(TINY, epochs=2, augment=augment, flip=flip), CPU)
+    first, other, again = (weights_after(training, seed) for seed in (0, 1, 0))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_a_new_seed_begins_at_the_same_addresses() -> None:
+    # A captured graph reads and writes nowhere else.
+    training = speedrun.Training(TRAIN, replace(TINY, epochs=1), CPU)
+    training.warm_up()
+
+    def addresses() -> list[int]:
+        tensors: list[torch.Tensor] = list(training.network.state_dict().values())
+        for state in training.optimizer.state.values():
+            tensors += list(state.values())
+        tensors += [training.index, training.order, training.rates, training.loss]
+        tensors.append(training.optimizer.param_groups[0]["lr"])
+        return [tensor.data_ptr() for tensor in tensors]
+
+    before = addresses()
+    weights_after(training, 0)
+    training.begin(1)
+    assert addresses() == before
+
+
+def test_what_warms_up_leaves_no_trace_in_a_run() -> None:
+    settings = replace(TINY, epochs=1)
+    cold, warm = (speedrun.Training(TRAIN, settings, CPU) for _ in range(2))
+    for _ in range(3):
+        warm.warm_up()
+    assert torch.equal(weights_after(cold, 0), weights_after(warm, 0))
+
+
+def test_each_epoch_shows_each_face_once() -> None:
+    training = speedrun.Training(TRAIN, TINY, CPU)
+    training.begin(0)
+    training.draw_order()
+    epochs = training.order.view(TINY.epochs, -1)
+    assert all(row.sort().values.tolist() == list(range(len(TRAIN))) for row in epochs)
+    assert not torch.equal(epochs[0], epochs[1])
+
+
+def test_alternating_flip_mirrors_a_face_in_every_second_epoch() -> None:
+    training = speedrun.Training(TRAIN, replace(TINY, flip="alternating", augmentation=STILL), CPU)
+    training.begin(0)
+    training.draw_order()
+    rows = torch.arange(len(TRAIN))
+    images = training.batches.images
+    mirrored = []
+    for epoch in range(4):
+        training.index.fill_(epoch * training.steps)
+        moved = training._moved(images, rows).round().to(torch.uint8)
+        mirrored.append((moved == images.flip(3)).flatten(1).all(1))
+        assert ((moved == images).flatten(1).all(1) ^ mirrored[-1]).all()
+    assert 0 < mirrored[0].sum() < len(TRAIN)
+    assert torch.equal(mirrored[0], ~mirrored[1])
+    assert torch.equal(mirrored[0], mirrored[2])
+    assert torch.equal(mirrored[1], mirrored[3])
+
+
+def test_the_learning_rate_is_a_triangle_that_ends_at_zero() -> None:
+    rates = speedrun.learning_rates(speedrun.Settings(learning_rate=1.0, warmup=0.2), 10).tolist()
+    assert rates == pytest.approx([0.5, 1.0, *(x / 8 for x in range(7, -1, -1))])
+
+
+def test_the_network_and_its_work_are_the_papers() -> None:
+    network = build(speedrun.Settings().network)
+    assert network.parameter_count() == 2_489_095
+    # Backward takes twice the forward pass, but for the gradient of the pixels, which nobody needs.
+    first_convolution = 48 * 48 * 9 * 32
+    expected = 2 * (3 * multiply_adds(network) - first_convolution)
+    assert speedrun.flops_per_face(network) == expected
+
+
+def test_ctrl_c_keeps_the_seeds_that_are_finished() -> None:
+    def interrupt(result: speedrun.SeedResult) -> None:
+        raise KeyboardInterrupt
+
+    settings = replace(TINY, epochs=1)
+    result = speedrun.speedrun(FACES, settings, seeds=range(3), device="cpu", report=interrupt)
+    assert [seed.seed for seed in result.seeds] == [0]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epochs": 0}, "epochs: expected 1 or more"),
+        ({"learning_rate": 0.0}, "learning_rate: expected more than 0"),
+        ({"warmup": 1.0}, "warmup: expected 0 to below 1"),
+    ],
+)
+def test_settings_out_of_range_are_told(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        replace(TINY, **change)
+
+
+def test_speedrun_prints_a_table_and_writes_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_parquet_folder(tmp_path / "faces", made_up_faces(train=2, val=1, test=1))
+    options = ["--data", str(data), "--device", "cpu", "--epochs", "1", "--batch-size", "4"]
+    file = tmp_path / "speedrun.json"
+    assert speedrun.main([*options, "--limit", "9", "--seeds", "2", "--json", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("CPU")
+    assert "9 faces, 1 epoch, batch 4; read on 14 faces" in out
+    assert "a trial: at most 9 faces of each split" in out
+    assert [line.split()[0] for line in out.splitlines()[3:8]] == [
+        "seed",
+        "0",
+        "1",
+        "mean",
+        "spread",
+    ]
+    (content,) = json.loads(file.read_text())
+    assert content["settings"]["epochs"] == 1
+    assert len(content["seeds"]) == 2
+
+
+def test_epochs_are_chosen_by_val_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = write_parquet_folder(tmp_path / "faces", made_up_faces(train=1, val=1, test=1))
+    options = ["--data", str(data), "--device", "cpu", "--batch-size", "4", "--seeds", "1"]
+    assert speedrun.main([*options, "--choose", "1,2"]) == 0
+    out = capsys.readouterr().out
+    assert "epochs  seconds     val  spread" in out
+    assert "test" not in out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--device", "tpu"], "device: expected auto, cpu or cuda; got 'tpu'"),
+        (["--batch-size", "512"], "batch_size: expected at most the 7 training faces; got 512"),
+        (["--seeds", "0"], "seeds: expected 1 or more; got 0"),
+        (["--choose", "1,x"], "choose: expected whole numbers with commas; got '1,x'"),
+    ],
+)
+def test_speedrun_says_what_is_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str
+) -> None:
+    data = write_parquet_folder(tmp_path / "faces", made_up_faces(train=1, val=1, test=1))
+    assert speedrun.main(["--data", str(data), *options]) == 2
+    assert capsys.readouterr().err == f"speedrun: {message}\n"
+
+
+class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes every operation that reaches a device."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        self.names.add(func.overloadpacket.__name__)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("augment", ["step", "epoch"])
+def test_a_step_never_waits_for_the_device(augment: Any) -> None:
+    # In the capture of a CUDA graph each of these fails: they ask the device for a number, have a
+    # shape that depends on one, or bring numbers from the host.
+    waits = {"_local_scalar_dense", "item", "is_nonzero", "equal", "lift_fresh"}
+    waits |= {"nonzero", "masked_select", "_unique2", "unique_dim", "_pin_memory"}
+    settings = replace(TINY, flip="alternating", augment=augment, label_smoothing=0.1)
+    training = speedrun.Training(TRAIN, replace(settings, network="paper"), CPU)
+    training.warm_up()
+    with Operations() as seen:
+        training.step()
+    assert {"index_select", "convolution_backward", "_fused_adamw_"} <= seen.names
+    assert not waits & seen.names
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="a CUDA graph needs an NVIDIA GPU")
+def test_a_captured_step_trains_as_the_plain_one_does() -> None:
+    device = torch.device("cuda")
+    settings = replace(TINY, dropout=0.0, dense_dropout=0.0, augmentation=STILL)
+    plain, graphed = (speedrun.Training(TRAIN, settings, device) for _ in range(2))
+    advance = graphed.captured()
+    for seed in (0, 1):
+        expected = weights_after(plain, seed)
+        graphed.begin(seed)
+        graphed.run(advance)
+        got = torch.cat([p.detach().flatten() for p in graphed.network.parameters()])
+        torch.testing.assert_close(got, expected, rtol=0.05, atol=0.02)
+
+
+# peers.py
+
+FAKE = """
+import sys
+sys.path.insert(0, {adapters!r})
+from protocol import Adapter, Face, serve
+serve(lambda: print("what a library says of itself") or Adapter(
+    version="1.0",
+    fed="By hand.",
+    photo=lambda image: image.shape,
+    faces=lambda shape: [Face(10.0, 10.0, "sad"), Face(shape[1], shape[0], "happy")],
+    crops=lambda crops: ["happy"] * len(crops),
+))
+"""
+
+TARGETS = np.array([EMOTIONS.index("happy")] * 3 + [EMOTIONS.index("sad")], np.int64)
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> peers.Inputs:
+    crops = tmp_path / "crops.gray"
+    np.zeros((len(TARGETS), 48, 48), np.uint8).tofile(crops)
+    pictures = {}
+    for name, (width, height) in {"photo": (20, 30), "frame": (40, 20)}.items():
+        file = tmp_path / f"{name}.rgb"
+        np.zeros((height, width, 3), np.uint8).tofile(file)
+        pictures[name] = {"do": "photo", "file": str(file), "width": width, "height": height}
+    return peers.Inputs(pictures, crops, TARGETS)
+
+
+@pytest.fixture
+def a_peer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Makes a peer of a script, which counts as installed and runs in this Python."""
+    monkeypatch.setattr(peers, "_python", lambda environment: Path(sys.executable))
+
+    def make(name: str, script: str) -> peers.Peer:
+        adapter = tmp_path / f"{name}_adapter.py"
+        adapter.write_text(script)
+        environment = tmp_path / "work" / name / "venv"
+        environment.mkdir(parents=True)
+        (environment / "weights").write_bytes(bytes(1000))
+        (environment.parent / "installed.txt").write_text(f"{name}==1\n")
+        return peers.Peer(name, name, (f"{name}==1",), str(adapter))
+
+    return make
+
+
+def compared(peers_: list[peers.Peer], inputs: peers.Inputs, work: Path) -> list[peers.PeerResult]:
+    comparison = peers.Comparison(peers_, work, lambda message: None)
+    comparison.install()
+    comparison.run(inputs, cold_rounds=1, warm_rounds=2)
+    return list(comparison.results.values())
+
+
+def test_peers_are_measured_and_one_that_fails_does_not_stop_the_others(
+    a_peer: Any, inputs: peers.Inputs, tmp_path: Path
+) -> None:
+    fake = a_peer("fake", FAKE.format(adapters=str(BENCHMARKS / "adapters")))
+    broken = a_peer("broken", "raise SystemExit(3)")
+    rude = a_peer("rude", "input(); print('hello')")
+    results = compared([broken, fake, rude], inputs, tmp_path / "work")
+    good = results[1]
+    assert good.failure is None
+    assert (good.version, good.fed) == ("1.0", "By hand.")
+    assert good.accuracy is not None
+    assert good.accuracy.n == 4
+    assert good.accuracy.accuracy == 0.75
+    assert good.accuracy.macro_f1 == pytest.approx(6 / 7 / 7)  # happy's F1 over seven classes
+    assert good.photo_ms is not None
+    assert good.photo_ms.n == 2
+    assert good.readings == {"photo": "2 faces, happy", "frame": "2 faces, happy"}
+    assert good.installed_bytes == 1000
+    assert good.cold_start_s is not None
+    assert good.cold_start_s.n == 1
+    assert results[0].failure == "no answer to 'photo' (status 3)"
+    assert results[2].failure == "expected an answer in JSON; got 'hello'"
+
+    lines = peers.table(results).splitlines()
+    assert lines[2].startswith("| broken | - | - | - | - | - | - | 0 MB |")
+    assert lines[3].startswith("| fake 1.0 | 0.7500 | 0.1224 | ")
+    assert lines[6] == "- broken: failed: no answer to 'photo' (status 3)."
+    assert lines[7] == "- fake: By hand. Read: photo: 2 faces, happy; frame: 2 faces, happy."
+    if sys.platform == "linux":
+        assert good.peak_memory_bytes is not None
+        assert good.peak_memory_bytes > 10e6
+
+
+def test_an_exception_in_an_adapter_is_told_in_its_words(
+    a_peer: Any, inputs: peers.Inputs, tmp_path: Path
+) -> None:
+    script = FAKE.format(adapters=str(BENCHMARKS / "adapters"))
+    missing = script.replace("lambda: print", "lambda: __import__('no_such_peer') or print")
+    (result,) = compared([a_peer("missing", missing)], inputs, tmp_path / "work")
+    assert result.failure == "ModuleNotFoundError: No module named 'no_such_peer'"
+
+
+def test_a_peer_that_never_answers_is_ended() -> None:
+    process = peers.Process([sys.executable, "-c", "import time; time.sleep(60)"], timeout_s=0.2)
+    with pytest.raises(peers.PeerError, match=r"no answer to 'hello' \(after 0 s\)"):
+        process.ask(do="hello")
+    process.close()
+
+
+def test_a_peer_whose_installer_is_missing_says_so(
+    inputs: peers.Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    human = peers.known_peers()["human"]
+    (result,) = compared([human], inputs, tmp_path / "work")
+    assert result.failure == "npm does not start: No such file or directory"
+
+
+def test_a_peer_that_cannot_be_installed_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peer = peers.Peer("none", "none", ("--no-such-option",), "fer_adapter.py")
+    said: list[str] = []
+    command = [sys.executable, "-c", "import sys; sys.exit('ERROR: no such package')"]
+    monkeypatch.setattr(peers.Peer, "install_commands", lambda self, work: [command])
+    with pytest.raises(peers.PeerError) as raised:
+        peers.install(peer, tmp_path, said.append)
+    assert "not installed: " in str(raised.value)
+    assert "ERROR: no such package" in str(raised.value)
+    assert said == ["none: installing --no-such-option"]
+    assert not (tmp_path / "none" / "installed.txt").exists()
+
+
+def test_a_label_that_is_none_of_the_seven_is_wrong_or_told() -> None:
+    scores = peers.accuracy_of(["happy", None, None, "sad"], TARGETS)
+    assert scores.accuracy == 0.5
+    with pytest.raises(peers.PeerError, match=r"expected labels among .* got 'bored'"):
+        peers.accuracy_of(["bored"] * 4, TARGETS)
+
+
+def test_size_counts_a_file_with_two_names_once(tmp_path: Path) -> None:
+    (tmp_path / "one").write_bytes(bytes(100))
+    os.link(tmp_path / "one", tmp_path / "two")
+    (tmp_path / "link").symlink_to(tmp_path / "one")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "three").write_bytes(bytes(23))
+    assert peers.size_of(tmp_path) == 123
+
+
+def test_all_peers_are_given_the_same_faces(portrait_image: Image, tmp_path: Path) -> None:
+    inputs = peers.write_inputs(FACES, portrait_image, tmp_path, limit=5)
+    test = FACES.split("test")
+    crops = np.fromfile(inputs.crops, np.uint8).reshape(-1, 48, 48)
+    rows = [int(np.flatnonzero((test.images == crop).all((1, 2)))[0]) for crop in crops]
+    assert len(crops) == 5
+    assert inputs.targets.tolist() == test.targets[rows].tolist()
+    photo = np.fromfile(inputs.pictures["photo"]["file"], np.uint8).reshape(512, 512, 3)
+    assert np.array_equal(photo, portrait_image)
+    frame = inputs.pictures["frame"]
+    assert (frame["width"], frame["height"]) == (1280, 720)
+    assert Path(frame["file"]).stat().st_size == 1280 * 720 * 3
+
+
+def test_miens_adapter_reads_the_portrait_and_crops(
+    portrait_image: Image, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = peers.write_inputs(FACES, portrait_image, tmp_path, limit=0)
+    monkeypatch.setattr(sys, "argv", ["mien_adapter.py", str(tiny_model)])
+    adapter = mien_adapter.build()
+    photo = protocol.answer(adapter, dict(inputs.pictures["photo"]))
+    assert photo["faces"] == 1
+    assert photo["label"] in EMOTIONS
+    assert photo["ms"] > 0.0
+    request = {"do": "crops", "file": str(inputs.crops), "first": 3, "count": 4}
+    labels = protocol.answer(adapter, request)["labels"]
+    assert len(labels) == 4
+    assert set(labels) <= set(EMOTIONS)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--work", str(BENCHMARKS / "work")], "work: expected a folder outside"),
+        (["--work", "/nowhere", "--peers", "mien,deepface"], "peers: expected some of mien, fer"),
+        (["--work", "/nowhere", "--data", "/no/faces"], "no such file or folder: /no/faces"),
+    ],
+)
+def test_peers_says_what_is_wrong(
+    capsys: pytest.CaptureFixture[str], options: list[str], message: str
+) -> None:
+    assert peers.main(["--data", "/nowhere", *options]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_ctrl_c_prints_what_was_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(self: peers.Comparison) -> None:
+        self.note(self.peers["mien"], installed_bytes=5_000_000)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(peers.Comparison, "install", interrupted)
+    data = write_parquet_folder(tmp_path / "faces", made_up_faces(train=1, val=1, test=1))
+    file = tmp_path / "peers.json"
+    options = ["--data", str(data), "--work", str(tmp_path / "work"), "--peers", "mien"]
+    assert peers.main([*options, "--json", str(file)]) == 130
+    assert "| mien | - | - | - | - | - | - | 5 MB |" in capsys.readouterr().out
+    assert json.loads(file.read_text())["peers"][0]["installed_bytes"] == 5_000_000
+
+
+def test_medians_are_of_the_calls_and_their_processor_time() -> None:
+    timing = peers.Timing.of([3.0, 1.0, 8.0], [2.0, 1.0, 4.0])
+    assert timing == peers.Timing(3, 3.0, 1.0, 8.0, 2.0)
+    assert peers.Timing.of([3.0, 1.0]).median == statistics.median([3.0, 1.0])

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mien.errors import DataError
+from mien.learn.calibration import fit_temperature
+
+
+def drawn(logits: NDArray[np.float32], temperature: float, *, seed: int = 0) -> NDArray[np.int64]:
+    """Labels drawn with the probabilities that the logits have at that temperature."""
+    shares = np.exp(logits / temperature)
+    shares /= shares.sum(axis=1, keepdims=True)
+    points = np.random.default_rng(seed).random((len(logits), 1))
+    targets: NDArray[np.int64] = (shares.cumsum(axis=1) < points).sum(axis=1).clip(0, 6)
+    return targets
+
+
+def some_logits(count: int) -> NDArray[np.float32]:
+    return np.random.default_rng(1).normal(0, 2, (count, 7)).astype(np.float32)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_the_temperature_that_the_labels_were_drawn_with_is_found(temperature: float) -> None:
+    logits = some_logits(20_000)
+
+    assert fit_temperature(logits, drawn(logits, temperature)) == pytest.approx(
+        temperature, rel=0.05
+    )
+
+
+def test_no_other_temperature_makes_the_labels_likelier() -> None:
+    logits = some_logits(300)
+    targets = drawn(logits, 1.5)
+    fitted = fit_temperature(logits, targets)
+    assert fitted is not None
+
+    def loss(temperature: float) -> float:
+        scaled = logits.astype(np.float64) / temperature
+        own = scaled[np.arange(len(targets)), targets]
+        return float((np.log(np.exp(scaled).sum(axis=1)) - own).mean())
+
+    assert loss(fitted) <= min(loss(t) for t in np.geomspace(0.1, 10, 200)) + 1e-9
+
+
+def test_adding_to_all_logits_of_a_face_changes_nothing() -> None:
+    logits = some_logits(300)
+    targets = drawn(logits, 1.5)
+    shifted = logits + np.arange(300, dtype=np.float32)[:, None]
+
+    assert fit_temperature(shifted, targets) == pytest.approx(
+        fit_temperature(logits, targets), abs=2e-3
+    )
+
+
+def test_faces_that_do_not_tell_give_none() -> None:
+    logits = some_logits(50)
+
+    assert fit_temperature(logits, logits.argmax(axis=1)) is None  # all right: 0 would be best
+    assert fit_temperature(logits, logits.argmin(axis=1)) is None  # all wrong: without bound
+    with pytest.raises(DataError, match="there are none"):
+        fit_temperature(some_logits(0), np.empty(0, np.int64))

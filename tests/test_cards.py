@@ -1,0 +1,375 @@
+"""Model cards, `mien card`, and the cards of the models in the package."""
+
+import dataclasses
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterator
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from command_line import Mien
+from fakes import SPEC, write_model
+from learn_fixtures import made_up_faces, write_csv, write_parquet_folder
+from mien.catalog import model_card
+from mien.classifier import Classifier, shipped_models
+from mien.errors import DataError, OptionError
+from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
+from mien.learn import cards, measures
+from mien.learn.cards import BANDS, DISTURBED, Card, bands, card_text, measure_card
+from mien.learn.datasets import FaceSet
+from mien.learn.evaluation import (
+    VotesScore,
+    bootstrap_intervals,
+    evaluate,
+    ferplus_targets,
+)
+from mien.learn.measures import measure
+from mien.learn.robustness import DISTURBANCES, disturb
+from mien.spec import ModelSpec
+
+DOCS = Path(__file__).resolve().parent.parent / "docs" / "models"
+COPIES = 5
+
+
+def _faces() -> FaceSet:
+    """Made-up faces with votes; five of test stand in train, too."""
+    faces = made_up_faces(train=4, val=3, test=5, votes=True)
+    images = faces.images.copy()
+    test = np.flatnonzero(faces.splits == "test")
+    images[test[:COPIES]] = images[:COPIES]
+    return dataclasses.replace(faces, images=images, name="made-up")
+
+
+FACES = _faces()
+
+
+@pytest.fixture(scope="module")
+def classifier(tiny_model: Path) -> Classifier:
+    return Classifier(tiny_model)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_resamples() -> Iterator[None]:
+    """A thousand draws take most of the time, and a few show what there is to see."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measures, "bootstrap_intervals", partial(bootstrap_intervals, resamples=20))
+        yield
+
+
+@pytest.fixture(scope="module")
+def steps() -> list[str]:
+    """What was told of the progress while `card` was measured."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def card(classifier: Classifier, steps: list[str], few_resamples: None) -> Card:
+    return measure_card(classifier, FACES, report=steps.append)
+
+
+def table_after(text: str, words: str) -> list[list[str]]:
+    """The cells of the first table after these words, without its ruler."""
+    after = text.index(words)
+    found = re.search(r"\n\n(\|.+?\|)\n(?!\|)", text[after:], re.DOTALL)
+    assert found is not None
+    rows = [line.strip("| ").split(" | ") for line in found[1].splitlines()]
+    return [rows[0], *rows[2:]]
+
+
+def percent(share: float, digits: int = 2) -> str:
+    return f"{100 * share:.{digits}f} %"
+
+
+# What is measured
+
+
+def test_a_card_measures_the_file_as_it_is(card: Card, classifier: Classifier) -> None:
+    content = classifier.path.read_bytes()
+    assert card.sha256 == hashlib.sha256(content).hexdigest()
+    assert (card.file_name, card.size_bytes) == (classifier.path.name, len(content))
+    assert (card.spec, card.data) == (classifier.spec, "made-up")
+
+
+def test_scores_are_those_that_mien_evaluate_gives(card: Card, classifier: Classifier) -> None:
+    for split, found in (("val", card.val), ("test", card.test), ("val+test", card.val_test)):
+        assert found == measure(classifier, FACES, split)
+
+
+def test_clean_test_has_no_copies_of_training_images(card: Card, classifier: Classifier) -> None:
+    clean = FACES.take(np.flatnonzero(FACES.splits == "test")[COPIES:])
+    assert card.copies == COPIES
+    assert card.clean is not None
+    assert card.clean.evaluation == evaluate(classifier, clean)
+    assert card.clean.evaluation == card.test.clean
+
+
+def test_labels_are_compared_with_the_majority_of_the_taggers(card: Card) -> None:
+    test = FACES.split("test")
+    majority = ferplus_targets(test)
+    known = majority >= 0
+    assert card.label_agreement is not None
+    assert card.label_agreement.n == known.sum()
+    assert card.label_agreement.accuracy == (majority == test.targets)[known].mean()
+
+
+def test_bands_hold_every_face_once() -> None:
+    sure = np.array([0.2, 0.4, 0.59, 0.6, 0.75, 0.91, 1.0], np.float32)
+    probabilities = np.empty((len(sure), 7), np.float32)
+    probabilities[:] = (1 - sure[:, None]) / 6
+    probabilities[:, 3] = sure
+    targets = np.array([3, 3, 0, 3, 3, 0, 3])
+    found = bands(probabilities, targets)
+
+    assert [(band.low, band.high) for band in found] == list(pairwise(BANDS))
+    assert [band.n for band in found] == [1, 2, 2, 0, 2]
+    assert [band.accuracy for band in found[:3]] == [1.0, 0.5, 1.0]
+    assert found[1].confidence == pytest.approx(0.495)
+    assert math.isnan(found[3].accuracy)
+
+
+def test_each_disturbance_is_measured_at_the_level_that_the_card_names(
+    card: Card, classifier: Classifier
+) -> None:
+    test = FACES.split("test")
+    measured = {(m.disturbance, m.level): m for m in card.robustness.measurements}
+    assert list(measured)[1:] == [(name, level) for name, level, _ in DISTURBED]
+    assert card.robustness.n == len(test)
+    for name, level, said in DISTURBED:
+        assert level in DISTURBANCES[name].levels
+        number = f"{abs(level) * 100:g} %" if abs(level) < 1 else f"{abs(level):g}"
+        assert number in said
+    blurred = dataclasses.replace(test, images=disturb(test.images, "blur", 1.0))
+    assert measured["blur", 1.0].accuracy == evaluate(classifier, blurred).accuracy
+
+
+def test_progress_is_told_step_by_step(card: Card, steps: list[str]) -> None:
+    assert card.robustness.measurements
+    assert steps[:2] == ["val", "val and test"]
+    assert steps[-1] == f"disturbed faces, {len(DISTURBED) + 1} of {len(DISTURBED) + 1}"
+
+
+def test_a_card_needs_val_and_test(classifier: Classifier) -> None:
+    with pytest.raises(DataError, match="no faces in split 'val'"):
+        measure_card(classifier, FACES.take(FACES.splits == "test"))
+
+
+def test_an_ensemble_has_no_card(tiny_model: Path, tmp_path: Path) -> None:
+    both = Classifier([tiny_model, write_model(tmp_path / "second.onnx")])
+    with pytest.raises(OptionError, match=r"expected one model file.*tiny\.onnx, second\.onnx"):
+        measure_card(both, FACES)
+
+
+# What is written
+
+
+def test_the_text_has_every_score_with_its_n(card: Card) -> None:
+    rows = {row[0]: row for row in table_after(card_text(card), "## How good it is")}
+    assert card.clean is not None
+    named = {"val": card.val, "test": card.test, "val+test": card.val_test}
+    for name, found in {**named, "clean test": card.clean}.items():
+        scores = found.evaluation
+        assert rows[name][1] == f"{scores.n:,}"
+        assert rows[name][2].startswith(percent(scores.accuracy))
+        assert rows[name][3].startswith(f"{scores.macro_f1:.4f}")
+        assert rows[name][4].startswith(percent(scores.mean_class_recall))
+        low = found.intervals["accuracy"].low
+        assert f"({100 * low:.1f} to " in rows[name][2]
+
+
+def test_the_text_tells_of_each_emotion_and_what_it_is_taken_for(card: Card) -> None:
+    header, *rows = table_after(card_text(card), "emotion by emotion")
+    assert header[:5] == ["labelled", "n", "recall", "precision", "F1"]
+    assert [row[0] for row in rows] == list(EMOTIONS)
+    for row, (label, score) in zip(rows, card.test.evaluation.per_class.items(), strict=True):
+        assert row[1:3] == [f"{score.support}", percent(score.recall, 1)]
+        counts = dict(zip(EMOTIONS, card.test.evaluation.confusion[EMOTIONS.index(label)]))  # noqa: B905
+        del counts[label]
+        if row[5] != "-":
+            other = row[5].split(",")[0]
+            assert counts[other] == max(counts.values())
+
+
+def test_the_text_tells_what_a_threshold_leaves(card: Card) -> None:
+    rows = table_after(card_text(card), "calls a face unsure")[1:]
+    told = [s for s in card.test.risk_coverage.at_threshold if s.accuracy is not None]
+    assert rows == [
+        [f"{s.threshold:g}", percent(s.coverage, 1), percent(s.accuracy or 0.0, 1)] for s in told
+    ]
+    assert sum(band.n for band in card.bands) == card.test.evaluation.n
+
+
+def test_the_text_says_what_it_must_not_be_used_for(card: Card) -> None:
+    text = " ".join(card_text(card).split())
+    for words in (
+        "It must not be used",
+        "article 5(1)(f)",
+        "Annex III",
+        "article 50(3)",
+        "Barrett et al. 2019",
+        "an expression, not a feeling",
+        f"licence is {SPEC.license}",
+    ):
+        assert words in text
+
+
+def test_the_text_speaks_of_fer2013_only_where_it_was_measured(card: Card) -> None:
+    other = card_text(card)
+    fer2013 = card_text(dataclasses.replace(card, is_fer2013=True))
+
+    assert not card.is_fer2013
+    for words in ("PublicTest", "People reach about 65 ± 5 %", "Goodfellow"):
+        assert words not in " ".join(other.split())
+        assert words in " ".join(fer2013.split())
+    assert "mien card tiny --data DATA --out tiny.md" in other
+    assert "mien card tiny --data FER2013 --out tiny.md" in fer2013
+
+
+def test_lines_of_prose_are_of_a_readable_length(card: Card) -> None:
+    text = card_text(card)
+    assert text.endswith("```\n")
+    assert not [line for line in text.splitlines() if len(line) > 100 and line[0] != "|"]
+    assert "  \n" not in text
+    assert "nan" not in text
+    assert text.count("`") % 2 == 0
+    broken = [line for line in text.splitlines() if line.count("`") % 2 and line[0] != "`"]
+    assert not broken  # no code goes over the end of a line
+    assert "\n\n\n" not in text
+
+
+def test_a_set_without_votes_copies_and_training_images(classifier: Classifier) -> None:
+    alone = dataclasses.replace(FACES.split("val+test"), votes=None)
+    found = measure_card(classifier, alone)
+    text = card_text(found)
+
+    assert (found.clean, found.copies, found.label_agreement) == (None, 0, None)
+    assert "FER+" not in text
+    assert "training images too" not in text
+    assert [row[0] for row in table_after(text, "## How good it is")[1:]] == [
+        "val",
+        "test",
+        "val+test",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("excess", "said"),
+    [
+        (-0.1, "it is too modest"),
+        (-0.005, "it is about as sure as it should be"),
+        (0.005, "it is about as sure as it should be"),
+        (0.1, "it is too sure"),
+    ],
+)
+def test_the_text_says_whether_it_is_too_sure(card: Card, excess: float, said: str) -> None:
+    test = card.test.evaluation
+    band = cards.Band(0.0, 1.0, test.n, test.accuracy + excess, test.accuracy)
+    text = card_text(dataclasses.replace(card, bands=(band,)))
+    assert said in " ".join(text.split())
+
+
+def test_what_newer_files_say_of_themselves_is_told(card: Card) -> None:
+    spec = dataclasses.replace(
+        SPEC, temperature=1.25, temperature_fitted_on="fer2013 val (3,589 images)", store="int8"
+    )
+    text = " ".join(card_text(dataclasses.replace(card, spec=spec)).split())
+    assert "softmax at temperature 1.25; weights stored as int8" in text
+    assert "at temperature 1.25, fitted on fer2013 val (3,589 images)" in text
+    assert "which was not fitted" in card_text(card)
+
+
+def test_a_second_output_is_told_with_its_score(card: Card) -> None:
+    spec = dataclasses.replace(SPEC, votes_labels=FERPLUS_EMOTIONS)
+    votes = VotesScore(0.8125, 3388, {}, None, 0)
+    test = dataclasses.replace(card.test, votes=votes)
+    text = card_text(dataclasses.replace(card, spec=spec, test=test))
+    about = {row[0]: row[1] for row in table_after(text, "## The file")[1:]}
+
+    assert about["out, too"].endswith(", ".join(FERPLUS_EMOTIONS))
+    assert "with the most votes on 81.25 % of 3,388 images of test" in " ".join(text.split())
+    assert "second output" not in card_text(card)
+
+
+# The command
+
+
+def test_the_command_writes_the_card_wherever_it_is_wanted(
+    mien: Mien, tiny_model: Path, tmp_path: Path, card: Card
+) -> None:
+    data = write_parquet_folder(tmp_path / "made-up", FACES)
+    first, second = tmp_path / "one.md", tmp_path / "two.md"
+    done = mien("card", tiny_model, "--data", data, "--out", first, "--out", second)
+
+    assert (done.status, done.stderr) == (0, "")
+    assert done.stdout == f"{first}\n{second}\n"
+    assert first.read_text() == second.read_text() == card_text(card)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["made-up", "one.md", "two.md"]
+
+
+def test_a_place_that_cannot_be_written_is_said_before_all_is_measured(
+    mien: Mien, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        pytest.fail("it measures")
+
+    monkeypatch.setattr(cards, "measure_card", never)
+    data = write_csv(tmp_path / "faces.csv", FACES)
+    done = mien("card", tiny_model, "--data", data, "--out", tmp_path / "no" / "card.md")
+    assert (done.status, done.stdout) == (2, "")
+    assert "card.md: cannot be written; No such file or directory" in done.stderr
+
+
+def test_an_interrupt_leaves_an_earlier_card(
+    mien: Mien, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cards, "measure_card", interrupted)
+    data, out = write_csv(tmp_path / "faces.csv", FACES), tmp_path / "card.md"
+    out.write_text("of yesterday")
+    assert mien("card", tiny_model, "--data", data, "--out", out).status == 130
+    assert out.read_text() == "of yesterday"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["card.md", "faces.csv"]
+
+
+# The cards in the package
+
+
+@pytest.mark.parametrize("name", shipped_models())
+def test_the_card_in_the_package_is_the_one_in_the_docs(name: str) -> None:
+    assert model_card(name) == (DOCS / f"{name}.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", shipped_models())
+def test_the_card_in_the_package_says_what_the_file_says(name: str) -> None:
+    text, path = model_card(name), shipped_models()[name]
+    spec: ModelSpec = Classifier(name).spec
+    about = {row[0]: row[1] for row in table_after(text, "## The file")[1:]}
+    scores = {row[0]: row for row in table_after(text, "## How good it is")}
+
+    assert text.startswith(f"# Model card: {spec.name}\n")
+    assert about["sha256"] == f"`{hashlib.sha256(path.read_bytes()).hexdigest()}`"
+    assert about["file"] == f"`{path.name}`, {path.stat().st_size / 1e6:.1f} MB"
+    assert about["network"].startswith(f"`{spec.network}`: {spec.parameters:,} parameters, ")
+    assert about["licence"] == spec.license
+    assert f"temperature {spec.temperature:g};" in about["inside"]
+    assert f"`{spec.recipe}`, seed {spec.seed}, epoch {spec.epoch}, " in about["made by"]
+    assert f"- Trained on: {spec.trained_on}." in text
+    assert spec.chosen_on in " ".join(text.split())
+    assert spec.scores.keys() == {"val", "test", "val+test"}
+    for split, score in spec.scores.items():
+        assert scores[split][1] == f"{score.n:,}"
+        assert scores[split][2].startswith(percent(score.accuracy))
+        assert scores[split][3].startswith(f"{score.macro_f1:.4f}")
+    assert f"**{percent(spec.scores['test'].accuracy)}**" in text
+
+
+def test_json_of_models_and_cards_name_the_same_models(mien: Mien) -> None:
+    for model in json.loads(mien("models", "--json").stdout):
+        assert mien("models", model["name"]).stdout == model_card(model["name"])

@@ -1,0 +1,156 @@
+"""The models in the package, and `mien models`."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from command_line import Mien
+from fakes import SPEC
+from mien import catalog, classifier
+from mien.catalog import list_models, measure_speed, model_card, shipped_model
+from mien.classifier import DEFAULT_MODEL, Classifier, shipped_models
+from mien.crops import Crops
+from mien.errors import ModelError
+from mien.labels import EMOTIONS
+
+CARD = "# Model card: tiny\n\nReads *nothing* | at all.\n"
+
+
+@pytest.fixture
+def package(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package with the models `tiny`, which has a card, and `bare`, which has none."""
+    for name in ("tiny", "bare"):
+        shutil.copy(tiny_model, tmp_path / f"{name}.onnx")
+    (tmp_path / "tiny.md").write_text(CARD)
+    monkeypatch.setattr(classifier, "_MODELS", tmp_path)
+    monkeypatch.setattr(catalog, "DEFAULT_MODEL", "tiny")
+    monkeypatch.setattr(catalog, "_SECONDS", 0.01)
+    return tmp_path
+
+
+def test_every_shipped_model_is_listed_and_timed() -> None:
+    found = {model.name: model for model in list_models()}
+
+    assert found.keys() == shipped_models().keys()
+    assert [name for name, model in found.items() if model.default] == [DEFAULT_MODEL]
+    for name, model in found.items():
+        assert model.spec == Classifier(name).spec
+        assert model.size_bytes == model.path.stat().st_size
+        # No core does more than 10^12 multiply-adds a second.
+        assert 1 < model.speed.faces_per_s < 1e12 / model.spec.multiply_adds
+        assert 1e3 * model.spec.multiply_adds / 1e12 < model.speed.latency_ms < 1e3
+
+
+def test_the_default_comes_first(package: Path) -> None:
+    assert [(model.name, model.default) for model in list_models()] == [
+        ("tiny", True),
+        ("bare", False),
+    ]
+
+
+def test_speed_is_timed_on_one_face_and_on_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = 0.0
+
+    def read(crops: Crops) -> None:
+        nonlocal clock
+        assert crops.shape[1:] == (48, 48)
+        assert crops.dtype == np.uint8
+        clock += 0.002 if len(crops) == 1 else 0.032
+
+    monkeypatch.setattr(catalog.time, "perf_counter", lambda: clock)  # type: ignore[attr-defined]
+    speed = measure_speed(read)
+
+    assert speed.latency_ms == pytest.approx(2.0)
+    assert speed.faces_per_s == pytest.approx(catalog.BATCH / 0.032)
+    assert clock < 2  # a table is there at once
+
+
+def test_the_card_of_a_model_is_text(package: Path) -> None:
+    assert model_card("tiny") == CARD
+
+
+def test_what_is_not_in_the_package_is_an_error(package: Path) -> None:
+    for ask in (model_card, shipped_model):
+        with pytest.raises(ModelError, match="in the package, bare, tiny; got 'mine'"):
+            ask("mine")
+    with pytest.raises(ModelError, match="expected a card of 'bare' beside its file; No such file"):
+        model_card("bare")
+
+
+def test_the_table_marks_the_default_and_tells_what_there_is(mien: Mien, package: Path) -> None:
+    done = mien("models")
+    header, tiny, bare = done.stdout.splitlines()
+
+    assert (done.status, done.stderr) == (0, "")
+    assert header.split("  ")[0] == "model"
+    assert tiny.split()[:6] == ["tiny", "(default)", "matrix", f"{SPEC.parameters:,}", "0.0", "M"]
+    assert bare.split()[:2] == ["bare", "matrix"]
+    assert bare.split()[7:9] == ["-", "-"]  # it was never measured on test
+
+
+def test_accuracy_is_that_of_test_with_its_n(mien: Mien) -> None:
+    done = mien("models")
+    assert (done.status, done.stderr) == (0, "")
+    for name, row in zip(shipped_models(), sorted(done.stdout.splitlines()[1:]), strict=True):
+        score = Classifier(name).spec.scores["test"]
+        assert row.startswith(name)
+        assert f"{score.accuracy:.2%}  {score.n:,}" in row
+    assert f"{DEFAULT_MODEL} (default)" in done.stdout
+
+
+def test_json_says_all_that_the_files_say(mien: Mien, package: Path) -> None:
+    tiny, bare = json.loads(mien("models", "--json").stdout)
+
+    assert (tiny["name"], tiny["default"], bare["default"]) == ("tiny", True, False)
+    for name, values in (("tiny", tiny), ("bare", bare)):
+        path = package / f"{name}.onnx"
+        assert values["labels"] == list(EMOTIONS)
+        assert values["scores"]["val"]["n"] == SPEC.scores["val"].n
+        assert (values["file"], values["size_bytes"]) == (str(path), path.stat().st_size)
+        assert values["latency_ms"] > 0
+        assert values["faces_per_s"] > 0
+    one = json.loads(mien("models", "bare", "--json").stdout)
+    assert one.keys() == bare.keys()
+    assert one["name"] == "bare"
+
+
+def test_a_name_prints_the_card_as_it_is(mien: Mien, package: Path) -> None:
+    done = mien("models", "tiny")
+    assert (done.status, done.stdout, done.stderr) == (0, CARD, "")
+
+
+def test_on_a_terminal_the_card_is_set_for_reading(
+    mien: Mien, package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    done = mien("models", "tiny")
+    assert (done.status, done.stderr) == (0, "")
+    assert "Model card: tiny" in done.stdout
+    assert "# Model card" not in done.stdout
+    assert "*nothing*" not in done.stdout
+
+
+def test_a_wrong_name_is_one_line_and_status_2(mien: Mien, package: Path) -> None:
+    for name, message in (("mine", "got 'mine'"), ("bare", "expected a card of 'bare'")):
+        done = mien("models", name)
+        assert (done.status, done.stdout) == (2, "")
+        assert done.stderr.startswith("mien: ")
+        assert done.stderr.count("\n") == 1
+        assert message in done.stderr
+
+
+def test_neither_detecting_nor_listing_needs_the_extra() -> None:
+    code = (
+        "import sys, mien.commands.detect, mien.commands.models, mien.commands.card, mien.catalog;"
+        "print([m for m in ('torch', 'sklearn', 'scipy', 'pyarrow', 'rich.markdown', 'mien.learn')"
+        " if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "[]\n"

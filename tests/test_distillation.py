@@ -1,0 +1,191 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from lightning_fabric import Fabric
+from torch.nn import functional as F
+
+from command_line import Mien
+from learn_fixtures import (
+    TINY,
+    best_weights,
+    history_of,
+    made_up_faces,
+    same_weights,
+    tiny_network,
+    write_csv,
+)
+from mien.errors import OptionError, TrainingError
+from mien.learn.batches import Batches
+from mien.learn.distillation import Teachers, distillation_loss, fingerprint
+from mien.learn.training import load_best, read_config, train
+
+FACES = made_up_faces(votes=True)
+STUDENT = replace(TINY, name="student", distill_weight=0.8, votes_weight=0.5, mixup=0.2)
+TEACHER = replace(TINY, name="teacher", votes_weight=0.5)
+
+
+@pytest.fixture(scope="module")
+def teachers(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    """Two finished runs, the second without a head for the votes; and one interrupted."""
+    folder = tmp_path_factory.mktemp("teachers")
+    with tiny_network():
+        train(FACES, TEACHER, folder / "a", device="cpu")
+        train(FACES, replace(TINY, name="plain"), folder / "b", device="cpu", seed=1)
+    unfinished = folder / "unfinished"
+    unfinished.mkdir()
+    for name in ("config.json", "best.pt", "last.pt", "history.csv"):
+        content = (folder / "a" / name).read_bytes()
+        if name == "history.csv":
+            content = b"\n".join(content.splitlines()[:3]) + b"\n"
+        (unfinished / name).write_bytes(content)
+    return folder / "a", folder / "b", unfinished
+
+
+def test_the_loss_is_the_divergence_from_the_teachers_times_temperature_squared() -> None:
+    logits = torch.randn(5, 7, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    shares = torch.rand(5, 7, generator=torch.Generator().manual_seed(1))
+    shares = shares / shares.sum(1, keepdim=True)
+    student = (logits / 3.0).softmax(1)
+    expected = 9.0 * (shares * (shares / student).log()).sum(1).mean()
+
+    loss = distillation_loss(logits, shares, 3.0)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    # Hinton et al., equation 2: the gradient of a logit is T (student - teacher) / N here.
+    (gradient,) = torch.autograd.grad(loss, logits)
+    assert torch.allclose(gradient, 3.0 * (student - shares) / 5, atol=1e-6)
+
+
+def test_who_says_what_the_teachers_say_has_nothing_to_learn() -> None:
+    logits = torch.randn(4, 7, generator=torch.Generator().manual_seed(0))
+
+    assert float(distillation_loss(logits, (logits / 2.0).softmax(1), 2.0)) == pytest.approx(
+        0.0, abs=1e-6
+    )
+
+
+def test_teachers_answer_with_the_mean_of_their_softened_probabilities(
+    teachers: tuple[Path, Path, Path],
+) -> None:
+    one, other, _ = teachers
+    pixels = Batches.of(FACES.split("val"), device=torch.device("cpu")).take(slice(0, 9)).pixels
+    with tiny_network(), torch.no_grad():
+        both = Teachers([one, other], STUDENT)
+        both.prepare(torch.device("cpu"), compiled=False)
+        shares, votes = both.answers(pixels, 2.0, Fabric(accelerator="cpu", devices=1))
+        logits = [load_best(run)[0](pixels) for run in (one, other)]
+
+    expected = (F.softmax(logits[0][0] / 2.0, 1) + F.softmax(logits[1][0] / 2.0, 1)) / 2
+    assert torch.allclose(shares, expected, atol=1e-6)
+    assert logits[0][1] is not None
+    assert votes is not None
+    assert logits[1][1] is None  # without that head it has no say about the votes
+    assert torch.allclose(votes, F.softmax(logits[0][1] / 2.0, 1), atol=1e-6)
+
+
+def test_a_student_learns_from_teachers_what_its_labels_do_not_say(
+    teachers: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    # Labels of train turned by one: the teachers are right, and alone have a weight.
+    wrong = replace(FACES, targets=(FACES.targets + (FACES.splits == "train")) % 7)
+    recipe = replace(STUDENT, distill_weight=1.0, votes_weight=0.0)
+    with tiny_network():
+        result = train(wrong, recipe, tmp_path / "run", device="cpu", teachers=teachers[:2])
+
+    assert result.best is not None
+    assert result.best.val_accuracy > 0.8
+
+
+def test_the_order_of_the_teachers_means_nothing(
+    teachers: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    one, other, _ = teachers
+    recipe = replace(STUDENT, epochs=1)
+    with tiny_network():
+        train(FACES, recipe, tmp_path / "ab", device="cpu", teachers=[one, other])
+        train(FACES, recipe, tmp_path / "ba", device="cpu", teachers=[other, one])
+        train(FACES, recipe, tmp_path / "a", device="cpu", teachers=[one])
+
+        assert same_weights(best_weights(tmp_path / "ab"), best_weights(tmp_path / "ba"))
+        assert not same_weights(best_weights(tmp_path / "ab"), best_weights(tmp_path / "a"))
+        known = {run.name: run.fingerprint for run in read_config(tmp_path / "ab").teachers}
+        assert known == {path.name: fingerprint(load_best(path)[0]) for path in (one, other)}
+
+
+def test_a_run_is_resumed_with_its_teachers_alone(
+    teachers: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    one, other, _ = teachers
+    recipe = replace(STUDENT, epochs=1)
+    with tiny_network():
+        first = train(FACES, recipe, tmp_path / "run", device="cpu", teachers=[one])
+        message = r"was begun with teachers a \([0-9a-f]{8}\); this call has b \("
+        with pytest.raises(TrainingError, match=message):
+            train(FACES, recipe, tmp_path / "run", device="cpu", teachers=[other], resume=True)
+        again = train(FACES, recipe, tmp_path / "run", device="cpu", teachers=[one], resume=True)
+
+    assert history_of(again.history) == history_of(first.history)
+
+
+@pytest.mark.parametrize(
+    ("named", "recipe", "error", "message"),
+    [
+        (["a"], TINY, OptionError, "distill_weight: expected more than 0 with teachers; got 0"),
+        ([], STUDENT, OptionError, "expected the folders of finished runs; got none"),
+        (["a", "a"], STUDENT, OptionError, "expected each once; a and a have the same weights"),
+        (["unfinished"], STUDENT, TrainingError, "finished run as a teacher; it has 2 of 4 epochs"),
+        (
+            ["none"],
+            STUDENT,
+            TrainingError,
+            r"none: expected a training run; it has no config\.json",
+        ),
+    ],
+    ids=["no weight", "no teachers", "twice", "unfinished", "no run"],
+)
+def test_teachers_that_cannot_teach_are_refused(
+    named: list[str],
+    recipe: object,
+    error: type[Exception],
+    message: str,
+    teachers: tuple[Path, Path, Path],
+    tmp_path: Path,
+) -> None:
+    folders = [teachers[0].parent / name for name in named]
+    with tiny_network(), pytest.raises(error, match=message):
+        train(FACES, recipe, tmp_path / "run", device="cpu", teachers=folders)  # type: ignore[arg-type]
+    assert not (tmp_path / "run").exists()
+
+
+def test_weights_of_another_network_cannot_teach(
+    teachers: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    for path in teachers[0].iterdir():
+        (other / path.name).write_bytes(path.read_bytes())
+    config = json.loads((other / "config.json").read_text())
+    config["recipe"]["network"] = "paper"
+    (other / "config.json").write_text(json.dumps(config))
+
+    with pytest.raises(TrainingError, match=r"not the weights of the network in config\.json"):
+        Teachers([other], STUDENT)
+
+
+def test_distilling_from_the_command_line(
+    mien: Mien, teachers: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    data = write_csv(tmp_path / "fer2013.csv", made_up_faces(train=2, val=1, test=1))
+    arguments = ("train", "--data", data, "--device", "cpu", "--epochs", 1, "--batch-size", 7)
+    student = ("--recipe", "mien-distilled", "--network", "tiny", "--votes-weight", 0)
+    with tiny_network():
+        named = ",".join(map(str, teachers[:2]))
+        done = mien(*arguments, *student, "--teachers", named, "--out", tmp_path / "run")
+        without = mien(*arguments, *student, "--out", tmp_path / "without")
+
+    assert done.status == 0, done.stderr
+    assert {run.name for run in read_config(tmp_path / "run").teachers} == {"a", "b"}
+    assert without.status == 2
+    assert "learns from teachers" in without.stderr

@@ -1,0 +1,158 @@
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from command_line import Mien
+from learn_fixtures import (
+    TINY,
+    best_weights,
+    history_of,
+    made_up_faces,
+    same_weights,
+    tiny_network,
+    write_csv,
+)
+from mien.errors import TrainingError
+from mien.learn import networks
+from mien.learn.memory import OutOfMemoryError, is_out_of_memory, largest_that_fits
+from mien.learn.networks import TrunkOptions
+from mien.learn.training import read_history, train
+
+FACES = made_up_faces()
+NORMED = replace(TINY, network="normed", epochs=3, batch_size=14)
+MESSAGES = {
+    "cuda": torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 80 GiB."),
+    "cpu": RuntimeError(
+        "[enforce fail at alloc_cpu.cpp:119] data. DefaultCPUAllocator: can't allocate memory: "
+        "you tried to allocate 80000000000 bytes."
+    ),
+}
+
+
+class _Memory(nn.Module):
+    """Stands for a device: from the `full`-th training step on, it has room for so many faces."""
+
+    full: int | None = None
+    room = 4
+    steps = 0
+    error: Exception = MESSAGES["cuda"]
+
+    def forward(self, features: Tensor) -> Tensor:
+        if self.training and _Memory.full is not None:
+            _Memory.steps += 1
+            if _Memory.steps >= _Memory.full and len(features) > _Memory.room:
+                raise _Memory.error
+        return features
+
+
+def _trunk(options: TrunkOptions) -> tuple[nn.Module, int]:
+    """With normalisation, whose statistics a step that fails has changed already."""
+    trunk = nn.Sequential(
+        nn.AvgPool2d(6),
+        nn.Conv2d(1, 4, 3),  # (N, 4, 6, 6)
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.Dropout(options.dropout),
+        nn.Flatten(),
+        _Memory(),
+    )
+    return trunk, 144
+
+
+@pytest.fixture(autouse=True)
+def _memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setitem(networks.NETWORKS, "normed", _trunk)
+    for name, value in (("full", None), ("room", 4), ("steps", 0)):
+        monkeypatch.setattr(_Memory, name, value)
+    with tiny_network():
+        yield
+
+
+@pytest.mark.parametrize("device", MESSAGES)
+@pytest.mark.parametrize("full", [1, 4, 16])
+def test_out_of_memory_names_a_batch_size_that_fits_and_loses_nothing(
+    device: str, full: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reference = train(FACES, NORMED, tmp_path / "reference", device="cpu")
+    with monkeypatch.context() as patch:
+        patch.setattr(_Memory, "full", full)
+        patch.setattr(_Memory, "error", MESSAGES[device])
+        epoch, step = divmod(full - 1, 10)
+        message = (
+            f"out of memory in epoch {epoch + 1}, step {step + 1}: expected room for a batch_size "
+            "of 14; 3 fits. Train with the smaller one"
+        )
+        with pytest.raises(TrainingError, match=re.escape(message)):
+            train(FACES, NORMED, tmp_path / "run", device="cpu")
+    # Where there is room again, it goes on from the step that failed, bit for bit.
+    seen: list[tuple[int, int]] = []
+    resumed = train(
+        FACES,
+        NORMED,
+        tmp_path / "run",
+        device="cpu",
+        resume=True,
+        report=lambda p: seen.append((p.epoch, p.step)),
+    )
+
+    assert seen[0][0] == epoch + 1
+    assert history_of(resumed.history) == history_of(reference.history)
+    assert history_of(read_history(tmp_path / "run")) == history_of(reference.history)
+    assert same_weights(best_weights(tmp_path / "run"), best_weights(tmp_path / "reference"))
+
+
+def test_where_not_even_one_face_fits_half_is_the_advice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Memory, "full", 1)
+    monkeypatch.setattr(_Memory, "room", 0)
+
+    with pytest.raises(OutOfMemoryError, match="a batch_size of 14; try half of it"):
+        train(FACES, NORMED, tmp_path / "run", device="cpu")
+
+
+def test_on_the_command_line_it_is_one_line(
+    mien: Mien, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = write_csv(tmp_path / "fer2013.csv", made_up_faces(train=2, val=1, test=1))
+    monkeypatch.setattr(_Memory, "full", 1)
+    arguments = ("train", "--data", data, "--out", tmp_path / "run", "--device", "cpu")
+    ended = mien(*arguments, "--recipe", "paper", "--network", "normed", "--batch-size", 14)
+
+    assert (ended.status, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("mien: out of memory in epoch 1, step 1")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_other_errors_of_a_step_are_not_taken_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Memory, "full", 1)
+    monkeypatch.setattr(_Memory, "error", RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        train(FACES, NORMED, tmp_path / "run", device="cpu")
+
+
+def test_what_out_of_memory_is() -> None:
+    assert all(is_out_of_memory(error) for error in MESSAGES.values())
+    assert is_out_of_memory(MemoryError())
+    assert not is_out_of_memory(RuntimeError("shape mismatch"))
+    assert not is_out_of_memory(ValueError("out of memory"))
+
+
+def test_halves_are_tried_until_one_fits() -> None:
+    tried: list[int] = []
+
+    def attempt(faces: int) -> None:
+        tried.append(faces)
+        if faces > 20:
+            raise MESSAGES["cuda"]
+
+    assert largest_that_fits(256, attempt) == 16
+    assert tried == [128, 64, 32, 16]

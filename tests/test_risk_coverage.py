@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mien.classifier import Probabilities
+from mien.errors import DataError
+from mien.learn.evaluation import evaluate_probabilities
+from mien.learn.risk_coverage import COVERAGES, THRESHOLDS, Selection, risk_coverage
+
+
+def rows(confidence: list[float]) -> Probabilities:
+    """A row for each: the first emotion has this probability, the others share the rest."""
+    first = np.array(confidence, np.float32)[:, None]
+    return np.concatenate([first, np.repeat((1 - first) / 6, 6, axis=1)], axis=1)
+
+
+def targets(right: list[bool]) -> NDArray[np.int64]:
+    return np.where(right, 0, 1).astype(np.int64)
+
+
+def test_the_curve_is_the_one_computed_by_hand() -> None:
+    found = risk_coverage(rows([0.9, 0.75, 0.55, 0.35]), targets([True, False, True, False]))
+
+    # Of the 1, 2, 3, 4 surest, these shares are wrong.
+    assert found.area == pytest.approx((0 + 1 / 2 + 1 / 3 + 2 / 4) / 4)
+    assert found.least_area == pytest.approx((0 + 0 + 1 / 3 + 2 / 4) / 4)
+    by_threshold = {s.threshold: (s.coverage, s.accuracy) for s in found.at_threshold}
+    assert by_threshold[0.3] == (1.0, 0.5)
+    assert by_threshold[0.4] == pytest.approx((0.75, 2 / 3))
+    assert by_threshold[0.6] == (0.5, 0.5)
+    assert by_threshold[0.8] == (0.25, 1.0)
+    whole = found.at_coverage[0]
+    assert (whole.threshold, whole.coverage, whole.accuracy) == pytest.approx((0.35, 1.0, 0.5))
+    half = found.at_coverage[COVERAGES.index(0.5)]
+    assert (half.coverage, half.accuracy) == (0.5, 0.5)
+
+
+def test_a_probability_that_no_face_reaches_has_no_accuracy() -> None:
+    found = risk_coverage(rows([0.5, 0.45]), targets([True, True]))
+
+    assert found.at_threshold[-1] == Selection(THRESHOLDS[-1], 0.0, None)
+
+
+def test_reading_all_faces_is_the_plain_accuracy() -> None:
+    generator = np.random.default_rng(0)
+    probabilities = generator.dirichlet(np.ones(7), 500).astype(np.float32)
+    labels = generator.integers(0, 7, 500)
+    found = risk_coverage(probabilities, labels)
+
+    accuracy = evaluate_probabilities(probabilities, labels).accuracy
+    assert found.at_coverage[0].accuracy == pytest.approx(accuracy)
+    assert found.curve[-1].accuracy == pytest.approx(accuracy)
+    assert found.curve[-1].coverage == 1.0
+    assert len(found.curve) == 100
+    assert [s.coverage for s in found.at_coverage] == pytest.approx(COVERAGES)
+
+
+def test_knowing_when_one_is_wrong_reaches_the_least_area() -> None:
+    confidence = np.linspace(0.95, 0.2, 40)
+    first_right = [i < 25 for i in range(40)]
+    found = risk_coverage(rows(confidence.tolist()), targets(first_right))
+
+    assert found.area == pytest.approx(found.least_area)
+    assert found.curve[50].accuracy == 1.0
+
+
+def test_the_order_of_equally_sure_faces_does_not_matter() -> None:
+    labels = targets([True, False, False, True, False])
+    one, other = (
+        risk_coverage(rows([0.5] * 5), labels[order]) for order in (range(5), [4, 3, 2, 1, 0])
+    )
+
+    assert one == other
+    assert one.area == pytest.approx(3 / 5)
+
+
+@pytest.mark.parametrize(("right", "area"), [(True, 0.0), (False, 1.0)])
+def test_all_right_and_all_wrong(right: bool, area: float) -> None:
+    found = risk_coverage(rows([0.9, 0.5, 0.3]), targets([right] * 3))
+
+    assert found.area == found.least_area == pytest.approx(area)
+
+
+def test_without_faces_there_is_nothing_to_measure() -> None:
+    with pytest.raises(DataError, match="there are none"):
+        risk_coverage(rows([]), targets([]))

@@ -1,0 +1,187 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+import two_processes
+from command_line import Mien
+from learn_fixtures import made_up_faces, tiny_network, write_csv
+from mien.errors import OptionError, TrainingError
+from mien.learn import training
+from mien.learn.batches import share_of
+from mien.learn.checkpoints import save
+from mien.learn.processes import is_first_process
+from mien.learn.recipes import Recipe
+from mien.learn.runs import read_checkpoint
+from mien.learn.training import TrainingResult, read_config, read_history, train
+
+TESTS = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `two_processes.py` left: the runs, and the weights of each process after each epoch."""
+    folder = tmp_path_factory.mktemp("two")
+    subprocess.run(
+        [sys.executable, str(TESTS / "two_processes.py"), str(folder)],
+        check=True,
+        timeout=300,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    return folder
+
+
+def _train_alone(recipe: Recipe, run_dir: Path, *, resume: bool = False) -> TrainingResult:
+    with tiny_network(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "save", save)
+        return train(two_processes.FACES, recipe, run_dir, device="cpu", resume=resume)
+
+
+def _weights(folder: Path, name: str, rank: int) -> dict[str, Tensor]:
+    loaded: dict[str, Tensor] = torch.load(folder / f"{name}.rank{rank}.pt", weights_only=True)
+    return loaded
+
+
+def _agrees(run_dir: Path, reference: TrainingResult, within: float) -> bool:
+    return all(
+        row.epoch == other.epoch
+        and row.accuracy == other.accuracy
+        and row.val_accuracy == other.val_accuracy
+        and row.loss == pytest.approx(other.loss, rel=within)
+        and row.val_loss == pytest.approx(other.val_loss, rel=within)
+        for row, other in zip(read_history(run_dir), reference.history, strict=True)
+    )
+
+
+def test_two_processes_train_the_network_that_one_trains(runs: Path, tmp_path: Path) -> None:
+    # Batches of 3 and of 1, which cannot be shared evenly; interrupted and resumed on the way.
+    alone = _train_alone(two_processes.RECIPE, tmp_path / "alone")
+
+    assert alone.finished
+    assert _agrees(runs / "two", alone, within=1e-4)
+    best, best_alone = (
+        torch.load(run / "best.pt", weights_only=True)["network"]
+        for run in (runs / "two", tmp_path / "alone")
+    )
+    assert all(torch.allclose(best[name], best_alone[name], atol=1e-5) for name in best)
+    assert read_config(runs / "two").processes == 2
+    assert read_config(tmp_path / "alone").processes == 1
+
+
+def test_a_run_of_two_processes_goes_on_with_one(runs: Path, tmp_path: Path) -> None:
+    assert len(read_history(runs / "left")) == 1
+    resumed = _train_alone(two_processes.RECIPE, runs / "left", resume=True)
+
+    assert resumed.finished
+    assert _agrees(runs / "two", resumed, within=1e-4)
+
+
+def test_every_process_has_the_same_weights_after_each_epoch(runs: Path) -> None:
+    for epoch in range(1, two_processes.RECIPE.epochs + 1):
+        first, second = (_weights(runs, f"two.epoch{epoch}", rank) for rank in (0, 1))
+        assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_the_first_process_alone_writes(runs: Path) -> None:
+    files = ["best.pt", "config.json", "history.csv", "last.pt"]
+
+    assert sorted(path.name for path in (runs / "two").iterdir()) == files
+    assert [row.epoch for row in read_history(runs / "two")] == [1, 2, 3, 4]
+
+
+def test_each_process_drops_units_of_its_own(runs: Path) -> None:
+    last = read_checkpoint(runs / "two" / "last.pt")
+
+    (other,) = last["random_of_others"]
+    assert not torch.equal(other["cpu"], last["random"]["cpu"])
+
+
+def test_why_another_process_failed_is_said(runs: Path) -> None:
+    assert (runs / "failure.txt").read_text() == (
+        "a process for another device failed: ValueError: the second one has a reason"
+    )
+
+
+def test_ctrl_c_saves_and_ends_every_process_of_the_command_line(
+    mien: Mien, tmp_path: Path
+) -> None:
+    data = write_csv(tmp_path / "fer2013.csv", made_up_faces(train=3, val=1, test=1))
+    run_dir = tmp_path / "run"
+    arguments = ("train", "--data", data, "--out", run_dir, "--device", "cpu")
+    recipe = ("--recipe", "paper", "--epochs", "300", "--batch-size", "7")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mien", *map(str, arguments), *recipe, "--devices", "2"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    with process:
+        assert process.stderr is not None
+        lines: list[str] = []
+        for line in process.stderr:
+            lines.append(line)
+            if line.startswith("epoch 1/300"):
+                process.send_signal(signal.SIGINT)  # to the first process alone
+                break
+        stdout, stderr = process.communicate(timeout=120)  # until no process holds the pipes
+
+    assert process.returncode == 130
+    assert stdout == ""
+    assert lines == [line for line in lines if line.startswith("epoch 1/300")]  # and said once
+    assert stderr.splitlines()[-1].startswith("mien: interrupted and saved; go on with --resume")
+    finished = len(read_history(run_dir))
+    assert 1 <= finished < 300
+
+    config = read_config(run_dir)
+    assert config.processes == 2
+    # With one device, and interrupted again at once: it goes on from where the two were.
+    from mien.commands.display import TrainingDisplay
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TrainingDisplay, "report", lambda *_: signal.raise_signal(signal.SIGINT))
+        ended = mien(*arguments, "--resume")
+    assert ended.status == 130
+    assert len(read_history(run_dir)) >= finished
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3, 8])
+@pytest.mark.parametrize("count", [1, 5, 8, 9])
+def test_the_shares_of_a_batch_make_it_up_and_are_even(count: int, processes: int) -> None:
+    shares = [share_of(count, rank=rank, processes=processes) for rank in range(processes)]
+    faces = [row for share in shares for row in range(count)[share]]
+
+    assert faces == list(range(count))
+    assert max(s.stop - s.start for s in shares) - min(s.stop - s.start for s in shares) <= 1
+
+
+@pytest.mark.parametrize(
+    ("counts", "error", "message"),
+    [
+        ({"devices": 0}, OptionError, "devices: expected 1 or more; got 0"),
+        ({"nodes": -1}, OptionError, "nodes: expected 1 or more; got -1"),
+        ({"nodes": 2}, OptionError, "2 nodes: expected MASTER_ADDR, MASTER_PORT, NODE_RANK in"),
+        ({"compile": "fast"}, OptionError, "compile: expected one of auto, off, .*; got 'fast'"),
+        ({"device": "cuda", "devices": 99}, TrainingError, "mps with 99 devices; "),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_devices_that_are_not_there_are_refused(
+    counts: dict[str, int], error: type[Exception], message: str, tmp_path: Path
+) -> None:
+    with tiny_network(), pytest.raises(error, match=message):
+        train(two_processes.FACES, two_processes.RECIPE, tmp_path / "run", **counts)  # type: ignore[arg-type]
+    assert not (tmp_path / "run").exists()
+
+
+def test_one_of_several_started_processes_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert is_first_process()
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    assert is_first_process()
+    monkeypatch.setenv("NODE_RANK", "1")
+    assert not is_first_process()

@@ -1,0 +1,187 @@
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien.errors import MissingExtraError, OptionError, OutputError
+from mien.images import load_image
+from mien.labels import EMOTIONS
+from mien.timeline import Timeline, clock, plot_timeline, timeline_png
+
+
+@dataclass(frozen=True)
+class AFace:
+    track: int
+    probabilities: tuple[float, ...]
+
+
+def a_face(track: int = 1, emotion: str = "happy", probability: float = 0.7) -> AFace:
+    rest = (1 - probability) / 6
+    return AFace(track, tuple(probability if e == emotion else rest for e in EMOTIONS))
+
+
+def a_timeline(seconds: float = 8.0, people: int = 2, fps: float = 10.0) -> Timeline:
+    """Each person is there but for the third quarter; the second is happy, the others are sad."""
+    frames = int(seconds * fps)
+    return Timeline.of(
+        (
+            i / fps,
+            [a_face(p + 1, "happy" if p == 1 else "sad") for p in range(people)]
+            if not frames // 2 <= i < 3 * frames // 4
+            else [],
+        )
+        for i in range(frames)
+    )
+
+
+def test_a_band_holds_the_probabilities_and_leaves_gaps() -> None:
+    timeline = a_timeline()
+    assert timeline.tracks == [1, 2]
+    assert timeline.share_seen(2) == pytest.approx(0.75)
+    first, second = timeline.bands(2)
+    happy = EMOTIONS.index("happy")
+    np.testing.assert_allclose(first.shares[:, happy], 0.7)
+    np.testing.assert_allclose(first.shares.sum(axis=1), 1.0)
+    assert (first.times_s[0], second.times_s[-1]) == (0.0, pytest.approx(8.0))
+    assert first.times_s[-1] == pytest.approx(4.0, abs=0.06)  # of frames a tenth of a second apart
+    assert second.times_s[0] == pytest.approx(6.0, abs=0.06)
+    assert (np.diff(first.times_s) > 0).all()
+
+
+@pytest.mark.parametrize("fps", [0.5, 24.0, 120.0])
+def test_frames_that_are_far_apart_leave_no_gaps(fps: float) -> None:
+    timeline = Timeline.of((i / fps, [a_face()]) for i in range(50))
+    (band,) = timeline.bands(1)
+    assert band.times_s[-1] == pytest.approx(50 / fps)
+
+
+def test_memory_does_not_grow_with_the_film() -> None:
+    timeline = Timeline(max_steps=64)
+    for i in range(20_000):
+        timeline.add(i / 25, [a_face()] if i % 1000 < 500 else [])
+    bands = timeline.bands(1)
+    assert sum(len(band.times_s) for band in bands) <= 64 + 2 * len(bands)
+    assert timeline.end_s == pytest.approx(800.0)
+    assert timeline.share_seen(1) == pytest.approx(0.5)
+
+
+def test_a_face_that_is_there_half_of_the_time_has_half_of_the_height() -> None:
+    timeline = Timeline(max_steps=2)
+    for i in range(1000):
+        timeline.add(float(i), [a_face()] if i % 2 else [])
+    (band,) = timeline.bands(1)
+    np.testing.assert_allclose(band.shares.sum(axis=1), 0.5, atol=0.01)
+
+
+def test_joined_steps_hold_the_mean() -> None:
+    timeline = Timeline(max_steps=2)
+    for i in range(64):
+        timeline.add(i / 32, [a_face(probability=0.2 if i < 32 else 0.8)])
+    (band,) = timeline.bands(1)
+    np.testing.assert_allclose(band.shares[:, EMOTIONS.index("happy")], [0.2, 0.2, 0.8, 0.8])
+
+
+def test_a_part_of_a_film_begins_at_its_own_time() -> None:
+    timeline = Timeline.of((3600 + i / 10, [a_face()]) for i in range(100))
+    assert timeline.start_s == 3600
+    assert timeline.bands(1)[0].times_s[0] == 3600
+    assert len(timeline.bands(1)[0].times_s) == 102
+
+
+def test_a_time_that_jumps_back_is_counted() -> None:
+    timeline = Timeline.of((t, [a_face()]) for t in (5.0, 6.0, 4.0, 7.0))
+    assert timeline.share_seen(1) == 1.0
+    assert timeline.end_s == pytest.approx(7.0 + 2 / 3)
+
+
+@pytest.mark.parametrize("ending", [".png", ".svg"])
+def test_one_file_or_both(tmp_path: Path, ending: str) -> None:
+    assert plot_timeline(a_timeline(), tmp_path / f"a{ending}") == [tmp_path / f"a{ending}"]
+    assert [p.name for p in tmp_path.iterdir()] == [f"a{ending}"]
+
+
+def test_a_name_without_a_known_ending_is_a_stem(tmp_path: Path) -> None:
+    paths = plot_timeline(a_timeline(2.0), tmp_path / "new" / "clip.1080p")
+    assert [p.name for p in paths] == ["clip.1080p.png", "clip.1080p.svg"]
+    assert sorted((tmp_path / "new").iterdir()) == sorted(paths)
+
+
+def test_the_drawing_has_the_words_beside_the_colours(tmp_path: Path) -> None:
+    (path,) = plot_timeline(a_timeline(), tmp_path / "a.svg", title="a $5_film & more <b>")
+    text = path.read_text()
+    assert "a $5_film &amp; more &lt;b&gt;" in text
+    for word in (*EMOTIONS, "person 1", "person 2", "75% of the time", "0:08"):
+        assert f">{word}</" in text
+    assert text.count(">happy</") > 1  # in the band, too
+    assert text.count(">angry</") == 1
+
+
+def test_the_people_who_are_there_longest_have_the_bands(tmp_path: Path) -> None:
+    timeline = Timeline.of((i / 10, [a_face(t) for t in range(1, 9) if i >= t]) for i in range(30))
+    (path,) = plot_timeline(timeline, tmp_path / "a.svg")
+    text = path.read_text()
+    assert "the 6 of 8 people who are there longest" in text
+    assert ">person 6</" in text
+    assert ">person 7</" not in text
+    with pytest.raises(OptionError, match="max_people: expected at least 1; got 0"):
+        plot_timeline(timeline, tmp_path / "b.svg", max_people=0)
+
+
+@pytest.mark.parametrize("seconds", [0.04, 1.0, 59.0, 4000.0])
+def test_films_of_any_length_are_drawn(tmp_path: Path, seconds: float) -> None:
+    timeline = a_timeline(seconds, fps=25.0 if seconds < 100 else 0.05)
+    (path,) = plot_timeline(timeline, tmp_path / "a.png")
+    image = load_image(path)
+    assert image.shape[1] == 1650
+
+
+@pytest.mark.parametrize("frames", [0, 30])
+def test_a_film_without_faces(tmp_path: Path, frames: int) -> None:
+    timeline = Timeline.of((i / 10, []) for i in range(frames))
+    (path,) = plot_timeline(timeline, tmp_path / "a.svg", title="顔")  # a script the font has not
+    assert f">no face in 0:0{frames // 10}<" in path.read_text()
+
+
+def test_the_same_film_gives_the_same_drawing() -> None:
+    assert timeline_png(a_timeline()) == timeline_png(a_timeline())
+
+
+def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.png").mkdir()
+    with pytest.raises(OutputError, match="cannot be written"):
+        plot_timeline(a_timeline(1.0), tmp_path / "a.png")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_without_matplotlib_the_message_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'mien\[video\]'"):
+        plot_timeline(a_timeline(1.0), tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("steps", [0, 1, 7])
+def test_steps_come_in_pairs(steps: int) -> None:
+    with pytest.raises(
+        OptionError, match=f"max_steps: expected an even number from 2; got {steps}"
+    ):
+        Timeline(max_steps=steps)
+
+
+@pytest.mark.parametrize(
+    ("time_s", "fine", "text"),
+    [
+        (0.0, False, "0:00"),
+        (7.4, False, "0:07"),
+        (59.96, True, "1:00.0"),
+        (59.6, False, "1:00"),
+        (750.0, False, "12:30"),
+        (3723.0, False, "1:02:03"),
+        (3723.26, True, "1:02:03.3"),
+    ],
+)
+def test_times_are_written_as_people_read_them(time_s: float, fine: bool, text: str) -> None:
+    assert clock(time_s, fine=fine) == text

@@ -1,0 +1,335 @@
+import json
+import sys
+import weakref
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fakes import FixedDetector
+from mien import EMOTIONS, MissingExtraError, OptionError, Recognizer, annotate
+from mien.errors import VideoError
+from mien.faces import Face
+from mien.images import Image
+from mien.media import Frame
+from mien.smoothing import SmoothingSettings
+from mien.tracking import TrackingSettings
+from mien.video import (
+    TrackedReading,
+    VideoResult,
+    VideoSettings,
+    analyze_video,
+    read_stream,
+)
+from videos import make_video, moving_portrait
+
+FPS = 25
+BOX = (40.0, 40.0, 104.0, 104.0)
+Read = list[tuple[Frame, list[TrackedReading]]]
+
+
+def noise(seed: int) -> Image:
+    return np.random.default_rng(seed).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+
+
+def noise_frames(count: int, *, fps: float = FPS) -> Iterator[Frame]:
+    """Each unlike the one before, so that every reading is another; no two are a cut apart."""
+    base = noise(0).astype(float)
+    for i in range(count):
+        image = (0.8 * base + 0.2 * noise(i + 1)).astype(np.uint8)
+        yield Frame(i, i / fps, image)
+
+
+@pytest.fixture(scope="module")
+def one_face(tiny_model: Path) -> Recognizer:
+    return Recognizer(tiny_model, detector=FixedDetector([Face(BOX, 0.9)]))
+
+
+@pytest.fixture(scope="module")
+def no_face(tiny_model: Path) -> Recognizer:
+    return Recognizer(tiny_model, detector=FixedDetector([]))
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds: the portrait moves to the right, and is away from frame 20 to 29."""
+    draw = moving_portrait(lambda n: (1.5 * n, 10.0), shown=lambda n: not 20 <= n < 30)
+    times_s = [i / FPS for i in range(50)]
+    path = tmp_path_factory.mktemp("clips") / "clip.mp4"
+    make_video(path, draw, times_s=times_s)
+    return path
+
+
+@pytest.fixture(scope="module")
+def result(clip: Path, tiny_model: Path) -> VideoResult:
+    return analyze_video(clip, Recognizer(tiny_model))
+
+
+def test_every_frame_comes_back_in_order_with_its_readings(one_face: Recognizer) -> None:
+    given = list(noise_frames(21))
+    read = list(read_stream(one_face, given))
+    assert [frame for frame, _ in read] == given
+    for _, (reading,) in read:
+        assert reading.track == 1
+        assert reading.probabilities[EMOTIONS.index(reading.emotion)] == reading.probability
+        assert sum(reading.probabilities) == pytest.approx(1.0)
+        assert sum(reading.raw_probabilities) == pytest.approx(1.0, abs=1e-5)
+        assert EMOTIONS[int(np.argmax(reading.raw_probabilities))] == reading.raw_emotion
+
+
+def test_raw_readings_are_those_of_the_picture_alone(one_face: Recognizer) -> None:
+    settings = VideoSettings(tracking=TrackingSettings(detect_every_s=0.0))
+    for frame, (reading,) in read_stream(one_face, noise_frames(5), settings=settings):
+        (alone,) = one_face(frame.image)
+        assert reading.raw_probabilities == pytest.approx(alone.probabilities, abs=1e-5)
+        assert (reading.box, reading.raw_emotion) == (alone.box, alone.emotion)
+        assert reading.detected
+
+
+@pytest.mark.parametrize("batch_frames", [2, 8, 100])
+def test_batches_change_nothing(one_face: Recognizer, batch_frames: int) -> None:
+    def read(count: int) -> Read:
+        settings = VideoSettings(batch_frames=count)
+        return list(read_stream(one_face, noise_frames(20), settings=settings))
+
+    for (_, a), (_, b) in zip(read(1), read(batch_frames), strict=True):
+        assert [r.box for r in a] == [r.box for r in b]
+        assert a[0].probabilities == pytest.approx(b[0].probabilities, abs=1e-5)
+
+
+def test_a_reading_can_stand_for_some_frames(one_face: Recognizer) -> None:
+    def raw(read_every_s: float) -> list[tuple[float, ...]]:
+        settings = VideoSettings(read_every_s=read_every_s, batch_frames=3)
+        read = read_stream(one_face, noise_frames(10), settings=settings)
+        return [reading.raw_probabilities for _, (reading,) in read]
+
+    every = raw(0.0)
+    assert len(set(every)) == 10
+    for i, sparse in enumerate(raw(2 / FPS)):
+        assert sparse == pytest.approx(every[i - i % 2], abs=1e-5)
+
+
+def test_smoothing_can_be_left_out(one_face: Recognizer) -> None:
+    settings = VideoSettings(smoothing=SmoothingSettings(half_life_s=0.0, margin=0.0))
+    for _, (reading,) in read_stream(one_face, noise_frames(8), settings=settings):
+        assert reading.probabilities == pytest.approx(reading.raw_probabilities, abs=1e-6)
+        assert reading.emotion == reading.raw_emotion
+
+
+def test_frames_without_a_face_are_there(no_face: Recognizer) -> None:
+    assert [(f.index, r) for f, r in read_stream(no_face, noise_frames(10))] == [
+        (i, []) for i in range(10)
+    ]
+    assert list(read_stream(no_face, [])) == []
+
+
+def test_live_a_frame_is_read_before_the_next_is_asked_for(one_face: Recognizer) -> None:
+    asked = 0
+
+    def camera() -> Iterator[Frame]:
+        nonlocal asked
+        for frame in noise_frames(5):
+            asked += 1
+            yield frame
+
+    for frame, _ in one_face.stream(camera()):
+        assert asked == frame.index + 1
+
+
+def test_what_was_decoded_before_an_error_is_read(one_face: Recognizer) -> None:
+    def broken() -> Iterator[Frame]:
+        yield from noise_frames(11)
+        raise VideoError("the rest is missing")
+
+    read = read_stream(one_face, broken())
+    assert [next(read)[0].index for _ in range(11)] == list(range(11))
+    with pytest.raises(VideoError, match="the rest is missing"):
+        next(read)
+
+
+def test_leaving_early_closes_the_source(one_face: Recognizer) -> None:
+    closed = []
+
+    def source() -> Iterator[Frame]:
+        try:
+            yield from noise_frames(1000)
+        finally:
+            closed.append(True)
+
+    read = read_stream(one_face, source())
+    next(read)
+    read.close()  # type: ignore[attr-defined]
+    assert closed == [True]
+
+
+def test_frames_are_let_go_as_they_are_read(one_face: Recognizer) -> None:
+    given: list[weakref.ref[Frame]] = []
+
+    def source() -> Iterator[Frame]:
+        for frame in noise_frames(60):
+            given.append(weakref.ref(frame))
+            yield frame
+
+    most = 0
+    for _ in read_stream(one_face, source()):
+        most = max(most, sum(frame() is not None for frame in given))
+    assert most <= VideoSettings().batch_frames + 2
+
+
+def test_a_time_that_jumps_back_stops_nothing(one_face: Recognizer) -> None:
+    jumping = [replace(frame, time_s=frame.time_s % 0.3) for frame in noise_frames(20)]
+    read = list(read_stream(one_face, jumping))
+    assert [frame.time_s for frame, _ in read] == [frame.time_s for frame in jumping]
+    assert {reading.track for _, (reading,) in read} == {1}
+
+
+def test_the_threshold_speaks_of_what_is_shown(tiny_model: Path) -> None:
+    detector = FixedDetector([Face(BOX, 0.9)])
+    sure = Recognizer(tiny_model, detector=detector, threshold=0.0)
+    doubtful = Recognizer(tiny_model, detector=detector, threshold=1.0)
+    assert not any(r.unsure for _, rs in read_stream(sure, noise_frames(4)) for r in rs)
+    assert all(r.unsure for _, rs in read_stream(doubtful, noise_frames(4)) for r in rs)
+
+
+def test_readings_can_be_drawn_and_written(one_face: Recognizer) -> None:
+    frame, readings = next(iter(one_face.stream(noise_frames(1))))
+    assert annotate(frame.image, readings).shape == frame.image.shape
+    values = json.loads(json.dumps(readings[0].to_dict()))
+    assert values["track"] == 1
+    assert values["detected"] is True
+    assert values["probabilities"] == readings[0].by_emotion()
+    assert list(values["raw_probabilities"]) == list(EMOTIONS)
+    assert values["raw_emotion"] == readings[0].raw_emotion
+
+
+def test_a_file_is_followed_from_end_to_end(clip: Path, tiny_model: Path) -> None:
+    read = list(Recognizer(tiny_model).stream(clip))
+    assert [frame.index for frame, _ in read] == list(range(50))
+    assert [frame.time_s for frame, _ in read] == pytest.approx([i / FPS for i in range(50)])
+    seen = [frame.index for frame, readings in read if readings]
+    # After it came back it is seen by the next key frame at the latest.
+    assert {*range(20), *range(34, 50)} <= set(seen) <= {*range(20), *range(30, 50)}
+    assert {reading.track for _, readings in read for reading in readings} == {1}
+
+
+def test_parts_of_a_file_are_read(clip: Path, tiny_model: Path) -> None:
+    recognizer = Recognizer(tiny_model)
+    part = [frame.index for frame, _ in recognizer.stream(clip, start_s=0.2, end_s=0.4)]
+    assert part == [5, 6, 7, 8, 9]
+    sparse = analyze_video(clip, recognizer, every_s=0.4)
+    assert sparse.frames.tolist() == [0, 10, 20, 30, 40]
+    assert sparse.tracks.tolist() == [1, 1, 1, 1]
+
+
+def test_times_are_for_sources_that_are_opened(one_face: Recognizer) -> None:
+    with pytest.raises(OptionError, match="are for files and addresses"):
+        one_face.stream(noise_frames(3), every_s=1.0)
+    with pytest.raises(OptionError, match="batch_frames: expected 1 or more; got 0"):
+        VideoSettings(batch_frames=0)
+    with pytest.raises(OptionError, match="read_every_s: expected 0 or more; got -1"):
+        VideoSettings(read_every_s=-1)
+    with pytest.raises(VideoError):
+        list(one_face.stream("no-such-film.mp4"))
+
+
+def test_a_result_has_a_row_for_every_face_and_every_frame(result: VideoResult) -> None:
+    assert sorted({row.frame for row in result.rows}) == list(range(50))
+    assert [row.time_s for row in result.rows] == sorted(row.time_s for row in result.rows)
+    empty = [row.frame for row in result.rows if row.reading is None]
+    assert set(range(20, 30)) <= set(empty) <= set(range(20, 34))
+    with_face = [row.reading for row in result.rows if row.reading is not None]
+    assert len(with_face) == len(result.tracks)
+    for reading in with_face:
+        assert sum(reading.probabilities) == pytest.approx(1.0, abs=1e-5)
+        assert reading.probability == pytest.approx(reading.by_emotion()[reading.emotion])
+
+
+def test_centred_and_online_differ_in_smoothing_alone(
+    clip: Path, tiny_model: Path, result: VideoResult
+) -> None:
+    online = analyze_video(clip, Recognizer(tiny_model), centred=False)
+    for name in ("frames", "times_s", "positions", "tracks", "boxes", "raw_probabilities"):
+        assert np.array_equal(getattr(online, name), getattr(result, name))
+    assert not np.allclose(online.probabilities, result.probabilities)
+    streamed = [
+        reading.probabilities
+        for _, readings in Recognizer(tiny_model).stream(clip)
+        for reading in readings
+    ]
+    assert online.probabilities == pytest.approx(np.array(streamed), abs=1e-6)
+
+
+def test_the_summary_adds_up(result: VideoResult) -> None:
+    (person,) = result.summary()
+    assert person.track == 1
+    assert person.first_s == 0.0
+    assert person.last_s == pytest.approx(49 / FPS)
+    assert person.frames == len(result.tracks)
+    assert person.on_screen_s == pytest.approx(person.frames / FPS)
+    assert 0 < person.detected < person.frames
+    assert sum(person.shares.values()) == pytest.approx(1.0)
+    assert sum(person.means.values()) == pytest.approx(1.0, abs=1e-5)
+    assert person.shares[person.emotion] == max(person.shares.values())
+    assert person.flips_per_minute <= person.raw_flips_per_minute
+    assert json.loads(json.dumps(person.to_dict()))["shares"] == person.shares
+
+
+def test_time_on_screen_is_that_of_the_frames_at_a_varying_rate(one_face: Recognizer) -> None:
+    times_s = np.array([0.0, 0.1, 0.2, 1.2, 1.3])
+    columns = analyze_columns(one_face, times_s)
+    (person,) = columns.summary()
+    assert person.on_screen_s == pytest.approx(1.3 + 0.1)  # the last as long as the median
+
+
+def analyze_columns(recognizer: Recognizer, times_s: np.ndarray) -> VideoResult:
+    from mien.video import _Columns
+
+    columns = _Columns()
+    frames = (replace(f, time_s=float(t)) for f, t in zip(noise_frames(99), times_s, strict=False))
+    for frame, readings in recognizer.stream(frames):
+        columns.add(frame, readings)
+    return columns.result("film", 0.0, SmoothingSettings())
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_films_of_no_and_of_one_frame(one_face: Recognizer, count: int) -> None:
+    result = analyze_columns(one_face, np.arange(count) / FPS)
+    assert len(result.rows) == len(result.summary()) == count
+    if count:
+        assert sum(result.summary()[0].shares.values()) == pytest.approx(1.0)
+
+
+def test_progress_tells_the_time_of_each_frame(clip: Path, tiny_model: Path) -> None:
+    told: list[float] = []
+    analyze_video(clip, Recognizer(tiny_model), end_s=0.4, progress=told.append)
+    assert told == pytest.approx([i / FPS for i in range(10)])
+
+
+def test_without_pandas_the_message_says_how_to_get_it(
+    result: VideoResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'mien\[video\]'"):
+        result.to_pandas()
+
+
+def test_a_data_frame_has_the_rows(result: VideoResult) -> None:
+    pandas = pytest.importorskip("pandas")  # of the extra `video`
+    table = result.to_pandas()
+    assert isinstance(table, pandas.DataFrame)
+    assert table.frame.tolist() == [row.frame for row in result.rows]
+    empty = [row.reading is None for row in result.rows]
+    assert table.track.isna().tolist() == table.happy.isna().tolist() == empty
+    faces = table.dropna(subset=["track"])
+    assert faces.track.tolist() == result.tracks.tolist()
+    assert faces.emotion.tolist() == [r.reading.emotion for r in result.rows if r.reading]
+    assert faces.raw_sad.tolist() == result.raw_probabilities[:, EMOTIONS.index("sad")].tolist()
+    assert faces.detected.tolist() == result.detected.tolist()
+    assert not faces.unsure.any()
+
+
+def test_a_plot_is_drawn_of_it(result: VideoResult, tmp_path: Path) -> None:
+    (path,) = result.plot(tmp_path / "timeline.png")
+    assert path.read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,321 @@
+"""`mien video`: a film in, its outputs out, and nothing lost on the way."""
+
+import csv
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from command_line import Mien, Outcome
+from mien import Recognizer
+from mien.errors import MienError, OutputError, VideoError
+from mien.media import VideoInfo, probe
+from mien.video_batch import find_videos
+from mien.video_files import VideoOptions, write_video
+from mien.video_outputs import Outputs
+from mien.video_records import read_rows
+from mien.video_writer import partial_name
+from videos import (
+    bursts_of,
+    decoded,
+    limited_file_size,
+    make_sound,
+    make_video,
+    moving_portrait,
+    numbered,
+    packet_times,
+    steady_times,
+)
+
+Film = Path
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Film:
+    """Four seconds with sound and B-frames; a portrait that moves and is away in the third."""
+    path = tmp_path_factory.mktemp("film") / "clip.mp4"
+    draw = moving_portrait(lambda n: (10 + n, 10.0), shown=lambda n: not 50 <= n < 75)
+    make_video(path, draw, times_s=steady_times(100), b_frames=2, sound=True, sound_bursts_s=[1, 3])
+    return path
+
+
+@pytest.fixture(scope="module")
+def recognizer(tiny_model: Path) -> Recognizer:
+    return Recognizer(tiny_model)
+
+
+@pytest.fixture
+def video(mien: Mien, tiny_model: Path) -> Mien:
+    return lambda *arguments: mien("video", "--model", tiny_model, *arguments)
+
+
+def assert_refused(done: Outcome, *words: str) -> None:
+    assert done.status == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("mien: ")
+    assert done.stderr.count("\n") == 1
+    assert all(word in done.stderr for word in words), done.stderr
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+
+
+def csv_rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_frame_has_its_rows_its_time_and_its_picture(
+    video: Mien, film: Film, tmp_path: Path
+) -> None:
+    out, rows_file = tmp_path / "annotated.mp4", tmp_path / "rows.csv"
+
+    done = video(film, "--out", out, "--csv", rows_file)
+
+    assert (done.status, done.stderr) == (0, "")
+    rows = csv_rows(rows_file)
+    times_s = packet_times(film)
+    assert sorted({float(row["time_s"]) for row in rows}) == times_s
+    assert [int(row["frame"]) for row in rows] == list(range(100))
+    tracks = [row["track"] for row in rows]
+    assert set(tracks[:50]) == {"1"}
+    assert {tracks[number] for number in range(65, 75)} == {""}
+    assert set(tracks[85:]) == {"1"}
+    assert packet_times(out) == pytest.approx(times_s, abs=1e-6)
+    assert bursts_of(out) == pytest.approx([1, 3], abs=0.04)
+    assert names(tmp_path) == ["annotated.mp4", "rows.csv"]
+    header, row = done.stdout.splitlines()
+    assert header.split()[:4] == ["person", "from", "to", "on"]
+    assert row.split()[0] == "1"
+
+
+def test_all_outputs_come_of_one_reading(video: Mien, film: Film, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("pyarrow")
+    done = video(
+        *(film, "--csv", tmp_path / "r.csv", "--jsonl", tmp_path / "r.jsonl"),
+        *("--parquet", tmp_path / "r.parquet", "--summary", tmp_path / "s.json"),
+        *("--plot", tmp_path / "plot", "--report", tmp_path / "page.html", "--json"),
+    )
+    assert (done.status, done.stderr) == (0, "")
+    assert names(tmp_path) == [
+        *("page.html", "plot.png", "plot.svg", "r.csv", "r.jsonl", "r.parquet", "s.json")
+    ]
+    (told,) = json.loads(done.stdout)
+    assert told["people"] == json.loads((tmp_path / "s.json").read_text())
+    assert (told["frames"], told["size"]) == (100, [320, 240])
+    (person,) = told["people"]
+    assert person["track"] == 1
+    assert person["on_screen_s"] == pytest.approx(3.0, abs=0.7)
+    from_csv, from_lines = (list(read_rows(tmp_path / f"r.{kind}")) for kind in ("csv", "jsonl"))
+    assert from_csv == from_lines
+
+
+def test_a_part_of_the_film_at_times_of_the_film(video: Mien, film: Film, tmp_path: Path) -> None:
+    out, rows_file = tmp_path / "part.mp4", tmp_path / "rows.csv"
+    arguments = ("--start", 0.5, "--end", 1.5, "--every", 0.25)
+    done = video(film, "--out", out, "--csv", rows_file, *arguments)
+    assert done.status == 0
+    assert [float(row["time_s"]) for row in csv_rows(rows_file)] == [0.52, 0.76, 1.0, 1.28]
+    assert packet_times(out) == pytest.approx([0.02, 0.26, 0.5, 0.78], abs=1e-6)
+    assert_refused(video(film, "--start", 9), "before the end at 4 s")
+    refused = video(film, "--start", 2, "--end", 1, "--csv", tmp_path / "none.csv")
+    assert_refused(refused, "end_s: expected seconds above 2.0")
+    assert names(tmp_path) == ["part.mp4", "rows.csv"]
+
+
+def test_what_is_there_is_replaced_only_when_asked(video: Mien, film: Film, tmp_path: Path) -> None:
+    rows_file = tmp_path / "rows.csv"
+    rows_file.write_text("of yesterday")
+    assert_refused(video(film, "--csv", rows_file), "rows.csv: it exists", "--overwrite")
+    assert rows_file.read_text() == "of yesterday"
+    assert video(film, "--csv", rows_file, "--end", 0.2, "--overwrite").status == 0
+    assert len(csv_rows(rows_file)) == 5
+
+
+def test_names_that_cannot_be_written_are_refused_before_the_film_is_read(
+    video: Mien, film: Film, tmp_path: Path
+) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    assert_refused(video(film, "--csv", tmp_path / "folder.csv"), "it is a folder")
+    assert_refused(video(film, "--csv", tmp_path / "rows.txt"), "--csv", "ends in .csv")
+    assert_refused(video(film, "--out", tmp_path / "out.gif"), "--out", "ends in .mp4")
+    assert_refused(video(film, "--out", film, "--overwrite"), "would replace the film")
+    twice = tmp_path / "a.csv"
+    assert_refused(video(film, "--csv", twice, "--summary", twice), "of its own")
+    assert_refused(video(0), "a camera", "mien webcam")
+    assert names(tmp_path) == []
+
+
+def test_a_film_that_cannot_be_read_leaves_nothing(video: Mien, tmp_path: Path) -> None:
+    film, rows_file = tmp_path / "noise.mp4", tmp_path / "rows.csv"
+    film.write_bytes(b"noise" * 1000)
+    assert_refused(video(film, "--csv", rows_file), "noise.mp4", "expected a video")
+    make_sound(tmp_path / "sound.mp4")
+    assert_refused(video(tmp_path / "sound.mp4", "--csv", rows_file), "only sound")
+    assert_refused(video(tmp_path / "none.mp4"), "no such file")
+    assert names(tmp_path) == ["noise.mp4", "sound.mp4"]
+
+
+def test_a_film_that_was_cut_short_is_read_and_said_to_be(video: Mien, tmp_path: Path) -> None:
+    film, rows_file = tmp_path / "cut.mp4", tmp_path / "rows.csv"
+    make_video(film, times_s=steady_times(100), options={"movflags": "faststart"})
+    film.write_bytes(film.read_bytes()[: film.stat().st_size * 6 // 10])
+    done = video(film, "--csv", rows_file)
+    assert done.status == 2
+    assert "pictures end at" in done.stderr
+    assert 30 < len(csv_rows(rows_file)) < 70
+
+
+def folder_of_films(folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "talks").mkdir()
+    make_video(folder / "a.mp4")
+    make_video(folder / "a.mkv", times_s=steady_times(5))
+    make_video(folder / "talks" / "b.mov")
+    (folder / "broken.mp4").write_bytes(b"noise" * 100)
+    (folder / "notes.txt").touch()
+    return folder
+
+
+def test_one_set_for_each_film_and_a_failure_stops_no_other(video: Mien, tmp_path: Path) -> None:
+    films, out = folder_of_films(tmp_path / "films"), tmp_path / "films" / "out"
+
+    done = video(films, "--out", out, "--csv", out)
+
+    assert done.status == 2
+    assert "broken.mp4: expected a video" in done.stderr
+    assert "1 of 4 films could not be read" in done.stderr
+    assert names(out) == [
+        *("a-2.csv", "a-2.mp4", "a.csv", "a.mp4", "talks/b.csv", "talks/b.mp4"),
+    ]
+    assert [len(csv_rows(out / name)) for name in ("a.csv", "a-2.csv", "talks/b.csv")] == [
+        *(5, 25, 25)
+    ]
+    assert done.stdout.splitlines()[0].split()[0] == "film"
+
+    written_at = (out / "a.csv").stat().st_mtime_ns
+    (out / "a-2.csv").unlink()
+    done = video(films, "--out", out, "--csv", out, "--resume")
+
+    assert "a.mkv: left alone" in done.stderr
+    assert "a.mp4: left alone" not in done.stderr
+    assert (out / "a.csv").stat().st_mtime_ns == written_at
+    assert len(csv_rows(out / "a-2.csv")) == 25
+
+
+def test_a_folder_without_films_is_refused(video: Mien, tmp_path: Path) -> None:
+    assert_refused(video(tmp_path), "there is no file that ends in")
+    assert_refused(video(tmp_path / "*.mp4"), "no file matches")
+
+
+def test_a_series_of_pictures_is_one_film(video: Mien, tmp_path: Path) -> None:
+    from PIL import Image as PILImage
+
+    for number in range(5):
+        PILImage.fromarray(numbered()(number)).save(tmp_path / f"shot_{number}.png")
+    rows_file = tmp_path / "rows.csv"
+    for series in ("shot_%d.png", "shot_*.png"):
+        arguments = ("--fps", 10, "--csv", rows_file, "--overwrite")
+        assert video(tmp_path / series, *arguments).status == 0
+        assert [float(r["time_s"]) for r in csv_rows(rows_file)] == [0.0, 0.1, 0.2, 0.3, 0.4]
+
+
+def interrupt_at(time_s: float) -> "type[MienError] | object":
+    def progress(info: VideoInfo, now_s: float) -> None:
+        if now_s >= time_s:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+@pytest.mark.parametrize("end_s", [1.6, 3.2])
+def test_a_film_that_was_cut_off_is_gone_on_with_as_if_it_had_not_been(
+    end_s: float, recognizer: Recognizer, film: Film, tmp_path: Path
+) -> None:
+    pytest.importorskip("pyarrow")
+    sets = {}
+    for name in ("whole", "resumed"):
+        at = tmp_path / name
+        sets[name] = Outputs(
+            video=at / "v.mp4", csv=at / "r.csv", jsonl=at / "r.jsonl", parquet=at / "r.parquet"
+        )
+    whole = write_video(recognizer, film, sets["whole"])
+    with pytest.raises(KeyboardInterrupt):
+        write_video(recognizer, film, sets["resumed"], progress=interrupt_at(end_s))  # type: ignore[arg-type]
+    assert all("part" in name for name in names(tmp_path / "resumed"))
+    assert len(decoded(tmp_path / "resumed" / "v.part.mp4")) >= 25 * end_s - 10
+
+    resumed = write_video(recognizer, film, sets["resumed"], resume=True)
+
+    assert resumed.resumed_s == pytest.approx(end_s, abs=0.5)
+    assert (resumed.frames, resumed.end_s) == (whole.frames, whole.end_s)
+    rows = {name: list(read_rows(tmp_path / name / "r.csv")) for name in sets}
+    assert [(r.frame, r.time_s) for r in rows["resumed"]] == [
+        (r.frame, r.time_s) for r in rows["whole"]
+    ]
+    tracks = {
+        name: [[reading.track for reading in r.readings] for r in found]
+        for name, found in rows.items()
+    }
+    assert sum(a != b for a, b in zip(tracks["resumed"], tracks["whole"], strict=True)) <= 4
+    assert {t for frame in tracks["resumed"] for t in frame} == {1}
+    assert list(read_rows(tmp_path / "resumed" / "r.jsonl")) == rows["resumed"]
+    assert packet_times(tmp_path / "resumed" / "v.mp4") == pytest.approx(packet_times(film))
+    assert bursts_of(tmp_path / "resumed" / "v.mp4") == pytest.approx([1, 3], abs=0.04)
+    assert names(tmp_path / "resumed") == ["r.csv", "r.jsonl", "r.parquet", "v.mp4"]
+
+
+def test_resume_starts_over_where_there_is_nothing_to_go_on_with(
+    recognizer: Recognizer, film: Film, tmp_path: Path
+) -> None:
+    outputs = Outputs(csv=tmp_path / "r.csv")
+    partial_name(tmp_path / "r.csv").write_text("frame,ti")
+    done = write_video(recognizer, film, outputs, VideoOptions(end_s=0.4), resume=True)
+    assert (done.resumed_s, done.frames) == (None, 10)
+    assert names(tmp_path) == ["r.csv"]
+
+
+def test_a_kill_loses_a_second_at_most(tiny_model: Path, tmp_path: Path) -> None:
+    film, rows_file, out = (tmp_path / name for name in ("long.mp4", "rows.csv", "out.mp4"))
+    make_video(film, numbered(96, 72), times_s=steady_times(2000), sound=True)
+    arguments = [film, "--csv", rows_file, "--out", out, "--model", tiny_model]
+    command = [sys.executable, "-m", "mien", "video", *map(str, arguments)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    part = partial_name(rows_file)
+    while process.poll() is None and not (part.exists() and part.stat().st_size > 500):
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+
+    found = list(read_rows(part))
+    assert process.returncode < 0, "it was killed before its end"
+    assert [rows.frame for rows in found[:-1]] == list(range(len(found) - 1))
+    assert len(decoded(partial_name(out))) > 0
+    assert probe(partial_name(out)).has_sound
+    assert not rows_file.exists()
+    assert not out.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit on the sizes of files")
+def test_a_full_disk_is_said_in_a_sentence(
+    recognizer: Recognizer, film: Film, tmp_path: Path
+) -> None:
+    outputs = Outputs(csv=tmp_path / "rows.csv")
+    with limited_file_size(4000), pytest.raises(OutputError, match="cannot be written; File too"):
+        write_video(recognizer, film, outputs)
+    assert not (tmp_path / "rows.csv").exists()
+
+
+def test_films_are_found_once_and_outputs_are_no_films(tmp_path: Path) -> None:
+    films = folder_of_films(tmp_path / "films")
+    (films / "a.part.mp4").touch()
+    found, many = find_videos([films, films / "a.mp4"], not_in=[films / "talks"])
+    assert many
+    assert [str(film.relative) for film in found] == ["a.mkv", "a.mp4", "broken.mp4"]
+    with pytest.raises(VideoError, match="empty name"):
+        find_videos([""])

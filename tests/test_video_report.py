@@ -1,0 +1,224 @@
+import re
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fakes import a_tracked_reading
+from mien.errors import MissingExtraError, OutputError
+from mien.images import Image, load_image
+from mien.labels import EMOTIONS
+from mien.media import Frame
+from mien.timeline import Timeline
+from mien.video import TrackSummary
+from mien.video_report import (
+    CAUTION,
+    STILL_WIDTH_PX,
+    THUMBNAIL_PX,
+    Highlights,
+    write_video_report,
+)
+
+GREEN = (30, 160, 60)
+
+
+def a_frame(number: int, box: tuple[float, float, float, float] | None = None) -> Frame:
+    """Gray, green where the face is."""
+    image = np.full((600, 1600, 3), 90, np.uint8)
+    if box is not None:
+        x0, y0, x1, y1 = map(round, box)
+        image[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] = GREEN
+    return Frame(number, number / 10, image)
+
+
+def a_summary(track: int = 1, *, happy: float = 0.75) -> TrackSummary:
+    shares = {e: happy if e == "happy" else (1 - happy) / 6 for e in EMOTIONS}
+    return TrackSummary(
+        track=track,
+        first_s=0.0,
+        last_s=2.9,
+        on_screen_s=3.0 / track,
+        frames=30,
+        detected=10,
+        emotion="happy",
+        shares=shares,
+        means=dict(shares),
+        flips_per_minute=2.0,
+        raw_flips_per_minute=20.0,
+    )
+
+
+def a_report(path: Path, *, people: int = 2, title: str = "film.mp4", faces: bool = True) -> str:
+    timeline, highlights = Timeline(), Highlights()
+    for number in range(30):
+        readings = [a_tracked_reading(t + 1) for t in range(people)] if faces else []
+        timeline.add(number / 10, readings)
+        highlights.add(a_frame(number), readings)
+    write_video_report(
+        path,
+        title=title,
+        facts={"length": "0:03", "size": "1600 x 600"},
+        people=[a_summary(t + 1) for t in range(people)] if faces else [],
+        timeline=timeline,
+        highlights=highlights,
+        settings={"half-life": "0.4 s", "model": "paper <1>"},
+    )
+    return path.read_text()
+
+
+def shown(highlights: Highlights, track: int) -> Image:
+    thumbnail = highlights.thumbnail(track)
+    assert thumbnail is not None
+    return load_image(thumbnail)
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        (100.0, 100.0, 160.0, 190.0),
+        (20.0, 20.0, 500.0, 560.0),  # larger than the thumbnail
+        (-30.0, -40.0, 50.0, 60.0),  # reaches past the border
+    ],
+)
+def test_a_thumbnail_is_a_square_around_the_face(box: tuple[float, float, float, float]) -> None:
+    highlights = Highlights()
+    highlights.add(a_frame(0, box), [a_tracked_reading(5, box=box)])
+    image = shown(highlights, 5)
+    assert image.shape == (THUMBNAIL_PX, THUMBNAIL_PX, 3)
+    np.testing.assert_allclose(image[70, 70], GREEN, atol=12)
+    assert np.abs(image[2, 2].astype(int) - GREEN).max() > 40
+    assert highlights.thumbnail(6) is None
+
+
+def test_the_best_view_of_a_person_is_kept() -> None:
+    highlights = Highlights()
+    small, large = (10.0, 10.0, 50.0, 50.0), (200.0, 200.0, 500.0, 500.0)
+    highlights.add(a_frame(0, small), [a_tracked_reading(box=small)])
+    first = highlights.thumbnail(1)
+    highlights.add(a_frame(1), [a_tracked_reading(box=large, detected=False)])  # only followed
+    assert highlights.thumbnail(1) == first
+    highlights.add(a_frame(2, large), [a_tracked_reading(box=large)])
+    best = highlights.thumbnail(1)
+    assert best != first
+    highlights.add(a_frame(3), [a_tracked_reading(box=small)])
+    assert highlights.thumbnail(1) == best
+
+
+def test_of_each_emotion_the_strongest_moment_is_kept() -> None:
+    highlights = Highlights()
+    for number, (emotion, probability) in enumerate(
+        [("happy", 0.5), ("sad", 0.9), ("happy", 0.8), ("happy", 0.6), ("neutral", 0.99)]
+    ):
+        reading = a_tracked_reading(2, emotion, probability=probability)
+        highlights.add(a_frame(number), [reading])
+    moments = highlights.moments()
+    assert [(m.time_s, m.emotion, m.probability) for m in moments] == [
+        (0.1, "sad", 0.9),
+        (0.2, "happy", 0.8),
+        (0.4, "neutral", 0.99),
+    ]
+    assert [m.emotion for m in highlights.moments(2)] == ["sad", "happy"]  # neutral goes first
+
+
+def test_faces_that_are_unsure_make_no_moment() -> None:
+    highlights = Highlights()
+    highlights.add(a_frame(0), [a_tracked_reading(unsure=True)])
+    highlights.add(a_frame(1), [a_tracked_reading(probability=0.45)])
+    assert highlights.moments() == []
+
+
+def test_moments_are_kept_small_with_their_boxes() -> None:
+    highlights = Highlights()
+    highlights.add(a_frame(0), [a_tracked_reading(box=(800.0, 100.0, 1000.0, 300.0))])
+    (moment,) = highlights.moments()
+    assert moment.image.shape == (300, STILL_WIDTH_PX, 3)
+    assert moment.readings[0].box == (400.0, 50.0, 500.0, 150.0)
+
+
+def test_a_large_clear_face_beats_a_tiny_one() -> None:
+    highlights = Highlights()
+    tiny = a_tracked_reading(1, probability=0.95, box=(0.0, 0.0, 16.0, 16.0))
+    highlights.add(a_frame(0), [tiny])
+    highlights.add(a_frame(1), [a_tracked_reading(2, probability=0.7)])
+    assert highlights.moments()[0].track == 2
+
+
+class _Page(HTMLParser):
+    """Collects what a browser would fetch, and checks that what is opened is closed."""
+
+    VOID = frozenset({"meta", "img", "br"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.sources: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.sources += [value or "" for name, value in attrs if name in ("src", "href")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_and_needs_nothing_from_elsewhere(tmp_path: Path) -> None:
+    text = a_report(tmp_path / "report.html", title="a <b> & 'c'.mp4")
+    page = _Page()
+    page.feed(text)
+    assert page.open == []
+    # The timeline, two people, one moment of happiness.
+    assert [source.split(";")[0] for source in page.sources] == [
+        "data:image/png",
+        "data:image/jpeg",
+        "data:image/jpeg",
+        "data:image/jpeg",
+    ]
+    assert "<title>a &lt;b&gt; &amp; &#x27;c&#x27;.mp4</title>" in text
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_the_page_says_what_was_seen_how_and_what_it_is_not_for(tmp_path: Path) -> None:
+    text = re.sub(r"data:[^\"]+", "", a_report(tmp_path / "report.html"))
+    for part in (
+        "length: 0:03 &middot; size: 1600 x 600",
+        "person 1",
+        '<td class="most">75%<small>0.75</small></td>',
+        "0:03.0",
+        "person 1, happy 70%",
+        "paper &lt;1&gt;",
+        "onnxruntime",
+        "mien</td>",
+        "Do not use this page to judge people",
+    ):
+        assert part in text, part
+    assert CAUTION[:40] in text
+
+
+def test_many_people_are_cut_to_those_who_are_there_longest(tmp_path: Path) -> None:
+    text = a_report(tmp_path / "report.html", people=43)
+    assert "3 more people, there for less time, are left out" in text
+    assert "person 40<" in text
+    assert "person 41<" not in text
+
+
+def test_a_film_without_faces_has_a_page(tmp_path: Path) -> None:
+    text = a_report(tmp_path / "report.html", faces=False)
+    assert "No face was found." in text
+    assert "Strongest moments" not in text
+
+
+def test_a_page_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="expected a file to write; it is a folder"):
+        a_report(tmp_path)
+
+
+def test_without_matplotlib_no_page_is_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'mien\[video\]'"):
+        a_report(tmp_path / "report.html")
+    assert list(tmp_path.iterdir()) == []

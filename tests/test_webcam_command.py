@@ -1,0 +1,210 @@
+"""`mien webcam`, with films that stand in for the camera."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from command_line import Mien, Outcome
+from mien.errors import VideoError
+from mien.images import Image
+from mien.media import Frame, frames
+from videos import decoded, make_video, moving_portrait, steady_times
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Half a second of the portrait in motion, 12 frames."""
+    path = tmp_path_factory.mktemp("films") / "film.mp4"
+    make_video(path, moving_portrait(), times_s=steady_times(12))
+    return path
+
+
+@pytest.fixture
+def webcam(mien: Mien, tiny_model: Path) -> Mien:
+    def run(*arguments: object) -> Outcome:
+        return mien("webcam", "--model", tiny_model, *arguments)
+
+    return run
+
+
+@pytest.fixture
+def camera(monkeypatch: pytest.MonkeyPatch, film: Path) -> None:
+    """Camera 0 gives the film, and is then unplugged."""
+
+    def unplugged(source: object, **options: object) -> Iterator[Frame]:
+        assert source == "0"
+        yield from frames(film)
+        raise VideoError("camera 0: it was unplugged")
+
+    monkeypatch.setattr("mien.media.frames", unplugged)
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def assert_refused(done: Outcome, *words: str) -> None:
+    assert (done.status, done.stdout) == (2, "")
+    assert done.stderr.startswith("mien: ")
+    assert done.stderr.count("\n") == 1, done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+def test_a_file_stands_in_for_the_camera(webcam: Mien, film: Path, tmp_path: Path) -> None:
+    seen, table = tmp_path / "seen.mp4", tmp_path / "faces.csv"
+    done = webcam("--source", film, "--no-window", "--record", seen, "--csv", table, "--json")
+    assert done.status == 0
+    summary = json.loads(done.stdout)
+    assert (summary["frames"], summary["dropped"], summary["people"]) == (12, 0, 1)
+    assert summary["latency_ms"] > 0
+    assert done.stderr == f"mien: Ctrl-C ends it\nmien: wrote {seen}\nmien: wrote {table}\n"
+    rows = rows_of(table)
+    assert [row["frame"] for row in rows] == [str(i) for i in range(12)]
+    assert {row["track"] for row in rows} == {"1"}
+    recorded = decoded(seen)
+    assert [t for t, _ in recorded] == pytest.approx([float(r["time_s"]) for r in rows], abs=1e-3)
+    original = [frame.image for frame in frames(film)]
+    assert changed(recorded[5][1], original[5]) > 300  # the box and its label
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["faces.csv", "seen.mp4"]
+
+
+def changed(one: Image, other: Image) -> int:
+    """How many pixels differ by more than a codec makes them differ."""
+    return int((np.abs(one.astype(int) - other.astype(int)).max(axis=2) > 60).sum())
+
+
+def test_in_real_time_it_takes_as_long_as_the_film(
+    webcam: Mien, film: Path, tmp_path: Path
+) -> None:
+    done = webcam(
+        "--source", film, "--real-time", "--no-window", "--csv", tmp_path / "a.csv", "--json"
+    )
+    summary = json.loads(done.stdout)
+    assert summary["frames"] + summary["dropped"] == 12
+    times = [float(row["time_s"]) for row in rows_of(tmp_path / "a.csv")]
+    assert all(a < b for a, b in pairwise(times))
+
+
+def test_it_ends_by_itself(webcam: Mien, film: Path, tmp_path: Path) -> None:
+    done = webcam(
+        "--source", film, "--seconds", "0.2", "--no-window", "--csv", tmp_path / "a.jsonl"
+    )
+    assert done.status == 0
+    assert done.stdout.split()[:3] == ["seconds", "frames", "dropped"]
+    assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 6
+
+
+@pytest.mark.usefixtures("camera")
+def test_what_was_recorded_when_the_camera_is_unplugged_is_whole(
+    webcam: Mien, tmp_path: Path
+) -> None:
+    seen, table = tmp_path / "seen.mp4", tmp_path / "faces.csv"
+    done = webcam("--no-window", "--record", seen, "--csv", table, "--json")
+    assert done.status == 2
+    assert done.stderr.splitlines()[-1] == "mien: camera 0: it was unplugged"
+    assert "Traceback" not in done.stderr
+    count = json.loads(done.stdout)["frames"]
+    assert len(decoded(seen)) == len(rows_of(table)) == count > 0
+
+
+def test_ctrl_c_ends_it_and_keeps_what_was_recorded(
+    film: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    long = tmp_path / "long.mp4"
+    make_video(long, moving_portrait(lambda number: (0.0, 0.0)), times_s=steady_times(40, fps=2.0))
+    seen = tmp_path / "seen.mp4"
+    command = [sys.executable, "-m", "mien", "webcam", "--source", str(long), "--real-time"]
+    command += ["--json", "--model", str(tiny_model), "--record", str(seen), "--no-window"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "seen.part.mp4").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.6)
+    os.kill(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert err.splitlines()[-1] == f"mien: wrote {seen}"
+    assert len(decoded(seen)) == json.loads(out)["frames"] >= 1
+
+
+def test_a_camera_that_is_missing_is_a_sentence(webcam: Mien) -> None:
+    assert_refused(webcam("--source", "63"), "camera 63: it is not connected")
+
+
+def test_a_file_that_is_missing_is_a_sentence(webcam: Mien, tmp_path: Path) -> None:
+    table = tmp_path / "a.csv"
+    done = webcam("--source", tmp_path / "no.mp4", "--csv", table, "--no-window")
+    assert_refused(done, "no such file")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_options_that_make_no_sense_are_refused(webcam: Mien, film: Path, tmp_path: Path) -> None:
+    taken = tmp_path / "taken.csv"
+    taken.touch()
+    assert_refused(webcam("--no-window"), "expected --record or --csv with it")
+    assert_refused(webcam("--real-time"), "expected a file in --source")
+    assert_refused(webcam("--seconds", 0), "--seconds: expected more than 0; got 0")
+    assert_refused(webcam("--source", film, "--csv", taken), "it exists already; --overwrite")
+    assert_refused(webcam("--source", film, "--csv", tmp_path), "it is a folder")
+    assert_refused(webcam("--source", film, "--csv", tmp_path / "a.txt"), "ends in .csv")
+    assert_refused(webcam("--source", film, "--record", tmp_path / "a.gif"), "a.gif")
+    assert_refused(webcam("--source", film, "--half-life", -1), "half_life_s: expected 0 or more")
+    assert [p.name for p in tmp_path.iterdir()] == ["taken.csv"]
+
+
+def test_without_a_window_there_is_a_page(
+    webcam: Mien, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    def visit(address: str) -> None:
+        with urllib.request.urlopen(address, timeout=5) as answer:
+            opened.append(answer.read().decode())
+
+    monkeypatch.setattr(
+        "mien.live_view.why_no_window", lambda: "this OpenCV cannot show windows; do so"
+    )
+    monkeypatch.setattr("mien.live_page.open_in_browser", visit)
+    done = webcam("--source", film)
+    assert done.status == 0
+    first, second = done.stderr.splitlines()
+    assert (
+        first == "mien: this OpenCV cannot show windows; do so. The view is a page in the browser"
+    )
+    assert second.startswith("mien: http://127.0.0.1:")
+    assert second.endswith("/ (q there or Ctrl-C here ends it)")
+    assert "Save a still" in opened[0]
+
+
+def test_a_window_shows_every_frame_and_takes_keys(
+    webcam: Mien, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[Image] = []
+    closed: list[str] = []
+    keys = iter([0xFF, ord("s"), ord("Q")])
+    monkeypatch.setattr("mien.live_view.why_no_window", lambda: None)
+    monkeypatch.setattr("cv2.namedWindow", lambda *arguments: None)
+    monkeypatch.setattr("cv2.resizeWindow", lambda title, width, height: None)
+    monkeypatch.setattr("cv2.getWindowProperty", lambda *arguments: 1.0)
+    monkeypatch.setattr("cv2.imshow", lambda title, image: shown.append(image))
+    monkeypatch.setattr("cv2.waitKey", lambda ms: next(keys, 0xFF))
+    monkeypatch.setattr("cv2.destroyWindow", closed.append)
+    done = webcam("--source", film, "--stills", tmp_path, "--json")
+    assert done.status == 0
+    assert json.loads(done.stdout)["frames"] == len(shown) == 3
+    (still,) = tmp_path.iterdir()
+    assert done.stderr == f"mien: saved {still}\n"
+    assert closed == ["mien"]

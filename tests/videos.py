@@ -1,0 +1,227 @@
+"""Videos that tests make for themselves: a portrait that moves, at known times."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+
+from mien.images import Image, load_image
+
+TIME_BASE = Fraction(1, 90_000)
+SOUND_RATE = 48_000
+
+PORTRAIT = Path(__file__).resolve().parent.parent / "examples" / "astronaut.jpg"
+
+Draw = Callable[[int], Image]
+"""Frame number -> (H, W, 3) uint8 RGB."""
+
+
+def steady_times(count: int, fps: float = 25.0, start_s: float = 0.0) -> list[float]:
+    """The times of frames that follow each other evenly, in seconds."""
+    return [start_s + i / fps for i in range(count)]
+
+
+def numbered(width: int = 64, height: int = 48) -> Draw:
+    """Frames that say their number: 12 bits as columns, black or white, the lowest at the left."""
+
+    def draw(number: int) -> Image:
+        levels = np.array([255 * (number >> bit & 1) for bit in range(12)], np.uint8)
+        row = levels[np.arange(width) * 12 // width]
+        return np.broadcast_to(row[None, :, None], (height, width, 3)).copy()
+
+    return draw
+
+
+def number_of(image: Image) -> int:
+    """What a frame of `numbered` says, in spite of the codec's losses."""
+    columns = image.mean(axis=(0, 2))
+    width = len(columns)
+    middles = [int((bit + 0.5) * width / 12) for bit in range(12)]
+    return sum(int(columns[middle] > 127) << bit for bit, middle in enumerate(middles))
+
+
+def moving_portrait(
+    place: Callable[[int], tuple[float, float]] = lambda number: (2.0 * number, 0.0),
+    *,
+    width: int = 320,
+    height: int = 240,
+    portrait_px: int = 200,
+    shown: Callable[[int], bool] = lambda number: True,
+) -> Draw:
+    """The portrait on a gray ground, its top left corner where `place` says, in pixels.
+
+    Its one face is about a quarter of `portrait_px` wide.
+    """
+    portrait = cv2.resize(
+        load_image(PORTRAIT), (portrait_px, portrait_px), interpolation=cv2.INTER_AREA
+    )
+
+    def draw(number: int) -> Image:
+        ground = np.full((height, width, 3), 96, np.uint8)
+        if not shown(number):
+            return ground
+        x, y = place(number)
+        shift = np.array([[1, 0, x], [0, 1, y]], np.float32)
+        cv2.warpAffine(
+            portrait, shift, (width, height), dst=ground, borderMode=cv2.BORDER_TRANSPARENT
+        )
+        return ground
+
+    return draw
+
+
+def make_video(
+    path: Path,
+    draw: Draw | None = None,
+    *,
+    times_s: Sequence[float] | None = None,
+    codec: str = "libx264",
+    b_frames: int = 0,
+    keyframe_every: int = 12,
+    rotation: int = 0,
+    mirrored: bool = False,
+    pixel_shape: Fraction | None = None,
+    sound: bool = False,
+    sound_codec: str = "aac",
+    sound_bursts_s: Sequence[float] = (),
+    options: dict[str, str] | None = None,
+    metadata: dict[str, str] | None = None,
+) -> list[float]:
+    """Write a video; the ending of `path` names the container.
+
+    Args:
+        path: file to write.
+        draw: frame number -> picture; `numbered()` unless given.
+        times_s: presentation time of each frame, increasing; 25 frames at 25 per second unless
+            given.
+        codec: of the pictures.
+        b_frames: between two others, for H.264: packets are then not in the order of showing.
+        keyframe_every: in frames.
+        rotation: degrees by which a player turns the pictures counter-clockwise; the pictures are
+            stored as `draw` gives them.
+        mirrored: the player also swaps left and right.
+        pixel_shape: width of a pixel over its height.
+        sound: add a quiet tone over the whole length.
+        sound_codec: of the tone.
+        sound_bursts_s: times at which the tone is loud for 20 ms, for measuring sync.
+        options: of the container.
+        metadata: of the container.
+    Returns:
+        The presentation times as the time base rounds them.
+    """
+    draw = draw or numbered()
+    times = steady_times(25) if times_s is None else list(times_s)
+    height, width = draw(0).shape[:2]
+    with av.open(str(path), "w", options=options or {}) as container:
+        container.metadata.update(metadata or {})
+        stream: Any = container.add_stream(codec, rate=25)
+        stream.width, stream.height = width, height
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        stream.time_base = stream.codec_context.time_base = TIME_BASE
+        if codec == "mpeg4":  # which allows no finer times than 1/65535
+            stream.codec_context.time_base = Fraction(1, 25)
+        stream.codec_context.gop_size = keyframe_every
+        if codec == "libx264":
+            stream.codec_context.max_b_frames = b_frames
+            stream.options = {"preset": "ultrafast", "bf": str(b_frames), "b-adapt": "0"}
+        if pixel_shape is not None:
+            stream.codec_context.sample_aspect_ratio = pixel_shape
+        if rotation or mirrored:
+            stream.set_display_rotation(rotation, hflip=mirrored)
+        if sound:
+            voice: Any = container.add_stream(sound_codec, rate=SOUND_RATE)
+            voice.layout = "mono"
+        base = stream.codec_context.time_base
+        rounded = []
+        for number, time_s in enumerate(times):
+            frame = av.VideoFrame.from_ndarray(draw(number), format="rgb24")
+            frame.pts, frame.time_base = round(time_s / base), base
+            rounded.append(float(frame.pts * base))
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+        if sound:
+            length = int((times[-1] + 1 / 25) * SOUND_RATE)
+            wave = 0.02 * np.sin(np.arange(length) * (2 * np.pi * 440 / SOUND_RATE))
+            for burst_s in sound_bursts_s:
+                first = round(burst_s * SOUND_RATE)
+                wave[first : first + SOUND_RATE // 50] *= 40
+            for first in range(0, length, 1024):
+                piece = wave[None, first : first + 1024].astype(np.float32)
+                samples = av.AudioFrame.from_ndarray(piece, format="fltp", layout="mono")
+                samples.sample_rate, samples.pts = SOUND_RATE, first
+                samples.time_base = Fraction(1, SOUND_RATE)
+                container.mux(voice.encode(samples))
+            container.mux(voice.encode())
+    return rounded
+
+
+def make_sound(path: Path, seconds: float = 0.5) -> None:
+    """Write a file with sound and no picture; the ending of `path` names the container."""
+    with av.open(str(path), "w") as container:
+        voice = container.add_stream("aac", rate=SOUND_RATE)
+        voice.layout = "mono"
+        for first in range(0, int(seconds * SOUND_RATE), 1024):
+            silence = np.zeros((1, 1024), np.float32)
+            samples = av.AudioFrame.from_ndarray(silence, format="fltp", layout="mono")
+            samples.sample_rate, samples.pts = SOUND_RATE, first
+            container.mux(voice.encode(samples))
+        container.mux(voice.encode())
+
+
+def packet_times(path: Path) -> list[float]:
+    """The presentation times of all packets with a picture, as the container has them, in order.
+
+    They are what `ffprobe -show_entries packet=pts_time` prints, read without decoding.
+    """
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        assert stream.time_base is not None
+        return sorted(
+            float(packet.pts * stream.time_base)
+            for packet in container.demux(stream)
+            if packet.pts is not None and packet.size
+        )
+
+
+def decoded(path: Path) -> list[tuple[float, Image]]:
+    """Time in seconds and picture of each frame, by PyAV alone and as stored (not turned)."""
+    with av.open(str(path)) as container:
+        return [
+            (frame.time, np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))
+            for frame in container.decode(video=0)
+        ]
+
+
+def bursts_of(path: Path) -> list[float]:
+    """When the sound of a video becomes loud, in seconds: `sound_bursts_s`, as they came out."""
+    starts: list[float] = []
+    with av.open(str(path)) as container:
+        for frame in container.decode(audio=0):
+            assert frame.pts is not None
+            assert frame.time_base is not None
+            samples = frame.to_ndarray()
+            full = 32_767.0 if samples.dtype == np.int16 else 1.0
+            wave = np.abs(samples.astype(np.float32) / full).max(axis=0)
+            for sample in np.flatnonzero(wave > 0.3):
+                time_s = float(frame.pts * frame.time_base) + float(sample) / frame.sample_rate
+                if not starts or time_s - starts[-1] > 0.1:
+                    starts.append(time_s)
+    return starts
+
+
+@contextmanager
+def limited_file_size(size: int) -> Iterator[None]:
+    """No file can grow beyond so many bytes: what a full disk is to those who write."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
