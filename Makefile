@@ -38,5 +38,5 @@ $(VENV)/base: pyproject.toml
 
 $(VENV)/dev: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --constraint constraints.txt --editable '.[train,keras,dev]'
+	$(PIP) install --constraint constraints.txt --editable '.[train,keras,video,dev]'
 	@touch $@ $(VENV)/base

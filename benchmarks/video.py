@@ -42,12 +42,12 @@ import numpy as np
 from mien.classifier import DEFAULT_MODEL
 from mien.faces import Box, Face, YuNetDetector, iou
 from mien.images import Image, load_image
-from mien.media import Frame, frames
 from mien.overlay import annotate
 from mien.recognizer import Recognizer
-from mien.smoothing import SmoothingSettings
-from mien.tracking import Tracker, TrackingSettings
-from mien.video import VideoSettings, analyze_video, read_stream
+from mien.video.frames import Frame, frames
+from mien.video.readings import VideoSettings, analyze_video, read_stream
+from mien.video.smoothing import SmoothingSettings
+from mien.video.tracking import Tracker, TrackingSettings
 
 WIDTH, HEIGHT, FPS = 1280, 720, 30
 PORTRAIT = Path(__file__).resolve().parent.parent / "examples" / "astronaut.jpg"

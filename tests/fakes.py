@@ -12,7 +12,7 @@ from mien.images import Image
 from mien.labels import EMOTIONS
 from mien.recognizer import Reading
 from mien.spec import METADATA_KEY, ModelSpec, Score
-from mien.video import TrackedReading
+from mien.video.readings import TrackedReading
 
 SPEC = ModelSpec(
     name="tiny",

@@ -134,9 +134,7 @@ def softmax(logits: Probabilities) -> Probabilities:
     return torch.from_numpy(logits).softmax(dim=1).numpy()
 
 
-def network_answers(
-    network: Network, crops: Crops, *, temperature: float = 1.0
-) -> Probabilities:
+def network_answers(network: Network, crops: Crops, *, temperature: float = 1.0) -> Probabilities:
     with torch.no_grad():
         logits, _ = network(torch.from_numpy(crops)[:, None].float())
     return softmax(logits.numpy() / temperature)

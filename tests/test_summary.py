@@ -150,8 +150,11 @@ def test_a_summary_takes_activation_and_pooling(mien: Mien) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("alexnets", "expected a network among paper, alexnet, vgg, resnet, se-resnet, "
-            "se-resnet-large; got 'alexnets'"),
+        (
+            "alexnets",
+            "expected a network among paper, alexnet, vgg, resnet, se-resnet, "
+            "se-resnet-large; got 'alexnets'",
+        ),
         ("paper --activation cubic", "activation: expected one of relu, sigmoid, tanh, leaky-relu"),
         ("paper --pooling mean", "pooling: expected one of max, average, min; got 'mean'"),
     ],

@@ -12,12 +12,12 @@ import pytest
 from command_line import Mien, Outcome
 from mien import Recognizer
 from mien.errors import MienError, OutputError, VideoError
-from mien.media import VideoInfo, probe
-from mien.video_batch import find_videos
-from mien.video_files import VideoOptions, write_video
-from mien.video_outputs import Outputs
-from mien.video_records import read_rows
-from mien.video_writer import partial_name
+from mien.video.batch import find_videos
+from mien.video.files import VideoOptions, write_video
+from mien.video.frames import VideoInfo, probe
+from mien.video.outputs import Outputs
+from mien.video.records import read_rows
+from mien.video.writer import partial_name
 from videos import (
     bursts_of,
     decoded,

@@ -12,15 +12,15 @@ import pytest
 from fakes import a_reading
 from mien import EMOTIONS
 from mien.errors import OutputError
-from mien.video import TrackedReading
-from mien.video_records import (
+from mien.video.readings import TrackedReading
+from mien.video.records import (
     COLUMNS,
     FLUSH_S,
     read_rows,
     resume_point,
     row_writer,
 )
-from mien.video_writer import partial_name
+from mien.video.writer import partial_name
 
 
 def a_face(track: int = 1, emotion: str = "happy", **changes: Any) -> TrackedReading:

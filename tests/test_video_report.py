@@ -10,16 +10,16 @@ from fakes import a_tracked_reading
 from mien.errors import MissingExtraError, OutputError
 from mien.images import Image, load_image
 from mien.labels import EMOTIONS
-from mien.media import Frame
-from mien.timeline import Timeline
-from mien.video import TrackSummary
-from mien.video_report import (
+from mien.video.frames import Frame
+from mien.video.readings import TrackSummary
+from mien.video.report import (
     CAUTION,
     STILL_WIDTH_PX,
     THUMBNAIL_PX,
     Highlights,
     write_video_report,
 )
+from mien.video.timeline import Timeline
 
 GREEN = (30, 160, 60)
 

@@ -18,7 +18,7 @@ import pytest
 from command_line import Mien, Outcome
 from mien.errors import VideoError
 from mien.images import Image
-from mien.media import Frame, frames
+from mien.video.frames import Frame, frames
 from videos import decoded, make_video, moving_portrait, steady_times
 
 
@@ -47,7 +47,7 @@ def camera(monkeypatch: pytest.MonkeyPatch, film: Path) -> None:
         yield from frames(film)
         raise VideoError("camera 0: it was unplugged")
 
-    monkeypatch.setattr("mien.media.frames", unplugged)
+    monkeypatch.setattr("mien.video.frames.frames", unplugged)
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -175,9 +175,9 @@ def test_without_a_window_there_is_a_page(
             opened.append(answer.read().decode())
 
     monkeypatch.setattr(
-        "mien.live_view.why_no_window", lambda: "this OpenCV cannot show windows; do so"
+        "mien.video.live_view.why_no_window", lambda: "this OpenCV cannot show windows; do so"
     )
-    monkeypatch.setattr("mien.live_page.open_in_browser", visit)
+    monkeypatch.setattr("mien.video.live_page.open_in_browser", visit)
     done = webcam("--source", film)
     assert done.status == 0
     first, second = done.stderr.splitlines()
@@ -195,7 +195,7 @@ def test_a_window_shows_every_frame_and_takes_keys(
     shown: list[Image] = []
     closed: list[str] = []
     keys = iter([0xFF, ord("s"), ord("Q")])
-    monkeypatch.setattr("mien.live_view.why_no_window", lambda: None)
+    monkeypatch.setattr("mien.video.live_view.why_no_window", lambda: None)
     monkeypatch.setattr("cv2.namedWindow", lambda *arguments: None)
     monkeypatch.setattr("cv2.resizeWindow", lambda title, width, height: None)
     monkeypatch.setattr("cv2.getWindowProperty", lambda *arguments: 1.0)

@@ -16,8 +16,8 @@ from mien.images import Image, ImageSource, load_image
 from mien.labels import EMOTIONS, target_of
 
 if TYPE_CHECKING:
-    from mien.media import Frame, VideoSource
-    from mien.video import TrackedReading, VideoSettings
+    from mien.video.frames import Frame, VideoSource
+    from mien.video.readings import TrackedReading, VideoSettings
 
 UNSURE: Final = "unsure"
 """What people are shown in place of an emotion that is not probable enough."""
@@ -285,7 +285,7 @@ class Recognizer:
 
         Args:
             source: a video file, a series of pictures, a camera by number or device, or the
-                address of a stream, see `mien.media.frames`; or frames, as that gives them.
+                address of a stream, see `mien.video.frames.frames`; or frames, as that gives them.
             settings: how faces are followed and smoothed. By default the frames of files are read
                 some at a time, and those of cameras, streams and given frames one by one.
             every_s: read only the first frame at or after each multiple of it.
@@ -298,7 +298,7 @@ class Recognizer:
             VideoError: it is not a video that can be read.
             OptionError: an argument is out of its range.
         """
-        from mien.video import read_video
+        from mien.video.readings import read_video
 
         return read_video(
             self,

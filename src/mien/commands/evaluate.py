@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.classifier import DEFAULT_MODEL
 from mien.commands.shared import (
     DataOption,
     FindFacesOption,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 def evaluate(
     data: DataOption,
-    model: ModelOption = "paper",
+    model: ModelOption = DEFAULT_MODEL,
     labels: LabelsOption = None,
     scaling: ScalingOption = None,
     split: Annotated[

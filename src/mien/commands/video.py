@@ -25,12 +25,12 @@ from mien.commands.shared import (
 )
 
 if TYPE_CHECKING:
-    from mien.media import VideoInfo
     from mien.recognizer import Recognizer
-    from mien.video import VideoSettings
-    from mien.video_batch import FilmResult, VideoFile
-    from mien.video_files import VideoOptions
-    from mien.video_outputs import Outputs
+    from mien.video.batch import FilmResult, VideoFile
+    from mien.video.files import VideoOptions
+    from mien.video.frames import VideoInfo
+    from mien.video.outputs import Outputs
+    from mien.video.readings import VideoSettings
 
     ShowProgress = Callable[[VideoFile, VideoInfo, float], None]
 
@@ -145,9 +145,9 @@ def video(
     can be read and played; the same command with --resume goes on with them.
     """
     from mien.recognizer import Recognizer
-    from mien.video_batch import find_videos
-    from mien.video_files import VideoOptions
-    from mien.video_outputs import Outputs
+    from mien.video.batch import find_videos
+    from mien.video.files import VideoOptions
+    from mien.video.outputs import Outputs
 
     wanted = Outputs(out, csv_file, jsonl, parquet, summary, plot, report)
     how = VideoOptions(every, start, end, stream, fps, _settings(detect_every, half_life), bars)
@@ -174,9 +174,9 @@ def _settings(detect_every: float | None, half_life: float | None) -> "VideoSett
     """What was asked for, else None: then it depends on the film."""
     if detect_every is None and half_life is None:
         return None
-    from mien.smoothing import SmoothingSettings
-    from mien.tracking import TrackingSettings
-    from mien.video import VideoSettings
+    from mien.video.readings import VideoSettings
+    from mien.video.smoothing import SmoothingSettings
+    from mien.video.tracking import TrackingSettings
 
     tracking = {} if detect_every is None else {"detect_every_s": detect_every}
     smoothing = {} if half_life is None else {"half_life_s": half_life}
@@ -192,7 +192,7 @@ def _read_all(
     resume: bool,
     as_json: bool,
 ) -> None:
-    from mien.video_batch import write_videos
+    from mien.video.batch import write_videos
 
     failed = 0
     printer: _JsonPrinter | _TablePrinter
@@ -264,7 +264,7 @@ class _TablePrinter:
         self._rows: list[list[str]] = []
 
     def add(self, result: "FilmResult") -> None:
-        from mien.timeline import clock
+        from mien.video.timeline import clock
 
         if result.outcome is None:
             return

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import ExitStack
 
-    from mien.live import LiveFrame, LiveSummary
-    from mien.live_view import Viewer
-    from mien.video import VideoSettings
+    from mien.video.live import LiveFrame, LiveSummary
+    from mien.video.live_view import Viewer
+    from mien.video.readings import VideoSettings
 
 
 def webcam(
@@ -123,9 +123,9 @@ def webcam(
     from functools import partial
 
     from mien.errors import MienError, OptionError
-    from mien.live import PATIENCE_S, STREAM_PATIENCE_S, Live, in_real_time, watch
-    from mien.media import camera_number, frames
     from mien.recognizer import Recognizer
+    from mien.video.frames import camera_number, frames
+    from mien.video.live import PATIENCE_S, STREAM_PATIENCE_S, Live, in_real_time, watch
 
     camera = camera_number(source) is not None
     if real_time and (camera or stream):
@@ -185,9 +185,9 @@ def webcam(
 
 
 def _settings(detect_every: float | None, half_life: float | None) -> "VideoSettings":
-    from mien.smoothing import SmoothingSettings
-    from mien.tracking import TrackingSettings
-    from mien.video import VideoSettings
+    from mien.video.readings import VideoSettings
+    from mien.video.smoothing import SmoothingSettings
+    from mien.video.tracking import TrackingSettings
 
     tracking = {} if detect_every is None else {"detect_every_s": detect_every}
     smoothing = {} if half_life is None else {"half_life_s": half_life}
@@ -211,12 +211,12 @@ def _outputs(
     """What is done with each frame; `stack` finishes the files."""
     outputs: list[Callable[[LiveFrame], None]] = []
     if record is not None:
-        from mien.video_writer import VideoWriter
+        from mien.video.writer import VideoWriter
 
         film = stack.enter_context(VideoWriter(record))
         outputs.append(lambda seen: film.write(seen.drawn, seen.frame.time_s))
     if csv_file is not None:
-        from mien.video_records import row_writer
+        from mien.video.records import row_writer
 
         table = row_writer(csv_file)
         stack.callback(table.finish)
@@ -226,7 +226,7 @@ def _outputs(
 
 def _open_viewer(stack: "ExitStack", *, window: bool, page: bool, port: int) -> "Viewer | None":
     """A window, or a page where none can be opened; None if nothing is to be shown."""
-    from mien.live_view import Window, why_no_window
+    from mien.video.live_view import Window, why_no_window
 
     if not window:
         say("Ctrl-C ends it")
@@ -236,7 +236,7 @@ def _open_viewer(stack: "ExitStack", *, window: bool, page: bool, port: int) -> 
         shown = Window("mien")
         stack.callback(shown.close)
         return shown
-    from mien.live_page import LivePage, open_in_browser
+    from mien.video.live_page import LivePage, open_in_browser
 
     there = LivePage(port)
     stack.callback(there.close)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from mien.figures import EMOTION_COLORS, figure, save
 from mien.labels import EMOTIONS
 from mien.learn.evaluation import Evaluation
 from mien.learn.measures import Measures
-from mien.learn.plots.style import EMOTION_COLORS, figure, save
 from mien.learn.risk_coverage import RiskCoverage
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from mien.learn.plots.style import figure, save
+from mien.figures import figure, save
 from mien.learn.summary import Layer
 
 

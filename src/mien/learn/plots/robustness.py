@@ -6,7 +6,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from mien.learn.plots.style import figure, save
+from mien.figures import figure, save
 from mien.learn.robustness import DISTURBANCES, Robustness, Strip
 
 if TYPE_CHECKING:

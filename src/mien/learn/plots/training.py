@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from mien.learn.plots.style import figure, save
+from mien.figures import figure, save
 from mien.learn.training import EpochRow
 
 _TRAIN, _VAL = "#3478cd", "#e56e1e"

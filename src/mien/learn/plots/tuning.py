@@ -5,7 +5,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from mien.learn.plots.style import figure, save
+from mien.figures import figure, save
 from mien.learn.tuning import TrialResult, TuningResult
 
 if TYPE_CHECKING:

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import cv2
 import numpy as np
 
-from mien.containers import SAME_TIME_S, open_container, reason
 from mien.errors import ImageError, OutputError
 from mien.images import Image
+from mien.video.containers import SAME_TIME_S, open_container, reason
 
 if TYPE_CHECKING:
     from av.bitstream import BitStreamFilterContext
     from av.container import OutputContainer
     from av.packet import Packet
 
-    from mien.media import VideoInfo
+    from mien.video.frames import VideoInfo
 
 MP4_SUFFIXES: Final = (".mp4", ".mov", ".m4v")
 WRITABLE_SUFFIXES: Final = (*MP4_SUFFIXES, ".mkv", ".webm")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from mien.labels import EMOTIONS
 
 if TYPE_CHECKING:
-    from mien.video import TrackedReading, TrackSummary
+    from mien.video.readings import TrackedReading, TrackSummary
 
 
 class TrackTotals:
@@ -84,7 +84,7 @@ class _Track:
             self.means[i] += weight * probability
 
     def summary(self, number: int) -> "TrackSummary":
-        from mien.video import TrackSummary
+        from mien.video.readings import TrackSummary
 
         weight = sum(self.shares.values())
         minutes = (self.last_s - self.first_s) / 60

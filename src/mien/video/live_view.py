@@ -13,12 +13,12 @@ import numpy as np
 
 from mien.errors import OutputError, VideoError
 from mien.images import Image
-from mien.timeline import clock
+from mien.video.timeline import clock
 
 if TYPE_CHECKING:
     from PIL import ImageFont
 
-    from mien.live import LiveFrame
+    from mien.video.live import LiveFrame
 
 _BAR: Final = (24, 26, 30)
 _BAR_OPACITY: Final = 0.72

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from mien.errors import MissingExtraError, OutputError
 from mien.labels import EMOTIONS
-from mien.video_writer import partial_name
+from mien.video.writer import partial_name
 
 if TYPE_CHECKING:
-    from mien.video import TrackedReading
+    from mien.video.readings import TrackedReading
 
 COLUMNS: Final = (
     "frame",  # its number in the film, from 0
@@ -235,7 +235,7 @@ class _ParquetRows:
             import pyarrow
             import pyarrow.parquet
         except ImportError as error:
-            raise MissingExtraError("Parquet", "train", error) from error
+            raise MissingExtraError("Parquet", "video", error) from error
         self.path = path
         self._partial = partial_name(path)
         kinds = {
@@ -362,7 +362,7 @@ def read_rows(path: Path) -> Iterator[FrameRows]:
 
 
 def _reading(row: Mapping[str, Any], is_csv: bool) -> "TrackedReading":
-    from mien.video import TrackedReading
+    from mien.video.readings import TrackedReading
 
     if is_csv:
         box = [float(row[side]) for side in _SIDES]

@@ -8,7 +8,7 @@ import pytest
 from mien.errors import MissingExtraError, OptionError, OutputError
 from mien.images import load_image
 from mien.labels import EMOTIONS
-from mien.timeline import Timeline, clock, plot_timeline, timeline_png
+from mien.video.timeline import Timeline, clock, plot_timeline, timeline_png
 
 
 @dataclass(frozen=True)

@@ -11,20 +11,26 @@ from typing import TYPE_CHECKING, Any, Final
 from mien.errors import MissingExtraError, OptionError
 from mien.faces import iou
 from mien.labels import EMOTIONS
-from mien.media import SEQUENCE_FPS, VideoInfo, VideoSource, frames, probe
 from mien.overlay import annotate
 from mien.records import open_whole
-from mien.timeline import Timeline, plot_timeline
-from mien.track_totals import TrackTotals
-from mien.video import BATCH_FRAMES, TrackedReading, TrackSummary, VideoSettings, read_stream
-from mien.video_outputs import Outputs
-from mien.video_records import FrameRows, RowWriter, read_rows, resume_point, row_writer
-from mien.video_report import Highlights, write_video_report
-from mien.video_writer import VideoWriter, last_kept_time, partial_name
+from mien.video.frames import SEQUENCE_FPS, VideoInfo, VideoSource, frames, probe
+from mien.video.outputs import Outputs
+from mien.video.readings import (
+    BATCH_FRAMES,
+    TrackedReading,
+    TrackSummary,
+    VideoSettings,
+    read_stream,
+)
+from mien.video.records import FrameRows, RowWriter, read_rows, resume_point, row_writer
+from mien.video.report import Highlights, write_video_report
+from mien.video.timeline import Timeline, plot_timeline
+from mien.video.totals import TrackTotals
+from mien.video.writer import VideoWriter, last_kept_time, partial_name
 
 if TYPE_CHECKING:
-    from mien.media import Frame
     from mien.recognizer import Recognizer
+    from mien.video.frames import Frame
 
 WARM_UP_S: Final = 3.0
 """Of a film that is gone on with, read again before the first new row: to find the faces that were
@@ -95,7 +101,7 @@ def write_video(
 
     Args:
         recognizer: what reads it.
-        source: a file, a series of pictures or an address; see `mien.media.VideoSource`.
+        source: a file, a series of pictures or an address; see `mien.video.frames.VideoSource`.
         outputs: files to write; `Outputs.check` says whether they can be.
         how: what is read of it, and how.
         resume: go on with the parts of an earlier run, which must have been asked for the same.
@@ -162,7 +168,7 @@ def _need_matplotlib(outputs: Outputs) -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
-        raise MissingExtraError("a timeline", "train", error) from error
+        raise MissingExtraError("a timeline", "video", error) from error
 
 
 def _settings_of(recognizer: "Recognizer", how: VideoOptions) -> dict[str, str]:

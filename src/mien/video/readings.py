@@ -16,11 +16,11 @@ from mien.crops import Crops, crop_faces
 from mien.errors import MienError, MissingExtraError, OptionError
 from mien.labels import EMOTIONS
 from mien.recognizer import Reading, Recognizer
-from mien.smoothing import Smoother, SmoothingSettings, flips_per_minute, smooth
-from mien.tracking import TrackedFace, Tracker, TrackingSettings
+from mien.video.smoothing import Smoother, SmoothingSettings, flips_per_minute, smooth
+from mien.video.tracking import TrackedFace, Tracker, TrackingSettings
 
 if TYPE_CHECKING:
-    from mien.media import Frame, VideoSource
+    from mien.video.frames import Frame, VideoSource
 
 BATCH_FRAMES: Final = 8
 """Frames of a file whose faces go through the network together."""
@@ -151,7 +151,7 @@ def read_video(
         VideoError: `source` is not a video that can be read.
         OptionError: an argument is out of its range.
     """
-    from mien.media import camera_number, frames
+    from mien.video.frames import camera_number, frames
 
     if isinstance(source, (str, Path, int)):
         live = stream or camera_number(source) is not None
@@ -440,7 +440,7 @@ class VideoResult:
             OutputError: they cannot be written.
             MissingExtraError: matplotlib is not installed.
         """
-        from mien.timeline import Timeline, plot_timeline
+        from mien.video.timeline import Timeline, plot_timeline
 
         timeline = Timeline()
         starts = np.searchsorted(self.positions, np.arange(len(self.frames) + 1)).tolist()
@@ -470,7 +470,7 @@ def analyze_video(
     Of the film nothing stays but numbers: some 100 bytes for each face of each frame.
 
     Args:
-        source: a video file or a series of pictures; see `mien.media.frames`.
+        source: a video file or a series of pictures; see `mien.video.frames.frames`.
         recognizer: what reads it; by default `Recognizer()`.
         settings: how faces are followed and smoothed.
         centred: smooth with the frames before and after, without delay; otherwise with those
@@ -483,7 +483,7 @@ def analyze_video(
         VideoError: it is not a video that can be read.
         OptionError: an argument is out of its range.
     """
-    from mien.media import frames
+    from mien.video.frames import frames
 
     recognizer = recognizer or Recognizer()
     settings = settings or VideoSettings()

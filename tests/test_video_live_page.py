@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mien.errors import OutputError
-from mien.live_page import HOST, LivePage
+from mien.video.live_page import HOST, LivePage
 
 IMAGE = np.full((60, 80, 3), (200, 40, 40), np.uint8)
 

@@ -6,7 +6,7 @@ import pytest
 
 from mien.errors import OptionError
 from mien.labels import EMOTIONS
-from mien.smoothing import Smoother, SmoothingSettings, flips_per_minute, held_labels, smooth
+from mien.video.smoothing import Smoother, SmoothingSettings, flips_per_minute, held_labels, smooth
 
 HAPPY, SAD = EMOTIONS.index("happy"), EMOTIONS.index("sad")
 

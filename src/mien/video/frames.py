@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import cv2
 import numpy as np
 
-from mien.cameras import Camera
-from mien.containers import SAME_TIME_S, is_address, open_container, reason
 from mien.errors import ImageError, OptionError, VideoError
 from mien.images import SUFFIXES as PICTURE_SUFFIXES
 from mien.images import Image, load_image
-from mien.video_writer import VideoWriter
+from mien.video.cameras import Camera
+from mien.video.containers import SAME_TIME_S, is_address, open_container, reason
+from mien.video.writer import VideoWriter
 
 if TYPE_CHECKING:
     import av

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from mien.errors import OutputError
 
 if TYPE_CHECKING:
-    from mien.video_batch import VideoFile
+    from mien.video.batch import VideoFile
 
 
 @dataclass(frozen=True)

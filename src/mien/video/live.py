@@ -14,12 +14,12 @@ import numpy as np
 
 from mien.errors import VideoError
 from mien.images import Image
-from mien.live_view import Viewer, draw_status, save_still
 from mien.overlay import annotate
+from mien.video.live_view import Viewer, draw_status, save_still
 
 if TYPE_CHECKING:
-    from mien.media import Frame
-    from mien.video import TrackedReading
+    from mien.video.frames import Frame
+    from mien.video.readings import TrackedReading
 
 Read: TypeAlias = "Callable[[Iterator[Frame]], Iterator[tuple[Frame, list[TrackedReading]]]]"
 """Frames -> the same with their readings, one after the other: `Recognizer.stream` is one."""

@@ -17,11 +17,11 @@ from mien.images import Image
 from mien.labels import EMOTIONS
 from mien.overlay import annotate
 from mien.records import open_whole
-from mien.timeline import Timeline, clock, timeline_png
+from mien.video.timeline import Timeline, clock, timeline_png
 
 if TYPE_CHECKING:
-    from mien.media import Frame
-    from mien.video import TrackedReading, TrackSummary
+    from mien.video.frames import Frame
+    from mien.video.readings import TrackedReading, TrackSummary
 
 THUMBNAIL_PX: Final = 128
 STILL_WIDTH_PX: Final = 800

@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
-from mien import cameras
 from mien.errors import OptionError, VideoError
 from mien.images import Image
-from mien.media import Frame, frames, probe
+from mien.video import cameras as cameras
+from mien.video.frames import Frame, frames, probe
 from videos import (
     decoded,
     make_sound,
@@ -285,7 +285,7 @@ def test_decoding_runs_ahead_but_not_far(tmp_path: Path) -> None:
             made.append(number)
             yield Frame(number, number / 25, numbered()(number))
 
-    from mien.media import _ahead
+    from mien.video.frames import _ahead
 
     given = _ahead(produced(), 8)
     next(given)

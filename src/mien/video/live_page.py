@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from mien.errors import OutputError
 from mien.images import Image
-from mien.live_view import has_screen
+from mien.video.live_view import has_screen
 
 HOST: Final = "127.0.0.1"  # nobody else's computer sees the camera
 
@@ -54,7 +54,7 @@ document.querySelector("img").addEventListener("error", () => { said.textContent
 class LivePage:
     """Shows frames on a page that only this computer can open, under an address nobody can guess.
 
-    It is a `mien.live_view.Viewer`; pictures go out as JPEG one after the other
+    It is a `mien.video.live_view.Viewer`; pictures go out as JPEG one after the other
     (multipart/x-mixed-replace), each the newest that there is.
 
     Args:

@@ -9,7 +9,7 @@ import pytest
 from mien.errors import OptionError
 from mien.faces import Box, Face, Framing, HaarDetector, YuNetDetector, iou
 from mien.images import Image
-from mien.tracking import TrackedFace, Tracker, TrackingSettings, looks_of
+from mien.video.tracking import TrackedFace, Tracker, TrackingSettings, looks_of
 
 WIDTH, HEIGHT, FPS = 320, 240, 25
 SIZE = 48  # of a drawn face

@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mien.containers import is_address
 from mien.errors import MienError, VideoError
 from mien.images import SUFFIXES as PICTURE_SUFFIXES
-from mien.media import SUFFIXES, VideoInfo, camera_number
-from mien.video_files import VideoOptions, VideoOutcome, write_video
-from mien.video_outputs import Outputs
-from mien.video_writer import partial_name
+from mien.video.containers import is_address
+from mien.video.files import VideoOptions, VideoOutcome, write_video
+from mien.video.frames import SUFFIXES, VideoInfo, camera_number
+from mien.video.outputs import Outputs
+from mien.video.writer import partial_name
 
 if TYPE_CHECKING:
     from mien.recognizer import Recognizer
@@ -25,7 +25,7 @@ class VideoFile:
     """A film to be read.
 
     Attributes:
-        source: a file, a series of pictures, or an address; see `mien.media.VideoSource`.
+        source: a file, a series of pictures, or an address; see `mien.video.frames.VideoSource`.
         relative: how to call it below an output folder: its path within the folder that was
             searched, or its name.
     """
@@ -41,7 +41,7 @@ def find_videos(
 
     Args:
         paths: files; folders, which are searched with all folders in them for names that end in
-            one of `mien.media.SUFFIXES`; patterns such as `films/*.mp4`; series of pictures;
+            one of `mien.video.frames.SUFFIXES`; patterns such as `films/*.mp4`; series of pictures;
             addresses.
         not_in: folders that are left out of a search: those of the outputs.
     Returns:
