@@ -114,11 +114,15 @@ def test_resume_takes_recipe_and_seed_from_the_run(mien: Mien, table: Path, tmp_
     arguments = ("train", "--data", table, "--out", tmp_path / "run")
     begun = mien(*arguments, "--recipe", "paper", "--epochs", 1, "--seed", 3, *QUICK)
     resumed = mien(*arguments, "--resume")
+    named_again = mien(*arguments, "--resume", "--epochs", 1)
+    longer = mien(*arguments, "--resume", "--epochs", 2)
     other_seed = mien(*arguments, "--resume", "--seed", 0)
     other_recipe = mien(*arguments, "--resume", "--recipe", "paper")
 
     assert (begun.status, resumed.status) == (0, 0)
-    assert resumed.stdout == begun.stdout
+    assert resumed.stdout == named_again.stdout == begun.stdout
+    assert longer.status == 2
+    assert "was begun with recipe settings epochs 1; this call has epochs 2" in longer.stderr
     assert other_seed.status == other_recipe.status == 2
     assert "was begun with seed 3; this call has 0" in other_seed.stderr
     assert "was begun with recipe" in other_recipe.stderr

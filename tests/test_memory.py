@@ -17,9 +17,10 @@ from learn_fixtures import (
     tiny_network,
     write_csv,
 )
-from mien.errors import TrainingError
+from mien.errors import OutOfMemoryError, TrainingError
 from mien.learn import networks
-from mien.learn.memory import OutOfMemoryError, is_out_of_memory, largest_that_fits
+from mien.learn.batches import Batch, Batches
+from mien.learn.memory import is_out_of_memory, largest_that_fits
 from mien.learn.networks import TrunkOptions
 from mien.learn.training import read_history, train
 
@@ -85,7 +86,7 @@ def test_out_of_memory_names_a_batch_size_that_fits_and_loses_nothing(
         epoch, step = divmod(full - 1, 10)
         message = (
             f"out of memory in epoch {epoch + 1}, step {step + 1}: expected room for a batch_size "
-            "of 14; 3 fits. Train with the smaller one"
+            "of 14; 3 fits. Train with a smaller one"
         )
         with pytest.raises(TrainingError, match=re.escape(message)):
             train(FACES, NORMED, tmp_path / "run", device="cpu")
@@ -106,13 +107,36 @@ def test_out_of_memory_names_a_batch_size_that_fits_and_loses_nothing(
     assert same_weights(best_weights(tmp_path / "run"), best_weights(tmp_path / "reference"))
 
 
-def test_where_not_even_one_face_fits_half_is_the_advice(
+def test_where_not_even_one_face_fits_it_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_Memory, "full", 1)
     monkeypatch.setattr(_Memory, "room", 0)
 
-    with pytest.raises(OutOfMemoryError, match="a batch_size of 14; try half of it"):
+    with pytest.raises(OutOfMemoryError, match="a batch_size of 14; no smaller one fits either"):
+        train(FACES, NORMED, tmp_path / "run", device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("function", "needed"),
+    [("of", "the network and the faces"), ("take", "reading 256 faces at a time")],
+)
+def test_out_of_memory_outside_of_a_step_is_told_too(
+    function: str, needed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = getattr(Batches, function)
+
+    def full(self: Batches, rows: Tensor | slice) -> Batch:
+        if isinstance(rows, slice):  # as faces are read to measure, not to train
+            raise MESSAGES["cuda"]
+        batch: Batch = given(self, rows)
+        return batch
+
+    def none_at_all(*_: object, **__: object) -> None:
+        raise MESSAGES["cuda"]
+
+    monkeypatch.setattr(Batches, function, none_at_all if function == "of" else full)
+    with pytest.raises(OutOfMemoryError, match=f"out of memory: expected room for {needed}. Free"):
         train(FACES, NORMED, tmp_path / "run", device="cpu")
 
 

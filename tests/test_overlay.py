@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fakes import a_reading
+from fakes import a_reading, a_tracked_reading
 from mien import EMOTIONS, annotate
 from mien.faces import Box
 from mien.images import Image
@@ -58,6 +58,40 @@ def test_an_unsure_face_is_labelled_otherwise_than_a_sure_one() -> None:
     assert (annotate(gray(), [sure]) != annotate(gray(), [unsure])).any()
     other = replace(unsure, emotion="sad")  # the plate does not tell which it might have been
     assert (annotate(gray(), [unsure], bars=False) == annotate(gray(), [other], bars=False)).all()
+
+
+def test_a_face_of_a_film_is_labelled_with_the_number_of_the_person() -> None:
+    box = (100.0, 80.0, 200.0, 200.0)
+    plain = a_reading(box)
+    first, second = (a_tracked_reading(track, box=box) for track in (1, 2))
+    drawn = [annotate(gray(), [reading], bars=False) for reading in (plain, first, second)]
+    widths = [(found[77, 100:] == COLORS["happy"]).all(1).sum() for found in drawn]
+    assert widths[0] < widths[1]  # the plate, just above the box
+    assert (drawn[1] != drawn[2]).any()
+    unsure = [replace(reading, unsure=True) for reading in (first, second)]
+    assert (annotate(gray(), unsure[:1]) != annotate(gray(), unsure[1:])).any()
+
+
+def test_a_label_looks_the_same_wherever_a_face_moves() -> None:
+    # Letters that are drawn between the pixels would shimmer in a film.
+    plates = []
+    for shift in (0.0, 0.3, 7.6):
+        reading = a_reading((100.0 + shift, 80.0 + shift, 200.0 + shift, 200.0 + shift))
+        found = annotate(gray(), [reading], bars=False)
+        rows, columns = np.nonzero((found[: int(80 + shift)] != 128).any(2))
+        plates.append(found[rows.min() : rows.min() + 15, columns.min() : columns.max()])
+    assert (plates[0] == plates[1]).all()
+    assert (plates[0] == plates[2]).all()
+
+
+def test_what_is_drawn_once_does_not_change_what_is_drawn_next() -> None:
+    readings = [
+        a_reading((20.0, 80.0, 120.0, 200.0)),
+        a_reading((250.0, 80.0, 350.0, 200.0), "sad"),
+    ]
+    first = annotate(gray(), readings)
+    annotate(np.zeros((300, 400, 3), np.uint8), readings[::-1])
+    assert (annotate(gray(), readings) == first).all()
 
 
 def test_bars_can_be_left_out() -> None:

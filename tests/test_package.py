@@ -4,6 +4,8 @@ import subprocess
 import sys
 from types import ModuleType
 
+import pytest
+
 import mien
 import mien.errors
 from mien import MienError
@@ -23,6 +25,9 @@ print(json.dumps([seen, sorted(sys.modules)]))
 """
 
 
+FOR_FILMS = {"VideoResult", "analyze_video"}  # loaded when they are asked for
+
+
 def test_import_is_light_and_touches_nothing() -> None:
     done = subprocess.run(
         [sys.executable, "-c", WATCH], capture_output=True, text=True, check=True, timeout=60
@@ -32,7 +37,15 @@ def test_import_is_light_and_touches_nothing() -> None:
     assert done.stderr == ""
     heavy = {"torch", "matplotlib", "sklearn", "pandas", "pyarrow", "onnx", "PIL.ImageFont"}
     assert heavy.isdisjoint(modules)
-    assert not [name for name in modules if name.startswith("mien.learn")]
+    assert not [name for name in modules if name.startswith(("mien.learn", "mien.video", "av"))]
+
+
+def test_what_is_for_films_comes_when_it_is_asked_for() -> None:
+    from mien.video.readings import VideoResult
+
+    assert mien.VideoResult is VideoResult
+    with pytest.raises(AttributeError, match="no attribute 'analyse_video'"):
+        _ = mien.analyse_video  # type: ignore[attr-defined]
 
 
 def test_all_names_everything_public() -> None:
@@ -41,6 +54,8 @@ def test_all_names_everything_public() -> None:
         for name, value in vars(mien).items()
         if not name.startswith("_") and not isinstance(value, ModuleType)
     }
+    public -= {"Any", "TYPE_CHECKING"}
+    public |= FOR_FILMS
     assert set(mien.__all__) == public
     assert len(mien.__all__) == len(public)
 

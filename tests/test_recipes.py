@@ -1,14 +1,16 @@
 import json
+import re
 from dataclasses import FrozenInstanceError, asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
+from mien.commands.train import train
 from mien.errors import OptionError
 from mien.learn.batches import Augmentation
 from mien.learn.networks import NETWORKS
-from mien.learn.recipes import RECIPES, read_recipe, recipe_named, recipe_of
+from mien.learn.recipes import RECIPES, Recipe, read_recipe, recipe_named, recipe_of
 
 
 def test_the_recipe_paper_is_the_papers() -> None:
@@ -37,6 +39,15 @@ def test_every_recipe_goes_by_its_name_and_asks_for_a_known_network(name: str) -
     assert recipe.name == name
     assert recipe.about.endswith(".")
     assert recipe.network in NETWORKS
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=lambda recipe: recipe.name)
+def test_every_recipe_is_named_by_the_help_and_by_the_guide(recipe: Recipe) -> None:
+    option = get_type_hints(train, include_extras=True)["recipe"].__metadata__[0]
+    guide = Path(__file__).parents[1] / "docs" / "training.md"
+
+    assert recipe.name in re.split(r"[ ,]+", option.help)
+    assert f"| `{recipe.name}` | `{recipe.network}`" in guide.read_text(encoding="utf-8")
 
 
 def test_settings_can_be_replaced_and_the_recipe_stays_as_it_is() -> None:

@@ -2,10 +2,12 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor
 
 import two_processes
@@ -14,8 +16,7 @@ from learn_fixtures import made_up_faces, tiny_network, write_csv
 from mien.errors import OptionError, TrainingError
 from mien.learn import training
 from mien.learn.batches import share_of
-from mien.learn.checkpoints import save
-from mien.learn.processes import is_first_process
+from mien.learn.processes import _interrupts_later, is_first_process
 from mien.learn.recipes import Recipe
 from mien.learn.runs import read_checkpoint
 from mien.learn.training import TrainingResult, read_config, read_history, train
@@ -37,8 +38,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _train_alone(recipe: Recipe, run_dir: Path, *, resume: bool = False) -> TrainingResult:
-    with tiny_network(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "save", save)
+    with tiny_network():
         return train(two_processes.FACES, recipe, run_dir, device="cpu", resume=resume)
 
 
@@ -113,7 +113,7 @@ def test_ctrl_c_saves_and_ends_every_process_of_the_command_line(
     data = write_csv(tmp_path / "fer2013.csv", made_up_faces(train=3, val=1, test=1))
     run_dir = tmp_path / "run"
     arguments = ("train", "--data", data, "--out", run_dir, "--device", "cpu")
-    recipe = ("--recipe", "paper", "--epochs", "300", "--batch-size", "7")
+    recipe = ("--recipe", "paper", "--epochs", "300", "--batch-size", "7", "--precision", "bf16")
     process = subprocess.Popen(
         [sys.executable, "-m", "mien", *map(str, arguments), *recipe, "--devices", "2"],
         stderr=subprocess.PIPE,
@@ -148,6 +148,41 @@ def test_ctrl_c_saves_and_ends_every_process_of_the_command_line(
         ended = mien(*arguments, "--resume")
     assert ended.status == 130
     assert len(read_history(run_dir)) >= finished
+
+
+def test_ctrl_c_while_the_others_start_is_heard_by_the_first_alone_and_not_lost() -> None:
+    script = "import signal; signal.raise_signal(signal.SIGINT); print('goes on')"
+    said: list[str] = []
+
+    def start() -> None:
+        with _interrupts_later():
+            signal.raise_signal(signal.SIGINT)
+            said.append(subprocess.check_output([sys.executable, "-c", script], text=True))
+
+    with pytest.raises(KeyboardInterrupt):
+        start()
+    assert said == ["goes on\n"]
+    with pytest.raises(KeyboardInterrupt):  # as before
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_several_devices_work_in_bfloat16_where_they_have_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Fabric] = []
+
+    def stop(fabric: Fabric, *_: object) -> None:
+        asked.append(fabric)
+        raise InterruptedError
+
+    monkeypatch.setattr(training, "_has_bf16", lambda device: True)
+    monkeypatch.setattr(training, "processes", stop)
+    recipe = replace(two_processes.RECIPE, precision="bf16")
+    with pytest.raises(InterruptedError):
+        train(two_processes.FACES, recipe, tmp_path / "run", device="cpu", devices=2)
+
+    assert asked[0]._precision.precision == "bf16-mixed"
+    assert asked[0].strategy.num_processes == 2  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("processes", [1, 2, 3, 8])

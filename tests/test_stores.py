@@ -21,13 +21,14 @@ def some_crops(count: int, *, seed: int = 0) -> Crops:
 
 @pytest.fixture(scope="module")
 def model() -> onnx.ModelProto:
-    """A convolution, a mean over the picture and a matrix, with weights of very unequal size."""
+    """Two convolutions, a mean over the picture and a matrix, with weights of unequal size."""
     random = np.random.default_rng(0)
     scales = np.geomspace(0.01, 1.0, CHANNELS).reshape(-1, 1, 1, 1)  # of each channel
     constants: dict[str, NDArray[Any]] = {
         "white": np.array(255, np.float32),
         "axes": np.array([1], np.int64),
-        "conv.weight": (scales * random.normal(0, 1, (CHANNELS, 1, 9, 9))).astype(np.float32),
+        "stem.weight": random.normal(0, 1, (4, 1, 3, 3)).astype(np.float32),
+        "conv.weight": (scales * random.normal(0, 1, (CHANNELS, 4, 9, 9))).astype(np.float32),
         "conv.bias": random.normal(0, 1, CHANNELS).astype(np.float32),
         "head.weight": random.normal(0, 1, (7, CHANNELS)).astype(np.float32),
         "head.bias": random.normal(0, 1, 7).astype(np.float32),
@@ -36,7 +37,8 @@ def model() -> onnx.ModelProto:
         helper.make_node("Cast", ["crops"], ["levels"], to=TensorProto.FLOAT),
         helper.make_node("Div", ["levels", "white"], ["shares"]),
         helper.make_node("Unsqueeze", ["shares", "axes"], ["pixels"]),
-        helper.make_node("Conv", ["pixels", "conv.weight", "conv.bias"], ["maps"]),
+        helper.make_node("Conv", ["pixels", "stem.weight"], ["edges"]),
+        helper.make_node("Conv", ["edges", "conv.weight", "conv.bias"], ["maps"]),
         helper.make_node("Relu", ["maps"], ["positive"]),
         helper.make_node("GlobalAveragePool", ["positive"], ["means"]),
         helper.make_node("Flatten", ["means"], ["features"]),
@@ -81,7 +83,7 @@ def test_half_weights_are_made_whole_once_when_the_file_is_opened(
     model: onnx.ModelProto, tmp_path: Path
 ) -> None:
     half = with_half_weights(model)
-    assert sum(node.op_type == "Cast" for node in half.graph.node) == 3
+    assert sum(node.op_type == "Cast" for node in half.graph.node) == 4
 
     computed = operations(half, tmp_path / "half.onnx")
     assert computed == operations(model, tmp_path / "whole.onnx")
@@ -120,6 +122,7 @@ def test_int8_reads_nearly_the_same(model: onnx.ModelProto) -> None:
     assert np.abs(found - expected).max() < 0.02
     types = stored_types(small)
     assert types["conv.weight_quantized"] == types["head.weight_quantized"] == TensorProto.INT8
+    assert types["stem.weight"] == TensorProto.FLOAT  # its error would go through all the others
     (scales,) = (t for t in small.graph.initializer if t.name == "conv.weight_scale")
     assert list(scales.dims) == [CHANNELS]  # one for each channel
     for tensor in small.graph.initializer:

@@ -17,6 +17,8 @@ from mien.video.files import VideoOptions, write_video
 from mien.video.frames import VideoInfo, probe
 from mien.video.outputs import Outputs
 from mien.video.records import read_rows
+from mien.video.smoothing import SmoothingSettings
+from mien.video.tracking import TrackingSettings
 from mien.video.writer import partial_name
 from videos import (
     bursts_of,
@@ -137,6 +139,39 @@ def test_what_is_there_is_replaced_only_when_asked(video: Mien, film: Film, tmp_
     assert len(csv_rows(rows_file)) == 5
 
 
+def test_what_an_earlier_run_left_is_not_lost_unasked(
+    video: Mien, film: Film, tmp_path: Path
+) -> None:
+    rows_file, part = tmp_path / "rows.csv", tmp_path / "rows.part.csv"
+    part.write_text("hours of work")
+    assert_refused(video(film, "--csv", rows_file), "rows.part.csv", "--resume", "--overwrite")
+    assert part.read_text() == "hours of work"
+    assert video(film, "--csv", rows_file, "--end", 0.2, "--overwrite").status == 0
+    assert names(tmp_path) == ["rows.csv"]
+
+
+def test_smoothing_is_centred_unless_asked_otherwise(
+    video: Mien, film: Film, tmp_path: Path
+) -> None:
+    made = {way: tmp_path / f"{way}.csv" for way in ("default", "centred", "online")}
+    for way, rows_file in made.items():
+        asked = () if way == "default" else ("--smooth", way)
+        assert video(film, "--csv", rows_file, *asked).status == 0
+    assert made["default"].read_text() == made["centred"].read_text() != made["online"].read_text()
+    (online, *_), (both, *_) = (list(read_rows(made[way])) for way in ("online", "centred"))
+    assert online.readings[0].raw_probabilities == both.readings[0].raw_probabilities
+    assert online.readings[0].probabilities == pytest.approx(online.readings[0].raw_probabilities)
+    assert both.readings[0].probabilities != both.readings[0].raw_probabilities
+
+
+@pytest.mark.parametrize("command", ["video", "webcam"])
+def test_help_has_an_example_and_tells_what_is_done_unasked(mien: Mien, command: str) -> None:
+    shown = " ".join(mien(command, "--help").stdout.split())
+    assert f"Example: mien {command}" in shown
+    assert f"{TrackingSettings().detect_every_s:g} if not given" in shown
+    assert f"{SmoothingSettings().half_life_s:g} if not given" in shown
+
+
 def test_names_that_cannot_be_written_are_refused_before_the_film_is_read(
     video: Mien, film: Film, tmp_path: Path
 ) -> None:
@@ -206,6 +241,21 @@ def test_one_set_for_each_film_and_a_failure_stops_no_other(video: Mien, tmp_pat
     assert "a.mp4: left alone" not in done.stderr
     assert (out / "a.csv").stat().st_mtime_ns == written_at
     assert len(csv_rows(out / "a-2.csv")) == 25
+
+
+def test_for_a_folder_a_name_of_a_file_is_refused(video: Mien, tmp_path: Path) -> None:
+    make_video(tmp_path / "a.mp4", times_s=steady_times(2))
+    assert_refused(video(tmp_path, "--csv", tmp_path / "rows.csv"), "--csv", "expected a folder")
+    assert_refused(video(tmp_path, "--out", tmp_path / "x.mp4"), "--out", "expected a folder")
+    assert names(tmp_path) == ["a.mp4"]
+
+
+def test_code_that_ends_as_films_do_is_no_film(tmp_path: Path) -> None:
+    make_video(tmp_path / "film.ts", times_s=steady_times(2))
+    (tmp_path / "code.ts").write_text("export const naïve = 1;\n")
+    (tmp_path / "empty.ts").touch()
+    found, _ = find_videos([tmp_path])
+    assert [str(film.relative) for film in found] == ["empty.ts", "film.ts"]
 
 
 def test_a_folder_without_films_is_refused(video: Mien, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Frames with their true times, of any file, and sentences for what is none."""
 
 import http.server
+import os
 import sys
 import threading
 import time
@@ -19,6 +20,7 @@ from PIL import Image as PILImage
 from mien.errors import OptionError, VideoError
 from mien.images import Image
 from mien.video import cameras as cameras
+from mien.video.containers import open_container
 from mien.video.frames import Frame, frames, probe
 from videos import (
     decoded,
@@ -293,6 +295,26 @@ def test_decoding_runs_ahead_but_not_far(tmp_path: Path) -> None:
     assert 3 <= len(made) <= 11
     given.close()  # type: ignore[attr-defined]
     assert not reading_threads()
+
+
+def test_a_decoder_has_no_more_threads_than_the_process_may_use_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_video(tmp_path / "clip.mp4")
+    opened: list[Any] = []
+
+    def opening(*arguments: Any, **options: Any) -> Any:
+        opened.append(open_container(*arguments, **options))
+        return opened[-1]
+
+    monkeypatch.setattr("mien.video.frames.open_container", opening)
+    for cores in (1, 2):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, n=cores: set(range(n)), False)
+        monkeypatch.setattr(os, "cpu_count", lambda n=cores: n)
+        given = frames(tmp_path / "clip.mp4")
+        next(given)
+        assert opened[-1].streams.video[0].codec_context.thread_count == cores
+        given.close()  # type: ignore[attr-defined]
 
 
 def test_a_closed_reading_lets_go_of_the_file(tmp_path: Path) -> None:

@@ -63,6 +63,16 @@ def assert_refused(done: Outcome, *words: str) -> None:
         assert word in done.stderr
 
 
+def test_what_a_run_that_was_killed_left_is_not_lost_unasked(
+    webcam: Mien, film: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "seen.part.mp4").write_text("the only copy")
+    arguments = ("--source", film, "--no-window", "--record", tmp_path / "seen.mp4")
+    assert_refused(webcam(*arguments), "seen.part.mp4", "rename", "--overwrite")
+    assert (tmp_path / "seen.part.mp4").read_text() == "the only copy"
+    assert webcam(*arguments, "--overwrite").status == 0
+
+
 def test_a_file_stands_in_for_the_camera(webcam: Mien, film: Path, tmp_path: Path) -> None:
     seen, table = tmp_path / "seen.mp4", tmp_path / "faces.csv"
     done = webcam("--source", film, "--no-window", "--record", seen, "--csv", table, "--json")

@@ -9,6 +9,7 @@ import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -17,8 +18,7 @@ from learn_fixtures import TINY, add_tiny_network, made_up_faces
 from mien.errors import TrainingError
 from mien.learn import training
 from mien.learn.checkpoints import State, save
-from mien.learn.processes import processes
-from mien.learn.training import Progress, train
+from mien.learn.training import Progress, TrainingResult, _train, train
 
 RECIPE = replace(
     TINY, dropout=0.0, dense_dropout=0.0, batch_size=3, mixup=0.2, votes_weight=0.5, ema=0.9
@@ -35,12 +35,14 @@ def _save_and_keep(state: State, run_dir: Path, fabric: Fabric) -> None:
     torch.save(state.network.state_dict(), run_dir.parent / name)
 
 
-def _fabric_for(call: str) -> Fabric:
-    return Fabric(accelerator="cpu", devices=2, strategy="ddp")
-
-
-def _fail(call: str, fabric: Fabric) -> None:
-    raise ValueError(call)
+def _train_and_fail(call: Any, fabric: Fabric, report: Any = None) -> TrainingResult:
+    """As it is; but when all is written, the second process of a resumed run has a reason."""
+    result = _train(call, fabric, report)
+    if call.resume and fabric.global_rank:
+        raise ValueError("the second one has a reason")
+    if call.resume:
+        fabric.barrier()
+    return result
 
 
 def main(folder: Path) -> None:
@@ -52,18 +54,17 @@ def main(folder: Path) -> None:
 
     train(FACES, RECIPE, folder / "two", device="cpu", devices=2, report=interrupt)
     shutil.copytree(folder / "two", folder / "left")
-    train(FACES, RECIPE, folder / "two", device="cpu", devices=2, resume=True)
-    fabric = _fabric_for("")
     try:
-        with processes(fabric, _fabric_for, _fail, "the second one has a reason"):
-            fabric.barrier()
+        train(FACES, RECIPE, folder / "two", device="cpu", devices=2, resume=True)
     except TrainingError as error:
         (folder / "failure.txt").write_text(str(error))
     assert "LOCAL_RANK" not in os.environ
     assert not torch.distributed.is_initialized()
 
 
-add_tiny_network()
-setattr(training, "save", _save_and_keep)  # noqa: B010 - it is none of what the module exports
+if __name__ in ("__main__", "__mp_main__"):  # and not for the tests that import its constants
+    add_tiny_network()
+    for name, function in (("save", _save_and_keep), ("_train", _train_and_fail)):
+        setattr(training, name, function)
 if __name__ == "__main__":
     main(Path(sys.argv[1]))

@@ -5,11 +5,15 @@
     for reading in Recognizer()("family.jpg"):
         print(reading.emotion, reading.probability, reading.box)
 
+Films: `Recognizer().stream("film.mp4")` frame by frame, `analyze_video("film.mp4")` as a whole.
+
 Importing it opens no file and loads neither torch nor matplotlib; what trains networks is in
 `mien.learn` and comes with the extra `train`.
 """
 
 __version__ = "0.1.0"
+
+from typing import TYPE_CHECKING, Any
 
 from mien.batch import PictureFile, PictureResult, find_pictures, read_pictures
 from mien.classifier import DEFAULT_MODEL, Classifier, shipped_models
@@ -22,6 +26,7 @@ from mien.errors import (
     MissingExtraError,
     ModelError,
     OptionError,
+    OutOfMemoryError,
     OutputError,
     TrainingError,
     VideoError,
@@ -32,6 +37,19 @@ from mien.labels import EMOTIONS
 from mien.overlay import annotate
 from mien.recognizer import Reading, Recognizer, Verification
 from mien.spec import ModelSpec, Score
+
+if TYPE_CHECKING:
+    from mien.video.readings import VideoResult, analyze_video
+else:
+
+    def __getattr__(name: str) -> Any:
+        """What is for films is loaded when it is asked for: pictures do without."""
+        if name in ("VideoResult", "analyze_video"):
+            from mien.video import readings
+
+            return getattr(readings, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -49,6 +67,7 @@ __all__ = [
     "ModelError",
     "ModelSpec",
     "OptionError",
+    "OutOfMemoryError",
     "OutputError",
     "PictureFile",
     "PictureResult",
@@ -58,7 +77,9 @@ __all__ = [
     "TrainingError",
     "Verification",
     "VideoError",
+    "VideoResult",
     "YuNetDetector",
+    "analyze_video",
     "annotate",
     "crop_faces",
     "find_pictures",

@@ -8,7 +8,8 @@
     |-- OptionError        an argument outside its range
     |-- OutputError        a file or folder that cannot be written
     |-- TrainingError      a training run that cannot start, go on or be resumed
-    |   `-- DivergedError  its loss is no longer a finite number
+    |   |-- DivergedError  its loss is no longer a finite number
+    |   `-- OutOfMemoryError  a step of it does not fit into memory; names a batch size that does
     `-- MissingExtraError  a part of mien that was not installed; names the command that installs it
 
 The message says what was expected and what came. On the command line each of them is one line on
@@ -50,6 +51,14 @@ class TrainingError(MienError):
 
 class DivergedError(TrainingError):
     """The loss of a run is no longer a finite number; its best weights so far are kept."""
+
+
+class OutOfMemoryError(TrainingError, RuntimeError):
+    """A training step does not fit into the device's memory; what was trained so far is kept.
+
+    The message names a batch size that fits. A RuntimeError too, as torch's own, for which it
+    stands.
+    """
 
 
 class MissingExtraError(MienError, ImportError):

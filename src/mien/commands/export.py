@@ -53,7 +53,7 @@ def export(
     Example: mien export runs/first --to h5 --out first.h5
 
     With --data a temperature is fitted on val, so that a reading is right about as often as its
-    probability says. An int8 file that reads .002 less of val right than the network is not
+    probability says. An int8 file that reads over .002 less of val right than in float is not
     written. The Keras file takes gray levels, 0 to 255, shaped (N, 48, 48, 1), and gives
     probabilities of angry, disgust, fear, happy, sad, surprise and neutral, in this order.
     """

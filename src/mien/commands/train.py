@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -109,13 +109,15 @@ def train(
     Ctrl-C saves and ends; the same command with --resume goes on from there.
     """
     need_torch("training")
+    from dataclasses import replace
+
     from mien.learn.datasets import load_faces
     from mien.learn.processes import is_first_process
     from mien.learn.recipes import recipe_named
     from mien.learn.training import read_config
     from mien.learn.training import train as run_training
 
-    changes = {
+    changes: dict[str, Any] = {
         "network": network,
         "activation": activation,
         "pooling": pooling,
@@ -129,8 +131,8 @@ def train(
     config = read_config(out) if resume else None
     if config is not None and seed is None:
         seed = config.seed
-    if config is not None and recipe is None and not changes:
-        settings = config.recipe
+    if config is not None and recipe is None:
+        settings = replace(config.recipe, **changes)
     else:
         settings = recipe_named(recipe or "paper-modern", **changes)
     with status("reading the data"):

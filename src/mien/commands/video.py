@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,6 +36,31 @@ if TYPE_CHECKING:
     ShowProgress = Callable[[VideoFile, VideoInfo, float], None]
 
 
+DetectEveryOption = Annotated[
+    float | None,
+    typer.Option(
+        "--detect-every",
+        help="Seconds between searches for faces, which are followed between; 0 searches each "
+        "frame; 0.15 if not given.",
+    ),
+]
+HalfLifeOption = Annotated[
+    float | None,
+    typer.Option(
+        "--half-life",
+        help="Seconds after which a frame has half its weight in the smoothing; 0 smooths "
+        "nothing; 0.4 if not given.",
+    ),
+]
+
+
+class SmoothName(StrEnum):
+    """Which frames a reading is smoothed with."""
+
+    centred = "centred"
+    online = "online"
+
+
 def video(
     paths: Annotated[
         list[str],
@@ -45,7 +71,7 @@ def video(
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Annotated copy with the sound: .mp4, .mov, .mkv or .webm."),
+        typer.Option("--out", help="Annotated copy with the sound: .mp4, .mov, .m4v, .mkv, .webm."),
     ] = None,
     csv_file: Annotated[
         Path | None,
@@ -116,18 +142,16 @@ def video(
             "--threshold", help="A face is unsure where no emotion has this probability, 0 to 1."
         ),
     ] = 0.0,
-    detect_every: Annotated[
-        float | None,
+    detect_every: DetectEveryOption = None,
+    smooth: Annotated[
+        SmoothName,
         typer.Option(
-            "--detect-every",
-            help="Seconds between searches for faces, which are followed between; 0 for each "
-            "frame.",
+            "--smooth",
+            help="With the frames before and after, so that labels change on time, or with those "
+            "before alone, as live.",
         ),
-    ] = None,
-    half_life: Annotated[
-        float | None,
-        typer.Option("--half-life", help="Of the smoothing over time, in seconds; 0 for none."),
-    ] = None,
+    ] = SmoothName.centred,
+    half_life: HalfLifeOption = None,
     threads: Annotated[
         int, typer.Option("--threads", help="Threads of the network; 0 takes every core.")
     ] = 1,
@@ -139,10 +163,10 @@ def video(
     Example: mien video interviews/ --out results --csv results --report results --resume
 
     Of several films, or of a folder, each output is a folder, with a file of the film's name for
-    each. One that cannot be read is reported and the others go on; the exit status is then 2.
+    each. One that cannot be read stops no other; the exit status is then 2.
 
-    While a film is read its outputs are called rows.part.csv and so on. After Ctrl-C or a kill they
-    can be read and played; the same command with --resume goes on with them.
+    Until it is finished an output is called rows.part.csv and so on, and can be read or played.
+    After Ctrl-C or a kill the same command goes on with --resume, and starts over with --overwrite.
     """
     from mien.recognizer import Recognizer
     from mien.video.batch import find_videos
@@ -150,7 +174,16 @@ def video(
     from mien.video.outputs import Outputs
 
     wanted = Outputs(out, csv_file, jsonl, parquet, summary, plot, report)
-    how = VideoOptions(every, start, end, stream, fps, _settings(detect_every, half_life), bars)
+    how = VideoOptions(
+        every_s=every,
+        start_s=start,
+        end_s=end,
+        stream=stream,
+        sequence_fps=fps,
+        settings=video_settings(detect_every, half_life),
+        centred=smooth is SmoothName.centred,
+        bars=bars,
+    )
     films, many = find_videos(paths, not_in=wanted.named())
     sets = wanted.for_each(films) if many else [wanted]
     for film, outputs in zip(films, sets, strict=True):
@@ -170,17 +203,21 @@ def video(
     _read_all(recognizer, films, sets, how, resume=resume, as_json=as_json)
 
 
-def _settings(detect_every: float | None, half_life: float | None) -> "VideoSettings | None":
-    """What was asked for, else None: then it depends on the film."""
-    if detect_every is None and half_life is None:
-        return None
-    from mien.video.readings import VideoSettings
+def video_settings(
+    detect_every: float | None, half_life: float | None, *, batch_frames: int | None = None
+) -> "VideoSettings":
+    """What was asked for; None leaves a value as it is by default."""
+    from mien.video.readings import BATCH_FRAMES, VideoSettings
     from mien.video.smoothing import SmoothingSettings
     from mien.video.tracking import TrackingSettings
 
-    tracking = {} if detect_every is None else {"detect_every_s": detect_every}
-    smoothing = {} if half_life is None else {"half_life_s": half_life}
-    return VideoSettings(TrackingSettings(**tracking), SmoothingSettings(**smoothing))
+    return VideoSettings(
+        TrackingSettings()
+        if detect_every is None
+        else TrackingSettings(detect_every_s=detect_every),
+        SmoothingSettings() if half_life is None else SmoothingSettings(half_life_s=half_life),
+        batch_frames=batch_frames or BATCH_FRAMES,
+    )
 
 
 def _read_all(

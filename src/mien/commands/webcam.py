@@ -17,6 +17,7 @@ from mien.commands.shared import (
     say,
     say_how_read,
 )
+from mien.commands.video import DetectEveryOption, HalfLifeOption, video_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from mien.video.live import LiveFrame, LiveSummary
     from mien.video.live_view import Viewer
-    from mien.video.readings import VideoSettings
 
 
 def webcam(
@@ -70,7 +70,10 @@ def webcam(
         typer.Option("--page", help="Show it on a page in the browser, even if a window can open."),
     ] = False,
     port: Annotated[
-        int, typer.Option("--port", help="Of that page, which only this computer can open.")
+        int,
+        typer.Option(
+            "--port", help="Of that page, which only this computer can open; 0 takes a free one."
+        ),
     ] = 0,
     seconds: Annotated[
         float | None, typer.Option("--seconds", help="End by itself after this time.")
@@ -90,18 +93,8 @@ def webcam(
             "--threshold", help="A face is unsure where no emotion has this probability, 0 to 1."
         ),
     ] = 0.0,
-    detect_every: Annotated[
-        float | None,
-        typer.Option(
-            "--detect-every",
-            help="Seconds between searches for faces, which are followed between; 0 for each "
-            "frame.",
-        ),
-    ] = None,
-    half_life: Annotated[
-        float | None,
-        typer.Option("--half-life", help="Of the smoothing over time, in seconds; 0 for none."),
-    ] = None,
+    detect_every: DetectEveryOption = None,
+    half_life: HalfLifeOption = None,
     bars: Annotated[
         bool, typer.Option("--bars/--no-bars", help="Draw the seven probabilities.")
     ] = True,
@@ -154,7 +147,9 @@ def webcam(
         outputs = _outputs(stack, record, csv_file)
         live = Live(
             in_real_time(given) if real_time else given,
-            partial(recognizer.stream, settings=_settings(detect_every, half_life)),
+            partial(
+                recognizer.stream, settings=video_settings(detect_every, half_life, batch_frames=1)
+            ),
             drop=camera or stream or real_time,
             endless=camera or stream,
             patience_s=STREAM_PATIENCE_S if stream else PATIENCE_S,
@@ -184,25 +179,19 @@ def webcam(
         raise failure
 
 
-def _settings(detect_every: float | None, half_life: float | None) -> "VideoSettings":
-    from mien.video.readings import VideoSettings
-    from mien.video.smoothing import SmoothingSettings
-    from mien.video.tracking import TrackingSettings
-
-    tracking = {} if detect_every is None else {"detect_every_s": detect_every}
-    smoothing = {} if half_life is None else {"half_life_s": half_life}
-    return VideoSettings(
-        TrackingSettings(**tracking), SmoothingSettings(**smoothing), batch_frames=1
-    )
-
-
 def _check_free(path: Path, *, overwrite: bool) -> None:
     from mien.errors import OutputError
+    from mien.video.writer import partial_name
 
     if path.is_dir():
         raise OutputError(f"{path}: expected a file to write; it is a folder")
     if path.exists() and not overwrite:
         raise OutputError(f"{path}: it exists already; --overwrite replaces it")
+    if (part := partial_name(path)).exists() and not overwrite:
+        raise OutputError(
+            f"{part}: an earlier run that was cut off left it; rename it to keep it, --overwrite "
+            "replaces it"
+        )
 
 
 def _outputs(

@@ -1,7 +1,5 @@
 """A run's best weights -> a model file, checked number by number against the network."""
 
-import statistics
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -10,7 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mien import __version__
+from mien import __version__, catalog
+from mien.crops import SIZE_PX
 from mien.environment import import_onnxruntime
 from mien.errors import ModelError, OptionError, OutputError
 from mien.labels import FERPLUS_EMOTIONS
@@ -18,7 +17,7 @@ from mien.learn.calibration import fit_temperature
 from mien.learn.datasets import FaceSet
 from mien.learn.evaluation import evaluate_probabilities
 from mien.learn.model_files import FORMATS, Deployed, Onnx, Reader, answers_of, batches_of
-from mien.learn.networks import SIZE_PX, Network, multiply_adds
+from mien.learn.networks import Network, multiply_adds
 from mien.learn.onnx_graph import to_onnx
 from mien.learn.stores import STORES
 from mien.learn.training import load_best
@@ -98,7 +97,11 @@ def export_model(
         chosen_on=f"{config.data_name} val ({config.val_count:,} images)",
         votes_labels=FERPLUS_EMOTIONS if votes else (),
         temperature=deployed.temperature,
-        temperature_fitted_on=_fitted_on(val) if temperature is not None else "",
+        temperature_fitted_on=(
+            f"{val.name} val ({len(val):,} images)"
+            if val is not None and temperature is not None
+            else ""
+        ),
         store=store,
         mien_version=__version__,
     )
@@ -172,12 +175,11 @@ def export_onnx(
     return export_model(run_dir, out, name=name, faces=faces, votes=votes, store=store)
 
 
-def latency_ms(network: Network, *, repeats: int = 50) -> float:
+def latency_ms(network: Network) -> float:
     """Median milliseconds for one face on one thread, in ONNX Runtime, on this machine.
 
     Args:
         network: in evaluation mode; its weights do not matter.
-        repeats: timed passes, after five that are not.
     """
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
@@ -187,13 +189,7 @@ def latency_ms(network: Network, *, repeats: int = 50) -> float:
         options,
         providers=["CPUExecutionProvider"],
     )
-    crop = np.random.default_rng(0).integers(0, 256, (1, SIZE_PX, SIZE_PX), dtype=np.uint8)
-    times = []
-    for _ in range(repeats + 5):
-        start = time.perf_counter()
-        session.run(None, {"crops": crop})
-        times.append(time.perf_counter() - start)
-    return 1e3 * statistics.median(times[5:])
+    return catalog.latency_ms(lambda crops: session.run(None, {"crops": crops}))
 
 
 def _logits(network: Network, faces: FaceSet) -> NDArray[np.float32]:
@@ -208,10 +204,6 @@ def _head_size(network: Network, *, bias: bool = True) -> int:
     """Parameters of the head for the votes; without its bias, its multiply-adds."""
     head = network.votes_head
     return 0 if head is None else head.weight.numel() + (head.bias.numel() if bias else 0)
-
-
-def _fitted_on(val: FaceSet | None) -> str:
-    return "" if val is None else f"{val.name} val ({len(val):,} images)"
 
 
 def _check_parity(

@@ -7,10 +7,11 @@ from typing import Any, Final
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from mien.crops import SIZE_PX
 from mien.errors import ModelError
 from mien.learn.keras_config import SCALING_LAYER
 from mien.learn.keras_h5 import import_keras
-from mien.learn.networks import SIZE_PX, MinPool2d, Network, _BasicBlock
+from mien.learn.networks import MinPool2d, Network, _BasicBlock
 
 _ACTIVATIONS: Final[dict[type[nn.Module], str]] = {
     nn.ReLU: "relu",

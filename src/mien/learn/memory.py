@@ -1,20 +1,14 @@
 """What to do when a training step does not fit into the memory of its device."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import torch
 
-from mien.errors import TrainingError
+from mien.errors import MienError, OutOfMemoryError
 
 _OF_THE_CPU: Final = ("can't allocate memory", "not enough memory", "out of memory")
-
-
-class OutOfMemoryError(TrainingError, RuntimeError):
-    """A training step does not fit into memory; the message names a batch size that does.
-
-    A RuntimeError too, as torch's own, which it stands for.
-    """
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -24,6 +18,29 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(
         words in str(error).lower() for words in _OF_THE_CPU
     )
+
+
+@contextmanager
+def told_of_memory(what: str) -> Iterator[None]:
+    """Raise `OutOfMemoryError` where memory runs out for what has no batch size to lower.
+
+    Args:
+        what: needs the room.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if isinstance(error, MienError) or not is_out_of_memory(error):
+            raise
+        raise OutOfMemoryError(
+            f"out of memory: expected room for {what}. Free what other programs hold of the "
+            f"device's memory, or take another device ({reason_of(error)})"
+        ) from error
+
+
+def reason_of(error: BaseException) -> str:
+    """The first sentence of what an error says, on one line."""
+    return " ".join(str(error).split()).partition(". ")[0]
 
 
 def largest_that_fits(batch_size: int, attempt: Callable[[int], None]) -> int | None:

@@ -10,10 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from mien.crops import SIZE_PX
 from mien.errors import OptionError
 from mien.labels import EMOTIONS
-
-SIZE_PX: Final = 48
 
 
 class Network(nn.Module):

@@ -102,13 +102,14 @@ def processes(
             os.environ["MASTER_PORT"] = str(environment.main_port)
             os.environ["LOCAL_RANK"] = "0"
             ready = multiprocessing.get_context("spawn").SimpleQueue()
-            others = start_processes(  # type: ignore[no-untyped-call]
-                _work_beside,
-                args=(dict(os.environ), ready, fabric_for, work, call),
-                nprocs=devices - 1,
-                join=False,
-                start_method="spawn",
-            )
+            with _interrupts_later():
+                others = start_processes(  # type: ignore[no-untyped-call]
+                    _work_beside,
+                    args=(dict(os.environ), ready, fabric_for, work, call),
+                    nprocs=devices - 1,
+                    join=False,
+                    start_method="spawn",
+                )
             _wait_until_ready(others, ready, devices - 1)
         with _joined(fabric):
             yield
@@ -182,12 +183,35 @@ def _work_beside(
 ) -> None:
     """One of the other processes: its index is from 0, its rank on the machine from 1."""
     os.environ.update(environment, LOCAL_RANK=str(index + 1))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process hears it and tells the others
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where masks are unknown, from here on
     threading.Thread(target=_end_with_parent, daemon=True).start()
     fabric = fabric_for(call)
     ready.put(index)
     with _joined(fabric):
         work(call, fabric)
+
+
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Ctrl-C in here is heard at the end; processes started in here never hear it.
+
+    A terminal sends it to all of them. The first process hears it and tells the others, which
+    would else end with a traceback each if it came while they import torch.
+    """
+    in_main = threading.current_thread() is threading.main_thread()
+    can_mask = hasattr(signal, "pthread_sigmask")  # not on Windows
+    came = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda *_: came.set()) if in_main else None
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if can_mask else set()
+    try:
+        yield
+    finally:
+        if can_mask:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if in_main:
+            signal.signal(signal.SIGINT, before)
+            if came.is_set():
+                signal.raise_signal(signal.SIGINT)
 
 
 def _end_with_parent() -> None:

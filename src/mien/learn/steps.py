@@ -13,7 +13,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mien.errors import DivergedError
+from mien.errors import DivergedError, OutOfMemoryError
 from mien.learn.batches import (
     Batches,
     Mixup,
@@ -25,7 +25,7 @@ from mien.learn.batches import (
 )
 from mien.learn.checkpoints import State, save
 from mien.learn.distillation import Teachers, distillation_loss
-from mien.learn.memory import OutOfMemoryError, is_out_of_memory, largest_that_fits
+from mien.learn.memory import is_out_of_memory, largest_that_fits, reason_of
 from mien.learn.recipes import Recipe
 from mien.learn.runs import EpochRow
 
@@ -134,20 +134,20 @@ class Epochs:
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            reason = " ".join(str(error).split()).partition(". ")[0]
+            reason = reason_of(error)
         # Here the error is gone, and with it what its frames held of the memory.
-        state, size, fits = self.state, self.recipe.batch_size, None
+        state, size, advice = self.state, self.recipe.batch_size, "half of it may fit"
         state.optimizer.zero_grad(set_to_none=True)
         if self.fabric.world_size == 1:
             if state.step and before.restore(state):
                 state.loss_sum, state.correct = float(self.loss_sum), float(self.correct)
                 save(state, self.run_dir, self.fabric)
             fits = largest_that_fits(size, self._attempt)
+            advice = f"{fits} fits" if fits else "no smaller one fits either"
         raise OutOfMemoryError(
             f"out of memory in epoch {state.epoch}, step {state.step + 1}: expected room for a "
-            f"batch_size of {size}; {f'{fits} fits' if fits else 'try half of it'}. Train with the "
-            "smaller one into another folder or on more devices, or resume this run where there "
-            f"is more memory ({reason})"
+            f"batch_size of {size}; {advice}. Train with a smaller one into another folder or on "
+            f"more devices, or resume this run where there is more memory ({reason})"
         )
 
     def _step(self, rows: Tensor, before: "_Moment") -> None:

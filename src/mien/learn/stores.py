@@ -87,6 +87,8 @@ def with_int8_weights(
 
     own = onnx.ModelProto()
     own.CopyFrom(model)  # the quantiser moves the weights of what it is given into files
+    for number, node in enumerate(own.graph.node):
+        node.name = node.name or f"node-{number}"  # by which it knows what stays in float
     with TemporaryDirectory() as folder, _quiet():
         out = Path(folder) / "int8.onnx"
         quantization.quantize_static(
@@ -95,6 +97,7 @@ def with_int8_weights(
             Drawn(),
             quant_format=quantization.QuantFormat.QDQ,
             op_types_to_quantize=["Conv", "Gemm", "MatMul"],
+            nodes_to_exclude=_in_float(own),
             per_channel=True,
             reduce_range=True,
             activation_type=quantization.QuantType.QUInt8,
@@ -102,6 +105,19 @@ def with_int8_weights(
         )
         quantized: onnx.ModelProto = onnx.load(out)
     return quantized
+
+
+def _in_float(model: "onnx.ModelProto") -> list[str]:
+    """Names of the convolutions that stay in float: the first, and those on a single pixel."""
+    import onnx
+
+    graph = onnx.shape_inference.infer_shapes(model).graph
+    sides = {
+        value.name: [d.dim_value for d in value.type.tensor_type.shape.dim][2:]
+        for value in graph.value_info
+    }
+    first, *others = [node for node in graph.node if node.op_type == "Conv"]
+    return [first.name, *(node.name for node in others if sides.get(node.output[0]) == [1, 1])]
 
 
 @contextmanager

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mien.learn.networks import SIZE_PX, MinPool2d, Network
+from mien.crops import SIZE_PX
+from mien.learn.networks import MinPool2d, Network
 
 _COUNTED = (
     nn.Conv2d,

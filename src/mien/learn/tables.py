@@ -41,5 +41,7 @@ def csv_rows(
                     if len(row) != len(header):
                         raise DataError(f"{where}: expected {len(header)} columns; got {len(row)}")
                     yield where, dict(zip(header, row, strict=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read; {error.strerror or error}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: expected a CSV file in UTF-8; {error}") from error

@@ -31,6 +31,7 @@ from mien.learn.batches import Batches, share_of
 from mien.learn.checkpoints import State, own_seed, restore, save
 from mien.learn.datasets import FaceSet
 from mien.learn.distillation import Teachers
+from mien.learn.memory import told_of_memory
 from mien.learn.networks import Network
 from mien.learn.processes import check_counts, processes, without_notes_of_lightning
 from mien.learn.recipes import Recipe
@@ -154,8 +155,9 @@ def train(
             1; there are teachers and the recipe gives them no weight, or the other way round.
         OutputError: `run_dir` holds something, or cannot be written.
         DivergedError: the loss is no longer a finite number.
-        TrainingError: the run in `run_dir` is another or damaged, a teacher is unfinished, the
-            device is not there or its memory too small; the message names a batch size that fits.
+        OutOfMemoryError: a step does not fit into memory; the message names a batch size that does.
+        TrainingError: the run in `run_dir` is another or damaged, a teacher is unfinished, or the
+            device is not there.
     """
     call = _Call(
         faces=faces,
@@ -192,15 +194,16 @@ def _train(
 
     torch.manual_seed(seed)
     network = network_of(recipe)
-    # Before the optimizer is made: a fused one looks where the weights are.
-    network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if fabric.world_size > 1 and fabric.device.type == "cuda":
-        network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
-    train_batches = Batches(train_faces, votes=recipe.votes_weight > 0, device=fabric.device)
-    val_batches = Batches.of(val_faces, device=fabric.device)
-    compiled: Any = _compiled(network, mode)
-    model, optimizer = fabric.setup(compiled, _optimizer(network, recipe, fabric.device))
-    teachers.prepare(fabric.device, compiled=mode != "off")
+    with told_of_memory("the network and the faces"):
+        # Before the optimizer is made: a fused one looks where the weights are.
+        network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if fabric.world_size > 1 and fabric.device.type == "cuda":
+            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+        train_batches = Batches(train_faces, votes=recipe.votes_weight > 0, device=fabric.device)
+        val_batches = Batches.of(val_faces, device=fabric.device)
+        compiled: Any = _compiled(network, mode)
+        model, optimizer = fabric.setup(compiled, _optimizer(network, recipe, fabric.device))
+        teachers.prepare(fabric.device, compiled=mode != "off")
     state = State(
         network=network,
         optimizer=optimizer.optimizer,
@@ -274,6 +277,7 @@ def _train(
 
 
 @torch.no_grad()
+@told_of_memory(f"reading {EVALUATION_BATCH} faces at a time")
 def _loss_and_accuracy(network: Network, batches: Batches, fabric: Fabric) -> tuple[float, float]:
     """Cross-entropy and accuracy as the network will be used: no dropout, full precision.
 
@@ -323,14 +327,17 @@ def _splits(faces: FaceSet) -> tuple[FaceSet, FaceSet]:
 
 
 def _fabric(call: _Call) -> Fabric:
-    several: dict[str, Any] = {"devices": call.devices}
-    if call.devices * call.nodes > 1:
-        several |= {"num_nodes": call.nodes, "strategy": DDPStrategy(timeout=STUCK_AFTER)}
+    def fabric_in(precision: Literal["32-true", "bf16-mixed"]) -> Fabric:
+        several: dict[str, Any] = {}
+        if call.devices * call.nodes > 1:  # a strategy is for one Fabric alone
+            several = {"num_nodes": call.nodes, "strategy": DDPStrategy(timeout=STUCK_AFTER)}
+        return Fabric(accelerator=call.device, devices=call.devices, precision=precision, **several)
+
     try:
         with without_notes_of_lightning():
-            fabric = Fabric(accelerator=call.device, precision="32-true", **several)
+            fabric = fabric_in("32-true")
             if call.recipe.precision == "bf16" and _has_bf16(fabric.device):
-                fabric = Fabric(accelerator=call.device, precision="bf16-mixed", **several)
+                fabric = fabric_in("bf16-mixed")
     except (RuntimeError, ValueError, MisconfigurationException) as error:
         what = "" if call.devices * call.nodes == 1 else f" with {call.devices} devices"
         raise TrainingError(f"device: expected auto, cpu, cuda or mps{what}; {error}") from error
@@ -391,26 +398,33 @@ def _config(call: _Call, teachers: Teachers, mode: str, fabric: Fabric) -> RunCo
 
 
 def _check_same_run(stored: RunConfig, now: RunConfig, run_dir: Path) -> None:
-    for field in ("recipe", "seed", "data_fingerprint", "teachers"):
-        before, after = getattr(stored, field), getattr(now, field)
-        if field == "teachers":  # by their weights; a folder may have got another name
-            if [run.fingerprint for run in before] == [run.fingerprint for run in after]:
-                continue
-            before, after = _in_words(before), _in_words(after)
+    different = {
+        "recipe settings": _different_settings(stored.recipe, now.recipe),
+        "seed": (str(stored.seed), str(now.seed)),
+        "data": (_data_in_words(stored), _data_in_words(now)),
+    }
+    # By their weights; a folder may have got another name.
+    if [run.fingerprint for run in stored.teachers] != [run.fingerprint for run in now.teachers]:
+        different["teachers"] = _names_of(stored.teachers), _names_of(now.teachers)
+    for what, (before, after) in different.items():
         if before != after:
-            if field == "recipe":
-                field, before, after = "recipe settings", *_what_differs(before, after)
             raise TrainingError(
-                f"{run_dir} was begun with {field} {before}; this call has {after}. "
-                "Resume with the same one, or train into another folder"
+                f"{run_dir} was begun with {what} {before}; this call has {after}. "
+                "Resume with the same, or train into another folder"
             )
 
 
-def _in_words(teachers: tuple[TeacherRun, ...]) -> str:
+def _data_in_words(config: RunConfig) -> str:
+    # Without its name: the file may have got another one.
+    counts = f"{config.train_count:,} train and {config.val_count:,} val faces"
+    return f"{counts} ({config.data_fingerprint[:8]})"
+
+
+def _names_of(teachers: tuple[TeacherRun, ...]) -> str:
     return ", ".join(f"{run.name} ({run.fingerprint[:8]})" for run in teachers) or "none"
 
 
-def _what_differs(one: Recipe, other: Recipe) -> tuple[str, str]:
+def _different_settings(one: Recipe, other: Recipe) -> tuple[str, str]:
     """The settings in which two recipes differ, as texts of the one and of the other."""
     values, others = asdict(one), asdict(other)
     different = [name for name in values if values[name] != others[name]]

@@ -81,6 +81,7 @@ def _expand(given: str, apart: list[Path]) -> list[VideoFile]:
             if film.suffix.lower() in SUFFIXES
             and not film.stem.endswith((".part", ".kept"))
             and film.is_file()
+            and not _is_program_text(film)
             and not any(film.resolve().is_relative_to(folder) for folder in apart)
         )
         if not films:
@@ -96,6 +97,15 @@ def _expand(given: str, apart: list[Path]) -> list[VideoFile]:
             raise VideoError(f"no file matches {given}")
         return [VideoFile(str(film), Path(film.name)) for film in films]
     return [VideoFile(given, Path(re.sub(r"[%*?\[\]:]+", "_", path.name) or "stream"))]
+
+
+def _is_program_text(film: Path) -> bool:
+    """Whether a name of MPEG transport streams is one of TypeScript: code ends in `.ts`, too."""
+    if film.suffix.lower() not in (".ts", ".mts"):
+        return False
+    with film.open("rb") as file:
+        head = file.read(1024)
+    return min(head, default=0) >= ord("\t")  # text has no lower bytes, and film has many
 
 
 def _is_pattern(given: str) -> bool:

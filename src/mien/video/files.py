@@ -13,10 +13,10 @@ from mien.faces import iou
 from mien.labels import EMOTIONS
 from mien.overlay import annotate
 from mien.records import open_whole
+from mien.video.centring import centred
 from mien.video.frames import SEQUENCE_FPS, VideoInfo, VideoSource, frames, probe
 from mien.video.outputs import Outputs
 from mien.video.readings import (
-    BATCH_FRAMES,
     TrackedReading,
     TrackSummary,
     VideoSettings,
@@ -73,6 +73,9 @@ class VideoOptions:
         stream: the source is an address to connect to.
         sequence_fps: frames per second of a series of pictures.
         settings: how faces are followed and smoothed.
+        centred: smooth with the frames before and after, see `mien.video.centring`: labels change
+            when the face does, and not some tenths of a second later. Otherwise with those before
+            alone, as a live view must.
         bars: draw the seven probabilities into the annotated copy.
     """
 
@@ -82,6 +85,7 @@ class VideoOptions:
     stream: bool = False
     sequence_fps: float = SEQUENCE_FPS
     settings: VideoSettings | None = None
+    centred: bool = True
     bars: bool = True
 
 
@@ -135,11 +139,20 @@ def write_video(
         sequence_fps=how.sequence_fps,
     )
     sink = _Sink(outputs, info, how, before_s)
-    # What is live is read frame by frame, without waiting for the next.
-    settings = how.settings or VideoSettings(batch_frames=1 if info.stream else BATCH_FRAMES)
+    settings = how.settings or VideoSettings()
+    if info.stream:  # is read frame by frame, without waiting for the next
+        settings = replace(settings, batch_frames=1)
     numbers = _Numbers(sink.kept, before_s, sink.last_track + 1)
+    read = read_stream(recognizer, given, settings=settings)
+    if how.centred:
+        read = centred(
+            read,
+            settings.smoothing,
+            threshold=recognizer.threshold,
+            keep_images=outputs.need_images,
+        )
     try:
-        for frame, readings in read_stream(recognizer, given, settings=settings):
+        for frame, readings in read:
             renumbered = numbers.of(frame, readings)
             if before_s is None or frame.time_s >= before_s:
                 sink.write(frame, renumbered)
@@ -184,7 +197,8 @@ def _settings_of(recognizer: "Recognizer", how: VideoOptions) -> dict[str, str]:
         if value is not None:
             settings[name] = f"{value:g} s"
     smoothing = (how.settings or VideoSettings()).smoothing
-    settings["smoothing"] = f"half-life {smoothing.half_life_s:g} s"
+    way = "frames before and after" if how.centred else "frames before"
+    settings["smoothing"] = f"half-life {smoothing.half_life_s:g} s, {way}"
     return settings
 
 

@@ -320,7 +320,7 @@ class _Reader:
             self._video = self._pictures()
             # Threads that decode whole frames side by side hold frames back: not when it is live.
             self._video.thread_type = "SLICE" if self._stream else "AUTO"
-            self._video.codec_context.thread_count = min(os.cpu_count() or 1, _MAX_THREADS)
+            self._video.codec_context.thread_count = min(_cores(), _MAX_THREADS)
             self.origin_s = self._origin()
             self._decoded = self._decode()
             first = next(self._decoded, None)
@@ -546,6 +546,13 @@ def _turn_of(frame: "av.VideoFrame") -> _Turn:
     if abs(b) + abs(c) > abs(a) + abs(d):
         return _Turn(True, c < 0, b < 0)
     return _Turn(False, a < 0, d < 0)
+
+
+def _cores() -> int:
+    """How many the process may use; a decoder with more threads than that is slower."""
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _sequence(source: VideoSource) -> list[Path]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mien.errors import OutputError
+from mien.video.writer import partial_name
 
 if TYPE_CHECKING:
     from mien.video.batch import VideoFile
@@ -44,12 +45,27 @@ class Outputs:
         given = [getattr(self, field.name) for field in fields(self)]
         return [path for path in given if path is not None]
 
+    @property
+    def need_images(self) -> bool:
+        """Whether one of them shows pictures of the film."""
+        return self.video is not None or self.report is not None
+
     def for_each(self, films: "Sequence[VideoFile]") -> "list[Outputs]":
         """The files of each of several films, where each name is a folder for all of them.
 
         They are laid out as the films were found: `talks/1.mov` becomes `OUT/talks/1.mp4`. A second
         film whose name differs in nothing but its ending gets a number.
+
+        Raises:
+            OutputError: what should be a folder is called like a file.
         """
+        for kind, endings in ENDINGS.items():
+            folder: Path | None = getattr(self, kind)
+            if folder is not None and folder.suffix.lower() in endings and not folder.is_dir():
+                raise OutputError(
+                    f"{option(kind)} {folder}: expected a folder, for one file of each film; "
+                    f"it is called like a file"
+                )
         taken: Counter[Path] = Counter()
         sets = []
         for film in films:
@@ -72,7 +88,7 @@ class Outputs:
             replaces: files that are there may be replaced.
         Raises:
             OutputError: a name has the wrong ending, is a folder or the film itself, is asked for
-                twice, lies in no folder, or exists.
+                twice, or exists, finished or in part.
         """
         paths = self.paths()
         for name, endings in ENDINGS.items():
@@ -81,8 +97,7 @@ class Outputs:
                 continue
             if path.suffix.lower() not in endings:
                 raise OutputError(
-                    f"--{'out' if name == 'video' else name} {path}: expected a name that ends in "
-                    f"{' or '.join(endings)}"
+                    f"{option(name)} {path}: expected a name that ends in {' or '.join(endings)}"
                 )
         for path in paths:
             if paths.count(path) > 1:
@@ -98,6 +113,11 @@ class Outputs:
                             f"{path}: it exists; --overwrite replaces it, --resume goes on with "
                             "what is not finished"
                         )
+                if not replaces and (part := partial_name(path)).exists():
+                    raise OutputError(
+                        f"{part}: an earlier run left it; --resume goes on with it, --overwrite "
+                        "starts over"
+                    )
             except OSError as error:  # a name too long
                 raise OutputError(f"{path}: {error.strerror or error}") from error
 
@@ -129,6 +149,11 @@ ENDINGS: Final = {
     "report": (".html", ".htm"),
 }
 """The endings that each output may have; the first is that of a file in an output folder."""
+
+
+def option(kind: str) -> str:
+    """How an output is asked for on the command line."""
+    return "--out" if kind == "video" else f"--{kind}"
 
 
 def _plot_paths(path: Path) -> list[Path]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +17,7 @@ from mien.crops import Crops, crop_faces
 from mien.errors import MienError, MissingExtraError, OptionError
 from mien.labels import EMOTIONS
 from mien.recognizer import Reading, Recognizer
-from mien.video.smoothing import Smoother, SmoothingSettings, flips_per_minute, smooth
+from mien.video.smoothing import Smoother, SmoothingSettings, smooth
 from mien.video.tracking import TrackedFace, Tracker, TrackingSettings
 
 if TYPE_CHECKING:
@@ -273,7 +274,7 @@ class TrackSummary:
         first_s: time of the first frame with the face.
         last_s: time of the last.
         on_screen_s: how long the face is seen: each of its frames counts until the next one of the
-            film, the last of them as long as the median frame.
+            film, the last of them as long as that before it.
         frames: with the face.
         detected: of these, in how many the detector found it; in the others it was followed.
         emotion: the label it has for most of the time.
@@ -336,14 +337,10 @@ class VideoResult:
     @cached_property
     def rows(self) -> list[VideoRow]:
         """A row for each face of each frame, and one for each frame without a face, in order."""
-        starts = np.searchsorted(self.positions, np.arange(len(self.frames) + 1)).tolist()
-        rows = []
-        times = zip(self.frames.tolist(), self.times_s.tolist(), strict=True)
-        for position, (frame, time_s) in enumerate(times):
-            faces = range(starts[position], starts[position + 1])
-            rows += [VideoRow(frame, time_s, self._reading(face)) for face in faces]
-            if not faces:
-                rows.append(VideoRow(frame, time_s, None))
+        rows: list[VideoRow] = []
+        for frame, (time_s, readings) in zip(self.frames.tolist(), self._by_frame(), strict=True):
+            shown = [VideoRow(frame, time_s, reading) for reading in readings]
+            rows += shown or [VideoRow(frame, time_s, None)]
         return rows
 
     def _reading(self, face: int) -> TrackedReading:
@@ -399,34 +396,20 @@ class VideoResult:
         every = pandas.DataFrame({"frame": self.frames, "time_s": self.times_s})
         return every.join(found, how="left").reset_index(drop=True)
 
+    def _by_frame(self) -> Iterator[tuple[float, list[TrackedReading]]]:
+        """Time and faces of each frame, in order."""
+        starts = np.searchsorted(self.positions, np.arange(len(self.frames) + 1)).tolist()
+        for time_s, (first, end) in zip(self.times_s.tolist(), pairwise(starts), strict=True):
+            yield time_s, [self._reading(face) for face in range(first, end)]
+
     def summary(self) -> list[TrackSummary]:
         """What each person shows, in the order of their numbers."""
-        return [self._summary(track) for track in np.unique(self.tracks).tolist()]
+        from mien.video.totals import TrackTotals
 
-    def _summary(self, track: int) -> TrackSummary:
-        mine = self.tracks == track
-        steps_s = np.diff(self.times_s)
-        last_s = float(np.median(steps_s)) if len(steps_s) else 0.0
-        seconds = np.append(steps_s, last_s)[self.positions[mine]]
-        # A still has no length; each of its faces counts the same.
-        weights = seconds / seconds.sum() if seconds.sum() > 0 else np.full(len(seconds), 1.0)
-        times_s = self.times_s[self.positions[mine]]
-        labels, raw = self.labels[mine], self.raw_probabilities[mine].argmax(1)
-        shares = np.bincount(labels, weights, len(EMOTIONS)) / weights.sum()
-        means = weights @ self.probabilities[mine].astype(np.float64) / weights.sum()
-        return TrackSummary(
-            track=track,
-            first_s=float(times_s[0]),
-            last_s=float(times_s[-1]),
-            on_screen_s=float(seconds.sum()),
-            frames=int(mine.sum()),
-            detected=int(self.detected[mine].sum()),
-            emotion=EMOTIONS[int(shares.argmax())],
-            shares=dict(zip(EMOTIONS, shares.tolist(), strict=True)),
-            means=dict(zip(EMOTIONS, means.tolist(), strict=True)),
-            flips_per_minute=flips_per_minute([EMOTIONS[i] for i in labels], times_s),
-            raw_flips_per_minute=flips_per_minute([EMOTIONS[i] for i in raw], times_s),
-        )
+        totals = TrackTotals()
+        for time_s, readings in self._by_frame():
+            totals.add(time_s, readings)
+        return totals.summary()
 
     def plot(self, path: str | Path, *, title: str | None = None) -> list[Path]:
         """Draw the smoothed probabilities over time, one band per person.
@@ -442,11 +425,7 @@ class VideoResult:
         """
         from mien.video.timeline import Timeline, plot_timeline
 
-        timeline = Timeline()
-        starts = np.searchsorted(self.positions, np.arange(len(self.frames) + 1)).tolist()
-        for position, time_s in enumerate(self.times_s.tolist()):
-            faces = range(starts[position], starts[position + 1])
-            timeline.add(time_s, [self._reading(face) for face in faces])
+        timeline = Timeline.of(self._by_frame())
         name = Path(self.source).name if title is None else title
         return plot_timeline(timeline, Path(path), title=name)
 

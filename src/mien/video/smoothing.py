@@ -79,12 +79,12 @@ class Smoother:
         if time_s < self._time_s:
             raise OptionError(f"time_s: expected {self._time_s} or later; got {time_s}")
         values = np.asarray(probabilities, np.float64)
-        decay = _decay(time_s - self._time_s, self.settings.half_life_s)
+        faded = decay(time_s - self._time_s, self.settings.half_life_s)
         self._time_s = time_s
-        self._sum = decay * self._sum + _logs(values)
-        self._weight = decay * self._weight + 1.0
-        smoothed = values if self._weight == 1.0 else _softmax(self._sum / self._weight)
-        self._label = _held(self._label, smoothed, self.settings.margin)
+        self._sum = faded * self._sum + log_probabilities(values)
+        self._weight = faded * self._weight + 1.0
+        smoothed = values if self._weight == 1.0 else softmax(self._sum / self._weight)
+        self._label = held_label(self._label, smoothed, self.settings.margin)
         return tuple(smoothed.tolist()), EMOTIONS[self._label]
 
 
@@ -114,14 +114,14 @@ def smooth(
     steps_s = np.diff(times)
     if (steps_s < 0).any():
         raise OptionError("times_s: expected times that never fall; they do")
-    logs = _logs(values)
-    decays = np.array([_decay(step_s, settings.half_life_s) for step_s in steps_s.tolist()])
+    logs = log_probabilities(values)
+    decays = np.array([decay(step_s, settings.half_life_s) for step_s in steps_s.tolist()])
     past, past_weight = _run(logs, decays)
     future, future_weight = _run(logs[::-1], decays[::-1])
     # Each frame is in both sums.
     mean = past + future[::-1] - logs
     mean /= (past_weight + future_weight[::-1] - 1.0)[:, None]
-    smoothed = _softmax(mean) if len(mean) else values
+    smoothed = softmax(mean) if len(mean) else values
     return smoothed, held_labels(smoothed, settings.margin)
 
 
@@ -135,7 +135,7 @@ def held_labels(probabilities: Floats, margin: float) -> list[str]:
     label: int | None = None
     labels = []
     for row in probabilities:
-        label = _held(label, row, margin)
+        label = held_label(label, row, margin)
         labels.append(EMOTIONS[label])
     return labels
 
@@ -163,20 +163,30 @@ def _run(logs: Floats, decays: Floats) -> tuple[Floats, Floats]:
     return sums, weights
 
 
-def _decay(step_s: float, half_life_s: float) -> float:
+def decay(step_s: float, half_life_s: float) -> float:
+    """The weight that is left of a frame after some seconds, 0 to 1."""
     return float(2.0 ** (-step_s / half_life_s)) if half_life_s > 0.0 else 0.0
 
 
-def _logs(probabilities: Floats) -> Floats:
+def log_probabilities(probabilities: Floats) -> Floats:
+    """Their logarithms, with `MIN_PROBABILITY` in place of what is less."""
     return np.log(np.maximum(probabilities, MIN_PROBABILITY))
 
 
-def _softmax(logits: Floats) -> Floats:
+def softmax(logits: Floats) -> Floats:
+    """(..., 7) -> probabilities, which sum to 1 over the last axis."""
     shares = np.exp(logits - logits.max(-1, keepdims=True))
     return np.asarray(shares / shares.sum(-1, keepdims=True))
 
 
-def _held(label: int | None, probabilities: Floats, margin: float) -> int:
+def held_label(label: int | None, probabilities: Floats, margin: float) -> int:
+    """The label of the next frame of a face: the last one, until another is clearly more probable.
+
+    Args:
+        label: of the frame before, as the number of an emotion; None for the first.
+        probabilities: (7,), of this frame.
+        margin: by how much another emotion must exceed the label.
+    """
     best = int(probabilities.argmax())
     if label is None or probabilities[best] > probabilities[label] + margin:
         return best

@@ -17,15 +17,13 @@ class TrackTotals:
             totals.add(frame.time_s, readings)
         people = totals.summary()
 
-    The same numbers as `VideoResult.summary`, but that the last frame counts as long as the mean
-    frame, not as the median one.
+    Each frame counts until the next; the last one as long as that before it.
     """
 
     def __init__(self) -> None:
         self._tracks: dict[int, _Track] = {}
         self._last: tuple[float, Sequence[TrackedReading]] | None = None
-        self._seconds = 0.0
-        self._frames = 0
+        self._step_s = 0.0  # how long the frame before the last is shown
 
     def add(self, time_s: float, readings: "Sequence[TrackedReading]") -> None:
         """Count one frame; call it for frames without a face, too.
@@ -35,7 +33,8 @@ class TrackTotals:
             readings: of its faces.
         """
         if self._last is not None:
-            self._count(max(time_s - self._last[0], 0.0))
+            self._step_s = max(time_s - self._last[0], 0.0)
+            self._count(self._step_s)
         self._last = (time_s, readings)
         for reading in readings:
             track = self._tracks.setdefault(reading.track, _Track(time_s))
@@ -46,13 +45,11 @@ class TrackTotals:
         assert self._last is not None
         for reading in self._last[1]:
             self._tracks[reading.track].count(seconds, reading)
-        self._seconds += seconds
-        self._frames += 1
 
     def summary(self) -> "list[TrackSummary]":
         """What each person shows, in the order of their numbers; ends the counting."""
         if self._last is not None:
-            self._count(self._seconds / self._frames if self._frames else 0.0)
+            self._count(self._step_s)
             self._last = None
         return [self._tracks[number].summary(number) for number in sorted(self._tracks)]
 

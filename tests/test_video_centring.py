@@ -1,0 +1,147 @@
+"""Centred smoothing while a film is read: the same as with the whole film at hand, in bounds."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from mien import VideoError
+from mien.labels import EMOTIONS
+from mien.video import centring
+from mien.video.centring import centred
+from mien.video.frames import Frame
+from mien.video.readings import TrackedReading
+from mien.video.smoothing import SmoothingSettings, smooth
+
+SETTINGS = SmoothingSettings(half_life_s=0.2)
+
+Read = tuple[Frame, list[TrackedReading]]
+
+
+def reading(probabilities: tuple[float, ...], track: int = 1) -> TrackedReading:
+    label = EMOTIONS[int(np.argmax(probabilities))]
+    return TrackedReading(
+        box=(0, 0, 9, 9),
+        score=0.9,
+        landmarks=None,
+        emotion=label,
+        probability=max(probabilities),
+        probabilities=probabilities,
+        unsure=False,
+        track=track,
+        raw_probabilities=probabilities,
+        raw_emotion=label,
+        detected=True,
+    )
+
+
+def film(count: int = 100, fps: float = 25.0, *, tracks: int = 1) -> list[Read]:
+    rng = np.random.default_rng(0)
+    picture = np.full((8, 12, 3), 7, np.uint8)
+    return [
+        (
+            Frame(i, i / fps, picture),
+            [reading(tuple(rng.dirichlet(np.ones(7)).tolist()), t + 1) for t in range(tracks)],
+        )
+        for i in range(count)
+    ]
+
+
+def of_track(read: list[Read], track: int) -> list[TrackedReading]:
+    return [r for _, readings in read for r in readings if r.track == track]
+
+
+@pytest.mark.parametrize("half_life_s", [0.0, 0.2])
+def test_it_is_nearly_what_the_whole_film_would_give(half_life_s: float) -> None:
+    given, settings = film(tracks=2), SmoothingSettings(half_life_s)
+    found = list(centred(given, settings))
+    assert [frame for frame, _ in found] == [frame for frame, _ in given]
+    times_s = [frame.time_s for frame, _ in given]
+    for track in (1, 2):
+        raw = [r.raw_probabilities for r in of_track(given, track)]
+        expected, labels = smooth(raw, times_s, settings)
+        smoothed = np.array([r.probabilities for r in of_track(found, track)])
+        assert np.abs(smoothed - expected).max() < (0.03 if half_life_s else 1e-9)
+        agree = [
+            r.emotion == label for r, label in zip(of_track(found, track), labels, strict=True)
+        ]
+        assert np.mean(agree) > 0.95
+    assert of_track(found, 1)[3].raw_probabilities == of_track(given, 1)[3].raw_probabilities
+
+
+def test_a_label_changes_when_the_face_does() -> None:
+    happy, sad = np.full((2, 7), 0.02)
+    happy[EMOTIONS.index("happy")] = sad[EMOTIONS.index("sad")] = 0.88
+    given = [
+        (
+            Frame(i, i / 25, np.zeros((2, 2, 3), np.uint8)),
+            [reading(tuple(happy if i < 50 else sad))],
+        )
+        for i in range(100)
+    ]
+    labels = [r.emotion for r in of_track(list(centred(given, SETTINGS)), 1)]
+    assert abs(labels.index("sad") - 50) <= 1
+
+
+def test_a_frame_waits_for_the_lookahead_and_no_longer() -> None:
+    asked: list[int] = []
+
+    def camera() -> Iterator[Read]:
+        for frame, readings in film():
+            asked.append(frame.index)
+            yield frame, readings
+
+    stream = centred(camera(), SETTINGS)
+    for number in range(50):
+        frame, _ = next(stream)
+        assert frame.index == number
+        assert asked[-1] - number in (20, 21)  # of 0.8 s
+
+
+def test_pictures_beyond_the_bound_wait_as_jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = film(30)
+    monkeypatch.setattr(centring, "RAW_BYTES", 3 * given[0][0].image.nbytes)
+    found = list(centred(given, SETTINGS))
+    assert all(np.array_equal(frame.image, given[0][0].image) for frame, _ in found)
+
+
+def test_without_pictures_none_are_held() -> None:
+    assert {frame.image.size for frame, _ in centred(film(30), SETTINGS, keep_images=False)} == {0}
+
+
+def test_what_was_read_before_an_error_is_given() -> None:
+    def broken() -> Iterator[Read]:
+        yield from film(10)
+        raise VideoError("the film is torn")
+
+    stream = centred(broken(), SETTINGS)
+    assert [next(stream)[0].index for _ in range(10)] == list(range(10))
+    with pytest.raises(VideoError, match="torn"):
+        next(stream)
+
+
+def test_a_time_that_jumps_back_stops_nothing() -> None:
+    given = film(10)
+    again = [(Frame(10 + f.index, f.time_s, f.image), r) for f, r in given]
+    found = list(centred([*given, *again], SETTINGS))
+    assert [frame.index for frame, _ in found] == list(range(20))
+
+
+def test_an_unsure_label_is_one_below_the_threshold() -> None:
+    (_, [alone]), *_ = centred(film(1), SETTINGS, threshold=0.99)
+    assert alone.unsure
+
+
+def test_leaving_early_closes_the_source() -> None:
+    closed: list[bool] = []
+
+    def source() -> Iterator[Read]:
+        try:
+            yield from film()
+        finally:
+            closed.append(True)
+
+    stream = centred(source(), SETTINGS)
+    next(stream)
+    stream.close()  # type: ignore[attr-defined]
+    assert closed == [True]
