@@ -21,7 +21,7 @@ Votes: TypeAlias = NDArray[np.float32]
 """(F, 8) float32, the shares of FER+ votes expected for the eight expressions, in the order of
 `mien.labels.FERPLUS_EMOTIONS`; each row sums to 1."""
 
-DEFAULT_MODEL: Final = "paper"
+DEFAULT_MODEL: Final = "mien"
 
 KERAS_SUFFIXES: Final = (".h5", ".hdf5", ".keras")
 """How the names of Keras files end, by which Keras itself knows them."""

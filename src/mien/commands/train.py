@@ -33,7 +33,7 @@ def train(
         str | None,
         typer.Option(
             "--recipe",
-            help="paper-modern (default), paper, mien, mien-teacher, mien-distilled, or a .json "
+            help="mien (default), paper-modern, paper, mien-teacher, mien-distilled, or a .json "
             "file of settings.",
         ),
     ] = None,
@@ -113,7 +113,7 @@ def train(
 
     from mien.learn.datasets import load_faces
     from mien.learn.processes import is_first_process
-    from mien.learn.recipes import recipe_named
+    from mien.learn.recipes import DEFAULT_RECIPE, recipe_named
     from mien.learn.training import read_config
     from mien.learn.training import train as run_training
 
@@ -134,7 +134,7 @@ def train(
     if config is not None and recipe is None:
         settings = replace(config.recipe, **changes)
     else:
-        settings = recipe_named(recipe or "paper-modern", **changes)
+        settings = recipe_named(recipe or DEFAULT_RECIPE, **changes)
     with status("reading the data"):
         faces = load_faces(data, votes=votes, find_faces=find_faces)
     first = is_first_process()

@@ -59,6 +59,12 @@ class Recipe:
                 raise OptionError(f"{name}: expected 0 to below 1; got {getattr(self, name)}")
         if not 0.0 <= self.distill_weight <= 1.0:
             raise OptionError(f"distill_weight: expected 0 to 1; got {self.distill_weight}")
+        for name, usual in (("activation", "relu"), ("pooling", "max")):
+            if self.network != "paper" and (got := getattr(self, name)) != usual:
+                raise OptionError(
+                    f"{name}: only the network paper has a choice of it; got {got!r} for "
+                    f"{self.network}"
+                )
         hints = get_type_hints(type(self))
         for name in ("optimizer", "schedule", "precision"):
             if getattr(self, name) not in (known := get_args(hints[name])):
@@ -157,6 +163,8 @@ RECIPES: Final[dict[str, Recipe]] = {
         ),
     )
 }
+
+DEFAULT_RECIPE: Final = "mien"
 
 
 def recipe_named(name: str, **changes: Any) -> Recipe:
