@@ -3,7 +3,13 @@ import pytest
 from numpy.typing import NDArray
 
 from mien.errors import DataError
-from mien.learn.calibration import fit_temperature
+from mien.learn.calibration import (
+    FLOOR,
+    Calibration,
+    fit_calibration,
+    fit_temperature,
+    unsmoothed,
+)
 
 
 def drawn(logits: NDArray[np.float32], temperature: float, *, seed: int = 0) -> NDArray[np.int64]:
@@ -59,3 +65,34 @@ def test_faces_that_do_not_tell_give_none() -> None:
     assert fit_temperature(logits, logits.argmin(axis=1)) is None  # all wrong: without bound
     with pytest.raises(DataError, match="there are none"):
         fit_temperature(some_logits(0), np.empty(0, np.int64))
+
+
+def softmaxed(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares: NDArray[np.float32] = powers / powers.sum(axis=1, keepdims=True)
+    return shares
+
+
+def test_what_smoothed_labels_have_taught_is_undone() -> None:
+    right = softmaxed(some_logits(500))
+    learned = np.log(0.9 * right + 0.1 / 7).astype(np.float32)
+
+    undone = softmaxed(unsmoothed(learned, 0.1))
+    assert np.abs(undone - right)[right > FLOOR].max() < 0.01
+    assert np.array_equal(undone.argmax(axis=1), right.argmax(axis=1))
+    assert unsmoothed(learned, 0.0) is learned
+
+
+def test_smoothing_is_undone_only_where_that_makes_the_labels_likelier() -> None:
+    logits = some_logits(4000)
+    targets = drawn(logits, 1.0)
+    learned = np.log(0.9 * softmaxed(logits) + 0.1 / 7).astype(np.float32)
+
+    undone = fit_calibration(learned, targets, label_smoothing=0.1)
+    assert undone is not None
+    assert undone.label_smoothing == 0.1
+    assert undone.temperature == pytest.approx(1.0, rel=0.05)
+    as_it_is = fit_temperature(logits, targets)
+    assert as_it_is is not None
+    assert fit_calibration(logits, targets, label_smoothing=0.1) == Calibration(as_it_is)
+    assert fit_calibration(logits, logits.argmax(axis=1), label_smoothing=0.0) is None

@@ -358,7 +358,7 @@ def test_the_card_in_the_package_says_what_the_file_says(name: str) -> None:
     assert about["file"] == f"`{path.name}`, {path.stat().st_size / 1e6:.1f} MB"
     assert about["network"].startswith(f"`{spec.network}`: {spec.parameters:,} parameters, ")
     assert about["licence"] == spec.license
-    assert f"temperature {spec.temperature:g};" in about["inside"]
+    assert f"temperature {spec.temperature:g}" in about["inside"]
     assert f"`{spec.recipe}`, seed {spec.seed}, epoch {spec.epoch}, " in about["made by"]
     assert f"- Trained on: {spec.trained_on}." in text
     assert spec.chosen_on in " ".join(text.split())

@@ -9,6 +9,7 @@ import onnx
 import pytest
 import torch
 from safetensors.torch import load_file
+from scipy.special import softmax
 
 from command_line import Mien
 from learn_fixtures import TINY, made_up_faces, tiny_network, write_csv
@@ -16,7 +17,7 @@ from mien import __version__
 from mien.classifier import Classifier
 from mien.errors import DataError, ModelError, OptionError, OutputError, TrainingError
 from mien.labels import FERPLUS_EMOTIONS
-from mien.learn.calibration import fit_temperature
+from mien.learn.calibration import Calibration, fit_temperature, unsmoothed
 from mien.learn.evaluation import evaluate
 from mien.learn.export import HALF_PARITY, export_model, export_onnx
 from mien.learn.model_files import Deployed
@@ -36,7 +37,7 @@ def converted_once() -> Iterator[None]:
 
     def to_onnx_once(deployed: Deployed, *, outputs: tuple[str, ...]) -> onnx.ModelProto:
         weights = tuple(t.numpy().tobytes() for t in deployed.state_dict().values())
-        key = (weights, deployed.temperature, outputs)
+        key = (weights, deployed.calibration, outputs)
         if key not in graphs:
             graphs[key] = to_onnx(deployed, outputs=outputs)
         copy = onnx.ModelProto()
@@ -222,12 +223,30 @@ def test_without_val_or_where_it_does_not_tell_the_temperature_is_1(
 ) -> None:
     with tiny_network():
         of_test = export_onnx(tiny_run, tmp_path / "a.onnx", faces=MORE.split("test"))
-        monkeypatch.setattr("mien.learn.export.fit_temperature", lambda logits, targets: None)
+        monkeypatch.setattr("mien.learn.calibration.fit_temperature", lambda logits, targets: None)
         untold = export_onnx(tiny_run, tmp_path / "b.onnx", faces=MORE)
 
     assert (of_test.temperature, of_test.temperature_fitted_on) == (1.0, "")
     assert (untold.temperature, untold.temperature_fitted_on) == (1.0, "")
     assert list(of_test.scores) == ["test"]
+
+
+def test_label_smoothing_is_undone_where_that_makes_val_likelier(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = recipe_named("paper", epochs=1, batch_size=7, label_smoothing=0.3, votes_weight=0.0)
+    with tiny_network():
+        train(FACES, recipe, tmp_path / "smoothed", seed=1, device="cpu")
+        wanted = Calibration(1.25, 0.3)
+        monkeypatch.setattr("mien.learn.export.fit_calibration", lambda *_, **__: wanted)
+        spec = export_onnx(tmp_path / "smoothed", tmp_path / "model.onnx", faces=MORE)
+        network, _, _ = load_best(tmp_path / "smoothed")
+    with torch.no_grad():
+        logits, _ = network(torch.from_numpy(MORE.images)[:, None].float())
+
+    assert (spec.temperature, spec.label_smoothing_undone) == (1.25, 0.3)
+    expected = softmax(unsmoothed(logits.numpy(), 0.3) / 1.25, axis=1)
+    assert np.abs(Classifier(tmp_path / "model.onnx")(MORE.images) - expected).max() < 1e-5
 
 
 # FER+ votes

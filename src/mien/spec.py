@@ -50,6 +50,7 @@ class ModelSpec:
     crop_margin: float = 0.0  # beyond FER2013's framing, on each side, as a share of the crop
     votes_labels: tuple[str, ...] = ()  # of the columns of `votes`; empty in a file without them
     temperature: float = 1.0  # divides the logits before the softmax
+    label_smoothing_undone: float = 0.0  # of the training, taken back before the temperature
     temperature_fitted_on: str = ""  # data set and split, with its images; empty where it is not
     store: str = "fp32"  # how the weights are stored: a name in `mien.learn.stores.STORES`
     license: str = "MIT"

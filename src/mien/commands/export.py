@@ -93,7 +93,12 @@ def _print(spec: "ModelSpec", out: Path) -> None:
     if spec.votes_labels:
         print(f"outputs: probabilities and, of {len(spec.votes_labels)} FER+ expressions, votes")
     if spec.temperature_fitted_on:
-        print(f"temperature {spec.temperature:g}, fitted on {spec.temperature_fitted_on}")
+        undone = spec.label_smoothing_undone
+        print(
+            f"temperature {spec.temperature:g}"
+            + (f" after undoing label smoothing of {undone:g}" if undone else "")
+            + f", fitted on {spec.temperature_fitted_on}"
+        )
     elif spec.scores:
         print("temperature 1: there is no val that tells another")
     if spec.scores:

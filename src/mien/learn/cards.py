@@ -289,8 +289,7 @@ def _file(card: Card) -> list[str]:
         ),
         [
             "inside",
-            f"scaling of the pixels, softmax at temperature {spec.temperature:g}; weights stored "
-            f"as {spec.store}",
+            f"scaling of the pixels, {_softmax_of(spec)}; weights stored as {spec.store}",
         ],
         [
             "made by",
@@ -428,8 +427,7 @@ def _sureness(card: Card) -> list[str]:
             f"right in {_percent(test.accuracy, 1)}: {_balance(says - test.accuracy)}. The two "
             "differ by "
             f"{100 * error:.1f} points on average over 15 bins (expected calibration error; Guo "
-            f"et al. 2017, arXiv:1706.04599), at temperature {spec.temperature:g}, "
-            f"{_fitted(spec)}."
+            f"et al. 2017, arXiv:1706.04599), with a {_softmax_of(spec)}, {_fitted(spec)}."
         ),
         _table(["probability", "faces", "mean probability", "right"], band_rows),
         _paragraph(
@@ -446,6 +444,13 @@ def _balance(excess: float) -> str:
     if abs(excess) < 0.01:
         return "it is about as sure as it should be"
     return "it is too sure" if excess > 0 else "it is too modest"
+
+
+def _softmax_of(spec: ModelSpec) -> str:
+    words = f"softmax at temperature {spec.temperature:g}"
+    if spec.label_smoothing_undone:
+        words += f" after undoing the label smoothing of {spec.label_smoothing_undone:g}"
+    return words
 
 
 def _fitted(spec: ModelSpec) -> str:

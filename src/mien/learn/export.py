@@ -13,7 +13,7 @@ from mien.crops import SIZE_PX
 from mien.environment import import_onnxruntime
 from mien.errors import ModelError, OptionError, OutputError
 from mien.labels import FERPLUS_EMOTIONS
-from mien.learn.calibration import fit_temperature
+from mien.learn.calibration import fit_calibration
 from mien.learn.datasets import FaceSet
 from mien.learn.evaluation import evaluate_probabilities
 from mien.learn.model_files import FORMATS, Deployed, Onnx, Reader, answers_of, batches_of
@@ -53,9 +53,9 @@ def export_model(
             Each carries the `ModelSpec`: in ONNX's and safetensors' metadata and in an HDF5
             attribute of the Keras file, always under the key `mien`.
         name: what the model calls itself; without it, the file's name.
-        faces: a data set to fit the temperature on, with its val, and to measure the file on; the
+        faces: a data set to fit the calibration on, with its val, and to measure the file on; the
             scores on those of val, test and val+test that it has go into the file. Without one the
-            temperature is 1.
+            temperature is 1, and label smoothing is not undone; in Keras files it never is.
         votes: keep the head for the FER+ votes, as a second output; not in Keras files.
         store: one of `mien.learn.stores.STORES`; other than "fp32" only in ONNX. "fp16" is held to
             `HALF_PARITY`. "int8" takes `faces`, with train, that it draws from, and with val, on
@@ -83,8 +83,13 @@ def export_model(
     if store == "int8" and faces is not None:
         faces.split("train+val")  # what it needs is there, or said now
     val = faces.split("val") if faces is not None and (faces.splits == "val").any() else None
-    temperature = None if val is None else fit_temperature(_logits(network, val), val.targets)
-    deployed = Deployed(network, temperature or 1.0, votes=votes).eval()
+    calibration = None
+    if val is not None:
+        # A Keras file ends in a matrix and a softmax, which can hold a temperature only.
+        smoothing = 0.0 if to == "h5" else config.recipe.label_smoothing
+        logits = _logits(network, val)
+        calibration = fit_calibration(logits, val.targets, label_smoothing=smoothing)
+    deployed = Deployed(network, calibration, votes=votes).eval()
     spec = ModelSpec(
         name=name or out.stem,
         network=config.recipe.network,
@@ -96,10 +101,11 @@ def export_model(
         trained_on=f"{config.data_name} train ({config.train_count:,} images)",
         chosen_on=f"{config.data_name} val ({config.val_count:,} images)",
         votes_labels=FERPLUS_EMOTIONS if votes else (),
-        temperature=deployed.temperature,
+        temperature=deployed.calibration.temperature,
+        label_smoothing_undone=deployed.calibration.label_smoothing,
         temperature_fitted_on=(
             f"{val.name} val ({len(val):,} images)"
-            if val is not None and temperature is not None
+            if val is not None and calibration is not None
             else ""
         ),
         store=store,
@@ -185,7 +191,7 @@ def latency_ms(network: Network) -> float:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(
-        to_onnx(Deployed(network, 1.0).eval()).SerializeToString(),
+        to_onnx(Deployed(network).eval()).SerializeToString(),
         options,
         providers=["CPUExecutionProvider"],
     )

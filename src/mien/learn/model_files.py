@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from mien.classifier import Classifier, Probabilities, Votes
 from mien.crops import Crops
 from mien.errors import MissingExtraError
+from mien.learn.calibration import FLOOR, Calibration
 from mien.learn.keras_h5 import keras_reader, save_keras
 from mien.learn.keras_network import to_keras
 from mien.learn.networks import Network
@@ -32,16 +33,21 @@ that has them."""
 class Deployed(nn.Module):
     """The network as a model file holds it: crops in, probabilities out."""
 
-    def __init__(self, network: Network, temperature: float, *, votes: bool = False) -> None:
+    def __init__(
+        self, network: Network, calibration: Calibration | None = None, *, votes: bool = False
+    ) -> None:
         super().__init__()
         self.network = network
-        self.temperature = temperature
+        self.calibration = calibration or Calibration()
         self.votes = votes
 
     def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
         """(N, 48, 48) uint8 -> (N, 7) and, with `votes`, (N, 8) float32; rows sum to 1."""
         logits, votes_logits = self.network(crops.to(torch.float32).unsqueeze(1))
-        probabilities = torch.softmax(logits / self.temperature, dim=1)
+        if smoothing := self.calibration.label_smoothing:  # as `mien.learn.calibration.unsmoothed`
+            shares = torch.softmax(logits, dim=1) - smoothing / logits.shape[1]
+            logits = torch.log(torch.clamp(shares / (1.0 - smoothing), min=FLOOR))
+        probabilities = torch.softmax(logits / self.calibration.temperature, dim=1)
         if not self.votes:
             return (probabilities,)
         return probabilities, torch.softmax(votes_logits, dim=1)
@@ -105,7 +111,7 @@ class Onnx:
 
 class _KerasH5:
     def __init__(self, deployed: Deployed, recipe: Recipe) -> None:
-        self._model = to_keras(deployed.network, temperature=deployed.temperature)
+        self._model = to_keras(deployed.network, temperature=deployed.calibration.temperature)
 
     def write(self, spec: ModelSpec, path: Path) -> None:
         save_keras(self._model, spec, path)
