@@ -25,6 +25,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -239,6 +240,7 @@ class Process:
             PeerError: the answer is an error, not JSON, or did not come.
         """
         process = self._process
+        self._signal("SIGCONT")
         assert process.stdin is not None
         assert process.stdout is not None
         timer = threading.Timer(self._timeout_s, process.kill)
@@ -265,6 +267,14 @@ class Process:
             raise PeerError(str(answer["error"]))
         return answer
 
+    def pause(self) -> None:
+        """Let it do nothing until it is asked again: some go on working after their answer."""
+        self._signal("SIGSTOP")
+
+    def _signal(self, name: str) -> None:
+        if hasattr(signal, name):  # not on Windows
+            self._process.send_signal(getattr(signal, name))
+
     def peak_memory_bytes(self) -> int | None:
         """The most it had resident so far; None on systems without /proc."""
         # Not the usage that wait4 gives: that begins with what this process had at the fork.
@@ -285,6 +295,7 @@ class Process:
 
     def close(self) -> None:
         """End the process."""
+        self._signal("SIGCONT")
         for stream in (self._process.stdin, self._process.stdout):
             with contextlib.suppress(OSError):
                 if stream is not None:
@@ -356,13 +367,16 @@ class Comparison:
                         self.note(peer, cold_start_s=Timing.of(times[peer.name], cpu[peer.name]))
 
     def warm_calls(self, inputs: Inputs, processes: Mapping[str, Process], rounds: int) -> None:
-        """Read photo and frame in turns, all processes being up."""
+        """Read photo and frame in turns, all processes being up and all but one at rest."""
+        for process in processes.values():
+            process.pause()
         times: dict[tuple[str, str], list[tuple[float, float]]] = {}
         for turn in range(-WARM_UP_ROUNDS, rounds):
             for peer in self.running():
                 with self.guarded(peer):
                     for picture, request in inputs.pictures.items():
                         answer = processes[peer.name].ask(**request)
+                        processes[peer.name].pause()
                         if turn < 0:
                             continue
                         series = times.setdefault((peer.name, picture), [])
