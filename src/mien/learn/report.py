@@ -418,12 +418,12 @@ def _elsewhere() -> str:
     rows = [
         ["Table 1, data sets", "FER2013, CK+, RAF-DB, AffectNet and Multi-PIE are read: `docs/datasets.md`"],
         ["Equations 2 to 5, activations; Figure 3, pooling",
-         "`mien train --activation tanh --pooling average`: relu, sigmoid, tanh, leaky-relu; max, average, min"],
-        ["Figures 4 and 5, AlexNet and VGG", "`mien networks`, `mien train --network alexnet`"],
+         "`mien train --recipe paper --activation tanh --pooling average`: relu, sigmoid, tanh, leaky-relu; max, average, min"],
+        ["Figures 4 and 5, AlexNet and VGG", "`mien networks`, `mien train --recipe paper-modern --network alexnet`"],
         ["Figures 1, 2, 6, 7, 8, 10 and 11", "drawings and screenshots: nothing to measure"],
         ["The `.h5` file", "`mien export --to h5`; `mien detect --model model.h5`"],
         ["The pipelines that it reviews", "`mien baselines`"],
-        ["Figure 18, webcam", "not in this version"],
+        ["Figure 18, webcam", "`mien webcam`, and `mien video` for films"],
     ]  # fmt: skip
     return f"## What else the paper has\n\n{_table(['paper', 'here'], rows, numbers=False)}"
 
