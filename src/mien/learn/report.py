@@ -419,7 +419,7 @@ def _elsewhere() -> str:
         ["Table 1, data sets", "FER2013, CK+, RAF-DB, AffectNet and Multi-PIE are read: `docs/datasets.md`"],
         ["Equations 2 to 5, activations; Figure 3, pooling",
          "`mien train --recipe paper --activation tanh --pooling average`: relu, sigmoid, tanh, leaky-relu; max, average, min"],
-        ["Figures 4 and 5, AlexNet and VGG", "`mien networks`, `mien train --recipe paper-modern --network alexnet`"],
+        ["Figures 4 and 5, AlexNet and VGG", "`mien networks`, `mien train --recipe paper --network alexnet`"],
         ["Figures 1, 2, 6, 7, 8, 10 and 11", "drawings and screenshots: nothing to measure"],
         ["The `.h5` file", "`mien export --to h5`; `mien detect --model model.h5`"],
         ["The pipelines that it reviews", "`mien baselines`"],
