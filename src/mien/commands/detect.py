@@ -1,6 +1,5 @@
 """`mien detect`."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,15 +7,22 @@ import typer
 
 from mien.classifier import DEFAULT_MODEL
 from mien.commands.shared import (
+    DetectorName,
+    DetectorOption,
+    FullSizeOption,
+    JsonArray,
+    JsonOption,
     LabelsOption,
+    MinFaceOption,
     ModelOption,
     ScalingOption,
+    ThreadsOption,
+    ThresholdOption,
     fail,
-    opening,
+    open_recognizer,
     print_table,
     progress,
     say,
-    say_how_read,
 )
 
 if TYPE_CHECKING:
@@ -24,13 +30,6 @@ if TYPE_CHECKING:
     from mien.recognizer import Expectation
 
 EXIT_OTHERWISE = 1  # a face shows something else than was expected, or there is none
-
-
-class DetectorName(StrEnum):
-    """Names in `mien.faces.DETECTORS`."""
-
-    yunet = "yunet"
-    haar = "haar"
 
 
 def detect(
@@ -41,30 +40,15 @@ def detect(
     csv_file: Annotated[
         Path | None, typer.Option("--csv", help="CSV file to write: one row for each face.")
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON in place of a table.")
-    ] = False,
+    as_json: JsonOption = False,
     model: ModelOption = DEFAULT_MODEL,
     labels: LabelsOption = None,
     scaling: ScalingOption = None,
-    detector: Annotated[
-        DetectorName, typer.Option("--detector", help="What finds the faces.")
-    ] = DetectorName.yunet,
-    min_face_px: Annotated[
-        float, typer.Option("--min-face-px", help="Leave out faces smaller than this.")
-    ] = 0.0,
-    full_size: Annotated[
-        bool, typer.Option("--full-size", help="Search large pictures whole, for small faces.")
-    ] = False,
-    threshold: Annotated[
-        float,
-        typer.Option(
-            "--threshold", help="A face is unsure where no emotion has this probability, 0 to 1."
-        ),
-    ] = 0.0,
-    threads: Annotated[
-        int, typer.Option("--threads", help="Threads of the network; 0 takes every core.")
-    ] = 1,
+    detector: DetectorOption = DetectorName.yunet,
+    min_face_px: MinFaceOption = 0.0,
+    full_size: FullSizeOption = False,
+    threshold: ThresholdOption = 0.0,
+    threads: ThreadsOption = 1,
     expect: Annotated[
         str | None,
         typer.Option("--expect", help="Say of each face whether it shows this emotion."),
@@ -94,22 +78,19 @@ def detect(
     from contextlib import ExitStack
 
     from mien.batch import find_pictures, read_pictures
-    from mien.recognizer import Recognizer
 
     expectation = _expectation(expect, expect_threshold)
     files = find_pictures(paths)
-    with opening(model):
-        recognizer = Recognizer(
-            model,
-            detector=detector.value,
-            min_face_px=min_face_px,
-            full_size=full_size,
-            threshold=threshold,
-            threads=threads,
-            labels=labels,
-            scaling=scaling,
-        )
-    say_how_read(recognizer.classifier.spec)
+    recognizer = open_recognizer(
+        model,
+        detector=detector,
+        min_face_px=min_face_px,
+        full_size=full_size,
+        threshold=threshold,
+        threads=threads,
+        labels=labels,
+        scaling=scaling,
+    )
     failed = faces = otherwise = 0
     with ExitStack() as stack:
         writers: list[Any] = []
@@ -152,24 +133,17 @@ def _expectation(emotion: str | None, threshold: float | None) -> "Expectation |
     return None
 
 
-class _JsonPrinter:
+class _JsonPrinter(JsonArray):
     """Prints a JSON array, an object for each picture, as the pictures come."""
 
     def __init__(self, expectation: "Expectation | None") -> None:
+        super().__init__()
         self._expectation = expectation
-        self._count = 0
 
     def write(self, result: "PictureResult") -> None:
-        import json
-
         from mien.records import to_dict
 
-        print("[" if self._count == 0 else ",")
-        print(json.dumps(to_dict(result, self._expectation)), end="")
-        self._count += 1
-
-    def close(self) -> None:
-        print("\n]" if self._count else "[]")
+        self.add(to_dict(result, self._expectation))
 
 
 class _TablePrinter:

@@ -1,6 +1,7 @@
 """What several commands share: options, messages, tables, progress."""
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mien.learn.datasets import FaceSet
+    from mien.recognizer import Recognizer
     from mien.spec import ModelSpec
 
 EXIT_ERROR = 2
@@ -36,6 +38,31 @@ ScalingOption = Annotated[
         "--scaling",
         help="Of a Keras file's input: 1/255, -1..1 or none; 1/255 unless the model scales itself.",
     ),
+]
+
+
+class DetectorName(StrEnum):
+    """Names in `mien.faces.DETECTORS`."""
+
+    yunet = "yunet"
+    haar = "haar"
+
+
+DetectorOption = Annotated[DetectorName, typer.Option("--detector", help="What finds the faces.")]
+MinFaceOption = Annotated[
+    float, typer.Option("--min-face-px", help="Leave out faces smaller than this.")
+]
+FullSizeOption = Annotated[
+    bool, typer.Option("--full-size", help="Search large pictures whole, for small faces.")
+]
+ThresholdOption = Annotated[
+    float,
+    typer.Option(
+        "--threshold", help="A face is unsure where no emotion has this probability, 0 to 1."
+    ),
+]
+ThreadsOption = Annotated[
+    int, typer.Option("--threads", help="Threads of the network; 0 takes every core.")
 ]
 DataOption = Annotated[
     Path,
@@ -136,6 +163,54 @@ def opening(model: str) -> Any:
 
     keras = any(name.strip().endswith(KERAS_SUFFIXES) for name in model.split(","))
     return status("converting the Keras file") if keras else nullcontext()
+
+
+def open_recognizer(
+    model: str,
+    *,
+    detector: DetectorName,
+    min_face_px: float,
+    threshold: float,
+    threads: int,
+    labels: str | None,
+    scaling: str | None,
+    full_size: bool = False,
+) -> "Recognizer":
+    """The recognizer that was asked for; says on standard error what Keras files were taken for."""
+    from mien.recognizer import Recognizer
+
+    with opening(model):
+        recognizer = Recognizer(
+            model,
+            detector=detector.value,
+            min_face_px=min_face_px,
+            full_size=full_size,
+            threshold=threshold,
+            threads=threads,
+            labels=labels,
+            scaling=scaling,
+        )
+    say_how_read(recognizer.classifier.spec)
+    return recognizer
+
+
+class JsonArray:
+    """Prints a JSON array, an object in a line, as the objects come."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def add(self, value: dict[str, Any]) -> None:
+        """Print one more object."""
+        import json
+
+        print("[" if self._count == 0 else ",")
+        print(json.dumps(value), end="")
+        self._count += 1
+
+    def close(self) -> None:
+        """End the array; it may be empty."""
+        print("\n]" if self._count else "[]")
 
 
 def progress(items: Any, total: int, what: str) -> Any:

@@ -11,17 +11,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien.classifier import DEFAULT_MODEL
-from mien.commands.detect import DetectorName
 from mien.commands.shared import (
     EXIT_ERROR,
+    DetectorName,
+    DetectorOption,
+    FullSizeOption,
+    JsonArray,
+    JsonOption,
     LabelsOption,
+    MinFaceOption,
     ModelOption,
     ScalingOption,
+    ThreadsOption,
+    ThresholdOption,
     fail,
-    opening,
+    open_recognizer,
     print_table,
     say,
-    say_how_read,
     stderr,
 )
 
@@ -121,27 +127,14 @@ def video(
     bars: Annotated[
         bool, typer.Option("--bars/--no-bars", help="Draw the seven probabilities of each face.")
     ] = True,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON in place of a table.")
-    ] = False,
+    as_json: JsonOption = False,
     model: ModelOption = DEFAULT_MODEL,
     labels: LabelsOption = None,
     scaling: ScalingOption = None,
-    detector: Annotated[
-        DetectorName, typer.Option("--detector", help="What finds the faces.")
-    ] = DetectorName.yunet,
-    min_face_px: Annotated[
-        float, typer.Option("--min-face-px", help="Leave out faces smaller than this.")
-    ] = 0.0,
-    full_size: Annotated[
-        bool, typer.Option("--full-size", help="Search large frames whole, for small faces.")
-    ] = False,
-    threshold: Annotated[
-        float,
-        typer.Option(
-            "--threshold", help="A face is unsure where no emotion has this probability, 0 to 1."
-        ),
-    ] = 0.0,
+    detector: DetectorOption = DetectorName.yunet,
+    min_face_px: MinFaceOption = 0.0,
+    full_size: FullSizeOption = False,
+    threshold: ThresholdOption = 0.0,
     detect_every: DetectEveryOption = None,
     smooth: Annotated[
         SmoothName,
@@ -152,9 +145,7 @@ def video(
         ),
     ] = SmoothName.centred,
     half_life: HalfLifeOption = None,
-    threads: Annotated[
-        int, typer.Option("--threads", help="Threads of the network; 0 takes every core.")
-    ] = 1,
+    threads: ThreadsOption = 1,
 ) -> None:
     """Follow every face of a film and read its emotion in every frame.
 
@@ -168,7 +159,6 @@ def video(
     Until it is finished an output is called rows.part.csv and so on, and can be read or played.
     After Ctrl-C or a kill the same command goes on with --resume, and starts over with --overwrite.
     """
-    from mien.recognizer import Recognizer
     from mien.video.batch import find_videos
     from mien.video.files import VideoOptions
     from mien.video.outputs import Outputs
@@ -188,18 +178,16 @@ def video(
     sets = wanted.for_each(films) if many else [wanted]
     for film, outputs in zip(films, sets, strict=True):
         outputs.check(film.source, replaces=overwrite or resume)
-    with opening(model):
-        recognizer = Recognizer(
-            model,
-            detector=detector.value,
-            min_face_px=min_face_px,
-            full_size=full_size,
-            threshold=threshold,
-            threads=threads,
-            labels=labels,
-            scaling=scaling,
-        )
-    say_how_read(recognizer.classifier.spec)
+    recognizer = open_recognizer(
+        model,
+        detector=detector,
+        min_face_px=min_face_px,
+        full_size=full_size,
+        threshold=threshold,
+        threads=threads,
+        labels=labels,
+        scaling=scaling,
+    )
     _read_all(recognizer, films, sets, how, resume=resume, as_json=as_json)
 
 
@@ -241,7 +229,7 @@ def _read_all(
                 for message in result.messages():
                     say(message)
                 failed += not result.is_good
-                printer.add(result)
+                printer.write(result)
         except KeyboardInterrupt:
             if any(outputs.paths() for outputs in sets):
                 say("what was read is in files with .part in their names; --resume goes on there")
@@ -300,7 +288,7 @@ class _TablePrinter:
         self._many = many
         self._rows: list[list[str]] = []
 
-    def add(self, result: "FilmResult") -> None:
+    def write(self, result: "FilmResult") -> None:
         from mien.video.timeline import clock
 
         if result.outcome is None:
@@ -333,18 +321,8 @@ class _TablePrinter:
             print_table(header[first:], [row[first:] for row in self._rows], left=(0, 5 - first))
 
 
-class _JsonPrinter:
+class _JsonPrinter(JsonArray):
     """Prints a JSON array, an object for each film, as the films come."""
 
-    def __init__(self) -> None:
-        self._count = 0
-
-    def add(self, result: "FilmResult") -> None:
-        import json
-
-        print("[" if self._count == 0 else ",")
-        print(json.dumps(result.to_dict()), end="")
-        self._count += 1
-
-    def close(self) -> None:
-        print("\n]" if self._count else "[]")
+    def write(self, result: "FilmResult") -> None:
+        self.add(result.to_dict())

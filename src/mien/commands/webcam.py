@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien.classifier import DEFAULT_MODEL
-from mien.commands.detect import DetectorName
 from mien.commands.shared import (
+    DetectorName,
+    DetectorOption,
     JsonOption,
     LabelsOption,
+    MinFaceOption,
     ModelOption,
     ScalingOption,
-    opening,
+    ThreadsOption,
+    ThresholdOption,
+    open_recognizer,
     print_table,
     say,
-    say_how_read,
 )
 from mien.commands.video import DetectEveryOption, HalfLifeOption, video_settings
 
@@ -81,26 +84,15 @@ def webcam(
     model: ModelOption = DEFAULT_MODEL,
     labels: LabelsOption = None,
     scaling: ScalingOption = None,
-    detector: Annotated[
-        DetectorName, typer.Option("--detector", help="What finds the faces.")
-    ] = DetectorName.yunet,
-    min_face_px: Annotated[
-        float, typer.Option("--min-face-px", help="Leave out faces smaller than this.")
-    ] = 0.0,
-    threshold: Annotated[
-        float,
-        typer.Option(
-            "--threshold", help="A face is unsure where no emotion has this probability, 0 to 1."
-        ),
-    ] = 0.0,
+    detector: DetectorOption = DetectorName.yunet,
+    min_face_px: MinFaceOption = 0.0,
+    threshold: ThresholdOption = 0.0,
     detect_every: DetectEveryOption = None,
     half_life: HalfLifeOption = None,
     bars: Annotated[
         bool, typer.Option("--bars/--no-bars", help="Draw the seven probabilities.")
     ] = True,
-    threads: Annotated[
-        int, typer.Option("--threads", help="Threads of the network; 0 takes every core.")
-    ] = 1,
+    threads: ThreadsOption = 1,
     as_json: JsonOption = False,
 ) -> None:
     """Show a camera live, with every face and its emotion; `q` ends it, `s` saves a still.
@@ -116,7 +108,6 @@ def webcam(
     from functools import partial
 
     from mien.errors import MienError, OptionError
-    from mien.recognizer import Recognizer
     from mien.video.frames import camera_number, frames
     from mien.video.live import PATIENCE_S, STREAM_PATIENCE_S, Live, in_real_time, watch
 
@@ -130,17 +121,15 @@ def webcam(
     for path in (record, csv_file):
         if path is not None:
             _check_free(path, overwrite=overwrite)
-    with opening(model):
-        recognizer = Recognizer(
-            model,
-            detector=detector.value,
-            min_face_px=min_face_px,
-            threshold=threshold,
-            threads=threads,
-            labels=labels,
-            scaling=scaling,
-        )
-    say_how_read(recognizer.classifier.spec)
+    recognizer = open_recognizer(
+        model,
+        detector=detector,
+        min_face_px=min_face_px,
+        threshold=threshold,
+        threads=threads,
+        labels=labels,
+        scaling=scaling,
+    )
     failure: MienError | KeyboardInterrupt | None = None
     with ExitStack() as stack:
         given = frames(source, stream=stream)

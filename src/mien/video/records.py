@@ -148,12 +148,37 @@ def _writing(path: Path) -> Iterator[None]:
         raise OutputError(f"{path}: cannot be written; {error.strerror or error}") from error
 
 
-class _TextRows:
+class _Rows:
+    """What all kinds share: a part that gets the file's name at the end."""
+
+    _file: Any  # with `close`
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._partial = partial_name(path)
+
+    def _flush(self) -> None:
+        """Write the rows that wait."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        self._flush()
+        with _writing(self.path):
+            self._file.close()
+            self._partial.replace(self.path)
+
+    def abandon(self) -> None:
+        with suppress(OutputError, OSError):
+            self._flush()
+        with suppress(OSError):
+            self._file.close()
+
+
+class _TextRows(_Rows):
     """What CSV and JSON lines share: whole rows, soon on the disk."""
 
     def __init__(self, path: Path, keep_bytes: int) -> None:
-        self.path = path
-        self._partial = partial_name(path)
+        super().__init__(path)
         with _writing(path):
             if keep_bytes:
                 os.truncate(self._partial, keep_bytes)
@@ -174,18 +199,6 @@ class _TextRows:
             self._file.flush()
         self._waiting.clear()
         self._flushed_at = time.monotonic()
-
-    def finish(self) -> None:
-        self._flush()
-        with _writing(self.path):
-            self._file.close()
-            self._partial.replace(self.path)
-
-    def abandon(self) -> None:
-        with suppress(OutputError, OSError):
-            self._flush()
-        with suppress(OSError):
-            self._file.close()
 
 
 class _CsvRows(_TextRows):
@@ -227,7 +240,7 @@ class _JsonLines(_TextRows):
         self._add("".join(lines))
 
 
-class _ParquetRows:
+class _ParquetRows(_Rows):
     """Rows in Parquet, which has its table of contents at the end: after a kill there is none."""
 
     def __init__(self, path: Path) -> None:
@@ -236,8 +249,7 @@ class _ParquetRows:
             import pyarrow.parquet
         except ImportError as error:
             raise MissingExtraError("Parquet", "video", error) from error
-        self.path = path
-        self._partial = partial_name(path)
+        super().__init__(path)
         kinds = {
             "frame": pyarrow.int64(),
             "time_s": pyarrow.float64(),
@@ -274,18 +286,6 @@ class _ParquetRows:
         with _writing(self.path):
             self._file.write_table(pyarrow.concat_tables(self._tables))
         self._tables.clear()
-
-    def finish(self) -> None:
-        self._flush()
-        with _writing(self.path):
-            self._file.close()
-            self._partial.replace(self.path)
-
-    def abandon(self) -> None:
-        with suppress(OutputError, OSError):
-            self._flush()
-        with suppress(OSError):
-            self._file.close()
 
 
 @dataclass(frozen=True)
