@@ -38,5 +38,5 @@ $(VENV)/base: pyproject.toml
 
 $(VENV)/dev: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --constraint constraints.txt --editable '.[train,keras,video,dev]'
+	$(PIP) install --constraint constraints.txt --editable '.[train,keras,video,web,ray,audit,docs,dev]'
 	@touch $@ $(VENV)/base

@@ -15,7 +15,6 @@ __version__ = "0.1.0"
 
 from typing import TYPE_CHECKING, Any
 
-from mien.batch import PictureFile, PictureResult, find_pictures, read_pictures
 from mien.classifier import DEFAULT_MODEL, Classifier, shipped_models
 from mien.crops import crop_faces
 from mien.errors import (
@@ -35,6 +34,7 @@ from mien.faces import Detector, Face, Framing, HaarDetector, YuNetDetector
 from mien.images import load_image
 from mien.labels import EMOTIONS
 from mien.overlay import annotate
+from mien.pictures import PictureFile, PictureResult, find_pictures, read_pictures
 from mien.recognizer import Reading, Recognizer, Verification
 from mien.spec import ModelSpec, Score
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from mien.batch import PictureFile, PictureResult
 from mien.errors import OutputError
 from mien.overlay import annotate
+from mien.pictures import PictureFile, PictureResult
 
 JPEG_QUALITY: Final = 92
 

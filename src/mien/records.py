@@ -8,9 +8,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from mien.batch import PictureResult
 from mien.errors import OutputError
 from mien.labels import EMOTIONS
+from mien.pictures import PictureResult
 from mien.recognizer import Expectation, Reading
 
 COLUMNS: Final = (

@@ -26,7 +26,7 @@ from mien.commands.shared import (
 )
 
 if TYPE_CHECKING:
-    from mien.batch import PictureResult
+    from mien.pictures import PictureResult
     from mien.recognizer import Expectation
 
 EXIT_OTHERWISE = 1  # a face shows something else than was expected, or there is none
@@ -77,7 +77,7 @@ def detect(
     """
     from contextlib import ExitStack
 
-    from mien.batch import find_pictures, read_pictures
+    from mien.pictures import find_pictures, read_pictures
 
     expectation = _expectation(expect, expect_threshold)
     files = find_pictures(paths)
