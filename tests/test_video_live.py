@@ -10,7 +10,7 @@ import pytest
 
 from fakes import a_tracked_reading
 from mien.errors import OutputError, VideoError
-from mien.images import Image, load_image
+from mien.images import load_image
 from mien.video.frames import Frame
 from mien.video.live import Live, LiveFrame, Read, in_real_time, watch
 from mien.video.live_view import draw_status, save_still, why_no_window
@@ -40,11 +40,15 @@ class Screen:
     """Remembers what was shown; presses keys at given frames."""
 
     def __init__(self, keys: dict[int, str] | None = None) -> None:
-        self.shown: list[Image] = []
+        self.shown: list[LiveFrame] = []
+        self.stills: list[Path] = []
         self._keys = keys or {}
 
-    def show(self, image: Image) -> None:
-        self.shown.append(image)
+    def show(self, seen: LiveFrame, *, recording_s: float | None = None) -> None:
+        self.shown.append(seen)
+
+    def saved(self, path: Path) -> None:
+        self.stills.append(path)
 
     def pressed(self) -> list[str]:
         return list(self._keys.pop(len(self.shown), ""))
@@ -220,15 +224,17 @@ def test_q_ends_it_while_no_frame_comes() -> None:
 def test_s_saves_what_is_seen_without_the_line_below_it(tmp_path: Path) -> None:
     saved: list[Path] = []
     drawn: list[LiveFrame] = []
+    screen = Screen({2: "s", 3: "s"})
     with Live(a_camera(4), reader(), drop=False) as live:
         watch(
             live,
-            viewer=Screen({2: "s", 3: "s"}),
+            viewer=screen,
             outputs=[drawn.append],
             stills=tmp_path / "stills",
             on_still=saved.append,
         )
     assert sorted(saved) == sorted((tmp_path / "stills").iterdir())
+    assert screen.stills == saved
     assert len(saved) == 2
     assert (load_image(saved[0]) == drawn[1].drawn).all()
 

@@ -15,7 +15,7 @@ import numpy as np
 from mien.errors import VideoError
 from mien.images import Image
 from mien.overlay import annotate
-from mien.video.live_view import Viewer, draw_status, save_still
+from mien.video.live_view import Viewer, save_still
 
 if TYPE_CHECKING:
     from mien.video.frames import Frame
@@ -405,13 +405,13 @@ def watch(
         past_s = seen.frame.time_s - first_s
         keys: Sequence[str] = ()
         if viewer is not None:
-            words = "s saves a still   q ends"
-            recorded_s = past_s if recording else None
-            viewer.show(draw_status(seen.drawn, seen, recording_s=recorded_s, keys=words))
+            viewer.show(seen, recording_s=past_s if recording else None)
             keys = viewer.pressed()
         for write in outputs:
             write(seen)
-        if "s" in keys:
-            on_still(save_still(seen, stills))
+        if viewer is not None and "s" in keys:
+            still = save_still(seen, stills)
+            viewer.saved(still)
+            on_still(still)
         if "q" in keys or (seconds is not None and past_s >= seconds):
             return

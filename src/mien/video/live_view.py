@@ -25,16 +25,25 @@ _BAR_OPACITY: Final = 0.72
 _TEXT: Final = (240, 242, 245)
 _DIM: Final = (176, 181, 189)
 _RED: Final = (240, 72, 60)
+_KEYS: Final = "s saves a still   q ends"
 
 
 class Viewer(Protocol):
     """Shows frames to people, and says what they pressed."""
 
-    def show(self, image: Image) -> None:
-        """Show a picture, (H, W, 3) uint8 RGB."""
+    def show(self, seen: "LiveFrame", *, recording_s: float | None = None) -> None:
+        """Show a frame.
+
+        Args:
+            seen: the newest.
+            recording_s: length of what is recorded until now; None if nothing is.
+        """
 
     def pressed(self) -> Sequence[str]:
         """The keys since it was asked last: "q", "s"."""
+
+    def saved(self, path: Path) -> None:
+        """Say where a still has been saved."""
 
     def close(self) -> None:
         """Take it away."""
@@ -55,10 +64,11 @@ class Window:
         self._title = title
         self._is_open = False
 
-    def show(self, image: Image) -> None:
-        """Show a picture, (H, W, 3) uint8 RGB."""
+    def show(self, seen: "LiveFrame", *, recording_s: float | None = None) -> None:
+        """Show a frame, with a line below it that says what the keys do."""
         import cv2
 
+        image = draw_status(seen.drawn, seen, recording_s=recording_s, keys=_KEYS)
         if not self._is_open:
             plain = cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL
             cv2.namedWindow(self._title, plain)
@@ -76,6 +86,9 @@ class Window:
         if cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1:  # it was closed
             return ["q"]
         return [] if key == 0xFF else [chr(key).lower()]
+
+    def saved(self, path: Path) -> None:
+        """Nothing: the terminal says it."""
 
     def close(self) -> None:
         """Take it away."""
