@@ -1,0 +1,176 @@
+"""How faithful the heat maps of `mien explain` are, and how long one takes.
+
+    python benchmarks/explain.py --data FER2013 [--model NAME|FILE] [--split val] [--faces 300]
+
+Covers the pixels of each face in the order of its heat, the hottest first, and watches the
+probability of the emotion that was read (deletion: a good order brings it down at once); and shows
+them in that order on a blurred copy (insertion: a good order brings it up at once). Both are the
+area under the curve over the share of pixels, from Petsiuk, Das and Saenko 2018 (arXiv:1806.07421,
+section 4.1): what is covered gets the mean gray level of the face, and insertion begins with a
+blurred copy. Prints, over all faces, their means and the difference, with its 95 % interval, for
+
+- the heat map of the face;
+- the heat map of another face: what a map gains that knows where faces have their mouths, not this
+  face;
+- from the middle outwards;
+- random blobs as coarse as the heat, and random pixels.
+
+The pixels of a random order hurt a network as noise does, so that the deletion of random pixels
+alone says little.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.classifier import DEFAULT_MODEL, Classifier, Probabilities
+from mien.crops import SIZE_PX, Crops
+from mien.explain import explain_crop
+from mien.learn.datasets import load_faces
+
+STEPS = 16  # points of a curve, after the first
+INSERTION_BLUR_PX = 6.0
+BLOB_PX = 3.0  # standard deviation of the blur that makes blobs of noise
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Areas under the curves of one face, 0 to 1.
+
+    Attributes:
+        deletion: the lower, the better.
+        insertion: the higher, the better.
+    """
+
+    deletion: float
+    insertion: float
+
+
+def curves(
+    classifier: Callable[[Crops], Probabilities],
+    crop: NDArray[np.uint8],
+    target: int,
+    scores: NDArray[np.floating],
+    *,
+    steps: int = STEPS,
+) -> Curves:
+    """Cover and show the pixels of a face in the order of their scores.
+
+    Args:
+        classifier: any function of crops that gives probabilities.
+        crop: (48, 48) uint8.
+        target: whose probability is watched.
+        scores: (48, 48), the highest first.
+        steps: in which all pixels are covered.
+    """
+    rank = np.empty(scores.size, np.int64)
+    rank[np.argsort(-scores, axis=None, kind="stable")] = np.arange(scores.size)
+    ranks = rank.reshape(scores.shape)
+    counts = np.linspace(0, scores.size, steps + 1).round()[:, None, None]
+    gray = np.full_like(crop, round(float(crop.mean())))
+    blurred = cv2.GaussianBlur(crop, (0, 0), INSERTION_BLUR_PX, borderType=cv2.BORDER_REPLICATE)
+    pictures = [np.where(ranks < counts, gray, crop), np.where(ranks < counts, crop, blurred)]
+    found = classifier(np.concatenate(pictures).astype(np.uint8))[:, target].astype(np.float64)
+    areas = ((part[1:] + part[:-1]).mean() / 2 for part in np.split(found, 2))
+    return Curves(*(float(area) for area in areas))
+
+
+def orders(
+    crops: Crops, heats: NDArray[np.floating], random: np.random.Generator
+) -> dict[str, NDArray[np.floating]]:
+    """Scores of every pixel of each face: (N, 48, 48), by name."""
+    noise = random.normal(size=crops.shape).astype(np.float32)
+    blobs = [cv2.GaussianBlur(one, (0, 0), BLOB_PX) for one in noise]
+    lines = np.arange(SIZE_PX) - (SIZE_PX - 1) / 2
+    centre = -np.hypot(lines[:, None], lines)
+    return {
+        "its heat map": heats,
+        "another face's heat map": np.roll(heats, 1, axis=0),
+        "from the middle": np.broadcast_to(centre, crops.shape),
+        "random blobs": np.array(blobs),
+        "random pixels": noise,
+    }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the maps of some faces are worth.
+
+    Attributes:
+        times_ms: processor time of each explanation.
+        curves: of each face, by the name of the order.
+    """
+
+    times_ms: list[float]
+    curves: dict[str, list[Curves]]
+
+    def gains(self, order: str) -> NDArray[np.float64]:
+        """(N,): insertion less deletion of each face."""
+        return np.array([one.insertion - one.deletion for one in self.curves[order]])
+
+
+def compare(classifier: Classifier, crops: Crops, random: np.random.Generator) -> Comparison:
+    """Explain each face, and compare the order of its heat with others."""
+    targets = classifier(crops).argmax(1)
+    heats, times_ms = [], []
+    for crop in crops:
+        start = time.process_time()
+        heats.append(explain_crop(classifier, crop).heat)
+        times_ms.append(1e3 * (time.process_time() - start))
+    found = {
+        name: [
+            curves(classifier, crop, int(target), score)
+            for crop, target, score in zip(crops, targets, scores, strict=True)
+        ]
+        for name, scores in orders(crops, np.array(heats), random).items()
+    }
+    return Comparison(times_ms, found)
+
+
+def interval(values: NDArray[np.float64], random: np.random.Generator) -> tuple[float, float]:
+    """95 % bootstrap interval of the mean."""
+    rows = random.integers(0, len(values), (RESAMPLES, len(values)))
+    low, high = np.percentile(values[rows].mean(1), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser.add_argument("--split", default="val")
+    parser.add_argument("--faces", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    part = load_faces(options.data).split(options.split)
+    random = np.random.default_rng(options.seed)
+    crops = part.images[random.permutation(len(part))[: options.faces]]
+    found = compare(Classifier(options.model, threads=1), crops, random)
+    low, high = np.percentile(found.times_ms, [5, 95])
+    print(f"model {options.model}, {len(crops)} faces of {options.split}, one thread")
+    print(
+        f"one explanation: {statistics.median(found.times_ms):.0f} ms "
+        f"of processor time (median; 5 % to 95 %: {low:.0f} to {high:.0f})\n"
+    )
+    print("| order of pixels | deletion | insertion | difference, 95 % interval |")
+    print("|---|---:|---:|---:|")
+    for name, of_faces in found.curves.items():
+        gains = found.gains(name)
+        low, high = interval(gains, random)
+        print(
+            f"| {name} | {statistics.mean(one.deletion for one in of_faces):.3f} "
+            f"| {statistics.mean(one.insertion for one in of_faces):.3f} "
+            f"| {gains.mean():.3f} ({low:.3f} to {high:.3f}) |"
+        )
+
+
+if __name__ == "__main__":
+    main()
