@@ -204,6 +204,24 @@ def test_the_text_tells_what_a_threshold_leaves(card: Card) -> None:
     assert sum(band.n for band in card.bands) == card.test.evaluation.n
 
 
+def test_the_text_tells_in_which_pictures_it_is_weaker(card: Card) -> None:
+    section = card_text(card).split("## In which pictures it is weaker")[1].split("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    header, _, *rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+    assert header == ["by", "faces", "n", "right", "same mix", "gap", "Holm's p"]
+
+    compared = [g for g in card.fairness.groupings if len(g.groups) > 1]
+    assert [row[0] for row in rows if row[0]] == [grouping.name for grouping in compared]
+    assert [(row[1], row[2]) for row in rows] == [
+        (group.name, f"{group.n:,}") for grouping in compared for group in grouping.groups
+    ]
+    assert (card.fairness.n, card.fairness.data, card.fairness.split) == (35, "made-up", "test")
+    for row in rows:
+        few = int(row[2]) < card.fairness.min_n
+        assert row[3].startswith(f"too few (n = {row[2]})") is few
+    assert "which is no proof that there are none" in section
+
+
 def test_the_text_says_what_it_must_not_be_used_for(card: Card) -> None:
     text = " ".join(card_text(card).split())
     for words in (

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
 from mien.classifier import DEFAULT_MODEL, Classifier
+from mien.compound import compound_of, emotions_of_votes
 from mien.crops import crop_faces
 from mien.errors import OptionError
 from mien.faces import Box, Detector, Face, Landmarks, detector_named
@@ -16,6 +17,7 @@ from mien.images import Image, ImageSource, load_image
 from mien.labels import EMOTIONS, target_of
 
 if TYPE_CHECKING:
+    from mien.explain import Explanation
     from mien.video.frames import Frame, VideoSource
     from mien.video.readings import TrackedReading, VideoSettings
 
@@ -36,6 +38,8 @@ class Reading:
         probability: of that label, 0 to 1.
         probabilities: of the seven labels, in the order of `mien.EMOTIONS`; they sum to 1.
         unsure: `probability` is below the recognizer's threshold.
+        votes: shares of FER+ votes expected for the eight expressions, in the order of
+            `mien.labels.FERPLUS_EMOTIONS`; None where they were not asked for.
     """
 
     box: Box
@@ -45,11 +49,25 @@ class Reading:
     probability: float
     probabilities: tuple[float, ...]
     unsure: bool = False
+    votes: tuple[float, ...] | None = None
 
     @property
     def caption(self) -> str:
         """What people are shown: the emotion, or "unsure"."""
         return UNSURE if self.unsure else self.emotion
+
+    @property
+    def compound(self) -> str | None:
+        """Two emotions at once, such as "happily surprised"; None where the face shows no two.
+
+        It rests on `votes` where there are any, and on `probabilities` otherwise, which say much
+        less about it: see `mien.compound` and docs/compound.md. An unsure face shows none.
+        """
+        if self.unsure:
+            return None
+        shares = self.probabilities if self.votes is None else emotions_of_votes(self.votes)
+        found = compound_of(shares)
+        return None if found is None else found.name
 
     def by_emotion(self) -> dict[str, float]:
         """Label -> probability, in the order of `mien.EMOTIONS`."""
@@ -171,6 +189,8 @@ class Recognizer:
         threads: processor threads for the network; 0 takes every core.
         labels: of a Keras file's output, in its order; see `mien.Classifier`.
         scaling: of a Keras file's input; likewise.
+        votes: also read the shares of FER+ votes, where the model gives them; `Reading.compound`
+            then rests on them.
     Raises:
         ModelError: the model is missing, broken, or of another kind.
         OptionError: an argument is out of its range.
@@ -189,9 +209,11 @@ class Recognizer:
         threads: int = 1,
         labels: str | Sequence[str] | None = None,
         scaling: str | None = None,
+        votes: bool = False,
     ) -> None:
         _check_threshold(threshold)
         self.threshold = threshold
+        self.votes = votes
         if isinstance(detector, str):
             detector = detector_named(detector, min_face_px=min_face_px, full_size=full_size)
         self.detector = detector
@@ -233,6 +255,25 @@ class Recognizer:
         expectation = Expectation.of(emotion, threshold=threshold)
         return [expectation.verify(reading) for reading in self(source)]
 
+    def explain(
+        self, source: ImageSource, *, face: int = 0, emotion: str | None = None
+    ) -> "Explanation":
+        """Find the pixels that the reading of one face of a picture rests on.
+
+            heat = Recognizer().explain("portrait.jpg").heat  # (48, 48), of the crop
+
+        Args:
+            source: as for reading it.
+            face: which, from 0, in the order of the readings: the surest face first.
+            emotion: whose probability to explain; by default the likeliest.
+        Raises:
+            ImageError: it is not a picture, or there is no face in it.
+            OptionError: there is no such face or emotion.
+        """
+        from mien.explain import explain
+
+        return explain(self, source, face=face, emotion=emotion)
+
     def read_many(self, sources: Iterable[ImageSource]) -> Iterator[list[Reading]]:
         """Read pictures one after the other, `BATCH_IMAGES` at a time through the network.
 
@@ -263,8 +304,15 @@ class Recognizer:
         ]
         if not crops:
             return []
-        rows = iter(self.classifier(np.concatenate(crops)))
-        return [[_reading(face, next(rows), self.threshold) for face in faces] for faces in found]
+        together = np.concatenate(crops)
+        votes = None
+        if self.votes:
+            probabilities, votes = self.classifier.read(together)
+        else:
+            probabilities = self.classifier(together)
+        none = repeat(None, len(together))
+        rows = zip(probabilities, none if votes is None else votes, strict=True)
+        return [[_reading(face, *next(rows), self.threshold) for face in faces] for faces in found]
 
     def stream(
         self,
@@ -317,7 +365,10 @@ def _check_threshold(threshold: float) -> None:
 
 
 def _reading(
-    face: Face, probabilities: np.ndarray[Any, np.dtype[np.float32]], threshold: float
+    face: Face,
+    probabilities: np.ndarray[Any, np.dtype[np.float32]],
+    votes: np.ndarray[Any, np.dtype[np.float32]] | None,
+    threshold: float,
 ) -> Reading:
     best = int(probabilities.argmax())
     return Reading(
@@ -328,4 +379,5 @@ def _reading(
         probability=float(probabilities[best]),
         probabilities=tuple(float(p) for p in probabilities),
         unsure=not float(probabilities[best]) >= threshold,  # so that NaN is unsure, too
+        votes=None if votes is None else tuple(float(share) for share in votes),
     )

@@ -34,8 +34,13 @@ EXPECTED_COLUMNS: Final = (
 )
 """What comes after `COLUMNS` where an emotion is expected of the faces."""
 
+COMPOUND_COLUMN: Final = "compound"
+"""The last one, where compound emotions are asked for; empty where a face shows none."""
 
-def rows(result: PictureResult, expectation: Expectation | None = None) -> list[dict[str, Any]]:
+
+def rows(
+    result: PictureResult, expectation: Expectation | None = None, *, compound: bool = False
+) -> list[dict[str, Any]]:
     """One row for each face, or one with an empty face for a picture that shows none."""
     file = {"file": str(result.file.path)}
     if expectation is not None:
@@ -53,6 +58,7 @@ def rows(result: PictureResult, expectation: Expectation | None = None) -> list[
             "unsure": _truth(reading.unsure),
             **reading.by_emotion(),
             **_shows(reading, expectation),
+            **({COMPOUND_COLUMN: reading.compound or ""} if compound else {}),
         }
         for number, reading in enumerate(result.readings, start=1)
     ]
@@ -68,17 +74,23 @@ def _truth(value: bool) -> str:
     return "true" if value else "false"  # as JSON has it
 
 
-def to_dict(result: PictureResult, expectation: Expectation | None = None) -> dict[str, Any]:
+def to_dict(
+    result: PictureResult, expectation: Expectation | None = None, *, compound: bool = False
+) -> dict[str, Any]:
     """One picture as plain values, ready for JSON; `size` is width and height in pixels.
 
-    With an expectation each face says what was `expected` of it, and whether it `shows` that.
+    With an expectation each face says what was `expected` of it, and whether it `shows` that; with
+    `compound` which compound emotion it shows, or null.
     """
     size = None if result.image is None else [result.image.shape[1], result.image.shape[0]]
     return {
         "file": str(result.file.path),
         "size": size,
         "faces": [
-            (reading if expectation is None else expectation.verify(reading)).to_dict()
+            {
+                **(reading if expectation is None else expectation.verify(reading)).to_dict(),
+                **({COMPOUND_COLUMN: reading.compound} if compound else {}),
+            }
             for reading in result.readings
         ],
         "error": None if result.error is None else str(result.error),
@@ -88,18 +100,23 @@ def to_dict(result: PictureResult, expectation: Expectation | None = None) -> di
 class CsvWriter:
     """Writes a row for each face to an open text file, with a header in `COLUMNS`.
 
-    With an expectation `EXPECTED_COLUMNS` follow them.
+    With an expectation `EXPECTED_COLUMNS` follow them, and with `compound` the `COMPOUND_COLUMN`.
     """
 
-    def __init__(self, file: TextIO, expectation: Expectation | None = None) -> None:
+    def __init__(
+        self, file: TextIO, expectation: Expectation | None = None, *, compound: bool = False
+    ) -> None:
         self._expectation = expectation
-        columns = COLUMNS if expectation is None else COLUMNS + EXPECTED_COLUMNS
+        self._compound = compound
+        columns = [*COLUMNS]
+        columns += [] if expectation is None else EXPECTED_COLUMNS
+        columns += [COMPOUND_COLUMN] if compound else []
         self._writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
         self._writer.writeheader()
 
     def write(self, result: PictureResult) -> None:
         """Add the rows of one picture."""
-        self._writer.writerows(rows(result, self._expectation))
+        self._writer.writerows(rows(result, self._expectation, compound=self._compound))
 
 
 @contextmanager

@@ -22,9 +22,12 @@ from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 from mien.learn.copies import copies_of
 from mien.learn.datasets import FaceSet
 from mien.learn.evaluation import Agreement, Evaluation, ferplus_targets
+from mien.learn.fairness import Fairness, find_groupings, measure_fairness, stand_out
+from mien.learn.gaps import ACCURACY, GroupingScore, metric_frame, percent_of
 from mien.learn.measures import Measures, measure
 from mien.learn.robustness import Measurement, Robustness, disturbance_named
 from mien.learn.robustness import measure as measure_robustness
+from mien.learn.slices import SLICES
 from mien.spec import ModelSpec
 
 BANDS: Final = (0.0, 0.4, 0.6, 0.8, 0.9, 1.0)
@@ -92,6 +95,7 @@ class Card:
             votes.
         bands: on test.
         robustness: likewise.
+        fairness: likewise, of the groups into which what can be measured on a face divides it.
     """
 
     spec: ModelSpec
@@ -108,6 +112,7 @@ class Card:
     label_agreement: Agreement | None
     bands: tuple[Band, ...]
     robustness: Robustness
+    fairness: Fairness
 
 
 def measure_card(
@@ -122,13 +127,14 @@ def measure_card(
     Raises:
         OptionError: the classifier is an ensemble.
         DataError: the set has no val or no test.
-        MissingExtraError: the extra `train` is not installed.
+        MissingExtraError: the extra `audit` is not installed.
     """
     if len(classifier.paths) > 1:
         names = ", ".join(path.name for path in classifier.paths)
         raise OptionError(f"expected one model file, for a card tells of one; got {names}")
     say = report if report is not None else lambda _: None
-    faces.split("val+test")  # raises now
+    metric_frame()  # raises now, as does the next
+    faces.split("val+test")
     say("val")
     val = measure(classifier, faces, "val")
     say("val and test")
@@ -138,6 +144,9 @@ def measure_card(
     test = faces.split("test")
     own = _without_copies(faces)
     clean = None if own is None else measure(classifier, own, "test")
+    say("slices")
+    groupings = find_groupings(faces, "test", report=say)
+    fairness = measure_fairness(classifier, faces, "test", groupings)
     content = classifier.path.read_bytes()
     return Card(
         spec=classifier.spec,
@@ -154,6 +163,7 @@ def measure_card(
         label_agreement=_label_agreement(test),
         bands=bands(classifier(test.images), test.targets),
         robustness=_robustness(classifier, test, say),
+        fairness=fairness,
     )
 
 
@@ -215,6 +225,7 @@ def card_text(card: Card) -> str:
         _scores(card),
         _sureness(card),
         _disturbed(card),
+        _slices(card),
         _limits(card),
         _again(card),
     ]
@@ -481,6 +492,62 @@ def _measurement(found: Robustness, name: str, level: float) -> Measurement:
     return next(m for m in found.measurements if (m.disturbance, m.level) == (name, level))
 
 
+def _slices(card: Card) -> list[str]:
+    found = card.fairness
+    compared = [grouping for grouping in found.groupings if len(grouping.groups) > 1]
+    header = ["by", "faces", "n", "right", "same mix", "gap", "Holm's p"]
+    rows = [row for grouping in compared for row in _slice_rows(grouping)]
+    outstanding = stand_out(found)
+    annotated = any(grouping.name not in SLICES for grouping in compared)
+    return [
+        "## In which pictures it is weaker",
+        _paragraph(
+            f"The {found.n:,} images of test, divided by what can be measured on a face"
+            + (", and by what annotators saw" if annotated else "")
+            + ". No cut point was chosen on test, and nothing else by the figures below. What "
+            "makes a picture dark is the light and the skin, which brightness does not tell apart."
+        ),
+        _bullets(*(f"{g.name}: {SLICES[g.name].about}" for g in compared if g.name in SLICES)),
+        _table(header, rows, left=(0, 1)),
+        _paragraph(
+            "Same mix: the accuracy that a group would have if its emotions were as common as in "
+            "all of test. Gap: in points, the largest difference between two groups, with an "
+            "interval that holds for all pairs at once. p: how often dealing out the groups by "
+            f"chance, {found.permutations:,} times, leaves a gap as large, corrected for all "
+            f"{len(compared)} by Holm's method. No rate is told of fewer than {found.min_n} faces. "
+            "`mien fairness` tells more, and compares people where groups are annotated."
+        ),
+        *(
+            [
+                "Gaps in accuracy and in the recall of single emotions that chance alone would "
+                "seldom leave:",
+                _bullets(*outstanding),
+            ]
+            if outstanding
+            else ["No gap has a Holm's p below 0.05, which is no proof that there are none."]
+        ),
+    ]
+
+
+def _slice_rows(grouping: GroupingScore) -> list[list[str]]:
+    gap = grouping.gaps.get(ACCURACY)
+    rows = []
+    for place, group in enumerate(grouping.groups):
+        mix = "-" if group.same_mix.value is None else percent_of(group.same_mix)
+        cells = ["", group.name, f"{group.n:,}", percent_of(group.accuracy, interval=True), mix]
+        if place:
+            rows.append([*cells, "", ""])
+            continue
+        cells[0] = grouping.name
+        if gap is None:
+            rows.append([*cells, "-", "-"])
+            continue
+        low, high = 100 * gap.interval.low, 100 * gap.interval.high
+        difference = f"{100 * gap.difference:.1f} ({low:.1f} to {high:.1f})"
+        rows.append([*cells, difference, f"{gap.holm:.4f}"])
+    return rows
+
+
 def _limits(card: Card) -> list[str]:
     recall = {label: score.recall for label, score in card.test.evaluation.per_class.items()}
     worst = min(recall, key=lambda label: recall[label])
@@ -501,7 +568,8 @@ def _limits(card: Card) -> list[str]:
             "It answers with one of its seven words whatever it is shown: contempt, pain, two "
             "emotions at once, or a picture without a face.",
             f"{who}. So it could not be measured for whom it errs more often than for others; "
-            "expect that it does.",
+            "expect that it does. Where a set says more of its people, `mien fairness --groups` "
+            "measures it.",
             *(posed if card.is_fer2013 else []),
             f"It is weakest at {worst}: {_percent(recall[worst], 1)} of the faces labelled so are "
             f"read so. Of the disturbances above, {hardest[0]} costs most: {hardest[2]}.",

@@ -1,0 +1,118 @@
+"""How often compound emotions are read, and whether taggers divide between their two emotions.
+
+    python benchmarks/compound.py --data FER2013 [--model mien] [--split val]
+
+FER2013 has no compound labels. What can be checked is whether FER+'s taggers, about ten for each
+face, divide between the two emotions where `mien.compound` names them: whether each of the two has
+at least two votes, or at least one. Beside that stands how often this is so for all faces whose two
+likeliest emotions are a pair, whatever their shares, which is what naming every pair would score.
+"""
+
+import argparse
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.classifier import Classifier
+from mien.compound import COMPOUNDS, MIN_SECOND, MIN_TOGETHER, compound_of, emotions_of_votes
+from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
+from mien.learn.datasets import FaceSet, load_faces
+
+SECONDS = (0.15, 0.2, 0.25, 0.3)
+TOGETHERS = (0.6, 0.7, 0.8, 0.9)
+ANY_PAIR = (1e-6, 0.0)  # least shares that every pair has
+
+
+@dataclass(frozen=True)
+class Check:
+    """What taggers say where a rule speaks.
+
+    Attributes:
+        fires: faces of which it names a compound emotion.
+        share: of all faces.
+        both: of those that it names, the share in which each of the two has two votes or more.
+        touched: likewise, one vote or more.
+        found: of the faces that taggers divide so, the share that it names with one of their pairs.
+        names: how often it names each.
+    """
+
+    fires: int
+    share: float
+    both: float
+    touched: float
+    found: float
+    names: Counter[str]
+
+
+def check(
+    shares: NDArray[np.float64], votes: NDArray[np.int64], min_second: float, min_together: float
+) -> Check:
+    """Compare what the rule says of (N, 7) shares with (N, 7) votes for the same emotions."""
+    divided = np.zeros(len(votes), bool)
+    for pair in COMPOUNDS:
+        one, other = (EMOTIONS.index(emotion) for emotion in pair)
+        divided |= (votes[:, one] >= 2) & (votes[:, other] >= 2)
+    both, touched, found = [], [], 0
+    names: Counter[str] = Counter()
+    for row, counts, is_divided in zip(shares, votes, divided, strict=True):
+        compound = compound_of(row.tolist(), min_second=min_second, min_together=min_together)
+        if compound is None:
+            continue
+        least = min(counts[EMOTIONS.index(emotion)] for emotion in compound.emotions)
+        both.append(least >= 2)
+        touched.append(least >= 1)
+        found += bool(is_divided and least >= 2)
+        names[compound.name] += 1
+    fires = len(both)
+    return Check(
+        fires=fires,
+        share=fires / len(votes),
+        both=float(np.mean(both)) if fires else float("nan"),
+        touched=float(np.mean(touched)) if fires else float("nan"),
+        found=found / max(int(divided.sum()), 1),
+        names=names,
+    )
+
+
+def votes_for_the_seven(faces: FaceSet) -> NDArray[np.int64]:
+    """(N, 7): FER+ votes for the emotions of `mien.EMOTIONS`."""
+    assert faces.votes is not None
+    rows = faces.votes[:, : len(FERPLUS_EMOTIONS)]
+    return np.array([emotions_of_votes(row.tolist()) for row in rows]).round().astype(np.int64)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--model", default="mien")
+    parser.add_argument("--split", default="val")
+    options = parser.parse_args()
+    faces = load_faces(options.data).split(options.split)
+    voted = votes_for_the_seven(faces)
+    probabilities, votes = Classifier(options.model).read(faces.images)
+    sources = {"probabilities": probabilities.astype(np.float64)}
+    if votes is not None:
+        rows = [emotions_of_votes(row.tolist()) for row in votes]
+        sources["expected votes"] = np.array(rows, dtype=np.float64)
+    print(f"{options.model} on {options.split}: {len(faces):,} faces")
+    print("shares of          second  together  faces  of all  both 2+  both 1+  of divided")
+    for name, shares in sources.items():
+        rules = [ANY_PAIR, *((second, both) for second in SECONDS for both in TOGETHERS)]
+        for second, together in rules:
+            found = check(shares, voted, second, together)
+            chosen = "  <- the rule" if (second, together) == (MIN_SECOND, MIN_TOGETHER) else ""
+            least = ("any", "any") if second < 0.1 else (f"{second:.2f}", f"{together:.2f}")
+            print(
+                f"{name:18} {least[0]:>6}  {least[1]:>8}  {found.fires:5,}  {found.share:6.1%}  "
+                f"{found.both:7.1%}  {found.touched:7.1%}  {found.found:10.1%}{chosen}"
+            )
+    for name, shares in sources.items():
+        found = check(shares, voted, MIN_SECOND, MIN_TOGETHER)
+        told = ", ".join(f"{compound} {n}" for compound, n in found.names.most_common())
+        print(f"by {name}: {told}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""How much of a head's tilt YuNet tells on faces as small as FER2013's.
+
+    python benchmarks/tilt.py --data FER2013 [--count 400]
+
+Turns faces of val by known angles and prints, for each enlargement, the median change of the angle
+between the eyes that YuNet finds, and the share of faces in which it finds one. `mien.learn.slices`
+enlarges by `ENLARGED`.
+"""
+
+import argparse
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.crops import SIZE_PX
+from mien.faces import YuNetDetector
+from mien.learn.datasets import load_faces
+from mien.learn.robustness import disturb
+
+ANGLES = (-30.0, -20.0, -10.0, 10.0, 20.0, 30.0)  # degrees, clockwise
+ENLARGEMENTS = (4, 6, 8)
+
+
+def tilts(detector: YuNetDetector, crops: NDArray[np.uint8], enlarged: int) -> NDArray[np.float64]:
+    """(N,) degrees, clockwise; NaN where no face is found."""
+    found = []
+    for crop in crops:
+        size = (SIZE_PX * enlarged, SIZE_PX * enlarged)
+        large = cv2.resize(crop, size, interpolation=cv2.INTER_CUBIC)
+        faces = detector.detect(np.repeat(large[:, :, None], 3, axis=2))[:1]
+        if not faces or faces[0].landmarks is None:
+            found.append(np.nan)
+            continue
+        right, left = (np.array(point) for point in faces[0].landmarks[:2])
+        found.append(float(np.degrees(np.arctan2(*(left - right)[::-1]))))
+    return np.array(found)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--count", type=int, default=400, help="faces of val to turn")
+    options = parser.parse_args()
+    crops = load_faces(options.data).split("val").images[: options.count]
+    detector = YuNetDetector()
+    for enlarged in ENLARGEMENTS:
+        start = tilts(detector, crops, enlarged)
+        print(f"enlarged {enlarged} times: {np.isfinite(start).mean():.1%} of {len(crops)} found")
+        for angle in ANGLES:
+            turned = tilts(detector, disturb(crops, "rotation", angle), enlarged)
+            told = float(np.nanmedian(turned - start))
+            print(f"  turned by {angle:5.0f}: {told:6.1f}, {np.isfinite(turned).mean():.1%} found")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,244 @@
+"""`mien fairness`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mien.classifier import DEFAULT_MODEL
+from mien.commands.shared import (
+    DataOption,
+    FindFacesOption,
+    JsonOption,
+    LabelsOption,
+    ModelOption,
+    ScalingOption,
+    VotesOption,
+    opening,
+    print_table,
+    say_how_read,
+    say_left_out,
+    status,
+)
+
+if TYPE_CHECKING:
+    from mien.learn.fairness import Fairness
+    from mien.learn.gaps import GroupingScore
+
+
+def fairness(
+    data: DataOption,
+    model: ModelOption = DEFAULT_MODEL,
+    labels: LabelsOption = None,
+    scaling: ScalingOption = None,
+    split: Annotated[
+        str, typer.Option("--split", help="train, val, test, or several: val+test.")
+    ] = "test",
+    votes: VotesOption = None,
+    find_faces: FindFacesOption = False,
+    groups: Annotated[
+        Path | None,
+        typer.Option(
+            "--groups",
+            help="CSV file: a column that names the picture, then one for each grouping. RAF-DB's "
+            "own annotations are read without it.",
+        ),
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", help="Columns to take, with commas; all if not given."),
+    ] = None,
+    cross: Annotated[
+        str | None,
+        typer.Option("--cross", help="Columns whose intersections are groups, too: gender,race."),
+    ] = None,
+    slices: Annotated[
+        str,
+        typer.Option(
+            "--slices",
+            help="What to measure on the faces, with commas: brightness, contrast, blur, "
+            "resolution, yaw, roll, size, found, votes; or all, or none.",
+        ),
+    ] = "all",
+    cuts: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--cuts",
+            help="Cut points of a slice in place of thirds: brightness=80,160. May be given "
+            "several times.",
+        ),
+    ] = None,
+    min_n: Annotated[
+        int, typer.Option("--min-n", help="No rate is told of fewer faces than this.")
+    ] = 30,
+    resamples: Annotated[int, typer.Option(help="Draws of the bootstrap.")] = 2000,
+    permutations: Annotated[int, typer.Option(help="Draws of the tests.")] = 9999,
+    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    page: Annotated[
+        Path | None, typer.Option("--page", help="A page of HTML to write, with all of it.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare how well a model reads different groups of faces.
+
+    Example: mien fairness --data RAF-DB --slices none --cross gender,race --page fairness.html
+
+    Example: mien fairness --data faces/ --groups groups.csv --by age
+
+    Without annotated groups the faces are divided by what can be measured on them: light, blur, the
+    turn of the head. Cut points are the thirds of train (or of val), never of test.
+
+    The gap is the largest difference between two groups; p is that of a permutation test, and
+    Holm's p is corrected for all the gaps of its kind.
+    """
+    from contextlib import ExitStack
+
+    from mien.classifier import Classifier
+    from mien.learn.datasets import load_faces
+    from mien.learn.fairness import check_draws, find_groupings, measure_fairness
+    from mien.learn.fairness_page import fairness_page
+    from mien.learn.gaps import metric_frame
+    from mien.records import open_whole
+
+    chosen = _slices(slices)
+    points = _cuts(cuts or [])
+    check_draws(min_n=min_n, resamples=resamples, permutations=permutations)
+    metric_frame()
+    with opening(model):
+        classifier = Classifier(model, threads=0, labels=labels, scaling=scaling)
+    say_how_read(classifier.spec)
+    with status("reading the data"):
+        faces = load_faces(data, votes=votes, find_faces=find_faces)
+    say_left_out(faces)
+    with ExitStack() as stack:
+        # Opened before all is measured, so that a place that cannot be written is said at once.
+        file = None if page is None else stack.enter_context(open_whole(page))
+        with status("measuring") as shown:
+
+            def report(what: str) -> None:
+                if shown is not None:  # there is a terminal
+                    shown.update(f"measuring: {what}")
+
+            groupings = find_groupings(
+                faces,
+                split,
+                groups=groups,
+                columns=_names(by),
+                cross=_names(cross),
+                slices=chosen,
+                cuts=points,
+                seed=seed,
+                report=report,
+            )
+            report("the groups")
+            result = measure_fairness(
+                classifier,
+                faces,
+                split,
+                groupings,
+                min_n=min_n,
+                resamples=resamples,
+                permutations=permutations,
+                seed=seed,
+            )
+        if file is not None:
+            file.write(fairness_page(result, groupings, faces.split(split)))
+    if as_json:
+        import json
+
+        print(json.dumps(result.to_dict(), indent=2))
+    else:
+        _print(result)
+
+
+def _names(text: str | None) -> list[str]:
+    return [] if text is None else [name.strip() for name in text.split(",")]
+
+
+def _slices(text: str) -> list[str] | None:
+    """The slices that are wanted; None for all that there are."""
+    if text == "all":
+        return None
+    return [] if text == "none" else _names(text)
+
+
+def _cuts(given: list[str]) -> dict[str, list[float]]:
+    from mien.errors import OptionError
+
+    cuts = {}
+    for text in given:
+        name, _, numbers = text.partition("=")
+        try:
+            cuts[name.strip()] = [float(number) for number in numbers.split(",")]
+        except ValueError:
+            raise OptionError(
+                f"--cuts: expected the name of a slice and cut points, brightness=80,160; "
+                f"got {text!r}"
+            ) from None
+    return cuts
+
+
+def _print(result: "Fairness") -> None:
+    from mien.learn.fairness import stand_out
+    from mien.learn.gaps import percent_of
+
+    overall = result.accuracy
+    print(f"{result.model} on {result.data} {result.split}: {result.n:,} faces")
+    print(f"read right: {percent_of(overall, interval=True)}\n")
+    _print_gaps(result)
+    for grouping in result.groupings:
+        print()
+        _print_grouping(grouping)
+    print()
+    for line in stand_out(result) or ["No gap has a Holm's p below 0.05."]:
+        print(line)
+
+
+def _print_gaps(result: "Fairness") -> None:
+    from mien.learn.gaps import ACCURACY, SAME_MIX, ratio_of
+
+    rows = []
+    for grouping in result.groupings:
+        for measure in (ACCURACY, SAME_MIX):
+            gap = grouping.gaps.get(measure)
+            name = grouping.name if measure == ACCURACY else ""
+            if gap is None:
+                rows.append([name, measure, "-", "", "", "", "", "too few faces to compare"])
+                continue
+            rows.append(
+                [
+                    name,
+                    measure,
+                    f"{100 * gap.difference:.1f}",
+                    f"{100 * gap.interval.low:.1f} to {100 * gap.interval.high:.1f}",
+                    ratio_of(gap),
+                    f"{gap.p:.4f}",
+                    f"{gap.holm:.4f}",
+                    f"{gap.worst} | {gap.best}",
+                ]
+            )
+    header = ["groups by", "", "gap", "95 %", "ratio", "p", "Holm's p", "lowest | highest"]
+    print_table(header, rows, left=(0, 1, 7))
+
+
+def _print_grouping(grouping: "GroupingScore") -> None:
+    from mien.labels import EMOTIONS
+    from mien.learn.gaps import percent_of
+
+    without = f"; {grouping.left_out:,} faces in none" if grouping.left_out else ""
+    print(f"{grouping.name}: {grouping.about}{without}")
+    rows = []
+    for group in grouping.groups:
+        sure = "" if group.confidence is None else f"{100 * group.confidence:.1f} %"
+        rows.append(
+            [
+                f"  {group.name}",
+                f"{group.n:,}",
+                percent_of(group.accuracy, interval=True),
+                "-" if group.same_mix.value is None else percent_of(group.same_mix),
+                sure,
+                *(percent_of(group.recall[label]) for label in EMOTIONS),
+            ]
+        )
+    header = ["  ", "n", "right (95 %)", "same mix", "sure", *EMOTIONS]
+    print_table(header, rows, left=(0,))

@@ -1,0 +1,124 @@
+"""Compound emotions: two basic ones that a face shows at once, such as "happily surprised".
+
+After Du, Tao and Martinez 2014, "Compound facial expressions of emotion", PNAS 111(15),
+doi:10.1073/pnas.1322355111. They posed and coded 22 categories: neutral, the six basic emotions and
+15 compound ones. Twelve of these are the names of two basic emotions, and are all in `COMPOUNDS`;
+the other three (appalled, hatred, awed) share their pairs with angrily disgusted and fearfully
+surprised, and differ in which of the two weighs more in ways that no classifier of the seven tells.
+The article has no compound of happy with sad, fear or angry, so neither is one here.
+
+The rule: a face shows a compound emotion where the two likeliest of the seven make up a pair of the
+article, the second has a share of at least `MIN_SECOND`, and both together have `MIN_TOGETHER`.
+
+What the shares are matters more than the rule. Probabilities of a classifier that learned one label
+for each face say which label that would be; where two are likely, mostly one of them is wrong, and
+not both are shown. The shares of FER+ votes that a model expects, its second output, say how
+taggers would divide. No compound labels were at hand: the rule is not validated. docs/compound.md
+has how often taggers divide between the two emotions where it speaks.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mien.errors import OptionError
+from mien.labels import EMOTIONS, FERPLUS_EMOTIONS, FERPLUS_TO_EMOTION
+
+COMPOUNDS: Final[dict[tuple[str, str], str]] = {
+    ("happy", "surprise"): "happily surprised",
+    ("happy", "disgust"): "happily disgusted",
+    ("sad", "fear"): "sadly fearful",
+    ("sad", "angry"): "sadly angry",
+    ("sad", "surprise"): "sadly surprised",
+    ("sad", "disgust"): "sadly disgusted",
+    ("fear", "angry"): "fearfully angry",
+    ("fear", "surprise"): "fearfully surprised",
+    ("fear", "disgust"): "fearfully disgusted",
+    ("angry", "surprise"): "angrily surprised",
+    ("angry", "disgust"): "angrily disgusted",
+    ("disgust", "surprise"): "disgustedly surprised",
+}
+"""Pairs of `mien.labels.EMOTIONS`, in the article's order, and what it calls them. Which of the two
+comes first is the article's, too, and says nothing of which is stronger."""
+
+MIN_SECOND: Final = 0.2
+"""Least share of the weaker emotion: two of FER+'s ten taggers."""
+
+MIN_TOGETHER: Final = 0.8
+"""Least share of both."""
+
+_NAMES: Final = {frozenset(pair): name for pair, name in COMPOUNDS.items()}
+_TOLERANCE: Final = 1e-6  # of shares in float32
+
+
+@dataclass(frozen=True)
+class Compound:
+    """A compound emotion.
+
+    Attributes:
+        name: one of those in `COMPOUNDS`.
+        emotions: the two basic ones, the stronger first.
+        shares: of these, 0 to 1.
+    """
+
+    name: str
+    emotions: tuple[str, str]
+    shares: tuple[float, float]
+
+
+def compound_of(
+    shares: Sequence[float],
+    *,
+    min_second: float = MIN_SECOND,
+    min_together: float = MIN_TOGETHER,
+) -> Compound | None:
+    """The compound emotion that seven shares make up, by the rule above.
+
+    Args:
+        shares: of the seven emotions in the order of `mien.EMOTIONS`, 0 to 1: the probabilities of
+            a reading, or what `emotions_of_votes` gives.
+        min_second: least share of the weaker emotion, above 0 up to 0.5.
+        min_together: least share of both, 0 to 1.
+    Returns:
+        None where they make up none.
+    Raises:
+        OptionError: a number is out of its range, or there are not seven shares.
+    """
+    if len(shares) != len(EMOTIONS):
+        raise OptionError(f"shares: expected {len(EMOTIONS)}; got {len(shares)}")
+    if not 0.0 < min_second <= 0.5:
+        raise OptionError(f"min_second: expected above 0 up to 0.5; got {min_second:g}")
+    if not 0.0 <= min_together <= 1.0:
+        raise OptionError(f"min_together: expected 0 to 1; got {min_together:g}")
+    first, second = sorted(range(len(EMOTIONS)), key=lambda i: -shares[i])[:2]
+    high, low = float(shares[first]), float(shares[second])
+    name = _NAMES.get(frozenset((EMOTIONS[first], EMOTIONS[second])))
+    # So written, shares that are not numbers make up none.
+    enough = low >= min_second - _TOLERANCE and high + low >= min_together - _TOLERANCE
+    if name is None or not enough:
+        return None
+    return Compound(name, (EMOTIONS[first], EMOTIONS[second]), (high, low))
+
+
+def emotions_of_votes(votes: Sequence[float]) -> tuple[float, ...]:
+    """Shares of the seven emotions in those of FER+'s eight expressions.
+
+    Contempt is none of the seven, and goes to none of them: the seven sum to what is left.
+
+    Args:
+        votes: eight shares, in the order of `mien.labels.FERPLUS_EMOTIONS`.
+    Returns:
+        Seven, in the order of `mien.EMOTIONS`.
+    Raises:
+        OptionError: there are not eight.
+    """
+    if len(votes) != len(FERPLUS_EMOTIONS):
+        raise OptionError(f"votes: expected {len(FERPLUS_EMOTIONS)}; got {len(votes)}")
+    shares = dict(_by_emotion(votes))
+    return tuple(shares[emotion] for emotion in EMOTIONS)
+
+
+def _by_emotion(votes: Sequence[float]) -> Iterator[tuple[str, float]]:
+    for name, share in zip(FERPLUS_EMOTIONS, votes, strict=True):
+        if (emotion := FERPLUS_TO_EMOTION.get(name)) is not None:
+            yield emotion, float(share)

@@ -1,0 +1,249 @@
+"""Compound emotions: the article's pairs, the rule, and `mien detect --compound`."""
+
+import csv
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from command_line import Mien
+from fakes import SPEC, FixedDetector, a_reading, a_tracked_reading, write_model
+from mien import Recognizer
+from mien.compound import COMPOUNDS, Compound, compound_of, emotions_of_votes
+from mien.errors import OptionError
+from mien.faces import Face
+from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
+from mien.pictures import PictureFile, PictureResult
+from mien.records import COLUMNS, CsvWriter, rows, to_csv, to_dict
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "benchmarks"))
+
+import compound
+
+if TYPE_CHECKING:
+    from mien.learn.datasets import FaceSet
+
+
+def shares(**given: float) -> tuple[float, ...]:
+    """Seven shares; what is not given is divided among the others."""
+    rest = (1.0 - sum(given.values())) / (len(EMOTIONS) - len(given))
+    return tuple(given.get(emotion, rest) for emotion in EMOTIONS)
+
+
+def votes(**given: float) -> tuple[float, ...]:
+    """Eight shares of FER+ votes."""
+    rest = (1.0 - sum(given.values())) / (len(FERPLUS_EMOTIONS) - len(given))
+    return tuple(given.get(name, rest) for name in FERPLUS_EMOTIONS)
+
+
+def test_the_compounds_are_the_pairs_of_the_article() -> None:
+    assert len(COMPOUNDS) == len(set(COMPOUNDS.values())) == 12
+    basic = set(EMOTIONS) - {"neutral"}
+    pairs = {frozenset(pair) for pair in COMPOUNDS}
+    everything = {frozenset((a, b)) for a in basic for b in basic if a != b}
+    # Happy goes with surprise and disgust alone.
+    assert everything - pairs == {frozenset(("happy", other)) for other in ("sad", "fear", "angry")}
+
+
+@pytest.mark.parametrize(("pair", "name"), COMPOUNDS.items())
+def test_a_pair_has_its_name_whichever_is_stronger(pair: tuple[str, str], name: str) -> None:
+    for strong, weak in (pair, pair[::-1]):
+        found = compound_of(shares(**{strong: 0.5, weak: 0.4}))
+        assert found == Compound(name, (strong, weak), (0.5, 0.4))
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"happy": 0.6, "surprise": 0.2}, True),  # both limits are enough
+        ({"happy": 0.62, "surprise": 0.19}, False),  # the second is too weak
+        ({"happy": 0.5, "surprise": 0.29}, False),  # both together are
+        ({"happy": 0.5, "sad": 0.45}, False),  # no pair of the article
+        ({"neutral": 0.5, "sad": 0.45}, False),
+        ({"sad": 0.45, "neutral": 0.3, "angry": 0.25}, False),  # not the two likeliest
+    ],
+)
+def test_the_rule(given: dict[str, float], named: bool) -> None:
+    probabilities = np.array(shares(**given), np.float32).tolist()
+    assert (compound_of(probabilities) is not None) is named
+
+
+def test_the_limits_of_the_rule_can_be_chosen() -> None:
+    given = shares(happy=0.5, surprise=0.15)
+    assert compound_of(given) is None
+    found = compound_of(given, min_second=0.15, min_together=0.6)
+    assert found is not None
+    assert found.name == "happily surprised"
+
+
+def test_shares_that_are_not_numbers_make_up_none() -> None:
+    assert compound_of([float("nan")] * 7) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"min_second": 0.0}, "min_second: expected above 0 up to 0.5; got 0"),
+        ({"min_second": 0.6}, "min_second: expected above 0 up to 0.5; got 0.6"),
+        ({"min_together": 1.1}, "min_together: expected 0 to 1; got 1.1"),
+        ({"min_together": float("nan")}, "min_together: expected 0 to 1; got nan"),
+    ],
+)
+def test_limits_out_of_range_are_said(options: dict[str, float], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        compound_of(shares(happy=1.0), **options)
+
+
+def test_other_numbers_of_shares_are_refused() -> None:
+    with pytest.raises(OptionError, match="shares: expected 7; got 8"):
+        compound_of([0.125] * 8)
+    with pytest.raises(OptionError, match="votes: expected 8; got 7"):
+        emotions_of_votes([0.1] * 7)
+
+
+def test_votes_are_told_by_emotion_and_contempt_goes_to_none() -> None:
+    told = emotions_of_votes(votes(happiness=0.5, surprise=0.25, contempt=0.25))
+    assert dict(zip(EMOTIONS, told, strict=True)) == {
+        **dict.fromkeys(EMOTIONS, 0.0),
+        "happy": 0.5,
+        "surprise": 0.25,
+    }
+
+
+# Readings
+
+
+def test_a_reading_says_its_compound_by_its_probabilities() -> None:
+    reading = replace(a_reading(), probabilities=shares(happy=0.55, surprise=0.4))
+    assert reading.compound == "happily surprised"
+    assert replace(reading, unsure=True).compound is None
+    assert a_reading().compound is None
+    assert a_tracked_reading().compound is None
+
+
+def test_votes_are_worth_more_than_probabilities() -> None:
+    reading = replace(a_reading(), probabilities=shares(sad=0.55, fear=0.4))
+    divided = replace(reading, votes=votes(surprise=0.5, fear=0.45))
+    agreed = replace(reading, votes=votes(sadness=0.9))
+    assert reading.compound == "sadly fearful"
+    assert divided.compound == "fearfully surprised"
+    assert agreed.compound is None
+
+
+@pytest.fixture(scope="module")
+def voting_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that also gives shares of votes."""
+    spec = replace(SPEC, votes_labels=FERPLUS_EMOTIONS)
+    path = tmp_path_factory.mktemp("models") / "votes.onnx"
+    return write_model(path, metadata=spec.to_json(), votes=len(FERPLUS_EMOTIONS))
+
+
+def test_a_recognizer_reads_votes_when_it_is_asked_to(
+    voting_model: Path, tiny_model: Path, portrait: Path
+) -> None:
+    detector = FixedDetector([Face((180.0, 60.0, 270.0, 170.0), 0.9)])
+    (plain,) = Recognizer(voting_model, detector=detector)(portrait)
+    (voted,) = Recognizer(voting_model, detector=detector, votes=True)(portrait)
+    (without,) = Recognizer(tiny_model, detector=detector, votes=True)(portrait)
+
+    assert plain.votes is None
+    assert without.votes is None
+    assert voted.votes is not None
+    assert sum(voted.votes) == pytest.approx(1.0, abs=1e-5)
+    assert voted.probabilities == plain.probabilities
+    assert voted.to_dict() == plain.to_dict()
+
+
+def test_the_smile_of_the_portrait_is_no_compound(portrait: Path) -> None:
+    (reading,) = Recognizer(votes=True)(portrait)
+    assert reading.votes is not None
+    assert FERPLUS_EMOTIONS[int(np.argmax(reading.votes))] == "happiness"
+    assert reading.compound is None
+
+
+# Files and the command line
+
+
+def a_result() -> PictureResult:
+    both = replace(a_reading(), probabilities=shares(happy=0.55, surprise=0.4))
+    file = PictureFile(Path("a.jpg"), Path("a.jpg"))
+    return PictureResult(file, np.zeros((4, 4, 3), np.uint8), (both, a_reading()), None)
+
+
+def test_rows_have_the_column_when_it_is_asked_for(tmp_path: Path) -> None:
+    assert "compound" not in to_csv([a_result()])
+    assert "compound" not in json.dumps(to_dict(a_result()))
+    assert [row["compound"] for row in rows(a_result(), compound=True)] == ["happily surprised", ""]
+    faces = to_dict(a_result(), compound=True)["faces"]
+    assert [face["compound"] for face in faces] == ["happily surprised", None]
+    path = tmp_path / "faces.csv"
+    with path.open("w", newline="") as file:
+        CsvWriter(file, compound=True).write(a_result())
+    with path.open(newline="") as file:
+        table = csv.DictReader(file)
+        assert table.fieldnames == [*COLUMNS, "compound"]
+        assert [row["compound"] for row in table] == ["happily surprised", ""]
+
+
+def test_the_command_tells_compounds_only_when_asked(
+    mien: Mien, portrait: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "faces.csv"
+    plain = mien("detect", portrait)
+    asked = mien("detect", portrait, "--compound", "--expect", "happy", "--csv", table)
+
+    assert (plain.status, asked.status) == (0, 0)
+    assert "compound" not in plain.stdout
+    header, row = asked.stdout.splitlines()
+    assert header.split()[-3:] == ["shows", "happy", "compound"]
+    assert row.split()[-1] == "-"
+    assert table.read_text().splitlines()[0].endswith(",error,expected,shows,compound")
+    (picture,) = json.loads(mien("detect", portrait, "--compound", "--json").stdout)
+    assert picture["faces"][0]["compound"] is None
+
+
+def test_the_command_goes_by_votes_where_the_model_gives_them(
+    mien: Mien, portrait: Path, voting_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mien.classifier import Classifier
+
+    divided = np.array([votes(happiness=0.5, surprise=0.45)], np.float32)
+    single = np.array([shares(sad=0.9)], np.float32)
+    monkeypatch.setattr(Classifier, "read", lambda self, crops: (single, divided))
+    done = mien("detect", portrait, "--compound", "--model", voting_model)
+    assert done.stdout.splitlines()[1].endswith("happily surprised")
+
+
+# What docs/compound.md tells
+
+
+def test_the_benchmark_counts_taggers_who_divide() -> None:
+    said = np.array([shares(happy=0.5, surprise=0.45)] * 3 + [shares(neutral=0.9)] * 2)
+    votes_for = {"happy": [7, 2, 1, 5, 0], "surprise": [3, 1, 0, 5, 0], "neutral": [0, 7, 9, 0, 9]}
+    counts = np.array([[votes_for.get(e, [0] * 5)[i] for e in EMOTIONS] for i in range(5)])
+    found = compound.check(said, counts, 0.2, 0.8)
+
+    assert (found.fires, found.share) == (3, 0.6)
+    assert found.both == pytest.approx(1 / 3)  # the first alone
+    assert found.touched == pytest.approx(2 / 3)
+    assert found.found == 0.5  # the fourth is divided, too, and not named
+    assert found.names == {"happily surprised": 3}
+
+
+def test_expected_votes_are_borne_out_oftener_than_probabilities(fer2013: "FaceSet") -> None:
+    from mien.classifier import Classifier
+
+    faces = fer2013.split("val").take(np.arange(1500))
+    voted = compound.votes_for_the_seven(faces)
+    probabilities, expected = Classifier().read(faces.images)
+    assert expected is not None
+    by_votes = np.array([emotions_of_votes(row.tolist()) for row in expected])
+    weak = compound.check(probabilities.astype(np.float64), voted, 0.2, 0.8)
+    strong = compound.check(by_votes, voted, 0.2, 0.8)
+    assert min(weak.fires, strong.fires) >= 30
+    assert strong.both > 0.55
+    assert weak.both < 0.35
