@@ -34,6 +34,11 @@ class TrainingDisplay:
         if self._bar is not None:
             self._bar.stop()
 
+    def prepare(self, what: str, share: float) -> None:
+        """Show how far something is that comes before training; `share` is 0 to 1."""
+        if self._bar is not None:
+            self._bar.update(self._task, description=what, completed=share, total=1.0)
+
     def report(self, progress: Any) -> None:
         """Show where the run is; `progress` is a `mien.learn.training.Progress`."""
         row = progress.row

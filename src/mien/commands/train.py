@@ -50,6 +50,25 @@ def train(
             help="Leave out training images that copy one of val or test, or each other.",
         ),
     ] = False,
+    without_doubtful: Annotated[
+        Path | None,
+        typer.Option(
+            "--without-doubtful",
+            help="labels.csv of `mien data audit`: leave out the training images in --drop.",
+        ),
+    ] = None,
+    drop: Annotated[
+        float | None,
+        typer.Option(
+            "--drop", help="The share of --without-doubtful's faces, worst labels first, 0 to 1."
+        ),
+    ] = None,
+    drop_per_label: Annotated[
+        bool,
+        typer.Option(
+            "--drop-per-label", help="That share of each label: rare ones are in doubt more often."
+        ),
+    ] = False,
     network: Annotated[
         str | None, typer.Option(help="A name that `mien networks` lists; else the recipe's.")
     ] = None,
@@ -111,6 +130,7 @@ def train(
     need_torch("training")
     from dataclasses import replace
 
+    from mien.errors import OptionError
     from mien.learn.datasets import load_faces
     from mien.learn.processes import is_first_process
     from mien.learn.recipes import DEFAULT_RECIPE, recipe_named
@@ -128,6 +148,10 @@ def train(
         "precision": precision,
     }
     changes = {name: value for name, value in changes.items() if value is not None}
+    if (without_doubtful is None) != (drop is None) or (drop is None and drop_per_label):
+        raise OptionError(
+            "expected --without-doubtful and --drop together: a file, and a share of it"
+        )
     config = read_config(out) if resume else None
     if config is not None and seed is None:
         seed = config.seed
@@ -144,6 +168,8 @@ def train(
         faces = faces.hold_out(val_share)
     if without_copies:
         faces = _without_copies(faces)
+    if without_doubtful is not None and drop is not None:
+        faces = _without_doubtful(faces, without_doubtful, drop, per_label=drop_per_label)
     if first:
         _say_unseen(faces)
     listeners: list[Callable[[Progress], None]] = []
@@ -204,4 +230,15 @@ def _without_copies(faces: "FaceSet") -> "FaceSet":
     clean = without_copies(faces)
     n = int((faces.splits == "train").sum())
     say(f"left out {len(faces) - len(clean):,} of {n:,} training images: copies")
+    return clean
+
+
+def _without_doubtful(
+    faces: "FaceSet", labels: Path, share: float, *, per_label: bool
+) -> "FaceSet":
+    from mien.learn.audit import without_doubtful
+
+    clean = without_doubtful(faces, labels, share, per_label=per_label)
+    n = int((faces.splits == "train").sum())
+    say(f"left out {len(faces) - len(clean):,} of {n:,} training images: labels in doubt")
     return clean

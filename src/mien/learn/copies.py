@@ -181,16 +181,36 @@ def without_copies(faces: FaceSet, *, near: bool = False) -> FaceSet:
         faces: a whole data set.
         near: near and mirrored copies as well as exact ones.
     """
-    group = _groups_of(faces.images)
-    if near:
-        pairs = near_copies(faces.images)
-        group = _joined(group, [(pair.row, pair.other) for pair in pairs])
+    group = groups_of_copies(faces.images, near=near)
     in_train = faces.splits == "train"
     held_out = np.isin(group, group[~in_train])
     _, first = np.unique(np.where(in_train, group, -1), return_index=True)
     is_first = np.zeros(len(faces), np.bool_)
     is_first[first] = True
     return faces.take(~in_train | (is_first & ~held_out))
+
+
+def groups_of_copies(
+    images: NDArray[np.uint8],
+    *,
+    near: bool = True,
+    report: Callable[[float], None] | None = None,
+) -> NDArray[np.int64]:
+    """A number for each face, the same for all that are copies of one picture.
+
+    Args:
+        images: (N, 48, 48) uint8.
+        near: near and mirrored copies as well as exact ones. Copies of copies count, so that a
+            group may hold faces that are no copies of each other.
+        report: called now and then with the share that is done, 0 to 1.
+    Returns:
+        (N,) int64, 0 or more.
+    """
+    group = _groups_of(images)
+    if near:
+        pairs = near_copies(images, report=report)
+        group = _joined(group, [(pair.row, pair.other) for pair in pairs])
+    return group
 
 
 def check(

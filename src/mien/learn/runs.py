@@ -14,6 +14,7 @@ import dataclasses
 import io
 import json
 import os
+import zipfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -114,7 +115,8 @@ def read_config(run_dir: Path) -> RunConfig:
             f"{run_dir}: expected a training run; it has no config.json. "
             "If its process was killed as it began, start it anew, without resuming"
         ) from None
-    except (OSError, AttributeError, TypeError, KeyError, ValueError) as error:
+    # RecursionError: of JSON that is nested deeper than Python goes.
+    except (OSError, AttributeError, TypeError, KeyError, ValueError, RecursionError) as error:
         raise TrainingError(f"{path}: expected a training run's settings; {error}") from error
 
 
@@ -213,7 +215,15 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         TrainingError: there is no such file, or it is no checkpoint.
     """
     try:
+        if zipfile.is_zipfile(path):  # what it takes in memory is then no more than the file
+            with zipfile.ZipFile(path) as archive:
+                if any(member.compress_type for member in archive.infolist()):
+                    raise TrainingError(
+                        f"{path}: expected a checkpoint as torch writes it; it is compressed"
+                    )
         stored = torch.load(path, map_location="cpu", weights_only=True)
+    except TrainingError:
+        raise
     except FileNotFoundError:
         raise TrainingError(f"{path}: no such file; the run has no finished epoch") from None
     except OSError as error:

@@ -1,0 +1,134 @@
+"""What training without the most doubtful labels gives, and without as many drawn by chance.
+
+    python benchmarks/doubtful.py --data FER2013 --labels AUDIT/labels.csv --out DIR
+        [--drop 0.02 0.05 0.1] [--per-label 0.1] [--chance 0.1]
+        [--seeds 0] [--recipe paper-modern] [--epochs 6]
+
+Trains on all faces, without the worst share of labels.csv of `mien data audit`, without that share
+of each label, and without a share drawn by chance; FER+ votes are not learned from. In the place of
+the faces that are left out others come twice, so that each run takes the same number of steps.
+Prints a table in Markdown of what the best epoch of each run reads on val, of two views:
+PublicTest, on which that epoch was chosen, so that only differences mean something. These are told
+with a 95 % interval from 1,000 draws of val's faces, the same for both runs; it says nothing of
+another seed. Test is not looked at. A run that is there already in DIR is gone on with.
+"""
+
+import argparse
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.learn.audit import without_doubtful
+from mien.learn.audit_folds import audit_recipe, read_by_run
+from mien.learn.datasets import FaceSet, load_faces
+from mien.learn.evaluation import ferplus_targets
+from mien.learn.recipes import recipe_named
+from mien.learn.training import train
+
+RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What a run reads right on val: (N,) bool each, and (N,) the labels' -log p."""
+
+    right: NDArray[np.bool_]
+    as_taggers: NDArray[np.bool_]  # on the faces with a FER+ majority among the seven
+    loss: NDArray[np.float64]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--labels", type=Path, help="without it nothing is left out but by chance")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the runs")
+    parser.add_argument("--drop", type=float, nargs="*", default=[0.02, 0.05, 0.1])
+    parser.add_argument("--per-label", type=float, nargs="*", default=[0.1])
+    parser.add_argument("--chance", type=float, nargs="*", default=[0.1])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--recipe", default="paper-modern")
+    parser.add_argument("--epochs", type=int, default=6)
+    options = parser.parse_args()
+    faces = load_faces(options.data)
+    sets = {"none": faces}
+    for share in options.chance:
+        sets[f"{share:.0%} by chance"] = without_some(faces, share)
+    for share in options.drop if options.labels else []:
+        sets[f"worst {share:.0%}"] = without_doubtful(faces, options.labels, share)
+    for share in options.per_label if options.labels else []:
+        part = without_doubtful(faces, options.labels, share, per_label=True)
+        sets[f"worst {share:.0%} of each label"] = part
+    recipe = audit_recipe(recipe_named(options.recipe, epochs=options.epochs))
+    val = faces.split("val")
+    full = int((faces.splits == "train").sum())
+    print(f"{recipe.name}, {recipe.epochs} epochs; val, n {len(val):,}\n")
+    print("| left out | seed | accuracy | gain | as FER+ majority | gain | loss | gain |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|", flush=True)
+    for seed in options.seeds:
+        first: Readings | None = None
+        for name, part in sets.items():
+            folder = options.out / f"{name.replace(' ', '-').replace('%', '')}-{seed}"
+            result = train(
+                filled(part, full),
+                recipe,
+                folder,
+                seed=seed,
+                resume=(folder / "config.json").exists(),
+            )
+            if not result.finished:
+                raise SystemExit("interrupted and saved; the same command goes on")
+            readings = read(folder, val)
+            first = first or readings
+            print(f"| {name} | {seed} | {cells(readings, first)} |", flush=True)
+
+
+def without_some(faces: FaceSet, share: float) -> FaceSet:
+    """The set without a share of its training faces, drawn by chance."""
+    rows = np.flatnonzero(faces.splits == "train")
+    dropped = np.random.default_rng(0).choice(rows, round(share * len(rows)), replace=False)
+    return faces.take(~np.isin(np.arange(len(faces)), dropped))
+
+
+def filled(faces: FaceSet, count: int) -> FaceSet:
+    """The set with so many training faces, of which some come twice."""
+    rows = np.flatnonzero(faces.splits == "train")
+    again = np.random.default_rng(0).choice(rows, count - len(rows), replace=False)
+    return replace(faces.take(np.concatenate([np.arange(len(faces)), again])), left_out={})
+
+
+def read(folder: Path, val: FaceSet) -> Readings:
+    """What the best epoch of a run reads on val."""
+    probabilities = read_by_run(folder, val).astype(np.float64)
+    likeliest, majority = probabilities.argmax(axis=1), ferplus_targets(val)
+    return Readings(
+        right=likeliest == val.targets,
+        as_taggers=(likeliest == majority)[majority >= 0],
+        loss=-np.log(probabilities[np.arange(len(val)), val.targets]),
+    )
+
+
+def cells(readings: Readings, first: Readings) -> str:
+    """Each measure, and by how much it is above that of the first run."""
+    pairs = (
+        (readings.right, first.right),
+        (readings.as_taggers, first.as_taggers),
+        (readings.loss, first.loss),
+    )
+    return " | ".join(
+        f"{np.mean(own):.4f} | {'' if readings is first else gain(own, other)}"
+        for own, other in pairs
+    )
+
+
+def gain(own: NDArray[np.generic], other: NDArray[np.generic]) -> str:
+    difference = own.astype(np.float64) - other.astype(np.float64)
+    generator = np.random.default_rng(0)
+    draws = [generator.choice(difference, len(difference)).mean() for _ in range(RESAMPLES)]
+    low, high = np.percentile(draws, [2.5, 97.5])
+    return f"{difference.mean():+.4f} ({low:+.4f} to {high:+.4f})"
+
+
+if __name__ == "__main__":
+    main()
