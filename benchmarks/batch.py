@@ -1,0 +1,368 @@
+"""How fast `mien batch` is here, what it needs, and what that makes of a large archive.
+
+    python benchmarks/batch.py --data FER2013 --work DIR                 # 20,000 pictures
+    python benchmarks/batch.py --data FER2013 --work DIR --images 300    # a try
+    ... --markdown                                                       # as docs/batch.md has it
+
+It makes pictures of 640 x 480: faces of FER2013, enlarged to 120 to 300 pixels, on backgrounds; and
+prints, of each engine,
+
+- pictures a second, from the start of the command to its end and while it works, beside a loop that
+  starts `mien detect` for each picture and beside one `mien detect` of a folder;
+- the share of the time that the cores are busy with it: processor time over wall-clock time and
+  cores;
+- the peak of memory of all its processes together (proportional set size), for few pictures and
+  for all;
+- what the workers' time goes to;
+- and from these the time and cost of 1, 10 and 100 million pictures by number of nodes.
+
+The machine should be at rest. Pictures are kept in the work folder, and made only once.
+"""
+
+import argparse
+import io
+import json
+import os
+import platform
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow.parquet as pq
+from PIL import Image as PILImage
+
+WIDTH, HEIGHT = 640, 480
+FACE_PX = (120, 300)
+FOLDER_PICTURES = 500
+LOOP_PICTURES = 8
+SAMPLE_S = 0.25
+MILLIONS = (1, 10, 100)
+NODES = (1, 4, 16, 64)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run of a command.
+
+    Attributes:
+        name: of the engine.
+        workers: processes or actors.
+        images: that were read.
+        wall_s: from the start of the command to its end.
+        work_s: that it worked, as it says itself: without starting Python and planning.
+        busy: processor time over `wall_s` and workers, 0 to 1; None for Ray, whose processes do not
+            belong to the command.
+        memory_mb: peak of all its processes together.
+        stages: share of the workers' time.
+    """
+
+    name: str
+    workers: int
+    images: int
+    wall_s: float
+    work_s: float
+    busy: float | None
+    memory_mb: float
+    stages: dict[str, float]
+
+    @property
+    def rate(self) -> float:
+        """Pictures a second, from start to end."""
+        return self.images / self.wall_s
+
+
+def make_pictures(data: Path, folder: Path, count: int) -> None:
+    """Write the pictures that are not there yet; each number is always the same picture."""
+    missing = [n for n in range(count) if not picture(folder, n).exists()]
+    if not missing:
+        return
+    file = data if data.is_file() else data / "train.parquet"
+    faces = pq.read_table(file, columns=["image"]).column("image")
+    for number in missing:
+        random = np.random.default_rng(number)
+        content = faces[number % len(faces)].as_py()
+        face = np.asarray(PILImage.open(io.BytesIO(content)).convert("L"))
+        path = picture(folder, number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".part")
+        PILImage.fromarray(on_background(face, random)).save(partial, "JPEG", quality=90)
+        partial.replace(path)
+
+
+def picture(folder: Path, number: int) -> Path:
+    return folder / f"{number // FOLDER_PICTURES:03}" / f"{number:06}.jpg"
+
+
+def on_background(face: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """(48, 48) gray -> (480, 640, 3) RGB: the face, enlarged, on a soft pattern with noise."""
+    coarse = random.integers(30, 226, (6, 8, 3)).astype(np.uint8)
+    ground = cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC).astype(np.int16)
+    ground += random.integers(-8, 9, ground.shape, dtype=np.int16)
+    side = int(random.integers(*FACE_PX))
+    large = cv2.resize(face, (side, side), interpolation=cv2.INTER_CUBIC)
+    x, y = (int(random.integers(0, room - side)) for room in (WIDTH, HEIGHT))
+    ground[y : y + side, x : x + side] = large[:, :, None]
+    return np.clip(ground, 0, 255).astype(np.uint8)
+
+
+def descendants(pid: int) -> list[int]:
+    """A process and all that it has started."""
+    children: dict[int, list[int]] = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(status.read_text().rpartition(")")[2].split()[1])
+        except (OSError, IndexError):
+            continue
+        children.setdefault(parent, []).append(int(status.parent.name))
+    found = [pid]
+    for one in found:
+        found += children.get(one, [])
+    return found
+
+
+def memory_mb(pid: int) -> float:
+    """Proportional set size of a process and all that it has started; shared pages count once."""
+    total = 0
+    for one in descendants(pid):
+        try:
+            text = Path(f"/proc/{one}/smaps_rollup").read_text()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
+    return total / 1000
+
+
+def run_measured(command: list[str]) -> tuple[str, float, float, float]:
+    """What a command prints, its seconds, its processor time and its peak of memory in MB."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    begun = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    peak = [0.0]
+
+    def sample() -> None:
+        while process.poll() is None:
+            peak[0] = max(peak[0], memory_mb(process.pid))
+            time.sleep(SAMPLE_S)
+
+    watcher = threading.Thread(target=sample, daemon=True)
+    watcher.start()
+    out = process.communicate()[0]
+    wall = time.perf_counter() - begun
+    watcher.join()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if process.returncode:
+        sys.exit(f"benchmarks/batch.py: {' '.join(command)} ended with {process.returncode}")
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return out, wall, used, peak[0]
+
+
+def batch(name: str, source: Path, out: Path, options: list[str]) -> Measured:
+    shutil.rmtree(out, ignore_errors=True)
+    command = [sys.executable, "-m", "mien", "batch", str(source), "--out", str(out), "--json"]
+    text, wall, used, peak = run_measured([*command, *options])
+    result: dict[str, Any] = json.loads(text)
+    workers = result["run"]["workers"]
+    total = sum(result["stages_s"].values())
+    return Measured(
+        name=name,
+        workers=workers,
+        images=result["run"]["images"],
+        wall_s=wall,
+        work_s=result["run"]["seconds"],
+        busy=None if name == "Ray" else used / (wall * max(workers, 1)),
+        memory_mb=peak,
+        stages={stage: seconds / total for stage, seconds in result["stages_s"].items()},
+    )
+
+
+def detect_loop(folder: Path) -> float:
+    """Pictures a second of a loop that starts `mien detect` for each; the median of some."""
+    times = []
+    for number in range(LOOP_PICTURES + 1):
+        begun = time.perf_counter()
+        command = [sys.executable, "-m", "mien", "detect", str(picture(folder, number))]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        times.append(time.perf_counter() - begun)
+    return 1 / statistics.median(times[1:])  # the first fills the file cache
+
+
+def detect_folder(folder: Path) -> tuple[float, int]:
+    """Pictures a second of one `mien detect` of the first folder of pictures, and their number."""
+    first = picture(folder, 0).parent
+    _, wall, _, _ = run_measured([sys.executable, "-m", "mien", "detect", str(first), "--json"])
+    count = len(list(first.iterdir()))
+    return count / wall, count
+
+
+def few_of(folder: Path, count: int, into: Path) -> Path:
+    """A folder with the first pictures alone, as links."""
+    for number in range(count):
+        link = picture(into, number)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.exists():
+            os.link(picture(folder, number), link)
+    return into
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def report(
+    options: argparse.Namespace,
+    loop: float,
+    one: tuple[float, int],
+    few: Measured,
+    runs: list[Measured],
+) -> str:
+    single = next(run for run in runs if run.name == "processes" and run.workers == 1)
+    double = next(run for run in runs if run.name == "processes" and run.workers == 2)
+    scaling = double.rate / (2 * single.rate)
+    folder = options.work / "pictures"
+    sizes = [picture(folder, n).stat().st_size for n in range(min(200, few.images))]
+    size = statistics.mean(sizes)
+    speeds = [["a loop that starts `mien detect` for each picture", "1", f"{loop:.1f}", "", "", ""]]
+    speeds.append(
+        [
+            f"one `mien detect` of {one[1]:,} pictures",
+            "1",
+            f"{one[0]:.1f}",
+            f"{one[0] / loop:.1f}",
+            "",
+            "",
+        ]
+    )
+    for run in [few, *runs]:
+        name = f"`mien batch`, {run.images:,} pictures" + (", Ray" if run.name == "Ray" else "")
+        busy = "" if run.busy is None else f"{run.busy:.0%}"
+        speeds.append(
+            [
+                name,
+                str(run.workers),
+                f"{run.rate:.1f}",
+                f"{run.rate / loop:.1f}",
+                busy,
+                f"{run.memory_mb:.0f} MB",
+            ]
+        )
+    stages = [[stage, f"{share:.0%}"] for stage, share in double.stages.items()]
+    memory = double.memory_mb / few.memory_mb - 1
+    rate = single.rate * scaling  # of one core among others
+    node = rate * options.node_cores
+    plan = []
+    for millions in MILLIONS:
+        for nodes in NODES:
+            hours = millions * 1e6 / (node * nodes) / 3600
+            cost = hours * nodes * options.node_hour
+            plan.append(
+                [
+                    f"{millions} million",
+                    str(nodes),
+                    span(hours),
+                    f"{hours * nodes:,.1f}",
+                    f"{cost:,.0f}",
+                ]
+            )
+    largest = max(double.stages, key=lambda stage: double.stages[stage])
+    gbit = node * size * 8 / 1e9
+    cores = options.node_cores
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    return "\n\n".join(
+        [
+            f"{options.images:,} pictures of {WIDTH} x {HEIGHT} with a face each, "
+            f"{size / 1000:.0f} kB on average; {machine}; one run each, `{command_line(options)}`:",
+            table(
+                ["", "workers", "pictures/s", "times the loop", "cores busy", "peak memory"], speeds
+            ),
+            f"Two processes read {scaling * 2:.2f} times as many pictures a second as one. With "
+            f"{double.images:,} pictures the peak of memory is {memory:+.1%} of that with "
+            f"{few.images:,}.",
+            "What the workers' time goes to, two processes:",
+            table(["stage", "share"], stages),
+            f"Time and cost by number of nodes of {cores} cores, for pictures like these, at "
+            f"{rate:.1f} a second and core as two processes gave here. Assumptions: a core among "
+            f"{cores} is as fast, a node-hour costs {options.node_hour:g} (`--node-hour`), and the "
+            "store keeps up; starting a cluster is not in it.",
+            table(["pictures", "nodes", "time", "node-hours", "cost"], plan),
+            f"The largest stage is {largest}, {double.stages[largest]:.0%} of the time. A node "
+            f"reads {node:,.0f} pictures a second, {gbit:.2f} Gbit/s from the store: with "
+            f"{options.network_gbit:g} Gbit/s to it, {options.network_gbit / gbit:,.0f} such nodes "
+            "read at full speed; with more, the way to the store is the bottleneck.",
+        ]
+    )
+
+
+def command_line(options: argparse.Namespace) -> str:
+    return f"python benchmarks/batch.py --data FER2013 --work DIR --images {options.images}"
+
+
+def span(hours: float) -> str:
+    if hours < 1:
+        return f"{hours * 60:.0f} min"
+    return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.1f} days"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="How fast `mien batch` is here.")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="FER2013 as Parquet: folder or file"
+    )
+    parser.add_argument("--work", type=Path, required=True, help="folder for pictures and results")
+    parser.add_argument("--images", type=int, default=20_000)
+    parser.add_argument("--few", type=int, default=1_000, help="pictures for the smaller memory")
+    parser.add_argument("--no-ray", action="store_true")
+    parser.add_argument("--node-cores", type=int, default=16)
+    parser.add_argument("--node-hour", type=float, default=0.7, help="cost of an hour of a node")
+    parser.add_argument(
+        "--network-gbit", type=float, default=10.0, help="of all nodes to the store"
+    )
+    parser.add_argument(
+        "--markdown", action="store_true", help="print the section of docs/batch.md"
+    )
+    parser.add_argument("--json", type=Path, help="file for the measurements")
+    options = parser.parse_args()
+    few_count = min(options.few, options.images)
+    pictures = options.work / "pictures"
+    say("making pictures")
+    make_pictures(options.data, pictures, options.images)
+    all_ = few_of(pictures, options.images, options.work / f"first-{options.images}")
+    first = few_of(pictures, few_count, options.work / f"first-{few_count}")
+    out = options.work / "out"
+    say("the loop over mien detect")
+    loop = detect_loop(pictures)
+    say("mien detect of a folder")
+    one = detect_folder(pictures)
+    say("two processes, few pictures")
+    few = batch("processes", first, out, ["--processes", "2"])
+    runs = []
+    for workers in (1, 2):
+        say(f"{workers} processes")
+        runs.append(batch("processes", all_, out, ["--processes", str(workers)]))
+    if not options.no_ray:
+        say("Ray")
+        runs.append(batch("Ray", all_, out, ["--processes", "2", "--ray", "local"]))
+    shutil.rmtree(out, ignore_errors=True)
+    text = report(options, loop, one, few, runs)
+    print(text if options.markdown else text.replace("`", ""))
+    if options.json:
+        measured = [vars(run) | {"rate": run.rate} for run in [few, *runs]]
+        values = {"loop": loop, "detect_folder": one, "runs": measured}
+        options.json.write_text(json.dumps(values, indent=1) + "\n")
+
+
+def say(what: str) -> None:
+    print(f"batch.py: {what}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

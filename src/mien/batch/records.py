@@ -1,0 +1,201 @@
+"""What came of a shard, and of all of them together: counts that add up."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Self
+
+from mien.labels import EMOTIONS
+from mien.recognizer import Reading
+
+FACES_BINS: Final = 11
+"""Pictures with 0, 1, ... 9 faces, and with 10 or more."""
+
+PROBABILITY_BINS: Final = 20
+"""Of equal width, of the probability of a face's emotion from 0 to 1."""
+
+MOST_EXAMPLES: Final = 3
+"""Errors of a shard that its record quotes; the rows have all of them."""
+
+STAGES: Final = ("waiting", "decoding", "detection", "classification", "writing")
+"""What the time of a worker goes to: waiting for bytes, decoding pictures, finding faces, cutting
+and reading them, writing rows."""
+
+# The texts of `mien.images`, `mien.batch` and `mien.video`, from the special to the general.
+_KINDS: Final = tuple(
+    (re.compile(pattern), kind)
+    for pattern, kind in (
+        (r"killed \d+ processes", "kills the process that reads it"),
+        (r"the archive is damaged or cut short", "damaged or cut archive"),
+        (r"the Parquet file is damaged", "damaged Parquet file"),
+        (r"expected a Parquet file", "not a Parquet file"),
+        (r"expected (a|one) column", "no column with pictures"),
+        (r"expected the bytes of a picture", "Parquet row without a picture"),
+        (r"no right to it", "no right to read it"),
+        (r"there is no such file", "missing file"),
+        (r"cannot be read", "file that cannot be read"),
+        (r"expected a picture; it is empty", "empty file"),
+        (r"it is none of them", "not a picture"),
+        (r"damaged or cut short", "damaged picture"),
+        (r"expected a picture of at least", "picture too small"),
+        (r"expected at most .* pixels|expected a picture; it has", "picture too large"),
+        (r"expected a video|the stream", "film that cannot be read"),
+    )
+)
+
+
+def error_kind(error: str) -> str:
+    """What kind of error a message tells of, in a few words."""
+    return next((kind for pattern, kind in _KINDS if pattern.search(error)), "other")
+
+
+@dataclass
+class Tally:
+    """Counts of pictures and faces, which grow as they are read.
+
+    Attributes:
+        images: pictures and frames that were read.
+        faces: on them.
+        without_face: pictures without a face.
+        unsure: faces whose emotion is below the threshold.
+        errors: kind -> pictures, archives and films that could not be read, or not to their end.
+        emotions: label -> faces of which it is the likeliest.
+        faces_per_image: pictures with 0, 1, ... faces; see `FACES_BINS`.
+        probabilities: faces by the probability of their emotion; see `PROBABILITY_BINS`.
+        seconds: stage -> seconds of the workers; see `STAGES`.
+    """
+
+    images: int = 0
+    faces: int = 0
+    without_face: int = 0
+    unsure: int = 0
+    errors: dict[str, int] = field(default_factory=dict)
+    emotions: dict[str, int] = field(default_factory=lambda: dict.fromkeys(EMOTIONS, 0))
+    faces_per_image: list[int] = field(default_factory=lambda: [0] * FACES_BINS)
+    probabilities: list[int] = field(default_factory=lambda: [0] * PROBABILITY_BINS)
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+
+    @property
+    def failed(self) -> int:
+        """Errors of all kinds."""
+        return sum(self.errors.values())
+
+    def add_readings(self, readings: Sequence[Reading]) -> None:
+        """Count one picture."""
+        self.images += 1
+        self.faces += len(readings)
+        self.without_face += not readings
+        self.faces_per_image[min(len(readings), FACES_BINS - 1)] += 1
+        for reading in readings:
+            self.unsure += reading.unsure
+            self.emotions[reading.emotion] += 1
+            bin_ = int(reading.probability * PROBABILITY_BINS)
+            self.probabilities[min(max(bin_, 0), PROBABILITY_BINS - 1)] += 1
+
+    def add_error(self, error: str) -> None:
+        """Count one picture or archive that could not be read."""
+        kind = error_kind(error)
+        self.errors[kind] = self.errors.get(kind, 0) + 1
+
+    def add(self, other: "Tally") -> None:
+        """Count all that another has counted."""
+        self.images += other.images
+        self.faces += other.faces
+        self.without_face += other.without_face
+        self.unsure += other.unsure
+        self.errors = dict(Counter(self.errors) + Counter(other.errors))
+        for label in EMOTIONS:
+            self.emotions[label] += other.emotions[label]
+        for mine, theirs in (
+            (self.faces_per_image, other.faces_per_image),
+            (self.probabilities, other.probabilities),
+        ):
+            mine[:] = [a + b for a, b in zip(mine, theirs, strict=True)]
+        for stage in STAGES:
+            self.seconds[stage] += other.seconds[stage]
+
+
+DONE: Final = "done"
+FAILED: Final = "failed"
+
+
+@dataclass(frozen=True)
+class ShardRecord:
+    """What came of one shard: it stands in the metadata of its part, and in the manifest.
+
+    Attributes:
+        shard: its number in the plan.
+        dataset: id of the data set that it belongs to.
+        state: `DONE`, or `FAILED`: it could not be read as a whole, and is tried again by a rerun.
+        first: name of its first file.
+        files: how many it has.
+        rows: in its part.
+        seconds: that it took a worker.
+        ended: when it was done, in seconds since 1970.
+        tally: of its pictures.
+        examples: the first of its errors.
+    """
+
+    shard: int
+    dataset: str
+    state: str
+    first: str
+    files: int
+    rows: int
+    seconds: float
+    ended: float
+    tally: Tally
+    examples: tuple[str, ...] = ()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether a rerun may leave it as it is."""
+        return self.state == DONE
+
+    def to_dict(self) -> dict[str, Any]:
+        """In plain values, ready for JSON."""
+        values = asdict(self)
+        tally = values.pop("tally")
+        return {
+            **values,
+            **{k: _rounded(v) for k, v in tally.items() if k != "seconds"},
+            "stages_s": _rounded(tally["seconds"]),
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """What `to_dict` gave.
+
+        Raises:
+            KeyError: a value is missing.
+            TypeError: a value is of another kind.
+        """
+        tally = Tally(
+            **{
+                name: values[name]
+                for name in (
+                    "images",
+                    "faces",
+                    "without_face",
+                    "unsure",
+                    "errors",
+                    "emotions",
+                    "faces_per_image",
+                    "probabilities",
+                )
+            },
+            seconds=values["stages_s"],
+        )
+        own = ("shard", "dataset", "state", "first", "files", "rows", "seconds", "ended")
+        return cls(
+            **{name: values[name] for name in own},
+            tally=tally,
+            examples=tuple(values["examples"]),
+        )
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(one) for key, one in value.items()}
+    return round(value, 4) if isinstance(value, float) else value

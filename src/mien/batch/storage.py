@@ -1,0 +1,310 @@
+"""Files and folders of this machine and of object stores: the only place that knows fsspec.
+
+A name with `SCHEME://` in front is one of a store, all others are paths of this machine.
+"""
+
+import os
+import re
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO, Final, cast
+
+from mien.errors import DataError, MienError, OutputError
+
+OBJECT_STORES: Final = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss"})
+"""Schemes of stores in which an object appears whole or not at all."""
+
+_PACKAGES: Final = {
+    **dict.fromkeys(("s3", "s3a"), "s3fs"),
+    **dict.fromkeys(("gs", "gcs"), "gcsfs"),
+    **dict.fromkeys(("abfs", "abfss", "az", "adl"), "adlfs"),
+    **dict.fromkeys(("sftp", "ssh"), "paramiko"),
+    "oss": "ossfs",
+    "hf": "huggingface_hub",
+}
+_NOT_FETCHED: Final = ("http", "https", "ftp")
+_LOCAL: Final = ("file", "local")
+_SCHEME: Final = re.compile(r"^([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+_BLOCK_BYTES: Final = 8_000_000  # that are asked of a store at once, where a file is read in a row
+
+
+def scheme_of(name: str) -> str:
+    """The scheme in front of a name of a store, in lower case; empty for a path of this machine.
+
+    Raises:
+        DataError: it is the address of a web page, which nobody should fetch by accident.
+    """
+    found = _SCHEME.match(name)
+    scheme = found[1].lower() if found else ""
+    if scheme in _NOT_FETCHED:
+        raise DataError(
+            f"{name}: expected a path or an object store, such as s3://bucket/folder; nothing is "
+            "fetched from web addresses"
+        )
+    return "" if scheme in _LOCAL else scheme
+
+
+def absolute(name: str) -> str:
+    """A name that means the same from every folder; of a store, as it is."""
+    if scheme_of(name):
+        return name
+    return str(Path(_SCHEME.sub("", name)).absolute())
+
+
+def filesystem(name: str) -> Any:
+    """The fsspec file system of a name with a scheme.
+
+    Raises:
+        DataError: the scheme is unknown, or the package that knows it is not installed.
+    """
+    import fsspec
+
+    scheme = scheme_of(name)
+    try:
+        return fsspec.filesystem(scheme)
+    except ImportError as error:
+        package = _PACKAGES.get(scheme, "")
+        wanted = f"pip install {package}" if package else str(error)
+        raise DataError(
+            f"{name}: {scheme}:// needs a package that is not installed: {wanted}"
+        ) from error
+    except ValueError as error:
+        raise DataError(
+            f"{name}: expected a path or an object store, such as s3://bucket/folder; {error}"
+        ) from error
+
+
+def reason(error: BaseException) -> str:
+    """Why a file could not be read or written, without its name."""
+    if isinstance(error, PermissionError):
+        return f"no right to it ({error.strerror or error})"
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def read_bytes(name: str) -> bytes:
+    """The content of a file.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    with _reading(name):
+        if scheme_of(name):
+            return cast(bytes, filesystem(name).cat_file(name))
+        return Path(name).read_bytes()
+
+
+@contextmanager
+def open_file(name: str, *, in_a_row: bool) -> Iterator[BinaryIO]:
+    """A file that is open for reading.
+
+    Args:
+        name: of the file.
+        in_a_row: it is read from its begin to its end, not here and there.
+    Raises:
+        DataError: it cannot be opened. Errors while it is read are those of the store.
+    """
+    with _reading(name):
+        if scheme_of(name):
+            cache = {"cache_type": "readahead", "block_size": _BLOCK_BYTES} if in_a_row else {}
+            file = filesystem(name).open(name, "rb", **cache)
+        else:
+            file = Path(name).open("rb")  # noqa: SIM115
+    with file:
+        yield file
+
+
+@contextmanager
+def local_copy(name: str) -> Iterator[Path]:
+    """A path of this machine with the content of a file; of a store, for as long as it is needed.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    if not scheme_of(name):
+        yield Path(name)
+        return
+    with tempfile.TemporaryDirectory(prefix="mien-") as folder:
+        path = Path(folder) / (name.rsplit("/", 1)[-1] or "file")
+        with _reading(name):
+            filesystem(name).get_file(name, str(path))
+        yield path
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    try:
+        yield
+    except MienError:
+        raise
+    # Each store raises errors of its own: missing credentials, for one, are no OSError in S3's.
+    except Exception as error:
+        raise DataError(f"{name}: cannot be read; {reason(error)}") from error
+
+
+class Folder:
+    """A folder that is written to: every file of it appears whole, or not at all.
+
+    Args:
+        name: a path, or a name with a scheme.
+    Raises:
+        DataError: the scheme is unknown, or the package that knows it is not installed.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = absolute(name).rstrip("/") or "/"
+        self.scheme = scheme_of(name)
+        self._fs = filesystem(name) if self.scheme else None
+
+    def path(self, name: str) -> str:
+        """The full name of a file in it."""
+        return f"{self.name}/{name}"
+
+    def sizes(self, inside: str = "") -> dict[str, int]:
+        """Name -> bytes of the files in it, or in a folder in it; empty where there is none.
+
+        Raises:
+            OutputError: it cannot be looked into.
+        """
+        folder = self.path(inside) if inside else self.name
+        try:
+            if self._fs is None:
+                with os.scandir(folder) as entries:
+                    return {e.name: e.stat().st_size for e in entries if e.is_file()}
+            self._fs.invalidate_cache()
+            listed = self._fs.ls(folder, detail=True)
+            files = [entry for entry in listed if entry["type"] == "file"]
+            return {entry["name"].rsplit("/", 1)[-1]: int(entry["size"] or 0) for entry in files}
+        except FileNotFoundError:
+            return {}
+        except Exception as error:  # as in `_reading`
+            raise OutputError(f"{folder}: cannot be read; {reason(error)}") from error
+
+    def is_empty(self) -> bool:
+        """Whether there is nothing in it, or no such folder.
+
+        Raises:
+            OutputError: it is a file, or cannot be looked into.
+        """
+        try:
+            if self._fs is None:
+                with os.scandir(self.name) as entries:
+                    return next(entries, None) is None
+            return not self._fs.exists(self.name) or not self._fs.ls(self.name)
+        except FileNotFoundError:
+            return True
+        except NotADirectoryError:
+            raise OutputError(
+                f"{self.name}: expected a folder to write into; it is a file"
+            ) from None
+        except Exception as error:  # as in `_reading`
+            raise OutputError(f"{self.name}: cannot be read; {reason(error)}") from error
+
+    def read(self, name: str) -> bytes | None:
+        """The content of a file in it; None where there is none.
+
+        Raises:
+            OutputError: it cannot be read.
+        """
+        try:
+            if self._fs is None:
+                return Path(self.path(name)).read_bytes()
+            return cast(bytes, self._fs.cat_file(self.path(name)))
+        except FileNotFoundError:
+            return None
+        except Exception as error:  # as in `_reading`
+            raise OutputError(f"{self.path(name)}: cannot be read; {reason(error)}") from error
+
+    @contextmanager
+    def new_file(self, name: str) -> Iterator[Path]:
+        """A path to write to; the file has its name in the folder once the body has ended.
+
+        An error in the body leaves no trace, and is raised as it is. Of the same name written
+        twice, the last stays.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        target = self.path(name)
+        if self._fs is None:
+            folder = Path(target).parent
+            # Names that begin with a dot are no part of a data set to those who read it.
+            partial = folder / f".{Path(target).name}.{uuid.uuid4().hex[:8]}.part"
+            try:
+                with writing(target):
+                    folder.mkdir(parents=True, exist_ok=True)
+                yield partial
+                with writing(target):
+                    _sync(partial)
+                    partial.replace(target)
+                    _sync(folder)
+            finally:
+                with suppress(OSError):
+                    partial.unlink(missing_ok=True)
+            return
+        with tempfile.TemporaryDirectory(prefix="mien-") as scratch:
+            partial = Path(scratch) / Path(target).name
+            yield partial
+            with writing(target):
+                if self.scheme in OBJECT_STORES or self.scheme == "memory":
+                    self._fs.put_file(str(partial), target)
+                    return
+                self._fs.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
+                uploaded = f"{target}.{uuid.uuid4().hex[:8]}.part"
+                self._fs.put_file(str(partial), uploaded)
+                self._fs.mv(uploaded, target)
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        with self.new_file(name) as path, writing(self.path(name)):
+            path.write_bytes(content)
+
+    def remove(self, name: str) -> None:
+        """Remove a file in it; one that is not there is no error.
+
+        Raises:
+            OutputError: it cannot be removed.
+        """
+        with writing(self.path(name)), suppress(FileNotFoundError):
+            if self._fs is None:
+                Path(self.path(name)).unlink()
+            else:
+                self._fs.rm_file(self.path(name))
+
+
+@contextmanager
+def writing(name: str) -> Iterator[None]:
+    """Turn errors of a disk or a store into ours.
+
+    Raises:
+        OutputError: the body failed; the message begins with `name`.
+    """
+    try:
+        yield
+    except MienError:
+        raise
+    except FileNotFoundError as error:
+        raise OutputError(f"{name}: cannot be written; no such folder or bucket") from error
+    except Exception as error:  # as in `_reading`
+        raise OutputError(f"{name}: cannot be written; {reason(error)}") from error
+
+
+def _sync(path: Path) -> None:
+    """Bring a file, or the names in a folder, to the disk: a machine may die the next moment."""
+    if os.name == "nt":
+        return  # Windows opens no folders, and brings only files to the disk that it may write
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

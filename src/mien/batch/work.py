@@ -1,0 +1,284 @@
+"""The work on one shard, the same in every engine: read its pictures, write its part."""
+
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from mien.batch.reading import Item, items
+from mien.batch.records import DONE, FAILED, MOST_EXAMPLES, ShardRecord, Tally
+from mien.batch.rows import RECORD_KEY, RowBuffer, as_text, schema
+from mien.batch.settings import Job, local_model
+from mien.batch.storage import Folder, reason
+from mien.errors import ImageError, MienError, OutputError
+from mien.faces import Detector, Face, Framing
+from mien.images import Image, load_image
+from mien.recognizer import Reading, Recognizer
+
+if TYPE_CHECKING:
+    from mien.batch.plan import Shard
+
+PARTS: Final = "rows"
+"""Folder of a data set with its parts: what reads Parquet data sets can be pointed at it."""
+
+_BATCH_PIXELS: Final = 16_000_000  # decoded at a time: large pictures come in smaller batches
+_FLUSH_ROWS: Final = 4096  # rows that wait until they are written as a row group
+_TELL_S: Final = 0.5  # between two words about how far it is
+
+Tell = Callable[[int, int], None]
+"""Is told pictures and errors since it was last told."""
+
+
+class ShardWorker:
+    """Reads shards and writes their parts; opens the model once.
+
+    Args:
+        job: what is to be done with every shard.
+    Raises:
+        ModelError: the model cannot be opened, or is not the one with which the work began.
+        OptionError: a setting is out of its range.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._folder = Folder(job.out)
+        self._recognizer, self._detector = _open(job)
+
+    def __call__(self, shard: "Shard", tell: Tell = lambda images, errors: None) -> ShardRecord:
+        """Read one shard and write its part, whole or not at all.
+
+        Args:
+            shard: of the plan.
+            tell: is told now and then how far it is.
+        Raises:
+            OutputError: the part cannot be written.
+        """
+        with _part(self._job, self._folder, shard, tell) as writer:
+            for batch in self._batches(shard, writer):
+                self._read(batch, writer)
+            return writer.finish(DONE)
+
+    def _batches(self, shard: "Shard", writer: "_PartWriter") -> Iterator[list[tuple[Item, Image]]]:
+        """Decoded pictures, some at a time; the errors go to the writer, in their place."""
+        batch: list[tuple[Item, Image]] = []
+        pixels = 0
+        seconds = writer.tally.seconds
+        waited_from = time.perf_counter()
+        for item in items(shard, self._job.settings.every_s):
+            begun = time.perf_counter()
+            seconds["waiting"] += begun - waited_from
+            image = _decoded(item)
+            seconds["decoding"] += time.perf_counter() - begun
+            if isinstance(image, MienError):
+                if batch:
+                    yield batch
+                    batch, pixels = [], 0
+                writer.add_error(item, str(image))
+            else:
+                batch.append((replace(item, content=b""), image))
+                pixels += image.shape[0] * image.shape[1]
+                if len(batch) == Recognizer.BATCH_IMAGES or pixels >= _BATCH_PIXELS:
+                    yield batch
+                    batch, pixels = [], 0
+            waited_from = time.perf_counter()
+        if batch:
+            yield batch
+
+    def _read(self, batch: list[tuple[Item, Image]], writer: "_PartWriter") -> None:
+        begun, searched = time.perf_counter(), self._detector.seconds
+        readings = self._readings([image for _, image in batch])
+        detection = self._detector.seconds - searched
+        seconds = writer.tally.seconds
+        seconds["detection"] += detection
+        seconds["classification"] += time.perf_counter() - begun - detection
+        for (item, image), found in zip(batch, readings, strict=True):
+            if isinstance(found, str):
+                writer.add_error(item, f"{item.where}: {found}")
+            else:
+                writer.add_readings(item, (image.shape[1], image.shape[0]), found)
+
+    def _readings(self, images: Sequence[Image]) -> list[list[Reading] | str]:
+        try:
+            return list(self._recognizer.read_images(images))
+        # One picture that OpenCV or the network stumbles over must not take others with it.
+        except Exception as error:
+            if len(images) == 1:
+                text = " ".join(str(error).split())
+                return [f"the picture cannot be read; {type(error).__name__}: {text}"]
+            return [found for image in images for found in self._readings([image])]
+
+
+def failed_part(job: Job, shard: "Shard", reason: str, seconds: float) -> ShardRecord:
+    """Write the part of a shard that nobody could read: one row with the error.
+
+    Args:
+        job: what was to be done.
+        shard: that failed.
+        reason: why, in a few words.
+        seconds: that were spent on it.
+    Raises:
+        OutputError: the part cannot be written.
+    """
+    with _part(job, Folder(job.out), shard, lambda images, errors: None) as writer:
+        writer.add_error(Item(shard.files[0], b""), f"{shard}: {reason}")
+        return writer.finish(FAILED, seconds)
+
+
+def read_record(content: Any) -> ShardRecord | None:
+    """The record in the metadata of a part; None where there is none, or it is damaged.
+
+    Args:
+        content: path or open file of a part.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        metadata = pyarrow.parquet.read_metadata(content).metadata or {}
+        return ShardRecord.from_dict(json.loads(metadata[RECORD_KEY]))
+    except (pyarrow.ArrowException, OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+@contextmanager
+def _part(job: Job, folder: Folder, shard: "Shard", tell: Tell) -> "Iterator[_PartWriter]":
+    """The part of a shard, open for rows; it has its name once the body has ended well."""
+    import pyarrow.parquet
+
+    name = f"{PARTS}/{shard.file_name}"
+    with folder.new_file(name) as path:
+        try:
+            with (
+                path.open("wb") as file,
+                pyarrow.parquet.ParquetWriter(file, schema(), compression="zstd") as parquet,
+            ):
+                yield _PartWriter(job, shard, parquet, tell)
+        except (OSError, pyarrow.ArrowException) as error:  # those of reading are MienErrors by now
+            raise OutputError(f"{folder.path(name)}: cannot be written; {reason(error)}") from error
+
+
+class _PartWriter:
+    """Counts the pictures of a shard and writes their rows, with the shard's record at the end."""
+
+    def __init__(self, job: Job, shard: "Shard", parquet: Any, tell: Tell) -> None:
+        self._job, self._shard, self._parquet, self._tell = job, shard, parquet, tell
+        self.tally = Tally()
+        self._examples: list[str] = []
+        self._rows = 0
+        self._buffer = RowBuffer(
+            {
+                "model": job.model_name,
+                "model_sha256": job.model_sha256,
+                "mien_version": job.mien_version,
+            }
+        )
+        self._begun = self._told_at = time.monotonic()
+        self._told = (0, 0)
+
+    def add_readings(self, item: Item, size: tuple[int, int], readings: list[Reading]) -> None:
+        """Add a picture; `size` is its width and height in pixels."""
+        self._buffer.add_readings(item, size, readings)
+        self.tally.add_readings(readings)
+        self._added()
+
+    def add_error(self, item: Item, error: str) -> None:
+        """Add a picture, or the rest of a source, that cannot be read."""
+        self._buffer.add_error(item, error)
+        self.tally.add_error(error)
+        if len(self._examples) < MOST_EXAMPLES:
+            self._examples.append(as_text(error))
+        self._added()
+
+    def finish(self, state: str, seconds: float | None = None) -> ShardRecord:
+        """Write what waits, and the record.
+
+        Args:
+            state: of the record.
+            seconds: that the shard took; None counts from the begin.
+        """
+        self._flush()
+        record = ShardRecord(
+            shard=self._shard.number,
+            dataset=self._job.dataset,
+            state=state,
+            first=as_text(self._shard.files[0]),
+            files=len(self._shard.files),
+            rows=self._rows,
+            seconds=time.monotonic() - self._begun if seconds is None else seconds,
+            ended=time.time(),
+            tally=self.tally,
+            examples=tuple(self._examples),
+        )
+        self._parquet.add_key_value_metadata({RECORD_KEY: json.dumps(record.to_dict()).encode()})
+        self._say()
+        return record
+
+    def _added(self) -> None:
+        if len(self._buffer) >= _FLUSH_ROWS:
+            self._flush()
+        if time.monotonic() - self._told_at >= _TELL_S:
+            self._say()
+
+    def _say(self) -> None:
+        images, errors = self.tally.images, self.tally.failed
+        self._tell(images - self._told[0], errors - self._told[1])
+        self._told, self._told_at = (images, errors), time.monotonic()
+
+    def _flush(self) -> None:
+        begun = time.perf_counter()
+        if len(self._buffer):
+            self._rows += len(self._buffer)
+            self._parquet.write_table(self._buffer.take())
+        self.tally.seconds["writing"] += time.perf_counter() - begun
+
+
+class _TimedDetector:
+    """A detector that counts the seconds it takes."""
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+        self.seconds = 0.0
+
+    @property
+    def framing(self) -> Framing:
+        return self._detector.framing
+
+    def detect(self, image: Image) -> list[Face]:
+        begun = time.perf_counter()
+        faces = self._detector.detect(image)
+        self.seconds += time.perf_counter() - begun
+        return faces
+
+
+def _open(job: Job) -> tuple[Recognizer, _TimedDetector]:
+    settings = job.settings
+    with tempfile.TemporaryDirectory(prefix="mien-") as scratch:
+        recognizer = Recognizer(
+            [local_model(model, Path(scratch)) for model in job.models],
+            detector=settings.detector,
+            min_face_px=settings.min_face_px,
+            full_size=settings.full_size,
+            threshold=settings.threshold,
+            threads=1,
+            labels=settings.labels,
+            scaling=settings.scaling,
+        )
+    timed = _TimedDetector(recognizer.detector)
+    recognizer.detector = timed
+    return recognizer, timed
+
+
+def _decoded(item: Item) -> Image | MienError:
+    if isinstance(item.content, MienError):
+        return item.content
+    try:
+        return load_image(item.content)
+    except ImageError as error:
+        # The bytes had a name before they were read.
+        return ImageError(str(error).replace("these bytes", item.where, 1))
+    except MemoryError:
+        return ImageError(f"{item.where}: expected a picture that fits into memory; it does not")

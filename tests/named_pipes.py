@@ -1,0 +1,67 @@
+"""Pictures that are named pipes: whoever reads one waits, and can be killed in the middle."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+LIMIT_S = 150.0
+"""For anything that is waited for, on a busy machine."""
+
+
+def wait_until(true: Callable[[], Any], what: str) -> None:
+    end = time.monotonic() + LIMIT_S
+    while not true():
+        assert time.monotonic() < end, f"waited {LIMIT_S} s for {what}"
+        time.sleep(0.02)
+
+
+class Pipe:
+    """A picture that is not there before `feed`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        os.mkfifo(path)
+        self._end: int | None = None  # while it is held open, a reader waits
+
+    def is_read(self) -> bool:
+        """Whether a process reads it; from then on that waits for what comes."""
+        if self._end is None:
+            try:
+                self._end = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)
+            except OSError:  # nobody has the other end
+                return False
+        return bool(self.readers())
+
+    def readers(self) -> list[int]:
+        """The processes that read it."""
+        found = []
+        for link in Path("/proc").glob("[0-9]*/fd/*"):
+            pid = int(link.parts[2])
+            try:
+                if pid != os.getpid() and link.readlink() == self.path:
+                    found.append(pid)
+            except OSError:
+                continue
+        return found
+
+    def release(self) -> None:
+        """Let go of it, after its readers have died; others may wait for it anew."""
+        wait_until(lambda: not self.readers(), f"the end of the readers of {self.path}")
+        if self._end is not None:
+            os.close(self._end)
+            self._end = None
+
+    def feed(self, content: bytes) -> None:
+        """Give its reader, who may still have to come, the picture."""
+        wait_until(self.is_read, f"a reader of {self.path}")
+        assert self._end is not None
+        os.write(self._end, content)
+        os.close(self._end)
+        self._end = None
+
+    def replace(self, content: bytes) -> None:
+        """Put an ordinary file in its place."""
+        self.path.unlink()
+        self.path.write_bytes(content)

@@ -1,0 +1,94 @@
+"""What benchmarks/batch.py measures, and what it computes from it."""
+
+import argparse
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from archives import jpeg, write_parquet
+from mien import load_image
+
+FILE = Path(__file__).resolve().parent.parent / "benchmarks" / "batch.py"
+
+
+@pytest.fixture(scope="module")
+def benchmark() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("batch_benchmark", FILE)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_pictures_are_the_same_every_time(benchmark: ModuleType, tmp_path: Path) -> None:
+    data = write_parquet(tmp_path / "train.parquet", [jpeg(0, size_px=48), jpeg(9, size_px=48)])
+    for folder in ("a", "b"):
+        benchmark.make_pictures(tmp_path if folder == "a" else data, tmp_path / folder, 3)
+    first, again = (benchmark.picture(tmp_path / folder, 2) for folder in ("a", "b"))
+    assert first.read_bytes() == again.read_bytes()
+    assert load_image(first).shape == (480, 640, 3)
+    assert len(list(tmp_path.glob("a/*/*"))) == 3
+
+
+def test_memory_counts_all_that_a_process_has_started(benchmark: ModuleType) -> None:
+    hold = "import sys; block = bytearray(80_000_000); print(1, flush=True); sys.stdin.read()"
+    start = (
+        f"import subprocess, sys; subprocess.run([sys.executable, '-c', {hold!r}], stdin=sys.stdin)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", start], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        process.stdout.readline()
+        assert len(benchmark.descendants(process.pid)) == 2
+        assert benchmark.memory_mb(process.pid) > 80
+    assert os.getpid() in benchmark.descendants(os.getpid())
+
+
+def test_the_plan_follows_from_what_was_measured(benchmark: ModuleType, tmp_path: Path) -> None:
+    for number in range(2):
+        path = benchmark.picture(tmp_path / "pictures", number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bytes(100_000))
+    stages = {
+        "waiting": 0.1,
+        "decoding": 0.2,
+        "detection": 0.5,
+        "classification": 0.1,
+        "writing": 0.1,
+    }
+
+    def measured(name: str, workers: int, images: int, wall_s: float, mb: float) -> object:
+        return benchmark.Measured(name, workers, images, wall_s, wall_s, 0.95, mb, stages)
+
+    options = argparse.Namespace(
+        work=tmp_path, images=1000, node_cores=10, node_hour=2.0, network_gbit=10.0
+    )
+    text = benchmark.report(
+        options,
+        4.0,
+        (50.0, 500),
+        measured("processes", 2, 2, 1.0, 300.0),
+        [
+            measured("processes", 1, 1000, 10.0, 200.0),  # 100 a second
+            measured("processes", 2, 1000, 5.0, 309.0),
+            measured("Ray", 2, 1000, 8.0, 900.0),
+        ],
+    )
+    assert "Two processes read 2.00 times as many" in text
+    assert "+3.0% of that with 2" in text
+    assert "| `mien batch`, 1,000 pictures, Ray | 2 | 125.0 | 31.2 | 95% | 900 MB |" in text
+    # 1,000 pictures a second on a node of ten cores.
+    assert "| 1 million | 1 | 17 min | 0.3 | 1 |" in text
+    assert "| 100 million | 4 | 6.9 h | 27.8 | 56 |" in text
+    assert "The largest stage is detection, 50% of the time." in text
+    assert "0.80 Gbit/s from the store: with 10 Gbit/s to it, 12 such nodes" in text
+    assert np.isclose(benchmark.Measured("x", 1, 10, 4.0, 4.0, None, 1.0, stages).rate, 2.5)

@@ -1,0 +1,285 @@
+"""Worker processes that die, drivers that are killed, disks that are full: no row lost or doubled.
+
+The shard that is to be cut off holds a named pipe: see `named_pipes`.
+"""
+
+import json
+import multiprocessing
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archives import jpeg, rows_of, write_folder, write_tar
+from mien.batch import BatchResult, BatchSettings, run_batch
+from mien.batch.pool import MOST_DEATHS, Failure, cores
+from mien.errors import MissingExtraError, ModelError, OutputError
+from named_pipes import LIMIT_S, Pipe, wait_until
+
+SMALL = BatchSettings(shard_images=3)
+
+
+def workers() -> list[BaseProcess]:
+    return [child for child in multiprocessing.active_children() if child.name == "mien-batch"]
+
+
+class Killer(threading.Thread):
+    """Kills so many processes that read a pipe; the next one is given the picture."""
+
+    def __init__(self, pipe: Pipe, times: int) -> None:
+        super().__init__(daemon=True)
+        self.pipe, self.times = pipe, times
+        self.killed: set[int] = set()
+
+    def run(self) -> None:
+        for _ in range(self.times):
+            wait_until(self.pipe.is_read, "a reader")
+            (pid,) = self.pipe.readers()
+            os.kill(pid, signal.SIGKILL)
+            self.killed.add(pid)
+            self.pipe.release()
+        if self.times < MOST_DEATHS:
+            self.pipe.feed(jpeg())
+
+
+@pytest.fixture
+def undisturbed(tmp_path: Path) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """The rows that the pictures give when nothing goes wrong."""
+
+    def rows() -> list[dict[str, Any]]:
+        pipe = tmp_path / "pipe.jpg"
+        pipe.unlink(missing_ok=True)
+        pipe.write_bytes(jpeg())
+        result = run_batch([tmp_path / "in", pipe], tmp_path / "calm", SMALL, processes=0)
+        return rows_of(result.out)
+
+    yield rows
+    assert not workers()
+
+
+def test_processes_give_the_rows_of_one(tmp_path: Path) -> None:
+    write_folder(tmp_path / "in", 9)
+    here = run_batch([tmp_path / "in"], tmp_path / "here", SMALL, processes=0)
+    two = run_batch([tmp_path / "in"], tmp_path / "two", SMALL, processes=2)
+    assert rows_of(two.out) == rows_of(here.out)
+    assert (two.workers, two.tally.faces, two.complete) == (2, here.tally.faces, True)
+    assert not workers()
+
+
+def test_workers_that_are_killed_lose_no_row_and_double_none(
+    tmp_path: Path, undisturbed: Callable[[], list[dict[str, Any]]]
+) -> None:
+    write_folder(tmp_path / "in", 5)
+    killer = Killer(Pipe(tmp_path / "pipe.jpg"), 2)
+    killer.start()
+    result = run_batch(
+        [tmp_path / "in", tmp_path / "pipe.jpg"], tmp_path / "out", SMALL, processes=2
+    )
+    killer.join()
+    assert len(killer.killed) == 2
+    assert result.complete
+    assert result.tally.images == 6
+    assert rows_of(result.out) == undisturbed()
+
+
+def test_a_shard_that_kills_three_workers_is_given_up_and_tried_by_a_rerun(
+    tmp_path: Path, undisturbed: Callable[[], list[dict[str, Any]]]
+) -> None:
+    write_folder(tmp_path / "in", 6)
+    killer = Killer(Pipe(tmp_path / "pipe.jpg"), MOST_DEATHS)
+    killer.start()
+    sources = [tmp_path / "in", tmp_path / "pipe.jpg"]
+    result = run_batch(sources, tmp_path / "out", SMALL, processes=1)
+    killer.join()
+    assert (result.given_up, result.complete, result.shards_done) == (1, False, 2)
+    (error,) = [row["error"] for row in rows_of(result.out) if row["error"]]
+    assert "it has killed 3 processes, with SIGKILL, SIGKILL, SIGKILL" in error
+    assert result.tally.errors == {"kills the process that reads it": 1}
+    assert result.tally.images == 6
+    expected = undisturbed()
+    again = run_batch(sources, tmp_path / "out", SMALL, processes=0)
+    assert (again.complete, again.images, again.tally.failed) == (True, 1, 0)
+    assert rows_of(again.out) == expected
+
+
+def start(
+    tmp_path: Path, *options: str, sources: tuple[str, ...] = ("in", "pipe.jpg"), **more: Any
+) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "mien", "batch", *sources, "--out", "out"]
+    return subprocess.Popen(
+        [*command, "--shard-images", "3", *options],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **more,
+    )
+
+
+def children(pid: int) -> list[int]:
+    """Processes that it has started, and that are still there."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid and fields[0] != "Z":
+            found.append(int(status.parent.name))
+    return found
+
+
+@pytest.mark.parametrize("ended", [signal.SIGKILL, signal.SIGINT])
+def test_a_driver_that_is_killed_or_interrupted_is_gone_on_with(
+    ended: signal.Signals, tmp_path: Path, undisturbed: Callable[[], list[dict[str, Any]]]
+) -> None:
+    write_folder(tmp_path / "in", 9)
+    pipe = Pipe(tmp_path / "pipe.jpg")
+    driver = start(tmp_path, "--processes", "2")
+    parts = tmp_path / "out" / "rows"
+    wait_until(lambda: parts.is_dir() and len(list(parts.glob("part-*"))) == 3, "three parts")
+    wait_until(lambda: pipe.is_read() or driver.poll() is not None, "the last shard")
+    others = children(driver.pid)
+    driver.send_signal(ended)
+    _, stderr = driver.communicate(timeout=LIMIT_S)
+    wait_until(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in others), "the workers")
+    pipe.release()
+    kept = {path.name: path.stat().st_mtime_ns for path in parts.glob("part-*")}
+    assert len(kept) == 3
+    state = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert state["state"] == "incomplete"
+    if ended == signal.SIGINT:
+        assert driver.returncode == 130
+        assert stderr == (
+            "mien: interrupted; what is done is kept in out, and the same command goes on\n"
+        )
+        assert state["runs"][0]["ended"] == "interrupted"
+        assert len(state["shards"]) == 3
+        assert "incomplete: the same command goes on" in (tmp_path / "out/summary.html").read_text()
+    expected = undisturbed()
+    again = start(tmp_path, "--processes", "1", "--json")
+    stdout, stderr = again.communicate(timeout=LIMIT_S)
+    result = json.loads(stdout)
+    assert (again.returncode, stderr) == (0, "")
+    assert (result["shards_before"], result["run"]["images"], result["complete"]) == (3, 1, True)
+    assert rows_of(tmp_path / "out") == expected
+    now = {path.name: path.stat().st_mtime_ns for path in parts.iterdir()}
+    assert {name: now[name] for name in kept} == kept
+    assert len(now) == 4
+
+
+def test_a_full_disk_is_one_line_and_what_was_done_stays(tmp_path: Path) -> None:
+    write_folder(tmp_path / "in", 3)
+    # Errors with names that do not shrink make a large part without taking time.
+    names = [os.urandom(100).hex() for _ in range(600)]
+    write_tar(tmp_path / "large.tar", {f"{name}.jpg": b"no picture" for name in names})
+
+    def small_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
+
+    sources = ("in", "large.tar")
+    full = start(tmp_path, "--processes", "1", sources=("in", "large.tar"), preexec_fn=small_files)
+    stdout, stderr = full.communicate(timeout=LIMIT_S)
+    assert (full.returncode, stdout) == (2, "")
+    assert stderr.startswith(f"mien: {tmp_path}/out/rows/part-00000")
+    assert stderr.endswith(".parquet: cannot be written; File too large\n")
+    assert stderr.count("\n") == 1
+    assert not [path for path in (tmp_path / "out").rglob("*") if ".part" in path.suffixes]
+    roomy = start(tmp_path, "--processes", "1", "--json", sources=sources)
+    stdout, _ = roomy.communicate(timeout=LIMIT_S)
+    result = json.loads(stdout)
+    assert result["complete"]
+    assert len(rows_of(tmp_path / "out")) == 3 + 600
+
+
+def test_what_was_done_before_the_disk_was_full_stays_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pyarrow.parquet as pq
+
+    write_folder(tmp_path / "in", 6)
+    write, written = pq.ParquetWriter.write_table, []
+
+    def fills_up(self: Any, table: Any, *arguments: Any) -> None:
+        written.append(table)
+        if len(written) == 2:
+            raise OSError(28, "No space left on device")
+        write(self, table, *arguments)
+
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", fills_up)
+    with pytest.raises(OutputError, match=r"part-000001.parquet: cannot be written; No space left"):
+        run_batch([tmp_path / "in"], tmp_path / "out", SMALL, processes=0)
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert [shard["shard"] for shard in manifest["shards"]] == [0]
+    assert "No space left on device" in manifest["runs"][0]["ended"]
+    result = run_batch([tmp_path / "in"], tmp_path / "out", SMALL, processes=0)
+    assert (result.shards_before, result.images, result.complete) == (1, 3, True)
+
+
+def test_an_unforeseen_error_gives_up_its_shard_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mien.batch import reading, work
+
+    write_folder(tmp_path / "in", 6)
+    read = reading.items
+
+    def breaks(shard: Any, every_s: float | None) -> Any:
+        if shard.number == 0:
+            raise KeyError("nobody thought of this")
+        return read(shard, every_s)
+
+    monkeypatch.setattr(work, "items", breaks)
+    result = run_batch([tmp_path / "in"], tmp_path / "out", SMALL, processes=0)
+    assert (result.given_up, result.tally.images, result.shards_done) == (1, 3, 1)
+    (error,) = [row["error"] for row in rows_of(result.out) if row["error"]]
+    assert "KeyError: 'nobody thought of this'" in error
+
+
+def test_a_model_that_is_gone_ends_the_batch_once(tmp_path: Path, tiny_model: Path) -> None:
+    write_folder(tmp_path / "in", 3)
+    model = tmp_path / "mine.onnx"
+    model.write_bytes(tiny_model.read_bytes())
+    pipe = Pipe(tmp_path / "pipe.jpg")
+    settings = BatchSettings(model=str(model), shard_images=3)
+    results: list[BatchResult | BaseException] = []
+
+    def work() -> None:
+        try:
+            results.append(
+                run_batch([tmp_path / "in", pipe.path], tmp_path / "out", settings, processes=1)
+            )
+        except BaseException as error:
+            results.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    wait_until(lambda: pipe.is_read() or not thread.is_alive(), "a reader of the pipe")
+    model.write_bytes(b"another")
+    (pid,) = pipe.readers()
+    os.kill(pid, signal.SIGKILL)  # the one that takes its place must open the model
+    thread.join(LIMIT_S)
+    pipe.release()
+    (error,) = results
+    assert isinstance(error, ModelError)
+    assert "expected the model with which the work began" in str(error)
+    assert not workers()
+
+
+def test_errors_travel_between_processes_as_what_they_are() -> None:
+    missing = MissingExtraError("this", "ray", ImportError("none"))
+    error = Failure.of(missing).error()
+    assert type(error) is MissingExtraError
+    assert str(error) == str(missing)
+
+
+def test_cores_are_those_this_process_may_use() -> None:
+    assert 1 <= cores() <= (os.cpu_count() or 1)

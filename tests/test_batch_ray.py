@@ -1,0 +1,230 @@
+"""The same rows on a Ray cluster, and none lost or doubled where a node or the driver is killed."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from archives import jpeg, rows_of, write_folder
+from command_line import Mien
+from mien import __version__
+from mien.batch import BatchSettings, run_batch
+from mien.batch.cluster import ANSWER_S, ShardActor, check_answers
+from mien.batch.plan import Shard, make_plan
+from mien.batch.records import ShardRecord
+from mien.batch.settings import Job, model_files
+from mien.errors import MissingExtraError, OptionError
+from named_pipes import LIMIT_S, Pipe, wait_until
+
+SCRIPT = Path(__file__).with_name("two_nodes.py")
+
+
+@pytest.fixture
+def cluster() -> Iterator[subprocess.Popen[str]]:
+    """A cluster of two nodes with a core each; its address is the first line that it prints."""
+    started = subprocess.Popen(
+        [sys.executable, str(SCRIPT)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    with started:
+        yield started
+        assert started.stdin
+        started.stdin.close()
+        try:
+            started.wait(30)
+        except subprocess.TimeoutExpired:
+            started.kill()
+
+
+def test_a_killed_driver_and_a_killed_node_lose_no_row_and_double_none(
+    cluster: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    assert cluster.stdin
+    assert cluster.stdout
+    write_folder(tmp_path / "in", 3)
+    (tmp_path / "in" / "a" / "bad.jpg").write_bytes(b"no picture")
+    pipes = [Pipe(tmp_path / "p.jpg"), Pipe(tmp_path / "q.jpg")]
+    address = cluster.stdout.readline().strip()
+    sources = ["in", *(pipe.path.name for pipe in pipes)]
+    command = [sys.executable, "-m", "mien", "batch", *sources, "--shard-images", "1", "--json"]
+
+    def driver() -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*command, "--out", "out", "--ray", address],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def both_at_work(process: subprocess.Popen[str]) -> None:
+        wait_until(
+            lambda: all(pipe.is_read() for pipe in pipes) or process.poll() is not None,
+            "an actor on each node",
+        )
+        assert process.poll() is None, process.communicate()[1]
+
+    # Four shards are done, and both nodes are in the middle of another, when the driver dies.
+    with driver() as first:
+        both_at_work(first)
+        first.send_signal(signal.SIGKILL)
+    for pipe in pipes:
+        pipe.release()
+    parts = tmp_path / "out" / "rows"
+    kept = {path.name: path.stat().st_mtime_ns for path in parts.glob("part-*")}
+    assert len(kept) == 4
+
+    # The rerun does the other two; one of them is lost with its node.
+    with driver() as second:
+        both_at_work(second)
+        cluster.stdin.write("remove\n")
+        cluster.stdin.flush()
+        assert cluster.stdout.readline() == "removed\n"
+        wait_until(lambda: not all(pipe.readers() for pipe in pipes), "the lost node's actor")
+        (lost,) = [pipe for pipe in pipes if not pipe.readers()]
+        lost.release()
+        for pipe in pipes:
+            threading.Thread(target=pipe.feed, args=(jpeg(),), daemon=True).start()
+        stdout, stderr = second.communicate(timeout=LIMIT_S)
+    assert second.returncode == 2, stderr  # for bad.jpg
+    assert "mien: 1 of 6 pictures or archives could not be read" in stderr.splitlines()[-1]
+    assert "Traceback" not in stderr
+    result = json.loads(stdout)
+    assert (result["complete"], result["shards_before"], result["run"]["images"]) == (True, 4, 2)
+    now = {path.name: path.stat().st_mtime_ns for path in parts.iterdir()}
+    assert {name: now[name] for name in kept} == kept
+    assert len(now) == 6
+    assert not list((tmp_path / "out" / "attempts").glob("*"))
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert [run["engine"] for run in manifest["runs"]] == ["ray", "ray"]
+
+    for pipe in pipes:
+        pipe.replace(jpeg())
+    here = [tmp_path / source for source in sources]
+    calm = run_batch(here, tmp_path / "calm", BatchSettings(shard_images=1), processes=0)
+    assert rows_of(tmp_path / "out") == rows_of(calm.out)
+
+
+# What an actor does, without Ray
+
+
+def a_job(out: Path, dataset: str, *, travels: bool = False, model: str = "mien") -> Job:
+    settings = BatchSettings(model=model, shard_images=2)
+    files = model_files(model, with_content=travels)
+    return Job(settings, files, "mien", str(out), dataset, __version__)
+
+
+def done(actor: ShardActor, shard: Shard) -> dict[str, Any]:
+    (text,) = actor({"shard": np.array([shard.to_json()])})["done"]
+    values: dict[str, Any] = json.loads(text)
+    return values
+
+
+@pytest.fixture
+def begun(tmp_path: Path) -> tuple[Path, str, Shard]:
+    """A data set without a part, its id, and its only shard."""
+    write_folder(tmp_path / "in", 2)
+    result = run_batch([tmp_path / "in"], tmp_path / "out", BatchSettings(), processes=0)
+    (tmp_path / "out" / "rows" / "part-000000.parquet").unlink()
+    with make_plan([str(tmp_path / "in")], BatchSettings()) as plan:
+        shard = plan[0]
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    return Path(result.out), manifest["id"], shard
+
+
+def test_a_shard_whose_record_was_lost_is_not_done_again(begun: tuple[Path, str, Shard]) -> None:
+    out, dataset, shard = begun
+    record = ShardRecord.from_dict(done(ShardActor(a_job(out, dataset)), shard)["record"])
+    part = out / "rows" / shard.file_name
+    before = part.stat().st_mtime_ns
+    again = ShardRecord.from_dict(done(ShardActor(a_job(out, dataset)), shard)["record"])
+    assert part.stat().st_mtime_ns == before
+    assert again.ended == pytest.approx(record.ended, abs=0.001)
+    assert again.tally.faces == 2
+
+
+def test_a_shard_that_ray_has_begun_three_times_is_given_up(
+    begun: tuple[Path, str, Shard],
+) -> None:
+    out, dataset, shard = begun
+    attempts = out / "attempts"
+    attempts.mkdir()
+    for number in range(3):
+        (attempts / f"000000-{number}").touch()
+    values = done(ShardActor(a_job(out, dataset)), shard)
+    assert "it has killed 3 processes" in values["given_up"]["reason"]
+    (attempts / "000000-2").unlink()
+    assert "record" in done(ShardActor(a_job(out, dataset)), shard)
+    assert not list(attempts.iterdir())
+
+
+def test_a_node_that_does_not_see_the_data_set_says_so(begun: tuple[Path, str, Shard]) -> None:
+    out, _, shard = begun
+    failure = done(ShardActor(a_job(out, "of another node")), shard)["failure"]
+    assert failure["kind"] == "OutputError"
+    assert "expected a folder that every node of the cluster shares" in failure["message"]
+    assert socket.gethostname() in failure["message"]
+
+
+def test_a_model_of_ones_own_travels_to_the_nodes(
+    begun: tuple[Path, str, Shard], tiny_model: Path, tmp_path: Path
+) -> None:
+    out, dataset, shard = begun
+    mine = tmp_path / "mine.onnx"
+    mine.write_bytes(tiny_model.read_bytes())
+    job = a_job(out, dataset, travels=True, model=str(mine))
+    mine.unlink()
+    assert "record" in done(ShardActor(job), shard)
+    assert a_job(out, dataset, travels=True).models[0].content is None  # it is in the package
+
+
+# Clusters that are not there
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("nonsense", r"--ray nonsense: expected the address of a cluster, such as 10.0.0.1:6379"),
+        ("127.0.0.1:1", r"--ray 127.0.0.1:1: expected a Ray cluster; nothing answers there"),
+        ("ray://127.0.0.1:1", "nothing answers there"),
+        ("127.0.0.1:99999", "nothing answers there"),
+    ],
+)
+def test_an_address_where_nothing_answers_is_one_line(
+    mien: Mien, address: str, message: str, tmp_path: Path, portrait: Path
+) -> None:
+    begun = time.monotonic()
+    ended = mien("batch", portrait, "--out", tmp_path / "out", "--ray", address)
+    assert (ended.status, ended.stdout) == (2, "")
+    assert message.replace("\\", "") in ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert time.monotonic() - begun < ANSWER_S + 3
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_listens_and_says_nothing_is_no_cluster() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        begun = time.monotonic()
+        with pytest.raises(OptionError, match="what listens there does not answer as one"):
+            check_answers(f"127.0.0.1:{server.getsockname()[1]}")
+        assert time.monotonic() - begun < ANSWER_S + 3
+
+
+def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    import importlib.util
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'mien\[ray\]'"):
+        check_answers("local")

@@ -1,0 +1,382 @@
+"""A batch from end to end, in this process: rows, resuming, errors, the command and its page."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.dataset
+import pyarrow.parquet as pq
+import pytest
+
+from archives import jpeg, rows_of, samples, write_folder, write_parquet, write_tar
+from command_line import Mien
+from mien import EMOTIONS, Recognizer, __version__, load_image
+from mien.batch import BatchResult, BatchSettings, Status, run_batch
+from mien.batch.records import PROBABILITY_BINS, Tally, error_kind
+from mien.batch.rows import COLUMNS, LANDMARKS
+from mien.errors import DataError, ModelError, OptionError, OutputError
+from videos import make_video, moving_portrait
+
+
+def run(
+    sources: Any, out: Path, *, again: dict[str, Any] | None = None, **settings: Any
+) -> BatchResult:
+    """A batch in this process."""
+    many = sources if isinstance(sources, list) else [sources]
+    return run_batch(many, out, BatchSettings(**settings), processes=0, **(again or {}))
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """Pictures of all kinds of sources, some of which cannot be read."""
+    folder = tmp_path / "archive"
+    write_folder(folder / "faces", 5)
+    write_folder(folder / "empty", 2, faces=False)
+    (folder / "faces" / "damaged.jpg").write_bytes(jpeg()[:700])
+    (folder / "faces" / "text.png").write_text("no picture")
+    write_tar(folder / "x.tar", samples(3))
+    cut = write_tar(folder / "cut.tar", samples(3))
+    cut.write_bytes(cut.read_bytes()[: cut.read_bytes().index(jpeg(2)) + 500])
+    write_parquet(folder / "x.parquet", [jpeg(0), jpeg(1), None], as_struct=True)
+    pq.write_table(pa.table({"label": [1]}), folder / "other.parquet")
+    return folder
+
+
+# Rows
+
+
+def test_rows_say_what_the_recognizer_reads(tmp_path: Path, portrait: Path) -> None:
+    result = run(portrait, tmp_path / "out")
+    (row,) = rows_of(result.out)
+    (reading,) = Recognizer()(portrait)
+    assert row["source"] == str(portrait)
+    assert (row["width"], row["height"], row["face"]) == (512, 512, 1)
+    assert [row[side] for side in ("x0", "y0", "x1", "y1")] == pytest.approx(reading.box)
+    assert reading.landmarks is not None
+    points = [(row[f"{name}_x"], row[f"{name}_y"]) for name in LANDMARKS]
+    assert points == pytest.approx([pytest.approx(point) for point in reading.landmarks])
+    assert row["score"] == pytest.approx(reading.score)
+    assert row["emotion"] == reading.emotion
+    assert [row[label] for label in EMOTIONS] == pytest.approx(reading.probabilities)
+    assert row["probability"] == max(row[label] for label in EMOTIONS)
+    assert row["unsure"] is False
+    assert row["model"] == "mien"
+    assert re.fullmatch("[0-9a-f]{64}", row["model_sha256"])
+    assert row["mien_version"] == __version__
+    assert {row[name] for name in ("key", "member", "row", "frame", "time_s", "error")} == {None}
+
+
+def test_every_picture_has_a_row_and_every_error_is_one(archive: Path, tmp_path: Path) -> None:
+    result = run(archive, tmp_path / "out", shard_images=4)
+    rows = rows_of(result.out)
+    tally = result.tally
+    assert len(rows) == tally.faces + tally.without_face + tally.failed
+    faces = [row for row in rows if row["face"] is not None]
+    assert tally.faces == len(faces) == 5 + 3 + 2 + 2
+    assert tally.images == 12 + 2
+    without = [row for row in rows if row["face"] is None and row["error"] is None]
+    assert [Path(row["source"]).parent.parent.name for row in without] == ["empty", "empty"]
+    assert {row["emotion"] for row in without} == {None}
+    assert tally.errors == {
+        "damaged picture": 1,
+        "not a picture": 1,
+        "damaged or cut archive": 1,
+        "Parquet row without a picture": 1,
+        "no column with pictures": 1,
+    }
+    errors = {Path(row["source"]).name: row["error"] for row in rows if row["error"]}
+    assert errors["text.png"].startswith(f"{archive}/faces/text.png: expected a JPEG")
+    keys = [row["key"] for row in rows if row["source"].endswith("x.tar")]
+    assert keys == ["000000", "000001", "000002"]
+    assert result.complete
+
+
+def test_frames_of_films_are_rows_at_their_times(tmp_path: Path) -> None:
+    times = [i / 10 for i in range(10)]
+    make_video(tmp_path / "x.mp4", moving_portrait(shown=lambda n: n < 5), times_s=times)
+    rows = rows_of(run(tmp_path / "x.mp4", tmp_path / "out", every_s=0.2).out)
+    assert [row["time_s"] for row in rows] == pytest.approx([0.0, 0.2, 0.4, 0.6, 0.8])
+    assert [row["frame"] for row in rows] == [0, 2, 4, 6, 8]
+    assert [row["face"] for row in rows] == [1, 1, 1, None, None]
+
+
+def test_the_schema_says_what_each_column_means(tmp_path: Path) -> None:
+    write_folder(tmp_path / "in", 3)
+    out = run(tmp_path / "in", tmp_path / "out", shard_images=2).rows
+    schema = pa.dataset.dataset(out).schema
+    assert schema.names == [name for name, _, _ in COLUMNS]
+    for (name, _, meaning), field in zip(COLUMNS, schema, strict=True):
+        assert field.metadata[b"description"].decode() == meaning, name
+    parts = sorted(Path(out).glob("*.parquet"))
+    assert [part.name for part in parts] == ["part-000000.parquet", "part-000001.parquet"]
+    compressions = {
+        pq.read_metadata(part).row_group(0).column(c).compression
+        for part in parts
+        for c in range(len(COLUMNS))
+    }
+    assert compressions == {"ZSTD"}
+
+
+def test_a_data_set_in_a_store_is_the_same(archive: Path, tmp_path: Path) -> None:
+    fsspec.filesystem("memory").store.clear()
+    here = run(archive, tmp_path / "out", shard_images=4)
+    there = run_batch([archive], "memory://x/out", BatchSettings(shard_images=4), processes=0)
+    fs = fsspec.filesystem("memory")
+    fs.get("memory://x/out", f"{tmp_path}/copy", recursive=True)
+    assert rows_of(tmp_path / "copy") == rows_of(here.out)
+    assert there.out == "memory://x/out"
+    again = run_batch([archive], "memory://x/out", BatchSettings(shard_images=4), processes=0)
+    assert again.images == 0
+    assert again.shards_before == again.shards
+    fs.store.clear()
+
+
+def test_settings_reach_the_recognizer(tmp_path: Path, portrait: Path, tiny_model: Path) -> None:
+    result = run(portrait, tmp_path / "a", model=f"mien,{tiny_model}", threshold=0.999)
+    (row,) = rows_of(result.out)
+    assert row["unsure"] is True
+    assert result.tally.unsure == 1
+    assert row["model"] == "mien+tiny"
+    assert len(row["model_sha256"].split(",")) == 2
+    assert run(portrait, tmp_path / "b", min_face_px=500.0).tally.without_face == 1
+    (row,) = rows_of(run(portrait, tmp_path / "c", detector="haar").out)
+    assert row["nose_x"] is None
+
+
+def test_one_picture_that_breaks_the_reader_takes_no_other_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_folder(tmp_path / "in", 4)
+    bad = load_image(jpeg(2)).tobytes()
+    read = Recognizer.read_images
+
+    def breaks(self: Recognizer, images: Any) -> Any:
+        if any(image.tobytes() == bad for image in images):
+            raise ValueError("the network\nstumbles")
+        return read(self, images)
+
+    monkeypatch.setattr(Recognizer, "read_images", breaks)
+    result = run(tmp_path / "in", tmp_path / "out")
+    assert (result.tally.images, result.tally.errors) == (3, {"file that cannot be read": 1})
+    (error,) = [row["error"] for row in rows_of(result.out) if row["error"]]
+    assert (
+        error
+        == f"{tmp_path}/in/b/0002.jpg: the picture cannot be read; ValueError: the network stumbles"
+    )
+
+
+# Going on
+
+
+def test_a_rerun_does_only_what_is_missing(tmp_path: Path) -> None:
+    write_folder(tmp_path / "in", 6)
+    out = tmp_path / "out"
+    run(tmp_path / "in", out, shard_images=2)
+    before = rows_of(out)
+    parts = sorted((out / "rows").iterdir())
+    kept = parts[0].stat().st_mtime_ns
+    parts[1].unlink()
+    parts[2].write_bytes(parts[2].read_bytes()[:-100])  # a copy that was cut
+    (out / "rows" / ".part-000001.parquet.12345678.part").write_bytes(b"of a killed process")
+    manifest = json.loads((out / "manifest.json").read_text())
+    manifest["shards"] = []  # as after a kill before it was written again
+    (out / "manifest.json").write_text(json.dumps(manifest))
+    result = run(tmp_path / "in", out, shard_images=2)
+    assert (result.shards_before, result.images, result.complete) == (1, 4, True)
+    assert rows_of(out) == before
+    assert parts[0].stat().st_mtime_ns == kept
+    assert sorted((out / "rows").iterdir()) == parts
+    assert run(tmp_path / "in", out, shard_images=2).images == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"threshold": 0.5}, "threshold was 0.0 and is 0.5"),
+        ({"model": "paper"}, "model was 'mien' and is 'paper'.*model_sha256"),
+        ({"every_s": 2.0}, "every_s was None and is 2.0"),
+        ({"sources": ["in/a"]}, "sources was"),
+    ],
+)
+def test_a_data_set_of_other_settings_is_refused(
+    change: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_folder(tmp_path / "in", 2)
+    run(["in"], tmp_path / "out")
+    sources = change.pop("sources", ["in"])
+    with pytest.raises(OutputError, match=message):
+        run(sources, tmp_path / "out", **change)
+    again = {"overwrite": True}
+    with pytest.raises(DataError, match="no such file or folder"):
+        run(["nothing"], tmp_path / "out", again=again)
+    assert len(rows_of(tmp_path / "out")) == 2  # nothing was removed for nothing
+    result = run(sources, tmp_path / "out", again=again, **change)
+    assert result.images > 0
+
+
+def test_a_model_that_was_changed_is_refused(
+    tmp_path: Path, portrait: Path, tiny_model: Path
+) -> None:
+    from fakes import write_model
+
+    path = tmp_path / "mine.onnx"
+    path.write_bytes(tiny_model.read_bytes())
+    run(portrait, tmp_path / "out", model=str(path))
+    write_model(path, seed=1)
+    with pytest.raises(OutputError, match="model_sha256 was"):
+        run(portrait, tmp_path / "out", model=str(path))
+
+
+def test_new_files_are_refused_or_left_for_another_data_set(tmp_path: Path) -> None:
+    write_folder(tmp_path / "in", 2)
+    run(tmp_path / "in", tmp_path / "out")
+    write_folder(tmp_path / "in", 3)
+    with pytest.raises(OutputError, match="picture files were 2 and are 3"):
+        run(tmp_path / "in", tmp_path / "out")
+    result = run(tmp_path / "in", tmp_path / "out", again={"as_planned": True})
+    assert result.tally.images == 2
+    assert run(tmp_path / "in", tmp_path / "out", again={"overwrite": True}).tally.images == 3
+
+
+def test_errors_are_tried_again_where_that_is_asked_for(tmp_path: Path) -> None:
+    write_folder(tmp_path / "in", 4)
+    bad = tmp_path / "in" / "b" / "0000.jpg"
+    bad.write_bytes(b"")
+    assert run(tmp_path / "in", tmp_path / "out", shard_images=2).tally.errors == {"empty file": 1}
+    bad.write_bytes(jpeg())
+    assert run(tmp_path / "in", tmp_path / "out", shard_images=2).tally.failed == 1
+    again = run(tmp_path / "in", tmp_path / "out", again={"retry_errors": True}, shard_images=2)
+    assert (again.tally.failed, again.images, again.tally.images) == (0, 2, 4)
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path, portrait: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.docx").write_text("mine")
+    for again in ({}, {"overwrite": True}):
+        with pytest.raises(OutputError, match=r"it holds something else, and no manifest\.json"):
+            run(portrait, tmp_path / "out", again=again)
+    with pytest.raises(OutputError, match="expected a folder to write into; it is a file"):
+        run(portrait, tmp_path / "out" / "thesis.docx")
+    assert os.listdir(tmp_path / "out") == ["thesis.docx"]  # noqa: PTH208
+
+
+def test_two_at_once_do_not_write_into_one_another(tmp_path: Path, portrait: Path) -> None:
+    seen: list[str] = []
+
+    def another(_: Status) -> None:
+        with pytest.raises(OutputError, match="another `mien batch` is at work in it"):
+            run(portrait, tmp_path / "out")
+        seen.append("refused")
+
+    run_batch([portrait], tmp_path / "out", processes=0, report=another)
+    assert seen
+    assert not (tmp_path / "out" / ".lock").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [('{"format": 99}', "A newer mien may read it"), ("{", "expected a manifest of `mien batch`")],
+)
+def test_a_manifest_that_cannot_be_read_is_an_error(
+    tmp_path: Path, portrait: Path, content: str, message: str
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "manifest.json").write_text(content)
+    with pytest.raises(OutputError, match=message):
+        run(portrait, tmp_path / "out")
+
+
+# Errors that end a batch before it begins
+
+
+def test_a_source_of_nothing_but_errors_makes_no_data_set(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"label": [1]}), tmp_path / "other.parquet")
+    with pytest.raises(DataError, match="expected a column with the bytes of pictures"):
+        run(tmp_path / "other.parquet", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"model": "nosuch.onnx"}, ModelError, "there is no file 'nosuch.onnx'"),
+        ({"threshold": 2.0}, OptionError, "threshold: expected 0 to 1; got 2.0"),
+        ({"detector": "nosuch"}, OptionError, "expected a detector among yunet, haar"),
+        ({"every_s": 0.0}, OptionError, "every_s: expected seconds above 0; got 0.0"),
+        ({"shard_images": 0}, OptionError, "shard_images: expected 1 or more; got 0"),
+    ],
+)
+def test_settings_out_of_their_range_are_refused(
+    settings: dict[str, Any], error: type[Exception], message: str, tmp_path: Path, portrait: Path
+) -> None:
+    with pytest.raises(error, match=message):
+        run(portrait, tmp_path / "out", **settings)
+    assert not (tmp_path / "out").exists()
+
+
+# Manifest, page and command
+
+
+def test_the_manifest_tells_settings_counts_and_every_shard(archive: Path, tmp_path: Path) -> None:
+    result = run(archive, tmp_path / "out", shard_images=4)
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["state"] == "complete"
+    assert manifest["about"]["sources"] == [str(archive)]
+    assert manifest["about"]["settings"]["shard_images"] == 4
+    assert manifest["about"]["mien_version"] == __version__
+    assert manifest["plan"]["files"] == {"picture": 9, "tar": 2, "parquet": 2}
+    assert manifest["counts"]["faces"] == result.tally.faces
+    assert [shard["shard"] for shard in manifest["shards"]] == list(range(result.shards))
+    assert sum(shard["rows"] for shard in manifest["shards"]) == len(rows_of(result.out))
+    (only,) = manifest["runs"]
+    assert (only["ended"], only["images"]) == ("complete", result.images)
+
+
+def test_counts_add_up() -> None:
+    first, second = Tally(), Tally()
+    first.add_error("x: the archive is damaged or cut short after 2 pictures")
+    second.add_error("x: expected a JPEG, PNG, WebP, BMP, TIFF or GIF picture; it is none of them")
+    second.add_readings([])
+    first.add(second)
+    assert first.errors == {"damaged or cut archive": 1, "not a picture": 1}
+    assert (first.images, first.without_face, first.faces_per_image[0]) == (1, 1, 1)
+    assert len(first.probabilities) == PROBABILITY_BINS
+    assert error_kind("nobody knows") == "other"
+
+
+def test_the_page_needs_no_other_file_and_shows_what_was_counted(
+    archive: Path, tmp_path: Path
+) -> None:
+    result = run(archive, tmp_path / "out & about", shard_images=4)
+    page = (tmp_path / "out & about" / "summary.html").read_text()
+    assert "<h1>out &amp; about</h1>" in page
+    assert "http" not in page.replace("https://", "http://").replace("http-equiv", "")
+    assert not re.search(r"<(script|link|img|iframe)", page)
+    assert f"<b>{result.tally.faces}</b>faces" in page
+    for text in ("damaged or cut archive", "text.png", *EMOTIONS, "What the time of all workers"):
+        assert text in page
+
+
+def test_the_command_prints_a_table_and_ends_with_2_after_errors(
+    mien: Mien, archive: Path, tmp_path: Path
+) -> None:
+    options = ("--out", tmp_path / "out", "--processes", 0)
+    good = mien("batch", archive / "faces" / "a", *options)
+    assert good.status == 0
+    assert re.search(r"^pictures read +2$", good.stdout, re.MULTILINE)
+    assert re.search(r"^faces +2$", good.stdout, re.MULTILINE)
+    assert f"summary   {tmp_path}/out/summary.html" in good.stdout
+    assert good.stderr == ""
+    bad = mien("batch", archive / "faces", *options, "--overwrite", "--json")
+    assert bad.status == 2
+    assert json.loads(bad.stdout)["errors"] == {"damaged picture": 1, "not a picture": 1}
+    assert "mien: 2 of 7 pictures or archives could not be read" in bad.stderr
+    assert bad.stderr.count("\n") == 1
+    refused = mien("batch", archive / "nothing", "--out", tmp_path / "other")
+    assert (refused.status, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("mien: no such file or folder")

@@ -1,0 +1,373 @@
+"""What is found, how it is cut, and what is read of it."""
+
+import gzip
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+
+from archives import jpeg, samples, write_folder, write_parquet, write_tar
+from mien.batch.listing import Found, Kind, find_files
+from mien.batch.plan import Plan, Shard, make_plan
+from mien.batch.reading import Item, items
+from mien.batch.settings import BatchSettings
+from mien.batch.storage import Folder
+from mien.errors import DataError, MienError, OutputError
+from videos import make_video
+
+
+def names(found: Iterator[Found]) -> list[str]:
+    return [file.name.rsplit("/", 1)[-1] for file in found]
+
+
+def plan_of(*sources: Path | str, **settings: Any) -> list[Shard]:
+    with make_plan([str(s) for s in sources], BatchSettings(**settings)) as plan:
+        return [plan[number] for number in range(len(plan))]
+
+
+def read(*sources: Path | str, **settings: Any) -> list[Item]:
+    return [item for shard in plan_of(*sources, **settings) for item in items(shard)]
+
+
+class RefusedFileSystem(MemoryFileSystem):  # type: ignore[misc]
+    """A store in which nothing below `refused` may be read."""
+
+    protocol = "closed"
+    store: ClassVar[dict[str, Any]] = {}
+    pseudo_dirs: ClassVar[list[str]] = [""]
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        stripped: str = MemoryFileSystem._strip_protocol(path.removeprefix("closed://"))
+        return stripped
+
+    def _check(self, path: str) -> None:
+        if "refused" in path:
+            raise PermissionError(13, "Access Denied", path)
+
+    def ls(self, path: str, detail: bool = True, **options: Any) -> Any:
+        self._check(path)
+        return super().ls(path, detail, **options)
+
+    def cat_file(self, path: str, *args: Any, **options: Any) -> Any:
+        self._check(path)
+        return super().cat_file(path, *args, **options)
+
+    def _open(self, path: str, mode: str = "rb", *args: Any, **options: Any) -> Any:
+        if mode == "rb":
+            self._check(path)
+        return super()._open(path, mode, *args, **options)
+
+
+@pytest.fixture
+def store() -> Iterator[str]:
+    """An object store with four pictures, two of which nobody may read."""
+    fsspec.register_implementation("closed", RefusedFileSystem, clobber=True)
+    fs = fsspec.filesystem("closed")
+    fs.store.clear()
+    for name in ("a/1.jpg", "a/2.jpg", "b/3.jpg", "b/refused.jpg", "refused/4.jpg"):
+        fs.pipe_file(f"/{name}", jpeg())
+    fs.pipe_file("/a/notes.md", b"text")
+    yield "closed://"
+    fs.store.clear()
+
+
+@pytest.fixture
+def memory() -> Iterator[Any]:
+    fs = fsspec.filesystem("memory")
+    fs.store.clear()
+    yield fs
+    fs.store.clear()
+
+
+# What sources name
+
+
+def test_a_folder_gives_all_that_can_be_read_in_the_order_of_names(tmp_path: Path) -> None:
+    for name in ("b.PNG", "a/z.jpg", "c.tar.gz", "d.parquet", "e.mp4", "f.txt", "._b.png", "g.ts"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+    found = list(find_files([str(tmp_path)]))
+    assert [file.name.removeprefix(f"{tmp_path}/") for file in found] == [
+        "a/z.jpg",
+        "b.PNG",
+        "c.tar.gz",
+        "d.parquet",
+        "e.mp4",
+    ]
+    assert [file.kind for file in found] == ["picture", "picture", "tar", "parquet", "film"]
+
+
+def test_patterns_and_overlapping_sources_give_each_file_once(tmp_path: Path) -> None:
+    write_folder(tmp_path, 4)
+    matching = find_files([f"{tmp_path}/*/000[12].jpg"])
+    assert names(matching) == ["0001.jpg", "0002.jpg"]
+    both = find_files([f"{tmp_path}/a", str(tmp_path), f"{tmp_path}/b/0000.jpg"])
+    assert names(both) == ["0001.jpg", "0003.jpg", "0000.jpg", "0002.jpg"]
+    for pattern in ("**", "**/*", "*", "[ab]"):
+        assert len(list(find_files([f"{tmp_path}/{pattern}"]))) == 4
+
+
+def test_a_text_file_lists_sources_from_its_own_folder(tmp_path: Path) -> None:
+    write_folder(tmp_path / "photos", 2)
+    (tmp_path / "one.mp4").write_bytes(b"x")
+    listed = tmp_path / "list.txt"
+    listed.write_text(f"# films first\none.mp4\n\nphotos/*/*.jpg\n{tmp_path}/one.mp4\n")
+    assert names(find_files([str(listed)])) == ["one.mp4", "0001.jpg", "0000.jpg"]
+    listed.write_text("one.mp4\ntwo.mp4\n")
+    with pytest.raises(DataError, match=r"list.txt, line 2: no such file or folder: .*two.mp4"):
+        list(find_files([str(listed)]))
+
+
+def test_the_data_set_is_no_source_of_itself(tmp_path: Path) -> None:
+    write_folder(tmp_path, 2)
+    write_parquet(tmp_path / "readings" / "rows" / "part-000000.parquet", [jpeg()])
+    found = find_files([str(tmp_path)], not_in=f"{tmp_path}/readings")
+    assert names(found) == ["0001.jpg", "0000.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("missing", "no such file or folder: missing"),
+        ("", "expected a file, a folder or a pattern; got an empty name"),
+        ("empty", "empty: expected pictures, tar archives, Parquet files or films; it names none"),
+        ("*.jpg", r"\*.jpg: expected pictures"),
+        ("notes.md", "notes.md: expected a picture, a tar archive"),
+        ("https://example.org/a.jpg", "nothing is fetched from web addresses"),
+        ("nosuch://bucket/a.jpg", "expected a path or an object store, such as s3://"),
+        ("gs://bucket/a.jpg", r"gs:// needs a package that is not installed: pip install gcsfs"),
+    ],
+)
+def test_a_source_that_names_nothing_is_an_error(
+    source: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(__import__("sys").modules, "gcsfs", None)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.md").write_text("text")
+    with pytest.raises(DataError, match=message):
+        list(find_files([source]))
+
+
+def test_stores_are_searched_as_folders_are(memory: Any) -> None:
+    for name in ("x/2.jpg", "x/1.jpg", "x/y/3.tar", "x/readings/rows/part-000000.parquet"):
+        memory.pipe_file(f"/{name}", b"12345")
+    found = list(find_files(["memory://x"], not_in="memory://x/readings"))
+    assert [(f.kind, f.name.rsplit("/", 1)[-1], f.bytes) for f in found] == [
+        (Kind.PICTURE, "1.jpg", 0),
+        (Kind.PICTURE, "2.jpg", 0),
+        (Kind.TAR, "3.tar", 5),
+    ]
+    assert names(find_files(["memory://x/*.jpg"])) == ["1.jpg", "2.jpg"]
+    with pytest.raises(DataError, match="no such file or folder: memory://x/z"):
+        list(find_files(["memory://x/z"]))
+
+
+def test_a_folder_of_a_store_without_the_right_to_read_is_an_error(store: str) -> None:
+    with pytest.raises(DataError, match=r"closed://refused: cannot be read; no right to it"):
+        list(find_files(["closed://refused"]))
+
+
+# Shards
+
+
+def test_pictures_are_cut_into_shards_alike_every_time(tmp_path: Path) -> None:
+    write_folder(tmp_path, 5)
+    shards = plan_of(tmp_path, shard_images=2)
+    assert [len(shard.files) for shard in shards] == [2, 2, 1]
+    assert shards == plan_of(tmp_path, shard_images=2)
+    assert len(plan_of(tmp_path)) == 1  # few pictures are not cut into crumbs
+
+
+@pytest.mark.parametrize("size", [1, 3, 10, 100])
+def test_parquet_is_cut_so_that_each_row_is_read_once(tmp_path: Path, size: int) -> None:
+    pictures = [jpeg(i) for i in range(11)]
+    path = write_parquet(tmp_path / "x.parquet", pictures, row_group_size=4)
+    shards = plan_of(path, shard_images=size)
+    assert sum(shard.rows for shard in shards) == 11
+    assert max(shard.rows for shard in shards) <= max(size, 1)
+    found = [item for shard in shards for item in items(shard)]
+    assert [(item.row, item.content) for item in found] == list(enumerate(pictures))
+
+
+def test_a_plan_is_the_same_when_it_is_read_back(tmp_path: Path) -> None:
+    write_folder(tmp_path / "in", 5)
+    write_tar(tmp_path / "in" / "x.tar", samples(1))
+    folder = Folder(str(tmp_path / "out"))
+    with make_plan([str(tmp_path / "in")], BatchSettings(shard_images=2)) as plan:
+        plan.save(folder, "plan.jsonl.gz")
+        with Plan.load(folder, "plan.jsonl.gz") as loaded:
+            assert [loaded[i] for i in range(len(loaded))] == [plan[i] for i in range(len(plan))]
+            assert (loaded.digest, loaded.counts) == (plan.digest, plan.counts)
+            heaviest = loaded.heaviest_first(range(len(loaded)))
+            assert loaded[heaviest[0]].kind is Kind.TAR
+            assert list(heaviest[1:]) == sorted(heaviest[1:])
+    (tmp_path / "out" / "plan.jsonl.gz").write_bytes(gzip.compress(b"{}"))
+    with pytest.raises(OutputError, match="expected the plan of a data set"):
+        Plan.load(folder, "plan.jsonl.gz")
+
+
+def test_names_that_are_not_utf8_survive_the_plan(tmp_path: Path) -> None:
+    name = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.jpg")
+    Path(name).write_bytes(jpeg())
+    (shard,) = plan_of(tmp_path)
+    assert shard.files == (name,)
+    assert [item.content for item in items(shard)] == [jpeg()]
+
+
+# Pictures of shards
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"), [("x.tar", "w"), ("x.tar.gz", "w:gz"), ("x.tgz", "w:gz")]
+)
+def test_a_tar_gives_its_pictures_with_the_keys_of_webdataset(
+    tmp_path: Path, name: str, mode: str
+) -> None:
+    members = {**samples(2), "in/deep.seg.png": b"png", "._000000.jpg": b"x", "readme": b"x"}
+    found = read(write_tar(tmp_path / name, members, mode))
+    assert [(item.key, item.member, item.row) for item in found] == [
+        ("000000", "000000.jpg", 0),
+        ("000001", "000001.jpg", 1),
+        ("in/deep", "in/deep.seg.png", 2),
+    ]
+    assert found[1].content == members["000001.jpg"]
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("cut", ["in a picture", "in a header", "between members", "at the end"])
+def test_of_a_cut_tar_the_pictures_before_the_cut_are_read(
+    tmp_path: Path, cut: str, compressed: bool
+) -> None:
+    members = {f"{i}.jpg": jpeg(i) for i in range(3)}
+    whole = write_tar(tmp_path / "whole.tar", members).read_bytes()
+    second = 512 + -(-len(members["0.jpg"]) // 512) * 512
+    third = second + 512 + -(-len(members["1.jpg"]) // 512) * 512
+    ends = {
+        "in a picture": third - 700,
+        "in a header": second + 100,
+        "between members": third,
+        "at the end": third + 512 + -(-len(members["2.jpg"]) // 512) * 512,
+    }
+    kept = {"in a picture": 1, "in a header": 1, "between members": 2, "at the end": 3}[cut]
+    path = tmp_path / ("cut.tar.gz" if compressed else "cut.tar")
+    content = whole[: ends[cut]]
+    path.write_bytes(gzip.compress(content) if compressed else content)
+    *pictures, last = read(path)
+    assert [item.content for item in pictures] == list(members.values())[:kept]
+    assert isinstance(last.content, MienError)
+    assert f"cut short after {kept} pictures" in str(last.content)
+    assert last.row is None
+
+
+def test_a_gzip_that_is_cut_or_damaged_keeps_what_was_read(tmp_path: Path) -> None:
+    path = write_tar(
+        tmp_path / "x.tar.gz", {f"{i}.jpg": os.urandom(50_000) for i in range(20)}, "w:gz"
+    )
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    *pictures, last = read(path)
+    assert len(pictures) in range(5, 15)
+    assert isinstance(last.content, MienError)
+    path.write_bytes(b"no archive at all")
+    (only,) = read(path)
+    assert "the archive is damaged" in str(only.content)
+
+
+@pytest.mark.parametrize("as_struct", [False, True])
+def test_parquet_gives_bytes_and_where_it_is_told_the_path(tmp_path: Path, as_struct: bool) -> None:
+    path = write_parquet(tmp_path / "x.parquet", [jpeg(0), None], as_struct=as_struct, label=[0, 1])
+    first, second = read(path)
+    assert (first.content, first.row, second.row) == (jpeg(0), 0, 1)
+    assert first.member == ("0.jpg" if as_struct else None)
+    assert "expected the bytes of a picture; there are none" in str(second.content)
+
+
+def test_the_column_of_pictures_is_found_or_asked_for(tmp_path: Path) -> None:
+    mask, image = [b"mask"], [jpeg()]
+    named = write_parquet(tmp_path / "a.parquet", mask, column="mask", JPG=image)
+    assert read(named)[0].content == jpeg()
+    assert read(named, column="mask")[0].content == b"mask"
+    two = write_parquet(tmp_path / "b.parquet", mask, column="one", two=image)
+    (item,) = read(two)
+    assert "it has one, two: say which one (--column)" in str(item.content)
+    (item,) = read(two, column="three")
+    assert "expected a column 'three' with the bytes of pictures; it has one: binary" in str(
+        item.content
+    )
+    pq.write_table(pa.table({"label": [1, 2]}), tmp_path / "c.parquet")
+    (item,) = read(tmp_path / "c.parquet")
+    assert "or a struct with bytes; it has label: int64" in str(item.content)
+
+
+def test_a_damaged_parquet_file_is_an_error_among_others(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.parquet"
+    broken.write_bytes(b"PAR1 is all that it has PAR1")
+    good = write_parquet(tmp_path / "good.parquet", [jpeg()])
+    first, second = read(broken, good)
+    assert "expected a Parquet file" in str(first.content)
+    assert second.content == jpeg()
+
+
+def test_pages_of_parquet_that_are_damaged_keep_the_rows_before(tmp_path: Path) -> None:
+    pictures = [os.urandom(3_000) for _ in range(60)]
+    path = write_parquet(tmp_path / "x.parquet", pictures, row_group_size=20)
+    content = bytearray(path.read_bytes())
+    middle = content.index(pictures[30]) - 40_000  # the begin of the second row group
+    content[middle : middle + 30_000] = bytes(30_000)
+    path.write_bytes(content)
+    *_, last = read(path, shard_images=100)
+    assert isinstance(last.content, MienError) or len(read(path)) == 60
+
+
+def test_a_film_gives_its_frames_at_their_times(tmp_path: Path) -> None:
+    make_video(tmp_path / "x.mp4", times_s=[i / 10 for i in range(20)])
+    (shard,) = plan_of(tmp_path / "x.mp4")
+    every = list(items(shard))
+    assert [item.frame for item in every] == list(range(20))
+    picked = list(items(shard, every_s=0.5))
+    assert [item.time_s for item in picked] == pytest.approx([0.0, 0.5, 1.0, 1.5])
+    (tmp_path / "bad.mp4").write_bytes(b"no film")
+    (bad,) = read(tmp_path / "bad.mp4")
+    assert isinstance(bad.content, MienError)
+
+
+def test_objects_of_a_store_are_read_as_files_are(memory: Any, tmp_path: Path) -> None:
+    make_video(tmp_path / "x.mp4", times_s=[0.0, 0.1])
+    write_tar(tmp_path / "x.tar", samples(2))
+    write_parquet(tmp_path / "x.parquet", [jpeg(5)])
+    for name in ("x.mp4", "x.tar", "x.parquet"):
+        memory.pipe_file(f"/s/{name}", (tmp_path / name).read_bytes())
+    for number in range(20):
+        memory.pipe_file(f"/s/{number:02}.jpg", jpeg(number))
+    found = read("memory://s")
+    loose = [item.content for item in found if item.source.endswith(".jpg")]
+    assert loose == [jpeg(number) for number in range(20)]
+    others = [item.source.rsplit("/", 1)[-1] for item in found if not item.source.endswith(".jpg")]
+    assert others == ["x.mp4", "x.mp4", "x.parquet", "x.tar", "x.tar"]
+    assert not [item for item in found if isinstance(item.content, MienError)]
+
+
+def test_an_object_without_the_right_to_read_stops_no_other(store: str) -> None:
+    first, second = read(f"{store}b")
+    assert first.content == jpeg()
+    assert "closed:///b/refused.jpg: cannot be read; no right to it" in str(second.content)
+
+
+def test_reading_ahead_stops_when_nobody_asks_any_more(tmp_path: Path) -> None:
+    import threading
+
+    write_folder(tmp_path, 6)
+    (shard,) = plan_of(tmp_path)
+    reading = items(shard)
+    next(reading)
+    reading.close()  # type: ignore[attr-defined]
+    assert not [thread for thread in threading.enumerate() if thread.name == "mien-ahead"]
