@@ -6,20 +6,22 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from command_line import Mien, Outcome
 from mien.errors import VideoError
-from mien.images import Image
+from mien.images import Image, load_image
 from mien.video.frames import Frame, frames
 from videos import decoded, make_video, moving_portrait, steady_times
+from web_client import live_client
 
 
 @pytest.fixture(scope="module")
@@ -175,28 +177,67 @@ def test_options_that_make_no_sense_are_refused(webcam: Mien, film: Path, tmp_pa
     assert [p.name for p in tmp_path.iterdir()] == ["taken.csv"]
 
 
-def test_without_a_window_there_is_a_page(
-    webcam: Mien, film: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened: list[str] = []
-
-    def visit(address: str) -> None:
-        with urllib.request.urlopen(address, timeout=5) as answer:
-            opened.append(answer.read().decode())
-
+@pytest.fixture
+def no_window(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "mien.video.live_view.why_no_window", lambda: "this OpenCV cannot show windows; do so"
     )
-    monkeypatch.setattr("mien.video.live_page.open_in_browser", visit)
-    done = webcam("--source", film)
+
+
+@pytest.mark.usefixtures("no_window")
+def test_without_a_window_the_page_of_the_server_shows_it(
+    webcam: Mien, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[dict[str, Any]] = []
+    pictures: list[bytes] = []
+
+    def visit(address: str) -> None:
+        page, token = address.split("/#token=")
+
+        def look() -> None:
+            with live_client(page, token=token, path="/api/camera") as feed:
+                while not (told and told[-1]["type"] == "ended"):
+                    message = feed.recv(timeout=20)
+                    if isinstance(message, bytes):
+                        pictures.append(message)
+                        feed.send(json.dumps({"type": "key", "key": "s" if not told[1:] else "q"}))
+                    else:
+                        told.append(json.loads(message))
+
+        watching.append(threading.Thread(target=look))
+        watching[0].start()
+
+    watching: list[threading.Thread] = []
+    monkeypatch.setattr("mien.desktop.open_in_browser", visit)
+    long = tmp_path / "long.mp4"
+    make_video(long, moving_portrait(lambda number: (0.0, 0.0)), times_s=steady_times(400))
+    done = webcam("--source", long, "--real-time", "--stills", tmp_path, "--json")
+    watching[0].join(20)
     assert done.status == 0
-    first, second = done.stderr.splitlines()
+    first, second, third = done.stderr.splitlines()
     assert (
         first == "mien: this OpenCV cannot show windows; do so. The view is a page in the browser"
     )
     assert second.startswith("mien: http://127.0.0.1:")
-    assert second.endswith("/ (q there or Ctrl-C here ends it)")
-    assert "Save a still" in opened[0]
+    assert second.endswith(" (q there or Ctrl-C here ends it)")
+    (still,) = tmp_path.glob("*.png")
+    assert third == f"mien: saved {still}"
+    assert {"type": "saved", "path": str(still)} in told
+    assert told[-1] == {"type": "ended"}
+    assert told[0]["type"] == "readings"
+    assert len(told[0]["faces"]) == 1
+    shown = load_image(pictures[0])
+    assert shown.shape[:2] == (told[0]["height"], told[0]["width"])
+    assert 0 < json.loads(done.stdout)["frames"] < 400
+
+
+@pytest.mark.usefixtures("no_window")
+def test_without_a_window_and_without_the_extra_it_names_both(
+    webcam: Mien, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "mien.web.camera_page", None)
+    done = webcam("--source", film)
+    assert_refused(done, "this OpenCV cannot show windows", "pip install 'mien[web]'")
 
 
 def test_a_window_shows_every_frame_and_takes_keys(

@@ -1,7 +1,7 @@
 """`mien webcam`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from mien.video.live import LiveFrame, LiveSummary
     from mien.video.live_view import Viewer
+    from mien.web.camera_page import CameraPage
 
 
 def webcam(
@@ -95,11 +96,13 @@ def webcam(
     threads: ThreadsOption = 1,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a camera live, with every face and its emotion; `q` ends it, `s` saves a still.
+    """Show a camera live, with every face and its emotion.
 
     Example: mien webcam
 
     Example: mien webcam --record seen.mp4 --csv faces.csv --no-window --seconds 60
+
+    `q` ends it, `s` saves a still.
 
     Frames that come while another is read are dropped, so that what is shown is now. Where OpenCV
     cannot open a window, the view is a page in the browser of this computer.
@@ -130,6 +133,16 @@ def webcam(
         labels=labels,
         scaling=scaling,
     )
+    settings = {
+        "model": model,
+        "detector": detector.value,
+        "min_face_px": min_face_px,
+        "threshold": threshold,
+        "threads": threads,
+        "labels": labels,
+        "scaling": scaling,
+        "port": port,
+    }
     failure: MienError | KeyboardInterrupt | None = None
     with ExitStack() as stack:
         given = frames(source, stream=stream)
@@ -145,7 +158,7 @@ def webcam(
             name=f"camera {source}" if camera else source,
             bars=bars,
         )
-        viewer = _open_viewer(stack, window=window, page=page, port=port)
+        viewer = _open_viewer(stack, settings, window=window, page=page)
         stack.enter_context(live)
         # What went wrong is told after everything is closed, so that what is recorded is whole.
         try:
@@ -202,8 +215,14 @@ def _outputs(
     return outputs
 
 
-def _open_viewer(stack: "ExitStack", *, window: bool, page: bool, port: int) -> "Viewer | None":
-    """A window, or a page where none can be opened; None if nothing is to be shown."""
+def _open_viewer(
+    stack: "ExitStack", settings: dict[str, Any], *, window: bool, page: bool
+) -> "Viewer | None":
+    """A window, or a page where none can be opened; None if nothing is to be shown.
+
+    `settings` are the page's, as `mien.web.settings.WebSettings` takes them.
+    """
+    from mien.desktop import open_in_browser
     from mien.video.live_view import Window, why_no_window
 
     if not window:
@@ -214,14 +233,25 @@ def _open_viewer(stack: "ExitStack", *, window: bool, page: bool, port: int) -> 
         shown = Window("mien")
         stack.callback(shown.close)
         return shown
-    from mien.video.live_page import LivePage, open_in_browser
+    there = _open_page(stack, settings, reason)
+    say(f"{there.address} (q there or Ctrl-C here ends it)")
+    open_in_browser(there.address)
+    return there
 
-    there = LivePage(port)
+
+def _open_page(stack: "ExitStack", settings: dict[str, Any], reason: str | None) -> "CameraPage":
+    from mien.errors import MissingExtraError
+
+    try:
+        from mien.web.camera_page import CameraPage
+        from mien.web.settings import WebSettings
+    except ImportError as error:
+        purpose = "the page" if reason is None else f"{reason}, and the page"
+        raise MissingExtraError(purpose, "web", error) from error
+    there = CameraPage(WebSettings(**settings))
     stack.callback(there.close)
     if reason is not None:
         say(f"{reason}. The view is a page in the browser")
-    say(f"{there.address} (q there or Ctrl-C here ends it)")
-    open_in_browser(there.address)
     return there
 
 

@@ -9,7 +9,7 @@
     records    readings -> CSV, JSON lines and Parquet, as the film is read
     totals, timeline, report   what each person showed: summary, figure, page
     outputs, files, batch      films on the disk -> all that is written of them
-    live, live_view, live_page a camera, read and shown as it is seen
+    live, live_view            a camera, read and shown as it is seen
 
 Nothing here is loaded for pictures.
 """

@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from mien.errors import VideoError
 
@@ -15,6 +15,13 @@ STREAM_TIMEOUT_S: Final = 15.0
 
 SAME_TIME_S: Final = 1e-6
 """Times that differ by less are the same: FFmpeg gives starts in whole microseconds."""
+
+
+FILE_FORMATS: Final = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,asf,flv,ogg,mxf,h264,hevc,"
+    "mjpeg,dv"
+)
+"""Formats of FFmpeg that hold films, and name no other files: playlists and such are none."""
 
 
 def is_address(name: str) -> bool:
@@ -63,6 +70,30 @@ def open_container(source: "str | Path | int", *, stream: bool) -> "InputContain
         return av.open(
             str(path.absolute()),
             options={"protocol_whitelist": "file,crypto,data"},
+            metadata_errors="replace",
+        )
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise VideoError(
+            f"{name}: expected a video; it is damaged, cut short or none ({reason(error)})"
+        ) from error
+
+
+def open_film_file(file: BinaryIO, name: str) -> "InputContainer":
+    """Open a film that may come from anybody: no other file is opened for it, whatever is in it.
+
+    Args:
+        file: open for reading, at its start.
+        name: for messages.
+    Raises:
+        VideoError: it cannot be opened, or is none of `FILE_FORMATS`.
+    """
+    import av
+
+    try:
+        return av.open(
+            file,
+            "r",
+            options={"format_whitelist": FILE_FORMATS, "protocol_whitelist": "none"},
             metadata_errors="replace",
         )
     except (av.error.FFmpegError, OSError, ValueError) as error:

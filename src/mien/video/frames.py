@@ -15,7 +15,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias
 
 import cv2
 import numpy as np
@@ -24,7 +24,13 @@ from mien.errors import ImageError, OptionError, VideoError
 from mien.images import SUFFIXES as PICTURE_SUFFIXES
 from mien.images import Image, load_image
 from mien.video.cameras import Camera
-from mien.video.containers import SAME_TIME_S, is_address, open_container, reason
+from mien.video.containers import (
+    SAME_TIME_S,
+    is_address,
+    open_container,
+    open_film_file,
+    reason,
+)
 from mien.video.writer import VideoWriter
 
 if TYPE_CHECKING:
@@ -41,6 +47,7 @@ __all__ = [
     "camera_number",
     "check_times",
     "frames",
+    "open_film",
     "probe",
 ]
 
@@ -57,6 +64,11 @@ SUFFIXES: Final = frozenset(
 
 SEQUENCE_FPS: Final = 25.0
 """Of a series of pictures, which has no times of its own."""
+
+MAX_PIXELS: Final = 8192 * 4320
+"""Films with larger frames are refused before they are decoded: a decoder holds a dozen at once."""
+
+_LARGE_PIXELS: Final = 4096 * 2304  # frames above it are decoded by one thread, to hold fewer
 
 _AHEAD: Final = 8  # frames decoded before they are asked for
 _AHEAD_BYTES: Final = 128_000_000  # fewer of them where frames are large
@@ -197,7 +209,34 @@ def frames(
             Frame(i, i / sequence_fps, _load_picture(path)) for i, path in enumerate(pictures)
         )
         return _picked(_ahead(produced, 2), every_s, start_s, end_s)
-    reader = _Reader(source, stream=stream)
+    return _frames_of(_Reader(source, stream=stream), every_s, start_s, end_s)
+
+
+def open_film(
+    file: BinaryIO, name: str, *, every_s: float | None = None, max_pixels: int | None = None
+) -> tuple[VideoInfo, Iterator[Frame]]:
+    """What a film is and its frames, from a file that is open, and that anybody may have sent.
+
+    Args:
+        file: open for reading, at its start; only `name` is told of it. Nothing else is opened,
+            whatever it contains.
+        name: for messages.
+        every_s: give only the first frame at or after each multiple of it.
+        max_pixels: films with larger frames are refused, before they are decoded.
+    Returns:
+        As `probe` and `frames` give them; `close()` of the iterator ends its thread.
+    Raises:
+        VideoError: it is not a video that can be read, or its frames are too large.
+        OptionError: `every_s` is not above zero.
+    """
+    check_times(every_s, None, None)
+    reader = _Reader(name, stream=False, file=file, max_pixels=max_pixels)
+    return reader.info(), _frames_of(reader, every_s, None, None)
+
+
+def _frames_of(
+    reader: "_Reader", every_s: float | None, start_s: float | None, end_s: float | None
+) -> Iterator[Frame]:
     size = reader.width * reader.height * 3
     depth = max(2, min(_AHEAD, _AHEAD_BYTES // max(size, 1)))
     return _ahead(reader.frames(every_s, start_s, end_s), depth)
@@ -311,16 +350,30 @@ def _ahead(produced: Iterator[Frame], depth: int, *, newest: bool = False) -> It
 class _Reader:
     """A video file or stream that is open, with its first frame decoded."""
 
-    def __init__(self, source: VideoSource, *, stream: bool) -> None:
+    def __init__(
+        self,
+        source: VideoSource,
+        *,
+        stream: bool,
+        file: BinaryIO | None = None,
+        max_pixels: int | None = None,
+    ) -> None:
         self.name = str(source)
         self._stream = stream and is_address(self.name)
         self._source = source
-        self._container = open_container(source, stream=stream)
+        if file is None:
+            self._container = open_container(source, stream=stream)
+        else:
+            self._container = open_film_file(file, self.name)
         try:
             self._video = self._pictures()
+            most = MAX_PIXELS if max_pixels is None else max_pixels
+            self._bound_pixels(most)
             # Threads that decode whole frames side by side hold frames back: not when it is live.
             self._video.thread_type = "SLICE" if self._stream else "AUTO"
-            self._video.codec_context.thread_count = min(_cores(), _MAX_THREADS)
+            codec = self._video.codec_context
+            large = codec.width * codec.height > _LARGE_PIXELS
+            codec.thread_count = 1 if large else min(_cores(), _MAX_THREADS)
             self.origin_s = self._origin()
             self._decoded = self._decode()
             first = next(self._decoded, None)
@@ -336,6 +389,8 @@ class _Reader:
         self._turn = _turn_of(first)
         ratio = self._video.sample_aspect_ratio or Fraction(1)
         wide = round(first.width * ratio) if Fraction(1, 4) < ratio < 4 else first.width
+        if wide * first.height > most:  # by a shape of pixels that nobody would choose
+            wide = first.width
         self._stored = (wide, first.height)  # as decoded, with square pixels
         upright = self._stored[::-1] if self._turn.transposed else self._stored
         self.width: int = upright[0]
@@ -445,12 +500,17 @@ class _Reader:
         """How many frames come before one, counted without decoding."""
         count = 0
         with open_container(self._source, stream=False) as container:
-            for packet in container.demux(container.streams[self._video.index]):
+            packets = container.demux(container.streams[self._video.index])
+            while True:
+                try:
+                    packet = next(packets, None)
+                except IndexError:  # as in `_decode`
+                    packets = container.demux(container.streams[self._video.index])
+                    continue
                 # No frame is shown much before it is decoded.
-                if packet.dts is not None and packet.dts > pts:
-                    break
+                if packet is None or (packet.dts is not None and packet.dts > pts):
+                    return count
                 count += packet.pts is not None and packet.pts < pts and not packet.is_discard
-        return count
 
     def _decode(self) -> "Iterator[av.VideoFrame]":
         """All frames that can be decoded; those that cannot be are left out."""
@@ -460,6 +520,9 @@ class _Reader:
         while True:
             try:
                 packet = next(packets, None)
+            except IndexError:  # of a stream that begins later, as FLV has them; PyAV has no place
+                packets = self._container.demux(self._video)
+                continue
             except (av.error.FFmpegError, OSError) as error:
                 raise VideoError(f"{self.name}: it cannot be read on; {reason(error)}") from error
             if packet is None:
@@ -484,10 +547,23 @@ class _Reader:
                 + ("text" if container.format.name == "tty" else "a single picture or no video")
             )
         for stream in container.streams.video:
-            if not stream.disposition & av.stream.Disposition.attached_pic:
-                return stream
+            if stream.disposition & av.stream.Disposition.attached_pic:
+                continue
+            if getattr(stream, "codec_context", None) is None:
+                raise VideoError(f"{self.name}: no codec that FFmpeg knows for its pictures")
+            return stream
         what = "only sound in it" if container.streams.audio else "none in it"
         raise VideoError(f"{self.name}: expected moving pictures; there is {what}")
+
+    def _bound_pixels(self, most: int) -> None:
+        """Refuse larger frames, those that come later in the film, too."""
+        codec = self._video.codec_context
+        if codec.width * codec.height > most:
+            raise VideoError(
+                f"{self.name}: expected frames of at most {most:,} pixels; got {codec.width} x "
+                f"{codec.height}"
+            )
+        codec.options = {**codec.options, "max_pixels": str(most)}
 
     def _origin(self) -> Fraction:
         """The container's time from which ours are counted, in seconds."""

@@ -1,7 +1,5 @@
 """How a live view is shown: the line below the picture, a window, stills."""
 
-import os
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
+from mien.desktop import has_screen
 from mien.errors import OutputError, VideoError
 from mien.images import Image
 from mien.video.timeline import clock
@@ -114,13 +113,6 @@ def why_no_window() -> str | None:
     if not has_screen():
         return "there is no screen to show a window on: neither DISPLAY nor WAYLAND_DISPLAY is set"
     return None
-
-
-def has_screen() -> bool:
-    """Whether there is a desktop to show something on."""
-    if not sys.platform.startswith("linux"):
-        return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def draw_status(

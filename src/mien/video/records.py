@@ -94,6 +94,37 @@ def rows(frame: int, time_s: float, readings: "Sequence[TrackedReading]") -> lis
     ]
 
 
+CSV_HEADER: Final = ",".join(COLUMNS) + "\n"
+"""The first line of a CSV file."""
+
+
+def csv_lines(frame: int, time_s: float, readings: "Sequence[TrackedReading]") -> str:
+    """The rows of one frame as lines of CSV, without the header."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
+    for row in rows(frame, time_s, readings):
+        truths = {k: "true" if v else "false" for k, v in row.items() if isinstance(v, bool)}
+        writer.writerow(row | truths)
+    return text.getvalue()
+
+
+def json_lines(frame: int, time_s: float, readings: "Sequence[TrackedReading]") -> str:
+    """The rows of one frame as lines of JSON, an object in each."""
+    lines = []
+    for row in rows(frame, time_s, readings):
+        shown: dict[str, Any] = {"frame": frame, "time_s": time_s, "track": row.get("track")}
+        if "track" in row:
+            shown |= {
+                "box": [row[side] for side in _SIDES],
+                **{name: row[name] for name in _OWN},
+                "probabilities": {label: row[label] for label in EMOTIONS},
+                "raw_emotion": row["raw_emotion"],
+                "raw_probabilities": {label: row[f"raw_{label}"] for label in EMOTIONS},
+            }
+        lines.append(json.dumps(shown, separators=(",", ":")) + "\n")
+    return "".join(lines)
+
+
 def _round(value: float) -> float:
     """To the digits that a float32 has; more would only make the files twice as long."""
     return float(f"{value:.{_DIGITS}g}")
@@ -204,40 +235,17 @@ class _TextRows(_Rows):
 class _CsvRows(_TextRows):
     def __init__(self, path: Path, keep_bytes: int) -> None:
         super().__init__(path, keep_bytes)
-        self._text = io.StringIO()
-        self._writer = csv.DictWriter(self._text, COLUMNS, restval="", lineterminator="\n")
         if self._fresh:
-            self._writer.writeheader()
-            self._flush_text()
+            self._add(CSV_HEADER)
             self._flush()
 
     def write(self, frame: int, time_s: float, readings: "Sequence[TrackedReading]") -> None:
-        for row in rows(frame, time_s, readings):
-            truths = {k: "true" if v else "false" for k, v in row.items() if isinstance(v, bool)}
-            self._writer.writerow(row | truths)
-        self._flush_text()
-
-    def _flush_text(self) -> None:
-        self._add(self._text.getvalue())
-        self._text.seek(0)
-        self._text.truncate()
+        self._add(csv_lines(frame, time_s, readings))
 
 
 class _JsonLines(_TextRows):
     def write(self, frame: int, time_s: float, readings: "Sequence[TrackedReading]") -> None:
-        lines = []
-        for row in rows(frame, time_s, readings):
-            shown: dict[str, Any] = {"frame": frame, "time_s": time_s, "track": row.get("track")}
-            if "track" in row:
-                shown |= {
-                    "box": [row[side] for side in _SIDES],
-                    **{name: row[name] for name in _OWN},
-                    "probabilities": {label: row[label] for label in EMOTIONS},
-                    "raw_emotion": row["raw_emotion"],
-                    "raw_probabilities": {label: row[f"raw_{label}"] for label in EMOTIONS},
-                }
-            lines.append(json.dumps(shown, separators=(",", ":")) + "\n")
-        self._add("".join(lines))
+        self._add(json_lines(frame, time_s, readings))
 
 
 class _ParquetRows(_Rows):
@@ -322,7 +330,7 @@ def resume_point(path: Path, *, before_s: float = math.inf) -> ResumePoint | Non
                 break
             try:
                 frame, time_s = _frame_of(line, path)
-            except (ValueError, KeyError, TypeError, IndexError):
+            except (ValueError, LookupError, TypeError, OverflowError, RecursionError):
                 break
             if point is None or frame != point.frame:
                 point = ResumePoint(frame, time_s, offset)
@@ -357,7 +365,8 @@ def read_rows(path: Path) -> Iterator[FrameRows]:
             for (frame, time_s), found in by_frame:
                 readings = tuple(_reading(row, is_csv) for row in found if row["track"])
                 yield FrameRows(frame, time_s, readings)
-    except (ValueError, KeyError, TypeError) as error:
+    # RecursionError: of JSON that is nested deeper than Python goes.
+    except (ValueError, LookupError, TypeError, OverflowError, csv.Error, RecursionError) as error:
         raise OutputError(f"{path}: expected rows that mien wrote; {error!r}") from error
 
 
@@ -370,9 +379,9 @@ def _reading(row: Mapping[str, Any], is_csv: bool) -> "TrackedReading":
         raw = [float(row[f"raw_{label}"]) for label in EMOTIONS]
         truths = {name: row[name] == "true" for name in ("detected", "unsure")}
     else:
-        box = row["box"]
-        smoothed = [row["probabilities"][label] for label in EMOTIONS]
-        raw = [row["raw_probabilities"][label] for label in EMOTIONS]
+        box = [float(side) for side in row["box"]]
+        smoothed = [float(row["probabilities"][label]) for label in EMOTIONS]
+        raw = [float(row["raw_probabilities"][label]) for label in EMOTIONS]
         truths = {name: row[name] for name in ("detected", "unsure")}
     return TrackedReading(
         box=(box[0], box[1], box[2], box[3]),

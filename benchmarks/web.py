@@ -1,0 +1,561 @@
+"""`mien serve`, measured from outside: live round trips, live clients beside each other, photos.
+
+    python benchmarks/web.py [--model NAME|FILE] [--photos DIR] [--workers 1 2]
+                             [--only live|clients|photos] [--short]
+
+Starts the server as a process of its own, on a free port of this machine, for each number of
+workers, and prints for each
+
+- live: one client that sends frames of 640 x 480 at 30 a second, each when the reply to the one
+  before is drawn: the time from a frame until its boxes and bars are drawn, and where it goes:
+  encoding JPEG, waiting for the reply (of which the server reads), drawing;
+- clients: four at once, 10 frames a second each, whether replies come or not: how many frames were
+  sent after the last one that was answered, at the worst moment;
+- photos: 200 of 640 x 480 posted by eight clients, each as a request of its own: every answer is
+  compared with what the library reads here; time for each, throughput, and the memory of all
+  processes of the server before and after. Beside it, in the same run, the library in a loop,
+  without a server.
+
+The clients run in one process on the same machine, and take their share of its cores. Processor
+time is that of the server alone, and told on Linux. `--short` does a tenth of all.
+"""
+
+import argparse
+import asyncio
+import http.client
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as connect_async
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
+
+from mien.classifier import DEFAULT_MODEL
+from mien.images import Image, load_image
+from mien.overlay import annotate
+from mien.recognizer import Reading, Recognizer
+
+PORTRAIT: Final = Path(__file__).resolve().parent.parent / "examples" / "astronaut.jpg"
+WIDTH, HEIGHT = 640, 480
+JPEG_QUALITY: Final = 80  # as the page sends frames
+START_S: Final = 60.0  # for the server to answer
+SUBPROTOCOL: Final = Subprotocol("mien")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is done.
+
+    Attributes:
+        live_frames: of the one client.
+        live_fps: at most.
+        clients: live, at once.
+        client_fps: of each.
+        client_s: for how long.
+        photos: posted in all.
+        posters: clients that post them.
+    """
+
+    live_frames: int = 300
+    live_fps: float = 30.0
+    clients: int = 4
+    client_fps: float = 10.0
+    client_s: float = 20.0
+    photos: int = 200
+    posters: int = 8
+
+
+SHORT: Final = Plan(live_frames=30, client_s=2.0, photos=20)
+
+
+@dataclass(frozen=True)
+class RoundTrip:
+    """One frame of the live client, in milliseconds.
+
+    Attributes:
+        encode_ms: the frame to JPEG.
+        wait_ms: from sending it until its reply has come; `read_ms` is part of it.
+        read_ms: as the server says: decoding, detecting, following, reading.
+        draw_ms: boxes, labels and bars.
+        faces: that were found.
+    """
+
+    encode_ms: float
+    wait_ms: float
+    read_ms: float
+    draw_ms: float
+    faces: int
+
+    @property
+    def total_ms(self) -> float:
+        """From the frame until it is drawn."""
+        return self.encode_ms + self.wait_ms + self.draw_ms
+
+
+@dataclass
+class LiveClient:
+    """What one of several live clients saw.
+
+    Attributes:
+        sent: frames.
+        answered: frames that were read.
+        dropped: as the server says at last: frames for which a newer one was read.
+        behind: frames that were sent after the last one that was answered, just before each reply;
+            one is always on its way.
+        latencies_ms: from each answered frame to its reply.
+    """
+
+    sent: int = 0
+    answered: int = 0
+    dropped: int = 0
+    behind: list[int] = field(default_factory=list)
+    latencies_ms: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Posted:
+    """What became of the photos.
+
+    Attributes:
+        latencies_ms: of each request that was answered.
+        lost: requests without an answer.
+        wrong: answers that are not what the library reads here.
+        seconds: from the first request to the last answer.
+    """
+
+    latencies_ms: list[float]
+    lost: int
+    wrong: int
+    seconds: float
+
+    @property
+    def per_s(self) -> float:
+        """Answers in a second."""
+        return len(self.latencies_ms) / self.seconds
+
+
+# The server
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that runs.
+
+    Attributes:
+        host: that it listens on.
+        port: likewise.
+        process: its first process.
+    """
+
+    host: str
+    port: int
+    process: int
+
+    @property
+    def live_address(self) -> str:
+        """Of the WebSocket."""
+        return f"ws://{self.host}:{self.port}/api/live"
+
+    def memory_mb(self) -> float:
+        """Resident memory of all its processes."""
+        return sum(_resident_mb(one) for one in _with_children(self.process))
+
+    def cpu_s(self) -> float:
+        """Processor time of all its processes until now."""
+        return sum(_cpu_s(one) for one in _with_children(self.process))
+
+
+@contextmanager
+def server(model: str, *, workers: int) -> Iterator[Running]:
+    """Start `mien serve`, wait until every worker answers, and end it afterwards.
+
+    Raises:
+        RuntimeError: it does not answer in time.
+    """
+    command = [sys.executable, "-m", "mien", "serve", "--port", "0", "--no-browser"]
+    command += ["--model", model, "--workers", str(workers)]
+    environment = {key: value for key, value in os.environ.items() if key != "MIEN_TOKEN"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            address = re.match(r"http://([\d.]+):(\d+)/", line)
+            if address is None:
+                raise RuntimeError(f"expected the server's address; got {line!r}")
+            running = Running(address[1], int(address[2]), process.pid)
+            _await_workers(running, workers)
+            yield running
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def _await_workers(running: Running, workers: int) -> None:
+    """Wait until all have answered, told apart by the moment at which they started."""
+    begun = time.monotonic()
+    starts: list[tuple[float, float]] = []  # earliest and latest of each
+    while len(starts) < workers:
+        waited_s = time.monotonic() - begun
+        if waited_s > START_S:
+            raise RuntimeError(f"expected {workers} workers to answer; {len(starts)} did")
+        connection = http.client.HTTPConnection(running.host, running.port, timeout=START_S)
+        asked = time.monotonic()
+        try:
+            connection.request("GET", "/api/health")
+            uptime_s = json.loads(connection.getresponse().read())["uptime_s"]
+        except OSError:
+            time.sleep(0.1)
+            continue
+        finally:
+            connection.close()
+        start = asked - uptime_s - 0.001, time.monotonic() - uptime_s + 0.001
+        for number, (first, last) in enumerate(starts):
+            if first <= start[1] and start[0] <= last:
+                starts[number] = max(first, start[0]), min(last, start[1])
+                break
+        else:
+            starts.append(start)
+        time.sleep(0.01)
+
+
+def _with_children(process: int) -> list[int]:
+    found = [process]
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True)
+    pairs = [tuple(map(int, line.split())) for line in listed.stdout.splitlines()]
+    for parent in found:
+        found += [child for child, of in pairs if of == parent]
+    return found
+
+
+def _resident_mb(process: int) -> float:
+    told = subprocess.run(["ps", "-o", "rss=", "-p", str(process)], capture_output=True, text=True)
+    return int(told.stdout.strip() or 0) / 1000  # it tells kilobytes
+
+
+def _cpu_s(process: int) -> float:
+    try:
+        values = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:  # not Linux
+        return float("nan")
+    return (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK")  # utime and stime
+
+
+# One live client
+
+
+def live_frames(count: int) -> list[Image]:
+    """(480, 640, 3) uint8 each: a portrait that moves to and fro before a gray wall."""
+    portrait = np.asarray(
+        cv2.resize(load_image(PORTRAIT), (400, 400), interpolation=cv2.INTER_AREA)
+    )
+    noise = np.random.default_rng(0).normal(0, 3, (HEIGHT, WIDTH, 3))
+    wall = np.clip(128 + noise, 0, 255).astype(np.uint8)
+    frames = []
+    for index in range(count):
+        frame = wall.copy()
+        x = round(120 + 100 * np.sin(index / 12))
+        y = round(50 + 20 * np.sin(index / 7))
+        frame[y : y + 400, x : x + 400] = portrait
+        frames.append(frame)
+    return frames
+
+
+def encode(frame: Image) -> bytes:
+    """A frame as the page sends it."""
+    _, jpeg = cv2.imencode(".jpg", frame[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return jpeg.tobytes()
+
+
+def reading_of(face: dict[str, Any]) -> Reading:
+    """A face of a reply, as it is drawn."""
+    return Reading(
+        box=tuple(face["box"]),
+        score=face["score"],
+        landmarks=None,
+        emotion=face["emotion"],
+        probability=face["probability"],
+        probabilities=tuple(face["probabilities"].values()),
+        unsure=face["unsure"],
+    )
+
+
+def live(running: Running, plan: Plan) -> list[RoundTrip]:
+    """Send frame after frame, each when the reply to the one before is drawn."""
+    frames = live_frames(60)
+    trips = []
+    with connect(
+        running.live_address, subprotocols=[SUBPROTOCOL], compression=None, max_size=None
+    ) as socket:
+        due = time.perf_counter()
+        for index in range(plan.live_frames + 5):
+            time.sleep(max(0.0, due - time.perf_counter()))
+            due = max(due + 1 / plan.live_fps, time.perf_counter())
+            frame = frames[index % len(frames)]
+            start = time.perf_counter()
+            content = encode(frame)
+            encoded = time.perf_counter()
+            socket.send(content)
+            reply = json.loads(socket.recv(timeout=START_S))
+            came = time.perf_counter()
+            annotate(frame, [reading_of(face) for face in reply["faces"]])
+            drawn = time.perf_counter()
+            if index >= 5:  # the first ones warm the server
+                times = (encoded - start, came - encoded, drawn - came)
+                encode_ms, wait_ms, draw_ms = (1e3 * one for one in times)
+                read_ms = reply["read_ms"]
+                trips.append(RoundTrip(encode_ms, wait_ms, read_ms, draw_ms, len(reply["faces"])))
+    return trips
+
+
+# Several
+
+
+def clients(running: Running, plan: Plan) -> list[LiveClient]:
+    """Live clients that send at a steady rate, whether replies come or not."""
+    contents = [encode(frame) for frame in live_frames(60)]  # as on machines of their own
+
+    async def one(number: int) -> LiveClient:
+        seen = LiveClient()
+        await asyncio.sleep(number / plan.client_fps / plan.clients)
+        async with connect_async(
+            running.live_address, subprotocols=[SUBPROTOCOL], compression=None
+        ) as socket:
+            sent_at: list[float] = []
+            receiving = asyncio.create_task(_receive(socket, seen, sent_at))
+            start = time.perf_counter()
+            for index in range(round(plan.client_s * plan.client_fps)):
+                await asyncio.sleep(max(0.0, start + index / plan.client_fps - time.perf_counter()))
+                sent_at.append(time.perf_counter())
+                await socket.send(contents[(index + 15 * number) % len(contents)])
+                seen.sent += 1
+            await asyncio.wait([receiving], timeout=2.0)
+            receiving.cancel()
+        return seen
+
+    async def all_of_them() -> list[LiveClient]:
+        return list(await asyncio.gather(*(one(number) for number in range(plan.clients))))
+
+    return asyncio.run(all_of_them())
+
+
+async def _receive(socket: ClientConnection, seen: LiveClient, sent_at: list[float]) -> None:
+    last = -1
+    while True:
+        reply = json.loads(await socket.recv())
+        seen.behind.append(len(sent_at) - 1 - last)
+        last = reply["frame"]
+        seen.answered += 1
+        seen.dropped = reply["dropped"]
+        seen.latencies_ms.append(1e3 * (time.perf_counter() - sent_at[last]))
+
+
+# Photos
+
+
+def made_up_photos(count: int, folder: Path | None) -> list[bytes]:
+    """JPEG files: the portrait, or a folder's pictures, at many sizes and places of 640 x 480."""
+    random = np.random.default_rng(1)
+    pictures = [load_image(PORTRAIT)]
+    if folder is not None:
+        found = sorted(path for path in folder.iterdir() if path.suffix in (".jpg", ".png"))
+        pictures = [load_image(path) for path in found]
+    photos = []
+    for index in range(count):
+        picture = pictures[index % len(pictures)]
+        scale = float(random.uniform(0.7, 1.0)) * min(
+            WIDTH / picture.shape[1], HEIGHT / picture.shape[0]
+        )
+        size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
+        small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        photo = np.full((HEIGHT, WIDTH, 3), int(random.integers(60, 200)), np.uint8)
+        x, y = (int(random.integers(0, space + 1)) for space in (WIDTH - size[0], HEIGHT - size[1]))
+        photo[y : y + size[1], x : x + size[0]] = small
+        photos.append(encode(photo))
+    return photos
+
+
+def post(
+    running: Running, photos: Sequence[bytes], expected: Sequence[Any], posters: int
+) -> Posted:
+    """Post the photos, each poster the next one that is left."""
+    left = iter(range(len(photos)))
+    guard = threading.Lock()
+    latencies_ms: list[float] = []
+    wrong = lost = 0
+
+    def work() -> None:
+        nonlocal wrong, lost
+        connection = http.client.HTTPConnection(running.host, running.port, timeout=START_S)
+        while True:
+            with guard:
+                index = next(left, None)
+            if index is None:
+                connection.close()
+                return
+            start = time.perf_counter()
+            try:
+                connection.request(
+                    "POST", "/api/readings", photos[index], {"Content-Type": "image/jpeg"}
+                )
+                response = connection.getresponse()
+                answer = json.loads(response.read())
+            except (OSError, http.client.HTTPException, ValueError):
+                connection.close()
+                with guard:
+                    lost += 1
+                continue
+            took_ms = 1e3 * (time.perf_counter() - start)
+            with guard:
+                latencies_ms.append(took_ms)
+                faces = answer["pictures"][0]["faces"] if response.status == 200 else None
+                wrong += not same_faces(faces, expected[index])
+
+    threads = [threading.Thread(target=work) for _ in range(posters)]
+    start = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return Posted(latencies_ms, lost, wrong, time.perf_counter() - start)
+
+
+def same_faces(found: list[dict[str, Any]] | None, expected: list[Reading]) -> bool:
+    """Whether an answer has the faces that the library finds, and reads them likewise."""
+    if found is None or len(found) != len(expected):
+        return False
+    return all(
+        np.allclose(one["box"], other.box, atol=0.01)
+        and np.allclose(list(one["probabilities"].values()), other.probabilities, atol=0.02)
+        for one, other in zip(found, expected, strict=True)
+    )
+
+
+# Tables
+
+
+def spread(values: Sequence[float], *shares: float) -> list[str]:
+    """Quantiles, as cells of a table."""
+    return [f"{np.quantile(values, share):.1f}" for share in shares]
+
+
+def print_live(trips: Sequence[RoundTrip], cpu_s: float) -> None:
+    found = sum(trip.faces > 0 for trip in trips)
+    print(
+        f"\n### One live client, {WIDTH}x{HEIGHT}: {len(trips)} frames, a face in {found}; "
+        f"{1e3 * cpu_s / len(trips):.1f} ms of the server's processor time for each\n"
+    )
+    print("| from frame to picture, ms | median | 95 % | 99 % |")
+    print("|---|---:|---:|---:|")
+    parts = {
+        "encode JPEG": [trip.encode_ms for trip in trips],
+        "send, wait, receive": [trip.wait_ms for trip in trips],
+        "of it the server reads": [trip.read_ms for trip in trips],
+        "draw": [trip.draw_ms for trip in trips],
+        "**round trip**": [trip.total_ms for trip in trips],
+    }
+    for name, values in parts.items():
+        print(f"| {name} | {' | '.join(spread(values, 0.5, 0.95, 0.99))} |", flush=True)
+
+
+def print_clients(seen: Sequence[LiveClient], plan: Plan, workers: int) -> None:
+    print(
+        f"\n### {len(seen)} live clients, {plan.client_fps:g} frames/s each for "
+        f"{plan.client_s:g} s, workers {workers}\n"
+    )
+    print("| client | sent | answered | dropped | most frames behind | reply, ms: median | 95 % |")
+    print("|---|---:|---:|---:|---:|---:|---:|")
+    for number, one in enumerate(seen, start=1):
+        latencies = " | ".join(spread(one.latencies_ms, 0.5, 0.95))
+        print(
+            f"| {number} | {one.sent} | {one.answered} | {one.dropped} "
+            f"| {max(one.behind)} | {latencies} |",
+            flush=True,
+        )
+
+
+def print_photos(rows: Sequence[tuple[str, Posted, float, float, float]]) -> None:
+    print(
+        "| photos | photos/s | lost | wrong | p50, ms | p95 | p99 | memory before, MB | after "
+        "| processor time, s |"
+    )
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
+    for name, posted, before, after, cpu_s in rows:
+        latencies = " | ".join(spread(posted.latencies_ms, 0.5, 0.95, 0.99))
+        print(
+            f"| {name} | {posted.per_s:.1f} | {posted.lost} | {posted.wrong} | {latencies} "
+            f"| {before:.0f} | {after:.0f} | {cpu_s:.1f} |",
+            flush=True,
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser.add_argument("--photos", type=Path, help="folder of pictures to post")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--only", choices=("live", "clients", "photos"))
+    parser.add_argument("--short", action="store_true")
+    options = parser.parse_args()
+    plan = SHORT if options.short else Plan()
+    cv2.setNumThreads(1)
+    print(
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}; model {options.model}"
+    )
+    rows = []
+    photos, expected = [], []
+    if options.only in (None, "photos"):
+        photos = made_up_photos(plan.photos, options.photos)
+        recognizer = Recognizer(options.model)
+        recognizer(photos[0])
+        start, cpu_start = time.perf_counter(), time.process_time()
+        times_ms = []
+        for photo in photos:
+            began = time.perf_counter()
+            expected.append(recognizer(photo))
+            times_ms.append(1e3 * (time.perf_counter() - began))
+        alone = Posted(times_ms, 0, 0, time.perf_counter() - start)
+        here_mb = _resident_mb(os.getpid())
+        cpu_s = time.process_time() - cpu_start
+        rows.append(("the library, in a loop", alone, here_mb, here_mb, cpu_s))
+    for workers in options.workers:
+        with server(options.model, workers=workers) as running:
+            # A live client stays with one process: more of them change nothing for it.
+            if options.only in (None, "live") and workers == options.workers[0]:
+                cpu_before = running.cpu_s()
+                trips = live(running, plan)
+                print_live(trips, running.cpu_s() - cpu_before)
+            if options.only in (None, "clients"):
+                print_clients(clients(running, plan), plan, workers)
+            if photos:
+                post(running, photos[:16], expected, plan.posters)  # warms it
+                before, cpu_before = running.memory_mb(), running.cpu_s()
+                posted = post(running, photos, expected, plan.posters)
+                after, cpu_after = running.memory_mb(), running.cpu_s()
+                name = f"{plan.posters} clients, workers {workers}"
+                rows.append((name, posted, before, after, cpu_after - cpu_before))
+    if rows:
+        faces = statistics.mean(len(readings) for readings in expected)
+        print(
+            f"\n### {len(photos)} photos of {WIDTH}x{HEIGHT}, {faces:.1f} faces each on average\n"
+        )
+        print_photos(rows)
+
+
+if __name__ == "__main__":
+    main()

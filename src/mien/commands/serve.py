@@ -1,0 +1,130 @@
+"""`mien serve`."""
+
+from typing import Annotated
+
+import typer
+
+from mien.classifier import DEFAULT_MODEL
+from mien.commands.shared import (
+    DetectorName,
+    DetectorOption,
+    FullSizeOption,
+    LabelsOption,
+    MinFaceOption,
+    ModelOption,
+    ScalingOption,
+    ThreadsOption,
+    ThresholdOption,
+    say,
+)
+
+
+def serve(
+    host: Annotated[
+        str,
+        typer.Option(
+            "--host",
+            help="Address to listen on; one that other computers reach needs a token.",
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="0 takes a free one.")] = 8642,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            "--token",
+            envvar="MIEN_TOKEN",
+            show_envvar=False,
+            help="That clients must know; better in the environment as MIEN_TOKEN, where others do "
+            "not see it. Made up where others can reach the address and none is given.",
+        ),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", help="A name under which browsers may ask for the server."),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", help="Processes that share the port; limits are of each.")
+    ] = 1,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page on this desktop.")
+    ] = True,
+    model: ModelOption = DEFAULT_MODEL,
+    labels: LabelsOption = None,
+    scaling: ScalingOption = None,
+    detector: DetectorOption = DetectorName.yunet,
+    min_face_px: MinFaceOption = 0.0,
+    full_size: FullSizeOption = False,
+    threshold: ThresholdOption = 0.0,
+    threads: ThreadsOption = 1,
+    max_image_mb: Annotated[
+        float, typer.Option("--max-image-mb", help="Size of a picture; of a request five times it.")
+    ] = 20.0,
+    max_video_mb: Annotated[
+        float, typer.Option("--max-video-mb", help="Size of a film, on the disk while it is read.")
+    ] = 1000.0,
+    max_video_minutes: Annotated[
+        float, typer.Option("--max-video-minutes", help="Length of a film.")
+    ] = 180.0,
+    max_videos: Annotated[
+        int, typer.Option("--max-videos", help="Films that are read at once.")
+    ] = 2,
+    max_live: Annotated[
+        int, typer.Option("--max-live", help="Cameras that are read at once.")
+    ] = 16,
+) -> None:
+    """Serve a page for photos, films and the webcam, and the same as an API; Ctrl-C ends it.
+
+    Example: mien serve
+
+    Example: MIEN_TOKEN=$(cat token) mien serve --host 0.0.0.0 --no-browser --workers 4
+
+    Everything stays on this machine, and nothing is kept. The API is described by /openapi.json.
+    """
+    import secrets
+
+    from mien.errors import MissingExtraError
+
+    try:
+        from mien.web.server import serve as run
+    except ImportError as error:
+        raise MissingExtraError("the page", "web", error) from error
+    from mien.desktop import open_in_browser
+    from mien.web.limits import MB, Limits
+    from mien.web.settings import WebSettings, is_loopback
+
+    made_up = token is None and not is_loopback(host)
+    settings = WebSettings(
+        model=model,
+        labels=labels,
+        scaling=scaling,
+        detector=detector.value,
+        min_face_px=min_face_px,
+        full_size=full_size,
+        threshold=threshold,
+        threads=threads,
+        host=host,
+        port=port,
+        token=secrets.token_urlsafe(24) if made_up else token,
+        allow_hosts=tuple(allow_host or ()),
+        workers=workers,
+        limits=Limits(
+            image_bytes=round(max_image_mb * MB),
+            request_bytes=round(5 * max_image_mb * MB),
+            video_bytes=round(max_video_mb * MB),
+            video_s=60 * max_video_minutes,
+            videos=max_videos,
+            live_clients=max_live,
+        ),
+    )
+
+    def ready(address: str) -> None:
+        print(address, flush=True)
+        if host in ("0.0.0.0", "::"):
+            say("other computers reach it by this one's address, or by a name in --allow-host")
+        say("Ctrl-C ends it")
+        if browser:
+            open_in_browser(
+                address, lambda: say("no browser can be opened here; open that address in one")
+            )
+
+    run(settings, ready=ready)

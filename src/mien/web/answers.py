@@ -1,0 +1,68 @@
+"""Errors as clients see them: `{"error": {"code": ..., "message": ...}}`, and no stack trace."""
+
+import json
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from mien.errors import ImageError, MienError, OptionError, VideoError
+from mien.web.limits import megabytes
+
+_log = logging.getLogger("mien.web")
+
+
+class Refusal(Exception):  # noqa: N818 - an answer, not a fault
+    """A request that is not served.
+
+    Args:
+        status: of HTTP, 400 to 599.
+        code: for programs: "too_large", "busy", ...
+        message: for people: what was expected, and what came.
+    """
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+    @classmethod
+    def too_large(cls, what: str, most: int, got: int | None = None) -> "Refusal":
+        """A body, or a part of one, with too many bytes."""
+        came = "more came" if got is None else f"got {megabytes(got)}"
+        return cls(413, "too_large", f"{what}: expected at most {megabytes(most)}; {came}")
+
+    @classmethod
+    def of(cls, error: Exception) -> "Refusal":
+        """What a client is told of an error; of a fault that is not its own, no more than that."""
+        if not isinstance(error, ImageError | VideoError | OptionError):
+            _log.error("a request failed", exc_info=error)
+            return cls(500, "internal", "the server failed; its log says why")
+        message = plain(error)
+        if re.search(r"expected [a-z ]*at most", message):
+            return cls(413, "too_large", message)
+        return cls(422, "unreadable", message)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Code and message, ready for JSON."""
+        return {"code": self.code, "message": self.message}
+
+    def body(self) -> bytes:
+        """The answer, as JSON."""
+        return json.dumps({"error": self.to_dict()}).encode()
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """That go with the answer."""
+        if self.status == 401:
+            return {"WWW-Authenticate": 'Bearer realm="mien"'}
+        if self.status == 429:
+            return {"Retry-After": "1"}
+        return {}
+
+
+def plain(error: MienError) -> str:
+    """What an error says, without what only those who call the library can use."""
+    message = str(error).removeprefix("these bytes: ").removeprefix("this image: ")
+    return re.sub(r"\. Pass max_pixels to allow more$", "", message)

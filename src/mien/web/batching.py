@@ -1,0 +1,107 @@
+"""One network for many clients: what comes while it is busy is read together."""
+
+import threading
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.classifier import Classifier
+from mien.crops import SIZE_PX, Crops
+
+
+class BatchingClassifier(Classifier):
+    """A `mien.Classifier` that threads share.
+
+    Crops that come while the network is busy wait, and then go through it together; where it is
+    idle nobody waits. The thread that finds it idle runs what waits at that moment, its own among
+    it, and hands the others their rows.
+
+    Args:
+        classifier: that reads.
+    Attributes:
+        runs: how often the network ran.
+        calls: how often it was asked to.
+    """
+
+    MOST: Final = 256  # crops that one run takes, so that none waits long
+
+    def __init__(self, classifier: Classifier) -> None:
+        self.spec = classifier.spec
+        self.paths = classifier.paths
+        self.runs = self.calls = 0
+        self._members = classifier._members
+        self._classifier = classifier
+        self._changed = threading.Condition()
+        self._waiting: list[_Job] = []
+        self._busy = False
+
+    def _run(self, crops: Crops, *, outputs: int) -> list[NDArray[np.float32]]:
+        fits = isinstance(crops, np.ndarray) and crops.dtype == np.uint8
+        if not fits or crops.shape[1:] != (SIZE_PX, SIZE_PX) or not len(crops):
+            return self._classifier._run(crops, outputs=outputs)  # which says what is wrong
+        job = _Job(crops, outputs)
+        with self._changed:
+            self.calls += 1
+            self._waiting.append(job)
+            self._changed.wait_for(lambda: job.is_done or not self._busy)
+            if job.is_done:
+                return job.result()
+            self._busy = True
+            jobs = self._take(job)
+        try:
+            self._read(jobs)
+        finally:
+            with self._changed:
+                self.runs += 1
+                self._busy = False
+                self._changed.notify_all()
+        return job.result()
+
+    def _take(self, first: "_Job") -> "list[_Job]":
+        """A job and those that can be run with it, the oldest first; they wait no longer."""
+        taken, faces = [first], len(first.crops)
+        for job in self._waiting:
+            if job is first or job.outputs != first.outputs:
+                continue
+            if faces + len(job.crops) > self.MOST:
+                break
+            taken.append(job)
+            faces += len(job.crops)
+        self._waiting = [job for job in self._waiting if job not in taken]
+        return taken
+
+    def _read(self, jobs: "Sequence[_Job]") -> None:
+        crops = jobs[0].crops if len(jobs) == 1 else np.concatenate([job.crops for job in jobs])
+        try:
+            answers = self._classifier._run(crops, outputs=jobs[0].outputs)
+        except BaseException as error:  # each of those who asked has to know
+            for job in jobs:
+                job.error = error
+            return
+        start = 0
+        for job in jobs:
+            end = start + len(job.crops)
+            job.answers = [answer[start:end] for answer in answers]
+            start = end
+
+
+class _Job:
+    """Crops of one caller, and what came of them."""
+
+    def __init__(self, crops: Crops, outputs: int) -> None:
+        self.crops = crops
+        self.outputs = outputs
+        self.answers: list[NDArray[np.float32]] | None = None
+        self.error: BaseException | None = None
+
+    @property
+    def is_done(self) -> bool:
+        return self.answers is not None or self.error is not None
+
+    def result(self) -> list[NDArray[np.float32]]:
+        if self.error is not None:
+            raise self.error
+        assert self.answers is not None
+        return self.answers

@@ -1,0 +1,213 @@
+"""`WS /api/camera`: what `mien webcam` sees, for the page that stands in for its window."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import cv2
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+
+from mien.web.guard import CLOSE_POLICY, SUBPROTOCOL
+from mien.web.service import Service
+
+if TYPE_CHECKING:
+    from mien.video.live import LiveFrame
+
+JPEG_QUALITY: Final = 85
+
+KEYS: Final = ("q", "s")
+"""`q` ends the view, `s` saves a still; as in a window."""
+
+_CLOSE_NORMAL: Final = 1000  # RFC 6455, 7.4.1
+_CLOSE_BUSY: Final = 1013
+
+
+class CameraFeed:
+    """Gives the frames of a live view to pages; it is a `mien.video.live_view.Viewer`.
+
+    A page that is slow misses frames, and memory does not grow with it.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Lock()
+        self._pages: set[_Page] = set()
+        self._pressed: list[str] = []
+        self._ended = False
+
+    def show(self, seen: "LiveFrame", *, recording_s: float | None = None) -> None:
+        """Send a frame to every page that is open."""
+        with self._changed:
+            pages = list(self._pages)
+        if not pages:
+            return
+        bgr = cv2.cvtColor(seen.frame.image, cv2.COLOR_RGB2BGR)
+        _, content = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        height, width = seen.frame.image.shape[:2]
+        reply = {
+            "type": "readings",
+            "frame": seen.frame.index,
+            "time_s": seen.frame.time_s,
+            "width": width,
+            "height": height,
+            "dropped": seen.dropped,
+            "fps": seen.fps,
+            "latency_ms": 1e3 * seen.latency_s,
+            "recording_s": recording_s,
+            "faces": [reading.to_dict() for reading in seen.readings],
+        }
+        picture = (json.dumps(reply, separators=(",", ":")), bytes(content))
+        for page in pages:
+            page.give(picture=picture)
+
+    def pressed(self) -> Sequence[str]:
+        """The keys since it was asked last."""
+        with self._changed:
+            keys, self._pressed = self._pressed, []
+        return keys
+
+    def saved(self, path: Path) -> None:
+        """Tell the pages where a still has been saved."""
+        self._tell({"type": "saved", "path": str(path)})
+
+    def close(self) -> None:
+        """Tell the pages that the view has ended; those that come later are told, too."""
+        with self._changed:
+            self._ended = True
+        self._tell({"type": "ended"})
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether a page is open."""
+        with self._changed:
+            return bool(self._pages)
+
+    def press(self, key: str) -> None:
+        """Take a key as pressed."""
+        with self._changed:
+            self._pressed.append(key)
+
+    def enter(self, page: "_Page") -> None:
+        """Show a page the frames from now on."""
+        with self._changed:
+            self._pages.add(page)
+            ended = self._ended
+        if ended:
+            page.give(word={"type": "ended"})
+
+    def leave(self, page: "_Page") -> None:
+        """Show it no more."""
+        with self._changed:
+            self._pages.discard(page)
+
+    def _tell(self, word: dict[str, Any]) -> None:
+        with self._changed:
+            pages = list(self._pages)
+        for page in pages:
+            page.give(word=word)
+
+
+class _Page:
+    """What waits for one page: words in their order, and the newest frame alone."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._words: list[dict[str, Any]] = []
+        self._picture: tuple[str, bytes] | None = None
+        self._there = asyncio.Event()
+
+    def give(
+        self, *, picture: tuple[str, bytes] | None = None, word: dict[str, Any] | None = None
+    ) -> None:
+        """Leave something for it, from any thread."""
+        with suppress(RuntimeError):  # the server has ended
+            self._loop.call_soon_threadsafe(self._take, picture, word)
+
+    async def next(self) -> tuple[list[dict[str, Any]], tuple[str, bytes] | None]:
+        """Wait for something, and take all that there is."""
+        await self._there.wait()
+        self._there.clear()
+        words, self._words = self._words, []
+        picture, self._picture = self._picture, None
+        return words, picture
+
+    def _take(self, picture: tuple[str, bytes] | None, word: dict[str, Any] | None) -> None:
+        if word is not None:
+            self._words.append(word)
+        if picture is not None:
+            self._picture = picture
+        self._there.set()
+
+
+def router(service: Service, feed: CameraFeed) -> APIRouter:
+    """The route."""
+    routes = APIRouter()
+
+    @routes.websocket("/api/camera")
+    async def camera(socket: WebSocket) -> None:
+        name = SUBPROTOCOL if SUBPROTOCOL in socket.scope["subprotocols"] else None
+        await socket.accept(subprotocol=name)
+        if service.live_clients >= service.limits.live_clients:
+            most = service.limits.live_clients
+            await socket.close(_CLOSE_BUSY, f"expected at most {most} live clients at once")
+            return
+        page = _Page()
+        service.live_clients += 1
+        feed.enter(page)
+        keys = asyncio.ensure_future(_take_keys(socket, feed))
+        stopping = asyncio.ensure_future(service.stopping.wait())
+        frames = asyncio.ensure_future(_give_frames(socket, page, service.limits.stall_s))
+        tasks = (keys, stopping, frames)
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            service.live_clients -= 1
+            feed.leave(page)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        reason = None
+        if keys.done() and not keys.cancelled() and keys.exception() is None:
+            reason = keys.result()
+        with suppress(RuntimeError):  # the page has closed it
+            await socket.close(CLOSE_POLICY if reason else _CLOSE_NORMAL, reason or "")
+
+    return routes
+
+
+async def _take_keys(socket: WebSocket, feed: CameraFeed) -> str | None:
+    """Take keys until the page goes; a reason when it says something else."""
+    expected = 'expected {"type": "key", "key": "s" or "q"}'
+    while True:
+        try:
+            message = await socket.receive_json()
+        except WebSocketDisconnect:
+            return None
+        except (ValueError, KeyError, RecursionError):
+            return f"{expected}; got no JSON text"
+        if not isinstance(message, dict) or message.get("type") != "key":
+            return f"{expected}; got another message"
+        if message.get("key") not in KEYS:
+            return f"{expected}; got another key"
+        feed.press(message["key"])
+
+
+async def _give_frames(socket: WebSocket, page: _Page, stall_s: float) -> None:
+    """Send what there is, until the view has ended or the page takes nothing for `stall_s`."""
+    while True:
+        words, picture = await page.next()
+        try:
+            async with asyncio.timeout(stall_s):
+                if picture is not None:
+                    reply, content = picture
+                    await socket.send_text(reply)
+                    await socket.send_bytes(content)
+                for word in words:
+                    await socket.send_json(word)
+        except (TimeoutError, WebSocketDisconnect):
+            return
+        if any(word["type"] == "ended" for word in words):
+            return

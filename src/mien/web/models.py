@@ -1,0 +1,110 @@
+"""`GET /api/models`: what each model says of itself, and its card."""
+
+import re
+from functools import cache
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+
+from mien.catalog import model_card
+from mien.classifier import Classifier, shipped_models
+from mien.errors import ModelError
+from mien.spec import ModelSpec
+from mien.web import schemas
+from mien.web.answers import Refusal
+from mien.web.pictures import ALWAYS
+from mien.web.service import Service
+
+
+def router(service: Service) -> APIRouter:
+    """The routes."""
+    routes = APIRouter(tags=["models"])
+
+    @routes.get(
+        "/api/models",
+        response_model=schemas.Models,
+        responses=ALWAYS,
+        summary="The models in the package, and the one in use",
+    )
+    async def models() -> JSONResponse:
+        """The one in use comes first."""
+        return JSONResponse({"models": await run_in_threadpool(_models, service)})
+
+    @routes.get(
+        "/api/models/{name}",
+        response_model=schemas.ModelWithCard,
+        responses={**ALWAYS, 404: {"model": schemas.Error, "description": "There is none."}},
+        summary="One model, with its card",
+    )
+    async def model(name: str) -> JSONResponse:
+        """What the model is for, and what not, as HTML."""
+        found = await run_in_threadpool(_models, service)
+        for described in found:
+            if described["name"] == name:
+                card = await run_in_threadpool(_card, name)
+                return JSONResponse({**described, "card_html": card})
+        names = ", ".join(described["name"] for described in found)
+        raise Refusal(404, "not_found", f"expected a model among {names}; got {name[:60]!r}")
+
+    return routes
+
+
+def _models(service: Service) -> list[dict[str, Any]]:
+    used = service.recognizers.classifier
+    size = sum(path.stat().st_size for path in used.paths)
+    first = _described(service.settings.model_name, used.spec, size, in_use=True)
+    others = [
+        _described(name, _shipped_spec(name), path.stat().st_size, in_use=False)
+        for name, path in shipped_models().items()
+        if name != first["name"]
+    ]
+    return [first, *others]
+
+
+@cache
+def _shipped_spec(name: str) -> ModelSpec:
+    return Classifier(name).spec
+
+
+def _described(name: str, spec: ModelSpec, size_bytes: int, *, in_use: bool) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in_use": in_use,
+        "network": spec.network,
+        "parameters": spec.parameters,
+        "size_bytes": size_bytes,
+        "labels": list(spec.labels),
+        "scores": [
+            {
+                "split": split,
+                "n": score.n,
+                "accuracy": score.accuracy,
+                "macro_f1": score.macro_f1,
+                "expected_calibration_error": score.expected_calibration_error,
+            }
+            for split, score in spec.scores.items()
+        ],
+        "trained_on": spec.trained_on,
+        "licence": spec.license,
+    }
+
+
+@cache
+def _card(name: str) -> str:
+    """The card as HTML that a strict policy allows: no styles, no pictures of elsewhere."""
+    import markdown
+
+    if name not in shipped_models():
+        return ""
+    try:
+        text = model_card(name)
+    except ModelError:
+        return ""
+    html = markdown.markdown(
+        text,
+        extensions=["tables", "fenced_code"],
+        extension_configs={"tables": {"use_align_attribute": True}},
+    )
+    return re.sub(r"<img[^>]*>", "", html)

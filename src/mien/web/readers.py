@@ -1,0 +1,101 @@
+"""Threads that read: each has a detector of its own, all of them share one network."""
+
+import asyncio
+import copy
+import os
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Final, TypeVar
+
+from mien.faces import detector_named
+from mien.recognizer import Recognizer
+from mien.web.batching import BatchingClassifier
+from mien.web.settings import WebSettings
+
+T = TypeVar("T")
+
+MAX_THREADS: Final = 16
+
+
+class Recognizers:
+    """Recognizers for threads: OpenCV's detectors must not be shared, the network is.
+
+    Args:
+        settings: model, detector and threshold.
+    Attributes:
+        classifier: that all recognizers share.
+        unshared: the same network, for who would keep the others waiting.
+    Raises:
+        MienError: as `mien.Recognizer` raises.
+    """
+
+    def __init__(self, settings: WebSettings) -> None:
+        self._settings = settings
+        self._first = Recognizer(
+            settings.model,
+            detector=settings.detector,
+            min_face_px=settings.min_face_px,
+            full_size=settings.full_size,
+            threshold=settings.threshold,
+            threads=settings.threads,
+            labels=settings.labels,
+            scaling=settings.scaling,
+        )
+        self.unshared = self._first.classifier
+        self.classifier = BatchingClassifier(self.unshared)
+
+    def new(self) -> Recognizer:
+        """A recognizer for one thread, with a detector of its own."""
+        settings = self._settings
+        recognizer = copy.copy(self._first)
+        recognizer.classifier = self.classifier
+        recognizer.detector = detector_named(
+            settings.detector, min_face_px=settings.min_face_px, full_size=settings.full_size
+        )
+        return recognizer
+
+
+class Readers:
+    """A few threads that read pictures, in the order in which they come.
+
+    Args:
+        recognizers: give each thread its own.
+        threads: how many; one for each core unless given.
+    """
+
+    def __init__(self, recognizers: Recognizers, threads: int | None = None) -> None:
+        self._jobs: queue.SimpleQueue[tuple[Future[Any], Callable[[Recognizer], Any]] | None]
+        self._jobs = queue.SimpleQueue()
+        self._recognizers = recognizers
+        # A thread that reads must not keep the process from ending.
+        self._threads = [
+            threading.Thread(target=self._work, name=f"mien reader {number}", daemon=True)
+            for number in range(threads or min(os.cpu_count() or 1, MAX_THREADS))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    async def run(self, job: Callable[[Recognizer], T]) -> T:
+        """What a job gives; one that is cancelled before its turn is never begun."""
+        future: Future[T] = Future()
+        self._jobs.put((future, job))
+        return await asyncio.wrap_future(future)
+
+    def close(self) -> None:
+        """End the threads when their jobs are done."""
+        for _ in self._threads:
+            self._jobs.put(None)
+
+    def _work(self) -> None:
+        recognizer = self._recognizers.new()
+        while (found := self._jobs.get()) is not None:
+            future, job = found
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(job(recognizer))
+            except BaseException as error:  # is raised where it is waited for
+                future.set_exception(error)
+            del found, future, job  # pictures are not kept while it waits for the next

@@ -1,0 +1,240 @@
+"""The answers as OpenAPI describes them; they are made as plain values, and tests compare both."""
+
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mien.labels import EMOTIONS
+
+Probability: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+Emotion: TypeAlias = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
+Box: TypeAlias = Annotated[list[float], Field(min_length=4, max_length=4)]
+Point: TypeAlias = Annotated[list[float], Field(min_length=2, max_length=2)]
+
+_READING: Final[dict[str, Any]] = {
+    "box": [179.9, 62.1, 270.3, 172.6],
+    "score": 0.93,
+    "landmarks": [[204.1, 105.5], [246.4, 108.2], [225.6, 128.9], [207.8, 146.2], [242.1, 148.6]],
+    "emotion": "happy",
+    "probability": 0.95,
+    "unsure": False,
+    "probabilities": dict(
+        zip(EMOTIONS, (0.004, 0.001, 0.006, 0.95, 0.009, 0.008, 0.022), strict=True)
+    ),
+}
+
+_SCORE: Final = {
+    "split": "test",
+    "n": 3589,
+    "accuracy": 0.7116,
+    "macro_f1": 0.6947,
+    "expected_calibration_error": 0.021,
+}
+
+_MODEL: Final[dict[str, Any]] = {
+    "name": "mien",
+    "in_use": True,
+    "network": "mien",
+    "parameters": 2242813,
+    "size_bytes": 2400000,
+    "labels": list(EMOTIONS),
+    "scores": [_SCORE],
+    "trained_on": "FER2013 train, 28,709 images",
+    "licence": "MIT",
+}
+
+
+def _example(value: Any) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [value]})
+
+
+class ErrorDetail(BaseModel):
+    """What went wrong."""
+
+    code: str = Field(description="For programs; it stays the same.")
+    message: str = Field(description="For people: what was expected, and what came.")
+
+
+class Error(BaseModel):
+    """A request that was not served."""
+
+    model_config = _example(
+        {
+            "error": {
+                "code": "too_large",
+                "message": "the picture: expected at most 20 MB; got 31 MB",
+            }
+        }
+    )
+    error: ErrorDetail
+
+
+class BoundsOf(BaseModel):
+    """What the server takes; more is refused."""
+
+    image_bytes: int
+    image_pixels: int
+    images: int
+    request_bytes: int = Field(description="All pictures of one request together.")
+    video_bytes: int
+    video_s: float
+    frame_bytes: int = Field(description="Of one message of a live client.")
+
+
+class Health(BaseModel):
+    """That the server is there, and what it takes."""
+
+    model_config = _example(
+        {
+            "status": "ok",
+            "version": "0.1.0",
+            "model": "mien",
+            "uptime_s": 12.3,
+            "live_clients": 1,
+            "camera": False,
+            "limits": {
+                "image_bytes": 20_000_000,
+                "image_pixels": 50_000_000,
+                "images": 32,
+                "request_bytes": 100_000_000,
+                "video_bytes": 1_000_000_000,
+                "video_s": 10800.0,
+                "frame_bytes": 2_000_000,
+            },
+        }
+    )
+    status: Literal["ok"]
+    version: str
+    model: str
+    uptime_s: float
+    live_clients: int = Field(description="Of this process.")
+    camera: bool = Field(description="Whether /api/camera shows a camera of the server's.")
+    limits: BoundsOf
+
+
+class SplitScore(BaseModel):
+    """What a model scored on one split of FER2013."""
+
+    split: str
+    n: int = Field(description="Images.")
+    accuracy: Probability
+    macro_f1: Probability
+    expected_calibration_error: Probability | None
+
+
+class Model(BaseModel):
+    """What a model file says of itself."""
+
+    model_config = _example(_MODEL)
+    name: str
+    in_use: bool
+    network: str
+    parameters: int
+    size_bytes: int
+    labels: list[str]
+    scores: list[SplitScore]
+    trained_on: str
+    licence: str
+
+
+class Models(BaseModel):
+    """The models in the package, and the one in use."""
+
+    model_config = _example({"models": [_MODEL]})
+    models: list[Model]
+
+
+class ModelWithCard(Model):
+    """A model with its card."""
+
+    model_config = _example({**_MODEL, "card_html": "<h1>Model card: mien</h1>"})
+    card_html: str = Field(description="HTML without scripts or styles; empty where none is.")
+
+
+class Reading(BaseModel):
+    """What was read off one face."""
+
+    model_config = _example(_READING)
+    box: Box = Field(description="x0, y0, x1, y1 in pixels of the upright picture.")
+    score: Probability = Field(description="The detector's, that this is a face.")
+    landmarks: list[Point] | None = Field(
+        description="Right eye, left eye, tip of the nose, right and left corner of the mouth."
+    )
+    emotion: Emotion = Field(description="The likeliest.")
+    probability: Probability
+    unsure: bool = Field(description="`probability` is below the threshold.")
+    probabilities: dict[Emotion, Probability]
+    compound: str | None = Field(
+        default=None, description="Two emotions at once; only where it is asked for."
+    )
+
+
+class Picture(BaseModel):
+    """One picture of a request."""
+
+    name: str = Field(description="As the client gave it.")
+    width: int | None = Field(description="In pixels, upright; null where it cannot be read.")
+    height: int | None
+    ms: float = Field(description="Milliseconds to decode and read it.")
+    error: str | None
+    faces: list[Reading] = Field(description="The surest first.")
+
+
+class Readings(BaseModel):
+    """The readings of the pictures of a request, in their order."""
+
+    model_config = _example(
+        {
+            "model": "mien",
+            "threshold": 0.0,
+            "pictures": [
+                {
+                    "name": "a.jpg",
+                    "width": 512,
+                    "height": 512,
+                    "ms": 8.1,
+                    "error": None,
+                    "faces": [_READING],
+                }
+            ],
+        }
+    )
+    model: str
+    threshold: Probability
+    pictures: list[Picture]
+
+
+class CoveredPart(BaseModel):
+    """What becomes of a reading when a part of the face is covered."""
+
+    name: str
+    probability: Probability
+    emotion: Emotion
+
+
+class Explanation(BaseModel):
+    """What the reading of one face rests on."""
+
+    model_config = _example(
+        {
+            "method": "occlusion",
+            "emotion": "happy",
+            "probability": 0.95,
+            "box": _READING["box"],
+            "heat": [[0.0] * 48] * 2,
+            "parts": [{"name": "mouth", "probability": 0.31, "emotion": "neutral"}],
+            "crop_png": "data:image/png;base64,iVBORw0KGgo=",
+            "size_px": 48,
+        }
+    )
+    method: str
+    emotion: Emotion
+    probability: Probability
+    box: Box
+    heat: list[list[float]] = Field(
+        description="48 rows of 48: how much of the probability rests on each pixel, in shares of "
+        "it, -1 to 1; negative where it speaks against the emotion."
+    )
+    parts: list[CoveredPart] = Field(description="From the top of the face.")
+    crop_png: str = Field(description="What the network saw: 48 x 48 gray, as a data address.")
+    size_px: int

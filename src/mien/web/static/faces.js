@@ -1,0 +1,235 @@
+/** Faces as they are shown: boxes with words on a picture, and a card with seven bars. */
+
+import { make, letters, shapeOf } from "./elements.js";
+import { EMOTIONS, isLight, percent, shownOf } from "./emotions.js";
+
+const DARK = "#14161a";
+const shapes = new Map();
+
+function pathOf(emotion) {
+  if (!shapes.has(emotion)) shapes.set(emotion, new Path2D(emotion.shape));
+  return shapes.get(emotion);
+}
+
+/** Draw the shape of an emotion in a square of `size`, its top left corner at x, y. */
+export function drawShape(context, emotion, x, y, size, color) {
+  context.save();
+  context.translate(x, y);
+  context.scale(size / 24, size / 24);
+  context.fillStyle = color;
+  context.fill(pathOf(emotion), "evenodd");
+  context.restore();
+}
+
+/**
+ * Draw each face's box and, on a plate in the emotion's colour, its shape, word and probability.
+ *
+ * @param {CanvasRenderingContext2D} context in whose units all else is.
+ * @param {object[]} faces readings, boxes in pixels of the picture.
+ * @param {{scale: number, width: number, height: number, letterPx: number, mirrored?: boolean,
+ *   selected?: number}} how `scale` from pixels of the picture to units; size of the picture on the
+ *   canvas in units; size of the letters of a small face; whether left and right are swapped; the
+ *   face that is pointed out, by its place in `faces`.
+ */
+export function drawFaces(context, faces, how) {
+  const { scale, width, height, letterPx, mirrored = false, selected = -1 } = how;
+  const boxes = faces.map((face) => {
+    const [x0, y0, x1, y1] = face.box.map((side) => side * scale);
+    return mirrored ? [width - x1, y0, width - x0, y1] : [x0, y0, x1, y1];
+  });
+  // The surest face is drawn last, on top.
+  for (let at = faces.length - 1; at >= 0; at -= 1) {
+    drawBox(context, boxes[at], shownOf(faces[at]).color, letterPx, at === selected);
+  }
+  const taken = [...boxes];
+  for (let at = faces.length - 1; at >= 0; at -= 1) {
+    const others = taken.filter((_, other) => other !== at);
+    taken.push(drawPlate(context, faces[at], boxes[at], others, { width, height, letterPx }));
+  }
+}
+
+function drawBox(context, [x0, y0, x1, y1], color, letterPx, selected) {
+  const line = Math.max(2, letterPx / (selected ? 4 : 6));
+  const radius = Math.min((x1 - x0) / 12, letterPx * 0.6);
+  context.beginPath();
+  context.roundRect(x0, y0, x1 - x0, y1 - y0, radius);
+  context.lineJoin = "round";
+  context.strokeStyle = "rgb(13 15 18 / 60%)"; // seen on a bright ground, too
+  context.lineWidth = line + Math.max(2, line * 0.6);
+  context.stroke();
+  context.strokeStyle = color;
+  context.lineWidth = line;
+  context.stroke();
+}
+
+function drawPlate(context, face, box, others, { width, height, letterPx }) {
+  const emotion = shownOf(face);
+  const [x0, y0, x1, y1] = box;
+  const size = Math.min(Math.max((x1 - x0) / 9, letterPx), letterPx * 1.6);
+  // "unsure 40 %" would say that it is the doubt that has 40 %.
+  const words = face.unsure ? emotion.name : `${emotion.name} ${percent(face.probability)}`;
+  const number = face.track === undefined ? "" : `${face.track}`;
+  context.font = letters(size, 600);
+  context.textBaseline = "middle";
+  const pad = size * 0.42;
+  const shape = size * 0.82;
+  const numberWidth = number ? context.measureText(number).width + pad : 0;
+  const across = pad + numberWidth + shape + pad * 0.7 + context.measureText(words).width + pad;
+  const down = size * 1.62;
+
+  const corners = [
+    [x0, y0 - down],
+    [x0, y1],
+    [x1 - across, y0 - down],
+    [x1 - across, y1],
+    [x0, y0],
+  ];
+  const places = corners.map(([x, y]) => {
+    const left = Math.max(0, Math.min(x, width - across));
+    const top = Math.max(0, Math.min(y, height - down));
+    return [left, top, left + across, top + down];
+  });
+  const place = places.find((plate) => !others.some((other) => overlap(plate, other))) ?? places[0];
+  const [left, top] = place;
+
+  context.beginPath();
+  context.roundRect(left, top, across, down, size * 0.4);
+  context.fillStyle = emotion.color;
+  context.fill();
+  context.strokeStyle = "rgb(13 15 18 / 45%)";
+  context.lineWidth = Math.max(1, size / 14);
+  context.stroke();
+  const ink = isLight(emotion.color) ? DARK : "#ffffff";
+  const middle = top + down / 2;
+  context.fillStyle = ink;
+  let x = left + pad;
+  if (number) {
+    context.globalAlpha = 0.75;
+    context.fillText(number, x, middle);
+    context.globalAlpha = 1;
+    x += numberWidth;
+  }
+  drawShape(context, emotion, x, middle - shape / 2, shape, ink);
+  context.fillStyle = ink;
+  context.fillText(words, x + shape + pad * 0.7, middle + size * 0.04);
+  return place;
+}
+
+function overlap(a, b) {
+  return a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
+}
+
+/** Which face is at a point of the picture, the smallest where several are; -1 where none is. */
+export function faceAt(faces, x, y) {
+  let found = -1;
+  let area = Infinity;
+  faces.forEach(({ box: [x0, y0, x1, y1] }, at) => {
+    const own = (x1 - x0) * (y1 - y0);
+    if (x >= x0 && x <= x1 && y >= y0 && y <= y1 && own < area) [found, area] = [at, own];
+  });
+  return found;
+}
+
+/** What a picture shows, in a sentence, for those who do not see it. */
+export function describe(faces, subject = "The picture") {
+  if (!faces.length) return `${subject} shows no face.`;
+  const each = faces.map((face) => {
+    const who = face.track === undefined ? "" : `person ${face.track} `;
+    return face.unsure ? `${who}unsure` : `${who}${face.emotion}, ${percent(face.probability)}`;
+  });
+  const count = faces.length === 1 ? "one face" : `${faces.length} faces`;
+  return `${subject} shows ${count}: ${each.join("; ")}.`;
+}
+
+/** A card of one face: its word with shape, how sure it is, and a bar for each emotion. */
+export class FaceCard {
+  #shown = null;
+
+  /** @param {HTMLElement[]} actions buttons of its head. */
+  constructor(actions = []) {
+    this.shape = make("span", { "aria-hidden": "true" });
+    this.name = make("span", { class: "face-name" });
+    this.sure = make("span", { class: "face-sure" });
+    this.who = make("span", { class: "face-who" });
+    this.rows = new Map(
+      EMOTIONS.map((emotion) => {
+        const fill = make("i");
+        fill.style.background = emotion.color;
+        const value = make("span", { class: "value" });
+        const bar = make("span", { class: "bar", "aria-hidden": "true" }, [fill]);
+        const row = make("li", {}, [shapeOf(emotion), emotion.name, bar, value]);
+        return [emotion.name, { row, fill, value }];
+      }),
+    );
+    const head = make("div", { class: "face-head" }, [
+      this.shape,
+      this.name,
+      this.sure,
+      this.who,
+      ...actions,
+    ]);
+    const bars = make(
+      "ul",
+      { class: "bars" },
+      [...this.rows.values()].map(({ row }) => row),
+    );
+    this.element = make("div", { class: "face" }, [head, bars]);
+  }
+
+  /** Show a reading; `who` stands at the right of its head. */
+  show(face, who) {
+    const emotion = shownOf(face);
+    if (this.#shown !== emotion) {
+      this.#shown = emotion;
+      this.shape.replaceChildren(shapeOf(emotion));
+      setText(this.name, emotion.name);
+      for (const [name, { row }] of this.rows) row.classList.toggle("shown", name === emotion.name);
+    }
+    setText(
+      this.sure,
+      face.unsure ? `${face.emotion}? ${percent(face.probability)}` : percent(face.probability),
+    );
+    setText(this.who, who);
+    for (const [name, { fill, value }] of this.rows) {
+      const share = face.probabilities[name];
+      fill.style.setProperty("--share", share.toFixed(3));
+      setText(value, percent(share));
+    }
+  }
+}
+
+/** Text that stays as it is costs nothing. */
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Cards of the people that are seen now, each kept under the number of its person. */
+export class PeopleCards {
+  #cards = new Map();
+
+  constructor(container) {
+    this.container = container;
+  }
+
+  show(faces) {
+    const present = new Set(faces.map((face) => face.track));
+    for (const [track, card] of this.#cards) {
+      if (present.has(track)) continue;
+      card.element.remove();
+      this.#cards.delete(track);
+    }
+    for (const face of faces) {
+      let card = this.#cards.get(face.track);
+      if (!card) {
+        card = new FaceCard();
+        card.element.dataset.track = face.track;
+        this.#cards.set(face.track, card);
+        const next = [...this.container.children].find(
+          (other) => Number(other.dataset.track) > face.track,
+        );
+        this.container.insertBefore(card.element, next ?? null);
+      }
+      card.show(face, `person ${face.track}`);
+    }
+  }
+}

@@ -1,0 +1,92 @@
+/** Whether the server is there: said when it goes, and when it comes back. */
+
+import { getHealth, serverEvents, setToken } from "./api.js";
+import { byId } from "./elements.js";
+
+const EVERY_MS = 10_000;
+const EVERY_GONE_MS = 1_000;
+const GOOD_NEWS_MS = 4_000;
+
+/** Fires "known" with what the server says of itself when it is there first, and "back" later. */
+export const healthEvents = new EventTarget();
+
+let last = null; // what it said last; null before it said anything
+let gone = false;
+let timer = 0;
+let asking = false;
+
+async function look() {
+  if (asking) return;
+  asking = true;
+  clearTimeout(timer);
+  try {
+    const health = await getHealth();
+    const first = last === null;
+    last = health;
+    byId("status").className = "status well";
+    byId("status-text").textContent = `model ${health.model}`;
+    byId("version").textContent = `mien ${health.version}`;
+    if (gone) sayBack();
+    gone = false;
+    if (first) healthEvents.dispatchEvent(new CustomEvent("known", { detail: health }));
+  } catch (error) {
+    if (error.code === "gone") sayGone();
+  } finally {
+    asking = false;
+    timer = setTimeout(look, gone ? EVERY_GONE_MS : EVERY_MS);
+  }
+}
+
+function sayGone() {
+  if (gone) return;
+  gone = true;
+  byId("status").className = "status gone";
+  byId("status-text").textContent = "no server";
+  const banner = byId("gone");
+  banner.className = "banner";
+  banner.textContent =
+    "The server does not answer. It may have been stopped; start it again with: mien serve. " +
+    "This page goes on by itself when it is back.";
+  banner.hidden = false;
+}
+
+function sayBack() {
+  const banner = byId("gone");
+  banner.className = "banner good";
+  banner.textContent = "The server is back.";
+  setTimeout(() => {
+    if (!gone) banner.hidden = true;
+  }, GOOD_NEWS_MS);
+  healthEvents.dispatchEvent(new Event("back"));
+}
+
+/** Ask for the token once, however many requests were refused, and after the first notice. */
+function askForToken() {
+  const dialog = byId("token");
+  if (dialog.open) return;
+  if (byId("notice").open) {
+    byId("notice").addEventListener("close", askForToken, { once: true });
+    return;
+  }
+  byId("status-text").textContent = "token needed";
+  byId("token-form").onsubmit = (event) => {
+    event.preventDefault();
+    setToken(byId("token-input").value.trim());
+    location.reload();
+  };
+  dialog.showModal();
+}
+
+export function startHealth() {
+  serverEvents.addEventListener("gone", () => {
+    sayGone();
+    clearTimeout(timer);
+    timer = setTimeout(look, EVERY_GONE_MS);
+  });
+  serverEvents.addEventListener("doubt", look);
+  serverEvents.addEventListener("token", askForToken);
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) look();
+  });
+  look();
+}

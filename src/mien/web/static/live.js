@@ -1,0 +1,189 @@
+/** The browser's camera -> frames to the server -> readings, each with its frame. */
+
+import { closeReason, openSocket, serverEvents } from "./api.js";
+
+const LONG_SIDE_PX = 640; // of the frames that are sent; the detector needs no more
+const JPEG_QUALITY = 0.85;
+const RETRY_MS = 1_000;
+const UNSEEN_MS = 150; // between frames while the video is not shown
+const POLICY_CODES = new Set([1008, 1013]); // trying again would not help
+
+/** Open a camera. @throws {Error} whose message can be shown. */
+export async function openCamera(deviceId) {
+  if (!navigator.mediaDevices) {
+    throw new Error(
+      "A browser gives its camera to a page on the same machine, or over https, alone. " +
+        "Open this page as http://127.0.0.1 on the machine that has the camera.",
+    );
+  }
+  const size = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } };
+  try {
+    return await navigator.mediaDevices.getUserMedia({
+      video: deviceId ? { ...size, deviceId: { exact: deviceId } } : size,
+      audio: false,
+    });
+  } catch (error) {
+    throw new Error(cameraTrouble(error));
+  }
+}
+
+function cameraTrouble({ name, message }) {
+  const known = {
+    NotAllowedError:
+      "The browser was not allowed to use the camera. Allow it for this page, by the sign beside " +
+      "the address, and start again.",
+    NotFoundError: "The browser found no camera. Plug one in and start again.",
+    NotReadableError: "The camera cannot be opened; another program may be using it.",
+    OverconstrainedError: "The chosen camera is no longer there. Choose another one.",
+  };
+  return known[name] ?? `The camera cannot be opened: ${message || name}`;
+}
+
+/** The cameras as [id, name]; names are known once one was allowed. */
+export async function listCameras() {
+  const devices = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
+  return devices
+    .filter((device) => device.kind === "videoinput" && device.deviceId)
+    .map((device, at) => [device.deviceId, device.label || `Camera ${at + 1}`]);
+}
+
+/**
+ * Sends frames of a video and hands on what was read from them.
+ *
+ * One frame is on its way at a time, so that none waits: the next is taken when the answer to the
+ * last is there, and is the newest that the camera has.
+ */
+export class LiveReader {
+  #socket = null;
+  #running = false;
+  #fresh = false; // the camera has shown a frame since the last was taken
+  #pending = new Map(); // number of a frame -> { picture, takenAt }
+  #sent = 0;
+  #spare = []; // pictures that can be drawn over
+  #small = new OffscreenCanvas(1, 1);
+  #settings;
+
+  /**
+   * @param {HTMLVideoElement} video that plays the camera.
+   * @param {object} settings as the server takes them: {threshold, half_life_s}.
+   * @param {{read: (answer: object, picture: OffscreenCanvas, takenAt: number) => void,
+   *   trouble: (message: string) => void}} told `read` must be done with the picture when it
+   *   returns; `trouble` with "" when it is over.
+   */
+  constructor(video, settings, told) {
+    this.video = video;
+    this.told = told;
+    this.#settings = settings;
+  }
+
+  start() {
+    this.#running = true;
+    this.#connect();
+    this.#watch();
+  }
+
+  stop() {
+    this.#running = false;
+    this.#socket?.close();
+    this.#pending.clear();
+  }
+
+  set(settings) {
+    this.#settings = { ...this.#settings, ...settings };
+    this.#sendSettings();
+  }
+
+  #sendSettings() {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return;
+    this.#socket.send(JSON.stringify({ type: "settings", ...this.#settings }));
+  }
+
+  #connect() {
+    const socket = openSocket("/api/live");
+    this.#socket = socket;
+    socket.onopen = () => {
+      this.#sent = 0;
+      this.#pending.clear();
+      this.told.trouble("");
+      this.#sendSettings();
+      this.#take();
+    };
+    socket.onmessage = (event) => this.#answer(JSON.parse(event.data));
+    socket.onclose = (event) => {
+      if (!this.#running || this.#socket !== socket) return;
+      const reason = closeReason(event);
+      this.told.trouble(reason ?? "The connection to the server was lost; trying again.");
+      serverEvents.dispatchEvent(new Event("doubt"));
+      if (!POLICY_CODES.has(event.code))
+        setTimeout(() => this.#running && this.#connect(), RETRY_MS);
+    };
+  }
+
+  /** Learn of each new frame of the camera; where the browser tells of none, look now and then. */
+  #watch() {
+    const tells = this.video.requestVideoFrameCallback !== undefined;
+    let waiting = true;
+    const seen = () => {
+      if (!this.#running || !waiting) return;
+      waiting = false;
+      clearTimeout(timer);
+      this.#fresh = true;
+      this.#take();
+      this.#watch();
+    };
+    // It tells of no frame while another tab of this page is shown, where a recording goes on.
+    const timer = setTimeout(seen, tells ? UNSEEN_MS : 33);
+    if (tells) this.video.requestVideoFrameCallback(seen);
+  }
+
+  /** Send the newest frame, if none is on its way. */
+  async #take() {
+    const { videoWidth: width, videoHeight: height } = this.video;
+    const socket = this.#socket;
+    if (!this.#fresh || this.#pending.size || !width || socket?.readyState !== WebSocket.OPEN)
+      return;
+    this.#fresh = false;
+    const number = this.#sent;
+    this.#sent += 1;
+    const frame = { picture: this.#picture(width, height), takenAt: performance.now() };
+    this.#pending.set(number, frame);
+    frame.picture.getContext("2d").drawImage(this.video, 0, 0, width, height);
+
+    const shrink = Math.min(1, LONG_SIDE_PX / Math.max(width, height));
+    this.#small.width = Math.round(width * shrink);
+    this.#small.height = Math.round(height * shrink);
+    const context = this.#small.getContext("2d", { willReadFrequently: true, alpha: false });
+    context.drawImage(frame.picture, 0, 0, this.#small.width, this.#small.height);
+    const jpeg = await this.#small.convertToBlob({ type: "image/jpeg", quality: JPEG_QUALITY });
+    if (socket.readyState === WebSocket.OPEN) socket.send(jpeg);
+  }
+
+  #picture(width, height) {
+    const picture = this.#spare.pop() ?? new OffscreenCanvas(width, height);
+    if (picture.width !== width) picture.width = width;
+    if (picture.height !== height) picture.height = height;
+    return picture;
+  }
+
+  #answer(answer) {
+    if (!this.#running) return;
+    if (answer.type === "readings") {
+      const frame = this.#pending.get(answer.frame);
+      this.#forget(answer.frame);
+      if (frame) this.told.read(answer, frame.picture, frame.takenAt);
+    } else {
+      if (answer.type === "error") this.told.trouble(answer.message);
+      this.#forget(Infinity);
+    }
+    this.#take();
+  }
+
+  /** Frames up to a number are answered, or will not be. */
+  #forget(upTo) {
+    for (const [number, { picture }] of this.#pending) {
+      if (number > upTo) continue;
+      this.#pending.delete(number);
+      this.#spare.push(picture);
+    }
+  }
+}

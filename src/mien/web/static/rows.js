@@ -1,0 +1,132 @@
+/** Readings -> CSV and JSON, with the columns that the command line writes. */
+
+import { EMOTIONS } from "./emotions.js";
+
+const LABELS = EMOTIONS.map((emotion) => emotion.name);
+const SIDES = ["x0", "y0", "x1", "y1"];
+
+/** As `mien detect --csv` has them. */
+export const PICTURE_COLUMNS = [
+  "file",
+  "face",
+  ...SIDES,
+  "score",
+  "emotion",
+  "probability",
+  "unsure",
+  ...LABELS,
+  "error",
+];
+
+/** As `mien video --csv` has them. */
+export const FRAME_COLUMNS = [
+  "frame",
+  "time_s",
+  "track",
+  ...SIDES,
+  "score",
+  "detected",
+  "emotion",
+  "probability",
+  "unsure",
+  ...LABELS,
+  "raw_emotion",
+  ...LABELS.map((label) => `raw_${label}`),
+];
+
+function line(values) {
+  return `${values.map(field).join(",")}\n`;
+}
+
+function field(value) {
+  const text = value === undefined || value === null ? "" : String(value);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+function sides(face) {
+  return Object.fromEntries(SIDES.map((side, at) => [side, face.box[at]]));
+}
+
+/**
+ * @param {{name: string, error: string | null, faces: object[]}[]} pictures
+ * @returns {string} CSV with a row for each face, and one for a picture that shows none.
+ */
+export function picturesToCsv(pictures) {
+  const lines = [line(PICTURE_COLUMNS)];
+  for (const { name, error, faces } of pictures) {
+    const rows = faces.length
+      ? faces.map((face, at) => ({ ...face, ...sides(face), ...face.probabilities, face: at + 1 }))
+      : [{ error }];
+    for (const row of rows)
+      lines.push(line(PICTURE_COLUMNS.map((column) => (column === "file" ? name : row[column]))));
+  }
+  return lines.join("");
+}
+
+/** As `mien detect --json` prints it. */
+export function picturesToJson(pictures) {
+  const plain = pictures.map(({ name, width, height, error, faces }) => ({
+    file: name,
+    size: error === null ? [width, height] : null,
+    faces,
+    error,
+  }));
+  return `${JSON.stringify(plain, null, 1)}\n`;
+}
+
+export function framesHeader() {
+  return line(FRAME_COLUMNS);
+}
+
+/** The digits that a float32 has; more would only make the files twice as long. */
+function rounded(value) {
+  return Number(value.toPrecision(7));
+}
+
+function roundedAll(shares) {
+  return Object.fromEntries(LABELS.map((label) => [label, rounded(shares[label])]));
+}
+
+/** The rows of one frame as CSV: one for each face, or one with an empty face. */
+export function frameToCsv(frame, timeS, faces) {
+  if (!faces.length) return line(FRAME_COLUMNS.map((column) => ({ frame, time_s: timeS })[column]));
+  return faces
+    .map((face) => {
+      const row = {
+        ...face,
+        frame,
+        time_s: timeS,
+        ...sides({ box: face.box.map(rounded) }),
+        score: rounded(face.score),
+        probability: rounded(face.probability),
+        ...roundedAll(face.probabilities),
+      };
+      for (const label of LABELS) row[`raw_${label}`] = rounded(face.raw_probabilities[label]);
+      return line(FRAME_COLUMNS.map((column) => row[column]));
+    })
+    .join("");
+}
+
+/** The same as JSON lines, as `mien video --jsonl` writes them. */
+export function frameToJsonLines(frame, timeS, faces) {
+  if (!faces.length) return `${JSON.stringify({ frame, time_s: timeS, track: null })}\n`;
+  return faces
+    .map((face) => {
+      const row = {
+        frame,
+        time_s: timeS,
+        track: face.track,
+        box: face.box.map(rounded),
+        score: rounded(face.score),
+        detected: face.detected,
+        emotion: face.emotion,
+        probability: rounded(face.probability),
+        unsure: face.unsure,
+        probabilities: roundedAll(face.probabilities),
+        raw_emotion: face.raw_emotion,
+        raw_probabilities: roundedAll(face.raw_probabilities),
+      };
+      return `${JSON.stringify(row)}\n`;
+    })
+    .join("");
+}

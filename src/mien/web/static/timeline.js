@@ -1,0 +1,265 @@
+/** A film's timeline: a band for each person, coloured and as high as the emotion is probable. */
+
+import { clock, letters, make, sharpContext, themeColor } from "./elements.js";
+import { EMOTIONS, UNSURE, isLight } from "./emotions.js";
+import { drawShape } from "./faces.js";
+import { themeEvents } from "./theme.js";
+
+const BAND_PX = 40;
+const APART_PX = 8;
+const AXIS_PX = 24;
+const NAMES_PX = 26; // at the left, for the numbers of the people
+const STEP_PX = 2; // of a band, for which one emotion is drawn
+const HOLD_STEPS = 1.5; // frames further apart than so many of the usual are a gap
+
+const SHOWN = [...EMOTIONS, UNSURE];
+
+export class Timeline {
+  #people = new Map(); // track -> [{ time, emotion, probability }], emotion a place in EMOTIONS
+  #durationS = 0;
+  #stepS = 1 / 25; // between frames
+  #threshold = 0;
+  #lastTime = null;
+  #time = 0;
+
+  /**
+   * @param {HTMLElement} container
+   * @param {{seek: (seconds: number) => void, words: (seconds: number) => string,
+   *   hover: (seconds: number | null) => void}} told `words` says what is shown at a time.
+   */
+  constructor(container, told) {
+    this.told = told;
+    this.canvas = make("canvas", { "aria-hidden": "true" });
+    this.head = make("div", { class: "playhead", "aria-hidden": "true" });
+    this.bands = make(
+      "div",
+      {
+        class: "bands",
+        role: "slider",
+        tabindex: "0",
+        "aria-label": "Timeline",
+        "aria-valuemin": "0",
+        "aria-orientation": "horizontal",
+        onkeydown: (event) => this.#key(event),
+        onpointerdown: (event) => this.#drag(event),
+        onpointermove: (event) => this.#hover(event),
+        onpointerleave: () => told.hover(null),
+      },
+      [this.canvas, this.head],
+    );
+    container.replaceChildren(this.bands);
+    themeEvents.addEventListener("change", () => this.draw());
+    this.observer = new ResizeObserver(() => this.draw());
+    this.observer.observe(container);
+  }
+
+  /** @param {number} durationS of the film; 0 where it is not known yet. */
+  begin(durationS) {
+    this.#people.clear();
+    this.#durationS = durationS;
+    this.#lastTime = null;
+    this.setTime(0);
+    this.draw();
+  }
+
+  get durationS() {
+    return this.#durationS;
+  }
+
+  set threshold(value) {
+    this.#threshold = value;
+    this.draw();
+  }
+
+  /** Take in frames: {time_s, faces}. */
+  add(frames) {
+    for (const { time_s: time, faces } of frames) {
+      if (this.#lastTime !== null) this.#stepS = Math.max(time - this.#lastTime, 1e-3);
+      this.#lastTime = time;
+      for (const { track, emotion, probability } of faces) {
+        if (!this.#people.has(track)) this.#people.set(track, []);
+        const place = EMOTIONS.findIndex(({ name }) => name === emotion);
+        this.#people.get(track).push({ time, emotion: place, probability });
+      }
+      this.#durationS = Math.max(this.#durationS, time);
+    }
+    this.draw();
+  }
+
+  setTime(seconds) {
+    this.#time = seconds;
+    const across = this.#xOf(seconds);
+    this.head.style.transform = `translateX(${across.toFixed(1)}px)`;
+    this.bands.setAttribute("aria-valuemax", this.#durationS.toFixed(1));
+    this.bands.setAttribute("aria-valuenow", seconds.toFixed(1));
+    this.bands.setAttribute("aria-valuetext", this.told.words(seconds));
+  }
+
+  #plotPx() {
+    return Math.max(this.bands.clientWidth - NAMES_PX - 1, 1);
+  }
+
+  #xOf(seconds) {
+    return NAMES_PX + (this.#durationS ? (seconds / this.#durationS) * this.#plotPx() : 0);
+  }
+
+  #timeOf(event) {
+    const share =
+      (event.clientX - this.bands.getBoundingClientRect().left - NAMES_PX) / this.#plotPx();
+    return Math.min(Math.max(share, 0), 1) * this.#durationS;
+  }
+
+  #key(event) {
+    const step = {
+      ArrowRight: 1,
+      ArrowLeft: -1,
+      ArrowUp: 1,
+      ArrowDown: -1,
+      PageUp: 10,
+      PageDown: -10,
+    }[event.key];
+    let to = null;
+    if (step) to = this.#time + step;
+    else if (event.key === "Home") to = 0;
+    else if (event.key === "End") to = this.#durationS;
+    if (to === null) return;
+    event.preventDefault();
+    this.told.seek(Math.min(Math.max(to, 0), this.#durationS));
+  }
+
+  #drag(event) {
+    this.bands.setPointerCapture(event.pointerId);
+    this.told.seek(this.#timeOf(event));
+  }
+
+  #hover(event) {
+    this.told.hover(this.#timeOf(event));
+    if (event.buttons & 1) this.told.seek(this.#timeOf(event));
+  }
+
+  draw() {
+    const width = this.bands.clientWidth;
+    if (!width) return;
+    const tracks = [...this.#people.keys()].sort((a, b) => a - b);
+    const rows = Math.max(tracks.length, 1);
+    const height = rows * (BAND_PX + APART_PX) + AXIS_PX;
+    this.canvas.style.height = `${height}px`;
+    const context = sharpContext(this.canvas, width, height);
+    const plot = this.#plotPx();
+    (tracks.length ? tracks : [null]).forEach((track, row) => {
+      const top = row * (BAND_PX + APART_PX);
+      context.fillStyle = themeColor("raised");
+      context.beginPath();
+      context.roundRect(NAMES_PX, top, plot, BAND_PX, 5);
+      context.fill();
+      if (track === null) return;
+      context.fillStyle = themeColor("dim");
+      context.font = letters(13, 600);
+      context.textBaseline = "middle";
+      context.fillText(String(track), 2, top + BAND_PX / 2);
+      this.#drawBand(context, this.#people.get(track), top, plot);
+    });
+    this.#drawAxis(context, height - AXIS_PX, plot);
+    this.head.style.height = `${height - AXIS_PX}px`;
+    this.setTime(this.#time);
+  }
+
+  /** One emotion for each step of the width: the commonest, with its mean probability. */
+  #columns(samples, plot) {
+    const steps = Math.max(1, Math.ceil(plot / STEP_PX));
+    const columns = Array.from({ length: steps }, () => null);
+    const place = (time) =>
+      Math.min(steps - 1, Math.max(0, Math.floor((time / this.#durationS) * steps)));
+    samples.forEach(({ time, emotion, probability }, at) => {
+      const shown = probability >= this.#threshold ? emotion : EMOTIONS.length;
+      const next = samples[at + 1]?.time ?? time + this.#stepS;
+      const until = next - time <= this.#stepS * HOLD_STEPS + 0.25 ? next : time + this.#stepS;
+      const last = Math.max(place(time), place(until - 1e-6));
+      for (let column = place(time); column <= last; column += 1) {
+        columns[column] ??= SHOWN.map(() => ({ count: 0, sum: 0 }));
+        columns[column][shown].count += 1;
+        columns[column][shown].sum += probability;
+      }
+    });
+    return columns.map((counted) => {
+      if (!counted) return null;
+      let most = 0;
+      counted.forEach(({ count }, which) => {
+        if (count > counted[most].count) most = which;
+      });
+      return { emotion: most, probability: counted[most].sum / counted[most].count };
+    });
+  }
+
+  #drawBand(context, samples, top, plot) {
+    const columns = this.#columns(samples, plot);
+    const step = plot / columns.length;
+    const base = top + BAND_PX;
+    let from = 0;
+    columns.forEach((column, at) => {
+      const next = columns[at + 1];
+      if (
+        next?.emotion === column?.emotion &&
+        (next === null) === (column === null) &&
+        next !== undefined
+      )
+        return;
+      if (column)
+        this.#drawRun(context, columns.slice(from, at + 1), NAMES_PX + from * step, step, base);
+      from = at + 1;
+    });
+  }
+
+  /** A stretch of one emotion: its area, and its shape and word where there is room. */
+  #drawRun(context, columns, left, step, base) {
+    const emotion = SHOWN[columns[0].emotion];
+    const unsure = emotion === UNSURE;
+    const color = unsure ? themeColor("edge") : emotion.color;
+    context.beginPath();
+    context.moveTo(left, base);
+    columns.forEach(({ probability }, at) => {
+      context.lineTo(left + at * step, base - BAND_PX * probability);
+      context.lineTo(left + (at + 1) * step, base - BAND_PX * probability);
+    });
+    const width = columns.length * step;
+    context.lineTo(left + width, base);
+    context.globalAlpha = unsure ? 0.35 : 1;
+    context.fillStyle = color;
+    context.fill();
+    context.globalAlpha = 1;
+
+    const lowest = Math.min(...columns.map(({ probability }) => probability)) * BAND_PX;
+    const inside = lowest >= 18;
+    const ink =
+      inside && !unsure ? (isLight(emotion.color) ? "#14161a" : "#ffffff") : themeColor("ink");
+    context.font = letters(12, 600);
+    const word = context.measureText(emotion.name).width;
+    if (width < 20) return;
+    const y = inside ? base - Math.min(lowest, BAND_PX) / 2 : base - BAND_PX + 10;
+    drawShape(context, emotion, left + 6, y - 5, 10, inside || unsure ? ink : emotion.color);
+    if (width < word + 32) return;
+    context.fillStyle = ink;
+    context.textBaseline = "middle";
+    context.fillText(emotion.name, left + 21, y + 0.5);
+  }
+
+  #drawAxis(context, top, plot) {
+    const least = (this.#durationS * 70) / plot; // seconds between marks that are 70 px apart
+    const steps = [0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 3600];
+    const step = steps.find((each) => each >= least) ?? 7200;
+    context.fillStyle = themeColor("dim");
+    context.font = letters(12);
+    context.textBaseline = "alphabetic";
+    for (let time = 0; time <= this.#durationS + 1e-6; time += step) {
+      const text = clock(time, { fine: step < 1 });
+      const x = this.#xOf(time);
+      context.fillRect(x, top, 1, 4);
+      const half = context.measureText(text).width / 2;
+      context.fillText(
+        text,
+        Math.min(Math.max(x - half, NAMES_PX), NAMES_PX + plot - 2 * half),
+        top + 17,
+      );
+    }
+  }
+}

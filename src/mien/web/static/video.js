@@ -1,0 +1,359 @@
+/** The Video tab: a film in, its player with boxes, a timeline and a summary out. */
+
+import { readFilm } from "./api.js";
+import { byId, clock, make, megabytes, shapeOf, showTrouble } from "./elements.js";
+import { EMOTIONS, emotionOf, percent, withThreshold } from "./emotions.js";
+import { describe, drawFaces, PeopleCards } from "./faces.js";
+import { download, stemOf, takeFiles } from "./files.js";
+import { frameToCsv, frameToJsonLines, framesHeader } from "./rows.js";
+import { bindSlider, thresholdWords } from "./settings.js";
+import { Timeline } from "./timeline.js";
+
+const EPSILON_S = 0.004; // a player's times are rounded
+const HOLD_S = 0.5; // how long a reading stands where only some frames are read
+
+let film = null; // {file, address, info, frames, people, reading, playable}
+let moment = 0; // of a film that cannot be played
+let limits = null;
+
+const player = byId("video-player");
+const overlay = byId("video-overlay");
+const cards = new PeopleCards(byId("video-faces"));
+const timeline = new Timeline(byId("timeline"), {
+  seek,
+  words: (seconds) => `${clock(seconds)}. ${describe(facesAt(seconds), "The film")}`,
+  hover: (seconds) => showTime(seconds),
+});
+const threshold = bindSlider(byId("video-threshold"), {
+  output: byId("video-threshold-value"),
+  name: "video-threshold",
+  words: thresholdWords,
+  changed: (value) => {
+    timeline.threshold = value;
+    showMoment();
+  },
+});
+
+const trouble = (message) => showTrouble(byId("video-trouble"), message);
+
+/** Read a film; one that is being read is cancelled. */
+async function read([file]) {
+  if (!file) return;
+  close();
+  if (limits && file.size > limits.video_bytes) {
+    trouble(
+      `${file.name}: expected at most ${megabytes(limits.video_bytes)}; got ${megabytes(file.size)}`,
+    );
+    return;
+  }
+  const mine = {
+    file,
+    address: URL.createObjectURL(file),
+    info: null,
+    frames: [],
+    people: null,
+    playable: true,
+  };
+  film = mine;
+  moment = 0;
+  byId("video-drop").hidden = true;
+  byId("video-progress").hidden = false;
+  showProgress("Sending the film", 0, `${file.name}, ${megabytes(file.size)}`);
+  const startedAt = performance.now();
+  let failure = null;
+  mine.reading = readFilm(
+    file,
+    {},
+    {
+      sent: (share) => {
+        if (film !== mine || mine.info) return;
+        if (share < 1)
+          showProgress("Sending the film", share, `${file.name}, ${megabytes(file.size)}`);
+        else showProgress("Opening the film", null, file.name);
+      },
+      event: (name, data) => {
+        if (film !== mine) return;
+        if (name === "accepted") open(data);
+        else if (name === "frames") takeFrames(data, startedAt);
+        else if (name === "result") mine.result = data;
+        else if (name === "failed") failure = data.error;
+      },
+    },
+  );
+  try {
+    await mine.reading.done;
+    if (film !== mine) return;
+    finish(failure ? `${file.name}: ${failure.message}` : "");
+  } catch (error) {
+    if (film !== mine) return;
+    const cancelled = error.name === "AbortError";
+    finish(cancelled ? "" : `${file.name}: ${error.message}`, cancelled);
+  }
+}
+
+/** The server has the film: show its player while it is read. */
+function open(info) {
+  film.info = info;
+  byId("video-results").hidden = false;
+  player.hidden = false;
+  byId("video-unseen").hidden = true;
+  player.src = film.address;
+  timeline.begin(info.duration_s ?? 0);
+  timeline.threshold = threshold();
+  byId("video-caption").textContent =
+    `${film.file.name}: ${info.width} × ${info.height} pixels` +
+    (info.fps ? `, ${Number(info.fps.toFixed(2))} frames/s` : "") +
+    (info.duration_s ? `, ${clock(info.duration_s)}` : "");
+  showDownloads(false);
+  byId("video-people-note").textContent = "It comes when the film is read to its end.";
+  byId("video-table").replaceChildren();
+  showProgress("Reading the film", 0, "");
+}
+
+function takeFrames({ frames, done_s: doneS, duration_s: durationS }, startedAt) {
+  // A film may have hundreds of thousands of faces: what is not shown is not kept.
+  for (const { faces } of frames) for (const face of faces) delete face.landmarks;
+  film.frames.push(...frames);
+  timeline.add(frames);
+  const speed = doneS / ((performance.now() - startedAt) / 1000);
+  const of = durationS ? ` of ${clock(durationS)}` : "";
+  const fast = `${speed.toFixed(1)} times as fast as it plays`;
+  const detail = `${clock(doneS)}${of}, ${film.frames.length} frames, ${fast}`;
+  showProgress("Reading the film", durationS ? Math.min(doneS / durationS, 1) : null, detail);
+  if (player.paused) showMoment();
+}
+
+function showProgress(doing, share, detail) {
+  byId("video-doing").textContent = doing;
+  if (share === null) byId("video-bar").removeAttribute("value");
+  else byId("video-bar").value = share;
+  byId("video-detail").textContent = detail;
+}
+
+/** The reading has ended, well or not; what was read is kept. */
+function finish(message, cancelled = false) {
+  film.reading = null;
+  byId("video-progress").hidden = true;
+  trouble(message);
+  if (!film.frames.length) {
+    close();
+    trouble(message);
+    if (cancelled) byId("video-said").textContent = "Cancelled.";
+    return;
+  }
+  const { result, frames } = film;
+  const until = clock(frames.at(-1).time_s);
+  const people = result?.people.length === 1 ? "1 person" : `${result?.people.length} people`;
+  byId("video-said").textContent = result
+    ? `${result.frames} frames, ${people}, read in ${result.read_s.toFixed(1)} s.`
+    : `${cancelled ? "Cancelled" : "It ended"} at ${until}. What was read until then is here.`;
+  showPeople(result?.people ?? null);
+  showDownloads(true);
+  showMoment();
+}
+
+function close() {
+  const reading = film?.reading;
+  if (film) URL.revokeObjectURL(film.address);
+  film = null;
+  reading?.cancel();
+  player.removeAttribute("src");
+  player.load();
+  trouble("");
+  byId("video-said").textContent = "";
+  byId("video-drop").hidden = false;
+  byId("video-progress").hidden = true;
+  byId("video-results").hidden = true;
+}
+
+/** The readings of the frame that is shown at a time: of the last one that began before it. */
+function facesAt(seconds) {
+  const frames = film?.frames ?? [];
+  let low = 0;
+  let high = frames.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (frames[middle].time_s <= seconds + EPSILON_S) low = middle + 1;
+    else high = middle;
+  }
+  const frame = frames[low - 1];
+  if (!frame || seconds - frame.time_s > HOLD_S) return [];
+  return withThreshold(frame.faces, threshold());
+}
+
+function seek(seconds) {
+  if (!film) return;
+  if (film.playable) player.currentTime = seconds;
+  moment = seconds;
+  showMoment(seconds);
+}
+
+function now() {
+  return film?.playable ? player.currentTime : moment;
+}
+
+/** Show what is read at a moment: boxes, bars, the place on the timeline. */
+function showMoment(seconds = now()) {
+  if (!film?.info) return;
+  const faces = facesAt(seconds);
+  drawOverlay(faces);
+  cards.show(faces);
+  byId("video-none").hidden = faces.length > 0;
+  timeline.setTime(seconds);
+  showTime(null);
+}
+
+function showTime(hovered) {
+  const shown = hovered ?? now();
+  byId("video-time").textContent = `${clock(shown)} / ${clock(timeline.durationS)}`;
+}
+
+/** Lay the boxes on the picture of the player, which may be smaller than the player. */
+function drawOverlay(faces) {
+  const { videoWidth, videoHeight, clientWidth, clientHeight } = player;
+  overlay.hidden = !film.playable || !videoWidth;
+  if (overlay.hidden) return;
+  const fit = Math.min(clientWidth / videoWidth, clientHeight / videoHeight);
+  const [width, height] = [videoWidth * fit, videoHeight * fit];
+  const density = window.devicePixelRatio || 1;
+  const [across, down] = [Math.round(width * density), Math.round(height * density)];
+  if (overlay.width !== across || overlay.height !== down) {
+    overlay.width = across;
+    overlay.height = down;
+    overlay.style.width = `${width}px`;
+    overlay.style.height = `${height}px`;
+  }
+  overlay.style.left = `${player.offsetLeft + (clientWidth - width) / 2}px`;
+  overlay.style.top = `${player.offsetTop + (clientHeight - height) / 2}px`;
+  const context = overlay.getContext("2d");
+  context.clearRect(0, 0, across, down);
+  const letterPx = Math.max(13, width / 60) * density;
+  drawFaces(context, faces, {
+    scale: across / film.info.width,
+    width: across,
+    height: down,
+    letterPx,
+  });
+}
+
+/** Follow the player frame by frame where the browser can, else as often as it draws. */
+function followPlayer() {
+  const next = () => {
+    if (player.requestVideoFrameCallback) {
+      player.requestVideoFrameCallback((_, { mediaTime }) => {
+        showMoment(mediaTime);
+        next();
+      });
+    } else {
+      requestAnimationFrame(() => {
+        if (!player.paused) showMoment();
+        next();
+      });
+    }
+  };
+  next();
+}
+
+/** A row for each person; without a summary, of a film that was not read to its end, none. */
+function showPeople(people) {
+  byId("video-people-note").textContent =
+    people === null
+      ? "There is a summary of a film only when it was read to its end."
+      : people.length
+        ? "Of the time on screen, the share in which a face was read as each emotion."
+        : "No face was found.";
+  if (!people?.length) return byId("video-table").replaceChildren();
+  const head = [
+    "person",
+    "from",
+    "to",
+    "on screen",
+    "mostly",
+    ...EMOTIONS.map(({ name }) => name),
+    "changes/min",
+  ];
+  const rows = people.map((person) => {
+    const go = make(
+      "button",
+      { type: "button", class: "link", onclick: () => seek(person.first_s) },
+      [`person ${person.track}`],
+    );
+    const emotion = emotionOf(person.emotion);
+    return make("tr", {}, [
+      make("td", { class: "text" }, [go]),
+      make("td", {}, [clock(person.first_s)]),
+      make("td", {}, [clock(person.last_s)]),
+      make("td", {}, [`${person.on_screen_s.toFixed(1)} s`]),
+      make("td", { class: "text" }, [shapeOf(emotion), emotion.name]),
+      ...EMOTIONS.map(({ name }) =>
+        make("td", { class: name === person.emotion ? "most" : null }, [
+          percent(person.shares[name]),
+        ]),
+      ),
+      make("td", {}, [person.flips_per_minute.toFixed(1)]),
+    ]);
+  });
+  byId("video-table").replaceChildren(
+    make("thead", {}, [
+      make(
+        "tr",
+        {},
+        head.map((name, at) =>
+          make("th", { scope: "col", class: at === 0 || at === 4 ? "text" : null }, [name]),
+        ),
+      ),
+    ]),
+    make("tbody", {}, rows),
+  );
+}
+
+function showDownloads(ready) {
+  for (const id of ["video-csv", "video-jsonl"]) byId(id).disabled = !ready;
+  byId("video-summary-json").disabled = !ready || !film?.result;
+}
+
+function rowsAs(toRows) {
+  return film.frames.map(({ index, time_s: timeS, faces }) =>
+    toRows(index, timeS, withThreshold(faces, threshold())),
+  );
+}
+
+/** @param {Promise<object>} health what the server says of itself. */
+export function startVideo(health) {
+  health.then((known) => (limits = known.limits));
+  takeFiles(
+    {
+      panel: byId("video"),
+      buttons: [byId("video-choose"), byId("video-another")],
+      input: byId("video-input"),
+    },
+    read,
+  );
+  byId("video-cancel").addEventListener("click", () => film?.reading?.cancel());
+  const stem = () => stemOf(film.file.name);
+  byId("video-csv").addEventListener("click", () => {
+    download(`${stem()}.csv`, [framesHeader(), ...rowsAs(frameToCsv)], "text/csv");
+  });
+  byId("video-jsonl").addEventListener("click", () => {
+    download(`${stem()}.jsonl`, rowsAs(frameToJsonLines), "application/jsonl");
+  });
+  byId("video-summary-json").addEventListener("click", () => {
+    download(
+      `${stem()}-summary.json`,
+      `${JSON.stringify(film.result.people, null, 2)}\n`,
+      "application/json",
+    );
+  });
+  player.addEventListener("error", () => {
+    if (!film || !player.getAttribute("src")) return;
+    film.playable = false;
+    moment = 0;
+    player.hidden = true;
+    byId("video-unseen").hidden = false;
+    showMoment();
+  });
+  for (const event of ["seeked", "loadeddata", "pause"])
+    player.addEventListener(event, () => showMoment());
+  new ResizeObserver(() => showMoment()).observe(byId("video-stage"));
+  followPlayer();
+}

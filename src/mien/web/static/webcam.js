@@ -1,0 +1,189 @@
+/** The Webcam tab: this browser's camera, or that of the machine that runs the server. */
+
+import { CameraFeed } from "./camera_feed.js";
+import { byId, make, showTrouble } from "./elements.js";
+import { downloadPng, stamp } from "./files.js";
+import { listCameras, LiveReader, openCamera } from "./live.js";
+import { LiveView, Recording } from "./live_view.js";
+import { bindSlider, remember, remembered, thresholdWords } from "./settings.js";
+
+const view = new LiveView();
+let source = null; // the LiveReader or CameraFeed that runs, or null
+let starting = false;
+let stream = null;
+
+const say = (message) => (byId("webcam-said").textContent = message);
+const trouble = (message) => showTrouble(byId("webcam-trouble"), message);
+
+const smoothing = bindSlider(byId("webcam-smoothing"), {
+  output: byId("webcam-smoothing-value"),
+  name: "smoothing",
+  words: (value) => (value === 0 ? "none" : `${value.toFixed(1)} s`),
+  changed: (value) => source?.set?.({ half_life_s: value }),
+});
+const threshold = bindSlider(byId("webcam-threshold"), {
+  output: byId("webcam-threshold-value"),
+  name: "threshold",
+  words: thresholdWords,
+  changed: (value) => source?.set?.({ threshold: value }),
+});
+
+/** Start the browser's camera. */
+async function start() {
+  if (source || starting) return;
+  starting = true;
+  trouble("");
+  say("");
+  byId("webcam-begin").textContent = "Starting";
+  try {
+    stream = await openCamera(byId("webcam-camera").value);
+    const video = byId("webcam-video");
+    video.hidden = false;
+    video.srcObject = stream;
+    await video.play();
+    stream.getVideoTracks()[0].onended = () => {
+      stop();
+      trouble("The camera gives no more pictures; it may have been unplugged.");
+    };
+    const settings = { threshold: threshold(), half_life_s: smoothing() };
+    source = new LiveReader(video, settings, {
+      read: (...answer) => view.show(...answer),
+      trouble,
+    });
+    source.start();
+    view.open();
+    offerCameras();
+  } catch (error) {
+    closeStream();
+    trouble(error.message);
+  }
+  starting = false;
+  showState();
+}
+
+function stop() {
+  source?.stop?.();
+  source = null;
+  closeStream();
+  if (view.recording) record();
+  view.close();
+  trouble("");
+  showState();
+}
+
+function closeStream() {
+  for (const track of stream?.getTracks() ?? []) track.stop();
+  stream = null;
+  byId("webcam-video").srcObject = null;
+  byId("webcam-video").hidden = true;
+}
+
+function showState() {
+  const running = source !== null;
+  byId("webcam-begin").textContent = "Start the camera";
+  byId("webcam-stop").hidden = !running;
+  byId("webcam-snapshot").disabled = !running;
+  byId("webcam-record").disabled = !running;
+}
+
+/** Begin a recording, or end it and give it away. */
+function record() {
+  if (view.recording) {
+    say(view.recording.finish());
+    view.recording = null;
+  } else {
+    view.recording = new Recording();
+    say(view.recording.words());
+  }
+  const recording = view.recording !== null;
+  byId("webcam-record").setAttribute("aria-pressed", String(recording));
+  byId("webcam-record").textContent = recording ? "End recording" : "Record CSV";
+}
+
+async function offerCameras() {
+  const select = byId("webcam-camera");
+  const chosen = select.value || stream?.getVideoTracks()[0]?.getSettings().deviceId || "";
+  const cameras = await listCameras();
+  if (!cameras.length) return;
+  select.replaceChildren(...cameras.map(([id, name]) => make("option", { value: id }, [name])));
+  if (cameras.some(([id]) => id === chosen)) select.value = chosen;
+}
+
+/** Show the camera of the server's machine in place of the browser's. */
+function startFeed() {
+  for (const id of ["webcam-begin", "webcam-settings"]) byId(id).hidden = true;
+  for (const id of ["webcam-still", "webcam-end"]) byId(id).hidden = false;
+  byId("webcam-title").textContent = "Waiting for the camera";
+  byId("webcam-lead").textContent =
+    "This is the camera of the machine that runs mien, not that of this browser.";
+  source = new CameraFeed({
+    read: (answer, picture, takenAt) => {
+      view.open();
+      view.show(answer, picture, takenAt);
+      const seconds = answer.recording_s ?? null;
+      if (seconds !== null) say(`mien webcam has recorded ${seconds.toFixed(0)} s.`);
+    },
+    saved: (path) => say(`Saved as ${path} on the machine that runs mien.`),
+    ended: () => {
+      source = null;
+      if (view.recording) record();
+      view.close();
+      showState();
+      byId("webcam-title").textContent = "The camera was ended";
+      byId("webcam-lead").textContent = "Start it again with: mien webcam";
+      for (const id of ["webcam-still", "webcam-end"]) byId(id).disabled = true;
+    },
+    trouble,
+  });
+  source.start();
+  showState();
+  byId("webcam-stop").hidden = true;
+  say("The camera of the machine that runs mien.");
+  byId("webcam-still").addEventListener("click", () => source?.press("s"));
+  byId("webcam-end").addEventListener("click", () => source?.press("q"));
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest("input, select, textarea, dialog");
+    if (typing || event.ctrlKey || event.metaKey || event.altKey || byId("webcam").hidden) return;
+    if (event.key === "s" || event.key === "q") source?.press(event.key);
+  });
+}
+
+/** @param {Promise<object>} health what the server says of itself. */
+export function startWebcam(health) {
+  const mirror = byId("webcam-mirror");
+  mirror.checked = remembered("mirror", "true") === "true";
+  view.mirrored = mirror.checked;
+  mirror.addEventListener("change", () => {
+    view.mirrored = mirror.checked;
+    remember("mirror", mirror.checked);
+  });
+  // The focus goes with the hand from the one button to the other.
+  byId("webcam-begin").addEventListener("click", async () => {
+    await start();
+    if (source) byId("webcam-stop").focus();
+  });
+  byId("webcam-stop").addEventListener("click", () => {
+    stop();
+    byId("webcam-begin").focus();
+  });
+  byId("webcam-snapshot").addEventListener("click", async () => {
+    const name = `mien-webcam-${stamp()}.png`;
+    await downloadPng(name, view.canvas);
+    say(name);
+  });
+  byId("webcam-record").addEventListener("click", record);
+  byId("webcam-camera").addEventListener("change", () => {
+    if (!stream) return;
+    stop();
+    start();
+  });
+  window.addEventListener("beforeunload", (event) => {
+    if (view.recording) event.preventDefault(); // its rows would be lost
+  });
+  if (innerWidth <= 900) byId("webcam-settings").open = false;
+  health.then(({ camera }) => {
+    if (!camera) return offerCameras();
+    view.mirrored = false;
+    return startFeed();
+  });
+}

@@ -1,0 +1,237 @@
+"""A server, a Chromium with a made camera, and a page whose every word and request is noted."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    Request,
+    sync_playwright,
+)
+
+from browser.fake_camera import write_camera_film
+from videos import make_video, moving_portrait, steady_times
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+OUT: Final = ROOT / "test-web-out"  # screenshots, for people to look at
+_START_S: Final = 60.0  # a busy machine takes its time
+_PATIENCE_MS: Final = 15_000
+
+
+class Server:
+    """`mien serve` as people start it, on a port of its own."""
+
+    def __init__(self, *options: str) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        self.address = f"http://127.0.0.1:{self.port}"
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        command = [sys.executable, "-m", "mien", "serve", "--no-browser", "--port", str(self.port)]
+        self._process = subprocess.Popen([*command, *self._options], stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + _START_S
+        while time.monotonic() < deadline:
+            assert self._process.poll() is None, "mien serve ended at its start"
+            with suppress(OSError), urlopen(f"{self.address}/") as answer:
+                answer.read()
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"mien serve did not answer within {_START_S:.0f} s")
+
+    def stop(self) -> None:
+        """End it as a service manager does."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+            self._process.wait(timeout=20)
+            self._process = None
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A server that all tests share."""
+    running = Server()
+    running.start()
+    yield running
+    running.stop()
+
+
+def chromium() -> str:
+    """The path of Chromium: `MIEN_CHROMIUM`, or Debian's."""
+    named = os.environ.get("MIEN_CHROMIUM")
+    found = named or shutil.which("chromium") or shutil.which("chromium-browser")
+    assert found, "expected Chromium: apt-get install chromium, or set MIEN_CHROMIUM to its path"
+    return found
+
+
+@pytest.fixture(scope="session")
+def camera_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the fake camera shows: a happy face, about 150 pixels wide, that moves."""
+    return write_camera_film(tmp_path_factory.mktemp("camera") / "camera.mjpeg")
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright, camera_film: Path) -> Iterator[Browser]:
+    """Headless Chromium, whose camera shows the film and may be used without asking."""
+    launched = playwright.chromium.launch(
+        executable_path=chromium(),
+        args=[
+            "--no-sandbox",  # which a container does not allow
+            "--use-fake-device-for-media-stream",
+            "--use-fake-ui-for-media-stream",
+            f"--use-file-for-fake-video-capture={camera_film}",
+        ],
+    )
+    yield launched
+    launched.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser that was never here."""
+    with clean_context(browser) as made:
+        yield made
+
+
+@contextmanager
+def clean_context(browser: Browser, **options: object) -> Iterator[BrowserContext]:
+    """A browser without a past; see `Browser.new_context` for the options."""
+    shown = {"viewport": {"width": 1280, "height": 860}} | options
+    made = browser.new_context(**shown)  # type: ignore[arg-type]
+    made.set_default_timeout(_PATIENCE_MS)
+    yield made
+    made.close()
+
+
+class Log:
+    """What a page complains of, and what it asks for from elsewhere."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.complaints: list[str] = []
+        self.foreign: list[str] = []
+        self.requests: list[str] = []
+        self._address = address
+        self._allowed: list[str] = []
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", self._request)
+        page.on("websocket", lambda socket: self._asked(socket.url))
+
+    def allow(self, pattern: str) -> None:
+        """Take it for right that the browser says this, once a test has made it do so."""
+        self._allowed.append(pattern)
+
+    def check(self) -> None:
+        """Nothing may have gone wrong, and nothing may have left the machine."""
+        said = [c for c in self.complaints if not any(re.search(a, c) for a in self._allowed)]
+        assert said == []
+        assert self.foreign == []
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def _request(self, request: Request) -> None:
+        self._asked(request.url)
+
+    def _asked(self, url: str) -> None:
+        self.requests.append(url)
+        own = (self._address, self._address.replace("http", "ws", 1))
+        if not url.startswith((*own, "blob:" + self._address, "data:")):
+            self.foreign.append(url)
+
+
+@contextmanager
+def watched(context: BrowserContext, address: str) -> Iterator[tuple[Page, Log]]:
+    """A page of the server, checked at its end for complaints and for foreign requests."""
+    opened = context.new_page()
+    log = Log(opened, address)
+    yield opened, log
+    opened.close()
+    log.check()
+
+
+@pytest.fixture
+def fresh_page(context: BrowserContext, server: Server) -> Iterator[tuple[Page, Log]]:
+    """The page on a first visit: its notice is shown."""
+    with watched(context, server.address) as (opened, log):
+        opened.goto(server.address)
+        yield opened, log
+
+
+@pytest.fixture
+def page_and_log(fresh_page: tuple[Page, Log]) -> tuple[Page, Log]:
+    """The page after its notice was read, and what it complains of."""
+    opened, log = fresh_page
+    opened.get_by_role("button", name="I understand").click()
+    opened.locator("#status.well").wait_for()
+    return opened, log
+
+
+@pytest.fixture
+def page(page_and_log: tuple[Page, Log]) -> Page:
+    """The page after its notice was read."""
+    return page_and_log[0]
+
+
+@pytest.fixture
+def log(page_and_log: tuple[Page, Log]) -> Log:
+    """What `page` complains of."""
+    return page_and_log[1]
+
+
+def go_to(page: Page, tab: str) -> None:
+    """Choose a tab by its name."""
+    page.get_by_role("tab", name=tab).click()
+
+
+def save_download(page: Page, button: str, folder: Path) -> Path:
+    """Press a button that gives a file, and keep it under the name that it comes with."""
+    with page.expect_download() as started:
+        page.locator(button).click()
+    path = folder / started.value.suggested_filename
+    started.value.save_as(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def short_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four seconds of a happy face, then one second of nobody."""
+    path = tmp_path_factory.mktemp("films") / "talk.mp4"
+    draw = moving_portrait(width=480, height=360, portrait_px=360, shown=lambda n: n < 100)
+    make_video(path, draw, times_s=steady_times(125))
+    return path
+
+
+@pytest.fixture(scope="session")
+def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A minute: long enough to be cancelled."""
+    path = tmp_path_factory.mktemp("films") / "long.mp4"
+    draw = moving_portrait(lambda n: (n % 50, 0.0), width=640, height=480, portrait_px=480)
+    make_video(path, draw, times_s=steady_times(600, 10.0), keyframe_every=100)
+    return path

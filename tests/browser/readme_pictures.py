@@ -1,0 +1,123 @@
+"""Draws the pictures of the page in README.md anew.
+
+    PYTHONPATH=tests python -m browser.readme_pictures
+
+The portrait is in the public domain. The camera loses its focus twice, so that the last minute has
+something to show.
+"""
+
+import io
+import math
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import cv2
+from PIL import Image as PILImage
+from PIL import ImageColor
+from playwright.sync_api import Page, sync_playwright
+
+from browser.conftest import Server, chromium
+from browser.fake_camera import FRAMES, PORTRAIT, camera_frame
+from mien.images import load_image
+from mien.labels import COLORS
+
+IMAGES: Final = Path(__file__).resolve().parents[2] / "docs" / "images"
+_SECONDS: Final = 20
+_FPS: Final = 30  # of Chromium's fake camera
+_BLUR_PX: Final = 9.0
+_COLORS: Final = 224  # a picture of fewer than 250 kB
+_OWN: Final = ("#0a60ff", "#ff5400", "#2f7d32", "#79c97c")  # of the page, beside emotions
+_WIDTH_PX: Final = 1000
+
+
+def main() -> None:
+    """Start a server, show it the portrait, and keep what the page shows."""
+    server = Server()
+    server.start()
+    try:
+        with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+            film = _write_film(Path(folder) / "camera.mjpeg")
+            browser = playwright.chromium.launch(
+                executable_path=chromium(),
+                args=[
+                    "--no-sandbox",
+                    "--use-fake-device-for-media-stream",
+                    "--use-fake-ui-for-media-stream",
+                    f"--use-file-for-fake-video-capture={film}",
+                ],
+            )
+            for name, scheme, lowest, show in (
+                ("web-webcam.png", "dark", "#webcam-minute", _show_webcam),
+                ("web-photo.png", "light", "#photo-stage", _show_photo),
+            ):
+                context = browser.new_context(
+                    viewport={"width": 1240, "height": 860},
+                    color_scheme=scheme,  # type: ignore[arg-type]
+                )
+                page = context.new_page()
+                page.goto(server.address)
+                page.get_by_role("button", name="I understand").click()
+                show(page)
+                box = page.locator(lowest).bounding_box()
+                assert box is not None
+                clip = {
+                    "x": 0.0,
+                    "y": 0.0,
+                    "width": 1240.0,
+                    "height": box["y"] + box["height"] + 20,
+                }
+                _save(page.screenshot(full_page=True, clip=clip), IMAGES / name)  # type: ignore[arg-type]
+                context.close()
+            browser.close()
+    finally:
+        server.stop()
+
+
+def _write_film(path: Path) -> Path:
+    with path.open("wb") as file:
+        for number in range(_SECONDS * _FPS):
+            frame = camera_frame(number % FRAMES)
+            blur = _BLUR_PX * math.sin(math.pi * number / _FPS / 4.0) ** 6
+            if blur > 0.4 and number < 14 * _FPS:
+                blurred = cv2.GaussianBlur(load_image(frame), (0, 0), blur)
+                frame = cv2.imencode(".jpg", cv2.cvtColor(blurred, cv2.COLOR_RGB2BGR))[1].tobytes()
+            file.write(frame)
+    return path
+
+
+def _show_webcam(page: Page) -> None:
+    page.get_by_role("button", name="Start the camera").click()
+    page.locator("#webcam-faces .face-name", has_text="happy").wait_for()
+    page.wait_for_timeout((_SECONDS - 2) * 1000)
+    # Chromium calls a made camera by the path of its file.
+    page.locator("#webcam-camera option").first.evaluate("o => { o.textContent = 'Camera 1' }")
+
+
+def _show_photo(page: Page) -> None:
+    page.get_by_role("tab", name="Photo").click()
+    page.set_input_files("#photo-input", PORTRAIT)
+    page.get_by_role("button", name="Why? Face 1").click()
+    page.locator(".why canvas").first.wait_for()
+    page.wait_for_timeout(500)
+
+
+def _save(png: bytes, path: Path) -> None:
+    """Keep a picture small: fewer pixels, fewer colours."""
+    image = PILImage.open(io.BytesIO(png)).convert("RGB")
+    height = round(image.height * _WIDTH_PX / image.width)
+    image = image.resize((_WIDTH_PX, height), PILImage.Resampling.LANCZOS)
+    # A portrait has so many colours that few would be left for what is small and matters.
+    palette = image.quantize(_COLORS).getpalette() or []
+    palette = palette[: 3 * _COLORS]
+    for red, green, blue in (*COLORS.values(), *(ImageColor.getrgb(own)[:3] for own in _OWN)):
+        for share in (1.0, 0.6):  # and paler, at the edges
+            palette += [round(share * value + (1 - share) * 128) for value in (red, green, blue)]
+    colors = PILImage.new("P", (1, 1))
+    colors.putpalette(palette[: 3 * 256])
+    drawn = image.quantize(palette=colors, dither=PILImage.Dither.FLOYDSTEINBERG)
+    drawn.save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""Every tab with something in it, in light and dark: what axe-core finds, and how it looks."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from browser.conftest import OUT, ROOT, Server, clean_context, go_to, watched
+
+TABS = ("Webcam", "Photo", "Video", "Model")
+
+
+def _axe() -> str:
+    """The text of axe-core: `MIEN_AXE`, or where `make test-web` puts it."""
+    path = Path(os.environ.get("MIEN_AXE", ROOT / "build" / "axe-core" / "axe.min.js"))
+    assert path.is_file(), f"expected axe-core at {path}; `make test-web` puts it there"
+    return path.read_text()
+
+
+def _findings(page: Page) -> list[str]:
+    """What axe-core calls serious or critical, in words."""
+    result: dict[str, Any] = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    return [
+        f"{found['id']} ({found['impact']}): {node['target']} {node['failureSummary']}"
+        for found in result["violations"]
+        if found["impact"] in ("serious", "critical")
+        for node in found["nodes"]
+    ]
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 1280), ("dark", 360)])
+def test_no_tab_has_a_serious_fault(
+    browser: Browser, server: Server, portrait: Path, short_film: Path, theme: str, width: int
+) -> None:
+    OUT.mkdir(exist_ok=True)
+    found: dict[str, list[str]] = {}
+    options = {"viewport": {"width": width, "height": 860}, "color_scheme": theme}
+    with (
+        clean_context(browser, **options) as context,
+        watched(context, server.address) as (page, _),
+    ):
+        context.add_init_script(_axe())
+
+        def look(name: str) -> None:
+            found[name] = _findings(page)
+            path = OUT / f"{name.lower()}-{theme}-{width}.png"
+            page.screenshot(path=path, full_page=True)
+
+        page.goto(server.address)
+        expect(page.get_by_role("dialog", name="Before you begin")).to_be_visible()
+        look("notice")
+        page.get_by_role("button", name="I understand").click()
+        for name in TABS[:3]:
+            go_to(page, name)
+            look(f"{name}-empty")
+        _fill(page, portrait, short_film)
+        for name in TABS:
+            go_to(page, name)
+            look(name)
+            if name == "Webcam":
+                page.locator("#webcam-stop").click()  # it is looked at; the others need the cores
+
+    assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+def _fill(page: Page, portrait: Path, film: Path) -> None:
+    """Put something into every tab."""
+    go_to(page, "Photo")
+    page.set_input_files("#photo-input", [portrait, portrait])
+    expect(page.locator("#photo-said")).to_have_text("2 photos, 2 faces.")
+    page.get_by_role("button", name="Why? Face 1").click()
+    page.locator(".why canvas").first.wait_for()
+    go_to(page, "Video")
+    page.set_input_files("#video-input", film)
+    expect(page.locator("#video-said")).to_contain_text("125 frames")
+    page.get_by_role("slider", name="Timeline").press("ArrowRight")
+    go_to(page, "Model")
+    page.locator("#model-card table").first.wait_for()
+    go_to(page, "Webcam")
+    page.get_by_role("button", name="Start the camera").click()
+    expect(page.locator("#webcam-faces .face-name")).to_have_text("happy")
+    page.wait_for_timeout(500)

@@ -1,0 +1,156 @@
+"""The frame of the page: tabs, notice, colours, a server that goes, a token."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from browser.conftest import Log, Server, clean_context, go_to, watched
+
+TABS = ("Webcam", "Photo", "Video", "Model")
+
+
+def test_the_first_visit_tells_what_is_processed_and_it_can_be_read_again(
+    fresh_page: tuple[Page, Log],
+) -> None:
+    page, _ = fresh_page
+    notice = page.get_by_role("dialog", name="Before you begin")
+    expect(notice).to_contain_text("Only on the machine that runs this server")
+    expect(notice).to_contain_text("People who are filmed or photographed must be told")
+    page.keyboard.press("Enter")  # the button has the focus
+    expect(notice).to_be_hidden()
+
+    page.reload()
+    page.locator("#status.well").wait_for()
+    expect(notice).to_be_hidden()
+    page.get_by_role("button", name="What is processed, and where").click()
+    expect(notice).to_be_visible()
+
+
+def test_arrow_keys_go_from_tab_to_tab_and_the_address_follows(page: Page) -> None:
+    page.get_by_role("tab", name="Webcam").focus()
+    for name in (*TABS[1:], TABS[0]):
+        page.keyboard.press("ArrowRight")
+        expect(page.get_by_role("tab", name=name)).to_be_focused()
+        expect(page.get_by_role("tabpanel", name=name)).to_be_visible()
+        assert page.url.endswith(f"#{name.lower()}")
+    page.keyboard.press("End")
+    expect(page.get_by_role("tab", name="Model")).to_be_focused()
+    page.go_back()
+    expect(page.get_by_role("tabpanel", name="Webcam")).to_be_visible()
+
+
+def test_an_address_opens_its_tab(page: Page, server: Server) -> None:
+    page.goto(f"{server.address}/#video")
+
+    expect(page.get_by_role("tabpanel", name="Video")).to_be_visible()
+    expect(page.get_by_role("tab", name="Video")).to_have_attribute("aria-selected", "true")
+
+
+@pytest.mark.parametrize("width", [360, 768])
+def test_nothing_hangs_over_the_edge_of_a_narrow_screen(
+    page: Page, portrait: Path, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 740})
+    page.set_input_files("#photo-input", portrait)
+    for name in TABS:
+        go_to(page, name)
+        if name == "Webcam":
+            expect(page.get_by_role("button", name="Start the camera")).to_be_in_viewport(ratio=1)
+        if name == "Photo":
+            expect(page.locator("#photo-faces .face-name")).to_have_text("happy")
+        if name == "Model":
+            page.locator("#model-card table").first.wait_for()
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width, name
+
+
+def test_is_dark_where_the_desktop_is_and_light_where_that_is_chosen(
+    browser: Browser, server: Server
+) -> None:
+    options = {"viewport": {"width": 1000, "height": 700}, "color_scheme": "dark"}
+    with (
+        clean_context(browser, **options) as context,
+        watched(context, server.address) as (page, _),
+    ):
+        page.goto(server.address)
+        page.get_by_role("button", name="I understand").click()
+        ground = "getComputedStyle(document.body).backgroundColor"
+        assert page.evaluate(ground) == "rgb(16, 18, 21)"
+        page.get_by_label("Colours of the page").select_option("light")
+        assert page.evaluate(ground) == "rgb(244, 245, 247)"
+        page.reload()
+        assert page.evaluate(ground) == "rgb(244, 245, 247)"
+
+
+def test_bars_do_not_move_where_motion_is_not_wanted(browser: Browser, server: Server) -> None:
+    options = {"viewport": {"width": 1000, "height": 700}, "reduced_motion": "reduce"}
+    with (
+        clean_context(browser, **options) as context,
+        watched(context, server.address) as (page, _),
+    ):
+        page.goto(server.address)
+        page.get_by_role("button", name="I understand").click()
+        page.get_by_role("button", name="Start the camera").click()
+        fill = page.locator("#webcam-faces .bar i").first
+        assert fill.evaluate("e => getComputedStyle(e).transitionDuration") == "0s"
+
+
+@pytest.fixture
+def own_server() -> Iterator[Server]:
+    """A server that a test may end."""
+    running = Server()
+    running.start()
+    yield running
+    running.stop()
+
+
+def test_says_when_the_server_is_gone_and_goes_on_when_it_is_back(
+    context: BrowserContext, own_server: Server
+) -> None:
+    with watched(context, own_server.address) as (page, log):
+        log.allow("ERR_CONNECTION_REFUSED")
+        log.allow("WebSocket connection to .* failed")
+        page.goto(own_server.address)
+        page.get_by_role("button", name="I understand").click()
+        page.get_by_role("button", name="Start the camera").click()
+        expect(page.locator("#webcam-faces .face-name")).to_have_text("happy")
+
+        own_server.stop()
+        gone = page.get_by_role("alert").filter(has_text="The server does not answer")
+        expect(gone).to_be_visible()
+        expect(page.locator("#status")).to_contain_text("no server")
+        own_server.start()
+        expect(gone).to_be_hidden(timeout=20_000)
+        expect(page.locator("#webcam-trouble")).to_be_hidden()
+        page.locator("#webcam-latency", has_text="ms").wait_for()
+
+
+def test_takes_the_token_from_the_address_and_asks_for_it_where_there_is_none(
+    context: BrowserContext, portrait: Path
+) -> None:
+    guarded = Server("--token", "a-long-enough-secret-token")
+    guarded.start()
+    try:
+        with watched(context, guarded.address) as (page, log):
+            log.allow("401")
+            page.goto(guarded.address)
+            page.get_by_role("button", name="I understand").click()
+            dialog = page.get_by_role("dialog", name="This server asks for its token")
+            dialog.get_by_label("Token").fill("a-long-enough-secret-token")
+            dialog.get_by_role("button", name="Go on").click()
+            page.locator("#status.well").wait_for()
+
+            page.evaluate("sessionStorage.clear()")
+            page.goto("about:blank")
+            page.goto(f"{guarded.address}/#token=a-long-enough-secret-token")
+            page.locator("#status.well").wait_for()
+            assert "token" not in page.url
+            page.get_by_role("button", name="Start the camera").click()
+            expect(page.locator("#webcam-faces .face-name")).to_have_text("happy")
+            go_to(page, "Photo")
+            page.set_input_files("#photo-input", portrait)
+            expect(page.locator("#photo-faces .face-name")).to_have_text("happy")
+    finally:
+        guarded.stop()

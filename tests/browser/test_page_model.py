@@ -1,0 +1,55 @@
+"""The Model tab."""
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from browser.conftest import go_to
+from mien.catalog import model_card
+
+
+@pytest.fixture
+def model_tab(page: Page) -> Page:
+    go_to(page, "Model")
+    page.locator("#model-card table").first.wait_for()
+    return page
+
+
+def test_shows_the_card_of_the_model_in_use_and_its_scores(model_tab: Page) -> None:
+    expect(model_tab.locator("#models [aria-current]")).to_contain_text("mien (in use)")
+    expect(model_tab.locator("#model-tiles")).to_contain_text("71.16\u202f%")
+    card = model_tab.locator("#model-card")
+    expect(card.get_by_role("heading", name="Model card: mien")).to_be_visible()
+    headings = [line[3:] for line in model_card("mien").splitlines() if line.startswith("## ")]
+    assert card.locator("h3").all_inner_texts() == headings
+
+
+def test_says_what_it_is_not_for(model_tab: Page) -> None:
+    caution = model_tab.get_by_role("complementary", name="What it is not for")
+
+    expect(caution).to_contain_text("Do not use it to judge people")
+
+
+def test_another_model_can_be_looked_at(model_tab: Page) -> None:
+    model_tab.locator("#models button", has_text="paper").first.click()
+
+    expect(model_tab.get_by_role("heading", name="Model card: paper")).to_be_visible()
+    expect(model_tab.locator("#models [aria-current]")).to_be_focused()
+
+
+def test_nothing_of_a_card_runs_or_is_fetched(page: Page) -> None:
+    evil = (
+        "<h1>Card</h1><img src='https://example.com/a.png' onerror='window.ran = 1'>"
+        "<script>window.ran = 1</script><p onclick='window.ran = 1'>text</p>"
+        "<a href='javascript:window.ran = 1'>link</a><form action='/x'><input></form>"
+    )
+
+    def answer(route: Route) -> None:
+        route.fulfill(json={**route.fetch().json(), "card_html": evil})
+
+    page.route("**/api/models/mien", answer)
+    go_to(page, "Model")
+    card = page.locator("#model-card")
+    expect(card).to_contain_text("text")
+
+    assert card.evaluate("c => c.innerHTML") == "<h2>Card</h2><p>text</p>link"
+    assert page.evaluate("window.ran") is None

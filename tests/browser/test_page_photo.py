@@ -1,0 +1,267 @@
+"""The Photo tab."""
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from browser.conftest import Log, go_to, save_download
+from command_line import Mien
+from mien.images import load_image
+from mien.labels import COLORS
+
+_SEND = """([files, kind]) => {
+  const transfer = new DataTransfer();
+  for (const [name, type, data] of files) {
+    const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+    transfer.items.add(new File([bytes], name, { type }));
+  }
+  const target = kind === "paste" ? document : document.querySelector("#photo-drop h2");
+  const event = kind === "paste"
+    ? new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true, cancelable: true })
+    : new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true });
+  target.dispatchEvent(event);
+}"""
+
+
+def _hand_over(page: Page, kind: str, *paths: Path) -> None:
+    """Drop files on the page, or paste them."""
+    import base64
+
+    files = [[p.name, "image/jpeg", base64.b64encode(p.read_bytes()).decode()] for p in paths]
+    page.evaluate(_SEND, [files, kind])
+
+
+@pytest.fixture
+def two_faces(portrait: Path, tmp_path: Path) -> Path:
+    """A picture with the portrait twice, once mirrored."""
+    image = cv2.imread(str(portrait))
+    assert image is not None
+    path = tmp_path / "pair.jpg"
+    cv2.imwrite(str(path), np.hstack([image, image[:, ::-1]]))
+    return path
+
+
+@pytest.fixture
+def nobody(tmp_path: Path) -> Path:
+    path = tmp_path / "wall.png"
+    cv2.imwrite(str(path), np.full((120, 160, 3), 127, np.uint8))
+    return path
+
+
+@pytest.fixture
+def photo_tab(page: Page) -> Page:
+    go_to(page, "Photo")
+    return page
+
+
+@pytest.fixture
+def read(photo_tab: Page, portrait: Path) -> Page:
+    """The tab after the portrait was read."""
+    photo_tab.set_input_files("#photo-input", portrait)
+    expect(photo_tab.locator("#photo-said")).to_have_text("1 photo, 1 face.")
+    return photo_tab
+
+
+@pytest.mark.parametrize("kind", ["drop", "paste"])
+def test_a_photo_that_is_dropped_or_pasted_is_read(
+    photo_tab: Page, portrait: Path, kind: str
+) -> None:
+    _hand_over(photo_tab, kind, portrait)
+
+    expect(photo_tab.locator("#photo-faces .face-name")).to_have_text("happy")
+    expect(photo_tab.locator("#photo-canvas")).to_have_attribute(
+        "aria-label", "astronaut.jpg shows one face: happy, 95\u202f%."
+    )
+
+
+def test_several_photos_are_read_and_each_can_be_looked_at(
+    photo_tab: Page, portrait: Path, two_faces: Path, nobody: Path
+) -> None:
+    photo_tab.set_input_files("#photo-input", [portrait, two_faces, nobody])
+    expect(photo_tab.locator("#photo-said")).to_have_text("3 photos, 3 faces.")
+
+    expect(photo_tab.locator("#photo-caption")).to_contain_text("astronaut.jpg")  # the first
+    thumbnails = photo_tab.locator("#photo-strip button")
+    expect(thumbnails).to_have_count(3)
+    thumbnails.nth(1).click()
+    expect(photo_tab.locator("#photo-faces .face")).to_have_count(2)
+    thumbnails.nth(2).click()
+    expect(photo_tab.locator("#photo-none")).to_have_text("No face was found.")
+    photo_tab.locator("#photo-table button", has_text="astronaut.jpg").click()
+    expect(photo_tab.locator("#photo-caption")).to_contain_text("512 \u00d7 512")
+
+
+def _rows(text: str) -> list[dict[str, str | float]]:
+    """Rows with numbers as numbers: the digits may be written otherwise."""
+
+    def value(field: str) -> str | float:
+        try:
+            return float(field)
+        except ValueError:
+            return field
+
+    return [{k: value(v) for k, v in row.items()} for row in csv.DictReader(io.StringIO(text))]
+
+
+def test_the_csv_is_that_of_the_command_line(
+    photo_tab: Page,
+    portrait: Path,
+    two_faces: Path,
+    nobody: Path,
+    tmp_path: Path,
+    mien: Mien,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    photo_tab.set_input_files("#photo-input", [portrait, two_faces, nobody])
+    expect(photo_tab.locator("#photo-said")).to_have_text("3 photos, 3 faces.")
+    given = save_download(photo_tab, "#photo-csv", tmp_path).read_text()
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / portrait.name).write_bytes(portrait.read_bytes())
+    mien("detect", portrait.name, two_faces.name, nobody.name, "--csv", "theirs.csv")
+    theirs = (tmp_path / "theirs.csv").read_text()
+    assert given.splitlines()[0] == theirs.splitlines()[0]
+    assert _close(_rows(given), _rows(theirs))
+
+
+def _close(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> bool:
+    """The same, but for the last digits of a float32: faces may have been read in another batch."""
+    if len(ours) != len(theirs):
+        return False
+    for a, b in zip(ours, theirs, strict=True):
+        if a.keys() != b.keys():
+            return False
+        for key in a:
+            both = isinstance(a[key], float) and isinstance(b[key], float)
+            if not (a[key] == pytest.approx(b[key], abs=2e-5) if both else a[key] == b[key]):
+                return False
+    return True
+
+
+def test_the_json_is_that_of_the_command_line(
+    read: Page, portrait: Path, tmp_path: Path, mien: Mien
+) -> None:
+    given = json.loads(save_download(read, "#photo-json", tmp_path).read_text())
+
+    theirs = json.loads(mien("detect", portrait, "--json").stdout)
+    assert [list(picture) for picture in given] == [list(picture) for picture in theirs]
+    assert given[0]["file"] == "astronaut.jpg"
+    assert given[0]["size"] == theirs[0]["size"] == [512, 512]
+    assert given[0]["faces"][0].keys() == theirs[0]["faces"][0].keys()
+    assert given[0]["faces"][0]["box"] == pytest.approx(theirs[0]["faces"][0]["box"], abs=1e-3)
+    assert given[0]["faces"][0]["emotion"] == "happy"
+
+
+def test_the_png_is_the_photo_at_its_size_with_the_box_on_it(
+    read: Page, portrait_image: np.ndarray, tmp_path: Path
+) -> None:
+    path = save_download(read, "#photo-png", tmp_path)
+
+    drawn = load_image(path).astype(int)
+    assert path.name == "astronaut-mien.png"
+    assert drawn.shape == (512, 512, 3)
+    changed = np.abs(drawn - portrait_image).max(axis=2) > 40
+    assert 0.002 < changed.mean() < 0.1
+    box = drawn[62:173, 178:184]  # its left side
+    assert (np.abs(box - COLORS["happy"]).max(axis=2) < 30).any(axis=1).mean() > 0.8
+
+
+def test_a_threshold_needs_no_other_request(page_and_log: tuple[Page, Log], read: Page) -> None:
+    page, log = page_and_log
+    before = len([url for url in log.requests if "readings" in url])
+    page.locator("#photo-threshold").press("End")
+
+    expect(page.locator("#photo-faces .face-name")).to_have_text("unsure")
+    expect(page.locator("#photo-table tbody")).to_contain_text("unsure")
+    assert len([url for url in log.requests if "readings" in url]) == before == 1
+
+
+def test_a_threshold_is_in_the_csv(read: Page, tmp_path: Path) -> None:
+    read.locator("#photo-threshold").press("End")
+    rows = _rows(save_download(read, "#photo-csv", tmp_path).read_text())
+
+    assert [row["unsure"] for row in rows] == ["true"]
+    assert rows[0]["emotion"] == "happy"  # the likeliest all the same
+
+
+def test_a_face_that_is_clicked_tells_what_its_reading_rests_on(read: Page) -> None:
+    canvas = read.locator("#photo-canvas")
+    width = canvas.evaluate("canvas => canvas.clientWidth")
+    scale = width / 512
+    canvas.click(position={"x": 225 * scale, "y": 118 * scale})
+
+    picture = read.locator(".why canvas").first
+    expect(picture).to_have_attribute(
+        "aria-label", re.compile(r"With the (nose|mouth|chin) covered happy has \d+")
+    )
+    expect(read.locator(".why")).to_contain_text("of its probability of 95\u202f% rests on it")
+    expect(read.locator(".parts li")).to_have_count(5)
+    with_heat = picture.evaluate("canvas => canvas.toDataURL()")
+    read.get_by_label("Show the heat").uncheck()
+    assert picture.evaluate("canvas => canvas.toDataURL()") != with_heat
+    read.get_by_role("button", name="Why? Face 1").click()
+    expect(read.locator(".why")).to_have_count(0)
+
+
+def test_a_file_that_is_no_picture_is_named_and_the_others_are_read(
+    page_and_log: tuple[Page, Log], photo_tab: Page, portrait: Path, tmp_path: Path
+) -> None:
+    page_and_log[1].allow("422")  # browsers note every answer that is not well
+    broken = tmp_path / "letter.jpg"
+    broken.write_text("Dear Sir or Madam")
+    photo_tab.set_input_files("#photo-input", [broken, portrait])
+
+    expect(photo_tab.locator("#photo-trouble")).to_contain_text("letter.jpg: ")
+    expect(photo_tab.locator("#photo-said")).to_have_text("1 photo, 1 face.")
+    rows = _rows(save_download(photo_tab, "#photo-csv", tmp_path).read_text())
+    assert [bool(row["error"]) for row in rows] == [True, False]
+
+
+def test_a_picture_that_is_too_large_is_not_even_sent(
+    photo_tab: Page, log: Log, tmp_path: Path
+) -> None:
+    photo_tab.route("**/api/health", _with_small_limit)
+    photo_tab.reload()
+    photo_tab.locator("#status.well").wait_for()
+    large = tmp_path / "large.jpg"
+    large.write_bytes(bytes(3_000))
+    photo_tab.set_input_files("#photo-input", large)
+
+    expect(photo_tab.locator("#photo-trouble")).to_contain_text("expected at most 0 MB")
+    assert not [url for url in log.requests if "readings" in url]
+
+
+def _with_small_limit(route: Route) -> None:
+    answer = route.fetch().json()
+    route.fulfill(json={**answer, "limits": {**answer["limits"], "image_bytes": 2_000}})
+
+
+def test_clear_begins_anew(read: Page) -> None:
+    read.get_by_role("button", name="Clear").click()
+
+    expect(read.get_by_role("heading", name="Drop photos here")).to_be_visible()
+    expect(read.locator("#photo-choose")).to_be_focused()
+
+
+def test_everything_can_be_done_with_the_keyboard_alone(photo_tab: Page, portrait: Path) -> None:
+    photo_tab.on("filechooser", lambda _: None)  # before the key: asking for it takes a moment
+    photo_tab.locator("#photo-choose").focus()
+    with photo_tab.expect_file_chooser() as asked:
+        photo_tab.keyboard.press("Enter")
+    asked.value.set_files([portrait, portrait])
+    expect(photo_tab.locator("#photo-said")).to_have_text("2 photos, 2 faces.")
+    photo_tab.locator("#photo-strip button").nth(1).focus()
+    photo_tab.keyboard.press("Enter")
+    expect(photo_tab.locator("#photo-strip button").nth(1)).to_be_focused()
+    photo_tab.get_by_role("button", name="Why? Face 1").focus()
+    photo_tab.keyboard.press("Space")
+
+    expect(photo_tab.locator(".why canvas").first).to_be_visible()

@@ -1,0 +1,190 @@
+"""The Video tab."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from browser.conftest import Log, go_to, save_download
+from command_line import Mien
+from mien.labels import COLORS
+from videos import make_video, moving_portrait, steady_times
+
+
+@pytest.fixture
+def video_tab(page: Page) -> Page:
+    go_to(page, "Video")
+    return page
+
+
+@pytest.fixture
+def read(video_tab: Page, short_film: Path) -> Page:
+    """The tab after the short film was read."""
+    video_tab.set_input_files("#video-input", short_film)
+    expect(video_tab.locator("#video-said")).to_contain_text("125 frames, 1 person")
+    return video_tab
+
+
+def test_a_film_is_sent_and_read_with_progress(video_tab: Page, long_film: Path) -> None:
+    video_tab.evaluate(
+        """() => {
+          window.seen = [];
+          const bar = document.querySelector("#video-bar");
+          const note = () => {
+            const doing = document.querySelector("#video-doing").textContent;
+            window.seen.push([doing, bar.value]);
+          };
+          new MutationObserver(note).observe(bar, { attributes: true });
+        }"""
+    )
+    video_tab.set_input_files("#video-input", long_film)
+    expect(video_tab.locator("#video-detail")).to_contain_text("times as fast as it plays")
+    expect(video_tab.locator("#video-stage")).to_be_visible()  # while it is still read
+    expect(video_tab.locator("#video-said")).to_contain_text("600 frames", timeout=60_000)
+
+    seen = video_tab.evaluate("window.seen")
+    reading = [share for doing, share in seen if doing == "Reading the film"]
+    assert "Sending the film" in {doing for doing, _ in seen}
+    assert len(set(reading)) >= 4
+    assert reading == sorted(reading)
+    expect(video_tab.locator("#video-progress")).to_be_hidden()
+
+
+def test_the_csv_is_that_of_the_command_line(
+    read: Page, short_film: Path, tmp_path: Path, mien: Mien
+) -> None:
+    given = save_download(read, "#video-csv", tmp_path)
+
+    theirs = tmp_path / "theirs.csv"
+    mien("video", short_film, "--csv", theirs)
+    with given.open(newline="") as ours, theirs.open(newline="") as expected:
+        mine, told = list(csv.reader(ours)), list(csv.reader(expected))
+    assert given.name == "talk.csv"
+    assert mine[0] == told[0]
+    assert len(mine) == len(told)
+    for a, b in zip(mine[1:], told[1:], strict=True):
+        for x, y in zip(a, b, strict=True):
+            same = x == y or float(x) == pytest.approx(float(y), rel=1e-5, abs=1e-5)
+            assert same, (a, b)
+
+
+def test_json_lines_and_summary_are_those_of_the_command_line(
+    read: Page, short_film: Path, tmp_path: Path, mien: Mien
+) -> None:
+    lines = save_download(read, "#video-jsonl", tmp_path).read_text().splitlines()
+    people = json.loads(save_download(read, "#video-summary-json", tmp_path).read_text())
+
+    mien("video", short_film, "--jsonl", tmp_path / "a.jsonl", "--summary", tmp_path / "a.json")
+    theirs = (tmp_path / "a.jsonl").read_text().splitlines()
+    their_people = json.loads((tmp_path / "a.json").read_text())
+    assert [list(json.loads(line)) for line in lines] == [list(json.loads(x)) for x in theirs]
+    assert [p["emotion"] for p in people] == [p["emotion"] for p in their_people] == ["happy"]
+    assert people[0].keys() == their_people[0].keys()
+    assert people[0]["on_screen_s"] == pytest.approx(their_people[0]["on_screen_s"])
+
+
+def test_a_click_on_the_timeline_goes_there_and_shows_who_is_there(read: Page) -> None:
+    bands = read.locator("#timeline .bands")
+    bands.scroll_into_view_if_needed()
+    box = bands.bounding_box()
+    assert box is not None
+    read.mouse.click(box["x"] + 26 + (box["width"] - 27) * 0.4, box["y"] + 20)  # 26: the names
+
+    expect(read.locator("#video-time")).to_contain_text("0:02.0")
+    assert read.locator("#video-player").evaluate("v => v.currentTime") == pytest.approx(
+        2.0, abs=0.1
+    )
+    expect(read.locator("#video-faces .face-name")).to_have_text("happy")
+
+    read.mouse.click(box["x"] + box["width"] * 0.93, box["y"] + 20)
+    expect(read.locator("#video-none")).to_be_visible()
+    expect(read.locator("#video-faces .face")).to_have_count(0)
+
+
+def test_the_timeline_is_a_slider_for_the_keyboard(read: Page) -> None:
+    slider = read.get_by_role("slider", name="Timeline")
+    slider.focus()
+    read.keyboard.press("ArrowRight")
+    expect(slider).to_have_attribute("aria-valuenow", "1.0")
+    text = slider.get_attribute("aria-valuetext") or ""
+    read.keyboard.press("End")
+    expect(slider).to_have_attribute("aria-valuenow", "5.0")
+    read.keyboard.press("Home")
+
+    expect(slider).to_have_attribute("aria-valuenow", "0.0")
+    assert text.startswith("0:01.0. The film shows one face: person 1 happy, 9")
+
+
+_BOX_SEEN = """([red, green, blue]) => {
+  const canvas = document.querySelector("#video-overlay");
+  const { width, height } = canvas;
+  const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+  let left = width;
+  for (let at = 0; at < data.length; at += 4) {
+    const off = [red, green, blue].map((value, which) => Math.abs(data[at + which] - value));
+    if (data[at + 3] > 200 && Math.max(...off) < 8) left = Math.min(left, (at / 4) % width);
+  }
+  return left / width;
+}"""
+
+
+def test_the_boxes_are_laid_in_step_over_the_picture(read: Page, log: Log) -> None:
+    log.allow("willReadFrequently")  # it is this test that reads the canvas
+
+    def left_at(seconds: float) -> float:
+        read.evaluate("s => { document.querySelector('#video-player').currentTime = s }", seconds)
+        read.wait_for_timeout(400)
+        return float(read.evaluate(_BOX_SEEN, list(COLORS["happy"])))
+
+    # The portrait moves by 2 pixels a frame, 50 a second, on a picture 480 pixels wide.
+    assert left_at(3.0) - left_at(1.0) == pytest.approx(100 / 480, abs=0.02)
+
+
+def test_a_row_of_the_summary_goes_to_where_the_person_comes(read: Page) -> None:
+    read.get_by_role("slider", name="Timeline").press("End")
+    row = read.locator("#video-table tbody tr").first
+    expect(row).to_contain_text("happy")
+    expect(row).to_contain_text("100\u202f%")
+    row.get_by_role("button").click()
+
+    expect(read.locator("#video-time")).to_contain_text("0:00.0 /")
+
+
+def test_cancel_keeps_what_was_read(video_tab: Page, long_film: Path, tmp_path: Path) -> None:
+    video_tab.set_input_files("#video-input", long_film)
+    expect(video_tab.locator("#video-detail")).to_contain_text("times as fast as it plays")
+    video_tab.get_by_role("button", name="Cancel").click()
+
+    expect(video_tab.locator("#video-said")).to_contain_text("What was read until then is here.")
+    expect(video_tab.locator("#video-progress")).to_be_hidden()
+    rows = save_download(video_tab, "#video-csv", tmp_path).read_text().splitlines()
+    assert 1 < len(rows) < 601
+    expect(video_tab.locator("#video-summary-json")).to_be_disabled()
+
+
+def test_a_film_that_the_browser_cannot_play_has_its_timeline_all_the_same(
+    video_tab: Page, tmp_path: Path
+) -> None:
+    film = tmp_path / "old.avi"
+    draw = moving_portrait(width=480, height=360, portrait_px=360)
+    make_video(film, draw, times_s=steady_times(50), codec="mpeg4")
+    video_tab.set_input_files("#video-input", film)
+    expect(video_tab.locator("#video-said")).to_contain_text("50 frames, 1 person")
+
+    expect(video_tab.locator("#video-unseen")).to_be_visible()
+    video_tab.get_by_role("slider", name="Timeline").press("ArrowRight")
+    expect(video_tab.locator("#video-time")).to_contain_text("0:01.0")
+    expect(video_tab.locator("#video-faces .face-name")).to_have_text("happy")
+    assert len(save_download(video_tab, "#video-csv", tmp_path).read_text().splitlines()) == 51
+
+
+def test_a_file_that_is_no_film_is_told_in_words(video_tab: Page, log: Log, tmp_path: Path) -> None:
+    log.allow("status of 4")
+    letter = tmp_path / "letter.mp4"
+    letter.write_text("Dear Sir or Madam")
+    video_tab.set_input_files("#video-input", letter)
+
+    expect(video_tab.locator("#video-trouble")).to_contain_text("letter.mp4: ")
+    expect(video_tab.get_by_role("heading", name="Drop a film here")).to_be_visible()

@@ -1,0 +1,193 @@
+"""The Webcam tab, with a made camera."""
+
+import csv
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import BrowserContext, Page, Playwright, expect
+
+from browser.conftest import (
+    Log,
+    Server,
+    chromium,
+    clean_context,
+    go_to,
+    save_download,
+    watched,
+)
+from mien.images import load_image
+from mien.labels import COLORS, EMOTIONS
+from mien.video.records import COLUMNS, read_rows
+from videos import make_video, moving_portrait, steady_times
+
+
+@pytest.fixture
+def live(page: Page) -> Page:
+    """The page with its camera on and a face read."""
+    page.get_by_role("button", name="Start the camera").click()
+    expect(page.locator("#webcam-faces .face-name")).to_have_text("happy")
+    return page
+
+
+def _shown(page: Page, folder: Path) -> np.ndarray:
+    return load_image(save_download(page, "#webcam-snapshot", folder))
+
+
+def test_shows_the_right_emotion_within_two_seconds_of_start(page: Page) -> None:
+    page.get_by_role("button", name="Start the camera").click()
+    started = time.monotonic()
+    page.locator("#webcam-faces .face-name", has_text="happy").wait_for()
+
+    assert time.monotonic() - started < 2.0
+
+
+def test_goes_on_reading_and_tells_how_fast(live: Page) -> None:
+    expect(live.locator("#webcam-fps")).not_to_have_text("\u2013")
+    expect(live.locator("#webcam-latency")).to_contain_text("ms")
+    expect(live.locator("#webcam-count")).to_have_text("1")
+    expect(live.locator("#webcam-dropped")).to_have_text("0")
+    label = live.locator("#webcam-canvas")
+    live.wait_for_timeout(2200)  # it changes every two seconds, so that it can be listened to
+    assert "person 1 happy" in (label.get_attribute("aria-label") or "")
+    assert "now happy" in (live.locator("#minute").get_attribute("aria-label") or "")
+
+
+def test_every_emotion_has_a_bar_with_its_word(live: Page) -> None:
+    rows = live.locator("#webcam-faces .bars li").all_inner_texts()
+
+    assert [row.split()[0] for row in rows] == list(EMOTIONS)
+    assert all("%" in row for row in rows)
+
+
+def test_a_snapshot_shows_the_box_in_the_color_of_the_emotion(live: Page, tmp_path: Path) -> None:
+    picture = _shown(live, tmp_path).astype(int)
+
+    near = np.abs(picture - COLORS["happy"]).max(axis=2) < 12
+    assert picture.shape[0] >= 400
+    assert near.sum() > 500  # the plate alone is larger
+
+
+def test_mirrors_the_picture_but_not_its_words(live: Page, tmp_path: Path) -> None:
+    mirrored = _shown(live, tmp_path)
+    live.get_by_label("Mirror the picture").uncheck()
+    live.wait_for_timeout(300)
+    plain = _shown(live, tmp_path)
+
+    # The portrait's flag is red, and at the left where nothing is swapped.
+    def redness(picture: np.ndarray) -> tuple[float, float]:
+        red = (picture[..., 0].astype(int) - picture[..., 1]) > 90
+        middle = red.shape[1] // 2
+        return red[:, : middle // 2].mean(), red[:, middle + middle // 2 :].mean()
+
+    assert np.argmax(redness(plain)) != np.argmax(redness(mirrored))
+
+
+def test_a_high_threshold_makes_the_face_unsure_and_is_remembered(live: Page) -> None:
+    live.locator("#webcam-smoothing").press("Home")
+    live.locator("#webcam-threshold").press("End")
+
+    expect(live.locator("#webcam-faces .face-name")).to_have_text("unsure")
+    live.reload()
+    expect(live.locator("#webcam-smoothing-value")).to_have_text("none")
+
+
+def test_a_recording_has_the_rows_of_the_command_line(live: Page, tmp_path: Path) -> None:
+    live.get_by_role("button", name="Record CSV").click()
+    live.wait_for_timeout(600)
+    go_to(live, "Model")  # it goes on where another tab is shown
+    live.wait_for_timeout(900)
+    go_to(live, "Webcam")
+    path = save_download(live, "#webcam-record", tmp_path)
+
+    with path.open(newline="") as file:
+        assert tuple(next(csv.reader(file))) == COLUMNS
+    frames = list(read_rows(path))
+    assert len(frames) >= 4
+    assert max(b.time_s - a.time_s for a, b in pairwise(frames)) < 0.8
+    assert frames[0].frame == 0
+    assert frames[0].time_s == 0.0
+    assert all(a.time_s < b.time_s for a, b in pairwise(frames))
+    assert {r.emotion for frame in frames for r in frame.readings} == {"happy"}
+
+
+def test_stop_gives_the_camera_back(live: Page) -> None:
+    live.get_by_role("button", name="Stop").click()
+
+    expect(live.get_by_role("button", name="Start the camera")).to_be_visible()
+    assert live.locator("#webcam-video").evaluate("video => video.srcObject === null")
+    expect(live.locator("#webcam-snapshot")).to_be_disabled()
+
+
+def test_can_be_started_and_stopped_with_the_keyboard_alone(page: Page) -> None:
+    page.locator("#webcam-begin").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#webcam-faces .face-name")).to_have_text("happy")
+    expect(page.locator("#webcam-stop")).to_be_focused()
+    page.keyboard.press("Space")
+
+    expect(page.locator("#webcam-begin")).to_be_focused()
+    expect(page.locator("#webcam-stop")).to_be_hidden()
+
+
+def test_says_what_to_do_when_the_camera_is_refused(playwright: Playwright, server: Server) -> None:
+    browser = playwright.chromium.launch(
+        executable_path=chromium(),
+        args=["--no-sandbox", "--use-fake-device-for-media-stream", "--deny-permission-prompts"],
+    )
+    with clean_context(browser) as context, watched(context, server.address) as (page, _):
+        page.goto(server.address)
+        page.get_by_role("button", name="I understand").click()
+        page.get_by_role("button", name="Start the camera").click()
+
+        expect(page.locator("#webcam-trouble")).to_contain_text("was not allowed to use the camera")
+        expect(page.get_by_role("button", name="Start the camera")).to_be_visible()
+    browser.close()
+
+
+def test_says_when_the_live_connection_is_refused(page: Page, log: Log) -> None:
+    page.route_web_socket("**/api/live", lambda socket: socket.close(code=1013, reason="full"))
+    page.get_by_role("button", name="Start the camera").click()
+
+    expect(page.locator("#webcam-trouble")).to_contain_text("as many live views as it allows")
+
+
+def test_a_webcam_without_a_window_is_shown_here(context: BrowserContext, tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    still = moving_portrait(lambda number: (0.0, 0.0))
+    make_video(film, still, times_s=steady_times(25 * 60))
+    command = [sys.executable, "-m", "mien", "webcam", "--page", "--source", str(film)]
+    process = subprocess.Popen(
+        [*command, "--real-time", "--stills", str(tmp_path)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        said = ""
+        while "http://" not in said:
+            said = process.stderr.readline()
+            assert said, "it ended before it gave an address"
+        address = said.split()[1]
+        with watched(context, address.partition("/#")[0]) as (page, log):
+            page.goto(address)
+            page.get_by_role("button", name="I understand").click()
+            expect(page.locator("#webcam-faces .face-name")).to_have_text("happy")
+            expect(page.locator("#webcam-stop")).to_be_hidden()
+            assert _shown(page, tmp_path).std() > 20  # a picture, not an empty canvas
+
+            page.keyboard.press("s")
+            expect(page.locator("#webcam-said")).to_contain_text("mien-")
+            page.keyboard.press("q")
+            log.allow("ERR_CONNECTION_REFUSED")  # the server ends with its view
+            expect(page.get_by_role("heading", name="The camera was ended")).to_be_visible()
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.communicate()
+    assert len(list(tmp_path.glob("mien-*.png"))) >= 1

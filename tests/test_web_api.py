@@ -1,0 +1,438 @@
+import base64
+import io
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image as PILImage
+
+from mien import EMOTIONS, ModelError, Recognizer, __version__, shipped_models
+from mien.video.files import VideoOptions
+from mien.web.limits import Limits
+from mien.web.page import FOLDER
+from mien.web.settings import WebSettings
+from videos import make_video, moving_portrait, steady_times
+from web_client import PATIENCE_S, Running, events_of, memory_bytes, running
+
+LIMITS = Limits(
+    image_bytes=2_000_000,
+    image_pixels=2_000_000,
+    request_bytes=20_000_000,
+    images=4,
+    video_bytes=10_000_000,
+    video_pixels=320 * 240,
+    video_s=120.0,
+    videos=2,
+)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Running]:
+    with running(WebSettings(limits=LIMITS)) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds of the portrait."""
+    path = tmp_path_factory.mktemp("films") / "film.mp4"
+    make_video(path, moving_portrait(), times_s=steady_times(50))
+    return path
+
+
+@pytest.fixture(scope="module")
+def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("films") / "long.mp4"
+    make_video(path, moving_portrait(lambda n: (n % 100, 0.0)), times_s=steady_times(2500))
+    return path
+
+
+def picture(width: int = 64, height: int = 48, kind: str = "PNG") -> bytes:
+    file = io.BytesIO()
+    PILImage.fromarray(np.full((height, width, 3), 128, np.uint8)).save(file, kind)
+    return file.getvalue()
+
+
+def raw(
+    server: Running, content: bytes, kind: str = "image/jpeg", query: str = ""
+) -> httpx.Response:
+    return server.post(f"/api/readings{query}", content=content, headers={"Content-Type": kind})
+
+
+def test_health_says_what_the_server_takes(server: Running) -> None:
+    health = server.get("/api/health").json()
+    assert health["status"] == "ok"
+    assert health["version"] == __version__
+    assert health["model"] == "mien"
+    assert health["camera"] is False
+    assert health["limits"]["image_bytes"] == LIMITS.image_bytes
+    assert set(health["limits"]) >= {"image_pixels", "images", "video_bytes", "video_s"}
+
+
+def test_models_say_what_their_files_say(server: Running) -> None:
+    models = server.get("/api/models").json()["models"]
+    assert {model["name"] for model in models} == set(shipped_models())
+    assert [model["in_use"] for model in models] == [True, *[False] * (len(models) - 1)]
+    assert models[0]["name"] == "mien"
+    assert models[0]["labels"] == list(EMOTIONS)
+    assert {score["split"] for score in models[0]["scores"]} >= {"val", "test"}
+
+
+def test_a_card_is_html_that_the_policy_allows(server: Running) -> None:
+    model = server.get("/api/models/mien").json()
+    assert "<h1>" in model["card_html"]
+    assert "<table>" in model["card_html"]
+    for forbidden in ("style=", "<script", "<img", "javascript:", "onclick"):
+        assert forbidden not in model["card_html"]
+    answer = server.get("/api/models/nothing")
+    assert answer.status_code == 404
+    assert "expected a model among mien, paper" in answer.json()["error"]["message"]
+
+
+def test_a_picture_is_read_as_the_library_reads_it(server: Running, portrait: Path) -> None:
+    answer = raw(server, portrait.read_bytes()).json()
+    assert (answer["model"], answer["threshold"]) == ("mien", 0.0)
+    [found] = answer["pictures"]
+    assert (found["name"], found["width"], found["height"]) == ("picture", 512, 512)
+    assert found["error"] is None
+    assert found["ms"] > 0
+    expected = [reading.to_dict() for reading in Recognizer()(portrait)]
+    assert found["faces"] == json.loads(json.dumps(expected))
+
+
+def test_many_pictures_keep_their_order_and_one_that_fails_stops_no_other(
+    server: Running, portrait: Path
+) -> None:
+    files = [
+        ("images", ("happy.jpg", portrait.read_bytes(), "image/jpeg")),
+        ("images", ("../../etc/passwd", b"no picture", "image/jpeg")),
+        ("images", ("grüße.png", picture(), "image/png")),
+        ("images", ("large.png", picture(2000, 1500), "image/png")),
+    ]
+    answer = server.post("/api/readings", files=files, params={"threshold": 0.99})
+    assert answer.status_code == 200
+    found = answer.json()["pictures"]
+    assert [p["name"] for p in found] == ["happy.jpg", "../../etc/passwd", "grüße.png", "large.png"]
+    assert [len(p["faces"]) for p in found] == [1, 0, 0, 0]
+    assert found[0]["faces"][0]["unsure"]
+    assert "it is none of them" in found[1]["error"]
+    assert found[2]["error"] is None
+    assert "expected at most 2,000,000 pixels" in found[3]["error"]
+    assert "max_pixels" not in found[3]["error"]
+
+
+def test_compound_emotions_are_named_where_they_are_asked_for(
+    server: Running, portrait: Path
+) -> None:
+    [found] = raw(server, portrait.read_bytes(), query="?compound=true").json()["pictures"]
+    [expected] = Recognizer(votes=True)(portrait)
+    assert found["faces"][0]["compound"] == expected.compound
+    [found] = raw(server, portrait.read_bytes()).json()["pictures"]
+    assert "compound" not in found["faces"][0]
+
+
+def test_a_fault_of_the_model_is_none_of_the_client(
+    server: Running, portrait: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ModelError("/secret/place/model.onnx: it cannot be run")
+
+    monkeypatch.setattr(server.service.recognizers.unshared, "_run", fail)
+    answer = raw(server, portrait.read_bytes())
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
+    assert "secret" not in answer.text
+
+
+def test_the_name_of_a_raw_picture_stands_in_a_header(server: Running) -> None:
+    headers = {"Content-Type": "image/png", "X-Filename": "gr%C3%BC%C3%9Fe%0A.png"}
+    answer = server.post("/api/readings", content=picture(), headers=headers)
+    assert answer.json()["pictures"][0]["name"] == "grüße.png"
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "query", "status", "code"),
+    [
+        (b"", "image/jpeg", "", 422, "empty"),
+        (b"x", "image/jpeg", "", 422, "unreadable"),
+        (b"x", "text/plain", "", 415, "content_type"),
+        (b"x", "", "", 415, "content_type"),
+        (b"x", "multipart/form-data", "", 400, "form"),
+        (b"x", "multipart/form-data; boundary=b", "", 400, "form"),
+        (b"--b\r\n", "multipart/form-data; boundary=b", "", 400, "form"),
+        (b"--b--\r\n", "multipart/form-data; boundary=b", "", 422, "empty"),
+        (b"x" * 2_000_001, "image/jpeg", "", 413, "too_large"),
+        (picture(2000, 1500), "image/png", "", 413, "too_large"),
+        (picture(4, 4), "image/png", "", 422, "unreadable"),
+        (picture(), "image/png", "?threshold=2", 422, "argument"),
+        (picture(), "image/png", "?threshold=nan", 422, "argument"),
+        (picture(), "image/png", "?threshold=x", 422, "argument"),
+    ],
+)
+def test_what_cannot_be_read_is_an_error_of_the_client(
+    server: Running, content: bytes, kind: str, query: str, status: int, code: str
+) -> None:
+    answer = raw(server, content, kind, query)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert server.service.memory.taken == 0
+
+
+def test_forms_are_held_to_their_field_and_number(server: Running) -> None:
+    five = [("images", (f"{n}.png", picture(), "image/png")) for n in range(5)]
+    answer = server.post("/api/readings", files=five)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_many")
+    answer = server.post("/api/readings", files={"other": ("a.png", picture(), "image/png")})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "field")
+
+
+def test_forty_at_once_are_all_answered(server: Running, portrait: Path) -> None:
+    content = portrait.read_bytes()
+
+    def read(number: int) -> tuple[str, str]:
+        files = {"images": (f"{number}.jpg", content, "image/jpeg")}
+        [found] = server.post("/api/readings", files=files).json()["pictures"]
+        return found["name"], found["faces"][0]["emotion"]
+
+    with ThreadPoolExecutor(40) as pool:
+        answers = list(pool.map(read, range(40)))
+    assert answers == [(f"{number}.jpg", "happy") for number in range(40)]
+    assert server.service.memory.taken == 0
+
+
+def test_an_explanation_says_where_the_reading_rests(server: Running, portrait: Path) -> None:
+    headers = {"Content-Type": "image/jpeg"}
+    answer = server.post("/api/explanations", content=portrait.read_bytes(), headers=headers)
+    found = answer.json()
+    assert (found["method"], found["emotion"], found["size_px"]) == ("occlusion", "happy", 48)
+    heat = np.array(found["heat"])
+    assert heat.shape == (48, 48)
+    assert np.abs(heat).max() <= 1
+    assert np.unravel_index(heat.argmax(), heat.shape)[0] > 20  # the mouth, not the forehead
+    kind, _, data = found["crop_png"].partition(",")
+    assert kind == "data:image/png;base64"
+    assert PILImage.open(io.BytesIO(base64.b64decode(data))).size == (48, 48)
+    answer = server.post("/api/explanations?face=3", content=portrait.read_bytes(), headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "no_face")
+    answer = server.post("/api/explanations", content=picture(), headers=headers)
+    assert "expected a face" in answer.json()["error"]["message"]
+
+
+def stream_of(server: Running, film: Path, query: str = "", **headers: str) -> httpx.Response:
+    return server.post(
+        f"/api/videos{query}",
+        content=film.read_bytes(),
+        headers={"Content-Type": "video/mp4", **headers},
+    )
+
+
+def test_a_film_is_told_as_it_is_read(server: Running, film: Path) -> None:
+    answer = stream_of(server, film, **{"X-Filename": "my%20film.mp4"})
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    events = list(events_of(answer))
+    assert [name for name, _ in events if name != "frames"] == ["accepted", "result"]
+    accepted = events[0][1]
+    assert (accepted["name"], accepted["width"], accepted["height"]) == ("my film.mp4", 320, 240)
+    assert (accepted["fps"], accepted["duration_s"], accepted["frames"]) == (25.0, 2.0, 50)
+    frames = [frame for name, data in events if name == "frames" for frame in data["frames"]]
+    assert [frame["index"] for frame in frames] == list(range(50))
+    assert all(frame["faces"][0]["track"] == 1 for frame in frames)
+    assert events[-2][1]["done_s"] == pytest.approx(1.96)
+    result = events[-1][1]
+    assert result["frames"] == 50
+    assert result["people"][0]["emotion"] == "happy"
+    assert not server.service.films
+
+
+def test_rows_of_a_film_are_those_of_mien_video(
+    server: Running, film: Path, tmp_path: Path
+) -> None:
+    from mien.video.files import write_video
+    from mien.video.outputs import Outputs
+
+    text = stream_of(server, film, Accept="text/csv")
+    lines = stream_of(server, film, Accept="application/x-ndjson")
+    outputs = Outputs(csv=tmp_path / "rows.csv", jsonl=tmp_path / "rows.jsonl")
+    write_video(Recognizer(), film, outputs, VideoOptions())
+    assert text.text == (tmp_path / "rows.csv").read_text()
+    assert lines.text == (tmp_path / "rows.jsonl").read_text()
+    assert text.headers["content-type"].startswith("text/csv")
+    assert lines.headers["content-type"] == "application/x-ndjson"
+
+
+def test_a_film_may_be_thinned_out_and_come_in_a_form(server: Running, film: Path) -> None:
+    files = {"video": ("a.mp4", film.read_bytes(), "video/mp4")}
+    query = "?every_s=0.5&half_life_s=0&threshold=1"
+    events = list(events_of(server.post(f"/api/videos{query}", files=files)))
+    assert events[0][1]["name"] == "a.mp4"
+    frames = [frame for name, data in events if name == "frames" for frame in data["frames"]]
+    assert [frame["time_s"] for frame in frames] == pytest.approx([0, 0.52, 1.0, 1.52], abs=0.03)
+    face = frames[0]["faces"][0]
+    assert face["unsure"]
+    assert face["probabilities"] == pytest.approx(face["raw_probabilities"], abs=1e-6)
+
+
+def wait_until_idle(server: Running) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while server.service.films and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not server.service.films
+    names = {thread.name for thread in threading.enumerate()}
+    while "mien film" in names and time.monotonic() < deadline:
+        names = {thread.name for thread in threading.enumerate()}
+    assert "mien film" not in names
+
+
+def test_a_film_is_cancelled_by_its_id(server: Running, long_film: Path) -> None:
+    headers = {"Content-Type": "video/mp4"}
+    content = long_film.read_bytes()
+    url = f"{server.address}/api/videos"
+    with httpx.stream("POST", url, content=content, headers=headers, timeout=PATIENCE_S) as answer:
+        events = events_of(answer)
+        _, accepted = next(events)
+        assert httpx.delete(f"{url}/{accepted['id']}").status_code == 204
+        *_, (name, data) = events
+    assert (name, data["error"]["code"]) == ("failed", "cancelled")
+    assert httpx.delete(f"{url}/{accepted['id']}").status_code == 404
+    wait_until_idle(server)
+
+
+def test_a_film_is_cancelled_by_closing_the_connection(server: Running, long_film: Path) -> None:
+    headers = {"Content-Type": "video/mp4"}
+    url = f"{server.address}/api/videos"
+    with httpx.stream(
+        "POST", url, content=long_film.read_bytes(), headers=headers, timeout=PATIENCE_S
+    ) as answer:
+        events = events_of(answer)
+        assert next(events)[0] == "accepted"
+        assert server.service.films
+    wait_until_idle(server)
+
+
+def test_no_more_films_at_once_than_allowed(server: Running, film: Path, long_film: Path) -> None:
+    headers = {"Content-Type": "video/mp4"}
+    url = f"{server.address}/api/videos"
+    content = long_film.read_bytes()
+
+    with (
+        httpx.stream("POST", url, content=content, headers=headers, timeout=PATIENCE_S) as first,
+        httpx.stream("POST", url, content=content, headers=headers, timeout=PATIENCE_S) as second,
+    ):
+        events = [events_of(first), events_of(second)]  # kept: one that is dropped is closed
+        assert [next(one)[0] for one in events] == ["accepted", "accepted"]
+        answer = stream_of(server, film)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (429, "busy")
+        assert server.get("/api/health").status_code == 200
+    wait_until_idle(server)
+    assert stream_of(server, film).status_code == 200
+
+
+def make_film(path: Path, width: int, height: int, count: int, fps: float) -> bytes:
+    draw = moving_portrait(width=width, height=height)
+    make_video(path, draw, times_s=steady_times(count, fps))
+    return path.read_bytes()
+
+
+def test_what_is_no_film_or_too_much_of_one_is_an_error(
+    server: Running, film: Path, portrait: Path, tmp_path: Path
+) -> None:
+    large = make_film(tmp_path / "large.mp4", 640, 480, 3, 25.0)
+    slow = make_film(tmp_path / "slow.mp4", 64, 48, 5, 0.02)
+    playlist = f"#EXTM3U\n#EXTINF:10,\n{film}\n".encode()
+    several = f"ffconcat version 1.0\nfile {film.name}\n".encode()
+    wrong = [
+        (b"", 422, "expected a film; nothing came"),
+        (b"no film", 422, "expected a video"),
+        (portrait.read_bytes(), 422, "expected a video"),
+        (playlist, 422, "expected a video"),
+        (several, 422, "expected a video"),
+        (film.read_bytes()[:300], 422, "expected a video"),
+        (large, 413, "expected frames of at most 76,800 pixels"),
+        (slow, 413, "expected at most 2 minutes"),
+        (b"x" * 10_000_001, 413, "expected at most"),
+    ]
+    for content, status, said in wrong:
+        headers = {"Content-Type": "application/octet-stream"}
+        answer = server.post("/api/videos", content=content, headers=headers)
+        assert said in answer.json()["error"]["message"]
+        assert answer.status_code == status
+    answer = server.post("/api/videos", content=b"x", headers={"Content-Type": "text/plain"})
+    assert answer.status_code == 415
+    wait_until_idle(server)
+
+
+def test_the_page_and_only_its_files_are_served(server: Running) -> None:
+    index = server.get("/")
+    assert index.status_code == 200
+    assert index.headers["content-type"] == "text/html; charset=utf-8"
+    tag = index.headers["etag"]
+    assert server.get("/", headers={"If-None-Match": tag}).status_code == 304
+    kinds = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+    parts = [path for path in FOLDER.rglob("*") if path.suffix in kinds]
+    assert {path.suffix for path in parts} == set(kinds)
+    for path in parts:
+        answer = server.get(f"/static/{path.relative_to(FOLDER).as_posix()}")
+        assert answer.content == path.read_bytes()
+        assert answer.headers["content-type"].startswith(kinds[path.suffix])
+    for outside in (
+        "/static/",
+        "/static/../app.py",
+        "/static/%2e%2e/app.py",
+        "/static/..%2fapp.py",
+        "/static//etc/passwd",
+        "/static/%00",
+        "/static/nothing.js",
+        "/app.py",
+        "/docs",
+        "/redoc",
+    ):
+        answer = server.get(outside)
+        assert answer.status_code == 404
+        assert answer.json()["error"]["code"] == "not_found"
+    answer = server.post("/")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (405, "method")
+
+
+def test_a_client_that_never_reads_its_film_is_ended(long_film: Path) -> None:
+    content = long_film.read_bytes()
+    with running(WebSettings(limits=Limits(stall_s=0.5))) as server, socket.socket() as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        raw.settimeout(PATIENCE_S)
+        raw.connect(("127.0.0.1", int(server.address.rsplit(":", 1)[1])))
+        head = f"POST /api/videos HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(content)}\r\n"
+        raw.sendall(f"{head}Content-Type: video/mp4\r\n\r\n".encode() + content)
+        before, most = memory_bytes(), 0
+        deadline = time.monotonic() + PATIENCE_S
+        while not server.service.films and time.monotonic() < deadline:
+            time.sleep(0.02)
+        while server.service.films and time.monotonic() < deadline:
+            most = max(most, memory_bytes())
+            time.sleep(0.02)
+        assert not server.service.films
+        assert most - before < 60_000_000  # frames of the decoder among them
+        # What was sent before it is given up says that it is not all: the last chunk is missing.
+        text = b"".join(iter(lambda: raw.recv(65_536), b""))
+        assert b"event: frames" in text
+        assert b"event: result" not in text
+        assert not text.endswith(b"0\r\n\r\n")
+
+
+def test_a_film_that_is_too_long_in_spite_of_its_header_ends_in_an_error(
+    film: Path, long_film: Path
+) -> None:
+    with running(WebSettings(limits=Limits(video_frames=20))) as server:
+        *_, (name, data) = events_of(stream_of(server, film))
+        assert (name, data["error"]["code"]) == ("failed", "too_large")
+        assert "expected at most 20 frames" in data["error"]["message"]
+        # Rows have no place for an error: they break off.
+        with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
+            stream_of(server, film, Accept="text/csv")
+    with running(WebSettings(limits=Limits(read_s=0.5))) as server:
+        *_, (name, data) = events_of(stream_of(server, long_film))
+        assert name == "failed"
+        assert "expected at most 0.5 s to read it" in data["error"]["message"]

@@ -1,0 +1,149 @@
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien import Classifier, OptionError
+from mien.classifier import Probabilities
+from mien.crops import Crops
+from mien.web.batching import BatchingClassifier
+from mien.web.readers import Recognizers
+from mien.web.settings import WebSettings
+
+
+def crops_of(count: int, seed: int = 0) -> Crops:
+    return np.random.default_rng(seed).integers(0, 256, (count, 48, 48), dtype=np.uint8)
+
+
+@pytest.fixture
+def classifier(tiny_model: Path) -> Classifier:
+    return Classifier(tiny_model)
+
+
+def wait_for(shared: BatchingClassifier, waiting: int) -> None:
+    deadline = time.monotonic() + 10
+    while len(shared._waiting) < waiting and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert len(shared._waiting) == waiting
+
+
+class Slow:
+    """Holds the network up until it is told to go on."""
+
+    def __init__(self, shared: BatchingClassifier) -> None:
+        self.go = threading.Event()
+        self.began = threading.Event()
+        self.sizes: list[int] = []
+        self._run = shared._classifier._run
+        shared._classifier._run = self.run  # type: ignore[method-assign]
+
+    def run(self, crops: Crops, *, outputs: int) -> list[Probabilities]:
+        self.sizes.append(len(crops))
+        self.began.set()
+        assert self.go.wait(10)
+        return self._run(crops, outputs=outputs)
+
+
+def test_alone_it_answers_as_the_classifier_does(classifier: Classifier) -> None:
+    shared = BatchingClassifier(classifier)
+    for count in (1, 3, 70):
+        assert np.array_equal(shared(crops_of(count)), classifier(crops_of(count)))
+    assert shared(crops_of(0)).shape == (0, 7)
+    assert shared.spec is classifier.spec
+    assert (shared.runs, shared.calls) == (3, 3)
+
+
+def test_what_comes_while_it_is_busy_is_read_together(classifier: Classifier) -> None:
+    shared = BatchingClassifier(classifier)
+    expected = {n: classifier(crops_of(n, seed=n)) for n in range(1, 7)}
+    slow = Slow(shared)
+    answers: dict[int, Probabilities] = {}
+
+    def read(count: int) -> None:
+        answers[count] = shared(crops_of(count, seed=count))
+
+    threads = [threading.Thread(target=read, args=(count,)) for count in range(1, 7)]
+    threads[0].start()
+    assert slow.began.wait(10)
+    for thread in threads[1:]:
+        thread.start()
+    wait_for(shared, 5)
+    slow.go.set()
+    for thread in threads:
+        thread.join(10)
+    assert slow.sizes == [1, 2 + 3 + 4 + 5 + 6]
+    assert (shared.runs, shared.calls) == (2, 6)
+    for count, rows in expected.items():
+        assert np.allclose(answers[count], rows, atol=1e-6)
+
+
+def test_no_run_takes_more_than_it_may(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = BatchingClassifier(classifier)
+    monkeypatch.setattr(BatchingClassifier, "MOST", 5)
+    slow = Slow(shared)
+    threads = [threading.Thread(target=shared, args=(crops_of(3),)) for _ in range(4)]
+    threads[0].start()
+    assert slow.began.wait(10)
+    for thread in threads[1:]:
+        thread.start()
+    wait_for(shared, 3)
+    slow.go.set()
+    for thread in threads:
+        thread.join(10)
+    assert slow.sizes == [3, 3, 3, 3]
+
+
+def test_crops_of_another_kind_hurt_nobody_else(classifier: Classifier) -> None:
+    shared = BatchingClassifier(classifier)
+    with pytest.raises(OptionError, match="expected a uint8 array"):
+        shared(crops_of(2).astype(np.float32))
+    with pytest.raises(OptionError, match="expected shape"):
+        shared(crops_of(2)[:, :40])
+    assert shared(crops_of(2)).shape == (2, 7)
+
+
+def test_a_failure_reaches_all_who_asked_and_the_next_is_read(classifier: Classifier) -> None:
+    shared = BatchingClassifier(classifier)
+    slow = Slow(shared)
+    right, failing = slow._run, threading.Event()
+    errors: list[str] = []
+
+    def fail(crops: Crops, *, outputs: int) -> list[Probabilities]:
+        if failing.is_set():
+            raise RuntimeError("no memory")
+        return right(crops, outputs=outputs)
+
+    slow._run = fail
+
+    def read() -> None:
+        try:
+            shared(crops_of(2))
+        except RuntimeError as error:
+            errors.append(str(error))
+
+    failing.set()
+    threads = [threading.Thread(target=read) for _ in range(3)]
+    threads[0].start()
+    assert slow.began.wait(10)
+    for thread in threads[1:]:
+        thread.start()
+    wait_for(shared, 2)
+    slow.go.set()
+    for thread in threads:
+        thread.join(10)
+    assert errors == ["no memory"] * 3
+    failing.clear()
+    assert shared(crops_of(2)).shape == (2, 7)
+
+
+def test_recognizers_share_the_network_and_nothing_else(tiny_model: Path) -> None:
+    recognizers = Recognizers(WebSettings(model=str(tiny_model), threshold=0.5))
+    first, second = recognizers.new(), recognizers.new()
+    assert first.classifier is second.classifier is recognizers.classifier
+    assert first.detector is not second.detector
+    first.threshold = 0.9
+    assert second.threshold == 0.5

@@ -1,0 +1,221 @@
+import socket
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Origin, Subprotocol
+
+from mien.web.limits import Limits
+from mien.web.settings import WebSettings
+from web_client import PATIENCE_S, Running, live_client, running
+
+TOKEN = "a-token-of-the-tests"
+LIMITS = Limits(image_bytes=50_000, request_bytes=100_000, video_bytes=80_000, request_s=1.0)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Running]:
+    with running(WebSettings(limits=LIMITS)) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def locked() -> Iterator[Running]:
+    with running(WebSettings(token=TOKEN, allow_hosts=("lab.example",))) as found:
+        yield found
+
+
+def port_of(server: Running) -> int:
+    return int(server.address.rsplit(":", 1)[1])
+
+
+def code_of(answer: httpx.Response) -> tuple[int, str]:
+    assert answer.headers["content-type"] == "application/json"
+    assert set(answer.json()) == {"error"}
+    assert answer.json()["error"]["message"]
+    return answer.status_code, answer.json()["error"]["code"]
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "10.0.0.1", "", "a b"])
+def test_a_name_that_points_here_is_not_enough(server: Running, host: str) -> None:
+    for path in ("/", "/api/health", "/openapi.json", "/static/style.css"):
+        assert code_of(server.get(path, headers={"Host": host})) == (403, "host")
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1:9", "[::1]", "127.1.2.3"])
+def test_this_machine_has_several_names(server: Running, host: str) -> None:
+    assert server.get("/api/health", headers={"Host": host}).status_code == 200
+
+
+def test_a_name_may_be_allowed(locked: Running) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    answer = locked.get("/api/health", headers={**headers, "Host": "lab.example:8642"})
+    assert answer.status_code == 200
+    assert code_of(locked.get("/api/health", headers={**headers, "Host": "example"})) == (
+        403,
+        "host",
+    )
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["http://evil.example", "null", "http://127.0.0.1:1", "https://localhost", "http://[", "", "x"],
+)
+def test_pages_of_others_cannot_send(server: Running, origin: str) -> None:
+    headers = {"Origin": origin, "Content-Type": "image/jpeg"}
+    for path in ("/api/readings", "/api/explanations", "/api/videos"):
+        assert code_of(server.post(path, headers=headers, content=b"x")) == (403, "origin")
+    answer = httpx.delete(f"{server.address}/api/videos/1", headers=headers)
+    assert code_of(answer) == (403, "origin")
+
+
+def test_the_own_page_can(server: Running) -> None:
+    headers = {"Origin": server.address, "Content-Type": "image/jpeg"}
+    assert server.post("/api/readings", headers=headers, content=b"x").status_code == 422
+
+
+def test_what_browsers_say_of_a_request_is_heard(server: Running) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    assert code_of(server.get("/api/health", headers=headers)) == (403, "origin")
+    # A link from elsewhere may open the page itself.
+    assert server.get("/", headers=headers).status_code in (200, 404)
+    assert server.get("/api/health", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 200
+
+
+def closed_with(address: str, **options: object) -> int:
+    with live_client(address, **options) as client, pytest.raises(ConnectionClosed) as ended:  # type: ignore[arg-type]
+        client.recv(timeout=PATIENCE_S)
+    assert ended.value.rcvd is not None
+    return int(ended.value.rcvd.code)
+
+
+def test_websockets_of_others_are_closed_with_1008(server: Running, locked: Running) -> None:
+    assert closed_with(server.address, origin=Origin("http://evil.example")) == 1008
+    assert closed_with(server.address, origin=Origin("null")) == 1008
+    assert closed_with(server.address, origin=Origin("http://[" + "x" * 200)) == 1008
+    assert closed_with(locked.address) == 1008
+    assert closed_with(locked.address, token="another-token") == 1008
+    with live_client(locked.address, token=TOKEN, origin=Origin(locked.address)) as client:
+        client.send(b"x")
+        assert "bad_image" in str(client.recv(timeout=PATIENCE_S))
+        assert client.subprotocol == Subprotocol("mien")
+
+
+@pytest.mark.parametrize(
+    "authorization", [None, "", "Bearer", "Bearer another", f"Basic {TOKEN}", TOKEN, "Bearer \xff"]
+)
+def test_without_the_token_nothing_is_answered(locked: Running, authorization: str | None) -> None:
+    headers = {} if authorization is None else {b"Authorization": authorization.encode("latin-1")}
+    for path in ("/api/health", "/api/models", "/api/nothing"):
+        answer = httpx.get(locked.address + path, headers=headers)
+        assert code_of(answer) == (401, "token")
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+    answer = httpx.post(locked.address + "/api/readings", headers=headers, content=b"x")
+    assert code_of(answer) == (401, "token")
+
+
+def test_with_the_token_it_is(locked: Running) -> None:
+    answer = locked.get("/api/health", headers={"Authorization": f"bearer {TOKEN}"})
+    assert answer.status_code == 200
+
+
+def test_answers_forbid_scripts_frames_and_other_pages(server: Running) -> None:
+    for answer in (server.get("/"), server.get("/api/health"), server.get("/nothing")):
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "script-src 'self'" in policy
+        assert "unsafe" not in policy
+        assert "frame-ancestors 'none'" in policy
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+        assert "access-control-allow-origin" not in answer.headers
+        assert "server" not in answer.headers
+
+
+def test_a_body_too_large_is_refused_by_what_it_announces(server: Running) -> None:
+    with socket.create_connection(("127.0.0.1", port_of(server)), timeout=PATIENCE_S) as raw:
+        raw.sendall(
+            b"POST /api/readings HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/jpeg\r\n"
+            b"Content-Length: 99999999999\r\n\r\n"
+        )
+        assert raw.recv(100).startswith(b"HTTP/1.1 413")
+
+
+@pytest.mark.parametrize(("path", "size"), [("/api/readings", 120_000), ("/api/videos", 90_000)])
+def test_a_body_too_large_is_refused_as_it_comes(server: Running, path: str, size: int) -> None:
+    def chunks() -> Iterator[bytes]:
+        for _ in range(size // 1000):
+            yield b"x" * 1000
+
+    headers = {"Content-Type": "application/octet-stream"}
+    answer = server.post(path, content=chunks(), headers=headers)
+    assert code_of(answer) == (413, "too_large")
+    assert "MB" in answer.json()["error"]["message"]
+
+
+def test_bodies_where_none_belongs_are_bounded(server: Running) -> None:
+    assert server.post("/api/nothing", content=b"x" * 100_000).status_code == 413
+    assert server.post("/", content=b"x" * 100_000).status_code == 413
+
+
+def test_a_request_that_takes_too_long_is_ended(server: Running) -> None:
+    start = time.monotonic()
+    with socket.create_connection(("127.0.0.1", port_of(server)), timeout=PATIENCE_S) as raw:
+        raw.sendall(
+            b"POST /api/readings HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/jpeg\r\n"
+            b"Content-Length: 1000\r\n\r\nhalf of it"
+        )
+        assert raw.recv(100).startswith(b"HTTP/1.1 408")
+    assert 0.9 < time.monotonic() - start < 10.0
+
+
+def test_too_many_requests_at_once_are_told_so() -> None:
+    limits = Limits(requests=2)
+    head = (
+        b"POST /api/readings HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/jpeg\r\n"
+        b"Content-Length: 1000\r\n\r\n"
+    )
+    with running(WebSettings(limits=limits)) as server:
+        waiting = [socket.create_connection(("127.0.0.1", port_of(server))) for _ in range(2)]
+        for raw in waiting:
+            raw.sendall(head)
+        deadline = time.monotonic() + PATIENCE_S
+        answer = server.get("/api/models")
+        while answer.status_code == 200 and time.monotonic() < deadline:
+            answer = server.get("/api/models")
+        assert code_of(answer) == (429, "busy")
+        assert answer.headers["retry-after"] == "1"
+        for raw in waiting:
+            raw.close()
+        while server.get("/api/models").status_code != 200 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert server.get("/api/models").status_code == 200
+
+
+def test_all_bodies_together_are_bounded(server: Running) -> None:
+    limits = Limits(memory_bytes=30_000)
+    with running(WebSettings(limits=limits)) as small:
+        headers = {"Content-Type": "image/jpeg"}
+        assert code_of(small.post("/api/readings", content=b"x" * 40_000, headers=headers)) == (
+            *(429, "busy"),
+        )
+        assert small.service.memory.taken == 0
+        assert small.post("/api/readings", content=b"x" * 100, headers=headers).status_code == 422
+        assert small.service.memory.taken == 0
+
+
+def test_a_failure_tells_the_client_nothing_of_the_program(
+    server: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(**_: object) -> None:
+        raise RuntimeError("a secret of the program")
+
+    monkeypatch.setattr(server.service, "health", fail)
+    answer = server.get("/api/health")
+    assert code_of(answer) == (500, "internal")
+    assert "secret" not in answer.text
+    assert "Traceback" not in answer.text
+    assert "content-security-policy" in answer.headers

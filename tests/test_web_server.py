@@ -1,0 +1,278 @@
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import httpx
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from command_line import Mien
+from mien.errors import OptionError, OutputError
+from mien.web.limits import Limits
+from mien.web.server import listen, page_address
+from mien.web.settings import WebSettings, is_loopback
+from videos import make_video, moving_portrait, steady_times
+from web_client import PATIENCE_S, ServerProcess, events_of, live_client, running
+
+TOKEN = "a-token-of-the-tests"
+
+
+@pytest.fixture(scope="module")
+def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A film that takes far longer to read than any test."""
+    path = tmp_path_factory.mktemp("films") / "long.mp4"
+    make_video(path, moving_portrait(lambda n: (n % 100, 0.0)), times_s=steady_times(3000))
+    return path
+
+
+def read_film(address: str, film: Path, begun: threading.Event, ends: list[str]) -> None:
+    try:
+        with httpx.stream(
+            "POST",
+            f"{address}/api/videos",
+            content=film.read_bytes(),
+            headers={"Content-Type": "video/mp4"},
+            timeout=PATIENCE_S,
+        ) as response:
+            for name, data in events_of(response):
+                ends.append(data["id"] if name == "accepted" else f"{name} {data.get('error')}")
+                begun.set()
+    except httpx.HTTPError as error:
+        ends.append(type(error).__name__)
+
+
+def test_sigterm_ends_it_in_two_seconds_with_live_clients_and_a_film(
+    long_film: Path, portrait: Path
+) -> None:
+    begun, ends = threading.Event(), list[str]()
+    with ServerProcess() as server, ExitStack() as stack:
+        server.wait_until_healthy()
+        clients = [stack.enter_context(live_client(server.address)) for _ in range(3)]
+        for client in clients:
+            client.send(portrait.read_bytes())
+            client.recv(timeout=PATIENCE_S)
+        arguments = (server.address, long_film, begun, ends)
+        reader = threading.Thread(target=read_film, args=arguments)
+        reader.start()
+        assert begun.wait(PATIENCE_S)
+        assert server.end(signal.SIGTERM) < 2.0
+        for client in clients:
+            with pytest.raises(ConnectionClosed) as ended:
+                client.recv(timeout=PATIENCE_S)
+            assert ended.value.rcvd is not None
+            assert ended.value.rcvd.code == 1001
+        reader.join(PATIENCE_S)
+        assert "cancelled" in ends[-1]
+        assert server.process.returncode == -signal.SIGTERM
+        assert server.process.stderr is not None
+        assert "Traceback" not in server.process.stderr.read()
+
+
+def test_ctrl_c_ends_it() -> None:
+    with ServerProcess() as server:
+        server.wait_until_healthy()
+        assert server.end(signal.SIGINT) < 2.0
+        assert server.process.returncode == 130
+        assert server.process.stderr is not None
+        assert server.process.stderr.read() == "mien: Ctrl-C ends it\n"
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="looks into /proc")
+def test_a_crash_leaves_nothing_of_a_film_on_the_disk(tmp_path: Path, long_film: Path) -> None:
+    begun, ends = threading.Event(), list[str]()
+    with ServerProcess(environment={"TMPDIR": str(tmp_path)}) as server:
+        server.wait_until_healthy()
+        arguments = (server.address, long_film, begun, ends)
+        reader = threading.Thread(target=read_film, args=arguments)
+        reader.start()
+        assert begun.wait(PATIENCE_S)
+        descriptors = Path(f"/proc/{server.process.pid}/fd").iterdir()
+        opened = []
+        for one in descriptors:
+            with suppress(FileNotFoundError):  # closed meanwhile
+                opened.append(str(one.readlink()))
+        assert any(name.startswith(f"{tmp_path}/") and "deleted" in name for name in opened)
+        assert list(tmp_path.iterdir()) == []
+        server.end(signal.SIGKILL)
+        reader.join(PATIENCE_S)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_several_processes_share_the_port(portrait: Path, long_film: Path) -> None:
+    with ServerProcess("--workers", "2") as server:
+        server.wait_until_healthy()
+        first = server.process.pid
+        listed = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        contents = portrait.read_bytes()
+        for _ in range(8):
+            answer = httpx.post(
+                f"{server.address}/api/readings",
+                content=contents,
+                headers={"Content-Type": "image/jpeg"},
+                timeout=PATIENCE_S,
+            )
+            assert len(answer.json()["pictures"][0]["faces"]) == 1
+        # Whichever process hears that a film is not wanted, the one that reads it ends it.
+        begun, ends = threading.Event(), list[str]()
+        reader = threading.Thread(target=read_film, args=(server.address, long_film, begun, ends))
+        reader.start()
+        assert begun.wait(PATIENCE_S)
+        answers = [httpx.delete(f"{server.address}/api/videos/{ends[0]}") for _ in range(6)]
+        assert {answer.status_code for answer in answers} <= {204, 404}
+        reader.join(PATIENCE_S)
+        assert "cancelled" in ends[-1]
+        assert server.end(signal.SIGTERM) < 2.0
+    deadline = time.monotonic() + PATIENCE_S
+    while any(Path(f"/proc/{pid}").exists() for pid in listed) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in listed)
+
+
+def test_a_port_in_use_is_one_sentence(mien: Mien) -> None:
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(OutputError, match=f"port {port}: no page can be shown there"):
+            listen("127.0.0.1", port)
+        outcome = mien("serve", "--no-browser", "--port", port)
+    assert outcome.status == 2
+    assert outcome.stdout == ""
+    assert outcome.stderr.startswith(f"mien: 127.0.0.1, port {port}: no page can be shown there")
+    assert outcome.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--port", "70000"], "port: expected 0 to 65535; got 70000"),
+        (["--workers", "0"], "workers: expected 1 or more; got 0"),
+        (["--token", "short"], "token: expected 8 or more letters"),
+        (["--token", "with spaces in it"], "token: expected 8 or more letters"),
+        (["--allow-host", "http://name"], "expected the name of a host"),
+        (["--max-live", "0"], "live_clients: expected more than 0; got 0"),
+        (["--host", "no.such.host.invalid"], "host: expected an address of this machine"),
+        (["--model", "nothing.onnx"], "there is no file 'nothing.onnx'"),
+        (["--model", "nothing.onnx", "--workers", "2"], "there is no file 'nothing.onnx'"),
+        (["--threshold", "2"], "threshold: expected 0 to 1; got 2.0"),
+    ],
+)
+def test_options_out_of_range_are_one_line(mien: Mien, options: list[str], said: str) -> None:
+    outcome = mien("serve", "--no-browser", "--port", "0", *options)
+    assert outcome.status == 2
+    assert said in outcome.stderr
+    assert outcome.stderr.count("\n") == 1
+
+
+def test_without_the_extra_it_says_how_to_install_it() -> None:
+    code = (
+        "import sys; sys.modules['fastapi'] = None; sys.argv = ['mien', 'serve'];"
+        "from mien.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "pip install 'mien[web]'" in done.stderr
+
+
+def test_no_other_command_loads_the_server() -> None:
+    code = (
+        "import sys; from mien.cli import build_app; build_app('detect'); build_app('serve');"
+        "print([m for m in ('fastapi', 'pydantic', 'uvicorn', 'starlette') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "[]\n"
+
+
+def test_elsewhere_than_on_this_machine_a_token_is_needed_and_made_up(portrait: Path) -> None:
+    with pytest.raises(OptionError, match="expected a token"):
+        WebSettings(host="0.0.0.0")
+    with ServerProcess("--host", "0.0.0.0") as server:
+        server.wait_until_healthy()
+        assert server.token is not None
+        assert len(server.token) >= 32
+        assert httpx.get(f"{server.address}/api/health").status_code == 401
+        headers = {"Authorization": f"Bearer {server.token}"}
+        assert httpx.get(f"{server.address}/api/health", headers=headers).status_code == 200
+        server.end()
+
+
+def test_the_token_may_come_from_the_environment() -> None:
+    with ServerProcess(environment={"MIEN_TOKEN": TOKEN}) as server:
+        assert server.token == TOKEN
+        server.wait_until_healthy()
+        assert httpx.get(f"{server.address}/api/health").status_code == 401
+        assert httpx.get(f"{server.address}/").status_code == 200
+        assert httpx.get(f"{server.address}/openapi.json").status_code == 200
+        command = Path(f"/proc/{server.process.pid}/cmdline")
+        assert TOKEN not in (command.read_text() if command.exists() else "")
+        server.end()
+
+
+@pytest.mark.parametrize("screen", [True, False])
+def test_where_no_browser_can_be_opened_it_says_so(
+    mien: Mien, monkeypatch: pytest.MonkeyPatch, screen: bool
+) -> None:
+    def serve(settings: WebSettings, ready: Callable[[str], None]) -> None:
+        ready("http://127.0.0.1:1/")
+        for thread in threading.enumerate():
+            if thread.daemon and "open_there" in thread.name:
+                thread.join(PATIENCE_S)
+
+    monkeypatch.setattr("mien.web.server.serve", serve)
+    monkeypatch.setattr("mien.desktop.has_screen", lambda: screen)
+    monkeypatch.setattr("webbrowser.open", lambda address: False)
+    outcome = mien("serve")
+    assert outcome.stdout == "http://127.0.0.1:1/\n"
+    assert outcome.stderr == (
+        "mien: Ctrl-C ends it\nmien: no browser can be opened here; open that address in one\n"
+    )
+    assert mien("serve", "--no-browser").stderr == "mien: Ctrl-C ends it\n"
+
+
+def test_the_address_carries_the_token_where_no_server_sees_it() -> None:
+    settings = WebSettings(host="::1", token=TOKEN)
+    assert page_address(settings, 5) == f"http://[::1]:5/#token={TOKEN}"
+    assert page_address(WebSettings(), 5) == "http://127.0.0.1:5/"
+    named = WebSettings(host="0.0.0.0", token=TOKEN, allow_hosts=("lab.example",))
+    assert page_address(named, 5).startswith("http://lab.example:5/")
+    assert page_address(WebSettings(host="0.0.0.0", token=TOKEN), 5).startswith(
+        "http://127.0.0.1:5/"
+    )
+    assert [is_loopback(h) for h in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "name")] == [
+        *(True, True, True),
+        *(False, False),
+    ]
+
+
+def test_connections_that_say_nothing_are_ended() -> None:
+    with running(WebSettings(limits=Limits(head_s=0.5))) as server:
+        port = int(server.address.rsplit(":", 1)[1])
+        silent = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
+        half = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
+        half.sendall(b"GET /api/health HTTP/1.1\r\nHost: 127")
+        for raw in (silent, half):
+            with raw, suppress(ConnectionResetError):
+                assert raw.recv(1000) == b""
+
+
+def test_more_connections_than_allowed_are_refused() -> None:
+    with running(WebSettings(limits=Limits(connections=3))) as server, ExitStack() as stack:
+        clients = [stack.enter_context(live_client(server.address)) for _ in range(3)]
+        answer = server.get("/api/health")
+        assert answer.status_code == 429
+        assert answer.json()["error"]["code"] == "busy"
+        for client in clients:
+            client.close()
+        deadline = time.monotonic() + PATIENCE_S
+        while server.get("/api/health").status_code != 200 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert server.get("/api/health").status_code == 200

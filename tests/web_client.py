@@ -1,0 +1,139 @@
+"""A server for tests to talk to: in this process, or in one of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from mien.web.server import Server, listen
+from mien.web.service import Service
+from mien.web.settings import WebSettings
+
+PATIENCE_S = 20.0
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that answers.
+
+    Attributes:
+        address: of its page, without a slash at the end.
+        service: behind its routes.
+    """
+
+    address: str
+    service: Service
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return httpx.get(self.address + path, timeout=PATIENCE_S, **options)
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        return httpx.post(self.address + path, timeout=PATIENCE_S, **options)
+
+    def live(self, **options: Any) -> ClientConnection:
+        return live_client(self.address, **options)
+
+
+def live_client(
+    address: str, *, token: str | None = None, path: str = "/api/live", **options: Any
+) -> ClientConnection:
+    names = ["mien"] if token is None else ["mien", f"token.{token}"]
+    options.setdefault("subprotocols", [Subprotocol(name) for name in names])
+    url = address.replace("http://", "ws://") + path
+    client: ClientConnection = connect(url, compression=None, max_size=None, proxy=None, **options)
+    return client
+
+
+@contextmanager
+def running(settings: WebSettings | None = None) -> Iterator[Running]:
+    """A server in a thread of this process."""
+    listening = listen("127.0.0.1", 0)
+    ready = threading.Event()
+    server = Server(settings or WebSettings(), ready.set)
+    thread = threading.Thread(target=server.run, args=([listening],))
+    thread.start()
+    try:
+        assert ready.wait(PATIENCE_S)
+        yield Running(f"http://127.0.0.1:{listening.getsockname()[1]}", server.service)
+    finally:
+        server.should_exit = True
+        thread.join(PATIENCE_S)
+        listening.close()
+        assert not thread.is_alive()
+
+
+class ServerProcess:
+    """`mien serve` as people start it.
+
+    Args:
+        arguments: after `mien serve --no-browser --port 0`.
+    """
+
+    def __init__(self, *arguments: str, environment: dict[str, str] | None = None) -> None:
+        command = [sys.executable, "-m", "mien", "serve", "--no-browser", "--port", "0"]
+        self.process = subprocess.Popen(
+            [*command, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **(environment or {})},
+        )
+        assert self.process.stdout is not None
+        printed = self.process.stdout.readline().strip()
+        self.address, _, fragment = printed.partition("/#")
+        self.address = self.address.rstrip("/")
+        self.token = fragment.removeprefix("token=") or None
+
+    def wait_until_healthy(self) -> None:
+        headers = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            try:
+                httpx.get(f"{self.address}/api/health", headers=headers, timeout=PATIENCE_S)
+            except httpx.TransportError:
+                time.sleep(0.05)
+            else:
+                return
+        raise AssertionError("the server does not answer")
+
+    def end(self, number: int = signal.SIGTERM) -> float:
+        """Send a signal, and wait for the end; gives the seconds that it took."""
+        start = time.monotonic()
+        self.process.send_signal(number)
+        self.process.wait(PATIENCE_S)
+        return time.monotonic() - start
+
+    def __enter__(self) -> "ServerProcess":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+
+def events_of(response: httpx.Response) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Server-sent events, as they come."""
+    name = ""
+    for line in response.iter_lines():
+        if line.startswith("event: "):
+            name = line.removeprefix("event: ")
+        elif line.startswith("data: "):
+            yield name, json.loads(line.removeprefix("data: "))
+
+
+def memory_bytes(process: int | str = "self") -> int:
+    """What a process holds in memory now; Linux alone says so."""
+    with open(f"/proc/{process}/statm") as file:  # noqa: PTH123
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
