@@ -1,14 +1,23 @@
 # demo   reads the faces of a real photo and leaves an annotated copy in demo-out/
 # test   runs the tests, a process for each core
 # check  format, lint, types
+#
+# test-web       looks at the page in headless Chromium; screenshots are left in test-web-out/
+# docs           the documentation, in build/site; a broken link or anchor fails
+# cli-reference  docs/cli.md from the commands
+# licences       docs/licences.md from what is installed; an unknown or forbidden licence fails
+# sbom           bills of materials (CycloneDX) of the base install and each extra, in build/sbom
+# release-check  wheel and sdist in dist/, looked into, installed and tried in an empty environment
+#
 # Each makes its own virtual environment in .venv when there is none. PYTHON names the interpreter.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+AXE := build/axe-core/axe.min.js
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: demo test check format clean
+.PHONY: demo test test-web check format clean docs cli-reference licences sbom release-check
 
 demo: $(VENV)/base
 	$(BIN)/mien detect examples/astronaut.jpg --out demo-out
@@ -17,6 +26,11 @@ demo: $(VENV)/base
 
 test: $(VENV)/dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+test-web: $(VENV)/dev $(AXE)
+	@command -v chromium >/dev/null || test -n "$$MIEN_CHROMIUM" || \
+		{ apt-get update && apt-get install --yes --no-install-recommends chromium fonts-dejavu-core; }
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser
 
 check: $(VENV)/dev
 	$(BIN)/ruff format --check .
@@ -27,8 +41,33 @@ format: $(VENV)/dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+docs: $(VENV)/dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+cli-reference: $(VENV)/dev
+	$(BIN)/python scripts/cli_reference.py
+
+licences: $(VENV)/dev
+	$(BIN)/python scripts/licences.py
+
+sbom: $(VENV)/dev
+	$(BIN)/python scripts/sbom.py
+
+release-test-web: $(VENV)/dev $(AXE)
+	@command -v chromium >/dev/null || test -n "$$MIEN_CHROMIUM" || \
+		{ apt-get update && apt-get install --yes --no-install-recommends chromium fonts-dejavu-core; }
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser
+
+check: $(VENV)/dev
+	$(BIN)/python scripts/check_release.py
+
 clean:
-	rm -rf $(VENV) demo-out build dist
+	rm -rf $(VENV) demo-out build dist test-web-out
+
+# What the browser's tests judge accessibility by.
+$(AXE): tests/browser/get_axe.sh
+	sh tests/browser/get_axe.sh build/axe-core
+	@touch $@
 
 # The stamps are newer than pyproject.toml once its dependencies are installed.
 $(VENV)/base: pyproject.toml

@@ -25,7 +25,8 @@ print(json.dumps([seen, sorted(sys.modules)]))
 """
 
 
-FOR_FILMS = {"VideoResult", "analyze_video"}  # loaded when they are asked for
+# Loaded when they are asked for.
+LATER = {"Explanation", "VideoResult", "analyze_video", "explain_crop"}
 
 
 def test_import_is_light_and_touches_nothing() -> None:
@@ -40,10 +41,12 @@ def test_import_is_light_and_touches_nothing() -> None:
     assert not [name for name in modules if name.startswith(("mien.learn", "mien.video", "av"))]
 
 
-def test_what_is_for_films_comes_when_it_is_asked_for() -> None:
+def test_what_pictures_do_without_comes_when_it_is_asked_for() -> None:
+    from mien.explain import explain_crop
     from mien.video.readings import VideoResult
 
     assert mien.VideoResult is VideoResult
+    assert mien.explain_crop is explain_crop
     with pytest.raises(AttributeError, match="no attribute 'analyse_video'"):
         _ = mien.analyse_video  # type: ignore[attr-defined]
 
@@ -55,7 +58,7 @@ def test_all_names_everything_public() -> None:
         if not name.startswith("_") and not isinstance(value, ModuleType)
     }
     public -= {"Any", "TYPE_CHECKING"}
-    public |= FOR_FILMS
+    public |= LATER
     assert set(mien.__all__) == public
     assert len(mien.__all__) == len(public)
 

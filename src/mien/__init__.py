@@ -39,15 +39,20 @@ from mien.recognizer import Reading, Recognizer, Verification
 from mien.spec import ModelSpec, Score
 
 if TYPE_CHECKING:
+    from mien.explain import Explanation, explain_crop
     from mien.video.readings import VideoResult, analyze_video
 else:
 
     def __getattr__(name: str) -> Any:
-        """What is for films is loaded when it is asked for: pictures do without."""
+        """What pictures do without, films and explanations, is loaded when it is asked for."""
         if name in ("VideoResult", "analyze_video"):
             from mien.video import readings
 
             return getattr(readings, name)
+        if name in ("Explanation", "explain_crop"):
+            from mien import explain
+
+            return getattr(explain, name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -58,6 +63,7 @@ __all__ = [
     "DataError",
     "Detector",
     "DivergedError",
+    "Explanation",
     "Face",
     "Framing",
     "HaarDetector",
@@ -82,6 +88,7 @@ __all__ = [
     "analyze_video",
     "annotate",
     "crop_faces",
+    "explain_crop",
     "find_pictures",
     "load_image",
     "read_pictures",

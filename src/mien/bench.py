@@ -179,7 +179,8 @@ def read_boxes(folder: Path) -> dict[str, list[Box]]:
             name: [(float(a), float(b), float(c), float(d)) for a, b, c, d in boxes]
             for name, boxes in content.items()
         }
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    # OverflowError: a whole number that no float holds; RecursionError: too many brackets.
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise DataError(
             f"{path}: expected an object of file names and lists of boxes; {error}"
         ) from error

@@ -20,6 +20,9 @@ COMMANDS: Final = {
     "detect": "detect",
     "video": "video",
     "webcam": "webcam",
+    "batch": "batch",
+    "serve": "serve",
+    "explain": "explain",
     "models": "models",
     "card": "card",
     "train": "train",
@@ -30,16 +33,18 @@ COMMANDS: Final = {
     "reproduce": "reproduce",
     "robustness": "robustness",
     "baselines": "baselines",
+    "fairness": "fairness",
     "tune": "tune",
 }
 """What people type -> the module of `mien.commands` that has the function of that name."""
 
 DATA_COMMANDS: Final = {
-    "info": "data_info",
-    "check": "data_check",
-    "download": "data_download",
+    "info": "data",
+    "check": "data",
+    "download": "data",
+    "audit": "audit",
 }
-"""What people type after `mien data` -> the function in `mien.commands.data`."""
+"""What people type after `mien data` -> the module that has the function `data_` and that name."""
 
 
 def build_app(asked: str | None = None) -> typer.Typer:
@@ -60,10 +65,14 @@ def build_app(asked: str | None = None) -> typer.Typer:
         module = import_module(f"mien.commands.{COMMANDS[name]}")
         app.command(name)(getattr(module, name))
     if asked not in COMMANDS:
-        group = typer.Typer(help="Look at a data set.", no_args_is_help=True, rich_markup_mode=None)
-        module = import_module("mien.commands.data")
-        for name, function in DATA_COMMANDS.items():
-            group.command(name)(getattr(module, function))
+        group = typer.Typer(
+            help="Look at a data set, check it, fetch it, find its doubtful labels.",
+            no_args_is_help=True,
+            rich_markup_mode=None,
+        )
+        for name, home in DATA_COMMANDS.items():
+            module = import_module(f"mien.commands.{home}")
+            group.command(name)(getattr(module, f"data_{name}"))
         app.add_typer(group, name="data")
     return app
 

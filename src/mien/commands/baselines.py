@@ -52,9 +52,11 @@ def baselines(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Fit the classical pipelines that the paper names, and set a network beside them.
+    """Fit the classical pipelines that the paper names.
 
     Example: mien baselines --data fer2013.csv --limit 5000
+
+    A network is set beside them.
 
     Features: gray levels, Gabor filters, cosine transform, principal and independent components,
     linear discriminants, local binary patterns, oriented gradients. Classifiers: support vector

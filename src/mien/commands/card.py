@@ -17,9 +17,11 @@ def card(
     ],
     votes: VotesOption = None,
 ) -> None:
-    """Measure a model and write its card: what it is, how good, how sure, and what it is not for.
+    """Measure a model and write its card.
 
     Example: mien card mine.onnx --data fer2013.csv --votes fer2013new.csv --out mine.md
+
+    The card says what the model is, how good, how sure, and what it is not for.
 
     Val and test are read whole, and test a dozen times more with its faces disturbed: some
     minutes on one core. Ctrl-C leaves an earlier card as it was.

@@ -22,6 +22,7 @@ from mien.commands.shared import (
     open_recognizer,
     print_table,
     progress,
+    quiet_libraries,
     say,
 )
 
@@ -60,6 +61,12 @@ def detect(
             help="Probability that is enough for --expect, 0 to 1; else it must be the likeliest.",
         ),
     ] = None,
+    compound: Annotated[
+        bool,
+        typer.Option(
+            "--compound", help="Also name two emotions shown at once: happily surprised, ..."
+        ),
+    ] = False,
 ) -> None:
     """Find faces and read their emotions.
 
@@ -71,6 +78,9 @@ def detect(
     probabilities are still told. `mien models NAME` says how many faces that leaves.
 
     A picture that cannot be read is reported and the others go on; the exit status is then 2.
+
+    --compound goes by the votes of taggers that the model expects, where it gives these (the one in
+    the box does), and by its probabilities otherwise, which say little about it.
 
     With --expect the exit status answers for all pictures together: 0 if every face that was found
     shows the emotion, 1 if one does not or there is no face. An unsure face shows none.
@@ -90,19 +100,23 @@ def detect(
         threads=threads,
         labels=labels,
         scaling=scaling,
+        votes=compound,
     )
     failed = faces = otherwise = 0
     with ExitStack() as stack:
+        stack.enter_context(quiet_libraries())  # libtiff says on its own what it stumbles over
         writers: list[Any] = []
         if csv_file is not None:
             from mien.records import CsvWriter, open_whole
 
-            writers.append(CsvWriter(stack.enter_context(open_whole(csv_file)), expectation))
+            file = stack.enter_context(open_whole(csv_file))
+            writers.append(CsvWriter(file, expectation, compound=compound))
         if out is not None:
             from mien.annotated import AnnotatedWriter
 
             writers.append(AnnotatedWriter(out, files))
-        writers.append(_JsonPrinter(expectation) if as_json else _TablePrinter(expectation))
+        printer = _JsonPrinter if as_json else _TablePrinter
+        writers.append(printer(expectation, compound=compound))
         results = read_pictures(recognizer, files)
         for result in progress(results, len(files), "reading pictures"):
             if result.error is not None:
@@ -136,21 +150,23 @@ def _expectation(emotion: str | None, threshold: float | None) -> "Expectation |
 class _JsonPrinter(JsonArray):
     """Prints a JSON array, an object for each picture, as the pictures come."""
 
-    def __init__(self, expectation: "Expectation | None") -> None:
+    def __init__(self, expectation: "Expectation | None", *, compound: bool) -> None:
         super().__init__()
         self._expectation = expectation
+        self._compound = compound
 
     def write(self, result: "PictureResult") -> None:
         from mien.records import to_dict
 
-        self.add(to_dict(result, self._expectation))
+        self.add(to_dict(result, self._expectation, compound=self._compound))
 
 
 class _TablePrinter:
     """Prints a table of all faces at the end."""
 
-    def __init__(self, expectation: "Expectation | None") -> None:
+    def __init__(self, expectation: "Expectation | None", *, compound: bool) -> None:
         self._expectation = expectation
+        self._compound = compound
         self._results: list[tuple[str, PictureResult]] = []
 
     def write(self, result: "PictureResult") -> None:
@@ -163,8 +179,13 @@ class _TablePrinter:
         from mien.labels import EMOTIONS
 
         header = ["picture", "face", "emotion", "sure", *EMOTIONS]
+        left = [0, 2]
         if self._expectation is not None:
+            left.append(len(header))
             header.append(f"shows {self._expectation.emotion}")
+        if self._compound:
+            left.append(len(header))
+            header.append("compound")
         rows = []
         for name, result in self._results:
             if not result.readings:
@@ -176,5 +197,7 @@ class _TablePrinter:
                 if self._expectation is not None:
                     found = self._expectation.verify(reading)
                     row.append(f"{'yes' if found.shows else 'no':3} {found.probability:6.1%}")
+                if self._compound:
+                    row.append(reading.compound or "-")
                 rows.append(row)
-        print_table(header, rows, left=(0, 2, len(header) - 1) if self._expectation else (0, 2))
+        print_table(header, rows, left=tuple(left))

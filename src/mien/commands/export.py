@@ -44,13 +44,15 @@ def export(
     ] = "fp32",
     as_json: JsonOption = False,
 ) -> None:
-    """Write a run's best weights as a model file, checked against the network.
+    """Write a run's best weights as a model file.
 
     Example: mien export runs/first --out first.onnx --data fer2013.csv
 
     Example: mien export runs/first --store int8 --out small.onnx --data fer2013.csv
 
     Example: mien export runs/first --to h5 --out first.h5
+
+    The file is checked against the network.
 
     With --data a temperature is fitted on val, so that a reading is right about as often as its
     probability says. An int8 file that reads over .002 less of val right than in float is not

@@ -17,11 +17,13 @@ def models(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the models in the package, timed on one core of this machine; or print the card of one.
+    """List the models in the package, timed on this machine.
 
     Example: mien models
 
     Example: mien models paper
+
+    With a name it prints the card of that model. Times are of one core.
     """
     from mien.catalog import list_models, model_card, shipped_model
 

@@ -9,11 +9,12 @@ from mien.commands.shared import JsonOption, need_torch, print_table, status
 
 
 def networks(as_json: JsonOption = False) -> None:
-    """List the networks that can be trained, with their size and speed on this machine.
+    """List the networks that can be trained.
 
     Example: mien networks
 
-    Latency is the median time for one face on one thread, in ONNX Runtime, with random weights.
+    Each with its size, and its speed on this machine: latency is the median time for one face on
+    one thread, in ONNX Runtime, with random weights.
     """
     need_torch("building networks")
     from mien.learn.export import latency_ms
@@ -52,9 +53,11 @@ def summary(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a network layer by layer: output shapes, parameters and their arithmetic.
+    """Show a network layer by layer.
 
     Example: mien summary paper --plots figures
+
+    Output shapes, parameters and their arithmetic.
     """
     need_torch("building networks")
     from mien.learn.networks import TrunkOptions, build

@@ -45,7 +45,7 @@ def reproduce(
     seed: Annotated[int, typer.Option(help="Of everything that is drawn by chance.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
-    """Train by the paper's recipe, and set the paper's tables beside what comes of it.
+    """Train by the paper's recipe, and set its tables beside ours.
 
     Example: mien reproduce --data fer2013.csv --votes fer2013new.csv --out report
 

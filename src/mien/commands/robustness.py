@@ -53,7 +53,7 @@ def robustness(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure how accuracy falls as faces get darker, blurred, covered, turned, badly framed.
+    """Measure how accuracy falls as faces are disturbed.
 
     Example: mien robustness --data fer2013.csv --split val --limit 1000 --plots figures
 

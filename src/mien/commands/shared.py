@@ -1,6 +1,9 @@
 """What several commands share: options, messages, tables, progress."""
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from mien.spec import ModelSpec
 
 EXIT_ERROR = 2
+_STDERR = 2  # the number of its file
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 ModelOption = Annotated[
@@ -89,13 +93,48 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON in place of
 
 def say(message: str) -> None:
     """Print one line on standard error."""
-    print(f"mien: {' '.join(message.split())}", file=sys.stderr)
+    print(f"mien: {printable(' '.join(message.split()))}", file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    """The text with escapes in place of what would act on a terminal, or not be seen on it."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def fail(message: str) -> NoReturn:
     """Print one line on standard error and end with status 2."""
     say(message)
     sys.exit(EXIT_ERROR)
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """What libraries in C print on standard error is lost; what mien prints there is not.
+
+    For commands that start no other processes: those would be silent, too.
+    """
+    try:
+        ours = sys.stderr.fileno() == _STDERR
+    except (OSError, ValueError):  # a test's, which no library prints on
+        ours = False
+    if not ours:
+        yield
+        return
+    before = sys.stderr
+    before.flush()
+    kept, nowhere = os.dup(_STDERR), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, _STDERR)
+    os.close(nowhere)
+    with open(kept, "w", buffering=1, encoding=before.encoding, errors=before.errors) as own:  # noqa: PTH123
+        sys.stderr = own
+        try:
+            yield
+        finally:
+            sys.stderr = before
+            own.flush()
+            os.dup2(kept, _STDERR)
 
 
 def say_how_read(spec: "ModelSpec") -> None:
@@ -132,6 +171,7 @@ def need_torch(purpose: str) -> None:
 
 def print_table(header: list[str], rows: list[list[str]], *, left: tuple[int, ...]) -> None:
     """Print aligned columns; those whose number is in `left` start at the left."""
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     for row in [header, *rows]:
         cells = [
@@ -175,6 +215,7 @@ def open_recognizer(
     labels: str | None,
     scaling: str | None,
     full_size: bool = False,
+    votes: bool = False,
 ) -> "Recognizer":
     """The recognizer that was asked for; says on standard error what Keras files were taken for."""
     from mien.recognizer import Recognizer
@@ -189,6 +230,7 @@ def open_recognizer(
             threads=threads,
             labels=labels,
             scaling=scaling,
+            votes=votes,
         )
     say_how_read(recognizer.classifier.spec)
     return recognizer

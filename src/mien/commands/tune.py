@@ -63,14 +63,15 @@ def tune(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Search the training settings that read val best, beginning with a recipe's own.
+    """Search the training settings that read val best.
 
     Example: mien tune --data fer2013.csv --votes fer2013new.csv --out study --epochs 15
 
     Example: mien train --recipe study/best.json --epochs 60 --data fer2013.csv --out runs/tuned
 
-    Ctrl-C saves and ends, and prints the best so far; the same command goes on from there. Every
-    trial is a run in OUT/trials, and 0 is the recipe as it is. Test is never read.
+    The search begins with those of a recipe. Ctrl-C saves and ends, and prints the best so far; the
+    same command goes on from there. Every trial is a run in OUT/trials, and 0 is the recipe as it
+    is. Test is never read.
     """
     need_torch("tuning")
     from mien.learn.datasets import load_faces

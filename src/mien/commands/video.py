@@ -147,7 +147,7 @@ def video(
     half_life: HalfLifeOption = None,
     threads: ThreadsOption = 1,
 ) -> None:
-    """Follow every face of a film and read its emotion in every frame.
+    """Follow the faces of a film and read them in every frame.
 
     Example: mien video clip.mp4 --out annotated.mp4 --csv rows.csv
 

@@ -1,6 +1,7 @@
 """Named, frozen training settings: a recipe and a seed say everything about a run."""
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -183,7 +184,7 @@ def read_recipe(path: str | Path) -> Recipe:
         return recipe_of({"name": path.stem, "about": f"From {path.name}.", **values})
     except OSError as error:
         raise OptionError(f"{path}: expected a recipe; {error.strerror or error}") from error
-    except ValueError as error:  # of JSON, of UTF-8 or of a setting
+    except (ValueError, RecursionError) as error:  # of JSON, of UTF-8 or of a setting
         raise OptionError(f"{path}: expected a recipe; {error}") from error
 
 
@@ -229,5 +230,8 @@ def _check_kinds(kind: type, settings: Mapping[str, Any]) -> None:
         expected, types = _KINDS.get(hint, ("a text", (str,)))  # others are choices among texts
         if hint is Augmentation:
             continue
-        if not isinstance(value, types) or (isinstance(value, bool) and hint is not bool):
+        fits = isinstance(value, types) and (not isinstance(value, bool) or hint is bool)
+        if fits and isinstance(value, int):
+            fits = abs(value) <= sys.float_info.max  # else no float holds it
+        if not fits:
             raise OptionError(f"{name}: expected {expected}; got {value!r}")
