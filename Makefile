@@ -1,8 +1,10 @@
 # demo   reads the faces of a real photo and leaves an annotated copy in demo-out/
-# test   runs the tests, a process for each core
+# test   runs the tests that take under three minutes in all, a process for each core
 # check  format, lint, types
 #
+# test-slow      runs the others: a cluster, several processes, whole documents
 # test-web       looks at the page in headless Chromium; screenshots are left in test-web-out/
+# fuzz           gives every reader 10,000 damaged files (hours)
 # docs           the documentation, in build/site; a broken link or anchor fails
 # cli-reference  docs/cli.md from the commands
 # licences       docs/licences.md from what is installed; an unknown or forbidden licence fails
@@ -15,9 +17,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 AXE := build/axe-core/axe.min.js
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: demo test test-web check format clean docs cli-reference licences sbom release-check
+.PHONY: demo test test-slow test-web fuzz check format clean docs cli-reference licences sbom release-check
 
 demo: $(VENV)/base
 	$(BIN)/mien detect examples/astronaut.jpg --out demo-out
@@ -25,7 +28,10 @@ demo: $(VENV)/base
 	@echo "The annotated picture is demo-out/astronaut.jpg"
 
 test: $(VENV)/dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(PYTEST) -m "not slow"
+
+test-slow: $(VENV)/dev
+	$(PYTEST) -m slow
 
 test-web: $(VENV)/dev $(AXE)
 	@command -v chromium >/dev/null || test -n "$$MIEN_CHROMIUM" || \
@@ -40,6 +46,9 @@ check: $(VENV)/dev
 format: $(VENV)/dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+fuzz: $(VENV)/dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m fuzz
 
 docs: $(VENV)/dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build

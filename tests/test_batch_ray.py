@@ -25,6 +25,8 @@ from mien.batch.settings import Job, model_files
 from mien.errors import MissingExtraError, OptionError
 from named_pipes import LIMIT_S, Pipe, wait_until
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).with_name("two_nodes.py")
 
 

@@ -10,6 +10,8 @@ import pytest
 from mien import Recognizer
 from mien.images import load_image
 
+pytestmark = pytest.mark.slow
+
 
 def load(path: Path) -> ModuleType:
     """A script under a name that no folder of tests has."""

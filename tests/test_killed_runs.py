@@ -21,6 +21,8 @@ from mien.learn.recipes import recipe_named
 from mien.learn.runs import read_checkpoint, read_config
 from mien.learn.training import load_best, read_history, train
 
+pytestmark = pytest.mark.slow
+
 TESTS = Path(__file__).parent
 
 

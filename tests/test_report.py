@@ -23,6 +23,8 @@ from mien.learn.export import export_onnx
 from mien.learn.training import Progress, read_config, read_history
 from mien.spec import ModelSpec
 
+pytestmark = pytest.mark.slow
+
 FACES = made_up_faces(train=8, val=3, test=3, votes=True)
 QUICK = ("--paper-epochs", "1", "--modern-epochs", "1")
 

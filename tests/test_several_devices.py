@@ -21,6 +21,8 @@ from mien.learn.recipes import Recipe
 from mien.learn.runs import read_checkpoint
 from mien.learn.training import TrainingResult, read_config, read_history, train
 
+pytestmark = pytest.mark.slow
+
 TESTS = Path(__file__).parent
 
 

@@ -17,6 +17,8 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 import site_hooks  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 REQUESTING = {  # element -> attributes that a browser fetches
     "script": ("src",),
     "link": ("href",),

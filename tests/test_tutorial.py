@@ -22,6 +22,8 @@ from nbclient import NotebookClient
 
 from mien.labels import EMOTIONS
 
+pytestmark = pytest.mark.slow
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 TUTORIAL: Final = ROOT / "docs" / "tutorial.ipynb"
 

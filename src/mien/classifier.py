@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -172,6 +172,7 @@ class Classifier:
         Returns:
             (F, 7) float32; row i belongs to crop i, and F = 0 gives an empty array.
         Raises:
+            ModelError: the network cannot be run, or does not give what its file says.
             OptionError: `crops` has another shape or dtype.
         """
         return self._run(crops, outputs=1)[0]
@@ -242,25 +243,42 @@ class _Member:
                 source, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # ONNX Runtime has a class for each kind, all without a base
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-            raise ModelError(f"{path}: expected an ONNX model; {reason}") from error
-        metadata = self._session.get_modelmeta().custom_metadata_map
+            raise ModelError(f"{path}: expected an ONNX model; {first_line(error)}") from error
+        try:
+            metadata = self._session.get_modelmeta().custom_metadata_map
+            inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+            names = [value.name for value in (*inputs, *outputs)]
+            found = tuple([(v.type, v.shape[1:]) for v in values] for values in (inputs, outputs))
+        except UnicodeDecodeError as error:
+            raise ModelError(f"{path}: expected names and texts in UTF-8; {error}") from error
         self.spec = ModelSpec.from_metadata(metadata, source=str(path))
-        self._input = self._session.get_inputs()[0].name if self._session.get_inputs() else ""
-        self._outputs = [output.name for output in self._session.get_outputs()]
-        self._check_contract()
+        self._check_contract(found)
+        self._input, *self._outputs = names
 
     def run(self, crops: Crops, *, outputs: int) -> list[NDArray[np.float32]]:
-        """(N, 48, 48) uint8 -> the first output, or both: (N, 7), and (N, 8) float32."""
-        rows: list[NDArray[np.float32]] = self._session.run(
-            self._outputs[:outputs], {self._input: crops}
-        )
+        """(N, 48, 48) uint8 -> the first output, or both: (N, 7), and (N, 8) float32.
+
+        Raises:
+            ModelError: the network cannot be run, or does not give what its file says.
+        """
+        try:
+            rows: list[NDArray[np.float32]] = self._session.run(
+                self._outputs[:outputs], {self._input: crops}
+            )
+        except Exception as error:  # as above
+            raise ModelError(f"{self.path}: it cannot be run; {first_line(error)}") from error
+        for row, width in zip(rows, (len(EMOTIONS), len(FERPLUS_EMOTIONS)), strict=False):
+            if row.shape != (len(crops), width):
+                raise ModelError(
+                    f"{self.path}: expected {(len(crops), width)} out for {len(crops)} faces; "
+                    f"got {row.shape}"
+                )
+            if not np.isfinite(row).all():
+                raise ModelError(f"{self.path}: expected finite numbers out; got {row[0]}")
         return rows
 
-    def _check_contract(self) -> None:
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+    def _check_contract(self, found: tuple[list[Any], ...]) -> None:
         size, spec = SIZE_PX, self.spec
-        found = [(i.type, i.shape[1:]) for i in inputs], [(o.type, o.shape[1:]) for o in outputs]
         widths = [len(EMOTIONS), len(FERPLUS_EMOTIONS)] if spec.votes_labels else [len(EMOTIONS)]
         expected = (
             [("tensor(uint8)", [size, size])],
@@ -278,6 +296,12 @@ class _Member:
                 f"{self.path}: expected votes for {', '.join(FERPLUS_EMOTIONS)}; got "
                 f"{', '.join(spec.votes_labels)}"
             )
+
+
+def first_line(error: Exception) -> str:
+    """What an error says first; those of native libraries go on for pages."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else repr(error)
 
 
 def _converted(path: Path, labels: str | Sequence[str] | None, scaling: str | None) -> bytes:

@@ -27,8 +27,17 @@ MIN_SIDE_PX: Final = 8
 
 MAX_PIXELS: Final = 178_956_970
 """Larger pictures are refused before they are decoded (540 MB as RGB): decompression bombs. It is
-Pillow's own bound for files; `PIL.Image.MAX_IMAGE_PIXELS` raises that one."""
+Pillow's own bound for files; `PIL.Image.MAX_IMAGE_PIXELS` raises that one.
 
+WebP and CMYK pictures, which take twice the memory of others to decode, are refused above half of
+it, so that no picture takes more than 2 GB."""
+
+_MAX_SCANS: Final = 100  # of a JPEG of `MAX_PIXELS`: each costs time, even where it holds nothing
+_MOST_BYTES: Final = 1_000_000_000  # of a file; `MAX_PIXELS` uncompressed have 716 million
+_STRIP_PIXELS: Final = 4_000_000  # are turned into RGB at a time; smaller pictures at once
+
+_ORIENTATION: Final = 0x0112  # the tag of EXIF
+_START_OF_SCAN: Final = b"\xff\xda"  # of a JPEG; progressive ones have about ten
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 
 
@@ -42,7 +51,8 @@ def load_image(
             (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16. A `str` is always a path, never an
             address to fetch.
         min_side_px: shorter sides are refused.
-        max_pixels: pictures with more are refused, before they are decoded.
+        max_pixels: pictures with more are refused, before they are decoded; WebP and CMYK
+            pictures with more than half of it, which take twice the memory.
     Returns:
         (H, W, 3) uint8, RGB, turned upright as its EXIF orientation says. Transparent parts are
         laid on white. 16-bit gray is scaled by 1/257. Of an animation, the first frame.
@@ -58,13 +68,16 @@ def load_image(
     if isinstance(source, str | Path):
         path = Path(source)
         try:
-            content = path.read_bytes()
+            with path.open("rb") as file:
+                content = file.read(_MOST_BYTES + 1)  # a device, such as /dev/zero, has no end
         except FileNotFoundError:
             raise ImageError(f"no such file: {path}") from None
         except OSError as error:
             raise ImageError(f"{path}: cannot be read; {error.strerror or error}") from error
         except ValueError as error:  # a null byte
             raise ImageError(f"expected a path; got {str(source)!r}: {error}") from None
+        if len(content) > _MOST_BYTES:
+            raise ImageError(f"{path}: expected a picture of at most {_MOST_BYTES:,} bytes")
         return _decode(io.BytesIO(content), str(path), min_side_px, max_pixels)
     from PIL import Image as PILImage
 
@@ -97,6 +110,15 @@ def _check_size(size: tuple[int, ...], min_side_px: int, max_pixels: int, of: st
         )
 
 
+def _check_scans(size: tuple[int, int], scans: int, name: str) -> None:
+    most = _MAX_SCANS * MAX_PIXELS // (size[0] * size[1])
+    if scans > most:
+        raise ImageError(
+            f"{name}: expected at most {most:,} scans of {size[0]} x {size[1]} pixels, which take "
+            f"seconds to decode; got {scans:,}"
+        )
+
+
 def _decode(file: io.BytesIO, name: str, min_side_px: int, max_pixels: int) -> Image:
     from PIL import Image as PILImage
     from PIL import UnidentifiedImageError
@@ -110,7 +132,11 @@ def _decode(file: io.BytesIO, name: str, min_side_px: int, max_pixels: int) -> I
             warnings.simplefilter("ignore", UserWarning)
             with PILImage.open(file, formats=_FORMATS) as opened:
                 _check_size(opened.size, min_side_px, max_pixels, of=name)
-                return _from_pil(opened, name)
+                if opened.format == "WEBP" or opened.mode == "CMYK":
+                    _check_size(opened.size, min_side_px, max_pixels // 2, of=name)
+                if opened.format == "JPEG":
+                    _check_scans(opened.size, file.getvalue().count(_START_OF_SCAN), name)
+                return _from_pil(opened, name, own=True)
     except ImageError:
         raise
     except UnidentifiedImageError:
@@ -126,10 +152,31 @@ def _decode(file: io.BytesIO, name: str, min_side_px: int, max_pixels: int) -> I
         raise ImageError(f"{name}: the picture is damaged or cut short; {error}") from error
 
 
-def _from_pil(opened: "PILImage.Image", name: str) -> Image:
+def _from_pil(opened: "PILImage.Image", name: str, *, own: bool = False) -> Image:
+    """Turn a picture upright and make it RGB; `own` says that it may be changed."""
     from PIL import ImageOps
 
-    image = ImageOps.exif_transpose(opened)
+    image = opened
+    # Every copy of a large picture is hundreds of megabytes.
+    if own:
+        ImageOps.exif_transpose(image, in_place=True)
+    elif image.getexif().get(_ORIENTATION, 1) != 1:
+        image = ImageOps.exif_transpose(image)
+    if image.mode == "F":
+        raise ImageError(f"{name}: expected 8 or 16 bits a channel; got a floating-point picture")
+    width, height = image.size
+    rows = max(1, _STRIP_PIXELS // width)
+    if rows >= height:
+        return _rgb_of(image, name)
+    image.load()  # before it is cut: each cut of a file that is not loaded yet reads it anew
+    result = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        result[top:bottom] = _rgb_of(image.crop((0, top, width, bottom)), name)
+    return result
+
+
+def _rgb_of(image: "PILImage.Image", name: str) -> Image:
     if image.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I"):
         levels = np.asarray(image, dtype=np.int64)
         if levels.max(initial=0) > 65535 or levels.min(initial=0) < 0:
@@ -137,11 +184,9 @@ def _from_pil(opened: "PILImage.Image", name: str) -> Image:
                 f"{name}: expected gray levels 0 to 65535; got {levels.min()} to {levels.max()}"
             )
         return _from_array(levels.astype(np.uint16))
-    if image.mode == "F":
-        raise ImageError(f"{name}: expected 8 or 16 bits a channel; got a floating-point picture")
     if image.has_transparency_data:
         return _from_array(np.asarray(image.convert("RGBA")))
-    return np.array(image.convert("RGB"))
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _check_array(array: NDArray[Any]) -> None:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
@@ -120,7 +122,8 @@ class ModelSpec:
                     f"{source}: expected format {FORMAT}; got {found}. A newer mien may read it"
                 )
             return cls._of(values)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        # RecursionError: of JSON that is nested deeper than Python goes.
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ModelError(f"{source}: its description cannot be read; {error!r}") from error
 
     @classmethod
@@ -131,4 +134,37 @@ class ModelSpec:
         # Files of before these were added have none of them.
         read["votes_labels"] = tuple(read.get("votes_labels", ()))
         read["members"] = tuple(cls._of(member) for member in read.get("members", ()))
-        return cls(**read)
+        spec = cls(**read)
+        _check(spec)
+        for score in spec.scores.values():
+            _check(score)
+        return spec
+
+
+_KINDS: Final[dict[Any, tuple[str, type | tuple[type, ...]]]] = {
+    str: ("a text", str),
+    int: ("a whole number of 0 or more", int),
+    float: ("a number of 0 or more", (int, float)),
+    float | None: ("a number of 0 or more", (int, float, type(None))),
+    tuple[str, ...]: ("texts", tuple),
+}
+_AT_MOST: Final = {"accuracy": 1.0, "macro_f1": 1.0, "crop_margin": 1.0}
+
+
+def _check(described: "ModelSpec | Score") -> None:
+    """Raise ValueError where JSON has given a field what its annotation does not allow."""
+    for field_ in dataclasses.fields(described):
+        if field_.type not in _KINDS:
+            continue
+        expected, kinds = _KINDS[field_.type]
+        value = getattr(described, field_.name)
+        most = _AT_MOST.get(field_.name, math.inf)
+        fits = isinstance(value, kinds) and not isinstance(value, bool)
+        if fits and isinstance(value, int | float):
+            # Nor is it NaN, or a whole number that no float holds.
+            fits = 0 <= value <= min(most, sys.float_info.max)
+        if fits and isinstance(value, tuple):
+            fits = all(isinstance(text, str) for text in value)
+        if not fits:
+            limit = f", at most {most:g}" if most < math.inf else ""
+            raise ValueError(f"{field_.name}: expected {expected}{limit}; got {value!r:.80}")

@@ -60,6 +60,7 @@ class ShardWorker:
         with _part(self._job, self._folder, shard, tell) as writer:
             for batch in self._batches(shard, writer):
                 self._read(batch, writer)
+                batch.clear()  # its pictures, before the next ones are decoded
             return writer.finish(DONE)
 
     def _batches(self, shard: "Shard", writer: "_PartWriter") -> Iterator[list[tuple[Item, Image]]]:

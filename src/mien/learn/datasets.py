@@ -20,6 +20,7 @@ from mien.learn.tables import csv_rows
 SPLITS: Final = ("train", "val", "test")
 """Training, PublicTest and PrivateTest of FER2013, in this order."""
 
+_MOST_VOTES: Final = 1_000_000  # on a face, for one label; FER+ has ten in all
 _USAGES: Final = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
 _SPLIT_NAMES: Final = {
     "train": "train",
@@ -295,16 +296,23 @@ def _read_parquet(paths: list[Path], *, name: str) -> FaceSet:
     for split in (s for s in SPLITS if s in by_split):
         path = by_split[split]
         try:
+            # A few bytes can say a thousand million times that a cell is empty.
+            if (count := pq.read_metadata(path).num_rows) > (size := path.stat().st_size):
+                raise DataError(f"{path}: expected pictures; got {count:,} rows in {size:,} bytes")
             table = pq.read_table(path)
-        except (pa.ArrowException, OSError) as error:
+            columns = table.column_names
+            wanted = ("image", "emotion", "ferplus_votes")
+            rows = table.select([name for name in wanted if name in columns]).to_pylist()
+        # UnicodeDecodeError, OverflowError: names and values that Python does not have.
+        except (pa.ArrowException, OSError, ValueError, OverflowError, KeyError) as error:
             raise DataError(f"{path}: expected a Parquet file; {error}") from error
         for column in ("image", "emotion"):
-            if column not in table.column_names:
+            if column not in columns:
                 raise DataError(
                     f"{path}: expected columns image and emotion; {column} is missing, "
-                    f"there are {', '.join(table.column_names)}"
+                    f"there are {', '.join(columns)}"
                 )
-        for number, row in enumerate(table.to_pylist()):
+        for number, row in enumerate(rows):
             where = f"{path}, row {number}"
             content = row["image"]
             if isinstance(content, dict):  # as Hugging Face writes it
@@ -334,6 +342,8 @@ def _votes(counts: Any, where: str) -> list[int]:
         raise DataError(f"{where}: expected a list of whole numbers of votes; got {counts!r}")
     if len(counts) != len(FERPLUS):
         raise DataError(f"{where}: expected {len(FERPLUS)} votes; got {len(counts)}")
+    if not -_MOST_VOTES <= min(counts) <= max(counts) <= _MOST_VOTES:
+        raise DataError(f"{where}: expected at most {_MOST_VOTES:,} votes; got {counts}")
     return counts
 
 
@@ -436,7 +446,7 @@ def _with_votes(faces: FaceSet, path: Path) -> FaceSet:
             )
         last = name or last
         try:
-            votes.append([int(row[column]) for column in FERPLUS])
+            votes.append(_votes([int(row[column]) for column in FERPLUS], where))
         except ValueError as error:
             raise DataError(f"{where}: expected whole numbers of votes; {error}") from error
         splits.append(_USAGES.get(row["Usage"].strip(), row["Usage"]))

@@ -6,7 +6,9 @@ function of a module of any name is imported. So a file is read only if each cla
 on the list below.
 """
 
+import io
 import json
+import mmap
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -131,7 +133,9 @@ ALLOWED: Final = frozenset(_MODELS | _LAYERS | _AUGMENTATIONS | _FRAMINGS | _SCA
 """Keras's own classes that read faces or are part of what does; none runs code, opens or loads."""
 
 _HDF5: Final = b"\x89HDF\r\n\x1a\n"
+_HEAP: Final = b"GCOL\x01\0\0\0"  # how a global heap begins
 _MAX_CONFIG_BYTES: Final = 64 * 2**20  # a thousand times what the largest of Keras's own needs
+_MAX_WEIGHTS_BYTES: Final = 640 * 2**20  # 160 million weights; VGG16, of the largest, has 138
 
 
 @dataclass(frozen=True)
@@ -200,6 +204,9 @@ def _attributes_of_hdf5(path: Path) -> tuple[str, str | None]:
         begins = file.read(len(_HDF5))
     if begins != _HDF5:
         raise ModelError(f"{path}: expected a Keras model in HDF5; it begins with {begins!r}")
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        _check_heaps(content, path)
+    _check_weights(path, path)
     try:
         with h5py.File(path, "r") as file:
             config, described = (file.attrs.get(key) for key in ("model_config", METADATA_KEY))
@@ -212,6 +219,53 @@ def _attributes_of_hdf5(path: Path) -> tuple[str, str | None]:
             f"model_config, as in files of weights alone. It holds {held or 'nothing'}"
         )
     return _text(config, path), None if described is None else _text(described, path)
+
+
+def _check_heaps(content: bytes | mmap.mmap, path: Path) -> None:
+    """Refuse HDF5's heaps of texts whose pieces have no length: its library never gets past them.
+
+    A global heap (HDF5 File Format Specification 3.0, III.E) is a row of objects, each with its
+    size; HDF5 2.0 goes on by that size without looking whether it is one.
+    """
+    start = content.find(_HEAP)
+    while start >= 0:
+        place, end = start + 16, start
+        if start + 16 <= len(content):
+            end = min(
+                start + int.from_bytes(content[start + 8 : start + 16], "little"), len(content)
+            )
+        while place + 16 <= end:
+            number = int.from_bytes(content[place : place + 2], "little")
+            size = int.from_bytes(content[place + 8 : place + 16], "little")
+            # Number 0 is the space that is free, and counts its own head.
+            if (number == 0 and size < 16) or size > end - place:
+                raise ModelError(f"{path}: expected a whole HDF5 file; a heap in it is damaged")
+            place += size if number == 0 else 16 + -(-size // 8) * 8
+        start = content.find(_HEAP, start + len(_HEAP))
+
+
+def _check_weights(file: Path | io.BytesIO, path: Path) -> None:
+    """Refuse weights that a few bytes stand for: HDF5 need not store what has one value."""
+    try:
+        import h5py
+    except ImportError as error:
+        raise MissingExtraError("reading Keras files", "keras", error) from error
+
+    size = 0
+
+    def add(name: str, found: Any) -> None:
+        nonlocal size
+        if isinstance(found, h5py.Dataset):
+            size += int(found.size or 0) * found.dtype.itemsize
+
+    try:
+        with h5py.File(file, "r") as opened:
+            opened.visititems(add)
+    # A damaged file makes h5py raise nearly anything.
+    except Exception as error:
+        raise ModelError(f"{path}: expected a whole HDF5 file; {error}") from error
+    if size > _MAX_WEIGHTS_BYTES:
+        raise ModelError(f"{path}: its weights have {size:,} bytes, too many to be real")
 
 
 def _text(value: Any, path: Path) -> str:
@@ -230,9 +284,17 @@ def _config_of_archive(path: Path) -> str:
             if missing:
                 lacks = " and no ".join(sorted(missing))
                 raise ModelError(f"{path}: expected a Keras model; there is no {lacks} in it")
-            if (size := archive.getinfo("config.json").file_size) > _MAX_CONFIG_BYTES:
-                raise ModelError(f"{path}: its config.json has {size:,} bytes, too many to be real")
-            return archive.read("config.json").decode(errors="replace")
+            for name, most in (
+                ("config.json", _MAX_CONFIG_BYTES),
+                ("model.weights.h5", _MAX_WEIGHTS_BYTES),
+            ):
+                if (size := archive.getinfo(name).file_size) > most:
+                    raise ModelError(f"{path}: its {name} has {size:,} bytes, too many to be real")
+            text = archive.read("config.json").decode(errors="replace")
+            weights = archive.read("model.weights.h5")
+            _check_heaps(weights, path)
+            _check_weights(io.BytesIO(weights), path)
+            return text
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise ModelError(f"{path}: expected a Keras model in a zip archive; {error}") from error
 

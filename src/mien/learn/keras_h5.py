@@ -5,6 +5,7 @@ such file is read or written, never before.
 """
 
 import logging
+import math
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -35,6 +36,9 @@ SCALINGS: Final[dict[str, tuple[float, float]]] = {
 """Name -> factor of the gray levels 0 to 255 and what is added then."""
 
 BATCH: Final = 256  # crops in one pass through Keras
+
+MAX_WEIGHTS: Final = 160_000_000  # of a network; VGG16, of the largest, has 138 million
+MAX_LAYER: Final = 8_000_000  # numbers that a layer gives for a face; VGG16 gives 3 million
 
 PARITY: Final = 1e-4  # largest difference of a probability between Keras and ONNX Runtime
 HALF_PARITY: Final = 1e-2  # the same where layers compute in 16 bits
@@ -145,6 +149,7 @@ def onnx_of_keras(
         scaling = "none" if file.scales_pixels else "1/255"
 
     keras = import_keras("reading Keras files")
+    _check_memory(_load(keras, path, device="meta"), path)
     model = _load(keras, path)
     _check_shapes(model, path)
     try:
@@ -208,15 +213,30 @@ def _label_names(labels: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(EMOTIONS[target] for target in targets if target is not None)
 
 
-def _load(keras: Any, path: Path) -> Any:
+def _load(keras: Any, path: Path, *, device: str = "cpu") -> Any:
     try:
-        with keras.device("cpu"), _quiet():
+        with keras.device(device), _quiet():
             return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises whatever its layers and h5py do
         raise ModelError(
             f"{path}: expected a model that Keras {keras.__version__} can load; "
             f"{_first_line(error)}"
         ) from error
+
+
+def _check_memory(model: Any, path: Path) -> None:
+    """Refuse a network that would take gigabytes, seen from one on torch's device without any."""
+    weights = int(model.count_params())
+    if weights > MAX_WEIGHTS:
+        raise ModelError(f"{path}: expected at most {MAX_WEIGHTS:,} weights; got {weights:,}")
+    for layer in model.layers:
+        outputs = layer.output if isinstance(layer.output, list | tuple) else [layer.output]
+        levels = sum(math.prod(side or 1 for side in output.shape) for output in outputs)
+        if levels > MAX_LAYER:
+            raise ModelError(
+                f"{path}: expected layers of at most {MAX_LAYER:,} numbers for a face; "
+                f"{layer.name!r} gives {levels:,}"
+            )
 
 
 def _check_shapes(model: Any, path: Path) -> None:

@@ -357,7 +357,10 @@ def _affectnet_tables(root: Path, tables: Path) -> Listing:
             if face is None:
                 left_out["no landmarks"] += 1
                 continue
-            pictures.append(Picture(images / row["subDirectory_filePath"], target, split, face))
+            place = Path(row["subDirectory_filePath"])
+            if place.is_absolute() or ".." in place.parts:
+                raise DataError(f"{where}: expected a picture below {images}; got {str(place)!r}")
+            pictures.append(Picture(images / place, target, split, face))
     return Listing("AffectNet", tuple(pictures), dict(left_out))
 
 
@@ -372,7 +375,8 @@ def _affectnet_folders(root: Path) -> Listing:
             label = annotations / f"{file.stem}_exp.npy"
             try:
                 value = str(np.load(label, allow_pickle=False).item())
-            except (OSError, ValueError, EOFError) as error:
+            # A damaged header makes numpy raise nearly anything: TokenError, SystemError, ...
+            except Exception as error:
                 raise DataError(f"{label}: expected a number in a .npy file; {error}") from error
             name = _number(value, AFFECTNET, str(label))
             if (target := _target(name)) is None:

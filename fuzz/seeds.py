@@ -1,0 +1,528 @@
+"""Small files of every kind that mien reads: what the inputs are made from."""
+
+import csv
+import io
+import json
+import tarfile
+import tempfile
+from dataclasses import asdict
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from PIL import Image as PILImage
+
+from mien.labels import FERPLUS
+from mien.spec import METADATA_KEY, ModelSpec, Score
+
+PORTRAIT: Final = Path(__file__).resolve().parent.parent / "examples" / "astronaut.jpg"
+
+Seeds = dict[str, list[bytes]]
+"""File name, which tells the reader what it is -> contents."""
+
+SPEC: Final = ModelSpec(
+    name="tiny",
+    network="matrix",
+    parameters=7 * 36 + 7,
+    multiply_adds=7 * 36,
+    recipe="none",
+    seed=0,
+    epoch=1,
+    trained_on="nothing",
+    chosen_on="nothing",
+    scores={"val": Score(n=3589, accuracy=0.125, macro_f1=0.0625)},
+)
+
+
+@cache
+def face(side_px: int = 64) -> PILImage.Image:
+    """The portrait's face, small."""
+    with PILImage.open(PORTRAIT) as picture:
+        return picture.crop((150, 30, 310, 190)).resize((side_px, side_px))
+
+
+def _saved(picture: PILImage.Image, kind: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def pictures() -> Seeds:
+    """Each format and mode of picture that `mien.load_image` takes."""
+    color, gray = face(), face().convert("L")
+    clear = color.copy()
+    clear.putalpha(gray)
+    palette = color.quantize(16)
+    turned = PILImage.Exif()
+    turned[0x0112] = 6
+    turned[0x010E] = "a face"
+    deep = PILImage.fromarray(np.asarray(gray, np.uint16) * 257)
+    small = face(24)
+    moving = [small, small.transpose(PILImage.Transpose.FLIP_LEFT_RIGHT)]
+    return {
+        "picture.png": [
+            _saved(color, "PNG"),
+            _saved(clear, "PNG"),
+            _saved(palette, "PNG", transparency=3),
+            _saved(deep, "PNG"),
+            _saved(gray.convert("1"), "PNG"),
+            _saved(small, "PNG", exif=turned, dpi=(72, 72)),
+        ],
+        "picture.jpg": [
+            _saved(color, "JPEG"),
+            _saved(color, "JPEG", progressive=True, exif=turned),
+            _saved(gray, "JPEG"),
+            _saved(small.convert("CMYK"), "JPEG"),
+        ],
+        "picture.webp": [
+            _saved(color, "WEBP"),
+            _saved(clear, "WEBP", lossless=True, exif=turned),
+            _saved(small, "WEBP", save_all=True, append_images=moving[1:]),
+        ],
+        "picture.gif": [
+            _saved(palette, "GIF"),
+            _saved(small.quantize(8), "GIF", transparency=1),
+            _saved(small, "GIF", save_all=True, append_images=moving[1:]),
+        ],
+        "picture.bmp": [_saved(small, "BMP"), _saved(palette, "BMP"), _saved(gray, "BMP")],
+        "picture.tif": [
+            _saved(small, "TIFF"),
+            _saved(color, "TIFF", compression="tiff_lzw"),
+            _saved(gray, "TIFF", compression="tiff_adobe_deflate"),
+            _saved(color, "TIFF", compression="jpeg"),
+            _saved(gray.convert("1"), "TIFF", compression="group4"),
+            _saved(deep, "TIFF"),
+            _saved(small.convert("CMYK"), "TIFF"),
+            _saved(clear, "TIFF", compression="packbits"),
+        ],
+    }
+
+
+def _rows(header: list[str], rows: list[list[Any]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def pixels() -> str:
+    """A face as `fer2013.csv` has it."""
+    return " ".join(map(str, np.asarray(face(48).convert("L")).ravel()))
+
+
+USAGES: Final = ("Training", "PublicTest", "PrivateTest")
+
+
+def fer2013() -> bytes:
+    """`fer2013.csv` with a face in each split."""
+    return _rows(["emotion", "pixels", "Usage"], [[3, pixels(), usage] for usage in USAGES])
+
+
+def tables() -> Seeds:
+    """The tables of the data sets, and labels that stand in files of their own."""
+    votes = [
+        [usage, f"fer{row:07d}.png", *([0, 8, 1] + [0] * 6 + [1])]
+        for row, usage in enumerate(USAGES)
+    ]
+    points = ";".join(f"{x}.5;{y}" for x, y in zip(range(68), range(68, 0, -1), strict=True))
+    affectnet = "subDirectory_filePath face_x face_y face_width face_height facial_landmarks"
+    label = io.BytesIO()
+    np.save(label, np.array("3"))
+    number = io.BytesIO()
+    np.save(number, np.array(3))
+    boxes = {"a.jpg": [[1.5, 2, 30, 40], [5, 6, 7, 8]], "b.jpg": []}
+    return {
+        "fer2013.csv": [fer2013()],
+        "fer2013new.csv": [_rows(["Usage", "Image name", *FERPLUS], votes)],
+        "list_patition_label.txt": [b"train_00001.jpg 4\ntest_0001.jpg 7\n"],
+        "training.csv": [
+            _rows(
+                [*affectnet.split(), "expression", "valence", "arousal"],
+                [["1/a.jpg", 0, 0, 60, 60, points, 1, 0.5, 0.5]] * 2,
+            )
+        ],
+        "S001_001_00000003_emotion.txt": [b"   3.0000000e+00\n"],
+        "1_exp.npy": [label.getvalue(), number.getvalue()],
+        "boxes.json": [json.dumps(boxes).encode()],
+    }
+
+
+def parquet() -> Seeds:
+    """Faces as Parquet, with votes and without, and as Hugging Face writes pictures."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    picture = _saved(face(48).convert("L"), "PNG")
+
+    def table(columns: dict[str, Any], **options: Any) -> bytes:
+        buffer = io.BytesIO()
+        pq.write_table(pa.table(columns), buffer, **options)
+        return buffer.getvalue()
+
+    targets = [0, 3, 6]
+    return {
+        "train.parquet": [
+            table({"image": [picture] * 3, "emotion": targets}),
+            table(
+                {
+                    "image": [picture] * 3,
+                    "emotion": targets,
+                    "ferplus_votes": [[0, 8, 1] + [0] * 6 + [1]] * 3,
+                },
+                compression="none",
+            ),
+            table(
+                {
+                    "image": [{"bytes": picture, "path": None}] * 3,
+                    "emotion": ["happy", "sad", "fear"],
+                },
+                compression="zstd",
+                use_dictionary=False,
+            ),
+        ]
+    }
+
+
+def archives() -> Seeds:
+    """Archives of pictures, as `mien batch` reads them."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    picture = _saved(face(24), "JPEG")
+
+    def tar(mode: str) -> bytes:
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode=mode) as archive:  # type: ignore[call-overload]
+            for number in range(2):
+                for name, content in ((f"{number}.jpg", picture), (f"{number}.cls", b"3")):
+                    member = tarfile.TarInfo(name)
+                    member.size = len(content)
+                    archive.addfile(member, io.BytesIO(content))
+        return buffer.getvalue()
+
+    plain, groups = io.BytesIO(), io.BytesIO()
+    structs = [{"bytes": picture, "path": f"{row}.jpg"} for row in range(4)]
+    pq.write_table(pa.table({"image": structs, "label": [1, 2, 3, 4]}), groups, row_group_size=2)
+    pq.write_table(pa.table({"jpg": [picture, None, picture]}), plain, compression="none")
+    return {
+        "pictures.tar": [tar("w")],
+        "pictures.tar.gz": [tar("w:gz")],
+        "pictures.parquet": [plain.getvalue(), groups.getvalue()],
+    }
+
+
+def groups() -> Seeds:
+    """Groups of faces, as `mien fairness` reads them."""
+    rows = [["1.png", "f", "young"], ["b/2.png", "m", ""], ["c/3.png", "f", "old"]]
+    return {
+        "groups.csv": [_rows(["file", "gender", "age"], rows)],
+        "train_00001_manu_attri.txt": [b"1.0\t2.5\n" * 5 + b"1\n0\n3\n"],
+    }
+
+
+def messages() -> Seeds:
+    """What a live client sends: frames, and settings."""
+    settings = [{"type": "settings", "threshold": 0.5}, {"type": "settings", "half_life_s": 1}]
+    return {
+        "frame.jpg": [_saved(face(), "JPEG")],
+        "message.json": [json.dumps(one).encode() for one in settings],
+    }
+
+
+def models() -> Seeds:
+    """Networks of some bytes in ONNX: a matrix, a convolution, one with the head of votes."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    random = np.random.default_rng(0)
+
+    def node(kind: str, inputs: str, output: str, **attributes: Any) -> Any:
+        return helper.make_node(kind, inputs.split(), [output], **attributes)
+
+    def array(name: str, values: Any, kind: Any = np.float32) -> Any:
+        return numpy_helper.from_array(np.asarray(values, kind), name)
+
+    def model(
+        nodes: list[Any], constants: list[Any], widths: dict[str, int], spec: ModelSpec
+    ) -> bytes:
+        graph = helper.make_graph(
+            nodes,
+            "tiny",
+            [helper.make_tensor_value_info("crops", TensorProto.UINT8, ["N", 48, 48])],
+            [
+                helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", width])
+                for name, width in widths.items()
+            ],
+            constants,
+        )
+        made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        helper.set_model_props(made, {METADATA_KEY: spec.to_json()})
+        content: bytes = made.SerializeToString()
+        onnx.checker.check_model(content, full_check=True)
+        return content
+
+    begin = [
+        node("Cast", "crops", "levels", to=TensorProto.FLOAT),
+        node("Div", "levels white", "shares"),
+        node("Reshape", "shares shape", "planes"),
+    ]
+    constants = [array("white", 255), array("shape", [-1, 1, 48, 48], np.int64)]
+    pooled = [node("AveragePool", "planes", "pooled", kernel_shape=[8, 8], strides=[8, 8])]
+    flat = [node("Flatten", "pooled", "rows"), node("MatMul", "rows weights", "logits")]
+    weights = array("weights", random.normal(0, 1, (36, 7)))
+    softmax = node("Softmax", "logits", "probabilities", axis=1)
+    convolution = [
+        node("Conv", "planes kernel bias", "c", strides=[8, 8], pads=[0, 0, 0, 0]),
+        node("BatchNormalization", "c scale shift mean var", "n", epsilon=1e-5),
+        node("Relu", "n", "r"),
+        node("GlobalAveragePool", "r", "g"),
+        node("Squeeze", "g axes", "s"),
+        node("Gemm", "s dense dense_bias", "logits", transB=1),
+    ]
+    of_convolution = [
+        array("kernel", random.normal(0, 1, (3, 1, 8, 8))),
+        *(array(name, np.ones(3)) for name in ("bias", "scale", "shift", "mean", "var")),
+        array("axes", [2, 3], np.int64),
+        array("dense", random.normal(0, 1, (7, 3))),
+        array("dense_bias", np.zeros(7)),
+    ]
+    voting = ModelSpec(
+        **{**SPEC.__dict__, "votes_labels": FERPLUS[:8], "temperature": 1.5, "epoch": 9}
+    )
+    return {
+        "model.onnx": [
+            model(
+                [*begin, *pooled, *flat, softmax],
+                [*constants, weights],
+                {"probabilities": 7},
+                SPEC,
+            ),
+            model(
+                [*begin, *convolution, softmax],
+                [*constants, *of_convolution],
+                {"probabilities": 7},
+                SPEC,
+            ),
+            model(
+                [
+                    *begin,
+                    *pooled,
+                    *flat,
+                    softmax,
+                    node("MatMul", "rows votes_weights", "votes_logits"),
+                    node("Softmax", "votes_logits", "votes", axis=1),
+                ],
+                [*constants, weights, array("votes_weights", random.normal(0, 1, (36, 8)))],
+                {"probabilities": 7, "votes": 8},
+                voting,
+            ),
+        ]
+    }  # fmt: skip
+
+
+def keras_files() -> Seeds:
+    """Keras classifiers of some bytes: sequential and functional, HDF5 and archive, mien's own."""
+    from mien.learn.keras_h5 import import_keras, save_keras
+
+    keras = import_keras("making seeds")
+    layers = keras.layers
+    sequential = keras.Sequential(
+        [
+            layers.Input((48, 48, 1)),
+            layers.Conv2D(2, 3, strides=4, activation="relu", kernel_regularizer="l2"),
+            layers.MaxPooling2D(2),
+            layers.BatchNormalization(),
+            layers.Dropout(0.1),
+            layers.Flatten(),
+            layers.Dense(7, activation="softmax"),
+        ]
+    )
+    given = keras.Input((32, 32, 3))
+    x = layers.Rescaling(1 / 127.5, -1.0)(given)
+    x = layers.SeparableConv2D(2, 3, strides=2)(x)
+    x = layers.Add()([x, layers.ReLU()(x)])
+    functional = keras.Model(given, layers.Dense(7)(layers.GlobalAveragePooling2D()(x)))
+    made: Seeds = {"model.h5": [], "model.keras": []}
+    with tempfile.TemporaryDirectory() as name:
+        for model in (sequential, functional):
+            for file, contents in made.items():
+                path = Path(name) / file
+                if file.endswith(".h5"):
+                    save_keras(model, SPEC, path)
+                    contents.append(path.read_bytes())
+                    import h5py
+
+                    with h5py.File(path, "r+") as opened:
+                        del opened.attrs[METADATA_KEY]
+                else:
+                    model.save(path)
+                contents.append(path.read_bytes())
+    return made
+
+
+def films() -> Seeds:
+    """Ten frames in each of the usual containers and codecs, with sound and without."""
+    kinds = {
+        "film.mp4": ["libx264", "mpeg4", "libx265"],
+        "film.avi": ["mjpeg", "mpeg4", "rawvideo"],
+        "film.mkv": ["libvpx-vp9", "ffv1"],
+        "film.webm": ["libvpx"],
+        "film.ts": ["mpeg2video", "libx264"],
+        "film.flv": ["flv"],
+        "film.wmv": ["wmv2"],
+        "film.mov": ["qtrle", "prores_ks"],
+    }
+    return {name: [_film(name, codec) for codec in codecs] for name, codecs in kinds.items()}
+
+
+def _film(name: str, codec: str) -> bytes:
+    import av
+
+    formats = {"mjpeg": "yuvj420p", "qtrle": "rgb24", "prores_ks": "yuv422p10le"}
+    picture = np.asarray(face(32))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        with av.open(str(path), "w") as container:
+            stream: Any = container.add_stream(codec, rate=5)
+            stream.width = stream.height = 32
+            stream.pix_fmt = formats.get(codec, "yuv420p")
+            stream.codec_context.gop_size = 4
+            stream.codec_context.thread_count = 1
+            if codec == "libx265":
+                stream.options = {"x265-params": "log-level=none"}
+            sound: Any = None
+            if name in ("film.mp4", "film.ts") and codec != "mpeg4":
+                sound = container.add_stream("aac", rate=16_000, layout="mono")
+            for number in range(10):
+                frame = av.VideoFrame.from_ndarray(np.roll(picture, number, 1).copy(), "rgb24")
+                frame.pts, frame.time_base = number, Fraction(1, 5)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+            if sound is not None:
+                for number in range(8):
+                    tone = av.AudioFrame.from_ndarray(
+                        np.zeros((1, 1024), np.float32), "fltp", "mono"
+                    )
+                    tone.sample_rate, tone.pts = 16_000, 1024 * number
+                    container.mux(sound.encode(tone))
+                container.mux(sound.encode())
+        return path.read_bytes()
+
+
+def film_rows() -> Seeds:
+    """Rows of a film as mien writes them: a frame without a face, one with one, one with two."""
+    from mien.video.readings import TrackedReading
+    from mien.video.records import row_writer
+
+    shares = (0.7, *(0.05,) * 6)
+    faces = [
+        TrackedReading(
+            box=(10.0, 20.0, 60.5, 80.0),
+            score=0.875,
+            landmarks=None,
+            emotion="angry",
+            probability=0.7,
+            probabilities=shares,
+            track=track,
+            raw_probabilities=shares,
+            raw_emotion="angry",
+            detected=track == 1,
+        )
+        for track in (1, 2)
+    ]
+    made: Seeds = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("rows.csv", "rows.jsonl"):
+            writer = row_writer(Path(folder) / name)
+            for number in range(6):
+                writer.write(number, number / 25, faces[: number % 3])
+            writer.finish()
+            made[name] = [(Path(folder) / name).read_bytes()]
+    return made
+
+
+def recipes() -> Seeds:
+    """Recipes as people and `mien tune` write them."""
+    from mien.learn.recipes import RECIPES
+
+    found = [json.dumps(asdict(recipe)).encode() for recipe in RECIPES.values()]
+    return {"recipe.json": [*found, b'{"network": "paper", "epochs": 3, "dropout": 0.5}']}
+
+
+def runs() -> Seeds:
+    """The files of a training run of a network with few weights."""
+    import torch
+
+    from mien.learn.recipes import Recipe
+    from mien.learn.runs import EpochRow, RunConfig, TeacherRun, write_best, write_checkpoint
+
+    recipe = Recipe(name="small", about="For reading, not for training.", network="fuzzed")
+    config = RunConfig(
+        recipe=recipe,
+        seed=0,
+        data_name="faces",
+        data_fingerprint="0" * 64,
+        train_count=14,
+        val_count=7,
+        precision="32",
+        device="cpu",
+        mien_version="0",
+        torch_version="2",
+        teachers=(TeacherRun("teacher", "1" * 64),),
+    )
+    from mien.learn.runs import network_of, write_history
+
+    row = EpochRow(1, 1.9, 0.2, 1.8, 0.25, 1e-3, 2.5)
+    add_small_network()
+    network = network_of(recipe)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_best(folder, network, row)
+        write_history(folder, [row, row])
+        optimizer = torch.optim.Adam(network.parameters())
+        content = {
+            "network": network.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "random": {
+                "cpu": torch.get_rng_state()[:64],
+                "augmentation": torch.Generator().get_state()[:64],
+            },
+            "history": [asdict(row)],
+            "best_epoch": 1,
+        }
+        write_checkpoint(folder / "last.pt", content)
+        found = {
+            file: [(folder / file).read_bytes()] for file in ("best.pt", "last.pt", "history.csv")
+        }
+    return {**found, "config.json": [json.dumps(asdict(config), indent=1).encode()]}
+
+
+def add_small_network() -> None:
+    """Makes a network of some hundred weights known to this process."""
+    from torch import nn
+
+    from mien.learn import networks
+
+    def trunk(options: networks.TrunkOptions) -> tuple[nn.Module, int]:
+        return nn.Sequential(nn.AvgPool2d(12), nn.Flatten(), nn.Linear(16, 4)), 4
+
+    networks.NETWORKS["fuzzed"] = trunk
+
+
+def stored(name: str, make: Any, folder: Path) -> Seeds:
+    """The seeds of a target, made once for all its workers."""
+    place = folder / name
+    if not place.exists():
+        partial = folder / f"{name}.part"
+        for file, contents in make().items():
+            (partial / file).mkdir(parents=True)
+            for number, content in enumerate(contents):
+                (partial / file / str(number)).write_bytes(content)
+        partial.rename(place)
+    return {
+        kind.name: [one.read_bytes() for one in sorted(kind.iterdir())]
+        for kind in sorted(place.iterdir())
+    }

@@ -1,0 +1,466 @@
+"""What is fuzzed: for each reader the files it is given, and how it is called."""
+
+import dataclasses
+import hashlib
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from fuzz import seeds
+from fuzz.mutations import Mutation
+from fuzz.structures import (
+    change_columns,
+    change_footer,
+    change_gzip,
+    change_hdf5,
+    change_jpeg,
+    change_json,
+    change_mp4,
+    change_onnx,
+    change_png,
+    change_riff,
+    change_table,
+    change_tar,
+    change_tiff,
+    change_zip,
+)
+
+Read = Callable[[Path], str]
+"""Reads a file, whose name tells what it is; says in a few words what it found."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A reader.
+
+    Attributes:
+        name: what people call it on the command line.
+        seeds: makes small files that it takes, by file name.
+        open: makes the reader, in a folder that it may use for what else it needs.
+        changes: file name -> changes that know its format.
+        command: the arguments of `mien` that read the same file, if there is such a command.
+    """
+
+    name: str
+    seeds: Callable[[], seeds.Seeds]
+    open: Callable[[Path], Read]
+    changes: Mapping[str, tuple[Mutation, ...]] = field(default_factory=dict)
+    command: Callable[[Path], list[str]] | None = None
+
+
+def _open_pictures(folder: Path) -> Read:
+    from mien.images import load_image
+    from mien.recognizer import Recognizer
+
+    recognizer = Recognizer()
+
+    def read(path: Path) -> str:
+        image = load_image(path)
+        assert image.dtype == np.uint8
+        assert image.ndim == 3
+        assert image.shape[2] == 3
+        found = recognizer.read_images([image])[0]
+        return f"{len(found)} faces, {image.size.bit_length()} bits of size"
+
+    return read
+
+
+def _open_tables(folder: Path) -> Read:
+    from mien.bench import read_boxes
+    from mien.learn.datasets import load_faces
+
+    place = folder / "sets"
+    table = place / "fer2013.csv"
+    picture = seeds._saved(seeds.face(48), "PNG")
+    beside = {
+        "list_patition_label.txt": (
+            "rafdb/EmoLabel",
+            ("rafdb/Image/aligned/train_00001_aligned.jpg",
+             "rafdb/Image/aligned/test_0001_aligned.jpg"),
+        ),
+        "training.csv": ("affectnet", ("affectnet/Manually_Annotated_Images/1/a.jpg",)),
+        "S001_001_00000003_emotion.txt": (
+            "ck/Emotion/S001/001",
+            tuple(f"ck/cohn-kanade-images/S001/001/{n}.png" for n in range(4)),
+        ),
+        "1_exp.npy": ("folders/train_set/annotations", ("folders/train_set/images/1.jpg",)),
+    }  # fmt: skip
+    for where, pictures in beside.values():
+        (place / where).mkdir(parents=True)
+        for name in pictures:
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            (place / name).write_bytes(picture)
+    table.write_bytes(seeds.fer2013())
+
+    def read(path: Path) -> str:
+        if path.name == "boxes.json":
+            return f"{len(read_boxes(path.parent))} photos"
+        if path.name == "fer2013.csv":
+            faces = load_faces(path)
+        elif path.name == "fer2013new.csv":
+            faces = load_faces(table, votes=path)
+            faces.vote_shares()
+        else:
+            where, _ = beside[path.name]
+            shutil.copyfile(path, place / where / path.name)
+            faces = load_faces(place / where.split("/")[0])
+        faces.fingerprint()
+        return f"{len(faces)} faces of {faces.class_counts().astype(bool).sum()} classes"
+
+    return read
+
+
+def _command_of_table(path: Path) -> list[str]:
+    if path.name == "fer2013new.csv":
+        return ["data", "info", str(path.parent / "sets" / "fer2013.csv"), "--votes", str(path)]
+    if path.name == "boxes.json":
+        return ["detect", str(path)]
+    place = {"list": "rafdb", "trai": "affectnet", "S001": "ck", "1_ex": "folders"}
+    inner = place.get(path.name[:4])
+    return ["data", "info", str(path if inner is None else path.parent / "sets" / inner)]
+
+
+def _open_parquet(folder: Path) -> Read:
+    from mien.learn.datasets import load_faces
+
+    def read(path: Path) -> str:
+        faces = load_faces(path)
+        faces.fingerprint()
+        return f"{len(faces)} faces, {'no ' if faces.votes is None else ''}votes"
+
+    return read
+
+
+def _open_models(folder: Path) -> Read:
+    import json
+
+    from mien.classifier import Classifier
+    from mien.crops import crop_faces
+    from mien.faces import Face, Framing
+    from mien.images import load_image
+    from mien.spec import ModelSpec
+
+    image = load_image(seeds.PORTRAIT)
+    found = Face((180.0, 62.0, 270.0, 173.0), 0.9)
+
+    def read(path: Path) -> str:
+        classifier = Classifier(path)
+        spec = classifier.spec
+        crops = crop_faces(image, [found] * 3, Framing(1.0, 0.0, 0.0), margin=spec.crop_margin)
+        rows, votes = classifier.read(crops)
+        assert rows.shape == (3, 7)
+        assert np.isfinite(rows).all()
+        json.loads(spec.to_json())
+        ModelSpec.of_members([spec, spec]).to_json()
+        return f"{spec.store}, {'no ' if votes is None else ''}votes"
+
+    return read
+
+
+def _open_keras(folder: Path) -> Read:
+    from mien.classifier import Classifier
+    from mien.learn import keras_h5
+    from mien.learn.keras_config import read_config
+
+    keras = keras_h5.import_keras("fuzzing")
+    crops = np.random.default_rng(0).integers(0, 256, (2, 48, 48), np.uint8)
+
+    def read(path: Path) -> str:
+        # The conversion into ONNX takes seconds: of all files, one in fifty.
+        if hashlib.sha256(path.read_bytes()).digest()[0] % 50 == 0:
+            return f"converted, {Classifier(path)(crops).shape}"
+        config = read_config(path)
+        keras_h5._check_memory(keras_h5._load(keras, path, device="meta"), path)
+        model = keras_h5._load(keras, path)
+        keras_h5._check_shapes(model, path)
+        return f"loaded, {len(config.config)} entries"
+
+    return read
+
+
+def _open_films(folder: Path) -> Read:
+    from mien.video.frames import frames, probe
+
+    def read(path: Path) -> str:
+        content = path.read_bytes()
+        if content and content[len(content) // 2] % 4 == 0:
+            probe(path)
+            found = list(frames(path, start_s=1.2, every_s=0.3))
+        else:
+            found = list(frames(path))
+        if any(frame.image.shape != found[0].image.shape for frame in found):
+            raise AssertionError("frames of one film have several sizes")
+        return f"{min(len(found), 20)} frames"
+
+    return read
+
+
+def _open_rows(folder: Path) -> Read:
+    from mien.video.records import read_rows, resume_point, row_writer
+
+    def read(path: Path) -> str:
+        part = path.with_name(path.stem + ".part" + path.suffix)
+        shutil.copyfile(path, part)
+        point = resume_point(path)
+        if point is None:
+            return f"nothing to go on with, {len(list(read_rows(path)))} rows"
+        writer = row_writer(path, keep_bytes=point.bytes)
+        kept = list(read_rows(part))
+        writer.write(kept[-1].frame if kept else 0, 0.0, kept[-1].readings if kept else ())
+        writer.finish()
+        return f"{len(list(read_rows(path)))} rows"
+
+    return read
+
+
+def _open_recipes(folder: Path) -> Read:
+    from mien.learn.recipes import read_recipe
+    from mien.learn.runs import network_of
+
+    def read(path: Path) -> str:
+        recipe = read_recipe(path)
+        if path.stat().st_size % 8 == 0:  # a network takes tens of milliseconds
+            network_of(recipe)
+        return recipe.network
+
+    return read
+
+
+def _open_runs(folder: Path) -> Read:
+    from mien.learn.runs import load_best, read_checkpoint, read_config, read_history
+
+    seeds.add_small_network()
+    good = seeds.runs()
+
+    def read(path: Path) -> str:
+        run_dir = path.parent
+        for name, contents in good.items():
+            if name != path.name:
+                (run_dir / name).write_bytes(contents[0])
+        _, config, row = load_best(run_dir)
+        read_checkpoint(run_dir / "last.pt")
+        return f"{read_config(run_dir) == config}, {row.epoch}, {len(read_history(run_dir))}"
+
+    return read
+
+
+def _open_archives(folder: Path) -> Read:
+    from mien.batch.plan import make_plan
+    from mien.batch.reading import items
+    from mien.batch.settings import BatchSettings
+    from mien.errors import MienError
+    from mien.images import load_image
+
+    def read(path: Path) -> str:
+        read = failed = 0
+        with make_plan([str(path)], BatchSettings(shard_images=2)) as plan:
+            for number in range(len(plan)):
+                for item in items(plan[number]):
+                    try:
+                        if isinstance(item.content, MienError):
+                            raise item.content
+                        load_image(item.content)
+                        read += 1
+                    except MienError:
+                        failed += 1
+        return f"{read} pictures, {failed} failed"
+
+    return read
+
+
+def _open_groups(folder: Path) -> Read:
+    from mien.learn.datasets import FaceSet
+    from mien.learn.groups import crossed, raf_db_groups, read_groups
+
+    faces = FaceSet(
+        images=np.zeros((3, 48, 48), np.uint8),
+        targets=np.zeros(3, np.int64),
+        splits=np.array(["test"] * 3),
+        sources=("a/1.png", "b/2.png", "c/3.png"),
+    )
+    raf_db = folder / "rafdb"
+    (raf_db / "Annotation" / "manual").mkdir(parents=True)
+    aligned = str(raf_db / "Image" / "aligned" / "train_00001_aligned.jpg")
+    one = dataclasses.replace(faces.take(np.array([0])), name="RAF-DB", sources=(aligned,))
+
+    def read(path: Path) -> str:
+        if path.name == "groups.csv":
+            found = read_groups(path, faces)
+            if len(found) > 1:
+                crossed(found)
+        else:
+            shutil.copyfile(path, raf_db / "Annotation" / "manual" / path.name)
+            found = raf_db_groups(one)
+        return f"{sum(len(grouping.groups) for grouping in found)} groups"
+
+    return read
+
+
+def _open_live(folder: Path) -> Read:
+    import logging
+
+    from starlette.testclient import TestClient, WebSocketTestSession
+    from starlette.websockets import WebSocketDisconnect
+
+    from mien.web.app import create_app
+
+    client = TestClient(create_app())
+    client.__enter__()
+    good = seeds.messages()["frame.jpg"][0]
+    told: list[str] = []
+
+    class Told(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.levelno >= logging.ERROR:
+                told.append(self.format(record))
+
+    logging.getLogger("mien.web").addHandler(Told())
+    live: list[WebSocketTestSession] = []
+
+    def read(path: Path) -> str:
+        if not live:
+            live.append(client.websocket_connect("ws://127.0.0.1/api/live").__enter__())
+            live[0].send_bytes(good)
+            assert live[0].receive_json()["type"] == "readings"
+        content = path.read_bytes()
+        kinds = []
+        try:
+            if path.name == "message.json":
+                live[0].send_text(content.decode(errors="replace"))
+            else:
+                live[0].send_bytes(content)
+                kinds.append(live[0].receive_json()["type"])
+            if kinds != ["readings"]:
+                live[0].send_bytes(good)  # which is read, whatever came before it
+                while not kinds or kinds[-1] != "readings":
+                    kinds.append(live[0].receive_json()["type"])
+        except WebSocketDisconnect as closed:
+            live.clear()
+            kinds.append(str(closed.code))
+            if closed.code == 1011:
+                raise AssertionError(closed.reason) from closed
+        if told:
+            raise AssertionError(told.pop())
+        return " ".join(kinds)
+
+    return read
+
+
+_JSON: Final = (change_json,)
+_TABLE: Final = (change_table,)
+
+
+def _of_archive(name: str) -> Mutation | None:
+    if name.endswith(".json"):
+        return change_json
+    return change_hdf5 if name.endswith(".h5") else None
+
+
+TARGETS: Final[dict[str, Target]] = {
+    target.name: target
+    for target in (
+        Target(
+            "images",
+            seeds.pictures,
+            _open_pictures,
+            {
+                "picture.png": (change_png,),
+                "picture.jpg": (change_jpeg,),
+                "picture.webp": (change_riff,),
+                "picture.tif": (change_tiff,),
+            },
+            lambda path: ["detect", str(path), "--csv", str(path.with_name("faces.csv"))],
+        ),
+        Target(
+            "tables",
+            seeds.tables,
+            _open_tables,
+            {
+                "fer2013.csv": _TABLE,
+                "fer2013new.csv": _TABLE,
+                "list_patition_label.txt": _TABLE,
+                "training.csv": _TABLE,
+                "S001_001_00000003_emotion.txt": _TABLE,
+                "boxes.json": _JSON,
+            },
+            _command_of_table,
+        ),
+        Target(
+            "parquet",
+            seeds.parquet,
+            _open_parquet,
+            {"train.parquet": (change_footer, change_columns)},
+            lambda path: ["data", "info", str(path)],
+        ),
+        Target(
+            "onnx",
+            seeds.models,
+            _open_models,
+            {"model.onnx": (change_onnx,)},
+            lambda path: ["detect", str(seeds.PORTRAIT), "--model", str(path), "--json"],
+        ),
+        Target(
+            "keras",
+            seeds.keras_files,
+            _open_keras,
+            {"model.h5": (change_hdf5,), "model.keras": (change_zip(_of_archive),)},
+        ),
+        Target(
+            "video",
+            seeds.films,
+            _open_films,
+            {
+                "film.mp4": (change_mp4,),
+                "film.mov": (change_mp4,),
+                "film.avi": (change_riff,),
+            },
+            lambda path: [
+                "video",
+                str(path),
+                "--csv",
+                str(path.with_name("seen.csv")),
+                "--overwrite",
+            ],
+        ),
+        Target(
+            "archives",
+            seeds.archives,
+            _open_archives,
+            {
+                "pictures.tar": (change_tar,),
+                "pictures.tar.gz": (change_gzip(change_tar),),
+                "pictures.parquet": (change_footer, change_columns),
+            },
+        ),
+        Target(
+            "groups",
+            seeds.groups,
+            _open_groups,
+            {"groups.csv": _TABLE, "train_00001_manu_attri.txt": _TABLE},
+        ),
+        Target(
+            "live",
+            seeds.messages,
+            _open_live,
+            {"frame.jpg": (change_jpeg,), "message.json": _JSON},
+        ),
+        Target("rows", seeds.film_rows, _open_rows, {"rows.csv": _TABLE, "rows.jsonl": _JSON}),
+        Target("recipes", seeds.recipes, _open_recipes, {"recipe.json": _JSON}),
+        Target(
+            "runs",
+            seeds.runs,
+            _open_runs,
+            {
+                "config.json": _JSON,
+                "history.csv": _TABLE,
+                "best.pt": (change_zip(lambda name: None),),
+                "last.pt": (change_zip(lambda name: None),),
+            },
+        ),
+    )
+}
+"""Name -> reader."""

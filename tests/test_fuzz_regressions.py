@@ -1,0 +1,508 @@
+"""What `make fuzz` has found: the smallest input that did it, and what it must do now."""
+
+import io
+import json
+import struct
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import onnx
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from onnx import TensorProto, helper
+from PIL import Image as PILImage
+
+from fakes import SPEC, a_tracked_reading, write_model
+from learn_fixtures import made_up_faces, write_csv, write_votes
+from mien import Classifier, DataError, ImageError, ModelError, ModelSpec, VideoError, load_image
+from mien import images as images_module
+from mien.bench import read_boxes
+from mien.commands.shared import printable
+from mien.crops import Crops
+from mien.errors import OptionError, OutputError, TrainingError
+from mien.learn import keras_config
+from mien.learn.datasets import load_faces
+from mien.learn.groups import raf_db_groups
+from mien.learn.keras_config import read_config
+from mien.learn.recipes import read_recipe
+from mien.learn.runs import read_checkpoint
+from mien.learn.runs import read_config as read_run_config
+from mien.spec import METADATA_KEY
+from mien.video import frames as frames_module
+from mien.video.frames import frames
+from mien.video.records import read_rows, row_writer
+from mien.web.live import LiveSettings
+from videos import make_video, numbered
+
+CROPS: Crops = np.zeros((2, 48, 48), np.uint8)
+
+
+# Pictures
+
+
+def jpeg(side_px: int, *, kind: str = "RGB", **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    PILImage.new(kind, (16, 16), 90 if kind == "L" else None).save(buffer, "JPEG", **options)
+    content = bytearray(buffer.getvalue())
+    frame = max(content.find(b"\xff\xc0"), content.find(b"\xff\xc2"))
+    struct.pack_into(">HH", content, frame + 5, side_px, side_px)
+    return bytes(content)
+
+
+def saved(picture: PILImage.Image, kind: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def test_a_large_picture_is_in_memory_little_more_than_twice(tmp_path: Path) -> None:
+    """A file of 2 kB that says it has 13,000 x 13,000 pixels took 3.2 GB, others 7.6.
+
+    Pillow needs 4 bytes for a pixel, a progressive JPEG 6 more while it is decoded, and the result
+    3 when it is.
+    """
+    path = tmp_path / "large.jpg"
+    path.write_bytes(jpeg(6_000, progressive=True))
+    program = (
+        # ru_maxrss would count what the process that starts this one holds.
+        "import sys, pathlib, mien\n"
+        "image = mien.load_image(sys.argv[1])\n"
+        "status = pathlib.Path('/proc/self/status').read_text()\n"
+        "print(image.shape[0], int(status.split('VmHWM:')[1].split()[0]) // 1024)"
+    )
+
+    found = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
+    )
+
+    side, peak_mb = map(int, found.stdout.split())
+    assert side == 6_000
+    assert peak_mb < 600
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "JPEG"])
+def test_pictures_that_take_twice_the_memory_are_bounded_at_half(kind: str) -> None:
+    mode = "CMYK" if kind == "JPEG" else "RGB"
+    content = saved(PILImage.new(mode, (64, 64)), kind)
+
+    assert load_image(content, max_pixels=2 * 64 * 64).shape == (64, 64, 3)
+    with pytest.raises(ImageError, match="expected at most 4,095 pixels; got 64 x 64"):
+        load_image(content, max_pixels=2 * 64 * 64 - 1)
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind", "options"),
+    [
+        ("RGB", "PNG", {}),
+        ("RGBA", "PNG", {}),
+        ("LA", "PNG", {}),
+        ("P", "PNG", {"transparency": 7}),
+        ("RGB", "PNG", {"transparency": (10, 20, 30)}),
+        ("P", "GIF", {"transparency": 7}),
+        ("1", "PNG", {}),
+        ("I;16", "PNG", {}),
+        ("CMYK", "TIFF", {}),
+        ("RGB", "JPEG", {"turned": 6}),
+    ],
+)
+def test_large_pictures_are_made_rgb_in_strips_as_small_ones_at_once(
+    mode: str, kind: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    levels = np.random.default_rng(0).integers(0, 256, (37, 23, 4), np.uint8)
+    levels[:5, :, :3] = (10, 20, 30)
+    if mode == "I;16":
+        picture = PILImage.fromarray(levels[:, :, 0].astype(np.uint16) * 250)
+    else:
+        picture = PILImage.fromarray(levels).convert("RGB" if mode == "P" else mode)
+        picture = picture.quantize(16) if mode == "P" else picture
+    if "turned" in options:
+        exif = PILImage.Exif()
+        exif[0x0112] = options["turned"]
+        options = {"exif": exif}
+    content = saved(picture, kind, **options)
+
+    at_once = load_image(content)
+    monkeypatch.setattr(images_module, "_STRIP_PIXELS", 100)
+
+    assert np.array_equal(load_image(content), at_once)
+    with PILImage.open(io.BytesIO(content)) as opened:
+        before = opened.size
+        assert np.array_equal(load_image(opened), at_once)
+        assert opened.size == before  # what was given is as it was
+
+
+def test_a_jpeg_of_many_scans_is_refused_before_they_take_a_minute() -> None:
+    content = jpeg(13_000, progressive=True)
+    scan = content[content.rindex(b"\xff\xda") : -2]
+
+    with pytest.raises(ImageError, match="expected at most 105 scans of 13000 x 13000 pixels"):
+        load_image(content[:-2] + 500 * scan + content[-2:])
+
+
+def test_what_libtiff_says_does_not_come_between(tmp_path: Path, portrait: Path) -> None:
+    """Its own words about a damaged file came on standard error beside mien's."""
+    content = bytearray(saved(PILImage.new("RGB", (24, 24)), "TIFF", compression="tiff_lzw"))
+    (start,) = struct.unpack_from("<I", content, 4)
+    (count,) = struct.unpack_from("<H", content, start)
+    for entry in range(start + 2, start + 2 + 12 * count, 12):
+        if struct.unpack_from("<H", content, entry)[0] == 284:  # PlanarConfiguration
+            struct.pack_into("<I", content, entry + 4, 50_000)
+    path = tmp_path / "damaged.tif"
+    path.write_bytes(content)
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "mien", "detect", str(path)], capture_output=True, text=True
+    )
+
+    assert ended.returncode == 2
+    assert [line.split(" ")[0] for line in ended.stderr.splitlines()] == ["mien:", "mien:"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a face, ein Gesicht, 顔", "a face, ein Gesicht, 顔"),
+        ("\x1b[2J gone", "\\x1b[2J gone"),
+        ("left\u202eright", "left\\u202eright"),
+        ("\udcff.jpg", "\\udcff.jpg"),
+    ],
+)
+def test_what_a_file_holds_does_not_act_on_the_terminal(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+def test_a_file_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images_module, "_MOST_BYTES", 1_000)
+    with pytest.raises(ImageError, match="/dev/zero: expected a picture of at most 1,000 bytes"):
+        load_image("/dev/zero")
+
+
+# Tables
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "../../secret.jpg"])
+def test_a_table_that_names_pictures_elsewhere(name: str, tmp_path: Path) -> None:
+    """A row of AffectNet's table made mien read a device without end."""
+    (tmp_path / "Manually_Annotated_Images").mkdir()
+    points = ";".join(str(n) for n in range(136))
+    columns = "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks"
+    (tmp_path / "training.csv").write_text(
+        f"{columns},expression,valence,arousal\n{name},0,0,9,9,{points},1,0,0\n"
+    )
+    with pytest.raises(DataError, match="row 2: expected a picture below"):
+        load_faces(tmp_path)
+
+
+def test_a_damaged_npy_file_is_named(tmp_path: Path) -> None:
+    """numpy raises TokenError, SystemError and others."""
+    (tmp_path / "train_set" / "annotations").mkdir(parents=True)
+    (tmp_path / "train_set" / "images").mkdir()
+    (tmp_path / "train_set" / "images" / "1.jpg").write_bytes(b"")
+    label = tmp_path / "train_set" / "annotations" / "1_exp.npy"
+    number = io.BytesIO()
+    np.save(number, np.array("3"))
+
+    for content in (
+        number.getvalue().replace(b"}", b" "),  # TokenError
+        number.getvalue()[:-4] + b"\xff\xff\xff\xff",  # SystemError: no such character
+    ):
+        label.write_bytes(content)
+        with pytest.raises(DataError, match=r"1_exp.npy: expected a number in a .npy file"):
+            load_faces(tmp_path)
+
+
+@pytest.mark.parametrize("votes", [str(2**63), "-" + str(2**70)])
+def test_more_votes_than_numpy_counts(votes: str, tmp_path: Path) -> None:
+    faces = made_up_faces(train=1, val=0, test=0, votes=True)
+    table = write_csv(tmp_path / "fer2013.csv", faces)
+    counts = write_votes(tmp_path / "fer2013new.csv", faces)
+    counts.write_text(counts.read_text().replace(",0,", f",{votes},", 1))
+
+    with pytest.raises(DataError, match=r"row \d+: expected at most 1,000,000 votes"):
+        load_faces(table, votes=counts)
+
+
+def test_an_annotation_of_more_digits_than_python_reads(tmp_path: Path) -> None:
+    manual = tmp_path / "Annotation" / "manual"
+    manual.mkdir(parents=True)
+    (manual / "train_1_manu_attri.txt").write_text("1 2\n" * 5 + "9" * 5_000 + "\n0\n3\n")
+    source = str(tmp_path / "Image" / "aligned" / "train_1_aligned.jpg")
+    one = made_up_faces(train=1, val=0, test=0).take(np.array([0]))
+
+    with pytest.raises(DataError, match="row 6: expected the gender, 0 to 2"):
+        raf_db_groups(replace(one, name="RAF-DB", sources=(source,)))
+
+
+def test_a_parquet_file_with_names_that_are_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "train.parquet"
+    pq.write_table(
+        pa.table({"image": [b"x"], "emotion": [1], "note": [1]}), path, store_schema=False
+    )
+    path.write_bytes(path.read_bytes().replace(b"note", b"\xbf\xbf\xbf\xbf"))
+
+    with pytest.raises(DataError, match=r"train.parquet: expected a Parquet file"):
+        load_faces(path)
+
+
+def test_a_parquet_file_of_a_few_bytes_with_millions_of_rows(tmp_path: Path) -> None:
+    """Twenty million empty rows in 73 kB took 4.7 GB."""
+    path = tmp_path / "train.parquet"
+    rows = 200_000
+    table = pa.table({"image": pa.nulls(rows, pa.binary()), "emotion": pa.nulls(rows, pa.int64())})
+    pq.write_table(table, path)
+
+    with pytest.raises(DataError, match=r"expected pictures; got 200,000 rows in [0-9,]+ bytes"):
+        load_faces(path)
+
+
+# Models
+
+
+def described(tmp_path: Path, **changes: Any) -> Path:
+    values = {**json.loads(SPEC.to_json()), **changes}
+    return write_model(tmp_path / "model.onnx", metadata=json.dumps(values))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": ["a", "b"]}, "name: expected a text; got ['a', 'b']"),
+        ({"crop_margin": [1]}, "crop_margin: expected a number of 0 or more, at most 1; got [1]"),
+        ({"crop_margin": 1e308}, "crop_margin: expected a number of 0 or more, at most 1"),
+        ({"temperature": float("nan")}, "temperature: expected a number of 0 or more; got nan"),
+        ({"parameters": "many"}, "parameters: expected a whole number of 0 or more; got 'many'"),
+        ({"temperature": 10**400}, "temperature: expected a number of 0 or more; got 1000"),
+        ({"epoch": True}, "epoch: expected a whole number of 0 or more; got True"),
+        ({"labels": ["angry", {}, "sad"]}, "labels: expected texts; got ('angry', {}, 'sad')"),
+        (
+            {"scores": {"val": {"n": 1, "accuracy": 2.0, "macro_f1": 0.5}}},
+            "accuracy: expected a number of 0 or more, at most 1; got 2.0",
+        ),
+    ],
+)
+def test_a_description_of_other_kinds_is_refused(
+    changes: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError, match="its description cannot be read") as caught:
+        Classifier(described(tmp_path, **changes))
+    assert message in str(caught.value)
+
+
+def test_a_description_nested_deeper_than_python_goes() -> None:
+    text = json.dumps(json.loads(SPEC.to_json()))[:-1] + ', "members": ' + 9_000 * "[" + "}"
+    with pytest.raises(ModelError, match=r"some.onnx: its description cannot be read"):
+        ModelSpec.from_metadata({METADATA_KEY: text}, source="some.onnx")
+
+
+def test_a_model_whose_texts_are_no_text(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "model.onnx")
+    path.write_bytes(path.read_bytes().replace(b'"recipe":"none"', b'"recipe":"\xff\xff\xff\xff"'))
+
+    with pytest.raises(ModelError, match="expected names and texts in UTF-8"):
+        Classifier(path)
+
+
+def model_that(change: Callable[[onnx.ModelProto], None], path: Path) -> Path:
+    model = onnx.load(write_model(path))
+    change(model)
+    onnx.save(model, path)
+    return path
+
+
+def of_wrong_shape(model: onnx.ModelProto) -> None:
+    """What one node takes does not fit what the one before gives, and nobody declared it."""
+    model.graph.node.insert(4, helper.make_node("Reshape", ["logits", "shape"], ["reshaped"]))
+    model.graph.node[5].input[0] = "reshaped"
+    shape = onnx.numpy_helper.from_array(np.array([5, -1], np.int64), "shape")
+    model.graph.initializer.append(shape)
+
+
+def of_one_row(model: onnx.ModelProto) -> None:
+    """However many faces come, one row goes out."""
+    model.graph.node[4].input[0] = "mean"
+    model.graph.node.insert(
+        4, helper.make_node("ReduceMean", ["logits"], ["mean"], axes=[0], keepdims=1)
+    )
+
+
+def of_no_numbers(model: onnx.ModelProto) -> None:
+    for tensor in model.graph.initializer:
+        if tensor.name == "white":
+            tensor.CopyFrom(helper.make_tensor("white", TensorProto.FLOAT, [], [float("nan")]))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (of_wrong_shape, "model.onnx: it cannot be run; .*Reshape"),
+        (of_one_row, r"model.onnx: expected \(2, 7\) out for 2 faces; got \(1, 7\)"),
+        (of_no_numbers, "model.onnx: expected finite numbers out; got .*nan"),
+    ],
+)
+def test_a_model_that_opens_and_does_not_do_what_it_says(
+    change: Callable[[onnx.ModelProto], None], message: str, tmp_path: Path
+) -> None:
+    classifier = Classifier(model_that(change, tmp_path / "model.onnx"))
+    with pytest.raises(ModelError, match=message):
+        classifier(CROPS)
+
+
+# Keras files
+
+
+def test_weights_that_a_few_bytes_stand_for(tmp_path: Path) -> None:
+    path = tmp_path / "model.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": []})
+        file.create_dataset("weights", (2**40,), "f4", chunks=(1024,))
+
+    assert path.stat().st_size < 20_000
+    with pytest.raises(ModelError, match=r"its weights have 4,398,046,511,104 bytes"):
+        read_config(path)
+
+
+@pytest.mark.parametrize("size", [0, 2**64 - 16])
+def test_a_text_without_length_in_hdf5(size: int, tmp_path: Path) -> None:
+    """HDF5's own library ran round it for ever."""
+    path = tmp_path / "model.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": []})
+    content = bytearray(path.read_bytes())
+    heap = content.index(b"GCOL")
+    first = heap + 16
+    length = int.from_bytes(content[first + 8 : first + 16], "little")
+    free = first + 16 + -(-length // 8) * 8
+    assert content[free : free + 2] == b"\0\0"
+    content[free + 8 : free + 16] = size.to_bytes(8, "little")
+    path.write_bytes(content)
+
+    with pytest.raises(ModelError, match="a heap in it is damaged"):
+        read_config(path)
+
+
+def test_an_archive_that_unpacks_to_gigabytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keras_config, "_MAX_WEIGHTS_BYTES", 1_000_000)
+    path = tmp_path / "model.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", "{}")
+        archive.writestr("model.weights.h5", bytes(1_000_001))
+
+    with pytest.raises(ModelError, match=r"model.weights.h5 has 1,000,001 bytes, too many"):
+        read_config(path)
+
+
+# Runs and recipes
+
+
+@pytest.mark.parametrize("value", ["[" * 100_000, "1" + 400 * "0", '"x"'])
+def test_a_recipe_of_settings_that_are_none(value: str, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.json"
+    path.write_text('{"mean": ' + value + "}")
+    with pytest.raises(OptionError, match=r"recipe.json: expected a recipe; "):
+        read_recipe(path)
+
+
+def test_settings_of_a_run_nested_deeper_than_python_goes(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("[" * 100_000)
+    with pytest.raises(TrainingError, match="expected a training run's settings"):
+        read_run_config(tmp_path)
+
+
+@pytest.mark.parametrize("boxes", ["[" * 100_000, '{"a": [[1' + 400 * "0" + ", 2, 3, 4]]}"])
+def test_boxes_that_are_none(boxes: str, tmp_path: Path) -> None:
+    (tmp_path / "boxes.json").write_text(boxes)
+    with pytest.raises(DataError, match=r"boxes.json: expected an object of file names"):
+        read_boxes(tmp_path)
+
+
+def test_a_checkpoint_that_unpacks_to_gigabytes(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    torch.save({"network": torch.zeros(1_000_000)}, buffer)
+    path = tmp_path / "best.pt"
+    with zipfile.ZipFile(buffer) as stored, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in stored.namelist():
+            new.writestr(name, stored.read(name))
+
+    with pytest.raises(TrainingError, match="as torch writes it; it is compressed"):
+        read_checkpoint(path)
+
+
+# Films and their rows
+
+
+def test_a_film_whose_codec_nobody_knows(tmp_path: Path) -> None:
+    path = tmp_path / "film.mov"
+    make_video(path, numbered(), times_s=[0.0, 0.2])
+    content = path.read_bytes()
+    assert content.count(b"avc1") == 1
+    path.write_bytes(content.replace(b"avc1", b"xyz1"))
+
+    with pytest.raises(VideoError, match="no codec that FFmpeg knows for its pictures"):
+        frames(path)
+
+
+def test_a_film_of_frames_too_large_to_hold_a_dozen_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "film.mkv"
+    make_video(path, numbered(64, 48), times_s=[0.0, 0.2])
+
+    monkeypatch.setattr(frames_module, "MAX_PIXELS", 64 * 48)
+    assert len(list(frames(path))) == 2
+    monkeypatch.setattr(frames_module, "MAX_PIXELS", 64 * 48 - 1)
+    with pytest.raises(VideoError, match="expected frames of at most 3,071 pixels; got 64 x 48"):
+        frames(path)
+
+
+def changed_rows(path: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    writer = row_writer(path)
+    writer.write(0, 0.0, [a_tracked_reading()])
+    writer.finish()
+    values = json.loads(path.read_text())
+    change(values)
+    path.write_text(json.dumps(values) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda row: row.update(box=[1, 2, 3]),
+        lambda row: row.update(box=[[1], 2, 3, 4]),
+        lambda row: row["probabilities"].update(happy="high"),
+        lambda row: row.update(probabilities=7),
+        lambda row: row.update(box=[1, 2, 3, 10**400]),
+        lambda row: row.update(frame=[0]),
+    ],
+)
+def test_lines_that_are_no_rows(change: Callable[[dict[str, Any]], None], tmp_path: Path) -> None:
+    path = changed_rows(tmp_path / "rows.jsonl", change)
+    with pytest.raises(OutputError, match=r"rows.jsonl: expected rows that mien wrote"):
+        list(read_rows(path))
+
+
+def test_a_row_with_a_cell_longer_than_csv_allows(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("frame,time_s,track\n0,0.0," + "9" * 200_000 + "\n")
+    with pytest.raises(OutputError, match=r"rows.csv: expected rows that mien wrote"):
+        list(read_rows(path))
+
+
+# Live clients
+
+
+def test_a_setting_that_no_float_holds() -> None:
+    """A whole number of 400 digits ended the connection without a word."""
+    with pytest.raises(OptionError, match="threshold: expected 0 to 1; got 1000"):
+        LiveSettings().changed('{"type": "settings", "threshold": 1' + 400 * "0" + "}")
