@@ -269,8 +269,8 @@ def report(
                     f"{millions} million",
                     str(nodes),
                     span(hours),
-                    f"{hours * nodes:,.1f}",
-                    f"{cost:,.0f}",
+                    f"{hours * nodes:,.2f}",
+                    f"{cost:,.2f}",
                 ]
             )
     largest = max(double.stages, key=lambda stage: double.stages[stage])
@@ -291,7 +291,7 @@ def report(
             table(["stage", "share"], stages),
             f"Time and cost by number of nodes of {cores} cores, for pictures like these, at "
             f"{rate:.1f} a second and core as two processes gave here. Assumptions: a core among "
-            f"{cores} is as fast, a node-hour costs {options.node_hour:g} (`--node-hour`), and the "
+            f"{cores} is as fast, a node-hour costs {options.node_hour:g} (`--node-hour`; any currency), and the "
             "store keeps up; starting a cluster is not in it.",
             table(["pictures", "nodes", "time", "node-hours", "cost"], plan),
             f"The largest stage is {largest}, {double.stages[largest]:.0%} of the time. A node "
@@ -307,6 +307,8 @@ def command_line(options: argparse.Namespace) -> str:
 
 
 def span(hours: float) -> str:
+    if hours * 60 < 2:
+        return f"{hours * 3600:.0f} s"
     if hours < 1:
         return f"{hours * 60:.0f} min"
     return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.1f} days"
