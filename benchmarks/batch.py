@@ -291,8 +291,8 @@ def report(
             table(["stage", "share"], stages),
             f"Time and cost by number of nodes of {cores} cores, for pictures like these, at "
             f"{rate:.1f} a second and core as two processes gave here. Assumptions: a core among "
-            f"{cores} is as fast, a node-hour costs {options.node_hour:g} (`--node-hour`; any currency), and the "
-            "store keeps up; starting a cluster is not in it.",
+            f"{cores} is as fast, a node-hour costs {options.node_hour:g} (`--node-hour`; any "
+            "currency), and the store keeps up; starting a cluster is not in it.",
             table(["pictures", "nodes", "time", "node-hours", "cost"], plan),
             f"The largest stage is {largest}, {double.stages[largest]:.0%} of the time. A node "
             f"reads {node:,.0f} pictures a second, {gbit:.2f} Gbit/s from the store: with "
