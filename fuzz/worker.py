@@ -21,6 +21,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+import mien
 from fuzz.mutations import mutate
 from fuzz.seeds import stored
 from fuzz.targets import TARGETS, Target
@@ -29,6 +30,7 @@ from mien.errors import MienError
 CPU_LIMIT_S: Final = 10.0  # of processor time: a machine that is shared does not look like a hang
 MEMORY_LIMIT: Final = 2_000_000_000  # bytes that are resident at once, libraries included
 
+_PACKAGE: Final = Path(mien.__file__).parent
 _ADDRESS_ROOM: Final = 6 * 2**30  # beyond which no allocation succeeds: for the machine's sake
 _COMMAND_EVERY: Final = 50  # one input in so many also goes through the command line
 _MOST_KEPT: Final = 200  # inputs with an outcome of their own, from which others are made
@@ -74,7 +76,7 @@ def message_of(error: BaseException) -> str:
 def place_of(error: BaseException) -> str:
     """The last place in mien that an error came through."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if f"{os.sep}mien{os.sep}" in f.filename]
+    own = [f for f in frames if Path(f.filename).is_relative_to(_PACKAGE)]
     if not own:
         return type(error).__name__
     return f"{type(error).__name__} in {Path(own[-1].filename).name}:{own[-1].name}"

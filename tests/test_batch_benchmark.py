@@ -87,8 +87,8 @@ def test_the_plan_follows_from_what_was_measured(benchmark: ModuleType, tmp_path
     assert "+3.0% of that with 2" in text
     assert "| `mien batch`, 1,000 pictures, Ray | 2 | 125.0 | 31.2 | 95% | 900 MB |" in text
     # 1,000 pictures a second on a node of ten cores.
-    assert "| 1 million | 1 | 17 min | 0.3 | 1 |" in text
-    assert "| 100 million | 4 | 6.9 h | 27.8 | 56 |" in text
+    assert "| 1 million | 1 | 17 min | 0.28 | 0.56 |" in text
+    assert "| 100 million | 4 | 6.9 h | 27.78 | 55.56 |" in text
     assert "The largest stage is detection, 50% of the time." in text
     assert "0.80 Gbit/s from the store: with 10 Gbit/s to it, 12 such nodes" in text
     assert np.isclose(benchmark.Measured("x", 1, 10, 4.0, 4.0, None, 1.0, stages).rate, 2.5)

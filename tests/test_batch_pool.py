@@ -24,6 +24,8 @@ from mien.batch.pool import MOST_DEATHS, Failure, cores
 from mien.errors import MissingExtraError, ModelError, OutputError
 from named_pipes import LIMIT_S, Pipe, wait_until
 
+pytestmark = pytest.mark.slow
+
 SMALL = BatchSettings(shard_images=3)
 
 

@@ -30,6 +30,8 @@ from mien.learn.search_space import SETTINGS, recipe_with, search_space, setting
 from mien.learn.training import TrainingResult, read_config, read_history, train
 from mien.learn.tuning import TuningProgress, TuningResult, tune
 
+pytestmark = pytest.mark.slow
+
 FACES = made_up_faces(train=4, val=3, test=0)
 BASE = replace(TINY, epochs=3)
 MODERN = recipe_named("paper-modern")

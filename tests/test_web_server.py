@@ -20,6 +20,8 @@ from mien.web.settings import WebSettings, is_loopback
 from videos import make_video, moving_portrait, steady_times
 from web_client import PATIENCE_S, ServerProcess, events_of, live_client, running
 
+pytestmark = pytest.mark.slow
+
 TOKEN = "a-token-of-the-tests"
 
 
