@@ -62,12 +62,7 @@ licences: $(VENV)/dev
 sbom: $(VENV)/dev
 	$(BIN)/python scripts/sbom.py
 
-release-test-web: $(VENV)/dev $(AXE)
-	@command -v chromium >/dev/null || test -n "$$MIEN_CHROMIUM" || \
-		{ apt-get update && apt-get install --yes --no-install-recommends chromium fonts-dejavu-core; }
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser
-
-check: $(VENV)/dev
+release-check: $(VENV)/dev
 	$(BIN)/python scripts/check_release.py
 
 clean:
