@@ -32,7 +32,7 @@ from mien.errors import OptionError, OutputError, TrainingError
 from mien.learn import keras_config
 from mien.learn.datasets import load_faces
 from mien.learn.groups import raf_db_groups
-from mien.learn.keras_config import read_config
+from mien.learn.keras_config import KerasConfig, read_config
 from mien.learn.recipes import read_recipe
 from mien.learn.runs import read_checkpoint
 from mien.learn.runs import read_config as read_run_config
@@ -506,3 +506,10 @@ def test_a_setting_that_no_float_holds() -> None:
     """A whole number of 400 digits ended the connection without a word."""
     with pytest.raises(OptionError, match="threshold: expected 0 to 1; got 1000"):
         LiveSettings().changed('{"type": "settings", "threshold": 1' + 400 * "0" + "}")
+
+
+@pytest.mark.parametrize("settings", [1.5, None, [], "x"])
+def test_a_layer_of_keras_whose_settings_are_no_object_has_no_name(settings: object) -> None:
+    layer = {"class_name": "Dense", "config": settings}
+    config = KerasConfig(config={"config": {"layers": [layer]}}, spec=None)
+    assert not config.saved_again

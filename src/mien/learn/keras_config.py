@@ -153,8 +153,9 @@ class KerasConfig:
     @property
     def saved_again(self) -> bool:
         """Whether Keras saved it from a file of mien's, which then no longer describes itself."""
+        settings = [layer.get("config") for layer in _layers(self.config)]
         return self.spec is None and any(
-            layer.get("config", {}).get("name") == SCALING_LAYER for layer in _layers(self.config)
+            isinstance(found, dict) and found.get("name") == SCALING_LAYER for found in settings
         )
 
     @property
