@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import cv2
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
-from mien.web.guard import CLOSE_POLICY, SUBPROTOCOL
+from mien.web.admission import admitted
+from mien.web.guard import CLOSE_POLICY
 from mien.web.service import Service
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ KEYS: Final = ("q", "s")
 """`q` ends the view, `s` saves a still; as in a window."""
 
 _CLOSE_NORMAL: Final = 1000  # RFC 6455, 7.4.1
-_CLOSE_BUSY: Final = 1013
 
 
 class CameraFeed:
@@ -148,34 +148,33 @@ def router(service: Service, feed: CameraFeed) -> APIRouter:
 
     @routes.websocket("/api/camera")
     async def camera(socket: WebSocket) -> None:
-        name = SUBPROTOCOL if SUBPROTOCOL in socket.scope["subprotocols"] else None
-        await socket.accept(subprotocol=name)
-        if service.live_clients >= service.limits.live_clients:
-            most = service.limits.live_clients
-            await socket.close(_CLOSE_BUSY, f"expected at most {most} live clients at once")
-            return
-        page = _Page()
-        service.live_clients += 1
-        feed.enter(page)
-        keys = asyncio.ensure_future(_take_keys(socket, feed))
-        stopping = asyncio.ensure_future(service.stopping.wait())
-        frames = asyncio.ensure_future(_give_frames(socket, page, service.limits.stall_s))
-        tasks = (keys, stopping, frames)
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            service.live_clients -= 1
-            feed.leave(page)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        reason = None
-        if keys.done() and not keys.cancelled() and keys.exception() is None:
-            reason = keys.result()
-        with suppress(RuntimeError):  # the page has closed it
-            await socket.close(CLOSE_POLICY if reason else _CLOSE_NORMAL, reason or "")
+        async with admitted(socket, service) as is_in:
+            if is_in:
+                await _show(socket, service, feed)
 
     return routes
+
+
+async def _show(socket: WebSocket, service: Service, feed: CameraFeed) -> None:
+    """Frames out and keys in, until the page, the view or the server ends."""
+    page = _Page()
+    feed.enter(page)
+    keys = asyncio.ensure_future(_take_keys(socket, feed))
+    stopping = asyncio.ensure_future(service.stopping.wait())
+    frames = asyncio.ensure_future(_give_frames(socket, page, service.limits.stall_s))
+    tasks = (keys, stopping, frames)
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        feed.leave(page)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    reason = None
+    if keys.done() and not keys.cancelled() and keys.exception() is None:
+        reason = keys.result()
+    with suppress(RuntimeError):  # the page has closed it
+        await socket.close(CLOSE_POLICY if reason else _CLOSE_NORMAL, reason or "")
 
 
 async def _take_keys(socket: WebSocket, feed: CameraFeed) -> str | None:

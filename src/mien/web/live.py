@@ -19,9 +19,10 @@ from mien.recognizer import Recognizer
 from mien.video.frames import Frame
 from mien.video.readings import TrackedReading, VideoSettings
 from mien.video.smoothing import Smoother, SmoothingSettings
+from mien.web.admission import admitted
 from mien.web.answers import plain
 from mien.web.channels import Channel
-from mien.web.guard import CLOSE_BUSY, CLOSE_POLICY, SUBPROTOCOL
+from mien.web.guard import CLOSE_POLICY
 from mien.web.limits import Limits, megabytes
 from mien.web.service import Service
 
@@ -41,17 +42,9 @@ def router(service: Service) -> APIRouter:
 
     @routes.websocket("/api/live")
     async def live(socket: WebSocket) -> None:
-        name = SUBPROTOCOL if SUBPROTOCOL in socket.scope["subprotocols"] else None
-        await socket.accept(subprotocol=name)
-        if service.live_clients >= service.limits.live_clients:
-            most = service.limits.live_clients
-            await socket.close(CLOSE_BUSY, f"expected at most {most} live clients at once")
-            return
-        service.live_clients += 1
-        try:
-            await _serve(socket, service)
-        finally:
-            service.live_clients -= 1
+        async with admitted(socket, service) as is_in:
+            if is_in:
+                await _serve(socket, service)
 
     return routes
 
