@@ -1,9 +1,9 @@
-"""How a WebSocket comes in: its subprotocol, and as many at once as the limits allow."""
+"""How a WebSocket comes in, with its subprotocol and as many at once as may be, and goes out."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
-from fastapi import WebSocket
+from fastapi import WebSocket, WebSocketDisconnect
 
 from mien.web.guard import CLOSE_BUSY, SUBPROTOCOL
 from mien.web.service import Service
@@ -23,7 +23,7 @@ async def admitted(socket: WebSocket, service: Service) -> AsyncIterator[bool]:
     await socket.accept(subprotocol=name)
     if service.live_clients >= service.limits.live_clients:
         most = service.limits.live_clients
-        await socket.close(CLOSE_BUSY, f"expected at most {most} live clients at once")
+        await say_goodbye(socket, CLOSE_BUSY, f"expected at most {most} live clients at once")
         yield False
         return
     service.live_clients += 1
@@ -31,3 +31,16 @@ async def admitted(socket: WebSocket, service: Service) -> AsyncIterator[bool]:
         yield True
     finally:
         service.live_clients -= 1
+
+
+async def say_goodbye(socket: WebSocket, code: int, reason: str = "") -> None:
+    """Close a client's socket; nothing if the client has gone.
+
+    Args:
+        socket: that was accepted.
+        code: RFC 6455, 7.4.1.
+        reason: for people, at most 123 bytes.
+    """
+    # A client can go between the last look and this; each way of it raises another of the two.
+    with suppress(RuntimeError, WebSocketDisconnect):
+        await socket.close(code, reason)

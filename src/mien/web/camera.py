@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import cv2
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
-from mien.web.admission import admitted
+from mien.web.admission import admitted, say_goodbye
 from mien.web.guard import CLOSE_POLICY
 from mien.web.service import Service
 
@@ -173,8 +173,7 @@ async def _show(socket: WebSocket, service: Service, feed: CameraFeed) -> None:
     reason = None
     if keys.done() and not keys.cancelled() and keys.exception() is None:
         reason = keys.result()
-    with suppress(RuntimeError):  # the page has closed it
-        await socket.close(CLOSE_POLICY if reason else _CLOSE_NORMAL, reason or "")
+    await say_goodbye(socket, CLOSE_POLICY if reason else _CLOSE_NORMAL, reason or "")
 
 
 async def _take_keys(socket: WebSocket, feed: CameraFeed) -> str | None:

@@ -19,7 +19,7 @@ from mien.recognizer import Recognizer
 from mien.video.frames import Frame
 from mien.video.readings import TrackedReading, VideoSettings
 from mien.video.smoothing import Smoother, SmoothingSettings
-from mien.web.admission import admitted
+from mien.web.admission import admitted, say_goodbye
 from mien.web.answers import plain
 from mien.web.channels import Channel
 from mien.web.guard import CLOSE_POLICY
@@ -286,5 +286,5 @@ async def _serve(socket: WebSocket, service: Service) -> None:
     ended = [task.result() for task in done if task.exception() is None]
     for close in ended:
         if close is not None:
-            await socket.close(*close)
+            await say_goodbye(socket, *close)
             return
