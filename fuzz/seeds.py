@@ -456,10 +456,9 @@ def runs() -> Seeds:
     """The files of a training run of a network with few weights."""
     import torch
 
-    from mien.learn.recipes import Recipe
-    from mien.learn.runs import EpochRow, RunConfig, TeacherRun, write_best, write_checkpoint
+    from mien.learn.runs import EarlierRun, EpochRow, RunConfig, write_best, write_checkpoint
 
-    recipe = Recipe(name="small", about="For reading, not for training.", network="fuzzed")
+    recipe = small_recipe()
     config = RunConfig(
         recipe=recipe,
         seed=0,
@@ -471,7 +470,8 @@ def runs() -> Seeds:
         device="cpu",
         mien_version="0",
         torch_version="2",
-        teachers=(TeacherRun("teacher", "1" * 64),),
+        teachers=(EarlierRun("teacher", "1" * 64),),
+        pretrained=EarlierRun("before", "2" * 64),
     )
     from mien.learn.runs import network_of, write_history
 
@@ -498,6 +498,26 @@ def runs() -> Seeds:
             file: [(folder / file).read_bytes()] for file in ("best.pt", "last.pt", "history.csv")
         }
     return {**found, "config.json": [json.dumps(asdict(config), indent=1).encode()]}
+
+
+def weights() -> Seeds:
+    """Weights of the same network as `mien export --to safetensors` writes them."""
+    from safetensors.torch import save
+
+    from mien.learn.pretrained import RECIPE_KEY
+    from mien.learn.runs import network_of
+
+    add_small_network()
+    recipe = small_recipe()
+    about = {"mien": "{}", RECIPE_KEY: json.dumps(asdict(recipe))}
+    return {"model.safetensors": [save(network_of(recipe).state_dict(), about)]}
+
+
+def small_recipe() -> Any:
+    """The recipe of the network of `add_small_network`."""
+    from mien.learn.recipes import Recipe
+
+    return Recipe(name="small", about="For reading, not for training.", network="fuzzed")
 
 
 def add_small_network() -> None:

@@ -132,6 +132,20 @@ def change_json(content: bytes, random: Random) -> bytes:
     return "".join(lines).encode("utf-8", "surrogatepass")
 
 
+def change_safetensors(content: bytes, random: Random) -> bytes:
+    """Change one place in the JSON before the weights, whose length is made right."""
+    end = 8 + struct.unpack("<Q", content[:8])[0]
+    header = json.loads(content[8:end])
+    about = header.get("__metadata__", {})
+    if about and random.random() < 0.5:  # a recipe in JSON, in JSON
+        name = random.choice(list(about))
+        about[name] = change_json(about[name].encode(), random).decode(errors="replace")
+        changed = json.dumps(header).encode()
+    else:
+        changed = json.dumps(change_value(header, random)).encode()
+    return struct.pack("<Q", len(changed)) + changed + content[end:]
+
+
 # Tables of text
 
 

@@ -23,6 +23,7 @@ from fuzz.structures import (
     change_onnx,
     change_png,
     change_riff,
+    change_safetensors,
     change_table,
     change_tar,
     change_tiff,
@@ -248,6 +249,20 @@ def _open_runs(folder: Path) -> Read:
     return read
 
 
+def _open_weights(folder: Path) -> Read:
+    from mien.learn.pretrained import Pretrained
+    from mien.learn.runs import network_of
+
+    seeds.add_small_network()
+    recipe = seeds.small_recipe()
+
+    def read(path: Path) -> str:
+        Pretrained(path, recipe).fill(network_of(recipe))
+        return "filled"
+
+    return read
+
+
 def _open_archives(folder: Path) -> Read:
     from mien.batch.plan import make_plan
     from mien.batch.reading import items
@@ -460,6 +475,12 @@ TARGETS: Final[dict[str, Target]] = {
                 "best.pt": (change_zip(lambda name: None),),
                 "last.pt": (change_zip(lambda name: None),),
             },
+        ),
+        Target(
+            "weights",
+            seeds.weights,
+            _open_weights,
+            {"model.safetensors": (change_safetensors,)},
         ),
     )
 }

@@ -19,7 +19,8 @@ from learn_fixtures import (
 )
 from mien.errors import OptionError, TrainingError
 from mien.learn.batches import Batches
-from mien.learn.distillation import Teachers, distillation_loss, fingerprint
+from mien.learn.distillation import Teachers, distillation_loss
+from mien.learn.runs import fingerprint
 from mien.learn.training import load_best, read_config, train
 
 FACES = made_up_faces(votes=True)
@@ -111,7 +112,7 @@ def test_the_order_of_the_teachers_means_nothing(
         assert same_weights(best_weights(tmp_path / "ab"), best_weights(tmp_path / "ba"))
         assert not same_weights(best_weights(tmp_path / "ab"), best_weights(tmp_path / "a"))
         known = {run.name: run.fingerprint for run in read_config(tmp_path / "ab").teachers}
-        assert known == {path.name: fingerprint(load_best(path)[0]) for path in (one, other)}
+        assert known == {path.name: fingerprint(best_weights(path)) for path in (one, other)}
 
 
 def test_a_run_is_resumed_with_its_teachers_alone(

@@ -114,6 +114,13 @@ def train(
             "mien-distilled, or others with a distill_weight."
         ),
     ] = None,
+    pretrained: Annotated[
+        Path | None,
+        typer.Option(
+            help="Weights to begin with: the folder of a run, or a .safetensors of `mien export`; "
+            "for fine-tuning, with a lower --learning-rate."
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Also write OUT/tensorboard for TensorBoard.")
@@ -196,6 +203,7 @@ def train(
             devices=devices,
             nodes=nodes,
             compile=compile,  # type: ignore[arg-type]
+            pretrained=pretrained,
         )
     if not first:  # of several that another program started: one speaks for all
         return

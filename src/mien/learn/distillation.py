@@ -1,6 +1,5 @@
 """Learning from finished runs: a student is trained towards what its teachers, together, say."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -13,7 +12,7 @@ from torch.nn import functional as F
 from mien.errors import OptionError, TrainingError
 from mien.learn.networks import Network
 from mien.learn.recipes import Recipe
-from mien.learn.runs import TeacherRun, load_best, read_history
+from mien.learn.runs import EarlierRun, fingerprint, load_best, read_history
 
 
 class Teachers:
@@ -103,7 +102,7 @@ def distillation_loss(logits: Tensor, shares: Tensor, temperature: float) -> Ten
     return temperature**2 * F.kl_div(student, shares, reduction="batchmean")
 
 
-def _load(run_dir: Path) -> tuple[TeacherRun, Network]:
+def _load(run_dir: Path) -> tuple[EarlierRun, Network]:
     network, config, _ = load_best(run_dir)
     finished, epochs = len(read_history(run_dir)), config.recipe.epochs
     if finished < epochs:
@@ -111,13 +110,4 @@ def _load(run_dir: Path) -> tuple[TeacherRun, Network]:
             f"{run_dir}: expected a finished run as a teacher; it has {finished} of {epochs} "
             "epochs. Go on with it first"
         )
-    return TeacherRun(run_dir.resolve().name, fingerprint(network)), network
-
-
-def fingerprint(network: Network) -> str:
-    """SHA-256 of the names, shapes and values of a network's weights."""
-    digest = hashlib.sha256()
-    for name, tensor in network.state_dict().items():
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+    return EarlierRun(run_dir.resolve().name, fingerprint(network.state_dict())), network

@@ -19,8 +19,8 @@ from mien.learn.evaluation import evaluate_probabilities
 from mien.learn.model_files import FORMATS, Deployed, Onnx, Reader, answers_of, batches_of
 from mien.learn.networks import Network, multiply_adds
 from mien.learn.onnx_graph import to_onnx
+from mien.learn.runs import RunConfig, load_best
 from mien.learn.stores import STORES
-from mien.learn.training import load_best
 from mien.spec import ModelSpec, Score
 
 PARITY: Final = 1e-5  # largest difference of a probability between the network and its file
@@ -98,7 +98,7 @@ def export_model(
         recipe=config.recipe.name,
         seed=config.seed,
         epoch=row.epoch,
-        trained_on=f"{config.data_name} train ({config.train_count:,} images)",
+        trained_on=_trained_on(config),
         chosen_on=f"{config.data_name} val ({config.val_count:,} images)",
         votes_labels=FERPLUS_EMOTIONS if votes else (),
         temperature=deployed.calibration.temperature,
@@ -141,6 +141,15 @@ def export_model(
     except OSError as error:
         raise OutputError(f"{out}: cannot be written; {error.strerror or error}") from error
     return spec
+
+
+def _trained_on(config: RunConfig) -> str:
+    words = f"{config.data_name} train ({config.train_count:,} images)"
+    if config.pretrained:
+        words += f", beginning with the weights of {config.pretrained.name}"
+    if config.teachers:
+        words += f", taught by {', '.join(sorted(run.name for run in config.teachers))}"
+    return words
 
 
 def _check_options(out: Path, to: str, store: str, *, votes: bool, measured: bool) -> None:

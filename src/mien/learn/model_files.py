@@ -18,6 +18,7 @@ from mien.learn.keras_h5 import keras_reader, save_keras
 from mien.learn.keras_network import to_keras
 from mien.learn.networks import Network
 from mien.learn.onnx_graph import to_onnx
+from mien.learn.pretrained import RECIPE_KEY
 from mien.learn.recipes import Recipe
 from mien.learn.stores import with_half_weights, with_int8_weights
 from mien.spec import METADATA_KEY, ModelSpec
@@ -138,7 +139,7 @@ class _Safetensors:
             if self._deployed.votes or not key.startswith("votes_head")
         }
         # The spec names the network; its dropout, activation and pooling stand in the recipe.
-        about = {METADATA_KEY: spec.to_json(), "recipe": json.dumps(asdict(self._recipe))}
+        about = {METADATA_KEY: spec.to_json(), RECIPE_KEY: json.dumps(asdict(self._recipe))}
         path.write_bytes(save(weights, about))
 
     def reader(self, path: Path) -> Reader:

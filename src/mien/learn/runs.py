@@ -11,11 +11,12 @@ process killed while it writes leaves the earlier file, and a .part that the nex
 
 import csv
 import dataclasses
+import hashlib
 import io
 import json
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -51,10 +52,10 @@ class EpochRow:
 
 
 @dataclass(frozen=True)
-class TeacherRun:
-    """A finished run that another one learns from."""
+class EarlierRun:
+    """A run whose weights another one uses: to learn from, or to begin with."""
 
-    name: str  # of its folder
+    name: str  # of its folder or file
     fingerprint: str  # SHA-256 of its best weights
 
 
@@ -73,9 +74,10 @@ class RunConfig:
     mien_version: str
     torch_version: str
     # What came later has a default, so that runs begun before it can be read.
-    teachers: tuple[TeacherRun, ...] = ()
+    teachers: tuple[EarlierRun, ...] = ()
     processes: int = 1  # it was begun with, one for each device
     compiled: str = "off"  # how torch.compile was used
+    pretrained: EarlierRun | None = None  # whose weights it began with
 
 
 def network_of(recipe: Recipe) -> Network:
@@ -108,8 +110,11 @@ def read_config(run_dir: Path) -> RunConfig:
     path = run_dir / "config.json"
     try:
         values = json.loads(path.read_text())
-        teachers = tuple(TeacherRun(**teacher) for teacher in values.pop("teachers", ()))
-        return RunConfig(recipe=recipe_of(values.pop("recipe")), teachers=teachers, **values)
+        recipe = recipe_of(values.pop("recipe"))
+        teachers = tuple(EarlierRun(**teacher) for teacher in values.pop("teachers", ()))
+        earlier = values.pop("pretrained", None)
+        pretrained = None if earlier is None else EarlierRun(**earlier)
+        return RunConfig(recipe=recipe, teachers=teachers, pretrained=pretrained, **values)
     except FileNotFoundError:
         raise TrainingError(
             f"{run_dir}: expected a training run; it has no config.json. "
@@ -160,6 +165,15 @@ def load_best(run_dir: str | Path) -> tuple[Network, RunConfig, EpochRow]:
             f"{run_dir / 'best.pt'}: not the weights of the network in config.json; {error}"
         ) from error
     return network.eval(), config, row
+
+
+def fingerprint(weights: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 of the names, shapes and values of weights, in whatever order they come."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(weights.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def start_folder(run_dir: Path, config: RunConfig) -> None:

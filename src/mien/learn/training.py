@@ -33,12 +33,13 @@ from mien.learn.datasets import FaceSet
 from mien.learn.distillation import Teachers
 from mien.learn.memory import told_of_memory
 from mien.learn.networks import Network
+from mien.learn.pretrained import Pretrained
 from mien.learn.processes import check_counts, processes, without_notes_of_lightning
 from mien.learn.recipes import Recipe
 from mien.learn.runs import (
+    EarlierRun,
     EpochRow,
     RunConfig,
-    TeacherRun,
     load_best,
     network_of,
     read_checkpoint,
@@ -49,10 +50,10 @@ from mien.learn.runs import (
 from mien.learn.steps import Epochs, Progress, check_finite, learning_rate_at, sum_of
 
 __all__ = [
+    "EarlierRun",
     "EpochRow",
     "Progress",
     "RunConfig",
-    "TeacherRun",
     "TrainingResult",
     "learning_rate_at",
     "load_best",
@@ -103,6 +104,7 @@ class _Call:
     devices: int
     nodes: int
     compile: Compile
+    pretrained: str | Path | None
 
 
 def train(
@@ -118,6 +120,7 @@ def train(
     devices: int = 1,
     nodes: int = 1,
     compile: Compile = "auto",
+    pretrained: str | Path | None = None,
 ) -> TrainingResult:
     """Train a network by a recipe; the weights that do best on val are in the run's best.pt.
 
@@ -148,16 +151,20 @@ def train(
         nodes: machines on which this same call is made.
         compile: "off"; a mode of torch.compile: "default", "reduce-overhead" (CUDA graphs) or
             "max-autotune"; "auto" is "default" on CUDA and "off" elsewhere.
+        pretrained: weights to begin with, in place of random ones: the folder of a run, or a file
+            that `mien.learn.export.export_model` wrote as safetensors.
     Raises:
         DataError: `faces` lacks a split, or the votes that the recipe needs, or train has faces of
             one emotion alone.
         OptionError: no network has the name in the recipe; a number of devices or nodes is below
-            1; there are teachers and the recipe gives them no weight, or the other way round.
+            1; there are teachers and the recipe gives them no weight, or the other way round; or
+            the pretrained weights are of another network.
         OutputError: `run_dir` holds something, or cannot be written.
         DivergedError: the loss is no longer a finite number.
         OutOfMemoryError: a step does not fit into memory; the message names a batch size that does.
         TrainingError: the run in `run_dir` is another or damaged, a teacher is unfinished, or the
-            device is not there.
+            device is not there, or the pretrained weights are damaged.
+        MissingExtraError: they are safetensors, whose package is not installed.
     """
     call = _Call(
         faces=faces,
@@ -170,6 +177,7 @@ def train(
         devices=devices,
         nodes=nodes,
         compile=compile,
+        pretrained=pretrained,
     )
     check_counts(devices, nodes)
     if compile not in (known := get_args(Compile)):
@@ -187,13 +195,16 @@ def _train(
     recipe, run_dir, seed = call.recipe, call.run_dir, call.seed
     train_faces, val_faces = _splits(call.faces)
     teachers = Teachers(call.teachers, recipe)
+    pretrained = None if call.pretrained is None else Pretrained(call.pretrained, recipe)
     mode = _compile_mode(call.compile, fabric.device)
-    config = _config(call, teachers, mode, fabric)
+    config = _config(call, teachers, pretrained, mode, fabric)
     if call.resume:
         _check_same_run(read_config(run_dir), config, run_dir)
 
     torch.manual_seed(seed)
     network = network_of(recipe)
+    if pretrained:
+        pretrained.fill(network)
     with told_of_memory("the network and the faces"):
         # Before the optimizer is made: a fused one looks where the weights are.
         network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -376,7 +387,9 @@ def _has_bf16(device: torch.device) -> bool:
     return False
 
 
-def _config(call: _Call, teachers: Teachers, mode: str, fabric: Fabric) -> RunConfig:
+def _config(
+    call: _Call, teachers: Teachers, pretrained: Pretrained | None, mode: str, fabric: Fabric
+) -> RunConfig:
     device = fabric.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     used = call.faces.split("train+val")
@@ -394,6 +407,7 @@ def _config(call: _Call, teachers: Teachers, mode: str, fabric: Fabric) -> RunCo
         teachers=teachers.runs,
         processes=fabric.world_size,
         compiled=mode,
+        pretrained=pretrained.run if pretrained else None,
     )
 
 
@@ -406,6 +420,9 @@ def _check_same_run(stored: RunConfig, now: RunConfig, run_dir: Path) -> None:
     # By their weights; a folder may have got another name.
     if [run.fingerprint for run in stored.teachers] != [run.fingerprint for run in now.teachers]:
         different["teachers"] = _names_of(stored.teachers), _names_of(now.teachers)
+    begun, given = (() if run is None else (run,) for run in (stored.pretrained, now.pretrained))
+    if [run.fingerprint for run in begun] != [run.fingerprint for run in given]:
+        different["pretrained weights"] = _names_of(begun), _names_of(given)
     for what, (before, after) in different.items():
         if before != after:
             raise TrainingError(
@@ -420,8 +437,8 @@ def _data_in_words(config: RunConfig) -> str:
     return f"{counts} ({config.data_fingerprint[:8]})"
 
 
-def _names_of(teachers: tuple[TeacherRun, ...]) -> str:
-    return ", ".join(f"{run.name} ({run.fingerprint[:8]})" for run in teachers) or "none"
+def _names_of(runs: tuple[EarlierRun, ...]) -> str:
+    return ", ".join(f"{run.name} ({run.fingerprint[:8]})" for run in runs) or "none"
 
 
 def _different_settings(one: Recipe, other: Recipe) -> tuple[str, str]:
