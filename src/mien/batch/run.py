@@ -205,15 +205,8 @@ def _job(
     """The job, and what of it decides about the rows, for the manifest."""
     # All that a worker would stumble over is tried here, where the error ends one process.
     from mien import __version__
-    from mien.classifier import Classifier
-    from mien.faces import detector_named
 
-    spec = Classifier(settings.model, labels=settings.labels, scaling=settings.scaling).spec
-    detector_named(
-        settings.detector, min_face_px=settings.min_face_px, full_size=settings.full_size
-    )
-    if not 0.0 <= settings.threshold <= 1.0:  # nor is NaN
-        raise OptionError(f"threshold: expected 0 to 1; got {settings.threshold}")
+    spec = settings.open().classifier.spec
     models = model_files(settings.model, with_content=travels)
     job = Job(settings, models, spec.name, folder.name, "", __version__)
     about = {

@@ -6,22 +6,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from mien.classifier import DEFAULT_MODEL, model_paths, shipped_models
+from mien.classifier import model_paths, shipped_models
 from mien.errors import ModelError, OptionError
+from mien.recognizer_settings import RecognizerSettings
 
 
-@dataclass(frozen=True)
-class BatchSettings:
+@dataclass(frozen=True, kw_only=True)
+class BatchSettings(RecognizerSettings):
     """What decides about the rows of a data set: all of it must be the same to go on with one.
 
     Attributes:
-        model: as `mien.Classifier` takes it; several with commas.
-        labels: of a Keras file's output, with commas; see `mien.Classifier`.
-        scaling: of a Keras file's input; likewise.
-        detector: "yunet" or "haar".
-        min_face_px: smaller faces are left out.
-        full_size: search large pictures at their full size.
-        threshold: 0 to 1; readings below it are `unsure`.
         column: of Parquet files, that holds the pictures; None finds it.
         every_s: of films: read only the first frame at or after each multiple of it; None reads
             every frame.
@@ -30,13 +24,6 @@ class BatchSettings:
         OptionError: a number is out of its range.
     """
 
-    model: str = DEFAULT_MODEL
-    labels: str | None = None
-    scaling: str | None = None
-    detector: str = "yunet"
-    min_face_px: float = 0.0
-    full_size: bool = False
-    threshold: float = 0.0
     column: str | None = None
     every_s: float | None = None
     shard_images: int | None = None

@@ -256,18 +256,9 @@ class _TimedDetector:
 
 
 def _open(job: Job) -> tuple[Recognizer, _TimedDetector]:
-    settings = job.settings
     with tempfile.TemporaryDirectory(prefix="mien-") as scratch:
-        recognizer = Recognizer(
-            [local_model(model, Path(scratch)) for model in job.models],
-            detector=settings.detector,
-            min_face_px=settings.min_face_px,
-            full_size=settings.full_size,
-            threshold=settings.threshold,
-            threads=1,
-            labels=settings.labels,
-            scaling=settings.scaling,
-        )
+        files = [local_model(model, Path(scratch)) for model in job.models]
+        recognizer = job.settings.open(model_files=files)
     timed = _TimedDetector(recognizer.detector)
     recognizer.detector = timed
     return recognizer, timed

@@ -25,6 +25,7 @@ from mien.commands.shared import (
     quiet_libraries,
     say,
 )
+from mien.recognizer_settings import RecognizerSettings
 
 if TYPE_CHECKING:
     from mien.pictures import PictureResult
@@ -91,17 +92,16 @@ def detect(
 
     expectation = _expectation(expect, expect_threshold)
     files = find_pictures(paths)
-    recognizer = open_recognizer(
-        model,
-        detector=detector,
+    settings = RecognizerSettings(
+        model=model,
+        detector=detector.value,
         min_face_px=min_face_px,
         full_size=full_size,
         threshold=threshold,
-        threads=threads,
         labels=labels,
         scaling=scaling,
-        votes=compound,
     )
+    recognizer = open_recognizer(settings, threads=threads, votes=compound)
     failed = faces = otherwise = 0
     with ExitStack() as stack:
         stack.enter_context(quiet_libraries())  # libtiff says on its own what it stumbles over

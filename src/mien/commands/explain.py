@@ -19,6 +19,7 @@ from mien.commands.shared import (
     open_recognizer,
     print_table,
 )
+from mien.recognizer_settings import RecognizerSettings
 
 if TYPE_CHECKING:
     from mien.explain import Explanation
@@ -63,16 +64,15 @@ def explain(
         from mien.heat_map import check_picture_name
 
         check_picture_name(out, original=picture)
-    recognizer = open_recognizer(
-        model,
-        detector=detector,
+    settings = RecognizerSettings(
+        model=model,
+        detector=detector.value,
         min_face_px=min_face_px,
-        threshold=0.0,
-        threads=threads,
         labels=labels,
         scaling=scaling,
         full_size=full_size,
     )
+    recognizer = open_recognizer(settings, threads=threads)
     found = explain_face(recognizer, picture, face=face - 1, emotion=emotion)
     if out is not None:
         from mien.heat_map import save_explanation

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from mien.learn.datasets import FaceSet
     from mien.recognizer import Recognizer
+    from mien.recognizer_settings import RecognizerSettings
     from mien.spec import ModelSpec
 
 EXIT_ERROR = 2
@@ -206,32 +207,11 @@ def opening(model: str) -> Any:
 
 
 def open_recognizer(
-    model: str,
-    *,
-    detector: DetectorName,
-    min_face_px: float,
-    threshold: float,
-    threads: int,
-    labels: str | None,
-    scaling: str | None,
-    full_size: bool = False,
-    votes: bool = False,
+    settings: "RecognizerSettings", *, threads: int, votes: bool = False
 ) -> "Recognizer":
     """The recognizer that was asked for; says on standard error what Keras files were taken for."""
-    from mien.recognizer import Recognizer
-
-    with opening(model):
-        recognizer = Recognizer(
-            model,
-            detector=detector.value,
-            min_face_px=min_face_px,
-            full_size=full_size,
-            threshold=threshold,
-            threads=threads,
-            labels=labels,
-            scaling=scaling,
-            votes=votes,
-        )
+    with opening(settings.model):
+        recognizer = settings.open(threads=threads, votes=votes)
     say_how_read(recognizer.classifier.spec)
     return recognizer
 

@@ -30,6 +30,7 @@ from mien.commands.shared import (
     say,
     stderr,
 )
+from mien.recognizer_settings import RecognizerSettings
 
 if TYPE_CHECKING:
     from mien.recognizer import Recognizer
@@ -178,16 +179,16 @@ def video(
     sets = wanted.for_each(films) if many else [wanted]
     for film, outputs in zip(films, sets, strict=True):
         outputs.check(film.source, replaces=overwrite or resume)
-    recognizer = open_recognizer(
-        model,
-        detector=detector,
+    settings = RecognizerSettings(
+        model=model,
+        detector=detector.value,
         min_face_px=min_face_px,
         full_size=full_size,
         threshold=threshold,
-        threads=threads,
         labels=labels,
         scaling=scaling,
     )
+    recognizer = open_recognizer(settings, threads=threads)
     _read_all(recognizer, films, sets, how, resume=resume, as_json=as_json)
 
 

@@ -1,7 +1,7 @@
 """`mien webcam`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +21,7 @@ from mien.commands.shared import (
     say,
 )
 from mien.commands.video import DetectEveryOption, HalfLifeOption, video_settings
+from mien.recognizer_settings import RecognizerSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,25 +125,15 @@ def webcam(
     for path in (record, csv_file):
         if path is not None:
             _check_free(path, overwrite=overwrite)
-    recognizer = open_recognizer(
-        model,
-        detector=detector,
+    settings = RecognizerSettings(
+        model=model,
+        detector=detector.value,
         min_face_px=min_face_px,
         threshold=threshold,
-        threads=threads,
         labels=labels,
         scaling=scaling,
     )
-    settings = {
-        "model": model,
-        "detector": detector.value,
-        "min_face_px": min_face_px,
-        "threshold": threshold,
-        "threads": threads,
-        "labels": labels,
-        "scaling": scaling,
-        "port": port,
-    }
+    recognizer = open_recognizer(settings, threads=threads)
     failure: MienError | KeyboardInterrupt | None = None
     with ExitStack() as stack:
         given = frames(source, stream=stream)
@@ -158,7 +149,7 @@ def webcam(
             name=f"camera {source}" if camera else source,
             bars=bars,
         )
-        viewer = _open_viewer(stack, settings, window=window, page=page)
+        viewer = _open_viewer(stack, settings, window=window, page=page, threads=threads, port=port)
         stack.enter_context(live)
         # What went wrong is told after everything is closed, so that what is recorded is whole.
         try:
@@ -216,12 +207,15 @@ def _outputs(
 
 
 def _open_viewer(
-    stack: "ExitStack", settings: dict[str, Any], *, window: bool, page: bool
+    stack: "ExitStack",
+    settings: RecognizerSettings,
+    *,
+    window: bool,
+    page: bool,
+    threads: int,
+    port: int,
 ) -> "Viewer | None":
-    """A window, or a page where none can be opened; None if nothing is to be shown.
-
-    `settings` are the page's, as `mien.web.settings.WebSettings` takes them.
-    """
+    """A window, or a page where none can be opened; None if nothing is to be shown."""
     from mien.desktop import open_in_browser
     from mien.video.live_view import Window, why_no_window
 
@@ -233,13 +227,22 @@ def _open_viewer(
         shown = Window("mien")
         stack.callback(shown.close)
         return shown
-    there = _open_page(stack, settings, reason)
+    there = _open_page(stack, settings, reason, threads=threads, port=port)
     say(f"{there.address} (q there or Ctrl-C here ends it)")
     open_in_browser(there.address)
     return there
 
 
-def _open_page(stack: "ExitStack", settings: dict[str, Any], reason: str | None) -> "CameraPage":
+def _open_page(
+    stack: "ExitStack",
+    settings: RecognizerSettings,
+    reason: str | None,
+    *,
+    threads: int,
+    port: int,
+) -> "CameraPage":
+    from dataclasses import asdict
+
     from mien.errors import MissingExtraError
 
     try:
@@ -248,7 +251,7 @@ def _open_page(stack: "ExitStack", settings: dict[str, Any], reason: str | None)
     except ImportError as error:
         purpose = "the page" if reason is None else f"{reason}, and the page"
         raise MissingExtraError(purpose, "web", error) from error
-    there = CameraPage(WebSettings(**settings))
+    there = CameraPage(WebSettings(**asdict(settings), threads=threads, port=port))
     stack.callback(there.close)
     if reason is not None:
         say(f"{reason}. The view is a page in the browser")

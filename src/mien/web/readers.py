@@ -9,7 +9,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
-from mien.faces import detector_named
 from mien.recognizer import Recognizer
 from mien.web.batching import BatchingClassifier
 from mien.web.settings import WebSettings
@@ -33,27 +32,15 @@ class Recognizers:
 
     def __init__(self, settings: WebSettings) -> None:
         self._settings = settings
-        self._first = Recognizer(
-            settings.model,
-            detector=settings.detector,
-            min_face_px=settings.min_face_px,
-            full_size=settings.full_size,
-            threshold=settings.threshold,
-            threads=settings.threads,
-            labels=settings.labels,
-            scaling=settings.scaling,
-        )
+        self._first = settings.open(threads=settings.threads)
         self.unshared = self._first.classifier
         self.classifier = BatchingClassifier(self.unshared)
 
     def new(self) -> Recognizer:
         """A recognizer for one thread, with a detector of its own."""
-        settings = self._settings
         recognizer = copy.copy(self._first)
         recognizer.classifier = self.classifier
-        recognizer.detector = detector_named(
-            settings.detector, min_face_px=settings.min_face_px, full_size=settings.full_size
-        )
+        recognizer.detector = self._settings.open_detector()
         return recognizer
 
 

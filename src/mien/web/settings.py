@@ -6,8 +6,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
-from mien.classifier import DEFAULT_MODEL
 from mien.errors import OptionError
+from mien.recognizer_settings import RecognizerSettings
 from mien.web.limits import Limits
 
 HOST: Final = "127.0.0.1"
@@ -21,19 +21,14 @@ MIN_TOKEN: Final = 8  # characters
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~-]+")  # what stands in an address and in a subprotocol
 
 
-@dataclass(frozen=True)
-class WebSettings:
+@dataclass(frozen=True, kw_only=True)
+class WebSettings(RecognizerSettings):
     """How the server reads, where it listens, and whom it serves.
 
+    The threshold is for clients that give none.
+
     Attributes:
-        model: as `mien.Recognizer` takes it, and so the next ones.
-        detector: "yunet" or "haar".
-        min_face_px: smaller faces are left out.
-        full_size: search large pictures at their full size.
-        threshold: where a client gives none.
         threads: of the network.
-        labels: of a Keras file.
-        scaling: of a Keras file.
         host: an address of this machine, or a name of one.
         port: 0 takes a free one.
         token: that clients must know; None asks for none, which only loopback addresses may.
@@ -44,14 +39,7 @@ class WebSettings:
         OptionError: a value is out of its range, or a token is missing.
     """
 
-    model: str = DEFAULT_MODEL
-    detector: str = "yunet"
-    min_face_px: float = 0.0
-    full_size: bool = False
-    threshold: float = 0.0
     threads: int = 1
-    labels: str | None = None
-    scaling: str | None = None
     host: str = HOST
     port: int = PORT
     token: str | None = None

@@ -1,0 +1,74 @@
+"""What a recognizer is opened with, in plain values that can be stored and sent elsewhere."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mien.classifier import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from mien.faces import Detector
+    from mien.recognizer import Recognizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecognizerSettings:
+    """The arguments of `mien.Recognizer` that decide about what it reads.
+
+    Attributes:
+        model: as `mien.Classifier` takes it; several with commas.
+        labels: of a Keras file's output, with commas; see `mien.Classifier`.
+        scaling: of a Keras file's input; likewise.
+        detector: "yunet" or "haar".
+        min_face_px: smaller faces are left out.
+        full_size: search large pictures at their full size.
+        threshold: 0 to 1; readings below it are `unsure`.
+    """
+
+    model: str = DEFAULT_MODEL
+    labels: str | None = None
+    scaling: str | None = None
+    detector: str = "yunet"
+    min_face_px: float = 0.0
+    full_size: bool = False
+    threshold: float = 0.0
+
+    def open(
+        self,
+        *,
+        threads: int = 1,
+        votes: bool = False,
+        model_files: Sequence[str | Path] = (),
+    ) -> "Recognizer":
+        """A recognizer with these settings.
+
+        Args:
+            threads: processor threads for the network; 0 takes every core.
+            votes: also read the shares of FER+ votes, where the model gives them.
+            model_files: where what `model` names lies on this machine, if elsewhere.
+        Raises:
+            ModelError: the model is missing, broken, or of another kind.
+            OptionError: a value is out of its range.
+        """
+        from mien.recognizer import Recognizer
+
+        return Recognizer(
+            model_files or self.model,
+            detector=self.open_detector(),
+            threshold=self.threshold,
+            threads=threads,
+            labels=self.labels,
+            scaling=self.scaling,
+            votes=votes,
+        )
+
+    def open_detector(self) -> "Detector":
+        """A detector with these settings, for one thread.
+
+        Raises:
+            OptionError: there is no such detector, or a value is out of its range.
+        """
+        from mien.faces import detector_named
+
+        return detector_named(self.detector, min_face_px=self.min_face_px, full_size=self.full_size)
