@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from mien.batch.records import PROBABILITY_BINS, STAGES, Tally
+from mien.html_page import html_page
 from mien.labels import COLORS, EMOTIONS
 
 if TYPE_CHECKING:
@@ -24,16 +25,9 @@ CAUTION: Final = (
     "told that it is done to them (article 50(3))."
 )
 
-_CSS: Final = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1d2127; background: white;
-  max-width: 66rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { line-height: 1.2; margin-bottom: .2rem; overflow-wrap: anywhere; }
-h2 { margin-top: 2.2rem; border-bottom: 1px solid #dfe2e7; }
-.dim { color: #6b7079; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .7rem; border-bottom: 1px solid #e4e6ea; text-align: right; }
-th { background: #f5f6f8; } .left { text-align: left; } td.wide { overflow-wrap: anywhere; }
+_STYLE: Final = """
+body { max-width: 66rem; }
+table { font-size: inherit; } th, td { padding: .25rem .7rem; } td.wide { overflow-wrap: anywhere; }
 .numbers { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)); }
 .numbers div { background: #f5f6f8; border-radius: .4rem; padding: .6rem .9rem; }
 .numbers b { display: block; font-size: 1.5rem; line-height: 1.3; }
@@ -44,12 +38,7 @@ th { background: #f5f6f8; } .left { text-align: left; } td.wide { overflow-wrap:
   border-bottom: 1px solid #9aa0a8; }
 .columns span { flex: 1; background: #6b7f99; border-radius: .15rem .15rem 0 0; }
 .axis { display: flex; justify-content: space-between; max-width: 40rem; font-size: .85rem; }
-.caution { border-left: 4px solid #e56e1e; padding: .6rem 1rem; background: #fdf4ec; }
-@media (prefers-color-scheme: dark) {
-  body { background: #16181c; color: #e6e8eb; } .dim { color: #a3a9b3; }
-  th, .numbers div, .track { background: #23262c; } th, td, h2 { border-color: #373b43; }
-  .caution { background: #2b241d; }
-}
+@media (prefers-color-scheme: dark) { .numbers div, .track { background: #23262c; } }
 """
 
 
@@ -69,11 +58,11 @@ def write_summary(dataset: "Dataset", name: str, result: "BatchResult") -> None:
 def summary_page(dataset: "Dataset", result: "BatchResult") -> str:
     """The page: counts, emotions, faces of a picture, probabilities, errors, time, settings."""
     tally = result.tally
-    title = html.escape(dataset.folder.name.rstrip("/").rsplit("/", 1)[-1] or "readings")
+    title = dataset.folder.name.rstrip("/").rsplit("/", 1)[-1] or "readings"
     sources = html.escape(", ".join(dataset.about["sources"]))
     state = "complete" if result.complete else "incomplete: the same command goes on with it"
     parts = [
-        f"<h1>{title}</h1>",
+        f"<h1>{html.escape(title)}</h1>",
         f'<p class="dim">{sources}<br>{result.shards_done:,} of {result.shards:,} shards, {state}'
         "</p>",
         f'<p class="caution">{html.escape(CAUTION)}</p>',
@@ -86,11 +75,7 @@ def summary_page(dataset: "Dataset", result: "BatchResult") -> str:
         f"<h2>How it was made</h2>\n{_made(dataset.about)}",
     ]
     body = "\n".join(parts)
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{_CSS}</style></head>\n<body>\n{body}\n</body></html>\n"
-    )
+    return html_page(title, body, style=_STYLE)
 
 
 def _numbers(tally: Tally) -> str:

@@ -1,6 +1,5 @@
 """The faces whose labels are in doubt, on one page of HTML that needs no other file."""
 
-import base64
 import html
 import json
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from mien.errors import OptionError
 from mien.figures import EMOTION_COLORS
+from mien.html_page import data_uri, html_page
 from mien.labels import EMOTIONS, FERPLUS, FERPLUS_TO_EMOTION
 from mien.learn.audit import WORST, Audit, write_labels
 from mien.learn.audit_check import PLAIN, RankingScore, Score, VotesCheck
@@ -34,25 +34,12 @@ CAUTION: Final = (
 _OTHER_COLORS: Final = {"contempt": "#c7a27c", "unknown": "#c9cdd3", "NF": "#e4e6ea"}
 _OTHER_NAMES: Final = {"NF": "not a face"}
 
-_CSS: Final = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1d2127; background: white;
-  max-width: 80rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { line-height: 1.2; margin-bottom: .2rem; overflow-wrap: anywhere; }
-a { color: #2a6bb5; }
-h2 { margin-top: 2.2rem; border-bottom: 1px solid #dfe2e7; }
+_STYLE: Final = """
+body { max-width: 80rem; }
 p { max-width: 62rem; }
-.dim { color: #6b7079; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; padding: .3rem 0; color: #6b7079; }
-th, td { padding: .3rem .7rem; border-bottom: 1px solid #e4e6ea; text-align: right; }
-th { background: #f5f6f8; vertical-align: bottom; font-weight: 600; }
-td:first-child, th:first-child, td.left, th.left { text-align: left; }
-td small { display: block; color: #6b7079; white-space: nowrap; }
+td small { white-space: nowrap; }
 .side { display: flex; flex-wrap: wrap; gap: 1rem 3rem; align-items: flex-start; }
-.swatch { display: inline-block; width: .7em; height: .7em; margin-right: .35em;
-  border-radius: .15em; }
-.caution { border-left: 4px solid #e56e1e; padding: .6rem 1rem; background: #fdf4ec; }
 .figure { width: 100%; max-width: 46rem; height: auto; background: white; border-radius: .4rem; }
 .controls { display: flex; flex-wrap: wrap; gap: .5rem 1.2rem; align-items: center;
   position: sticky; top: 0; background: white; padding: .6rem 0; z-index: 1; }
@@ -72,10 +59,8 @@ td small { display: block; color: #6b7079; white-space: nowrap; }
   background: #eef0f3; }
 .verdict { grid-column: 1 / 3; font-size: .78rem; color: #6b7079; }
 @media (prefers-color-scheme: dark) {
-  body, .controls { background: #16181c; color: #e6e8eb; } th { background: #23262c; }
-  th, td, h2, .faces li { border-color: #373b43; } .bar { background: #2c3038; }
-  .dim, caption, td small, .rank, .bars, .verdict { color: #a3a9b3; }
-  .caution { background: #2b241d; } a { color: #7fb2e8; }
+  .controls { background: #16181c; } .faces li { border-color: #373b43; }
+  .bar { background: #2c3038; } caption, .rank, .bars, .verdict { color: #a3a9b3; }
   .controls select { background: #23262c; color: inherit; border: 1px solid #4a4f59; }
 }
 @media print { .controls { display: none; } .faces li { break-inside: avoid; } }
@@ -152,11 +137,11 @@ def to_page(
         OptionError: `count` is out of range.
     """
     check_count(count)
-    title = f"Doubtful labels in {html.escape(audit.faces.name)}"
+    title = f"Doubtful labels in {audit.faces.name}"
     n, doubted = len(audit.faces), int(audit.in_doubt.sum())
     config = audit.read.config
     parts = [
-        f"<h1>{title}</h1>",
+        f"<h1>{html.escape(title)}</h1>",
         f'<p class="dim">{n:,} training faces, {config.folds} folds of the recipe '
         f"{html.escape(config.recipe.name)} with {config.recipe.epochs} epochs, without FER+ "
         f"votes, seed {config.seed}; mien {html.escape(config.mien_version)}</p>",
@@ -177,7 +162,7 @@ def to_page(
         ]
     if figure is not None:
         said = "The share of wrong labels from the top of the ranking down to each rank"
-        parts.append(f'<img class="figure" alt="{said}" src="{_data(figure.read_bytes())}">')
+        parts.append(f'<img class="figure" alt="{said}" src="{data_uri(figure.read_bytes())}">')
     parts += [
         f'<h2 id="faces">The {min(count, n):,} most doubtful</h2>',
         _controls(audit),
@@ -185,12 +170,7 @@ def to_page(
         _faces(audit, audit.order[:count]),
     ]
     body = "\n".join(parts)
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{_CSS}</style></head>\n<body>\n{body}\n"
-        f"<script>{_SCRIPT}</script></body></html>\n"
-    )
+    return html_page(title, body, style=_STYLE, script=_SCRIPT)
 
 
 def _warning(audit: Audit) -> str:
@@ -420,8 +400,4 @@ def _votes_in_words(votes: NDArray[np.int64]) -> str:
 
 def _png(image: NDArray[np.uint8]) -> str:
     _, content = cv2.imencode(".png", image)
-    return _data(content.tobytes())
-
-
-def _data(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    return data_uri(content.tobytes())

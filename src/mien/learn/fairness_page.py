@@ -1,6 +1,5 @@
 """For whom a model works, on one page of HTML that needs no other file."""
 
-import base64
 import html
 import math
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ import cv2
 import numpy as np
 
 from mien import __version__
+from mien.html_page import data_uri, html_page
 from mien.labels import EMOTIONS
 from mien.learn.datasets import FaceSet
 from mien.learn.fairness import Fairness, stand_out
@@ -44,19 +44,12 @@ CAUTION: Final = (
 )
 
 _CHART_PX: Final = 150
-_CSS: Final = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1d2127; background: white;
-  max-width: 90rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { line-height: 1.2; margin-bottom: .2rem; } p, li { max-width: 62rem; }
-h2 { margin: 2.4rem 0 .2rem; border-bottom: 1px solid #dfe2e7; }
-.dim, small { color: #6b7079; } p.dim { margin: .2rem 0 .6rem; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .86rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .55rem; border-bottom: 1px solid #e4e6ea; text-align: right;
-  white-space: nowrap; }
-th { background: #f5f6f8; vertical-align: bottom; font-weight: 600; }
-td:first-child, th:first-child, td.left, th.left { text-align: left; }
-td small { display: block; } td.few { color: #8d949e; font-size: .8rem; }
+_STYLE: Final = """
+body { max-width: 90rem; }
+p, li { max-width: 62rem; }
+h2 { margin: 2.4rem 0 .2rem; } p.dim { margin: .2rem 0 .6rem; }
+table { font-size: .86rem; } th, td { padding: .3rem .55rem; white-space: nowrap; }
+td.few { color: #8d949e; font-size: .8rem; }
 td.worst { background: #fde7d6; font-weight: 700; } td.best { background: #dcebfa; }
 tr.found td { font-weight: 700; }
 .key { display: inline-block; padding: 0 .5em; border-radius: .2em; color: #1d2127; }
@@ -64,13 +57,9 @@ svg { display: block; } svg .all { stroke: #8d949e; stroke-dasharray: 3 3; }
 svg .range { stroke: #3478cd; stroke-width: 2.5; } svg .dot { fill: #3478cd; }
 svg .mix { fill: none; stroke: #d1620f; stroke-width: 1.8; }
 .faces { display: block; height: 40px; border-radius: .25rem; margin-top: .25rem; }
-.caution { border-left: 4px solid #e56e1e; padding: .6rem 1rem; background: #fdf4ec; }
 summary { cursor: pointer; margin: .6rem 0; }
 code { font-size: .9em; }
 @media (prefers-color-scheme: dark) {
-  body { background: #16181c; color: #e6e8eb; } th { background: #23262c; }
-  th, td, h2 { border-color: #373b43; } .dim, small { color: #a3a9b3; }
-  td.few { color: #8d949e; } .caution { background: #2b2119; }
   td.worst { background: #5a3413; } td.best { background: #1d3d5e; }
   svg .range { stroke: #6aa5ea; } svg .dot { fill: #6aa5ea; } svg .mix { stroke: #f0924a; }
   .key { color: #e6e8eb; }
@@ -92,12 +81,7 @@ def fairness_page(result: Fairness, groupings: Sequence[Grouping], faces: FaceSe
         _grouping(score, grouping, faces, result)
         for score, grouping in zip(result.groupings, groupings, strict=True)
     )
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{html.escape(title)}</title><style>{_CSS}</style></head>
-<body>
-<h1>{html.escape(title)}</h1>
+    body = f"""<h1>{html.escape(title)}</h1>
 <p class="dim">{result.n:,} faces, one view of each; read right: {_rate_text(result.accuracy)}.
 Written by mien {__version__}.</p>
 <p class="caution">{html.escape(CAUTION)}</p>
@@ -109,9 +93,8 @@ Written by mien {__version__}.</p>
 {_gaps(result)}
 {tables}
 <h2>How to read this</h2>
-{_notes(result)}
-</body></html>
-"""
+{_notes(result)}"""
+    return html_page(title, body, style=_STYLE)
 
 
 class _Scale:
@@ -272,8 +255,8 @@ def _thumbnails(grouping: Grouping, group: int, faces: FaceSet) -> str:
         return ""
     some = np.random.default_rng(0).permutation(rows)[:THUMBNAILS]
     strip = np.concatenate(list(faces.images[np.sort(some)]), axis=1)
-    content = base64.b64encode(cv2.imencode(".png", strip)[1].tobytes()).decode()
-    return f'<img class="faces" alt="{len(some)} faces" src="data:image/png;base64,{content}">'
+    shown = data_uri(cv2.imencode(".png", strip)[1].tobytes())
+    return f'<img class="faces" alt="{len(some)} faces" src="{shown}">'
 
 
 def _notes(result: Fairness) -> str:

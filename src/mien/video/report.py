@@ -1,6 +1,5 @@
 """What a film shows, on one page of HTML that needs no other file."""
 
-import base64
 import html
 import platform
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ import numpy as np
 
 from mien.faces import Box
 from mien.figures import EMOTION_COLORS
+from mien.html_page import data_uri, html_page
 from mien.images import Image
 from mien.labels import EMOTIONS
 from mien.overlay import annotate
@@ -52,34 +52,16 @@ CAUTION: Final = (
     "treat it as you treat the film."
 )
 
-_CSS: Final = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1d2127; background: white;
-  max-width: 76rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { line-height: 1.2; margin-bottom: .2rem; overflow-wrap: anywhere; }
-h2 { margin-top: 2.2rem; border-bottom: 1px solid #dfe2e7; }
-.dim { color: #6b7079; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .35rem .7rem; border-bottom: 1px solid #e4e6ea; text-align: right; }
-th { background: #f5f6f8; vertical-align: bottom; font-weight: 600; }
-td:first-child, th:first-child, td.left, th.left { text-align: left; }
-td small { display: block; color: #6b7079; }
+_STYLE: Final = """
+table { font-size: .9rem; } th, td { padding: .35rem .7rem; }
 td.most { font-weight: 700; } td.none { color: #8d949e; }
 .face { width: 72px; height: 72px; border-radius: .4rem; display: block; background: #e4e6ea; }
 .timeline { width: 100%; height: auto; background: white; border-radius: .4rem; }
-.swatch { display: inline-block; width: .7em; height: .7em; margin-right: .35em;
-  border-radius: .15em; }
 .bar { display: flex; width: 9rem; height: 1rem; border-radius: .25rem; overflow: hidden; }
 .stills { display: grid; gap: 1rem;
   grid-template-columns: repeat(auto-fill, minmax(min(26rem, 100%), 1fr)); }
 figure { margin: 0; } figure img { width: 100%; border-radius: .4rem; display: block; }
 figcaption { font-size: .9rem; margin-top: .3rem; }
-.caution { border-left: 4px solid #e56e1e; padding: .6rem 1rem; background: #fdf4ec; }
-@media (prefers-color-scheme: dark) {
-  body { background: #16181c; color: #e6e8eb; } th { background: #23262c; }
-  th, td, h2 { border-color: #373b43; } .dim, td small { color: #a3a9b3; }
-  .caution { background: #2b241d; }
-}
 @media print { .stills figure { break-inside: avoid; } }
 """
 
@@ -213,7 +195,7 @@ def _page(
         f'<h1>{name}</h1>\n<p class="dim">{line}</p>',
         f'<p class="caution">{html.escape(CAUTION)}</p>',
         f'<h2>Over time</h2>\n<img class="timeline" alt="{html.escape(_alt(people, timeline))}" '
-        f'src="{_data(drawn, "png")}">',
+        f'src="{data_uri(drawn, "png")}">',
         f'<h2>People</h2>\n<p class="dim">Of the time on screen, the share in which the face was '
         "read as each emotion; below it the mean of its probability. A person who leaves and looks "
         f"different on return may be counted twice.</p>\n{table}",
@@ -228,17 +210,13 @@ def _page(
         f"{made}\n</tbody></table></div>"
     )
     body = "\n".join(parts)
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{name}</title><style>{_CSS}</style></head>\n<body>\n{body}\n</body></html>\n"
-    )
+    return html_page(title, body, style=_STYLE)
 
 
 def _row(person: "TrackSummary", thumbnail: bytes | None) -> str:
     face = '<span class="face"></span>'
     if thumbnail is not None:
-        face = f'<img class="face" alt="person {person.track}" src="{_data(thumbnail, "jpeg")}">'
+        face = f'<img class="face" alt="person {person.track}" src="{data_uri(thumbnail, "jpeg")}">'
     bar = "".join(
         f'<span style="width:{share:.2%};background:{color}"></span>'
         for share, color in zip(person.shares.values(), EMOTION_COLORS, strict=True)
@@ -263,7 +241,7 @@ def _still(moment: Moment) -> str:
         f"{moment.probability:.0%}"
     )
     return (
-        f'<figure><img alt="{caption}" src="{_data(content, "jpeg")}">'
+        f'<figure><img alt="{caption}" src="{data_uri(content, "jpeg")}">'
         f"<figcaption>{caption}</figcaption></figure>"
     )
 
@@ -286,10 +264,6 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def _data(content: bytes, kind: str) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def _cut(image: Image, box: Box) -> Image | None:

@@ -1,7 +1,6 @@
 """`POST /api/readings` and `POST /api/explanations`: pictures in, what their faces show out."""
 
 import asyncio
-import base64
 import copy
 import math
 import time
@@ -13,6 +12,7 @@ from fastapi.responses import JSONResponse
 
 from mien.errors import MienError, OptionError
 from mien.explain import explain
+from mien.html_page import data_uri
 from mien.images import load_image
 from mien.recognizer import Recognizer
 from mien.web import schemas
@@ -193,6 +193,6 @@ def _explain(recognizer: Recognizer, content: bytes, face: int, max_pixels: int)
             for row in answer["heat"]
         ],
         "parts": answer["parts"],
-        "crop_png": "data:image/png;base64," + base64.b64encode(bytes(png)).decode(),
+        "crop_png": data_uri(bytes(png)),
         "size_px": len(found.crop),
     }
