@@ -21,7 +21,8 @@ from mien.classifier import Classifier, shipped_models
 from mien.errors import DataError, OptionError
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 from mien.learn import cards, measures
-from mien.learn.cards import BANDS, DISTURBED, Card, bands, card_text, measure_card
+from mien.learn.card_text import card_text
+from mien.learn.cards import BANDS, DISTURBED, Card, bands, measure_card
 from mien.learn.datasets import FaceSet
 from mien.learn.evaluation import (
     VotesScore,

@@ -29,7 +29,8 @@ def card(
     from contextlib import ExitStack
 
     from mien.classifier import Classifier
-    from mien.learn.cards import card_text, measure_card
+    from mien.learn.card_text import card_text
+    from mien.learn.cards import measure_card
     from mien.learn.datasets import load_faces
     from mien.records import open_whole
 
