@@ -50,10 +50,12 @@ from mien.overlay import annotate
 from mien.recognizer import Recognizer
 from mien.video.files import VideoOptions, write_video
 from mien.video.frames import Frame, frames
+from mien.video.looks import looks_of
+from mien.video.motion import Floats
 from mien.video.outputs import Outputs
 from mien.video.readings import VideoSettings, analyze_video, read_stream
 from mien.video.smoothing import SmoothingSettings
-from mien.video.tracking import Floats, Tracker, TrackingSettings, looks_of
+from mien.video.tracking import Tracker, TrackingSettings
 
 WIDTH, HEIGHT, FPS = 1280, 720, 30
 PORTRAIT = Path(__file__).resolve().parent.parent / "examples" / "astronaut.jpg"

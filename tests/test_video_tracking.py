@@ -9,7 +9,8 @@ import pytest
 from mien.errors import OptionError
 from mien.faces import Box, Face, Framing, HaarDetector, YuNetDetector, iou
 from mien.images import Image
-from mien.video.tracking import TrackedFace, Tracker, TrackingSettings, looks_of
+from mien.video.looks import looks_of
+from mien.video.tracking import TrackedFace, Tracker, TrackingSettings
 
 WIDTH, HEIGHT, FPS = 320, 240, 25
 SIZE = 48  # of a drawn face

@@ -3,35 +3,23 @@
 On a key frame the detector's faces are shared out among the tracks in two rounds, the sure faces
 first (ByteTrack, Zhang et al. 2021, arXiv:2110.06864), by where a Kalman filter expects each track
 (SORT, Bewley et al. 2016, arXiv:1602.00763) within boxes that are enlarged for both (buffered IoU,
-Yang et al. 2023, arXiv:2211.14317), and by looks. Between key frames a grid of points on each face
-is followed by optical flow there and back again (Median Flow, Kalal et al. 2010, "Forward-Backward
-Error"; pyramidal Lucas-Kanade, Bouguet 2000). Where that is unsure, the frame becomes a key frame.
-
-Looks are the gray levels of the turned crop and the colours of head and shoulders. They tell apart
-people who appear in one film, in the same clothes and light; they are no face recognition.
+Yang et al. 2023, arXiv:2211.14317), and by looks. Between key frames each face is followed by
+optical flow. Where that is unsure, the frame becomes a key frame.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from mien.crops import crop_faces
 from mien.errors import OptionError
-from mien.faces import Box, Detector, Face, Framing, Landmarks, YuNetDetector, iou
+from mien.faces import Box, Detector, Face, YuNetDetector, iou
 from mien.images import Image
-
-Gray: TypeAlias = NDArray[np.uint8]
-"""(H, W) uint8."""
-
-Points: TypeAlias = NDArray[np.float32]
-"""(P, 2) float32, x and y."""
-
-Floats: TypeAlias = NDArray[np.float64]
+from mien.video.looks import LooksOf
+from mien.video.motion import Floats, Gray, Motion, Step, flow, patch_of, shrunk_gray
 
 
 @dataclass(frozen=True)
@@ -166,7 +154,7 @@ class Tracker:
         if time_s < self._time_s:
             raise OptionError(f"time_s: expected {self._time_s} or later; got {time_s}")
         every_frame = self.settings.detect_every_s == 0.0
-        gray, scale = _shrunk_gray(image, self.FOLLOW_PIXELS)
+        gray, scale = shrunk_gray(image, self.FOLLOW_PIXELS)
         cut = self._is_cut(gray)
         step_s = time_s - self._time_s
         for track in self._tracks:
@@ -224,7 +212,7 @@ class Tracker:
         sure = True
         for track in self._tracks:
             if track.seen and before.shape == gray.shape:
-                step = _flow(before, gray, track.box, track.expected, scale)
+                step = flow(before, gray, track.box, track.expected, scale)
                 if step is None or not track.move(step, gray, scale):
                     track.lose()
         for track in self._tracks:
@@ -244,7 +232,7 @@ class Tracker:
         found = [f for f in self.detector.detect(image) if f.size_px > 0.0]
         sure = [f for f in found if f.score >= self._min_score]
         unsure = [f for f in found if settings.min_low_score <= f.score < self._min_score]
-        looks = _LooksOf(image, self.detector.framing)
+        looks = LooksOf(image, self.detector.framing)
         lost_s = max(settings.lost_s, step_s)
         near = [t for t in self._tracks if not t.left and t.lost_for(self._time_s) <= lost_s]
 
@@ -291,7 +279,7 @@ class Tracker:
                 self.renamed[number] = old.number
 
     def _match(
-        self, tracks: list["_Track"], faces: list[Face], looks: "_LooksOf", min_place: float
+        self, tracks: list["_Track"], faces: list[Face], looks: "LooksOf", min_place: float
     ) -> dict["_Track", Face]:
         """Tracks and the faces that lie where they are expected; the best pair first.
 
@@ -321,7 +309,7 @@ class Tracker:
         return alike >= max(self.MIN_LOOKS_LOST, *(float(t.looks @ looks) for t in others), 0.0)
 
     def _match_returned(
-        self, tracks: list["_Track"], faces: list[Face], looks: "_LooksOf"
+        self, tracks: list["_Track"], faces: list[Face], looks: "LooksOf"
     ) -> dict["_Track", Face]:
         """Tracks out of sight and the faces that look like them; the most alike first."""
         pairs = []
@@ -360,14 +348,14 @@ class _Track:
         self.left = False  # by a cut: its place says nothing any more
         self.looks = looks
         self.looks_s = time_s
-        self.motion = _Motion(face.box)
+        self.motion = Motion(face.box)
         self._set(face, time_s, gray, scale)
 
     def _set(self, face: Face, time_s: float, gray: Gray, scale: float) -> None:
         self.box, self.landmarks, self.score = face.box, face.landmarks, face.score
         self.expected = face.box
         self.seen_s = self.detected_s = self._now_s = time_s
-        self.patch = _patch(gray, face.box, scale, self.PATCH)
+        self.patch = patch_of(gray, face.box, scale, self.PATCH)
 
     def face(self) -> TrackedFace:
         return TrackedFace(
@@ -392,12 +380,12 @@ class _Track:
             self.motion.slow(step_s)
         self.expected = self.motion.box()
 
-    def move(self, step: "_Step", gray: Gray, scale: float) -> bool:
+    def move(self, step: Step, gray: Gray, scale: float) -> bool:
         """Move it with the flow; gives False where it no longer looks like itself."""
         self.box = step.box(self.box)
         if self.landmarks is not None:
             self.landmarks = step.points(self.landmarks)
-        patch = _patch(gray, self.box, scale, self.PATCH)
+        patch = patch_of(gray, self.box, scale, self.PATCH)
         if float((patch * self.patch).sum()) < self.MIN_CORRELATION:
             return False
         self.motion.correct(self.box)
@@ -409,7 +397,7 @@ class _Track:
     ) -> None:
         """It is this face that the detector found."""
         if self.left or time_s - self.seen_s > Tracker.RETRY_S:
-            self.motion = _Motion(face.box)
+            self.motion = Motion(face.box)
         else:
             self.motion.correct(face.box)
         self.seen, self.left = True, False
@@ -424,254 +412,6 @@ class _Track:
     def leave(self) -> None:
         """The scene has changed: it may return anywhere."""
         self.seen, self.left = False, True
-
-
-class _Motion:
-    """Constant velocity of a box's centre and of the logarithm of its size, as in SORT.
-
-    All three share one covariance, as their noise does in units of the size of the face.
-    """
-
-    MEASURED_SD: Final = 0.04  # of a position, in sizes of the face
-    VELOCITY_SD: Final = 1.0  # at first, in sizes a second
-    ACCELERATION_SD: Final = 8.0  # in sizes a second, a second
-    MAX_LOG_SIZE: Final = 12.0
-    SLOWING_S: Final = 0.25  # in which a face out of sight loses most of its velocity
-
-    def __init__(self, box: Box) -> None:
-        self._position, self._ratio = _centre_and_log_size(box)
-        self._velocity = (0.0, 0.0, 0.0)
-        # Of a position, of both, and of a velocity.
-        self._variances = self.MEASURED_SD**2, 0.0, self.VELOCITY_SD**2
-
-    def predict(self, step_s: float) -> None:
-        x, y, log_size = (
-            p + step_s * v for p, v in zip(self._position, self._velocity, strict=True)
-        )
-        # The size of a face that grows for as long as it is out of sight would overflow.
-        self._position = x, y, min(max(log_size, 0.0), self.MAX_LOG_SIZE)
-        position, both, velocity = self._variances
-        push = (self.ACCELERATION_SD * step_s) ** 2
-        self._variances = (
-            position + step_s * (2.0 * both + step_s * velocity) + push * step_s**2 / 4,
-            both + step_s * velocity + push * step_s / 2,
-            velocity + push,
-        )
-
-    def correct(self, box: Box) -> None:
-        measured, self._ratio = _centre_and_log_size(box)
-        position, both, velocity = self._variances
-        whole = position + self.MEASURED_SD**2
-        surprise = [m - p for m, p in zip(measured, self._position, strict=True)]
-        dx, dy, dlog = (position / whole * s for s in surprise)
-        x, y, log_size = self._position
-        self._position = x + dx, y + dy, log_size + dlog
-        vx, vy, vlog = self._velocity
-        dx, dy, dlog = (both / whole * s for s in surprise)
-        self._velocity = vx + dx, vy + dy, vlog + dlog
-        self._variances = (
-            position - position * position / whole,
-            both - both * position / whole,
-            velocity - both * both / whole,
-        )
-
-    def slow(self, step_s: float) -> None:
-        """Let the velocity fade, for a face that nothing is seen of."""
-        share = math.exp(-step_s / self.SLOWING_S)
-        vx, vy, vlog = self._velocity
-        self._velocity = share * vx, share * vy, share * vlog
-
-    def box(self) -> Box:
-        x, y, log_size = self._position
-        height = math.exp(log_size)
-        width = height * self._ratio
-        return x - width / 2, y - height / 2, x + width / 2, y + height / 2
-
-
-def _centre_and_log_size(box: Box) -> tuple[tuple[float, float, float], float]:
-    """Centre x and y, log of the height; and the width in heights."""
-    width, height = max(box[2] - box[0], 1e-3), max(box[3] - box[1], 1e-3)
-    centre = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    return (*centre, math.log(height)), width / height
-
-
-@dataclass(frozen=True)
-class _Step:
-    """A turn, scaling and shift of the picture's plane: z -> turn * z + shift, z = x + iy."""
-
-    turn: complex
-    shift: complex
-
-    def points(self, points: Landmarks) -> Landmarks:
-        a, b, c, d, e = (self.turn * complex(*point) + self.shift for point in points)
-        return (
-            (a.real, a.imag),
-            (b.real, b.imag),
-            (c.real, c.imag),
-            (d.real, d.imag),
-            (e.real, e.imag),
-        )
-
-    def box(self, box: Box) -> Box:
-        """The box around the moved centre, grown but not turned."""
-        centre = self.turn * complex((box[0] + box[2]) / 2, (box[1] + box[3]) / 2) + self.shift
-        half = abs(self.turn) / 2
-        width, height = (box[2] - box[0]) * half, (box[3] - box[1]) * half
-        return centre.real - width, centre.imag - height, centre.real + width, centre.imag + height
-
-
-_SHARES: Final = np.linspace(0.15, 0.85, 5)  # of a box's sides: less background
-_GRID: Final = np.stack(np.meshgrid(_SHARES, _SHARES), 2).reshape(-1, 2)
-"""(25, 2), x and y of the points that are followed, as shares of the box."""
-
-_MIN_POINTS: Final = 8  # that must agree, of 25
-_MAX_GROWTH: Final = 1.25  # from one frame to the next
-_AGREEMENT: Final = 0.06  # of the face's size: how far points may depart from the others
-_SEARCH_END: Final = (cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 10, 0.03)  # steps, pixels
-
-
-def _flow(before: Gray, after: Gray, box: Box, expected: Box, scale: float) -> _Step | None:
-    """How a face moved from one shrunk gray picture to the next; None where that is unsure.
-
-    Args:
-        before: (H, W) uint8.
-        after: likewise, of the next frame.
-        box: of the face before, in pixels of the original picture.
-        expected: about where it is after; its motion is sought around that.
-        scale: shrunk pixels in one of the original.
-    Returns:
-        The motion in pixels of the original picture.
-    """
-    x0, y0, x1, y1 = (value * scale for value in box)
-    size = max(x1 - x0, y1 - y0)
-    height, width = before.shape
-    left, top = max(0, int(x0 - size / 2)), max(0, int(y0 - size / 2))
-    right, bottom = min(width, int(x1 + size / 2) + 1), min(height, int(y1 + size / 2) + 1)
-    window = int(min(max(size / 6, 7), 11)) | 1
-    if right - left < 2 * window or bottom - top < 2 * window:
-        return None
-    start = (_GRID * (x1 - x0, y1 - y0) + (x0 - left, y0 - top)).astype(np.float32)
-    if x0 < 0 or y0 < 0 or x1 > width or y1 > height:
-        start = start[((start >= 0) & (start < (right - left, bottom - top))).all(1)]
-        if len(start) < _MIN_POINTS:
-            return None
-    away_x = round((expected[0] + expected[2] - box[0] - box[2]) / 2 * scale)
-    away_y = round((expected[1] + expected[3] - box[1] - box[3]) / 2 * scale)
-    away_x = min(max(away_x, -left), width - right)  # so that both parts are in the picture
-    away_y = min(max(away_y, -top), height - bottom)
-    old = before[top:bottom, left:right]
-    new = after[top + away_y : bottom + away_y, left + away_x : right + away_x]
-    levels = 3 if size > 80 else 2
-    options = {"winSize": (window, window), "maxLevel": levels, "criteria": _SEARCH_END}
-    there, found, _ = cv2.calcOpticalFlowPyrLK(old, new, start, None, **options)  # type: ignore[call-overload]
-    back, returned, _ = cv2.calcOpticalFlowPyrLK(new, old, there, None, **options)  # type: ignore[call-overload]
-    agreement = max(_AGREEMENT * size, 0.5)
-    good = (np.abs(back - start).max(1) < agreement) & (found[:, 0] & returned[:, 0] == 1)
-    if good.sum() < _MIN_POINTS:
-        return None
-    start, there = start[good].astype(np.float64), there[good].astype(np.float64)
-    # The median holds against the background and what passes in front, least squares do not.
-    moved = there - start
-    apart = np.abs(moved - np.sort(moved, 0)[len(moved) // 2]).max(1)
-    near = apart <= max(2.5 * float(np.sort(apart)[len(apart) // 2]), agreement)
-    start += (left, top)
-    there += (left + away_x, top + away_y)
-    a, b = start[near] @ (1, 1j), there[near] @ (1, 1j)
-    middle_a, middle_b = a.sum() / len(a), b.sum() / len(b)
-    spread = float((np.abs(a - middle_a) ** 2).sum())
-    if len(a) < _MIN_POINTS or spread <= 0.0:
-        return None
-    turn = complex((np.conj(a - middle_a) * (b - middle_b)).sum() / spread)
-    if not 1 / _MAX_GROWTH < abs(turn) < _MAX_GROWTH:
-        return None
-    return _Step(turn, complex(middle_b - turn * middle_a) / scale)
-
-
-def _shrunk_gray(image: Image, pixels: int) -> tuple[Gray, float]:
-    """A gray picture of at most `pixels`, shrunk by a whole number, and its scale."""
-    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    height, width = gray.shape
-    factor = max(1, math.ceil(math.sqrt(width * height / pixels) - 1e-9))
-    factor = min(factor, width, height)
-    if factor > 1:
-        whole = gray[: height // factor * factor, : width // factor * factor]
-        size = (width // factor, height // factor)
-        gray = cv2.resize(whole, size, interpolation=cv2.INTER_AREA)
-    return np.asarray(gray, np.uint8), 1.0 / factor
-
-
-def _patch(gray: Gray, box: Box, scale: float, size: tuple[int, int]) -> Floats:
-    """The face in a shrunk gray picture: (h, w) float, mean 0, norm 1."""
-    x0, y0, x1, y1 = (value * scale for value in box)
-    centre, sides = ((x0 + x1) / 2, (y0 + y1) / 2), (max(x1 - x0, 1.0), max(y1 - y0, 1.0))
-    part = cv2.getRectSubPix(gray, (round(sides[0]) or 1, round(sides[1]) or 1), centre)
-    small = cv2.resize(part, size, interpolation=cv2.INTER_AREA).astype(float)
-    small -= small.mean()
-    norm = float(np.linalg.norm(small))
-    return small / norm if norm > 0.0 else small
-
-
-class _LooksOf:
-    """The looks of the faces of one picture, each worked out once, when it is asked for."""
-
-    def __init__(self, image: Image, framing: Framing) -> None:
-        self._image, self._framing = image, framing
-        self._known: dict[int, Floats] = {}
-
-    def __call__(self, face: Face) -> Floats:
-        if id(face) not in self._known:
-            self._known[id(face)] = looks_of(self._image, face, self._framing)
-        return self._known[id(face)]
-
-
-_LOOKS_PX: Final = 12  # side of the gray part
-_BODY_PX: Final = (24, 32)  # width and height of the coloured part
-_BINS: Final = (8, 3, 3)  # of hue, saturation and value
-
-
-def looks_of(image: Image, face: Face, framing: Framing) -> Floats:
-    """What a face looks like, for telling it from others of the same film.
-
-    Of 44 faces in ten photos, found again 175 times in copies that were turned, scaled, darker or
-    brighter, blurred or noisy, the most alike was the right one for 99 %; 95 % of them were at
-    least .81 alike, and 1 % of the faces from other photos were more than .74
-    (`benchmarks/video.py --only looks`).
-
-    Args:
-        image: (H, W, 3) uint8, RGB.
-        face: in pixels of `image`.
-        framing: of the detector that found it.
-    Returns:
-        (288,) float64 of norm 1: half of it the gray levels of the crop, less their mean, and half
-        the roots of histograms of colour in the upper and lower half of head and shoulders. The
-        product of two of them is their similarity, -0.5 to 1.
-    """
-    crop = crop_faces(image, [face], framing)[0]
-    gray = cv2.resize(crop, (_LOOKS_PX, _LOOKS_PX), interpolation=cv2.INTER_AREA).astype(float)
-    gray -= gray.mean()
-    gray /= float(np.linalg.norm(gray)) or 1.0
-    x0, y0, x1, y1 = face.box
-    width, height = x1 - x0, y1 - y0
-    left, right = _span(x0 - 0.5 * width, x1 + 0.5 * width, image.shape[1])
-    top, bottom = _span(y0 - 0.4 * height, y1 + 1.5 * height, image.shape[0])
-    # Every so many pixels are enough for a histogram, and cheap.
-    step = max(1, min((right - left) // _BODY_PX[0], (bottom - top) // _BODY_PX[1]))
-    body = cv2.resize(
-        image[top:bottom:step, left:right:step], _BODY_PX, interpolation=cv2.INTER_AREA
-    )
-    hsv = cv2.cvtColor(body, cv2.COLOR_RGB2HSV)
-    parts = [gray.ravel()]
-    for half in (hsv[: _BODY_PX[1] // 2], hsv[_BODY_PX[1] // 2 :]):
-        ranges = [0.0, 180.0, 0.0, 256.0, 0.0, 256.0]
-        counts = cv2.calcHist([half], [0, 1, 2], None, list(_BINS), ranges).ravel()
-        parts.append(np.sqrt(counts.astype(float) / counts.sum() / 2))
-    return np.concatenate(parts) / math.sqrt(2.0)
-
-
-def _span(low: float, high: float, length: int) -> tuple[int, int]:
-    """Whole pixels of a side, at least one, within the picture."""
-    first = min(max(int(low), 0), length - 1)
-    return first, max(first + 1, min(int(high), length))
 
 
 def _enlarged(box: Box, margin: float) -> Box:
