@@ -117,8 +117,9 @@ def test_the_model_file_says_what_it_began_with(earlier: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("name", "recipe", "error", "message"),
     [
-        ("none", PLAIN, TrainingError, r"none: expected a training run; it has no config\.json"),
-        ("none.safetensors", PLAIN, TrainingError, r"none\.safetensors: no such file"),
+        ("none", PLAIN, TrainingError, "none: expected the folder of a run, a .safetensors file"),
+        ("none.safetensors", PLAIN, TrainingError, "there is no such file or folder"),
+        ("", PLAIN, TrainingError, r"expected a training run; it has no config\.json"),
         (
             "run",
             replace(PLAIN, network="se-resnet"),
@@ -133,7 +134,7 @@ def test_the_model_file_says_what_it_began_with(earlier: Path, tmp_path: Path) -
             r"weights for std 65\.0, which the recipe plain has; those of .* are for std 64\.0",
         ),
     ],
-    ids=["no run", "no file", "network", "normalisation"],
+    ids=["no folder", "no file", "no run", "network", "normalisation"],
 )
 def test_weights_that_do_not_fit_are_refused(
     name: str, recipe: Any, error: type[Exception], message: str, earlier: Path, tmp_path: Path
@@ -187,4 +188,4 @@ def test_fine_tuning_from_the_command_line(mien: Mien, earlier: Path, tmp_path: 
     assert done.status == fresh.status == 0, done.stderr
     assert not same_weights(tuned, drawn)
     assert missing.status == 2
-    assert missing.stderr.startswith(f"mien: {tmp_path / 'no'}: expected a training run")
+    assert missing.stderr.startswith(f"mien: {tmp_path / 'no'}: expected the folder of a run")

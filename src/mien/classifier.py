@@ -34,6 +34,11 @@ def shipped_models() -> dict[str, Path]:
     return {path.stem: path for path in sorted(_MODELS.glob("*.onnx"))}
 
 
+def shipped_weights() -> dict[str, Path]:
+    """Name -> file of the weights in the package that training can begin with."""
+    return {path.stem: path for path in sorted(_MODELS.glob("*.safetensors"))}
+
+
 def model_path(model: str | Path) -> Path:
     """The file of a model given by its name in the package, or by its own path.
 

@@ -38,7 +38,7 @@ def export(
         str,
         typer.Option(
             "--store",
-            help="How ONNX holds the weights: fp32; fp16, half the size; int8, a quarter, and "
+            help="How the weights are held: fp32; fp16, half the size; int8 in ONNX, a quarter and "
             "faster, which takes --data.",
         ),
     ] = "fp32",

@@ -117,8 +117,8 @@ def train(
     pretrained: Annotated[
         Path | None,
         typer.Option(
-            help="Weights to begin with: the folder of a run, or a .safetensors of `mien export`; "
-            "for fine-tuning, with a lower --learning-rate."
+            help="Weights to begin with: mien, for those of the model in the package; the folder "
+            "of a run; or a .safetensors of `mien export`."
         ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,

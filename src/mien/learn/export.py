@@ -16,7 +16,15 @@ from mien.labels import FERPLUS_EMOTIONS
 from mien.learn.calibration import fit_calibration
 from mien.learn.datasets import FaceSet
 from mien.learn.evaluation import evaluate_probabilities
-from mien.learn.model_files import FORMATS, Deployed, Onnx, Reader, answers_of, batches_of
+from mien.learn.model_files import (
+    FORMATS,
+    Deployed,
+    Onnx,
+    Reader,
+    Safetensors,
+    answers_of,
+    batches_of,
+)
 from mien.learn.networks import Network, multiply_adds
 from mien.learn.onnx_graph import to_onnx
 from mien.learn.runs import RunConfig, load_best
@@ -57,9 +65,9 @@ def export_model(
             scores on those of val, test and val+test that it has go into the file. Without one the
             temperature is 1, and label smoothing is not undone; in Keras files it never is.
         votes: keep the head for the FER+ votes, as a second output; not in Keras files.
-        store: one of `mien.learn.stores.STORES`; other than "fp32" only in ONNX. "fp16" is held to
-            `HALF_PARITY`. "int8" takes `faces`, with train, that it draws from, and with val, on
-            which the file may read `INT8_LOSS` less right than the network.
+        store: one of `mien.learn.stores.STORES`. "fp16", in ONNX and safetensors, is held to
+            `HALF_PARITY`. "int8", in ONNX alone, takes `faces`, with train, that it draws from,
+            and with val, on which the file may read `INT8_LOSS` less right than the network.
     Returns:
         What the file says of itself.
     Raises:
@@ -119,7 +127,7 @@ def export_model(
             model_file.write(spec, partial)
             read = model_file.reader(partial)
             _check_parity(deployed, read, val, f"{to} file", PARITY)
-            if isinstance(model_file, Onnx) and store == "fp16":
+            if isinstance(model_file, Onnx | Safetensors) and store == "fp16":
                 model_file.halve()
                 model_file.write(spec, partial)
                 read = model_file.reader(partial)
@@ -168,8 +176,10 @@ def _check_options(out: Path, to: str, store: str, *, votes: bool, measured: boo
             "votes: expected to write onnx or safetensors; a Keras file of mien's has the "
             "probabilities as its only output"
         )
-    if to != "onnx" and store != "fp32":
-        raise OptionError(f"store: expected fp32 in a file of the format {to}; got {store!r}")
+    if store not in (able := FORMATS[to].stores):
+        raise OptionError(
+            f"store: expected {' or '.join(able)} in a file of the format {to}; got {store!r}"
+        )
     if store == "int8" and not measured:
         raise OptionError(
             "store: int8 takes a data set, whose training images set the ranges it computes in and "

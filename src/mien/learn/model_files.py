@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -74,7 +74,13 @@ def answers_of(deployed: Deployed, crops: Crops) -> tuple[Probabilities, Votes |
 
 
 class ModelFile(Protocol):
-    """A network on its way into a file of one format."""
+    """A network on its way into a file of one format.
+
+    Attributes:
+        stores: the ways to store its weights, among `mien.learn.stores.STORES`.
+    """
+
+    stores: ClassVar[tuple[str, ...]]
 
     def write(self, spec: ModelSpec, path: Path) -> None:
         """Write the file with its description."""
@@ -85,6 +91,8 @@ class ModelFile(Protocol):
 
 class Onnx:
     """The format that mien runs; its weights can be stored in fewer bytes."""
+
+    stores = ("fp32", "fp16", "int8")
 
     def __init__(self, deployed: Deployed, recipe: Recipe) -> None:
         self._model: onnx.ModelProto = to_onnx(deployed, outputs=deployed.outputs)
@@ -111,6 +119,8 @@ class Onnx:
 
 
 class _KerasH5:
+    stores = ("fp32",)
+
     def __init__(self, deployed: Deployed, recipe: Recipe) -> None:
         self._model = to_keras(deployed.network, temperature=deployed.calibration.temperature)
 
@@ -122,19 +132,29 @@ class _KerasH5:
         return lambda crops: (read(crops), None)
 
 
-class _Safetensors:
+class Safetensors:
+    """The weights alone, under torch's names, for training to begin with and for other programs."""
+
+    stores = ("fp32", "fp16")
+
     def __init__(self, deployed: Deployed, recipe: Recipe) -> None:
         try:
             import safetensors.torch  # noqa: F401
         except ImportError as error:
             raise MissingExtraError("writing safetensors", "train", error) from error
         self._deployed, self._recipe = deployed, recipe
+        self._half = False
+
+    def halve(self) -> None:
+        """Store the weights as float16 from here on; biases and norms, few of the bytes, stay."""
+        self._half = True
 
     def write(self, spec: ModelSpec, path: Path) -> None:
+        """Write the file with its description and its recipe."""
         from safetensors.torch import save
 
         weights = {
-            key: tensor.contiguous()
+            key: (tensor.half() if self._half and tensor.ndim > 1 else tensor).contiguous()
             for key, tensor in self._deployed.network.state_dict().items()
             if self._deployed.votes or not key.startswith("votes_head")
         }
@@ -143,6 +163,7 @@ class _Safetensors:
         path.write_bytes(save(weights, about))
 
     def reader(self, path: Path) -> Reader:
+        """What reads faces with the weights in the file."""
         from safetensors.torch import load
 
         deployed = deepcopy(self._deployed)
@@ -152,9 +173,9 @@ class _Safetensors:
         return lambda crops: answers_of(deployed, crops)
 
 
-FORMATS: Final[dict[str, Callable[[Deployed, Recipe], ModelFile]]] = {
+FORMATS: Final[dict[str, type[Onnx] | type[_KerasH5] | type[Safetensors]]] = {
     "onnx": Onnx,
     "h5": _KerasH5,
-    "safetensors": _Safetensors,
+    "safetensors": Safetensors,
 }
 """What `export_model` writes, by name."""

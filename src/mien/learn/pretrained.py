@@ -6,6 +6,7 @@ from typing import Final
 
 from torch import Tensor
 
+from mien.classifier import shipped_weights
 from mien.errors import MissingExtraError, OptionError, TrainingError
 from mien.learn.networks import Network
 from mien.learn.recipes import Recipe, recipe_of
@@ -25,8 +26,9 @@ class Pretrained:
     new network does.
 
     Args:
-        source: the folder of a run, of which the best weights are taken, finished or not; or a file
-            that `export_model` wrote with `to="safetensors"`.
+        source: the folder of a run, of which the best weights are taken, finished or not; a file
+            that `export_model` wrote with `to="safetensors"`; or the name of one among
+            `mien.classifier.shipped_weights()`.
         recipe: of the new run.
     Attributes:
         run: whose weights they are.
@@ -37,7 +39,15 @@ class Pretrained:
     """
 
     def __init__(self, source: str | Path, recipe: Recipe) -> None:
-        source = Path(source)
+        shipped = shipped_weights()
+        source = shipped.get(str(source), Path(source))
+        if not source.exists():
+            names = " or ".join(shipped)
+            raise TrainingError(
+                f"{source}: expected the folder of a run, a .safetensors file"
+                + (f", or {names}, which is in the package" if names else "")
+                + "; there is no such file or folder"
+            )
         if source.suffix == ".safetensors":
             self._weights, theirs = _read_file(source)
         else:
@@ -87,8 +97,6 @@ def _read_file(path: Path) -> tuple[dict[str, Tensor], Recipe]:
             about = file.metadata() or {}
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         return weights, recipe_of(json.loads(about[RECIPE_KEY]))
-    except FileNotFoundError:
-        raise TrainingError(f"{path}: no such file") from None
     except KeyError:
         raise TrainingError(f"{path}: {expected}; it names no recipe") from None
     # RecursionError: of JSON that is nested deeper than Python goes.

@@ -151,8 +151,9 @@ def train(
         nodes: machines on which this same call is made.
         compile: "off"; a mode of torch.compile: "default", "reduce-overhead" (CUDA graphs) or
             "max-autotune"; "auto" is "default" on CUDA and "off" elsewhere.
-        pretrained: weights to begin with, in place of random ones: the folder of a run, or a file
-            that `mien.learn.export.export_model` wrote as safetensors.
+        pretrained: weights to begin with, in place of random ones: the folder of a run, a file that
+            `mien.learn.export.export_model` wrote as safetensors, or "mien" for those of the model
+            in the package.
     Raises:
         DataError: `faces` lacks a split, or the votes that the recipe needs, or train has faces of
             one emotion alone.
