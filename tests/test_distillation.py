@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -97,6 +98,29 @@ def test_a_student_learns_from_teachers_what_its_labels_do_not_say(
 
     assert result.best is not None
     assert result.best.val_accuracy > 0.8
+
+
+def test_teachers_are_shown_the_faces_before_a_camera_spoils_them(
+    teachers: tuple[Path, Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[torch.Tensor] = []
+    answers = Teachers.answers
+
+    def watched(self: Teachers, pixels: torch.Tensor, *rest: Any) -> Any:
+        shown.append(pixels.clone())
+        return answers(self, pixels, *rest)
+
+    monkeypatch.setattr(Teachers, "answers", watched)
+    clean = replace(STUDENT, epochs=1, augmentation=replace(STUDENT.augmentation, noise=0.0))
+    noisy = replace(clean, augmentation=replace(clean.augmentation, noise=100.0))
+    with tiny_network():
+        for name, recipe in (("clean", clean), ("noisy", noisy)):
+            train(FACES, recipe, tmp_path / name, device="cpu", teachers=teachers[:1])
+        learned = [best_weights(tmp_path / name) for name in ("clean", "noisy")]
+
+    # The first views of both runs are drawn alike; noise is drawn after them.
+    assert torch.equal(shown[0], shown[len(shown) // 2])
+    assert not same_weights(*learned)
 
 
 def test_the_order_of_the_teachers_means_nothing(

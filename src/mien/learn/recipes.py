@@ -137,6 +137,9 @@ RECIPES: Final[dict[str, Recipe]] = {
             about="The network in the box, taught by finished runs; needs teachers, and a GPU.",
             epochs=100,
             batch_size=256,
+            augmentation=replace(
+                _MIEN.augmentation, blur=1.0, brightness=60.0, contrast=0.5, noise=12.0
+            ),
             distill_weight=0.8,
             distill_temperature=2.0,
         ),

@@ -22,6 +22,8 @@ from mien.learn.batches import (
     epoch_order,
     share_of,
     split_order,
+    spoil_by,
+    spoiling_draws,
 )
 from mien.learn.checkpoints import State, save
 from mien.learn.distillation import Teachers, distillation_loss
@@ -70,6 +72,7 @@ class Epochs:
         self.mixup = Mixup(recipe.mixup, device=fabric.device) if recipe.mixup else None
         # Not in the network's mode: what CUDA graphs give is overwritten by their next call.
         self.augment_by = torch.compile(augment_by, dynamic=False) if compiled else augment_by
+        self.spoil_by = torch.compile(spoil_by, dynamic=False) if compiled else spoil_by
         self.loss_sum = torch.zeros((), device=fabric.device)  # of this process, in this epoch
         self.correct = torch.zeros((), device=fabric.device)
 
@@ -161,6 +164,10 @@ class Epochs:
         shown, votes = batch.targets, batch.votes
         if self.mixup:
             pixels, shown, votes = self.mixup(pixels, batch, state.generator)
+        spoiled = pixels
+        if recipe.augmentation.spoils:
+            draws, noise = spoiling_draws(len(rows), recipe.augmentation, state.generator)
+            spoiled = self.spoil_by(pixels, draws, noise, recipe.augmentation)
         targets, weight = batch.targets, 1.0
         if fabric.world_size > 1:
             share = share_of(len(rows), rank=fabric.global_rank, processes=fabric.world_size)
@@ -169,9 +176,10 @@ class Epochs:
             weight = faces * fabric.world_size / len(rows)
             if not faces:  # all must take part in the mean
                 share = slice(0, 1)
-            pixels, shown, targets = pixels[share], shown[share], targets[share]
+            pixels, spoiled = pixels[share], spoiled[share]
+            shown, targets = shown[share], targets[share]
             votes = None if votes is None else votes[share]
-        logits, votes_logits = self.model(pixels)
+        logits, votes_logits = self.model(spoiled)
         loss = self._objective(logits, votes_logits, shown, votes, pixels) * weight
         state.optimizer.zero_grad(set_to_none=True)
         fabric.backward(loss)
@@ -199,7 +207,7 @@ class Epochs:
             votes_logits: (N, 8), or None.
             shown: (N,) int64 emotions, or (N, 7) shares of them.
             votes: (N, 8) shares, or None.
-            pixels: (N, 1, 48, 48), what the network has seen.
+            pixels: (N, 1, 48, 48), what the network has seen, before a camera spoiled it.
         """
         recipe, weight = self.recipe, self.recipe.distill_weight
         loss = F.cross_entropy(logits, shown, label_smoothing=recipe.label_smoothing)
