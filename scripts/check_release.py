@@ -27,7 +27,20 @@ MOST_BYTES: Final = 25_000_000
 """Of a wheel and of an sdist: more is a data set, or a model that nobody meant to ship."""
 
 ENDINGS: Final = frozenset(
-    {".py", ".onnx", ".md", ".LICENSE", ".typed", ".html", ".js", ".css", ".svg", ".json", ".txt"}
+    {
+        ".py",
+        ".onnx",
+        ".safetensors",
+        ".md",
+        ".LICENSE",
+        ".typed",
+        ".html",
+        ".js",
+        ".css",
+        ".svg",
+        ".json",
+        ".txt",
+    }
 )
 """Of files in the wheel's folder `mien`. Pictures, tables and weights of other kinds stay out."""
 
@@ -37,6 +50,7 @@ NEEDED: Final = (
     "mien/assets/yunet.LICENSE",
     "mien/assets/models/mien.onnx",
     "mien/assets/models/mien.md",
+    "mien/assets/models/mien.safetensors",
     "mien/assets/models/paper.onnx",
     "mien/assets/models/paper.md",
     "mien/web/static/index.html",

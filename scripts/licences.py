@@ -72,6 +72,12 @@ ASSETS: Final = (
         "MIT",
         "trained by this project on FER2013 with the votes of FER+; they hold no image of it",
     ),
+    Asset(
+        "src/mien/assets/models/*.safetensors",
+        "the weights of the default one, which training can begin with",
+        "MIT",
+        "as above",
+    ),
     Asset("src/mien/assets/models/*.md", "the cards of the models", "MIT", "this project"),
     Asset("src/mien/web/static/*", "the web page", "MIT", "this project"),
     Asset("src/mien/py.typed", "says that the package has types", "MIT", "this project"),

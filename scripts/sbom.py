@@ -27,7 +27,7 @@ from licences import ASSETS, LIBRARIES, bundled
 from mien import __version__
 
 _ROOT_REFERENCE: Final = "mien"
-_KINDS: Final = {".onnx": "machine-learning-model"}
+_KINDS: Final = {".onnx": "machine-learning-model", ".safetensors": "machine-learning-model"}
 _SPDX: Final = {"id", "expression"}  # how CycloneDX has licences that SPDX names
 
 

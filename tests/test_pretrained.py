@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -19,9 +20,16 @@ from learn_fixtures import (
     tiny_network,
     write_csv,
 )
+from mien import YuNetDetector, crop_faces
+from mien.classifier import DEFAULT_MODEL, Classifier, shipped_weights
 from mien.errors import MienError, OptionError, TrainingError
+from mien.images import Image
+from mien.labels import EMOTIONS
+from mien.learn.calibration import Calibration
 from mien.learn.export import export_model
+from mien.learn.model_files import Deployed, answers_of
 from mien.learn.pretrained import Pretrained
+from mien.learn.recipes import RECIPES
 from mien.learn.runs import fingerprint, load_best, network_of, read_config
 from mien.learn.training import train
 
@@ -142,6 +150,33 @@ def test_weights_that_do_not_fit_are_refused(
     with tiny_network(), pytest.raises(error, match=message):
         train(FACES, recipe, tmp_path / "run", device="cpu", pretrained=earlier / name)
     assert not (tmp_path / "run").exists()
+
+
+def test_the_weights_in_the_package_are_those_of_the_model_in_the_box(
+    portrait_image: Image,
+) -> None:
+    shipped = Classifier()
+    recipe = RECIPES["mien"]
+    network = network_of(recipe)
+    Pretrained("mien", recipe).fill(network)
+    spec = shipped.spec
+    deployed = Deployed(
+        network, Calibration(spec.temperature, spec.label_smoothing_undone), votes=True
+    ).eval()
+    detector = YuNetDetector()
+    (face,) = crop_faces(portrait_image, detector.detect(portrait_image), detector.framing)
+    # The face, mirrored, turned, moved, darker, and without its mouth or its eyes.
+    moved = [np.roll(face, shift, axis) for shift in (-4, 4) for axis in (0, 1)]
+    covered = np.stack([face, face])
+    covered[0, 32:], covered[1, 12:22] = 128, 128
+    turned = [face[:, ::-1], np.rot90(face), face // 2]
+    crops = np.stack([face, *turned, *moved, *covered])
+    float_answers, _ = answers_of(deployed, crops)
+
+    # The file in the box computes in 8 bits, these in floating point.
+    assert np.abs(float_answers - shipped(crops)).max() < 0.1
+    assert float_answers.argmax(1).tolist()[:2] == [EMOTIONS.index("happy")] * 2
+    assert shipped_weights().keys() == {DEFAULT_MODEL}
 
 
 def test_files_that_hold_no_such_weights_are_refused(earlier: Path, tmp_path: Path) -> None:

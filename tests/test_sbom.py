@@ -53,7 +53,12 @@ def test_every_component_has_a_licence_and_is_reached_from_mien(base: dict[str, 
 
 def test_models_are_listed_with_their_hashes(base: dict[str, Any]) -> None:
     models = {c["name"]: c for c in base["components"] if c["type"] == "machine-learning-model"}
-    assert {Path(name).name for name in models} == {"yunet.onnx", "mien.onnx", "paper.onnx"}
+    assert {Path(name).name for name in models} == {
+        "yunet.onnx",
+        "mien.onnx",
+        "mien.safetensors",
+        "paper.onnx",
+    }
     yunet = models["mien/assets/yunet.onnx"]["hashes"][0]["content"]
     content = (ROOT / "src" / "mien" / "assets" / "yunet.onnx").read_bytes()
     assert yunet == hashlib.sha256(content).hexdigest()
