@@ -27,20 +27,8 @@ MOST_BYTES: Final = 25_000_000
 """Of a wheel and of an sdist: more is a data set, or a model that nobody meant to ship."""
 
 ENDINGS: Final = frozenset(
-    {
-        ".py",
-        ".onnx",
-        ".safetensors",
-        ".md",
-        ".LICENSE",
-        ".typed",
-        ".html",
-        ".js",
-        ".css",
-        ".svg",
-        ".json",
-        ".txt",
-    }
+    {".py", ".onnx", ".safetensors", ".md", ".LICENSE", ".typed"}
+    | {".html", ".js", ".css", ".svg", ".json", ".txt"}
 )
 """Of files in the wheel's folder `mien`. Pictures, tables and weights of other kinds stay out."""
 
