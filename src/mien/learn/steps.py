@@ -72,7 +72,8 @@ class Epochs:
         self.mixup = Mixup(recipe.mixup, device=fabric.device) if recipe.mixup else None
         # Not in the network's mode: what CUDA graphs give is overwritten by their next call.
         self.augment_by = torch.compile(augment_by, dynamic=False) if compiled else augment_by
-        self.spoil_by = torch.compile(spoil_by, dynamic=False) if compiled else spoil_by
+        spoils = compiled and recipe.augmentation.spoils
+        self.spoil_by = torch.compile(spoil_by, dynamic=False) if spoils else spoil_by
         self.loss_sum = torch.zeros((), device=fabric.device)  # of this process, in this epoch
         self.correct = torch.zeros((), device=fabric.device)
 
