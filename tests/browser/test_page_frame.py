@@ -18,7 +18,12 @@ def test_the_first_visit_tells_what_is_processed_and_it_can_be_read_again(
     notice = page.get_by_role("dialog", name="Before you begin")
     expect(notice).to_contain_text("Only on the machine that runs this server")
     expect(notice).to_contain_text("People who are filmed or photographed must be told")
-    page.keyboard.press("Enter")  # the button has the focus
+    expect(notice.get_by_role("button", name="I understand")).to_be_focused()
+    # Chromium takes no keys until the page has been painted.
+    page.evaluate(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
+    page.keyboard.press("Enter")
     expect(notice).to_be_hidden()
 
     page.reload()

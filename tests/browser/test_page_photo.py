@@ -260,7 +260,9 @@ def test_everything_can_be_done_with_the_keyboard_alone(photo_tab: Page, portrai
     expect(photo_tab.locator("#photo-said")).to_have_text("2 photos, 2 faces.")
     photo_tab.locator("#photo-strip button").nth(1).focus()
     photo_tab.keyboard.press("Enter")
-    expect(photo_tab.locator("#photo-strip button").nth(1)).to_be_focused()
+    chosen = photo_tab.locator("#photo-strip button").nth(1)
+    expect(chosen).to_have_attribute("aria-current", "true")  # its faces are shown from now on
+    expect(chosen).to_be_focused()
     photo_tab.get_by_role("button", name="Why? Face 1").focus()
     photo_tab.keyboard.press("Space")
 
