@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from mien.errors import MissingExtraError
 from mien.learn.calibration import FLOOR, Calibration
 from mien.learn.keras_h5 import keras_reader, save_keras
 from mien.learn.keras_network import to_keras
-from mien.learn.networks import Network
+from mien.learn.networks import VOTES_HEAD, Network
 from mien.learn.onnx_graph import to_onnx
 from mien.learn.pretrained import RECIPE_KEY
 from mien.learn.recipes import Recipe
@@ -71,22 +71,6 @@ def answers_of(deployed: Deployed, crops: Crops) -> tuple[Probabilities, Votes |
         rows = [deployed(batch) for batch in batches_of(crops)]
     found = [torch.cat(parts).numpy() for parts in zip(*rows, strict=True)]
     return found[0], found[1] if deployed.votes else None
-
-
-class ModelFile(Protocol):
-    """A network on its way into a file of one format.
-
-    Attributes:
-        stores: the ways to store its weights, among `mien.learn.stores.STORES`.
-    """
-
-    stores: ClassVar[tuple[str, ...]]
-
-    def write(self, spec: ModelSpec, path: Path) -> None:
-        """Write the file with its description."""
-
-    def reader(self, path: Path) -> Reader:
-        """What reads faces with nothing but the file that was written."""
 
 
 class Onnx:
@@ -156,7 +140,7 @@ class Safetensors:
         weights = {
             key: (tensor.half() if self._half and tensor.ndim > 1 else tensor).contiguous()
             for key, tensor in self._deployed.network.state_dict().items()
-            if self._deployed.votes or not key.startswith("votes_head")
+            if self._deployed.votes or not key.startswith(VOTES_HEAD)
         }
         # The spec names the network; its dropout, activation and pooling stand in the recipe.
         about = {METADATA_KEY: spec.to_json(), RECIPE_KEY: json.dumps(asdict(self._recipe))}
@@ -178,4 +162,8 @@ FORMATS: Final[dict[str, type[Onnx] | type[_KerasH5] | type[Safetensors]]] = {
     "h5": _KerasH5,
     "safetensors": Safetensors,
 }
-"""What `export_model` writes, by name."""
+"""What `export_model` writes, by name.
+
+Each is made of a network and its recipe, says in `stores` how it can hold weights, writes a file
+with its description, and gives what reads faces with nothing but that file.
+"""

@@ -14,6 +14,9 @@ from mien.crops import SIZE_PX
 from mien.errors import OptionError
 from mien.labels import EMOTIONS
 
+VOTES_HEAD: Final = "votes_head."
+"""What the names of the weights begin with that only the FER+ votes need."""
+
 
 class Network(nn.Module):
     """A trunk that turns a face into features, and a linear head for each question asked about it.
@@ -64,7 +67,7 @@ class Network(nn.Module):
     def parameter_count(self) -> int:
         """Trainable parameters of the deployed network: without the head for the votes."""
         return sum(
-            p.numel() for name, p in self.named_parameters() if not name.startswith("votes_head")
+            p.numel() for name, p in self.named_parameters() if not name.startswith(VOTES_HEAD)
         )
 
 

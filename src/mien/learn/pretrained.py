@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mien.classifier import shipped_weights
 from mien.errors import MissingExtraError, OptionError, TrainingError
-from mien.learn.networks import Network
+from mien.learn.networks import VOTES_HEAD, Network
 from mien.learn.recipes import Recipe, recipe_of
 from mien.learn.runs import EarlierRun, fingerprint, load_best
 
@@ -71,7 +71,7 @@ class Pretrained:
         """
         own = network.state_dict()
         wanted = {
-            name: self._weights.get(name, fresh) if _of_votes(name) else self._weights.get(name)
+            name: self._weights.get(name, fresh if name.startswith(VOTES_HEAD) else None)
             for name, fresh in own.items()
         }
         try:
@@ -80,10 +80,6 @@ class Pretrained:
             raise TrainingError(
                 f"{self._source}: not the weights of the network that it names; {error}"
             ) from error
-
-
-def _of_votes(name: str) -> bool:
-    return name.startswith("votes_head.")
 
 
 def _read_file(path: Path) -> tuple[dict[str, Tensor], Recipe]:

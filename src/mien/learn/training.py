@@ -418,12 +418,14 @@ def _check_same_run(stored: RunConfig, now: RunConfig, run_dir: Path) -> None:
         "seed": (str(stored.seed), str(now.seed)),
         "data": (_data_in_words(stored), _data_in_words(now)),
     }
-    # By their weights; a folder may have got another name.
-    if [run.fingerprint for run in stored.teachers] != [run.fingerprint for run in now.teachers]:
-        different["teachers"] = _names_of(stored.teachers), _names_of(now.teachers)
-    begun, given = (() if run is None else (run,) for run in (stored.pretrained, now.pretrained))
-    if [run.fingerprint for run in begun] != [run.fingerprint for run in given]:
-        different["pretrained weights"] = _names_of(begun), _names_of(given)
+    earlier = {
+        "teachers": (stored.teachers, now.teachers),
+        "pretrained weights": tuple((c.pretrained,) if c.pretrained else () for c in (stored, now)),
+    }
+    for what, (begun, given) in earlier.items():
+        # By their weights; a folder may have got another name.
+        if [run.fingerprint for run in begun] != [run.fingerprint for run in given]:
+            different[what] = _names_of(begun), _names_of(given)
     for what, (before, after) in different.items():
         if before != after:
             raise TrainingError(
