@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mien.classifier import Classifier
 from mien.compound import COMPOUNDS, MIN_SECOND, MIN_TOGETHER, compound_of, emotions_of_votes
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
-from mien.learn.datasets import FaceSet, load_faces
+from mien.learn.data.datasets import FaceSet, load_faces
 
 SECONDS = (0.15, 0.2, 0.25, 0.3)
 TOGETHERS = (0.6, 0.7, 0.8, 0.9)

@@ -20,12 +20,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.learn.audit import without_doubtful
-from mien.learn.audit_folds import audit_recipe, read_by_run
-from mien.learn.datasets import FaceSet, load_faces
-from mien.learn.evaluation import ferplus_targets
-from mien.learn.recipes import recipe_named
-from mien.learn.training import train
+from mien.learn.audit.doubts import without_doubtful
+from mien.learn.audit.folds import audit_recipe, read_by_run
+from mien.learn.data.datasets import FaceSet, load_faces
+from mien.learn.evaluation.scores import ferplus_targets
+from mien.learn.training.loop import train
+from mien.learn.training.recipes import recipe_named
 
 RESAMPLES = 1000
 

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from mien.classifier import DEFAULT_MODEL, Classifier, Probabilities
 from mien.crops import SIZE_PX, Crops
 from mien.explain import explain_crop
-from mien.learn.datasets import load_faces
+from mien.learn.data.datasets import load_faces
 
 STEPS = 16  # points of a curve, after the first
 INSERTION_BLUR_PX = 6.0

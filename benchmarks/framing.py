@@ -18,7 +18,7 @@ from mien.classifier import Classifier
 from mien.crops import SIZE_PX, crop_faces
 from mien.faces import Detector, Face, Framing, HaarDetector, YuNetDetector
 from mien.images import Image
-from mien.learn.datasets import FaceSet, load_faces
+from mien.learn.data.datasets import FaceSet, load_faces
 
 ENLARGED = 4  # times: both detectors want faces of some 100 pixels
 LANDMARKS = ("right eye", "left eye", "nose", "right mouth corner", "left mouth corner")

@@ -11,11 +11,11 @@ run that is there already in DIR is gone on with.
 import argparse
 from pathlib import Path
 
-from mien.learn.datasets import load_faces
-from mien.learn.export import latency_ms
+from mien.learn.data.datasets import load_faces
+from mien.learn.files.export import latency_ms
 from mien.learn.networks import NETWORKS, build, multiply_adds
-from mien.learn.recipes import recipe_named
-from mien.learn.training import train
+from mien.learn.training.loop import train
+from mien.learn.training.recipes import recipe_named
 
 
 def main() -> None:

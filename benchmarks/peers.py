@@ -45,7 +45,7 @@ from mien.classifier import DEFAULT_MODEL
 from mien.errors import MienError, OptionError
 from mien.images import Image, load_image
 from mien.labels import EMOTIONS
-from mien.learn.datasets import FaceSet, load_faces
+from mien.learn.data.datasets import FaceSet, load_faces
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 ADAPTERS: Final = Path(__file__).resolve().parent / "adapters"

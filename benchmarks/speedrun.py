@@ -47,9 +47,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from mien.commands.shared import print_table
 from mien.crops import SIZE_PX
 from mien.errors import DivergedError, MienError, OptionError
-from mien.learn.batches import Augmentation, Batches, augment_by, augmentation_draws
-from mien.learn.datasets import SPLITS, FaceSet, load_faces
+from mien.learn.data.datasets import SPLITS, FaceSet, load_faces
 from mien.learn.networks import Network, TrunkOptions, build
+from mien.learn.training.batches import Augmentation, Batches, augment_by, augmentation_draws
 
 STARTED: Final = time.perf_counter()  # where the system does not tell when the process started
 

@@ -3,8 +3,8 @@
     python benchmarks/tilt.py --data FER2013 [--count 400]
 
 Turns faces of val by known angles and prints, for each enlargement, the median change of the angle
-between the eyes that YuNet finds, and the share of faces in which it finds one. `mien.learn.slices`
-enlarges by `ENLARGED`.
+between the eyes that YuNet finds, and the share of faces in which it finds one.
+`mien.learn.fairness.slices` enlarges by `ENLARGED`.
 """
 
 import argparse
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from mien.crops import SIZE_PX
 from mien.faces import YuNetDetector
-from mien.learn.datasets import load_faces
-from mien.learn.robustness import disturb
+from mien.learn.data.datasets import load_faces
+from mien.learn.evaluation.robustness import disturb
 
 ANGLES = (-30.0, -20.0, -10.0, 10.0, 20.0, 30.0)  # degrees, clockwise
 ENLARGEMENTS = (4, 6, 8)

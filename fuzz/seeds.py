@@ -325,7 +325,7 @@ def models() -> Seeds:
 
 def keras_files() -> Seeds:
     """Keras classifiers of some bytes: sequential and functional, HDF5 and archive, mien's own."""
-    from mien.learn.keras_h5 import import_keras, save_keras
+    from mien.learn.files.keras_h5 import import_keras, save_keras
 
     keras = import_keras("making seeds")
     layers = keras.layers
@@ -446,7 +446,7 @@ def film_rows() -> Seeds:
 
 def recipes() -> Seeds:
     """Recipes as people and `mien tune` write them."""
-    from mien.learn.recipes import RECIPES
+    from mien.learn.training.recipes import RECIPES
 
     found = [json.dumps(asdict(recipe)).encode() for recipe in RECIPES.values()]
     return {"recipe.json": [*found, b'{"network": "paper", "epochs": 3, "dropout": 0.5}']}
@@ -456,7 +456,13 @@ def runs() -> Seeds:
     """The files of a training run of a network with few weights."""
     import torch
 
-    from mien.learn.runs import EarlierRun, EpochRow, RunConfig, write_best, write_checkpoint
+    from mien.learn.training.runs import (
+        EarlierRun,
+        EpochRow,
+        RunConfig,
+        write_best,
+        write_checkpoint,
+    )
 
     recipe = small_recipe()
     config = RunConfig(
@@ -473,7 +479,7 @@ def runs() -> Seeds:
         teachers=(EarlierRun("teacher", "1" * 64),),
         pretrained=EarlierRun("before", "2" * 64),
     )
-    from mien.learn.runs import network_of, write_history
+    from mien.learn.training.runs import network_of, write_history
 
     row = EpochRow(1, 1.9, 0.2, 1.8, 0.25, 1e-3, 2.5)
     add_small_network()
@@ -504,8 +510,8 @@ def weights() -> Seeds:
     """Weights of the same network as `mien export --to safetensors` writes them."""
     from safetensors.torch import save
 
-    from mien.learn.pretrained import RECIPE_KEY
-    from mien.learn.runs import network_of
+    from mien.learn.training.pretrained import RECIPE_KEY
+    from mien.learn.training.runs import network_of
 
     add_small_network()
     recipe = small_recipe()
@@ -515,7 +521,7 @@ def weights() -> Seeds:
 
 def small_recipe() -> Any:
     """The recipe of the network of `add_small_network`."""
-    from mien.learn.recipes import Recipe
+    from mien.learn.training.recipes import Recipe
 
     return Recipe(name="small", about="For reading, not for training.", network="fuzzed")
 

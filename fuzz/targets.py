@@ -72,7 +72,7 @@ def _open_pictures(folder: Path) -> Read:
 
 def _open_tables(folder: Path) -> Read:
     from mien.bench import read_boxes
-    from mien.learn.datasets import load_faces
+    from mien.learn.data.datasets import load_faces
 
     place = folder / "sets"
     table = place / "fer2013.csv"
@@ -126,7 +126,7 @@ def _command_of_table(path: Path) -> list[str]:
 
 
 def _open_parquet(folder: Path) -> Read:
-    from mien.learn.datasets import load_faces
+    from mien.learn.data.datasets import load_faces
 
     def read(path: Path) -> str:
         faces = load_faces(path)
@@ -164,8 +164,8 @@ def _open_models(folder: Path) -> Read:
 
 def _open_keras(folder: Path) -> Read:
     from mien.classifier import Classifier
-    from mien.learn import keras_h5
-    from mien.learn.keras_config import read_config
+    from mien.learn.files import keras_h5
+    from mien.learn.files.keras_config import read_config
 
     keras = keras_h5.import_keras("fuzzing")
     crops = np.random.default_rng(0).integers(0, 256, (2, 48, 48), np.uint8)
@@ -219,8 +219,8 @@ def _open_rows(folder: Path) -> Read:
 
 
 def _open_recipes(folder: Path) -> Read:
-    from mien.learn.recipes import read_recipe
-    from mien.learn.runs import network_of
+    from mien.learn.training.recipes import read_recipe
+    from mien.learn.training.runs import network_of
 
     def read(path: Path) -> str:
         recipe = read_recipe(path)
@@ -232,7 +232,7 @@ def _open_recipes(folder: Path) -> Read:
 
 
 def _open_runs(folder: Path) -> Read:
-    from mien.learn.runs import load_best, read_checkpoint, read_config, read_history
+    from mien.learn.training.runs import load_best, read_checkpoint, read_config, read_history
 
     seeds.add_small_network()
     good = seeds.runs()
@@ -250,8 +250,8 @@ def _open_runs(folder: Path) -> Read:
 
 
 def _open_weights(folder: Path) -> Read:
-    from mien.learn.pretrained import Pretrained
-    from mien.learn.runs import network_of
+    from mien.learn.training.pretrained import Pretrained
+    from mien.learn.training.runs import network_of
 
     seeds.add_small_network()
     recipe = seeds.small_recipe()
@@ -288,8 +288,8 @@ def _open_archives(folder: Path) -> Read:
 
 
 def _open_groups(folder: Path) -> Read:
-    from mien.learn.datasets import FaceSet
-    from mien.learn.groups import crossed, raf_db_groups, read_groups
+    from mien.learn.data.datasets import FaceSet
+    from mien.learn.fairness.groups import crossed, raf_db_groups, read_groups
 
     faces = FaceSet(
         images=np.zeros((3, 48, 48), np.uint8),

@@ -24,8 +24,8 @@ from mien.faces import Face, Framing
 from mien.figures import EMOTION_COLORS, figure, save
 from mien.images import Image
 from mien.labels import EMOTIONS
-from mien.learn.datasets import FaceSet, load_faces
-from mien.learn.evaluation import evaluate_probabilities
+from mien.learn.data.datasets import FaceSet, load_faces
+from mien.learn.evaluation.scores import evaluate_probabilities
 from mien.learn.networks import build
 from mien.learn.summary import summarize
 from mien.video.smoothing import smooth

@@ -14,7 +14,7 @@ from mien.cli import main
 from mien.images import Image, load_image
 
 if TYPE_CHECKING:
-    from mien.learn.datasets import FaceSet
+    from mien.learn.data.datasets import FaceSet
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -48,7 +48,7 @@ def photos() -> Path:
 @pytest.fixture(scope="session")
 def fer2013() -> "FaceSet":
     """All of FER2013."""
-    from mien.learn.datasets import load_faces
+    from mien.learn.data.datasets import load_faces
 
     path = Path(os.environ.get("MIEN_FER2013", ROOT.parent / "shared" / "data" / "fer2013"))
     if not path.exists():

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from learn_fixtures import add_tiny_network
 from mien.cli import main
-from mien.learn import steps, training  # noqa: F401 - what each start would import
+from mien.learn.training import loop, steps  # noqa: F401 - what each start would import
 
 RECIPE = (
     *("--recipe", "paper", "--network", "tiny", "--epochs", "5"),

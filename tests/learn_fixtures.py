@@ -19,10 +19,10 @@ from torch import Tensor, nn
 
 from mien.labels import EMOTIONS, FERPLUS
 from mien.learn import networks
-from mien.learn.batches import Augmentation
-from mien.learn.datasets import SPLITS, FaceSet
-from mien.learn.recipes import Recipe
-from mien.learn.training import EpochRow, Progress, load_best, train
+from mien.learn.data.datasets import SPLITS, FaceSet
+from mien.learn.training.batches import Augmentation
+from mien.learn.training.loop import EpochRow, Progress, load_best, train
+from mien.learn.training.recipes import Recipe
 
 USAGES: Final = {"train": "Training", "val": "PublicTest", "test": "PrivateTest"}
 

@@ -22,15 +22,15 @@ from mien.errors import (
     TrainingError,
 )
 from mien.labels import EMOTIONS, FERPLUS, FERPLUS_TO_EMOTION
-from mien.learn import audit_check, audit_folds
-from mien.learn.audit import Audit, audit_labels, rank_labels, without_doubtful, write_labels
-from mien.learn.audit_check import AUDIT, PLAIN, check_with_votes
-from mien.learn.audit_folds import OutOfFold, assign_folds, audit_recipe, read_out_of_fold
-from mien.learn.audit_page import to_page, write_audit
-from mien.learn.copies import groups_of_copies
-from mien.learn.datasets import FaceSet
-from mien.learn.recipes import RECIPES
-from mien.learn.training import Progress, train
+from mien.learn.audit import check, folds
+from mien.learn.audit.check import AUDIT, PLAIN, check_with_votes
+from mien.learn.audit.doubts import Audit, audit_labels, rank_labels, without_doubtful, write_labels
+from mien.learn.audit.folds import OutOfFold, assign_folds, audit_recipe, read_out_of_fold
+from mien.learn.data.copies import groups_of_copies
+from mien.learn.data.datasets import FaceSet
+from mien.learn.reports.audit_page import to_page, write_audit
+from mien.learn.training.loop import Progress, train
+from mien.learn.training.recipes import RECIPES
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 
@@ -84,7 +84,7 @@ def ranked(order: list[int], *, votes: bool = True) -> Audit:
         probabilities=np.full((N, 7), 1 / 7, np.float32),
         fold=np.zeros(N, np.int64),
         accuracies=(0.5,),
-        config=audit_folds.AuditConfig(TINY, 2, 0, "made up", "", N, "0"),
+        config=folds.AuditConfig(TINY, 2, 0, "made up", "", N, "0"),
     )
     return Audit(
         faces=faces if votes else replace(faces, votes=None),
@@ -176,7 +176,7 @@ def test_no_network_is_trained_on_a_face_that_it_reads(
         trained.append(faces)
         return train(faces, *arguments, **options)
 
-    monkeypatch.setattr("mien.learn.audit_folds.train", spy)
+    monkeypatch.setattr("mien.learn.audit.folds.train", spy)
     read = read_out_of_fold(FACES, replace(TINY, epochs=1), tmp_path, folds=3, device="cpu")
 
     assert read is not None
@@ -198,7 +198,7 @@ def test_without_val_a_part_of_the_other_folds_chooses_the_epoch(
         trained.append(faces)
         return train(faces, *arguments, **options)
 
-    monkeypatch.setattr("mien.learn.audit_folds.train", spy)
+    monkeypatch.setattr("mien.learn.audit.folds.train", spy)
     only_train = FACES.split("train")
     read = read_out_of_fold(only_train, replace(TINY, epochs=1), tmp_path, folds=2, device="cpu")
 
@@ -272,7 +272,7 @@ def test_an_audit_killed_before_it_began_is_started_anew(tmp_path: Path) -> None
 def test_a_finished_audit_is_told_again_without_training(
     audit: Audit, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr("mien.learn.audit_folds.train")
+    monkeypatch.delattr("mien.learn.audit.folds.train")
     again = audit_labels(FACES, TINY, folder, folds=3, device="cpu", resume=True)
 
     assert again is not None
@@ -493,7 +493,7 @@ def test_measures_are_those_of_scikit_learn() -> None:
     wrong = generator.random(300) < 0.3
     weights = generator.integers(0, 4, 300).astype(np.float64)
     falling = -np.arange(300.0)
-    precision, auroc, at_50 = audit_check._measures(wrong, weights, [50])
+    precision, auroc, at_50 = check._measures(wrong, weights, [50])
 
     assert precision == pytest.approx(
         average_precision_score(wrong, falling, sample_weight=weights)
@@ -505,20 +505,20 @@ def test_measures_are_those_of_scikit_learn() -> None:
 def test_a_perfect_ranking_has_perfect_scores() -> None:
     other, no_vote = check_with_votes(perfect(), resamples=50)
 
-    for check in (other, no_vote):
-        assert check.n == N
-        assert check.prevalence == len(WRONG) / N
-        score = check.rankings[AUDIT]
+    for checked in (other, no_vote):
+        assert checked.n == N
+        assert checked.prevalence == len(WRONG) / N
+        score = checked.rankings[AUDIT]
         assert score.average_precision.value == score.auroc.value == 1
         assert score.average_precision.interval.low == pytest.approx(1)
         assert list(score.precision_at) == [14, 100]  # no share of fewer than ten faces
         assert score.precision_at[14].value == 1
         assert score.precision_at[100].value == pytest.approx(len(WRONG) / 100)
-        assert check.doubted_n == 10
-        assert (check.doubted_precision, check.doubted_recall) == (1, 10 / len(WRONG))
+        assert checked.doubted_n == 10
+        assert (checked.doubted_precision, checked.doubted_recall) == (1, 10 / len(WRONG))
         # Networks that know nothing leave the order of the set.
-        assert check.rankings[PLAIN].auroc.value == pytest.approx(0.5, abs=0.1)
-        assert check.gain.interval.low > 0
+        assert checked.rankings[PLAIN].auroc.value == pytest.approx(0.5, abs=0.1)
+        assert checked.gain.interval.low > 0
 
 
 def test_intervals_hold_the_score_and_narrow_with_more_faces() -> None:

@@ -14,10 +14,10 @@ from learn_fixtures import (
     same_weights,
     tiny_network,
 )
-from mien.learn.averaging import WeightAverage
 from mien.learn.networks import Network
-from mien.learn.runs import read_checkpoint
-from mien.learn.training import Progress, train
+from mien.learn.training.averaging import WeightAverage
+from mien.learn.training.loop import Progress, train
+from mien.learn.training.runs import read_checkpoint
 
 FACES = made_up_faces()
 AVERAGED = replace(TINY, ema=0.95)

@@ -16,16 +16,21 @@ from learn_fixtures import made_up_faces, write_csv
 from mien.classifier import Classifier
 from mien.errors import DataError, OptionError
 from mien.labels import EMOTIONS
-from mien.learn.baselines import (
+from mien.learn.baselines.features import (
+    FEATURES,
+    dct_coefficients,
+    gabor_magnitudes,
+    lbp_histograms,
+)
+from mien.learn.baselines.methods import METHODS, Method, SparseRepresentation, draw_stratified
+from mien.learn.baselines.pipelines import (
     BaselineResult,
     compare,
     measure_majority,
     measure_network,
     pairs_of,
 )
-from mien.learn.evaluation import evaluate
-from mien.learn.features import FEATURES, dct_coefficients, gabor_magnitudes, lbp_histograms
-from mien.learn.methods import METHODS, Method, SparseRepresentation, draw_stratified
+from mien.learn.evaluation.scores import evaluate
 
 FACES = made_up_faces(train=6, val=2, test=3)
 DIMENSIONS = {

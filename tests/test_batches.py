@@ -9,7 +9,7 @@ from torch import Tensor
 
 from learn_fixtures import made_up_faces
 from mien.errors import OptionError
-from mien.learn.batches import (
+from mien.learn.training.batches import (
     Augmentation,
     Batches,
     Mixup,

@@ -16,8 +16,8 @@ from learn_fixtures import made_up_faces, tiny_network, write_parquet_folder
 from mien.errors import OptionError
 from mien.images import Image
 from mien.labels import EMOTIONS
-from mien.learn.batches import Augmentation
 from mien.learn.networks import build, multiply_adds
+from mien.learn.training.batches import Augmentation
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 sys.path[:0] = [str(BENCHMARKS), str(BENCHMARKS / "adapters")]

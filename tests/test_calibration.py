@@ -3,7 +3,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mien.errors import DataError
-from mien.learn.calibration import (
+from mien.learn.evaluation.calibration import (
     FLOOR,
     Calibration,
     fit_calibration,

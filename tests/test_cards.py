@@ -20,18 +20,19 @@ from mien.catalog import model_card
 from mien.classifier import Classifier, shipped_models
 from mien.errors import DataError, OptionError
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
-from mien.learn import cards, measures
-from mien.learn.card_text import card_text
-from mien.learn.cards import BANDS, DISTURBED, Card, bands, measure_card
-from mien.learn.datasets import FaceSet
-from mien.learn.evaluation import (
+from mien.learn.data.datasets import FaceSet
+from mien.learn.evaluation import measures
+from mien.learn.evaluation.measures import measure
+from mien.learn.evaluation.robustness import DISTURBANCES, disturb
+from mien.learn.evaluation.scores import (
     VotesScore,
     bootstrap_intervals,
     evaluate,
     ferplus_targets,
 )
-from mien.learn.measures import measure
-from mien.learn.robustness import DISTURBANCES, disturb
+from mien.learn.reports import cards
+from mien.learn.reports.card_text import card_text
+from mien.learn.reports.cards import BANDS, DISTURBED, Card, bands, measure_card
 from mien.spec import ModelSpec
 
 DOCS = Path(__file__).resolve().parent.parent / "docs" / "models"

@@ -25,7 +25,7 @@ sys.path.append(str(Path(__file__).resolve().parent.parent / "benchmarks"))
 import compound
 
 if TYPE_CHECKING:
-    from mien.learn.datasets import FaceSet
+    from mien.learn.data.datasets import FaceSet
 
 
 def shares(**given: float) -> tuple[float, ...]:

@@ -13,7 +13,7 @@ from mien.errors import DataError, OptionError, OutputError
 from mien.faces import Face, YuNetDetector
 from mien.images import Image, load_image
 from mien.labels import EMOTIONS
-from mien.learn.copies import (
+from mien.learn.data.copies import (
     PAIR_COLUMNS,
     check,
     copies_of,
@@ -21,7 +21,7 @@ from mien.learn.copies import (
     without_copies,
     write_pairs,
 )
-from mien.learn.datasets import FaceSet, load_faces
+from mien.learn.data.datasets import FaceSet, load_faces
 
 ANGRY, SAD = EMOTIONS.index("angry"), EMOTIONS.index("sad")
 
@@ -174,7 +174,7 @@ def test_near_copies_do_not_depend_on_blocks(monkeypatch: pytest.MonkeyPatch) ->
     later = images + np.random.default_rng(0).integers(0, 4, images.shape).astype(np.uint8)
     both = np.concatenate([images, later[::-1]])
     at_once = near_copies(both)
-    monkeypatch.setattr("mien.learn.copies._BLOCK", 7)
+    monkeypatch.setattr("mien.learn.data.copies._BLOCK", 7)
     shares: list[float] = []
 
     assert near_copies(both, report=shares.append) == at_once

@@ -15,8 +15,8 @@ from learn_fixtures import made_up_faces, png, write_csv, write_folders, write_p
 from mien.errors import DataError, MissingExtraError, OptionError, OutputError
 from mien.images import load_image
 from mien.labels import EMOTIONS
-from mien.learn.datasets import FaceSet, load_faces
-from mien.learn.download import ON_REQUEST, SOURCES, download
+from mien.learn.data.datasets import FaceSet, load_faces
+from mien.learn.data.download import ON_REQUEST, SOURCES, download
 from mien.learn.plots.data import plot_class_counts, plot_samples
 
 

@@ -21,7 +21,7 @@ from learn_fixtures import (
 )
 from mien.errors import DataError, OptionError
 from mien.labels import EMOTIONS, FERPLUS
-from mien.learn.datasets import FaceSet, load_faces
+from mien.learn.data.datasets import FaceSet, load_faces
 
 FACES = made_up_faces(train=3, val=2, test=1)
 FACES_WITH_VOTES = made_up_faces(train=3, val=2, test=1, votes=True)

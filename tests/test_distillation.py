@@ -19,10 +19,10 @@ from learn_fixtures import (
     write_csv,
 )
 from mien.errors import OptionError, TrainingError
-from mien.learn.batches import Batches
-from mien.learn.distillation import Teachers, distillation_loss
-from mien.learn.runs import fingerprint
-from mien.learn.training import load_best, read_config, train
+from mien.learn.training.batches import Batches
+from mien.learn.training.distillation import Teachers, distillation_loss
+from mien.learn.training.loop import load_best, read_config, train
+from mien.learn.training.runs import fingerprint
 
 FACES = made_up_faces(votes=True)
 STUDENT = replace(TINY, name="student", distill_weight=0.8, votes_weight=0.5, mixup=0.2)

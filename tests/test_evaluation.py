@@ -11,8 +11,8 @@ from learn_fixtures import made_up_faces
 from mien.classifier import Classifier, Probabilities
 from mien.errors import DataError
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
-from mien.learn.datasets import FaceSet
-from mien.learn.evaluation import (
+from mien.learn.data.datasets import FaceSet
+from mien.learn.evaluation.scores import (
     ClassScore,
     VotesScore,
     bootstrap_intervals,

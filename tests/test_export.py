@@ -17,13 +17,13 @@ from mien import __version__
 from mien.classifier import Classifier
 from mien.errors import DataError, ModelError, OptionError, OutputError, TrainingError
 from mien.labels import FERPLUS_EMOTIONS
-from mien.learn.calibration import Calibration, fit_temperature, unsmoothed
-from mien.learn.evaluation import evaluate
-from mien.learn.export import HALF_PARITY, export_model, export_onnx
-from mien.learn.model_files import Deployed
-from mien.learn.onnx_graph import to_onnx
-from mien.learn.recipes import recipe_named
-from mien.learn.training import load_best, train
+from mien.learn.evaluation.calibration import Calibration, fit_temperature, unsmoothed
+from mien.learn.evaluation.scores import evaluate
+from mien.learn.files.export import HALF_PARITY, export_model, export_onnx
+from mien.learn.files.model_files import Deployed
+from mien.learn.files.onnx_graph import to_onnx
+from mien.learn.training.loop import load_best, train
+from mien.learn.training.recipes import recipe_named
 from mien.spec import ModelSpec
 
 FACES = made_up_faces(train=2, val=1, test=2)
@@ -45,7 +45,7 @@ def converted_once() -> Iterator[None]:
         return copy
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mien.learn.model_files.to_onnx", to_onnx_once)
+        patch.setattr("mien.learn.files.model_files.to_onnx", to_onnx_once)
         yield
 
 
@@ -165,7 +165,7 @@ def test_probabilities_that_differ_write_nothing(
     out = tmp_path / "model.onnx"
     if earlier is not None:
         out.write_bytes(earlier)
-    monkeypatch.setattr("mien.learn.export.PARITY", -1.0)
+    monkeypatch.setattr("mien.learn.files.export.PARITY", -1.0)
 
     with tiny_network(), pytest.raises(ModelError, match="differ from the network's by"):
         export_onnx(tiny_run, out, faces=MORE)
@@ -223,7 +223,9 @@ def test_without_val_or_where_it_does_not_tell_the_temperature_is_1(
 ) -> None:
     with tiny_network():
         of_test = export_onnx(tiny_run, tmp_path / "a.onnx", faces=MORE.split("test"))
-        monkeypatch.setattr("mien.learn.calibration.fit_temperature", lambda logits, targets: None)
+        monkeypatch.setattr(
+            "mien.learn.evaluation.calibration.fit_temperature", lambda logits, targets: None
+        )
         untold = export_onnx(tiny_run, tmp_path / "b.onnx", faces=MORE)
 
     assert (of_test.temperature, of_test.temperature_fitted_on) == (1.0, "")
@@ -238,7 +240,7 @@ def test_label_smoothing_is_undone_where_that_makes_val_likelier(
     with tiny_network():
         train(FACES, recipe, tmp_path / "smoothed", seed=1, device="cpu")
         wanted = Calibration(1.25, 0.3)
-        monkeypatch.setattr("mien.learn.export.fit_calibration", lambda *_, **__: wanted)
+        monkeypatch.setattr("mien.learn.files.export.fit_calibration", lambda *_, **__: wanted)
         spec = export_onnx(tmp_path / "smoothed", tmp_path / "model.onnx", faces=MORE)
         network, _, _ = load_best(tmp_path / "smoothed")
     with torch.no_grad():
@@ -350,7 +352,7 @@ def test_weights_can_be_stored_in_less(
 def test_int8_that_reads_worse_is_not_written(
     tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mien.learn.export.INT8_LOSS", -1.0)
+    monkeypatch.setattr("mien.learn.files.export.INT8_LOSS", -1.0)
     with (
         tiny_network(),
         pytest.raises(ModelError, match=r"int8 file reads [01]\.\d{4} of val \(42 images\) right"),
@@ -362,7 +364,7 @@ def test_int8_that_reads_worse_is_not_written(
 def test_half_weights_that_differ_too_much_are_not_written(
     tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mien.learn.export.HALF_PARITY", -1.0)
+    monkeypatch.setattr("mien.learn.files.export.HALF_PARITY", -1.0)
     with tiny_network(), pytest.raises(ModelError, match="of the fp16 file differ from"):
         export_onnx(tiny_run, tmp_path / "model.onnx", store="fp16")
     assert not list(tmp_path.iterdir())

@@ -19,10 +19,9 @@ from mien.errors import DataError, MissingExtraError, OptionError
 from mien.faces import YuNetDetector
 from mien.images import Image
 from mien.labels import EMOTIONS
-from mien.learn.datasets import FaceSet, load_faces
-from mien.learn.fairness import Fairness, compare_groups, find_groupings, stand_out
-from mien.learn.fairness_page import fairness_page
-from mien.learn.gaps import (
+from mien.learn.data.datasets import FaceSet, load_faces
+from mien.learn.fairness.comparison import Fairness, compare_groups, find_groupings, stand_out
+from mien.learn.fairness.gaps import (
     ACCURACY,
     MIN_CELL,
     SAME_MIX,
@@ -31,8 +30,9 @@ from mien.learn.gaps import (
     holm,
     percent_of,
 )
-from mien.learn.groups import MAX_GROUPS, Grouping, crossed, raf_db_groups, read_groups
-from mien.learn.slices import SLICES, measure_slices, reference_faces, slice_faces, thirds
+from mien.learn.fairness.groups import MAX_GROUPS, Grouping, crossed, raf_db_groups, read_groups
+from mien.learn.fairness.slices import SLICES, measure_slices, reference_faces, slice_faces, thirds
+from mien.learn.reports.fairness_page import fairness_page
 
 FEW = {"resamples": 200, "permutations": 499}
 HAPPY, SAD = EMOTIONS.index("happy"), EMOTIONS.index("sad")

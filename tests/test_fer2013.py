@@ -3,9 +3,9 @@ import pytest
 
 from mien.classifier import Classifier, Probabilities, shipped_models
 from mien.labels import EMOTIONS
-from mien.learn.datasets import FaceSet
-from mien.learn.evaluation import evaluate_probabilities
-from mien.learn.paper import REPORT_ACCURACY, TABLE_4, TABLE_5, shuffled_report
+from mien.learn.data.datasets import FaceSet
+from mien.learn.evaluation.scores import evaluate_probabilities
+from mien.learn.reports.paper import REPORT_ACCURACY, TABLE_4, TABLE_5, shuffled_report
 
 COUNTS = {
     "train": [3995, 436, 4097, 7215, 4830, 3171, 4965],

@@ -29,13 +29,13 @@ from mien.bench import read_boxes
 from mien.commands.shared import printable
 from mien.crops import Crops
 from mien.errors import OptionError, OutputError, TrainingError
-from mien.learn import keras_config
-from mien.learn.datasets import load_faces
-from mien.learn.groups import raf_db_groups
-from mien.learn.keras_config import KerasConfig, read_config
-from mien.learn.recipes import read_recipe
-from mien.learn.runs import read_checkpoint
-from mien.learn.runs import read_config as read_run_config
+from mien.learn.data.datasets import load_faces
+from mien.learn.fairness.groups import raf_db_groups
+from mien.learn.files import keras_config
+from mien.learn.files.keras_config import KerasConfig, read_config
+from mien.learn.training.recipes import read_recipe
+from mien.learn.training.runs import read_checkpoint
+from mien.learn.training.runs import read_config as read_run_config
 from mien.spec import METADATA_KEY
 from mien.video import frames as frames_module
 from mien.video.frames import frames

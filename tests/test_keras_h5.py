@@ -21,15 +21,15 @@ from mien import EMOTIONS, Classifier, MissingExtraError, ModelError, OptionErro
 from mien.classifier import Probabilities
 from mien.cli import main
 from mien.crops import Crops
-from mien.learn import keras_h5
-from mien.learn.evaluation import evaluate
-from mien.learn.export import export_model
-from mien.learn.keras_config import read_config
-from mien.learn.keras_h5 import import_keras
-from mien.learn.keras_network import to_keras
+from mien.learn.evaluation.scores import evaluate
+from mien.learn.files import keras_h5
+from mien.learn.files.export import export_model
+from mien.learn.files.keras_config import read_config
+from mien.learn.files.keras_h5 import import_keras
+from mien.learn.files.keras_network import to_keras
 from mien.learn.networks import Network, TrunkOptions, build
-from mien.learn.recipes import recipe_named
-from mien.learn.training import load_best, train
+from mien.learn.training.loop import load_best, train
+from mien.learn.training.recipes import recipe_named
 from mien.spec import ModelSpec
 
 FACES = made_up_faces(train=2, val=1, test=2)
@@ -252,7 +252,7 @@ def test_what_cannot_be_exported_leaves_nothing(
         export_model(tiny_run, tmp_path / "model.onnx", to="h5")
     with pytest.raises(OptionError, match="to: expected one of onnx, h5, safetensors; got 'tf'"):
         export_model(tiny_run, tmp_path / "model.pb", to="tf")
-    monkeypatch.setattr("mien.learn.export.PARITY", -1.0)
+    monkeypatch.setattr("mien.learn.files.export.PARITY", -1.0)
     for to in ("h5", "safetensors"):
         with tiny_network(), pytest.raises(ModelError, match=f"the {to} file differ from the net"):
             export_model(tiny_run, tmp_path / f"model.{to}", to=to)

@@ -17,9 +17,9 @@ from learn_fixtures import (
     write_csv,
 )
 from mien.errors import TrainingError
-from mien.learn.recipes import recipe_named
-from mien.learn.runs import read_checkpoint, read_config
-from mien.learn.training import load_best, read_history, train
+from mien.learn.training.loop import load_best, read_history, train
+from mien.learn.training.recipes import recipe_named
+from mien.learn.training.runs import read_checkpoint, read_config
 
 pytestmark = pytest.mark.slow
 

@@ -15,8 +15,8 @@ from mien.errors import DataError, OptionError
 from mien.faces import YuNetDetector
 from mien.images import Image
 from mien.labels import EMOTIONS
-from mien.learn.datasets import FaceSet, load_faces
-from mien.learn.layouts import (
+from mien.learn.data.datasets import FaceSet, load_faces
+from mien.learn.data.layouts import (
     AFFECTNET,
     CK_PLUS,
     FRAME,

@@ -29,9 +29,9 @@ from mien.classifier import Classifier
 from mien.commands.display import TrainingDisplay
 from mien.images import load_image
 from mien.labels import EMOTIONS
-from mien.learn.datasets import FaceSet
-from mien.learn.recipes import recipe_named
-from mien.learn.training import Progress, load_best, read_config, read_history, train
+from mien.learn.data.datasets import FaceSet
+from mien.learn.training.loop import Progress, load_best, read_config, read_history, train
+from mien.learn.training.recipes import recipe_named
 
 FACES = made_up_faces(train=2, val=1, test=1, votes=True)
 TINY = ("--recipe", "paper", "--network", "tiny", "--batch-size", "7")
@@ -298,7 +298,7 @@ def test_training_in_bfloat16_prints_its_own_lines_alone(
     lightning = logging.getLogger("lightning_fabric")
     monkeypatch.setattr(lightning, "handlers", [*lightning.handlers, Listener()])
     monkeypatch.setattr(lightning, "level", logging.INFO)
-    monkeypatch.setattr("mien.learn.training._has_bf16", lambda device: True)
+    monkeypatch.setattr("mien.learn.training.loop._has_bf16", lambda device: True)
     with tiny_network():
         arguments = ("train", "--data", table, *TINY, "--epochs", 1, "--device", "cpu")
         ended = mien(*arguments, "--precision", "bf16", "--out", tmp_path / "run")

@@ -17,9 +17,11 @@ from mien.classifier import Classifier
 from mien.errors import DataError, OptionError
 from mien.images import load_image
 from mien.labels import EMOTIONS, FERPLUS, FERPLUS_EMOTIONS, FERPLUS_TO_EMOTION
-from mien.learn import measures
-from mien.learn.datasets import FaceSet
-from mien.learn.evaluation import (
+from mien.learn.data.datasets import FaceSet
+from mien.learn.evaluation import measures
+from mien.learn.evaluation.measures import Measures, measure
+from mien.learn.evaluation.risk_coverage import risk_coverage
+from mien.learn.evaluation.scores import (
     Agreement,
     Interval,
     bootstrap_intervals,
@@ -27,8 +29,6 @@ from mien.learn.evaluation import (
     evaluate_probabilities,
     score_votes,
 )
-from mien.learn.measures import Measures, measure
-from mien.learn.risk_coverage import risk_coverage
 
 COPIES = 3
 UNVOTED = 2

@@ -19,10 +19,10 @@ from learn_fixtures import (
 )
 from mien.errors import OutOfMemoryError, TrainingError
 from mien.learn import networks
-from mien.learn.batches import Batch, Batches
-from mien.learn.memory import is_out_of_memory, largest_that_fits
 from mien.learn.networks import TrunkOptions
-from mien.learn.training import read_history, train
+from mien.learn.training.batches import Batch, Batches
+from mien.learn.training.loop import read_history, train
+from mien.learn.training.memory import is_out_of_memory, largest_that_fits
 
 FACES = made_up_faces()
 NORMED = replace(TINY, network="normed", epochs=3, batch_size=14)

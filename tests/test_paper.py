@@ -5,10 +5,10 @@ from sklearn.metrics import classification_report
 from learn_fixtures import made_up_faces
 from mien.classifier import Probabilities
 from mien.labels import EMOTIONS
-from mien.learn import paper
-from mien.learn.datasets import FaceSet
-from mien.learn.evaluation import evaluate_probabilities
-from mien.learn.paper import shuffled_report
+from mien.learn.data.datasets import FaceSet
+from mien.learn.evaluation.scores import evaluate_probabilities
+from mien.learn.reports import paper
+from mien.learn.reports.paper import shuffled_report
 
 
 def _faces(counts: list[int]) -> FaceSet:

@@ -25,13 +25,13 @@ from mien.classifier import DEFAULT_MODEL, Classifier, shipped_weights
 from mien.errors import MienError, OptionError, TrainingError
 from mien.images import Image
 from mien.labels import EMOTIONS
-from mien.learn.calibration import Calibration
-from mien.learn.export import export_model
-from mien.learn.model_files import Deployed, answers_of
-from mien.learn.pretrained import Pretrained
-from mien.learn.recipes import RECIPES
-from mien.learn.runs import fingerprint, load_best, network_of, read_config
-from mien.learn.training import train
+from mien.learn.evaluation.calibration import Calibration
+from mien.learn.files.export import export_model
+from mien.learn.files.model_files import Deployed, answers_of
+from mien.learn.training.loop import train
+from mien.learn.training.pretrained import Pretrained
+from mien.learn.training.recipes import RECIPES
+from mien.learn.training.runs import fingerprint, load_best, network_of, read_config
 
 FACES = made_up_faces(votes=True)
 PLAIN = replace(TINY, name="plain")

@@ -8,9 +8,9 @@ import pytest
 
 from mien.commands.train import train
 from mien.errors import OptionError
-from mien.learn.batches import Augmentation
 from mien.learn.networks import NETWORKS
-from mien.learn.recipes import RECIPES, Recipe, read_recipe, recipe_named, recipe_of
+from mien.learn.training.batches import Augmentation
+from mien.learn.training.recipes import RECIPES, Recipe, read_recipe, recipe_named, recipe_of
 
 
 def test_the_recipe_paper_is_the_papers() -> None:

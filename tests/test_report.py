@@ -16,11 +16,12 @@ from mien.classifier import Classifier
 from mien.cli import main
 from mien.commands.display import TrainingDisplay
 from mien.labels import EMOTIONS
-from mien.learn import measures, paper, report
-from mien.learn.datasets import FaceSet, load_faces
-from mien.learn.evaluation import bootstrap_intervals, evaluate
-from mien.learn.export import export_onnx
-from mien.learn.training import Progress, read_config, read_history
+from mien.learn.data.datasets import FaceSet, load_faces
+from mien.learn.evaluation import measures
+from mien.learn.evaluation.scores import bootstrap_intervals, evaluate
+from mien.learn.files.export import export_onnx
+from mien.learn.reports import paper, reproduction
+from mien.learn.training.loop import Progress, read_config, read_history
 from mien.spec import ModelSpec
 
 pytestmark = pytest.mark.slow
@@ -54,14 +55,14 @@ def sketched(monkeypatch: pytest.MonkeyPatch) -> None:
         if not path.exists():
             path.write_bytes(png(FACES.images[0]))
 
-    for name in dir(report):
+    for name in dir(reproduction):
         if name.startswith("plot_"):
-            monkeypatch.setattr(report, name, sketch)
+            monkeypatch.setattr(reproduction, name, sketch)
 
     def export_once(run_dir: Path, out: Path, *, name: str) -> ModelSpec:
         return Classifier(out).spec if out.exists() else export_onnx(run_dir, out, name=name)
 
-    monkeypatch.setattr(report, "export_onnx", export_once)
+    monkeypatch.setattr(reproduction, "export_onnx", export_once)
 
 
 @pytest.fixture(scope="module")

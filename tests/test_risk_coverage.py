@@ -4,8 +4,8 @@ from numpy.typing import NDArray
 
 from mien.classifier import Probabilities
 from mien.errors import DataError
-from mien.learn.evaluation import evaluate_probabilities
-from mien.learn.risk_coverage import COVERAGES, THRESHOLDS, Selection, risk_coverage
+from mien.learn.evaluation.risk_coverage import COVERAGES, THRESHOLDS, Selection, risk_coverage
+from mien.learn.evaluation.scores import evaluate_probabilities
 
 
 def rows(confidence: list[float]) -> Probabilities:

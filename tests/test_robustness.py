@@ -13,10 +13,8 @@ from learn_fixtures import made_up_faces, write_csv
 from mien.classifier import Classifier
 from mien.crops import Crops
 from mien.errors import DataError, OptionError
-from mien.learn import robustness
-from mien.learn.evaluation import evaluate, evaluate_probabilities
-from mien.learn.plots.robustness import plot_robustness, plot_strips
-from mien.learn.robustness import (
+from mien.learn.evaluation import robustness
+from mien.learn.evaluation.robustness import (
     DISTURBANCES,
     EYES,
     MOUTH,
@@ -30,6 +28,8 @@ from mien.learn.robustness import (
     strips,
     wilson_interval,
 )
+from mien.learn.evaluation.scores import evaluate, evaluate_probabilities
+from mien.learn.plots.robustness import plot_robustness, plot_strips
 
 FACES = made_up_faces(train=1, val=2, test=3)
 EVERY_LEVEL = [(d.name, level) for d in DISTURBANCES.values() for level in d.levels]

@@ -14,12 +14,12 @@ import two_processes
 from command_line import Mien
 from learn_fixtures import made_up_faces, tiny_network, write_csv
 from mien.errors import OptionError, TrainingError
-from mien.learn import training
-from mien.learn.batches import share_of
-from mien.learn.processes import _interrupts_later, is_first_process
-from mien.learn.recipes import Recipe
-from mien.learn.runs import read_checkpoint
-from mien.learn.training import TrainingResult, read_config, read_history, train
+from mien.learn.training import loop
+from mien.learn.training.batches import share_of
+from mien.learn.training.loop import TrainingResult, read_config, read_history, train
+from mien.learn.training.processes import _interrupts_later, is_first_process
+from mien.learn.training.recipes import Recipe
+from mien.learn.training.runs import read_checkpoint
 
 pytestmark = pytest.mark.slow
 
@@ -177,8 +177,8 @@ def test_several_devices_work_in_bfloat16_where_they_have_it(
         asked.append(fabric)
         raise InterruptedError
 
-    monkeypatch.setattr(training, "_has_bf16", lambda device: True)
-    monkeypatch.setattr(training, "processes", stop)
+    monkeypatch.setattr(loop, "_has_bf16", lambda device: True)
+    monkeypatch.setattr(loop, "processes", stop)
     recipe = replace(two_processes.RECIPE, precision="bf16")
     with pytest.raises(InterruptedError):
         train(two_processes.FACES, recipe, tmp_path / "run", device="cpu", devices=2)

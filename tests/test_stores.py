@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from mien.crops import Crops
-from mien.learn.stores import with_half_weights, with_int8_weights
+from mien.learn.files.stores import with_half_weights, with_int8_weights
 
 CHANNELS = 16
 

@@ -7,8 +7,8 @@ import torch
 from command_line import Mien
 from learn_fixtures import tiny_network
 from mien.images import load_image
-from mien.learn import paper
 from mien.learn.networks import NETWORKS, TrunkOptions, build, multiply_adds
+from mien.learn.reports import paper
 from mien.learn.summary import Layer, summarize
 
 
@@ -99,7 +99,7 @@ def test_networks_are_listed_with_size_and_speed(
 
 
 def test_the_list_of_networks_is_a_table(mien: Mien, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mien.learn.export.latency_ms", lambda network: 1.25)
+    monkeypatch.setattr("mien.learn.files.export.latency_ms", lambda network: 1.25)
     shown = mien("networks")
 
     assert (shown.status, shown.stderr) == (0, "")

@@ -25,10 +25,9 @@ from learn_fixtures import (
 )
 from mien.errors import DataError, MienError, OptionError, OutputError, TrainingError
 from mien.labels import EMOTIONS
-from mien.learn import batches, steps
-from mien.learn.datasets import FaceSet
-from mien.learn.recipes import Recipe
-from mien.learn.training import (
+from mien.learn.data.datasets import FaceSet
+from mien.learn.training import batches, steps
+from mien.learn.training.loop import (
     EpochRow,
     Progress,
     TrainingResult,
@@ -38,6 +37,7 @@ from mien.learn.training import (
     read_history,
     train,
 )
+from mien.learn.training.recipes import Recipe
 
 FACES = made_up_faces()
 STEPS = 20  # of one epoch: 140 faces in batches of 7

@@ -23,12 +23,12 @@ from learn_fixtures import (
 )
 from mien.commands import tune as tune_command
 from mien.errors import DataError, DivergedError, MienError, OptionError, OutputError, TrainingError
-from mien.learn import tuning
 from mien.learn.plots.tuning import plot_importances, plot_settings, plot_trials
-from mien.learn.recipes import Recipe, read_recipe, recipe_named
-from mien.learn.search_space import SETTINGS, recipe_with, search_space, settings_of
-from mien.learn.training import TrainingResult, read_config, read_history, train
-from mien.learn.tuning import TuningProgress, TuningResult, tune
+from mien.learn.training.loop import TrainingResult, read_config, read_history, train
+from mien.learn.training.recipes import Recipe, read_recipe, recipe_named
+from mien.learn.tuning import search
+from mien.learn.tuning.search import TuningProgress, TuningResult, tune
+from mien.learn.tuning.space import SETTINGS, recipe_with, search_space, settings_of
 
 pytestmark = pytest.mark.slow
 
@@ -47,8 +47,8 @@ def _quick() -> Iterator[None]:
         return connection
 
     with tiny_network(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tuning, "connect", connect)
-        patch.setattr(tuning, "LEAST_FOR_IMPORTANCES", 1000)
+        patch.setattr(search, "connect", connect)
+        patch.setattr(search, "LEAST_FOR_IMPORTANCES", 1000)
         yield
 
 
@@ -177,7 +177,7 @@ def test_a_study_goes_on_to_more_trials_and_is_the_one_it_would_have_been(
 def test_importances_are_shares_of_what_was_searched(
     study: TuningResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tuning, "LEAST_FOR_IMPORTANCES", 4)
+    monkeypatch.setattr(search, "LEAST_FOR_IMPORTANCES", 4)
     found = tune(FACES, BASE, study.out, trials=8, device="cpu").importances
 
     assert set(found) == set(SETTINGS)
@@ -220,7 +220,7 @@ def _replaced(monkeypatch: pytest.MonkeyPatch, number: int, behave: Callable[[],
             behave()
         return train(faces, recipe, run_dir, **options)
 
-    monkeypatch.setattr(tuning, "train", run)
+    monkeypatch.setattr(search, "train", run)
 
 
 def test_a_trial_that_falls_behind_is_pruned(tmp_path: Path) -> None:

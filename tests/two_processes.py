@@ -16,9 +16,9 @@ from lightning_fabric import Fabric
 
 from learn_fixtures import TINY, add_tiny_network, made_up_faces
 from mien.errors import TrainingError
-from mien.learn import training
-from mien.learn.checkpoints import State, save
-from mien.learn.training import Progress, TrainingResult, _train, train
+from mien.learn.training import loop
+from mien.learn.training.checkpoints import State, save
+from mien.learn.training.loop import Progress, TrainingResult, _train, train
 
 RECIPE = replace(
     TINY, dropout=0.0, dense_dropout=0.0, batch_size=3, mixup=0.2, votes_weight=0.5, ema=0.9
@@ -65,6 +65,6 @@ def main(folder: Path) -> None:
 if __name__ in ("__main__", "__mp_main__"):  # and not for the tests that import its constants
     add_tiny_network()
     for name, function in (("save", _save_and_keep), ("_train", _train_and_fail)):
-        setattr(training, name, function)
+        setattr(loop, name, function)
 if __name__ == "__main__":
     main(Path(sys.argv[1]))

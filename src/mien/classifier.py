@@ -311,7 +311,7 @@ def first_line(error: Exception) -> str:
 
 def _converted(path: Path, labels: str | Sequence[str] | None, scaling: str | None) -> bytes:
     try:
-        from mien.learn.keras_h5 import onnx_of_keras
+        from mien.learn.files.keras_h5 import onnx_of_keras
     except ImportError as error:
         raise MissingExtraError("reading Keras files", "keras", error) from error
     return onnx_of_keras(path, labels=labels, scaling=scaling)

@@ -54,7 +54,7 @@ class ModelSpec:
     temperature: float = 1.0  # divides the logits before the softmax
     label_smoothing_undone: float = 0.0  # of the training, taken back before the temperature
     temperature_fitted_on: str = ""  # data set and split, with its images; empty where it is not
-    store: str = "fp32"  # how the weights are stored: a name in `mien.learn.stores.STORES`
+    store: str = "fp32"  # how the weights are stored: a name in `mien.learn.files.stores.STORES`
     license: str = "MIT"
     mien_version: str = ""
     members: tuple["ModelSpec", ...] = ()  # whose probabilities are averaged; empty in a file

@@ -21,9 +21,9 @@ from mien.commands.shared import (
 )
 
 if TYPE_CHECKING:
-    from mien.learn.audit import Audit
-    from mien.learn.audit_check import Score, VotesCheck
-    from mien.learn.training import Progress
+    from mien.learn.audit.check import Score, VotesCheck
+    from mien.learn.audit.doubts import Audit
+    from mien.learn.training.loop import Progress
 
 
 def data_audit(
@@ -61,11 +61,11 @@ def data_audit(
     Ctrl-C saves and ends; the same command with --resume goes on from there.
     """
     need_torch("auditing labels")
-    from mien.learn.audit import audit_labels
-    from mien.learn.audit_check import check_with_votes
-    from mien.learn.audit_page import check_count, write_audit
-    from mien.learn.datasets import load_faces
-    from mien.learn.recipes import recipe_named
+    from mien.learn.audit.check import check_with_votes
+    from mien.learn.audit.doubts import audit_labels
+    from mien.learn.data.datasets import load_faces
+    from mien.learn.reports.audit_page import check_count, write_audit
+    from mien.learn.training.recipes import recipe_named
 
     check_count(faces_on_page)
     changes = {} if epochs is None else {"epochs": epochs}
@@ -115,7 +115,7 @@ def data_audit(
 
 
 def _print_audit(audit: "Audit", checks: "tuple[VotesCheck, ...]") -> None:
-    from mien.learn.audit import WORST
+    from mien.learn.audit.doubts import WORST
 
     n, doubted = len(audit.faces), int(audit.in_doubt.sum())
     config = audit.read.config

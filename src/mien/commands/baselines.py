@@ -19,7 +19,7 @@ from mien.commands.shared import (
 if TYPE_CHECKING:
     from typing import TextIO
 
-    from mien.learn.baselines import BaselineResult
+    from mien.learn.baselines.pipelines import BaselineResult
 
 
 def baselines(
@@ -67,8 +67,8 @@ def baselines(
     from contextlib import ExitStack
 
     from mien.classifier import Classifier
-    from mien.learn.baselines import compare, measure_majority, measure_network, pairs_of
-    from mien.learn.datasets import load_faces
+    from mien.learn.baselines.pipelines import compare, measure_majority, measure_network, pairs_of
+    from mien.learn.data.datasets import load_faces
     from mien.records import open_whole
 
     pairs = pairs_of(_names(features), _names(classifiers))

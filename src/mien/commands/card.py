@@ -29,9 +29,9 @@ def card(
     from contextlib import ExitStack
 
     from mien.classifier import Classifier
-    from mien.learn.card_text import card_text
-    from mien.learn.cards import measure_card
-    from mien.learn.datasets import load_faces
+    from mien.learn.data.datasets import load_faces
+    from mien.learn.reports.card_text import card_text
+    from mien.learn.reports.cards import measure_card
     from mien.records import open_whole
 
     with opening(model):

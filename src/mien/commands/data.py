@@ -19,8 +19,8 @@ from mien.commands.shared import (
 )
 
 if TYPE_CHECKING:
-    from mien.learn.copies import Check
-    from mien.learn.datasets import FaceSet
+    from mien.learn.data.copies import Check
+    from mien.learn.data.datasets import FaceSet
 
 DataArgument = Annotated[Path, typer.Argument(help="A data set, as for `mien train --data`.")]
 
@@ -40,7 +40,7 @@ def data_info(
     Example: mien data info fer2013.csv --plots figures
     """
     from mien.labels import EMOTIONS
-    from mien.learn.datasets import SPLITS, load_faces
+    from mien.learn.data.datasets import SPLITS, load_faces
 
     with status("reading the data"):
         faces = load_faces(path, votes=votes, find_faces=find_faces)
@@ -99,8 +99,8 @@ def data_check(
     Copies are looked for within and across the splits. A near copy is the same picture scaled,
     cropped, compressed, brightened or watermarked; a mirrored one is that in a mirror.
     """
-    from mien.learn.copies import check, write_pairs
-    from mien.learn.datasets import load_faces
+    from mien.learn.data.copies import check, write_pairs
+    from mien.learn.data.datasets import load_faces
 
     with status("reading the data"):
         faces = load_faces(path, votes=votes, find_faces=find_faces)
@@ -170,7 +170,7 @@ def data_download(
     fer2013-csv asks for a Kaggle account and for the rules of its competition to be accepted. Where
     Kaggle gives nothing, one line says what to do by hand.
     """
-    from mien.learn.download import download
+    from mien.learn.data.download import download
 
     with status(f"fetching {name} from Kaggle"):
         folder = download(name, out)

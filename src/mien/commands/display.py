@@ -40,7 +40,7 @@ class TrainingDisplay:
             self._bar.update(self._task, description=what, completed=share, total=1.0)
 
     def report(self, progress: Any) -> None:
-        """Show where the run is; `progress` is a `mien.learn.training.Progress`."""
+        """Show where the run is; `progress` is a `mien.learn.training.loop.Progress`."""
         row = progress.row
         if row is not None:
             line = (

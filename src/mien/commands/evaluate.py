@@ -23,9 +23,9 @@ from mien.commands.shared import (
 )
 
 if TYPE_CHECKING:
-    from mien.learn.evaluation import Evaluation, VotesScore
-    from mien.learn.measures import Measures
-    from mien.learn.risk_coverage import RiskCoverage
+    from mien.learn.evaluation.measures import Measures
+    from mien.learn.evaluation.risk_coverage import RiskCoverage
+    from mien.learn.evaluation.scores import Evaluation, VotesScore
 
 
 def evaluate(
@@ -59,8 +59,8 @@ def evaluate(
     test its PrivateTest; val+test is what the paper calls validation.
     """
     from mien.classifier import Classifier
-    from mien.learn.datasets import load_faces
-    from mien.learn.measures import measure
+    from mien.learn.data.datasets import load_faces
+    from mien.learn.evaluation.measures import measure
 
     with opening(model):
         classifier = Classifier(model, threads=0, labels=labels, scaling=scaling)

@@ -60,8 +60,8 @@ def export(
     probabilities of angry, disgust, fear, happy, sad, surprise and neutral, in this order.
     """
     need_torch("exporting")
-    from mien.learn.datasets import load_faces
-    from mien.learn.export import export_model
+    from mien.learn.data.datasets import load_faces
+    from mien.learn.files.export import export_model
 
     faces = None
     if data is not None:
@@ -80,7 +80,7 @@ def export(
 
 
 def _print(spec: "ModelSpec", out: Path) -> None:
-    from mien.learn.export import HALF_PARITY, INT8_LOSS, PARITY
+    from mien.learn.files.export import HALF_PARITY, INT8_LOSS, PARITY
 
     held = {
         "fp32": f"parity within {PARITY:.0e}",

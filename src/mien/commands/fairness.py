@@ -22,8 +22,8 @@ from mien.commands.shared import (
 )
 
 if TYPE_CHECKING:
-    from mien.learn.fairness import Fairness
-    from mien.learn.gaps import GroupingScore
+    from mien.learn.fairness.comparison import Fairness
+    from mien.learn.fairness.gaps import GroupingScore
 
 
 def fairness(
@@ -94,10 +94,10 @@ def fairness(
     from contextlib import ExitStack
 
     from mien.classifier import Classifier
-    from mien.learn.datasets import load_faces
-    from mien.learn.fairness import check_draws, find_groupings, measure_fairness
-    from mien.learn.fairness_page import fairness_page
-    from mien.learn.gaps import metric_frame
+    from mien.learn.data.datasets import load_faces
+    from mien.learn.fairness.comparison import check_draws, find_groupings, measure_fairness
+    from mien.learn.fairness.gaps import metric_frame
+    from mien.learn.reports.fairness_page import fairness_page
     from mien.records import open_whole
 
     chosen = _slices(slices)
@@ -179,8 +179,8 @@ def _cuts(given: list[str]) -> dict[str, list[float]]:
 
 
 def _print(result: "Fairness") -> None:
-    from mien.learn.fairness import stand_out
-    from mien.learn.gaps import percent_of
+    from mien.learn.fairness.comparison import stand_out
+    from mien.learn.fairness.gaps import percent_of
 
     overall = result.accuracy
     print(f"{result.model} on {result.data} {result.split}: {result.n:,} faces")
@@ -195,7 +195,7 @@ def _print(result: "Fairness") -> None:
 
 
 def _print_gaps(result: "Fairness") -> None:
-    from mien.learn.gaps import ACCURACY, SAME_MIX, ratio_of
+    from mien.learn.fairness.gaps import ACCURACY, SAME_MIX, ratio_of
 
     rows = []
     for grouping in result.groupings:
@@ -223,7 +223,7 @@ def _print_gaps(result: "Fairness") -> None:
 
 def _print_grouping(grouping: "GroupingScore") -> None:
     from mien.labels import EMOTIONS
-    from mien.learn.gaps import percent_of
+    from mien.learn.fairness.gaps import percent_of
 
     without = f"; {grouping.left_out:,} faces in none" if grouping.left_out else ""
     print(f"{grouping.name}: {grouping.about}{without}")

@@ -17,7 +17,7 @@ def networks(as_json: JsonOption = False) -> None:
     one thread, in ONNX Runtime, with random weights.
     """
     need_torch("building networks")
-    from mien.learn.export import latency_ms
+    from mien.learn.files.export import latency_ms
     from mien.learn.networks import NETWORKS, build, multiply_adds
 
     rows = []

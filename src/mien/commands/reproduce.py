@@ -54,11 +54,11 @@ def reproduce(
     """
     need_torch("reproducing the paper")
     from mien.images import load_image
-    from mien.learn.datasets import load_faces
-    from mien.learn.recipes import recipe_named
-    from mien.learn.report import measure_run, write
-    from mien.learn.training import read_config
-    from mien.learn.training import train as run_training
+    from mien.learn.data.datasets import load_faces
+    from mien.learn.reports.reproduction import measure_run, write
+    from mien.learn.training.loop import read_config
+    from mien.learn.training.loop import train as run_training
+    from mien.learn.training.recipes import recipe_named
 
     changes = {} if precision is None else {"precision": precision}
     recipes = {"paper": recipe_named("paper", epochs=paper_epochs, **changes)}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from mien.classifier import Classifier
-    from mien.learn.robustness import Disturbance, Robustness
+    from mien.learn.evaluation.robustness import Disturbance, Robustness
 
 
 def robustness(
@@ -67,8 +67,8 @@ def robustness(
     from contextlib import ExitStack
 
     from mien.classifier import DEFAULT_MODEL
-    from mien.learn.datasets import load_faces
-    from mien.learn.robustness import (
+    from mien.learn.data.datasets import load_faces
+    from mien.learn.evaluation.robustness import (
         DISTURBANCES,
         Robustness,
         disturbance_named,
@@ -149,8 +149,8 @@ def _write_csv(result: "Robustness", file: "TextIO") -> None:
 def _draw(
     result: "Robustness", wanted: "list[Disturbance]", classifier: "Classifier", folder: Path
 ) -> None:
+    from mien.learn.evaluation.robustness import portrait_crop, strips
     from mien.learn.plots.robustness import plot_robustness, plot_strips
-    from mien.learn.robustness import portrait_crop, strips
 
     if result.disturbances:
         plot_robustness(result, folder / "robustness")

@@ -13,7 +13,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mien.learn.datasets import FaceSet
+    from mien.learn.data.datasets import FaceSet
     from mien.recognizer import Recognizer
     from mien.recognizer_settings import RecognizerSettings
     from mien.spec import ModelSpec

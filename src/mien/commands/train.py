@@ -22,8 +22,8 @@ from mien.commands.shared import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mien.learn.datasets import FaceSet
-    from mien.learn.training import Progress
+    from mien.learn.data.datasets import FaceSet
+    from mien.learn.training.loop import Progress
 
 
 def train(
@@ -138,11 +138,11 @@ def train(
     from dataclasses import replace
 
     from mien.errors import OptionError
-    from mien.learn.datasets import load_faces
-    from mien.learn.processes import is_first_process
-    from mien.learn.recipes import DEFAULT_RECIPE, recipe_named
-    from mien.learn.training import read_config
-    from mien.learn.training import train as run_training
+    from mien.learn.data.datasets import load_faces
+    from mien.learn.training.loop import read_config
+    from mien.learn.training.loop import train as run_training
+    from mien.learn.training.processes import is_first_process
+    from mien.learn.training.recipes import DEFAULT_RECIPE, recipe_named
 
     changes: dict[str, Any] = {
         "network": network,
@@ -181,7 +181,7 @@ def train(
         _say_unseen(faces)
     listeners: list[Callable[[Progress], None]] = []
     if tensorboard and first:
-        from mien.learn.tensorboard import TensorBoardWriter
+        from mien.learn.training.tensorboard import TensorBoardWriter
 
         listeners.append(TensorBoardWriter(out / "tensorboard").report)
 
@@ -233,7 +233,7 @@ def _say_unseen(faces: "FaceSet") -> None:
 
 
 def _without_copies(faces: "FaceSet") -> "FaceSet":
-    from mien.learn.copies import without_copies
+    from mien.learn.data.copies import without_copies
 
     clean = without_copies(faces)
     n = int((faces.splits == "train").sum())
@@ -244,7 +244,7 @@ def _without_copies(faces: "FaceSet") -> "FaceSet":
 def _without_doubtful(
     faces: "FaceSet", labels: Path, share: float, *, per_label: bool
 ) -> "FaceSet":
-    from mien.learn.audit import without_doubtful
+    from mien.learn.audit.doubts import without_doubtful
 
     clean = without_doubtful(faces, labels, share, per_label=per_label)
     n = int((faces.splits == "train").sum())

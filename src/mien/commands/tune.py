@@ -19,7 +19,7 @@ from mien.commands.shared import (
 )
 
 if TYPE_CHECKING:
-    from mien.learn.tuning import TrialResult, TuningProgress, TuningResult
+    from mien.learn.tuning.search import TrialResult, TuningProgress, TuningResult
 
 SHOWN = 10  # trials in the table, the best first
 
@@ -74,10 +74,10 @@ def tune(
     is. Test is never read.
     """
     need_torch("tuning")
-    from mien.learn.datasets import load_faces
-    from mien.learn.recipes import recipe_named
-    from mien.learn.search_space import SETTINGS
-    from mien.learn.tuning import tune as run_study
+    from mien.learn.data.datasets import load_faces
+    from mien.learn.training.recipes import recipe_named
+    from mien.learn.tuning.search import tune as run_study
+    from mien.learn.tuning.space import SETTINGS
 
     changes = {"epochs": epochs, "votes_weight": votes_weight, "network": network}
     changes = {name: value for name, value in changes.items() if value is not None}
@@ -163,7 +163,7 @@ def _draw(result: "TuningResult") -> None:
 
 
 def _print(result: "TuningResult") -> None:
-    from mien.learn.search_space import settings_of
+    from mien.learn.tuning.space import settings_of
 
     if not result.trials:
         print("no trial has ended yet")

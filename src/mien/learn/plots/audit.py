@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from mien.figures import figure, save
-from mien.learn.audit_check import VotesCheck
+from mien.learn.audit.check import VotesCheck
 
 _COLORS: Final = ("#3478cd", "#e56e1e", "#808690")
 

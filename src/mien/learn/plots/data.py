@@ -11,8 +11,8 @@ from mien.crops import SIZE_PX
 from mien.errors import OptionError
 from mien.figures import EMOTION_COLORS, figure, save
 from mien.labels import EMOTIONS
-from mien.learn.copies import is_constant
-from mien.learn.datasets import SPLITS, FaceSet
+from mien.learn.data.copies import is_constant
+from mien.learn.data.datasets import SPLITS, FaceSet
 
 _GAP_PX: Final = 3  # between two faces
 _WHITE: Final = 255

@@ -6,9 +6,9 @@ import numpy as np
 
 from mien.figures import EMOTION_COLORS, figure, save
 from mien.labels import EMOTIONS
-from mien.learn.evaluation import Evaluation
-from mien.learn.measures import Measures
-from mien.learn.risk_coverage import RiskCoverage
+from mien.learn.evaluation.measures import Measures
+from mien.learn.evaluation.risk_coverage import RiskCoverage
+from mien.learn.evaluation.scores import Evaluation
 
 
 def plot_evaluation(result: Measures, folder: Path) -> list[Path]:

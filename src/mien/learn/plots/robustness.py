@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mien.figures import figure, save
-from mien.learn.robustness import DISTURBANCES, Robustness, Strip
+from mien.learn.evaluation.robustness import DISTURBANCES, Robustness, Strip
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

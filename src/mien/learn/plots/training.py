@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mien.figures import figure, save
-from mien.learn.training import EpochRow
+from mien.learn.training.loop import EpochRow
 
 _TRAIN, _VAL = "#3478cd", "#e56e1e"
 

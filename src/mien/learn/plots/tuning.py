@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mien.figures import figure, save
-from mien.learn.tuning import TrialResult, TuningResult
+from mien.learn.tuning.search import TrialResult, TuningResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,0 +1,1 @@
+"""Training labels that are probably wrong: found, and checked against votes."""

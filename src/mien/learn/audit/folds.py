@@ -1,0 +1,321 @@
+"""What a network says of faces that it was not trained on: k folds, each a training run.
+
+Train is cut into folds; for each of them a network learns from the others and reads it. The faces
+that the network is chosen on are those of val, or a share of the other folds, never those it reads.
+
+    DIR/config.json      what the audit is: recipe, folds, seed, data, versions
+    DIR/folds.npy        (N,) uint8, the fold of each training face, from 0
+    DIR/fold-1/          the training run that fold 1 takes no part in, as `mien train` leaves it
+    DIR/fold-1.npy       (n, 7) float32, what its network says of the n faces of fold 1
+
+A picture stands in FER2013 up to several times, under different labels now and then. All copies of
+one, exact, near or mirrored, lie in the same fold: a network that has seen the copy would repeat
+the label that it was told, and no label would look wrong.
+"""
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold
+
+from mien import __version__
+from mien.classifier import Probabilities
+from mien.errors import DataError, OptionError, OutputError, TrainingError
+from mien.labels import EMOTIONS
+from mien.learn.data.copies import groups_of_copies
+from mien.learn.data.datasets import FaceSet
+from mien.learn.networks import Network
+from mien.learn.training.batches import Batches
+from mien.learn.training.loop import EVALUATION_BATCH, Progress, train
+from mien.learn.training.recipes import Recipe, recipe_of
+from mien.learn.training.runs import load_best, write_whole
+
+VAL_SHARE: Final = 0.1
+"""Of the other folds' faces, held out to choose the epoch on where the set has no val."""
+
+_MOST_FOLDS: Final = 100
+_FIRST_FILES: Final = ("folds.npy", "folds.npy.part", "config.json.part")
+"""What a process leaves that is killed before config.json is there."""
+
+
+@dataclass(frozen=True)
+class AuditConfig:
+    """What an audit is: enough to repeat it with the same data."""
+
+    recipe: Recipe
+    folds: int
+    seed: int
+    data_name: str
+    data_fingerprint: str  # of train and val
+    train_count: int
+    mien_version: str
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """What networks say of the training faces that they have not seen.
+
+    Attributes:
+        probabilities: (N, 7) float32, row i of training face i; mean of it and its mirror image.
+        fold: (N,) int64, from 0.
+        accuracies: for each fold, the share that its network reads as it is labelled.
+        config: what the audit is.
+    """
+
+    probabilities: Probabilities
+    fold: NDArray[np.int64]
+    accuracies: tuple[float, ...]
+    config: AuditConfig
+
+
+def audit_recipe(recipe: Recipe) -> Recipe:
+    """The recipe without FER+ votes: they are what the audit is measured against.
+
+    Raises:
+        OptionError: the recipe learns from teachers, which have seen every face.
+    """
+    if recipe.distill_weight:
+        raise OptionError(
+            f"recipe: expected one without teachers, who have seen every face and its label; "
+            f"{recipe.name} has a distill_weight of {recipe.distill_weight}"
+        )
+    return replace(recipe, votes_weight=0.0)
+
+
+def assign_folds(
+    faces: FaceSet,
+    folds: int,
+    *,
+    seed: int = 0,
+    report: Callable[[float], None] | None = None,
+) -> NDArray[np.int64]:
+    """Deal faces out to folds: each emotion evenly, and copies of a picture into the same one.
+
+    Args:
+        faces: the training faces.
+        folds: how many, 2 to 100.
+        seed: of the order in which pictures are dealt out.
+        report: called now and then with the share of the search for copies that is done, 0 to 1.
+    Returns:
+        (N,) int64, from 0.
+    Raises:
+        OptionError: `folds` is out of range.
+        DataError: an emotion has fewer different pictures than there are folds.
+    """
+    _check_folds(folds)
+    groups = groups_of_copies(faces.images, report=report)
+    for target, label in enumerate(EMOTIONS):
+        pictures = len(np.unique(groups[faces.targets == target]))
+        if 0 < pictures < folds:
+            raise DataError(
+                f"{faces.name}: expected {folds} different pictures of each emotion, one for each "
+                f"fold; there are {pictures} of {label}"
+            )
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    fold = np.zeros(len(faces), np.int64)
+    parts = splitter.split(np.zeros(len(faces)), faces.targets, groups)
+    for number, (_, held_out) in enumerate(parts):
+        fold[held_out] = number
+    return fold
+
+
+def read_out_of_fold(
+    faces: FaceSet,
+    recipe: Recipe,
+    folder: str | Path,
+    *,
+    folds: int = 5,
+    seed: int = 0,
+    device: str = "auto",
+    resume: bool = False,
+    report: Callable[[int, Progress], None] | None = None,
+    report_copies: Callable[[float], None] | None = None,
+) -> OutOfFold | None:
+    """Train a network for each fold on the others, and read the fold with it.
+
+    An interrupt (Ctrl-C) finishes the step under way, saves and returns; with `resume` the same
+    call goes on from there, as it does where the process was killed.
+
+    Args:
+        faces: a whole data set. Test is not looked at.
+        recipe: the settings of each run; see `audit_recipe`.
+        folder: a folder that does not exist or is empty; with `resume`, that of the earlier call.
+        folds: how many networks are trained.
+        seed: of the folds, and of each run.
+        device: "auto", "cpu", "cuda" or "mps".
+        resume: go on with the audit in `folder`.
+        report: called with the number of a fold, from 1, and where its run is.
+        report_copies: called with the share of the search for copies that is done, 0 to 1.
+    Returns:
+        None if it was interrupted.
+    Raises:
+        DataError: train is missing or an emotion in it has too few pictures.
+        OptionError: `folds` is out of range, or the recipe learns from teachers.
+        OutputError: `folder` holds something, or cannot be written.
+        TrainingError: the audit in `folder` is another or damaged; and what training raises.
+    """
+    _check_folds(folds)
+    folder = Path(folder)
+    known = faces.split("train+val") if (faces.splits == "val").any() else faces.split("train")
+    in_train = known.splits == "train"
+    config = AuditConfig(
+        recipe=audit_recipe(recipe),
+        folds=folds,
+        seed=seed,
+        data_name=faces.name,
+        data_fingerprint=known.fingerprint(),
+        train_count=int(in_train.sum()),
+        mien_version=__version__,
+    )
+    if resume:
+        _check_same_audit(read_audit_config(folder), config, folder)
+        fold = _read_array(folder / "folds.npy", (config.train_count,)).astype(np.int64)
+    else:
+        _make_folder(folder)
+        fold = assign_folds(known.take(in_train), folds, seed=seed, report=report_copies)
+        write_whole(folder / "folds.npy", _npy(fold.astype(np.uint8)))
+        # Last: where it stands, the folds do.
+        content = json.dumps(asdict(config), indent=2).encode() + b"\n"
+        write_whole(folder / "config.json", content)
+
+    probabilities = np.empty((config.train_count, len(EMOTIONS)), np.float32)
+    accuracies: list[float] = []
+    for number in range(1, folds + 1):
+        held_out = fold == number - 1
+        path = folder / f"fold-{number}.npy"
+        if not path.exists():
+            if not _train_fold(number, known, held_out, config, folder, device, report):
+                return None
+            unseen = known.take(in_train).take(held_out)
+            read = read_by_run(folder / f"fold-{number}", unseen, device=device)
+            write_whole(path, _npy(read))
+        probabilities[held_out] = _read_array(path, (int(held_out.sum()), len(EMOTIONS)))
+        right = probabilities[held_out].argmax(axis=1) == known.targets[in_train][held_out]
+        accuracies.append(float(right.mean()))
+    return OutOfFold(probabilities, fold, tuple(accuracies), config)
+
+
+def _train_fold(
+    number: int,
+    known: FaceSet,
+    held_out: NDArray[np.bool_],
+    config: AuditConfig,
+    folder: Path,
+    device: str,
+    report: Callable[[int, Progress], None] | None,
+) -> bool:
+    """Train the network that fold `number` takes no part in; False if it was interrupted."""
+    used = np.ones(len(known), np.bool_)
+    used[np.flatnonzero(known.splits == "train")[held_out]] = False
+    faces = known.take(used)
+    if not (faces.splits == "val").any():
+        faces = faces.hold_out(VAL_SHARE, seed=config.seed)
+    run_dir = folder / f"fold-{number}"
+    result = train(
+        faces,
+        config.recipe,
+        run_dir,
+        seed=config.seed,
+        device=device,
+        resume=(run_dir / "config.json").exists(),
+        report=None if report is None else lambda progress: report(number, progress),
+    )
+    return result.finished and not result.interrupted
+
+
+@torch.no_grad()
+def read_by_run(run_dir: Path, faces: FaceSet, *, device: str = "auto") -> Probabilities:
+    """What the best weights of a training run say of faces, as they are and in a mirror.
+
+    Returns:
+        (N, 7) float32, the mean of both views.
+    Raises:
+        TrainingError: there is no run, it has no finished epoch, or its files are damaged.
+    """
+    network: Network
+    network, _, _ = load_best(run_dir)
+    where = Fabric(accelerator=device, devices=1).device
+    network.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    parts = []
+    for batch in Batches.of(faces, device=where).in_order(EVALUATION_BATCH):
+        views = (batch.pixels, batch.pixels.flip(3))
+        both = torch.stack([network(view)[0].softmax(dim=1) for view in views])
+        parts.append(both.mean(dim=0).cpu())
+    return np.asarray(torch.cat(parts).numpy(), np.float32)
+
+
+def read_audit_config(folder: Path) -> AuditConfig:
+    """What the audit in a folder is.
+
+    Raises:
+        TrainingError: there is none, or its config.json is damaged.
+    """
+    path = folder / "config.json"
+    try:
+        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return AuditConfig(recipe=recipe_of(values.pop("recipe")), **values)
+    except FileNotFoundError:
+        raise TrainingError(
+            f"{folder}: expected an audit; it has no config.json. Start it anew, without resuming"
+        ) from None
+    except (OSError, AttributeError, TypeError, KeyError, ValueError) as error:
+        raise TrainingError(f"{path}: expected an audit's settings; {error}") from error
+
+
+def _check_same_audit(stored: AuditConfig, now: AuditConfig, folder: Path) -> None:
+    for name in ("folds", "seed", "recipe", "data_fingerprint"):
+        before, after = getattr(stored, name), getattr(now, name)
+        if before == after:
+            continue
+        if name == "recipe":
+            before, after = stored.recipe.name, now.recipe.name
+        elif name == "data_fingerprint":
+            name = "data"
+            before = f"{stored.train_count:,} training faces ({before[:8]})"
+            after = f"{now.train_count:,} ({after[:8]})"
+        raise TrainingError(
+            f"{folder} was begun with {name} {before}; this call has {after}. "
+            "Resume with the same, or audit into another folder"
+        )
+
+
+def _check_folds(folds: int) -> None:
+    if not 2 <= folds <= _MOST_FOLDS:
+        raise OptionError(f"folds: expected 2 to {_MOST_FOLDS}; got {folds}")
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder of a new audit, or take one that is as good as empty."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if {file.name for file in folder.iterdir()} - set(_FIRST_FILES):
+            raise OutputError(
+                f"{folder}: expected a new or empty folder; it holds files. "
+                "Resume the audit in it, or choose another folder"
+            )
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written; {error.strerror or error}") from error
+
+
+def _npy(array: NDArray[Any]) -> bytes:
+    content = io.BytesIO()
+    np.save(content, array, allow_pickle=False)
+    return content.getvalue()
+
+
+def _read_array(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
+    try:
+        array: NDArray[Any] = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise TrainingError(f"{path}: expected an array of this audit; {error}") from error
+    if array.shape != shape:
+        raise TrainingError(f"{path}: expected an array of shape {shape}; got {array.shape}")
+    return array

@@ -1,0 +1,1 @@
+"""Classical pipelines, to compare networks with: a feature, then a classifier."""

@@ -1,0 +1,1 @@
+"""Data sets: files, folders and archives -> one checked set of faces; copies among them."""

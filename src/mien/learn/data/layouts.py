@@ -1,0 +1,429 @@
+"""The layouts in which CK+, RAF-DB, AffectNet and Multi-PIE are handed out.
+
+A layout is recognised by its files. Reading it gives a `Listing`: which picture carries which of
+the seven emotions and where in it the face is; no picture is opened yet. What the publishers'
+labels become stands here and nowhere else: `CK_PLUS`, `RAF_DB`, `AFFECTNET`, `MULTI_PIE`. Names
+in `NOT_AMONG_THE_SEVEN` are left out and counted.
+"""
+
+import math
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.crops import SIZE_PX
+from mien.errors import DataError
+from mien.faces import Face, Framing
+from mien.images import SUFFIXES
+from mien.labels import EMOTIONS
+from mien.learn.data.tables import csv_rows
+
+NOT_AMONG_THE_SEVEN: Final = frozenset(
+    {"contempt", "squint", "scream", "none", "uncertain", "no face"}
+)
+"""Published labels that none of `mien.labels.EMOTIONS` stands for: their faces are left out."""
+
+CK_PLUS: Final = {
+    0: "neutral",
+    1: "angry",
+    2: "contempt",
+    3: "disgust",
+    4: "fear",
+    5: "happy",
+    6: "sad",
+    7: "surprise",
+}
+"""The number in `*_emotion.txt`, as the read-me file of CK+ gives them (Lucey et al. 2010)."""
+
+RAF_DB: Final = {
+    1: "surprise",
+    2: "fear",
+    3: "disgust",
+    4: "happy",
+    5: "sad",
+    6: "angry",
+    7: "neutral",
+}
+"""The number in `list_patition_label.txt` (Li, Deng and Du 2017)."""
+
+AFFECTNET: Final = {
+    0: "neutral",
+    1: "happy",
+    2: "sad",
+    3: "surprise",
+    4: "fear",
+    5: "disgust",
+    6: "angry",
+    7: "contempt",
+    8: "none",
+    9: "uncertain",
+    10: "no face",
+}
+"""The column `expression`, or the number in `*_exp.npy` (arXiv:1708.03985)."""
+
+MULTI_PIE: Final = {
+    (1, 1): "neutral",
+    (1, 2): "smile",
+    (2, 1): "neutral",
+    (2, 2): "surprise",
+    (2, 3): "squint",
+    (3, 1): "neutral",
+    (3, 2): "smile",
+    (3, 3): "disgust",
+    (4, 1): "neutral",
+    (4, 2): "neutral",
+    (4, 3): "scream",
+}
+"""(session, recording) of a file name (Gross et al. 2010, doi:10.1016/j.imavis.2009.08.002)."""
+
+MULTI_PIE_EMOTIONS: Final = {
+    "neutral": "neutral",
+    "smile": "happy",
+    "surprise": "surprise",
+    "squint": "squint",
+    "disgust": "disgust",
+    "scream": "scream",
+}
+"""What Multi-PIE calls its expressions, and what they are here."""
+
+MULTI_PIE_CAMERAS: Final = ("130", "140", "051", "050", "041")
+"""Those within 30 degrees of the front, from one side to the other; 051 is the front."""
+
+CK_PLUS_APEX_FRAMES: Final = 3
+"""So many frames at the end of a sequence carry its label; its first frame is neutral."""
+
+_AFFECTNET_COLUMNS: Final = (
+    "subDirectory_filePath",
+    "face_x",
+    "face_y",
+    "face_width",
+    "face_height",
+    "facial_landmarks",
+    "expression",
+    "valence",
+    "arousal",
+)
+_MULTI_PIE_NAME: Final = re.compile(r"(\d{3})_(\d{2})_(\d{2})_(\d{3})_(\d{2})")
+_MULTI_PIE_SUBJECT: Final = re.compile(r"(\d{3})_")
+
+# Where landmarks lie in FER2013's frame of 48 pixels: the means that `benchmarks/framing.py` finds.
+_EYES_Y_PX: Final = 18.25
+_EYES_APART_PX: Final = 17.5
+_EYES_TO_MOUTH_PX: Final = 17.65
+
+FRAME: Final = Framing(side=1.0, shift_x=0.0, shift_y=0.0)
+"""Of the faces that `face_of_68_points` gives: their box is FER2013's frame itself."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A labelled picture that is not read yet.
+
+    Attributes:
+        file: where it is.
+        target: index into `mien.labels.EMOTIONS`.
+        split: one of train, val and test.
+        face: "whole" if the picture is one framed face, "largest" if a detector has to find it, or
+            where it is, with `FRAME` as its framing.
+    """
+
+    file: Path
+    target: int
+    split: str
+    face: Face | Literal["whole", "largest"] = "whole"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The labelled pictures of a data set.
+
+    Attributes:
+        name: what people call the set.
+        pictures: in the order of their files.
+        left_out: how many were left out, by reason: the name of a label, or what is missing.
+    """
+
+    name: str
+    pictures: tuple[Picture, ...]
+    left_out: dict[str, int]
+
+
+def read_layout(root: Path) -> Listing | None:
+    """The pictures of a folder that is laid out as one of the sets above; None if it is not.
+
+    Raises:
+        DataError: it is laid out so, but a file is missing or broken; the message names it.
+    """
+    if (found := _below(root, "EmoLabel/list_patition_label.txt")) is not None:
+        return _raf_db(found.parent.parent)
+    images, labels = _below(root, "cohn-kanade-images"), _below(root, "Emotion")
+    if images is not None and labels is not None:
+        return _ck_plus(images, labels)
+    if images is not None and images.is_dir():
+        raise DataError(f"{root}: expected the folder Emotion beside {images.name} of CK+")
+    for place in ("Manually_Annotated_file_lists/training.csv", "training.csv"):
+        if (found := _below(root, place)) is not None and _is_affectnet_table(found):
+            return _affectnet_tables(root, found.parent)
+    if (found := _below(root, "train_set/annotations")) is not None:
+        return _affectnet_folders(found.parent.parent)
+    return None
+
+
+def read_multi_pie(root: Path) -> Listing | None:
+    """The pictures of a folder of Multi-PIE; None if its first picture is not named like one.
+
+    The whole folder is searched for it, so ask `read_layout` and the other forms first.
+    """
+    first = next(_pictures_below(root), None)
+    if first is None:
+        return None
+    if _MULTI_PIE_NAME.fullmatch(first.stem) is None:
+        folders = [d.name.lower() for d in root.iterdir() if d.is_dir() and d.name[0] != "."]
+        if _multi_pie_word(root, first) is None or not MULTI_PIE_EMOTIONS.keys() >= set(folders):
+            return None
+    return _multi_pie(root)
+
+
+def subject_splits(subjects: Iterable[str]) -> dict[str, str]:
+    """A split for each subject, for sets that come without one: no person is in two of them.
+
+    Of the subjects in the order of their names, the ninth of every ten is val, the tenth test, the
+    other eight are train.
+    """
+    by_place = {8: "val", 9: "test"}
+    names = sorted(set(subjects))
+    return {name: by_place.get(place % 10, "train") for place, name in enumerate(names)}
+
+
+def face_of_68_points(points: NDArray[np.float64]) -> Face | None:
+    """The face on which 68 landmarks lie, with FER2013's frame as its box.
+
+    Args:
+        points: (68, 2), x and y in pixels, in the order of Multi-PIE and iBUG 300-W (Sagonas et
+            al. 2013).
+    Returns:
+        None if eyes and mouth are all in one place.
+    """
+    eyes = [points[36:42].mean(axis=0), points[42:48].mean(axis=0)]
+    mouth = (points[48] + points[54]) / 2
+    middle = (eyes[0] + eyes[1]) / 2
+    apart = float(np.hypot(*(eyes[1] - eyes[0])))
+    # Turning the head shortens one of the two, nodding the other.
+    scale = max(
+        apart / _EYES_APART_PX, float(np.hypot(*(mouth - middle))) / _EYES_TO_MOUTH_PX
+    )  # picture pixels for each pixel of the crop
+    if not scale > 0.0:
+        return None
+    angle = math.atan2(eyes[1][1] - eyes[0][1], eyes[1][0] - eyes[0][0])
+    down = scale * (SIZE_PX / 2 - _EYES_Y_PX)
+    center = middle + down * np.array([-math.sin(angle), math.cos(angle)])
+    half = scale * SIZE_PX / 2
+    (x0, y0), (x1, y1) = (center - half).tolist(), (center + half).tolist()
+    right, left, nose, corner_right, corner_left = (
+        (float(x), float(y)) for x, y in (*eyes, points[30], points[48], points[54])
+    )
+    return Face((x0, y0, x1, y1), 1.0, (right, left, nose, corner_right, corner_left))
+
+
+def _below(root: Path, place: str) -> Path | None:
+    """`root/place`, or `root/x/place` for the only x that has it: archives unpack one deeper."""
+    if (root / place).exists():
+        return root / place
+    found = sorted(root.glob(f"*/{place}"))
+    return found[0] if len(found) == 1 else None
+
+
+def _target(name: str) -> int | None:
+    """The target of a published label; None if it is none of the seven."""
+    return None if name in NOT_AMONG_THE_SEVEN else EMOTIONS.index(name)
+
+
+def _number(text: str, names: dict[int, str], where: str) -> str:
+    """The name of a number in a file; `3.0000000e+00` is 3, as CK+ writes it."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if number not in names:
+        raise DataError(
+            f"{where}: expected an expression {min(names)} to {max(names)}; got {text.strip()!r}"
+        )
+    return names[int(number)]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: expected a text file in UTF-8; {error}") from error
+
+
+def _pictures_below(root: Path) -> Iterator[Path]:
+    for folder, folders, files in os.walk(root):
+        folders.sort()
+        for name in sorted(files):
+            if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
+                yield Path(folder, name)
+
+
+def _pictures_in(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise DataError(f"{folder}: expected a folder of pictures; it is missing")
+    return sorted(f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES and f.name[0] != ".")
+
+
+def _ck_plus(images: Path, labels: Path) -> Listing:
+    pictures: list[Picture] = []
+    left_out: Counter[str] = Counter()
+    sequences = sorted(f for f in images.glob("S*/*") if f.is_dir())
+    splits = subject_splits(folder.parent.name for folder in sequences)
+    for folder in sequences:
+        subject, sequence = folder.parent.name, folder.name
+        split = splits[subject]
+        named = sorted((labels / subject / sequence).glob("[!.]*_emotion.txt"))
+        frames = _pictures_in(folder)
+        if not named:  # 266 of the 593 sequences have no label
+            left_out["frames of sequences without a label"] += len(frames)
+            continue
+        if not frames:
+            raise DataError(f"{folder}: expected the frames of a sequence; it has none")
+        name = _number(_text(named[0]), CK_PLUS, str(named[0]))
+        apex = frames[1:][-CK_PLUS_APEX_FRAMES:]
+        if (target := _target(name)) is None:
+            left_out[name] += len(apex)
+        pictures.append(Picture(frames[0], EMOTIONS.index("neutral"), split, "largest"))
+        if target is not None:
+            pictures += [Picture(frame, target, split, "largest") for frame in apex]
+        left_out["frames between neutral and apex"] += len(frames) - 1 - len(apex)
+    return Listing("CK+", tuple(pictures), dict(+left_out))
+
+
+def _raf_db(root: Path) -> Listing:
+    pictures = []
+    table = root / "EmoLabel" / "list_patition_label.txt"
+    for number, line in enumerate(_text(table).splitlines(), start=1):
+        if not line.strip():
+            continue
+        where = f"{table}, row {number}"
+        name, _, label = line.strip().partition(" ")
+        split = name.partition("_")[0]
+        if split not in ("train", "test"):
+            raise DataError(
+                f"{where}: expected a name that begins with train_ or test_; got {name!r}"
+            )
+        target = EMOTIONS.index(_number(label, RAF_DB, where))
+        file = root / "Image" / "aligned" / f"{Path(name).stem}_aligned{Path(name).suffix}"
+        pictures.append(Picture(file, target, split))
+    return Listing("RAF-DB", tuple(pictures), {})
+
+
+def _is_affectnet_table(path: Path) -> bool:
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            return file.readline().split(",")[0].strip() == _AFFECTNET_COLUMNS[0]
+    except OSError:
+        return False
+
+
+def _affectnet_tables(root: Path, tables: Path) -> Listing:
+    folder = "Manually_Annotated_Images"
+    images = _below(root, folder) or _below(root, f"Manually_Annotated/{folder}")
+    if images is None:
+        raise DataError(f"{root}: expected the folder {folder} of AffectNet")
+    pictures: list[Picture] = []
+    left_out: Counter[str] = Counter()
+    for file, split in (("training.csv", "train"), ("validation.csv", "test")):
+        if split == "test" and not (tables / file).exists():
+            continue
+        for where, row in csv_rows(
+            tables / file, _AFFECTNET_COLUMNS[:7], default_header=_AFFECTNET_COLUMNS
+        ):
+            name = _number(row["expression"], AFFECTNET, where)
+            if (target := _target(name)) is None:
+                left_out[name] += 1
+                continue
+            try:
+                points = np.array(row["facial_landmarks"].split(";"), dtype=np.float64)
+            except ValueError:
+                points = np.empty(0)
+            face = face_of_68_points(points.reshape(68, 2)) if len(points) == 136 else None
+            if face is None:
+                left_out["no landmarks"] += 1
+                continue
+            place = Path(row["subDirectory_filePath"])
+            if place.is_absolute() or ".." in place.parts:
+                raise DataError(f"{where}: expected a picture below {images}; got {str(place)!r}")
+            pictures.append(Picture(images / place, target, split, face))
+    return Listing("AffectNet", tuple(pictures), dict(left_out))
+
+
+def _affectnet_folders(root: Path) -> Listing:
+    pictures: list[Picture] = []
+    left_out: Counter[str] = Counter()
+    for folder, split in (("train_set", "train"), ("val_set", "test")):
+        annotations = root / folder / "annotations"
+        if split == "test" and not annotations.is_dir():
+            continue
+        for file in _pictures_in(root / folder / "images"):
+            label = annotations / f"{file.stem}_exp.npy"
+            try:
+                value = str(np.load(label, allow_pickle=False).item())
+            # A damaged header makes numpy raise nearly anything: TokenError, SystemError, ...
+            except Exception as error:
+                raise DataError(f"{label}: expected a number in a .npy file; {error}") from error
+            name = _number(value, AFFECTNET, str(label))
+            if (target := _target(name)) is None:
+                left_out[name] += 1
+            else:
+                pictures.append(Picture(file, target, split))
+    return Listing("AffectNet", tuple(pictures), dict(left_out))
+
+
+def _multi_pie_word(root: Path, file: Path) -> str | None:
+    """The expression that a folder or a part of a name says, if the name begins with a subject."""
+    if _MULTI_PIE_SUBJECT.match(file.name) is None:
+        return None
+    parts = [part.lower() for part in (*file.stem.split("_"), *file.relative_to(root).parts[:-1])]
+    return next((part for part in parts if part in MULTI_PIE_EMOTIONS), None)
+
+
+def _multi_pie(root: Path) -> Listing:
+    found: list[tuple[Path, str, int]] = []
+    left_out: Counter[str] = Counter()
+    subjects = set()
+    for file in _pictures_below(root):
+        numbers = _MULTI_PIE_NAME.fullmatch(file.stem)
+        word = _multi_pie_word(root, file)
+        if word is None:
+            if numbers is None:
+                raise DataError(
+                    f"{file}: expected a name such as 001_01_02_051_06.png (subject, session, "
+                    "recording, camera, illumination), or 001_ and the name of an expression "
+                    f"({', '.join(MULTI_PIE_EMOTIONS)}) in it or on its folder"
+                )
+            key = (int(numbers[2]), int(numbers[3]))
+            if key not in MULTI_PIE:
+                raise DataError(
+                    f"{file}: expected a session and recording among "
+                    f"{', '.join(f'{s:02}_{r:02}' for s, r in MULTI_PIE)}; "
+                    f"got {numbers[2]}_{numbers[3]}"
+                )
+            word = MULTI_PIE[key]
+        subject = file.name[:3]
+        subjects.add(subject)
+        if numbers is not None and numbers[4] not in MULTI_PIE_CAMERAS:
+            left_out["seen from more than 30 degrees aside"] += 1
+        elif (target := _target(MULTI_PIE_EMOTIONS[word])) is None:
+            left_out[word] += 1
+        else:
+            found.append((file, subject, target))
+    splits = subject_splits(subjects)
+    pictures = (Picture(file, target, splits[s], "largest") for file, s, target in found)
+    return Listing("Multi-PIE", tuple(pictures), dict(left_out))

@@ -1,0 +1,69 @@
+"""The pictures of a data set -> (48, 48) gray faces, framed as faces are in use."""
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.crops import crop_faces, whole_image_crop
+from mien.errors import DataError, ImageError
+from mien.faces import Face, YuNetDetector
+from mien.images import Image, load_image
+from mien.learn.data.layouts import FRAME, Picture
+
+_of_thread = threading.local()
+
+
+def read_faces(
+    pictures: Sequence[Picture], *, find_faces: bool = False
+) -> list[NDArray[np.uint8] | None]:
+    """The face of each picture, (48, 48) uint8, or None where one had to be found and none was.
+
+    Args:
+        pictures: where the faces are; files are read on as many threads as Python sees fit.
+        find_faces: take the largest face that YuNet finds, wherever the face is said to be.
+    Raises:
+        DataError: a file is missing or is not a picture; the message names it.
+    """
+    with ThreadPoolExecutor() as pool:
+        done = pool.map(lambda picture: _read_face(picture, find_faces=find_faces), pictures)
+        try:
+            return list(done)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # one broken file of a million, or Ctrl-C
+            raise
+
+
+def whole_face(source: bytes | Path, where: str) -> NDArray[np.uint8]:
+    """A picture that is one framed face, (48, 48) uint8.
+
+    Raises:
+        DataError: it is missing or is not a picture; the message names it, as `where` says.
+    """
+    return whole_image_crop(_load(source, where))
+
+
+def _read_face(picture: Picture, *, find_faces: bool) -> NDArray[np.uint8] | None:
+    image = _load(picture.file, str(picture.file))
+    if picture.face == "whole" and not find_faces:
+        return whole_image_crop(image)
+    if isinstance(picture.face, Face) and not find_faces:
+        return np.asarray(crop_faces(image, [picture.face], FRAME)[0])
+    if not hasattr(_of_thread, "detector"):  # OpenCV's networks cannot be shared
+        _of_thread.detector = YuNetDetector()
+    detector: YuNetDetector = _of_thread.detector
+    face = max(detector.detect(image), key=lambda face: face.size_px, default=None)
+    if face is None:
+        return None
+    return np.asarray(crop_faces(image, [face], detector.framing)[0])
+
+
+def _load(source: bytes | Path, where: str) -> Image:
+    try:
+        return load_image(source, min_side_px=1)
+    except ImageError as error:
+        message = str(error) if where in str(error) else f"{where}: {error}"
+        raise DataError(message) from error

@@ -1,0 +1,581 @@
+"""How far accuracy falls when crops are disturbed: light, noise, blur, cover, turn, framing.
+
+After Hendrycks and Dietterich 2019 (arXiv:1903.12261), who grade common corruptions of ImageNet;
+here the levels carry units, so that they can be compared with what a camera or a detector does.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Self, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.classifier import Classifier
+from mien.crops import SIZE_PX, Crops, crop_faces
+from mien.errors import MissingExtraError, OptionError
+from mien.faces import Face, Framing, YuNetDetector
+from mien.images import Image
+from mien.labels import EMOTIONS
+from mien.learn.data.datasets import FaceSet
+from mien.learn.evaluation.scores import Interval, evaluate_probabilities
+
+UNDISTURBED: Final = "none"
+"""The name under which the pictures as they are stand among the disturbances."""
+
+# Means over FER2013's training faces in pixels of the 48 of the frame, as YuNet sees them:
+# `benchmarks/framing.py` prints them.
+_RIGHT_EYE: Final = (14.9, 17.8)
+_LEFT_EYE: Final = (32.4, 18.0)
+_RIGHT_MOUTH_CORNER: Final = (16.8, 36.0)
+_LEFT_MOUTH_CORNER: Final = (30.7, 36.1)
+
+_Change: TypeAlias = Callable[[Crops, float, np.random.Generator], NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """One way to spoil a crop, by degrees.
+
+    Attributes:
+        name: what people call it on the command line.
+        about: what it stands for.
+        unit: of the levels.
+        levels: what is measured, from one end to the other. Level 0, the picture as it is, is
+            possible everywhere and not among them.
+        lowest: the least level there is, beside 0.
+        highest: the greatest.
+        falling: less is worse, as with the quality of a JPEG.
+        change: (crops, level, random) -> gray levels of the same shape, not yet rounded.
+    """
+
+    name: str
+    about: str
+    unit: str
+    levels: tuple[float, ...]
+    lowest: float
+    highest: float
+    change: _Change
+    falling: bool = False
+
+
+@dataclass(frozen=True)
+class Band:
+    """A rectangle of the frame, in pixels of the 48, that a bar of any height can cover."""
+
+    x0: int
+    x1: int
+    middle_y: float
+
+    @classmethod
+    def over(cls, right: tuple[float, float], left: tuple[float, float]) -> "Band":
+        """The band of two points, reaching half their distance further on either side."""
+        reach = (left[0] - right[0]) / 2
+        return cls(round(right[0] - reach), round(left[0] + reach), (right[1] + left[1]) / 2)
+
+    def rows(self, height_px: float) -> slice:
+        """The rows of a bar of this height."""
+        top = round(self.middle_y - height_px / 2)
+        return slice(max(top, 0), min(top + round(height_px), SIZE_PX))
+
+
+EYES: Final = Band.over(_RIGHT_EYE, _LEFT_EYE)
+MOUTH: Final = Band.over(_RIGHT_MOUTH_CORNER, _LEFT_MOUTH_CORNER)
+
+
+def _brightness(crops: Crops, level: float, _: np.random.Generator) -> NDArray[Any]:
+    return crops + np.float32(level)
+
+
+def _contrast(crops: Crops, level: float, _: np.random.Generator) -> NDArray[Any]:
+    mean = crops.mean(axis=(1, 2), keepdims=True, dtype=np.float32)
+    changed: NDArray[Any] = mean + np.float32(1.0 + level) * (crops - mean)
+    return changed
+
+
+def _noise(crops: Crops, level: float, random: np.random.Generator) -> NDArray[Any]:
+    # One draw for all levels: what differs from level to level is the level alone.
+    return crops + np.float32(level) * random.standard_normal(crops.shape, np.float32)
+
+
+def _jpeg(crops: Crops, level: float, _: np.random.Generator) -> NDArray[Any]:
+    quality = [cv2.IMWRITE_JPEG_QUALITY, round(level)]
+    return _each(
+        crops,
+        lambda crop: cv2.imdecode(cv2.imencode(".jpg", crop, quality)[1], cv2.IMREAD_GRAYSCALE),
+    )
+
+
+def _resolution(crops: Crops, level: float, _: np.random.Generator) -> NDArray[Any]:
+    # Enlarged as `mien.crops` enlarges a small face.
+    small, full = (round(level), round(level)), (SIZE_PX, SIZE_PX)
+    return _each(
+        crops,
+        lambda crop: cv2.resize(
+            cv2.resize(crop, small, interpolation=cv2.INTER_AREA),
+            full,
+            interpolation=cv2.INTER_LINEAR,
+        ),
+    )
+
+
+def _blur(crops: Crops, level: float, _: np.random.Generator) -> NDArray[Any]:
+    return _each(
+        crops,
+        lambda crop: cv2.GaussianBlur(crop, (0, 0), level, borderType=cv2.BORDER_REPLICATE),
+    )
+
+
+def _motion(crops: Crops, level: float, _: np.random.Generator) -> NDArray[Any]:
+    # A box of one row is what a steady movement during the exposure leaves.
+    return _each(
+        crops, lambda crop: cv2.blur(crop, (round(level), 1), borderType=cv2.BORDER_REPLICATE)
+    )
+
+
+def _rotation(crops: Crops, level: float, _: np.random.Generator) -> NDArray[Any]:
+    middle = (SIZE_PX - 1) / 2
+    turn = cv2.getRotationMatrix2D((middle, middle), -level, 1.0)  # OpenCV turns the other way
+    return _each(
+        crops,
+        lambda crop: cv2.warpAffine(
+            crop, turn, crop.shape, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        ),
+    )
+
+
+def _shift_x(crops: Crops, level: float, _: np.random.Generator) -> NDArray[Any]:
+    return _reframed(crops, shift_x=level)
+
+
+def _shift_y(crops: Crops, level: float, _: np.random.Generator) -> NDArray[Any]:
+    return _reframed(crops, shift_y=level)
+
+
+def _zoom(crops: Crops, level: float, _: np.random.Generator) -> NDArray[Any]:
+    return _reframed(crops, wider=level)
+
+
+def _reframed(
+    crops: Crops, *, shift_x: float = 0.0, shift_y: float = 0.0, wider: float = 0.0
+) -> Crops:
+    """What `mien.crops` would have cut had the frame been elsewhere, or of another size."""
+    face = Face((shift_x, shift_y, shift_x + SIZE_PX, shift_y + SIZE_PX), 1.0)
+    frame = Framing(side=1.0 + wider, shift_x=0.0, shift_y=0.0)
+    return _each(
+        crops,
+        lambda crop: crop_faces(np.repeat(crop[..., np.newaxis], 3, axis=2), [face], frame)[0],
+    )
+
+
+def _cover(band: Band) -> _Change:
+    def cover(crops: Crops, level: float, _: np.random.Generator) -> NDArray[Any]:
+        covered = crops.copy()
+        mean = crops.mean(axis=(1, 2), keepdims=True).round().astype(np.uint8)
+        covered[:, band.rows(level), band.x0 : band.x1] = mean
+        return covered
+
+    return cover
+
+
+def _each(crops: Crops, change: Callable[[NDArray[np.uint8]], Any]) -> Crops:
+    changed = np.empty_like(crops)
+    for row, crop in enumerate(crops):
+        changed[row] = change(crop)
+    return changed
+
+
+_WHITE: Final = 255.0
+
+DISTURBANCES: Final[Mapping[str, Disturbance]] = {
+    disturbance.name: disturbance
+    for disturbance in (
+        Disturbance(
+            "brightness",
+            "every pixel darker or brighter, cut off at black and white",
+            "gray levels",
+            (-120.0, -80.0, -40.0, 40.0, 80.0, 120.0),
+            -_WHITE,
+            _WHITE,
+            _brightness,
+        ),
+        Disturbance(
+            "contrast",
+            "the spread around the face's mean smaller or larger by this share",
+            "share of the spread",
+            (-0.9, -0.6, -0.3, 0.5, 1.0, 2.0),
+            -1.0,
+            10.0,
+            _contrast,
+        ),
+        Disturbance(
+            "noise",
+            "Gaussian noise on every pixel, as of a dark room; its standard deviation",
+            "gray levels",
+            (5.0, 10.0, 20.0, 30.0, 40.0, 60.0),
+            0.0,
+            _WHITE,
+            _noise,
+        ),
+        Disturbance(
+            "jpeg",
+            "compressed as JPEG",
+            "quality",
+            (90.0, 70.0, 50.0, 30.0, 15.0, 5.0),
+            1.0,
+            100.0,
+            _jpeg,
+            falling=True,
+        ),
+        Disturbance(
+            "resolution",
+            "a face that was this many pixels wide, enlarged to 48",
+            "px",
+            (32.0, 24.0, 16.0, 12.0, 8.0, 6.0),
+            1.0,
+            float(SIZE_PX),
+            _resolution,
+            falling=True,
+        ),
+        Disturbance(
+            "blur",
+            "out of focus: a Gaussian; its standard deviation",
+            "px of 48",
+            (0.5, 1.0, 1.5, 2.0, 3.0, 4.0),
+            0.0,
+            float(SIZE_PX),
+            _blur,
+        ),
+        Disturbance(
+            "motion",
+            "moved sideways by so much during the exposure",
+            "px of 48",
+            (3.0, 5.0, 7.0, 9.0, 13.0, 17.0),
+            1.0,
+            float(SIZE_PX),
+            _motion,
+        ),
+        Disturbance(
+            "eyes",
+            "a bar of this height over the eyes, in the face's mean gray",
+            "px of 48",
+            (3.0, 6.0, 9.0, 12.0, 15.0, 18.0),
+            0.0,
+            float(SIZE_PX),
+            _cover(EYES),
+        ),
+        Disturbance(
+            "mouth",
+            "a bar of this height over the mouth, in the face's mean gray",
+            "px of 48",
+            (3.0, 6.0, 9.0, 12.0, 15.0, 18.0),
+            0.0,
+            float(SIZE_PX),
+            _cover(MOUTH),
+        ),
+        Disturbance(
+            "rotation",
+            "the head turned clockwise in the picture; the border is repeated",
+            "degrees",
+            (-45.0, -30.0, -15.0, 15.0, 30.0, 45.0),
+            -360.0,
+            360.0,
+            _rotation,
+        ),
+        Disturbance(
+            "shift-x",
+            "the frame too far to the right; the border is repeated",
+            "px of 48",
+            (-12.0, -8.0, -4.0, 4.0, 8.0, 12.0),
+            -float(SIZE_PX),
+            float(SIZE_PX),
+            _shift_x,
+        ),
+        Disturbance(
+            "shift-y",
+            "the frame too far down; the border is repeated",
+            "px of 48",
+            (-12.0, -8.0, -4.0, 4.0, 8.0, 12.0),
+            -float(SIZE_PX),
+            float(SIZE_PX),
+            _shift_y,
+        ),
+        Disturbance(
+            "zoom",
+            "the frame wider by this share, so the face smaller in it; the border is repeated",
+            "share of the side",
+            (-0.3, -0.2, -0.1, 0.2, 0.4, 0.6),
+            -0.9,
+            4.0,
+            _zoom,
+        ),
+    )
+}
+"""The disturbances by name.
+
+A data set has no pixels beyond its crops: where `rotation`, `shift-x`, `shift-y` and `zoom` look
+past the border, it is repeated, as `mien.crops` does at the border of a photo. Of a frame that is
+too wide in the middle of a photo they tell less than of one that is too narrow.
+"""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one model makes of the faces under one disturbance at one level.
+
+    Attributes:
+        model: its name.
+        disturbance: a name in `DISTURBANCES`, or `UNDISTURBED`.
+        level: in `unit`; 0 where undisturbed.
+        unit: of the level.
+        n: number of faces.
+        accuracy: share read as they are labelled, 0 to 1.
+        interval: of the accuracy, 95 %, Wilson's: how far another draw of faces would move it.
+            Every level is measured on the same faces, so a change from one level to another is
+            surer than their intervals tell.
+        macro_f1: unweighted mean of the classes' F1.
+    """
+
+    model: str
+    disturbance: str
+    level: float
+    unit: str
+    n: int
+    accuracy: float
+    interval: Interval
+    macro_f1: float
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """Models under disturbances, on the same faces.
+
+    Attributes:
+        data: name of the data set, and split.
+        n: number of faces.
+        seed: of the noise, and of the faces where not all were taken.
+        majority: share of the commonest label: what reading nothing else would score.
+        measurements: in the order in which `measure` gives them; may end early.
+    """
+
+    data: str
+    n: int
+    seed: int
+    majority: float
+    measurements: tuple[Measurement, ...]
+
+    @classmethod
+    def of(
+        cls, faces: FaceSet, measurements: Iterable[Measurement], *, data: str, seed: int
+    ) -> Self:
+        """What `measure` found, with what there is to say of the faces."""
+        majority = float(faces.class_counts().max()) / max(len(faces), 1)
+        return cls(data, len(faces), seed, majority, tuple(measurements))
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the models, in the order in which they were given."""
+        return tuple(dict.fromkeys(m.model for m in self.measurements))
+
+    @property
+    def disturbances(self) -> tuple[str, ...]:
+        """Names of the disturbances that were measured, without `UNDISTURBED`."""
+        names = dict.fromkeys(m.disturbance for m in self.measurements)
+        return tuple(name for name in names if name != UNDISTURBED)
+
+    def undisturbed(self, model: str) -> Measurement:
+        """The model on the pictures as they are."""
+        return next(self._of(model, UNDISTURBED))
+
+    def curve(self, model: str, disturbance: str) -> tuple[Measurement, ...]:
+        """The model under one disturbance, in the order of its levels."""
+        return tuple(self._of(model, disturbance))
+
+    def _of(self, model: str, disturbance: str) -> Iterator[Measurement]:
+        wanted = (model, disturbance)
+        return (m for m in self.measurements if (m.model, m.disturbance) == wanted)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionaries, lists and numbers, ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One face under all levels of one disturbance, as it is among them.
+
+    Attributes:
+        disturbance: what was done.
+        levels: (L,) from one end to the other; 0 is the face as it is.
+        crops: (L, 48, 48) uint8, gray.
+        read: (L,) the likeliest label and its probability, or None without a model.
+    """
+
+    disturbance: Disturbance
+    levels: tuple[float, ...]
+    crops: Crops
+    read: tuple[tuple[str, float], ...] | None = None
+
+
+def disturbance_named(name: str) -> Disturbance:
+    """The disturbance of that name.
+
+    Raises:
+        OptionError: there is none; the message names all.
+    """
+    if name not in DISTURBANCES:
+        raise OptionError(f"expected a disturbance among {', '.join(DISTURBANCES)}; got {name!r}")
+    return DISTURBANCES[name]
+
+
+def disturb(crops: Crops, name: str, level: float, *, seed: int = 0) -> Crops:
+    """Disturb every crop alike.
+
+    Args:
+        crops: (N, 48, 48) uint8, gray; stay as they are.
+        name: one of `DISTURBANCES`.
+        level: in the unit of the disturbance; 0 gives the crops as they are.
+        seed: of `noise`, the one disturbance that is drawn by chance.
+    Returns:
+        (N, 48, 48) uint8.
+    Raises:
+        OptionError: there is no such disturbance or no such level of it, or `crops` has another
+            shape or dtype.
+    """
+    disturbance = disturbance_named(name)
+    if crops.ndim != 3 or crops.shape[1:] != (SIZE_PX, SIZE_PX) or crops.dtype != np.uint8:
+        raise OptionError(
+            f"crops: expected (N, {SIZE_PX}, {SIZE_PX}) uint8; got {crops.shape} {crops.dtype}"
+        )
+    if level == 0:
+        return crops.copy()
+    if not disturbance.lowest <= level <= disturbance.highest:
+        raise OptionError(
+            f"{name}: expected 0 or a level from {disturbance.lowest:g} to "
+            f"{disturbance.highest:g} ({disturbance.unit}); got {level:g}"
+        )
+    changed = disturbance.change(crops, level, np.random.default_rng(seed))
+    if changed.dtype == np.uint8:
+        return changed
+    return changed.round().clip(0, _WHITE).astype(np.uint8)
+
+
+def measure(
+    models: Mapping[str, Classifier],
+    faces: FaceSet,
+    disturbances: Sequence[Disturbance] = tuple(DISTURBANCES.values()),
+    *,
+    seed: int = 0,
+) -> Iterator[Measurement]:
+    """Measure models on faces as they are, then under each disturbance level by level.
+
+    Args:
+        models: by the name that they get in the measurements.
+        faces: labelled; as many as there is time for.
+        disturbances: of `DISTURBANCES`.
+        seed: of the noise, the same for all models.
+    Yields:
+        One for each model on the undisturbed faces, then one for each model and level. Each is
+        complete, so that one may stop at any time.
+    Raises:
+        DataError: there are no faces.
+        MissingExtraError: scikit-learn is not installed.
+    """
+    steps = [(UNDISTURBED, "", 0.0), *((d.name, d.unit, x) for d in disturbances for x in d.levels)]
+    for name, unit, level in steps:
+        crops = faces.images
+        if name != UNDISTURBED:
+            crops = disturb(crops, name, level, seed=seed)
+        for model, classifier in models.items():
+            found = evaluate_probabilities(classifier(crops), faces.targets)
+            yield Measurement(
+                model=model,
+                disturbance=name,
+                level=level,
+                unit=unit,
+                n=found.n,
+                accuracy=found.accuracy,
+                interval=wilson_interval(round(found.accuracy * found.n), found.n),
+                macro_f1=found.macro_f1,
+            )
+
+
+def wilson_interval(right: int, n: int) -> Interval:
+    """The 95 % interval of a share by its score (Wilson 1927, doi:10.1080/01621459.1927.10502953).
+
+    Args:
+        right: faces that were read right.
+        n: of so many, at least 1.
+    """
+    try:
+        from scipy.stats import binomtest
+    except ImportError as error:
+        raise MissingExtraError("measuring robustness", "train", error) from error
+
+    found = binomtest(right, n).proportion_ci(0.95, method="wilson")
+    return Interval(float(found.low), float(found.high))
+
+
+def draw_faces(faces: FaceSet, count: int, *, seed: int = 0) -> FaceSet:
+    """So many faces drawn by chance without replacement, in the set's order; all if it has fewer.
+
+    Raises:
+        OptionError: `count` is less than 1.
+    """
+    if count < 1:
+        raise OptionError(f"limit: expected 1 or more; got {count}")
+    if count >= len(faces):
+        return faces
+    drawn = np.random.default_rng(seed).choice(len(faces), count, replace=False)
+    return faces.take(np.sort(drawn))
+
+
+def portrait_crop() -> NDArray[np.uint8]:
+    """(48, 48) uint8: a face to show disturbances on, cut as `mien detect` cuts it.
+
+    It is NASA's portrait of Eileen Collins, in the public domain, which scikit-image brings along.
+
+    Raises:
+        MissingExtraError: scikit-image is not installed.
+    """
+    try:
+        from skimage.data import astronaut
+    except ImportError as error:
+        raise MissingExtraError("showing disturbances", "train", error) from error
+
+    image: Image = astronaut()  # type: ignore[no-untyped-call]
+    detector = YuNetDetector()
+    (crop,) = crop_faces(image, detector.detect(image), detector.framing)
+    return np.asarray(crop)
+
+
+def strips(
+    crop: NDArray[np.uint8],
+    disturbances: Sequence[Disturbance] = tuple(DISTURBANCES.values()),
+    *,
+    classifier: Classifier | None = None,
+    seed: int = 0,
+) -> list[Strip]:
+    """One face under every disturbance and level.
+
+    Args:
+        crop: (48, 48) uint8, gray.
+        disturbances: of `DISTURBANCES`.
+        classifier: reads each crop, if given.
+        seed: of the noise.
+    """
+    made = []
+    for disturbance in disturbances:
+        # The face as it is stands between the levels below and above 0, or before all.
+        below = [level for level in disturbance.levels if level < 0]
+        levels = (*below, 0.0, *disturbance.levels[len(below) :])
+        crops = np.concatenate(
+            [disturb(crop[None], disturbance.name, level, seed=seed) for level in levels]
+        )
+        read = None
+        if classifier is not None:
+            rows = classifier(crops)
+            read = tuple((EMOTIONS[int(row.argmax())], float(row.max())) for row in rows)
+        made.append(Strip(disturbance, levels, crops, read))
+    return made

@@ -1,0 +1,301 @@
+"""Predictions against labels: accuracy, the report per class, confusion, calibration, intervals."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.classifier import Classifier, Probabilities, Votes
+from mien.errors import DataError, MissingExtraError
+from mien.labels import EMOTIONS, FERPLUS, FERPLUS_EMOTIONS, FERPLUS_TO_EMOTION
+from mien.learn.data.datasets import FaceSet
+
+BINS: Final = 15  # of the reliability diagram
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """How one class, or a mean over classes, was read; all but `support` are 0 to 1."""
+
+    precision: float
+    recall: float
+    f1: float
+    support: int  # faces that carry the label
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How often a classifier is right when it is so sure (Guo et al. 2017, arXiv:1706.04599).
+
+    Attributes:
+        confidence: mean probability of the label that was read, for each bin that has faces.
+        accuracy: share of those faces that were read right.
+        count: number of those faces.
+        expected_calibration_error: mean of |accuracy - confidence|, weighted by `count`.
+    """
+
+    confidence: tuple[float, ...]
+    accuracy: tuple[float, ...]
+    count: tuple[int, ...]
+    expected_calibration_error: float
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A 95 % interval."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a classifier makes of labelled faces.
+
+    Attributes:
+        n: number of faces.
+        accuracy: share read as they are labelled.
+        macro_f1: unweighted mean of the classes' F1.
+        per_class: label -> scores, in the order of `mien.labels.EMOTIONS`.
+        macro_average: unweighted means over the classes.
+        weighted_average: means weighted by support.
+        confusion: row i, column j: faces labelled i that were read as j.
+        reliability: in 15 bins of equal width.
+    """
+
+    n: int
+    accuracy: float
+    macro_f1: float
+    per_class: dict[str, ClassScore]
+    macro_average: ClassScore
+    weighted_average: ClassScore
+    confusion: tuple[tuple[int, ...], ...]
+    reliability: Reliability
+
+    @property
+    def mean_class_recall(self) -> float:
+        """Unweighted mean of the classes' recall, also called balanced accuracy."""
+        return self.macro_average.recall
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionaries, lists and numbers, ready for JSON."""
+        return {**asdict(self), "mean_class_recall": self.mean_class_recall}
+
+
+def evaluate(classifier: Classifier, faces: FaceSet) -> Evaluation:
+    """Read faces with a classifier, one view each, and compare with their labels.
+
+    Raises:
+        DataError: there are no faces.
+    """
+    return evaluate_probabilities(classifier(faces.images), faces.targets)
+
+
+def evaluate_probabilities(probabilities: Probabilities, targets: NDArray[np.int64]) -> Evaluation:
+    """Compare the likeliest labels with the true ones; the measures are scikit-learn's.
+
+    A class that was never read has precision 0.
+
+    Args:
+        probabilities: (N, 7) float.
+        targets: (N,) int.
+    Raises:
+        DataError: there are no faces.
+    """
+    try:
+        from sklearn.metrics import classification_report, confusion_matrix
+    except ImportError as error:
+        raise MissingExtraError("evaluating", "train", error) from error
+    if len(targets) == 0:
+        raise DataError("expected faces to evaluate on; there are none")
+
+    predicted = probabilities.argmax(axis=1)
+    classes = list(range(len(EMOTIONS)))
+    report = classification_report(
+        targets,
+        predicted,
+        labels=classes,
+        target_names=list(EMOTIONS),
+        output_dict=True,
+        zero_division=0,
+    )
+    return Evaluation(
+        n=len(targets),
+        accuracy=float((predicted == targets).mean()),
+        macro_f1=float(report["macro avg"]["f1-score"]),
+        per_class={label: _class_score(report[label]) for label in EMOTIONS},
+        macro_average=_class_score(report["macro avg"]),
+        weighted_average=_class_score(report["weighted avg"]),
+        confusion=tuple(
+            tuple(row) for row in confusion_matrix(targets, predicted, labels=classes).tolist()
+        ),
+        reliability=_reliability(probabilities, targets),
+    )
+
+
+def bootstrap_intervals(
+    probabilities: Probabilities,
+    targets: NDArray[np.int64],
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """95 % percentile intervals by drawing the faces again with replacement (Efron 1979).
+
+    They tell how far another draw of test faces would move a score, not another training run.
+
+    Returns:
+        Intervals of `accuracy`, `macro_f1` and `mean_class_recall`.
+    """
+    from sklearn.metrics import precision_recall_fscore_support
+
+    predicted = probabilities.argmax(axis=1)
+    classes = np.unique(targets)
+    generator = np.random.default_rng(seed)
+    draws = []
+    for _ in range(resamples):
+        rows = generator.integers(0, len(targets), len(targets))
+        drawn, read = targets[rows], predicted[rows]
+        _, recall, f1, _ = precision_recall_fscore_support(
+            drawn, read, labels=classes, average="macro", zero_division=0
+        )
+        draws.append(((drawn == read).mean(), f1, recall))
+    low, high = np.percentile(draws, [2.5, 97.5], axis=0)
+    names = ("accuracy", "macro_f1", "mean_class_recall")
+    return {name: Interval(float(low[i]), float(high[i])) for i, name in enumerate(names)}
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How often a classifier reads what most FER+ taggers saw."""
+
+    n: int  # faces whose most votes, without a tie, go to one of the seven emotions
+    accuracy: float
+
+
+def ferplus_agreement(probabilities: Probabilities, faces: FaceSet) -> Agreement:
+    """Compare readings with the majority of the FER+ taggers (arXiv:1608.01041).
+
+    Faces without a majority, or whose majority is contempt, unknown or "not a face", are left out.
+
+    Args:
+        probabilities: (N, 7) float, row i of face i.
+        faces: the N faces, with votes.
+    Raises:
+        DataError: the set has no FER+ votes, or no face with a majority.
+    """
+    majority = ferplus_targets(faces)
+    known = majority >= 0
+    if not known.any():
+        raise DataError(f"{faces.name}: expected FER+ majorities; no face has one")
+    right = probabilities.argmax(axis=1)[known] == majority[known]
+    return Agreement(int(known.sum()), float(right.mean()))
+
+
+@dataclass(frozen=True)
+class VotesScore:
+    """How often the likeliest of the eight FER+ expressions is the one that the taggers chose.
+
+    Published figures differ in the faces that they leave out, so both rules are told with their n.
+
+    Attributes:
+        accuracy: on the faces where one expression has the most votes of all ten columns.
+        n: their number.
+        left_out: how many faces were left out for it, by reason: "tie", "unknown", "not a face",
+            "no votes".
+        majority_accuracy: on the faces where, single votes struck out, one expression has more than
+            half of what is left: the rule of the FER+ authors' own code for the accuracies that
+            they published (arXiv:1608.01041). None if there are none.
+        majority_n: their number.
+    """
+
+    accuracy: float
+    n: int
+    left_out: dict[str, int]
+    majority_accuracy: float | None
+    majority_n: int
+
+
+def score_votes(read: Votes, faces: FaceSet) -> VotesScore:
+    """Compare the eight FER+ expressions that were read with those that the taggers chose.
+
+    Args:
+        read: (N, 8) float, row i of face i, in the order of `mien.labels.FERPLUS_EMOTIONS`.
+        faces: the N faces, with votes.
+    Raises:
+        DataError: the set has no FER+ votes, or none that choose one of the expressions.
+    """
+    votes = _votes_of(faces)
+    chosen = _most(votes)
+    kept = (chosen >= 0) & (chosen < len(FERPLUS_EMOTIONS))
+    # More than half is the most, and alone.
+    struck = np.where(votes == 1, 0, votes)
+    majority = np.where(2 * struck.max(axis=1) > struck.sum(axis=1), _most(struck), -1)
+    clear = (majority >= 0) & (majority < len(FERPLUS_EMOTIONS))
+    if not kept.any():
+        raise DataError(f"{faces.name}: expected faces with a FER+ expression; there are none")
+    likeliest = read.argmax(axis=1)
+    reasons = {
+        "tie": votes.any(axis=1) & (chosen < 0),
+        "unknown": chosen == FERPLUS.index("unknown"),
+        "not a face": chosen == FERPLUS.index("NF"),
+        "no votes": ~votes.any(axis=1),
+    }
+    return VotesScore(
+        accuracy=float((likeliest == chosen)[kept].mean()),
+        n=int(kept.sum()),
+        left_out={reason: int(rows.sum()) for reason, rows in reasons.items()},
+        majority_accuracy=float((likeliest == majority)[clear].mean()) if clear.any() else None,
+        majority_n=int(clear.sum()),
+    )
+
+
+def ferplus_targets(faces: FaceSet) -> NDArray[np.int64]:
+    """(N,) int64: the target that most FER+ taggers chose, -1 where there is none.
+
+    Raises:
+        DataError: the set has no FER+ votes.
+    """
+    names = [FERPLUS_TO_EMOTION.get(name) for name in FERPLUS]
+    targets = np.array([-1 if name is None else EMOTIONS.index(name) for name in names])
+    chosen = _most(_votes_of(faces))
+    return np.where(chosen >= 0, targets[chosen], -1).astype(np.int64)
+
+
+def _votes_of(faces: FaceSet) -> NDArray[np.int64]:
+    if faces.votes is None:
+        raise DataError(f"{faces.name} has no FER+ votes to compare with")
+    return faces.votes
+
+
+def _most(votes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(N,) int64: the column of `FERPLUS` with the most votes, -1 for a tie or no votes."""
+    most = votes.max(axis=1, keepdims=True)
+    alone = ((votes == most).sum(axis=1) == 1) & (most[:, 0] > 0)
+    return np.where(alone, votes.argmax(axis=1), -1).astype(np.int64)
+
+
+def _reliability(probabilities: Probabilities, targets: NDArray[np.int64]) -> Reliability:
+    from sklearn.calibration import calibration_curve
+
+    confidence = probabilities.max(axis=1).astype(np.float64).clip(0.0, 1.0)
+    right = probabilities.argmax(axis=1) == targets
+    accuracy, mean_confidence = calibration_curve(
+        np.append(right, [False, True]), np.append(confidence, [0.0, 0.0]), n_bins=BINS
+    )
+    # The two faces added above keep scikit-learn from refusing a set that is all right or all
+    # wrong; they fall into the lowest bin, which a likeliest label of seven cannot reach.
+    edges = np.linspace(0.0, 1.0, BINS + 1)
+    bins = np.searchsorted(edges[1:-1], confidence)
+    count = np.bincount(bins, minlength=BINS)
+    count = count[count > 0]
+    accuracy, mean_confidence = accuracy[1:], mean_confidence[1:]
+    error = float((np.abs(accuracy - mean_confidence) * count).sum() / len(targets))
+    return Reliability(
+        tuple(mean_confidence.tolist()), tuple(accuracy.tolist()), tuple(count.tolist()), error
+    )
+
+
+def _class_score(row: dict[str, float]) -> ClassScore:
+    return ClassScore(row["precision"], row["recall"], row["f1-score"], int(row["support"]))

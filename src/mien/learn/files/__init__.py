@@ -1,0 +1,1 @@
+"""Model files: a run -> ONNX, safetensors or Keras, checked against the network, and back."""

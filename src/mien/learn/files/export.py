@@ -1,0 +1,278 @@
+"""A run's best weights -> a model file, checked number by number against the network."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mien import __version__, catalog
+from mien.crops import SIZE_PX
+from mien.environment import import_onnxruntime
+from mien.errors import ModelError, OptionError, OutputError
+from mien.labels import FERPLUS_EMOTIONS
+from mien.learn.data.datasets import FaceSet
+from mien.learn.evaluation.calibration import fit_calibration
+from mien.learn.evaluation.scores import evaluate_probabilities
+from mien.learn.files.model_files import (
+    FORMATS,
+    Deployed,
+    Onnx,
+    Reader,
+    Safetensors,
+    answers_of,
+    batches_of,
+)
+from mien.learn.files.onnx_graph import to_onnx
+from mien.learn.files.stores import STORES
+from mien.learn.networks import Network, multiply_adds
+from mien.learn.training.runs import RunConfig, load_best
+from mien.spec import ModelSpec, Score
+
+PARITY: Final = 1e-5  # largest difference of a probability between the network and its file
+HALF_PARITY: Final = 2e-3  # the same where weights are stored as float16
+INT8_LOSS: Final = 0.002  # largest fall of the accuracy on val where weights are stored as int8
+
+_CHECKED: Final = 256  # faces of val that the parity is checked on, beside made-up ones
+
+
+def export_model(
+    run_dir: str | Path,
+    out: str | Path,
+    *,
+    to: str = "onnx",
+    name: str | None = None,
+    faces: FaceSet | None = None,
+    votes: bool = False,
+    store: str = "fp32",
+) -> ModelSpec:
+    """Write the best weights of a training run as a model file.
+
+    Args:
+        run_dir: a run's folder, made by `train`.
+        out: the file to write; an earlier one of that name is replaced.
+        to: one of `FORMATS`:
+            "onnx", the format that mien runs;
+            "h5", a Keras file that `keras.models.load_model` opens: (N, 48, 48, 1) gray levels, 0
+            to 255, in, and (N, 7) probabilities in the order of `mien.EMOTIONS` out;
+            "safetensors", the weights alone, under torch's names and in torch's shapes.
+            Each carries the `ModelSpec`: in ONNX's and safetensors' metadata and in an HDF5
+            attribute of the Keras file, always under the key `mien`.
+        name: what the model calls itself; without it, the file's name.
+        faces: a data set to fit the calibration on, with its val, and to measure the file on; the
+            scores on those of val, test and val+test that it has go into the file. Without one the
+            temperature is 1, and label smoothing is not undone; in Keras files it never is.
+        votes: keep the head for the FER+ votes, as a second output; not in Keras files.
+        store: one of `mien.learn.files.stores.STORES`. "fp16", in ONNX and safetensors, is held to
+            `HALF_PARITY`. "int8", in ONNX alone, takes `faces`, with train, that it draws from,
+            and with val, on which the file may read `INT8_LOSS` less right than the network.
+    Returns:
+        What the file says of itself.
+    Raises:
+        TrainingError: `run_dir` holds no run with a finished epoch.
+        OptionError: `to` or `store` is not one of the above, the two do not go together, `votes` of
+            a network without that head, or `out` has not the ending that the format needs.
+        ModelError: the file's answers differ from the network's by more than is allowed, or Keras
+            cannot hold the network; nothing is written then.
+        DataError: `faces` lacks a split that int8 needs.
+        MissingExtraError: the packages of the format are not installed.
+        OutputError: `out` cannot be written.
+    """
+    out = Path(out)
+    _check_options(out, to, store, votes=votes, measured=faces is not None)
+    network, config, row = load_best(run_dir)
+    if votes and network.votes_head is None:
+        raise OptionError(
+            f"votes: expected a network with the head for the FER+ votes; {run_dir} was trained "
+            "with votes_weight 0, without it"
+        )
+    if store == "int8" and faces is not None:
+        faces.split("train+val")  # what it needs is there, or said now
+    val = faces.split("val") if faces is not None and (faces.splits == "val").any() else None
+    calibration = None
+    if val is not None:
+        # A Keras file ends in a matrix and a softmax, which can hold a temperature only.
+        smoothing = 0.0 if to == "h5" else config.recipe.label_smoothing
+        logits = _logits(network, val)
+        calibration = fit_calibration(logits, val.targets, label_smoothing=smoothing)
+    deployed = Deployed(network, calibration, votes=votes).eval()
+    spec = ModelSpec(
+        name=name or out.stem,
+        network=config.recipe.network,
+        parameters=network.parameter_count() + (_head_size(network) if votes else 0),
+        multiply_adds=multiply_adds(network) + (_head_size(network, bias=False) if votes else 0),
+        recipe=config.recipe.name,
+        seed=config.seed,
+        epoch=row.epoch,
+        trained_on=_trained_on(config),
+        chosen_on=f"{config.data_name} val ({config.val_count:,} images)",
+        votes_labels=FERPLUS_EMOTIONS if votes else (),
+        temperature=deployed.calibration.temperature,
+        label_smoothing_undone=deployed.calibration.label_smoothing,
+        temperature_fitted_on=(
+            f"{val.name} val ({len(val):,} images)"
+            if val is not None and calibration is not None
+            else ""
+        ),
+        store=store,
+        mien_version=__version__,
+    )
+    partial = out.with_name(f"{out.stem}.part{out.suffix}")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            model_file = FORMATS[to](deployed, config.recipe)
+            model_file.write(spec, partial)
+            read = model_file.reader(partial)
+            _check_parity(deployed, read, val, f"{to} file", PARITY)
+            if isinstance(model_file, Onnx | Safetensors) and store == "fp16":
+                model_file.halve()
+                model_file.write(spec, partial)
+                read = model_file.reader(partial)
+                _check_parity(deployed, read, val, "fp16 file", HALF_PARITY)
+            elif isinstance(model_file, Onnx) and store == "int8":
+                # `_check_options` and the split above have refused what lacks one of them.
+                assert faces is not None
+                assert val is not None
+                model_file.quantize(faces.split("train").images)
+                model_file.write(spec, partial)
+                whole, read = read, model_file.reader(partial)
+                _check_accuracy(whole, read, val)
+            if faces is not None:
+                spec = replace(spec, scores=_measure(read, faces))
+                model_file.write(spec, partial)
+            partial.replace(out)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{out}: cannot be written; {error.strerror or error}") from error
+    return spec
+
+
+def _trained_on(config: RunConfig) -> str:
+    words = f"{config.data_name} train ({config.train_count:,} images)"
+    if config.pretrained:
+        words += f", beginning with the weights of {config.pretrained.name}"
+    if config.teachers:
+        words += f", taught by {', '.join(sorted(run.name for run in config.teachers))}"
+    return words
+
+
+def _check_options(out: Path, to: str, store: str, *, votes: bool, measured: bool) -> None:
+    if to not in FORMATS:
+        raise OptionError(f"to: expected one of {', '.join(FORMATS)}; got {to!r}")
+    if store not in STORES:
+        raise OptionError(f"store: expected one of {', '.join(STORES)}; got {store!r}")
+    if out.is_dir():
+        raise OutputError(f"{out}: expected a file to write; it is a folder")
+    if to == "h5" and out.suffix not in (".h5", ".hdf5"):
+        raise OptionError(
+            f"{out}: expected a name that ends in .h5 or .hdf5, by which Keras knows the format"
+        )
+    if to == "h5" and votes:
+        raise OptionError(
+            "votes: expected to write onnx or safetensors; a Keras file of mien's has the "
+            "probabilities as its only output"
+        )
+    if store not in (able := FORMATS[to].stores):
+        raise OptionError(
+            f"store: expected {' or '.join(able)} in a file of the format {to}; got {store!r}"
+        )
+    if store == "int8" and not measured:
+        raise OptionError(
+            "store: int8 takes a data set, whose training images set the ranges it computes in and "
+            "whose val says what it costs; got none"
+        )
+
+
+def export_onnx(
+    run_dir: str | Path,
+    out: str | Path,
+    *,
+    name: str | None = None,
+    faces: FaceSet | None = None,
+    votes: bool = False,
+    store: str = "fp32",
+) -> ModelSpec:
+    """Write the best weights of a training run as the ONNX file that mien runs; `export_model`."""
+    return export_model(run_dir, out, name=name, faces=faces, votes=votes, store=store)
+
+
+def latency_ms(network: Network) -> float:
+    """Median milliseconds for one face on one thread, in ONNX Runtime, on this machine.
+
+    Args:
+        network: in evaluation mode; its weights do not matter.
+    """
+    onnxruntime = import_onnxruntime()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(
+        to_onnx(Deployed(network).eval()).SerializeToString(),
+        options,
+        providers=["CPUExecutionProvider"],
+    )
+    return catalog.latency_ms(lambda crops: session.run(None, {"crops": crops}))
+
+
+def _logits(network: Network, faces: FaceSet) -> NDArray[np.float32]:
+    """(N, 7) float32."""
+    with torch.no_grad():
+        rows = [network(batch.float().unsqueeze(1))[0] for batch in batches_of(faces.images)]
+    logits: NDArray[np.float32] = torch.cat(rows).numpy()
+    return logits
+
+
+def _head_size(network: Network, *, bias: bool = True) -> int:
+    """Parameters of the head for the votes; without its bias, its multiply-adds."""
+    head = network.votes_head
+    return 0 if head is None else head.weight.numel() + (head.bias.numel() if bias else 0)
+
+
+def _check_parity(
+    deployed: Deployed, read: Reader, val: FaceSet | None, what: str, allowed: float
+) -> None:
+    crops = np.random.default_rng(0).integers(0, 256, (67, SIZE_PX, SIZE_PX), dtype=np.uint8)
+    crops[0], crops[1] = 0, 255
+    crops[2:34] = np.sort(crops[2:34], axis=2)  # gradients, nearer to pictures than noise is
+    if val is not None:
+        crops = np.concatenate([crops, val.images[:_CHECKED]])
+    pairs = zip(read(crops), answers_of(deployed, crops), strict=True)
+    differences = [np.abs(a - b).max() for a, b in pairs if a is not None and b is not None]
+    difference = float(max(differences))
+    if not difference <= allowed:
+        raise ModelError(
+            f"the probabilities of the {what} differ from the network's by {difference:.1e}; "
+            f"expected at most {allowed:.0e}. Nothing was written"
+        )
+
+
+def _check_accuracy(whole: Reader, read: Reader, val: FaceSet) -> None:
+    """Hold a file in int8 against the one in float that it was made from."""
+    before, after = (
+        float((reader(val.images)[0].argmax(axis=1) == val.targets).mean())
+        for reader in (whole, read)
+    )
+    if before - after > INT8_LOSS:
+        raise ModelError(
+            f"the int8 file reads {after:.4f} of val ({len(val):,} images) right and the float "
+            f"file {before:.4f}; expected a fall of at most {INT8_LOSS:g}. Nothing was written"
+        )
+
+
+def _measure(read: Reader, faces: FaceSet) -> dict[str, Score]:
+    there = [split for split in ("val", "test") if (faces.splits == split).any()]
+    parts = [faces.split(split) for split in there]
+    answers = [(read(part.images)[0], part.targets) for part in parts]
+    if len(there) == 2:
+        there.append("val+test")
+        both = zip(*answers, strict=True)
+        answers.append(tuple(np.concatenate(arrays) for arrays in both))  # type: ignore[arg-type]
+    scores = {}
+    for split, (probabilities, targets) in zip(there, answers, strict=True):
+        result = evaluate_probabilities(probabilities, targets)
+        error = result.reliability.expected_calibration_error
+        scores[split] = Score(result.n, result.accuracy, result.macro_f1, error)
+    return scores

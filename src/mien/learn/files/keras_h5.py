@@ -1,0 +1,339 @@
+"""Keras files: mien's networks into them, and any classifier of faces out of them into ONNX.
+
+Keras runs on torch here, whatever backend a user's settings name. It is imported when the first
+such file is read or written, never before.
+"""
+
+import logging
+import math
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from mien.classifier import Probabilities
+from mien.crops import SIZE_PX, Crops
+from mien.environment import environment, import_onnxruntime
+from mien.errors import MienError, MissingExtraError, ModelError, OptionError
+from mien.labels import EMOTIONS, target_of
+from mien.learn.files.keras_config import read_config
+from mien.learn.files.onnx_graph import to_onnx
+from mien.spec import METADATA_KEY, ModelSpec
+
+SCALINGS: Final[dict[str, tuple[float, float]]] = {
+    "1/255": (1 / 255, 0.0),
+    "-1..1": (1 / 127.5, -1.0),
+    "none": (1.0, 0.0),
+}
+"""Name -> factor of the gray levels 0 to 255 and what is added then."""
+
+BATCH: Final = 256  # crops in one pass through Keras
+
+MAX_WEIGHTS: Final = 160_000_000  # of a network; VGG16, of the largest, has 138 million
+MAX_LAYER: Final = 8_000_000  # numbers that a layer gives for a face; VGG16 gives 3 million
+
+PARITY: Final = 1e-4  # largest difference of a probability between Keras and ONNX Runtime
+HALF_PARITY: Final = 1e-2  # the same where layers compute in 16 bits
+
+_SUMS_TO_ONE: Final = 1e-2  # how far a row of probabilities may be off, in half precision
+
+
+def import_keras(purpose: str) -> Any:
+    """Import Keras on its torch backend; neither its settings file nor the environment is changed.
+
+    Raises:
+        MissingExtraError: it is not installed.
+        ModelError: this process has imported it before, on another backend.
+    """
+    try:
+        # Keras writes ~/.keras/keras.json on import, except where it cannot.
+        with environment(KERAS_BACKEND="torch", KERAS_HOME=f"{os.devnull}/keras"):
+            import h5py  # noqa: F401  (without it, Keras says so only when it writes)
+            import keras
+    except ImportError as error:
+        raise MissingExtraError(purpose, "keras", error) from error
+    if (backend := keras.config.backend()) != "torch":
+        raise ModelError(
+            f"{purpose} takes Keras on torch; this process has imported it on {backend}. Import "
+            "mien's part first, or start with KERAS_BACKEND=torch"
+        )
+    return keras
+
+
+def save_keras(model: Any, spec: ModelSpec, path: Path) -> None:
+    """Write a Keras model to an HDF5 file, with its description in the attribute `mien`.
+
+    Args:
+        model: a keras.Model that reads gray levels, as `mien.learn.files.keras_network` builds it.
+        spec: what the file says of itself.
+        path: ends in .h5 or .hdf5.
+    Raises:
+        OSError: `path` cannot be written.
+    """
+    import h5py
+
+    with _quiet():
+        model.save(path)
+    with h5py.File(path, "r+") as file:
+        file.attrs[METADATA_KEY] = spec.to_json()
+
+
+def keras_reader(path: Path) -> Callable[[Crops], Probabilities]:
+    """Open a Keras file of mien's in Keras itself.
+
+    Args:
+        path: what `save_keras` wrote.
+    Returns:
+        (N, 48, 48) uint8 -> (N, 7) float32.
+    """
+    keras = import_keras("reading Keras files")
+    model = _load(keras, path)
+
+    def read(crops: Crops) -> Probabilities:
+        with keras.device("cpu"), torch.no_grad():
+            pixels = torch.from_numpy(crops).unsqueeze(-1)
+            starts = range(0, len(pixels), BATCH)
+            rows = [model(pixels[i : i + BATCH].float(), training=False).numpy() for i in starts]
+        return np.concatenate(rows).astype(np.float32)
+
+    return read
+
+
+def onnx_of_keras(
+    path: Path, *, labels: str | Sequence[str] | None = None, scaling: str | None = None
+) -> bytes:
+    """Convert a Keras classifier of faces, in memory.
+
+    Args:
+        path: .h5, .hdf5 or .keras, with one input (None, S, S, 1) or (None, S, S, 3) and one output
+            (None, 7). Crops are resized to S x S and their gray repeated. Where each row of the
+            output is without negatives and sums to 1, it is probabilities; where rows leave 0 to 1
+            it is logits, and a softmax follows; anything else is refused.
+        labels: the seven emotions in the order of the output, as a sequence or divided by commas;
+            by default alphabetical, as Keras reads folders (`flow_from_directory`).
+        scaling: a name in `SCALINGS`; by default "none" where the model begins by scaling its
+            input, and "1/255" where it does not.
+    Returns:
+        An ONNX model with a `ModelSpec`, its columns in the order of `EMOTIONS`. A file of mien's
+        knows its labels and scaling, and keeps its description.
+    Raises:
+        ModelError: it is no such file, it could run code, its labels are not known any more, or
+            ONNX Runtime does not agree with Keras.
+        OptionError: `labels` or `scaling` is not as above, or given for a file of mien's.
+        MissingExtraError: Keras is not installed.
+    """
+    if scaling is not None and scaling not in SCALINGS:
+        raise OptionError(f"scaling: expected one of {', '.join(SCALINGS)}; got {scaling!r}")
+    names = None if labels is None else _label_names(labels)
+    file = read_config(path)
+    if file.spec is not None and (labels is not None or scaling is not None):
+        raise OptionError(
+            f"{path}: mien wrote this file, and it knows its labels and scaling; leave them out"
+        )
+    if file.saved_again and names is None:
+        raise ModelError(
+            f"{path}: Keras saved this file again from one of mien's, and it does not say any more "
+            f"what its columns are. Give the labels; they were {','.join(EMOTIONS)} before"
+        )
+    if names is None:
+        names = EMOTIONS if file.spec is not None else tuple(sorted(EMOTIONS))
+    if scaling is None:
+        scaling = "none" if file.scales_pixels else "1/255"
+
+    keras = import_keras("reading Keras files")
+    _check_memory(_load(keras, path, device="meta"), path)
+    model = _load(keras, path)
+    _check_shapes(model, path)
+    try:
+        with keras.device("cpu"), _quiet():
+            faces = _Faces(model, names, SCALINGS[scaling]).eval()
+            sample = torch.from_numpy(_sample_crops())
+            with torch.no_grad():
+                faces.gives_logits = _gives_logits(faces.outputs(sample), path)
+                expected = faces(sample).numpy()
+            about = file.spec or _spec(path, model, faces, names, scaling)
+            content = _serialized(to_onnx(faces), about)
+    except MienError:
+        raise
+    except Exception as error:  # of Keras, torch and its exporter, which share no base
+        raise ModelError(f"{path}: cannot be converted to ONNX; {_first_line(error)}") from error
+    whole = all(layer.compute_dtype == "float32" for layer in model.layers)
+    _check_parity(content, sample.numpy(), expected, PARITY if whole else HALF_PARITY, path)
+    return content
+
+
+class _Faces(nn.Module):
+    """A Keras model as mien's model files are: crops in, probabilities in mien's order out."""
+
+    order: Tensor
+
+    def __init__(self, model: Any, labels: Sequence[str], scaling: tuple[float, float]) -> None:
+        super().__init__()
+        self.model = model
+        _, self.size_px, _, self.channels = model.inputs[0].shape
+        self.factor, self.offset = scaling
+        self.gives_logits = False
+        order = [labels.index(emotion) for emotion in EMOTIONS]
+        self.register_buffer("order", torch.tensor(order))
+
+    def outputs(self, crops: Tensor) -> Tensor:
+        """(N, 48, 48) uint8 -> (N, 7) float32, as the Keras model gives them."""
+        pixels = crops.to(torch.float32).unsqueeze(1)
+        side = self.size_px
+        if side != SIZE_PX:
+            pixels = F.interpolate(pixels, (side, side), mode="bilinear", antialias=side < SIZE_PX)
+        pixels = pixels.expand(-1, self.channels, -1, -1).permute(0, 2, 3, 1)  # (N, S, S, C)
+        scores: Tensor = self.model(pixels * self.factor + self.offset, training=False)
+        return scores.to(torch.float32)
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """(N, 48, 48) uint8 -> (N, 7) float32, rows sum to 1."""
+        scores = self.outputs(crops)
+        if self.gives_logits:
+            scores = torch.softmax(scores, dim=1)
+        return (scores / scores.sum(dim=1, keepdim=True)).index_select(1, self.order)
+
+
+def _label_names(labels: str | Sequence[str]) -> tuple[str, ...]:
+    given = labels.split(",") if isinstance(labels, str) else list(labels)
+    targets = [target_of(str(name)) for name in given]
+    if sorted(t for t in targets if t is not None) != list(range(len(EMOTIONS))) or None in targets:
+        raise OptionError(
+            f"labels: expected {', '.join(EMOTIONS)} in the order of the model's output, each "
+            f"once; got {', '.join(map(str, given))}"
+        )
+    return tuple(EMOTIONS[target] for target in targets if target is not None)
+
+
+def _load(keras: Any, path: Path, *, device: str = "cpu") -> Any:
+    try:
+        with keras.device(device), _quiet():
+            return keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises whatever its layers and h5py do
+        raise ModelError(
+            f"{path}: expected a model that Keras {keras.__version__} can load; "
+            f"{_first_line(error)}"
+        ) from error
+
+
+def _check_memory(model: Any, path: Path) -> None:
+    """Refuse a network that would take gigabytes, seen from one on torch's device without any."""
+    weights = int(model.count_params())
+    if weights > MAX_WEIGHTS:
+        raise ModelError(f"{path}: expected at most {MAX_WEIGHTS:,} weights; got {weights:,}")
+    for layer in model.layers:
+        outputs = layer.output if isinstance(layer.output, list | tuple) else [layer.output]
+        levels = sum(math.prod(side or 1 for side in output.shape) for output in outputs)
+        if levels > MAX_LAYER:
+            raise ModelError(
+                f"{path}: expected layers of at most {MAX_LAYER:,} numbers for a face; "
+                f"{layer.name!r} gives {levels:,}"
+            )
+
+
+def _check_shapes(model: Any, path: Path) -> None:
+    inputs, outputs = ([tuple(t.shape) for t in ts] for ts in (model.inputs, model.outputs))
+    if len(inputs) == 1 and outputs == [(None, len(EMOTIONS))] and len(inputs[0]) == 4:
+        count, height, width, channels = inputs[0]
+        if count is None and height == width is not None and channels in (1, 3):
+            return
+    raise ModelError(
+        f"{path}: expected one input (None, S, S, 1) or (None, S, S, 3) and one output (None, "
+        f"{len(EMOTIONS)}); got the inputs {_shown(inputs)} and the outputs {_shown(outputs)}"
+    )
+
+
+def _shown(shapes: Sequence[tuple[int | None, ...]]) -> str:
+    return ", ".join(map(str, shapes))
+
+
+def _gives_logits(outputs: Tensor, path: Path) -> bool:
+    if not torch.isfinite(outputs).all():
+        raise ModelError(f"{path}: expected finite numbers from the model; got {outputs[0]}")
+    inside = bool((outputs >= 0).all() and (outputs <= 1 + _SUMS_TO_ONE).all())
+    sums = outputs.sum(dim=1)
+    if inside and bool(((sums - 1).abs() > _SUMS_TO_ONE).any()):
+        raise ModelError(
+            f"{path}: expected probabilities that sum to 1, or logits; got values from 0 to 1 that "
+            f"sum to {float(sums.min()):.2f} to {float(sums.max()):.2f}, as seven sigmoids give"
+        )
+    return not inside
+
+
+def _spec(path: Path, model: Any, faces: _Faces, labels: Sequence[str], scaling: str) -> ModelSpec:
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        faces(torch.zeros(1, SIZE_PX, SIZE_PX, dtype=torch.uint8))
+    what = "logits" if faces.gives_logits else "probabilities"
+    return ModelSpec(
+        name=path.stem,
+        network="keras",
+        parameters=int(model.count_params()),
+        multiply_adds=int(counter.get_total_flops()) // 2,
+        recipe=f"{what} of {', '.join(labels)}; scaling {scaling}",
+        seed=0,
+        epoch=0,
+        trained_on="unknown",
+        chosen_on="unknown",
+        license="unknown",
+    )
+
+
+def _sample_crops() -> Crops:
+    crops = np.random.default_rng(0).integers(0, 256, (19, SIZE_PX, SIZE_PX), dtype=np.uint8)
+    crops[0], crops[1] = 0, 255
+    crops[2:10] = np.sort(crops[2:10], axis=2)  # gradients, nearer to pictures than noise is
+    return crops
+
+
+def _serialized(model: Any, spec: ModelSpec) -> bytes:
+    import onnx
+
+    onnx.helper.set_model_props(model, {METADATA_KEY: spec.to_json()})
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def _check_parity(
+    content: bytes, crops: Crops, expected: Probabilities, parity: float, path: Path
+) -> None:
+    ort = import_onnxruntime()
+    options = ort.SessionOptions()
+    options.log_severity_level = 4  # its complaints come as exceptions
+    try:
+        session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        (found,) = session.run(None, {"crops": crops})
+    except Exception as error:  # ONNX Runtime has a class for each kind, all without a base
+        raise ModelError(f"{path}: ONNX Runtime cannot run it; {_first_line(error)}") from error
+    difference = float(np.abs(found - expected).max())
+    if not difference <= parity:
+        raise ModelError(
+            f"{path}: ONNX Runtime's probabilities differ from Keras's by {difference:.1e}; "
+            f"expected at most {parity:.0e}"
+        )
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else repr(error)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keras warns, through two channels, of what is known: that HDF5 is its older format."""
+    log = logging.getLogger("absl")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)

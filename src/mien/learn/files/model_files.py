@@ -1,0 +1,169 @@
+"""A network and the files it can be put into: ONNX, Keras's HDF5, safetensors."""
+
+import json
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import torch
+from torch import Tensor, nn
+
+from mien.classifier import Classifier, Probabilities, Votes
+from mien.crops import Crops
+from mien.errors import MissingExtraError
+from mien.learn.evaluation.calibration import FLOOR, Calibration
+from mien.learn.files.keras_h5 import keras_reader, save_keras
+from mien.learn.files.keras_network import to_keras
+from mien.learn.files.onnx_graph import to_onnx
+from mien.learn.files.stores import with_half_weights, with_int8_weights
+from mien.learn.networks import VOTES_HEAD, Network
+from mien.learn.training.pretrained import RECIPE_KEY
+from mien.learn.training.recipes import Recipe
+from mien.spec import METADATA_KEY, ModelSpec
+
+if TYPE_CHECKING:
+    import onnx
+
+Reader = Callable[[Crops], tuple[Probabilities, Votes | None]]
+"""(N, 48, 48) uint8 gray crops -> (N, 7) float32 probabilities, and (N, 8) float32 votes of a file
+that has them."""
+
+
+class Deployed(nn.Module):
+    """The network as a model file holds it: crops in, probabilities out."""
+
+    def __init__(
+        self, network: Network, calibration: Calibration | None = None, *, votes: bool = False
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.calibration = calibration or Calibration()
+        self.votes = votes
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
+        """(N, 48, 48) uint8 -> (N, 7) and, with `votes`, (N, 8) float32; rows sum to 1."""
+        logits, votes_logits = self.network(crops.to(torch.float32).unsqueeze(1))
+        if smoothing := self.calibration.label_smoothing:  # as `calibration.unsmoothed`
+            shares = torch.softmax(logits, dim=1) - smoothing / logits.shape[1]
+            logits = torch.log(torch.clamp(shares / (1.0 - smoothing), min=FLOOR))
+        probabilities = torch.softmax(logits / self.calibration.temperature, dim=1)
+        if not self.votes:
+            return (probabilities,)
+        return probabilities, torch.softmax(votes_logits, dim=1)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of what comes out."""
+        return ("probabilities", "votes") if self.votes else ("probabilities",)
+
+
+def batches_of(crops: Crops) -> Iterator[Tensor]:
+    """The crops as tensors, as many at a time as a classifier reads."""
+    for start in range(0, len(crops), Classifier.BATCH):
+        yield torch.from_numpy(crops[start : start + Classifier.BATCH])
+
+
+def answers_of(deployed: Deployed, crops: Crops) -> tuple[Probabilities, Votes | None]:
+    """What the network itself reads: (N, 7) and, where they are kept, (N, 8) float32."""
+    with torch.no_grad():
+        rows = [deployed(batch) for batch in batches_of(crops)]
+    found = [torch.cat(parts).numpy() for parts in zip(*rows, strict=True)]
+    return found[0], found[1] if deployed.votes else None
+
+
+class Onnx:
+    """The format that mien runs; its weights can be stored in fewer bytes."""
+
+    stores = ("fp32", "fp16", "int8")
+
+    def __init__(self, deployed: Deployed, recipe: Recipe) -> None:
+        self._model: onnx.ModelProto = to_onnx(deployed, outputs=deployed.outputs)
+
+    def write(self, spec: ModelSpec, path: Path) -> None:
+        """Write the file with its description."""
+        import onnx
+
+        onnx.helper.set_model_props(self._model, {METADATA_KEY: spec.to_json()})
+        onnx.checker.check_model(self._model, full_check=True)
+        path.write_bytes(self._model.SerializeToString())
+
+    def reader(self, path: Path) -> Reader:
+        """What reads faces with nothing but the file that was written."""
+        return Classifier(path, threads=0).read
+
+    def halve(self) -> None:
+        """Store the weights as float16 from here on."""
+        self._model = with_half_weights(self._model)
+
+    def quantize(self, faces: Crops) -> None:
+        """Store the weights as int8 from here on; `faces` are those of training."""
+        self._model = with_int8_weights(self._model, faces)
+
+
+class _KerasH5:
+    stores = ("fp32",)
+
+    def __init__(self, deployed: Deployed, recipe: Recipe) -> None:
+        self._model = to_keras(deployed.network, temperature=deployed.calibration.temperature)
+
+    def write(self, spec: ModelSpec, path: Path) -> None:
+        save_keras(self._model, spec, path)
+
+    def reader(self, path: Path) -> Reader:
+        read = keras_reader(path)
+        return lambda crops: (read(crops), None)
+
+
+class Safetensors:
+    """The weights alone, under torch's names, for training to begin with and for other programs."""
+
+    stores = ("fp32", "fp16")
+
+    def __init__(self, deployed: Deployed, recipe: Recipe) -> None:
+        try:
+            import safetensors.torch  # noqa: F401
+        except ImportError as error:
+            raise MissingExtraError("writing safetensors", "train", error) from error
+        self._deployed, self._recipe = deployed, recipe
+        self._half = False
+
+    def halve(self) -> None:
+        """Store the weights as float16 from here on; biases and norms, few of the bytes, stay."""
+        self._half = True
+
+    def write(self, spec: ModelSpec, path: Path) -> None:
+        """Write the file with its description and its recipe."""
+        from safetensors.torch import save
+
+        weights = {
+            key: (tensor.half() if self._half and tensor.ndim > 1 else tensor).contiguous()
+            for key, tensor in self._deployed.network.state_dict().items()
+            if self._deployed.votes or not key.startswith(VOTES_HEAD)
+        }
+        # The spec names the network; its dropout, activation and pooling stand in the recipe.
+        about = {METADATA_KEY: spec.to_json(), RECIPE_KEY: json.dumps(asdict(self._recipe))}
+        path.write_bytes(save(weights, about))
+
+    def reader(self, path: Path) -> Reader:
+        """What reads faces with the weights in the file."""
+        from safetensors.torch import load
+
+        deployed = deepcopy(self._deployed)
+        for tensor in deployed.state_dict().values():
+            tensor.zero_()  # so that only what the file holds can give the same answers
+        deployed.network.load_state_dict(load(path.read_bytes()), strict=False)
+        return lambda crops: answers_of(deployed, crops)
+
+
+FORMATS: Final[dict[str, type[Onnx] | type[_KerasH5] | type[Safetensors]]] = {
+    "onnx": Onnx,
+    "h5": _KerasH5,
+    "safetensors": Safetensors,
+}
+"""What `export_model` writes, by name.
+
+Each is made of a network and its recipe, says in `stores` how it can hold weights, writes a file
+with its description, and gives what reads faces with nothing but that file.
+"""

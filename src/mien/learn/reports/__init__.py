@@ -1,0 +1,1 @@
+"""What people read of results: the paper beside ours, model cards, pages."""

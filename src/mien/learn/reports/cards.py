@@ -1,0 +1,208 @@
+"""What a model card tells, measured: how good a model file is, how sure, and where it is weaker.
+
+After Mitchell et al. 2019 (arXiv:1810.03993). Every figure is measured when the card is made, on
+the file as it is; `mien.learn.reports.card_text` puts it into words.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.classifier import Classifier, Probabilities
+from mien.errors import OptionError
+from mien.learn.data.copies import copies_of
+from mien.learn.data.datasets import FaceSet
+from mien.learn.evaluation.measures import Measures, measure
+from mien.learn.evaluation.robustness import Measurement, Robustness, disturbance_named
+from mien.learn.evaluation.robustness import measure as measure_robustness
+from mien.learn.evaluation.scores import Agreement, ferplus_targets
+from mien.learn.fairness.comparison import Fairness, find_groupings, measure_fairness
+from mien.learn.fairness.gaps import metric_frame
+from mien.spec import ModelSpec
+
+BANDS: Final = (0.0, 0.4, 0.6, 0.8, 0.9, 1.0)
+"""Edges of the probabilities that a card sets beside how often they are right."""
+
+DISTURBED: Final = (
+    ("brightness", -80.0, "darker by 80 gray levels"),
+    ("brightness", 80.0, "brighter by 80 gray levels"),
+    ("contrast", -0.6, "60 % less"),
+    ("noise", 10.0, "standard deviation of 10 gray levels"),
+    ("jpeg", 30.0, "quality 30"),
+    ("resolution", 24.0, "a face 24 px wide"),
+    ("blur", 1.0, "Gaussian of 1 px of 48"),
+    ("eyes", 12.0, "covered by a bar, 12 px of 48 high"),
+    ("mouth", 12.0, "covered by a bar, 12 px of 48 high"),
+    ("rotation", 30.0, "turned by 30 degrees"),
+    ("shift-x", 4.0, "framed 4 px of 48 too far to the right"),
+    ("zoom", 0.2, "framed 20 % too wide"),
+)
+"""(disturbance, level, how a card says it): one level of those in `DISTURBANCES`, two of light."""
+
+FER2013_SPLITS: Final = {"train": 28709, "val": 3589, "test": 3589}
+"""Images of each split, by which a card knows FER2013 whatever its file is called."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """Faces whose likeliest emotion has a probability from `low` up to `high`.
+
+    Attributes:
+        low: belongs to the band.
+        high: belongs to the next one, except 1.
+        n: how many faces.
+        confidence: mean of their probabilities; NaN if there are none, as `accuracy`.
+        accuracy: share that is read right.
+    """
+
+    low: float
+    high: float
+    n: int
+    confidence: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Card:
+    """All that a card tells of one model file.
+
+    Attributes:
+        spec: what the file says of itself.
+        file_name: without its folder.
+        size_bytes: of the file.
+        sha256: of the file, in hexadecimal digits.
+        data: name of the data set that was measured on.
+        is_fer2013: it has as many images in each split as FER2013.
+        val: on its val split; likewise `test`, and `val_test` on both together.
+        test: see `val`.
+        val_test: see `val`.
+        clean: on the faces of test that are not exact copies of training images; None where the
+            data set has no training images, or test no copies of them.
+        copies: faces of test that are exact copies of training images.
+        label_agreement: of the labels of test themselves with the FER+ majority; None without
+            votes.
+        bands: on test.
+        robustness: likewise.
+        fairness: likewise, of the groups into which what can be measured on a face divides it.
+    """
+
+    spec: ModelSpec
+    file_name: str
+    size_bytes: int
+    sha256: str
+    data: str
+    is_fer2013: bool
+    val: Measures
+    test: Measures
+    val_test: Measures
+    clean: Measures | None
+    copies: int
+    label_agreement: Agreement | None
+    bands: tuple[Band, ...]
+    robustness: Robustness
+    fairness: Fairness
+
+
+def measure_card(
+    classifier: Classifier, faces: FaceSet, *, report: Callable[[str], object] | None = None
+) -> Card:
+    """Measure what a card tells.
+
+    Args:
+        classifier: of one file; the card of an ensemble is those of its members.
+        faces: a data set with val and test; with train, copies of its images are counted.
+        report: called with the name of each step as it begins.
+    Raises:
+        OptionError: the classifier is an ensemble.
+        DataError: the set has no val or no test.
+        MissingExtraError: the extra `audit` is not installed.
+    """
+    if len(classifier.paths) > 1:
+        names = ", ".join(path.name for path in classifier.paths)
+        raise OptionError(f"expected one model file, for a card tells of one; got {names}")
+    say = report if report is not None else lambda _: None
+    metric_frame()  # raises now, as does the next
+    faces.split("val+test")
+    say("val")
+    val = measure(classifier, faces, "val")
+    say("val and test")
+    val_test = measure(classifier, faces, "val+test")
+    say("test")
+    measured = measure(classifier, faces, "test")
+    test = faces.split("test")
+    own = _without_copies(faces)
+    clean = None if own is None else measure(classifier, own, "test")
+    say("slices")
+    groupings = find_groupings(faces, "test", report=say)
+    fairness = measure_fairness(classifier, faces, "test", groupings)
+    content = classifier.path.read_bytes()
+    return Card(
+        spec=classifier.spec,
+        file_name=classifier.path.name,
+        size_bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        data=faces.name,
+        is_fer2013=all((faces.splits == s).sum() == n for s, n in FER2013_SPLITS.items()),
+        val=val,
+        test=measured,
+        val_test=val_test,
+        clean=clean,
+        copies=0 if own is None else len(test) - len(own),
+        label_agreement=_label_agreement(test),
+        bands=bands(classifier(test.images), test.targets),
+        robustness=_robustness(classifier, test, say),
+        fairness=fairness,
+    )
+
+
+def bands(probabilities: Probabilities, targets: NDArray[np.int64]) -> tuple[Band, ...]:
+    """How sure a classifier is, and how often it is right then, between the `BANDS`.
+
+    Args:
+        probabilities: (N, 7) float.
+        targets: (N,) int.
+    """
+    sure, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == targets
+    number = np.searchsorted(BANDS[1:-1], sure, side="right")
+    found = []
+    for i, (low, high) in enumerate(pairwise(BANDS)):
+        there = number == i
+        n = int(there.sum())
+        confidence = float(sure[there].mean()) if n else float("nan")
+        accuracy = float(right[there].mean()) if n else float("nan")
+        found.append(Band(low, high, n, confidence, accuracy))
+    return tuple(found)
+
+
+def _without_copies(faces: FaceSet) -> FaceSet | None:
+    """The faces of test that no training image equals; None if that is all of them, or none."""
+    if not (faces.splits == "train").any():
+        return None
+    in_test = faces.splits == "test"
+    own = in_test & ~copies_of(faces, of="train")
+    return faces.take(own) if 0 < own.sum() < in_test.sum() else None
+
+
+def _label_agreement(test: FaceSet) -> Agreement | None:
+    if test.votes is None:
+        return None
+    majority = ferplus_targets(test)
+    known = majority >= 0
+    if not known.any():
+        return None
+    return Agreement(int(known.sum()), float((majority == test.targets)[known].mean()))
+
+
+def _robustness(classifier: Classifier, test: FaceSet, say: Callable[[str], object]) -> Robustness:
+    wanted = [replace(disturbance_named(name), levels=(level,)) for name, level, _ in DISTURBED]
+    measured: list[Measurement] = []
+    say("disturbed faces")
+    for measurement in measure_robustness({classifier.spec.name: classifier}, test, wanted):
+        measured.append(measurement)
+        say(f"disturbed faces, {len(measured)} of {len(wanted) + 1}")
+    return Robustness.of(test, measured, data=f"{test.name} test", seed=0)

@@ -1,0 +1,1 @@
+"""Training: a recipe and a seed -> a run, on one device or many, that can stop and go on."""

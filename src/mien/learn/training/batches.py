@@ -1,0 +1,323 @@
+"""A split of the data set on its device, and the augmentation of a whole batch at once."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+import scipy.stats
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mien.crops import SIZE_PX
+from mien.errors import OptionError
+from mien.labels import EMOTIONS
+from mien.learn.data.datasets import FaceSet
+
+MAX_BLUR: Final = 8.0
+"""Pixels: more leaves nothing of a face of 48 x 48."""
+
+_QUANTILES: Final = 4096
+_MOVES: Final = 4  # draws for each face: angle, zoom, shift to the right, shift down
+_ERASING: Final = 6  # whether, area, stretch, centre down, centre to the right, gray level
+_SPOILING: Final = 8  # whether and how far: blur, brightness, contrast, noise
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What may happen to a face before the network sees it; each draw is uniform.
+
+    The paper names rotation, flip and zoom and gives no ranges. What cameras do, from `blur` on,
+    happens to half of the faces each, and teachers are shown the face without it.
+    """
+
+    rotation_deg: float = 10.0  # up to this many degrees either way
+    zoom: float = 0.1  # scaled by 1 - zoom to 1 + zoom
+    shift: float = 0.1  # moved by up to this fraction of the width and of the height
+    flip: bool = True  # mirrored left to right, half of the time
+    erasing: float = 0.0  # probability that a rectangle is painted over with one gray level
+    blur: float = 0.0  # Gaussian, of a standard deviation up to so many pixels
+    brightness: float = 0.0  # up to so many gray levels either way
+    contrast: float = 0.0  # made 1 - contrast to 1 + contrast times as strong
+    noise: float = 0.0  # Gaussian, of a standard deviation up to so many gray levels
+
+    def __post_init__(self) -> None:
+        for name in ("rotation_deg", "zoom", "shift", "blur", "brightness", "contrast", "noise"):
+            if not getattr(self, name) >= 0.0:
+                raise OptionError(f"{name}: expected 0 or more; got {getattr(self, name)}")
+        if not self.zoom < 1.0:
+            raise OptionError(f"zoom: expected below 1; got {self.zoom}")
+        if not self.contrast <= 1.0:
+            raise OptionError(f"contrast: expected 0 to 1; got {self.contrast}")
+        if not self.blur <= MAX_BLUR:
+            raise OptionError(f"blur: expected 0 to {MAX_BLUR:g}; got {self.blur}")
+        if not 0.0 <= self.erasing <= 1.0:
+            raise OptionError(f"erasing: expected 0 to 1; got {self.erasing}")
+
+    @property
+    def spoils(self) -> bool:
+        """Whether it does what cameras do."""
+        return max(self.blur, self.brightness, self.contrast, self.noise) > 0.0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some faces on the device they are trained on."""
+
+    pixels: Tensor  # (N, 1, 48, 48) float32, gray levels 0 to 255
+    targets: Tensor  # (N,) int64
+    votes: Tensor | None  # (N, 8) float32, shares of the FER+ votes; a row of zeros has none
+
+
+class Batches:
+    """One split, whole, on its device: bytes there, floats only a batch at a time.
+
+    Args:
+        faces: the split.
+        votes: also hold the FER+ votes.
+        device: where the arrays live and the batches are made.
+    """
+
+    def __init__(self, faces: FaceSet, *, votes: bool, device: torch.device) -> None:
+        self.images = torch.from_numpy(faces.images)[:, None].to(device)  # (N, 1, 48, 48) uint8
+        self.targets = torch.from_numpy(faces.targets).to(device)  # (N,) int64
+        self.votes = None
+        if votes:
+            self.votes = torch.from_numpy(faces.vote_shares()).to(device)  # (N, 8) float32
+
+    @classmethod
+    def of(cls, faces: FaceSet, *, device: torch.device) -> Self:
+        """The split without votes, as evaluation needs it."""
+        return cls(faces, votes=False, device=device)
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def take(self, rows: Tensor | slice) -> Batch:
+        """The faces of those rows, as they are in the data set."""
+        pixels = self.images[rows].to(torch.float32).contiguous(memory_format=torch.channels_last)
+        votes = None if self.votes is None else self.votes[rows]
+        return Batch(pixels, self.targets[rows], votes)
+
+    def in_order(self, batch_size: int) -> Iterator[Batch]:
+        """Every face once, in the data set's order."""
+        for start in range(0, len(self), batch_size):
+            yield self.take(slice(start, start + batch_size))
+
+
+def epoch_order(count: int, *, seed: int, epoch: int) -> Tensor:
+    """(count,) int64: the order of one epoch, a function of seed and epoch alone."""
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+    return torch.randperm(count, generator=generator)
+
+
+def split_order(order: Tensor, batch_size: int, *, fill: bool) -> tuple[Tensor, ...]:
+    """The rows of each batch of an epoch.
+
+    Args:
+        order: (count,) int64, of `epoch_order`.
+        batch_size: faces in each batch.
+        fill: the last batch, which may be smaller, is filled up with faces from the front, which
+            then come twice: compiled code is for one size of batch.
+    """
+    if fill:
+        full = math.ceil(len(order) / batch_size) * batch_size
+        order = order.repeat(math.ceil(full / len(order)))[:full]
+    return torch.split(order, batch_size)
+
+
+def share_of(count: int, *, rank: int, processes: int) -> slice:
+    """Which of a batch's faces one process works on: a run of neighbours, as even as can be.
+
+    With fewer faces than processes some of the shares are empty.
+    """
+    return slice(rank * count // processes, (rank + 1) * count // processes)
+
+
+def augment(pixels: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
+    """Rotate, zoom, shift and mirror each face by amounts of its own, in one resampling; erase.
+
+    Args:
+        pixels: (N, 1, 48, 48) float32.
+        augmentation: the ranges.
+        generator: on the device of `pixels`.
+    Returns:
+        (N, 1, 48, 48) float32. What lies outside the picture repeats its border, as Keras does.
+    """
+    draws = augmentation_draws(len(pixels), augmentation, generator)
+    return augment_by(pixels, draws, augmentation)
+
+
+def augmentation_draws(
+    count: int, augmentation: Augmentation, generator: torch.Generator
+) -> Tensor:
+    """(K, count) float32, 0 to 1: all that chance decides in the augmentation of a batch."""
+    kinds = _MOVES + augmentation.flip + _ERASING * (augmentation.erasing > 0)
+    return torch.rand(kinds, count, generator=generator, device=generator.device)
+
+
+def augment_by(pixels: Tensor, draws: Tensor, augmentation: Augmentation) -> Tensor:
+    """The part of `augment` that leaves nothing to chance, so that it can be compiled.
+
+    Args:
+        pixels: (N, 1, 48, 48) float32.
+        draws: (K, N) float32, of `augmentation_draws`.
+        augmentation: the ranges.
+    Returns:
+        (N, 1, 48, 48) float32.
+    """
+    angle = _between(-1.0, 1.0, draws[0]) * math.radians(augmentation.rotation_deg)
+    zoom = _between(1.0 - augmentation.zoom, 1.0 + augmentation.zoom, draws[1])
+    # affine_grid's frame runs from -1 to 1, so a shift by the whole width is 2.
+    shift_x = _between(-2.0, 2.0, draws[2]) * augmentation.shift
+    shift_y = _between(-2.0, 2.0, draws[3]) * augmentation.shift
+    mirror = torch.ones_like(angle)
+    if augmentation.flip:
+        mirror = torch.where(draws[_MOVES] < 0.5, -1.0, 1.0)
+    cosine, sine = angle.cos() / zoom, angle.sin() / zoom
+    rows = (cosine * mirror, -sine, shift_x, sine * mirror, cosine, shift_y)
+    theta = torch.stack(rows, dim=1).view(len(pixels), 2, 3)
+    grid = F.affine_grid(theta, list(pixels.shape), align_corners=False)  # (N, 48, 48, 2)
+    moved = F.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
+    if augmentation.erasing:
+        moved = _erase(moved, augmentation.erasing, draws[-_ERASING:])
+    return moved.contiguous(memory_format=torch.channels_last)
+
+
+def _between(low: float, high: float, draw: Tensor) -> Tensor:
+    return low + (high - low) * draw
+
+
+def _erase(pixels: Tensor, probability: float, draws: Tensor) -> Tensor:
+    """Random erasing (Zhong et al. 2017, arXiv:1708.04896): a rectangle becomes one gray level.
+
+    It has 2 to 20 % of the area and is up to 3.3 times as long as wide; its centre lies anywhere,
+    so that the picture's edge may cut it.
+    """
+    _, _, height, width = pixels.shape
+    erased, area, longer, centre_y, centre_x, gray = draws[:, :, None]  # (N, 1) each
+    erased = erased < probability
+    half_side = 0.5 * _between(0.02, 0.2, area).sqrt()
+    stretch = (0.5 * math.log(3.3) * _between(-1.0, 1.0, longer)).exp()
+    y = (torch.arange(height, device=pixels.device) + 0.5) / height
+    x = (torch.arange(width, device=pixels.device) + 0.5) / width
+    rows = ((y - centre_y).abs() < half_side * stretch) & erased  # (N, H)
+    columns = (x - centre_x).abs() < half_side / stretch  # (N, W)
+    inside = (rows[:, :, None] & columns[:, None, :])[:, None]  # (N, 1, H, W)
+    return torch.where(inside, 255.0 * gray[:, :, None, None], pixels)
+
+
+def spoil(pixels: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
+    """What cameras do to a face: blur, then brightness and contrast, then noise.
+
+    Args:
+        pixels: (N, 1, 48, 48) float32.
+        augmentation: the ranges.
+        generator: on the device of `pixels`.
+    Returns:
+        (N, 1, 48, 48) float32, within 0 to 255.
+    """
+    draws, noise = spoiling_draws(len(pixels), augmentation, generator)
+    return spoil_by(pixels, draws, noise, augmentation)
+
+
+def spoiling_draws(
+    count: int, augmentation: Augmentation, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """(8, count) float32, 0 to 1, and (count, 1, 48, 48) of mean 0 and standard deviation 1.
+
+    All that chance decides in `spoil`; without noise the second has no faces.
+    """
+    device = generator.device
+    draws = torch.rand(_SPOILING, count, generator=generator, device=device)
+    noisy = count if augmentation.noise else 0
+    shape = (noisy, 1, SIZE_PX, SIZE_PX)
+    return draws, torch.randn(shape, generator=generator, device=device)
+
+
+def spoil_by(pixels: Tensor, draws: Tensor, noise: Tensor, augmentation: Augmentation) -> Tensor:
+    """The part of `spoil` that leaves nothing to chance, so that it can be compiled.
+
+    Args:
+        pixels: (N, 1, 48, 48) float32.
+        draws: (8, N) float32, of `spoiling_draws`.
+        noise: (N, 1, 48, 48) float32, likewise.
+        augmentation: the ranges.
+    Returns:
+        (N, 1, 48, 48) float32, within 0 to 255.
+    """
+    happens = (draws[::2] < 0.5).to(pixels.dtype)  # (4, N)
+    far = draws[1::2, :, None, None, None] * happens[:, :, None, None, None]  # (4, N, 1, 1, 1)
+    # From 0 to 1, or from -1 to 1 where it goes both ways; 0 where it does not happen.
+    blur, grain = far[0], far[3]
+    brighter, stronger = 2.0 * far[1:3] - happens[1:3, :, None, None, None]
+    if augmentation.blur:
+        pixels = _blurred(pixels, augmentation.blur * blur.flatten(), augmentation.blur)
+    if augmentation.contrast:
+        mean = pixels.mean((1, 2, 3), keepdim=True)
+        pixels = mean + (1.0 + augmentation.contrast * stronger) * (pixels - mean)
+    if augmentation.brightness:
+        pixels = pixels + augmentation.brightness * brighter
+    if augmentation.noise:
+        pixels = pixels + augmentation.noise * grain * noise
+    return pixels.clamp(0.0, 255.0).contiguous(memory_format=torch.channels_last)
+
+
+def _blurred(pixels: Tensor, sigmas: Tensor, highest: float) -> Tensor:
+    """Each face through a Gaussian of its own, (N,) pixels wide; 0 leaves it as it is."""
+    count, _, height, width = pixels.shape
+    reach = max(1, math.ceil(3.0 * highest))
+    away = torch.arange(-reach, reach + 1, device=pixels.device, dtype=pixels.dtype)
+    kernels = (-0.5 * (away / sigmas.clamp(min=1e-2)[:, None]) ** 2).exp()
+    kernels = (kernels / kernels.sum(1, keepdim=True)).view(count, 1, -1, 1)
+    side = F.pad(pixels.view(1, count, height, width), (reach,) * 4, mode="replicate")
+    down = F.conv2d(side, kernels, groups=count)
+    across = F.conv2d(down, kernels.transpose(2, 3), groups=count)
+    return across.view(count, 1, height, width)
+
+
+class Mixup:
+    """Blends each face with another of its batch, and what they show likewise.
+
+    After Zhang et al. 2017, arXiv:1710.09412, with a share drawn for each face, which is the one
+    of its own: at least a half, and the larger of lambda and 1 - lambda in the paper's words.
+
+    Args:
+        alpha: both parameters of the Beta distribution that lambda comes from; above 0.
+        device: where the batches are.
+    """
+
+    def __init__(self, alpha: float, *, device: torch.device) -> None:
+        # Quantiles, since torch has no Beta distribution that takes a generator.
+        levels = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
+        quantiles = scipy.stats.beta.ppf(levels, alpha, alpha)
+        own = np.maximum(quantiles, 1.0 - quantiles).astype(np.float32)
+        self.own_shares = torch.from_numpy(own).to(device)
+
+    def __call__(
+        self, pixels: Tensor, batch: Batch, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """The blended faces, and what they show.
+
+        Args:
+            pixels: (N, 1, 48, 48) float32.
+            batch: what those faces show.
+            generator: on the device of the batch.
+        Returns:
+            (N, 1, 48, 48) faces, (N, 7) shares of the emotions that sum to 1, and (N, 8) shares of
+            the votes where the batch has them.
+        """
+        count, device = len(pixels), pixels.device
+        draw = torch.randint(_QUANTILES, (count,), generator=generator, device=device)
+        partner = torch.randperm(count, generator=generator, device=device)
+        own = self.own_shares[draw][:, None]  # (N, 1)
+
+        def blend(values: Tensor, share: Tensor) -> Tensor:
+            return share * values + (1.0 - share) * values[partner]
+
+        targets = F.one_hot(batch.targets, len(EMOTIONS)).to(torch.float32)
+        votes = None if batch.votes is None else blend(batch.votes, own)
+        mixed = blend(pixels, own[:, :, None, None]).contiguous(memory_format=torch.channels_last)
+        return mixed, blend(targets, own), votes

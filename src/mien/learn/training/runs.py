@@ -1,0 +1,278 @@
+"""The folder of a training run: what it is, how it went, and its best weights.
+
+    config.json    recipe, seed, data, teachers and versions: what the run is
+    history.csv    a row for each finished epoch
+    last.pt        everything needed to go on, after each epoch and on Ctrl-C
+    best.pt        the weights with the highest accuracy on val so far
+
+Each file is written whole or not at all: under its name with .part first, then moved into place. A
+process killed while it writes leaves the earlier file, and a .part that the next start removes.
+"""
+
+import csv
+import dataclasses
+import hashlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from mien.errors import OutputError, TrainingError
+from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
+from mien.learn.networks import Network, TrunkOptions, build
+from mien.learn.training.recipes import Recipe, recipe_of
+
+FILES: Final = ("config.json", "history.csv", "last.pt", "best.pt")
+_PART: Final = ".part"
+
+
+@dataclass(frozen=True)
+class EpochRow:
+    """One finished epoch, in the form of the paper's Table 3.
+
+    Losses are plain cross-entropies of the emotions, in nats, whatever the recipe adds to what it
+    minimises. `loss` and `accuracy` are means over the epoch's batches: augmented, with dropout,
+    and by the emotion of the face that has the larger share where two are blended.
+    """
+
+    epoch: int  # from 1
+    loss: float
+    accuracy: float
+    val_loss: float
+    val_accuracy: float
+    learning_rate: float  # in the last step
+    seconds: float
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """A run whose weights another one uses: to learn from, or to begin with."""
+
+    name: str  # of its folder or file
+    fingerprint: str  # SHA-256 of its best weights
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What a run is: enough to repeat it with the same data."""
+
+    recipe: Recipe
+    seed: int
+    data_name: str
+    data_fingerprint: str  # of train and val
+    train_count: int
+    val_count: int
+    precision: str  # in effect: bf16 falls back to 32 where the device has no units for it
+    device: str
+    mien_version: str
+    torch_version: str
+    # What came later has a default, so that runs begun before it can be read.
+    teachers: tuple[EarlierRun, ...] = ()
+    processes: int = 1  # it was begun with, one for each device
+    compiled: str = "off"  # how torch.compile was used
+    pretrained: EarlierRun | None = None  # whose weights it began with
+
+
+def network_of(recipe: Recipe) -> Network:
+    """A freshly initialised network as a recipe asks for it.
+
+    Raises:
+        OptionError: no network has the name in the recipe.
+    """
+    return build(
+        recipe.network,
+        classes=len(EMOTIONS),
+        votes=len(FERPLUS_EMOTIONS) if recipe.votes_weight > 0 else 0,
+        mean=recipe.mean,
+        std=recipe.std,
+        options=TrunkOptions(
+            dropout=recipe.dropout,
+            dense_dropout=recipe.dense_dropout,
+            activation=recipe.activation,
+            pooling=recipe.pooling,
+        ),
+    )
+
+
+def read_config(run_dir: Path) -> RunConfig:
+    """What the run in a folder is.
+
+    Raises:
+        TrainingError: there is no run, or its config.json is damaged.
+    """
+    path = run_dir / "config.json"
+    try:
+        values = json.loads(path.read_text())
+        recipe = recipe_of(values.pop("recipe"))
+        teachers = tuple(EarlierRun(**teacher) for teacher in values.pop("teachers", ()))
+        earlier = values.pop("pretrained", None)
+        pretrained = None if earlier is None else EarlierRun(**earlier)
+        return RunConfig(recipe=recipe, teachers=teachers, pretrained=pretrained, **values)
+    except FileNotFoundError:
+        raise TrainingError(
+            f"{run_dir}: expected a training run; it has no config.json. "
+            "If its process was killed as it began, start it anew, without resuming"
+        ) from None
+    # RecursionError: of JSON that is nested deeper than Python goes.
+    except (OSError, AttributeError, TypeError, KeyError, ValueError, RecursionError) as error:
+        raise TrainingError(f"{path}: expected a training run's settings; {error}") from error
+
+
+def read_history(run_dir: Path) -> tuple[EpochRow, ...]:
+    """The finished epochs of the run in a folder.
+
+    Raises:
+        TrainingError: its history.csv is damaged.
+    """
+    path = run_dir / "history.csv"
+    if not path.exists():
+        return ()
+    try:
+        with path.open(newline="") as file:
+            return tuple(
+                EpochRow(
+                    epoch=int(row["epoch"]),
+                    **{f.name: float(row[f.name]) for f in dataclasses.fields(EpochRow)[1:]},
+                )
+                for row in csv.DictReader(file)
+            )
+    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
+        raise TrainingError(f"{path}: expected a row for each epoch; {error!r}") from error
+
+
+def load_best(run_dir: str | Path) -> tuple[Network, RunConfig, EpochRow]:
+    """The network of a run with its best weights, what the run is, and the epoch they come from.
+
+    Raises:
+        TrainingError: there is no run, it has no finished epoch, or its files are damaged.
+    """
+    run_dir = Path(run_dir)
+    config = read_config(run_dir)
+    stored = read_checkpoint(run_dir / "best.pt")
+    network = network_of(config.recipe)
+    try:
+        network.load_state_dict(stored["network"])
+        row = EpochRow(**stored["row"])
+    except (RuntimeError, KeyError, TypeError) as error:
+        raise TrainingError(
+            f"{run_dir / 'best.pt'}: not the weights of the network in config.json; {error}"
+        ) from error
+    return network.eval(), config, row
+
+
+def fingerprint(weights: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 of the names, shapes and values of weights, in whatever order they come."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(weights.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def start_folder(run_dir: Path, config: RunConfig) -> None:
+    """Make the folder of a new run, or take an empty one, and write what the run is.
+
+    Raises:
+        OutputError: the folder holds something, or cannot be written.
+    """
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        _remove_parts(run_dir)
+        if any(run_dir.iterdir()):
+            raise OutputError(
+                f"{run_dir}: expected a new or empty folder; it holds files. "
+                "Resume the run in it, or choose another folder"
+            )
+        write_whole(run_dir / "config.json", json.dumps(asdict(config), indent=2).encode() + b"\n")
+    except OSError as error:
+        raise OutputError(f"{run_dir}: cannot be written; {error.strerror or error}") from error
+
+
+def reopen_folder(run_dir: Path) -> None:
+    """Make the folder of a run ready to go on: remove what a killed process had half written."""
+    try:
+        _remove_parts(run_dir)
+    except OSError as error:
+        raise OutputError(f"{run_dir}: cannot be written; {error.strerror or error}") from error
+
+
+def _remove_parts(run_dir: Path) -> None:
+    for name in FILES:
+        (run_dir / (name + _PART)).unlink(missing_ok=True)
+
+
+def write_best(run_dir: Path, network: torch.nn.Module, row: EpochRow) -> None:
+    """Write best.pt: the network's weights and the epoch that they come from."""
+    write_checkpoint(run_dir / "best.pt", {"network": network.state_dict(), "row": asdict(row)})
+
+
+def write_history(run_dir: Path, history: Sequence[EpochRow]) -> None:
+    """Write history.csv, all of it."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [f.name for f in dataclasses.fields(EpochRow)])
+    writer.writeheader()
+    writer.writerows(asdict(row) for row in history)
+    write_whole(run_dir / "history.csv", text.getvalue().encode())
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """What a .pt file holds: tensors, numbers and texts; code in it is refused.
+
+    Raises:
+        TrainingError: there is no such file, or it is no checkpoint.
+    """
+    try:
+        if zipfile.is_zipfile(path):  # what it takes in memory is then no more than the file
+            with zipfile.ZipFile(path) as archive:
+                if any(member.compress_type for member in archive.infolist()):
+                    raise TrainingError(
+                        f"{path}: expected a checkpoint as torch writes it; it is compressed"
+                    )
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+    except TrainingError:
+        raise
+    except FileNotFoundError:
+        raise TrainingError(f"{path}: no such file; the run has no finished epoch") from None
+    except OSError as error:
+        raise TrainingError(f"{path}: cannot be read; {error.strerror or error}") from error
+    # A damaged archive raises nearly anything; torch's own words advise to unpickle it.
+    except Exception as error:
+        raise TrainingError(
+            f"{path}: expected a checkpoint; it is damaged or holds more than tensors and numbers"
+        ) from error
+    if not isinstance(stored, dict):
+        raise TrainingError(f"{path}: expected a checkpoint; got {type(stored).__name__}")
+    return stored
+
+
+def write_checkpoint(path: Path, content: dict[str, Any]) -> None:
+    """Write tensors, numbers and texts as a .pt file."""
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    write_whole(path, buffer.getvalue())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write all or nothing: under another name first, then moved into place.
+
+    Raises:
+        OutputError: the file cannot be written; the earlier one is as it was.
+    """
+    part = path.with_name(path.name + _PART)
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise OutputError(f"{path}: cannot be written; {error.strerror or error}") from error

@@ -1,0 +1,442 @@
+"""The search for training settings: Optuna proposes, a training run answers.
+
+A study is a folder:
+
+    study.db     Optuna's record of every trial, in SQLite
+    trials/000   a training run for each trial, 000 by the base recipe itself; their weights are
+                 removed but for the best's
+    best.json    the recipe of the best trial so far; `mien train --recipe` takes it
+
+Recipes are chosen on val (PublicTest) and on nothing else: test (PrivateTest) is never read. The
+best of many trials scores a little higher on val than it would on new faces.
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from sqlite3 import connect
+from typing import Any, Final, Literal, cast
+
+from mien.errors import (
+    DivergedError,
+    MienError,
+    MissingExtraError,
+    OptionError,
+    OutputError,
+    TrainingError,
+)
+from mien.learn.data.datasets import FaceSet
+from mien.learn.training.loop import Progress, read_history, train
+from mien.learn.training.recipes import Recipe
+from mien.learn.tuning.space import (
+    SETTINGS,
+    params_of,
+    recipe_with,
+    search_space,
+    settings_of,
+)
+from mien.records import open_whole
+
+try:
+    import optuna
+    from optuna.distributions import (
+        BaseDistribution,
+        CategoricalDistribution,
+        FloatDistribution,
+    )
+    from optuna.trial import FrozenTrial, Trial, TrialState
+    from sqlalchemy.exc import SQLAlchemyError
+except ImportError as error:
+    raise MissingExtraError("tuning", "train", error) from error
+
+LEAST_FOR_IMPORTANCES: Final = 15  # different accuracies; with ten, chance leads the list
+
+PRUNERS: Final = ("median", "hyperband", "none")
+
+State = Literal["finished", "pruned", "diverged", "failed"]
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """What one trial came to.
+
+    Attributes:
+        number: from 0, which is the base recipe; the name of its folder.
+        state: pruned when it fell behind the others, diverged when its loss left the numbers.
+        recipe: what it trained by.
+        settings: the searched ones and their values, as the recipe has them.
+        val_accuracy: the highest of its epochs; None if it finished none.
+        epoch: the one that had it, from 1; None likewise.
+        epochs: finished epochs.
+        seconds: spent in them.
+        error: why it failed; None if it did not.
+    """
+
+    number: int
+    state: State
+    recipe: Recipe
+    settings: dict[str, Any]
+    val_accuracy: float | None
+    epoch: int | None
+    epochs: int
+    seconds: float
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class TuningResult:
+    """What a study came to so far.
+
+    Attributes:
+        out: its folder.
+        base: the recipe it began from.
+        settings: names of those that were searched.
+        trials: in their order; without one that an interrupt left unfinished.
+        best: the finished trial with the highest val accuracy; None before there is one.
+        importances: share of the differences between trials that goes back to each setting
+            (functional ANOVA: Hutter et al. 2014), the largest first. Pruned trials count with what
+            they had reached. Empty below 15 different accuracies.
+        finished: False if it was interrupted; the same call goes on.
+    """
+
+    out: Path
+    base: Recipe
+    settings: tuple[str, ...]
+    trials: tuple[TrialResult, ...]
+    best: TrialResult | None
+    importances: dict[str, float]
+    finished: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionaries, lists and numbers, ready for JSON."""
+        trials = [
+            {name: value for name, value in asdict(trial).items() if name != "recipe"}
+            for trial in self.trials
+        ]
+        return {
+            "base": asdict(self.base),
+            "best": None if self.best is None else asdict(self.best),
+            "importances": self.importances,
+            "finished": self.finished,
+            "trials": trials,
+        }
+
+
+@dataclass(frozen=True)
+class TuningProgress:
+    """Where a study is; sent as its runs report, and with `result` at the end of each trial."""
+
+    number: int  # of the trial, from 0
+    trials: int
+    best: float | None  # val accuracy of the best finished trial so far
+    run: Progress | None = None
+    result: TrialResult | None = None
+
+
+def tune(
+    faces: FaceSet,
+    base: Recipe,
+    out: str | Path,
+    *,
+    trials: int = 20,
+    settings: Sequence[str] = SETTINGS,
+    pruner: str = "median",
+    seed: int = 0,
+    device: str = "auto",
+    report: Callable[[TuningProgress], None] | None = None,
+) -> TuningResult:
+    """Search the settings that read val best, beginning with the base recipe's own.
+
+    Settings are proposed by the tree-structured Parzen estimator (Bergstra et al. 2011,
+    "Algorithms for Hyper-Parameter Optimization"), which draws the first ten by chance. Every trial
+    trains with the same seed.
+
+    An interrupt (Ctrl-C) finishes the step under way, saves and returns. The same call with the
+    same folder goes on with the trial it was in, after a kill from that trial's last finished
+    epoch, and stops when the folder has `trials` trials.
+
+    Args:
+        faces: needs the splits train and val; test is not looked at.
+        base: what is not searched stays as it is here, the number of epochs among it.
+        out: a folder that does not exist or is empty, or that of an earlier call.
+        trials: how many there shall be in all.
+        settings: names among `SETTINGS`.
+        pruner: "median" ends a trial that is below the median of the others at the same epoch,
+            "hyperband" as Li et al. (arXiv:1603.06560) do, "none" lets every trial finish.
+        seed: of the proposals and of every run.
+        device: "auto", "cpu", "cuda" or "mps".
+        report: called as runs report, and after each trial.
+    Raises:
+        DataError: `faces` lacks a split, or the votes that the recipe needs.
+        OptionError: an argument is out of range, or no network has the name in the recipe.
+        OutputError: `out` holds something else, or cannot be written.
+        TrainingError: the study in `out` is another or damaged, or the device is not there.
+    """
+    if trials < 1:
+        raise OptionError(f"trials: expected 1 or more; got {trials}")
+    if pruner not in PRUNERS:
+        raise OptionError(f"pruner: expected one of {', '.join(PRUNERS)}; got {pruner!r}")
+    out = Path(out)
+    space = search_space(base, settings)
+    about = {
+        **{f"recipe.{name}": value for name, value in asdict(base).items()},
+        "settings": list(space),
+        "seed": seed,
+        "data": faces.split("train+val").fingerprint(),
+    }
+    call = _Call(faces, base, tuple(space), out, trials, seed, device, report)
+    with _open_study(out, about) as study:
+        study.pruner = _pruner(pruner, base.epochs)
+        if not study.trials:
+            study.enqueue_trial(params_of(base, space))
+        try:
+            going_on = True
+            while going_on and len(_ended(study)) < trials:
+                going_on = _run(study, _next_trial(study, space, seed), call)
+        except KeyboardInterrupt:  # between two runs; within one, the run takes it and ends
+            pass
+        _keep_best(study, call)  # it was killed, perhaps, before it could
+        return _result(study, call)
+
+
+@dataclass(frozen=True)
+class _Call:
+    """What one call of `tune` was given."""
+
+    faces: FaceSet
+    base: Recipe
+    settings: tuple[str, ...]
+    out: Path
+    trials: int
+    seed: int
+    device: str
+    report: Callable[[TuningProgress], None] | None
+
+    def run_dir(self, number: int) -> Path:
+        return self.out / "trials" / f"{number:03d}"
+
+    def tell(self, study: optuna.Study, number: int, run: Progress | None = None) -> None:
+        if self.report is None:
+            return
+        best = _best(study)
+        result = None if run else _trial_result(study.trials[number], self.base)
+        self.report(
+            TuningProgress(number, self.trials, None if best is None else best.value, run, result)
+        )
+
+
+def _pruner(name: str, epochs: int) -> optuna.pruners.BasePruner:
+    if name == "median":
+        # A fifth of the epochs tells little, above all while the learning rate warms up.
+        return optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=math.ceil(epochs / 5))
+    if name == "hyperband":
+        return optuna.pruners.HyperbandPruner(
+            min_resource=math.ceil(epochs / 9), max_resource=epochs
+        )
+    return optuna.pruners.NopPruner()
+
+
+@contextmanager
+def _open_study(out: Path, about: dict[str, Any]) -> Iterator[optuna.Study]:
+    """The study of a folder, begun if there is none; bad input leaves nothing behind."""
+    path = out / "study.db"
+    new = not path.exists()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if new and any(out.iterdir()):
+            raise OutputError(
+                f"{out}: expected a new or empty folder, or that of a study; it holds other files"
+            )
+    except OSError as error:
+        raise OutputError(f"{out}: cannot be written; {error.strerror or error}") from error
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = None
+    try:
+        # SQLite, for a killed process leaves it whole and free; Optuna's journal file stays locked
+        # for half a minute. Opened here, for a path within a URL would have to be quoted.
+        storage = optuna.storages.RDBStorage(
+            "sqlite://",
+            engine_kwargs={"creator": lambda: connect(path, check_same_thread=False)},
+        )
+        study = optuna.create_study(
+            storage=storage, study_name="mien", direction="maximize", load_if_exists=True
+        )
+        _check_same_study(study, about, out)
+        yield study
+    except MienError:
+        if new and not (out / "trials").exists():
+            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                out.rmdir()
+        raise
+    except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
+        reason = str(error).splitlines()[0]
+        raise TrainingError(f"{path}: expected the record of a study; {reason}") from error
+    finally:
+        if storage is not None:
+            storage.remove_session()
+            storage.engine.dispose()
+        optuna.logging.set_verbosity(verbosity)
+
+
+def _check_same_study(study: optuna.Study, about: dict[str, Any], out: Path) -> None:
+    if not study.trials:  # it is new, or was killed before it began
+        for name, value in about.items():
+            study.set_user_attr(name, value)
+    for name, now in about.items():
+        if (before := study.user_attrs.get(name)) != now:
+            raise TrainingError(
+                f"{out} was begun with {name} {before}; this call has {now}. "
+                "Go on with the same one, or tune into another folder"
+            )
+
+
+def _next_trial(study: optuna.Study, space: dict[str, BaseDistribution], seed: int) -> Trial:
+    """The trial that an interrupt or a kill left unfinished, or a new one, with all proposals."""
+    left = study.get_trials(states=(TrialState.RUNNING,))
+    number = left[0].number if left else len(study.trials)
+    # Seeded anew for each trial, so that one does not hang on how often the study was interrupted.
+    study.sampler = optuna.samplers.TPESampler(seed=seed * 1_000_003 + number)
+    trial = Trial(study, left[0]._trial_id) if left else study.ask()
+    for name, among in space.items():  # what was proposed before stays
+        if isinstance(among, FloatDistribution):
+            trial.suggest_float(name, among.low, among.high, log=among.log)
+        elif isinstance(among, CategoricalDistribution):
+            trial.suggest_categorical(name, among.choices)
+    return trial
+
+
+def _run(study: optuna.Study, trial: Trial, call: _Call) -> bool:
+    """Train one trial; False if an interrupt came, which may leave it unfinished."""
+    run_dir = call.run_dir(trial.number)
+    recipe = recipe_with(call.base, trial.params)
+
+    def report(progress: Progress) -> None:
+        if progress.row is not None:
+            trial.report(progress.row.val_accuracy, progress.row.epoch)
+        call.tell(study, trial.number, progress)
+        if progress.row is not None and progress.epoch < recipe.epochs and trial.should_prune():
+            raise optuna.TrialPruned
+
+    resume = (run_dir / "config.json").exists()
+    if resume:
+        reported = study.trials[trial.number].intermediate_values
+        for row in read_history(run_dir):
+            if row.epoch not in reported:  # it was killed between the two
+                trial.report(row.val_accuracy, row.epoch)
+    value, interrupted = None, False
+    try:
+        result = train(
+            call.faces,
+            recipe,
+            run_dir,
+            seed=call.seed,
+            device=call.device,
+            resume=resume,
+            report=report,
+        )
+        if not result.finished or result.best is None:
+            return False
+        state, value = TrialState.COMPLETE, result.best.val_accuracy
+        interrupted = result.interrupted
+    except optuna.TrialPruned:
+        state = TrialState.PRUNED
+    except DivergedError:
+        state = TrialState.PRUNED
+        trial.set_user_attr("diverged", True)
+    except RuntimeError as error:  # of torch, as when a large batch does not fit on the device
+        state = TrialState.FAIL
+        trial.set_user_attr("error", " ".join(str(error).split()))
+    trial.set_user_attr("seconds", sum(row.seconds for row in read_history(run_dir)))
+    study.tell(trial, value, state=state)
+    _keep_best(study, call)
+    call.tell(study, trial.number)
+    return not interrupted
+
+
+def _ended(study: optuna.Study) -> list[FrozenTrial]:
+    return study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL))
+
+
+def _best(study: optuna.Study) -> FrozenTrial | None:
+    finished = study.get_trials(states=(TrialState.COMPLETE,))
+    return max(finished, key=lambda trial: cast(float, trial.value), default=None)
+
+
+def _keep_best(study: optuna.Study, call: _Call) -> None:
+    """Write the best recipe so far, and remove the weights of all other trials."""
+    ended, best = _ended(study), _best(study)
+    for trial in ended:
+        if best is None or trial.number != best.number:
+            for name in ("best.pt", "last.pt"):
+                (call.run_dir(trial.number) / name).unlink(missing_ok=True)
+    if best is None:
+        return
+    recipe = replace(
+        recipe_with(call.base, best.params),
+        name=f"{call.base.name.removesuffix('-tuned')}-tuned",
+        about=(
+            f"The best of {len(ended)} trials from {call.base.name}: trial {best.number}, accuracy "
+            f"{best.value:.4f} on val of {call.faces.name}."
+        ),
+    )
+    with open_whole(call.out / "best.json") as file:
+        file.write(json.dumps(asdict(recipe), indent=2) + "\n")
+
+
+def _trial_result(trial: FrozenTrial, base: Recipe) -> TrialResult:
+    states: dict[TrialState, State] = {
+        TrialState.COMPLETE: "finished",
+        TrialState.PRUNED: "diverged" if "diverged" in trial.user_attrs else "pruned",
+        TrialState.FAIL: "failed",
+    }
+    recipe = recipe_with(base, trial.params)
+    by_epoch = trial.intermediate_values
+    epoch = max(by_epoch, key=lambda epoch: (by_epoch[epoch], -epoch), default=None)
+    return TrialResult(
+        number=trial.number,
+        state=states[trial.state],
+        recipe=recipe,
+        settings=settings_of(recipe, list(trial.params)),
+        val_accuracy=None if epoch is None else by_epoch[epoch],
+        epoch=epoch,
+        epochs=len(by_epoch),
+        seconds=trial.user_attrs["seconds"],
+        error=trial.user_attrs.get("error"),
+    )
+
+
+def _result(study: optuna.Study, call: _Call) -> TuningResult:
+    best = _best(study)
+    trials = tuple(_trial_result(trial, call.base) for trial in _ended(study))
+    return TuningResult(
+        out=call.out,
+        base=call.base,
+        settings=call.settings,
+        trials=trials,
+        best=None if best is None else _trial_result(best, call.base),
+        importances=_importances(study),
+        finished=len(trials) >= call.trials,
+    )
+
+
+def _importances(study: optuna.Study) -> dict[str, float]:
+    # Optuna leaves out pruned trials, and with them most of what the bad values have to say.
+    everything = optuna.create_study(direction="maximize")
+    for trial in _ended(study):
+        if trial.intermediate_values:
+            value = max(trial.intermediate_values.values())
+            everything.add_trial(
+                optuna.trial.create_trial(
+                    params=trial.params, distributions=trial.distributions, value=value
+                )
+            )
+    if len({trial.value for trial in everything.trials}) < LEAST_FOR_IMPORTANCES:
+        return {}
+    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+    found = optuna.importance.get_param_importances(everything, evaluator=evaluator)
+    return {name: float(found[name]) for name in sorted(found, key=lambda name: -found[name])}

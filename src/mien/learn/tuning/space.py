@@ -1,0 +1,133 @@
+"""Which training settings are searched, among what, and the recipe that a proposal makes."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from mien.errors import MissingExtraError, OptionError
+from mien.learn.training.recipes import Recipe
+
+try:
+    from optuna.distributions import (
+        BaseDistribution,
+        CategoricalDistribution,
+        FloatDistribution,
+    )
+except ImportError as error:
+    raise MissingExtraError("tuning", "train", error) from error
+
+RANGES: Final = {
+    "learning_rate": (1e-4, 1e-2),  # Adam's, and searched by its logarithm; see SGD_RATE
+    "dropout": (0.0, 0.5),
+    "dense_dropout": (0.0, 0.6),
+    "rotation_deg": (0.0, 25.0),
+    "zoom": (0.0, 0.3),
+    "shift": (0.0, 0.2),
+}
+"""Lowest and highest value; widened to hold the base recipe's."""
+
+CHOICES: Final[dict[str, tuple[Any, ...]]] = {
+    "batch_size": (32, 64, 128, 256, 512),
+    "optimizer": ("adam", "adamw", "sgd"),
+    "flip": (False, True),
+}
+"""What else is searched; the base recipe's value is always among them."""
+
+SETTINGS: Final = (
+    "learning_rate",
+    "batch_size",
+    "optimizer",
+    "dropout",
+    "dense_dropout",
+    "rotation_deg",
+    "zoom",
+    "shift",
+    "flip",
+)
+
+SGD_RATE: Final = 50.0
+"""SGD takes so many times Adam's learning rate, so that one range serves all optimizers."""
+
+_AUGMENTATIONS: Final = ("rotation_deg", "zoom", "shift", "flip")
+
+
+def search_space(base: Recipe, settings: Sequence[str] = SETTINGS) -> dict[str, BaseDistribution]:
+    """What each setting is searched among, in the order of `SETTINGS`.
+
+    Raises:
+        OptionError: a name is not in `SETTINGS`, or there is none.
+    """
+    if unknown := [name for name in settings if name not in SETTINGS]:
+        raise OptionError(f"expected a setting among {', '.join(SETTINGS)}; got {unknown[0]!r}")
+    if not settings:
+        raise OptionError(f"expected a setting among {', '.join(SETTINGS)}; got none")
+    space: dict[str, BaseDistribution] = {}
+    for name in SETTINGS:
+        if name not in settings:
+            continue
+        own = _value_of(base, name)
+        if name in RANGES:
+            low, high = RANGES[name]
+            space[name] = FloatDistribution(
+                min(low, own), max(high, own), log=name == "learning_rate"
+            )
+        else:
+            choices = {*CHOICES[name], own}
+            if name == "optimizer" and base.weight_decay == 0.0:
+                choices = {own, "sgd"} if own != "sgd" else {"adam", "sgd"}  # AdamW is Adam then
+            space[name] = CategoricalDistribution(sorted(choices))
+    return space
+
+
+def recipe_with(base: Recipe, params: Mapping[str, Any]) -> Recipe:
+    """The base recipe with what a trial proposes; numbers are rounded to three digits.
+
+    Weight decay is not searched: it pulls as hard in a step of SGD as in one of AdamW, whose step
+    shrinks weights by rate times decay, and Adam has none, for it would scale it by the gradient
+    (Loshchilov and Hutter 2017, arXiv:1711.05101).
+    """
+    if params == params_of(base, params):
+        return base
+    values: dict[str, Any] = {
+        name: float(f"{value:.3g}") if isinstance(value, float) else value
+        for name, value in params.items()
+    }
+    moves: dict[str, Any] = {name: values.pop(name) for name in _AUGMENTATIONS if name in values}
+    optimizer = values.get("optimizer", base.optimizer)
+    if "learning_rate" in values and optimizer == "sgd":
+        values["learning_rate"] = float(f"{values['learning_rate'] * SGD_RATE:.3g}")
+    elif "learning_rate" not in values:
+        values["learning_rate"] = (
+            base.learning_rate * _rate_of(optimizer) / _rate_of(base.optimizer)
+        )
+    if optimizer != base.optimizer:
+        decay = base.weight_decay * _rate_of(base.optimizer) / _rate_of(optimizer)
+        values["weight_decay"] = 0.0 if optimizer == "adam" else decay
+    return replace(base, **values, augmentation=replace(base.augmentation, **moves))
+
+
+def _rate_of(optimizer: str) -> float:
+    """Its learning rate as a multiple of Adam's."""
+    return SGD_RATE if optimizer == "sgd" else 1.0
+
+
+def _value_of(recipe: Recipe, name: str) -> Any:
+    """A setting as it is searched: learning rates as Adam's."""
+    if name in _AUGMENTATIONS:
+        return getattr(recipe.augmentation, name)
+    if name == "learning_rate":
+        return recipe.learning_rate / _rate_of(recipe.optimizer)
+    return getattr(recipe, name)
+
+
+def params_of(recipe: Recipe, names: Iterable[str]) -> dict[str, Any]:
+    """The proposal that would make the recipe."""
+    return {name: _value_of(recipe, name) for name in names}
+
+
+def settings_of(recipe: Recipe, names: Sequence[str] = SETTINGS) -> dict[str, Any]:
+    """Settings of a recipe by name, those of its augmentation among them."""
+    return {
+        name: getattr(recipe.augmentation if name in _AUGMENTATIONS else recipe, name)
+        for name in names
+    }
