@@ -37,7 +37,7 @@ from mien.learn.training.recipes import read_recipe
 from mien.learn.training.runs import read_checkpoint
 from mien.learn.training.runs import read_config as read_run_config
 from mien.spec import METADATA_KEY
-from mien.video import frames as frames_module
+from mien.video import decoding
 from mien.video.frames import frames
 from mien.video.records import read_rows, row_writer
 from mien.web.live import LiveSettings
@@ -458,9 +458,9 @@ def test_a_film_of_frames_too_large_to_hold_a_dozen_of(
     path = tmp_path / "film.mkv"
     make_video(path, numbered(64, 48), times_s=[0.0, 0.2])
 
-    monkeypatch.setattr(frames_module, "MAX_PIXELS", 64 * 48)
+    monkeypatch.setattr(decoding, "MAX_PIXELS", 64 * 48)
     assert len(list(frames(path))) == 2
-    monkeypatch.setattr(frames_module, "MAX_PIXELS", 64 * 48 - 1)
+    monkeypatch.setattr(decoding, "MAX_PIXELS", 64 * 48 - 1)
     with pytest.raises(VideoError, match="expected frames of at most 3,071 pixels; got 64 x 48"):
         frames(path)
 

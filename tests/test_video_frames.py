@@ -22,6 +22,7 @@ from mien.images import Image
 from mien.video import cameras as cameras
 from mien.video.containers import open_container
 from mien.video.frames import Frame, frames, probe
+from mien.video.taking import ahead
 from videos import (
     decoded,
     make_sound,
@@ -287,9 +288,7 @@ def test_decoding_runs_ahead_but_not_far(tmp_path: Path) -> None:
             made.append(number)
             yield Frame(number, number / 25, numbered()(number))
 
-    from mien.video.frames import _ahead
-
-    given = _ahead(produced(), 8)
+    given = ahead(produced(), 8)
     next(given)
     time.sleep(0.3)
     assert 3 <= len(made) <= 11
@@ -307,7 +306,7 @@ def test_a_decoder_has_no_more_threads_than_the_process_may_use_cores(
         opened.append(open_container(*arguments, **options))
         return opened[-1]
 
-    monkeypatch.setattr("mien.video.frames.open_container", opening)
+    monkeypatch.setattr("mien.video.decoding.open_container", opening)
     for cores in (1, 2):
         monkeypatch.setattr(os, "sched_getaffinity", lambda _, n=cores: set(range(n)), False)
         monkeypatch.setattr(os, "cpu_count", lambda n=cores: n)

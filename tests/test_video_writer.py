@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from mien.errors import ImageError, OutputError
-from mien.video.frames import VideoWriter, frames, probe
-from mien.video.writer import partial_name
+from mien.video.frames import frames, probe
+from mien.video.writer import VideoWriter, partial_name
 from videos import (
     bursts_of,
     decoded,
@@ -176,7 +176,8 @@ def test_a_writer_without_a_frame_leaves_no_file(tmp_path: Path) -> None:
 KILLED = """
 import sys, time
 sys.path.insert(0, {tests!r})
-from mien.video.frames import VideoWriter, probe
+from mien.video.frames import probe
+from mien.video.writer import VideoWriter
 from videos import numbered
 with VideoWriter({path!r}, like=probe({source!r})) as writer:
     for number in range(100):
