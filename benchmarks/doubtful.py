@@ -24,8 +24,8 @@ from mien.learn.audit.doubts import without_doubtful
 from mien.learn.audit.folds import audit_recipe, read_by_run
 from mien.learn.data.datasets import FaceSet, load_faces
 from mien.learn.evaluation.scores import ferplus_targets
-from mien.learn.training.loop import train
 from mien.learn.training.recipes import recipe_named
+from trained import trained
 
 RESAMPLES = 1000
 
@@ -70,15 +70,7 @@ def main() -> None:
         first: Readings | None = None
         for name, part in sets.items():
             folder = options.out / f"{name.replace(' ', '-').replace('%', '')}-{seed}"
-            result = train(
-                filled(part, full),
-                recipe,
-                folder,
-                seed=seed,
-                resume=(folder / "config.json").exists(),
-            )
-            if not result.finished:
-                raise SystemExit("interrupted and saved; the same command goes on")
+            trained(filled(part, full), recipe, folder, seed=seed)
             readings = read(folder, val)
             first = first or readings
             print(f"| {name} | {seed} | {cells(readings, first)} |", flush=True)

@@ -14,8 +14,8 @@ from pathlib import Path
 from mien.learn.data.datasets import load_faces
 from mien.learn.files.export import latency_ms
 from mien.learn.networks import NETWORKS, build, multiply_adds
-from mien.learn.training.loop import train
 from mien.learn.training.recipes import recipe_named
+from trained import trained
 
 
 def main() -> None:
@@ -32,11 +32,7 @@ def main() -> None:
     for name in NETWORKS:
         folder = options.out / name
         recipe = recipe_named(options.recipe, network=name, epochs=options.epochs)
-        result = train(
-            faces, recipe, folder, seed=options.seed, resume=(folder / "config.json").exists()
-        )
-        if not result.finished:
-            raise SystemExit("interrupted and saved; the same command goes on")
+        result = trained(faces, recipe, folder, seed=options.seed)
         network = build(name).eval()
         print(
             f"| {name} | {network.parameter_count():,} | {multiply_adds(network) / 1e6:.0f} M "

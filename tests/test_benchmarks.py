@@ -16,8 +16,9 @@ from learn_fixtures import made_up_faces, tiny_network, write_parquet_folder
 from mien.errors import OptionError
 from mien.images import Image
 from mien.labels import EMOTIONS
-from mien.learn.networks import build, multiply_adds
+from mien.learn.networks import NETWORKS, build, multiply_adds
 from mien.learn.training.batches import Augmentation
+from mien.learn.training.recipes import recipe_named
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 sys.path[:0] = [str(BENCHMARKS), str(BENCHMARKS / "adapters")]
@@ -25,6 +26,7 @@ sys.path[:0] = [str(BENCHMARKS), str(BENCHMARKS / "adapters")]
 import mien_adapter  # noqa: E402
 import protocol  # noqa: E402
 
+import ablations  # noqa: E402
 import peers  # noqa: E402
 import speedrun  # noqa: E402
 
@@ -477,3 +479,55 @@ def test_medians_are_of_the_calls_and_their_processor_time() -> None:
     timing = peers.Timing.of([3.0, 1.0, 8.0], [2.0, 1.0, 4.0])
     assert timing == peers.Timing(3, 3.0, 1.0, 8.0, 2.0)
     assert peers.Timing.of([3.0, 1.0]).median == statistics.median([3.0, 1.0])
+
+
+# ablations.py
+
+
+def test_each_change_is_of_one_thing_and_its_network_trains() -> None:
+    base = recipe_named("mien")
+    faces = torch.from_numpy(TRAIN.images[:4]).float().unsqueeze(1)
+    with ablations.changed_networks():
+        for name, change in ablations.CHANGES.items():
+            recipe = change(base)
+            assert (recipe == base) is (name == "as it is")
+            logits, _ = build(recipe.network)(faces)
+            logits.sum().backward()
+            assert logits.shape == (4, 7)
+        squeezed, plain = build("se-resnet"), build(ablations.NO_SQUEEZE)
+        assert plain.parameter_count() < squeezed.parameter_count()
+        smoothed = build(ablations.SMOOTHED)
+        assert smoothed.parameter_count() == squeezed.parameter_count()
+        assert multiply_adds(smoothed) > multiply_adds(squeezed)
+    assert ablations.NO_SQUEEZE not in NETWORKS
+
+
+def test_branches_are_one_convolution_in_use() -> None:
+    branches = ablations.Branches(torch.nn.Conv2d(3, 3, 3, padding=1, bias=False)).eval()
+    for name, statistic in branches.named_buffers():
+        if "running" in name:
+            torch.nn.init.uniform_(statistic, 0.5, 2.0)
+    one, other = torch.rand(2, 2, 3, 8, 8)
+    nothing = branches(torch.zeros_like(one))
+    linear = branches(one) + branches(other) - nothing
+    torch.testing.assert_close(branches(one + other), linear)
+
+
+def test_ablations_prints_a_row_for_each_change_and_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faces = made_up_faces(train=4, val=2, test=1, votes=True)
+    write_parquet_folder(tmp_path / "data", faces)
+    only = ["as it is", "without erasing"]
+    arguments = ["--data", str(tmp_path / "data"), "--out", str(tmp_path / "runs")]
+    monkeypatch.setattr(sys, "argv", ["ablations.py", *arguments, "--epochs", "1", "--only", *only])
+    ablations.main()
+    rows = capsys.readouterr().out.splitlines()[-2:]
+    assert [row.split(" | ")[0] for row in rows] == [f"| {name}" for name in only]
+    assert "2,241,013 | 164 M" in rows[0]
+    trained = (tmp_path / "runs" / "without-erasing-0" / "best.pt").stat().st_mtime_ns
+
+    ablations.main()
+    again = capsys.readouterr().out.splitlines()[-2:]
+    assert [row.split(" | ")[4] for row in again] == [row.split(" | ")[4] for row in rows]
+    assert (tmp_path / "runs" / "without-erasing-0" / "best.pt").stat().st_mtime_ns == trained
