@@ -14,6 +14,7 @@ from mien.commands.shared import (
     LabelsOption,
     ModelOption,
     ScalingOption,
+    SplitOption,
     VotesOption,
     opening,
     print_table,
@@ -33,9 +34,7 @@ def evaluate(
     model: ModelOption = DEFAULT_MODEL,
     labels: LabelsOption = None,
     scaling: ScalingOption = None,
-    split: Annotated[
-        str, typer.Option("--split", help="train, val, test, or several: val+test.")
-    ] = "test",
+    split: SplitOption = "test",
     votes: VotesOption = None,
     find_faces: FindFacesOption = False,
     plots: Annotated[

@@ -13,6 +13,7 @@ from mien.commands.shared import (
     LabelsOption,
     ModelOption,
     ScalingOption,
+    SplitOption,
     VotesOption,
     opening,
     print_table,
@@ -31,9 +32,7 @@ def fairness(
     model: ModelOption = DEFAULT_MODEL,
     labels: LabelsOption = None,
     scaling: ScalingOption = None,
-    split: Annotated[
-        str, typer.Option("--split", help="train, val, test, or several: val+test.")
-    ] = "test",
+    split: SplitOption = "test",
     votes: VotesOption = None,
     find_faces: FindFacesOption = False,
     groups: Annotated[

@@ -9,6 +9,7 @@ from mien.commands.shared import (
     EXIT_INTERRUPTED,
     DataOption,
     JsonOption,
+    SplitOption,
     opening,
     print_table,
     progress,
@@ -33,9 +34,7 @@ def robustness(
             help="As for `mien evaluate`; where it is given again, they stand side by side.",
         ),
     ] = None,
-    split: Annotated[
-        str, typer.Option("--split", help="train, val, test, or several: val+test.")
-    ] = "test",
+    split: SplitOption = "test",
     limit: Annotated[
         int | None, typer.Option("--limit", help="Measure on this many faces, drawn by chance.")
     ] = None,

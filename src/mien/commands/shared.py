@@ -75,6 +75,9 @@ DataOption = Annotated[
         "--data", help="fer2013.csv, a folder of Parquet files, or of folders of pictures."
     ),
 ]
+SplitOption = Annotated[
+    str, typer.Option("--split", help="train, val, test, or several: val+test.")
+]
 VotesOption = Annotated[
     Path | None, typer.Option("--votes", help="FER+ votes: fer2013new.csv, beside fer2013.csv.")
 ]
