@@ -37,7 +37,7 @@ MODEL: Final = "mien"
 TILTS_DEG: Final = (10.0, 20.0, 30.0)  # at which the page says what the detector sees of them
 FPS: Final = 25.0
 FILM_S: Final = 4.0
-NOISE: Final = 14.0  # gray levels, of the film whose following is shown
+NOISE: Final = 40.0  # gray levels, of the film whose following is shown
 
 _INK, _PALE, _LINE, _MODEL_FILL = "#33373d", "#eef1f4", "#9aa0a8", "#fbe6b0"
 
