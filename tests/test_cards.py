@@ -380,8 +380,9 @@ def test_the_card_in_the_package_says_what_the_file_says(name: str) -> None:
     assert about["licence"] == spec.license
     assert f"temperature {spec.temperature:g}" in about["inside"]
     assert f"`{spec.recipe}`, seed {spec.seed}, epoch {spec.epoch}, " in about["made by"]
-    assert f"- Trained on: {spec.trained_on}." in text
-    assert spec.chosen_on in " ".join(text.split())
+    unwrapped = " ".join(text.split())
+    assert f"- Trained on: {spec.trained_on}." in unwrapped
+    assert spec.chosen_on in unwrapped
     assert spec.scores.keys() == {"val", "test", "val+test"}
     for split, score in spec.scores.items():
         assert scores[split][1] == f"{score.n:,}"
