@@ -1,7 +1,7 @@
 """What each part of a recipe and of its network is worth: one of them changed at a time.
 
-    python benchmarks/ablations.py --data FER2013 --out DIR [--recipe mien] [--epochs 8] [--seeds 0]
-        [--only "as it is" "without mixup" ...]
+    python benchmarks/ablations.py --data FER2013 [--votes FILE] --out DIR
+        [--recipe mien] [--epochs 8] [--seeds 0] [--only "as it is" "without mixup" ...]
 
 Trains the recipe as it is, and then with each of `CHANGES`, for so many epochs, and prints a table
 in Markdown: size and work as trained, latency on one thread, and accuracy on val after the last
@@ -132,13 +132,14 @@ def changed_networks() -> Iterator[None]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", required=True)
+    parser.add_argument("--votes", help="fer2013new.csv, beside fer2013.csv")
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--recipe", default="mien")
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--only", nargs="+", choices=CHANGES, default=list(CHANGES))
     options = parser.parse_args()
-    faces = load_faces(options.data)
+    faces = load_faces(options.data, votes=options.votes)
     base = recipe_named(options.recipe, epochs=options.epochs)
     print(f"{base.name}, {base.epochs} epochs, seeds {options.seeds}\n")
     print("| change | parameters | multiply-adds | one face | val accuracy | spread |")

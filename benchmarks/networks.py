@@ -21,12 +21,13 @@ from trained import trained
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", required=True)
+    parser.add_argument("--votes", help="fer2013new.csv, beside fer2013.csv")
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--recipe", default="paper-modern")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    faces = load_faces(options.data)
+    faces = load_faces(options.data, votes=options.votes)
     print("| network | parameters | multiply-adds | one face | val accuracy |")
     print("|---|---:|---:|---:|---:|", flush=True)
     for name in NETWORKS:
