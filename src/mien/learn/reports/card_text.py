@@ -379,7 +379,7 @@ def _limits(card: Card) -> list[str]:
             "measures it.",
             *(posed if card.is_fer2013 else []),
             f"It is weakest at {worst}: {_percent(recall[worst], 1)} of the faces labelled so are "
-            f"read so. Of the disturbances above, {hardest[0]} costs most: {hardest[2]}.",
+            f"read so. Of the disturbances above this costs most: {hardest[0]}, {hardest[2]}.",
             "Its scores take the labels for the truth. Only exact copies were left out of clean "
             "test; `mien data check` also finds pictures that are nearly the same.",
         ),
