@@ -153,11 +153,13 @@ def main() -> None:
                 for seed in options.seeds
             ]
             accuracies = [row.val_accuracy for row in last]
+            apart = max(accuracies) - min(accuracies)
+            spread = f"{apart:.4f}" if len(accuracies) > 1 else ""
             network = build(recipe.network).eval()
             print(
                 f"| {name} | {network.parameter_count():,} | {multiply_adds(network) / 1e6:.0f} M "
                 f"| {latency_ms(network):.2f} ms | {statistics.mean(accuracies):.4f} "
-                f"| {max(accuracies) - min(accuracies):.4f} |",
+                f"| {spread} |",
                 flush=True,
             )
 
