@@ -1,6 +1,7 @@
 """The camera of the server's own, as pages see it."""
 
 import json
+import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -141,6 +142,19 @@ def test_the_end_of_the_view_is_told_to_pages_and_ends_the_server() -> None:
         assert next_word(feed) == {"type": "ended"}
     with pytest.raises(httpx.TransportError):
         httpx.get(f"{address}/api/health", timeout=PATIENCE_S)
+
+
+def test_logs_of_the_process_stay_open() -> None:
+    class Noting(logging.Handler):
+        is_closed = False
+
+        def close(self) -> None:
+            self.is_closed = True
+            super().close()
+
+    handler = Noting()
+    CameraPage(WebSettings(port=0)).close()
+    assert not handler.is_closed
 
 
 def test_a_port_in_use_is_a_sentence(page: CameraPage) -> None:

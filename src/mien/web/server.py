@@ -118,6 +118,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                log_config=None,  # uvicorn's own closes the handlers of the whole process
                 log_level=logging.ERROR,  # broken requests are not worth a line each
                 access_log=False,
                 server_header=False,
