@@ -381,7 +381,7 @@ def test_votes_help_in_training_and_leave_no_parameters(tmp_path: Path) -> None:
     assert row.val_loss != plain_row.val_loss
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "muon"])
 def test_every_optimizer_lowers_the_loss(optimizer: Any, tmp_path: Path) -> None:
     recipe = replace(TINY, optimizer=optimizer, learning_rate=3e-3, epochs=2)
     first, second = train(FACES, recipe, tmp_path / "run", device="cpu").history

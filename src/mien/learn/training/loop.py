@@ -28,11 +28,13 @@ from mien.errors import DataError, OptionError, TrainingError
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.networks import Network
+from mien.learn.training.allocator import kept_memory
 from mien.learn.training.averaging import WeightAverage
 from mien.learn.training.batches import Batches, share_of
 from mien.learn.training.checkpoints import State, own_seed, restore, save
 from mien.learn.training.distillation import Teachers
 from mien.learn.training.memory import told_of_memory
+from mien.learn.training.muon import Muon
 from mien.learn.training.pretrained import Pretrained
 from mien.learn.training.processes import check_counts, processes, without_notes_of_lightning
 from mien.learn.training.recipes import Recipe
@@ -243,7 +245,7 @@ def _train(
         report=report,
     )
 
-    with _interrupt_flag() as interrupted, _fast_convolutions(fabric.device):
+    with _interrupt_flag() as interrupted, _fast_convolutions(fabric.device), kept_memory():
         while state.epoch <= recipe.epochs:
             if not epochs.train_one(interrupted):
                 save(state, run_dir, fabric)
@@ -457,6 +459,8 @@ def _different_settings(one: Recipe, other: Recipe) -> tuple[str, str]:
 
 def _optimizer(network: Network, recipe: Recipe, device: torch.device) -> torch.optim.Optimizer:
     rate, decay = recipe.learning_rate, recipe.weight_decay
+    if recipe.optimizer == "muon":
+        return Muon(network, lr=rate, weight_decay=decay)
     decayed = [p for p in network.parameters() if p.ndim > 1]
     free = [p for p in network.parameters() if p.ndim <= 1]  # biases and norms are not decayed
     groups = [

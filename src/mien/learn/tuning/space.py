@@ -17,7 +17,7 @@ except ImportError as error:
     raise MissingExtraError("tuning", "train", error) from error
 
 RANGES: Final = {
-    "learning_rate": (1e-4, 1e-2),  # Adam's, and searched by its logarithm; see SGD_RATE
+    "learning_rate": (1e-4, 1e-2),  # Adam's, and searched by its logarithm; see RATES
     "dropout": (0.0, 0.5),
     "dense_dropout": (0.0, 0.6),
     "rotation_deg": (0.0, 25.0),
@@ -45,8 +45,8 @@ SETTINGS: Final = (
     "flip",
 )
 
-SGD_RATE: Final = 50.0
-"""SGD takes so many times Adam's learning rate, so that one range serves all optimizers."""
+RATES: Final = {"adam": 1.0, "adamw": 1.0, "sgd": 50.0, "muon": 25.0}
+"""How many times Adam's learning rate each takes, so that one range serves all optimizers."""
 
 _AUGMENTATIONS: Final = ("rotation_deg", "zoom", "shift", "flip")
 
@@ -94,21 +94,14 @@ def recipe_with(base: Recipe, params: Mapping[str, Any]) -> Recipe:
     }
     moves: dict[str, Any] = {name: values.pop(name) for name in _AUGMENTATIONS if name in values}
     optimizer = values.get("optimizer", base.optimizer)
-    if "learning_rate" in values and optimizer == "sgd":
-        values["learning_rate"] = float(f"{values['learning_rate'] * SGD_RATE:.3g}")
-    elif "learning_rate" not in values:
-        values["learning_rate"] = (
-            base.learning_rate * _rate_of(optimizer) / _rate_of(base.optimizer)
-        )
+    if "learning_rate" in values:
+        values["learning_rate"] = float(f"{values['learning_rate'] * RATES[optimizer]:.3g}")
+    else:
+        values["learning_rate"] = base.learning_rate * RATES[optimizer] / RATES[base.optimizer]
     if optimizer != base.optimizer:
-        decay = base.weight_decay * _rate_of(base.optimizer) / _rate_of(optimizer)
+        decay = base.weight_decay * RATES[base.optimizer] / RATES[optimizer]
         values["weight_decay"] = 0.0 if optimizer == "adam" else decay
     return replace(base, **values, augmentation=replace(base.augmentation, **moves))
-
-
-def _rate_of(optimizer: str) -> float:
-    """Its learning rate as a multiple of Adam's."""
-    return SGD_RATE if optimizer == "sgd" else 1.0
 
 
 def _value_of(recipe: Recipe, name: str) -> Any:
@@ -116,7 +109,7 @@ def _value_of(recipe: Recipe, name: str) -> Any:
     if name in _AUGMENTATIONS:
         return getattr(recipe.augmentation, name)
     if name == "learning_rate":
-        return recipe.learning_rate / _rate_of(recipe.optimizer)
+        return recipe.learning_rate / RATES[recipe.optimizer]
     return getattr(recipe, name)
 
 

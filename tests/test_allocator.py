@@ -1,0 +1,76 @@
+"""Memory that is kept for the next step."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from mien.learn.training import allocator
+from mien.learn.training.allocator import kept_memory
+
+SCRIPT = """
+import resource, sys
+from contextlib import nullcontext
+import torch
+from mien.learn.training.allocator import kept_memory
+
+MB = 1024 * 1024
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        torch.ones(64 * MB, dtype=torch.uint8)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+torch.ones(1)
+print(faults())
+with kept_memory():
+    faults()
+    print(faults())
+    held = resident()
+print((held - resident()) // MB)
+print(faults())
+"""
+
+
+def numbers(**environment: str) -> list[int]:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **environment},
+    )
+    return [int(line) for line in done.stdout.split()]
+
+
+def test_what_is_freed_is_there_for_the_next_step_and_given_back_at_the_end() -> None:
+    if allocator._glibc() is None:
+        pytest.skip("another allocator than glibc's")
+    before, within, given_back_mb, after = numbers()
+    assert before > 1000  # ten times 64 MB, page by page
+    assert within < before / 20
+    assert given_back_mb >= 60
+    assert after > 1000
+
+
+def test_an_allocator_that_people_set_stays_as_it_is() -> None:
+    if allocator._glibc() is None:
+        pytest.skip("another allocator than glibc's")
+    _, within, _, _ = numbers(MALLOC_TOP_PAD_="0")
+    assert within > 1000
+
+
+def test_elsewhere_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mien.learn.training.allocator.platform.libc_ver", lambda: ("", ""))
+    allocator._glibc.cache_clear()
+    try:
+        with kept_memory():
+            assert allocator._glibc() is None
+    finally:
+        allocator._glibc.cache_clear()
