@@ -89,9 +89,10 @@ def test_a_seed_says_everything_about_a_run(augment: Any, flip: Any) -> None:
     assert not torch.equal(first, other)
 
 
-def test_a_new_seed_begins_at_the_same_addresses() -> None:
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_new_seed_begins_at_the_same_addresses(optimizer: Any) -> None:
     # A captured graph reads and writes nowhere else.
-    training = speedrun.Training(TRAIN, replace(TINY, epochs=1), CPU)
+    training = speedrun.Training(TRAIN, replace(TINY, epochs=1, optimizer=optimizer), CPU)
     training.warm_up()
 
     def addresses() -> list[int]:
@@ -99,7 +100,7 @@ def test_a_new_seed_begins_at_the_same_addresses() -> None:
         for state in training.optimizer.state.values():
             tensors += list(state.values())
         tensors += [training.index, training.order, training.rates, training.loss]
-        tensors.append(training.optimizer.param_groups[0]["lr"])
+        tensors += [group["lr"] for group in training.optimizer.param_groups]
         return [tensor.data_ptr() for tensor in tensors]
 
     before = addresses()
@@ -108,8 +109,9 @@ def test_a_new_seed_begins_at_the_same_addresses() -> None:
     assert addresses() == before
 
 
-def test_what_warms_up_leaves_no_trace_in_a_run() -> None:
-    settings = replace(TINY, epochs=1)
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_what_warms_up_leaves_no_trace_in_a_run(optimizer: Any) -> None:
+    settings = replace(TINY, epochs=1, optimizer=optimizer)
     cold, warm = (speedrun.Training(TRAIN, settings, CPU) for _ in range(2))
     for _ in range(3):
         warm.warm_up()
@@ -242,13 +244,15 @@ class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return func(*args, **(kwargs or {}))
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 @pytest.mark.parametrize("augment", ["step", "epoch"])
-def test_a_step_never_waits_for_the_device(augment: Any) -> None:
+def test_a_step_never_waits_for_the_device(augment: Any, optimizer: Any) -> None:
     # In the capture of a CUDA graph each of these fails: they ask the device for a number, have a
     # shape that depends on one, or bring numbers from the host.
     waits = {"_local_scalar_dense", "item", "is_nonzero", "equal", "lift_fresh"}
     waits |= {"nonzero", "masked_select", "_unique2", "unique_dim", "_pin_memory"}
-    settings = replace(TINY, flip="alternating", augment=augment, label_smoothing=0.1)
+    settings = replace(TINY, flip="alternating", augment=augment, optimizer=optimizer)
+    settings = replace(settings, label_smoothing=0.1)
     training = speedrun.Training(TRAIN, replace(settings, network="paper"), CPU)
     training.warm_up()
     with Operations() as seen:
@@ -258,9 +262,11 @@ def test_a_step_never_waits_for_the_device(augment: Any) -> None:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="a CUDA graph needs an NVIDIA GPU")
-def test_a_captured_step_trains_as_the_plain_one_does() -> None:
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_captured_step_trains_as_the_plain_one_does(optimizer: Any) -> None:
     device = torch.device("cuda")
     settings = replace(TINY, dropout=0.0, dense_dropout=0.0, augmentation=STILL)
+    settings = replace(settings, optimizer=optimizer)
     plain, graphed = (speedrun.Training(TRAIN, settings, device) for _ in range(2))
     advance = graphed.captured()
     for seed in (0, 1):
