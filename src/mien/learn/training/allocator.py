@@ -24,7 +24,9 @@ _AFTERWARDS: Final = {
     _MMAP_MAX: 65_536,
 }
 
-_OF_PEOPLE: Final = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_", "MALLOC_MMAP_MAX_")
+_OF_PEOPLE: Final = tuple(
+    f"MALLOC_{name}_" for name in ("TRIM_THRESHOLD", "TOP_PAD", "MMAP_THRESHOLD", "MMAP_MAX")
+)
 
 
 @contextmanager

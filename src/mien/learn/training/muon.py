@@ -85,7 +85,8 @@ class Muon(torch.optim.Optimizer):
     def _adamw(self, moved: Sequence[Tensor], group: dict[str, Any]) -> None:
         for p in moved:
             if not self.state[p]:
-                self.state[p]["step"] = torch.zeros((), device=p.device)
+                # Not "step", which load_state_dict leaves on the device of the file.
+                self.state[p]["steps"] = torch.zeros((), device=p.device)
                 self.state[p]["exp_avg"] = torch.zeros_like(p)
                 self.state[p]["exp_avg_sq"] = torch.zeros_like(p)
         states = [self.state[p] for p in moved]
@@ -95,7 +96,7 @@ class Muon(torch.optim.Optimizer):
             [state["exp_avg"] for state in states],
             [state["exp_avg_sq"] for state in states],
             [],
-            [state["step"] for state in states],
+            [state["steps"] for state in states],
             fused=True,
             amsgrad=False,
             beta1=BETAS[0],
