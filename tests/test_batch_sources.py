@@ -1,7 +1,9 @@
 """What is found, how it is cut, and what is read of it."""
 
 import gzip
+import io
 import os
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -240,6 +242,52 @@ def test_a_tar_gives_its_pictures_with_the_keys_of_webdataset(
         ("in/deep", "in/deep.seg.png", 2),
     ]
     assert found[1].content == members["000001.jpg"]
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+def test_a_tar_is_unpacked_by_what_is_in_it_not_by_its_name(tmp_path: Path, mode: str) -> None:
+    members = samples(2)
+    found = read(write_tar(tmp_path / "x.tar", members, mode))
+    assert [item.content for item in found] == [members["000000.jpg"], members["000001.jpg"]]
+
+
+def test_a_gzip_in_several_pieces_is_read_to_its_end(tmp_path: Path) -> None:
+    members = {f"{i}.jpg": os.urandom(30_000) for i in range(4)}
+    whole = write_tar(tmp_path / "whole.tar", members).read_bytes()
+    pieces = [whole[at : at + 16_384] for at in range(0, len(whole), 16_384)]
+    path = tmp_path / "x.tar.gz"  # as bgzip and parallel compressors write it
+    path.write_bytes(b"".join(gzip.compress(piece) for piece in pieces))
+    assert [item.content for item in read(path)] == list(members.values())
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_folders_links_and_long_names_in_a_tar_are_passed(tmp_path: Path, kind: int) -> None:
+    path, name = tmp_path / "x.tar", "deep/" * 60 + "é.jpg"
+    with tarfile.open(path, "w", format=kind) as tar:
+        for member, type_ in (("a", tarfile.DIRTYPE), ("b.jpg", tarfile.SYMTYPE)):
+            header = tarfile.TarInfo(member)
+            header.type = type_
+            tar.addfile(header)
+        header = tarfile.TarInfo(name)
+        header.size = len(jpeg())
+        tar.addfile(header, io.BytesIO(jpeg()))
+    (item,) = read(path)
+    assert (item.member, item.content) == (name, jpeg())
+
+
+@pytest.mark.parametrize("damage", ["cut after zeros", "header overwritten"])
+def test_zeros_of_a_picture_are_no_end_of_the_archive(tmp_path: Path, damage: str) -> None:
+    members = {"0.jpg": jpeg() + bytes(4_096), "1.jpg": jpeg(1)}
+    content = bytearray(write_tar(tmp_path / "x.tar", members).read_bytes())
+    second = 512 + -(-len(members["0.jpg"]) // 512) * 512
+    if damage == "cut after zeros":
+        del content[second:]
+    else:
+        content[second + 148 : second + 156] = b"7" * 8  # its checksum
+    (tmp_path / "x.tar").write_bytes(content)
+    first, error = read(tmp_path / "x.tar")
+    assert first.content == members["0.jpg"]
+    assert "cut short after 1 pictures" in str(error.content)
 
 
 @pytest.mark.parametrize("compressed", [False, True])

@@ -20,7 +20,7 @@ from PIL import Image as PILImage
 from mien.errors import OptionError, VideoError
 from mien.images import Image
 from mien.video import cameras as cameras
-from mien.video.containers import open_container
+from mien.video.containers import open_container, open_film_file
 from mien.video.frames import Frame, frames, probe
 from mien.video.taking import ahead
 from videos import (
@@ -206,6 +206,17 @@ def test_what_a_video_says_of_itself(tmp_path: Path) -> None:
     assert info.duration_s == pytest.approx(2.0)
     assert info.has_sound
     assert not info.stream
+
+
+@pytest.mark.parametrize("name", ["x.mkv", "x.mp4"])
+def test_tags_in_another_encoding_keep_no_film_from_being_read(tmp_path: Path, name: str) -> None:
+    make_video(tmp_path / name, times_s=steady_times(3), metadata={"title": "ZZcafe"})
+    content = (tmp_path / name).read_bytes()
+    assert b"ZZcafe" in content
+    (tmp_path / name).write_bytes(content.replace(b"ZZcafe", b"ZZcaf\xe9"))  # Latin-1
+    assert len(seen(tmp_path / name)) == 3
+    with (tmp_path / name).open("rb") as file, open_film_file(file, name) as container:
+        assert container.streams.video
 
 
 def test_a_series_of_pictures_is_a_video(tmp_path: Path) -> None:

@@ -3,6 +3,10 @@
 Files are read ahead of the work by a thread, those of a store by several, up to a bound in bytes.
 """
 
+import bz2
+import gzip
+import io
+import lzma
 import re
 import tarfile
 import threading
@@ -12,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Self
+from typing import Any, BinaryIO, Final, cast
 
 from mien.batch.listing import Kind
 from mien.batch.parquet import picture_rows
@@ -28,6 +32,8 @@ _AHEAD_BYTES: Final = 32_000_000
 _AHEAD_ITEMS: Final = 64
 _FETCHES: Final = 8  # of a store at once: each takes a while, most of it waiting
 _TAR_BLOCK_BYTES: Final = 1 << 20
+_XZ: Final = b"\xfd7zXZ\x00"
+_LZMA: Final = b"\x5d\x00\x00"
 # Up to the first dot of the file's own name, as WebDataset cuts names.
 _KEY: Final = re.compile(r"^((?:.*/|)[^.]+)[.]([^/]*)$")
 
@@ -108,9 +114,11 @@ def _members(shard: Shard) -> Iterator[Item]:
     source = shard.files[0]
     row = 0
     try:
-        with open_file(source, in_a_row=True) as file, _Tar.opened(file) as tar:
+        with open_file(source, in_a_row=True) as file:
+            tape = _Tape(file)
+            tar = tarfile.TarFile(fileobj=tape)  # type: ignore[arg-type]
             while (member := tar.next()) is not None:
-                tar.members.clear()  # it would keep every name of the archive
+                tar.members.clear()  # type: ignore[attr-defined]  # every name of the archive
                 if not member.isfile() or not _is_picture(member.name):
                     continue
                 item = partial(Item, source, key=_key(member.name), member=member.name, row=row)
@@ -127,7 +135,7 @@ def _members(shard: Shard) -> Iterator[Item]:
                     raise tarfile.ReadError(f"{member.name} is not all there")
                 row += 1
                 yield item(content)
-            if not tar.has_end:
+            if not tape.stopped_at_end:
                 raise tarfile.ReadError("its last blocks, which mark the end, are missing")
     except MienError as error:
         yield Item(source, error)
@@ -139,30 +147,45 @@ def _members(shard: Shard) -> Iterator[Item]:
         yield Item(source, DataError(text))
 
 
-class _Tar(tarfile.TarFile):
-    """A tar archive that knows whether its end was seen: one cut between two members has none."""
+class _Tape:
+    """The unpacked bytes of an archive for `tarfile`, in a row; it knows where that stopped.
 
-    members: list[tarfile.TarInfo]
-    _ends: list[bool]
+    `tarfile` does not tell an archive's last blocks, which are zeros, from one that was cut between
+    two members.
+    """
 
-    @classmethod
-    def opened(cls, file: Any) -> Self:
-        ends: list[bool] = []
-
-        class Header(tarfile.TarInfo):
-            @classmethod
-            def frombuf(cls, buf: bytes, encoding: str, errors: str) -> Self:  # type: ignore[override]
-                if len(buf) == tarfile.BLOCKSIZE and not any(buf):
-                    ends.append(True)
-                return super().frombuf(buf, encoding, errors)
-
-        tar = cls.open(fileobj=file, mode="r|*", bufsize=_TAR_BLOCK_BYTES, tarinfo=Header)
-        tar._ends = ends
-        return tar
+    def __init__(self, file: BinaryIO) -> None:
+        packed = io.BufferedReader(cast(io.RawIOBase, file), _TAR_BLOCK_BYTES)
+        head = packed.peek(len(_XZ))
+        self._file: Any = packed
+        if head.startswith(b"\x1f\x8b"):
+            self._file = gzip.GzipFile(fileobj=packed)
+        elif head.startswith(b"BZh"):
+            self._file = bz2.BZ2File(packed)
+        elif head.startswith((_XZ, _LZMA)):
+            self._file = lzma.LZMAFile(packed)  # noqa: SIM115
+        self._position = 0
+        self._last = b""
 
     @property
-    def has_end(self) -> bool:
-        return bool(self._ends)
+    def stopped_at_end(self) -> bool:
+        """Whether what was read last is a block of zeros."""
+        return len(self._last) >= tarfile.BLOCKSIZE and not any(self._last[-tarfile.BLOCKSIZE :])
+
+    def tell(self) -> int:
+        return self._position
+
+    def read(self, size: int) -> bytes:
+        self._last = self._file.read(size)
+        self._position += len(self._last)
+        return self._last
+
+    def seek(self, position: int) -> None:
+        """Go forward; `tarfile` never goes back when members are read in their order."""
+        if position < self._position:
+            raise tarfile.StreamError("an archive is read from its begin to its end")
+        while self._position < position and self.read(min(position - self._position, 1 << 20)):
+            pass
 
 
 def _is_picture(name: str) -> bool:

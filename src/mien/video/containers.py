@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from mien.errors import VideoError
 
@@ -46,7 +46,7 @@ def open_container(source: "str | Path | int", *, stream: bool) -> "InputContain
             )
         tcp = {"rtsp_transport": "tcp"} if name.lower().startswith("rtsp") else {}
         try:
-            return av.open(name, options=tcp, timeout=STREAM_TIMEOUT_S, metadata_errors="replace")
+            return _opened(name, options=tcp, timeout=STREAM_TIMEOUT_S)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise VideoError(f"{name}: the stream cannot be opened; {reason(error)}") from error
     path = Path(name)
@@ -67,10 +67,9 @@ def open_container(source: "str | Path | int", *, stream: bool) -> "InputContain
         raise VideoError(f"{name}: expected a video; it is an archive, to be unpacked first")
     try:
         # Absolute, so that no name is taken for an address; and a playlist fetches nothing.
-        return av.open(
+        return _opened(
             str(path.absolute()),
             options={"protocol_whitelist": "file,crypto,data"},
-            metadata_errors="replace",
         )
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise VideoError(
@@ -90,16 +89,24 @@ def open_film_file(file: BinaryIO, name: str) -> "InputContainer":
     import av
 
     try:
-        return av.open(
+        return _opened(
             file,
-            "r",
             options={"format_whitelist": FILE_FORMATS, "protocol_whitelist": "none"},
-            metadata_errors="replace",
         )
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise VideoError(
             f"{name}: expected a video; it is damaged, cut short or none ({reason(error)})"
         ) from error
+
+
+def _opened(file: str | BinaryIO, **options: Any) -> "InputContainer":
+    """`av.open`, whatever encoding the tags of a film have."""
+    import av
+
+    if int(av.__version__.partition(".")[0]) < 19:  # later ones take any, and know no option for it
+        options["metadata_errors"] = "replace"
+    container: InputContainer = av.open(file, "r", **options)
+    return container
 
 
 def reason(error: BaseException) -> str:
