@@ -140,10 +140,10 @@ def test_a_failure_reaches_all_who_asked_and_the_next_is_read(classifier: Classi
     assert shared(crops_of(2)).shape == (2, 7)
 
 
-def test_recognizers_share_the_network_and_nothing_else(tiny_model: Path) -> None:
+def test_recognizers_share_detector_and_network_and_no_settings(tiny_model: Path) -> None:
     recognizers = Recognizers(WebSettings(model=str(tiny_model), threshold=0.5))
     first, second = recognizers.new(), recognizers.new()
     assert first.classifier is second.classifier is recognizers.classifier
-    assert first.detector is not second.detector
+    assert first.detector is second.detector
     first.threshold = 0.9
-    assert second.threshold == 0.5
+    assert second.threshold == recognizers.new().threshold == 0.5

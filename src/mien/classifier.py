@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -104,6 +105,9 @@ class Classifier:
         Classifier()(crops)
         Classifier("mine.onnx,theirs.onnx")(crops)
 
+    Threads may share it. It is pickled as what it was opened with, the model's name or path, and
+    opened again where it is unpickled.
+
     Args:
         model: a name among `shipped_models()`, the path of an ONNX file made by `mien export`, or
             that of any Keras classifier of faces in .h5, .hdf5 or .keras: (None, S, S, 1) or
@@ -143,6 +147,9 @@ class Classifier:
         if threads < 0:
             raise OptionError(f"threads: expected 0 or more; got {threads}")
         self.paths = model_paths(model)
+        self._reopen = partial(
+            type(self), _portable(self.paths), threads=threads, labels=labels, scaling=scaling
+        )
         from_keras = [path.suffix in KERAS_SUFFIXES for path in self.paths]
         if not any(from_keras) and (labels is not None or scaling is not None):
             names = ", ".join(path.name for path in self.paths)
@@ -163,6 +170,9 @@ class Classifier:
                     f"{specs[0].crop_margin:g}, to read the same crops; got {spec.crop_margin:g}"
                 )
         self.spec = specs[0] if len(specs) == 1 else ModelSpec.of_members(specs)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._reopen, ()
 
     @property
     def path(self) -> Path:
@@ -232,6 +242,12 @@ class Classifier:
             for answer, rows in zip(answers, zip(*found, strict=True), strict=True):
                 answer[start : start + self.BATCH] = rows[0] if len(rows) == 1 else np.mean(rows, 0)
         return answers
+
+
+def _portable(paths: Sequence[Path]) -> list[str | Path]:
+    """Models as another process opens them, in a folder or an installation of its own."""
+    names = {path: name for name, path in shipped_models().items()}
+    return [names.get(path, path.absolute()) for path in paths]
 
 
 class _Member:

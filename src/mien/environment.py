@@ -1,9 +1,14 @@
-"""Imports of libraries that act on environment variables as they load."""
+"""What belongs to the whole process and is changed for a while: its environment, its warnings."""
 
 import os
+import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
+from typing import Final
+
+_IMPORTING: Final = threading.Lock()  # of two threads, one would set back what the other set
 
 
 def import_onnxruntime() -> ModuleType:
@@ -13,7 +18,8 @@ def import_onnxruntime() -> ModuleType:
     a number for the machine into ~/.cache/Microsoft. Faces are read without a network here. Whoever
     sets the variable, or imports ONNX Runtime before mien does, decides for themselves.
     """
-    with environment(ORT_DISABLE_TELEMETRY=os.environ.get("ORT_DISABLE_TELEMETRY", "1")):
+    telemetry = os.environ.get("ORT_DISABLE_TELEMETRY", "1")
+    with _IMPORTING, environment(ORT_DISABLE_TELEMETRY=telemetry):
         import onnxruntime
     module: ModuleType = onnxruntime
     return module
@@ -32,3 +38,35 @@ def environment(**values: str) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+class WithoutWarnings:
+    """A block in which warnings of some kinds are not shown; threads may run it at once.
+
+    `warnings.catch_warnings` alone puts back what it found: a thread that begins inside another's
+    block finds that one's filters, and puts them back for good.
+
+    Args:
+        kinds: of warnings.
+    """
+
+    def __init__(self, *kinds: type[Warning]) -> None:
+        self._kinds = kinds
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._caught = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._caught = warnings.catch_warnings()
+                self._caught.__enter__()
+                for kind in self._kinds:
+                    warnings.simplefilter("ignore", kind)
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._caught.__exit__(None, None, None)

@@ -13,8 +13,10 @@
     `-- MissingExtraError  a part of mien that was not installed; names the command that installs it
 
 The message says what was expected and what came. On the command line each of them is one line on
-standard error and exit status 2.
+standard error and exit status 2. All of them travel between processes.
 """
+
+from typing import Any
 
 
 class MienError(Exception):
@@ -69,3 +71,6 @@ class MissingExtraError(MienError, ImportError):
             f"{purpose} needs the extra '{extra}' ({cause}). "
             f"Install it with: pip install 'mien[{extra}]'"
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).__new__, (type(self), *self.args)  # without the constructor

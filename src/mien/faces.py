@@ -1,9 +1,12 @@
 """Finding faces: `Face`, the `Detector` protocol, YuNet and the paper's Haar cascade."""
 
 import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 import cv2
 import numpy as np
@@ -22,6 +25,8 @@ Landmarks: TypeAlias = tuple[Point, Point, Point, Point, Point]
 """Right eye, left eye, tip of the nose, right and left corner of the mouth."""
 
 YUNET_FILE: Final = Path(__file__).parent / "assets" / "yunet.onnx"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,10 @@ class Framing:
 
 
 class Detector(Protocol):
-    """What finds faces. `framing` tells how its boxes relate to the frame of a crop."""
+    """What finds faces. `framing` tells how its boxes relate to the frame of a crop.
+
+    Threads may share those of mien, which are pickled as their settings.
+    """
 
     @property
     def framing(self) -> Framing:
@@ -115,9 +123,7 @@ class YuNetDetector:
         self.min_score = min_score
         self.min_face_px = min_face_px
         self.full_size = full_size
-        self._net = cv2.FaceDetectorYN.create(
-            str(YUNET_FILE), "", (320, 320), min_score, nms_threshold=0.3, top_k=5000
-        )
+        self._nets = _Idle(partial(_yunet, min_score))
 
     def detect(self, image: Image) -> list[Face]:
         """The faces of a picture, best first.
@@ -144,9 +150,10 @@ class YuNetDetector:
         if down or across:
             border = cv2.BORDER_CONSTANT
             small = np.asarray(cv2.copyMakeBorder(small, 0, down, 0, across, border), np.uint8)
-        self._net.setInputSize((small.shape[1], small.shape[0]))
         bgr = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
-        rows: Any = self._net.detect(bgr)[1]  # (F, 15) float32, or None without a face
+        with self._nets.one() as net:
+            net.setInputSize((small.shape[1], small.shape[0]))
+            rows: Any = net.detect(bgr)[1]  # (F, 15) float32, or None without a face
         if rows is None:
             return []
         scale = np.array([scale_x, scale_y])
@@ -199,8 +206,7 @@ class HaarDetector:
         self.min_face_px = min_face_px
         self.min_neighbors = min_neighbors
         self.search_pixels = self.FULL_SIZE_PIXELS if full_size else self.SEARCH_PIXELS
-        folder: str = cv2.data.haarcascades  # type: ignore[attr-defined]  # not in its stubs
-        self._cascade = cv2.CascadeClassifier(folder + "haarcascade_frontalface_default.xml")
+        self._cascades = _Idle(_haar)
 
     def detect(self, image: Image) -> list[Face]:
         """The faces of a picture, best first; none has landmarks.
@@ -211,13 +217,14 @@ class HaarDetector:
         small, scale_x, scale_y = _shrink(image, self.search_pixels, cell_px=1)
         gray = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
         window_px = max(self.MIN_WINDOW_PX, int(self.min_face_px * scale_x))
-        boxes, _, weights = self._cascade.detectMultiScale3(
-            gray,
-            self.SCALE_STEP,
-            self.min_neighbors,
-            minSize=(window_px, window_px),
-            outputRejectLevels=True,
-        )
+        with self._cascades.one() as cascade:
+            boxes, _, weights = cascade.detectMultiScale3(
+                gray,
+                self.SCALE_STEP,
+                self.min_neighbors,
+                minSize=(window_px, window_px),
+                outputRejectLevels=True,
+            )
         faces = []
         for box_px, weight in zip(boxes, weights, strict=True):
             x, y, width, height = (int(value) for value in box_px)
@@ -245,6 +252,45 @@ def detector_named(name: str, **options: Any) -> Detector:
     if name not in DETECTORS:
         raise OptionError(f"expected a detector among {', '.join(DETECTORS)}; got {name!r}")
     return DETECTORS[name](**options)
+
+
+class _Idle(Generic[T]):
+    """Objects that keep the state of a call, as OpenCV's do: each call has one to itself.
+
+    A call takes one that is idle, or makes one where all are busy: there are never more than calls
+    at once, however many threads come and go. Copies, in other processes too, begin with none.
+
+    Args:
+        make: a new one; can be pickled.
+    """
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._idle = [make()]  # what is wrong with it is seen now
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Idle, (self._make,)
+
+    @contextmanager
+    def one(self) -> Iterator[T]:
+        """One of them, for as long as the block runs."""
+        try:
+            taken = self._idle.pop()
+        except IndexError:
+            taken = self._make()
+        yield taken
+        self._idle.append(taken)  # not after an error: what state it is in, nobody knows
+
+
+def _yunet(min_score: float) -> cv2.FaceDetectorYN:
+    return cv2.FaceDetectorYN.create(
+        str(YUNET_FILE), "", (320, 320), min_score, nms_threshold=0.3, top_k=5000
+    )
+
+
+def _haar() -> cv2.CascadeClassifier:
+    folder: str = cv2.data.haarcascades  # type: ignore[attr-defined]  # not in its stubs
+    return cv2.CascadeClassifier(folder + "haarcascade_frontalface_default.xml")
 
 
 def iou(a: Box, b: Box) -> float:

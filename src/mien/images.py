@@ -1,13 +1,13 @@
 """Any picture -> (H, W, 3) uint8 RGB: the only place that knows EXIF, alpha, 16 bit and CMYK."""
 
 import io
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.environment import WithoutWarnings
 from mien.errors import ImageError
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ it, so that no picture takes more than 2 GB."""
 _MAX_SCANS: Final = 100  # of a JPEG of `MAX_PIXELS`: each costs time, even where it holds nothing
 _MOST_BYTES: Final = 1_000_000_000  # of a file; `MAX_PIXELS` uncompressed have 716 million
 _STRIP_PIXELS: Final = 4_000_000  # are turned into RGB at a time; smaller pictures at once
+
+# Of Pillow: a size that is checked against our own bound, and odd metadata.
+_QUIETLY: Final = WithoutWarnings(RuntimeWarning, UserWarning)
 
 _ORIENTATION: Final = 0x0112  # the tag of EXIF
 _START_OF_SCAN: Final = b"\xff\xda"  # of a JPEG; progressive ones have about ten
@@ -126,17 +129,13 @@ def _decode(file: io.BytesIO, name: str, min_side_px: int, max_pixels: int) -> I
     if not file.getbuffer().nbytes:
         raise ImageError(f"{name}: expected a picture; it is empty")
     try:
-        with warnings.catch_warnings():
-            # The size is checked below, against our own bound.
-            warnings.simplefilter("ignore", PILImage.DecompressionBombWarning)
-            warnings.simplefilter("ignore", UserWarning)
-            with PILImage.open(file, formats=_FORMATS) as opened:
-                _check_size(opened.size, min_side_px, max_pixels, of=name)
-                if opened.format == "WEBP" or opened.mode == "CMYK":
-                    _check_size(opened.size, min_side_px, max_pixels // 2, of=name)
-                if opened.format == "JPEG":
-                    _check_scans(opened.size, file.getvalue().count(_START_OF_SCAN), name)
-                return _from_pil(opened, name, own=True)
+        with _QUIETLY, PILImage.open(file, formats=_FORMATS) as opened:
+            _check_size(opened.size, min_side_px, max_pixels, of=name)
+            if opened.format == "WEBP" or opened.mode == "CMYK":
+                _check_size(opened.size, min_side_px, max_pixels // 2, of=name)
+            if opened.format == "JPEG":
+                _check_scans(opened.size, file.getvalue().count(_START_OF_SCAN), name)
+            return _from_pil(opened, name, own=True)
     except ImageError:
         raise
     except UnidentifiedImageError:

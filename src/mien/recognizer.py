@@ -175,11 +175,16 @@ class Recognizer:
 
         readings = Recognizer()("family.jpg")
 
+    Threads may share one: the readings are those of one thread. Its settings, such as `threshold`,
+    are not to be changed while others read: `copy.copy(recognizer)` has some of its own, with the
+    same detector and network. It is pickled as its settings, for other processes; docs/python.md.
+
     Args:
         model: a name among `mien.shipped_models()`, the path of a file made by `mien export`, or
             that of a Keras classifier of faces; or several, whose probabilities are averaged. See
             `mien.Classifier`.
-        detector: "yunet", "haar", or any object that is a `mien.Detector`.
+        detector: "yunet", "haar", or any object that is a `mien.Detector`; to share the recognizer
+            among threads, or to pickle it, that must allow it, too.
         min_face_px: smaller faces are left out; the longer side of the box. Not for a detector of
             your own.
         full_size: search large pictures at their full size, for small faces; slower. Likewise.

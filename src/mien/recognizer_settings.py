@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from mien.classifier import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from mien.faces import Detector
     from mien.recognizer import Recognizer
 
 
@@ -55,20 +54,12 @@ class RecognizerSettings:
 
         return Recognizer(
             model_files or self.model,
-            detector=self.open_detector(),
+            detector=self.detector,
+            min_face_px=self.min_face_px,
+            full_size=self.full_size,
             threshold=self.threshold,
             threads=threads,
             labels=self.labels,
             scaling=self.scaling,
             votes=votes,
         )
-
-    def open_detector(self) -> "Detector":
-        """A detector with these settings, for one thread.
-
-        Raises:
-            OptionError: there is no such detector, or a value is out of its range.
-        """
-        from mien.faces import detector_named
-
-        return detector_named(self.detector, min_face_px=self.min_face_px, full_size=self.full_size)

@@ -100,7 +100,7 @@ class FilmReading:
     Args:
         file: of the film, at its start; it must stay open until `join`.
         name: for messages.
-        recognizer: of this thread alone.
+        recognizer: whose settings nobody else changes.
         settings: how it is read.
         limits: of the film.
         encode: makes what is sent of an event; in the thread, as it takes time.

@@ -132,7 +132,7 @@ class _FilmAnswer(Response):
     async def _read(self, file: BinaryIO, name: str, receive: Receive, send: Send) -> bool:
         """Gives whether all was sent that there is to send."""
         service = self._service
-        recognizer = await asyncio.to_thread(service.recognizers.new)
+        recognizer = service.recognizers.new()
         encode = partial(self._encode, name)
         reading = FilmReading(file, name, recognizer, self._settings, service.limits, encode)
         service.films[self._id] = reading

@@ -103,7 +103,7 @@ class LiveSession:
     no more of them.
 
     Args:
-        recognizer: of this thread alone.
+        recognizer: whose settings nobody else changes.
         limits: of frames.
         settings: at first.
     Attributes:
@@ -244,7 +244,7 @@ def _error(code: str, error: MienError, **more: Any) -> str:
 async def _serve(socket: WebSocket, service: Service) -> None:
     """Frames in and replies out, until one of the two ends or the server does."""
     limits = service.limits
-    recognizer = await asyncio.to_thread(service.recognizers.new)
+    recognizer = service.recognizers.new()
     session = LiveSession(recognizer, limits, LiveSettings(service.settings.threshold))
 
     async def take() -> tuple[int, str] | None:

@@ -1,4 +1,4 @@
-"""Threads that read: each has a detector of its own, all of them share one network."""
+"""Threads that read, all of them with one detector and one network."""
 
 import asyncio
 import copy
@@ -19,7 +19,7 @@ MAX_THREADS: Final = 16
 
 
 class Recognizers:
-    """Recognizers for threads: OpenCV's detectors must not be shared, the network is.
+    """Recognizers for threads: each has a threshold of its own, detector and network are shared.
 
     Args:
         settings: model, detector and threshold.
@@ -31,17 +31,13 @@ class Recognizers:
     """
 
     def __init__(self, settings: WebSettings) -> None:
-        self._settings = settings
         self._first = settings.open(threads=settings.threads)
         self.unshared = self._first.classifier
-        self.classifier = BatchingClassifier(self.unshared)
+        self._first.classifier = self.classifier = BatchingClassifier(self.unshared)
 
     def new(self) -> Recognizer:
-        """A recognizer for one thread, with a detector of its own."""
-        recognizer = copy.copy(self._first)
-        recognizer.classifier = self.classifier
-        recognizer.detector = self._settings.open_detector()
-        return recognizer
+        """A recognizer for one thread, whose settings it may change."""
+        return copy.copy(self._first)
 
 
 class Readers:

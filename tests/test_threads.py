@@ -1,0 +1,257 @@
+"""One recognizer for many threads and processes: the readings are those of one thread."""
+
+import asyncio
+import copy
+import multiprocessing
+import os
+import pickle
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import mien.errors
+from mien import (
+    Classifier,
+    HaarDetector,
+    MienError,
+    MissingExtraError,
+    ModelError,
+    Reading,
+    Recognizer,
+    YuNetDetector,
+    annotate,
+    load_image,
+)
+from mien.environment import import_onnxruntime
+from mien.images import Image
+from mien.video.frames import Frame
+
+THREADS = 16
+HEAD = (slice(20, 200), slice(150, 300))  # of examples/astronaut.jpg
+
+FORK = """
+import os, signal, sys
+from mien import Recognizer, load_image
+image = load_image(sys.argv[1])
+recognizer = Recognizer(threads=2)
+expected = recognizer(image)
+child = os.fork()
+if not child:
+    signal.alarm(60)
+    os._exit(0 if expected and recognizer(image) == expected else 1)
+assert recognizer(image) == expected
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def scenes(portrait: Image, count: int) -> Iterator[Image]:
+    """Pictures with no head, one or two, each elsewhere and of another size."""
+    random = np.random.default_rng(0)
+    for number in range(count):
+        picture = np.full((120, 200, 3), random.integers(60, 200), np.uint8)
+        for side in range(number % 3):
+            width = int(random.integers(60, 96))
+            head = cv2.resize(portrait[HEAD], (width, width * 6 // 5))
+            x, y = 100 * side + random.integers(0, 100 - width), random.integers(0, 121 - len(head))
+            picture[y : y + len(head), x : x + width] = head
+        yield picture
+
+
+def in_threads(read: Callable[[Image], object], pictures: Sequence[Image]) -> list[list[object]]:
+    """What each of the threads gives for each picture; all begin at once, each elsewhere."""
+    begin = threading.Barrier(THREADS)
+
+    def work(number: int) -> list[object]:
+        begin.wait()
+        shift = number * len(pictures) // THREADS
+        found = [read(picture) for picture in [*pictures[shift:], *pictures[:shift]]]
+        return found[len(pictures) - shift :] + found[: len(pictures) - shift]
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        return list(threads.map(work, range(THREADS)))
+
+
+@pytest.fixture(scope="module")
+def pictures(portrait_image: Image) -> list[Image]:
+    return list(scenes(portrait_image, 9))
+
+
+@pytest.mark.parametrize("detector", ["yunet", "haar"])
+def test_threads_that_share_a_recognizer_read_what_one_does(
+    tiny_model: Path, pictures: list[Image], detector: str
+) -> None:
+    recognizer = Recognizer(tiny_model, detector=detector)
+    expected = [recognizer(picture) for picture in pictures]
+    assert [len(readings) for readings in expected] == [0, 1, 2] * 3
+    assert len({reading for readings in expected for reading in readings}) == 9
+    assert in_threads(recognizer, pictures) == [expected] * THREADS
+
+
+@pytest.mark.slow
+def test_sixteen_threads_read_two_hundred_pictures_as_one_does(portrait_image: Image) -> None:
+    pictures = list(scenes(portrait_image, 200))
+    recognizer = Recognizer(["mien", "paper"], votes=True, full_size=True)
+    expected = [recognizer(picture) for picture in pictures]
+    assert [len(readings) for readings in expected] == [n % 3 for n in range(200)]
+    assert in_threads(recognizer, pictures) == [expected] * THREADS
+
+
+def test_awaited_in_threads_it_reads_what_one_does(tiny_model: Path, pictures: list[Image]) -> None:
+    recognizer = Recognizer(tiny_model)
+
+    async def read_all() -> list[list[Reading]]:
+        waiting = [asyncio.to_thread(recognizer, picture) for picture in pictures * 3]
+        return await asyncio.gather(*waiting)
+
+    assert asyncio.run(read_all()) == [recognizer(picture) for picture in pictures] * 3
+
+
+def test_films_explanations_and_drawings_of_threads_are_those_of_one(
+    tiny_model: Path, portrait_image: Image
+) -> None:
+    recognizer = Recognizer(tiny_model)
+    picture = portrait_image[:240, 100:340]
+
+    def read(number: int) -> tuple[object, ...]:
+        # Each a film of its own, in which the face moves at a speed of its own.
+        images = [np.roll(picture, number * step, axis=1) for step in range(4)]
+        frames = [Frame(step, step / 10, image) for step, image in enumerate(images)]
+        film = [readings for _, readings in recognizer.stream(frames)]
+        drawn = annotate(images[3], film[3]).tobytes()
+        heat = recognizer.explain(images[3]).heat.tobytes()
+        return film, drawn, heat, recognizer.verify(images[3], "happy")
+
+    expected = [read(number) for number in range(THREADS)]
+    assert all(len(readings) == 1 for film, *_ in expected for readings in film)  # type: ignore[attr-defined]
+    with ThreadPoolExecutor(THREADS) as threads:
+        assert list(threads.map(read, range(THREADS))) == expected
+
+
+def test_detectors_are_made_for_calls_at_once_not_for_threads(
+    portrait_image: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = 0
+    create = cv2.FaceDetectorYN.create
+
+    def count(*arguments: object, **options: object) -> object:
+        nonlocal made
+        made += 1
+        return create(*arguments, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(cv2.FaceDetectorYN, "create", count)
+    detector = YuNetDetector()
+    for _ in range(5):  # as servers do that begin a thread for each request
+        thread = threading.Thread(target=detector.detect, args=(portrait_image[:200, :200],))
+        thread.start()
+        thread.join()
+    assert made == 1
+
+
+def test_reading_in_threads_leaves_the_warnings_of_the_process_alone(portrait: Path) -> None:
+    content = portrait.read_bytes()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        before = list(warnings.filters)
+        with ThreadPoolExecutor(THREADS) as threads:
+            list(threads.map(load_image, [content] * 64))
+        assert warnings.filters == before
+
+
+def test_opening_in_threads_leaves_the_environment_alone(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+    with ThreadPoolExecutor(THREADS) as threads:
+        list(threads.map(lambda _: import_onnxruntime(), range(2000)))
+    assert "ORT_DISABLE_TELEMETRY" not in os.environ
+
+
+@pytest.mark.parametrize("options", [{}, {"detector": "haar"}, {"min_face_px": 70, "votes": True}])
+def test_a_recognizer_is_pickled_as_its_settings(
+    pictures: list[Image], options: dict[str, object]
+) -> None:
+    recognizer = Recognizer("paper", threshold=0.5, **options)  # type: ignore[arg-type]
+    expected = [recognizer(picture) for picture in pictures]
+    content = pickle.dumps(recognizer)
+    assert len(content) < 1000
+    assert (
+        os.fsencode(recognizer.classifier.path.parent) not in content
+    )  # other installations read it
+    for other in (pickle.loads(content), copy.deepcopy(recognizer), copy.copy(recognizer)):
+        assert [other(picture) for picture in pictures] == expected
+    again = pickle.loads(pickle.dumps(pickle.loads(content)))
+    assert again(pictures[-1]) == expected[-1]
+
+
+@pytest.mark.parametrize(
+    "detector",
+    [YuNetDetector(min_score=0.5, min_face_px=20, full_size=True), HaarDetector(min_neighbors=1)],
+)
+def test_a_detector_is_pickled_as_its_settings(
+    detector: YuNetDetector | HaarDetector, pictures: list[Image]
+) -> None:
+    expected = [detector.detect(picture) for picture in pictures]
+    other = pickle.loads(pickle.dumps(detector))
+    assert [other.detect(picture) for picture in pictures] == expected
+    settings = {name: value for name, value in vars(detector).items() if name[0] != "_"}
+    assert {name: getattr(other, name) for name in settings} == settings
+
+
+def test_a_classifier_finds_its_files_again_from_another_folder(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "one,two.onnx").write_bytes(tiny_model.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    classifier = Classifier("paper,one,two.onnx", threads=2)
+    content = pickle.dumps(classifier)
+    crops = np.random.default_rng(0).integers(0, 256, (5, 48, 48), dtype=np.uint8)
+    monkeypatch.chdir("/")
+    other = pickle.loads(content)
+    assert other.spec == classifier.spec
+    assert np.array_equal(other(crops), classifier(crops))
+    (tmp_path / "one,two.onnx").unlink()
+    with pytest.raises(ModelError, match=f"there is no file '{tmp_path}/one,two.onnx'"):
+        pickle.loads(content)
+
+
+def test_processes_take_a_recognizer_and_give_back_what_it_reads(
+    tiny_model: Path, pictures: list[Image]
+) -> None:
+    recognizer = Recognizer(tiny_model)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context) as process:
+        found = process.submit(recognizer, pictures[2]).result(60)
+        explained = process.submit(recognizer.explain, pictures[2]).result(60)
+        with pytest.raises(mien.ImageError, match="no such file"):
+            process.submit(recognizer, "missing.jpg").result(60)
+    assert found == recognizer(pictures[2])
+    assert np.array_equal(explained.heat, recognizer.explain(pictures[2]).heat)
+
+
+def test_every_error_can_be_pickled() -> None:
+    missing = MissingExtraError("this", "keras", ImportError("none"))
+    kinds = [kind for kind in vars(mien.errors).values() if isinstance(kind, type)]
+    errors = [
+        kind("a message")
+        for kind in kinds
+        if issubclass(kind, MienError) and kind is not MissingExtraError
+    ]
+    for error in [missing, *errors]:
+        other = pickle.loads(pickle.dumps(error))
+        assert (type(other), str(other)) == (type(error), str(error))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_process_that_is_forked_after_use_reads_on(portrait: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORK, portrait], capture_output=True, timeout=90
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
