@@ -103,6 +103,18 @@ def test_scores_are_those_that_mien_evaluate_gives(card: Card, classifier: Class
         assert found == measure(classifier, FACES, split)
 
 
+def test_emotions_without_images_are_named_and_are_not_the_weakest(classifier: Classifier) -> None:
+    some = FACES.take(~np.isin(FACES.targets, [1, 2]))
+    text = card_text(measure_card(classifier, some))
+
+    assert (
+        "Test has no image of disgust, fear: macro F1 and mean class recall are of the other 5"
+    ) in " ".join(text.split())
+    rows = {row[0]: row[1:] for row in table_after(text, "Test, emotion by emotion:")}
+    assert rows["disgust"] == rows["fear"] == ["0", *["-"] * 4]
+    assert not re.search(r"weakest at (disgust|fear)", text)
+
+
 def test_clean_test_has_no_copies_of_training_images(card: Card, classifier: Classifier) -> None:
     clean = FACES.take(np.flatnonzero(FACES.splits == "test")[COPIES:])
     assert card.copies == COPIES

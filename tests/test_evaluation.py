@@ -47,7 +47,7 @@ def test_scores_are_those_computed_by_hand() -> None:
     assert _close(result.per_class["angry"], (1.0, 2 / 3, 0.8, 3))
     assert _close(result.per_class["happy"], (0.5, 0.5, 0.5, 2))
     assert _close(result.per_class["neutral"], (0.5, 1.0, 2 / 3, 1))
-    macro = (2 / 7, (2 / 3 + 0.5 + 1) / 7, (0.8 + 0.5 + 2 / 3) / 7, 6)
+    macro = (2 / 3, (2 / 3 + 0.5 + 1) / 3, (0.8 + 0.5 + 2 / 3) / 3, 6)  # of the three with faces
     assert _close(result.macro_average, macro)
     assert (result.mean_class_recall, result.macro_f1) == pytest.approx(macro[1:3])
     weighted = ((3 + 2 * 0.5 + 0.5) / 6, 4 / 6, (3 * 0.8 + 2 * 0.5 + 2 / 3) / 6, 6)
@@ -62,11 +62,40 @@ def test_the_confusion_has_labels_in_rows_and_readings_in_columns() -> None:
     assert np.array_equal(confusion, expected)
 
 
-def test_classes_without_faces_score_0_and_are_listed() -> None:
-    result = evaluate_probabilities(_sure(READ), TARGETS)
+def test_classes_without_faces_are_named_and_in_no_mean() -> None:
+    result = evaluate_probabilities(_sure(TARGETS), TARGETS)
 
     assert tuple(result.per_class) == EMOTIONS
     assert result.per_class["disgust"] == ClassScore(0.0, 0.0, 0.0, 0)
+    assert result.absent == ("disgust", "fear", "sad", "surprise")
+    assert result.to_dict()["absent"] == ["disgust", "fear", "sad", "surprise"]
+    assert (result.accuracy, result.macro_f1, result.mean_class_recall) == (1.0, 1.0, 1.0)
+
+
+def test_a_reading_that_no_face_carries_counts_against_the_faces_own_class() -> None:
+    read = np.where(TARGETS == 6, EMOTIONS.index("fear"), TARGETS)
+    result = evaluate_probabilities(_sure(read), TARGETS)
+
+    assert result.mean_class_recall == pytest.approx(2 / 3)
+    assert result.macro_f1 == pytest.approx(2 / 3)
+
+
+def test_scores_and_intervals_are_of_the_same_classes() -> None:
+    generator = np.random.default_rng(0)
+    targets = generator.choice([0, 3, 4, 5, 6], 300)
+    read = np.where(generator.random(300) < 0.75, targets, generator.integers(0, 7, 300))
+    result = evaluate_probabilities(_sure(read), targets)
+    intervals = bootstrap_intervals(_sure(read), targets, resamples=200)
+
+    for name in ("macro_f1", "mean_class_recall"):
+        assert intervals[name].low < getattr(result, name) < intervals[name].high
+
+
+def test_a_draw_without_a_rare_class_does_not_count_it_as_missed() -> None:
+    targets = np.array([0] * 30 + [1])  # every third draw has no face of the second class
+    intervals = bootstrap_intervals(_sure(targets), targets, resamples=100)
+
+    assert {(interval.low, interval.high) for interval in intervals.values()} == {(1.0, 1.0)}
 
 
 def test_accuracy_is_one_number_whichever_way_it_is_counted() -> None:

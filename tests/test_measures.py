@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -268,6 +269,32 @@ def test_evaluate_says_nothing_of_what_it_cannot_measure(
     assert "FER+" not in shown.stdout
     assert (as_json["clean"], as_json["ferplus_agreement"]) == (None, None)
     assert (as_json["ferplus_votes"], as_json["members"]) == (None, [])
+
+
+@pytest.mark.usefixtures("quick")
+def test_evaluate_names_the_emotions_that_no_face_carries(
+    mien: Mien, model: Path, tmp_path: Path
+) -> None:
+    some = TEST.take(~np.isin(TEST.targets, [1, 2]))
+    table = write_csv(tmp_path / "test.csv", some)
+    plots = tmp_path / "figures"
+    shown = mien("evaluate", "--model", model, "--data", table, "--plots", plots)
+    values = json.loads(mien("evaluate", "--model", model, "--data", table, "--json").stdout)
+
+    lines = [" ".join(line.split()) for line in shown.stdout.splitlines()]
+    expected = "test has no face of disgust, fear: means over the emotions are of the other 5"
+    assert lines[1] == expected
+    assert "disgust - - - 0" in lines
+    assert values["absent"] == ["disgust", "fear"]
+    with_faces = [row for row in values["per_class"].values() if row["support"]]
+    assert len(with_faces) == 5
+    assert values["macro_f1"] == pytest.approx(np.mean([row["f1"] for row in with_faces]))
+    for name, interval in values["intervals"].items():
+        assert interval["low"] <= values[name] <= interval["high"]
+    # Their rows of the confusion matrix say nothing, and neither do their bars.
+    assert (plots / "confusion.svg").read_text().count(">-</text>") == 2 * 7
+    bars = re.findall(r">[01]\.\d\d</text>", (plots / "classes.svg").read_text())
+    assert len(bars) == 5 * 2
 
 
 @pytest.mark.usefixtures("quick")

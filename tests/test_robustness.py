@@ -13,6 +13,7 @@ from learn_fixtures import made_up_faces, write_csv
 from mien.classifier import Classifier
 from mien.crops import Crops
 from mien.errors import DataError, OptionError
+from mien.labels import EMOTIONS
 from mien.learn.evaluation import robustness
 from mien.learn.evaluation.robustness import (
     DISTURBANCES,
@@ -277,6 +278,16 @@ def test_every_model_is_measured_undisturbed_and_at_every_level(tiny_model: Path
             assert tuple(m.level for m in curve) == DISTURBANCES[name].levels
             assert {m.unit for m in curve} == {"px of 48"}
     assert result.majority == pytest.approx(1 / 7)
+
+
+def test_emotions_without_faces_are_named_and_in_no_mean(tiny_model: Path) -> None:
+    classifier, happy = Classifier(tiny_model), FACES.take(FACES.targets == 3)
+    result = Robustness.of(happy, measure({"tiny": classifier}, happy, []), data="happy", seed=0)
+    read = classifier(happy.images).argmax(axis=1)
+    recall = (read == 3).mean()
+
+    assert result.absent == tuple(label for label in EMOTIONS if label != "happy")
+    assert result.undisturbed("tiny").macro_f1 == pytest.approx(2 * recall / (1 + recall))
 
 
 def test_a_level_is_measured_on_the_disturbed_faces(tiny_model: Path) -> None:

@@ -10,6 +10,7 @@ from mien.commands.shared import (
     EXIT_INTERRUPTED,
     DataOption,
     JsonOption,
+    absent_line,
     fail,
     print_table,
     say,
@@ -141,7 +142,10 @@ def _print(results: "list[BaselineResult]", beside: "list[BaselineResult]", wher
     floor, *networks = beside
     n = 0 if floor.evaluation is None else floor.evaluation.n
     fitted = max((result.train_count or 0 for result in done), default=0)
-    print(f"fitted on up to {fitted:,} faces of train, read {n:,} faces of {where}\n")
+    print(f"fitted on up to {fitted:,} faces of train, read {n:,} faces of {where}")
+    if floor.evaluation is not None and floor.evaluation.absent:
+        print(absent_line(floor.evaluation.absent, where))
+    print()
     for title, measure in (("accuracy", "accuracy"), ("macro F1", "macro_f1")):
         _print_grid(title, {(r.feature, r.classifier): r.to_dict()[measure] for r in results})
         print()

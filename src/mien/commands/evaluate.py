@@ -16,6 +16,7 @@ from mien.commands.shared import (
     ScalingOption,
     SplitOption,
     VotesOption,
+    absent_line,
     opening,
     print_table,
     say_how_read,
@@ -88,6 +89,8 @@ def evaluate(
                 f"the mean of {len(spec.members)} networks, {spec.parameters:,} parameters, "
                 f"{spec.multiply_adds / 1e6:.1f} M multiply-adds a face"
             )
+        if absent := result.evaluation.absent:
+            print(absent_line(absent, split))
         _print_measures(result)
         _print_risk_coverage(result.risk_coverage)
         _print_evaluation(result.evaluation)
@@ -168,6 +171,8 @@ def _print_evaluation(result: "Evaluation") -> None:
     ]
     rows = [
         [name, f"{s.precision:.4f}", f"{s.recall:.4f}", f"{s.f1:.4f}", f"{s.support:,}"]
+        if s.support
+        else [name, "-", "-", "-", "0"]
         for name, s in named
     ]
     print_table(["emotion", "precision", "recall", "F1", "support"], rows, left=(0,))

@@ -10,6 +10,7 @@ from mien.commands.shared import (
     DataOption,
     JsonOption,
     SplitOption,
+    absent_line,
     opening,
     print_table,
     progress,
@@ -161,6 +162,8 @@ def _print(result: "Robustness", *, all_faces: bool) -> None:
     models = result.models
     chosen = "" if all_faces else f" drawn with seed {result.seed}"
     print(f"{', '.join(models)} on {result.data}: {result.n:,} faces{chosen}")
+    if result.absent:
+        print(absent_line(result.absent, result.data))
     print(f"always the commonest emotion: accuracy {result.majority:.3f}\n")
     if len(models) == 1:
         _print_one(result, models[0])

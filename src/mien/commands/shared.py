@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -160,6 +160,16 @@ def say_left_out(faces: "FaceSet") -> None:
     """Say on standard error how many faces of a data set were left out, if any was."""
     if line := left_out_line(faces):
         say(line)
+
+
+def absent_line(absent: "Sequence[str]", where: str) -> str:
+    """Which emotions no face of a split carries, and so no mean over the classes is of."""
+    from mien.labels import EMOTIONS
+
+    return (
+        f"{where} has no face of {', '.join(absent)}: "
+        f"means over the emotions are of the other {len(EMOTIONS) - len(absent)}"
+    )
 
 
 def need_torch(purpose: str) -> None:

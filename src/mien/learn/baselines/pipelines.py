@@ -69,6 +69,7 @@ class BaselineResult:
             "accuracy": scores and scores.accuracy,
             "macro_f1": scores and scores.macro_f1,
             "mean_class_recall": scores and scores.mean_class_recall,
+            "absent": scores and ", ".join(scores.absent),
             "fit_s": self.fit_s,
             "predict_us": self.predict_us,
             "note": self.note,

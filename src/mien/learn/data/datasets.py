@@ -126,6 +126,12 @@ class FaceSet:
         """(7,) int64: faces of each emotion."""
         return np.bincount(self.targets, minlength=len(EMOTIONS)).astype(np.int64)
 
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """The emotions that no face carries."""
+        counts = self.class_counts()
+        return tuple(label for label, n in zip(EMOTIONS, counts, strict=True) if not n)
+
     def vote_shares(self) -> NDArray[np.float32]:
         """(N, 8) float32: shares of the votes for the eight FER+ expressions.
 

@@ -334,7 +334,7 @@ class Measurement:
         interval: of the accuracy, 95 %, Wilson's: how far another draw of faces would move it.
             Every level is measured on the same faces, so a change from one level to another is
             surer than their intervals tell.
-        macro_f1: unweighted mean of the classes' F1.
+        macro_f1: unweighted mean of the F1 of the classes that have faces.
     """
 
     model: str
@@ -356,6 +356,7 @@ class Robustness:
         n: number of faces.
         seed: of the noise, and of the faces where not all were taken.
         majority: share of the commonest label: what reading nothing else would score.
+        absent: the labels that no face carries.
         measurements: in the order in which `measure` gives them; may end early.
     """
 
@@ -363,6 +364,7 @@ class Robustness:
     n: int
     seed: int
     majority: float
+    absent: tuple[str, ...]
     measurements: tuple[Measurement, ...]
 
     @classmethod
@@ -371,7 +373,7 @@ class Robustness:
     ) -> Self:
         """What `measure` found, with what there is to say of the faces."""
         majority = float(faces.class_counts().max()) / max(len(faces), 1)
-        return cls(data, len(faces), seed, majority, tuple(measurements))
+        return cls(data, len(faces), seed, majority, faces.absent, tuple(measurements))
 
     @property
     def models(self) -> tuple[str, ...]:

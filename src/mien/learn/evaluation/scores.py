@@ -56,9 +56,10 @@ class Evaluation:
     Attributes:
         n: number of faces.
         accuracy: share read as they are labelled.
-        macro_f1: unweighted mean of the classes' F1.
-        per_class: label -> scores, in the order of `mien.labels.EMOTIONS`.
-        macro_average: unweighted means over the classes.
+        macro_f1: unweighted mean of the F1 of the classes that have faces.
+        per_class: label -> scores, in the order of `mien.labels.EMOTIONS`; where `support` is 0,
+            the other numbers are 0 and say nothing.
+        macro_average: unweighted means over the classes that have faces.
         weighted_average: means weighted by support.
         confusion: row i, column j: faces labelled i that were read as j.
         reliability: in 15 bins of equal width.
@@ -74,13 +75,22 @@ class Evaluation:
     reliability: Reliability
 
     @property
+    def absent(self) -> tuple[str, ...]:
+        """The labels that no face carries: no mean over the classes is of them."""
+        return tuple(label for label, score in self.per_class.items() if not score.support)
+
+    @property
     def mean_class_recall(self) -> float:
         """Unweighted mean of the classes' recall, also called balanced accuracy."""
         return self.macro_average.recall
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries, lists and numbers, ready for JSON."""
-        return {**asdict(self), "mean_class_recall": self.mean_class_recall}
+        return {
+            **asdict(self),
+            "mean_class_recall": self.mean_class_recall,
+            "absent": list(self.absent),
+        }
 
 
 def evaluate(classifier: Classifier, faces: FaceSet) -> Evaluation:
@@ -95,7 +105,8 @@ def evaluate(classifier: Classifier, faces: FaceSet) -> Evaluation:
 def evaluate_probabilities(probabilities: Probabilities, targets: NDArray[np.int64]) -> Evaluation:
     """Compare the likeliest labels with the true ones; the measures are scikit-learn's.
 
-    A class that was never read has precision 0.
+    A class that was never read has precision 0. Means over the classes are of those that have
+    faces; to read one of the others is wrong, and counts in the recall of the face's own.
 
     Args:
         probabilities: (N, 7) float.
@@ -104,7 +115,11 @@ def evaluate_probabilities(probabilities: Probabilities, targets: NDArray[np.int
         DataError: there are no faces.
     """
     try:
-        from sklearn.metrics import classification_report, confusion_matrix
+        from sklearn.metrics import (
+            classification_report,
+            confusion_matrix,
+            precision_recall_fscore_support,
+        )
     except ImportError as error:
         raise MissingExtraError("evaluating", "train", error) from error
     if len(targets) == 0:
@@ -120,12 +135,18 @@ def evaluate_probabilities(probabilities: Probabilities, targets: NDArray[np.int
         output_dict=True,
         zero_division=0,
     )
+    precision, recall, f1 = map(
+        float,
+        precision_recall_fscore_support(
+            targets, predicted, labels=np.unique(targets), average="macro", zero_division=0
+        )[:3],
+    )
     return Evaluation(
         n=len(targets),
         accuracy=float((predicted == targets).mean()),
-        macro_f1=float(report["macro avg"]["f1-score"]),
+        macro_f1=f1,
         per_class={label: _class_score(report[label]) for label in EMOTIONS},
-        macro_average=_class_score(report["macro avg"]),
+        macro_average=ClassScore(precision, recall, f1, len(targets)),
         weighted_average=_class_score(report["weighted avg"]),
         confusion=tuple(
             tuple(row) for row in confusion_matrix(targets, predicted, labels=classes).tolist()
@@ -143,7 +164,8 @@ def bootstrap_intervals(
 ) -> dict[str, Interval]:
     """95 % percentile intervals by drawing the faces again with replacement (Efron 1979).
 
-    They tell how far another draw of test faces would move a score, not another training run.
+    They tell how far another draw of test faces would move a score, not another training run. As
+    in `evaluate_probabilities`, a mean over the classes is of those that have faces in the draw.
 
     Returns:
         Intervals of `accuracy`, `macro_f1` and `mean_class_recall`.
@@ -151,14 +173,13 @@ def bootstrap_intervals(
     from sklearn.metrics import precision_recall_fscore_support
 
     predicted = probabilities.argmax(axis=1)
-    classes = np.unique(targets)
     generator = np.random.default_rng(seed)
     draws = []
     for _ in range(resamples):
         rows = generator.integers(0, len(targets), len(targets))
         drawn, read = targets[rows], predicted[rows]
         _, recall, f1, _ = precision_recall_fscore_support(
-            drawn, read, labels=classes, average="macro", zero_division=0
+            drawn, read, labels=np.unique(drawn), average="macro", zero_division=0
         )
         draws.append(((drawn == read).mean(), f1, recall))
     low, high = np.percentile(draws, [2.5, 97.5], axis=0)

@@ -45,7 +45,7 @@ def plot_confusion(result: Evaluation, stem: Path, *, title: str = "") -> list[P
             axes.text(
                 column,
                 row,
-                f"{share:.0%}\n{counts[row, column]:,}",
+                f"{share:.0%}\n{counts[row, column]:,}" if counts[row].any() else "-",
                 ha="center",
                 va="center",
                 fontsize=8,
@@ -112,8 +112,12 @@ def plot_class_scores(result: Evaluation, stem: Path, *, title: str = "") -> lis
         precision = axes.bar(
             rows + 0.2, [s.precision for s in scores], 0.4, color=EMOTION_COLORS, alpha=0.5
         )
-        axes.bar_label(recall, fmt="%.2f", fontsize=8, padding=1)
-        axes.bar_label(precision, fmt="%.2f", fontsize=8, padding=1)
+        for bars, values in (
+            (recall, [s.recall for s in scores]),
+            (precision, [s.precision for s in scores]),
+        ):
+            told = [f"{v:.2f}" if s.support else "" for v, s in zip(values, scores, strict=True)]
+            axes.bar_label(bars, told, fontsize=8, padding=1)
         names = [f"{label}\n{result.per_class[label].support:,}" for label in EMOTIONS]
         axes.set_xticks(rows, names)
         axes.set_ylim(0, 1.05)

@@ -172,6 +172,12 @@ def _scores(card: Card) -> list[str]:
         "In brackets the 95 % interval. To answer always with the commonest label would be right "
         f"for {_percent(card.robustness.majority, 1)} of test."
     ]
+    for name, measures in named.items():
+        if absent := measures.evaluation.absent:
+            about.append(
+                f"{name[0].upper()}{name[1:]} has no image of {', '.join(absent)}: macro F1 and "
+                f"mean class recall are of the other {len(EMOTIONS) - len(absent)} emotions."
+            )
     if card.is_fer2013:
         about.append("People reach about 65 ± 5 % (Goodfellow et al. 2013).")
     if card.test.agreement is not None:
@@ -209,6 +215,9 @@ def _class_table(test: Evaluation) -> str:
     rows = []
     for label, counts in zip(EMOTIONS, test.confusion, strict=True):
         score = test.per_class[label]
+        if not score.support:
+            rows.append([label, "0", *["-"] * 4])
+            continue
         others = {other: n for other, n in zip(EMOTIONS, counts, strict=True) if other != label}
         most = max(others, key=lambda other: others[other])
         share = _percent(others[most] / max(score.support, 1), 0)
@@ -356,7 +365,8 @@ def _slice_rows(grouping: GroupingScore) -> list[list[str]]:
 
 
 def _limits(card: Card) -> list[str]:
-    recall = {label: score.recall for label, score in card.test.evaluation.per_class.items()}
+    per_class = card.test.evaluation.per_class.items()
+    recall = {label: score.recall for label, score in per_class if score.support}
     worst = min(recall, key=lambda label: recall[label])
     found = card.robustness
     hardest = min(DISTURBED, key=lambda d: _measurement(found, d[0], d[1]).accuracy)

@@ -328,10 +328,12 @@ def _accuracy(runs: Sequence[RunMeasures]) -> str:
         f"![Reliability of {run.name}](figures/{run.name}-reliability.png)"
         for run in runs
     )
+    absent = runs[0].test.evaluation.absent
+    without = f" It has no face of {', '.join(absent)}: means are of the others." if absent else ""
     return f"""## Accuracy
 
 {_table(header, rows)}
-The last five columns are of PrivateTest. Clean means without exact copies of training images.
+The last five columns are of PrivateTest. Clean means without exact copies of training images.{without}
 
 {figures}
 """
@@ -362,6 +364,8 @@ def _three_reports(
     printed: dict[str, paper.ReportRow], shuffled: Evaluation, right: Evaluation
 ) -> str:
     def cells(row: ClassScore | paper.ReportRow) -> list[str]:
+        if not row.support:
+            return ["-"] * 3
         return [f"{row.precision:.2f}", f"{row.recall:.2f}", f"{row.f1:.2f}"]
 
     rows = []
