@@ -3,32 +3,37 @@ import os
 import socket
 import struct
 import time
+import zipfile
 import zlib
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import pillow_heif
 import pytest
 from numpy.typing import NDArray
 from PIL import Image as PILImage
 
 from mien import ImageError, load_image
-from mien.images import MAX_PIXELS, Image
+from mien.images import MAX_PIXELS, Image, load_with_notes
+from picture_files import (
+    OTHER_FILES,
+    heic,
+    png_with_sbit,
+    quarters,
+    ramp,
+    saved,
+    tiff,
+    twelve_bits_packed,
+)
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "TIFF", "GIF")
 LOSSLESS: dict[str, dict[str, Any]] = {
     "WEBP": {"lossless": True},
+    "AVIF": {"quality": 95, "subsampling": "4:4:4"},
     "JPEG": {"quality": 100, "subsampling": 0},
 }
-
-
-def quarters() -> Image:
-    """(32, 64, 3): four flat quarters, each of another color."""
-    image = np.zeros((32, 64, 3), np.uint8)
-    image[:16, :32], image[:16, 32:] = (200, 30, 30), (30, 160, 30)
-    image[16:, :32], image[16:, 32:] = (40, 40, 220), (220, 220, 60)
-    return image
 
 
 def encode(image: PILImage.Image | NDArray[Any], kind: str, **options: Any) -> bytes:
@@ -227,7 +232,9 @@ def test_text_with_the_ending_of_a_picture(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["PPM", "ICO", "PDF"])
 def test_other_formats_are_not_read(kind: str) -> None:
-    with pytest.raises(ImageError, match="expected a JPEG, PNG, WebP, BMP, TIFF or GIF"):
+    with pytest.raises(
+        ImageError, match="expected a JPEG, PNG, WebP, HEIC, AVIF, BMP, TIFF or GIF"
+    ):
         load_image(encode(quarters(), kind))
 
 
@@ -361,3 +368,320 @@ def test_the_bound_can_be_set(portrait: Path, portrait_image: Image) -> None:
         with pytest.raises(ImageError, match="at most 262,143 pixels; got 512 x 512 = 262,144"):
             load_image(source, max_pixels=512 * 512 - 1)
         assert load_image(source, max_pixels=512 * 512).shape == (512, 512, 3)
+
+
+# Phones
+
+
+def stored(upright: Image, orientation: int) -> Image:
+    """What a camera that was held so stores; row 0 and column 0 are the sides that EXIF names."""
+    turned = {1: upright, 3: upright[::-1, ::-1], 6: np.rot90(upright), 8: np.rot90(upright, -1)}
+    return np.ascontiguousarray(turned[orientation])
+
+
+@pytest.mark.parametrize("given_as", ["path", "bytes", "renamed"])
+def test_heic_photos_are_read(given_as: str, tmp_path: Path) -> None:
+    content = heic(quarters())
+    path = tmp_path / ("photo.jpg" if given_as == "renamed" else "photo.heic")
+    path.write_bytes(content)
+    assert_near(load_image(content if given_as == "bytes" else path), quarters())
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_heic_and_avif_photos_are_turned_once(orientation: int) -> None:
+    content = heic(stored(quarters(), orientation), orientation=orientation)
+    assert_near(load_image(content), quarters())
+    exif = PILImage.Exif()
+    exif[0x0112] = orientation
+    content = encode(stored(quarters(), orientation), "AVIF", exif=exif, **LOSSLESS["AVIF"])
+    assert_near(load_image(content), quarters())
+
+
+def test_heic_with_more_bits_alpha_or_gray() -> None:
+    clear = np.dstack([quarters(), np.full((32, 64), 255, np.uint8)])
+    clear[:16, :32, 3] = 0
+    expected = quarters()
+    expected[:16, :32] = 255
+    assert_near(load_image(heic(clear)), expected)
+    deep = pillow_heif.from_bytes(
+        "RGB;16", (64, 32), (quarters().astype(np.uint16) * 257).tobytes()
+    )
+    file = io.BytesIO()
+    deep.save(file, quality=95, chroma=444)  # 10 bits
+    assert_near(load_image(file.getvalue()), quarters())
+
+
+def test_the_thumbnail_of_a_heic_is_not_taken_for_it() -> None:
+    assert_near(load_image(heic(quarters(), thumbnails=[16])), quarters())
+
+
+def test_of_a_heic_with_several_pictures_the_main_one_is_read() -> None:
+    file = io.BytesIO()
+    several = pillow_heif.HeifFile()
+    for image in (quarters()[::-1], quarters()):
+        several.add_from_pillow(PILImage.fromarray(np.ascontiguousarray(image)))
+    several.save(file, quality=95, chroma=444, primary_index=1)
+    found = load_with_notes(file.getvalue())
+    assert_near(found.image, quarters())
+    assert "only the first or main one is read" in found.notes[0]
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
+def test_a_heic_that_is_cut_short_is_refused(share: float) -> None:
+    content = heic(quarters())
+    with pytest.raises(ImageError, match="damaged or cut short"):
+        load_image(content[: int(len(content) * share)])
+
+
+@pytest.mark.parametrize("kind", ["heic", "AVIF"])
+def test_large_heic_and_avif_are_refused_before_they_are_decoded(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = heic(quarters()) if kind == "heic" else encode(quarters(), kind)
+    with pytest.raises(ImageError, match=r"at most 2,047 pixels; got 64 x 32 = 2,048"):
+        load_image(content, max_pixels=4095)  # they take twice the memory of others
+    assert load_image(content, max_pixels=4096).shape == (32, 64, 3)
+
+
+def test_a_heic_that_says_less_than_it_holds_is_not_decoded() -> None:
+    content = heic(np.zeros((512, 512, 3), np.uint8))
+    at = content.index(b"ispe") + 8
+    lying = content[:at] + struct.pack(">II", 64, 64) + content[at + 8 :]
+    with pytest.raises(ImageError, match="damaged or cut short"):
+        load_image(lying)
+
+
+def test_reading_heic_leaves_the_formats_of_pillow_alone() -> None:
+    load_image(heic(quarters()))
+    assert "HEIF" not in PILImage.OPEN
+
+
+def a_photo_of_many_scans(kind: str, scans: int) -> bytes:
+    """A JPEG or MPO whose first picture is scanned so often."""
+    picture = PILImage.new("L", (4000, 3000), 200)
+    file = io.BytesIO()
+    more = {"save_all": True, "append_images": [picture]} if kind == "MPO" else {}
+    picture.save(file, kind, quality=20, progressive=True, **more)
+    content = file.getvalue()
+    first = content.index(b"\xff\xda")
+    scan = content[first : content.index(b"\xff", first + 20)]
+    return content[:first] + scan * scans + content[first:]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "MPO"])
+def test_the_bound_on_scans_holds_for_each_kind_of_jpeg(kind: str) -> None:
+    photo = a_photo_of_many_scans(kind, 2000)
+    start = time.perf_counter()
+    with pytest.raises(ImageError, match=r"expected at most 1,491 scans of 4000 x 3000 pixels"):
+        load_image(photo)
+    assert time.perf_counter() - start < 0.5
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "AVIF", "PNG"])
+def test_of_an_animation_the_first_picture_is_read_and_that_is_said(kind: str) -> None:
+    pictures = [PILImage.new("RGB", (16, 16), color) for color in ("red", "blue")]
+    options = {} if kind == "AVIF" else LOSSLESS.get(kind, {})
+    content = encode(pictures[0], kind, save_all=True, append_images=pictures[1:], **options)
+    found = load_with_notes(content)
+    assert_near(found.image, np.full((16, 16, 3), (255, 0, 0), np.uint8))
+    assert found.notes == ("of an animation, only the first picture is read",)
+    assert load_with_notes(encode(pictures[0], kind)).notes == ()
+
+
+def test_of_a_document_the_first_page_is_read_and_that_is_said() -> None:
+    pages = [PILImage.new("RGB", (16, 16), color) for color in ("red", "blue")]
+    found = load_with_notes(encode(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
+    assert found.image[0, 0].tolist() == [255, 0, 0]
+    assert found.notes == ("of a file with several pictures, only the first or main one is read",)
+
+
+def test_the_second_picture_of_a_phone_is_no_animation() -> None:
+    pictures = [PILImage.new("RGB", (16, 16), color) for color in ("red", "blue")]
+    found = load_with_notes(encode(pictures[0], "MPO", save_all=True, append_images=pictures[1:]))
+    assert found.notes == ()
+    assert_near(found.image, np.full((16, 16, 3), (254, 0, 0), np.uint8))
+
+
+# Laboratories
+
+EIGHT_BITS = np.repeat(ramp(8).astype(np.uint8)[:, :, None], 3, axis=2)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "array"])
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_gray_of_fewer_bits_in_sixteen_is_as_bright_as_it_was(kind: str, bits: int) -> None:
+    found = load_with_notes(ramp(bits) if kind == "array" else saved(ramp(bits), kind))
+    assert_near(found.image, EIGHT_BITS, levels=1)
+    said = {
+        8: ("levels of 16 bits are read as 8-bit ones, since all are below 256",),
+        12: ("levels of 16 bits are read as 12-bit ones, since all are below 4,096",),
+        16: (),
+    }
+    assert found.notes == said[bits]
+
+
+@pytest.mark.parametrize("kind", [".png", ".tiff", "planes", "array"])
+def test_colors_of_twelve_bits_in_sixteen_are_as_bright_as_they_were(kind: str) -> None:
+    deep = (quarters().astype(np.uint32) * 4095 // 255).astype(np.uint16)
+    content: Any = deep
+    if kind == "planes":
+        content = tiff(np.moveaxis(deep, 2, 0), tags={284: 2})
+    elif kind != "array":
+        content = cv2.imencode(kind, deep[:, :, ::-1])[1].tobytes()
+    found = load_with_notes(content)
+    assert_near(found.image, quarters(), levels=1)
+    assert "12-bit" in found.notes[0]
+
+
+def test_the_bits_that_a_file_declares_count_before_its_levels() -> None:
+    dark = ramp(10)  # the highest level would pass for one of 12 bits
+    for content, bits in (
+        (tiff(dark, tags={281: 1023}), 10),
+        (tiff(dark, tags={281: 16383}), 14),
+        (png_with_sbit(saved(dark, "PNG"), 10), 10),
+        (png_with_sbit(saved(dark, "PNG"), 16), 16),
+        (twelve_bits_packed(dark), 12),
+        (tiff(dark.astype(np.int16)), 15),
+    ):
+        levels = load_image(content)[0, :, 0]
+        assert levels.max() == round(255 * 1023 / (2**bits - 1))
+    # Others write the highest level of the picture there, which says nothing of white.
+    assert load_image(tiff(dark, tags={281: 1000}))[0, :, 0].max() == round(255 * 1023 / 4095)
+
+
+def test_twelve_bits_are_judged_over_the_whole_picture() -> None:
+    tall = np.zeros((5000, 1000), np.uint16)  # more than is scaled at a time
+    tall[:100], tall[-100:] = 2000, 65535
+    image = load_image(saved(tall, "PNG"))
+    assert (image[0, 0, 0], image[-1, 0, 0]) == (8, 255)
+
+
+@pytest.mark.parametrize("bits", [12, 16])
+def test_tiff_that_counts_from_white_is_no_negative(bits: int) -> None:
+    counted = (2**bits - 1 - ramp(bits).astype(int)).astype(np.uint16)
+    content = tiff(counted, tags={262: 0})
+    assert_near(load_image(content), EIGHT_BITS, levels=1)
+    with PILImage.open(io.BytesIO(content)) as opened:
+        assert_near(load_image(opened), EIGHT_BITS, levels=1)
+    assert_near(load_image(tiff(255 - ramp(8).astype(np.uint8), tags={262: 0})), EIGHT_BITS)
+
+
+@pytest.mark.parametrize("big_endian", [False, True])
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("alpha", [False, True])
+def test_tiff_in_planes_is_what_it_shows(bits: int, big_endian: bool, alpha: bool) -> None:
+    image = quarters() if bits == 8 else quarters().astype(np.uint16) * 257
+    if alpha:
+        image = np.dstack([image, np.full((32, 64), 2**bits - 1, image.dtype)])
+    tags = {284: 2} | ({338: 2} if alpha else {})
+    content = tiff(np.moveaxis(image, 2, 0), big_endian=big_endian, tags=tags)
+    assert_near(load_image(content), quarters(), levels=0)
+
+
+@pytest.mark.parametrize("shape", [(32, 64), (32, 64, 3)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("white", [1, 255])
+def test_floating_point_is_refused_with_the_way_out(shape: Any, dtype: Any, white: int) -> None:
+    levels = np.full(shape, white, dtype)
+    for source in (levels, tiff(levels)):
+        with pytest.raises(ImageError, match=r"\(255 \* image\).*where white is 1, .* is 255"):
+            load_image(source)
+
+
+def test_arrays_of_other_types_are_refused_with_their_own_way_out() -> None:
+    whole = np.full((16, 16), 200)
+    with pytest.raises(ImageError, match=r"got int64 from 200 to 200. .*image.astype\('uint8'\)"):
+        load_image(whole)
+    assert (load_image(whole.astype("uint8")) == 200).all()
+    with pytest.raises(ImageError, match=r"got bool. .* 255 \* image.astype\('uint8'\)"):
+        load_image(whole > 0)
+
+
+def test_tiff_that_pillow_does_not_know_is_named() -> None:
+    for content in (
+        tiff(ramp(16), big_endian=True, tags={262: 0}),
+        tiff(np.dstack([ramp(16), ramp(16)]), tags={338: 2}),
+    ):
+        with pytest.raises(ImageError, match=r"it is a TIFF of a rare kind .* 8 bits a channel"):
+            load_image(content)
+
+
+@pytest.mark.parametrize("tags", [{50706: 1}, {254: 1, 330: 8}])
+def test_the_preview_in_a_raw_file_is_not_taken_for_the_photo(tags: dict[int, int]) -> None:
+    with pytest.raises(ImageError, match="it is a camera's raw file: export it"):
+        load_image(tiff(quarters(), tags=tags))
+
+
+@pytest.mark.parametrize("name", OTHER_FILES)
+def test_files_that_are_no_pictures_are_called_by_their_name(name: str, tmp_path: Path) -> None:
+    content, said = OTHER_FILES[name]
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ImageError, match=r"expected a JPEG, PNG, .*picture; it is ") as raised:
+        load_image(tmp_path / name)
+    assert said in str(raised.value)
+
+
+# Files that are open already
+
+
+def test_open_files_and_memory_are_read(tmp_path: Path) -> None:
+    content = encode(quarters(), "PNG")
+    (tmp_path / "a.png").write_bytes(content)
+    assert (load_image(io.BytesIO(content)) == quarters()).all()
+    with (tmp_path / "a.png").open("rb") as file:
+        assert (load_image(file) == quarters()).all()
+    with (tmp_path / "a.png").open("rb", buffering=0) as raw:
+        assert (load_image(raw) == quarters()).all()
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(tmp_path / "a.png", "a.png")
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive, archive.open("a.png") as member:
+        assert (load_image(member) == quarters()).all()
+
+
+def test_a_pipe_that_gives_little_at_a_time_is_read_to_its_end() -> None:
+    class Slow(io.RawIOBase):
+        def __init__(self, content: bytes) -> None:
+            self.rest = content
+
+        def read(self, size: int = -1) -> bytes:
+            given, self.rest = self.rest[:7], self.rest[7:]
+            return given
+
+    assert (load_image(Slow(encode(quarters(), "PNG"))) == quarters()).all()
+
+
+def test_open_files_that_give_no_picture_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(encode(quarters(), "PNG"))
+    at_its_end = io.BytesIO()
+    PILImage.fromarray(quarters()).save(at_its_end, "PNG")
+    with pytest.raises(ImageError, match=r"nothing is left to read: use seek\(0\) first"):
+        load_image(at_its_end)
+    with path.open("rb") as closed:
+        pass
+    with pytest.raises(ImageError, match=r"a\.png: cannot be read; .*closed file"):
+        load_image(closed)
+    letter = tmp_path / "letter.txt"
+    letter.write_text("Dear reader,")
+    with letter.open() as text, pytest.raises(ImageError, match=r"for reading bytes, .* gave str"):
+        load_image(text)
+
+    class Upload:  # as FastAPI's is
+        async def read(self, size: int) -> bytes:
+            return b""
+
+    with pytest.raises(ImageError, match=r"for reading bytes, .* gave coroutine"):
+        load_image(Upload())
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("https://example.org/a.jpg", "nothing is fetched from web addresses: download"),
+        ("s3://bucket/a.jpg", "`mien batch` reads object stores"),
+        ("rtsp://camera.local/1", "a stream: `mien video` reads it"),
+    ],
+)
+def test_of_addresses_it_is_said_what_reads_them(source: str, said: str) -> None:
+    with pytest.raises(ImageError, match=f"no such file: {source}; {said}"):
+        load_image(source)

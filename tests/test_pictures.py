@@ -7,6 +7,7 @@ from PIL import Image as PILImage
 
 from fakes import FixedDetector
 from mien import Face, ImageError, Recognizer, find_pictures, read_pictures
+from mien.sources import LeftOut
 
 
 def save(path: Path, level: int = 128) -> Path:
@@ -44,7 +45,7 @@ def test_paths_lead_to_the_files(album: Path) -> None:
         ("*.png", ["b.png"]),
         ("?.*", ["a.JPG", "b.png", "e.tif"]),
         ("**/*.webp", ["c.webp"]),
-        ("deep/*", ["d.gif"]),
+        ("deep/*", ["d.gif", "er/c.webp"]),
     ],
 )
 def test_patterns(
@@ -66,9 +67,76 @@ def test_a_file_needs_no_ending(tmp_path: Path) -> None:
 
 def test_what_is_named_twice_is_found_once(album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(album)
-    (album / "link.png").symlink_to(album / "b.png")
-    given: list[str | Path] = ["b.png", "./b.png", album / "b.png", f"{album}/*.png", "link.png"]
+    given: list[str | Path] = ["b.png", "./b.png", album / "b.png", f"{album}/b*.png"]
     assert names(given) == ["b.png"]
+
+
+def test_two_links_to_one_file_are_two_pictures(album: Path) -> None:
+    for name in ("b1.png", "b2.png"):
+        (album / name).symlink_to(album / "b.png")
+    assert names([f"{album}/b*.png"]) == ["b.png", "b1.png", "b2.png"]
+    assert names([album])[2:5] == ["b.png", "b1.png", "b2.png"]
+
+
+def test_what_a_search_leaves_out_is_counted(album: Path) -> None:
+    for name in ("a.mov", "deep/b.MOV", "c.dng", "deep/._b.png", ".DS_Store", "README"):
+        (album / name).write_bytes(b"x")
+    (album / "gone.jpg").symlink_to(album / "nowhere.jpg")
+    (album / "again").symlink_to(album / "deep")
+    left_out = LeftOut()
+    find_pictures([album], left_out=left_out)
+    assert left_out == {
+        ".mov": 2,
+        ".dng": 1,
+        ".txt": 1,
+        "of macOS (._*)": 1,
+        "without an ending": 2,
+        "broken links or pipes": 1,
+        "links to folders, which are not followed": 1,
+    }
+    assert str(left_out).startswith(
+        "9 files were not read as pictures: 2 .mov (see mien video), 1 .dng (export it from"
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "may"),
+    [
+        (["a.mov"], True),
+        (["a.zip"], True),
+        (["a.tar.gz"], True),
+        (["a.dcm", "a.txt"], True),
+        (["a.txt", "a.json", "Thumbs.db", ".DS_Store", "._a.jpg", "code.ts", "README"], False),
+    ],
+)
+def test_some_of_what_is_left_out_may_hold_faces(names: list[str], may: bool) -> None:
+    left_out = LeftOut()
+    for name in names:
+        left_out.add(name)
+    assert left_out.may_hold_faces is may
+
+
+def test_many_endings_make_one_short_sentence() -> None:
+    left_out = LeftOut()
+    for number in range(100):
+        left_out.add(f"a.{number}")
+    left_out.add("film.mp4")
+    assert str(left_out).startswith("101 files were not read as pictures: 1 .mp4 (see mien video),")
+    assert str(left_out).endswith("93 of other kinds")
+
+
+def test_the_folder_of_copies_is_not_searched_but_counted(
+    album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(album / "out" / "deep" / "a.png")
+    monkeypatch.chdir(album)
+    for given in (".", str(album), "*", "**/*", "*/*"):
+        left_out = LeftOut()
+        found = find_pictures([given], not_in="out", left_out=left_out)
+        assert not any("out" in file.path.parts for file in found)
+        assert left_out[f"in {album / 'out'}"] == 1
+    assert names([album / "out"]) == ["deep/a.png"]
+    assert len(find_pictures([album / "out"], not_in=album / "out")) == 1  # it was named
 
 
 def test_order_is_that_of_the_arguments(album: Path) -> None:
@@ -85,7 +153,7 @@ def test_nothing_given_is_nothing_found() -> None:
     [
         ("missing.jpg", r"no such file or folder: .*missing\.jpg"),
         ("no-*.jpg", r"no file matches .*no-\*\.jpg"),
-        ("empty", r"empty: expected pictures in this folder; .* ends in \.bmp, .*\.webp"),
+        ("empty", r"empty: expected pictures in this folder; .* ends in \.apng, .*\.webp"),
         ("a" * 5000, "cannot be read; File name too long"),
     ],
 )

@@ -1,14 +1,16 @@
 """Many pictures: finding them on the disk, and reading them without one stopping the rest."""
 
 import glob
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from mien.errors import ImageError
-from mien.images import SUFFIXES, Image, load_image
+from mien.images import SUFFIXES, Image, LoadedImage, is_picture_name, load_with_notes
 from mien.recognizer import Reading, Recognizer
+from mien.sources import LeftOut, address_hint, files_below
 
 
 @dataclass(frozen=True)
@@ -34,55 +36,103 @@ class PictureResult:
         image: (H, W, 3) uint8 RGB, or None if it could not be read.
         readings: one for each face; empty without a face, and on an error.
         error: what was wrong with the file, or None.
+        notes: what had to be decided to read it; see `mien.images.LoadedImage`.
     """
 
     file: PictureFile
     image: Image | None
     readings: tuple[Reading, ...]
     error: ImageError | None = None
+    notes: tuple[str, ...] = ()
 
 
-def find_pictures(paths: Iterable[str | Path]) -> list[PictureFile]:
+def find_pictures(
+    paths: Iterable[str | Path],
+    *,
+    not_in: str | Path | None = None,
+    left_out: LeftOut | None = None,
+) -> list[PictureFile]:
     """The pictures that paths, folders and patterns name, each once, in a steady order.
 
     Args:
         paths: files; folders, which are searched with all folders in them for names that end in
-            one of `mien.images.SUFFIXES`; patterns such as `holiday/*.jpg`.
+            one of `mien.images.SUFFIXES`; patterns such as `holiday/*.jpg`. Two links to one file
+            are two pictures.
+        not_in: a folder that is left out of patterns, and of every search of a folder that it
+            lies in: that of annotated copies.
+        left_out: is told of each file that was come by and is no picture.
     Raises:
         ImageError: a path does not exist, or a folder or a pattern yields no picture.
     """
-    found: dict[Path, PictureFile] = {}
+    found: dict[str, PictureFile] = {}
+    others = LeftOut() if left_out is None else left_out
+    apart = "" if not_in is None else os.path.abspath(not_in)  # noqa: PTH100  # follows no link
     for given in paths:
         try:
-            for file in _expand(str(given)):
-                found.setdefault(file.path.resolve(), file)
+            for file in _expand(str(given), apart, others):
+                found.setdefault(os.path.abspath(file.path), file)  # noqa: PTH100
         except OSError as error:  # a name too long, a folder that may not be listed
             raise ImageError(f"{given}: cannot be read; {error.strerror or error}") from error
     return list(found.values())
 
 
-def _expand(given: str) -> list[PictureFile]:
+def _expand(given: str, apart: str, left_out: LeftOut) -> list[PictureFile]:
     path = Path(given)
     if not given:
         raise ImageError("expected a file, a folder or a pattern; got an empty name")
     if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+        others = LeftOut()
+        files = _in_folder(path, apart, others)
+        left_out.update(others)
         if not files:
             raise ImageError(
                 f"{path}: expected pictures in this folder; there is no file that ends in "
-                f"{', '.join(sorted(SUFFIXES))}"
+                f"{', '.join(sorted(SUFFIXES))}" + (f". {others}" if others else "")
             )
-        return [PictureFile(file, file.relative_to(path)) for file in files]
+        return files
     if path.exists():
         return [PictureFile(path, Path(path.name))]
     if glob.has_magic(given):
         # Path.glob refuses absolute patterns.
         matches = sorted(Path(p) for p in glob.glob(given, recursive=True))  # noqa: PTH207
-        files = [p for p in matches if p.is_file()]
+        files = []
+        for match in matches:
+            absolute = os.path.abspath(match)  # noqa: PTH100
+            if match.is_file():
+                found = [PictureFile(match, Path(match.name))]
+            elif "**" in given:  # which names what is in it one by one, too
+                continue
+            else:
+                found = _in_folder(match, apart, left_out)
+                found = [PictureFile(f.path, match.name / f.relative) for f in found]
+            if absolute == apart or _is_below(absolute, apart):
+                left_out[f"in {apart}"] += len(found)
+            else:
+                files += found
         if not files:
             raise ImageError(f"no file matches {given}")
-        return [PictureFile(file, Path(file.name)) for file in files]
-    raise ImageError(f"no such file or folder: {path}")
+        return files
+    hint = address_hint(given)
+    raise ImageError(f"no such file or folder: {given}" + (f"; {hint}" if hint else ""))
+
+
+def _in_folder(folder: Path, apart: str, left_out: LeftOut) -> list[PictureFile]:
+    files = []
+    if not _is_below(apart, os.path.abspath(folder)):  # noqa: PTH100
+        apart = ""  # it is the folder that was named, or elsewhere
+    for entry in files_below(str(folder)):
+        if not is_picture_name(entry.name) or not entry.is_file():
+            left_out.add_entry(entry)
+        elif _is_below(os.path.abspath(entry.path), apart):  # noqa: PTH100
+            left_out[f"in {apart}"] += 1
+        else:
+            path = Path(entry.path)
+            files.append(PictureFile(path, path.relative_to(folder)))
+    return files
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return bool(folder) and path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 def read_pictures(recognizer: Recognizer, files: Sequence[PictureFile]) -> Iterator[PictureResult]:
@@ -97,18 +147,19 @@ def read_pictures(recognizer: Recognizer, files: Sequence[PictureFile]) -> Itera
     remaining = iter(files)
     # A few pictures at a time: enough to fill a batch of faces, few enough to hold in memory.
     while batch := list(islice(remaining, recognizer.BATCH_IMAGES)):
-        loaded: list[Image | ImageError] = [_load(file) for file in batch]
-        images = [image for image in loaded if not isinstance(image, ImageError)]
+        loaded: list[LoadedImage | ImageError] = [_load(file) for file in batch]
+        images = [one.image for one in loaded if not isinstance(one, ImageError)]
         readings = iter(recognizer.read_images(images))
         for file, content in zip(batch, loaded, strict=True):
             if isinstance(content, ImageError):
                 yield PictureResult(file, None, (), content)
             else:
-                yield PictureResult(file, content, tuple(next(readings)))
+                found = tuple(next(readings))
+                yield PictureResult(file, content.image, found, notes=content.notes)
 
 
-def _load(file: PictureFile) -> Image | ImageError:
+def _load(file: PictureFile) -> LoadedImage | ImageError:
     try:
-        return load_image(file.path)
+        return load_with_notes(file.path)
     except ImageError as error:
         return error

@@ -20,6 +20,7 @@ from mien.batch.parquet import Columns, picture_column
 from mien.batch.settings import BatchSettings
 from mien.batch.storage import Folder, open_file, writing
 from mien.errors import DataError, OutputError
+from mien.sources import LeftOut
 
 MOST_SHARD_IMAGES: Final = 1000
 """Pictures in a shard, unless it is set: what is lost at most when a process dies, of each."""
@@ -90,12 +91,14 @@ class Plan:
             they are read.
         digest: two plans of the same files, cut alike, have the same.
         all_unreadable: why nothing can be read; empty if something can.
+        left_out: files that the searches came by, and that cannot be read.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
     pictures: int = 0
     digest: str = ""
     all_unreadable: str = ""
+    left_out: LeftOut = field(default_factory=LeftOut)
     _file: BinaryIO = field(default_factory=tempfile.TemporaryFile)
     _offsets: "array[int]" = field(default_factory=lambda: array("q"))
     _weights: "array[float]" = field(default_factory=lambda: array("d"))
@@ -133,6 +136,7 @@ class Plan:
             "counts": self.counts,
             "pictures": self.pictures,
             "digest": self.digest,
+            "left_out": self.left_out,
         }
         # The time that gzip stores would make two files of the same plan differ.
         with (
@@ -161,6 +165,7 @@ class Plan:
                     raise ValueError(f"expected format {_FORMAT}; got {head['format']}")
                 plan.counts, plan.pictures = head["counts"], head["pictures"]
                 plan.digest = head["digest"]
+                plan.left_out = LeftOut(head.get("left_out", {}))
                 for line in file:
                     weight, _, shard = line.partition(b" ")
                     plan.add(Shard.from_json(shard), float(weight))
@@ -195,20 +200,23 @@ def make_plan(sources: Iterable[str], settings: BatchSettings, *, not_in: str = 
         not_in: a folder that is left out of every search: the data set's own.
     Raises:
         DataError: a source does not exist, may not be read, or names nothing that can be read. A
-            Parquet file without pictures among others is a shard with an `error`.
+            Parquet file without pictures among others is a shard with an `error`, and so is a line
+            of a list that names nothing.
     """
     with tempfile.TemporaryFile() as spool:
         counts: dict[str, int] = {}
-        for found in find_files(sources, not_in=not_in):
+        left_out = LeftOut()
+        for found in find_files(sources, not_in=not_in, left_out=left_out):
             counts[found.kind] = counts.get(found.kind, 0) + 1
-            spool.write(json.dumps([found.kind, found.name, found.bytes]).encode() + b"\n")
+            values = [found.kind, found.name, found.bytes, found.error]
+            spool.write(json.dumps(values).encode() + b"\n")
         loose = counts.get(Kind.PICTURE, 0)
         size = settings.shard_images or min(
             max(-(-loose // _SHARDS), _LEAST_SHARD_IMAGES), MOST_SHARD_IMAGES
         )
         spool.seek(0)
-        files = (Found(Kind(k), n, b) for k, n, b in map(json.loads, spool))
-        plan = Plan(counts=counts, pictures=loose)
+        files = (Found(Kind(k), n, b, e) for k, n, b, e in map(json.loads, spool))
+        plan = Plan(counts=counts, pictures=loose, left_out=left_out)
         digest = hashlib.sha256()
         problem, readable = "", False
         with writing("the plan, in the folder for temporary files"):
@@ -227,7 +235,10 @@ def _cut(files: Iterable[Found], size: int, column: str | None) -> Iterator[tupl
     number = 0
     pictures: list[str] = []
     for found in files:
-        if found.kind is Kind.PICTURE:
+        if found.error:
+            yield Shard(number, found.kind, (found.name,), error=found.error), 0.0
+            number += 1
+        elif found.kind is Kind.PICTURE:
             pictures.append(found.name)
             if len(pictures) == size:
                 yield Shard(number, Kind.PICTURE, tuple(pictures)), 0.0

@@ -23,7 +23,8 @@ from mien.batch.parquet import picture_rows
 from mien.batch.plan import Shard
 from mien.batch.storage import local_copy, open_file, read_bytes, reason, scheme_of
 from mien.errors import DataError, MienError
-from mien.images import SUFFIXES, Image
+from mien.images import Image, is_picture_name
+from mien.sources import LeftOut
 
 MOST_MEMBER_BYTES: Final = 1_000_000_000
 """Larger members of a tar archive are no pictures that could be read."""
@@ -68,12 +69,15 @@ class Item:
         return self.source if self.row is None else f"{self.source}, row {self.row}"
 
 
-def items(shard: Shard, every_s: float | None = None) -> Iterator[Item]:
+def items(
+    shard: Shard, every_s: float | None = None, left_out: LeftOut | None = None
+) -> Iterator[Item]:
     """The pictures of a shard, in order.
 
     Args:
         shard: of a plan.
         every_s: of films: only the first frame at or after each multiple of it.
+        left_out: is told of the files in archives that are no pictures; whole at the end.
     Yields:
         Pictures. Where a file is damaged or cannot be read, those before, then one with the error.
     """
@@ -81,9 +85,10 @@ def items(shard: Shard, every_s: float | None = None) -> Iterator[Item]:
         yield Item(shard.files[0], DataError(shard.error))
     elif shard.kind is Kind.FILM:
         yield from _frames(shard.files[0], every_s)
+    elif shard.kind is Kind.TAR:
+        yield from _ahead(_members(shard, LeftOut() if left_out is None else left_out))
     else:
-        read = {Kind.PICTURE: _pictures, Kind.TAR: _members, Kind.PARQUET: _rows}[shard.kind]
-        yield from _ahead(read(shard))
+        yield from _ahead({Kind.PICTURE: _pictures, Kind.PARQUET: _rows}[shard.kind](shard))
 
 
 def _pictures(shard: Shard) -> Iterator[Item]:
@@ -110,7 +115,7 @@ def _content(name: str) -> bytes | MienError:
         return error
 
 
-def _members(shard: Shard) -> Iterator[Item]:
+def _members(shard: Shard, left_out: LeftOut) -> Iterator[Item]:
     source = shard.files[0]
     row = 0
     try:
@@ -118,8 +123,12 @@ def _members(shard: Shard) -> Iterator[Item]:
             tape = _Tape(file)
             tar = tarfile.TarFile(fileobj=tape)  # type: ignore[arg-type]
             while (member := tar.next()) is not None:
-                tar.members.clear()  # type: ignore[attr-defined]  # every name of the archive
-                if not member.isfile() or not _is_picture(member.name):
+                tar.members.clear()  # type: ignore[attr-defined]  # it would keep every name of the archive
+                if not member.isfile() or not is_picture_name(member.name):
+                    if member.isfile():
+                        left_out.add(member.name)
+                    elif not member.isdir():
+                        left_out["links in archives"] += 1
                     continue
                 item = partial(Item, source, key=_key(member.name), member=member.name, row=row)
                 if member.size > MOST_MEMBER_BYTES:
@@ -186,11 +195,6 @@ class _Tape:
             raise tarfile.StreamError("an archive is read from its begin to its end")
         while self._position < position and self.read(min(position - self._position, 1 << 20)):
             pass
-
-
-def _is_picture(name: str) -> bool:
-    base = name.rsplit("/", 1)[-1].lower()
-    return not base.startswith("._") and "." + base.rpartition(".")[2] in SUFFIXES
 
 
 def _key(name: str) -> str:

@@ -36,7 +36,7 @@ _KINDS: Final = tuple(
         (r"there is no such file", "missing file"),
         (r"cannot be read", "file that cannot be read"),
         (r"expected a picture; it is empty", "empty file"),
-        (r"it is none of them", "not a picture"),
+        (r"expected a JPEG, PNG", "not a picture"),
         (r"damaged or cut short", "damaged picture"),
         (r"expected a picture of at least", "picture too small"),
         (r"expected at most .* pixels|expected a picture; it has", "picture too large"),
@@ -64,6 +64,8 @@ class Tally:
         faces_per_image: pictures with 0, 1, ... faces; see `FACES_BINS`.
         probabilities: faces by the probability of their emotion; see `PROBABILITY_BINS`.
         seconds: stage -> seconds of the workers; see `STAGES`.
+        left_out: ending -> files in archives that are no pictures.
+        notes: what had to be decided to read pictures, see `mien.images.LoadedImage` -> how many.
     """
 
     images: int = 0
@@ -75,6 +77,8 @@ class Tally:
     faces_per_image: list[int] = field(default_factory=lambda: [0] * FACES_BINS)
     probabilities: list[int] = field(default_factory=lambda: [0] * PROBABILITY_BINS)
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+    left_out: dict[str, int] = field(default_factory=dict)
+    notes: dict[str, int] = field(default_factory=dict)
 
     @property
     def failed(self) -> int:
@@ -105,6 +109,8 @@ class Tally:
         self.without_face += other.without_face
         self.unsure += other.unsure
         self.errors = dict(Counter(self.errors) + Counter(other.errors))
+        self.left_out = dict(Counter(self.left_out) + Counter(other.left_out))
+        self.notes = dict(Counter(self.notes) + Counter(other.notes))
         for label in EMOTIONS:
             self.emotions[label] += other.emotions[label]
         for mine, theirs in (
@@ -186,6 +192,8 @@ class ShardRecord:
                 )
             },
             seconds=values["stages_s"],
+            left_out=values.get("left_out", {}),  # older data sets have none
+            notes=values.get("notes", {}),
         )
         own = ("shard", "dataset", "state", "first", "files", "rows", "seconds", "ended")
         return cls(

@@ -17,6 +17,7 @@ from mien.batch.storage import Folder, absolute
 from mien.batch.summary import write_summary
 from mien.batch.work import PARTS, failed_part
 from mien.errors import DataError, MienError, OptionError, OutputError
+from mien.sources import LeftOut
 
 MANIFEST_EVERY_S: Final = 10.0
 """Between two versions of the manifest while work goes on; longer where writing one takes long."""
@@ -66,6 +67,7 @@ class BatchResult:
         engine: "processes" or "ray".
         workers: processes; 0 where the work was done in this one. Of Ray, the most actors that were
             asked for; 0 for one on every core.
+        left_out: files in folders, patterns and archives that cannot be read.
     """
 
     out: str
@@ -80,6 +82,7 @@ class BatchResult:
     images: int
     engine: str
     workers: int
+    left_out: LeftOut
 
     @property
     def images_per_s(self) -> float:
@@ -106,6 +109,7 @@ class BatchResult:
             },
             "stages_s": tally.pop("seconds"),
             **tally,
+            "left_out": dict(self.left_out),
         }
 
 
@@ -357,6 +361,8 @@ class _Work:
         dataset.remove_rests()
         run = self._run(ended)
         self._save(ended)
+        left_out = LeftOut(self._plan.left_out)
+        left_out.update(dataset.tally.left_out)
         result = BatchResult(
             out=dataset.folder.name,
             rows=dataset.folder.path(PARTS),
@@ -370,6 +376,7 @@ class _Work:
             images=self._images,
             engine=self.engine,
             workers=self.workers,
+            left_out=left_out,
         )
         write_summary(dataset, SUMMARY, result)
         return result

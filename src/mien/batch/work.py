@@ -16,8 +16,9 @@ from mien.batch.settings import Job, local_model
 from mien.batch.storage import Folder, reason
 from mien.errors import ImageError, MienError, OutputError
 from mien.faces import Detector, Face, Framing
-from mien.images import Image, load_image
+from mien.images import Image, LoadedImage, load_with_notes
 from mien.recognizer import Reading, Recognizer
+from mien.sources import LeftOut
 
 if TYPE_CHECKING:
     from mien.batch.plan import Shard
@@ -69,23 +70,27 @@ class ShardWorker:
         pixels = 0
         seconds = writer.tally.seconds
         waited_from = time.perf_counter()
-        for item in items(shard, self._job.settings.every_s):
+        left_out = LeftOut()
+        for item in items(shard, self._job.settings.every_s, left_out):
             begun = time.perf_counter()
             seconds["waiting"] += begun - waited_from
-            image = _decoded(item)
+            loaded = _decoded(item)
             seconds["decoding"] += time.perf_counter() - begun
-            if isinstance(image, MienError):
+            if isinstance(loaded, MienError):
                 if batch:
                     yield batch
                     batch, pixels = [], 0
-                writer.add_error(item, str(image))
+                writer.add_error(item, str(loaded))
             else:
-                batch.append((replace(item, content=b""), image))
-                pixels += image.shape[0] * image.shape[1]
+                batch.append((replace(item, content=b""), loaded.image))
+                pixels += loaded.image.shape[0] * loaded.image.shape[1]
+                for note in loaded.notes:
+                    writer.tally.notes[note] = writer.tally.notes.get(note, 0) + 1
                 if len(batch) == Recognizer.BATCH_IMAGES or pixels >= _BATCH_PIXELS:
                     yield batch
                     batch, pixels = [], 0
             waited_from = time.perf_counter()
+        writer.tally.left_out = dict(left_out)
         if batch:
             yield batch
 
@@ -264,11 +269,11 @@ def _open(job: Job) -> tuple[Recognizer, _TimedDetector]:
     return recognizer, timed
 
 
-def _decoded(item: Item) -> Image | MienError:
+def _decoded(item: Item) -> LoadedImage | MienError:
     if isinstance(item.content, MienError):
         return item.content
     try:
-        return load_image(item.content)
+        return load_with_notes(item.content)
     except ImageError as error:
         # The bytes had a name before they were read.
         return ImageError(str(error).replace("these bytes", item.where, 1))

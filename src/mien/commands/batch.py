@@ -9,6 +9,7 @@ import typer
 
 from mien.classifier import DEFAULT_MODEL
 from mien.commands.shared import (
+    EXIT_ERROR,
     EXIT_INTERRUPTED,
     DetectorName,
     DetectorOption,
@@ -101,7 +102,9 @@ def batch(
     The data set has a row for each face, and one for a picture without a face: see docs/batch.md.
     The same command goes on where it was cut off, by Ctrl-C, a kill or a full disk.
 
-    A picture that cannot be read is a row with the error, and the exit status is then 2.
+    A picture that cannot be read is a row with the error, and the exit status is then 2. Files of
+    other kinds are counted on standard error; with pictures of other formats or packed archives
+    among them, the exit status is 2, too.
     """
     from mien.batch import BatchSettings, run_batch
 
@@ -142,11 +145,17 @@ def batch(
         _print(result)
     if result.given_up:
         say(f"{result.given_up} shards were given up; a rerun tries them again")
+    for note, count in result.tally.notes.items():
+        say(f"{count:,} pictures: {note}")
+    if result.left_out:
+        say(str(result.left_out))
     if result.tally.failed:
         fail(
             f"{result.tally.failed:,} of {result.tally.images + result.tally.failed:,} pictures or "
             f"archives could not be read, or not to their end; see the column error"
         )
+    if result.left_out.may_hold_faces:
+        raise typer.Exit(EXIT_ERROR)
 
 
 def _print(result: "BatchResult") -> None:

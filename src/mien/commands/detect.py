@@ -7,6 +7,7 @@ import typer
 
 from mien.classifier import DEFAULT_MODEL
 from mien.commands.shared import (
+    EXIT_ERROR,
     DetectorName,
     DetectorOption,
     FullSizeOption,
@@ -37,7 +38,10 @@ EXIT_OTHERWISE = 1  # a face shows something else than was expected, or there is
 def detect(
     paths: Annotated[list[str], typer.Argument(help="Pictures, folders of pictures, or patterns.")],
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for annotated copies of the pictures.")
+        Path | None,
+        typer.Option(
+            "--out", help="Folder for annotated copies of the pictures; it is not searched for any."
+        ),
     ] = None,
     csv_file: Annotated[
         Path | None, typer.Option("--csv", help="CSV file to write: one row for each face.")
@@ -78,7 +82,9 @@ def detect(
     With --threshold P a face is called unsure where no emotion has the probability P; all its
     probabilities are still told. `mien models NAME` says how many faces that leaves.
 
-    A picture that cannot be read is reported and the others go on; the exit status is then 2.
+    A picture that cannot be read is reported and the others go on; the exit status is then 2. Files
+    of folders that are no pictures are counted on standard error; with films, archives or pictures
+    of other formats among them, the exit status is 2, too.
 
     --compound goes by the votes of taggers that the model expects, where it gives these (the one in
     the box does), and by its probabilities otherwise, which say little about it.
@@ -89,9 +95,11 @@ def detect(
     from contextlib import ExitStack
 
     from mien.pictures import find_pictures, read_pictures
+    from mien.sources import LeftOut
 
     expectation = _expectation(expect, expect_threshold)
-    files = find_pictures(paths)
+    left_out = LeftOut()
+    files = find_pictures(paths, not_in=out, left_out=left_out)
     settings = RecognizerSettings(
         model=model,
         detector=detector.value,
@@ -103,6 +111,7 @@ def detect(
     )
     recognizer = open_recognizer(settings, threads=threads, votes=compound)
     failed = faces = otherwise = 0
+    noted: dict[str, list[str]] = {}
     with ExitStack() as stack:
         stack.enter_context(quiet_libraries())  # libtiff says on its own what it stumbles over
         writers: list[Any] = []
@@ -122,14 +131,22 @@ def detect(
             if result.error is not None:
                 failed += 1
                 say(str(result.error))
+            for note in result.notes:
+                noted.setdefault(note, []).append(str(result.file.relative))
             faces += len(result.readings)
             if expectation is not None:
                 otherwise += sum(not expectation.verify(r).shows for r in result.readings)
             for writer in writers:
                 writer.write(result)
         writers[-1].close()
+    for note, names in noted.items():
+        say(names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "") + f": {note}")
+    if left_out:
+        say(str(left_out))
     if failed:
         fail(f"{failed} of {len(files)} pictures could not be read")
+    if left_out.may_hold_faces:
+        raise typer.Exit(EXIT_ERROR)
     if expectation is not None and (otherwise or not faces):
         found = f"{faces - otherwise} of {faces} show it" if faces else "there is no face"
         say(f"expected {expectation.emotion} on every face; {found}")

@@ -12,6 +12,7 @@ from typing import BinaryIO, Final
 from mien.errors import ImageError, OptionError, VideoError
 from mien.images import SUFFIXES as PICTURE_SUFFIXES
 from mien.images import Image, load_image
+from mien.sources import FILM_SUFFIXES
 from mien.video.cameras import Camera
 from mien.video.decoding import FilmReader
 from mien.video.info import Frame, VideoInfo, VideoSource
@@ -30,10 +31,7 @@ __all__ = [
     "probe",
 ]
 
-SUFFIXES: Final = frozenset(
-    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg"}
-    | {".wmv", ".flv", ".3gp", ".ogv", ".mxf", ".vob"}
-)
+SUFFIXES: Final = FILM_SUFFIXES
 """Endings, lower case, of the files that a search through a folder takes for videos."""
 
 SEQUENCE_FPS: Final = 25.0
