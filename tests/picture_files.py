@@ -2,7 +2,7 @@
 
 import io
 import struct
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pillow_heif
@@ -43,7 +43,7 @@ def heic(image: NDArray[np.uint8], *, orientation: int = 1, **options: Any) -> b
     exif = PILImage.Exif()
     exif[ORIENTATION] = orientation
     file = io.BytesIO()
-    photo = pillow_heif.from_pillow(PILImage.fromarray(image))  # type: ignore[no-untyped-call]
+    photo = pillow_heif.from_pillow(PILImage.fromarray(image))
     photo.save(file, quality=95, chroma=444, exif=exif.tobytes(), **options)
     return file.getvalue()
 
@@ -58,7 +58,7 @@ def tiff(
         big_endian: the order of the bytes.
         tags: SHORTs that are added, or in place of those that fit the array.
     """
-    order = ">" if big_endian else "<"
+    order: Literal["<", ">"] = ">" if big_endian else "<"
     given = tags or {}
     planar = given.get(284) == 2
     height, width = levels.shape[1:] if planar else levels.shape[:2]

@@ -7,18 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
 
-from archives import jpeg, rows_of, samples, write_folder, write_parquet, write_tar
+from archives import PORTRAIT, jpeg, rows_of, samples, write_folder, write_parquet, write_tar
 from command_line import Mien
 from mien import EMOTIONS, Recognizer, __version__, load_image
 from mien.batch import BatchResult, BatchSettings, Status, run_batch
 from mien.batch.records import PROBABILITY_BINS, Tally, error_kind
 from mien.batch.rows import COLUMNS, LANDMARKS
 from mien.errors import DataError, ModelError, OptionError, OutputError
+from picture_files import heic, saved
 from videos import make_video, moving_portrait
 
 
@@ -380,3 +382,27 @@ def test_the_command_prints_a_table_and_ends_with_2_after_errors(
     refused = mien("batch", archive / "nothing", "--out", tmp_path / "other")
     assert (refused.status, refused.stdout) == (2, "")
     assert refused.stderr.startswith("mien: no such file or folder")
+
+
+def test_the_command_says_what_it_left_out_and_how_it_read(mien: Mien, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    image = load_image(PORTRAIT)
+    gray = image[:, :, 1].astype(np.uint16) * 16
+    (folder / "a.heic").write_bytes(heic(image))
+    (folder / "b.png").write_bytes(saved(gray, "PNG"))
+    (folder / "c.zip").write_bytes(b"x")
+    write_tar(folder / "d.tar", {"a.avif": saved(image, "AVIF"), "a.json": b"{}"})
+    done = mien("batch", folder, "--out", tmp_path / "out", "--processes", 0, "--json")
+    assert done.status == 2
+    result = json.loads(done.stdout)
+    assert (result["images"], result["emotions"]["happy"], result["errors"]) == (3, 3, {})
+    assert result["left_out"] == {".zip": 1, ".json": 1}
+    note = "levels of 16 bits are read as 12-bit ones, since all are below 4,096"
+    assert result["notes"] == {note: 1}
+    assert done.stderr.splitlines() == [
+        f"mien: 1 picture: {note}",
+        "mien: 2 files were not read as pictures: 1 .zip (unpack it first), 1 .json",
+    ]
+    again = mien("batch", folder, "--out", tmp_path / "out", "--processes", 0, "--json")
+    assert json.loads(again.stdout)["left_out"] == {".zip": 1, ".json": 1}

@@ -21,6 +21,7 @@ from mien.batch.reading import Item, items
 from mien.batch.settings import BatchSettings
 from mien.batch.storage import Folder
 from mien.errors import DataError, MienError, OutputError
+from mien.sources import LeftOut
 from videos import make_video
 
 
@@ -123,9 +124,83 @@ def test_a_text_file_lists_sources_from_its_own_folder(tmp_path: Path) -> None:
     listed = tmp_path / "list.txt"
     listed.write_text(f"# films first\none.mp4\n\nphotos/*/*.jpg\n{tmp_path}/one.mp4\n")
     assert names(find_files([str(listed)])) == ["one.mp4", "0001.jpg", "0000.jpg"]
-    listed.write_text("one.mp4\ntwo.mp4\n")
-    with pytest.raises(DataError, match=r"list.txt, line 2: no such file or folder: .*two.mp4"):
-        list(find_files([str(listed)]))
+
+
+def test_a_line_that_names_nothing_does_not_stop_the_others(tmp_path: Path) -> None:
+    write_folder(tmp_path, 2)
+    listed = tmp_path / "list.txt"
+    lines = [
+        "b/0000.jpg",
+        "b/gone.jpg",
+        "two.mp4",
+        "notes.md",
+        "none/*.jpg",
+        "https://example.org/a.jpg",
+        "a/0001.jpg",
+    ]
+    (tmp_path / "notes.md").write_text("text")
+    listed.write_text("\n".join(lines))
+    found = read(listed)
+    errors = [str(item.content) for item in found if isinstance(item.content, DataError)]
+    for line, said in (
+        (3, f"no such file or folder: {tmp_path}/two.mp4"),
+        (4, f"{tmp_path}/notes.md: expected a picture"),
+        (5, f"no file matches {tmp_path}/none/*.jpg"),
+        (6, "nothing is fetched from web addresses"),
+    ):
+        assert sum(f"list.txt, line {line}: " in e and said in e for e in errors) == 1
+    assert f"{tmp_path}/b/gone.jpg: cannot be read; there is no such file" in errors
+    good = [item.source for item in found if isinstance(item.content, bytes)]
+    assert good == [f"{tmp_path}/b/0000.jpg", f"{tmp_path}/a/0001.jpg"]
+
+
+def test_missing_pictures_of_a_list_share_their_shards(tmp_path: Path) -> None:
+    listed = tmp_path / "list.txt"
+    listed.write_text("".join(f"gone/{number}.jpg\n" for number in range(100)))
+    assert [len(s.files) for s in plan_of(listed, shard_images=50)] == [50, 50]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+def test_lists_as_windows_writes_them(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "Bjørn.jpg").write_bytes(jpeg())
+    (tmp_path / "b.jpg").write_bytes(jpeg())
+    text = "\r\n".join(["Bjørn.jpg", "b.jpg", ""])
+    if encoding == "utf-16-be":
+        text = f"\ufeff{text}"
+    (tmp_path / "list.txt").write_bytes(text.encode(encoding))
+    assert names(find_files([f"{tmp_path}/list.txt"])) == ["Bjørn.jpg", "b.jpg"]
+
+
+def test_what_no_search_takes_is_counted(tmp_path: Path, memory: Any) -> None:
+    write_folder(tmp_path / "x", 1)
+    for name in ("x/a.zip", "x/b/b.cr2", "x/._0000.jpg", "x/d.json", "y.zip"):
+        (tmp_path / name).write_bytes(b"x")
+        memory.pipe_file(f"/{name}", b"x")
+    memory.pipe_file("/x/b/0000.jpg", jpeg())
+    for folder in (str(tmp_path), "memory://"):
+        left_out = LeftOut()
+        assert names(find_files([f"{folder}/*"], left_out=left_out)) == ["0000.jpg"]
+        assert left_out == {".zip": 2, ".cr2": 1, ".json": 1, "of macOS (._*)": 1}
+        assert names(find_files([f"{folder}/x"])) == ["0000.jpg"]
+
+
+def test_what_archives_hold_beside_pictures_is_counted(tmp_path: Path) -> None:
+    members = samples(2) | {"a.mov": b"x", "._a.jpg": b"x", "photo.heic": b"x"}
+    (shard,) = plan_of(write_tar(tmp_path / "a.tar", members))
+    left_out = LeftOut()
+    found = [item.member for item in items(shard, left_out=left_out)]
+    assert found == ["000000.jpg", "000001.jpg", "photo.heic"]
+    assert left_out == {".cls": 2, ".mov": 1, "of macOS (._*)": 1}
+
+
+def test_a_plan_remembers_what_was_left_out(tmp_path: Path) -> None:
+    write_folder(tmp_path / "photos", 1)
+    (tmp_path / "photos" / "a.zip").write_bytes(b"x")
+    folder = Folder(str(tmp_path / "out"))
+    with make_plan([str(tmp_path / "photos")], BatchSettings()) as plan:
+        plan.save(folder, "plan.gz")
+    with Plan.load(folder, "plan.gz") as again:
+        assert again.left_out == {".zip": 1}
 
 
 def test_the_data_set_is_no_source_of_itself(tmp_path: Path) -> None:

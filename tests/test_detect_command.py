@@ -7,6 +7,7 @@ its pipes and signals, runs in one of its own.
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,11 +15,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image as PILImage
 
 from mien import EMOTIONS, Recognizer, __version__, load_image, shipped_models
 from mien.cli import main
+from picture_files import OTHER_FILES, heic, saved, tiff
 
 MIEN = (sys.executable, "-m", "mien")
 
@@ -389,3 +393,111 @@ def test_help_names_every_option(mien: Run) -> None:
     assert done.code == 0
     for option in ("--out", "--csv", "--json", "--model", "--detector", "--threshold"):
         assert option in done.out
+
+
+def gray_of(image: NDArray[np.uint8], bits: int) -> NDArray[np.uint16]:
+    """The levels of a picture as a camera of so many bits has them."""
+    gray = np.asarray(PILImage.fromarray(image).convert("L"), np.uint32)
+    scaled: NDArray[np.uint16] = (gray * (2**bits - 1) // 255).astype(np.uint16)
+    return scaled
+
+
+def test_the_face_is_found_in_each_kind_of_file(portrait: Path, tmp_path: Path, mien: Run) -> None:
+    image = load_image(portrait)
+    counted_from_white = (4095 - gray_of(image, 12).astype(int)).astype(np.uint16)
+    planes = np.moveaxis(image.astype(np.uint16) * 257, 2, 0)
+    frames = {"save_all": True, "append_images": [PILImage.new("RGB", (512, 512))]}
+    files = {
+        "photo.heic": heic(image),
+        "renamed.jpg": heic(np.ascontiguousarray(np.rot90(image)), orientation=6),
+        "photo.avif": saved(image, "AVIF"),
+        "moving.webp": saved(image, "WEBP", **frames),
+        "moving.avif": saved(image, "AVIF", **frames),
+        "phone.mpo": saved(image, "MPO", **frames),
+        "twelve.png": saved(gray_of(image, 12), "PNG"),
+        "twelve.tif": saved(gray_of(image, 12), "TIFF"),
+        "white.tif": tiff(counted_from_white, tags={262: 0}),
+        "planes.tif": tiff(planes, tags={284: 2}),
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    done = mien("detect", "--json", tmp_path)
+    assert done.code == 0
+    read = {Path(p["file"]).name: p["faces"] for p in json.loads(done.out)}
+    assert sorted(read) == sorted(files)
+    assert [[f["emotion"] for f in faces] for faces in read.values()] == [["happy"]] * len(files)
+    said = done.err.splitlines()
+    assert [line.split(": ")[1:] for line in said] == [
+        ["moving.avif and 1 more", "of an animation, only the first picture is read"],
+        [
+            "twelve.png and 2 more",
+            "levels of 16 bits are read as 12-bit ones, since all are below 4,096",
+        ],
+    ]
+
+
+def test_what_is_not_read_is_named_with_its_reason(tmp_path: Path, detect: Run) -> None:
+    folder = tmp_path / "all"
+    folder.mkdir()
+    face = np.zeros((40, 40, 3), np.uint8)
+    (folder / "fine.jpg").write_bytes(saved(face, "JPEG"))
+    (folder / "float.tif").write_bytes(tiff(face.astype(np.float32)))
+    (folder / "raw.tif").write_bytes(tiff(face, tags={50706: 1}))
+    (folder / "cut.heic").write_bytes(heic(face)[:200])
+    for name, (content, _) in OTHER_FILES.items():
+        (folder / name).write_bytes(content)
+    done = detect(folder)
+    assert done.code == 2
+    errors = {Path(line.split(": ")[1]).name: line for line in done.err.splitlines()[:-2]}
+    assert "damaged or cut short" in errors.pop("cut.heic")
+    assert "floating point" in errors.pop("float.tif")
+    assert "camera's raw file" in errors.pop("raw.tif")
+    assert "a web page, saved in place of a picture" in errors.pop("gone.jpg")
+    assert "git lfs pull" in errors.pop("pointer.jpg")
+    assert errors == {}
+    others, last = done.err.splitlines()[-2:]
+    assert others.startswith("mien: 14 files were not read as pictures: 1 .cr3 (export it from")
+    assert "5 of 6 pictures could not be read" in last
+
+
+def test_films_and_archives_beside_pictures_end_with_2(
+    tmp_path: Path, blank: Path, detect: Run
+) -> None:
+    (tmp_path / "notes.txt").write_text("no picture")
+    done = detect(tmp_path)
+    assert (done.code, done.err) == (0, "mien: 1 file was not read as pictures: 1 .txt\n")
+    for name in ("a.mov", "b.mov", "c.mov"):
+        (tmp_path / name).write_bytes(b"x")
+    done = detect(tmp_path)
+    assert done.code == 2
+    assert "4 files were not read as pictures: 3 .mov (see mien video), 1 .txt" in done.err
+
+
+def test_a_second_run_passes_over_the_copies_of_the_first(
+    tmp_path: Path, blank: Path, detect: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        done = detect(".", "--out", "annotated", "--json")
+        assert done.code == 0
+        assert [picture["file"] for picture in json.loads(done.out)] == ["blank.png"]
+    assert f"1 file was not read as pictures: 1 in {tmp_path}/annotated" in done.err
+    assert [p.name for p in Path("annotated").iterdir()] == ["blank.png"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("film.mp4", "film.mp4: expected a JPEG, .* it is a film: `mien video` reads it"),
+        ("https://example.org/a.jpg", "no such file .*; nothing is fetched .* `mien video` reads"),
+        ("s3://bucket/photos", "no such file or folder: s3://bucket/photos; `mien batch` reads"),
+    ],
+)
+def test_the_command_that_can_is_named(
+    given: str, said: str, tmp_path: Path, detect: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "film.mp4").write_bytes(OTHER_FILES["film.mp4"][0])
+    done = detect(given)
+    assert done.code == 2
+    assert re.search(said, done.err)

@@ -229,16 +229,22 @@ def _lines(file: BinaryIO) -> Iterator[str]:
 
 def _expand_remote(name: str, search: _Search, in_list: bool) -> Iterator[Found]:
     fs = filesystem(name)
+    # Stores write one name in several ways: s3a:// for s3://, memory:// with a third slash.
+    apart = fs.unstrip_protocol(fs._strip_protocol(search.apart)) if search.apart else ""
+    search = _Search(apart, search.left_out)
     if glob.has_magic(name):
-        matches = sorted(fs.glob(name))
+        matches = fs.glob(name, detail=True)
         if in_list and not matches:
             raise DataError(f"no file matches {name}")
-        for match in matches:
+        for match, info in sorted(matches.items()):
             found = fs.unstrip_protocol(match)
-            if _inside(found, search.apart):
+            if info["type"] == "directory":
+                if "**" not in name and found.rstrip("/") != apart:
+                    yield from _walk_remote(fs, match, search)
+            elif _inside(found, apart):
                 continue
-            if kind := kind_of(found):
-                yield Found(kind, found, int(fs.info(match).get("size") or 0))
+            elif kind := kind_of(found):
+                yield Found(kind, found, int(info.get("size") or 0))
             else:
                 search.left_out.add(found)
         return
@@ -250,9 +256,7 @@ def _expand_remote(name: str, search: _Search, in_list: bool) -> Iterator[Found]
     except FileNotFoundError:
         raise DataError(f"no such file or folder: {name}") from None
     if info["type"] == "directory":
-        # Stores write one name in several ways: s3a:// for s3://, memory:// with a third slash.
-        apart = fs.unstrip_protocol(fs._strip_protocol(search.apart)) if search.apart else ""
-        yield from _walk_remote(fs, info["name"], _Search(apart, search.left_out))
+        yield from _walk_remote(fs, info["name"], search)
         fs.invalidate_cache()
     else:
         yield from _named(name, search, in_list, int(info.get("size") or 0))

@@ -146,7 +146,7 @@ def batch(
     if result.given_up:
         say(f"{result.given_up} shards were given up; a rerun tries them again")
     for note, count in result.tally.notes.items():
-        say(f"{count:,} pictures: {note}")
+        say(f"{count:,} picture{'s' if count > 1 else ''}: {note}")
     if result.left_out:
         say(str(result.left_out))
     if result.tally.failed:
