@@ -123,7 +123,7 @@ def _members(shard: Shard, left_out: LeftOut) -> Iterator[Item]:
             tape = _Tape(file)
             tar = tarfile.TarFile(fileobj=tape)  # type: ignore[arg-type]
             while (member := tar.next()) is not None:
-                tar.members.clear()  # type: ignore[attr-defined]  # it would keep every name of the archive
+                tar.members.clear()  # type: ignore[attr-defined]  # all the names
                 if not member.isfile() or not is_picture_name(member.name):
                     if member.isfile():
                         left_out.add(member.name)
