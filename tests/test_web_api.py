@@ -265,6 +265,41 @@ def test_rows_of_a_film_are_those_of_mien_video(
     assert lines.headers["content-type"] == "application/x-ndjson"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "said"),
+    [
+        ("GET", "/api/health?x", "expected no query parameters; got 'x'"),
+        ("GET", "/api/models?token=1", "expected no query parameters; got 'token'"),
+        ("GET", "/api/models/mien?name=paper", "expected no query parameters; got 'name'"),
+        (
+            *("POST", "/api/readings?threshold=0.5&Compound=1"),
+            "expected query parameters among threshold, compound; got 'Compound'",
+        ),
+        ("POST", "/api/explanations?faces=1", "expected query parameters among face; got 'faces'"),
+        (
+            *("POST", "/api/videos?every=1"),
+            "expected query parameters among threshold, half_life_s, every_s; got 'every'",
+        ),
+        ("DELETE", "/api/videos/0-1?now", "expected no query parameters; got 'now'"),
+        ("POST", "/api/readings?threshold=0&threshold=1", "threshold: expected one value"),
+        ("POST", "/api/readings?=1", "got ''"),
+    ],
+)
+def test_a_query_parameter_that_is_not_known_is_refused(
+    server: Running, method: str, path: str, said: str
+) -> None:
+    headers = {"Content-Type": "application/octet-stream"}
+    answer = httpx.request(method, server.address + path, headers=headers, content=picture())
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (422, "argument")
+    assert said in error["message"]
+    assert not server.service.films
+
+
+def test_the_page_itself_may_be_linked_to_with_parameters(server: Running) -> None:
+    assert server.get("/?from=elsewhere").status_code == 200
+
+
 def test_a_film_may_be_thinned_out_and_come_in_a_form(server: Running, film: Path) -> None:
     files = {"video": ("a.mp4", film.read_bytes(), "video/mp4")}
     query = "?every_s=0.5&half_life_s=0&threshold=1"

@@ -7,6 +7,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin, Subprotocol
 
+from mien.errors import OptionError
 from mien.web.limits import Limits
 from mien.web.settings import WebSettings
 from web_client import PATIENCE_S, Running, live_client, running
@@ -24,6 +25,16 @@ def server() -> Iterator[Running]:
 @pytest.fixture(scope="module")
 def locked() -> Iterator[Running]:
     with running(WebSettings(token=TOKEN, allow_hosts=("lab.example",))) as found:
+        yield found
+
+
+OTHERS = "http://localhost:3000"
+
+
+@pytest.fixture(scope="module")
+def friendly() -> Iterator[Running]:
+    """A server for pages of one other origin, too."""
+    with running(WebSettings(token=TOKEN, allow_origins=(OTHERS,))) as found:
         yield found
 
 
@@ -74,6 +85,92 @@ def test_pages_of_others_cannot_send(server: Running, origin: str) -> None:
 def test_the_own_page_can(server: Running) -> None:
     headers = {"Origin": server.address, "Content-Type": "image/jpeg"}
     assert server.post("/api/readings", headers=headers, content=b"x").status_code == 422
+
+
+ALLOW_ORIGIN = "access-control-allow-origin"
+AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
+
+
+def test_pages_of_an_origin_that_is_named_can_use_the_api(friendly: Running) -> None:
+    asked = {
+        "Origin": OTHERS,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type,x-filename",
+    }
+    answer = httpx.options(f"{friendly.address}/api/readings", headers=asked)  # has no token yet
+    assert answer.status_code == 200
+    assert answer.headers[ALLOW_ORIGIN] == OTHERS
+    assert {"authorization", "content-type", "x-filename"} <= {
+        name.strip().lower() for name in answer.headers["access-control-allow-headers"].split(",")
+    }
+    headers = {"Origin": OTHERS, "Sec-Fetch-Site": "cross-site"}
+    for answer in (
+        friendly.get("/api/health", headers=headers | AUTHORIZED),
+        friendly.post("/api/readings", headers=headers | AUTHORIZED, files={"images": b"x"}),
+        friendly.get("/api/health", headers=headers),
+    ):
+        assert answer.headers[ALLOW_ORIGIN] == OTHERS
+        assert "origin" in answer.headers["vary"].lower()
+        assert "access-control-allow-credentials" not in answer.headers
+    assert code_of(answer) == (401, "token")
+    with live_client(friendly.address, token=TOKEN, origin=Origin(OTHERS)) as client:
+        client.send(b"x")
+        assert "bad_image" in str(client.recv(timeout=PATIENCE_S))
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["http://localhost:3001", "https://localhost:3000", "http://localhost", "null", "", OTHERS * 2],
+)
+def test_an_origin_that_is_named_lets_no_other_in(friendly: Running, origin: str) -> None:
+    headers = {"Origin": origin, "Sec-Fetch-Site": "cross-site"} | AUTHORIZED
+    answers = [
+        friendly.get("/api/health", headers=headers),
+        friendly.post("/api/readings", headers=headers, files={"images": b"x"}),
+    ]
+    for answer in answers:
+        assert code_of(answer) == (403, "origin")
+    asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    answers.append(httpx.options(f"{friendly.address}/api/readings", headers=asked))
+    for answer in answers:
+        assert ALLOW_ORIGIN not in answer.headers
+    assert closed_with(friendly.address, token=TOKEN, origin=Origin(origin)) == 1008
+
+
+def test_an_origin_that_is_named_needs_the_host_and_the_token_like_all(friendly: Running) -> None:
+    headers = {"Origin": OTHERS, "Host": "localhost.evil.example"} | AUTHORIZED
+    assert code_of(friendly.get("/api/health", headers=headers)) == (403, "host")
+    assert closed_with(friendly.address, origin=Origin(OTHERS)) == 1008
+    assert closed_with(friendly.address, token="another-token", origin=Origin(OTHERS)) == 1008
+    # What a page embeds names no origin, and its answer could not be kept from the page.
+    headers = {"Sec-Fetch-Site": "cross-site"} | AUTHORIZED
+    assert code_of(friendly.get("/api/health", headers=headers)) == (403, "origin")
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *(
+            "*",
+            "null",
+            "",
+            "app.example.org",
+            "https://",
+            "https://app.example.org/",
+            "https://*.b",
+        ),
+        *("HTTPS://app.example.org", "https://a.b:443", "http://a.b:80", "file://", "https://a b"),
+        *("https://a.b,https://c.d", "https://user@a.b", "https://a.b?x", "https://a.b:123456"),
+    ],
+)
+def test_what_no_browser_calls_an_origin_is_refused(origin: str) -> None:
+    with pytest.raises(OptionError, match=r"allow_origins: expected an origin as browsers name it"):
+        WebSettings(allow_origins=(origin,))
+
+
+def test_origins_may_be_of_any_scheme_and_port() -> None:
+    origins = ("https://a.b", "http://a.b:443", "http://[::1]:3000", "chrome-extension://abcdef")
+    assert WebSettings(allow_origins=origins).allow_origins == origins
 
 
 def test_what_browsers_say_of_a_request_is_heard(server: Running) -> None:

@@ -160,6 +160,18 @@ def test_one_client_too_many_is_told_so(server: Running) -> None:
     assert gone(server)
 
 
+def test_settings_in_the_address_are_refused_not_forgotten(server: Running) -> None:
+    for query in ("?threshold=0.5", "?" + "\N{SNOWMAN}" * 40):
+        with server.live(path="/api/live" + query) as client:
+            with pytest.raises(ConnectionClosed) as ended:
+                client.recv(timeout=PATIENCE_S)
+            assert ended.value.rcvd is not None
+            assert ended.value.rcvd.code == 1008
+            said = "expected no query parameters, as settings are messages; got"
+            assert ended.value.rcvd.reason.startswith(said)
+    assert gone(server)
+
+
 def test_frames_may_change_their_size(server: Running) -> None:
     sizes = [(64, 48), (320, 240), (9, 9), (8, 400), (640, 480), (320, 240)]
     with server.live() as client:

@@ -156,6 +156,7 @@ def test_a_port_in_use_is_one_sentence(mien: Mien) -> None:
         (["--token", "short"], "token: expected 8 or more letters"),
         (["--token", "with spaces in it"], "token: expected 8 or more letters"),
         (["--allow-host", "http://name"], "expected the name of a host"),
+        (["--allow-origin", "*"], "expected an origin as browsers name it"),
         (["--max-live", "0"], "live_clients: expected more than 0; got 0"),
         (["--host", "no.such.host.invalid"], "host: expected an address of this machine"),
         (["--model", "nothing.onnx"], "there is no file 'nothing.onnx'"),
@@ -207,10 +208,44 @@ def test_elsewhere_than_on_this_machine_a_token_is_needed_and_made_up(portrait: 
         server.end()
 
 
+@pytest.mark.parametrize("options", [["--token", TOKEN], ["--token", TOKEN, "--workers", "2"]])
+def test_a_token_that_was_given_is_told_to_nobody(options: list[str]) -> None:
+    with ServerProcess(*options) as server:
+        server.wait_until_healthy()
+        assert httpx.get(f"{server.address}/api/health").status_code == 401
+        server.end()
+        assert server.token is None
+        assert server.process.stdout is not None
+        assert server.process.stderr is not None
+        said = server.process.stderr.read()
+        assert "the page asks for the token that it was started with" in said
+        assert TOKEN not in said + server.process.stdout.read()
+    assert TOKEN not in repr(WebSettings(token=TOKEN))
+
+
+def test_the_browser_is_opened_without_a_token_that_was_given(
+    mien: Mien, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    def serve(settings: WebSettings, ready: Callable[[str], None]) -> None:
+        ready(page_address(settings, 1))
+
+    monkeypatch.setattr("mien.web.server.serve", serve)
+    # Every user of the machine sees what a browser is called with.
+    monkeypatch.setattr("mien.desktop.open_in_browser", lambda address, _: opened.append(address))
+    assert mien("serve", "--token", TOKEN).stdout == "http://127.0.0.1:1/\n"
+    assert mien("serve", "--host", "0.0.0.0").stdout.startswith("http://127.0.0.1:1/#token=")
+    assert opened[0] == "http://127.0.0.1:1/"
+    assert opened[1].startswith("http://127.0.0.1:1/#token=")
+
+
 def test_the_token_may_come_from_the_environment() -> None:
     with ServerProcess(environment={"MIEN_TOKEN": TOKEN}) as server:
-        assert server.token == TOKEN
+        assert server.token is None  # it is not printed
         server.wait_until_healthy()
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        assert httpx.get(f"{server.address}/api/health", headers=headers).status_code == 200
         assert httpx.get(f"{server.address}/api/health").status_code == 401
         assert httpx.get(f"{server.address}/").status_code == 200
         assert httpx.get(f"{server.address}/openapi.json").status_code == 200

@@ -1,10 +1,13 @@
 """The frame of the page: tabs, notice, colours, a server that goes, a token."""
 
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
 
 from browser.conftest import Log, Server, clean_context, go_to, watched
 
@@ -159,3 +162,46 @@ def test_takes_the_token_from_the_address_and_asks_for_it_where_there_is_none(
             expect(page.locator("#photo-faces .face-name")).to_have_text("happy")
     finally:
         guarded.stop()
+
+
+_OTHERS_PAGE = """async ([address, token]) => {
+  const body = await (await fetch("/portrait.jpg")).blob();
+  const headers = { Authorization: `Bearer ${token}`, "Content-Type": "image/jpeg" };
+  const answer = await fetch(`${address}/api/readings`, { method: "POST", body, headers });
+  const socket = new WebSocket(
+    `${address.replace("http", "ws")}/api/live`, ["mien", `token.${token}`]);
+  await new Promise((resolve, reject) => { socket.onopen = resolve; socket.onclose = reject; });
+  socket.send(body);
+  const live = await new Promise((resolve, reject) => {
+    socket.onmessage = (event) => resolve(JSON.parse(event.data));
+    socket.onclose = (event) => reject(new Error(event.reason));
+  });
+  socket.close();
+  return [(await answer.json()).pictures[0].faces[0].emotion, live.faces[0].emotion];
+}"""
+
+
+def test_pages_of_an_allowed_origin_read_and_those_of_others_do_not(
+    context: BrowserContext, portrait: Path, tmp_path: Path
+) -> None:
+    token = "a-long-enough-secret-token"
+    (tmp_path / "index.html").write_text("<!doctype html><title>Another page</title>")
+    (tmp_path / "portrait.jpg").write_bytes(portrait.read_bytes())
+    serve_files = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    pages = ThreadingHTTPServer(("127.0.0.1", 0), serve_files)
+    Thread(target=pages.serve_forever, daemon=True).start()
+    port = pages.server_address[1]
+    server = Server("--token", token, "--allow-origin", f"http://localhost:{port}")
+    server.start()
+    try:
+        page = context.new_page()
+        page.goto(f"http://localhost:{port}/")
+        assert page.evaluate(_OTHERS_PAGE, [server.address, token]) == ["happy", "happy"]
+        page.goto(f"http://127.0.0.1:{port}/")  # another origin, though the same files
+        with pytest.raises(Error, match="Failed to fetch"):
+            page.evaluate(_OTHERS_PAGE, [server.address, token])
+        page.close()
+    finally:
+        server.stop()
+        pages.shutdown()
+        pages.server_close()

@@ -35,12 +35,21 @@ def serve(
             envvar="MIEN_TOKEN",
             show_envvar=False,
             help="That clients must know; better in the environment as MIEN_TOKEN, where others do "
-            "not see it. Made up where others can reach the address and none is given.",
+            "not see it. Made up where others can reach the address and none is given: only then "
+            "is it printed.",
         ),
     ] = None,
     allow_host: Annotated[
         list[str] | None,
         typer.Option("--allow-host", help="A name under which browsers may ask for the server."),
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-origin",
+            help="Whose pages may use the API, too, such as https://app.example.org; can be "
+            "repeated.",
+        ),
     ] = None,
     workers: Annotated[
         int, typer.Option("--workers", help="Processes that share the port; limits are of each.")
@@ -106,6 +115,7 @@ def serve(
         port=port,
         token=secrets.token_urlsafe(24) if made_up else token,
         allow_hosts=tuple(allow_host or ()),
+        allow_origins=tuple(allow_origin or ()),
         workers=workers,
         limits=Limits(
             image_bytes=round(max_image_mb * MB),
@@ -118,7 +128,11 @@ def serve(
     )
 
     def ready(address: str) -> None:
+        if token is not None:  # a secret of the user's, which logs and other users must not see
+            address = address.partition("#")[0]
         print(address, flush=True)
+        if token is not None:
+            say("the page asks for the token that it was started with")
         if host in ("0.0.0.0", "::"):
             say("other computers reach it by this one's address, or by a name in --allow-host")
         say("Ctrl-C ends it")

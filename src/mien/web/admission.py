@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager, suppress
 
 from fastapi import WebSocket, WebSocketDisconnect
 
-from mien.web.guard import CLOSE_BUSY, SUBPROTOCOL
+from mien.web.guard import CLOSE_BUSY, CLOSE_POLICY, SUBPROTOCOL
 from mien.web.service import Service
 
 
@@ -17,13 +17,20 @@ async def admitted(socket: WebSocket, service: Service) -> AsyncIterator[bool]:
         socket: that asks.
         service: which counts.
     Yields:
-        False where there were as many as may be; the socket is then closed, with the reason.
+        False where it may not come in: there are as many as may be, or its address says more than
+            where it wants to go. The socket is then closed, with the reason.
     """
     name = SUBPROTOCOL if SUBPROTOCOL in socket.scope["subprotocols"] else None
     await socket.accept(subprotocol=name)
     if service.live_clients >= service.limits.live_clients:
         most = service.limits.live_clients
         await say_goodbye(socket, CLOSE_BUSY, f"expected at most {most} live clients at once")
+        yield False
+        return
+    if socket.query_params:
+        name = ascii(next(iter(socket.query_params))[:20])[:60]
+        reason = f"expected no query parameters, as settings are messages; got {name}"
+        await say_goodbye(socket, CLOSE_POLICY, reason)
         yield False
         return
     service.live_clients += 1

@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -17,6 +18,7 @@ from mien.web import films, live, models, page, pictures, schemas
 from mien.web.answers import Refusal
 from mien.web.camera import CameraFeed
 from mien.web.guard import Guard
+from mien.web.queries import check_query
 from mien.web.service import Service
 from mien.web.settings import WebSettings
 
@@ -41,8 +43,8 @@ message with a JPEG, PNG or WebP picture, and may send `{"type": "settings", "th
 
 A frame that waits while a newer one comes is dropped and counted. A frame that is no picture is
 answered with `{"type": "error", "code": "bad_image", "message": "..."}`. Close codes: 1001 the
-server ends, 1008 origin, token or too many bad frames, 1009 too big, 1011 the server failed,
-1013 too many clients.
+server ends, 1008 origin, token, query parameters or too many bad frames, 1009 too big, 1011 the
+server failed, 1013 too many clients.
 
 **WebSocket `/api/camera`**, where `GET /api/health` says `camera`: the camera that `mien webcam`
 reads on the server's side. Each frame is a text as above, with `fps` and `latency_ms`, and then a
@@ -81,6 +83,14 @@ def create_app(settings: WebSettings | None = None, *, camera: CameraFeed | None
     )
     app.state.service = service
     app.add_middleware(Guard, service=service)
+    if settings.allow_origins:  # around the guard, so that pages of others can read why it refuses
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.allow_origins,
+            allow_methods=("GET", "POST", "DELETE"),
+            allow_headers=("Authorization", "Content-Type", "X-Filename"),
+            expose_headers=("Retry-After",),
+        )
     handlers: dict[type[Exception], Any] = {
         Refusal: _on_refusal,
         MienError: _on_error,
@@ -94,6 +104,7 @@ def create_app(settings: WebSettings | None = None, *, camera: CameraFeed | None
         "/api/health",
         response_model=schemas.Health,
         responses=pictures.ALWAYS,
+        dependencies=[Depends(check_query)],
         tags=["server"],
         summary="Whether the server is there, and what it takes",
     )
@@ -101,8 +112,9 @@ def create_app(settings: WebSettings | None = None, *, camera: CameraFeed | None
         """Answered at once, whatever else goes on."""
         return JSONResponse(service.health(camera=camera is not None))
 
-    for module in (pictures, films, models, live):
-        app.include_router(module.router(service))
+    for module in (pictures, films, models):
+        app.include_router(module.router(service), dependencies=[Depends(check_query)])
+    app.include_router(live.router(service))
     if camera is not None:
         app.include_router(camera_route.router(service, camera))
     app.include_router(page.router())

@@ -3,7 +3,8 @@
 Web pages of others are kept out in three ways. A name that is made to point here (DNS rebinding)
 is not among the hosts that are allowed; a request that another page sends names that page as its
 origin, and WebSockets, which browsers open across origins, are held to the same; and answers carry
-no header that would let another page read them. Elsewhere than on this machine a token is asked
+no header that would let another page read them. Origins that the settings name are let in by all
+three. Elsewhere than on this machine a token is asked
 for. There are no cookies, so nobody's browser can be used without their knowing.
 """
 
@@ -62,6 +63,7 @@ class Guard:
         self._limits = settings.limits
         self._token = settings.token
         self._names = {"localhost", settings.host.lower(), *map(str.lower, settings.allow_hosts)}
+        self._origins = set(settings.allow_origins)
         self._only_loopback = is_loopback(settings.host)
         self._answering = 0
         self._body_bytes = {
@@ -176,10 +178,9 @@ class Guard:
         except ValueError:
             return False
 
-    @staticmethod
-    def _check_origin(headers: dict[str, str]) -> None:
+    def _check_origin(self, headers: dict[str, str]) -> None:
         origin = headers.get("origin")
-        if origin is None:  # not a browser
+        if origin is None or origin in self._origins:  # None: not a browser
             return
         scheme, _, host = origin.partition("://")
         if scheme not in ("http", "https") or host.lower() != headers["host"].lower():
@@ -187,9 +188,10 @@ class Guard:
                 403, "origin", f"expected a request of this server's page; got {origin[:60]!r}"
             )
 
-    @staticmethod
-    def _check_site(headers: dict[str, str]) -> None:
+    def _check_site(self, headers: dict[str, str]) -> None:
         # What browsers say of a request without an origin, such as that of an <img>.
+        if headers.get("origin") in self._origins:
+            return
         if headers.get("sec-fetch-site") in ("cross-site", "same-site"):
             raise Refusal(403, "origin", "expected a request of this server's page")
 
@@ -197,9 +199,9 @@ class Guard:
         if self._token is None:
             return
         if given is None:
-            raise Refusal(401, "token", "expected the token that the server printed; got none")
+            raise Refusal(401, "token", "expected the server's token; got none")
         if not hmac.compare_digest(given.encode("utf-8", "replace"), self._token.encode()):
-            raise Refusal(401, "token", "expected the token that the server printed; got another")
+            raise Refusal(401, "token", "expected the server's token; got another")
 
     def _bounded(self, scope: Scope, headers: dict[str, str], receive: Receive) -> Receive:
         """A body that ends in a refusal where it has too many bytes."""

@@ -49,8 +49,8 @@ ERRORS: Final[Answers] = {
     }.items()
 }
 
-ALWAYS: Final[Answers] = {status: ERRORS[status] for status in (401, 403, 408, 413, 429)}
-"""What the guard may answer, whatever was asked for."""
+ALWAYS: Final[Answers] = {status: ERRORS[status] for status in (401, 403, 408, 413, 422, 429)}
+"""What may be answered whatever was asked for: by the guard, and to unknown query parameters."""
 
 
 def body_of(field: str, kind: str, *, many: bool) -> dict[str, Any]:

@@ -19,6 +19,10 @@ TOKEN_ENVIRONMENT: Final = "MIEN_TOKEN"
 MIN_TOKEN: Final = 8  # characters
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~-]+")  # what stands in an address and in a subprotocol
+_ORIGIN: Final = re.compile(
+    r"(?!file:|http:.*:80$|https:.*:443$)"  # of which browsers name no origin, or no port
+    r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +37,8 @@ class WebSettings(RecognizerSettings):
         port: 0 takes a free one.
         token: that clients must know; None asks for none, which only loopback addresses may.
         allow_hosts: names, beside the machine's addresses, under which browsers may ask for it.
+        allow_origins: whose pages, beside the server's own, may use the API, as browsers name
+            them: scheme, host, and the port unless it is the scheme's own.
         workers: processes that share the port.
         limits: of each process.
     Raises:
@@ -42,8 +48,9 @@ class WebSettings(RecognizerSettings):
     threads: int = 1
     host: str = HOST
     port: int = PORT
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     allow_hosts: tuple[str, ...] = ()
+    allow_origins: tuple[str, ...] = ()
     workers: int = 1
     limits: Limits = field(default_factory=Limits)
 
@@ -57,6 +64,13 @@ class WebSettings(RecognizerSettings):
                 raise OptionError(
                     "allow_hosts: expected the name of a host, without port or scheme; "
                     f"got {name!r}"
+                )
+        for origin in self.allow_origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise OptionError(
+                    "allow_origins: expected an origin as browsers name it, such as "
+                    "https://app.example.org or http://localhost:3000: small letters, no path, no "
+                    f"port that is the scheme's own; got {origin[:100]!r}"
                 )
         if self.token is None:
             if not is_loopback(self.host):

@@ -201,7 +201,7 @@ export function openSocket(path) {
 /** Why the server closed a WebSocket, in words. */
 export function closeReason(event) {
   const reasons = {
-    1008: "The server refused the connection. Open the page from the address that it printed.",
+    1008: "The server refused the connection. Its token may have changed: open the page anew.",
     1009: "The server refused a frame that was too large.",
     1013: "The server has as many live views as it allows. Close one of them.",
   };
