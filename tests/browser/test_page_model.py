@@ -23,6 +23,19 @@ def test_shows_the_card_of_the_model_in_use_and_its_scores(model_tab: Page) -> N
     assert card.locator("h3").all_inner_texts() == headings
 
 
+def test_no_figure_of_the_card_is_broken_on_a_phone(model_tab: Page) -> None:
+    model_tab.set_viewport_size({"width": 380, "height": 780})
+    heights = model_tab.locator("#model-card td:not(.text)").evaluate_all(
+        """cells => cells.filter((cell) => cell.textContent).map((cell) => {
+          const text = document.createRange();
+          text.selectNodeContents(cell);
+          return text.getBoundingClientRect().height / parseFloat(getComputedStyle(cell).fontSize);
+        })"""
+    )
+    assert len(heights) > 100
+    assert max(heights) < 2.0  # one line
+
+
 def test_says_what_it_is_not_for(model_tab: Page) -> None:
     caution = model_tab.get_by_role("complementary", name="What it is not for")
 

@@ -70,6 +70,44 @@ def read(photo_tab: Page, portrait: Path) -> Page:
     return photo_tab
 
 
+_NOTE_WORDS = """() => {
+  window.written = [];
+  const write = CanvasRenderingContext2D.prototype.fillText;
+  CanvasRenderingContext2D.prototype.fillText = function (text, ...where) {
+    window.written.push(text);
+    write.call(this, text, ...where);
+  };
+}"""
+
+
+def test_faces_have_the_numbers_of_their_cards_and_no_words_where_there_is_no_room(
+    photo_tab: Page, portrait: Path, two_faces: Path, tmp_path: Path
+) -> None:
+    photo_tab.evaluate(_NOTE_WORDS)
+    photo_tab.set_input_files("#photo-input", two_faces)
+    expect(photo_tab.locator("#photo-faces .face-who")).to_have_text(["face 1", "face 2"])
+    written = photo_tab.evaluate("window.written.slice(-4)")
+    assert [words.split()[0] for words in written] == ["2", "happy", "1", "happy"]
+
+    crowd = np.tile(load_image(portrait)[40:190, 160:300], (3, 5, 1))
+    cv2.imwrite(str(tmp_path / "crowd.png"), crowd[..., ::-1])
+    photo_tab.set_viewport_size({"width": 380, "height": 780})
+    photo_tab.get_by_role("button", name="Clear").click()
+    photo_tab.set_input_files("#photo-input", tmp_path / "crowd.png")
+    expect(photo_tab.locator("#photo-said")).to_have_text("1 photo, 15 faces.")
+    expect(photo_tab.locator("#photo-faces .face-who")).to_have_count(15)
+    written = photo_tab.evaluate("window.written.slice(-30)")
+    assert written[::2] == [f"{number}" for number in range(15, 0, -1)]
+    assert "" in written[1::2]
+
+    photo_tab.evaluate("window.written = []")
+    photo_tab.get_by_role("button", name="Clear").click()
+    photo_tab.set_input_files("#photo-input", portrait)  # one face alone needs no number
+    expect(photo_tab.locator("#photo-said")).to_have_text("1 photo, 1 face.")
+    expect(photo_tab.locator("#photo-faces .face-who")).to_have_count(1)
+    assert photo_tab.evaluate("window.written[0]").startswith("happy 98")
+
+
 @pytest.mark.parametrize("kind", ["drop", "paste"])
 def test_a_photo_that_is_dropped_or_pasted_is_read(
     photo_tab: Page, portrait: Path, kind: str

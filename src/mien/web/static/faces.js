@@ -22,7 +22,8 @@ export function drawShape(context, emotion, x, y, size, color) {
 }
 
 /**
- * Draw each face's box and, on a plate in the emotion's colour, its shape, word and probability.
+ * Draw each face's box and, on a plate in the emotion's colour, its number if there are several,
+ * its shape, word and probability; no words where these would cover another face.
  *
  * @param {CanvasRenderingContext2D} context in whose units all else is.
  * @param {object[]} faces readings, boxes in pixels of the picture.
@@ -44,7 +45,9 @@ export function drawFaces(context, faces, how) {
   const taken = [...boxes];
   for (let at = faces.length - 1; at >= 0; at -= 1) {
     const others = taken.filter((_, other) => other !== at);
-    taken.push(drawPlate(context, faces[at], boxes[at], others, { width, height, letterPx }));
+    const number = faces[at].track ?? (faces.length > 1 ? at + 1 : "");
+    const plate = { number: `${number}`, width, height, letterPx };
+    taken.push(drawPlate(context, faces[at], boxes[at], others, plate));
   }
 }
 
@@ -62,38 +65,43 @@ function drawBox(context, [x0, y0, x1, y1], color, letterPx, selected) {
   context.stroke();
 }
 
-function drawPlate(context, face, box, others, { width, height, letterPx }) {
+function drawPlate(context, face, box, others, { number, width, height, letterPx }) {
   const emotion = shownOf(face);
   const [x0, y0, x1, y1] = box;
   const size = Math.min(Math.max((x1 - x0) / 9, letterPx), letterPx * 1.6);
   // "unsure 40 %" would say that it is the doubt that has 40 %.
-  const words = face.unsure ? emotion.name : `${emotion.name} ${percent(face.probability)}`;
-  const number = face.track === undefined ? "" : `${face.track}`;
+  let words = face.unsure ? emotion.name : `${emotion.name} ${percent(face.probability)}`;
   context.font = letters(size, 600);
   context.textBaseline = "middle";
   const pad = size * 0.42;
   const shape = size * 0.82;
   const numberWidth = number ? context.measureText(number).width + pad : 0;
-  const across = pad + numberWidth + shape + pad * 0.7 + context.measureText(words).width + pad;
+  const short = pad + numberWidth + shape + pad;
   const down = size * 1.62;
 
-  const corners = [
-    [x0, y0 - down],
-    [x0, y1],
-    [x1 - across, y0 - down],
-    [x1 - across, y1],
-    [x0, y0],
-  ];
-  const places = corners.map(([x, y]) => {
-    const left = Math.max(0, Math.min(x, width - across));
-    const top = Math.max(0, Math.min(y, height - down));
-    return [left, top, left + across, top + down];
-  });
-  const place = places.find((plate) => !others.some((other) => overlap(plate, other))) ?? places[0];
-  const [left, top] = place;
+  const placesOf = (across) =>
+    [
+      [x0, y0 - down],
+      [x0, y1],
+      [x1 - across, y0 - down],
+      [x1 - across, y1],
+      [x0, y0],
+    ].map(([x, y]) => {
+      const left = Math.max(0, Math.min(x, width - across));
+      const top = Math.max(0, Math.min(y, height - down));
+      return [left, top, left + across, top + down];
+    });
+  const isFree = (plate) => !others.some((other) => overlap(plate, other));
+  const long = short + pad * 0.7 + context.measureText(words).width;
+  let place = placesOf(long).find(isFree);
+  if (!place) {
+    words = "";
+    place = placesOf(short).find(isFree) ?? placesOf(short)[0];
+  }
+  const [left, top, right] = place;
 
   context.beginPath();
-  context.roundRect(left, top, across, down, size * 0.4);
+  context.roundRect(left, top, right - left, down, size * 0.4);
   context.fillStyle = emotion.color;
   context.fill();
   context.strokeStyle = "rgb(13 15 18 / 45%)";
@@ -185,10 +193,7 @@ export class FaceCard {
       setText(this.name, emotion.name);
       for (const [name, { row }] of this.rows) row.classList.toggle("shown", name === emotion.name);
     }
-    setText(
-      this.sure,
-      face.unsure ? `${face.emotion}? ${percent(face.probability)}` : percent(face.probability),
-    );
+    setText(this.sure, face.unsure ? `${face.emotion}?` : percent(face.probability));
     setText(this.who, who);
     for (const [name, { fill, value }] of this.rows) {
       const share = face.probabilities[name];
