@@ -1,6 +1,5 @@
 """The pictures of a data set -> (48, 48) gray faces, framed as faces are in use."""
 
-import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,8 +13,6 @@ from mien.faces import Face, YuNetDetector
 from mien.images import Image, load_image
 from mien.learn.data.layouts import FRAME, Picture
 
-_of_thread = threading.local()
-
 
 def read_faces(
     pictures: Sequence[Picture], *, find_faces: bool = False
@@ -28,8 +25,9 @@ def read_faces(
     Raises:
         DataError: a file is missing or is not a picture; the message names it.
     """
+    detector = YuNetDetector()
     with ThreadPoolExecutor() as pool:
-        done = pool.map(lambda picture: _read_face(picture, find_faces=find_faces), pictures)
+        done = pool.map(lambda picture: _read_face(picture, detector, find_faces), pictures)
         try:
             return list(done)
         except BaseException:
@@ -46,15 +44,14 @@ def whole_face(source: bytes | Path, where: str) -> NDArray[np.uint8]:
     return whole_image_crop(_load(source, where))
 
 
-def _read_face(picture: Picture, *, find_faces: bool) -> NDArray[np.uint8] | None:
+def _read_face(
+    picture: Picture, detector: YuNetDetector, find_faces: bool
+) -> NDArray[np.uint8] | None:
     image = _load(picture.file, str(picture.file))
     if picture.face == "whole" and not find_faces:
         return whole_image_crop(image)
     if isinstance(picture.face, Face) and not find_faces:
         return np.asarray(crop_faces(image, [picture.face], FRAME)[0])
-    if not hasattr(_of_thread, "detector"):  # OpenCV's networks cannot be shared
-        _of_thread.detector = YuNetDetector()
-    detector: YuNetDetector = _of_thread.detector
     face = max(detector.detect(image), key=lambda face: face.size_px, default=None)
     if face is None:
         return None

@@ -5,7 +5,6 @@ is tilted and how large the face lies in its frame. They say nothing of who a pe
 which pictures a model fails.
 """
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -317,14 +316,12 @@ def _agreement(faces: FaceSet) -> Values:
 
 def _poses(crops: Crops) -> dict[str, Values]:
     """`yaw`, `roll`, `size` and `found` of (N, 48, 48) crops."""
-    of_thread = threading.local()
+    detector = YuNetDetector()
 
     def pose(crop: NDArray[np.uint8]) -> tuple[float, float, float, float]:
-        if not hasattr(of_thread, "detector"):  # OpenCV's networks cannot be shared
-            of_thread.detector = YuNetDetector()
         side = SIZE_PX * ENLARGED
         large = cv2.resize(crop, (side, side), interpolation=cv2.INTER_CUBIC)
-        found = of_thread.detector.detect(np.repeat(large[:, :, None], 3, axis=2))[:1]
+        found = detector.detect(np.repeat(large[:, :, None], 3, axis=2))[:1]
         if not found:
             return np.nan, np.nan, np.nan, 0.0
         return *_turn(np.array(found[0].landmarks)), found[0].size_px / ENLARGED, 1.0
