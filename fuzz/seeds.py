@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pillow_heif
 from PIL import Image as PILImage
 
 from mien.labels import FERPLUS
@@ -46,6 +47,12 @@ def face(side_px: int = 64) -> PILImage.Image:
 def _saved(picture: PILImage.Image, kind: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def _heic(picture: PILImage.Image, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(picture).save(buffer, **options)
     return buffer.getvalue()
 
 
@@ -96,6 +103,17 @@ def pictures() -> Seeds:
             _saved(deep, "TIFF"),
             _saved(small.convert("CMYK"), "TIFF"),
             _saved(clear, "TIFF", compression="packbits"),
+            _saved(PILImage.fromarray(np.asarray(gray, np.uint16) * 16), "TIFF"),
+        ],
+        "picture.heic": [
+            _heic(color),
+            _heic(clear, thumbnails=[16]),
+            _heic(face(96), tile_size=64, exif=turned.tobytes()),
+        ],
+        "picture.avif": [
+            _saved(color, "AVIF"),
+            _saved(clear, "AVIF", exif=turned),
+            _saved(small, "AVIF", save_all=True, append_images=moving[1:]),
         ],
     }
 

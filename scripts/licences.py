@@ -106,6 +106,7 @@ LIBRARIES: Final = {
     "libbrotlidec": "MIT",
     "libcrypto": "OpenSSL",
     "libdav1d": "BSD-2-Clause",
+    "libde265": "LGPL-3.0-or-later",
     "libdrm": "MIT",
     "libfreetype": "FTL OR GPL-2.0-or-later",
     "libgfortran": "GPL-3.0-or-later WITH GCC-exception-3.1",
@@ -113,6 +114,7 @@ LIBRARIES: Final = {
     "libgnutls": "LGPL-2.1-or-later",
     "libgomp": "GPL-3.0-or-later WITH GCC-exception-3.1",
     "libharfbuzz": "MIT-Modern-Variant",
+    "libheif": "LGPL-3.0-or-later",
     "libhdf5": "BSD-3-Clause",
     "libhdf5_hl": "BSD-3-Clause",
     "libhogweed": "LGPL-3.0-or-later OR GPL-2.0-or-later",
@@ -325,6 +327,10 @@ for instance in a container image made from the Dockerfile, must do so under the
 is with their source or an offer of it; or put in their place a PyAV that was built without them,
 with which mien reads all films and writes `.mp4` as MPEG-4 Part 2. FFmpeg itself is under the LGPL:
 version 3 in PyAV's wheel, 2.1 in OpenCV's.
+
+pillow-heif's wheel carries x265, too, beside libheif and libde265, which read HEIC photos and are
+under the LGPL. mien only reads HEIC, for which x265 is never called; a pillow-heif that was built
+without it does as well.
 
 The list is of torch's build for processors alone. Its wheels for NVIDIA's GPUs, which a plain
 `pip install torch` takes on Linux, also bring NVIDIA's CUDA libraries, under NVIDIA's terms.

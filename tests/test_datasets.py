@@ -22,6 +22,7 @@ from learn_fixtures import (
 from mien.errors import DataError, OptionError
 from mien.labels import EMOTIONS, FERPLUS
 from mien.learn.data.datasets import FaceSet, load_faces
+from picture_files import heic, saved
 
 FACES = made_up_faces(train=3, val=2, test=1)
 FACES_WITH_VOTES = made_up_faces(train=3, val=2, test=1, votes=True)
@@ -111,6 +112,26 @@ def test_other_files_in_a_folder_of_pictures_are_passed_over(tmp_path: Path) -> 
     (tmp_path / "README.md").write_text("faces")
 
     assert len(load_faces(tmp_path)) == len(FACES)
+
+
+def test_photos_of_phones_are_faces_and_films_beside_them_are_told(tmp_path: Path) -> None:
+    gray = np.full((48, 48, 3), 70, np.uint8)
+    for name, content in {
+        "happy/1.heic": heic(gray),
+        "happy/2.avif": saved(gray, "AVIF"),
+        "happy/3.jfif": saved(gray, "JPEG"),
+        "sad/4.mov": b"x",
+        "sad/5.MOV": b"x",
+        "sad/6.png": saved(gray, "PNG"),
+        "sad/._6.png": b"\0\5\x16\7",
+        "sad/notes.txt": b"x",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    faces = load_faces(tmp_path)
+    assert [EMOTIONS[target] for target in faces.targets] == ["happy"] * 3 + ["sad"]
+    assert np.abs(faces.images.astype(int) - 70).max() <= 2
+    assert faces.left_out == {"not read as pictures, .mov (see mien video)": 2}
 
 
 def test_pictures_of_another_size_are_brought_to_48_px(tmp_path: Path) -> None:

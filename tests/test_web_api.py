@@ -14,10 +14,12 @@ import pytest
 from PIL import Image as PILImage
 
 from mien import EMOTIONS, ModelError, Recognizer, __version__, shipped_models
+from mien.images import Image
 from mien.video.files import VideoOptions
 from mien.web.limits import Limits
 from mien.web.page import FOLDER
 from mien.web.settings import WebSettings
+from picture_files import OTHER_FILES, heic, saved
 from videos import make_video, moving_portrait, steady_times
 from web_client import PATIENCE_S, Running, events_of, memory_bytes, running
 
@@ -105,6 +107,24 @@ def test_a_picture_is_read_as_the_library_reads_it(server: Running, portrait: Pa
     assert found["ms"] > 0
     expected = [reading.to_dict() for reading in Recognizer()(portrait)]
     assert found["faces"] == json.loads(json.dumps(expected))
+
+
+@pytest.mark.parametrize(("kind", "name"), [("heic", "a.heic"), ("AVIF", "a.avif")])
+def test_photos_of_phones_are_read(
+    kind: str, name: str, server: Running, portrait_image: Image
+) -> None:
+    content = heic(portrait_image) if kind == "heic" else saved(portrait_image, kind)
+    form = server.post("/api/readings", files={"images": (name, content, f"image/{kind.lower()}")})
+    for answer in (form, raw(server, content, f"image/{kind.lower()}")):
+        [found] = answer.json()["pictures"]
+        assert (found["width"], found["height"], found["error"]) == (512, 512, None)
+        assert [face["emotion"] for face in found["faces"]] == ["happy"]
+
+
+def test_a_film_among_the_pictures_is_called_one(server: Running) -> None:
+    answer = raw(server, OTHER_FILES["film.mp4"][0], "application/octet-stream")
+    assert answer.status_code == 422
+    assert "it is a film: `mien video` reads it" in answer.json()["error"]["message"]
 
 
 def test_many_pictures_keep_their_order_and_one_that_fails_stops_no_other(

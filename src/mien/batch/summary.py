@@ -70,7 +70,7 @@ def summary_page(dataset: "Dataset", result: "BatchResult") -> str:
         f"<h2>Emotions</h2>\n{_emotions(tally)}",
         f"<h2>Faces of a picture</h2>\n{_faces(tally)}",
         f"<h2>How probable</h2>\n{_probabilities(tally)}",
-        f"<h2>Errors</h2>\n{_errors(dataset, tally)}",
+        f"<h2>Errors</h2>\n{_errors(dataset, result)}",
         f"<h2>Time</h2>\n{_time(result)}",
         f"<h2>How it was made</h2>\n{_made(dataset.about)}",
     ]
@@ -135,16 +135,20 @@ def _probabilities(tally: Tally) -> str:
     )
 
 
-def _errors(dataset: "Dataset", tally: Tally) -> str:
+def _errors(dataset: "Dataset", result: "BatchResult") -> str:
+    tally = result.tally
+    told = [f"{count:,} x {note}" for note, count in tally.notes.items()]
+    told += [str(result.left_out)] if result.left_out else []
+    aside = "".join(f'<p class="dim">{html.escape(line)}.</p>' for line in told)
     if not tally.failed:
-        return "<p>None.</p>"
+        return f"<p>None.</p>{aside}"
     kinds = sorted(tally.errors.items(), key=lambda item: (-item[1], item[0]))
     table = _table(["kind", "count"], [[kind, f"{count:,}"] for kind, count in kinds], left=(0,))
     examples = [text for _, r in sorted(dataset.records.items()) for text in r.examples]
     listed = "".join(f"<li>{html.escape(text)}</li>" for text in examples[:MOST_EXAMPLES])
     more = tally.failed - min(len(examples), MOST_EXAMPLES)
     rest = f"<p class='dim'>and {more:,} more: rows whose error is not null.</p>" if more else ""
-    return f"{table}<ul>{listed}</ul>{rest}"
+    return f"{table}<ul>{listed}</ul>{rest}{aside}"
 
 
 def _time(result: "BatchResult") -> str:

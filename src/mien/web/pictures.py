@@ -90,7 +90,7 @@ def router(service: Service) -> APIRouter:
             Query(description="Also name two emotions shown at once: happily surprised, ..."),
         ] = False,
     ) -> JSONResponse:
-        """JPEG, PNG, WebP, BMP, TIFF or GIF; a picture that cannot be read stops no other.
+        """JPEG, PNG, WebP, HEIC, AVIF, BMP, TIFF or GIF; one that cannot be read stops no other.
 
         A raw body is one picture; its name may stand in the header `X-Filename`, percent-encoded.
         If none can be read the answer is an error.

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from mien.crops import SIZE_PX
 from mien.errors import DataError, MissingExtraError, OptionError
-from mien.images import SUFFIXES
+from mien.images import is_picture_name
 from mien.labels import EMOTIONS, FERPLUS, FERPLUS_EMOTIONS, target_of
 from mien.learn.data.layouts import Listing, Picture, read_layout, read_multi_pie
 from mien.learn.data.pictures import read_faces, whole_face
 from mien.learn.data.tables import csv_rows
+from mien.sources import LeftOut
 
 SPLITS: Final = ("train", "val", "test")
 """Training, PublicTest and PrivateTest of FER2013, in this order."""
@@ -380,6 +381,7 @@ def _list_folders(root: Path) -> Listing:
             f"{other}: expected a folder named after a split ({', '.join(_SPLIT_NAMES)}), as "
             f"{in_splits[0][1].name} beside it is"
         )
+    others = LeftOut()
     for split, folder in in_splits or [("train", root)]:
         children = _folders_in(folder)
         if not children:
@@ -392,12 +394,13 @@ def _list_folders(root: Path) -> Listing:
                     f"got {child.name!r}"
                 )
             for file in sorted(child.iterdir()):
-                if file.suffix.lower() not in SUFFIXES or file.name[0] == ".":
+                if not is_picture_name(file.name) or file.name[0] == ".":
+                    others.add(file.name)
                     continue
                 # Kaggle's folders keep PublicTest and PrivateTest together in test.
                 public = split == "test" and file.name.startswith("PublicTest")
                 pictures.append(Picture(file, target, "val" if public else split))
-    return Listing(root.name, tuple(pictures), {})
+    return Listing(root.name, tuple(pictures), others.reasons())
 
 
 def _read_pictures(listing: Listing, *, find_faces: bool) -> FaceSet:

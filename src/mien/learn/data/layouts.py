@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from mien.crops import SIZE_PX
 from mien.errors import DataError
 from mien.faces import Face, Framing
-from mien.images import SUFFIXES
+from mien.images import is_picture_name
 from mien.labels import EMOTIONS
 from mien.learn.data.tables import csv_rows
 
@@ -269,14 +269,14 @@ def _pictures_below(root: Path) -> Iterator[Path]:
     for folder, folders, files in os.walk(root):
         folders.sort()
         for name in sorted(files):
-            if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
+            if is_picture_name(name) and not name.startswith("."):
                 yield Path(folder, name)
 
 
 def _pictures_in(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise DataError(f"{folder}: expected a folder of pictures; it is missing")
-    return sorted(f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES and f.name[0] != ".")
+    return sorted(f for f in folder.iterdir() if is_picture_name(f.name) and f.name[0] != ".")
 
 
 def _ck_plus(images: Path, labels: Path) -> Listing:
