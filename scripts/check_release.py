@@ -42,6 +42,7 @@ NEEDED: Final = (
     "mien/assets/models/paper.onnx",
     "mien/assets/models/paper.md",
     "mien/web/static/index.html",
+    "mien/assets/astronaut.jpg",
 )
 """Files without which some command does not work, or a licence is not kept."""
 
@@ -96,7 +97,7 @@ def wheel_findings(wheel: Path, source: Path = ROOT) -> list[str]:
         if top != "mien":
             if not top.endswith(".dist-info"):
                 found.append(f"{name}: expected nothing beside the package mien")
-        elif PurePosixPath(name).suffix not in ENDINGS:
+        elif PurePosixPath(name).suffix not in ENDINGS and name not in NEEDED:
             found.append(f"{name}: expected no file of this kind in the package")
     return found
 
@@ -155,6 +156,7 @@ def try_wheel(wheel: Path, folder: Path) -> None:
         ["batch", "portrait.jpg", "--out", "rows"],
     ):
         run([mien, *arguments], cwd=work)
+    run([python, "-m", "mien.bench"], cwd=work)
     for extra, arguments in (
         ("train", ["train", "--data", ".", "--out", "run"]),
         ("web", ["serve"]),

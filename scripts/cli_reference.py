@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from typer.main import get_command
 
-from mien.cli import build_app
+from mien.cli import PANELS, build_app
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PAGE: Final = ROOT / "docs" / "cli.md"
@@ -40,12 +40,17 @@ def reference() -> str:
     command: Any = get_command(build_app())
     with command.make_context("mien", [], resilient_parsing=True) as context:
         sections = list(_sections(command, context))
-    return HEAD + "\n" + _overview(command) + "".join(sections)
+    return HEAD + "\n" + _overview(command).rstrip("\n") + "\n" + "".join(sections)
 
 
 def _overview(group: Any) -> str:
-    rows = "".join(f"| {_link(name, command)} |\n" for name, command in _leaves(group, ""))
-    return f"| command | what it does |\n|---|---|\n{rows}"
+    text = ""
+    for panel, names in PANELS.items():
+        shown = [leaf for leaf in _leaves(group, "") if leaf[0].split()[0] in names]
+        shown.sort(key=lambda leaf: names.index(leaf[0].split()[0]))
+        rows = "".join(f"| {_link(name, command)} |\n" for name, command in shown)
+        text += f"| {panel.lower()} | what it does |\n|---|---|\n{rows}\n"
+    return text
 
 
 def _link(name: str, command: Any) -> str:

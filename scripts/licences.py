@@ -82,13 +82,13 @@ ASSETS: Final = (
     Asset("src/mien/web/static/*", "the web page", "MIT", "this project"),
     Asset("src/mien/py.typed", "says that the package has types", "MIT", "this project"),
     Asset(
-        "examples/astronaut.jpg",
+        "src/mien/assets/astronaut.jpg",
         "NASA's portrait of Eileen Collins",
         "public domain",
-        "NASA, by way of scikit-image; not in the wheel",
+        "NASA, by way of scikit-image; also `examples/astronaut.jpg`",
     ),
 )
-"""Every file of the package that is not Python code, and the example."""
+"""Every file of the package that is not Python code."""
 
 LIBRARIES: Final = {
     "libSvtAv1Enc": "BSD-3-Clause-Clear",

@@ -22,7 +22,7 @@ from mien.learn.baselines.features import (
     gabor_magnitudes,
     lbp_histograms,
 )
-from mien.learn.baselines.methods import METHODS, Method, SparseRepresentation, draw_stratified
+from mien.learn.baselines.methods import METHODS, Method, SparseRepresentation
 from mien.learn.baselines.pipelines import (
     BaselineResult,
     compare,
@@ -30,6 +30,7 @@ from mien.learn.baselines.pipelines import (
     measure_network,
     pairs_of,
 )
+from mien.learn.data.datasets import draw_stratified
 from mien.learn.evaluation.scores import evaluate
 
 FACES = made_up_faces(train=6, val=2, test=3)

@@ -4,12 +4,13 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from mien.cli import COMMANDS, DATA_COMMANDS, build_app
+from mien.cli import COMMANDS, DATA_COMMANDS, PANELS, build_app
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 import cli_reference  # noqa: E402
+from command_line import Mien  # noqa: E402
 
 
 def test_the_committed_reference_is_what_the_commands_say() -> None:
@@ -29,6 +30,16 @@ def test_every_command_and_option_is_in_the_reference() -> None:
     for parameter in detect.params:
         for option in parameter.opts:
             assert f"`{option}" in section
+
+
+def test_help_shows_every_command_once_by_what_it_is_for(mien: Mien) -> None:
+    shown = [name for names in PANELS.values() for name in names]
+    assert sorted(shown) == sorted([*COMMANDS, "data"])
+    help_text = mien("--help").stdout
+    places = [help_text.index(f"\n{panel}:\n") for panel in PANELS]
+    assert places == sorted(places)
+    assert help_text.index("\n  detect ") < help_text.index("\nLearn:\n")
+    assert "..." not in help_text.split("Recognize:")[1]  # no sentence is cut
 
 
 def test_a_stale_page_is_refused_and_left_alone(

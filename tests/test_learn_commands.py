@@ -110,6 +110,22 @@ def test_a_share_of_train_can_be_held_out(mien: Mien, tmp_path: Path) -> None:
     assert (config.train_count, config.val_count) == (7, 7)
 
 
+def test_a_few_faces_of_train_are_enough_to_try_it(mien: Mien, table: Path, tmp_path: Path) -> None:
+    arguments = ("train", "--data", table, "--recipe", "paper", "--epochs", 1, *QUICK)
+    run = tmp_path / "run"
+    begun = mien(*arguments, "--out", run, "--limit", 7)
+    whole = mien(*arguments, "--out", run, "--resume")
+
+    assert begun.status == 0
+    config = read_config(run)
+    assert (config.train_count, config.val_count) == (7, 7)  # val stays as it is
+    few = FACES.limit_train(7)
+    assert few.split("train").class_counts().tolist() == [1] * 7
+    assert few.split("val+test").fingerprint() == FACES.split("val+test").fingerprint()
+    assert whole.status == 2
+    assert mien(*arguments, "--out", run, "--resume", "--limit", 7).status == 0
+
+
 def test_resume_takes_recipe_and_seed_from_the_run(mien: Mien, table: Path, tmp_path: Path) -> None:
     arguments = ("train", "--data", table, "--out", tmp_path / "run")
     begun = mien(*arguments, "--recipe", "paper", "--epochs", 1, "--seed", 3, *QUICK)
@@ -176,6 +192,7 @@ def test_training_stopped_by_ctrl_c_goes_on_with_resume(
         ("train --data fer2013.csv --out run --epochs 0", "epochs: expected 1 or more"),
         ("train --data fer2013.csv --out run --learning-rate 0", "learning_rate: expected more"),
         ("train --data fer2013.csv --out run --val-share 1.5", "expected between 0 and 1"),
+        ("train --data fer2013.csv --out run --limit 0", "limit: expected 1 or more; got 0"),
         ("train --data fer2013.csv --out run --recipe paper --device abacus", "device: expected"),
         ("train --data fer2013.csv --out . --recipe paper", "expected a new or empty folder"),
         ("train --data fer2013.csv --out run --resume", "it has no config.json"),

@@ -8,33 +8,36 @@ import os
 import sys
 from contextlib import suppress
 from importlib import import_module
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from mien.commands.shared import EXIT_INTERRUPTED, fail
 
 EXIT_PIPE = 1  # as Typer has it
 
+_SENTENCE: Final = 100  # characters: the first sentence of what a command does, whole
+
 COMMANDS: Final = {
     "detect": "detect",
+    "serve": "serve",
     "video": "video",
     "webcam": "webcam",
-    "batch": "batch",
-    "serve": "serve",
     "explain": "explain",
+    "batch": "batch",
     "models": "models",
-    "card": "card",
     "train": "train",
-    "evaluate": "evaluate",
     "export": "export",
+    "tune": "tune",
     "networks": "networks",
     "summary": "networks",
-    "reproduce": "reproduce",
-    "robustness": "robustness",
-    "baselines": "baselines",
+    "evaluate": "evaluate",
+    "card": "card",
     "fairness": "fairness",
-    "tune": "tune",
+    "robustness": "robustness",
+    "reproduce": "reproduce",
+    "baselines": "baselines",
 }
 """What people type -> the module of `mien.commands` that has the function of that name."""
 
@@ -46,6 +49,25 @@ DATA_COMMANDS: Final = {
 }
 """What people type after `mien data` -> the module that has the function `data_` and that name."""
 
+PANELS: Final = {
+    "Recognize": ("detect", "serve", "video", "webcam", "explain", "batch", "models"),
+    "Learn": ("data", "train", "export", "tune", "networks", "summary"),
+    "Measure": ("evaluate", "card", "fairness", "robustness", "reproduce", "baselines"),
+}
+"""What `mien --help` shows together, the most used first."""
+
+
+class _Commands(TyperGroup):
+    """All commands, by what they are for."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Called by Typer: what `--help` says after the options."""
+        for panel, names in PANELS.items():
+            with formatter.section(panel):
+                formatter.write_dl(
+                    [(name, self.commands[name].get_short_help_str(_SENTENCE)) for name in names]
+                )
+
 
 def build_app(asked: str | None = None) -> typer.Typer:
     """The command line, with all its commands, or with `asked` alone if that is one of them.
@@ -54,6 +76,7 @@ def build_app(asked: str | None = None) -> typer.Typer:
     """
     app = typer.Typer(
         name="mien",
+        cls=_Commands if asked not in COMMANDS else None,
         help="Find the faces in pictures and read which of seven emotions each shows.",
         no_args_is_help=True,
         rich_markup_mode=None,

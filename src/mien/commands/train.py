@@ -43,6 +43,12 @@ def train(
         float | None,
         typer.Option("--val-share", help="Hold out this share of train as val, 0 to 1."),
     ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit", help="Train on this many faces, each emotion by its share: to try it out."
+        ),
+    ] = None,
     without_copies: Annotated[
         bool,
         typer.Option(
@@ -177,6 +183,8 @@ def train(
         faces = _without_copies(faces)
     if without_doubtful is not None and drop is not None:
         faces = _without_doubtful(faces, without_doubtful, drop, per_label=drop_per_label)
+    if limit is not None:
+        faces = faces.limit_train(limit)
     if first:
         _say_unseen(faces)
     listeners: list[Callable[[Progress], None]] = []

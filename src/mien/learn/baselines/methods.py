@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mien.errors import MissingExtraError
 from mien.learn.baselines.features import Features
+from mien.learn.data.datasets import draw_stratified
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
@@ -31,22 +32,6 @@ except ImportError as error:
 
 Targets: TypeAlias = NDArray[np.int64]
 """(N,) int64, indices into `mien.labels.EMOTIONS`."""
-
-
-def draw_stratified(targets: Targets, count: int, *, seed: int) -> NDArray[np.int64]:
-    """So many rows, of each class its share, and one of each class before a second of any.
-
-    A smaller draw with the same seed is part of a larger one.
-
-    Returns:
-        (min(count, N),) int64, rising.
-    """
-    generator = np.random.default_rng(seed)
-    place = np.empty(len(targets))  # of a face within its class, as a share of the class
-    for target in np.unique(targets):
-        rows = generator.permutation(np.flatnonzero(targets == target))
-        place[rows] = np.arange(len(rows)) / len(rows)
-    return np.sort(np.argsort(place, kind="stable")[:count])
 
 
 class SparseRepresentation(ClassifierMixin, BaseEstimator):  # type: ignore[misc]

@@ -17,8 +17,8 @@ from mien.classifier import Classifier
 from mien.errors import DataError, OptionError
 from mien.labels import EMOTIONS
 from mien.learn.baselines.features import FEATURES, Features
-from mien.learn.baselines.methods import METHODS, Targets, draw_stratified
-from mien.learn.data.datasets import FaceSet
+from mien.learn.baselines.methods import METHODS, Targets
+from mien.learn.data.datasets import FaceSet, draw_stratified
 from mien.learn.evaluation.scores import Evaluation, evaluate_probabilities
 
 Pair: TypeAlias = tuple[str, str]

@@ -167,6 +167,19 @@ class FaceSet:
             splits[generator.permutation(rows)[:moved]] = "val"
         return replace(self, splits=splits)
 
+    def limit_train(self, count: int, *, seed: int = 0) -> "FaceSet":
+        """The same set with at most `count` faces of `train`, each class by its share.
+
+        Raises:
+            OptionError: `count` is below 1.
+        """
+        if count < 1:
+            raise OptionError(f"limit: expected 1 or more; got {count}")
+        train = np.flatnonzero(self.splits == "train")
+        kept = self.splits != "train"
+        kept[train[draw_stratified(self.targets[train], count, seed=seed)]] = True
+        return self.take(kept)
+
     def fingerprint(self) -> str:
         """Sha256 over all arrays: tells whether a run goes on with the data it began with."""
         digest = hashlib.sha256()
@@ -176,6 +189,22 @@ class FaceSet:
         for array in arrays:
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
+
+
+def draw_stratified(targets: NDArray[np.int64], count: int, *, seed: int) -> NDArray[np.int64]:
+    """So many rows, of each class its share, and one of each class before a second of any.
+
+    A smaller draw with the same seed is part of a larger one.
+
+    Returns:
+        (min(count, N),) int64, rising.
+    """
+    generator = np.random.default_rng(seed)
+    place = np.empty(len(targets))  # of a face within its class, as a share of the class
+    for target in np.unique(targets):
+        rows = generator.permutation(np.flatnonzero(targets == target))
+        place[rows] = np.arange(len(rows)) / len(rows)
+    return np.sort(np.argsort(place, kind="stable")[:count])
 
 
 def load_faces(
