@@ -325,13 +325,15 @@ def test_a_floating_point_picture() -> None:
         load_image(encode(np.zeros((16, 16), np.float32), "TIFF"))
 
 
-def a_png_of(width: int, height: int) -> bytes:
+def a_png_of(
+    width: int, height: int, content: bytes = bytes(1_000_000), *, depth: int = 8, color: int = 2
+) -> bytes:
     def chunk(name: bytes, content: bytes) -> bytes:
         check = zlib.crc32(name + content)
         return struct.pack(">I", len(content)) + name + content + struct.pack(">I", check)
 
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    rows = zlib.compress(bytes(1_000_000))
+    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
+    rows = zlib.compress(content)
     return (
         b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
     )
@@ -603,6 +605,16 @@ def test_tiff_that_pillow_does_not_know_is_named() -> None:
     ):
         with pytest.raises(ImageError, match=r"it is a TIFF of a rare kind .* 8 bits a channel"):
             load_image(content)
+
+
+def test_fewer_bits_that_cannot_be_scaled_are_refused() -> None:
+    gray_and_alpha = np.dstack([ramp(12), np.full((32, 64), 65535, np.uint16)]).astype(">u2")
+    rows = b"".join(b"\0" + row.tobytes() for row in gray_and_alpha)
+    bright = np.dstack([ramp(16), np.full((32, 64), 65535, np.uint16)]).astype(">u2")
+    with pytest.raises(ImageError, match=r"levels of 16 bits that go beyond 4,096; got fewer bits"):
+        load_image(a_png_of(64, 32, rows, depth=16, color=4))
+    rows = b"".join(b"\0" + row.tobytes() for row in bright)
+    assert_near(load_image(a_png_of(64, 32, rows, depth=16, color=4)), EIGHT_BITS, levels=1)
 
 
 @pytest.mark.parametrize("tags", [{50706: 1}, {254: 1, 330: 8}])

@@ -322,13 +322,13 @@ def _tags(opened: "PILImage.Image") -> dict[int, Any]:
 
 def _odd_tiff(content: bytes) -> str:
     """What a TIFF is that Pillow does not know; empty if it is none."""
-    if content[:4] not in (b"II*\0", b"MM\0*"):
+    if not re.match(rb"II[*+]\0|MM\0[*+]", content):
         return ""
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
     file = io.BytesIO(content)
     try:
-        tags = ImageFileDirectory_v2(file.read(8))
+        tags = ImageFileDirectory_v2(file.read(16 if b"+" in content[:4] else 8))
         file.seek(tags.next)
         tags.load(file)
         if _is_raw(dict(tags), content):
@@ -444,21 +444,20 @@ def _is_dark(image: "PILImage.Image", declared: int | None) -> bool:
 
 def _deep_color(image: "PILImage.Image", content: bytes, name: str) -> NDArray[np.uint16]:
     """(H, W, 3 or 4) uint16: the upper bytes of colors, with the lower ones read once more."""
-    if image.mode not in ("RGB", "RGBA"):
-        raise ImageError(
-            f"{name}: expected colors of 16 bits that reach beyond {1 << _GUESSED_BITS[-2]:,}, or "
-            f"RGB; got {image.mode} of fewer bits. Save it with 8 bits a channel"
-        )
     with _opened(content) as opened:
         tags = _tags(opened)
-        if tags.get(_PLANES) == 2 and tags.get(_COMPRESSION, 1) != 1:  # unpacked by its own rule
-            raise ImageError(
-                f"{name}: expected colors of 16 bits that reach beyond {1 << _GUESSED_BITS[-2]:,}; "
-                "got fewer bits, in compressed planes. Save it without planes, or with 8 bits"
-            )
+        is_plain = tags.get(_PLANES) != 2 or tags.get(_COMPRESSION, 1) == 1
         _mend_planes(opened)
         _unpack_as(opened, _other_byte)
-        lower: NDArray[np.uint8] = np.asarray(_upright(opened, own=True))
+        try:
+            if not is_plain or image.mode not in ("RGB", "RGBA"):
+                raise ValueError("libtiff unpacks it by its own rule")
+            lower: NDArray[np.uint8] = np.asarray(_upright(opened, own=True))
+        except ValueError:  # of Pillow: there is no mode for the lower bytes alone
+            raise ImageError(
+                f"{name}: expected levels of 16 bits that go beyond {1 << _GUESSED_BITS[-2]:,}; "
+                "got fewer bits, in a form that cannot be scaled. Save it with 8 bits a channel"
+            ) from None
     upper: NDArray[np.uint16] = np.asarray(image).astype(np.uint16)
     return cast("NDArray[np.uint16]", (upper << 8) | lower)
 
