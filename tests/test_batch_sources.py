@@ -217,7 +217,8 @@ def test_the_data_set_is_no_source_of_itself(tmp_path: Path) -> None:
         ("", "expected a file, a folder or a pattern; got an empty name"),
         ("empty", "empty: expected pictures, tar archives, Parquet files or films; it names none"),
         ("*.jpg", r"\*.jpg: expected pictures"),
-        ("notes.md", "notes.md: expected a picture, a tar archive"),
+        ("notes.md", r"notes.md: expected a picture, a tar archive.* ends as none$"),
+        ("a.zip", r"a.zip: expected a picture, a tar archive.* ends as none: unpack it first"),
         ("https://example.org/a.jpg", "nothing is fetched from web addresses"),
         ("nosuch://bucket/a.jpg", "expected a path or an object store, such as s3://"),
         ("gs://bucket/a.jpg", r"gs:// needs a package that is not installed: pip install gcsfs"),
@@ -230,6 +231,7 @@ def test_a_source_that_names_nothing_is_an_error(
     monkeypatch.setitem(__import__("sys").modules, "gcsfs", None)
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.md").write_text("text")
+    (tmp_path / "a.zip").write_bytes(b"x")
     with pytest.raises(DataError, match=message):
         list(find_files([source]))
 

@@ -577,6 +577,12 @@ def test_tiff_in_planes_is_what_it_shows(bits: int, big_endian: bool, alpha: boo
     tags = {284: 2} | ({338: 2} if alpha else {})
     content = tiff(np.moveaxis(image, 2, 0), big_endian=big_endian, tags=tags)
     assert_near(load_image(content), quarters(), levels=0)
+    with PILImage.open(io.BytesIO(content)) as opened:
+        if bits == 8:
+            assert_near(load_image(opened), quarters(), levels=0)
+        else:
+            with pytest.raises(ImageError, match=r"Pillow misreads .* give its path or its bytes"):
+                load_image(opened)
 
 
 @pytest.mark.parametrize("shape", [(32, 64), (32, 64, 3)])

@@ -287,11 +287,15 @@ def _notes_of(opened: "PILImage.Image") -> list[str]:
     return notes
 
 
-def _mend_planes(opened: Any) -> None:
-    """Unpack colors that lie in planes of 16 bits as such: Pillow takes them for 8-bit ones."""
-    tags = _tags(opened)
+def _is_misread(tags: dict[int, Any]) -> bool:
+    """Whether it is a TIFF in planes of 16 bits, which Pillow takes for 8-bit ones."""
     is_plain = tags.get(_PLANES) == 2 and tags.get(_COMPRESSION, 1) == 1
-    if is_plain and max(tags.get(_BITS, (1,))) == 16:
+    return is_plain and max(tags.get(_BITS, (1,))) == 16
+
+
+def _mend_planes(opened: Any) -> None:
+    """Unpack colors that lie in planes of 16 bits as such."""
+    if _is_misread(_tags(opened)):
         order = "L" if opened.tag_v2.prefix == b"II" else "B"
         _unpack_as(opened, lambda mode: f"{mode};16{order}" if len(mode) == 1 else mode)
 
@@ -369,6 +373,10 @@ def _from_pil(opened: "PILImage.Image", name: str, content: bytes | None = None)
         notes += _notes_of(opened)
         _mend_planes(opened)
         is_deep = _sample_bits(opened, tags, content) == 16
+    elif _is_misread(tags):
+        raise ImageError(
+            f"{name}: Pillow misreads TIFF in planes of 16 bits; give its path or its bytes"
+        )
     image = _upright(opened, own=content is not None)
     if image.mode == "F":
         raise ImageError(

@@ -87,6 +87,11 @@ def address_hint(name: str) -> str:
     return "" if scheme == "file" else "`mien batch` reads object stores"
 
 
+def ending_hint(name: str) -> str:
+    """What to do with a file that cannot be read, by the end of its name; empty if unknown."""
+    return _HINTS.get(os.path.splitext(name)[1].lower(), "")  # noqa: PTH122
+
+
 def files_below(folder: str, apart: str = "") -> Iterator["os.DirEntry[str]"]:
     """All that is in a folder and in the folders in it but folders, in the order of the names.
 

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Final
 from mien.batch.storage import absolute, filesystem, open_file, reason, scheme_of
 from mien.errors import DataError
 from mien.images import is_picture_name
-from mien.sources import FILM_SUFFIXES, LeftOut, files_below
+from mien.sources import FILM_SUFFIXES, LeftOut, ending_hint, files_below
 
 TAR_SUFFIXES: Final = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 PARQUET_SUFFIXES: Final = (".parquet", ".pq")
@@ -199,6 +199,7 @@ def _named(
         raise DataError(
             f"{name}: expected a picture, a tar archive, a Parquet file, a film or a text file "
             f"with a source on each line ({', '.join(LIST_SUFFIXES)}); its name ends as none"
+            + (f": {hint}" if (hint := ending_hint(name)) else "")
         )
 
 
