@@ -116,7 +116,9 @@ def test_a_stream_that_was_cut_keeps_its_times(
 
     assert len(found) >= least
     given = [time_s + start_s for _, time_s, _ in found]
-    assert given == pytest.approx([time_s for time_s, _ in decoded(path)], abs=1e-6)
+    # Of two frames that refer to what is missing the second may come too late to be shown in time.
+    assert given == pytest.approx(np.maximum.accumulate([t for t, _ in decoded(path)]), abs=2e-3)
+    assert (np.diff(given) > 0).all()
     # The pictures themselves say which they were; but not those that refer to what is missing.
     right = [abs(t - times_s[n]) < 1e-6 for t, (_, _, n) in zip(given, found, strict=True)]
     assert right.count(False) <= 12

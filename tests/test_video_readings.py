@@ -290,7 +290,7 @@ def analyze_columns(recognizer: Recognizer, times_s: np.ndarray) -> VideoResult:
     frames = (replace(f, time_s=float(t)) for f, t in zip(noise_frames(99), times_s, strict=False))
     for frame, readings in recognizer.stream(frames):
         columns.add(frame, readings)
-    return columns.result("film", 0.0, SmoothingSettings())
+    return columns.result("film", 0.0)
 
 
 @pytest.mark.parametrize("count", [0, 1])

@@ -123,7 +123,7 @@ def make_video(
         stream.width, stream.height = width, height
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         stream.time_base = stream.codec_context.time_base = TIME_BASE
-        if codec == "mpeg4":  # which allows no finer times than 1/65535
+        if codec in ("mpeg4", "mpeg2video"):  # which allow no times as fine
             stream.codec_context.time_base = Fraction(1, 25)
         stream.codec_context.gop_size = keyframe_every
         if codec == "libx264":

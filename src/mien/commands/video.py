@@ -112,8 +112,13 @@ def video(
         typer.Option("--stream", help="Addresses are streams to connect to, such as rtsp://..."),
     ] = False,
     fps: Annotated[
-        float, typer.Option("--fps", help="Of a series of pictures, frames per second.")
-    ] = 25.0,
+        float | None,
+        typer.Option(
+            "--fps",
+            help="Frames per second of what has no times: a series of pictures (25 if not given) "
+            "or a bare stream (clip.h264).",
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace outputs that exist.")
     ] = False,

@@ -15,6 +15,7 @@ import numpy as np
 
 from mien.errors import VideoError
 from mien.images import Image
+from mien.video.colours import to_rgb
 from mien.video.containers import (
     SAME_TIME_S,
     is_address,
@@ -22,25 +23,42 @@ from mien.video.containers import (
     open_film_file,
     reason,
 )
+from mien.video.fields import unwoven
 from mien.video.info import Frame, VideoInfo, VideoSource
 from mien.video.taking import Pick
+from mien.video.times import CLOCK_FORMATS, LEAST_STEP_S, ShownTimes, packets_of
 
 if TYPE_CHECKING:
     import av
+    from av.container import InputContainer
     from av.video.stream import VideoStream
 
 MAX_PIXELS: Final = 8192 * 4320
 """Films with larger frames are refused before they are decoded: a decoder holds a dozen at once."""
 
+_MAX_RATE: Final = (
+    300  # frames per second; DV and AVI may give the unit of their times as their rate
+)
 _LARGE_PIXELS: Final = 4096 * 2304  # frames above it are decoded by one thread, to hold fewer
 _MAX_THREADS: Final = 8  # of a decoder; each holds frames of its own
 
 # What FFmpeg also opens as "video": text as a terminal would show it, and single pictures.
 _NO_VIDEO: Final = re.compile(r"^(tty|bin|xbin|adf|idf|lavfi|image2|ico|.*_pipe)$")
+_A_PICTURE: Final = "a single picture, for `mien detect`"
+_A_WEBP: Final = "an animated WebP; make a GIF or an MP4 of it, which can be read"
+_PICTURE_BRANDS: Final = ("heic", "heix", "heim", "heis", "mif1", "avif", "avis", "msf1", "hevc")
 
 
 class FilmReader:
-    """A video file or stream that is open, with its first frame decoded."""
+    """A video file or stream that is open, with its first frame decoded.
+
+    Args:
+        source: a file or an address.
+        stream: connect to an address.
+        file: read this one instead; `source` is then its name for messages.
+        max_pixels: larger frames are refused.
+        fps: frames per second, if it has no times; otherwise as it says, or 25.
+    """
 
     def __init__(
         self,
@@ -49,6 +67,7 @@ class FilmReader:
         stream: bool,
         file: BinaryIO | None = None,
         max_pixels: int | None = None,
+        fps: float | None = None,
     ) -> None:
         self.name = str(source)
         self._stream = stream and is_address(self.name)
@@ -67,6 +86,7 @@ class FilmReader:
             large = codec.width * codec.height > _LARGE_PIXELS
             codec.thread_count = 1 if large else min(_cores(), _MAX_THREADS)
             self.origin_s = self._origin()
+            self._begins_at: tuple[int | None, int | None] | None = None  # a packet's place, time
             self._decoded = self._decode()
             first = next(self._decoded, None)
             if first is None:
@@ -77,6 +97,11 @@ class FilmReader:
         except BaseException:
             self._container.close()
             raise
+        self.has_times = first.pts is not None
+        rates = (self._video.average_rate, self._video.guessed_rate)
+        told = next((float(rate) for rate in rates if rate and rate <= _MAX_RATE), None)
+        self._told_rate = fps or told
+        self._period_s = 1.0 / (self._told_rate or 25.0)
         self._first: av.VideoFrame | None = first
         self._turn = _turn_of(first)
         ratio = self._video.sample_aspect_ratio or Fraction(1)
@@ -101,12 +126,11 @@ class FilmReader:
             duration_s = float(video.duration * unit)
         elif self._container.duration and not self._stream:
             duration_s = self._container.duration / 1e6
-        rate = video.average_rate or video.guessed_rate
         return VideoInfo(
             source=self.name,
             width=self.width,
             height=self.height,
-            frame_rate=float(rate) if rate else None,
+            frame_rate=self._told_rate,
             duration_s=duration_s,
             frame_count=video.frames or None,
             codec=video.codec_context.name,
@@ -118,6 +142,16 @@ class FilmReader:
             stream=self._stream,
         )
 
+    def measured_s(self) -> float | None:
+        """How long the film is by the times of its packets, read to the end but not decoded."""
+        times_s = (
+            packet.pts * packet.time_base
+            for packet in packets_of(self._container, self._video)
+            if packet.pts is not None and packet.time_base
+        )
+        last_s = max(times_s, default=None)
+        return None if last_s is None else float(last_s - self.origin_s) + self._period_s
+
     def frames(
         self, every_s: float | None, start_s: float | None, end_s: float | None
     ) -> Iterator[Frame]:
@@ -125,32 +159,32 @@ class FilmReader:
         from av.video.reformatter import VideoReformatter
 
         pick = Pick(every_s, start_s, end_s)
-        # One for all frames: the tables of a conversion take longer to make than to use.
         reformatter = VideoReformatter()
         try:
             for index, time_s, decoded in self._timed(start_s or 0.0):
                 if pick.is_over(time_s):
                     return
                 if pick.takes(time_s):
-                    width, height = self._stored
-                    pixels = reformatter.reformat(decoded, width, height, format="rgb24")
-                    image = np.asarray(pixels.to_ndarray(), np.uint8)
+                    image = to_rgb(decoded, reformatter, *self._stored)
                     yield Frame(index, time_s, self._turn.apply(image))
         finally:
             self.close()
 
     def _timed(self, start_s: float) -> "Iterator[tuple[int, float, av.VideoFrame]]":
         """Number, time and content of each frame, from `start_s` or somewhat before it."""
-        period_s = 1.0 / float(self._video.average_rate or self._video.guessed_rate or 25)
         index = 0
         decoded = self._all_decoded()
         if start_s > 1.0 and not self._stream:
             decoded, index = self._decoded_from(start_s)
-        last_s = (index - 1) * period_s
-        for frame in decoded:
+        last_s = (index - 1) * self._period_s
+        is_first = True
+        for frame in unwoven(decoded, self._video.codec_context.thread_count):
             time_s = self._time_of(frame)
             if time_s is None:  # a bare H.264 file, some AVI files
-                time_s = last_s + period_s
+                time_s = last_s + self._period_s
+            elif not is_first:
+                time_s = max(time_s, last_s + LEAST_STEP_S)
+            is_first = False
             yield index, time_s, frame
             index, last_s = index + 1, time_s
 
@@ -170,13 +204,18 @@ class FilmReader:
         import av
 
         unit = self._video.time_base or Fraction(1, 90_000)
+        # Where times are those of decoding, only all frames before tell when one is shown.
+        is_ordered = (
+            self._container.format.name != "avi" or not self._video.codec_context.has_b_frames
+        )
         # Where there is no index of keyframes a search may land late: then look earlier.
         for back_s in (0.0, 2.0, 10.0, 60.0):
-            if start_s - back_s <= 1.0:
+            if start_s - back_s <= 1.0 or not is_ordered:
                 break
             try:
                 offset = int((start_s - back_s + self.origin_s) / unit)
                 self._container.seek(offset, stream=self._video)
+                self._begins_at = None
                 decoded = self._decode()
                 first = next(decoded, None)
             except av.error.FFmpegError:
@@ -184,70 +223,85 @@ class FilmReader:
             time_s = None if first is None else self._time_of(first)
             if first is not None and time_s is not None and time_s <= start_s:
                 assert first.pts is not None
-                return _chain(first, decoded), self._packets_before(first.pts)
+                before = self._packets_before(first.pts)
+                if before is None:
+                    break
+                return _chain(first, decoded), before
         self._container.close()
         self._container = open_container(self._source, stream=False)
         self._video = self._pictures()
         return self._decode(), 0
 
-    def _packets_before(self, pts: int) -> int:
-        """How many frames come before one, counted without decoding."""
+    def _packets_before(self, pts: int) -> int | None:
+        """How many frames come before the one that was searched for, counted without decoding.
+
+        None where another part of the film has frames of that time, too.
+        """
         count = 0
+        began = found = self._container.format.name not in CLOCK_FORMATS
         with open_container(self._source, stream=False) as container:
-            packets = container.demux(container.streams[self._video.index])
-            while True:
-                try:
-                    packet = next(packets, None)
-                except IndexError:  # as in `_decode`
-                    packets = container.demux(container.streams[self._video.index])
-                    continue
+            for packet in packets_of(container, container.streams[self._video.index]):
                 # No frame is shown much before it is decoded.
-                if packet is None or (packet.dts is not None and packet.dts > pts):
-                    return count
+                if packet.dts is not None and packet.dts > pts:
+                    break
+                began = began or (packet.pos, packet.dts) == self._begins_at
+                found = found or (began and packet.is_keyframe and packet.pts == pts)
                 count += packet.pts is not None and packet.pts < pts and not packet.is_discard
+        return count if found else None
 
     def _decode(self) -> "Iterator[av.VideoFrame]":
-        """All frames that can be decoded; those that cannot be are left out."""
+        """All frames that can be decoded, at the times of showing; the others are left out."""
         import av
 
-        packets = self._container.demux(self._video)
+        packets = packets_of(self._container, self._video)
+        shown = ShownTimes()
         while True:
             try:
                 packet = next(packets, None)
-            except IndexError:  # of a stream that begins later, as FLV has them; PyAV has no place
-                packets = self._container.demux(self._video)
-                continue
             except (av.error.FFmpegError, OSError) as error:
                 raise VideoError(f"{self.name}: it cannot be read on; {reason(error)}") from error
             if packet is None:
                 return
+            self._begins_at = self._begins_at or (packet.pos, packet.dts)
             if packet.has_sidedata("encryption_info"):
                 raise VideoError(
                     f"{self.name}: it is encrypted, and cannot be read without its key or password"
                 )
+            shown.take(packet)
             try:
-                yield from packet.decode()
+                for frame in packet.decode():
+                    shown.mend(frame)
+                    yield frame
             except (av.error.FFmpegError, OSError):
-                continue
+                shown.lose()
 
     def _pictures(self) -> "VideoStream":
         """The stream of moving pictures; a cover of an album is none."""
         import av
 
         container = self._container
-        if _NO_VIDEO.match(container.format.name):
-            raise VideoError(
-                f"{self.name}: expected a video; it is "
-                + ("text" if container.format.name == "tty" else "a single picture or no video")
-            )
-        for stream in container.streams.video:
-            if stream.disposition & av.stream.Disposition.attached_pic:
-                continue
-            if getattr(stream, "codec_context", None) is None:
-                raise VideoError(f"{self.name}: no codec that FFmpeg knows for its pictures")
-            return stream
-        what = "only sound in it" if container.streams.audio else "none in it"
-        raise VideoError(f"{self.name}: expected moving pictures; there is {what}")
+        if container.format.name == "tty":
+            raise VideoError(f"{self.name}: expected a video; it is text")
+        found = [
+            stream
+            for stream in container.streams.video
+            if not stream.disposition & av.stream.Disposition.attached_pic
+        ]
+        if container.metadata.get("major_brand") in _PICTURE_BRANDS:
+            # Of HEIC and AVIF: single pictures, tiles of one, and what moves, if anything does.
+            found = [stream for stream in found if stream.frames > 1]
+            if not found:
+                raise VideoError(f"{self.name}: expected a video; it is {_A_PICTURE}")
+        elif _NO_VIDEO.match(container.format.name):
+            what = _A_WEBP if _is_animated_webp(container) else f"{_A_PICTURE}, or no video"
+            raise VideoError(f"{self.name}: expected a video; it is {what}")
+        if not found:
+            what = "only sound in it" if container.streams.audio else "none in it"
+            raise VideoError(f"{self.name}: expected moving pictures; there is {what}")
+        self.picture_streams = len(found)
+        if getattr(found[0], "codec_context", None) is None:
+            raise VideoError(f"{self.name}: no codec that FFmpeg knows for its pictures")
+        return found[0]
 
     def _bound_pixels(self, most: int) -> None:
         """Refuse larger frames, those that come later in the film, too."""
@@ -262,7 +316,7 @@ class FilmReader:
     def _origin(self) -> Fraction:
         """The container's time from which ours are counted, in seconds."""
         # Of MPEG transport and program streams, and of what comes over a network.
-        clock_anywhere = self._container.format.name in ("mpegts", "mpeg", "rtsp", "rtp", "sdp")
+        clock_anywhere = self._container.format.name in (*CLOCK_FORMATS, "rtsp", "rtp", "sdp")
         if not (clock_anywhere or self._stream) or self._container.start_time is None:
             return Fraction(0)
         start = Fraction(self._container.start_time, 1_000_000)
@@ -304,6 +358,13 @@ class _Turn:
             way = -1 if both else 1 if self.mirrored_x else 0
             image = np.asarray(cv2.flip(image, way), np.uint8)
         return image
+
+
+def _is_animated_webp(container: "InputContainer") -> bool:
+    if container.format.name != "webp_pipe":
+        return False
+    with open(container.name, "rb") as file:  # noqa: PTH123
+        return b"ANIM" in file.read(64)
 
 
 def _turn_of(frame: "av.VideoFrame") -> _Turn:

@@ -14,7 +14,7 @@ from mien.labels import EMOTIONS
 from mien.overlay import annotate
 from mien.records import open_whole
 from mien.video.centring import centred
-from mien.video.frames import SEQUENCE_FPS, VideoInfo, VideoSource, frames, probe
+from mien.video.frames import VideoInfo, VideoSource, frames, measured, probe
 from mien.video.outputs import Outputs
 from mien.video.readings import (
     TrackedReading,
@@ -24,7 +24,8 @@ from mien.video.readings import (
 )
 from mien.video.records import FrameRows, RowWriter, read_rows, resume_point, row_writer
 from mien.video.report import Highlights, write_video_report
-from mien.video.timeline import Timeline, plot_timeline
+from mien.video.timeline import Timeline, clock, plot_timeline
+from mien.video.times import CLOCK_FORMATS
 from mien.video.totals import TrackTotals
 from mien.video.writer import VideoWriter, last_kept_time, partial_name
 
@@ -71,7 +72,7 @@ class VideoOptions:
         start_s: leave out frames before this time.
         end_s: leave out frames at or after this time.
         stream: the source is an address to connect to.
-        sequence_fps: frames per second of a series of pictures.
+        sequence_fps: frames per second of what has no times: a series of pictures, for one.
         settings: how faces are followed and smoothed.
         centred: smooth with the frames before and after, see `mien.video.centring`: labels change
             when the face does, and not some tenths of a second later. Otherwise with those before
@@ -83,7 +84,7 @@ class VideoOptions:
     start_s: float | None = None
     end_s: float | None = None
     stream: bool = False
-    sequence_fps: float = SEQUENCE_FPS
+    sequence_fps: float | None = None
     settings: VideoSettings | None = None
     centred: bool = True
     bars: bool = True
@@ -120,7 +121,7 @@ def write_video(
     """
     how = how or VideoOptions()
     info = probe(source, stream=how.stream, sequence_fps=how.sequence_fps)
-    if how.start_s and info.duration_s is not None and how.start_s >= info.duration_s:
+    if _is_after(how.start_s, info) and _is_after(how.start_s, info := measured(info)):
         raise OptionError(
             f"start_s: expected a time before the end at {info.duration_s:g} s; got {how.start_s:g}"
         )
@@ -158,12 +159,35 @@ def write_video(
                 sink.write(frame, renumbered)
             if progress is not None:
                 progress(info, frame.time_s)
+        if not sink.frames and how.start_s:
+            raise OptionError(
+                f"start_s: expected a time before the end of the film; got {how.start_s:g}"
+            )
+        sink.info = info = _with_length(info, how, sink)
         people = sink.finish(_settings_of(recognizer, how))
     except BaseException:
         sink.abandon()
         raise
     is_cut_short = _is_cut_short(info, how, sink.end_s)
     return VideoOutcome(info, people, sink.frames, sink.end_s, before_s, is_cut_short)
+
+
+def _is_after(start_s: float | None, info: VideoInfo) -> bool:
+    return start_s is not None and info.duration_s is not None and start_s >= info.duration_s > 0
+
+
+def _with_length(info: VideoInfo, how: VideoOptions, sink: "_Sink") -> VideoInfo:
+    """A film that was read with its length, where no header tells it."""
+    if how.end_s is not None or info.stream or sink.end_s is None:
+        return info
+    until_s = sink.until_s if how.every_s is None else sink.end_s
+    if info.duration_s is None:
+        return replace(info, duration_s=until_s) if until_s else info
+    if info.container not in CLOCK_FORMATS:
+        return info
+    if until_s < info.duration_s - _CUT_SHORT_S:  # because of a clock that jumps, or of damage
+        info = measured(info)
+    return replace(info, duration_s=max(info.duration_s or 0.0, until_s))
 
 
 def _is_cut_short(info: VideoInfo, how: VideoOptions, last_s: float | None) -> bool:
@@ -209,7 +233,7 @@ class _Sink:
         self, outputs: Outputs, info: VideoInfo, how: VideoOptions, before_s: float | None
     ) -> None:
         self._outputs = outputs
-        self._info = info
+        self.info = info
         self._bars = how.bars
         self._totals = TrackTotals()
         drawn = outputs.plot is not None or outputs.report is not None
@@ -217,6 +241,7 @@ class _Sink:
         self._highlights = Highlights() if outputs.report is not None else None
         self.frames = 0
         self.end_s: float | None = None
+        self.until_s = 0.0  # when the last frame ends, if it takes as long as the one before
         self.last_track = 0
         self.kept: deque[FrameRows] = deque()  # of the last seconds of an earlier run
         self._rows: list[RowWriter] = []
@@ -251,6 +276,7 @@ class _Sink:
         if self._timeline is not None:
             self._timeline.add(time_s, readings)
         self.frames += 1
+        self.until_s = time_s + (0.0 if self.end_s is None else time_s - self.end_s)
         self.end_s = time_s
         self.last_track = max([self.last_track, *(reading.track for reading in readings)])
 
@@ -266,7 +292,7 @@ class _Sink:
 
     def finish(self, settings: dict[str, str]) -> tuple[TrackSummary, ...]:
         people = tuple(self._totals.summary())
-        name = Path(self._info.source).name
+        name = Path(self.info.source).name
         if self._outputs.summary is not None:
             _write_summary(self._outputs.summary, people)
         if self._outputs.plot is not None and self._timeline is not None:
@@ -277,7 +303,7 @@ class _Sink:
             write_video_report(
                 self._outputs.report,
                 title=name,
-                facts=_facts(self._info, self.frames),
+                facts=_facts(self.info, self.frames),
                 people=people,
                 timeline=self._timeline,
                 highlights=self._highlights,
@@ -300,8 +326,7 @@ class _Sink:
 def _facts(info: VideoInfo, count: int) -> dict[str, str]:
     facts = {}
     if info.duration_s is not None:
-        minutes, seconds = divmod(info.duration_s, 60)
-        facts["length"] = f"{minutes:.0f}:{seconds:04.1f}"
+        facts["length"] = clock(info.duration_s, fine=True)
     facts["size"] = f"{info.width} x {info.height}"
     if info.frame_rate is not None:
         facts["frame rate"] = f"{info.frame_rate:.4g}/s"

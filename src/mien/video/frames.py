@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -17,6 +18,7 @@ from mien.video.cameras import Camera
 from mien.video.decoding import FilmReader
 from mien.video.info import Frame, VideoInfo, VideoSource
 from mien.video.taking import ahead, check_times, picked
+from mien.video.times import CLOCK_FORMATS
 
 __all__ = [
     "SEQUENCE_FPS",
@@ -27,6 +29,7 @@ __all__ = [
     "camera_number",
     "check_times",
     "frames",
+    "measured",
     "open_film",
     "probe",
 ]
@@ -42,37 +45,52 @@ _AHEAD_BYTES: Final = 128_000_000  # fewer of them where frames are large
 
 
 def probe(
-    source: VideoSource, *, stream: bool = False, sequence_fps: float = SEQUENCE_FPS
+    source: VideoSource, *, stream: bool = False, sequence_fps: float | None = None
 ) -> VideoInfo:
     """Open a video, decode its first frame, and say what it is.
 
     Args:
         source: a file, a series of pictures, an address or a camera; see `VideoSource`.
         stream: `source` is an address to connect to, such as `rtsp://...`.
-        sequence_fps: frames per second of a series of pictures.
+        sequence_fps: frames per second of what has no times of its own: a series of pictures, for
+            which it is `SEQUENCE_FPS` if not given, or a bare stream such as `clip.h264`.
     Raises:
         VideoError: it is not a video that can be read; the message says what it is.
-        OptionError: `sequence_fps` is not above zero.
+        OptionError: `sequence_fps` is not above zero, or `source` has times of its own.
     """
     _check_fps(sequence_fps)
     if (camera := camera_number(source)) is not None:
+        _refuse_fps(sequence_fps, str(source))
         with closing(Camera(camera)) as opened:
             return _camera_info(opened, str(source))
     if pictures := _sequence(source):
+        fps = sequence_fps or SEQUENCE_FPS
         first = _load_picture(pictures[0])
         return VideoInfo(
             source=str(source),
             width=first.shape[1],
             height=first.shape[0],
-            frame_rate=sequence_fps,
-            duration_s=len(pictures) / sequence_fps,
+            frame_rate=fps,
+            duration_s=len(pictures) / fps,
             frame_count=len(pictures),
             codec=pictures[0].suffix.lower().lstrip("."),
             container="pictures",
             has_sound=False,
         )
-    with closing(FilmReader(source, stream=stream)) as reader:
+    with closing(_film(source, stream, sequence_fps)) as reader:
         return reader.info()
+
+
+def measured(info: VideoInfo) -> VideoInfo:
+    """A transport or program stream with its true length; any other film as it is.
+
+    FFmpeg has that length from the first and the last time of its clock, which jumps where films
+    were put together. Here the whole file is read, but not decoded.
+    """
+    if info.container not in CLOCK_FORMATS or info.stream:
+        return info
+    with closing(FilmReader(info.source, stream=False)) as reader:
+        return replace(info, duration_s=reader.measured_s())
 
 
 def frames(
@@ -82,7 +100,7 @@ def frames(
     start_s: float | None = None,
     end_s: float | None = None,
     stream: bool = False,
-    sequence_fps: float = SEQUENCE_FPS,
+    sequence_fps: float | None = None,
 ) -> Iterator[Frame]:
     """The frames of a video in the order of showing, each with its true time.
 
@@ -97,28 +115,28 @@ def frames(
         end_s: leave out frames at or after this time.
         stream: `source` is an address to connect to, such as `rtsp://...`. Without it a `str` is
             never fetched.
-        sequence_fps: frames per second of a series of pictures.
+        sequence_fps: see `probe`.
     Yields:
         Frames; all of one video have the same size.
     Raises:
         VideoError: it is not a video that can be read, or it ends in an error; what could be
             decoded before has then been given.
-        OptionError: a time is negative, `end_s` is not after `start_s`, or `every_s` or
-            `sequence_fps` is not above zero.
+        OptionError: a time is negative, `end_s` is not after `start_s`, `every_s` or
+            `sequence_fps` is not above zero, or `source` has times of its own.
     """
     check_times(every_s, start_s, end_s)
     _check_fps(sequence_fps)
     if (camera := camera_number(source)) is not None:
+        _refuse_fps(sequence_fps, str(source))
         opened = Camera(camera)
         produced: Iterator[Frame] = _camera_frames(opened, str(source))
         # What is not taken in time is dropped: a camera shows what is now.
         return picked(ahead(produced, 2, newest=True), every_s, start_s, end_s)
     if pictures := _sequence(source):
-        produced = (
-            Frame(i, i / sequence_fps, _load_picture(path)) for i, path in enumerate(pictures)
-        )
+        fps = sequence_fps or SEQUENCE_FPS
+        produced = (Frame(i, i / fps, _load_picture(path)) for i, path in enumerate(pictures))
         return picked(ahead(produced, 2), every_s, start_s, end_s)
-    return _frames_of(FilmReader(source, stream=stream), every_s, start_s, end_s)
+    return _frames_of(_film(source, stream, sequence_fps), every_s, start_s, end_s)
 
 
 def open_film(
@@ -151,8 +169,25 @@ def _frames_of(
     return ahead(reader.frames(every_s, start_s, end_s), depth)
 
 
-def _check_fps(sequence_fps: float) -> None:
-    if not 0 < sequence_fps < float("inf"):
+def _film(source: VideoSource, stream: bool, fps: float | None) -> FilmReader:
+    reader = FilmReader(source, stream=stream, fps=fps)
+    if reader.has_times and fps is not None:
+        reader.close()
+        _refuse_fps(fps, reader.name)
+    return reader
+
+
+def _refuse_fps(fps: float | None, name: str) -> None:
+    if fps is not None:
+        raise OptionError(
+            f"{name}: expected a series of pictures (shot_%04d.png) or another film without times, "
+            f"as frames per second are given (--fps, sequence_fps); it has times of its own. Leave "
+            "them out; every_s (--every) reads fewer frames"
+        )
+
+
+def _check_fps(sequence_fps: float | None) -> None:
+    if sequence_fps is not None and not 0 < sequence_fps < float("inf"):
         raise OptionError(f"sequence_fps: expected frames per second above 0; got {sequence_fps}")
 
 

@@ -17,7 +17,7 @@ from mien.crops import Crops, crop_faces
 from mien.errors import MienError, MissingExtraError, OptionError
 from mien.labels import EMOTIONS
 from mien.recognizer import Reading, Recognizer
-from mien.video.smoothing import Smoother, SmoothingSettings, smooth
+from mien.video.smoothing import Smoother, SmoothingSettings
 from mien.video.tracking import TrackedFace, Tracker, TrackingSettings
 
 if TYPE_CHECKING:
@@ -452,8 +452,8 @@ def analyze_video(
         source: a video file or a series of pictures; see `mien.video.frames.frames`.
         recognizer: what reads it; by default `Recognizer()`.
         settings: how faces are followed and smoothed.
-        centred: smooth with the frames before and after, without delay; otherwise with those
-            before alone, as `read_stream` must.
+        centred: smooth with the frames before and after, without delay, as `mien video` does (see
+            `mien.video.centring`); otherwise with those before alone, as `read_stream` must.
         every_s: read only the first frame at or after each multiple of it.
         start_s: leave out frames before this time.
         end_s: leave out frames at or after this time.
@@ -462,6 +462,7 @@ def analyze_video(
         VideoError: it is not a video that can be read.
         OptionError: an argument is out of its range.
     """
+    from mien.video import centring
     from mien.video.frames import frames
 
     recognizer = recognizer or Recognizer()
@@ -472,13 +473,15 @@ def analyze_video(
         frames(source, every_s=every_s, start_s=start_s, end_s=end_s),
         settings=settings,
     )
+    if centred:
+        read = centring.centred(
+            read, settings.smoothing, threshold=recognizer.threshold, keep_images=False
+        )
     for frame, readings in read:
         columns.add(frame, readings)
         if progress is not None:
             progress(frame.time_s)
-    return columns.result(
-        str(source), recognizer.threshold, settings.smoothing if centred else None
-    )
+    return columns.result(str(source), recognizer.threshold)
 
 
 class _Columns:
@@ -504,34 +507,19 @@ class _Columns:
         self._frames.append(frame.index)
         self._times_s.append(frame.time_s)
 
-    def result(
-        self, source: str, threshold: float, centred: SmoothingSettings | None
-    ) -> VideoResult:
-        """What was added; with settings, smoothed anew, each face from all of its frames."""
-        times_s = np.array(self._times_s, np.float64)
-        positions = np.array(self._positions, np.int64)
-        tracks = np.array(self._tracks, np.int64)
-        raw = np.array(self._raw, np.float32).reshape(-1, len(EMOTIONS))
-        smoothed = np.array(self._smoothed, np.float32).reshape(-1, len(EMOTIONS))
-        labels = np.array(self._labels, np.int64)
-        if centred is not None:
-            steady_s = np.maximum.accumulate(times_s) if len(times_s) else times_s
-            for track in np.unique(tracks):
-                mine = tracks == track
-                values, names = smooth(raw[mine], steady_s[positions[mine]], centred)
-                smoothed[mine] = values
-                labels[mine] = [EMOTIONS.index(name) for name in names]
+    def result(self, source: str, threshold: float) -> VideoResult:
+        """What was added."""
         return VideoResult(
             source=source,
             frames=np.array(self._frames, np.int64),
-            times_s=times_s,
-            positions=positions,
-            tracks=tracks,
+            times_s=np.array(self._times_s, np.float64),
+            positions=np.array(self._positions, np.int64),
+            tracks=np.array(self._tracks, np.int64),
             boxes=np.array(self._boxes, np.float32).reshape(-1, 4),
             scores=np.array(self._scores, np.float32),
             detected=np.array(self._detected, np.bool_),
-            raw_probabilities=raw,
-            probabilities=smoothed,
-            labels=labels,
+            raw_probabilities=np.array(self._raw, np.float32).reshape(-1, len(EMOTIONS)),
+            probabilities=np.array(self._smoothed, np.float32).reshape(-1, len(EMOTIONS)),
+            labels=np.array(self._labels, np.int64),
             threshold=threshold,
         )

@@ -15,6 +15,7 @@ import numpy as np
 from mien.errors import ImageError, OutputError
 from mien.images import Image
 from mien.video.containers import SAME_TIME_S, open_container, reason
+from mien.video.times import CLOCK_FORMATS, packets_of
 
 if TYPE_CHECKING:
     from av.bitstream import BitStreamFilterContext
@@ -290,6 +291,7 @@ class _Sound:
         ".mp4": ("aac", "mp3", "ac3", "eac3", "alac", "opus"),
         ".webm": ("opus", "vorbis"),
     }
+    ROUNDED_S: Final = 0.025  # times of sound may be off by as much: of AVI by a packet of MP3
 
     def __init__(
         self, like: "VideoInfo", container: "OutputContainer", suffix: str, start_s: float
@@ -301,11 +303,13 @@ class _Sound:
         self._origin_s = like.start_s + start_s
         self._mp4 = suffix in MP4_SUFFIXES
         source: Any = self._input.streams.audio[0]
+        self._has_clock = self._input.format.name in CLOCK_FORMATS
         for stream in self._input.streams:
-            if stream.type == "video":
+            if stream.type == "video" and not self._has_clock:
                 stream.discard = av.stream.Discard.all  # is not even read from the disk
         copied = self.COPIED.get(".mp4" if self._mp4 else suffix)
-        self._encoded = copied is not None and source.codec_context.name not in copied
+        codec_name = source.codec_context.codec.canonical_name
+        self._encoded = copied is not None and codec_name not in copied
         self._stream: Any
         self._bare: BitStreamFilterContext | None = None
         if self._encoded:
@@ -317,10 +321,11 @@ class _Sound:
             )
         else:
             self._stream = container.add_stream_from_template(source)
-            if source.codec_context.name == "aac" and not source.codec_context.extradata:
+            if codec_name == "aac" and not source.codec_context.extradata:
                 # As transport streams have it, with a header in each packet.
                 self._bare = av.BitStreamFilterContext("aac_adtstoasc", source)
         self._source = source
+        self._sounded_s = -math.inf  # up to where there is sound
         self._packets = self._all_packets()
         self._next: Packet[Any] | None = next(self._packets, None)
         self._next_s = self._time_of_next()
@@ -330,7 +335,7 @@ class _Sound:
         import av
 
         unit = self._source.time_base or Fraction(1, 90_000)
-        if self._origin_s > 1.0:
+        if self._origin_s > 1.0 and not self._has_clock:  # which may stand there more than once
             with suppress(av.error.FFmpegError):
                 self._input.seek(int((self._origin_s - 1.0) / unit), stream=self._source)
         # Packets before zero prime the decoder; not where the sound is cut.
@@ -338,7 +343,7 @@ class _Sound:
         # Matroska knows no times below zero: it would move pictures and sound alike.
         primed = first == 0 and self._mp4
         try:
-            for packet in self._input.demux(self._source):
+            for packet in packets_of(self._input, self._source):
                 if packet.pts is None or (packet.pts < first and not primed):
                     continue
                 if not self._encoded:
@@ -365,13 +370,27 @@ class _Sound:
 
     def _write(self, packet: "Packet[Any]") -> None:
         if not self._encoded:
+            assert packet.pts is not None
+            assert packet.time_base is not None
+            start_s = float(packet.pts * packet.time_base)
+            if start_s <= self._sounded_s:  # of a part that begins before the last one ends
+                return
+            self._sounded_s = start_s
             for copied in [packet] if self._bare is None else self._bare.filter(packet):
                 copied.stream = self._stream
                 self._output.mux(copied)
             return
         frames: list[Any] = packet.decode()
         for frame in frames:
-            frame.pts -= round(self._origin_s / frame.time_base)
+            start_s = float(frame.pts * frame.time_base) - self._origin_s
+            # Times in AVI and FLV are rounded to more than the encoder allows.
+            if abs(start_s - self._sounded_s) < self.ROUNDED_S:
+                start_s = self._sounded_s
+            if start_s < self._sounded_s:
+                continue
+            frame.time_base = Fraction(1, frame.sample_rate)
+            frame.pts = round(start_s * frame.sample_rate)
+            self._sounded_s = start_s + frame.samples / frame.sample_rate
             self._output.mux(self._stream.encode(frame))
 
     def finish(self) -> None:

@@ -1,0 +1,145 @@
+"""The times of a film's packets and frames, mended where a file has them wrong: they always rise.
+
+Films that were put together from several begin again with each part. AVI has no times of showing,
+only of decoding, and neither have the MP4 and Matroska files that were copied from one.
+"""
+
+import heapq
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.stream import Stream
+
+CLOCK_FORMATS: Final = ("mpegts", "mpeg")
+"""Transport and program streams: their clock may stand anywhere, and jump; nothing but it tells how
+long they are."""
+
+LEAST_STEP_S: Final = 0.001
+"""Between two frames that a file shows at the same time, or in the wrong order."""
+
+_BACK_S: Final = 0.5  # packets that go back further begin a new part
+_FORWARD_S: Final = 10.0  # likewise of `CLOCK_FORMATS`, as FFmpeg's own `dts_delta_threshold`
+
+
+def packets_of(container: "InputContainer", stream: "Stream") -> "Iterator[Packet[Any]]":
+    """The packets of a stream, as the file has them but for their times, which go on.
+
+    Where the first packet of a new part has an earlier time, or the clock of a transport stream
+    jumps, the part is moved to where the last one ended. There all streams are looked at, so that
+    whoever reads the pictures and whoever reads the sound moves them alike.
+    """
+    has_clock = container.format.name in CLOCK_FORMATS
+    is_avi = container.format.name == "avi"
+    parts = _Parts(jumps=has_clock)
+    read: list[Stream] = [stream]
+    if has_clock:
+        read = [*container.streams.video, *container.streams.audio]
+    packets = container.demux(*read)
+    while True:
+        try:
+            packet = next(packets, None)
+        except IndexError:  # of a stream that begins later, as FLV has them; PyAV has no place
+            packets = container.demux(*read)
+            continue
+        if packet is None:
+            return
+        if is_avi and packet.dts is not None:
+            packet.pts = packet.dts  # what FFmpeg gives is a guess, a frame or more too late
+        parts.move(packet)
+        if packet.stream is stream:  # the last, empty packet of each has its index wrong
+            yield packet
+
+
+_Span: TypeAlias = tuple[Fraction, Fraction]
+
+
+class _Parts:
+    """How far the part of a film that each stream is in is moved.
+
+    Args:
+        jumps: a jump forwards begins a new part, too.
+    """
+
+    def __init__(self, *, jumps: bool) -> None:
+        self._forward_s = _FORWARD_S if jumps else float("inf")
+        self._newest_s = Fraction(0)  # how far the newest part is moved
+        self._moved_s: dict[int, Fraction] = {}  # stream -> how far its part is
+        self._spans_s: dict[int, _Span] = {}  # stream -> first and last moment of its last packet
+
+    def move(self, packet: "Packet[Any]") -> None:
+        """Give a packet the time that it has in the whole film."""
+        unit, stream = packet.time_base, packet.stream_index
+        if packet.dts is None or not unit:
+            return
+        own_s = packet.dts * unit
+        moved_s = self._moved_s.get(stream, Fraction(0))
+        last = self._spans_s.get(stream)
+        if last is not None and not self._goes_on(last, own_s + moved_s):
+            # Another stream may have begun the part before.
+            if not self._goes_on(last, own_s + self._newest_s):
+                self._newest_s = last[1] - own_s
+            moved_s = self._moved_s[stream] = self._newest_s
+        ticks = round(moved_s / unit)
+        packet.dts += ticks
+        if packet.pts is not None:
+            packet.pts += ticks
+        time_s = own_s + moved_s
+        lasts_s = (packet.duration or 0) * unit
+        if not lasts_s and last is not None:  # as long as the one before
+            step_s = time_s - last[0]
+            lasts_s = step_s if 0 < step_s < _BACK_S else last[1] - last[0]
+        elif not lasts_s and (rate := getattr(packet.stream, "average_rate", None)):
+            lasts_s = 1 / rate
+        self._spans_s[stream] = (time_s, time_s + lasts_s)
+
+    def _goes_on(self, last: _Span, time_s: Fraction) -> bool:
+        return last[0] - time_s <= _BACK_S and time_s - last[1] <= self._forward_s
+
+
+class ShownTimes:
+    """When frames are shown, of a film whose packets have their times in the order of decoding.
+
+    Such packets come at times that rise, and yet their frames in another order than they: then the
+    frames take the same times, in order.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[int] = []  # a heap: times of packets whose frames are to come
+        self._last = 0
+        self._is_right = False  # packets fall: those are times of showing
+        self._is_wrong = False
+
+    def take(self, packet: "Packet[Any]") -> None:
+        """Note the time of a packet; call it before it is decoded."""
+        if self._is_right or packet.pts is None:
+            return
+        self._is_right = bool(self._waiting) and packet.pts < self._last
+        self._last = packet.pts
+        heapq.heappush(self._waiting, packet.pts)
+
+    def lose(self) -> None:
+        """A frame cannot be decoded."""
+        if self._waiting:
+            heapq.heappop(self._waiting)
+
+    def mend(self, frame: "av.VideoFrame") -> None:
+        """Give a frame its time."""
+        if self._is_right or frame.pts is None or not self._waiting:
+            return
+        first = heapq.heappop(self._waiting)
+        # Of a damaged film the frames before may be lost; but packets of frames that are made of
+        # later ones, as only B-frames are, must not rise.
+        self._is_wrong = self._is_wrong or (first < frame.pts and frame.pict_type == _B_FRAME)
+        if self._is_wrong:
+            frame.pts = first
+            return
+        while first < frame.pts and self._waiting:
+            first = heapq.heappop(self._waiting)
+
+
+_B_FRAME: Final = 3  # `av.video.frame.PictureType.B`; PyAV is not imported before a film is opened
