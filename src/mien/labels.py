@@ -49,8 +49,10 @@ _SYNONYMS: Final = {
     "disgusted": "disgust",
     "fearful": "fear",
     "afraid": "fear",
+    "scared": "fear",
     "happiness": "happy",
     "joy": "happy",
+    "joyful": "happy",
     "sadness": "sad",
     "surprised": "surprise",
 }

@@ -135,14 +135,6 @@ class LeftOut(Counter[str]):
         """Whether there are films, archives or pictures of other kinds among them."""
         return any(ending in _HINTS or ending == _NO_FILES for ending in self)
 
-    def reasons(self) -> dict[str, int]:
-        """Why files that may hold faces were left out -> how many."""
-        return {
-            f"not read as pictures, {ending} ({_HINTS[ending]})": count
-            for ending, count in sorted(self.items())
-            if ending in _HINTS
-        }
-
     def __str__(self) -> str:
         """One sentence: `4 files were not read as pictures: 3 .mov (see mien video), 1 .txt`."""
         order = sorted(self.items(), key=lambda item: (item[0] not in _HINTS, -item[1], item[0]))

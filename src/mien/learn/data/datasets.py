@@ -2,6 +2,7 @@
 
 import hashlib
 import warnings
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, cast
@@ -11,31 +12,27 @@ from numpy.typing import NDArray
 
 from mien.crops import SIZE_PX
 from mien.errors import DataError, MissingExtraError, OptionError
-from mien.images import is_picture_name
-from mien.labels import EMOTIONS, FERPLUS, FERPLUS_EMOTIONS, target_of
-from mien.learn.data.layouts import Listing, Picture, read_layout, read_multi_pie
+from mien.labels import EMOTIONS, FERPLUS, FERPLUS_EMOTIONS
+from mien.learn.data.folders import (
+    SPLIT_NAMES,
+    has_named_folders,
+    is_list,
+    label_of,
+    read_folders,
+    read_list,
+    split_of,
+)
+from mien.learn.data.layouts import Listing, read_layout, read_multi_pie
 from mien.learn.data.pictures import read_faces, whole_face
-from mien.learn.data.tables import csv_rows
-from mien.sources import LeftOut
+from mien.learn.data.tables import Report, csv_header, csv_rows
 
 SPLITS: Final = ("train", "val", "test")
 """Training, PublicTest and PrivateTest of FER2013, in this order."""
 
+_FACES_AT_FIRST: Final = 1024  # of a table; the array grows
 _MOST_VOTES: Final = 1_000_000  # on a face, for one label; FER+ has ten in all
+_OUT_OF_ORDER: Final = 0.01  # most of the names in FER+'s file; four of the real 35,714 are
 _USAGES: Final = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
-_SPLIT_NAMES: Final = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "public_test": "val",
-    "publictest": "val",
-    "test": "test",
-    "testing": "test",
-    "private_test": "test",
-    "privatetest": "test",
-}
 
 
 @dataclass(frozen=True)
@@ -51,6 +48,7 @@ class FaceSet:
         name: what people call the set, for reports.
         sources: where each face comes from: its file, and the row of a table; or None.
         left_out: how many faces of the set were left out, by reason.
+        notes: what had to be decided to read the set, in sentences.
     """
 
     images: NDArray[np.uint8]
@@ -60,6 +58,7 @@ class FaceSet:
     name: str = "faces"
     sources: tuple[str, ...] | None = None
     left_out: dict[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.targets)
@@ -187,7 +186,7 @@ class FaceSet:
         if self.votes is not None:
             arrays.append(self.votes)
         for array in arrays:
-            digest.update(np.ascontiguousarray(array).tobytes())
+            digest.update(np.ascontiguousarray(array).view(np.uint8).data)  # not copied
         return digest.hexdigest()
 
 
@@ -208,16 +207,23 @@ def draw_stratified(targets: NDArray[np.int64], count: int, *, seed: int) -> NDA
 
 
 def load_faces(
-    path: str | Path, *, votes: str | Path | None = None, find_faces: bool = False
+    path: str | Path,
+    *,
+    votes: str | Path | None = None,
+    find_faces: bool = False,
+    report: Report | None = None,
 ) -> FaceSet:
     """Read a data set, whatever its form.
 
-    - `fer2013.csv` or `icml_face_data.csv`: columns emotion, pixels, Usage;
+    - `fer2013.csv` or `icml_face_data.csv`: columns emotion and pixels, and Usage where there is
+      one; without it all faces are of the split that the file is called after, or of train;
     - a folder of Parquet files, one a split, or one such file: columns image (encoded bytes),
       emotion, and where there are any ferplus_votes;
     - a folder of splits that hold a folder of pictures for each emotion (`train/angry/1.png`), or
-      of emotions alone, which is then all `train`. Pictures are faces, already cut out; in a `test`
-      folder, names that begin with PublicTest or PrivateTest tell val from test;
+      of emotions alone, which is then all `train`: see `mien.learn.data.folders`. Pictures are
+      faces, already cut out; in a `test` folder, names that begin with PublicTest or PrivateTest
+      tell val from test;
+    - a CSV file that names pictures and emotions, or a folder with one;
     - CK+, RAF-DB, AffectNet and Multi-PIE as they are handed out: see `mien.learn.data.layouts`.
 
     Args:
@@ -225,6 +231,7 @@ def load_faces(
         votes: `fer2013new.csv` of FER+, whose rows stand in the order of `fer2013.csv`.
         find_faces: pictures in folders are photos, not faces cut out of them: take the largest
             face that YuNet finds in each, and leave out those without one.
+        report: told from time to time what share is read.
     Raises:
         DataError: it is missing, broken or incomplete; the message names the file and the row.
         OptionError: `find_faces` of a table.
@@ -232,24 +239,17 @@ def load_faces(
     path = Path(path)
     if not path.exists():
         raise DataError(f"no such file or folder: {path}")
-    listing = _listing(path) if path.is_dir() else None
-    if listing is not None:
-        faces = _read_pictures(listing, find_faces=find_faces)
+    source = _in_folder(path) if path.is_dir() else _of_file(path)
+    if isinstance(source, Listing):
+        faces = _read_pictures(source, find_faces=find_faces, report=report)
     elif find_faces:
         raise OptionError(f"find_faces: expected a folder of pictures; {path} is a table of faces")
-    elif path.is_dir():
-        if parquet := sorted(path.glob("*.parquet")):
-            faces = _read_parquet(parquet, name=path.name)
-        else:
-            tables = sorted(path.glob("*.csv"))
-            named = [t for t in tables if t.name in ("fer2013.csv", "icml_face_data.csv")]
-            faces = _read_csv((named or tables)[0])
-    elif path.suffix.lower() == ".parquet":
-        faces = _read_parquet([path], name=path.stem)
-    elif path.suffix.lower() == ".csv":
-        faces = _read_csv(path)
+    elif source[0].suffix.lower() == ".parquet":
+        name = path.resolve().name if path.is_dir() else path.stem
+        faces = _read_parquet(source, name=name)
     else:
-        raise DataError(f"{path}: expected a .csv or .parquet file or a folder")
+        name = path.resolve().name if len(source) > 1 else source[0].stem
+        faces = _read_csv(source, name=name, report=report)
     if not len(faces):
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in faces.left_out.items())
         raise DataError(f"{path}: no faces in it" + (f"; left out: {reasons}" if reasons else ""))
@@ -258,30 +258,127 @@ def load_faces(
     return faces
 
 
-def _read_csv(path: Path) -> FaceSet:
-    images: list[NDArray[np.uint8]] = []
+def _of_file(path: Path) -> Listing | list[Path]:
+    if path.suffix.lower() not in (".csv", ".parquet"):
+        raise DataError(
+            f"{path}: expected a .csv or .parquet file or a folder; unpack an archive first"
+        )
+    return read_list(path) if path.suffix.lower() == ".csv" and is_list(path) else [path]
+
+
+def _in_folder(root: Path) -> Listing | list[Path]:
+    """The pictures in a folder, however they are laid out, or the tables of faces in it."""
+    if (listing := read_layout(root)) is not None:
+        return listing
+    files = sorted(file for file in root.iterdir() if file.is_file() and file.name[0] != ".")
+    if parquet := [file for file in files if file.suffix.lower() == ".parquet"]:
+        return parquet
+    tables = [file for file in files if file.suffix.lower() == ".csv"]
+    if faces := [table for table in tables if "pixels" in csv_header(table)]:
+        return _chosen(faces)
+    top = [d.name for d in sorted(root.iterdir()) if d.is_dir() and d.name[0] != "."]
+    if top and all(split_of(name) is not None or label_of(name) is not None for name in top):
+        return read_folders(root)
+    if (listing := read_multi_pie(root)) is not None:
+        return listing
+    lists = [table for table in tables if is_list(table)]
+    if len(lists) == 1 and not has_named_folders(root, numbers=False):
+        return read_list(lists[0])
+    if tables and not has_named_folders(root, numbers=True):
+        return tables[:1]  # what it lacks will be said
+    return read_folders(root)
+
+
+def _chosen(tables: list[Path]) -> list[Path]:
+    """Of the tables of pixels in a folder, the one that has all splits, or one for each split."""
+    for name in ("fer2013.csv", "icml_face_data.csv"):
+        if whole := [table for table in tables if table.name == name]:
+            return whole
+    labelled = [table for table in tables if "emotion" in csv_header(table)]
+    if len(labelled) > 1 and not all(split_of(table.stem) is not None for table in labelled):
+        raise DataError(
+            f"{tables[0].parent}: expected one table of faces, or one for each split and named "
+            f"after it; got {', '.join(table.name for table in labelled)}. Give one of them"
+        )
+    return [*labelled, *(t for t in tables if t not in labelled)] if labelled else tables[:1]
+
+
+class _Pixels:
+    """Faces that come one by one; what is spare at their end is never more than an eighth."""
+
+    def __init__(self) -> None:
+        self._faces = np.empty((_FACES_AT_FIRST, SIZE_PX, SIZE_PX), np.uint8)
+        self._count = 0
+
+    def add(self, face: NDArray[np.uint8]) -> None:
+        if self._count == len(self._faces):
+            # In place, where a list of faces would be copied whole into an array at last.
+            shape = (self._count + self._count // 8, SIZE_PX, SIZE_PX)
+            self._faces.resize(shape, refcheck=False)
+        self._faces[self._count] = face
+        self._count += 1
+
+    def array(self) -> NDArray[np.uint8]:
+        """(N, 48, 48) uint8; ends the adding."""
+        self._faces.resize((self._count, SIZE_PX, SIZE_PX), refcheck=False)
+        return self._faces
+
+
+def _read_csv(tables: list[Path], *, name: str, report: Report | None) -> FaceSet:
+    """Tables with columns emotion, pixels and mostly Usage; the larger part of the time is pixels.
+
+    A table without Usage is of the split that it is named after, or of train.
+    """
+    images = _Pixels()
     targets: list[int] = []
     splits: list[str] = []
     sources: list[str] = []
-    for where, row in csv_rows(path, ("emotion", "pixels", "Usage")):
-        targets.append(_target(row["emotion"], where))
-        images.append(_pixels(row["pixels"], where))
-        usage = row["Usage"].strip()
-        if usage not in _USAGES:
-            raise DataError(f"{where}: expected Usage among {', '.join(_USAGES)}; got {usage!r}")
-        splits.append(_USAGES[usage])
-        sources.append(where)
-    return _face_set(images, targets, splits, sources, name=path.stem)
+    left_out: Counter[str] = Counter()
+    notes: list[str] = []
+    for table in tables:
+        header = csv_header(table)
+        if "pixels" in header and "emotion" not in header:
+            told = (
+                f"{table}: no column emotion; the test.csv of Kaggle's challenge has no labels, "
+                "and its faces stand with labels in icml_face_data.csv and fer2013.csv"
+            )
+            if len(tables) == 1:
+                raise DataError(told)
+            notes.append(f"{told}: left out")
+            continue
+        split = split_of(table.stem) or "train"
+        if "emotion" in header and "usage" not in header:
+            notes.append(f"{table}: no column Usage; all its faces are {split}")
+        rows = csv_rows(table, ("emotion", "pixels"), optional=("Usage",), report=report)
+        for where, row in rows:
+            target = _target(row["emotion"], where)
+            if isinstance(target, str):
+                left_out[target] += 1
+                continue
+            images.add(_pixels(row["pixels"], where))
+            targets.append(target)
+            splits.append(_usage(row["Usage"], where) if "Usage" in row else split)
+            sources.append(where)
+    faces = _face_set(images.array(), targets, splits, sources, name=name)
+    return replace(faces, left_out=dict(left_out), notes=tuple(notes))
 
 
-def _target(text: str, where: str) -> int:
+def _usage(text: str, where: str) -> str:
+    split = _USAGES.get(text.strip()) or split_of(text)
+    if split is None:
+        raise DataError(f"{where}: expected Usage among {', '.join(_USAGES)}; got {text.strip()!r}")
+    return split
+
+
+def _target(text: str, where: str) -> int | str:
+    """The target that a cell says, or the word if it is a known one that is none of the seven."""
     try:
-        target = int(text)
+        target = int(text.removesuffix(".0"))  # as pandas writes it where others are missing
     except ValueError:
-        named = target_of(text)
-        if named is None:
+        word = label_of(text)
+        if word is None:
             raise DataError(f"{where}: expected an emotion 0 to 6; got {text!r}") from None
-        return named
+        return EMOTIONS.index(word) if word in EMOTIONS else word
     if not 0 <= target < len(EMOTIONS):
         raise DataError(f"{where}: expected an emotion 0 to 6; got {target}")
     return target
@@ -317,12 +414,13 @@ def _read_parquet(paths: list[Path], *, name: str) -> FaceSet:
     sources: list[str] = []
     votes: list[list[int]] = []
     voteless = ""  # the first row that has none
+    left_out: Counter[str] = Counter()
     by_split: dict[str, Path] = {}
     for path in paths:
-        split = _SPLIT_NAMES.get(path.stem.lower())
+        split = split_of(path.stem)
         if split is None:
             raise DataError(
-                f"{path}: expected a file named after its split ({', '.join(_SPLIT_NAMES)})"
+                f"{path}: expected a file named after its split ({', '.join(SPLIT_NAMES)})"
             )
         if split in by_split:
             raise DataError(
@@ -357,8 +455,12 @@ def _read_parquet(paths: list[Path], *, name: str) -> FaceSet:
                 raise DataError(
                     f"{where}: expected an encoded picture as bytes; got {type(content).__name__}"
                 )
+            target = _target(str(row["emotion"]), where)
+            if isinstance(target, str):
+                left_out[target] += 1
+                continue
             images.append(whole_face(content, where))
-            targets.append(_target(str(row["emotion"]), where))
+            targets.append(target)
             splits.append(split)
             sources.append(where)
             if (counts := row.get("ferplus_votes")) is not None:
@@ -370,7 +472,8 @@ def _read_parquet(paths: list[Path], *, name: str) -> FaceSet:
             f"{voteless}: expected ferplus_votes on every row or on none; "
             f"{len(votes)} of {len(targets)} have them"
         )
-    return _face_set(images, targets, splits, sources, name=name, votes=votes)
+    faces = _face_set(_stacked(images), targets, splits, sources, name=name, votes=votes)
+    return replace(faces, left_out=dict(left_out))
 
 
 def _votes(counts: Any, where: str) -> list[int]:
@@ -383,57 +486,8 @@ def _votes(counts: Any, where: str) -> list[int]:
     return counts
 
 
-def _listing(root: Path) -> Listing | None:
-    """The pictures in a folder, however they are laid out; None if it is a folder of tables."""
-    if (listing := read_layout(root)) is not None:
-        return listing
-    if any(root.glob("*.parquet")) or any(root.glob("*.csv")):
-        return None
-    top = _folders_in(root)
-    if top and all(d.name.lower() in _SPLIT_NAMES or target_of(d.name) is not None for d in top):
-        return _list_folders(root)
-    return read_multi_pie(root) or _list_folders(root)
-
-
-def _folders_in(folder: Path) -> list[Path]:
-    return sorted(child for child in folder.iterdir() if child.is_dir() and child.name[0] != ".")
-
-
-def _list_folders(root: Path) -> Listing:
-    """The pictures of a folder of splits, or of emotions."""
-    pictures: list[Picture] = []
-    top = _folders_in(root)
-    in_splits = [(_SPLIT_NAMES[d.name.lower()], d) for d in top if d.name.lower() in _SPLIT_NAMES]
-    if in_splits and len(in_splits) < len(top):
-        other = next(d for d in top if d.name.lower() not in _SPLIT_NAMES)
-        raise DataError(
-            f"{other}: expected a folder named after a split ({', '.join(_SPLIT_NAMES)}), as "
-            f"{in_splits[0][1].name} beside it is"
-        )
-    others = LeftOut()
-    for split, folder in in_splits or [("train", root)]:
-        children = _folders_in(folder)
-        if not children:
-            raise DataError(f"{folder}: expected a folder for each emotion; it has no folders")
-        for child in children:
-            target = target_of(child.name)
-            if target is None:
-                raise DataError(
-                    f"{child}: expected a folder named after one of {', '.join(EMOTIONS)}; "
-                    f"got {child.name!r}"
-                )
-            for file in sorted(child.iterdir()):
-                if not is_picture_name(file.name) or file.name[0] == ".":
-                    others.add(file.name)
-                    continue
-                # Kaggle's folders keep PublicTest and PrivateTest together in test.
-                public = split == "test" and file.name.startswith("PublicTest")
-                pictures.append(Picture(file, target, "val" if public else split))
-    return Listing(root.name, tuple(pictures), others.reasons())
-
-
-def _read_pictures(listing: Listing, *, find_faces: bool) -> FaceSet:
-    crops = read_faces(listing.pictures, find_faces=find_faces)
+def _read_pictures(listing: Listing, *, find_faces: bool, report: Report | None) -> FaceSet:
+    crops = read_faces(listing.pictures, find_faces=find_faces, report=report)
     there = [
         (crop, picture)
         for crop, picture in zip(crops, listing.pictures, strict=True)
@@ -443,17 +497,21 @@ def _read_pictures(listing: Listing, *, find_faces: bool) -> FaceSet:
     if faceless := len(crops) - len(there):
         left_out["no face found"] = faceless
     faces = _face_set(
-        [crop for crop, _ in there],
+        _stacked([crop for crop, _ in there]),
         [picture.target for _, picture in there],
         [picture.split for _, picture in there],
         [str(picture.file) for _, picture in there],
         name=listing.name,
     )
-    return replace(faces, left_out=left_out)
+    return replace(faces, left_out=left_out, notes=listing.notes)
+
+
+def _stacked(images: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    return np.stack(images) if images else np.empty((0, SIZE_PX, SIZE_PX), np.uint8)
 
 
 def _face_set(
-    images: list[NDArray[np.uint8]],
+    images: NDArray[np.uint8],
     targets: list[int],
     splits: list[str],
     sources: list[str],
@@ -462,7 +520,7 @@ def _face_set(
     votes: list[list[int]] | None = None,
 ) -> FaceSet:
     return FaceSet(
-        images=np.stack(images) if images else np.empty((0, SIZE_PX, SIZE_PX), np.uint8),
+        images=images,
         targets=np.array(targets, dtype=np.int64),
         splits=np.array(splits, dtype="U5"),
         votes=np.array(votes, dtype=np.int64) if votes else None,
@@ -472,25 +530,37 @@ def _face_set(
 
 
 def _with_votes(faces: FaceSet, path: Path) -> FaceSet:
+    """The faces with the votes of FER+'s file, row by row.
+
+    The number in an image's name is not its row, four names stand twice and out of order, and those
+    of faces that FER+ left out are empty; so names tell a file in another order, and no more.
+    """
     votes: list[list[int]] = []
-    splits: list[str] = []
-    last = ""
-    for where, row in csv_rows(path, ("Usage", *FERPLUS)):
-        # fer0000000.png and so on; empty where FER+ left a face out.
-        name = row.get("Image name", "").strip()
-        if name and name <= last:
-            raise DataError(
-                f"{where}: expected rows in the order of fer2013.csv; {name} comes after {last}"
-            )
-        last = name or last
+    last, named = "", 0
+    out_of_order: list[str] = []
+    for where, row in csv_rows(path, ("Usage", *FERPLUS), optional=("Image name",)):
         try:
             votes.append(_votes([int(row[column]) for column in FERPLUS], where))
         except ValueError as error:
             raise DataError(f"{where}: expected whole numbers of votes; {error}") from error
-        splits.append(_USAGES.get(row["Usage"].strip(), row["Usage"]))
-    if splits != list(faces.splits):
+        if len(votes) <= len(faces) and _usage(row["Usage"], where) != faces.splits[len(votes) - 1]:
+            raise DataError(
+                f"{where}: expected one row for each face in the order of fer2013.csv; Usage is "
+                f"{row['Usage']}, and face {len(votes)} is of {faces.splits[len(votes) - 1]}"
+            )
+        if name := row.get("Image name", "").strip():
+            named += 1
+            if name <= last:
+                out_of_order.append(where)
+            last = name
+    if len(votes) != len(faces):
         raise DataError(
             f"{path}: expected one row for each face in the order of fer2013.csv; "
-            f"got {len(splits)} rows for {len(faces)} faces, or in another order"
+            f"got {len(votes):,} rows for {len(faces):,} faces"
+        )
+    if len(out_of_order) > _OUT_OF_ORDER * named:
+        raise DataError(
+            f"{out_of_order[0]}: expected rows in the order of fer2013.csv; the names of images go "
+            f"back here and in {len(out_of_order) - 1:,} other rows of {named:,}"
         )
     return replace(faces, votes=np.array(votes, dtype=np.int64))

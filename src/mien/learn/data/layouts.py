@@ -148,11 +148,13 @@ class Listing:
         name: what people call the set.
         pictures: in the order of their files.
         left_out: how many were left out, by reason: the name of a label, or what is missing.
+        notes: what had to be decided to read them, in sentences.
     """
 
     name: str
     pictures: tuple[Picture, ...]
     left_out: dict[str, int]
+    notes: tuple[str, ...] = ()
 
 
 def read_layout(root: Path) -> Listing | None:

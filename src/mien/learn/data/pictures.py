@@ -12,24 +12,31 @@ from mien.errors import DataError, ImageError
 from mien.faces import Face, YuNetDetector
 from mien.images import Image, load_image
 from mien.learn.data.layouts import FRAME, Picture
+from mien.learn.data.tables import Report
 
 
 def read_faces(
-    pictures: Sequence[Picture], *, find_faces: bool = False
+    pictures: Sequence[Picture], *, find_faces: bool = False, report: Report | None = None
 ) -> list[NDArray[np.uint8] | None]:
     """The face of each picture, (48, 48) uint8, or None where one had to be found and none was.
 
     Args:
         pictures: where the faces are; files are read on as many threads as Python sees fit.
         find_faces: take the largest face that YuNet finds, wherever the face is said to be.
+        report: told what share of them is read.
     Raises:
         DataError: a file is missing or is not a picture; the message names it.
     """
     detector = YuNetDetector()
     with ThreadPoolExecutor() as pool:
         done = pool.map(lambda picture: _read_face(picture, detector, find_faces), pictures)
+        faces = []
         try:
-            return list(done)
+            for face in done:
+                faces.append(face)
+                if report is not None:
+                    report(len(faces) / len(pictures))
+            return faces
         except BaseException:
             pool.shutdown(cancel_futures=True)  # one broken file of a million, or Ctrl-C
             raise

@@ -1,0 +1,331 @@
+"""Folders and lists of pictures as people make them.
+
+In a folder, the name of each picture's folder, or of one that this lies in, says the emotion, and
+another may say the split: `train/happy/1.png`, `images/train/happy/1.png`, `happy/subject 3/1.png`.
+A list is a CSV file with a column of pictures and one of emotions.
+"""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from mien.errors import DataError
+from mien.images import is_picture_name
+from mien.labels import EMOTIONS, target_of
+from mien.learn.data.layouts import NOT_AMONG_THE_SEVEN, RAF_DB, Listing, Picture
+from mien.learn.data.tables import csv_header, csv_rows
+from mien.sources import ending_hint
+
+SPLIT_NAMES: Final = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "public_test": "val",
+    "publictest": "val",
+    "test": "test",
+    "testing": "test",
+    "private_test": "test",
+    "privatetest": "test",
+}
+"""What people call the splits, in lower case; `train_set` and `Validation-Data` are known, too."""
+
+# Calm stands beside neutral where lists have it (RAVDESS), so it is not the same.
+_OTHER_WORDS: Final = NOT_AMONG_THE_SEVEN | {"calm", "unknown", "nf", "not a face"}
+_NUMBERED: Final = re.compile(r"\d+[\s._-]+(?=\D)")  # 0_angry, 3. Happy
+_SET_WORDS: Final = re.compile(r"[\s_-]*(set|data|images)$")
+_NO_FILES_OF_PEOPLE: Final = frozenset({"thumbs.db", "desktop.ini"})
+_PICTURE_COLUMNS: Final = (
+    "image",
+    "imagename",
+    "imagepath",
+    "file",
+    "filename",
+    "filepath",
+    "path",
+    "pth",
+    "picture",
+)
+_LABEL_COLUMNS: Final = ("emotion", "label", "expression", "class")
+_SPLIT_COLUMNS: Final = ("split", "usage", "set", "subset")
+
+# Of folders that are called 0, 1, 2, ...: the set whose order it is, as names of its files tell.
+_FER2013: Final = dict(enumerate(EMOTIONS))
+_ORDERS: Final = (
+    (re.compile(r"(train|test)_\d+_aligned"), "RAF-DB", RAF_DB),
+    (re.compile(r"(Training|PublicTest|PrivateTest)_\d+"), "FER2013", _FER2013),
+)
+
+
+def split_of(name: str) -> str | None:
+    """The split that a folder, a file or a cell is called after; None if it is none."""
+    key = name.strip().lower()
+    return SPLIT_NAMES.get(key) or SPLIT_NAMES.get(_SET_WORDS.sub("", key))
+
+
+def label_of(name: str) -> str | None:
+    """The emotion that a word stands for, or the word if it is another known label, or None."""
+    key = _NUMBERED.sub("", name.strip().lower(), count=1).replace("_", " ").replace("-", " ")
+    target = target_of(key)
+    if target is not None:
+        return EMOTIONS[target]
+    return key if key in _OTHER_WORDS else None
+
+
+def has_named_folders(root: Path, *, numbers: bool) -> bool:
+    """Whether a folder anywhere below is called after an emotion, or with `numbers` by one."""
+    return any(
+        label_of(folder.name) is not None or (numbers and folder.name.isdecimal())
+        for folder, _ in _folders_below(root)
+        if folder != root
+    )
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """One folder: what its files are, and what its name and those it lies in say of them."""
+
+    path: Path
+    parts: tuple[str, ...]  # of the path, below the root
+    images: list[str]
+    others: list[str]  # files that are no images
+    label: str | None  # an emotion or another known label
+    level: int  # which of `parts` says so
+    number: str | None
+    split: str | None
+
+    @classmethod
+    def of(cls, root: Path, path: Path, names: list[str]) -> Self:
+        parts = path.relative_to(root).parts
+        images = [name for name in names if is_picture_name(name)]
+        others = [name for name in names if not is_picture_name(name)]
+        label, level = _label_of_parts(parts, path)
+        number = next((part for part in parts if part.isdecimal()), None)
+        split = _split_of_parts(parts, path)
+        return cls(path, parts, images, others, label, level, number, split)
+
+    def pictures(self) -> Iterator[Picture]:
+        assert self.label is not None
+        target = EMOTIONS.index(self.label)
+        for name in self.images:
+            # Kaggle's folders keep PublicTest and PrivateTest together in test.
+            public = self.split == "test" and name.startswith("PublicTest")
+            yield Picture(self.path / name, target, "val" if public else self.split or "train")
+
+
+def read_folders(root: Path) -> Listing:
+    """The pictures of folders that are called after emotions, wherever they lie below `root`.
+
+    Pictures that lie loose, beside the folders of emotions, and files that are no pictures are left
+    out and counted. Folders that are called by numbers are read where the names of their files say
+    whose numbers they are.
+
+    Raises:
+        DataError: a folder of pictures is called otherwise, or by a number of unknown meaning; some
+            have a split and some have none; or there is no folder.
+    """
+    folders = [_Folder.of(root, path, names) for path, names in _folders_below(root)]
+    named = [folder for folder in folders if folder.label in EMOTIONS]
+    _check_splits(root, named)
+    left_out = _left_out(root, folders)
+    unnamed = [f for f in folders if f.images and f.label is None and f.number is not None]
+    if unnamed:
+        if named:
+            raise DataError(_unknown(unnamed[0].path))
+        return _read_numbered(unnamed, left_out)
+    if not any(folder.label for folder in folders):
+        raise DataError(
+            f"{root}: expected a folder for each emotion; it has no folders that are named after "
+            f"one of {', '.join(EMOTIONS)}"
+        )
+    pictures = tuple(picture for folder in named for picture in folder.pictures())
+    return Listing(root.resolve().name, pictures, left_out)
+
+
+def _check_splits(root: Path, named: Sequence[_Folder]) -> None:
+    """Raise if some of the folders lie in one of a split, and others do not."""
+    places = [(f.split, root.joinpath(*f.parts[: max(f.level, 1)])) for f in named]
+    in_split = [place for split, place in places if split is not None]
+    in_none = [place for split, place in places if split is None]
+    if in_split and in_none:
+        raise DataError(
+            f"{in_none[0]}: expected a folder named after a split ({', '.join(SPLIT_NAMES)}), as "
+            f"{in_split[0].name} beside it is"
+        )
+
+
+def _left_out(root: Path, folders: Sequence[_Folder]) -> dict[str, int]:
+    """How many files are left out, by reason; raises if a folder's pictures may not be."""
+    count: Counter[str] = Counter()
+    above = {root, *(parent for f in folders if f.label for parent in f.path.parents)}
+    for folder in folders:
+        if folder.label or folder.number:
+            count.update(map(_no_image, folder.others))
+        if not folder.images or folder.label in EMOTIONS:
+            continue
+        if folder.label is not None:
+            count[folder.label] += len(folder.images)
+        elif folder.path in above:
+            count["in no folder of an emotion"] += len(folder.images)
+        elif folder.number is None:
+            raise DataError(_unknown(folder.path))
+    return dict(count)
+
+
+def _no_image(name: str) -> str:
+    ending = Path(name).suffix.lower() or name
+    hint = ending_hint(name)
+    return f"no image ({ending}{f': {hint}' if hint else ''})"
+
+
+def is_list(table: Path) -> bool:
+    """Whether a CSV file has a column of pictures and one of emotions."""
+    header = csv_header(table)
+    return _first(header, _PICTURE_COLUMNS) is not None and (
+        _first(header, _LABEL_COLUMNS) is not None
+    )
+
+
+def read_list(table: Path) -> Listing:
+    """The pictures that a CSV file names, with their emotions in words.
+
+    Pictures lie where the file says, seen from its own folder, or from one folder in this. A column
+    split is read, and else folders that are called after splits.
+
+    Raises:
+        DataError: an emotion is no known word, none of the pictures is there, or the file is
+            broken; the message names the row.
+    """
+    header = csv_header(table)
+    picture, label = _first(header, _PICTURE_COLUMNS), _first(header, _LABEL_COLUMNS)
+    assert picture is not None  # `is_list` says so
+    assert label is not None
+    split_column = _first(header, _SPLIT_COLUMNS)
+    optional = () if split_column is None else (split_column,)
+    rows = list(csv_rows(table, (picture, label), optional=optional))
+    places = [table.parent, *(f for f in sorted(table.parent.iterdir()) if f.is_dir())]
+    base = next((p for p in places if any((p / row[picture]).is_file() for _, row in rows)), None)
+    if rows and base is None:
+        raise DataError(
+            f"{rows[0][0]}: expected a picture below {table.parent}; there is no "
+            f"{rows[0][1][picture]!r}"
+        )
+    pictures = []
+    left_out: Counter[str] = Counter()
+    for where, row in rows:
+        word = label_of(row[label])
+        if word is None:
+            raise DataError(f"{where}: {_word_expected(row[label])}")
+        file = Path(row[picture].replace("\\", "/"))
+        if file.is_absolute() or ".." in file.parts:
+            raise DataError(f"{where}: expected a picture below {table.parent}; got {str(file)!r}")
+        if word not in EMOTIONS:
+            left_out[word] += 1
+            continue
+        assert base is not None  # there are rows
+        if not (base / file).is_file():
+            left_out["named in the list and not there"] += 1
+            continue
+        if split_column is not None and row[split_column].strip():
+            split = split_of(row[split_column])
+            if split is None:
+                raise DataError(
+                    f"{where}: expected a split among {', '.join(SPLIT_NAMES)}; "
+                    f"got {row[split_column]!r}"
+                )
+        else:
+            split = _split_of_parts(file.parts[:-1], base / file) or "train"
+        pictures.append(Picture(base / file, EMOTIONS.index(word), split))
+    return Listing(table.stem, tuple(pictures), dict(left_out))
+
+
+def _word_expected(got: str) -> str:
+    orders = (
+        ": numbers have many orders, FER2013's begins with 0 angry, AffectNet's with 0 neutral, "
+        "RAF-DB's with 1 surprise; write the words"
+    )
+    wanted = f"expected an emotion in words among {', '.join(EMOTIONS)}; got {got!r}"
+    return wanted + (orders if got.strip().replace(".", "").isdecimal() else "")
+
+
+def _unknown(folder: Path) -> str:
+    return (
+        f"{folder}: expected a folder named after one of {', '.join(EMOTIONS)}, or in one; "
+        f"got {folder.name!r}: rename it, or move it out of the data set"
+    )
+
+
+def _read_numbered(folders: Sequence[_Folder], left_out: dict[str, int]) -> Listing:
+    """Pictures of folders that are called 0, 1, 2, ..., where it is clear what that means."""
+    stems = [Path(name).stem for folder in folders for name in folder.images]
+    numbers = {int(folder.number or 0) for folder in folders}
+    for pattern, name, order in _ORDERS:
+        if numbers <= set(order) and all(map(pattern.fullmatch, stems)):
+            pictures = tuple(
+                Picture(
+                    folder.path / file,
+                    EMOTIONS.index(order[int(folder.number or 0)]),
+                    split_of(file.partition("_")[0]) or "train",
+                )
+                for folder in folders
+                for file in folder.images
+            )
+            told = ", ".join(f"{number} {label}" for number, label in order.items())
+            note = f"folders called by numbers are read in the order of {name}: {told}"
+            return Listing(name, pictures, left_out, (note,))
+    raise DataError(f"{folders[0].path}: {_word_expected(folders[0].number or '')}")
+
+
+def _label_of_parts(parts: Sequence[str], where: Path) -> tuple[str | None, int]:
+    """The emotion that one of the folders is called after, or another known label, and its place.
+
+    Another label counts where no folder is called after an emotion: `happy/unknown/1.png`.
+    """
+    found = {label: at for at, part in enumerate(parts) if (label := label_of(part)) is not None}
+    emotions = {label: at for label, at in found.items() if label in EMOTIONS}
+    if len(emotions) > 1:
+        raise DataError(f"{where}: expected one emotion; got {' and '.join(sorted(emotions))}")
+    return next(iter((emotions or found).items()), (None, 0))
+
+
+def _split_of_parts(parts: Sequence[str], where: Path) -> str | None:
+    splits = {split for part in parts if (split := split_of(part)) is not None}
+    if len(splits) > 1:
+        raise DataError(f"{where}: expected one split; got {' and '.join(sorted(splits))}")
+    return next(iter(splits), None)
+
+
+def _first(header: Sequence[str], names: Sequence[str]) -> str | None:
+    """The first of these names that the header has; `file_name` is `file name` and `filename`."""
+    plain = {re.sub(r"[\s_]", "", name): name for name in header}
+    return next((plain[name] for name in names if name in plain), None)
+
+
+def _folders_below(root: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Each folder with the names of its files, in order; links to folders are followed."""
+
+    def refuse(error: OSError) -> None:
+        raise DataError(f"{error.filename}: cannot be read; {error.strerror}") from error
+
+    for place, folders, files in os.walk(root, onerror=refuse, followlinks=True):
+        here = Path(place)
+        folders[:] = [
+            name
+            for name in sorted(folders)
+            if name[0] != "." and name != "__MACOSX" and not _leads_back(here / name)
+        ]
+        yield (
+            here,
+            sorted(f for f in files if f[0] != "." and f.lower() not in _NO_FILES_OF_PEOPLE),
+        )
+
+
+def _leads_back(folder: Path) -> bool:
+    """Whether a folder is a link to one that it lies in."""
+    return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
