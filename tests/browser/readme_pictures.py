@@ -1,9 +1,10 @@
-"""Draws the pictures of the page in README.md anew.
+"""Draws the pictures of README.md and docs/web.md anew.
 
     PYTHONPATH=tests python -m browser.readme_pictures
 
-The portrait is in the public domain. The camera loses its focus twice, so that the last minute has
-something to show.
+The portrait is in the public domain. In four.jpg it stands four times: as it is, with the head
+tilted, in a dark room, out of focus. The camera of the page loses its focus twice, so that the last
+minute has something to show.
 """
 
 import io
@@ -13,14 +14,20 @@ from pathlib import Path
 from typing import Final
 
 import cv2
+import numpy as np
 from PIL import Image as PILImage
 from PIL import ImageColor
 from playwright.sync_api import Page, sync_playwright
 
 from browser.conftest import Server, chromium
 from browser.fake_camera import FRAMES, PORTRAIT, camera_frame
-from mien.images import load_image
+from mien import Recognizer, annotate
+from mien.images import Image, load_image
 from mien.labels import COLORS
+from mien.video.files import VideoOptions, write_video
+from mien.video.frames import frames
+from mien.video.outputs import Outputs
+from videos import make_video, steady_times
 
 IMAGES: Final = Path(__file__).resolve().parents[2] / "docs" / "images"
 _SECONDS: Final = 20
@@ -29,9 +36,52 @@ _BLUR_PX: Final = 9.0
 _COLORS: Final = 224  # a picture of fewer than 250 kB
 _OWN: Final = ("#0a60ff", "#ff5400", "#2f7d32", "#79c97c")  # of the page, beside emotions
 _WIDTH_PX: Final = 1000
+_FACE: Final = (225.0, 118.0)  # the middle of the portrait's face, in its pixels
+_TILT_DEG: Final = 20.0
+_THRESHOLD: Final = 0.6
 
 
 def main() -> None:
+    """Draw the pictures that need no browser, then those of the page."""
+    portrait = load_image(PORTRAIT)
+    recognizer = Recognizer(threshold=_THRESHOLD)
+    for name, image in (("astronaut.jpg", portrait), ("four.jpg", _four_times(portrait))):
+        _save_jpeg(annotate(image, recognizer(image)), IMAGES / name)
+    _save_jpeg(_film_frame(portrait), IMAGES / "film.jpg")
+    _draw_page()
+
+
+def _four_times(portrait: Image) -> Image:
+    """The portrait as it is, and as cameras often have faces."""
+    turn = cv2.getRotationMatrix2D(_FACE, _TILT_DEG, 1.0)
+    tilted = cv2.warpAffine(
+        portrait, turn, (512, 512), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+    )
+    noise = np.random.default_rng(0).normal(0.0, 12.0, portrait.shape)
+    dark = (0.3 * portrait + noise).clip(0, 255).astype(np.uint8)
+    blurred = cv2.GaussianBlur(portrait, (0, 0), 7.5)
+    views = [view[:280, 40:480] for view in (portrait, tilted, dark, blurred)]
+    return np.vstack([np.hstack(views[:2]), np.hstack(views[2:])])
+
+
+def _film_frame(portrait: Image) -> Image:
+    """A frame of a film that `mien video --out` has drawn in: the camera goes nearer."""
+
+    def draw(number: int) -> Image:
+        near = 1.2 + 0.02 * number
+        place = np.array([[near, 0, 320 - near * _FACE[0]], [0, near, 170 - near * _FACE[1]]])
+        seen = cv2.warpAffine(portrait, place, (640, 360), borderMode=cv2.BORDER_REFLECT)
+        return seen.astype(np.uint8)
+
+    with tempfile.TemporaryDirectory() as folder:
+        film, seen = Path(folder) / "film.mp4", Path(folder) / "seen.mp4"
+        make_video(film, draw, times_s=steady_times(25))
+        write_video(Recognizer(), film, Outputs(video=seen), VideoOptions())
+        *_, last = frames(seen)
+    return last.image
+
+
+def _draw_page() -> None:
     """Start a server, show it the portrait, and keep what the page shows."""
     server = Server()
     server.start()
@@ -100,6 +150,10 @@ def _show_photo(page: Page) -> None:
     page.get_by_role("button", name="Why? Face 1").click()
     page.locator(".why canvas").first.wait_for()
     page.wait_for_timeout(500)
+
+
+def _save_jpeg(image: Image, path: Path) -> None:
+    PILImage.fromarray(image).save(path, quality=88, optimize=True)
 
 
 def _save(png: bytes, path: Path) -> None:
