@@ -48,6 +48,7 @@ NEEDED: Final = (
 
 SOURCES: Final = (
     *("pyproject.toml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "NOTICE"),
+    *("CITATION.cff", "SECURITY.md"),
     *("Makefile", "Dockerfile", "mkdocs.yml", "constraints.txt", "examples/astronaut.jpg"),
     *("docs/how-it-works.md", "scripts/check_release.py", "tests/conftest.py"),
 )

@@ -85,10 +85,11 @@ ASSETS: Final = (
         "src/mien/assets/astronaut.jpg",
         "NASA's portrait of Eileen Collins",
         "public domain",
-        "NASA, by way of scikit-image; also `examples/astronaut.jpg`",
+        "NASA, by way of scikit-image",
     ),
+    Asset("examples/astronaut.jpg", "the same portrait", "public domain", "as above"),
 )
-"""Every file of the package that is not Python code."""
+"""Every file of the package that is not Python code, and the example."""
 
 LIBRARIES: Final = {
     "libSvtAv1Enc": "BSD-3-Clause-Clear",

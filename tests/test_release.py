@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import mien
+from mien import bench
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -40,6 +41,19 @@ def test_the_wheel_names_its_extras(wheel: Path) -> None:
         assert f"Provides-Extra: {extra}\n" in metadata
     assert "License-Expression: MIT\n" in metadata
     assert "Requires-Python: >=3.11\n" in metadata
+
+
+def test_the_citation_is_of_this_version_and_names_the_paper() -> None:
+    cited = (ROOT / "CITATION.cff").read_text()
+    assert f"\nversion: {mien.__version__}\n" in cited
+    assert "    title: >-\n      Facial Image Emotion Recognition and Detection" in cited
+    assert "    family-names: Njoku\n" in cited.replace("        family", "    family")
+
+
+def test_the_benchmark_of_the_package_brings_its_picture() -> None:
+    example = ROOT / "examples" / "astronaut.jpg"
+    assert bench.PICTURE.read_bytes() == example.read_bytes()
+    assert bench.PICTURE.is_relative_to(Path(mien.__file__).parent)
 
 
 def altered(wheel: Path, path: Path, *, without: str = "", extra: str = "") -> Path:
