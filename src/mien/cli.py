@@ -6,14 +6,13 @@ Each command is a function in `mien.commands`; the tables here say what people t
 import io
 import os
 import sys
-from contextlib import suppress
 from importlib import import_module
 from typing import Annotated, Any, Final, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
-from mien.commands.shared import EXIT_INTERRUPTED, fail
+from mien.commands.shared import EXIT_INTERRUPTED, fail, messages_to, say
 
 EXIT_PIPE = 1  # as Typer has it
 
@@ -116,13 +115,47 @@ def main() -> None:
     except MienError as error:
         fail(str(error))
     except KeyboardInterrupt:
-        print("mien: interrupted", file=sys.stderr)
+        say("interrupted")
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_PIPE)
     except OSError as error:  # a disk that is full, a name too long
         fail(str(error))
+
+
+class _Output(io.FileIO):
+    """Standard output, whose errors say that it is."""
+
+    def write(self, content: Any) -> int:
+        """Write bytes."""
+        try:
+            return super().write(content)
+        except OSError as error:
+            error.filename = "standard output"
+            raise
+
+
+def _open_streams() -> None:
+    """Make standard streams of those that were closed, which Python has none of then.
+
+    Otherwise the next file that is opened takes the number of one, and what libraries print there.
+    """
+    # Writing to this standard output fails, so that whoever wants results hears of it.
+    for name, number, kind in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_RDONLY if number < 2 else os.O_WRONLY)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            stream = open(number, kind, encoding="utf-8", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
+    out = sys.stdout
+    at_once = not isinstance(out, io.TextIOWrapper) or out.line_buffering or out.write_through
+    if not at_once:  # a file or a pipe, no terminal
+        file = io.BufferedWriter(_Output(out.fileno(), "w", closefd=False))
+        sys.stdout = io.TextIOWrapper(file, out.encoding)
+    if not sys.stderr.isatty():
+        sys.stderr = messages_to(sys.stderr.fileno(), sys.stderr.encoding)
 
 
 def run() -> NoReturn:
@@ -132,15 +165,18 @@ def run() -> NoReturn:
     object one by one takes 40 ms, and the system does it anyway.
     """
     status: object = 0
+    _open_streams()
     try:
         main()
     except SystemExit as ended:
         status = ended.code
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:  # `main` has said so: what is left goes nowhere, or Python says so, too
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     if "torch" in sys.modules or not (status is None or isinstance(status, int)):
         sys.exit(status)  # type: ignore[arg-type]
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError):  # a closed pipe: `main` has said so
-            stream.flush()
     os._exit(status or 0)
 
 

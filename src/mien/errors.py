@@ -16,8 +16,6 @@ The message says what was expected and what came. On the command line each of th
 standard error and exit status 2. All of them travel between processes.
 """
 
-from typing import Any
-
 
 class MienError(Exception):
     """Base of all errors below: `except MienError` catches every one of them."""
@@ -72,5 +70,5 @@ class MissingExtraError(MienError, ImportError):
             f"Install it with: pip install 'mien[{extra}]'"
         )
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return type(self).__new__, (type(self), *self.args)  # without the constructor

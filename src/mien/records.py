@@ -137,9 +137,11 @@ def open_whole(path: Path) -> Iterator[TextIO]:
         with partial.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
             yield file
         partial.replace(path)
-    except BrokenPipeError:  # of another stream, that the caller writes to meanwhile
-        raise
     except OSError as error:
+        # Of another stream, that the caller writes to meanwhile: standard output.
+        of_another = error.filename is not None and str(error.filename) != str(partial)
+        if of_another or isinstance(error, BrokenPipeError):
+            raise
         raise OutputError(f"{path}: cannot be written; {error.strerror or error}") from error
     finally:
         with suppress(OSError):

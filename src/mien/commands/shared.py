@@ -1,5 +1,6 @@
 """What several commands share: options, messages, tables, progress."""
 
+import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -95,6 +96,23 @@ PrecisionOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
 
 
+class _Lossy(io.FileIO):
+    """A file that loses what cannot be written."""
+
+    def write(self, content: Any) -> int:
+        """Write bytes, or lose them."""
+        try:
+            return super().write(content) or 0
+        except OSError:
+            return len(memoryview(content).cast("B"))
+
+
+def messages_to(descriptor: int, encoding: str) -> io.TextIOWrapper:
+    """Standard error whose disk may be full and whose reader may go: no work is lost for it."""
+    file = io.BufferedWriter(_Lossy(descriptor, "w"))
+    return io.TextIOWrapper(file, encoding, "backslashreplace", line_buffering=True)
+
+
 def say(message: str) -> None:
     """Print one line on standard error."""
     print(f"mien: {printable(' '.join(message.split()))}", file=sys.stderr)
@@ -131,7 +149,7 @@ def quiet_libraries() -> Iterator[None]:
     kept, nowhere = os.dup(_STDERR), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, _STDERR)
     os.close(nowhere)
-    with open(kept, "w", buffering=1, encoding=before.encoding, errors=before.errors) as own:  # noqa: PTH123
+    with messages_to(kept, before.encoding) as own:
         sys.stderr = own
         try:
             yield

@@ -1,0 +1,77 @@
+"""Standard output and standard error that are closed, full, or no longer read."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mien.records import open_whole
+
+pytestmark = pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no shell")
+
+# More than a buffer holds, so that writing fails before the command ends; and less.
+COMMANDS = ["models mien", "--version", "detect --help", "detect {portrait} --json"]
+CLOSED, FULL = "[Errno 9] Bad file descriptor", "[Errno 28] No space left on device"
+
+
+def ended(arguments: str, redirected: str, **environment: str) -> tuple[int, str, str]:
+    """Status, standard output and standard error of a command that a shell starts."""
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(
+        ["bash", "-c", f'"{sys.executable}" -m mien {arguments} {redirected}'],
+        env={**own, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("arguments", COMMANDS)
+@pytest.mark.parametrize(("redirected", "reason"), [(">&-", CLOSED), (">/dev/full", FULL)])
+def test_results_that_nobody_takes_are_one_line_and_a_status(
+    portrait: Path, arguments: str, redirected: str, reason: str
+) -> None:
+    status, _, messages = ended(arguments.format(portrait=portrait), redirected)
+    assert (status, messages) == (2, f"mien: {reason}: 'standard output'\n")
+
+
+def test_unbuffered_output_that_is_full_is_one_line_and_a_status() -> None:
+    status, _, messages = ended("models mien", ">/dev/full", PYTHONUNBUFFERED="1")
+    assert (status, messages) == (2, f"mien: {FULL}\n")
+
+
+@pytest.mark.parametrize("redirected", ["2>&-", "2>/dev/full", "<&-", "<&- 2>&-"])
+def test_without_a_place_for_messages_the_results_are_whole(
+    portrait: Path, redirected: str
+) -> None:
+    arguments = f"detect {portrait} no-such.jpg"
+    expected = ended(f"detect {portrait}", "")
+    assert expected[0] == 0
+    assert ended(f"detect {portrait}", redirected) == expected
+    assert ended(arguments, redirected)[0] == 2
+
+
+@pytest.mark.parametrize("redirected", [">&- 2>&-", ">/dev/full 2>/dev/full", "<&- >&- 2>&-"])
+def test_with_nowhere_to_write_there_is_a_status(redirected: str) -> None:
+    assert ended("models mien", redirected) == (2, "", "")
+
+
+def test_a_reader_that_goes_early_ends_the_command_in_silence() -> None:
+    assert ended("models mien", "| true; exit ${PIPESTATUS[0]}") == (1, "", "")
+
+
+def test_no_file_takes_the_place_of_a_closed_stream(portrait: Path, tmp_path: Path) -> None:
+    # What libraries print would stand in the middle of it.
+    status, *_ = ended(f"detect {portrait} --csv {tmp_path}/faces.csv", ">&- 2>&-")
+    assert status == 2
+    lines = (tmp_path / "faces.csv").read_text().splitlines()
+    assert [line.partition(",")[0] for line in lines] == ["file", str(portrait)]
+
+
+def test_a_full_output_is_not_told_of_the_file_beside_it(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="standard output"), open_whole(tmp_path / "faces.csv"):
+        raise OSError(28, "No space left on device", "standard output")
+    assert not list(tmp_path.iterdir())
