@@ -15,6 +15,13 @@ __version__ = "0.1.0"
 
 from typing import TYPE_CHECKING, Any
 
+try:
+    import cv2 as _cv2  # noqa: F401
+except ImportError as error:  # of a library that opencv-python needs, and servers do not have
+    from mien.environment import broken_opencv
+
+    raise ImportError(broken_opencv(str(error))) from error
+
 from mien.classifier import DEFAULT_MODEL, Classifier, shipped_models
 from mien.crops import crop_faces
 from mien.errors import (

@@ -1,4 +1,4 @@
-"""What belongs to the whole process and is changed for a while: its environment, its warnings."""
+"""The process that mien runs in: its environment variables, its warnings, its OpenCV."""
 
 import os
 import threading
@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Final
 
+_OPENCV: Final = "opencv-python-headless"
 _IMPORTING: Final = threading.Lock()  # of two threads, one would set back what the other set
 
 
@@ -38,6 +39,27 @@ def environment(**values: str) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def broken_opencv(fault: str) -> str:
+    """What is wrong with `cv2`, which package it comes from, and how to mend it.
+
+    Several packages bring it, each in place of the others' files, and take it away as they go.
+
+    Args:
+        fault: what it lacks.
+    """
+    from importlib.metadata import packages_distributions, version
+
+    names = sorted(set(packages_distributions().get("cv2", [])))
+    others = [f"{name} {version(name)}" for name in names if name != _OPENCV]
+    mend = [f"pip uninstall -y {' '.join(names)}"] if names else []
+    mend.append(f"pip install --force-reinstall '{_OPENCV}>=4.10,<5'")
+    return (
+        f"expected OpenCV as {_OPENCV} 4.10 or later, before 5, brings it; {fault}. "
+        f"{' and '.join(others) or 'Another package, such as opencv-python,'} has overwritten or "
+        f"removed it. Mend it with: {', then: '.join(mend)}"
+    )
 
 
 class WithoutWarnings:

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import OptionError
+from mien.environment import broken_opencv
+from mien.errors import MienError, OptionError
 from mien.images import Image
 
 Point: TypeAlias = tuple[float, float]
@@ -282,15 +283,22 @@ class _Idle(Generic[T]):
         self._idle.append(taken)  # not after an error: what state it is in, nobody knows
 
 
-def _yunet(min_score: float) -> cv2.FaceDetectorYN:
-    return cv2.FaceDetectorYN.create(
+def _yunet(min_score: float) -> Any:
+    return _of_opencv("FaceDetectorYN").create(
         str(YUNET_FILE), "", (320, 320), min_score, nms_threshold=0.3, top_k=5000
     )
 
 
-def _haar() -> cv2.CascadeClassifier:
-    folder: str = cv2.data.haarcascades  # type: ignore[attr-defined]  # not in its stubs
-    return cv2.CascadeClassifier(folder + "haarcascade_frontalface_default.xml")
+def _haar() -> Any:
+    folder: str = _of_opencv("data").haarcascades
+    return _of_opencv("CascadeClassifier")(folder + "haarcascade_frontalface_default.xml")
+
+
+def _of_opencv(name: str) -> Any:
+    try:
+        return getattr(cv2, name)
+    except AttributeError:
+        raise MienError(broken_opencv(f"cv2 has no {name}")) from None
 
 
 def iou(a: Box, b: Box) -> float:

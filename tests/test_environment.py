@@ -1,0 +1,68 @@
+"""What other packages do to OpenCV, and what is said then."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+from command_line import Mien
+from mien import HaarDetector, MienError, YuNetDetector, load_image
+
+MEND = "pip install --force-reinstall 'opencv-python-headless>=4.10,<5'"
+
+
+@pytest.fixture
+def another_opencv(tmp_path: Path) -> Path:
+    """A folder in which opencv-python 5 is said to have installed cv2."""
+    information = tmp_path / "opencv_python-5.0.0.93.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Name: opencv-python\nVersion: 5.0.0.93\n")
+    (information / "RECORD").write_text("cv2/__init__.py,,\n")
+    return tmp_path
+
+
+def test_a_package_that_took_what_is_needed_from_opencv_is_named(
+    another_opencv: Path, mien: Mien, portrait: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(another_opencv)
+    monkeypatch.delattr(cv2, "CascadeClassifier")
+    done = mien("detect", portrait, "--detector", "haar")
+    assert (done.status, done.stdout) == (2, "")
+    assert done.stderr == (
+        "mien: expected OpenCV as opencv-python-headless 4.10 or later, before 5, brings it; cv2 "
+        "has no CascadeClassifier. opencv-python 5.0.0.93 has overwritten or removed it. Mend it "
+        f"with: pip uninstall -y opencv-python opencv-python-headless, then: {MEND}\n"
+    )
+    assert YuNetDetector().detect(load_image(portrait)) != []  # which needs nothing of that
+
+
+@pytest.mark.parametrize("name", ["FaceDetectorYN", "CascadeClassifier", "data"])
+def test_an_opencv_whose_files_went_with_another_package_can_be_mended(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(cv2, name)
+    with pytest.raises(MienError) as error:
+        YuNetDetector() if name == "FaceDetectorYN" else HaarDetector()
+    message = str(error.value)
+    assert f"cv2 has no {name}. Another package, such as opencv-python, has overwritten" in message
+    assert message.endswith(f"Mend it with: pip uninstall -y opencv-python-headless, then: {MEND}")
+
+
+def test_an_opencv_that_cannot_be_imported_can_be_mended(another_opencv: Path) -> None:
+    fault = "libGL.so.1: cannot open shared object file: No such file or directory"
+    (another_opencv / "cv2").mkdir()
+    (another_opencv / "cv2" / "__init__.py").write_text(f"raise ImportError({fault!r})\n")
+    path = os.pathsep.join([str(another_opencv), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-c", "import mien"],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("ImportError: expected OpenCV as opencv-python-headless 4.10")
+    assert f"{fault}. opencv-python 5.0.0.93 has overwritten or removed it. Mend it with:" in last
