@@ -225,3 +225,51 @@ def limited_file_size(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def make_interlaced(
+    path: Path,
+    draw: Draw,
+    count: int,
+    *,
+    codec: str,
+    pixels: str = "yuv420p",
+    lower_first: bool = False,
+    options: dict[str, str] | None = None,
+) -> None:
+    """Write an interlaced film at 25 frames a second, each of two moments.
+
+    Args:
+        path: file to write.
+        draw: number of a field -> the whole picture of its moment.
+        count: of frames.
+        codec: of the pictures.
+        pixels: their format.
+        lower_first: the lower field is of the earlier moment.
+        options: of the codec.
+    """
+    height, width = draw(0).shape[:2]
+    graph = av.filter.Graph()
+    rgb: Any = "rgb24"
+    source = graph.add_buffer(width=width, height=height, format=rgb, time_base=Fraction(1, 25))
+    nodes = [
+        graph.add("setfield", "bff" if lower_first else "tff"),
+        graph.add("scale", "interl=1"),
+        graph.add("format", pixels),
+        graph.add("buffersink"),
+    ]
+    graph.link_nodes(source, *nodes).configure()
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = width, height, pixels
+        flags = {} if codec == "dvvideo" else {"flags": "+ildct+ilme"}
+        stream.options = flags | (options or {})
+        for number in range(count):
+            woven, second = draw(2 * number), draw(2 * number + 1)
+            first_line = 0 if lower_first else 1
+            woven[first_line::2] = second[first_line::2]
+            frame = av.VideoFrame.from_ndarray(woven, format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            graph.vpush(frame)
+            container.mux(stream.encode(graph.vpull()))
+        container.mux(stream.encode())

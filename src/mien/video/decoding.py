@@ -85,6 +85,9 @@ class FilmReader:
             codec = self._video.codec_context
             large = codec.width * codec.height > _LARGE_PIXELS
             codec.thread_count = 1 if large else min(_cores(), _MAX_THREADS)
+            # Of MPEG transport and program streams, and of what comes over a network.
+            clocks = (*CLOCK_FORMATS, "rtsp", "rtp", "sdp")
+            self._has_clock = self._stream or self._container.format.name in clocks
             self.origin_s = self._origin()
             self._begins_at: tuple[int | None, int | None] | None = None  # a packet's place, time
             self._decoded = self._decode()
@@ -97,6 +100,9 @@ class FilmReader:
         except BaseException:
             self._container.close()
             raise
+        begins: int | None = self._container.start_time  # None of a film of one frame
+        if self._has_clock and begins is None and first.pts is not None and first.time_base:
+            self.origin_s = first.pts * first.time_base
         self.has_times = first.pts is not None
         rates = (self._video.average_rate, self._video.guessed_rate)
         told = next((float(rate) for rate in rates if rate and rate <= _MAX_RATE), None)
@@ -315,9 +321,7 @@ class FilmReader:
 
     def _origin(self) -> Fraction:
         """The container's time from which ours are counted, in seconds."""
-        # Of MPEG transport and program streams, and of what comes over a network.
-        clock_anywhere = self._container.format.name in (*CLOCK_FORMATS, "rtsp", "rtp", "sdp")
-        if not (clock_anywhere or self._stream) or self._container.start_time is None:
+        if not self._has_clock or self._container.start_time is None:
             return Fraction(0)
         start = Fraction(self._container.start_time, 1_000_000)
         if self._video.start_time is not None and self._video.time_base is not None:

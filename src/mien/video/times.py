@@ -5,9 +5,10 @@ only of decoding, and neither have the MP4 and Matroska files that were copied f
 """
 
 import heapq
+import math
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import av
@@ -55,9 +56,6 @@ def packets_of(container: "InputContainer", stream: "Stream") -> "Iterator[Packe
             yield packet
 
 
-_Span: TypeAlias = tuple[Fraction, Fraction]
-
-
 class _Parts:
     """How far the part of a film that each stream is in is moved.
 
@@ -66,39 +64,54 @@ class _Parts:
     """
 
     def __init__(self, *, jumps: bool) -> None:
-        self._forward_s = _FORWARD_S if jumps else float("inf")
+        self._forward_s = _FORWARD_S if jumps else math.inf
         self._newest_s = Fraction(0)  # how far the newest part is moved
-        self._moved_s: dict[int, Fraction] = {}  # stream -> how far its part is
-        self._spans_s: dict[int, _Span] = {}  # stream -> first and last moment of its last packet
+        self._streams: dict[int, _Place] = {}
 
     def move(self, packet: "Packet[Any]") -> None:
         """Give a packet the time that it has in the whole film."""
-        unit, stream = packet.time_base, packet.stream_index
-        if packet.dts is None or not unit:
+        dts, pts = packet.dts, packet.pts
+        if dts is None:
             return
-        own_s = packet.dts * unit
-        moved_s = self._moved_s.get(stream, Fraction(0))
-        last = self._spans_s.get(stream)
-        if last is not None and not self._goes_on(last, own_s + moved_s):
+        place = self._streams.get(packet.stream_index)
+        if place is None:
+            place = self._streams[packet.stream_index] = _Place(packet, self._forward_s)
+        elif not place.goes_on(dts + place.moved):
             # Another stream may have begun the part before.
-            if not self._goes_on(last, own_s + self._newest_s):
-                self._newest_s = last[1] - own_s
-            moved_s = self._moved_s[stream] = self._newest_s
-        ticks = round(moved_s / unit)
-        packet.dts += ticks
-        if packet.pts is not None:
-            packet.pts += ticks
-        time_s = own_s + moved_s
-        lasts_s = (packet.duration or 0) * unit
-        if not lasts_s and last is not None:  # as long as the one before
-            step_s = time_s - last[0]
-            lasts_s = step_s if 0 < step_s < _BACK_S else last[1] - last[0]
-        elif not lasts_s and (rate := getattr(packet.stream, "average_rate", None)):
-            lasts_s = 1 / rate
-        self._spans_s[stream] = (time_s, time_s + lasts_s)
+            newest = round(self._newest_s / place.unit)
+            if not place.goes_on(dts + newest):
+                newest = place.end - dts
+                self._newest_s = newest * place.unit
+            place.moved = newest
+        if place.moved:
+            packet.dts = dts + place.moved
+            if pts is not None:
+                packet.pts = pts + place.moved
+        place.put(dts + place.moved, packet.duration or 0)
 
-    def _goes_on(self, last: _Span, time_s: Fraction) -> bool:
-        return last[0] - time_s <= _BACK_S and time_s - last[1] <= self._forward_s
+
+class _Place:
+    """Where a stream is, in the unit of its own times."""
+
+    def __init__(self, first: "Packet[Any]", forward_s: float) -> None:
+        self.unit = first.time_base or Fraction(1, 90_000)
+        self._back = round(_BACK_S / self.unit)
+        self._forward = forward_s / self.unit
+        rate: Fraction | None = getattr(first.stream, "average_rate", None)  # sound has none
+        self._lasts = round(1 / (rate * self.unit)) if rate else 0
+        self._last = first.dts or 0
+        self.end = self._last + self._lasts
+        self.moved = 0
+
+    def goes_on(self, time: int) -> bool:
+        return self._last - time <= self._back and time - self.end <= self._forward
+
+    def put(self, time: int, lasts: int) -> None:
+        """Take a packet in; without a duration it lasts as long as the one before."""
+        step = time - self._last
+        if lasts or 0 < step < self._back:
+            self._lasts = lasts or step
+        self._last, self.end = time, time + self._lasts
 
 
 class ShownTimes:
