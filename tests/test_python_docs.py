@@ -1,0 +1,105 @@
+"""docs/python.md: its examples run, and many threads at once get what one does."""
+
+import asyncio
+import importlib.util
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+
+from mien import Recognizer
+from test_web_docs import blocks
+
+PAGE = (Path(__file__).resolve().parent.parent / "docs" / "python.md").read_text("utf-8")
+REQUESTS = 12
+
+
+def example(containing: str) -> str:
+    [found] = [block for block in blocks(PAGE, "python") if containing in block]
+    return found
+
+
+def defined_by(containing: str) -> dict[str, Any]:
+    """What an example defines."""
+    names: dict[str, Any] = {}
+    exec(compile(example(containing), "docs/python.md", "exec"), names)
+    return names
+
+
+@pytest.fixture(scope="module")
+def expected(portrait: Path) -> dict[str, Any]:
+    return {"faces": [reading.to_dict() for reading in Recognizer()(portrait)]}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, portrait: Path) -> Path:
+    """Where the scripts are run: with the files that they name."""
+    for name in ("family.jpg", "team.jpg"):
+        shutil.copy(portrait, tmp_path / name)
+    return tmp_path
+
+
+def at_once(ask: Callable[[bytes], Any], portrait: Path) -> list[Any]:
+    with ThreadPoolExecutor(REQUESTS) as clients:
+        return list(clients.map(ask, [portrait.read_bytes()] * REQUESTS))
+
+
+def test_fastapi_answers_many_at_once(portrait: Path, expected: dict[str, Any]) -> None:
+    transport = httpx.ASGITransport(app=defined_by("fastapi")["app"])
+
+    async def ask(*contents: bytes) -> list[httpx.Response]:
+        async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+            return await asyncio.gather(
+                *(client.post("/readings", files={"picture": content}) for content in contents)
+            )
+
+    *answers, refused = asyncio.run(ask(*[portrait.read_bytes()] * REQUESTS, b"no picture"))
+    assert [answer.status_code for answer in answers] == [200] * REQUESTS
+    assert [answer.json() for answer in answers] == [expected] * REQUESTS
+    assert refused.status_code == 400
+    assert "these bytes: expected a" in refused.json()["detail"]
+
+
+def test_flask_answers_many_at_once(
+    portrait: Path, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if importlib.util.find_spec("flask") is None:  # it is in no extra
+        monkeypatch.setitem(sys.modules, "flask", flask_of(portrait))
+        readings = defined_by("flask")["readings"]
+        assert [readings() for _ in range(2)] == [expected] * 2
+        assert at_once(lambda content: readings(), portrait) == [expected] * REQUESTS
+        return
+    app = defined_by("flask")["app"]
+
+    def ask(content: bytes) -> Any:
+        return app.test_client().post("/readings", data=content)
+
+    answers = at_once(ask, portrait)
+    assert [answer.get_json() for answer in answers] == [expected] * REQUESTS
+    assert ask(b"no picture").status_code == 400
+
+
+def flask_of(portrait: Path) -> ModuleType:
+    """What the example takes of Flask; each request is the portrait."""
+    flask = ModuleType("flask")
+    vars(flask)["request"] = SimpleNamespace(get_data=portrait.read_bytes)
+    vars(flask)["Flask"] = lambda name: SimpleNamespace(post=lambda path: lambda function: function)
+    return flask
+
+
+@pytest.mark.parametrize("containing", ["asyncio.run", "ProcessPoolExecutor"])
+def test_scripts_print_the_emotions_of_each_picture(containing: str, folder: Path) -> None:
+    script = folder / "script.py"
+    script.write_text(example(containing), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, script], cwd=folder, capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "['happy']\n['happy']\n"
