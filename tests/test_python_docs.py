@@ -28,7 +28,7 @@ def example(containing: str) -> str:
 
 def defined_by(containing: str) -> dict[str, Any]:
     """What an example defines."""
-    names: dict[str, Any] = {}
+    names: dict[str, Any] = {"__name__": "__main__"}
     exec(compile(example(containing), "docs/python.md", "exec"), names)
     return names
 
