@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=400, help="faces of val to turn")
     options = parser.parse_args()
     crops = load_faces(options.data).split("val").images[: options.count]
-    detector = YuNetDetector()
+    detector = YuNetDetector(turned=False)
     for enlarged in ENLARGEMENTS:
         start = tilts(detector, crops, enlarged)
         print(f"enlarged {enlarged} times: {np.isfinite(start).mean():.1%} of {len(crops)} found")

@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image as PILImage
 
 from archives import PORTRAIT, jpeg, rows_of, samples, write_folder, write_parquet, write_tar
 from command_line import Mien
-from mien import EMOTIONS, Recognizer, __version__, load_image
+from mien import EMOTIONS, Classifier, Recognizer, __version__, load_image
 from mien.batch import BatchResult, BatchSettings, Status, run_batch
 from mien.batch.records import PROBABILITY_BINS, Tally, error_kind
 from mien.batch.rows import COLUMNS, LANDMARKS
@@ -104,6 +105,27 @@ def test_frames_of_films_are_rows_at_their_times(tmp_path: Path) -> None:
     assert [row["time_s"] for row in rows] == pytest.approx([0.0, 0.2, 0.4, 0.6, 0.8])
     assert [row["frame"] for row in rows] == [0, 2, 4, 6, 8]
     assert [row["face"] for row in rows] == [1, 1, 1, None, None]
+
+
+def test_cut_out_faces_are_rows_with_the_whole_picture_for_a_box(tmp_path: Path) -> None:
+    levels = np.random.default_rng(0).integers(0, 256, (48, 48), dtype=np.uint8)
+    PILImage.fromarray(levels).save(tmp_path / "cut.png")
+    result = run(tmp_path / "cut.png", tmp_path / "out", detector="none")
+    (row,) = rows_of(result.out)
+    assert [row[side] for side in ("x0", "y0", "x1", "y1")] == [0, 0, 48, 48]
+    assert (row["face"], row["score"], row["right_eye_x"]) == (1, 1.0, None)
+    expected = Classifier()(levels[None])[0]
+    assert [row[label] for label in EMOTIONS] == pytest.approx(expected.tolist(), rel=1e-5)
+
+
+def test_a_photo_on_its_side_is_turned_and_frames_of_films_are_not(tmp_path: Path) -> None:
+    frame = np.ascontiguousarray(np.rot90(moving_portrait()(0)))
+    PILImage.fromarray(frame).save(tmp_path / "photo.png")
+    make_video(tmp_path / "x.mp4", lambda n: frame, times_s=[0.0, 0.1, 0.2])
+    faces: dict[str, list[int | None]] = {}
+    for row in rows_of(run(tmp_path, tmp_path / "out").out):
+        faces.setdefault(Path(row["source"]).name, []).append(row["face"])
+    assert faces == {"photo.png": [1], "x.mp4": [None, None, None]}
 
 
 def test_the_schema_says_what_each_column_means(tmp_path: Path) -> None:

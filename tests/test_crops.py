@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from mien import Face, Framing, ImageError, crop_faces
 from mien.crops import whole_image_crop
-from mien.faces import Box, Landmarks
+from mien.faces import Box, Landmarks, WholeImage
 from mien.images import Image
 
 PLAIN = Framing(side=1.0, shift_x=0.0, shift_y=0.0)
@@ -184,3 +184,22 @@ def test_views_of_a_picture_work() -> None:
     levels = np.random.default_rng(0).integers(0, 256, (100, 120, 3), dtype=np.uint8)
     view = levels[::-1, ::-1]
     assert (crop(view, (20, 20, 68, 68)) == crop(view.copy(), (20, 20, 68, 68))).all()
+
+
+def test_a_cut_out_face_of_48_pixels_stays_as_it_is_whatever_the_margin() -> None:
+    levels = np.random.default_rng(0).integers(0, 256, (48, 48), dtype=np.uint8)
+    picture = np.repeat(levels[:, :, None], 3, axis=2)
+    whole = WholeImage()
+    for margin in (0.0, 0.2):
+        found = crop_faces(picture, whole.detect(picture), whole.framing, margin=margin)
+        assert (found[0] == levels).all()
+
+
+def test_a_cut_out_face_is_made_square_by_repeating_its_border() -> None:
+    picture = np.full((96, 48, 3), 60, np.uint8)
+    picture[:, :12], picture[:, 36:] = 10, 200
+    whole = WholeImage()
+    crop = crop_faces(picture, whole.detect(picture), whole.framing)[0]
+    assert (crop[:, :17] == 10).all()
+    assert (crop[:, 31:] == 200).all()
+    assert (crop[:, 19:29] == 60).all()  # 24 of 96 pixels, not stretched

@@ -20,7 +20,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image as PILImage
 
-from mien import EMOTIONS, Recognizer, __version__, load_image, shipped_models
+from mien import EMOTIONS, Classifier, Recognizer, __version__, load_image, shipped_models
 from mien.cli import main
 from picture_files import OTHER_FILES, heic, saved, tiff
 
@@ -106,6 +106,71 @@ def test_csv_and_copies(portrait: Path, blank: Path, detect: Run, tmp_path: Path
     assert load_image(out / "astronaut.jpg").shape == (512, 512, 3)
     assert load_image(out / "blank.png").shape == (60, 80, 3)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["blank.png", "faces.csv", "out"]
+
+
+@pytest.fixture
+def cut_out(portrait: Path, tmp_path: Path) -> Path:
+    """A face of the portrait as data sets hold them, 48 x 48 and gray."""
+    path = tmp_path / "cut.png"
+    with PILImage.open(portrait) as picture:
+        picture.convert("L").crop((180, 66, 270, 176)).resize((48, 48)).save(path)
+    return path
+
+
+def test_a_face_that_is_cut_out_already(cut_out: Path, detect: Run, mien: Run) -> None:
+    without = detect(cut_out)
+    assert without.out.splitlines()[1].split() == ["cut.png", "-", "no", "face"]
+    assert without.err == (
+        "mien: cut.png: no face; a face that is cut out already: --cropped, in Python "
+        "detector='none'\n"
+    )
+    done = detect(cut_out, "--cropped", "--json")
+    assert (done.code, done.err) == (0, "")
+    (face,) = json.loads(done.out)[0]["faces"]
+    assert (face["box"], face["score"], face["landmarks"]) == ([0, 0, 48, 48], 1.0, None)
+    levels = load_image(cut_out)[:, :, :1]
+    assert mien("detect", cut_out, "--cropped").out.splitlines()[1].split()[2] == "happy"
+    expected = Classifier()(levels[None, :, :, 0])[0]
+    found = json.loads(mien("detect", cut_out, "--cropped", "--json").out)[0]["faces"][0]
+    assert list(found["probabilities"].values()) == pytest.approx(expected.tolist())
+
+
+@pytest.mark.parametrize(
+    "option",
+    [["--detector", "yunet"], ["--detector", "haar"], ["--full-size"], ["--min-face-px", 9]],
+)
+@pytest.mark.parametrize("command", [["detect"], ["explain"], ["batch", "--out", "readings"]])
+def test_cropped_refuses_options_of_a_search(
+    cut_out: Path, mien: Run, command: list[str], option: list[object]
+) -> None:
+    assert_refused(mien(*command, cut_out, "--cropped", *option), "leave out", str(option[0]))
+
+
+def test_what_may_find_more_faces_is_said_once(portrait: Path, detect: Run, tmp_path: Path) -> None:
+    with PILImage.open(portrait) as picture:
+        small = picture.resize((80, 80))
+    for name, levels in (("crowd.png", 90), ("plain.png", 200), ("other.png", 210)):
+        large = PILImage.new("RGB", (2000, 1500), (levels,) * 3)
+        if name == "crowd.png":
+            large.paste(small, (1500, 900))
+        large.save(tmp_path / name)
+    crowd = detect(tmp_path / "crowd.png")
+    assert crowd.err == (
+        "mien: crowd.png: no face; searched at 683x512; small faces: --full-size, in Python "
+        "full_size=True\n"
+    )
+    done = detect(tmp_path / "crowd.png", "--full-size")
+    assert (done.out.splitlines()[1].split()[1], done.err) == ("1", "")
+    done = detect(tmp_path)
+    assert done.err.count("\n") == 1
+    assert done.err.endswith("full_size=True (and 2 more like it)\n")
+
+
+def test_a_scan_on_its_side(portrait: Path, tmp_path: Path, mien: Run) -> None:
+    with PILImage.open(portrait) as picture:
+        picture.transpose(PILImage.Transpose.ROTATE_90).save(tmp_path / "scan.png")
+    done = mien("detect", tmp_path / "scan.png")
+    assert done.out.splitlines()[1].split()[:3] == ["scan.png", "1", "happy"]
 
 
 def test_one_bad_picture_among_others(

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from mien import Detector, Face, HaarDetector, OptionError, YuNetDetector, load_image
-from mien.faces import DETECTORS, Box, detector_named, iou
+from mien.crops import crop_faces
+from mien.faces import DETECTORS, Box, WholeImage, detector_named, iou, what_may_help
 from mien.images import Image
 
 PORTRAIT_BOX: Box = (179.0, 63.0, 270.0, 175.0)  # of the face in the portrait, by eye
@@ -104,6 +105,142 @@ def test_a_turned_picture(portrait_image: Image, degrees: float) -> None:
     assert 0.4 < found / degrees < 1.3
 
 
+def eyes_tilt(face: Face) -> float:
+    """Degrees, clockwise."""
+    assert face.landmarks is not None
+    (right_x, right_y), (left_x, left_y) = face.landmarks[:2]
+    return math.degrees(math.atan2(left_y - right_y, left_x - right_x))
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+@pytest.mark.parametrize(("height", "width"), [(512, 512), (500, 380), (900, 1400)])
+def test_a_scan_on_its_side_is_read_as_if_it_were_upright(
+    portrait_image: Image, quarters: int, height: int, width: int
+) -> None:
+    upright = on_canvas(portrait_image[:height, 40:400], height, width, x=10, y=0)
+    detector = YuNetDetector()
+    expected = only(detector.detect(upright))
+    scan = np.ascontiguousarray(np.rot90(upright, quarters))
+
+    face = only(detector.detect(scan))
+    x0, y0, x1, y1 = expected.box
+    for _ in range(quarters):  # counter-clockwise: what was at the right is on top
+        x0, y0, x1, y1 = y0, width - x1, y1, width - x0
+        height, width = width, height
+    assert iou(face.box, (x0, y0, x1, y1)) > 0.85
+    assert abs((eyes_tilt(face) + 90 * quarters + 180) % 360 - 180) < 15
+    crops = [
+        crop_faces(image, [found], detector.framing)[0].astype(float)
+        for image, found in ((upright, expected), (scan, face))
+    ]
+    assert np.corrcoef(crops[0].ravel(), crops[1].ravel())[0, 1] > 0.95
+
+
+def with_tilted_head(portrait_image: Image, degrees: float) -> Image:
+    """The portrait, turned about the tip of its nose, clockwise."""
+    turn = cv2.getRotationMatrix2D((224.0, 119.0), -degrees, 1.0)
+    border = cv2.BORDER_REPLICATE
+    return np.asarray(cv2.warpAffine(portrait_image, turn, (512, 512), borderMode=border), np.uint8)
+
+
+@pytest.mark.parametrize("degrees", [-50, -45])
+def test_a_tilted_head(portrait_image: Image, degrees: float) -> None:
+    tilted = with_tilted_head(portrait_image, degrees)
+    assert YuNetDetector(turned=False).detect(tilted) == []
+    face = only(YuNetDetector().detect(tilted))
+    assert iou(face.box, PORTRAIT_BOX) > SAME
+    assert eyes_tilt(face) == pytest.approx(degrees, abs=20)
+
+
+@pytest.mark.parametrize("degrees", [-40, 40])
+def test_the_tilt_of_a_face_that_is_hardly_found(portrait_image: Image, degrees: float) -> None:
+    tilted = with_tilted_head(portrait_image, degrees)
+    assert abs(eyes_tilt(only(YuNetDetector(turned=False).detect(tilted)))) < 10
+    assert eyes_tilt(only(YuNetDetector().detect(tilted))) == pytest.approx(degrees, abs=12)
+
+
+def test_a_tilted_head_beside_an_upright_one(portrait_image: Image) -> None:
+    pair = np.concatenate([portrait_image, with_tilted_head(portrait_image, -50)], axis=1)
+    assert len(YuNetDetector(turned=False).detect(pair)) == 1
+    upright, tilted = sorted(YuNetDetector().detect(pair), key=lambda face: face.box)
+    assert iou(upright.box, PORTRAIT_BOX) > SAME
+    assert iou(tilted.box, box_at(1.0, x=512)) > SAME
+
+
+def test_an_upright_face_is_searched_for_once(
+    portrait_image: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes = []
+    find = YuNetDetector._find
+
+    def counted(detector: YuNetDetector, image: Image) -> np.ndarray:
+        shapes.append(image.shape)
+        return find(detector, image)
+
+    monkeypatch.setattr(YuNetDetector, "_find", counted)
+    assert YuNetDetector().detect(portrait_image)
+    assert len(shapes) == 1
+    assert YuNetDetector(turned=False).detect(portrait_image[250:]) == []
+    assert len(shapes) == 2
+
+
+def test_no_false_faces_in_what_is_turned(portrait_image: Image) -> None:
+    random = np.random.default_rng(0)
+    smooth = random.integers(0, 256, (12, 16, 3), dtype=np.uint8)
+    checks = np.kron(np.indices((12, 16)).sum(0) % 2 * 255, np.ones((30, 30)))
+    blobs = np.full((360, 480, 3), 90, np.uint8)
+    for _ in range(60):
+        center, axes = random.integers(0, 480, 2).tolist(), random.integers(5, 60, 2).tolist()
+        color = random.integers(0, 256, 3).tolist()
+        cv2.ellipse(blobs, center, axes, float(random.uniform(0, 180)), 0, 360, color, -1)
+    pictures = [
+        resized(smooth, 30.0),
+        np.repeat(checks[:, :, None], 3, axis=2).astype(np.uint8),
+        blobs,
+        portrait_image[190:],  # the suit, flags, a model of the shuttle
+        np.ascontiguousarray(portrait_image[:, 300:]),
+    ]
+    for picture in pictures:
+        assert YuNetDetector(full_size=True).detect(picture) == []
+
+
+@pytest.mark.parametrize(("height", "width"), [(48, 48), (130, 100), (20, 300)])
+def test_a_picture_that_is_a_face(height: int, width: int) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    assert only(detector_named("none").detect(picture)) == Face((0.0, 0.0, width, height), 1.0)
+
+
+@pytest.mark.parametrize("options", [{"min_face_px": 20.0}, {"full_size": True}])
+def test_nothing_is_searched_in_a_picture_that_is_a_face(options: dict[str, float]) -> None:
+    with pytest.raises(OptionError, match=r"takes whole pictures .* neither min_face_px nor full"):
+        detector_named("none", **options)
+
+
+def test_the_size_of_the_search() -> None:
+    assert YuNetDetector().search_size(300, 200) == (300, 200)
+    assert YuNetDetector(full_size=True).search_size(4000, 3000) == (4000, 3000)
+    for name in DETECTORS:
+        width, height = detector_named(name).search_size(4000, 3000)  # type: ignore[attr-defined]
+        assert width * height <= 640 * 640
+        assert width / height == pytest.approx(4 / 3, rel=0.01)
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_what_may_help(name: str) -> None:
+    detector = detector_named(name)
+    width, height = detector.search_size(4000, 3000)  # type: ignore[attr-defined]
+    large = f"searched at {width}x{height}; small faces: --full-size, in Python full_size=True"
+    assert what_may_help(detector, (4000, 3000), ()) == large
+    assert what_may_help(detector, (4000, 3000), (500.0, 50.0)) == large
+    assert what_may_help(detector, (4000, 3000), (500.0, 400.0)) == ""
+    assert what_may_help(detector_named(name, full_size=True), (4000, 3000), ()) == ""
+    assert "--cropped, in Python detector='none'" in what_may_help(detector, (48, 48), ())
+    assert what_may_help(detector, (48, 48), (30.0,)) == ""
+    assert what_may_help(detector, (96, 30), ()) == ""
+    assert what_may_help(detector, (300, 300), ()) == ""
+    assert what_may_help(WholeImage(), (4000, 3000), ()) == ""
+
+
 @pytest.mark.parametrize("name", DETECTORS)
 def test_pictures_without_a_face(name: str) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
@@ -196,7 +333,9 @@ def test_negative_neighbors() -> None:
 
 
 def test_an_unknown_detector() -> None:
-    with pytest.raises(OptionError, match="expected a detector among yunet, haar; got 'mtcnn'"):
+    with pytest.raises(
+        OptionError, match="expected a detector among yunet, haar, none; got 'mtcnn'"
+    ):
         detector_named("mtcnn")
 
 

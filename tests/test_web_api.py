@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
-from mien import EMOTIONS, ModelError, Recognizer, __version__, shipped_models
+from mien import EMOTIONS, Classifier, ModelError, Recognizer, __version__, shipped_models
 from mien.images import Image
 from mien.video.files import VideoOptions
 from mien.web.limits import Limits
@@ -241,6 +241,21 @@ def test_an_explanation_says_where_the_reading_rests(server: Running, portrait: 
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "no_face")
     answer = server.post("/api/explanations", content=picture(), headers=headers)
     assert "expected a face" in answer.json()["error"]["message"]
+
+
+def test_a_face_that_is_cut_out_already_is_read_whole(server: Running) -> None:
+    levels = np.random.default_rng(0).integers(0, 256, (48, 48), dtype=np.uint8)
+    file = io.BytesIO()
+    PILImage.fromarray(levels).save(file, "PNG")
+    assert raw(server, file.getvalue(), "image/png").json()["pictures"][0]["faces"] == []
+    answer = raw(server, file.getvalue(), "image/png", "?cropped=true").json()
+    (face,) = answer["pictures"][0]["faces"]
+    assert (face["box"], face["landmarks"]) == ([0, 0, 48, 48], None)
+    expected = Classifier()(levels[None])[0]
+    assert list(face["probabilities"].values()) == pytest.approx(expected.tolist(), rel=1e-5)
+    headers = {"Content-Type": "image/png"}
+    answer = server.post("/api/explanations?cropped=1", content=file.getvalue(), headers=headers)
+    assert answer.json()["box"] == [0, 0, 48, 48]
 
 
 def stream_of(server: Running, film: Path, query: str = "", **headers: str) -> httpx.Response:

@@ -32,7 +32,8 @@ def crop_faces(
         image: (H, W, 3) uint8, RGB.
         faces: in pixels of `image`; a box may reach past its border, which is then repeated.
         framing: of the detector that found them.
-        margin: added on each side, as a share of the crop's side; 0 is FER2013's framing.
+        margin: added on each side, as a share of the crop's side; 0 is FER2013's framing. Not
+            where boxes are frames already.
     Returns:
         (F, 48, 48) uint8. Row i belongs to face i; no face gives an empty array.
     Raises:
@@ -40,6 +41,8 @@ def crop_faces(
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ImageError(f"expected (H, W, 3) uint8; got {image.shape} {image.dtype}")
+    if framing.is_frame:
+        margin = 0.0
     crops = np.empty((len(faces), SIZE_PX, SIZE_PX), np.uint8)
     for row, face in enumerate(faces):
         side = framing.side * face.size_px * (1.0 + 2.0 * margin)

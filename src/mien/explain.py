@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from mien.classifier import Probabilities
 from mien.crops import SIZE_PX, Crops, crop_faces
 from mien.errors import ImageError, ModelError, OptionError
-from mien.faces import Face
+from mien.faces import Face, what_may_help
 from mien.images import ImageSource, load_image
 from mien.labels import EMOTIONS, target_of
 from mien.recognizer import Reading, Recognizer
@@ -136,7 +136,9 @@ def explain(
     readings = recognizer(image)
     if not readings:
         name = str(source) if isinstance(source, str | Path) else "the picture"
-        raise ImageError(f"{name}: expected a face to explain; found none")
+        hint = what_may_help(recognizer.detector, (image.shape[1], image.shape[0]), ())
+        found = "found none" + (f"; {hint}" if hint else "")
+        raise ImageError(f"{name}: expected a face to explain; {found}")
     if face >= len(readings):
         count = "is 1 face" if len(readings) == 1 else f"are {len(readings)} faces"
         raise OptionError(f"face: expected one that was found; there {count} in the picture")

@@ -183,8 +183,9 @@ class Recognizer:
         model: a name among `mien.shipped_models()`, the path of a file made by `mien export`, or
             that of a Keras classifier of faces; or several, whose probabilities are averaged. See
             `mien.Classifier`.
-        detector: "yunet", "haar", or any object that is a `mien.Detector`; to share the recognizer
-            among threads, or to pickle it, that must allow it, too.
+        detector: "yunet", "haar", "none" for pictures that are faces, cut out already, or any
+            object that is a `mien.Detector`; to share the recognizer among threads, or to pickle
+            it, that must allow it, too.
         min_face_px: smaller faces are left out; the longer side of the box. Not for a detector of
             your own.
         full_size: search large pictures at their full size, for small faces; slower. Likewise.

@@ -19,7 +19,7 @@ class RecognizerSettings:
         model: as `mien.Classifier` takes it; several with commas.
         labels: of a Keras file's output, with commas; see `mien.Classifier`.
         scaling: of a Keras file's input; likewise.
-        detector: "yunet" or "haar".
+        detector: "yunet", "haar", or "none": each picture is a face, cut out already.
         min_face_px: smaller faces are left out.
         full_size: search large pictures at their full size.
         threshold: 0 to 1; readings below it are `unsure`.

@@ -9,13 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from mien.batch.listing import Kind
 from mien.batch.reading import Item, items
 from mien.batch.records import DONE, FAILED, MOST_EXAMPLES, ShardRecord, Tally
 from mien.batch.rows import RECORD_KEY, RowBuffer, as_text, schema
 from mien.batch.settings import Job, local_model
 from mien.batch.storage import Folder, reason
 from mien.errors import ImageError, MienError, OutputError
-from mien.faces import Detector, Face, Framing
+from mien.faces import Detector, Face, Framing, YuNetDetector
 from mien.images import Image, LoadedImage, load_with_notes
 from mien.recognizer import Reading, Recognizer
 from mien.sources import LeftOut
@@ -58,6 +59,9 @@ class ShardWorker:
         Raises:
             OutputError: the part cannot be written.
         """
+        if isinstance(detector := self._detector.detector, YuNetDetector):
+            # A film has many frames without a face, and searching each in all turns costs time.
+            detector.turned = shard.kind is not Kind.FILM
         with _part(self._job, self._folder, shard, tell) as writer:
             for batch in self._batches(shard, writer):
                 self._read(batch, writer)
@@ -246,16 +250,16 @@ class _TimedDetector:
     """A detector that counts the seconds it takes."""
 
     def __init__(self, detector: Detector) -> None:
-        self._detector = detector
+        self.detector = detector
         self.seconds = 0.0
 
     @property
     def framing(self) -> Framing:
-        return self._detector.framing
+        return self.detector.framing
 
     def detect(self, image: Image) -> list[Face]:
         begun = time.perf_counter()
-        faces = self._detector.detect(image)
+        faces = self.detector.detect(image)
         self.seconds += time.perf_counter() - begun
         return faces
 

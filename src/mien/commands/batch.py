@@ -11,6 +11,7 @@ from mien.classifier import DEFAULT_MODEL
 from mien.commands.shared import (
     EXIT_ERROR,
     EXIT_INTERRUPTED,
+    CroppedOption,
     DetectorName,
     DetectorOption,
     FullSizeOption,
@@ -20,6 +21,7 @@ from mien.commands.shared import (
     ModelOption,
     ScalingOption,
     ThresholdOption,
+    detector_name,
     fail,
     print_table,
     say,
@@ -33,6 +35,7 @@ SAY_EVERY_S = 30.0  # a line, where standard error is no terminal
 
 
 def batch(
+    context: typer.Context,
     sources: Annotated[
         list[str],
         typer.Argument(
@@ -48,6 +51,7 @@ def batch(
     detector: DetectorOption = DetectorName.yunet,
     min_face_px: MinFaceOption = 0.0,
     full_size: FullSizeOption = False,
+    cropped: CroppedOption = False,
     threshold: ThresholdOption = 0.0,
     column: Annotated[
         str | None,
@@ -112,7 +116,7 @@ def batch(
         model=model,
         labels=labels,
         scaling=scaling,
-        detector=detector.value,
+        detector=detector_name(context, detector, cropped=cropped),
         min_face_px=min_face_px,
         full_size=full_size,
         threshold=threshold,
@@ -143,6 +147,11 @@ def batch(
         print(json.dumps(result.to_dict(), indent=1))
     else:
         _print(result)
+    if result.tally.without_face and not (full_size or cropped):
+        say(
+            f"{result.tally.without_face:,} without a face; small faces: --full-size; "
+            "faces that are cut out already: --cropped"
+        )
     if result.given_up:
         say(f"{result.given_up} shards were given up; a rerun tries them again")
     for note, count in result.tally.notes.items():

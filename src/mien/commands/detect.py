@@ -8,6 +8,7 @@ import typer
 from mien.classifier import DEFAULT_MODEL
 from mien.commands.shared import (
     EXIT_ERROR,
+    CroppedOption,
     DetectorName,
     DetectorOption,
     FullSizeOption,
@@ -19,6 +20,7 @@ from mien.commands.shared import (
     ScalingOption,
     ThreadsOption,
     ThresholdOption,
+    detector_name,
     fail,
     open_recognizer,
     print_table,
@@ -30,12 +32,13 @@ from mien.recognizer_settings import RecognizerSettings
 
 if TYPE_CHECKING:
     from mien.pictures import PictureResult
-    from mien.recognizer import Expectation
+    from mien.recognizer import Expectation, Recognizer
 
 EXIT_OTHERWISE = 1  # a face shows something else than was expected, or there is none
 
 
 def detect(
+    context: typer.Context,
     paths: Annotated[list[str], typer.Argument(help="Pictures, folders of pictures, or patterns.")],
     out: Annotated[
         Path | None,
@@ -53,6 +56,7 @@ def detect(
     detector: DetectorOption = DetectorName.yunet,
     min_face_px: MinFaceOption = 0.0,
     full_size: FullSizeOption = False,
+    cropped: CroppedOption = False,
     threshold: ThresholdOption = 0.0,
     threads: ThreadsOption = 1,
     expect: Annotated[
@@ -102,7 +106,7 @@ def detect(
     files = find_pictures(paths, not_in=out, left_out=left_out)
     settings = RecognizerSettings(
         model=model,
-        detector=detector.value,
+        detector=detector_name(context, detector, cropped=cropped),
         min_face_px=min_face_px,
         full_size=full_size,
         threshold=threshold,
@@ -112,6 +116,7 @@ def detect(
     recognizer = open_recognizer(settings, threads=threads, votes=compound)
     failed = faces = otherwise = 0
     noted: dict[str, list[str]] = {}
+    hints: dict[str, list[str]] = {}
     with ExitStack() as stack:
         stack.enter_context(quiet_libraries())  # libtiff says on its own what it stumbles over
         writers: list[Any] = []
@@ -134,6 +139,8 @@ def detect(
             for note in result.notes:
                 noted.setdefault(note, []).append(str(result.file.relative))
             faces += len(result.readings)
+            if hint := _hint(recognizer, result):
+                hints.setdefault(hint.rpartition("; ")[2], []).append(hint)
             if expectation is not None:
                 otherwise += sum(not expectation.verify(r).shows for r in result.readings)
             for writer in writers:
@@ -143,6 +150,8 @@ def detect(
         say(names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "") + f": {note}")
     if left_out:
         say(str(left_out))
+    for alike in hints.values():
+        say(alike[0] + (f" (and {len(alike) - 1} more like it)" if len(alike) > 1 else ""))
     if failed:
         fail(f"{failed} of {len(files)} pictures could not be read")
     if left_out.may_hold_faces:
@@ -151,6 +160,20 @@ def detect(
         found = f"{faces - otherwise} of {faces} show it" if faces else "there is no face"
         say(f"expected {expectation.emotion} on every face; {found}")
         raise typer.Exit(EXIT_OTHERWISE)
+
+
+def _hint(recognizer: "Recognizer", result: "PictureResult") -> str:
+    """What may find faces of a picture that were missed; empty if none seems to be."""
+    from mien.faces import what_may_help
+
+    if result.image is None:
+        return ""
+    height, width = result.image.shape[:2]
+    boxes = [reading.box for reading in result.readings]
+    sizes_px = [max(x1 - x0, y1 - y0) for x0, y0, x1, y1 in boxes]
+    hint = what_may_help(recognizer.detector, (width, height), sizes_px)
+    found = "only small faces" if boxes else "no face"
+    return f"{result.file.relative}: {found}; {hint}" if hint else ""
 
 
 def _expectation(emotion: str | None, threshold: float | None) -> "Expectation | None":

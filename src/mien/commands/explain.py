@@ -7,6 +7,7 @@ import typer
 
 from mien.classifier import DEFAULT_MODEL
 from mien.commands.shared import (
+    CroppedOption,
     DetectorName,
     DetectorOption,
     FullSizeOption,
@@ -16,6 +17,7 @@ from mien.commands.shared import (
     ModelOption,
     ScalingOption,
     ThreadsOption,
+    detector_name,
     open_recognizer,
     print_table,
 )
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 
 def explain(
+    context: typer.Context,
     picture: Annotated[Path, typer.Argument(help="A picture with a face.")],
     face: Annotated[
         int, typer.Option("--face", help="Which face, from 1, as `mien detect` numbers them.")
@@ -44,6 +47,7 @@ def explain(
     detector: DetectorOption = DetectorName.yunet,
     min_face_px: MinFaceOption = 0.0,
     full_size: FullSizeOption = False,
+    cropped: CroppedOption = False,
     threads: ThreadsOption = 1,
 ) -> None:
     """Show what the reading of a face rests on.
@@ -66,7 +70,7 @@ def explain(
         check_picture_name(out, original=picture)
     settings = RecognizerSettings(
         model=model,
-        detector=detector.value,
+        detector=detector_name(context, detector, cropped=cropped),
         min_face_px=min_face_px,
         labels=labels,
         scaling=scaling,

@@ -61,6 +61,12 @@ MinFaceOption = Annotated[
 FullSizeOption = Annotated[
     bool, typer.Option("--full-size", help="Search large pictures whole, for small faces.")
 ]
+CroppedOption = Annotated[
+    bool,
+    typer.Option(
+        "--cropped", help="Each picture is a face that is cut out already: search for none."
+    ),
+]
 ThresholdOption = Annotated[
     float,
     typer.Option(
@@ -111,6 +117,25 @@ def messages_to(descriptor: int, encoding: str) -> io.TextIOWrapper:
     """Standard error whose disk may be full and whose reader may go: no work is lost for it."""
     file = io.BufferedWriter(_Lossy(descriptor, "w"))
     return io.TextIOWrapper(file, encoding, "backslashreplace", line_buffering=True)
+
+
+def detector_name(context: typer.Context, detector: DetectorName, *, cropped: bool) -> str:
+    """The detector that the options of a command ask for.
+
+    Raises:
+        OptionError: `cropped` comes with an option of the search that it stands for.
+    """
+    from mien.errors import OptionError
+    from mien.faces import WHOLE_IMAGE
+
+    if not cropped:
+        return detector.value
+    for name in ("detector", "min_face_px", "full_size"):
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            option = "--" + name.replace("_", "-")
+            raise OptionError(f"--cropped: nothing is searched for faces; leave out {option}")
+    return WHOLE_IMAGE
 
 
 def say(message: str) -> None:

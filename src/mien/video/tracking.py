@@ -123,12 +123,12 @@ class Tracker:
         if isinstance(detector, YuNetDetector):
             if min_score is None:
                 min_score = detector.min_score
-            if low_score < detector.min_score:
-                detector = YuNetDetector(
-                    min_score=low_score,
-                    min_face_px=detector.min_face_px,
-                    full_size=detector.full_size,
-                )
+            detector = YuNetDetector(
+                min_score=min(low_score, detector.min_score),
+                min_face_px=detector.min_face_px,
+                full_size=detector.full_size,
+                turned=False,  # each frame without a face would take four times as long
+            )
         self.detector = detector
         self.key_frames = 0
         self.renamed: dict[int, int] = {}

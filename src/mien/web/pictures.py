@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 
 from mien.errors import MienError, OptionError
 from mien.explain import explain
+from mien.faces import WholeImage
 from mien.html_page import data_uri
 from mien.images import load_image
 from mien.recognizer import Recognizer
@@ -30,6 +31,11 @@ Threshold = Annotated[
         "not given.",
         examples=[0.0],
     ),
+]
+
+Cropped = Annotated[
+    bool,
+    Query(description="Each picture is a face that is cut out already: search for none."),
 ]
 
 Answers: TypeAlias = dict[int | str, dict[str, Any]]
@@ -85,6 +91,7 @@ def router(service: Service) -> APIRouter:
     async def readings(
         request: Request,
         threshold: Threshold = None,
+        cropped: Cropped = False,
         compound: Annotated[
             bool,
             Query(description="Also name two emotions shown at once: happily surprised, ..."),
@@ -99,7 +106,10 @@ def router(service: Service) -> APIRouter:
         most = service.limits.images
         async with pictures_of(request, service.limits, service.memory, most=most) as pictures:
             found = await asyncio.gather(
-                *(_read(service, picture, level, compound=compound) for picture in pictures)
+                *(
+                    _read(service, picture, level, cropped=cropped, compound=compound)
+                    for picture in pictures
+                )
             )
             refusals = [picture.refusal for picture in pictures if picture.refusal is not None]
             if len(refusals) == len(pictures):
@@ -120,6 +130,7 @@ def router(service: Service) -> APIRouter:
             int,
             Query(ge=0, le=100_000, description="Which, from 0, in the order of the readings."),
         ] = 0,
+        cropped: Cropped = False,
     ) -> JSONResponse:
         """Parts of the face are covered, and the network asked again (Zeiler and Fergus 2014)."""
         async with pictures_of(request, service.limits, service.memory, most=1) as pictures:
@@ -129,7 +140,8 @@ def router(service: Service) -> APIRouter:
             most_pixels = service.limits.image_pixels
 
             def job(recognizer: Recognizer) -> dict[str, Any]:
-                alone = copy.copy(recognizer)  # the many crops of it are not to hold up others
+                alone = copy.copy(_for(recognizer, cropped=cropped))
+                # The many crops of it are not to hold up others.
                 alone.classifier = service.recognizers.unshared
                 return _explain(alone, content, face, most_pixels)
 
@@ -139,7 +151,7 @@ def router(service: Service) -> APIRouter:
 
 
 async def _read(
-    service: Service, picture: Picture, threshold: float, *, compound: bool
+    service: Service, picture: Picture, threshold: float, *, cropped: bool, compound: bool
 ) -> dict[str, Any]:
     """What is told of one picture; leaves a refusal in it where it cannot be read."""
     answer: dict[str, Any] = {
@@ -155,7 +167,7 @@ async def _read(
         start = time.perf_counter()
         image = load_image(bytes(picture.content), max_pixels=service.limits.image_pixels)
         recognizer.threshold, recognizer.votes = threshold, compound
-        found = recognizer.read_images([image])[0]
+        found = _for(recognizer, cropped=cropped).read_images([image])[0]
         answer["height"], answer["width"] = image.shape[:2]
         answer["faces"] = [
             {**reading.to_dict(), **({"compound": reading.compound} if compound else {})}
@@ -171,6 +183,14 @@ async def _read(
     if picture.refusal is not None:
         answer["error"] = picture.refusal.message
     return answer
+
+
+def _for(recognizer: Recognizer, *, cropped: bool) -> Recognizer:
+    """The recognizer, or one with its settings that takes whole pictures for faces."""
+    if cropped:
+        recognizer = copy.copy(recognizer)
+        recognizer.detector = WholeImage()
+    return recognizer
 
 
 def _explain(recognizer: Recognizer, content: bytes, face: int, max_pixels: int) -> dict[str, Any]:

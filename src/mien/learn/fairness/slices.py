@@ -316,7 +316,7 @@ def _agreement(faces: FaceSet) -> Values:
 
 def _poses(crops: Crops) -> dict[str, Values]:
     """`yaw`, `roll`, `size` and `found` of (N, 48, 48) crops."""
-    detector = YuNetDetector()
+    detector = YuNetDetector(turned=False)
 
     def pose(crop: NDArray[np.uint8]) -> tuple[float, float, float, float]:
         side = SIZE_PX * ENLARGED
