@@ -1,3 +1,4 @@
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -165,6 +166,27 @@ def test_votes_are_joined_to_the_table(tmp_path: Path) -> None:
     assert rows_of(load_faces(table, votes=votes)) == rows_of(FACES_WITH_VOTES)
 
 
+def test_votes_of_ferplus_own_file_go_by_position(tmp_path: Path) -> None:
+    """Names count other rows, some stand twice and out of order, and left-out faces have none."""
+    faces = made_up_faces(train=40, val=10, test=10, votes=True)
+    assert faces.votes is not None
+    faces.votes[[5, 77]] = [0] * 9 + [10]  # left out: "not a face" ten times, and no name
+    table = write_csv(tmp_path / "fer2013.csv", faces)
+    lines = write_votes(tmp_path / "fer2013new.csv", faces).read_text().splitlines()
+    rows = [line.split(",") for line in lines]
+    named = 0
+    for row in rows[1:]:
+        left_out = row[2:] == ["0"] * 9 + ["10"]
+        row[1] = "" if left_out else f"fer{named:07d}.png"
+        named += not left_out
+    rows[30][1] = rows[100][1]  # of a later row; so the next row goes back
+    rows[200][1] = rows[50][1]  # of an earlier one
+    votes = tmp_path / "real.csv"
+    votes.write_text("\n".join(",".join(row) for row in rows) + "\n")
+
+    assert rows_of(load_faces(table, votes=votes)) == rows_of(faces)
+
+
 def _drop_last(lines: list[str]) -> list[str]:
     return lines[:-1]
 
@@ -189,7 +211,7 @@ def _no_contempt(lines: list[str]) -> list[str]:
     ("spoil", "message"),
     [
         (_drop_last, "expected one row for each face"),
-        (_other_splits, "expected one row for each face"),
+        (_other_splits, "row 2: expected one row for each face .* face 1 is of train"),
         (_two_rows_swapped, "row 3: expected rows in the order of fer2013.csv"),
         (_letters, "row 2: expected whole numbers of votes"),
         (_no_contempt, "contempt is missing"),
@@ -263,6 +285,111 @@ def test_a_file_that_is_no_table_of_faces_is_named(
     with pytest.raises(DataError, match=message) as caught:
         load_faces(path)
     assert str(path) in str(caught.value)
+
+
+def _without_usage(path: Path, faces: FaceSet) -> Path:
+    return write_csv(path, faces, columns=("emotion", "pixels"))
+
+
+def test_kaggles_train_csv_without_usage_is_train_and_says_so(tmp_path: Path) -> None:
+    path = _without_usage(tmp_path / "train.csv", FACES)
+    faces = load_faces(path)
+
+    assert rows_of(faces) == rows_of(replace(FACES, splits=np.full(len(FACES), "train")))
+    assert faces.notes == (f"{path}: no column Usage; all its faces are train",)
+
+
+def test_tables_named_after_splits_are_read_together(tmp_path: Path) -> None:
+    for split, stem in (("train", "train"), ("val", "validation"), ("test", "test")):
+        _without_usage(tmp_path / f"{stem}.csv", FACES.split(split))
+    (tmp_path / "example_submission.csv").write_text("emotion\n3\n")
+
+    assert sorted(rows_of(load_faces(tmp_path))) == sorted(rows_of(FACES))
+
+
+def test_kaggles_test_csv_without_labels_says_what_it_is(tmp_path: Path) -> None:
+    unlabelled = write_csv(tmp_path / "test.csv", FACES.split("test"), columns=("pixels",))
+    with pytest.raises(DataError, match=r"test\.csv of Kaggle's challenge has no labels"):
+        load_faces(unlabelled)
+
+    _without_usage(tmp_path / "train.csv", FACES.split("train"))
+    faces = load_faces(tmp_path)
+    assert rows_of(faces) == rows_of(FACES.split("train"))
+    assert [note for note in faces.notes if "left out" in note and str(unlabelled) in note]
+
+
+def test_several_tables_that_no_split_names_are_refused(tmp_path: Path) -> None:
+    for name in ("first.csv", "second.csv"):
+        write_csv(tmp_path / name, FACES)
+
+    with pytest.raises(DataError, match=r"got first\.csv, second\.csv\. Give one of them"):
+        load_faces(tmp_path)
+
+
+def test_tables_of_other_programs_give_the_same_faces(tmp_path: Path) -> None:
+    lines = write_csv(tmp_path / "fer2013.csv", FACES).read_text().splitlines()
+    cells = [line.split(",") for line in lines]
+    usages = {"Training": "train", "PublicTest": "Validation", "PrivateTest": "TEST"}
+    forms = {
+        "semicolons.csv": [";".join(row) for row in cells],
+        "tabs.csv": ["\t".join(row) for row in cells],
+        "quoted.csv": [",".join(f'"{cell}"' for cell in row) for row in cells],
+        "quoted later.csv": [*lines[:3], *(f'{e},"{p}",{u}' for e, p, u in cells[3:])],
+        "other case.csv": ["Emotion,PIXELS,usage", *lines[1:]],
+        "other words.csv": [lines[0], *(f"{e},{p},{usages[u]}" for e, p, u in cells[1:])],
+        "of pandas.csv": [lines[0], *(f"{e}.0,{p},{u}" for e, p, u in cells[1:])],
+        "uneven.csv": [lines[0], *(f"{e}, {p.replace(' ', '  ')} ,{u}" for e, p, u in cells[1:])],
+    }
+    for name, form in forms.items():
+        (tmp_path / name).write_text("\r\n".join(form))
+        assert rows_of(load_faces(tmp_path / name)) == rows_of(FACES), name
+
+
+def test_labels_that_are_none_of_the_seven_are_left_out_of_tables_and_counted(
+    tmp_path: Path,
+) -> None:
+    lines = _label_words(tmp_path / "faces.csv", FACES).read_text().splitlines()
+    others = [f"{word},{GOOD_PIXELS},Training" for word in ("Contempt", "none", "contempt")]
+    (tmp_path / "faces.csv").write_text("\n".join([*lines[:3], *others, *lines[3:]]))
+    pictures = [png(image) for image in FACES.images[:3]]
+    words = ["fear", "contempt", "Scared"]
+    pq.write_table(pa.table({"image": pictures, "emotion": words}), tmp_path / "train.parquet")
+
+    faces, parquet = (load_faces(tmp_path / name) for name in ("faces.csv", "train.parquet"))
+    assert rows_of(faces) == rows_of(FACES)
+    assert faces.left_out == {"contempt": 2, "none": 1}
+    assert parquet.targets.tolist() == [EMOTIONS.index("fear")] * 2
+    assert parquet.left_out == {"contempt": 1}
+
+
+def test_a_table_is_read_in_little_more_memory_than_its_pixels(tmp_path: Path) -> None:
+    """Pixels are 2,304 bytes a face, and numpy's arrays are what tracemalloc sees."""
+    count = 5000
+    path = tmp_path / "fer2013.csv"
+    with path.open("w") as file:
+        file.write("emotion,pixels,Usage\n")
+        file.writelines(f"{i % 7},{GOOD_PIXELS[:-1]}{i % 10},Training\n" for i in range(count))
+    shares: list[float] = []
+    tracemalloc.start()
+    try:
+        faces = load_faces(path, report=shares.append)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 1.5 * faces.images.nbytes
+    assert faces.images[:, -1, -1].tolist() == [i % 10 for i in range(count)]
+    assert len(shares) >= 9
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < 0.2 < 0.8 < shares[-1] <= 1
+
+
+def test_reading_pictures_tells_how_far_it_is(tmp_path: Path) -> None:
+    write_folders(tmp_path, made_up_faces(train=30, val=0, test=0), "{}/{}/{}.png".format)
+    shares: list[float] = []
+    load_faces(tmp_path, report=shares.append)
+
+    assert shares == [100 / 210, 200 / 210]
 
 
 @pytest.mark.parametrize("name", ["gone.csv", "gone.parquet", "gone"])

@@ -126,6 +126,85 @@ def test_a_few_faces_of_train_are_enough_to_try_it(mien: Mien, table: Path, tmp_
     assert mien(*arguments, "--out", run, "--resume", "--limit", 7).status == 0
 
 
+def test_a_recipe_with_votes_goes_without_them_where_there_are_none(
+    mien: Mien, table: Path, tmp_path: Path
+) -> None:
+    run_dir = tmp_path / "run"
+    arguments = ("train", "--data", table, "--out", run_dir)
+    first = ("--recipe", "mien", "--network", "tiny", "--epochs", 1, "--batch-size", 7)
+    votes = write_votes(tmp_path / "fer2013new.csv", FACES)
+    with tiny_network():
+        trained = mien(*arguments, *first)
+        resumed = mien(*arguments, "--resume")
+        with_votes = mien(*arguments[:-1], tmp_path / "votes", *first, "--votes", votes)
+        forgotten = mien(*arguments[:-1], tmp_path / "votes", "--resume")
+
+    told = (
+        "mien: fer2013 has no FER+ votes: mien goes without them (votes_weight 0); "
+        "--votes fer2013new.csv gives those of fer2013.csv"
+    )
+    assert (trained.status, resumed.status, with_votes.status) == (0, 0, 0)
+    assert trained.stderr.splitlines()[0] == told
+    assert read_config(run_dir).recipe.votes_weight == 0
+    assert "votes" not in resumed.stderr + with_votes.stderr
+    assert read_config(tmp_path / "votes").recipe.votes_weight == 1
+    assert forgotten.status == 2
+    assert "has no FER+ votes; give fer2013new.csv" in forgotten.stderr
+
+
+@pytest.fixture
+def own_pictures(tmp_path: Path) -> Path:
+    """A folder of emotions without splits, and with one that mien does not read."""
+    faces = made_up_faces(train=5, val=0, test=0)
+    root = write_folders(tmp_path / "mine", faces, "{1}/{2}.png".format)
+    (root / "contempt").mkdir()
+    (root / "contempt" / "1.png").write_bytes((root / "happy" / "3.png").read_bytes())
+    return root
+
+
+@pytest.mark.parametrize("also", [(), ("--without-copies",)])
+def test_own_pictures_go_from_a_folder_to_a_model_with_scores(
+    also: tuple[str, ...], mien: Mien, own_pictures: Path, tmp_path: Path
+) -> None:
+    run_dir, model = tmp_path / "run", tmp_path / "mine.onnx"
+    data = ("--data", own_pictures)
+    held_out = ("--val-share", "0.4")
+    with tiny_network():
+        trained = mien("train", *data, *held_out, "--out", run_dir, *TINY, "--epochs", 3, *also)
+        resumed = mien("train", *data, "--out", run_dir, "--resume", *also)
+        exported = mien("export", run_dir, *data, "--out", model)
+    evaluated = mien("evaluate", "--model", model, *data, *held_out, "--split", "val", "--json")
+
+    assert [ended.status for ended in (trained, resumed, exported, evaluated)] == [0] * 4
+    for ended in (trained, exported, evaluated):
+        assert "mien: left out: contempt: 1\n" in ended.stderr
+    spec, result = Classifier(model).spec, json.loads(evaluated.stdout)
+    assert spec.chosen_on == "mine val (14 images)"
+    assert spec.temperature_fitted_on in ("mine val (14 images)", "")
+    assert list(spec.scores) == ["val"]
+    assert result["n"] == spec.scores["val"].n == 14
+    assert result["accuracy"] == spec.scores["val"].accuracy
+    best = max(row.val_accuracy for row in read_history(run_dir))
+    assert spec.scores["val"].accuracy == pytest.approx(best, abs=1e-6)
+
+
+def test_export_says_why_it_has_no_val(mien: Mien, own_pictures: Path, tmp_path: Path) -> None:
+    run_dir, model = tmp_path / "run", tmp_path / "mine.onnx"
+    other = write_folders(tmp_path / "other", FACES.split("train"), "{1}/{2}.png".format)
+    with tiny_network():
+        arguments = ("--val-share", "0.4", "--out", run_dir, *TINY, "--epochs", 1)
+        mien("train", "--data", own_pictures, *arguments)
+        exported = mien("export", run_dir, "--data", other, "--out", model)
+
+    assert exported.status == 0
+    assert exported.stderr == (
+        "mien: other has no val, so the temperature is 1 and val is not measured; the run held out "
+        "0.4 of the train of mine, and these faces are others: give what it was trained with, and "
+        "--find-faces if that was given\n"
+    )
+    assert Classifier(model).spec.scores == {}
+
+
 def test_resume_takes_recipe_and_seed_from_the_run(mien: Mien, table: Path, tmp_path: Path) -> None:
     arguments = ("train", "--data", table, "--out", tmp_path / "run")
     begun = mien(*arguments, "--recipe", "paper", "--epochs", 1, "--seed", 3, *QUICK)
@@ -186,8 +265,9 @@ def test_training_stopped_by_ctrl_c_goes_on_with_resume(
     [
         ("train --data gone.csv --out run", "no such file or folder: gone.csv"),
         ("train --data broken.csv --out run", "broken.csv, row 2: expected 2304 pixels"),
-        ("train --data fer2013.csv --out run", "has no FER+ votes"),
+        ("train --data fer2013.csv --out run --votes-weight 1", "has no FER+ votes"),
         ("train --data fer2013.csv --out run --votes gone.csv", "gone.csv"),
+        ("train --data fer2013.csv --out run --votes broken.csv", "neutral is missing"),
         ("train --data fer2013.csv --out run --recipe best", "expected a recipe among"),
         ("train --data fer2013.csv --out run --epochs 0", "epochs: expected 1 or more"),
         ("train --data fer2013.csv --out run --learning-rate 0", "learning_rate: expected more"),

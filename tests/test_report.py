@@ -282,6 +282,8 @@ def test_ctrl_c_ends_and_the_same_command_goes_on(
 
     ended = mien(*arguments)
     assert ended.status == 0
+    told = "mien: fer2013 has no FER+ votes: paper-modern goes without them (votes_weight 0)"
+    assert ended.stderr.count(told) == 1
     assert history_of(read_history(out / "runs/paper")) == history
     assert "epoch 2/2" not in ended.stderr
     assert read_config(out / "runs/paper-modern").recipe.votes_weight == 0.0

@@ -24,7 +24,7 @@ class Score:
 
     n: int  # images
     accuracy: float  # 0 to 1
-    macro_f1: float  # 0 to 1, unweighted mean over the classes
+    macro_f1: float  # 0 to 1, unweighted mean over the classes that have faces
     expected_calibration_error: float | None = None  # 0 to 1; None in files of before it was taken
 
 

@@ -15,8 +15,8 @@ from mien.commands.shared import (
     VotesOption,
     need_torch,
     print_table,
+    read_data,
     say,
-    say_left_out,
     status,
 )
 
@@ -63,16 +63,13 @@ def data_audit(
     need_torch("auditing labels")
     from mien.learn.audit.check import check_with_votes
     from mien.learn.audit.doubts import audit_labels
-    from mien.learn.data.datasets import load_faces
     from mien.learn.reports.audit_page import check_count, write_audit
     from mien.learn.training.recipes import recipe_named
 
     check_count(faces_on_page)
     changes = {} if epochs is None else {"epochs": epochs}
     settings = recipe_named(recipe, **changes)
-    with status("reading the data"):
-        faces = load_faces(path, votes=votes, find_faces=find_faces)
-    say_left_out(faces)
+    faces = read_data(path, votes=votes, find_faces=find_faces)
     with TrainingDisplay() as display:
         started = 0
 

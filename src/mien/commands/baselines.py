@@ -9,10 +9,12 @@ import typer
 from mien.commands.shared import (
     EXIT_INTERRUPTED,
     DataOption,
+    FindFacesOption,
     JsonOption,
     absent_line,
     fail,
     print_table,
+    read_data,
     say,
     status,
 )
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 def baselines(
     data: DataOption,
     split: Annotated[str, typer.Option("--split", help="val, test or val+test.")] = "val",
+    find_faces: FindFacesOption = False,
     features: Annotated[
         str | None,
         typer.Option(
@@ -69,13 +72,11 @@ def baselines(
 
     from mien.classifier import Classifier
     from mien.learn.baselines.pipelines import compare, measure_majority, measure_network, pairs_of
-    from mien.learn.data.datasets import load_faces
     from mien.records import open_whole
 
     pairs = pairs_of(_names(features), _names(classifiers))
     network = None if model == "none" else Classifier(model, threads=0)
-    with status("reading the data"):
-        faces = load_faces(data)
+    faces = read_data(data, find_faces=find_faces)
     steps = compare(faces, pairs, split=split, limit=limit, seed=seed)
     results: list[BaselineResult] = []
     interrupted = False

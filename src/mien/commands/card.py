@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from mien.commands.shared import DataOption, VotesOption, opening, say_left_out, status
+from mien.commands.shared import (
+    DataOption,
+    FindFacesOption,
+    VotesOption,
+    opening,
+    read_data,
+    status,
+)
 
 
 def card(
@@ -16,6 +23,7 @@ def card(
         typer.Option("--out", help="Markdown file to write; may be given several times."),
     ],
     votes: VotesOption = None,
+    find_faces: FindFacesOption = False,
 ) -> None:
     """Measure a model and write its card.
 
@@ -29,16 +37,13 @@ def card(
     from contextlib import ExitStack
 
     from mien.classifier import Classifier
-    from mien.learn.data.datasets import load_faces
     from mien.learn.reports.card_text import card_text
     from mien.learn.reports.cards import measure_card
     from mien.records import open_whole
 
     with opening(model):
         classifier = Classifier(model, threads=0)
-    with status("reading the data"):
-        faces = load_faces(data, votes=votes)
-    say_left_out(faces)
+    faces = read_data(data, votes=votes, find_faces=find_faces)
     with ExitStack() as stack:
         # Opened before all is measured, so that a place that cannot be written is said at once.
         files = [stack.enter_context(open_whole(path)) for path in dict.fromkeys(out)]

@@ -1,8 +1,6 @@
 """`mien data`: looking at data sets, checking them, fetching them."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,10 +10,12 @@ from mien.commands.shared import (
     FindFacesOption,
     JsonOption,
     VotesOption,
+    bar,
     left_out_line,
     print_table,
+    printable,
+    read_data,
     status,
-    stderr,
 )
 
 if TYPE_CHECKING:
@@ -40,10 +40,9 @@ def data_info(
     Example: mien data info fer2013.csv --plots figures
     """
     from mien.labels import EMOTIONS
-    from mien.learn.data.datasets import SPLITS, load_faces
+    from mien.learn.data.datasets import SPLITS
 
-    with status("reading the data"):
-        faces = load_faces(path, votes=votes, find_faces=find_faces)
+    faces = read_data(path, votes=votes, find_faces=find_faces, quiet=True)
     there = [split for split in SPLITS if (faces.splits == split).any()]
     counts = {split: faces.split(split).class_counts().tolist() for split in there}
     counts["all"] = faces.class_counts().tolist()
@@ -56,7 +55,7 @@ def data_info(
             for split, row in counts.items()
         }
         about = {"name": faces.name, "with_votes": with_votes, "left_out": faces.left_out}
-        print(json.dumps({**about, **by_label}, indent=2))
+        print(json.dumps({**about, "notes": faces.notes, **by_label}, indent=2))
     else:
         rows = [
             [split, f"{sum(row):,}", *(f"{count:,}" for count in row)]
@@ -76,8 +75,8 @@ def data_info(
 
 
 def _print_left_out(faces: "FaceSet") -> None:
-    if line := left_out_line(faces):
-        print(line)
+    for line in filter(None, (*faces.notes, left_out_line(faces))):
+        print(printable(line))
 
 
 def data_check(
@@ -100,11 +99,9 @@ def data_check(
     cropped, compressed, brightened or watermarked; a mirrored one is that in a mirror.
     """
     from mien.learn.data.copies import check, write_pairs
-    from mien.learn.data.datasets import load_faces
 
-    with status("reading the data"):
-        faces = load_faces(path, votes=votes, find_faces=find_faces)
-    with _bar("comparing the faces") as report:
+    faces = read_data(path, votes=votes, find_faces=find_faces, quiet=True)
+    with bar("comparing the faces") as report:
         found = check(faces, near=not exact_only, report=report)
     if out is not None:
         write_pairs(found, faces, out)
@@ -175,16 +172,3 @@ def data_download(
     with status(f"fetching {name} from Kaggle"):
         folder = download(name, out)
     print(f"{folder}: fetched; look at it with: mien data info {folder}")
-
-
-@contextmanager
-def _bar(what: str) -> Iterator[Callable[[float], None]]:
-    """A bar on a terminal, told what share is done, 0 to 1; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda share: None
-        return
-    from rich.progress import Progress
-
-    with Progress(console=stderr(), transient=True) as bars:
-        task = bars.add_task(what, total=1.0)
-        yield lambda share: bars.update(task, completed=share)

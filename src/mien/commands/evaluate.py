@@ -15,12 +15,13 @@ from mien.commands.shared import (
     ModelOption,
     ScalingOption,
     SplitOption,
+    ValShareOption,
     VotesOption,
     absent_line,
     opening,
     print_table,
+    read_data,
     say_how_read,
-    say_left_out,
     status,
 )
 
@@ -38,6 +39,7 @@ def evaluate(
     split: SplitOption = "test",
     votes: VotesOption = None,
     find_faces: FindFacesOption = False,
+    val_share: ValShareOption = None,
     plots: Annotated[
         Path | None,
         typer.Option(
@@ -59,15 +61,14 @@ def evaluate(
     test its PrivateTest; val+test is what the paper calls validation.
     """
     from mien.classifier import Classifier
-    from mien.learn.data.datasets import load_faces
     from mien.learn.evaluation.measures import measure
 
     with opening(model):
         classifier = Classifier(model, threads=0, labels=labels, scaling=scaling)
     say_how_read(classifier.spec)
-    with status("reading the data"):
-        faces = load_faces(data, votes=votes, find_faces=find_faces)
-    say_left_out(faces)
+    faces = read_data(data, votes=votes, find_faces=find_faces)
+    if val_share is not None:
+        faces = faces.hold_out(val_share)
     with status("reading the faces"):
         result = measure(classifier, faces, split)
     if plots is not None:

@@ -5,9 +5,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.commands.shared import JsonOption, need_torch, print_table, say_left_out, status
+from mien.commands.shared import (
+    FindFacesOption,
+    JsonOption,
+    need_torch,
+    print_table,
+    read_data,
+    say,
+    status,
+)
 
 if TYPE_CHECKING:
+    from mien.learn.data.datasets import FaceSet
+    from mien.learn.training.runs import RunConfig
     from mien.spec import ModelSpec
 
 
@@ -30,6 +40,7 @@ def export(
             "both go into it.",
         ),
     ] = None,
+    find_faces: FindFacesOption = False,
     votes: Annotated[
         bool,
         typer.Option("--votes", help="Keep the head for the FER+ votes, as a second output."),
@@ -60,16 +71,16 @@ def export(
     probabilities of angry, disgust, fear, happy, sad, surprise and neutral, in this order.
     """
     need_torch("exporting")
-    from mien.learn.data.datasets import load_faces
     from mien.learn.files.export import export_model
+    from mien.learn.training.runs import read_config
 
     faces = None
     if data is not None:
-        with status("reading the data"):
-            faces = load_faces(data)
-        say_left_out(faces)
+        faces = read_data(data, find_faces=find_faces)
     with status("exporting and measuring"):
         spec = export_model(run, out, to=to, name=name, faces=faces, votes=votes, store=store)
+    if faces is not None and "val" not in spec.scores:
+        _say_no_val(faces, read_config(run))
     if as_json:
         import json
 
@@ -77,6 +88,16 @@ def export(
         print(json.dumps({**about, **json.loads(spec.to_json())}, indent=2))
     else:
         _print(spec, out)
+
+
+def _say_no_val(faces: "FaceSet", config: "RunConfig") -> None:
+    what = "give a data set with the val of the run"
+    if config.val_share:
+        what = (
+            f"the run held out {config.val_share:g} of the train of {config.data_name}, and these "
+            "faces are others: give what it was trained with, and --find-faces if that was given"
+        )
+    say(f"{faces.name} has no val, so the temperature is 1 and val is not measured; {what}")
 
 
 def _print(spec: "ModelSpec", out: Path) -> None:

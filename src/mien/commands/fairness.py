@@ -17,8 +17,8 @@ from mien.commands.shared import (
     VotesOption,
     opening,
     print_table,
+    read_data,
     say_how_read,
-    say_left_out,
     status,
 )
 
@@ -93,7 +93,6 @@ def fairness(
     from contextlib import ExitStack
 
     from mien.classifier import Classifier
-    from mien.learn.data.datasets import load_faces
     from mien.learn.fairness.comparison import check_draws, find_groupings, measure_fairness
     from mien.learn.fairness.gaps import metric_frame
     from mien.learn.reports.fairness_page import fairness_page
@@ -106,9 +105,7 @@ def fairness(
     with opening(model):
         classifier = Classifier(model, threads=0, labels=labels, scaling=scaling)
     say_how_read(classifier.spec)
-    with status("reading the data"):
-        faces = load_faces(data, votes=votes, find_faces=find_faces)
-    say_left_out(faces)
+    faces = read_data(data, votes=votes, find_faces=find_faces)
     with ExitStack() as stack:
         # Opened before all is measured, so that a place that cannot be written is said at once.
         file = None if page is None else stack.enter_context(open_whole(page))

@@ -1,7 +1,6 @@
 """`mien reproduce`."""
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,8 +13,10 @@ from mien.commands.shared import (
     PrecisionOption,
     VotesOption,
     need_torch,
+    read_data,
     say,
     status,
+    without_missing_votes,
 )
 
 
@@ -54,7 +55,6 @@ def reproduce(
     """
     need_torch("reproducing the paper")
     from mien.images import load_image
-    from mien.learn.data.datasets import load_faces
     from mien.learn.reports.reproduction import measure_run, write
     from mien.learn.training.loop import read_config
     from mien.learn.training.loop import train as run_training
@@ -69,14 +69,11 @@ def reproduce(
         for folder in folders.values():
             read_config(folder)  # raises now, not after the data is read and measured
     picture = None if photo is None else load_image(photo)
-    with status("reading the data"):
-        faces = load_faces(data, votes=votes)
-        faces.split("train+val+test")  # raises now, not after hours of training
+    faces = read_data(data, votes=votes)
+    faces.split("train+val+test")  # raises now, not after hours of training
     if train:
         for name, folder in folders.items():
-            recipe = recipes[name]
-            if faces.votes is None:
-                recipe = replace(recipe, votes_weight=0.0)
+            recipe = without_missing_votes(recipes[name], faces)
             begun = (folder / "config.json").exists()
             print(
                 f"{'going on with' if begun else 'training by'} {name} in {folder}",

@@ -8,12 +8,14 @@ import typer
 from mien.commands.shared import (
     EXIT_INTERRUPTED,
     DataOption,
+    FindFacesOption,
     JsonOption,
     SplitOption,
     absent_line,
     opening,
     print_table,
     progress,
+    read_data,
     say,
     say_how_read,
     status,
@@ -36,6 +38,7 @@ def robustness(
         ),
     ] = None,
     split: SplitOption = "test",
+    find_faces: FindFacesOption = False,
     limit: Annotated[
         int | None, typer.Option("--limit", help="Measure on this many faces, drawn by chance.")
     ] = None,
@@ -67,7 +70,6 @@ def robustness(
     from contextlib import ExitStack
 
     from mien.classifier import DEFAULT_MODEL
-    from mien.learn.data.datasets import load_faces
     from mien.learn.evaluation.robustness import (
         DISTURBANCES,
         Robustness,
@@ -80,11 +82,10 @@ def robustness(
     names = [*DISTURBANCES] if disturb is None else [name.strip() for name in disturb.split(",")]
     wanted = [disturbance_named(name) for name in dict.fromkeys(names)]
     classifiers = _classifiers(model or [DEFAULT_MODEL])
-    with status("reading the data"):
-        faces = load_faces(data).split(split)
-        data_name = f"{faces.name} {split}"
-        if limit is not None:
-            faces = draw_faces(faces, limit, seed=seed)
+    faces = read_data(data, find_faces=find_faces).split(split)
+    data_name = f"{faces.name} {split}"
+    if limit is not None:
+        faces = draw_faces(faces, limit, seed=seed)
     steps = measure(classifiers, faces, wanted, seed=seed)
     total = len(classifiers) * (1 + sum(len(d.levels) for d in wanted))
     measured = []

@@ -3,8 +3,9 @@
 import io
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mien.learn.data.datasets import FaceSet
+    from mien.learn.training.recipes import Recipe
     from mien.recognizer import Recognizer
     from mien.recognizer_settings import RecognizerSettings
     from mien.spec import ModelSpec
@@ -94,6 +96,10 @@ FindFacesOption = Annotated[
         "--find-faces",
         help="Folders hold photos, not faces cut out of them: take the largest face of each.",
     ),
+]
+ValShareOption = Annotated[
+    float | None,
+    typer.Option("--val-share", help="Hold out this share of train as val, 0 to 1."),
 ]
 PrecisionOption = Annotated[
     str | None,
@@ -200,9 +206,35 @@ def left_out_line(faces: "FaceSet") -> str:
 
 
 def say_left_out(faces: "FaceSet") -> None:
-    """Say on standard error how many faces of a data set were left out, if any was."""
+    """Say on standard error how a data set was read, and how many faces were left out, if any."""
+    for note in faces.notes:
+        say(note)
     if line := left_out_line(faces):
         say(line)
+
+
+def read_data(
+    path: Path, *, votes: Path | None = None, find_faces: bool = False, quiet: bool = False
+) -> "FaceSet":
+    """Read a data set with a bar on a terminal; says what was left out unless it is `quiet`."""
+    from mien.learn.data.datasets import load_faces
+
+    with bar("reading the data") as report:
+        faces = load_faces(path, votes=votes, find_faces=find_faces, report=report)
+    if not quiet:
+        say_left_out(faces)
+    return faces
+
+
+def without_missing_votes(recipe: "Recipe", faces: "FaceSet") -> "Recipe":
+    """The recipe without FER+ votes where the data set has none, which is said."""
+    if not recipe.votes_weight or faces.votes is not None:
+        return recipe
+    say(
+        f"{faces.name} has no FER+ votes: {recipe.name} goes without them (votes_weight 0); "
+        "--votes fer2013new.csv gives those of fer2013.csv"
+    )
+    return replace(recipe, votes_weight=0.0)
 
 
 def absent_line(absent: "Sequence[str]", where: str) -> str:
@@ -289,6 +321,19 @@ class JsonArray:
     def close(self) -> None:
         """End the array; it may be empty."""
         print("\n]" if self._count else "[]")
+
+
+@contextmanager
+def bar(what: str) -> Iterator[Callable[[float], None]]:
+    """A bar on a terminal, told what share is done, 0 to 1; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda share: None
+        return
+    from rich.progress import Progress
+
+    with Progress(console=stderr(), transient=True) as bars:
+        task = bars.add_task(what, total=1.0)
+        yield lambda share: bars.update(task, completed=share)
 
 
 def progress(items: Any, total: int, what: str) -> Any:

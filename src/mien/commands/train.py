@@ -12,11 +12,12 @@ from mien.commands.shared import (
     DataOption,
     FindFacesOption,
     PrecisionOption,
+    ValShareOption,
     VotesOption,
     need_torch,
+    read_data,
     say,
-    say_left_out,
-    status,
+    without_missing_votes,
 )
 
 if TYPE_CHECKING:
@@ -39,10 +40,7 @@ def train(
     ] = None,
     votes: VotesOption = None,
     find_faces: FindFacesOption = False,
-    val_share: Annotated[
-        float | None,
-        typer.Option("--val-share", help="Hold out this share of train as val, 0 to 1."),
-    ] = None,
+    val_share: ValShareOption = None,
     limit: Annotated[
         int | None,
         typer.Option(
@@ -144,7 +142,6 @@ def train(
     from dataclasses import replace
 
     from mien.errors import OptionError
-    from mien.learn.data.datasets import load_faces
     from mien.learn.training.loop import read_config
     from mien.learn.training.loop import train as run_training
     from mien.learn.training.processes import is_first_process
@@ -172,13 +169,16 @@ def train(
         settings = replace(config.recipe, **changes)
     else:
         settings = recipe_named(recipe or DEFAULT_RECIPE, **changes)
-    with status("reading the data"):
-        faces = load_faces(data, votes=votes, find_faces=find_faces)
     first = is_first_process()
-    if first:
-        say_left_out(faces)
+    faces = read_data(data, votes=votes, find_faces=find_faces, quiet=not first)
+    if val_share is None and config is not None:
+        val_share = config.val_share or None
     if val_share is not None:
         faces = faces.hold_out(val_share)
+    if votes_weight is None and (config is None or not config.recipe.votes_weight):
+        settings = without_missing_votes(settings, faces)
+    elif settings.votes_weight:
+        faces.vote_shares()  # raises here if there are none, in better words than the run's
     if without_copies:
         faces = _without_copies(faces)
     if without_doubtful is not None and drop is not None:
@@ -233,10 +233,7 @@ def train(
 
 
 def _say_unseen(faces: "FaceSet") -> None:
-    from mien.labels import EMOTIONS
-
-    counts = faces.take(faces.splits == "train").class_counts()
-    if unseen := [label for label, count in zip(EMOTIONS, counts, strict=True) if not count]:
+    if unseen := faces.take(faces.splits == "train").absent:
         say(f"train has no face of {', '.join(unseen)}: the network will not learn to read it")
 
 

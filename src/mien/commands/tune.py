@@ -9,13 +9,17 @@ import typer
 from mien.commands.shared import (
     EXIT_INTERRUPTED,
     DataOption,
+    FindFacesOption,
     JsonOption,
+    ValShareOption,
     VotesOption,
     need_torch,
     print_table,
+    read_data,
     say,
     status,
     stderr,
+    without_missing_votes,
 )
 
 if TYPE_CHECKING:
@@ -52,10 +56,8 @@ def tune(
     votes_weight: Annotated[
         float | None, typer.Option(help="In place of the recipe's; 0 trains without FER+ votes.")
     ] = None,
-    val_share: Annotated[
-        float | None,
-        typer.Option("--val-share", help="Hold out this share of train as val, 0 to 1."),
-    ] = None,
+    find_faces: FindFacesOption = False,
+    val_share: ValShareOption = None,
     network: Annotated[
         str | None, typer.Option(help="A name that `mien networks` lists; else the recipe's.")
     ] = None,
@@ -74,7 +76,6 @@ def tune(
     is. Test is never read.
     """
     need_torch("tuning")
-    from mien.learn.data.datasets import load_faces
     from mien.learn.training.recipes import recipe_named
     from mien.learn.tuning.search import tune as run_study
     from mien.learn.tuning.space import SETTINGS
@@ -83,10 +84,11 @@ def tune(
     changes = {name: value for name, value in changes.items() if value is not None}
     base = recipe_named(recipe, **changes)
     names = SETTINGS if search is None else [name.strip() for name in search.split(",")]
-    with status("reading the data"):
-        faces = load_faces(data, votes=votes)
-        if val_share is not None:
-            faces = faces.hold_out(val_share)
+    faces = read_data(data, votes=votes, find_faces=find_faces)
+    if val_share is not None:
+        faces = faces.hold_out(val_share)
+    if votes_weight is None:
+        base = without_missing_votes(base, faces)
     with _Display() as display:
         result = run_study(
             faces,

@@ -49,6 +49,7 @@ class FaceSet:
         sources: where each face comes from: its file, and the row of a table; or None.
         left_out: how many faces of the set were left out, by reason.
         notes: what had to be decided to read the set, in sentences.
+        val_share: of train that `hold_out` has moved to val.
     """
 
     images: NDArray[np.uint8]
@@ -59,6 +60,7 @@ class FaceSet:
     sources: tuple[str, ...] | None = None
     left_out: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    val_share: float = 0.0
 
     def __post_init__(self) -> None:
         count = len(self.targets)
@@ -164,7 +166,7 @@ class FaceSet:
             rows = np.flatnonzero((self.splits == "train") & (self.targets == target))
             moved = round(share * len(rows))
             splits[generator.permutation(rows)[:moved]] = "val"
-        return replace(self, splits=splits)
+        return replace(self, splits=splits, val_share=share)
 
     def limit_train(self, count: int, *, seed: int = 0) -> "FaceSet":
         """The same set with at most `count` faces of `train`, each class by its share.

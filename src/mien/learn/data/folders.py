@@ -242,7 +242,7 @@ def read_list(table: Path) -> Listing:
         else:
             split = _split_of_parts(file.parts[:-1], base / file) or "train"
         pictures.append(Picture(base / file, EMOTIONS.index(word), split))
-    return Listing(table.stem, tuple(pictures), dict(left_out))
+    return Listing(table.resolve().parent.name, tuple(pictures), dict(left_out))
 
 
 def _word_expected(got: str) -> str:

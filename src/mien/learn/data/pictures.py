@@ -34,7 +34,7 @@ def read_faces(
         try:
             for face in done:
                 faces.append(face)
-                if report is not None:
+                if report is not None and len(faces) % 100 == 0:
                     report(len(faces) / len(pictures))
             return faces
         except BaseException:

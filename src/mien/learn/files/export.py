@@ -62,7 +62,8 @@ def export_model(
             attribute of the Keras file, always under the key `mien`.
         name: what the model calls itself; without it, the file's name.
         faces: a data set to fit the calibration on, with its val, and to measure the file on; the
-            scores on those of val, test and val+test that it has go into the file. Without one the
+            scores on those of val, test and val+test that it has go into the file. What the run
+            held out of train as val is held out again. Without val, or without a data set, the
             temperature is 1, and label smoothing is not undone; in Keras files it never is.
         votes: keep the head for the FER+ votes, as a second output; not in Keras files.
         store: one of `mien.learn.files.stores.STORES`. "fp16", in ONNX and safetensors, is held to
@@ -83,6 +84,8 @@ def export_model(
     out = Path(out)
     _check_options(out, to, store, votes=votes, measured=faces is not None)
     network, config, row = load_best(run_dir)
+    if faces is not None:
+        faces = _with_val_of(config, faces)
     if votes and network.votes_head is None:
         raise OptionError(
             f"votes: expected a network with the head for the FER+ votes; {run_dir} was trained "
@@ -149,6 +152,16 @@ def export_model(
     except OSError as error:
         raise OutputError(f"{out}: cannot be written; {error.strerror or error}") from error
     return spec
+
+
+def _with_val_of(config: RunConfig, faces: FaceSet) -> FaceSet:
+    """The faces with the val that a run held out of their train, if they are those of the run."""
+    if not config.val_share or not (faces.splits == "train").any():
+        return faces
+    held_out = faces.hold_out(config.val_share)
+    val = held_out.take(held_out.splits == "val")
+    same = replace(val, votes=None).fingerprint() == config.val_fingerprint
+    return held_out if same else faces
 
 
 def _trained_on(config: RunConfig) -> str:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -397,6 +397,7 @@ def _config(
     device = fabric.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     used = call.faces.split("train+val")
+    val = replace(used.split("val"), votes=None)
     return RunConfig(
         recipe=call.recipe,
         seed=call.seed,
@@ -412,6 +413,8 @@ def _config(
         processes=fabric.world_size,
         compiled=mode,
         pretrained=pretrained.run if pretrained else None,
+        val_share=used.val_share,
+        val_fingerprint=val.fingerprint(),
     )
 
 

@@ -78,6 +78,8 @@ class RunConfig:
     processes: int = 1  # it was begun with, one for each device
     compiled: str = "off"  # how torch.compile was used
     pretrained: EarlierRun | None = None  # whose weights it began with
+    val_share: float = 0.0  # of train that was held out as val
+    val_fingerprint: str = ""  # of val without votes; empty in older runs
 
 
 def network_of(recipe: Recipe) -> Network:
