@@ -5,8 +5,11 @@ import json
 import subprocess
 import sys
 import time
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import av
 import pytest
 
 from command_line import Mien, Outcome
@@ -16,6 +19,7 @@ from mien.video.batch import find_videos
 from mien.video.files import VideoOptions, write_video
 from mien.video.frames import VideoInfo, probe
 from mien.video.outputs import Outputs
+from mien.video.readings import analyze_video
 from mien.video.records import read_rows
 from mien.video.smoothing import SmoothingSettings
 from mien.video.tracking import TrackingSettings
@@ -115,6 +119,42 @@ def test_all_outputs_come_of_one_reading(video: Mien, film: Film, tmp_path: Path
     assert person["on_screen_s"] == pytest.approx(3.0, abs=0.7)
     from_csv, from_lines = (list(read_rows(tmp_path / f"r.{kind}")) for kind in ("csv", "jsonl"))
     assert from_csv == from_lines
+
+
+def test_command_and_python_say_the_same_of_a_film(
+    video: Mien, film: Film, tiny_model: Path
+) -> None:
+    """Shares and means are of labels smoothed in one way: with a bounded look ahead."""
+    (told,) = json.loads(video(film, "--json").stdout)
+    people = [person.to_dict() for person in analyze_video(film, Recognizer(tiny_model)).summary()]
+    assert len(people) == len(told["people"]) == 1
+    for mine, theirs in zip(told["people"], people, strict=True):
+        assert mine.keys() == theirs.keys()
+        for name, value in mine.items():
+            assert value == pytest.approx(theirs[name], abs=1e-6), name
+
+
+def test_frames_per_second_of_a_film_are_refused(video: Mien, film: Film) -> None:
+    done = video(film, "--fps", "10")
+    assert_refused(done, "has times of its own", "--every")
+
+
+def test_a_second_stream_of_pictures_is_said(video: Mien, tmp_path: Path) -> None:
+    path = tmp_path / "two.mkv"
+    with av.open(str(path), "w") as container:
+        streams: list[Any] = [container.add_stream("mpeg4", rate=25) for _ in range(2)]
+        for stream in streams:
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(10):
+            for stream in streams:
+                frame = av.VideoFrame.from_ndarray(numbered()(number), format="rgb24")
+                frame.pts, frame.time_base = number, Fraction(1, 25)
+                container.mux(stream.encode(frame))
+        for stream in streams:
+            container.mux(stream.encode())
+    done = video(path)
+    assert done.status == 0
+    assert "it has 2 streams of pictures; the first of them was read" in done.stderr
 
 
 def test_a_part_of_the_film_at_times_of_the_film(video: Mien, film: Film, tmp_path: Path) -> None:

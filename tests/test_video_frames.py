@@ -26,6 +26,7 @@ from mien.video.taking import ahead
 from videos import (
     decoded,
     make_sound,
+    make_tiled_heic,
     make_video,
     number_of,
     numbered,
@@ -244,6 +245,13 @@ def bad_files(folder: Path) -> Iterator[tuple[str, str]]:
     yield "text.mp4", "expected a video"
     PILImage.new("RGB", (64, 64)).save(folder / "photo.png")
     yield "photo.png", "a single picture"
+    make_tiled_heic(folder / "photo.heic")
+    yield "photo.heic", "a single picture, for `mien detect`"
+    PILImage.new("RGB", (64, 64)).save(folder / "photo.avif")
+    yield "photo.avif", "a single picture, for `mien detect`"
+    moves = [PILImage.new("RGB", (64, 64), (shade, 0, 0)) for shade in (0, 200)]
+    moves[0].save(folder / "moves.webp", save_all=True, append_images=moves[1:])
+    yield "moves.webp", "an animated WebP; make a GIF or an MP4 of it"
     with zipfile.ZipFile(folder / "packed.mp4", "w") as archive:
         archive.writestr("clip.mp4", "x")
     yield "packed.mp4", "an archive"

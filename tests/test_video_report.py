@@ -1,3 +1,5 @@
+import base64
+import io
 import re
 import sys
 from html.parser import HTMLParser
@@ -5,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image as PILImage
 
 from fakes import a_tracked_reading
-from mien.errors import MissingExtraError, OutputError
+from mien.errors import OutputError
 from mien.images import Image, load_image
-from mien.labels import EMOTIONS
+from mien.labels import COLORS, EMOTIONS
 from mien.video.frames import Frame
 from mien.video.readings import TrackSummary
 from mien.video.report import (
@@ -169,8 +172,9 @@ def test_the_page_is_whole_and_needs_nothing_from_elsewhere(tmp_path: Path) -> N
     page = _Page()
     page.feed(text)
     assert page.open == []
-    # The timeline, two people, one moment of happiness.
+    # Two bands, two people, one moment of happiness.
     assert [source.split(";")[0] for source in page.sources] == [
+        "data:image/png",
         "data:image/png",
         "data:image/jpeg",
         "data:image/jpeg",
@@ -215,10 +219,42 @@ def test_a_page_that_cannot_be_written(tmp_path: Path) -> None:
         a_report(tmp_path)
 
 
-def test_without_matplotlib_no_page_is_begun(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def bands_of(text: str) -> list[Image]:
+    """(H, W, 4) uint8, RGBA: the band of each person."""
+    contents = re.findall(r'class="band"><img[^>]+base64,([^"]+)"', text)
+    return [
+        np.asarray(PILImage.open(io.BytesIO(base64.b64decode(content))).convert("RGBA"))
+        for content in contents
+    ]
+
+
+def test_bands_have_the_colours_of_the_emotions_and_no_ground(tmp_path: Path) -> None:
+    """What is clear shows the page's own ground, light or dark."""
+    timeline = Timeline()
+    for number in range(100):
+        happy = [a_tracked_reading(1, "happy", probability=0.97)] if number < 50 else []
+        timeline.add(number / 10, [*happy, a_tracked_reading(2, "sad", probability=0.97)])
+    path = tmp_path / "report.html"
+    write_video_report(
+        path,
+        title="film",
+        facts={},
+        people=[a_summary(1), a_summary(2)],
+        timeline=timeline,
+        highlights=Highlights(),
+        settings={},
+    )
+    text = path.read_text()
+    first, second = bands_of(text)
+    height, width = first.shape[:2]
+    assert tuple(first[height // 2, width // 4]) == (*COLORS["happy"], 255)
+    assert tuple(second[height // 2, width // 4]) == (*COLORS["sad"], 255)
+    assert first[height // 2, 3 * width // 4, 3] == 0
+    assert re.search(r'<span style="left:(24|25)\.\d+%;bottom:\d+\.\d+%">happy</span>', text)
+    assert re.search(r'<span style="left:(49|50)\.\d+%;bottom:\d+\.\d+%">sad</span>', text)
+    assert "0:05</span>" in text
+
+
+def test_a_page_needs_no_matplotlib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'mien\[video\]'"):
-        a_report(tmp_path / "report.html")
-    assert list(tmp_path.iterdir()) == []
+    assert len(bands_of(a_report(tmp_path / "report.html"))) == 2

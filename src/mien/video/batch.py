@@ -147,6 +147,11 @@ class FilmResult:
         said = []
         if self.outcome.resumed_s is not None:
             said.append(f"{self.film.source}: gone on with at {self.outcome.resumed_s:.2f} s")
+        if (streams := self.outcome.info.picture_streams) > 1:
+            said.append(
+                f"{self.film.source}: it has {streams} streams of pictures; the first of them was "
+                "read"
+            )
         if self.outcome.is_cut_short:
             said.append(
                 f"{self.film.source}: its pictures end at {self.outcome.end_s:.2f} s, where its "

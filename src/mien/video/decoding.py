@@ -146,6 +146,7 @@ class FilmReader:
             start_s=float(self.origin_s),
             time_base_s=unit,
             stream=self._stream,
+            picture_streams=self._picture_streams,
         )
 
     def measured_s(self) -> float | None:
@@ -304,7 +305,7 @@ class FilmReader:
         if not found:
             what = "only sound in it" if container.streams.audio else "none in it"
             raise VideoError(f"{self.name}: expected moving pictures; there is {what}")
-        self.picture_streams = len(found)
+        self._picture_streams = len(found)
         if getattr(found[0], "codec_context", None) is None:
             raise VideoError(f"{self.name}: no codec that FFmpeg knows for its pictures")
         return found[0]

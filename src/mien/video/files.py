@@ -200,7 +200,7 @@ def _is_cut_short(info: VideoInfo, how: VideoOptions, last_s: float | None) -> b
 
 def _need_matplotlib(outputs: Outputs) -> None:
     """Raise the error that names the extra before anything else takes time."""
-    if outputs.plot is None and outputs.report is None:
+    if outputs.plot is None:
         return
     try:
         import matplotlib  # noqa: F401

@@ -50,6 +50,7 @@ class VideoInfo:
             stand anywhere, are counted from their first packet.
         time_base_s: the unit of the timestamps.
         stream: whether it was opened as a stream.
+        picture_streams: how many streams of moving pictures there are; the first is read.
     """
 
     source: str
@@ -65,3 +66,4 @@ class VideoInfo:
     start_s: float = 0.0
     time_base_s: Fraction = Fraction(1, 90_000)
     stream: bool = False
+    picture_streams: int = 1

@@ -17,7 +17,7 @@ from mien.images import Image
 from mien.labels import EMOTIONS
 from mien.overlay import annotate
 from mien.records import open_whole
-from mien.video.timeline import Timeline, clock, timeline_png
+from mien.video.timeline import Band, Timeline, clock, tick_every
 
 if TYPE_CHECKING:
     from mien.video.frames import Frame
@@ -38,6 +38,12 @@ _STRONGER: Final = 0.02  # by how much a moment must be more probable to be kept
 _CLEAR: Final = 0.5  # less probable emotions make no moment
 _SMALL_PX: Final = 64.0  # smaller faces make weaker stills
 _JPEG_QUALITY: Final = 85
+_BAND_STEPS: Final = 1024  # of a timeline, across
+_BAND_PX: Final = 64
+_LETTER: Final = 0.009  # of the length of a timeline, that a letter takes
+_LAST_TICK: Final = 0.95  # of the length; a time further right would reach beyond the page
+_PHONE: Final = 3.0  # times as much, on a phone
+_LOW_WORD: Final = 0.3  # of the height of a band, that a word needs
 _GREY: Final = (228, 230, 234)
 
 _PACKAGES: Final = ("numpy", "opencv-python-headless", "opencv-python", "onnxruntime", "av")
@@ -56,7 +62,25 @@ _STYLE: Final = """
 table { font-size: .9rem; } th, td { padding: .35rem .7rem; }
 td.most { font-weight: 700; } td.none { color: #8d949e; }
 .face { width: 72px; height: 72px; border-radius: .4rem; display: block; background: #e4e6ea; }
-.timeline { width: 100%; height: auto; background: white; border-radius: .4rem; }
+.timeline { --names: 8.5rem; position: relative; font-size: .85rem; margin: 1rem 0; }
+.timeline .person { display: grid; grid-template-columns: var(--names) 1fr; align-items: center;
+  margin: .4rem 0; line-height: 1.25; }
+.timeline small { display: block; }
+.band { position: relative; height: 4rem; background: #eceef1; border-radius: .3rem;
+  overflow: hidden; }
+.band img { position: absolute; inset: 0; width: 100%; height: 100%; }
+.band span { position: absolute; color: #16181c; transform: translate(-50%, 50%); line-height: 1;
+  white-space: nowrap; }
+.ticks { position: relative; height: 1.5rem; margin-left: var(--names); color: #5d636c;
+  font-variant-numeric: tabular-nums; }
+.ticks span { position: absolute; padding: .3rem 0 0 .25rem; border-left: 1px solid;
+  line-height: 1; }
+.legend { display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; }
+@media (prefers-color-scheme: dark) { .band { background: #23262c; } .ticks { color: #a3a9b3; } }
+@media (max-width: 700px) {
+  .timeline { --names: 0px; } .timeline .person { display: block; margin: .8rem 0; }
+  .timeline small { display: inline; margin-left: .6em; }
+  .band { margin-top: .2rem; } .band .short, .ticks .fine { display: none; } }
 .bar { display: flex; width: 9rem; height: 1rem; border-radius: .25rem; overflow: hidden; }
 .stills { display: grid; gap: 1rem;
   grid-template-columns: repeat(auto-fill, minmax(min(26rem, 100%), 1fr)); }
@@ -153,7 +177,6 @@ def write_video_report(
         settings: how it was read, by name; versions of packages are added.
     Raises:
         OutputError: it cannot be written.
-        MissingExtraError: matplotlib is not installed.
     """
     with open_whole(path) as file:
         file.write(_page(title, facts, people, timeline, highlights, settings))
@@ -168,7 +191,6 @@ def _page(
     settings: Mapping[str, str],
 ) -> str:
     name = html.escape(title)
-    drawn = timeline_png(timeline, max_people=MAX_BANDS)
     line = " &middot; ".join(html.escape(f"{key}: {value}") for key, value in facts.items())
     shown = sorted(people, key=lambda person: (-person.on_screen_s, person.track))[:MAX_PEOPLE]
     shown.sort(key=lambda person: person.track)
@@ -194,8 +216,7 @@ def _page(
     parts = [
         f'<h1>{name}</h1>\n<p class="dim">{line}</p>',
         f'<p class="caution">{html.escape(CAUTION)}</p>',
-        f'<h2>Over time</h2>\n<img class="timeline" alt="{html.escape(_alt(people, timeline))}" '
-        f'src="{data_uri(drawn, "png")}">',
+        f"<h2>Over time</h2>\n{_over_time(people, timeline)}",
         f'<h2>People</h2>\n<p class="dim">Of the time on screen, the share in which the face was '
         "read as each emotion; below it the mean of its probability. A person who leaves and looks "
         f"different on return may be counted twice.</p>\n{table}",
@@ -246,12 +267,92 @@ def _still(moment: Moment) -> str:
     )
 
 
-def _alt(people: "Sequence[TrackSummary]", timeline: Timeline) -> str:
-    count = "1 person" if len(people) == 1 else f"{len(people)} people"
-    return (
-        f"Probabilities of the seven emotions of {count} from {clock(timeline.start_s)} to "
-        f"{clock(timeline.end_s)}; the table below has their means"
+def _over_time(people: "Sequence[TrackSummary]", timeline: Timeline) -> str:
+    """A band for each person, which grows and shrinks with the page, in its light or dark."""
+    tracks = sorted(timeline.tracks[:MAX_BANDS])
+    means = {person.track: person.means for person in people}
+    bands = "\n".join(_band(track, timeline, means.get(track, {})) for track in tracks)
+    length_s = timeline.end_s - timeline.start_s
+    if not tracks:
+        return f"<p>No face in {clock(length_s, fine=True)}.</p>"
+    every_s = tick_every(length_s)
+    first, last = -(-timeline.start_s // every_s), timeline.end_s // every_s
+    ticks = ""
+    for tick in range(int(first), int(last) + 1):
+        kind = ' class="fine"' if tick % 2 else ""
+        left = (tick * every_s - timeline.start_s) / length_s
+        if left > _LAST_TICK:
+            break
+        text = clock(tick * every_s, fine=every_s < 1)
+        ticks += f'<span{kind} style="left:{left:.2%}">{text}</span>'
+    swatches = "".join(
+        f'<span><span class="swatch" style="background:{color}"></span>{label}</span>'
+        for label, color in zip(EMOTIONS, EMOTION_COLORS, strict=True)
     )
+    count = len(timeline.tracks)
+    few = f'<p class="dim">The {MAX_BANDS} of {count} people who are there longest.</p>'
+    return (
+        (few if count > MAX_BANDS else "")
+        + f'<div class="timeline">\n{bands}\n<div class="ticks">{ticks}</div></div>\n'
+        f'<div class="legend">{swatches}</div>'
+    )
+
+
+def _band(track: int, timeline: Timeline, means: Mapping[str, float]) -> str:
+    bands = timeline.bands(track)
+    start_s, length_s = timeline.start_s, timeline.end_s - timeline.start_s
+    words = "".join(_words(band, start_s, length_s) for band in bands)
+    said = ", ".join(f"{label} {mean:.0%}" for label, mean in means.items() if mean >= 0.05)
+    alt = f"person {track} from {clock(start_s)} to {clock(timeline.end_s)}: {said}"
+    picture = data_uri(_band_png(bands, start_s, length_s), "png")
+    return (
+        f'<div class="person"><div>person {track}'
+        f"<small>{timeline.share_seen(track):.0%} of the time</small></div>"
+        f'<div class="band"><img alt="{alt}" src="{picture}">{words}</div></div>'
+    )
+
+
+def _band_png(bands: Sequence[Band], start_s: float, length_s: float) -> bytes:
+    """The stacked probabilities, stretched by the page; clear where nobody is."""
+    import cv2
+
+    times_s = start_s + (np.arange(_BAND_STEPS) + 0.5) * (length_s / _BAND_STEPS)
+    heights = (np.arange(_BAND_PX, 0, -1) - 0.5) / _BAND_PX
+    colors = np.array([[*(int(c[i : i + 2], 16) for i in (5, 3, 1)), 255] for c in EMOTION_COLORS])
+    colors = np.concatenate((colors, np.zeros((1, 4)))).astype(np.uint8)  # BGR and how opaque
+    tops = np.zeros((_BAND_STEPS, len(EMOTIONS)))
+    for band in bands:
+        inside = (times_s >= band.times_s[0]) & (times_s <= band.times_s[-1])
+        layers = [np.interp(times_s[inside], band.times_s, share) for share in band.shares.T]
+        tops[inside] = np.cumsum(layers, axis=0).T
+    which = (heights[:, None, None] >= tops[None]).sum(axis=2)
+    _, content = cv2.imencode(".png", colors[which])
+    return bytes(content)
+
+
+def _words(band: Band, start_s: float, length_s: float) -> str:
+    """Names of emotions, in the middle of each stretch that is high and long enough for it."""
+    tops = np.cumsum(band.shares, axis=1)
+    most = band.shares.argmax(axis=1)
+    words = ""
+    for run in np.split(np.arange(len(most)), np.flatnonzero(np.diff(most)) + 1):
+        emotion = int(most[run[0]])
+        first_s, last_s = band.times_s[run[0]], band.times_s[run[-1]]
+        width_s = (len(EMOTIONS[emotion]) + 1) * _LETTER * length_s
+        middle_s = (first_s + last_s) / 2
+        below = run[np.abs(band.times_s[run] - middle_s) <= width_s / 2]
+        if last_s - first_s < width_s or not len(below):
+            continue
+        ceiling = tops[below, emotion].min()
+        floor = (tops[below, emotion] - band.shares[below, emotion]).max()
+        if ceiling - floor < _LOW_WORD:
+            continue
+        kind = "" if last_s - first_s >= _PHONE * width_s else ' class="short"'
+        left, bottom = (middle_s - start_s) / length_s, (ceiling + floor) / 2
+        words += (
+            f'<span{kind} style="left:{left:.2%};bottom:{bottom:.2%}">{EMOTIONS[emotion]}</span>'
+        )
+    return words
 
 
 def _versions() -> dict[str, str]:

@@ -1,6 +1,6 @@
 """What each person shows over time: counted in constant memory, drawn as one band per person."""
 
-import io
+import math
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from mien.errors import OptionError
-from mien.figures import DPI, EMOTION_COLORS, ENDINGS, figure, save
+from mien.figures import EMOTION_COLORS, ENDINGS, figure, save
 from mien.labels import EMOTIONS
 
 if TYPE_CHECKING:
@@ -214,22 +214,9 @@ def plot_timeline(
         return save(drawn, stem, endings=[path.suffix.lower()] if known else ENDINGS)
 
 
-def timeline_png(timeline: Timeline, *, title: str = "", max_people: int = MAX_PEOPLE) -> bytes:
-    """The figure of `plot_timeline` as the content of a PNG file.
-
-    Raises:
-        OptionError: `max_people` is less than 1.
-        MissingExtraError: matplotlib is not installed.
-    """
-    with _figure(timeline, title, max_people) as drawn:
-        content = io.BytesIO()
-        drawn.savefig(content, dpi=DPI, format="png")
-        return content.getvalue()
-
-
 def clock(time_s: float, *, fine: bool = False) -> str:
     """A time as people read it: `0:07`, `12:30`, `1:02:03`; with tenths, `0:07.4`."""
-    tenths = round(time_s * 10) if fine else round(time_s) * 10
+    tenths = math.floor(time_s * 10 + 0.5) if fine else math.floor(time_s + 0.5) * 10
     minutes, rest = divmod(tenths, 600)
     seconds = f"{rest / 10:04.1f}" if fine else f"{rest // 10:02}"
     hours, minutes = divmod(minutes, 60)
@@ -331,14 +318,14 @@ def _set_up(axes: "Axes", timeline: Timeline) -> None:
     axes.set_yticks([])
     axes.spines[["left", "bottom"]].set_visible(False)
     length_s = timeline.end_s - timeline.start_s
-    every_s = _tick_every(length_s)
+    every_s = tick_every(length_s)
     first = int(np.ceil(timeline.start_s / every_s))
     ticks = np.arange(first, timeline.end_s / every_s + 1e-9) * every_s
     axes.set_xticks(ticks, [clock(t, fine=every_s < 1) for t in ticks])
     axes.tick_params(axis="x", color="#9aa0a8", labelcolor=_DIM)
 
 
-def _tick_every(length_s: float) -> float:
+def tick_every(length_s: float) -> float:
     """Seconds between the marks of the axis: about ten of them, at times that people count in."""
     steps = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800)
     return next((step for step in steps if length_s / step <= 12), 3600 * max(1, length_s // 43200))

@@ -73,7 +73,7 @@ class _Events:
                 {
                     "frames": event.frames,
                     "people": event.people,
-                    "duration_s": self._duration_s,
+                    "duration_s": event.duration_s,
                     "read_s": round(event.read_s, 3),
                 },
             )

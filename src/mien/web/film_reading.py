@@ -13,6 +13,7 @@ from mien.video.centring import centred
 from mien.video.frames import Frame, VideoInfo, open_film
 from mien.video.readings import TrackedReading, VideoSettings, read_stream
 from mien.video.smoothing import SmoothingSettings
+from mien.video.times import CLOCK_FORMATS
 from mien.video.totals import TrackTotals
 from mien.web.answers import Refusal
 from mien.web.channels import Channel
@@ -59,11 +60,13 @@ class Result:
     Attributes:
         frames: that were read.
         people: what each person shows, ready for JSON.
+        duration_s: of the film; where no header tells it, as its frames do.
         read_s: how long it took.
     """
 
     frames: int
     people: list[dict[str, Any]]
+    duration_s: float | None
     read_s: float
 
 
@@ -163,8 +166,10 @@ class FilmReading:
             every_s=settings.every_s,
             max_pixels=limits.video_pixels,
         )
-        if info.duration_s is not None and info.duration_s > limits.video_s:
-            raise VideoError(_too_long(self._name, limits.video_s, info.duration_s))
+        # The clock of a transport stream may jump; how long it is shows when it is read.
+        told_s = None if info.container in CLOCK_FORMATS else info.duration_s
+        if told_s is not None and told_s > limits.video_s:
+            raise VideoError(_too_long(self._name, limits.video_s, told_s))
         if not self._put(Accepted(info)):
             return
         self._recognizer.threshold = settings.threshold
@@ -182,9 +187,11 @@ class FilmReading:
             keep_images=False,
         )
         totals, count, waiting, sent_at = TrackTotals(), 0, [], start
+        last_s = step_s = 0.0
         with closing(read):  # type: ignore[type-var]
             for frame, readings in read:
                 count += 1
+                last_s, step_s = frame.time_s, frame.time_s - last_s
                 totals.add(frame.time_s, readings)
                 waiting.append((frame, readings))
                 if len(waiting) >= _BATCH_FRAMES or time.monotonic() - sent_at >= _BATCH_S:
@@ -195,7 +202,8 @@ class FilmReading:
         if waiting:
             self._put(Frames(waiting))
         people = [person.to_dict() for person in totals.summary()]
-        self._put(Result(count, people, time.monotonic() - start))
+        duration_s = (last_s + step_s or None) if told_s is None else told_s
+        self._put(Result(count, people, duration_s, time.monotonic() - start))
 
     def _bounded(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         """The frames, until somebody cancels; no more of them than a film may have."""

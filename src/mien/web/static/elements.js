@@ -72,9 +72,10 @@ export function showTrouble(element, message = "") {
   element.hidden = !message;
 }
 
-/** Seconds as people read them: "1:05.2", or "1:05" where tenths do not matter. */
+/** Seconds as people read them: "1:05.2", or "1:05" where tenths do not matter; rounded as
+ * `mien video` rounds them. */
 export function clock(seconds, { fine = true } = {}) {
-  const tenths = fine ? Math.floor(seconds * 10 + 1e-6) : Math.floor(seconds) * 10;
+  const tenths = fine ? Math.round(seconds * 10) : Math.round(seconds) * 10;
   const minutes = Math.floor(tenths / 600);
   const rest = (tenths % 600) / 10;
   const text = fine ? rest.toFixed(1).padStart(4, "0") : String(rest).padStart(2, "0");

@@ -14,6 +14,17 @@ const HOLD_STEPS = 1.5; // frames further apart than so many of the usual are a 
 
 const SHOWN = [...EMOTIONS, UNSURE];
 
+/** The longest stretch of columns that all are as asked: {from, count}. */
+function longest(columns, isSo) {
+  let best = { from: 0, count: 0 };
+  let from = 0;
+  columns.forEach((column, at) => {
+    if (!isSo(column)) from = at + 1;
+    else if (at + 1 - from > best.count) best = { from, count: at + 1 - from };
+  });
+  return best;
+}
+
 export class Timeline {
   #people = new Map(); // track -> [{ time, emotion, probability }], emotion a place in EMOTIONS
   #durationS = 0;
@@ -64,6 +75,12 @@ export class Timeline {
 
   get durationS() {
     return this.#durationS;
+  }
+
+  /** The film was read to its end: so long it is, whatever its header says. */
+  end(durationS) {
+    this.#durationS = durationS;
+    this.draw();
   }
 
   set threshold(value) {
@@ -210,7 +227,7 @@ export class Timeline {
     });
   }
 
-  /** A stretch of one emotion: its area, and its shape and word where there is room. */
+  /** A stretch of one emotion: its area, its shape and word. */
   #drawRun(context, columns, left, step, base) {
     const emotion = SHOWN[columns[0].emotion];
     const unsure = emotion === UNSURE;
@@ -228,19 +245,33 @@ export class Timeline {
     context.fill();
     context.globalAlpha = 1;
 
-    const lowest = Math.min(...columns.map(({ probability }) => probability)) * BAND_PX;
-    const inside = lowest >= 18;
-    const ink =
-      inside && !unsure ? (isLight(emotion.color) ? "#14161a" : "#ffffff") : themeColor("ink");
+    this.#nameRun(context, columns, left, step, base, emotion);
+  }
+
+  /** Shape and word of a run: inside it where it is high enough, else above it where it is low. */
+  #nameRun(context, columns, left, step, base, emotion) {
     context.font = letters(12, 600);
-    const word = context.measureText(emotion.name).width;
-    if (width < 20) return;
-    const y = inside ? base - Math.min(lowest, BAND_PX) / 2 : base - BAND_PX + 10;
-    drawShape(context, emotion, left + 6, y - 5, 10, inside || unsure ? ink : emotion.color);
-    if (width < word + 32) return;
-    context.fillStyle = ink;
-    context.textBaseline = "middle";
-    context.fillText(emotion.name, left + 21, y + 0.5);
+    const widths = [context.measureText(emotion.name).width + 32, 20]; // with the word, without
+    const inside = longest(columns, ({ probability }) => probability * BAND_PX >= 18);
+    const above = longest(columns, ({ probability }) => probability * BAND_PX <= BAND_PX - 20);
+    for (const width of widths) {
+      const place = [inside, above].find(({ count }) => count * step >= width);
+      if (!place) continue;
+      const heights = columns
+        .slice(place.from, place.from + place.count)
+        .map(({ probability }) => probability * BAND_PX);
+      const isInside = place === inside;
+      const y = isInside ? base - Math.min(...heights) / 2 : base - BAND_PX + 10;
+      const onColor = isInside && emotion !== UNSURE;
+      const ink = onColor ? (isLight(emotion.color) ? "#14161a" : "#ffffff") : themeColor("ink");
+      const x = left + place.from * step;
+      drawShape(context, emotion, x + 6, y - 5, 10, ink);
+      if (width === widths[1]) return;
+      context.fillStyle = ink;
+      context.textBaseline = "middle";
+      context.fillText(emotion.name, x + 21, y + 0.5);
+      return;
+    }
   }
 
   #drawAxis(context, top, plot) {

@@ -142,6 +142,7 @@ function finish(message, cancelled = false) {
     return;
   }
   const { result, frames } = film;
+  if (result?.duration_s) timeline.end(result.duration_s);
   const until = clock(frames.at(-1).time_s);
   const people = result?.people.length === 1 ? "1 person" : `${result?.people.length} people`;
   byId("video-said").textContent = result
