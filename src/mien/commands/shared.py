@@ -226,14 +226,15 @@ def read_data(
     return faces
 
 
-def without_missing_votes(recipe: "Recipe", faces: "FaceSet") -> "Recipe":
+def without_missing_votes(recipe: "Recipe", faces: "FaceSet", *, quiet: bool = False) -> "Recipe":
     """The recipe without FER+ votes where the data set has none, which is said."""
     if not recipe.votes_weight or faces.votes is not None:
         return recipe
-    say(
-        f"{faces.name} has no FER+ votes: {recipe.name} goes without them (votes_weight 0); "
-        "--votes fer2013new.csv gives those of fer2013.csv"
-    )
+    if not quiet:
+        say(
+            f"{faces.name} has no FER+ votes: {recipe.name} goes without them (votes_weight 0); "
+            "--votes fer2013new.csv gives those of fer2013.csv"
+        )
     return replace(recipe, votes_weight=0.0)
 
 

@@ -176,7 +176,7 @@ def train(
     if val_share is not None:
         faces = faces.hold_out(val_share)
     if votes_weight is None and (config is None or not config.recipe.votes_weight):
-        settings = without_missing_votes(settings, faces)
+        settings = without_missing_votes(settings, faces, quiet=not first)
     elif settings.votes_weight:
         faces.vote_shares()  # raises here if there are none, in better words than the run's
     if without_copies:
