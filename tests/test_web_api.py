@@ -266,6 +266,23 @@ def stream_of(server: Running, film: Path, query: str = "", **headers: str) -> h
     )
 
 
+def test_a_film_that_was_joined_is_as_long_as_it_is(server: Running, tmp_path: Path) -> None:
+    """Its clock jumps back, which FFmpeg takes for 26 hours."""
+    film = tmp_path / "film.ts"
+    content = b""
+    for start_s in (50.0, 0.0):
+        make_video(film, times_s=steady_times(25, start_s=start_s), b_frames=2)
+        content += film.read_bytes()
+    film.write_bytes(content)
+    told = list(events_of(stream_of(server, film)))
+    times_s = [
+        frame["time_s"] for name, data in told if name == "frames" for frame in data["frames"]
+    ]
+    assert times_s == pytest.approx(steady_times(50), abs=1e-3)
+    assert told[-1][0] == "result"
+    assert told[-1][1]["duration_s"] == pytest.approx(2.0, abs=1e-3)
+
+
 def test_a_film_is_told_as_it_is_read(server: Running, film: Path) -> None:
     answer = stream_of(server, film, **{"X-Filename": "my%20film.mp4"})
     assert answer.headers["content-type"].startswith("text/event-stream")

@@ -103,6 +103,34 @@ def test_a_click_on_the_timeline_goes_there_and_shows_who_is_there(read: Page) -
     expect(read.locator("#video-faces .face")).to_have_count(0)
 
 
+_DARK_IN_THE_PLACE_OF_A_SHAPE = """async (probabilities) => {
+  const { Timeline } = await import("/static/timeline.js");
+  const place = document.createElement("div");
+  place.style.width = "427px";
+  document.body.append(place);
+  const timeline = new Timeline(place, { seek() {}, hover() {}, words: () => "" });
+  timeline.begin(probabilities.length / 25);
+  timeline.add(probabilities.map((probability, at) => ({
+    time_s: at / 25, faces: [{ track: 1, emotion: "happy", probability }] })));
+  const canvas = place.querySelector("canvas");
+  const density = canvas.width / 427;
+  const { data } = canvas.getContext("2d").getImageData(
+    28 * density, 0, 16 * density, 40 * density);
+  place.remove();
+  let dark = 0;
+  for (let at = 0; at < data.length; at += 4)
+    if (data[at] + data[at + 1] + data[at + 2] < 150) dark += 1;
+  return dark / density ** 2;
+}"""
+
+
+@pytest.mark.parametrize("lowest", [0.9, 0.2])
+def test_the_shape_of_an_emotion_is_seen_on_its_band(read: Page, log: Log, lowest: float) -> None:
+    log.allow("willReadFrequently")  # it is this test that reads the canvas
+    probabilities = [1.0] * 90 + [lowest] * 10
+    assert read.evaluate(_DARK_IN_THE_PLACE_OF_A_SHAPE, probabilities) > 30
+
+
 def test_the_timeline_is_a_slider_for_the_keyboard(read: Page) -> None:
     slider = read.get_by_role("slider", name="Timeline")
     slider.focus()
