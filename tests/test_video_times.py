@@ -196,6 +196,12 @@ def test_a_joined_film_is_as_long_as_it_is(tiny_model: Path, tmp_path: Path) -> 
         read(path, tiny_model, start_s=3.5)
 
 
+@pytest.mark.parametrize("name", ["late.mp4", "late.mkv"])
+def test_a_length_counts_from_zero_not_from_the_first_frame(name: str, tmp_path: Path) -> None:
+    make_video(tmp_path / name, times_s=steady_times(25, start_s=0.52), b_frames=2)
+    assert probe(tmp_path / name).duration_s == pytest.approx(1.52, abs=0.001)
+
+
 def test_a_film_without_a_length_gets_the_one_that_was_read(
     tiny_model: Path, tmp_path: Path
 ) -> None:

@@ -129,7 +129,8 @@ class FilmReader:
         unit = video.time_base or Fraction(1, 90_000)
         duration_s: float | None = None
         if video.duration and not self._stream:
-            duration_s = float(video.duration * unit)
+            begins_s = max((video.start_time or 0) * unit - self.origin_s, Fraction(0))
+            duration_s = float(video.duration * unit + begins_s)
         elif self._container.duration and not self._stream:
             duration_s = self._container.duration / 1e6
         return VideoInfo(

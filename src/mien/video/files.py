@@ -25,7 +25,6 @@ from mien.video.readings import (
 from mien.video.records import FrameRows, RowWriter, read_rows, resume_point, row_writer
 from mien.video.report import Highlights, write_video_report
 from mien.video.timeline import Timeline, clock, plot_timeline
-from mien.video.times import CLOCK_FORMATS
 from mien.video.totals import TrackTotals
 from mien.video.writer import VideoWriter, last_kept_time, partial_name
 
@@ -177,17 +176,14 @@ def _is_after(start_s: float | None, info: VideoInfo) -> bool:
 
 
 def _with_length(info: VideoInfo, how: VideoOptions, sink: "_Sink") -> VideoInfo:
-    """A film that was read with its length, where no header tells it."""
-    if how.end_s is not None or info.stream or sink.end_s is None:
+    """A film that was read with its true length, where no header tells it, or a wrong one."""
+    if how.end_s is not None or info.stream or not sink.end_s:
         return info
-    until_s = sink.until_s if how.every_s is None else sink.end_s
-    if info.duration_s is None:
-        return replace(info, duration_s=until_s) if until_s else info
-    if info.container not in CLOCK_FORMATS:
-        return info
-    if until_s < info.duration_s - _CUT_SHORT_S:  # because of a clock that jumps, or of damage
-        info = measured(info)
-    return replace(info, duration_s=max(info.duration_s or 0.0, until_s))
+    if info.duration_s is None or sink.end_s >= info.duration_s:
+        return replace(info, duration_s=sink.until_s if how.every_s is None else sink.end_s)
+    if sink.until_s < info.duration_s - _CUT_SHORT_S:
+        return measured(info)  # it is damaged, or its clock jumps
+    return info
 
 
 def _is_cut_short(info: VideoInfo, how: VideoOptions, last_s: float | None) -> bool:
