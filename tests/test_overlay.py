@@ -1,5 +1,7 @@
 from dataclasses import replace
+from itertools import pairwise
 
+import cv2
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from mien import EMOTIONS, annotate
 from mien.faces import Box
 from mien.images import Image
 from mien.labels import COLORS
+from mien.overlay import Annotator
 
 
 def gray(height: int = 300, width: int = 400) -> Image:
@@ -99,6 +102,147 @@ def test_bars_can_be_left_out() -> None:
     with_bars, without = annotate(image, readings), annotate(image, readings, bars=False)
     assert (with_bars != image).sum() > (without != image).sum()
     assert (without[60:260, 140:] == 128).all()
+
+
+def face_at(x: float, y: float, height: float) -> Box:
+    """A box around x, y, as slim as a face."""
+    return x - 0.4 * height, y - height / 2, x + 0.4 * height, y + height / 2
+
+
+def panels(bars: Image, without: Image) -> list[tuple[int, int, int, int]]:
+    """x, y, width and height of each panel of bars, from the left."""
+    changed = (bars != without).any(2).astype(np.uint8)
+    closed = cv2.morphologyEx(changed, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    count, _, stats, _ = cv2.connectedComponentsWithStats(closed)
+    return sorted((int(x), int(y), int(w), int(h)) for x, y, w, h, _ in stats[1:count])
+
+
+def panels_of(image: Image, boxes: list[Box]) -> list[tuple[int, int, int, int]]:
+    readings = [a_reading(box) for box in boxes]
+    found = panels(annotate(image, readings), annotate(image, readings, bars=False))
+    for x, y, width, height in found:
+        for x0, y0, x1, y1 in boxes:
+            assert x >= x1 or x + width <= x0 or y >= y1 or y + height <= y0
+    return found
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "boxes"),
+    [
+        (640, 480, [face_at(320, 240, 192)]),  # 40 % of the height, in the middle
+        (640, 480, [face_at(320, 240, 420)]),
+        (640, 480, [face_at(190, 230, 192), face_at(450, 220, 192)]),
+        (640, 480, [face_at(110, 230, 170), face_at(320, 230, 170), face_at(530, 230, 170)]),
+        (1280, 720, [face_at(400, 360, 300), face_at(880, 360, 300)]),
+        (300, 900, [face_at(150, 300, 250)]),
+        (3840, 2160, [face_at(1000, 1000, 900), face_at(2500, 1000, 700)]),
+        (1200, 800, [face_at(130 + 230 * i, 250 + 320 * j, 110) for i in range(5) for j in (0, 1)]),
+    ],
+)
+def test_every_face_has_bars_where_there_is_room(width: int, height: int, boxes: list[Box]) -> None:
+    assert len(panels_of(gray(height, width), boxes)) == len(boxes)
+
+
+def test_letters_of_bars_shrink_only_where_room_is_short() -> None:
+    ((_, _, _, alone),) = panels_of(gray(720, 1280), [face_at(300, 360, 200)])
+    ((_, _, _, wide),) = panels_of(gray(720, 1280), [face_at(640, 360, 200)])
+    ((_, _, _, narrow),) = panels_of(gray(720, 400), [face_at(200, 360, 330)])
+    assert alone == wide
+    assert narrow < wide
+
+
+def test_several_faces_are_numbered_as_tables_count_them() -> None:
+    boxes = [(20.0, 80.0, 120.0, 200.0), (250.0, 80.0, 350.0, 200.0)]
+    pair = annotate(gray(), [a_reading(box) for box in boxes], bars=False)
+    alone = [annotate(gray(), [a_reading(box)], bars=False) for box in boxes]
+    plates = [
+        annotate(gray(), [a_tracked_reading(number, box=box)], bars=False)
+        for number, box in enumerate(boxes, start=1)
+    ]
+    assert (pair[:, :200] == plates[0][:, :200]).all()
+    assert (pair[:, 200:] == plates[1][:, 200:]).all()
+    assert (pair[:, :200] != alone[0][:, :200]).any()  # a face alone needs no number
+
+
+def film_of(places: list[list[Box]]) -> list[list[tuple[float, ...] | None]]:
+    """Of each frame of 640 x 480, where the bars of each face lie from its middle, and how large.
+
+    None where a face has no bars.
+    """
+    annotator, frames = Annotator(), []
+    for boxes in places:
+        found: list[tuple[float, ...] | None] = []
+        readings = [a_tracked_reading(track, box=box) for track, box in enumerate(boxes, start=1)]
+        drawn = annotator(gray(480, 640), readings)
+        for box, layout in zip(boxes, annotator._kept.values(), strict=True):
+            if layout.bars is None:
+                found.append(None)
+                continue
+            x0, y0, x1, y1 = layout.bars.place
+            assert (drawn[round((y0 + y1) / 2), round(x0) + 2] < 60).all()  # it is drawn there
+            side = (x0 + x1 - box[0] - box[2]) / 2, (y0 + y1 - box[1] - box[3]) / 2
+            found.append((*side, round(x1 - x0), round(y1 - y0)))
+        frames.append(found)
+    return frames
+
+
+def swaying(count: int, face_px: float) -> list[list[Box]]:
+    """Faces side by side that sway, and whose boxes tremble as a detector's do."""
+    random = np.random.default_rng(count)
+    return [
+        [
+            face_at(
+                640 * (i + 1) / (count + 1) + 25 * np.sin(frame / 8) + random.normal(0, 2),
+                230 + random.normal(0, 2),
+                face_px * random.uniform(0.93, 1.07),
+            )
+            for i in range(count)
+        ]
+        for frame in range(60)
+    ]
+
+
+@pytest.mark.parametrize(("count", "face_px"), [(1, 85), (1, 192), (1, 300), (2, 150), (2, 192)])
+def test_bars_of_a_film_stay_on_their_side_and_as_large_as_they_are(
+    count: int, face_px: float
+) -> None:
+    frames = film_of(swaying(count, face_px))
+    shown = [[bars for bars in found if bars] for found in frames]
+    shown = shown[next(i for i, found in enumerate(shown) if len(found) == count) :]
+    assert len(shown) > 30
+    assert {len(found) for found in shown} == {count}
+    for before, after in pairwise(shown):
+        for first, second in zip(before, after, strict=True):
+            assert first[2:] == second[2:]
+            # The middle of the bars goes with the border of the box, or stays inside the picture.
+            assert abs(first[0] - second[0]) < 0.25 * face_px
+            assert abs(first[1] - second[1]) < 0.25 * face_px
+
+
+def test_bars_change_seldom_where_room_is_short() -> None:
+    frames = film_of(swaying(3, 150))
+    sizes = [[bars[2:] if bars else None for bars in found] for found in frames]
+    assert sum(a != b for a, b in pairwise(sizes)) <= 4
+    assert sum(bars is not None for found in sizes for bars in found) > 0.8 * 3 * len(frames)
+
+
+def test_bars_without_room_come_back_only_when_there_is_plenty() -> None:
+    near, far = face_at(320, 240, 470), face_at(320, 240, 380)
+    edge = [[face_at(320, 240, height)] for height in (436, 444) * 20]
+    shown = [found[0] is not None for found in film_of([[far], [near], *edge, *[[far]] * 30])]
+    assert shown[:2] == [True, False]
+    assert not any(shown[2 : 2 + len(edge)])
+    assert shown[-1]
+
+
+def test_a_label_of_a_film_keeps_the_size_of_its_letters() -> None:
+    draw, heights = Annotator(bars=False), set()
+    for height in (96, 100, 104, 108, 98, 95):
+        box = face_at(200, 150, height)
+        found = draw(gray(), [a_tracked_reading(1, box=box)])
+        rows = np.nonzero((found[: int(box[1])] != 128).any((1, 2)))[0]
+        heights.add(int(box[1]) - rows.min())
+    assert max(heights) - min(heights) <= 1  # of rounding the place
 
 
 def test_bars_hide_no_other_face() -> None:

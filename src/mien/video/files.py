@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mien.errors import MissingExtraError, OptionError
 from mien.faces import iou
 from mien.labels import EMOTIONS
-from mien.overlay import annotate
+from mien.overlay import Annotator
 from mien.records import open_whole
 from mien.video.centring import centred
 from mien.video.frames import VideoInfo, VideoSource, frames, measured, probe
@@ -230,7 +230,7 @@ class _Sink:
     ) -> None:
         self._outputs = outputs
         self.info = info
-        self._bars = how.bars
+        self._annotator = Annotator(bars=how.bars)
         self._totals = TrackTotals()
         drawn = outputs.plot is not None or outputs.report is not None
         self._timeline = Timeline() if drawn else None
@@ -283,7 +283,7 @@ class _Sink:
         if self._highlights is not None:
             self._highlights.add(frame, readings)
         if self._video is not None:
-            drawn = annotate(frame.image, readings, bars=self._bars)
+            drawn = self._annotator(frame.image, readings)
             self._video.write(drawn, frame.time_s)
 
     def finish(self, settings: dict[str, str]) -> tuple[TrackSummary, ...]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from mien.errors import VideoError
 from mien.images import Image
-from mien.overlay import annotate
+from mien.overlay import Annotator
 from mien.video.live_view import Viewer, save_still
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Live:
         self._endless = endless
         self._patience_s = patience_s
         self._name = name
-        self._bars = bars
+        self._annotator = Annotator(bars=bars)
         self._newest = _Newest(drop=drop)
         self._results: queue.Queue[_Drawn | BaseException | None] = queue.Queue(1)
         self._taken = threading.Semaphore(0)
@@ -258,7 +258,7 @@ class Live:
                 while self._arrivals[0][0] != frame.index:
                     self._arrivals.popleft()
                 _, arrived_at = self._arrivals.popleft()
-                drawn = annotate(frame.image, readings, bars=self._bars)
+                drawn = self._annotator(frame.image, readings)
                 self._results.put(_Drawn(frame, readings, drawn, arrived_at))
                 self._taken.acquire()
         except BaseException as raised:  # raised again by `__iter__`, in the caller's thread
