@@ -301,6 +301,9 @@ def test_errors_name_the_member_at_fault(tmp_path: Path, three: list[Path]) -> N
         Classifier(f"{three[0]},")
     with pytest.raises(ModelError, match=r"broken\.onnx: expected an ONNX model"):
         Classifier([three[0], broken])
+    with pytest.raises(ModelError) as raised:
+        Classifier(broken)
+    assert str(raised.value).count("broken.onnx") == 1
     with pytest.raises(ModelError, match=r"wide\.onnx: expected the crop margin of .*0\.25"):
         Classifier([three[0], wide])
     with pytest.raises(OptionError, match=r"each model once; .*m0\.onnx' comes twice"):

@@ -264,7 +264,8 @@ class _Member:
                 source, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # ONNX Runtime has a class for each kind, all without a base
-            raise ModelError(f"{path}: expected an ONNX model; {first_line(error)}") from error
+            reason = first_line(error).rpartition("failed:")[2]  # before it, the name once more
+            raise ModelError(f"{path}: expected an ONNX model; {reason}") from error
         try:
             metadata = self._session.get_modelmeta().custom_metadata_map
             inputs, outputs = self._session.get_inputs(), self._session.get_outputs()

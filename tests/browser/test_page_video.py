@@ -214,5 +214,7 @@ def test_a_file_that_is_no_film_is_told_in_words(video_tab: Page, log: Log, tmp_
     letter.write_text("Dear Sir or Madam")
     video_tab.set_input_files("#video-input", letter)
 
-    expect(video_tab.locator("#video-trouble")).to_contain_text("letter.mp4: ")
+    trouble = video_tab.locator("#video-trouble")
+    expect(trouble).to_contain_text("letter.mp4: expected a video")
+    assert trouble.inner_text().count("letter.mp4") == 1
     expect(video_tab.get_by_role("heading", name="Drop a film here")).to_be_visible()

@@ -72,6 +72,11 @@ export function showTrouble(element, message = "") {
   element.hidden = !message;
 }
 
+/** What went wrong with a file, its name in front: the server's words may begin with it. */
+export function aboutFile(name, message) {
+  return message.startsWith(`${name}: `) ? message : `${name}: ${message}`;
+}
+
 /** Seconds as people read them: "1:05.2", or "1:05" where tenths do not matter; rounded as
  * `mien video` rounds them. */
 export function clock(seconds, { fine = true } = {}) {

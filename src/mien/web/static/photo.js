@@ -1,7 +1,7 @@
 /** The Photo tab: pictures in, boxes, bars and a table out. */
 
 import { readPicture } from "./api.js";
-import { byId, make, megabytes, shapeOf, showTrouble } from "./elements.js";
+import { aboutFile, byId, make, megabytes, shapeOf, showTrouble } from "./elements.js";
 import { EMOTIONS, percent, shownOf, withThreshold } from "./emotions.js";
 import { explanationPanel } from "./explanation.js";
 import { describe, drawFaces, faceAt, FaceCard } from "./faces.js";
@@ -117,9 +117,7 @@ function sayProgress() {
   else if (read.length) words = `${count(read.length, "photo")}, ${count(faces, "face")}.`;
   byId("photo-said").textContent = words;
   const failed = pictures.filter((picture) => picture.error !== null);
-  const messages = failed.map(({ name, error }) =>
-    error.startsWith(name) ? error : `${name}: ${error}`,
-  );
+  const messages = failed.map(({ name, error }) => aboutFile(name, error));
   showTrouble(byId("photo-trouble"), messages.join("\n"));
   byId("photo-drop").hidden = read.length > 0;
   byId("photo-results").hidden = read.length === 0;

@@ -1,7 +1,7 @@
 /** The Video tab: a film in, its player with boxes, a timeline and a summary out. */
 
 import { readFilm } from "./api.js";
-import { byId, clock, make, megabytes, shapeOf, showTrouble } from "./elements.js";
+import { aboutFile, byId, clock, make, megabytes, shapeOf, showTrouble } from "./elements.js";
 import { EMOTIONS, emotionOf, percent, withThreshold } from "./emotions.js";
 import { describe, drawFaces, PeopleCards } from "./faces.js";
 import { download, stemOf, takeFiles } from "./files.js";
@@ -83,11 +83,11 @@ async function read([file]) {
   try {
     await mine.reading.done;
     if (film !== mine) return;
-    finish(failure ? `${file.name}: ${failure.message}` : "");
+    finish(failure ? aboutFile(file.name, failure.message) : "");
   } catch (error) {
     if (film !== mine) return;
     const cancelled = error.name === "AbortError";
-    finish(cancelled ? "" : `${file.name}: ${error.message}`, cancelled);
+    finish(cancelled ? "" : aboutFile(file.name, error.message), cancelled);
   }
 }
 
