@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from learn_fixtures import png
-from mien.errors import DataError
+from mien.errors import DataError, OptionError
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet, load_faces
 from mien.learn.data.folders import label_of, split_of
@@ -91,7 +91,7 @@ def test_what_is_left_out_of_folders_is_counted_and_named(tmp_path: Path) -> Non
         "calm": 1,
         "none": 1,
         "in no folder of an emotion": 2,
-        "no image (.mov)": 1,
+        "no image (.mov: see mien video)": 1,
     }
 
 
@@ -109,6 +109,8 @@ def test_numbered_folders_of_raf_db_are_read_in_its_order(tmp_path: Path) -> Non
     assert faces.notes == (
         "folders called by numbers are read in the order of RAF-DB: 1 surprise, 2 fear, "
         "3 disgust, 4 happy, 5 sad, 6 angry, 7 neutral",
+        f"{tmp_path / 'test_labels.csv'}: not read, the folders say the emotions",
+        f"{tmp_path / 'train_labels.csv'}: not read, the folders say the emotions",
     )
 
 
@@ -206,8 +208,18 @@ def test_a_lists_folders_may_say_the_split(tmp_path: Path) -> None:
 def test_folders_of_emotions_go_before_a_table_beside_them(tmp_path: Path) -> None:
     _pictures(tmp_path, "happy/1.png", "sad/2.png")
     (tmp_path / "results.csv").write_text("epoch,loss\n1,2.0\n")
+    (tmp_path / "labels.csv").write_text("pth,label\nhappy/1.png,sad\n")
+    faces = load_faces(tmp_path)
 
-    assert _counts(load_faces(tmp_path)) == {("train", "happy"): 1, ("train", "sad"): 1}
+    assert _counts(faces) == {("train", "happy"): 1, ("train", "sad"): 1}
+    assert faces.notes == (f"{tmp_path / 'labels.csv'}: not read, the folders say the emotions",)
+
+
+def test_votes_of_ferplus_are_not_for_pictures(tmp_path: Path) -> None:
+    _pictures(tmp_path, "happy/1.png")
+
+    with pytest.raises(OptionError, match=r"votes: expected fer2013\.csv"):
+        load_faces(tmp_path, votes=tmp_path / "fer2013new.csv")
 
 
 @pytest.mark.parametrize(

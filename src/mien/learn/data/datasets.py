@@ -236,13 +236,18 @@ def load_faces(
         report: told from time to time what share is read.
     Raises:
         DataError: it is missing, broken or incomplete; the message names the file and the row.
-        OptionError: `find_faces` of a table.
+        OptionError: `find_faces` of a table, or `votes` for pictures.
     """
     path = Path(path)
     if not path.exists():
         raise DataError(f"no such file or folder: {path}")
     source = _in_folder(path) if path.is_dir() else _of_file(path)
     if isinstance(source, Listing):
+        if votes is not None:
+            raise OptionError(
+                "votes: expected fer2013.csv, whose rows those of fer2013new.csv are; "
+                f"{path} names pictures"
+            )
         faces = _read_pictures(source, find_faces=find_faces, report=report)
     elif find_faces:
         raise OptionError(f"find_faces: expected a folder of pictures; {path} is a table of faces")
@@ -278,17 +283,23 @@ def _in_folder(root: Path) -> Listing | list[Path]:
     tables = [file for file in files if file.suffix.lower() == ".csv"]
     if faces := [table for table in tables if "pixels" in csv_header(table)]:
         return _chosen(faces)
+    lists = [table for table in tables if is_list(table)]
     top = [d.name for d in sorted(root.iterdir()) if d.is_dir() and d.name[0] != "."]
     if top and all(split_of(name) is not None or label_of(name) is not None for name in top):
-        return read_folders(root)
+        return _beside(lists, read_folders(root))
     if (listing := read_multi_pie(root)) is not None:
         return listing
-    lists = [table for table in tables if is_list(table)]
     if len(lists) == 1 and not has_named_folders(root, numbers=False):
         return read_list(lists[0])
     if tables and not has_named_folders(root, numbers=True):
         return tables[:1]  # what it lacks will be said
-    return read_folders(root)
+    return _beside(lists, read_folders(root))
+
+
+def _beside(lists: list[Path], listing: Listing) -> Listing:
+    """The listing of folders, with a word on lists of pictures that may say otherwise."""
+    passed = tuple(f"{table}: not read, the folders say the emotions" for table in lists)
+    return replace(listing, notes=(*listing.notes, *passed))
 
 
 def _chosen(tables: list[Path]) -> list[Path]:

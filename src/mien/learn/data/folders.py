@@ -142,7 +142,7 @@ def read_folders(root: Path) -> Listing:
     if not any(folder.label for folder in folders):
         raise DataError(
             f"{root}: expected a folder for each emotion; it has no folders that are named after "
-            f"one of {', '.join(EMOTIONS)}"
+            f"one of {', '.join(EMOTIONS)}, and no CSV file with the columns image and emotion"
         )
     pictures = tuple(picture for folder in named for picture in folder.pictures())
     return Listing(root.resolve().name, pictures, left_out)
