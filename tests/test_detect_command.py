@@ -146,6 +146,14 @@ def test_cropped_refuses_options_of_a_search(
     assert_refused(mien(*command, cut_out, "--cropped", *option), "leave out", str(option[0]))
 
 
+def test_what_may_find_more_faces_of_an_archive(blank: Path, mien: Run, tmp_path: Path) -> None:
+    done = mien("batch", blank, "--out", tmp_path / "out", "--processes", 0)
+    assert (done.code, done.err.count("\n")) == (0, 1)
+    assert "1 without a face; small faces: --full-size; faces that are cut out already:" in done.err
+    done = mien("batch", blank, "--out", tmp_path / "cut", "--processes", 0, "--cropped")
+    assert (done.code, done.err) == (0, "")
+
+
 def test_what_may_find_more_faces_is_said_once(portrait: Path, detect: Run, tmp_path: Path) -> None:
     with PILImage.open(portrait) as picture:
         small = picture.resize((80, 80))

@@ -360,3 +360,12 @@ def test_explaining_needs_nothing_but_the_base_install() -> None:
         "assert not {'torch', 'matplotlib', 'sklearn', 'fastapi'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", watch], check=True, timeout=60)
+
+
+def test_what_may_find_a_face_to_explain(tiny_model: Path) -> None:
+    recognizer = Recognizer(tiny_model)
+    small = r"found none; searched at 683x512; small faces: --full-size"
+    with pytest.raises(ImageError, match=small):
+        recognizer.explain(np.full((1500, 2000, 3), 128, np.uint8))
+    with pytest.raises(ImageError, match=r"found none; a face that is cut out already: --cropped"):
+        recognizer.explain(np.full((48, 48, 3), 128, np.uint8))

@@ -113,8 +113,8 @@ class YuNetDetector:
         full_size: search the picture once more as it is, for small faces. Otherwise it is only
             searched shrunk to `SEARCH_SHARE` of its pixels, within bounds. Of faces that have 12
             pixels after that it finds 4 % in photos of crowds, of 16 35 %, of 20 55 %, of 24 68 %
-            and of 32 87 %; in the nine photos, shrunk, 7, 56, 88, 95 and 100 %. 20 are 58 in a
-            frame of 1280 x 720, and 109 in a photo of 4000 x 3000.
+            and of 32 87 %; in the nine photos, shrunk, 7, 56, 88, 95 and 100 %. 20 are 56 in a
+            frame of 1280 x 720, and 110 in a photo of 4000 x 3000.
         turned: also look for faces that are not upright. Videos do without: their many frames
             without a face would take four times as long.
     Raises:
