@@ -378,7 +378,40 @@ def keras_files() -> Seeds:
                 else:
                     model.save(path)
                 contents.append(path.read_bytes())
+        made["model.h5"].append(_old_keras_file(keras, Path(name) / "old.h5"))
     return made
+
+
+def _old_keras_file(keras: Any, path: Path) -> bytes:
+    """A file whose words are those of Keras 2, with an operation that TensorFlow recorded."""
+    import h5py
+
+    parts = keras.layers
+    keras.Sequential(
+        [keras.Input((48, 48, 1)), parts.AveragePooling2D(8), parts.Flatten(), parts.Dense(7)]
+    ).save(path)
+
+    def words(kind: str, name: str, before: str, **config: Any) -> dict[str, Any]:
+        nodes = [[[before, 0, 0, {}]]] if before else []
+        about = {"name": name, **config}
+        return {"class_name": kind, "name": name, "config": about, "inbound_nodes": nodes}
+
+    divided = words("TFOpLambda", "divided", "", function="math.truediv")
+    divided["inbound_nodes"] = [["image", 0, 0, {"y": 255.0, "name": None}]]
+    layers = [
+        words("InputLayer", "image", "", batch_input_shape=[None, 48, 48, 1]),
+        divided,
+        words("RandomFlip", "flip", "divided", mode="horizontal", rng_type=None),
+        words("AveragePooling2D", "means", "flip", pool_size=[8, 8]),
+        words("Flatten", "flatten", "means"),
+        words("Dense", "dense", "flatten", units=7, kernel_initializer="zeros"),
+    ]
+    ends = {"input_layers": [["image", 0, 0]], "output_layers": [["dense", 0, 0]]}
+    config = {"class_name": "Model", "config": {"name": "old", "layers": layers, **ends}}
+    with h5py.File(path, "r+") as file:
+        file.attrs["keras_version"] = "2.15.0"
+        file.attrs["model_config"] = json.dumps(config)
+    return path.read_bytes()
 
 
 def films() -> Seeds:

@@ -175,8 +175,9 @@ def _open_keras(folder: Path) -> Read:
         if hashlib.sha256(path.read_bytes()).digest()[0] % 50 == 0:
             return f"converted, {Classifier(path)(crops).shape}"
         config = read_config(path)
-        keras_h5._check_memory(keras_h5._load(keras, path, device="meta"), path)
-        model = keras_h5._load(keras, path)
+        with keras_h5._as_keras_3_has_it(path, config) as readable:
+            keras_h5._check_memory(keras_h5._load(keras, readable, device="meta"), path)
+            model = keras_h5._load(keras, readable)
         keras_h5._check_shapes(model, path)
         return f"loaded, {len(config.config)} entries"
 

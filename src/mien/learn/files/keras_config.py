@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from mien.errors import MissingExtraError, ModelError
+from mien.learn.files.keras_old import MODELS, mended
 from mien.spec import METADATA_KEY, ModelSpec
 
 SCALING_LAYER: Final = "mien_rescaling"
 """Name of the first layer in the Keras files that mien writes; Keras keeps it on saving again."""
-
-_MODELS: Final = {"Sequential", "Functional", "Model"}
 
 _AUGMENTATIONS: Final = {
     "RandomBrightness",
@@ -37,7 +36,14 @@ _AUGMENTATIONS: Final = {
     "GaussianDropout",
     "GaussianNoise",
 }
-_FRAMINGS: Final = {"InputLayer", "Resizing", "CenterCrop", "Reshape", "ZeroPadding2D"}
+_FRAMINGS: Final = {
+    "InputLayer",
+    "Resizing",
+    "CenterCrop",
+    "Concatenate",  # of gray with itself, for three channels
+    "Reshape",
+    "ZeroPadding2D",
+}
 _SCALINGS: Final = {"Rescaling", "Normalization", "Divide", "TrueDivide", "Multiply", "Subtract"}
 
 _LAYERS: Final = {
@@ -129,12 +135,13 @@ _PARTS: Final = {  # of a layer: how it began, was held and counts; and JSON's s
     "__tuple__",
 }
 
-ALLOWED: Final = frozenset(_MODELS | _LAYERS | _AUGMENTATIONS | _FRAMINGS | _SCALINGS | _PARTS)
+ALLOWED: Final = frozenset(MODELS | _LAYERS | _AUGMENTATIONS | _FRAMINGS | _SCALINGS | _PARTS)
 """Keras's own classes that read faces or are part of what does; none runs code, opens or loads."""
 
 _HDF5: Final = b"\x89HDF\r\n\x1a\n"
 _HEAP: Final = b"GCOL\x01\0\0\0"  # how a global heap begins
 _MAX_CONFIG_BYTES: Final = 64 * 2**20  # a thousand times what the largest of Keras's own needs
+_MAX_METADATA_BYTES: Final = 2**16
 _MAX_WEIGHTS_BYTES: Final = 640 * 2**20  # 160 million weights; VGG16, of the largest, has 138
 
 
@@ -145,10 +152,12 @@ class KerasConfig:
     Attributes:
         config: of the model, as Keras writes it; every class in it is among `ALLOWED`.
         spec: what mien wrote into the file; None if another tool made it, or Keras saved it again.
+        old: Keras 1 or 2 wrote it, and `config` is mended, so that Keras 3 can build it.
     """
 
     config: dict[str, Any]
     spec: ModelSpec | None
+    old: bool = False
 
     @property
     def saved_again(self) -> bool:
@@ -178,9 +187,9 @@ def read_config(path: Path) -> KerasConfig:
     """
     spec = None
     if path.suffix == ".keras":
-        text = _config_of_archive(path)
+        text, version = _config_of_archive(path)
     else:
-        text, described = _attributes_of_hdf5(path)
+        text, version, described = _attributes_of_hdf5(path)
         if described is not None:
             spec = ModelSpec.from_metadata({METADATA_KEY: described}, source=str(path))
     try:
@@ -188,14 +197,31 @@ def read_config(path: Path) -> KerasConfig:
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path}: expected a model's configuration in JSON; {error}") from error
     kind = config.get("class_name") if isinstance(config, dict) else config
-    if not isinstance(kind, str) or kind not in _MODELS:
+    if not isinstance(kind, str) or kind not in MODELS:
         raise ModelError(f"{path}: expected a Sequential or Functional Keras model; got {kind!r}")
     config.pop("compile_config", None)  # of training, which is not gone into
+    if old := not version.startswith("3"):
+        try:
+            config = mended(config)
+        # Whatever else than Keras's own writing may raise; RecursionError is a RuntimeError.
+        except (
+            LookupError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            ArithmeticError,
+            RuntimeError,
+        ) as e:
+            raise ModelError(
+                f"{path}: Keras {version or 1} wrote it, and its configuration cannot be put into "
+                f"the words of Keras 3; {e or repr(e)}"
+            ) from e
     _check_classes(config, path)
-    return KerasConfig(config, spec)
+    return KerasConfig(config, spec, old)
 
 
-def _attributes_of_hdf5(path: Path) -> tuple[str, str | None]:
+def _attributes_of_hdf5(path: Path) -> tuple[str, str, str | None]:
+    """The model's configuration, the version of Keras that wrote it, and mien's description."""
     try:
         import h5py
     except ImportError as error:
@@ -210,7 +236,8 @@ def _attributes_of_hdf5(path: Path) -> tuple[str, str | None]:
     _check_weights(path, path)
     try:
         with h5py.File(path, "r") as file:
-            config, described = (file.attrs.get(key) for key in ("model_config", METADATA_KEY))
+            keys = ("model_config", "keras_version", METADATA_KEY)
+            config, version, described = (file.attrs.get(key) for key in keys)
             held = ", ".join(list(file)[:5])
     except (OSError, RuntimeError, KeyError) as error:
         raise ModelError(f"{path}: expected a whole HDF5 file; {error}") from error
@@ -219,7 +246,11 @@ def _attributes_of_hdf5(path: Path) -> tuple[str, str | None]:
             f"{path}: expected a whole model, as Keras's model.save() writes it; there is no "
             f"model_config, as in files of weights alone. It holds {held or 'nothing'}"
         )
-    return _text(config, path), None if described is None else _text(described, path)
+    return (
+        _text(config, path),
+        "" if version is None else _text(version, path),
+        None if described is None else _text(described, path),
+    )
 
 
 def _check_heaps(content: bytes | mmap.mmap, path: Path) -> None:
@@ -277,7 +308,8 @@ def _text(value: Any, path: Path) -> str:
     raise ModelError(f"{path}: expected text in its attributes; got {type(value).__name__}")
 
 
-def _config_of_archive(path: Path) -> str:
+def _config_of_archive(path: Path) -> tuple[str, str]:
+    """The model's configuration and the version of Keras that wrote it."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -292,12 +324,22 @@ def _config_of_archive(path: Path) -> str:
                 if (size := archive.getinfo(name).file_size) > most:
                     raise ModelError(f"{path}: its {name} has {size:,} bytes, too many to be real")
             text = archive.read("config.json").decode(errors="replace")
+            version = _version_of_archive(archive)
             weights = archive.read("model.weights.h5")
             _check_heaps(weights, path)
             _check_weights(io.BytesIO(weights), path)
-            return text
+            return text, version
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise ModelError(f"{path}: expected a Keras model in a zip archive; {error}") from error
+
+
+def _version_of_archive(archive: zipfile.ZipFile) -> str:
+    try:
+        with archive.open("metadata.json") as file:
+            about = json.loads(file.read(_MAX_METADATA_BYTES))
+        return str(about["keras_version"])
+    except (LookupError, TypeError, ValueError, RecursionError):
+        return "3"  # which opens what does not say otherwise, as before
 
 
 def _check_classes(config: dict[str, Any], path: Path) -> None:
@@ -341,7 +383,7 @@ def _layers(config: dict[str, Any]) -> Iterator[dict[str, Any]]:
     inner = config.get("config")
     layers = inner.get("layers", []) if isinstance(inner, dict) else inner  # a list in old files
     for layer in layers if isinstance(layers, list) else []:
-        if isinstance(layer, dict) and layer.get("class_name") in _MODELS:
+        if isinstance(layer, dict) and layer.get("class_name") in MODELS:
             yield from _layers(layer)
         elif isinstance(layer, dict) and "class_name" in layer:
             yield layer

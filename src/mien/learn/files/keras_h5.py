@@ -4,13 +4,17 @@ Keras runs on torch here, whatever backend a user's settings name. It is importe
 such file is read or written, never before.
 """
 
+import json
 import logging
 import math
 import os
+import shutil
 import warnings
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
@@ -24,7 +28,7 @@ from mien.crops import SIZE_PX, Crops
 from mien.environment import environment, import_onnxruntime
 from mien.errors import MienError, MissingExtraError, ModelError, OptionError
 from mien.labels import EMOTIONS, target_of
-from mien.learn.files.keras_config import read_config
+from mien.learn.files.keras_config import KerasConfig, read_config
 from mien.learn.files.onnx_graph import to_onnx
 from mien.spec import METADATA_KEY, ModelSpec
 
@@ -149,8 +153,9 @@ def onnx_of_keras(
         scaling = "none" if file.scales_pixels else "1/255"
 
     keras = import_keras("reading Keras files")
-    _check_memory(_load(keras, path, device="meta"), path)
-    model = _load(keras, path)
+    with _as_keras_3_has_it(path, file) as readable:
+        _check_memory(_load(keras, readable, device="meta", source=path), path)
+        model = _load(keras, readable, source=path)
     _check_shapes(model, path)
     try:
         with keras.device("cpu"), _quiet():
@@ -213,13 +218,39 @@ def _label_names(labels: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(EMOTIONS[target] for target in targets if target is not None)
 
 
-def _load(keras: Any, path: Path, *, device: str = "cpu") -> Any:
+@contextmanager
+def _as_keras_3_has_it(path: Path, file: KerasConfig) -> Iterator[Path]:
+    """The file; of one that Keras 1 or 2 wrote a copy, for as long, with the mended words."""
+    if not file.old:
+        yield path
+        return
+    import h5py
+
+    words = json.dumps(file.config)
+    with TemporaryDirectory() as folder:
+        copied = Path(folder) / f"model{path.suffix}"
+        try:
+            if path.suffix == ".keras":
+                with zipfile.ZipFile(path) as own, zipfile.ZipFile(copied, "w") as other:
+                    other.writestr("config.json", words)
+                    for name in ("metadata.json", "model.weights.h5"):
+                        other.writestr(name, own.read(name))
+            else:
+                shutil.copyfile(path, copied)
+                with h5py.File(copied, "r+") as opened:
+                    opened.attrs["model_config"] = words
+        except (OSError, RuntimeError, KeyError) as error:  # h5py's, of a damaged file
+            raise ModelError(f"{path}: expected a whole Keras file; {error}") from error
+        yield copied
+
+
+def _load(keras: Any, path: Path, *, device: str = "cpu", source: Path | None = None) -> Any:
     try:
         with keras.device(device), _quiet():
             return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises whatever its layers and h5py do
         raise ModelError(
-            f"{path}: expected a model that Keras {keras.__version__} can load; "
+            f"{source or path}: expected a model that Keras {keras.__version__} can load; "
             f"{_first_line(error)}"
         ) from error
 
