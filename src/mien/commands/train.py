@@ -175,16 +175,16 @@ def train(
         val_share = config.val_share or None
     if val_share is not None:
         faces = faces.hold_out(val_share)
-    if votes_weight is None and (config is None or not config.recipe.votes_weight):
-        settings = without_missing_votes(settings, faces, quiet=not first)
-    elif settings.votes_weight:
-        faces.vote_shares()  # raises here if there are none, in better words than the run's
     if without_copies:
         faces = _without_copies(faces)
     if without_doubtful is not None and drop is not None:
         faces = _without_doubtful(faces, without_doubtful, drop, per_label=drop_per_label)
     if limit is not None:
         faces = faces.limit_train(limit)
+    if votes_weight is None and (config is None or not config.recipe.votes_weight):
+        settings = without_missing_votes(settings, faces, quiet=not first)
+    elif settings.votes_weight:
+        faces.vote_shares()  # raises here if there are none, in better words than the run's
     if first:
         _say_unseen(faces)
     listeners: list[Callable[[Progress], None]] = []
