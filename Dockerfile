@@ -9,7 +9,7 @@
 # MIEN_TOKEN is what clients must know, eight letters or more; without it one is made up, and printed.
 # docs/container.md has the rest: TLS, other names, what films take, what passing the image on means.
 
-ARG PYTHON=3.13
+ARG PYTHON=3.14
 
 FROM python:${PYTHON}-slim AS build
 WORKDIR /source

@@ -3,6 +3,8 @@
 # check  format, lint, types
 #
 # test-slow      runs the others: a cluster, several processes, whole documents
+# test-newest    the tests and the commands of the documents on the newest Python, with the newest
+#                packages, in a Debian of its own in build/newest; needs root
 # test-web       looks at the page in headless Chromium; screenshots are left in test-web-out/
 # fuzz           gives every reader 10,000 damaged files (hours)
 # docs           the documentation, in build/site; a broken link or anchor fails
@@ -20,7 +22,7 @@ AXE := build/axe-core/axe.min.js
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: demo test test-slow test-web fuzz check format clean docs cli-reference licences sbom release-check
+.PHONY: demo test test-slow test-newest test-web fuzz check format clean docs cli-reference licences sbom release-check
 
 demo: $(VENV)/base
 	$(BIN)/mien detect examples/astronaut.jpg --out demo-out
@@ -32,6 +34,12 @@ test: $(VENV)/dev
 
 test-slow: $(VENV)/dev
 	$(PYTEST) -m slow
+
+# The tests that are left out judge the repository's tools and pages, not what runs on a Python.
+test-newest:
+	scripts/newest_python.sh env OMP_NUM_THREADS=1 python -m pytest -p no:cacheprovider \
+		--numprocesses auto --dist loadfile -m "not slow or documented" \
+		$(addprefix --ignore tests/test_,licences.py release.py sbom.py site.py tutorial.py)
 
 test-web: $(VENV)/dev $(AXE)
 	@command -v chromium >/dev/null || test -n "$$MIEN_CHROMIUM" || \

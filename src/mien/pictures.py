@@ -90,7 +90,7 @@ def _expand(given: str, apart: str, left_out: LeftOut) -> list[PictureFile]:
                 f"{', '.join(sorted(SUFFIXES))}" + (f". {others}" if others else "")
             )
         return files
-    if path.exists():
+    if _exists(path):
         return [PictureFile(path, Path(path.name))]
     if glob.has_magic(given):
         # Path.glob refuses absolute patterns.
@@ -133,6 +133,18 @@ def _in_folder(folder: Path, apart: str, left_out: LeftOut) -> list[PictureFile]
 
 def _is_below(path: str, folder: str) -> bool:
     return bool(folder) and path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is such a file; raises OSError where the system has another reason than that.
+
+    `Path.exists` says no for every reason since Python 3.14.
+    """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a null byte
+        return False
+    return True
 
 
 def read_pictures(recognizer: Recognizer, files: Sequence[PictureFile]) -> Iterator[PictureResult]:

@@ -1,0 +1,132 @@
+"""The commands that the documents name do what they say, typed as they stand there.
+
+All of the README's, and of every other command the first that a document names, on small files of
+the names that they use.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import warnings
+from itertools import chain
+from pathlib import Path
+from textwrap import dedent
+from typing import Final
+
+import numpy as np
+import pytest
+from PIL import Image as PILImage
+
+from archives import samples, write_folder, write_tar
+from learn_fixtures import made_up_faces, write_csv, write_parquet_folder, write_votes
+from mien.images import load_image
+from mien.learn.files.keras_h5 import import_keras
+from test_documents import DOCUMENTS, ROOT, blocks, commands
+from videos import make_video, moving_portrait, steady_times
+
+pytestmark = [pytest.mark.slow, pytest.mark.documented]
+
+README: Final = ROOT / "README.md"
+PAGES: Final = [
+    README,
+    *(path for path in DOCUMENTS if path.parent != ROOT),
+    ROOT / "docs" / "cli.md",
+]
+
+NOT_RUN: Final = {
+    "mien webcam": "needs a camera; tests/test_webcam_command.py has films in its place",
+    "mien serve": "runs until it is stopped; tests/test_web_docs.py asks it what docs/web.md asks",
+    "mien data download": "needs the network",
+    "mien reproduce": "trains twice; tests/test_report.py runs it with few epochs",
+    "mien data info PATH": "shows a form",
+    "mien data check PATH": "shows a form",
+    "mien data audit PATH": "shows a form",
+}
+"""Beginnings of commands -> why they are not run here."""
+
+ADDED: Final = {
+    "mien train": ["--epochs", "1"],
+    "mien tune": ["--epochs", "1", "--trials", "1"],
+    "mien robustness": ["--limit", "7", "--disturb", "blur"],
+    "mien data audit": ["--folds", "2", "--epochs", "1"],
+}
+"""Beginnings of commands -> what is added to end soon."""
+
+
+def write_inputs(folder: Path) -> Path:
+    """Files under the names that the documents use, each of its kind and small."""
+    portrait = load_image(ROOT / "examples" / "astronaut.jpg")
+    two = PILImage.fromarray(np.hstack([portrait, portrait[:, ::-1]]))
+    for name in ("family.jpg", "crowd.jpg", "holiday/1.jpg", "scans/1.png"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        two.save(folder / name)
+    shutil.copytree(ROOT / "examples", folder / "examples")
+    write_folder(folder / "photos", 2)
+    write_tar(folder / "shards" / "1.tar", samples(2))
+    for name in ("talk.mp4", "interview.mp4"):
+        make_video(folder / name, moving_portrait(), times_s=steady_times(12), sound=True)
+    faces = made_up_faces(train=5, val=1, test=1, votes=True)
+    write_parquet_folder(folder / "FER2013", faces)
+    write_csv(folder / "fer2013.csv", faces)
+    write_votes(folder / "fer2013new.csv", faces)
+    shutil.copy(ROOT / "src" / "mien" / "assets" / "models" / "mien.onnx", folder / "mine.onnx")
+    keras = import_keras("the tests")
+    layers = [keras.Input((48, 48, 1)), keras.layers.Flatten(), keras.layers.Dense(7, "softmax")]
+    with warnings.catch_warnings(action="ignore"):  # those of Keras, of itself
+        keras.Sequential(layers).save(folder / "theirs.h5")
+    return folder
+
+
+def documented() -> dict[str, list[str]]:
+    """Each command that is run -> its words, with its own options once."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for path in PAGES:
+        console = "\n".join(blocks(path.read_text(encoding="utf-8"), "console"))
+        for words in commands(f"```console\n{console}\n```"):
+            name = tuple(words[1:3] if words[1] == "data" else words[1:2])
+            known = any(key[: len(name)] == name for key in found)
+            if not " ".join(words).startswith(tuple(NOT_RUN)) and (path == README or not known):
+                options = [word for word in words if word.startswith("--")]
+                found.setdefault((*name, *options), words)
+    return {" ".join(words): words for words in found.values()}
+
+
+COMMANDS: Final = documented()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_inputs(tmp_path_factory.mktemp("documented"))
+
+
+def run(words: list[str], folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_documented_command_ends_well(command: str, folder: Path) -> None:
+    added = [more for begin, more in ADDED.items() if command.startswith(begin)]
+    assert run(["-m", *COMMANDS[command], *chain(*added)], folder) != ""
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/explain.md", "docs/video.md"])
+def test_the_python_code_of_a_document_runs(page: str, folder: Path) -> None:
+    found = [dedent(code) for code in blocks((ROOT / page).read_text(encoding="utf-8"), "python")]
+    run(["-c", "\n".join(found)], folder)  # what follows may use what was imported
+
+
+def test_every_command_is_run_or_has_its_reason() -> None:
+    overview = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    named = [COMMANDS[command] for command in COMMANDS] + [reason.split() for reason in NOT_RUN]
+    begin = {" ".join(words[: 3 if words[1] == "data" else 2]) for words in named}
+    assert set(re.findall(r"^## (mien .*)$", overview, re.MULTILINE)) == begin
