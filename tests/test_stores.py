@@ -121,8 +121,9 @@ def test_int8_reads_nearly_the_same(model: onnx.ModelProto) -> None:
     found, expected = (read(m, some_crops(9, seed=1)) for m in (small, model))
     assert np.abs(found - expected).max() < 0.02
     types = stored_types(small)
-    assert types["conv.weight_quantized"] == types["head.weight_quantized"] == TensorProto.INT8
-    assert types["stem.weight"] == TensorProto.FLOAT  # its error would go through all the others
+    assert types["conv.weight_quantized"] == TensorProto.INT8
+    # An error of the first would go through all the others, and one of the last into the answer.
+    assert types["stem.weight"] == types["head.weight"] == TensorProto.FLOAT
     (scales,) = (t for t in small.graph.initializer if t.name == "conv.weight_scale")
     assert list(scales.dims) == [CHANNELS]  # one for each channel
     for tensor in small.graph.initializer:

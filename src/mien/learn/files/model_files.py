@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mien.classifier import Classifier, Probabilities, Votes
-from mien.crops import Crops
+from mien.crops import SIZE_PX, Crops
 from mien.errors import MissingExtraError
 from mien.learn.evaluation.calibration import FLOOR, Calibration
 from mien.learn.files.keras_h5 import keras_reader, save_keras
@@ -44,7 +44,9 @@ class Deployed(nn.Module):
 
     def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
         """(N, 48, 48) uint8 -> (N, 7) and, with `votes`, (N, 8) float32; rows sum to 1."""
-        logits, votes_logits = self.network(crops.to(torch.float32).unsqueeze(1))
+        # Reshape in ONNX: OpenCV's runtime takes what comes out of Unsqueeze for five dimensions.
+        pixels = crops.to(torch.float32).reshape(-1, 1, SIZE_PX, SIZE_PX)
+        logits, votes_logits = self.network(pixels)
         if smoothing := self.calibration.label_smoothing:  # as `calibration.unsmoothed`
             shares = torch.softmax(logits, dim=1) - smoothing / logits.shape[1]
             logits = torch.log(torch.clamp(shares / (1.0 - smoothing), min=FLOOR))

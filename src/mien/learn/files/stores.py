@@ -1,6 +1,7 @@
 """Ways to store the weights of an ONNX model in fewer bytes."""
 
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ STORES: Final = {
 CALIBRATION_FACES: Final = 512  # training images that set the ranges of what int8 computes
 
 _BATCH: Final = 32
+_HEAD_WEIGHTS: Final = 8192  # a matrix with fewer is a head: 8 answers of 1,024 features
 
 
 def with_half_weights(model: "onnx.ModelProto") -> "onnx.ModelProto":
@@ -108,7 +110,11 @@ def with_int8_weights(
 
 
 def _in_float(model: "onnx.ModelProto") -> list[str]:
-    """Names of the convolutions that stay in float: the first, and those on a single pixel."""
+    """Names of what stays in float, where 8 bits would cost most and save least.
+
+    The first convolution, those on a single pixel, and the matrices that give the answers: these
+    decide between emotions, and OpenCV's runtime reads several of them in 8 bits wrong.
+    """
     import onnx
 
     graph = onnx.shape_inference.infer_shapes(model).graph
@@ -116,8 +122,12 @@ def _in_float(model: "onnx.ModelProto") -> list[str]:
         value.name: [d.dim_value for d in value.type.tensor_type.shape.dim][2:]
         for value in graph.value_info
     }
+    weights = {tensor.name: math.prod(tensor.dims) for tensor in graph.initializer}
     first, *others = [node for node in graph.node if node.op_type == "Conv"]
-    return [first.name, *(node.name for node in others if sides.get(node.output[0]) == [1, 1])]
+    matrices = [node for node in graph.node if node.op_type in ("Gemm", "MatMul")]
+    small = [node.name for node in matrices if weights.get(node.input[1], 0) < _HEAD_WEIGHTS]
+    pixels = [node.name for node in others if sides.get(node.output[0]) == [1, 1]]
+    return [first.name, *pixels, *small]
 
 
 @contextmanager
