@@ -133,7 +133,7 @@ def _assets() -> list[dict[str, Any]]:
             "bom-ref": path.relative_to(source).as_posix(),
             "name": path.relative_to(source).as_posix(),
             "type": _KINDS.get(path.suffix, "file"),
-            "licenses": [{"license": {"id": asset.licence}}],
+            "licenses": [{"license": {_licence_key(asset.licence): asset.licence}}],
             "hashes": [
                 {"alg": "SHA-256", "content": hashlib.sha256(path.read_bytes()).hexdigest()}
             ],
@@ -142,6 +142,11 @@ def _assets() -> list[dict[str, Any]]:
         for path in sorted(ROOT.glob(asset.pattern))
         if path.is_file() and path.is_relative_to(source)
     ]
+
+
+def _licence_key(licence: str) -> str:
+    """How CycloneDX has it: of SPDX, or in words, as the public domain, which is no licence."""
+    return "name" if " " in licence else "id"
 
 
 def write_bills(folder: Path) -> list[Path]:

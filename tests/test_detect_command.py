@@ -527,6 +527,7 @@ def test_what_is_not_read_is_named_with_its_reason(tmp_path: Path, detect: Run) 
     assert "camera's raw file" in errors.pop("raw.tif")
     assert "a web page, saved in place of a picture" in errors.pop("gone.jpg")
     assert "git lfs pull" in errors.pop("pointer.jpg")
+    assert "no face; a face that is cut out already: --cropped" in errors.pop("fine.jpg")
     assert errors == {}
     others, last = done.err.splitlines()[-2:]
     assert others.startswith("mien: 14 files were not read as pictures: 1 .cr3 (export it from")

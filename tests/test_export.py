@@ -22,8 +22,11 @@ from mien.learn.evaluation.scores import evaluate
 from mien.learn.files.export import HALF_PARITY, export_model, export_onnx
 from mien.learn.files.model_files import Deployed
 from mien.learn.files.onnx_graph import to_onnx
+from mien.learn.files.shipped import load_shipped
 from mien.learn.training.loop import load_best, train
+from mien.learn.training.pretrained import Pretrained
 from mien.learn.training.recipes import recipe_named
+from mien.learn.training.runs import network_of
 from mien.spec import ModelSpec
 
 FACES = made_up_faces(train=2, val=1, test=2)
@@ -249,6 +252,65 @@ def test_label_smoothing_is_undone_where_that_makes_val_likelier(
     assert (spec.temperature, spec.label_smoothing_undone) == (1.25, 0.3)
     expected = softmax(unsmoothed(logits.numpy(), 0.3) / 1.25, axis=1)
     assert np.abs(Classifier(tmp_path / "model.onnx")(MORE.images) - expected).max() < 1e-5
+
+
+def test_opencv_takes_the_input_for_what_it_is(exported: tuple[Path, ModelSpec]) -> None:
+    kinds = {node.op_type for node in onnx.load(exported[0]).graph.node}
+
+    assert "Reshape" in kinds
+    assert "Unsqueeze" not in kinds  # which OpenCV's runtime makes five dimensions of
+
+
+# Models in the package
+
+
+@pytest.mark.parametrize(("name", "to"), [("paper", "onnx"), ("paper", "h5"), ("mien", "onnx")])
+def test_a_model_in_the_package_leaves_it_without_a_run(name: str, to: str, tmp_path: Path) -> None:
+    out = tmp_path / f"theirs.{to}"
+    spec = export_model(name, out, to=to, votes=name == "mien")
+    own, found = Classifier(name), Classifier(out)
+
+    assert found.spec == spec
+    same = ("name", "network", "parameters", "multiply_adds", "recipe", "seed", "trained_on")
+    assert [getattr(spec, field) for field in same] == [getattr(own.spec, field) for field in same]
+    assert (spec.temperature, spec.label_smoothing_undone, spec.votes_labels) == (
+        own.spec.temperature,
+        own.spec.label_smoothing_undone,
+        own.spec.votes_labels,
+    )
+    assert (spec.store, spec.scores) == ("fp32", {})
+    difference = np.abs(found(MORE.images) - own(MORE.images))
+    if name == "paper":
+        assert difference.max() < 1e-5  # the very weights
+    else:
+        assert difference.mean() < 0.01  # without what 8 bits cost
+
+
+def test_a_model_in_the_package_as_weights_to_begin_with(tmp_path: Path) -> None:
+    out = tmp_path / "paper.safetensors"
+    export_model("paper", out, to="safetensors")
+    network, recipe, _ = load_shipped("paper")
+
+    Pretrained(out, recipe).fill(begun := network_of(recipe))
+    assert all(
+        torch.equal(begun.state_dict()[key], weight) for key, weight in network.state_dict().items()
+    )
+
+
+def test_a_keras_file_of_mien_says_that_label_smoothing_is_not_undone(tmp_path: Path) -> None:
+    spec = export_model("mien", tmp_path / "mien.h5", to="h5")
+
+    assert (spec.temperature, spec.label_smoothing_undone, spec.temperature_fitted_on) == (1, 0, "")
+    own, found = Classifier("mien"), Classifier(tmp_path / "mien.h5")
+    assert (own(MORE.images).argmax(1) == found(MORE.images).argmax(1)).mean() > 0.8
+
+
+def test_what_a_model_in_the_package_lacks_is_said(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=r"votes: expected .* votes; paper has none"):
+        export_model("paper", tmp_path / "m.onnx", votes=True)
+    with pytest.raises(OptionError, match="int8 takes a data set"):
+        export_model("paper", tmp_path / "m.onnx", store="int8")
+    assert not list(tmp_path.iterdir())
 
 
 # FER+ votes

@@ -220,6 +220,7 @@ def test_a_file_that_keras_saved_again_asks_for_its_labels(
         ("alexnet", {}),
         ("vgg", {}),
         ("resnet", {}),
+        ("se-resnet", {}),
     ],
 )
 def test_every_network_has_its_keras_model(name: str, options: dict[str, Any]) -> None:
@@ -241,7 +242,7 @@ def test_every_network_has_its_keras_model(name: str, options: dict[str, Any]) -
 
 def test_a_network_that_keras_has_no_layer_for_is_refused() -> None:
     trunk = torch.nn.Sequential(torch.nn.PixelUnshuffle(2), torch.nn.Flatten())
-    with pytest.raises(ModelError, match=r"as those of paper, .*; this one has PixelUnshuffle"):
+    with pytest.raises(ModelError, match=r"those of mien\.learn.*; this one has PixelUnshuffle"):
         to_keras(Network(trunk, 2304))
 
 
@@ -572,7 +573,8 @@ def test_detect_reads_a_keras_file_and_leaves_nothing(
     (picture,) = json.loads(done.stdout)
     assert done.stderr == (
         "mien: theirs: probabilities of angry, disgust, fear, happy, sad, surprise, neutral; "
-        "scaling -1..1 (see --labels and --scaling)\n"
+        "scaling -1..1 (see --labels and --scaling; `mien convert` keeps the file that is made of "
+        "it each time)\n"
     )
     assert sum(picture["faces"][0]["probabilities"].values()) == pytest.approx(1.0, abs=1e-5)
     assert [path.name for path in tmp_path.rglob("*")] == ["home"]

@@ -325,9 +325,13 @@ def test_rows_of_a_film_are_those_of_mien_video(
         ("GET", "/api/models/mien?name=paper", "expected no query parameters; got 'name'"),
         (
             *("POST", "/api/readings?threshold=0.5&Compound=1"),
-            "expected query parameters among threshold, compound; got 'Compound'",
+            "expected query parameters among threshold, cropped, compound; got 'Compound'",
         ),
-        ("POST", "/api/explanations?faces=1", "expected query parameters among face; got 'faces'"),
+        (
+            "POST",
+            "/api/explanations?faces=1",
+            "expected query parameters among face, cropped; got 'faces'",
+        ),
         (
             *("POST", "/api/videos?every=1"),
             "expected query parameters among threshold, half_life_s, every_s; got 'every'",

@@ -49,13 +49,70 @@ def model_path(model: str | Path) -> Path:
     shipped = shipped_models()
     if str(model) in shipped:
         return shipped[str(model)]
-    path = Path(model)
+    return model_file(model)
+
+
+def model_file(path: str | Path) -> Path:
+    """A model's own file.
+
+    Raises:
+        ModelError: there is none, or it is of a kind that is not read; the message says which are,
+            and how to come by one.
+    """
+    path = Path(path)
+    if os.path.isdir(path):  # noqa: PTH112  # as below
+        raise ModelError(f"{path}: expected a model file; it is a folder{_folder_advice(path)}")
     if not _is_file(path):
         raise ModelError(
-            f"expected a file or one of {', '.join(shipped) or 'no shipped model'}; "
-            f"there is no file {str(model)!r}"
+            f"expected a file or one of {', '.join(shipped_models()) or 'no shipped model'}; "
+            f"there is no file {str(path)!r}"
         )
+    if advice := _ADVICE.get(path.suffix.lower()):
+        raise ModelError(f"{path}: expected a model in .onnx, .h5, .hdf5 or .keras; {advice}")
     return path
+
+
+_CONVERT: Final = "`mien convert theirs.onnx --labels ... --scaling ... --out ours.onnx`"
+_OF_TORCH: Final = (
+    "this is torch's, which does not say what network its weights belong to. Where it was trained, "
+    f"torch.onnx.export writes an ONNX file, and {_CONVERT} takes that"
+)
+_ADVICE: Final = {
+    **dict.fromkeys((".pth", ".pt", ".ckpt"), _OF_TORCH),
+    ".bin": _OF_TORCH,
+    ".tflite": "this is TensorFlow Lite's. `python -m tf2onnx.convert --tflite theirs.tflite "
+    f"--output theirs.onnx` makes an ONNX file of it, and {_CONVERT} takes that",
+    ".pb": "this is a graph of TensorFlow's. `python -m tf2onnx.convert --saved-model FOLDER "
+    f"--output theirs.onnx` makes an ONNX file of its folder, and {_CONVERT} takes that",
+    **dict.fromkeys(
+        (".json", ".yaml", ".yml"),
+        "this is a description without weights. In Keras, model_from_json, load_weights and "
+        "model.save('theirs.h5') make a file of both",
+    ),
+    ".safetensors": "these are weights alone, for `mien train --pretrained`. `mien export` of the "
+    "run that they are of writes the ONNX file",
+    **dict.fromkeys(
+        (".pkl", ".pickle", ".joblib"),
+        "this is a pickle, which could run code and is not opened. Its own library may write ONNX",
+    ),
+}
+"""How names of files end that hold models which are not read -> what they are, and what to do."""
+
+
+def _folder_advice(path: Path) -> str:
+    if (path / "saved_model.pb").is_file():
+        return (
+            " of TensorFlow's. `python -m tf2onnx.convert --saved-model "
+            f"{path} --output theirs.onnx` makes an ONNX file of it, and {_CONVERT} takes that"
+        )
+    if (path / "config.json").is_file() and (path / "model.weights.h5").is_file():
+        return (
+            ", an unpacked file of Keras's. Packed again, its files in the root of a zip archive "
+            "whose name ends in .keras, it is taken"
+        )
+    if (path / "best.pt").is_file():
+        return f", that of a training run. `mien export {path} --out model.onnx` writes its model"
+    return ""
 
 
 def model_paths(model: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
@@ -112,7 +169,8 @@ class Classifier:
         model: a name among `shipped_models()`, the path of an ONNX file made by `mien export`, or
             that of any Keras classifier of faces in .h5, .hdf5 or .keras: (None, S, S, 1) or
             (None, S, S, 3) in, seven probabilities or logits out. Keras files take the extra
-            `keras` and some seconds of conversion, which leaves no files. Several, as a sequence or
+            `keras` and some seconds of conversion, which leaves no files; `mien convert` makes an
+            ONNX file of them, or of the ONNX file of another tool, once. Several, as a sequence or
             in a string with commas, are an ensemble: the mean of their probabilities, equally
             weighted (Hansen and Salamon 1990).
         threads: processor threads for one call; 0 takes every core. One is the steady choice where
@@ -156,7 +214,8 @@ class Classifier:
             raise OptionError(
                 "labels and scaling are for Keras files, whose names end in "
                 f"{', '.join(KERAS_SUFFIXES)}; {names} "
-                f"{'knows its own' if len(self.paths) == 1 else 'know their own'}"
+                f"{'knows its own' if len(self.paths) == 1 else 'know their own'}, or is given "
+                "them once, by `mien convert`"
             )
         self._members = tuple(
             _Member(path, _converted(path, labels, scaling) if keras else str(path), threads)

@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "models": "models",
     "train": "train",
     "export": "export",
+    "convert": "convert",
     "tune": "tune",
     "networks": "networks",
     "summary": "networks",
@@ -50,7 +51,7 @@ DATA_COMMANDS: Final = {
 
 PANELS: Final = {
     "Recognize": ("detect", "serve", "video", "webcam", "explain", "batch", "models"),
-    "Learn": ("data", "train", "export", "tune", "networks", "summary"),
+    "Learn": ("data", "train", "export", "convert", "tune", "networks", "summary"),
     "Measure": ("evaluate", "card", "fairness", "robustness", "reproduce", "baselines"),
 }
 """What `mien --help` shows together, the most used first."""

@@ -56,7 +56,7 @@ class ModelSpec:
     temperature_fitted_on: str = ""  # data set and split, with its images; empty where it is not
     store: str = "fp32"  # how the weights are stored: a name in `mien.learn.files.stores.STORES`
     license: str = "MIT"
-    mien_version: str = ""
+    mien_version: str = ""  # that wrote the file; empty where one is converted at the moment
     members: tuple["ModelSpec", ...] = ()  # whose probabilities are averaged; empty in a file
 
     @classmethod
@@ -113,7 +113,8 @@ class ModelSpec:
         if text is None:
             raise ModelError(
                 f"{source}: expected a model made by `mien export`; its metadata have no entry "
-                f"{METADATA_KEY!r}"
+                f"{METADATA_KEY!r}. Of other tools' models `mien convert {source} --labels ... "
+                "--scaling ... --out ours.onnx` makes one"
             )
         try:
             values: dict[str, Any] = json.loads(text)

@@ -148,10 +148,10 @@ def detect(
         writers[-1].close()
     for note, names in noted.items():
         say(names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "") + f": {note}")
-    if left_out:
-        say(str(left_out))
     for alike in hints.values():
         say(alike[0] + (f" (and {len(alike) - 1} more like it)" if len(alike) > 1 else ""))
+    if left_out:
+        say(str(left_out))
     if failed:
         fail(f"{failed} of {len(files)} pictures could not be read")
     if left_out.may_hold_faces:

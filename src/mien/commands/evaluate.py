@@ -21,11 +21,14 @@ from mien.commands.shared import (
     opening,
     print_table,
     read_data,
+    say,
     say_how_read,
     status,
 )
 
 if TYPE_CHECKING:
+    from mien.classifier import Classifier
+    from mien.learn.data.datasets import FaceSet
     from mien.learn.evaluation.measures import Measures
     from mien.learn.evaluation.risk_coverage import RiskCoverage
     from mien.learn.evaluation.scores import Evaluation, VotesScore
@@ -71,6 +74,7 @@ def evaluate(
         faces = faces.hold_out(val_share)
     with status("reading the faces"):
         result = measure(classifier, faces, split)
+    _say_what_reads_better(classifier, faces.split(split), told=None not in (labels, scaling))
     if plots is not None:
         from mien.learn.plots.evaluation import plot_evaluation
 
@@ -95,6 +99,26 @@ def evaluate(
         _print_measures(result)
         _print_risk_coverage(result.risk_coverage)
         _print_evaluation(result.evaluation)
+
+
+def _say_what_reads_better(classifier: "Classifier", faces: "FaceSet", *, told: bool) -> None:
+    """Of a model of others alone: whether it was taken for what it is."""
+    from mien.learn.files.others import NETWORKS, better_reading
+
+    path, spec = classifier.path, classifier.spec
+    if spec.members or spec.network not in NETWORKS:
+        return
+    if spec.mien_version:
+        content = path.read_bytes()
+    elif told:
+        return
+    else:
+        from mien.learn.files.keras_h5 import onnx_of_keras
+
+        with status("trying other orders and scalings"):
+            content = onnx_of_keras(path)
+    if better := better_reading(content, faces):
+        say(f"{spec.name}: {better}")
 
 
 def _print_measures(result: "Measures") -> None:

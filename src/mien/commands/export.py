@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Folder of a training run.")],
+    run: Annotated[
+        str, typer.Argument(help="Folder of a training run, or a model in the package.")
+    ],
     out: Annotated[Path, typer.Option("--out", help="File to write.")],
     to: Annotated[
         str,
@@ -30,7 +32,10 @@ def export(
     ] = "onnx",
     name: Annotated[
         str | None,
-        typer.Option("--name", help="What the model calls itself; else the file's name."),
+        typer.Option(
+            "--name",
+            help="What the model calls itself; else the file's name, or its own in the package.",
+        ),
     ] = None,
     data: Annotated[
         Path | None,
@@ -55,7 +60,7 @@ def export(
     ] = "fp32",
     as_json: JsonOption = False,
 ) -> None:
-    """Write a run's best weights as a model file.
+    """Write a run's best weights, or a model in the package, as a model file.
 
     Example: mien export runs/first --out first.onnx --data fer2013.csv
 
@@ -63,12 +68,17 @@ def export(
 
     Example: mien export runs/first --to h5 --out first.h5
 
+    Example: mien export paper --to h5 --out paper.h5
+
     The file is checked against the network.
 
     With --data a temperature is fitted on val, so that a reading is right about as often as its
     probability says. An int8 file that reads over .002 less of val right than in float is not
     written. The Keras file takes gray levels, 0 to 255, shaped (N, 48, 48, 1), and gives
     probabilities of angry, disgust, fear, happy, sad, surprise and neutral, in this order.
+
+    A model in the package keeps its temperature, but is measured anew, with --data; its kernels
+    and matrices are rounded to float16 in the package.
     """
     need_torch("exporting")
     from mien.learn.files.export import export_model

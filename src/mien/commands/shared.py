@@ -193,8 +193,11 @@ def quiet_libraries() -> Iterator[None]:
 def say_how_read(spec: "ModelSpec") -> None:
     """Say on standard error what Keras files were taken for, which they do not say themselves."""
     for member in spec.members or (spec,):
-        if member.network == "keras":
-            say(f"{member.name}: {member.recipe} (see --labels and --scaling)")
+        if member.network == "keras" and not member.mien_version:
+            say(
+                f"{member.name}: {member.recipe} (see --labels and --scaling; `mien convert` keeps "
+                "the file that is made of it each time)"
+            )
 
 
 def left_out_line(faces: "FaceSet") -> str:

@@ -1,4 +1,4 @@
-"""A run's best weights -> a model file, checked number by number against the network."""
+"""The weights of a run or of the package -> a model file, checked number by number."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,12 +9,13 @@ import torch
 from numpy.typing import NDArray
 
 from mien import __version__, catalog
+from mien.classifier import shipped_models
 from mien.crops import SIZE_PX
 from mien.environment import import_onnxruntime
 from mien.errors import ModelError, OptionError, OutputError
 from mien.labels import FERPLUS_EMOTIONS
 from mien.learn.data.datasets import FaceSet
-from mien.learn.evaluation.calibration import fit_calibration
+from mien.learn.evaluation.calibration import Calibration, fit_calibration
 from mien.learn.evaluation.scores import evaluate_probabilities
 from mien.learn.files.model_files import (
     FORMATS,
@@ -26,8 +27,10 @@ from mien.learn.files.model_files import (
     batches_of,
 )
 from mien.learn.files.onnx_graph import to_onnx
+from mien.learn.files.shipped import load_shipped
 from mien.learn.files.stores import STORES
 from mien.learn.networks import Network, multiply_adds
+from mien.learn.training.recipes import Recipe
 from mien.learn.training.runs import RunConfig, load_best
 from mien.spec import ModelSpec, Score
 
@@ -48,10 +51,10 @@ def export_model(
     votes: bool = False,
     store: str = "fp32",
 ) -> ModelSpec:
-    """Write the best weights of a training run as a model file.
+    """Write the best weights of a training run, or a model in the package, as a model file.
 
     Args:
-        run_dir: a run's folder, made by `train`.
+        run_dir: a run's folder, made by `train`, or a name among `mien.shipped_models()`.
         out: the file to write; an earlier one of that name is replaced.
         to: one of `FORMATS`:
             "onnx", the format that mien runs;
@@ -60,11 +63,13 @@ def export_model(
             "safetensors", the weights alone, under torch's names and in torch's shapes.
             Each carries the `ModelSpec`: in ONNX's and safetensors' metadata and in an HDF5
             attribute of the Keras file, always under the key `mien`.
-        name: what the model calls itself; without it, the file's name.
+        name: what the model calls itself; without it, the file's name, and one in the package keeps
+            its own.
         faces: a data set to fit the calibration on, with its val, and to measure the file on; the
             scores on those of val, test and val+test that it has go into the file. What the run
             held out of train as val is held out again. Without val, or without a data set, the
-            temperature is 1, and label smoothing is not undone; in Keras files it never is.
+            temperature is 1, and label smoothing is not undone; a model in the package keeps what
+            it has of both. In Keras files label smoothing is never undone.
         votes: keep the head for the FER+ votes, as a second output; not in Keras files.
         store: one of `mien.learn.files.stores.STORES`. "fp16", in ONNX and safetensors, is held to
             `HALF_PARITY`. "int8", in ONNX alone, takes `faces`, with train, that it draws from,
@@ -83,42 +88,37 @@ def export_model(
     """
     out = Path(out)
     _check_options(out, to, store, votes=votes, measured=faces is not None)
-    network, config, row = load_best(run_dir)
-    if faces is not None:
-        faces = _with_val_of(config, faces)
+    network, recipe, about, faces = _source(run_dir, faces)
     if votes and network.votes_head is None:
+        shipped = about.name != ""
         raise OptionError(
-            f"votes: expected a network with the head for the FER+ votes; {run_dir} was trained "
-            "with votes_weight 0, without it"
+            f"votes: expected a network with the head for the FER+ votes; {run_dir} "
+            f"{'has none' if shipped else 'was trained with votes_weight 0, without it'}"
         )
     if store == "int8" and faces is not None:
         faces.split("train+val")  # what it needs is there, or said now
     val = faces.split("val") if faces is not None and (faces.splits == "val").any() else None
-    calibration = None
+    # A Keras file has no layer for label smoothing, and the temperature is of what follows it.
+    known = Calibration(about.temperature, about.label_smoothing_undone)
+    calibration = None if to == "h5" and known.label_smoothing else known
+    fitted_on = about.temperature_fitted_on if calibration else ""
     if val is not None:
         # A Keras file ends in a matrix and a softmax, which can hold a temperature only.
-        smoothing = 0.0 if to == "h5" else config.recipe.label_smoothing
+        smoothing = 0.0 if to == "h5" else recipe.label_smoothing
         logits = _logits(network, val)
         calibration = fit_calibration(logits, val.targets, label_smoothing=smoothing)
+        fitted_on = f"{val.name} val ({len(val):,} images)" if calibration else ""
     deployed = Deployed(network, calibration, votes=votes).eval()
-    spec = ModelSpec(
-        name=name or out.stem,
-        network=config.recipe.network,
+    spec = replace(
+        about,
+        name=name or about.name or out.stem,
         parameters=network.parameter_count() + (_head_size(network) if votes else 0),
         multiply_adds=multiply_adds(network) + (_head_size(network, bias=False) if votes else 0),
-        recipe=config.recipe.name,
-        seed=config.seed,
-        epoch=row.epoch,
-        trained_on=_trained_on(config),
-        chosen_on=f"{config.data_name} val ({config.val_count:,} images)",
+        scores={},
         votes_labels=FERPLUS_EMOTIONS if votes else (),
         temperature=deployed.calibration.temperature,
         label_smoothing_undone=deployed.calibration.label_smoothing,
-        temperature_fitted_on=(
-            f"{val.name} val ({len(val):,} images)"
-            if val is not None and calibration is not None
-            else ""
-        ),
+        temperature_fitted_on=fitted_on,
         store=store,
         mien_version=__version__,
     )
@@ -126,7 +126,7 @@ def export_model(
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         try:
-            model_file = FORMATS[to](deployed, config.recipe)
+            model_file = FORMATS[to](deployed, recipe)
             model_file.write(spec, partial)
             read = model_file.reader(partial)
             _check_parity(deployed, read, val, f"{to} file", PARITY)
@@ -152,6 +152,27 @@ def export_model(
     except OSError as error:
         raise OutputError(f"{out}: cannot be written; {error.strerror or error}") from error
     return spec
+
+
+def _source(
+    run_dir: str | Path, faces: FaceSet | None
+) -> tuple[Network, Recipe, ModelSpec, FaceSet | None]:
+    """The network, its recipe, what is known of it, and the faces with the val of its run."""
+    if str(run_dir) in shipped_models() and not (Path(run_dir) / "config.json").is_file():
+        return (*load_shipped(str(run_dir)), faces)
+    network, config, row = load_best(run_dir)
+    about = ModelSpec(
+        name="",
+        network=config.recipe.network,
+        parameters=0,  # of the file that is written, likewise
+        multiply_adds=0,
+        recipe=config.recipe.name,
+        seed=config.seed,
+        epoch=row.epoch,
+        trained_on=_trained_on(config),
+        chosen_on=f"{config.data_name} val ({config.val_count:,} images)",
+    )
+    return network, config.recipe, about, None if faces is None else _with_val_of(config, faces)
 
 
 def _with_val_of(config: RunConfig, faces: FaceSet) -> FaceSet:

@@ -23,21 +23,26 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from mien.classifier import Probabilities
+from mien.classifier import Probabilities, first_line
 from mien.crops import SIZE_PX, Crops
-from mien.environment import environment, import_onnxruntime
+from mien.environment import environment
 from mien.errors import MienError, MissingExtraError, ModelError, OptionError
-from mien.labels import EMOTIONS, target_of
+from mien.labels import EMOTIONS
 from mien.learn.files.keras_config import KerasConfig, read_config
 from mien.learn.files.onnx_graph import to_onnx
+from mien.learn.files.others import (
+    FACTOR,
+    OFFSET,
+    SCALINGS,
+    check_scaling,
+    gives_logits,
+    label_names,
+    run,
+    serialized,
+    set_scaling,
+    spec_of,
+)
 from mien.spec import METADATA_KEY, ModelSpec
-
-SCALINGS: Final[dict[str, tuple[float, float]]] = {
-    "1/255": (1 / 255, 0.0),
-    "-1..1": (1 / 127.5, -1.0),
-    "none": (1.0, 0.0),
-}
-"""Name -> factor of the gray levels 0 to 255 and what is added then."""
 
 BATCH: Final = 256  # crops in one pass through Keras
 
@@ -47,7 +52,7 @@ MAX_LAYER: Final = 8_000_000  # numbers that a layer gives for a face; VGG16 giv
 PARITY: Final = 1e-4  # largest difference of a probability between Keras and ONNX Runtime
 HALF_PARITY: Final = 1e-2  # the same where layers compute in 16 bits
 
-_SUMS_TO_ONE: Final = 1e-2  # how far a row of probabilities may be off, in half precision
+_UNSCALED: Final = (0.5, 0.25)  # numbers that the exporter does not take for nothing
 
 
 def import_keras(purpose: str) -> Any:
@@ -118,11 +123,12 @@ def onnx_of_keras(
 
     Args:
         path: .h5, .hdf5 or .keras, with one input (None, S, S, 1) or (None, S, S, 3) and one output
-            (None, 7). Crops are resized to S x S and their gray repeated. Where each row of the
-            output is without negatives and sums to 1, it is probabilities; where rows leave 0 to 1
-            it is logits, and a softmax follows; anything else is refused.
-        labels: the seven emotions in the order of the output, as a sequence or divided by commas;
-            by default alphabetical, as Keras reads folders (`flow_from_directory`).
+            (None, 7), or as many as `labels` has. Crops are resized to S x S and their gray
+            repeated. Where each row of the output is without negatives and sums to 1, it is
+            probabilities; where rows leave 0 to 1 it is logits, and a softmax follows; anything
+            else is refused.
+        labels: of the output in its order, as `label_names` takes them; by default alphabetical, as
+            Keras reads folders (`flow_from_directory`).
         scaling: a name in `SCALINGS`; by default "none" where the model begins by scaling its
             input, and "1/255" where it does not.
     Returns:
@@ -134,9 +140,9 @@ def onnx_of_keras(
         OptionError: `labels` or `scaling` is not as above, or given for a file of mien's.
         MissingExtraError: Keras is not installed.
     """
-    if scaling is not None and scaling not in SCALINGS:
-        raise OptionError(f"scaling: expected one of {', '.join(SCALINGS)}; got {scaling!r}")
-    names = None if labels is None else _label_names(labels)
+    if scaling is not None:
+        check_scaling(scaling)
+    names = None if labels is None else label_names(labels)
     file = read_config(path)
     if file.spec is not None and (labels is not None or scaling is not None):
         raise OptionError(
@@ -156,20 +162,23 @@ def onnx_of_keras(
     with _as_keras_3_has_it(path, file) as readable:
         _check_memory(_load(keras, readable, device="meta", source=path), path)
         model = _load(keras, readable, source=path)
-    _check_shapes(model, path)
+    _check_shapes(model, path, len(names))
     try:
         with keras.device("cpu"), _quiet():
             faces = _Faces(model, names, SCALINGS[scaling]).eval()
             sample = torch.from_numpy(_sample_crops())
             with torch.no_grad():
-                faces.gives_logits = _gives_logits(faces.outputs(sample), path)
+                faces.gives_logits = gives_logits(faces.outputs(sample).numpy(), str(path))
                 expected = faces(sample).numpy()
             about = file.spec or _spec(path, model, faces, names, scaling)
-            content = _serialized(to_onnx(faces), about)
+            faces.scale(_UNSCALED)
+            converted = to_onnx(faces)
+            set_scaling(converted, scaling)
+            content = serialized(converted, about)
     except MienError:
         raise
     except Exception as error:  # of Keras, torch and its exporter, which share no base
-        raise ModelError(f"{path}: cannot be converted to ONNX; {_first_line(error)}") from error
+        raise ModelError(f"{path}: cannot be converted to ONNX; {first_line(error)}") from error
     whole = all(layer.compute_dtype == "float32" for layer in model.layers)
     _check_parity(content, sample.numpy(), expected, PARITY if whole else HALF_PARITY, path)
     return content
@@ -178,25 +187,34 @@ def onnx_of_keras(
 class _Faces(nn.Module):
     """A Keras model as mien's model files are: crops in, probabilities in mien's order out."""
 
-    order: Tensor
+    mien_factor: Tensor
+    mien_offset: Tensor
+    mien_order: Tensor
 
     def __init__(self, model: Any, labels: Sequence[str], scaling: tuple[float, float]) -> None:
         super().__init__()
         self.model = model
         _, self.size_px, _, self.channels = model.inputs[0].shape
-        self.factor, self.offset = scaling
         self.gives_logits = False
-        order = [labels.index(emotion) for emotion in EMOTIONS]
-        self.register_buffer("order", torch.tensor(order))
+        for name in (FACTOR, OFFSET):
+            self.register_buffer(name, torch.tensor(0.0))
+        self.scale(scaling)
+        self.register_buffer("mien_order", torch.tensor([labels.index(name) for name in EMOTIONS]))
+
+    def scale(self, scaling: tuple[float, float]) -> None:
+        """Take this factor of the gray levels, and what is added then."""
+        self.mien_factor.fill_(scaling[0])
+        self.mien_offset.fill_(scaling[1])
 
     def outputs(self, crops: Tensor) -> Tensor:
-        """(N, 48, 48) uint8 -> (N, 7) float32, as the Keras model gives them."""
-        pixels = crops.to(torch.float32).unsqueeze(1)
+        """(N, 48, 48) uint8 -> (N, K) float32, as the Keras model gives them."""
+        pixels = crops.to(torch.float32).reshape(-1, 1, SIZE_PX, SIZE_PX)
         side = self.size_px
         if side != SIZE_PX:
             pixels = F.interpolate(pixels, (side, side), mode="bilinear", antialias=side < SIZE_PX)
         pixels = pixels.expand(-1, self.channels, -1, -1).permute(0, 2, 3, 1)  # (N, S, S, C)
-        scores: Tensor = self.model(pixels * self.factor + self.offset, training=False)
+        pixels = pixels * self.mien_factor + self.mien_offset
+        scores: Tensor = self.model(pixels, training=False)
         return scores.to(torch.float32)
 
     def forward(self, crops: Tensor) -> Tensor:
@@ -204,18 +222,8 @@ class _Faces(nn.Module):
         scores = self.outputs(crops)
         if self.gives_logits:
             scores = torch.softmax(scores, dim=1)
-        return (scores / scores.sum(dim=1, keepdim=True)).index_select(1, self.order)
-
-
-def _label_names(labels: str | Sequence[str]) -> tuple[str, ...]:
-    given = labels.split(",") if isinstance(labels, str) else list(labels)
-    targets = [target_of(str(name)) for name in given]
-    if sorted(t for t in targets if t is not None) != list(range(len(EMOTIONS))) or None in targets:
-        raise OptionError(
-            f"labels: expected {', '.join(EMOTIONS)} in the order of the model's output, each "
-            f"once; got {', '.join(map(str, given))}"
-        )
-    return tuple(EMOTIONS[target] for target in targets if target is not None)
+        seven = scores.index_select(1, self.mien_order)
+        return seven / seven.sum(dim=1, keepdim=True)
 
 
 @contextmanager
@@ -251,7 +259,7 @@ def _load(keras: Any, path: Path, *, device: str = "cpu", source: Path | None = 
     except Exception as error:  # Keras raises whatever its layers and h5py do
         raise ModelError(
             f"{source or path}: expected a model that Keras {keras.__version__} can load; "
-            f"{_first_line(error)}"
+            f"{first_line(error)}"
         ) from error
 
 
@@ -270,15 +278,19 @@ def _check_memory(model: Any, path: Path) -> None:
             )
 
 
-def _check_shapes(model: Any, path: Path) -> None:
-    inputs, outputs = ([tuple(t.shape) for t in ts] for ts in (model.inputs, model.outputs))
-    if len(inputs) == 1 and outputs == [(None, len(EMOTIONS))] and len(inputs[0]) == 4:
-        count, height, width, channels = inputs[0]
-        if count is None and height == width is not None and channels in (1, 3):
+def _check_shapes(model: Any, path: Path, count: int = len(EMOTIONS)) -> None:
+    inputs: list[tuple[int | None, ...]] = [tuple(t.shape) for t in model.inputs]
+    outputs: list[tuple[int | None, ...]] = [tuple(t.shape) for t in model.outputs]
+    if len(inputs) == 1 and outputs == [(None, count)] and len(inputs[0]) == 4:
+        faces, height, width, channels = inputs[0]
+        if faces is None and height == width is not None and channels in (1, 3):
             return
+    more = ""
+    if len(outputs) == 1 and (told := outputs[0][-1] or 0) > count:
+        more = f". If these are {told} expressions, name all of them as its labels"
     raise ModelError(
         f"{path}: expected one input (None, S, S, 1) or (None, S, S, 3) and one output (None, "
-        f"{len(EMOTIONS)}); got the inputs {_shown(inputs)} and the outputs {_shown(outputs)}"
+        f"{count}); got the inputs {_shown(inputs)} and the outputs {_shown(outputs)}{more}"
     )
 
 
@@ -286,34 +298,17 @@ def _shown(shapes: Sequence[tuple[int | None, ...]]) -> str:
     return ", ".join(map(str, shapes))
 
 
-def _gives_logits(outputs: Tensor, path: Path) -> bool:
-    if not torch.isfinite(outputs).all():
-        raise ModelError(f"{path}: expected finite numbers from the model; got {outputs[0]}")
-    inside = bool((outputs >= 0).all() and (outputs <= 1 + _SUMS_TO_ONE).all())
-    sums = outputs.sum(dim=1)
-    if inside and bool(((sums - 1).abs() > _SUMS_TO_ONE).any()):
-        raise ModelError(
-            f"{path}: expected probabilities that sum to 1, or logits; got values from 0 to 1 that "
-            f"sum to {float(sums.min()):.2f} to {float(sums.max()):.2f}, as seven sigmoids give"
-        )
-    return not inside
-
-
 def _spec(path: Path, model: Any, faces: _Faces, labels: Sequence[str], scaling: str) -> ModelSpec:
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         faces(torch.zeros(1, SIZE_PX, SIZE_PX, dtype=torch.uint8))
-    what = "logits" if faces.gives_logits else "probabilities"
-    return ModelSpec(
-        name=path.stem,
-        network="keras",
+    return spec_of(
+        path.stem,
+        "keras",
+        labels=labels,
+        scaling=scaling,
+        logits=faces.gives_logits,
         parameters=int(model.count_params()),
         multiply_adds=int(counter.get_total_flops()) // 2,
-        recipe=f"{what} of {', '.join(labels)}; scaling {scaling}",
-        seed=0,
-        epoch=0,
-        trained_on="unknown",
-        chosen_on="unknown",
-        license="unknown",
     )
 
 
@@ -324,36 +319,19 @@ def _sample_crops() -> Crops:
     return crops
 
 
-def _serialized(model: Any, spec: ModelSpec) -> bytes:
-    import onnx
-
-    onnx.helper.set_model_props(model, {METADATA_KEY: spec.to_json()})
-    content: bytes = model.SerializeToString()
-    return content
-
-
 def _check_parity(
     content: bytes, crops: Crops, expected: Probabilities, parity: float, path: Path
 ) -> None:
-    ort = import_onnxruntime()
-    options = ort.SessionOptions()
-    options.log_severity_level = 4  # its complaints come as exceptions
     try:
-        session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        (found,) = session.run(None, {"crops": crops})
+        found = run(content, crops)
     except Exception as error:  # ONNX Runtime has a class for each kind, all without a base
-        raise ModelError(f"{path}: ONNX Runtime cannot run it; {_first_line(error)}") from error
+        raise ModelError(f"{path}: ONNX Runtime cannot run it; {first_line(error)}") from error
     difference = float(np.abs(found - expected).max())
     if not difference <= parity:
         raise ModelError(
             f"{path}: ONNX Runtime's probabilities differ from Keras's by {difference:.1e}; "
             f"expected at most {parity:.0e}"
         )
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else repr(error)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from mien.crops import SIZE_PX
 from mien.errors import ModelError
 from mien.learn.files.keras_config import SCALING_LAYER
 from mien.learn.files.keras_h5 import import_keras
-from mien.learn.networks import MinPool2d, Network, _BasicBlock
+from mien.learn.networks import MinPool2d, Network, _BasicBlock, _SEBlock, _SqueezeExcitation
 
 _ACTIVATIONS: Final[dict[type[nn.Module], str]] = {
     nn.ReLU: "relu",
@@ -151,16 +151,31 @@ class _Translation:
             return self._add("LeakyReLU", "leaky_re_lu", x, negative_slope=part.negative_slope)
         if type(part) in _ACTIVATIONS:
             return self._add("Activation", "activation", x, activation=_ACTIVATIONS[type(part)])
-        if isinstance(part, _BasicBlock):
+        if isinstance(part, _BasicBlock | _SEBlock):
             return self._block(part, x)
+        if isinstance(part, _SqueezeExcitation):
+            return self._squeeze_excitation(part, x)
         raise ModelError(
-            "expected a network whose parts Keras has too, as those of paper, alexnet, vgg and "
-            f"resnet; this one has {part}"
+            "expected a network whose parts Keras has too, as those of mien.learn.networks; this "
+            f"one has {part}"
         )
 
-    def _block(self, block: _BasicBlock, x: Any) -> Any:
+    def _squeeze_excitation(self, part: _SqueezeExcitation, x: Any) -> Any:
+        means = self._add(
+            "GlobalAveragePooling2D",
+            "global_average_pooling2d",
+            x,
+            data_format="channels_last",
+            keepdims=True,
+        )
+        scales = self.through([part.squeeze, nn.ReLU(), part.excite, nn.Sigmoid()], means)
+        return self._add("Multiply", "multiply", [x, scales])
+
+    def _block(self, block: _BasicBlock | _SEBlock, x: Any) -> Any:
         self.branches = True
         inner = self.through([block.conv1, block.norm1, nn.ReLU(), block.conv2, block.norm2], x)
+        if isinstance(block, _SEBlock):
+            inner = self.through([block.scale], inner)
         shortcut = self.through(_parts(block.shortcut), x)
         added = self._add("Add", "add", [inner, shortcut])
         return self.through([nn.ReLU()], added)

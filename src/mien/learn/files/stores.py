@@ -1,7 +1,6 @@
 """Ways to store the weights of an ONNX model in fewer bytes."""
 
 import logging
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from mien.crops import Crops
 from mien.environment import import_onnxruntime
+from mien.labels import FERPLUS_EMOTIONS
 
 if TYPE_CHECKING:
     import onnx
@@ -26,7 +26,7 @@ STORES: Final = {
 CALIBRATION_FACES: Final = 512  # training images that set the ranges of what int8 computes
 
 _BATCH: Final = 32
-_HEAD_WEIGHTS: Final = 8192  # a matrix with fewer is a head: 8 answers of 1,024 features
+_ANSWERS: Final = len(FERPLUS_EMOTIONS)  # the most that a head gives
 
 
 def with_half_weights(model: "onnx.ModelProto") -> "onnx.ModelProto":
@@ -122,12 +122,12 @@ def _in_float(model: "onnx.ModelProto") -> list[str]:
         value.name: [d.dim_value for d in value.type.tensor_type.shape.dim][2:]
         for value in graph.value_info
     }
-    weights = {tensor.name: math.prod(tensor.dims) for tensor in graph.initializer}
+    widths = {tensor.name: min(tensor.dims, default=1) for tensor in graph.initializer}
     first, *others = [node for node in graph.node if node.op_type == "Conv"]
     matrices = [node for node in graph.node if node.op_type in ("Gemm", "MatMul")]
-    small = [node.name for node in matrices if weights.get(node.input[1], 0) < _HEAD_WEIGHTS]
+    heads = [node.name for node in matrices if widths.get(node.input[1], 1) <= _ANSWERS]
     pixels = [node.name for node in others if sides.get(node.output[0]) == [1, 1]]
-    return [first.name, *pixels, *small]
+    return [first.name, *pixels, *heads]
 
 
 @contextmanager

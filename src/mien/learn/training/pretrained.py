@@ -49,7 +49,7 @@ class Pretrained:
                 + "; there is no such file or folder"
             )
         if source.suffix == ".safetensors":
-            self._weights, theirs = _read_file(source)
+            self._weights, theirs = read_weights(source)
         else:
             network, config, _ = load_best(source)
             self._weights, theirs = network.state_dict(), config.recipe
@@ -82,7 +82,13 @@ class Pretrained:
             ) from error
 
 
-def _read_file(path: Path) -> tuple[dict[str, Tensor], Recipe]:
+def read_weights(path: Path) -> tuple[dict[str, Tensor], Recipe]:
+    """The weights in a safetensors file of `export_model`, and the recipe that they are of.
+
+    Raises:
+        TrainingError: it is no such file.
+        MissingExtraError: the package safetensors is not installed.
+    """
     try:
         from safetensors import SafetensorError, safe_open
     except ImportError as error:

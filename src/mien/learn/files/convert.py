@@ -1,0 +1,84 @@
+"""A model that others have trained, made a model file of mien's once and for all."""
+
+import dataclasses
+from pathlib import Path
+
+from mien import __version__
+from mien.classifier import KERAS_SUFFIXES, model_file
+from mien.errors import OptionError, OutputError
+from mien.learn.data.datasets import FaceSet
+from mien.learn.files.keras_h5 import onnx_of_keras
+from mien.learn.files.onnx_others import onnx_of_onnx
+from mien.learn.files.others import NETWORKS, Better, better_reading, check_scaling
+from mien.learn.training.runs import write_whole
+from mien.spec import METADATA_KEY, ModelSpec
+
+
+def convert_model(
+    path: str | Path,
+    out: str | Path,
+    *,
+    labels: str | None = None,
+    scaling: str | None = None,
+    size_px: int | None = None,
+    faces: FaceSet | None = None,
+) -> tuple[ModelSpec, Better | None]:
+    """Write a Keras or ONNX classifier of others as an ONNX file that knows labels and scaling.
+
+    Args:
+        path: .h5, .hdf5 or .keras, as `mien.Classifier` takes it, or .onnx.
+        out: the file to write, .onnx; an earlier one of that name is replaced.
+        labels: of its outputs in order, with commas: the seven emotions, and others, which are left
+            out of a reading. Of Keras files by default alphabetical; of ONNX files needed.
+        scaling: "1/255", "-1..1" or "none". Of Keras files by default "none" where the model begins
+            by scaling, and "1/255" where it does not; of ONNX files needed.
+        size_px: the side of a face where an ONNX file leaves it open.
+        faces: labelled faces, to try other orders and scalings on.
+    Returns:
+        What the file says of itself, and what would read far better, if anything does.
+    Raises:
+        ModelError: it is no such model, or could run code; nothing is written then.
+        OptionError: labels, scaling or size are needed or not as above.
+        MissingExtraError: the packages are not installed.
+        OutputError: `out` cannot be written.
+    """
+    path, out = model_file(path), Path(out)
+    if out.suffix != ".onnx":
+        raise OptionError(f"{out}: expected a name that ends in .onnx, which mien runs")
+    if scaling is not None:
+        check_scaling(scaling)
+    if path.suffix in KERAS_SUFFIXES:
+        if size_px is not None:
+            raise OptionError("size: a Keras file knows it; leave it out")
+        content = onnx_of_keras(path, labels=labels, scaling=scaling)
+    elif labels is None or scaling is None:
+        raise OptionError(
+            f"{path}: an ONNX file does not say what its outputs are, nor how it takes its pixels; "
+            "give --labels, all of them in order and with commas, and --scaling 1/255, -1..1 or "
+            "none"
+        )
+    else:
+        content = onnx_of_onnx(path, labels=labels, scaling=scaling, size_px=size_px)
+    content, spec = _signed(content)
+    better = None
+    if faces is not None and spec.network in NETWORKS:
+        better = better_reading(content, faces)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{out}: cannot be written; {error.strerror or error}") from error
+    write_whole(out, content)
+    return spec, better
+
+
+def _signed(content: bytes) -> tuple[bytes, ModelSpec]:
+    """The file with the version of mien that writes it: it is no conversion of the moment."""
+    import onnx
+
+    model = onnx.load_from_string(content)
+    about = {entry.key: entry.value for entry in model.metadata_props}
+    spec = ModelSpec.from_metadata(about, source="the model")
+    spec = dataclasses.replace(spec, mien_version=__version__)
+    onnx.helper.set_model_props(model, {**about, METADATA_KEY: spec.to_json()})
+    signed: bytes = model.SerializeToString()
+    return signed, spec

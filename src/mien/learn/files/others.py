@@ -1,0 +1,235 @@
+"""Models that others have trained: what they do not say, and how to find it out.
+
+Such a model becomes an ONNX file of mien's, with the pixels' scaling before it and the order of the
+emotions behind it. The numbers of the scaling stand in the file under names of their own, so that
+another one can be tried.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.crops import Crops
+from mien.environment import import_onnxruntime
+from mien.errors import ModelError, OptionError
+from mien.labels import EMOTIONS, target_of
+from mien.spec import METADATA_KEY, ModelSpec
+
+if TYPE_CHECKING:
+    import onnx
+
+    from mien.learn.data.datasets import FaceSet
+
+SCALINGS: Final[dict[str, tuple[float, float]]] = {
+    "1/255": (1 / 255, 0.0),
+    "-1..1": (1 / 127.5, -1.0),
+    "none": (1.0, 0.0),
+}
+"""Name -> factor of the gray levels 0 to 255 and what is added then."""
+
+FACTOR: Final = "mien_factor"
+OFFSET: Final = "mien_offset"
+"""Names, in the file, of the two numbers of a scaling."""
+
+NETWORKS: Final = ("keras", "onnx")
+"""What `ModelSpec.network` says of models of others."""
+
+_TRIED: Final = 1000  # faces that other orders and scalings are tried on
+_FEWEST: Final = 100  # that tell anything
+_FAR: Final = 0.1  # by how much more must be read right for it to be said
+
+_SUMS_TO_ONE: Final = 1e-2  # how far a row of probabilities may be off, in half precision
+
+
+@dataclass(frozen=True)
+class Better:
+    """Another order of the outputs, or another scaling, with which a model reads far better.
+
+    Attributes:
+        labels: of its outputs, in order.
+        scaling: a name in `SCALINGS`.
+        accuracy: with these, 0 to 1.
+        now: as it is taken at present, 0 to 1.
+        n: faces that both were measured on.
+    """
+
+    labels: tuple[str, ...]
+    scaling: str
+    accuracy: float
+    now: float
+    n: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.now:.0%} of {self.n:,} faces are read as they are labelled, and "
+            f"{self.accuracy:.0%} with --labels {','.join(self.labels)} --scaling={self.scaling}"
+        )
+
+
+def label_names(labels: str | Sequence[str]) -> tuple[str, ...]:
+    """What the outputs of a model are, in their order.
+
+    Args:
+        labels: a sequence, or a text with commas: the seven emotions or their synonyms, each once,
+            and whatever else the model tells, such as contempt, which is left out of a reading.
+    Raises:
+        OptionError: an emotion is missing, or one of the labels comes twice.
+    """
+    given = labels.split(",") if isinstance(labels, str) else [str(name) for name in labels]
+    targets = [target_of(name) for name in given]
+    names = tuple(
+        name.strip().lower() if target is None else EMOTIONS[target]
+        for name, target in zip(given, targets, strict=True)
+    )
+    if not set(EMOTIONS) <= set(names) or len(set(names)) < len(names):
+        raise OptionError(
+            f"labels: expected {', '.join(EMOTIONS)} in the order of the model's output, each "
+            f"once; got {', '.join(given)}"
+        )
+    return names
+
+
+def check_scaling(scaling: str) -> None:
+    """Raise the OptionError of a scaling that is not among `SCALINGS`."""
+    if scaling not in SCALINGS:
+        raise OptionError(f"scaling: expected one of {', '.join(SCALINGS)}; got {scaling!r}")
+
+
+def gives_logits(outputs: NDArray[np.float32], source: str) -> bool:
+    """Whether a softmax must follow what a model gives: (N, K) float.
+
+    Raises:
+        ModelError: they are neither probabilities nor logits.
+    """
+    if not np.isfinite(outputs).all():
+        raise ModelError(f"{source}: expected finite numbers from the model; got {outputs[0]}")
+    inside = bool((outputs >= 0).all() and (outputs <= 1 + _SUMS_TO_ONE).all())
+    sums = outputs.sum(axis=1)
+    if inside and bool((np.abs(sums - 1) > _SUMS_TO_ONE).any()):
+        count = {7: "seven"}.get(outputs.shape[1], str(outputs.shape[1]))
+        raise ModelError(
+            f"{source}: expected probabilities that sum to 1, or logits; got values from 0 to 1 "
+            f"that sum to {sums.min():.2f} to {sums.max():.2f}, as {count} sigmoids give"
+        )
+    return not inside
+
+
+def spec_of(
+    name: str,
+    network: str,
+    *,
+    labels: Sequence[str],
+    scaling: str,
+    logits: bool,
+    parameters: int,
+    multiply_adds: int,
+) -> ModelSpec:
+    """What is known of a model of others."""
+    return ModelSpec(
+        name=name,
+        network=network,
+        parameters=parameters,
+        multiply_adds=multiply_adds,
+        recipe=f"{'logits' if logits else 'probabilities'} of {', '.join(labels)}; "
+        f"scaling {scaling}",
+        seed=0,
+        epoch=0,
+        trained_on="unknown",
+        chosen_on="unknown",
+        license="unknown",
+    )
+
+
+def serialized(model: "onnx.ModelProto", spec: ModelSpec) -> bytes:
+    """The bytes of a model file with its description."""
+    import onnx
+
+    onnx.helper.set_model_props(model, {METADATA_KEY: spec.to_json()})
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def set_scaling(model: "onnx.ModelProto", scaling: str) -> None:
+    """Change the numbers of the scaling in a converted model."""
+    for name, number in zip((FACTOR, OFFSET), SCALINGS[scaling], strict=True):
+        _initializer(model, name).CopyFrom(_tensor(np.array(number, np.float32), name))
+
+
+def better_reading(content: bytes, faces: "FaceSet") -> Better | None:
+    """Try a converted model with every scaling, and with the order of emotions that fits best.
+
+    The order that fits best gives each output the emotion whose faces it is highest for, each
+    emotion once: an assignment (Kuhn 1955).
+
+    Args:
+        content: of a model file of `NETWORKS`.
+        faces: labelled faces.
+    Returns:
+        What reads far better; None if nothing does, or the faces are too few to tell.
+    """
+    import onnx
+    from scipy.optimize import linear_sum_assignment
+
+    if len(faces) < _FEWEST:
+        return None
+    rows = np.random.default_rng(0).permutation(len(faces))[:_TRIED]
+    crops, targets = faces.images[rows], faces.targets[rows]
+    model = onnx.load_from_string(content)
+    about = {entry.key: entry.value for entry in model.metadata_props}
+    spec = ModelSpec.from_metadata(about, source="the model")
+    now_labels, now_scaling = _taken_for(spec)
+    now = 0.0
+    best: tuple[float, str, list[int]] = (0.0, now_scaling, [])
+    for scaling in sorted(SCALINGS, key=lambda name: name != now_scaling):  # the same if it ties
+        set_scaling(model, scaling)
+        read = run(model.SerializeToString(), crops).argmax(axis=1)
+        counts = np.zeros((len(EMOTIONS), len(EMOTIONS)))  # an output's row, an emotion's column
+        np.add.at(counts, (read, targets), 1.0)
+        if scaling == now_scaling:
+            now = float(np.trace(counts)) / len(crops)
+        # Of outputs that nothing tells apart each keeps its emotion.
+        _, emotions = linear_sum_assignment(counts + 1e-3 * np.eye(len(EMOTIONS)), maximize=True)
+        accuracy = float(counts[range(len(EMOTIONS)), emotions].sum()) / len(crops)
+        if accuracy > best[0]:
+            best = (accuracy, scaling, emotions.tolist())
+    accuracy, scaling, found = best
+    if accuracy < now + _FAR:
+        return None
+    labels = list(now_labels)
+    for output, emotion in zip(EMOTIONS, found, strict=True):
+        labels[now_labels.index(output)] = EMOTIONS[emotion]
+    return Better(tuple(labels), scaling, accuracy, now, len(crops))
+
+
+def run(content: bytes, crops: Crops) -> NDArray[np.float32]:
+    """(N, 48, 48) uint8 -> what a converted model gives first, (N, K) float32.
+
+    Raises:
+        Exception: ONNX Runtime's, which share no base.
+    """
+    ort = import_onnxruntime()
+    options = ort.SessionOptions()
+    options.log_severity_level = 4  # its complaints come as exceptions
+    session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    starts = range(0, len(crops), 64)
+    rows = [session.run(None, {"crops": crops[i : i + 64]})[0] for i in starts]
+    return np.concatenate(rows).astype(np.float32)
+
+
+def _taken_for(spec: ModelSpec) -> tuple[list[str], str]:
+    """The labels and the scaling that `spec_of` wrote down."""
+    words, _, scaling = spec.recipe.partition("; scaling ")
+    return words.partition(" of ")[2].split(", "), scaling
+
+
+def _initializer(model: "onnx.ModelProto", name: str) -> Any:
+    return next(tensor for tensor in model.graph.initializer if tensor.name == name)
+
+
+def _tensor(array: NDArray[Any], name: str) -> Any:
+    import onnx
+
+    return onnx.numpy_helper.from_array(array, name)

@@ -1,0 +1,305 @@
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from command_line import Mien
+from learn_fixtures import made_up_faces, write_csv
+from mien import EMOTIONS, Classifier, ModelError, OptionError, OutputError, __version__
+from mien.classifier import Probabilities, model_path
+from mien.learn.files import keras_h5
+from mien.learn.files.convert import convert_model
+from mien.learn.files.keras_h5 import import_keras
+
+FERPLUS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
+CROPS = np.random.default_rng(1).integers(0, 256, (5, 48, 48), dtype=np.uint8)
+FACES = made_up_faces(train=2, val=30, test=2)
+
+
+def theirs(
+    path: Path,
+    shape: tuple[int | str, ...],
+    *,
+    outputs: int = 8,
+    opset: int = 13,
+    softmax: bool = False,
+    sigmoid: bool = False,
+    rows: int = -1,
+    weights_as_inputs: bool = False,
+) -> Path:
+    """A classifier of another tool: means over squares, a matrix, logits or more."""
+    random = np.random.default_rng(2)
+    first = shape[1] in (1, 3)
+    channels = int(shape[1] if first else shape[3])
+    side = 64 if isinstance(shape[2], str) else int(shape[2])
+    features = channels * (side // 8) ** 2
+    constants: dict[str, NDArray[Any]] = {
+        "matrix": random.normal(0, 8 / features**0.5, (features, outputs)).astype(np.float32),
+        "bias": random.normal(0, 0.3, outputs).astype(np.float32),
+        "flat": np.array([rows, features], np.int64),
+    }
+    nodes = [
+        helper.make_node("AveragePool", ["nchw"], ["means"], kernel_shape=[8, 8], strides=[8, 8]),
+        helper.make_node("Reshape", ["means", "flat"], ["features"]),
+        helper.make_node("MatMul", ["features", "matrix"], ["products"]),
+        helper.make_node("Add", ["products", "bias"], ["logits"]),
+    ]
+    if first:
+        nodes.insert(0, helper.make_node("Identity", ["pixels"], ["nchw"]))
+    else:
+        nodes.insert(0, helper.make_node("Transpose", ["pixels"], ["nchw"], perm=[0, 3, 1, 2]))
+    if softmax or sigmoid:
+        kind = "Softmax" if softmax else "Sigmoid"
+        more = {"axis": 1} if softmax else {}
+        nodes[-1].output[0] = "sums"
+        nodes.append(helper.make_node(kind, ["sums"], ["logits"], **more))
+    tensors = [numpy_helper.from_array(array, name) for name, array in constants.items()]
+    inputs = [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, shape)]
+    if weights_as_inputs:  # as before IR 4
+        inputs += [helper.make_tensor_value_info(t.name, t.data_type, t.dims) for t in tensors]
+    graph = helper.make_graph(
+        nodes,
+        "theirs",
+        inputs,
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [shape[0], outputs])],
+        tensors,
+    )
+    version = 3 if weights_as_inputs else 8
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=version
+    )
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def expected(path: Path, labels: tuple[str, ...], *, side: int, scaled: Any) -> Probabilities:
+    """What the other tool's own session gives, face by face, of the seven that mien has."""
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (given,) = session.get_inputs()
+    rows = []
+    for crop in CROPS:
+        pixels = scaled(cv2.resize(crop.astype(np.float32), (side, side)))
+        if given.shape[1] in (1, 3):
+            pixels = np.repeat(pixels[None, None], given.shape[1], axis=1)
+        else:
+            pixels = np.repeat(pixels[None, ..., None], given.shape[3], axis=3)
+        rows.append(session.run(None, {given.name: pixels.astype(np.float32)})[0][0])
+    scores = np.array(rows)
+    if not (scores >= 0).all():
+        scores = np.exp(scores - scores.max(axis=1, keepdims=True))
+    seven = scores[:, [labels.index(emotion) for emotion in EMOTIONS]]
+    return np.asarray(seven / seven.sum(axis=1, keepdims=True))
+
+
+OURS = {"happiness": "happy", "sadness": "sad", "anger": "angry"}
+EIGHT = tuple(OURS.get(name, name) for name in FERPLUS)
+
+
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [
+        ((1, 1, 64, 64), {"opset": 8, "rows": 1, "weights_as_inputs": True}),  # as FER+'s own
+        (("N", 3, 224, 224), {}),
+        (("N", 3, "H", "W"), {"opset": 18}),
+        (("N", 1, 64, 64), {"rows": 1}),  # says any number, and takes one
+        (("N", 72, 72, 3), {"opset": 7}),
+        ((1, 48, 48, 1), {"softmax": True}),
+    ],
+)
+def test_an_onnx_file_of_others_reads_as_it_does_there(
+    shape: tuple[int | str, ...], options: dict[str, Any], tmp_path: Path
+) -> None:
+    path = theirs(tmp_path / "theirs.onnx", shape, **options)
+    side = 64 if isinstance(shape[2], str) else int(shape[2])
+    out = tmp_path / "deep" / "ours.onnx"
+    size = side if isinstance(shape[2], str) else None
+    spec, _ = convert_model(path, out, labels=",".join(FERPLUS), scaling="-1..1", size_px=size)
+
+    rows = expected(path, EIGHT, side=side, scaled=lambda pixels: pixels / 127.5 - 1)
+    assert rows.std(axis=0).min() > 1e-3
+    classifier = Classifier(out)
+    assert np.abs(classifier(CROPS) - rows).max() < 1e-4
+    assert classifier.spec == spec
+    what = "probabilities" if options.get("softmax") else "logits"
+    assert spec.recipe == f"{what} of {', '.join(EIGHT)}; scaling -1..1"
+    features = (3 if 3 in shape else 1) * (side // 8) ** 2
+    assert (spec.parameters, spec.multiply_adds) == (8 * features + 8, 8 * features)
+    assert (spec.name, spec.mien_version) == ("theirs", __version__)
+    assert [one.name for one in out.parent.iterdir()] == ["ours.onnx"]
+
+
+def test_a_keras_file_is_converted_once(tmp_path: Path) -> None:
+    keras = import_keras("the test")
+    layers = keras.layers
+    keras.utils.set_random_seed(0)
+    stack = [layers.AveragePooling2D(6), layers.Flatten(), layers.Dense(8)]
+    model = keras.Sequential([keras.Input((48, 48, 1)), *stack])
+    path, out = tmp_path / "theirs.h5", tmp_path / "ours.onnx"
+    with keras_h5._quiet():
+        model.save(path)
+
+    with pytest.raises(ModelError, match="If these are 8 expressions, name all of them"):
+        convert_model(path, out)
+    spec, _ = convert_model(path, out, labels=",".join(FERPLUS), scaling="1/255")
+    assert spec.network == "keras"
+    assert spec.recipe == f"logits of {', '.join(EIGHT)}; scaling 1/255"
+    assert Classifier(out).spec == spec
+    again = Classifier(path, labels=FERPLUS, scaling="1/255")
+    assert np.abs(Classifier(out)(CROPS) - again(CROPS)).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "given", "came"),
+    [
+        ((1, 1, 64, 64), {}, {"labels": None}, "does not say what its outputs are.*give --labels"),
+        ((1, 1, 64, 64), {}, {"scaling": None}, "give --labels, all .* and --scaling 1/255, -1"),
+        ((1, 1, 64, 64), {}, {"scaling": "0..1"}, "scaling: expected one of 1/255, -1..1, none"),
+        ((1, 1, 64, 64), {}, {"labels": ",".join(EMOTIONS)}, r"theirs.onnx, \(1, 8\); got 7"),
+        ((1, 1, 64, 64), {}, {"labels": "happy,sad"}, "labels: expected angry, .*; got happy, sad"),
+        ((1, 1, 64, 64), {}, {"size_px": 48}, "takes 64 x 64, and 48 was given"),
+        (("N", 1, "H", "W"), {}, {}, "size: theirs.onnx takes faces of any size; give the one"),
+        (("N", 1, 48, 64), {}, {}, "expected a square of at most 1024 pixels; .*takes 48 x 64"),
+        ((4, 1, 64, 64), {}, {}, "expected one face at a time, or any number; got 4"),
+        ((1, 1, 64, 64), {"sigmoid": True}, {}, "as 8 sigmoids give"),
+        ((1, 1, 64, 64), {"opset": 6}, {}, "expected ONNX of opset 7 or newer; got 6"),
+    ],
+)
+def test_what_is_not_known_of_an_onnx_file_is_asked_for(
+    shape: tuple[int | str, ...],
+    options: dict[str, Any],
+    given: dict[str, Any],
+    came: str,
+    tmp_path: Path,
+) -> None:
+    path = theirs(tmp_path / "theirs.onnx", shape, **options)
+    all_given = {"labels": ",".join(FERPLUS), "scaling": "none", **given}
+    with pytest.raises((ModelError, OptionError), match=came) as caught:
+        convert_model(path, tmp_path / "ours.onnx", **all_given)
+    assert "\n" not in str(caught.value)
+    assert [one.name for one in tmp_path.iterdir()] == ["theirs.onnx"]
+
+
+def test_other_files_are_refused_with_a_reason(tmp_path: Path, tiny_model: Path) -> None:
+    known = {"labels": ",".join(FERPLUS), "scaling": "none"}
+    out = tmp_path / "ours.onnx"
+    with pytest.raises(ModelError, match="mien wrote this file, and reads it as it is"):
+        convert_model(tiny_model, out, **known)
+    (tmp_path / "text.onnx").write_bytes(b"a letter")
+    with pytest.raises(ModelError, match=r"text\.onnx: expected an ONNX model"):
+        convert_model(tmp_path / "text.onnx", out, **known)
+    path = theirs(tmp_path / "theirs.onnx", (1, 1, 64, 64))
+    with pytest.raises(OptionError, match=r"expected a name that ends in \.onnx"):
+        convert_model(path, tmp_path / "ours.h5", **known)
+    with pytest.raises(OutputError, match="cannot be written"):
+        convert_model(path, tmp_path / "theirs.onnx" / "ours.onnx", **known)
+    with pytest.raises(ModelError, match=r"`mien convert .*theirs\.onnx --labels"):
+        Classifier(path)
+
+
+def bright_bands(path: Path, labels: tuple[str, ...]) -> Path:
+    """Knows the made-up faces by their bright band, whose pixels, from -1 to 1, are near 0.49."""
+    bands = np.zeros((48, 7), np.float32)
+    for target, emotion in enumerate(EMOTIONS):
+        bands[6 * target + 3 : 6 * target + 9, labels.index(emotion)] = -10.0 / 6 / 48
+    constants: dict[str, NDArray[Any]] = {
+        "near": np.array(190 / 127.5 - 1, np.float32),
+        "flat": np.array([-1, 48, 48], np.int64),
+        "ones": np.ones((48, 1), np.float32),
+        "rows": np.array([-1, 48], np.int64),
+        "bands": bands,
+    }
+    nodes = [
+        helper.make_node("Sub", ["pixels", "near"], ["off"]),
+        helper.make_node("Mul", ["off", "off"], ["squared"]),
+        helper.make_node("Reshape", ["squared", "flat"], ["lines"]),
+        helper.make_node("MatMul", ["lines", "ones"], ["sums"]),
+        helper.make_node("Reshape", ["sums", "rows"], ["by_row"]),
+        helper.make_node("MatMul", ["by_row", "bands"], ["logits"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "bands",
+        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["N", 1, 48, 48])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 7])],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), path)
+    return path
+
+
+THEIRS = ("surprise", "sad", "angry", "neutral", "fear", "disgust", "happy")
+
+
+def test_another_order_and_scaling_that_read_far_better_are_said(
+    mien: Mien, tmp_path: Path
+) -> None:
+    path, out = bright_bands(tmp_path / "theirs.onnx", THEIRS), tmp_path / "ours.onnx"
+    table = write_csv(tmp_path / "fer2013.csv", FACES)
+    taken = ("--labels", ",".join(sorted(EMOTIONS)), "--scaling", "1/255")
+    better = f"with --labels {','.join(THEIRS)} --scaling=-1..1"
+
+    ended = mien("convert", path, *taken, "--out", out, "--data", table)
+    assert ended.status == 0
+    assert ended.stdout.startswith(f"{out}: logits of {', '.join(sorted(EMOTIONS))}; scaling 1/255")
+    assert "of 210 faces are read as they are labelled, and 100% " + better in ended.stderr
+    ended = mien("evaluate", "--model", out, "--data", table, "--split", "val")
+    assert "and 100% " + better in ended.stderr
+
+    told = ("--labels", ",".join(THEIRS), "--scaling=-1..1")
+    ended = mien("convert", path, *told, "--out", out, "--data", table, "--json")
+    assert (ended.status, ended.stderr) == (0, "")
+    assert json.loads(ended.stdout)["network"] == "onnx"
+    ended = mien("evaluate", "--model", out, "--data", table, "--split", "val", "--json")
+    assert ended.stderr == ""
+    assert json.loads(ended.stdout)["accuracy"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "came"),
+    [
+        ("m.pth", "this is torch's.*torch.onnx.export.*`mien convert theirs.onnx --labels"),
+        ("m.PT", "this is torch's"),
+        ("m.tflite", "python -m tf2onnx.convert --tflite theirs.tflite --output theirs.onnx"),
+        ("m.pb", "python -m tf2onnx.convert --saved-model"),
+        ("m.json", "a description without weights.*load_weights"),
+        ("m.safetensors", "weights alone, for `mien train --pretrained`"),
+        ("m.pkl", "a pickle, which could run code"),
+        (
+            "saved/saved_model.pb",
+            "a folder of TensorFlow's.*tf2onnx.convert --saved-model .*saved ",
+        ),
+        ("unpacked.keras/config.json", "an unpacked file of Keras's.*zip archive"),
+        ("runs/best.pt", "a training run. `mien export .*runs --out model.onnx`"),
+        ("empty/readme.txt", "expected a model file; it is a folder$"),
+    ],
+)
+def test_files_of_other_kinds_are_named_with_what_to_do(
+    name: str, came: str, tmp_path: Path
+) -> None:
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(b"anything")
+    if file.name == "config.json":
+        (file.parent / "model.weights.h5").write_bytes(b"anything")
+    with pytest.raises(ModelError, match=came) as caught:
+        model_path(file if file.parent == tmp_path else file.parent)
+    assert "\n" not in str(caught.value)
+
+
+def test_converted_files_are_read_without_torch_or_keras(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, out = bright_bands(tmp_path / "theirs.onnx", THEIRS), tmp_path / "ours.onnx"
+    convert_model(path, out, labels=",".join(THEIRS), scaling="-1..1")
+    for package in ("torch", "keras", "h5py", "onnx"):
+        monkeypatch.setitem(sys.modules, package, None)
+    faces = FACES.split("test")
+    assert (Classifier(out)(faces.images).argmax(axis=1) == faces.targets).all()
