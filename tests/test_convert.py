@@ -58,7 +58,7 @@ def theirs(
         nodes.insert(0, helper.make_node("Transpose", ["pixels"], ["nchw"], perm=[0, 3, 1, 2]))
     if softmax or sigmoid:
         kind = "Softmax" if softmax else "Sigmoid"
-        more = {"axis": 1} if softmax else {}
+        more: dict[str, Any] = {"axis": 1} if softmax else {}
         nodes[-1].output[0] = "sums"
         nodes.append(helper.make_node(kind, ["sums"], ["logits"], **more))
     tensors = [numpy_helper.from_array(array, name) for name, array in constants.items()]
@@ -188,7 +188,7 @@ def test_what_is_not_known_of_an_onnx_file_is_asked_for(
 
 
 def test_other_files_are_refused_with_a_reason(tmp_path: Path, tiny_model: Path) -> None:
-    known = {"labels": ",".join(FERPLUS), "scaling": "none"}
+    known: dict[str, Any] = {"labels": ",".join(FERPLUS), "scaling": "none"}
     out = tmp_path / "ours.onnx"
     with pytest.raises(ModelError, match="mien wrote this file, and reads it as it is"):
         convert_model(tiny_model, out, **known)

@@ -1,10 +1,12 @@
 """The models in the package, in a runtime that is not ONNX Runtime."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from mien import Classifier, Recognizer, load_image
 from mien.classifier import shipped_models
@@ -19,9 +21,10 @@ def crops(portrait: Path) -> Crops:
     box = recognizer(image)[0].box
     left, top, right, bottom = (round(float(side)) for side in box)
     random = np.random.default_rng(0)
-    views = []
+    views: list[NDArray[Any]] = []
     for _ in range(60):
-        dx, dy, grown = (*random.integers(-25, 26, 2).tolist(), int(random.integers(-15, 30)))
+        dx, dy = (int(moved) for moved in random.integers(-25, 26, 2))
+        grown = int(random.integers(-15, 30))
         part = image[top + dy - grown : bottom + dy + grown, left + dx - grown : right + dx + grown]
         gray = cv2.resize(cv2.cvtColor(part, cv2.COLOR_RGB2GRAY), (48, 48))
         turn = cv2.getRotationMatrix2D((23.5, 23.5), float(random.uniform(-30, 30)), 1.0)
@@ -36,7 +39,8 @@ def crops(portrait: Path) -> Crops:
         middle, axes = (24, int(random.integers(30, 40))), tuple(random.integers(3, 12, 2).tolist())
         cv2.ellipse(drawn, middle, axes, 0, 0, int(random.choice([180, 360])), 10, 2)
         views.append(drawn)
-    return np.clip(np.array(views), 0, 255).astype(np.uint8)
+    crops: Crops = np.clip(np.array(views), 0, 255).astype(np.uint8)
+    return crops
 
 
 @pytest.mark.parametrize("together", [1, 16])

@@ -17,7 +17,6 @@ from mien.commands.shared import (
 
 if TYPE_CHECKING:
     from mien.learn.data.datasets import FaceSet
-    from mien.learn.training.runs import RunConfig
     from mien.spec import ModelSpec
 
 
@@ -82,7 +81,6 @@ def export(
     """
     need_torch("exporting")
     from mien.learn.files.export import export_model
-    from mien.learn.training.runs import read_config
 
     faces = None
     if data is not None:
@@ -90,7 +88,7 @@ def export(
     with status("exporting and measuring"):
         spec = export_model(run, out, to=to, name=name, faces=faces, votes=votes, store=store)
     if faces is not None and "val" not in spec.scores:
-        _say_no_val(faces, read_config(run))
+        _say_no_val(faces, run)
     if as_json:
         import json
 
@@ -100,7 +98,13 @@ def export(
         _print(spec, out)
 
 
-def _say_no_val(faces: "FaceSet", config: "RunConfig") -> None:
+def _say_no_val(faces: "FaceSet", run: str) -> None:
+    from mien.learn.training.runs import read_config
+
+    if not (Path(run) / "config.json").is_file():  # a model in the package
+        say(f"{faces.name} has no val: the model keeps its temperature, and val is not measured")
+        return
+    config = read_config(Path(run))
     what = "give a data set with the val of the run"
     if config.val_share:
         what = (
