@@ -341,6 +341,48 @@ def models() -> Seeds:
     }  # fmt: skip
 
 
+OTHERS_LABELS: Final = "neutral,happy,surprise,sad,angry,disgust,fear,contempt"
+
+
+def models_of_others() -> Seeds:
+    """ONNX classifiers of other tools: any number of faces or one, channels first or last."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    random = np.random.default_rng(3)
+
+    def model(shape: list[int | str], perm: list[int]) -> bytes:
+        first = perm == [0, 1, 2, 3]
+        channels = int(shape[1] if first else shape[3])
+        kernel = random.normal(0, 1, (4, channels, 8, 8)).astype(np.float32)
+        matrix = random.normal(0, 1, (4, 8)).astype(np.float32)
+        nodes = [
+            helper.make_node("Transpose", ["pixels"], ["planes"], perm=perm),
+            helper.make_node("Conv", ["planes", "kernel"], ["maps"], strides=[8, 8]),
+            helper.make_node("GlobalAveragePool", ["maps"], ["means"]),
+            helper.make_node("Flatten", ["means"], ["features"]),
+            helper.make_node("MatMul", ["features", "matrix"], ["scores"]),
+        ]
+        graph = helper.make_graph(
+            nodes,
+            "theirs",
+            [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, shape)],
+            [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [shape[0], 8])],
+            [numpy_helper.from_array(kernel, "kernel"), numpy_helper.from_array(matrix, "matrix")],
+        )
+        made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+        onnx.checker.check_model(made, full_check=True)
+        content: bytes = made.SerializeToString()
+        return content
+
+    given: list[tuple[list[int | str], list[int]]] = [
+        (["N", 3, 64, 64], [0, 1, 2, 3]),
+        ([1, 1, 48, 48], [0, 1, 2, 3]),
+        (["N", 32, 32, 1], [0, 3, 1, 2]),
+    ]
+    return {"theirs.onnx": [model(shape, perm) for shape, perm in given]}
+
+
 def keras_files() -> Seeds:
     """Keras classifiers of some bytes: sequential and functional, HDF5 and archive, mien's own."""
     from mien.learn.files.keras_h5 import import_keras, save_keras

@@ -162,6 +162,21 @@ def _open_models(folder: Path) -> Read:
     return read
 
 
+def _open_others(folder: Path) -> Read:
+    from mien.classifier import Classifier
+    from mien.learn.files.convert import convert_model
+
+    crops = np.random.default_rng(0).integers(0, 256, (2, 48, 48), np.uint8)
+    out = folder / "ours.onnx"
+
+    def read(path: Path) -> str:
+        spec, _ = convert_model(path, out, labels=seeds.OTHERS_LABELS, scaling="none")
+        assert Classifier(out)(crops).shape == (2, 7)
+        return spec.recipe.partition(" ")[0]
+
+    return read
+
+
 def _open_keras(folder: Path) -> Read:
     from mien.classifier import Classifier
     from mien.learn.files import keras_h5
@@ -418,6 +433,22 @@ TARGETS: Final[dict[str, Target]] = {
             _open_models,
             {"model.onnx": (change_onnx,)},
             lambda path: ["detect", str(seeds.PORTRAIT), "--model", str(path), "--json"],
+        ),
+        Target(
+            "others",
+            seeds.models_of_others,
+            _open_others,
+            {"theirs.onnx": (change_onnx,)},
+            lambda path: [
+                "convert",
+                str(path),
+                "--labels",
+                seeds.OTHERS_LABELS,
+                "--scaling",
+                "none",
+                "--out",
+                str(path.with_name("ours.onnx")),
+            ],
         ),
         Target(
             "keras",

@@ -278,7 +278,7 @@ def test_another_order_and_scaling_that_read_far_better_are_said(
         ),
         ("unpacked.keras/config.json", "an unpacked file of Keras's.*zip archive"),
         ("runs/best.pt", "a training run. `mien export .*runs --out model.onnx`"),
-        ("empty/readme.txt", "expected a model file; it is a folder$"),
+        ("empty/readme.txt", "expected a file or one of mien, paper; there is no file '.*empty'"),
     ],
 )
 def test_files_of_other_kinds_are_named_with_what_to_do(

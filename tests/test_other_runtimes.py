@@ -23,8 +23,7 @@ def crops(portrait: Path) -> Crops:
     random = np.random.default_rng(0)
     views: list[NDArray[Any]] = []
     for _ in range(60):
-        dx, dy = (int(moved) for moved in random.integers(-25, 26, 2))
-        grown = int(random.integers(-15, 30))
+        dx, dy, grown = (int(random.integers(low, 30)) for low in (-25, -25, -15))
         part = image[top + dy - grown : bottom + dy + grown, left + dx - grown : right + dx + grown]
         gray = cv2.resize(cv2.cvtColor(part, cv2.COLOR_RGB2GRAY), (48, 48))
         turn = cv2.getRotationMatrix2D((23.5, 23.5), float(random.uniform(-30, 30)), 1.0)
@@ -39,8 +38,7 @@ def crops(portrait: Path) -> Crops:
         middle, axes = (24, int(random.integers(30, 40))), tuple(random.integers(3, 12, 2).tolist())
         cv2.ellipse(drawn, middle, axes, 0, 0, int(random.choice([180, 360])), 10, 2)
         views.append(drawn)
-    crops: Crops = np.clip(np.array(views), 0, 255).astype(np.uint8)
-    return crops
+    return np.clip(np.array(views), 0, 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize("together", [1, 16])

@@ -59,13 +59,13 @@ def model_file(path: str | Path) -> Path:
         ModelError: there is none, or it is of a kind that is not read; the message says which are,
             and how to come by one.
     """
-    path = Path(path)
-    if os.path.isdir(path):  # noqa: PTH112  # as below
-        raise ModelError(f"{path}: expected a model file; it is a folder{_folder_advice(path)}")
-    if not _is_file(path):
+    given, path = str(path), Path(path)
+    if not _is_file(given):
+        if folder := _folder_advice(path):
+            raise ModelError(f"{path}: expected a model file; it is a folder{folder}")
         raise ModelError(
             f"expected a file or one of {', '.join(shipped_models()) or 'no shipped model'}; "
-            f"there is no file {str(path)!r}"
+            f"there is no file {given!r}"
         )
     if advice := _ADVICE.get(path.suffix.lower()):
         raise ModelError(f"{path}: expected a model in .onnx, .h5, .hdf5 or .keras; {advice}")
@@ -100,17 +100,18 @@ _ADVICE: Final = {
 
 
 def _folder_advice(path: Path) -> str:
-    if (path / "saved_model.pb").is_file():
+    """What a folder is and what to do with it; empty of one that holds no model."""
+    if _is_file(path / "saved_model.pb"):
         return (
             " of TensorFlow's. `python -m tf2onnx.convert --saved-model "
             f"{path} --output theirs.onnx` makes an ONNX file of it, and {_CONVERT} takes that"
         )
-    if (path / "config.json").is_file() and (path / "model.weights.h5").is_file():
+    if _is_file(path / "config.json") and _is_file(path / "model.weights.h5"):
         return (
             ", an unpacked file of Keras's. Packed again, its files in the root of a zip archive "
             "whose name ends in .keras, it is taken"
         )
-    if (path / "best.pt").is_file():
+    if _is_file(path / "best.pt"):
         return f", that of a training run. `mien export {path} --out model.onnx` writes its model"
     return ""
 
