@@ -38,7 +38,8 @@ def crops(portrait: Path) -> Crops:
         middle, axes = (24, int(random.integers(30, 40))), tuple(random.integers(3, 12, 2).tolist())
         cv2.ellipse(drawn, middle, axes, 0, 0, int(random.choice([180, 360])), 10, 2)
         views.append(drawn)
-    return np.clip(np.array(views), 0, 255).astype(np.uint8)
+    faces: Crops = np.clip(np.array(views), 0, 255).astype(np.uint8)
+    return faces
 
 
 @pytest.mark.parametrize("together", [1, 16])
