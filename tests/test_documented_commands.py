@@ -39,6 +39,7 @@ NOT_RUN: Final = {
     "mien serve": "runs until it is stopped; tests/test_web_docs.py asks it what docs/web.md asks",
     "mien data download": "needs the network",
     "mien reproduce": "trains twice; tests/test_report.py runs it with few epochs",
+    "mien networks": "times every network, half a minute; tests/test_summary.py has one",
     "mien data info PATH": "shows a form",
     "mien data check PATH": "shows a form",
     "mien data audit PATH": "shows a form",
