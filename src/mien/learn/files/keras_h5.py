@@ -52,7 +52,9 @@ MAX_LAYER: Final = 8_000_000  # numbers that a layer gives for a face; VGG16 giv
 PARITY: Final = 1e-4  # largest difference of a probability between Keras and ONNX Runtime
 HALF_PARITY: Final = 1e-2  # the same where layers compute in 16 bits
 
-_UNSCALED: Final = (0.5, 0.25)  # numbers that the exporter does not take for nothing
+_UNSCALED: Final = (0.57721566, 0.91596559)
+"""Numbers that no model has, in place of the scaling while it is exported: the exporter leaves a
+factor of 1 out, and keeps equal numbers once, so that to change one would change the other."""
 
 
 def import_keras(purpose: str) -> Any:
