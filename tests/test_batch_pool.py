@@ -234,10 +234,10 @@ def test_an_unforeseen_error_gives_up_its_shard_and_no_other(
     write_folder(tmp_path / "in", 6)
     read = reading.items
 
-    def breaks(shard: Any, every_s: float | None) -> Any:
+    def breaks(shard: Any, *others: Any) -> Any:
         if shard.number == 0:
             raise KeyError("nobody thought of this")
-        return read(shard, every_s)
+        return read(shard, *others)
 
     monkeypatch.setattr(work, "items", breaks)
     result = run_batch([tmp_path / "in"], tmp_path / "out", SMALL, processes=0)
