@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -249,9 +250,6 @@ def bad_files(folder: Path) -> Iterator[tuple[str, str]]:
     yield "photo.heic", "a single picture, for `mien detect`"
     PILImage.new("RGB", (64, 64)).save(folder / "photo.avif")
     yield "photo.avif", "a single picture, for `mien detect`"
-    moves = [PILImage.new("RGB", (64, 64), (shade, 0, 0)) for shade in (0, 200)]
-    moves[0].save(folder / "moves.webp", save_all=True, append_images=moves[1:])
-    yield "moves.webp", "an animated WebP; make a GIF or an MP4 of it"
     with zipfile.ZipFile(folder / "packed.mp4", "w") as archive:
         archive.writestr("clip.mp4", "x")
     yield "packed.mp4", "an archive"
@@ -267,6 +265,17 @@ def bad_files(folder: Path) -> Iterator[tuple[str, str]]:
     yield "folder.mp4", "it is a folder"
     yield "missing.mp4", "no such file"
     yield "nul\0.mp4", "expected a path"
+
+
+def test_an_animated_webp_is_read_by_pyav_19_and_named_before(tmp_path: Path) -> None:
+    moves = [PILImage.new("RGB", (64, 64), (shade, 0, 0)) for shade in (0, 200)]
+    moves[0].save(tmp_path / "moves.webp", save_all=True, append_images=moves[1:])
+    if int(av.__version__.split(".")[0]) >= 19:
+        assert len(list(frames(tmp_path / "moves.webp"))) == 2
+        return
+    for read in (probe, frames):
+        with pytest.raises(VideoError, match="an animated WebP; make a GIF or an MP4 of it"):
+            read(tmp_path / "moves.webp")
 
 
 def test_what_is_no_video_is_said_in_a_sentence(tmp_path: Path) -> None:
