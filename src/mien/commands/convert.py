@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mien.commands.shared import JsonOption, need_torch, say, say_left_out, status
+from mien.commands.shared import JsonOption, need_torch, read_data, say, status
 
 
 def convert(
@@ -55,14 +55,11 @@ def convert(
     the others sum to 1.
     """  # noqa: E501
     need_torch("converting")
-    from mien.learn.data.datasets import load_faces
     from mien.learn.files.convert import convert_model
 
     faces = None
     if data is not None:
-        with status("reading the data"):
-            faces = load_faces(data)
-        say_left_out(faces)
+        faces = read_data(data)
         faces = faces.split("val" if (faces.splits == "val").any() else "train")
     with status("converting"):
         spec, better = convert_model(

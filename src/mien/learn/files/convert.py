@@ -1,6 +1,6 @@
 """A model that others have trained, made a model file of mien's once and for all."""
 
-import dataclasses
+from dataclasses import replace
 from pathlib import Path
 
 from mien import __version__
@@ -9,9 +9,16 @@ from mien.errors import OptionError, OutputError
 from mien.learn.data.datasets import FaceSet
 from mien.learn.files.keras_h5 import onnx_of_keras
 from mien.learn.files.onnx_others import onnx_of_onnx
-from mien.learn.files.others import NETWORKS, Better, better_reading, check_scaling
+from mien.learn.files.others import (
+    NETWORKS,
+    Better,
+    better_reading,
+    check_scaling,
+    parsed,
+    serialized,
+)
 from mien.learn.training.runs import write_whole
-from mien.spec import METADATA_KEY, ModelSpec
+from mien.spec import ModelSpec
 
 
 def convert_model(
@@ -59,7 +66,9 @@ def convert_model(
         )
     else:
         content = onnx_of_onnx(path, labels=labels, scaling=scaling, size_px=size_px)
-    content, spec = _signed(content)
+    model, spec = parsed(content)
+    spec = replace(spec, mien_version=__version__)  # it is no conversion of the moment
+    content = serialized(model, spec)
     better = None
     if faces is not None and spec.network in NETWORKS:
         better = better_reading(content, faces)
@@ -69,16 +78,3 @@ def convert_model(
         raise OutputError(f"{out}: cannot be written; {error.strerror or error}") from error
     write_whole(out, content)
     return spec, better
-
-
-def _signed(content: bytes) -> tuple[bytes, ModelSpec]:
-    """The file with the version of mien that writes it: it is no conversion of the moment."""
-    import onnx
-
-    model = onnx.load_from_string(content)
-    about = {entry.key: entry.value for entry in model.metadata_props}
-    spec = ModelSpec.from_metadata(about, source="the model")
-    spec = dataclasses.replace(spec, mien_version=__version__)
-    onnx.helper.set_model_props(model, {**about, METADATA_KEY: spec.to_json()})
-    signed: bytes = model.SerializeToString()
-    return signed, spec

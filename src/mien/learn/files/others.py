@@ -152,6 +152,15 @@ def serialized(model: "onnx.ModelProto", spec: ModelSpec) -> bytes:
     return content
 
 
+def parsed(content: bytes) -> tuple["onnx.ModelProto", ModelSpec]:
+    """The model in the bytes of a model file, and its description."""
+    import onnx
+
+    model = onnx.load_from_string(content)
+    about = {entry.key: entry.value for entry in model.metadata_props}
+    return model, ModelSpec.from_metadata(about, source="the model")
+
+
 def set_scaling(model: "onnx.ModelProto", scaling: str) -> None:
     """Change the numbers of the scaling in a converted model."""
     for name, number in zip((FACTOR, OFFSET), SCALINGS[scaling], strict=True):
@@ -170,16 +179,13 @@ def better_reading(content: bytes, faces: "FaceSet") -> Better | None:
     Returns:
         What reads far better; None if nothing does, or the faces are too few to tell.
     """
-    import onnx
     from scipy.optimize import linear_sum_assignment
 
     if len(faces) < _FEWEST:
         return None
     rows = np.random.default_rng(0).permutation(len(faces))[:_TRIED]
     crops, targets = faces.images[rows], faces.targets[rows]
-    model = onnx.load_from_string(content)
-    about = {entry.key: entry.value for entry in model.metadata_props}
-    spec = ModelSpec.from_metadata(about, source="the model")
+    model, spec = parsed(content)
     now_labels, now_scaling = _taken_for(spec)
     now = 0.0
     best: tuple[float, str, list[int]] = (0.0, now_scaling, [])
