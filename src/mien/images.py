@@ -59,10 +59,12 @@ _WHITE_16: Final = 65535
 _GUESSED_BITS: Final = (8, 12, 16)  # that levels in 16 bits may have, where the file does not say
 
 _BEGINS: Final = rb"\xff\xd8\xff|\x89PNG|RIFF....WEBP|GIF8|....ftypavi[fs]"  # of pictures
-_HEIF_BRANDS: Final = frozenset(
+HEIF_BRANDS: Final = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 )
-_AVIF_BRANDS: Final = frozenset({b"avif", b"avis"})
+AVIF_BRANDS: Final = frozenset({b"avif", b"avis"})
+"""What HEIC and AVIF files call themselves: single pictures, several, and series of them."""
+
 _MOST_BRANDS_BYTES: Final = 256
 _HDR_TRANSFERS: Final = (16, 18)  # PQ and HLG, of ITU-T H.273
 
@@ -260,7 +262,7 @@ def _opened(content: bytes) -> "PILImage.Image":
     if content[4:8] == b"ftyp":
         end = min(int.from_bytes(content[:4], "big"), _MOST_BRANDS_BYTES)
         brands = {content[at : at + 4] for at in (8, *range(16, end, 4))}
-        if brands & _HEIF_BRANDS and not brands & _AVIF_BRANDS:
+        if brands & HEIF_BRANDS and not brands & AVIF_BRANDS:
             from pillow_heif import HeifImageFile
 
             return cast("PILImage.Image", cast(Any, HeifImageFile)(file))

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from mien.errors import VideoError
-from mien.images import Image
+from mien.images import AVIF_BRANDS, HEIF_BRANDS, Image
 from mien.video.colours import to_rgb
 from mien.video.containers import (
     SAME_TIME_S,
@@ -36,9 +36,8 @@ if TYPE_CHECKING:
 MAX_PIXELS: Final = 8192 * 4320
 """Films with larger frames are refused before they are decoded: a decoder holds a dozen at once."""
 
-_MAX_RATE: Final = (
-    300  # frames per second; DV and AVI may give the unit of their times as their rate
-)
+# Frames per second; DV and AVI may give the unit of their times as their rate.
+_MAX_RATE: Final = 300
 _LARGE_PIXELS: Final = 4096 * 2304  # frames above it are decoded by one thread, to hold fewer
 _MAX_THREADS: Final = 8  # of a decoder; each holds frames of its own
 
@@ -46,7 +45,6 @@ _MAX_THREADS: Final = 8  # of a decoder; each holds frames of its own
 _NO_VIDEO: Final = re.compile(r"^(tty|bin|xbin|adf|idf|lavfi|image2|ico|.*_pipe)$")
 _A_PICTURE: Final = "a single picture, for `mien detect`"
 _A_WEBP: Final = "an animated WebP; make a GIF or an MP4 of it, which can be read"
-_PICTURE_BRANDS: Final = ("heic", "heix", "heim", "heis", "mif1", "avif", "avis", "msf1", "hevc")
 
 
 class FilmReader:
@@ -295,8 +293,8 @@ class FilmReader:
             for stream in container.streams.video
             if not stream.disposition & av.stream.Disposition.attached_pic
         ]
-        if container.metadata.get("major_brand") in _PICTURE_BRANDS:
-            # Of HEIC and AVIF: single pictures, tiles of one, and what moves, if anything does.
+        if container.metadata.get("major_brand", "").encode() in HEIF_BRANDS | AVIF_BRANDS:
+            # Single pictures, tiles of one, and what moves, if anything does.
             found = [stream for stream in found if stream.frames > 1]
             if not found:
                 raise VideoError(f"{self.name}: expected a video; it is {_A_PICTURE}")

@@ -25,6 +25,7 @@ LEAST_STEP_S: Final = 0.001
 
 _BACK_S: Final = 0.5  # packets that go back further begin a new part
 _FORWARD_S: Final = 10.0  # likewise of `CLOCK_FORMATS`, as FFmpeg's own `dts_delta_threshold`
+_B_FRAME: Final = 3  # `av.video.frame.PictureType.B`; PyAV is not imported before a film is opened
 
 
 def packets_of(container: "InputContainer", stream: "Stream") -> "Iterator[Packet[Any]]":
@@ -153,6 +154,3 @@ class ShownTimes:
             return
         while first < frame.pts and self._waiting:
             first = heapq.heappop(self._waiting)
-
-
-_B_FRAME: Final = 3  # `av.video.frame.PictureType.B`; PyAV is not imported before a film is opened

@@ -3,9 +3,9 @@
 Web pages of others are kept out in three ways. A name that is made to point here (DNS rebinding)
 is not among the hosts that are allowed; a request that another page sends names that page as its
 origin, and WebSockets, which browsers open across origins, are held to the same; and answers carry
-no header that would let another page read them. Origins that the settings name are let in by all
-three. Elsewhere than on this machine a token is asked
-for. There are no cookies, so nobody's browser can be used without their knowing.
+no header that would let another page read them. Origins that the settings name are let in by the
+last two. Elsewhere than on this machine a token is asked for. There are no cookies, so nobody's
+browser can be used without their knowing.
 """
 
 import asyncio
