@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.classifier import Classifier
-from mien.compound import COMPOUNDS, MIN_SECOND, MIN_TOGETHER, compound_of, emotions_of_votes
-from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
+from mien.compound import COMPOUNDS, MIN_SECOND, MIN_TOGETHER, compound_of
+from mien.labels import EMOTIONS, FERPLUS_COLUMNS
 from mien.learn.data.datasets import FaceSet, load_faces
 
 SECONDS = (0.15, 0.2, 0.25, 0.3)
@@ -79,8 +79,7 @@ def check(
 def votes_for_the_seven(faces: FaceSet) -> NDArray[np.int64]:
     """(N, 7): FER+ votes for the emotions of `mien.EMOTIONS`."""
     assert faces.votes is not None
-    rows = faces.votes[:, : len(FERPLUS_EMOTIONS)]
-    return np.array([emotions_of_votes(row.tolist()) for row in rows]).round().astype(np.int64)
+    return faces.votes[:, FERPLUS_COLUMNS].astype(np.int64)
 
 
 def main() -> None:
@@ -91,11 +90,10 @@ def main() -> None:
     options = parser.parse_args()
     faces = load_faces(options.data).split(options.split)
     voted = votes_for_the_seven(faces)
-    probabilities, votes = Classifier(options.model).read(faces.images)
-    sources = {"probabilities": probabilities.astype(np.float64)}
-    if votes is not None:
-        rows = [emotions_of_votes(row.tolist()) for row in votes]
-        sources["expected votes"] = np.array(rows, dtype=np.float64)
+    answers = Classifier(options.model).read_all(faces.images)
+    sources = {name: rows.astype(np.float64) for name, rows in answers.items()}
+    if "votes" in sources:
+        sources["votes"] = sources["votes"][:, FERPLUS_COLUMNS]
     print(f"{options.model} on {options.split}: {len(faces):,} faces")
     print("shares of          second  together  faces  of all  both 2+  both 1+  of divided")
     for name, shares in sources.items():

@@ -38,11 +38,13 @@ def write_model(
     classes: int = len(EMOTIONS),
     input_type: int = TensorProto.UINT8,
     votes: int = 0,
+    people: bool = False,
     seed: int = 0,
 ) -> Path:
     """Write an ONNX file (N, side, side) -> softmax of a fixed random matrix, (N, classes).
 
-    With `votes`, that of another matrix, (N, votes), is its second output.
+    With `people` that is `label_probabilities`, and another softmax (N, classes) the first output.
+    With `votes`, that of yet another matrix, (N, votes), is the last.
     """
     random = np.random.default_rng(seed)
     weights = random.normal(0, 0.1, (side_px * side_px, classes)).astype(np.float32)
@@ -58,6 +60,18 @@ def write_model(
         numpy_helper.from_array(np.array(255, np.float32), "white"),
         numpy_helper.from_array(weights, "weights"),
     ]
+    if people:
+        of_people = random.normal(0, 0.1, (side_px * side_px, classes)).astype(np.float32)
+        nodes[-1].output[0] = "label_probabilities"
+        nodes += [
+            helper.make_node("MatMul", ["rows", "people_weights"], ["people_logits"]),
+            helper.make_node("Softmax", ["people_logits"], ["probabilities"], axis=1),
+        ]
+        label = helper.make_tensor_value_info(
+            "label_probabilities", TensorProto.FLOAT, ["N", classes]
+        )
+        outputs.append(label)
+        constants.append(numpy_helper.from_array(of_people, "people_weights"))
     if votes:
         of_votes = random.normal(0, 0.1, (side_px * side_px, votes)).astype(np.float32)
         nodes += [

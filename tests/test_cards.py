@@ -138,7 +138,7 @@ def test_bands_hold_every_face_once() -> None:
     probabilities[:] = (1 - sure[:, None]) / 6
     probabilities[:, 3] = sure
     targets = np.array([3, 3, 0, 3, 3, 0, 3])
-    found = bands(probabilities, targets)
+    found = bands(probabilities, (targets == 3).astype(np.float32))
 
     assert [(band.low, band.high) for band in found] == list(pairwise(BANDS))
     assert [band.n for band in found] == [1, 2, 2, 0, 2]
@@ -164,7 +164,7 @@ def test_each_disturbance_is_measured_at_the_level_that_the_card_names(
 
 def test_progress_is_told_step_by_step(card: Card, steps: list[str]) -> None:
     assert card.robustness.measurements
-    assert steps[:2] == ["val", "val and test"]
+    assert steps[:2] == ["val by the head label", "test by the head label"]
     assert steps[-1] == f"disturbed faces, {len(DISTURBED) + 1} of {len(DISTURBED) + 1}"
 
 

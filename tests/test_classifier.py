@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -206,7 +207,7 @@ def test_read_gives_both_or_none_in_place_of_votes(voting_model: Path, tiny_mode
 
 def test_votes_of_a_file_without_them_name_it_and_the_remedy(tiny_model: Path) -> None:
     with pytest.raises(
-        ModelError, match=r"tiny\.onnx: expected .*'votes', as `mien export --votes`"
+        ModelError, match=r"tiny\.onnx: expected .*'votes', as `mien export` writes"
     ):
         Classifier(tiny_model).votes(some_crops(1))
 
@@ -214,8 +215,8 @@ def test_votes_of_a_file_without_them_name_it_and_the_remedy(tiny_model: Path) -
 @pytest.mark.parametrize(
     ("changes", "came"),
     [
-        ({"votes": 10}, r"\(N, 7\) and \(N, 8\) float out .*\[10\]"),
-        ({"votes": 0}, r"\(N, 7\) and \(N, 8\) float out"),
+        ({"votes": 10}, r"\(N, 7\), \(N, 8\) float out .*\[10\]"),
+        ({"votes": 0}, r"\(N, 7\), \(N, 8\) float out"),
         ({"metadata": SPEC.to_json()}, r"\(N, 7\) float out .*\[8\]"),
         (
             {"metadata": dataclasses.replace(SPEC, votes_labels=("joy",) * 8).to_json()},
@@ -228,6 +229,67 @@ def test_votes_that_the_file_describes_otherwise(
 ) -> None:
     path = write_voting_model(tmp_path / "wrong.onnx", **changes)
     with pytest.raises(ModelError, match=came):
+        Classifier(path)
+
+
+# What people would say, and the label
+
+
+@pytest.fixture(scope="module")
+def people_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three outputs: what people would say, the emotions of `tiny_model`, and FER+ votes."""
+    return write_people_model(tmp_path_factory.mktemp("models") / "people.onnx")
+
+
+def write_people_model(path: Path, **changes: Any) -> Path:
+    spec = dataclasses.replace(SPEC, votes_labels=FERPLUS_EMOTIONS, votes_share=0.7)
+    settings = {"votes": len(FERPLUS_EMOTIONS), "people": True, "metadata": spec.to_json()}
+    return write_model(path, **{**settings, **changes})
+
+
+def test_what_people_would_say_is_read_unless_the_label_is_asked(
+    people_model: Path, tiny_model: Path
+) -> None:
+    crops = some_crops(Classifier.BATCH + 3)
+    people, label = Classifier(people_model), Classifier(people_model, head="label")
+
+    assert (people.head, label.head, people.spec.heads) == ("people", "label", ("people", "label"))
+    assert np.array_equal(label(crops), Classifier(tiny_model)(crops))
+    assert np.abs(people(crops) - label(crops)).max() > 0.01
+    assert np.array_equal(people.votes(crops), label.votes(crops))
+    everything = label.read_all(crops)
+    assert list(everything) == ["people", "label", "votes"]
+    assert np.array_equal(everything["people"], people(crops))
+    assert np.array_equal(everything["label"], label(crops))
+    assert np.array_equal(everything["votes"], people.votes(crops))
+    assert list(Classifier(tiny_model).read_all(crops)) == ["label"]
+
+
+def test_a_head_is_kept_when_pickled(people_model: Path) -> None:
+    label = Classifier(people_model, head="label")
+    assert pickle.loads(pickle.dumps(label)).head == "label"
+
+
+def test_a_head_that_a_file_has_not_is_refused(people_model: Path, tiny_model: Path) -> None:
+    with pytest.raises(OptionError, match="head: expected people or label; got 'votes'"):
+        Classifier(people_model, head="votes")
+    with pytest.raises(OptionError, match=r"head: expected label, which tiny\.onnx has; got peop"):
+        Classifier([people_model, tiny_model], head="people")
+
+
+def test_an_ensemble_asks_all_the_same(people_model: Path, tiny_model: Path) -> None:
+    crops = some_crops(5)
+    mixed = Classifier([people_model, tiny_model])
+    label = Classifier(people_model, head="label")
+
+    assert mixed.head == "label"
+    assert np.abs(mixed(crops) - label(crops)).max() < 1e-6  # the same network twice
+    assert Classifier([people_model, DEFAULT_MODEL]).head == "people"
+
+
+def test_a_file_without_the_output_that_it_describes_is_refused(tmp_path: Path) -> None:
+    path = write_people_model(tmp_path / "wrong.onnx", people=False)
+    with pytest.raises(ModelError, match=r"\(N, 7\), \(N, 7\), \(N, 8\) float out"):
         Classifier(path)
 
 

@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 
 from command_line import Mien
-from fakes import SPEC, FixedDetector, a_reading, a_tracked_reading, write_model
+from fakes import a_reading, a_tracked_reading
 from mien import Recognizer
-from mien.compound import COMPOUNDS, Compound, compound_of, emotions_of_votes
+from mien.compound import COMPOUNDS, Compound, compound_of
 from mien.errors import OptionError
-from mien.faces import Face
-from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
+from mien.labels import EMOTIONS
 from mien.pictures import PictureFile, PictureResult
 from mien.records import COLUMNS, CsvWriter, rows, to_csv, to_dict
 
@@ -32,12 +31,6 @@ def shares(**given: float) -> tuple[float, ...]:
     """Seven shares; what is not given is divided among the others."""
     rest = (1.0 - sum(given.values())) / (len(EMOTIONS) - len(given))
     return tuple(given.get(emotion, rest) for emotion in EMOTIONS)
-
-
-def votes(**given: float) -> tuple[float, ...]:
-    """Eight shares of FER+ votes."""
-    rest = (1.0 - sum(given.values())) / (len(FERPLUS_EMOTIONS) - len(given))
-    return tuple(given.get(name, rest) for name in FERPLUS_EMOTIONS)
 
 
 def test_the_compounds_are_the_pairs_of_the_article() -> None:
@@ -101,17 +94,6 @@ def test_limits_out_of_range_are_said(options: dict[str, float], message: str) -
 def test_other_numbers_of_shares_are_refused() -> None:
     with pytest.raises(OptionError, match="shares: expected 7; got 8"):
         compound_of([0.125] * 8)
-    with pytest.raises(OptionError, match="votes: expected 8; got 7"):
-        emotions_of_votes([0.1] * 7)
-
-
-def test_votes_are_told_by_emotion_and_contempt_goes_to_none() -> None:
-    told = emotions_of_votes(votes(happiness=0.5, surprise=0.25, contempt=0.25))
-    assert dict(zip(EMOTIONS, told, strict=True)) == {
-        **dict.fromkeys(EMOTIONS, 0.0),
-        "happy": 0.5,
-        "surprise": 0.25,
-    }
 
 
 # Readings
@@ -125,43 +107,9 @@ def test_a_reading_says_its_compound_by_its_probabilities() -> None:
     assert a_tracked_reading().compound is None
 
 
-def test_votes_are_worth_more_than_probabilities() -> None:
-    reading = replace(a_reading(), probabilities=shares(sad=0.55, fear=0.4))
-    divided = replace(reading, votes=votes(surprise=0.5, fear=0.45))
-    agreed = replace(reading, votes=votes(sadness=0.9))
-    assert reading.compound == "sadly fearful"
-    assert divided.compound == "fearfully surprised"
-    assert agreed.compound is None
-
-
-@pytest.fixture(scope="module")
-def voting_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that also gives shares of votes."""
-    spec = replace(SPEC, votes_labels=FERPLUS_EMOTIONS)
-    path = tmp_path_factory.mktemp("models") / "votes.onnx"
-    return write_model(path, metadata=spec.to_json(), votes=len(FERPLUS_EMOTIONS))
-
-
-def test_a_recognizer_reads_votes_when_it_is_asked_to(
-    voting_model: Path, tiny_model: Path, portrait: Path
-) -> None:
-    detector = FixedDetector([Face((180.0, 60.0, 270.0, 170.0), 0.9)])
-    (plain,) = Recognizer(voting_model, detector=detector)(portrait)
-    (voted,) = Recognizer(voting_model, detector=detector, votes=True)(portrait)
-    (without,) = Recognizer(tiny_model, detector=detector, votes=True)(portrait)
-
-    assert plain.votes is None
-    assert without.votes is None
-    assert voted.votes is not None
-    assert sum(voted.votes) == pytest.approx(1.0, abs=1e-5)
-    assert voted.probabilities == plain.probabilities
-    assert voted.to_dict() == plain.to_dict()
-
-
 def test_the_smile_of_the_portrait_is_no_compound(portrait: Path) -> None:
-    (reading,) = Recognizer(votes=True)(portrait)
-    assert reading.votes is not None
-    assert FERPLUS_EMOTIONS[int(np.argmax(reading.votes))] == "happiness"
+    (reading,) = Recognizer()(portrait)
+    assert reading.emotion == "happy"
     assert reading.compound is None
 
 
@@ -206,15 +154,14 @@ def test_the_command_tells_compounds_only_when_asked(
     assert picture["faces"][0]["compound"] is None
 
 
-def test_the_command_goes_by_votes_where_the_model_gives_them(
-    mien: Mien, portrait: Path, voting_model: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_command_goes_by_what_is_read(
+    mien: Mien, portrait: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mien.classifier import Classifier
 
-    divided = np.array([votes(happiness=0.5, surprise=0.45)], np.float32)
-    single = np.array([shares(sad=0.9)], np.float32)
-    monkeypatch.setattr(Classifier, "read", lambda self, crops: (single, divided))
-    done = mien("detect", portrait, "--compound", "--model", voting_model)
+    divided = np.array([shares(happy=0.5, surprise=0.45)], np.float32)
+    monkeypatch.setattr(Classifier, "__call__", lambda self, crops: divided)
+    done = mien("detect", portrait, "--compound")
     assert done.stdout.splitlines()[1].endswith("happily surprised")
 
 
@@ -234,16 +181,14 @@ def test_the_benchmark_counts_taggers_who_divide() -> None:
     assert found.names == {"happily surprised": 3}
 
 
-def test_expected_votes_are_borne_out_oftener_than_probabilities(fer2013: "FaceSet") -> None:
+def test_what_people_would_say_is_borne_out_oftener_than_the_label(fer2013: "FaceSet") -> None:
     from mien.classifier import Classifier
 
     faces = fer2013.split("val").take(np.arange(1500))
     voted = compound.votes_for_the_seven(faces)
-    probabilities, expected = Classifier().read(faces.images)
-    assert expected is not None
-    by_votes = np.array([emotions_of_votes(row.tolist()) for row in expected])
-    weak = compound.check(probabilities.astype(np.float64), voted, 0.2, 0.8)
-    strong = compound.check(by_votes, voted, 0.2, 0.8)
+    answers = Classifier().read_all(faces.images)
+    weak = compound.check(answers["label"].astype(np.float64), voted, 0.2, 0.8)
+    strong = compound.check(answers["people"].astype(np.float64), voted, 0.2, 0.8)
     assert min(weak.fires, strong.fires) >= 30
     assert strong.both > 0.55
     assert weak.both < 0.35

@@ -22,7 +22,7 @@ def another_opencv(tmp_path: Path) -> Path:
     (information / "METADATA").write_text("Name: opencv-python\nVersion: 5.0.0.93\n")
     (information / "RECORD").write_text("cv2/version.py,,\n")
     (tmp_path / "cv2").mkdir()
-    (tmp_path / "cv2" / "version.py").touch()  # a file that is not there is not said to be installed
+    (tmp_path / "cv2" / "version.py").touch()  # files that are gone are not listed
     return tmp_path
 
 

@@ -178,7 +178,7 @@ def test_the_hottest_pixels_carry_the_reading_and_others_do_not(portrait_image: 
 
     third = crop.size // 3
     hottest, coldest = order[:third], order[-third:]
-    assert happy(crop, blurred, hottest) < 0.6 < 0.9 < happy(crop, blurred, coldest)
+    assert happy(crop, blurred, hottest) < 0.7 < 0.9 < happy(crop, blurred, coldest)
     assert happy(blurred, crop, hottest) > 2 * happy(blurred, crop, coldest)
 
 

@@ -12,13 +12,13 @@ from safetensors.torch import load_file
 from scipy.special import softmax
 
 from command_line import Mien
-from learn_fixtures import TINY, made_up_faces, tiny_network, write_csv
+from learn_fixtures import TINY, made_up_faces, tiny_network, write_csv, write_votes
 from mien import __version__
 from mien.classifier import Classifier
 from mien.errors import DataError, ModelError, OptionError, OutputError, TrainingError
 from mien.labels import FERPLUS_EMOTIONS
 from mien.learn.evaluation.calibration import Calibration, fit_temperature, unsmoothed
-from mien.learn.evaluation.scores import evaluate
+from mien.learn.evaluation.scores import evaluate, ferplus_agreement
 from mien.learn.files.export import HALF_PARITY, export_model, export_onnx
 from mien.learn.files.model_files import Deployed
 from mien.learn.files.onnx_graph import to_onnx
@@ -31,6 +31,13 @@ from mien.spec import ModelSpec
 
 FACES = made_up_faces(train=2, val=1, test=2)
 MORE = made_up_faces(train=3, val=6, test=3, seed=1)
+# Of ten taggers each, six or more see what the label says.
+VOTED = made_up_faces(train=3, val=6, test=3, seed=1, votes=True)
+VOTED = replace(
+    VOTED,
+    votes=VOTED.votes // 3
+    + 6 * np.eye(10, dtype=int)[np.array([4, 5, 6, 1, 3, 2, 0])[VOTED.targets]],
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -267,7 +274,11 @@ def test_opencv_takes_the_input_for_what_it_is(exported: tuple[Path, ModelSpec])
 @pytest.mark.parametrize(("name", "to"), [("paper", "onnx"), ("paper", "h5"), ("mien", "onnx")])
 def test_a_model_in_the_package_leaves_it_without_a_run(name: str, to: str, tmp_path: Path) -> None:
     out = tmp_path / f"theirs.{to}"
-    spec = export_model(name, out, to=to, votes=name == "mien")
+    spec = export_model(
+        name,
+        out,
+        to=to,
+    )
     own, found = Classifier(name), Classifier(out)
 
     assert found.spec == spec
@@ -301,13 +312,13 @@ def test_a_keras_file_of_mien_says_that_label_smoothing_is_not_undone(tmp_path: 
     spec = export_model("mien", tmp_path / "mien.h5", to="h5")
 
     assert (spec.temperature, spec.label_smoothing_undone, spec.temperature_fitted_on) == (1, 0, "")
-    own, found = Classifier("mien"), Classifier(tmp_path / "mien.h5")
+    own, found = Classifier("mien", head="label"), Classifier(tmp_path / "mien.h5")
     assert (own(MORE.images).argmax(1) == found(MORE.images).argmax(1)).mean() > 0.8
 
 
 def test_what_a_model_in_the_package_lacks_is_said(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match=r"votes: expected .* votes; paper has none"):
-        export_model("paper", tmp_path / "m.onnx", votes=True)
+    with pytest.raises(OptionError, match=r"head: expected .* votes; paper has none"):
+        export_model("paper", tmp_path / "m.onnx", head="people")
     with pytest.raises(OptionError, match="int8 takes a data set"):
         export_model("paper", tmp_path / "m.onnx", store="int8")
     assert not list(tmp_path.iterdir())
@@ -328,8 +339,8 @@ def voting_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_votes_are_kept_as_a_second_output(voting_run: Path, tmp_path: Path) -> None:
     with tiny_network():
-        plain = export_onnx(voting_run, tmp_path / "plain.onnx")
-        spec = export_onnx(voting_run, tmp_path / "votes.onnx", votes=True, faces=MORE)
+        plain = export_onnx(voting_run, tmp_path / "plain.onnx", head="label")
+        spec = export_onnx(voting_run, tmp_path / "votes.onnx", faces=VOTED)
         network, _, _ = load_best(voting_run)
     crops = MORE.images[:9]
     with torch.no_grad():
@@ -350,15 +361,43 @@ def test_votes_are_kept_as_a_second_output(voting_run: Path, tmp_path: Path) -> 
     )
 
 
-def test_safetensors_keep_the_votes_head_when_asked(voting_run: Path, tmp_path: Path) -> None:
+def test_what_people_would_say_is_the_pool_of_both_heads(voting_run: Path, tmp_path: Path) -> None:
     with tiny_network():
-        for votes in (False, True):
-            spec = export_model(
-                voting_run, tmp_path / "m.safetensors", to="safetensors", votes=votes
-            )
+        spec = export_onnx(voting_run, tmp_path / "m.onnx", faces=VOTED)
+        known = export_onnx(voting_run, tmp_path / "plain.onnx", faces=MORE)
+        network, _, _ = load_best(voting_run)
+    crops = VOTED.images[:40]
+    with torch.no_grad():
+        logits, votes_logits = network(torch.from_numpy(crops)[:, None].float())
+    label = softmax(logits.numpy() / spec.temperature, axis=1)
+    seven = softmax(votes_logits.numpy()[:, [4, 5, 6, 1, 3, 2, 0]], axis=1)  # FER+'s own order
+    pool = label**0.3 * seven**0.7
+    pool = pool ** (1 / spec.people_temperature)
+
+    found = Classifier(tmp_path / "m.onnx")
+    assert (found.head, found.spec.heads, spec.votes_share) == ("people", ("people", "label"), 0.7)
+    assert np.abs(found(crops) - pool / pool.sum(1, keepdims=True)).max() < 1e-5
+    assert np.abs(Classifier(tmp_path / "m.onnx", head="label")(crops) - label).max() < 1e-5
+    names = [output.name for output in onnx.load(tmp_path / "m.onnx").graph.output]
+    assert names == ["probabilities", "label_probabilities", "votes"]
+    # Without votes in the data there is nothing to fit its temperature to, or to score it by.
+    assert (known.people_temperature, dict(known.people_scores)) == (1.0, {})
+    assert spec.people_temperature != 1.0
+    score, part = spec.people_scores["test"], VOTED.split("test")
+    agreement = ferplus_agreement(found(part.images), part)
+    assert (score.majority_n, score.majority_accuracy) == (agreement.n, agreement.accuracy)
+    assert score.n == len(part)
+
+
+def test_safetensors_keep_the_votes_head_unless_the_label_alone_is_asked(
+    voting_run: Path, tmp_path: Path
+) -> None:
+    with tiny_network():
+        for head in ("label", None):
+            spec = export_model(voting_run, tmp_path / "m.safetensors", to="safetensors", head=head)
             stored = load_file(tmp_path / "m.safetensors")
-            assert ("votes_head.weight" in stored) == votes
-            assert bool(spec.votes_labels) == votes
+            assert ("votes_head.weight" in stored) == (head is None)
+            assert bool(spec.votes_labels) == (head is None)
 
 
 def test_safetensors_of_half_the_size_read_the_same(voting_run: Path, tmp_path: Path) -> None:
@@ -366,7 +405,7 @@ def test_safetensors_of_half_the_size_read_the_same(voting_run: Path, tmp_path: 
     sizes = {}
     with tiny_network():
         for store in ("fp32", "fp16"):
-            spec = export_model(voting_run, path, to="safetensors", votes=True, store=store)
+            spec = export_model(voting_run, path, to="safetensors", store=store)
             assert spec.store == store
             sizes[store] = path.stat().st_size
         whole = load_best(voting_run)[0].state_dict()
@@ -381,9 +420,11 @@ def test_safetensors_of_half_the_size_read_the_same(voting_run: Path, tmp_path: 
 
 def test_votes_of_a_network_without_them_are_refused(tiny_run: Path, tmp_path: Path) -> None:
     with tiny_network(), pytest.raises(OptionError, match="trained with votes_weight 0"):
-        export_onnx(tiny_run, tmp_path / "model.onnx", votes=True)
-    with pytest.raises(OptionError, match="a Keras file of mien's has the probabilities as its"):
-        export_model(tiny_run, tmp_path / "model.h5", to="h5", votes=True)
+        export_onnx(tiny_run, tmp_path / "model.onnx", head="people")
+    with pytest.raises(OptionError, match="a Keras file of mien's has the label's probabilities"):
+        export_model(tiny_run, tmp_path / "model.h5", to="h5", head="people")
+    with pytest.raises(OptionError, match="head: expected people or label; got 'votes'"):
+        export_onnx(tiny_run, tmp_path / "model.onnx", head="votes")
     assert not list(tmp_path.iterdir())
 
 
@@ -395,19 +436,20 @@ def test_weights_can_be_stored_in_less(
     store: str, smaller: float, voting_run: Path, tmp_path: Path
 ) -> None:
     with tiny_network():
-        whole = export_onnx(voting_run, tmp_path / "whole.onnx", faces=MORE, votes=True)
-        spec = export_onnx(voting_run, tmp_path / "m.onnx", faces=MORE, votes=True, store=store)
+        whole = export_onnx(voting_run, tmp_path / "whole.onnx", faces=VOTED)
+        spec = export_onnx(voting_run, tmp_path / "m.onnx", faces=VOTED, store=store)
 
     size, less = ((tmp_path / name).stat().st_size for name in ("whole.onnx", "m.onnx"))
     assert less < smaller * size
-    assert spec == replace(whole, name="m", store=store, scores=spec.scores)
-    read, expected = (
-        Classifier(tmp_path / name).read(MORE.images) for name in ("m.onnx", "whole.onnx")
+    assert spec == replace(
+        whole, name="m", store=store, scores=spec.scores, people_scores=spec.people_scores
     )
-    for one, other in zip(read, expected, strict=True):
-        assert one is not None
-        assert other is not None
-        assert np.abs(one - other).mean() < (HALF_PARITY if store == "fp16" else 0.05)
+    read, expected = (
+        Classifier(tmp_path / name).read_all(MORE.images) for name in ("m.onnx", "whole.onnx")
+    )
+    for head in ("people", "label", "votes"):
+        difference = np.abs(read[head] - expected[head]).mean()
+        assert difference < (HALF_PARITY if store == "fp16" else 0.05)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m.onnx", "whole.onnx"]
 
 
@@ -456,12 +498,13 @@ def test_int8_names_the_split_that_is_missing(tiny_run: Path, tmp_path: Path) ->
 
 
 def test_the_command_prints_what_it_wrote(mien: Mien, voting_run: Path, tmp_path: Path) -> None:
-    table = write_csv(tmp_path / "fer2013.csv", MORE)
+    table = write_csv(tmp_path / "fer2013.csv", VOTED)
+    votes = write_votes(tmp_path / "fer2013new.csv", VOTED)
     out = tmp_path / "small.onnx"
-    arguments = ("export", voting_run, "--out", out, "--store", "fp16", "--votes")
+    arguments = ("export", voting_run, "--out", out, "--store", "fp16")
     with tiny_network():
-        ended = mien(*arguments, "--data", table)
-        as_json = json.loads(mien(*arguments, "--data", table, "--json").stdout)
+        ended = mien(*arguments, "--data", table, "--votes", votes)
+        as_json = json.loads(mien(*arguments, "--data", table, "--votes", votes, "--json").stdout)
 
     spec = Classifier(out).spec
     assert (ended.status, ended.stderr) == (0, "")
@@ -471,8 +514,14 @@ def test_the_command_prints_what_it_wrote(mien: Mien, voting_run: Path, tmp_path
         f"{out}: {spec.parameters:,} parameters, epoch {spec.epoch}, {size / 1e6:.2f} MB, fp16, "
         "parity within 2e-03"
     )
-    assert lines[1] == "outputs: probabilities and, of 8 FER+ expressions, votes"
+    assert lines[1] == (
+        "outputs: what people would say (0.7 of FER+'s votes, temperature "
+        f"{spec.people_temperature:g}), the label, and 8 FER+ votes"
+    )
     assert lines[2] == f"temperature {spec.temperature:g}, fitted on {spec.temperature_fitted_on}"
-    assert " ".join(lines[4].split()) == "split faces accuracy macro F1 calibration error"
-    assert [line.split()[0] for line in lines[5:]] == ["val", "test", "val+test"]
+    assert " ".join(lines[4].split()) == "label faces accuracy macro F1 calibration error"
+    assert [line.split()[0] for line in lines[5:8]] == ["val", "test", "val+test"]
+    assert lines[9].split()[:3] == ["people", "faces", "FER+"]
+    assert [line.split()[0] for line in lines[10:]] == ["val", "test", "val+test"]
+    assert f"{spec.people_scores['test'].majority_accuracy:.4f}" in lines[11]
     assert (as_json["file"], as_json["bytes"], as_json["store"]) == (str(out), size, "fp16")

@@ -74,7 +74,7 @@ def test_from_a_table_to_a_measured_model(mien: Mien, table: Path, tmp_path: Pat
 
     shown = mien("evaluate", "--model", model, "--data", table)
     assert shown.status == 0
-    assert shown.stdout.startswith("first on fer2013 test: 7 faces\n")
+    assert shown.stdout.startswith("first, head label, on fer2013 test: 7 faces, held")
     for emotion in EMOTIONS:
         assert emotion in shown.stdout
 

@@ -28,7 +28,10 @@ from mien.learn.evaluation.scores import (
     bootstrap_intervals,
     evaluate,
     evaluate_probabilities,
+    ferplus_targets,
+    score_taggers,
     score_votes,
+    truth_of,
 )
 
 COPIES = 3
@@ -195,7 +198,79 @@ def test_a_split_that_is_not_there(classifier: Classifier) -> None:
         measure(classifier, TEST, "val")
 
 
+@pytest.fixture(scope="module")
+def of_people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that also says what people would say; otherwise than the label."""
+    spec = replace(SPEC, name="people", votes_labels=FERPLUS_EMOTIONS, votes_share=0.7)
+    path = tmp_path_factory.mktemp("models") / "people.onnx"
+    votes = len(FERPLUS_EMOTIONS)
+    return write_model(path, votes=votes, people=True, metadata=spec.to_json(), seed=3)
+
+
+@pytest.mark.usefixtures("quick")
+def test_each_head_is_held_against_its_own_truth(of_people: Path) -> None:
+    people, label = Classifier(of_people), Classifier(of_people, head="label")
+    found, labelled = measure(people, FACES, "test"), measure(label, FACES, "test")
+    voted = TEST.take(np.arange(len(TEST) - UNVOTED))
+    majority = ferplus_targets(voted)
+
+    assert (found.head, found.truth) == ("people", "FER+ majority")
+    assert found.evaluation == evaluate_probabilities(people(voted.images), majority)
+    assert found.clean is not None
+    assert found.clean.n == len(TEST) - UNVOTED - COPIES
+    right = float((people(TEST.images).argmax(1) == TEST.targets).mean())
+    assert found.as_labelled == Agreement(len(TEST), right)
+    assert (labelled.head, labelled.truth) == ("label", "labels")
+    assert labelled.evaluation == evaluate(label, TEST)
+    without = measure(people, replace(FACES, votes=None), "test")
+    assert (without.truth, without.taggers) == ("labels", None)
+    assert without.evaluation == evaluate(people, TEST)
+
+
+def test_people_are_as_sure_as_taggers_agree() -> None:
+    faces = TEST.take(np.arange(4))
+    votes = np.zeros((4, len(FERPLUS)), np.int64)
+    votes[0, FERPLUS.index("happiness")] = 10
+    votes[1, [FERPLUS.index("happiness"), FERPLUS.index("neutral")]] = 5
+    votes[2, [FERPLUS.index("happiness"), FERPLUS.index("contempt")]] = [2, 8]
+    votes[3, FERPLUS.index("unknown")] = 10  # of none of the seven
+    happy = np.full((4, 7), 0.4 / 6, np.float32)
+    happy[:, EMOTIONS.index("happy")] = 0.6
+    score = score_taggers(happy, replace(faces, votes=votes))
+
+    assert score.n == 3
+    expected = -(np.log(0.6) + (np.log(0.6) + np.log(0.4 / 6)) / 2 + np.log(0.6)) / 3
+    assert score.negative_log_likelihood == pytest.approx(expected)
+    assert list(score.reliability.confidence) == pytest.approx([0.6])
+    assert list(score.reliability.accuracy) == pytest.approx([2.5 / 3])
+    assert score.reliability.expected_calibration_error == pytest.approx(2.5 / 3 - 0.6)
+    assert len(truth_of("people", replace(faces, votes=votes))) == 1  # half and half is no majority
+    with pytest.raises(DataError, match=r"votes for the seven emotions; there are none"):
+        score_taggers(happy[3:], replace(faces, votes=votes).take(np.array([3])))
+
+
 # mien evaluate
+
+
+@pytest.mark.usefixtures("quick")
+def test_evaluate_says_which_head_it_measures(
+    mien: Mien, of_people: Path, data: tuple[object, ...]
+) -> None:
+    arguments = ("evaluate", "--model", of_people, *data)
+    people = mien(*arguments)
+    lines = [" ".join(line.split()) for line in people.stdout.splitlines()]
+    n = len(TEST) - UNVOTED
+    assert (
+        lines[0] == f"people, head people, on fer2013 test: {n} faces, held against FER+ majority"
+    )
+    assert any(line.startswith("agreement with labels 0.") for line in lines)
+    assert any(line.endswith(f"of a random tagger, n {n}") for line in lines)
+    assert "FER+ majority (rows) and read (columns)" in lines
+    label = json.loads(mien(*arguments, "--head", "label", "--json").stdout)
+    assert (label["head"], label["truth"], label["n"]) == ("label", "labels", len(TEST))
+    refused = mien("evaluate", "--model", "paper", "--head", "people", *data)
+    assert (refused.status, refused.stdout) == (2, "")
+    assert "head: expected label, which paper.onnx has; got people" in refused.stderr
 
 
 @pytest.fixture(scope="module")
@@ -235,7 +310,9 @@ def test_evaluate_prints_scores_with_their_intervals_and_draws_them(
 
     assert ended.status == 0
     lines = [" ".join(line.split()) for line in ended.stdout.splitlines()]
-    assert lines[0] == f"tiny on fer2013 test: {len(TEST)} faces"
+    assert lines[0] == (
+        f"tiny, head label, on fer2013 test: {len(TEST)} faces, held against labels"
+    )
     assert lines[2].startswith(f"accuracy {result.evaluation.accuracy:.4f} 0.")
     assert " to " in lines[2]
     assert result.clean is not None
@@ -338,7 +415,7 @@ def test_evaluate_averages_several_models(
     crops = TEST.images
     mean = Classifier([model, voting])(crops)
 
-    assert lines[0] == f"tiny+voting on fer2013 test: {len(TEST)} faces"
+    assert lines[0].startswith(f"tiny+voting, head label, on fer2013 test: {len(TEST)} faces, ")
     assert lines[1].startswith(f"the mean of 2 networks, {2 * SPEC.parameters:,} parameters")
     assert (found["model"], found["members"]) == ("tiny+voting", ["tiny", "voting"])
     assert found["accuracy"] == evaluate_probabilities(mean, TEST.targets).accuracy

@@ -25,7 +25,7 @@ from mien.classifier import DEFAULT_MODEL, Classifier, shipped_weights
 from mien.errors import MienError, OptionError, TrainingError
 from mien.images import Image
 from mien.labels import EMOTIONS
-from mien.learn.evaluation.calibration import Calibration
+from mien.learn.evaluation.calibration import Calibration, Pool
 from mien.learn.files.export import export_model
 from mien.learn.files.model_files import Deployed, answers_of
 from mien.learn.training.loop import train
@@ -45,9 +45,9 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("earlier")
     with tiny_network():
         train(FACES, VOTING, folder / "run", device="cpu")
-        for votes, name in ((True, "votes"), (False, "plain")):
+        for head, name in (("people", "votes"), ("label", "plain")):
             out = folder / f"{name}.safetensors"
-            export_model(folder / "run", out, to="safetensors", votes=votes)
+            export_model(folder / "run", out, to="safetensors", head=head)
     return folder
 
 
@@ -161,7 +161,9 @@ def test_the_weights_in_the_package_are_those_of_the_model_in_the_box(
     Pretrained("mien", recipe).fill(network)
     spec = shipped.spec
     deployed = Deployed(
-        network, Calibration(spec.temperature, spec.label_smoothing_undone), votes=True
+        network,
+        Calibration(spec.temperature, spec.label_smoothing_undone),
+        pool=Pool(spec.votes_share, spec.people_temperature),
     ).eval()
     detector = YuNetDetector()
     (face,) = crop_faces(portrait_image, detector.detect(portrait_image), detector.framing)
@@ -171,11 +173,12 @@ def test_the_weights_in_the_package_are_those_of_the_model_in_the_box(
     covered[0, 32:], covered[1, 12:22] = 128, 128
     turned = [face[:, ::-1], np.rot90(face), face // 2]
     crops = np.stack([face, *turned, *moved, *covered])
-    float_answers, _ = answers_of(deployed, crops)
+    in_float, in_the_box = answers_of(deployed, crops), shipped.read_all(crops)
 
     # The file in the box computes in 8 bits, these in floating point.
-    assert np.abs(float_answers - shipped(crops)).max() < 0.1
-    assert float_answers.argmax(1).tolist()[:2] == [EMOTIONS.index("happy")] * 2
+    for name in ("people", "label", "votes"):
+        assert np.abs(in_float[name] - in_the_box[name]).max() < 0.1
+    assert in_float["people"].argmax(1).tolist()[:2] == [EMOTIONS.index("happy")] * 2
     assert shipped_weights().keys() == {DEFAULT_MODEL}
 
 

@@ -98,7 +98,7 @@ def test_threads_that_share_a_recognizer_read_what_one_does(
 @pytest.mark.slow
 def test_sixteen_threads_read_two_hundred_pictures_as_one_does(portrait_image: Image) -> None:
     pictures = list(scenes(portrait_image, 200))
-    recognizer = Recognizer(["mien", "paper"], votes=True, full_size=True)
+    recognizer = Recognizer(["mien", "paper"], full_size=True)
     expected = [recognizer(picture) for picture in pictures]
     assert [len(readings) for readings in expected] == [n % 3 for n in range(200)]
     assert in_threads(recognizer, pictures) == [expected] * THREADS
@@ -174,7 +174,7 @@ def test_opening_in_threads_leaves_the_environment_alone(
     assert "ORT_DISABLE_TELEMETRY" not in os.environ
 
 
-@pytest.mark.parametrize("options", [{}, {"detector": "haar"}, {"min_face_px": 70, "votes": True}])
+@pytest.mark.parametrize("options", [{}, {"detector": "haar"}, {"min_face_px": 70}])
 def test_a_recognizer_is_pickled_as_its_settings(
     pictures: list[Image], options: dict[str, object]
 ) -> None:

@@ -39,11 +39,11 @@ class Slow:
         self._run = shared._classifier._run
         shared._classifier._run = self.run  # type: ignore[method-assign]
 
-    def run(self, crops: Crops, *, outputs: int) -> list[Probabilities]:
+    def run(self, crops: Crops, names: tuple[str, ...]) -> list[Probabilities]:
         self.sizes.append(len(crops))
         self.began.set()
         assert self.go.wait(10)
-        return self._run(crops, outputs=outputs)
+        return self._run(crops, names)
 
 
 def test_alone_it_answers_as_the_classifier_does(classifier: Classifier) -> None:
@@ -112,10 +112,10 @@ def test_a_failure_reaches_all_who_asked_and_the_next_is_read(classifier: Classi
     right, failing = slow._run, threading.Event()
     errors: list[str] = []
 
-    def fail(crops: Crops, *, outputs: int) -> list[Probabilities]:
+    def fail(crops: Crops, names: tuple[str, ...]) -> list[Probabilities]:
         if failing.is_set():
             raise RuntimeError("no memory")
-        return right(crops, outputs=outputs)
+        return right(crops, names)
 
     slow._run = fail
 

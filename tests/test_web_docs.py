@@ -78,7 +78,7 @@ def example(containing: str) -> str:
 
 def test_the_example_for_pictures_prints_their_faces(server: Running, folder: Path) -> None:
     printed = run_python(example("api/readings"), server, folder)
-    assert printed == "astronaut.jpg happy 0.978\nb.png happy 0.978\n"
+    assert printed == "astronaut.jpg happy 0.987\nb.png happy 0.987\n"
 
 
 def test_the_example_for_explanations_prints_each_part(server: Running, folder: Path) -> None:

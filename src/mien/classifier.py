@@ -13,7 +13,7 @@ from mien.crops import SIZE_PX, Crops
 from mien.environment import import_onnxruntime
 from mien.errors import MissingExtraError, ModelError, OptionError
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
-from mien.spec import ModelSpec
+from mien.spec import HEADS, ModelSpec
 
 Probabilities: TypeAlias = NDArray[np.float32]
 """(F, 7) float32, columns in the order of `mien.labels.EMOTIONS`; each row sums to 1."""
@@ -26,6 +26,8 @@ DEFAULT_MODEL: Final = "mien"
 
 KERAS_SUFFIXES: Final = (".h5", ".hdf5", ".keras")
 """How the names of Keras files end, by which Keras itself knows them."""
+
+_VOTES: Final = "votes"
 
 _MODELS: Final = Path(__file__).parent / "assets" / "models"
 
@@ -181,15 +183,20 @@ class Classifier:
             surprise. Files of mien's, Keras files too, know theirs.
         scaling: of a Keras file's input: "1/255", "-1..1" or "none" for gray levels 0 to 255. By
             default "none" where the model begins by scaling, and "1/255" where it does not.
+        head: what is asked: "people", what people would say that a face shows, or "label", what
+            FER2013's label of it would be, one word of a web search. By default "people" of files
+            that answer this, such as `mien` in the box, and "label" of others and of ensembles with
+            one of these.
 
     Attributes:
         spec: what the file says of itself; of an ensemble, what its members say together.
+        head: what is asked.
         paths: the files, one for each member.
     Raises:
         ModelError: a file is missing, broken, not a classifier of faces, could run code, or wants
             its faces framed otherwise than the other members; the message names it.
         OptionError: `threads` is negative; a model is given twice; `labels` or `scaling` is not as
-            above, or given for files that know their own.
+            above, or given for files that know their own; a file has not the `head`.
         MissingExtraError: a file is Keras's, and the extra `keras` is not installed.
     """
 
@@ -202,12 +209,20 @@ class Classifier:
         threads: int = 1,
         labels: str | Sequence[str] | None = None,
         scaling: str | None = None,
+        head: str | None = None,
     ) -> None:
         if threads < 0:
             raise OptionError(f"threads: expected 0 or more; got {threads}")
+        if head not in (None, *HEADS):
+            raise OptionError(f"head: expected {' or '.join(HEADS)}; got {head!r}")
         self.paths = model_paths(model)
         self._reopen = partial(
-            type(self), _portable(self.paths), threads=threads, labels=labels, scaling=scaling
+            type(self),
+            _portable(self.paths),
+            threads=threads,
+            labels=labels,
+            scaling=scaling,
+            head=head,
         )
         from_keras = [path.suffix in KERAS_SUFFIXES for path in self.paths]
         if not any(from_keras) and (labels is not None or scaling is not None):
@@ -230,6 +245,12 @@ class Classifier:
                     f"{specs[0].crop_margin:g}, to read the same crops; got {spec.crop_margin:g}"
                 )
         self.spec = specs[0] if len(specs) == 1 else ModelSpec.of_members(specs)
+        for path, spec in zip(self.paths, specs, strict=True):
+            if head is not None and head not in spec.heads:
+                raise OptionError(
+                    f"head: expected {' or '.join(spec.heads)}, which {path.name} has; got {head}"
+                )
+        self.head: str = head or self.spec.heads[0]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return self._reopen, ()
@@ -240,7 +261,7 @@ class Classifier:
         return self.paths[0]
 
     def __call__(self, crops: Crops) -> Probabilities:
-        """Probabilities of the seven emotions for each crop.
+        """Probabilities of the seven emotions for each crop, as `head` has them.
 
         Args:
             crops: (F, 48, 48) uint8, gray, as `mien.crops.crop_faces` cuts them.
@@ -250,7 +271,7 @@ class Classifier:
             ModelError: the network cannot be run, or does not give what its file says.
             OptionError: `crops` has another shape or dtype.
         """
-        return self._run(crops, outputs=1)[0]
+        return self._run(crops, (self.head,))[0]
 
     def votes(self, crops: Crops) -> Votes:
         """The shares of FER+ votes (arXiv:1608.01041) that taggers would give each crop.
@@ -267,12 +288,12 @@ class Classifier:
             if not member.spec.votes_labels:
                 raise ModelError(
                     f"{member.path}: expected a model with the output 'votes', as "
-                    "`mien export --votes` writes it; it has none"
+                    "`mien export` writes it of networks that learned FER+ votes; it has none"
                 )
-        return self._run(crops, outputs=2)[1]
+        return self._run(crops, (_VOTES,))[0]
 
     def read(self, crops: Crops) -> tuple[Probabilities, Votes | None]:
-        """All that the model gives, in one pass.
+        """What `head` says of the seven emotions, and the votes, in one pass.
 
         Args:
             crops: as for reading them.
@@ -284,21 +305,34 @@ class Classifier:
         """
         if not self.spec.votes_labels:
             return self(crops), None
-        probabilities, votes = self._run(crops, outputs=2)
+        probabilities, votes = self._run(crops, (self.head, _VOTES))
         return probabilities, votes
 
-    def _run(self, crops: Crops, *, outputs: int) -> list[NDArray[np.float32]]:
-        """The first output, or both: (F, 7), and (F, 8) float32."""
+    def read_all(self, crops: Crops) -> dict[str, NDArray[np.float32]]:
+        """All that the model gives, in one pass, whatever its `head`.
+
+        Args:
+            crops: as for reading them.
+        Returns:
+            What each of `spec.heads` says, (F, 7), and, where the model gives them, "votes",
+            (F, 8) float32.
+        Raises:
+            OptionError: `crops` has another shape or dtype.
+        """
+        names = (*self.spec.heads, *((_VOTES,) if self.spec.votes_labels else ()))
+        return dict(zip(names, self._run(crops, names), strict=True))
+
+    def _run(self, crops: Crops, names: tuple[str, ...]) -> list[NDArray[np.float32]]:
+        """What heads say, (F, 7) float32 each, and votes, (F, 8) float32."""
         if not isinstance(crops, np.ndarray) or crops.dtype != np.uint8:
             got = crops.dtype if isinstance(crops, np.ndarray) else type(crops).__name__
             raise OptionError(f"crops: expected a uint8 array; got {got}")
         if crops.ndim != 3 or crops.shape[1:] != (SIZE_PX, SIZE_PX):
             raise OptionError(f"crops: expected shape (F, {SIZE_PX}, {SIZE_PX}); got {crops.shape}")
-        widths = (len(EMOTIONS), len(FERPLUS_EMOTIONS))[:outputs]
-        answers = [np.empty((len(crops), width), np.float32) for width in widths]
+        answers = [np.empty((len(crops), _width(name)), np.float32) for name in names]
         for start in range(0, len(crops), self.BATCH):
             batch = np.ascontiguousarray(crops[start : start + self.BATCH])
-            found = [member.run(batch, outputs=outputs) for member in self._members]
+            found = [member.run(batch, names) for member in self._members]
             for answer, rows in zip(answers, zip(*found, strict=True), strict=True):
                 answer[start : start + self.BATCH] = rows[0] if len(rows) == 1 else np.mean(rows, 0)
         return answers
@@ -335,25 +369,26 @@ class _Member:
             raise ModelError(f"{path}: expected names and texts in UTF-8; {error}") from error
         self.spec = ModelSpec.from_metadata(metadata, source=str(path))
         self._check_contract(found)
-        self._input, *self._outputs = names
+        self._input, *outputs = names
+        # Of a file that knows nothing of people, the first output is what it says of the label.
+        self._outputs = dict(zip((*self.spec.heads, _VOTES), outputs, strict=False))
 
-    def run(self, crops: Crops, *, outputs: int) -> list[NDArray[np.float32]]:
-        """(N, 48, 48) uint8 -> the first output, or both: (N, 7), and (N, 8) float32.
+    def run(self, crops: Crops, names: tuple[str, ...]) -> list[NDArray[np.float32]]:
+        """(N, 48, 48) uint8 -> what heads say, (N, 7), and the votes, (N, 8) float32.
 
         Raises:
             ModelError: the network cannot be run, or does not give what its file says.
         """
         try:
             rows: list[NDArray[np.float32]] = self._session.run(
-                self._outputs[:outputs], {self._input: crops}
+                [self._outputs[name] for name in names], {self._input: crops}
             )
         except Exception as error:  # as above
             raise ModelError(f"{self.path}: it cannot be run; {first_line(error)}") from error
-        for row, width in zip(rows, (len(EMOTIONS), len(FERPLUS_EMOTIONS)), strict=False):
-            if row.shape != (len(crops), width):
+        for row, name in zip(rows, names, strict=True):
+            if row.shape != (expected := (len(crops), _width(name))):
                 raise ModelError(
-                    f"{self.path}: expected {(len(crops), width)} out for {len(crops)} faces; "
-                    f"got {row.shape}"
+                    f"{self.path}: expected {expected} out for {len(crops)} faces; got {row.shape}"
                 )
             if not np.isfinite(row).all():
                 raise ModelError(f"{self.path}: expected finite numbers out; got {row[0]}")
@@ -361,13 +396,15 @@ class _Member:
 
     def _check_contract(self, found: tuple[list[Any], ...]) -> None:
         size, spec = SIZE_PX, self.spec
-        widths = [len(EMOTIONS), len(FERPLUS_EMOTIONS)] if spec.votes_labels else [len(EMOTIONS)]
+        widths = [len(EMOTIONS)] * len(spec.heads)
+        if spec.votes_labels:
+            widths.append(len(FERPLUS_EMOTIONS))
         expected = (
             [("tensor(uint8)", [size, size])],
             [("tensor(float)", [width]) for width in widths],
         )
         if found != expected or spec.labels != EMOTIONS:
-            out = " and ".join(f"(N, {width})" for width in widths)
+            out = ", ".join(f"(N, {width})" for width in widths)
             raise ModelError(
                 f"{self.path}: expected (N, {size}, {size}) uint8 in, {out} float out and the "
                 f"labels {', '.join(EMOTIONS)}; got {found[0]} in, {found[1]} out and "
@@ -378,6 +415,10 @@ class _Member:
                 f"{self.path}: expected votes for {', '.join(FERPLUS_EMOTIONS)}; got "
                 f"{', '.join(spec.votes_labels)}"
             )
+
+
+def _width(name: str) -> int:
+    return len(FERPLUS_EMOTIONS if name == _VOTES else EMOTIONS)
 
 
 def first_line(error: Exception) -> str:

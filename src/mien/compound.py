@@ -12,17 +12,17 @@ article, the second has a share of at least `MIN_SECOND`, and both together have
 
 What the shares are matters more than the rule. Probabilities of a classifier that learned one label
 for each face say which label that would be; where two are likely, mostly one of them is wrong, and
-not both are shown. The shares of FER+ votes that a model expects, its second output, say how
-taggers would divide. No compound labels were at hand: the rule is not validated. docs/compound.md
-has how often taggers divide between the two emotions where it speaks.
+not both are shown. Those of a model that says what people would say, as the one in the box does,
+say how people would divide. No compound labels were at hand: the rule is not validated.
+docs/compound.md has how often taggers divide between the two emotions where it speaks.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from mien.errors import OptionError
-from mien.labels import EMOTIONS, FERPLUS_EMOTIONS, FERPLUS_TO_EMOTION
+from mien.labels import EMOTIONS
 
 COMPOUNDS: Final[dict[tuple[str, str], str]] = {
     ("happy", "surprise"): "happily surprised",
@@ -75,8 +75,8 @@ def compound_of(
     """The compound emotion that seven shares make up, by the rule above.
 
     Args:
-        shares: of the seven emotions in the order of `mien.EMOTIONS`, 0 to 1: the probabilities of
-            a reading, or what `emotions_of_votes` gives.
+        shares: of the seven emotions in the order of `mien.EMOTIONS`, 0 to 1, such as the
+            probabilities of a reading.
         min_second: least share of the weaker emotion, above 0 up to 0.5.
         min_together: least share of both, 0 to 1.
     Returns:
@@ -98,27 +98,3 @@ def compound_of(
     if name is None or not enough:
         return None
     return Compound(name, (EMOTIONS[first], EMOTIONS[second]), (high, low))
-
-
-def emotions_of_votes(votes: Sequence[float]) -> tuple[float, ...]:
-    """Shares of the seven emotions in those of FER+'s eight expressions.
-
-    Contempt is none of the seven, and goes to none of them: the seven sum to what is left.
-
-    Args:
-        votes: eight shares, in the order of `mien.labels.FERPLUS_EMOTIONS`.
-    Returns:
-        Seven, in the order of `mien.EMOTIONS`.
-    Raises:
-        OptionError: there are not eight.
-    """
-    if len(votes) != len(FERPLUS_EMOTIONS):
-        raise OptionError(f"votes: expected {len(FERPLUS_EMOTIONS)}; got {len(votes)}")
-    shares = dict(_by_emotion(votes))
-    return tuple(shares[emotion] for emotion in EMOTIONS)
-
-
-def _by_emotion(votes: Sequence[float]) -> Iterator[tuple[str, float]]:
-    for name, share in zip(FERPLUS_EMOTIONS, votes, strict=True):
-        if (emotion := FERPLUS_TO_EMOTION.get(name)) is not None:
-            yield emotion, float(share)

@@ -33,6 +33,12 @@ FERPLUS_TO_EMOTION: Final = {
 }
 """FER+ names to ours; contempt, unknown and NF have no counterpart among the seven."""
 
+FERPLUS_COLUMNS: Final[tuple[int, ...]] = tuple(
+    next(i for i, name in enumerate(FERPLUS) if FERPLUS_TO_EMOTION.get(name) == emotion)
+    for emotion in EMOTIONS
+)
+"""Of each of the seven emotions, which column of `FERPLUS` has its votes."""
+
 COLORS: Final[dict[str, tuple[int, int, int]]] = {
     "angry": (222, 66, 54),
     "disgust": (84, 148, 44),

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, repeat
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
 from mien.classifier import DEFAULT_MODEL, Classifier
-from mien.compound import compound_of, emotions_of_votes
+from mien.compound import compound_of
 from mien.crops import crop_faces
 from mien.errors import OptionError
 from mien.faces import Box, Detector, Face, Landmarks, detector_named
@@ -36,10 +36,9 @@ class Reading:
             pixels of the original image; None where the detector gives none.
         emotion: the label with the highest probability, whether or not that is enough.
         probability: of that label, 0 to 1.
-        probabilities: of the seven labels, in the order of `mien.EMOTIONS`; they sum to 1.
+        probabilities: of the seven labels, in the order of `mien.EMOTIONS`; they sum to 1. Of the
+            model in the box: how likely it is that a person who is asked says so.
         unsure: `probability` is below the recognizer's threshold.
-        votes: shares of FER+ votes expected for the eight expressions, in the order of
-            `mien.labels.FERPLUS_EMOTIONS`; None where they were not asked for.
     """
 
     box: Box
@@ -49,7 +48,6 @@ class Reading:
     probability: float
     probabilities: tuple[float, ...]
     unsure: bool = False
-    votes: tuple[float, ...] | None = None
 
     @property
     def caption(self) -> str:
@@ -60,13 +58,12 @@ class Reading:
     def compound(self) -> str | None:
         """Two emotions at once, such as "happily surprised"; None where the face shows no two.
 
-        It rests on `votes` where there are any, and on `probabilities` otherwise, which say much
-        less about it: see `mien.compound` and docs/compound.md. An unsure face shows none.
+        It rests on `probabilities`, which say much of it where the model tells what people would
+        say, and little where it tells a label: `mien.compound`. An unsure face shows none.
         """
         if self.unsure:
             return None
-        shares = self.probabilities if self.votes is None else emotions_of_votes(self.votes)
-        found = compound_of(shares)
+        found = compound_of(self.probabilities)
         return None if found is None else found.name
 
     def by_emotion(self) -> dict[str, float]:
@@ -195,8 +192,6 @@ class Recognizer:
         threads: processor threads for the network; 0 takes every core.
         labels: of a Keras file's output, in its order; see `mien.Classifier`.
         scaling: of a Keras file's input; likewise.
-        votes: also read the shares of FER+ votes, where the model gives them; `Reading.compound`
-            then rests on them.
     Raises:
         ModelError: the model is missing, broken, or of another kind.
         OptionError: an argument is out of its range.
@@ -215,11 +210,9 @@ class Recognizer:
         threads: int = 1,
         labels: str | Sequence[str] | None = None,
         scaling: str | None = None,
-        votes: bool = False,
     ) -> None:
         _check_threshold(threshold)
         self.threshold = threshold
-        self.votes = votes
         if isinstance(detector, str):
             detector = detector_named(detector, min_face_px=min_face_px, full_size=full_size)
         self.detector = detector
@@ -310,15 +303,8 @@ class Recognizer:
         ]
         if not crops:
             return []
-        together = np.concatenate(crops)
-        votes = None
-        if self.votes:
-            probabilities, votes = self.classifier.read(together)
-        else:
-            probabilities = self.classifier(together)
-        none = repeat(None, len(together))
-        rows = zip(probabilities, none if votes is None else votes, strict=True)
-        return [[_reading(face, *next(rows), self.threshold) for face in faces] for faces in found]
+        rows = iter(self.classifier(np.concatenate(crops)))
+        return [[_reading(face, next(rows), self.threshold) for face in faces] for faces in found]
 
     def stream(
         self,
@@ -373,7 +359,6 @@ def _check_threshold(threshold: float) -> None:
 def _reading(
     face: Face,
     probabilities: np.ndarray[Any, np.dtype[np.float32]],
-    votes: np.ndarray[Any, np.dtype[np.float32]] | None,
     threshold: float,
 ) -> Reading:
     best = int(probabilities.argmax())
@@ -385,5 +370,4 @@ def _reading(
         probability=float(probabilities[best]),
         probabilities=tuple(float(p) for p in probabilities),
         unsure=not float(probabilities[best]) >= threshold,  # so that NaN is unsure, too
-        votes=None if votes is None else tuple(float(share) for share in votes),
     )

@@ -37,14 +37,12 @@ class RecognizerSettings:
         self,
         *,
         threads: int = 1,
-        votes: bool = False,
         model_files: Sequence[str | Path] = (),
     ) -> "Recognizer":
         """A recognizer with these settings.
 
         Args:
             threads: processor threads for the network; 0 takes every core.
-            votes: also read the shares of FER+ votes, where the model gives them.
             model_files: where what `model` names lies on this machine, if elsewhere.
         Raises:
             ModelError: the model is missing, broken, or of another kind.
@@ -61,5 +59,4 @@ class RecognizerSettings:
             threads=threads,
             labels=self.labels,
             scaling=self.scaling,
-            votes=votes,
         )

@@ -14,6 +14,9 @@ from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 METADATA_KEY: Final = "mien"
 """The key under which ONNX metadata hold the JSON of a ModelSpec."""
 
+HEADS: Final = ("people", "label")
+"""What a model can be asked: what people would say, and what FER2013's label would be."""
+
 FORMAT: Final = 1
 """Raised when a reader of an older mien could misread the file."""
 
@@ -29,12 +32,25 @@ class Score:
 
 
 @dataclass(frozen=True)
+class PeopleScore:
+    """How well a model says what people say, on one split: FER+'s taggers, about ten a face."""
+
+    majority_n: int  # images on which most taggers chose one of the seven emotions
+    majority_accuracy: float  # 0 to 1: share of those that are read so
+    n: int  # images with votes for the seven
+    negative_log_likelihood: float  # of one tagger's vote, nats
+    expected_calibration_error: float  # 0 to 1, of what a random tagger says
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """The contract and the record of a model file, or of several whose answers are averaged.
 
     The file is ONNX: (N, 48, 48) uint8 gray crops in, (N, 7) float32 `probabilities` out;
     normalisation, temperature and softmax are inside. Files with the head for the FER+ votes also
-    give (N, 8) float32 `votes`, probabilities too, from a softmax without temperature.
+    give (N, 8) float32 `votes`, probabilities too, from a softmax without temperature. Where these
+    have a weight in the first output, that is what people would say, and what FER2013's label would
+    be is an output of its own, (N, 7) float32 `label_probabilities`, between the two.
     """
 
     name: str
@@ -46,18 +62,30 @@ class ModelSpec:
     epoch: int  # the epoch that was chosen
     trained_on: str  # data set and split, with its number of images
     chosen_on: str  # likewise: the split that chose epoch and settings, never `test`
-    scores: Mapping[str, Score] = field(default_factory=dict)  # split -> measured on this file
+    # split -> measured on this file, of what it says of FER2013's label
+    scores: Mapping[str, Score] = field(default_factory=dict)
+    # split -> of what it says of people; empty in a file that does not
+    people_scores: Mapping[str, PeopleScore] = field(default_factory=dict)
     labels: tuple[str, ...] = EMOTIONS  # of the columns of the output
     input_size_px: int = 48
     crop_margin: float = 0.0  # beyond FER2013's framing, on each side, as a share of the crop
     votes_labels: tuple[str, ...] = ()  # of the columns of `votes`; empty in a file without them
     temperature: float = 1.0  # divides the logits before the softmax
     label_smoothing_undone: float = 0.0  # of the training, taken back before the temperature
+    # Of the votes in `probabilities`, from 0, the label's alone, to 1.
+    votes_share: float = 0.0
+    people_temperature: float = 1.0  # divides the logarithms that are pooled, before the softmax
     temperature_fitted_on: str = ""  # data set and split, with its images; empty where it is not
     store: str = "fp32"  # how the weights are stored: a name in `mien.learn.files.stores.STORES`
     license: str = "MIT"
     mien_version: str = ""  # that wrote the file; empty where one is converted at the moment
     members: tuple["ModelSpec", ...] = ()  # whose probabilities are averaged; empty in a file
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The questions that the file answers, of `HEADS`; the first is what it reads."""
+        told = self.members or (self,)
+        return HEADS if all(one.votes_share for one in told) else HEADS[1:]
 
     @classmethod
     def of_members(cls, members: Sequence[Self]) -> Self:
@@ -132,12 +160,15 @@ class ModelSpec:
         read = dict(values)
         read["labels"] = tuple(read["labels"])
         read["scores"] = {k: Score(**v) for k, v in read["scores"].items()}
+        people = read.get("people_scores", {})
+        read["people_scores"] = {k: PeopleScore(**v) for k, v in people.items()}
         # Files of before these were added have none of them.
         read["votes_labels"] = tuple(read.get("votes_labels", ()))
         read["members"] = tuple(cls._of(member) for member in read.get("members", ()))
         spec = cls(**read)
         _check(spec)
-        for score in spec.scores.values():
+        scores: list[Score | PeopleScore] = [*spec.scores.values(), *spec.people_scores.values()]
+        for score in scores:
             _check(score)
         return spec
 
@@ -149,10 +180,12 @@ _KINDS: Final[dict[Any, tuple[str, type | tuple[type, ...]]]] = {
     float | None: ("a number of 0 or more", (int, float, type(None))),
     tuple[str, ...]: ("texts", tuple),
 }
-_AT_MOST: Final = {"accuracy": 1.0, "macro_f1": 1.0, "crop_margin": 1.0}
+_AT_MOST: Final = dict.fromkeys(
+    ("accuracy", "macro_f1", "crop_margin", "majority_accuracy", "votes_share"), 1.0
+)
 
 
-def _check(described: "ModelSpec | Score") -> None:
+def _check(described: "ModelSpec | Score | PeopleScore") -> None:
     """Raise ValueError where JSON has given a field what its annotation does not allow."""
     for field_ in dataclasses.fields(described):
         if field_.type not in _KINDS:

@@ -75,7 +75,7 @@ def baselines(
     from mien.records import open_whole
 
     pairs = pairs_of(_names(features), _names(classifiers))
-    network = None if model == "none" else Classifier(model, threads=0)
+    network = None if model == "none" else Classifier(model, threads=0, head="label")
     faces = read_data(data, find_faces=find_faces)
     steps = compare(faces, pairs, split=split, limit=limit, seed=seed)
     results: list[BaselineResult] = []

@@ -90,8 +90,8 @@ def detect(
     of folders that are no pictures are counted on standard error; with films, archives or pictures
     of other formats among them, the exit status is 2, too.
 
-    --compound goes by the votes of taggers that the model expects, where it gives these (the one in
-    the box does), and by its probabilities otherwise, which say little about it.
+    --compound goes by the probabilities. Those of the model in the box say how people would divide
+    between two emotions; those of models that learned one label for each face say little of that.
 
     With --expect the exit status answers for all pictures together: 0 if every face that was found
     shows the emotion, 1 if one does not or there is no face. An unsure face shows none.
@@ -113,7 +113,7 @@ def detect(
         labels=labels,
         scaling=scaling,
     )
-    recognizer = open_recognizer(settings, threads=threads, votes=compound)
+    recognizer = open_recognizer(settings, threads=threads)
     failed = faces = otherwise = 0
     noted: dict[str, list[str]] = {}
     hints: dict[str, list[str]] = {}

@@ -10,6 +10,7 @@ from mien.classifier import DEFAULT_MODEL
 from mien.commands.shared import (
     DataOption,
     FindFacesOption,
+    HeadOption,
     JsonOption,
     LabelsOption,
     ModelOption,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from mien.learn.data.datasets import FaceSet
     from mien.learn.evaluation.measures import Measures
     from mien.learn.evaluation.risk_coverage import RiskCoverage
-    from mien.learn.evaluation.scores import Evaluation, VotesScore
+    from mien.learn.evaluation.scores import VotesScore
 
 
 def evaluate(
@@ -39,6 +40,7 @@ def evaluate(
     model: ModelOption = DEFAULT_MODEL,
     labels: LabelsOption = None,
     scaling: ScalingOption = None,
+    head: HeadOption = None,
     split: SplitOption = "test",
     votes: VotesOption = None,
     find_faces: FindFacesOption = False,
@@ -56,9 +58,17 @@ def evaluate(
 
     Example: mien evaluate --model paper --data fer2013.csv --split val+test
 
+    Example: mien evaluate --data fer2013.csv --votes fer2013new.csv
+
+    Example: mien evaluate --head label --data fer2013.csv
+
     Example: mien evaluate --model theirs.h5 --scaling -1..1 --data fer2013.csv
 
     Example: mien evaluate --model first.onnx,second.onnx --data fer2013.csv
+
+    A model may answer two questions, of which --head chooses one: what people would say, which is
+    what all other commands show, and what FER2013's label is, which papers report. The first is
+    held against what most of FER+'s taggers chose, where the data have their votes.
 
     Several models are an ensemble: the mean of their probabilities. val is FER2013's PublicTest,
     test its PrivateTest; val+test is what the paper calls validation.
@@ -67,7 +77,7 @@ def evaluate(
     from mien.learn.evaluation.measures import measure
 
     with opening(model):
-        classifier = Classifier(model, threads=0, labels=labels, scaling=scaling)
+        classifier = Classifier(model, threads=0, labels=labels, scaling=scaling, head=head)
     say_how_read(classifier.spec)
     faces = read_data(data, votes=votes, find_faces=find_faces)
     if val_share is not None:
@@ -88,7 +98,10 @@ def evaluate(
         print(json.dumps({**about, "members": members, **result.to_dict()}, indent=2))
     else:
         spec = classifier.spec
-        print(f"{spec.name} on {faces.name} {split}: {result.evaluation.n:,} faces")
+        print(
+            f"{spec.name}, head {result.head}, on {faces.name} {split}: "
+            f"{result.evaluation.n:,} faces, held against {result.truth}"
+        )
         if spec.members:
             print(
                 f"the mean of {len(spec.members)} networks, {spec.parameters:,} parameters, "
@@ -98,7 +111,7 @@ def evaluate(
             print(absent_line(absent, split))
         _print_measures(result)
         _print_risk_coverage(result.risk_coverage)
-        _print_evaluation(result.evaluation)
+        _print_evaluation(result)
 
 
 def _say_what_reads_better(classifier: "Classifier", faces: "FaceSet", *, told: bool) -> None:
@@ -131,8 +144,10 @@ def _print_measures(result: "Measures") -> None:
             ("mean class recall", scores.mean_class_recall, result.intervals["mean_class_recall"]),
         )
     ]
-    error = scores.reliability.expected_calibration_error
-    rows.append(["expected calibration error", f"{error:.4f}", ""])
+    error = result.reliability.expected_calibration_error
+    of_tagger = result.reliability is not scores.reliability and result.taggers is not None
+    about = f"of a random tagger, n {result.taggers.n:,}" if of_tagger and result.taggers else ""
+    rows.append(["expected calibration error", f"{error:.4f}", about])
     if result.clean is not None:
         rows.append(
             [
@@ -141,11 +156,18 @@ def _print_measures(result: "Measures") -> None:
                 f"n {result.clean.n:,}",
             ]
         )
-    if result.agreement is not None:
+    if result.truth != "labels":
+        labelled = result.as_labelled
+        rows.append(["agreement with labels", f"{labelled.accuracy:.4f}", f"n {labelled.n:,}"])
+    elif result.agreement is not None:
         agreement = result.agreement
         rows.append(
             ["agreement with FER+ majority", f"{agreement.accuracy:.4f}", f"n {agreement.n:,}"]
         )
+    if result.taggers is not None:
+        taggers = result.taggers
+        likelihood = f"{taggers.negative_log_likelihood:.4f}"
+        rows.append(["-log likelihood of a random tagger", likelihood, f"n {taggers.n:,}"])
     if result.votes is not None:
         rows += _rows_of_votes(result.votes)
     print_table(["", "", "95 % interval"], rows, left=(0, 2))
@@ -186,8 +208,10 @@ def _print_risk_coverage(result: "RiskCoverage") -> None:
     print()
 
 
-def _print_evaluation(result: "Evaluation") -> None:
+def _print_evaluation(measures: "Measures") -> None:
     from mien.labels import EMOTIONS
+
+    result = measures.evaluation
 
     named = [
         *result.per_class.items(),
@@ -201,7 +225,8 @@ def _print_evaluation(result: "Evaluation") -> None:
         for name, s in named
     ]
     print_table(["emotion", "precision", "recall", "F1", "support"], rows, left=(0,))
-    print("\nlabelled (rows) and read (columns)")
+    truth = "labelled" if measures.truth == "labels" else measures.truth
+    print(f"\n{truth} (rows) and read (columns)")
     counts = [
         [label, *(f"{count:,}" for count in row)]
         for label, row in zip(EMOTIONS, result.confusion, strict=True)

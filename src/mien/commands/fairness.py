@@ -9,6 +9,7 @@ from mien.classifier import DEFAULT_MODEL
 from mien.commands.shared import (
     DataOption,
     FindFacesOption,
+    HeadOption,
     JsonOption,
     LabelsOption,
     ModelOption,
@@ -32,6 +33,7 @@ def fairness(
     model: ModelOption = DEFAULT_MODEL,
     labels: LabelsOption = None,
     scaling: ScalingOption = None,
+    head: HeadOption = None,
     split: SplitOption = "test",
     votes: VotesOption = None,
     find_faces: FindFacesOption = False,
@@ -93,6 +95,7 @@ def fairness(
     from contextlib import ExitStack
 
     from mien.classifier import Classifier
+    from mien.learn.evaluation.scores import truth_of
     from mien.learn.fairness.comparison import check_draws, find_groupings, measure_fairness
     from mien.learn.fairness.gaps import metric_frame
     from mien.learn.reports.fairness_page import fairness_page
@@ -103,9 +106,9 @@ def fairness(
     check_draws(min_n=min_n, resamples=resamples, permutations=permutations)
     metric_frame()
     with opening(model):
-        classifier = Classifier(model, threads=0, labels=labels, scaling=scaling)
+        classifier = Classifier(model, threads=0, labels=labels, scaling=scaling, head=head)
     say_how_read(classifier.spec)
-    faces = read_data(data, votes=votes, find_faces=find_faces)
+    faces = truth_of(classifier.head, read_data(data, votes=votes, find_faces=find_faces))
     with ExitStack() as stack:
         # Opened before all is measured, so that a place that cannot be written is said at once.
         file = None if page is None else stack.enter_context(open_whole(page))

@@ -23,7 +23,8 @@ def models(
 
     Example: mien models paper
 
-    With a name it prints the card of that model. Times are of one core.
+    With a name it prints the card of that model. Times are of one core. Of FER2013's test, label is
+    how much is read as it is labelled, and people how much as most of FER+'s taggers saw it.
     """
     from mien.catalog import list_models, model_card, shipped_model
 
@@ -44,7 +45,8 @@ def models(
 def _print_table(found: "list[ShippedModel]") -> None:
     rows = []
     for model in found:
-        spec, score = model.spec, model.spec.scores.get("test")
+        spec = model.spec
+        score, people = spec.scores.get("test"), spec.people_scores.get("test")
         rows.append(
             [
                 f"{model.name} (default)" if model.default else model.name,
@@ -54,12 +56,15 @@ def _print_table(found: "list[ShippedModel]") -> None:
                 f"{model.size_bytes / 1e6:.1f} MB",
                 "-" if score is None else f"{score.accuracy:.2%}",
                 "-" if score is None else f"{score.n:,}",
+                "-" if people is None else f"{people.majority_accuracy:.2%}",
+                "-" if people is None else f"{people.majority_n:,}",
                 f"{model.speed.latency_ms:.2f} ms",
                 f"{model.speed.faces_per_s:,.0f}",
             ]
         )
-    header = ["model", "network", "parameters", "multiply-adds", "file", "test", "n"]
-    print_table([*header, "one face", "faces/s"], rows, left=(0, 1))
+    header = ["model", "network", "parameters", "multiply-adds", "file"]
+    scores = ["test, label", "n", "test, people", "n"]
+    print_table([*header, *scores, "one face", "faces/s"], rows, left=(0, 1))
 
 
 def _print_card(card: str) -> None:

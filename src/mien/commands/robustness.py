@@ -9,8 +9,10 @@ from mien.commands.shared import (
     EXIT_INTERRUPTED,
     DataOption,
     FindFacesOption,
+    HeadOption,
     JsonOption,
     SplitOption,
+    VotesOption,
     absent_line,
     opening,
     print_table,
@@ -37,7 +39,9 @@ def robustness(
             help="As for `mien evaluate`; where it is given again, they stand side by side.",
         ),
     ] = None,
+    head: HeadOption = None,
     split: SplitOption = "test",
+    votes: VotesOption = None,
     find_faces: FindFacesOption = False,
     limit: Annotated[
         int | None, typer.Option("--limit", help="Measure on this many faces, drawn by chance.")
@@ -77,12 +81,14 @@ def robustness(
         draw_faces,
         measure,
     )
+    from mien.learn.evaluation.scores import truth_of
     from mien.records import open_whole
 
     names = [*DISTURBANCES] if disturb is None else [name.strip() for name in disturb.split(",")]
     wanted = [disturbance_named(name) for name in dict.fromkeys(names)]
-    classifiers = _classifiers(model or [DEFAULT_MODEL])
-    faces = read_data(data, find_faces=find_faces).split(split)
+    classifiers = _classifiers(model or [DEFAULT_MODEL], head)
+    asked = next(iter(classifiers.values())).head
+    faces = truth_of(asked, read_data(data, votes=votes, find_faces=find_faces)).split(split)
     data_name = f"{faces.name} {split}"
     if limit is not None:
         faces = draw_faces(faces, limit, seed=seed)
@@ -117,15 +123,20 @@ def robustness(
         raise typer.Exit(EXIT_INTERRUPTED)
 
 
-def _classifiers(given: "list[str]") -> "dict[str, Classifier]":
-    """By the name that each model gives itself, or as it was given where two have the same."""
+def _classifiers(given: "list[str]", head: str | None) -> "dict[str, Classifier]":
+    """By the name that each model gives itself, or as it was given where two have the same.
+
+    All are asked the same: the label, if one of them does not know what people say.
+    """
     from mien.classifier import Classifier
 
     opened = {}
     for text in dict.fromkeys(name.strip() for name in given):
         with opening(text):
-            opened[text] = Classifier(text, threads=0)
+            opened[text] = Classifier(text, threads=0, head=head)
         say_how_read(opened[text].spec)
+    if len({classifier.head for classifier in opened.values()}) > 1:
+        return _classifiers(given, "label")
     own = [classifier.spec.name for classifier in opened.values()]
     return {
         text if own.count(classifier.spec.name) > 1 else classifier.spec.name: classifier

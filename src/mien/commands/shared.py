@@ -56,6 +56,13 @@ class DetectorName(StrEnum):
     haar = "haar"
 
 
+class HeadName(StrEnum):
+    """Names in `mien.spec.HEADS`."""
+
+    people = "people"
+    label = "label"
+
+
 DetectorOption = Annotated[DetectorName, typer.Option("--detector", help="What finds the faces.")]
 MinFaceOption = Annotated[
     float, typer.Option("--min-face-px", help="Leave out faces smaller than this.")
@@ -86,6 +93,15 @@ DataOption = Annotated[
 ]
 SplitOption = Annotated[
     str, typer.Option("--split", help="train, val, test, or several: val+test.")
+]
+
+HeadOption = Annotated[
+    HeadName | None,
+    typer.Option(
+        "--head",
+        help="people: what people would say, held against FER+'s taggers where the data have them; "
+        "label: FER2013's label, as the paper has it. If not given, people where the model has it.",
+    ),
 ]
 VotesOption = Annotated[
     Path | None, typer.Option("--votes", help="FER+ votes: fer2013new.csv, beside fer2013.csv.")
@@ -298,12 +314,10 @@ def opening(model: str) -> Any:
     return status("converting the Keras file") if keras else nullcontext()
 
 
-def open_recognizer(
-    settings: "RecognizerSettings", *, threads: int, votes: bool = False
-) -> "Recognizer":
+def open_recognizer(settings: "RecognizerSettings", *, threads: int) -> "Recognizer":
     """The recognizer that was asked for; says on standard error what Keras files were taken for."""
     with opening(settings.model):
-        recognizer = settings.open(threads=threads, votes=votes)
+        recognizer = settings.open(threads=threads)
     say_how_read(recognizer.classifier.spec)
     return recognizer
 

@@ -30,6 +30,7 @@ class BatchingClassifier(Classifier):
     def __init__(self, classifier: Classifier) -> None:
         self.spec = classifier.spec
         self.paths = classifier.paths
+        self.head = classifier.head
         self.runs = self.calls = 0
         self._members = classifier._members
         self._classifier = classifier
@@ -37,11 +38,11 @@ class BatchingClassifier(Classifier):
         self._waiting: list[_Job] = []
         self._busy = False
 
-    def _run(self, crops: Crops, *, outputs: int) -> list[NDArray[np.float32]]:
+    def _run(self, crops: Crops, names: tuple[str, ...]) -> list[NDArray[np.float32]]:
         fits = isinstance(crops, np.ndarray) and crops.dtype == np.uint8
         if not fits or crops.shape[1:] != (SIZE_PX, SIZE_PX) or not len(crops):
-            return self._classifier._run(crops, outputs=outputs)  # which says what is wrong
-        job = _Job(crops, outputs)
+            return self._classifier._run(crops, names)  # which says what is wrong
+        job = _Job(crops, names)
         with self._changed:
             self.calls += 1
             self._waiting.append(job)
@@ -63,7 +64,7 @@ class BatchingClassifier(Classifier):
         """A job and those that can be run with it, the oldest first; they wait no longer."""
         taken, faces = [first], len(first.crops)
         for job in self._waiting:
-            if job is first or job.outputs != first.outputs:
+            if job is first or job.names != first.names:
                 continue
             if faces + len(job.crops) > self.MOST:
                 break
@@ -75,7 +76,7 @@ class BatchingClassifier(Classifier):
     def _read(self, jobs: "Sequence[_Job]") -> None:
         crops = jobs[0].crops if len(jobs) == 1 else np.concatenate([job.crops for job in jobs])
         try:
-            answers = self._classifier._run(crops, outputs=jobs[0].outputs)
+            answers = self._classifier._run(crops, jobs[0].names)
         except BaseException as error:  # each of those who asked has to know
             for job in jobs:
                 job.error = error
@@ -90,9 +91,9 @@ class BatchingClassifier(Classifier):
 class _Job:
     """Crops of one caller, and what came of them."""
 
-    def __init__(self, crops: Crops, outputs: int) -> None:
+    def __init__(self, crops: Crops, names: tuple[str, ...]) -> None:
         self.crops = crops
-        self.outputs = outputs
+        self.names = names
         self.answers: list[NDArray[np.float32]] | None = None
         self.error: BaseException | None = None
 

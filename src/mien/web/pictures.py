@@ -166,7 +166,7 @@ async def _read(
     def job(recognizer: Recognizer) -> None:
         start = time.perf_counter()
         image = load_image(bytes(picture.content), max_pixels=service.limits.image_pixels)
-        recognizer.threshold, recognizer.votes = threshold, compound
+        recognizer.threshold = threshold
         found = _for(recognizer, cropped=cropped).read_images([image])[0]
         answer["height"], answer["width"] = image.shape[:2]
         answer["faces"] = [

@@ -1,16 +1,27 @@
-"""What makes a network as sure as it is right: a temperature, and label smoothing undone."""
+"""What makes a network as sure as it is right, and what pools its heads into what people say."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import DataError, MissingExtraError
+from mien.labels import FERPLUS_COLUMNS
+
+Targets: TypeAlias = NDArray[np.int64] | NDArray[np.float32]
+"""(N,) int, or (N, 7) float shares that sum to 1."""
 
 LOWEST: Final = 0.05
 HIGHEST: Final = 20.0
 FLOOR: Final = 1e-3  # what is left of a probability that label smoothing accounts for
+
+VOTES_SHARE: Final = 0.7
+"""Of the FER+ votes in what people would say, the rest being the label's.
+
+Neither is the truth alone: a label is one word of a web search, and the votes of ten taggers see
+little in posed faces. Chosen on PublicTest and on photos of real people: LOG.md.
+"""
 
 
 @dataclass(frozen=True)
@@ -24,6 +35,69 @@ class Calibration:
 
     temperature: float = 1.0
     label_smoothing: float = 0.0
+
+
+@dataclass(frozen=True)
+class Pool:
+    """How the label's probabilities and the FER+ votes become what people would say.
+
+    A logarithmic opinion pool (Genest and Zidek 1986, Statistical Science 1(1), section 3.1):
+    softmax(((1 - s) log label + s log votes) / T). Contempt, which is none of the seven, is left
+    out of the votes before.
+
+    Attributes:
+        votes_share: s, above 0 up to 1.
+        temperature: T.
+    """
+
+    votes_share: float = VOTES_SHARE
+    temperature: float = 1.0
+
+
+def fit_pool(
+    label_logits: NDArray[np.float32],
+    votes_logits: NDArray[np.float32],
+    votes: NDArray[np.int64],
+    *,
+    votes_share: float = VOTES_SHARE,
+) -> Pool:
+    """The pool whose temperature makes the votes of taggers likeliest.
+
+    Args:
+        label_logits: (N, 7) float, calibrated, of faces that the network was not trained on.
+        votes_logits: (N, 8) float, of the same.
+        votes: (N, 10) int, what the taggers chose, in the order of `mien.labels.FERPLUS`.
+        votes_share: of the votes.
+    Returns:
+        Its temperature is 1 where the faces do not tell, as of `fit_temperature`.
+    Raises:
+        DataError: no face has a vote for one of the seven emotions.
+    """
+    shares, voted = tagger_shares(votes)
+    scores = pooled(label_logits, votes_logits, votes_share)
+    temperature = fit_temperature(scores[voted], shares[voted])
+    return Pool(votes_share, temperature or 1.0)
+
+
+def pooled(
+    label_logits: NDArray[np.float32], votes_logits: NDArray[np.float32], votes_share: float
+) -> NDArray[np.float32]:
+    """(N, 7) float32: the logits of what people would say, before its temperature."""
+    own = (1.0 - votes_share) * label_logits
+    return np.asarray(own + votes_share * votes_logits[:, FERPLUS_COLUMNS], np.float32)
+
+
+def tagger_shares(votes: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """What a random tagger of a face says, of those who chose one of the seven emotions.
+
+    Args:
+        votes: (N, 10) int, in the order of `mien.labels.FERPLUS`.
+    Returns:
+        (N, 7) float32 shares, and (N,) whether a face has such votes; without, its row is 0.
+    """
+    counts = votes[:, FERPLUS_COLUMNS].astype(np.float32)
+    total = counts.sum(axis=1, keepdims=True)
+    return counts / np.maximum(total, 1.0), total[:, 0] > 0
 
 
 def fit_calibration(
@@ -76,18 +150,26 @@ def unsmoothed(logits: NDArray[np.float32], label_smoothing: float) -> NDArray[n
     return scores
 
 
+def calibrate(logits: NDArray[np.float32], calibration: Calibration) -> NDArray[np.float32]:
+    """(N, 7) float32: the logits whose softmax are the calibrated probabilities."""
+    return unsmoothed(logits, calibration.label_smoothing) / np.float32(calibration.temperature)
+
+
 def negative_log_likelihood(
-    logits: NDArray[np.float32], targets: NDArray[np.int64], temperature: float
+    logits: NDArray[np.float32], targets: Targets, temperature: float
 ) -> float:
     """Mean of -log softmax(logits / temperature) at the targets, in nats."""
     from scipy.special import logsumexp
 
     scaled = logits.astype(np.float64) / temperature
-    own = scaled[np.arange(len(targets)), targets]
+    if targets.ndim == 2:
+        own = (scaled * targets).sum(axis=1)
+    else:
+        own = scaled[np.arange(len(targets)), targets]
     return float((logsumexp(scaled, axis=1) - own).mean())
 
 
-def fit_temperature(logits: NDArray[np.float32], targets: NDArray[np.int64]) -> float | None:
+def fit_temperature(logits: NDArray[np.float32], targets: Targets) -> float | None:
     """The temperature that makes the labels likeliest (Guo et al. 2017, arXiv:1706.04599).
 
     It minimises the mean negative log-likelihood of softmax(logits / temperature), which has one
@@ -96,7 +178,7 @@ def fit_temperature(logits: NDArray[np.float32], targets: NDArray[np.int64]) -> 
 
     Args:
         logits: (N, 7) float, of faces that the network was not trained on.
-        targets: (N,) int.
+        targets: (N,) int, or (N, 7) float shares.
     Returns:
         The temperature, rounded to four decimals; None where the faces do not tell, for it would
         be less than `LOWEST` (all of them are read right) or more than `HIGHEST` (the readings

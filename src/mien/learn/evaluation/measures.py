@@ -13,12 +13,16 @@ from mien.learn.evaluation.scores import (
     Agreement,
     Evaluation,
     Interval,
+    Reliability,
+    TaggersScore,
     VotesScore,
     bootstrap_intervals,
     evaluate_probabilities,
     ferplus_agreement,
     ferplus_targets,
+    score_taggers,
     score_votes,
+    truths_of,
 )
 
 
@@ -27,30 +31,49 @@ class Measures:
     """What a classifier makes of one split of a data set, one view of each face.
 
     Attributes:
-        evaluation: on all faces of the split.
+        head: what it was asked, "people" or "label".
+        truth: what that is held against: "FER+ majority" or "labels"; see `truth_of`.
+        evaluation: on all faces of the split that have this truth.
         intervals: 95 % bootstrap intervals of `accuracy`, `macro_f1` and `mean_class_recall`.
         clean: on the faces that are not exact copies of training images; None where the data set
             has no other training images, or the copies are all there is.
+        as_labelled: share of all faces of the split that are read as they are labelled.
         agreement: of the seven emotions with the FER+ majority; None without votes.
+        taggers: how well it says what one tagger says; None without votes for the seven.
         risk_coverage: what is right among the readings that are surest.
         votes: of the eight FER+ expressions with the taggers' choice; None where the data have no
             votes or the model does not read them.
     """
 
+    head: str
+    truth: str
     evaluation: Evaluation
     intervals: dict[str, Interval]
     clean: Evaluation | None
+    as_labelled: Agreement
     agreement: Agreement | None
+    taggers: TaggersScore | None
     risk_coverage: RiskCoverage
     votes: VotesScore | None
+
+    @property
+    def reliability(self) -> Reliability:
+        """How often it is right when it is so sure: of people, as often as a tagger says so."""
+        if self.head == "people" and self.taggers is not None:
+            return self.taggers.reliability
+        return self.evaluation.reliability
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries, lists and numbers, ready for JSON; the evaluation's are on top."""
         return {
+            "head": self.head,
+            "truth": self.truth,
             **self.evaluation.to_dict(),
             "intervals": {name: asdict(interval) for name, interval in self.intervals.items()},
             "clean": None if self.clean is None else self.clean.to_dict(),
+            "as_labelled": asdict(self.as_labelled),
             "ferplus_agreement": None if self.agreement is None else asdict(self.agreement),
+            "taggers": None if self.taggers is None else asdict(self.taggers),
             "risk_coverage": asdict(self.risk_coverage),
             "ferplus_votes": None if self.votes is None else asdict(self.votes),
         }
@@ -68,18 +91,25 @@ def measure(classifier: Classifier, faces: FaceSet, split: str) -> Measures:
     """
     part = faces.split(split)
     probabilities, votes = classifier.read(part.images)
+    truths = truths_of(classifier.head, part)
+    known = truths >= 0
     names = split.split("+")
     clean = None
     if "train" not in names and (faces.splits == "train").any():
-        own = ~copies_of(faces, of="train")[np.isin(faces.splits, names)]
+        own = known & ~copies_of(faces, of="train")[np.isin(faces.splits, names)]
         if own.any():
-            clean = evaluate_probabilities(probabilities[own], part.targets[own])
+            clean = evaluate_probabilities(probabilities[own], truths[own])
     voted = part.votes is not None and (ferplus_targets(part) >= 0).any()
+    right = float((probabilities.argmax(axis=1) == part.targets).mean())
     return Measures(
-        evaluation=evaluate_probabilities(probabilities, part.targets),
-        intervals=bootstrap_intervals(probabilities, part.targets),
+        head=classifier.head,
+        truth="labels" if truths is part.targets else "FER+ majority",
+        evaluation=evaluate_probabilities(probabilities[known], truths[known]),
+        intervals=bootstrap_intervals(probabilities[known], truths[known]),
         clean=clean,
+        as_labelled=Agreement(len(part), right),
         agreement=ferplus_agreement(probabilities, part) if voted else None,
-        risk_coverage=risk_coverage(probabilities, part.targets),
+        taggers=score_taggers(probabilities, part) if voted else None,
+        risk_coverage=risk_coverage(probabilities[known], truths[known]),
         votes=score_votes(votes, part) if voted and votes is not None else None,
     )

@@ -1,6 +1,6 @@
 """Predictions against labels: accuracy, the report per class, confusion, calibration, intervals."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -10,6 +10,7 @@ from mien.classifier import Classifier, Probabilities, Votes
 from mien.errors import DataError, MissingExtraError
 from mien.labels import EMOTIONS, FERPLUS, FERPLUS_EMOTIONS, FERPLUS_TO_EMOTION
 from mien.learn.data.datasets import FaceSet
+from mien.learn.evaluation.calibration import tagger_shares
 
 BINS: Final = 15  # of the reliability diagram
 
@@ -151,7 +152,9 @@ def evaluate_probabilities(probabilities: Probabilities, targets: NDArray[np.int
         confusion=tuple(
             tuple(row) for row in confusion_matrix(targets, predicted, labels=classes).tolist()
         ),
-        reliability=_reliability(probabilities, targets),
+        reliability=_reliability(
+            probabilities.max(axis=1), (predicted == targets).astype(np.float64)
+        ),
     )
 
 
@@ -238,6 +241,68 @@ class VotesScore:
     majority_n: int
 
 
+@dataclass(frozen=True)
+class TaggersScore:
+    """How well a classifier says what one of a face's FER+ taggers, drawn at random, says.
+
+    Votes for none of the seven emotions are left out.
+
+    Attributes:
+        n: faces with votes for the seven.
+        negative_log_likelihood: of the tagger's vote, nats, mean over the faces.
+        reliability: of the probability of what is read, beside the share of taggers who say so.
+    """
+
+    n: int
+    negative_log_likelihood: float
+    reliability: Reliability
+
+
+def score_taggers(probabilities: Probabilities, faces: FaceSet) -> TaggersScore:
+    """Compare probabilities with the shares of the FER+ taggers.
+
+    Args:
+        probabilities: (N, 7) float, row i of face i.
+        faces: the N faces, with votes.
+    Raises:
+        DataError: the set has no FER+ votes, or none for the seven emotions.
+    """
+    shares, voted = tagger_shares(_votes_of(faces))
+    if not voted.any():
+        raise DataError(f"{faces.name}: expected FER+ votes for the seven emotions; there are none")
+    shares, rows = shares[voted], probabilities[voted].astype(np.float64)
+    surprise = -(shares * np.log(np.maximum(rows, np.finfo(np.float32).tiny))).sum(axis=1)
+    said = np.take_along_axis(shares, rows.argmax(axis=1)[:, None], axis=1)[:, 0]
+    return TaggersScore(
+        int(voted.sum()), float(surprise.mean()), _reliability(rows.max(axis=1), said)
+    )
+
+
+def truth_of(head: str, faces: FaceSet) -> FaceSet:
+    """The faces with what a head's answers are held against as their labels.
+
+    Args:
+        head: "label", whose truth are the labels of the data set; or "people", whose truth is the
+            emotion that most FER+ taggers chose. Faces on which that is none of the seven, or
+            several equally, are left out then. Where the data set has no votes, its labels are
+            all that people have said.
+        faces: labelled, with or without votes.
+    """
+    targets = truths_of(head, faces)
+    if targets is faces.targets:
+        return faces
+    known = faces.take(targets >= 0)
+    return replace(known, targets=targets[targets >= 0], name=f"{faces.name} by FER+ majority")
+
+
+def truths_of(head: str, faces: FaceSet) -> NDArray[np.int64]:
+    """(N,) int64: the target that a head is held to on each face, as `truth_of`; -1 for none."""
+    if head != "people" or faces.votes is None:
+        return faces.targets
+    majority = ferplus_targets(faces)
+    return majority if (majority >= 0).any() else faces.targets
+
+
 def score_votes(read: Votes, faces: FaceSet) -> VotesScore:
     """Compare the eight FER+ expressions that were read with those that the taggers chose.
 
@@ -297,22 +362,19 @@ def _most(votes: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.where(alone, votes.argmax(axis=1), -1).astype(np.int64)
 
 
-def _reliability(probabilities: Probabilities, targets: NDArray[np.int64]) -> Reliability:
-    from sklearn.calibration import calibration_curve
-
-    confidence = probabilities.max(axis=1).astype(np.float64).clip(0.0, 1.0)
-    right = probabilities.argmax(axis=1) == targets
-    accuracy, mean_confidence = calibration_curve(
-        np.append(right, [False, True]), np.append(confidence, [0.0, 0.0]), n_bins=BINS
-    )
-    # The two faces added above keep scikit-learn from refusing a set that is all right or all
-    # wrong; they fall into the lowest bin, which a likeliest label of seven cannot reach.
+def _reliability(
+    confidence: NDArray[np.floating[Any]], right: NDArray[np.floating[Any]]
+) -> Reliability:
+    """Of (N,) probabilities of what is read, and (N,) how far that is right, both 0 to 1."""
+    confidence = confidence.astype(np.float64).clip(0.0, 1.0)
     edges = np.linspace(0.0, 1.0, BINS + 1)
     bins = np.searchsorted(edges[1:-1], confidence)
     count = np.bincount(bins, minlength=BINS)
-    count = count[count > 0]
-    accuracy, mean_confidence = accuracy[1:], mean_confidence[1:]
-    error = float((np.abs(accuracy - mean_confidence) * count).sum() / len(targets))
+    sums = (np.bincount(bins, values, minlength=BINS) for values in (confidence, right))
+    kept = count > 0
+    mean_confidence, accuracy = (values[kept] / count[kept] for values in sums)
+    count = count[kept]
+    error = float((np.abs(accuracy - mean_confidence) * count).sum() / len(confidence))
     return Reliability(
         tuple(mean_confidence.tolist()), tuple(accuracy.tolist()), tuple(count.tolist()), error
     )

@@ -15,8 +15,19 @@ from mien.environment import import_onnxruntime
 from mien.errors import ModelError, OptionError, OutputError
 from mien.labels import FERPLUS_EMOTIONS
 from mien.learn.data.datasets import FaceSet
-from mien.learn.evaluation.calibration import Calibration, fit_calibration
-from mien.learn.evaluation.scores import evaluate_probabilities
+from mien.learn.evaluation.calibration import (
+    VOTES_SHARE,
+    Calibration,
+    Pool,
+    calibrate,
+    fit_calibration,
+    fit_pool,
+)
+from mien.learn.evaluation.scores import (
+    evaluate_probabilities,
+    ferplus_agreement,
+    score_taggers,
+)
 from mien.learn.files.model_files import (
     FORMATS,
     Deployed,
@@ -32,7 +43,7 @@ from mien.learn.files.stores import STORES
 from mien.learn.networks import Network, multiply_adds
 from mien.learn.training.recipes import Recipe
 from mien.learn.training.runs import RunConfig, load_best
-from mien.spec import ModelSpec, Score
+from mien.spec import HEADS, ModelSpec, PeopleScore, Score
 
 PARITY: Final = 1e-5  # largest difference of a probability between the network and its file
 HALF_PARITY: Final = 2e-3  # the same where weights are stored as float16
@@ -48,7 +59,7 @@ def export_model(
     to: str = "onnx",
     name: str | None = None,
     faces: FaceSet | None = None,
-    votes: bool = False,
+    head: str | None = None,
     store: str = "fp32",
 ) -> ModelSpec:
     """Write the best weights of a training run, or a model in the package, as a model file.
@@ -57,7 +68,7 @@ def export_model(
         run_dir: a run's folder, made by `train`, or a name among `mien.shipped_models()`.
         out: the file to write; an earlier one of that name is replaced.
         to: one of `FORMATS`:
-            "onnx", the format that mien runs;
+            "onnx", the format that mien runs; see `ModelSpec` for what comes out;
             "h5", a Keras file that `keras.models.load_model` opens: (N, 48, 48, 1) gray levels, 0
             to 255, in, and (N, 7) probabilities in the order of `mien.EMOTIONS` out;
             "safetensors", the weights alone, under torch's names and in torch's shapes.
@@ -69,8 +80,10 @@ def export_model(
             scores on those of val, test and val+test that it has go into the file. What the run
             held out of train as val is held out again. Without val, or without a data set, the
             temperature is 1, and label smoothing is not undone; a model in the package keeps what
-            it has of both. In Keras files label smoothing is never undone.
-        votes: keep the head for the FER+ votes, as a second output; not in Keras files.
+            it has of both. In Keras files label smoothing is never undone. What people would say is
+            fitted to the FER+ votes of val; its temperature is 1 where there are none.
+        head: what the file reads. By default "people", what people would say, of networks that have
+            the head for the FER+ votes; "label" leaves that out. Keras files have the label alone.
         store: one of `mien.learn.files.stores.STORES`. "fp16", in ONNX and safetensors, is held to
             `HALF_PARITY`. "int8", in ONNX alone, takes `faces`, with train, that it draws from,
             and with val, on which the file may read `INT8_LOSS` less right than the network.
@@ -78,8 +91,9 @@ def export_model(
         What the file says of itself.
     Raises:
         TrainingError: `run_dir` holds no run with a finished epoch.
-        OptionError: `to` or `store` is not one of the above, the two do not go together, `votes` of
-            a network without that head, or `out` has not the ending that the format needs.
+        OptionError: `to`, `store` or `head` is not one of the above, they do not go together,
+            people are asked of a network that knows no votes, or `out` has not the ending that the
+            format needs.
         ModelError: the file's answers differ from the network's by more than is allowed, or Keras
             cannot hold the network; nothing is written then.
         DataError: `faces` lacks a split that int8 needs.
@@ -87,12 +101,12 @@ def export_model(
         OutputError: `out` cannot be written.
     """
     out = Path(out)
-    _check_options(out, to, store, votes=votes, measured=faces is not None)
+    _check_options(out, to, store, head, measured=faces is not None)
     network, recipe, about, faces = _source(run_dir, faces)
-    if votes and network.votes_head is None:
+    if head == "people" and network.votes_head is None:
         shipped = about.name != ""
         raise OptionError(
-            f"votes: expected a network with the head for the FER+ votes; {run_dir} "
+            f"head: expected a network with the head for the FER+ votes; {run_dir} "
             f"{'has none' if shipped else 'was trained with votes_weight 0, without it'}"
         )
     if store == "int8" and faces is not None:
@@ -102,20 +116,29 @@ def export_model(
     known = Calibration(about.temperature, about.label_smoothing_undone)
     calibration = None if to == "h5" and known.label_smoothing else known
     fitted_on = about.temperature_fitted_on if calibration else ""
+    pool = None
+    if head != "label" and to != "h5" and network.votes_head is not None:
+        pool = Pool(about.votes_share or VOTES_SHARE, about.people_temperature)
     if val is not None:
         # A Keras file ends in a matrix and a softmax, which can hold a temperature only.
         smoothing = 0.0 if to == "h5" else recipe.label_smoothing
-        logits = _logits(network, val)
+        logits, votes_logits = _logits(network, val)
         calibration = fit_calibration(logits, val.targets, label_smoothing=smoothing)
         fitted_on = f"{val.name} val ({len(val):,} images)" if calibration else ""
-    deployed = Deployed(network, calibration, votes=votes).eval()
+        if pool and val.votes is not None:
+            calibrated = calibrate(logits, calibration or Calibration())
+            pool = fit_pool(calibrated, votes_logits, val.votes)
+    deployed = Deployed(network, calibration, pool=pool).eval()
     spec = replace(
         about,
         name=name or about.name or out.stem,
-        parameters=network.parameter_count() + (_head_size(network) if votes else 0),
-        multiply_adds=multiply_adds(network) + (_head_size(network, bias=False) if votes else 0),
+        parameters=network.parameter_count() + (_head_size(network) if pool else 0),
+        multiply_adds=multiply_adds(network) + (_head_size(network, bias=False) if pool else 0),
         scores={},
-        votes_labels=FERPLUS_EMOTIONS if votes else (),
+        people_scores={},
+        votes_labels=FERPLUS_EMOTIONS if pool else (),
+        votes_share=pool.votes_share if pool else 0.0,
+        people_temperature=pool.temperature if pool else 1.0,
         temperature=deployed.calibration.temperature,
         label_smoothing_undone=deployed.calibration.label_smoothing,
         temperature_fitted_on=fitted_on,
@@ -144,7 +167,7 @@ def export_model(
                 whole, read = read, model_file.reader(partial)
                 _check_accuracy(whole, read, val)
             if faces is not None:
-                spec = replace(spec, scores=_measure(read, faces))
+                spec = _measured(spec, read, faces)
                 model_file.write(spec, partial)
             partial.replace(out)
         finally:
@@ -194,9 +217,11 @@ def _trained_on(config: RunConfig) -> str:
     return words
 
 
-def _check_options(out: Path, to: str, store: str, *, votes: bool, measured: bool) -> None:
+def _check_options(out: Path, to: str, store: str, head: str | None, *, measured: bool) -> None:
     if to not in FORMATS:
         raise OptionError(f"to: expected one of {', '.join(FORMATS)}; got {to!r}")
+    if head not in (None, *HEADS):
+        raise OptionError(f"head: expected {' or '.join(HEADS)}; got {head!r}")
     if store not in STORES:
         raise OptionError(f"store: expected one of {', '.join(STORES)}; got {store!r}")
     if out.is_dir():
@@ -205,10 +230,10 @@ def _check_options(out: Path, to: str, store: str, *, votes: bool, measured: boo
         raise OptionError(
             f"{out}: expected a name that ends in .h5 or .hdf5, by which Keras knows the format"
         )
-    if to == "h5" and votes:
+    if to == "h5" and head == "people":
         raise OptionError(
-            "votes: expected to write onnx or safetensors; a Keras file of mien's has the "
-            "probabilities as its only output"
+            "head: expected to write onnx or safetensors; a Keras file of mien's has the "
+            "label's probabilities as its only output"
         )
     if store not in (able := FORMATS[to].stores):
         raise OptionError(
@@ -227,11 +252,11 @@ def export_onnx(
     *,
     name: str | None = None,
     faces: FaceSet | None = None,
-    votes: bool = False,
+    head: str | None = None,
     store: str = "fp32",
 ) -> ModelSpec:
     """Write the best weights of a training run as the ONNX file that mien runs; `export_model`."""
-    return export_model(run_dir, out, name=name, faces=faces, votes=votes, store=store)
+    return export_model(run_dir, out, name=name, faces=faces, head=head, store=store)
 
 
 def latency_ms(network: Network) -> float:
@@ -251,12 +276,13 @@ def latency_ms(network: Network) -> float:
     return catalog.latency_ms(lambda crops: session.run(None, {"crops": crops}))
 
 
-def _logits(network: Network, faces: FaceSet) -> NDArray[np.float32]:
-    """(N, 7) float32."""
+def _logits(network: Network, faces: FaceSet) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(N, 7) float32 and, empty of a network without that head, (N, 8) of the votes."""
     with torch.no_grad():
-        rows = [network(batch.float().unsqueeze(1))[0] for batch in batches_of(faces.images)]
-    logits: NDArray[np.float32] = torch.cat(rows).numpy()
-    return logits
+        rows = [network(batch.float().unsqueeze(1)) for batch in batches_of(faces.images)]
+    logits: NDArray[np.float32] = torch.cat([row[0] for row in rows]).numpy()
+    votes = [row[1] for row in rows if row[1] is not None]
+    return logits, torch.cat(votes).numpy() if votes else np.empty((0, 8), np.float32)
 
 
 def _head_size(network: Network, *, bias: bool = True) -> int:
@@ -273,9 +299,8 @@ def _check_parity(
     crops[2:34] = np.sort(crops[2:34], axis=2)  # gradients, nearer to pictures than noise is
     if val is not None:
         crops = np.concatenate([crops, val.images[:_CHECKED]])
-    pairs = zip(read(crops), answers_of(deployed, crops), strict=True)
-    differences = [np.abs(a - b).max() for a, b in pairs if a is not None and b is not None]
-    difference = float(max(differences))
+    answers, expected = read(crops), answers_of(deployed, crops)
+    difference = max(float(np.abs(answers[name] - expected[name]).max()) for name in expected)
     if not difference <= allowed:
         raise ModelError(
             f"the probabilities of the {what} differ from the network's by {difference:.1e}; "
@@ -286,7 +311,7 @@ def _check_parity(
 def _check_accuracy(whole: Reader, read: Reader, val: FaceSet) -> None:
     """Hold a file in int8 against the one in float that it was made from."""
     before, after = (
-        float((reader(val.images)[0].argmax(axis=1) == val.targets).mean())
+        float((reader(val.images)["label"].argmax(axis=1) == val.targets).mean())
         for reader in (whole, read)
     )
     if before - after > INT8_LOSS:
@@ -296,17 +321,29 @@ def _check_accuracy(whole: Reader, read: Reader, val: FaceSet) -> None:
         )
 
 
-def _measure(read: Reader, faces: FaceSet) -> dict[str, Score]:
+def _measured(spec: ModelSpec, read: Reader, faces: FaceSet) -> ModelSpec:
+    """The spec with what its file scores on val, test and both, where they are."""
     there = [split for split in ("val", "test") if (faces.splits == split).any()]
-    parts = [faces.split(split) for split in there]
-    answers = [(read(part.images)[0], part.targets) for part in parts]
-    if len(there) == 2:
-        there.append("val+test")
-        both = zip(*answers, strict=True)
-        answers.append(tuple(np.concatenate(arrays) for arrays in both))  # type: ignore[arg-type]
-    scores = {}
-    for split, (probabilities, targets) in zip(there, answers, strict=True):
-        result = evaluate_probabilities(probabilities, targets)
+    if not there:
+        return spec
+    both = "+".join(there)
+    whole = faces.split(both)
+    answers = read(whole.images)
+    scores, people = {}, {}
+    for split in dict.fromkeys((*there, both)):
+        rows = np.isin(whole.splits, split.split("+"))
+        part = whole.take(rows)
+        result = evaluate_probabilities(answers["label"][rows], part.targets)
         error = result.reliability.expected_calibration_error
         scores[split] = Score(result.n, result.accuracy, result.macro_f1, error)
-    return scores
+        if "people" in answers and part.votes is not None:
+            agreement = ferplus_agreement(answers["people"][rows], part)
+            taggers = score_taggers(answers["people"][rows], part)
+            people[split] = PeopleScore(
+                agreement.n,
+                agreement.accuracy,
+                taggers.n,
+                taggers.negative_log_likelihood,
+                taggers.reliability.expected_calibration_error,
+            )
+    return replace(spec, scores=scores, people_scores=people)

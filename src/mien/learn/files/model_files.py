@@ -7,13 +7,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mien.classifier import Classifier, Probabilities, Votes
+from mien.classifier import Classifier
 from mien.crops import SIZE_PX, Crops
 from mien.errors import MissingExtraError
-from mien.learn.evaluation.calibration import FLOOR, Calibration
+from mien.labels import EMOTIONS, FERPLUS_COLUMNS, FERPLUS_EMOTIONS
+from mien.learn.evaluation.calibration import FLOOR, Calibration, Pool
 from mien.learn.files.keras_h5 import keras_reader, save_keras
 from mien.learn.files.keras_network import to_keras
 from mien.learn.files.onnx_graph import to_onnx
@@ -21,44 +24,65 @@ from mien.learn.files.stores import with_half_weights, with_int8_weights
 from mien.learn.networks import VOTES_HEAD, Network
 from mien.learn.training.pretrained import RECIPE_KEY
 from mien.learn.training.recipes import Recipe
-from mien.spec import METADATA_KEY, ModelSpec
+from mien.spec import HEADS, METADATA_KEY, ModelSpec
 
 if TYPE_CHECKING:
     import onnx
 
-Reader = Callable[[Crops], tuple[Probabilities, Votes | None]]
-"""(N, 48, 48) uint8 gray crops -> (N, 7) float32 probabilities, and (N, 8) float32 votes of a file
-that has them."""
+Answers = dict[str, NDArray[np.float32]]
+"""What each head of a file says, (N, 7) float32, and, of a file that has them, votes, (N, 8); as
+`mien.Classifier.read_all` gives it."""
+
+Reader = Callable[[Crops], Answers]
+"""(N, 48, 48) uint8 gray crops -> answers."""
 
 
 class Deployed(nn.Module):
-    """The network as a model file holds it: crops in, probabilities out."""
+    """The network as a model file holds it: crops in, probabilities out.
+
+    Args:
+        network: in evaluation mode.
+        calibration: of what it says of the label.
+        pool: of its two heads into what people would say; None leaves the label's alone.
+    """
 
     def __init__(
-        self, network: Network, calibration: Calibration | None = None, *, votes: bool = False
+        self, network: Network, calibration: Calibration | None = None, *, pool: Pool | None = None
     ) -> None:
         super().__init__()
         self.network = network
         self.calibration = calibration or Calibration()
-        self.votes = votes
+        self.pool = pool
+        # The columns of the seven emotions as a product with ones and zeros, which runtimes of
+        # few operations have, too.
+        chosen = torch.zeros(len(FERPLUS_EMOTIONS), len(EMOTIONS))
+        chosen[list(FERPLUS_COLUMNS), range(len(EMOTIONS))] = 1.0
+        self.register_buffer("chosen", chosen, persistent=False)
 
     def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
-        """(N, 48, 48) uint8 -> (N, 7) and, with `votes`, (N, 8) float32; rows sum to 1."""
+        """(N, 48, 48) uint8 -> as `outputs` names them, float32; rows sum to 1."""
         # Reshape in ONNX: OpenCV's runtime takes what comes out of Unsqueeze for five dimensions.
         pixels = crops.to(torch.float32).reshape(-1, 1, SIZE_PX, SIZE_PX)
         logits, votes_logits = self.network(pixels)
         if smoothing := self.calibration.label_smoothing:  # as `calibration.unsmoothed`
             shares = torch.softmax(logits, dim=1) - smoothing / logits.shape[1]
             logits = torch.log(torch.clamp(shares / (1.0 - smoothing), min=FLOOR))
-        probabilities = torch.softmax(logits / self.calibration.temperature, dim=1)
-        if not self.votes:
-            return (probabilities,)
-        return probabilities, torch.softmax(votes_logits, dim=1)
+        logits = logits / self.calibration.temperature
+        of_label = torch.softmax(logits, dim=1)
+        if self.pool is None:
+            return (of_label,)
+        # As `calibration.pooled`: what the two are normalised by falls away in the softmax.
+        share = self.pool.votes_share
+        both = (1.0 - share) * logits + share * (votes_logits @ self.chosen)
+        people = torch.softmax(both / self.pool.temperature, dim=1)
+        return people, of_label, torch.softmax(votes_logits, dim=1)
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """The names of what comes out."""
-        return ("probabilities", "votes") if self.votes else ("probabilities",)
+        """The names of what comes out: (N, 7), and of a pool (N, 7) and (N, 8), too."""
+        if self.pool is None:
+            return ("probabilities",)
+        return ("probabilities", "label_probabilities", "votes")
 
 
 def batches_of(crops: Crops) -> Iterator[Tensor]:
@@ -67,12 +91,12 @@ def batches_of(crops: Crops) -> Iterator[Tensor]:
         yield torch.from_numpy(crops[start : start + Classifier.BATCH])
 
 
-def answers_of(deployed: Deployed, crops: Crops) -> tuple[Probabilities, Votes | None]:
-    """What the network itself reads: (N, 7) and, where they are kept, (N, 8) float32."""
+def answers_of(deployed: Deployed, crops: Crops) -> Answers:
+    """What the network itself says."""
     with torch.no_grad():
         rows = [deployed(batch) for batch in batches_of(crops)]
     found = [torch.cat(parts).numpy() for parts in zip(*rows, strict=True)]
-    return found[0], found[1] if deployed.votes else None
+    return dict(zip((*HEADS, "votes") if deployed.pool else HEADS[1:], found, strict=True))
 
 
 class Onnx:
@@ -93,7 +117,7 @@ class Onnx:
 
     def reader(self, path: Path) -> Reader:
         """What reads faces with nothing but the file that was written."""
-        return Classifier(path, threads=0).read
+        return Classifier(path, threads=0).read_all
 
     def halve(self) -> None:
         """Store the weights as float16 from here on."""
@@ -115,7 +139,7 @@ class _KerasH5:
 
     def reader(self, path: Path) -> Reader:
         read = keras_reader(path)
-        return lambda crops: (read(crops), None)
+        return lambda crops: {"label": read(crops)}
 
 
 class Safetensors:
@@ -142,7 +166,7 @@ class Safetensors:
         weights = {
             key: (tensor.half() if self._half and tensor.ndim > 1 else tensor).contiguous()
             for key, tensor in self._deployed.network.state_dict().items()
-            if self._deployed.votes or not key.startswith(VOTES_HEAD)
+            if self._deployed.pool or not key.startswith(VOTES_HEAD)
         }
         # The spec names the network; its dropout, activation and pooling stand in the recipe.
         about = {METADATA_KEY: spec.to_json(), RECIPE_KEY: json.dumps(asdict(self._recipe))}

@@ -8,7 +8,7 @@ from mien.figures import EMOTION_COLORS, figure, save
 from mien.labels import EMOTIONS
 from mien.learn.evaluation.measures import Measures
 from mien.learn.evaluation.risk_coverage import RiskCoverage
-from mien.learn.evaluation.scores import Evaluation
+from mien.learn.evaluation.scores import Evaluation, Reliability
 
 
 def plot_evaluation(result: Measures, folder: Path) -> list[Path]:
@@ -19,20 +19,23 @@ def plot_evaluation(result: Measures, folder: Path) -> list[Path]:
     """
     scores = result.evaluation
     return [
-        *plot_confusion(scores, folder / "confusion"),
-        *plot_reliability(scores, folder / "reliability"),
+        *plot_confusion(scores, folder / "confusion", truth=result.truth),
+        *plot_reliability(result.reliability, folder / "reliability"),
         *plot_class_scores(scores, folder / "classes"),
         *plot_risk_coverage(result.risk_coverage, folder / "risk-coverage"),
     ]
 
 
-def plot_confusion(result: Evaluation, stem: Path, *, title: str = "") -> list[Path]:
+def plot_confusion(
+    result: Evaluation, stem: Path, *, title: str = "", truth: str = "labels"
+) -> list[Path]:
     """The confusion matrix: counts, and the share of each row that colours the cell.
 
     Args:
         result: what to draw.
         stem: path without an ending.
         title: over the matrix.
+        truth: what the rows are.
     Returns:
         The files, PNG and SVG.
     """
@@ -54,29 +57,28 @@ def plot_confusion(result: Evaluation, stem: Path, *, title: str = "") -> list[P
         axes.set_xticks(range(len(EMOTIONS)), EMOTIONS, rotation=35, ha="right")
         axes.set_yticks(range(len(EMOTIONS)), EMOTIONS)
         axes.set_xlabel("read as")
-        axes.set_ylabel("labelled")
+        axes.set_ylabel("labelled" if truth == "labels" else truth)
         axes.grid(visible=False)
         axes.set_title(title or f"{result.n:,} faces, accuracy {result.accuracy:.4f}")
         return save(drawn, stem)
 
 
-def plot_reliability(result: Evaluation, stem: Path, *, title: str = "") -> list[Path]:
+def plot_reliability(found: Reliability, stem: Path, *, title: str = "") -> list[Path]:
     """How often the classifier is right when it is so sure, and how often it is so sure.
 
     Args:
-        result: what to draw.
+        found: what to draw.
         stem: path without an ending.
         title: over the diagram.
     Returns:
         The files, PNG and SVG.
     """
-    found = result.reliability
     with figure(6.0, 4.6) as (drawn, (axes,)):
         axes.plot([0, 1], [0, 1], color="#9aa0a8", linestyle="--", label="as sure as right")
         axes.plot(
             found.confidence, found.accuracy, "o-", color="#3478cd", label="measured", zorder=3
         )
-        crowd = np.array(found.count) / result.n
+        crowd = np.array(found.count) / sum(found.count)
         axes.bar(
             found.confidence,
             crowd,

@@ -12,7 +12,6 @@ from mien import __version__
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 from mien.learn.evaluation.measures import Measures
 from mien.learn.evaluation.robustness import Measurement, Robustness
-from mien.learn.evaluation.scores import Evaluation
 from mien.learn.fairness.comparison import stand_out
 from mien.learn.fairness.gaps import ACCURACY, GroupingScore, percent_of
 from mien.learn.fairness.slices import SLICES
@@ -40,16 +39,31 @@ def card_text(card: Card) -> str:
 
 
 def _head(card: Card) -> list[str]:
-    test, spec = card.test.evaluation, card.spec
-    low, high = _bounds(card.test, "accuracy")
+    spec = card.spec
+    words = (
+        "Reads which of seven emotions the expression of a face looks like: "
+        f"{', '.join(EMOTIONS[:-1])} or {EMOTIONS[-1]}. A network with {spec.parameters:,} "
+        f"parameters. Of {_data_name(card)}'s "
+    )
+    labelled = card.labelled.get("test", card.test)
+    low, high = _bounds(labelled, "accuracy")
+    of_labels = (
+        f"**{_percent(labelled.evaluation.accuracy)}** as they are labelled (95 % interval "
+        f"{low} to {high})."
+    )
+    if card.test.truth == "labels":
+        words += f"{card.test.evaluation.n:,} test images it reads {of_labels}"
+    else:
+        test = card.test.evaluation
+        low, high = _bounds(card.test, "accuracy")
+        words += (
+            f"test images {test.n:,} have an emotion that most people saw who were asked. It reads "
+            f"**{_percent(test.accuracy)}** of these as they did (95 % interval {low} to {high}). "
+            f"Of all {labelled.evaluation.n:,} a second output names {of_labels}"
+        )
     return [
         f"# Model card: {spec.name}",
-        _paragraph(
-            "Reads which of seven emotions the expression of a face looks like: "
-            f"{', '.join(EMOTIONS[:-1])} or {EMOTIONS[-1]}. A network with {spec.parameters:,} "
-            f"parameters. Of {_data_name(card)}'s {test.n:,} test images it reads "
-            f"**{_percent(test.accuracy)}** as they are labelled (95 % interval {low} to {high})."
-        ),
+        _paragraph(words),
         _paragraph(
             f"Written by mien {__version__} with the command at the end, which measured every "
             "figure of the network on the file itself, one view of each image."
@@ -99,12 +113,7 @@ def _file(card: Card) -> list[str]:
             f"{spec.multiply_adds / 1e6:.1f} M multiply-adds a face",
         ],
         ["in", f"(N, {size}, {size}) uint8, gray: {frame}"],
-        ["out", f"(N, {len(spec.labels)}) float32, probabilities: {', '.join(spec.labels)}"],
-        *(
-            [["out, too", f"(N, 8) float32, FER+ votes: {', '.join(spec.votes_labels)}"]]
-            if spec.votes_labels
-            else []
-        ),
+        *_outputs(spec),
         [
             "inside",
             f"scaling of the pixels, {_softmax_of(spec)}; weights stored as {spec.store}",
@@ -124,6 +133,22 @@ def _file(card: Card) -> list[str]:
             "misses is not read. `mien models` tells how fast it is on your machine."
         ),
     ]
+
+
+def _outputs(spec: ModelSpec) -> list[list[str]]:
+    names = ", ".join(spec.labels)
+    rows = [["out", f"`probabilities`, (N, {len(spec.labels)}) float32: {names}"]]
+    if "people" in spec.heads:
+        share, temperature = spec.votes_share, spec.people_temperature
+        rows[0][1] += (
+            f". What people would say: softmax of ({1 - share:g} log label + {share:g} log votes) "
+            f"/ {temperature:g}, contempt left out"
+        )
+        rows.append(["out, too", "`label_probabilities`, likewise: what FER2013's label would be"])
+    if spec.votes_labels:
+        votes = ", ".join(spec.votes_labels)
+        rows.append(["out, too", f"`votes`, (N, 8) float32, shares of FER+'s: {votes}"])
+    return rows
 
 
 def _data(card: Card) -> list[str]:
@@ -167,7 +192,22 @@ def _scores(card: Card) -> list[str]:
     named = {"val": card.val, "test": card.test, "val+test": card.val_test}
     if card.clean is not None:
         named["clean test"] = card.clean
-    rows = [[name, *_score_cells(measures)] for name, measures in named.items()]
+    header = ["images", "n", "accuracy", "macro F1", "mean class recall"]
+    tables = [_table(header, [[name, *_score_cells(found)] for name, found in named.items()])]
+    if card.labelled:
+        rows = [[name, *_score_cells(found)] for name, found in card.labelled.items()]
+        against = (
+            "What people would say, held against the emotion that most of FER+'s taggers chose, "
+            "about ten a face (Barsoum et al. 2016, arXiv:1608.01041)"
+            if card.test.truth != "labels"
+            else "What people would say, held against the labels"
+        )
+        tables = [
+            _paragraph(f"{against}:"),
+            *tables,
+            "What it says of the label, held against the labels, as papers report:",
+            _table(header, rows),
+        ]
     about = [
         "In brackets the 95 % interval. To answer always with the commonest label would be right "
         f"for {_percent(card.robustness.majority, 1)} of test."
@@ -180,22 +220,22 @@ def _scores(card: Card) -> list[str]:
             )
     if card.is_fer2013:
         about.append("People reach about 65 ± 5 % (Goodfellow et al. 2013).")
-    if card.test.agreement is not None:
+    if card.test.agreement is not None and card.test.truth == "labels":
         about.append(
             f"It reads the favourite of FER+'s taggers on {_percent(card.test.agreement.accuracy)} "
             f"of the {card.test.agreement.n:,} images of test that have one."
         )
     if (votes := card.test.votes) is not None:
         about.append(
-            f"Of the {len(FERPLUS_EMOTIONS)} expressions of FER+ its second output names the one "
+            f"Of the {len(FERPLUS_EMOTIONS)} expressions of FER+ its output `votes` names the one "
             f"with the most votes on {_percent(votes.accuracy)} of {votes.n:,} images of test."
         )
     return [
         "## How good it is",
-        _table(["images", "n", "accuracy", "macro F1", "mean class recall"], rows),
+        *tables,
         _paragraph(" ".join(about)),
         "Test, emotion by emotion:",
-        _class_table(card.test.evaluation),
+        _class_table(card.test),
     ]
 
 
@@ -211,8 +251,8 @@ def _score_cells(measures: Measures) -> list[str]:
     return cells
 
 
-def _class_table(test: Evaluation) -> str:
-    rows = []
+def _class_table(measures: Measures) -> str:
+    test, rows = measures.evaluation, []
     for label, counts in zip(EMOTIONS, test.confusion, strict=True):
         score = test.per_class[label]
         if not score.support:
@@ -224,13 +264,15 @@ def _class_table(test: Evaluation) -> str:
         cells = [f"{score.support:,}", _percent(score.recall, 1), _percent(score.precision, 1)]
         missed = f"{most}, {share}" if others[most] else "-"
         rows.append([label, *cells, f"{score.f1:.3f}", missed])
-    header = ["labelled", "n", "recall", "precision", "F1", "otherwise most often read as"]
+    truth = "labelled" if measures.truth == "labels" else "most taggers"
+    header = [truth, "n", "recall", "precision", "F1", "otherwise most often read as"]
     return _table(header, rows, left=(0, 5))
 
 
 def _sureness(card: Card) -> list[str]:
     test, spec = card.test.evaluation, card.spec
-    says = sum(band.n * band.confidence for band in card.bands if band.n) / test.n
+    faces = sum(band.n for band in card.bands)
+    says = sum(band.n * band.confidence for band in card.bands if band.n) / faces
     band_rows = [
         [
             f"{100 * band.low:.0f} to {_percent(band.high, 0)}",
@@ -246,17 +288,23 @@ def _sureness(card: Card) -> list[str]:
         for found in card.test.risk_coverage.at_threshold
         if found.accuracy is not None
     ]
-    error = test.reliability.expected_calibration_error
+    error = card.test.reliability.expected_calibration_error
+    is_so = sum(band.n * band.accuracy for band in card.bands if band.n) / faces
+    of_people = card.test.reliability is not test.reliability
+    right = "is said by a random one of FER+'s taggers" if of_people else "is right"
     return [
         "## How sure it is",
         _paragraph(
-            f"On test what it reads has a probability of {_percent(says, 1)} on average, and is "
-            f"right in {_percent(test.accuracy, 1)}: {_balance(says - test.accuracy)}. The two "
-            "differ by "
+            f"On test what it reads has a probability of {_percent(says, 1)} on average, and "
+            f"{right} in {_percent(is_so, 1)}: {_balance(says - is_so)}. The two differ by "
             f"{100 * error:.1f} points on average over 15 bins (expected calibration error; Guo "
-            f"et al. 2017, arXiv:1706.04599), with a {_softmax_of(spec)}, {_fitted(spec)}."
+            "et al. 2017, arXiv:1706.04599)"
+            + ("." if of_people else f", with a {_softmax_of(spec)}, {_fitted(spec)}.")
         ),
-        _table(["probability", "faces", "mean probability", "right"], band_rows),
+        _table(
+            ["probability", "faces", "mean probability", "say so" if of_people else "right"],
+            band_rows,
+        ),
         _paragraph(
             "`mien detect --threshold P`, in Python `Recognizer(threshold=P)`, calls a face unsure "
             "when no emotion has the probability P. How much of test is then still read, and how "
@@ -376,8 +424,8 @@ def _limits(card: Card) -> list[str]:
         else "The data say nothing of the people in them"
     )
     posed = [
-        "FER2013's pictures come from the web, and many are posed or acted. How well it reads "
-        "faces that nobody poses for was not measured."
+        "FER2013's pictures come from the web, and many are posed or acted: its scores say little "
+        "of people who talk, listen or wait. `mien evaluate --find-faces` measures your own photos."
     ]
     return [
         "## Limits",
@@ -388,8 +436,8 @@ def _limits(card: Card) -> list[str]:
             "expect that it does. Where a set says more of its people, `mien fairness --groups` "
             "measures it.",
             *(posed if card.is_fer2013 else []),
-            f"It is weakest at {worst}: {_percent(recall[worst], 1)} of the faces labelled so are "
-            f"read so. Of the disturbances above this costs most: {hardest[0]}, {hardest[2]}.",
+            f"It is weakest at {worst}: {_percent(recall[worst], 1)} of these faces are read so. "
+            f"Of the disturbances above this costs most: {hardest[0]}, {hardest[2]}.",
             "Its scores take the labels for the truth. Only exact copies were left out of clean "
             "test; `mien data check` also finds pictures that are nearly the same.",
         ),
@@ -403,8 +451,14 @@ def _again(card: Card) -> list[str]:
     return [
         "## Licence, and this card again",
         _paragraph(
-            f"The file's licence is {card.spec.license}. The pictures that it was trained on are "
-            "not in it; ask their publishers what they may be used for."
+            f"The file's licence is {card.spec.license}, as far as that is its maker's to say. The "
+            "pictures that it was trained on are not in it"
+            + (
+                ": [provenance](../provenance.md) says where those of FER2013 come from, and what "
+                "is unresolved."
+                if card.is_fer2013
+                else "; ask their publishers what they may be used for."
+            )
         ),
         f"```console\nmien card {model} --data {data} --out {card.spec.name}.md\n```",
     ]

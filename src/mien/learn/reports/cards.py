@@ -17,10 +17,11 @@ from mien.classifier import Classifier, Probabilities
 from mien.errors import OptionError
 from mien.learn.data.copies import copies_of
 from mien.learn.data.datasets import FaceSet
+from mien.learn.evaluation.calibration import tagger_shares
 from mien.learn.evaluation.measures import Measures, measure
 from mien.learn.evaluation.robustness import Measurement, Robustness, disturbance_named
 from mien.learn.evaluation.robustness import measure as measure_robustness
-from mien.learn.evaluation.scores import Agreement, ferplus_targets
+from mien.learn.evaluation.scores import Agreement, ferplus_targets, truth_of
 from mien.learn.fairness.comparison import Fairness, find_groupings, measure_fairness
 from mien.learn.fairness.gaps import metric_frame
 from mien.spec import ModelSpec
@@ -57,7 +58,7 @@ class Band:
         high: belongs to the next one, except 1.
         n: how many faces.
         confidence: mean of their probabilities; NaN if there are none, as `accuracy`.
-        accuracy: share that is read right.
+        accuracy: share that is read right; of people, share of the taggers who say so.
     """
 
     low: float
@@ -81,13 +82,15 @@ class Card:
         val: on its val split; likewise `test`, and `val_test` on both together.
         test: see `val`.
         val_test: see `val`.
+        labelled: the same four of what the file says of the label, by the names "val", "test",
+            "val+test" and "clean test"; empty where that is all that it says.
         clean: on the faces of test that are not exact copies of training images; None where the
             data set has no training images, or test no copies of them.
         copies: faces of test that are exact copies of training images.
         label_agreement: of the labels of test themselves with the FER+ majority; None without
             votes.
         bands: on test.
-        robustness: likewise.
+        robustness: on test, against the truth of the file's head; see `truth_of`.
         fairness: likewise, of the groups into which what can be measured on a face divides it.
     """
 
@@ -101,6 +104,7 @@ class Card:
     test: Measures
     val_test: Measures
     clean: Measures | None
+    labelled: dict[str, Measures]
     copies: int
     label_agreement: Agreement | None
     bands: tuple[Band, ...]
@@ -128,18 +132,17 @@ def measure_card(
     say = report if report is not None else lambda _: None
     metric_frame()  # raises now, as does the next
     faces.split("val+test")
-    say("val")
-    val = measure(classifier, faces, "val")
-    say("val and test")
-    val_test = measure(classifier, faces, "val+test")
-    say("test")
-    measured = measure(classifier, faces, "test")
     test = faces.split("test")
     own = _without_copies(faces)
-    clean = None if own is None else measure(classifier, own, "test")
+    measured = _measures(classifier, faces, own, say)
+    labelled = {}
+    if classifier.head != "label":
+        of_label = Classifier(classifier.path, threads=0, head="label")
+        labelled = _measures(of_label, faces, own, say)
     say("slices")
-    groupings = find_groupings(faces, "test", report=say)
-    fairness = measure_fairness(classifier, faces, "test", groupings)
+    judged = truth_of(classifier.head, faces)
+    groupings = find_groupings(judged, "test", report=say)
+    fairness = measure_fairness(classifier, judged, "test", groupings)
     content = classifier.path.read_bytes()
     return Card(
         spec=classifier.spec,
@@ -148,26 +151,51 @@ def measure_card(
         sha256=hashlib.sha256(content).hexdigest(),
         data=faces.name,
         is_fer2013=all((faces.splits == s).sum() == n for s, n in FER2013_SPLITS.items()),
-        val=val,
-        test=measured,
-        val_test=val_test,
-        clean=clean,
+        val=measured["val"],
+        test=measured["test"],
+        val_test=measured["val+test"],
+        clean=measured.get("clean test"),
+        labelled=labelled,
         copies=0 if own is None else len(test) - len(own),
         label_agreement=_label_agreement(test),
-        bands=bands(classifier(test.images), test.targets),
-        robustness=_robustness(classifier, test, say),
+        bands=_bands_of(classifier, test),
+        robustness=_robustness(classifier, judged.split("test"), say),
         fairness=fairness,
     )
 
 
-def bands(probabilities: Probabilities, targets: NDArray[np.int64]) -> tuple[Band, ...]:
+def _measures(
+    classifier: Classifier, faces: FaceSet, own: FaceSet | None, say: Callable[[str], object]
+) -> dict[str, Measures]:
+    found = {}
+    for split in ("val", "test", "val+test"):
+        say(f"{split} by the head {classifier.head}")
+        found[split] = measure(classifier, faces, split)
+    if own is not None:
+        found["clean test"] = measure(classifier, own, "test")
+    return found
+
+
+def _bands_of(classifier: Classifier, test: FaceSet) -> tuple[Band, ...]:
+    """Of people: how many of the taggers say so; of the label: whether it is that."""
+    probabilities = classifier(test.images)
+    if classifier.head == "people" and test.votes is not None:
+        shares, voted = tagger_shares(test.votes)
+        read = probabilities.argmax(axis=1)
+        right = shares[np.arange(len(read)), read]
+        return bands(probabilities[voted], right[voted])
+    right = (probabilities.argmax(axis=1) == test.targets).astype(np.float32)
+    return bands(probabilities, right)
+
+
+def bands(probabilities: Probabilities, right: NDArray[np.float32]) -> tuple[Band, ...]:
     """How sure a classifier is, and how often it is right then, between the `BANDS`.
 
     Args:
         probabilities: (N, 7) float.
-        targets: (N,) int.
+        right: (N,) float, how far what is read is right, 0 to 1.
     """
-    sure, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == targets
+    sure = probabilities.max(axis=1)
     number = np.searchsorted(BANDS[1:-1], sure, side="right")
     found = []
     for i, (low, high) in enumerate(pairwise(BANDS)):

@@ -96,8 +96,8 @@ def measure_run(
         DataError: a split is missing.
         TrainingError: the run has no finished epoch.
     """
-    spec = export_onnx(run_dir, model_file, name=read_config(run_dir).recipe.name)
-    classifier = Classifier(model_file, threads=0)
+    spec = export_onnx(run_dir, model_file, head="label", name=read_config(run_dir).recipe.name)
+    classifier = Classifier(model_file, threads=0, head="label")
     train, val_test = faces.split("train"), faces.split("val+test")
     of_train, of_val_test = classifier(train.images), classifier(val_test.images)
     return RunMeasures(
@@ -150,7 +150,7 @@ def write(
         )
         error = test.reliability.expected_calibration_error
         plot_reliability(
-            test,
+            test.reliability,
             figures / f"{run.name}-reliability",
             title=f"{run.name}, {test.n:,} faces: calibration error {error:.3f}",
         )
