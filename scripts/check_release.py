@@ -137,7 +137,7 @@ def try_wheel(wheel: Path, folder: Path) -> None:
     binaries = environment / ("Scripts" if os.name == "nt" else "bin")
     python, mien = str(binaries / "python"), str(binaries / "mien")
     pip = [python, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    run([*pip, "install", str(wheel)])
+    run([*pip, "install", "--no-compile", str(wheel)])  # what is used is compiled then
     run([*pip, "check"])
     work = folder / "work"
     work.mkdir()

@@ -212,11 +212,12 @@ def bundled(packages: dict[str, Dependency]) -> dict[str, list[str]]:
 def unknown_assets(root: Path = ROOT) -> list[str]:
     """Files of the package that are neither Python code nor among `ASSETS`, from the root."""
     files = [path for folder in ("src", "examples") for path in (root / folder).rglob("*")]
-    names = (path.relative_to(root).as_posix() for path in files if path.is_file())
+    files = [path for path in files if path.is_file() and "__pycache__" not in path.parts]
+    names = (path.relative_to(root).as_posix() for path in files)
     return sorted(
         name
         for name in names
-        if not name.endswith((".py", ".pyc"))
+        if not name.endswith(".py")
         and not any(PurePosixPath(name).match(asset.pattern) for asset in ASSETS)
     )
 

@@ -28,7 +28,8 @@ inside() {
             mount --rbind "$folder" "$root$folder"
         done
         exec chroot "$root" env --chdir="$tree" \
-            -u PYTHONPATH -u VIRTUAL_ENV -u TMPDIR -u PIP_FIND_LINKS -u PIP_CONSTRAINT \
+            -u PYTHONPATH -u PYTHONDONTWRITEBYTECODE -u VIRTUAL_ENV -u TMPDIR \
+            -u PIP_FIND_LINKS -u PIP_CONSTRAINT \
             HOME=/root PATH=/venv/bin:/usr/sbin:/usr/bin LANG=C.UTF-8 "$@"
     ' inside "$root" "$PWD" "$@"
 }

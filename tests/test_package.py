@@ -10,7 +10,8 @@ import mien
 import mien.errors
 from mien import MienError
 
-# What Python itself reads to import: code, and extension modules. Sockets and processes: never.
+# What Python itself reads to import: code, and extension modules (-B: it writes nothing that it
+# compiles). Sockets and processes: never.
 WATCH = """
 import json, sys
 seen = []
@@ -31,7 +32,7 @@ LATER = {"Explanation", "VideoResult", "analyze_video", "explain_crop"}
 
 def test_import_is_light_and_touches_nothing() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", WATCH], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-B", "-c", WATCH], capture_output=True, text=True, check=True, timeout=60
     )
     seen, modules = json.loads(done.stdout)
     assert seen == []
