@@ -262,6 +262,7 @@ def test_pairs_that_cannot_be_written(tmp_path: Path) -> None:
         write_pairs(check(faces, near=False), faces, tmp_path)
 
 
+@pytest.mark.slow
 def test_fer2013_has_the_known_copies(fer2013: FaceSet) -> None:
     found = check(fer2013, near=False)
 
