@@ -1,8 +1,12 @@
 """What the tests of several modules share. Nothing here needs a network or a shipped model."""
 
+import gc
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,3 +79,31 @@ def mien(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of one random matrix: answers to everything, knows nothing."""
     return write_model(tmp_path_factory.mktemp("models") / "tiny.onnx")
+
+
+@pytest.fixture(scope="module")
+def few_resamples() -> Iterator[None]:
+    """For tests of `mien evaluate` that ask for no interval: a thousand draws take a second."""
+    from mien.learn.evaluation import measures
+
+    few = partial(measures.bootstrap_intervals, resamples=50)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measures, "bootstrap_intervals", few)
+        yield
+
+
+@pytest.fixture(scope="session")
+def operators_once() -> Iterator[None]:
+    """Torch's exporter reads all its operators for each network: as long as a small one takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        with suppress(ImportError, AttributeError):  # another torch may have it elsewhere
+            from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+            read = cache(ONNXRegistry.from_torchlib)
+            patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(read))
+        yield
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays to the end: the garbage collector need not look at it again."""
+    gc.freeze()

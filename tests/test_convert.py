@@ -19,6 +19,8 @@ from mien.learn.files import keras_h5
 from mien.learn.files.convert import convert_model
 from mien.learn.files.keras_h5 import import_keras
 
+pytestmark = pytest.mark.usefixtures("few_resamples", "operators_once")
+
 FERPLUS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 CROPS = np.random.default_rng(1).integers(0, 256, (5, 48, 48), dtype=np.uint8)
 FACES = made_up_faces(train=2, val=30, test=2)

@@ -29,6 +29,8 @@ from mien.learn.training.recipes import recipe_named
 from mien.learn.training.runs import network_of
 from mien.spec import ModelSpec
 
+pytestmark = pytest.mark.usefixtures("operators_once")
+
 FACES = made_up_faces(train=2, val=1, test=2)
 MORE = made_up_faces(train=3, val=6, test=3, seed=1)
 # Of ten taggers each, six or more see what the label says.
@@ -308,6 +310,7 @@ def test_a_model_in_the_package_as_weights_to_begin_with(tmp_path: Path) -> None
     )
 
 
+@pytest.mark.slow
 def test_a_keras_file_of_mien_says_that_label_smoothing_is_not_undone(tmp_path: Path) -> None:
     spec = export_model("mien", tmp_path / "mien.h5", to="h5")
 

@@ -32,6 +32,8 @@ from mien.learn.training.loop import load_best, train
 from mien.learn.training.recipes import recipe_named
 from mien.spec import ModelSpec
 
+pytestmark = pytest.mark.usefixtures("few_resamples", "operators_once")
+
 FACES = made_up_faces(train=2, val=1, test=2)
 ALPHABETICAL = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 
@@ -549,6 +551,7 @@ def test_export_and_evaluate_from_the_command_line(
     assert "mien wrote this file" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_detect_reads_a_keras_file_and_leaves_nothing(
     theirs: Path, portrait: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

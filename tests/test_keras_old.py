@@ -15,6 +15,8 @@ from mien.learn.files import keras_h5
 from mien.learn.files.keras_config import read_config
 from mien.learn.files.keras_h5 import import_keras
 
+pytestmark = pytest.mark.usefixtures("operators_once")
+
 Config = dict[str, Any]
 CROPS = np.random.default_rng(1).integers(0, 256, (5, 48, 48), dtype=np.uint8)
 

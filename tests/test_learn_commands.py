@@ -33,6 +33,8 @@ from mien.learn.data.datasets import FaceSet
 from mien.learn.training.loop import Progress, load_best, read_config, read_history, train
 from mien.learn.training.recipes import recipe_named
 
+pytestmark = pytest.mark.usefixtures("few_resamples", "operators_once")
+
 FACES = made_up_faces(train=2, val=1, test=1, votes=True)
 TINY = ("--recipe", "paper", "--network", "tiny", "--batch-size", "7")
 QUICK = ("--batch-size", "7", "--learning-rate", "0.001")

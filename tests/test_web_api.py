@@ -52,7 +52,8 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("films") / "long.mp4"
-    make_video(path, moving_portrait(lambda n: (n % 100, 0.0)), times_s=steady_times(2500))
+    draw = moving_portrait(lambda n: (n % 40, 0.0), width=160, height=120)
+    make_video(path, draw, times_s=steady_times(2500))
     return path
 
 

@@ -217,6 +217,9 @@ def port_of(server: Running) -> int:
 
 
 def test_a_client_that_never_reads_costs_no_memory_and_is_ended(server: Running) -> None:
+    # Of six faces each: answers that soon fill what the system keeps for the client.
+    draw = moving_portrait(width=160, height=120)
+    crowds = [jpeg(np.tile(draw(number), (2, 3, 1))) for number in range(20)]
     before, sent = memory_bytes(), 0
     with socket.socket() as raw:
         # Not so few that the system loses acknowledgements.
@@ -226,7 +229,7 @@ def test_a_client_that_never_reads_costs_no_memory_and_is_ended(server: Running)
         raw.sendall(UPGRADE)
         with suppress(ConnectionError):
             while sent < 100_000:
-                raw.sendall(message(FRAMES[sent % len(FRAMES)]))
+                raw.sendall(message(crowds[sent % len(crowds)]))
                 sent += 1
                 time.sleep(0.001)
     assert 500 < sent < 100_000
