@@ -1,8 +1,8 @@
 # demo   reads the faces of a real photo and leaves an annotated copy in demo-out/
-# test   runs the tests that take under three minutes in all, a process for each core
+# test   runs the tests that take seconds each, a process for each core: five minutes on two
 # check  format, lint, types
 #
-# test-slow      runs the others: a cluster, several processes, whole documents
+# test-slow      runs the others, five minutes more: a cluster, several processes, whole documents
 # test-newest    the tests and the commands of the documents on the newest Python, with the newest
 #                packages, in a Debian of its own in build/newest; needs root
 # test-web       looks at the page in headless Chromium; screenshots are left in test-web-out/
@@ -38,11 +38,14 @@ test: $(VENV)/dev
 test-slow: $(VENV)/dev
 	$(PYTEST) -m slow
 
-# The tests that are left out judge the repository's tools and pages, not what runs on a Python.
+# The tests that are left out judge the repository's tools, benchmarks and pages, not what runs on a
+# Python; nor do the slow ones run but those of the documents.
+TOOLS := batch_benchmark benchmark_explain benchmark_web benchmarks fuzz how_it_works licences release \
+	sbom site tutorial
 test-newest:
 	scripts/newest_python.sh env OMP_NUM_THREADS=1 python -m pytest -p no:cacheprovider \
 		--numprocesses auto --dist loadfile -m "not slow or documented" \
-		$(addprefix --ignore tests/test_,licences.py release.py sbom.py site.py tutorial.py)
+		$(foreach name,$(TOOLS),--ignore tests/test_$(name).py)
 
 test-web: $(VENV)/dev $(AXE)
 	@command -v chromium >/dev/null || test -n "$$MIEN_CHROMIUM" || \
