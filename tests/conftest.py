@@ -85,8 +85,9 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def few_resamples() -> Iterator[None]:
     """For tests of `mien evaluate` that ask for no interval: a thousand draws take a second."""
     from mien.learn.evaluation import measures
+    from mien.learn.evaluation.scores import bootstrap_intervals
 
-    few = partial(measures.bootstrap_intervals, resamples=50)
+    few = partial(bootstrap_intervals, resamples=50)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(measures, "bootstrap_intervals", few)
         yield
