@@ -2,18 +2,20 @@
 
 import copy
 import math
+from collections.abc import Iterator
 
 import pytest
 import torch
 from torch import Tensor
 
+from learn_fixtures import tiny_network
 from mien.learn.networks import Network, build
 from mien.learn.training.muon import Muon, orthogonalised
 
 
-def network() -> Network:
+def network(name: str = "paper") -> Network:
     torch.manual_seed(0)
-    return build("paper")
+    return build(name)
 
 
 def with_gradients(of: Network, seed: int) -> Network:
@@ -79,22 +81,29 @@ def test_weights_decay_by_the_rate_and_biases_do_not() -> None:
         torch.testing.assert_close(p.detach(), before[name] * kept)
 
 
+@pytest.fixture
+def tiny() -> Iterator[str]:
+    """A network whose kernels and dense layer are soon made orthonormal."""
+    with tiny_network():
+        yield "tiny"
+
+
 @pytest.mark.parametrize("as_tensor", [False, True])
-def test_its_state_goes_on_where_it_was(as_tensor: bool) -> None:
+def test_its_state_goes_on_where_it_was(as_tensor: bool, tiny: str) -> None:
     def rate() -> float | Tensor:
         return torch.tensor(0.02) if as_tensor else 0.02
 
-    whole = network()
+    whole = network(tiny)
     optimizer = Muon(whole, lr=rate())
     for seed in range(2):
         with_gradients(whole, seed)
         optimizer.step()
 
-    first = network()
+    first = network(tiny)
     half = Muon(first, lr=rate())
     with_gradients(first, 0)
     half.step()
-    second = network()
+    second = network(tiny)
     second.load_state_dict(first.state_dict())
     rest = Muon(second, lr=rate())
     rest.load_state_dict(copy.deepcopy(half.state_dict()))
