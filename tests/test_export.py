@@ -49,7 +49,7 @@ def converted_once() -> Iterator[None]:
 
     def to_onnx_once(deployed: Deployed, *, outputs: tuple[str, ...]) -> onnx.ModelProto:
         weights = tuple(t.numpy().tobytes() for t in deployed.state_dict().values())
-        key = (weights, deployed.calibration, outputs)
+        key = (weights, deployed.calibration, deployed.pool, outputs)
         if key not in graphs:
             graphs[key] = to_onnx(deployed, outputs=outputs)
         copy = onnx.ModelProto()

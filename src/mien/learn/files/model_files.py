@@ -46,6 +46,9 @@ class Deployed(nn.Module):
         pool: of its two heads into what people would say; None leaves the label's alone.
     """
 
+    of_votes: Tensor
+    of_label: Tensor
+
     def __init__(
         self, network: Network, calibration: Calibration | None = None, *, pool: Pool | None = None
     ) -> None:
@@ -53,11 +56,14 @@ class Deployed(nn.Module):
         self.network = network
         self.calibration = calibration or Calibration()
         self.pool = pool
-        # The columns of the seven emotions as a product with ones and zeros, which runtimes of
-        # few operations have, too.
-        chosen = torch.zeros(len(FERPLUS_EMOTIONS), len(EMOTIONS))
-        chosen[list(FERPLUS_COLUMNS), range(len(EMOTIONS))] = 1.0
-        self.register_buffer("chosen", chosen, persistent=False)
+        if pool is not None:
+            # The columns of the seven emotions as a product, which every runtime has; the share of
+            # the votes and the temperature are in it.
+            chosen = torch.zeros(len(FERPLUS_EMOTIONS), len(EMOTIONS))
+            chosen[list(FERPLUS_COLUMNS), range(len(EMOTIONS))] = pool.votes_share
+            self.register_buffer("of_votes", chosen / pool.temperature, persistent=False)
+            own = torch.tensor((1.0 - pool.votes_share) / pool.temperature)
+            self.register_buffer("of_label", own, persistent=False)
 
     def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
         """(N, 48, 48) uint8 -> as `outputs` names them, float32; rows sum to 1."""
@@ -68,14 +74,12 @@ class Deployed(nn.Module):
             shares = torch.softmax(logits, dim=1) - smoothing / logits.shape[1]
             logits = torch.log(torch.clamp(shares / (1.0 - smoothing), min=FLOOR))
         logits = logits / self.calibration.temperature
-        of_label = torch.softmax(logits, dim=1)
+        label = torch.softmax(logits, dim=1)
         if self.pool is None:
-            return (of_label,)
+            return (label,)
         # As `calibration.pooled`: what the two are normalised by falls away in the softmax.
-        share = self.pool.votes_share
-        both = (1.0 - share) * logits + share * (votes_logits @ self.chosen)
-        people = torch.softmax(both / self.pool.temperature, dim=1)
-        return people, of_label, torch.softmax(votes_logits, dim=1)
+        people = torch.softmax(self.of_label * logits + votes_logits @ self.of_votes, dim=1)
+        return people, label, torch.softmax(votes_logits, dim=1)
 
     @property
     def outputs(self) -> tuple[str, ...]:
