@@ -395,14 +395,7 @@ class Comparison:
         for peer in self.running():
             self.say(f"{peer.name}: {len(inputs.targets):,} crops")
             with self.guarded(peer):
-                labels: list[str | None] = []
-                while len(labels) < len(inputs.targets):
-                    count = min(CROPS_AT_ONCE, len(inputs.targets) - len(labels))
-                    request = {"file": str(inputs.crops), "first": len(labels), "count": count}
-                    got = processes[peer.name].ask(do="crops", **request)["labels"]
-                    if len(got) != count:
-                        raise PeerError(f"expected {count} labels; got {len(got)}")
-                    labels += got
+                labels = read_crops(processes[peer.name], inputs.crops, len(inputs.targets))
                 self.note(peer, accuracy=accuracy_of(labels, inputs.targets))
 
     def run(self, inputs: Inputs, *, cold_rounds: int, warm_rounds: int) -> None:
@@ -421,6 +414,29 @@ class Comparison:
         finally:
             for process in processes.values():
                 process.close()
+
+
+def read_crops(process: Process, file: Path, count: int) -> list[str | None]:
+    """What a peer's network reads in each of the crops in a file, (count, 48, 48) uint8."""
+    labels: list[str | None] = []
+    while len(labels) < count:
+        some = min(CROPS_AT_ONCE, count - len(labels))
+        labels += labels_of(
+            process.ask(do="crops", file=str(file), first=len(labels), count=some), some
+        )
+    return labels
+
+
+def labels_of(answer: Mapping[str, Any], count: int) -> list[str | None]:
+    """The labels in an answer.
+
+    Raises:
+        PeerError: there are not so many.
+    """
+    labels: list[str | None] = answer["labels"]
+    if len(labels) != count:
+        raise PeerError(f"expected {count} labels; got {len(labels)}")
+    return labels
 
 
 def install(peer: Peer, work: Path, say: Callable[[str], None]) -> None:
@@ -593,6 +609,24 @@ def chosen(names: str, peers: Mapping[str, Peer]) -> list[Peer]:
     return [peers[name] for name in dict.fromkeys(wanted)]
 
 
+def work_folder(work: Path) -> Path:
+    """The folder of the environments, in full.
+
+    Raises:
+        OptionError: it lies in the repository.
+    """
+    if (folder := work.resolve()).is_relative_to(ROOT):
+        raise OptionError(f"work: expected a folder outside {ROOT}; got {folder}")
+    return folder
+
+
+def write_json(file: Path, content: Any) -> None:
+    """Write a file whole, or not at all."""
+    partial = file.with_name(file.name + ".part")
+    partial.write_text(json.dumps(content, indent=2) + "\n")
+    partial.replace(file)
+
+
 def say(message: str) -> None:
     """One line on standard error."""
     print(f"peers: {message}", file=sys.stderr, flush=True)
@@ -611,10 +645,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--warm-rounds", type=int, default=WARM_ROUNDS)
     parser.add_argument("--json", type=Path, help="file for all that was measured")
     options = parser.parse_args(arguments)
-    work = options.work.resolve()
     try:
-        if work.is_relative_to(ROOT):
-            raise OptionError(f"work: expected a folder outside {ROOT}; got {work}")
+        work = work_folder(options.work)
         peers = chosen(options.peers, known_peers(options.model))
         faces = load_faces(options.data)
         inputs = write_inputs(faces, load_image(PICTURE), work, limit=options.limit)
@@ -644,9 +676,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "faces": count,
             "peers": [asdict(result) for result in results],
         }
-        partial = options.json.with_name(options.json.name + ".part")
-        partial.write_text(json.dumps(content, indent=2) + "\n")
-        partial.replace(options.json)
+        write_json(options.json, content)
     if interrupted:
         return 130
     return 1 if any(result.failure for result in results) else 0

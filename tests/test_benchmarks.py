@@ -287,7 +287,7 @@ serve(lambda: print("what a library says of itself") or Adapter(
     version="1.0",
     fed="By hand.",
     photo=lambda image: image.shape,
-    faces=lambda shape: [Face(10.0, 10.0, "sad"), Face(shape[1], shape[0], "happy")],
+    faces=lambda shape: [Face((0, 0, 10, 10), "sad"), Face((0, 0, shape[1], shape[0]), "happy")],
     crops=lambda crops: ["happy"] * len(crops),
 ))
 """

@@ -41,11 +41,19 @@ async function build() {
   }
 
   function faces(found) {
-    return found.map(({ detection, expressions }) => ({
-      width: detection.box.width,
-      height: detection.box.height,
+    return found.map(({ detection: { box }, expressions }) => ({
+      box: [box.left, box.top, box.right, box.bottom],
       label: labelOf(expressions),
     }));
+  }
+
+  async function boxes(pixels, width, height, places) {
+    const image = tf.tensor3d(pixels, [height, width, 3], 'int32');
+    const rects = places.map(([x0, y0, x1, y1]) => new faceapi.Rect(x0, y0, x1 - x0, y1 - y0));
+    const images = await faceapi.extractFaceTensors(image, rects);
+    const expressions = await faceapi.nets.faceExpressionNet.predictExpressions(images);
+    tf.dispose([image, ...images]);
+    return expressions.map(labelOf);
   }
 
   async function crops(pixels, count) {
@@ -65,6 +73,7 @@ async function build() {
     photo,
     faces,
     crops,
+    boxes,
   };
 }
 

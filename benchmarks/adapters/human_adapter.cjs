@@ -10,6 +10,8 @@ const NAME = '@vladmandic/human';
 // Of the columns of its network (src/gear/emotion.ts); its words are mien's.
 const LABELS = ['angry', 'disgust', 'fear', 'happy', 'sad', 'surprise', 'neutral'];
 
+const CUT_PX = 256; // BlazeFace's side, to which it cuts faces
+
 async function build() {
   const tf = peerRequire('@tensorflow/tfjs-core');
   const wasm = peerRequire('@tensorflow/tfjs-backend-wasm');
@@ -47,11 +49,29 @@ async function build() {
   }
 
   function faces(result) {
-    return result.face.map((face) => ({
-      width: face.box[2],
-      height: face.box[3],
-      label: face.emotion && face.emotion.length ? face.emotion[0].emotion : null,
-    }));
+    return result.face.map((face) => {
+      const [x, y, across, down] = face.boxRaw; // in shares of the picture, not cut at its border
+      return {
+        box: [x * result.width, y * result.height, (x + across) * result.width, (y + down) * result.height],
+        label: face.emotion && face.emotion.length ? face.emotion[0].emotion : null,
+      };
+    });
+  }
+
+  async function boxes(pixels, width, height, places) {
+    // As src/face/facemeshutil.ts cuts a face and src/gear/emotion.ts prepares it.
+    const columns = tf.tidy(() => {
+      const image = tf.tensor4d(Float32Array.from(pixels), [1, height, width, 3]);
+      const shares = places.map(([x0, y0, x1, y1]) => [y0 / height, x0 / width, y1 / height, x1 / width]);
+      const cut = tf.image.cropAndResize(image, shares, places.map(() => 0), [CUT_PX, CUT_PX]);
+      const side = network.inputs[0].shape[2];
+      const resized = tf.image.resizeBilinear(tf.div(cut, 255), [side, side], false);
+      const gray = tf.sum(tf.mul(resized, tf.tensor1d([0.2989, 0.587, 0.114])), 3, true);
+      return tf.argMax(network.execute(tf.mul(tf.sub(gray, 0.5), 2)), 1);
+    });
+    const targets = await columns.data();
+    tf.dispose(columns);
+    return Array.from(targets, (target) => LABELS[target]);
   }
 
   async function crops(pixels, count) {
@@ -75,6 +95,7 @@ async function build() {
     photo,
     faces,
     crops,
+    boxes,
   };
 }
 

@@ -19,9 +19,7 @@ def build() -> Adapter:
         version=f"{mien.__version__}, model {model}",
         fed="crops: as they are, into its classifier. Photos: Recognizer(), with YuNet.",
         photo=recognizer,
-        faces=lambda readings: [
-            Face(r.box[2] - r.box[0], r.box[3] - r.box[1], r.emotion) for r in readings
-        ],
+        faces=lambda readings: [Face(r.box, r.emotion) for r in readings],
         crops=lambda crops: [EMOTIONS[i] for i in recognizer.classifier(crops).argmax(1)],
     )
 

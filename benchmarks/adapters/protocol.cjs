@@ -37,6 +37,11 @@ function readBytes(file, first, count) {
 
 async function answer(adapter, request) {
   if (request.do === 'hello') return { version: adapter.version, fed: adapter.fed };
+  if (request.do === 'boxes') {
+    const { file, width, height, boxes } = request;
+    const pixels = readBytes(file, 0, width * height * 3);
+    return { labels: await adapter.boxes(pixels, width, height, boxes) };
+  }
   if (request.do === 'photo') {
     const { file, width, height } = request;
     const pixels = readBytes(file, 0, width * height * 3);
@@ -46,10 +51,10 @@ async function answer(adapter, request) {
     const ms = performance.now() - start;
     const cpu = process.cpuUsage(cpuBefore);
     const faces = adapter.faces(raw);
-    const area = (face) => face.width * face.height;
-    const largest = faces.reduce((best, face) => (!best || area(face) > area(best) ? face : best), null);
-    const cpuMs = (cpu.user + cpu.system) / 1e3;
-    return { ms, cpu_ms: cpuMs, faces: faces.length, label: largest ? largest.label : null };
+    const size = ({ box: [x0, y0, x1, y1] }) => Math.max(x1 - x0, y1 - y0);
+    const largest = faces.reduce((best, face) => (!best || size(face) > size(best) ? face : best), null);
+    const { label, box } = largest || { label: null, box: null };
+    return { ms, cpu_ms: (cpu.user + cpu.system) / 1e3, faces: faces.length, label, box };
   }
   const faceBytes = SIZE_PX * SIZE_PX;
   const pixels = readBytes(request.file, request.first * faceBytes, request.count * faceBytes);
