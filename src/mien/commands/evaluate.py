@@ -15,7 +15,6 @@ from mien.commands.shared import (
     LabelsOption,
     ModelOption,
     ScalingOption,
-    SplitOption,
     ValShareOption,
     VotesOption,
     absent_line,
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from mien.classifier import Classifier
     from mien.learn.data.datasets import FaceSet
     from mien.learn.evaluation.measures import Measures
+    from mien.learn.evaluation.photos import PhotoScores
     from mien.learn.evaluation.risk_coverage import RiskCoverage
     from mien.learn.evaluation.scores import VotesScore
 
@@ -41,7 +41,14 @@ def evaluate(
     labels: LabelsOption = None,
     scaling: ScalingOption = None,
     head: HeadOption = None,
-    split: SplitOption = "test",
+    split: Annotated[
+        str | None,
+        typer.Option(
+            "--split",
+            help="train, val, test, or several: val+test. Test if not given, and of photos without "
+            "splits (--find-faces) all.",
+        ),
+    ] = None,
     votes: VotesOption = None,
     find_faces: FindFacesOption = False,
     val_share: ValShareOption = None,
@@ -66,15 +73,19 @@ def evaluate(
 
     Example: mien evaluate --model first.onnx,second.onnx --data fer2013.csv
 
+    Example: mien evaluate --data photos --find-faces
+
     A model may answer two questions, of which --head chooses one: what people would say, which is
     what all other commands show, and what FER2013's label is, which papers report. The first is
     held against what most of FER+'s taggers chose, where the data have their votes.
 
     Several models are an ensemble: the mean of their probabilities. val is FER2013's PublicTest,
-    test its PrivateTest; val+test is what the paper calls validation.
+    test its PrivateTest; val+test is what the paper calls validation. With --find-faces the first
+    figures are those of the photos, in which no face found counts as read wrong.
     """
     from mien.classifier import Classifier
     from mien.learn.evaluation.measures import measure
+    from mien.learn.evaluation.photos import score_found_faces
 
     with opening(model):
         classifier = Classifier(model, threads=0, labels=labels, scaling=scaling, head=head)
@@ -82,9 +93,16 @@ def evaluate(
     faces = read_data(data, votes=votes, find_faces=find_faces)
     if val_share is not None:
         faces = faces.hold_out(val_share)
+    if split is None:
+        without_splits = find_faces and set(faces.splits.tolist()) == {"train"}
+        split = "train" if without_splits else "test"
     with status("reading the faces"):
         result = measure(classifier, faces, split)
-    _say_what_reads_better(classifier, faces.split(split), told=None not in (labels, scaling))
+    part = faces.split(split)
+    photos = None
+    if find_faces and val_share is None:  # which holds out of the faces found alone
+        photos = score_found_faces(result.evaluation, part.faceless)
+    _say_what_reads_better(classifier, part, told=None not in (labels, scaling))
     if plots is not None:
         from mien.learn.plots.evaluation import plot_evaluation
 
@@ -95,7 +113,9 @@ def evaluate(
 
         about = {"model": classifier.spec.name, "data": faces.name, "split": split}
         members = [member.name for member in classifier.spec.members]
-        print(json.dumps({**about, "members": members, **result.to_dict()}, indent=2))
+        about_photos = {} if photos is None else {"photos": photos.to_dict()}
+        content = {**about, "members": members, **about_photos, **result.to_dict()}
+        print(json.dumps(content, indent=2))
     else:
         spec = classifier.spec
         print(
@@ -109,6 +129,9 @@ def evaluate(
             )
         if absent := result.evaluation.absent:
             print(absent_line(absent, split))
+        if photos is not None:
+            _print_photos(photos)
+            print("the faces that were found:")
         _print_measures(result)
         _print_risk_coverage(result.risk_coverage)
         _print_evaluation(result)
@@ -132,6 +155,24 @@ def _say_what_reads_better(classifier: "Classifier", faces: "FaceSet", *, told: 
             content = onnx_of_keras(path)
     if better := better_reading(content, faces):
         say(f"{spec.name}: {better}")
+
+
+def _print_photos(scores: "PhotoScores") -> None:
+    print(f"{scores.n:,} photos; in {scores.faceless:,} no face was found, which counts as wrong")
+    named = [
+        ("accuracy", scores.accuracy, scores.intervals["accuracy"]),
+        ("mean class recall", scores.mean_class_recall, scores.intervals["mean_class_recall"]),
+        *((f"recall of {x}", scores.recall[x], scores.recall_intervals[x]) for x in scores.recall),
+    ]
+    rows = [
+        [name, f"{value:.4f}", f"{interval.low:.4f} to {interval.high:.4f}"]
+        for name, value, interval in named
+    ]
+    print_table(["", "", "95 % interval"], rows, left=(0, 2))
+    if "neutral" in scores.read_as:
+        read = sorted(scores.read_as["neutral"].items(), key=lambda item: -item[1])
+        print(f"neutral read as: {', '.join(f'{name} {n:,}' for name, n in read if n)}")
+    print()
 
 
 def _print_measures(result: "Measures") -> None:

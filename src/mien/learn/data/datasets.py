@@ -22,7 +22,7 @@ from mien.learn.data.folders import (
     read_list,
     split_of,
 )
-from mien.learn.data.layouts import Listing, read_layout, read_multi_pie
+from mien.learn.data.layouts import Listing, Picture, read_layout, read_multi_pie
 from mien.learn.data.pictures import read_faces, whole_face
 from mien.learn.data.tables import Report, csv_header, csv_rows
 
@@ -50,6 +50,8 @@ class FaceSet:
         left_out: how many faces of the set were left out, by reason.
         notes: what had to be decided to read the set, in sentences.
         val_share: of train that `hold_out` has moved to val.
+        faceless: the photos in which a face had to be found and none was; they are not among the N,
+            and their number stands in `left_out`, too.
     """
 
     images: NDArray[np.uint8]
@@ -61,6 +63,7 @@ class FaceSet:
     left_out: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     val_share: float = 0.0
+    faceless: tuple[Picture, ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.targets)
@@ -122,7 +125,8 @@ class FaceSet:
                 raise DataError(
                     f"{self.name} has no faces in split {name!r}; it has {', '.join(there)}"
                 )
-        return self.take(np.isin(self.splits, wanted))
+        faceless = tuple(picture for picture in self.faceless if picture.split in wanted)
+        return replace(self.take(np.isin(self.splits, wanted)), faceless=faceless)
 
     def class_counts(self) -> NDArray[np.int64]:
         """(7,) int64: faces of each emotion."""
@@ -232,16 +236,14 @@ def load_faces(
         path: the file or folder.
         votes: `fer2013new.csv` of FER+, whose rows stand in the order of `fer2013.csv`.
         find_faces: pictures in folders are photos, not faces cut out of them: take the largest
-            face that YuNet finds in each, and leave out those without one.
+            face that YuNet finds in each, and leave out those without one, see `faceless`.
         report: told from time to time what share is read.
     Raises:
         DataError: it is missing, broken or incomplete; the message names the file and the row.
         OptionError: `find_faces` of a table, or `votes` for pictures.
     """
     path = Path(path)
-    if not path.exists():
-        raise DataError(f"no such file or folder: {path}")
-    source = _in_folder(path) if path.is_dir() else _of_file(path)
+    source = _source(path)
     if isinstance(source, Listing):
         if votes is not None:
             raise OptionError(
@@ -263,6 +265,28 @@ def load_faces(
     if votes is not None:
         faces = _with_votes(faces, Path(votes))
     return faces
+
+
+def list_pictures(path: str | Path) -> Listing:
+    """The pictures of a data set that is read from pictures; none of them is opened yet.
+
+    Args:
+        path: as `load_faces` takes it.
+    Raises:
+        DataError: it is missing or broken, or a table of faces.
+    """
+    path = Path(path)
+    source = _source(path)
+    if not isinstance(source, Listing):
+        raise DataError(f"{path}: expected pictures; it is a table of faces")
+    return source
+
+
+def _source(path: Path) -> Listing | list[Path]:
+    """The pictures, or the tables of faces, that a data set is read from."""
+    if not path.exists():
+        raise DataError(f"no such file or folder: {path}")
+    return _in_folder(path) if path.is_dir() else _of_file(path)
 
 
 def _of_file(path: Path) -> Listing | list[Path]:
@@ -506,9 +530,11 @@ def _read_pictures(listing: Listing, *, find_faces: bool, report: Report | None)
         for crop, picture in zip(crops, listing.pictures, strict=True)
         if crop is not None
     ]
+    without = zip(crops, listing.pictures, strict=True)
+    faceless = tuple(picture for crop, picture in without if crop is None)
     left_out = dict(listing.left_out)
-    if faceless := len(crops) - len(there):
-        left_out["no face found"] = faceless
+    if faceless:
+        left_out["no face found"] = len(faceless)
     faces = _face_set(
         _stacked([crop for crop, _ in there]),
         [picture.target for _, picture in there],
@@ -516,7 +542,7 @@ def _read_pictures(listing: Listing, *, find_faces: bool, report: Report | None)
         [str(picture.file) for _, picture in there],
         name=listing.name,
     )
-    return replace(faces, left_out=left_out, notes=listing.notes)
+    return replace(faces, left_out=left_out, notes=listing.notes, faceless=faceless)
 
 
 def _stacked(images: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:

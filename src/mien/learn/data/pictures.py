@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mien.crops import crop_faces, whole_image_crop
 from mien.errors import DataError, ImageError
-from mien.faces import Face, YuNetDetector
+from mien.faces import Detector, Face, YuNetDetector
 from mien.images import Image, load_image
 from mien.learn.data.layouts import FRAME, Picture
 from mien.learn.data.tables import Report
@@ -42,6 +42,11 @@ def read_faces(
             raise
 
 
+def largest_face(image: Image, detector: Detector) -> Face | None:
+    """Of the faces that a detector finds, the one whose box has the longest side."""
+    return max(detector.detect(image), key=lambda face: face.size_px, default=None)
+
+
 def whole_face(source: bytes | Path, where: str) -> NDArray[np.uint8]:
     """A picture that is one framed face, (48, 48) uint8.
 
@@ -59,7 +64,7 @@ def _read_face(
         return whole_image_crop(image)
     if isinstance(picture.face, Face) and not find_faces:
         return np.asarray(crop_faces(image, [picture.face], FRAME)[0])
-    face = max(detector.detect(image), key=lambda face: face.size_px, default=None)
+    face = largest_face(image, detector)
     if face is None:
         return None
     return np.asarray(crop_faces(image, [face], detector.framing)[0])

@@ -1,0 +1,128 @@
+"""Photos of people against their labels, as a user meets them: no face found is read wrong."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.errors import DataError
+from mien.labels import EMOTIONS
+from mien.learn.data.layouts import Picture
+from mien.learn.evaluation.scores import Evaluation, Interval
+
+NO_FACE: Final = "no face"
+"""What a photo was read as in which none was found."""
+
+
+@dataclass(frozen=True)
+class PhotoScores:
+    """What a reader makes of labelled photos; one without a face counts as read wrong.
+
+    Attributes:
+        n: number of photos.
+        faceless: those in which no face was found.
+        accuracy: share of the photos that were read as they are labelled.
+        mean_class_recall: unweighted mean of `recall`.
+        recall: label -> share of its photos that were read so; the labels that have photos.
+        read_as: label -> how many of its photos were read as each emotion, or `NO_FACE`.
+        intervals: 95 % bootstrap intervals of `accuracy` and `mean_class_recall`.
+        recall_intervals: of `recall`.
+    """
+
+    n: int
+    faceless: int
+    accuracy: float
+    mean_class_recall: float
+    recall: dict[str, float]
+    read_as: dict[str, dict[str, int]]
+    intervals: dict[str, Interval]
+    recall_intervals: dict[str, Interval]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionaries and numbers, ready for JSON."""
+        return asdict(self)
+
+
+def count_readings(targets: Sequence[int], labels: Sequence[str | None]) -> NDArray[np.int64]:
+    """(7, 8) int64: photos with target i that were read as j; the last column is no face.
+
+    Args:
+        targets: of the photos.
+        labels: what each was read as; None where no face was found or no emotion was given.
+    Raises:
+        DataError: a label is not one of the seven.
+    """
+    columns: dict[str | None, int] = {label: column for column, label in enumerate(EMOTIONS)}
+    columns[None] = len(EMOTIONS)
+    counts = np.zeros((len(EMOTIONS), len(columns)), np.int64)
+    for target, label in zip(targets, labels, strict=True):
+        if label not in columns:
+            raise DataError(f"expected labels among {', '.join(EMOTIONS)}; got {label!r}")
+        counts[target, columns[label]] += 1
+    return counts
+
+
+def score_photos(counts: NDArray[np.int64], *, resamples: int = 1000, seed: int = 0) -> PhotoScores:
+    """Scores with 95 % percentile intervals by drawing the photos again (Efron 1979).
+
+    They rest on the counts alone, so that the order of the photos changes nothing. In each draw the
+    mean class recall is of the classes that are in it.
+
+    Args:
+        counts: (7, 8), photos with target i that were read as j; the last column is no face.
+        resamples: draws of as many photos, with replacement.
+        seed: of the draws.
+    Raises:
+        DataError: there are no photos.
+    """
+    n = int(counts.sum())
+    if n == 0:
+        raise DataError("expected photos to evaluate on; there are none")
+    generator = np.random.default_rng(seed)
+    draws = generator.multinomial(n, counts.ravel() / n, size=resamples)
+    accuracies, recalls = _shares(draws.reshape(-1, *counts.shape))
+    (accuracy,), (recall,) = _shares(counts[None])
+    labelled = {label: row for row, label in enumerate(EMOTIONS) if counts[row].any()}
+    return PhotoScores(
+        n=n,
+        faceless=int(counts[:, -1].sum()),
+        accuracy=float(accuracy),
+        mean_class_recall=float(np.nanmean(recall)),
+        recall={label: float(recall[row]) for label, row in labelled.items()},
+        read_as={
+            label: dict(zip((*EMOTIONS, NO_FACE), counts[row].tolist(), strict=True))
+            for label, row in labelled.items()
+        },
+        intervals={
+            "accuracy": _interval(accuracies),
+            "mean_class_recall": _interval(np.nanmean(recalls, axis=1)),
+        },
+        recall_intervals={label: _interval(recalls[:, row]) for label, row in labelled.items()},
+    )
+
+
+def score_found_faces(evaluation: Evaluation, faceless: Sequence[Picture]) -> PhotoScores:
+    """The scores of photos of which those with a face were evaluated.
+
+    Args:
+        evaluation: of the faces found.
+        faceless: the other photos.
+    """
+    counts = count_readings([p.target for p in faceless], [None] * len(faceless))
+    counts[:, :-1] += np.array(evaluation.confusion)
+    return score_photos(counts)
+
+
+def _shares(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(R,) accuracy and (R, 7) recall, NaN of classes without photos, of (R, 7, 8) counts."""
+    right = np.diagonal(counts, axis1=1, axis2=2)
+    photos = counts.sum(axis=2)
+    recall = np.where(photos > 0, right / np.maximum(photos, 1), np.nan)
+    return right.sum(axis=1) / photos.sum(axis=1), recall
+
+
+def _interval(draws: NDArray[np.float64]) -> Interval:
+    low, high = np.nanpercentile(draws, [2.5, 97.5])
+    return Interval(float(low), float(high))

@@ -1,0 +1,236 @@
+"""Photos of people: their scores, and `mien evaluate --find-faces`."""
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image as PILImage
+
+from command_line import Mien
+from mien.errors import DataError
+from mien.images import Image
+from mien.labels import EMOTIONS
+from mien.learn.data.datasets import list_pictures, load_faces
+from mien.learn.evaluation import measures
+from mien.learn.evaluation.photos import NO_FACE, count_readings, score_photos
+from mien.learn.evaluation.scores import Interval, bootstrap_intervals
+
+HAPPY, SAD, NEUTRAL = (EMOTIONS.index(name) for name in ("happy", "sad", "neutral"))
+
+LABELS = ["happy", "happy", "neutral", "neutral", "sad", "happy", "neutral"]
+FACELESS = 2  # the last photos
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer resamples of the faces, whose intervals are tested elsewhere."""
+    few = partial(bootstrap_intervals, resamples=5)
+    monkeypatch.setattr(measures, "bootstrap_intervals", few)
+
+
+@pytest.fixture(scope="module")
+def photos(portrait_image: Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five photos with one face and two without, in a folder with a list."""
+    folder = tmp_path_factory.mktemp("made") / "photos"
+    (folder / "images").mkdir(parents=True)
+    rows = ["image,emotion,person"]
+    for number, label in enumerate(LABELS):
+        side = 200 + 16 * number
+        image = np.asarray(cv2.resize(portrait_image, (side, side)), np.uint8)
+        if number >= len(LABELS) - FACELESS:
+            image = np.full_like(image, 90)
+        PILImage.fromarray(image).save(folder / "images" / f"{number}.png")
+        rows.append(f"{number}.png,{label},{number % 3}")
+    (folder / "labels.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def in_folders(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same photos in folders of the emotions."""
+    root = tmp_path_factory.mktemp("made") / "folders"
+    for number, label in enumerate(LABELS):
+        (root / label).mkdir(parents=True, exist_ok=True)
+        (root / label / f"{number}.png").write_bytes(
+            (photos / "images" / f"{number}.png").read_bytes()
+        )
+    return root
+
+
+# Scores
+
+
+def test_a_photo_without_a_face_is_read_wrong() -> None:
+    targets = [HAPPY] * 4 + [NEUTRAL] * 6
+    labels = ["happy", "happy", "sad", None, "neutral", "neutral", "neutral", "angry", None, None]
+    scores = score_photos(count_readings(targets, labels))
+
+    assert (scores.n, scores.faceless) == (10, 3)
+    assert scores.accuracy == 0.5
+    assert scores.recall == {"happy": 0.5, "neutral": 0.5}
+    assert scores.mean_class_recall == 0.5
+    assert list(scores.read_as) == ["happy", "neutral"]
+    assert {k: n for k, n in scores.read_as["neutral"].items() if n} == {
+        "angry": 1,
+        "neutral": 3,
+        NO_FACE: 2,
+    }
+    for interval in (*scores.intervals.values(), *scores.recall_intervals.values()):
+        assert 0.0 <= interval.low < 0.5 < interval.high <= 1.0
+
+
+def test_intervals_are_those_of_drawing_the_photos_again() -> None:
+    random = np.random.default_rng(1)
+    targets = random.choice([HAPPY, SAD, NEUTRAL], 300, p=[0.6, 0.1, 0.3])
+    labels = [EMOTIONS[t] if random.random() < 0.7 else None for t in targets]
+    scores = score_photos(count_readings(targets.tolist(), labels), resamples=4000)
+
+    right = np.array([label is not None for label in labels])
+    draws = []
+    for _ in range(4000):
+        rows = random.integers(0, len(targets), len(targets))
+        recalls = [right[rows][targets[rows] == t].mean() for t in (HAPPY, SAD, NEUTRAL)]
+        draws.append([right[rows].mean(), np.mean(recalls), recalls[1]])
+    low, high = np.percentile(draws, [2.5, 97.5], axis=0)
+    intervals = [*scores.intervals.values(), scores.recall_intervals["sad"]]
+    assert [interval.low for interval in intervals] == pytest.approx(low, abs=0.015)
+    assert [interval.high for interval in intervals] == pytest.approx(high, abs=0.015)
+
+
+def test_the_order_of_photos_changes_no_interval_and_the_seed_does() -> None:
+    targets, labels = [HAPPY, SAD, NEUTRAL, NEUTRAL], ["happy", "happy", None, "neutral"]
+    counts = count_readings(targets, labels)
+
+    assert np.array_equal(counts, count_readings(targets[::-1], labels[::-1]))
+    assert score_photos(counts) == score_photos(counts)
+    assert score_photos(counts * 50) != score_photos(counts * 50, seed=1)
+
+
+def test_a_reader_that_is_always_right_has_no_width() -> None:
+    scores = score_photos(count_readings([HAPPY, NEUTRAL], ["happy", "neutral"]))
+
+    # One of the two emotions is in half of the draws alone.
+    assert scores.intervals["mean_class_recall"] == Interval(1.0, 1.0)
+    assert scores.recall_intervals == dict.fromkeys(("happy", "neutral"), Interval(1.0, 1.0))
+
+
+def test_what_cannot_be_scored_is_told() -> None:
+    with pytest.raises(DataError, match="expected photos to evaluate on; there are none"):
+        score_photos(count_readings([], []))
+    with pytest.raises(DataError, match=r"expected labels among angry.*; got 'bored'"):
+        count_readings([HAPPY], ["bored"])
+
+
+# Data
+
+
+def test_a_set_knows_the_photos_without_a_face_and_their_splits(
+    in_folders: Path, tmp_path: Path
+) -> None:
+    for split, labels in {"train": ["happy", "neutral"], "test": ["happy", "sad"]}.items():
+        for label in labels:
+            (tmp_path / split).mkdir(exist_ok=True)
+            (tmp_path / split / label).symlink_to(in_folders / label)
+    faces = load_faces(tmp_path, find_faces=True)
+
+    assert faces.left_out == {"no face found": 3}
+    assert sorted(p.file.name for p in faces.faceless) == ["5.png", "5.png", "6.png"]
+    (missed,) = faces.split("test").faceless
+    assert (missed.target, missed.split) == (HAPPY, "test")
+    assert len(faces.split("train+test").faceless) == 3
+    assert load_faces(tmp_path).faceless == ()
+
+
+def test_pictures_are_listed_as_they_are_read(photos: Path, in_folders: Path) -> None:
+    for data in (photos, photos / "labels.csv", in_folders):
+        listed = list_pictures(data)
+        assert sorted(EMOTIONS[p.target] for p in listed.pictures) == sorted(LABELS)
+        assert len(load_faces(data).targets) == len(LABELS)
+
+
+def test_a_table_of_faces_lists_no_pictures(tmp_path: Path) -> None:
+    (tmp_path / "fer2013.csv").write_text("emotion,pixels,Usage\n")
+
+    with pytest.raises(DataError, match=r"fer2013\.csv: expected pictures; it is a table of faces"):
+        list_pictures(tmp_path / "fer2013.csv")
+
+
+# mien evaluate --find-faces
+
+
+def evaluated(mien: Mien, model: Path, data: Path, *options: object) -> dict[str, Any]:
+    arguments = ("--model", model, "--data", data, "--find-faces", "--json")
+    done = mien("evaluate", *arguments, *options)
+    assert done.status == 0
+    content: dict[str, Any] = json.loads(done.stdout)
+    return content
+
+
+def test_evaluate_counts_photos_without_a_face_as_wrong(
+    mien: Mien, tiny_model: Path, photos: Path
+) -> None:
+    content = evaluated(mien, tiny_model, photos)
+    of_photos = content["photos"]
+
+    assert (content["split"], content["n"], of_photos["n"]) == ("train", 5, 7)
+    assert of_photos["faceless"] == FACELESS
+    assert of_photos["accuracy"] == pytest.approx(content["accuracy"] * 5 / 7)
+    assert of_photos["read_as"]["neutral"][NO_FACE] == 1
+    assert list(of_photos["recall"]) == ["happy", "sad", "neutral"]
+
+    shown = mien("evaluate", "--model", tiny_model, "--data", photos, "--find-faces")
+    assert shown.status == 0
+    assert "7 photos; in 2 no face was found, which counts as wrong\n" in shown.stdout
+    told = [line.split()[:2] for line in shown.stdout.splitlines()]
+    assert ["accuracy", f"{of_photos['accuracy']:.4f}"] in told
+    assert "neutral read as: " in shown.stdout
+    assert "\nthe faces that were found:\n" in shown.stdout
+
+
+def test_folders_of_emotions_give_the_figures_of_a_list(
+    mien: Mien, tiny_model: Path, photos: Path, in_folders: Path
+) -> None:
+    of_list, of_folders = (evaluated(mien, tiny_model, data) for data in (photos, in_folders))
+
+    assert of_list["photos"] == of_folders["photos"]
+
+
+def test_photos_with_splits_are_read_by_split(
+    mien: Mien, tiny_model: Path, photos: Path, tmp_path: Path
+) -> None:
+    lines = (photos / "labels.csv").read_text().splitlines()
+    splits = ["split", *["train"] * 4, *["test"] * 3]
+    rows = [f"{row},{split}" for row, split in zip(lines, splits, strict=True)]
+    (tmp_path / "images").symlink_to(photos / "images")
+    (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n")
+
+    of_test = evaluated(mien, tiny_model, tmp_path)
+    of_train = evaluated(mien, tiny_model, tmp_path, "--split", "train")
+    assert (of_test["split"], of_test["photos"]["n"]) == ("test", 3)
+    assert of_test["photos"]["faceless"] == FACELESS
+    assert (of_train["photos"]["n"], of_train["photos"]["faceless"]) == (4, 0)
+
+
+def test_faces_that_are_cut_out_have_no_figures_of_photos(
+    mien: Mien, tiny_model: Path, photos: Path
+) -> None:
+    arguments = ("evaluate", "--model", tiny_model, "--data", photos)
+    content = json.loads(mien(*arguments, "--split", "train", "--json").stdout)
+    without_split = mien(*arguments)
+
+    assert "photos" not in content
+    assert content["n"] == len(LABELS)
+    assert "has no faces in split 'test'; it has train" in without_split.stderr
+
+
+def test_val_is_held_out_of_the_faces_found_alone(
+    mien: Mien, tiny_model: Path, photos: Path
+) -> None:
+    content = evaluated(mien, tiny_model, photos, "--val-share", "0.5", "--split", "val")
+
+    assert content["n"] == 2
+    assert "photos" not in content
