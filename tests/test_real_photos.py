@@ -1,6 +1,8 @@
-"""Photos of people: their scores, and `mien evaluate --find-faces`."""
+"""Photos of people: their scores, `mien evaluate --find-faces`, and benchmarks/real_photos.py."""
 
 import json
+import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,10 +21,39 @@ from mien.learn.evaluation import measures
 from mien.learn.evaluation.photos import NO_FACE, count_readings, score_photos
 from mien.learn.evaluation.scores import Interval, bootstrap_intervals
 
+BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
+sys.path[:0] = [str(BENCHMARKS), str(BENCHMARKS / "adapters")]
+
+import mien_adapter  # noqa: E402
+import protocol  # noqa: E402
+
+import peers  # noqa: E402
+import real_photos  # noqa: E402
+
 HAPPY, SAD, NEUTRAL = (EMOTIONS.index(name) for name in ("happy", "sad", "neutral"))
 
 LABELS = ["happy", "happy", "neutral", "neutral", "sad", "happy", "neutral"]
 FACELESS = 2  # the last photos
+
+# A peer that is happy about every photo, and sad about a box that is wider than half of it.
+FAKE = f"""
+import sys
+sys.path.insert(0, {str(BENCHMARKS / "adapters")!r})
+from protocol import Adapter, Face, serve
+
+def boxes(image, places):
+    half = image.shape[1] / 2
+    return ["sad" if x1 - x0 > half else "neutral" for x0, _, x1, _ in places]
+
+serve(lambda: Adapter(
+    version="1.0",
+    fed="By hand.",
+    photo=lambda image: image.shape,
+    faces=lambda shape: [Face((0, 0, 10, 30), "happy"), Face((0, 0, 20, 20), "fear")],
+    crops=lambda crops: ["neutral"] * len(crops),
+    boxes=boxes,
+))
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -234,3 +265,127 @@ def test_val_is_held_out_of_the_faces_found_alone(
 
     assert content["n"] == 2
     assert "photos" not in content
+
+
+# benchmarks/real_photos.py
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
+    """Puts a peer of this script in the place of those that are known."""
+
+    def put(script: str) -> None:
+        adapter = tmp_path / "fake_adapter.py"
+        adapter.write_text(script)
+        peer = peers.Peer("fake", "fake-package", ("fake==1",), str(adapter))
+        monkeypatch.setattr(peers, "known_peers", lambda: {"fake": peer})
+        monkeypatch.setattr(peers, "install", lambda peer, work, say: None)
+        monkeypatch.setattr(peers, "_python", lambda environment: Path(sys.executable))
+
+    return put
+
+
+def test_a_model_has_the_figures_that_evaluate_gives(
+    mien: Mien, tiny_model: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "real.json"
+    options = ["--models", str(tiny_model), "--peers", "", "--json", str(file)]
+    assert real_photos.main(["--data", str(photos), "--work", str(tmp_path), *options]) == 0
+
+    out = capsys.readouterr().out
+    (row,) = json.loads(file.read_text())["rows"]
+    assert out.startswith("photos: 7 photos. ")
+    assert f"| mien 0.1.0, model {tiny_model} | its own | " in out
+    assert "What the 3 neutral faces are called:" in out
+    assert row["scores"] == evaluated(mien, tiny_model, photos)["photos"]
+    assert not (tmp_path / "inputs" / "real_photo.rgb").exists()
+
+
+def test_a_peer_is_measured_as_it_comes_on_miens_crop_and_at_its_best(
+    photos: Path, fake: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake(FAKE)
+    file = tmp_path / "real.json"
+    options = ["--models", "", "--json", str(file)]
+    assert real_photos.main(["--data", str(photos), "--work", str(tmp_path), *options]) == 0
+
+    rows = {row["framing"]: row for row in json.loads(file.read_text())["rows"]}
+    assert {row["reader"] for row in rows.values()} == {"fake-package 1.0"}
+    assert list(rows) == ["its own", "mien's crop", *(name for name, _, _ in real_photos.BOXES)]
+    # Of its two faces, the one with the longer side.
+    assert rows["its own"]["scores"]["recall"] == {"happy": 1.0, "sad": 0.0, "neutral": 0.0}
+    assert rows["its own"]["scores"]["faceless"] == 0
+    assert rows["mien's crop"]["scores"]["read_as"]["neutral"]["neutral"] == 2
+    assert rows["mien's crop"]["scores"]["faceless"] == FACELESS
+    assert rows["its own box x 1.4"]["scores"]["faceless"] == 0
+    assert rows["mien's box x 1.4"]["scores"]["faceless"] == FACELESS
+    # Small boxes are read as neutral, in all seven photos.
+    best = [name for name, row in rows.items() if row["shown"]][-1]
+    assert best == "its own box x 0.7"
+    assert rows[best]["scores"]["recall"]["neutral"] == 1.0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert "| fake-package 1.0 | its own box x 0.7 (best of 12) | 0.429 (" in "\n".join(lines)
+    assert sum("best of 12" in line for line in lines) == 3
+
+
+def test_a_box_is_scaled_around_its_centre() -> None:
+    assert real_photos.scaled((10.0, 20.0, 30.0, 60.0), 1.5) == (5.0, 10.0, 35.0, 70.0)
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("raise SystemExit(3)", "no answer to 'hello' (status 3)"),
+        (FAKE.replace("boxes=boxes,", ""), "ValueError: it takes no boxes"),
+        (FAKE.replace('"happy"', '"bored"'), "expected labels among angry"),
+    ],
+)
+def test_a_peer_that_fails_does_not_stop_the_others(
+    script: str,
+    message: str,
+    tiny_model: Path,
+    photos: Path,
+    fake: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fake(script)
+    options = ["--models", str(tiny_model), "--json", str(tmp_path / "real.json")]
+    assert real_photos.main(["--data", str(photos), "--work", str(tmp_path), *options]) == 1
+
+    captured = capsys.readouterr()
+    content = json.loads((tmp_path / "real.json").read_text())
+    assert [row["framing"] for row in content["rows"]] == ["its own"]
+    assert message in content["failures"]["fake"]
+    assert f"fake failed: {content['failures']['fake']}" in captured.out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--work", str(BENCHMARKS / "work")], "work: expected a folder outside"),
+        (["--work", "/nowhere", "--peers", "mien"], "peers: expected some of fer, human"),
+        (["--work", "/nowhere"], "no such file or folder: /no/photos"),
+    ],
+)
+def test_real_photos_says_what_is_wrong(
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert real_photos.main(["--data", "/no/photos", *options]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_an_adapter_tells_the_box_that_it_read(
+    portrait_image: Image, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    portrait_image.tofile(tmp_path / "photo.rgb")
+    photo = {"file": str(tmp_path / "photo.rgb"), "width": 512, "height": 512}
+    monkeypatch.setattr(sys, "argv", ["mien_adapter.py", str(tiny_model)])
+    adapter = mien_adapter.build()
+
+    x0, y0, x1, y1 = protocol.answer(adapter, {"do": "photo", **photo})["box"]
+    assert 0 < x0 < x1 < 512
+    assert 0 < y0 < y1 < 512
+    with pytest.raises(ValueError, match="it takes no boxes"):
+        protocol.answer(adapter, {"do": "boxes", "boxes": [[x0, y0, x1, y1]], **photo})

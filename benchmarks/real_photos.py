@@ -1,0 +1,329 @@
+"""Photos of real people, read by mien's models and by the packaged readers of `peers.py`.
+
+    python benchmarks/real_photos.py --data PHOTOS --work DIR [--models mien,paper] [--peers fer]
+
+PHOTOS is a folder of folders named after the emotions, or one with a list of its pictures, such as
+labels.csv with the columns image and emotion; docs/real-photos.md says more. Nothing of it is kept.
+The peers are installed into environments under DIR, or found there, as `peers.py` does it, and all
+readers are behind its adapters, on one thread.
+
+Each reader finds the face with its own detector and frames it in its own way; of several faces the
+one counts whose box has the longest side. A photo in which it finds none counts as read wrong. Of
+each peer there are two rows more, which tell what its detector and framing cost it:
+
+- its network on mien's crop, 48 x 48 gray pixels;
+- its network at its best: on the box of its own detector or of mien's, with sides of `SIDES`, cut
+  from the photo as it cuts. The best is chosen on these same photos, so it is a little flattered;
+  `--json` has all of them.
+
+Needs the extra `train`, and for peers from npm node and npm.
+"""
+
+import argparse
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+import peers
+from mien.crops import Crops, crop_faces
+from mien.errors import MienError
+from mien.faces import Box, YuNetDetector
+from mien.images import load_image
+from mien.labels import EMOTIONS
+from mien.learn.data.datasets import list_pictures
+from mien.learn.data.layouts import Picture
+from mien.learn.data.pictures import largest_face
+from mien.learn.evaluation.photos import NO_FACE, PhotoScores, count_readings, score_photos
+from mien.learn.evaluation.scores import Interval
+
+SIDES: Final = (0.7, 0.8, 0.9, 1.0, 1.2, 1.4)
+"""Of the frames that a peer's network is tried on, in sides of a detector's box."""
+
+OWN: Final = "its own"
+CROP: Final = "mien's crop"
+BOXES: Final = tuple(
+    (f"{whose} box x {side:g}", whose, side) for whose in (OWN, "mien's") for side in SIDES
+)
+"""The frames: name, whose box, side."""
+
+PHOTOS_A_REPORT: Final = 200
+
+Labels = list[str | None]
+"""What each photo was read as; None where no face was found."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Something that reads photos.
+
+    Attributes:
+        name: what messages call it.
+        package: what its registry calls it.
+        command: what starts its adapter.
+        is_peer: its network is also tried on other frames than its own.
+    """
+
+    name: str
+    package: str
+    command: peers.Command
+    is_peer: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """How one reader did with one way to find and frame faces."""
+
+    reader: str  # package and version
+    framing: str
+    scores: PhotoScores
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where mien finds the faces of the photos.
+
+    Attributes:
+        boxes: FER2013's square frame, not turned; None where no face is found.
+        crops: (F, 48, 48) uint8, of the photos with a face.
+    """
+
+    boxes: tuple[Box | None, ...]
+    crops: Crops
+
+
+def of_mien(model: str) -> Reader:
+    """A model of mien, as this Python imports it."""
+    command = [sys.executable, str(peers.ADAPTERS / "mien_adapter.py"), model]
+    return Reader(f"model {model}", "mien", command, is_peer=False)
+
+
+def of_peer(peer: peers.Peer, work: Path) -> Reader:
+    """A peer that is installed under `work`."""
+    return Reader(peer.name, peer.package, peer.command(work), is_peer=True)
+
+
+def find(pictures: Sequence[Picture]) -> Found:
+    """Find the faces as `mien evaluate --find-faces` does.
+
+    Raises:
+        ImageError: one is not a picture.
+    """
+    detector = YuNetDetector()
+    boxes: list[Box | None] = []
+    crops = [np.empty((0, 48, 48), np.uint8)]
+    for picture in pictures:
+        image = load_image(picture.file, min_side_px=1)
+        face = largest_face(image, detector)
+        boxes.append(None)
+        if face is not None:
+            x0, y0, x1, y1 = face.box
+            middle_x, middle_y = (x0 + x1) / 2, (y0 + y1) / 2
+            half = detector.framing.side * face.size_px / 2
+            boxes[-1] = (middle_x - half, middle_y - half, middle_x + half, middle_y + half)
+            crops.append(crop_faces(image, [face], detector.framing))
+    return Found(tuple(boxes), np.concatenate(crops))
+
+
+def scaled(box: Box, side: float) -> Box:
+    """A box with sides so many times as long, around the same centre."""
+    x0, y0, x1, y1 = box
+    middle_x, middle_y, across, down = (x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0
+    half_x, half_y = side * across / 2, side * down / 2
+    return (middle_x - half_x, middle_y - half_y, middle_x + half_x, middle_y + half_y)
+
+
+def read(
+    process: peers.Process, pictures: Sequence[Picture], found: Found | None, work: Path
+) -> dict[str, Labels]:
+    """What a reader makes of the photos, for each framing: its own, and those of `found`, if any.
+
+    Raises:
+        PeerError: an answer is an error, or none.
+    """
+    labels: dict[str, Labels] = defaultdict(list)
+    pixels = work / "inputs" / "real_photo.rgb"
+    pixels.parent.mkdir(parents=True, exist_ok=True)
+    for number, picture in enumerate(pictures):
+        if number and number % PHOTOS_A_REPORT == 0:
+            say(f"{number:,} of {len(pictures):,} photos")
+        image = load_image(picture.file, min_side_px=1)
+        np.ascontiguousarray(image).tofile(pixels)
+        photo = {"file": str(pixels), "width": image.shape[1], "height": image.shape[0]}
+        answer = process.ask(do="photo", **photo)
+        labels[OWN].append(answer["label"])
+        if found is None:
+            continue
+        places = {OWN: answer["box"], "mien's": found.boxes[number]}
+        frames = {
+            name: scaled(place, side)
+            for name, whose, side in BOXES
+            if (place := places[whose]) is not None
+        }
+        answer = process.ask(do="boxes", boxes=list(frames.values()), **photo) if frames else {}
+        got = peers.labels_of(answer, len(frames)) if frames else []
+        in_frame = dict(zip(frames, got, strict=True))
+        for name, _, _ in BOXES:
+            labels[name].append(in_frame.get(name))
+    pixels.unlink(missing_ok=True)
+    if found is not None:
+        crops = work / "inputs" / "real_photos.gray"
+        found.crops.tofile(crops)
+        of_crops = iter(peers.read_crops(process, crops, len(found.crops)))
+        labels[CROP] = [None if box is None else next(of_crops) for box in found.boxes]
+        crops.unlink()
+    return labels
+
+
+def measure(
+    reader: Reader, pictures: Sequence[Picture], found: Found | None, work: Path
+) -> list[Row]:
+    """The rows of a reader, its own framing first.
+
+    Raises:
+        PeerError: it does not start, or an answer is an error, or none.
+        DataError: it gives a label that is none of the seven.
+    """
+    targets = [picture.target for picture in pictures]
+    process = peers.Process(reader.command)
+    try:
+        version = process.ask(do="hello")["version"]
+        labels = read(process, pictures, found if reader.is_peer else None, work)
+    finally:
+        process.close()
+    name = f"{reader.package} {version}"
+    order = [OWN, *(framing for framing in (CROP, *(b[0] for b in BOXES)) if framing in labels)]
+    return [
+        Row(name, framing, score_photos(count_readings(targets, labels[framing])))
+        for framing in order
+    ]
+
+
+def shown(rows: Sequence[Row]) -> list[Row]:
+    """Of a reader's rows its own framing, mien's crop, and of the boxes the most accurate."""
+    boxes = {name for name, _, _ in BOXES}
+    first = [row for row in rows if row.framing not in boxes]
+    tried = [row for row in rows if row.framing in boxes]
+    return [*first, *([max(tried, key=lambda row: row.scores.accuracy)] if tried else [])]
+
+
+def tables(readers: Sequence[Sequence[Row]]) -> str:
+    """The rows of readers as tables in Markdown."""
+    rows = [row for of_reader in readers for row in shown(of_reader)]
+    boxes = {name for name, _, _ in BOXES}
+
+    def table(header: Sequence[str], cells: Callable[[PhotoScores], Sequence[str]]) -> str:
+        lines = [["reader", "face and frame", *header], ["---", "---", *["---:"] * len(header)]]
+        for row in rows:
+            best = f" (best of {len(boxes)})" if row.framing in boxes else ""
+            lines.append([row.reader, row.framing + best, *cells(row.scores)])
+        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+    if not rows:
+        return "no reader was measured"
+    counts = {label: sum(read.values()) for label, read in rows[0].scores.read_as.items()}
+    result = [
+        table(
+            ["accuracy", "mean class recall", "no face"],
+            lambda scores: [
+                _share(scores.accuracy, scores.intervals["accuracy"]),
+                _share(scores.mean_class_recall, scores.intervals["mean_class_recall"]),
+                f"{scores.faceless:,}",
+            ],
+        ),
+        "Recall of each emotion:",
+        table(
+            [f"{label}, n {count:,}" for label, count in counts.items()],
+            lambda scores: [_share(scores.recall[x], scores.recall_intervals[x]) for x in counts],
+        ),
+    ]
+    if "neutral" in counts:
+        result += [
+            f"What the {counts['neutral']:,} neutral faces are called:",
+            table(
+                [*EMOTIONS, NO_FACE],
+                lambda scores: [f"{count:,}" for count in scores.read_as["neutral"].values()],
+            ),
+        ]
+    return "\n\n".join(result)
+
+
+def _share(value: float, interval: Interval) -> str:
+    return f"{value:.3f} ({interval.low:.3f} to {interval.high:.3f})"
+
+
+def say(message: str) -> None:
+    """One line on standard error."""
+    print(f"real_photos: {message}", file=sys.stderr, flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print the tables; the status is 1 where a reader failed, 130 on Ctrl-C."""
+    known = {name: peer for name, peer in peers.known_peers().items() if name != "mien"}
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", required=True, help="folder of photos, or a list of them")
+    parser.add_argument("--work", type=Path, required=True, help="folder of the environments")
+    parser.add_argument("--models", default="mien,paper", help="mien's: names or files")
+    parser.add_argument("--peers", default=",".join(known), help="some of them; '' for none")
+    parser.add_argument("--json", type=Path, help="file for all that was measured")
+    options = parser.parse_args(arguments)
+    try:
+        work = peers.work_folder(options.work)
+        chosen = peers.chosen(options.peers, known) if options.peers else []
+        listing = list_pictures(options.data)
+        found = find(listing.pictures) if chosen else None
+    except MienError as error:
+        say(str(error))
+        return 2
+    for reason, count in listing.left_out.items():
+        say(f"left out: {reason}: {count:,}")
+    failures: dict[str, str] = {}
+    measured: list[list[Row]] = []
+
+    readers = [of_mien(model) for model in options.models.split(",") if model]
+    readers += [of_peer(peer, work) for peer in chosen]
+    interrupted = False
+    try:
+        for reader in readers:
+            say(reader.name)
+            try:
+                if reader.name in known:
+                    peers.install(known[reader.name], work, say)
+                measured.append(measure(reader, listing.pictures, found, work))
+            except MienError as error:
+                failures[reader.name] = str(error)
+                say(f"{reader.name}: {error}")
+    except KeyboardInterrupt:
+        say("interrupted; this is what was measured until then")
+        interrupted = True
+    print(
+        f"{listing.name}: {len(listing.pictures):,} photos. One without a face counts as read "
+        "wrong. In brackets 95 % bootstrap intervals: another draw of such photos.\n"
+    )
+    print(tables(measured))
+    for name, failure in failures.items():
+        print(f"\n{name} failed: {failure}")
+    if options.json:
+        peers.write_json(options.json, _content(listing.name, measured, failures))
+    if interrupted:
+        return 130
+    return 1 if failures else 0
+
+
+def _content(
+    name: str, measured: Sequence[Sequence[Row]], failures: Mapping[str, str]
+) -> dict[str, Any]:
+    rows = [
+        {**asdict(row), "shown": row in shown(of_reader)}
+        for of_reader in measured
+        for row in of_reader
+    ]
+    return {"data": name, "rows": rows, "failures": dict(failures)}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
