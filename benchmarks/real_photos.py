@@ -12,9 +12,9 @@ one counts whose box has the longest side. A photo in which it finds none counts
 each peer there are two rows more, which tell what its detector and framing cost it:
 
 - its network on mien's crop, 48 x 48 gray pixels;
-- its network at its best: on the box of its own detector or of mien's, with sides of `SIDES`, cut
-  from the photo as it cuts. The best is chosen on these same photos, so it is a little flattered;
-  `--json` has all of them.
+- its network on the best of twelve boxes: its own detector's and mien's, their sides times `SIDES`,
+  cut from the photo as it cuts. The best is chosen on these same photos, so it is a little
+  flattered; `--json` has all of them.
 
 Needs the extra `train`, and for peers from npm node and npm.
 """
@@ -219,7 +219,7 @@ def tables(readers: Sequence[Sequence[Row]]) -> str:
     def table(header: Sequence[str], cells: Callable[[PhotoScores], Sequence[str]]) -> str:
         lines = [["reader", "face and frame", *header], ["---", "---", *["---:"] * len(header)]]
         for row in rows:
-            best = f" (best of {len(boxes)})" if row.framing in boxes else ""
+            best = f" (best of {len(boxes)} boxes)" if row.framing in boxes else ""
             lines.append([row.reader, row.framing + best, *cells(row.scores)])
         return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

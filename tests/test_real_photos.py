@@ -325,8 +325,8 @@ def test_a_peer_is_measured_as_it_comes_on_miens_crop_and_at_its_best(
     assert rows[best]["scores"]["recall"]["neutral"] == 1.0
 
     lines = capsys.readouterr().out.splitlines()
-    assert "| fake-package 1.0 | its own box x 0.7 (best of 12) | 0.429 (" in "\n".join(lines)
-    assert sum("best of 12" in line for line in lines) == 3
+    assert "| fake-package 1.0 | its own box x 0.7 (best of 12 boxes) | 0.429 (" in "\n".join(lines)
+    assert sum("best of 12 boxes" in line for line in lines) == 3
 
 
 def test_a_box_is_scaled_around_its_centre() -> None:
