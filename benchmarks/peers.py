@@ -124,7 +124,7 @@ def known_peers(model: str = DEFAULT_MODEL) -> dict[str, Peer]:
     """
     tfjs = "4.22.0"
     peers = (
-        Peer("mien", "mien", (str(ROOT),), "mien_adapter.py", (model,)),
+        Peer("mien", "mien", (str(ROOT),), "mien_adapter.py", (model, "label")),
         # It imports pkg_resources, which setuptools 82 no longer has.
         Peer("fer", "fer", ("fer==25.10.3", "setuptools<81"), "fer_adapter.py"),
         Peer(

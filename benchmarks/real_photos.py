@@ -1,6 +1,6 @@
 """Photos of real people, read by mien's models and by the packaged readers of `peers.py`.
 
-    python benchmarks/real_photos.py --data PHOTOS --work DIR [--models mien,paper] [--peers fer]
+    python benchmarks/real_photos.py --data PHOTOS --work DIR [--models mien,mien:label,paper] [--peers fer]
 
 PHOTOS is a folder of folders named after the emotions, or one with a list of its pictures, such as
 labels.csv with the columns image and emotion; docs/real-photos.md says more. Nothing of it is kept.
@@ -97,8 +97,8 @@ class Found:
 
 
 def of_mien(model: str) -> Reader:
-    """A model of mien, as this Python imports it."""
-    command = [sys.executable, str(peers.ADAPTERS / "mien_adapter.py"), model]
+    """A model of mien, as this Python imports it; with a colon, a head of it: "mien:label"."""
+    command = [sys.executable, str(peers.ADAPTERS / "mien_adapter.py"), *model.split(":")]
     return Reader(f"model {model}", "mien", command, is_peer=False)
 
 
@@ -267,7 +267,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", required=True, help="folder of photos, or a list of them")
     parser.add_argument("--work", type=Path, required=True, help="folder of the environments")
-    parser.add_argument("--models", default="mien,paper", help="mien's: names or files")
+    parser.add_argument("--models", default="mien,mien:label,paper", help="mien's: names or files")
     parser.add_argument("--peers", default=",".join(known), help="some of them; '' for none")
     parser.add_argument("--json", type=Path, help="file for all that was measured")
     options = parser.parse_args(arguments)

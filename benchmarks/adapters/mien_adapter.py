@@ -1,4 +1,7 @@
-"""mien, base install: `Recognizer` on photos, its classifier on crops. Argument: a model."""
+"""mien, base install: `Recognizer` on photos, its classifier on crops.
+
+Arguments: a model, and a head of it in place of its first.
+"""
 
 import sys
 
@@ -14,9 +17,11 @@ def build() -> Adapter:
 
     cv2.setNumThreads(1)
     model = sys.argv[1] if len(sys.argv) > 1 else DEFAULT_MODEL
+    head = sys.argv[2] if len(sys.argv) > 2 else None
     recognizer = mien.Recognizer(model)
+    recognizer.classifier = mien.Classifier(model, head=head)
     return Adapter(
-        version=f"{mien.__version__}, model {model}",
+        version=f"{mien.__version__}, model {model}" + (f", head {head}" if head else ""),
         fed="crops: as they are, into its classifier. Photos: Recognizer(), with YuNet.",
         photo=recognizer,
         faces=lambda readings: [Face(r.box, r.emotion) for r in readings],
