@@ -1,6 +1,7 @@
 """Photos of real people, read by mien's models and by the packaged readers of `peers.py`.
 
-    python benchmarks/real_photos.py --data PHOTOS --work DIR [--models mien,mien:label,paper] [--peers fer]
+    python benchmarks/real_photos.py --data PHOTOS --work DIR [--models mien,mien:label,paper]
+        [--peers fer]
 
 PHOTOS is a folder of folders named after the emotions, or one with a list of its pictures, such as
 labels.csv with the columns image and emotion; docs/real-photos.md says more. Nothing of it is kept.

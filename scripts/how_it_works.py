@@ -262,7 +262,7 @@ def draw_mean_faces(faces: FaceSet, stem: Path) -> Path:
 
 def draw_calibration(faces: FaceSet, stem: Path) -> Path:
     """How often the network is right when it is so sure, before and after it was calibrated."""
-    classifier = Classifier(MODEL)
+    classifier = Classifier(MODEL, head="label")
     after = classifier(faces.images)
     spec = classifier.spec
     shares = np.exp(spec.temperature * np.log(np.maximum(after.astype(np.float64), 1e-12)))

@@ -83,7 +83,7 @@ def test_the_example_for_pictures_prints_their_faces(server: Running, folder: Pa
 
 def test_the_example_for_explanations_prints_each_part(server: Running, folder: Path) -> None:
     printed = run_python(example("api/explanations"), server, folder).splitlines()
-    assert printed[3] == "mouth covered: happy 80%"
+    assert printed[3] == "mouth covered: happy 87%"
     assert len(printed) == 5
 
 

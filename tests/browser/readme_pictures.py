@@ -59,7 +59,7 @@ def _four_times(portrait: Image) -> Image:
     )
     noise = np.random.default_rng(0).normal(0.0, 12.0, portrait.shape)
     dark = (0.3 * portrait + noise).clip(0, 255).astype(np.uint8)
-    blurred = cv2.GaussianBlur(portrait, (0, 0), 7.5)
+    blurred = cv2.GaussianBlur(portrait, (0, 0), 8.5)
     views = [view[:280, 40:480] for view in (portrait, tilted, dark, blurred)]
     return np.vstack([np.hstack(views[:2]), np.hstack(views[2:])])
 

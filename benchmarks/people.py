@@ -1,0 +1,77 @@
+"""What people would say, pooled from the label and the FER+ votes by different shares of the votes.
+
+    python benchmarks/people.py --data FER2013 --photos PHOTOS [--model mine.onnx]
+
+For each share, on val: the accuracy against the labels, and against what most taggers chose; at the
+temperature where it is least the mean -log likelihood of one tagger's vote, that of the label
+beside it, and the calibration error of a random tagger. On photos of real people, which
+docs/real-photos.md describes, read as `mien evaluate --find-faces` does: accuracy, mean class
+recall, and the recall of each emotion. `mien.learn.evaluation.calibration.VOTES_SHARE` was chosen
+by it. It never reads test.
+"""
+
+import argparse
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from mien.classifier import Classifier
+from mien.crops import Crops
+from mien.labels import EMOTIONS
+from mien.learn.data.datasets import list_pictures, load_faces
+from mien.learn.evaluation.calibration import fit_pool, negative_log_likelihood, pooled
+from mien.learn.evaluation.photos import count_readings, score_photos
+from mien.learn.evaluation.scores import ferplus_agreement, score_taggers
+from real_photos import find
+
+SHARES = (0.0, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9, 1.0)
+
+
+def logits_of(model: str, crops: Crops) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Of the label, (N, 7), and of the votes, (N, 8)."""
+    answers = Classifier(model, threads=0, head="label").read_all(crops)
+    label, votes = (
+        np.log(np.maximum(answers[name], np.finfo(np.float32).tiny)) for name in ("label", "votes")
+    )
+    return label, votes
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--photos", required=True)
+    parser.add_argument("--model", default="mien")
+    options = parser.parse_args()
+    val = load_faces(options.data).split("val")
+    assert val.votes is not None
+    pictures = list_pictures(options.photos).pictures
+    found = find(pictures)
+    targets = [picture.target for picture in pictures]
+    of_val, of_photos = logits_of(options.model, val.images), logits_of(options.model, found.crops)
+    named = [EMOTIONS[target] for target in sorted(set(targets))]
+    print(
+        f"val, n {len(val):,}; {len(pictures):,} photos, {found.boxes.count(None)} without a face"
+    )
+    print("share  label  most  -log vote  -log label  error   T    | photos  mean  ", *named)
+    for share in SHARES:
+        pool = fit_pool(*of_val, val.votes, votes_share=share)
+        logits = pooled(*of_val, share)
+        rows = softmax(logits / pool.temperature, axis=1)
+        taggers = score_taggers(rows, val)
+        of_label = negative_log_likelihood(logits, val.targets, pool.temperature)
+        read = iter(pooled(*of_photos, share).argmax(axis=1))
+        words = [None if box is None else EMOTIONS[next(read)] for box in found.boxes]
+        photos = score_photos(count_readings(targets, words), resamples=1)
+        recall = "  ".join(f"{photos.recall[name]:.3f}" for name in named)
+        print(
+            f"{share:<5g}  {(rows.argmax(axis=1) == val.targets).mean():.4f} "
+            f"{ferplus_agreement(rows, val).accuracy:.4f}  {taggers.negative_log_likelihood:.4f}  "
+            f"{of_label:.4f}  {taggers.reliability.expected_calibration_error:.4f}  "
+            f"{pool.temperature:.3f} | {photos.accuracy:.4f}  {photos.mean_class_recall:.4f}  "
+            f"{recall}"
+        )
+
+
+if __name__ == "__main__":
+    main()
