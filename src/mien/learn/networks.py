@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from mien.crops import SIZE_PX
 from mien.errors import OptionError
 from mien.labels import EMOTIONS
+from mien.learn.convolutions import Conv3x3
 
 VOTES_HEAD: Final = "votes_head."
 """What the names of the weights begin with that only the FER+ votes need."""
@@ -284,7 +285,13 @@ class _SqueezeExcitation(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
-        inner = torch.relu(self.squeeze(features.mean((2, 3), keepdim=True)))
+        if (
+            self.training
+        ):  # torch writes down the gradient of a mean for each pixel, not that of a sum
+            mean = features.sum((2, 3), keepdim=True) / features[0, 0].numel()
+        else:
+            mean = features.mean((2, 3), keepdim=True)
+        inner = torch.relu_(self.squeeze(mean))
         return features * torch.sigmoid(self.excite(inner))
 
 
@@ -297,9 +304,9 @@ class _SEBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+        self.conv1 = Conv3x3(inputs, outputs, stride)
         self.norm1 = nn.BatchNorm2d(outputs)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.conv2 = Conv3x3(outputs, outputs)
         self.norm2 = nn.BatchNorm2d(outputs)
         self.scale = _SqueezeExcitation(outputs, reduction=8)
         self.shortcut: nn.Module = nn.Identity()
@@ -312,9 +319,9 @@ class _SEBlock(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, inputs, H, W) -> (N, outputs, H / stride, W / stride)."""
-        inner = torch.relu(self.norm1(self.conv1(features)))
+        inner = torch.relu_(self.norm1(self.conv1(features)))
         inner = self.scale(self.norm2(self.conv2(inner)))
-        return torch.relu(inner + self.shortcut(features))
+        return torch.relu_(inner.add_(self.shortcut(features)))
 
 
 def se_resnet_trunk(options: TrunkOptions) -> tuple[nn.Module, int]:
@@ -326,10 +333,10 @@ def se_resnet_trunk(options: TrunkOptions) -> tuple[nn.Module, int]:
     trunk = nn.Sequential(
         nn.Conv2d(1, 32, 3, padding=1, bias=False),  # (N, 32, 48, 48)
         nn.BatchNorm2d(32),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
         nn.Conv2d(32, 48, 3, stride=2, padding=1, bias=False),  # (N, 48, 24, 24)
         nn.BatchNorm2d(48),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
         _SEBlock(48, 48, stride=1),
         _SEBlock(48, 128, stride=2),  # (N, 128, 12, 12)
         _SEBlock(128, 128, stride=1),
@@ -358,7 +365,7 @@ def se_resnet_large_trunk(options: TrunkOptions) -> tuple[nn.Module, int]:
     trunk = nn.Sequential(
         nn.Conv2d(1, widths[0], 3, padding=1, bias=False),  # (N, 64, 48, 48)
         nn.BatchNorm2d(widths[0]),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
         *blocks,  # (N, 480, 6, 6)
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),  # (N, 480)

@@ -470,7 +470,7 @@ def _optimizer(network: Network, recipe: Recipe, device: torch.device) -> torch.
         {"params": decayed, "weight_decay": decay},
         {"params": free, "weight_decay": 0.0},
     ]
-    fused = True if device.type == "cuda" else None  # one kernel for all parameters
+    fused = True if device.type in ("cpu", "cuda") else None  # one pass over each parameter
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=rate, momentum=0.9, nesterov=True, fused=fused)
     # Keras's epsilon, so that the paper's recipe is the paper's.
