@@ -18,7 +18,6 @@ from mien.learn.training.batches import (
     augmentation_draws,
     epoch_order,
     split_order,
-    spoil,
 )
 
 CPU = torch.device("cpu")
@@ -136,6 +135,11 @@ def test_each_face_of_a_batch_is_moved_by_amounts_of_its_own() -> None:
         {"brightness": -1.0},
         {"contrast": 1.5},
         {"noise": float("nan")},
+        {"coarse_px": 49},
+        {"coarse_px": -1},
+        {"jpeg": 96},
+        {"shade": 1.1},
+        {"bars": -0.1},
     ],
 )
 def test_ranges_that_make_no_sense_are_refused(ranges: dict[str, Any]) -> None:
@@ -192,67 +196,6 @@ def test_erasing_paints_one_rectangle_of_one_gray_level_over_its_share_of_the_fa
     for mask in erased[areas > 0.0][:20, 0]:
         rows, columns = mask.any(1), mask.any(0)
         assert bool((mask == (rows[:, None] & columns[None, :])).all())
-
-
-def _spoilt(gray: Tensor, count: int = 1000, **ranges: float) -> Tensor:
-    """(N, 48, 48): so many copies of a picture, each spoilt in its own way."""
-    copies = gray.expand(count, 1, 48, 48).contiguous()
-    return spoil(copies, replace(STILL, **ranges), _generator()).squeeze(1)  # type: ignore[arg-type]
-
-
-def test_noise_is_of_the_range_in_half_of_the_faces() -> None:
-    noise = _spoilt(torch.full((48, 48), 128.0), noise=12.0) - 128.0
-    deviations = noise.flatten(1).std(1)
-
-    assert 0.45 < float((deviations == 0.0).float().mean()) < 0.55
-    there = deviations[deviations > 0.0]
-    assert float(there.max()) == pytest.approx(12.0, abs=0.6)
-    assert float(there.mean()) == pytest.approx(6.0, abs=0.5)
-    assert abs(float(noise.mean())) < 0.05
-
-
-def test_light_is_of_the_range_in_both_directions_in_half_of_the_faces() -> None:
-    ramp = torch.linspace(100.0, 150.0, 48).expand(48, 48)
-    brighter = _spoilt(ramp, brightness=60.0) - ramp
-    stronger = _spoilt(ramp, contrast=0.5)
-
-    lift = brighter.mean((1, 2))
-    assert torch.allclose(brighter, lift[:, None, None].expand_as(brighter), atol=1e-3)
-    assert 0.45 < float((lift == 0.0).float().mean()) < 0.55
-    assert float(lift.min()) == pytest.approx(-60.0, abs=1.0)
-    assert float(lift.max()) == pytest.approx(60.0, abs=1.0)
-    assert torch.allclose(stronger.mean((1, 2)), torch.tensor(125.0), atol=1e-3)
-    spread = (stronger[:, 0, -1] - stronger[:, 0, 0]) / 50.0
-    assert 0.45 < float(((spread - 1.0).abs() < 1e-4).float().mean()) < 0.55
-    assert float(spread.min()) == pytest.approx(0.5, abs=0.01)
-    assert float(spread.max()) == pytest.approx(1.5, abs=0.01)
-
-
-def test_blur_is_a_gaussian_up_to_the_range_in_half_of_the_faces() -> None:
-    point = torch.zeros(48, 48)
-    point[24, 20] = 255.0
-    blurred = _spoilt(point, blur=1.5)
-    places = torch.arange(48.0)
-
-    mass = blurred.sum((1, 2))
-    assert torch.allclose(mass, torch.tensor(255.0), atol=0.01)
-    for profile, middle in ((blurred.sum(2), 24.0), (blurred.sum(1), 20.0)):
-        assert torch.allclose((profile * places).sum(1) / 255.0, torch.tensor(middle), atol=1e-3)
-        deviations = ((profile * (places - middle) ** 2).sum(1) / 255.0).sqrt()
-        assert 0.45 < float((deviations < 0.01).float().mean()) < 0.6  # the least change no pixel
-        assert float(deviations.max()) == pytest.approx(1.5, abs=0.03)
-
-
-def test_spoilt_values_stay_within_the_picture_and_come_from_the_generator_alone() -> None:
-    ranges = replace(STILL, blur=2.0, brightness=200.0, contrast=1.0, noise=100.0)
-    one, other = (spoil(_pixels(), ranges, _generator()) for _ in range(2))
-
-    assert torch.equal(one, other)
-    assert not torch.equal(one, spoil(_pixels(), ranges, _generator(1)))
-    assert float(one.min()) >= 0.0
-    assert float(one.max()) <= 255.0
-    assert ranges.spoils
-    assert not STILL.spoils
 
 
 def test_mixup_blends_faces_emotions_and_votes_by_the_same_shares() -> None:

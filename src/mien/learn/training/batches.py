@@ -19,10 +19,12 @@ from mien.learn.data.datasets import FaceSet
 MAX_BLUR: Final = 8.0
 """Pixels: more leaves nothing of a face of 48 x 48."""
 
+MIN_COARSE_PX: Final = 8
+MAX_QUALITY: Final = 95
+
 _QUANTILES: Final = 4096
 _MOVES: Final = 4  # draws for each face: angle, zoom, shift to the right, shift down
 _ERASING: Final = 6  # whether, area, stretch, centre down, centre to the right, gray level
-_SPOILING: Final = 8  # whether and how far: blur, brightness, contrast, noise
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Augmentation:
     """What may happen to a face before the network sees it; each draw is uniform.
 
     The paper names rotation, flip and zoom and gives no ranges. What cameras do, from `blur` on,
-    happens to half of the faces each, and teachers are shown the face without it.
+    happens to half of the faces each (but `bars`), and teachers are shown the face without it.
     """
 
     rotation_deg: float = 10.0  # up to this many degrees either way
@@ -42,24 +44,41 @@ class Augmentation:
     brightness: float = 0.0  # up to so many gray levels either way
     contrast: float = 0.0  # made 1 - contrast to 1 + contrast times as strong
     noise: float = 0.0  # Gaussian, of a standard deviation up to so many gray levels
+    coarse_px: int = 0  # shrunk to as few pixels as that, and enlarged again; 0: never
+    jpeg: int = 0  # compressed, with a quality down to that (of 1 to 95); 0: never
+    shade: float = 0.0  # darkened by up to that share, evenly or to one side
+    bars: float = (
+        0.0  # probability that eyes or mouth are behind a bar, as of dark glasses or masks
+    )
 
     def __post_init__(self) -> None:
-        for name in ("rotation_deg", "zoom", "shift", "blur", "brightness", "contrast", "noise"):
+        moves, light = (
+            ("rotation_deg", "zoom", "shift"),
+            ("blur", "brightness", "contrast", "noise"),
+        )
+        for name in (*moves, *light):
             if not getattr(self, name) >= 0.0:
                 raise OptionError(f"{name}: expected 0 or more; got {getattr(self, name)}")
         if not self.zoom < 1.0:
             raise OptionError(f"zoom: expected below 1; got {self.zoom}")
-        if not self.contrast <= 1.0:
-            raise OptionError(f"contrast: expected 0 to 1; got {self.contrast}")
         if not self.blur <= MAX_BLUR:
             raise OptionError(f"blur: expected 0 to {MAX_BLUR:g}; got {self.blur}")
-        if not 0.0 <= self.erasing <= 1.0:
-            raise OptionError(f"erasing: expected 0 to 1; got {self.erasing}")
+        for name in ("erasing", "contrast", "shade", "bars"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise OptionError(f"{name}: expected 0 to 1; got {getattr(self, name)}")
+        for name, low, high in (("coarse_px", MIN_COARSE_PX, SIZE_PX), ("jpeg", 1, MAX_QUALITY)):
+            if (got := getattr(self, name)) and not low <= got <= high:
+                raise OptionError(f"{name}: expected 0, or {low} to {high}; got {got}")
 
     @property
     def spoils(self) -> bool:
         """Whether it does what cameras do."""
-        return max(self.blur, self.brightness, self.contrast, self.noise) > 0.0
+        return self.cuts or max(self.blur, self.brightness, self.contrast, self.noise) > 0.0
+
+    @property
+    def cuts(self) -> bool:
+        """Whether it does what comes with faces that are cut from photos."""
+        return max(self.coarse_px, self.jpeg, self.shade, self.bars) > 0.0
 
 
 @dataclass(frozen=True)
@@ -207,75 +226,6 @@ def _erase(pixels: Tensor, probability: float, draws: Tensor) -> Tensor:
     columns = (x - centre_x).abs() < half_side / stretch  # (N, W)
     inside = (rows[:, :, None] & columns[:, None, :])[:, None]  # (N, 1, H, W)
     return torch.where(inside, 255.0 * gray[:, :, None, None], pixels)
-
-
-def spoil(pixels: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
-    """What cameras do to a face: blur, then brightness and contrast, then noise.
-
-    Args:
-        pixels: (N, 1, 48, 48) float32.
-        augmentation: the ranges.
-        generator: on the device of `pixels`.
-    Returns:
-        (N, 1, 48, 48) float32, within 0 to 255.
-    """
-    draws, noise = spoiling_draws(len(pixels), augmentation, generator)
-    return spoil_by(pixels, draws, noise, augmentation)
-
-
-def spoiling_draws(
-    count: int, augmentation: Augmentation, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """(8, count) float32, 0 to 1, and (count, 1, 48, 48) of mean 0 and standard deviation 1.
-
-    All that chance decides in `spoil`; without noise the second has no faces.
-    """
-    device = generator.device
-    draws = torch.rand(_SPOILING, count, generator=generator, device=device)
-    noisy = count if augmentation.noise else 0
-    shape = (noisy, 1, SIZE_PX, SIZE_PX)
-    return draws, torch.randn(shape, generator=generator, device=device)
-
-
-def spoil_by(pixels: Tensor, draws: Tensor, noise: Tensor, augmentation: Augmentation) -> Tensor:
-    """The part of `spoil` that leaves nothing to chance, so that it can be compiled.
-
-    Args:
-        pixels: (N, 1, 48, 48) float32.
-        draws: (8, N) float32, of `spoiling_draws`.
-        noise: (N, 1, 48, 48) float32, likewise.
-        augmentation: the ranges.
-    Returns:
-        (N, 1, 48, 48) float32, within 0 to 255.
-    """
-    happens = (draws[::2] < 0.5).to(pixels.dtype)  # (4, N)
-    far = draws[1::2, :, None, None, None] * happens[:, :, None, None, None]  # (4, N, 1, 1, 1)
-    # From 0 to 1, or from -1 to 1 where it goes both ways; 0 where it does not happen.
-    blur, grain = far[0], far[3]
-    brighter, stronger = 2.0 * far[1:3] - happens[1:3, :, None, None, None]
-    if augmentation.blur:
-        pixels = _blurred(pixels, augmentation.blur * blur.flatten(), augmentation.blur)
-    if augmentation.contrast:
-        mean = pixels.mean((1, 2, 3), keepdim=True)
-        pixels = mean + (1.0 + augmentation.contrast * stronger) * (pixels - mean)
-    if augmentation.brightness:
-        pixels = pixels + augmentation.brightness * brighter
-    if augmentation.noise:
-        pixels = pixels + augmentation.noise * grain * noise
-    return pixels.clamp(0.0, 255.0).contiguous(memory_format=torch.channels_last)
-
-
-def _blurred(pixels: Tensor, sigmas: Tensor, highest: float) -> Tensor:
-    """Each face through a Gaussian of its own, (N,) pixels wide; 0 leaves it as it is."""
-    count, _, height, width = pixels.shape
-    reach = max(1, math.ceil(3.0 * highest))
-    away = torch.arange(-reach, reach + 1, device=pixels.device, dtype=pixels.dtype)
-    kernels = (-0.5 * (away / sigmas.clamp(min=1e-2)[:, None]) ** 2).exp()
-    kernels = (kernels / kernels.sum(1, keepdim=True)).view(count, 1, -1, 1)
-    side = F.pad(pixels.view(1, count, height, width), (reach,) * 4, mode="replicate")
-    down = F.conv2d(side, kernels, groups=count)
-    across = F.conv2d(down, kernels.transpose(2, 3), groups=count)
-    return across.view(count, 1, height, width)
 
 
 class Mixup:

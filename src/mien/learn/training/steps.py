@@ -22,14 +22,13 @@ from mien.learn.training.batches import (
     epoch_order,
     share_of,
     split_order,
-    spoil_by,
-    spoiling_draws,
 )
 from mien.learn.training.checkpoints import State, save
 from mien.learn.training.distillation import Teachers, distillation_loss
 from mien.learn.training.memory import is_out_of_memory, largest_that_fits, reason_of
 from mien.learn.training.recipes import Recipe
 from mien.learn.training.runs import EpochRow
+from mien.learn.training.spoiling import spoil_by, spoiling_draws
 
 CHECK_EVERY_STEPS: Final = 10  # how often the loss is looked at; each look waits for the device
 
