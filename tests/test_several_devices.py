@@ -75,6 +75,26 @@ def test_two_processes_train_the_network_that_one_trains(runs: Path, tmp_path: P
     assert read_config(tmp_path / "alone").processes == 1
 
 
+def test_two_processes_ask_teachers_about_the_views_that_one_asks_about(
+    runs: Path, tmp_path: Path
+) -> None:
+    with tiny_network():
+        alone = train(
+            two_processes.FACES,
+            two_processes.STUDENT,
+            tmp_path / "alone",
+            device="cpu",
+            teachers=[runs / "teacher"],
+        )
+
+    assert _agrees(runs / "student", alone, within=1e-4)
+    for name in ("00.pt", "01.pt"):
+        both = (read_checkpoint(run / "views" / name) for run in (runs / "student", alone.run_dir))
+        one, other = both
+        assert one["fingerprint"] == other["fingerprint"]
+        assert torch.allclose(one["answers"].float(), other["answers"].float(), atol=1e-3)
+
+
 def test_a_run_of_two_processes_goes_on_with_one(runs: Path, tmp_path: Path) -> None:
     assert len(read_history(runs / "left")) == 1
     resumed = _train_alone(two_processes.RECIPE, runs / "left", resume=True)

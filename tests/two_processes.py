@@ -25,6 +25,8 @@ RECIPE = replace(
 )
 """All but dropout and batch normalisation, which depend on how many processes share a batch."""
 
+STUDENT = replace(RECIPE, epochs=2, distill_weight=0.8, stored_views=2)
+
 FACES = made_up_faces(train=13, votes=True)
 """91 for training: thirty batches of 3, and one of 1, of which one process has none."""
 
@@ -58,6 +60,9 @@ def main(folder: Path) -> None:
         train(FACES, RECIPE, folder / "two", device="cpu", devices=2, resume=True)
     except TrainingError as error:
         (folder / "failure.txt").write_text(str(error))
+    train(FACES, RECIPE, folder / "teacher", device="cpu")
+    taught: dict[str, Any] = {"device": "cpu", "teachers": [folder / "teacher"]}
+    train(FACES, STUDENT, folder / "student", devices=2, **taught)
     assert "LOCAL_RANK" not in os.environ
     assert not torch.distributed.is_initialized()
 

@@ -52,6 +52,8 @@ class TrainingDisplay:
                 print(line, file=sys.stderr, flush=True)
             else:
                 self._bar.console.print(line, highlight=False)
+        elif progress.asked is not None:
+            self.prepare("asking the teachers", progress.asked)
         elif self._bar is not None:
             self._bar.update(
                 self._task,

@@ -118,6 +118,13 @@ def train(
             "mien-distilled, or others with a distill_weight."
         ),
     ] = None,
+    stored_views: Annotated[
+        int | None,
+        typer.Option(
+            help="Ask teachers once about so many views of each face, and not in every step; in "
+            "place of the recipe's."
+        ),
+    ] = None,
     pretrained: Annotated[
         Path | None,
         typer.Option(
@@ -156,6 +163,7 @@ def train(
         "learning_rate": learning_rate,
         "votes_weight": votes_weight,
         "precision": precision,
+        "stored_views": stored_views,
     }
     changes = {name: value for name, value in changes.items() if value is not None}
     if (without_doubtful is None) != (drop is None) or (drop is None and drop_per_label):

@@ -256,18 +256,40 @@ class Mixup:
             batch: what those faces show.
             generator: on the device of the batch.
         Returns:
-            (N, 1, 48, 48) faces, (N, 7) shares of the emotions that sum to 1, and (N, 8) shares of
-            the votes where the batch has them.
+            As `blended`.
         """
-        count, device = len(pixels), pixels.device
+        own, partner = self.draw(len(pixels), generator)
+        votes = None if batch.votes is None else batch.votes[partner]
+        others = Batch(pixels[partner], batch.targets[partner], votes)
+        return blended(Batch(pixels, batch.targets, batch.votes), others, own)
+
+    def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """(count,) float32, each face's own share, and (count,) int64, the face beside it."""
+        device = self.own_shares.device
         draw = torch.randint(_QUANTILES, (count,), generator=generator, device=device)
         partner = torch.randperm(count, generator=generator, device=device)
-        own = self.own_shares[draw][:, None]  # (N, 1)
+        return self.own_shares[draw], partner
 
-        def blend(values: Tensor, share: Tensor) -> Tensor:
-            return share * values + (1.0 - share) * values[partner]
 
-        targets = F.one_hot(batch.targets, len(EMOTIONS)).to(torch.float32)
-        votes = None if batch.votes is None else blend(batch.votes, own)
-        mixed = blend(pixels, own[:, :, None, None]).contiguous(memory_format=torch.channels_last)
-        return mixed, blend(targets, own), votes
+def blended(batch: Batch, others: Batch, own: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Each face of a batch blended with one of another, and what it then shows.
+
+    Args:
+        batch: N faces.
+        others: as many.
+        own: (N,) float32, the share that is of `batch`.
+    Returns:
+        (N, 1, 48, 48) faces, (N, 7) shares of the emotions that sum to 1, and (N, 8) shares of the
+        votes where the batches have them.
+    """
+    own = own[:, None]
+
+    def blend(one: Tensor, other: Tensor, share: Tensor = own) -> Tensor:
+        return share * one + (1.0 - share) * other
+
+    shown = (F.one_hot(of.targets, len(EMOTIONS)).to(torch.float32) for of in (batch, others))
+    votes = None
+    if batch.votes is not None and others.votes is not None:
+        votes = blend(batch.votes, others.votes)
+    pixels = blend(batch.pixels, others.pixels, own[:, :, None, None])
+    return pixels.contiguous(memory_format=torch.channels_last), blend(*shown), votes

@@ -14,6 +14,9 @@ from mien.learn.networks import Network
 from mien.learn.training.recipes import Recipe
 from mien.learn.training.runs import EarlierRun, fingerprint, load_best, read_history
 
+Answers = tuple[Tensor, Tensor | None]
+"""(N, 7) shares of the emotions, and (N, 8) of the FER+ votes; each row sums to 1."""
+
 
 class Teachers:
     """Finished runs, with their best weights, that a student learns from.
@@ -51,6 +54,7 @@ class Teachers:
                     "weights"
                 )
         self._networks: list[nn.Module] = [network for _, network in loaded]
+        self.have_votes = any(network.votes_head for _, network in loaded)
 
     def __len__(self) -> int:
         return len(self.runs)
@@ -64,9 +68,7 @@ class Teachers:
                 self._networks[index] = cast(nn.Module, torch.compile(network, dynamic=False))
 
     @torch.no_grad()
-    def answers(
-        self, pixels: Tensor, temperature: float, fabric: Fabric
-    ) -> tuple[Tensor, Tensor | None]:
+    def answers(self, pixels: Tensor, temperature: float, fabric: Fabric) -> Answers:
         """The mean of the teachers' softened probabilities.
 
         Args:

@@ -50,6 +50,7 @@ from mien.learn.training.runs import (
     start_folder,
 )
 from mien.learn.training.steps import Epochs, Progress, check_finite, learning_rate_at, sum_of
+from mien.learn.training.views import StoredViews
 
 __all__ = [
     "EarlierRun",
@@ -232,6 +233,11 @@ def _train(
         restore(state, run_dir, fabric, seed)
     elif fabric.is_global_zero:
         start_folder(run_dir, config)
+    views = None
+    if recipe.stored_views:
+        taught = " ".join(run.fingerprint for run in teachers.runs)
+        basis = f"{taught} {config.data_fingerprint}"
+        views = StoredViews(train_batches, recipe, seed=seed, basis=basis)
     epochs = Epochs(
         model,
         state,
@@ -241,11 +247,14 @@ def _train(
         run_dir=run_dir,
         fabric=fabric,
         teachers=teachers,
+        views=views,
         compiled=mode != "off",
         report=report,
     )
 
     with _interrupt_flag() as interrupted, _fast_convolutions(fabric.device), kept_memory():
+        if state.epoch <= recipe.epochs and not epochs.ask_teachers(interrupted):
+            return TrainingResult(run_dir, tuple(state.history), state.best, None, finished=False)
         while state.epoch <= recipe.epochs:
             if not epochs.train_one(interrupted):
                 save(state, run_dir, fabric)

@@ -39,6 +39,7 @@ class Recipe:
     ema: float = 0.0  # decay of the average of the weights that val then chooses among; 0: none
     distill_weight: float = 0.0  # of what teachers say, 0 to 1; the labels have the rest
     distill_temperature: float = 2.0  # divides the logits of teachers and student
+    stored_views: int = 0  # of each face, of which teachers are asked once; 0: in every step
 
     def __post_init__(self) -> None:
         lowest = {
@@ -48,6 +49,7 @@ class Recipe:
             "weight_decay": 0.0,
             "warmup_epochs": 0.0,
             "mixup": 0.0,
+            "stored_views": 0,
         }
         for name, low in lowest.items():
             if not getattr(self, name) >= low:
@@ -60,6 +62,11 @@ class Recipe:
                 raise OptionError(f"{name}: expected 0 to below 1; got {getattr(self, name)}")
         if not 0.0 <= self.distill_weight <= 1.0:
             raise OptionError(f"distill_weight: expected 0 to 1; got {self.distill_weight}")
+        if self.stored_views and not self.distill_weight:
+            raise OptionError(
+                f"stored_views: expected 0 without teachers (distill_weight 0); got "
+                f"{self.stored_views}"
+            )
         for name, usual in (("activation", "relu"), ("pooling", "max")):
             if self.network != "paper" and (got := getattr(self, name)) != usual:
                 raise OptionError(

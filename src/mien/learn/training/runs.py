@@ -4,6 +4,7 @@
     history.csv    a row for each finished epoch
     last.pt        everything needed to go on, after each epoch and on Ctrl-C
     best.pt        the weights with the highest accuracy on val so far
+    views          where the recipe stores them, what teachers say of views of the faces
 
 Each file is written whole or not at all: under its name with .part first, then moved into place. A
 process killed while it writes leaves the earlier file, and a .part that the next start removes.

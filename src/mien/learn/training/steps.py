@@ -24,11 +24,12 @@ from mien.learn.training.batches import (
     split_order,
 )
 from mien.learn.training.checkpoints import State, save
-from mien.learn.training.distillation import Teachers, distillation_loss
+from mien.learn.training.distillation import Answers, Teachers, distillation_loss
 from mien.learn.training.memory import is_out_of_memory, largest_that_fits, reason_of
 from mien.learn.training.recipes import Recipe
 from mien.learn.training.runs import EpochRow
 from mien.learn.training.spoiling import spoil_by, spoiling_draws
+from mien.learn.training.views import StoredViews
 
 CHECK_EVERY_STEPS: Final = 10  # how often the loss is looked at; each look waits for the device
 
@@ -44,6 +45,9 @@ class Progress:
     loss: float  # mean over the epoch so far
     accuracy: float  # likewise
     row: EpochRow | None = None
+    asked: float | None = (
+        None  # before the first step: share of the views, of the teachers' answers
+    )
 
 
 class Epochs:
@@ -60,12 +64,14 @@ class Epochs:
         run_dir: Path,
         fabric: Fabric,
         teachers: Teachers,
+        views: StoredViews | None,
         compiled: bool,
         report: Callable[[Progress], None] | None,
     ) -> None:
         self.model, self.state, self.batches, self.recipe = model, state, batches, recipe
         self.seed, self.run_dir, self.fabric, self.teachers = seed, run_dir, fabric, teachers
-        self.report = report
+        self.views, self.report = views, report
+        self.chosen: Tensor | None = None  # of the stored views, in the epoch under way
         self.fill = compiled
         self.steps = math.ceil(len(batches) / recipe.batch_size)
         self.mixup = Mixup(recipe.mixup, device=fabric.device) if recipe.mixup else None
@@ -76,12 +82,33 @@ class Epochs:
         self.loss_sum = torch.zeros((), device=fabric.device)  # of this process, in this epoch
         self.correct = torch.zeros((), device=fabric.device)
 
+    def ask_teachers(self, interrupted: threading.Event) -> bool:
+        """Have all answers about stored views, if the recipe has any; False if interrupted."""
+        if self.views is None:
+            return True
+
+        def tell(share: float) -> None:
+            if self.report:
+                epoch, epochs = self.state.epoch, self.recipe.epochs
+                self.report(Progress(epoch, epochs, 0, self.steps, 0.0, 0.0, asked=share))
+
+        return self.views.ask(
+            self.teachers,
+            self.run_dir,
+            self.fabric,
+            augment_by=self.augment_by,
+            compiled=self.fill,
+            interrupted=interrupted,
+            tell=tell,
+        )
+
     def train_one(self, interrupted: threading.Event) -> bool:
         """Go through the rest of the epoch under way; False if an interrupt came between steps."""
         state, recipe, fabric = self.state, self.recipe, self.fabric
         self.model.train()
         order = epoch_order(len(self.batches), seed=self.seed, epoch=state.epoch)
         chunks = split_order(order.to(fabric.device), recipe.batch_size, fill=self.fill)
+        self.chosen = self.views.chosen(state.epoch) if self.views else None
         # What came before an interrupt is counted once, by the first process.
         self.loss_sum.fill_(state.loss_sum if fabric.is_global_zero else 0.0)
         self.correct.fill_(state.correct if fabric.is_global_zero else 0.0)
@@ -156,19 +183,14 @@ class Epochs:
     def _step(self, rows: Tensor, before: "_Moment") -> None:
         """Move the weights once, and count the loss and the right answers."""
         state, recipe, fabric = self.state, self.recipe, self.fabric
-        batch = self.batches.take(rows)
         # Every process makes the whole batch, which costs little, and keeps its share: the views
         # do not depend on how many there are, nor does what mixup blends.
-        draws = augmentation_draws(len(rows), recipe.augmentation, state.generator)
-        pixels = self.augment_by(batch.pixels, draws, recipe.augmentation)
-        shown, votes = batch.targets, batch.votes
-        if self.mixup:
-            pixels, shown, votes = self.mixup(pixels, batch, state.generator)
+        pixels, shown, votes, answers = self._shown(rows)
         spoiled = pixels
         if recipe.augmentation.spoils:
             draws, noise = spoiling_draws(len(rows), recipe.augmentation, state.generator)
             spoiled = self.spoil_by(pixels, draws, noise, recipe.augmentation)
-        targets, weight = batch.targets, 1.0
+        targets, weight = self.batches.targets[rows], 1.0
         if fabric.world_size > 1:
             share = share_of(len(rows), rank=fabric.global_rank, processes=fabric.world_size)
             faces = share.stop - share.start
@@ -179,8 +201,10 @@ class Epochs:
             pixels, spoiled = pixels[share], spoiled[share]
             shown, targets = shown[share], targets[share]
             votes = None if votes is None else votes[share]
+            if answers is not None:
+                answers = answers[0][share], None if answers[1] is None else answers[1][share]
         logits, votes_logits = self.model(spoiled)
-        loss = self._objective(logits, votes_logits, shown, votes, pixels) * weight
+        loss = self._objective(logits, votes_logits, shown, votes, pixels, answers) * weight
         state.optimizer.zero_grad(set_to_none=True)
         fabric.backward(loss)
         before.undoable = False
@@ -192,6 +216,24 @@ class Epochs:
                 self.loss_sum += F.cross_entropy(logits, targets) * len(targets)
                 self.correct += (logits.argmax(1) == targets).sum()
 
+    def _shown(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor | None, Answers | None]:
+        """The views of those faces, what they show, and what is stored of the teachers' answers.
+
+        Returns:
+            (N, 1, 48, 48) pixels, (N,) int64 emotions or (N, 7) shares of them, (N, 8) shares of
+            votes or None, and the answers or None.
+        """
+        recipe, generator = self.recipe, self.state.generator
+        if self.views and self.chosen is not None:
+            views = self.chosen[rows]
+            return *self.views.make(rows, views, self.augment_by), self.views.answers(rows, views)
+        batch = self.batches.take(rows)
+        draws = augmentation_draws(len(rows), recipe.augmentation, generator)
+        pixels = self.augment_by(batch.pixels, draws, recipe.augmentation)
+        if self.mixup:
+            return *self.mixup(pixels, batch, generator), None
+        return pixels, batch.targets, batch.votes, None
+
     def _objective(
         self,
         logits: Tensor,
@@ -199,6 +241,7 @@ class Epochs:
         shown: Tensor,
         votes: Tensor | None,
         pixels: Tensor,
+        answers: Answers | None,
     ) -> Tensor:
         """What a step minimises: the emotion, the FER+ votes beside it, and the teachers' answers.
 
@@ -208,6 +251,7 @@ class Epochs:
             shown: (N,) int64 emotions, or (N, 7) shares of them.
             votes: (N, 8) shares, or None.
             pixels: (N, 1, 48, 48), what the network has seen, before a camera spoiled it.
+            answers: of the teachers about it; if None, they are asked.
         """
         recipe, weight = self.recipe, self.recipe.distill_weight
         loss = F.cross_entropy(logits, shown, label_smoothing=recipe.label_smoothing)
@@ -217,7 +261,8 @@ class Epochs:
             of_votes = -(votes * votes_logits.log_softmax(1)).sum(1).mean()
         if len(self.teachers):
             temperature = recipe.distill_temperature
-            shares, votes_shares = self.teachers.answers(pixels, temperature, self.fabric)
+            answers = answers or self.teachers.answers(pixels, temperature, self.fabric)
+            shares, votes_shares = answers
             loss = (1 - weight) * loss + weight * distillation_loss(logits, shares, temperature)
             if votes_logits is not None and of_votes is not None and votes_shares is not None:
                 of_teachers = distillation_loss(votes_logits, votes_shares, temperature)
@@ -231,8 +276,11 @@ class Epochs:
         try:
             with self.fabric.autocast():
                 logits, votes_logits = self.state.network(batch.pixels)
+            answers = self.views.answers(rows, torch.zeros_like(rows)) if self.views else None
             self.fabric.backward(
-                self._objective(logits, votes_logits, batch.targets, batch.votes, batch.pixels)
+                self._objective(
+                    logits, votes_logits, batch.targets, batch.votes, batch.pixels, answers
+                )
             )
         finally:
             self.state.optimizer.zero_grad(set_to_none=True)

@@ -1,0 +1,230 @@
+"""Views of faces that teachers are asked about once."""
+
+import json
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from command_line import Mien
+from learn_fixtures import (
+    TINY,
+    best_weights,
+    history_of,
+    made_up_faces,
+    same_weights,
+    tiny_network,
+    write_csv,
+)
+from mien.errors import OptionError, TrainingError
+from mien.learn.training.batches import Batches, augment_by
+from mien.learn.training.distillation import Teachers
+from mien.learn.training.loop import Progress, TrainingResult, train
+from mien.learn.training.runs import read_checkpoint
+from mien.learn.training.views import StoredViews
+
+CPU = torch.device("cpu")
+FACES = made_up_faces(votes=True)
+TRAIN = FACES.split("train")
+TEACHER = replace(TINY, name="teacher", votes_weight=0.5)
+STUDENT = replace(
+    TEACHER,
+    name="student",
+    distill_weight=0.8,
+    mixup=0.2,
+    stored_views=3,
+    augmentation=replace(TINY.augmentation, erasing=0.5, noise=10.0),
+)
+
+
+@pytest.fixture(autouse=True)
+def _tiny() -> Iterator[None]:
+    with tiny_network():
+        yield
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("teachers") / "a"
+    with tiny_network():
+        train(FACES, TEACHER, folder, device="cpu")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def student(teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
+    """A run that nothing interrupted."""
+    with tiny_network():
+        folder = tmp_path_factory.mktemp("students") / "student"
+        return train(FACES, STUDENT, folder, device="cpu", teachers=[teacher])
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
+    """What teachers are shown, batch by batch."""
+    shown: list[Tensor] = []
+    answers = Teachers.answers
+
+    def watched(self: Teachers, pixels: Tensor, *rest: Any) -> Any:
+        shown.append(pixels.clone())
+        return answers(self, pixels, *rest)
+
+    monkeypatch.setattr(Teachers, "answers", watched)
+    return shown
+
+
+def _views(recipe: Any = STUDENT, seed: int = 0) -> StoredViews:
+    return StoredViews(Batches(TRAIN, votes=True, device=CPU), recipe, seed=seed, basis="")
+
+
+def _interrupt_when(moment: Callable[[Progress], bool]) -> Callable[[Progress], None]:
+    def report(progress: Progress) -> None:
+        if progress.row is None and moment(progress):
+            signal.raise_signal(signal.SIGINT)
+
+    return report
+
+
+def test_a_view_is_the_same_whenever_and_with_whomever_it_is_made() -> None:
+    rows, views = torch.tensor([5, 0, 77]), torch.tensor([2, 1, 0])
+    pixels, shown, votes = _views().make(rows, views, augment_by)
+
+    assert shown.shape == (3, 7)
+    for place in range(3):
+        alone = _views().make(rows[place : place + 1], views[place : place + 1], augment_by)
+        assert torch.allclose(alone[0][0], pixels[place], atol=1e-3)
+        assert torch.equal(alone[1][0], shown[place])
+        assert votes is not None
+        assert alone[2] is not None
+        assert torch.equal(alone[2][0], votes[place])
+    other = _views(seed=1).make(rows, views, augment_by)[0]
+    assert not torch.allclose(other, pixels, atol=1.0)
+    assert not torch.allclose(_views().make(rows, views.roll(1), augment_by)[0], pixels, atol=1.0)
+
+
+def test_without_mixup_a_view_shows_its_face_alone() -> None:
+    plain = replace(STUDENT, mixup=0.0)
+    rows = torch.arange(9)
+    _, shown, _ = _views(plain).make(rows, torch.zeros_like(rows), augment_by)
+
+    assert shown.tolist() == TRAIN.targets[:9].tolist()
+
+
+def test_each_epoch_draws_a_view_of_each_face_by_seed_and_epoch() -> None:
+    first = _views().chosen(1)
+
+    assert first.shape == (len(TRAIN),)
+    assert set(first.tolist()) == {0, 1, 2}
+    assert torch.equal(first, _views().chosen(1))
+    assert not torch.equal(first, _views().chosen(2))
+    assert not torch.equal(first, _views(seed=1).chosen(1))
+
+
+def test_teachers_are_asked_once_about_what_the_epochs_then_show(
+    teacher: Path, asked: list[Tensor], tmp_path: Path
+) -> None:
+    still = replace(STUDENT.augmentation, noise=0.0)
+    recipe = replace(STUDENT, augmentation=still, dropout=0.0)
+    train(FACES, recipe, tmp_path / "run", device="cpu", teachers=[teacher])
+
+    assert len(asked) == 3 * 20  # views and batches; not once more in four epochs
+    views = _views(recipe)
+    of_teachers = torch.cat(asked).view(3, len(TRAIN), 1, 48, 48)
+    rows = torch.arange(len(TRAIN))
+    pixels, _, _ = views.make(rows, views.chosen(4), augment_by)
+    assert torch.allclose(pixels, of_teachers[views.chosen(4), rows], atol=1e-3)
+
+
+def test_stored_answers_are_those_of_the_teachers(teacher: Path, student: TrainingResult) -> None:
+    names = sorted(path.name for path in (student.run_dir / "views").iterdir())
+    assert names == ["00.pt", "01.pt", "02.pt"]
+    stored = read_checkpoint(student.run_dir / "views" / "01.pt")["answers"]
+    rows = torch.arange(len(TRAIN))
+    pixels, _, _ = _views().make(rows, torch.ones_like(rows), augment_by)
+    teachers = Teachers([teacher], STUDENT)
+    with torch.no_grad():
+        logits, votes_logits = teachers._networks[0](pixels)
+
+    assert stored.dtype == torch.float16
+    assert stored.shape == (len(TRAIN), 15)
+    assert torch.allclose(stored[:, :7].float(), (logits / 2.0).softmax(1), atol=1e-3)
+    assert torch.allclose(stored[:, 7:].float(), (votes_logits / 2.0).softmax(1), atol=1e-3)
+
+
+def test_a_student_of_stored_views_learns(teacher: Path, tmp_path: Path) -> None:
+    # Labels of train turned by one: the teacher is right, and alone has a weight.
+    wrong = replace(FACES, targets=(FACES.targets + (FACES.splits == "train")) % 7)
+    recipe = replace(STUDENT, distill_weight=1.0, votes_weight=0.0)
+    result = train(wrong, recipe, tmp_path / "run", device="cpu", teachers=[teacher])
+
+    assert result.best is not None
+    assert result.best.val_accuracy > 0.8
+
+
+def test_a_run_interrupted_while_teachers_are_asked_goes_on_there(
+    teacher: Path, student: TrainingResult, asked: list[Tensor], tmp_path: Path
+) -> None:
+    run_dir = tmp_path / "run"
+    report = _interrupt_when(lambda progress: progress.asked is not None and progress.asked > 0.5)
+    first = train(FACES, STUDENT, run_dir, device="cpu", teachers=[teacher], report=report)
+    kept = sorted(path.name for path in (run_dir / "views").iterdir())
+    before = len(asked)
+    resumed = train(FACES, STUDENT, run_dir, device="cpu", teachers=[teacher], resume=True)
+
+    assert not first.finished
+    assert first.history == ()
+    assert kept == ["00.pt"]
+    assert len(asked) - before == 2 * 20
+    assert history_of(resumed.history) == history_of(student.history)
+    assert same_weights(best_weights(run_dir), best_weights(student.run_dir))
+
+
+def test_a_run_interrupted_in_an_epoch_goes_on_as_if_nothing_had_happened(
+    teacher: Path, student: TrainingResult, tmp_path: Path
+) -> None:
+    run_dir = tmp_path / "run"
+    report = _interrupt_when(lambda progress: (progress.epoch, progress.step) == (2, 10))
+    train(FACES, STUDENT, run_dir, device="cpu", teachers=[teacher], report=report)
+    resumed = train(FACES, STUDENT, run_dir, device="cpu", teachers=[teacher], resume=True)
+
+    assert history_of(resumed.history) == history_of(student.history)
+    assert same_weights(best_weights(run_dir), best_weights(student.run_dir))
+
+
+def test_answers_about_other_views_are_refused(
+    teacher: Path, student: TrainingResult, tmp_path: Path
+) -> None:
+    run_dir = tmp_path / "run"
+    report = _interrupt_when(lambda progress: (progress.epoch, progress.step) == (2, 10))
+    train(FACES, STUDENT, run_dir, device="cpu", teachers=[teacher], report=report, seed=1)
+    shutil.copy(student.run_dir / "views" / "00.pt", run_dir / "views" / "00.pt")
+
+    with pytest.raises(TrainingError, match=r"00\.pt: expected .*; it is of others\. Remove the f"):
+        train(FACES, STUDENT, run_dir, device="cpu", teachers=[teacher], resume=True, seed=1)
+
+
+def test_stored_views_are_for_teachers() -> None:
+    with pytest.raises(OptionError, match="stored_views: expected 0 without teachers"):
+        replace(TINY, stored_views=8)
+    with pytest.raises(OptionError, match="stored_views: expected 0 or more; got -1"):
+        replace(STUDENT, stored_views=-1)
+
+
+def test_stored_views_from_the_command_line(mien: Mien, teacher: Path, tmp_path: Path) -> None:
+    data = write_csv(tmp_path / "fer2013.csv", made_up_faces(train=2, val=1, test=1))
+    recipe = tmp_path / "student.json"
+    recipe.write_text(json.dumps({**asdict(STUDENT), "votes_weight": 0.0, "epochs": 1}))
+    arguments = ("train", "--data", data, "--device", "cpu", "--recipe", recipe)
+    done = mien(*arguments, "--teachers", teacher, "--stored-views", 2, "--out", tmp_path / "run")
+
+    assert done.status == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "run" / "views").iterdir()) == [
+        "00.pt",
+        "01.pt",
+    ]
