@@ -1,6 +1,6 @@
 """Stand-ins for models, detectors and readings, so that few tests need the real ones."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mien.faces import Box, Face, Framing, Landmarks
 from mien.images import Image
-from mien.labels import EMOTIONS
+from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 from mien.recognizer import Reading
 from mien.spec import METADATA_KEY, ModelSpec, Score
 from mien.video.readings import TrackedReading
@@ -92,6 +92,13 @@ def write_model(
         helper.set_model_props(model, {METADATA_KEY: metadata})
     onnx.save(model, path)
     return path
+
+
+def write_people_model(path: Path, *, people: bool = True, seed: int = 0) -> Path:
+    """Write an ONNX file that says what people would say, the label as `write_model`, and votes."""
+    spec = replace(SPEC, name=path.stem, votes_labels=FERPLUS_EMOTIONS, votes_share=0.7)
+    votes = len(FERPLUS_EMOTIONS)
+    return write_model(path, votes=votes, people=people, metadata=spec.to_json(), seed=seed)
 
 
 @dataclass

@@ -383,9 +383,20 @@ def test_the_card_in_the_package_says_what_the_file_says(name: str) -> None:
     text, path = model_card(name), shipped_models()[name]
     spec: ModelSpec = Classifier(name).spec
     about = {row[0]: row[1] for row in table_after(text, "## The file")[1:]}
-    scores = {row[0]: row for row in table_after(text, "## How good it is")}
+    of_people = "people" in spec.heads
+    labels = "as papers report:" if of_people else "## How good it is"
+    scores = {row[0]: row for row in table_after(text, labels)}
+    people = {row[0]: row for row in table_after(text, "## How good it is")}
 
     assert text.startswith(f"# Model card: {spec.name}\n")
+    assert spec.people_scores.keys() == (spec.scores.keys() if of_people else set())
+    for split, told in spec.people_scores.items():
+        assert people[split][1] == f"{told.majority_n:,}"
+        assert people[split][2].startswith(percent(told.majority_accuracy))
+    if of_people:
+        error = spec.people_scores["test"].expected_calibration_error
+        assert f"differ by {100 * error:.1f} points" in " ".join(text.split())
+        assert f"log votes) / {spec.people_temperature:g}" in about["out"]
     assert about["sha256"] == f"`{hashlib.sha256(path.read_bytes()).hexdigest()}`"
     assert about["file"] == f"`{path.name}`, {path.stat().st_size / 1e6:.1f} MB"
     assert about["network"].startswith(f"`{spec.network}`: {spec.parameters:,} parameters, ")

@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto
 
 from command_line import Mien
-from fakes import SPEC, write_model
+from fakes import SPEC, write_model, write_people_model
 from mien import (
     DEFAULT_MODEL,
     EMOTIONS,
@@ -239,12 +239,6 @@ def test_votes_that_the_file_describes_otherwise(
 def people_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three outputs: what people would say, the emotions of `tiny_model`, and FER+ votes."""
     return write_people_model(tmp_path_factory.mktemp("models") / "people.onnx")
-
-
-def write_people_model(path: Path, **changes: Any) -> Path:
-    spec = dataclasses.replace(SPEC, votes_labels=FERPLUS_EMOTIONS, votes_share=0.7)
-    settings = {"votes": len(FERPLUS_EMOTIONS), "people": True, "metadata": spec.to_json()}
-    return write_model(path, **{**settings, **changes})
 
 
 def test_what_people_would_say_is_read_unless_the_label_is_asked(

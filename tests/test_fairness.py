@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from command_line import Mien
+from fakes import write_people_model
 from learn_fixtures import made_up_faces, png, write_csv, write_folders, write_parquet_folder
 from mien.classifier import Classifier, Probabilities
 from mien.crops import crop_faces
@@ -20,6 +21,7 @@ from mien.faces import YuNetDetector
 from mien.images import Image
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet, load_faces
+from mien.learn.evaluation.scores import evaluate, truth_of
 from mien.learn.fairness.comparison import Fairness, compare_groups, find_groupings, stand_out
 from mien.learn.fairness.gaps import (
     ACCURACY,
@@ -659,6 +661,22 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 OPTIONS = ("--resamples", 100, "--permutations", 99, "--min-n", 5)
+
+
+def test_the_command_holds_each_head_against_its_truth(mien: Mien, tmp_path: Path) -> None:
+    people = write_people_model(tmp_path / "people.onnx")
+    voted = made_up_faces(train=3, val=1, test=10, votes=True)
+    data = write_parquet_folder(tmp_path / "made-up", voted)
+    arguments = ("fairness", "--data", data, "--model", people, "--slices", "contrast", *OPTIONS)
+    said, label = (
+        json.loads(mien(*arguments, "--json", *more).stdout) for more in ((), ("--head", "label"))
+    )
+    judged = truth_of("people", voted.split("test"))
+
+    assert (said["data"], said["n"]) == ("made-up by FER+ majority", len(judged))
+    assert (label["data"], label["n"]) == ("made-up", len(voted.split("test")))
+    right = evaluate(Classifier(people), judged).accuracy
+    assert said["accuracy"]["value"] == pytest.approx(right)
 
 
 def test_the_command_prints_gaps_and_groups(mien: Mien, tiny_model: Path, data: Path) -> None:

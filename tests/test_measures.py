@@ -12,7 +12,7 @@ from onnx import numpy_helper
 from PIL import Image
 
 from command_line import Mien
-from fakes import SPEC, write_model
+from fakes import SPEC, write_model, write_people_model
 from learn_fixtures import made_up_faces, write_csv, write_votes
 from mien.classifier import Classifier
 from mien.errors import DataError, OptionError
@@ -201,10 +201,7 @@ def test_a_split_that_is_not_there(classifier: Classifier) -> None:
 @pytest.fixture(scope="module")
 def of_people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that also says what people would say; otherwise than the label."""
-    spec = replace(SPEC, name="people", votes_labels=FERPLUS_EMOTIONS, votes_share=0.7)
-    path = tmp_path_factory.mktemp("models") / "people.onnx"
-    votes = len(FERPLUS_EMOTIONS)
-    return write_model(path, votes=votes, people=True, metadata=spec.to_json(), seed=3)
+    return write_people_model(tmp_path_factory.mktemp("models") / "people.onnx", seed=3)
 
 
 @pytest.mark.usefixtures("quick")

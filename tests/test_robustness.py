@@ -8,8 +8,8 @@ import pytest
 from PIL import Image as PILImage
 
 from command_line import Mien
-from fakes import SPEC, write_model
-from learn_fixtures import made_up_faces, write_csv
+from fakes import SPEC, write_model, write_people_model
+from learn_fixtures import made_up_faces, write_csv, write_votes
 from mien.classifier import Classifier
 from mien.crops import Crops
 from mien.errors import DataError, OptionError
@@ -29,7 +29,7 @@ from mien.learn.evaluation.robustness import (
     strips,
     wilson_interval,
 )
-from mien.learn.evaluation.scores import evaluate, evaluate_probabilities
+from mien.learn.evaluation.scores import evaluate, evaluate_probabilities, truth_of
 from mien.learn.plots.robustness import plot_robustness, plot_strips
 
 FACES = made_up_faces(train=1, val=2, test=3)
@@ -440,6 +440,25 @@ def test_models_stand_side_by_side(run: Mien, tiny_model: Path, tmp_path: Path) 
     same = run("--model", tiny_model, "--model", namesake, "--disturb", "jpeg", "--json")
     models = [m["model"] for m in json.loads(same.stdout)["measurements"][:2]]
     assert models == [str(tiny_model), str(namesake)]
+
+
+def test_models_are_asked_the_same(mien: Mien, tiny_model: Path, tmp_path: Path) -> None:
+    people = write_people_model(tmp_path / "people.onnx")
+    voted = made_up_faces(train=1, val=2, test=3, votes=True)
+    arguments = ("robustness", "--disturb", "jpeg", "--json", "--model", people)
+    table = write_csv(tmp_path / "fer2013.csv", voted)
+    data = ("--data", table, "--votes", write_votes(tmp_path / "fer2013new.csv", voted))
+
+    alone = json.loads(mien(*arguments, *data).stdout)
+    judged = truth_of("people", voted.split("test"))
+    assert (alone["data"], alone["n"]) == ("fer2013 by FER+ majority test", len(judged))
+    right = evaluate(Classifier(people), judged).accuracy
+    assert alone["measurements"][0]["accuracy"] == pytest.approx(right)
+    beside = json.loads(mien(*arguments, *data, "--model", tiny_model).stdout)
+    label = json.loads(mien(*arguments, *data, "--head", "label").stdout)
+    for found in (beside, label):
+        assert (found["data"], found["n"]) == ("fer2013 test", len(voted.split("test")))
+    assert beside["measurements"][0] == label["measurements"][0]  # of the label, both
 
 
 def test_an_ensemble_is_one_of_the_models(run: Mien, tiny_model: Path, tmp_path: Path) -> None:
