@@ -59,8 +59,8 @@ def sketched(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith("plot_"):
             monkeypatch.setattr(reproduction, name, sketch)
 
-    def export_once(run_dir: Path, out: Path, *, name: str) -> ModelSpec:
-        return Classifier(out).spec if out.exists() else export_onnx(run_dir, out, name=name)
+    def export_once(run_dir: Path, out: Path, **options: Any) -> ModelSpec:
+        return Classifier(out).spec if out.exists() else export_onnx(run_dir, out, **options)
 
     monkeypatch.setattr(reproduction, "export_onnx", export_once)
 

@@ -285,9 +285,7 @@ class _SqueezeExcitation(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
-        if (
-            self.training
-        ):  # torch writes down the gradient of a mean for each pixel, not that of a sum
+        if self.training:  # the gradient of a mean is written down for each pixel, a sum's is not
             mean = features.sum((2, 3), keepdim=True) / features[0, 0].numel()
         else:
             mean = features.mean((2, 3), keepdim=True)

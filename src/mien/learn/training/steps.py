@@ -45,9 +45,7 @@ class Progress:
     loss: float  # mean over the epoch so far
     accuracy: float  # likewise
     row: EpochRow | None = None
-    asked: float | None = (
-        None  # before the first step: share of the views, of the teachers' answers
-    )
+    asked: float | None = None  # before the first step: share of the teachers' answers
 
 
 class Epochs:
