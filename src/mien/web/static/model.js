@@ -95,7 +95,7 @@ function tilesOf(model) {
     ...scores.map(({ split, accuracy, n }) =>
       tile(
         `${(accuracy * 100).toFixed(2)}\u202f%`,
-        `right of ${n.toLocaleString("en")}: ${SPLITS[split] ?? split}`,
+        `as labelled, of ${n.toLocaleString("en")}: ${SPLITS[split] ?? split}`,
       ),
     ),
     tile(megabytes(model.size_bytes), `the file; licence ${model.licence}`),

@@ -10,8 +10,12 @@ export function startNotice() {
       `You are looking at the server ${location.host}: what you give it goes there. `,
     );
   }
-  byId("notice-close").addEventListener("click", () => notice.close());
-  notice.addEventListener("close", () => remember("notice", "read"));
+  const read = () => remember("notice", "read");
+  byId("notice-close").addEventListener("click", () => {
+    read(); // the event of closing comes later, and a page that is loaded anew does not wait for it
+    notice.close();
+  });
+  notice.addEventListener("close", read); // by Escape, too
   byId("notice-again").addEventListener("click", () => notice.showModal());
   if (remembered("notice") !== "read") notice.showModal();
 }
