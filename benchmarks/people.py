@@ -30,7 +30,7 @@ SHARES = (0.0, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9, 1.0)
 
 def logits_of(model: str, crops: Crops) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Of the label, (N, 7), and of the votes, (N, 8)."""
-    answers = Classifier(model, threads=0, head="label").read_all(crops)
+    answers = Classifier(model, threads=0).read_all(crops)
     label, votes = (
         np.log(np.maximum(answers[name], np.finfo(np.float32).tiny)) for name in ("label", "votes")
     )

@@ -52,6 +52,8 @@ BOXES: Final = tuple(
 )
 """The frames: name, whose box, side."""
 
+TRIED: Final = frozenset(name for name, _, _ in BOXES)
+
 PHOTOS_A_REPORT: Final = 200
 
 Labels = list[str | None]
@@ -206,21 +208,19 @@ def measure(
 
 def shown(rows: Sequence[Row]) -> list[Row]:
     """Of a reader's rows its own framing, mien's crop, and of the boxes the most accurate."""
-    boxes = {name for name, _, _ in BOXES}
-    first = [row for row in rows if row.framing not in boxes]
-    tried = [row for row in rows if row.framing in boxes]
+    first = [row for row in rows if row.framing not in TRIED]
+    tried = [row for row in rows if row.framing in TRIED]
     return [*first, *([max(tried, key=lambda row: row.scores.accuracy)] if tried else [])]
 
 
 def tables(readers: Sequence[Sequence[Row]]) -> str:
     """The rows of readers as tables in Markdown."""
     rows = [row for of_reader in readers for row in shown(of_reader)]
-    boxes = {name for name, _, _ in BOXES}
 
     def table(header: Sequence[str], cells: Callable[[PhotoScores], Sequence[str]]) -> str:
         lines = [["reader", "face and frame", *header], ["---", "---", *["---:"] * len(header)]]
         for row in rows:
-            best = f" (best of {len(boxes)} boxes)" if row.framing in boxes else ""
+            best = f" (best of {len(TRIED)} boxes)" if row.framing in TRIED else ""
             lines.append([row.reader, row.framing + best, *cells(row.scores)])
         return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

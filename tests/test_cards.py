@@ -99,7 +99,8 @@ def test_a_card_measures_the_file_as_it_is(card: Card, classifier: Classifier) -
 
 
 def test_scores_are_those_that_mien_evaluate_gives(card: Card, classifier: Classifier) -> None:
-    for split, found in (("val", card.val), ("test", card.test), ("val+test", card.val_test)):
+    for split in ("val", "test", "val+test"):
+        found = card.measures[split]
         assert found == measure(classifier, FACES, split)
 
 
@@ -185,8 +186,8 @@ def test_an_ensemble_has_no_card(tiny_model: Path, tmp_path: Path) -> None:
 def test_the_text_has_every_score_with_its_n(card: Card) -> None:
     rows = {row[0]: row for row in table_after(card_text(card), "## How good it is")}
     assert card.clean is not None
-    named = {"val": card.val, "test": card.test, "val+test": card.val_test}
-    for name, found in {**named, "clean test": card.clean}.items():
+    assert list(card.measures) == ["val", "test", "val+test", "clean test"]
+    for name, found in card.measures.items():
         scores = found.evaluation
         assert rows[name][1] == f"{scores.n:,}"
         assert rows[name][2].startswith(percent(scores.accuracy))
@@ -318,8 +319,8 @@ def test_what_newer_files_say_of_themselves_is_told(card: Card) -> None:
 def test_a_second_output_is_told_with_its_score(card: Card) -> None:
     spec = dataclasses.replace(SPEC, votes_labels=FERPLUS_EMOTIONS)
     votes = VotesScore(0.8125, 3388, {}, None, 0)
-    test = dataclasses.replace(card.test, votes=votes)
-    text = card_text(dataclasses.replace(card, spec=spec, test=test))
+    measures = card.measures | {"test": dataclasses.replace(card.test, votes=votes)}
+    text = card_text(dataclasses.replace(card, spec=spec, measures=measures))
     about = {row[0]: row[1] for row in table_after(text, "## The file")[1:]}
 
     assert about["out, too"].endswith(", ".join(FERPLUS_EMOTIONS))

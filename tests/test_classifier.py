@@ -260,8 +260,13 @@ def test_what_people_would_say_is_read_unless_the_label_is_asked(
 
 
 def test_a_head_is_kept_when_pickled(people_model: Path) -> None:
-    label = Classifier(people_model, head="label")
-    assert pickle.loads(pickle.dumps(label)).head == "label"
+    classifier = Classifier(people_model)
+    assert pickle.loads(pickle.dumps(classifier)).head == "people"
+    classifier.head = "label"
+    again = pickle.loads(pickle.dumps(classifier))
+    assert again.head == "label"
+    crops = some_crops(3)
+    assert np.array_equal(again(crops), Classifier(people_model, head="label")(crops))
 
 
 def test_a_head_that_a_file_has_not_is_refused(people_model: Path, tiny_model: Path) -> None:
@@ -269,6 +274,8 @@ def test_a_head_that_a_file_has_not_is_refused(people_model: Path, tiny_model: P
         Classifier(people_model, head="votes")
     with pytest.raises(OptionError, match=r"head: expected label, which tiny\.onnx has; got peop"):
         Classifier([people_model, tiny_model], head="people")
+    with pytest.raises(OptionError, match=r"head: expected label, which tiny\.onnx has; got peop"):
+        Classifier(tiny_model).head = "people"
 
 
 def test_an_ensemble_asks_all_the_same(people_model: Path, tiny_model: Path) -> None:

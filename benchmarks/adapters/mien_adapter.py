@@ -19,7 +19,7 @@ def build() -> Adapter:
     model = sys.argv[1] if len(sys.argv) > 1 else DEFAULT_MODEL
     head = sys.argv[2] if len(sys.argv) > 2 else None
     recognizer = mien.Recognizer(model)
-    recognizer.classifier = mien.Classifier(model, head=head)
+    recognizer.classifier.head = head or recognizer.classifier.head
     return Adapter(
         version=f"{mien.__version__}, model {model}" + (f", head {head}" if head else ""),
         fed="crops: as they are, into its classifier. Photos: Recognizer(), with YuNet.",

@@ -13,7 +13,7 @@ from mien.crops import SIZE_PX, Crops
 from mien.environment import import_onnxruntime
 from mien.errors import MissingExtraError, ModelError, OptionError
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
-from mien.spec import HEADS, ModelSpec
+from mien.spec import HEADS, VOTES, ModelSpec
 
 Probabilities: TypeAlias = NDArray[np.float32]
 """(F, 7) float32, columns in the order of `mien.labels.EMOTIONS`; each row sums to 1."""
@@ -26,8 +26,6 @@ DEFAULT_MODEL: Final = "mien"
 
 KERAS_SUFFIXES: Final = (".h5", ".hdf5", ".keras")
 """How the names of Keras files end, by which Keras itself knows them."""
-
-_VOTES: Final = "votes"
 
 _MODELS: Final = Path(__file__).parent / "assets" / "models"
 
@@ -190,7 +188,6 @@ class Classifier:
 
     Attributes:
         spec: what the file says of itself; of an ensemble, what its members say together.
-        head: what is asked.
         paths: the files, one for each member.
     Raises:
         ModelError: a file is missing, broken, not a classifier of faces, could run code, or wants
@@ -222,7 +219,6 @@ class Classifier:
             threads=threads,
             labels=labels,
             scaling=scaling,
-            head=head,
         )
         from_keras = [path.suffix in KERAS_SUFFIXES for path in self.paths]
         if not any(from_keras) and (labels is not None or scaling is not None):
@@ -245,15 +241,24 @@ class Classifier:
                     f"{specs[0].crop_margin:g}, to read the same crops; got {spec.crop_margin:g}"
                 )
         self.spec = specs[0] if len(specs) == 1 else ModelSpec.of_members(specs)
-        for path, spec in zip(self.paths, specs, strict=True):
-            if head is not None and head not in spec.heads:
+        self.head = head or self.spec.heads[0]
+
+    @property
+    def head(self) -> str:
+        """What is asked, of `spec.heads`; another can be set."""
+        return self._head
+
+    @head.setter
+    def head(self, head: str) -> None:
+        for member in self._members:
+            if head not in (heads := member.spec.heads):
                 raise OptionError(
-                    f"head: expected {' or '.join(spec.heads)}, which {path.name} has; got {head}"
+                    f"head: expected {' or '.join(heads)}, which {member.path.name} has; got {head}"
                 )
-        self.head: str = head or self.spec.heads[0]
+        self._head = head
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return self._reopen, ()
+        return partial(self._reopen, head=self.head), ()
 
     @property
     def path(self) -> Path:
@@ -290,7 +295,7 @@ class Classifier:
                     f"{member.path}: expected a model with the output 'votes', as "
                     "`mien export` writes it of networks that learned FER+ votes; it has none"
                 )
-        return self._run(crops, (_VOTES,))[0]
+        return self._run(crops, (VOTES,))[0]
 
     def read(self, crops: Crops) -> tuple[Probabilities, Votes | None]:
         """What `head` says of the seven emotions, and the votes, in one pass.
@@ -305,7 +310,7 @@ class Classifier:
         """
         if not self.spec.votes_labels:
             return self(crops), None
-        probabilities, votes = self._run(crops, (self.head, _VOTES))
+        probabilities, votes = self._run(crops, (self.head, VOTES))
         return probabilities, votes
 
     def read_all(self, crops: Crops) -> dict[str, NDArray[np.float32]]:
@@ -314,12 +319,11 @@ class Classifier:
         Args:
             crops: as for reading them.
         Returns:
-            What each of `spec.heads` says, (F, 7), and, where the model gives them, "votes",
-            (F, 8) float32.
+            Each of `spec.answers`: what heads say, (F, 7), and "votes", (F, 8) float32.
         Raises:
             OptionError: `crops` has another shape or dtype.
         """
-        names = (*self.spec.heads, *((_VOTES,) if self.spec.votes_labels else ()))
+        names = tuple(self.spec.answers)
         return dict(zip(names, self._run(crops, names), strict=True))
 
     def _run(self, crops: Crops, names: tuple[str, ...]) -> list[NDArray[np.float32]]:
@@ -371,7 +375,7 @@ class _Member:
         self._check_contract(found)
         self._input, *outputs = names
         # Of a file that knows nothing of people, the first output is what it says of the label.
-        self._outputs = dict(zip((*self.spec.heads, _VOTES), outputs, strict=False))
+        self._outputs = dict(zip(self.spec.answers, outputs, strict=True))
 
     def run(self, crops: Crops, names: tuple[str, ...]) -> list[NDArray[np.float32]]:
         """(N, 48, 48) uint8 -> what heads say, (N, 7), and the votes, (N, 8) float32.
@@ -396,9 +400,7 @@ class _Member:
 
     def _check_contract(self, found: tuple[list[Any], ...]) -> None:
         size, spec = SIZE_PX, self.spec
-        widths = [len(EMOTIONS)] * len(spec.heads)
-        if spec.votes_labels:
-            widths.append(len(FERPLUS_EMOTIONS))
+        widths = [_width(name) for name in spec.answers]
         expected = (
             [("tensor(uint8)", [size, size])],
             [("tensor(float)", [width]) for width in widths],
@@ -418,7 +420,7 @@ class _Member:
 
 
 def _width(name: str) -> int:
-    return len(FERPLUS_EMOTIONS if name == _VOTES else EMOTIONS)
+    return len(FERPLUS_EMOTIONS if name == VOTES else EMOTIONS)
 
 
 def first_line(error: Exception) -> str:

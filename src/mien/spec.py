@@ -17,6 +17,9 @@ METADATA_KEY: Final = "mien"
 HEADS: Final = ("people", "label")
 """What a model can be asked: what people would say, and what FER2013's label would be."""
 
+VOTES: Final = "votes"
+"""The output of the FER+ votes, in `ModelSpec.answers`."""
+
 FORMAT: Final = 1
 """Raised when a reader of an older mien could misread the file."""
 
@@ -86,6 +89,12 @@ class ModelSpec:
         """The questions that the file answers, of `HEADS`; the first is what it reads."""
         told = self.members or (self,)
         return HEADS if all(one.votes_share for one in told) else HEADS[1:]
+
+    @property
+    def answers(self) -> dict[str, tuple[str, ...]]:
+        """What the file gives, in the order of its outputs -> the labels of its columns."""
+        votes = {VOTES: self.votes_labels} if self.votes_labels else {}
+        return dict.fromkeys(self.heads, self.labels) | votes
 
     @classmethod
     def of_members(cls, members: Sequence[Self]) -> Self:

@@ -186,8 +186,9 @@ def _print_measures(result: "Measures") -> None:
         )
     ]
     error = result.reliability.expected_calibration_error
-    of_tagger = result.reliability is not scores.reliability and result.taggers is not None
-    about = f"of a random tagger, n {result.taggers.n:,}" if of_tagger and result.taggers else ""
+    about = ""
+    if result.by_taggers and result.taggers is not None:
+        about = f"of a random tagger, n {result.taggers.n:,}"
     rows.append(["expected calibration error", f"{error:.4f}", about])
     if result.clean is not None:
         rows.append(
@@ -197,7 +198,7 @@ def _print_measures(result: "Measures") -> None:
                 f"n {result.clean.n:,}",
             ]
         )
-    if result.truth != "labels":
+    if result.by_taggers:
         labelled = result.as_labelled
         rows.append(["agreement with labels", f"{labelled.accuracy:.4f}", f"n {labelled.n:,}"])
     elif result.agreement is not None:

@@ -18,8 +18,12 @@ from mien.commands.shared import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mien.learn.data.datasets import FaceSet
     from mien.spec import ModelSpec
+
+    _Scores = tuple[int, float, float, float | None]  # of so many faces
 
 
 def export(
@@ -149,31 +153,30 @@ def _print(spec: "ModelSpec", out: Path) -> None:
         )
     elif spec.scores:
         print("temperature 1: there is no val that tells another")
-    if spec.scores:
-        rows = [
-            [
-                split,
-                f"{score.n:,}",
-                f"{score.accuracy:.4f}",
-                f"{score.macro_f1:.4f}",
-                f"{score.expected_calibration_error:.4f}",
-            ]
-            for split, score in spec.scores.items()
-        ]
+    of_label = {
+        split: (score.n, score.accuracy, score.macro_f1, score.expected_calibration_error)
+        for split, score in spec.scores.items()
+    }
+    _print_scores(["label", "faces", "accuracy", "macro F1", "calibration error"], of_label)
+    of_people = {
+        split: (
+            score.majority_n,
+            score.majority_accuracy,
+            score.negative_log_likelihood,
+            score.expected_calibration_error,
+        )
+        for split, score in spec.people_scores.items()
+    }
+    header = ["people", "faces", "FER+ majority", "-log likelihood", "calibration error"]
+    _print_scores(header, of_people)
+
+
+def _print_scores(header: list[str], scores: "Mapping[str, _Scores]") -> None:
+    """A row for each split; nothing without splits."""
+    rows = [
+        [split, f"{faces:,}", *("-" if value is None else f"{value:.4f}" for value in values)]
+        for split, (faces, *values) in scores.items()
+    ]
+    if rows:
         print()
-        header = ["label", "faces", "accuracy", "macro F1", "calibration error"]
-        print_table(header, rows, left=(0,))
-    if spec.people_scores:
-        rows = [
-            [
-                split,
-                f"{score.majority_n:,}",
-                f"{score.majority_accuracy:.4f}",
-                f"{score.negative_log_likelihood:.4f}",
-                f"{score.expected_calibration_error:.4f}",
-            ]
-            for split, score in spec.people_scores.items()
-        ]
-        print()
-        header = ["people", "faces", "FER+ majority", "-log likelihood", "calibration error"]
         print_table(header, rows, left=(0,))

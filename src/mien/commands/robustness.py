@@ -136,7 +136,8 @@ def _classifiers(given: "list[str]", head: str | None) -> "dict[str, Classifier]
             opened[text] = Classifier(text, threads=0, head=head)
         say_how_read(opened[text].spec)
     if len({classifier.head for classifier in opened.values()}) > 1:
-        return _classifiers(given, "label")
+        for classifier in opened.values():
+            classifier.head = "label"
     own = [classifier.spec.name for classifier in opened.values()]
     return {
         text if own.count(classifier.spec.name) > 1 else classifier.spec.name: classifier

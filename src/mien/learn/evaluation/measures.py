@@ -10,6 +10,7 @@ from mien.learn.data.copies import copies_of
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.risk_coverage import RiskCoverage, risk_coverage
 from mien.learn.evaluation.scores import (
+    FERPLUS_MAJORITY,
     Agreement,
     Evaluation,
     Interval,
@@ -20,9 +21,9 @@ from mien.learn.evaluation.scores import (
     evaluate_probabilities,
     ferplus_agreement,
     ferplus_targets,
+    majority_for,
     score_taggers,
     score_votes,
-    truths_of,
 )
 
 
@@ -32,7 +33,7 @@ class Measures:
 
     Attributes:
         head: what it was asked, "people" or "label".
-        truth: what that is held against: "FER+ majority" or "labels"; see `truth_of`.
+        by_taggers: held against what most FER+ taggers chose, not the labels; see `truth_of`.
         evaluation: on all faces of the split that have this truth.
         intervals: 95 % bootstrap intervals of `accuracy`, `macro_f1` and `mean_class_recall`.
         clean: on the faces that are not exact copies of training images; None where the data set
@@ -46,7 +47,7 @@ class Measures:
     """
 
     head: str
-    truth: str
+    by_taggers: bool
     evaluation: Evaluation
     intervals: dict[str, Interval]
     clean: Evaluation | None
@@ -59,9 +60,14 @@ class Measures:
     @property
     def reliability(self) -> Reliability:
         """How often it is right when it is so sure: of people, as often as a tagger says so."""
-        if self.head == "people" and self.taggers is not None:
+        if self.by_taggers and self.taggers is not None:
             return self.taggers.reliability
         return self.evaluation.reliability
+
+    @property
+    def truth(self) -> str:
+        """What the evaluation is held against, in words."""
+        return FERPLUS_MAJORITY if self.by_taggers else "labels"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries, lists and numbers, ready for JSON; the evaluation's are on top."""
@@ -91,7 +97,8 @@ def measure(classifier: Classifier, faces: FaceSet, split: str) -> Measures:
     """
     part = faces.split(split)
     probabilities, votes = classifier.read(part.images)
-    truths = truths_of(classifier.head, part)
+    majority = majority_for(classifier.head, part)
+    truths = part.targets if majority is None else majority
     known = truths >= 0
     names = split.split("+")
     clean = None
@@ -103,7 +110,7 @@ def measure(classifier: Classifier, faces: FaceSet, split: str) -> Measures:
     right = float((probabilities.argmax(axis=1) == part.targets).mean())
     return Measures(
         head=classifier.head,
-        truth="labels" if truths is part.targets else "FER+ majority",
+        by_taggers=majority is not None,
         evaluation=evaluate_probabilities(probabilities[known], truths[known]),
         intervals=bootstrap_intervals(probabilities[known], truths[known]),
         clean=clean,

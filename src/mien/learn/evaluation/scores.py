@@ -14,6 +14,9 @@ from mien.learn.evaluation.calibration import tagger_shares
 
 BINS: Final = 15  # of the reliability diagram
 
+FERPLUS_MAJORITY: Final = "FER+ majority"
+"""What the truth is called that most taggers chose."""
+
 
 @dataclass(frozen=True)
 class ClassScore:
@@ -272,10 +275,18 @@ def score_taggers(probabilities: Probabilities, faces: FaceSet) -> TaggersScore:
         raise DataError(f"{faces.name}: expected FER+ votes for the seven emotions; there are none")
     shares, rows = shares[voted], probabilities[voted].astype(np.float64)
     surprise = -(shares * np.log(np.maximum(rows, np.finfo(np.float32).tiny))).sum(axis=1)
-    said = np.take_along_axis(shares, rows.argmax(axis=1)[:, None], axis=1)[:, 0]
+    said = said_by_taggers(rows, shares)
     return TaggersScore(
         int(voted.sum()), float(surprise.mean()), _reliability(rows.max(axis=1), said)
     )
+
+
+def said_by_taggers(
+    probabilities: NDArray[np.floating[Any]], shares: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """(N,) the share of taggers who say what is read; both arguments are (N, 7)."""
+    read = probabilities.argmax(axis=1)[:, None]
+    return np.take_along_axis(shares, read, axis=1)[:, 0]
 
 
 def truth_of(head: str, faces: FaceSet) -> FaceSet:
@@ -288,19 +299,20 @@ def truth_of(head: str, faces: FaceSet) -> FaceSet:
             all that people have said.
         faces: labelled, with or without votes.
     """
-    targets = truths_of(head, faces)
-    if targets is faces.targets:
+    majority = majority_for(head, faces)
+    if majority is None:
         return faces
-    known = faces.take(targets >= 0)
-    return replace(known, targets=targets[targets >= 0], name=f"{faces.name} by FER+ majority")
+    known = majority >= 0
+    name = f"{faces.name} by {FERPLUS_MAJORITY}"
+    return replace(faces.take(known), targets=majority[known], name=name)
 
 
-def truths_of(head: str, faces: FaceSet) -> NDArray[np.int64]:
-    """(N,) int64: the target that a head is held to on each face, as `truth_of`; -1 for none."""
+def majority_for(head: str, faces: FaceSet) -> NDArray[np.int64] | None:
+    """(N,) int64 as `ferplus_targets`, where `truth_of` a head is that; None where it is labels."""
     if head != "people" or faces.votes is None:
-        return faces.targets
+        return None
     majority = ferplus_targets(faces)
-    return majority if (majority >= 0).any() else faces.targets
+    return majority if (majority >= 0).any() else None
 
 
 def score_votes(read: Votes, faces: FaceSet) -> VotesScore:

@@ -24,7 +24,7 @@ from mien.learn.files.stores import with_half_weights, with_int8_weights
 from mien.learn.networks import VOTES_HEAD, Network
 from mien.learn.training.pretrained import RECIPE_KEY
 from mien.learn.training.recipes import Recipe
-from mien.spec import HEADS, METADATA_KEY, ModelSpec
+from mien.spec import HEADS, METADATA_KEY, VOTES, ModelSpec
 
 if TYPE_CHECKING:
     import onnx
@@ -100,7 +100,7 @@ def answers_of(deployed: Deployed, crops: Crops) -> Answers:
     with torch.no_grad():
         rows = [deployed(batch) for batch in batches_of(crops)]
     found = [torch.cat(parts).numpy() for parts in zip(*rows, strict=True)]
-    return dict(zip((*HEADS, "votes") if deployed.pool else HEADS[1:], found, strict=True))
+    return dict(zip((*HEADS, VOTES) if deployed.pool else HEADS[1:], found, strict=True))
 
 
 class Onnx:

@@ -51,7 +51,7 @@ def _head(card: Card) -> list[str]:
         f"**{_percent(labelled.evaluation.accuracy)}** as they are labelled (95 % interval "
         f"{low} to {high})."
     )
-    if card.test.truth == "labels":
+    if not card.test.by_taggers:
         words += f"{card.test.evaluation.n:,} test images it reads {of_labels}"
     else:
         test = card.test.evaluation
@@ -189,9 +189,7 @@ def _data(card: Card) -> list[str]:
 
 
 def _scores(card: Card) -> list[str]:
-    named = {"val": card.val, "test": card.test, "val+test": card.val_test}
-    if card.clean is not None:
-        named["clean test"] = card.clean
+    named = card.measures
     header = ["images", "n", "accuracy", "macro F1", "mean class recall"]
     tables = [_table(header, [[name, *_score_cells(found)] for name, found in named.items()])]
     if card.labelled:
@@ -199,7 +197,7 @@ def _scores(card: Card) -> list[str]:
         against = (
             "What people would say, held against the emotion that most of FER+'s taggers chose, "
             "about ten a face (Barsoum et al. 2016, arXiv:1608.01041)"
-            if card.test.truth != "labels"
+            if card.test.by_taggers
             else "What people would say, held against the labels"
         )
         tables = [
@@ -220,7 +218,7 @@ def _scores(card: Card) -> list[str]:
             )
     if card.is_fer2013:
         about.append("People reach about 65 ± 5 % (Goodfellow et al. 2013).")
-    if card.test.agreement is not None and card.test.truth == "labels":
+    if card.test.agreement is not None and not card.test.by_taggers:
         about.append(
             f"It reads the favourite of FER+'s taggers on {_percent(card.test.agreement.accuracy)} "
             f"of the {card.test.agreement.n:,} images of test that have one."
@@ -264,13 +262,13 @@ def _class_table(measures: Measures) -> str:
         cells = [f"{score.support:,}", _percent(score.recall, 1), _percent(score.precision, 1)]
         missed = f"{most}, {share}" if others[most] else "-"
         rows.append([label, *cells, f"{score.f1:.3f}", missed])
-    truth = "labelled" if measures.truth == "labels" else "most taggers"
+    truth = "most taggers" if measures.by_taggers else "labelled"
     header = [truth, "n", "recall", "precision", "F1", "otherwise most often read as"]
     return _table(header, rows, left=(0, 5))
 
 
 def _sureness(card: Card) -> list[str]:
-    test, spec = card.test.evaluation, card.spec
+    spec = card.spec
     faces = sum(band.n for band in card.bands)
     says = sum(band.n * band.confidence for band in card.bands if band.n) / faces
     band_rows = [
@@ -290,7 +288,7 @@ def _sureness(card: Card) -> list[str]:
     ]
     error = card.test.reliability.expected_calibration_error
     is_so = sum(band.n * band.accuracy for band in card.bands if band.n) / faces
-    of_people = card.test.reliability is not test.reliability
+    of_people = card.test.by_taggers
     right = "is said by a random one of FER+'s taggers" if of_people else "is right"
     return [
         "## How sure it is",

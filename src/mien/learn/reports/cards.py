@@ -21,7 +21,7 @@ from mien.learn.evaluation.calibration import tagger_shares
 from mien.learn.evaluation.measures import Measures, measure
 from mien.learn.evaluation.robustness import Measurement, Robustness, disturbance_named
 from mien.learn.evaluation.robustness import measure as measure_robustness
-from mien.learn.evaluation.scores import Agreement, ferplus_targets, truth_of
+from mien.learn.evaluation.scores import Agreement, ferplus_targets, said_by_taggers, truth_of
 from mien.learn.fairness.comparison import Fairness, find_groupings, measure_fairness
 from mien.learn.fairness.gaps import metric_frame
 from mien.spec import ModelSpec
@@ -79,13 +79,10 @@ class Card:
         sha256: of the file, in hexadecimal digits.
         data: name of the data set that was measured on.
         is_fer2013: it has as many images in each split as FER2013.
-        val: on its val split; likewise `test`, and `val_test` on both together.
-        test: see `val`.
-        val_test: see `val`.
-        labelled: the same four of what the file says of the label, by the names "val", "test",
-            "val+test" and "clean test"; empty where that is all that it says.
-        clean: on the faces of test that are not exact copies of training images; None where the
+        measures: of what the file reads, on "val", "test", "val+test", and "clean test": the faces
+            of test that are not exact copies of training images. The last is left out where the
             data set has no training images, or test no copies of them.
+        labelled: the same of what it says of the label; empty where that is all that it says.
         copies: faces of test that are exact copies of training images.
         label_agreement: of the labels of test themselves with the FER+ majority; None without
             votes.
@@ -100,16 +97,23 @@ class Card:
     sha256: str
     data: str
     is_fer2013: bool
-    val: Measures
-    test: Measures
-    val_test: Measures
-    clean: Measures | None
+    measures: dict[str, Measures]
     labelled: dict[str, Measures]
     copies: int
     label_agreement: Agreement | None
     bands: tuple[Band, ...]
     robustness: Robustness
     fairness: Fairness
+
+    @property
+    def test(self) -> Measures:
+        """What the file reads on test."""
+        return self.measures["test"]
+
+    @property
+    def clean(self) -> Measures | None:
+        """The same on clean test, if there is one."""
+        return self.measures.get("clean test")
 
 
 def measure_card(
@@ -151,10 +155,7 @@ def measure_card(
         sha256=hashlib.sha256(content).hexdigest(),
         data=faces.name,
         is_fer2013=all((faces.splits == s).sum() == n for s, n in FER2013_SPLITS.items()),
-        val=measured["val"],
-        test=measured["test"],
-        val_test=measured["val+test"],
-        clean=measured.get("clean test"),
+        measures=measured,
         labelled=labelled,
         copies=0 if own is None else len(test) - len(own),
         label_agreement=_label_agreement(test),
@@ -181,8 +182,7 @@ def _bands_of(classifier: Classifier, test: FaceSet) -> tuple[Band, ...]:
     probabilities = classifier(test.images)
     if classifier.head == "people" and test.votes is not None:
         shares, voted = tagger_shares(test.votes)
-        read = probabilities.argmax(axis=1)
-        right = shares[np.arange(len(read)), read]
+        right = said_by_taggers(probabilities, shares)
         return bands(probabilities[voted], right[voted])
     right = (probabilities.argmax(axis=1) == test.targets).astype(np.float32)
     return bands(probabilities, right)

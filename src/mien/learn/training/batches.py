@@ -47,16 +47,11 @@ class Augmentation:
     coarse_px: int = 0  # shrunk to as few pixels as that, and enlarged again; 0: never
     jpeg: int = 0  # compressed, with a quality down to that (of 1 to 95); 0: never
     shade: float = 0.0  # darkened by up to that share, evenly or to one side
-    bars: float = (
-        0.0  # probability that eyes or mouth are behind a bar, as of dark glasses or masks
-    )
+    bars: float = 0.0  # probability that dark glasses hide the eyes, or a mask the mouth
 
     def __post_init__(self) -> None:
-        moves, light = (
-            ("rotation_deg", "zoom", "shift"),
-            ("blur", "brightness", "contrast", "noise"),
-        )
-        for name in (*moves, *light):
+        moves = ("rotation_deg", "zoom", "shift")
+        for name in (*moves, "blur", "brightness", "contrast", "noise"):
             if not getattr(self, name) >= 0.0:
                 raise OptionError(f"{name}: expected 0 or more; got {getattr(self, name)}")
         if not self.zoom < 1.0:
