@@ -30,9 +30,9 @@ class BatchingClassifier(Classifier):
     def __init__(self, classifier: Classifier) -> None:
         self.spec = classifier.spec
         self.paths = classifier.paths
+        self._members = classifier._members
         self.head = classifier.head
         self.runs = self.calls = 0
-        self._members = classifier._members
         self._classifier = classifier
         self._changed = threading.Condition()
         self._waiting: list[_Job] = []
