@@ -14,25 +14,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.crops import SIZE_PX
-from mien.faces import YuNetDetector
 from mien.learn.data.datasets import load_faces
 from mien.learn.evaluation.robustness import disturb
+from mien.yunet import YuNet
 
 ANGLES = (-30.0, -20.0, -10.0, 10.0, 20.0, 30.0)  # degrees, clockwise
 ENLARGEMENTS = (4, 6, 8)
+SCORE = 0.8
 
 
-def tilts(detector: YuNetDetector, crops: NDArray[np.uint8], enlarged: int) -> NDArray[np.float64]:
+def tilts(network: YuNet, crops: NDArray[np.uint8], enlarged: int) -> NDArray[np.float64]:
     """(N,) degrees, clockwise; NaN where no face is found."""
     found = []
     for crop in crops:
         size = (SIZE_PX * enlarged, SIZE_PX * enlarged)
         large = cv2.resize(crop, size, interpolation=cv2.INTER_CUBIC)
-        faces = detector.detect(np.repeat(large[:, :, None], 3, axis=2))[:1]
-        if not faces or faces[0].landmarks is None:
+        faces = network.find(np.repeat(large[:, :, None], 3, axis=2), SCORE)[:1]
+        if not len(faces):
             found.append(np.nan)
             continue
-        right, left = (np.array(point) for point in faces[0].landmarks[:2])
+        right, left = faces[0, 4:8].reshape(2, 2)
         found.append(float(np.degrees(np.arctan2(*(left - right)[::-1]))))
     return np.array(found)
 
@@ -43,12 +44,12 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=400, help="faces of val to turn")
     options = parser.parse_args()
     crops = load_faces(options.data).split("val").images[: options.count]
-    detector = YuNetDetector(turned=False)
+    network = YuNet()
     for enlarged in ENLARGEMENTS:
-        start = tilts(detector, crops, enlarged)
+        start = tilts(network, crops, enlarged)
         print(f"enlarged {enlarged} times: {np.isfinite(start).mean():.1%} of {len(crops)} found")
         for angle in ANGLES:
-            turned = tilts(detector, disturb(crops, "rotation", angle), enlarged)
+            turned = tilts(network, disturb(crops, "rotation", angle), enlarged)
             told = float(np.nanmedian(turned - start))
             print(f"  turned by {angle:5.0f}: {told:6.1f}, {np.isfinite(turned).mean():.1%} found")
 

@@ -119,7 +119,7 @@ def test_cut_out_faces_are_rows_with_the_whole_picture_for_a_box(tmp_path: Path)
 
 
 def test_a_photo_on_its_side_is_turned_and_frames_of_films_are_not(tmp_path: Path) -> None:
-    frame = np.ascontiguousarray(np.rot90(moving_portrait()(0)))
+    frame = np.ascontiguousarray(np.rot90(moving_portrait()(0), 2))
     PILImage.fromarray(frame).save(tmp_path / "photo.png")
     make_video(tmp_path / "x.mp4", lambda n: frame, times_s=[0.0, 0.1, 0.2])
     faces: dict[str, list[int | None]] = {}

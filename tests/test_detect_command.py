@@ -110,10 +110,10 @@ def test_csv_and_copies(portrait: Path, blank: Path, detect: Run, tmp_path: Path
 
 @pytest.fixture
 def cut_out(portrait: Path, tmp_path: Path) -> Path:
-    """A face of the portrait as data sets hold them, 48 x 48 and gray."""
+    """A face of the portrait as data sets hold them, 48 x 48, gray and a little blurred."""
     path = tmp_path / "cut.png"
     with PILImage.open(portrait) as picture:
-        picture.convert("L").crop((180, 66, 270, 176)).resize((48, 48)).save(path)
+        picture.convert("L").crop((180, 66, 270, 176)).resize((16, 16)).resize((48, 48)).save(path)
     return path
 
 

@@ -41,13 +41,13 @@ def test_a_package_that_took_what_is_needed_from_opencv_is_named(
     assert YuNetDetector().detect(load_image(portrait)) != []  # which needs nothing of that
 
 
-@pytest.mark.parametrize("name", ["FaceDetectorYN", "CascadeClassifier", "data"])
+@pytest.mark.parametrize("name", ["dnn", "CascadeClassifier", "data"])
 def test_an_opencv_whose_files_went_with_another_package_can_be_mended(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(cv2, name)
     with pytest.raises(MienError) as error:
-        YuNetDetector() if name == "FaceDetectorYN" else HaarDetector()
+        YuNetDetector() if name == "dnn" else HaarDetector()
     message = str(error.value)
     assert f"cv2 has no {name}. Another package, such as opencv-python, has overwritten" in message
     assert message.endswith(f"Mend it with: pip uninstall -y opencv-python-headless, then: {MEND}")

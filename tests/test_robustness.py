@@ -150,8 +150,8 @@ def test_blur_flattens_both_ways_and_motion_only_sideways(crops: Crops) -> None:
     blurred, moved = disturb(crops, "blur", 2), disturb(crops, "motion", 9)
 
     assert steepness(blurred, 1) < steepness(crops, 1) / 2
-    assert steepness(blurred, 2) < steepness(crops, 2) / 2
-    assert steepness(moved, 2) < steepness(crops, 2) / 2
+    assert steepness(blurred, 2) < steepness(crops, 2) * 0.6
+    assert steepness(moved, 2) < steepness(crops, 2) * 0.6
     stripes = np.repeat(np.arange(48, dtype=np.uint8)[:, None] * 5, 48, axis=1)[None]
     assert np.array_equal(disturb(stripes, "motion", 9), stripes)
     assert np.array_equal(disturb(crops, "motion", 1), crops)

@@ -6,7 +6,9 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Final
+from typing import Any, Final
+
+from mien.errors import MienError
 
 _OPENCV: Final = "opencv-python-headless"
 _IMPORTING: Final = threading.Lock()  # of two threads, one would set back what the other set
@@ -39,6 +41,20 @@ def environment(**values: str) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def of_opencv(name: str) -> Any:
+    """A part of `cv2` by its name.
+
+    Raises:
+        MienError: it has none; the message says why that may be, and how to mend it.
+    """
+    import cv2
+
+    try:
+        return getattr(cv2, name)
+    except AttributeError:
+        raise MienError(broken_opencv(f"cv2 has no {name}")) from None
 
 
 def broken_opencv(fault: str) -> str:

@@ -4,17 +4,17 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
+from functools import cached_property
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.environment import broken_opencv
-from mien.errors import MienError, OptionError
+from mien.environment import of_opencv
+from mien.errors import OptionError
 from mien.images import Image
+from mien.yunet import CELL_PX, YuNet
 
 Point: TypeAlias = tuple[float, float]
 """x, y in pixels of the original image, from its top left corner."""
@@ -31,8 +31,6 @@ _Row: TypeAlias = NDArray[np.float64]
 _MOST_CROPPED_PX: Final = 96  # of a picture that looks like a face from a data set
 _MUCH_SHRUNK: Final = 0.7  # or more: a larger search finds little else
 _SMALL_PX: Final = 24  # in the search: where there is a face this small, others were missed
-
-YUNET_FILE: Final = Path(__file__).parent / "assets" / "yunet.onnx"
 
 T = TypeVar("T")
 
@@ -98,44 +96,49 @@ class Detector(Protocol):
 
 
 class YuNetDetector:
-    """YuNet (Wu, Peng and Yu 2023, doi:10.1007/s11633-023-1423-y) through OpenCV.
+    """YuNet (Wu, Peng and Yu 2023, doi:10.1007/s11633-023-1423-y), which finds upright faces.
 
-    It finds upright faces. In a picture without one, or without a sure one, the other three sides
-    are looked at, in case it lies on its side or head; and where something may be the face of a
-    tilted head, its place is searched once more, turned by 30 degrees to either side. Of nine
-    photos with 43 faces that are turned by 30, 45, 90 and 180 degrees it finds 39, 17, 43 and 37
-    (`benchmarks/hard_faces.py`). Neither costs time where the faces are surely found.
+    A picture is searched small first. Where that does not show large faces alone, it is searched
+    larger; and where something may be a face, its place is enlarged and looked at again, as it is
+    and turned by 30 degrees to either side, which confirms or drops it and tells its tilt. In a
+    picture without a face, or without a sure one, the other three sides are looked at, in case it
+    lies on its side or head. `benchmarks/crowds.py` and `benchmarks/hard_faces.py` tell how many
+    faces that finds.
 
     Args:
-        min_score: detections below it are dropped, 0 to 1. At .8, on nine photos with 43 faces, it
-            finds all 43 and nothing else (`python -m mien.bench --photos DIR`).
+        min_score: detections below it are dropped, 0 to 1.
         min_face_px: smaller faces are dropped; the longer side of the box, in original pixels.
         full_size: search the picture once more as it is, for small faces. Otherwise it is only
-            searched shrunk to `SEARCH_SHARE` of its pixels, within bounds. Of faces that have 12
-            pixels after that it finds 4 % in photos of crowds, of 16 35 %, of 20 55 %, of 24 68 %
-            and of 32 87 %; in the nine photos, shrunk, 7, 56, 88, 95 and 100 %. 20 are 56 in a
-            frame of 1280 x 720, and 110 in a photo of 4000 x 3000.
+            searched shrunk to `SEARCH_SHARE` of its pixels, within bounds.
         turned: also look for faces that are not upright. Videos do without: their many frames
-            without a face would take four times as long.
+            without a face would take longer.
     Raises:
         OptionError: an argument is out of its range.
     """
 
+    GLANCE_PIXELS: Final = 256 * 256
     SEARCH_SHARE: Final = 1 / 8  # of the picture's pixels: in keeping with the time to decode them
-    MIN_SEARCH_PIXELS: Final = 352 * 352
-    # YuNet was trained on faces of up to 300 pixels, and loses those of more than 500: a close-up
-    # must not become that large.
+    MIN_SEARCH_PIXELS: Final = 448 * 448
     MAX_SEARCH_PIXELS: Final = 640 * 640
     MAX_FULL_SIZE_PIXELS: Final = 25_000_000  # 6000 x 4000; larger pictures are shrunk to it
-    CELL_PX: Final = 32  # YuNet pads both sides to multiples of this
     SAME_FACE_IOU: Final = 0.3
 
-    DOUBTFUL_SCORE: Final = 0.5  # from here on it may be the face of a tilted head
+    GLANCE_SCORE: Final = 0.2  # from here on something in a glance asks for a larger search
+    GLANCE_FACE_PX: Final = 32  # in the glance; boxes of smaller ones are coarse, others are missed
+    DOUBTFUL_SCORE: Final = 0.3  # from here on it may be a face
+    SURE_SCORE: Final = 0.8  # from here on it is one, without a second look
+    UPRIGHT_SCORE: Final = 0.88  # seldom reached by what is found in a tilted face
+    # Seldom reached by the surest of one or two, or of more, in a picture on its side or head.
+    LEVEL_SCORES: Final = (0.91, 0.895)
+    TILTED_SCORE: Final = 0.5  # seldom missed by what is found in a tilted face
+    LEAST_TILT_DEG: Final = 1.5  # that the eyes tell in a look: an eighth of the true one
     TURNED_SCORE: Final = 0.85  # from here on a face is believed in what was turned
-    UPRIGHT_SCORE: Final = 0.88  # seldom reached by what is found in a picture on its side or head
-    TILTS: Final = (-30.0, 30.0)  # degrees, as the next
-    SIDES: Final = (90.0, 180.0, 270.0)
-    PLACE_FACE_PX: Final = 64  # side of a face where its place is searched once more
+    TILTS: Final = (-30.0, 30.0)  # degrees, counter-clockwise
+    LOOK_PX: Final = (128, 80)  # side of what is looked at again, and of the face in it
+    TURNED_LOOK_PX: Final = (96, 72)  # likewise, of what is turned for that
+    LEAST_LOOK_PX: Final = 24  # in original pixels: enlarged more than that, a face tells little
+    MOST_LOOKS: Final = 16  # at one picture, so that no texture holds up the reading
+    FEW_LOOKS: Final = 2  # after so many, no look is spent on the tilt of faces that are sure
 
     # FER2013's frame of 48 pixels as YuNet sees it: of 3,000 training images it finds 96.0 %, boxes
     # 39.0 x 46.3 pixels around (24.0, 24.7), eyes at (14.8, 17.8) and (32.5, 18.0), tilted by 0.6
@@ -145,7 +148,7 @@ class YuNetDetector:
     def __init__(
         self,
         *,
-        min_score: float = 0.8,
+        min_score: float = 0.7,
         min_face_px: float = 0.0,
         full_size: bool = False,
         turned: bool = True,
@@ -155,8 +158,7 @@ class YuNetDetector:
         self.min_face_px = min_face_px
         self.full_size = full_size
         self.turned = turned
-        least = min(min_score, self.DOUBTFUL_SCORE) if turned else min_score
-        self._nets = _Idle(partial(_yunet, least))
+        self._network = YuNet()
 
     def detect(self, image: Image) -> list[Face]:
         """The faces of a picture, best first.
@@ -164,111 +166,118 @@ class YuNetDetector:
         Args:
             image: (H, W, 3) uint8, RGB.
         """
-        height, width = image.shape[:2]
-        pixels = self._search_pixels(width, height)
-        view = _shrink(image, pixels, self.CELL_PX)
-        faces = self._search(view)
-        if self.full_size and width * height > pixels:
-            view = _shrink(image, self.MAX_FULL_SIZE_PIXELS, self.CELL_PX)
-            for face in self._search(view):
-                if all(iou(face.box, other.box) < self.SAME_FACE_IOU for other in faces):
-                    faces.append(face)
+        finds = self._search(image)
         if self.turned:
-            faces = self._turn_upright(view, faces)
-        faces.sort(key=lambda face: -face.score)
+            finds = self._turn_upright(image, finds)
+        faces = [find.face() for find in sorted(finds, key=lambda find: -find.score)]
         return [face for face in faces if face.size_px >= self.min_face_px]
 
     def search_size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height to which a picture of this size is shrunk to be searched."""
+        """Width and height to which a picture of this size is shrunk, at most, to be searched."""
         pixels = self.MAX_FULL_SIZE_PIXELS if self.full_size else self._search_pixels(width, height)
-        return _shrunk_size(width, height, pixels, self.CELL_PX)
+        return _shrunk_size(width, height, pixels, CELL_PX)
 
     def _search_pixels(self, width: int, height: int) -> int:
         pixels = round(width * height * self.SEARCH_SHARE)
         return min(max(pixels, self.MIN_SEARCH_PIXELS), self.MAX_SEARCH_PIXELS)
 
-    def _search(self, view: "_View") -> list[Face]:
-        """The faces of a view, with those of tilted heads, in pixels of the picture."""
-        rows = self._find(view.image)
-        sure = rows[:, 14] >= self.min_score
-        faces = [view.face(row) for row in rows[sure]]
-        for row in rows[~sure] if self.turned else ():
-            tilted = self._find_turned(view.image, row, self.TILTS)
-            if tilted is not None and tilted[14] >= self.TURNED_SCORE:
-                face = view.face(tilted)
-                if all(iou(face.box, other.box) < self.SAME_FACE_IOU for other in faces):
-                    faces.append(face)
-        return faces
+    def _search(self, image: Image, quarters: int = 0) -> list["_Find"]:
+        """The faces of a picture that is turned by so many quarters, counter-clockwise."""
+        finds, sizes_px = self._find(image, self.GLANCE_PIXELS, quarters, self.GLANCE_SCORE)
+        least = self.TURNED_SCORE if quarters else self.SURE_SCORE
+        enough = not self.full_size and self._shows_all(finds, sizes_px, least)
+        for pixels in () if enough else self._more_pixels(image):
+            more, _ = self._find(image, pixels, quarters, self._doubtful)
+            finds = _joined(more, self._likely(finds), self.SAME_FACE_IOU)
+        looks = _SecondLooks(self._network, image, self.MOST_LOOKS)
+        finds = self._likely(finds)
+        # Those last that can do without; of these those first that are likeliest to be tilted.
+        finds.sort(key=lambda f: f.score if f.score >= self.SURE_SCORE else -f.score)
+        seen = (self._look(looks, find) for find in finds)
+        return _joined([find for find in seen if find is not None], [], self.SAME_FACE_IOU)
 
-    def _turn_upright(self, view: "_View", faces: list[Face]) -> list[Face]:
-        """Better finds in a picture whose surest face may lie on its side or head, or is tilted."""
-        surest = max(faces, key=lambda face: face.score, default=None)
-        if surest is None:
-            return self._search_sides(view, faces)
-        if surest.score >= self.UPRIGHT_SCORE:
-            return faces
-        place = view.row(surest)
-        tilted = self._find_turned(view.image, place, self.TILTS)
-        on_side = self._find_turned(view.image, place, self.SIDES)
-        score = 0.0 if on_side is None else on_side[14]
-        if tilted is not None and tilted[14] > max(surest.score, score):
-            return [view.face(tilted), *(face for face in faces if face is not surest)]
-        return self._search_sides(view, faces) if score > surest.score else faces
+    def _shows_all(self, finds: list["_Find"], sizes_px: list[float], least: float) -> bool:
+        """Whether a glance shows large faces, one of them of that score, and nothing else."""
+        return any(find.score >= least for find in finds) and all(
+            size_px >= self.GLANCE_FACE_PX
+            if find.score >= self.SURE_SCORE
+            else find.size_px < self.LEAST_LOOK_PX
+            for find, size_px in zip(finds, sizes_px, strict=True)
+        )
 
-    def _search_sides(self, view: "_View", upright: list[Face]) -> list[Face]:
-        """The faces of a picture that lies on a side or on its head; `upright` if it does not."""
-        best = upright
+    def _more_pixels(self, image: Image) -> Iterator[int]:
+        """Of the searches after the glance."""
+        height, width = image.shape[:2]
+        pixels = self.GLANCE_PIXELS
+        for larger in (self._search_pixels(width, height), self.MAX_FULL_SIZE_PIXELS):
+            if width * height > pixels:
+                yield larger
+            if not self.full_size:
+                break
+            pixels = larger
+
+    @property
+    def _doubtful(self) -> float:
+        return min(self.min_score, self.DOUBTFUL_SCORE)
+
+    def _likely(self, finds: list["_Find"]) -> list["_Find"]:
+        return [find for find in finds if find.score >= self._doubtful]
+
+    def _find(
+        self, image: Image, pixels: int, quarters: int, least: float
+    ) -> tuple[list["_Find"], list[float]]:
+        """What is found in a picture when it is shrunk, and how large it is in there."""
+        view = _shrink(image, pixels, CELL_PX).turned(quarters)
+        rows = self._network.find(view.image, least)
+        return [view.find(row) for row in rows], rows[:, 2:4].max(axis=1).tolist()
+
+    def _look(self, looks: "_SecondLooks", find: "_Find") -> "_Find | None":
+        """A find as it shows itself when it is looked at again; None if it is no face."""
+        best = find if find.score >= max(self.SURE_SCORE, self.min_score) else None
+        if find.size_px < self.LEAST_LOOK_PX:
+            return best
+        if best is not None:
+            is_tilted = self.turned and best.score < self.UPRIGHT_SCORE
+            if not is_tilted or looks.count >= self.FEW_LOOKS:
+                return best
+        level = looks.at(find, 0.0)
+        best = best or level
+        for degrees in self._tilts(level, find) if self.turned else ():
+            tilted = looks.at(find, degrees)
+            if tilted is not None and tilted.score >= self.TURNED_SCORE:
+                seen = (one for one in (tilted, best, level) if one is not None)
+                best = max(seen, key=lambda one: one.score)
+        return best if best is not None and best.score >= self.min_score else None
+
+    def _tilts(self, level: "_Find | None", find: "_Find") -> tuple[float, ...]:
+        """By how much a head may be tilted that was looked at."""
+        if level is None:
+            return self.TILTS if find.score >= self.TILTED_SCORE else ()
+        if abs(level.tilt_deg) >= self.LEAST_TILT_DEG:
+            return (math.copysign(self.TILTS[1], level.tilt_deg),)
+        return () if level.score >= self.UPRIGHT_SCORE else self.TILTS
+
+    def _turn_upright(self, image: Image, finds: list["_Find"]) -> list["_Find"]:
+        """Better finds, if the picture lies on its side or head."""
+        surest = max(finds, key=lambda find: find.score, default=None)
+        score = 0.0 if surest is None else surest.score
+        if score >= self.LEVEL_SCORES[len(finds) > 2]:
+            return finds
+        if surest is not None and score >= self.TURNED_SCORE:
+            looks = _SecondLooks(self._network, image, 3)
+            on_side = [looks.at(surest, degrees) for degrees in (90.0, 180.0, 270.0)]
+            if max((find.score for find in on_side if find is not None), default=0.0) <= score:
+                return finds
+        best = finds
         for quarters in (1, 2, 3):
-            faces = self._search(view.turned(quarters))
+            turned, _ = self._find(image, self.GLANCE_PIXELS, quarters, self.GLANCE_SCORE)
+            if not turned:
+                continue
+            turned = self._search(image, quarters)
             # Of the right turn more faces are found, and more surely, than of the opposite one.
-            if any(face.score >= self.TURNED_SCORE for face in faces):
-                best = max(best, faces, key=lambda found: sum(face.score for face in found))
+            if any(find.score >= self.TURNED_SCORE for find in turned):
+                best = max(best, turned, key=lambda found: sum(find.score for find in found))
         return best
-
-    def _find_turned(self, image: Image, row: _Row, turns: tuple[float, ...]) -> _Row | None:
-        """The surest find in the place of another, enlarged and turned by each of these degrees.
-
-        YuNet tells little of the tilt of a small face, but is surer of one that is upright. The box
-        stays level, with the sides that it has where the head is upright.
-        """
-        middle_px = self.PLACE_FACE_PX  # of the place, which is twice as large as the face in it
-        center, scale = row[:2] + row[2:4] / 2, self.PLACE_FACE_PX / row[2:4].max()
-        shrunk = min(scale, 1.0)  # before it is turned, without aliasing
-        if shrunk < 1.0:
-            method = cv2.INTER_AREA
-            small = cv2.resize(image, None, fx=shrunk, fy=shrunk, interpolation=method)
-            image = np.asarray(small, np.uint8)
-        best = None
-        for degrees in turns:
-            turn = cv2.getRotationMatrix2D((0.0, 0.0), degrees, scale)[:, :2]
-            shift = middle_px - turn @ center
-            to_place = np.column_stack([turn / shrunk, shift])
-            place = cv2.warpAffine(image, to_place, (2 * middle_px, 2 * middle_px))
-            for found in self._find(np.asarray(place, np.uint8))[:1]:
-                middle, sides = found[:2] + found[2:4] / 2, found[2:4] / scale
-                is_beside = np.abs(middle - middle_px).max() > middle_px / 2
-                if is_beside or (best is not None and best[14] >= found[14]):
-                    continue
-                points = np.concatenate([middle[None], found[4:14].reshape(5, 2)])
-                points = (points - shift) @ np.linalg.inv(turn).T
-                corner = points[0] - sides / 2
-                best = np.concatenate([corner, sides, points[1:].ravel(), found[14:]])
-        return best
-
-    def _find(self, image: Image) -> NDArray[np.float64]:
-        """What YuNet finds in an image as it is, best first: (F, 15), see `_Row`."""
-        # With a single cell across or down, OpenCV's network reads memory that nothing wrote.
-        down, across = (max(0, 2 * self.CELL_PX - side) for side in image.shape[:2])
-        if down or across:
-            border = cv2.BORDER_CONSTANT
-            image = np.asarray(cv2.copyMakeBorder(image, 0, down, 0, across, border), np.uint8)
-        bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-        with self._nets.one() as net:
-            net.setInputSize((image.shape[1], image.shape[0]))
-            rows: Any = net.detect(bgr)[1]  # (F, 15) float32, or None without a face
-        if rows is None:
-            return np.empty((0, 15))
-        return np.asarray(rows[np.argsort(-rows[:, 14], kind="stable")], np.float64)
 
 
 class HaarDetector:
@@ -449,22 +458,9 @@ class _Idle(Generic[T]):
         self._idle.append(taken)  # not after an error: what state it is in, nobody knows
 
 
-def _yunet(min_score: float) -> Any:
-    return _of_opencv("FaceDetectorYN").create(
-        str(YUNET_FILE), "", (320, 320), min_score, nms_threshold=0.3, top_k=5000
-    )
-
-
 def _haar() -> Any:
-    folder: str = _of_opencv("data").haarcascades
-    return _of_opencv("CascadeClassifier")(folder + "haarcascade_frontalface_default.xml")
-
-
-def _of_opencv(name: str) -> Any:
-    try:
-        return getattr(cv2, name)
-    except AttributeError:
-        raise MienError(broken_opencv(f"cv2 has no {name}")) from None
+    folder: str = of_opencv("data").haarcascades
+    return of_opencv("CascadeClassifier")(folder + "haarcascade_frontalface_default.xml")
 
 
 def iou(a: Box, b: Box) -> float:
@@ -484,6 +480,110 @@ def _check_options(min_score: float, min_face_px: float) -> None:
 
 
 @dataclass(frozen=True)
+class _Find:
+    """What YuNet found, in pixels of the picture.
+
+    Attributes:
+        middle: (2,) x and y.
+        sides: (2,) across the face and down, in its own upright frame.
+        points: (5, 2) x and y of the landmarks.
+        score: 0 to 1.
+        quarters: how often the picture was turned by 90 degrees, counter-clockwise, to find it.
+    """
+
+    middle: NDArray[np.float64]
+    sides: NDArray[np.float64]
+    points: NDArray[np.float64]
+    score: float
+    quarters: int = 0
+
+    @cached_property
+    def box(self) -> Box:
+        """Level in the picture, whatever the tilt of the head."""
+        sides = self.sides[::-1] if self.quarters % 2 else self.sides
+        (x0, y0), (x1, y1) = (self.middle - sides / 2).tolist(), (self.middle + sides / 2).tolist()
+        return x0, y0, x1, y1
+
+    @property
+    def size_px(self) -> float:
+        """The longer side of the box."""
+        return float(self.sides.max())
+
+    @property
+    def tilt_deg(self) -> float:
+        """Of the line of the eyes in the picture as it was turned, clockwise."""
+        (right_x, right_y), (left_x, left_y) = self.points[:2].tolist()
+        tilt = math.degrees(math.atan2(left_y - right_y, left_x - right_x)) + 90.0 * self.quarters
+        return (tilt + 180.0) % 360.0 - 180.0
+
+    def face(self) -> Face:
+        """What a detector says of it."""
+        right_eye, left_eye, nose, right_mouth, left_mouth = (
+            (x, y) for x, y in self.points.tolist()
+        )
+        landmarks = (right_eye, left_eye, nose, right_mouth, left_mouth)
+        return Face(self.box, min(self.score, 1.0), landmarks)
+
+
+def _joined(first: list[_Find], then: list[_Find], same: float) -> list[_Find]:
+    """Finds without those that lie on a surer one; all of the first go before all of the others."""
+    kept: list[_Find] = []
+    for finds in (first, then):
+        for find in sorted(finds, key=lambda one: -one.score):
+            if all(iou(find.box, other.box) < same for other in kept):
+                kept.append(find)
+    return kept
+
+
+class _SecondLooks:
+    """Second looks at places of one picture.
+
+    Args:
+        network: that looks.
+        image: (H, W, 3) uint8, RGB.
+        most: no more than so many.
+    """
+
+    def __init__(self, network: YuNet, image: Image, most: int) -> None:
+        self._network, self._image, self._most = network, image, most
+        self.count = 0
+
+    def at(self, find: _Find, degrees: float) -> _Find | None:
+        """What is found in its place, enlarged, turned by so much more, counter-clockwise."""
+        if self.count == self._most:
+            return None
+        self.count += 1
+        side, face_px = YuNetDetector.TURNED_LOOK_PX if degrees else YuNetDetector.LOOK_PX
+        scale = face_px / float(find.sides.max())
+        turn = cv2.getRotationMatrix2D((0.0, 0.0), 90.0 * find.quarters + degrees, scale)[:, :2]
+        shift = side / 2 - turn @ find.middle
+        place = self._cut(find, np.column_stack([turn, shift]), side, scale)
+        for row in self._network.find(place, YuNetDetector.DOUBTFUL_SCORE):
+            middle = row[:2] + row[2:4] / 2
+            if np.abs(middle - side / 2).max() > face_px / 2:
+                continue  # that is another one, beside it
+            points = (np.vstack([middle, row[4:14].reshape(5, 2)]) - shift) @ np.linalg.inv(turn).T
+            return _Find(points[0], row[2:4] / scale, points[1:], float(row[14]), find.quarters)
+        return None
+
+    def _cut(self, find: _Find, to_place: NDArray[np.float64], side: int, scale: float) -> Image:
+        """The place, by what maps the picture to it; without aliasing where that shrinks."""
+        image = self._image
+        if scale < 1.0:
+            reach = 0.75 * side / scale
+            ends = [find.middle - reach, find.middle + reach + 1]
+            limits = np.array(image.shape[1::-1])
+            start, end = (np.clip(end, 0, limits).astype(int) for end in ends)
+            part = image[start[1] : end[1], start[0] : end[0]]
+            small = [max(round(scale * length), 1) for length in part.shape[1::-1]]
+            image = np.asarray(cv2.resize(part, small, interpolation=cv2.INTER_AREA), np.uint8)
+            shrunk = np.array(small) / part.shape[1::-1]
+            shift = to_place[:, 2] + to_place[:, :2] @ start
+            to_place = np.column_stack([to_place[:, :2] / shrunk, shift])
+        return np.asarray(cv2.warpAffine(image, to_place, (side, side)), np.uint8)
+
+
+@dataclass(frozen=True)
 class _View:
     """A picture as it is searched: shrunk, and perhaps turned.
 
@@ -499,28 +599,21 @@ class _View:
 
     def turned(self, quarters: int) -> "_View":
         """It, turned by so many quarters, counter-clockwise."""
+        if not quarters:
+            return self
         image = np.ascontiguousarray(np.rot90(self.image, quarters))
         return _View(image, self.scale, quarters)
 
-    def row(self, face: Face) -> _Row:
-        """The box of a face, where the view is not turned."""
-        x0, y0, x1, y1 = np.array(face.box) * (*self.scale, *self.scale)
-        return np.array([x0, y0, x1 - x0, y1 - y0])
-
-    def face(self, row: _Row) -> Face:
-        """A find in pixels of the picture."""
-        corner, sides, points = row[:2], row[2:4], row[4:14].reshape(5, 2)
+    def find(self, row: _Row) -> _Find:
+        """What YuNet says of it, in pixels of the picture."""
+        points = np.vstack([row[:2] + row[2:4] / 2, row[4:14].reshape(5, 2)])
         height, width = self.image.shape[:2]
         for _ in range(self.quarters):  # back
-            corner = np.array([height - corner[1] - sides[1], corner[0]])
-            sides = sides[::-1]
             points = np.column_stack([height - points[:, 1], points[:, 0]])
             height, width = width, height
-        (x0, y0), (across, down) = (corner / self.scale).tolist(), (sides / self.scale).tolist()
         points = points / self.scale
-        right_eye, left_eye, nose, right_mouth, left_mouth = ((x, y) for x, y in points.tolist())
-        landmarks = (right_eye, left_eye, nose, right_mouth, left_mouth)
-        return Face((x0, y0, x0 + across, y0 + down), min(float(row[14]), 1.0), landmarks)
+        scale = self.scale[::-1] if self.quarters % 2 else self.scale
+        return _Find(points[0], row[2:4] / scale, points[1:], float(row[14]), self.quarters)
 
 
 def _shrink(image: Image, pixels: int, cell_px: int) -> _View:

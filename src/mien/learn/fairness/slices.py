@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from mien.crops import SIZE_PX, Crops
 from mien.errors import DataError, OptionError
-from mien.faces import YuNetDetector
 from mien.labels import FERPLUS_EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.robustness import draw_faces
 from mien.learn.fairness.groups import Grouping
+from mien.yunet import YuNet
 
 Values: TypeAlias = NDArray[np.float64]
 """(N,) float64, one for each face; NaN where it cannot be measured."""
@@ -38,6 +38,7 @@ ENLARGED: Final = 6
 four fifths of a tilt of 20 degrees (`benchmarks/tilt.py` prints it)."""
 
 _SIDES_PX: Final = (8, 12, 16, 20, 24, 28, 32, 36, 40, 44)
+_FOUND_SCORE: Final = 0.8  # of YuNet; from here on a face is found
 _LOST: Final = 0.01  # share of a face's variance that may be lost to call it no loss
 
 
@@ -316,15 +317,16 @@ def _agreement(faces: FaceSet) -> Values:
 
 def _poses(crops: Crops) -> dict[str, Values]:
     """`yaw`, `roll`, `size` and `found` of (N, 48, 48) crops."""
-    detector = YuNetDetector(turned=False)
+    network = YuNet()
 
     def pose(crop: NDArray[np.uint8]) -> tuple[float, float, float, float]:
         side = SIZE_PX * ENLARGED
         large = cv2.resize(crop, (side, side), interpolation=cv2.INTER_CUBIC)
-        found = detector.detect(np.repeat(large[:, :, None], 3, axis=2))[:1]
-        if not found:
+        found = network.find(np.repeat(large[:, :, None], 3, axis=2), _FOUND_SCORE)[:1]
+        if not len(found):
             return np.nan, np.nan, np.nan, 0.0
-        return *_turn(np.array(found[0].landmarks)), found[0].size_px / ENLARGED, 1.0
+        (row,) = found
+        return *_turn(row[4:14].reshape(5, 2)), row[2:4].max() / ENLARGED, 1.0
 
     with ThreadPoolExecutor() as pool:
         rows = np.array(list(pool.map(pose, crops)), np.float64).reshape(len(crops), 4)

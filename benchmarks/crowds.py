@@ -1,0 +1,203 @@
+"""How many faces of made-up crowds are found, how many finds are none, and how long it takes.
+
+    python benchmarks/crowds.py --faces DIR [--pictures 192] [--seed 0]
+
+DIR holds photos with one large face each. Cut out of these, faces of 10 to 120 pixels, tilted,
+blurred, dimmed and partly covered, are pasted over one another into pictures of 640 x 480 that show
+none. Those of 40 pixels and more are to be found; smaller ones may be.
+"""
+
+import argparse
+import math
+import statistics
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien import Detector, Face, HaarDetector, YuNetDetector, load_image
+from mien.bench import MATCH_IOU
+from mien.faces import Box, iou
+from mien.images import Image, is_picture_name
+from mien.yunet import YuNet
+
+SIZE: Final = (640, 480)
+FACES: Final = (3, 10)  # in a picture
+SIZES_PX: Final = (10.0, 120.0)  # of the longer side of a face's box, uniform in the logarithm
+WANTED_PX: Final = 40.0
+TILT_DEG: Final = 10.0  # standard deviation
+SURE: Final = 0.9  # a photo whose face is found so surely, alone, is pasted
+AROUND: Final = 2.0  # of what is pasted, in long sides of the face's box
+COVERED: Final = 0.1  # share of the faces of which a part is hidden
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """A picture and the boxes of the faces in it."""
+
+    image: Image
+    boxes: tuple[Box, ...]
+
+
+@dataclass(frozen=True)
+class Head:
+    """A square around a face, whose box is in the middle, of `size` pixels at its longer side."""
+
+    image: Image
+    size: tuple[float, float]
+
+
+def heads_in(folder: Path) -> list[Head]:
+    """The faces of photos with one sure face each."""
+    network, heads = YuNet(), []
+    for path in sorted(p for p in folder.iterdir() if is_picture_name(p.name)):
+        image = load_image(path)
+        rows = network.find(image, 0.5)
+        if len(rows) != 1 or rows[0, 14] < SURE:
+            continue
+        x, y, width, height = rows[0, :4]
+        side = round(AROUND * max(width, height))
+        middle = (x + width / 2, y + height / 2)
+        patch = cv2.getRectSubPix(image, (side, side), middle)
+        heads.append(Head(np.asarray(patch, np.uint8), (width, height)))
+    return heads
+
+
+def crowd_of(heads: list[Head], grounds: list[Image], generator: np.random.Generator) -> Crowd:
+    """A picture with some of the heads in it, the largest in front."""
+    ground = grounds[generator.integers(len(grounds))]
+    if generator.random() < 0.5:
+        ground = ground[:, ::-1]
+    picture = cv2.resize(ground, SIZE, interpolation=cv2.INTER_AREA).astype(np.float32)
+    count = generator.integers(*FACES, endpoint=True)
+    sizes = np.sort(
+        np.exp(generator.uniform(math.log(SIZES_PX[0]), math.log(SIZES_PX[1]), int(count)))
+    )
+    boxes: list[Box] = []
+    for size_px in sizes:
+        head = heads[generator.integers(len(heads))]
+        x, y = generator.uniform((0.0, 0.0), SIZE)
+        if any(_hides((x, y), size_px, box) for box in boxes):
+            continue
+        boxes.append(_paste(picture, head, (x, y), size_px, generator))
+    quality = int(generator.integers(50, 95))
+    image = cv2.cvtColor(picture.clip(0.0, 255.0).astype(np.uint8), cv2.COLOR_RGB2BGR)
+    _, coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    image = cv2.cvtColor(np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR)), cv2.COLOR_BGR2RGB)
+    return Crowd(np.asarray(image, np.uint8), tuple(boxes))
+
+
+def _hides(middle: tuple[float, float], size_px: float, box: Box) -> bool:
+    """Whether a head there would hide more than a part of a face."""
+    x0, y0, x1, y1 = box
+    away = np.hypot(middle[0] - (x0 + x1) / 2, middle[1] - (y0 + y1) / 2)
+    return bool(away < 0.6 * size_px + 0.35 * (y1 - y0))
+
+
+def _paste(
+    picture: NDArray[np.float32],
+    head: Head,
+    middle: tuple[float, float],
+    size_px: float,
+    generator: np.random.Generator,
+) -> Box:
+    """Put a head into the picture; the box of its face there."""
+    scale = size_px / max(head.size)
+    patch = np.asarray(head.image[:, ::-1] if generator.random() < 0.5 else head.image)
+    side = max(round(len(patch) * scale), 4)
+    method = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_LINEAR
+    small = cv2.resize(patch, (side, side), interpolation=method).astype(np.float64)
+    if generator.random() < COVERED:
+        top, left = (generator.uniform((0.1, 0.0)) * side).astype(int)
+        bottom, right = top + int(0.35 * side), left + int(generator.uniform(0.3, 0.6) * side)
+        small[top:bottom, left:right] = generator.uniform(0.0, 255.0, 3)
+    blur_px = generator.uniform(0.001, 0.015) * size_px + 0.01
+    small = np.asarray(cv2.GaussianBlur(small, (0, 0), blur_px), np.float64)
+    small = (small - 128.0) * generator.uniform(0.6, 1.1) + 128.0 + generator.uniform(-40.0, 30.0)
+    small = small + generator.normal(0.0, generator.uniform(0.0, 8.0), small.shape)
+
+    y, x = np.mgrid[0:side, 0:side] / (side - 1) * 2.0 - 1.0
+    weight = np.clip(6.0 * (1.0 - np.hypot(x * 1.05, y)), 0.0, 1.0)
+    turn = cv2.getRotationMatrix2D((0.0, 0.0), generator.normal(0.0, TILT_DEG), 1.0)
+    turn[:, 2] = middle - turn[:, :2] @ np.array([(side - 1) / 2] * 2)
+    moved = cv2.warpAffine(small.astype(np.float32), turn, SIZE)
+    alpha = cv2.warpAffine(weight.astype(np.float32), turn, SIZE)[..., None]
+    picture += alpha * (moved - picture)
+    width, height = (value * scale for value in head.size)
+    (x0, y0), (x1, y1) = ((middle[0] + s * width / 2, middle[1] + s * height / 2) for s in (-1, 1))
+    return x0, y0, x1, y1
+
+
+def grounds() -> list[Image]:
+    """Pictures without people that come with scikit-image."""
+    from skimage import data
+
+    names = ("chelsea", "coffee", "rocket", "brick", "grass", "gravel", "page", "horse")
+    pictures = []
+    for name in names:
+        picture = getattr(data, name)()
+        if picture.dtype == bool:
+            picture = picture.astype(np.uint8) * 255
+        if picture.ndim == 2:
+            picture = np.repeat(picture[..., None], 3, axis=2)
+        pictures.append(np.ascontiguousarray(picture[..., :3]))
+    return pictures
+
+
+def counted(found: list[Face], crowd: Crowd) -> tuple[int, int]:
+    """Wanted faces that are found, and finds where there is no face."""
+    open_boxes, hits, false = list(crowd.boxes), 0, 0
+    for face in found:
+        best = max(open_boxes, key=lambda box: iou(face.box, box), default=None)
+        if best is not None and iou(face.box, best) >= MATCH_IOU:
+            open_boxes.remove(best)
+            hits += _size_px(best) >= WANTED_PX
+        else:
+            false += not any(iou(face.box, box) >= MATCH_IOU for box in crowd.boxes)
+    return hits, false
+
+
+def _size_px(box: Box) -> float:
+    return max(box[2] - box[0], box[3] - box[1])
+
+
+def made(folder: Path, pictures: int, seed: int) -> list[Crowd]:
+    """So many pictures of the faces in a folder."""
+    generator = np.random.default_rng(seed)
+    heads, backs = heads_in(folder), grounds()
+    return [crowd_of(heads, backs, generator) for _ in range(pictures)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--faces", type=Path, required=True)
+    parser.add_argument("--pictures", type=int, default=192)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    crowds = made(options.faces, options.pictures, options.seed)
+    wanted = sum(_size_px(box) >= WANTED_PX for crowd in crowds for box in crowd.boxes)
+    detectors: dict[str, Detector] = {
+        "yunet": YuNetDetector(),
+        "yunet, full size": YuNetDetector(full_size=True),
+        "haar": HaarDetector(),
+    }
+    print(f"{wanted} faces of {WANTED_PX:g} pixels and more in {len(crowds)} pictures")
+    for name, detector in detectors.items():
+        hits = false = 0
+        times = []
+        for crowd in crowds:
+            start = time.perf_counter()
+            found = detector.detect(crowd.image)
+            times.append(time.perf_counter() - start)
+            hits, false = (a + b for a, b in zip((hits, false), counted(found, crowd), strict=True))
+        milliseconds = 1e3 * statistics.median(times)
+        print(f"{name:20} {hits / wanted:.3f} found, {false} false, {milliseconds:.1f} ms")
+
+
+if __name__ == "__main__":
+    main()
