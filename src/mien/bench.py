@@ -1,11 +1,14 @@
 """`python -m mien.bench`: how fast mien is on this machine, in one run.
 
-    python -m mien.bench [--picture FILE] [--model NAME|FILE] [--photos DIR]
+    python -m mien.bench [--picture FILE] [--model NAME|FILE] [--photos DIR] [--against PYTHON]
 
 Prints the cold start of `mien detect` beside the bare import of the libraries it stands on, the
-time to read a photo and a video frame on one thread, the classifier's rate beside what the machine
-reaches in a plain matrix product, and with `--photos` how many labelled faces the detectors find:
-DIR holds pictures and boxes.json, which maps each file name to a list of boxes x0, y0, x1, y1.
+time to read a photo and a video frame on one thread and what of it goes into which part, the
+classifier's rate beside what the machine reaches in a plain matrix product, and with `--photos` how
+many labelled faces the detectors find: DIR holds pictures and boxes.json, which maps each file name
+to a list of boxes x0, y0, x1, y1. With `--against` the build of mien in another environment, whose
+interpreter that is, reads the same photo and frame in turn with this one, each in the model that
+its name or file means there.
 """
 
 import argparse
@@ -18,17 +21,16 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import cv2
 import numpy as np
 
 from mien.classifier import DEFAULT_MODEL, Classifier
 from mien.environment import import_onnxruntime
-from mien.errors import DataError, MienError
+from mien.errors import DataError, MienError, OptionError
 from mien.faces import DETECTORS, Box, detector_named, iou
-from mien.images import Image, load_image
-from mien.recognizer import Recognizer
+from mien.images import load_image
 
 T = TypeVar("T")
 
@@ -38,6 +40,7 @@ COLD_RUNS: Final = 9
 WARM_RUNS: Final = 30
 FRAME: Final = (1280, 720)
 PHOTO: Final = (512, 512)
+ROUNDS: Final = 5
 BATCHES: Final = (1, 64)
 MATRIX_SIDE: Final = 2048
 MATCH_IOU: Final = 0.35  # a find with this much overlap is the labelled face
@@ -60,6 +63,45 @@ try:
 except ImportError:
     pass
 """
+# Likewise, of any build of mien. Prints the size of each picture, the number of faces in it, and
+# the milliseconds of each run: of all, and of its parts.
+_PATH: Final = f"""
+import json, sys, time
+import cv2, numpy as np
+from mien import Recognizer, crop_faces, load_image
+cv2.setNumThreads(1)
+picture, recognizer = load_image(sys.argv[1]), Recognizer(sys.argv[2], threads=1)
+detector, classifier = recognizer.detector, recognizer.classifier
+(width, height), side = {FRAME}, {FRAME[1]}
+frame = np.full((height, width, 3), 96, np.uint8)
+area = cv2.INTER_AREA
+frame[:, (width - side) // 2:][:, :side] = cv2.resize(picture, (side, side), interpolation=area)
+photo = cv2.resize(picture, {PHOTO}, interpolation=area)
+told = []
+for image in (photo, frame):
+    runs = []
+    for run in range({WARM_RUNS} + 1):
+        times = [time.perf_counter()]
+        readings = recognizer(image)
+        times.append(time.perf_counter())
+        faces = detector.detect(image)
+        times.append(time.perf_counter())
+        crops = crop_faces(image, faces, detector.framing)
+        times.append(time.perf_counter())
+        classifier(crops)
+        times.append(time.perf_counter())
+        if run:
+            runs.append([1e3 * (b - a) for a, b in zip(times, times[1:])])
+    told.append([image.shape[1::-1], len(readings), runs])
+print(json.dumps(told))
+"""
+_PARTS: Final = (
+    "from array to readings",
+    "  finding faces",
+    "  cutting them out",
+    "  reading them",
+)
+
 _ONE_THREAD: Final = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
 )
@@ -71,13 +113,14 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, default=PICTURE, help="a portrait; NASA's, if none")
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--photos", type=Path, help="folder of photos with boxes.json")
+    parser.add_argument("--against", metavar="PYTHON", help="of an environment with another mien")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     try:
-        picture = load_image(options.picture)
+        load_image(options.picture)
         print(f"{_machine()}; medians, with the quickest and the slowest run\n")
         _cold_start(options.picture, options.model)
-        _warm(picture, options.model)
+        _path(options.picture, options.model, options.against)
         _classifier_rate(options.model)
         if options.photos:
             _detection(options.photos)
@@ -111,19 +154,45 @@ def _cold_start(picture: Path, model: str) -> None:
     print(f"  ratio, median of the pairs           {ratio:.2f}\n")
 
 
-def _warm(picture: Image, model: str) -> None:
-    recognizer = Recognizer(model, threads=1)
-    photo = np.asarray(cv2.resize(picture, PHOTO, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    frame = np.full((FRAME[1], FRAME[0], 3), 96, np.uint8)
-    side = FRAME[1]
-    left = (FRAME[0] - side) // 2
-    frame[:, left : left + side] = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
-    print(f"one picture from array to readings, one thread, n = {WARM_RUNS}")
-    for name, image in (("photo", photo), ("frame", frame)):
-        times, readings = _times(lambda image=image: recognizer(image))  # type: ignore[misc]
-        size = f"{name} {image.shape[1]}x{image.shape[0]}, {len(readings)} face(s)"
-        print(f"  {size:36} {_milliseconds(times)}")
+def _path(picture: Path, model: str, against: str | None) -> None:
+    pythons = [sys.executable] if against is None else [sys.executable, against]
+    # picture -> python -> runs, (milliseconds of all, of each part)
+    runs: dict[str, dict[str, list[list[float]]]] = {}
+    for _ in range(ROUNDS):
+        for python in pythons:
+            for size, faces, measured in _path_of(python, picture, model):
+                named = f"{size[0]}x{size[1]}, {faces} face(s)"
+                runs.setdefault(named, {}).setdefault(python, []).extend(measured)
+    print(f"one picture, one thread, n = {ROUNDS} processes of {WARM_RUNS} runs each")
+    for name, by_python in runs.items():
+        print(f"  {name}")
+        for part, title in enumerate(_PARTS):
+            medians = []
+            for python, rows in by_python.items():
+                times = [row[part] / 1e3 for row in rows]
+                medians.append(statistics.median(times))
+                whose = "" if python == sys.executable else "  against"
+                print(f"    {title:32} {_milliseconds(times)}{whose}")
+            if len(medians) == 2:
+                print(f"    {'':32} {medians[1] / medians[0]:8.2f} times as fast")
     print()
+
+
+def _path_of(python: str, picture: Path, model: str) -> list[tuple[list[int], int, list[Any]]]:
+    try:
+        done = subprocess.run(
+            [python, "-c", _PATH, str(picture), model],
+            capture_output=True,
+            text=True,
+            env={**os.environ, **_ONE_THREAD},
+        )
+    except OSError as error:
+        raise OptionError(f"{python}: expected a Python; {error.strerror or error}") from error
+    if done.returncode:
+        said = done.stderr.strip().splitlines()
+        raise OptionError(f"{python}: expected a Python with mien; {said[-1] if said else 'none'}")
+    told: list[tuple[list[int], int, list[Any]]] = json.loads(done.stdout)
+    return told
 
 
 def _classifier_rate(model: str) -> None:
