@@ -114,7 +114,10 @@ def main() -> None:
     faces = load_faces(options.data)
     train = faces.split("train")
     some = train.take(np.linspace(0, len(train) - 1, options.count).astype(np.int64))
-    detectors: dict[str, Detector] = {"yunet": YuNetDetector(turned=False), "haar": HaarDetector()}
+    detectors: dict[str, Detector] = {
+        "yunet": YuNetDetector(second_looks=False),
+        "haar": HaarDetector(),
+    }
     for name, detector in detectors.items():
         print_positions(name, find(detector, some)[1], len(some))
     if options.model:

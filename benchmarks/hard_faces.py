@@ -54,7 +54,7 @@ def main() -> None:
     labelled = read_boxes(options.photos)
     photos = {name: load_image(options.photos / name) for name in labelled}
     count = sum(len(boxes) for boxes in labelled.values())
-    detector, upright = YuNetDetector(), YuNetDetector(turned=False)
+    detector, upright = YuNetDetector(), YuNetDetector(second_looks=False)
     found_as_it_is = {name: [f.box for f in upright.detect(photos[name])] for name in photos}
     for size_px in SIZES_PX:
         hits = [

@@ -254,7 +254,7 @@ SCENES = {
 
 
 def people(photos: Path | None, count: int = 4) -> list[Person]:
-    """People cut out of photos, the largest faces of each first, one of each photo."""
+    """People cut out of photos, each alone in the part cut out; the largest first, one a photo."""
     detector = YuNetDetector()
     if photos is None:
         image = load_image(PORTRAIT)
@@ -267,15 +267,28 @@ def people(photos: Path | None, count: int = 4) -> list[Person]:
             other = np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), np.uint8)
             found.append(_cut_out(other, detector.detect(other)[0]))
         return found[:count]
+    anyone = YuNetDetector(min_score=0.3)
     sized = []
     for path in sorted(photos.glob("*.jpg")):
         image = load_image(path)
         faces = [f for f in detector.detect(image) if f.score > 0.85]
-        if faces:
-            face = max(faces, key=lambda face: face.size_px)
-            sized.append((face.size_px, _cut_out(image, face)))
+        for face in sorted(faces, key=lambda face: -face.size_px):
+            person = _cut_out(image, face)
+            if len(anyone.detect(_on_gray(person))) == 1:
+                sized.append((face.size_px, person))
+                break
     sized.sort(key=lambda item: -item[0])
     return [person for _, person in sized[:count]]
+
+
+def _on_gray(person: Person) -> Image:
+    """The part that is cut out, with the room around it that its neighbors' faces would need."""
+    height, width = person.mask.shape
+    image = np.full((2 * height, 2 * width, 3), 128, np.uint8)
+    x0, y0, x1, y1 = person.box
+    middle = Place(width / 2 + (x0 + x1) / 2, height / 2 + (y0 + y1) / 2)
+    _paste(image, person, middle)
+    return image
 
 
 def _cut_out(image: Image, face: Face) -> Person:

@@ -219,7 +219,7 @@ def draw_framing(stem: Path) -> Path:
 
 def seen_tilt(angle_deg: float) -> float:
     """What YuNet makes of the tilt of the portrait, turned by an angle; both in degrees."""
-    face = YuNetDetector(turned=False).detect(_turned(load_image(PORTRAIT), angle_deg))[0]
+    face = YuNetDetector(second_looks=False).detect(_turned(load_image(PORTRAIT), angle_deg))[0]
     assert face.landmarks is not None  # YuNet gives them always
     (right_x, right_y), (left_x, left_y) = face.landmarks[:2]
     return float(np.degrees(np.arctan2(left_y - right_y, left_x - right_x)))

@@ -312,9 +312,9 @@ def test_yunet_is_asked_for_unsure_faces_with_its_own_options() -> None:
     assert tracker.detector.min_score == 0.5
     assert tracker.detector.min_face_px == 33.0
     assert tracker.detector.full_size
-    assert not tracker.detector.turned  # frames without a face are many
+    assert not tracker.detector.second_looks  # frames without a face are many
     low = YuNetDetector(min_score=0.3)
-    assert not Tracker(low).detector.turned  # type: ignore[attr-defined]
+    assert not Tracker(low).detector.second_looks  # type: ignore[attr-defined]
     haar = HaarDetector()
     assert Tracker(haar).detector is haar
 

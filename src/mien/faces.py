@@ -110,8 +110,8 @@ class YuNetDetector:
         min_face_px: smaller faces are dropped; the longer side of the box, in original pixels.
         full_size: search the picture once more as it is, for small faces. Otherwise it is only
             searched shrunk to `SEARCH_SHARE` of its pixels, within bounds.
-        turned: also look for faces that are not upright. Videos do without: their many frames
-            without a face would take longer.
+        second_looks: look again at what may be a face, and for faces that are not upright. Videos
+            do without, for they see a face many times, and many of their frames have none.
     Raises:
         OptionError: an argument is out of its range.
     """
@@ -125,6 +125,7 @@ class YuNetDetector:
 
     GLANCE_SCORE: Final = 0.2  # from here on something in a glance asks for a larger search
     GLANCE_FACE_PX: Final = 32  # in the glance; boxes of smaller ones are coarse, others are missed
+    MIN_SCORE: Final = 0.7
     DOUBTFUL_SCORE: Final = 0.3  # from here on it may be a face
     SURE_SCORE: Final = 0.8  # from here on it is one, without a second look
     UPRIGHT_SCORE: Final = 0.88  # seldom reached by what is found in a tilted face
@@ -148,16 +149,16 @@ class YuNetDetector:
     def __init__(
         self,
         *,
-        min_score: float = 0.7,
+        min_score: float = MIN_SCORE,
         min_face_px: float = 0.0,
         full_size: bool = False,
-        turned: bool = True,
+        second_looks: bool = True,
     ) -> None:
         _check_options(min_score, min_face_px)
         self.min_score = min_score
         self.min_face_px = min_face_px
         self.full_size = full_size
-        self.turned = turned
+        self.second_looks = second_looks
         self._network = YuNet()
 
     def detect(self, image: Image) -> list[Face]:
@@ -167,7 +168,7 @@ class YuNetDetector:
             image: (H, W, 3) uint8, RGB.
         """
         finds = self._search(image)
-        if self.turned:
+        if self.second_looks:
             finds = self._turn_upright(image, finds)
         faces = [find.face() for find in sorted(finds, key=lambda find: -find.score)]
         return [face for face in faces if face.size_px >= self.min_face_px]
@@ -189,6 +190,8 @@ class YuNetDetector:
         for pixels in () if enough else self._more_pixels(image):
             more, _ = self._find(image, pixels, quarters, self._doubtful)
             finds = _joined(more, self._likely(finds), self.SAME_FACE_IOU)
+        if not self.second_looks:
+            return [find for find in finds if find.score >= self.min_score]
         looks = _SecondLooks(self._network, image, self.MOST_LOOKS)
         finds = self._likely(finds)
         # Those last that can do without; of these those first that are likeliest to be tilted.
@@ -236,13 +239,12 @@ class YuNetDetector:
         best = find if find.score >= max(self.SURE_SCORE, self.min_score) else None
         if find.size_px < self.LEAST_LOOK_PX:
             return best
-        if best is not None:
-            is_tilted = self.turned and best.score < self.UPRIGHT_SCORE
-            if not is_tilted or looks.count >= self.FEW_LOOKS:
-                return best
+        upright = find.score >= self.UPRIGHT_SCORE or looks.count >= self.FEW_LOOKS
+        if best is not None and upright:
+            return best
         level = looks.at(find, 0.0)
         best = best or level
-        for degrees in self._tilts(level, find) if self.turned else ():
+        for degrees in self._tilts(level, find):
             tilted = looks.at(find, degrees)
             if tilted is not None and tilted.score >= self.TURNED_SCORE:
                 seen = (one for one in (tilted, best, level) if one is not None)

@@ -61,7 +61,7 @@ class ShardWorker:
         """
         if isinstance(detector := self._detector.detector, YuNetDetector):
             # A film has many frames without a face, and searching each in all turns costs time.
-            detector.turned = shard.kind is not Kind.FILM
+            detector.second_looks = shard.kind is not Kind.FILM
         with _part(self._job, self._folder, shard, tell) as writer:
             for batch in self._batches(shard, writer):
                 self._read(batch, writer)

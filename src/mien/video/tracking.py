@@ -122,12 +122,14 @@ class Tracker:
         low_score, min_score = self.settings.min_low_score, self.settings.min_score
         if isinstance(detector, YuNetDetector):
             if min_score is None:
-                min_score = detector.min_score
+                # What second looks would confirm or drop is unsure without them.
+                own = detector.min_score
+                min_score = detector.SURE_SCORE if own == detector.MIN_SCORE else own
             detector = YuNetDetector(
                 min_score=min(low_score, detector.min_score),
                 min_face_px=detector.min_face_px,
                 full_size=detector.full_size,
-                turned=False,  # each frame without a face would take four times as long
+                second_looks=False,
             )
         self.detector = detector
         self.key_frames = 0
