@@ -1,13 +1,13 @@
-"""What people would say, pooled from the label and the FER+ votes by different shares of the votes.
+"""What people would say, pooled from the label and the FER+ votes in different ways.
 
     python benchmarks/people.py --data FER2013 --photos PHOTOS [--model mine.onnx]
 
-For each share, on val: the accuracy against the labels, and against what most taggers chose; at the
+For each share of the votes, and for some offsets of the emotions, on val: the accuracy against the labels, and against what most taggers chose; at the
 temperature where it is least the mean -log likelihood of one tagger's vote, that of the label
 beside it, and the calibration error of a random tagger. On photos of real people, which
 docs/real-photos.md describes, read as `mien evaluate --find-faces` does: accuracy, mean class
-recall, and the recall of each emotion. `mien.learn.evaluation.calibration.VOTES_SHARE` was chosen
-by it. It never reads test.
+recall, and the recall of each emotion. `VOTES_SHARE` and `OFFSETS` of
+`mien.learn.evaluation.calibration` were chosen so. It never reads test.
 """
 
 import argparse
@@ -20,12 +20,26 @@ from mien.classifier import Classifier
 from mien.crops import Crops
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import list_pictures, load_faces
-from mien.learn.evaluation.calibration import fit_pool, negative_log_likelihood, pooled
+from mien.learn.evaluation.calibration import (
+    OFFSETS,
+    VOTES_SHARE,
+    fit_pool,
+    negative_log_likelihood,
+    pooled,
+)
 from mien.learn.evaluation.photos import count_readings, score_photos
 from mien.learn.evaluation.scores import ferplus_agreement, score_taggers
 from real_photos import find
 
 SHARES = (0.0, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9, 1.0)
+NO_OFFSETS = (0.0,) * len(EMOTIONS)
+SURPRISE = tuple(0.8 * (emotion == "surprise") for emotion in EMOTIONS)
+POOLS = (
+    *((share, NO_OFFSETS) for share in SHARES),
+    (0.7, SURPRISE),
+    (0.8, SURPRISE),
+    (VOTES_SHARE, OFFSETS),
+)
 
 
 def logits_of(model: str, crops: Crops) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -54,13 +68,13 @@ def main() -> None:
         f"val, n {len(val):,}; {len(pictures):,} photos, {found.boxes.count(None)} without a face"
     )
     print("share  label  most  -log vote  -log label  error   T    | photos  mean  ", *named)
-    for share in SHARES:
-        pool = fit_pool(*of_val, val.votes, votes_share=share)
-        logits = pooled(*of_val, share)
+    for share, offsets in POOLS:
+        pool = fit_pool(*of_val, val.votes, votes_share=share, offsets=offsets)
+        logits = pooled(*of_val, pool)
         rows = softmax(logits / pool.temperature, axis=1)
         taggers = score_taggers(rows, val)
         of_label = negative_log_likelihood(logits, val.targets, pool.temperature)
-        read = iter(pooled(*of_photos, share).argmax(axis=1))
+        read = iter(pooled(*of_photos, pool).argmax(axis=1))
         words = [None if box is None else EMOTIONS[next(read)] for box in found.boxes]
         photos = score_photos(count_readings(targets, words), resamples=1)
         recall = "  ".join(f"{photos.recall[name]:.3f}" for name in named)
@@ -69,7 +83,7 @@ def main() -> None:
             f"{ferplus_agreement(rows, val).accuracy:.4f}  {taggers.negative_log_likelihood:.4f}  "
             f"{of_label:.4f}  {taggers.reliability.expected_calibration_error:.4f}  "
             f"{pool.temperature:.3f} | {photos.accuracy:.4f}  {photos.mean_class_recall:.4f}  "
-            f"{recall}"
+            f"{recall}  {' '.join(f'{offset:g}' for offset in offsets if any(offsets))}"
         )
 
 

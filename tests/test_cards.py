@@ -397,7 +397,11 @@ def test_the_card_in_the_package_says_what_the_file_says(name: str) -> None:
     if of_people:
         error = spec.people_scores["test"].expected_calibration_error
         assert f"differ by {100 * error:.1f} points" in " ".join(text.split())
-        assert f"log votes) / {spec.people_temperature:g}" in about["out"]
+        offsets = ", ".join(
+            f"{o:g} for {name}" for o, name in zip(spec.people_offsets, EMOTIONS, strict=True) if o
+        )
+        pooled = f"{1 - spec.votes_share:g} log label + {spec.votes_share:g} log votes + {offsets}"
+        assert f"({pooled}) / {spec.people_temperature:g}" in about["out"]
     assert about["sha256"] == f"`{hashlib.sha256(path.read_bytes()).hexdigest()}`"
     assert about["file"] == f"`{path.name}`, {path.stat().st_size / 1e6:.1f} MB"
     assert about["network"].startswith(f"`{spec.network}`: {spec.parameters:,} parameters, ")

@@ -369,11 +369,12 @@ def test_what_people_would_say_is_the_pool_of_both_heads(voting_run: Path, tmp_p
         logits, votes_logits = network(torch.from_numpy(crops)[:, None].float())
     label = softmax(logits.numpy() / spec.temperature, axis=1)
     seven = softmax(votes_logits.numpy()[:, [4, 5, 6, 1, 3, 2, 0]], axis=1)  # FER+'s own order
-    pool = label**0.3 * seven**0.7
+    assert spec.people_offsets == (0.2, 0.0, 0.25, 0.0, 0.2, 0.8, 0.0)
+    pool = label**0.2 * seven**0.8 * np.exp(spec.people_offsets)
     pool = pool ** (1 / spec.people_temperature)
 
     found = Classifier(tmp_path / "m.onnx")
-    assert (found.head, found.spec.heads, spec.votes_share) == ("people", ("people", "label"), 0.7)
+    assert (found.head, found.spec.heads, spec.votes_share) == ("people", ("people", "label"), 0.8)
     assert np.abs(found(crops) - pool / pool.sum(1, keepdims=True)).max() < 1e-5
     assert np.abs(Classifier(tmp_path / "m.onnx", head="label")(crops) - label).max() < 1e-5
     names = [output.name for output in onnx.load(tmp_path / "m.onnx").graph.output]
@@ -513,7 +514,7 @@ def test_the_command_prints_what_it_wrote(mien: Mien, voting_run: Path, tmp_path
         "parity within 2e-03"
     )
     assert lines[1] == (
-        "outputs: what people would say (0.7 of FER+'s votes, temperature "
+        "outputs: what people would say (0.8 of FER+'s votes, temperature "
         f"{spec.people_temperature:g}), the label, and 8 FER+ votes"
     )
     assert lines[2] == f"temperature {spec.temperature:g}, fitted on {spec.temperature_fitted_on}"

@@ -163,7 +163,7 @@ def test_the_weights_in_the_package_are_those_of_the_model_in_the_box(
     deployed = Deployed(
         network,
         Calibration(spec.temperature, spec.label_smoothing_undone),
-        pool=Pool(spec.votes_share, spec.people_temperature),
+        pool=Pool(spec.votes_share, spec.people_temperature, spec.people_offsets),
     ).eval()
     detector = YuNetDetector()
     (face,) = crop_faces(portrait_image, detector.detect(portrait_image), detector.framing)

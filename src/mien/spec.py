@@ -77,6 +77,8 @@ class ModelSpec:
     label_smoothing_undone: float = 0.0  # of the training, taken back before the temperature
     # Of the votes in `probabilities`, from 0, the label's alone, to 1.
     votes_share: float = 0.0
+    # Added to the logarithms that are pooled, for each of `labels`; empty in a file without votes.
+    people_offsets: tuple[float, ...] = ()
     people_temperature: float = 1.0  # divides the logarithms that are pooled, before the softmax
     temperature_fitted_on: str = ""  # data set and split, with its images; empty where it is not
     store: str = "fp32"  # how the weights are stored: a name in `mien.learn.files.stores.STORES`
@@ -173,6 +175,7 @@ class ModelSpec:
         read["people_scores"] = {k: PeopleScore(**v) for k, v in people.items()}
         # Files of before these were added have none of them.
         read["votes_labels"] = tuple(read.get("votes_labels", ()))
+        read["people_offsets"] = tuple(read.get("people_offsets", ()))
         read["members"] = tuple(cls._of(member) for member in read.get("members", ()))
         spec = cls(**read)
         _check(spec)
@@ -188,10 +191,19 @@ _KINDS: Final[dict[Any, tuple[str, type | tuple[type, ...]]]] = {
     float: ("a number of 0 or more", (int, float)),
     float | None: ("a number of 0 or more", (int, float, type(None))),
     tuple[str, ...]: ("texts", tuple),
+    tuple[float, ...]: ("numbers", tuple),
 }
 _AT_MOST: Final = dict.fromkeys(
     ("accuracy", "macro_f1", "crop_margin", "majority_accuracy", "votes_share"), 1.0
 )
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and abs(value) <= sys.float_info.max
 
 
 def _check(described: "ModelSpec | Score | PeopleScore") -> None:
@@ -207,7 +219,7 @@ def _check(described: "ModelSpec | Score | PeopleScore") -> None:
             # Nor is it NaN, or a whole number that no float holds.
             fits = 0 <= value <= min(most, sys.float_info.max)
         if fits and isinstance(value, tuple):
-            fits = all(isinstance(text, str) for text in value)
+            fits = all(map(_is_number if expected == "numbers" else _is_text, value))
         if not fits:
             limit = f", at most {most:g}" if most < math.inf else ""
             raise ValueError(f"{field_.name}: expected {expected}{limit}; got {value!r:.80}")

@@ -16,7 +16,6 @@ from mien.errors import ModelError, OptionError, OutputError
 from mien.labels import FERPLUS_EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.calibration import (
-    VOTES_SHARE,
     Calibration,
     Pool,
     calibrate,
@@ -118,7 +117,8 @@ def export_model(
     fitted_on = about.temperature_fitted_on if calibration else ""
     pool = None
     if head != "label" and to != "h5" and network.votes_head is not None:
-        pool = Pool(about.votes_share or VOTES_SHARE, about.people_temperature)
+        told = (about.votes_share, about.people_temperature, about.people_offsets)
+        pool = Pool(*told) if about.votes_share else Pool()
     if val is not None:
         # A Keras file ends in a matrix and a softmax, which can hold a temperature only.
         smoothing = 0.0 if to == "h5" else recipe.label_smoothing
@@ -139,6 +139,7 @@ def export_model(
         votes_labels=FERPLUS_EMOTIONS if pool else (),
         votes_share=pool.votes_share if pool else 0.0,
         people_temperature=pool.temperature if pool else 1.0,
+        people_offsets=pool.offsets if pool else (),
         temperature=deployed.calibration.temperature,
         label_smoothing_undone=deployed.calibration.label_smoothing,
         temperature_fitted_on=fitted_on,

@@ -48,6 +48,7 @@ class Deployed(nn.Module):
 
     of_votes: Tensor
     of_label: Tensor
+    offsets: Tensor
 
     def __init__(
         self, network: Network, calibration: Calibration | None = None, *, pool: Pool | None = None
@@ -64,6 +65,8 @@ class Deployed(nn.Module):
             self.register_buffer("of_votes", chosen / pool.temperature, persistent=False)
             own = torch.tensor((1.0 - pool.votes_share) / pool.temperature)
             self.register_buffer("of_label", own, persistent=False)
+            offsets = torch.tensor(pool.offsets) / pool.temperature
+            self.register_buffer("offsets", offsets, persistent=False)
 
     def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
         """(N, 48, 48) uint8 -> as `outputs` names them, float32; rows sum to 1."""
@@ -78,7 +81,8 @@ class Deployed(nn.Module):
         if self.pool is None:
             return (label,)
         # As `calibration.pooled`: what the two are normalised by falls away in the softmax.
-        people = torch.softmax(self.of_label * logits + votes_logits @ self.of_votes, dim=1)
+        pooled = self.of_label * logits + votes_logits @ self.of_votes + self.offsets
+        people = torch.softmax(pooled, dim=1)
         return people, label, torch.softmax(votes_logits, dim=1)
 
     @property

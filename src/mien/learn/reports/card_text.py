@@ -140,9 +140,11 @@ def _outputs(spec: ModelSpec) -> list[list[str]]:
     rows = [["out", f"`probabilities`, (N, {len(spec.labels)}) float32: {names}"]]
     if "people" in spec.heads:
         share, temperature = spec.votes_share, spec.people_temperature
+        offsets = zip(spec.labels, spec.people_offsets, strict=False)
+        more = ", ".join(f"{offset:g} for {label}" for label, offset in offsets if offset)
         rows[0][1] += (
-            f". What people would say: softmax of ({1 - share:g} log label + {share:g} log votes) "
-            f"/ {temperature:g}, contempt left out"
+            f". What people would say: softmax of ({1 - share:g} log label + {share:g} log votes"
+            f"{f' + {more}' if more else ''}) / {temperature:g}, contempt left out"
         )
         rows.append(["out, too", "`label_probabilities`, likewise: what FER2013's label would be"])
     if spec.votes_labels:
