@@ -2,12 +2,12 @@
 
     python benchmarks/people.py --data FER2013 --photos PHOTOS [--model mine.onnx]
 
-For each share of the votes, and for some offsets of the emotions, on val: the accuracy against the labels, and against what most taggers chose; at the
-temperature where it is least the mean -log likelihood of one tagger's vote, that of the label
-beside it, and the calibration error of a random tagger. On photos of real people, which
-docs/real-photos.md describes, read as `mien evaluate --find-faces` does: accuracy, mean class
-recall, and the recall of each emotion. `VOTES_SHARE` and `OFFSETS` of
-`mien.learn.evaluation.calibration` were chosen so. It never reads test.
+For each share of the votes, and for some offsets of the emotions, on val: the accuracy against the
+labels, and against what most taggers chose; at the temperature where it is least the mean -log
+likelihood of one tagger's vote, that of the label beside it, and the calibration error of a random
+tagger. On photos of real people, which docs/real-photos.md describes, read as `mien evaluate
+--find-faces` does: accuracy, mean class recall, and the recall of each emotion. `VOTES_SHARE` and
+`OFFSETS` of `mien.learn.evaluation.calibration` were chosen so. It never reads test.
 """
 
 import argparse
