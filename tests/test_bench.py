@@ -20,11 +20,15 @@ def test_two_builds_read_in_turn_and_each_part_is_told(
         "1280x720, 1 face(s)",
     ]
     assert sum("times as fast" in line for line in lines) == 2 * len(bench._PARTS)
-    for part in bench._PARTS:
-        own, against = [float(line.split(" ms")[0].split()[-1]) for line in lines if part in line][
-            :2
-        ]
+    times = {
+        part: [float(line.split(" ms")[0].split()[-1]) for line in lines if part in line]
+        for part in bench._PARTS
+    }
+    whole, *parts = times.values()
+    for own, against in zip(whole[::2], whole[1::2], strict=True):
         assert 0.1 < own / against < 10
+    for row, total in enumerate(whole):
+        assert 0.3 * total < sum(part[row] for part in parts) < 3.0 * total
 
 
 @pytest.mark.parametrize(
