@@ -50,7 +50,7 @@ def test_another_model_can_be_looked_at(model_tab: Page) -> None:
 
 
 def test_nothing_of_a_card_runs_or_is_fetched(page: Page, log: Log) -> None:
-    # What it does not run Chromium reports of documents, too, that are only parsed (156.0.8078.108).
+    # Chromium reports what it does not run of documents that are only parsed, too (156.0.8078.108).
     log.allow("Executing inline event handler violates")
     evil = (
         "<h1>Card</h1><img src='https://example.com/a.png' onerror='window.ran = 1'>"

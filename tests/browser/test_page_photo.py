@@ -86,6 +86,7 @@ def test_faces_have_the_numbers_of_their_cards_and_no_words_where_there_is_no_ro
     photo_tab.evaluate(_NOTE_WORDS)
     photo_tab.set_input_files("#photo-input", two_faces)
     expect(photo_tab.locator("#photo-faces .face-who")).to_have_text(["face 1", "face 2"])
+    photo_tab.wait_for_function("window.written.length >= 4")  # drawn a little later
     written = photo_tab.evaluate("window.written.slice(-4)")
     assert [words.split()[0] for words in written] == ["2", "happy", "1", "happy"]
 
@@ -93,9 +94,11 @@ def test_faces_have_the_numbers_of_their_cards_and_no_words_where_there_is_no_ro
     cv2.imwrite(str(tmp_path / "crowd.png"), crowd[..., ::-1])
     photo_tab.set_viewport_size({"width": 380, "height": 780})
     photo_tab.get_by_role("button", name="Clear").click()
+    photo_tab.evaluate("window.written = []")
     photo_tab.set_input_files("#photo-input", tmp_path / "crowd.png")
     expect(photo_tab.locator("#photo-said")).to_have_text("1 photo, 15 faces.")
     expect(photo_tab.locator("#photo-faces .face-who")).to_have_count(15)
+    photo_tab.wait_for_function("window.written.length >= 30")
     written = photo_tab.evaluate("window.written.slice(-30)")
     assert written[::2] == [f"{number}" for number in range(15, 0, -1)]
     assert "" in written[1::2]
@@ -105,6 +108,7 @@ def test_faces_have_the_numbers_of_their_cards_and_no_words_where_there_is_no_ro
     photo_tab.set_input_files("#photo-input", portrait)  # one face alone needs no number
     expect(photo_tab.locator("#photo-said")).to_have_text("1 photo, 1 face.")
     expect(photo_tab.locator("#photo-faces .face-who")).to_have_count(1)
+    photo_tab.wait_for_function("window.written.length >= 1")
     assert photo_tab.evaluate("window.written[0]").startswith("happy 98")
 
 
