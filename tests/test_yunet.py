@@ -72,7 +72,7 @@ def test_threads_share_it(crowd: Image) -> None:
 
 
 def test_it_is_pickled_as_its_settings(crowd: Image) -> None:
-    content = pickle.dumps(YuNet(threads=2))
+    content = pickle.dumps(YuNet())
     assert len(content) < 200
     assert len(pickle.loads(content).find(crowd, LEAST)) > 5
 

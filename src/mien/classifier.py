@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.crops import SIZE_PX, Crops
-from mien.environment import import_onnxruntime
+from mien.environment import onnx_session
 from mien.errors import MissingExtraError, ModelError, OptionError
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 from mien.spec import HEADS, VOTES, ModelSpec
@@ -353,14 +353,8 @@ class _Member:
 
     def __init__(self, path: Path, source: str | bytes, threads: int) -> None:
         self.path = path
-        ort = import_onnxruntime()
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads or os.cpu_count() or 1
-        options.log_severity_level = 4  # its complaints come as exceptions
         try:
-            self._session = ort.InferenceSession(
-                source, options, providers=["CPUExecutionProvider"]
-            )
+            self._session = onnx_session(source, threads=threads)
         except Exception as error:  # ONNX Runtime has a class for each kind, all without a base
             reason = first_line(error).rpartition("failed:")[2]  # before it, the name once more
             raise ModelError(f"{path}: expected an ONNX model; {reason}") from error

@@ -28,6 +28,22 @@ def import_onnxruntime() -> ModuleType:
     return module
 
 
+def onnx_session(source: str | bytes, *, threads: int = 1, one_shape: bool = True) -> Any:
+    """A network of ONNX Runtime on the CPU; its complaints come as exceptions.
+
+    Args:
+        source: the file, or the bytes of one.
+        threads: processor threads for one call; 0 takes every core.
+        one_shape: what is asked has few shapes, for each of which a plan of its memory is kept.
+    """
+    ort = import_onnxruntime()
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads or os.cpu_count() or 1
+    options.log_severity_level = 4
+    options.enable_mem_pattern = one_shape
+    return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+
 @contextmanager
 def environment(**values: str) -> Iterator[None]:
     """Set environment variables for a while, and set them back."""

@@ -184,11 +184,13 @@ class YuNetDetector:
 
     def _search(self, image: Image, quarters: int = 0) -> list["_Find"]:
         """The faces of a picture that is turned by so many quarters, counter-clockwise."""
-        finds, sizes_px = self._find(image, self.GLANCE_PIXELS, quarters, self.GLANCE_SCORE)
+        finds = self._find(image, self.GLANCE_PIXELS, quarters, self.GLANCE_SCORE)
+        if quarters and not finds:
+            return []
         least = self.TURNED_SCORE if quarters else self.SURE_SCORE
-        enough = not self.full_size and self._shows_all(finds, sizes_px, least)
+        enough = not self.full_size and self._shows_all(finds, least)
         for pixels in () if enough else self._more_pixels(image):
-            more, _ = self._find(image, pixels, quarters, self._doubtful)
+            more = self._find(image, pixels, quarters, self._doubtful)
             finds = _joined(more, self._likely(finds), self.SAME_FACE_IOU)
         if not self.second_looks:
             return [find for find in finds if find.score >= self.min_score]
@@ -199,13 +201,13 @@ class YuNetDetector:
         seen = (self._look(looks, find) for find in finds)
         return _joined([find for find in seen if find is not None], [], self.SAME_FACE_IOU)
 
-    def _shows_all(self, finds: list["_Find"], sizes_px: list[float], least: float) -> bool:
+    def _shows_all(self, finds: list["_Find"], least: float) -> bool:
         """Whether a glance shows large faces, one of them of that score, and nothing else."""
         return any(find.score >= least for find in finds) and all(
-            size_px >= self.GLANCE_FACE_PX
+            find.seen_px >= self.GLANCE_FACE_PX
             if find.score >= self.SURE_SCORE
             else find.size_px < self.LEAST_LOOK_PX
-            for find, size_px in zip(finds, sizes_px, strict=True)
+            for find in finds
         )
 
     def _more_pixels(self, image: Image) -> Iterator[int]:
@@ -226,13 +228,10 @@ class YuNetDetector:
     def _likely(self, finds: list["_Find"]) -> list["_Find"]:
         return [find for find in finds if find.score >= self._doubtful]
 
-    def _find(
-        self, image: Image, pixels: int, quarters: int, least: float
-    ) -> tuple[list["_Find"], list[float]]:
-        """What is found in a picture when it is shrunk, and how large it is in there."""
+    def _find(self, image: Image, pixels: int, quarters: int, least: float) -> list["_Find"]:
+        """What is found in a picture when it is shrunk and turned."""
         view = _shrink(image, pixels, CELL_PX).turned(quarters)
-        rows = self._network.find(view.image, least)
-        return [view.find(row) for row in rows], rows[:, 2:4].max(axis=1).tolist()
+        return [view.find(row) for row in self._network.find(view.image, least)]
 
     def _look(self, looks: "_SecondLooks", find: "_Find") -> "_Find | None":
         """A find as it shows itself when it is looked at again; None if it is no face."""
@@ -272,9 +271,6 @@ class YuNetDetector:
                 return finds
         best = finds
         for quarters in (1, 2, 3):
-            turned, _ = self._find(image, self.GLANCE_PIXELS, quarters, self.GLANCE_SCORE)
-            if not turned:
-                continue
             turned = self._search(image, quarters)
             # Of the right turn more faces are found, and more surely, than of the opposite one.
             if any(find.score >= self.TURNED_SCORE for find in turned):
@@ -490,6 +486,7 @@ class _Find:
         sides: (2,) across the face and down, in its own upright frame.
         points: (5, 2) x and y of the landmarks.
         score: 0 to 1.
+        seen_px: the longer side of the box, where it was found.
         quarters: how often the picture was turned by 90 degrees, counter-clockwise, to find it.
     """
 
@@ -497,7 +494,8 @@ class _Find:
     sides: NDArray[np.float64]
     points: NDArray[np.float64]
     score: float
-    quarters: int = 0
+    seen_px: float
+    quarters: int
 
     @cached_property
     def box(self) -> Box:
@@ -565,7 +563,8 @@ class _SecondLooks:
             if np.abs(middle - side / 2).max() > face_px / 2:
                 continue  # that is another one, beside it
             points = (np.vstack([middle, row[4:14].reshape(5, 2)]) - shift) @ np.linalg.inv(turn).T
-            return _Find(points[0], row[2:4] / scale, points[1:], float(row[14]), find.quarters)
+            sides, seen_px = row[2:4] / scale, float(row[2:4].max())
+            return _Find(points[0], sides, points[1:], float(row[14]), seen_px, find.quarters)
         return None
 
     def _cut(self, find: _Find, to_place: NDArray[np.float64], side: int, scale: float) -> Image:
@@ -615,7 +614,8 @@ class _View:
             height, width = width, height
         points = points / self.scale
         scale = self.scale[::-1] if self.quarters % 2 else self.scale
-        return _Find(points[0], row[2:4] / scale, points[1:], float(row[14]), self.quarters)
+        sides, seen_px = row[2:4] / scale, float(row[2:4].max())
+        return _Find(points[0], sides, points[1:], float(row[14]), seen_px, self.quarters)
 
 
 def _shrink(image: Image, pixels: int, cell_px: int) -> _View:

@@ -1,6 +1,5 @@
 """YuNet, the network that finds faces, on ONNX Runtime."""
 
-import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.environment import import_onnxruntime, of_opencv
+from mien.environment import import_onnxruntime, of_opencv, onnx_session
 from mien.images import Image
 
 YUNET_FILE: Final = Path(__file__).parent / "assets" / "yunet.onnx"
@@ -25,27 +24,17 @@ class YuNet:
     """YuNet (Wu, Peng and Yu 2023, doi:10.1007/s11633-023-1423-y): a picture in, faces out.
 
     It gives what OpenCV's FaceDetectorYN gives with the same weights (`scripts/yunet_onnx.py` wrote
-    the file), 2.6 to 2.8 times as fast on one thread. Threads may share it.
-
-    Args:
-        threads: processor threads for one call; 0 takes every core.
+    the file), 2.6 to 2.8 times as fast on one thread. Threads may share it, processes a copy.
     """
 
-    def __init__(self, *, threads: int = 1) -> None:
-        self._threads = threads
+    def __init__(self) -> None:
         self._boxes_apart = of_opencv("dnn").NMSBoxes
-        ort = import_onnxruntime()
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads or os.cpu_count() or 1
-        options.log_severity_level = 4  # its complaints come as exceptions
-        options.enable_mem_pattern = False  # it would keep one for each size of picture
-        providers = ["CPUExecutionProvider"]
-        self._session = ort.InferenceSession(str(YUNET_FILE), options, providers=providers)
-        self._giving_back = ort.RunOptions()
+        self._session = onnx_session(str(YUNET_FILE), one_shape=False)
+        self._giving_back = import_onnxruntime().RunOptions()
         self._giving_back.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _opened, (self._threads,)
+        return YuNet, ()
 
     def find(self, image: Image, least: float) -> NDArray[np.float64]:
         """The faces of a picture as it is, best first.
@@ -87,7 +76,3 @@ def _decoded(
     middle, sides = (corner + found[:, :2]) * stride, np.exp(found[:, 2:4]) * stride
     points = (np.tile(corner, 5) + found[:, 4:14]) * stride
     return np.column_stack([middle - sides / 2, sides, points, found[:, 14]])
-
-
-def _opened(threads: int) -> YuNet:
-    return YuNet(threads=threads)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mien import __version__, catalog
 from mien.classifier import shipped_models
 from mien.crops import SIZE_PX
-from mien.environment import import_onnxruntime
+from mien.environment import onnx_session
 from mien.errors import ModelError, OptionError, OutputError
 from mien.labels import FERPLUS_EMOTIONS
 from mien.learn.data.datasets import FaceSet
@@ -266,14 +266,7 @@ def latency_ms(network: Network) -> float:
     Args:
         network: in evaluation mode; its weights do not matter.
     """
-    onnxruntime = import_onnxruntime()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(
-        to_onnx(Deployed(network).eval()).SerializeToString(),
-        options,
-        providers=["CPUExecutionProvider"],
-    )
+    session = onnx_session(to_onnx(Deployed(network).eval()).SerializeToString())
     return catalog.latency_ms(lambda crops: session.run(None, {"crops": crops}))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.crops import Crops
-from mien.environment import import_onnxruntime
+from mien.environment import onnx_session
 from mien.errors import ModelError, OptionError
 from mien.labels import EMOTIONS, target_of
 from mien.spec import METADATA_KEY, ModelSpec
@@ -216,10 +216,7 @@ def run(content: bytes, crops: Crops) -> NDArray[np.float32]:
     Raises:
         Exception: ONNX Runtime's, which share no base.
     """
-    ort = import_onnxruntime()
-    options = ort.SessionOptions()
-    options.log_severity_level = 4  # its complaints come as exceptions
-    session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    session = onnx_session(content, threads=0)
     starts = range(0, len(crops), 64)
     rows = [session.run(None, {"crops": crops[i : i + 64]})[0] for i in starts]
     return np.concatenate(rows).astype(np.float32)
