@@ -145,7 +145,7 @@ def with_tilted_head(portrait_image: Image, degrees: float) -> Image:
     return np.asarray(cv2.warpAffine(portrait_image, turn, (512, 512), borderMode=border), np.uint8)
 
 
-@pytest.mark.parametrize("degrees", [-50, -40])
+@pytest.mark.parametrize("degrees", [-50, -45])
 def test_a_tilted_head(portrait_image: Image, degrees: float) -> None:
     tilted = with_tilted_head(portrait_image, degrees)
     face = only(YuNetDetector().detect(tilted))
@@ -153,11 +153,11 @@ def test_a_tilted_head(portrait_image: Image, degrees: float) -> None:
     assert eyes_tilt(face) == pytest.approx(degrees, abs=20)
 
 
-@pytest.mark.parametrize("degrees", [-40, 45])
+@pytest.mark.parametrize("degrees", [-40, 40])
 def test_the_tilt_of_a_face_that_is_hardly_found(portrait_image: Image, degrees: float) -> None:
     tilted = with_tilted_head(portrait_image, degrees)
     assert abs(eyes_tilt(only(YuNetDetector(second_looks=False).detect(tilted)))) < 10
-    assert eyes_tilt(only(YuNetDetector().detect(tilted))) == pytest.approx(degrees, abs=15)
+    assert eyes_tilt(only(YuNetDetector().detect(tilted))) == pytest.approx(degrees, abs=12)
 
 
 def test_a_tilted_head_beside_an_upright_one(portrait_image: Image) -> None:

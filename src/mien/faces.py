@@ -128,7 +128,7 @@ class YuNetDetector:
     MIN_SCORE: Final = 0.7
     DOUBTFUL_SCORE: Final = 0.3  # from here on it may be a face
     SURE_SCORE: Final = 0.8  # from here on it is one, without a second look
-    UPRIGHT_SCORE: Final = 0.88  # seldom reached by what is found in a tilted face
+    UPRIGHT_SCORE: Final = 0.9  # seldom reached by what is found in a tilted face
     # Seldom reached by the surest of one or two, or of more, in a picture on its side or head.
     LEVEL_SCORES: Final = (0.91, 0.895)
     TILTED_SCORE: Final = 0.5  # seldom missed by what is found in a tilted face
