@@ -111,6 +111,30 @@ def test_a_reading_can_stand_for_some_frames(one_face: Recognizer) -> None:
         assert sparse == pytest.approx(every[i - i % 2], abs=1e-5)
 
 
+def test_a_face_that_has_not_changed_keeps_its_reading(one_face: Recognizer) -> None:
+    """Its mouth moves in frame 6; before, there is but the noise of a camera."""
+    still = noise(0).astype(int)
+    chance = np.random.default_rng(1)
+    images = [np.clip(still + chance.integers(-2, 3, still.shape), 0, 255) for _ in range(10)]
+    for image in images[6:]:
+        image[84:96, 60:84] = 0
+    frames = [Frame(i, i / FPS, image.astype(np.uint8)) for i, image in enumerate(images)]
+
+    def raw(min_change: float) -> list[tuple[float, ...]]:
+        settings = VideoSettings(
+            TrackingSettings(detect_every_s=0.0), batch_frames=4, min_change=min_change
+        )
+        read = read_stream(one_face, frames, settings=settings)
+        return [reading.raw_probabilities for _, (reading,) in read]
+
+    held, every = raw(2.0), raw(0.0)
+    assert held[:6] == [held[0]] * 6
+    assert held[6:] == [held[6]] * 4
+    assert held[0] == pytest.approx(every[0], abs=1e-5)
+    assert held[6] == pytest.approx(every[6], abs=1e-5)
+    assert len(set(every)) > 2
+
+
 def test_smoothing_can_be_left_out(one_face: Recognizer) -> None:
     settings = VideoSettings(smoothing=SmoothingSettings(half_life_s=0.0, margin=0.0))
     for _, (reading,) in read_stream(one_face, noise_frames(8), settings=settings):
@@ -230,6 +254,8 @@ def test_times_are_for_sources_that_are_opened(one_face: Recognizer) -> None:
         VideoSettings(batch_frames=0)
     with pytest.raises(OptionError, match="read_every_s: expected 0 or more; got -1"):
         VideoSettings(read_every_s=-1)
+    with pytest.raises(OptionError, match="min_change: expected 0 or more; got -1"):
+        VideoSettings(min_change=-1)
     with pytest.raises(VideoError):
         list(one_face.stream("no-such-film.mp4"))
 

@@ -2,18 +2,20 @@
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.classifier import Probabilities
-from mien.crops import Crops, crop_faces
+from mien.crops import SIZE_PX, crop_faces
 from mien.errors import MienError, MissingExtraError, OptionError
 from mien.labels import EMOTIONS
 from mien.recognizer import Reading, Recognizer
@@ -24,8 +26,9 @@ if TYPE_CHECKING:
     from mien.video.frames import Frame, VideoSource
 
 BATCH_FRAMES: Final = 8
-"""Frames of a file whose faces go through the network together."""
+"""Frames of a file that are held to be read together."""
 
+_PARTS: Final = (6, 6)  # of a crop, that are compared
 _UNDECIDED_BATCHES: Final = 3  # that wait together until a face is known to be new or not
 _BATCH_BYTES: Final = 64_000_000  # fewer of them where frames are large
 
@@ -39,8 +42,8 @@ class TrackedReading(Reading):
 
     Attributes:
         track: the number of the person, from 1; the same throughout the film.
-        raw_probabilities: of this frame alone, in the order of `mien.EMOTIONS`; they sum to 1. With
-            `VideoSettings.read_every_s`, of the last frame that was read.
+        raw_probabilities: of this frame alone, in the order of `mien.EMOTIONS`; they sum to 1. Of
+            the last frame that was read, where the face has not changed since, see `VideoSettings`.
         raw_emotion: the likeliest of them.
         detected: whether the detector found the face in this frame; otherwise it was followed from
             the frame before, and `score` is that of its last detection.
@@ -69,26 +72,32 @@ class VideoSettings:
     Attributes:
         tracking: how faces are followed.
         smoothing: how probabilities are smoothed over time.
-        batch_frames: how many frames go through the network together. With 1 each frame is read
+        batch_frames: how many frames are held at most: half of them are searched for faces while
+            those of the other half go through the network together. With 1 each frame is read
             before the next one is asked for, as a live view needs it; a face that returns may then
             have a new number for some frames, until it is recognized.
         read_every_s: read each face only so often, and let its last reading stand between; 0 reads
-            every face of every frame. For many faces or a large network: boxes and tracks are as
-            before, and the network takes most of the time.
+            every face of every frame that has changed. For many faces or a large network: boxes and
+            tracks are as before, and the network takes most of the time.
+        min_change: read a face again once some part of it (of 6 x 6) has changed by more than so
+            many of 255 gray levels, on the mean of its pixels; until then its last reading stands.
+            2 is what a camera's noise does to a face that is still. 0 reads it in every frame.
     Raises:
-        OptionError: `batch_frames` is less than 1, or `read_every_s` negative.
+        OptionError: `batch_frames` is less than 1, or another value is negative.
     """
 
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
     smoothing: SmoothingSettings = field(default_factory=SmoothingSettings)
     batch_frames: int = BATCH_FRAMES
     read_every_s: float = 0.0
+    min_change: float = 2.0
 
     def __post_init__(self) -> None:
         if self.batch_frames < 1:
             raise OptionError(f"batch_frames: expected 1 or more; got {self.batch_frames}")
-        if not 0.0 <= self.read_every_s < np.inf:
-            raise OptionError(f"read_every_s: expected 0 or more; got {self.read_every_s}")
+        for name in ("read_every_s", "min_change"):
+            if not 0.0 <= (value := getattr(self, name)) < np.inf:
+                raise OptionError(f"{name}: expected 0 or more; got {value}")
 
 
 def read_stream(
@@ -119,7 +128,7 @@ def read_stream(
             try:
                 frame = next(iterator, None)
             except MienError:
-                yield from reader.read(tracker.renamed)
+                yield from reader.read(tracker, wait=True)
                 raise
             if frame is None:
                 break
@@ -127,10 +136,10 @@ def read_stream(
             time_s = max(time_s, frame.time_s)
             faces = tracker(frame.image, time_s)
             if reader.add(frame, time_s, faces, undecided=tracker.undecided):
-                yield from reader.read(tracker.renamed)
-                reader.forget(tracker.known)
-        yield from reader.read(tracker.renamed)
+                yield from reader.read(tracker, wait=settings.batch_frames == 1)
+        yield from reader.read(tracker, wait=True)
     finally:
+        reader.close()
         close = getattr(iterator, "close", None)
         if close is not None:
             close()
@@ -168,8 +177,19 @@ def read_video(
     return read_stream(recognizer, given, settings=settings)
 
 
+class _Batch(NamedTuple):
+    """Frames whose faces go through the network together."""
+
+    frames: "list[tuple[Frame, float, list[TrackedFace], set[int]]]"  # and the tracks to be read
+    rows: Callable[[], Probabilities]  # (F, 7): waits until the faces are read
+    known: set[int]  # the tracks that may be seen again after these frames
+
+
 class _Reader:
-    """Frames that wait for the network, and the smoothed past of each face."""
+    """Frames that wait for the network, and the smoothed past of each face.
+
+    The network reads some frames in a thread of its own while the next ones are searched.
+    """
 
     def __init__(self, recognizer: Recognizer, settings: VideoSettings) -> None:
         self._classifier = recognizer.classifier
@@ -178,9 +198,12 @@ class _Reader:
         self._settings = settings
         self._smoothers: dict[int, Smoother] = {}
         self._raw: dict[int, NDArray[Any]] = {}  # track -> its last reading
-        self._read_s: dict[int, float] = {}  # track -> when a crop of it was last cut
+        self._read_s: dict[int, float] = {}  # track -> when that was
+        self._cut: dict[int, NDArray[np.uint8]] = {}  # track -> (48, 48), the crop that was read
         self._waiting: list[tuple[Frame, float, list[TrackedFace], set[int]]] = []
-        self._crops: list[Crops] = []
+        self._crops: list[NDArray[np.uint8]] = []
+        self._running: _Batch | None = None
+        self._thread = ThreadPoolExecutor(1, "mien-network")  # begins with its first batch
 
     def add(
         self, frame: "Frame", time_s: float, faces: list[TrackedFace], *, undecided: bool
@@ -191,37 +214,72 @@ class _Reader:
         """
         every_s = self._settings.read_every_s - 1e-4  # times are rounded
         due = [f for f in faces if time_s - self._read_s.get(f.track, -np.inf) >= every_s]
-        self._read_s.update((face.track, time_s) for face in due)
         margin = self._classifier.spec.crop_margin
-        self._crops.append(crop_faces(frame.image, due, self._framing, margin=margin))
-        self._waiting.append((frame, time_s, faces, {face.track for face in due}))
-        batch_frames = self._settings.batch_frames
-        if undecided and batch_frames > 1:
-            batch_frames *= _UNDECIDED_BATCHES
-        return (
-            len(self._waiting) >= batch_frames
-            or len(self._waiting) * frame.image.nbytes >= _BATCH_BYTES
-        )
+        crops = crop_faces(frame.image, due, self._framing, margin=margin)
+        changed: set[int] = set()
+        for face, crop in zip(due, crops, strict=True):
+            if self._has_changed(face.track, crop):
+                changed.add(face.track)
+                self._crops.append(crop)
+                self._read_s[face.track], self._cut[face.track] = time_s, crop
+        self._waiting.append((frame, time_s, faces, changed))
+        frames = self._settings.batch_frames
+        if undecided and frames > 1:
+            frames *= _UNDECIDED_BATCHES
+        # Half of them, as the other half is being read.
+        held = 2 * len(self._waiting)
+        return held >= frames or held * frame.image.nbytes >= _BATCH_BYTES
 
-    def read(self, renamed: Mapping[int, int]) -> "Iterator[tuple[Frame, list[TrackedReading]]]":
-        """Read what waits, all of it through the network at once.
+    def _has_changed(self, track: int, crop: NDArray[np.uint8]) -> bool:
+        """Whether some part of a face is not as it was when it was read last."""
+        before = self._cut.get(track)
+        if before is None or not self._settings.min_change:
+            return True
+        change = cv2.absdiff(crop, before).astype(np.float32)
+        parts = cv2.resize(change, _PARTS, interpolation=cv2.INTER_AREA)
+        return float(parts.max()) > self._settings.min_change
+
+    def read(
+        self, tracker: Tracker, *, wait: bool
+    ) -> "Iterator[tuple[Frame, list[TrackedReading]]]":
+        """Give the frames before those that wait, and have these read: now, or meanwhile.
 
         Args:
-            renamed: numbers of faces that have another by now.
+            tracker: knows which faces have another number by now, and which may be seen again.
+            wait: give these, too.
         """
-        if not self._waiting:
+        yield from self._finish(tracker.renamed)
+        if self._waiting:
+            waiting, crops = self._waiting, self._crops
+            self._waiting, self._crops = [], []
+            batch = np.stack(crops) if crops else np.empty((0, SIZE_PX, SIZE_PX), np.uint8)
+            rows: Callable[[], Probabilities] = partial(self._classifier, batch)
+            if crops and not wait:
+                rows = self._thread.submit(self._classifier, batch).result
+            self._running = _Batch(waiting, rows, tracker.known)
+        if wait:
+            yield from self._finish(tracker.renamed)
+
+    def close(self) -> None:
+        """End the thread."""
+        self._thread.shutdown(cancel_futures=True)
+
+    def _finish(self, renamed: Mapping[int, int]) -> "Iterator[tuple[Frame, list[TrackedReading]]]":
+        if self._running is None:
             return
-        waiting, crops = self._waiting, np.concatenate(self._crops)
-        self._waiting, self._crops = [], []
-        rows = iter(self._classifier(crops) if len(crops) else crops)
-        for frame, time_s, faces, due in waiting:
+        batch, self._running = self._running, None
+        rows = iter(batch.rows())
+        for frame, time_s, faces, changed in batch.frames:
             readings = []
             for face in faces:
                 track = renamed.get(face.track, face.track)
-                if face.track in due:
+                if track != face.track and face.track in self._raw:
+                    self._raw[track] = self._raw.pop(face.track)
+                if face.track in changed:
                     self._raw[track] = next(rows)
                 readings.append(self._reading(face, track, self._raw[track], time_s))
             yield frame, sorted(readings, key=lambda reading: reading.track)
+        self._forget(batch.known)
 
     def _reading(
         self, face: TrackedFace, track: int, raw: NDArray[Any], time_s: float
@@ -243,9 +301,10 @@ class _Reader:
             detected=face.detected,
         )
 
-    def forget(self, known: set[int]) -> None:
+    def _forget(self, known: set[int]) -> None:
         """Drop the past of faces that will not be seen again."""
-        for past in (self._smoothers, self._raw, self._read_s):
+        known = known.union(*(changed for *_, changed in self._waiting))
+        for past in (self._smoothers, self._raw, self._read_s, self._cut):
             for track in past.keys() - known:
                 del past[track]
 
