@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 import cv2
@@ -241,10 +241,9 @@ class YuNetDetector:
         upright = find.score >= self.UPRIGHT_SCORE or looks.count >= self.FEW_LOOKS
         if best is not None and upright:
             return best
-        level = looks.at(find, 0.0)
+        level = looks.at(find)
         best = best or level
-        for degrees in self._tilts(level, find):
-            tilted = looks.at(find, degrees)
+        for tilted in looks.turned(find, self._tilts(level, find)):
             if tilted is not None and tilted.score >= self.TURNED_SCORE:
                 seen = (one for one in (tilted, best, level) if one is not None)
                 best = max(seen, key=lambda one: one.score)
@@ -264,13 +263,16 @@ class YuNetDetector:
         score = 0.0 if surest is None else surest.score
         if score >= self.LEVEL_SCORES[len(finds) > 2]:
             return finds
+        sides: tuple[int, ...] = (1, 2, 3)
         if surest is not None and score >= self.TURNED_SCORE:
-            looks = _SecondLooks(self._network, image, 3)
-            on_side = [looks.at(surest, degrees) for degrees in (90.0, 180.0, 270.0)]
-            if max((find.score for find in on_side if find is not None), default=0.0) <= score:
+            degrees = [90.0 * quarters for quarters in sides]
+            seen = _SecondLooks(self._network, image, len(sides)).turned(surest, degrees)
+            scores = [0.0 if find is None else find.score for find in seen]
+            if max(scores) <= score:
                 return finds
+            sides = (sides[int(np.argmax(scores))],)
         best = finds
-        for quarters in (1, 2, 3):
+        for quarters in sides:
             turned = self._search(image, quarters)
             # Of the right turn more faces are found, and more surely, than of the opposite one.
             if any(find.score >= self.TURNED_SCORE for find in turned):
@@ -548,40 +550,65 @@ class _SecondLooks:
         self._network, self._image, self._most = network, image, most
         self.count = 0
 
-    def at(self, find: _Find, degrees: float) -> _Find | None:
-        """What is found in its place, enlarged, turned by so much more, counter-clockwise."""
-        if self.count == self._most:
-            return None
-        self.count += 1
-        side, face_px = YuNetDetector.TURNED_LOOK_PX if degrees else YuNetDetector.LOOK_PX
-        scale = face_px / float(find.sides.max())
-        turn = cv2.getRotationMatrix2D((0.0, 0.0), 90.0 * find.quarters + degrees, scale)[:, :2]
-        shift = side / 2 - turn @ find.middle
-        place = self._cut(find, np.column_stack([turn, shift]), side, scale)
-        for row in self._network.find(place, YuNetDetector.DOUBTFUL_SCORE):
-            middle = row[:2] + row[2:4] / 2
-            if np.abs(middle - side / 2).max() > face_px / 2:
-                continue  # that is another one, beside it
-            points = (np.vstack([middle, row[4:14].reshape(5, 2)]) - shift) @ np.linalg.inv(turn).T
-            sides, seen_px = row[2:4] / scale, float(row[2:4].max())
-            return _Find(points[0], sides, points[1:], float(row[14]), seen_px, find.quarters)
-        return None
+    def at(self, find: _Find) -> _Find | None:
+        """What is found in its place, enlarged."""
+        return self._seen(find, (0.0,), *YuNetDetector.LOOK_PX)[0]
 
-    def _cut(self, find: _Find, to_place: NDArray[np.float64], side: int, scale: float) -> Image:
-        """The place, by what maps the picture to it; without aliasing where that shrinks."""
-        image = self._image
-        if scale < 1.0:
-            reach = 0.75 * side / scale
-            ends = [find.middle - reach, find.middle + reach + 1]
-            limits = np.array(image.shape[1::-1])
-            start, end = (np.clip(end, 0, limits).astype(int) for end in ends)
-            part = image[start[1] : end[1], start[0] : end[0]]
-            small = [max(round(scale * length), 1) for length in part.shape[1::-1]]
-            image = np.asarray(cv2.resize(part, small, interpolation=cv2.INTER_AREA), np.uint8)
-            shrunk = np.array(small) / part.shape[1::-1]
-            shift = to_place[:, 2] + to_place[:, :2] @ start
-            to_place = np.column_stack([to_place[:, :2] / shrunk, shift])
-        return np.asarray(cv2.warpAffine(image, to_place, (side, side)), np.uint8)
+    def turned(self, find: _Find, degrees: Sequence[float]) -> list[_Find | None]:
+        """What is found in its place, turned by each of these, counter-clockwise."""
+        return self._seen(find, degrees, *YuNetDetector.TURNED_LOOK_PX)
+
+    def _seen(
+        self, find: _Find, degrees: Sequence[float], side: int, face_px: int
+    ) -> list[_Find | None]:
+        """One or none for each turn; all of them are looked at side by side."""
+        degrees = degrees[: self._most - self.count]
+        self.count += len(degrees)
+        if not degrees:
+            return [None]
+        scale = face_px / float(find.sides.max())
+        part, start, factor = self._part(find, side, scale)
+        angles = [90.0 * find.quarters + more for more in degrees]
+        turns = [cv2.getRotationMatrix2D((0.0, 0.0), angle, scale)[:, :2] for angle in angles]
+        shifts = [side / 2 - turn @ find.middle for turn in turns]
+        places = [
+            cv2.warpAffine(
+                part, np.column_stack([factor * turn, turn @ start + shift]), (side, side)
+            )
+            for turn, shift in zip(turns, shifts, strict=True)
+        ]
+        rows = self._network.find(np.hstack(places), YuNetDetector.DOUBTFUL_SCORE)
+        seen: list[_Find | None] = [None] * len(places)
+        for row in rows[::-1]:  # the best of a place last
+            middle = row[:2] + row[2:4] / 2
+            index = int(np.clip(middle[0] // side, 0, len(places) - 1))
+            left = np.array([index * side, 0.0])
+            if np.abs(middle - left - side / 2).max() > face_px / 2:
+                continue  # that is another one, beside it
+            found = np.vstack([middle, row[4:14].reshape(5, 2)]) - left
+            points = (found - shifts[index]) @ np.linalg.inv(turns[index]).T
+            sides, seen_px = row[2:4] / scale, float(row[2:4].max())
+            seen[index] = _Find(
+                points[0], sides, points[1:], float(row[14]), seen_px, find.quarters
+            )
+        return seen
+
+    def _part(self, find: _Find, side: int, scale: float) -> tuple[Image, NDArray[np.float64], int]:
+        """What is around it, where it begins, and by which factor it is shrunk, so as not to alias.
+
+        Args:
+            find: whose place is looked at.
+            side: of the place, in pixels as it is looked at.
+            scale: of the place, pixels in one of the picture.
+        """
+        reach = 0.75 * side / scale  # of a square that is turned
+        limits = np.array(self._image.shape[1::-1])
+        start, end = (
+            np.clip(find.middle + away, 0, limits).astype(int) for away in (-reach, reach + 1)
+        )
+        part = self._image[start[1] : end[1], start[0] : end[0]]
+        small, factor = _halved(part, [round(scale * length) for length in part.shape[1::-1]])
+        return small, start.astype(float), factor
 
 
 @dataclass(frozen=True)
@@ -624,15 +651,28 @@ def _shrink(image: Image, pixels: int, cell_px: int) -> _View:
     size = _shrunk_size(width, height, pixels, cell_px)
     if size == (width, height):
         return _View(image, (1.0, 1.0))
-    small = image
     # Halving and one bilinear step come to nearly the same as area means, in a fifth of the time.
-    while small.shape[1] >= 2 * size[0] and small.shape[0] >= 2 * size[1]:
-        half = (small.shape[1] // 2, small.shape[0] // 2)
-        small = np.asarray(cv2.resize(small, half, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    small = np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
-    return _View(small, (size[0] / width, size[1] / height))
+    halved, factor = _halved(image, size)
+    small = cv2.resize(halved, size, interpolation=cv2.INTER_LINEAR)
+    across, down = (small.shape[i] / (factor * halved.shape[i]) for i in (1, 0))
+    return _View(np.asarray(small, np.uint8), (across, down))
 
 
+def _halved(image: Image, least: Sequence[int]) -> tuple[Image, int]:
+    """A picture, halved while that leaves at least this width and height; and by which factor.
+
+    Of an odd number of rows or columns the last one is left out.
+    """
+    factor = 1
+    while image.shape[1] >= 2 * max(least[0], 1) and image.shape[0] >= 2 * max(least[1], 1):
+        height, width = (length // 2 for length in image.shape[:2])
+        even = image[: 2 * height, : 2 * width]
+        halved = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
+        image, factor = np.asarray(halved, np.uint8), 2 * factor
+    return image, factor
+
+
+@lru_cache
 def _shrunk_size(width: int, height: int, pixels: int, cell_px: int) -> tuple[int, int]:
     """Width and height of a picture that is shrunk to at most `pixels`, as a detector pads it.
 
