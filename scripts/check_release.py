@@ -42,6 +42,7 @@ NEEDED: Final = (
     "mien/assets/models/paper.onnx",
     "mien/assets/models/paper.md",
     "mien/web/static/index.html",
+    "mien/output/templates/base.html",
     "mien/assets/astronaut.jpg",
 )
 """Files without which some command does not work, or a licence is not kept."""

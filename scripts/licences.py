@@ -80,6 +80,7 @@ ASSETS: Final = (
     ),
     Asset("src/mien/assets/models/*.md", "the cards of the models", "MIT", "this project"),
     Asset("src/mien/web/static/*", "the web page", "MIT", "this project"),
+    Asset("src/mien/output/templates/*", "templates of pages and cards", "MIT", "this project"),
     Asset("src/mien/py.typed", "says that the package has types", "MIT", "this project"),
     Asset(
         "src/mien/assets/astronaut.jpg",

@@ -635,7 +635,7 @@ def test_the_page_has_every_group_and_asks_nothing_of_a_network() -> None:
     assert "&lt;place&gt;" in text
     assert "<place>" not in text
     assert "north &amp; east" in text
-    assert "too few<br>(n = 7)" in text
+    assert "too few<small>(n = 7)</small>" in text
     assert page.tags["img"] == 2  # of the slice alone: who people are is not shown by faces
     assert page.tags["svg"] == 5
     assert "not what people say of themselves" in " ".join(text.split())

@@ -13,8 +13,8 @@ from fastapi.responses import JSONResponse
 from mien.errors import MienError, OptionError
 from mien.explain import explain
 from mien.faces import WholeImage
-from mien.html_page import data_uri
 from mien.images import load_image
+from mien.output.pages import data_uri
 from mien.recognizer import Recognizer
 from mien.web import schemas
 from mien.web.answers import Refusal, plain
