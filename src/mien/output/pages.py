@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from mien.errors import MissingExtraError
 
 if TYPE_CHECKING:
+    import numpy as np
     from jinja2 import Environment
+    from numpy.typing import NDArray
 
 _WIDTH: Final = 100  # of the lines of a text in Markdown
 _AS_IT_IS: Final = ("|", "#", "![", "```")  # begin tables, headings, figures and code
@@ -141,6 +143,17 @@ def data_uri(content: bytes, kind: str = "png") -> str:
         kind: "png" or "jpeg".
     """
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def png_uri(image: "NDArray[np.uint8]") -> str:
+    """A picture as an address that holds it as PNG.
+
+    Args:
+        image: (H, W) gray or (H, W, 4) blue, green, red and how opaque.
+    """
+    import cv2
+
+    return data_uri(cv2.imencode(".png", image)[1].tobytes())
 
 
 def render(template: str, **values: object) -> str:

@@ -8,12 +8,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mien.faces import Box
 from mien.figures import EMOTION_COLORS
 from mien.images import Image
 from mien.labels import EMOTIONS
-from mien.output.pages import Cell, Part, Picture, Row, Table, data_uri, facts_table, render
+from mien.output.pages import (
+    Cell,
+    Part,
+    Picture,
+    Row,
+    Table,
+    data_uri,
+    facts_table,
+    png_uri,
+    render,
+)
 from mien.overlay import annotate
 from mien.records import open_whole
 from mien.video.timeline import Band, Timeline, clock, tick_every
@@ -214,15 +225,13 @@ def _band(track: int, timeline: Timeline, means: Mapping[str, float]) -> dict[st
     return {
         "track": track,
         "seen": timeline.share_seen(track),
-        "picture": Picture(data_uri(_band_png(bands, start_s, length_s)), alt),
+        "picture": Picture(png_uri(_band_image(bands, start_s, length_s)), alt),
         "words": [word for band in bands for word in _words(band, start_s, length_s)],
     }
 
 
-def _band_png(bands: Sequence[Band], start_s: float, length_s: float) -> bytes:
-    """The stacked probabilities, stretched by the page; clear where nobody is."""
-    import cv2
-
+def _band_image(bands: Sequence[Band], start_s: float, length_s: float) -> NDArray[np.uint8]:
+    """(H, W, 4) uint8, BGR and how opaque: the stacked probabilities, clear where nobody is."""
     times_s = start_s + (np.arange(_BAND_STEPS) + 0.5) * (length_s / _BAND_STEPS)
     heights = (np.arange(_BAND_PX, 0, -1) - 0.5) / _BAND_PX
     colors = np.array([[*(int(c[i : i + 2], 16) for i in (5, 3, 1)), 255] for c in EMOTION_COLORS])
@@ -232,9 +241,7 @@ def _band_png(bands: Sequence[Band], start_s: float, length_s: float) -> bytes:
         inside = (times_s >= band.times_s[0]) & (times_s <= band.times_s[-1])
         layers = [np.interp(times_s[inside], band.times_s, share) for share in band.shares.T]
         tops[inside] = np.cumsum(layers, axis=0).T
-    which = (heights[:, None, None] >= tops[None]).sum(axis=2)
-    _, content = cv2.imencode(".png", colors[which])
-    return bytes(content)
+    return np.asarray(colors[(heights[:, None, None] >= tops[None]).sum(axis=2)], np.uint8)
 
 
 def _words(band: Band, start_s: float, length_s: float) -> Iterator[dict[str, object]]:

@@ -6,7 +6,6 @@ import math
 import time
 from typing import Annotated, Any, Final, TypeAlias
 
-import cv2
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
@@ -14,7 +13,7 @@ from mien.errors import MienError, OptionError
 from mien.explain import explain
 from mien.faces import WholeImage
 from mien.images import load_image
-from mien.output.pages import data_uri
+from mien.output.pages import png_uri
 from mien.recognizer import Recognizer
 from mien.web import schemas
 from mien.web.answers import Refusal, plain
@@ -201,7 +200,6 @@ def _explain(recognizer: Recognizer, content: bytes, face: int, max_pixels: int)
             raise Refusal(422, "no_face", plain(error)) from error
         raise
     assert found.reading is not None
-    _, png = cv2.imencode(".png", found.crop)
     answer = found.to_dict()
     return {
         "method": answer["method"],
@@ -213,6 +211,6 @@ def _explain(recognizer: Recognizer, content: bytes, face: int, max_pixels: int)
             for row in answer["heat"]
         ],
         "parts": answer["parts"],
-        "crop_png": data_uri(bytes(png)),
+        "crop_png": png_uri(found.crop),
         "size_px": len(found.crop),
     }

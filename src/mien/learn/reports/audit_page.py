@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +15,7 @@ from mien.learn.audit.check import PLAIN, Score, VotesCheck
 from mien.learn.audit.doubts import WORST, Audit, write_labels
 from mien.learn.evaluation.scores import ferplus_targets
 from mien.learn.plots.audit import plot_precision
-from mien.output.pages import Cell, Part, Picture, Row, Table, data_uri, render
+from mien.output.pages import Cell, Part, Picture, Row, Table, data_uri, png_uri, render
 from mien.records import open_whole
 
 MOST_FACES: Final = 5000
@@ -197,9 +196,8 @@ def _faces(audit: Audit, rows: NDArray[np.int64]) -> list[dict[str, object]]:
     for i in rows.tolist():
         label, read = int(faces.targets[i]), int(read_as[i])
         probabilities = dict(zip(EMOTIONS, audit.read.probabilities[i].tolist(), strict=True))
-        uri = data_uri(cv2.imencode(".png", faces.images[i])[1].tobytes())
         face: dict[str, object] = {
-            "picture": Picture(uri, f"A face labelled {EMOTIONS[label]}"),
+            "picture": Picture(png_uri(faces.images[i]), f"A face labelled {EMOTIONS[label]}"),
             "row": audit.rows[i],
             "source": "" if faces.sources is None else faces.sources[i],
             "label": EMOTIONS[label],

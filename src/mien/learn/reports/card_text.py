@@ -6,98 +6,35 @@ After Mitchell et al. 2019 (arXiv:1810.03993).
 from mien import __version__
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 from mien.learn.evaluation.measures import Measures
-from mien.learn.evaluation.robustness import Measurement, Robustness
 from mien.learn.fairness.comparison import stand_out
 from mien.learn.fairness.gaps import ACCURACY, GroupingScore, percent_of
 from mien.learn.fairness.slices import SLICES
 from mien.learn.reports.cards import DISTURBED, Card
 from mien.output.pages import Table, percent, render
-from mien.spec import ModelSpec
 
 
 def card_text(card: Card) -> str:
     """A card in Markdown."""
+    spec = card.spec
+    offsets = zip(spec.labels, spec.people_offsets, strict=False)
     return render(
         "card.md",
         version=__version__,
         emotions=EMOTIONS,
+        spec=vars(spec),
+        of_people="people" in spec.heads,
+        offsets=[f"{offset:g} for {label}" for label, offset in offsets if offset],
+        file_name=card.file_name,
+        size_bytes=card.size_bytes,
+        sha256=card.sha256,
         data="FER2013" if card.is_fer2013 else card.data,
         is_fer2013=card.is_fer2013,
         by_taggers=card.test.by_taggers,
-        **_of_file(card),
         **_of_scores(card),
         **_of_sureness(card),
         **_of_disturbances(card),
         **_of_slices(card),
     )
-
-
-def _of_file(card: Card) -> dict[str, object]:
-    spec = card.spec
-    return {
-        "name": spec.name,
-        "model": spec.name if card.file_name == f"{spec.name}.onnx" else card.file_name,
-        "parameters": spec.parameters,
-        "license": spec.license,
-        "trained_on": spec.trained_on,
-        "chosen_on": spec.chosen_on,
-        "seed": spec.seed,
-        "softmax": _softmax(spec),
-        "fitted_on": spec.temperature_fitted_on,
-        "file": _file_table(card),
-    }
-
-
-def _file_table(card: Card) -> Table:
-    spec, size = card.spec, card.spec.input_size_px
-    frame = "a face framed as in FER2013, in a square of the longer side of YuNet's box"
-    if spec.crop_margin:
-        frame += f" and {percent(spec.crop_margin, 0)} more on each side"
-    network = (
-        f"`{spec.network}`: {spec.parameters:,} parameters, "
-        f"{spec.multiply_adds / 1e6:.1f} M multiply-adds a face"
-    )
-    inside = f"scaling of the pixels, {_softmax(spec)}; weights stored as {spec.store}"
-    made_by = (
-        f"recipe `{spec.recipe}`, seed {spec.seed}, epoch {spec.epoch}, "
-        f"mien {spec.mien_version or 'unknown'}"
-    )
-    rows = [
-        ["file", f"`{card.file_name}`, {card.size_bytes / 1e6:.1f} MB"],
-        ["sha256", f"`{card.sha256}`"],
-        ["network", network],
-        ["in", f"(N, {size}, {size}) uint8, gray: {frame}"],
-        *_outputs(spec),
-        ["inside", inside],
-        ["made by", made_by],
-        ["licence", spec.license],
-    ]
-    return Table(rows, head=["", ""], left=(0, 1))
-
-
-def _outputs(spec: ModelSpec) -> list[list[str]]:
-    names = ", ".join(spec.labels)
-    rows = [["out", f"`probabilities`, (N, {len(spec.labels)}) float32: {names}"]]
-    if "people" in spec.heads:
-        share, temperature = spec.votes_share, spec.people_temperature
-        offsets = zip(spec.labels, spec.people_offsets, strict=False)
-        more = ", ".join(f"{offset:g} for {label}" for label, offset in offsets if offset)
-        rows[0][1] += (
-            f". What people would say: softmax of ({1 - share:g} log label + {share:g} log votes"
-            f"{f' + {more}' if more else ''}) / {temperature:g}, contempt left out"
-        )
-        rows.append(["out, too", "`label_probabilities`, likewise: what FER2013's label would be"])
-    if spec.votes_labels:
-        votes = ", ".join(spec.votes_labels)
-        rows.append(["out, too", f"`votes`, (N, 8) float32, shares of FER+'s: {votes}"])
-    return rows
-
-
-def _softmax(spec: ModelSpec) -> str:
-    words = f"softmax at temperature {spec.temperature:g}"
-    if spec.label_smoothing_undone:
-        words += f" after undoing the label smoothing of {spec.label_smoothing_undone:g}"
-    return words
 
 
 def _of_scores(card: Card) -> dict[str, object]:
@@ -192,22 +129,20 @@ def _of_sureness(card: Card) -> dict[str, object]:
 def _of_disturbances(card: Card) -> dict[str, object]:
     found = card.robustness
     start = found.undisturbed(found.models[0]).accuracy
+    accuracies = {(m.disturbance, m.level): m.accuracy for m in found.measurements}
+    told = [(name, said, accuracies[name, level]) for name, level, said in DISTURBED]
     rows = [["none", "", percent(start, 1), ""]]
-    for name, level, said in DISTURBED:
-        accuracy = _measurement(found, name, level).accuracy
-        change = f"{100 * (accuracy - start):+.1f}"
-        rows.append([name, said, percent(accuracy, 1), change])
-    hardest = min(DISTURBED, key=lambda d: _measurement(found, d[0], d[1]).accuracy)
+    rows += [
+        [name, said, percent(accuracy, 1), f"{100 * (accuracy - start):+.1f}"]
+        for name, said, accuracy in told
+    ]
+    hardest = min(told, key=lambda disturbance: disturbance[2])
     head = ["disturbance", "level", "accuracy", "points"]
     return {
         "disturbed_n": found.n,
         "disturbed": Table(rows, head=head, left=(0, 1)),
-        "hardest": f"{hardest[0]}, {hardest[2]}",
+        "hardest": f"{hardest[0]}, {hardest[1]}",
     }
-
-
-def _measurement(found: Robustness, name: str, level: float) -> Measurement:
-    return next(m for m in found.measurements if (m.disturbance, m.level) == (name, level))
 
 
 def _of_slices(card: Card) -> dict[str, object]:
@@ -228,19 +163,15 @@ def _of_slices(card: Card) -> dict[str, object]:
 
 
 def _slice_rows(grouping: GroupingScore) -> list[list[str]]:
-    gap = grouping.gaps.get(ACCURACY)
-    rows = []
-    for place, group in enumerate(grouping.groups):
-        mix = "-" if group.same_mix.value is None else percent_of(group.same_mix)
-        cells = ["", group.name, f"{group.n:,}", percent_of(group.accuracy, interval=True), mix]
-        if place:
-            rows.append([*cells, "", ""])
-            continue
-        cells[0] = grouping.name
-        if gap is None:
-            rows.append([*cells, "-", "-"])
-            continue
+    """A row for each group; the first one also names the grouping and tells its gap."""
+    name, told = grouping.name, ["-", "-"]
+    if (gap := grouping.gaps.get(ACCURACY)) is not None:
         low, high = 100 * gap.interval.low, 100 * gap.interval.high
-        difference = f"{100 * gap.difference:.1f} ({low:.1f} to {high:.1f})"
-        rows.append([*cells, difference, f"{gap.holm:.4f}"])
+        told = [f"{100 * gap.difference:.1f} ({low:.1f} to {high:.1f})", f"{gap.holm:.4f}"]
+    rows = []
+    for group in grouping.groups:
+        mix = "-" if group.same_mix.value is None else percent_of(group.same_mix)
+        right = percent_of(group.accuracy, interval=True)
+        rows.append([name, group.name, f"{group.n:,}", right, mix, *told])
+        name, told = "", ["", ""]
     return rows

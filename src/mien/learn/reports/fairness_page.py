@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-import cv2
 import numpy as np
 
 from mien import __version__
@@ -24,7 +23,7 @@ from mien.learn.fairness.gaps import (
 )
 from mien.learn.fairness.groups import Grouping
 from mien.learn.fairness.slices import SLICES
-from mien.output.pages import Cell, Dots, Picture, Row, Table, data_uri, render
+from mien.output.pages import Cell, Dots, Picture, Row, Table, png_uri, render
 
 THUMBNAILS: Final = 6
 """Faces shown of each group of a slice, drawn by chance."""
@@ -185,5 +184,4 @@ def _thumbnails(grouping: Grouping, group: int, faces: FaceSet) -> Picture | Non
         return None
     some = np.random.default_rng(0).permutation(rows)[:THUMBNAILS]
     strip = np.concatenate(list(faces.images[np.sort(some)]), axis=1)
-    uri = data_uri(cv2.imencode(".png", strip)[1].tobytes())
-    return Picture(uri, f"{len(some)} faces", kind="strip")
+    return Picture(png_uri(strip), f"{len(some)} faces", kind="strip")
