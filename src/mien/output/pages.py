@@ -27,80 +27,47 @@ _AS_IT_IS: Final = ("|", "#", "![", "```")  # begin tables, headings, figures an
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a bar.
+    """A part of a bar."""
 
-    Attributes:
-        share: of the length of the bar, 0 to 1.
-        color: as CSS writes it; the page's own without one.
-        title: shown by a mouse that rests on it.
-    """
-
-    share: float
-    color: str = ""
-    title: str = ""
+    share: float  # of the length of the bar, 0 to 1
+    color: str = ""  # as CSS writes it; the page's own without one
+    title: str = ""  # shown by a mouse that rests on it
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture inside a page.
+    """A picture inside a page."""
 
-    Attributes:
-        uri: see `data_uri`.
-        alt: what it shows.
-        kind: its classes in the style sheet.
-    """
-
-    uri: str
-    alt: str
-    kind: str = ""
+    uri: str  # see `data_uri`
+    alt: str  # what it shows
+    kind: str = ""  # its classes in the style sheet
 
 
 @dataclass(frozen=True)
 class Dots:
-    """A small chart of shares on one axis, each place in pixels from its left.
+    """A small chart of shares on one axis, each place in pixels from its left."""
 
-    Attributes:
-        width_px: of the whole.
-        line: of a dashed line across.
-        dot: None without one, as `ring`.
-        ring: see there.
-        interval: on both sides of the dot.
-        alt: what it shows.
-    """
-
-    width_px: int
-    line: float
-    dot: float | None
+    width_px: int  # of the whole
+    line: float  # of a dashed line across
+    dot: float | None  # None without one, as `ring`
     ring: float | None
-    interval: tuple[float, float] | None
-    alt: str
+    interval: tuple[float, float] | None  # around the dot
+    alt: str  # what it shows
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table that holds more than words.
-
-    Attributes:
-        text: its words.
-        small: words below them.
-        kind: its classes in the style sheet.
-        color: of a swatch before the words.
-        tint: how strongly the cell is coloured, 0 to 1.
-        bar: parts of a bar below the words; None without one, as those that follow.
-        picture: below the words.
-        dots: likewise.
-        span: columns that it takes.
-    """
+    """A cell of a table that holds more than words."""
 
     text: str = ""
-    small: str = ""
-    kind: str = ""
-    color: str = ""
-    tint: float | None = None
-    bar: Sequence[Part] | None = None
+    small: str = ""  # words below
+    kind: str = ""  # its classes in the style sheet
+    color: str = ""  # of a swatch before the words
+    tint: float | None = None  # how strongly it is coloured, 0 to 1
+    bar: Sequence[Part] | None = None  # below the words, as those that follow
     picture: Picture | None = None
     dots: Dots | None = None
-    span: int = 1
+    span: int = 1  # columns that it takes
 
 
 Row: TypeAlias = Sequence[Cell | str]
@@ -108,21 +75,13 @@ Row: TypeAlias = Sequence[Cell | str]
 
 @dataclass(frozen=True)
 class Table:
-    """A table, in a page or in Markdown.
-
-    Attributes:
-        rows: of cells; Markdown takes words alone.
-        head: names of the columns; empty without a head.
-        left: columns set left, by number; those of numbers are set right.
-        caption: above it.
-        kind: its class in the style sheet.
-    """
+    """A table, in a page or, of words alone, in Markdown."""
 
     rows: Sequence[Row]
-    head: Row = ()
-    left: Sequence[int] = (0,)
-    caption: str = ""
-    kind: str = ""
+    head: Row = ()  # names of the columns; empty without a head
+    left: Sequence[int] = (0,)  # columns set left, by number; those of numbers are set right
+    caption: str = ""  # above it
+    kind: str = ""  # its classes in the style sheet
 
 
 def facts_table(facts: Iterable[tuple[str, object]]) -> Table:
