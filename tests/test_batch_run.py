@@ -18,9 +18,9 @@ from archives import PORTRAIT, jpeg, rows_of, samples, write_folder, write_parqu
 from command_line import Mien
 from mien import EMOTIONS, Classifier, Recognizer, __version__, load_image
 from mien.batch import BatchResult, BatchSettings, Status, run_batch
-from mien.batch.records import PROBABILITY_BINS, Tally, error_kind
+from mien.batch.records import PROBABILITY_BINS, Tally
 from mien.batch.rows import COLUMNS, LANDMARKS
-from mien.errors import DataError, ModelError, OptionError, OutputError
+from mien.errors import DataError, ImageError, MienError, ModelError, OptionError, OutputError
 from picture_files import heic, saved
 from videos import make_video, moving_portrait
 
@@ -363,14 +363,16 @@ def test_the_manifest_tells_settings_counts_and_every_shard(archive: Path, tmp_p
 
 def test_counts_add_up() -> None:
     first, second = Tally(), Tally()
-    first.add_error("x: the archive is damaged or cut short after 2 pictures")
-    second.add_error("x: expected a JPEG, PNG, WebP, BMP, TIFF or GIF picture; it is none of them")
+    first.add_error(DataError("cut short", source="x", kind="damaged or cut archive"))
+    first.add_error(MienError("nobody knows"))
+    with pytest.raises(ImageError) as error:
+        load_image(b"text")
+    second.add_error(error.value)
     second.add_readings([])
     first.add(second)
-    assert first.errors == {"damaged or cut archive": 1, "not a picture": 1}
+    assert first.errors == {"damaged or cut archive": 1, "other": 1, "not a picture": 1}
     assert (first.images, first.without_face, first.faces_per_image[0]) == (1, 1, 1)
     assert len(first.probabilities) == PROBABILITY_BINS
-    assert error_kind("nobody knows") == "other"
 
 
 def test_the_page_needs_no_other_file_and_shows_what_was_counted(

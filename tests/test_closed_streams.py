@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mien.records import open_whole
+from mien.output.files import atomic_text
 
 pytestmark = pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no shell")
 
@@ -72,6 +72,6 @@ def test_no_file_takes_the_place_of_a_closed_stream(portrait: Path, tmp_path: Pa
 
 
 def test_a_full_output_is_not_told_of_the_file_beside_it(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="standard output"), open_whole(tmp_path / "faces.csv"):
+    with pytest.raises(OSError, match="standard output"), atomic_text(tmp_path / "faces.csv"):
         raise OSError(28, "No space left on device", "standard output")
     assert not list(tmp_path.iterdir())

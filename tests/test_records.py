@@ -9,8 +9,9 @@ import pytest
 
 from fakes import a_reading
 from mien import EMOTIONS, ImageError, OutputError, PictureFile, PictureResult, Reading
+from mien.output.files import atomic_text
 from mien.recognizer import Expectation
-from mien.records import COLUMNS, EXPECTED_COLUMNS, open_whole, to_csv, to_dict
+from mien.records import COLUMNS, EXPECTED_COLUMNS, to_csv, to_dict
 
 IMAGE = np.zeros((40, 60, 3), np.uint8)
 
@@ -67,7 +68,7 @@ def test_the_header_is_there_without_pictures() -> None:
 )
 def test_file_names_survive(name: str, tmp_path: Path) -> None:
     path = tmp_path / "faces.csv"
-    with open_whole(path) as file:
+    with atomic_text(path) as file:
         file.write(to_csv([a_result(name, a_reading())]))
     with path.open(newline="", encoding="utf-8") as written:
         assert [row["file"] for row in csv.DictReader(written)] == [name]
@@ -76,7 +77,7 @@ def test_file_names_survive(name: str, tmp_path: Path) -> None:
 
 def test_a_file_name_that_is_no_text_is_escaped(tmp_path: Path) -> None:
     path = tmp_path / "faces.csv"
-    with open_whole(path) as file:
+    with atomic_text(path) as file:
         file.write(to_csv([a_result("caf\udce9.jpg")]))
     assert r"caf\udce9.jpg" in path.read_text(encoding="utf-8")
 
@@ -137,7 +138,7 @@ def test_an_unsure_face_keeps_its_likeliest_emotion() -> None:
 
 def test_a_whole_file_appears_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "faces.csv"
-    with open_whole(path) as file:
+    with atomic_text(path) as file:
         file.write("text\n")
         assert not path.exists()
     assert path.read_text() == "text\n"
@@ -148,7 +149,7 @@ def test_a_whole_file_appears_at_the_end(tmp_path: Path) -> None:
 def test_an_error_leaves_what_was_there(tmp_path: Path, error: type[BaseException]) -> None:
     path = tmp_path / "faces.csv"
     path.write_text("of yesterday")
-    with pytest.raises(error), open_whole(path) as file:  # noqa: PT012
+    with pytest.raises(error), atomic_text(path) as file:  # noqa: PT012
         file.write("half")
         raise error
     assert path.read_text() == "of yesterday"
@@ -164,5 +165,5 @@ def test_what_cannot_be_written_is_an_output_error(tmp_path: Path) -> None:
         "a" * 300: "cannot be written; File name too long",
     }
     for name, message in places.items():
-        with pytest.raises(OutputError, match=message), open_whole(tmp_path / name):
+        with pytest.raises(OutputError, match=message), atomic_text(tmp_path / name):
             pytest.fail("the body must not run")

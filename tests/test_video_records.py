@@ -12,6 +12,7 @@ import pytest
 from fakes import a_reading
 from mien import EMOTIONS
 from mien.errors import OutputError
+from mien.output.files import part_name
 from mien.video.readings import TrackedReading
 from mien.video.records import (
     COLUMNS,
@@ -20,7 +21,6 @@ from mien.video.records import (
     resume_point,
     row_writer,
 )
-from mien.video.writer import partial_name
 
 
 def a_face(track: int = 1, emotion: str = "happy", **changes: Any) -> TrackedReading:
@@ -122,11 +122,11 @@ def test_rows_reach_the_disk_within_a_second_and_whole(suffix: str, tmp_path: Pa
         number += 1
         time.sleep(0.01)
 
-    content = partial_name(path).read_text()
+    content = part_name(path).read_text()
 
     assert not path.exists()
     assert content.endswith("\n")
-    assert len(list(read_rows(partial_name(path)))) > number // 3
+    assert len(list(read_rows(part_name(path)))) > number // 3
     writer.finish()
     assert len(list(read_rows(path))) == number
     assert list(tmp_path.iterdir()) == [path]
@@ -138,7 +138,7 @@ def test_a_file_that_was_cut_off_anywhere_can_be_gone_on_with(suffix: str, tmp_p
     film = [(i, i / 25, [a_face(1), a_face(2)]) for i in range(6)]
     content = write(path, film).read_bytes()
     for length in range(0, len(content), 97):
-        partial_name(path).write_bytes(content[:length])
+        part_name(path).write_bytes(content[:length])
         point = resume_point(path)
         if point is None:
             continue
@@ -152,7 +152,7 @@ def test_a_file_that_was_cut_off_anywhere_can_be_gone_on_with(suffix: str, tmp_p
 
 def test_a_point_to_go_on_from_lies_before_a_time(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
-    write(path, [(i, i / 25, [a_face()]) for i in range(6)]).replace(partial_name(path))
+    write(path, [(i, i / 25, [a_face()]) for i in range(6)]).replace(part_name(path))
     last, earlier = resume_point(path), resume_point(path, before_s=0.08)
     assert last is not None
     assert earlier is not None

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from mien.errors import OutputError
+from mien.output.files import atomic_write
 from mien.overlay import annotate
 from mien.pictures import PictureFile, PictureResult
 
@@ -48,20 +49,12 @@ class AnnotatedWriter:
         path = self._path_for(result.file.relative)
         if path.resolve() in self._originals | {result.file.path.resolve()}:
             raise OutputError(f"{path}: the annotated copy would replace a picture that was given")
-        partial = path.with_name(path.name + ".part")
         copy = PILImage.fromarray(annotate(result.image, result.readings))
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                if path.suffix.lower() in (".jpg", ".jpeg"):
-                    copy.save(partial, "JPEG", quality=JPEG_QUALITY)
-                else:
-                    copy.save(partial, "PNG")
-                partial.replace(path)
-            finally:
-                partial.unlink(missing_ok=True)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written; {error.strerror or error}") from error
+        with atomic_write(path, make_folders=True) as part:
+            if path.suffix.lower() in (".jpg", ".jpeg"):
+                copy.save(part, "JPEG", quality=JPEG_QUALITY)
+            else:
+                copy.save(part, "PNG")
 
     def _path_for(self, relative: Path) -> Path:
         suffix = relative.suffix if relative.suffix.lower() in (".jpg", ".jpeg") else ".png"

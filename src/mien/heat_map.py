@@ -11,6 +11,7 @@ from mien.errors import OptionError, OutputError
 from mien.explain import Explanation, Heat
 from mien.images import Image
 from mien.labels import COLORS
+from mien.output.files import atomic_write
 
 if TYPE_CHECKING:
     from PIL import ImageDraw, ImageFont
@@ -109,15 +110,8 @@ def save_explanation(explanation: Explanation, path: Path) -> None:
 
     check_picture_name(path)
     drawn = PILImage.fromarray(draw_explanation(explanation))
-    partial = path.with_name(path.name + ".part")
-    try:
-        try:
-            drawn.save(partial, _FORMATS[path.suffix.lower()], quality=92)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written; {error.strerror or error}") from error
+    with atomic_write(path) as part:
+        drawn.save(part, _FORMATS[path.suffix.lower()], quality=92)
 
 
 def check_picture_name(path: Path, *, original: Path | None = None) -> None:

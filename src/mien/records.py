@@ -2,13 +2,8 @@
 
 import csv
 import io
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any, Final, TextIO
 
-from mien.errors import OutputError
 from mien.labels import EMOTIONS
 from mien.pictures import PictureResult
 from mien.recognizer import Expectation, Reading
@@ -117,35 +112,6 @@ class CsvWriter:
     def write(self, result: PictureResult) -> None:
         """Add the rows of one picture."""
         self._writer.writerows(rows(result, self._expectation, compound=self._compound))
-
-
-@contextmanager
-def open_whole(path: Path) -> Iterator[TextIO]:
-    """A text file that appears under its name when everything is written, or not at all.
-
-    It is UTF-8; bytes of a file name that are not come as backslash escapes.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    # Before all is read, and before a name is made of it: "." has none. Path.is_dir raises where a
-    # name is too long.
-    if os.path.isdir(path):  # noqa: PTH112
-        raise OutputError(f"{path}: expected a file to write; it is a folder")
-    partial = path.with_name(path.name + ".part")
-    try:
-        with partial.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-            yield file
-        partial.replace(path)
-    except OSError as error:
-        # Of another stream, that the caller writes to meanwhile: standard output.
-        of_another = error.filename is not None and str(error.filename) != str(partial)
-        if of_another or isinstance(error, BrokenPipeError):
-            raise
-        raise OutputError(f"{path}: cannot be written; {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 def to_csv(results: list[PictureResult], expectation: Expectation | None = None) -> str:

@@ -121,9 +121,10 @@ def detect(
         stack.enter_context(quiet_libraries())  # libtiff says on its own what it stumbles over
         writers: list[Any] = []
         if csv_file is not None:
-            from mien.records import CsvWriter, open_whole
+            from mien.output.files import atomic_text
+            from mien.records import CsvWriter
 
-            file = stack.enter_context(open_whole(csv_file))
+            file = stack.enter_context(atomic_text(csv_file))
             writers.append(CsvWriter(file, expectation, compound=compound))
         if out is not None:
             from mien.annotated import AnnotatedWriter

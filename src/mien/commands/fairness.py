@@ -99,7 +99,7 @@ def fairness(
     from mien.learn.fairness.comparison import check_draws, find_groupings, measure_fairness
     from mien.learn.fairness.gaps import metric_frame
     from mien.learn.reports.fairness_page import fairness_page
-    from mien.records import open_whole
+    from mien.output.files import atomic_text
 
     chosen = _slices(slices)
     points = _cuts(cuts or [])
@@ -111,7 +111,7 @@ def fairness(
     faces = truth_of(classifier.head, read_data(data, votes=votes, find_faces=find_faces))
     with ExitStack() as stack:
         # Opened before all is measured, so that a place that cannot be written is said at once.
-        file = None if page is None else stack.enter_context(open_whole(page))
+        file = None if page is None else stack.enter_context(atomic_text(page))
         with status("measuring") as shown:
 
             def report(what: str) -> None:

@@ -82,7 +82,7 @@ def robustness(
         measure,
     )
     from mien.learn.evaluation.scores import truth_of
-    from mien.records import open_whole
+    from mien.output.files import atomic_text
 
     names = [*DISTURBANCES] if disturb is None else [name.strip() for name in disturb.split(",")]
     wanted = [disturbance_named(name) for name in dict.fromkeys(names)]
@@ -98,7 +98,7 @@ def robustness(
     interrupted = False
     with ExitStack() as stack:
         # Opened before all is measured, so that a place that cannot be written is said at once.
-        table = None if csv_file is None else stack.enter_context(open_whole(csv_file))
+        table = None if csv_file is None else stack.enter_context(atomic_text(csv_file))
         try:
             for measurement in progress(steps, total, "disturbing and reading"):
                 measured.append(measurement)

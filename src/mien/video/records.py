@@ -11,7 +11,7 @@ import math
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from mien.errors import MissingExtraError, OutputError
 from mien.labels import EMOTIONS
-from mien.video.writer import partial_name
+from mien.output.files import part_name, writing
 
 if TYPE_CHECKING:
     from mien.video.readings import TrackedReading
@@ -170,15 +170,6 @@ def row_writer(path: Path, *, keep_bytes: int = 0) -> RowWriter:
     return kinds[suffix](path, keep_bytes)
 
 
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Turn errors of the disk into ours."""
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written; {error.strerror or error}") from error
-
-
 class _Rows:
     """What all kinds share: a part that gets the file's name at the end."""
 
@@ -186,7 +177,7 @@ class _Rows:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._partial = partial_name(path)
+        self._partial = part_name(path)
 
     def _flush(self) -> None:
         """Write the rows that wait."""
@@ -194,7 +185,7 @@ class _Rows:
 
     def finish(self) -> None:
         self._flush()
-        with _writing(self.path):
+        with writing(self.path):
             self._file.close()
             self._partial.replace(self.path)
 
@@ -210,7 +201,7 @@ class _TextRows(_Rows):
 
     def __init__(self, path: Path, keep_bytes: int) -> None:
         super().__init__(path)
-        with _writing(path):
+        with writing(path):
             if keep_bytes:
                 os.truncate(self._partial, keep_bytes)
             mode: Literal["a", "w"] = "a" if keep_bytes else "w"
@@ -225,7 +216,7 @@ class _TextRows(_Rows):
             self._flush()
 
     def _flush(self) -> None:
-        with _writing(self.path):
+        with writing(self.path):
             self._file.write("".join(self._waiting))
             self._file.flush()
         self._waiting.clear()
@@ -270,7 +261,7 @@ class _ParquetRows(_Rows):
         self._schema = pyarrow.schema([(c, kinds.get(c, pyarrow.float32())) for c in COLUMNS])
         self._rows: list[dict[str, Any]] = []
         self._tables: list[Any] = []
-        with _writing(path):
+        with writing(path):
             self._file = pyarrow.parquet.ParquetWriter(self._partial, self._schema)
 
     def write(self, frame: int, time_s: float, readings: "Sequence[TrackedReading]") -> None:
@@ -291,7 +282,7 @@ class _ParquetRows(_Rows):
         import pyarrow
 
         self._pack()
-        with _writing(self.path):
+        with writing(self.path):
             self._file.write_table(pyarrow.concat_tables(self._tables))
         self._tables.clear()
 
@@ -321,7 +312,7 @@ def resume_point(path: Path, *, before_s: float = math.inf) -> ResumePoint | Non
         None where there is nothing to go on with.
     """
     point: ResumePoint | None = None
-    with suppress(FileNotFoundError), partial_name(path).open("rb") as file:
+    with suppress(FileNotFoundError), part_name(path).open("rb") as file:
         offset = 0
         if path.suffix.lower() == ".csv":
             offset = len(file.readline())

@@ -14,6 +14,7 @@ from mien.faces import Box
 from mien.figures import EMOTION_COLORS
 from mien.images import Image
 from mien.labels import EMOTIONS
+from mien.output.files import atomic_text
 from mien.output.pages import (
     Cell,
     Part,
@@ -26,7 +27,6 @@ from mien.output.pages import (
     render,
 )
 from mien.overlay import annotate
-from mien.records import open_whole
 from mien.video.timeline import Band, Timeline, clock, tick_every
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def write_video_report(
         stills=[_still(moment) for moment in highlights.moments()],
         made=facts_table({**settings, **_versions()}.items()),
     )
-    with open_whole(path) as file:
+    with atomic_text(path) as file:
         file.write(page)
 
 

@@ -20,7 +20,7 @@ from mien.video.frames import Frame
 from mien.video.readings import TrackedReading, VideoSettings
 from mien.video.smoothing import Smoother, SmoothingSettings
 from mien.web.admission import admitted, say_goodbye
-from mien.web.answers import plain
+from mien.web.answers import user_message
 from mien.web.channels import Channel
 from mien.web.guard import CLOSE_POLICY
 from mien.web.limits import Limits, megabytes
@@ -238,7 +238,7 @@ class LiveSession:
 
 
 def _error(code: str, error: MienError, **more: Any) -> str:
-    return json.dumps({"type": "error", "code": code, "message": plain(error), **more})
+    return json.dumps({"type": "error", "code": code, "message": user_message(error), **more})
 
 
 async def _serve(socket: WebSocket, service: Service) -> None:

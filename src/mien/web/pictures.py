@@ -16,7 +16,7 @@ from mien.images import load_image
 from mien.output.pages import png_uri
 from mien.recognizer import Recognizer
 from mien.web import schemas
-from mien.web.answers import Refusal, plain
+from mien.web.answers import Refusal, user_message
 from mien.web.service import Service
 from mien.web.uploads import Picture, pictures_of
 
@@ -197,7 +197,7 @@ def _explain(recognizer: Recognizer, content: bytes, face: int, max_pixels: int)
         found = explain(recognizer, load_image(content, max_pixels=max_pixels), face=face)
     except MienError as error:
         if isinstance(error, OptionError):
-            raise Refusal(422, "no_face", plain(error)) from error
+            raise Refusal(422, "no_face", user_message(error)) from error
         raise
     assert found.reading is not None
     answer = found.to_dict()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mien import __version__
 from mien.classifier import KERAS_SUFFIXES, model_file
-from mien.errors import OptionError, OutputError
+from mien.errors import OptionError
 from mien.learn.data.datasets import FaceSet
 from mien.learn.files.keras_h5 import onnx_of_keras
 from mien.learn.files.onnx_others import onnx_of_onnx
@@ -17,7 +17,7 @@ from mien.learn.files.others import (
     parsed,
     serialized,
 )
-from mien.learn.training.runs import write_whole
+from mien.output.files import write_bytes
 from mien.spec import ModelSpec
 
 
@@ -72,9 +72,5 @@ def convert_model(
     better = None
     if faces is not None and spec.network in NETWORKS:
         better = better_reading(content, faces)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{out}: cannot be written; {error.strerror or error}") from error
-    write_whole(out, content)
+    write_bytes(out, content, make_folders=True)
     return spec, better

@@ -42,6 +42,7 @@ from mien.learn.files.stores import STORES
 from mien.learn.networks import Network, multiply_adds
 from mien.learn.training.recipes import Recipe
 from mien.learn.training.runs import RunConfig, load_best
+from mien.output.files import atomic_write
 from mien.spec import HEADS, ModelSpec, PeopleScore, Score
 
 PARITY: Final = 1e-5  # largest difference of a probability between the network and its file
@@ -146,35 +147,27 @@ def export_model(
         store=store,
         mien_version=__version__,
     )
-    partial = out.with_name(f"{out.stem}.part{out.suffix}")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            model_file = FORMATS[to](deployed, recipe)
-            model_file.write(spec, partial)
-            read = model_file.reader(partial)
-            _check_parity(deployed, read, val, f"{to} file", PARITY)
-            if isinstance(model_file, Onnx | Safetensors) and store == "fp16":
-                model_file.halve()
-                model_file.write(spec, partial)
-                read = model_file.reader(partial)
-                _check_parity(deployed, read, val, "fp16 file", HALF_PARITY)
-            elif isinstance(model_file, Onnx) and store == "int8":
-                # `_check_options` and the split above have refused what lacks one of them.
-                assert faces is not None
-                assert val is not None
-                model_file.quantize(faces.split("train").images)
-                model_file.write(spec, partial)
-                whole, read = read, model_file.reader(partial)
-                _check_accuracy(whole, read, val)
-            if faces is not None:
-                spec = _measured(spec, read, faces)
-                model_file.write(spec, partial)
-            partial.replace(out)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(f"{out}: cannot be written; {error.strerror or error}") from error
+    with atomic_write(out, make_folders=True) as part:
+        model_file = FORMATS[to](deployed, recipe)
+        model_file.write(spec, part)
+        read = model_file.reader(part)
+        _check_parity(deployed, read, val, f"{to} file", PARITY)
+        if isinstance(model_file, Onnx | Safetensors) and store == "fp16":
+            model_file.halve()
+            model_file.write(spec, part)
+            read = model_file.reader(part)
+            _check_parity(deployed, read, val, "fp16 file", HALF_PARITY)
+        elif isinstance(model_file, Onnx) and store == "int8":
+            # `_check_options` and the split above have refused what lacks one of them.
+            assert faces is not None
+            assert val is not None
+            model_file.quantize(faces.split("train").images)
+            model_file.write(spec, part)
+            whole, read = read, model_file.reader(part)
+            _check_accuracy(whole, read, val)
+        if faces is not None:
+            spec = _measured(spec, read, faces)
+            model_file.write(spec, part)
     return spec
 
 

@@ -28,10 +28,10 @@ from mien.learn.reports import paper
 from mien.learn.summary import Layer, summarize
 from mien.learn.training.loop import EpochRow, RunConfig, read_config, read_history
 from mien.learn.training.recipes import RECIPES
+from mien.output.files import atomic_text
 from mien.output.pages import Table, markdown_page, render
 from mien.overlay import annotate
 from mien.recognizer import Reading, Recognizer
-from mien.records import open_whole
 
 FOLDER_ORDER: Final = tuple(sorted(EMOTIONS))
 """The emotions as the paper's tables list them: in the order of the folders."""
@@ -160,7 +160,7 @@ def write(
     )
     written = {out / "report.md": text, out / "report.html": markdown_page(text, out)}
     for path, content in written.items():
-        with open_whole(path) as file:
+        with atomic_text(path) as file:
             file.write(content)
     return list(written)
 
