@@ -190,8 +190,6 @@ class Recognizer:
             model's card (`mien models NAME`) says how many faces a threshold leaves, and how many
             of those are read right.
         threads: processor threads for the network; 0 takes every core.
-        labels: of a Keras file's output, in its order; see `mien.Classifier`.
-        scaling: of a Keras file's input; likewise.
     Raises:
         ModelError: the model is missing, broken, or of another kind.
         OptionError: an argument is out of its range.
@@ -208,15 +206,13 @@ class Recognizer:
         full_size: bool = False,
         threshold: float = 0.0,
         threads: int = 1,
-        labels: str | Sequence[str] | None = None,
-        scaling: str | None = None,
     ) -> None:
         _check_threshold(threshold)
         self.threshold = threshold
         if isinstance(detector, str):
             detector = detector_named(detector, min_face_px=min_face_px, full_size=full_size)
         self.detector = detector
-        self.classifier = Classifier(model, threads=threads, labels=labels, scaling=scaling)
+        self.classifier = Classifier(model, threads=threads)
 
     def __call__(self, source: ImageSource) -> list[Reading]:
         """Read every face of one picture.

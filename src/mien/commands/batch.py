@@ -16,10 +16,8 @@ from mien.commands.shared import (
     DetectorOption,
     FullSizeOption,
     JsonOption,
-    LabelsOption,
     MinFaceOption,
     ModelOption,
-    ScalingOption,
     ThresholdOption,
     detector_name,
     fail,
@@ -46,8 +44,6 @@ def batch(
     out: Annotated[str, typer.Option("--out", help="Folder of the data set to write.")],
     as_json: JsonOption = False,
     model: ModelOption = DEFAULT_MODEL,
-    labels: LabelsOption = None,
-    scaling: ScalingOption = None,
     detector: DetectorOption = DetectorName.yunet,
     min_face_px: MinFaceOption = 0.0,
     full_size: FullSizeOption = False,
@@ -114,8 +110,6 @@ def batch(
 
     settings = BatchSettings(
         model=model,
-        labels=labels,
-        scaling=scaling,
         detector=detector_name(context, detector, cropped=cropped),
         min_face_px=min_face_px,
         full_size=full_size,

@@ -9,7 +9,6 @@ from mien.commands.shared import (
     DataOption,
     FindFacesOption,
     VotesOption,
-    opening,
     read_data,
     status,
 )
@@ -41,8 +40,7 @@ def card(
     from mien.learn.reports.cards import measure_card
     from mien.output.files import atomic_text
 
-    with opening(model):
-        classifier = Classifier(model, threads=0)
+    classifier = Classifier(model, threads=0)
     faces = read_data(data, votes=votes, find_faces=find_faces)
     with ExitStack() as stack:
         # Opened before all is measured, so that a place that cannot be written is said at once.

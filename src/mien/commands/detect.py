@@ -14,15 +14,12 @@ from mien.commands.shared import (
     FullSizeOption,
     JsonArray,
     JsonOption,
-    LabelsOption,
     MinFaceOption,
     ModelOption,
-    ScalingOption,
     ThreadsOption,
     ThresholdOption,
     detector_name,
     fail,
-    open_recognizer,
     print_table,
     progress,
     quiet_libraries,
@@ -51,8 +48,6 @@ def detect(
     ] = None,
     as_json: JsonOption = False,
     model: ModelOption = DEFAULT_MODEL,
-    labels: LabelsOption = None,
-    scaling: ScalingOption = None,
     detector: DetectorOption = DetectorName.yunet,
     min_face_px: MinFaceOption = 0.0,
     full_size: FullSizeOption = False,
@@ -110,10 +105,8 @@ def detect(
         min_face_px=min_face_px,
         full_size=full_size,
         threshold=threshold,
-        labels=labels,
-        scaling=scaling,
     )
-    recognizer = open_recognizer(settings, threads=threads)
+    recognizer = settings.open(threads=threads)
     failed = faces = otherwise = 0
     noted: dict[str, list[str]] = {}
     hints: dict[str, list[str]] = {}

@@ -12,17 +12,13 @@ from mien.commands.shared import (
     FindFacesOption,
     HeadOption,
     JsonOption,
-    LabelsOption,
     ModelOption,
-    ScalingOption,
     ValShareOption,
     VotesOption,
     absent_line,
-    opening,
     print_table,
     read_data,
     say,
-    say_how_read,
     status,
 )
 
@@ -38,8 +34,6 @@ if TYPE_CHECKING:
 def evaluate(
     data: DataOption,
     model: ModelOption = DEFAULT_MODEL,
-    labels: LabelsOption = None,
-    scaling: ScalingOption = None,
     head: HeadOption = None,
     split: Annotated[
         str | None,
@@ -69,8 +63,6 @@ def evaluate(
 
     Example: mien evaluate --head label --data fer2013.csv
 
-    Example: mien evaluate --model theirs.h5 --scaling -1..1 --data fer2013.csv
-
     Example: mien evaluate --model first.onnx,second.onnx --data fer2013.csv
 
     Example: mien evaluate --data photos --find-faces
@@ -87,9 +79,7 @@ def evaluate(
     from mien.learn.evaluation.measures import measure
     from mien.learn.evaluation.photos import score_found_faces
 
-    with opening(model):
-        classifier = Classifier(model, threads=0, labels=labels, scaling=scaling, head=head)
-    say_how_read(classifier.spec)
+    classifier = Classifier(model, threads=0, head=head)
     faces = read_data(data, votes=votes, find_faces=find_faces)
     if val_share is not None:
         faces = faces.hold_out(val_share)
@@ -102,7 +92,7 @@ def evaluate(
     photos = None
     if find_faces and val_share is None:  # which holds out of the faces found alone
         photos = score_found_faces(result.evaluation, part.faceless)
-    _say_what_reads_better(classifier, part, told=None not in (labels, scaling))
+    _say_what_reads_better(classifier, part)
     if plots is not None:
         from mien.learn.plots.evaluation import plot_evaluation
 
@@ -137,23 +127,14 @@ def evaluate(
         _print_evaluation(result)
 
 
-def _say_what_reads_better(classifier: "Classifier", faces: "FaceSet", *, told: bool) -> None:
+def _say_what_reads_better(classifier: "Classifier", faces: "FaceSet") -> None:
     """Of a model of others alone: whether it was taken for what it is."""
     from mien.learn.files.others import NETWORKS, better_reading
 
     path, spec = classifier.path, classifier.spec
     if spec.members or spec.network not in NETWORKS:
         return
-    if spec.mien_version:
-        content = path.read_bytes()
-    elif told:
-        return
-    else:
-        from mien.learn.files.keras_h5 import onnx_of_keras
-
-        with status("trying other orders and scalings"):
-            content = onnx_of_keras(path)
-    if better := better_reading(content, faces):
+    if better := better_reading(path.read_bytes(), faces):
         say(f"{spec.name}: {better}")
 
 

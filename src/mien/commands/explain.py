@@ -12,13 +12,10 @@ from mien.commands.shared import (
     DetectorOption,
     FullSizeOption,
     JsonOption,
-    LabelsOption,
     MinFaceOption,
     ModelOption,
-    ScalingOption,
     ThreadsOption,
     detector_name,
-    open_recognizer,
     print_table,
 )
 from mien.recognizer_settings import RecognizerSettings
@@ -42,8 +39,6 @@ def explain(
     ] = None,
     as_json: JsonOption = False,
     model: ModelOption = DEFAULT_MODEL,
-    labels: LabelsOption = None,
-    scaling: ScalingOption = None,
     detector: DetectorOption = DetectorName.yunet,
     min_face_px: MinFaceOption = 0.0,
     full_size: FullSizeOption = False,
@@ -72,11 +67,9 @@ def explain(
         model=model,
         detector=detector_name(context, detector, cropped=cropped),
         min_face_px=min_face_px,
-        labels=labels,
-        scaling=scaling,
         full_size=full_size,
     )
-    recognizer = open_recognizer(settings, threads=threads)
+    recognizer = settings.open(threads=threads)
     found = explain_face(recognizer, picture, face=face - 1, emotion=emotion)
     if out is not None:
         from mien.heat_map import save_explanation

@@ -11,15 +11,11 @@ from mien.commands.shared import (
     FindFacesOption,
     HeadOption,
     JsonOption,
-    LabelsOption,
     ModelOption,
-    ScalingOption,
     SplitOption,
     VotesOption,
-    opening,
     print_table,
     read_data,
-    say_how_read,
     status,
 )
 
@@ -31,8 +27,6 @@ if TYPE_CHECKING:
 def fairness(
     data: DataOption,
     model: ModelOption = DEFAULT_MODEL,
-    labels: LabelsOption = None,
-    scaling: ScalingOption = None,
     head: HeadOption = None,
     split: SplitOption = "test",
     votes: VotesOption = None,
@@ -105,9 +99,7 @@ def fairness(
     points = _cuts(cuts or [])
     check_draws(min_n=min_n, resamples=resamples, permutations=permutations)
     metric_frame()
-    with opening(model):
-        classifier = Classifier(model, threads=0, labels=labels, scaling=scaling, head=head)
-    say_how_read(classifier.spec)
+    classifier = Classifier(model, threads=0, head=head)
     faces = truth_of(classifier.head, read_data(data, votes=votes, find_faces=find_faces))
     with ExitStack() as stack:
         # Opened before all is measured, so that a place that cannot be written is said at once.

@@ -14,12 +14,10 @@ from mien.commands.shared import (
     SplitOption,
     VotesOption,
     absent_line,
-    opening,
     print_table,
     progress,
     read_data,
     say,
-    say_how_read,
     status,
 )
 
@@ -132,9 +130,7 @@ def _classifiers(given: "list[str]", head: str | None) -> "dict[str, Classifier]
 
     opened = {}
     for text in dict.fromkeys(name.strip() for name in given):
-        with opening(text):
-            opened[text] = Classifier(text, threads=0, head=head)
-        say_how_read(opened[text].spec)
+        opened[text] = Classifier(text, threads=0, head=head)
     if len({classifier.head for classifier in opened.values()}) > 1:
         for classifier in opened.values():
             classifier.head = "label"

@@ -9,10 +9,8 @@ from mien.commands.shared import (
     DetectorName,
     DetectorOption,
     FullSizeOption,
-    LabelsOption,
     MinFaceOption,
     ModelOption,
-    ScalingOption,
     ThreadsOption,
     ThresholdOption,
     say,
@@ -58,8 +56,6 @@ def serve(
         bool, typer.Option("--browser/--no-browser", help="Open the page on this desktop.")
     ] = True,
     model: ModelOption = DEFAULT_MODEL,
-    labels: LabelsOption = None,
-    scaling: ScalingOption = None,
     detector: DetectorOption = DetectorName.yunet,
     min_face_px: MinFaceOption = 0.0,
     full_size: FullSizeOption = False,
@@ -104,8 +100,6 @@ def serve(
     made_up = token is None and not is_loopback(host)
     settings = WebSettings(
         model=model,
-        labels=labels,
-        scaling=scaling,
         detector=detector.value,
         min_face_px=min_face_px,
         full_size=full_size,

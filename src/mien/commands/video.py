@@ -18,14 +18,11 @@ from mien.commands.shared import (
     FullSizeOption,
     JsonArray,
     JsonOption,
-    LabelsOption,
     MinFaceOption,
     ModelOption,
-    ScalingOption,
     ThreadsOption,
     ThresholdOption,
     fail,
-    open_recognizer,
     print_table,
     say,
     stderr,
@@ -135,8 +132,6 @@ def video(
     ] = True,
     as_json: JsonOption = False,
     model: ModelOption = DEFAULT_MODEL,
-    labels: LabelsOption = None,
-    scaling: ScalingOption = None,
     detector: DetectorOption = DetectorName.yunet,
     min_face_px: MinFaceOption = 0.0,
     full_size: FullSizeOption = False,
@@ -190,10 +185,8 @@ def video(
         min_face_px=min_face_px,
         full_size=full_size,
         threshold=threshold,
-        labels=labels,
-        scaling=scaling,
     )
-    recognizer = open_recognizer(settings, threads=threads)
+    recognizer = settings.open(threads=threads)
     _read_all(recognizer, films, sets, how, resume=resume, as_json=as_json)
 
 

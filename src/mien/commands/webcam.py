@@ -10,13 +10,10 @@ from mien.commands.shared import (
     DetectorName,
     DetectorOption,
     JsonOption,
-    LabelsOption,
     MinFaceOption,
     ModelOption,
-    ScalingOption,
     ThreadsOption,
     ThresholdOption,
-    open_recognizer,
     print_table,
     say,
 )
@@ -84,8 +81,6 @@ def webcam(
         float | None, typer.Option("--seconds", help="End by itself after this time.")
     ] = None,
     model: ModelOption = DEFAULT_MODEL,
-    labels: LabelsOption = None,
-    scaling: ScalingOption = None,
     detector: DetectorOption = DetectorName.yunet,
     min_face_px: MinFaceOption = 0.0,
     threshold: ThresholdOption = 0.0,
@@ -130,10 +125,8 @@ def webcam(
         detector=detector.value,
         min_face_px=min_face_px,
         threshold=threshold,
-        labels=labels,
-        scaling=scaling,
     )
-    recognizer = open_recognizer(settings, threads=threads)
+    recognizer = settings.open(threads=threads)
     failure: MienError | KeyboardInterrupt | None = None
     with ExitStack() as stack:
         given = frames(source, stream=stream)
