@@ -1,31 +1,24 @@
 """`mien detect`."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mien.classifier import DEFAULT_MODEL
+from mien.commands.options import RecognizerOptions
 from mien.commands.shared import (
     EXIT_ERROR,
     CroppedOption,
-    DetectorName,
-    DetectorOption,
-    FullSizeOption,
     JsonArray,
     JsonOption,
-    MinFaceOption,
-    ModelOption,
     ThreadsOption,
-    ThresholdOption,
-    detector_name,
     fail,
     print_table,
     progress,
     quiet_libraries,
     say,
 )
-from mien.recognizer_settings import RecognizerSettings
 
 if TYPE_CHECKING:
     from mien.pictures import PictureResult
@@ -34,9 +27,42 @@ if TYPE_CHECKING:
 EXIT_OTHERWISE = 1  # a face shows something else than was expected, or there is none
 
 
+@dataclass(frozen=True)
+class ExpectOptions:
+    """Which emotion the faces are expected to show."""
+
+    expect: Annotated[
+        str | None,
+        typer.Option("--expect", help="Say of each face whether it shows this emotion."),
+    ] = None
+    expect_threshold: Annotated[
+        float | None,
+        typer.Option(
+            "--expect-threshold",
+            help="Probability that is enough for --expect, 0 to 1; else it must be the likeliest.",
+        ),
+    ] = None
+
+    def expectation(self) -> "Expectation | None":
+        """What the library takes.
+
+        Raises:
+            OptionError: there is no such emotion, or a threshold without one.
+        """
+        from mien.errors import OptionError
+        from mien.recognizer import Expectation
+
+        if self.expect is not None:
+            return Expectation.of(self.expect, threshold=self.expect_threshold)
+        if self.expect_threshold is not None:
+            raise OptionError("--expect-threshold: expected an emotion with it, in --expect")
+        return None
+
+
 def detect(
     context: typer.Context,
     paths: Annotated[list[str], typer.Argument(help="Pictures, folders of pictures, or patterns.")],
+    *,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -47,24 +73,10 @@ def detect(
         Path | None, typer.Option("--csv", help="CSV file to write: one row for each face.")
     ] = None,
     as_json: JsonOption = False,
-    model: ModelOption = DEFAULT_MODEL,
-    detector: DetectorOption = DetectorName.yunet,
-    min_face_px: MinFaceOption = 0.0,
-    full_size: FullSizeOption = False,
+    recognizer: RecognizerOptions,
     cropped: CroppedOption = False,
-    threshold: ThresholdOption = 0.0,
     threads: ThreadsOption = 1,
-    expect: Annotated[
-        str | None,
-        typer.Option("--expect", help="Say of each face whether it shows this emotion."),
-    ] = None,
-    expect_threshold: Annotated[
-        float | None,
-        typer.Option(
-            "--expect-threshold",
-            help="Probability that is enough for --expect, 0 to 1; else it must be the likeliest.",
-        ),
-    ] = None,
+    expected: ExpectOptions,
     compound: Annotated[
         bool,
         typer.Option(
@@ -96,17 +108,10 @@ def detect(
     from mien.pictures import find_pictures, read_pictures
     from mien.sources import LeftOut
 
-    expectation = _expectation(expect, expect_threshold)
+    expectation = expected.expectation()
     left_out = LeftOut()
     files = find_pictures(paths, not_in=out, left_out=left_out)
-    settings = RecognizerSettings(
-        model=model,
-        detector=detector_name(context, detector, cropped=cropped),
-        min_face_px=min_face_px,
-        full_size=full_size,
-        threshold=threshold,
-    )
-    recognizer = settings.open(threads=threads)
+    reader = recognizer.settings(context, cropped=cropped).open(threads=threads)
     failed = faces = otherwise = 0
     noted: dict[str, list[str]] = {}
     hints: dict[str, list[str]] = {}
@@ -125,7 +130,7 @@ def detect(
             writers.append(AnnotatedWriter(out, files))
         printer = _JsonPrinter if as_json else _TablePrinter
         writers.append(printer(expectation, compound=compound))
-        results = read_pictures(recognizer, files)
+        results = read_pictures(reader, files)
         for result in progress(results, len(files), "reading pictures"):
             if result.error is not None:
                 failed += 1
@@ -133,7 +138,7 @@ def detect(
             for note in result.notes:
                 noted.setdefault(note, []).append(str(result.file.relative))
             faces += len(result.readings)
-            if hint := _hint(recognizer, result):
+            if hint := _hint(reader, result):
                 hints.setdefault(hint.rpartition("; ")[2], []).append(hint)
             if expectation is not None:
                 otherwise += sum(not expectation.verify(r).shows for r in result.readings)
@@ -168,17 +173,6 @@ def _hint(recognizer: "Recognizer", result: "PictureResult") -> str:
     hint = what_may_help(recognizer.detector, (width, height), sizes_px)
     found = "only small faces" if boxes else "no face"
     return f"{result.file.relative}: {found}; {hint}" if hint else ""
-
-
-def _expectation(emotion: str | None, threshold: float | None) -> "Expectation | None":
-    from mien.errors import OptionError
-    from mien.recognizer import Expectation
-
-    if emotion is not None:
-        return Expectation.of(emotion, threshold=threshold)
-    if threshold is not None:
-        raise OptionError("--expect-threshold: expected an emotion with it, in --expect")
-    return None
 
 
 class _JsonPrinter(JsonArray):

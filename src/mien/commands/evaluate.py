@@ -7,17 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien.classifier import DEFAULT_MODEL
+from mien.commands.options import TrainingFaces
 from mien.commands.shared import (
-    DataOption,
-    FindFacesOption,
     HeadOption,
     JsonOption,
     ModelOption,
-    ValShareOption,
-    VotesOption,
     absent_line,
     print_table,
-    read_data,
     say,
     status,
 )
@@ -32,7 +28,8 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    data: DataOption,
+    *,
+    faces_from: TrainingFaces,
     model: ModelOption = DEFAULT_MODEL,
     head: HeadOption = None,
     split: Annotated[
@@ -43,9 +40,6 @@ def evaluate(
             "splits (--find-faces) all.",
         ),
     ] = None,
-    votes: VotesOption = None,
-    find_faces: FindFacesOption = False,
-    val_share: ValShareOption = None,
     plots: Annotated[
         Path | None,
         typer.Option(
@@ -80,7 +74,8 @@ def evaluate(
     from mien.learn.evaluation.photos import score_found_faces
 
     classifier = Classifier(model, threads=0, head=head)
-    faces = read_data(data, votes=votes, find_faces=find_faces)
+    faces = faces_from.read()
+    find_faces, val_share = faces_from.find_faces, faces_from.val_share
     if val_share is not None:
         faces = faces.hold_out(val_share)
     if split is None:

@@ -5,18 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.commands.options import LabelledFaces
 from mien.commands.shared import (
     EXIT_INTERRUPTED,
-    DataOption,
-    FindFacesOption,
     HeadOption,
     JsonOption,
     SplitOption,
-    VotesOption,
     absent_line,
     print_table,
     progress,
-    read_data,
     say,
     status,
 )
@@ -29,7 +26,8 @@ if TYPE_CHECKING:
 
 
 def robustness(
-    data: DataOption,
+    *,
+    faces_from: LabelledFaces,
     model: Annotated[
         list[str] | None,
         typer.Option(
@@ -39,8 +37,6 @@ def robustness(
     ] = None,
     head: HeadOption = None,
     split: SplitOption = "test",
-    votes: VotesOption = None,
-    find_faces: FindFacesOption = False,
     limit: Annotated[
         int | None, typer.Option("--limit", help="Measure on this many faces, drawn by chance.")
     ] = None,
@@ -86,7 +82,7 @@ def robustness(
     wanted = [disturbance_named(name) for name in dict.fromkeys(names)]
     classifiers = _classifiers(model or [DEFAULT_MODEL], head)
     asked = next(iter(classifiers.values())).head
-    faces = truth_of(asked, read_data(data, votes=votes, find_faces=find_faces)).split(split)
+    faces = truth_of(asked, faces_from.read()).split(split)
     data_name = f"{faces.name} {split}"
     if limit is not None:
         faces = draw_faces(faces, limit, seed=seed)
