@@ -16,7 +16,7 @@ from mien import Recognizer
 from mien.compound import COMPOUNDS, Compound, compound_of
 from mien.errors import OptionError
 from mien.labels import EMOTIONS
-from mien.pictures import PictureFile, PictureResult
+from mien.readings import PictureFile, PictureResult
 from mien.records import COLUMNS, CsvWriter, rows, to_csv, to_dict
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "benchmarks"))

@@ -52,8 +52,8 @@ def test_import_is_light_and_touches_nothing() -> None:
 
 
 def test_what_pictures_do_without_comes_when_it_is_asked_for() -> None:
+    from mien.analysis import VideoResult
     from mien.explain import explain_crop
-    from mien.video.readings import VideoResult
 
     assert mien.VideoResult is VideoResult
     assert mien.explain_crop is explain_crop

@@ -10,7 +10,7 @@ import pytest
 from fakes import a_reading
 from mien import EMOTIONS, ImageError, OutputError, PictureFile, PictureResult, Reading
 from mien.output.files import atomic_text
-from mien.recognizer import Expectation
+from mien.readings import Expectation
 from mien.records import COLUMNS, EXPECTED_COLUMNS, to_csv, to_dict
 
 IMAGE = np.zeros((40, 60, 3), np.uint8)

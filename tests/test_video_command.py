@@ -14,13 +14,13 @@ import pytest
 
 from command_line import Mien, Outcome
 from mien import Recognizer
+from mien.analysis import analyze_video
 from mien.errors import MienError, OutputError, VideoError
 from mien.output.files import part_name
 from mien.video.batch import find_videos
 from mien.video.files import VideoOptions, write_video
 from mien.video.frames import VideoInfo, probe
 from mien.video.outputs import Outputs
-from mien.video.readings import analyze_video
 from mien.video.records import read_rows
 from mien.video.smoothing import SmoothingSettings
 from mien.video.tracking import TrackingSettings

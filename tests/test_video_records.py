@@ -13,7 +13,7 @@ from fakes import a_reading
 from mien import EMOTIONS
 from mien.errors import OutputError
 from mien.output.files import part_name
-from mien.video.readings import TrackedReading
+from mien.readings import TrackedReading
 from mien.video.records import (
     COLUMNS,
     FLUSH_S,

@@ -7,7 +7,7 @@ from typing import Final
 from mien.errors import OutputError
 from mien.output.files import atomic_write
 from mien.overlay import annotate
-from mien.pictures import PictureFile, PictureResult
+from mien.readings import PictureFile, PictureResult
 
 JPEG_QUALITY: Final = 92
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import OptionError, OutputError
-from mien.explain import Explanation, Heat
 from mien.images import Image
 from mien.labels import COLORS
 from mien.output.files import atomic_write
+from mien.readings import Explanation, Heat
 
 if TYPE_CHECKING:
     from PIL import ImageDraw, ImageFont

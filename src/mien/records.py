@@ -5,8 +5,7 @@ import io
 from typing import Any, Final, TextIO
 
 from mien.labels import EMOTIONS
-from mien.pictures import PictureResult
-from mien.recognizer import Expectation, Reading
+from mien.readings import Expectation, PictureResult, Reading
 
 COLUMNS: Final = (
     "file",

@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 
 from mien.errors import ErrorKind, MienError
 from mien.labels import EMOTIONS
-from mien.recognizer import Reading
+from mien.readings import Reading
 
 FACES_BINS: Final = 11
 """Pictures with 0, 1, ... 9 faces, and with 10 or more."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mien.batch.reading import Item
 from mien.labels import EMOTIONS
-from mien.recognizer import Reading
+from mien.readings import Reading
 
 if TYPE_CHECKING:
     import pyarrow

@@ -16,9 +16,10 @@ from mien.batch.rows import RECORD_KEY, RowBuffer, as_text, schema
 from mien.batch.settings import Job, local_model
 from mien.batch.storage import Folder, reason
 from mien.errors import ImageError, MienError, OutputError
-from mien.faces import Detector, Face, Framing, YuNetDetector
+from mien.faces import Detector, Framing, YuNetDetector
 from mien.images import Image, LoadedImage, load_with_notes
-from mien.recognizer import Reading, Recognizer
+from mien.readings import Face, Reading
+from mien.recognizer import Recognizer
 from mien.sources import LeftOut
 
 if TYPE_CHECKING:

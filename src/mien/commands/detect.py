@@ -21,8 +21,8 @@ from mien.commands.shared import (
 )
 
 if TYPE_CHECKING:
-    from mien.pictures import PictureResult
-    from mien.recognizer import Expectation, Recognizer
+    from mien.readings import Expectation, PictureResult
+    from mien.recognizer import Recognizer
 
 EXIT_OTHERWISE = 1  # a face shows something else than was expected, or there is none
 
@@ -50,7 +50,7 @@ class ExpectOptions:
             OptionError: there is no such emotion, or a threshold without one.
         """
         from mien.errors import OptionError
-        from mien.recognizer import Expectation
+        from mien.readings import Expectation
 
         if self.expect is not None:
             return Expectation.of(self.expect, threshold=self.expect_threshold)

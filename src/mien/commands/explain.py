@@ -14,7 +14,7 @@ from mien.commands.shared import (
 )
 
 if TYPE_CHECKING:
-    from mien.explain import Explanation
+    from mien.readings import Explanation
 
 
 def explain(

@@ -110,7 +110,7 @@ def serve(
     from mien.errors import MissingExtraError
 
     try:
-        from mien.web.server import serve as run
+        from mien.web.processes import serve as run
     except ImportError as error:
         raise MissingExtraError("the page", "web", error) from error
     from mien.desktop import open_in_browser

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 from mien.errors import MissingExtraError, OutputError
 from mien.labels import EMOTIONS
 from mien.output.files import part_name, writing
+from mien.readings import FrameReadings
 
 if TYPE_CHECKING:
-    from mien.video.readings import TrackedReading
+    from mien.readings import TrackedReading
 
 COLUMNS: Final = (
     "frame",  # its number in the film, from 0
@@ -54,21 +55,6 @@ _RAW: Final = tuple(f"raw_{label}" for label in EMOTIONS)
 _PACKED_ROWS: Final = 500  # rows that wait as Python's objects
 _PARQUET_ROWS: Final = 20_000  # rows that wait until they are written together
 _DIGITS: Final = 7  # of a float32, which is what the networks give
-
-
-@dataclass(frozen=True)
-class FrameRows:
-    """What the rows of one frame say.
-
-    Attributes:
-        frame: its number.
-        time_s: when it is shown.
-        readings: of its faces, without landmarks; empty where it shows none.
-    """
-
-    frame: int
-    time_s: float
-    readings: "tuple[TrackedReading, ...]"
 
 
 def rows(frame: int, time_s: float, readings: "Sequence[TrackedReading]") -> list[dict[str, Any]]:
@@ -339,7 +325,7 @@ def _frame_of(line: bytes, path: Path) -> tuple[int, float]:
     return int(values["frame"]), float(values["time_s"])
 
 
-def read_rows(path: Path) -> Iterator[FrameRows]:
+def read_rows(path: Path) -> Iterator[FrameReadings]:
     """Read rows back, a frame at a time.
 
     Args:
@@ -355,14 +341,14 @@ def read_rows(path: Path) -> Iterator[FrameRows]:
             by_frame = groupby(values, key=lambda row: (int(row["frame"]), float(row["time_s"])))
             for (frame, time_s), found in by_frame:
                 readings = tuple(_reading(row, is_csv) for row in found if row["track"])
-                yield FrameRows(frame, time_s, readings)
+                yield FrameReadings(frame, time_s, readings)
     # RecursionError: of JSON that is nested deeper than Python goes.
     except (ValueError, LookupError, TypeError, OverflowError, csv.Error, RecursionError) as error:
         raise OutputError(f"{path}: expected rows that mien wrote; {error!r}") from error
 
 
 def _reading(row: Mapping[str, Any], is_csv: bool) -> "TrackedReading":
-    from mien.video.readings import TrackedReading
+    from mien.readings import TrackedReading
 
     if is_csv:
         box = [float(row[side]) for side in _SIDES]

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.faces import Box
 from mien.figures import EMOTION_COLORS
 from mien.images import Image
 from mien.labels import EMOTIONS
@@ -27,11 +26,12 @@ from mien.output.pages import (
     render,
 )
 from mien.overlay import annotate
+from mien.readings import Box
 from mien.video.timeline import Band, Timeline, clock, tick_every
 
 if TYPE_CHECKING:
+    from mien.readings import TrackedReading, TrackSummary
     from mien.video.frames import Frame
-    from mien.video.readings import TrackedReading, TrackSummary
 
 THUMBNAIL_PX: Final = 128
 STILL_WIDTH_PX: Final = 800

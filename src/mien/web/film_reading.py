@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, cast
 
 from mien.errors import VideoError
+from mien.readings import TrackedReading
 from mien.recognizer import Recognizer
 from mien.video.centring import centred
 from mien.video.frames import Frame, VideoInfo, open_film
-from mien.video.readings import TrackedReading, VideoSettings, read_stream
+from mien.video.readings import VideoSettings, read_stream
 from mien.video.smoothing import SmoothingSettings
 from mien.video.times import CLOCK_FORMATS
 from mien.video.totals import TrackTotals

@@ -15,9 +15,10 @@ from fastapi import APIRouter, WebSocket
 from mien.errors import ImageError, MienError, OptionError
 from mien.images import load_image
 from mien.labels import EMOTIONS
+from mien.readings import TrackedReading
 from mien.recognizer import Recognizer
 from mien.video.frames import Frame
-from mien.video.readings import TrackedReading, VideoSettings
+from mien.video.readings import VideoSettings
 from mien.video.smoothing import Smoother, SmoothingSettings
 from mien.web.admission import admitted, say_goodbye
 from mien.web.answers import user_message

@@ -31,7 +31,8 @@ from mien.learn.training.recipes import RECIPES
 from mien.output.files import atomic_text
 from mien.output.pages import Table, markdown_page, render
 from mien.overlay import annotate
-from mien.recognizer import Reading, Recognizer
+from mien.readings import Reading
+from mien.recognizer import Recognizer
 
 FOLDER_ORDER: Final = tuple(sorted(EMOTIONS))
 """The emotions as the paper's tables list them: in the order of the folders."""
