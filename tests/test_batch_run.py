@@ -19,8 +19,8 @@ from command_line import Mien
 from mien import EMOTIONS, Classifier, Recognizer, __version__, load_image
 from mien.batch import BatchResult, BatchSettings, Status, run_batch
 from mien.batch.records import PROBABILITY_BINS, Tally
-from mien.batch.rows import COLUMNS, LANDMARKS
 from mien.errors import DataError, ImageError, MienError, ModelError, OptionError, OutputError
+from mien.output.records import BATCH_TABLE, COLUMNS, LANDMARKS
 from picture_files import heic, saved
 from videos import make_video, moving_portrait
 
@@ -132,15 +132,15 @@ def test_the_schema_says_what_each_column_means(tmp_path: Path) -> None:
     write_folder(tmp_path / "in", 3)
     out = run(tmp_path / "in", tmp_path / "out", shard_images=2).rows
     schema = pa.dataset.dataset(out).schema
-    assert schema.names == [name for name, _, _ in COLUMNS]
-    for (name, _, meaning), field in zip(COLUMNS, schema, strict=True):
-        assert field.metadata[b"description"].decode() == meaning, name
+    assert schema.names == list(BATCH_TABLE)
+    for name, field in zip(BATCH_TABLE, schema, strict=True):
+        assert field.metadata[b"description"].decode() == COLUMNS[name].meaning
     parts = sorted(Path(out).glob("*.parquet"))
     assert [part.name for part in parts] == ["part-000000.parquet", "part-000001.parquet"]
     compressions = {
         pq.read_metadata(part).row_group(0).column(c).compression
         for part in parts
-        for c in range(len(COLUMNS))
+        for c in range(len(BATCH_TABLE))
     }
     assert compressions == {"ZSTD"}
 

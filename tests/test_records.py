@@ -10,8 +10,8 @@ import pytest
 from fakes import a_reading
 from mien import EMOTIONS, ImageError, OutputError, PictureFile, PictureResult, Reading
 from mien.output.files import atomic_text
+from mien.output.records import EXPECTED_COLUMNS, IMAGE_TABLE, to_csv, to_dict
 from mien.readings import Expectation
-from mien.records import COLUMNS, EXPECTED_COLUMNS, to_csv, to_dict
 
 IMAGE = np.zeros((40, 60, 3), np.uint8)
 
@@ -49,7 +49,7 @@ def test_numbers_are_not_rounded() -> None:
 
 def test_a_picture_without_a_face_has_a_row() -> None:
     (row,) = read_csv(to_csv([a_result()]))
-    assert row == {**dict.fromkeys(COLUMNS, ""), "file": "a.jpg"}
+    assert row == {**dict.fromkeys(IMAGE_TABLE, ""), "file": "a.jpg"}
 
 
 def test_a_picture_that_cannot_be_read_has_a_row() -> None:
@@ -59,7 +59,7 @@ def test_a_picture_that_cannot_be_read_has_a_row() -> None:
 
 
 def test_the_header_is_there_without_pictures() -> None:
-    assert to_csv([]) == ",".join(COLUMNS) + "\n"
+    assert to_csv([]) == ",".join(IMAGE_TABLE) + "\n"
 
 
 @pytest.mark.parametrize(
@@ -100,13 +100,13 @@ def test_what_was_expected_comes_after_all_other_columns() -> None:
     plain, expected = (to_csv(results, e) for e in (None, Expectation("sad")))
     rows = read_csv(expected)
 
-    assert expected.splitlines()[0] == ",".join([*COLUMNS, *EXPECTED_COLUMNS])
+    assert expected.splitlines()[0] == ",".join([*IMAGE_TABLE, *EXPECTED_COLUMNS])
     assert [(row["expected"], row["shows"]) for row in rows] == [
         ("sad", "false"),
         ("sad", "true"),
         ("sad", ""),
     ]
-    assert read_csv(plain) == [{name: row[name] for name in COLUMNS} for row in rows]
+    assert read_csv(plain) == [{name: row[name] for name in IMAGE_TABLE} for row in rows]
 
 
 def test_what_was_expected_as_json() -> None:

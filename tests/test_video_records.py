@@ -13,9 +13,9 @@ from fakes import a_reading
 from mien import EMOTIONS
 from mien.errors import OutputError
 from mien.output.files import part_name
+from mien.output.records import VIDEO_TABLE
 from mien.readings import TrackedReading
 from mien.video.records import (
-    COLUMNS,
     FLUSH_S,
     read_rows,
     resume_point,
@@ -53,7 +53,7 @@ def write(path: Path, film: list[tuple[int, float, list[TrackedReading]]] = FILM
 def test_a_row_for_each_face_and_each_frame_without_one(tmp_path: Path) -> None:
     with write(tmp_path / "rows.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == list(COLUMNS)
+    assert list(rows[0]) == list(VIDEO_TABLE)
     assert [(row["frame"], row["track"]) for row in rows] == [
         ("0", "1"),
         ("0", "2"),
@@ -66,7 +66,7 @@ def test_a_row_for_each_face_and_each_frame_without_one(tmp_path: Path) -> None:
     assert [rows[i]["detected"] for i in (0, 1)] == ["true", "false"]
     assert [float(rows[0][label]) for label in EMOTIONS] == list(a_face().probabilities)
     assert (rows[0]["raw_emotion"], float(rows[0]["raw_angry"])) == ("angry", 0.4)
-    assert set(rows[2]) == set(COLUMNS)
+    assert set(rows[2]) == set(VIDEO_TABLE)
     assert {value for name, value in rows[2].items() if name not in ("frame", "time_s")} == {""}
 
 
@@ -81,7 +81,7 @@ def test_json_lines_say_the_same(tmp_path: Path) -> None:
 def test_parquet_says_the_same_with_types(tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     table = parquet.read_table(write(tmp_path / "rows.parquet"))
-    assert table.column_names == list(COLUMNS)
+    assert table.column_names == list(VIDEO_TABLE)
     assert table["track"].to_pylist() == [1, 2, None, 2]
     assert table["time_s"].to_pylist() == [0.0, 0.0, 1 / 3, 0.5]
     assert table["detected"].to_pylist() == [True, False, None, True]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mien.classifier import Probabilities
 from mien.errors import MissingExtraError
 from mien.labels import EMOTIONS
+from mien.output.records import COLUMNS, RAW, SIDES, VIDEO_TABLE
 from mien.readings import TrackedReading, TrackSummary, VideoRow
 from mien.recognizer import Recognizer
 from mien.video.readings import VideoSettings, read_stream
@@ -101,7 +102,7 @@ class VideoResult:
         own = self.probabilities[np.arange(len(self.labels)), self.labels]
         faces: dict[str, Any] = {
             "track": self.tracks,
-            **dict(zip(("x0", "y0", "x1", "y1"), self.boxes.T, strict=True)),
+            **dict(zip(SIDES, self.boxes.T, strict=True)),
             "score": self.scores,
             "detected": self.detected,
             "emotion": names[self.labels],
@@ -109,13 +110,14 @@ class VideoResult:
             "unsure": ~(own >= self.threshold),
             **dict(zip(EMOTIONS, self.probabilities.T, strict=True)),
             "raw_emotion": names[self.raw_probabilities.argmax(1)],
-            **{f"raw_{e}": c for e, c in zip(EMOTIONS, self.raw_probabilities.T, strict=True)},
+            **dict(zip(RAW, self.raw_probabilities.T, strict=True)),
         }
         # Whole numbers and truth values that may be empty, where pandas would make them floats.
-        kinds = {"track": "Int64", "detected": "boolean", "unsure": "boolean"}
+        nullable = {"int64": "Int64", "bool": "boolean"}
+        kinds = {n: nullable[COLUMNS[n].kind] for n in faces if COLUMNS[n].kind in nullable}
         found = pandas.DataFrame(faces, index=self.positions).astype(kinds)
         every = pandas.DataFrame({"frame": self.frames, "time_s": self.times_s})
-        return every.join(found, how="left").reset_index(drop=True)
+        return every.join(found, how="left").reset_index(drop=True)[list(VIDEO_TABLE)]
 
     def _by_frame(self) -> Iterator[tuple[float, list[TrackedReading]]]:
         """Time and faces of each frame, in order."""

@@ -120,7 +120,7 @@ def detect(
         writers: list[Any] = []
         if csv_file is not None:
             from mien.output.files import atomic_text
-            from mien.records import CsvWriter
+            from mien.output.records import CsvWriter
 
             file = stack.enter_context(atomic_text(csv_file))
             writers.append(CsvWriter(file, expectation, compound=compound))
@@ -184,7 +184,7 @@ class _JsonPrinter(JsonArray):
         self._compound = compound
 
     def write(self, result: "PictureResult") -> None:
-        from mien.records import to_dict
+        from mien.output.records import to_dict
 
         self.add(to_dict(result, self._expectation, compound=self._compound))
 
