@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mien.learn.evaluation.photos import PhotoScores
     from mien.learn.evaluation.risk_coverage import RiskCoverage
     from mien.learn.evaluation.scores import VotesScore
+    from mien.spec import ModelSpec
 
 
 def evaluate(
@@ -102,24 +103,29 @@ def evaluate(
         content = {**about, "members": members, **about_photos, **result.to_dict()}
         print(json.dumps(content, indent=2))
     else:
-        spec = classifier.spec
+        _print(classifier.spec, faces.name, split, result, photos)
+
+
+def _print(
+    spec: "ModelSpec", data: str, split: str, result: "Measures", photos: "PhotoScores | None"
+) -> None:
+    print(
+        f"{spec.name}, head {result.head}, on {data} {split}: "
+        f"{result.evaluation.n:,} faces, held against {result.truth}"
+    )
+    if spec.members:
         print(
-            f"{spec.name}, head {result.head}, on {faces.name} {split}: "
-            f"{result.evaluation.n:,} faces, held against {result.truth}"
+            f"the mean of {len(spec.members)} networks, {spec.parameters:,} parameters, "
+            f"{spec.multiply_adds / 1e6:.1f} M multiply-adds a face"
         )
-        if spec.members:
-            print(
-                f"the mean of {len(spec.members)} networks, {spec.parameters:,} parameters, "
-                f"{spec.multiply_adds / 1e6:.1f} M multiply-adds a face"
-            )
-        if absent := result.evaluation.absent:
-            print(absent_line(absent, split))
-        if photos is not None:
-            _print_photos(photos)
-            print("the faces that were found:")
-        _print_measures(result)
-        _print_risk_coverage(result.risk_coverage)
-        _print_evaluation(result)
+    if absent := result.evaluation.absent:
+        print(absent_line(absent, split))
+    if photos is not None:
+        _print_photos(photos)
+        print("the faces that were found:")
+    _print_measures(result)
+    _print_risk_coverage(result.risk_coverage)
+    _print_evaluation(result)
 
 
 def _say_what_reads_better(classifier: "Classifier", faces: "FaceSet") -> None:

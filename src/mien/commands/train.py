@@ -3,7 +3,7 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mien.learn.data.datasets import FaceSet
-    from mien.learn.training.loop import Progress
+    from mien.learn.training.loop import Progress, TrainingResult
+    from mien.learn.training.recipes import Recipe
+    from mien.learn.training.runs import RunConfig
 
 
 @dataclass(frozen=True)
@@ -194,23 +196,15 @@ def train(
     Ctrl-C saves and ends; the same command with --resume goes on from there.
     """
     need_torch("training")
-    from dataclasses import replace
-
     from mien.learn.training.loop import read_config
     from mien.learn.training.loop import train as run_training
     from mien.learn.training.processes import is_first_process
-    from mien.learn.training.recipes import DEFAULT_RECIPE, recipe_named
 
     taking.check()
-    changes = {**vars(changing), "stored_views": earlier.stored_views}
-    changes = {name: value for name, value in changes.items() if value is not None}
     config = read_config(out) if resume else None
     if config is not None and seed is None:
         seed = config.seed
-    if config is not None and recipe is None:
-        settings = replace(config.recipe, **changes)
-    else:
-        settings = recipe_named(recipe or DEFAULT_RECIPE, **changes)
+    settings = _settings(recipe, config, {**vars(changing), "stored_views": earlier.stored_views})
     first = is_first_process()
     faces = faces_from.read(quiet=not first)
     val_share = faces_from.val_share
@@ -225,18 +219,13 @@ def train(
         faces.vote_shares()  # raises here if there are none, in better words than the run's
     if first:
         _say_unseen(faces)
-    listeners: list[Callable[[Progress], None]] = []
-    if tensorboard and first:
-        from mien.learn.training.tensorboard import TensorBoardWriter
-
-        listeners.append(TensorBoardWriter(out / "tensorboard").report)
-
-    def tell_all(progress: "Progress") -> None:
-        for listen in listeners:
-            listen(progress)
-
     with TrainingDisplay() as display:
-        listeners.append(display.report)
+        listeners = [*(_tensorboard(out) if tensorboard and first else ()), display.report]
+
+        def tell_all(progress: "Progress") -> None:
+            for listen in listeners:
+                listen(progress)
+
         result = run_training(
             faces,
             settings,
@@ -253,10 +242,33 @@ def train(
         )
     if not first:  # of several that another program started: one speaks for all
         return
+    _say_result(result, settings.name, out)
+
+
+def _tensorboard(out: Path) -> "list[Callable[[Progress], None]]":
+    from mien.learn.training.tensorboard import TensorBoardWriter
+
+    return [TensorBoardWriter(out / "tensorboard").report]
+
+
+def _settings(recipe: str | None, config: "RunConfig | None", changes: dict[str, Any]) -> "Recipe":
+    """The recipe by its name, else that of the run that goes on, with what was given in place."""
+    from dataclasses import replace
+
+    from mien.learn.training.recipes import DEFAULT_RECIPE, recipe_named
+
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if config is not None and recipe is None:
+        return replace(config.recipe, **changes)
+    return recipe_named(recipe or DEFAULT_RECIPE, **changes)
+
+
+def _say_result(result: "TrainingResult", name: str, out: Path) -> None:
+    """Draw how the run went, and print what came of it."""
     if result.history:
         from mien.learn.plots.training import plot_history
 
-        plot_history(result.history, out / "history", title=settings.name)
+        plot_history(result.history, out / "history", title=name)
     if not result.finished:
         print(f"mien: interrupted and saved; go on with --resume --out {out}", file=sys.stderr)
         raise typer.Exit(EXIT_INTERRUPTED)
