@@ -267,6 +267,13 @@ def test_new_files_are_refused_or_left_for_another_data_set(tmp_path: Path) -> N
     assert run(tmp_path / "in", tmp_path / "out", again={"overwrite": True}).tally.images == 3
 
 
+def test_the_name_of_a_file_is_not_taken_for_an_error(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "the archive is damaged or cut short.png").write_bytes(b"text")
+    result = run(tmp_path / "in", tmp_path / "out")
+    assert result.tally.errors == {"not a picture": 1}
+
+
 def test_errors_are_tried_again_where_that_is_asked_for(tmp_path: Path) -> None:
     write_folder(tmp_path / "in", 4)
     bad = tmp_path / "in" / "b" / "0000.jpg"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fakes import a_reading
-from mien import EMOTIONS, ImageError, OutputError, PictureFile, PictureResult, Reading
+from mien import EMOTIONS, ImageError, PictureFile, PictureResult, Reading
 from mien.output.files import atomic_text
 from mien.output.records import EXPECTED_COLUMNS, IMAGE_TABLE, to_csv, to_dict
 from mien.readings import Expectation
@@ -134,36 +134,3 @@ def test_an_unsure_face_keeps_its_likeliest_emotion() -> None:
         ("happy", False),
         ("sad", True),
     ]
-
-
-def test_a_whole_file_appears_at_the_end(tmp_path: Path) -> None:
-    path = tmp_path / "faces.csv"
-    with atomic_text(path) as file:
-        file.write("text\n")
-        assert not path.exists()
-    assert path.read_text() == "text\n"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, BrokenPipeError])
-def test_an_error_leaves_what_was_there(tmp_path: Path, error: type[BaseException]) -> None:
-    path = tmp_path / "faces.csv"
-    path.write_text("of yesterday")
-    with pytest.raises(error), atomic_text(path) as file:  # noqa: PT012
-        file.write("half")
-        raise error
-    assert path.read_text() == "of yesterday"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_what_cannot_be_written_is_an_output_error(tmp_path: Path) -> None:
-    (tmp_path / "folder").mkdir()
-    places = {
-        "folder": "expected a file to write; it is a folder",
-        ".": "expected a file to write; it is a folder",
-        "missing/faces.csv": "cannot be written; No such file or directory",
-        "a" * 300: "cannot be written; File name too long",
-    }
-    for name, message in places.items():
-        with pytest.raises(OutputError, match=message), atomic_text(tmp_path / name):
-            pytest.fail("the body must not run")
