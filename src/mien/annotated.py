@@ -2,14 +2,11 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
 
 from mien.errors import OutputError
-from mien.output.files import atomic_write
+from mien.output.files import JPEG_SUFFIXES, write_image
 from mien.overlay import annotate
 from mien.readings import PictureFile, PictureResult
-
-JPEG_QUALITY: Final = 92
 
 
 class AnnotatedWriter:
@@ -44,20 +41,13 @@ class AnnotatedWriter:
         """
         if result.image is None:
             return
-        from PIL import Image as PILImage
-
         path = self._path_for(result.file.relative)
         if path.resolve() in self._originals | {result.file.path.resolve()}:
             raise OutputError(f"{path}: the annotated copy would replace a picture that was given")
-        copy = PILImage.fromarray(annotate(result.image, result.readings))
-        with atomic_write(path, make_folders=True) as part:
-            if path.suffix.lower() in (".jpg", ".jpeg"):
-                copy.save(part, "JPEG", quality=JPEG_QUALITY)
-            else:
-                copy.save(part, "PNG")
+        write_image(path, annotate(result.image, result.readings), make_folders=True)
 
     def _path_for(self, relative: Path) -> Path:
-        suffix = relative.suffix if relative.suffix.lower() in (".jpg", ".jpeg") else ".png"
+        suffix = relative.suffix if relative.suffix.lower() in JPEG_SUFFIXES else ".png"
         first = self.folder / relative.with_suffix(suffix)
         path, number = first, 1
         while path in self._written:

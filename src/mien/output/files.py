@@ -9,9 +9,15 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mien.errors import OutputError
+
+JPEG_QUALITY: Final = 92
+JPEG_SUFFIXES: Final = (".jpg", ".jpeg")
 
 
 def part_name(path: Path) -> Path:
@@ -99,6 +105,25 @@ def write_bytes(path: Path, content: bytes, *, make_folders: bool = False) -> No
     """
     with atomic_write(path, make_folders=make_folders, durable=True) as part:
         part.write_bytes(content)
+
+
+def write_image(path: Path, image: NDArray[np.uint8], *, make_folders: bool = False) -> None:
+    """Write an image by `atomic_write`: JPEG where the name ends so, else PNG.
+
+    Args:
+        path: of the file.
+        image: (H, W, 3) uint8, RGB.
+        make_folders: make the folders above it that are missing.
+    Raises:
+        OutputError: it cannot be written.
+    """
+    from PIL import Image as PILImage
+
+    with atomic_write(path, make_folders=make_folders) as part:
+        if path.suffix.lower() in JPEG_SUFFIXES:
+            PILImage.fromarray(image).save(part, "JPEG", quality=JPEG_QUALITY)
+        else:
+            PILImage.fromarray(image).save(part, "PNG")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import numpy as np
 from mien.desktop import has_screen
 from mien.errors import VideoError
 from mien.images import Image
-from mien.output.files import atomic_write, writing
+from mien.output.files import write_image, writing
 from mien.video.timeline import clock
 
 if TYPE_CHECKING:
@@ -183,14 +183,11 @@ def save_still(seen: "LiveFrame", folder: Path) -> Path:
     Raises:
         OutputError: it cannot be written.
     """
-    from PIL import Image as PILImage
-
     stem = time.strftime("mien-%Y%m%d-%H%M%S")
     path, number = folder / f"{stem}.png", 1
     with writing(path):
         while path.exists():
             number += 1
             path = folder / f"{stem}-{number}.png"
-    with atomic_write(path, make_folders=True) as part:
-        PILImage.fromarray(seen.drawn).save(part, "PNG")
+    write_image(path, seen.drawn, make_folders=True)
     return path
