@@ -40,7 +40,6 @@ from mien.errors import (
 from mien.faces import Detector, Framing, HaarDetector, YuNetDetector
 from mien.images import load_image
 from mien.labels import EMOTIONS
-from mien.overlay import annotate
 from mien.pictures import find_pictures, read_pictures
 from mien.readings import Explanation, Face, PictureFile, PictureResult, Reading, Verification
 from mien.recognizer import Recognizer
@@ -49,19 +48,22 @@ from mien.spec import ModelSpec, Score
 if TYPE_CHECKING:
     from mien.analysis import VideoResult, analyze_video
     from mien.explain import explain_crop
+    from mien.overlay import annotate
 else:
+    _LATER = {
+        "VideoResult": "mien.analysis",
+        "analyze_video": "mien.analysis",
+        "explain_crop": "mien.explain",
+        "annotate": "mien.overlay",
+    }
 
     def __getattr__(name: str) -> Any:
-        """What pictures do without, films and explanations, is loaded when it is asked for."""
-        if name in ("VideoResult", "analyze_video"):
-            from mien import analysis
+        """What readings do without is loaded when it is asked for: films, explanations, drawing."""
+        from importlib import import_module
 
-            return getattr(analysis, name)
-        if name == "explain_crop":
-            from mien.explain import explain_crop
-
-            return explain_crop
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(_LATER[name]), name)
 
 
 __all__ = [

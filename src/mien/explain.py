@@ -8,7 +8,7 @@ of the face is covered, and then it alone is shown. Covering alone says little o
 read surely, as a broad smile can miss any part of its own. The Shapley value (1953; Lundberg and
 Lee 2017, arXiv:1705.07874) averages what a part adds to each set of the others; this is the mean of
 the largest of these sets and the empty one. It takes nothing but the classifier's answers, no
-gradient, so it works for every model, for ensembles and for files of Keras. Patches and fill were
+gradient, so it works for every model, and for ensembles. Patches and fill were
 chosen on PublicTest by deletion and insertion (Petsiuk, Das and Saenko 2018, arXiv:1806.07421,
 section 4.1): benchmarks/explain.py.
 """
