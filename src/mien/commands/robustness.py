@@ -1,5 +1,6 @@
 """`mien robustness`."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,7 +23,37 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from mien.classifier import Classifier
+    from mien.learn.data.datasets import FaceSet
     from mien.learn.evaluation.robustness import Disturbance, Robustness
+
+
+@dataclass(frozen=True)
+class SamplingOptions:
+    """Which faces are disturbed, and how."""
+
+    limit: Annotated[
+        int | None, typer.Option("--limit", help="Measure on this many faces, drawn by chance.")
+    ] = None
+    disturb: Annotated[
+        str | None,
+        typer.Option("--disturb", help="Names, with commas: blur,mouth. All if not given."),
+    ] = None
+    seed: Annotated[int, typer.Option("--seed", help="Of the faces drawn, and of the noise.")] = 0
+
+    def disturbances(self) -> "list[Disturbance]":
+        """What is asked for, each once."""
+        from mien.learn.evaluation.robustness import DISTURBANCES, disturbance_named
+
+        names = [*DISTURBANCES]
+        if self.disturb is not None:
+            names = [name.strip() for name in self.disturb.split(",")]
+        return [disturbance_named(name) for name in dict.fromkeys(names)]
+
+    def draw(self, faces: "FaceSet") -> "FaceSet":
+        """As many of the faces as are asked for, drawn by chance."""
+        from mien.learn.evaluation.robustness import draw_faces
+
+        return faces if self.limit is None else draw_faces(faces, self.limit, seed=self.seed)
 
 
 def robustness(
@@ -37,14 +68,7 @@ def robustness(
     ] = None,
     head: HeadOption = None,
     split: SplitOption = "test",
-    limit: Annotated[
-        int | None, typer.Option("--limit", help="Measure on this many faces, drawn by chance.")
-    ] = None,
-    disturb: Annotated[
-        str | None,
-        typer.Option("--disturb", help="Names, with commas: blur,mouth. All if not given."),
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the faces drawn, and of the noise.")] = 0,
+    sampling: SamplingOptions,
     csv_file: Annotated[
         Path | None, typer.Option("--csv", help="CSV file to write: a row for each measurement.")
     ] = None,
@@ -68,25 +92,17 @@ def robustness(
     from contextlib import ExitStack
 
     from mien.classifier import DEFAULT_MODEL
-    from mien.learn.evaluation.robustness import (
-        DISTURBANCES,
-        Robustness,
-        disturbance_named,
-        draw_faces,
-        measure,
-    )
+    from mien.learn.evaluation.robustness import Robustness, measure
     from mien.learn.evaluation.scores import truth_of
     from mien.output.files import atomic_text
 
-    names = [*DISTURBANCES] if disturb is None else [name.strip() for name in disturb.split(",")]
-    wanted = [disturbance_named(name) for name in dict.fromkeys(names)]
+    wanted = sampling.disturbances()
     classifiers = _classifiers(model or [DEFAULT_MODEL], head)
     asked = next(iter(classifiers.values())).head
     faces = truth_of(asked, faces_from.read()).split(split)
     data_name = f"{faces.name} {split}"
-    if limit is not None:
-        faces = draw_faces(faces, limit, seed=seed)
-    steps = measure(classifiers, faces, wanted, seed=seed)
+    faces = sampling.draw(faces)
+    steps = measure(classifiers, faces, wanted, seed=sampling.seed)
     total = len(classifiers) * (1 + sum(len(d.levels) for d in wanted))
     measured = []
     interrupted = False
@@ -100,7 +116,7 @@ def robustness(
             if not measured:
                 raise
             interrupted = True
-        result = Robustness.of(faces, measured, data=data_name, seed=seed)
+        result = Robustness.of(faces, measured, data=data_name, seed=sampling.seed)
         if table is not None:
             _write_csv(result, table)
     if as_json:
@@ -108,7 +124,7 @@ def robustness(
 
         print(json.dumps(result.to_dict(), indent=2))
     else:
-        _print(result, all_faces=limit is None)
+        _print(result, all_faces=sampling.limit is None)
     if plots is not None:
         with status("drawing"):
             _draw(result, wanted, next(iter(classifiers.values())), plots)
