@@ -141,8 +141,9 @@ def _open_models(folder: Path) -> Read:
 
     from mien.classifier import Classifier
     from mien.crops import crop_faces
-    from mien.faces import Face, Framing
+    from mien.faces import Framing
     from mien.images import load_image
+    from mien.readings import Face
     from mien.spec import ModelSpec
 
     image = load_image(seeds.PORTRAIT)

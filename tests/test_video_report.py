@@ -13,8 +13,8 @@ from html_pages import Page
 from mien.errors import OutputError
 from mien.images import Image, load_image
 from mien.labels import COLORS, EMOTIONS
+from mien.readings import TrackSummary
 from mien.video.frames import Frame
-from mien.video.readings import TrackSummary
 from mien.video.report import (
     STILL_WIDTH_PX,
     THUMBNAIL_PX,

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from mien.commands.options import bundled
 from mien.commands.shared import EXIT_INTERRUPTED, fail, messages_to, say
 
 EXIT_PIPE = 1  # as Typer has it
@@ -86,7 +87,7 @@ def build_app(asked: str | None = None) -> typer.Typer:
     app.callback()(_options)
     for name in [asked] if asked in COMMANDS else COMMANDS:
         module = import_module(f"mien.commands.{COMMANDS[name]}")
-        app.command(name)(getattr(module, name))
+        app.command(name)(bundled(getattr(module, name)))
     if asked not in COMMANDS:
         group = typer.Typer(
             help="Look at a data set, check it, fetch it, find its doubtful labels.",
@@ -95,7 +96,7 @@ def build_app(asked: str | None = None) -> typer.Typer:
         )
         for name, home in DATA_COMMANDS.items():
             module = import_module(f"mien.commands.{home}")
-            group.command(name)(getattr(module, f"data_{name}"))
+            group.command(name)(bundled(getattr(module, f"data_{name}")))
         app.add_typer(group, name="data")
     return app
 

@@ -72,7 +72,7 @@ def baselines(
 
     from mien.classifier import Classifier
     from mien.learn.baselines.pipelines import compare, measure_majority, measure_network, pairs_of
-    from mien.records import open_whole
+    from mien.output.files import atomic_text
 
     pairs = pairs_of(_names(features), _names(classifiers))
     network = None if model == "none" else Classifier(model, threads=0, head="label")
@@ -82,7 +82,7 @@ def baselines(
     interrupted = False
     with ExitStack() as stack:
         # Opened before all is fitted, so that a place that cannot be written is said at once.
-        table = None if csv_file is None else stack.enter_context(open_whole(csv_file))
+        table = None if csv_file is None else stack.enter_context(atomic_text(csv_file))
         beside = [measure_majority(faces, split=split)]
         try:
             with status(f"fitting {' + '.join(pairs[0])}") as spinner:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.faces import Box
 from mien.figures import EMOTION_COLORS
 from mien.images import Image
 from mien.labels import EMOTIONS
+from mien.output.files import atomic_text
 from mien.output.pages import (
     Cell,
     Part,
@@ -26,12 +26,12 @@ from mien.output.pages import (
     render,
 )
 from mien.overlay import annotate
-from mien.records import open_whole
+from mien.readings import Box
 from mien.video.timeline import Band, Timeline, clock, tick_every
 
 if TYPE_CHECKING:
+    from mien.readings import TrackedReading, TrackSummary
     from mien.video.frames import Frame
-    from mien.video.readings import TrackedReading, TrackSummary
 
 THUMBNAIL_PX: Final = 128
 STILL_WIDTH_PX: Final = 800
@@ -168,7 +168,7 @@ def write_video_report(
         stills=[_still(moment) for moment in highlights.moments()],
         made=facts_table({**settings, **_versions()}.items()),
     )
-    with open_whole(path) as file:
+    with atomic_text(path) as file:
         file.write(page)
 
 

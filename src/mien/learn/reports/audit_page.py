@@ -15,8 +15,8 @@ from mien.learn.audit.check import PLAIN, Score, VotesCheck
 from mien.learn.audit.doubts import WORST, Audit, write_labels
 from mien.learn.evaluation.scores import ferplus_targets
 from mien.learn.plots.audit import plot_precision
+from mien.output.files import atomic_text
 from mien.output.pages import Cell, Part, Picture, Row, Table, data_uri, png_uri, render
-from mien.records import open_whole
 
 MOST_FACES: Final = 5000
 """On one page, which then has about 14 MB."""
@@ -63,11 +63,11 @@ def write_audit(
     figures = plot_precision(checks[0], folder / "precision") if checks else []
     text = to_page(audit, checks, count=count, figure=figures[0] if figures else None)
     write_labels(audit, labels)
-    with open_whole(summary) as file:
+    with atomic_text(summary) as file:
         told = {**audit.to_dict(), "ferplus": [check.to_dict() for check in checks]}
         json.dump(told, file, indent=2)
         file.write("\n")
-    with open_whole(page) as file:
+    with atomic_text(page) as file:
         file.write(text)
     return [page, labels, summary, *figures]
 

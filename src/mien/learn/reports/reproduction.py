@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from mien import __version__
-from mien.annotated import JPEG_QUALITY
 from mien.classifier import Classifier
-from mien.errors import OutputError
 from mien.images import Image
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
@@ -28,10 +26,11 @@ from mien.learn.reports import paper
 from mien.learn.summary import Layer, summarize
 from mien.learn.training.loop import EpochRow, RunConfig, read_config, read_history
 from mien.learn.training.recipes import RECIPES
+from mien.output.files import atomic_text, write_image
 from mien.output.pages import Table, markdown_page, render
 from mien.overlay import annotate
-from mien.recognizer import Reading, Recognizer
-from mien.records import open_whole
+from mien.readings import Reading
+from mien.recognizer import Recognizer
 
 FOLDER_ORDER: Final = tuple(sorted(EMOTIONS))
 """The emotions as the paper's tables list them: in the order of the folders."""
@@ -160,7 +159,7 @@ def write(
     )
     written = {out / "report.md": text, out / "report.html": markdown_page(text, out)}
     for path, content in written.items():
-        with open_whole(path) as file:
+        with atomic_text(path) as file:
             file.write(content)
     return list(written)
 
@@ -186,7 +185,7 @@ def _draw(run: RunMeasures, figures: Path, photo: Image | None) -> None:
         title=f"{run.name}: recall (full) and precision (pale)",
     )
     if photo is not None:
-        _save_photo(annotate(photo, run.readings), figures / f"{run.name}-photo.jpg")
+        write_image(figures / f"{run.name}-photo.jpg", annotate(photo, run.readings))
 
 
 def _told(run: RunMeasures) -> dict[str, object]:
@@ -314,12 +313,3 @@ def _train_command(run: RunMeasures) -> str:
         f"mien train --data FER2013 --recipe {recipe.name} {' '.join(options)} "
         f"--seed {run.config.seed} --out report/runs/{recipe.name}"
     )
-
-
-def _save_photo(photo: Image, path: Path) -> None:
-    from PIL import Image as PILImage
-
-    try:
-        PILImage.fromarray(photo).save(path, "JPEG", quality=JPEG_QUALITY)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written; {error.strerror or error}") from error
