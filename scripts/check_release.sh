@@ -56,6 +56,7 @@ refused() {
 }
 refused train train --data . --out run
 refused web serve
+refused batch batch portrait.jpg --out rows
 
 cd - >/dev/null
 du -sm "$release"/lib/python*/site-packages | awk '{ print "the base install has " $1 " MB" }'

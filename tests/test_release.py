@@ -41,7 +41,7 @@ def test_the_wheel_is_the_package_and_its_licences(wheel: Path) -> None:
 def test_the_wheel_names_its_extras(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         metadata = archive.read(f"{INFO}/METADATA").decode()
-    for extra in ("train", "video", "web", "ray", "audit", "keras"):
+    for extra in ("batch", "train", "video", "web", "ray", "audit", "keras"):
         assert f"Provides-Extra: {extra}\n" in metadata
     assert "License-Expression: MIT\n" in metadata
     assert "Requires-Python: >=3.11\n" in metadata

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
-from mien.errors import DataError, MienError, OutputError
+from mien.errors import DataError, MienError, MissingExtraError, OutputError
 
 OBJECT_STORES: Final = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss"})
 """Schemes of stores in which an object appears whole or not at all."""
@@ -59,10 +59,14 @@ def filesystem(name: str) -> Any:
 
     Raises:
         DataError: the scheme is unknown, or the package that knows it is not installed.
+        MissingExtraError: fsspec is not installed.
     """
-    import fsspec
-
     scheme = scheme_of(name)
+    try:
+        import fsspec
+    except ImportError as error:
+        raise MissingExtraError(f"{scheme}://", "batch", error) from error
+
     try:
         return fsspec.filesystem(scheme)
     except ImportError as error:

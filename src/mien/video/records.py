@@ -256,7 +256,7 @@ class _ParquetRows(_Rows):
             import pyarrow
             import pyarrow.parquet
         except ImportError as error:
-            raise MissingExtraError("Parquet", "video", error) from error
+            raise MissingExtraError("Parquet", "batch", error) from error
         super().__init__(path)
         kinds = {
             "frame": pyarrow.int64(),
