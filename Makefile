@@ -64,7 +64,7 @@ format: $(VENV)/dev
 	$(BIN)/ruff check --fix .
 
 fuzz: $(VENV)/dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m fuzz
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest fuzz --numprocesses auto
 
 docs: $(VENV)/dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
