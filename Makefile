@@ -41,7 +41,7 @@ test-slow: $(VENV)/dev
 
 # The tests that are left out judge the repository's tools, benchmarks and pages, not what runs on a
 # Python. Of the slow ones, those of the documents run.
-TOOLS := batch_benchmark benchmark_explain benchmark_web benchmarks fuzz how_it_works licences release \
+TOOLS := baselines batch_benchmark benchmark_explain benchmark_web benchmarks fuzz how_it_works licences release \
 	site tutorial
 test-newest:
 	scripts/newest_python.sh env OMP_NUM_THREADS=1 python -m pytest -p no:cacheprovider \

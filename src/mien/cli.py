@@ -43,7 +43,6 @@ COMMANDS: Final = {
     "fairness": "fairness",
     "robustness": "robustness",
     "reproduce": "reproduce",
-    "baselines": "baselines",
 }
 """What people type -> the module of `mien.commands` that has the function of that name."""
 
@@ -58,7 +57,7 @@ DATA_COMMANDS: Final = {
 PANELS: Final = {
     "Recognize": ("detect", "serve", "video", "webcam", "explain", "batch", "models"),
     "Learn": ("data", "train", "export", "convert", "tune", "networks", "summary"),
-    "Measure": ("evaluate", "card", "fairness", "robustness", "reproduce", "baselines"),
+    "Measure": ("evaluate", "card", "fairness", "robustness", "reproduce"),
 }
 """What `mien --help` shows together, the most used first."""
 
