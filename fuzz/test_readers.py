@@ -9,7 +9,7 @@ import sys
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -82,22 +82,30 @@ def opened(request: pytest.FixtureRequest) -> Iterator[Opened]:
 def test_a_damaged_file_is_read_or_refused(
     opened: Opened, data: st.DataObject, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    name, content = data.draw(damaged(opened.seeds, opened.reader.changes))
-    path = opened.write(name, content)
-    _forget_peak()
-    resident, began = _pages(1), time.process_time()
-    faulthandler.dump_traceback_later(HANG_S, exit=True, file=opened.hang)
-    try:
-        event(f"{name}: read {opened.read(path)}")
-    except MienError as error:
-        event(f"{name}: refused, {_outcome(error)}")
-    finally:
-        faulthandler.cancel_dump_traceback_later()
+    with watched(opened):
+        name, content = data.draw(damaged(opened.seeds, opened.reader.changes))
+        path = opened.write(name, content)
+        _forget_peak()
+        resident, began = _pages(1), time.process_time()
+        try:
+            event(f"{name}: read {opened.read(path)}")
+        except MienError as error:
+            event(f"{name}: refused, {_outcome(error)}")
     assert time.process_time() - began <= CPU_LIMIT_S
     assert _peak() - resident <= MEMORY_LIMIT
     # By its content, so that an input does the same when it is read again.
     if opened.reader.command is not None and zlib.crc32(content) % COMMAND_EVERY == 0:
         check_command(opened.reader.command(path), capfd)
+
+
+@contextmanager
+def watched(opened: Opened) -> Iterator[None]:
+    """End the process where the body hangs, be it in a library that knows no exceptions."""
+    faulthandler.dump_traceback_later(HANG_S, exit=True, file=opened.hang)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def check_command(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> None:
