@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from mien import Detector, Face, HaarDetector, YuNetDetector, load_image
 from mien.bench import MATCH_IOU
-from mien.faces import Box, iou
+from mien.faces import iou
 from mien.images import Image, is_picture_name
+from mien.readings import Box
 from mien.yunet import YuNet
 
 SIZE: Final = (640, 480)

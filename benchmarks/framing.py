@@ -16,9 +16,10 @@ import numpy as np
 
 from mien.classifier import Classifier
 from mien.crops import SIZE_PX, crop_faces
-from mien.faces import Detector, Face, Framing, HaarDetector, YuNetDetector
+from mien.faces import Detector, Framing, HaarDetector, YuNetDetector
 from mien.images import Image
 from mien.learn.data.datasets import FaceSet, load_faces
+from mien.readings import Face
 
 ENLARGED = 4  # times: both detectors want faces of some 100 pixels
 LANDMARKS = ("right eye", "left eye", "nose", "right mouth corner", "left mouth corner")

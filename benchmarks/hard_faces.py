@@ -15,8 +15,9 @@ import numpy as np
 
 from mien import YuNetDetector, load_image
 from mien.bench import MATCH_IOU, match, read_boxes
-from mien.faces import Box, iou
+from mien.faces import iou
 from mien.images import Image
+from mien.readings import Box
 
 SIZES_PX = (12, 16, 20, 24, 32)
 TURNS = (15, 30, 45, 90, 180, 270)  # degrees, clockwise

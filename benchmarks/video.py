@@ -43,17 +43,19 @@ import av
 import cv2
 import numpy as np
 
+from mien.analysis import analyze_video
 from mien.classifier import DEFAULT_MODEL
-from mien.faces import Box, Face, YuNetDetector, iou
+from mien.faces import YuNetDetector, iou
 from mien.images import Image, load_image
 from mien.overlay import annotate
+from mien.readings import Box, Face
 from mien.recognizer import Recognizer
 from mien.video.files import VideoOptions, write_video
 from mien.video.frames import Frame, frames
 from mien.video.looks import looks_of
 from mien.video.motion import Floats
 from mien.video.outputs import Outputs
-from mien.video.readings import VideoSettings, analyze_video, read_stream
+from mien.video.readings import VideoSettings, read_stream
 from mien.video.smoothing import SmoothingSettings
 from mien.video.tracking import Tracker, TrackingSettings
 

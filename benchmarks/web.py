@@ -48,7 +48,8 @@ from websockets.typing import Subprotocol
 from mien.classifier import DEFAULT_MODEL
 from mien.images import Image, load_image
 from mien.overlay import annotate
-from mien.recognizer import Reading, Recognizer
+from mien.readings import Reading
+from mien.recognizer import Recognizer
 
 PORTRAIT: Final = Path(__file__).resolve().parent.parent / "examples" / "astronaut.jpg"
 WIDTH, HEIGHT = 640, 480

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from mien import Classifier, Recognizer, YuNetDetector, crop_faces, load_image
 from mien.crops import SIZE_PX
-from mien.faces import Face, Framing
+from mien.faces import Framing
 from mien.figures import EMOTION_COLORS, figure, save
 from mien.images import Image
 from mien.labels import EMOTIONS
@@ -28,6 +28,7 @@ from mien.learn.data.datasets import FaceSet, load_faces
 from mien.learn.evaluation.scores import evaluate_probabilities
 from mien.learn.networks import build
 from mien.learn.summary import summarize
+from mien.readings import Face
 from mien.video.smoothing import smooth
 
 ROOT: Final = Path(__file__).resolve().parent.parent

@@ -7,12 +7,11 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from mien.faces import Box, Face, Framing, Landmarks
+from mien.faces import Framing
 from mien.images import Image
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
-from mien.recognizer import Reading
+from mien.readings import Box, Face, Landmarks, Reading, TrackedReading
 from mien.spec import METADATA_KEY, ModelSpec, Score
-from mien.video.readings import TrackedReading
 
 SPEC = ModelSpec(
     name="tiny",

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
@@ -17,12 +18,23 @@ from numpy.typing import NDArray
 from PIL import Image as PILImage
 from torch import Tensor, nn
 
+from mien.classifier import Classifier
 from mien.labels import EMOTIONS, FERPLUS
 from mien.learn import networks
 from mien.learn.data.datasets import SPLITS, FaceSet
+from mien.learn.files.convert import convert_model
 from mien.learn.training.batches import Augmentation
 from mien.learn.training.loop import EpochRow, Progress, load_best, train
 from mien.learn.training.recipes import Recipe
+
+
+def converted(path: Path, **options: Any) -> Classifier:
+    """A file of another tool as `mien convert` has it, opened; nothing is left on the disk."""
+    with TemporaryDirectory() as folder:
+        out = Path(folder) / f"{path.stem}.onnx"
+        convert_model(path, out, **options)
+        return Classifier(out)
+
 
 USAGES: Final = {"train": "Training", "val": "PublicTest", "test": "PrivateTest"}
 

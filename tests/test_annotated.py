@@ -100,7 +100,7 @@ def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
 def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     writer = AnnotatedWriter(tmp_path / "out")
     (tmp_path / "out" / "a.png").mkdir(parents=True)
-    with pytest.raises(OutputError, match=r"a\.png: cannot be written; Is a directory"):
+    with pytest.raises(OutputError, match=r"a\.png: expected a file to write; it is a folder"):
         writer.write(a_result(tmp_path / "a.png"))
     (tmp_path / "out" / "cats").touch()
     with pytest.raises(OutputError, match=r"1\.png: cannot be written"):

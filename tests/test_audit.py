@@ -263,7 +263,7 @@ def test_a_killed_audit_goes_on_to_the_same_end(
 
 def test_an_audit_killed_before_it_began_is_started_anew(tmp_path: Path) -> None:
     (tmp_path / "folds.npy").write_bytes(b"\x93NUMPY")
-    (tmp_path / "config.json.part").write_bytes(b"{")
+    (tmp_path / "config.part.json").write_bytes(b"{")
     one_epoch = replace(TINY, epochs=1)
 
     assert audit_labels(FACES, one_epoch, tmp_path, folds=2, device="cpu") is not None

@@ -18,9 +18,9 @@ from archives import PORTRAIT, jpeg, rows_of, samples, write_folder, write_parqu
 from command_line import Mien
 from mien import EMOTIONS, Classifier, Recognizer, __version__, load_image
 from mien.batch import BatchResult, BatchSettings, Status, run_batch
-from mien.batch.records import PROBABILITY_BINS, Tally, error_kind
-from mien.batch.rows import COLUMNS, LANDMARKS
-from mien.errors import DataError, ModelError, OptionError, OutputError
+from mien.batch.records import PROBABILITY_BINS, Tally
+from mien.errors import DataError, ImageError, MienError, ModelError, OptionError, OutputError
+from mien.output.records import BATCH_TABLE, COLUMNS, LANDMARKS
 from picture_files import heic, saved
 from videos import make_video, moving_portrait
 
@@ -132,15 +132,15 @@ def test_the_schema_says_what_each_column_means(tmp_path: Path) -> None:
     write_folder(tmp_path / "in", 3)
     out = run(tmp_path / "in", tmp_path / "out", shard_images=2).rows
     schema = pa.dataset.dataset(out).schema
-    assert schema.names == [name for name, _, _ in COLUMNS]
-    for (name, _, meaning), field in zip(COLUMNS, schema, strict=True):
-        assert field.metadata[b"description"].decode() == meaning, name
+    assert schema.names == list(BATCH_TABLE)
+    for name, field in zip(BATCH_TABLE, schema, strict=True):
+        assert field.metadata[b"description"].decode() == COLUMNS[name].meaning
     parts = sorted(Path(out).glob("*.parquet"))
     assert [part.name for part in parts] == ["part-000000.parquet", "part-000001.parquet"]
     compressions = {
         pq.read_metadata(part).row_group(0).column(c).compression
         for part in parts
-        for c in range(len(COLUMNS))
+        for c in range(len(BATCH_TABLE))
     }
     assert compressions == {"ZSTD"}
 
@@ -267,6 +267,13 @@ def test_new_files_are_refused_or_left_for_another_data_set(tmp_path: Path) -> N
     assert run(tmp_path / "in", tmp_path / "out", again={"overwrite": True}).tally.images == 3
 
 
+def test_the_name_of_a_file_is_not_taken_for_an_error(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "the archive is damaged or cut short.png").write_bytes(b"text")
+    result = run(tmp_path / "in", tmp_path / "out")
+    assert result.tally.errors == {"not a picture": 1}
+
+
 def test_errors_are_tried_again_where_that_is_asked_for(tmp_path: Path) -> None:
     write_folder(tmp_path / "in", 4)
     bad = tmp_path / "in" / "b" / "0000.jpg"
@@ -363,14 +370,16 @@ def test_the_manifest_tells_settings_counts_and_every_shard(archive: Path, tmp_p
 
 def test_counts_add_up() -> None:
     first, second = Tally(), Tally()
-    first.add_error("x: the archive is damaged or cut short after 2 pictures")
-    second.add_error("x: expected a JPEG, PNG, WebP, BMP, TIFF or GIF picture; it is none of them")
+    first.add_error(DataError("cut short", source="x", kind="damaged or cut archive"))
+    first.add_error(MienError("nobody knows"))
+    with pytest.raises(ImageError) as error:
+        load_image(b"text")
+    second.add_error(error.value)
     second.add_readings([])
     first.add(second)
-    assert first.errors == {"damaged or cut archive": 1, "not a picture": 1}
+    assert first.errors == {"damaged or cut archive": 1, "other": 1, "not a picture": 1}
     assert (first.images, first.without_face, first.faces_per_image[0]) == (1, 1, 1)
     assert len(first.probabilities) == PROBABILITY_BINS
-    assert error_kind("nobody knows") == "other"
 
 
 def test_the_page_needs_no_other_file_and_shows_what_was_counted(

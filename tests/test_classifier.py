@@ -392,26 +392,6 @@ def test_an_ensemble_is_taken_wherever_a_model_is(
     assert "there is no file 'gone.onnx'" in gone.stderr
 
 
-def test_labels_and_scaling_are_for_the_keras_members(
-    three: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    theirs = tmp_path / "theirs.h5"
-    theirs.write_bytes(three[1].read_bytes())
-    asked = []
-
-    def convert(path: Path, labels: object, scaling: object) -> bytes:
-        asked.append((path, labels, scaling))
-        return path.read_bytes()
-
-    monkeypatch.setattr("mien.classifier._converted", convert)
-    mixed = Classifier([three[0], theirs], scaling="none")
-
-    assert asked == [(theirs, None, "none")]
-    assert mixed.spec.name == "m0+m1"
-    with pytest.raises(OptionError, match=r"for Keras files.*m0\.onnx, m1\.onnx know their own"):
-        Classifier(three[:2], scaling="none")
-
-
 def test_opening_a_model_stays_light(tiny_model: Path) -> None:
     code = f"import sys, mien; mien.Classifier({str(tiny_model)!r}); print(*sys.modules)"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from mien.records import open_whole
-
 pytestmark = pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no shell")
 
 # More than a buffer holds, so that writing fails before the command ends; and less.
@@ -69,9 +67,3 @@ def test_no_file_takes_the_place_of_a_closed_stream(portrait: Path, tmp_path: Pa
     assert status == 2
     lines = (tmp_path / "faces.csv").read_text().splitlines()
     assert [line.partition(",")[0] for line in lines] == ["file", str(portrait)]
-
-
-def test_a_full_output_is_not_told_of_the_file_beside_it(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="standard output"), open_whole(tmp_path / "faces.csv"):
-        raise OSError(28, "No space left on device", "standard output")
-    assert not list(tmp_path.iterdir())

@@ -16,8 +16,8 @@ from mien import Recognizer
 from mien.compound import COMPOUNDS, Compound, compound_of
 from mien.errors import OptionError
 from mien.labels import EMOTIONS
-from mien.pictures import PictureFile, PictureResult
-from mien.records import COLUMNS, CsvWriter, rows, to_csv, to_dict
+from mien.output.records import IMAGE_TABLE, CsvWriter, image_rows, to_csv, to_dict
+from mien.readings import PictureFile, PictureResult
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "benchmarks"))
 
@@ -125,7 +125,10 @@ def a_result() -> PictureResult:
 def test_rows_have_the_column_when_it_is_asked_for(tmp_path: Path) -> None:
     assert "compound" not in to_csv([a_result()])
     assert "compound" not in json.dumps(to_dict(a_result()))
-    assert [row["compound"] for row in rows(a_result(), compound=True)] == ["happily surprised", ""]
+    assert [row["compound"] for row in image_rows(a_result(), compound=True)] == [
+        "happily surprised",
+        "",
+    ]
     faces = to_dict(a_result(), compound=True)["faces"]
     assert [face["compound"] for face in faces] == ["happily surprised", None]
     path = tmp_path / "faces.csv"
@@ -133,7 +136,7 @@ def test_rows_have_the_column_when_it_is_asked_for(tmp_path: Path) -> None:
         CsvWriter(file, compound=True).write(a_result())
     with path.open(newline="") as file:
         table = csv.DictReader(file)
-        assert table.fieldnames == [*COLUMNS, "compound"]
+        assert table.fieldnames == [*IMAGE_TABLE, "compound"]
         assert [row["compound"] for row in table] == ["happily surprised", ""]
 
 

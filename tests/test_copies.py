@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from learn_fixtures import made_up_faces, write_csv
 from mien.crops import crop_faces
 from mien.errors import DataError, OptionError, OutputError
-from mien.faces import Face, YuNetDetector
+from mien.faces import YuNetDetector
 from mien.images import Image, load_image
 from mien.labels import EMOTIONS
 from mien.learn.data.copies import (
@@ -22,6 +22,7 @@ from mien.learn.data.copies import (
     write_pairs,
 )
 from mien.learn.data.datasets import FaceSet, load_faces
+from mien.readings import Face
 
 ANGRY, SAD = EMOTIONS.index("angry"), EMOTIONS.index("sad")
 

@@ -6,8 +6,9 @@ from numpy.typing import NDArray
 
 from mien import Face, Framing, ImageError, crop_faces
 from mien.crops import whole_image_crop
-from mien.faces import Box, Landmarks, WholeImage
+from mien.faces import WholeImage
 from mien.images import Image
+from mien.readings import Box, Landmarks
 
 PLAIN = Framing(side=1.0, shift_x=0.0, shift_y=0.0)
 

@@ -274,7 +274,7 @@ def test_an_error_halfway_leaves_no_csv(portrait: Path, detect: Run, tmp_path: P
     table = tmp_path / "faces.csv"
     table.write_text("of yesterday")
     done = detect(portrait, "--csv", table, "--out", tmp_path / "out")
-    assert_refused(done, "astronaut.jpg: cannot be written; Is a directory")
+    assert_refused(done, "astronaut.jpg: expected a file to write; it is a folder")
     assert table.read_text() == "of yesterday"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["faces.csv", "out"]
 

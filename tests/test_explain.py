@@ -17,9 +17,10 @@ from mien import EMOTIONS, Classifier, Recognizer, crop_faces, load_image
 from mien.classifier import Probabilities
 from mien.crops import Crops
 from mien.errors import ImageError, ModelError, OptionError, OutputError
-from mien.explain import PATCH_PX, STRIDE_PX, Explanation, explain, explain_crop
+from mien.explain import PATCH_PX, STRIDE_PX, explain, explain_crop
 from mien.heat_map import LEAST_SCALE, color_heat, draw_explanation, heat_scale, save_explanation
 from mien.images import Image
+from mien.readings import Explanation
 
 HAPPY, SAD = EMOTIONS.index("happy"), EMOTIONS.index("sad")
 

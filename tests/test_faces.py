@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from mien import Detector, Face, HaarDetector, OptionError, YuNetDetector, load_image
 from mien.crops import crop_faces
-from mien.faces import DETECTORS, Box, WholeImage, detector_named, iou, what_may_help
+from mien.faces import DETECTORS, WholeImage, detector_named, iou, what_may_help
 from mien.images import Image
+from mien.readings import Box
 from mien.yunet import YuNet
 
 PORTRAIT_BOX: Box = (179.0, 63.0, 270.0, 175.0)  # of the face in the portrait, by eye

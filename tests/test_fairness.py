@@ -3,7 +3,6 @@
 import json
 import sys
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import cv2
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from command_line import Mien
 from fakes import write_people_model
+from html_pages import Page
 from learn_fixtures import made_up_faces, png, write_csv, write_folders, write_parquet_folder
 from mien.classifier import Classifier, Probabilities
 from mien.crops import crop_faces
@@ -599,28 +599,6 @@ def test_a_command_without_fairlearn_says_so_before_all_is_read(
 # The page
 
 
-class _Page(HTMLParser):
-    """Counts what a page has, and what it asks of others."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: dict[str, int] = {}
-        self.open: list[str] = []
-        self.outside: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags[tag] = self.tags.get(tag, 0) + 1
-        if tag not in ("meta", "img", "br"):
-            self.open.append(tag)
-        for name, value in attrs:
-            if name in ("src", "href") and not (value or "").startswith("data:"):
-                self.outside.append(value or "")
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-
 def test_the_page_has_every_group_and_asks_nothing_of_a_network() -> None:
     probabilities, targets, grouping = a_case([45, 36, 6], [5, 34, 1])
     named = replace(grouping, name="<place>", groups=("north & east", "south", "west"))
@@ -629,13 +607,14 @@ def test_the_page_has_every_group_and_asks_nothing_of_a_network() -> None:
     light = Grouping("brightness", "mean gray level", ("dark", "bright"), grouping.members % 2)
     result = replace(compare(probabilities, targets, named, light), model="tiny", data="made-up")
     text = fairness_page(result, [named, light], faces)
-    page = _Page(text)
+    page = Page(text)
 
-    assert (page.open, page.outside) == ([], [])
+    assert page.open == []
+    assert all(source.startswith("data:") for source in page.sources)
     assert "&lt;place&gt;" in text
     assert "<place>" not in text
     assert "north &amp; east" in text
-    assert "too few<br>(n = 7)" in text
+    assert "too few<small>(n = 7)</small>" in text
     assert page.tags["img"] == 2  # of the slice alone: who people are is not shown by faces
     assert page.tags["svg"] == 5
     assert "not what people say of themselves" in " ".join(text.split())

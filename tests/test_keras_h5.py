@@ -1,6 +1,7 @@
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 import zipfile
@@ -16,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors import safe_open
 
-from learn_fixtures import TINY, made_up_faces, tiny_network, write_csv
+from learn_fixtures import TINY, converted, made_up_faces, tiny_network, write_csv
 from mien import EMOTIONS, Classifier, MissingExtraError, ModelError, OptionError, Recognizer
 from mien.classifier import Probabilities
 from mien.cli import main
@@ -175,19 +176,19 @@ def test_keras_predicts_from_gray_levels_what_the_network_does(
     assert np.abs(rows - network_answers(network, crops, temperature=temperature)).max() < 1e-5
 
 
-def test_mien_reads_its_keras_file_without_options(
+def test_mien_converts_its_keras_file_without_options(
     run_dir: Path, exported: tuple[Path, ModelSpec]
 ) -> None:
     out, spec = exported
     crops = some_crops(9)
     network, _, _ = load_best(run_dir)
-    recognizer = Recognizer(out)
+    classifier = converted(out)
 
-    assert recognizer.classifier.spec == spec
-    rows = recognizer.classifier(crops)
+    assert classifier.spec == spec
+    rows = classifier(crops)
     temperature = spec.temperature
     assert np.abs(rows - network_answers(network, crops, temperature=temperature)).max() < 1e-5
-    result = evaluate(recognizer.classifier, FACES.split("test"))
+    result = evaluate(classifier, FACES.split("test"))
     assert spec.scores["test"].accuracy == result.accuracy
     assert list(spec.scores) == ["val", "test", "val+test"]
     assert [path.name for path in out.parent.iterdir()] == ["first.h5"]
@@ -196,7 +197,7 @@ def test_mien_reads_its_keras_file_without_options(
 def test_mien_lets_no_option_contradict_its_keras_file(exported: tuple[Path, ModelSpec]) -> None:
     for options in ({"labels": EMOTIONS}, {"scaling": "1/255"}):
         with pytest.raises(OptionError, match="mien wrote this file, and it knows its labels"):
-            Classifier(exported[0], **options)
+            converted(exported[0], **options)
 
 
 def test_a_file_that_keras_saved_again_asks_for_its_labels(
@@ -209,9 +210,9 @@ def test_a_file_that_keras_saved_again_asks_for_its_labels(
     save(model, again)
 
     with pytest.raises(ModelError, match=r"again from one of mien's.*Give the labels"):
-        Classifier(again)
+        converted(again)
     rows = answers(model, some_crops(3)[..., None].astype(np.float32))
-    assert np.abs(Classifier(again, labels=EMOTIONS)(some_crops(3)) - rows).max() < 1e-5
+    assert np.abs(converted(again, labels=EMOTIONS)(some_crops(3)) - rows).max() < 1e-5
 
 
 @pytest.mark.parametrize(
@@ -293,7 +294,7 @@ def test_a_color_classifier_of_64_px_with_alphabetical_labels(keras: Any, tmp_pa
     enlarged = np.stack([cv2.resize(crop.astype(np.float32), (64, 64)) for crop in crops])
     rows = answers(model, np.repeat(enlarged[..., None] / 255, 3, axis=3))
     assert rows.std(axis=0).min() > 1e-3
-    classifier = Classifier(path)
+    classifier = converted(path)
     assert np.abs(classifier(crops) - in_our_order(rows, ALPHABETICAL)).max() < 1e-4
     assert classifier.spec.name == "theirs"
     assert classifier.spec.parameters == model.count_params()
@@ -310,7 +311,7 @@ def test_logits_labels_and_scaling_of_their_own(keras: Any, tmp_path: Path) -> N
 
     logits = answers(model, crops[..., None].astype(np.float32) / 127.5 - 1)
     spoken = "neutral,surprised,sadness,Happy,fear,disgust,anger"
-    classifier = Classifier(path, labels=spoken, scaling="-1..1")
+    classifier = converted(path, labels=spoken, scaling="-1..1")
     assert classifier.spec.recipe == f"logits of {', '.join(labels)}; scaling -1..1"
     assert np.abs(classifier(crops) - in_our_order(softmax(logits), labels)).max() < 1e-4
 
@@ -336,7 +337,7 @@ def test_half_precision_is_read(keras: Any, tmp_path: Path) -> None:
     stack = [layers.Flatten(dtype="mixed_float16"), layers.Dense(7, "softmax", dtype="float16")]
     path = save(keras.Sequential([keras.Input((48, 48, 1)), *stack]), tmp_path / "half.h5")
 
-    assert Classifier(path)(some_crops(3)).sum(axis=1) == pytest.approx(np.ones(3), abs=1e-5)
+    assert converted(path)(some_crops(3)).sum(axis=1) == pytest.approx(np.ones(3), abs=1e-5)
 
 
 def test_the_settings_of_keras_are_left_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -352,7 +353,7 @@ def test_keras_on_another_backend_is_said(
 ) -> None:
     monkeypatch.setattr(keras.config, "backend", lambda: "jax")
     with pytest.raises(ModelError, match="Keras on torch; this process has imported it on jax"):
-        Classifier(theirs)
+        converted(theirs)
 
 
 @pytest.mark.parametrize("package", ["keras", "h5py"])
@@ -361,7 +362,7 @@ def test_without_keras_the_extra_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingExtraError, match=r"pip install 'mien\[keras\]'"):
-        Classifier(theirs)
+        converted(theirs)
 
 
 @pytest.mark.parametrize(
@@ -376,15 +377,18 @@ def test_without_keras_the_extra_is_named(
 )
 def test_options_out_of_range(options: dict[str, Any], came: str, theirs: Path) -> None:
     with pytest.raises(OptionError, match=came):
-        Classifier(theirs, **options)
+        converted(theirs, **options)
 
 
-@pytest.mark.parametrize("options", [{"labels": EMOTIONS}, {"scaling": "none"}])
-def test_an_onnx_file_knows_its_labels_and_scaling(
-    options: dict[str, Any], tiny_model: Path
-) -> None:
-    with pytest.raises(OptionError, match=r"are for Keras files.*tiny\.onnx knows its own"):
-        Classifier(tiny_model, **options)
+@pytest.mark.parametrize("name", ["theirs.h5", "theirs.hdf5", "theirs.keras"])
+def test_the_error_that_refuses_a_keras_file_names_the_command(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"anything")
+    command = rf"`mien convert {re.escape(str(path))} --out {path.stem}\.onnx`"
+    with pytest.raises(ModelError, match=rf"expected an ONNX model; this is Keras's\. {command}"):
+        Recognizer(path)
+    with pytest.raises(ModelError, match=command):
+        Classifier(["paper", path])
 
 
 # Refusing
@@ -428,7 +432,7 @@ def test_models_of_another_shape(
 ) -> None:
     path = save(model(keras), tmp_path / "other.h5")
     with pytest.raises(ModelError, match=rf"other\.h5: expected .*{came}"):
-        Classifier(path)
+        converted(path)
 
 
 def test_a_lambda_layer_never_runs(keras: Any, tmp_path: Path) -> None:
@@ -440,7 +444,7 @@ def test_a_lambda_layer_never_runs(keras: Any, tmp_path: Path) -> None:
         save(model, path)
         mark.unlink(missing_ok=True)
         with pytest.raises(ModelError, match=r"that cannot run code; got 'Lambda' in the layer"):
-            Classifier(path)
+            converted(path)
         assert not mark.exists()
         keras.models.load_model(path, compile=False, safe_mode=False)
         assert mark.exists()  # so the trap would have worked
@@ -468,7 +472,7 @@ def test_classes_that_are_not_plain_layers_of_keras(
         config["config"]["layers"][-1]["config"]["activation"] = change
         file.attrs["model_config"] = json.dumps(config)
     with pytest.raises(ModelError, match=rf"Keras's own layers that cannot run code; got .*{came}"):
-        Classifier(path)
+        converted(path)
 
 
 def test_a_pickle_is_not_loaded(tmp_path: Path) -> None:
@@ -480,7 +484,7 @@ def test_a_pickle_is_not_loaded(tmp_path: Path) -> None:
         path = tmp_path / name
         path.write_bytes(pickle.dumps(Trap()))
         with pytest.raises(ModelError, match="expected a Keras model in"):
-            Classifier(path)
+            converted(path)
     assert not (tmp_path / "mark").exists()
 
 
@@ -489,7 +493,7 @@ def test_files_that_hold_no_whole_model(keras: Any, theirs: Path, tmp_path: Path
         path = tmp_path / name
         path.write_bytes(content)
         with pytest.raises(ModelError, match=message) as caught:
-            Classifier(path)
+            converted(path)
         assert str(caught.value).startswith(str(path))
         assert "\n" not in str(caught.value)
 
@@ -529,7 +533,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     return ended.value.code if isinstance(ended.value.code, int) else 0
 
 
-def test_export_and_evaluate_from_the_command_line(
+def test_export_convert_and_evaluate_from_the_command_line(
     tiny_run: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -542,17 +546,20 @@ def test_export_and_evaluate_from_the_command_line(
     assert captured.out.startswith(f"{out}: 4,271 parameters, epoch ")
     assert captured.err == ""
 
-    assert run(monkeypatch, "evaluate", "--model", out, "--data", table, "--json") == 0
+    model = tmp_path / "again.onnx"
+    assert run(monkeypatch, "convert", out, "--out", model, "--scaling", "none") == 2
+    assert "mien wrote this file" in capsys.readouterr().err
+    assert run(monkeypatch, "convert", out, "--out", model) == 0
+    capsys.readouterr()
+
+    assert run(monkeypatch, "evaluate", "--model", model, "--data", table, "--json") == 0
     captured = capsys.readouterr()
     assert json.loads(captured.out)["n"] == 14
     assert captured.err == ""
 
-    assert run(monkeypatch, "evaluate", "--model", out, "--data", table, "--scaling", "none") == 2
-    assert "mien wrote this file" in capsys.readouterr().err
-
 
 @pytest.mark.slow
-def test_detect_reads_a_keras_file_and_leaves_nothing(
+def test_convert_and_detect_leave_nothing_beside_the_model(
     theirs: Path, portrait: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     home = tmp_path / "home"
@@ -563,24 +570,30 @@ def test_detect_reads_a_keras_file_and_leaves_nothing(
         "MPLCONFIGDIR": str(tmp_path_factory.mktemp("fonts")),  # of matplotlib, which Keras imports
         "OMP_NUM_THREADS": "1",
     }
-    options = f"--model {theirs} --labels {','.join(EMOTIONS)} --scaling -1..1 --json"
-    done = subprocess.run(
-        [sys.executable, "-m", "mien", "detect", str(portrait), *options.split()],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        cwd=tmp_path,
-        env=environment,
-        check=True,
+
+    def mien(*words: object) -> Any:
+        return subprocess.run(
+            [sys.executable, "-m", "mien", *map(str, words)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            cwd=tmp_path,
+            env=environment,
+            check=True,
+        )
+
+    how = ("--labels", ",".join(EMOTIONS), "--scaling", "-1..1")
+    done = mien("convert", theirs, *how, "--out", "theirs.onnx")
+    assert done.stderr == ""
+    assert done.stdout.startswith(
+        "theirs.onnx: probabilities of angry, disgust, fear, happy, sad, surprise, neutral; "
+        "scaling -1..1; "
     )
+    done = mien("detect", portrait, "--model", "theirs.onnx", "--json")
     (picture,) = json.loads(done.stdout)
-    assert done.stderr == (
-        "mien: theirs: probabilities of angry, disgust, fear, happy, sad, surprise, neutral; "
-        "scaling -1..1 (see --labels and --scaling; `mien convert` keeps the file that is made of "
-        "it each time)\n"
-    )
+    assert done.stderr == ""
     assert sum(picture["faces"][0]["probabilities"].values()) == pytest.approx(1.0, abs=1e-5)
-    assert [path.name for path in tmp_path.rglob("*")] == ["home"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["home", "theirs.onnx"]
 
 
 def test_other_models_are_read_without_torch_or_telemetry(tiny_model: Path, tmp_path: Path) -> None:

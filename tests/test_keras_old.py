@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from mien import EMOTIONS, Classifier, ModelError
+from learn_fixtures import converted
+from mien import EMOTIONS, ModelError
 from mien.learn.files import keras_h5
 from mien.learn.files.keras_config import read_config
 from mien.learn.files.keras_h5 import import_keras
@@ -111,7 +112,7 @@ def agree(path: Path, model: Any, *, factor: float = 1.0, scaling: str | None = 
     with torch.no_grad():
         rows = model(pixels, training=False).numpy()
     assert rows.std(axis=0).max() > 1e-3
-    classifier = Classifier(path, labels=",".join(EMOTIONS), scaling=scaling)
+    classifier = converted(path, labels=",".join(EMOTIONS), scaling=scaling)
     assert np.abs(classifier(CROPS) - rows).max() < 1e-5
 
 
@@ -228,7 +229,7 @@ def test_every_operation_does_what_tensorflow_did(keras: Any, tmp_path: Path) ->
     with torch.no_grad():
         rows = model(pixels / np.array([102, 204, 51], np.float32), training=False).numpy()
     assert rows.std(axis=0).max() > 1e-3
-    found = Classifier(path, labels=EMOTIONS, scaling="none")(CROPS)
+    found = converted(path, labels=EMOTIONS, scaling="none")(CROPS)
     assert np.abs(found - rows).max() < 1e-5
 
 
@@ -308,5 +309,5 @@ def test_what_is_not_known_is_refused(
     path = old_file(model, config, tmp_path / "trap.h5")
 
     with pytest.raises(ModelError, match=rf"trap\.h5: .*({came})") as caught:
-        Classifier(path)
+        converted(path)
     assert "\n" not in str(caught.value)

@@ -60,7 +60,7 @@ def test_a_run_killed_at_any_moment_goes_on_as_if_nothing_had_happened(
         assert load_best(killed)[2].epoch == load_best(whole)[2].epoch
     last, last_whole = (read_checkpoint(run / "last.pt")["network"] for run in (killed, whole))
     assert same_weights(last, last_whole)
-    assert not list(killed.glob("*.part"))
+    assert not list(killed.glob("*.part*"))
 
 
 def test_a_run_killed_as_it_wrote_what_it_is_can_be_started_anew(
@@ -68,7 +68,7 @@ def test_a_run_killed_as_it_wrote_what_it_is_can_be_started_anew(
 ) -> None:
     run_dir = tmp_path / "run"
     run_dir.mkdir()
-    (run_dir / "config.json.part").write_text('{"recipe": {"na')
+    (run_dir / "config.part.json").write_text('{"recipe": {"na')
     arguments = ("train", "--data", data, "--out", run_dir, *killed_runs.RECIPE, "--epochs", "1")
 
     with tiny_network():
@@ -77,7 +77,7 @@ def test_a_run_killed_as_it_wrote_what_it_is_can_be_started_anew(
         assert "start it anew, without resuming" in resumed.stderr
         assert mien(*arguments).status == 0
     assert read_config(run_dir).recipe.epochs == 1
-    assert not list(run_dir.glob("*.part"))
+    assert not list(run_dir.glob("*.part*"))
 
 
 def test_best_weights_that_a_killed_process_did_not_write_are_written_on_resuming(

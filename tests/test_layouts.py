@@ -12,7 +12,7 @@ from PIL import Image as PILImage
 from learn_fixtures import png
 from mien.crops import crop_faces
 from mien.errors import DataError, OptionError
-from mien.faces import Face, YuNetDetector
+from mien.faces import YuNetDetector
 from mien.images import Image
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet, load_faces
@@ -27,6 +27,7 @@ from mien.learn.data.layouts import (
     face_of_68_points,
     subject_splits,
 )
+from mien.readings import Face
 from mien.yunet import YuNet
 
 AFFECTNET_HEADER = (

@@ -7,10 +7,10 @@ import pytest
 
 from fakes import a_reading, a_tracked_reading
 from mien import EMOTIONS, annotate
-from mien.faces import Box
 from mien.images import Image
 from mien.labels import COLORS
 from mien.overlay import Annotator
+from mien.readings import Box
 
 
 def gray(height: int = 300, width: int = 400) -> Image:

@@ -27,7 +27,7 @@ print(json.dumps([seen, sorted(sys.modules)]))
 
 
 # Loaded when they are asked for.
-LATER = {"Explanation", "VideoResult", "analyze_video", "explain_crop"}
+LATER = {"VideoResult", "analyze_video", "annotate", "explain_crop"}
 
 
 def test_import_is_light_and_touches_nothing() -> None:
@@ -37,17 +37,28 @@ def test_import_is_light_and_touches_nothing() -> None:
     seen, modules = json.loads(done.stdout)
     assert seen == []
     assert done.stderr == ""
-    heavy = {"torch", "matplotlib", "sklearn", "pandas", "pyarrow", "onnx", "PIL.ImageFont"}
+    heavy = {
+        "torch",
+        "jinja2",
+        "matplotlib",
+        "sklearn",
+        "pandas",
+        "pyarrow",
+        "onnx",
+        "PIL.ImageFont",
+    }
     assert heavy.isdisjoint(modules)
     assert not [name for name in modules if name.startswith(("mien.learn", "mien.video", "av"))]
 
 
 def test_what_pictures_do_without_comes_when_it_is_asked_for() -> None:
+    from mien.analysis import VideoResult
     from mien.explain import explain_crop
-    from mien.video.readings import VideoResult
+    from mien.overlay import annotate
 
     assert mien.VideoResult is VideoResult
     assert mien.explain_crop is explain_crop
+    assert mien.annotate is annotate
     with pytest.raises(AttributeError, match="no attribute 'analyse_video'"):
         _ = mien.analyse_video  # type: ignore[attr-defined]
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from fakes import a_reading
-from mien import EMOTIONS, ImageError, OutputError, PictureFile, PictureResult, Reading
-from mien.recognizer import Expectation
-from mien.records import COLUMNS, EXPECTED_COLUMNS, open_whole, to_csv, to_dict
+from mien import EMOTIONS, ImageError, PictureFile, PictureResult, Reading
+from mien.output.files import atomic_text
+from mien.output.records import EXPECTED_COLUMNS, IMAGE_TABLE, to_csv, to_dict
+from mien.readings import Expectation
 
 IMAGE = np.zeros((40, 60, 3), np.uint8)
 
@@ -48,7 +49,7 @@ def test_numbers_are_not_rounded() -> None:
 
 def test_a_picture_without_a_face_has_a_row() -> None:
     (row,) = read_csv(to_csv([a_result()]))
-    assert row == {**dict.fromkeys(COLUMNS, ""), "file": "a.jpg"}
+    assert row == {**dict.fromkeys(IMAGE_TABLE, ""), "file": "a.jpg"}
 
 
 def test_a_picture_that_cannot_be_read_has_a_row() -> None:
@@ -58,7 +59,7 @@ def test_a_picture_that_cannot_be_read_has_a_row() -> None:
 
 
 def test_the_header_is_there_without_pictures() -> None:
-    assert to_csv([]) == ",".join(COLUMNS) + "\n"
+    assert to_csv([]) == ",".join(IMAGE_TABLE) + "\n"
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_the_header_is_there_without_pictures() -> None:
 )
 def test_file_names_survive(name: str, tmp_path: Path) -> None:
     path = tmp_path / "faces.csv"
-    with open_whole(path) as file:
+    with atomic_text(path) as file:
         file.write(to_csv([a_result(name, a_reading())]))
     with path.open(newline="", encoding="utf-8") as written:
         assert [row["file"] for row in csv.DictReader(written)] == [name]
@@ -76,7 +77,7 @@ def test_file_names_survive(name: str, tmp_path: Path) -> None:
 
 def test_a_file_name_that_is_no_text_is_escaped(tmp_path: Path) -> None:
     path = tmp_path / "faces.csv"
-    with open_whole(path) as file:
+    with atomic_text(path) as file:
         file.write(to_csv([a_result("caf\udce9.jpg")]))
     assert r"caf\udce9.jpg" in path.read_text(encoding="utf-8")
 
@@ -99,13 +100,13 @@ def test_what_was_expected_comes_after_all_other_columns() -> None:
     plain, expected = (to_csv(results, e) for e in (None, Expectation("sad")))
     rows = read_csv(expected)
 
-    assert expected.splitlines()[0] == ",".join([*COLUMNS, *EXPECTED_COLUMNS])
+    assert expected.splitlines()[0] == ",".join([*IMAGE_TABLE, *EXPECTED_COLUMNS])
     assert [(row["expected"], row["shows"]) for row in rows] == [
         ("sad", "false"),
         ("sad", "true"),
         ("sad", ""),
     ]
-    assert read_csv(plain) == [{name: row[name] for name in COLUMNS} for row in rows]
+    assert read_csv(plain) == [{name: row[name] for name in IMAGE_TABLE} for row in rows]
 
 
 def test_what_was_expected_as_json() -> None:
@@ -133,36 +134,3 @@ def test_an_unsure_face_keeps_its_likeliest_emotion() -> None:
         ("happy", False),
         ("sad", True),
     ]
-
-
-def test_a_whole_file_appears_at_the_end(tmp_path: Path) -> None:
-    path = tmp_path / "faces.csv"
-    with open_whole(path) as file:
-        file.write("text\n")
-        assert not path.exists()
-    assert path.read_text() == "text\n"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, BrokenPipeError])
-def test_an_error_leaves_what_was_there(tmp_path: Path, error: type[BaseException]) -> None:
-    path = tmp_path / "faces.csv"
-    path.write_text("of yesterday")
-    with pytest.raises(error), open_whole(path) as file:  # noqa: PT012
-        file.write("half")
-        raise error
-    assert path.read_text() == "of yesterday"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_what_cannot_be_written_is_an_output_error(tmp_path: Path) -> None:
-    (tmp_path / "folder").mkdir()
-    places = {
-        "folder": "expected a file to write; it is a folder",
-        ".": "expected a file to write; it is a folder",
-        "missing/faces.csv": "cannot be written; No such file or directory",
-        "a" * 300: "cannot be written; File name too long",
-    }
-    for name, message in places.items():
-        with pytest.raises(OutputError, match=message), open_whole(tmp_path / name):
-            pytest.fail("the body must not run")

@@ -7,10 +7,10 @@ import pytest
 
 from mien import VideoError
 from mien.labels import EMOTIONS
+from mien.readings import TrackedReading
 from mien.video import centring
 from mien.video.centring import centred
 from mien.video.frames import Frame
-from mien.video.readings import TrackedReading
 from mien.video.smoothing import SmoothingSettings, smooth
 
 SETTINGS = SmoothingSettings(half_life_s=0.2)

@@ -14,16 +14,16 @@ import pytest
 
 from command_line import Mien, Outcome
 from mien import Recognizer
+from mien.analysis import analyze_video
 from mien.errors import MienError, OutputError, VideoError
+from mien.output.files import part_name
 from mien.video.batch import find_videos
 from mien.video.files import VideoOptions, write_video
 from mien.video.frames import VideoInfo, probe
 from mien.video.outputs import Outputs
-from mien.video.readings import analyze_video
 from mien.video.records import read_rows
 from mien.video.smoothing import SmoothingSettings
 from mien.video.tracking import TrackingSettings
-from mien.video.writer import partial_name
 from videos import (
     bursts_of,
     decoded,
@@ -364,7 +364,7 @@ def test_resume_starts_over_where_there_is_nothing_to_go_on_with(
     recognizer: Recognizer, film: Film, tmp_path: Path
 ) -> None:
     outputs = Outputs(csv=tmp_path / "r.csv")
-    partial_name(tmp_path / "r.csv").write_text("frame,ti")
+    part_name(tmp_path / "r.csv").write_text("frame,ti")
     done = write_video(recognizer, film, outputs, VideoOptions(end_s=0.4), resume=True)
     assert (done.resumed_s, done.frames) == (None, 10)
     assert names(tmp_path) == ["r.csv"]
@@ -376,7 +376,7 @@ def test_a_kill_loses_a_second_at_most(tiny_model: Path, tmp_path: Path) -> None
     arguments = [film, "--csv", rows_file, "--out", out, "--model", tiny_model]
     command = [sys.executable, "-m", "mien", "video", *map(str, arguments)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    part = partial_name(rows_file)
+    part = part_name(rows_file)
     while process.poll() is None and not (part.exists() and part.stat().st_size > 500):
         time.sleep(0.02)
     process.kill()
@@ -385,8 +385,8 @@ def test_a_kill_loses_a_second_at_most(tiny_model: Path, tmp_path: Path) -> None
     found = list(read_rows(part))
     assert process.returncode < 0, "it was killed before its end"
     assert [rows.frame for rows in found[:-1]] == list(range(len(found) - 1))
-    assert len(decoded(partial_name(out))) > 0
-    assert probe(partial_name(out)).has_sound
+    assert len(decoded(part_name(out))) > 0
+    assert probe(part_name(out)).has_sound
     assert not rows_file.exists()
     assert not out.exists()
 

@@ -10,17 +10,12 @@ import pytest
 
 from fakes import FixedDetector
 from mien import EMOTIONS, MissingExtraError, OptionError, Recognizer, annotate
+from mien.analysis import VideoResult, analyze_video
 from mien.errors import VideoError
-from mien.faces import Face
 from mien.images import Image
+from mien.readings import Face, TrackedReading
 from mien.video.frames import Frame
-from mien.video.readings import (
-    TrackedReading,
-    VideoResult,
-    VideoSettings,
-    analyze_video,
-    read_stream,
-)
+from mien.video.readings import VideoSettings, read_stream
 from mien.video.smoothing import SmoothingSettings
 from mien.video.tracking import TrackingSettings
 from videos import make_video, moving_portrait
@@ -310,7 +305,7 @@ def test_time_on_screen_is_that_of_the_frames_at_a_varying_rate(one_face: Recogn
 
 
 def analyze_columns(recognizer: Recognizer, times_s: np.ndarray) -> VideoResult:
-    from mien.video.readings import _Columns
+    from mien.analysis import _Columns
 
     columns = _Columns()
     frames = (replace(f, time_s=float(t)) for f, t in zip(noise_frames(99), times_s, strict=False))

@@ -12,15 +12,15 @@ import pytest
 from fakes import a_reading
 from mien import EMOTIONS
 from mien.errors import OutputError
-from mien.video.readings import TrackedReading
+from mien.output.files import part_name
+from mien.output.records import VIDEO_TABLE
+from mien.readings import TrackedReading
 from mien.video.records import (
-    COLUMNS,
     FLUSH_S,
     read_rows,
     resume_point,
     row_writer,
 )
-from mien.video.writer import partial_name
 
 
 def a_face(track: int = 1, emotion: str = "happy", **changes: Any) -> TrackedReading:
@@ -53,7 +53,7 @@ def write(path: Path, film: list[tuple[int, float, list[TrackedReading]]] = FILM
 def test_a_row_for_each_face_and_each_frame_without_one(tmp_path: Path) -> None:
     with write(tmp_path / "rows.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == list(COLUMNS)
+    assert list(rows[0]) == list(VIDEO_TABLE)
     assert [(row["frame"], row["track"]) for row in rows] == [
         ("0", "1"),
         ("0", "2"),
@@ -66,7 +66,7 @@ def test_a_row_for_each_face_and_each_frame_without_one(tmp_path: Path) -> None:
     assert [rows[i]["detected"] for i in (0, 1)] == ["true", "false"]
     assert [float(rows[0][label]) for label in EMOTIONS] == list(a_face().probabilities)
     assert (rows[0]["raw_emotion"], float(rows[0]["raw_angry"])) == ("angry", 0.4)
-    assert set(rows[2]) == set(COLUMNS)
+    assert set(rows[2]) == set(VIDEO_TABLE)
     assert {value for name, value in rows[2].items() if name not in ("frame", "time_s")} == {""}
 
 
@@ -81,7 +81,7 @@ def test_json_lines_say_the_same(tmp_path: Path) -> None:
 def test_parquet_says_the_same_with_types(tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     table = parquet.read_table(write(tmp_path / "rows.parquet"))
-    assert table.column_names == list(COLUMNS)
+    assert table.column_names == list(VIDEO_TABLE)
     assert table["track"].to_pylist() == [1, 2, None, 2]
     assert table["time_s"].to_pylist() == [0.0, 0.0, 1 / 3, 0.5]
     assert table["detected"].to_pylist() == [True, False, None, True]
@@ -122,11 +122,11 @@ def test_rows_reach_the_disk_within_a_second_and_whole(suffix: str, tmp_path: Pa
         number += 1
         time.sleep(0.01)
 
-    content = partial_name(path).read_text()
+    content = part_name(path).read_text()
 
     assert not path.exists()
     assert content.endswith("\n")
-    assert len(list(read_rows(partial_name(path)))) > number // 3
+    assert len(list(read_rows(part_name(path)))) > number // 3
     writer.finish()
     assert len(list(read_rows(path))) == number
     assert list(tmp_path.iterdir()) == [path]
@@ -138,7 +138,7 @@ def test_a_file_that_was_cut_off_anywhere_can_be_gone_on_with(suffix: str, tmp_p
     film = [(i, i / 25, [a_face(1), a_face(2)]) for i in range(6)]
     content = write(path, film).read_bytes()
     for length in range(0, len(content), 97):
-        partial_name(path).write_bytes(content[:length])
+        part_name(path).write_bytes(content[:length])
         point = resume_point(path)
         if point is None:
             continue
@@ -152,7 +152,7 @@ def test_a_file_that_was_cut_off_anywhere_can_be_gone_on_with(suffix: str, tmp_p
 
 def test_a_point_to_go_on_from_lies_before_a_time(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
-    write(path, [(i, i / 25, [a_face()]) for i in range(6)]).replace(partial_name(path))
+    write(path, [(i, i / 25, [a_face()]) for i in range(6)]).replace(part_name(path))
     last, earlier = resume_point(path), resume_point(path, before_s=0.08)
     assert last is not None
     assert earlier is not None

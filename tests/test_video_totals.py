@@ -6,7 +6,7 @@ import pytest
 
 from fakes import a_tracked_reading
 from mien import Recognizer
-from mien.video.readings import analyze_video
+from mien.analysis import analyze_video
 from mien.video.totals import TrackTotals
 from videos import make_video, moving_portrait, steady_times
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from mien.errors import OptionError
-from mien.faces import Box, Face, Framing, HaarDetector, YuNetDetector, iou
+from mien.faces import Framing, HaarDetector, YuNetDetector, iou
 from mien.images import Image
+from mien.readings import Box, Face
 from mien.video.looks import looks_of
 from mien.video.tracking import TrackedFace, Tracker, TrackingSettings
 

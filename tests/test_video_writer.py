@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from mien.errors import ImageError, OutputError
+from mien.output.files import part_name
 from mien.video.frames import frames, probe
-from mien.video.writer import VideoWriter, partial_name
+from mien.video.writer import VideoWriter
 from videos import (
     bursts_of,
     decoded,
@@ -164,7 +165,7 @@ def test_an_error_leaves_a_part_that_plays_and_the_old_file(tmp_path: Path) -> N
             writer.write(numbered()(number), number / 25)
         raise KeyboardInterrupt
     assert path.read_bytes() == b"of yesterday"
-    assert len(decoded(partial_name(path))) == 30
+    assert len(decoded(part_name(path))) == 30
 
 
 def test_a_writer_without_a_frame_leaves_no_file(tmp_path: Path) -> None:
@@ -200,12 +201,12 @@ def test_a_kill_leaves_a_video_that_plays_up_to_the_last_second(
     process.kill()
     process.communicate()
 
-    found = decoded(partial_name(path))
+    found = decoded(part_name(path))
 
     assert not path.exists()
     assert found[-1][0] >= 3.96 - 1.0
     assert [number_of(image) for _, image in found] == list(range(len(found)))
-    assert probe(partial_name(path)).has_sound
+    assert probe(part_name(path)).has_sound
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])

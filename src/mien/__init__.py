@@ -37,30 +37,33 @@ from mien.errors import (
     TrainingError,
     VideoError,
 )
-from mien.faces import Detector, Face, Framing, HaarDetector, YuNetDetector
+from mien.faces import Detector, Framing, HaarDetector, YuNetDetector
 from mien.images import load_image
 from mien.labels import EMOTIONS
-from mien.overlay import annotate
-from mien.pictures import PictureFile, PictureResult, find_pictures, read_pictures
-from mien.recognizer import Reading, Recognizer, Verification
+from mien.pictures import find_pictures, read_pictures
+from mien.readings import Explanation, Face, PictureFile, PictureResult, Reading, Verification
+from mien.recognizer import Recognizer
 from mien.spec import ModelSpec, Score
 
 if TYPE_CHECKING:
-    from mien.explain import Explanation, explain_crop
-    from mien.video.readings import VideoResult, analyze_video
+    from mien.analysis import VideoResult, analyze_video
+    from mien.explain import explain_crop
+    from mien.overlay import annotate
 else:
+    _LATER = {
+        "VideoResult": "mien.analysis",
+        "analyze_video": "mien.analysis",
+        "explain_crop": "mien.explain",
+        "annotate": "mien.overlay",
+    }
 
     def __getattr__(name: str) -> Any:
-        """What pictures do without, films and explanations, is loaded when it is asked for."""
-        if name in ("VideoResult", "analyze_video"):
-            from mien.video import readings
+        """What readings do without is loaded when it is asked for: films, explanations, drawing."""
+        from importlib import import_module
 
-            return getattr(readings, name)
-        if name in ("Explanation", "explain_crop"):
-            from mien import explain
-
-            return getattr(explain, name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(_LATER[name]), name)
 
 
 __all__ = [

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
 
 from mien.errors import OutputError
+from mien.output.files import JPEG_SUFFIXES, write_image
 from mien.overlay import annotate
-from mien.pictures import PictureFile, PictureResult
-
-JPEG_QUALITY: Final = 92
+from mien.readings import PictureFile, PictureResult
 
 
 class AnnotatedWriter:
@@ -43,28 +41,13 @@ class AnnotatedWriter:
         """
         if result.image is None:
             return
-        from PIL import Image as PILImage
-
         path = self._path_for(result.file.relative)
         if path.resolve() in self._originals | {result.file.path.resolve()}:
             raise OutputError(f"{path}: the annotated copy would replace a picture that was given")
-        partial = path.with_name(path.name + ".part")
-        copy = PILImage.fromarray(annotate(result.image, result.readings))
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                if path.suffix.lower() in (".jpg", ".jpeg"):
-                    copy.save(partial, "JPEG", quality=JPEG_QUALITY)
-                else:
-                    copy.save(partial, "PNG")
-                partial.replace(path)
-            finally:
-                partial.unlink(missing_ok=True)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written; {error.strerror or error}") from error
+        write_image(path, annotate(result.image, result.readings), make_folders=True)
 
     def _path_for(self, relative: Path) -> Path:
-        suffix = relative.suffix if relative.suffix.lower() in (".jpg", ".jpeg") else ".png"
+        suffix = relative.suffix if relative.suffix.lower() in JPEG_SUFFIXES else ".png"
         first = self.folder / relative.with_suffix(suffix)
         path, number = first, 1
         while path in self._written:

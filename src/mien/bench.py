@@ -29,8 +29,9 @@ import numpy as np
 from mien.classifier import DEFAULT_MODEL, Classifier
 from mien.environment import import_onnxruntime
 from mien.errors import DataError, MienError, OptionError
-from mien.faces import DETECTORS, Box, detector_named, iou
+from mien.faces import DETECTORS, detector_named, iou
 from mien.images import load_image
+from mien.readings import Box
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mien.crops import SIZE_PX, Crops
 from mien.environment import onnx_session
-from mien.errors import MissingExtraError, ModelError, OptionError
+from mien.errors import ModelError, OptionError
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 from mien.spec import HEADS, VOTES, ModelSpec
 
@@ -44,16 +44,23 @@ def model_path(model: str | Path) -> Path:
     """The file of a model given by its name in the package, or by its own path.
 
     Raises:
-        ModelError: there is neither; the message names the models in the package.
+        ModelError: there is neither, or it is no ONNX file; the message names the models in the
+            package, or says how to make an ONNX file of it.
     """
     shipped = shipped_models()
     if str(model) in shipped:
         return shipped[str(model)]
-    return model_file(model)
+    path = model_file(model)
+    if path.suffix in KERAS_SUFFIXES:
+        raise ModelError(
+            f"{path}: expected an ONNX model; this is Keras's. `mien convert {path} --out "
+            f"{path.stem}.onnx` makes one of it, once"
+        )
+    return path
 
 
 def model_file(path: str | Path) -> Path:
-    """A model's own file.
+    """A model's own file: ONNX, or Keras's, of which `mien convert` makes ONNX.
 
     Raises:
         ModelError: there is none, or it is of a kind that is not read; the message says which are,
@@ -167,20 +174,12 @@ class Classifier:
     opened again where it is unpickled.
 
     Args:
-        model: a name among `shipped_models()`, the path of an ONNX file made by `mien export`, or
-            that of any Keras classifier of faces in .h5, .hdf5 or .keras: (None, S, S, 1) or
-            (None, S, S, 3) in, seven probabilities or logits out. Keras files take the extra
-            `keras` and some seconds of conversion, which leaves no files; `mien convert` makes an
-            ONNX file of them, or of the ONNX file of another tool, once. Several, as a sequence or
-            in a string with commas, are an ensemble: the mean of their probabilities, equally
-            weighted (Hansen and Salamon 1990).
+        model: a name among `shipped_models()`, or the path of an ONNX file made by `mien export`,
+            or by `mien convert` of what another tool has trained. Several, as a sequence or in a
+            string with commas, are an ensemble: the mean of their probabilities, equally weighted
+            (Hansen and Salamon 1990).
         threads: processor threads for one call; 0 takes every core. One is the steady choice where
             cores are shared, and reads a face in about a millisecond.
-        labels: of a Keras file's output, in its order: a sequence, or a string with commas. By
-            default alphabetical, as Keras reads folders: angry, disgust, fear, happy, neutral, sad,
-            surprise. Files of mien's, Keras files too, know theirs.
-        scaling: of a Keras file's input: "1/255", "-1..1" or "none" for gray levels 0 to 255. By
-            default "none" where the model begins by scaling, and "1/255" where it does not.
         head: what is asked: "people", what people would say that a face shows, or "label", what
             FER2013's label of it would be, one word of a web search. By default "people" of files
             that answer this, such as `mien` in the box, and "label" of others and of ensembles with
@@ -190,11 +189,9 @@ class Classifier:
         spec: what the file says of itself; of an ensemble, what its members say together.
         paths: the files, one for each member.
     Raises:
-        ModelError: a file is missing, broken, not a classifier of faces, could run code, or wants
-            its faces framed otherwise than the other members; the message names it.
-        OptionError: `threads` is negative; a model is given twice; `labels` or `scaling` is not as
-            above, or given for files that know their own; a file has not the `head`.
-        MissingExtraError: a file is Keras's, and the extra `keras` is not installed.
+        ModelError: a file is missing, broken, not a classifier of faces, or wants its faces framed
+            otherwise than the other members; the message names it.
+        OptionError: `threads` is negative; a model is given twice; a file has not the `head`.
     """
 
     BATCH: Final = 64  # crops in one pass of a network: larger ones are no faster
@@ -204,8 +201,6 @@ class Classifier:
         model: str | Path | Sequence[str | Path] = DEFAULT_MODEL,
         *,
         threads: int = 1,
-        labels: str | Sequence[str] | None = None,
-        scaling: str | None = None,
         head: str | None = None,
     ) -> None:
         if threads < 0:
@@ -213,26 +208,8 @@ class Classifier:
         if head not in (None, *HEADS):
             raise OptionError(f"head: expected {' or '.join(HEADS)}; got {head!r}")
         self.paths = model_paths(model)
-        self._reopen = partial(
-            type(self),
-            _portable(self.paths),
-            threads=threads,
-            labels=labels,
-            scaling=scaling,
-        )
-        from_keras = [path.suffix in KERAS_SUFFIXES for path in self.paths]
-        if not any(from_keras) and (labels is not None or scaling is not None):
-            names = ", ".join(path.name for path in self.paths)
-            raise OptionError(
-                "labels and scaling are for Keras files, whose names end in "
-                f"{', '.join(KERAS_SUFFIXES)}; {names} "
-                f"{'knows its own' if len(self.paths) == 1 else 'know their own'}, or is given "
-                "them once, by `mien convert`"
-            )
-        self._members = tuple(
-            _Member(path, _converted(path, labels, scaling) if keras else str(path), threads)
-            for path, keras in zip(self.paths, from_keras, strict=True)
-        )
+        self._reopen = partial(type(self), _portable(self.paths), threads=threads)
+        self._members = tuple(_Member(path, threads) for path in self.paths)
         specs = [member.spec for member in self._members]
         for path, spec in zip(self.paths, specs, strict=True):
             if spec.crop_margin != specs[0].crop_margin:
@@ -349,12 +326,12 @@ def _portable(paths: Sequence[Path]) -> list[str | Path]:
 
 
 class _Member:
-    """One network: an ONNX file, or the bytes of one, opened and checked."""
+    """One network: an ONNX file, opened and checked."""
 
-    def __init__(self, path: Path, source: str | bytes, threads: int) -> None:
+    def __init__(self, path: Path, threads: int) -> None:
         self.path = path
         try:
-            self._session = onnx_session(source, threads=threads)
+            self._session = onnx_session(str(path), threads=threads)
         except Exception as error:  # ONNX Runtime has a class for each kind, all without a base
             reason = first_line(error).rpartition("failed:")[2]  # before it, the name once more
             raise ModelError(f"{path}: expected an ONNX model; {reason}") from error
@@ -421,11 +398,3 @@ def first_line(error: Exception) -> str:
     """What an error says first; those of native libraries go on for pages."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else repr(error)
-
-
-def _converted(path: Path, labels: str | Sequence[str] | None, scaling: str | None) -> bytes:
-    try:
-        from mien.learn.files.keras_h5 import onnx_of_keras
-    except ImportError as error:
-        raise MissingExtraError("reading Keras files", "keras", error) from error
-    return onnx_of_keras(path, labels=labels, scaling=scaling)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from mien.commands.options import bundled
 from mien.commands.shared import EXIT_INTERRUPTED, fail, messages_to, say
 
 EXIT_PIPE = 1  # as Typer has it
@@ -107,7 +108,8 @@ def build_app(asked: str | None = None) -> typer.Typer:
 
 def _add(app: typer.Typer, name: str, function: Callable[..., None]) -> None:
     """Add a command; lists of commands show the first line of its docstring, whole."""
-    app.command(name, short_help=(function.__doc__ or "").partition("\n")[0])(function)
+    short_help = (function.__doc__ or "").partition("\n")[0]
+    app.command(name, short_help=short_help)(bundled(function))
 
 
 def main() -> None:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import ImageError
-from mien.faces import Face, Framing
+from mien.faces import Framing
 from mien.images import Image
+from mien.readings import Face
 
 Crops: TypeAlias = NDArray[np.uint8]
 """(F, 48, 48) uint8, gray."""

@@ -13,12 +13,80 @@
     `-- MissingExtraError  a part of mien that was not installed; names the command that installs it
 
 The message says what was expected and what came. On the command line each of them is one line on
-standard error and exit status 2. All of them travel between processes.
+standard error and exit status 2. All of them travel between processes. What a program needs to know
+of one stands in its attributes: nothing is told from the words of a message.
 """
+
+import copy
+from typing import Literal, Self, TypeAlias
+
+ErrorKind: TypeAlias = Literal[
+    "kills the process that reads it",
+    "damaged or cut archive",
+    "damaged Parquet file",
+    "not a Parquet file",
+    "no column with pictures",
+    "Parquet row without a picture",
+    "no right to read it",
+    "missing file",
+    "file that cannot be read",
+    "empty file",
+    "not a picture",
+    "damaged picture",
+    "picture too small",
+    "picture too large",
+    "film that cannot be read",
+    "other",
+]
+"""What can be wrong with a file that is read, as `mien batch` counts it."""
 
 
 class MienError(Exception):
-    """Base of all errors below: `except MienError` catches every one of them."""
+    """Base of all errors below: `except MienError` catches every one of them.
+
+    Args:
+        problem: what was expected and what came.
+        source: the file that this is about, if the message is to begin with it.
+        kind: of error; None is the usual one of the class.
+        limit: how much is allowed, where something is too large, too long or too many.
+        remedy: what a caller of the library, and nobody else, can do: ends the message.
+    """
+
+    source: str | None = None
+    kind: ErrorKind = "other"
+    limit: float | None = None
+    remedy: str | None = None
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        source: str | None = None,
+        kind: ErrorKind | None = None,
+        limit: float | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(problem)
+        self.source, self.limit, self.remedy = source, limit, remedy
+        if kind is not None:
+            self.kind = kind
+
+    @property
+    def problem(self) -> str:
+        """The message without the source and the remedy."""
+        return super().__str__()
+
+    def __str__(self) -> str:
+        begin = "" if self.source is None else f"{self.source}: "
+        return f"{begin}{self.problem}" + ("" if self.remedy is None else f". {self.remedy}")
+
+    def with_source(self, source: str) -> Self:
+        """The same error of another source; one that names none stays as it is."""
+        if self.source is None:
+            return self
+        named = copy.copy(self)
+        named.source = source
+        return named
 
 
 class ImageError(MienError):
@@ -27,6 +95,8 @@ class ImageError(MienError):
 
 class VideoError(MienError):
     """A video, stream or camera that cannot be read."""
+
+    kind = "film that cannot be read"
 
 
 class ModelError(MienError):

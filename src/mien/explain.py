@@ -8,16 +8,16 @@ of the face is covered, and then it alone is shown. Covering alone says little o
 read surely, as a broad smile can miss any part of its own. The Shapley value (1953; Lundberg and
 Lee 2017, arXiv:1705.07874) averages what a part adds to each set of the others; this is the mean of
 the largest of these sets and the empty one. It takes nothing but the classifier's answers, no
-gradient, so it works for every model, for ensembles and for files of Keras. Patches and fill were
+gradient, so it works for every model, and for ensembles. Patches and fill were
 chosen on PublicTest by deletion and insertion (Petsiuk, Das and Saenko 2018, arXiv:1806.07421,
 section 4.1): benchmarks/explain.py.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import cv2
 import numpy as np
@@ -26,15 +26,13 @@ from numpy.typing import NDArray
 from mien.classifier import Probabilities
 from mien.crops import SIZE_PX, Crops, crop_faces
 from mien.errors import ImageError, ModelError, OptionError
-from mien.faces import Face, what_may_help
+from mien.faces import what_may_help
 from mien.images import ImageSource, load_image
 from mien.labels import EMOTIONS, target_of
-from mien.recognizer import Reading, Recognizer
+from mien.readings import CoveredPart, Explanation, Face
 
-Heat: TypeAlias = NDArray[np.float32]
-"""(48, 48) float32, -1 to 1."""
-
-METHOD: Final = "occlusion"
+if TYPE_CHECKING:
+    from mien.recognizer import Recognizer
 
 PATCH_PX: Final = 12
 """Side of a patch, in pixels of the crop."""
@@ -57,65 +55,8 @@ _PARTS: Final = {
 tip of its nose in 29 and the corners of its mouth in 36. The eyes have their brows with them."""
 
 
-@dataclass(frozen=True)
-class CoveredPart:
-    """What becomes of a reading when a part of the face is covered, over the crop's whole width.
-
-    Attributes:
-        name: "forehead", "eyes" (with the brows), "nose", "mouth" or "chin".
-        probability: of the explained emotion, 0 to 1.
-        emotion: the likeliest then.
-    """
-
-    name: str
-    probability: float
-    emotion: str
-
-
-@dataclass(frozen=True, eq=False)  # arrays have no one answer to ==
-class Explanation:
-    """What the reading of one face rests on.
-
-    Attributes:
-        emotion: whose probability is explained, one of `mien.EMOTIONS`.
-        probability: p, of that emotion, on the crop as it is, 0 to 1.
-        crop: (48, 48) uint8, gray: what the classifier saw.
-        heat: (48, 48) float32, -1 to 1: how much of the probability rests on each pixel, in shares
-            of it. The mean over the patches of 12 x 12 that have the pixel, of two shares: what is
-            lost where the patch is covered, (p - q) / max(p, q), and what is won where it alone is
-            shown, (r - z) / max(p, r, z), if z is the probability with the whole face covered. 0
-            where nothing changes, negative where covering raises the probability.
-        parts: the reading with each part of the face covered, from the top.
-        method: how the heat was found.
-        reading: of the face, where it was found in a picture; None for a crop that was given.
-    """
-
-    emotion: str
-    probability: float
-    crop: NDArray[np.uint8]
-    heat: Heat
-    parts: tuple[CoveredPart, ...]
-    method: str = METHOD
-    reading: Reading | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it in plain lists, numbers and strings, ready for JSON."""
-        return {
-            "method": self.method,
-            "emotion": self.emotion,
-            "probability": self.probability,
-            "parts": [
-                {"name": part.name, "probability": part.probability, "emotion": part.emotion}
-                for part in self.parts
-            ],
-            "reading": None if self.reading is None else self.reading.to_dict(),
-            "heat": self.heat.tolist(),
-            "crop": self.crop.tolist(),
-        }
-
-
 def explain(
-    recognizer: Recognizer, source: ImageSource, *, face: int = 0, emotion: str | None = None
+    recognizer: "Recognizer", source: ImageSource, *, face: int = 0, emotion: str | None = None
 ) -> Explanation:
     """Find the pixels that the reading of one face of a picture rests on.
 

@@ -14,16 +14,8 @@ from numpy.typing import NDArray
 from mien.environment import of_opencv
 from mien.errors import OptionError
 from mien.images import Image
+from mien.readings import Box, Face
 from mien.yunet import CELL_PX, YuNet
-
-Point: TypeAlias = tuple[float, float]
-"""x, y in pixels of the original image, from its top left corner."""
-
-Box: TypeAlias = tuple[float, float, float, float]
-"""x0, y0, x1, y1 in pixels of the original image; may reach past its border."""
-
-Landmarks: TypeAlias = tuple[Point, Point, Point, Point, Point]
-"""Right eye, left eye, tip of the nose, right and left corner of the mouth."""
 
 _Row: TypeAlias = NDArray[np.float64]
 """(15,): x, y, width and height of a box, x and y of its five landmarks, score."""
@@ -33,28 +25,6 @@ _MUCH_SHRUNK: Final = 0.7  # or more: a larger search finds little else
 _SMALL_PX: Final = 24  # in the search: where there is a face this small, others were missed
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Face:
-    """One face that a detector found.
-
-    Attributes:
-        box: x0, y0, x1, y1 in pixels of the original image.
-        score: how sure the detector is, 0 to 1.
-        landmarks: right eye, left eye, tip of the nose, right and left corner of the mouth, in
-            pixels of the original image, or None. Right is the person's own right: the left one
-            in the picture.
-    """
-
-    box: Box
-    score: float
-    landmarks: Landmarks | None = None
-
-    @property
-    def size_px(self) -> float:
-        """The longer side of the box."""
-        return max(self.box[2] - self.box[0], self.box[3] - self.box[1])
 
 
 @dataclass(frozen=True)

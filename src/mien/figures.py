@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from mien.errors import MissingExtraError, OutputError
+from mien.errors import MissingExtraError
 from mien.labels import COLORS, EMOTIONS
+from mien.output.files import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,16 +86,8 @@ def save(drawn: "Figure", stem: Path, *, endings: Sequence[str] = ENDINGS) -> li
         OutputError: they cannot be written.
     """
     paths = [stem.with_name(f"{stem.name}{ending}") for ending in endings]
-    try:
-        stem.parent.mkdir(parents=True, exist_ok=True)
-        for path in paths:
-            metadata = {"Date": None} if path.suffix == ".svg" else None
-            partial = path.with_name(f"{path.name}.part")
-            try:
-                drawn.savefig(partial, dpi=DPI, format=path.suffix[1:], metadata=metadata)
-                partial.replace(path)
-            finally:
-                partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(f"{stem}: cannot be written; {error.strerror or error}") from error
+    for path in paths:
+        metadata = {"Date": None} if path.suffix == ".svg" else None
+        with atomic_write(path, make_folders=True) as part:
+            drawn.savefig(part, dpi=DPI, format=path.suffix[1:], metadata=metadata)
     return paths

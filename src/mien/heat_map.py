@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import OptionError, OutputError
-from mien.explain import Explanation, Heat
 from mien.images import Image
 from mien.labels import COLORS
+from mien.output.files import JPEG_SUFFIXES, write_image
+from mien.readings import Explanation, Heat
 
 if TYPE_CHECKING:
     from PIL import ImageDraw, ImageFont
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 LEAST_SCALE: Final = 0.05
 """The colours never stand for less than this share: what changes nothing is not made to glow."""
 
-_FORMATS: Final = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
+_ENDINGS: Final = (".png", *JPEG_SUFFIXES)
 _PANE_PX: Final = 432  # side of a face; nine times 48, so that pixels stay equally large
 _PAD_PX: Final = 28
 _WHITE: Final = (255, 255, 255)
@@ -105,19 +106,8 @@ def save_explanation(explanation: Explanation, path: Path) -> None:
         OptionError: the name ends neither in .png nor in .jpg or .jpeg.
         OutputError: it cannot be written.
     """
-    from PIL import Image as PILImage
-
     check_picture_name(path)
-    drawn = PILImage.fromarray(draw_explanation(explanation))
-    partial = path.with_name(path.name + ".part")
-    try:
-        try:
-            drawn.save(partial, _FORMATS[path.suffix.lower()], quality=92)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written; {error.strerror or error}") from error
+    write_image(path, draw_explanation(explanation))
 
 
 def check_picture_name(path: Path, *, original: Path | None = None) -> None:
@@ -127,8 +117,8 @@ def check_picture_name(path: Path, *, original: Path | None = None) -> None:
         OptionError: the name ends neither in .png nor in .jpg or .jpeg.
         OutputError: it would replace `original`.
     """
-    if path.suffix.lower() not in _FORMATS:
-        raise OptionError(f"{path}: expected a name that ends in {', '.join(_FORMATS)}")
+    if path.suffix.lower() not in _ENDINGS:
+        raise OptionError(f"{path}: expected a name that ends in {', '.join(_ENDINGS)}")
     if original is not None and path.resolve() == original.resolve():
         raise OutputError(f"{path}: the heat map would replace the picture that was given")
 

@@ -42,6 +42,11 @@ Pillow's own bound for files; `PIL.Image.MAX_IMAGE_PIXELS` raises that one.
 WebP, AVIF, HEIC and CMYK pictures, which take twice the memory of others to decode, are refused
 above half of it, so that no picture takes more than 2 GB."""
 
+THESE_BYTES: Final = "these bytes"
+THIS_IMAGE: Final = "this image"
+"""How messages call pictures without a name."""
+
+_UNREADABLE: Final = "file that cannot be read"
 _MAX_SCANS: Final = 100  # of a JPEG of `MAX_PIXELS`: each costs time, even where it holds nothing
 _MOST_BYTES: Final = 1_000_000_000  # of a file; `MAX_PIXELS` uncompressed have 716 million
 _STRIP_PIXELS: Final = 4_000_000  # are turned into RGB at a time; smaller pictures at once
@@ -141,21 +146,28 @@ def load_with_notes(
     if isinstance(source, PILImage.Image):
         _check_size(source.size, min_side_px, max_pixels)
         try:
-            return _from_pil(source, "this image")
+            return _from_pil(source, THIS_IMAGE)
         except ImageError:
             raise
         except Exception as error:  # as in `_decode`: Pillow reads the file only now
-            raise ImageError(f"this image: its pixels cannot be read; {error}") from error
+            raise ImageError(
+                f"its pixels cannot be read; {error}", source=THIS_IMAGE, kind=_UNREADABLE
+            ) from error
     content, name = _content_of(source)
     if len(content) > _MOST_BYTES:
-        raise ImageError(f"{name}: expected a picture of at most {_MOST_BYTES:,} bytes")
+        raise ImageError(
+            f"expected a picture of at most {_MOST_BYTES:,} bytes",
+            source=name,
+            kind="picture too large",
+            limit=_MOST_BYTES,
+        )
     return _decode(content, name, min_side_px, max_pixels)
 
 
 def _content_of(source: "str | Path | bytes | IO[bytes]") -> tuple[bytes, str]:
     """The bytes of a file, one more than the most at most, and what to call it."""
     if isinstance(source, bytes | bytearray | memoryview):
-        return bytes(source), "these bytes"
+        return bytes(source), THESE_BYTES
     if isinstance(source, str | Path):
         path = Path(source)
         try:
@@ -165,7 +177,9 @@ def _content_of(source: "str | Path | bytes | IO[bytes]") -> tuple[bytes, str]:
             hint = address_hint(str(source))
             raise ImageError(f"no such file: {source}" + (f"; {hint}" if hint else "")) from None
         except OSError as error:
-            raise ImageError(f"{path}: cannot be read; {error.strerror or error}") from error
+            raise ImageError(
+                f"cannot be read; {error.strerror or error}", source=str(path), kind=_UNREADABLE
+            ) from error
         except ValueError as error:  # a null byte
             raise ImageError(f"expected a path; got {str(source)!r}: {error}") from None
     if hasattr(source, "read"):
@@ -187,30 +201,39 @@ def _read(file: Any) -> tuple[bytes, str]:
                 if inspect.iscoroutine(chunk):
                     chunk.close()
                 raise ImageError(
-                    f"{name}: expected a file that is open for reading bytes, as open(path, 'rb') "
-                    f"gives; its read() gave {type(chunk).__name__}"
+                    "expected a file that is open for reading bytes, as open(path, 'rb') gives; "
+                    f"its read() gave {type(chunk).__name__}",
+                    source=name,
                 )
             chunks.append(chunk)
             size += len(chunk)
     except (OSError, ValueError) as error:  # not open for reading, or closed
-        raise ImageError(f"{name}: cannot be read; {error}") from error
+        raise ImageError(f"cannot be read; {error}", source=name, kind=_UNREADABLE) from error
     if not chunks:
-        raise ImageError(f"{name}: expected a picture; nothing is left to read: use seek(0) first")
+        raise ImageError(
+            "expected a picture; nothing is left to read: use seek(0) first", source=name
+        )
     return b"".join(chunks), name
 
 
-def _check_size(size: tuple[int, ...], min_side_px: int, max_pixels: int, of: str = "") -> None:
-    prefix = f"{of}: " if of else ""
+def _check_size(
+    size: tuple[int, ...], min_side_px: int, max_pixels: int, of: str | None = None
+) -> None:
     width, height = size
     if min(width, height) < min_side_px:
         raise ImageError(
-            f"{prefix}expected a picture of at least {min_side_px} x {min_side_px} pixels; "
-            f"got {width} x {height}"
+            f"expected a picture of at least {min_side_px} x {min_side_px} pixels; "
+            f"got {width} x {height}",
+            source=of,
+            kind="picture too small",
         )
     if width * height > max_pixels:
         raise ImageError(
-            f"{prefix}expected at most {max_pixels:,} pixels; got {width} x {height} = "
-            f"{width * height:,}. Pass max_pixels to allow more"
+            f"expected at most {max_pixels:,} pixels; got {width} x {height} = {width * height:,}",
+            source=of,
+            kind="picture too large",
+            limit=max_pixels,
+            remedy="Pass max_pixels to allow more",
         )
 
 
@@ -218,8 +241,11 @@ def _check_scans(size: tuple[int, int], scans: int, name: str) -> None:
     most = _MAX_SCANS * MAX_PIXELS // (size[0] * size[1])
     if scans > most:
         raise ImageError(
-            f"{name}: expected at most {most:,} scans of {size[0]} x {size[1]} pixels, which take "
-            f"seconds to decode; got {scans:,}"
+            f"expected at most {most:,} scans of {size[0]} x {size[1]} pixels, which take "
+            f"seconds to decode; got {scans:,}",
+            source=name,
+            kind="picture too large",
+            limit=most,
         )
 
 
@@ -228,7 +254,7 @@ def _decode(content: bytes, name: str, min_side_px: int, max_pixels: int) -> Loa
     from PIL import UnidentifiedImageError
 
     if not content:
-        raise ImageError(f"{name}: expected a picture; it is empty")
+        raise ImageError("expected a picture; it is empty", source=name, kind="empty file")
     try:
         with _QUIETLY, _opened(content) as opened:
             _check_size(opened.size, min_side_px, max_pixels, of=name)
@@ -241,17 +267,23 @@ def _decode(content: bytes, name: str, min_side_px: int, max_pixels: int) -> Loa
         raise
     except UnidentifiedImageError:
         if re.match(_BEGINS, content, re.DOTALL):
-            raise ImageError(f"{name}: the picture is damaged or cut short at its head") from None
+            text = "the picture is damaged or cut short at its head"
+            raise ImageError(text, source=name, kind="damaged picture") from None
         what = _odd_tiff(content) or said_to_be(content)
-        raise ImageError(f"{name}: {_EXPECTED}; it is {what}") from None
+        raise ImageError(f"{_EXPECTED}; it is {what}", source=name, kind="not a picture") from None
     except PILImage.DecompressionBombError as error:
         raise ImageError(
-            f"{name}: expected at most {min(max_pixels, MAX_PIXELS):,} pixels; {error}"
+            f"expected at most {min(max_pixels, MAX_PIXELS):,} pixels; {error}",
+            source=name,
+            kind="picture too large",
+            limit=min(max_pixels, MAX_PIXELS),
         ) from error
     # A damaged file makes Pillow raise nearly anything: SyntaxError, struct.error, EOFError, ...
     except Exception as error:
         text = " ".join(str(error).split())
-        raise ImageError(f"{name}: the picture is damaged or cut short; {text}") from error
+        raise ImageError(
+            f"the picture is damaged or cut short; {text}", source=name, kind="damaged picture"
+        ) from error
 
 
 def _opened(content: bytes) -> "PILImage.Image":
@@ -371,26 +403,30 @@ def _from_pil(opened: "PILImage.Image", name: str, content: bytes | None = None)
     is_deep = False
     if content is not None:
         if tags and _is_raw(tags, content):
-            raise ImageError(f"{name}: {_EXPECTED}; it is a camera's raw file: {RAW_HINT}")
+            raise ImageError(
+                f"{_EXPECTED}; it is a camera's raw file: {RAW_HINT}",
+                source=name,
+                kind="not a picture",
+            )
         notes += _notes_of(opened)
         _mend_planes(opened)
         is_deep = _sample_bits(opened, tags, content) == 16
     elif _is_misread(tags):
         raise ImageError(
-            f"{name}: Pillow misreads TIFF in planes of 16 bits; give its path or its bytes"
+            "Pillow misreads TIFF in planes of 16 bits; give its path or its bytes", source=name
         )
     image = _upright(opened, own=content is not None)
     if image.mode == "F":
         raise ImageError(
-            f"{name}: expected 8 or 16 bits a channel; got a floating-point picture. "
-            f"{_FLOAT_ADVICE}"
+            f"expected 8 or 16 bits a channel; got a floating-point picture. {_FLOAT_ADVICE}",
+            source=name,
         )
     if image.mode in _GRAY_16:
         levels = np.asarray(image)
         lowest, highest = levels.min(initial=0), levels.max(initial=0)
         if highest > _WHITE_16 or lowest < 0:
             raise ImageError(
-                f"{name}: expected gray levels 0 to {_WHITE_16}; got {lowest} to {highest}"
+                f"expected gray levels 0 to {_WHITE_16}; got {lowest} to {highest}", source=name
             )
         from_white = tags.get(_PHOTOMETRIC) == 0
         found = _from_array(levels, declared, notes, from_white=from_white)
@@ -465,8 +501,9 @@ def _deep_color(image: "PILImage.Image", content: bytes, name: str) -> NDArray[n
             lower: NDArray[np.uint8] = np.asarray(_upright(opened, own=True))
         except ValueError:  # of Pillow: there is no mode for the lower bytes alone
             raise ImageError(
-                f"{name}: expected levels of 16 bits that go beyond {1 << _GUESSED_BITS[-2]:,}; "
-                "got fewer bits, in a form that cannot be scaled. Save it with 8 bits a channel"
+                f"expected levels of 16 bits that go beyond {1 << _GUESSED_BITS[-2]:,}; "
+                "got fewer bits, in a form that cannot be scaled. Save it with 8 bits a channel",
+                source=name,
             ) from None
     upper: NDArray[np.uint16] = np.asarray(image).astype(np.uint16)
     return cast("NDArray[np.uint16]", (upper << 8) | lower)

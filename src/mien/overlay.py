@@ -10,10 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.faces import Box
 from mien.images import Image
 from mien.labels import COLORS, EMOTIONS
-from mien.recognizer import Reading
+from mien.readings import Box, Reading
 
 if TYPE_CHECKING:
     from PIL import ImageFont

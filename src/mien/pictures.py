@@ -3,47 +3,14 @@
 import glob
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from mien.errors import ImageError
-from mien.images import SUFFIXES, Image, LoadedImage, is_picture_name, load_with_notes
-from mien.recognizer import Reading, Recognizer
+from mien.images import SUFFIXES, LoadedImage, is_picture_name, load_with_notes
+from mien.readings import PictureFile, PictureResult
+from mien.recognizer import Recognizer
 from mien.sources import LeftOut, address_hint, files_below
-
-
-@dataclass(frozen=True)
-class PictureFile:
-    """A picture on the disk.
-
-    Attributes:
-        path: where it is.
-        relative: how to call it below an output folder: its path within the folder that was
-            searched, or its name.
-    """
-
-    path: Path
-    relative: Path
-
-
-@dataclass(frozen=True)
-class PictureResult:
-    """What came of one picture: its readings, or why there are none.
-
-    Attributes:
-        file: the picture.
-        image: (H, W, 3) uint8 RGB, or None if it could not be read.
-        readings: one for each face; empty without a face, and on an error.
-        error: what was wrong with the file, or None.
-        notes: what had to be decided to read it; see `mien.images.LoadedImage`.
-    """
-
-    file: PictureFile
-    image: Image | None
-    readings: tuple[Reading, ...]
-    error: ImageError | None = None
-    notes: tuple[str, ...] = ()
 
 
 def find_pictures(

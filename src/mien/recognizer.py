@@ -1,170 +1,23 @@
 """Image -> readings: the library's front door."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mien.classifier import DEFAULT_MODEL, Classifier
-from mien.compound import compound_of
 from mien.crops import crop_faces
-from mien.errors import OptionError
-from mien.faces import Box, Detector, Face, Landmarks, detector_named
+from mien.faces import Detector, detector_named
 from mien.images import Image, ImageSource, load_image
-from mien.labels import EMOTIONS, target_of
+from mien.labels import EMOTIONS
+from mien.readings import Expectation, Face, Reading, Verification, check_threshold
 
 if TYPE_CHECKING:
-    from mien.explain import Explanation
+    from mien.readings import Explanation, TrackedReading
     from mien.video.frames import Frame, VideoSource
-    from mien.video.readings import TrackedReading, VideoSettings
-
-UNSURE: Final = "unsure"
-"""What people are shown in place of an emotion that is not probable enough."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What was read off one face.
-
-    Attributes:
-        box: x0, y0, x1, y1 in pixels of the original image; may reach past its border.
-        score: the detector's, that this is a face, 0 to 1.
-        landmarks: right eye, left eye, tip of the nose, right and left corner of the mouth, in
-            pixels of the original image; None where the detector gives none.
-        emotion: the label with the highest probability, whether or not that is enough.
-        probability: of that label, 0 to 1.
-        probabilities: of the seven labels, in the order of `mien.EMOTIONS`; they sum to 1. Of the
-            model in the box: how likely it is that a person who is asked says so.
-        unsure: `probability` is below the recognizer's threshold.
-    """
-
-    box: Box
-    score: float
-    landmarks: Landmarks | None
-    emotion: str
-    probability: float
-    probabilities: tuple[float, ...]
-    unsure: bool = False
-
-    @property
-    def caption(self) -> str:
-        """What people are shown: the emotion, or "unsure"."""
-        return UNSURE if self.unsure else self.emotion
-
-    @property
-    def compound(self) -> str | None:
-        """Two emotions at once, such as "happily surprised"; None where the face shows no two.
-
-        It rests on `probabilities`, which say much of it where the model tells what people would
-        say, and little where it tells a label: `mien.compound`. An unsure face shows none.
-        """
-        if self.unsure:
-            return None
-        found = compound_of(self.probabilities)
-        return None if found is None else found.name
-
-    def by_emotion(self) -> dict[str, float]:
-        """Label -> probability, in the order of `mien.EMOTIONS`."""
-        return dict(zip(EMOTIONS, self.probabilities, strict=True))
-
-    def shows(self, emotion: str, *, threshold: float | None = None) -> bool:
-        """Whether the face shows an emotion; one that is unsure shows none.
-
-        Args:
-            emotion: one of `mien.EMOTIONS`, or a common synonym ("joy", "Anger").
-            threshold: it shows the emotion when that has at least this probability, 0 to 1;
-                without one, when it is the likeliest of the seven.
-        Raises:
-            OptionError: there is no such emotion, or `threshold` is not between 0 and 1.
-        """
-        return self.verify(emotion, threshold=threshold).shows
-
-    def verify(self, emotion: str, *, threshold: float | None = None) -> "Verification":
-        """As `shows`, with the probability of that emotion beside the answer."""
-        return Expectation.of(emotion, threshold=threshold).verify(self)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The reading in plain lists, numbers and strings, ready for JSON."""
-        return {
-            "box": list(self.box),
-            "score": self.score,
-            "landmarks": None if self.landmarks is None else [list(p) for p in self.landmarks],
-            "emotion": self.emotion,
-            "probability": self.probability,
-            "unsure": self.unsure,
-            "probabilities": self.by_emotion(),
-        }
-
-
-@dataclass(frozen=True)
-class Expectation:
-    """What a face is expected to show; `Expectation.of` makes one of what people write.
-
-    Attributes:
-        emotion: one of `mien.EMOTIONS`.
-        threshold: the probability of `emotion` that is enough, 0 to 1; None asks that it be the
-            likeliest of the seven.
-    """
-
-    emotion: str
-    threshold: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.emotion not in EMOTIONS:
-            raise OptionError(
-                f"expected an emotion among {', '.join(EMOTIONS)}; got {self.emotion!r}"
-            )
-        if self.threshold is not None:
-            _check_threshold(self.threshold)
-
-    @classmethod
-    def of(cls, emotion: str, *, threshold: float | None = None) -> Self:
-        """An expectation of an emotion by its name or a common synonym ("joy", "Anger").
-
-        Raises:
-            OptionError: there is no such emotion, or `threshold` is not between 0 and 1.
-        """
-        target = target_of(emotion)
-        return cls(emotion if target is None else EMOTIONS[target], threshold)
-
-    def verify(self, reading: Reading) -> "Verification":
-        """Compare a face with the expectation.
-
-        A face that is unsure shows nothing, however low the expectation's own threshold is: what
-        is not to be named is not to be confirmed either.
-        """
-        probability = reading.by_emotion()[self.emotion]
-        if reading.unsure:
-            shows = False
-        elif self.threshold is None:
-            shows = reading.emotion == self.emotion
-        else:
-            shows = probability >= self.threshold
-        return Verification(reading, self.emotion, probability, shows)
-
-
-@dataclass(frozen=True)
-class Verification:
-    """Whether a face shows what it was expected to.
-
-    Attributes:
-        reading: what was read off the face.
-        expected: the emotion, one of `mien.EMOTIONS`.
-        probability: of that emotion, 0 to 1; `reading.probability` is that of the likeliest.
-        shows: whether the face shows it.
-    """
-
-    reading: Reading
-    expected: str
-    probability: float
-    shows: bool
-
-    def to_dict(self) -> dict[str, Any]:
-        """The reading's values with `expected` and `shows`, ready for JSON."""
-        return {**self.reading.to_dict(), "expected": self.expected, "shows": self.shows}
+    from mien.video.readings import VideoSettings
 
 
 class Recognizer:
@@ -177,9 +30,8 @@ class Recognizer:
     same detector and network. It is pickled as its settings, for other processes; docs/python.md.
 
     Args:
-        model: a name among `mien.shipped_models()`, the path of a file made by `mien export`, or
-            that of a Keras classifier of faces; or several, whose probabilities are averaged. See
-            `mien.Classifier`.
+        model: a name among `mien.shipped_models()`, or the path of a file made by `mien export` or
+            `mien convert`; or several, whose probabilities are averaged. See `mien.Classifier`.
         detector: "yunet", "haar", "none" for pictures that are faces, cut out already, or any
             object that is a `mien.Detector`; to share the recognizer among threads, or to pickle
             it, that must allow it, too.
@@ -190,8 +42,6 @@ class Recognizer:
             model's card (`mien models NAME`) says how many faces a threshold leaves, and how many
             of those are read right.
         threads: processor threads for the network; 0 takes every core.
-        labels: of a Keras file's output, in its order; see `mien.Classifier`.
-        scaling: of a Keras file's input; likewise.
     Raises:
         ModelError: the model is missing, broken, or of another kind.
         OptionError: an argument is out of its range.
@@ -208,15 +58,13 @@ class Recognizer:
         full_size: bool = False,
         threshold: float = 0.0,
         threads: int = 1,
-        labels: str | Sequence[str] | None = None,
-        scaling: str | None = None,
     ) -> None:
-        _check_threshold(threshold)
+        check_threshold(threshold)
         self.threshold = threshold
         if isinstance(detector, str):
             detector = detector_named(detector, min_face_px=min_face_px, full_size=full_size)
         self.detector = detector
-        self.classifier = Classifier(model, threads=threads, labels=labels, scaling=scaling)
+        self.classifier = Classifier(model, threads=threads)
 
     def __call__(self, source: ImageSource) -> list[Reading]:
         """Read every face of one picture.
@@ -349,11 +197,6 @@ class Recognizer:
             end_s=end_s,
             stream=stream,
         )
-
-
-def _check_threshold(threshold: float) -> None:
-    if not 0.0 <= threshold <= 1.0:  # nor is NaN
-        raise OptionError(f"threshold: expected 0 to 1; got {threshold}")
 
 
 def _reading(

@@ -17,8 +17,6 @@ class RecognizerSettings:
 
     Attributes:
         model: as `mien.Classifier` takes it; several with commas.
-        labels: of a Keras file's output, with commas; see `mien.Classifier`.
-        scaling: of a Keras file's input; likewise.
         detector: "yunet", "haar", or "none": each picture is a face, cut out already.
         min_face_px: smaller faces are left out.
         full_size: search large pictures at their full size.
@@ -26,8 +24,6 @@ class RecognizerSettings:
     """
 
     model: str = DEFAULT_MODEL
-    labels: str | None = None
-    scaling: str | None = None
     detector: str = "yunet"
     min_face_px: float = 0.0
     full_size: bool = False
@@ -57,6 +53,4 @@ class RecognizerSettings:
             full_size=self.full_size,
             threshold=self.threshold,
             threads=threads,
-            labels=self.labels,
-            scaling=self.scaling,
         )

@@ -1,5 +1,6 @@
 """YuNet, the network that finds faces, on ONNX Runtime."""
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -66,13 +67,21 @@ def _decoded(
     found: NDArray[np.float64], cell: NDArray[np.int64], *size: int
 ) -> NDArray[np.float64]:
     """(F, 15) in pixels, of what the network says of the cells of a picture of this size."""
-    width, height = size
-    ends = np.cumsum((width // _STRIDES) * (height // _STRIDES))
-    level = np.searchsorted(ends, cell, side="right")
-    stride = _STRIDES[level]
-    down, across = np.divmod(cell - np.append(0, ends)[level], width // stride)
-    corner = np.column_stack([across, down])
-    stride = stride[:, None]
-    middle, sides = (corner + found[:, :2]) * stride, np.exp(found[:, 2:4]) * stride
-    points = (np.tile(corner, 5) + found[:, 4:14]) * stride
-    return np.column_stack([middle - sides / 2, sides, points, found[:, 14]])
+    large = size[0] * size[1] > _LARGE_PIXELS
+    cells = (_cells.__wrapped__ if large else _cells)(*size)[cell]
+    corner, stride = cells[:, :2], cells[:, 2:]
+    rows = np.empty((len(cell), 15))
+    sides = np.exp(found[:, 2:4]) * stride
+    rows[:, :2] = (corner + found[:, :2]) * stride - sides / 2
+    rows[:, 2:4] = sides
+    points = corner[:, None] + found[:, 4:14].reshape(-1, 5, 2)
+    rows[:, 4:14] = (points * stride[:, None]).reshape(-1, 10)
+    rows[:, 14] = found[:, 14]
+    return rows
+
+
+@lru_cache(16)
+def _cells(width: int, height: int) -> NDArray[np.float64]:
+    """(N, 3): column and row of each cell of a picture, in cells, and their size in pixels."""
+    grids = [np.mgrid[: height // px, : width // px][::-1].reshape(2, -1).T for px in _STRIDES]
+    return np.concatenate([np.insert(g, 2, px, 1) for g, px in zip(grids, _STRIDES, strict=True)])

@@ -22,7 +22,8 @@ from browser.conftest import (
 )
 from mien.images import load_image
 from mien.labels import COLORS, EMOTIONS
-from mien.video.records import COLUMNS, read_rows
+from mien.output.records import VIDEO_TABLE
+from mien.video.records import read_rows
 from videos import make_video, moving_portrait, steady_times
 
 
@@ -105,7 +106,7 @@ def test_a_recording_has_the_rows_of_the_command_line(live: Page, tmp_path: Path
     path = save_download(live, "#webcam-record", tmp_path)
 
     with path.open(newline="") as file:
-        assert tuple(next(csv.reader(file))) == COLUMNS
+        assert tuple(next(csv.reader(file))) == VIDEO_TABLE
     frames = list(read_rows(path))
     assert len(frames) >= 4
     assert max(b.time_s - a.time_s for a, b in pairwise(frames)) < 0.8

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mien.batch.dataset import MANIFEST
 from mien.batch.plan import Plan, Shard
-from mien.batch.pool import MOST_DEATHS, Event, Failure, GivenUp, attempt
-from mien.batch.records import ShardRecord
+from mien.batch.pool import MOST_DEATHS, Event, Failure, attempt
+from mien.batch.records import KILLS, GivenUp, ShardRecord
 from mien.batch.settings import Job
 from mien.batch.storage import Folder, open_file
 from mien.batch.work import PARTS, ShardWorker, read_record
@@ -134,7 +134,7 @@ class ShardActor:
         begun = [name for name in tries if self._folder.read(name) is not None]
         if len(begun) == MOST_DEATHS:
             reason = f"it has killed {len(begun)} processes, or the nodes under them"
-            return GivenUp(shard.number, reason, 0.0)
+            return GivenUp(shard.number, reason, 0.0, kind=KILLS)
         self._folder.write(tries[len(begun)], b"")
         done = attempt(self._worker, shard)
         for name in tries[: len(begun) + 1]:

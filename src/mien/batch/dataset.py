@@ -27,6 +27,7 @@ from mien.batch.settings import Difference
 from mien.batch.storage import Folder, open_file, writing
 from mien.batch.work import PARTS, read_record
 from mien.errors import DataError, OutputError
+from mien.output.files import is_part_name
 
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
@@ -202,7 +203,7 @@ class Dataset:
             OutputError: a file cannot be removed.
         """
         for name in self.folder.sizes(PARTS):
-            if name.startswith("part-") or name.endswith(".part"):
+            if name.startswith("part-") or is_part_name(name):
                 self.folder.remove(f"{PARTS}/{name}")
         for name in (SUMMARY, PLAN, MANIFEST):  # the manifest last: it says that this was ours
             self.folder.remove(name)
@@ -211,7 +212,7 @@ class Dataset:
         """Remove what processes that were killed had begun to write."""
         for inside in ("", PARTS):
             for name in self.folder.sizes(inside):
-                if name.endswith(".part"):
+                if is_part_name(name):
                     self.folder.remove(f"{inside}/{name}" if inside else name)
 
 
@@ -226,7 +227,7 @@ def is_foreign(folder: Folder) -> bool:
     if folder.scheme:
         return bool(set(folder.sizes()) - set(_OURS)) or bool(folder.sizes(PARTS))
     # Of a run that was killed before its manifest was there.
-    names = {name for name in os.listdir(folder.name) if not name.endswith(".part")}  # noqa: PTH208
+    names = {name for name in os.listdir(folder.name) if not is_part_name(name)}  # noqa: PTH208
     return bool(names - set(_OURS))
 
 

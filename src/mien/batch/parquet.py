@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, BinaryIO, Final, Self
 
 from mien.errors import DataError
@@ -51,7 +52,9 @@ class Columns:
         # A store's own errors come through pyarrow as they are.
         except Exception as error:
             text = str(error) or type(error).__name__
-            raise DataError(f"{name}: expected a Parquet file; {text}") from error
+            raise DataError(
+                f"expected a Parquet file; {text}", source=name, kind="not a Parquet file"
+            ) from error
         schema, metadata = opened.schema_arrow, opened.metadata
         return cls(
             name=name,
@@ -72,13 +75,12 @@ def picture_column(columns: Columns, wanted: str | None) -> str:
     Raises:
         DataError: there is none, or several that may be meant; the message says what there is.
     """
+    no_column = partial(DataError, source=columns.name, kind="no column with pictures")
     has = ", ".join(f"{name}: {kind}" for name, kind in columns.kinds.items()) or "no column"
     if wanted is not None:
         if wanted in columns.of_bytes:
             return wanted
-        raise DataError(
-            f"{columns.name}: expected a column {wanted!r} with the bytes of pictures; it has {has}"
-        )
+        raise no_column(f"expected a column {wanted!r} with the bytes of pictures; it has {has}")
     if len(columns.of_bytes) == 1:
         return columns.of_bytes[0]
     lower = {name.lower(): name for name in reversed(columns.of_bytes)}
@@ -86,13 +88,12 @@ def picture_column(columns: Columns, wanted: str | None) -> str:
         if usual in lower:
             return lower[usual]
     if columns.of_bytes:
-        raise DataError(
-            f"{columns.name}: expected one column with the bytes of pictures; it has "
+        raise no_column(
+            "expected one column with the bytes of pictures; it has "
             f"{', '.join(columns.of_bytes)}: say which one (--column)"
         )
-    raise DataError(
-        f"{columns.name}: expected a column with the bytes of pictures, or a struct with bytes; "
-        f"it has {has}"
+    raise no_column(
+        f"expected a column with the bytes of pictures, or a struct with bytes; it has {has}"
     )
 
 

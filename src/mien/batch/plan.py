@@ -13,13 +13,13 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
-from typing import Any, BinaryIO, Final, Self
+from typing import Any, BinaryIO, Final, Literal, Self
 
 from mien.batch.listing import Found, Kind, find_files
 from mien.batch.parquet import Columns, picture_column
 from mien.batch.settings import BatchSettings
 from mien.batch.storage import Folder, open_file, writing
-from mien.errors import DataError, OutputError
+from mien.errors import DataError, ErrorKind, OutputError
 from mien.sources import LeftOut
 
 MOST_SHARD_IMAGES: Final = 1000
@@ -44,6 +44,7 @@ class Shard:
         rows: of them that belong to this one.
         column: of a Parquet file, that holds the pictures.
         error: why the file cannot be read, where that is known already.
+        error_kind: of which kind that is.
     """
 
     number: int
@@ -54,6 +55,7 @@ class Shard:
     rows: int = 0
     column: str = ""
     error: str = ""
+    error_kind: ErrorKind | Literal[""] = ""
 
     @property
     def file_name(self) -> str:
@@ -262,7 +264,8 @@ def _cut_parquet(
             columns = Columns.of(file, found.name)
         named = picture_column(columns, column)
     except DataError as error:
-        yield Shard(number, Kind.PARQUET, (found.name,), error=str(error)), 0.0
+        shard = Shard(number, Kind.PARQUET, (found.name,), error=str(error), error_kind=error.kind)
+        yield shard, 0.0
         return
     for first, stop, skip, rows in _ranges(columns.group_rows, size):
         yield (

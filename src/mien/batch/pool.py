@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 import mien.errors
 from mien.batch.plan import Plan, Shard
-from mien.batch.records import ShardRecord
+from mien.batch.records import KILLS, GivenUp, ShardRecord
 from mien.batch.settings import Job
 from mien.errors import MienError
 
@@ -51,21 +51,6 @@ class Progress:
 
     def __neg__(self) -> "Progress":
         return Progress(-self.images, -self.errors)
-
-
-@dataclass(frozen=True)
-class GivenUp:
-    """A shard that no worker survives.
-
-    Attributes:
-        shard: its number.
-        reason: how they died.
-        seconds: that the last one spent.
-    """
-
-    shard: int
-    reason: str
-    seconds: float
 
 
 Event: TypeAlias = ShardRecord | Progress | GivenUp
@@ -233,7 +218,7 @@ class _Pool:
             how = ", ".join(map(_how, died))
             seconds = time.monotonic() - worker.begun
             reason = f"it has killed {len(died)} processes, with {how}"
-            yield GivenUp(worker.shard, reason, seconds)
+            yield GivenUp(worker.shard, reason, seconds, kind=KILLS)
         if self._waiting:
             self.workers.append(_Worker(self._job))
 

@@ -82,7 +82,7 @@ def items(
         Pictures. Where a file is damaged or cannot be read, those before, then one with the error.
     """
     if shard.error:
-        yield Item(shard.files[0], DataError(shard.error))
+        yield Item(shard.files[0], DataError(shard.error, kind=shard.error_kind or None))
     elif shard.kind is Kind.FILM:
         yield from _frames(shard.files[0], every_s)
     elif shard.kind is Kind.TAR:
@@ -132,11 +132,14 @@ def _members(shard: Shard, left_out: LeftOut) -> Iterator[Item]:
                     continue
                 item = partial(Item, source, key=_key(member.name), member=member.name, row=row)
                 if member.size > MOST_MEMBER_BYTES:
-                    text = (
-                        f"{source}, {member.name}: expected a picture; it has {member.size:,} bytes"
+                    error = DataError(
+                        f"expected a picture; it has {member.size:,} bytes",
+                        source=f"{source}, {member.name}",
+                        kind="picture too large",
+                        limit=MOST_MEMBER_BYTES,
                     )
                     row += 1
-                    yield item(DataError(text))
+                    yield item(error)
                     continue
                 opened = tar.extractfile(member)
                 content = opened.read() if opened else b""
@@ -146,14 +149,12 @@ def _members(shard: Shard, left_out: LeftOut) -> Iterator[Item]:
                 yield item(content)
             if not tape.stopped_at_end:
                 raise tarfile.ReadError("its last blocks, which mark the end, are missing")
-    except MienError as error:
-        yield Item(source, error)
+    except MienError as unreadable:
+        yield Item(source, unreadable)
     # A cut or damaged archive makes tarfile and the decompressors raise nearly anything.
-    except Exception as error:
-        text = (
-            f"{source}: the archive is damaged or cut short after {row} pictures; {reason(error)}"
-        )
-        yield Item(source, DataError(text))
+    except Exception as cause:
+        text = f"the archive is damaged or cut short after {row} pictures; {reason(cause)}"
+        yield Item(source, DataError(text, source=source, kind="damaged or cut archive"))
 
 
 class _Tape:
@@ -212,18 +213,21 @@ def _rows(shard: Shard) -> Iterator[Item]:
                 count += 1
                 if content is None:
                     named = f"; it names {path}" if path else ""
-                    text = f"{source}, row {row}: expected the bytes of a picture; there are none"
-                    yield Item(source, DataError(text + named), member=path, row=row)
+                    error = DataError(
+                        f"expected the bytes of a picture; there are none{named}",
+                        source=f"{source}, row {row}",
+                        kind="Parquet row without a picture",
+                    )
+                    yield Item(source, error, member=path, row=row)
                 else:
                     yield Item(source, content, member=path, row=row)
         if count != shard.rows:
             raise DataError(f"it has changed since the work was planned: {count} rows are left")
-    except Exception as error:  # as in `_members`
+    except Exception as cause:  # as in `_members`
         text = (
-            f"{source}: the Parquet file is damaged after {count} of {shard.rows} pictures; "
-            f"{reason(error)}"
+            f"the Parquet file is damaged after {count} of {shard.rows} pictures; {reason(cause)}"
         )
-        yield Item(source, DataError(text))
+        yield Item(source, DataError(text, source=source, kind="damaged Parquet file"))
 
 
 def _frames(source: str, every_s: float | None) -> Iterator[Item]:

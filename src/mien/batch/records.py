@@ -1,13 +1,13 @@
 """What came of a shard, and of all of them together: counts that add up."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Self
 
+from mien.errors import ErrorKind, MienError
 from mien.labels import EMOTIONS
-from mien.recognizer import Reading
+from mien.readings import Reading
 
 FACES_BINS: Final = 11
 """Pictures with 0, 1, ... 9 faces, and with 10 or more."""
@@ -21,33 +21,6 @@ MOST_EXAMPLES: Final = 3
 STAGES: Final = ("waiting", "decoding", "detection", "classification", "writing")
 """What the time of a worker goes to: waiting for bytes, decoding pictures, finding faces, cutting
 and reading them, writing rows."""
-
-# The texts of `mien.images`, `mien.batch` and `mien.video`, from the special to the general.
-_KINDS: Final = tuple(
-    (re.compile(pattern), kind)
-    for pattern, kind in (
-        (r"killed \d+ processes", "kills the process that reads it"),
-        (r"the archive is damaged or cut short", "damaged or cut archive"),
-        (r"the Parquet file is damaged", "damaged Parquet file"),
-        (r"expected a Parquet file", "not a Parquet file"),
-        (r"expected (a|one) column", "no column with pictures"),
-        (r"expected the bytes of a picture", "Parquet row without a picture"),
-        (r"no right to it", "no right to read it"),
-        (r"there is no such file", "missing file"),
-        (r"cannot be read", "file that cannot be read"),
-        (r"expected a picture; it is empty", "empty file"),
-        (r"expected a JPEG, PNG", "not a picture"),
-        (r"damaged or cut short", "damaged picture"),
-        (r"expected a picture of at least", "picture too small"),
-        (r"expected at most .* pixels|expected a picture; it has", "picture too large"),
-        (r"expected a video|the stream", "film that cannot be read"),
-    )
-)
-
-
-def error_kind(error: str) -> str:
-    """What kind of error a message tells of, in a few words."""
-    return next((kind for pattern, kind in _KINDS if pattern.search(error)), "other")
 
 
 @dataclass
@@ -97,10 +70,9 @@ class Tally:
             bin_ = int(reading.probability * PROBABILITY_BINS)
             self.probabilities[min(max(bin_, 0), PROBABILITY_BINS - 1)] += 1
 
-    def add_error(self, error: str) -> None:
+    def add_error(self, error: MienError) -> None:
         """Count one picture or archive that could not be read."""
-        kind = error_kind(error)
-        self.errors[kind] = self.errors.get(kind, 0) + 1
+        self.errors[error.kind] = self.errors.get(error.kind, 0) + 1
 
     def add(self, other: "Tally") -> None:
         """Count all that another has counted."""
@@ -201,6 +173,26 @@ class ShardRecord:
             tally=tally,
             examples=tuple(values["examples"]),
         )
+
+
+KILLS: Final[ErrorKind] = "kills the process that reads it"
+
+
+@dataclass(frozen=True)
+class GivenUp:
+    """A shard that no worker survives.
+
+    Attributes:
+        shard: its number.
+        reason: how they died.
+        seconds: that the last one spent.
+        kind: of the error that its row tells.
+    """
+
+    shard: int
+    reason: str
+    seconds: float
+    kind: ErrorKind = "other"
 
 
 def _rounded(value: Any) -> Any:

@@ -6,40 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mien.batch.reading import Item
 from mien.labels import EMOTIONS
-from mien.recognizer import Reading
+from mien.output import records
+from mien.output.records import BATCH_TABLE, rows
+from mien.readings import Reading
 
 if TYPE_CHECKING:
     import pyarrow
-
-LANDMARKS: Final = ("right_eye", "left_eye", "nose", "right_mouth", "left_mouth")
-"""In the order of `mien.faces.Landmarks`; right is the person's own."""
-
-_SIDES: Final = ("x0", "y0", "x1", "y1")
-_POINTS: Final = tuple(f"{name}_{axis}" for name in LANDMARKS for axis in "xy")
-
-COLUMNS: Final[tuple[tuple[str, str, str], ...]] = (
-    ("source", "string", "full name of the picture, archive, Parquet file or film"),
-    ("key", "string", "of a tar archive: the sample's name without extensions; else null"),
-    ("member", "string", "name within the archive, or the path that a Parquet row tells; or null"),
-    ("row", "int64", "number within the archive or Parquet file, from 0; else null"),
-    ("frame", "int64", "number of the frame in the film, from 0; else null"),
-    ("time_s", "float64", "when the frame is shown, from the start of the film; else null"),
-    ("width", "int32", "of the picture in pixels, upright; null where it could not be read"),
-    ("height", "int32", "likewise"),
-    ("face", "int32", "from 1, the surest first; null in the row of a picture without a face"),
-    *((side, "float32", "of the box, in pixels of the picture") for side in _SIDES),
-    ("score", "float32", "the detector's, that this is a face, 0 to 1"),
-    *((name, "float32", "in pixels; null where the detector gives none") for name in _POINTS),
-    ("emotion", "string", "the likeliest of the seven, of an unsure face, too"),
-    ("probability", "float32", "of that emotion, 0 to 1"),
-    ("unsure", "bool", "the probability is below the threshold"),
-    *((label, "float32", "probability of this emotion; the seven sum to 1") for label in EMOTIONS),
-    ("model", "string", "name of the model"),
-    ("model_sha256", "string", "of its file, in hexadecimal digits; of several, with commas"),
-    ("mien_version", "string", "that read it"),
-    ("error", "string", "why the picture, or the rest of its source, could not be read; or null"),
-)
-"""Name, type and meaning of each column, in order."""
 
 RECORD_KEY: Final = b"mien_shard"
 """In the metadata of a part: JSON that says which shard of which data set it is, with its counts.
@@ -48,23 +20,8 @@ RECORD_KEY: Final = b"mien_shard"
 
 def schema() -> "pyarrow.Schema":
     """The schema of every part: each field says in its metadata what it means."""
-    import pyarrow
-
-    kinds = {
-        "string": pyarrow.string(),
-        "int32": pyarrow.int32(),
-        "int64": pyarrow.int64(),
-        "float32": pyarrow.float32(),
-        "float64": pyarrow.float64(),
-        "bool": pyarrow.bool_(),
-    }
-    return pyarrow.schema(
-        [
-            pyarrow.field(name, kinds[kind], metadata={"description": meaning})
-            for name, kind, meaning in COLUMNS
-        ],
-        metadata={"mien": json.dumps({"format": 1, "emotions": EMOTIONS})},
-    )
+    about = {"mien": json.dumps({"format": 1, "emotions": EMOTIONS})}
+    return records.schema(BATCH_TABLE, about)
 
 
 class RowBuffer:
@@ -90,24 +47,8 @@ class RowBuffer:
             size: its width and height, in pixels.
             readings: of its faces.
         """
-        picture = {**_picture(item), "width": size[0], "height": size[1]}
-        if not readings:
-            self._add(picture)
-        for number, reading in enumerate(readings, start=1):
-            points = [axis for point in reading.landmarks or () for axis in point]
-            self._add(
-                {
-                    **picture,
-                    "face": number,
-                    **dict(zip(_SIDES, reading.box, strict=True)),
-                    "score": reading.score,
-                    **dict(zip(_POINTS, points, strict=False)),
-                    "emotion": reading.emotion,
-                    "probability": reading.probability,
-                    "unsure": reading.unsure,
-                    **reading.by_emotion(),
-                }
-            )
+        for row in rows({**_picture(item), "width": size[0], "height": size[1]}, readings):
+            self._add(row)
 
     def add_error(self, item: Item, error: str) -> None:
         """Add the row of a picture, or of the rest of a source, that could not be read."""

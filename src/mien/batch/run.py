@@ -11,8 +11,8 @@ from typing import Any, Final, Literal, cast
 from mien.batch.dataset import MANIFEST, PLAN, SUMMARY, Dataset, Run, alone, is_foreign
 from mien.batch.listing import Kind
 from mien.batch.plan import Plan, make_plan
-from mien.batch.pool import Event, GivenUp, Progress, cores, run_here, run_pool
-from mien.batch.records import ShardRecord, Tally
+from mien.batch.pool import Event, Progress, cores, run_here, run_pool
+from mien.batch.records import GivenUp, ShardRecord, Tally
 from mien.batch.settings import BatchSettings, Job, model_files, settings_to_dict
 from mien.batch.storage import Folder, absolute
 from mien.batch.summary import write_summary
@@ -321,7 +321,7 @@ class _Work:
     def _take(self, job: Job, event: Event) -> None:
         if isinstance(event, GivenUp):
             self._given_up += 1
-            event = failed_part(job, self._plan[event.shard], event.reason, event.seconds)
+            event = failed_part(job, self._plan[event.shard], event)
         if isinstance(event, ShardRecord):
             self._dataset.records[event.shard] = event
             self._images += event.tally.images

@@ -6,13 +6,13 @@ A name with `SCHEME://` in front is one of a store, all others are paths of this
 import os
 import re
 import tempfile
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
-from mien.errors import DataError, MienError, MissingExtraError, OutputError
+from mien.errors import DataError, ErrorKind, MienError, MissingExtraError, OutputError
+from mien.output.files import atomic_write, shared_part_name
 
 OBJECT_STORES: Final = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss"})
 """Schemes of stores in which an object appears whole or not at all."""
@@ -149,7 +149,12 @@ def _reading(name: str) -> Iterator[None]:
         raise
     # Each store raises errors of its own: missing credentials, for one, are no OSError in S3's.
     except Exception as error:
-        raise DataError(f"{name}: cannot be read; {reason(error)}") from error
+        kind: ErrorKind = "file that cannot be read"
+        if isinstance(error, PermissionError):
+            kind = "no right to read it"
+        elif isinstance(error, FileNotFoundError):
+            kind = "missing file"
+        raise DataError(f"cannot be read; {reason(error)}", source=name, kind=kind) from error
 
 
 class Folder:
@@ -237,20 +242,8 @@ class Folder:
         """
         target = self.path(name)
         if self._fs is None:
-            folder = Path(target).parent
-            # Names that begin with a dot are no part of a data set to those who read it.
-            partial = folder / f".{Path(target).name}.{uuid.uuid4().hex[:8]}.part"
-            try:
-                with writing(target):
-                    folder.mkdir(parents=True, exist_ok=True)
-                yield partial
-                with writing(target):
-                    _sync(partial)
-                    partial.replace(target)
-                    _sync(folder)
-            finally:
-                with suppress(OSError):
-                    partial.unlink(missing_ok=True)
+            with atomic_write(Path(target), make_folders=True, durable=True, shared=True) as part:
+                yield part
             return
         with tempfile.TemporaryDirectory(prefix="mien-") as scratch:
             partial = Path(scratch) / Path(target).name
@@ -260,7 +253,7 @@ class Folder:
                     self._fs.put_file(str(partial), target)
                     return
                 self._fs.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
-                uploaded = f"{target}.{uuid.uuid4().hex[:8]}.part"
+                uploaded = shared_part_name(target)
                 self._fs.put_file(str(partial), uploaded)
                 self._fs.mv(uploaded, target)
 
@@ -301,14 +294,3 @@ def writing(name: str) -> Iterator[None]:
         raise OutputError(f"{name}: cannot be written; no such folder or bucket") from error
     except Exception as error:  # as in `_reading`
         raise OutputError(f"{name}: cannot be written; {reason(error)}") from error
-
-
-def _sync(path: Path) -> None:
-    """Bring a file, or the names in a folder, to the disk: a machine may die the next moment."""
-    if os.name == "nt":
-        return  # Windows opens no folders, and brings only files to the disk that it may write
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

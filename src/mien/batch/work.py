@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mien.batch.listing import Kind
 from mien.batch.reading import Item, items
-from mien.batch.records import DONE, FAILED, MOST_EXAMPLES, ShardRecord, Tally
+from mien.batch.records import DONE, FAILED, MOST_EXAMPLES, GivenUp, ShardRecord, Tally
 from mien.batch.rows import RECORD_KEY, RowBuffer, as_text, schema
 from mien.batch.settings import Job, local_model
 from mien.batch.storage import Folder, reason
 from mien.errors import ImageError, MienError, OutputError
-from mien.faces import Detector, Face, Framing, YuNetDetector
+from mien.faces import Detector, Framing, YuNetDetector
 from mien.images import Image, LoadedImage, load_with_notes
-from mien.recognizer import Reading, Recognizer
+from mien.readings import Face, Reading
+from mien.recognizer import Recognizer
 from mien.sources import LeftOut
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 PARTS: Final = "rows"
 """Folder of a data set with its parts: what reads Parquet data sets can be pointed at it."""
 
+_UNREADABLE: Final = "file that cannot be read"
 _BATCH_PIXELS: Final = 16_000_000  # decoded at a time: large pictures come in smaller batches
 _FLUSH_ROWS: Final = 4096  # rows that wait until they are written as a row group
 _TELL_S: Final = 0.5  # between two words about how far it is
@@ -84,7 +86,7 @@ class ShardWorker:
                 if batch:
                     yield batch
                     batch, pixels = [], 0
-                writer.add_error(item, str(loaded))
+                writer.add_error(item, loaded)
             else:
                 batch.append((replace(item, content=b""), loaded.image))
                 pixels += loaded.image.shape[0] * loaded.image.shape[1]
@@ -106,36 +108,37 @@ class ShardWorker:
         seconds["detection"] += detection
         seconds["classification"] += time.perf_counter() - begun - detection
         for (item, image), found in zip(batch, readings, strict=True):
-            if isinstance(found, str):
-                writer.add_error(item, f"{item.where}: {found}")
+            if isinstance(found, MienError):
+                found.source = item.where
+                writer.add_error(item, found)
             else:
                 writer.add_readings(item, (image.shape[1], image.shape[0]), found)
 
-    def _readings(self, images: Sequence[Image]) -> list[list[Reading] | str]:
+    def _readings(self, images: Sequence[Image]) -> list[list[Reading] | ImageError]:
         try:
             return list(self._recognizer.read_images(images))
         # One picture that OpenCV or the network stumbles over must not take others with it.
         except Exception as error:
             if len(images) == 1:
-                text = " ".join(str(error).split())
-                return [f"the picture cannot be read; {type(error).__name__}: {text}"]
+                text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+                return [ImageError(f"the picture cannot be read; {text}", kind=_UNREADABLE)]
             return [found for image in images for found in self._readings([image])]
 
 
-def failed_part(job: Job, shard: "Shard", reason: str, seconds: float) -> ShardRecord:
+def failed_part(job: Job, shard: "Shard", given_up: GivenUp) -> ShardRecord:
     """Write the part of a shard that nobody could read: one row with the error.
 
     Args:
         job: what was to be done.
         shard: that failed.
-        reason: why, in a few words.
-        seconds: that were spent on it.
+        given_up: why.
     Raises:
         OutputError: the part cannot be written.
     """
     with _part(job, Folder(job.out), shard, lambda images, errors: None) as writer:
-        writer.add_error(Item(shard.files[0], b""), f"{shard}: {reason}")
-        return writer.finish(FAILED, seconds)
+        error = MienError(given_up.reason, source=str(shard), kind=given_up.kind)
+        writer.add_error(Item(shard.files[0], b""), error)
+        return writer.finish(FAILED, given_up.seconds)
 
 
 def read_record(content: Any) -> ShardRecord | None:
@@ -195,12 +198,12 @@ class _PartWriter:
         self.tally.add_readings(readings)
         self._added()
 
-    def add_error(self, item: Item, error: str) -> None:
+    def add_error(self, item: Item, error: MienError) -> None:
         """Add a picture, or the rest of a source, that cannot be read."""
-        self._buffer.add_error(item, error)
+        self._buffer.add_error(item, str(error))
         self.tally.add_error(error)
         if len(self._examples) < MOST_EXAMPLES:
-            self._examples.append(as_text(error))
+            self._examples.append(as_text(str(error)))
         self._added()
 
     def finish(self, state: str, seconds: float | None = None) -> ShardRecord:
@@ -279,7 +282,7 @@ def _decoded(item: Item) -> LoadedImage | MienError:
     try:
         return load_with_notes(item.content)
     except ImageError as error:
-        # The bytes had a name before they were read.
-        return ImageError(str(error).replace("these bytes", item.where, 1))
+        return error.with_source(item.where)  # the bytes had a name before they were read
     except MemoryError:
-        return ImageError(f"{item.where}: expected a picture that fits into memory; it does not")
+        text = "expected a picture that fits into memory; it does not"
+        return ImageError(text, source=item.where)

@@ -1,6 +1,7 @@
 """`mien data audit`: which training labels are probably wrong."""
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,21 +27,29 @@ if TYPE_CHECKING:
     from mien.learn.training.loop import Progress
 
 
-def data_audit(
-    path: DataArgument,
-    out: Annotated[Path, typer.Option("--out", help="Folder of the audit: new, or to resume.")],
-    votes: VotesOption = None,
-    find_faces: FindFacesOption = False,
+@dataclass(frozen=True)
+class NetworkOptions:
+    """The networks that are trained."""
+
     recipe: Annotated[
         str,
         typer.Option("--recipe", help="As for `mien train`; FER+ votes in it are left out."),
-    ] = "paper-modern",
+    ] = "paper-modern"
     folds: Annotated[
         int, typer.Option("--folds", help="Networks that are trained; each is a training run.")
-    ] = 5,
-    epochs: Annotated[int | None, typer.Option(help="In place of the recipe's.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the folds, and of each run.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    ] = 5
+    epochs: Annotated[int | None, typer.Option(help="In place of the recipe's.")] = None
+    seed: Annotated[int, typer.Option(help="Of the folds, and of each run.")] = 0
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto"
+
+
+def data_audit(
+    path: DataArgument,
+    *,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the audit: new, or to resume.")],
+    votes: VotesOption = None,
+    find_faces: FindFacesOption = False,
+    networks: NetworkOptions,
     faces_on_page: Annotated[
         int, typer.Option("--page-faces", help="Faces on the page, the most doubtful first.")
     ] = 500,
@@ -67,8 +76,8 @@ def data_audit(
     from mien.learn.training.recipes import recipe_named
 
     check_count(faces_on_page)
-    changes = {} if epochs is None else {"epochs": epochs}
-    settings = recipe_named(recipe, **changes)
+    changes = {} if networks.epochs is None else {"epochs": networks.epochs}
+    settings = recipe_named(networks.recipe, **changes)
     faces = read_data(path, votes=votes, find_faces=find_faces)
     with TrainingDisplay() as display:
         started = 0
@@ -77,16 +86,16 @@ def data_audit(
             nonlocal started
             if fold != started:
                 started = fold
-                say(f"fold {fold} of {folds}")
+                say(f"fold {fold} of {networks.folds}")
             display.report(progress)
 
         audit = audit_labels(
             faces,
             settings,
             out,
-            folds=folds,
-            seed=seed,
-            device=device,
+            folds=networks.folds,
+            seed=networks.seed,
+            device=networks.device,
             resume=resume,
             report=report,
             report_copies=lambda share: display.prepare("looking for copies", share),

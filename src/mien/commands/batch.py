@@ -3,25 +3,17 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.classifier import DEFAULT_MODEL
+from mien.commands.options import RecognizerOptions
 from mien.commands.shared import (
     EXIT_ERROR,
     EXIT_INTERRUPTED,
     CroppedOption,
-    DetectorName,
-    DetectorOption,
-    FullSizeOption,
     JsonOption,
-    LabelsOption,
-    MinFaceOption,
-    ModelOption,
-    ScalingOption,
-    ThresholdOption,
-    detector_name,
     fail,
     print_table,
     say,
@@ -34,6 +26,61 @@ if TYPE_CHECKING:
 SAY_EVERY_S = 30.0  # a line, where standard error is no terminal
 
 
+@dataclass(frozen=True)
+class ReadingOptions:
+    """What is read of files with several pictures; see `mien.batch.BatchSettings`."""
+
+    column: Annotated[
+        str | None,
+        typer.Option(
+            "--column", help="Of Parquet files, that holds the pictures; else it is found."
+        ),
+    ] = None
+    every_s: Annotated[
+        float | None,
+        typer.Option(
+            "--every",
+            "--every-s",
+            help="Of films: a frame every so many seconds; else every frame.",
+        ),
+    ] = None
+    shard_images: Annotated[
+        int | None,
+        typer.Option("--shard-images", help="Pictures that are read and written together."),
+    ] = None
+
+
+@dataclass(frozen=True)
+class RunningOptions:
+    """How the work is done; see `mien.batch.run_batch`."""
+
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            "--processes",
+            help="At work at once; every core if not given, 0 to do all in the command itself.",
+        ),
+    ] = None
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray", help="Work on a Ray cluster: its address, auto, or local for one of our own."
+        ),
+    ] = None
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Begin anew; what the data set holds is removed.")
+    ] = False
+    as_planned: Annotated[
+        bool,
+        typer.Option(
+            "--as-planned", help="Go on with the files of the first start; look for none."
+        ),
+    ] = False
+    retry_errors: Annotated[
+        bool, typer.Option("--retry-errors", help="Also do shards again that have errors.")
+    ] = False
+
+
 def batch(
     context: typer.Context,
     sources: Annotated[
@@ -44,58 +91,12 @@ def batch(
         ),
     ],
     out: Annotated[str, typer.Option("--out", help="Folder of the data set to write.")],
+    *,
     as_json: JsonOption = False,
-    model: ModelOption = DEFAULT_MODEL,
-    labels: LabelsOption = None,
-    scaling: ScalingOption = None,
-    detector: DetectorOption = DetectorName.yunet,
-    min_face_px: MinFaceOption = 0.0,
-    full_size: FullSizeOption = False,
+    recognizer: RecognizerOptions,
     cropped: CroppedOption = False,
-    threshold: ThresholdOption = 0.0,
-    column: Annotated[
-        str | None,
-        typer.Option(
-            "--column", help="Of Parquet files, that holds the pictures; else it is found."
-        ),
-    ] = None,
-    every_s: Annotated[
-        float | None,
-        typer.Option(
-            "--every",
-            "--every-s",
-            help="Of films: a frame every so many seconds; else every frame.",
-        ),
-    ] = None,
-    shard_images: Annotated[
-        int | None,
-        typer.Option("--shard-images", help="Pictures that are read and written together."),
-    ] = None,
-    processes: Annotated[
-        int | None,
-        typer.Option(
-            "--processes",
-            help="At work at once; every core if not given, 0 to do all in the command itself.",
-        ),
-    ] = None,
-    ray: Annotated[
-        str | None,
-        typer.Option(
-            "--ray", help="Work on a Ray cluster: its address, auto, or local for one of our own."
-        ),
-    ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Begin anew; what the data set holds is removed.")
-    ] = False,
-    as_planned: Annotated[
-        bool,
-        typer.Option(
-            "--as-planned", help="Go on with the files of the first start; look for none."
-        ),
-    ] = False,
-    retry_errors: Annotated[
-        bool, typer.Option("--retry-errors", help="Also do shards again that have errors.")
-    ] = False,
+    reading: ReadingOptions,
+    running: RunningOptions,
 ) -> None:
     """Read an archive of pictures and films into a Parquet data set.
 
@@ -112,32 +113,12 @@ def batch(
     """
     from mien.batch import BatchSettings, run_batch
 
-    settings = BatchSettings(
-        model=model,
-        labels=labels,
-        scaling=scaling,
-        detector=detector_name(context, detector, cropped=cropped),
-        min_face_px=min_face_px,
-        full_size=full_size,
-        threshold=threshold,
-        column=column,
-        every_s=every_s,
-        shard_images=shard_images,
-    )
+    faces = recognizer.settings(context, cropped=cropped)
+    settings = BatchSettings(**asdict(faces), **asdict(reading))
     try:
         # Ray tells of lost nodes on standard output, which is for results.
         with redirect_stdout(sys.stderr), _reporting() as report:
-            result = run_batch(
-                list(sources),
-                out,
-                settings,
-                processes=processes,
-                ray=ray,
-                overwrite=overwrite,
-                as_planned=as_planned,
-                retry_errors=retry_errors,
-                report=report,
-            )
+            result = run_batch(list(sources), out, settings, report=report, **asdict(running))
     except KeyboardInterrupt:
         say(f"interrupted; what is done is kept in {out}, and the same command goes on")
         raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -147,7 +128,7 @@ def batch(
         print(json.dumps(result.to_dict(), indent=1))
     else:
         _print(result)
-    if result.tally.without_face and not (full_size or cropped):
+    if result.tally.without_face and not (recognizer.full_size or cropped):
         say(
             f"{result.tally.without_face:,} without a face; small faces: --full-size; "
             "faces that are cut out already: --cropped"

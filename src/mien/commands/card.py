@@ -9,7 +9,6 @@ from mien.commands.shared import (
     DataOption,
     FindFacesOption,
     VotesOption,
-    opening,
     read_data,
     status,
 )
@@ -39,14 +38,13 @@ def card(
     from mien.classifier import Classifier
     from mien.learn.reports.card_text import card_text
     from mien.learn.reports.cards import measure_card
-    from mien.records import open_whole
+    from mien.output.files import atomic_text
 
-    with opening(model):
-        classifier = Classifier(model, threads=0)
+    classifier = Classifier(model, threads=0)
     faces = read_data(data, votes=votes, find_faces=find_faces)
     with ExitStack() as stack:
         # Opened before all is measured, so that a place that cannot be written is said at once.
-        files = [stack.enter_context(open_whole(path)) for path in dict.fromkeys(out)]
+        files = [stack.enter_context(atomic_text(path)) for path in dict.fromkeys(out)]
         with status("measuring") as shown:
 
             def report(what: str) -> None:

@@ -1,45 +1,70 @@
 """`mien detect`."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mien.classifier import DEFAULT_MODEL
+from mien.commands.options import RecognizerOptions
 from mien.commands.shared import (
     EXIT_ERROR,
     CroppedOption,
-    DetectorName,
-    DetectorOption,
-    FullSizeOption,
     JsonArray,
     JsonOption,
-    LabelsOption,
-    MinFaceOption,
-    ModelOption,
-    ScalingOption,
     ThreadsOption,
-    ThresholdOption,
-    detector_name,
     fail,
-    open_recognizer,
     print_table,
     progress,
     quiet_libraries,
     say,
 )
-from mien.recognizer_settings import RecognizerSettings
 
 if TYPE_CHECKING:
-    from mien.pictures import PictureResult
-    from mien.recognizer import Expectation, Recognizer
+    from contextlib import ExitStack
+
+    from mien.readings import Expectation, PictureFile, PictureResult
+    from mien.recognizer import Recognizer
 
 EXIT_OTHERWISE = 1  # a face shows something else than was expected, or there is none
+
+
+@dataclass(frozen=True)
+class ExpectOptions:
+    """Which emotion the faces are expected to show."""
+
+    expect: Annotated[
+        str | None,
+        typer.Option("--expect", help="Say of each face whether it shows this emotion."),
+    ] = None
+    expect_threshold: Annotated[
+        float | None,
+        typer.Option(
+            "--expect-threshold",
+            help="Probability that is enough for --expect, 0 to 1; else it must be the likeliest.",
+        ),
+    ] = None
+
+    def expectation(self) -> "Expectation | None":
+        """What the library takes.
+
+        Raises:
+            OptionError: there is no such emotion, or a threshold without one.
+        """
+        from mien.errors import OptionError
+        from mien.readings import Expectation
+
+        if self.expect is not None:
+            return Expectation.of(self.expect, threshold=self.expect_threshold)
+        if self.expect_threshold is not None:
+            raise OptionError("--expect-threshold: expected an emotion with it, in --expect")
+        return None
 
 
 def detect(
     context: typer.Context,
     paths: Annotated[list[str], typer.Argument(help="Pictures, folders of pictures, or patterns.")],
+    *,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -50,26 +75,10 @@ def detect(
         Path | None, typer.Option("--csv", help="CSV file to write: one row for each face.")
     ] = None,
     as_json: JsonOption = False,
-    model: ModelOption = DEFAULT_MODEL,
-    labels: LabelsOption = None,
-    scaling: ScalingOption = None,
-    detector: DetectorOption = DetectorName.yunet,
-    min_face_px: MinFaceOption = 0.0,
-    full_size: FullSizeOption = False,
+    recognizer: RecognizerOptions,
     cropped: CroppedOption = False,
-    threshold: ThresholdOption = 0.0,
     threads: ThreadsOption = 1,
-    expect: Annotated[
-        str | None,
-        typer.Option("--expect", help="Say of each face whether it shows this emotion."),
-    ] = None,
-    expect_threshold: Annotated[
-        float | None,
-        typer.Option(
-            "--expect-threshold",
-            help="Probability that is enough for --expect, 0 to 1; else it must be the likeliest.",
-        ),
-    ] = None,
+    expected: ExpectOptions,
     compound: Annotated[
         bool,
         typer.Option(
@@ -101,65 +110,97 @@ def detect(
     from mien.pictures import find_pictures, read_pictures
     from mien.sources import LeftOut
 
-    expectation = _expectation(expect, expect_threshold)
+    expectation = expected.expectation()
     left_out = LeftOut()
     files = find_pictures(paths, not_in=out, left_out=left_out)
-    settings = RecognizerSettings(
-        model=model,
-        detector=detector_name(context, detector, cropped=cropped),
-        min_face_px=min_face_px,
-        full_size=full_size,
-        threshold=threshold,
-        labels=labels,
-        scaling=scaling,
-    )
-    recognizer = open_recognizer(settings, threads=threads)
-    failed = faces = otherwise = 0
-    noted: dict[str, list[str]] = {}
-    hints: dict[str, list[str]] = {}
+    reader = recognizer.settings(context, cropped=cropped).open(threads=threads)
+    findings = _Findings(reader, expectation)
     with ExitStack() as stack:
         stack.enter_context(quiet_libraries())  # libtiff says on its own what it stumbles over
-        writers: list[Any] = []
-        if csv_file is not None:
-            from mien.records import CsvWriter, open_whole
-
-            file = stack.enter_context(open_whole(csv_file))
-            writers.append(CsvWriter(file, expectation, compound=compound))
-        if out is not None:
-            from mien.annotated import AnnotatedWriter
-
-            writers.append(AnnotatedWriter(out, files))
-        printer = _JsonPrinter if as_json else _TablePrinter
-        writers.append(printer(expectation, compound=compound))
-        results = read_pictures(recognizer, files)
+        writers = [
+            *_file_writers(stack, csv_file, out, files, expectation, compound=compound),
+            (_JsonPrinter if as_json else _TablePrinter)(expectation, compound=compound),
+        ]
+        results = read_pictures(reader, files)
         for result in progress(results, len(files), "reading pictures"):
-            if result.error is not None:
-                failed += 1
-                say(str(result.error))
-            for note in result.notes:
-                noted.setdefault(note, []).append(str(result.file.relative))
-            faces += len(result.readings)
-            if hint := _hint(recognizer, result):
-                hints.setdefault(hint.rpartition("; ")[2], []).append(hint)
-            if expectation is not None:
-                otherwise += sum(not expectation.verify(r).shows for r in result.readings)
+            findings.add(result)
             for writer in writers:
                 writer.write(result)
         writers[-1].close()
-    for note, names in noted.items():
-        say(names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "") + f": {note}")
-    for alike in hints.values():
-        say(alike[0] + (f" (and {len(alike) - 1} more like it)" if len(alike) > 1 else ""))
+    findings.say_notes()
     if left_out:
         say(str(left_out))
-    if failed:
-        fail(f"{failed} of {len(files)} pictures could not be read")
+    if findings.failed:
+        fail(f"{findings.failed} of {len(files)} pictures could not be read")
     if left_out.may_hold_faces:
         raise typer.Exit(EXIT_ERROR)
-    if expectation is not None and (otherwise or not faces):
-        found = f"{faces - otherwise} of {faces} show it" if faces else "there is no face"
-        say(f"expected {expectation.emotion} on every face; {found}")
+    if findings.say_otherwise():
         raise typer.Exit(EXIT_OTHERWISE)
+
+
+def _file_writers(
+    stack: "ExitStack",
+    csv_file: Path | None,
+    out: Path | None,
+    files: "list[PictureFile]",
+    expectation: "Expectation | None",
+    *,
+    compound: bool,
+) -> list[Any]:
+    """What writes the results of pictures to the disk; `stack` finishes it."""
+    writers: list[Any] = []
+    if csv_file is not None:
+        from mien.output.files import atomic_text
+        from mien.output.records import CsvWriter
+
+        file = stack.enter_context(atomic_text(csv_file))
+        writers.append(CsvWriter(file, expectation, compound=compound))
+    if out is not None:
+        from mien.annotated import AnnotatedWriter
+
+        writers.append(AnnotatedWriter(out, files))
+    return writers
+
+
+class _Findings:
+    """What came of all pictures together, for standard error and the exit status."""
+
+    def __init__(self, recognizer: "Recognizer", expectation: "Expectation | None") -> None:
+        self._recognizer, self._expectation = recognizer, expectation
+        self.failed = self._faces = self._otherwise = 0
+        self._noted: dict[str, list[str]] = {}
+        self._hints: dict[str, list[str]] = {}
+
+    def add(self, result: "PictureResult") -> None:
+        """Count one picture, and say at once why it could not be read."""
+        if result.error is not None:
+            self.failed += 1
+            say(str(result.error))
+        for note in result.notes:
+            self._noted.setdefault(note, []).append(str(result.file.relative))
+        if hint := _hint(self._recognizer, result):
+            self._hints.setdefault(hint.rpartition("; ")[2], []).append(hint)
+        self._faces += len(result.readings)
+        if self._expectation is not None:
+            verify = self._expectation.verify
+            self._otherwise += sum(not verify(reading).shows for reading in result.readings)
+
+    def say_notes(self) -> None:
+        """Say what had to be decided, and what may find more faces."""
+        for note, names in self._noted.items():
+            say(names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "") + f": {note}")
+        for alike in self._hints.values():
+            say(alike[0] + (f" (and {len(alike) - 1} more like it)" if len(alike) > 1 else ""))
+
+    def say_otherwise(self) -> bool:
+        """Whether a face shows something else than was expected, or there is none; says so."""
+        if self._expectation is None or (self._faces and not self._otherwise):
+            return False
+        found = "there is no face"
+        if self._faces:
+            found = f"{self._faces - self._otherwise} of {self._faces} show it"
+        say(f"expected {self._expectation.emotion} on every face; {found}")
+        return True
 
 
 def _hint(recognizer: "Recognizer", result: "PictureResult") -> str:
@@ -176,17 +217,6 @@ def _hint(recognizer: "Recognizer", result: "PictureResult") -> str:
     return f"{result.file.relative}: {found}; {hint}" if hint else ""
 
 
-def _expectation(emotion: str | None, threshold: float | None) -> "Expectation | None":
-    from mien.errors import OptionError
-    from mien.recognizer import Expectation
-
-    if emotion is not None:
-        return Expectation.of(emotion, threshold=threshold)
-    if threshold is not None:
-        raise OptionError("--expect-threshold: expected an emotion with it, in --expect")
-    return None
-
-
 class _JsonPrinter(JsonArray):
     """Prints a JSON array, an object for each picture, as the pictures come."""
 
@@ -196,7 +226,7 @@ class _JsonPrinter(JsonArray):
         self._compound = compound
 
     def write(self, result: "PictureResult") -> None:
-        from mien.records import to_dict
+        from mien.output.records import to_dict
 
         self.add(to_dict(result, self._expectation, compound=self._compound))
 

@@ -7,22 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien.classifier import DEFAULT_MODEL
+from mien.commands.options import TrainingFaces
 from mien.commands.shared import (
-    DataOption,
-    FindFacesOption,
     HeadOption,
     JsonOption,
-    LabelsOption,
     ModelOption,
-    ScalingOption,
-    ValShareOption,
-    VotesOption,
     absent_line,
-    opening,
     print_table,
-    read_data,
     say,
-    say_how_read,
     status,
 )
 
@@ -33,13 +25,13 @@ if TYPE_CHECKING:
     from mien.learn.evaluation.photos import PhotoScores
     from mien.learn.evaluation.risk_coverage import RiskCoverage
     from mien.learn.evaluation.scores import VotesScore
+    from mien.spec import ModelSpec
 
 
 def evaluate(
-    data: DataOption,
+    *,
+    faces_from: TrainingFaces,
     model: ModelOption = DEFAULT_MODEL,
-    labels: LabelsOption = None,
-    scaling: ScalingOption = None,
     head: HeadOption = None,
     split: Annotated[
         str | None,
@@ -49,9 +41,6 @@ def evaluate(
             "splits (--find-faces) all.",
         ),
     ] = None,
-    votes: VotesOption = None,
-    find_faces: FindFacesOption = False,
-    val_share: ValShareOption = None,
     plots: Annotated[
         Path | None,
         typer.Option(
@@ -69,8 +58,6 @@ def evaluate(
 
     Example: mien evaluate --head label --data fer2013.csv
 
-    Example: mien evaluate --model theirs.h5 --scaling -1..1 --data fer2013.csv
-
     Example: mien evaluate --model first.onnx,second.onnx --data fer2013.csv
 
     Example: mien evaluate --data photos --find-faces
@@ -87,10 +74,9 @@ def evaluate(
     from mien.learn.evaluation.measures import measure
     from mien.learn.evaluation.photos import score_found_faces
 
-    with opening(model):
-        classifier = Classifier(model, threads=0, labels=labels, scaling=scaling, head=head)
-    say_how_read(classifier.spec)
-    faces = read_data(data, votes=votes, find_faces=find_faces)
+    classifier = Classifier(model, threads=0, head=head)
+    faces = faces_from.read()
+    find_faces, val_share = faces_from.find_faces, faces_from.val_share
     if val_share is not None:
         faces = faces.hold_out(val_share)
     if split is None:
@@ -102,7 +88,7 @@ def evaluate(
     photos = None
     if find_faces and val_share is None:  # which holds out of the faces found alone
         photos = score_found_faces(result.evaluation, part.faceless)
-    _say_what_reads_better(classifier, part, told=None not in (labels, scaling))
+    _say_what_reads_better(classifier, part)
     if plots is not None:
         from mien.learn.plots.evaluation import plot_evaluation
 
@@ -117,43 +103,39 @@ def evaluate(
         content = {**about, "members": members, **about_photos, **result.to_dict()}
         print(json.dumps(content, indent=2))
     else:
-        spec = classifier.spec
+        _print(classifier.spec, faces.name, split, result, photos)
+
+
+def _print(
+    spec: "ModelSpec", data: str, split: str, result: "Measures", photos: "PhotoScores | None"
+) -> None:
+    print(
+        f"{spec.name}, head {result.head}, on {data} {split}: "
+        f"{result.evaluation.n:,} faces, held against {result.truth}"
+    )
+    if spec.members:
         print(
-            f"{spec.name}, head {result.head}, on {faces.name} {split}: "
-            f"{result.evaluation.n:,} faces, held against {result.truth}"
+            f"the mean of {len(spec.members)} networks, {spec.parameters:,} parameters, "
+            f"{spec.multiply_adds / 1e6:.1f} M multiply-adds a face"
         )
-        if spec.members:
-            print(
-                f"the mean of {len(spec.members)} networks, {spec.parameters:,} parameters, "
-                f"{spec.multiply_adds / 1e6:.1f} M multiply-adds a face"
-            )
-        if absent := result.evaluation.absent:
-            print(absent_line(absent, split))
-        if photos is not None:
-            _print_photos(photos)
-            print("the faces that were found:")
-        _print_measures(result)
-        _print_risk_coverage(result.risk_coverage)
-        _print_evaluation(result)
+    if absent := result.evaluation.absent:
+        print(absent_line(absent, split))
+    if photos is not None:
+        _print_photos(photos)
+        print("the faces that were found:")
+    _print_measures(result)
+    _print_risk_coverage(result.risk_coverage)
+    _print_evaluation(result)
 
 
-def _say_what_reads_better(classifier: "Classifier", faces: "FaceSet", *, told: bool) -> None:
+def _say_what_reads_better(classifier: "Classifier", faces: "FaceSet") -> None:
     """Of a model of others alone: whether it was taken for what it is."""
     from mien.learn.files.others import NETWORKS, better_reading
 
     path, spec = classifier.path, classifier.spec
     if spec.members or spec.network not in NETWORKS:
         return
-    if spec.mien_version:
-        content = path.read_bytes()
-    elif told:
-        return
-    else:
-        from mien.learn.files.keras_h5 import onnx_of_keras
-
-        with status("trying other orders and scalings"):
-            content = onnx_of_keras(path)
-    if better := better_reading(content, faces):
+    if better := better_reading(path.read_bytes(), faces):
         say(f"{spec.name}: {better}")
 
 

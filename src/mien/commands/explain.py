@@ -5,31 +5,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.classifier import DEFAULT_MODEL
+from mien.commands.options import RecognizerOptions
 from mien.commands.shared import (
     CroppedOption,
-    DetectorName,
-    DetectorOption,
-    FullSizeOption,
     JsonOption,
-    LabelsOption,
-    MinFaceOption,
-    ModelOption,
-    ScalingOption,
     ThreadsOption,
-    detector_name,
-    open_recognizer,
     print_table,
 )
-from mien.recognizer_settings import RecognizerSettings
 
 if TYPE_CHECKING:
-    from mien.explain import Explanation
+    from mien.readings import Explanation
 
 
 def explain(
     context: typer.Context,
     picture: Annotated[Path, typer.Argument(help="A picture with a face.")],
+    *,
     face: Annotated[
         int, typer.Option("--face", help="Which face, from 1, as `mien detect` numbers them.")
     ] = 1,
@@ -41,12 +32,7 @@ def explain(
         Path | None, typer.Option("--out", help="Picture of the heat map to write: .png or .jpg.")
     ] = None,
     as_json: JsonOption = False,
-    model: ModelOption = DEFAULT_MODEL,
-    labels: LabelsOption = None,
-    scaling: ScalingOption = None,
-    detector: DetectorOption = DetectorName.yunet,
-    min_face_px: MinFaceOption = 0.0,
-    full_size: FullSizeOption = False,
+    recognizer: RecognizerOptions,
     cropped: CroppedOption = False,
     threads: ThreadsOption = 1,
 ) -> None:
@@ -68,16 +54,8 @@ def explain(
         from mien.heat_map import check_picture_name
 
         check_picture_name(out, original=picture)
-    settings = RecognizerSettings(
-        model=model,
-        detector=detector_name(context, detector, cropped=cropped),
-        min_face_px=min_face_px,
-        labels=labels,
-        scaling=scaling,
-        full_size=full_size,
-    )
-    recognizer = open_recognizer(settings, threads=threads)
-    found = explain_face(recognizer, picture, face=face - 1, emotion=emotion)
+    reader = recognizer.settings(context, cropped=cropped).open(threads=threads)
+    found = explain_face(reader, picture, face=face - 1, emotion=emotion)
     if out is not None:
         from mien.heat_map import save_explanation
 

@@ -1,5 +1,6 @@
 """`mien export`."""
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,32 +27,21 @@ if TYPE_CHECKING:
     _Scores = tuple[int, float, float, float | None]  # of so many faces
 
 
-def export(
-    run: Annotated[
-        str, typer.Argument(help="Folder of a training run, or a model in the package.")
-    ],
-    out: Annotated[Path, typer.Option("--out", help="File to write.")],
+@dataclass(frozen=True)
+class FormOptions:
+    """What the file holds, and how; see `mien.learn.files.export.export_model`."""
+
     to: Annotated[
         str,
         typer.Option("--to", help="onnx, which mien runs; h5, a Keras file; or safetensors."),
-    ] = "onnx",
+    ] = "onnx"
     name: Annotated[
         str | None,
         typer.Option(
             "--name",
             help="What the model calls itself; else the file's name, or its own in the package.",
         ),
-    ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            "--data",
-            help="Data set to fit the temperature on (val) and to measure the file on; "
-            "both go into it.",
-        ),
-    ] = None,
-    votes: VotesOption = None,
-    find_faces: FindFacesOption = False,
+    ] = None
     head: Annotated[
         HeadName | None,
         typer.Option(
@@ -59,7 +49,7 @@ def export(
             help="people, the default of networks that learned FER+ votes: what people would say "
             "comes out first, and beside it the label and the votes; label: the label alone.",
         ),
-    ] = None,
+    ] = None
     store: Annotated[
         str,
         typer.Option(
@@ -67,7 +57,39 @@ def export(
             help="How the weights are held: fp32; fp16, half the size; int8 in ONNX, a quarter and "
             "faster, which takes --data.",
         ),
-    ] = "fp32",
+    ] = "fp32"
+
+
+@dataclass(frozen=True)
+class MeasuringOptions:
+    """Which faces the file is fitted and measured on."""
+
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            help="Data set to fit the temperature on (val) and to measure the file on; "
+            "both go into it.",
+        ),
+    ] = None
+    votes: VotesOption = None
+    find_faces: FindFacesOption = False
+
+    def read(self) -> "FaceSet | None":
+        """The faces, if any are given."""
+        if self.data is None:
+            return None
+        return read_data(self.data, votes=self.votes, find_faces=self.find_faces)
+
+
+def export(
+    run: Annotated[
+        str, typer.Argument(help="Folder of a training run, or a model in the package.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="File to write.")],
+    *,
+    form: FormOptions,
+    measuring: MeasuringOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Write a run's best weights, or a model in the package, as a model file.
@@ -94,11 +116,9 @@ def export(
     need_torch("exporting")
     from mien.learn.files.export import export_model
 
-    faces = None
-    if data is not None:
-        faces = read_data(data, votes=votes, find_faces=find_faces)
+    faces = measuring.read()
     with status("exporting and measuring"):
-        spec = export_model(run, out, to=to, name=name, faces=faces, head=head, store=store)
+        spec = export_model(run, out, faces=faces, **asdict(form))
     if faces is not None and "val" not in spec.scores:
         _say_no_val(faces, run)
     if as_json:

@@ -1,25 +1,19 @@
 """`mien fairness`."""
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mien.classifier import DEFAULT_MODEL
+from mien.commands.options import LabelledFaces
 from mien.commands.shared import (
-    DataOption,
-    FindFacesOption,
     HeadOption,
     JsonOption,
-    LabelsOption,
     ModelOption,
-    ScalingOption,
     SplitOption,
-    VotesOption,
-    opening,
     print_table,
-    read_data,
-    say_how_read,
     status,
 )
 
@@ -28,15 +22,10 @@ if TYPE_CHECKING:
     from mien.learn.fairness.gaps import GroupingScore
 
 
-def fairness(
-    data: DataOption,
-    model: ModelOption = DEFAULT_MODEL,
-    labels: LabelsOption = None,
-    scaling: ScalingOption = None,
-    head: HeadOption = None,
-    split: SplitOption = "test",
-    votes: VotesOption = None,
-    find_faces: FindFacesOption = False,
+@dataclass(frozen=True)
+class GroupOptions:
+    """Which groups of faces are compared."""
+
     groups: Annotated[
         Path | None,
         typer.Option(
@@ -44,15 +33,15 @@ def fairness(
             help="CSV file: a column that names the picture, then one for each grouping. RAF-DB's "
             "own annotations are read without it.",
         ),
-    ] = None,
+    ] = None
     by: Annotated[
         str | None,
         typer.Option("--by", help="Columns to take, with commas; all if not given."),
-    ] = None,
+    ] = None
     cross: Annotated[
         str | None,
         typer.Option("--cross", help="Columns whose intersections are groups, too: gender,race."),
-    ] = None,
+    ] = None
     slices: Annotated[
         str,
         typer.Option(
@@ -60,7 +49,7 @@ def fairness(
             help="What to measure on the faces, with commas: brightness, contrast, blur, "
             "resolution, yaw, roll, size, found, votes; or all, or none.",
         ),
-    ] = "all",
+    ] = "all"
     cuts: Annotated[
         list[str] | None,
         typer.Option(
@@ -68,13 +57,29 @@ def fairness(
             help="Cut points of a slice in place of thirds: brightness=80,160. May be given "
             "several times.",
         ),
-    ] = None,
+    ] = None
+
+
+@dataclass(frozen=True)
+class DrawOptions:
+    """How intervals and tests are drawn."""
+
     min_n: Annotated[
         int, typer.Option("--min-n", help="No rate is told of fewer faces than this.")
-    ] = 30,
-    resamples: Annotated[int, typer.Option(help="Draws of the bootstrap.")] = 2000,
-    permutations: Annotated[int, typer.Option(help="Draws of the tests.")] = 9999,
-    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    ] = 30
+    resamples: Annotated[int, typer.Option(help="Draws of the bootstrap.")] = 2000
+    permutations: Annotated[int, typer.Option(help="Draws of the tests.")] = 9999
+    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0
+
+
+def fairness(
+    *,
+    faces_from: LabelledFaces,
+    model: ModelOption = DEFAULT_MODEL,
+    head: HeadOption = None,
+    split: SplitOption = "test",
+    grouping: GroupOptions,
+    drawing: DrawOptions,
     page: Annotated[
         Path | None, typer.Option("--page", help="A page of HTML to write, with all of it.")
     ] = None,
@@ -99,19 +104,17 @@ def fairness(
     from mien.learn.fairness.comparison import check_draws, find_groupings, measure_fairness
     from mien.learn.fairness.gaps import metric_frame
     from mien.learn.reports.fairness_page import fairness_page
-    from mien.records import open_whole
+    from mien.output.files import atomic_text
 
-    chosen = _slices(slices)
-    points = _cuts(cuts or [])
-    check_draws(min_n=min_n, resamples=resamples, permutations=permutations)
+    chosen = _slices(grouping.slices)
+    points = _cuts(grouping.cuts or [])
+    check_draws(min_n=drawing.min_n, resamples=drawing.resamples, permutations=drawing.permutations)
     metric_frame()
-    with opening(model):
-        classifier = Classifier(model, threads=0, labels=labels, scaling=scaling, head=head)
-    say_how_read(classifier.spec)
-    faces = truth_of(classifier.head, read_data(data, votes=votes, find_faces=find_faces))
+    classifier = Classifier(model, threads=0, head=head)
+    faces = truth_of(classifier.head, faces_from.read())
     with ExitStack() as stack:
         # Opened before all is measured, so that a place that cannot be written is said at once.
-        file = None if page is None else stack.enter_context(open_whole(page))
+        file = None if page is None else stack.enter_context(atomic_text(page))
         with status("measuring") as shown:
 
             def report(what: str) -> None:
@@ -121,12 +124,12 @@ def fairness(
             groupings = find_groupings(
                 faces,
                 split,
-                groups=groups,
-                columns=_names(by),
-                cross=_names(cross),
+                groups=grouping.groups,
+                columns=_names(grouping.by),
+                cross=_names(grouping.cross),
                 slices=chosen,
                 cuts=points,
-                seed=seed,
+                seed=drawing.seed,
                 report=report,
             )
             report("the groups")
@@ -135,10 +138,7 @@ def fairness(
                 faces,
                 split,
                 groupings,
-                min_n=min_n,
-                resamples=resamples,
-                permutations=permutations,
-                seed=seed,
+                **asdict(drawing),
             )
         if file is not None:
             file.write(fairness_page(result, groupings, faces.split(split)))

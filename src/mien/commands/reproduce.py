@@ -1,6 +1,7 @@
 """`mien reproduce`."""
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -20,20 +21,28 @@ from mien.commands.shared import (
 )
 
 
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How the networks are trained."""
+
+    paper_epochs: Annotated[
+        int, typer.Option(help="Epochs by the paper's recipe; it has 100, hours on a CPU.")
+    ] = 100
+    modern_epochs: Annotated[
+        int, typer.Option(help="Epochs by the recipe paper-modern; 0 leaves it out.")
+    ] = 60
+    train: Annotated[
+        bool, typer.Option(help="--no-train reports on the runs in OUT/runs as they are.")
+    ] = True
+    precision: PrecisionOption = None
+
+
 def reproduce(
+    *,
     data: DataOption,
     out: Annotated[Path, typer.Option("--out", help="Folder of the report and its runs.")],
     votes: VotesOption = None,
-    paper_epochs: Annotated[
-        int, typer.Option(help="Epochs by the paper's recipe; it has 100, hours on a CPU.")
-    ] = 100,
-    modern_epochs: Annotated[
-        int, typer.Option(help="Epochs by the recipe paper-modern; 0 leaves it out.")
-    ] = 60,
-    train: Annotated[
-        bool, typer.Option(help="--no-train reports on the runs in OUT/runs as they are.")
-    ] = True,
-    precision: PrecisionOption = None,
+    training: TrainingOptions,
     photo: Annotated[
         Path | None, typer.Option("--photo", help="A photo to read and show in the report.")
     ] = None,
@@ -60,18 +69,20 @@ def reproduce(
     from mien.learn.training.loop import train as run_training
     from mien.learn.training.recipes import recipe_named
 
-    changes = {} if precision is None else {"precision": precision}
-    recipes = {"paper": recipe_named("paper", epochs=paper_epochs, **changes)}
-    if modern_epochs:
-        recipes["paper-modern"] = recipe_named("paper-modern", epochs=modern_epochs, **changes)
+    changes = {} if training.precision is None else {"precision": training.precision}
+    recipes = {"paper": recipe_named("paper", epochs=training.paper_epochs, **changes)}
+    if training.modern_epochs:
+        recipes["paper-modern"] = recipe_named(
+            "paper-modern", epochs=training.modern_epochs, **changes
+        )
     folders = {name: out / "runs" / name for name in recipes}
-    if not train:
+    if not training.train:
         for folder in folders.values():
             read_config(folder)  # raises now, not after the data is read and measured
     picture = None if photo is None else load_image(photo)
     faces = read_data(data, votes=votes)
     faces.split("train+val+test")  # raises now, not after hours of training
-    if train:
+    if training.train:
         for name, folder in folders.items():
             recipe = without_missing_votes(recipes[name], faces)
             begun = (folder / "config.json").exists()

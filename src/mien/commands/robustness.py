@@ -1,25 +1,21 @@
 """`mien robustness`."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.commands.options import LabelledFaces
 from mien.commands.shared import (
     EXIT_INTERRUPTED,
-    DataOption,
-    FindFacesOption,
     HeadOption,
     JsonOption,
     SplitOption,
-    VotesOption,
     absent_line,
-    opening,
     print_table,
     progress,
-    read_data,
     say,
-    say_how_read,
     status,
 )
 
@@ -27,11 +23,42 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from mien.classifier import Classifier
+    from mien.learn.data.datasets import FaceSet
     from mien.learn.evaluation.robustness import Disturbance, Robustness
 
 
+@dataclass(frozen=True)
+class SamplingOptions:
+    """Which faces are disturbed, and how."""
+
+    limit: Annotated[
+        int | None, typer.Option("--limit", help="Measure on this many faces, drawn by chance.")
+    ] = None
+    disturb: Annotated[
+        str | None,
+        typer.Option("--disturb", help="Names, with commas: blur,mouth. All if not given."),
+    ] = None
+    seed: Annotated[int, typer.Option("--seed", help="Of the faces drawn, and of the noise.")] = 0
+
+    def disturbances(self) -> "list[Disturbance]":
+        """What is asked for, each once."""
+        from mien.learn.evaluation.robustness import DISTURBANCES, disturbance_named
+
+        names = [*DISTURBANCES]
+        if self.disturb is not None:
+            names = [name.strip() for name in self.disturb.split(",")]
+        return [disturbance_named(name) for name in dict.fromkeys(names)]
+
+    def draw(self, faces: "FaceSet") -> "FaceSet":
+        """As many of the faces as are asked for, drawn by chance."""
+        from mien.learn.evaluation.robustness import draw_faces
+
+        return faces if self.limit is None else draw_faces(faces, self.limit, seed=self.seed)
+
+
 def robustness(
-    data: DataOption,
+    *,
+    faces_from: LabelledFaces,
     model: Annotated[
         list[str] | None,
         typer.Option(
@@ -41,16 +68,7 @@ def robustness(
     ] = None,
     head: HeadOption = None,
     split: SplitOption = "test",
-    votes: VotesOption = None,
-    find_faces: FindFacesOption = False,
-    limit: Annotated[
-        int | None, typer.Option("--limit", help="Measure on this many faces, drawn by chance.")
-    ] = None,
-    disturb: Annotated[
-        str | None,
-        typer.Option("--disturb", help="Names, with commas: blur,mouth. All if not given."),
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the faces drawn, and of the noise.")] = 0,
+    sampling: SamplingOptions,
     csv_file: Annotated[
         Path | None, typer.Option("--csv", help="CSV file to write: a row for each measurement.")
     ] = None,
@@ -74,31 +92,23 @@ def robustness(
     from contextlib import ExitStack
 
     from mien.classifier import DEFAULT_MODEL
-    from mien.learn.evaluation.robustness import (
-        DISTURBANCES,
-        Robustness,
-        disturbance_named,
-        draw_faces,
-        measure,
-    )
+    from mien.learn.evaluation.robustness import Robustness, measure
     from mien.learn.evaluation.scores import truth_of
-    from mien.records import open_whole
+    from mien.output.files import atomic_text
 
-    names = [*DISTURBANCES] if disturb is None else [name.strip() for name in disturb.split(",")]
-    wanted = [disturbance_named(name) for name in dict.fromkeys(names)]
+    wanted = sampling.disturbances()
     classifiers = _classifiers(model or [DEFAULT_MODEL], head)
     asked = next(iter(classifiers.values())).head
-    faces = truth_of(asked, read_data(data, votes=votes, find_faces=find_faces)).split(split)
+    faces = truth_of(asked, faces_from.read()).split(split)
     data_name = f"{faces.name} {split}"
-    if limit is not None:
-        faces = draw_faces(faces, limit, seed=seed)
-    steps = measure(classifiers, faces, wanted, seed=seed)
+    faces = sampling.draw(faces)
+    steps = measure(classifiers, faces, wanted, seed=sampling.seed)
     total = len(classifiers) * (1 + sum(len(d.levels) for d in wanted))
     measured = []
     interrupted = False
     with ExitStack() as stack:
         # Opened before all is measured, so that a place that cannot be written is said at once.
-        table = None if csv_file is None else stack.enter_context(open_whole(csv_file))
+        table = None if csv_file is None else stack.enter_context(atomic_text(csv_file))
         try:
             for measurement in progress(steps, total, "disturbing and reading"):
                 measured.append(measurement)
@@ -106,7 +116,7 @@ def robustness(
             if not measured:
                 raise
             interrupted = True
-        result = Robustness.of(faces, measured, data=data_name, seed=seed)
+        result = Robustness.of(faces, measured, data=data_name, seed=sampling.seed)
         if table is not None:
             _write_csv(result, table)
     if as_json:
@@ -114,7 +124,7 @@ def robustness(
 
         print(json.dumps(result.to_dict(), indent=2))
     else:
-        _print(result, all_faces=limit is None)
+        _print(result, all_faces=sampling.limit is None)
     if plots is not None:
         with status("drawing"):
             _draw(result, wanted, next(iter(classifiers.values())), plots)
@@ -132,9 +142,7 @@ def _classifiers(given: "list[str]", head: str | None) -> "dict[str, Classifier]
 
     opened = {}
     for text in dict.fromkeys(name.strip() for name in given):
-        with opening(text):
-            opened[text] = Classifier(text, threads=0, head=head)
-        say_how_read(opened[text].spec)
+        opened[text] = Classifier(text, threads=0, head=head)
     if len({classifier.head for classifier in opened.values()}) > 1:
         for classifier in opened.values():
             classifier.head = "label"

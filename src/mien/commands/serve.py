@@ -1,33 +1,32 @@
 """`mien serve`."""
 
-from typing import Annotated
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.classifier import DEFAULT_MODEL
+from mien.commands.options import RecognizerOptions
 from mien.commands.shared import (
-    DetectorName,
-    DetectorOption,
-    FullSizeOption,
-    LabelsOption,
-    MinFaceOption,
-    ModelOption,
-    ScalingOption,
     ThreadsOption,
-    ThresholdOption,
     say,
 )
 
+if TYPE_CHECKING:
+    from mien.web.limits import Limits
 
-def serve(
+
+@dataclass(frozen=True)
+class ListeningOptions:
+    """Where the server listens, and whom it serves."""
+
     host: Annotated[
         str,
         typer.Option(
             "--host",
             help="Address to listen on; one that other computers reach needs a token.",
         ),
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", help="0 takes a free one.")] = 8642,
+    ] = "127.0.0.1"
+    port: Annotated[int, typer.Option("--port", help="0 takes a free one.")] = 8642
     token: Annotated[
         str | None,
         typer.Option(
@@ -38,11 +37,11 @@ def serve(
             "not see it. Made up where others can reach the address and none is given: only then "
             "is it printed.",
         ),
-    ] = None,
+    ] = None
     allow_host: Annotated[
         list[str] | None,
         typer.Option("--allow-host", help="A name under which browsers may ask for the server."),
-    ] = None,
+    ] = None
     allow_origin: Annotated[
         list[str] | None,
         typer.Option(
@@ -50,36 +49,53 @@ def serve(
             help="Whose pages may use the API, too, such as https://app.example.org; can be "
             "repeated.",
         ),
-    ] = None,
+    ] = None
     workers: Annotated[
         int, typer.Option("--workers", help="Processes that share the port; limits are of each.")
-    ] = 1,
+    ] = 1
+
+
+@dataclass(frozen=True)
+class LimitOptions:
+    """What clients may ask for."""
+
+    max_image_mb: Annotated[
+        float, typer.Option("--max-image-mb", help="Size of a picture; of a request five times it.")
+    ] = 20.0
+    max_video_mb: Annotated[
+        float, typer.Option("--max-video-mb", help="Size of a film, on the disk while it is read.")
+    ] = 1000.0
+    max_video_minutes: Annotated[
+        float, typer.Option("--max-video-minutes", help="Length of a film.")
+    ] = 180.0
+    max_videos: Annotated[
+        int, typer.Option("--max-videos", help="Films that are read at once.")
+    ] = 2
+    max_live: Annotated[int, typer.Option("--max-live", help="Cameras that are read at once.")] = 16
+
+    def limits(self) -> "Limits":
+        """What the library takes."""
+        from mien.web.limits import MB, Limits
+
+        return Limits(
+            image_bytes=round(self.max_image_mb * MB),
+            request_bytes=round(5 * self.max_image_mb * MB),
+            video_bytes=round(self.max_video_mb * MB),
+            video_s=60 * self.max_video_minutes,
+            videos=self.max_videos,
+            live_clients=self.max_live,
+        )
+
+
+def serve(
+    *,
+    listening: ListeningOptions,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page on this desktop.")
     ] = True,
-    model: ModelOption = DEFAULT_MODEL,
-    labels: LabelsOption = None,
-    scaling: ScalingOption = None,
-    detector: DetectorOption = DetectorName.yunet,
-    min_face_px: MinFaceOption = 0.0,
-    full_size: FullSizeOption = False,
-    threshold: ThresholdOption = 0.0,
+    recognizer: RecognizerOptions,
     threads: ThreadsOption = 1,
-    max_image_mb: Annotated[
-        float, typer.Option("--max-image-mb", help="Size of a picture; of a request five times it.")
-    ] = 20.0,
-    max_video_mb: Annotated[
-        float, typer.Option("--max-video-mb", help="Size of a film, on the disk while it is read.")
-    ] = 1000.0,
-    max_video_minutes: Annotated[
-        float, typer.Option("--max-video-minutes", help="Length of a film.")
-    ] = 180.0,
-    max_videos: Annotated[
-        int, typer.Option("--max-videos", help="Films that are read at once.")
-    ] = 2,
-    max_live: Annotated[
-        int, typer.Option("--max-live", help="Cameras that are read at once.")
-    ] = 16,
+    most: LimitOptions,
 ) -> None:
     """Serve a page for photos, films and the webcam, and the same as an API; Ctrl-C ends it.
 
@@ -94,37 +110,24 @@ def serve(
     from mien.errors import MissingExtraError
 
     try:
-        from mien.web.server import serve as run
+        from mien.web.processes import serve as run
     except ImportError as error:
         raise MissingExtraError("the page", "web", error) from error
     from mien.desktop import open_in_browser
-    from mien.web.limits import MB, Limits
     from mien.web.settings import WebSettings, is_loopback
 
+    host, token = listening.host, listening.token
     made_up = token is None and not is_loopback(host)
     settings = WebSettings(
-        model=model,
-        labels=labels,
-        scaling=scaling,
-        detector=detector.value,
-        min_face_px=min_face_px,
-        full_size=full_size,
-        threshold=threshold,
+        **asdict(recognizer.settings()),
         threads=threads,
         host=host,
-        port=port,
+        port=listening.port,
         token=secrets.token_urlsafe(24) if made_up else token,
-        allow_hosts=tuple(allow_host or ()),
-        allow_origins=tuple(allow_origin or ()),
-        workers=workers,
-        limits=Limits(
-            image_bytes=round(max_image_mb * MB),
-            request_bytes=round(5 * max_image_mb * MB),
-            video_bytes=round(max_video_mb * MB),
-            video_s=60 * max_video_minutes,
-            videos=max_videos,
-            live_clients=max_live,
-        ),
+        allow_hosts=tuple(listening.allow_host or ()),
+        allow_origins=tuple(listening.allow_origin or ()),
+        workers=listening.workers,
+        limits=most.limits(),
     )
 
     def ready(address: str) -> None:

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
     from mien.learn.data.datasets import FaceSet
     from mien.learn.training.recipes import Recipe
-    from mien.recognizer import Recognizer
-    from mien.recognizer_settings import RecognizerSettings
-    from mien.spec import ModelSpec
 
 EXIT_ERROR = 2
 _STDERR = 2  # the number of its file
@@ -29,22 +26,8 @@ ModelOption = Annotated[
     str,
     typer.Option(
         "--model",
-        help="A model in the package, or the path of an ONNX or Keras file (.onnx, .h5, .keras); "
-        "several, with commas, are averaged.",
-    ),
-]
-LabelsOption = Annotated[
-    str | None,
-    typer.Option(
-        "--labels",
-        help="Of a Keras file's output, in order and with commas; alphabetical if not given.",
-    ),
-]
-ScalingOption = Annotated[
-    str | None,
-    typer.Option(
-        "--scaling",
-        help="Of a Keras file's input: 1/255, -1..1 or none; 1/255 unless the model scales itself.",
+        help="A model in the package, or the path of an ONNX file; several, with commas, are "
+        "averaged.",
     ),
 ]
 
@@ -206,16 +189,6 @@ def quiet_libraries() -> Iterator[None]:
             os.dup2(kept, _STDERR)
 
 
-def say_how_read(spec: "ModelSpec") -> None:
-    """Say on standard error what Keras files were taken for, which they do not say themselves."""
-    for member in spec.members or (spec,):
-        if member.network == "keras" and not member.mien_version:
-            say(
-                f"{member.name}: {member.recipe} (see --labels and --scaling; `mien convert` keeps "
-                "the file that is made of it each time)"
-            )
-
-
 def left_out_line(faces: "FaceSet") -> str:
     """How many faces of a data set were left out, by reason; empty if none was."""
     if not faces.left_out:
@@ -302,24 +275,6 @@ def status(what: str) -> Any:
     from contextlib import nullcontext
 
     return stderr().status(what) if sys.stderr.isatty() else nullcontext()
-
-
-def opening(model: str) -> Any:
-    """A spinner while a Keras file is converted, which takes seconds; nothing for other models."""
-    from contextlib import nullcontext
-
-    from mien.classifier import KERAS_SUFFIXES
-
-    keras = any(name.strip().endswith(KERAS_SUFFIXES) for name in model.split(","))
-    return status("converting the Keras file") if keras else nullcontext()
-
-
-def open_recognizer(settings: "RecognizerSettings", *, threads: int) -> "Recognizer":
-    """The recognizer that was asked for; says on standard error what Keras files were taken for."""
-    with opening(settings.model):
-        recognizer = settings.open(threads=threads)
-    say_how_read(recognizer.classifier.spec)
-    return recognizer
 
 
 class JsonArray:

@@ -1,21 +1,18 @@
 """`mien tune`."""
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mien.commands.options import TrainingFaces
 from mien.commands.shared import (
     EXIT_INTERRUPTED,
-    DataOption,
-    FindFacesOption,
     JsonOption,
-    ValShareOption,
-    VotesOption,
     need_torch,
     print_table,
-    read_data,
     say,
     status,
     stderr,
@@ -23,23 +20,20 @@ from mien.commands.shared import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mien.learn.tuning.search import TrialResult, TuningProgress, TuningResult
 
 SHOWN = 10  # trials in the table, the best first
 
 
-def tune(
-    data: DataOption,
-    out: Annotated[Path, typer.Option("--out", help="Folder of the study: new, or to go on with.")],
-    recipe: Annotated[
-        str, typer.Option("--recipe", help="Where to begin: paper, paper-modern or a .json file.")
-    ] = "paper-modern",
+@dataclass(frozen=True)
+class SearchOptions:
+    """How the settings are searched."""
+
     trials: Annotated[
         int, typer.Option("--trials", help="How many there shall be, those in --out among them.")
-    ] = 20,
-    epochs: Annotated[
-        int | None, typer.Option(help="Of each trial; the recipe's if not given.")
-    ] = None,
+    ] = 20
     search: Annotated[
         str | None,
         typer.Option(
@@ -47,17 +41,33 @@ def tune(
             help="With commas: learning_rate, batch_size, optimizer, dropout, dense_dropout, "
             "rotation_deg, zoom, shift, flip. All if not given.",
         ),
-    ] = None,
+    ] = None
     pruner: Annotated[
         str,
         typer.Option(help="What ends trials that fall behind: median, hyperband or none."),
-    ] = "median",
-    votes: VotesOption = None,
+    ] = "median"
+
+    def settings(self) -> "Sequence[str]":
+        """Names of the settings that are searched."""
+        from mien.learn.tuning.space import SETTINGS
+
+        return SETTINGS if self.search is None else [n.strip() for n in self.search.split(",")]
+
+
+def tune(
+    *,
+    faces_from: TrainingFaces,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the study: new, or to go on with.")],
+    recipe: Annotated[
+        str, typer.Option("--recipe", help="Where to begin: paper, paper-modern or a .json file.")
+    ] = "paper-modern",
+    searching: SearchOptions,
+    epochs: Annotated[
+        int | None, typer.Option(help="Of each trial; the recipe's if not given.")
+    ] = None,
     votes_weight: Annotated[
         float | None, typer.Option(help="In place of the recipe's; 0 trains without FER+ votes.")
     ] = None,
-    find_faces: FindFacesOption = False,
-    val_share: ValShareOption = None,
     network: Annotated[
         str | None, typer.Option(help="A name that `mien networks` lists; else the recipe's.")
     ] = None,
@@ -78,15 +88,13 @@ def tune(
     need_torch("tuning")
     from mien.learn.training.recipes import recipe_named
     from mien.learn.tuning.search import tune as run_study
-    from mien.learn.tuning.space import SETTINGS
 
     changes = {"epochs": epochs, "votes_weight": votes_weight, "network": network}
     changes = {name: value for name, value in changes.items() if value is not None}
     base = recipe_named(recipe, **changes)
-    names = SETTINGS if search is None else [name.strip() for name in search.split(",")]
-    faces = read_data(data, votes=votes, find_faces=find_faces)
-    if val_share is not None:
-        faces = faces.hold_out(val_share)
+    faces = faces_from.read()
+    if faces_from.val_share is not None:
+        faces = faces.hold_out(faces_from.val_share)
     if votes_weight is None:
         base = without_missing_votes(base, faces)
     with _Display() as display:
@@ -94,9 +102,9 @@ def tune(
             faces,
             base,
             out,
-            trials=trials,
-            settings=names,
-            pruner=pruner,
+            trials=searching.trials,
+            settings=searching.settings(),
+            pruner=searching.pruner,
             seed=seed,
             device=device,
             report=display.report,

@@ -4,33 +4,24 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.classifier import DEFAULT_MODEL
+from mien.commands.options import RecognizerOptions
 from mien.commands.shared import (
     EXIT_ERROR,
-    DetectorName,
-    DetectorOption,
-    FullSizeOption,
     JsonArray,
     JsonOption,
-    LabelsOption,
-    MinFaceOption,
-    ModelOption,
-    ScalingOption,
     ThreadsOption,
-    ThresholdOption,
     fail,
-    open_recognizer,
     print_table,
     say,
     stderr,
 )
-from mien.recognizer_settings import RecognizerSettings
 
 if TYPE_CHECKING:
     from mien.recognizer import Recognizer
@@ -68,6 +59,120 @@ class SmoothName(StrEnum):
     online = "online"
 
 
+SmoothOption = Annotated[
+    SmoothName,
+    typer.Option(
+        "--smooth",
+        help="With the frames before and after, so that labels change on time, or with those "
+        "before alone, as live.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """What is written of films, and what becomes of earlier files."""
+
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Annotated copy with the sound: .mp4, .mov, .m4v, .mkv, .webm."),
+    ] = None
+    csv_file: Annotated[
+        Path | None,
+        typer.Option("--csv", help="Rows as CSV, one for each face and frame."),
+    ] = None
+    jsonl: Annotated[Path | None, typer.Option("--jsonl", help="The same as JSON lines.")] = None
+    parquet: Annotated[Path | None, typer.Option("--parquet", help="The same as Parquet.")] = None
+    summary: Annotated[
+        Path | None,
+        typer.Option("--summary", help="What each person shows over the film: .json or .csv."),
+    ] = None
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", help="Probabilities over time: .png, .svg, or no ending for both."),
+    ] = None
+    report: Annotated[
+        Path | None, typer.Option("--report", help="A page of HTML with all of it and thumbnails.")
+    ] = None
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = (
+        False
+    )
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Leave alone films whose outputs are all there, and go on with those that were "
+            "cut off; give the same options again.",
+        ),
+    ] = False
+
+    def outputs(self) -> "Outputs":
+        """What the library takes."""
+        from mien.video.outputs import Outputs
+
+        return Outputs(
+            self.out,
+            self.csv_file,
+            self.jsonl,
+            self.parquet,
+            self.summary,
+            self.plot,
+            self.report,
+        )
+
+
+@dataclass(frozen=True)
+class PartOptions:
+    """Which frames of films are read."""
+
+    every: Annotated[
+        float | None,
+        typer.Option("--every", help="Read one frame in so many seconds, not all of them."),
+    ] = None
+    start: Annotated[
+        float | None, typer.Option("--start", help="Leave out what comes before this second.")
+    ] = None
+    end: Annotated[
+        float | None, typer.Option("--end", help="Leave out what comes from this second on.")
+    ] = None
+    stream: Annotated[
+        bool,
+        typer.Option("--stream", help="Addresses are streams to connect to, such as rtsp://..."),
+    ] = False
+    fps: Annotated[
+        float | None,
+        typer.Option(
+            "--fps",
+            help="Frames per second of what has no times: a series of pictures (25 if not given) "
+            "or a bare stream (clip.h264).",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class FollowingOptions:
+    """How faces are followed and their readings smoothed; None leaves a value as it is."""
+
+    detect_every: DetectEveryOption = None
+    half_life: HalfLifeOption = None
+
+    def settings(self, *, batch_frames: int | None = None) -> "VideoSettings":
+        """What the library takes."""
+        from mien.video.readings import BATCH_FRAMES, VideoSettings
+        from mien.video.smoothing import SmoothingSettings
+        from mien.video.tracking import TrackingSettings
+
+        return VideoSettings(
+            TrackingSettings()
+            if self.detect_every is None
+            else TrackingSettings(detect_every_s=self.detect_every),
+            SmoothingSettings()
+            if self.half_life is None
+            else SmoothingSettings(half_life_s=self.half_life),
+            batch_frames=batch_frames or BATCH_FRAMES,
+        )
+
+
 def video(
     paths: Annotated[
         list[str],
@@ -76,81 +181,16 @@ def video(
             "addresses with --stream."
         ),
     ],
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", help="Annotated copy with the sound: .mp4, .mov, .m4v, .mkv, .webm."),
-    ] = None,
-    csv_file: Annotated[
-        Path | None,
-        typer.Option("--csv", help="Rows as CSV, one for each face and frame."),
-    ] = None,
-    jsonl: Annotated[Path | None, typer.Option("--jsonl", help="The same as JSON lines.")] = None,
-    parquet: Annotated[Path | None, typer.Option("--parquet", help="The same as Parquet.")] = None,
-    summary: Annotated[
-        Path | None,
-        typer.Option("--summary", help="What each person shows over the film: .json or .csv."),
-    ] = None,
-    plot: Annotated[
-        Path | None,
-        typer.Option("--plot", help="Probabilities over time: .png, .svg, or no ending for both."),
-    ] = None,
-    report: Annotated[
-        Path | None, typer.Option("--report", help="A page of HTML with all of it and thumbnails.")
-    ] = None,
-    every: Annotated[
-        float | None,
-        typer.Option("--every", help="Read one frame in so many seconds, not all of them."),
-    ] = None,
-    start: Annotated[
-        float | None, typer.Option("--start", help="Leave out what comes before this second.")
-    ] = None,
-    end: Annotated[
-        float | None, typer.Option("--end", help="Leave out what comes from this second on.")
-    ] = None,
-    stream: Annotated[
-        bool,
-        typer.Option("--stream", help="Addresses are streams to connect to, such as rtsp://..."),
-    ] = False,
-    fps: Annotated[
-        float | None,
-        typer.Option(
-            "--fps",
-            help="Frames per second of what has no times: a series of pictures (25 if not given) "
-            "or a bare stream (clip.h264).",
-        ),
-    ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace outputs that exist.")
-    ] = False,
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume",
-            help="Leave alone films whose outputs are all there, and go on with those that were "
-            "cut off; give the same options again.",
-        ),
-    ] = False,
+    *,
+    wanted: OutputOptions,
+    part: PartOptions,
     bars: Annotated[
         bool, typer.Option("--bars/--no-bars", help="Draw the seven probabilities of each face.")
     ] = True,
     as_json: JsonOption = False,
-    model: ModelOption = DEFAULT_MODEL,
-    labels: LabelsOption = None,
-    scaling: ScalingOption = None,
-    detector: DetectorOption = DetectorName.yunet,
-    min_face_px: MinFaceOption = 0.0,
-    full_size: FullSizeOption = False,
-    threshold: ThresholdOption = 0.0,
-    detect_every: DetectEveryOption = None,
-    smooth: Annotated[
-        SmoothName,
-        typer.Option(
-            "--smooth",
-            help="With the frames before and after, so that labels change on time, or with those "
-            "before alone, as live.",
-        ),
-    ] = SmoothName.centred,
-    half_life: HalfLifeOption = None,
+    recognizer: RecognizerOptions,
+    following: FollowingOptions,
+    smooth: SmoothOption = SmoothName.centred,
     threads: ThreadsOption = 1,
 ) -> None:
     """Follow the faces of a film and read them in every frame.
@@ -167,51 +207,24 @@ def video(
     """
     from mien.video.batch import find_videos
     from mien.video.files import VideoOptions
-    from mien.video.outputs import Outputs
 
-    wanted = Outputs(out, csv_file, jsonl, parquet, summary, plot, report)
+    outputs = wanted.outputs()
     how = VideoOptions(
-        every_s=every,
-        start_s=start,
-        end_s=end,
-        stream=stream,
-        sequence_fps=fps,
-        settings=video_settings(detect_every, half_life),
+        every_s=part.every,
+        start_s=part.start,
+        end_s=part.end,
+        stream=part.stream,
+        sequence_fps=part.fps,
+        settings=following.settings(),
         centred=smooth is SmoothName.centred,
         bars=bars,
     )
-    films, many = find_videos(paths, not_in=wanted.named())
-    sets = wanted.for_each(films) if many else [wanted]
-    for film, outputs in zip(films, sets, strict=True):
-        outputs.check(film.source, replaces=overwrite or resume)
-    settings = RecognizerSettings(
-        model=model,
-        detector=detector.value,
-        min_face_px=min_face_px,
-        full_size=full_size,
-        threshold=threshold,
-        labels=labels,
-        scaling=scaling,
-    )
-    recognizer = open_recognizer(settings, threads=threads)
-    _read_all(recognizer, films, sets, how, resume=resume, as_json=as_json)
-
-
-def video_settings(
-    detect_every: float | None, half_life: float | None, *, batch_frames: int | None = None
-) -> "VideoSettings":
-    """What was asked for; None leaves a value as it is by default."""
-    from mien.video.readings import BATCH_FRAMES, VideoSettings
-    from mien.video.smoothing import SmoothingSettings
-    from mien.video.tracking import TrackingSettings
-
-    return VideoSettings(
-        TrackingSettings()
-        if detect_every is None
-        else TrackingSettings(detect_every_s=detect_every),
-        SmoothingSettings() if half_life is None else SmoothingSettings(half_life_s=half_life),
-        batch_frames=batch_frames or BATCH_FRAMES,
-    )
+    films, many = find_videos(paths, not_in=outputs.named())
+    sets = outputs.for_each(films) if many else [outputs]
+    for film, files in zip(films, sets, strict=True):
+        files.check(film.source, replaces=wanted.overwrite or wanted.resume)
+    reader = recognizer.settings().open(threads=threads)
+    _read_all(reader, films, sets, how, resume=wanted.resume, as_json=as_json)
 
 
 def _read_all(

@@ -1,26 +1,19 @@
 """`mien webcam`."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.classifier import DEFAULT_MODEL
+from mien.commands.options import RecognizerOptions
 from mien.commands.shared import (
-    DetectorName,
-    DetectorOption,
     JsonOption,
-    LabelsOption,
-    MinFaceOption,
-    ModelOption,
-    ScalingOption,
     ThreadsOption,
-    ThresholdOption,
-    open_recognizer,
     print_table,
     say,
 )
-from mien.commands.video import DetectEveryOption, HalfLifeOption, video_settings
+from mien.commands.video import FollowingOptions
 from mien.recognizer_settings import RecognizerSettings
 
 if TYPE_CHECKING:
@@ -32,65 +25,102 @@ if TYPE_CHECKING:
     from mien.web.camera_page import CameraPage
 
 
-def webcam(
+@dataclass(frozen=True)
+class CameraOptions:
+    """Where frames come from."""
+
     source: Annotated[
         str,
         typer.Option(
             "--source", help="Number or device of a camera; or a file that stands in for one."
         ),
-    ] = "0",
+    ] = "0"
     real_time: Annotated[
         bool,
         typer.Option(
             "--real-time",
             help="A file goes on as a camera would; else every frame of it is read.",
         ),
-    ] = False,
+    ] = False
     stream: Annotated[
         bool,
         typer.Option("--stream", help="The source is an address to connect to, as rtsp://..."),
-    ] = False,
+    ] = False
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it goes on by itself, and never ends."""
+        return self._is_camera or self.stream
+
+    @property
+    def name(self) -> str:
+        """How messages call it."""
+        return f"camera {self.source}" if self._is_camera else self.source
+
+    @property
+    def _is_camera(self) -> bool:
+        from mien.video.frames import camera_number
+
+        return camera_number(self.source) is not None
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """What is written."""
+
     record: Annotated[
         Path | None,
         typer.Option("--record", help="Video file to write: the picture with its faces, as seen."),
-    ] = None,
+    ] = None
     csv_file: Annotated[
         Path | None,
         typer.Option(
             "--csv",
             help="Rows to write, one for each face of each frame read: .csv, .jsonl, .parquet.",
         ),
-    ] = None,
+    ] = None
     stills: Annotated[
         Path, typer.Option("--stills", help="Folder for the pictures that `s` saves.")
-    ] = Path(),
+    ] = Path()
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files of --record and --csv.")
-    ] = False,
+    ] = False
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files that are asked for."""
+        return [path for path in (self.record, self.csv_file) if path is not None]
+
+
+@dataclass(frozen=True)
+class ViewOptions:
+    """How it is shown."""
+
     window: Annotated[
         bool, typer.Option("--window/--no-window", help="Show it; without, only write files.")
-    ] = True,
+    ] = True
     page: Annotated[
         bool,
         typer.Option("--page", help="Show it on a page in the browser, even if a window can open."),
-    ] = False,
+    ] = False
     port: Annotated[
         int,
         typer.Option(
             "--port", help="Of that page, which only this computer can open; 0 takes a free one."
         ),
-    ] = 0,
+    ] = 0
+
+
+def webcam(
+    *,
+    camera: CameraOptions,
+    files: FileOptions,
+    view: ViewOptions,
     seconds: Annotated[
         float | None, typer.Option("--seconds", help="End by itself after this time.")
     ] = None,
-    model: ModelOption = DEFAULT_MODEL,
-    labels: LabelsOption = None,
-    scaling: ScalingOption = None,
-    detector: DetectorOption = DetectorName.yunet,
-    min_face_px: MinFaceOption = 0.0,
-    threshold: ThresholdOption = 0.0,
-    detect_every: DetectEveryOption = None,
-    half_life: HalfLifeOption = None,
+    recognizer: RecognizerOptions,
+    following: FollowingOptions,
     bars: Annotated[
         bool, typer.Option("--bars/--no-bars", help="Draw the seven probabilities.")
     ] = True,
@@ -112,44 +142,34 @@ def webcam(
     from functools import partial
 
     from mien.errors import MienError, OptionError
-    from mien.video.frames import camera_number, frames
+    from mien.video.frames import frames
     from mien.video.live import PATIENCE_S, STREAM_PATIENCE_S, Live, in_real_time, watch
 
-    camera = camera_number(source) is not None
-    if real_time and (camera or stream):
+    live_source = camera.is_live
+    if camera.real_time and live_source:
         raise OptionError("--real-time: expected a file in --source; a camera is in real time")
     if seconds is not None and not seconds > 0:
         raise OptionError(f"--seconds: expected more than 0; got {seconds:g}")
-    if not window and record is None and csv_file is None:
+    if not view.window and not files.paths:
         raise OptionError("--no-window: expected --record or --csv with it; nothing would be done")
-    for path in (record, csv_file):
-        if path is not None:
-            _check_free(path, overwrite=overwrite)
-    settings = RecognizerSettings(
-        model=model,
-        detector=detector.value,
-        min_face_px=min_face_px,
-        threshold=threshold,
-        labels=labels,
-        scaling=scaling,
-    )
-    recognizer = open_recognizer(settings, threads=threads)
+    for path in files.paths:
+        _check_free(path, overwrite=files.overwrite)
+    settings = recognizer.settings()
+    reader = settings.open(threads=threads)
     failure: MienError | KeyboardInterrupt | None = None
     with ExitStack() as stack:
-        given = frames(source, stream=stream)
-        outputs = _outputs(stack, record, csv_file)
+        given = frames(camera.source, stream=camera.stream)
+        outputs = _outputs(stack, files.record, files.csv_file)
         live = Live(
-            in_real_time(given) if real_time else given,
-            partial(
-                recognizer.stream, settings=video_settings(detect_every, half_life, batch_frames=1)
-            ),
-            drop=camera or stream or real_time,
-            endless=camera or stream,
-            patience_s=STREAM_PATIENCE_S if stream else PATIENCE_S,
-            name=f"camera {source}" if camera else source,
+            in_real_time(given) if camera.real_time else given,
+            partial(reader.stream, settings=following.settings(batch_frames=1)),
+            drop=live_source or camera.real_time,
+            endless=live_source,
+            patience_s=STREAM_PATIENCE_S if camera.stream else PATIENCE_S,
+            name=camera.name,
             bars=bars,
         )
-        viewer = _open_viewer(stack, settings, window=window, page=page, threads=threads, port=port)
+        viewer = _open_viewer(stack, settings, view, threads=threads)
         stack.enter_context(live)
         # What went wrong is told after everything is closed, so that what is recorded is whole.
         try:
@@ -157,15 +177,15 @@ def webcam(
                 live,
                 viewer=viewer,
                 outputs=outputs,
-                recording=record is not None,
-                stills=stills,
+                recording=files.record is not None,
+                stills=files.stills,
                 on_still=lambda path: say(f"saved {path}"),
                 seconds=seconds,
             )
         except (MienError, KeyboardInterrupt) as error:
             failure = error
-    for path in (record, csv_file):
-        if path is not None and path.exists():
+    for path in files.paths:
+        if path.exists():
             say(f"wrote {path}")
     _print(live.summary(), as_json=as_json)
     if failure is not None:
@@ -174,13 +194,13 @@ def webcam(
 
 def _check_free(path: Path, *, overwrite: bool) -> None:
     from mien.errors import OutputError
-    from mien.video.writer import partial_name
+    from mien.output.files import part_name
 
     if path.is_dir():
         raise OutputError(f"{path}: expected a file to write; it is a folder")
     if path.exists() and not overwrite:
         raise OutputError(f"{path}: it exists already; --overwrite replaces it")
-    if (part := partial_name(path)).exists() and not overwrite:
+    if (part := part_name(path)).exists() and not overwrite:
         raise OutputError(
             f"{part}: an earlier run that was cut off left it; rename it to keep it, --overwrite "
             "replaces it"
@@ -207,27 +227,21 @@ def _outputs(
 
 
 def _open_viewer(
-    stack: "ExitStack",
-    settings: RecognizerSettings,
-    *,
-    window: bool,
-    page: bool,
-    threads: int,
-    port: int,
+    stack: "ExitStack", settings: RecognizerSettings, view: ViewOptions, *, threads: int
 ) -> "Viewer | None":
     """A window, or a page where none can be opened; None if nothing is to be shown."""
     from mien.desktop import open_in_browser
     from mien.video.live_view import Window, why_no_window
 
-    if not window:
+    if not view.window:
         say("Ctrl-C ends it")
         return None
     reason = why_no_window()
-    if reason is None and not page:
+    if reason is None and not view.page:
         shown = Window("mien")
         stack.callback(shown.close)
         return shown
-    there = _open_page(stack, settings, reason, threads=threads, port=port)
+    there = _open_page(stack, settings, reason, threads=threads, port=view.port)
     say(f"{there.address} (q there or Ctrl-C here ends it)")
     open_in_browser(there.address)
     return there

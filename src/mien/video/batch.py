@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from mien.errors import MienError, VideoError
 from mien.images import SUFFIXES as PICTURE_SUFFIXES
+from mien.output.files import is_part_name, part_name
 from mien.video.containers import is_address
 from mien.video.files import VideoOptions, VideoOutcome, write_video
 from mien.video.frames import SUFFIXES, VideoInfo, camera_number
 from mien.video.outputs import Outputs
-from mien.video.writer import partial_name
 
 if TYPE_CHECKING:
     from mien.recognizer import Recognizer
@@ -79,7 +79,8 @@ def _expand(given: str, apart: list[Path]) -> list[VideoFile]:
             film
             for film in path.rglob("*")
             if film.suffix.lower() in SUFFIXES
-            and not film.stem.endswith((".part", ".kept"))
+            and not is_part_name(film.name)
+            and not film.stem.endswith(".kept")
             and film.is_file()
             and not _is_program_text(film)
             and not any(film.resolve().is_relative_to(folder) for folder in apart)
@@ -139,7 +140,7 @@ class FilmResult:
     def messages(self) -> list[str]:
         """What to tell of it, a sentence each."""
         if self.error is not None:
-            parts = [str(p) for p in map(partial_name, self.outputs.paths()) if p.exists()]
+            parts = [str(p) for p in map(part_name, self.outputs.paths()) if p.exists()]
             left = f"; what was read before is in {', '.join(parts)}" if parts else ""
             return [f"{self.error}{left}"]
         if self.outcome is None:

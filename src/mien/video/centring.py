@@ -25,8 +25,8 @@ from mien.video.smoothing import (
 )
 
 if TYPE_CHECKING:
+    from mien.readings import TrackedReading
     from mien.video.frames import Frame
-    from mien.video.readings import TrackedReading
 
 LOOKAHEAD: Final = 4.0
 """Half-lives that a frame waits. A frame after that would have less than a 16th of its weight."""

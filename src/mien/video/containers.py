@@ -58,7 +58,11 @@ def open_container(source: "str | Path | int", *, stream: bool) -> "InputContain
     except FileNotFoundError:
         raise VideoError(f"no such file: {name}") from None
     except OSError as error:
-        raise VideoError(f"{name}: cannot be read; {error.strerror or error}") from error
+        raise VideoError(
+            f"cannot be read; {error.strerror or error}",
+            source=name,
+            kind="file that cannot be read",
+        ) from error
     except ValueError as error:  # a null byte
         raise VideoError(f"expected a path; got {name!r}: {error}") from None
     if not head:

@@ -315,7 +315,8 @@ class FilmReader:
         if codec.width * codec.height > most:
             raise VideoError(
                 f"{self.name}: expected frames of at most {most:,} pixels; got {codec.width} x "
-                f"{codec.height}"
+                f"{codec.height}",
+                limit=most,
             )
         codec.options = {**codec.options, "max_pixels": str(most)}
 

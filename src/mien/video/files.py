@@ -11,22 +11,18 @@ from typing import TYPE_CHECKING, Any, Final
 from mien.errors import MissingExtraError, OptionError
 from mien.faces import iou
 from mien.labels import EMOTIONS
+from mien.output.files import atomic_text, part_name
 from mien.overlay import Annotator
-from mien.records import open_whole
+from mien.readings import FrameReadings, TrackedReading, TrackSummary
 from mien.video.centring import centred
 from mien.video.frames import VideoInfo, VideoSource, frames, measured, probe
 from mien.video.outputs import Outputs
-from mien.video.readings import (
-    TrackedReading,
-    TrackSummary,
-    VideoSettings,
-    read_stream,
-)
-from mien.video.records import FrameRows, RowWriter, read_rows, resume_point, row_writer
+from mien.video.readings import VideoSettings, read_stream
+from mien.video.records import RowWriter, read_rows, resume_point, row_writer
 from mien.video.report import Highlights, write_video_report
 from mien.video.timeline import Timeline, clock, plot_timeline
 from mien.video.totals import TrackTotals
-from mien.video.writer import VideoWriter, last_kept_time, partial_name
+from mien.video.writer import VideoWriter, last_kept_time
 
 if TYPE_CHECKING:
     from mien.recognizer import Recognizer
@@ -239,7 +235,7 @@ class _Sink:
         self.end_s: float | None = None
         self.until_s = 0.0  # when the last frame ends, if it takes as long as the one before
         self.last_track = 0
-        self.kept: deque[FrameRows] = deque()  # of the last seconds of an earlier run
+        self.kept: deque[FrameReadings] = deque()  # of the last seconds of an earlier run
         self._rows: list[RowWriter] = []
         self._video: VideoWriter | None = None
         try:
@@ -259,7 +255,7 @@ class _Sink:
     def _replay(self, before_s: float) -> None:
         """Count the rows of an earlier run; Parquet gets them anew."""
         kept = next(path for path in (self._outputs.csv, self._outputs.jsonl) if path is not None)
-        for found in read_rows(partial_name(kept)):
+        for found in read_rows(part_name(kept)):
             if self._outputs.parquet is not None:
                 self._rows[-1].write(found.frame, found.time_s, found.readings)
             self._count(found.time_s, found.readings)
@@ -332,7 +328,7 @@ def _facts(info: VideoInfo, count: int) -> dict[str, str]:
 
 
 def _write_summary(path: Path, people: Sequence[TrackSummary]) -> None:
-    with open_whole(path) as file:
+    with atomic_text(path) as file:
         if path.suffix.lower() == ".json":
             json.dump([person.to_dict() for person in people], file, indent=2)
             file.write("\n")
@@ -377,7 +373,7 @@ class _Numbers:
         first: the number of the first face that was not there before.
     """
 
-    def __init__(self, kept: Iterable[FrameRows], before_s: float | None, first: int) -> None:
+    def __init__(self, kept: Iterable[FrameReadings], before_s: float | None, first: int) -> None:
         self._next = first
         self._kept = {rows.frame: rows.readings for rows in kept}
         self._before_s = before_s

@@ -18,8 +18,8 @@ from mien.overlay import Annotator
 from mien.video.live_view import Viewer, save_still
 
 if TYPE_CHECKING:
+    from mien.readings import TrackedReading
     from mien.video.frames import Frame
-    from mien.video.readings import TrackedReading
 
 Read: TypeAlias = "Callable[[Iterator[Frame]], Iterator[tuple[Frame, list[TrackedReading]]]]"
 """Frames -> the same with their readings, one after the other: `Recognizer.stream` is one."""

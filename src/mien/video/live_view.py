@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 
 from mien.desktop import has_screen
-from mien.errors import OutputError, VideoError
+from mien.errors import VideoError
 from mien.images import Image
+from mien.output.files import write_image, writing
 from mien.video.timeline import clock
 
 if TYPE_CHECKING:
@@ -182,21 +183,11 @@ def save_still(seen: "LiveFrame", folder: Path) -> Path:
     Raises:
         OutputError: it cannot be written.
     """
-    from PIL import Image as PILImage
-
     stem = time.strftime("mien-%Y%m%d-%H%M%S")
     path, number = folder / f"{stem}.png", 1
-    partial = path.with_name(f"{path.name}.part")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with writing(path):
         while path.exists():
             number += 1
             path = folder / f"{stem}-{number}.png"
-        try:
-            PILImage.fromarray(seen.drawn).save(partial, "PNG")
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written; {error.strerror or error}") from error
+    write_image(path, seen.drawn, make_folders=True)
     return path

@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 
 from mien.crops import crop_faces
-from mien.faces import Face, Framing
+from mien.faces import Framing
 from mien.images import Image
+from mien.readings import Face
 from mien.video.motion import Floats
 
 

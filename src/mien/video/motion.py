@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.faces import Box, Landmarks
 from mien.images import Image
+from mien.readings import Box, Landmarks
 
 Gray: TypeAlias = NDArray[np.uint8]
 """(H, W) uint8."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mien.errors import OutputError
-from mien.video.writer import partial_name
+from mien.output.files import part_name
 
 if TYPE_CHECKING:
     from mien.video.batch import VideoFile
@@ -113,7 +113,7 @@ class Outputs:
                             f"{path}: it exists; --overwrite replaces it, --resume goes on with "
                             "what is not finished"
                         )
-                if not replaces and (part := partial_name(path)).exists():
+                if not replaces and (part := part_name(path)).exists():
                     raise OutputError(
                         f"{part}: an earlier run left it; --resume goes on with it, --overwrite "
                         "starts over"

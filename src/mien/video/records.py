@@ -1,133 +1,45 @@
-"""Readings of a film -> rows of CSV, JSON lines and Parquet, written as the film is read.
+"""Files of rows of CSV, JSON lines and Parquet, written as a film is read.
 
 A file has the name `rows.part.csv` until it is finished. What is written reaches the disk within
 `FLUSH_S`, in whole rows, so that a kill leaves a file that can be read, and gone on with.
 """
 
 import csv
-import io
 import json
 import math
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from mien.errors import MissingExtraError, OutputError
-from mien.labels import EMOTIONS
-from mien.video.writer import partial_name
+from mien.output.files import part_name, writing
+from mien.output.records import (
+    VIDEO_TABLE,
+    csv_header,
+    reading_of_csv,
+    reading_of_json,
+    schema,
+    video_csv_lines,
+    video_json_lines,
+    video_rows,
+)
+from mien.readings import FrameReadings
 
 if TYPE_CHECKING:
-    from mien.video.readings import TrackedReading
-
-COLUMNS: Final = (
-    "frame",  # its number in the film, from 0
-    "time_s",  # when it is shown, from the start of the film
-    "track",  # the number of the person, from 1; empty in the row of a frame without a face
-    "x0",
-    "y0",
-    "x1",
-    "y1",
-    "score",  # the detector's
-    "detected",  # true where the detector found the face, false where it was followed
-    "emotion",  # smoothed over time, as are the next columns
-    "probability",
-    "unsure",
-    *EMOTIONS,
-    "raw_emotion",  # of this frame alone, as are the next columns
-    *(f"raw_{label}" for label in EMOTIONS),
-)
-"""Columns of CSV and Parquet."""
+    from mien.readings import TrackedReading
 
 SUFFIXES: Final = (".csv", ".jsonl", ".parquet")
 
 FLUSH_S: Final = 0.5
 """After which rows that wait are written to the disk."""
 
-_SIDES: Final = ("x0", "y0", "x1", "y1")
-_OWN: Final = ("score", "detected", "emotion", "probability", "unsure")
-_RAW: Final = tuple(f"raw_{label}" for label in EMOTIONS)
 _PACKED_ROWS: Final = 500  # rows that wait as Python's objects
 _PARQUET_ROWS: Final = 20_000  # rows that wait until they are written together
-_DIGITS: Final = 7  # of a float32, which is what the networks give
-
-
-@dataclass(frozen=True)
-class FrameRows:
-    """What the rows of one frame say.
-
-    Attributes:
-        frame: its number.
-        time_s: when it is shown.
-        readings: of its faces, without landmarks; empty where it shows none.
-    """
-
-    frame: int
-    time_s: float
-    readings: "tuple[TrackedReading, ...]"
-
-
-def rows(frame: int, time_s: float, readings: "Sequence[TrackedReading]") -> list[dict[str, Any]]:
-    """One row for each face, or one with an empty face for a frame that shows none."""
-    shown: dict[str, Any] = {"frame": frame, "time_s": time_s}
-    if not readings:
-        return [shown]
-    return [
-        {
-            **shown,
-            "track": reading.track,
-            **dict(zip(_SIDES, map(_round, reading.box), strict=True)),
-            "score": _round(reading.score),
-            "detected": reading.detected,
-            "emotion": reading.emotion,
-            "probability": _round(reading.probability),
-            "unsure": reading.unsure,
-            **dict(zip(EMOTIONS, map(_round, reading.probabilities), strict=True)),
-            "raw_emotion": reading.raw_emotion,
-            **dict(zip(_RAW, map(_round, reading.raw_probabilities), strict=True)),
-        }
-        for reading in readings
-    ]
-
-
-CSV_HEADER: Final = ",".join(COLUMNS) + "\n"
-"""The first line of a CSV file."""
-
-
-def csv_lines(frame: int, time_s: float, readings: "Sequence[TrackedReading]") -> str:
-    """The rows of one frame as lines of CSV, without the header."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
-    for row in rows(frame, time_s, readings):
-        truths = {k: "true" if v else "false" for k, v in row.items() if isinstance(v, bool)}
-        writer.writerow(row | truths)
-    return text.getvalue()
-
-
-def json_lines(frame: int, time_s: float, readings: "Sequence[TrackedReading]") -> str:
-    """The rows of one frame as lines of JSON, an object in each."""
-    lines = []
-    for row in rows(frame, time_s, readings):
-        shown: dict[str, Any] = {"frame": frame, "time_s": time_s, "track": row.get("track")}
-        if "track" in row:
-            shown |= {
-                "box": [row[side] for side in _SIDES],
-                **{name: row[name] for name in _OWN},
-                "probabilities": {label: row[label] for label in EMOTIONS},
-                "raw_emotion": row["raw_emotion"],
-                "raw_probabilities": {label: row[f"raw_{label}"] for label in EMOTIONS},
-            }
-        lines.append(json.dumps(shown, separators=(",", ":")) + "\n")
-    return "".join(lines)
-
-
-def _round(value: float) -> float:
-    """To the digits that a float32 has; more would only make the files twice as long."""
-    return float(f"{value:.{_DIGITS}g}")
 
 
 class RowWriter(Protocol):
@@ -170,15 +82,6 @@ def row_writer(path: Path, *, keep_bytes: int = 0) -> RowWriter:
     return kinds[suffix](path, keep_bytes)
 
 
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Turn errors of the disk into ours."""
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written; {error.strerror or error}") from error
-
-
 class _Rows:
     """What all kinds share: a part that gets the file's name at the end."""
 
@@ -186,7 +89,7 @@ class _Rows:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._partial = partial_name(path)
+        self._partial = part_name(path)
 
     def _flush(self) -> None:
         """Write the rows that wait."""
@@ -194,7 +97,7 @@ class _Rows:
 
     def finish(self) -> None:
         self._flush()
-        with _writing(self.path):
+        with writing(self.path):
             self._file.close()
             self._partial.replace(self.path)
 
@@ -210,7 +113,7 @@ class _TextRows(_Rows):
 
     def __init__(self, path: Path, keep_bytes: int) -> None:
         super().__init__(path)
-        with _writing(path):
+        with writing(path):
             if keep_bytes:
                 os.truncate(self._partial, keep_bytes)
             mode: Literal["a", "w"] = "a" if keep_bytes else "w"
@@ -225,7 +128,7 @@ class _TextRows(_Rows):
             self._flush()
 
     def _flush(self) -> None:
-        with _writing(self.path):
+        with writing(self.path):
             self._file.write("".join(self._waiting))
             self._file.flush()
         self._waiting.clear()
@@ -236,16 +139,16 @@ class _CsvRows(_TextRows):
     def __init__(self, path: Path, keep_bytes: int) -> None:
         super().__init__(path, keep_bytes)
         if self._fresh:
-            self._add(CSV_HEADER)
+            self._add(csv_header(VIDEO_TABLE))
             self._flush()
 
     def write(self, frame: int, time_s: float, readings: "Sequence[TrackedReading]") -> None:
-        self._add(csv_lines(frame, time_s, readings))
+        self._add(video_csv_lines(frame, time_s, readings))
 
 
 class _JsonLines(_TextRows):
     def write(self, frame: int, time_s: float, readings: "Sequence[TrackedReading]") -> None:
-        self._add(json_lines(frame, time_s, readings))
+        self._add(video_json_lines(frame, time_s, readings))
 
 
 class _ParquetRows(_Rows):
@@ -258,23 +161,14 @@ class _ParquetRows(_Rows):
         except ImportError as error:
             raise MissingExtraError("Parquet", "batch", error) from error
         super().__init__(path)
-        kinds = {
-            "frame": pyarrow.int64(),
-            "time_s": pyarrow.float64(),
-            "track": pyarrow.int64(),
-            "detected": pyarrow.bool_(),
-            "emotion": pyarrow.string(),
-            "unsure": pyarrow.bool_(),
-            "raw_emotion": pyarrow.string(),
-        }
-        self._schema = pyarrow.schema([(c, kinds.get(c, pyarrow.float32())) for c in COLUMNS])
+        self._schema = schema(VIDEO_TABLE)
         self._rows: list[dict[str, Any]] = []
         self._tables: list[Any] = []
-        with _writing(path):
+        with writing(path):
             self._file = pyarrow.parquet.ParquetWriter(self._partial, self._schema)
 
     def write(self, frame: int, time_s: float, readings: "Sequence[TrackedReading]") -> None:
-        self._rows += rows(frame, time_s, readings)
+        self._rows += video_rows(frame, time_s, readings)
         if len(self._rows) >= _PACKED_ROWS:
             self._pack()
         if sum(table.num_rows for table in self._tables) >= _PARQUET_ROWS:
@@ -291,7 +185,7 @@ class _ParquetRows(_Rows):
         import pyarrow
 
         self._pack()
-        with _writing(self.path):
+        with writing(self.path):
             self._file.write_table(pyarrow.concat_tables(self._tables))
         self._tables.clear()
 
@@ -321,7 +215,7 @@ def resume_point(path: Path, *, before_s: float = math.inf) -> ResumePoint | Non
         None where there is nothing to go on with.
     """
     point: ResumePoint | None = None
-    with suppress(FileNotFoundError), partial_name(path).open("rb") as file:
+    with suppress(FileNotFoundError), part_name(path).open("rb") as file:
         offset = 0
         if path.suffix.lower() == ".csv":
             offset = len(file.readline())
@@ -348,7 +242,7 @@ def _frame_of(line: bytes, path: Path) -> tuple[int, float]:
     return int(values["frame"]), float(values["time_s"])
 
 
-def read_rows(path: Path) -> Iterator[FrameRows]:
+def read_rows(path: Path) -> Iterator[FrameReadings]:
     """Read rows back, a frame at a time.
 
     Args:
@@ -361,38 +255,11 @@ def read_rows(path: Path) -> Iterator[FrameRows]:
             values: Iterable[Mapping[str, Any]]
             is_csv = path.suffix.lower() == ".csv"
             values = csv.DictReader(file) if is_csv else map(json.loads, file)
+            reading_of = reading_of_csv if is_csv else reading_of_json
             by_frame = groupby(values, key=lambda row: (int(row["frame"]), float(row["time_s"])))
             for (frame, time_s), found in by_frame:
-                readings = tuple(_reading(row, is_csv) for row in found if row["track"])
-                yield FrameRows(frame, time_s, readings)
+                readings = tuple(reading_of(row) for row in found if row["track"])
+                yield FrameReadings(frame, time_s, readings)
     # RecursionError: of JSON that is nested deeper than Python goes.
     except (ValueError, LookupError, TypeError, OverflowError, csv.Error, RecursionError) as error:
         raise OutputError(f"{path}: expected rows that mien wrote; {error!r}") from error
-
-
-def _reading(row: Mapping[str, Any], is_csv: bool) -> "TrackedReading":
-    from mien.video.readings import TrackedReading
-
-    if is_csv:
-        box = [float(row[side]) for side in _SIDES]
-        smoothed = [float(row[label]) for label in EMOTIONS]
-        raw = [float(row[f"raw_{label}"]) for label in EMOTIONS]
-        truths = {name: row[name] == "true" for name in ("detected", "unsure")}
-    else:
-        box = [float(side) for side in row["box"]]
-        smoothed = [float(row["probabilities"][label]) for label in EMOTIONS]
-        raw = [float(row["raw_probabilities"][label]) for label in EMOTIONS]
-        truths = {name: row[name] for name in ("detected", "unsure")}
-    return TrackedReading(
-        box=(box[0], box[1], box[2], box[3]),
-        score=float(row["score"]),
-        landmarks=None,
-        emotion=row["emotion"],
-        probability=float(row["probability"]),
-        probabilities=tuple(smoothed),
-        unsure=truths["unsure"],
-        track=int(row["track"]),
-        raw_probabilities=tuple(raw),
-        raw_emotion=row["raw_emotion"],
-        detected=truths["detected"],
-    )

@@ -1,27 +1,37 @@
 """What a film shows, on one page of HTML that needs no other file."""
 
-import html
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mien.faces import Box
 from mien.figures import EMOTION_COLORS
-from mien.html_page import data_uri, html_page
 from mien.images import Image
 from mien.labels import EMOTIONS
+from mien.output.files import atomic_text
+from mien.output.pages import (
+    Cell,
+    Part,
+    Picture,
+    Row,
+    Table,
+    data_uri,
+    facts_table,
+    png_uri,
+    render,
+)
 from mien.overlay import annotate
-from mien.records import open_whole
+from mien.readings import Box
 from mien.video.timeline import Band, Timeline, clock, tick_every
 
 if TYPE_CHECKING:
+    from mien.readings import TrackedReading, TrackSummary
     from mien.video.frames import Frame
-    from mien.video.readings import TrackedReading, TrackSummary
 
 THUMBNAIL_PX: Final = 128
 STILL_WIDTH_PX: Final = 800
@@ -46,48 +56,8 @@ _PHONE: Final = 3.0  # times as much, on a phone
 _LOW_WORD: Final = 0.3  # of the height of a band, that a word needs
 _GREY: Final = (228, 230, 234)
 
+_COLORS: Final = dict(zip(EMOTIONS, EMOTION_COLORS, strict=True))
 _PACKAGES: Final = ("numpy", "opencv-python-headless", "opencv-python", "onnxruntime", "av")
-
-CAUTION: Final = (
-    "A face shows an expression, not what a person feels (Barrett et al. 2019, "
-    "doi:10.1177/1529100619832930), and the network that read these faces is often wrong. Do not "
-    "use this page to judge people: not to hire, grade, diagnose, police or rank them, nor to say "
-    "whether they lie. In the European Union, inferring emotions at work and in schools is "
-    "forbidden but for medical and safety reasons (AI Act, article 5(1)(f)), and elsewhere people "
-    "must be told that it is done to them (article 50(3)). The page holds pictures of people: "
-    "treat it as you treat the film."
-)
-
-_STYLE: Final = """
-table { font-size: .9rem; } th, td { padding: .35rem .7rem; }
-td.most { font-weight: 700; } td.none { color: #8d949e; }
-.face { width: 72px; height: 72px; border-radius: .4rem; display: block; background: #e4e6ea; }
-.timeline { --names: 8.5rem; position: relative; font-size: .85rem; margin: 1rem 0; }
-.timeline .person { display: grid; grid-template-columns: var(--names) 1fr; align-items: center;
-  margin: .4rem 0; line-height: 1.25; }
-.timeline small { display: block; }
-.band { position: relative; height: 4rem; background: #eceef1; border-radius: .3rem;
-  overflow: hidden; }
-.band img { position: absolute; inset: 0; width: 100%; height: 100%; }
-.band span { position: absolute; color: #16181c; transform: translate(-50%, 50%); line-height: 1;
-  white-space: nowrap; }
-.ticks { position: relative; height: 1.5rem; margin-left: var(--names); color: #5d636c;
-  font-variant-numeric: tabular-nums; }
-.ticks span { position: absolute; padding: .3rem 0 0 .25rem; border-left: 1px solid;
-  line-height: 1; }
-.legend { display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; }
-@media (prefers-color-scheme: dark) { .band { background: #23262c; } .ticks { color: #a3a9b3; } }
-@media (max-width: 700px) {
-  .timeline { --names: 0px; } .timeline .person { display: block; margin: .8rem 0; }
-  .timeline small { display: inline; margin-left: .6em; }
-  .band { margin-top: .2rem; } .band .short, .ticks .fine { display: none; } }
-.bar { display: flex; width: 9rem; height: 1rem; border-radius: .25rem; overflow: hidden; }
-.stills { display: grid; gap: 1rem;
-  grid-template-columns: repeat(auto-fill, minmax(min(26rem, 100%), 1fr)); }
-figure { margin: 0; } figure img { width: 100%; border-radius: .4rem; display: block; }
-figcaption { font-size: .9rem; margin-top: .3rem; }
-@media print { .stills figure { break-inside: avoid; } }
-"""
 
 
 @dataclass(frozen=True)
@@ -178,144 +148,90 @@ def write_video_report(
     Raises:
         OutputError: it cannot be written.
     """
-    with open_whole(path) as file:
-        file.write(_page(title, facts, people, timeline, highlights, settings))
-
-
-def _page(
-    title: str,
-    facts: Mapping[str, str],
-    people: "Sequence[TrackSummary]",
-    timeline: Timeline,
-    highlights: Highlights,
-    settings: Mapping[str, str],
-) -> str:
-    name = html.escape(title)
-    line = " &middot; ".join(html.escape(f"{key}: {value}") for key, value in facts.items())
     shown = sorted(people, key=lambda person: (-person.on_screen_s, person.track))[:MAX_PEOPLE]
     shown.sort(key=lambda person: person.track)
-    rows = "\n".join(_row(person, highlights.thumbnail(person.track)) for person in shown)
-    heads = "".join(
-        f'<th><span class="swatch" style="background:{color}"></span>{label}</th>'
-        for label, color in zip(EMOTIONS, EMOTION_COLORS, strict=True)
+    means = {person.track: person.means for person in people}
+    page = render(
+        "video.html",
+        title=title,
+        facts=[f"{name}: {value}" for name, value in facts.items()],
+        bands=[
+            _band(track, timeline, means.get(track, {}))
+            for track in sorted(timeline.tracks[:MAX_BANDS])
+        ],
+        tracks=len(timeline.tracks),
+        length=clock(timeline.end_s - timeline.start_s, fine=True),
+        ticks=_ticks(timeline),
+        emotions=_COLORS,
+        people=_people_table(shown, highlights),
+        left_out=len(people) - len(shown),
+        stills=[_still(moment) for moment in highlights.moments()],
+        made=facts_table({**settings, **_versions()}.items()),
     )
-    left_out = len(people) - len(shown)
-    more = f"<p>{left_out} more people, there for less time, are left out.</p>" if left_out else ""
-    stills = "\n".join(_still(moment) for moment in highlights.moments())
-    table = (
-        f'<div class="scroll"><table><thead><tr><th class="left">person</th><th></th>'
-        f"<th>on screen</th><th>from</th><th>to</th>{heads}</tr></thead>"
-        f"<tbody>\n{rows}\n</tbody></table></div>{more}"
-        if shown
-        else "<p>No face was found.</p>"
-    )
-    made = "\n".join(
-        f'<tr><td>{html.escape(key)}</td><td class="left">{html.escape(value)}</td></tr>'
-        for key, value in {**settings, **_versions()}.items()
-    )
-    parts = [
-        f'<h1>{name}</h1>\n<p class="dim">{line}</p>',
-        f'<p class="caution">{html.escape(CAUTION)}</p>',
-        f"<h2>Over time</h2>\n{_over_time(people, timeline)}",
-        f'<h2>People</h2>\n<p class="dim">Of the time on screen, the share in which the face was '
-        "read as each emotion; below it the mean of its probability. A person who leaves and looks "
-        f"different on return may be counted twice.</p>\n{table}",
-    ]
-    if stills:
-        parts.append(
-            '<h2>Strongest moments</h2>\n<p class="dim">The frame in which each emotion was most '
-            f'probable.</p>\n<div class="stills">\n{stills}\n</div>'
-        )
-    parts.append(
-        '<h2>How it was made</h2>\n<div class="scroll"><table><tbody>\n'
-        f"{made}\n</tbody></table></div>"
-    )
-    body = "\n".join(parts)
-    return html_page(title, body, style=_STYLE)
+    with atomic_text(path) as file:
+        file.write(page)
 
 
-def _row(person: "TrackSummary", thumbnail: bytes | None) -> str:
-    face = '<span class="face"></span>'
-    if thumbnail is not None:
-        face = f'<img class="face" alt="person {person.track}" src="{data_uri(thumbnail, "jpeg")}">'
-    bar = "".join(
-        f'<span style="width:{share:.2%};background:{color}"></span>'
-        for share, color in zip(person.shares.values(), EMOTION_COLORS, strict=True)
-    )
-    most = max(person.shares.values())
-    cells = ""
-    for share, mean in zip(person.shares.values(), person.means.values(), strict=True):
-        kind = "most" if share == most else "none" if share < 0.005 else "some"
-        cells += f'<td class="{kind}">{share:.0%}<small>{mean:.2f}</small></td>'
-    return (
-        f'<tr><td>{face}</td><td class="left">person {person.track}<div class="bar">{bar}</div>'
-        f"</td><td>{clock(person.on_screen_s, fine=True)}</td>"
-        f"<td>{clock(person.first_s, fine=True)}</td><td>{clock(person.last_s, fine=True)}</td>"
-        f"{cells}</tr>"
-    )
+def _people_table(people: "Sequence[TrackSummary]", highlights: Highlights) -> Table:
+    heads = [Cell(label, color=color) for label, color in _COLORS.items()]
+    rows: list[Row] = []
+    for person in people:
+        shares, most = person.shares.values(), max(person.shares.values())
+        thumbnail = highlights.thumbnail(person.track)
+        name = f"person {person.track}"
+        face = Cell()
+        if thumbnail is not None:
+            face = Cell(picture=Picture(data_uri(thumbnail, "jpeg"), name, kind="face"))
+        bar = [Part(share, color) for share, color in zip(shares, EMOTION_COLORS, strict=True)]
+        times_s = (person.on_screen_s, person.first_s, person.last_s)
+        kinds = ["most" if s == most else "few" if s < 0.005 else "" for s in shares]
+        cells = [
+            Cell(f"{share:.0%}", small=f"{mean:.2f}", kind=kind)
+            for share, mean, kind in zip(shares, person.means.values(), kinds, strict=True)
+        ]
+        times = [clock(time_s, fine=True) for time_s in times_s]
+        rows.append([face, Cell(name, bar=bar), *times, *cells])
+    return Table(rows, head=["person", "", "on screen", "from", "to", *heads], left=(0, 1))
 
 
-def _still(moment: Moment) -> str:
-    content = _to_jpeg(annotate(moment.image, moment.readings))
+def _still(moment: Moment) -> Picture:
     caption = (
         f"{clock(moment.time_s, fine=True)}: person {moment.track}, {moment.emotion} "
         f"{moment.probability:.0%}"
     )
-    return (
-        f'<figure><img alt="{caption}" src="{data_uri(content, "jpeg")}">'
-        f"<figcaption>{caption}</figcaption></figure>"
-    )
+    return Picture(data_uri(_to_jpeg(annotate(moment.image, moment.readings)), "jpeg"), caption)
 
 
-def _over_time(people: "Sequence[TrackSummary]", timeline: Timeline) -> str:
-    """A band for each person, which grows and shrinks with the page, in its light or dark."""
-    tracks = sorted(timeline.tracks[:MAX_BANDS])
-    means = {person.track: person.means for person in people}
-    bands = "\n".join(_band(track, timeline, means.get(track, {})) for track in tracks)
+def _ticks(timeline: Timeline) -> list[dict[str, object]]:
+    """The marks of the axis of time, each at a share of its length."""
     length_s = timeline.end_s - timeline.start_s
-    if not tracks:
-        return f"<p>No face in {clock(length_s, fine=True)}.</p>"
     every_s = tick_every(length_s)
     first, last = -(-timeline.start_s // every_s), timeline.end_s // every_s
-    ticks = ""
-    for tick in range(int(first), int(last) + 1):
-        kind = ' class="fine"' if tick % 2 else ""
-        left = (tick * every_s - timeline.start_s) / length_s
-        if left > _LAST_TICK:
-            break
-        text = clock(tick * every_s, fine=every_s < 1)
-        ticks += f'<span{kind} style="left:{left:.2%}">{text}</span>'
-    swatches = "".join(
-        f'<span><span class="swatch" style="background:{color}"></span>{label}</span>'
-        for label, color in zip(EMOTIONS, EMOTION_COLORS, strict=True)
-    )
-    count = len(timeline.tracks)
-    few = f'<p class="dim">The {MAX_BANDS} of {count} people who are there longest.</p>'
-    return (
-        (few if count > MAX_BANDS else "")
-        + f'<div class="timeline">\n{bands}\n<div class="ticks">{ticks}</div></div>\n'
-        f'<div class="legend">{swatches}</div>'
-    )
+    ticks = range(int(first), int(last) + 1)
+    places = [(tick, (tick * every_s - timeline.start_s) / length_s) for tick in ticks]
+    return [
+        {"text": clock(tick * every_s, fine=every_s < 1), "left": left, "fine": tick % 2 == 1}
+        for tick, left in places
+        if left <= _LAST_TICK
+    ]
 
 
-def _band(track: int, timeline: Timeline, means: Mapping[str, float]) -> str:
+def _band(track: int, timeline: Timeline, means: Mapping[str, float]) -> dict[str, object]:
+    """What one person shows over time, to grow and shrink with the page, in its light or dark."""
     bands = timeline.bands(track)
     start_s, length_s = timeline.start_s, timeline.end_s - timeline.start_s
-    words = "".join(_words(band, start_s, length_s) for band in bands)
     said = ", ".join(f"{label} {mean:.0%}" for label, mean in means.items() if mean >= 0.05)
     alt = f"person {track} from {clock(start_s)} to {clock(timeline.end_s)}: {said}"
-    picture = data_uri(_band_png(bands, start_s, length_s), "png")
-    return (
-        f'<div class="person"><div>person {track}'
-        f"<small>{timeline.share_seen(track):.0%} of the time</small></div>"
-        f'<div class="band"><img alt="{alt}" src="{picture}">{words}</div></div>'
-    )
+    return {
+        "track": track,
+        "seen": timeline.share_seen(track),
+        "picture": Picture(png_uri(_band_image(bands, start_s, length_s)), alt),
+        "words": [word for band in bands for word in _words(band, start_s, length_s)],
+    }
 
 
-def _band_png(bands: Sequence[Band], start_s: float, length_s: float) -> bytes:
-    """The stacked probabilities, stretched by the page; clear where nobody is."""
-    import cv2
-
+def _band_image(bands: Sequence[Band], start_s: float, length_s: float) -> NDArray[np.uint8]:
+    """(H, W, 4) uint8, BGR and how opaque: the stacked probabilities, clear where nobody is."""
     times_s = start_s + (np.arange(_BAND_STEPS) + 0.5) * (length_s / _BAND_STEPS)
     heights = (np.arange(_BAND_PX, 0, -1) - 0.5) / _BAND_PX
     colors = np.array([[*(int(c[i : i + 2], 16) for i in (5, 3, 1)), 255] for c in EMOTION_COLORS])
@@ -325,16 +241,13 @@ def _band_png(bands: Sequence[Band], start_s: float, length_s: float) -> bytes:
         inside = (times_s >= band.times_s[0]) & (times_s <= band.times_s[-1])
         layers = [np.interp(times_s[inside], band.times_s, share) for share in band.shares.T]
         tops[inside] = np.cumsum(layers, axis=0).T
-    which = (heights[:, None, None] >= tops[None]).sum(axis=2)
-    _, content = cv2.imencode(".png", colors[which])
-    return bytes(content)
+    return np.asarray(colors[(heights[:, None, None] >= tops[None]).sum(axis=2)], np.uint8)
 
 
-def _words(band: Band, start_s: float, length_s: float) -> str:
+def _words(band: Band, start_s: float, length_s: float) -> Iterator[dict[str, object]]:
     """Names of emotions, in the middle of each stretch that is high and long enough for it."""
     tops = np.cumsum(band.shares, axis=1)
     most = band.shares.argmax(axis=1)
-    words = ""
     for run in np.split(np.arange(len(most)), np.flatnonzero(np.diff(most)) + 1):
         emotion = int(most[run[0]])
         first_s, last_s = band.times_s[run[0]], band.times_s[run[-1]]
@@ -345,14 +258,13 @@ def _words(band: Band, start_s: float, length_s: float) -> str:
             continue
         ceiling = tops[below, emotion].min()
         floor = (tops[below, emotion] - band.shares[below, emotion]).max()
-        if ceiling - floor < _LOW_WORD:
-            continue
-        kind = "" if last_s - first_s >= _PHONE * width_s else ' class="short"'
-        left, bottom = (middle_s - start_s) / length_s, (ceiling + floor) / 2
-        words += (
-            f'<span{kind} style="left:{left:.2%};bottom:{bottom:.2%}">{EMOTIONS[emotion]}</span>'
-        )
-    return words
+        if ceiling - floor >= _LOW_WORD:
+            yield {
+                "text": EMOTIONS[emotion],
+                "left": (middle_s - start_s) / length_s,
+                "bottom": (ceiling + floor) / 2,
+                "short": last_s - first_s < _PHONE * width_s,
+            }
 
 
 def _versions() -> dict[str, str]:

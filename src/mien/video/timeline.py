@@ -41,7 +41,7 @@ _MIN_ROOM: Final = 0.24  # of a band's height, that a word needs
 
 
 class FollowedFace(Protocol):
-    """A face in one frame, as a timeline counts it: `mien.video.readings.TrackedReading` is one."""
+    """A face in one frame, as a timeline counts it: `mien.readings.TrackedReading` is one."""
 
     @property
     def track(self) -> int:

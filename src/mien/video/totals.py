@@ -1,12 +1,9 @@
 """What each person shows over a film, summed up as the film is read."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from mien.labels import EMOTIONS
-
-if TYPE_CHECKING:
-    from mien.video.readings import TrackedReading, TrackSummary
+from mien.readings import TrackedReading, TrackSummary
 
 
 class TrackTotals:
@@ -80,9 +77,7 @@ class _Track:
         for i, probability in enumerate(reading.probabilities):
             self.means[i] += weight * probability
 
-    def summary(self, number: int) -> "TrackSummary":
-        from mien.video.readings import TrackSummary
-
+    def summary(self, number: int) -> TrackSummary:
         weight = sum(self.shares.values())
         minutes = (self.last_s - self.first_s) / 60
         return TrackSummary(

@@ -16,8 +16,9 @@ import cv2
 import numpy as np
 
 from mien.errors import OptionError
-from mien.faces import Box, Detector, Face, YuNetDetector, iou
+from mien.faces import Detector, YuNetDetector, iou
 from mien.images import Image
+from mien.readings import Box, Face
 from mien.video.looks import LooksOf
 from mien.video.motion import Floats, Gray, Motion, Step, flow, patch_of, shrunk_gray
 

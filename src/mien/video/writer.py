@@ -14,6 +14,7 @@ import numpy as np
 
 from mien.errors import ImageError, OutputError
 from mien.images import Image
+from mien.output.files import part_name
 from mien.video.containers import SAME_TIME_S, open_container, reason
 from mien.video.times import CLOCK_FORMATS, packets_of
 
@@ -70,7 +71,7 @@ class VideoWriter:
     ) -> None:
         self.path = Path(path)
         check_video_name(self.path)
-        self.partial = partial_name(self.path)
+        self.partial = part_name(self.path)
         self._like = like
         self._start_s = start_s
         self._rate = frame_rate or (like.frame_rate if like is not None else None) or 25.0
@@ -428,7 +429,7 @@ def last_kept_time(path: Path) -> float | None:
     """
     import av
 
-    kept = kept_name(path) if kept_name(path).exists() else partial_name(path)
+    kept = kept_name(path) if kept_name(path).exists() else part_name(path)
     try:
         with av.open(str(kept)) as container:
             video = container.streams.video[0]
@@ -436,11 +437,6 @@ def last_kept_time(path: Path) -> float | None:
             return float(max(times) * video.time_base) if times and video.time_base else None
     except (av.error.FFmpegError, OSError, IndexError):
         return None
-
-
-def partial_name(path: Path) -> Path:
-    """What a file is called until it is finished: `rows.csv` is `rows.part.csv`."""
-    return path.with_name(f"{path.stem}.part{path.suffix}")
 
 
 def _encoder_for(suffix: str) -> str:

@@ -2,11 +2,11 @@
 
 import json
 import logging
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from mien.errors import ImageError, MienError, OptionError, VideoError
+from mien.images import THESE_BYTES, THIS_IMAGE
 from mien.web.limits import megabytes
 
 _log = logging.getLogger("mien.web")
@@ -39,10 +39,9 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a fault
         if not isinstance(error, ImageError | VideoError | OptionError):
             _log.error("a request failed", exc_info=error)
             return cls(500, "internal", "the server failed; its log says why")
-        message = plain(error)
-        if re.search(r"expected [a-z ]*at most", message):
-            return cls(413, "too_large", message)
-        return cls(422, "unreadable", message)
+        if error.limit is not None:
+            return cls(413, "too_large", user_message(error))
+        return cls(422, "unreadable", user_message(error))
 
     def to_dict(self) -> dict[str, Any]:
         """Code and message, ready for JSON."""
@@ -62,7 +61,7 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a fault
         return {}
 
 
-def plain(error: MienError) -> str:
+def user_message(error: MienError) -> str:
     """What an error says, without what only those who call the library can use."""
-    message = str(error).removeprefix("these bytes: ").removeprefix("this image: ")
-    return re.sub(r"\. Pass max_pixels to allow more$", "", message)
+    unnamed = error.source in (None, THESE_BYTES, THIS_IMAGE)
+    return error.problem if unnamed else f"{error.source}: {error.problem}"

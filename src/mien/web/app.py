@@ -55,7 +55,7 @@ is answered with `{"type": "saved", "path": "..."}`, or the key `q`, which ends 
 
 
 def create_app(settings: WebSettings | None = None, *, camera: CameraFeed | None = None) -> FastAPI:
-    """The application for an ASGI server; `mien.web.server.serve` runs it.
+    """The application for an ASGI server; `mien.web.processes.serve` runs it.
 
     Args:
         settings: model, limits, token; those of a server on 127.0.0.1 unless given.

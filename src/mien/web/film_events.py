@@ -4,15 +4,19 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from mien.output.records import (
+    VIDEO_TABLE,
+    csv_header,
+    rounded,
+    video_csv_lines,
+    video_json_lines,
+)
 from mien.video.frames import VideoInfo
-from mien.video.records import CSV_HEADER, csv_lines, json_lines
 from mien.web.film_reading import Accepted, Event, Frames, Result
 
 EVENTS: Final = "text/event-stream"
 CSV: Final = "text/csv"
 JSON_LINES: Final = "application/x-ndjson"
-
-_DIGITS: Final = 7  # of a float32, which is what the networks give
 
 
 def encoder(accept: str, id_: str) -> tuple[str, Callable[[str, Event], bytes]]:
@@ -32,15 +36,15 @@ def encoder(accept: str, id_: str) -> tuple[str, Callable[[str, Event], bytes]]:
 
 def _csv(name: str, event: Event) -> bytes:
     if isinstance(event, Accepted):
-        return CSV_HEADER.encode()
+        return csv_header(VIDEO_TABLE).encode()
     if isinstance(event, Frames):
-        return "".join(csv_lines(f.index, f.time_s, r) for f, r in event.frames).encode()
+        return "".join(video_csv_lines(f.index, f.time_s, r) for f, r in event.frames).encode()
     return b""
 
 
 def _json_lines(name: str, event: Event) -> bytes:
     if isinstance(event, Frames):
-        return "".join(json_lines(f.index, f.time_s, r) for f, r in event.frames).encode()
+        return "".join(video_json_lines(f.index, f.time_s, r) for f, r in event.frames).encode()
     return b""
 
 
@@ -60,7 +64,7 @@ class _Events:
                 {
                     "index": frame.index,
                     "time_s": frame.time_s,
-                    "faces": [_rounded(reading.to_dict()) for reading in readings],
+                    "faces": [rounded(reading.to_dict()) for reading in readings],
                 }
                 for frame, readings in event.frames
             ]
@@ -97,14 +101,3 @@ def _accepted(info: VideoInfo, id_: str, name: str) -> dict[str, Any]:
 
 def _event(name: str, data: Mapping[str, Any]) -> bytes:
     return f"event: {name}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n".encode()
-
-
-def _rounded(value: Any) -> Any:
-    """To the digits that a float32 has: more would only make it twice as long."""
-    if isinstance(value, float):
-        return float(f"{value:.{_DIGITS}g}")
-    if isinstance(value, dict):
-        return {key: _rounded(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_rounded(one) for one in value]
-    return value

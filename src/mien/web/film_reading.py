@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, cast
 
 from mien.errors import VideoError
+from mien.readings import TrackedReading
 from mien.recognizer import Recognizer
 from mien.video.centring import centred
 from mien.video.frames import Frame, VideoInfo, open_film
-from mien.video.readings import TrackedReading, VideoSettings, read_stream
+from mien.video.readings import VideoSettings, read_stream
 from mien.video.smoothing import SmoothingSettings
 from mien.video.times import CLOCK_FORMATS
 from mien.video.totals import TrackTotals
@@ -169,7 +170,7 @@ class FilmReading:
         # The clock of a transport stream may jump; how long it is shows when it is read.
         told_s = None if info.container in CLOCK_FORMATS else info.duration_s
         if told_s is not None and told_s > limits.video_s:
-            raise VideoError(_too_long(self._name, limits.video_s, told_s))
+            raise _too_long(self._name, limits.video_s, told_s)
         if not self._put(Accepted(info)):
             return
         self._recognizer.threshold = settings.threshold
@@ -212,10 +213,12 @@ class FilmReading:
             for frame in frames:
                 self._check()
                 if frame.time_s > limits.video_s:
-                    raise VideoError(_too_long(self._name, limits.video_s, None))
+                    raise _too_long(self._name, limits.video_s, None)
                 if frame.index >= limits.video_frames:
                     raise VideoError(
-                        f"{self._name}: expected at most {limits.video_frames:,} frames; more came"
+                        f"expected at most {limits.video_frames:,} frames; more came",
+                        source=self._name,
+                        limit=limits.video_frames,
                     )
                 yield frame
 
@@ -224,8 +227,9 @@ class FilmReading:
             raise _CancelledError
         if self._file.is_late:
             raise VideoError(
-                f"{self._name}: expected at most {self._limits.read_s:g} s to read it; it takes "
-                "longer"
+                f"expected at most {self._limits.read_s:g} s to read it; it takes longer",
+                source=self._name,
+                limit=self._limits.read_s,
             )
 
 
@@ -238,6 +242,8 @@ def cancelled() -> Refusal:
     return Refusal(409, "cancelled", "the film was cancelled")
 
 
-def _too_long(name: str, most_s: float, got_s: float | None) -> str:
+def _too_long(name: str, most_s: float, got_s: float | None) -> VideoError:
     came = "it is longer" if got_s is None else f"got {got_s / 60:.1f}"
-    return f"{name}: expected at most {most_s / 60:g} minutes; {came}"
+    return VideoError(
+        f"expected at most {most_s / 60:g} minutes; {came}", source=name, limit=most_s
+    )

@@ -9,7 +9,7 @@ from typing import Annotated, Any, BinaryIO, Final
 from fastapi import APIRouter, Query, Request, Response
 from starlette.types import Receive, Scope, Send
 
-from mien.video.records import CSV_HEADER
+from mien.output.records import VIDEO_TABLE, csv_header
 from mien.web import schemas
 from mien.web.answers import Refusal
 from mien.web.film_events import CSV, EVENTS, JSON_LINES, encoder
@@ -31,7 +31,7 @@ _OPENAPI_200: Final[dict[str, Any]] = {
             '"done_s":0.0,"duration_s":60.0}\n\n'
             'event: result\ndata: {"frames":1500,"people":[],"duration_s":60.0,"read_s":9.8}\n\n',
         },
-        CSV: {"schema": {"type": "string"}, "example": CSV_HEADER},
+        CSV: {"schema": {"type": "string"}, "example": csv_header(VIDEO_TABLE)},
         JSON_LINES: {
             "schema": {"type": "string"},
             "example": '{"frame":0,"time_s":0.0,"track":null}\n',

@@ -15,12 +15,13 @@ from fastapi import APIRouter, WebSocket
 from mien.errors import ImageError, MienError, OptionError
 from mien.images import load_image
 from mien.labels import EMOTIONS
+from mien.readings import TrackedReading
 from mien.recognizer import Recognizer
 from mien.video.frames import Frame
-from mien.video.readings import TrackedReading, VideoSettings
+from mien.video.readings import VideoSettings
 from mien.video.smoothing import Smoother, SmoothingSettings
 from mien.web.admission import admitted, say_goodbye
-from mien.web.answers import plain
+from mien.web.answers import user_message
 from mien.web.channels import Channel
 from mien.web.guard import CLOSE_POLICY
 from mien.web.limits import Limits, megabytes
@@ -238,7 +239,7 @@ class LiveSession:
 
 
 def _error(code: str, error: MienError, **more: Any) -> str:
-    return json.dumps({"type": "error", "code": code, "message": plain(error), **more})
+    return json.dumps({"type": "error", "code": code, "message": user_message(error), **more})
 
 
 async def _serve(socket: WebSocket, service: Service) -> None:

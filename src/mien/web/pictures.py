@@ -6,18 +6,18 @@ import math
 import time
 from typing import Annotated, Any, Final, TypeAlias
 
-import cv2
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
 from mien.errors import MienError, OptionError
 from mien.explain import explain
 from mien.faces import WholeImage
-from mien.html_page import data_uri
 from mien.images import load_image
+from mien.output.pages import png_uri
+from mien.output.records import face_to_dict
 from mien.recognizer import Recognizer
 from mien.web import schemas
-from mien.web.answers import Refusal, plain
+from mien.web.answers import Refusal, user_message
 from mien.web.service import Service
 from mien.web.uploads import Picture, pictures_of
 
@@ -169,10 +169,7 @@ async def _read(
         recognizer.threshold = threshold
         found = _for(recognizer, cropped=cropped).read_images([image])[0]
         answer["height"], answer["width"] = image.shape[:2]
-        answer["faces"] = [
-            {**reading.to_dict(), **({"compound": reading.compound} if compound else {})}
-            for reading in found
-        ]
+        answer["faces"] = [face_to_dict(reading, compound=compound) for reading in found]
         answer["ms"] = round(1e3 * (time.perf_counter() - start), 2)
 
     if picture.refusal is None:
@@ -198,10 +195,9 @@ def _explain(recognizer: Recognizer, content: bytes, face: int, max_pixels: int)
         found = explain(recognizer, load_image(content, max_pixels=max_pixels), face=face)
     except MienError as error:
         if isinstance(error, OptionError):
-            raise Refusal(422, "no_face", plain(error)) from error
+            raise Refusal(422, "no_face", user_message(error)) from error
         raise
     assert found.reading is not None
-    _, png = cv2.imencode(".png", found.crop)
     answer = found.to_dict()
     return {
         "method": answer["method"],
@@ -213,6 +209,6 @@ def _explain(recognizer: Recognizer, content: bytes, face: int, max_pixels: int)
             for row in answer["heat"]
         ],
         "parts": answer["parts"],
-        "crop_png": data_uri(bytes(png)),
+        "crop_png": png_uri(found.crop),
         "size_px": len(found.crop),
     }

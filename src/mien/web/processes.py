@@ -1,4 +1,4 @@
-"""Several processes that accept from one socket, each with all of the server."""
+"""One process that serves, or several that accept from one socket, each with all of the server."""
 
 import contextlib
 import multiprocessing
@@ -15,11 +15,31 @@ from typing import Final
 
 from mien.errors import OutputError
 from mien.web.readers import Recognizers
-from mien.web.server import GRACE_S, LIVE_GRACE_S, Server
+from mien.web.server import GRACE_S, LIVE_GRACE_S, Server, listen, page_address
 from mien.web.settings import WebSettings
 
 _LOOK_S: Final = 0.2  # between looks at whether all are alive
 _FAST_DEATH_S: Final = 5.0  # a process that lives no longer failed for a reason that stays
+
+
+def serve(settings: WebSettings, *, ready: Callable[[str], None] = lambda address: None) -> None:
+    """Serve until a signal ends it.
+
+    Args:
+        settings: where it listens, and all else.
+        ready: called with the page's address, the token in it, once the port is taken.
+    Raises:
+        OutputError: the port is taken, or the address is not this machine's.
+        MienError: as `mien.Recognizer` raises.
+        KeyboardInterrupt: Ctrl-C ended it.
+    """
+    listening = listen(settings.host, settings.port)
+    with listening:
+        address = page_address(settings, listening.getsockname()[1])
+        if settings.workers > 1:
+            serve_processes(settings, listening, lambda: ready(address))
+        else:
+            Server(settings, lambda: ready(address)).run([listening])
 
 
 @dataclass(frozen=True)
@@ -129,7 +149,7 @@ def _work(settings: WebSettings, listening: socket.socket, mail: _Mail) -> None:
             while True:
                 server.call_soon(service.cancel_film, mail.own.recv())
 
-    for listen in (end_with_parent, hear):
-        threading.Thread(target=listen, daemon=True).start()
+    for target in (end_with_parent, hear):
+        threading.Thread(target=target, daemon=True).start()
     server.run([listening])
     os._exit(0)  # whatever its threads still do

@@ -24,28 +24,6 @@ _SEND_BYTES: Final = 262_144
 _SWEEP_TICKS: Final = 5  # of uvicorn, each of a tenth of a second
 
 
-def serve(settings: WebSettings, *, ready: Callable[[str], None] = lambda address: None) -> None:
-    """Serve until a signal ends it.
-
-    Args:
-        settings: where it listens, and all else.
-        ready: called with the page's address, the token in it, once the port is taken.
-    Raises:
-        OutputError: the port is taken, or the address is not this machine's.
-        MienError: as `mien.Recognizer` raises.
-        KeyboardInterrupt: Ctrl-C ended it.
-    """
-    listening = listen(settings.host, settings.port)
-    with listening:
-        address = page_address(settings, listening.getsockname()[1])
-        if settings.workers > 1:
-            from mien.web.processes import serve_processes
-
-            serve_processes(settings, listening, lambda: ready(address))
-        else:
-            Server(settings, lambda: ready(address)).run([listening])
-
-
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens.
 

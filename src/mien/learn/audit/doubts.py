@@ -26,7 +26,7 @@ from mien.learn.data.datasets import FaceSet
 from mien.learn.data.tables import csv_rows
 from mien.learn.evaluation.scores import ferplus_targets
 from mien.learn.training.recipes import Recipe
-from mien.records import open_whole
+from mien.output.files import atomic_text
 
 if TYPE_CHECKING:
     from mien.learn.audit.folds import OutOfFold
@@ -299,7 +299,7 @@ def write_labels(audit: Audit, path: Path) -> None:
     votes, majority = faces.votes, None
     if votes is not None:
         majority = [EMOTIONS[i] if i >= 0 else "" for i in ferplus_targets(faces)]
-    with open_whole(path) as file:
+    with atomic_text(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(LABEL_COLUMNS + (() if votes is None else VOTE_COLUMNS))
         for rank, i in enumerate(audit.order, start=1):

@@ -36,13 +36,14 @@ from mien.learn.networks import Network
 from mien.learn.training.batches import Batches
 from mien.learn.training.loop import EVALUATION_BATCH, Progress, train
 from mien.learn.training.recipes import Recipe, recipe_of
-from mien.learn.training.runs import load_best, write_whole
+from mien.learn.training.runs import load_best
+from mien.output.files import write_bytes, writing
 
 VAL_SHARE: Final = 0.1
 """Of the other folds' faces, held out to choose the epoch on where the set has no val."""
 
 _MOST_FOLDS: Final = 100
-_FIRST_FILES: Final = ("folds.npy", "folds.npy.part", "config.json.part")
+_FIRST_FILES: Final = ("folds.npy", "folds.part.npy", "config.part.json")
 """What a process leaves that is killed before config.json is there."""
 
 
@@ -181,10 +182,10 @@ def read_out_of_fold(
     else:
         _make_folder(folder)
         fold = assign_folds(known.take(in_train), folds, seed=seed, report=report_copies)
-        write_whole(folder / "folds.npy", _npy(fold.astype(np.uint8)))
+        write_bytes(folder / "folds.npy", _npy(fold.astype(np.uint8)))
         # Last: where it stands, the folds do.
         content = json.dumps(asdict(config), indent=2).encode() + b"\n"
-        write_whole(folder / "config.json", content)
+        write_bytes(folder / "config.json", content)
 
     probabilities = np.empty((config.train_count, len(EMOTIONS)), np.float32)
     accuracies: list[float] = []
@@ -196,7 +197,7 @@ def read_out_of_fold(
                 return None
             unseen = known.take(in_train).take(held_out)
             read = read_by_run(folder / f"fold-{number}", unseen, device=device)
-            write_whole(path, _npy(read))
+            write_bytes(path, _npy(read))
         probabilities[held_out] = _read_array(path, (int(held_out.sum()), len(EMOTIONS)))
         right = probabilities[held_out].argmax(axis=1) == known.targets[in_train][held_out]
         accuracies.append(float(right.mean()))
@@ -294,15 +295,13 @@ def _check_folds(folds: int) -> None:
 
 def _make_folder(folder: Path) -> None:
     """Make the folder of a new audit, or take one that is as good as empty."""
-    try:
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if {file.name for file in folder.iterdir()} - set(_FIRST_FILES):
             raise OutputError(
                 f"{folder}: expected a new or empty folder; it holds files. "
                 "Resume the audit in it, or choose another folder"
             )
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written; {error.strerror or error}") from error
 
 
 def _npy(array: NDArray[Any]) -> bytes:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from mien.labels import EMOTIONS, FERPLUS
 from mien.learn.data.datasets import SPLITS, FaceSet
-from mien.records import open_whole
+from mien.output.files import atomic_text
 
 Kind: TypeAlias = Literal["near", "mirrored"]
 
@@ -277,7 +277,7 @@ def write_pairs(found: Check, faces: FaceSet, path: Path) -> None:
         ("exact", group.rows[0], row, "1") for group in found.exact for row in group.rows[1:]
     ]
     pairs += [(p.kind, p.row, p.other, f"{p.detail:.4f}") for p in found.near or ()]
-    with open_whole(path) as file:
+    with atomic_text(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(PAIR_COLUMNS)
         for kind, row, other, detail in pairs:

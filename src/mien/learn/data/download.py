@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from mien.errors import DataError, MissingExtraError, OptionError, OutputError
+from mien.output.files import part_name, writing
 
 
 @dataclass(frozen=True)
@@ -79,20 +80,19 @@ def download(name: str, out: Path) -> Path:
         raise OutputError(f"{out}: expected a new or an empty folder; it is there already")
     source = SOURCES[key]
     fetched = _fetch(source, out)
-    partial = out.with_name(out.name + ".part")
+    partial = part_name(out)
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(partial, ignore_errors=True)
-        if fetched.is_dir():
-            shutil.copytree(fetched, partial)
-        else:
-            partial.mkdir()
-            shutil.copy(fetched, partial)
-        if out.exists():
-            out.rmdir()
-        partial.rename(out)
-    except OSError as error:
-        raise OutputError(f"{out}: cannot be written; {error.strerror or error}") from error
+        with writing(out):
+            out.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(partial, ignore_errors=True)
+            if fetched.is_dir():
+                shutil.copytree(fetched, partial)
+            else:
+                partial.mkdir()
+                shutil.copy(fetched, partial)
+            if out.exists():
+                out.rmdir()
+            partial.rename(out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return out

@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 
 from mien.crops import SIZE_PX
 from mien.errors import DataError
-from mien.faces import Face, Framing
+from mien.faces import Framing
 from mien.images import is_picture_name
 from mien.labels import EMOTIONS
 from mien.learn.data.tables import csv_rows
+from mien.readings import Face
 
 NOT_AMONG_THE_SEVEN: Final = frozenset(
     {"contempt", "squint", "scream", "none", "uncertain", "no face"}

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from mien.crops import crop_faces, whole_image_crop
 from mien.errors import DataError, ImageError
-from mien.faces import Detector, Face, YuNetDetector
+from mien.faces import Detector, YuNetDetector
 from mien.images import Image, load_image
 from mien.learn.data.layouts import FRAME, Picture
 from mien.learn.data.tables import Report
+from mien.readings import Face
 
 
 def read_faces(

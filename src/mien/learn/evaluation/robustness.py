@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from mien.classifier import Classifier
 from mien.crops import SIZE_PX, Crops, crop_faces
 from mien.errors import MissingExtraError, OptionError
-from mien.faces import Face, Framing, YuNetDetector
+from mien.faces import Framing, YuNetDetector
 from mien.images import Image
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.scores import Interval, evaluate_probabilities
+from mien.readings import Face
 
 UNDISTURBED: Final = "none"
 """The name under which the pictures as they are stand among the disturbances."""

@@ -1,11 +1,12 @@
 """A model that others have trained, made a model file of mien's once and for all."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from mien import __version__
 from mien.classifier import KERAS_SUFFIXES, model_file
-from mien.errors import OptionError, OutputError
+from mien.errors import OptionError
 from mien.learn.data.datasets import FaceSet
 from mien.learn.files.keras_h5 import onnx_of_keras
 from mien.learn.files.onnx_others import onnx_of_onnx
@@ -17,7 +18,7 @@ from mien.learn.files.others import (
     parsed,
     serialized,
 )
-from mien.learn.training.runs import write_whole
+from mien.output.files import write_bytes
 from mien.spec import ModelSpec
 
 
@@ -25,7 +26,7 @@ def convert_model(
     path: str | Path,
     out: str | Path,
     *,
-    labels: str | None = None,
+    labels: str | Sequence[str] | None = None,
     scaling: str | None = None,
     size_px: int | None = None,
     faces: FaceSet | None = None,
@@ -33,10 +34,12 @@ def convert_model(
     """Write a Keras or ONNX classifier of others as an ONNX file that knows labels and scaling.
 
     Args:
-        path: .h5, .hdf5 or .keras, as `mien.Classifier` takes it, or .onnx.
+        path: .h5, .hdf5 or .keras, see `mien.learn.files.keras_h5.onnx_of_keras`, or .onnx, see
+            `mien.learn.files.onnx_others.onnx_of_onnx`.
         out: the file to write, .onnx; an earlier one of that name is replaced.
-        labels: of its outputs in order, with commas: the seven emotions, and others, which are left
-            out of a reading. Of Keras files by default alphabetical; of ONNX files needed.
+        labels: of its outputs in order, a sequence or with commas: the seven emotions, and others,
+            which are left out of a reading. Of Keras files by default alphabetical; of ONNX files
+            needed.
         scaling: "1/255", "-1..1" or "none". Of Keras files by default "none" where the model begins
             by scaling, and "1/255" where it does not; of ONNX files needed.
         size_px: the side of a face where an ONNX file leaves it open.
@@ -72,9 +75,5 @@ def convert_model(
     better = None
     if faces is not None and spec.network in NETWORKS:
         better = better_reading(content, faces)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{out}: cannot be written; {error.strerror or error}") from error
-    write_whole(out, content)
+    write_bytes(out, content, make_folders=True)
     return spec, better

@@ -30,6 +30,7 @@ from mien.learn.evaluation.scores import (
 from mien.learn.files.model_files import (
     FORMATS,
     Deployed,
+    ModelFile,
     Onnx,
     Reader,
     Safetensors,
@@ -42,6 +43,7 @@ from mien.learn.files.stores import STORES
 from mien.learn.networks import Network, multiply_adds
 from mien.learn.training.recipes import Recipe
 from mien.learn.training.runs import RunConfig, load_best
+from mien.output.files import atomic_write
 from mien.spec import HEADS, ModelSpec, PeopleScore, Score
 
 PARITY: Final = 1e-5  # largest difference of a probability between the network and its file
@@ -111,27 +113,59 @@ def export_model(
     if store == "int8" and faces is not None:
         faces.split("train+val")  # what it needs is there, or said now
     val = faces.split("val") if faces is not None and (faces.splits == "val").any() else None
+    deployed, fitted_on = _deployed(
+        network, about, val, to, with_pool=head != "label", smoothing=recipe.label_smoothing
+    )
+    spec = replace(
+        _described(about, network, deployed),
+        name=name or about.name or out.stem,
+        temperature_fitted_on=fitted_on,
+        store=store,
+    )
+    with atomic_write(out, make_folders=True) as part:
+        model_file = FORMATS[to](deployed, recipe)
+        read = _write_checked(model_file, to, spec, part, deployed, faces, val)
+        if faces is not None:
+            spec = _measured(spec, read, faces)
+            model_file.write(spec, part)
+    return spec
+
+
+def _deployed(
+    network: Network,
+    about: ModelSpec,
+    val: FaceSet | None,
+    to: str,
+    *,
+    with_pool: bool,
+    smoothing: float,
+) -> tuple[Deployed, str]:
+    """The network with its calibration and its pool of people, and what these were fitted on."""
     # A Keras file has no layer for label smoothing, and the temperature is of what follows it.
     known = Calibration(about.temperature, about.label_smoothing_undone)
     calibration = None if to == "h5" and known.label_smoothing else known
     fitted_on = about.temperature_fitted_on if calibration else ""
     pool = None
-    if head != "label" and to != "h5" and network.votes_head is not None:
+    if with_pool and to != "h5" and network.votes_head is not None:
         told = (about.votes_share, about.people_temperature, about.people_offsets)
         pool = Pool(*told) if about.votes_share else Pool()
     if val is not None:
         # A Keras file ends in a matrix and a softmax, which can hold a temperature only.
-        smoothing = 0.0 if to == "h5" else recipe.label_smoothing
+        smoothing = 0.0 if to == "h5" else smoothing
         logits, votes_logits = _logits(network, val)
         calibration = fit_calibration(logits, val.targets, label_smoothing=smoothing)
         fitted_on = f"{val.name} val ({len(val):,} images)" if calibration else ""
         if pool and val.votes is not None:
             calibrated = calibrate(logits, calibration or Calibration())
             pool = fit_pool(calibrated, votes_logits, val.votes)
-    deployed = Deployed(network, calibration, pool=pool).eval()
-    spec = replace(
+    return Deployed(network, calibration, pool=pool).eval(), fitted_on
+
+
+def _described(about: ModelSpec, network: Network, deployed: Deployed) -> ModelSpec:
+    """What the file says of itself, but for its name, its scores and where it was fitted."""
+    pool = deployed.pool
+    return replace(
         about,
-        name=name or about.name or out.stem,
         parameters=network.parameter_count() + (_head_size(network) if pool else 0),
         multiply_adds=multiply_adds(network) + (_head_size(network, bias=False) if pool else 0),
         scores={},
@@ -142,40 +176,41 @@ def export_model(
         people_offsets=pool.offsets if pool else (),
         temperature=deployed.calibration.temperature,
         label_smoothing_undone=deployed.calibration.label_smoothing,
-        temperature_fitted_on=fitted_on,
-        store=store,
         mien_version=__version__,
     )
-    partial = out.with_name(f"{out.stem}.part{out.suffix}")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            model_file = FORMATS[to](deployed, recipe)
-            model_file.write(spec, partial)
-            read = model_file.reader(partial)
-            _check_parity(deployed, read, val, f"{to} file", PARITY)
-            if isinstance(model_file, Onnx | Safetensors) and store == "fp16":
-                model_file.halve()
-                model_file.write(spec, partial)
-                read = model_file.reader(partial)
-                _check_parity(deployed, read, val, "fp16 file", HALF_PARITY)
-            elif isinstance(model_file, Onnx) and store == "int8":
-                # `_check_options` and the split above have refused what lacks one of them.
-                assert faces is not None
-                assert val is not None
-                model_file.quantize(faces.split("train").images)
-                model_file.write(spec, partial)
-                whole, read = read, model_file.reader(partial)
-                _check_accuracy(whole, read, val)
-            if faces is not None:
-                spec = _measured(spec, read, faces)
-                model_file.write(spec, partial)
-            partial.replace(out)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(f"{out}: cannot be written; {error.strerror or error}") from error
-    return spec
+
+
+def _write_checked(
+    model_file: ModelFile,
+    to: str,
+    spec: ModelSpec,
+    part: Path,
+    deployed: Deployed,
+    faces: FaceSet | None,
+    val: FaceSet | None,
+) -> Reader:
+    """Write the file as `spec.store` wants it, and read it again.
+
+    Raises:
+        ModelError: its answers differ from the network's by more than is allowed.
+    """
+    model_file.write(spec, part)
+    read = model_file.reader(part)
+    _check_parity(deployed, read, val, f"{to} file", PARITY)
+    if isinstance(model_file, Onnx | Safetensors) and spec.store == "fp16":
+        model_file.halve()
+        model_file.write(spec, part)
+        read = model_file.reader(part)
+        _check_parity(deployed, read, val, "fp16 file", HALF_PARITY)
+    elif isinstance(model_file, Onnx) and spec.store == "int8":
+        # `_check_options` and the split above have refused what lacks one of them.
+        assert faces is not None
+        assert val is not None
+        model_file.quantize(faces.split("train").images)
+        model_file.write(spec, part)
+        whole, read = read, model_file.reader(part)
+        _check_accuracy(whole, read, val)
+    return read
 
 
 def _source(

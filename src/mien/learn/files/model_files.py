@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 import torch
@@ -190,6 +190,8 @@ class Safetensors:
         deployed.network.load_state_dict(load(path.read_bytes()), strict=False)
         return lambda crops: answers_of(deployed, crops)
 
+
+ModelFile: TypeAlias = Onnx | _KerasH5 | Safetensors
 
 FORMATS: Final[dict[str, type[Onnx] | type[_KerasH5] | type[Safetensors]]] = {
     "onnx": Onnx,

@@ -1,5 +1,6 @@
 """ONNX models of others -> model files of mien's."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,7 +33,9 @@ OPSET: Final = 7  # the oldest in which numbers are spread over arrays as in Num
 LARGEST_PX: Final = 1024  # of a face that a model may ask for
 
 
-def onnx_of_onnx(path: Path, *, labels: str, scaling: str, size_px: int | None = None) -> bytes:
+def onnx_of_onnx(
+    path: Path, *, labels: str | Sequence[str], scaling: str, size_px: int | None = None
+) -> bytes:
     """Put what mien gives before an ONNX classifier of others, and what mien takes behind it.
 
     Args:

@@ -6,8 +6,8 @@
     best.pt        the weights with the highest accuracy on val so far
     views          where the recipe stores them, what teachers say of views of the faces
 
-Each file is written whole or not at all: under its name with .part first, then moved into place. A
-process killed while it writes leaves the earlier file, and a .part that the next start removes.
+Each file is written whole or not at all, see `mien.output.files`. A process killed while it writes
+leaves the earlier file, and a part that the next start removes.
 """
 
 import csv
@@ -15,10 +15,8 @@ import dataclasses
 import hashlib
 import io
 import json
-import os
 import zipfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -29,9 +27,9 @@ from mien.errors import OutputError, TrainingError
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 from mien.learn.networks import Network, TrunkOptions, build
 from mien.learn.training.recipes import Recipe, recipe_of
+from mien.output.files import part_name, write_bytes, writing
 
 FILES: Final = ("config.json", "history.csv", "last.pt", "best.pt")
-_PART: Final = ".part"
 
 
 @dataclass(frozen=True)
@@ -185,7 +183,7 @@ def start_folder(run_dir: Path, config: RunConfig) -> None:
     Raises:
         OutputError: the folder holds something, or cannot be written.
     """
-    try:
+    with writing(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
         _remove_parts(run_dir)
         if any(run_dir.iterdir()):
@@ -193,22 +191,18 @@ def start_folder(run_dir: Path, config: RunConfig) -> None:
                 f"{run_dir}: expected a new or empty folder; it holds files. "
                 "Resume the run in it, or choose another folder"
             )
-        write_whole(run_dir / "config.json", json.dumps(asdict(config), indent=2).encode() + b"\n")
-    except OSError as error:
-        raise OutputError(f"{run_dir}: cannot be written; {error.strerror or error}") from error
+    write_bytes(run_dir / "config.json", json.dumps(asdict(config), indent=2).encode() + b"\n")
 
 
 def reopen_folder(run_dir: Path) -> None:
     """Make the folder of a run ready to go on: remove what a killed process had half written."""
-    try:
+    with writing(run_dir):
         _remove_parts(run_dir)
-    except OSError as error:
-        raise OutputError(f"{run_dir}: cannot be written; {error.strerror or error}") from error
 
 
 def _remove_parts(run_dir: Path) -> None:
     for name in FILES:
-        (run_dir / (name + _PART)).unlink(missing_ok=True)
+        part_name(run_dir / name).unlink(missing_ok=True)
 
 
 def write_best(run_dir: Path, network: torch.nn.Module, row: EpochRow) -> None:
@@ -222,7 +216,7 @@ def write_history(run_dir: Path, history: Sequence[EpochRow]) -> None:
     writer = csv.DictWriter(text, [f.name for f in dataclasses.fields(EpochRow)])
     writer.writeheader()
     writer.writerows(asdict(row) for row in history)
-    write_whole(run_dir / "history.csv", text.getvalue().encode())
+    write_bytes(run_dir / "history.csv", text.getvalue().encode())
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -259,23 +253,4 @@ def write_checkpoint(path: Path, content: dict[str, Any]) -> None:
     """Write tensors, numbers and texts as a .pt file."""
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    write_whole(path, buffer.getvalue())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write all or nothing: under another name first, then moved into place.
-
-    Raises:
-        OutputError: the file cannot be written; the earlier one is as it was.
-    """
-    part = path.with_name(path.name + _PART)
-    try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written; {error.strerror or error}") from error
+    write_bytes(path, buffer.getvalue())

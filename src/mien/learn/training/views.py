@@ -16,7 +16,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from mien.errors import OutputError, TrainingError
+from mien.errors import TrainingError
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 from mien.learn.training.batches import (
     Augmentation,
@@ -32,6 +32,7 @@ from mien.learn.training.distillation import Answers, Teachers
 from mien.learn.training.memory import told_of_memory
 from mien.learn.training.recipes import Recipe
 from mien.learn.training.runs import read_checkpoint, write_checkpoint
+from mien.output.files import writing
 
 FOLDER: Final = "views"
 
@@ -199,9 +200,7 @@ class StoredViews:
         return answers
 
     def _write(self, path: Path, view: int, answers: Tensor) -> None:
-        try:
+        with writing(path):
             path.parent.mkdir(exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written; {error.strerror or error}") from error
         content = {"fingerprint": self._fingerprints[view], "answers": answers.cpu()}
         write_checkpoint(path, content)

@@ -38,7 +38,7 @@ from mien.learn.tuning.space import (
     search_space,
     settings_of,
 )
-from mien.records import open_whole
+from mien.output.files import atomic_text, writing
 
 try:
     import optuna
@@ -244,14 +244,12 @@ def _open_study(out: Path, about: dict[str, Any]) -> Iterator[optuna.Study]:
     """The study of a folder, begun if there is none; bad input leaves nothing behind."""
     path = out / "study.db"
     new = not path.exists()
-    try:
+    with writing(out):
         out.mkdir(parents=True, exist_ok=True)
         if new and any(out.iterdir()):
             raise OutputError(
                 f"{out}: expected a new or empty folder, or that of a study; it holds other files"
             )
-    except OSError as error:
-        raise OutputError(f"{out}: cannot be written; {error.strerror or error}") from error
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = None
@@ -384,7 +382,7 @@ def _keep_best(study: optuna.Study, call: _Call) -> None:
             f"{best.value:.4f} on val of {call.faces.name}."
         ),
     )
-    with open_whole(call.out / "best.json") as file:
+    with atomic_text(call.out / "best.json") as file:
         file.write(json.dumps(asdict(recipe), indent=2) + "\n")
 
 

@@ -1,0 +1,248 @@
+"""A film as a whole: every face of every frame, as columns."""
+
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.classifier import Probabilities
+from mien.errors import MissingExtraError
+from mien.labels import EMOTIONS
+from mien.output.records import COLUMNS, RAW, SIDES, VIDEO_TABLE
+from mien.readings import TrackedReading, TrackSummary, VideoRow
+from mien.recognizer import Recognizer
+from mien.video.readings import VideoSettings, read_stream
+
+if TYPE_CHECKING:
+    from mien.video.frames import Frame, VideoSource
+
+
+@dataclass(frozen=True, eq=False)
+class VideoResult:
+    """Every face of every frame of a film, as columns; F faces in N frames.
+
+    Attributes:
+        source: what was read, as text.
+        frames: (N,) int64: the numbers of all frames, with a face or without.
+        times_s: (N,) float64, their times.
+        positions: (F,) int64, rising: which of the N frames a face is in.
+        tracks: (F,) int64.
+        boxes: (F, 4) float32: x0, y0, x1, y1 in pixels.
+        scores: (F,) float32, the detector's.
+        detected: (F,) bool.
+        raw_probabilities: (F, 7) float32, of each frame alone, columns as `mien.EMOTIONS`.
+        probabilities: (F, 7) float32, smoothed over time.
+        labels: (F,) int64: which of `mien.EMOTIONS` is the smoothed label.
+        threshold: of the recognizer: a less probable label is unsure.
+    """
+
+    source: str
+    frames: NDArray[np.int64]
+    times_s: NDArray[np.float64]
+    positions: NDArray[np.int64]
+    tracks: NDArray[np.int64]
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    detected: NDArray[np.bool_]
+    raw_probabilities: Probabilities
+    probabilities: Probabilities
+    labels: NDArray[np.int64]
+    threshold: float = 0.0
+
+    @cached_property
+    def rows(self) -> list[VideoRow]:
+        """A row for each face of each frame, and one for each frame without a face, in order."""
+        rows: list[VideoRow] = []
+        for frame, (time_s, readings) in zip(self.frames.tolist(), self._by_frame(), strict=True):
+            shown = [VideoRow(frame, time_s, reading) for reading in readings]
+            rows += shown or [VideoRow(frame, time_s, None)]
+        return rows
+
+    def _reading(self, face: int) -> TrackedReading:
+        label, raw = int(self.labels[face]), self.raw_probabilities[face]
+        x0, y0, x1, y1 = self.boxes[face].tolist()
+        probability = float(self.probabilities[face, label])
+        return TrackedReading(
+            box=(x0, y0, x1, y1),
+            score=float(self.scores[face]),
+            landmarks=None,
+            emotion=EMOTIONS[label],
+            probability=probability,
+            probabilities=tuple(self.probabilities[face].tolist()),
+            unsure=not probability >= self.threshold,
+            track=int(self.tracks[face]),
+            raw_probabilities=tuple(raw.tolist()),
+            raw_emotion=EMOTIONS[int(raw.argmax())],
+            detected=bool(self.detected[face]),
+        )
+
+    def to_pandas(self) -> Any:
+        """A `pandas.DataFrame` with a row for each face of each frame, in order.
+
+        A frame without a face has one row, in which all but `frame` and `time_s` is empty.
+
+        The columns are frame, time_s, track, x0, y0, x1, y1, score, detected, emotion, probability,
+        unsure, one for each emotion, raw_emotion, and raw_ with each emotion.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        try:
+            pandas = import_module("pandas")
+        except ImportError as error:
+            raise MissingExtraError("a data frame", "video", error) from error
+        names = np.array(EMOTIONS, object)
+        own = self.probabilities[np.arange(len(self.labels)), self.labels]
+        faces: dict[str, Any] = {
+            "track": self.tracks,
+            **dict(zip(SIDES, self.boxes.T, strict=True)),
+            "score": self.scores,
+            "detected": self.detected,
+            "emotion": names[self.labels],
+            "probability": own,
+            "unsure": ~(own >= self.threshold),
+            **dict(zip(EMOTIONS, self.probabilities.T, strict=True)),
+            "raw_emotion": names[self.raw_probabilities.argmax(1)],
+            **dict(zip(RAW, self.raw_probabilities.T, strict=True)),
+        }
+        # Whole numbers and truth values that may be empty, where pandas would make them floats.
+        nullable = {"int64": "Int64", "bool": "boolean"}
+        kinds = {n: nullable[COLUMNS[n].kind] for n in faces if COLUMNS[n].kind in nullable}
+        found = pandas.DataFrame(faces, index=self.positions).astype(kinds)
+        every = pandas.DataFrame({"frame": self.frames, "time_s": self.times_s})
+        return every.join(found, how="left").reset_index(drop=True)[list(VIDEO_TABLE)]
+
+    def _by_frame(self) -> Iterator[tuple[float, list[TrackedReading]]]:
+        """Time and faces of each frame, in order."""
+        starts = np.searchsorted(self.positions, np.arange(len(self.frames) + 1)).tolist()
+        for time_s, (first, end) in zip(self.times_s.tolist(), pairwise(starts), strict=True):
+            yield time_s, [self._reading(face) for face in range(first, end)]
+
+    def summary(self) -> list[TrackSummary]:
+        """What each person shows, in the order of their numbers."""
+        from mien.video.totals import TrackTotals
+
+        totals = TrackTotals()
+        for time_s, readings in self._by_frame():
+            totals.add(time_s, readings)
+        return totals.summary()
+
+    def plot(self, path: str | Path, *, title: str | None = None) -> list[Path]:
+        """Draw the smoothed probabilities over time, one band per person.
+
+        Args:
+            path: `.png` or `.svg` writes that one; anything else is a stem that both are added to.
+            title: over the bands; by default the name of the film.
+        Returns:
+            The files.
+        Raises:
+            OutputError: they cannot be written.
+            MissingExtraError: matplotlib is not installed.
+        """
+        from mien.video.timeline import Timeline, plot_timeline
+
+        timeline = Timeline.of(self._by_frame())
+        name = Path(self.source).name if title is None else title
+        return plot_timeline(timeline, Path(path), title=name)
+
+
+def analyze_video(
+    source: "VideoSource",
+    recognizer: Recognizer | None = None,
+    *,
+    settings: VideoSettings | None = None,
+    centred: bool = True,
+    every_s: float | None = None,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> VideoResult:
+    """Read a film as a whole.
+
+        result = analyze_video("interview.mp4")
+        result.plot("interview.png")
+
+    Of the film nothing stays but numbers: some 100 bytes for each face of each frame.
+
+    Args:
+        source: a video file or a series of pictures; see `mien.video.frames.frames`.
+        recognizer: what reads it; by default `Recognizer()`.
+        settings: how faces are followed and smoothed.
+        centred: smooth with the frames before and after, without delay, as `mien video` does (see
+            `mien.video.centring`); otherwise with those before alone, as `read_stream` must.
+        every_s: read only the first frame at or after each multiple of it.
+        start_s: leave out frames before this time.
+        end_s: leave out frames at or after this time.
+        progress: called with the time of each frame, in seconds, once it is read.
+    Raises:
+        VideoError: it is not a video that can be read.
+        OptionError: an argument is out of its range.
+    """
+    from mien.video import centring
+    from mien.video.frames import frames
+
+    recognizer = recognizer or Recognizer()
+    settings = settings or VideoSettings()
+    columns = _Columns()
+    read = read_stream(
+        recognizer,
+        frames(source, every_s=every_s, start_s=start_s, end_s=end_s),
+        settings=settings,
+    )
+    if centred:
+        read = centring.centred(
+            read, settings.smoothing, threshold=recognizer.threshold, keep_images=False
+        )
+    for frame, readings in read:
+        columns.add(frame, readings)
+        if progress is not None:
+            progress(frame.time_s)
+    return columns.result(str(source), recognizer.threshold)
+
+
+class _Columns:
+    """The columns of a `VideoResult` as they grow: packed numbers, some 100 bytes for a face."""
+
+    def __init__(self) -> None:
+        self._frames, self._times_s = array("q"), array("d")
+        self._positions, self._tracks = array("q"), array("q")
+        self._labels, self._detected = array("b"), array("b")
+        self._boxes, self._scores = array("f"), array("f")
+        self._raw, self._smoothed = array("f"), array("f")
+
+    def add(self, frame: "Frame", readings: list[TrackedReading]) -> None:
+        for reading in readings:
+            self._positions.append(len(self._frames))
+            self._tracks.append(reading.track)
+            self._labels.append(EMOTIONS.index(reading.emotion))
+            self._detected.append(reading.detected)
+            self._boxes.extend(reading.box)
+            self._scores.append(reading.score)
+            self._raw.extend(reading.raw_probabilities)
+            self._smoothed.extend(reading.probabilities)
+        self._frames.append(frame.index)
+        self._times_s.append(frame.time_s)
+
+    def result(self, source: str, threshold: float) -> VideoResult:
+        """What was added."""
+        return VideoResult(
+            source=source,
+            frames=np.array(self._frames, np.int64),
+            times_s=np.array(self._times_s, np.float64),
+            positions=np.array(self._positions, np.int64),
+            tracks=np.array(self._tracks, np.int64),
+            boxes=np.array(self._boxes, np.float32).reshape(-1, 4),
+            scores=np.array(self._scores, np.float32),
+            detected=np.array(self._detected, np.bool_),
+            raw_probabilities=np.array(self._raw, np.float32).reshape(-1, len(EMOTIONS)),
+            probabilities=np.array(self._smoothed, np.float32).reshape(-1, len(EMOTIONS)),
+            labels=np.array(self._labels, np.int64),
+            threshold=threshold,
+        )

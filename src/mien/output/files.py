@@ -1,0 +1,162 @@
+"""Files that appear under their names when all is written, or not at all.
+
+Until then a file has the name of `part_name`: `rows.csv` is called `rows.part.csv`. Only what shall
+be of use after a kill, the rows and the annotated copy of a video, is left under that name.
+"""
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.errors import OutputError
+
+JPEG_QUALITY: Final = 92
+JPEG_SUFFIXES: Final = (".jpg", ".jpeg")
+
+
+def part_name(path: Path) -> Path:
+    """What a file is called until it is finished: `rows.csv` is `rows.part.csv`."""
+    return path.with_name(f"{path.stem}.part{path.suffix}")
+
+
+def shared_part_name(name: str) -> str:
+    """The same in a folder that others write and read: each time another name, without the ending.
+
+    Some readers of `*.parquet` take hidden files, too.
+    """
+    return f"{name}.{uuid.uuid4().hex[:8]}.part"
+
+
+def is_part_name(name: str) -> bool:
+    """Whether `part_name` or `shared_part_name` gives such a name."""
+    return Path(name).stem.endswith(".part") or name.endswith(".part")
+
+
+@contextmanager
+def atomic_write(
+    path: Path, *, make_folders: bool = False, durable: bool = False, shared: bool = False
+) -> Iterator[Path]:
+    """A path to write to; the file has its own name when the body has ended without an error.
+
+    After an error, and Ctrl-C, nothing of it is left, and an earlier file is as it was.
+
+    Args:
+        path: of the file.
+        make_folders: make the folders above it that are missing.
+        durable: bring it to the disk before it gets its name: a machine may die the next moment.
+        shared: several processes may write it at once, into a folder that others read: each writes
+            to a hidden `shared_part_name` of its own.
+    Raises:
+        OutputError: it cannot be written. An OSError in the body that tells of another file, or of
+            a broken pipe, is raised as it is.
+    """
+    # Before a name is made of it: "." has none. Path.is_dir raises where a name is too long.
+    if os.path.isdir(path):  # noqa: PTH112
+        raise OutputError(f"{path}: expected a file to write; it is a folder")
+    part = path.with_name(shared_part_name(f".{path.name}")) if shared else part_name(path)
+    if make_folders:
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield part
+        if durable:
+            _sync(part)
+        part.replace(path)
+        if durable:
+            _sync_names(path.parent)
+    except OSError as error:
+        # Of another stream, that the caller writes to meanwhile: standard output.
+        of_another = error.filename is not None and str(error.filename) != str(part)
+        if of_another or isinstance(error, BrokenPipeError):
+            raise
+        raise cannot_be_written(path, error) from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_text(path: Path) -> Iterator[TextIO]:
+    """A text file for `atomic_write`; UTF-8, line ends as they are written.
+
+    Bytes of a file name that are no UTF-8 come as backslash escapes.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with (
+        atomic_write(path) as part,
+        part.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+    ):
+        yield file
+
+
+def write_bytes(path: Path, content: bytes, *, make_folders: bool = False) -> None:
+    """Write a file by `atomic_write`, and bring it to the disk.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with atomic_write(path, make_folders=make_folders, durable=True) as part:
+        part.write_bytes(content)
+
+
+def write_image(path: Path, image: NDArray[np.uint8], *, make_folders: bool = False) -> None:
+    """Write an image by `atomic_write`: JPEG where the name ends so, else PNG.
+
+    Args:
+        path: of the file.
+        image: (H, W, 3) uint8, RGB.
+        make_folders: make the folders above it that are missing.
+    Raises:
+        OutputError: it cannot be written.
+    """
+    from PIL import Image as PILImage
+
+    with atomic_write(path, make_folders=make_folders) as part:
+        if path.suffix.lower() in JPEG_SUFFIXES:
+            PILImage.fromarray(image).save(part, "JPEG", quality=JPEG_QUALITY)
+        else:
+            PILImage.fromarray(image).save(part, "PNG")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn errors of the disk into ours.
+
+    Raises:
+        OutputError: the body raised an OSError; the message begins with `path`.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise cannot_be_written(path, error) from error
+
+
+def cannot_be_written(path: Path, error: OSError) -> OutputError:
+    """Our error for one of the disk."""
+    return OutputError(f"{path}: cannot be written; {error.strerror or error}")
+
+
+def _sync(path: Path) -> None:
+    """Bring what a file holds to the disk."""
+    with path.open("r+b") as file:  # Windows does so only with files that may be written
+        os.fsync(file.fileno())
+
+
+def _sync_names(folder: Path) -> None:
+    """Bring the names in a folder to the disk, where the system and its file system know how to."""
+    if os.name == "nt":
+        return
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,375 @@
+"""Readings -> rows: one table of columns for images, videos and batches, and its forms.
+
+Every table takes its columns from `COLUMNS`, and its rows from `rows`: CSV, JSON lines, Parquet and
+pandas say the same of a face, whoever asks.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TextIO
+
+from mien.labels import EMOTIONS
+from mien.readings import Expectation, PictureResult, Reading, TrackedReading
+
+if TYPE_CHECKING:
+    import pyarrow
+
+LANDMARKS: Final = ("right_eye", "left_eye", "nose", "right_mouth", "left_mouth")
+"""In the order of `mien.readings.Landmarks`; right is the person's own."""
+
+SIDES: Final = ("x0", "y0", "x1", "y1")
+RAW: Final = tuple(f"raw_{label}" for label in EMOTIONS)
+_POINTS: Final = tuple(f"{name}_{axis}" for name in LANDMARKS for axis in "xy")
+_DIGITS: Final = 7  # of a float32, which is what the networks give
+
+
+class Column(NamedTuple):
+    """A column of a table.
+
+    Attributes:
+        name: in the header.
+        kind: how Parquet stores it.
+        meaning: what its values are.
+    """
+
+    name: str
+    kind: Literal["string", "int32", "int64", "float32", "float64", "bool"]
+    meaning: str
+
+
+_PLACES: Final = (
+    Column("file", "string", "path of the image"),
+    Column("source", "string", "full name of the picture, archive, Parquet file or film"),
+    Column("key", "string", "of a tar archive: the sample's name without extensions; else null"),
+    Column(
+        "member", "string", "name within the archive, or the path that a Parquet row tells; or null"
+    ),
+    Column("row", "int64", "number within the archive or Parquet file, from 0; else null"),
+    Column("frame", "int64", "number of the frame in the film, from 0; else null"),
+    Column("time_s", "float64", "when the frame is shown, from the start of the film; else null"),
+    Column("width", "int32", "of the picture in pixels, upright; null where it could not be read"),
+    Column("height", "int32", "likewise"),
+)
+_OF_A_FACE: Final = (
+    Column(
+        "face", "int32", "from 1, the surest first; null in the row of a picture without a face"
+    ),
+    Column(
+        "track", "int64", "number of the person, from 1; null in the row of a frame without a face"
+    ),
+    *(Column(side, "float32", "of the box, in pixels of the picture") for side in SIDES),
+    Column("score", "float32", "the detector's, that this is a face, 0 to 1"),
+    Column("detected", "bool", "the detector found the face in this frame; else it was followed"),
+    *(Column(name, "float32", "in pixels; null where the detector gives none") for name in _POINTS),
+    Column("emotion", "string", "the likeliest of the seven, of an unsure face, too"),
+    Column("probability", "float32", "of that emotion, 0 to 1"),
+    Column("unsure", "bool", "the probability is below the threshold"),
+    *(
+        Column(label, "float32", "probability of this emotion; the seven sum to 1")
+        for label in EMOTIONS
+    ),
+    Column("raw_emotion", "string", "the likeliest of this frame alone"),
+    *(Column(name, "float32", "probability of this frame alone, not smoothed") for name in RAW),
+    Column("expected", "string", "the emotion that was asked for, in every row"),
+    Column(
+        "shows", "bool", "whether the face shows it; null in the row of a picture without a face"
+    ),
+    Column("compound", "string", "two emotions at once; null where a face shows none"),
+)
+_OF_A_RUN: Final = (
+    Column("model", "string", "name of the model"),
+    Column("model_sha256", "string", "of its file, in hexadecimal digits; of several, with commas"),
+    Column("mien_version", "string", "that read it"),
+    Column(
+        "error", "string", "why the picture, or the rest of its source, could not be read; or null"
+    ),
+)
+COLUMNS: Final = {column.name: column for column in (*_PLACES, *_OF_A_FACE, *_OF_A_RUN)}
+"""Name -> column, of all tables."""
+
+_READING: Final = ("emotion", "probability", "unsure", *EMOTIONS)
+
+IMAGE_TABLE: Final = ("file", "face", *SIDES, "score", *_READING, "error")
+"""Columns of images as CSV."""
+
+EXPECTED_COLUMNS: Final = ("expected", "shows")
+"""What comes after `IMAGE_TABLE` where an emotion is expected of the faces."""
+
+COMPOUND_COLUMN: Final = "compound"
+"""The last one, where compound emotions are asked for."""
+
+VIDEO_TABLE: Final = (
+    *("frame", "time_s", "track", *SIDES, "score", "detected"),
+    *_READING,  # smoothed over time
+    *("raw_emotion", *RAW),
+)
+"""Columns of videos as CSV, Parquet and pandas."""
+
+BATCH_TABLE: Final = (
+    *("source", "key", "member", "row", "frame", "time_s", "width", "height", "face"),
+    *(*SIDES, "score", *_POINTS),
+    *_READING,
+    *("model", "model_sha256", "mien_version", "error"),
+)
+"""Columns of a data set of `mien batch`."""
+
+
+def cells(reading: Reading) -> dict[str, Any]:
+    """What tables say of one face, by column; those of video alone only of a tracked one."""
+    points = [axis for point in reading.landmarks or () for axis in point]
+    found = {
+        **dict(zip(SIDES, reading.box, strict=True)),
+        "score": reading.score,
+        **dict(zip(_POINTS, points, strict=False)),
+        "emotion": reading.emotion,
+        "probability": reading.probability,
+        "unsure": reading.unsure,
+        **reading.by_emotion(),
+    }
+    if isinstance(reading, TrackedReading):
+        found |= {
+            "track": reading.track,
+            "detected": reading.detected,
+            "raw_emotion": reading.raw_emotion,
+            **dict(zip(RAW, reading.raw_probabilities, strict=True)),
+        }
+    return found
+
+
+def rows(place: Mapping[str, Any], readings: Iterable[Reading]) -> list[dict[str, Any]]:
+    """One row for each face, or one without a face where there is none.
+
+    Args:
+        place: the cells that all rows have: the file, the frame.
+        readings: of the faces; their places are told from 1.
+    """
+    found = [
+        {**place, "face": number, **cells(reading)}
+        for number, reading in enumerate(readings, start=1)
+    ]
+    return found or [dict(place)]
+
+
+def rounded(value: Any) -> Any:
+    """Numbers to the digits that a float32 has: more would only make what is sent twice as long."""
+    if isinstance(value, float):
+        return float(f"{value:.{_DIGITS}g}")
+    if isinstance(value, dict):
+        return {key: rounded(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [rounded(one) for one in value]
+    return value
+
+
+def csv_header(columns: Sequence[str]) -> str:
+    """The first line of a CSV file."""
+    return ",".join(columns) + "\n"
+
+
+def csv_lines(columns: Sequence[str], given: Iterable[Mapping[str, Any]]) -> str:
+    """Rows as lines of CSV, without the header; cells of other columns are left out."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([_csv_cell(row.get(name)) for name in columns] for row in given)
+    return text.getvalue()
+
+
+def _csv_cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"  # as JSON has it
+    return "" if value is None else value
+
+
+def schema(columns: Sequence[str], metadata: Mapping[str, str] | None = None) -> "pyarrow.Schema":
+    """The Parquet schema of a table.
+
+    Args:
+        columns: names, in order.
+        metadata: of the file; with it each field says in its own what it means.
+    """
+    import pyarrow
+
+    kinds = {"bool": pyarrow.bool_()} | {
+        name: getattr(pyarrow, name)()
+        for name in ("string", "int32", "int64", "float32", "float64")
+    }
+    return pyarrow.schema(
+        [
+            pyarrow.field(
+                name,
+                kinds[COLUMNS[name].kind],
+                metadata=None if metadata is None else {"description": COLUMNS[name].meaning},
+            )
+            for name in columns
+        ],
+        metadata=metadata,
+    )
+
+
+# Images
+
+
+def face_to_dict(
+    reading: Reading, expectation: Expectation | None = None, *, compound: bool = False
+) -> dict[str, Any]:
+    """One face as plain values, ready for JSON.
+
+    With an expectation it says what was `expected` of it, and whether it `shows` that; with
+    `compound` which compound emotion it shows, or null.
+    """
+    found = (reading if expectation is None else expectation.verify(reading)).to_dict()
+    return {**found, **({COMPOUND_COLUMN: reading.compound} if compound else {})}
+
+
+def to_dict(
+    result: PictureResult, expectation: Expectation | None = None, *, compound: bool = False
+) -> dict[str, Any]:
+    """One image as plain values, ready for JSON; `size` is width and height in pixels."""
+    size = None if result.image is None else [result.image.shape[1], result.image.shape[0]]
+    return {
+        "file": str(result.file.path),
+        "size": size,
+        "faces": [face_to_dict(r, expectation, compound=compound) for r in result.readings],
+        "error": None if result.error is None else str(result.error),
+    }
+
+
+def image_rows(
+    result: PictureResult, expectation: Expectation | None = None, *, compound: bool = False
+) -> list[dict[str, Any]]:
+    """One row for each face, or one with an empty face for an image that shows none."""
+    place = {"file": str(result.file.path)}
+    if result.error is not None:
+        place["error"] = str(result.error)
+    if expectation is not None:
+        place["expected"] = expectation.emotion
+    found = rows(place, result.readings)
+    for row, reading in zip(found, result.readings, strict=False):
+        if compound:
+            row[COMPOUND_COLUMN] = reading.compound or ""
+        if expectation is not None:
+            row["shows"] = expectation.verify(reading).shows
+    return found
+
+
+class CsvWriter:
+    """Writes a row for each face to an open text file, with a header in `IMAGE_TABLE`.
+
+    With an expectation `EXPECTED_COLUMNS` follow them, and with `compound` the `COMPOUND_COLUMN`.
+    """
+
+    def __init__(
+        self, file: TextIO, expectation: Expectation | None = None, *, compound: bool = False
+    ) -> None:
+        self._file = file
+        self._expectation, self._compound = expectation, compound
+        self._columns = (
+            *IMAGE_TABLE,
+            *(() if expectation is None else EXPECTED_COLUMNS),
+            *((COMPOUND_COLUMN,) if compound else ()),
+        )
+        file.write(csv_header(self._columns))
+
+    def write(self, result: PictureResult) -> None:
+        """Add the rows of one image."""
+        found = image_rows(result, self._expectation, compound=self._compound)
+        self._file.write(csv_lines(self._columns, found))
+
+
+def to_csv(results: list[PictureResult], expectation: Expectation | None = None) -> str:
+    """The rows of several images as the text of a CSV file."""
+    text = io.StringIO()
+    writer = CsvWriter(text, expectation)
+    for result in results:
+        writer.write(result)
+    return text.getvalue()
+
+
+# Videos
+
+
+def video_rows(
+    frame: int, time_s: float, readings: Sequence[TrackedReading]
+) -> list[dict[str, Any]]:
+    """One row for each face, or one with an empty face for a frame that shows none.
+
+    Numbers have the digits of a float32: more would only make files twice as long.
+    """
+    return [
+        {
+            name: float(f"{row[name]:.{_DIGITS}g}")
+            if COLUMNS[name].kind == "float32"
+            else row[name]
+            for name in VIDEO_TABLE
+            if name in row
+        }
+        for row in rows({"frame": frame, "time_s": time_s}, readings)
+    ]
+
+
+def video_csv_lines(frame: int, time_s: float, readings: Sequence[TrackedReading]) -> str:
+    """The rows of one frame as lines of CSV, without the header."""
+    return csv_lines(VIDEO_TABLE, video_rows(frame, time_s, readings))
+
+
+def video_json_lines(frame: int, time_s: float, readings: Sequence[TrackedReading]) -> str:
+    """The rows of one frame as lines of JSON, an object in each."""
+    lines = []
+    for row in video_rows(frame, time_s, readings):
+        shown: dict[str, Any] = {"frame": frame, "time_s": time_s, "track": row.get("track")}
+        if "track" in row:
+            shown |= {
+                "box": [row[side] for side in SIDES],
+                **{n: row[n] for n in ("score", "detected", "emotion", "probability", "unsure")},
+                "probabilities": {label: row[label] for label in EMOTIONS},
+                "raw_emotion": row["raw_emotion"],
+                "raw_probabilities": {label: row[f"raw_{label}"] for label in EMOTIONS},
+            }
+        lines.append(json.dumps(shown, separators=(",", ":")) + "\n")
+    return "".join(lines)
+
+
+def reading_of_csv(row: Mapping[str, str]) -> TrackedReading:
+    """The reading that a row of `video_csv_lines` tells, without landmarks.
+
+    Raises:
+        LookupError, TypeError, ValueError: it is no such row.
+    """
+    return _tracked(
+        {**row, "detected": row["detected"] == "true", "unsure": row["unsure"] == "true"}
+    )
+
+
+def reading_of_json(values: Mapping[str, Any]) -> TrackedReading:
+    """The reading that a line of `video_json_lines` tells, without landmarks.
+
+    Raises:
+        LookupError, TypeError, ValueError: it is no such line.
+    """
+    return _tracked(
+        {
+            **values,
+            **dict(zip(SIDES, values["box"], strict=True)),
+            **{label: values["probabilities"][label] for label in EMOTIONS},
+            **{f"raw_{label}": values["raw_probabilities"][label] for label in EMOTIONS},
+        }
+    )
+
+
+def _tracked(row: Mapping[str, Any]) -> TrackedReading:
+    x0, y0, x1, y1 = (float(row[side]) for side in SIDES)
+    return TrackedReading(
+        box=(x0, y0, x1, y1),
+        score=float(row["score"]),
+        landmarks=None,
+        emotion=row["emotion"],
+        probability=float(row["probability"]),
+        probabilities=tuple(float(row[label]) for label in EMOTIONS),
+        unsure=row["unsure"],
+        track=int(row["track"]),
+        raw_probabilities=tuple(float(row[name]) for name in RAW),
+        raw_emotion=row["raw_emotion"],
+        detected=row["detected"],
+    )

@@ -1,0 +1,393 @@
+"""What is found and read, as plain results: boxes, faces, readings, explanations.
+
+Both flows share them: what recognizes makes them, tables, pages and pictures are made of them.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.compound import compound_of
+from mien.errors import ImageError, OptionError
+from mien.labels import EMOTIONS, target_of
+
+Point: TypeAlias = tuple[float, float]
+"""x, y in pixels of the original image, from its top left corner."""
+
+Box: TypeAlias = tuple[float, float, float, float]
+"""x0, y0, x1, y1 in pixels of the original image; may reach past its border."""
+
+Landmarks: TypeAlias = tuple[Point, Point, Point, Point, Point]
+"""Right eye, left eye, tip of the nose, right and left corner of the mouth."""
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face that a detector found.
+
+    Attributes:
+        box: x0, y0, x1, y1 in pixels of the original image.
+        score: how sure the detector is, 0 to 1.
+        landmarks: right eye, left eye, tip of the nose, right and left corner of the mouth, in
+            pixels of the original image, or None. Right is the person's own right: the left one
+            in the picture.
+    """
+
+    box: Box
+    score: float
+    landmarks: Landmarks | None = None
+
+    @property
+    def size_px(self) -> float:
+        """The longer side of the box."""
+        return max(self.box[2] - self.box[0], self.box[3] - self.box[1])
+
+
+UNSURE: Final = "unsure"
+"""What people are shown in place of an emotion that is not probable enough."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read off one face.
+
+    Attributes:
+        box: x0, y0, x1, y1 in pixels of the original image; may reach past its border.
+        score: the detector's, that this is a face, 0 to 1.
+        landmarks: right eye, left eye, tip of the nose, right and left corner of the mouth, in
+            pixels of the original image; None where the detector gives none.
+        emotion: the label with the highest probability, whether or not that is enough.
+        probability: of that label, 0 to 1.
+        probabilities: of the seven labels, in the order of `mien.EMOTIONS`; they sum to 1. Of the
+            model in the box: how likely it is that a person who is asked says so.
+        unsure: `probability` is below the recognizer's threshold.
+    """
+
+    box: Box
+    score: float
+    landmarks: Landmarks | None
+    emotion: str
+    probability: float
+    probabilities: tuple[float, ...]
+    unsure: bool = False
+
+    @property
+    def caption(self) -> str:
+        """What people are shown: the emotion, or "unsure"."""
+        return UNSURE if self.unsure else self.emotion
+
+    @property
+    def compound(self) -> str | None:
+        """Two emotions at once, such as "happily surprised"; None where the face shows no two.
+
+        It rests on `probabilities`, which say much of it where the model tells what people would
+        say, and little where it tells a label: `mien.compound`. An unsure face shows none.
+        """
+        if self.unsure:
+            return None
+        found = compound_of(self.probabilities)
+        return None if found is None else found.name
+
+    def by_emotion(self) -> dict[str, float]:
+        """Label -> probability, in the order of `mien.EMOTIONS`."""
+        return dict(zip(EMOTIONS, self.probabilities, strict=True))
+
+    def shows(self, emotion: str, *, threshold: float | None = None) -> bool:
+        """Whether the face shows an emotion; one that is unsure shows none.
+
+        Args:
+            emotion: one of `mien.EMOTIONS`, or a common synonym ("joy", "Anger").
+            threshold: it shows the emotion when that has at least this probability, 0 to 1;
+                without one, when it is the likeliest of the seven.
+        Raises:
+            OptionError: there is no such emotion, or `threshold` is not between 0 and 1.
+        """
+        return self.verify(emotion, threshold=threshold).shows
+
+    def verify(self, emotion: str, *, threshold: float | None = None) -> "Verification":
+        """As `shows`, with the probability of that emotion beside the answer."""
+        return Expectation.of(emotion, threshold=threshold).verify(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The reading in plain lists, numbers and strings, ready for JSON."""
+        return {
+            "box": list(self.box),
+            "score": self.score,
+            "landmarks": None if self.landmarks is None else [list(p) for p in self.landmarks],
+            "emotion": self.emotion,
+            "probability": self.probability,
+            "unsure": self.unsure,
+            "probabilities": self.by_emotion(),
+        }
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What a face is expected to show; `Expectation.of` makes one of what people write.
+
+    Attributes:
+        emotion: one of `mien.EMOTIONS`.
+        threshold: the probability of `emotion` that is enough, 0 to 1; None asks that it be the
+            likeliest of the seven.
+    """
+
+    emotion: str
+    threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.emotion not in EMOTIONS:
+            raise OptionError(
+                f"expected an emotion among {', '.join(EMOTIONS)}; got {self.emotion!r}"
+            )
+        if self.threshold is not None:
+            check_threshold(self.threshold)
+
+    @classmethod
+    def of(cls, emotion: str, *, threshold: float | None = None) -> Self:
+        """An expectation of an emotion by its name or a common synonym ("joy", "Anger").
+
+        Raises:
+            OptionError: there is no such emotion, or `threshold` is not between 0 and 1.
+        """
+        target = target_of(emotion)
+        return cls(emotion if target is None else EMOTIONS[target], threshold)
+
+    def verify(self, reading: Reading) -> "Verification":
+        """Compare a face with the expectation.
+
+        A face that is unsure shows nothing, however low the expectation's own threshold is: what
+        is not to be named is not to be confirmed either.
+        """
+        probability = reading.by_emotion()[self.emotion]
+        if reading.unsure:
+            shows = False
+        elif self.threshold is None:
+            shows = reading.emotion == self.emotion
+        else:
+            shows = probability >= self.threshold
+        return Verification(reading, self.emotion, probability, shows)
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Whether a face shows what it was expected to.
+
+    Attributes:
+        reading: what was read off the face.
+        expected: the emotion, one of `mien.EMOTIONS`.
+        probability: of that emotion, 0 to 1; `reading.probability` is that of the likeliest.
+        shows: whether the face shows it.
+    """
+
+    reading: Reading
+    expected: str
+    probability: float
+    shows: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """The reading's values with `expected` and `shows`, ready for JSON."""
+        return {**self.reading.to_dict(), "expected": self.expected, "shows": self.shows}
+
+
+def check_threshold(threshold: float) -> None:
+    """Raise OptionError where it is not between 0 and 1."""
+    if not 0.0 <= threshold <= 1.0:  # nor is NaN
+        raise OptionError(f"threshold: expected 0 to 1; got {threshold}")
+
+
+@dataclass(frozen=True)
+class PictureFile:
+    """A picture on the disk.
+
+    Attributes:
+        path: where it is.
+        relative: how to call it below an output folder: its path within the folder that was
+            searched, or its name.
+    """
+
+    path: Path
+    relative: Path
+
+
+@dataclass(frozen=True)
+class PictureResult:
+    """What came of one picture: its readings, or why there are none.
+
+    Attributes:
+        file: the picture.
+        image: (H, W, 3) uint8 RGB, or None if it could not be read.
+        readings: one for each face; empty without a face, and on an error.
+        error: what was wrong with the file, or None.
+        notes: what had to be decided to read it; see `mien.images.LoadedImage`.
+    """
+
+    file: PictureFile
+    image: NDArray[np.uint8] | None
+    readings: tuple[Reading, ...]
+    error: ImageError | None = None
+    notes: tuple[str, ...] = ()
+
+
+Heat: TypeAlias = NDArray[np.float32]
+"""(48, 48) float32, -1 to 1."""
+
+METHOD: Final = "occlusion"
+
+
+@dataclass(frozen=True)
+class CoveredPart:
+    """What becomes of a reading when a part of the face is covered, over the crop's whole width.
+
+    Attributes:
+        name: "forehead", "eyes" (with the brows), "nose", "mouth" or "chin".
+        probability: of the explained emotion, 0 to 1.
+        emotion: the likeliest then.
+    """
+
+    name: str
+    probability: float
+    emotion: str
+
+
+@dataclass(frozen=True, eq=False)  # arrays have no one answer to ==
+class Explanation:
+    """What the reading of one face rests on.
+
+    Attributes:
+        emotion: whose probability is explained, one of `mien.EMOTIONS`.
+        probability: p, of that emotion, on the crop as it is, 0 to 1.
+        crop: (48, 48) uint8, gray: what the classifier saw.
+        heat: (48, 48) float32, -1 to 1: how much of the probability rests on each pixel, in shares
+            of it. The mean over the patches of 12 x 12 that have the pixel, of two shares: what is
+            lost where the patch is covered, (p - q) / max(p, q), and what is won where it alone is
+            shown, (r - z) / max(p, r, z), if z is the probability with the whole face covered. 0
+            where nothing changes, negative where covering raises the probability.
+        parts: the reading with each part of the face covered, from the top.
+        method: how the heat was found.
+        reading: of the face, where it was found in a picture; None for a crop that was given.
+    """
+
+    emotion: str
+    probability: float
+    crop: NDArray[np.uint8]
+    heat: Heat
+    parts: tuple[CoveredPart, ...]
+    method: str = METHOD
+    reading: Reading | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it in plain lists, numbers and strings, ready for JSON."""
+        return {
+            "method": self.method,
+            "emotion": self.emotion,
+            "probability": self.probability,
+            "parts": [
+                {"name": part.name, "probability": part.probability, "emotion": part.emotion}
+                for part in self.parts
+            ],
+            "reading": None if self.reading is None else self.reading.to_dict(),
+            "heat": self.heat.tolist(),
+            "crop": self.crop.tolist(),
+        }
+
+
+@dataclass(frozen=True)
+class TrackedReading(Reading):
+    """What was read off one face of one frame, and off the same face before.
+
+    `emotion`, `probability`, `probabilities` and `unsure` are smoothed over time; the label holds
+    until another emotion is clearly more probable, so that it is not always the likeliest.
+
+    Attributes:
+        track: the number of the person, from 1; the same throughout the film.
+        raw_probabilities: of this frame alone, in the order of `mien.EMOTIONS`; they sum to 1. Of
+            the last frame that was read, where the face has not changed since, see `VideoSettings`.
+        raw_emotion: the likeliest of them.
+        detected: whether the detector found the face in this frame; otherwise it was followed from
+            the frame before, and `score` is that of its last detection.
+    """
+
+    track: int = field(kw_only=True)
+    raw_probabilities: tuple[float, ...] = field(kw_only=True)
+    raw_emotion: str = field(kw_only=True)
+    detected: bool = field(kw_only=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The reading in plain lists, numbers and strings, ready for JSON."""
+        return {
+            "track": self.track,
+            **super().to_dict(),
+            "raw_emotion": self.raw_emotion,
+            "raw_probabilities": dict(zip(EMOTIONS, self.raw_probabilities, strict=True)),
+            "detected": self.detected,
+        }
+
+
+@dataclass(frozen=True)
+class FrameReadings:
+    """What was read off one frame.
+
+    Attributes:
+        frame: its number.
+        time_s: when it is shown.
+        readings: of its faces, without landmarks; empty where it shows none.
+    """
+
+    frame: int
+    time_s: float
+    readings: tuple[TrackedReading, ...]
+
+
+@dataclass(frozen=True)
+class VideoRow:
+    """One face in one frame, or a frame without a face.
+
+    Attributes:
+        frame: its number in the film, from 0.
+        time_s: when it is shown, in seconds from the start of the film.
+        reading: of the face, without landmarks; None where the frame shows no face.
+    """
+
+    frame: int
+    time_s: float
+    reading: TrackedReading | None
+
+
+@dataclass(frozen=True)
+class TrackSummary:
+    """What one person shows over a film.
+
+    Attributes:
+        track: the number of the person.
+        first_s: time of the first frame with the face.
+        last_s: time of the last.
+        on_screen_s: how long the face is seen: each of its frames counts until the next one of the
+            film, the last of them as long as that before it.
+        frames: with the face.
+        detected: of these, in how many the detector found it; in the others it was followed.
+        emotion: the label it has for most of the time.
+        shares: label -> share of the time on screen that it has, 0 to 1; they sum to 1.
+        means: emotion -> mean of its smoothed probability over the time on screen.
+        flips_per_minute: how often the label changes, in a minute of the film between first and
+            last.
+        raw_flips_per_minute: likewise, of the likeliest emotion of each frame alone.
+    """
+
+    track: int
+    first_s: float
+    last_s: float
+    on_screen_s: float
+    frames: int
+    detected: int
+    emotion: str
+    shares: dict[str, float]
+    means: dict[str, float]
+    flips_per_minute: float
+    raw_flips_per_minute: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}

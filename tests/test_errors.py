@@ -1,0 +1,69 @@
+import io
+import pickle
+
+import pytest
+from PIL import Image as PILImage
+
+from mien import DataError, ImageError, MienError, OptionError, VideoError, load_image
+from mien.web.answers import Refusal
+
+
+def test_the_message_has_the_source_before_it_and_the_remedy_behind() -> None:
+    error = ImageError("too large", source="a.jpg", kind="picture too large", remedy="Shrink it")
+    assert str(error) == "a.jpg: too large. Shrink it"
+    assert error.problem == "too large"
+    assert str(DataError("nothing is there")) == "nothing is there"
+
+
+def test_an_error_keeps_its_attributes_between_processes() -> None:
+    error = ImageError("too large", source="a.jpg", kind="picture too large", limit=7, remedy="No")
+    other = pickle.loads(pickle.dumps(error))
+    assert str(other) == str(error)
+    assert vars(other) == vars(error)
+
+
+def test_another_source_stands_in_the_place_of_one() -> None:
+    error = ImageError("it is empty", source="these bytes", kind="empty file")
+    named = error.with_source("a.tar, b.jpg")
+    assert (str(named), named.kind) == ("a.tar, b.jpg: it is empty", "empty file")
+    assert str(error) == "these bytes: it is empty"
+    assert str(ImageError("it is empty").with_source("a.jpg")) == "it is empty"
+
+
+def test_what_is_too_large_tells_the_limit() -> None:
+    with pytest.raises(ImageError, match="Pass max_pixels") as error:
+        load_image(_png(40, 30), max_pixels=1000)
+    assert (error.value.kind, error.value.limit) == ("picture too large", 1000)
+    with pytest.raises(ImageError) as error:
+        load_image(_png(40, 4))
+    assert (error.value.kind, error.value.limit) == ("picture too small", None)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code", "message"),
+    [
+        # What a file is called says nothing of what is wrong with it.
+        (VideoError("it is text", source="expected at most.mp4"), 422, "unreadable", None),
+        (ImageError("too many pixels", source="these bytes", limit=9), 413, "too_large", None),
+        (OptionError("every_s: expected at most"), 422, "unreadable", None),
+        (MienError("of the server"), 500, "internal", "the server failed; its log says why"),
+    ],
+)
+def test_the_server_answers_by_the_limit_alone(
+    error: MienError, status: int, code: str, message: str | None
+) -> None:
+    refusal = Refusal.of(error)
+    assert (refusal.status, refusal.code) == (status, code)
+    if message is not None:
+        assert refusal.message == message
+
+
+def test_clients_are_not_told_what_only_callers_can_do() -> None:
+    error = ImageError("too large", source="these bytes", limit=9, remedy="Pass max_pixels")
+    assert Refusal.of(error).message == "too large"
+
+
+def _png(width: int, height: int) -> bytes:
+    file = io.BytesIO()
+    PILImage.new("L", (width, height)).save(file, "PNG")
+    return file.getvalue()

@@ -1,0 +1,108 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from mien import OutputError
+from mien.output.files import atomic_text, atomic_write, is_part_name, part_name, write_bytes
+
+
+def test_a_whole_file_appears_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "faces.csv"
+    with atomic_text(path) as file:
+        file.write("text\n")
+        assert not path.exists()
+    assert path.read_text() == "text\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, BrokenPipeError])
+def test_an_error_leaves_what_was_there(tmp_path: Path, error: type[BaseException]) -> None:
+    path = tmp_path / "faces.csv"
+    path.write_text("of yesterday")
+    with pytest.raises(error), atomic_text(path) as file:  # noqa: PT012
+        file.write("half")
+        raise error
+    assert path.read_text() == "of yesterday"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_cannot_be_written_is_an_output_error(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    places = {
+        "folder": "expected a file to write; it is a folder",
+        ".": "expected a file to write; it is a folder",
+        "missing/faces.csv": "cannot be written; No such file or directory",
+        "a" * 300: "cannot be written; File name too long",
+    }
+    for name, message in places.items():
+        with pytest.raises(OutputError, match=message), atomic_text(tmp_path / name):
+            pytest.fail("the body must not run")
+
+
+def test_a_full_output_is_not_told_of_the_file_beside_it(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="standard output"), atomic_text(tmp_path / "faces.csv"):
+        raise OSError(28, "No space left on device", "standard output")
+    assert not list(tmp_path.iterdir())
+
+
+def test_folders_are_made_where_that_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "model.onnx"
+    write_bytes(path, b"bytes", make_folders=True)
+    assert path.read_bytes() == b"bytes"
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"x\.png: cannot be written; "):
+        write_bytes(tmp_path / "file" / "x.png", b"", make_folders=True)
+
+
+def test_an_unfinished_file_has_one_form_of_name(tmp_path: Path) -> None:
+    names = {
+        "rows.csv": "rows.part.csv",
+        "copy.of.mp4": "copy.of.part.mp4",
+        "Makefile": "Makefile.part",
+    }
+    for name, part in names.items():
+        with atomic_write(tmp_path / name) as path:
+            assert path == part_name(tmp_path / name) == tmp_path / part
+            path.touch()
+        assert is_part_name(part)
+        assert not is_part_name(name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+
+
+def test_several_processes_write_one_file_under_hidden_names_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "part-000001.parquet"
+    with atomic_write(path, shared=True) as first, atomic_write(path, shared=True) as second:
+        assert first != second
+        for part in (first, second):
+            assert part.name.startswith(".part-000001.parquet.")
+            assert is_part_name(part.name)
+            part.write_text(part.name)
+    assert path.read_text() == first.name  # the last to end
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_must_stay_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "last.pt"
+    seen: list[bool] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: seen.append(path.exists()))
+    write_bytes(path, b"weights")
+    assert seen[0] is False
+
+
+def test_a_disk_that_is_full_leaves_the_earlier_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "last.pt"
+    path.write_bytes(b"of yesterday")
+
+    def fsync(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OutputError, match=r"last\.pt: cannot be written; No space left"):
+        write_bytes(path, b"weights")
+    assert path.read_bytes() == b"of yesterday"
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,115 @@
+"""Templates: what every page and text that mien writes relies on."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from jinja2 import UndefinedError
+from PIL import Image as PILImage
+
+import mien.output
+from mien.output.pages import (
+    Cell,
+    Dots,
+    Part,
+    Picture,
+    Table,
+    data_uri,
+    facts_table,
+    markdown_page,
+    render,
+)
+
+TEMPLATES = Path(mien.output.__file__).parent / "templates"
+FACTS = facts_table([("model", "<paper>"), ("seed", 0)])
+
+
+def a_page(**changes: object) -> str:
+    """The page of a film in which nobody is, but for what is changed."""
+    values: dict[str, object] = {
+        "title": "film",
+        "facts": [],
+        "bands": [],
+        "tracks": 0,
+        "length": "0:01",
+        "ticks": [],
+        "emotions": {},
+        "people": Table([]),
+        "left_out": 0,
+        "stills": [],
+        "made": FACTS,
+    }
+    return render("video.html", **values | changes)
+
+
+def test_words_are_not_taken_for_html_wherever_they_stand() -> None:
+    evil = '"><script>alert(1)</script>'
+    cell = Cell(
+        evil,
+        small=evil,
+        bar=[Part(0.5, "red", evil)],
+        picture=Picture("data:,", evil),
+        dots=Dots(150, 9.0, 20.0, None, (15.0, 25.0), evil),
+    )
+    people = Table([[evil, cell]], head=[evil, Cell(evil)], caption=evil)
+    page = a_page(title=evil, facts=[evil], people=people, made=facts_table([(evil, evil)]))
+
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") == 14
+
+
+def test_pages_may_load_nothing_and_only_one_runs_a_script() -> None:
+    page = a_page()
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', page)
+
+    assert policy is not None
+    assert policy[1] == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    scripted = [path.name for path in TEMPLATES.iterdir() if "<script" in path.read_text()]
+    assert scripted == ["audit.html"]
+
+
+def test_a_table_has_its_head_its_sides_and_what_its_cells_hold() -> None:
+    bar = Cell("a", small="b", kind="most", color="red", bar=[Part(0.25, "blue", "a quarter")])
+    wide = Cell("c", span=2, tint=0.6)
+    page = a_page(people=Table([["x", "1", bar], [wide, "2"]], head=["name", "n", ""], caption="d"))
+
+    assert "<caption>d</caption>" in page
+    assert '<thead><tr><th class="left">name</th><th>n</th><th></th></tr></thead>' in page
+    swatch = '<span class="swatch" style="background:red"></span>'
+    part = '<span style="width:25.00%;background:blue" title="a quarter"></span>'
+    assert (
+        f'<td class="left">x</td><td>1</td><td class="most">{swatch}a<small>b</small>'
+        f'<span class="bar">{part}</span></td>'
+    ) in page
+    assert (
+        'class="left" colspan="2" style="background:rgba(52,120,205,0.600);color:white">c' in page
+    )
+
+
+def test_what_a_template_is_not_given_is_an_error() -> None:
+    with pytest.raises(UndefinedError, match="'title' is undefined"):
+        render("document.html", body="")
+
+
+def test_markdown_becomes_a_page_with_its_figures_inside(tmp_path: Path) -> None:
+    PILImage.new("L", (2, 2)).save(tmp_path / "a.png")
+    text = "# Title\n\nSome words.\n\n| a | b |\n| --- | ---: |\n| c | 1 |\n\n![x](a.png)\n"
+    page = markdown_page(text, tmp_path)
+
+    assert "<title>Title</title>" in page
+    assert page.count('<div class="scroll"><table>') == page.count("</table></div>") == 1
+    assert f'src="{data_uri((tmp_path / "a.png").read_bytes())}"' in page
+
+
+def test_templates_are_loaded_when_the_first_page_is_written() -> None:
+    code = "import sys, mien.cli, mien.commands.detect, mien.commands.video, mien.output.pages"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}, mien.video.report; print('jinja2' in sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout == "False\n"
