@@ -17,8 +17,8 @@ from mien import Recognizer
 from mien.analysis import analyze_video
 from mien.errors import MienError, OutputError, VideoError
 from mien.output.files import part_name
-from mien.video.batch import find_videos
-from mien.video.files import VideoOptions, write_video
+from mien.video.batch import VideoFile, find_videos, write_videos
+from mien.video.files import write_video
 from mien.video.frames import VideoInfo, probe
 from mien.video.outputs import Outputs
 from mien.video.records import read_rows
@@ -323,51 +323,25 @@ def interrupt_at(time_s: float) -> "type[MienError] | object":
     return progress
 
 
-@pytest.mark.parametrize("end_s", [1.6, 3.2])
-def test_a_film_that_was_cut_off_is_gone_on_with_as_if_it_had_not_been(
-    end_s: float, recognizer: Recognizer, film: Film, tmp_path: Path
-) -> None:
-    pytest.importorskip("pyarrow")
-    sets = {}
-    for name in ("whole", "resumed"):
-        at = tmp_path / name
-        sets[name] = Outputs(
-            video=at / "v.mp4", csv=at / "r.csv", jsonl=at / "r.jsonl", parquet=at / "r.parquet"
-        )
-    whole = write_video(recognizer, film, sets["whole"])
-    with pytest.raises(KeyboardInterrupt):
-        write_video(recognizer, film, sets["resumed"], progress=interrupt_at(end_s))  # type: ignore[arg-type]
-    assert all("part" in name for name in names(tmp_path / "resumed"))
-    assert len(decoded(tmp_path / "resumed" / "v.part.mp4")) >= 25 * end_s - 10
-
-    resumed = write_video(recognizer, film, sets["resumed"], resume=True)
-
-    assert resumed.resumed_s == pytest.approx(end_s, abs=0.5)
-    assert (resumed.frames, resumed.end_s) == (whole.frames, whole.end_s)
-    rows = {name: list(read_rows(tmp_path / name / "r.csv")) for name in sets}
-    assert [(r.frame, r.time_s) for r in rows["resumed"]] == [
-        (r.frame, r.time_s) for r in rows["whole"]
-    ]
-    tracks = {
-        name: [[reading.track for reading in r.readings] for r in found]
-        for name, found in rows.items()
-    }
-    assert sum(a != b for a, b in zip(tracks["resumed"], tracks["whole"], strict=True)) <= 4
-    assert {t for frame in tracks["resumed"] for t in frame} == {1}
-    assert list(read_rows(tmp_path / "resumed" / "r.jsonl")) == rows["resumed"]
-    assert packet_times(tmp_path / "resumed" / "v.mp4") == pytest.approx(packet_times(film))
-    assert bursts_of(tmp_path / "resumed" / "v.mp4") == pytest.approx([1, 3], abs=0.04)
-    assert names(tmp_path / "resumed") == ["r.csv", "r.jsonl", "r.parquet", "v.mp4"]
-
-
-def test_resume_starts_over_where_there_is_nothing_to_go_on_with(
+def test_a_film_that_was_cut_off_is_begun_anew(
     recognizer: Recognizer, film: Film, tmp_path: Path
 ) -> None:
-    outputs = Outputs(csv=tmp_path / "r.csv")
-    part_name(tmp_path / "r.csv").write_text("frame,ti")
-    done = write_video(recognizer, film, outputs, VideoOptions(end_s=0.4), resume=True)
-    assert (done.resumed_s, done.frames) == (None, 10)
-    assert names(tmp_path) == ["r.csv"]
+    outputs = Outputs(video=tmp_path / "v.mp4", csv=tmp_path / "r.csv", jsonl=tmp_path / "r.jsonl")
+    with pytest.raises(KeyboardInterrupt):
+        write_video(recognizer, film, outputs, progress=interrupt_at(1.6))  # type: ignore[arg-type]
+    assert names(tmp_path) == ["r.part.csv", "r.part.jsonl", "v.part.mp4"]
+    assert len(decoded(tmp_path / "v.part.mp4")) >= 30
+
+    whole = VideoFile(str(film), Path(film.name))
+    (result,) = write_videos(recognizer, [whole], [outputs], resume=True)
+
+    assert result.outcome is not None
+    assert [rows.frame for rows in read_rows(tmp_path / "r.csv")] == list(
+        range(result.outcome.frames)
+    )
+    assert packet_times(tmp_path / "v.mp4") == pytest.approx(packet_times(film))
+    assert bursts_of(tmp_path / "v.mp4") == pytest.approx([1, 3], abs=0.04)
+    assert names(tmp_path) == ["r.csv", "r.jsonl", "v.mp4"]
 
 
 def test_a_kill_loses_a_second_at_most(tiny_model: Path, tmp_path: Path) -> None:

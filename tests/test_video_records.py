@@ -18,7 +18,6 @@ from mien.readings import TrackedReading
 from mien.video.records import (
     FLUSH_S,
     read_rows,
-    resume_point,
     row_writer,
 )
 
@@ -130,30 +129,3 @@ def test_rows_reach_the_disk_within_a_second_and_whole(suffix: str, tmp_path: Pa
     writer.finish()
     assert len(list(read_rows(path))) == number
     assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
-def test_a_file_that_was_cut_off_anywhere_can_be_gone_on_with(suffix: str, tmp_path: Path) -> None:
-    path = tmp_path / f"rows{suffix}"
-    film = [(i, i / 25, [a_face(1), a_face(2)]) for i in range(6)]
-    content = write(path, film).read_bytes()
-    for length in range(0, len(content), 97):
-        part_name(path).write_bytes(content[:length])
-        point = resume_point(path)
-        if point is None:
-            continue
-        writer = row_writer(path, keep_bytes=point.bytes)
-        for frame, time_s, readings in film[point.frame :]:
-            writer.write(frame, time_s, readings)
-        writer.finish()
-        assert path.read_bytes() == content
-    assert resume_point(path) is None
-
-
-def test_a_point_to_go_on_from_lies_before_a_time(tmp_path: Path) -> None:
-    path = tmp_path / "rows.csv"
-    write(path, [(i, i / 25, [a_face()]) for i in range(6)]).replace(part_name(path))
-    last, earlier = resume_point(path), resume_point(path, before_s=0.08)
-    assert last is not None
-    assert earlier is not None
-    assert (last.frame, earlier.frame) == (5, 2)

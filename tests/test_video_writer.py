@@ -209,27 +209,6 @@ def test_a_kill_leaves_a_video_that_plays_up_to_the_last_second(
     assert probe(part_name(path)).has_sound
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
-def test_a_part_can_be_gone_on_with(suffix: str, tmp_path: Path) -> None:
-    source, path = tmp_path / "clip.mp4", tmp_path / f"copy{suffix}"
-    make_video(
-        source, times_s=steady_times(75), b_frames=2, sound=True, sound_bursts_s=[0.5, 1.5, 2.5]
-    )
-    with pytest.raises(KeyboardInterrupt), VideoWriter(path, like=probe(source)) as writer:  # noqa: PT012
-        for frame in frames(source, end_s=1.8):
-            writer.write(frame.image, frame.time_s)
-        raise KeyboardInterrupt
-
-    with VideoWriter(path, like=probe(source), keep_before_s=1.2) as writer:
-        for frame in frames(source, start_s=1.2):
-            writer.write(frame.image, frame.time_s)
-
-    assert [number_of(image) for _, image in decoded(path)] == list(range(75))
-    assert packet_times(path) == pytest.approx(steady_times(75), abs=0.0006)
-    assert bursts_of(path) == pytest.approx([0.5, 1.5, 2.5], abs=0.02)
-    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(["clip.mp4", path.name])
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit on the sizes of files")
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_a_full_disk_is_said_in_a_sentence(suffix: str, tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from mien.labels import EMOTIONS
 from mien.output.records import COLUMNS, RAW, SIDES, VIDEO_TABLE
 from mien.readings import TrackedReading, TrackSummary, VideoRow
 from mien.recognizer import Recognizer
-from mien.video.readings import VideoSettings, read_stream
+from mien.video.readings import VideoSettings, frame_readings
+from mien.video.smoothing import smoothed_online
 
 if TYPE_CHECKING:
     from mien.video.frames import Frame, VideoSource
@@ -191,15 +192,13 @@ def analyze_video(
     recognizer = recognizer or Recognizer()
     settings = settings or VideoSettings()
     columns = _Columns()
-    read = read_stream(
-        recognizer,
-        frames(source, every_s=every_s, start_s=start_s, end_s=end_s),
-        settings=settings,
-    )
+    given = frames(source, every_s=every_s, start_s=start_s, end_s=end_s)
+    read = frame_readings(recognizer, given, settings=settings)
+    smoothing, threshold = settings.smoothing, recognizer.threshold
     if centred:
-        read = centring.centred(
-            read, settings.smoothing, threshold=recognizer.threshold, keep_images=False
-        )
+        read = centring.centred(read, smoothing, threshold=threshold, keep_images=False)
+    else:
+        read = smoothed_online(read, smoothing, threshold=threshold)
     for frame, readings in read:
         columns.add(frame, readings)
         if progress is not None:

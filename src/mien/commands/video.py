@@ -101,8 +101,7 @@ class OutputOptions:
         bool,
         typer.Option(
             "--resume",
-            help="Leave alone films whose outputs are all there, and go on with those that were "
-            "cut off; give the same options again.",
+            help="Leave alone films whose outputs are all there, and read the others anew.",
         ),
     ] = False
 
@@ -203,7 +202,8 @@ def video(
     each. One that cannot be read stops no other; the exit status is then 2.
 
     Until it is finished an output is called rows.part.csv and so on, and can be read or played.
-    After Ctrl-C or a kill the same command goes on with --resume, and starts over with --overwrite.
+    After Ctrl-C or a kill the same command with --resume reads the films that were not finished,
+    each from its start, and with --overwrite all of them.
     """
     from mien.video.batch import find_videos
     from mien.video.files import VideoOptions
@@ -251,7 +251,10 @@ def _read_all(
                 printer.write(result)
         except KeyboardInterrupt:
             if any(outputs.paths() for outputs in sets):
-                say("what was read is in files with .part in their names; --resume goes on there")
+                say(
+                    "what was read is in files with .part in their names; --resume reads what is "
+                    "not finished anew"
+                )
             raise
     printer.close()
     if failed and len(films) > 1:

@@ -146,8 +146,6 @@ class FilmResult:
         if self.outcome is None:
             return [f"{self.film.source}: left alone, its outputs are there"]
         said = []
-        if self.outcome.resumed_s is not None:
-            said.append(f"{self.film.source}: gone on with at {self.outcome.resumed_s:.2f} s")
         if (streams := self.outcome.info.picture_streams) > 1:
             said.append(
                 f"{self.film.source}: it has {streams} streams of pictures; the first of them was "
@@ -194,8 +192,7 @@ def write_videos(
         films: of `find_videos`.
         sets: the files to write of each.
         how: what is read of them, and how.
-        resume: leave alone those whose outputs are all there, and go on with those that were cut
-            off.
+        resume: leave alone those whose outputs are all there.
         progress: called with the film, what it says of itself, and the time of each frame.
     Yields:
         One result for each film, in order.
@@ -206,9 +203,7 @@ def write_videos(
             continue
         show = None if progress is None else partial(progress, film)
         try:
-            outcome = write_video(
-                recognizer, film.source, outputs, how, resume=resume, progress=show
-            )
+            outcome = write_video(recognizer, film.source, outputs, how, progress=show)
         except MienError as error:
             yield FilmResult(film, outputs, error=error)
         else:

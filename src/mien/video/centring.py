@@ -18,10 +18,12 @@ from mien.labels import EMOTIONS
 from mien.video.smoothing import (
     Floats,
     SmoothingSettings,
+    closing_of,
     decay,
     held_label,
     log_probabilities,
     softmax,
+    with_smoothed,
 )
 
 if TYPE_CHECKING:
@@ -45,11 +47,11 @@ def centred(
     threshold: float = 0.0,
     keep_images: bool = True,
 ) -> "Iterator[tuple[Frame, list[TrackedReading]]]":
-    """Smooth readings anew, with the frames before and those of the next `LOOKAHEAD` half-lives.
+    """Smooth readings with the frames before and those of the next `LOOKAHEAD` half-lives.
 
     Args:
-        read: frames with their readings, as `mien.video.readings.read_stream` gives them. Closed at
-            the end if they can be.
+        read: frames with their readings, as `mien.video.readings.frame_readings` gives them.
+            Closed at the end if they can be.
         settings: half-life and hysteresis.
         threshold: of the recognizer: a less probable label is unsure.
         keep_images: the frames that are given have their pictures; without, those are empty and
@@ -73,22 +75,12 @@ def centred(
             raw_bytes -= held.frame.image.nbytes
         readings = []
         for reading in held.readings:
-            past = pasts[reading.track]
-            probabilities, label = past.first(settings)
-            probability = probabilities[EMOTIONS.index(label)]
-            readings.append(
-                replace(
-                    reading,
-                    emotion=label,
-                    probability=probability,
-                    probabilities=probabilities,
-                    unsure=not probability >= threshold,  # so that NaN is unsure, too
-                )
-            )
+            probabilities, label = pasts[reading.track].first(settings)
+            readings.append(with_smoothed(reading, probabilities, label, threshold))
         return held.whole(), readings
 
     iterator = iter(read)
-    try:
+    with closing_of(iterator):
         while True:
             try:
                 found = next(iterator, None)
@@ -117,10 +109,6 @@ def centred(
                 yield first()
         while waiting:
             yield first()
-    finally:
-        close = getattr(iterator, "close", None)
-        if close is not None:
-            close()
 
 
 @dataclass(frozen=True)

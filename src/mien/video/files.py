@@ -2,37 +2,31 @@
 
 import csv
 import json
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mien.errors import MissingExtraError, OptionError
-from mien.faces import iou
 from mien.labels import EMOTIONS
-from mien.output.files import atomic_text, part_name
+from mien.output.files import atomic_text
 from mien.overlay import Annotator
-from mien.readings import FrameReadings, TrackedReading, TrackSummary
+from mien.readings import TrackedReading, TrackSummary
 from mien.video.centring import centred
 from mien.video.frames import VideoInfo, VideoSource, frames, measured, probe
 from mien.video.outputs import Outputs
-from mien.video.readings import VideoSettings, read_stream
-from mien.video.records import RowWriter, read_rows, resume_point, row_writer
+from mien.video.readings import VideoSettings, frame_readings
+from mien.video.records import RowWriter, row_writer
 from mien.video.report import Highlights, write_video_report
+from mien.video.smoothing import smoothed_online
 from mien.video.timeline import Timeline, clock, plot_timeline
 from mien.video.totals import TrackTotals
-from mien.video.writer import VideoWriter, last_kept_time
+from mien.video.writer import VideoWriter
 
 if TYPE_CHECKING:
     from mien.recognizer import Recognizer
     from mien.video.frames import Frame
 
-WARM_UP_S: Final = 3.0
-"""Of a film that is gone on with, read again before the first new row: to find the faces that were
-followed there, and for the smoothing to have a past."""
-
-_SAME_FACE_IOU: Final = 0.4
 _CUT_SHORT_S: Final = 1.0  # a film that ends so much before its header says is cut short
 _CUT_SHORT_SHARE: Final = 0.02  # likewise, of its length
 
@@ -44,9 +38,8 @@ class VideoOutcome:
     Attributes:
         info: what the film says of itself.
         people: what each person shows, in the order of their numbers.
-        frames: how many were read, those of an earlier run included.
+        frames: how many were read.
         end_s: the time of the last one; None if there was none.
-        resumed_s: from when it was gone on with, or None.
         is_cut_short: whether its pictures end well before what was asked for, by its header.
     """
 
@@ -54,7 +47,6 @@ class VideoOutcome:
     people: tuple[TrackSummary, ...]
     frames: int
     end_s: float | None
-    resumed_s: float | None = None
     is_cut_short: bool = False
 
 
@@ -91,22 +83,18 @@ def write_video(
     outputs: Outputs,
     how: VideoOptions | None = None,
     *,
-    resume: bool = False,
     progress: Callable[[VideoInfo, float], None] | None = None,
 ) -> VideoOutcome:
     """Read a film once, and write all that is wanted of it as it is read.
 
     Memory does not grow with the film. Each file has a name with `.part` in it until all is
-    finished; after an error, Ctrl-C or a kill those parts can be read and played, and gone on with.
+    finished; after an error, Ctrl-C or a kill those parts can be read and played.
 
     Args:
         recognizer: what reads it.
         source: a file, a series of pictures or an address; see `mien.video.frames.VideoSource`.
         outputs: files to write; `Outputs.check` says whether they can be.
         how: what is read of it, and how.
-        resume: go on with the parts of an earlier run, which must have been asked for the same.
-            It starts over where there are none, or no rows among them. The pictures of a report are
-            then of the part that is read now.
         progress: called with the film and the time of each frame.
     Raises:
         VideoError: it is not a video that can be read, or not to its end.
@@ -122,36 +110,27 @@ def write_video(
         )
     outputs.make_folders()
     _need_matplotlib(outputs)
-    before_s = _resume_time(outputs, how.start_s or 0.0) if resume else None
-    start_s = how.start_s
-    if before_s is not None:
-        start_s = max(start_s or 0.0, before_s - WARM_UP_S)
     given = frames(
         source,
         every_s=how.every_s,
-        start_s=start_s,
+        start_s=how.start_s,
         end_s=how.end_s,
         stream=how.stream,
         sequence_fps=how.sequence_fps,
     )
-    sink = _Sink(outputs, info, how, before_s)
+    sink = _Sink(outputs, info, how)
     settings = how.settings or VideoSettings()
     if info.stream:  # is read frame by frame, without waiting for the next
         settings = replace(settings, batch_frames=1)
-    numbers = _Numbers(sink.kept, before_s, sink.last_track + 1)
-    read = read_stream(recognizer, given, settings=settings)
+    read = frame_readings(recognizer, given, settings=settings)
+    smoothing, threshold = settings.smoothing, recognizer.threshold
     if how.centred:
-        read = centred(
-            read,
-            settings.smoothing,
-            threshold=recognizer.threshold,
-            keep_images=outputs.need_images,
-        )
+        read = centred(read, smoothing, threshold=threshold, keep_images=outputs.need_images)
+    else:
+        read = smoothed_online(read, smoothing, threshold=threshold)
     try:
         for frame, readings in read:
-            renumbered = numbers.of(frame, readings)
-            if before_s is None or frame.time_s >= before_s:
-                sink.write(frame, renumbered)
+            sink.write(frame, readings)
             if progress is not None:
                 progress(info, frame.time_s)
         if not sink.frames and how.start_s:
@@ -164,7 +143,7 @@ def write_video(
         sink.abandon()
         raise
     is_cut_short = _is_cut_short(info, how, sink.end_s)
-    return VideoOutcome(info, people, sink.frames, sink.end_s, before_s, is_cut_short)
+    return VideoOutcome(info, people, sink.frames, sink.end_s, is_cut_short)
 
 
 def _is_after(start_s: float | None, info: VideoInfo) -> bool:
@@ -221,9 +200,7 @@ def _settings_of(recognizer: "Recognizer", how: VideoOptions) -> dict[str, str]:
 class _Sink:
     """All outputs of one film, as it is read."""
 
-    def __init__(
-        self, outputs: Outputs, info: VideoInfo, how: VideoOptions, before_s: float | None
-    ) -> None:
+    def __init__(self, outputs: Outputs, info: VideoInfo, how: VideoOptions) -> None:
         self._outputs = outputs
         self.info = info
         self._annotator = Annotator(bars=how.bars)
@@ -234,34 +211,17 @@ class _Sink:
         self.frames = 0
         self.end_s: float | None = None
         self.until_s = 0.0  # when the last frame ends, if it takes as long as the one before
-        self.last_track = 0
-        self.kept: deque[FrameReadings] = deque()  # of the last seconds of an earlier run
         self._rows: list[RowWriter] = []
         self._video: VideoWriter | None = None
         try:
             for path in (outputs.csv, outputs.jsonl, outputs.parquet):
                 if path is not None:
-                    self._rows.append(row_writer(path, keep_bytes=_kept_bytes(path, before_s)))
+                    self._rows.append(row_writer(path))
             if outputs.video is not None:
-                self._video = VideoWriter(
-                    outputs.video, like=info, start_s=how.start_s or 0.0, keep_before_s=before_s
-                )
-            if before_s is not None:
-                self._replay(before_s)
+                self._video = VideoWriter(outputs.video, like=info, start_s=how.start_s or 0.0)
         except BaseException:
             self.abandon()
             raise
-
-    def _replay(self, before_s: float) -> None:
-        """Count the rows of an earlier run; Parquet gets them anew."""
-        kept = next(path for path in (self._outputs.csv, self._outputs.jsonl) if path is not None)
-        for found in read_rows(part_name(kept)):
-            if self._outputs.parquet is not None:
-                self._rows[-1].write(found.frame, found.time_s, found.readings)
-            self._count(found.time_s, found.readings)
-            self.kept.append(found)
-            while self.kept[0].time_s < before_s - WARM_UP_S - 1.0:
-                self.kept.popleft()
 
     def _count(self, time_s: float, readings: Sequence[TrackedReading]) -> None:
         self._totals.add(time_s, readings)
@@ -270,7 +230,6 @@ class _Sink:
         self.frames += 1
         self.until_s = time_s + (0.0 if self.end_s is None else time_s - self.end_s)
         self.end_s = time_s
-        self.last_track = max([self.last_track, *(reading.track for reading in readings)])
 
     def write(self, frame: "Frame", readings: Sequence[TrackedReading]) -> None:
         for writer in self._rows:
@@ -303,7 +262,6 @@ class _Sink:
             )
         if self._video is not None:
             self._video.finish()
-        # Last: without their parts a film could not be gone on with.
         for writer in self._rows:
             writer.finish()
         return people
@@ -344,54 +302,3 @@ def _write_summary(path: Path, people: Sequence[TrackSummary]) -> None:
             row |= {f"share_{label}": share for label, share in person.shares.items()}
             row |= {f"mean_{label}": mean for label, mean in person.means.items()}
             writer.writerow(row)
-
-
-def _resume_time(outputs: Outputs, start_s: float) -> float | None:
-    """The time of the first frame that is to be written again; None to start over."""
-    texts = [path for path in (outputs.csv, outputs.jsonl) if path is not None]
-    points = [resume_point(path) for path in texts]
-    times = [point.time_s for point in points if point is not None]
-    if outputs.video is not None and (last_s := last_kept_time(outputs.video)) is not None:
-        times.append(last_s + start_s)
-    wanted = len(texts) + (outputs.video is not None)
-    return min(times) if texts and len(times) == wanted else None
-
-
-def _kept_bytes(path: Path, before_s: float | None) -> int:
-    if before_s is None or path.suffix.lower() == ".parquet":
-        return 0
-    point = resume_point(path, before_s=before_s)
-    return 0 if point is None else point.bytes
-
-
-class _Numbers:
-    """Gives the faces of a film that is gone on with the numbers that they had.
-
-    Args:
-        kept: the last frames of the earlier run, which are read again.
-        before_s: the time of the first frame after them; None if nothing is gone on with.
-        first: the number of the first face that was not there before.
-    """
-
-    def __init__(self, kept: Iterable[FrameReadings], before_s: float | None, first: int) -> None:
-        self._next = first
-        self._kept = {rows.frame: rows.readings for rows in kept}
-        self._before_s = before_s
-        self._old: dict[int, int] = {}  # new number -> old one
-
-    def of(self, frame: "Frame", readings: list[TrackedReading]) -> list[TrackedReading]:
-        """The readings of a frame with their numbers."""
-        if self._before_s is None:
-            return readings
-        before = self._kept.get(frame.index, ())
-        for reading in readings:
-            best = max(before, key=lambda other: iou(other.box, reading.box), default=None)
-            if best is not None and iou(best.box, reading.box) >= _SAME_FACE_IOU:
-                self._old[reading.track] = best.track
-        if frame.time_s < self._before_s:
-            return readings
-        for reading in readings:
-            if reading.track not in self._old:
-                self._old[reading.track] = self._next
-                self._next += 1
-        return [replace(reading, track=self._old[reading.track]) for reading in readings]

@@ -110,13 +110,13 @@ class Outputs:
                         raise OutputError(f"{path}: would replace the film that is read")
                     if not replaces:
                         raise OutputError(
-                            f"{path}: it exists; --overwrite replaces it, --resume goes on with "
+                            f"{path}: it exists; --overwrite replaces it, --resume reads only "
                             "what is not finished"
                         )
                 if not replaces and (part := part_name(path)).exists():
                     raise OutputError(
-                        f"{part}: an earlier run left it; --resume goes on with it, --overwrite "
-                        "starts over"
+                        f"{part}: a run that was cut off left it; --resume or --overwrite reads "
+                        "the film anew"
                     )
             except OSError as error:  # a name too long
                 raise OutputError(f"{path}: {error.strerror or error}") from error

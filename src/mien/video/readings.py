@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from mien.crops import SIZE_PX, crop_faces
 from mien.errors import MienError, OptionError
 from mien.labels import EMOTIONS
 from mien.readings import TrackedReading
-from mien.video.smoothing import Smoother, SmoothingSettings
+from mien.video.smoothing import SmoothingSettings, closing_of, smoothed_online
 from mien.video.tracking import TrackedFace, Tracker, TrackingSettings
 
 if TYPE_CHECKING:
@@ -69,7 +70,16 @@ class VideoSettings:
 def read_stream(
     recognizer: "Recognizer", frames: "Iterable[Frame]", *, settings: VideoSettings | None = None
 ) -> "Iterator[tuple[Frame, list[TrackedReading]]]":
-    """Read the faces of one film, frame by frame.
+    """As `frame_readings`, smoothed from the frames before."""
+    settings = settings or VideoSettings()
+    read = frame_readings(recognizer, frames, settings=settings)
+    return smoothed_online(read, settings.smoothing, threshold=recognizer.threshold)
+
+
+def frame_readings(
+    recognizer: "Recognizer", frames: "Iterable[Frame]", *, settings: VideoSettings | None = None
+) -> "Iterator[tuple[Frame, list[TrackedReading]]]":
+    """Read the faces of one film, frame by frame; their probabilities are of each frame alone.
 
     Memory does not grow with the film: it holds `batch_frames` frames, and numbers for the faces
     of the last minute.
@@ -77,7 +87,7 @@ def read_stream(
     Args:
         recognizer: its detector, network and threshold are used.
         frames: with times that never fall; closed at the end if they can be.
-        settings: how faces are followed, smoothed and batched.
+        settings: how faces are followed and batched.
     Yields:
         Each frame with the readings of its faces, in the order of their tracks; none for a frame
         without a face.
@@ -89,7 +99,7 @@ def read_stream(
     reader = _Reader(recognizer, settings)
     iterator = iter(frames)
     time_s = -np.inf
-    try:
+    with closing_of(iterator), closing(reader):
         while True:
             try:
                 frame = next(iterator, None)
@@ -104,11 +114,6 @@ def read_stream(
             if reader.add(frame, time_s, faces, undecided=tracker.undecided):
                 yield from reader.read(tracker, wait=settings.batch_frames == 1)
         yield from reader.read(tracker, wait=True)
-    finally:
-        reader.close()
-        close = getattr(iterator, "close", None)
-        if close is not None:
-            close()
 
 
 def read_video(
@@ -146,13 +151,13 @@ def read_video(
 class _Batch(NamedTuple):
     """Frames whose faces go through the network together."""
 
-    frames: "list[tuple[Frame, float, list[TrackedFace], set[int]]]"  # and the tracks to be read
+    frames: "list[tuple[Frame, list[TrackedFace], set[int]]]"  # and the tracks to be read
     rows: Callable[[], Probabilities]  # (F, 7): waits until the faces are read
     known: set[int]  # the tracks that may be seen again after these frames
 
 
 class _Reader:
-    """Frames that wait for the network, and the smoothed past of each face.
+    """Frames that wait for the network, and the last reading of each face.
 
     The network reads some frames in a thread of its own while the next ones are searched.
     """
@@ -162,11 +167,10 @@ class _Reader:
         self._framing = recognizer.detector.framing
         self._threshold = recognizer.threshold
         self._settings = settings
-        self._smoothers: dict[int, Smoother] = {}
         self._raw: dict[int, NDArray[Any]] = {}  # track -> its last reading
         self._read_s: dict[int, float] = {}  # track -> when that was
         self._cut: dict[int, NDArray[np.uint8]] = {}  # track -> (48, 48), the crop that was read
-        self._waiting: list[tuple[Frame, float, list[TrackedFace], set[int]]] = []
+        self._waiting: list[tuple[Frame, list[TrackedFace], set[int]]] = []
         self._crops: list[NDArray[np.uint8]] = []
         self._running: _Batch | None = None
         self._thread = ThreadPoolExecutor(1, "mien-network")  # begins with its first batch
@@ -188,7 +192,7 @@ class _Reader:
                 changed.add(face.track)
                 self._crops.append(crop)
                 self._read_s[face.track], self._cut[face.track] = time_s, crop
-        self._waiting.append((frame, time_s, faces, changed))
+        self._waiting.append((frame, faces, changed))
         frames = self._settings.batch_frames
         if undecided and frames > 1:
             frames *= _UNDECIDED_BATCHES
@@ -235,7 +239,7 @@ class _Reader:
             return
         batch, self._running = self._running, None
         rows = iter(batch.rows())
-        for frame, time_s, faces, changed in batch.frames:
+        for frame, faces, changed in batch.frames:
             readings = []
             for face in faces:
                 track = renamed.get(face.track, face.track)
@@ -243,33 +247,29 @@ class _Reader:
                     self._raw[track] = self._raw.pop(face.track)
                 if face.track in changed:
                     self._raw[track] = next(rows)
-                readings.append(self._reading(face, track, self._raw[track], time_s))
+                readings.append(self._reading(face, track, self._raw[track]))
             yield frame, sorted(readings, key=lambda reading: reading.track)
         self._forget(batch.known)
 
-    def _reading(
-        self, face: TrackedFace, track: int, raw: NDArray[Any], time_s: float
-    ) -> TrackedReading:
-        smoother = self._smoothers.setdefault(track, Smoother(self._settings.smoothing))
-        smoothed, label = smoother(raw, time_s)
-        probability = smoothed[EMOTIONS.index(label)]
+    def _reading(self, face: TrackedFace, track: int, raw: NDArray[Any]) -> TrackedReading:
+        probabilities, best = tuple(raw.tolist()), int(raw.argmax())
         return TrackedReading(
             box=face.box,
             score=face.score,
             landmarks=face.landmarks,
-            emotion=label,
-            probability=probability,
-            probabilities=smoothed,
-            unsure=not probability >= self._threshold,  # so that NaN is unsure, too
+            emotion=EMOTIONS[best],
+            probability=probabilities[best],
+            probabilities=probabilities,
+            unsure=not probabilities[best] >= self._threshold,  # so that NaN is unsure, too
             track=track,
-            raw_probabilities=tuple(raw.tolist()),
-            raw_emotion=EMOTIONS[int(raw.argmax())],
+            raw_probabilities=probabilities,
+            raw_emotion=EMOTIONS[best],
             detected=face.detected,
         )
 
     def _forget(self, known: set[int]) -> None:
         """Drop the past of faces that will not be seen again."""
         known = known.union(*(changed for *_, changed in self._waiting))
-        for past in (self._smoothers, self._raw, self._read_s, self._cut):
+        for past in (self._raw, self._read_s, self._cut):
             for track in past.keys() - known:
                 del past[track]

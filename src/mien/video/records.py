@@ -1,20 +1,17 @@
 """Files of rows of CSV, JSON lines and Parquet, written as a film is read.
 
 A file has the name `rows.part.csv` until it is finished. What is written reaches the disk within
-`FLUSH_S`, in whole rows, so that a kill leaves a file that can be read, and gone on with.
+`FLUSH_S`, in whole rows, so that a kill leaves a file that can be read.
 """
 
 import csv
 import json
-import math
-import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from mien.errors import MissingExtraError, OutputError
 from mien.output.files import part_name, writing
@@ -60,13 +57,11 @@ class RowWriter(Protocol):
         ...
 
 
-def row_writer(path: Path, *, keep_bytes: int = 0) -> RowWriter:
+def row_writer(path: Path) -> RowWriter:
     """The writer for the ending of a name: `.csv`, `.jsonl` or `.parquet`.
 
     Args:
         path: file to write.
-        keep_bytes: go on after so many bytes of the part that is there; see `ResumePoint`. Not
-            for Parquet, which cannot be gone on with.
     Raises:
         OutputError: the name has another ending, or the file cannot be written.
         MissingExtraError: Parquet without pyarrow.
@@ -79,7 +74,7 @@ def row_writer(path: Path, *, keep_bytes: int = 0) -> RowWriter:
         raise OutputError(
             f"{path}: expected a name that ends in {', '.join(SUFFIXES)}; got {suffix or 'none'}"
         )
-    return kinds[suffix](path, keep_bytes)
+    return kinds[suffix](path)
 
 
 class _Rows:
@@ -111,14 +106,10 @@ class _Rows:
 class _TextRows(_Rows):
     """What CSV and JSON lines share: whole rows, soon on the disk."""
 
-    def __init__(self, path: Path, keep_bytes: int) -> None:
+    def __init__(self, path: Path) -> None:
         super().__init__(path)
         with writing(path):
-            if keep_bytes:
-                os.truncate(self._partial, keep_bytes)
-            mode: Literal["a", "w"] = "a" if keep_bytes else "w"
-            self._file = self._partial.open(mode, newline="", encoding="utf-8")
-            self._fresh = not keep_bytes
+            self._file = self._partial.open("w", newline="", encoding="utf-8")
         self._waiting: list[str] = []
         self._flushed_at = time.monotonic()
 
@@ -136,11 +127,10 @@ class _TextRows(_Rows):
 
 
 class _CsvRows(_TextRows):
-    def __init__(self, path: Path, keep_bytes: int) -> None:
-        super().__init__(path, keep_bytes)
-        if self._fresh:
-            self._add(csv_header(VIDEO_TABLE))
-            self._flush()
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._add(csv_header(VIDEO_TABLE))
+        self._flush()
 
     def write(self, frame: int, time_s: float, readings: "Sequence[TrackedReading]") -> None:
         self._add(video_csv_lines(frame, time_s, readings))
@@ -188,58 +178,6 @@ class _ParquetRows(_Rows):
         with writing(self.path):
             self._file.write_table(pyarrow.concat_tables(self._tables))
         self._tables.clear()
-
-
-@dataclass(frozen=True)
-class ResumePoint:
-    """Up to where a file that was cut off can be used.
-
-    Attributes:
-        frame: the first frame that is to be read again.
-        time_s: when it is shown.
-        bytes: where its rows begin.
-    """
-
-    frame: int
-    time_s: float
-    bytes: int
-
-
-def resume_point(path: Path, *, before_s: float = math.inf) -> ResumePoint | None:
-    """Find where the last frame of a part begins: its rows may not all be there.
-
-    Args:
-        path: of the finished file, `.csv` or `.jsonl`; what is read is its part.
-        before_s: take no later frame than the first at or after this time.
-    Returns:
-        None where there is nothing to go on with.
-    """
-    point: ResumePoint | None = None
-    with suppress(FileNotFoundError), part_name(path).open("rb") as file:
-        offset = 0
-        if path.suffix.lower() == ".csv":
-            offset = len(file.readline())
-        for line in file:
-            if not line.endswith(b"\n"):
-                break
-            try:
-                frame, time_s = _frame_of(line, path)
-            except (ValueError, LookupError, TypeError, OverflowError, RecursionError):
-                break
-            if point is None or frame != point.frame:
-                point = ResumePoint(frame, time_s, offset)
-                if time_s >= before_s:
-                    break
-            offset += len(line)
-    return point
-
-
-def _frame_of(line: bytes, path: Path) -> tuple[int, float]:
-    if path.suffix.lower() == ".csv":
-        frame, time_s = line.split(b",", 2)[:2]
-        return int(frame), float(time_s)
-    values = json.loads(line)
-    return int(values["frame"]), float(values["time_s"])
 
 
 def read_rows(path: Path) -> Iterator[FrameReadings]:

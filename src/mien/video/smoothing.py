@@ -7,9 +7,11 @@ the film's own time, whatever its frame rate.
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,10 +19,17 @@ from numpy.typing import ArrayLike, NDArray
 from mien.errors import OptionError
 from mien.labels import EMOTIONS
 
+if TYPE_CHECKING:
+    from mien.readings import TrackedReading
+    from mien.video.frames import Frame
+
 Floats: TypeAlias = NDArray[np.float64]
 
 MIN_PROBABILITY: Final = 1e-6
 """Smaller ones count as this: a single 0 would otherwise outweigh any number of frames."""
+
+FORGET_S: Final = 90.0
+"""After which the past of a face that is not seen is let go; its number is forgotten earlier."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +95,67 @@ class Smoother:
         smoothed = values if self._weight == 1.0 else softmax(self._sum / self._weight)
         self._label = held_label(self._label, smoothed, self.settings.margin)
         return tuple(smoothed.tolist()), EMOTIONS[self._label]
+
+
+def smoothed_online(
+    read: "Iterable[tuple[Frame, list[TrackedReading]]]",
+    settings: SmoothingSettings,
+    *,
+    threshold: float = 0.0,
+) -> "Iterator[tuple[Frame, list[TrackedReading]]]":
+    """Smooth readings from the frames before alone, without delay.
+
+    Args:
+        read: frames with their readings, as `mien.video.readings.frame_readings` gives them. Closed
+            at the end if they can be.
+        settings: half-life and hysteresis.
+        threshold: of the recognizer: a less probable label is unsure.
+    Yields:
+        Each frame as it comes.
+    Raises:
+        MienError: as `read` raises.
+    """
+    smoothers: dict[int, tuple[Smoother, float]] = {}  # and when a face was seen last
+    now_s = -math.inf
+    with closing_of(read):
+        for frame, readings in read:
+            # A stream that was cut may jump back: its rows keep that time, the smoothing does not.
+            now_s = max(now_s, frame.time_s)
+            found = []
+            for reading in readings:
+                smoother, _ = smoothers.get(reading.track, (Smoother(settings), now_s))
+                smoothers[reading.track] = smoother, now_s
+                found.append(
+                    with_smoothed(reading, *smoother(reading.raw_probabilities, now_s), threshold)
+                )
+            for track in [t for t, (_, seen_s) in smoothers.items() if now_s - seen_s > FORGET_S]:
+                del smoothers[track]
+            yield frame, found
+
+
+def with_smoothed(
+    reading: "TrackedReading", probabilities: tuple[float, ...], label: str, threshold: float
+) -> "TrackedReading":
+    """A reading with the probabilities and the label that it has by smoothing."""
+    probability = probabilities[EMOTIONS.index(label)]
+    return replace(
+        reading,
+        emotion=label,
+        probability=probability,
+        probabilities=probabilities,
+        unsure=not probability >= threshold,  # so that NaN is unsure, too
+    )
+
+
+@contextmanager
+def closing_of(read: object) -> Iterator[None]:
+    """Close a generator at the end, and leave what cannot be closed."""
+    try:
+        yield
+    finally:
+        close = getattr(read, "close", None)
+        if close is not None:
+            close()
 
 
 def smooth(

@@ -15,7 +15,7 @@ import numpy as np
 from mien.errors import ImageError, OutputError
 from mien.images import Image
 from mien.output.files import part_name
-from mien.video.containers import SAME_TIME_S, open_container, reason
+from mien.video.containers import open_container, reason
 from mien.video.times import CLOCK_FORMATS, packets_of
 
 if TYPE_CHECKING:
@@ -42,17 +42,14 @@ class VideoWriter:
     played at any moment, even after a kill: MP4 is written in fragments of `FRAGMENT_S`, and turned
     into an ordinary MP4 at the end. After an error or Ctrl-C it stays under that name.
 
-    Pictures are H.264 where FFmpeg was built with it, else MPEG-4 part 2; VP9 in WebM. No picture
-    refers to a later one, so that a video that was cut off can be continued. Sound is copied as it
-    is where the container can hold it, and encoded anew where not.
+    Pictures are H.264 where FFmpeg was built with it, else MPEG-4 part 2; VP9 in WebM. Sound is
+    copied as it is where the container can hold it, and encoded anew where not.
 
     Args:
         path: ends in one of `WRITABLE_SUFFIXES`.
         like: the video that frames and sound come from; without it there is no sound.
         start_s: the time of `like` that becomes zero, where only a part of it is written.
         frame_rate: expected, where `like` does not tell it.
-        keep_before_s: go on with the file that was cut off: keep its frames before this time. It is
-            a time of the frames that are written, as in `write`.
     Raises:
         OutputError: the file cannot be written.
     """
@@ -67,7 +64,6 @@ class VideoWriter:
         like: "VideoInfo | None" = None,
         start_s: float = 0.0,
         frame_rate: float | None = None,
-        keep_before_s: float | None = None,
     ) -> None:
         self.path = Path(path)
         check_video_name(self.path)
@@ -75,7 +71,6 @@ class VideoWriter:
         self._like = like
         self._start_s = start_s
         self._rate = frame_rate or (like.frame_rate if like is not None else None) or 25.0
-        self._keep_before_s = keep_before_s
         self._container: OutputContainer | None = None
         self._sound: _Sound | None = None
         self._last_pts: int | None = None
@@ -139,7 +134,6 @@ class VideoWriter:
             self._container.close()
             self._container = None
             self.partial.replace(self.path)
-            kept_name(self.path).unlink(missing_ok=True)
 
     def abandon(self) -> None:
         """End the file and leave it under its name of a part."""
@@ -169,11 +163,6 @@ class VideoWriter:
     def _open(self, image: Image) -> None:
         import av
 
-        if self._keep_before_s is None:
-            kept_name(self.path).unlink(missing_ok=True)
-        elif not kept_name(self.path).exists():
-            with suppress(FileNotFoundError):
-                self.partial.replace(kept_name(self.path))
         self._size = image.shape[:2]
         suffix = self.path.suffix.lower()
         options = {"max_interleave_delta": "500000", "flush_packets": "1"}
@@ -209,38 +198,6 @@ class VideoWriter:
         self._video = video
         if self._like is not None and self._like.has_sound and not self._like.stream:
             self._sound = _Sound(self._like, self._container, suffix, self._start_s)
-        if self._keep_before_s is not None and kept_name(self.path).exists():
-            self._continue()
-
-    def _continue(self) -> None:
-        """Copy what is kept of the part; what comes after is encoded as that was."""
-        import av
-
-        assert self._container is not None
-        assert self._keep_before_s is not None
-        end_s = self._keep_before_s - self._start_s - SAME_TIME_S
-        with av.open(str(kept_name(self.path))) as kept:
-            old = kept.streams.video[0]
-            if (old.width, old.height) != (self._video.width, self._video.height):
-                raise OutputError(
-                    f"{kept_name(self.path)}: expected {self._video.width} x {self._video.height} "
-                    f"pixels to go on with it; got {old.width} x {old.height}. Start over"
-                )
-            in_packets = None
-            if old.codec_context.name == "h264":  # as the encoder gives it, not as MP4 has it
-                in_packets = av.BitStreamFilterContext("h264_mp4toannexb", old)
-            for packet in kept.demux(old):
-                if packet.pts is None or packet.time_base is None:
-                    continue
-                time_s = float(packet.pts * packet.time_base)
-                if time_s >= end_s:
-                    break
-                self._last_pts = round(time_s / self._unit)
-                for copied in [packet] if in_packets is None else in_packets.filter(packet):
-                    copied.stream = self._video
-                    self._put([copied])
-                if self._sound is not None:
-                    self._sound.write_until(time_s + self._start_s)
 
     def _time_base(self, codec: str) -> Fraction:
         """As fine as the source's, so that times come out as they went in."""
@@ -412,31 +369,6 @@ def check_video_name(path: Path) -> None:
             f"{path}: expected a name that ends in {', '.join(WRITABLE_SUFFIXES)}; "
             f"got {path.suffix or 'none'}"
         )
-
-
-def kept_name(path: Path) -> Path:
-    """What a part is called while it is copied into its successor."""
-    return path.with_name(f"{path.stem}.kept{path.suffix}")
-
-
-def last_kept_time(path: Path) -> float | None:
-    """The time of the last frame of the part of a video, from its own start.
-
-    Args:
-        path: of the finished video.
-    Returns:
-        None where there is no part, or none that can be read.
-    """
-    import av
-
-    kept = kept_name(path) if kept_name(path).exists() else part_name(path)
-    try:
-        with av.open(str(kept)) as container:
-            video = container.streams.video[0]
-            times = [p.pts for p in container.demux(video) if p.pts is not None]
-            return float(max(times) * video.time_base) if times and video.time_base else None
-    except (av.error.FFmpegError, OSError, IndexError):
-        return None
 
 
 def _encoder_for(suffix: str) -> str:

@@ -12,7 +12,7 @@ from mien.readings import TrackedReading
 from mien.recognizer import Recognizer
 from mien.video.centring import centred
 from mien.video.frames import Frame, VideoInfo, open_film
-from mien.video.readings import VideoSettings, read_stream
+from mien.video.readings import frame_readings
 from mien.video.smoothing import SmoothingSettings
 from mien.video.times import CLOCK_FORMATS
 from mien.video.totals import TrackTotals
@@ -178,11 +178,7 @@ class FilmReading:
             settings.half_life_s, SmoothingSettings().margin if settings.half_life_s else 0.0
         )
         read = centred(
-            read_stream(
-                self._recognizer,
-                self._bounded(frames),
-                settings=VideoSettings(smoothing=SmoothingSettings(0.0, 0.0)),
-            ),
+            frame_readings(self._recognizer, self._bounded(frames)),
             smoothing,
             threshold=settings.threshold,
             keep_images=False,

@@ -14,12 +14,11 @@ from fastapi import APIRouter, WebSocket
 
 from mien.errors import ImageError, MienError, OptionError
 from mien.images import load_image
-from mien.labels import EMOTIONS
 from mien.readings import TrackedReading
 from mien.recognizer import Recognizer
 from mien.video.frames import Frame
-from mien.video.readings import VideoSettings
-from mien.video.smoothing import Smoother, SmoothingSettings
+from mien.video.readings import VideoSettings, frame_readings
+from mien.video.smoothing import Smoother, SmoothingSettings, with_smoothed
 from mien.web.admission import admitted, say_goodbye
 from mien.web.answers import user_message
 from mien.web.channels import Channel
@@ -32,7 +31,7 @@ CLOSE_TOO_BIG: Final = 1009
 CLOSE_FAILED: Final = 1011
 
 _FORGET_S: Final = 60.0  # without a face, after which its past is dropped
-_RAW: Final = VideoSettings(smoothing=SmoothingSettings(0.0, 0.0), batch_frames=1)
+_LIVE: Final = VideoSettings(batch_frames=1)
 
 _log = logging.getLogger("mien.web")
 
@@ -162,7 +161,8 @@ class LiveSession:
 
     def _work(self) -> None:
         try:
-            for frame, found in self._recognizer.stream(self._frames(), settings=_RAW):
+            read = frame_readings(self._recognizer, self._frames(), settings=_LIVE)
+            for frame, found in read:
                 read_ms = 1e3 * (time.perf_counter() - self._read_since)
                 self.bad_frames = 0
                 self.replies.put(self._reply(frame, found, read_ms))
@@ -228,14 +228,7 @@ class LiveSession:
         )
         smoothed, label = smoother(reading.raw_probabilities, time_s)
         self._smoothers[reading.track] = (smoother, time_s)
-        probability = smoothed[EMOTIONS.index(label)]
-        return replace(
-            reading,
-            emotion=label,
-            probability=probability,
-            probabilities=smoothed,
-            unsure=not probability >= settings.threshold,
-        )
+        return with_smoothed(reading, smoothed, label, settings.threshold)
 
 
 def _error(code: str, error: MienError, **more: Any) -> str:
