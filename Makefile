@@ -9,9 +9,9 @@
 # fuzz           gives every reader 10,000 damaged files (hours)
 # docs           the documentation, in build/site; a broken link or anchor fails
 # cli-reference  docs/cli.md from the commands
-# licences       docs/licences.md from what is installed; an unknown or forbidden licence fails
-# sbom           bills of materials (CycloneDX) of the base install and each extra, in build/sbom
 # release-check  wheel and sdist in dist/, looked into, installed and tried in an empty environment
+# licences       docs/packages.md from what is installed; an unknown or forbidden licence fails
+# sbom           bills of materials (CycloneDX) of the base install and of all extras, in build/sbom
 #
 # Each makes its own virtual environment in .venv when there is none. PYTHON names the interpreter.
 
@@ -19,6 +19,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 AXE := build/axe-core/axe.min.js
+RELEASE := build/release
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 # Python compiles what it imports, and keeps that. pip would compile all 3 GB beforehand, most of which
 # nobody imports: that takes a third of the first `make demo` (13 of 34 s), and half of `make .venv/dev`.
@@ -40,8 +41,8 @@ test-slow: $(VENV)/dev
 
 # The tests that are left out judge the repository's tools, benchmarks and pages, not what runs on a
 # Python. Of the slow ones, those of the documents run.
-TOOLS := batch_benchmark benchmark_explain benchmark_web benchmarks fuzz how_it_works licences release \
-	sbom site tutorial
+TOOLS := baselines batch_benchmark benchmark_explain benchmark_web benchmarks fuzz how_it_works licences release \
+	site tutorial
 test-newest:
 	scripts/newest_python.sh env OMP_NUM_THREADS=1 python -m pytest -p no:cacheprovider \
 		--numprocesses auto --dist loadfile -m "not slow or documented" \
@@ -63,22 +64,33 @@ format: $(VENV)/dev
 	$(BIN)/ruff check --fix .
 
 fuzz: $(VENV)/dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m fuzz
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest fuzz --numprocesses auto
 
 docs: $(VENV)/dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 cli-reference: $(VENV)/dev
-	$(BIN)/python scripts/cli_reference.py
-
-licences: $(VENV)/dev
-	$(BIN)/python scripts/licences.py
-
-sbom: $(VENV)/dev
-	$(BIN)/python scripts/sbom.py
+	$(BIN)/typer scripts/cli_app.py utils docs --name mien --title "The command line" --output docs/cli.md
 
 release-check: $(VENV)/dev
-	$(BIN)/python scripts/check_release.py
+	scripts/check_release.sh
+
+$(RELEASE)/pyvenv.cfg: pyproject.toml
+	$(MAKE) release-check
+
+licences: $(VENV)/dev $(RELEASE)/pyvenv.cfg
+	@printf '# Packages\n\nWhat pip-licenses lists of the packages that mien brings with it: `make licences`.\n' \
+		>build/packages.md
+	@printf '\n## Of the base install\n\n' >>build/packages.md
+	$(BIN)/pip-licenses --python $(RELEASE)/bin/python >>build/packages.md
+	@printf '\n## Of the base install and every extra\n\n' >>build/packages.md
+	$(BIN)/pip-licenses >>build/packages.md
+	mv build/packages.md docs/packages.md
+
+sbom: $(VENV)/dev $(RELEASE)/pyvenv.cfg
+	mkdir -p build/sbom
+	$(BIN)/cyclonedx-py environment --output-reproducible -o build/sbom/mien-base.cdx.json $(RELEASE)/bin/python
+	$(BIN)/cyclonedx-py environment --output-reproducible -o build/sbom/mien-all.cdx.json $(BIN)/python
 
 clean:
 	rm -rf $(VENV) demo-out build dist test-web-out
@@ -96,5 +108,5 @@ $(VENV)/base: pyproject.toml
 
 $(VENV)/dev: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(INSTALL) --constraint constraints.txt --editable '.[train,keras,video,web,ray,audit,docs,dev]'
+	$(INSTALL) --constraint constraints.txt --editable '.[batch,train,keras,video,web,ray,audit,docs,dev]'
 	@touch $@ $(VENV)/base

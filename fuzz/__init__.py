@@ -1,6 +1,5 @@
-"""Damaged and hostile inputs for every reader of mien; see docs/fuzzing.md.
+"""Damaged and hostile inputs for every reader of mien, by Hypothesis; see docs/fuzzing.md.
 
-python -m fuzz                      every target, 10,000 inputs each
-python -m fuzz images onnx --inputs 300 --seed 7
-python -m fuzz --replay fuzz/found/images-raised-1a2b3c4d.png
+make fuzz                                          every reader, 10,000 inputs each
+FUZZ_INPUTS=300 python -m pytest fuzz -k 'images or onnx' --hypothesis-seed 7
 """

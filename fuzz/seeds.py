@@ -5,7 +5,7 @@ import io
 import json
 import tarfile
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -250,95 +250,67 @@ def messages() -> Seeds:
     }
 
 
+def _onnx(graph: str, constants: dict[str, Any], *, opset: int) -> Any:
+    """A model as ONNX's own text has it, and its arrays."""
+    import onnx
+
+    head = f'<ir_version: 8, opset_import: ["" : {opset}]>'
+    model = onnx.parser.parse_model(head + graph)
+    model.graph.initializer.extend(
+        onnx.numpy_helper.from_array(np.asarray(values), name) for name, values in constants.items()
+    )
+    return model
+
+
 def models() -> Seeds:
     """Networks of some bytes in ONNX: a matrix, a convolution, one with the head of votes."""
     import onnx
-    from onnx import TensorProto, helper, numpy_helper
 
     random = np.random.default_rng(0)
-
-    def node(kind: str, inputs: str, output: str, **attributes: Any) -> Any:
-        return helper.make_node(kind, inputs.split(), [output], **attributes)
-
-    def array(name: str, values: Any, kind: Any = np.float32) -> Any:
-        return numpy_helper.from_array(np.asarray(values, kind), name)
-
-    def model(
-        nodes: list[Any], constants: list[Any], widths: dict[str, int], spec: ModelSpec
-    ) -> bytes:
-        graph = helper.make_graph(
-            nodes,
-            "tiny",
-            [helper.make_tensor_value_info("crops", TensorProto.UINT8, ["N", 48, 48])],
-            [
-                helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", width])
-                for name, width in widths.items()
-            ],
-            constants,
-        )
-        made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-        helper.set_model_props(made, {METADATA_KEY: spec.to_json()})
-        content: bytes = made.SerializeToString()
-        onnx.checker.check_model(content, full_check=True)
-        return content
-
-    begin = [
-        node("Cast", "crops", "levels", to=TensorProto.FLOAT),
-        node("Div", "levels white", "shares"),
-        node("Reshape", "shares shape", "planes"),
-    ]
-    constants = [array("white", 255), array("shape", [-1, 1, 48, 48], np.int64)]
-    pooled = [node("AveragePool", "planes", "pooled", kernel_shape=[8, 8], strides=[8, 8])]
-    flat = [node("Flatten", "pooled", "rows"), node("MatMul", "rows weights", "logits")]
-    weights = array("weights", random.normal(0, 1, (36, 7)))
-    softmax = node("Softmax", "logits", "probabilities", axis=1)
-    convolution = [
-        node("Conv", "planes kernel bias", "c", strides=[8, 8], pads=[0, 0, 0, 0]),
-        node("BatchNormalization", "c scale shift mean var", "n", epsilon=1e-5),
-        node("Relu", "n", "r"),
-        node("GlobalAveragePool", "r", "g"),
-        node("Squeeze", "g axes", "s"),
-        node("Gemm", "s dense dense_bias", "logits", transB=1),
-    ]
-    of_convolution = [
-        array("kernel", random.normal(0, 1, (3, 1, 8, 8))),
-        *(array(name, np.ones(3)) for name in ("bias", "scale", "shift", "mean", "var")),
-        array("axes", [2, 3], np.int64),
-        array("dense", random.normal(0, 1, (7, 3))),
-        array("dense_bias", np.zeros(7)),
-    ]
-    voting = ModelSpec(
-        **{**SPEC.__dict__, "votes_labels": FERPLUS[:8], "temperature": 1.5, "epoch": 9}
-    )
-    return {
-        "model.onnx": [
-            model(
-                [*begin, *pooled, *flat, softmax],
-                [*constants, weights],
-                {"probabilities": 7},
-                SPEC,
-            ),
-            model(
-                [*begin, *convolution, softmax],
-                [*constants, *of_convolution],
-                {"probabilities": 7},
-                SPEC,
-            ),
-            model(
-                [
-                    *begin,
-                    *pooled,
-                    *flat,
-                    softmax,
-                    node("MatMul", "rows votes_weights", "votes_logits"),
-                    node("Softmax", "votes_logits", "votes", axis=1),
-                ],
-                [*constants, weights, array("votes_weights", random.normal(0, 1, (36, 8)))],
-                {"probabilities": 7, "votes": 8},
-                voting,
-            ),
-        ]
-    }  # fmt: skip
+    white = {"white": np.float32(255), "shape": np.array([-1, 1, 48, 48])}
+    matrix = {"weights": random.normal(0, 1, (36, 7)).astype(np.float32)}
+    votes = {"votes_weights": random.normal(0, 1, (36, 8)).astype(np.float32)}
+    kernel = {"kernel": random.normal(0, 1, (3, 1, 8, 8)).astype(np.float32)}
+    dense = {"dense": random.normal(0, 1, (7, 3)).astype(np.float32), "zeros": np.zeros(7, "f4")}
+    ones = {name: np.ones(3, np.float32) for name in ("bias", "scale", "shift", "mean", "var")}
+    begin = """
+        levels = Cast<to: int = 1>(crops)
+        shares = Div(levels, white)
+        planes = Reshape(shares, shape)
+    """
+    multiplied = f"""{begin}
+        pooled = AveragePool<kernel_shape = [8, 8], strides = [8, 8]>(planes)
+        rows = Flatten(pooled)
+        logits = MatMul(rows, weights)
+        probabilities = Softmax<axis: int = 1>(logits)
+    """
+    convolved = f"""{begin}
+        c = Conv<strides = [8, 8], pads = [0, 0, 0, 0]>(planes, kernel, bias)
+        n = BatchNormalization<epsilon: float = 1e-5>(c, scale, shift, mean, var)
+        r = Relu(n)
+        g = GlobalAveragePool(r)
+        s = Squeeze(g, axes)
+        logits = Gemm<transB: int = 1>(s, dense, zeros)
+        probabilities = Softmax<axis: int = 1>(logits)
+    """
+    voted = f"""{multiplied}
+        votes_logits = MatMul(rows, votes_weights)
+        votes = Softmax<axis: int = 1>(votes_logits)
+    """
+    axes = {"axes": np.array([2, 3])}
+    voting = replace(SPEC, votes_labels=FERPLUS[:8], temperature=1.5, epoch=9)
+    made = []
+    for body, constants, more, spec in (
+        (multiplied, white | matrix, "", SPEC),
+        (convolved, white | kernel | ones | axes | dense, "", SPEC),
+        (voted, white | matrix | votes, ", float[N, 8] votes", voting),
+    ):
+        outputs = f"float[N, 7] probabilities{more}"
+        graph = f"tiny (uint8[N, 48, 48] crops) => ({outputs}) {{{body}}}"
+        model = _onnx(graph, constants, opset=17)
+        onnx.helper.set_model_props(model, {METADATA_KEY: spec.to_json()})
+        made.append(model.SerializeToString())
+    return {"model.onnx": made}
 
 
 OTHERS_LABELS: Final = "neutral,happy,surprise,sad,angry,disgust,fear,contempt"
@@ -346,41 +318,26 @@ OTHERS_LABELS: Final = "neutral,happy,surprise,sad,angry,disgust,fear,contempt"
 
 def models_of_others() -> Seeds:
     """ONNX classifiers of other tools: any number of faces or one, channels first or last."""
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
     random = np.random.default_rng(3)
-
-    def model(shape: list[int | str], perm: list[int]) -> bytes:
-        first = perm == [0, 1, 2, 3]
-        channels = int(shape[1] if first else shape[3])
-        kernel = random.normal(0, 1, (4, channels, 8, 8)).astype(np.float32)
-        matrix = random.normal(0, 1, (4, 8)).astype(np.float32)
-        nodes = [
-            helper.make_node("Transpose", ["pixels"], ["planes"], perm=perm),
-            helper.make_node("Conv", ["planes", "kernel"], ["maps"], strides=[8, 8]),
-            helper.make_node("GlobalAveragePool", ["maps"], ["means"]),
-            helper.make_node("Flatten", ["means"], ["features"]),
-            helper.make_node("MatMul", ["features", "matrix"], ["scores"]),
-        ]
-        graph = helper.make_graph(
-            nodes,
-            "theirs",
-            [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, shape)],
-            [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [shape[0], 8])],
-            [numpy_helper.from_array(kernel, "kernel"), numpy_helper.from_array(matrix, "matrix")],
-        )
-        made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-        onnx.checker.check_model(made, full_check=True)
-        content: bytes = made.SerializeToString()
-        return content
-
-    given: list[tuple[list[int | str], list[int]]] = [
-        (["N", 3, 64, 64], [0, 1, 2, 3]),
-        ([1, 1, 48, 48], [0, 1, 2, 3]),
-        (["N", 32, 32, 1], [0, 3, 1, 2]),
-    ]
-    return {"theirs.onnx": [model(shape, perm) for shape, perm in given]}
+    made = []
+    for count, shape, order, channels in (
+        ("N", "3, 64, 64", "0, 1, 2, 3", 3),
+        ("1", "1, 48, 48", "0, 1, 2, 3", 1),
+        ("N", "32, 32, 1", "0, 3, 1, 2", 1),
+    ):
+        graph = f"""theirs (float[{count}, {shape}] pixels) => (float[{count}, 8] scores) {{
+            planes = Transpose<perm = [{order}]>(pixels)
+            maps = Conv<strides = [8, 8]>(planes, kernel)
+            means = GlobalAveragePool(maps)
+            features = Flatten(means)
+            scores = MatMul(features, matrix)
+        }}"""
+        constants = {
+            "kernel": random.normal(0, 1, (4, channels, 8, 8)).astype(np.float32),
+            "matrix": random.normal(0, 1, (4, 8)).astype(np.float32),
+        }
+        made.append(_onnx(graph, constants, opset=13).SerializeToString())
+    return {"theirs.onnx": made}
 
 
 def keras_files() -> Seeds:
@@ -629,19 +586,3 @@ def add_small_network() -> None:
         return nn.Sequential(nn.AvgPool2d(12), nn.Flatten(), nn.Linear(16, 4)), 4
 
     networks.NETWORKS["fuzzed"] = trunk
-
-
-def stored(name: str, make: Any, folder: Path) -> Seeds:
-    """The seeds of a target, made once for all its workers."""
-    place = folder / name
-    if not place.exists():
-        partial = folder / f"{name}.part"
-        for file, contents in make().items():
-            (partial / file).mkdir(parents=True)
-            for number, content in enumerate(contents):
-                (partial / file / str(number)).write_bytes(content)
-        partial.rename(place)
-    return {
-        kind.name: [one.read_bytes() for one in sorted(kind.iterdir())]
-        for kind in sorted(place.iterdir())
-    }

@@ -1,7 +1,8 @@
+"""benchmarks/baselines.py: what each part does, and the program."""
+
 import csv
-import json
 import signal
-from collections.abc import Callable
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,28 +11,30 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 
-from command_line import Mien
-from fakes import SPEC, write_model
+from fakes import write_model
 from learn_fixtures import made_up_faces, write_csv
 from mien.classifier import Classifier
 from mien.errors import DataError, OptionError
-from mien.labels import EMOTIONS
-from mien.learn.baselines.features import (
+from mien.learn.data.datasets import draw_stratified
+from mien.learn.evaluation.scores import evaluate
+
+BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
+sys.path.insert(0, str(BENCHMARKS))
+
+import baselines  # noqa: E402
+from baselines import (  # noqa: E402
     FEATURES,
+    METHODS,
+    MOST_FACES,
+    Result,
+    SparseRepresentation,
+    compare,
     dct_coefficients,
     gabor_magnitudes,
     lbp_histograms,
-)
-from mien.learn.baselines.methods import METHODS, Method, SparseRepresentation
-from mien.learn.baselines.pipelines import (
-    BaselineResult,
-    compare,
-    measure_majority,
+    measure_floor,
     measure_network,
-    pairs_of,
 )
-from mien.learn.data.datasets import draw_stratified
-from mien.learn.evaluation.scores import evaluate
 
 FACES = made_up_faces(train=6, val=2, test=3)
 DIMENSIONS = {
@@ -46,21 +49,23 @@ DIMENSIONS = {
 }
 
 
+TRAIN, VAL, TEST = (FACES.split(split) for split in ("train", "val", "test"))
+
+
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two hundred trees, for faces that ten tell apart, would take most of the tests' time."""
-    build = METHODS["adaboost"].build
+    build = METHODS["adaboost"]
 
     def build_small(dimensions: int, faces: int, seed: int) -> Any:
         return build(dimensions, faces, seed).set_params(n_estimators=20)
 
-    monkeypatch.setitem(METHODS, "adaboost", replace(METHODS["adaboost"], build=build_small))
+    monkeypatch.setitem(METHODS, "adaboost", build_small)
 
 
-def accuracy(result: BaselineResult) -> float:
-    assert result.error is None
-    assert result.evaluation is not None
-    return result.evaluation.accuracy
+def accuracy(result: Result) -> float:
+    assert result.accuracy is not None, result.note
+    return result.accuracy
 
 
 # Features
@@ -69,15 +74,14 @@ def accuracy(result: BaselineResult) -> float:
 @pytest.mark.filterwarnings("ignore:FastICA did not converge")  # there is little but noise
 @pytest.mark.parametrize("name", FEATURES)
 def test_a_feature_is_a_row_of_finite_numbers_for_each_face(name: str) -> None:
-    train, test = FACES.split("train"), FACES.split("test")
-    extractor = FEATURES[name].build(len(train), 0)
-    of_train = extractor.fit_transform(train.images, train.targets)
-    of_test = extractor.transform(test.images)
+    extractor = FEATURES[name](len(TRAIN), 0)
+    of_train = extractor.fit_transform(TRAIN.images, TRAIN.targets)
+    of_test = extractor.transform(TEST.images)
 
     assert of_train.shape == (42, DIMENSIONS[name])
     assert of_test.shape == (21, DIMENSIONS[name])
     assert np.isfinite(of_test).all()
-    assert np.allclose(extractor.transform(test.images[4:5]), of_test[4:5], rtol=1e-3, atol=1e-4)
+    assert np.allclose(extractor.transform(TEST.images[4:5]), of_test[4:5], rtol=1e-3, atol=1e-4)
 
 
 def test_gabor_wavelets_answer_to_stripes_of_their_own_frequency_and_direction() -> None:
@@ -112,11 +116,11 @@ def test_binary_patterns_do_not_see_a_change_of_light() -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_classifier_learns_the_made_up_faces(method: str) -> None:
-    (result,) = compare(FACES, [("raw", method)], split="test")
+    (result,) = compare(TRAIN, TEST, ["raw"], [method])
 
     assert accuracy(result) > 0.7
     assert result.dimensions == 2304
-    assert result.train_count == 42
+    assert result.n_train == 42
     assert result.note == ""
 
 
@@ -145,55 +149,38 @@ def test_a_stratified_draw_keeps_the_shares_and_a_smaller_one_is_part_of_it() ->
 # Comparing
 
 
-def test_every_feature_works_with_every_classifier_once() -> None:
-    assert len(pairs_of()) == len(set(pairs_of())) == len(FEATURES) * len(METHODS)
-    assert pairs_of(["hog", "raw", "hog"], ["knn"]) == [("hog", "knn"), ("raw", "knn")]
-    with pytest.raises(OptionError, match=r"a feature among raw, gabor, .*; got 'sift'"):
-        pairs_of(["hog", "sift"])
-    with pytest.raises(OptionError, match=r"a classifier among svm-linear, .*; got 'svm'"):
-        pairs_of(None, ["svm"])
-
-
 @pytest.mark.parametrize("feature", FEATURES)
 def test_every_feature_makes_a_pipeline_that_learns(feature: str) -> None:
-    (result,) = compare(FACES, [(feature, "svm-linear")], split="val+test")
+    (result,) = compare(TRAIN, FACES.split("val+test"), [feature], ["svm-linear"])
 
     assert accuracy(result) > 0.6
-    assert result.evaluation is not None
-    assert result.evaluation.n == 35
     assert (result.fit_s or 0) > 0
     assert (result.predict_us or 0) > 0
 
 
 def test_the_same_seed_gives_the_same_reading() -> None:
-    pairs = [("pca", "mlp"), ("raw", "adaboost")]
     one, other = (
-        [r.evaluation for r in compare(FACES, pairs, limit=14, seed=seed)] for seed in (1, 1)
+        [(r.accuracy, r.macro_f1) for r in compare(TRAIN, VAL, ["pca"], ["mlp", "adaboost"])]
+        for _ in range(2)
     )
 
     assert one == other
 
 
-def test_it_is_fitted_on_so_many_faces_of_train_as_the_limit_says() -> None:
-    results = list(compare(FACES, [("raw", "knn"), ("dct", "src")], limit=20))
-
-    assert [result.train_count for result in results] == [20, 20]
-
-
 def test_a_slow_classifier_is_fitted_on_fewer_faces_and_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(METHODS, "knn", replace(METHODS["knn"], most_faces=21))
-    (result,) = compare(FACES, [("raw", "knn")])
+    monkeypatch.setitem(MOST_FACES, "knn", 21)
+    (result,) = compare(TRAIN, VAL, ["raw"], ["knn"])
 
-    assert result.train_count == 21
+    assert result.n_train == 21
     assert result.note == "fitted on 21 faces"
 
 
 def test_labels_of_the_evaluated_faces_are_never_seen() -> None:
-    targets = np.where(FACES.splits == "train", FACES.targets, (FACES.targets + 1) % 7)
-    for result in compare(replace(FACES, targets=targets), pairs_of(["lda"], ["svm-rbf"])):
-        assert accuracy(result) == 0.0
+    others = replace(VAL, targets=(VAL.targets + 1) % 7)
+    (result,) = compare(TRAIN, others, ["lda"], ["svm-rbf"])
+    assert accuracy(result) == 0.0
 
 
 class _Broken(BaseEstimator):  # type: ignore[misc]
@@ -202,131 +189,90 @@ class _Broken(BaseEstimator):  # type: ignore[misc]
 
 
 def test_a_pipeline_that_fails_says_why_and_the_rest_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(METHODS, "mlp", Method("breaks", lambda *_: _Broken()))
-    first, failed, last = compare(FACES, [("raw", "knn"), ("raw", "mlp"), ("raw", "svm-linear")])
+    monkeypatch.setitem(METHODS, "mlp", lambda *_: _Broken())
+    first, failed, last = compare(TRAIN, VAL, ["raw"], ["knn", "mlp", "svm-linear"])
 
-    assert failed.error == "MemoryError: too much of it"
-    assert failed.evaluation is None
+    assert failed.note == "failed: MemoryError: too much of it"
+    assert failed.accuracy is None
     assert accuracy(first) > 0.7
     assert accuracy(last) > 0.7
 
 
-def test_the_floor_reads_always_the_commonest_emotion_of_train() -> None:
-    rows = np.flatnonzero((FACES.targets == 3) | (FACES.splits != "train") | (FACES.targets == 5))
-    rows = np.concatenate([rows, np.flatnonzero((FACES.splits == "train") & (FACES.targets == 5))])
-    result = measure_majority(FACES.take(rows), split="test")
+def test_a_feature_that_fails_fails_with_every_classifier(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FEATURES, "dct", lambda *_: _Broken())
+    results = list(compare(TRAIN, VAL, ["dct", "raw"], ["knn", "svm-linear"]))
 
-    assert result.evaluation is not None
-    assert result.note == "always surprise"
-    assert result.evaluation.accuracy == pytest.approx(1 / 7)
-    assert result.evaluation.per_class["surprise"].recall == 1.0
+    assert [result.accuracy is None for result in results] == [True, True, False, False]
+
+
+def test_the_floor_reads_always_the_commonest_emotion_of_train() -> None:
+    result = measure_floor(TRAIN.take(TRAIN.targets == 5), TEST)
+
+    assert result.name == "always surprise"
+    assert result.accuracy == pytest.approx(1 / 7)
 
 
 def test_a_network_is_measured_as_evaluate_does(tiny_model: Path) -> None:
-    classifier, faces = Classifier(tiny_model), FACES.split("test")
-    result = measure_network(classifier, faces)
+    classifier = Classifier(tiny_model)
+    result = measure_network(classifier, TEST)
 
     assert result.name == "tiny"
-    assert result.evaluation == evaluate(classifier, faces)
+    assert result.accuracy == evaluate(classifier, TEST).accuracy
 
 
-@pytest.mark.parametrize("split", ["train", "train+test"])
-def test_train_is_not_evaluated_on(split: str) -> None:
-    with pytest.raises(OptionError, match="a split beside train"):
-        compare(FACES, pairs_of(), split=split)
-
-
-def test_data_that_cannot_be_compared_on_are_refused_before_anything_is_fitted() -> None:
-    one_emotion = FACES.take((FACES.splits != "train") | (FACES.targets == 3))
-    with pytest.raises(DataError, match="faces has happy alone on 6 faces"):
-        compare(one_emotion, pairs_of())
-    with pytest.raises(DataError, match="no faces in split 'test'"):
-        compare(FACES.split("train+val"), pairs_of(), split="test")
-    with pytest.raises(OptionError, match="limit: expected 1 or more; got 0"):
-        compare(FACES, pairs_of(), limit=0)
-
-
-# The command
-
-
-Run = Callable[..., tuple[int, str, str]]
+# The program
 
 
 @pytest.fixture
-def baselines(mien: Mien, tmp_path: Path) -> Run:
-    """Runs `mien baselines` on the made-up faces; gives status, stdout and stderr."""
+def given(tmp_path: Path) -> list[str]:
+    """The made-up faces, and a network."""
     table = write_csv(tmp_path / "fer2013.csv", FACES)
     model = write_model(tmp_path / "tiny.onnx")
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        given = ["--data", table, "--model", model, *arguments]
-        ended = mien("baselines", *given)
-        return ended.status, ended.stdout, ended.stderr
-
-    return run
+    return ["--data", str(table), "--model", str(model)]
 
 
-def test_the_table_sets_pipelines_floor_and_network_side_by_side(baselines: Run) -> None:
-    status, shown, said = baselines("--features", "dct,raw", "--classifiers", "svm-linear, knn")
+def test_the_tables_set_pipelines_floor_and_network_side_by_side(
+    given: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    table = tmp_path / "baselines.csv"
+    only = ["--features", "dct,raw", "--classifiers", "svm-linear, knn", "--csv", str(table)]
+    status = baselines.main([*given, *only, "--limit", "20"])
+    shown, said = capsys.readouterr()
     lines = shown.splitlines()
 
     assert status == 0
-    assert lines[0] == "fitted on up to 42 faces of train, read 14 faces of fer2013 val"
-    assert lines[2].split() == ["accuracy", "svm-linear", "knn"]
-    assert [line.split()[0] for line in lines[3:5]] == ["dct", "raw"]
-    assert lines[6].split() == ["macro", "F1", "svm-linear", "knn"]
-    assert lines[11].startswith("always angry")
-    assert lines[12].startswith("best of 4 pipelines: ")
-    assert lines[13].startswith("tiny ")
-    assert lines[15].startswith("tiny against the best pipeline: -")
+    assert lines[0] == "fitted on 20 faces, read 14 of fer2013 val"
+    assert lines[2] == "| accuracy | svm-linear | knn |"
+    assert [line.split()[1] for line in lines[4:6]] == ["dct", "raw"]
+    assert lines[7] == "| macro F1 | svm-linear | knn |"
+    assert lines[14].startswith("| best: ")
+    assert lines[15].startswith("| always angry | 0.143 ")
+    assert lines[16].startswith("| tiny ")
     assert [line.split(":")[0] for line in said.splitlines()] == [
-        "1/4 dct + svm-linear",
-        "2/4 dct + knn",
-        "3/4 raw + svm-linear",
-        "4/4 raw + knn",
+        "dct + svm-linear",
+        "dct + knn",
+        "raw + svm-linear",
+        "raw + knn",
     ]
-
-
-def test_json_and_csv_hold_every_measure(baselines: Run, tmp_path: Path) -> None:
-    table = tmp_path / "baselines.csv"
-    only = ("--features", "hog", "--classifiers", "knn", "--limit", 21, "--split", "test")
-    status, shown, _ = baselines(*only, "--json", "--csv", table)
-    found = json.loads(shown)
-
-    assert status == 0
-    assert {name: found[name] for name in ("data", "split", "limit", "seed")} == {
-        "data": "fer2013",
-        "split": "test",
-        "limit": 21,
-        "seed": 0,
-    }
-    pipeline, floor, network = found["results"]
-    assert (pipeline["feature"], pipeline["classifier"], pipeline["n_train"]) == ("hog", "knn", 21)
-    assert floor["accuracy"] == pytest.approx(1 / len(EMOTIONS))
-    assert (network["feature"], network["classifier"], network["n"]) == ("", SPEC.name, 21)
     with table.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [float(row["accuracy"]) for row in rows] == [r["accuracy"] for r in found["results"]]
-
-
-def test_without_a_network_it_compares_the_pipelines_alone(baselines: Run) -> None:
-    status, shown, _ = baselines("--model", "none", "--features", "raw", "--classifiers", "knn")
-
-    assert status == 0
-    assert "tiny" not in shown
+    assert [row["classifier"] for row in rows][2:] == ["svm-linear", "knn", "always angry", "tiny"]
+    assert [row["n_train"] for row in rows] == ["20"] * 4 + ["", ""]
 
 
 def test_a_failed_pipeline_is_shown_and_ends_with_status_2(
-    baselines: Run, monkeypatch: pytest.MonkeyPatch
+    given: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(METHODS, "mlp", Method("breaks", lambda *_: _Broken()))
-    status, shown, said = baselines("--features", "raw", "--classifiers", "mlp,knn")
+    monkeypatch.setitem(METHODS, "mlp", lambda *_: _Broken())
+    only = ["--features", "raw", "--classifiers", "mlp,knn", "--model", "none"]
+    status = baselines.main([*given, *only])
+    shown, said = capsys.readouterr()
 
     assert status == 2
-    assert "failed" in shown
-    assert "best of 1 pipeline: raw + knn" in shown
-    assert "1/2 raw + mlp: failed; MemoryError: too much of it" in said
-    assert said.splitlines()[-1] == "mien: 1 of 2 pipelines failed: raw + mlp"
+    assert "| raw | failed | " in shown
+    assert "| best: raw + knn |" in shown
+    assert "tiny" not in shown
+    assert "raw + mlp: 0.000 failed: MemoryError: too much of it" in said
 
 
 class _Interrupting(BaseEstimator):  # type: ignore[misc]
@@ -335,34 +281,27 @@ class _Interrupting(BaseEstimator):  # type: ignore[misc]
 
 
 def test_ctrl_c_prints_what_is_finished(
-    baselines: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    given: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    table = tmp_path / "baselines.csv"
-    monkeypatch.setitem(METHODS, "mlp", Method("interrupts", lambda *_: _Interrupting()))
-    only = ("--features", "raw,hog", "--classifiers", "knn,mlp")
-    status, shown, said = baselines(*only, "--csv", table)
+    monkeypatch.setitem(METHODS, "mlp", lambda *_: _Interrupting())
+    status = baselines.main([*given, "--features", "raw,hog", "--classifiers", "knn,mlp"])
 
     assert status == 130
-    assert "best of 1 pipeline: raw + knn" in shown
-    assert said.splitlines()[-1] == "mien: interrupted after 1 of 4 pipelines"
-    assert len(table.read_text().splitlines()) == 4  # header, pipeline, floor, network
+    assert "| best: raw + knn |" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "kind", "message"),
     [
-        ("--features sift", "expected a feature among"),
-        ("--classifiers svm", "expected a classifier among"),
-        ("--split train", "expected a split beside train"),
-        ("--limit 0", "limit: expected 1 or more"),
-        ("--model gone.onnx", "there is no file 'gone.onnx'"),
-        ("--csv .", "expected a file to write; it is a folder"),
+        ("--features sift", OptionError, "expected names among raw, gabor"),
+        ("--classifiers svm", OptionError, "expected names among svm-linear"),
+        ("--split train", OptionError, "expected a split beside train"),
+        ("--split train+test", OptionError, "expected a split beside train"),
+        ("--split tset", (OptionError, DataError), "split"),
     ],
 )
-def test_bad_options_are_one_line(arguments: str, message: str, baselines: Run) -> None:
-    status, shown, said = baselines(*arguments.split())
-
-    assert status == 2
-    assert shown == ""
-    (line,) = said.splitlines()
-    assert message in line
+def test_bad_options_are_refused_before_anything_is_fitted(
+    arguments: str, kind: Any, message: str, given: list[str]
+) -> None:
+    with pytest.raises(kind, match=message):
+        baselines.main([*given, *arguments.split()])

@@ -6,6 +6,7 @@ Each command is a function in `mien.commands`; the tables here say what people t
 import io
 import os
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from typing import Annotated, Any, Final, NoReturn
 
@@ -17,7 +18,12 @@ from mien.commands.shared import EXIT_INTERRUPTED, fail, messages_to, say
 
 EXIT_PIPE = 1  # as Typer has it
 
-_SENTENCE: Final = 100  # characters: the first sentence of what a command does, whole
+HELP: Final = """\
+Find the faces in pictures and read which of seven emotions each shows.
+
+Results go to standard output, everything else to standard error. The exit status is 0 when all went
+well, 2 after an error, which is one line on standard error, and 130 after Ctrl-C; what a command
+means by another status stands with it."""
 
 COMMANDS: Final = {
     "detect": "detect",
@@ -38,7 +44,6 @@ COMMANDS: Final = {
     "fairness": "fairness",
     "robustness": "robustness",
     "reproduce": "reproduce",
-    "baselines": "baselines",
 }
 """What people type -> the module of `mien.commands` that has the function of that name."""
 
@@ -53,9 +58,11 @@ DATA_COMMANDS: Final = {
 PANELS: Final = {
     "Recognize": ("detect", "serve", "video", "webcam", "explain", "batch", "models"),
     "Learn": ("data", "train", "export", "convert", "tune", "networks", "summary"),
-    "Measure": ("evaluate", "card", "fairness", "robustness", "reproduce", "baselines"),
+    "Measure": ("evaluate", "card", "fairness", "robustness", "reproduce"),
 }
 """What `mien --help` shows together, the most used first."""
+
+_DATA_HELP: Final = "Look at a data set, check it, fetch it, find its doubtful labels."
 
 
 class _Commands(TyperGroup):
@@ -65,9 +72,7 @@ class _Commands(TyperGroup):
         """Called by Typer: what `--help` says after the options."""
         for panel, names in PANELS.items():
             with formatter.section(panel):
-                formatter.write_dl(
-                    [(name, self.commands[name].get_short_help_str(_SENTENCE)) for name in names]
-                )
+                formatter.write_dl([(name, self.commands[name].short_help) for name in names])
 
 
 def build_app(asked: str | None = None) -> typer.Typer:
@@ -78,7 +83,7 @@ def build_app(asked: str | None = None) -> typer.Typer:
     app = typer.Typer(
         name="mien",
         cls=_Commands if asked not in COMMANDS else None,
-        help="Find the faces in pictures and read which of seven emotions each shows.",
+        help=HELP,
         no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
@@ -87,18 +92,24 @@ def build_app(asked: str | None = None) -> typer.Typer:
     app.callback()(_options)
     for name in [asked] if asked in COMMANDS else COMMANDS:
         module = import_module(f"mien.commands.{COMMANDS[name]}")
-        app.command(name)(bundled(getattr(module, name)))
+        _add(app, name, getattr(module, name))
     if asked not in COMMANDS:
         group = typer.Typer(
-            help="Look at a data set, check it, fetch it, find its doubtful labels.",
+            help=_DATA_HELP,
             no_args_is_help=True,
             rich_markup_mode=None,
         )
         for name, home in DATA_COMMANDS.items():
             module = import_module(f"mien.commands.{home}")
-            group.command(name)(bundled(getattr(module, f"data_{name}")))
-        app.add_typer(group, name="data")
+            _add(group, name, getattr(module, f"data_{name}"))
+        app.add_typer(group, name="data", short_help=_DATA_HELP)
     return app
+
+
+def _add(app: typer.Typer, name: str, function: Callable[..., None]) -> None:
+    """Add a command; lists of commands show the first line of its docstring, whole."""
+    short_help = (function.__doc__ or "").partition("\n")[0]
+    app.command(name, short_help=short_help)(bundled(function))
 
 
 def main() -> None:

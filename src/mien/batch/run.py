@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
@@ -16,7 +17,7 @@ from mien.batch.settings import BatchSettings, Job, model_files, settings_to_dic
 from mien.batch.storage import Folder, absolute
 from mien.batch.summary import write_summary
 from mien.batch.work import PARTS, failed_part
-from mien.errors import DataError, MienError, OptionError, OutputError
+from mien.errors import DataError, MienError, MissingExtraError, OptionError, OutputError
 from mien.sources import LeftOut
 
 MANIFEST_EVERY_S: Final = 10.0
@@ -153,11 +154,14 @@ def run_batch(
             begun with other settings, sources or files. What was done stays done.
         OptionError: an argument is out of its range, or no Ray cluster answers.
         ModelError: the model is missing, or no classifier of faces.
-        MissingExtraError: Ray is asked for and not installed.
+        MissingExtraError: pyarrow is not installed, or Ray is asked for and not installed.
         MienError: no worker process comes up, or Ray fails; what was done stays done.
     """
     if processes is not None and processes < 0:
         raise OptionError(f"processes: expected 0 or more; got {processes}")
+    if find_spec("pyarrow") is None:  # to import it takes as long as all of mien
+        cause = ImportError("No module named 'pyarrow'")
+        raise MissingExtraError("a data set in Parquet", "batch", cause)
     settings = settings or BatchSettings()
     names = [absolute(str(source)) for source in sources]
     if not names:

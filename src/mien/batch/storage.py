@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
-from mien.errors import DataError, ErrorKind, MienError, OutputError
+from mien.errors import DataError, ErrorKind, MienError, MissingExtraError, OutputError
 from mien.output.files import atomic_write, shared_part_name
 
 OBJECT_STORES: Final = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss"})
@@ -59,10 +59,14 @@ def filesystem(name: str) -> Any:
 
     Raises:
         DataError: the scheme is unknown, or the package that knows it is not installed.
+        MissingExtraError: fsspec is not installed.
     """
-    import fsspec
-
     scheme = scheme_of(name)
+    try:
+        import fsspec
+    except ImportError as error:
+        raise MissingExtraError(f"{scheme}://", "batch", error) from error
+
     try:
         return fsspec.filesystem(scheme)
     except ImportError as error:

@@ -149,7 +149,7 @@ class _ParquetRows(_Rows):
             import pyarrow
             import pyarrow.parquet
         except ImportError as error:
-            raise MissingExtraError("Parquet", "video", error) from error
+            raise MissingExtraError("Parquet", "batch", error) from error
         super().__init__(path)
         self._schema = schema(VIDEO_TABLE)
         self._rows: list[dict[str, Any]] = []

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mien.errors import DataError
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS, FERPLUS_TO_EMOTION
-from mien.learn.audit.doubts import Audit, given_and_other
+from mien.learn.audit.doubts import Audit
 from mien.learn.evaluation.scores import Interval, ferplus_targets
 
 RESAMPLES: Final = 1000
@@ -146,10 +146,14 @@ def _check(
     resamples: int,
     seed: int,
 ) -> VotesCheck:
-    given, other = given_and_other(audit.read.probabilities, audit.faces.targets)
+    from cleanlab.rank import get_label_quality_scores
+
+    targets, probabilities = audit.faces.targets, audit.read.probabilities.astype(np.float64)
+    margin = get_label_quality_scores(targets, probabilities, method="normalized_margin")
+    given = get_label_quality_scores(targets, probabilities, method="self_confidence")
     orders = {
         AUDIT: audit.order,
-        MARGIN: np.lexsort((given - other, ~audit.in_doubt)),
+        MARGIN: np.lexsort((margin, ~audit.in_doubt)),
         PLAIN: np.argsort(given, kind="stable"),
     }
     orders = {name: order[known[order]] for name, order in orders.items()}

@@ -245,6 +245,7 @@ def rank_labels(faces: FaceSet, read: "OutOfFold") -> Audit:
     _need_cleanlab()
     from cleanlab.count import compute_confident_joint, estimate_joint
     from cleanlab.filter import find_label_issues
+    from cleanlab.rank import get_label_quality_scores
 
     part = faces.split("train")
     if len(part) != len(read.probabilities):
@@ -264,8 +265,9 @@ def rank_labels(faces: FaceSet, read: "OutOfFold") -> Audit:
         filter_by="prune_by_noise_rate",
         n_jobs=1,  # others would be forked, which torch's threads do not outlive
     )
-    given, other = given_and_other(probabilities, labels)
-    quality = given / np.maximum(given + other, np.finfo(np.float64).tiny)
+    given = get_label_quality_scores(labels, probabilities, method="self_confidence")
+    margin = 2 * get_label_quality_scores(labels, probabilities, method="normalized_margin") - 1
+    quality = given / np.maximum(2 * given - margin, np.finfo(np.float64).tiny)
     joint = np.zeros((len(EMOTIONS), len(EMOTIONS)))
     joint[np.ix_(there, there)] = estimate_joint(labels, probabilities, confident_joint=counts)
     return Audit(
@@ -277,24 +279,6 @@ def rank_labels(faces: FaceSet, read: "OutOfFold") -> Audit:
         order=np.lexsort((quality, ~in_doubt)),
         joint=joint,
     )
-
-
-def given_and_other(
-    probabilities: NDArray[Any], targets: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The probability of each face's label, and the highest of its other emotions.
-
-    Args:
-        probabilities: (N, C) float.
-        targets: (N,) int, below C.
-    Returns:
-        (N,) and (N,).
-    """
-    rows = np.arange(len(targets))
-    others = probabilities.astype(np.float64)
-    given = others[rows, targets]
-    others[rows, targets] = -1.0
-    return given, np.asarray(others.max(axis=1))
 
 
 def _need_cleanlab() -> None:

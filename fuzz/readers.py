@@ -11,22 +11,18 @@ from typing import Final
 import numpy as np
 
 from fuzz import seeds
-from fuzz.mutations import Mutation
-from fuzz.structures import (
+from fuzz.damage import (
+    Change,
     change_columns,
     change_footer,
     change_gzip,
     change_hdf5,
-    change_jpeg,
     change_json,
-    change_mp4,
     change_onnx,
     change_png,
-    change_riff,
     change_safetensors,
     change_table,
     change_tar,
-    change_tiff,
     change_zip,
 )
 
@@ -35,21 +31,19 @@ Read = Callable[[Path], str]
 
 
 @dataclass(frozen=True)
-class Target:
-    """A reader.
+class Reader:
+    """A reader, and what it is given.
 
     Attributes:
-        name: what people call it on the command line.
         seeds: makes small files that it takes, by file name.
         open: makes the reader, in a folder that it may use for what else it needs.
         changes: file name -> changes that know its format.
         command: the arguments of `mien` that read the same file, if there is such a command.
     """
 
-    name: str
     seeds: Callable[[], seeds.Seeds]
     open: Callable[[Path], Read]
-    changes: Mapping[str, tuple[Mutation, ...]] = field(default_factory=dict)
+    changes: Mapping[str, tuple[Change, ...]] = field(default_factory=dict)
     command: Callable[[Path], list[str]] | None = None
 
 
@@ -179,17 +173,17 @@ def _open_others(folder: Path) -> Read:
 
 
 def _open_keras(folder: Path) -> Read:
-    from mien.classifier import Classifier
     from mien.learn.files import keras_h5
+    from mien.learn.files.convert import convert_model
     from mien.learn.files.keras_config import read_config
 
     keras = keras_h5.import_keras("fuzzing")
-    crops = np.random.default_rng(0).integers(0, 256, (2, 48, 48), np.uint8)
+    out = folder / "ours.onnx"
 
     def read(path: Path) -> str:
         # The conversion into ONNX takes seconds: of all files, one in fifty.
         if hashlib.sha256(path.read_bytes()).digest()[0] % 50 == 0:
-            return f"converted, {Classifier(path)(crops).shape}"
+            return f"converted, {convert_model(path, out)[0].recipe}"
         config = read_config(path)
         with keras_h5._as_keras_3_has_it(path, config) as readable:
             keras_h5._check_memory(keras_h5._load(keras, readable, device="meta"), path)
@@ -375,137 +369,87 @@ def _open_live(folder: Path) -> Read:
 
 _JSON: Final = (change_json,)
 _TABLE: Final = (change_table,)
+_PARQUET: Final = (change_footer, change_columns)
+_TORCH: Final = (change_zip(lambda name: None),)
 
 
-def _of_archive(name: str) -> Mutation | None:
+def _of_archive(name: str) -> Change | None:
     if name.endswith(".json"):
         return change_json
     return change_hdf5 if name.endswith(".h5") else None
 
 
-TARGETS: Final[dict[str, Target]] = {
-    target.name: target
-    for target in (
-        Target(
-            "images",
-            seeds.pictures,
-            _open_pictures,
-            {
-                "picture.png": (change_png,),
-                "picture.jpg": (change_jpeg,),
-                "picture.webp": (change_riff,),
-                "picture.tif": (change_tiff,),
-            },
-            lambda path: ["detect", str(path), "--csv", str(path.with_name("faces.csv"))],
-        ),
-        Target(
-            "tables",
-            seeds.tables,
-            _open_tables,
-            {
-                "fer2013.csv": _TABLE,
-                "fer2013new.csv": _TABLE,
-                "list_patition_label.txt": _TABLE,
-                "training.csv": _TABLE,
-                "S001_001_00000003_emotion.txt": _TABLE,
-                "boxes.json": _JSON,
-            },
-            _command_of_table,
-        ),
-        Target(
-            "parquet",
-            seeds.parquet,
-            _open_parquet,
-            {"train.parquet": (change_footer, change_columns)},
-            lambda path: ["data", "info", str(path)],
-        ),
-        Target(
-            "onnx",
-            seeds.models,
-            _open_models,
-            {"model.onnx": (change_onnx,)},
-            lambda path: ["detect", str(seeds.PORTRAIT), "--model", str(path), "--json"],
-        ),
-        Target(
-            "others",
-            seeds.models_of_others,
-            _open_others,
-            {"theirs.onnx": (change_onnx,)},
-            lambda path: [
-                "convert",
-                str(path),
-                "--labels",
-                seeds.OTHERS_LABELS,
-                "--scaling",
-                "none",
-                "--out",
-                str(path.with_name("ours.onnx")),
-            ],
-        ),
-        Target(
-            "keras",
-            seeds.keras_files,
-            _open_keras,
-            {"model.h5": (change_hdf5,), "model.keras": (change_zip(_of_archive),)},
-        ),
-        Target(
-            "video",
-            seeds.films,
-            _open_films,
-            {
-                "film.mp4": (change_mp4,),
-                "film.mov": (change_mp4,),
-                "film.avi": (change_riff,),
-            },
-            lambda path: [
-                "video",
-                str(path),
-                "--csv",
-                str(path.with_name("seen.csv")),
-                "--overwrite",
-            ],
-        ),
-        Target(
-            "archives",
-            seeds.archives,
-            _open_archives,
-            {
-                "pictures.tar": (change_tar,),
-                "pictures.tar.gz": (change_gzip(change_tar),),
-                "pictures.parquet": (change_footer, change_columns),
-            },
-        ),
-        Target(
-            "groups",
-            seeds.groups,
-            _open_groups,
-            {"groups.csv": _TABLE, "train_00001_manu_attri.txt": _TABLE},
-        ),
-        Target(
-            "live",
-            seeds.messages,
-            _open_live,
-            {"frame.jpg": (change_jpeg,), "message.json": _JSON},
-        ),
-        Target("rows", seeds.film_rows, _open_rows, {"rows.csv": _TABLE, "rows.jsonl": _JSON}),
-        Target("recipes", seeds.recipes, _open_recipes, {"recipe.json": _JSON}),
-        Target(
-            "runs",
-            seeds.runs,
-            _open_runs,
-            {
-                "config.json": _JSON,
-                "history.csv": _TABLE,
-                "best.pt": (change_zip(lambda name: None),),
-                "last.pt": (change_zip(lambda name: None),),
-            },
-        ),
-        Target(
-            "weights",
-            seeds.weights,
-            _open_weights,
-            {"model.safetensors": (change_safetensors,)},
-        ),
-    )
+READERS: Final[dict[str, Reader]] = {
+    "images": Reader(
+        seeds.pictures,
+        _open_pictures,
+        {"picture.png": (change_png,)},
+        lambda path: ["detect", str(path), "--csv", str(path.with_name("faces.csv"))],
+    ),
+    "tables": Reader(
+        seeds.tables,
+        _open_tables,
+        {
+            **dict.fromkeys(("fer2013.csv", "fer2013new.csv", "training.csv"), _TABLE),
+            **dict.fromkeys(("list_patition_label.txt", "S001_001_00000003_emotion.txt"), _TABLE),
+            "boxes.json": _JSON,
+        },
+        _command_of_table,
+    ),
+    "parquet": Reader(
+        seeds.parquet,
+        _open_parquet,
+        {"train.parquet": _PARQUET},
+        lambda path: ["data", "info", str(path)],
+    ),
+    "onnx": Reader(
+        seeds.models,
+        _open_models,
+        {"model.onnx": (change_onnx,)},
+        lambda path: ["detect", str(seeds.PORTRAIT), "--model", str(path), "--json"],
+    ),
+    "others": Reader(
+        seeds.models_of_others,
+        _open_others,
+        {"theirs.onnx": (change_onnx,)},
+        lambda path: [
+            *("convert", str(path), "--labels", seeds.OTHERS_LABELS, "--scaling", "none"),
+            *("--out", str(path.with_name("ours.onnx"))),
+        ],
+    ),
+    "keras": Reader(
+        seeds.keras_files,
+        _open_keras,
+        {"model.h5": (change_hdf5,), "model.keras": (change_zip(_of_archive),)},
+    ),
+    "video": Reader(
+        seeds.films,
+        _open_films,
+        {},
+        lambda path: ["video", str(path), "--csv", str(path.with_name("seen.csv")), "--overwrite"],
+    ),
+    "archives": Reader(
+        seeds.archives,
+        _open_archives,
+        {
+            "pictures.tar": (change_tar,),
+            "pictures.tar.gz": (change_gzip(change_tar),),
+            "pictures.parquet": _PARQUET,
+        },
+    ),
+    "groups": Reader(
+        seeds.groups,
+        _open_groups,
+        {"groups.csv": _TABLE, "train_00001_manu_attri.txt": _TABLE},
+    ),
+    "live": Reader(seeds.messages, _open_live, {"message.json": _JSON}),
+    "rows": Reader(seeds.film_rows, _open_rows, {"rows.csv": _TABLE, "rows.jsonl": _JSON}),
+    "recipes": Reader(seeds.recipes, _open_recipes, {"recipe.json": _JSON}),
+    "runs": Reader(
+        seeds.runs,
+        _open_runs,
+        {"config.json": _JSON, "history.csv": _TABLE, "best.pt": _TORCH, "last.pt": _TORCH},
+    ),
+    "weights": Reader(seeds.weights, _open_weights, {"model.safetensors": (change_safetensors,)}),
 }
-"""Name -> reader."""
+"""What people call it on the command line -> reader."""

@@ -1,0 +1,528 @@
+"""The classical pipelines that the paper names, a feature and then a classifier, beside a network.
+
+    python benchmarks/baselines.py --data FER2013 --split test --limit 10000
+
+Everything that learns is fitted on train alone, and the settings are fixed: nothing is chosen on
+the faces that are evaluated. Each feature is tried with each classifier; accuracy and macro F1 are
+printed as tables in Markdown. With 5,000 faces that takes some eight minutes on one core; Ctrl-C
+ends it with what is finished so far.
+
+The paper has gray levels, Gabor filters, the discrete cosine transform, principal, independent and
+linear discriminant analysis; support vector machines, AdaBoost, neural networks and sparse
+representation. Local binary patterns, histograms of oriented gradients and nearest neighbors stand
+beside them. Its hidden Markov models are left out: they read sequences, and these are single faces.
+"""
+
+import argparse
+import csv
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any, Final, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import dctn
+from skimage.feature import hog, local_binary_pattern
+from skimage.filters import gabor_kernel
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.decomposition import PCA, FastICA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import AdaBoostClassifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import orthogonal_mp_gram
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler, normalize
+from sklearn.svm import SVC, LinearSVC
+from sklearn.tree import DecisionTreeClassifier
+
+from mien.classifier import Classifier
+from mien.crops import SIZE_PX, Crops
+from mien.errors import MienError, OptionError
+from mien.labels import EMOTIONS
+from mien.learn.data.datasets import FaceSet, draw_stratified, load_faces
+from mien.learn.evaluation.scores import evaluate_probabilities
+
+Features: TypeAlias = NDArray[np.floating[Any]]
+"""(N, D) floats: a row of D numbers for each face."""
+
+Targets: TypeAlias = NDArray[np.int64]
+"""(N,) int64, indices into `mien.labels.EMOTIONS`."""
+
+EXIT_INTERRUPTED: Final = 130
+
+
+# Features
+
+
+def raw_pixels(crops: Crops) -> Features:
+    """The gray levels themselves, as shares of white: (N, 48, 48) uint8 -> (N, 2304)."""
+    return (crops.reshape(len(crops), -1) / np.float32(255)).astype(np.float32)
+
+
+GABOR_FREQUENCIES: Final = (1 / 4, 1 / 8, 1 / 16)  # cycles per pixel
+GABOR_ORIENTATIONS: Final = 6  # over half a turn
+GABOR_GRID: Final = 10  # points along each side
+
+
+def gabor_magnitudes(crops: Crops) -> Features:
+    """How strongly 18 Gabor wavelets answer at each point of a 10 x 10 grid: (N, 1800).
+
+    Three frequencies and six orientations after Lyons et al. (1998, doi:10.1109/AFGR.1998.670949),
+    with a bandwidth of one octave, on a grid in place of hand-placed points. The magnitude of the
+    complex answer does not depend on the phase, so small shifts change it little.
+    """
+    shares = raw_pixels(crops)
+    shares = shares - shares.mean(axis=1, keepdims=True)  # else the window's border answers
+    return np.concatenate(
+        [
+            np.hypot(shares @ kernel.real, shares @ kernel.imag)
+            for frequency in GABOR_FREQUENCIES
+            for kernel in _gabor_wavelets(frequency)
+        ],
+        axis=1,
+    )
+
+
+def _gabor_wavelets(frequency: float) -> Iterator[NDArray[np.complex64]]:
+    """One (2304, 100) array for each orientation: a column is the wavelet around a grid point."""
+    step = SIZE_PX / GABOR_GRID
+    centers = (np.arange(GABOR_GRID) * step + step / 2).astype(int)
+    for orientation in range(GABOR_ORIENTATIONS):
+        wavelet: NDArray[np.complex128] = gabor_kernel(  # type: ignore[no-untyped-call]
+            frequency, theta=np.pi * orientation / GABOR_ORIENTATIONS
+        )
+        wide = np.pad(wavelet.astype(np.complex64), SIZE_PX)
+        middle_y, middle_x = wide.shape[0] // 2, wide.shape[1] // 2
+        yield np.stack(
+            [
+                wide[middle_y - y : middle_y - y + SIZE_PX, middle_x - x : middle_x - x + SIZE_PX]
+                for y, x in product(centers, centers)
+            ],
+            axis=-1,
+        ).reshape(SIZE_PX * SIZE_PX, -1)
+
+
+DCT_SIDE: Final = 16  # coefficients kept along each side, the lowest frequencies
+
+
+def dct_coefficients(crops: Crops) -> Features:
+    """The 256 lowest frequencies of the discrete cosine transform: (N, 48, 48) uint8 -> (N, 256).
+
+    Ahmed, Natarajan and Rao (1974, doi:10.1109/T-C.1974.223784), type II, orthonormal.
+    """
+    shares = crops / np.float32(255)
+    low: NDArray[np.float32] = dctn(shares, axes=(1, 2), norm="ortho")[:, :DCT_SIDE, :DCT_SIDE]
+    return low.reshape(len(crops), -1).astype(np.float32)
+
+
+LBP_CELL_PX: Final = 8
+
+
+def lbp_histograms(crops: Crops) -> Features:
+    """Histograms of local binary patterns in cells of 8 x 8 pixels: (N, 48, 48) uint8 -> (N, 2124).
+
+    The 59 uniform patterns of eight neighbors at two pixels (Ojala et al. 2002,
+    doi:10.1109/TPAMI.2002.1017623), counted cell by cell as Shan, Gong and McOwan (2009,
+    doi:10.1016/j.imavis.2008.08.005) do for expressions; each histogram sums to 1.
+    """
+    patterns = 59
+    cells = SIZE_PX // LBP_CELL_PX
+    of_cell = np.arange(SIZE_PX) // LBP_CELL_PX
+    offset = (of_cell[:, None] * cells + of_cell) * patterns  # (48, 48)
+    histograms = np.empty((len(crops), cells * cells * patterns), np.float32)
+    for row, crop in enumerate(crops):
+        codes: NDArray[np.float64] = local_binary_pattern(  # type: ignore[no-untyped-call]
+            crop, P=8, R=2, method="nri_uniform"
+        )
+        histograms[row] = np.bincount(
+            (codes.astype(np.int64) + offset).ravel(), minlength=histograms.shape[1]
+        )
+    return histograms / np.float32(LBP_CELL_PX**2)
+
+
+def hog_descriptors(crops: Crops) -> Features:
+    """Histograms of oriented gradients: (N, 48, 48) uint8 -> (N, 900).
+
+    Dalal and Triggs (2005, doi:10.1109/CVPR.2005.177): nine orientations in cells of 8 x 8 pixels,
+    normalized in blocks of 2 x 2 cells.
+    """
+    descriptors = [
+        hog(c, orientations=9, pixels_per_cell=(8, 8), cells_per_block=(2, 2)) for c in crops
+    ]
+    return np.array(descriptors, np.float32)
+
+
+COMPONENTS: Final = 100  # of PCA and ICA, and of the PCA before LDA
+
+
+def _fixed(function: Callable[[Crops], Features]) -> Callable[[int, int], Any]:
+    """A feature that learns nothing."""
+    return lambda faces, seed: FunctionTransformer(function)
+
+
+def _pca(components: int, seed: int, **settings: Any) -> Any:
+    return PCA(components, svd_solver="randomized", random_state=seed, **settings)
+
+
+def _eigenfaces(faces: int, seed: int) -> Any:
+    """Principal components, whitened (Turk and Pentland 1991, doi:10.1162/jocn.1991.3.1.71)."""
+    components = min(COMPONENTS, faces - 1)
+    return make_pipeline(FunctionTransformer(raw_pixels), _pca(components, seed, whiten=True))
+
+
+def _independent_components(faces: int, seed: int) -> Any:
+    """Bartlett et al. 2002, doi:10.1109/TNN.2002.804287."""
+    components = min(COMPONENTS, faces - 1)
+    ica = FastICA(components, whiten="unit-variance", max_iter=300, tol=1e-3, random_state=seed)
+    return make_pipeline(FunctionTransformer(raw_pixels), ica)
+
+
+def _fisherfaces(faces: int, seed: int) -> Any:
+    """Linear discriminants of components (Belhumeur et al. 1997, doi:10.1109/34.598228)."""
+    # They leave N - c dimensions, so that the scatter within classes has full rank.
+    components = max(1, min(COMPONENTS, faces - len(EMOTIONS)))
+    pca = _pca(components, seed)
+    return make_pipeline(FunctionTransformer(raw_pixels), pca, LinearDiscriminantAnalysis())
+
+
+FEATURES: Final[dict[str, Callable[[int, int], Any]]] = {
+    "raw": _fixed(raw_pixels),
+    "gabor": _fixed(gabor_magnitudes),
+    "dct": _fixed(dct_coefficients),
+    "pca": _eigenfaces,
+    "ica": _independent_components,
+    "lda": _fisherfaces,
+    "lbp": _fixed(lbp_histograms),
+    "hog": _fixed(hog_descriptors),
+}
+"""Name -> (faces to fit on, seed) -> a transformer of scikit-learn, (N, 48, 48) uint8 to (N, D).
+
+In the paper's order; the last two it does not name."""
+
+
+# Classifiers
+
+
+class SparseRepresentation(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """The class whose training faces rebuild a face best (Wright et al. 2009).
+
+    Sparse representation-based classification, doi:10.1109/TPAMI.2008.79, algorithm 1: a face is
+    written as a sum of few training faces, and goes to the class whose part of the sum leaves the
+    least of it over. The sum is found by orthogonal matching pursuit in place of the paper's l1
+    program, over a dictionary of bounded size.
+
+    Args:
+        most_atoms: training faces in the dictionary; more are drawn from, each class by its share.
+        most_terms: training faces in one sum.
+        random_state: of the draw.
+    """
+
+    BATCH: Final = 256  # faces whose residuals are in memory at once
+
+    def __init__(self, most_atoms: int = 2000, most_terms: int = 30, random_state: int = 0) -> None:
+        self.most_atoms = most_atoms
+        self.most_terms = most_terms
+        self.random_state = random_state
+
+    def fit(self, features: Features, targets: Targets) -> Self:
+        """Keep the dictionary: (atoms, D), rows of length 1."""
+        rows = draw_stratified(targets, self.most_atoms, seed=self.random_state)
+        self.atoms_ = normalize(features[rows].astype(np.float64))
+        self.atom_targets_ = targets[rows]
+        self.gram_ = self.atoms_ @ self.atoms_.T
+        self.classes_ = np.unique(targets)
+        return self
+
+    def predict(self, features: Features) -> Targets:
+        """(N, D) -> (N,) int64."""
+        batches = np.array_split(features, max(1, -(-len(features) // self.BATCH)))
+        return np.concatenate([self._predict_batch(batch) for batch in batches])
+
+    def _predict_batch(self, features: Features) -> Targets:
+        faces = normalize(features.astype(np.float64))  # (n, D)
+        with warnings.catch_warnings():
+            # FER2013 has faces twice: the pursuit says that it stops early where atoms are equal.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            codes = orthogonal_mp_gram(
+                self.gram_,
+                self.atoms_ @ faces.T,
+                n_nonzero_coefs=min(self.most_terms, *self.atoms_.shape),
+            )
+        codes = codes.reshape(len(self.atoms_), len(faces))  # one face comes without its axis
+        left_over = [
+            np.square(faces - codes[own].T @ self.atoms_[own]).sum(axis=1)
+            for own in (self.atom_targets_ == target for target in self.classes_)
+        ]
+        return np.asarray(self.classes_[np.argmin(left_over, axis=0)], np.int64)
+
+
+def _linear_svm(dimensions: int, faces: int, seed: int) -> Any:
+    # Scaled rows have a squared length of about D; with C / D the margin is as soft for each D.
+    return LinearSVC(C=0.2 / dimensions, random_state=seed)
+
+
+def _adaboost(dimensions: int, faces: int, seed: int) -> Any:
+    """SAMME: Zhu et al. 2009, doi:10.4310/SII.2009.v2.n3.a8."""
+    tree = DecisionTreeClassifier(max_depth=5, max_features="sqrt", random_state=seed)
+    return AdaBoostClassifier(tree, n_estimators=200, learning_rate=0.5, random_state=seed)
+
+
+def _perceptron(dimensions: int, faces: int, seed: int) -> Any:
+    return MLPClassifier((256,), alpha=1.0, max_iter=60, random_state=seed)
+
+
+def _nearest(dimensions: int, faces: int, seed: int) -> Any:
+    """By angle (Cover and Hart 1967, doi:10.1109/TIT.1967.1053964)."""
+    return KNeighborsClassifier(min(15, faces), metric="cosine", weights="distance")
+
+
+METHODS: Final[dict[str, Callable[[int, int, int], Any]]] = {
+    "svm-linear": _linear_svm,
+    "svm-rbf": lambda dimensions, faces, seed: SVC(C=1.0, gamma="scale"),  # Cortes, Vapnik 1995
+    "adaboost": _adaboost,
+    "mlp": _perceptron,
+    "src": lambda dimensions, faces, seed: SparseRepresentation(random_state=seed),
+    "knn": _nearest,
+}
+"""Name -> (D, faces to fit on, seed) -> a classifier of scikit-learn on (N, D) floats.
+
+All but AdaBoost are given scaled features. In the paper's order; the last it does not name."""
+
+MOST_FACES: Final = {"svm-rbf": 10_000, "src": 2_000}
+"""Training faces at most of those whose time grows with their square, each class by its share."""
+
+
+# Comparing
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one pipeline, the floor, or a network makes of the evaluated faces.
+
+    Attributes:
+        feature: a name in `FEATURES`; empty for a network and for the floor.
+        classifier: a name in `METHODS`, the name of the network, or "always happy".
+        dimensions: numbers that stand for a face before the classifier.
+        n_train: faces it was fitted on here; None for a network.
+        accuracy: on the evaluated faces; likewise `macro_f1`. None if it failed.
+        macro_f1: see `accuracy`.
+        fit_s: seconds to fit feature and classifier.
+        predict_us: microseconds to read a face, from pixels to label, all faces in one call.
+        note: what else to know, such as that the fit did not converge, or why it failed.
+    """
+
+    feature: str
+    classifier: str
+    dimensions: int | None = None
+    n_train: int | None = None
+    accuracy: float | None = None
+    macro_f1: float | None = None
+    fit_s: float | None = None
+    predict_us: float | None = None
+    note: str = ""
+
+    @property
+    def name(self) -> str:
+        """`hog + svm-linear`, or the network's name."""
+        return f"{self.feature} + {self.classifier}" if self.feature else self.classifier
+
+
+def compare(
+    train: FaceSet,
+    test: FaceSet,
+    features: Sequence[str] = tuple(FEATURES),
+    methods: Sequence[str] = tuple(METHODS),
+    *,
+    seed: int = 0,
+) -> Iterator[Result]:
+    """Fit every feature with every classifier on `train` and evaluate each on `test`.
+
+    A feature is computed once for all classifiers; its time counts in each of them. A pipeline that
+    fails gives a result with a note, and the rest go on.
+    """
+    for feature in features:
+        try:
+            with _complaints() as caught:
+                started = time.perf_counter()
+                extractor = FEATURES[feature](len(train), seed)
+                of_train = extractor.fit_transform(train.images, train.targets)
+                fitted = time.perf_counter()
+                of_test = extractor.transform(test.images)
+                extracted_us = 1e6 * (time.perf_counter() - fitted) / len(test)
+        except Exception as error:  # of any of three libraries
+            yield from (Result(feature, method, note=_reason(error)) for method in methods)
+            continue
+        note = f"{feature} did not converge" if caught else ""
+        for method in methods:
+            try:
+                yield _fit_and_score(
+                    feature, method, (of_train, train.targets), (of_test, test.targets),
+                    fit_s=fitted - started, predict_us=extracted_us, note=note, seed=seed,
+                )  # fmt: skip
+            except Exception as error:
+                yield Result(feature, method, note=_reason(error))
+
+
+def _fit_and_score(
+    feature: str,
+    method: str,
+    train: tuple[Features, Targets],
+    test: tuple[Features, Targets],
+    *,
+    fit_s: float,
+    predict_us: float,
+    note: str,
+    seed: int,
+) -> Result:
+    """One classifier; `fit_s` and `predict_us` are those of the feature."""
+    features, targets = train
+    notes = [note] if note else []
+    if len(targets) > MOST_FACES.get(method, len(targets)):
+        rows = draw_stratified(targets, MOST_FACES[method], seed=seed)
+        features, targets = features[rows], targets[rows]
+        notes.append(f"fitted on {len(rows):,} faces")
+    classifier = METHODS[method](features.shape[1], len(features), seed)
+    if method != "adaboost":
+        classifier = make_pipeline(StandardScaler(), classifier)
+    with _complaints() as caught:
+        started = time.perf_counter()
+        classifier.fit(features, targets)
+        fitted = time.perf_counter()
+        predicted = classifier.predict(test[0])
+        ended = time.perf_counter()
+    if caught and method != "mlp":  # whose number of epochs is a setting
+        notes.append(f"{method} did not converge")
+    return Result(
+        feature,
+        method,
+        dimensions=features.shape[1],
+        n_train=len(features),
+        **_scores(np.eye(len(EMOTIONS), dtype=np.float32)[predicted], test[1]),
+        fit_s=fit_s + fitted - started,
+        predict_us=predict_us + 1e6 * (ended - fitted) / len(test[1]),
+        note="; ".join(notes),
+    )
+
+
+def _complaints() -> Any:
+    """Collects the warnings of fits that do not converge, whatever the process does with them."""
+    return warnings.catch_warnings(record=True, action="always", category=ConvergenceWarning)
+
+
+def _reason(error: Exception) -> str:
+    return "failed: " + " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def _scores(probabilities: NDArray[np.float32], targets: Targets) -> dict[str, Any]:
+    scores = evaluate_probabilities(probabilities, targets)
+    return {"accuracy": scores.accuracy, "macro_f1": scores.macro_f1}
+
+
+def measure_floor(train: FaceSet, test: FaceSet) -> Result:
+    """The commonest emotion in train, whatever the face."""
+    commonest = int(train.class_counts().argmax())
+    certain = np.eye(len(EMOTIONS), dtype=np.float32)[np.full(len(test), commonest)]
+    return Result("", f"always {EMOTIONS[commonest]}", **_scores(certain, test.targets))
+
+
+def measure_network(classifier: Classifier, test: FaceSet) -> Result:
+    """The same measures for a network that was trained elsewhere, to stand beside the pipelines."""
+    started = time.perf_counter()
+    probabilities = classifier(test.images)
+    predict_us = 1e6 * (time.perf_counter() - started) / len(test)
+    scores = _scores(probabilities, test.targets)
+    return Result("", classifier.spec.name, **scores, predict_us=predict_us)
+
+
+# The program
+
+
+def tables(results: Sequence[Result], beside: Sequence[Result]) -> str:
+    """Accuracy and macro F1, a row for each feature, and what stands beside the pipelines."""
+    methods = list(dict.fromkeys(result.classifier for result in results))
+    lines: list[str] = []
+    for title, measure in (("accuracy", "accuracy"), ("macro F1", "macro_f1")):
+        values = {(r.feature, r.classifier): getattr(r, measure) for r in results}
+        lines += [f"| {title} | {' | '.join(methods)} |", "|---" + "|---:" * len(methods) + "|"]
+        for feature in dict.fromkeys(result.feature for result in results):
+            shown = (values.get((feature, method), "") for method in methods)
+            cells = ["failed" if value is None else value and f"{value:.3f}" for value in shown]
+            lines.append(f"| {feature} | {' | '.join(cells)} |")
+        lines.append("")
+    lines += ["| | accuracy | macro F1 | µs a face |", "|---|---:|---:|---:|"]
+    done = [result for result in results if result.accuracy is not None]
+    for one in [*sorted(done, key=_accuracy)[-1:], *beside]:
+        name = f"best: {one.name}" if one.feature else one.name
+        speed = "" if one.predict_us is None else f"{one.predict_us:,.0f}"
+        lines.append(f"| {name} | {one.accuracy:.3f} | {one.macro_f1:.3f} | {speed} |")
+    return "\n".join(lines)
+
+
+def _accuracy(result: Result) -> float:
+    return result.accuracy or 0.0
+
+
+def _names(text: str | None, known: dict[str, Any]) -> list[str]:
+    names = list(known) if text is None else [name.strip() for name in text.split(",")]
+    if unknown := [name for name in names if name not in known]:
+        raise OptionError(f"expected names among {', '.join(known)}; got {unknown[0]!r}")
+    return list(dict.fromkeys(names))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Fit, and print; the exit status is 2 if a pipeline failed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", required=True, help="FER2013, as mien train takes it")
+    parser.add_argument("--split", default="val", help="val, test or val+test")
+    parser.add_argument("--features", help=f"with commas, of {', '.join(FEATURES)}")
+    parser.add_argument("--classifiers", help=f"with commas, of {', '.join(METHODS)}")
+    parser.add_argument("--model", default="paper", help="a network to set beside them, or none")
+    parser.add_argument("--limit", type=int, help="training faces, each emotion by its share")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--csv", type=Path, help="file to write: a row for each pipeline")
+    options = parser.parse_args(arguments)
+    if "train" in options.split.split("+"):
+        raise OptionError(
+            f"expected a split beside train, which is fitted on; got {options.split!r}"
+        )
+    features, methods = _names(options.features, FEATURES), _names(options.classifiers, METHODS)
+    faces = load_faces(options.data)
+    train, test = faces.split("train"), faces.split(options.split)
+    beside = [measure_floor(train, test)]
+    if options.model != "none":
+        beside.append(measure_network(Classifier(options.model, threads=0, head="label"), test))
+    if options.limit is not None:
+        train = train.take(draw_stratified(train.targets, options.limit, seed=options.seed))
+    results: list[Result] = []
+    status = 0
+    try:
+        for result in compare(train, test, features, methods, seed=options.seed):
+            results.append(result)
+            print(
+                f"{result.name}: {_accuracy(result):.3f} {result.note}", file=sys.stderr, flush=True
+            )
+            status = 2 if result.accuracy is None else status
+    except KeyboardInterrupt:
+        status = EXIT_INTERRUPTED
+    print(f"fitted on {len(train):,} faces, read {len(test):,} of {faces.name} {options.split}\n")
+    print(tables(results, beside))
+    if options.csv is not None:
+        with options.csv.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(asdict(beside[0])), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(asdict(result) for result in [*results, *beside])
+    return status
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except MienError as error:
+        sys.exit(f"baselines: {error}")

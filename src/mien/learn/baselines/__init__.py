@@ -1,1 +1,0 @@
-"""Classical pipelines, to compare networks with: a feature, then a classifier."""
