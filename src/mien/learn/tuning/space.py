@@ -45,7 +45,7 @@ SETTINGS: Final = (
     "flip",
 )
 
-RATES: Final = {"adam": 1.0, "adamw": 1.0, "sgd": 50.0, "muon": 25.0}
+RATES: Final = {"adam": 1.0, "adamw": 1.0, "sgd": 50.0}
 """How many times Adam's learning rate each takes, so that one range serves all optimizers."""
 
 _AUGMENTATIONS: Final = ("rotation_deg", "zoom", "shift", "flip")
