@@ -35,7 +35,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(
         [sys.executable, str(TESTS / "two_processes.py"), str(folder)],
         check=True,
-        timeout=300,
+        timeout=600,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     return folder
@@ -128,6 +128,16 @@ def test_each_process_drops_units_of_its_own(runs: Path) -> None:
 def test_why_another_process_failed_is_said(runs: Path) -> None:
     assert (runs / "failure.txt").read_text() == (
         "a process for another device failed: ValueError: the second one has a reason"
+    )
+
+
+def test_what_is_refused_in_a_process_is_refused_in_the_same_words(runs: Path) -> None:
+    assert (
+        (runs / "refusal.txt")
+        .read_text()
+        .startswith(
+            f"{runs / 'two'}: expected a new or empty folder; it holds files. Resume the run in it"
+        )
     )
 
 

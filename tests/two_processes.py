@@ -16,7 +16,7 @@ import torch
 from lightning_fabric import Fabric
 
 from learn_fixtures import TINY, add_tiny_network, made_up_faces
-from mien.errors import TrainingError
+from mien.errors import OutputError, TrainingError
 from mien.learn.training import loop
 from mien.learn.training.checkpoints import State, save
 from mien.learn.training.loop import EpochRow, Progress, TrainingResult, _train, train
@@ -72,6 +72,10 @@ def main(folder: Path) -> None:
         train(FACES, RECIPE, folder / "two", device="cpu", devices=2, resume=True)
     except TrainingError as error:
         (folder / "failure.txt").write_text(str(error))
+    try:
+        train(FACES, RECIPE, folder / "two", device="cpu", devices=2)
+    except OutputError as error:
+        (folder / "refusal.txt").write_text(str(error))
     train(FACES, RECIPE, folder / "teacher", device="cpu")
     taught: dict[str, Any] = {"device": "cpu", "teachers": [folder / "teacher"]}
     train(FACES, STUDENT, folder / "student", devices=2, **taught)

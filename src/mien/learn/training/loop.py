@@ -38,8 +38,8 @@ from mien.learn.training.processes import (
     SeveralDevices,
     check_counts,
     launch,
+    quiet_libraries,
     sum_of,
-    without_notes_of_lightning,
 )
 from mien.learn.training.recipes import Recipe
 from mien.learn.training.runs import (
@@ -120,12 +120,9 @@ class _Call:
     recipe: Recipe
     run_dir: Path
     seed: int
-    device: str
     resume: bool
     teachers: tuple[str | Path, ...]
-    devices: int
-    nodes: int
-    compile: Compile
+    compile: str  # "auto" is decided
     pretrained: str | Path | None
 
 
@@ -190,24 +187,15 @@ def train(
             device is not there, or the pretrained weights are damaged.
         MissingExtraError: they are safetensors, whose package is not installed.
     """
-    call = _Call(
-        faces,
-        recipe,
-        Path(run_dir),
-        seed=seed,
-        device=device,
-        resume=resume,
-        teachers=tuple(teachers),
-        devices=devices,
-        nodes=nodes,
-        compile=compile,
-        pretrained=pretrained,
-    )
     check_counts(devices, nodes)
     if compile not in (known := get_args(Compile)):
         raise OptionError(f"compile: expected one of {', '.join(known)}; got {compile!r}")
     _splits(faces)
-    return launch(_fabric(call), partial(_train, call), report)
+    fabric = _fabric(device, devices, nodes, bf16=recipe.precision == "bf16")
+    if compile == "auto":
+        compile = "default" if fabric.device.type == "cuda" else "off"
+    call = _Call(faces, recipe, Path(run_dir), seed, resume, tuple(teachers), compile, pretrained)
+    return launch(fabric, partial(_train, call), report)
 
 
 def _train(
@@ -218,8 +206,7 @@ def _train(
     train_faces, val_faces = _splits(call.faces)
     teachers = Teachers(call.teachers, recipe)
     pretrained = None if call.pretrained is None else Pretrained(call.pretrained, recipe)
-    mode = _compile_mode(call.compile, fabric.device)
-    config = _config(call, teachers, pretrained, mode, fabric)
+    config, compiles = _config(call, teachers, pretrained, fabric), call.compile != "off"
     if call.resume:
         check_same_run(read_config(run_dir), config, run_dir)
 
@@ -234,9 +221,12 @@ def _train(
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
         train = Batches(train_faces, votes=recipe.votes_weight > 0, device=fabric.device)
         val = Batches.of(val_faces, device=fabric.device)
-        compiled: Any = _compiled(network, mode)
+        compiled: Any = network
+        if compiles:
+            mode = None if call.compile == "default" else call.compile
+            compiled = torch.compile(network, dynamic=False, mode=mode)
         model, optimizer = fabric.setup(compiled, optimizer_of(network, recipe, fabric.device))
-        teachers.prepare(fabric.device, compiled=mode != "off")
+        teachers.prepare(fabric.device, compiled=compiles)
     state = State(
         network=network,
         optimizer=optimizer.optimizer,
@@ -255,7 +245,7 @@ def _train(
         taught = " ".join(run.fingerprint for run in teachers.runs)
         basis = f"{taught} {config.data_fingerprint}"
         views = StoredViews(train, recipe, seed=call.seed, basis=basis)
-    step = Step(model, state, train, recipe, fabric, teachers, views, compiled=mode != "off")
+    step = Step(model, state, train, recipe, fabric, teachers, views, compiled=compiles)
     with _fast_convolutions(fabric.device), kept_memory():
         if not _run_epochs(call, step, val, report, interrupted):
             return TrainingResult(run_dir, tuple(state.history), state.best, None, finished=False)
@@ -367,34 +357,20 @@ def _splits(faces: FaceSet) -> tuple[FaceSet, FaceSet]:
     return train, faces.split("val")
 
 
-def _fabric(call: _Call) -> Fabric:
+def _fabric(device: str, devices: int, nodes: int, *, bf16: bool) -> Fabric:
     def fabric_in(precision: Literal["32-true", "bf16-mixed"]) -> Fabric:
         several: dict[str, Any] = {}
-        if call.devices * call.nodes > 1:  # a strategy is for one Fabric alone
-            several = {"num_nodes": call.nodes, "strategy": SeveralDevices()}
-        return Fabric(accelerator=call.device, devices=call.devices, precision=precision, **several)
+        if devices * nodes > 1:  # a strategy is for one Fabric alone
+            several = {"num_nodes": nodes, "strategy": SeveralDevices()}
+        return Fabric(accelerator=device, devices=devices, precision=precision, **several)
 
     try:
-        with without_notes_of_lightning():
+        with quiet_libraries():
             fabric = fabric_in("32-true")
-            if call.recipe.precision == "bf16" and _has_bf16(fabric.device):
-                fabric = fabric_in("bf16-mixed")
+            return fabric_in("bf16-mixed") if bf16 and _has_bf16(fabric.device) else fabric
     except (RuntimeError, ValueError, MisconfigurationException) as error:
-        what = "" if call.devices * call.nodes == 1 else f" with {call.devices} devices"
+        what = "" if devices * nodes == 1 else f" with {devices} devices"
         raise TrainingError(f"device: expected auto, cpu, cuda or mps{what}; {error}") from error
-    return fabric
-
-
-def _compile_mode(asked: Compile, device: torch.device) -> str:
-    if asked == "auto":
-        return "default" if device.type == "cuda" else "off"
-    return asked
-
-
-def _compiled(network: Network, mode: str) -> Any:
-    if mode == "off":
-        return network
-    return torch.compile(network, dynamic=False, mode=None if mode == "default" else mode)
 
 
 @contextmanager
@@ -418,7 +394,7 @@ def _has_bf16(device: torch.device) -> bool:
 
 
 def _config(
-    call: _Call, teachers: Teachers, pretrained: Pretrained | None, mode: str, fabric: Fabric
+    call: _Call, teachers: Teachers, pretrained: Pretrained | None, fabric: Fabric
 ) -> RunConfig:
     device = fabric.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
@@ -437,7 +413,7 @@ def _config(
         torch_version=torch.__version__,
         teachers=teachers.runs,
         processes=fabric.world_size,
-        compiled=mode,
+        compiled=call.compile,
         pretrained=pretrained.run if pretrained else None,
         val_share=used.val_share,
         val_fingerprint=val.fingerprint(),

@@ -34,6 +34,12 @@ STUCK_AFTER: Final = timedelta(minutes=10)  # a process that waits so long for a
 
 _RANKS: Final = ("RANK", "NODE_RANK", "GROUP_RANK", "LOCAL_RANK", "SLURM_PROCID")
 
+_TALKATIVE: Final = {  # loggers, and from what level on they are heard
+    "lightning_fabric.utilities.rank_zero": logging.WARNING,
+    "lightning_fabric.utilities.distributed": logging.WARNING,
+    "torch.multiprocessing.spawn": logging.ERROR,
+}
+
 Result = TypeVar("Result")
 
 
@@ -87,7 +93,7 @@ class SeveralDevices(DDPStrategy):
 
     def setup_environment(self) -> None:
         """Join the others, without Lightning's words about it."""
-        with without_notes_of_lightning():
+        with quiet_libraries():
             super().setup_environment()
 
 
@@ -105,7 +111,8 @@ def launch(fabric: Fabric, work: Work[Result], report: Callable[[Any], None] | N
         MienError: as `work` does.
     """
     if isinstance(fabric.strategy, SeveralDevices) and not _started_by_another():
-        return _launch_beside(fabric, work, report)
+        with quiet_libraries():
+            return _launch_beside(fabric, work, report)
     flag = threading.Event()
     with _ctrl_c_sets(flag):
         return cast(Result, fabric.launch(partial(_work, work, report, flag)))
@@ -223,12 +230,11 @@ def sum_of(values: Tensor, fabric: Fabric) -> Tensor:
 
 
 @contextmanager
-def without_notes_of_lightning() -> Iterator[None]:
-    """Keeps from standard error what Lightning says of precision and processes, as it goes on."""
-    names = ("lightning_fabric.utilities.rank_zero", "lightning_fabric.utilities.distributed")
-    before = {logger: logger.level for logger in map(logging.getLogger, names)}
+def quiet_libraries() -> Iterator[None]:
+    """Keeps from standard error what Lightning and torch say of precision and processes."""
+    before = {logger: logger.level for logger in map(logging.getLogger, _TALKATIVE)}
     for logger in before:
-        logger.setLevel(logging.WARNING)
+        logger.setLevel(_TALKATIVE[logger.name])
     try:
         yield
     finally:
