@@ -20,7 +20,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final, Protocol, TypeVar, cast
+from multiprocessing.synchronize import Event as ProcessEvent
+from typing import Any, Final, TypeVar, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -43,15 +44,7 @@ _TALKATIVE: Final = {  # loggers, and from what level on they are heard
 Result = TypeVar("Result")
 
 
-class Flag(Protocol):
-    """An event of `threading` or `multiprocessing`."""
-
-    def set(self) -> None:
-        """Make it true, for good."""
-
-    def is_set(self) -> bool:
-        """Whether it is true."""
-
+Flag = threading.Event | ProcessEvent
 
 Work = Callable[[Fabric, Callable[[Any], None] | None, Flag], Result]
 """What each process does: its Fabric, what to tell (None: nobody hears), whether to stop."""
@@ -135,15 +128,14 @@ def _launch_beside(fabric: Fabric, work: Work[Result], report: Any) -> Result:
     asked.cancel_join_thread()  # where a process ended before it heard
     own, port = set(multiprocessing.active_children()), os.environ.get("MASTER_PORT")
     results: list[Result] = []
-    errors: list[MienError] = []
     # The thread starts the processes and waits for them; it hears no Ctrl-C, nor do they.
     with _ctrl_c_sets(flag), ThreadPoolExecutor(1, initializer=_ignore_ctrl_c) as thread:
         running = thread.submit(fabric.launch, partial(_work_beside, asked, said, flag))
         try:
             for kind, content in _messages(said, running):
                 if kind == "error":
-                    errors.append(content)
-                elif kind == "result":
+                    raise content
+                if kind == "result":
                     results.append(content)
                 elif report:
                     report(content)
@@ -156,8 +148,6 @@ def _launch_beside(fabric: Fabric, work: Work[Result], report: Any) -> Result:
         finally:
             if port is None:  # Fabric has set it
                 os.environ.pop("MASTER_PORT", None)
-    if errors:
-        raise errors[0]
     try:
         running.result()
     except ProcessException as error:

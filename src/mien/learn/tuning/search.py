@@ -152,9 +152,9 @@ def tune(
     "Algorithms for Hyper-Parameter Optimization"), which draws the first ten by chance. Every trial
     trains with the same seed.
 
-    An interrupt (Ctrl-C) finishes the step under way, saves and returns. The same call with the
-    same folder goes on with the trial it was in, after a kill from that trial's last finished
-    epoch, and stops when the folder has `trials` trials.
+    An interrupt (Ctrl-C) finishes the step under way and returns. The same call with the same
+    folder goes on with the trial it was in from its last finished epoch, as it does after a kill,
+    and stops when the folder has `trials` trials.
 
     Args:
         faces: needs the splits train and val; test is not looked at.
