@@ -440,4 +440,4 @@ def _importances(everything: optuna.Study) -> dict[str, float]:
     if len({trial.value for trial in finished}) < LEAST_FOR_IMPORTANCES:
         return {}
     found = optuna.importance.get_param_importances(everything, evaluator=importance_evaluator())
-    return {name: float(found[name]) for name in sorted(found, key=lambda name: -found[name])}
+    return {name: float(share) for name, share in found.items()}  # the largest first
