@@ -27,10 +27,10 @@ export interface EngineOptions {
   readonly modelName: string;
 }
 
-/** The bytes of the two networks. */
+/** The bytes of the two networks, as they come: the runtime is loaded beside them. */
 export interface ModelFiles {
-  readonly faces: Uint8Array;
-  readonly reader: Uint8Array;
+  readonly faces: Promise<Uint8Array>;
+  readonly reader: Promise<Uint8Array>;
 }
 
 /** One stream of frames, whose faces are followed. */
@@ -62,8 +62,9 @@ export class Engine {
   static async open(files: ModelFiles, options: EngineOptions, runtime: RuntimeOptions): Promise<Engine> {
     checkThreshold(options.threshold);
     configure(runtime);
-    const yunet = await YuNet.open(files.faces);
-    const classifier = await Classifier.open(files.reader, options.modelName, options.head);
+    files.reader.catch(() => undefined); // it is told below, if the other file does not fail before
+    const yunet = await YuNet.open(await files.faces);
+    const classifier = await Classifier.open(await files.reader, options.modelName, options.head);
     return new Engine(yunet, classifier, options);
   }
 

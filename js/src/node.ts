@@ -29,13 +29,10 @@ export class Recognizer extends BaseRecognizer<PixelSource> {
   static async load(options: RecognizerOptions = {}): Promise<Recognizer> {
     const { model = new URL("./mien.onnx", import.meta.url), ...rest } = options;
     const modelName = model instanceof Uint8Array ? "the model" : nameOfFile(model);
-    const [faces, reader] = await Promise.all([
-      bytesOf(new URL("./yunet.onnx", import.meta.url)),
-      bytesOf(model),
-    ]);
+    const files = { faces: bytesOf(new URL("./yunet.onnx", import.meta.url)), reader: bytesOf(model) };
     const { threshold = 0, minFacePx = 0, fullSize = false, head } = rest;
     const engine = await Engine.open(
-      { faces, reader },
+      files,
       { threshold, minFacePx, fullSize, head, modelName },
       { timeoutMs: TIMEOUT_MS },
     );

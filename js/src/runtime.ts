@@ -21,6 +21,11 @@ export function configure(options: RuntimeOptions): void {
   ort.env.logLevel = "error";
 }
 
+function runtimeAddress(): string {
+  const paths = ort.env.wasm.wasmPaths;
+  return typeof paths === "object" ? String(paths.wasm) : "its own place";
+}
+
 /** One network. */
 export class Network {
   private constructor(
@@ -43,7 +48,11 @@ export class Network {
       });
       return new Network(session, name);
     } catch (error) {
-      throw new ModelError(`${name}: expected an ONNX model that the runtime can open; ${firstLine(error)}`);
+      const reason = firstLine(error);
+      if (reason.includes("no available backend")) {
+        throw new ModelError(`expected the runtime at ${runtimeAddress()}; ${reason}`);
+      }
+      throw new ModelError(`${name}: expected an ONNX model that the runtime can open; ${reason}`);
     }
   }
 

@@ -42,9 +42,8 @@ async function answerTo(request: Request): Promise<unknown> {
   }
 }
 
-async function open({ faces, reader, wasm, timeoutMs, options }: Opening): Promise<Engine> {
-  const [facesFile, readerFile] = await Promise.all([bytesOf(faces), bytesOf(reader)]);
-  return Engine.open({ faces: facesFile, reader: readerFile }, options, { wasm, timeoutMs });
+function open({ faces, reader, wasm, timeoutMs, options }: Opening): Promise<Engine> {
+  return Engine.open({ faces: bytesOf(faces), reader: bytesOf(reader) }, options, { wasm, timeoutMs });
 }
 
 async function bytesOf(file: string | Uint8Array): Promise<Uint8Array> {
