@@ -50,6 +50,12 @@ test("one version, here and in Python", () => {
   assert.equal(version, /__version__.*"(.+)"/.exec(python)?.[1]);
 });
 
+test("the example for node reads files", () => {
+  const portrait = `${ROOT}../examples/astronaut.jpg`;
+  const told = execFileSync(process.execPath, [`${ROOT}examples/node.mjs`, portrait], { encoding: "utf8" });
+  assert.match(told, /astronaut\.jpg: happy 0\.9\d\n$/);
+});
+
 test("mien-assets fills a folder with all that a page loads", async () => {
   const folder = await mkdtemp(join(tmpdir(), "mien-"));
   const command = [`${ROOT}scripts/assets.mjs`, join(folder, "site")];

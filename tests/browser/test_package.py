@@ -3,6 +3,8 @@
 import functools
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -14,7 +16,7 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from browser.conftest import ROOT, Log, clean_context, watched
+from browser.conftest import OUT, ROOT, Log, clean_context, watched
 
 BOX_PX: Final = 0.5
 PROBABILITY: Final = 0.02
@@ -54,6 +56,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(["node", ROOT / "js" / "scripts" / "assets.mjs", folder], check=True)
     write = [sys.executable, ROOT / "scripts" / "js_expected.py", "--out", folder / "expected"]
     subprocess.run(write, check=True, env={**os.environ, "PYTHONPATH": str(ROOT / "src")})
+    shutil.copytree(ROOT / "js" / "examples", folder / "examples")
+    (folder / "examples" / "mien").symlink_to(folder)
     (folder / "index.html").write_text(BLANK)
     (folder / "astronaut.jpg").write_bytes((ROOT / "examples" / "astronaut.jpg").read_bytes())
     return folder
@@ -239,6 +243,47 @@ def test_a_stream_ends_with_its_signal(loaded: Page) -> None:
         }"""
     )
     assert count > 0
+
+
+def test_the_page_of_twenty_lines_reads_a_photo(
+    context: BrowserContext, address: str, site: Path
+) -> None:
+    with watched(context, address) as (page, log):
+        log.allow("favicon|404")
+        page.goto(f"{address}/examples/photo.html")
+        page.get_by_text("Ready.").wait_for()
+        page.locator("input").set_input_files(site / "astronaut.jpg")
+        page.get_by_text(re.compile(r"^happy 9\d %$")).wait_for()
+        page.locator("input").set_input_files(site / "index.html")
+        page.get_by_text("expected a picture that the browser can show").wait_for()
+
+
+@pytest.mark.parametrize("query", ["", "?overlay=1&threshold=0.2", "?camera=fake"])
+def test_the_camera_page_draws_boxes_and_overlays_nothing_else(
+    context: BrowserContext, address: str, query: str
+) -> None:
+    with watched(context, address) as (page, log):
+        log.allow("favicon|404")
+        page.goto(f"{address}/examples/webcam.html{query}")
+        page.wait_for_function(
+            """() => {
+              const {width, height} = document.querySelector("canvas");
+              if (width < 400) return false;
+              const context = document.querySelector("canvas").getContext("2d");
+              const {data} = context.getImageData(0, 0, width, height);
+              return data.some((value, i) => i % 4 === 3 && value);
+            }"""
+        )
+        overlay = "overlay" in query
+        OUT.mkdir(exist_ok=True)
+        name = "package-overlay.png" if overlay else "package-camera.png"
+        page.screenshot(path=OUT / name, omit_background=overlay)
+        assert page.locator("p").is_visible() is not overlay
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (ground == "rgba(0, 0, 0, 0)") is overlay
+        assert page.evaluate("getComputedStyle(document.querySelector('video')).opacity") == str(
+            int(not overlay)
+        )
 
 
 @pytest.mark.parametrize(
