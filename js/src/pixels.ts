@@ -59,9 +59,14 @@ export function padded(image: Pixels, cell: number): Pixels {
   const height = Math.ceil(image.height / cell) * cell;
   if (width === image.width && height === image.height && image.channels === 3) return image;
   const data = new Uint8Array(width * height * 3);
+  const rowBytes = image.width * 3;
   for (let y = 0; y < image.height; y++) {
     let from = y * image.width * image.channels;
     let to = y * width * 3;
+    if (image.channels === 3) {
+      data.set(image.data.subarray(from, from + rowBytes), to);
+      continue;
+    }
     for (let x = 0; x < image.width; x++, from += image.channels, to += 3) {
       data[to] = image.data[from];
       data[to + 1] = image.data[from + 1];
@@ -109,12 +114,15 @@ function halved(image: Pixels): Pixels {
   const below = image.width * step;
   let to = 0;
   for (let y = 0; y < height; y++) {
-    let at = 2 * y * below;
-    for (let x = 0; x < width; x++, at += 2 * step) {
-      for (let c = 0; c < channels; c++) {
-        const i = at + c;
-        data[to++] = (from[i] + from[i + step] + from[i + below] + from[i + below + step] + 2) >> 2;
-      }
+    let a = 2 * y * below;
+    for (let x = 0; x < width; x++, a += 2 * step, to += channels) {
+      const b = a + step;
+      const c = a + below;
+      const d = c + step;
+      data[to] = (from[a] + from[b] + from[c] + from[d] + 2) >> 2;
+      if (channels === 1) continue;
+      data[to + 1] = (from[a + 1] + from[b + 1] + from[c + 1] + from[d + 1] + 2) >> 2;
+      data[to + 2] = (from[a + 2] + from[b + 2] + from[c + 2] + from[d + 2] + 2) >> 2;
     }
   }
   return { data, width, height, channels };
@@ -221,64 +229,71 @@ function meansOfBlocks(
 }
 
 /** For each pixel of a side: the two of the other side between which it lies, and 2,048 shares. */
-function linearTable(length: number, made: number): { from: Int32Array; shares: Int32Array } {
-  const from = new Int32Array(made);
-  const shares = new Int32Array(2 * made);
+interface LinearTable {
+  readonly first: Int32Array;
+  readonly second: Int32Array;
+  readonly firstShare: Int32Array;
+  readonly secondShare: Int32Array;
+}
+
+/** Places are in steps of `step`: channels of a row, or rows. */
+function linearTable(length: number, made: number, step: number): LinearTable {
+  const [first, second, firstShare, secondShare] = [0, 0, 0, 0].map(() => new Int32Array(made));
   const scale = length / made;
   for (let i = 0; i < made; i++) {
     const place = Math.fround((i + 0.5) * scale - 0.5);
-    let first = Math.floor(place);
-    let rest = Math.fround(place - first);
-    if (first < 0) [first, rest] = [0, 0];
-    if (first >= length - 1) [first, rest] = [length - 1, 0];
-    from[i] = first;
-    shares[2 * i] = roundEven(Math.fround(1 - rest) * 2048);
-    shares[2 * i + 1] = roundEven(rest * 2048);
+    let before = Math.floor(place);
+    let rest = Math.fround(place - before);
+    if (before < 0) [before, rest] = [0, 0];
+    if (before >= length - 1) [before, rest] = [length - 1, 0];
+    first[i] = before * step;
+    second[i] = Math.min(before + 1, length - 1) * step;
+    firstShare[i] = roundEven(Math.fround(1 - rest) * 2048);
+    secondShare[i] = roundEven(rest * 2048);
   }
-  return { from, shares };
+  return { first, second, firstShare, secondShare };
+}
+
+/** A row of a picture, stretched: sums of 2,048 shares. */
+function stretch(image: Pixels, y: number, across: LinearTable, row: Int32Array): void {
+  const { data, width, channels: step } = image;
+  const { first, second, firstShare, secondShare } = across;
+  const start = y * width * step;
+  const isColor = step !== 1;
+  for (let x = 0, to = 0; x < first.length; x++) {
+    const left = start + first[x];
+    const right = start + second[x];
+    const a = firstShare[x];
+    const b = secondShare[x];
+    row[to++] = data[left] * a + data[right] * b;
+    if (!isColor) continue;
+    row[to++] = data[left + 1] * a + data[right + 1] * b;
+    row[to++] = data[left + 2] * a + data[right + 2] * b;
+  }
 }
 
 /** A picture of another size, between four pixels each: cv2.resize with INTER_LINEAR. */
 export function resizeLinear(image: Pixels, width: number, height: number): Pixels {
-  const { channels: step } = image;
   if (width === image.width && height === image.height) return image;
   if (image.width === 2 * width && image.height === 2 * height) return halved(image);
   const channels = madeChannels(image);
-  const across = linearTable(image.width, width);
-  const down = linearTable(image.height, height);
+  const across = linearTable(image.width, width, image.channels);
+  const down = linearTable(image.height, height, 1);
   const data = new Uint8Array(width * height * channels);
-  const rows = [new Int32Array(width * channels), new Int32Array(width * channels)];
-  const known = [-1, -1]; // which row of the picture each holds
-
-  const stretched = (y: number, other: number): Int32Array => {
-    if (known[0] === y) return rows[0];
-    if (known[1] === y) return rows[1];
-    const slot = known[0] === other ? 1 : 0;
-    known[slot] = y;
-    const row = rows[slot];
-    const start = y * image.width * step;
-    const last = (image.width - 1) * step;
-    for (let x = 0, to = 0; x < width; x++) {
-      const left = start + across.from[x] * step;
-      const right = Math.min(left + step, start + last);
-      const a = across.shares[2 * x];
-      const b = across.shares[2 * x + 1];
-      for (let c = 0; c < channels; c++) {
-        row[to++] = image.data[left + c] * a + image.data[right + c] * b;
-      }
-    }
-    return row;
-  };
-
+  // Two rows that were stretched, and which of the picture they are.
+  let [above, below] = [new Int32Array(width * channels), new Int32Array(width * channels)];
+  let [aboveY, belowY] = [-1, -1];
   for (let y = 0, to = 0; y < height; y++) {
-    const first = down.from[y];
-    const second = Math.min(first + 1, image.height - 1);
-    const above = stretched(first, second);
-    const below = stretched(second, first);
-    const a = down.shares[2 * y];
-    const b = down.shares[2 * y + 1];
+    const [first, second, a, b] = [down.first[y], down.second[y], down.firstShare[y], down.secondShare[y]];
+    if (first === belowY) {
+      [above, below] = [below, above];
+      [aboveY, belowY] = [belowY, aboveY];
+    }
+    if (first !== aboveY) stretch(image, first, across, above);
+    if (second !== belowY) stretch(image, second, across, below);
+    [aboveY, belowY] = [first, second];
     for (let i = 0; i < above.length; i++) {
-      data[to++] = ((((a * (above[i] >> 4)) >> 16) + ((b * (below[i] >> 4)) >> 16) + 2) >> 2) as number;
+      data[to++] = (((a * (above[i] >> 4)) >> 16) + ((b * (below[i] >> 4)) >> 16) + 2) >> 2;
     }
   }
   return { data, width, height, channels };
@@ -312,7 +327,10 @@ export function warp(image: Pixels, toSource: Affine, side: number, border: "bla
       const top = placeY >> 5;
       const u = placeX & 31;
       const v = placeY & 31;
-      const [w0, w1, w2, w3] = [(32 - u) * (32 - v), u * (32 - v), (32 - u) * v, u * v];
+      const w0 = (32 - u) * (32 - v);
+      const w1 = u * (32 - v);
+      const w2 = (32 - u) * v;
+      const w3 = u * v;
       if (left >= 0 && top >= 0 && left + 1 < width && top + 1 < height) {
         for (let k = 0, at = top * below + left * step; k < channels; k++, at++) {
           const sum =

@@ -53,8 +53,9 @@ class Quiet(SimpleHTTPRequestHandler):
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as `npx mien-assets` fills it, with what Python reads beside it."""
     folder = tmp_path_factory.mktemp("site")
-    subprocess.run(["node", ROOT / "js" / "scripts" / "assets.mjs", folder], check=True)
-    write = [sys.executable, ROOT / "scripts" / "js_expected.py", "--out", folder / "expected"]
+    subprocess.run(["node", str(ROOT / "js" / "scripts" / "assets.mjs"), str(folder)], check=True)
+    script, expected = ROOT / "scripts" / "js_expected.py", folder / "expected"
+    write = [sys.executable, str(script), "--out", str(expected)]
     subprocess.run(write, check=True, env={**os.environ, "PYTHONPATH": str(ROOT / "src")})
     shutil.copytree(ROOT / "js" / "examples", folder / "examples")
     (folder / "examples" / "mien").symlink_to(folder)
