@@ -4,11 +4,12 @@ import { OptionError } from "./errors.js";
 import {
   type Affine,
   cut,
+  halved,
   inverted,
   type Pixels,
-  resizeArea,
   resizeLinear,
   roundEven,
+  sideBySide,
   turned,
   warp,
 } from "./pixels.js";
@@ -152,9 +153,9 @@ export class Detector {
 
   /** What is found in a picture when it is shrunk and turned. */
   private async find(image: Pixels, pixels: number, quarters: number, least: number): Promise<Find[]> {
-    const small = shrunk(image, pixels);
+    const { small, scale } = shrunk(image, pixels);
     const rows = await this.network.find(turned(small, quarters), least);
-    return rows.map((row) => findOf(row, small, image, quarters));
+    return rows.map((row) => findOf(row, small, scale, quarters));
   }
 
   /** A find as it shows itself when it is looked at again; null if it is no face. */
@@ -164,10 +165,9 @@ export class Detector {
     if (sizePx(find) < LEAST_LOOK_PX) return best;
     const upright = find.score >= UPRIGHT_SCORE || looks.count >= FEW_LOOKS;
     if (best && upright) return best;
-    const level = await looks.at(find, 0);
+    const level = await looks.at(find);
     best ??= level;
-    for (const degrees of tilts(level, find)) {
-      const tilted = await looks.at(find, degrees);
+    for (const tilted of await looks.turned(find, tilts(level, find))) {
       if (tilted && tilted.score >= TURNED_SCORE) best = surest([tilted, best, level]);
     }
     return best && best.score >= minScore ? best : null;
@@ -178,16 +178,17 @@ export class Detector {
     const upright = surest(finds);
     const score = upright?.score ?? 0;
     if (score >= (finds.length > 2 ? LEVEL_SCORES.many : LEVEL_SCORES.few)) return finds;
+    let sides = [1, 2, 3];
     if (upright && score >= TURNED_SCORE) {
-      const looks = new SecondLooks(this.network, image, 3);
-      let highest = 0;
-      for (const degrees of [90, 180, 270]) {
-        highest = Math.max(highest, (await looks.at(upright, degrees))?.score ?? 0);
-      }
+      const looks = new SecondLooks(this.network, image, sides.length);
+      const degrees = sides.map((quarters) => 90 * quarters);
+      const scores = (await looks.turned(upright, degrees)).map((find) => find?.score ?? 0);
+      const highest = Math.max(...scores);
       if (highest <= score) return finds;
+      sides = [sides[scores.indexOf(highest)]];
     }
     let best = finds;
-    for (const quarters of [1, 2, 3]) {
+    for (const quarters of sides) {
       const found = await this.search(image, quarters);
       // Of the right turn more faces are found, and more surely, than of the opposite one.
       if (found.some((find) => find.score >= TURNED_SCORE) && total(found) > total(best)) best = found;
@@ -274,7 +275,7 @@ function middleOf(row: Row): Point {
 }
 
 /** What YuNet says of a picture that was shrunk, then turned: in pixels of the picture. */
-function findOf(row: Row, small: Pixels, image: Pixels, quarters: number): Find {
+function findOf(row: Row, small: Pixels, [scaleX, scaleY]: Point, quarters: number): Find {
   let [width, height] = quarters % 2 ? [small.height, small.width] : [small.width, small.height];
   let points: Point[] = [middleOf(row), ...row.points];
   for (let i = 0; i < quarters; i++) {
@@ -282,7 +283,6 @@ function findOf(row: Row, small: Pixels, image: Pixels, quarters: number): Find 
     points = points.map(([x, y]): Point => [down - y, x]); // back
     [width, height] = [height, width];
   }
-  const [scaleX, scaleY] = [small.width / image.width, small.height / image.height];
   points = points.map(([x, y]): Point => [x / scaleX, y / scaleY]);
   const [across, down] = quarters % 2 ? [scaleY, scaleX] : [scaleX, scaleY];
   return makeFind(points, [row.width / across, row.height / down], row, quarters);
@@ -298,65 +298,104 @@ class SecondLooks {
     private readonly most: number,
   ) {}
 
-  /** What is found in its place, enlarged, turned by so much more, counter-clockwise. */
-  async at(find: Find, degrees: number): Promise<Find | null> {
-    if (this.count === this.most) return null;
-    this.count++;
-    const { side, face } = degrees ? TURNED_LOOK_PX : LOOK_PX;
-    const scale = face / sizePx(find);
-    const angle = ((90 * find.quarters + degrees) * Math.PI) / 180;
-    const [cosine, sine] = [scale * Math.cos(angle), scale * Math.sin(angle)];
-    const [x, y] = find.middle;
-    const shiftX = side / 2 - (cosine * x + sine * y);
-    const shiftY = side / 2 - (-sine * x + cosine * y);
-    const toPlace: Affine = [cosine, sine, shiftX, -sine, cosine, shiftY];
-    const place = this.cut(find, toPlace, side, scale);
-    const back = inverted(toPlace);
-    for (const row of await this.network.find(place, DOUBTFUL_SCORE)) {
-      const middle = middleOf(row);
-      const away = Math.max(...middle.map((value) => Math.abs(value - side / 2)));
-      if (away > face / 2) continue; // that is another one, beside it
-      const points = [middle, ...row.points].map((point) => moved(point, back));
-      return makeFind(points, [row.width / scale, row.height / scale], row, find.quarters);
-    }
-    return null;
+  /** What is found in its place, enlarged. */
+  async at(find: Find): Promise<Find | null> {
+    return (await this.seen(find, [0], LOOK_PX))[0];
   }
 
-  /** The place, by what maps the picture to it; without aliasing where that shrinks. */
-  private cut(find: Find, toPlace: Affine, side: number, scale: number): Pixels {
-    if (scale >= 1) return warp(this.image, inverted(toPlace), side, "black");
+  /** What is found in its place, turned by each of these, counter-clockwise. */
+  turned(find: Find, degrees: readonly number[]): Promise<(Find | null)[]> {
+    return this.seen(find, degrees, TURNED_LOOK_PX);
+  }
+
+  /** One or none for each turn; all of them are looked at side by side. */
+  private async seen(find: Find, wanted: readonly number[], px: typeof LOOK_PX): Promise<(Find | null)[]> {
+    const degrees = wanted.slice(0, this.most - this.count);
+    this.count += degrees.length;
+    if (!degrees.length) return [null];
+    const { side, face } = px;
+    const scale = face / sizePx(find);
+    const part = this.part(find, side, scale);
+    const maps = degrees.map((more) => lookAt(find.middle, 90 * find.quarters + more, scale, side));
+    const places = maps.map((map) => warp(part.image, inverted(ofPart(map, part)), side, "black"));
+    const rows = await this.network.find(sideBySide(places), DOUBTFUL_SCORE);
+    const found: (Find | null)[] = maps.map(() => null);
+    // The best of a place last.
+    for (const row of rows.reverse()) {
+      const [x, y] = middleOf(row);
+      const index = Math.min(Math.max(Math.floor(x / side), 0), maps.length - 1);
+      const left = index * side;
+      const away = Math.max(Math.abs(x - left - side / 2), Math.abs(y - side / 2));
+      if (away > face / 2) continue; // that is another one, beside it
+      const back = inverted(maps[index]);
+      const ofRow: Point[] = [[x, y], ...row.points];
+      const points = ofRow.map((point) => moved([point[0] - left, point[1]], back));
+      found[index] = makeFind(points, [row.width / scale, row.height / scale], row, find.quarters);
+    }
+    return found;
+  }
+
+  /** What is around a place, shrunk so as not to alias. */
+  private part(find: Find, side: number, scale: number): Part {
     const { width, height } = this.image;
-    const reach = (0.75 * side) / scale;
+    const reach = (0.75 * side) / scale; // of a square that is turned
     const within = (value: number, length: number): number =>
       Math.trunc(Math.min(Math.max(value, 0), length));
     const [x, y] = find.middle;
     const [left, right] = [within(x - reach, width), within(x + reach + 1, width)];
     const [top, bottom] = [within(y - reach, height), within(y + reach + 1, height)];
     const part = cut(this.image, left, top, right, bottom);
-    const shorter = (length: number): number => Math.max(roundEven(scale * length), 1);
-    const small = resizeArea(part, shorter(part.width), shorter(part.height));
-    const [shrunkX, shrunkY] = [small.width / part.width, small.height / part.height];
-    const [a, b, c, d, e, f] = toPlace;
-    const [shiftX, shiftY] = [c + a * left + b * top, f + d * left + e * top];
-    const smallToPlace: Affine = [a / shrunkX, b / shrunkY, shiftX, d / shrunkX, e / shrunkY, shiftY];
-    return warp(small, inverted(smallToPlace), side, "black");
+    const least = [part.width, part.height].map((length) => roundEven(scale * length));
+    return { ...manyTimesHalved(part, least[0], least[1]), left, top };
   }
+}
+
+/** A part of a picture: where it begins, and by which factor it is shrunk. */
+interface Part {
+  readonly image: Pixels;
+  readonly factor: number;
+  readonly left: number;
+  readonly top: number;
+}
+
+/** From a picture to a place of this side around a point: turned counter-clockwise and scaled. */
+function lookAt([x, y]: Point, degrees: number, scale: number, side: number): Affine {
+  const angle = (degrees * Math.PI) / 180;
+  const [cosine, sine] = [scale * Math.cos(angle), scale * Math.sin(angle)];
+  const shiftX = side / 2 - (cosine * x + sine * y);
+  const shiftY = side / 2 - (-sine * x + cosine * y);
+  return [cosine, sine, shiftX, -sine, cosine, shiftY];
+}
+
+/** The same map, from a part of the picture. */
+function ofPart([a, b, c, d, e, f]: Affine, { factor, left, top }: Part): Affine {
+  return [factor * a, factor * b, a * left + b * top + c, factor * d, factor * e, d * left + e * top + f];
 }
 
 function moved([x, y]: Point, [a, b, c, d, e, f]: Affine): Point {
   return [a * x + b * y + c, d * x + e * y + f];
 }
 
-/** A picture of at most `pixels`, counted as the detector pads it. */
-function shrunk(image: Pixels, pixels: number): Pixels {
+/** A picture of at most `pixels`, counted as the detector pads it, and its scale across and down. */
+function shrunk(image: Pixels, pixels: number): { small: Pixels; scale: Point } {
   const [width, height] = shrunkSize(image.width, image.height, pixels);
-  let small = image;
-  if (width === image.width && height === image.height) return small;
+  if (width === image.width && height === image.height) return { small: image, scale: [1, 1] };
   // Halving and one bilinear step come to nearly the same as area means, in a fifth of the time.
-  while (small.width >= 2 * width && small.height >= 2 * height) {
-    small = resizeArea(small, Math.floor(small.width / 2), Math.floor(small.height / 2));
+  const half = manyTimesHalved(image, width, height);
+  const small = resizeLinear(half.image, width, height);
+  const across = small.width / (half.factor * half.image.width);
+  const down = small.height / (half.factor * half.image.height);
+  return { small, scale: [across, down] };
+}
+
+/** A picture, halved while that leaves at least this width and height; and by which factor. */
+function manyTimesHalved(image: Pixels, width: number, height: number): { image: Pixels; factor: number } {
+  let [small, factor] = [image, 1];
+  while (small.width >= 2 * Math.max(width, 1) && small.height >= 2 * Math.max(height, 1)) {
+    small = halved(small);
+    factor *= 2;
   }
-  return resizeLinear(small, width, height);
+  return { image: small, factor };
 }
 
 /**

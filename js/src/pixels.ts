@@ -76,6 +76,23 @@ export function padded(image: Pixels, cell: number): Pixels {
   return { data, width, height, channels: 3 };
 }
 
+/** Color pictures of one height, side by side. */
+export function sideBySide(images: readonly Pixels[]): Pixels {
+  if (images.length === 1) return images[0];
+  const { height } = images[0];
+  const width = images.reduce((sum, image) => sum + image.width, 0);
+  const data = new Uint8Array(width * height * 3);
+  let left = 0;
+  for (const image of images) {
+    const rowBytes = image.width * 3;
+    for (let y = 0; y < height; y++) {
+      data.set(image.data.subarray(y * rowBytes, (y + 1) * rowBytes), (y * width + left) * 3);
+    }
+    left += image.width;
+  }
+  return { data, width, height, channels: 3 };
+}
+
 /** A picture turned by so many quarters, counter-clockwise. */
 export function turned(image: Pixels, quarters: number): Pixels {
   const turns = ((quarters % 4) + 4) % 4;
@@ -104,12 +121,12 @@ export function turned(image: Pixels, quarters: number): Pixels {
   return { data, width, height, channels };
 }
 
-/** Half as wide and high: means of four. Both sides must be even. */
-function halved(image: Pixels): Pixels {
+/** Half as wide and high: means of four. Of an odd number of rows or columns the last is left out. */
+export function halved(image: Pixels): Pixels {
   const { data: from, channels: step } = image;
   const channels = madeChannels(image);
-  const width = image.width / 2;
-  const height = image.height / 2;
+  const width = image.width >> 1;
+  const height = image.height >> 1;
   const data = new Uint8Array(width * height * channels);
   const below = image.width * step;
   let to = 0;
