@@ -9,6 +9,7 @@ prints a line for each process: what killed it, or the status with which it ende
 
 import os
 import signal
+import stat
 import sys
 import threading
 import time
@@ -38,7 +39,8 @@ def in_write(number: int) -> Death:
         done: list[int] = []
 
         def fsync(descriptor: int) -> None:
-            done.append(descriptor)
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):  # and not a folder
+                done.append(descriptor)
             if len(done) == number:
                 os.ftruncate(descriptor, os.fstat(descriptor).st_size // 2)
                 _die()
