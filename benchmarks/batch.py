@@ -259,20 +259,7 @@ def report(
     memory = double.memory_mb / few.memory_mb - 1
     rate = single.rate * scaling  # of one core among others
     node = rate * options.node_cores
-    plan = []
-    for millions in MILLIONS:
-        for nodes in NODES:
-            hours = millions * 1e6 / (node * nodes) / 3600
-            cost = hours * nodes * options.node_hour
-            plan.append(
-                [
-                    f"{millions} million",
-                    str(nodes),
-                    span(hours),
-                    f"{hours * nodes:,.2f}",
-                    f"{cost:,.2f}",
-                ]
-            )
+    plan = plan_of(node, options.node_hour)
     largest = max(double.stages, key=lambda stage: double.stages[stage])
     gbit = node * size * 8 / 1e9
     cores = options.node_cores
@@ -300,6 +287,23 @@ def report(
             "read at full speed; with more, the way to the store is the bottleneck.",
         ]
     )
+
+
+def plan_of(node: float, node_hour: float) -> list[list[str]]:
+    """Time and cost of millions of pictures, by number of nodes.
+
+    Args:
+        node: pictures that one of them reads in a second.
+        node_hour: what one costs.
+    """
+    plan = []
+    for millions in MILLIONS:
+        for nodes in NODES:
+            hours = millions * 1e6 / (node * nodes) / 3600
+            cost = hours * nodes * node_hour
+            row = [f"{millions} million", str(nodes), span(hours)]
+            plan.append([*row, f"{hours * nodes:,.2f}", f"{cost:,.2f}"])
+    return plan
 
 
 def command_line(options: argparse.Namespace) -> str:

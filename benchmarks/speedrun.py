@@ -497,19 +497,7 @@ def speedrun(
             with kept_memory():
                 seconds = training.run(advance)
             first_seconds = first_seconds or since_process_start()
-            right = {name: correct(training.network, part) for name, part in splits.items()}
-            n = {name: len(batches) for name, batches in splits.items()}
-            both = sum(n.values())
-            results.append(
-                SeedResult(
-                    seed=seed,
-                    seconds=seconds,
-                    val=right["val"][0] / n["val"],
-                    test=right["test"][0] / n["test"],
-                    both=(right["val"][0] + right["test"][0]) / both,
-                    both_two_views=(right["val"][1] + right["test"][1]) / both,
-                )
-            )
+            results.append(_measured(training.network, splits, seed, seconds))
             if report:
                 report(results[-1])
     except KeyboardInterrupt:
@@ -537,6 +525,22 @@ def speedrun(
             matrix_flops_per_s=matrix_rate(where, bf16=training.bf16),
             data_sheet_flops_per_s=DATA_SHEET_PEAKS.get(name) if training.bf16 else None,
         ),
+    )
+
+
+def _measured(
+    network: Network, splits: dict[str, Batches], seed: int, seconds: float
+) -> SeedResult:
+    right = {name: correct(network, part) for name, part in splits.items()}
+    n = {name: len(batches) for name, batches in splits.items()}
+    both = sum(n.values())
+    return SeedResult(
+        seed=seed,
+        seconds=seconds,
+        val=right["val"][0] / n["val"],
+        test=right["test"][0] / n["test"],
+        both=(right["val"][0] + right["test"][0]) / both,
+        both_two_views=(right["val"][1] + right["test"][1]) / both,
     )
 
 

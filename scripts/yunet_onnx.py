@@ -112,6 +112,12 @@ def rearranged(original: onnx.ModelProto) -> onnx.ModelProto:
         node("Concat", ["places", "score"], ["all"], axis=0),  # (15, N)
         node("Gather", ["all", "cell"], ["found"], axis=1),
     ]
+    return _model_of(nodes, weights)
+
+
+def _model_of(
+    nodes: list[onnx.NodeProto], weights: dict[str, NDArray[np.generic]]
+) -> onnx.ModelProto:
     value = helper.make_tensor_value_info
     graph = helper.make_graph(
         nodes,

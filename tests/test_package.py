@@ -1,7 +1,9 @@
+import ast
 import importlib.metadata
 import json
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -88,3 +90,19 @@ def test_every_public_thing_is_described() -> None:
 
 def test_version_is_that_of_the_installed_package() -> None:
     assert mien.__version__ == importlib.metadata.version("mien")
+
+
+def test_no_function_is_long() -> None:
+    """More than 80 lines are more than one care."""
+    root = Path(__file__).parents[1]
+    rooms = ("src", "tests", "benchmarks", "scripts", "fuzz")
+    files = [path for room in rooms for path in sorted((root / room).rglob("*.py"))]
+    long = [
+        f"{path.relative_to(root)}: {node.name}"
+        for path in files
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno >= 80
+    ]
+    assert files
+    assert not long

@@ -146,19 +146,25 @@ def make_video(
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
         if sound:
-            length = int((times[-1] + 1 / 25) * SOUND_RATE)
-            wave = 0.02 * np.sin(np.arange(length) * (2 * np.pi * 440 / SOUND_RATE))
-            for burst_s in sound_bursts_s:
-                first = round(burst_s * SOUND_RATE)
-                wave[first : first + SOUND_RATE // 50] *= 40
-            for first in range(0, length, 1024):
-                piece = wave[None, first : first + 1024].astype(np.float32)
-                samples = av.AudioFrame.from_ndarray(piece, format="fltp", layout="mono")
-                samples.sample_rate, samples.pts = SOUND_RATE, first
-                samples.time_base = Fraction(1, SOUND_RATE)
+            for samples in tone(times[-1] + 1 / 25, sound_bursts_s):
                 container.mux(voice.encode(samples))
             container.mux(voice.encode())
     return rounded
+
+
+def tone(seconds: float, bursts_s: Sequence[float]) -> Iterator[av.AudioFrame]:
+    """A quiet tone, loud for 20 ms at these times."""
+    length = int(seconds * SOUND_RATE)
+    wave = 0.02 * np.sin(np.arange(length) * (2 * np.pi * 440 / SOUND_RATE))
+    for burst_s in bursts_s:
+        first = round(burst_s * SOUND_RATE)
+        wave[first : first + SOUND_RATE // 50] *= 40
+    for first in range(0, length, 1024):
+        piece = wave[None, first : first + 1024].astype(np.float32)
+        samples = av.AudioFrame.from_ndarray(piece, format="fltp", layout="mono")
+        samples.sample_rate, samples.pts = SOUND_RATE, first
+        samples.time_base = Fraction(1, SOUND_RATE)
+        yield samples
 
 
 def make_sound(path: Path, seconds: float = 0.5) -> None:
