@@ -5,6 +5,8 @@
 # test-slow      runs the others, five minutes more: a cluster, several processes, whole documents
 # test-newest    the tests and the commands of the documents on the newest Python, with the newest
 #                packages, in a Debian of its own in build/newest; needs root
+# test-js        the npm package in js/: format, lint, types, build, and the readings of Python; needs
+#                node 20
 # test-web       looks at the page in headless Chromium; screenshots are left in test-web-out/
 # fuzz           gives every reader 10,000 damaged files (hours)
 # docs           the documentation, in build/site; a broken link or anchor fails
@@ -26,7 +28,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist l
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-slow test-newest test-web fuzz check format clean docs cli-reference licences sbom release-check
+.PHONY: demo test test-slow test-newest test-js test-web fuzz check format clean docs cli-reference licences sbom release-check
 
 demo: $(VENV)/base
 	$(BIN)/mien detect examples/astronaut.jpg --out demo-out
@@ -48,7 +50,12 @@ test-newest:
 		--numprocesses auto --dist loadfile -m "not slow or documented" \
 		$(foreach name,$(TOOLS),--ignore tests/test_$(name).py)
 
-test-web: $(VENV)/dev $(AXE)
+test-js: $(VENV)/dev js/dist/mien.js
+	cd js && npm run --silent lint && npm run --silent types
+	$(BIN)/python scripts/js_expected.py
+	cd js && npm test --silent
+
+test-web: $(VENV)/dev $(AXE) js/dist/mien.js
 	@command -v chromium >/dev/null || test -n "$$MIEN_CHROMIUM" || \
 		{ apt-get update && apt-get install --yes --no-install-recommends chromium fonts-dejavu-core; }
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser
@@ -93,12 +100,22 @@ sbom: $(VENV)/dev $(RELEASE)/pyvenv.cfg
 	$(BIN)/cyclonedx-py environment --output-reproducible -o build/sbom/mien-all.cdx.json $(BIN)/python
 
 clean:
-	rm -rf $(VENV) demo-out build dist test-web-out
+	rm -rf $(VENV) demo-out build dist test-web-out js/build js/dist js/node_modules
 
 # What the browser's tests judge accessibility by.
 $(AXE): tests/browser/get_axe.sh
 	sh tests/browser/get_axe.sh build/axe-core
 	@touch $@
+
+js/node_modules/ready: js/package.json js/package-lock.json
+	@command -v npm >/dev/null || \
+		{ apt-get update && apt-get install --yes --no-install-recommends nodejs npm; }
+	cd js && npm ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+js/dist/mien.js: js/node_modules/ready js/scripts/build.mjs $(wildcard js/src/*.ts) \
+		src/mien/assets/yunet.onnx src/mien/assets/models/mien.onnx
+	cd js && npm run --silent build
 
 # The stamps are newer than pyproject.toml once its dependencies are installed.
 $(VENV)/base: pyproject.toml

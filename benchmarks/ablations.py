@@ -50,7 +50,6 @@ CHANGES: Final[dict[str, Callable[[Recipe], Recipe]]] = {
     "AdamW at 1.5e-3": lambda r: replace(
         r, optimizer="adamw", learning_rate=1.5e-3, weight_decay=0.02
     ),
-    "Muon at .02": lambda r: replace(r, optimizer="muon", learning_rate=0.02, weight_decay=2e-3),
     "half the learning rate": lambda r: replace(r, learning_rate=r.learning_rate / 2),
     "batches twice as large": lambda r: replace(r, batch_size=r.batch_size * 2),
     "average of the weights, .998": lambda r: replace(r, ema=0.998),

@@ -8,8 +8,8 @@
 The network is the paper's, with all of its 2,489,095 parameters (`mien.learn.networks`), and trains
 on the 28,709 faces of Training from weights that nothing was learned into. The paper reads .6538 of
 PublicTest and PrivateTest together (7,178 faces) after 100 epochs in over 17 hours on a CPU. No run
-of this has read as much yet: 16 epochs with Muon read .6422, in 10 minutes on two cores (LOG.md,
-"fewer epochs"); its default of 26 epochs with AdamW, and a GPU, were not tried.
+of this has read as much yet (LOG.md, "fewer epochs"); its default of 26 epochs with AdamW, and a
+GPU, were not tried.
 
 The clock starts when the data and fresh weights are on the device and all is compiled, and stops
 when the last step has left the device; what decides the order of the faces is drawn inside it. A
@@ -23,8 +23,8 @@ On an NVIDIA GPU the whole training step is one CUDA graph: gather, augmentation
 backward in bfloat16, the optimizer, and the learning rate from a table, with every number on the
 device; training is nothing but its replays. Elsewhere the same function runs as it is, in bfloat16
 where a CPU has units for it. After K. Jordan's airbench (arXiv:2404.00498): data on the device,
-half precision, channels_last, batched augmentation, a triangular learning rate; alternating flip,
-label smoothing and Muon are options.
+half precision, channels_last, batched augmentation, a triangular learning rate; alternating flip
+and label smoothing are options.
 """
 
 import argparse
@@ -52,11 +52,8 @@ from mien.learn.data.datasets import SPLITS, FaceSet, load_faces
 from mien.learn.networks import Network, TrunkOptions, build
 from mien.learn.training.allocator import kept_memory
 from mien.learn.training.batches import Augmentation, Batches, augment_by, augmentation_draws
-from mien.learn.training.muon import Muon
 
 STARTED: Final = time.perf_counter()  # where the system does not tell when the process started
-
-LEARNING_RATES: Final = {"adamw": 2e-3, "muon": 0.03}
 
 PAPER_ACCURACY: Final = 0.6538  # on val+test: Njoku et al. 2024
 PAPER_SECONDS: Final = 17 * 3600.0  # "over 17 hours"
@@ -79,8 +76,7 @@ class Settings:
 
     epochs: int = 26
     batch_size: int = 512  # an epoch's last batch is left out where it is smaller
-    optimizer: Literal["adamw", "muon"] = "adamw"
-    learning_rate: float = LEARNING_RATES["adamw"]  # at its highest
+    learning_rate: float = 2e-3  # AdamW's, at its highest
     warmup: float = 0.1  # of all steps the rate rises, then it falls to 0; both in a line
     weight_decay: float = 0.01
     label_smoothing: float = 0.0
@@ -224,8 +220,6 @@ class Training:
     def _optimizer(self) -> torch.optim.Optimizer:
         settings = self.settings
         rate = torch.tensor(settings.learning_rate, device=self.device)
-        if settings.optimizer == "muon":
-            return Muon(self.network, lr=rate, weight_decay=settings.weight_decay)
         return torch.optim.AdamW(
             self.network.parameters(),
             lr=rate,
@@ -664,10 +658,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--limit", type=int, default=0, help="so many faces of each split")
     parser.add_argument("--batch-size", type=int, default=default.batch_size)
-    parser.add_argument("--optimizer", choices=("adamw", "muon"), default=default.optimizer)
-    parser.add_argument(
-        "--learning-rate", type=float, help=f"that of the optimizer if not given: {LEARNING_RATES}"
-    )
+    parser.add_argument("--learning-rate", type=float, default=default.learning_rate)
     parser.add_argument("--dropout", type=float, default=default.dropout)
     parser.add_argument("--dense-dropout", type=float, default=default.dense_dropout)
     parser.add_argument("--weight-decay", type=float, default=default.weight_decay)
@@ -693,12 +684,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             settings = Settings(
                 epochs=epochs,
                 batch_size=options.batch_size,
-                optimizer=options.optimizer,
-                learning_rate=(
-                    LEARNING_RATES[options.optimizer]
-                    if options.learning_rate is None
-                    else options.learning_rate
-                ),
+                learning_rate=options.learning_rate,
                 dropout=options.dropout,
                 dense_dropout=options.dense_dropout,
                 warmup=options.warmup,

@@ -8,8 +8,8 @@ in examples/, mirrored and tinted, or with --photos the largest faces of a folde
 ground, moved as each scene says, with noise. Prints
 
 - the throughput on one thread, for one to four faces: from file to readings, to a file of rows and
-  to an annotated film, with key frames and with detection on every frame; beside it, in the same
-  run, detection by Haar on every frame (the paper's way) and the package `fer`, if it is installed;
+  to an annotated film, with detection frames and with detection on every frame; beside it, in the
+  same run, Haar on every frame (the paper's way) and the package `fer`, if it is installed;
 - the latency from a frame to its drawn result, frame by frame as a live view reads;
 - for each scene: faces found of those that are visible, beside detection on every frame without
   following; identity switches, fragments and false faces;
@@ -50,9 +50,9 @@ from mien.images import Image, load_image
 from mien.overlay import annotate
 from mien.readings import Box, Face
 from mien.recognizer import Recognizer
+from mien.video.appearance import appearance_of
 from mien.video.files import VideoOptions, write_video
 from mien.video.frames import Frame, frames
-from mien.video.looks import looks_of
 from mien.video.motion import Floats
 from mien.video.outputs import Outputs
 from mien.video.readings import VideoSettings, read_stream
@@ -400,7 +400,7 @@ class Score:
             by the border may have a new one for some frames, which a file's rows never show.
         fragments: matches that were interrupted while the person was visible.
         false: faces that match no person at IoU .3, visible or hidden.
-        key_frames: frames in which the detector searched.
+        detection_frames: frames in which the detector searched.
         frames: all.
     """
 
@@ -410,7 +410,7 @@ class Score:
     live_switches: int = 0
     fragments: int = 0
     false: int = 0
-    key_frames: int = 0
+    detection_frames: int = 0
     frames: int = 0
 
 
@@ -420,10 +420,10 @@ def score(scene: Scene, cast: list[Person], settings: TrackingSettings) -> tuple
     result, alone = Score(), 0
     lately: dict[int, bool] = {}
     seen: dict[int, list[int]] = {}  # person -> its numbers, one for each match
-    renamed: dict[int, int] = {}
+    merged: dict[int, int] = {}
     for frame, visible, boxes in draw(scene, cast):
         faces = [(face.track, face.box) for face in tracker(frame.image, frame.time_s)]
-        renamed |= tracker.renamed
+        merged |= tracker.merged
         matched = match(visible, faces)
         if not settings.detect_every_s:
             alone += len(match(visible, [(0, f.box) for f in detector.detect(frame.image)]))
@@ -442,9 +442,9 @@ def score(scene: Scene, cast: list[Person], settings: TrackingSettings) -> tuple
             del lately[person]
     for numbers in seen.values():
         result.live_switches += sum(a != b for a, b in pairwise(numbers))
-        final = [renamed.get(number, number) for number in numbers]
+        final = [merged.get(number, number) for number in numbers]
         result.switches += sum(a != b for a, b in pairwise(final))
-    result.key_frames = tracker.key_frames
+    result.detection_frames = tracker.detection_frames
     return result, alone / max(1, result.visible)
 
 
@@ -469,7 +469,7 @@ def match(
 def print_tracking(cast: list[Person], intervals: list[float], only: str) -> None:
     print(f"following, {len(cast)} people; switches and fragments are counts")
     print(
-        "| scene | key frame every | recall | detection alone | switches | live | fragments ",
+        "| scene | detection frame every | recall | detection alone | switches | live | fragments ",
         end="",
     )
     print("| false | searched |")
@@ -484,7 +484,7 @@ def print_tracking(cast: list[Person], intervals: list[float], only: str) -> Non
                 f"| {result.found / max(1, result.visible):.1%} "
                 f"| {'' if every_s else f'{found:.1%}'} "
                 f"| {result.switches} | {result.live_switches} | {result.fragments} "
-                f"| {result.false} | {result.key_frames / result.frames:.0%} |",
+                f"| {result.false} | {result.detection_frames / result.frames:.0%} |",
                 flush=True,
             )
     print()
@@ -666,17 +666,17 @@ def print_latency(film: Path, model: str) -> None:
 def print_flips(film: Path, model: str) -> None:
     recognizer = Recognizer(model)
     print("changes of the label per minute and face; small faces in noise, that keep their look")
-    print("| half-life | margin | raw | smoothed as it comes | centred |")
+    print("| half-life | margin | raw | smoothed as it comes | offline |")
     print("|---:|---:|---:|---:|---:|")
     for half_life_s, margin in ((0.0, 0.1), (0.4, 0.0), (0.4, 0.1), (1.0, 0.1)):
         settings = VideoSettings(smoothing=SmoothingSettings(half_life_s, margin))
-        online, centred = (
-            analyze_video(film, recognizer, settings=settings, centred=way).summary()
+        online, offline = (
+            analyze_video(film, recognizer, settings=settings, offline=way).summary()
             for way in (False, True)
         )
         raw = statistics.mean(track.raw_flips_per_minute for track in online)
         after = statistics.mean(track.flips_per_minute for track in online)
-        whole = statistics.mean(track.flips_per_minute for track in centred)
+        whole = statistics.mean(track.flips_per_minute for track in offline)
         print(
             f"| {half_life_s:g} s | {margin:g} | {raw:.1f} | {after:.1f} | {whole:.1f} |",
             flush=True,
@@ -688,12 +688,12 @@ def print_looks(photos: Path) -> None:
     """How alike faces are to themselves in changed copies of their photos, and to others."""
     detector, random = YuNetDetector(), np.random.default_rng(0)
     known: list[tuple[Path, Floats]] = []
-    again: list[tuple[int, Floats]] = []  # which of the known, and its looks in a copy
+    again: list[tuple[int, Floats]] = []  # which of the known, and its appearance in a copy
     for path in (PORTRAIT, *sorted(photos.glob("*.jpg"))):
         image = load_image(path)
         faces = detector.detect(image)
         first = len(known)
-        known += [(path, looks_of(image, face, detector.framing)) for face in faces]
+        known += [(path, appearance_of(image, face, detector.framing)) for face in faces]
         # Degrees, scale, brightness, standard deviations of blur in pixels and noise in levels.
         for degrees, scale, light, blur_px, noise in (
             (10, 0.8, 1.0, 0.0, 0.0),
@@ -717,13 +717,18 @@ def print_looks(photos: Path) -> None:
                 box = (x - across, y - down, x + across, y + down)
                 best = max(found, key=lambda other: iou(other.box, box), default=None)
                 if best is not None and iou(best.box, box) >= MATCH_IOU:
-                    again.append((first + index, looks_of(changed, best, detector.framing)))
-    alike = np.array([looks for _, looks in again]) @ np.array([looks for _, looks in known]).T
+                    again.append((first + index, appearance_of(changed, best, detector.framing)))
+    alike = (
+        np.array([appearance for _, appearance in again])
+        @ np.array([appearance for _, appearance in known]).T
+    )
     own = np.array([index for index, _ in again])
     names = np.array([str(path) for path, _ in known])
     same = alike[np.arange(len(own)), own]
     others = alike[names[own][:, None] != names[None, :]]
-    print(f"looks: {len(known)} faces of {len(set(names))} photos, {len(again)} times seen again")
+    print(
+        f"appearance: {len(known)} faces of {len(set(names))} photos, {len(again)} times seen again"
+    )
     print(f"  the most alike is the right one  {(alike.argmax(1) == own).mean():.1%}")
     print(f"  alike to itself, 5 % are below   {np.percentile(same, 5):.2f}")
     print(f"  to others, of other photos, 1 % are above  {np.percentile(others, 99):.2f}\n")

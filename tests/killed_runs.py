@@ -17,7 +17,7 @@ from pathlib import Path
 
 from learn_fixtures import add_tiny_network
 from mien.cli import main
-from mien.learn.training import loop, steps  # noqa: F401 - what each start would import
+from mien.learn.training import loop  # what each start would import
 
 RECIPE = (
     *("--recipe", "paper", "--network", "tiny", "--epochs", "5"),
@@ -49,10 +49,10 @@ def in_write(number: int) -> Death:
 
 
 def in_step(number: int) -> Death:
-    """In the middle of the `number`-th step, from 1: the gradients are there, the weights old."""
+    """As the `number`-th step begins, from 1."""
 
     def prepare() -> None:
-        before, done = steps.learning_rate_at, []
+        before, done = loop.learning_rate_at, []
 
         def rate(*arguments: object) -> float:
             done.append(1)
@@ -60,7 +60,7 @@ def in_step(number: int) -> Death:
                 _die()
             return before(*arguments)  # type: ignore[arg-type]
 
-        setattr(steps, "learning_rate_at", rate)  # noqa: B010
+        setattr(loop, "learning_rate_at", rate)  # noqa: B010
 
     return prepare
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from learn_fixtures import (
     TINY,
@@ -15,9 +16,9 @@ from learn_fixtures import (
     tiny_network,
 )
 from mien.learn.networks import Network
-from mien.learn.training.averaging import WeightAverage
 from mien.learn.training.loop import Progress, train
 from mien.learn.training.runs import read_checkpoint
+from mien.learn.training.steps import update_average
 
 FACES = made_up_faces()
 AVERAGED = replace(TINY, ema=0.95)
@@ -36,22 +37,22 @@ def _norm(network: Network) -> nn.BatchNorm2d:
 
 def test_weights_and_statistics_are_averaged_with_the_decay() -> None:
     network = _network()
-    average = WeightAverage(network, 0.2)
+    average = AveragedModel(network, use_buffers=True)
+    averaged = average.module
+    assert isinstance(averaged, Network)
     expected: list[float] = []
     for value in (1.0, 5.0, 2.0):
         with torch.no_grad():
             network.head.bias.fill_(value)
             _norm(network).running_mean.fill_(-value)  # type: ignore[union-attr]
-            _norm(network).num_batches_tracked.add_(1)  # type: ignore[union-attr]
-        average.update(network)
+        update_average(average, network, 0.2)
         # The first is taken as it is; then 2/11 and 3/12 are below .2 and above it.
         kept = min(0.2, (1 + len(expected)) / (10 + len(expected)))
         expected.append(kept * expected[-1] + (1 - kept) * value if expected else value)
-        assert average.network.head.bias.tolist() == pytest.approx([expected[-1]] * 7)
-        assert _norm(average.network).running_mean.tolist() == pytest.approx([-expected[-1]] * 2)  # type: ignore[union-attr]
+        assert averaged.head.bias.tolist() == pytest.approx([expected[-1]] * 7)
+        assert _norm(averaged).running_mean.tolist() == pytest.approx([-expected[-1]] * 2)  # type: ignore[union-attr]
 
-    assert int(_norm(average.network).num_batches_tracked) == 3  # type: ignore[arg-type]
-    assert float(average.network.std) == 255.0
+    assert float(averaged.std) == 255.0
 
 
 def test_val_chooses_among_averages_and_best_holds_one(tmp_path: Path) -> None:

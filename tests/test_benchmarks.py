@@ -89,10 +89,9 @@ def test_a_seed_says_everything_about_a_run(augment: Any, flip: Any) -> None:
     assert not torch.equal(first, other)
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
-def test_a_new_seed_begins_at_the_same_addresses(optimizer: Any) -> None:
+def test_a_new_seed_begins_at_the_same_addresses() -> None:
     # A captured graph reads and writes nowhere else.
-    training = speedrun.Training(TRAIN, replace(TINY, epochs=1, optimizer=optimizer), CPU)
+    training = speedrun.Training(TRAIN, replace(TINY, epochs=1), CPU)
     training.warm_up()
 
     def addresses() -> list[int]:
@@ -109,9 +108,8 @@ def test_a_new_seed_begins_at_the_same_addresses(optimizer: Any) -> None:
     assert addresses() == before
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
-def test_what_warms_up_leaves_no_trace_in_a_run(optimizer: Any) -> None:
-    settings = replace(TINY, epochs=1, optimizer=optimizer)
+def test_what_warms_up_leaves_no_trace_in_a_run() -> None:
+    settings = replace(TINY, epochs=1)
     cold, warm = (speedrun.Training(TRAIN, settings, CPU) for _ in range(2))
     for _ in range(3):
         warm.warm_up()
@@ -244,14 +242,13 @@ class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return func(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 @pytest.mark.parametrize("augment", ["step", "epoch"])
-def test_a_step_never_waits_for_the_device(augment: Any, optimizer: Any) -> None:
+def test_a_step_never_waits_for_the_device(augment: Any) -> None:
     # In the capture of a CUDA graph each of these fails: they ask the device for a number, have a
     # shape that depends on one, or bring numbers from the host.
     waits = {"_local_scalar_dense", "item", "is_nonzero", "equal", "lift_fresh"}
     waits |= {"nonzero", "masked_select", "_unique2", "unique_dim", "_pin_memory"}
-    settings = replace(TINY, flip="alternating", augment=augment, optimizer=optimizer)
+    settings = replace(TINY, flip="alternating", augment=augment)
     settings = replace(settings, label_smoothing=0.1)
     training = speedrun.Training(TRAIN, replace(settings, network="paper"), CPU)
     training.warm_up()
@@ -262,11 +259,9 @@ def test_a_step_never_waits_for_the_device(augment: Any, optimizer: Any) -> None
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="a CUDA graph needs an NVIDIA GPU")
-@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
-def test_a_captured_step_trains_as_the_plain_one_does(optimizer: Any) -> None:
+def test_a_captured_step_trains_as_the_plain_one_does() -> None:
     device = torch.device("cuda")
     settings = replace(TINY, dropout=0.0, dense_dropout=0.0, augmentation=STILL)
-    settings = replace(settings, optimizer=optimizer)
     plain, graphed = (speedrun.Training(TRAIN, settings, device) for _ in range(2))
     advance = graphed.captured()
     for seed in (0, 1):

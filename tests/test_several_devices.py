@@ -2,6 +2,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from mien.errors import OptionError, TrainingError
 from mien.learn.training import loop
 from mien.learn.training.batches import share_of
 from mien.learn.training.loop import TrainingResult, read_config, read_history, train
-from mien.learn.training.processes import _interrupts_later, is_first_process
+from mien.learn.training.processes import _ignore_ctrl_c, is_first_process
 from mien.learn.training.recipes import Recipe
 from mien.learn.training.runs import read_checkpoint
 
@@ -33,7 +35,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(
         [sys.executable, str(TESTS / "two_processes.py"), str(folder)],
         check=True,
-        timeout=300,
+        timeout=600,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     return folder
@@ -129,6 +131,16 @@ def test_why_another_process_failed_is_said(runs: Path) -> None:
     )
 
 
+def test_what_is_refused_in_a_process_is_refused_in_the_same_words(runs: Path) -> None:
+    assert (
+        (runs / "refusal.txt")
+        .read_text()
+        .startswith(
+            f"{runs / 'two'}: expected a new or empty folder; it holds files. Resume the run in it"
+        )
+    )
+
+
 def test_ctrl_c_saves_and_ends_every_process_of_the_command_line(
     mien: Mien, tmp_path: Path
 ) -> None:
@@ -172,20 +184,56 @@ def test_ctrl_c_saves_and_ends_every_process_of_the_command_line(
     assert len(read_history(run_dir)) >= finished
 
 
-def test_ctrl_c_while_the_others_start_is_heard_by_the_first_alone_and_not_lost() -> None:
+def test_processes_that_are_started_for_devices_do_not_hear_ctrl_c() -> None:
     script = "import signal; signal.raise_signal(signal.SIGINT); print('goes on')"
-    said: list[str] = []
-
-    def start() -> None:
-        with _interrupts_later():
-            signal.raise_signal(signal.SIGINT)
-            said.append(subprocess.check_output([sys.executable, "-c", script], text=True))
-
-    with pytest.raises(KeyboardInterrupt):
-        start()
-    assert said == ["goes on\n"]
+    with ThreadPoolExecutor(1, initializer=_ignore_ctrl_c) as thread:
+        started = thread.submit(subprocess.check_output, [sys.executable, "-c", script], text=True)
+        assert started.result() == "goes on\n"
     with pytest.raises(KeyboardInterrupt):  # as before
         signal.raise_signal(signal.SIGINT)
+
+
+def _started(run_dir: Path) -> tuple[subprocess.Popen[str], list[int]]:
+    """A training command in a group of its own, and its processes for two devices."""
+    data = write_csv(run_dir.parent / "fer2013.csv", made_up_faces(train=3, val=1, test=1))
+    arguments = ("train", "--data", data, "--out", run_dir, "--device", "cpu", "--devices", 2)
+    recipe = ("--recipe", "paper", "--epochs", "300", "--batch-size", "7")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mien", *map(str, arguments), *recipe],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    children = Path(f"/proc/{process.pid}/task")
+    ends = time.monotonic() + 60.0
+    started: list[int] = []
+    while len(started) < 3 and time.monotonic() < ends:  # one of multiprocessing's own beside them
+        time.sleep(0.05)
+        started = [int(n) for of in children.glob("*/children") for n in of.read_text().split()]
+    return process, started
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it looks for processes in /proc")
+def test_ctrl_c_while_the_others_start_is_not_lost(tmp_path: Path) -> None:
+    process, _ = _started(tmp_path / "run")
+    with process:
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        _, stderr = process.communicate(timeout=120)
+
+    assert process.returncode == 130
+    assert "Traceback" not in stderr
+    assert stderr.splitlines()[-1].startswith("mien: interrupted and saved; go on with --resume")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it looks for processes in /proc")
+def test_no_process_is_left_of_a_command_that_was_killed(tmp_path: Path) -> None:
+    process, started = _started(tmp_path / "run")
+    with process:
+        process.kill()
+        process.communicate(timeout=120)  # until no process holds the pipe
+
+    assert len(started) == 3
 
 
 def test_several_devices_work_in_bfloat16_where_they_have_it(
@@ -198,7 +246,7 @@ def test_several_devices_work_in_bfloat16_where_they_have_it(
         raise InterruptedError
 
     monkeypatch.setattr(loop, "_has_bf16", lambda device: True)
-    monkeypatch.setattr(loop, "processes", stop)
+    monkeypatch.setattr(loop, "launch", stop)
     recipe = replace(two_processes.RECIPE, precision="bf16")
     with pytest.raises(InterruptedError):
         train(two_processes.FACES, recipe, tmp_path / "run", device="cpu", devices=2)

@@ -27,7 +27,7 @@ from learn_fixtures import (
 from mien.errors import DataError, MienError, OptionError, OutputError, TrainingError
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
-from mien.learn.training import batches, steps
+from mien.learn.training import batches, loop
 from mien.learn.training.loop import (
     EpochRow,
     Progress,
@@ -384,7 +384,7 @@ def test_votes_help_in_training_and_leave_no_parameters(tmp_path: Path) -> None:
     assert row.val_loss != plain_row.val_loss
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "muon"])
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
 def test_every_optimizer_lowers_the_loss(optimizer: Any, tmp_path: Path) -> None:
     recipe = replace(TINY, optimizer=optimizer, learning_rate=3e-3, epochs=2)
     first, second = train(FACES, recipe, tmp_path / "run", device="cpu").history
@@ -400,7 +400,7 @@ def test_a_loss_that_blows_up_ends_the_run_and_the_best_weights_stay(
     def blow_up(progress: Progress) -> None:
         if progress.row is not None and progress.epoch == 2:
             kept.append((tmp_path / "run" / "best.pt").read_bytes())
-            monkeypatch.setattr(steps, "learning_rate_at", lambda recipe, epochs_done: 1e30)
+            monkeypatch.setattr(loop, "learning_rate_at", lambda recipe, epochs_done: 1e30)
 
     with pytest.raises(TrainingError, match="no longer a finite number in epoch 3"):
         train(FACES, TINY, tmp_path / "run", device="cpu", report=blow_up)
@@ -565,6 +565,7 @@ def test_a_run_begun_by_an_earlier_version_can_be_read_and_gone_on_with(
     last = torch.load(run_dir / "last.pt", weights_only=True)
     for name in ("average", "random_of_others"):
         del last[name]
+    last |= {"step": 10, "loss_sum": 0.0, "correct": 0.0, "seen": 70, "seconds": 0.0}
     torch.save(last, run_dir / "last.pt")
 
     assert load_best(run_dir)[1].recipe == TINY

@@ -21,9 +21,8 @@ from learn_fixtures import (
     tiny_network,
     write_csv,
 )
-from mien.commands import tune as tune_command
 from mien.errors import DataError, DivergedError, MienError, OptionError, OutputError, TrainingError
-from mien.learn.plots.tuning import plot_importances, plot_settings, plot_trials
+from mien.learn.plots import tuning as plots
 from mien.learn.training.loop import TrainingResult, read_config, read_history, train
 from mien.learn.training.recipes import Recipe, read_recipe, recipe_named
 from mien.learn.tuning import search
@@ -395,15 +394,11 @@ def test_a_path_may_hold_any_character(tmp_path: Path) -> None:
 
 def test_figures_are_drawn(study: TuningResult, tmp_path: Path) -> None:
     result = replace(study, importances={"learning_rate": 0.75, "flip": 0.25})
-    files = [
-        *plot_trials(result, tmp_path / "trials"),
-        *plot_settings(result, tmp_path / "settings"),
-        *plot_importances(result, tmp_path / "importances"),
-    ]
+    files = plots.plot_study(result, tmp_path)
 
     assert [file.name for file in files] == [
         f"{stem}.{ending}"
-        for stem in ("trials", "settings", "importances")
+        for stem in ("trials-accuracy", "settings", "importances")
         for ending in ("png", "svg")
     ]
     assert all(file.stat().st_size > 1000 for file in files)
@@ -442,7 +437,7 @@ def test_from_a_study_to_a_run(
     drawn = {path.name for path in Path("study").glob("*.*g")}
     assert {"trials-accuracy.png", "trials-accuracy.svg", "settings.png"} <= drawn
 
-    monkeypatch.setattr(tune_command, "_draw", lambda result: None)  # they are there
+    monkeypatch.setattr(plots, "plot_study", lambda *_: [])  # they are there
     as_json = json.loads(command(f"{tuned} --json")[1])
     assert as_json["finished"]
     assert len(as_json["trials"]) == 3
@@ -458,7 +453,7 @@ def test_ctrl_c_prints_the_best_so_far_and_the_same_command_goes_on(
 ) -> None:
     tuned = "tune --data fer2013.csv --recipe base.json --out study --device cpu --trials 3"
     _replaced(monkeypatch, 2, lambda: signal.raise_signal(signal.SIGINT))
-    monkeypatch.setattr(tune_command, "_draw", lambda result: None)
+    monkeypatch.setattr(plots, "plot_study", lambda *_: [])
     status, shown, said = command(tuned)
 
     assert status == 130

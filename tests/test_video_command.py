@@ -193,12 +193,12 @@ def test_what_an_earlier_run_left_is_not_lost_unasked(
 def test_smoothing_is_centred_unless_asked_otherwise(
     video: Mien, film: Film, tmp_path: Path
 ) -> None:
-    made = {way: tmp_path / f"{way}.csv" for way in ("default", "centred", "online")}
+    made = {way: tmp_path / f"{way}.csv" for way in ("default", "offline", "online")}
     for way, rows_file in made.items():
         asked = () if way == "default" else ("--smooth", way)
         assert video(film, "--csv", rows_file, *asked).status == 0
-    assert made["default"].read_text() == made["centred"].read_text() != made["online"].read_text()
-    (online, *_), (both, *_) = (list(read_rows(made[way])) for way in ("online", "centred"))
+    assert made["default"].read_text() == made["offline"].read_text() != made["online"].read_text()
+    (online, *_), (both, *_) = (list(read_rows(made[way])) for way in ("online", "offline"))
     assert online.readings[0].raw_probabilities == both.readings[0].raw_probabilities
     assert online.readings[0].probabilities == pytest.approx(online.readings[0].raw_probabilities)
     assert both.readings[0].probabilities != both.readings[0].raw_probabilities

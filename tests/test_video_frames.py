@@ -23,7 +23,7 @@ from mien.images import Image
 from mien.video import cameras as cameras
 from mien.video.containers import open_container, open_film_file
 from mien.video.frames import Frame, frames, probe
-from mien.video.taking import ahead
+from mien.video.sampling import prefetch
 from videos import (
     decoded,
     make_sound,
@@ -318,7 +318,7 @@ def test_decoding_runs_ahead_but_not_far(tmp_path: Path) -> None:
             made.append(number)
             yield Frame(number, number / 25, numbered()(number))
 
-    given = ahead(produced(), 8)
+    given = prefetch(produced(), 8)
     next(given)
     time.sleep(0.3)
     assert 3 <= len(made) <= 11

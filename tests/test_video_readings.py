@@ -228,7 +228,7 @@ def test_a_file_is_followed_from_end_to_end(clip: Path, tiny_model: Path) -> Non
     assert [frame.index for frame, _ in read] == list(range(50))
     assert [frame.time_s for frame, _ in read] == pytest.approx([i / FPS for i in range(50)])
     seen = [frame.index for frame, readings in read if readings]
-    # After it came back it is seen by the next key frame at the latest.
+    # After it came back it is seen by the next detection frame at the latest.
     assert {*range(20), *range(34, 50)} <= set(seen) <= {*range(20), *range(30, 50)}
     assert {reading.track for _, readings in read for reading in readings} == {1}
 
@@ -270,7 +270,7 @@ def test_a_result_has_a_row_for_every_face_and_every_frame(result: VideoResult) 
 def test_centred_and_online_differ_in_smoothing_alone(
     clip: Path, tiny_model: Path, result: VideoResult
 ) -> None:
-    online = analyze_video(clip, Recognizer(tiny_model), centred=False)
+    online = analyze_video(clip, Recognizer(tiny_model), offline=False)
     for name in ("frames", "times_s", "positions", "tracks", "boxes", "raw_probabilities"):
         assert np.array_equal(getattr(online, name), getattr(result, name))
     assert not np.allclose(online.probabilities, result.probabilities)

@@ -151,7 +151,7 @@ def test_the_same_film_gives_the_same_drawing(tmp_path: Path) -> None:
 
 def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "a.png").mkdir()
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="expected a file to write; it is a folder"):
         plot_timeline(a_timeline(1.0), tmp_path / "a.png")
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
 

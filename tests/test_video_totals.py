@@ -21,7 +21,7 @@ def test_as_the_whole_film_gives_it(tiny_model: Path, tmp_path: Path) -> None:
     for frame, readings in recognizer.stream(film):
         totals.add(frame.time_s, readings)
 
-    expected = analyze_video(film, recognizer, centred=False).summary()
+    expected = analyze_video(film, recognizer, offline=False).summary()
     found = totals.summary()
     assert len(found) == len(expected) >= 1
     for one, other in zip(found, expected, strict=True):

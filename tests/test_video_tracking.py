@@ -10,7 +10,7 @@ from mien.errors import OptionError
 from mien.faces import Framing, HaarDetector, YuNetDetector, iou
 from mien.images import Image
 from mien.readings import Box, Face
-from mien.video.looks import looks_of
+from mien.video.appearance import appearance_of
 from mien.video.tracking import TrackedFace, Tracker, TrackingSettings
 
 WIDTH, HEIGHT, FPS = 320, 240, 25
@@ -135,7 +135,7 @@ def test_faces_keep_their_numbers_through_motion(settings: TrackingSettings) -> 
     assert tracks_of(film, at_s, followed) == [1, 2]
 
 
-def test_between_key_frames_faces_are_followed_to_the_pixel() -> None:
+def test_between_detection_frames_faces_are_followed_to_the_pixel() -> None:
     film = Film([line(60, 260, 2.0)])
     at_s = times(2.0)
     followed = follow(film, at_s)
@@ -202,7 +202,7 @@ def test_another_face_at_the_same_place_is_another(settings: TrackingSettings) -
 def test_who_stays_away_too_long_is_new() -> None:
     film = Film([lambda t: (160.0, 100.0) if t < 1 or t > 4 else None])
     at_s = times(5.0)
-    settings = TrackingSettings(lost_s=0.5, return_s=2.0)
+    settings = TrackingSettings(max_age_s=0.5, reid_s=2.0)
     assert tracks_of(film, at_s, follow(film, at_s, settings)) == [1, 2]
 
 
@@ -304,7 +304,7 @@ def test_a_real_face_is_followed_through_a_pan_and_a_zoom(portrait_image: Image)
         assert iou(face.box, alone.box) > 0.7
         numbers.add(face.track)
     assert numbers == {1}
-    assert tracker.key_frames <= 14
+    assert tracker.detection_frames <= 14
 
 
 def test_yunet_is_asked_for_unsure_faces_with_its_own_options() -> None:
@@ -322,28 +322,28 @@ def test_yunet_is_asked_for_unsure_faces_with_its_own_options() -> None:
 
 def test_memory_of_faces_ends() -> None:
     film = Film([lambda t: (60.0 + 200 * ((t // 1) % 2), 100.0)])
-    settings = TrackingSettings(detect_every_s=0.0, lost_s=0.1, return_s=0.3, min_looks=1.0)
+    settings = TrackingSettings(detect_every_s=0.0, max_age_s=0.1, reid_s=0.3, min_appearance=1.0)
     tracker = Tracker(film, settings)
     for time_s in times(8.0, fps=10):
         tracker(film.frame(time_s), time_s)
         assert len(tracker.known) <= 2
-        assert len(tracker.renamed) <= 2
+        assert len(tracker.merged) <= 2
 
 
 def test_looks_tell_the_same_from_another() -> None:
     film = Film([still(80), still(240)])
     image = film.frame(0.0)
     darker = np.asarray(cv2.convertScaleAbs(image, alpha=0.9), np.uint8)
-    a, b = (looks_of(image, Face(box, 0.9), film.framing) for box in film.boxes().values())
-    again = looks_of(darker, Face(film.boxes()[0], 0.9), film.framing)
+    a, b = (appearance_of(image, Face(box, 0.9), film.framing) for box in film.boxes().values())
+    again = appearance_of(darker, Face(film.boxes()[0], 0.9), film.framing)
     assert a @ a == pytest.approx(1.0)
     assert a @ again > 0.8 > a @ b
 
 
 @pytest.mark.parametrize("box", [(-500.0, -500.0, -400.0, -400.0), (300.0, 230.0, 900.0, 800.0)])
 def test_looks_of_a_face_beyond_the_border_are_numbers(box: Box) -> None:
-    looks = looks_of(Film([]).frame(0.0), Face(box, 0.9), Framing(1.0, 0.0, 0.0))
-    assert np.isfinite(looks).all()
+    appearance = appearance_of(Film([]).frame(0.0), Face(box, 0.9), Framing(1.0, 0.0, 0.0))
+    assert np.isfinite(appearance).all()
 
 
 def test_wrong_values_are_refused() -> None:
@@ -351,8 +351,8 @@ def test_wrong_values_are_refused() -> None:
         TrackingSettings(detect_every_s=-1)
     with pytest.raises(OptionError, match="min_score: expected 0 to 1; got 2"):
         TrackingSettings(min_score=2)
-    with pytest.raises(OptionError, match="min_looks: expected -1 to 1; got nan"):
-        TrackingSettings(min_looks=math.nan)
+    with pytest.raises(OptionError, match="min_appearance: expected -1 to 1; got nan"):
+        TrackingSettings(min_appearance=math.nan)
     tracker = Tracker(Film([]))
     tracker(np.zeros((9, 9, 3), np.uint8), 1.0)
     with pytest.raises(OptionError, match=r"time_s: expected 1.0 or later; got 0.5"):

@@ -159,7 +159,7 @@ def analyze_video(
     recognizer: Recognizer | None = None,
     *,
     settings: VideoSettings | None = None,
-    centred: bool = True,
+    offline: bool = True,
     every_s: float | None = None,
     start_s: float | None = None,
     end_s: float | None = None,
@@ -176,8 +176,8 @@ def analyze_video(
         source: a video file or a series of pictures; see `mien.video.frames.frames`.
         recognizer: what reads it; by default `Recognizer()`.
         settings: how faces are followed and smoothed.
-        centred: smooth with the frames before and after, without delay, as `mien video` does (see
-            `mien.video.centring`); otherwise with those before alone, as `read_stream` must.
+        offline: smooth with the frames before and after, without delay, as `mien video` does (see
+            `mien.video.offline`); otherwise with those before alone, as `read_stream` must.
         every_s: read only the first frame at or after each multiple of it.
         start_s: leave out frames before this time.
         end_s: leave out frames at or after this time.
@@ -186,8 +186,8 @@ def analyze_video(
         VideoError: it is not a video that can be read.
         OptionError: an argument is out of its range.
     """
-    from mien.video import centring
     from mien.video.frames import frames
+    from mien.video.offline import smoothed_offline
 
     recognizer = recognizer or Recognizer()
     settings = settings or VideoSettings()
@@ -195,8 +195,8 @@ def analyze_video(
     given = frames(source, every_s=every_s, start_s=start_s, end_s=end_s)
     read = frame_readings(recognizer, given, settings=settings)
     smoothing, threshold = settings.smoothing, recognizer.threshold
-    if centred:
-        read = centring.centred(read, smoothing, threshold=threshold, keep_images=False)
+    if offline:
+        read = smoothed_offline(read, smoothing, threshold=threshold, keep_images=False)
     else:
         read = smoothed_online(read, smoothing, threshold=threshold)
     for frame, readings in read:

@@ -124,7 +124,7 @@ class DivergedError(TrainingError):
 
 
 class OutOfMemoryError(TrainingError, RuntimeError):
-    """A training step does not fit into the device's memory; what was trained so far is kept.
+    """A training step does not fit into the device's memory; finished epochs are kept.
 
     The message names a batch size that fits. A RuntimeError too, as torch's own, for which it
     stands.

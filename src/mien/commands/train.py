@@ -193,7 +193,7 @@ def train(
 
     Example: mien train --data fer2013.csv --recipe mien --devices 8 --out runs/eight
 
-    Ctrl-C saves and ends; the same command with --resume goes on from there.
+    After Ctrl-C the same command with --resume goes on from the last finished epoch.
     """
     need_torch("training")
     from mien.learn.training.loop import read_config

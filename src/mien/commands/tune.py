@@ -110,8 +110,10 @@ def tune(
             report=display.report,
         )
     if result.best is not None:
+        from mien.learn.plots.tuning import plot_study
+
         with status("drawing"):
-            _draw(result)
+            plot_study(result, out)
     if as_json:
         import json
 
@@ -161,15 +163,6 @@ def _ending(trial: "TrialResult") -> str:
     reached = "" if trial.val_accuracy is None else f"val accuracy {trial.val_accuracy:.4f}, "
     ending = "" if trial.state == "finished" else f"{trial.state} after "
     return f"{reached}{ending}{_count(trial.epochs, 'epoch')}, {trial.seconds:.1f} s"
-
-
-def _draw(result: "TuningResult") -> None:
-    from mien.learn.plots.tuning import plot_importances, plot_settings, plot_trials
-
-    plot_trials(result, result.out / "trials-accuracy")
-    plot_settings(result, result.out / "settings")
-    if result.importances:
-        plot_importances(result, result.out / "importances")
 
 
 def _print(result: "TuningResult") -> None:

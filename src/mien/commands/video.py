@@ -55,7 +55,7 @@ HalfLifeOption = Annotated[
 class SmoothName(StrEnum):
     """Which frames a reading is smoothed with."""
 
-    centred = "centred"
+    offline = "offline"
     online = "online"
 
 
@@ -189,7 +189,7 @@ def video(
     as_json: JsonOption = False,
     recognizer: RecognizerOptions,
     following: FollowingOptions,
-    smooth: SmoothOption = SmoothName.centred,
+    smooth: SmoothOption = SmoothName.offline,
     threads: ThreadsOption = 1,
 ) -> None:
     """Follow the faces of a film and read them in every frame.
@@ -216,7 +216,7 @@ def video(
         stream=part.stream,
         sequence_fps=part.fps,
         settings=following.settings(),
-        centred=smooth is SmoothName.centred,
+        offline=smooth is SmoothName.offline,
         bars=bars,
     )
     films, many = find_videos(paths, not_in=outputs.named())

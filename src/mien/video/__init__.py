@@ -4,7 +4,7 @@
     tracking   the same face keeps its number from frame to frame
     smoothing  probabilities over time, and labels that hold
     readings   the flow: frames -> followed, smoothed readings
-    centring   the same, smoothed with the frames to come as well
+    offline    the same, smoothed with the frames to come as well
     writer     frames -> a film with the sound of the one they come from
     records    readings -> CSV, JSON lines and Parquet, as the film is read
     totals, timeline, report   what each person showed: summary, figure, page

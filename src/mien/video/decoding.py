@@ -25,7 +25,7 @@ from mien.video.containers import (
 )
 from mien.video.fields import unwoven
 from mien.video.info import Frame, VideoInfo, VideoSource
-from mien.video.taking import Pick
+from mien.video.sampling import FrameSampler
 from mien.video.times import CLOCK_FORMATS, LEAST_STEP_S, ShownTimes, packets_of
 
 if TYPE_CHECKING:
@@ -164,13 +164,13 @@ class FilmReader:
         """The frames that are asked for; closes the file at the end."""
         from av.video.reformatter import VideoReformatter
 
-        pick = Pick(every_s, start_s, end_s)
+        sampler = FrameSampler(every_s, start_s, end_s)
         reformatter = VideoReformatter()
         try:
             for index, time_s, decoded in self._timed(start_s or 0.0):
-                if pick.is_over(time_s):
+                if sampler.is_over(time_s):
                     return
-                if pick.takes(time_s):
+                if sampler.takes(time_s):
                     image = to_rgb(decoded, reformatter, *self._stored)
                     yield Frame(index, time_s, self._turn.apply(image))
         finally:

@@ -12,8 +12,8 @@ from mien.labels import EMOTIONS
 from mien.output.files import atomic_text
 from mien.overlay import Annotator
 from mien.readings import TrackedReading, TrackSummary
-from mien.video.centring import centred
 from mien.video.frames import VideoInfo, VideoSource, frames, measured, probe
+from mien.video.offline import smoothed_offline
 from mien.video.outputs import Outputs
 from mien.video.readings import VideoSettings, frame_readings
 from mien.video.records import RowWriter, row_writer
@@ -61,7 +61,7 @@ class VideoOptions:
         stream: the source is an address to connect to.
         sequence_fps: frames per second of what has no times: a series of pictures, for one.
         settings: how faces are followed and smoothed.
-        centred: smooth with the frames before and after, see `mien.video.centring`: labels change
+        offline: smooth with the frames before and after, see `mien.video.offline`: labels change
             when the face does, and not some tenths of a second later. Otherwise with those before
             alone, as a live view must.
         bars: draw the seven probabilities into the annotated copy.
@@ -73,7 +73,7 @@ class VideoOptions:
     stream: bool = False
     sequence_fps: float | None = None
     settings: VideoSettings | None = None
-    centred: bool = True
+    offline: bool = True
     bars: bool = True
 
 
@@ -124,8 +124,10 @@ def write_video(
         settings = replace(settings, batch_frames=1)
     read = frame_readings(recognizer, given, settings=settings)
     smoothing, threshold = settings.smoothing, recognizer.threshold
-    if how.centred:
-        read = centred(read, smoothing, threshold=threshold, keep_images=outputs.need_images)
+    if how.offline:
+        read = smoothed_offline(
+            read, smoothing, threshold=threshold, keep_images=outputs.need_images
+        )
     else:
         read = smoothed_online(read, smoothing, threshold=threshold)
     try:
@@ -192,7 +194,7 @@ def _settings_of(recognizer: "Recognizer", how: VideoOptions) -> dict[str, str]:
         if value is not None:
             settings[name] = f"{value:g} s"
     smoothing = (how.settings or VideoSettings()).smoothing
-    way = "frames before and after" if how.centred else "frames before"
+    way = "frames before and after" if how.offline else "frames before"
     settings["smoothing"] = f"half-life {smoothing.half_life_s:g} s, {way}"
     return settings
 

@@ -17,7 +17,7 @@ from mien.sources import FILM_SUFFIXES
 from mien.video.cameras import Camera
 from mien.video.decoding import FilmReader
 from mien.video.info import Frame, VideoInfo, VideoSource
-from mien.video.taking import ahead, check_times, picked
+from mien.video.sampling import check_times, prefetch, sampled
 from mien.video.times import CLOCK_FORMATS
 
 __all__ = [
@@ -131,11 +131,11 @@ def frames(
         opened = Camera(camera)
         produced: Iterator[Frame] = _camera_frames(opened, str(source))
         # What is not taken in time is dropped: a camera shows what is now.
-        return picked(ahead(produced, 2, newest=True), every_s, start_s, end_s)
+        return sampled(prefetch(produced, 2, newest=True), every_s, start_s, end_s)
     if pictures := _sequence(source):
         fps = sequence_fps or SEQUENCE_FPS
         produced = (Frame(i, i / fps, _load_picture(path)) for i, path in enumerate(pictures))
-        return picked(ahead(produced, 2), every_s, start_s, end_s)
+        return sampled(prefetch(produced, 2), every_s, start_s, end_s)
     return _frames_of(_film(source, stream, sequence_fps), every_s, start_s, end_s)
 
 
@@ -166,7 +166,7 @@ def _frames_of(
 ) -> Iterator[Frame]:
     size = reader.width * reader.height * 3
     depth = max(2, min(_AHEAD, _AHEAD_BYTES // max(size, 1)))
-    return ahead(reader.frames(every_s, start_s, end_s), depth)
+    return prefetch(reader.frames(every_s, start_s, end_s), depth)
 
 
 def _film(source: VideoSource, stream: bool, fps: float | None) -> FilmReader:

@@ -22,7 +22,7 @@ Gray: TypeAlias = NDArray[np.uint8]
 Floats: TypeAlias = NDArray[np.float64]
 
 
-class Motion:
+class KalmanFilter:
     """Constant velocity of a box's centre and of the logarithm of its size, as in SORT.
 
     All three share one covariance, as their noise does in units of the size of the face.
@@ -95,7 +95,7 @@ def _centre_and_log_size(box: Box) -> tuple[tuple[float, float, float], float]:
 
 
 @dataclass(frozen=True)
-class Step:
+class SimilarityTransform:
     """A turn, scaling and shift of the picture's plane: z -> turn * z + shift, z = x + iy."""
 
     turn: complex
@@ -130,7 +130,9 @@ _AGREEMENT: Final = 0.06  # of the face's size: how far points may depart from t
 _SEARCH_END: Final = (cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 10, 0.03)  # steps, pixels
 
 
-def flow(before: Gray, after: Gray, box: Box, expected: Box, scale: float) -> Step | None:
+def flow(
+    before: Gray, after: Gray, box: Box, expected: Box, scale: float
+) -> SimilarityTransform | None:
     """How a face moved from one shrunk gray picture to the next; None where that is unsure.
 
     Args:
@@ -184,7 +186,7 @@ def flow(before: Gray, after: Gray, box: Box, expected: Box, scale: float) -> St
     turn = complex((np.conj(a - middle_a) * (b - middle_b)).sum() / spread)
     if not 1 / _MAX_GROWTH < abs(turn) < _MAX_GROWTH:
         return None
-    return Step(turn, complex(middle_b - turn * middle_a) / scale)
+    return SimilarityTransform(turn, complex(middle_b - turn * middle_a) / scale)
 
 
 def shrunk_gray(image: Image, pixels: int) -> tuple[Gray, float]:

@@ -28,7 +28,7 @@ BATCH_FRAMES: Final = 8
 """Frames of a file that are held to be read together."""
 
 _PARTS: Final = (6, 6)  # of a crop, that are compared
-_UNDECIDED_BATCHES: Final = 3  # that wait together until a face is known to be new or not
+_TENTATIVE_BATCHES: Final = 3  # that wait together until a face is known to be new or not
 _BATCH_BYTES: Final = 64_000_000  # fewer of them where frames are large
 
 
@@ -111,7 +111,7 @@ def frame_readings(
             # A stream that was cut may jump back: its rows keep that time, the tracks do not.
             time_s = max(time_s, frame.time_s)
             faces = tracker(frame.image, time_s)
-            if reader.add(frame, time_s, faces, undecided=tracker.undecided):
+            if reader.add(frame, time_s, faces, tentative=tracker.tentative):
                 yield from reader.read(tracker, wait=settings.batch_frames == 1)
         yield from reader.read(tracker, wait=True)
 
@@ -176,7 +176,7 @@ class _Reader:
         self._thread = ThreadPoolExecutor(1, "mien-network")  # begins with its first batch
 
     def add(
-        self, frame: "Frame", time_s: float, faces: list[TrackedFace], *, undecided: bool
+        self, frame: "Frame", time_s: float, faces: list[TrackedFace], *, tentative: bool
     ) -> bool:
         """Take a frame in; gives whether it is time to read.
 
@@ -194,8 +194,8 @@ class _Reader:
                 self._read_s[face.track], self._cut[face.track] = time_s, crop
         self._waiting.append((frame, faces, changed))
         frames = self._settings.batch_frames
-        if undecided and frames > 1:
-            frames *= _UNDECIDED_BATCHES
+        if tentative and frames > 1:
+            frames *= _TENTATIVE_BATCHES
         # Half of them, as the other half is being read.
         held = 2 * len(self._waiting)
         return held >= frames or held * frame.image.nbytes >= _BATCH_BYTES
@@ -218,7 +218,7 @@ class _Reader:
             tracker: knows which faces have another number by now, and which may be seen again.
             wait: give these, too.
         """
-        yield from self._finish(tracker.renamed)
+        yield from self._finish(tracker.merged)
         if self._waiting:
             waiting, crops = self._waiting, self._crops
             self._waiting, self._crops = [], []
@@ -228,13 +228,13 @@ class _Reader:
                 rows = self._thread.submit(self._classifier, batch).result
             self._running = _Batch(waiting, rows, tracker.known)
         if wait:
-            yield from self._finish(tracker.renamed)
+            yield from self._finish(tracker.merged)
 
     def close(self) -> None:
         """End the thread."""
         self._thread.shutdown(cancel_futures=True)
 
-    def _finish(self, renamed: Mapping[int, int]) -> "Iterator[tuple[Frame, list[TrackedReading]]]":
+    def _finish(self, merged: Mapping[int, int]) -> "Iterator[tuple[Frame, list[TrackedReading]]]":
         if self._running is None:
             return
         batch, self._running = self._running, None
@@ -242,7 +242,7 @@ class _Reader:
         for frame, faces, changed in batch.frames:
             readings = []
             for face in faces:
-                track = renamed.get(face.track, face.track)
+                track = merged.get(face.track, face.track)
                 if track != face.track and face.track in self._raw:
                     self._raw[track] = self._raw.pop(face.track)
                 if face.track in changed:

@@ -1,10 +1,10 @@
-"""Frames -> the same faces under the same numbers: detection on key frames, following between.
+"""Frames -> the same faces under the same numbers: detection in some frames, following between.
 
-On a key frame the detector's faces are shared out among the tracks in two rounds, the sure faces
-first (ByteTrack, Zhang et al. 2021, arXiv:2110.06864), by where a Kalman filter expects each track
-(SORT, Bewley et al. 2016, arXiv:1602.00763) within boxes that are enlarged for both (buffered IoU,
-Yang et al. 2023, arXiv:2211.14317), and by looks. Between key frames each face is followed by
-optical flow. Where that is unsure, the frame becomes a key frame.
+On a detection frame the detector's faces are shared out among the tracks in two rounds, the sure
+faces first (ByteTrack, Zhang et al. 2021, arXiv:2110.06864), by where a Kalman filter expects each
+track (SORT, Bewley et al. 2016, arXiv:1602.00763) within boxes that are enlarged for both (buffered
+IoU, Yang et al. 2023, arXiv:2211.14317), and by appearance. Between detection frames each face is
+followed by optical flow. Where that is unsure, the frame becomes a detection frame.
 """
 
 import math
@@ -19,8 +19,16 @@ from mien.errors import OptionError
 from mien.faces import Detector, YuNetDetector, iou
 from mien.images import Image
 from mien.readings import Box, Face
-from mien.video.looks import LooksOf
-from mien.video.motion import Floats, Gray, Motion, Step, flow, patch_of, shrunk_gray
+from mien.video.appearance import AppearanceOf
+from mien.video.motion import (
+    Floats,
+    Gray,
+    KalmanFilter,
+    SimilarityTransform,
+    flow,
+    patch_of,
+    shrunk_gray,
+)
 
 
 @dataclass(frozen=True)
@@ -28,19 +36,19 @@ class TrackingSettings:
     """How faces are followed.
 
     Attributes:
-        detect_every_s: time from one key frame to the next; 0 makes every frame one. A face that
-            comes into the picture is seen that late at most.
+        detect_every_s: time from one detection frame to the next; 0 makes every frame one. A face
+            that comes into the picture is seen that late at most.
         min_score: a face that no track accounts for begins a new track from this score on, 0 to 1;
             None takes the detector's own least score, .8 for YuNet.
         min_low_score: faces of a lower score, down to this one, only continue tracks. YuNet is
             asked for them; of other detectors those count that they give.
         coast_s: how long a face is followed that the detector does not find, by flow alone.
-        lost_s: how long a face that is neither found nor followed is expected nearby, by place.
-        return_s: how long a face that is gone may stay away and get its number back, by looks.
-        decide_s: how long a new face is compared with those that are gone. At first it may be cut
-            by the border of the picture and look like nobody.
-        min_looks: from which similarity of looks on, -1 to 1, a face that returns is the same.
-        min_looks_nearby: likewise, where it returns to the place that it left.
+        max_age_s: how long a face that is neither found nor followed is expected nearby, by place.
+        reid_s: how long a face that is gone may stay away and get its number back, by appearance.
+        tentative_s: how long a new face is compared with those that are gone. At first it may be
+            cut by the border of the picture and look like nobody.
+        min_appearance: from which similarity on, -1 to 1, a face that returns is the same.
+        min_appearance_nearby: likewise, where it returns to the place that it left.
     Raises:
         OptionError: a value is out of its range.
     """
@@ -49,21 +57,21 @@ class TrackingSettings:
     min_score: float | None = None
     min_low_score: float = 0.5
     coast_s: float = 0.5
-    lost_s: float = 1.0
-    return_s: float = 60.0
-    decide_s: float = 0.5
-    min_looks: float = 0.8
-    min_looks_nearby: float = 0.7
+    max_age_s: float = 1.0
+    reid_s: float = 60.0
+    tentative_s: float = 0.5
+    min_appearance: float = 0.8
+    min_appearance_nearby: float = 0.7
 
     def __post_init__(self) -> None:
-        for name in ("detect_every_s", "coast_s", "lost_s", "return_s", "decide_s"):
+        for name in ("detect_every_s", "coast_s", "max_age_s", "reid_s", "tentative_s"):
             if not 0.0 <= getattr(self, name) < math.inf:
                 raise OptionError(f"{name}: expected 0 or more; got {getattr(self, name)}")
         for name in ("min_score", "min_low_score"):
             value = getattr(self, name)
             if value is not None and not 0.0 <= value <= 1.0:
                 raise OptionError(f"{name}: expected 0 to 1; got {value}")
-        for name in ("min_looks", "min_looks_nearby"):
+        for name in ("min_appearance", "min_appearance_nearby"):
             if not -1.0 <= getattr(self, name) <= 1.0:
                 raise OptionError(f"{name}: expected -1 to 1; got {getattr(self, name)}")
 
@@ -89,15 +97,15 @@ class Tracker:
         for frame in frames("interview.mp4"):
             faces = tracker(frame.image, frame.time_s)
 
-    Its memory does not grow with the film, but with the faces of the last `return_s` seconds.
+    Its memory does not grow with the film, but with the faces of the last `reid_s` seconds.
 
     Args:
-        detector: finds the faces of key frames.
+        detector: finds the faces of detection frames.
         settings: how faces are followed.
 
     Attributes:
-        key_frames: how many frames have been searched by the detector so far.
-        renamed: number -> number, of faces that were first taken for new ones and then recognized;
+        detection_frames: how many frames have been searched by the detector so far.
+        merged: number -> number, of faces that were first taken for new ones and then recognized;
             forgotten with the face.
     """
 
@@ -107,14 +115,14 @@ class Tracker:
     MIN_PLACE: Final = 0.1  # IoU of the enlarged boxes
     MIN_LOW_PLACE: Final = 0.3  # likewise, of a face with a low score
     # A face that is less alike does not continue a lost track; half hidden, it is hardly itself.
-    MIN_LOOKS_LOST: Final = 0.35
-    TOUCHING_IOU: Final = 0.02  # of two faces that may hide each other: looks decide
+    MIN_APPEARANCE_LOST: Final = 0.35
+    TOUCHING_IOU: Final = 0.02  # of two faces that may hide each other: appearance decides
     HIDDEN_IOU: Final = 0.2  # with a face that was found: what is followed there is that face
     MAX_MARGIN: Final = 1.5
-    MAX_STEP_S: Final = 0.4  # between two frames; after longer ones looks decide, too
-    LOOKS_EVERY_S: Final = 0.5
-    LOOKS_MEMORY: Final = 0.8  # share of the old looks that stays at each renewal
-    RETRY_S: Final = 0.3  # for which every frame is a key frame after a face was lost
+    MAX_STEP_S: Final = 0.4  # between two frames; after longer ones appearance decides, too
+    APPEARANCE_EVERY_S: Final = 0.5
+    APPEARANCE_MEMORY: Final = 0.8  # share of the old appearance that stays at each renewal
+    RETRY_S: Final = 0.3  # for which every frame is a detection frame after a face was lost
     CUT_CORRELATION: Final = 0.35  # of two frames' thumbnails; less is a cut
     THUMBNAIL: Final = (32, 18)
 
@@ -133,15 +141,15 @@ class Tracker:
                 second_looks=False,
             )
         self.detector = detector
-        self.key_frames = 0
-        self.renamed: dict[int, int] = {}
+        self.detection_frames = 0
+        self.merged: dict[int, int] = {}
         self._min_score = 0.0 if min_score is None else min_score
         self._tracks: list[_Track] = []
         self._numbers = 0
         self._before: Gray | None = None
         self._thumbnail: Floats | None = None
         self._time_s = -math.inf
-        self._key_time_s = -math.inf
+        self._detection_time_s = -math.inf
 
     def __call__(self, image: Image, time_s: float) -> list[TrackedFace]:
         """The faces of the next frame.
@@ -168,8 +176,8 @@ class Tracker:
                 track.lose()
         self._time_s = time_s
         self._forget()
-        key = cut or time_s - self._key_time_s >= self.settings.detect_every_s - 1e-4
-        # On key frames, too: where faces touch, the flow tells them apart.
+        key = cut or time_s - self._detection_time_s >= self.settings.detect_every_s - 1e-4
+        # On detection frames, too: where faces touch, the flow tells them apart.
         if self._before is not None and not every_frame and not cut:
             key = not self._follow(self._before, gray, scale) or key
         if key:
@@ -183,14 +191,14 @@ class Tracker:
         return {track.number for track in self._tracks}
 
     @property
-    def undecided(self) -> bool:
+    def tentative(self) -> bool:
         """Whether a face in the last frame may yet turn out to be one that was there before."""
-        return any(t.seen and self._is_young(t) for t in self._tracks) and any(
+        return any(t.seen and self._is_tentative(t) for t in self._tracks) and any(
             not t.seen for t in self._tracks
         )
 
-    def _is_young(self, track: "_Track") -> bool:
-        return self._time_s - track.born_s < self.settings.decide_s
+    def _is_tentative(self, track: "_Track") -> bool:
+        return self._time_s - track.born_s < self.settings.tentative_s
 
     def _is_cut(self, gray: Gray) -> bool:
         """Whether the picture is another scene than the one before."""
@@ -205,10 +213,10 @@ class Tracker:
         return energy > flat and float((before * small).sum()) < self.CUT_CORRELATION * energy
 
     def _forget(self) -> None:
-        keep_s = max(self.settings.return_s, self.settings.lost_s)
+        keep_s = max(self.settings.reid_s, self.settings.max_age_s)
         self._tracks = [t for t in self._tracks if self._time_s - t.seen_s <= keep_s]
         known = self.known
-        self.renamed = {new: old for new, old in self.renamed.items() if old in known}
+        self.merged = {new: old for new, old in self.merged.items() if old in known}
 
     def _follow(self, before: Gray, gray: Gray, scale: float) -> bool:
         """Move the faces by optical flow; gives whether all of them are surely followed."""
@@ -230,59 +238,63 @@ class Tracker:
     def _detect(self, image: Image, gray: Gray, scale: float, step_s: float) -> None:
         """Search the frame, and share its faces out among the tracks."""
         settings = self.settings
-        self.key_frames += 1
-        self._key_time_s = self._time_s
+        self.detection_frames += 1
+        self._detection_time_s = self._time_s
         found = [f for f in self.detector.detect(image) if f.size_px > 0.0]
         sure = [f for f in found if f.score >= self._min_score]
         unsure = [f for f in found if settings.min_low_score <= f.score < self._min_score]
-        looks = LooksOf(image, self.detector.framing)
-        lost_s = max(settings.lost_s, step_s)
+        appearance = AppearanceOf(image, self.detector.framing)
+        lost_s = max(settings.max_age_s, step_s)
         near = [t for t in self._tracks if not t.left and t.lost_for(self._time_s) <= lost_s]
 
-        matched = self._match(near, sure, looks, self.MIN_PLACE)
+        matched = self._match(near, sure, appearance, self.MIN_PLACE)
         open_tracks = [t for t in near if t not in matched]
         matched |= self._match(
             [t for t in open_tracks if t.seen or t.lost_for(self._time_s) < settings.coast_s],
             unsure,
-            looks,
+            appearance,
             self.MIN_LOW_PLACE,
         )
         taken = list(matched.values())
         new = [f for f in sure if not any(f is other for other in taken)]
         gone = [t for t in self._tracks if t not in matched and not t.seen]
-        young = {face: track for track, face in matched.items() if self._is_young(track)}
-        for track, face in self._match_returned(gone, [*new, *young], looks).items():
+        young = {face: track for track, face in matched.items() if self._is_tentative(track)}
+        for track, face in self._match_returned(gone, [*new, *young], appearance).items():
             if face in young and track.seen_s < young[face].born_s:
-                self._rename(young[face], track)
+                self._merge(young[face], track)
                 del matched[young[face]]
             if face not in matched.values():
                 matched[track] = face
         for track, face in matched.items():
-            renew = self._time_s - track.looks_s >= self.LOOKS_EVERY_S
+            renew = self._time_s - track.appearance_s >= self.APPEARANCE_EVERY_S
             # What is beside it, or before it, is not how it looks.
             renew = renew and not any(
                 other is not face and iou(_enlarged(other.box, self.PLACE_MARGIN), face.box) > 0.0
                 for other in found
             )
-            track.correct(face, looks(face) if renew else None, self._time_s, gray, scale)
+            track.correct(face, appearance(face) if renew else None, self._time_s, gray, scale)
         for face in new:
             if not any(face is other for other in matched.values()):
                 self._numbers += 1
-                track = _Track(self._numbers, face, looks(face), self._time_s, gray, scale)
+                track = _Track(self._numbers, face, appearance(face), self._time_s, gray, scale)
                 self._tracks.append(track)
                 matched[track] = face
         self._drop_unmatched(matched)
 
-    def _rename(self, new: "_Track", old: "_Track") -> None:
+    def _merge(self, new: "_Track", old: "_Track") -> None:
         """What was taken for a new face is one that was gone."""
         self._tracks.remove(new)
-        self.renamed[new.number] = old.number
-        for number, name in self.renamed.items():
+        self.merged[new.number] = old.number
+        for number, name in self.merged.items():
             if name == new.number:
-                self.renamed[number] = old.number
+                self.merged[number] = old.number
 
     def _match(
-        self, tracks: list["_Track"], faces: list[Face], looks: "LooksOf", min_place: float
+        self,
+        tracks: list["_Track"],
+        faces: list[Face],
+        appearance: "AppearanceOf",
+        min_place: float,
     ) -> dict["_Track", Face]:
         """Tracks and the faces that lie where they are expected; the best pair first.
 
@@ -301,26 +313,30 @@ class Tracker:
             rivals = sum(i == a or j == b for a, b in places) > 1
             alike = 1.0
             if rivals or not tracks[i].seen:
-                alike = float(tracks[i].looks @ looks(faces[j]))
-            if tracks[i].seen or self._continues(tracks[i], alike, looks(faces[j])):
+                alike = float(tracks[i].appearance @ appearance(faces[j]))
+            if tracks[i].seen or self._continues(tracks[i], alike, appearance(faces[j])):
                 pairs.append((place + alike, i, j))
         return {tracks[i]: faces[j] for i, j in _best_first(pairs)}
 
-    def _continues(self, track: "_Track", alike: float, looks: Floats) -> bool:
+    def _continues(self, track: "_Track", alike: float, appearance: Floats) -> bool:
         """Whether a face may be that of a lost track; not if it is more like another lost one."""
         others = (t for t in self._tracks if not t.seen and t is not track)
-        return alike >= max(self.MIN_LOOKS_LOST, *(float(t.looks @ looks) for t in others), 0.0)
+        return alike >= max(
+            self.MIN_APPEARANCE_LOST, *(float(t.appearance @ appearance) for t in others), 0.0
+        )
 
     def _match_returned(
-        self, tracks: list["_Track"], faces: list[Face], looks: "LooksOf"
+        self, tracks: list["_Track"], faces: list[Face], appearance: "AppearanceOf"
     ) -> dict["_Track", Face]:
         """Tracks out of sight and the faces that look like them; the most alike first."""
         pairs = []
         for i, track in enumerate(tracks):
             for j, face in enumerate(faces):
-                alike = float(track.looks @ looks(face))
+                alike = float(track.appearance @ appearance(face))
                 nearby = not track.left and iou(_enlarged(track.box, 1.0), face.box) > 0.0
-                enough = self.settings.min_looks_nearby if nearby else self.settings.min_looks
+                enough = (
+                    self.settings.min_appearance_nearby if nearby else self.settings.min_appearance
+                )
                 if alike >= enough:
                     pairs.append((alike, i, j))
         return {tracks[i]: faces[j] for i, j in _best_first(pairs)}
@@ -343,15 +359,15 @@ class _Track:
     PATCH: Final = (16, 16)
 
     def __init__(
-        self, number: int, face: Face, looks: Floats, time_s: float, gray: Gray, scale: float
+        self, number: int, face: Face, appearance: Floats, time_s: float, gray: Gray, scale: float
     ) -> None:
         self.number = number
         self.born_s = time_s
         self.seen = True
         self.left = False  # by a cut: its place says nothing any more
-        self.looks = looks
-        self.looks_s = time_s
-        self.motion = Motion(face.box)
+        self.appearance = appearance
+        self.appearance_s = time_s
+        self.motion = KalmanFilter(face.box)
         self._set(face, time_s, gray, scale)
 
     def _set(self, face: Face, time_s: float, gray: Gray, scale: float) -> None:
@@ -383,7 +399,7 @@ class _Track:
             self.motion.slow(step_s)
         self.expected = self.motion.box()
 
-    def move(self, step: Step, gray: Gray, scale: float) -> bool:
+    def move(self, step: SimilarityTransform, gray: Gray, scale: float) -> bool:
         """Move it with the flow; gives False where it no longer looks like itself."""
         self.box = step.box(self.box)
         if self.landmarks is not None:
@@ -396,17 +412,20 @@ class _Track:
         return True
 
     def correct(
-        self, face: Face, looks: Floats | None, time_s: float, gray: Gray, scale: float
+        self, face: Face, appearance: Floats | None, time_s: float, gray: Gray, scale: float
     ) -> None:
         """It is this face that the detector found."""
         if self.left or time_s - self.seen_s > Tracker.RETRY_S:
-            self.motion = Motion(face.box)
+            self.motion = KalmanFilter(face.box)
         else:
             self.motion.correct(face.box)
         self.seen, self.left = True, False
-        if looks is not None:
-            mixed = Tracker.LOOKS_MEMORY * self.looks + (1.0 - Tracker.LOOKS_MEMORY) * looks
-            self.looks, self.looks_s = mixed / np.linalg.norm(mixed), time_s
+        if appearance is not None:
+            mixed = (
+                Tracker.APPEARANCE_MEMORY * self.appearance
+                + (1.0 - Tracker.APPEARANCE_MEMORY) * appearance
+            )
+            self.appearance, self.appearance_s = mixed / np.linalg.norm(mixed), time_s
         self._set(face, time_s, gray, scale)
 
     def lose(self) -> None:

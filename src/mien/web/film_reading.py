@@ -10,8 +10,8 @@ from typing import Any, BinaryIO, Final, cast
 from mien.errors import VideoError
 from mien.readings import TrackedReading
 from mien.recognizer import Recognizer
-from mien.video.centring import centred
 from mien.video.frames import Frame, VideoInfo, open_film
+from mien.video.offline import smoothed_offline
 from mien.video.readings import frame_readings
 from mien.video.smoothing import SmoothingSettings
 from mien.video.times import CLOCK_FORMATS
@@ -177,7 +177,7 @@ class FilmReading:
         smoothing = SmoothingSettings(
             settings.half_life_s, SmoothingSettings().margin if settings.half_life_s else 0.0
         )
-        read = centred(
+        read = smoothed_offline(
             frame_readings(self._recognizer, self._bounded(frames)),
             smoothing,
             threshold=settings.threshold,

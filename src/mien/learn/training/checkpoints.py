@@ -1,15 +1,15 @@
-"""What changes while a run goes on, and how it is saved and taken up again."""
+"""What changes while a run goes on, and how it is saved and taken up again after each epoch."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
+from torch.optim.swa_utils import AveragedModel
 
 from mien.errors import TrainingError
 from mien.learn.networks import Network
-from mien.learn.training.averaging import WeightAverage
 from mien.learn.training.runs import (
     EpochRow,
     read_checkpoint,
@@ -27,19 +27,9 @@ class State:
     network: Network
     optimizer: torch.optim.Optimizer
     generator: torch.Generator  # of the augmentation; the same in every process
-    average: WeightAverage | None
+    average: AveragedModel | None  # of the weights and of the statistics of normalisation
     history: list[EpochRow]
     best_epoch: int = 0
-    step: int = 0  # finished steps of the epoch under way
-    loss_sum: float = 0.0  # over those steps and all processes, weighted by faces
-    correct: float = 0.0
-    seen: int = 0
-    seconds: float = 0.0
-
-    @property
-    def epoch(self) -> int:
-        """The epoch under way, from 1."""
-        return len(self.history) + 1
 
     @property
     def best(self) -> EpochRow | None:
@@ -49,50 +39,39 @@ class State:
     @property
     def measured(self) -> Network:
         """The network that val chooses: the average of the weights, if there is one."""
-        return self.average.network if self.average else self.network
-
-    def finish_epoch(self, row: EpochRow) -> None:
-        """Take in the row of the epoch under way; the next one begins."""
-        best = self.best
-        self.history.append(row)
-        if best is None or row.val_accuracy > best.val_accuracy:
-            self.best_epoch = row.epoch
-        self.step = self.seen = 0
-        self.loss_sum = self.correct = self.seconds = 0.0
+        return cast(Network, self.average.module) if self.average else self.network
 
 
-_NUMBERS = ("best_epoch", "step", "loss_sum", "correct", "seen", "seconds")
-
-
-def save(state: State, run_dir: Path, fabric: Fabric) -> None:
-    """Write last.pt; and best.pt and history.csv where an epoch has just been finished.
+def save(state: State, row: EpochRow, run_dir: Path, fabric: Fabric) -> None:
+    """Take in the row of an epoch that is finished, and write last.pt, best.pt and history.csv.
 
     Every process must call it; the first one writes. last.pt is written first, so that a process
     killed between two files leaves one from which `restore` can write the others.
     """
+    best = state.best
+    state.history.append(row)
+    if best is None or row.val_accuracy > best.val_accuracy:
+        state.best_epoch = row.epoch
     draws = _random_states(fabric)
     if not fabric.is_global_zero:
         return
-    write_checkpoint(
-        run_dir / "last.pt",
-        {
-            "network": state.network.state_dict(),
-            "optimizer": state.optimizer.state_dict(),
-            "random": {**draws[0], "augmentation": state.generator.get_state()},
-            "random_of_others": draws[1:],
-            "average": state.average.state_dict() if state.average else None,
-            "history": [asdict(row) for row in state.history],
-            **{name: getattr(state, name) for name in _NUMBERS},
-        },
-    )
-    if state.step == 0 and state.history:
-        if state.best_epoch == len(state.history):
-            write_best(run_dir, state.measured, state.history[-1])
-        write_history(run_dir, state.history)
+    content = {
+        "network": state.network.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "random": {**draws[0], "augmentation": state.generator.get_state()},
+        "random_of_others": draws[1:],
+        "average": state.average.state_dict() if state.average else None,
+        "history": [asdict(row) for row in state.history],
+        "best_epoch": state.best_epoch,
+    }
+    write_checkpoint(run_dir / "last.pt", content)
+    if state.best_epoch == row.epoch:
+        write_best(run_dir, state.measured, row)
+    write_history(run_dir, state.history)
 
 
 def restore(state: State, run_dir: Path, fabric: Fabric, seed: int) -> None:
-    """Take up the run in a folder where last.pt has it; with none, it begins again.
+    """Take up the run in a folder after its last whole epoch; with none, it begins again.
 
     With another number of processes than before, what they draw by chance is drawn anew: dropout
     alone, since augmentation is the same however many processes share a batch.
@@ -112,8 +91,7 @@ def restore(state: State, run_dir: Path, fabric: Fabric, seed: int) -> None:
         if state.average:
             state.average.load_state_dict(stored["average"])
         state.history[:] = [EpochRow(**row) for row in stored["history"]]
-        for name in _NUMBERS:
-            setattr(state, name, stored[name])
+        state.best_epoch = stored["best_epoch"]
         state.generator.set_state(stored["random"]["augmentation"])
         # Runs from before there were several processes have none of others.
         draws = [stored["random"], *stored.get("random_of_others", ())]
@@ -121,24 +99,20 @@ def restore(state: State, run_dir: Path, fabric: Fabric, seed: int) -> None:
             _set_random_state(draws[fabric.global_rank], fabric)
         else:
             torch.manual_seed(own_seed(seed, state, fabric.global_rank))
+        best = state.best
     except (RuntimeError, AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
         raise TrainingError(f"{path}: not the state of this run; {error}") from error
-    if fabric.is_global_zero:
-        _complete(state, run_dir)
-
-
-def _complete(state: State, run_dir: Path) -> None:
-    """Write what a process killed after last.pt, and before the rest, did not come to write."""
-    write_history(run_dir, state.history)
-    if state.step == 0 and state.best and state.best_epoch == len(state.history):
-        path = run_dir / "best.pt"
-        if not path.exists() or read_checkpoint(path).get("row") != asdict(state.best):
-            write_best(run_dir, state.measured, state.best)
+    if fabric.is_global_zero:  # what a process killed after last.pt did not come to write
+        write_history(run_dir, state.history)
+        if best and state.best_epoch == len(state.history):
+            path = run_dir / "best.pt"
+            if not path.exists() or read_checkpoint(path).get("row") != asdict(best):
+                write_best(run_dir, state.measured, best)
 
 
 def own_seed(seed: int, state: State, rank: int) -> int:
     """What a process other than the first draws dropout from, where a run begins or changes."""
-    return ((seed * 1_000_003 + state.epoch) * 100_003 + state.step) * 1_009 + rank
+    return (seed * 1_000_003 + len(state.history) + 1) * 100_003 * 1_009 + rank
 
 
 def _random_states(fabric: Fabric) -> list[dict[str, torch.Tensor]]:

@@ -4,44 +4,49 @@
 (PublicTest) and on nothing else: test (PrivateTest) is never read.
 """
 
+import math
 import platform
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel
 
 from mien import __version__
-from mien.errors import DataError, OptionError, TrainingError
+from mien.errors import DataError, DivergedError, OptionError, TrainingError
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.networks import Network
 from mien.learn.training.allocator import kept_memory
-from mien.learn.training.averaging import WeightAverage
-from mien.learn.training.batches import Batches, share_of
+from mien.learn.training.batches import Batches, epoch_order, share_of, split_order
 from mien.learn.training.checkpoints import State, own_seed, restore, save
 from mien.learn.training.distillation import Teachers
 from mien.learn.training.memory import told_of_memory
-from mien.learn.training.muon import Muon
 from mien.learn.training.pretrained import Pretrained
-from mien.learn.training.processes import check_counts, processes, without_notes_of_lightning
+from mien.learn.training.processes import (
+    Flag,
+    SeveralDevices,
+    check_counts,
+    launch,
+    quiet_libraries,
+    sum_of,
+)
 from mien.learn.training.recipes import Recipe
 from mien.learn.training.runs import (
     EarlierRun,
     EpochRow,
     RunConfig,
+    check_same_run,
     load_best,
     network_of,
     read_checkpoint,
@@ -49,7 +54,7 @@ from mien.learn.training.runs import (
     read_history,
     start_folder,
 )
-from mien.learn.training.steps import Epochs, Progress, check_finite, learning_rate_at, sum_of
+from mien.learn.training.steps import Step, learning_rate_at, optimizer_of
 from mien.learn.training.views import StoredViews
 
 __all__ = [
@@ -66,9 +71,23 @@ __all__ = [
 ]
 
 EVALUATION_BATCH: Final = 256
-STUCK_AFTER: Final = timedelta(minutes=10)  # a process that waits so long for another gives up
+CHECK_EVERY_STEPS: Final = 10  # how often the loss is looked at; each look waits for the device
 
 Compile = Literal["auto", "off", "default", "reduce-overhead", "max-autotune"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run is; sent every few steps, and with `row` at the end of each epoch."""
+
+    epoch: int  # from 1
+    epochs: int
+    step: int  # within the epoch, from 1
+    steps: int
+    loss: float  # mean over the epoch so far
+    accuracy: float  # likewise
+    row: EpochRow | None = None
+    asked: float | None = None  # before the first step: share of the teachers' answers
 
 
 @dataclass(frozen=True)
@@ -101,12 +120,9 @@ class _Call:
     recipe: Recipe
     run_dir: Path
     seed: int
-    device: str
     resume: bool
     teachers: tuple[str | Path, ...]
-    devices: int
-    nodes: int
-    compile: Compile
+    compile: str  # "auto" is decided
     pretrained: str | Path | None
 
 
@@ -127,9 +143,9 @@ def train(
 ) -> TrainingResult:
     """Train a network by a recipe; the weights that do best on val are in the run's best.pt.
 
-    An interrupt (Ctrl-C) finishes the step under way, saves and returns; with `resume` the same
-    call goes on from there, on the CPU bit for bit as if nothing had happened. A killed process
-    goes on from its last finished epoch, likewise.
+    An interrupt (Ctrl-C) finishes the step under way and returns; with `resume` the same call
+    begins the epoch again that was under way, as it does after a kill. On the CPU the run comes out
+    bit for bit as if nothing had happened.
 
     With several devices each works on its share of every batch (data parallelism), so that
     `recipe.batch_size` is that of all together, and the views of the faces are those that one
@@ -148,7 +164,7 @@ def train(
         seed: of the first weights, the order of the faces, augmentation and dropout.
         device: "auto", "cpu", "cuda" or "mps".
         resume: go on with the run in `run_dir`.
-        report: called in the first process every few steps and after each epoch.
+        report: called in this process every few steps and after each epoch, on the first node.
         teachers: folders of finished runs to learn from, where the recipe gives them a weight.
         devices: of this kind on each node; see `mien.learn.training.processes` for what
             scripts must do.
@@ -171,42 +187,30 @@ def train(
             device is not there, or the pretrained weights are damaged.
         MissingExtraError: they are safetensors, whose package is not installed.
     """
-    call = _Call(
-        faces=faces,
-        recipe=recipe,
-        run_dir=Path(run_dir),
-        seed=seed,
-        device=device,
-        resume=resume,
-        teachers=tuple(teachers),
-        devices=devices,
-        nodes=nodes,
-        compile=compile,
-        pretrained=pretrained,
-    )
     check_counts(devices, nodes)
     if compile not in (known := get_args(Compile)):
         raise OptionError(f"compile: expected one of {', '.join(known)}; got {compile!r}")
     _splits(faces)
-    fabric = _fabric(call)
-    with processes(fabric, _fabric, _train, call):
-        return _train(call, fabric, report if fabric.is_global_zero else None)
+    fabric = _fabric(device, devices, nodes, bf16=recipe.precision == "bf16")
+    if compile == "auto":
+        compile = "default" if fabric.device.type == "cuda" else "off"
+    call = _Call(faces, recipe, Path(run_dir), seed, resume, tuple(teachers), compile, pretrained)
+    return launch(fabric, partial(_train, call), report)
 
 
 def _train(
-    call: _Call, fabric: Fabric, report: Callable[[Progress], None] | None = None
+    call: _Call, fabric: Fabric, report: Callable[[Progress], None] | None, interrupted: Flag
 ) -> TrainingResult:
     """One of the processes of a run; all of them go through this in step."""
-    recipe, run_dir, seed = call.recipe, call.run_dir, call.seed
+    recipe, run_dir = call.recipe, call.run_dir
     train_faces, val_faces = _splits(call.faces)
     teachers = Teachers(call.teachers, recipe)
     pretrained = None if call.pretrained is None else Pretrained(call.pretrained, recipe)
-    mode = _compile_mode(call.compile, fabric.device)
-    config = _config(call, teachers, pretrained, mode, fabric)
+    config, compiles = _config(call, teachers, pretrained, fabric), call.compile != "off"
     if call.resume:
-        _check_same_run(read_config(run_dir), config, run_dir)
+        check_same_run(read_config(run_dir), config, run_dir)
 
-    torch.manual_seed(seed)
+    torch.manual_seed(call.seed)
     network = network_of(recipe)
     if pretrained:
         pretrained.fill(network)
@@ -215,89 +219,99 @@ def _train(
         network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if fabric.world_size > 1 and fabric.device.type == "cuda":
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
-        train_batches = Batches(train_faces, votes=recipe.votes_weight > 0, device=fabric.device)
-        val_batches = Batches.of(val_faces, device=fabric.device)
-        compiled: Any = _compiled(network, mode)
-        model, optimizer = fabric.setup(compiled, _optimizer(network, recipe, fabric.device))
-        teachers.prepare(fabric.device, compiled=mode != "off")
+        train = Batches(train_faces, votes=recipe.votes_weight > 0, device=fabric.device)
+        val = Batches.of(val_faces, device=fabric.device)
+        compiled: Any = network
+        if compiles:
+            mode = None if call.compile == "default" else call.compile
+            compiled = torch.compile(network, dynamic=False, mode=mode)
+        model, optimizer = fabric.setup(compiled, optimizer_of(network, recipe, fabric.device))
+        teachers.prepare(fabric.device, compiled=compiles)
     state = State(
         network=network,
         optimizer=optimizer.optimizer,
-        generator=torch.Generator(fabric.device).manual_seed(seed),
-        average=WeightAverage(network, recipe.ema) if recipe.ema else None,
+        generator=torch.Generator(fabric.device).manual_seed(call.seed),
+        average=AveragedModel(network, use_buffers=True) if recipe.ema else None,
         history=[],
     )
     if fabric.global_rank:  # each process drops units of its own
-        torch.manual_seed(own_seed(seed, state, fabric.global_rank))
+        torch.manual_seed(own_seed(call.seed, state, fabric.global_rank))
     if call.resume:
-        restore(state, run_dir, fabric, seed)
+        restore(state, run_dir, fabric, call.seed)
     elif fabric.is_global_zero:
         start_folder(run_dir, config)
     views = None
     if recipe.stored_views:
         taught = " ".join(run.fingerprint for run in teachers.runs)
         basis = f"{taught} {config.data_fingerprint}"
-        views = StoredViews(train_batches, recipe, seed=seed, basis=basis)
-    epochs = Epochs(
-        model,
-        state,
-        train_batches,
-        recipe,
-        seed=seed,
-        run_dir=run_dir,
-        fabric=fabric,
-        teachers=teachers,
-        views=views,
-        compiled=mode != "off",
-        report=report,
-    )
-
-    with _interrupt_flag() as interrupted, _fast_convolutions(fabric.device), kept_memory():
-        if state.epoch <= recipe.epochs and not epochs.ask_teachers(interrupted):
+        views = StoredViews(train, recipe, seed=call.seed, basis=basis)
+    step = Step(model, state, train, recipe, fabric, teachers, views, compiled=compiles)
+    with _fast_convolutions(fabric.device), kept_memory():
+        if not _run_epochs(call, step, val, report, interrupted):
             return TrainingResult(run_dir, tuple(state.history), state.best, None, finished=False)
-        while state.epoch <= recipe.epochs:
-            if not epochs.train_one(interrupted):
-                save(state, run_dir, fabric)
-                return TrainingResult(
-                    run_dir, tuple(state.history), state.best, None, finished=False
-                )
-            started = time.perf_counter()
-            val_loss, val_accuracy = _loss_and_accuracy(state.measured, val_batches, fabric)
-            check_finite(val_loss, state)
-            row = EpochRow(
-                epoch=state.epoch,
-                loss=state.loss_sum / state.seen,
-                accuracy=state.correct / state.seen,
-                val_loss=val_loss,
-                val_accuracy=val_accuracy,
-                learning_rate=state.optimizer.param_groups[0]["lr"],
-                seconds=state.seconds + time.perf_counter() - started,
-            )
-            state.finish_epoch(row)
-            save(state, run_dir, fabric)
-            if report:
-                steps = epochs.steps
-                report(
-                    Progress(
-                        row.epoch, recipe.epochs, steps, steps, row.loss, row.accuracy, row=row
-                    )
-                )
-            if _anywhere(interrupted.is_set(), fabric) and state.epoch <= recipe.epochs:
-                # It came in the last step of the epoch, or while val was read; all is saved.
-                return TrainingResult(
-                    run_dir, tuple(state.history), state.best, None, finished=False
-                )
     fabric.barrier()  # the first process has written best.pt
     network.load_state_dict(read_checkpoint(run_dir / "best.pt")["network"])
-    _, train_accuracy = _loss_and_accuracy(network, train_batches, fabric)
+    _, accuracy = _loss_and_accuracy(network, train, fabric)
+    late = interrupted.is_set()
     return TrainingResult(
-        run_dir,
-        tuple(state.history),
-        state.best,
-        train_accuracy=train_accuracy,
-        finished=True,
-        interrupted=interrupted.is_set(),
+        run_dir, tuple(state.history), state.best, accuracy, finished=True, interrupted=late
     )
+
+
+def _run_epochs(
+    call: _Call,
+    step: Step,
+    val: Batches,
+    report: Callable[[Progress], None] | None,
+    interrupted: Flag,
+) -> bool:
+    """All epochs that are left; False if an interrupt came before the last was finished."""
+    recipe, fabric, state, size = call.recipe, step.fabric, step.state, call.recipe.batch_size
+    count, first = len(step.batches), len(state.history) + 1
+    steps = math.ceil(count / size)
+    tell = report or (lambda progress: None)
+
+    def tell_asked(share: float) -> None:
+        tell(Progress(first, recipe.epochs, 0, steps, 0.0, 0.0, asked=share))
+
+    if first <= recipe.epochs and not step.ask_teachers(call.run_dir, interrupted, tell_asked):
+        return False
+    for epoch in range(first, recipe.epochs + 1):
+        started = time.perf_counter()
+        step.begin(epoch)
+        order = epoch_order(count, seed=call.seed, epoch=epoch).to(fabric.device)
+        seen, sums = 0, torch.zeros(2, device=fabric.device)  # losses, right answers
+        for number, rows in enumerate(split_order(order, size, fill=step.compiled), start=1):
+            rate = learning_rate_at(recipe, epoch - 1 + number / steps)
+            sums += step(rows, rate, f"epoch {epoch}, step {number}")
+            seen += len(rows)
+            stop = interrupted.is_set() and fabric.world_size == 1
+            if number % CHECK_EVERY_STEPS == 0 or number == steps:
+                flag = sums.new_tensor([float(interrupted.is_set())])
+                loss, correct, flags = sum_of(torch.cat([sums, flag]), fabric).tolist()
+                _check_finite(loss, epoch, number)
+                tell(Progress(epoch, recipe.epochs, number, steps, loss / seen, correct / seen))
+                stop = stop or flags > 0  # several processes agree on it here
+            if stop and number < steps:
+                return False
+        val_loss, val_accuracy = _loss_and_accuracy(state.measured, val, fabric)
+        _check_finite(val_loss, epoch, steps)
+        seconds = time.perf_counter() - started
+        row = EpochRow(epoch, loss / seen, correct / seen, val_loss, val_accuracy, rate, seconds)
+        save(state, row, call.run_dir, fabric)
+        tell(Progress(epoch, recipe.epochs, steps, steps, row.loss, row.accuracy, row=row))
+        flag = torch.tensor(float(interrupted.is_set()), device=fabric.device)
+        if epoch < recipe.epochs and sum_of(flag, fabric):
+            return False
+    return True
+
+
+def _check_finite(loss: float, epoch: int, step: int) -> None:
+    if not math.isfinite(loss):
+        raise DivergedError(
+            f"the loss is no longer a finite number in epoch {epoch}, step {step}. "
+            "Try a lower learning rate; the best weights so far are kept"
+        )
 
 
 @torch.no_grad()
@@ -326,13 +340,6 @@ def _loss_and_accuracy(network: Network, batches: Batches, fabric: Fabric) -> tu
     return loss_sum / len(batches), correct / len(batches)
 
 
-def _anywhere(flag: bool, fabric: Fabric) -> bool:
-    """Whether it is so in any process."""
-    if fabric.world_size == 1:
-        return flag
-    return bool(sum_of(torch.tensor(float(flag), device=fabric.device), fabric))
-
-
 def _splits(faces: FaceSet) -> tuple[FaceSet, FaceSet]:
     there = set(faces.splits.tolist())
     if "train" not in there or "val" not in there:
@@ -350,34 +357,20 @@ def _splits(faces: FaceSet) -> tuple[FaceSet, FaceSet]:
     return train, faces.split("val")
 
 
-def _fabric(call: _Call) -> Fabric:
+def _fabric(device: str, devices: int, nodes: int, *, bf16: bool) -> Fabric:
     def fabric_in(precision: Literal["32-true", "bf16-mixed"]) -> Fabric:
         several: dict[str, Any] = {}
-        if call.devices * call.nodes > 1:  # a strategy is for one Fabric alone
-            several = {"num_nodes": call.nodes, "strategy": DDPStrategy(timeout=STUCK_AFTER)}
-        return Fabric(accelerator=call.device, devices=call.devices, precision=precision, **several)
+        if devices * nodes > 1:  # a strategy is for one Fabric alone
+            several = {"num_nodes": nodes, "strategy": SeveralDevices()}
+        return Fabric(accelerator=device, devices=devices, precision=precision, **several)
 
     try:
-        with without_notes_of_lightning():
+        with quiet_libraries():
             fabric = fabric_in("32-true")
-            if call.recipe.precision == "bf16" and _has_bf16(fabric.device):
-                fabric = fabric_in("bf16-mixed")
+            return fabric_in("bf16-mixed") if bf16 and _has_bf16(fabric.device) else fabric
     except (RuntimeError, ValueError, MisconfigurationException) as error:
-        what = "" if call.devices * call.nodes == 1 else f" with {call.devices} devices"
+        what = "" if devices * nodes == 1 else f" with {devices} devices"
         raise TrainingError(f"device: expected auto, cpu, cuda or mps{what}; {error}") from error
-    return fabric
-
-
-def _compile_mode(asked: Compile, device: torch.device) -> str:
-    if asked == "auto":
-        return "default" if device.type == "cuda" else "off"
-    return asked
-
-
-def _compiled(network: Network, mode: str) -> Any:
-    if mode == "off":
-        return network
-    return torch.compile(network, dynamic=False, mode=None if mode == "default" else mode)
 
 
 @contextmanager
@@ -401,7 +394,7 @@ def _has_bf16(device: torch.device) -> bool:
 
 
 def _config(
-    call: _Call, teachers: Teachers, pretrained: Pretrained | None, mode: str, fabric: Fabric
+    call: _Call, teachers: Teachers, pretrained: Pretrained | None, fabric: Fabric
 ) -> RunConfig:
     device = fabric.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
@@ -420,88 +413,8 @@ def _config(
         torch_version=torch.__version__,
         teachers=teachers.runs,
         processes=fabric.world_size,
-        compiled=mode,
+        compiled=call.compile,
         pretrained=pretrained.run if pretrained else None,
         val_share=used.val_share,
         val_fingerprint=val.fingerprint(),
     )
-
-
-def _check_same_run(stored: RunConfig, now: RunConfig, run_dir: Path) -> None:
-    different = {
-        "recipe settings": _different_settings(stored.recipe, now.recipe),
-        "seed": (str(stored.seed), str(now.seed)),
-        "data": (_data_in_words(stored), _data_in_words(now)),
-    }
-    earlier = {
-        "teachers": (stored.teachers, now.teachers),
-        "pretrained weights": tuple((c.pretrained,) if c.pretrained else () for c in (stored, now)),
-    }
-    for what, (begun, given) in earlier.items():
-        # By their weights; a folder may have got another name.
-        if [run.fingerprint for run in begun] != [run.fingerprint for run in given]:
-            different[what] = _names_of(begun), _names_of(given)
-    for what, (before, after) in different.items():
-        if before != after:
-            raise TrainingError(
-                f"{run_dir} was begun with {what} {before}; this call has {after}. "
-                "Resume with the same, or train into another folder"
-            )
-
-
-def _data_in_words(config: RunConfig) -> str:
-    # Without its name: the file may have got another one.
-    counts = f"{config.train_count:,} train and {config.val_count:,} val faces"
-    return f"{counts} ({config.data_fingerprint[:8]})"
-
-
-def _names_of(runs: tuple[EarlierRun, ...]) -> str:
-    return ", ".join(f"{run.name} ({run.fingerprint[:8]})" for run in runs) or "none"
-
-
-def _different_settings(one: Recipe, other: Recipe) -> tuple[str, str]:
-    """The settings in which two recipes differ, as texts of the one and of the other."""
-    values, others = asdict(one), asdict(other)
-    different = [name for name in values if values[name] != others[name]]
-    if len(different) > 1:
-        different = [name for name in different if name != "about"]
-    texts = [", ".join(f"{name} {of[name]}" for name in different) for of in (values, others)]
-    return texts[0], texts[1]
-
-
-def _optimizer(network: Network, recipe: Recipe, device: torch.device) -> torch.optim.Optimizer:
-    rate, decay = recipe.learning_rate, recipe.weight_decay
-    if recipe.optimizer == "muon":
-        return Muon(network, lr=rate, weight_decay=decay)
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    free = [p for p in network.parameters() if p.ndim <= 1]  # biases and norms are not decayed
-    groups = [
-        {"params": decayed, "weight_decay": decay},
-        {"params": free, "weight_decay": 0.0},
-    ]
-    fused = True if device.type in ("cpu", "cuda") else None  # one pass over each parameter
-    if recipe.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=rate, momentum=0.9, nesterov=True, fused=fused)
-    # Keras's epsilon, so that the paper's recipe is the paper's.
-    kind = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
-    return kind(groups, lr=rate, eps=1e-7, fused=fused)
-
-
-@contextmanager
-def _interrupt_flag() -> Iterator[threading.Event]:
-    """An event that Ctrl-C sets; a second Ctrl-C stops at once, as without it."""
-    flag = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield flag  # signals reach the main thread alone
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def on_interrupt(number: int, frame: Any) -> None:
-        signal.signal(signal.SIGINT, before)
-        flag.set()
-
-    signal.signal(signal.SIGINT, on_interrupt)
-    try:
-        yield flag
-    finally:
-        signal.signal(signal.SIGINT, before)

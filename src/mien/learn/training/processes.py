@@ -1,9 +1,7 @@
-"""One training run in several processes, one for each device.
+"""One training run in several processes, one for each device, which Fabric starts.
 
-The process that is asked to train works itself, as the first; beside it, on its machine, it starts
-one for each other device. So progress and Ctrl-C reach it as without them, and it makes no
-difference whether the command line, a script or a test asked. A script must ask under
-`if __name__ == "__main__":`, since the other processes import it.
+The process that is asked to train tells of progress and hears Ctrl-C, so that both are as without
+the others. A script must ask under `if __name__ == "__main__":`, since they import it.
 
 With several machines the same command is started on each, and the environment says where it is:
 MASTER_ADDR and MASTER_PORT of the first machine, and NODE_RANK, from 0. What torchrun or Slurm
@@ -13,32 +11,43 @@ started is taken as it is.
 import logging
 import multiprocessing
 import os
+import queue
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, Final, TypeVar
+from datetime import timedelta
+from functools import partial
+from multiprocessing.synchronize import Event as ProcessEvent
+from typing import Any, Final, TypeVar, cast
 
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
-from torch.multiprocessing.spawn import ProcessException, start_processes
+from lightning_fabric.strategies.ddp import DDPStrategy
+from torch import Tensor
+from torch.multiprocessing.spawn import ProcessException
 
 from mien.errors import MienError, OptionError, TrainingError
 
-_SET: Final = (
-    "MASTER_ADDR",
-    "MASTER_PORT",
-    "NODE_RANK",
-    "LOCAL_RANK",
-    "WORLD_SIZE",
-    "OMP_NUM_THREADS",  # set by Fabric, so that the processes share the cores
-)
+STUCK_AFTER: Final = timedelta(minutes=10)  # a process that waits so long for another gives up
+
 _RANKS: Final = ("RANK", "NODE_RANK", "GROUP_RANK", "LOCAL_RANK", "SLURM_PROCID")
-_Call = TypeVar("_Call")
-START_LIMIT_S: Final = 300.0
-FAILURE_LIMIT_S: Final = 60.0  # for another process to end after it has failed
+
+_TALKATIVE: Final = {  # loggers, and from what level on they are heard
+    "lightning_fabric.utilities.rank_zero": logging.WARNING,
+    "lightning_fabric.utilities.distributed": logging.WARNING,
+    "torch.multiprocessing.spawn": logging.ERROR,
+}
+
+Result = TypeVar("Result")
+
+
+Flag = threading.Event | ProcessEvent
+
+Work = Callable[[Fabric, Callable[[Any], None] | None, Flag], Result]
+"""What each process does: its Fabric, what to tell (None: nobody hears), whether to stop."""
 
 
 def is_first_process() -> bool:
@@ -68,166 +77,154 @@ def _started_by_another() -> bool:
     return "LOCAL_RANK" in os.environ or "SLURM_NTASKS" in os.environ
 
 
-@contextmanager
-def processes(
-    fabric: Fabric,
-    fabric_for: Callable[[_Call], Fabric],
-    work: Callable[[_Call, Fabric], object],
-    call: _Call,
-) -> Iterator[None]:
-    """Start the other processes of this machine, and join them all to one group.
+class SeveralDevices(DDPStrategy):
+    """Data parallelism in processes that Fabric starts, but for those that are there already."""
 
-    Each calls `work(call, fabric_for(call))`, with functions of a module; the call is pickled. They
-    are ended when the body is left, however that is.
+    def __init__(self) -> None:
+        start_method = "popen" if _started_by_another() else "spawn"  # popen starts none of these
+        super().__init__(timeout=STUCK_AFTER, start_method=start_method)  # type: ignore[arg-type]
+
+    def setup_environment(self) -> None:
+        """Join the others, without Lightning's words about it."""
+        with quiet_libraries():
+            super().setup_environment()
+
+
+def launch(fabric: Fabric, work: Work[Result], report: Callable[[Any], None] | None) -> Result:
+    """Have `work` done by a process for each device; with one device, by this one.
 
     Args:
-        fabric: of this process, set up for the devices and not launched.
-        fabric_for: makes that of another process.
-        work: what the other processes do.
-        call: what they are told.
+        fabric: set up for the devices and not launched.
+        work: can be pickled, as can what it tells and returns.
+        report: called in this process with what the first one tells.
+    Returns:
+        What the first process returned.
     Raises:
         TrainingError: one of the processes failed.
+        MienError: as `work` does.
     """
-    environment = getattr(fabric.strategy, "cluster_environment", None)
-    if not isinstance(environment, ClusterEnvironment):  # one device
-        yield
-        return
-    devices = fabric.strategy.num_processes  # type: ignore[attr-defined]
-    kept = {name: os.environ.get(name) for name in _SET}
-    threads = torch.get_num_threads()
-    others = None
-    try:
-        if not environment.creates_processes_externally:
-            os.environ["MASTER_ADDR"] = environment.main_address
-            os.environ["MASTER_PORT"] = str(environment.main_port)
-            os.environ["LOCAL_RANK"] = "0"
-            ready = multiprocessing.get_context("spawn").SimpleQueue()
-            with _interrupts_later():
-                others = start_processes(  # type: ignore[no-untyped-call]
-                    _work_beside,
-                    args=(dict(os.environ), ready, fabric_for, work, call),
-                    nprocs=devices - 1,
-                    join=False,
-                    start_method="spawn",
-                )
-            _wait_until_ready(others, ready, devices - 1)
-        with _joined(fabric):
-            yield
-        while others is not None and not others.join():
-            pass
-    except Exception as error:
-        # Where another process failed first, that is the reason, and this one's a consequence.
-        if others is not None:
-            _raise_failure(others, error)
-        raise
-    finally:
-        if others is not None:
-            for process in others.processes:
-                process.kill()
-                process.join()
-        for name, value in kept.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-        torch.set_num_threads(threads)
+    if isinstance(fabric.strategy, SeveralDevices) and not _started_by_another():
+        with quiet_libraries():
+            return _launch_beside(fabric, work, report)
+    flag = threading.Event()
+    with _ctrl_c_sets(flag):
+        return cast(Result, fabric.launch(partial(_work, work, report, flag)))
 
 
-@contextmanager
-def _joined(fabric: Fabric) -> Iterator[None]:
-    """Take part in the group of processes that the environment names, and leave it at the end."""
-    with without_notes_of_lightning():
-        fabric.launch()
-    try:
-        yield
-    finally:
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            torch.distributed.destroy_process_group()
+def _work(work: Work[Result], report: Any, flag: Flag, fabric: Fabric) -> Result:
+    result = work(fabric, report if fabric.is_global_zero else None, flag)
+    if fabric.world_size > 1:
+        torch.distributed.destroy_process_group()
+    return result
 
 
-def _wait_until_ready(others: Any, ready: Any, count: int) -> None:
-    """Wait for the others to be about to join: joining itself waits without looking at them."""
-    started = time.monotonic()
-    while count:
-        if not ready.empty():
-            ready.get()
-            count -= 1
-        elif time.monotonic() - started > START_LIMIT_S:
-            raise TrainingError(f"expected {count} more processes within {START_LIMIT_S:.0f} s")
-        else:
-            others.join(timeout=0.05)  # raises if one has failed
-
-
-def _raise_failure(others: Any, error: Exception) -> None:
-    """Raise what made another process fail, where `error` is but what came of it in this one."""
-    if not isinstance(error, ProcessException):
-        of_the_group = isinstance(error, torch.distributed.DistError) or "gloo" in str(error)
-        if isinstance(error, MienError) or not of_the_group:
-            return
+def _launch_beside(fabric: Fabric, work: Work[Result], report: Any) -> Result:
+    spawn = multiprocessing.get_context("spawn")
+    asked, said, flag = spawn.Queue(), spawn.Queue(), spawn.Event()
+    # Not as an argument: what is more than a pipe holds, each process would read before the next
+    # one is started, after its imports.
+    for _ in range(fabric.strategy.num_processes):  # type: ignore[attr-defined]
+        asked.put(work)
+    asked.cancel_join_thread()  # where a process ended before it heard
+    own, port = set(multiprocessing.active_children()), os.environ.get("MASTER_PORT")
+    results: list[Result] = []
+    # The thread starts the processes and waits for them; it hears no Ctrl-C, nor do they.
+    with _ctrl_c_sets(flag), ThreadPoolExecutor(1, initializer=_ignore_ctrl_c) as thread:
+        running = thread.submit(fabric.launch, partial(_work_beside, asked, said, flag))
         try:
-            others.join(timeout=FAILURE_LIMIT_S)
-            return
-        except ProcessException as failure:
-            error = failure
-    last = str(error).strip().splitlines()[-1]  # of a traceback
-    raise TrainingError(f"a process for another device failed: {last}") from error
-
-
-def _work_beside(
-    index: int,
-    environment: dict[str, str],
-    ready: Any,
-    fabric_for: Callable[[_Call], Fabric],
-    work: Callable[[_Call, Fabric], object],
-    call: _Call,
-) -> None:
-    """One of the other processes: its index is from 0, its rank on the machine from 1."""
-    os.environ.update(environment, LOCAL_RANK=str(index + 1))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where masks are unknown, from here on
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    fabric = fabric_for(call)
-    ready.put(index)
-    with _joined(fabric):
-        work(call, fabric)
-
-
-@contextmanager
-def _interrupts_later() -> Iterator[None]:
-    """Ctrl-C in here is heard at the end; processes started in here never hear it.
-
-    A terminal sends it to all of them. The first process hears it and tells the others, which
-    would else end with a traceback each if it came while they import torch.
-    """
-    in_main = threading.current_thread() is threading.main_thread()
-    can_mask = hasattr(signal, "pthread_sigmask")  # not on Windows
-    came = threading.Event()
-    before = signal.signal(signal.SIGINT, lambda *_: came.set()) if in_main else None
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if can_mask else set()
+            for kind, content in _messages(said, running):
+                if kind == "error":
+                    raise content
+                if kind == "result":
+                    results.append(content)
+                elif report:
+                    report(content)
+        except BaseException:
+            while not running.done():
+                for process in set(multiprocessing.active_children()) - own:
+                    process.kill()
+                time.sleep(0.05)
+            raise
+        finally:
+            if port is None:  # Fabric has set it
+                os.environ.pop("MASTER_PORT", None)
     try:
-        yield
-    finally:
-        if can_mask:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        if in_main:
-            signal.signal(signal.SIGINT, before)
-            if came.is_set():
-                signal.raise_signal(signal.SIGINT)
+        running.result()
+    except ProcessException as error:
+        last = str(error).strip().splitlines()[-1]  # of a traceback
+        raise TrainingError(f"a process for another device failed: {last}") from error
+    return results[0]
+
+
+def _messages(said: Any, running: Future[Any]) -> Iterator[tuple[str, Any]]:
+    """What the processes say until all have ended."""
+    ended = False
+    while True:
+        try:
+            yield said.get(timeout=0.1)
+        except queue.Empty:
+            if ended:
+                return
+            ended = running.done()
+
+
+def _work_beside(asked: Any, said: Any, flag: Flag, fabric: Fabric) -> None:
+    """What one of several processes does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where threads cannot be told to ignore it
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        result = _work(asked.get(), lambda told: said.put(("progress", told)), flag, fabric)
+    except MienError as error:
+        said.put(("error", error))
+        raise
+    if fabric.local_rank == 0:
+        said.put(("result", result))
 
 
 def _end_with_parent() -> None:
-    """Without its first process a group would wait for it, perhaps for ever."""
     if parent := multiprocessing.parent_process():
         parent.join()
         os._exit(1)
 
 
+def _ignore_ctrl_c() -> None:
+    """In this thread, and in processes that it starts, from their first moment on."""
+    if hasattr(signal, "pthread_sigmask"):  # not on Windows
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+
 @contextmanager
-def without_notes_of_lightning() -> Iterator[None]:
-    """Keeps from standard error what Lightning says of precision and processes, as it goes on."""
-    names = ("lightning_fabric.utilities.rank_zero", "lightning_fabric.utilities.distributed")
-    before = {logger: logger.level for logger in map(logging.getLogger, names)}
+def _ctrl_c_sets(flag: Flag) -> Iterator[None]:
+    """Ctrl-C sets the flag; a second Ctrl-C stops at once, as without it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals reach the main thread alone
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def on_interrupt(number: int, frame: Any) -> None:
+        signal.signal(signal.SIGINT, before)
+        flag.set()
+
+    signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def sum_of(values: Tensor, fabric: Fabric) -> Tensor:
+    """The sum over all processes, in each of them."""
+    every = fabric.all_reduce(values, reduce_op="sum")
+    assert isinstance(every, Tensor)
+    return every
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keeps from standard error what Lightning and torch say of precision and processes."""
+    before = {logger: logger.level for logger in map(logging.getLogger, _TALKATIVE)}
     for logger in before:
-        logger.setLevel(logging.WARNING)
+        logger.setLevel(_TALKATIVE[logger.name])
     try:
         yield
     finally:

@@ -20,7 +20,7 @@ class Recipe:
     network: str = "paper"
     epochs: int = 100
     batch_size: int = 32
-    optimizer: Literal["adam", "adamw", "sgd", "muon"] = "adam"
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     learning_rate: float = 1e-4  # at its highest
     weight_decay: float = 0.0
     schedule: Literal["constant", "cosine"] = "constant"  # cosine falls to 0 in the last step

@@ -126,6 +126,53 @@ def read_config(run_dir: Path) -> RunConfig:
         raise TrainingError(f"{path}: expected a training run's settings; {error}") from error
 
 
+def check_same_run(stored: RunConfig, now: RunConfig, run_dir: Path) -> None:
+    """Refuse to go on with a run that was begun with something else.
+
+    Raises:
+        TrainingError: recipe, seed, data, teachers or pretrained weights are others.
+    """
+    different = {
+        "recipe settings": _different_settings(stored.recipe, now.recipe),
+        "seed": (str(stored.seed), str(now.seed)),
+        "data": (_data_in_words(stored), _data_in_words(now)),
+    }
+    earlier = {
+        "teachers": (stored.teachers, now.teachers),
+        "pretrained weights": tuple((c.pretrained,) if c.pretrained else () for c in (stored, now)),
+    }
+    for what, (begun, given) in earlier.items():
+        # By their weights; a folder may have got another name.
+        if [run.fingerprint for run in begun] != [run.fingerprint for run in given]:
+            different[what] = _names_of(begun), _names_of(given)
+    for what, (before, after) in different.items():
+        if before != after:
+            raise TrainingError(
+                f"{run_dir} was begun with {what} {before}; this call has {after}. "
+                "Resume with the same, or train into another folder"
+            )
+
+
+def _data_in_words(config: RunConfig) -> str:
+    # Without its name: the file may have got another one.
+    counts = f"{config.train_count:,} train and {config.val_count:,} val faces"
+    return f"{counts} ({config.data_fingerprint[:8]})"
+
+
+def _names_of(runs: tuple[EarlierRun, ...]) -> str:
+    return ", ".join(f"{run.name} ({run.fingerprint[:8]})" for run in runs) or "none"
+
+
+def _different_settings(one: Recipe, other: Recipe) -> tuple[str, str]:
+    """The settings in which two recipes differ, as texts of the one and of the other."""
+    values, others = asdict(one), asdict(other)
+    different = [name for name in values if values[name] != others[name]]
+    if len(different) > 1:
+        different = [name for name in different if name != "about"]
+    texts = [", ".join(f"{name} {of[name]}" for name in different) for of in (values, others)]
+    return texts[0], texts[1]
+
+
 def read_history(run_dir: Path) -> tuple[EpochRow, ...]:
     """The finished epochs of the run in a folder.
 

@@ -7,7 +7,6 @@ folder, and each epoch shows one of the views of each face, so that teachers cos
 """
 
 import hashlib
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -30,6 +29,7 @@ from mien.learn.training.batches import (
 )
 from mien.learn.training.distillation import Answers, Teachers
 from mien.learn.training.memory import told_of_memory
+from mien.learn.training.processes import Flag, sum_of
 from mien.learn.training.recipes import Recipe
 from mien.learn.training.runs import read_checkpoint, write_checkpoint
 from mien.output.files import writing
@@ -112,6 +112,7 @@ class StoredViews:
             return shares, None
         return shares, votes_shares / votes_shares.sum(1, keepdim=True)
 
+    @torch.no_grad()
     @told_of_memory("the teachers' answers")
     def ask(
         self,
@@ -121,7 +122,7 @@ class StoredViews:
         *,
         augment_by: AugmentBy,
         compiled: bool,
-        interrupted: threading.Event,
+        interrupted: Flag,
         tell: Callable[[float], None],
     ) -> bool:
         """Ask about all views whose answers are not in the run's folder yet, and keep them there.
@@ -144,50 +145,31 @@ class StoredViews:
         """
         paths = [run_dir / FOLDER / f"{view:02}.pt" for view in range(len(self._fingerprints))]
         there = fabric.broadcast([path.exists() for path in paths])  # before any of them is written
+        share = share_of(len(self._batches), rank=fabric.global_rank, processes=fabric.world_size)
+        own = torch.arange(share.start, share.stop, device=fabric.device)
+        chunks = split_order(own, self._recipe.batch_size, fill=compiled) if len(own) else ()
+        width = len(EMOTIONS) + len(FERPLUS_EMOTIONS) * teachers.have_votes
         for view, path in enumerate(paths):
             if there[view]:
-                answers = self._read(path, view)
-            else:
-                answers = self._asked(
-                    view, teachers, fabric, augment_by, compiled, interrupted, tell
-                )
-                if fabric.is_global_zero and not interrupted.is_set():
-                    self._write(path, view, answers)
-            self._answers.append(answers.to(fabric.device))
+                self._answers.append(self._read(path, view).to(fabric.device))
+                tell((view + 1) / len(paths))
+                continue
+            answers = torch.zeros(len(self._batches), width, device=fabric.device)
+            for done, rows in enumerate(chunks):
+                if interrupted.is_set():
+                    break
+                pixels, _, _ = self.make(rows, torch.full_like(rows, view), augment_by)
+                said = teachers.answers(pixels, self._recipe.distill_temperature, fabric)
+                answers[rows] = torch.cat([part for part in said if part is not None], dim=1)
+                tell((view + done / len(chunks)) / len(paths))
             flag = torch.tensor(float(interrupted.is_set()), device=fabric.device)
-            if float(fabric.all_reduce(flag, reduce_op="sum")):  # type: ignore[arg-type]
+            if sum_of(flag, fabric):  # the answers of some process are not all there
                 return False
+            self._answers.append(sum_of(answers, fabric).half())
+            if fabric.is_global_zero:
+                self._write(path, view)
             tell((view + 1) / len(paths))
         return True
-
-    @torch.no_grad()
-    def _asked(
-        self,
-        view: int,
-        teachers: Teachers,
-        fabric: Fabric,
-        augment_by: AugmentBy,
-        compiled: bool,
-        interrupted: threading.Event,
-        tell: Callable[[float], None],
-    ) -> Tensor:
-        """(N, 7 or 15) float16: of all faces; not of all, if it was interrupted."""
-        count, device = len(self._batches), fabric.device
-        share = share_of(count, rank=fabric.global_rank, processes=fabric.world_size)
-        width = len(EMOTIONS) + len(FERPLUS_EMOTIONS) * teachers.have_votes
-        answers = torch.zeros(count, width, device=device)
-        own = torch.arange(share.start, share.stop, device=device)
-        chunks = split_order(own, self._recipe.batch_size, fill=compiled) if len(own) else ()
-        for done, rows in enumerate(chunks):
-            if interrupted.is_set():
-                break
-            pixels, _, _ = self.make(rows, torch.full_like(rows, view), augment_by)
-            said = teachers.answers(pixels, self._recipe.distill_temperature, fabric)
-            answers[rows] = torch.cat([part for part in said if part is not None], dim=1)
-            tell((view + done / len(chunks)) / len(self._fingerprints))
-        every = fabric.all_reduce(answers, reduce_op="sum")
-        assert isinstance(every, Tensor)
-        return every.half()
 
     def _read(self, path: Path, view: int) -> Tensor:
         stored = read_checkpoint(path)
@@ -199,8 +181,8 @@ class StoredViews:
             )
         return answers
 
-    def _write(self, path: Path, view: int, answers: Tensor) -> None:
+    def _write(self, path: Path, view: int) -> None:
         with writing(path):
             path.parent.mkdir(exist_ok=True)
-        content = {"fingerprint": self._fingerprints[view], "answers": answers.cpu()}
+        content = {"fingerprint": self._fingerprints[view], "answers": self._answers[view].cpu()}
         write_checkpoint(path, content)

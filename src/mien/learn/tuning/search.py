@@ -15,7 +15,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from sqlite3 import connect
 from typing import Any, Final, Literal, cast
@@ -42,11 +42,7 @@ from mien.output.files import atomic_text, writing
 
 try:
     import optuna
-    from optuna.distributions import (
-        BaseDistribution,
-        CategoricalDistribution,
-        FloatDistribution,
-    )
+    from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial, Trial, TrialState
     from sqlalchemy.exc import SQLAlchemyError
 except ImportError as error:
@@ -100,6 +96,7 @@ class TuningResult:
             (functional ANOVA: Hutter et al. 2014), the largest first. Pruned trials count with what
             they had reached. Empty below 15 different accuracies.
         finished: False if it was interrupted; the same call goes on.
+        study: Optuna's, in memory: every trial that finished an epoch counts with its best.
     """
 
     out: Path
@@ -109,6 +106,7 @@ class TuningResult:
     best: TrialResult | None
     importances: dict[str, float]
     finished: bool
+    study: optuna.Study = field(compare=False, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries, lists and numbers, ready for JSON."""
@@ -154,9 +152,9 @@ def tune(
     "Algorithms for Hyper-Parameter Optimization"), which draws the first ten by chance. Every trial
     trains with the same seed.
 
-    An interrupt (Ctrl-C) finishes the step under way, saves and returns. The same call with the
-    same folder goes on with the trial it was in, after a kill from that trial's last finished
-    epoch, and stops when the folder has `trials` trials.
+    An interrupt (Ctrl-C) finishes the step under way and returns. The same call with the same
+    folder goes on with the trial it was in from its last finished epoch, as it does after a kill,
+    and stops when the folder has `trials` trials.
 
     Args:
         faces: needs the splits train and val; test is not looked at.
@@ -301,10 +299,7 @@ def _next_trial(study: optuna.Study, space: dict[str, BaseDistribution], seed: i
     study.sampler = optuna.samplers.TPESampler(seed=seed * 1_000_003 + number)
     trial = Trial(study, left[0]._trial_id) if left else study.ask()
     for name, among in space.items():  # what was proposed before stays
-        if isinstance(among, FloatDistribution):
-            trial.suggest_float(name, among.low, among.high, log=among.log)
-        elif isinstance(among, CategoricalDistribution):
-            trial.suggest_categorical(name, among.choices)
+        trial._suggest(name, among)
     return trial
 
 
@@ -411,30 +406,38 @@ def _trial_result(trial: FrozenTrial, base: Recipe) -> TrialResult:
 def _result(study: optuna.Study, call: _Call) -> TuningResult:
     best = _best(study)
     trials = tuple(_trial_result(trial, call.base) for trial in _ended(study))
+    # Optuna leaves out pruned trials, and with them most of what the bad values have to say.
+    everything = optuna.create_study(direction="maximize")
+    for trial in _ended(study):
+        reached = max(trial.intermediate_values.values(), default=None)
+        everything.add_trial(
+            optuna.trial.create_trial(
+                state=TrialState.FAIL if reached is None else TrialState.COMPLETE,
+                value=reached,
+                params=trial.params,
+                distributions=trial.distributions,
+            )
+        )
     return TuningResult(
         out=call.out,
         base=call.base,
         settings=call.settings,
         trials=trials,
         best=None if best is None else _trial_result(best, call.base),
-        importances=_importances(study),
+        importances=_importances(everything),
         finished=len(trials) >= call.trials,
+        study=everything,
     )
 
 
-def _importances(study: optuna.Study) -> dict[str, float]:
-    # Optuna leaves out pruned trials, and with them most of what the bad values have to say.
-    everything = optuna.create_study(direction="maximize")
-    for trial in _ended(study):
-        if trial.intermediate_values:
-            value = max(trial.intermediate_values.values())
-            everything.add_trial(
-                optuna.trial.create_trial(
-                    params=trial.params, distributions=trial.distributions, value=value
-                )
-            )
-    if len({trial.value for trial in everything.trials}) < LEAST_FOR_IMPORTANCES:
+def importance_evaluator() -> optuna.importance.FanovaImportanceEvaluator:
+    """What tells how much each setting matters: functional ANOVA (Hutter et al. 2014)."""
+    return optuna.importance.FanovaImportanceEvaluator(seed=0)
+
+
+def _importances(everything: optuna.Study) -> dict[str, float]:
+    finished = everything.get_trials(states=(TrialState.COMPLETE,))
+    if len({trial.value for trial in finished}) < LEAST_FOR_IMPORTANCES:
         return {}
-    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
-    found = optuna.importance.get_param_importances(everything, evaluator=evaluator)
-    return {name: float(found[name]) for name in sorted(found, key=lambda name: -found[name])}
+    found = optuna.importance.get_param_importances(everything, evaluator=importance_evaluator())
+    return {name: float(share) for name, share in found.items()}  # the largest first

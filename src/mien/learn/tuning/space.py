@@ -8,44 +8,26 @@ from mien.errors import MissingExtraError, OptionError
 from mien.learn.training.recipes import Recipe
 
 try:
-    from optuna.distributions import (
-        BaseDistribution,
-        CategoricalDistribution,
-        FloatDistribution,
-    )
+    from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 except ImportError as error:
     raise MissingExtraError("tuning", "train", error) from error
 
-RANGES: Final = {
-    "learning_rate": (1e-4, 1e-2),  # Adam's, and searched by its logarithm; see RATES
-    "dropout": (0.0, 0.5),
-    "dense_dropout": (0.0, 0.6),
-    "rotation_deg": (0.0, 25.0),
-    "zoom": (0.0, 0.3),
-    "shift": (0.0, 0.2),
-}
-"""Lowest and highest value; widened to hold the base recipe's."""
-
-CHOICES: Final[dict[str, tuple[Any, ...]]] = {
+SPACE: Final[dict[str, FloatDistribution | tuple[Any, ...]]] = {
+    "learning_rate": FloatDistribution(1e-4, 1e-2, log=True),  # Adam's; see RATES
     "batch_size": (32, 64, 128, 256, 512),
     "optimizer": ("adam", "adamw", "sgd"),
+    "dropout": FloatDistribution(0.0, 0.5),
+    "dense_dropout": FloatDistribution(0.0, 0.6),
+    "rotation_deg": FloatDistribution(0.0, 25.0),
+    "zoom": FloatDistribution(0.0, 0.3),
+    "shift": FloatDistribution(0.0, 0.2),
     "flip": (False, True),
 }
-"""What else is searched; the base recipe's value is always among them."""
+"""Ranges and choices; widened to hold the base recipe's value."""
 
-SETTINGS: Final = (
-    "learning_rate",
-    "batch_size",
-    "optimizer",
-    "dropout",
-    "dense_dropout",
-    "rotation_deg",
-    "zoom",
-    "shift",
-    "flip",
-)
+SETTINGS: Final = tuple(SPACE)
 
-RATES: Final = {"adam": 1.0, "adamw": 1.0, "sgd": 50.0, "muon": 25.0}
+RATES: Final = {"adam": 1.0, "adamw": 1.0, "sgd": 50.0}
 """How many times Adam's learning rate each takes, so that one range serves all optimizers."""
 
 _AUGMENTATIONS: Final = ("rotation_deg", "zoom", "shift", "flip")
@@ -57,25 +39,24 @@ def search_space(base: Recipe, settings: Sequence[str] = SETTINGS) -> dict[str, 
     Raises:
         OptionError: a name is not in `SETTINGS`, or there is none.
     """
-    if unknown := [name for name in settings if name not in SETTINGS]:
-        raise OptionError(f"expected a setting among {', '.join(SETTINGS)}; got {unknown[0]!r}")
-    if not settings:
-        raise OptionError(f"expected a setting among {', '.join(SETTINGS)}; got none")
+    unknown = [name for name in settings if name not in SETTINGS]
+    if unknown or not settings:
+        got = repr(unknown[0]) if unknown else "none"
+        raise OptionError(f"expected a setting among {', '.join(SETTINGS)}; got {got}")
     space: dict[str, BaseDistribution] = {}
-    for name in SETTINGS:
+    for name, among in SPACE.items():
         if name not in settings:
             continue
         own = _value_of(base, name)
-        if name in RANGES:
-            low, high = RANGES[name]
-            space[name] = FloatDistribution(
-                min(low, own), max(high, own), log=name == "learning_rate"
+        if isinstance(among, FloatDistribution):
+            low, high = min(among.low, own), max(among.high, own)
+            space[name] = FloatDistribution(low, high, log=among.log)
+        elif name == "optimizer" and base.weight_decay == 0.0:  # AdamW is Adam then
+            space[name] = CategoricalDistribution(
+                sorted({own, "sgd"} if own != "sgd" else {"adam", "sgd"})
             )
         else:
-            choices = {*CHOICES[name], own}
-            if name == "optimizer" and base.weight_decay == 0.0:
-                choices = {own, "sgd"} if own != "sgd" else {"adam", "sgd"}  # AdamW is Adam then
-            space[name] = CategoricalDistribution(sorted(choices))
+            space[name] = CategoricalDistribution(sorted({*among, own}))
     return space
 
 

@@ -17,17 +17,17 @@ from mien.readings import Face
 from mien.video.motion import Floats
 
 
-class LooksOf:
-    """The looks of the faces of one picture, each worked out once, when it is asked for."""
+class AppearanceOf:
+    """The appearance of the faces of one picture, each worked out once, when it is asked for."""
 
     def __init__(self, image: Image, framing: Framing) -> None:
         self._image, self._framing = image, framing
         self._known: dict[int, Floats] = {}
 
     def __call__(self, face: Face) -> Floats:
-        """Those of one face, as `looks_of` gives them."""
+        """Those of one face, as `appearance_of` gives them."""
         if id(face) not in self._known:
-            self._known[id(face)] = looks_of(self._image, face, self._framing)
+            self._known[id(face)] = appearance_of(self._image, face, self._framing)
         return self._known[id(face)]
 
 
@@ -36,7 +36,7 @@ _BODY_PX: Final = (24, 32)  # width and height of the coloured part
 _BINS: Final = (8, 3, 3)  # of hue, saturation and value
 
 
-def looks_of(image: Image, face: Face, framing: Framing) -> Floats:
+def appearance_of(image: Image, face: Face, framing: Framing) -> Floats:
     """What a face looks like, for telling it from others of the same film.
 
     Of 44 faces in ten photos, found again 175 times in copies that were turned, scaled, darker or

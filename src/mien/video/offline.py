@@ -40,7 +40,7 @@ _JPEG_QUALITY: Final = 95
 _NO_IMAGE: Final = np.zeros((0, 0, 3), np.uint8)
 
 
-def centred(
+def smoothed_offline(
     read: "Iterable[tuple[Frame, list[TrackedReading]]]",
     settings: SmoothingSettings,
     *,

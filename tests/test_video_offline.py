@@ -8,9 +8,9 @@ import pytest
 from mien import VideoError
 from mien.labels import EMOTIONS
 from mien.readings import TrackedReading
-from mien.video import centring
-from mien.video.centring import centred
+from mien.video import offline
 from mien.video.frames import Frame
+from mien.video.offline import smoothed_offline
 from mien.video.smoothing import SmoothingSettings, smooth
 
 SETTINGS = SmoothingSettings(half_life_s=0.2)
@@ -54,7 +54,7 @@ def of_track(read: list[Read], track: int) -> list[TrackedReading]:
 @pytest.mark.parametrize("half_life_s", [0.0, 0.2])
 def test_it_is_nearly_what_the_whole_film_would_give(half_life_s: float) -> None:
     given, settings = film(tracks=2), SmoothingSettings(half_life_s)
-    found = list(centred(given, settings))
+    found = list(smoothed_offline(given, settings))
     assert [frame for frame, _ in found] == [frame for frame, _ in given]
     times_s = [frame.time_s for frame, _ in given]
     for track in (1, 2):
@@ -79,7 +79,7 @@ def test_a_label_changes_when_the_face_does() -> None:
         )
         for i in range(100)
     ]
-    labels = [r.emotion for r in of_track(list(centred(given, SETTINGS)), 1)]
+    labels = [r.emotion for r in of_track(list(smoothed_offline(given, SETTINGS)), 1)]
     assert abs(labels.index("sad") - 50) <= 1
 
 
@@ -91,7 +91,7 @@ def test_a_frame_waits_for_the_lookahead_and_no_longer() -> None:
             asked.append(frame.index)
             yield frame, readings
 
-    stream = centred(camera(), SETTINGS)
+    stream = smoothed_offline(camera(), SETTINGS)
     for number in range(50):
         frame, _ = next(stream)
         assert frame.index == number
@@ -100,13 +100,15 @@ def test_a_frame_waits_for_the_lookahead_and_no_longer() -> None:
 
 def test_pictures_beyond_the_bound_wait_as_jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
     given = film(30)
-    monkeypatch.setattr(centring, "RAW_BYTES", 3 * given[0][0].image.nbytes)
-    found = list(centred(given, SETTINGS))
+    monkeypatch.setattr(offline, "RAW_BYTES", 3 * given[0][0].image.nbytes)
+    found = list(smoothed_offline(given, SETTINGS))
     assert all(np.array_equal(frame.image, given[0][0].image) for frame, _ in found)
 
 
 def test_without_pictures_none_are_held() -> None:
-    assert {frame.image.size for frame, _ in centred(film(30), SETTINGS, keep_images=False)} == {0}
+    assert {
+        frame.image.size for frame, _ in smoothed_offline(film(30), SETTINGS, keep_images=False)
+    } == {0}
 
 
 def test_what_was_read_before_an_error_is_given() -> None:
@@ -114,7 +116,7 @@ def test_what_was_read_before_an_error_is_given() -> None:
         yield from film(10)
         raise VideoError("the film is torn")
 
-    stream = centred(broken(), SETTINGS)
+    stream = smoothed_offline(broken(), SETTINGS)
     assert [next(stream)[0].index for _ in range(10)] == list(range(10))
     with pytest.raises(VideoError, match="torn"):
         next(stream)
@@ -123,12 +125,12 @@ def test_what_was_read_before_an_error_is_given() -> None:
 def test_a_time_that_jumps_back_stops_nothing() -> None:
     given = film(10)
     again = [(Frame(10 + f.index, f.time_s, f.image), r) for f, r in given]
-    found = list(centred([*given, *again], SETTINGS))
+    found = list(smoothed_offline([*given, *again], SETTINGS))
     assert [frame.index for frame, _ in found] == list(range(20))
 
 
 def test_an_unsure_label_is_one_below_the_threshold() -> None:
-    (_, [alone]), *_ = centred(film(1), SETTINGS, threshold=0.99)
+    (_, [alone]), *_ = smoothed_offline(film(1), SETTINGS, threshold=0.99)
     assert alone.unsure
 
 
@@ -141,7 +143,7 @@ def test_leaving_early_closes_the_source() -> None:
         finally:
             closed.append(True)
 
-    stream = centred(source(), SETTINGS)
+    stream = smoothed_offline(source(), SETTINGS)
     next(stream)
     stream.close()  # type: ignore[attr-defined]
     assert closed == [True]

@@ -21,7 +21,7 @@ def check_times(every_s: float | None, start_s: float | None, end_s: float | Non
         raise OptionError(f"end_s: expected seconds above {start_s or 0.0} (start_s); got {end_s}")
 
 
-class Pick:
+class FrameSampler:
     """Which times are asked for."""
 
     def __init__(self, every_s: float | None, start_s: float | None, end_s: float | None) -> None:
@@ -46,20 +46,20 @@ class Pick:
         return taken
 
 
-def picked(
+def sampled(
     produced: Iterator[Frame], every_s: float | None, start_s: float | None, end_s: float | None
 ) -> Iterator[Frame]:
     """The frames within the times, thinned out."""
-    pick = Pick(every_s, start_s, end_s)
+    sampler = FrameSampler(every_s, start_s, end_s)
     with closing(produced):  # type: ignore[type-var]
         for frame in produced:
-            if pick.is_over(frame.time_s):
+            if sampler.is_over(frame.time_s):
                 return
-            if pick.takes(frame.time_s):
+            if sampler.takes(frame.time_s):
                 yield frame
 
 
-def ahead(produced: Iterator[Frame], depth: int, *, newest: bool = False) -> Iterator[Frame]:
+def prefetch(produced: Iterator[Frame], depth: int, *, newest: bool = False) -> Iterator[Frame]:
     """What `produced` yields, made in a thread of its own that runs `depth` frames ahead.
 
     Args:

@@ -1,0 +1,145 @@
+/** Pictures -> readings, where the networks run: in a worker of the page, or in node itself. */
+
+import { Classifier } from "./classifier.js";
+import { cropFaces } from "./crops.js";
+import { OptionError } from "./errors.js";
+import { Detector, type Face, MIN_SCORE } from "./faces.js";
+import { EMOTIONS } from "./labels.js";
+import type { Pixels } from "./pixels.js";
+import { byEmotion, highest, type Reading, readingOf, type TrackedReading } from "./readings.js";
+import { configure, type RuntimeOptions } from "./runtime.js";
+import { Smoother, type SmoothingSettings } from "./smoothing.js";
+import type { Head, ModelSpec } from "./spec.js";
+import { MIN_LOW_SCORE, type TrackedFace, Tracker } from "./tracking.js";
+import { YuNet } from "./yunet.js";
+
+/** What a recognizer is opened with, in plain values. */
+export interface EngineOptions {
+  /** A less probable reading is unsure; 0 to 1. */
+  readonly threshold: number;
+  /** Smaller faces are left out; the longer side of the box, in pixels. */
+  readonly minFacePx: number;
+  /** Search large pictures at their full size, for small faces; slower. */
+  readonly fullSize: boolean;
+  /** What is asked: what people would say, or what FER2013's label would be. */
+  readonly head?: Head;
+  /** Name of the reader's file, for messages. */
+  readonly modelName: string;
+}
+
+/** The bytes of the two networks, as they come: the runtime is loaded beside them. */
+export interface ModelFiles {
+  readonly faces: Promise<Uint8Array>;
+  readonly reader: Promise<Uint8Array>;
+}
+
+/** One stream of frames, whose faces are followed. */
+export interface Stream {
+  /** The faces of the next frame, in the order of their tracks; time never runs backwards. */
+  read(image: Pixels, timeS: number): Promise<TrackedReading[]>;
+}
+
+export class Engine {
+  private readonly detector: Detector; // of single pictures
+  private readonly follower: Detector; // of frames: YuNet sees a face many times
+  private last: Promise<unknown> = Promise.resolve();
+
+  private constructor(
+    private readonly yunet: YuNet,
+    private readonly classifier: Classifier,
+    private readonly options: EngineOptions,
+  ) {
+    const { minFacePx, fullSize } = options;
+    const sizes = { minFacePx, fullSize };
+    this.detector = new Detector(yunet, { ...sizes, minScore: MIN_SCORE, secondLooks: true });
+    this.follower = new Detector(yunet, { ...sizes, minScore: MIN_LOW_SCORE, secondLooks: false });
+  }
+
+  /**
+   * @throws ModelError a file cannot be opened, or the runtime cannot be started.
+   * @throws OptionError an option is out of its range.
+   */
+  static async open(files: ModelFiles, options: EngineOptions, runtime: RuntimeOptions): Promise<Engine> {
+    checkThreshold(options.threshold);
+    configure(runtime);
+    files.reader.catch(() => undefined); // it is told below, if the other file does not fail before
+    const yunet = await YuNet.open(await files.faces);
+    const classifier = await Classifier.open(await files.reader, options.modelName, options.head);
+    return new Engine(yunet, classifier, options);
+  }
+
+  /** What the model says of itself. */
+  get spec(): ModelSpec {
+    return this.classifier.spec;
+  }
+
+  /** Every face of a picture, the surest first. */
+  read(image: Pixels): Promise<Reading[]> {
+    return this.inTurn(async () => {
+      const faces = await this.detector.detect(image);
+      const rows = await this.probabilities(image, faces);
+      return faces.map((face, i) => readingOf(face, rows[i], this.options.threshold));
+    });
+  }
+
+  /** Follows the faces of one stream; several may go on at once. */
+  follow(settings: SmoothingSettings): Stream {
+    const tracker = new Tracker();
+    const smoothers = new Map<number, Smoother>();
+
+    const smoothed = (face: TrackedFace, raw: Float32Array, timeS: number): TrackedReading => {
+      const smoother = smoothers.get(face.track) ?? new Smoother(settings);
+      smoothers.set(face.track, smoother);
+      const { probabilities, label } = smoother.add(raw, timeS);
+      const probability = probabilities[label];
+      return {
+        track: face.track,
+        box: face.box,
+        score: face.score,
+        landmarks: [...face.landmarks],
+        emotion: EMOTIONS[label],
+        probability,
+        unsure: !(probability >= this.options.threshold),
+        probabilities: byEmotion(probabilities),
+        raw_emotion: EMOTIONS[highest(raw)],
+        raw_probabilities: byEmotion(raw),
+        detected: face.detected,
+      };
+    };
+
+    const read = (image: Pixels, timeS: number): Promise<TrackedReading[]> =>
+      this.inTurn(async () => {
+        const faces = tracker.follow(image, await this.follower.detect(image), timeS);
+        const rows = await this.probabilities(image, faces);
+        const readings = faces.map((face, i) => smoothed(face, rows[i], timeS));
+        const { known } = tracker;
+        for (const track of smoothers.keys()) if (!known.has(track)) smoothers.delete(track);
+        return readings;
+      });
+    return { read };
+  }
+
+  private probabilities(image: Pixels, faces: readonly Face[]): Promise<Float32Array[]> {
+    return this.classifier.read(cropFaces(image, faces, this.spec.crop_margin));
+  }
+
+  async close(): Promise<void> {
+    await this.inTurn(async () => {
+      await this.yunet.close();
+      await this.classifier.close();
+    });
+  }
+
+  /** One after the other: a network takes one call at a time. */
+  private inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const done = this.last.then(task);
+    this.last = done.catch(() => undefined);
+    return done;
+  }
+}
+
+function checkThreshold(threshold: number): void {
+  if (!(threshold >= 0 && threshold <= 1)) {
+    throw new OptionError(`threshold: expected 0 to 1; got ${threshold}`);
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * What can go wrong. Every message says what was expected and what came.
+ *
+ *     MienError
+ *       OptionError   an option is out of its range
+ *       ImageError    a source is not a picture, or cannot be read as one
+ *       ModelError    a model, the runtime or the worker cannot be loaded or run
+ */
+
+export class MienError extends Error {
+  override name = "MienError";
+}
+
+export class OptionError extends MienError {
+  override name = "OptionError";
+}
+
+export class ImageError extends MienError {
+  override name = "ImageError";
+}
+
+export class ModelError extends MienError {
+  override name = "ModelError";
+}
+
+const KINDS: Readonly<Record<string, typeof MienError>> = { MienError, OptionError, ImageError, ModelError };
+
+/** An error by its name, as it came out of a worker. */
+export function errorNamed(name: string, message: string): MienError {
+  return new (KINDS[name] ?? MienError)(message);
+}
+
+/** What an error says, on one line; those of native libraries go on for pages. */
+export function firstLine(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.trim().split("\n")[0] || "no reason was given";
+}

@@ -1,0 +1,382 @@
+/** Finding faces as the Python package does: a glance, a search, second looks, other sides. */
+
+import { OptionError } from "./errors.js";
+import {
+  type Affine,
+  cut,
+  inverted,
+  type Pixels,
+  resizeArea,
+  resizeLinear,
+  roundEven,
+  turned,
+  warp,
+} from "./pixels.js";
+import { CELL_PX, type Row, type YuNet } from "./yunet.js";
+
+/** x, y in pixels of the original picture, from its top left corner. */
+export type Point = [number, number];
+
+/** x0, y0, x1, y1 in pixels of the original picture; may reach past its border. */
+export type Box = [number, number, number, number];
+
+/** One face that was found. */
+export interface Face {
+  readonly box: Box;
+  /** How sure the detector is, 0 to 1. */
+  readonly score: number;
+  /** Right eye, left eye, tip of the nose, right and left corner of the mouth; right is the person's own. */
+  readonly landmarks: readonly Point[];
+}
+
+/** Where FER2013's square frame lies, seen from YuNet's box, in long sides of the box. */
+export const FRAMING = { side: 1.014, shiftX: 0.0, shiftY: -0.017 };
+
+const GLANCE_PIXELS = 256 * 256;
+const SEARCH_SHARE = 1 / 8; // of the picture's pixels
+const MIN_SEARCH_PIXELS = 448 * 448;
+const MAX_SEARCH_PIXELS = 640 * 640;
+const MAX_FULL_SIZE_PIXELS = 25_000_000;
+const SAME_FACE_IOU = 0.3;
+
+const GLANCE_SCORE = 0.2; // from here on something in a glance asks for a larger search
+const GLANCE_FACE_PX = 32; // in the glance; boxes of smaller ones are coarse, others are missed
+export const MIN_SCORE = 0.7;
+const DOUBTFUL_SCORE = 0.3; // from here on it may be a face
+export const SURE_SCORE = 0.8; // from here on it is one, without a second look
+const UPRIGHT_SCORE = 0.9; // seldom reached by what is found in a tilted face
+const LEVEL_SCORES = { few: 0.91, many: 0.895 }; // seldom reached in a picture on its side or head
+const TILTED_SCORE = 0.5; // seldom missed by what is found in a tilted face
+const LEAST_TILT_DEG = 1.5; // that the eyes tell in a look
+const TURNED_SCORE = 0.85; // from here on a face is believed in what was turned
+const TILT_DEG = 30; // counter-clockwise, and clockwise
+const LOOK_PX = { side: 128, face: 80 }; // of what is looked at again
+const TURNED_LOOK_PX = { side: 96, face: 72 }; // of what is turned for that
+const LEAST_LOOK_PX = 24; // in original pixels: enlarged more than that, a face tells little
+const MOST_LOOKS = 16; // at one picture, so that no texture holds up the reading
+const FEW_LOOKS = 2; // after so many, no look is spent on the tilt of faces that are sure
+
+/** What a search is told. */
+export interface DetectorOptions {
+  /** Less sure finds are dropped, 0 to 1. */
+  readonly minScore: number;
+  /** Faces whose box is smaller are dropped; its longer side, in original pixels. */
+  readonly minFacePx: number;
+  /** Search the picture once more as it is, for small faces. */
+  readonly fullSize: boolean;
+  /** Look again at what may be a face, and for faces that are not upright; videos do without. */
+  readonly secondLooks: boolean;
+}
+
+/** What YuNet found, in pixels of the picture. */
+interface Find {
+  readonly middle: Point;
+  /** Across the face and down, in its own upright frame. */
+  readonly sides: Point;
+  readonly points: readonly Point[];
+  readonly score: number;
+  /** The longer side of the box, where it was found. */
+  readonly seenPx: number;
+  /** How often the picture was turned by 90 degrees, counter-clockwise, to find it. */
+  readonly quarters: number;
+  /** Level in the picture, whatever the tilt of the head. */
+  readonly box: Box;
+}
+
+export class Detector {
+  /**
+   * @throws OptionError an option is out of its range.
+   */
+  constructor(
+    private readonly network: YuNet,
+    private readonly options: DetectorOptions,
+  ) {
+    const { minScore, minFacePx } = options;
+    if (!(minScore >= 0 && minScore <= 1)) {
+      throw new OptionError(`minScore: expected 0 to 1; got ${minScore}`);
+    }
+    if (!(minFacePx >= 0 && minFacePx < Infinity)) {
+      throw new OptionError(`minFacePx: expected 0 or more; got ${minFacePx}`);
+    }
+  }
+
+  /** The faces of a picture, best first. */
+  async detect(image: Pixels): Promise<Face[]> {
+    let finds = await this.search(image, 0);
+    if (this.options.secondLooks) finds = await this.turnUpright(image, finds);
+    return bestFirst(finds)
+      .filter((find) => sizePx(find) >= this.options.minFacePx)
+      .map(({ box, score, points }) => ({ box, score: Math.min(score, 1), landmarks: points }));
+  }
+
+  /** The faces of a picture that is turned by so many quarters, counter-clockwise. */
+  private async search(image: Pixels, quarters: number): Promise<Find[]> {
+    const { fullSize, secondLooks, minScore } = this.options;
+    let finds = await this.find(image, GLANCE_PIXELS, quarters, GLANCE_SCORE);
+    if (quarters && !finds.length) return [];
+    const least = quarters ? TURNED_SCORE : SURE_SCORE;
+    if (fullSize || !showsAll(finds, least)) {
+      for (const pixels of this.morePixels(image)) {
+        const more = await this.find(image, pixels, quarters, this.doubtful);
+        finds = joined(more, this.likely(finds));
+      }
+    }
+    if (!secondLooks) return finds.filter((find) => find.score >= minScore);
+    const looks = new SecondLooks(this.network, image, MOST_LOOKS);
+    // Those last that can do without; of these those first that are likeliest to be tilted.
+    const turn = (find: Find): number => (find.score >= SURE_SCORE ? find.score : -find.score);
+    const seen: Find[] = [];
+    for (const find of this.likely(finds).sort((a, b) => turn(a) - turn(b))) {
+      const shown = await this.look(looks, find);
+      if (shown) seen.push(shown);
+    }
+    return joined(seen, []);
+  }
+
+  /** How many pixels are searched after the glance. */
+  private morePixels({ width, height }: Pixels): number[] {
+    const share = roundEven(width * height * SEARCH_SHARE);
+    const search = Math.min(Math.max(share, MIN_SEARCH_PIXELS), MAX_SEARCH_PIXELS);
+    const steps = this.options.fullSize ? [search, MAX_FULL_SIZE_PIXELS] : [search];
+    // A picture that the step before showed as it is need not be searched again.
+    return steps.filter((_, i) => width * height > [GLANCE_PIXELS, search][i]);
+  }
+
+  private get doubtful(): number {
+    return Math.min(this.options.minScore, DOUBTFUL_SCORE);
+  }
+
+  private likely(finds: readonly Find[]): Find[] {
+    return finds.filter((find) => find.score >= this.doubtful);
+  }
+
+  /** What is found in a picture when it is shrunk and turned. */
+  private async find(image: Pixels, pixels: number, quarters: number, least: number): Promise<Find[]> {
+    const small = shrunk(image, pixels);
+    const rows = await this.network.find(turned(small, quarters), least);
+    return rows.map((row) => findOf(row, small, image, quarters));
+  }
+
+  /** A find as it shows itself when it is looked at again; null if it is no face. */
+  private async look(looks: SecondLooks, find: Find): Promise<Find | null> {
+    const { minScore } = this.options;
+    let best = find.score >= Math.max(SURE_SCORE, minScore) ? find : null;
+    if (sizePx(find) < LEAST_LOOK_PX) return best;
+    const upright = find.score >= UPRIGHT_SCORE || looks.count >= FEW_LOOKS;
+    if (best && upright) return best;
+    const level = await looks.at(find, 0);
+    best ??= level;
+    for (const degrees of tilts(level, find)) {
+      const tilted = await looks.at(find, degrees);
+      if (tilted && tilted.score >= TURNED_SCORE) best = surest([tilted, best, level]);
+    }
+    return best && best.score >= minScore ? best : null;
+  }
+
+  /** Better finds, if the picture lies on its side or head. */
+  private async turnUpright(image: Pixels, finds: Find[]): Promise<Find[]> {
+    const upright = surest(finds);
+    const score = upright?.score ?? 0;
+    if (score >= (finds.length > 2 ? LEVEL_SCORES.many : LEVEL_SCORES.few)) return finds;
+    if (upright && score >= TURNED_SCORE) {
+      const looks = new SecondLooks(this.network, image, 3);
+      let highest = 0;
+      for (const degrees of [90, 180, 270]) {
+        highest = Math.max(highest, (await looks.at(upright, degrees))?.score ?? 0);
+      }
+      if (highest <= score) return finds;
+    }
+    let best = finds;
+    for (const quarters of [1, 2, 3]) {
+      const found = await this.search(image, quarters);
+      // Of the right turn more faces are found, and more surely, than of the opposite one.
+      if (found.some((find) => find.score >= TURNED_SCORE) && total(found) > total(best)) best = found;
+    }
+    return best;
+  }
+}
+
+/** Whether a glance shows large faces, one of them of that score, and nothing else. */
+function showsAll(finds: readonly Find[], least: number): boolean {
+  return (
+    finds.some((find) => find.score >= least) &&
+    finds.every((find) =>
+      find.score >= SURE_SCORE ? find.seenPx >= GLANCE_FACE_PX : sizePx(find) < LEAST_LOOK_PX,
+    )
+  );
+}
+
+/** By how much a head may be tilted that was looked at. */
+function tilts(level: Find | null, find: Find): number[] {
+  if (!level) return find.score >= TILTED_SCORE ? [-TILT_DEG, TILT_DEG] : [];
+  const tilt = tiltDeg(level);
+  if (Math.abs(tilt) >= LEAST_TILT_DEG) return [Math.sign(tilt) * TILT_DEG];
+  return level.score >= UPRIGHT_SCORE ? [] : [-TILT_DEG, TILT_DEG];
+}
+
+/** Of the line of the eyes in the picture as it was turned, clockwise. */
+function tiltDeg({ points, quarters }: Find): number {
+  const [right, left] = points;
+  const tilt = (Math.atan2(left[1] - right[1], left[0] - right[0]) * 180) / Math.PI + 90 * quarters;
+  return ((((tilt + 180) % 360) + 360) % 360) - 180;
+}
+
+function sizePx({ sides }: Find): number {
+  return Math.max(...sides);
+}
+
+function total(finds: readonly Find[]): number {
+  return finds.reduce((sum, find) => sum + find.score, 0);
+}
+
+function bestFirst(finds: readonly Find[]): Find[] {
+  return [...finds].sort((a, b) => b.score - a.score);
+}
+
+function surest(finds: readonly (Find | null)[]): Find | null {
+  return bestFirst(finds.filter((find) => find !== null))[0] ?? null;
+}
+
+/** Finds without those that lie on a surer one; all of the first go before all of the others. */
+function joined(first: readonly Find[], then: readonly Find[]): Find[] {
+  const kept: Find[] = [];
+  for (const find of [...bestFirst(first), ...bestFirst(then)]) {
+    if (kept.every((other) => iou(find.box, other.box) < SAME_FACE_IOU)) kept.push(find);
+  }
+  return kept;
+}
+
+/** Intersection over union of two boxes, 0 to 1. */
+export function iou(a: Box, b: Box): number {
+  const width = Math.max(0, Math.min(a[2], b[2]) - Math.max(a[0], b[0]));
+  const height = Math.max(0, Math.min(a[3], b[3]) - Math.max(a[1], b[1]));
+  const shared = width * height;
+  const union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared;
+  return union > 0 ? shared / union : 0;
+}
+
+function makeFind(points: readonly Point[], sides: Point, row: Row, quarters: number): Find {
+  const [middle, ...landmarks] = points;
+  const [across, down] = quarters % 2 ? [sides[1], sides[0]] : sides;
+  return {
+    middle,
+    sides,
+    points: landmarks,
+    score: row.score,
+    seenPx: Math.max(row.width, row.height),
+    quarters,
+    box: [middle[0] - across / 2, middle[1] - down / 2, middle[0] + across / 2, middle[1] + down / 2],
+  };
+}
+
+function middleOf(row: Row): Point {
+  return [row.x + row.width / 2, row.y + row.height / 2];
+}
+
+/** What YuNet says of a picture that was shrunk, then turned: in pixels of the picture. */
+function findOf(row: Row, small: Pixels, image: Pixels, quarters: number): Find {
+  let [width, height] = quarters % 2 ? [small.height, small.width] : [small.width, small.height];
+  let points: Point[] = [middleOf(row), ...row.points];
+  for (let i = 0; i < quarters; i++) {
+    const down = height;
+    points = points.map(([x, y]): Point => [down - y, x]); // back
+    [width, height] = [height, width];
+  }
+  const [scaleX, scaleY] = [small.width / image.width, small.height / image.height];
+  points = points.map(([x, y]): Point => [x / scaleX, y / scaleY]);
+  const [across, down] = quarters % 2 ? [scaleY, scaleX] : [scaleX, scaleY];
+  return makeFind(points, [row.width / across, row.height / down], row, quarters);
+}
+
+/** Second looks at places of one picture, no more than so many. */
+class SecondLooks {
+  count = 0;
+
+  constructor(
+    private readonly network: YuNet,
+    private readonly image: Pixels,
+    private readonly most: number,
+  ) {}
+
+  /** What is found in its place, enlarged, turned by so much more, counter-clockwise. */
+  async at(find: Find, degrees: number): Promise<Find | null> {
+    if (this.count === this.most) return null;
+    this.count++;
+    const { side, face } = degrees ? TURNED_LOOK_PX : LOOK_PX;
+    const scale = face / sizePx(find);
+    const angle = ((90 * find.quarters + degrees) * Math.PI) / 180;
+    const [cosine, sine] = [scale * Math.cos(angle), scale * Math.sin(angle)];
+    const [x, y] = find.middle;
+    const shiftX = side / 2 - (cosine * x + sine * y);
+    const shiftY = side / 2 - (-sine * x + cosine * y);
+    const toPlace: Affine = [cosine, sine, shiftX, -sine, cosine, shiftY];
+    const place = this.cut(find, toPlace, side, scale);
+    const back = inverted(toPlace);
+    for (const row of await this.network.find(place, DOUBTFUL_SCORE)) {
+      const middle = middleOf(row);
+      const away = Math.max(...middle.map((value) => Math.abs(value - side / 2)));
+      if (away > face / 2) continue; // that is another one, beside it
+      const points = [middle, ...row.points].map((point) => moved(point, back));
+      return makeFind(points, [row.width / scale, row.height / scale], row, find.quarters);
+    }
+    return null;
+  }
+
+  /** The place, by what maps the picture to it; without aliasing where that shrinks. */
+  private cut(find: Find, toPlace: Affine, side: number, scale: number): Pixels {
+    if (scale >= 1) return warp(this.image, inverted(toPlace), side, "black");
+    const { width, height } = this.image;
+    const reach = (0.75 * side) / scale;
+    const within = (value: number, length: number): number =>
+      Math.trunc(Math.min(Math.max(value, 0), length));
+    const [x, y] = find.middle;
+    const [left, right] = [within(x - reach, width), within(x + reach + 1, width)];
+    const [top, bottom] = [within(y - reach, height), within(y + reach + 1, height)];
+    const part = cut(this.image, left, top, right, bottom);
+    const shorter = (length: number): number => Math.max(roundEven(scale * length), 1);
+    const small = resizeArea(part, shorter(part.width), shorter(part.height));
+    const [shrunkX, shrunkY] = [small.width / part.width, small.height / part.height];
+    const [a, b, c, d, e, f] = toPlace;
+    const [shiftX, shiftY] = [c + a * left + b * top, f + d * left + e * top];
+    const smallToPlace: Affine = [a / shrunkX, b / shrunkY, shiftX, d / shrunkX, e / shrunkY, shiftY];
+    return warp(small, inverted(smallToPlace), side, "black");
+  }
+}
+
+function moved([x, y]: Point, [a, b, c, d, e, f]: Affine): Point {
+  return [a * x + b * y + c, d * x + e * y + f];
+}
+
+/** A picture of at most `pixels`, counted as the detector pads it. */
+function shrunk(image: Pixels, pixels: number): Pixels {
+  const [width, height] = shrunkSize(image.width, image.height, pixels);
+  let small = image;
+  if (width === image.width && height === image.height) return small;
+  // Halving and one bilinear step come to nearly the same as area means, in a fifth of the time.
+  while (small.width >= 2 * width && small.height >= 2 * height) {
+    small = resizeArea(small, Math.floor(small.width / 2), Math.floor(small.height / 2));
+  }
+  return resizeLinear(small, width, height);
+}
+
+/**
+ * Width and height of a picture that is shrunk to at most `pixels`, as the detector pads it: by the
+ * largest scale that brings one side to a whole number of cells, so that no padding is searched.
+ */
+export function shrunkSize(width: number, height: number, pixels: number): [number, number] {
+  const cells = (side: number): number => Math.ceil(roundEven(side) / CELL_PX);
+  const paddedPixels = (scale: number): number =>
+    cells(width * scale) * cells(height * scale) * CELL_PX * CELL_PX;
+  if (paddedPixels(1) <= pixels) return [width, height];
+  let best = 0;
+  const end = Math.ceil((Math.sqrt(pixels) * 4) / CELL_PX);
+  for (let n = 1; n < end; n++) {
+    for (const side of [width, height]) {
+      const scale = (CELL_PX * n) / side;
+      if (scale < 1 && scale > best && paddedPixels(scale) <= pixels) best = scale;
+    }
+  }
+  // A strip too thin for whole cells has no such scale.
+  best ||= Math.sqrt(pixels / (width * height));
+  return [Math.max(1, roundEven(width * best)), Math.max(1, roundEven(height * best))];
+}

@@ -1,0 +1,206 @@
+/** The package in a page: the networks run in a worker, so that the page never waits for them. */
+
+import { errorNamed, firstLine, ImageError, ModelError, OptionError } from "./errors.js";
+import type { Answer, Opening, Request, Sent } from "./protocol.js";
+import type { FrameReadings, Reading, TrackedReading } from "./readings.js";
+import {
+  type Backend,
+  type BackendStream,
+  BaseRecognizer,
+  type CommonOptions,
+  type StreamOptions,
+} from "./recognizer.js";
+import type { SmoothingSettings } from "./smoothing.js";
+import { isPixels, nameOf, type Source } from "./sources.js";
+import type { ModelSpec } from "./spec.js";
+import { framesOf } from "./video.js";
+
+export * from "./public.js";
+
+export interface RecognizerOptions extends CommonOptions {
+  /**
+   * Folder of `worker.js`, `yunet.onnx`, `mien.onnx` and `ort-wasm-simd-threaded.wasm`, which
+   * `npx mien-assets FOLDER` fills; by default that of this module.
+   */
+  readonly assets?: string | URL;
+  /** Another reader than the one in the package: the address of a file made by `mien export`, or its bytes. */
+  readonly model?: string | URL | Uint8Array;
+  /** Address of `ort-wasm-simd-threaded.wasm`, if that lies elsewhere. */
+  readonly wasm?: string | URL;
+  /** Milliseconds until loading is given up; by default 60,000. */
+  readonly timeoutMs?: number;
+}
+
+const TIMEOUT_MS = 60_000;
+
+/** See `BaseRecognizer`; a source is anything in a page that shows a picture, or pixels. */
+export class Recognizer extends BaseRecognizer<Source> {
+  /**
+   * Start the worker and open the networks.
+   *
+   * @throws ModelError a file is missing, broken, or of another kind, or the time was over.
+   * @throws OptionError an option is out of its range.
+   */
+  static async load(options: RecognizerOptions = {}): Promise<Recognizer> {
+    return new Recognizer(await PageWorker.start(options));
+  }
+
+  /**
+   * Follow the faces of a video that plays, or of a camera: the newest frame is read, and those that
+   * come in the meantime are dropped. It ends with the video, with `options.signal`, or when the
+   * loop is left.
+   *
+   *     for await (const { faces } of recognizer.stream(video)) draw(faces);
+   *
+   * @throws OptionError an option is out of its range.
+   */
+  stream(video: HTMLVideoElement, options: StreamOptions = {}): AsyncGenerator<FrameReadings, void, void> {
+    return this.streamFrames(framesOf(video, options.signal), options);
+  }
+}
+
+interface Waiting {
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+}
+
+class PageWorker implements Backend<Source> {
+  private readonly waiting = new Map<number, Waiting>();
+  private count = 0;
+  private found: ModelSpec | null = null;
+  private broken: Error | null = null;
+
+  private constructor(private readonly worker: Worker) {
+    worker.addEventListener("message", ({ data }: MessageEvent<Answer>) => {
+      const one = this.waiting.get(data.id);
+      this.waiting.delete(data.id);
+      if ("error" in data) one?.reject(errorNamed(data.error.name, data.error.message));
+      else one?.resolve(data.value);
+    });
+    worker.addEventListener("error", (event) => {
+      this.fail(new ModelError(`expected worker.js to run; ${event.message || "it cannot be loaded"}`));
+    });
+  }
+
+  static async start(options: RecognizerOptions): Promise<PageWorker> {
+    const { assets = new URL(".", import.meta.url), timeoutMs = TIMEOUT_MS, model, wasm } = options;
+    const folder = folderAt(assets);
+    const at = (name: string): string => new URL(name, folder).href;
+    const worker = new PageWorker(newWorker(at("worker.js")));
+    const { threshold = 0, minFacePx = 0, fullSize = false, head } = options;
+    const isBytes = model instanceof Uint8Array;
+    const reader = isBytes ? model : model === undefined ? at("mien.onnx") : addressOf(model);
+    const opening: Opening = {
+      do: "open",
+      faces: at("yunet.onnx"),
+      reader,
+      wasm: wasm === undefined ? at("ort-wasm-simd-threaded.wasm") : addressOf(wasm),
+      timeoutMs,
+      options: { threshold, minFacePx, fullSize, head, modelName: isBytes ? "the model" : String(reader) },
+    };
+    const over = setTimeout(
+      () => worker.fail(new ModelError(`expected the models within ${timeoutMs} ms; they have not come`)),
+      timeoutMs,
+    );
+    try {
+      worker.found = (await worker.ask(opening)) as ModelSpec;
+      return worker;
+    } catch (error) {
+      await worker.close();
+      throw error;
+    } finally {
+      clearTimeout(over);
+    }
+  }
+
+  get spec(): ModelSpec {
+    if (!this.found) throw new ModelError("expected a recognizer that is loaded");
+    return this.found;
+  }
+
+  async read(source: Source): Promise<Reading[]> {
+    const image = await sendable(source);
+    return (await this.ask({ do: "read", image }, image)) as Reading[];
+  }
+
+  async follow(settings: SmoothingSettings): Promise<BackendStream<Source>> {
+    const stream = this.count;
+    await this.ask({ do: "follow", stream, settings });
+    return {
+      read: async (source, timeS) => {
+        const image = await sendable(source);
+        const { width, height } = image;
+        const faces = await this.ask({ do: "frame", stream, image, timeS }, image);
+        return { width, height, faces: faces as TrackedReading[] };
+      },
+      end: async () => {
+        if (!this.broken) await this.ask({ do: "end", stream });
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    this.fail(new ModelError("expected an open recognizer; it was closed"));
+    this.worker.terminate();
+  }
+
+  private ask(request: Request, image?: Sent): Promise<unknown> {
+    if (this.broken) return Promise.reject(this.broken);
+    const id = this.count++;
+    const moved = image && !isPixels(image) ? [image] : [];
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject });
+      this.worker.postMessage({ ...request, id }, moved);
+    });
+  }
+
+  private fail(error: Error): void {
+    this.broken ??= error;
+    for (const { reject } of this.waiting.values()) reject(error);
+    this.waiting.clear();
+  }
+}
+
+function newWorker(address: string): Worker {
+  try {
+    return new Worker(address, { type: "module", name: "mien" });
+  } catch (error) {
+    throw new ModelError(`${address}: expected a worker of the page's own origin; ${firstLine(error)}`);
+  }
+}
+
+function folderAt(assets: string | URL): string {
+  const address = addressOf(assets);
+  return address.endsWith("/") ? address : `${address}/`;
+}
+
+function addressOf(address: string | URL): string {
+  try {
+    return new URL(address, document.baseURI).href;
+  } catch {
+    throw new OptionError(`expected an address; got '${address}'`);
+  }
+}
+
+/** A picture as a worker takes it. */
+async function sendable(source: Source): Promise<Sent> {
+  if (isPixels(source)) {
+    const { data, width, height } = source;
+    return { data, width, height }; // an ImageData of a wide color space would be changed
+  }
+  if (typeof source !== "object" || source === null) throw notAPicture(source);
+  try {
+    // Profiles are not applied, as in Python; EXIF turns a picture upright.
+    return await createImageBitmap(source as ImageBitmapSource, { colorSpaceConversion: "none" });
+  } catch (error) {
+    if (error instanceof TypeError) throw notAPicture(source);
+    throw new ImageError(`expected a picture that the browser can show; ${firstLine(error)}`);
+  }
+}
+
+function notAPicture(source: unknown): ImageError {
+  return new ImageError(
+    "expected an ImageBitmap, ImageData, canvas, image, video, Blob or { data, width, height }; " +
+      `got ${nameOf(source)}`,
+  );
+}

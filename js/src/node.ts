@@ -1,0 +1,93 @@
+/** The package in node: the networks run in the process itself, and pictures come as pixels. */
+
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { Engine } from "./engine.js";
+import { firstLine, ImageError, ModelError } from "./errors.js";
+import type { Pixels } from "./pixels.js";
+import { type Backend, type BackendStream, BaseRecognizer, type CommonOptions } from "./recognizer.js";
+import type { SmoothingSettings } from "./smoothing.js";
+import { isPixels, nameOf, type PixelSource, toPixels } from "./sources.js";
+
+export * from "./public.js";
+
+export interface RecognizerOptions extends CommonOptions {
+  /** Another reader than the one in the package: the path of a file made by `mien export`, or its bytes. */
+  readonly model?: string | URL | Uint8Array;
+}
+
+const TIMEOUT_MS = 30_000;
+
+/** See `BaseRecognizer`; a source has `data`, RGB or RGBA, `width` and `height`. */
+export class Recognizer extends BaseRecognizer<PixelSource> {
+  /**
+   * Open the networks.
+   *
+   * @throws ModelError a file is missing, broken, or of another kind.
+   * @throws OptionError an option is out of its range.
+   */
+  static async load(options: RecognizerOptions = {}): Promise<Recognizer> {
+    const { model = new URL("./mien.onnx", import.meta.url), ...rest } = options;
+    const modelName = model instanceof Uint8Array ? "the model" : nameOfFile(model);
+    const files = { faces: bytesOf(new URL("./yunet.onnx", import.meta.url)), reader: bytesOf(model) };
+    const { threshold = 0, minFacePx = 0, fullSize = false, head } = rest;
+    const engine = await Engine.open(
+      files,
+      { threshold, minFacePx, fullSize, head, modelName },
+      { timeoutMs: TIMEOUT_MS },
+    );
+    return new Recognizer(new OwnProcess(engine));
+  }
+
+  /** As `streamFrames`: in node there is no video element. */
+  readonly stream = this.streamFrames;
+}
+
+class OwnProcess implements Backend<PixelSource> {
+  constructor(private readonly engine: Engine) {}
+
+  get spec() {
+    return this.engine.spec;
+  }
+
+  async read(source: PixelSource) {
+    return this.engine.read(checked(source));
+  }
+
+  async follow(settings: SmoothingSettings): Promise<BackendStream<PixelSource>> {
+    const stream = this.engine.follow(settings);
+    return {
+      read: async (source, timeS) => {
+        const image = checked(source);
+        const faces = await stream.read(image, timeS);
+        return { width: image.width, height: image.height, faces };
+      },
+      end: async () => undefined,
+    };
+  }
+
+  close() {
+    return this.engine.close();
+  }
+}
+
+function checked(source: PixelSource): Pixels {
+  if (isPixels(source)) return toPixels(source);
+  throw new ImageError(
+    "expected pixels, { data, width, height }; node has no decoder of picture files, but packages " +
+      `such as sharp have; got ${nameOf(source)}`,
+  );
+}
+
+function nameOfFile(file: string | URL): string {
+  return file instanceof URL ? fileURLToPath(file) : file;
+}
+
+async function bytesOf(file: string | URL | Uint8Array): Promise<Uint8Array> {
+  if (file instanceof Uint8Array) return file;
+  try {
+    return await readFile(file);
+  } catch (error) {
+    throw new ModelError(`${nameOfFile(file)}: expected a model file; ${firstLine(error)}`);
+  }
+}

@@ -1,0 +1,29 @@
+/** What a page and its worker say to each other. */
+
+import type { EngineOptions } from "./engine.js";
+import type { SmoothingSettings } from "./smoothing.js";
+import type { PixelSource } from "./sources.js";
+
+/** A picture on its way to the worker. */
+export type Sent = PixelSource | ImageBitmap;
+
+/** Addresses are absolute. */
+export interface Opening {
+  readonly do: "open";
+  readonly faces: string | Uint8Array;
+  readonly reader: string | Uint8Array;
+  readonly wasm: string;
+  readonly timeoutMs: number;
+  readonly options: EngineOptions;
+}
+
+export type Request =
+  | Opening
+  | { readonly do: "read"; readonly image: Sent }
+  | { readonly do: "follow"; readonly stream: number; readonly settings: SmoothingSettings }
+  | { readonly do: "frame"; readonly stream: number; readonly image: Sent; readonly timeS: number }
+  | { readonly do: "end"; readonly stream: number };
+
+export type Answer =
+  | { readonly id: number; readonly value: unknown }
+  | { readonly id: number; readonly error: { readonly name: string; readonly message: string } };

@@ -1,0 +1,75 @@
+/** What is read off a face: the fields of the answers of `mien serve`. */
+
+import type { Box, Face, Point } from "./faces.js";
+import { EMOTIONS, type Emotion } from "./labels.js";
+
+/** What was read off one face. */
+export interface Reading {
+  /** x0, y0, x1, y1 in pixels of the upright picture; may reach past its border. */
+  box: Box;
+  /** The detector's, that this is a face, 0 to 1. */
+  score: number;
+  /** Right eye, left eye, tip of the nose, right and left corner of the mouth. */
+  landmarks: Point[];
+  /** The likeliest; in a stream, what holds over time. */
+  emotion: Emotion;
+  /** Of that emotion, 0 to 1. */
+  probability: number;
+  /** `probability` is below the threshold. */
+  unsure: boolean;
+  /** Of the seven, which sum to 1. */
+  probabilities: Record<Emotion, number>;
+}
+
+/** What was read off one face of one frame, and off the same face before. */
+export interface TrackedReading extends Reading {
+  /** The number of the person, from 1. */
+  track: number;
+  /** The likeliest of this frame alone. */
+  raw_emotion: Emotion;
+  /** Of this frame alone. */
+  raw_probabilities: Record<Emotion, number>;
+  /** Whether the face was found in this frame. */
+  detected: boolean;
+}
+
+/** What one frame of a stream shows, as `/api/live` of `mien serve` says it. */
+export interface FrameReadings {
+  /** Number of the frame, from 0; those that were dropped count. */
+  frame: number;
+  /** Seconds since the first frame. */
+  time_s: number;
+  width: number;
+  height: number;
+  /** Frames, until now, that came while another was read. */
+  dropped: number;
+  /** Milliseconds to read this one. */
+  read_ms: number;
+  /** In the order of their tracks. */
+  faces: TrackedReading[];
+}
+
+/** Seven numbers by their emotions. */
+export function byEmotion(probabilities: ArrayLike<number>): Record<Emotion, number> {
+  return Object.fromEntries(EMOTIONS.map((name, i) => [name, probabilities[i]])) as Record<Emotion, number>;
+}
+
+/** Which is the highest, the first of equal ones. */
+export function highest(values: ArrayLike<number>): number {
+  let best = 0;
+  for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
+  return best;
+}
+
+export function readingOf(face: Face, probabilities: Float32Array, threshold: number): Reading {
+  const best = highest(probabilities);
+  return {
+    box: face.box,
+    score: face.score,
+    landmarks: [...face.landmarks],
+    emotion: EMOTIONS[best],
+    probability: probabilities[best],
+    unsure: !(probabilities[best] >= threshold), // so that NaN is unsure, too
+    probabilities: byEmotion(probabilities),
+  };
+}

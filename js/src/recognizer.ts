@@ -1,0 +1,117 @@
+/** Pictures and streams -> readings: the front door, the same in a page and in node. */
+
+import { OptionError } from "./errors.js";
+import type { FrameReadings, Reading, TrackedReading } from "./readings.js";
+import { checkSmoothing, SMOOTHING, type SmoothingSettings } from "./smoothing.js";
+import type { ModelSpec } from "./spec.js";
+
+/** Where the networks run. */
+export interface Backend<S> {
+  readonly spec: ModelSpec;
+  read(source: S): Promise<Reading[]>;
+  follow(settings: SmoothingSettings): Promise<BackendStream<S>>;
+  close(): Promise<void>;
+}
+
+export interface BackendStream<S> {
+  read(source: S, timeS: number): Promise<{ width: number; height: number; faces: TrackedReading[] }>;
+  end(): Promise<void>;
+}
+
+/** A frame of a stream. */
+export interface Frame<S> {
+  readonly source: S;
+  /** Seconds; never falling. */
+  readonly timeS: number;
+  /** Frames before it, since the last one, that nobody saw; 0 by default. */
+  readonly skipped?: number;
+}
+
+export interface StreamOptions {
+  /** Seconds after which a frame has half its weight; 0 smooths nothing. By default .4. */
+  readonly halfLifeS?: number;
+  /** By how much another emotion must exceed the label before that changes, 0 to 1. By default .1. */
+  readonly margin?: number;
+  /** Ends the stream. */
+  readonly signal?: AbortSignal;
+}
+
+/** What every recognizer is told. */
+export interface CommonOptions {
+  /** A reading whose emotion is less probable is `unsure`; 0 to 1. With 0, the default, none is. */
+  readonly threshold?: number;
+  /** Smaller faces are left out; the longer side of the box, in pixels. */
+  readonly minFacePx?: number;
+  /** Search large pictures at their full size, for small faces; slower. */
+  readonly fullSize?: boolean;
+  /** What is asked: "people", what people would say, or "label", what FER2013's label would be. */
+  readonly head?: "people" | "label";
+}
+
+/** Finds the faces of a picture and reads the emotion that each shows. */
+export class BaseRecognizer<S> {
+  /** @internal */
+  protected constructor(private readonly backend: Backend<S>) {}
+
+  /** What the model says of itself. */
+  get spec(): ModelSpec {
+    return this.backend.spec;
+  }
+
+  /**
+   * Read every face of one picture.
+   *
+   * @returns one reading for each face, the surest face first; no face gives an empty list.
+   * @throws ImageError it is not a picture, or cannot be read as one.
+   */
+  async read(source: S): Promise<Reading[]> {
+    return this.backend.read(source);
+  }
+
+  /**
+   * Read frames: every face followed, its probabilities smoothed over time.
+   *
+   * @param frames with times that never fall.
+   * @throws OptionError an option is out of its range.
+   */
+  async *streamFrames(
+    frames: AsyncIterable<Frame<S>> | Iterable<Frame<S>>,
+    options: StreamOptions = {},
+  ): AsyncGenerator<FrameReadings, void, void> {
+    const settings = smoothingOf(options);
+    const stream = await this.backend.follow(settings);
+    let frame = 0;
+    let dropped = 0;
+    let firstS: number | null = null;
+    let lastS = -Infinity;
+    try {
+      for await (const { source, timeS, skipped = 0 } of frames) {
+        if (options.signal?.aborted) return;
+        if (!(timeS >= lastS)) throw new OptionError(`timeS: expected ${lastS} or later; got ${timeS}`);
+        lastS = timeS;
+        firstS ??= timeS;
+        frame += skipped;
+        dropped += skipped;
+        const begun = performance.now();
+        const { width, height, faces } = await stream.read(source, timeS);
+        const read_ms = performance.now() - begun;
+        yield { frame, time_s: timeS - firstS, width, height, dropped, read_ms, faces };
+        frame++;
+      }
+    } finally {
+      await stream.end();
+    }
+  }
+
+  /** Free what the networks take; nothing can be read after it. */
+  close(): Promise<void> {
+    return this.backend.close();
+  }
+}
+
+function smoothingOf({ halfLifeS = SMOOTHING.halfLifeS, margin }: StreamOptions): SmoothingSettings {
+  // Where nothing is smoothed, the label is the likeliest emotion, as in the live view.
+  const settings = { halfLifeS, margin: margin ?? (halfLifeS ? SMOOTHING.margin : 0) };
+  checkSmoothing(settings);
+  return settings;
+}

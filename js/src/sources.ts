@@ -1,0 +1,73 @@
+/** What can be read: pixels everywhere, and in a page all that shows a picture. */
+
+import { ImageError } from "./errors.js";
+import type { Pixels } from "./pixels.js";
+
+/** Pixels as `ImageData` has them: RGBA, or RGB without the fourth byte. */
+export interface PixelSource {
+  readonly data: Uint8Array | Uint8ClampedArray;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A picture of the page; frames of WebCodecs are taken, too. */
+export type PageSource = ImageBitmap | CanvasImageSource | Blob;
+
+export type Source = PixelSource | PageSource;
+
+const MIN_SIDE_PX = 8;
+
+/** Whether it is pixels, ready to be read. */
+export function isPixels(source: unknown): source is PixelSource {
+  const given = source as Partial<PixelSource> | null;
+  return given?.data instanceof Uint8Array || given?.data instanceof Uint8ClampedArray;
+}
+
+/**
+ * Pixels as the networks take them; transparent ones are laid on white.
+ *
+ * @throws ImageError there are not three or four bytes for each pixel.
+ */
+export function toPixels({ data, width, height }: PixelSource): Pixels {
+  const channels = data.length / (width * height);
+  if (!(width > 0 && height > 0) || (channels !== 3 && channels !== 4)) {
+    throw new ImageError(
+      `expected RGB or RGBA, 3 or 4 bytes for each of ${width} x ${height} pixels; got ${data.length} bytes`,
+    );
+  }
+  checkSize(width, height);
+  return onWhite({ data, width, height, channels });
+}
+
+/** @throws ImageError it is too small to show anything. */
+export function checkSize(width: number, height: number): void {
+  if (Math.min(width, height) >= MIN_SIDE_PX) return;
+  throw new ImageError(
+    `expected a picture of at least ${MIN_SIDE_PX} x ${MIN_SIDE_PX} pixels; got ${width} x ${height}`,
+  );
+}
+
+function onWhite(image: Pixels): Pixels {
+  const { data, width, height, channels } = image;
+  if (channels !== 4 || isOpaque(data)) return image;
+  const laid = new Uint8Array(data.length);
+  for (let i = 0; i < data.length; i += 4) {
+    const alpha = data[i + 3];
+    for (let c = 0; c < 3; c++) {
+      laid[i + c] = Math.floor((data[i + c] * alpha + 255 * (255 - alpha) + 127) / 255);
+    }
+    laid[i + 3] = 255;
+  }
+  return { data: laid, width, height, channels };
+}
+
+function isOpaque(rgba: Uint8Array | Uint8ClampedArray): boolean {
+  for (let i = 3; i < rgba.length; i += 4) if (rgba[i] !== 255) return false;
+  return true;
+}
+
+/** What came, for messages: the name of its class, or its kind. */
+export function nameOf(source: unknown): string {
+  if (source === null || source === undefined) return String(source);
+  return typeof source === "object" ? source.constructor?.name || "an object" : typeof source;
+}

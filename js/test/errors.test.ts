@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { Detector } from "../src/faces.js";
+import { highest } from "../src/readings.js";
+import { SMOOTHING, Smoother } from "../src/smoothing.js";
+import type { PixelSource } from "../src/sources.js";
+import { nameOf } from "../src/sources.js";
+import { specOf } from "../src/spec.js";
+import type { YuNet } from "../src/yunet.js";
+import { errors, Recognizer } from "./package.js";
+
+const MODEL = new URL("../../dist/mien.onnx", import.meta.url);
+
+let recognizer: Recognizer;
+before(async () => {
+  recognizer = await Recognizer.load();
+});
+after(() => recognizer.close());
+
+function refusal(kind: keyof typeof errors, message: RegExp) {
+  return (error: unknown): boolean => {
+    assert.ok(error instanceof errors[kind], String(error));
+    assert.ok(error instanceof errors.MienError);
+    assert.equal(error.name, kind);
+    assert.match(error.message, message);
+    return true;
+  };
+}
+
+test("options out of their range are told", async () => {
+  const wrong = [
+    [{ threshold: 1.5 }, /threshold: expected 0 to 1; got 1.5/],
+    [{ threshold: Number.NaN }, /threshold: expected 0 to 1; got NaN/],
+    [{ minFacePx: -1 }, /minFacePx: expected 0 or more; got -1/],
+    [{ head: "votes" as "label" }, /head: expected people or label, which .*mien\.onnx has; got votes/],
+  ] as const;
+  for (const [options, message] of wrong) {
+    await assert.rejects(Recognizer.load(options), refusal("OptionError", message));
+  }
+  assert.throws(
+    () => new Detector({} as YuNet, { minScore: 2, minFacePx: 0, fullSize: false, secondLooks: true }),
+    /minScore: expected 0 to 1; got 2/,
+  );
+});
+
+test("models that are none are told", async () => {
+  const wrong = [
+    ["/no/model.onnx", /^\/no\/model\.onnx: expected a model file; ENOENT/],
+    [
+      new TextEncoder().encode("<html>"),
+      /the model: expected a model made by `mien export`; it is no ONNX file/,
+    ],
+    [readFileSync(MODEL).subarray(0, 9000), /the model: expected a model .* cut off/],
+    [new URL("../../dist/yunet.onnx", import.meta.url), /yunet\.onnx: .* have no entry 'mien'/],
+  ] as const;
+  for (const [model, message] of wrong) {
+    await assert.rejects(Recognizer.load({ model }), refusal("ModelError", message));
+  }
+});
+
+test("a model says what it is", () => {
+  const spec = specOf(readFileSync(MODEL), "mien.onnx");
+  assert.equal(spec.name, "mien");
+  assert.equal(spec.crop_margin, 0);
+  assert.ok(spec.parameters > 1e6);
+  assert.deepEqual(recognizer.spec, spec);
+});
+
+test("what is no picture is told", async () => {
+  const wrong = [
+    [null, /expected pixels, .* sharp have; got null/],
+    ["photo.jpg", /got string/],
+    [new Blob(), /got Blob/],
+    [
+      { data: new Uint8Array(10), width: 10, height: 10 },
+      /3 or 4 bytes for each of 10 x 10 pixels; got 10 bytes/,
+    ],
+    [{ data: new Uint8Array(0), width: 0, height: 0 }, /0 x 0 pixels; got 0 bytes/],
+    [{ data: new Uint8Array(7 * 9 * 3), width: 7, height: 9 }, /at least 8 x 8 pixels; got 7 x 9/],
+  ] as const;
+  for (const [source, message] of wrong) {
+    await assert.rejects(recognizer.read(source as PixelSource), refusal("ImageError", message));
+  }
+  assert.equal(nameOf(undefined), "undefined");
+  assert.equal(nameOf(Object.create(null)), "an object");
+});
+
+test("a stream tells what is wrong, and ends where it is told to", async () => {
+  const source = { data: new Uint8Array(64 * 64 * 3), width: 64, height: 64 };
+  const collect = async (times: number[], options = {}) => {
+    const shown = [];
+    for await (const one of recognizer.stream(
+      times.map((timeS) => ({ source, timeS })),
+      options,
+    ))
+      shown.push(one);
+    return shown;
+  };
+  await assert.rejects(collect([1, 0]), refusal("OptionError", /timeS: expected 1 or later; got 0/));
+  await assert.rejects(
+    collect([0], { halfLifeS: -1 }),
+    refusal("OptionError", /halfLifeS: expected 0 or more/),
+  );
+  await assert.rejects(collect([0], { margin: 2 }), refusal("OptionError", /margin: expected 0 to 1; got 2/));
+  assert.equal((await collect([0, 1, 1])).length, 3);
+  assert.equal((await collect([0, 1], { signal: AbortSignal.abort() })).length, 0);
+  const skipping = recognizer.stream([
+    { source, timeS: 3 },
+    { source, timeS: 4, skipped: 2 },
+  ]);
+  const shown = [];
+  for await (const { frame, dropped, time_s } of skipping) shown.push([frame, dropped, time_s]);
+  assert.deepEqual(shown, [
+    [0, 0, 0],
+    [3, 2, 1],
+  ]);
+});
+
+test("a label holds until another is clearly more", () => {
+  const [happy, sad] = [3, 4];
+  const of = (label: number, probability: number) =>
+    Array.from({ length: 7 }, (_, i) => (i === label ? probability : (1 - probability) / 6));
+  const smoother = new Smoother();
+  assert.equal(smoother.add(of(happy, 0.9), 0).label, happy);
+  assert.equal(smoother.add(of(sad, 0.9), 0.02).label, happy);
+  assert.equal(smoother.add(of(sad, 0.9), 2).label, sad);
+  assert.throws(() => smoother.add(of(sad, 0.9), 1), /timeS: expected 2 or later; got 1/);
+  const raw = new Smoother({ ...SMOOTHING, halfLifeS: 0 });
+  raw.add(of(happy, 1), 0);
+  assert.equal(highest(raw.add(of(sad, 1), 1).probabilities), sad);
+});

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+const PACKED_BYTES = 4_000_000;
+const MODEL_BYTES = 3_000_000;
+
+interface Packed {
+  size: number;
+  files: { path: string; size: number }[];
+}
+
+test("the package is small, and holds the models but not the runtime", () => {
+  const told = execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
+    cwd: ROOT,
+    encoding: "utf8",
+  });
+  const packed = JSON.parse(told);
+  const { size, files }: Packed = Array.isArray(packed) ? packed[0] : Object.values(packed)[0];
+  assert.ok(size < PACKED_BYTES, `${size} bytes`);
+  const paths = files.map(({ path }) => path);
+  for (const wanted of [
+    "dist/mien.js",
+    "dist/worker.js",
+    "dist/node.js",
+    "dist/types/mien.d.ts",
+    "LICENSE",
+  ]) {
+    assert.ok(paths.includes(wanted), wanted);
+  }
+  const models = files.filter(({ path }) => path.endsWith(".onnx"));
+  assert.deepEqual(models.map(({ path }) => path).sort(), ["dist/mien.onnx", "dist/yunet.onnx"]);
+  assert.ok(models.reduce((sum, file) => sum + file.size, 0) < MODEL_BYTES);
+  assert.ok(!paths.some((path) => path.endsWith(".wasm")));
+});
+
+test("onnxruntime-web is the only dependency", () => {
+  const { dependencies } = JSON.parse(readFileSync(`${ROOT}package.json`, "utf8"));
+  assert.deepEqual(Object.keys(dependencies), ["onnxruntime-web"]);
+});
+
+test("one version, here and in Python", () => {
+  const { version } = JSON.parse(readFileSync(`${ROOT}package.json`, "utf8"));
+  const python = readFileSync(`${ROOT}../src/mien/__init__.py`, "utf8");
+  assert.equal(version, /__version__.*"(.+)"/.exec(python)?.[1]);
+});
+
+test("the example for node reads files", () => {
+  const portrait = `${ROOT}../examples/astronaut.jpg`;
+  const told = execFileSync(process.execPath, [`${ROOT}examples/node.mjs`, portrait], { encoding: "utf8" });
+  assert.match(told, /astronaut\.jpg: happy 0\.9\d\n$/);
+});
+
+test("mien-assets fills a folder with all that a page loads", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "mien-"));
+  const command = [`${ROOT}scripts/assets.mjs`, join(folder, "site")];
+  const told = execFileSync(process.execPath, command, { encoding: "utf8" });
+  assert.match(told, /ort-wasm-simd-threaded\.wasm are in /);
+  const names = await readdir(join(folder, "site"));
+  assert.deepEqual(names.sort(), [
+    "mien.js",
+    "mien.onnx",
+    "ort-wasm-simd-threaded.wasm",
+    "worker.js",
+    "yunet.onnx",
+  ]);
+  for (const name of names) assert.ok((await stat(join(folder, "site", name))).size > 1000, name);
+  await rm(folder, { recursive: true });
+  assert.throws(
+    () => execFileSync(process.execPath, command.slice(0, 1), { stdio: "pipe" }),
+    /usage: mien-assets FOLDER/,
+  );
+});

@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { cropFaces } from "../src/crops.js";
+import { type Box, iou } from "../src/faces.js";
+import { EMOTIONS } from "../src/labels.js";
+import type { Reading, TrackedReading } from "../src/readings.js";
+import { bytes, type ExpectedPicture, expected, meanDifference, mostDifference } from "./expected.js";
+import { Recognizer } from "./package.js";
+
+const BOX_PX = 0.5;
+const CROP_LEVELS = 2; // on average
+const PROBABILITY = 0.02;
+
+const { pictures, film } = expected();
+let recognizer: Recognizer;
+before(async () => {
+  recognizer = await Recognizer.load();
+});
+after(() => recognizer.close());
+
+function assertSame(got: readonly Reading[], wanted: readonly Reading[], name: string): void {
+  assert.equal(got.length, wanted.length, `${name}: faces`);
+  got.forEach((reading, i) => {
+    const right = wanted[i];
+    const face = `${name}, face ${i}`;
+    assert.ok(mostDifference(reading.box, right.box) <= BOX_PX, `${face}: ${reading.box}`);
+    assert.ok(mostDifference(reading.landmarks.flat(), right.landmarks.flat()) <= BOX_PX, face);
+    assert.ok(Math.abs(reading.score - right.score) <= PROBABILITY, face);
+    const [mine, theirs] = [reading, right].map(({ probabilities }) => EMOTIONS.map((e) => probabilities[e]));
+    assert.ok(mostDifference(mine, theirs) <= PROBABILITY, `${face}: ${mine}, not ${theirs}`);
+    assert.equal(reading.emotion, right.emotion, face);
+    assert.deepEqual(Object.keys(reading), Object.keys(right), face);
+  });
+}
+
+function pixelsOf({ pixels, width, height }: Pick<ExpectedPicture, "pixels" | "width" | "height">) {
+  return { data: bytes(pixels), width, height };
+}
+
+for (const picture of pictures) {
+  test(`${picture.name} is read as in Python`, async () => {
+    const { options } = picture;
+    const own = Object.keys(options).length ? await Recognizer.load(options) : recognizer;
+    assertSame(await own.read(pixelsOf(picture)), picture.readings, picture.name);
+    if (own !== recognizer) await own.close();
+  });
+
+  test(`${picture.name}: the crops are those of Python`, async () => {
+    const crops = cropFaces({ ...pixelsOf(picture), channels: 3 }, picture.readings, 0);
+    const right = bytes(picture.crops);
+    assert.equal(crops.length, right.length);
+    for (let i = 0; i < crops.length; i += 48 * 48) {
+      const [mine, theirs] = [crops, right].map((all) => all.subarray(i, i + 48 * 48));
+      assert.ok(meanDifference(mine, theirs) <= CROP_LEVELS, `face ${i / 48 / 48}`);
+    }
+  });
+}
+
+test("pictures are there that ask for each way to look", () => {
+  const faces = pictures.flatMap(({ readings }) => readings);
+  assert.ok(faces.length >= 25);
+  assert.ok(pictures.some(({ readings }) => readings.length === 0));
+});
+
+test("a film is followed and smoothed as in Python", async () => {
+  const frames = film.map((frame) => ({ source: pixelsOf(frame), timeS: 5 + frame.time_s }));
+  let number = 0;
+  for await (const shown of recognizer.stream(frames)) {
+    const { time_s, faces, width, height } = film[number];
+    const tracks = (all: readonly TrackedReading[]) => all.map(({ track }) => track);
+    assert.deepEqual(tracks(shown.faces), tracks(faces), `frame ${number}`);
+    assertSame(shown.faces, faces, `frame ${number}`);
+    assert.deepEqual(
+      shown.faces.map((face) => face.raw_emotion),
+      faces.map((face) => face.raw_emotion),
+    );
+    assert.ok(Math.abs(shown.time_s - time_s) < 1e-9);
+    assert.deepEqual([shown.frame, shown.width, shown.height], [number, width, height]);
+    number++;
+  }
+  assert.equal(number, film.length);
+  assert.ok(film.some(({ faces }) => faces.length === 2));
+});
+
+test("transparent pixels are white", async () => {
+  const [{ pixels, width, height, readings }] = pictures;
+  const rgb = bytes(pixels);
+  const rgba = new Uint8ClampedArray(width * height * 4);
+  for (let i = 0; i < width * height; i++) rgba.set([...rgb.subarray(3 * i, 3 * i + 3), 255], 4 * i);
+  assertSame(await recognizer.read({ data: rgba, width, height }), readings, "opaque");
+  for (let i = 3; i < rgba.length; i += 4) rgba[i] = 0;
+  assert.deepEqual(await recognizer.read({ data: rgba, width, height }), []);
+});
+
+test("reads that are asked for at once do not disturb each other", async () => {
+  const some = pictures.filter(({ options }) => !Object.keys(options).length).slice(0, 3);
+  const all = await Promise.all(some.map((picture) => recognizer.read(pixelsOf(picture))));
+  all.forEach((readings, i) => {
+    assertSame(readings, some[i].readings, some[i].name);
+  });
+});
+
+test("a threshold makes readings unsure", async () => {
+  const strict = await Recognizer.load({ threshold: 1, head: "label" });
+  const [reading] = await strict.read(pixelsOf(pictures[0]));
+  assert.equal(reading.unsure, true);
+  assert.equal(strict.spec.name, recognizer.spec.name);
+  await strict.close();
+});
+
+test("intersection over union", () => {
+  const box: Box = [0, 0, 10, 10];
+  assert.equal(iou(box, box), 1);
+  assert.equal(iou(box, [10, 0, 20, 10]), 0);
+  assert.equal(iou(box, [0, 5, 10, 15]), 1 / 3);
+  assert.equal(iou([0, 0, 0, 0], [0, 0, 0, 0]), 0);
+});

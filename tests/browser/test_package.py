@@ -1,0 +1,361 @@
+"""The npm package in Chromium, from a plain static server: its readings, sources and errors."""
+
+import functools
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from browser.conftest import OUT, ROOT, Log, clean_context, watched
+
+BOX_PX: Final = 0.5
+PROBABILITY: Final = 0.02
+FIRST_READING_S: Final = 2.0
+
+BLANK: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>mien</title>
+<link rel="icon" href="data:,"><main></main></html>"""
+
+LOAD: Final = """async (options) => {
+  const mien = await import("/mien.js");
+  globalThis.mien = mien;
+  globalThis.recognizer = await mien.Recognizer.load(options);
+  globalThis.pixels = async ({pixels, width, height}) => {
+    const rgb = new Uint8Array(await (await fetch(`/expected/${pixels}`)).arrayBuffer());
+    const image = new ImageData(width, height);
+    for (let i = 0; i < width * height; i++) {
+      image.data.set([...rgb.subarray(3 * i, 3 * i + 3), 255], 4 * i);
+    }
+    return image;
+  };
+  globalThis.complaint = async (promise) => {
+    try { await promise; return null; } catch (error) { return [error.name, error.message]; }
+  };
+}"""
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files, and says nothing."""
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as `npx mien-assets` fills it, with what Python reads beside it."""
+    folder = tmp_path_factory.mktemp("site")
+    subprocess.run(["node", str(ROOT / "js" / "scripts" / "assets.mjs"), str(folder)], check=True)
+    script, expected = ROOT / "scripts" / "js_expected.py", folder / "expected"
+    write = [sys.executable, str(script), "--out", str(expected)]
+    subprocess.run(write, check=True, env={**os.environ, "PYTHONPATH": str(ROOT / "src")})
+    shutil.copytree(ROOT / "js" / "examples", folder / "examples")
+    (folder / "examples" / "mien").symlink_to(folder)
+    (folder / "index.html").write_text(BLANK)
+    (folder / "astronaut.jpg").write_bytes((ROOT / "examples" / "astronaut.jpg").read_bytes())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(site: Path) -> Iterator[str]:
+    """Of a server of that folder."""
+    serve = functools.partial(Quiet, directory=str(site))
+    with ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def expected(site: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((site / "expected" / "expected.json").read_text())
+    return found
+
+
+@pytest.fixture
+def blank(context: BrowserContext, address: str) -> Iterator[tuple[Page, Log]]:
+    """An empty page of that server."""
+    with watched(context, address) as (page, log):
+        page.goto(address)
+        yield page, log
+
+
+@pytest.fixture
+def loaded(blank: tuple[Page, Log]) -> Page:
+    """A page with a recognizer."""
+    page, _ = blank
+    page.evaluate(LOAD, {})
+    return page
+
+
+def assert_same(got: list[dict[str, Any]], wanted: list[dict[str, Any]], name: str) -> None:
+    assert [face["emotion"] for face in got] == [face["emotion"] for face in wanted], name
+    for face, right in zip(got, wanted, strict=True):
+        assert face.keys() == right.keys()
+        assert face["box"] == pytest.approx(right["box"], abs=BOX_PX), name
+        for mine, point in zip(face["landmarks"], right["landmarks"], strict=True):
+            assert mine == pytest.approx(point, abs=BOX_PX), name
+        assert face["score"] == pytest.approx(right["score"], abs=PROBABILITY), name
+        assert face["probabilities"] == pytest.approx(right["probabilities"], abs=PROBABILITY)
+        assert face["unsure"] is right["unsure"]
+
+
+def test_every_picture_is_read_as_in_python(loaded: Page, expected: dict[str, Any]) -> None:
+    for picture in expected["pictures"]:
+        if picture["options"]:
+            continue
+        got = loaded.evaluate("async (p) => recognizer.read(await pixels(p))", picture)
+        assert_same(got, picture["readings"], picture["name"])
+
+
+def test_files_are_decoded_and_read_as_in_python(
+    loaded: Page, site: Path, expected: dict[str, Any]
+) -> None:
+    read = "async (name) => recognizer.read(await (await fetch(name)).blob())"
+    for picture in expected["pictures"]:
+        if picture["file"]:
+            name = Path(picture["file"]).name
+            (site / name).write_bytes(Path(picture["file"]).read_bytes())
+            assert_same(loaded.evaluate(read, f"/{name}"), picture["readings"], name)
+
+
+def test_whatever_shows_a_picture_is_read(loaded: Page, expected: dict[str, Any]) -> None:
+    (right,) = expected["pictures"][0]["readings"]
+    sources = loaded.evaluate(
+        """async () => {
+          const image = new Image();
+          image.src = "/astronaut.jpg";
+          await image.decode();
+          const canvas = document.createElement("canvas");
+          [canvas.width, canvas.height] = [512, 512];
+          canvas.getContext("2d").drawImage(image, 0, 0);
+          const offscreen = new OffscreenCanvas(512, 512);
+          offscreen.getContext("2d").drawImage(image, 0, 0);
+          const data = canvas.getContext("2d").getImageData(0, 0, 512, 512);
+          const {width, height} = data;
+          const bitmap = await createImageBitmap(canvas);
+          const frame = new VideoFrame(canvas, {timestamp: 0});
+          const sources = {image, canvas, offscreen, data, bitmap, frame,
+                           bytes: {data: data.data, width, height}};
+          const found = {};
+          for (const [name, one] of Object.entries(sources)) {
+            found[name] = await recognizer.read(one);
+          }
+          frame.close();
+          found.again = [...await recognizer.read(data), ...await recognizer.read(bitmap)];
+          return found;
+        }"""
+    )
+    assert len(sources) == 8
+    for name, readings in sources.items():
+        assert_same(readings, [right] * (2 if name == "again" else 1), name)
+
+
+def test_a_photo_that_is_turned_by_exif_is_upright(
+    loaded: Page, site: Path, expected: dict[str, Any]
+) -> None:
+    from PIL import Image as PILImage
+
+    with PILImage.open(site / "astronaut.jpg") as portrait:
+        turned = portrait.transpose(PILImage.Transpose.ROTATE_90).crop((0, 0, 512, 400))
+        exif = PILImage.Exif()
+        exif[0x0112] = 6
+        turned.save(site / "turned.png", exif=exif)
+        turned.save(site / "turned.jpg", exif=exif, quality=95)
+    read = "async (name) => recognizer.read(await (await fetch(name)).blob())"
+    (face,) = loaded.evaluate(read, "/turned.jpg")
+    x0, y0, x1, y1 = face["box"]
+    assert y1 - y0 > x1 - x0
+    right_eye, left_eye = face["landmarks"][:2]
+    assert abs(left_eye[1] - right_eye[1]) < 10 < left_eye[0] - right_eye[0]
+
+
+def test_a_camera_is_followed_and_read(blank: tuple[Page, Log]) -> None:
+    page, _ = blank
+    shown = page.evaluate(
+        f"""async () => {{
+          await ({LOAD})({{threshold: 0.3}});
+          const video = document.createElement("video");
+          video.muted = true;
+          video.srcObject = await navigator.mediaDevices.getUserMedia({{video: true}});
+          await video.play();
+          const shown = [];
+          for await (const frame of recognizer.stream(video)) {{
+            shown.push(frame);
+            if (shown.length === 20) break;
+          }}
+          for (const track of video.srcObject.getTracks()) track.stop();
+          for await (const frame of recognizer.stream(video)) shown.push(frame);
+          return shown;
+        }}"""
+    )
+    assert len(shown) == 20
+    seen = [frame for frame in shown if frame["faces"]]
+    assert len(seen) >= 15
+    assert {face["track"] for frame in seen for face in frame["faces"]} == {1}
+    assert seen[-1]["faces"][0]["emotion"] == "happy"
+    numbers = [frame["frame"] for frame in shown]
+    assert numbers == sorted(set(numbers))
+    assert all(frame["width"] > 0 and frame["read_ms"] > 0 for frame in shown)
+    assert shown[-1]["frame"] == 19 + shown[-1]["dropped"]
+
+
+def test_the_first_reading_comes_soon(browser: Browser, address: str) -> None:
+    """On the fastest of three first visits: other work of the machine is not measured."""
+    first_s = []
+    for _ in range(3):
+        with clean_context(browser) as context, watched(context, address) as (page, _log):
+            page.goto(address)
+            page.evaluate(
+                """async () => {
+                  const {Recognizer} = await import("/mien.js");
+                  const loading = Recognizer.load();
+                  const video = document.createElement("video");
+                  video.muted = true;
+                  video.srcObject = await navigator.mediaDevices.getUserMedia({video: true});
+                  await video.play();
+                  const recognizer = await loading;
+                  for await (const {faces} of recognizer.stream(video)) if (faces.length) break;
+                }"""
+            )
+            first_s.append(page.evaluate("performance.now()") / 1000)
+    assert min(first_s) < FIRST_READING_S
+
+
+def test_a_stream_ends_with_its_signal(loaded: Page) -> None:
+    count = loaded.evaluate(
+        """async () => {
+          const video = document.createElement("video");
+          video.muted = true;
+          video.srcObject = await navigator.mediaDevices.getUserMedia({video: true});
+          await video.play();
+          let count = 0;
+          const signal = AbortSignal.timeout(1000);
+          for await (const _ of recognizer.stream(video, {signal})) count++;
+          return count;
+        }"""
+    )
+    assert count > 0
+
+
+def test_the_page_of_twenty_lines_reads_a_photo(
+    context: BrowserContext, address: str, site: Path
+) -> None:
+    with watched(context, address) as (page, log):
+        log.allow("favicon|404")
+        page.goto(f"{address}/examples/photo.html")
+        page.get_by_text("Ready.").wait_for()
+        page.locator("input").set_input_files(site / "astronaut.jpg")
+        page.get_by_text(re.compile(r"^happy 9\d %$")).wait_for()
+        page.locator("input").set_input_files(site / "index.html")
+        page.get_by_text("expected a picture that the browser can show").wait_for()
+
+
+@pytest.mark.parametrize("query", ["", "?overlay=1&threshold=0.2", "?camera=fake"])
+def test_the_camera_page_draws_boxes_and_overlays_nothing_else(
+    context: BrowserContext, address: str, query: str
+) -> None:
+    with watched(context, address) as (page, log):
+        log.allow("favicon|404")
+        page.goto(f"{address}/examples/webcam.html{query}")
+        page.wait_for_function(
+            """() => {
+              const {width, height} = document.querySelector("canvas");
+              if (width < 400) return false;
+              const context = document.querySelector("canvas").getContext("2d");
+              const {data} = context.getImageData(0, 0, width, height);
+              return data.some((value, i) => i % 4 === 3 && value);
+            }"""
+        )
+        overlay = "overlay" in query
+        OUT.mkdir(exist_ok=True)
+        name = "package-overlay.png" if overlay else "package-camera.png"
+        page.screenshot(path=OUT / name, omit_background=overlay)
+        assert page.locator("p").is_visible() is not overlay
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (ground == "rgba(0, 0, 0, 0)") is overlay
+        assert page.evaluate("getComputedStyle(document.querySelector('video')).opacity") == str(
+            int(not overlay)
+        )
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "message"),
+    [
+        ("null", "ImageError", "video, Blob or { data, width, height }; got null"),
+        ("'photo.jpg'", "ImageError", "got string"),
+        ("document.body", "ImageError", "got HTMLBodyElement"),
+        ("new Blob(['no picture'])", "ImageError", "expected a picture that the browser can show"),
+        ("document.createElement('video')", "ImageError", "expected a picture that the browser"),
+        ("new ImageData(7, 9)", "ImageError", "at least 8 x 8 pixels; got 7 x 9"),
+        ("createImageBitmap(new ImageData(7, 9))", "ImageError", "8 x 8 pixels; got 7 x 9"),
+    ],
+)
+def test_what_is_no_picture_is_told(loaded: Page, source: str, name: str, message: str) -> None:
+    told = loaded.evaluate(f"async () => complaint(recognizer.read(await {source}))")
+    assert told[0] == name
+    assert message in told[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "message"),
+    [
+        ({"threshold": 2}, "OptionError", "threshold: expected 0 to 1; got 2"),
+        ({"head": "votes"}, "OptionError", "expected people or label, which http"),
+        ({"model": "/index.html"}, "ModelError", "index.html: expected a model made by"),
+        ({"model": "/none.onnx"}, "ModelError", "none.onnx: expected a file; got status 404"),
+        ({"wasm": "/none.wasm"}, "ModelError", "expected the runtime at http"),
+        ({"assets": "/nowhere"}, "ModelError", "expected worker.js to run; it cannot be loaded"),
+        ({"assets": "http://"}, "OptionError", "expected an address; got 'http://'"),
+        ({"timeoutMs": 1}, "ModelError", "within 1 ms; they have not come"),
+    ],
+)
+def test_what_cannot_be_loaded_is_told(
+    blank: tuple[Page, Log], options: dict[str, Any], name: str, message: str
+) -> None:
+    page, log = blank
+    log.allow("(?i)404|wasm|ArrayBuffer instantiation|abort")
+    load = "async (o) => (await import('/mien.js')).Recognizer.load(o)"
+    told = page.evaluate(
+        f"""async (options) => {{
+          try {{ await ({load})(options); return ["", ""]; }}
+          catch (error) {{ return [error.name, error.message]; }}
+        }}""",
+        options,
+    )
+    assert told[0] == name
+    assert message in told[1]
+
+
+def test_a_recognizer_that_is_closed_says_so(loaded: Page) -> None:
+    told = loaded.evaluate(
+        """async () => {
+          const reading = complaint(recognizer.read(new ImageData(64, 64)));
+          await recognizer.close();
+          return [await reading, await complaint(recognizer.read(new ImageData(64, 64)))];
+        }"""
+    )
+    assert [name for name, _ in told] == ["ModelError"] * 2
+    assert all("expected an open recognizer; it was closed" in message for _, message in told)
+
+
+def test_a_model_of_ones_own_is_read(loaded: Page, expected: dict[str, Any]) -> None:
+    readings, name = loaded.evaluate(
+        """async (p) => {
+          const bytes = new Uint8Array(await (await fetch("/mien.onnx")).arrayBuffer());
+          const wasm = "/ort-wasm-simd-threaded.wasm";
+          const own = await mien.Recognizer.load({model: bytes, wasm});
+          return [await own.read(await pixels(p)), own.spec.name];
+        }""",
+        expected["pictures"][0],
+    )
+    assert_same(readings, expected["pictures"][0]["readings"], "its bytes")
+    assert name == "mien"
