@@ -79,7 +79,15 @@ def test_two_links_to_one_file_are_two_pictures(album: Path) -> None:
 
 
 def test_what_a_search_leaves_out_is_counted(album: Path) -> None:
-    for name in ("a.mov", "deep/b.MOV", "c.dng", "deep/._b.png", ".DS_Store", "README"):
+    for name in (
+        "a.mov",
+        "deep/b.MOV",
+        "c.dng",
+        "deep/._b.png",
+        ".DS_Store",
+        "README",
+        "d.part.jpg",
+    ):
         (album / name).write_bytes(b"x")
     (album / "gone.jpg").symlink_to(album / "nowhere.jpg")
     (album / "again").symlink_to(album / "deep")
@@ -90,12 +98,13 @@ def test_what_a_search_leaves_out_is_counted(album: Path) -> None:
         ".dng": 1,
         ".txt": 1,
         "of macOS (._*)": 1,
+        "that a kill left unfinished (*.part.*)": 1,
         "without an ending": 2,
         "broken links or pipes": 1,
         "links to folders, which are not followed": 1,
     }
     assert str(left_out).startswith(
-        "9 files were not read as pictures: 2 .mov (see mien video), 1 .dng (export it from"
+        "10 files were not read as pictures: 2 .mov (see mien video), 1 .dng (export it from"
     )
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mien.environment import WithoutWarnings
 from mien.errors import ImageError
+from mien.output.files import is_part_name
 from mien.sources import RAW_HINT, address_hint, said_to_be
 
 if TYPE_CHECKING:
@@ -100,8 +101,13 @@ class LoadedImage:
 def is_picture_name(name: str) -> bool:
     """Whether a search takes a file of that name for a picture."""
     base = name.rsplit("/", 1)[-1]  # in stores and archives, on Windows, too
-    # macOS leaves ._x.jpg beside x.jpg on foreign disks: it holds no picture.
-    return not base.startswith("._") and os.path.splitext(base)[1].lower() in SUFFIXES  # noqa: PTH122
+    # macOS leaves ._x.jpg beside x.jpg on foreign disks: it holds no picture. A kill may leave
+    # x.part.jpg: it holds a part of one.
+    return (
+        not base.startswith("._")
+        and not is_part_name(base)
+        and os.path.splitext(base)[1].lower() in SUFFIXES  # noqa: PTH122
+    )
 
 
 def load_image(

@@ -34,6 +34,7 @@ _HINTS: Final = {
 _NO_FILES: Final = "broken links or pipes"
 _FOLDER_LINKS: Final = "links to folders, which are not followed"
 _APPLE: Final = "of macOS (._*)"
+_UNFINISHED: Final = "that a kill left unfinished (*.part.*)"
 _MOST_ENDINGS: Final = 8  # that a sentence names
 
 _SCHEME: Final = re.compile(r"^([a-z][a-z0-9+.-]+):/", re.IGNORECASE)
@@ -120,6 +121,8 @@ class LeftOut(Counter[str]):
         base = name.rsplit("/", 1)[-1]
         if base.startswith("._"):  # what macOS leaves beside each file on foreign disks
             self[_APPLE] += 1
+        elif os.path.splitext(base)[0].endswith(".part"):  # noqa: PTH122
+            self[_UNFINISHED] += 1
         else:
             self[os.path.splitext(base)[1].lower() or "without an ending"] += 1  # noqa: PTH122
 
