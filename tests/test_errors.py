@@ -5,7 +5,7 @@ import pytest
 from PIL import Image as PILImage
 
 from mien import DataError, ImageError, MienError, OptionError, VideoError, load_image
-from mien.web.answers import Refusal
+from mien.web.errors import ApiError
 
 
 def test_the_message_has_the_source_before_it_and_the_remedy_behind() -> None:
@@ -52,7 +52,7 @@ def test_what_is_too_large_tells_the_limit() -> None:
 def test_the_server_answers_by_the_limit_alone(
     error: MienError, status: int, code: str, message: str | None
 ) -> None:
-    refusal = Refusal.of(error)
+    refusal = ApiError.of(error)
     assert (refusal.status, refusal.code) == (status, code)
     if message is not None:
         assert refusal.message == message
@@ -60,7 +60,7 @@ def test_the_server_answers_by_the_limit_alone(
 
 def test_clients_are_not_told_what_only_callers_can_do() -> None:
     error = ImageError("too large", source="these bytes", limit=9, remedy="Pass max_pixels")
-    assert Refusal.of(error).message == "too large"
+    assert ApiError.of(error).message == "too large"
 
 
 def _png(width: int, height: int) -> bytes:

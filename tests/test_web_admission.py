@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fastapi import WebSocket
 
-from mien.web.admission import say_goodbye
+from mien.web.security import say_goodbye
 
 
 @pytest.mark.parametrize("gone", [OSError("the client has gone"), RuntimeError("closed already")])

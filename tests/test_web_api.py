@@ -16,9 +16,8 @@ from PIL import Image as PILImage
 from mien import EMOTIONS, Classifier, ModelError, Recognizer, __version__, shipped_models
 from mien.images import Image
 from mien.video.files import VideoOptions
-from mien.web.limits import Limits
-from mien.web.page import FOLDER
-from mien.web.settings import WebSettings
+from mien.web.app import FOLDER
+from mien.web.settings import Limits, WebSettings
 from picture_files import OTHER_FILES, heic, saved
 from videos import make_video, moving_portrait, steady_times
 from web_client import PATIENCE_S, Running, events_of, memory_bytes, running
@@ -299,7 +298,7 @@ def test_a_film_is_told_as_it_is_read(server: Running, film: Path) -> None:
     result = events[-1][1]
     assert result["frames"] == 50
     assert result["people"][0]["emotion"] == "happy"
-    assert not server.service.films
+    assert not server.service.videos
 
 
 def test_rows_of_a_film_are_those_of_mien_video(
@@ -350,7 +349,7 @@ def test_a_query_parameter_that_is_not_known_is_refused(
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (422, "argument")
     assert said in error["message"]
-    assert not server.service.films
+    assert not server.service.videos
 
 
 def test_the_page_itself_may_be_linked_to_with_parameters(server: Running) -> None:
@@ -371,9 +370,9 @@ def test_a_film_may_be_thinned_out_and_come_in_a_form(server: Running, film: Pat
 
 def wait_until_idle(server: Running) -> None:
     deadline = time.monotonic() + PATIENCE_S
-    while server.service.films and time.monotonic() < deadline:
+    while server.service.videos and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert not server.service.films
+    assert not server.service.videos
     names = {thread.name for thread in threading.enumerate()}
     while "mien film" in names and time.monotonic() < deadline:
         names = {thread.name for thread in threading.enumerate()}
@@ -402,7 +401,7 @@ def test_a_film_is_cancelled_by_closing_the_connection(server: Running, long_fil
     ) as answer:
         events = events_of(answer)
         assert next(events)[0] == "accepted"
-        assert server.service.films
+        assert server.service.videos
     wait_until_idle(server)
 
 
@@ -500,12 +499,12 @@ def test_a_client_that_never_reads_its_film_is_ended(long_film: Path) -> None:
         raw.sendall(f"{head}Content-Type: video/mp4\r\n\r\n".encode() + content)
         before, most = memory_bytes(), 0
         deadline = time.monotonic() + 4 * PATIENCE_S  # the film is read beside other tests
-        while not server.service.films and time.monotonic() < deadline:
+        while not server.service.videos and time.monotonic() < deadline:
             time.sleep(0.02)
-        while server.service.films and time.monotonic() < deadline:
+        while server.service.videos and time.monotonic() < deadline:
             most = max(most, memory_bytes())
             time.sleep(0.02)
-        assert not server.service.films
+        assert not server.service.videos
         assert most - before < 60_000_000  # frames of the decoder among them
         # What was sent before it is given up says that it is not all: the last chunk is missing.
         text = b"".join(iter(lambda: raw.recv(65_536), b""))

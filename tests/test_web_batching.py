@@ -9,7 +9,7 @@ from mien import Classifier, OptionError
 from mien.classifier import Probabilities
 from mien.crops import Crops
 from mien.web.batching import BatchingClassifier
-from mien.web.readers import Recognizers
+from mien.web.service import Recognizers
 from mien.web.settings import WebSettings
 
 

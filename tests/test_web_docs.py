@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-from mien.web.guard import CLOSE_BUSY, CLOSE_POLICY
-from mien.web.limits import Limits, megabytes
 from mien.web.live import CLOSE_FAILED, CLOSE_GOING, CLOSE_TOO_BIG
-from mien.web.settings import PORT, WebSettings
+from mien.web.security import CLOSE_BUSY, CLOSE_POLICY
+from mien.web.settings import PORT, Limits, WebSettings, megabytes
 from videos import make_video, moving_portrait, steady_times
 from web_client import Running, running
 

@@ -15,9 +15,8 @@ from websockets.exceptions import ConnectionClosed
 
 from mien.errors import OptionError
 from mien.images import Image
-from mien.web.limits import Limits
 from mien.web.live import LiveSettings
-from mien.web.settings import WebSettings
+from mien.web.settings import Limits, WebSettings
 from videos import moving_portrait
 from web_client import PATIENCE_S, Running, memory_bytes, running
 

@@ -10,8 +10,7 @@ from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS
 
 from mien.web.app import create_app
-from mien.web.limits import Limits
-from mien.web.settings import WebSettings
+from mien.web.settings import Limits, WebSettings
 from web_client import Running, running
 
 

@@ -14,9 +14,8 @@ from websockets.exceptions import ConnectionClosed
 
 from command_line import Mien
 from mien.errors import OptionError, OutputError
-from mien.web.limits import Limits
 from mien.web.server import listen, page_address
-from mien.web.settings import WebSettings, is_loopback
+from mien.web.settings import Limits, WebSettings, is_loopback
 from videos import make_video, moving_portrait, steady_times
 from web_client import PATIENCE_S, ServerProcess, events_of, live_client, running
 
@@ -231,7 +230,7 @@ def test_the_browser_is_opened_without_a_token_that_was_given(
     def serve(settings: WebSettings, ready: Callable[[str], None]) -> None:
         ready(page_address(settings, 1))
 
-    monkeypatch.setattr("mien.web.processes.serve", serve)
+    monkeypatch.setattr("mien.web.server.serve", serve)
     # Every user of the machine sees what a browser is called with.
     monkeypatch.setattr("mien.desktop.open_in_browser", lambda address, _: opened.append(address))
     assert mien("serve", "--token", TOKEN).stdout == "http://127.0.0.1:1/\n"
@@ -264,7 +263,7 @@ def test_where_no_browser_can_be_opened_it_says_so(
             if thread.daemon and "open_there" in thread.name:
                 thread.join(PATIENCE_S)
 
-    monkeypatch.setattr("mien.web.processes.serve", serve)
+    monkeypatch.setattr("mien.web.server.serve", serve)
     monkeypatch.setattr("mien.desktop.has_screen", lambda: screen)
     monkeypatch.setattr("webbrowser.open", lambda address: False)
     outcome = mien("serve")

@@ -12,7 +12,7 @@ from mien.commands.shared import (
 )
 
 if TYPE_CHECKING:
-    from mien.web.limits import Limits
+    from mien.web.settings import Limits
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class LimitOptions:
 
     def limits(self) -> "Limits":
         """What the library takes."""
-        from mien.web.limits import MB, Limits
+        from mien.web.settings import MB, Limits
 
         return Limits(
             image_bytes=round(self.max_image_mb * MB),
@@ -110,7 +110,7 @@ def serve(
     from mien.errors import MissingExtraError
 
     try:
-        from mien.web.processes import serve as run
+        from mien.web.server import serve as run
     except ImportError as error:
         raise MissingExtraError("the page", "web", error) from error
     from mien.desktop import open_in_browser

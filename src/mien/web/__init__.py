@@ -1,15 +1,16 @@
 """The server behind `mien serve`: readings for a page in the browser, and for other programs.
 
-    settings, limits   what it is started with, and how much it takes
-    guard              whom it answers: hosts, origins, tokens, sizes, times
-    answers, schemas   what answers look like, errors too, and how OpenAPI describes them
-    batching, readers  one network for many clients; threads with detectors of their own
-    service            what the routes share
-    uploads            bodies -> pictures, or a film on the disk that has no name
-    pictures, films, live, models, page    the routes
-    film_reading, film_events   one film: read in a thread, and what is sent of it
-    channels           from a thread to the event loop, with room for little
-    app, server, processes      all of it together; sockets and signals; several processes
+    server      sockets, signals and processes
+    app         page and routes together, and how OpenAPI describes them
+    security    whom it answers: hosts, origins, tokens, sizes, times
+    settings    what it is started with, and how much it takes
+    images, videos, live, camera, models    the routes, and the sessions behind them
+    schemas, errors    what answers look like
+    uploads     bodies -> images, or a video on the disk that has no name
+    service     what the routes share: recognizers, threads, memory
+    batching    one network for many clients
+    camera_page    the page in place of a window, for `mien webcam`
+    static      the page
 
 Needs the extra `web`; nothing else in mien imports it.
 """

@@ -1,7 +1,10 @@
-"""The server's application: routes behind the guard, and how OpenAPI describes them."""
+"""The server's application: page and routes behind its security, and how OpenAPI describes them."""
 
+import mimetypes
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Final
 
 from fastapi import Depends, FastAPI, Request
@@ -9,18 +12,24 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
 
 from mien import __version__
 from mien.errors import MienError
 from mien.web import camera as camera_route
-from mien.web import films, live, models, page, pictures, schemas
-from mien.web.answers import Refusal
+from mien.web import images, live, models, schemas, videos
 from mien.web.camera import CameraFeed
-from mien.web.guard import Guard
-from mien.web.queries import check_query
+from mien.web.errors import ApiError
+from mien.web.security import SecurityMiddleware
 from mien.web.service import Service
 from mien.web.settings import WebSettings
+
+FOLDER: Final = Path(__file__).parent / "static"
+
+# On Windows a program may have told the system that JavaScript is plain text.
+_TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 _DESCRIPTION: Final = """
 Finds the faces in pictures, films and cameras and reads which of seven emotions each shows. A face
@@ -55,7 +64,7 @@ is answered with `{"type": "saved", "path": "..."}`, or the key `q`, which ends 
 
 
 def create_app(settings: WebSettings | None = None, *, camera: CameraFeed | None = None) -> FastAPI:
-    """The application for an ASGI server; `mien.web.processes.serve` runs it.
+    """The application for an ASGI server; `mien.web.server.serve` runs it.
 
     Args:
         settings: model, limits, token; those of a server on 127.0.0.1 unless given.
@@ -70,6 +79,7 @@ def create_app(settings: WebSettings | None = None, *, camera: CameraFeed | None
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
         service.stop()
+        service.threads.shutdown(wait=False)
 
     app = FastAPI(
         title="mien",
@@ -80,10 +90,11 @@ def create_app(settings: WebSettings | None = None, *, camera: CameraFeed | None
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        exception_handlers=_HANDLERS,
     )
     app.state.service = service
-    app.add_middleware(Guard, service=service)
-    if settings.allow_origins:  # around the guard, so that pages of others can read why it refuses
+    app.add_middleware(SecurityMiddleware, service=service)
+    if settings.allow_origins:  # around the other, so that pages of others can read its reasons
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.allow_origins,
@@ -91,35 +102,44 @@ def create_app(settings: WebSettings | None = None, *, camera: CameraFeed | None
             allow_headers=("Authorization", "Content-Type", "X-Filename"),
             expose_headers=("Retry-After",),
         )
-    handlers: dict[type[Exception], Any] = {
-        Refusal: _on_refusal,
-        MienError: _on_error,
-        RequestValidationError: _on_invalid,
-        HTTPException: _on_http,
-    }
-    for kind, handler in handlers.items():
-        app.add_exception_handler(kind, handler)
 
     @app.get(
         "/api/health",
         response_model=schemas.Health,
-        responses=pictures.ALWAYS,
+        responses=images.ALWAYS,
         dependencies=[Depends(check_query)],
         tags=["server"],
         summary="Whether the server is there, and what it takes",
     )
     async def health() -> JSONResponse:
         """Answered at once, whatever else goes on."""
-        return JSONResponse(service.health(camera=camera is not None))
+        return JSONResponse(asdict(service.health(camera=camera is not None)))
 
-    for module in (pictures, films, models):
+    for module in (images, videos, models):
         app.include_router(module.router(service), dependencies=[Depends(check_query)])
     app.include_router(live.router(service))
     if camera is not None:
         app.include_router(camera_route.router(service, camera))
-    app.include_router(page.router())
+    _add_page(app)
     _describe(app)
     return app
+
+
+def _add_page(app: FastAPI) -> None:
+    """The page, from the one folder that is served; it is no part of the API."""
+    for suffix, kind in _TYPES.items():
+        mimetypes.add_type(kind, suffix)
+    static = _StaticFiles(directory=FOLDER)
+    app.mount("/static", static)
+
+    async def index(request: Request) -> Response:
+        return await static.get_response("index.html", request.scope)
+
+    async def icon(request: Request) -> Response:
+        return await static.get_response("icon.svg", request.scope)
+
+    app.add_route("/", index, methods=["GET"], include_in_schema=False)
+    app.add_route("/favicon.ico", icon, methods=["GET"], include_in_schema=False)
 
 
 def _describe(app: FastAPI) -> None:
@@ -149,38 +169,75 @@ def _describe(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _answer(refusal: Refusal) -> Response:
-    return Response(
-        refusal.body(), refusal.status, dict(refusal.headers), media_type="application/json"
-    )
+class _StaticFiles(StaticFiles):
+    """The page's files; browsers ask each time whether theirs are the newest."""
+
+    def file_response(self, *arguments: Any, **options: Any) -> Response:
+        response = super().file_response(*arguments, **options)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
-async def _on_refusal(request: Request, refusal: Refusal) -> Response:
-    return _answer(refusal)
+def check_query(request: Request) -> None:
+    """Refuse a query parameter that the route does not know, or that stands there twice.
+
+    A parameter that is mistyped must not go unheard.
+
+    Raises:
+        ApiError: with a message that names those that it knows.
+    """
+    names = [name for name, _ in request.query_params.multi_items()]
+    if not names:
+        return
+    path, method = request.scope["route"].path, request.method.lower()
+    described = request.app.openapi()["paths"][path][method].get("parameters", [])
+    known = [parameter["name"] for parameter in described if parameter["in"] == "query"]
+    if unknown := [name for name in names if name not in known]:
+        wanted = "no query parameters"
+        if known:
+            wanted = f"query parameters among {', '.join(known)}"
+        raise ApiError(422, "argument", f"expected {wanted}; got {unknown[0][:60]!r}")
+    if twice := [name for name in known if names.count(name) > 1]:
+        raise ApiError(422, "argument", f"{twice[0]}: expected one value; got several")
+
+
+async def _on_api_error(request: Request, error: ApiError) -> Response:
+    return error.response()
 
 
 async def _on_error(request: Request, error: MienError) -> Response:
-    return _answer(Refusal.of(error))
+    return ApiError.of(error).response()
+
+
+async def _on_disconnect(request: Request, error: ClientDisconnect) -> Response:
+    message = "expected the whole body; the client left"
+    return ApiError(400, "disconnected", message).response()
 
 
 async def _on_invalid(request: Request, error: RequestValidationError) -> Response:
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"][1:])
     message = f"{name}: {first['msg'][:1].lower()}{first['msg'][1:]}"
-    return _answer(Refusal(422, "argument", message))
+    return ApiError(422, "argument", message).response()
 
 
 async def _on_http(request: Request, error: HTTPException) -> Response:
-    codes = {404: "not_found", 405: "method"}
-    messages = {
-        404: f"there is no {request.url.path[:100]!r} here",
-        405: f"expected another method than {request.method} for {request.url.path[:100]!r}",
-    }
-    refusal = Refusal(
-        error.status_code,
-        codes.get(error.status_code, "request"),
-        messages.get(error.status_code, str(error.detail)),
-    )
-    answer = _answer(refusal)
+    code, message = {
+        404: ("not_found", f"there is no {request.url.path[:100]!r} here"),
+        405: (
+            "method",
+            f"expected another method than {request.method} for {request.url.path[:100]!r}",
+        ),
+    }.get(error.status_code, ("request", str(error.detail)))
+    answer = ApiError(error.status_code, code, message).response()
     answer.headers.update(dict(error.headers or {}))
     return answer
+
+
+_HANDLERS: Final[dict[Any, Any]] = {
+    ApiError: _on_api_error,
+    MienError: _on_error,
+    ClientDisconnect: _on_disconnect,
+    RequestValidationError: _on_invalid,
+    HTTPException: _on_http,
+}

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import cv2
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
-from mien.web.admission import admitted, say_goodbye
-from mien.web.guard import CLOSE_POLICY
+from mien.web.live import Close, Mailbox, first_ended
+from mien.web.security import CLOSE_POLICY, admitted, say_goodbye
 from mien.web.service import Service
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class CameraFeed:
         }
         picture = (json.dumps(reply, separators=(",", ":")), bytes(content))
         for page in pages:
-            page.give(picture=picture)
+            page.show(picture)
 
     def pressed(self) -> Sequence[str]:
         """The keys since it was asked last."""
@@ -96,7 +96,7 @@ class CameraFeed:
             self._pages.add(page)
             ended = self._ended
         if ended:
-            page.give(word={"type": "ended"})
+            page.say({"type": "ended"})
 
     def leave(self, page: "_Page") -> None:
         """Show it no more."""
@@ -107,39 +107,27 @@ class CameraFeed:
         with self._changed:
             pages = list(self._pages)
         for page in pages:
-            page.give(word=word)
+            page.say(word)
 
 
 class _Page:
-    """What waits for one page: words in their order, and the newest frame alone."""
+    """What waits for one page, whatever thread it comes from."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._words: list[dict[str, Any]] = []
-        self._picture: tuple[str, bytes] | None = None
-        self._there = asyncio.Event()
+        self.mail: Mailbox[tuple[str, bytes], dict[str, Any]] = Mailbox()
 
-    def give(
-        self, *, picture: tuple[str, bytes] | None = None, word: dict[str, Any] | None = None
-    ) -> None:
-        """Leave something for it, from any thread."""
+    def show(self, picture: tuple[str, bytes]) -> None:
+        """Leave a frame and its readings for it."""
+        self._call(self.mail.show, picture)
+
+    def say(self, word: dict[str, Any]) -> None:
+        """Leave a word for it."""
+        self._call(self.mail.say, word)
+
+    def _call(self, call: Callable[[Any], object], item: object) -> None:
         with suppress(RuntimeError):  # the server has ended
-            self._loop.call_soon_threadsafe(self._take, picture, word)
-
-    async def next(self) -> tuple[list[dict[str, Any]], tuple[str, bytes] | None]:
-        """Wait for something, and take all that there is."""
-        await self._there.wait()
-        self._there.clear()
-        words, self._words = self._words, []
-        picture, self._picture = self._picture, None
-        return words, picture
-
-    def _take(self, picture: tuple[str, bytes] | None, word: dict[str, Any] | None) -> None:
-        if word is not None:
-            self._words.append(word)
-        if picture is not None:
-            self._picture = picture
-        self._there.set()
+            self._loop.call_soon_threadsafe(call, item)
 
 
 def router(service: Service, feed: CameraFeed) -> APIRouter:
@@ -159,25 +147,21 @@ async def _show(socket: WebSocket, service: Service, feed: CameraFeed) -> None:
     """Frames out and keys in, until the page, the view or the server ends."""
     page = _Page()
     feed.enter(page)
-    keys = asyncio.ensure_future(_take_keys(socket, feed))
-    stopping = asyncio.ensure_future(service.stopping.wait())
-    frames = asyncio.ensure_future(_give_frames(socket, page, service.limits.stall_s))
-    tasks = (keys, stopping, frames)
+
+    async def wait() -> Close:
+        await service.stopping.wait()
+        return None
+
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        frames = _give_frames(socket, page, service.limits.stall_s)
+        close = await first_ended(_take_keys(socket, feed), wait(), frames)
     finally:
         feed.leave(page)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    reason = None
-    if keys.done() and not keys.cancelled() and keys.exception() is None:
-        reason = keys.result()
-    await say_goodbye(socket, CLOSE_POLICY if reason else _CLOSE_NORMAL, reason or "")
+    await say_goodbye(socket, *(close or (_CLOSE_NORMAL, "")))
 
 
-async def _take_keys(socket: WebSocket, feed: CameraFeed) -> str | None:
-    """Take keys until the page goes; a reason when it says something else."""
+async def _take_keys(socket: WebSocket, feed: CameraFeed) -> Close:
+    """Take keys until the page goes, or says something else."""
     expected = 'expected {"type": "key", "key": "s" or "q"}'
     while True:
         try:
@@ -185,18 +169,18 @@ async def _take_keys(socket: WebSocket, feed: CameraFeed) -> str | None:
         except WebSocketDisconnect:
             return None
         except (ValueError, KeyError, RecursionError):
-            return f"{expected}; got no JSON text"
+            return CLOSE_POLICY, f"{expected}; got no JSON text"
         if not isinstance(message, dict) or message.get("type") != "key":
-            return f"{expected}; got another message"
+            return CLOSE_POLICY, f"{expected}; got another message"
         if message.get("key") not in KEYS:
-            return f"{expected}; got another key"
+            return CLOSE_POLICY, f"{expected}; got another key"
         feed.press(message["key"])
 
 
-async def _give_frames(socket: WebSocket, page: _Page, stall_s: float) -> None:
+async def _give_frames(socket: WebSocket, page: _Page, stall_s: float) -> Close:
     """Send what there is, until the view has ended or the page takes nothing for `stall_s`."""
     while True:
-        words, picture = await page.next()
+        words, picture = await page.mail.take()
         try:
             async with asyncio.timeout(stall_s):
                 if picture is not None:
@@ -206,6 +190,6 @@ async def _give_frames(socket: WebSocket, page: _Page, stall_s: float) -> None:
                 for word in words:
                     await socket.send_json(word)
         except (TimeoutError, WebSocketDisconnect):
-            return
+            return None
         if any(word["type"] == "ended" for word in words):
-            return
+            return None

@@ -4,13 +4,13 @@ import asyncio
 import json
 import logging
 import math
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from fastapi import APIRouter, WebSocket
+from fastapi.concurrency import run_in_threadpool
 
 from mien.errors import ImageError, MienError, OptionError
 from mien.images import load_image
@@ -19,12 +19,10 @@ from mien.recognizer import Recognizer
 from mien.video.frames import Frame
 from mien.video.readings import VideoSettings, frame_readings
 from mien.video.smoothing import Smoother, SmoothingSettings, with_smoothed
-from mien.web.admission import admitted, say_goodbye
-from mien.web.answers import user_message
-from mien.web.channels import Channel
-from mien.web.guard import CLOSE_POLICY
-from mien.web.limits import Limits, megabytes
+from mien.web.errors import user_message
+from mien.web.security import CLOSE_POLICY, admitted, say_goodbye
 from mien.web.service import Service
+from mien.web.settings import Limits, megabytes
 
 CLOSE_GOING: Final = 1001  # RFC 6455, 7.4.1, and so the next ones
 CLOSE_TOO_BIG: Final = 1009
@@ -34,6 +32,57 @@ _FORGET_S: Final = 60.0  # without a face, after which its past is dropped
 _LIVE: Final = VideoSettings(batch_frames=1)
 
 _log = logging.getLogger("mien.web")
+
+FrameT = TypeVar("FrameT")
+WordT = TypeVar("WordT")
+
+Close = tuple[int, str] | None
+"""Code and reason with which a WebSocket is closed; None where it is closed already."""
+
+
+class Mailbox(Generic[FrameT, WordT]):
+    """What waits for one reader: words in their order, and the newest frame alone.
+
+    So memory does not grow with a reader that is slow. In the event loop.
+    """
+
+    def __init__(self) -> None:
+        self._words: list[WordT] = []
+        self._frame: FrameT | None = None
+        self._changed = asyncio.Event()
+
+    def say(self, word: WordT) -> None:
+        """Leave a word."""
+        self._words.append(word)
+        self._changed.set()
+
+    def show(self, frame: FrameT) -> bool:
+        """Leave a frame in place of one that still waits; gives whether one did."""
+        dropped = self._frame is not None
+        self._frame = frame
+        self._changed.set()
+        return dropped
+
+    async def take(self) -> tuple[list[WordT], FrameT | None]:
+        """Wait for something, and take all that there is."""
+        await self._changed.wait()
+        self._changed.clear()
+        words, self._words = self._words, []
+        frame, self._frame = self._frame, None
+        return words, frame
+
+
+async def first_ended(*parts: Coroutine[Any, Any, Close]) -> Close:
+    """Run parts until one of them ends, and end the others; gives what the first has to say."""
+    tasks = [asyncio.ensure_future(part) for part in parts]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    ended = [task.result() for task in done if task.exception() is None]
+    return next((close for close in ended if close is not None), None)
 
 
 def router(service: Service) -> APIRouter:
@@ -96,110 +145,78 @@ class LiveSettings:
 
 
 class LiveSession:
-    """One live client: a thread that reads its newest frame, and says what it shows.
+    """One live client: its newest frame is read in a thread, as soon as the one before is answered.
 
-    There is never more than one frame that waits and one reply that waits: a client that sends
-    faster than frames are read sees `dropped` grow, and one that does not read its replies gets
-    no more of them.
+    There is never more than one frame that waits: a client that sends faster than frames are read,
+    or does not read its replies, sees `dropped` grow.
 
     Args:
         recognizer: whose settings nobody else changes.
         limits: of frames.
         settings: at first.
     Attributes:
-        replies: for the client, as JSON; None at the end.
         bad_frames: in a row, until now.
     """
 
     def __init__(self, recognizer: Recognizer, limits: Limits, settings: LiveSettings) -> None:
-        self.replies: Channel[str | None] = Channel(room=1)
         self.bad_frames = 0
-        self._recognizer = recognizer
         self._limits = limits
         self._settings = settings
-        self._changed = threading.Condition()
-        self._newest: tuple[int, float, bytes] | None = None
-        self._complaints: list[OptionError] = []
+        self._mail: Mailbox[tuple[int, float, bytes], OptionError] = Mailbox()
         self._count = self._dropped = 0
         self._first_at: float | None = None
-        self._read_since = 0.0
-        self._closed = False
+        self._frame: Frame | None = None
+        self._readings = frame_readings(recognizer, self._frames(), settings=_LIVE)
         self._smoothers: dict[int, tuple[Smoother, float]] = {}
-        self._thread = threading.Thread(target=self._work, name="mien live", daemon=True)
-        self._thread.start()
 
     def offer(self, content: bytes) -> None:
         """Take a frame that came, as a file; one that still waits is dropped for it."""
         now = time.monotonic()
-        with self._changed:
-            if self._first_at is None:
-                self._first_at = now
-            self._dropped += self._newest is not None
-            self._newest = (self._count, now - self._first_at, content)
-            self._count += 1
-            self._changed.notify_all()
+        if self._first_at is None:
+            self._first_at = now
+        self._dropped += self._mail.show((self._count, now - self._first_at, content))
+        self._count += 1
 
     def change(self, text: str) -> None:
         """Take a message that changes the settings; one that is wrong is answered with an error."""
         try:
-            settings = self._settings.changed(text)
+            self._settings = self._settings.changed(text)
         except OptionError as error:
-            with self._changed:
-                self.bad_frames += 1
-                self._complaints = [error]
-                self._changed.notify_all()
-        else:
-            self._settings = settings
+            self.bad_frames += 1
+            self._mail.say(error)
 
-    def close(self) -> None:
-        """End the thread, after the frame that it reads."""
-        with self._changed:
-            self._closed = True
-            self._newest = None
-            self._changed.notify_all()
-        self.replies.close()
+    async def replies(self) -> list[str]:
+        """Wait for something to answer; the answers as JSON.
 
-    def _work(self) -> None:
+        Raises:
+            Exception: a frame could not be read, for a reason that is not the client's.
+        """
+        errors, frame = await self._mail.take()
+        replies = [_error("bad_message", error) for error in errors]
+        if frame is not None:
+            replies.append(await run_in_threadpool(self._read, *frame))
+        return replies
+
+    def _read(self, index: int, time_s: float, content: bytes) -> str:
+        start = time.perf_counter()
         try:
-            read = frame_readings(self._recognizer, self._frames(), settings=_LIVE)
-            for frame, found in read:
-                read_ms = 1e3 * (time.perf_counter() - self._read_since)
-                self.bad_frames = 0
-                self.replies.put(self._reply(frame, found, read_ms))
-        except Exception:  # the client is told no more than that it failed
-            _log.exception("a live client's frame could not be read")
-        self.replies.put(None)
+            image = load_image(content, max_pixels=self._limits.frame_pixels)
+        except ImageError as error:
+            self.bad_frames += 1
+            return _error("bad_image", error, frame=index)
+        self._frame = Frame(index, time_s, image)
+        frame, readings = next(self._readings)
+        self.bad_frames = 0
+        return self._reply(frame, readings, 1e3 * (time.perf_counter() - start))
 
     def _frames(self) -> Iterator[Frame]:
-        """Frames as they come, until the client has gone."""
-        while (found := self._next()) is not None:
-            if isinstance(found, OptionError):
-                self.replies.put(_error("bad_message", found))
-                continue
-            index, time_s, content = found
-            self._read_since = time.perf_counter()
-            try:
-                image = load_image(content, max_pixels=self._limits.frame_pixels)
-            except ImageError as error:
-                self.bad_frames += 1
-                self.replies.put(_error("bad_image", error, frame=index))
-                continue
-            yield Frame(index, time_s, image)
+        """The frame that is read, each time that the stream asks for the next."""
+        while (frame := self._frame) is not None:
+            self._frame = None
+            yield frame
 
-    def _next(self) -> tuple[int, float, bytes] | OptionError | None:
-        with self._changed:
-            self._changed.wait_for(
-                lambda: self._closed or self._complaints or self._newest is not None
-            )
-            if self._closed:
-                return None
-            if self._complaints:
-                return self._complaints.pop()
-            found, self._newest = self._newest, None
-            return found
-
-    def _reply(self, frame: Frame, found: list[TrackedReading], read_ms: float) -> str:
-        faces = [self._smoothed(reading, frame.time_s).to_dict() for reading in found]
+    def _reply(self, frame: Frame, readings: list[TrackedReading], read_ms: float) -> str:
+        faces = [self._smoothed(reading, frame.time_s).to_dict() for reading in readings]
         for track, (_, seen_s) in list(self._smoothers.items()):
             if frame.time_s - seen_s > _FORGET_S:
                 del self._smoothers[track]
@@ -241,7 +258,7 @@ async def _serve(socket: WebSocket, service: Service) -> None:
     recognizer = service.recognizers.new()
     session = LiveSession(recognizer, limits, LiveSettings(service.settings.threshold))
 
-    async def take() -> tuple[int, str] | None:
+    async def take() -> Close:
         while True:
             message = await socket.receive()
             if message["type"] == "websocket.disconnect":
@@ -256,29 +273,24 @@ async def _serve(socket: WebSocket, service: Service) -> None:
             if session.bad_frames >= limits.bad_frames:
                 return CLOSE_POLICY, f"{session.bad_frames} frames in a row were no pictures"
 
-    async def give() -> tuple[int, str] | None:
-        while (reply := await session.replies.get()) is not None:
+    async def give() -> Close:
+        while True:
+            try:
+                replies = await session.replies()
+            except Exception:  # the client is told no more than that it failed
+                _log.exception("a live client's frame could not be read")
+                return CLOSE_FAILED, "the frame could not be read; the server's log says why"
             try:
                 async with asyncio.timeout(limits.stall_s):
-                    await socket.send_text(reply)
+                    for reply in replies:
+                        await socket.send_text(reply)
             except TimeoutError:
                 return None  # nothing can be sent any more, nor a reason
-        return CLOSE_FAILED, "the frame could not be read; the server's log says why"
 
-    async def wait() -> tuple[int, str] | None:
+    async def wait() -> Close:
         await service.stopping.wait()
         return CLOSE_GOING, "the server ends"
 
-    tasks = [asyncio.ensure_future(part()) for part in (take, give, wait)]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        session.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    ended = [task.result() for task in done if task.exception() is None]
-    for close in ended:
-        if close is not None:
-            await say_goodbye(socket, *close)
-            return
+    close = await first_ended(take(), give(), wait())
+    if close is not None:
+        await say_goodbye(socket, *close)

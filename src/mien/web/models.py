@@ -1,8 +1,8 @@
 """`GET /api/models`: what each model says of itself, and its card."""
 
 import re
+from dataclasses import asdict
 from functools import cache
-from typing import Any
 
 from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
@@ -13,8 +13,8 @@ from mien.classifier import Classifier, shipped_models
 from mien.errors import ModelError
 from mien.spec import ModelSpec
 from mien.web import schemas
-from mien.web.answers import Refusal
-from mien.web.pictures import ALWAYS
+from mien.web.errors import ApiError
+from mien.web.images import ALWAYS
 from mien.web.service import Service
 
 
@@ -30,7 +30,9 @@ def router(service: Service) -> APIRouter:
     )
     async def models() -> JSONResponse:
         """The one in use comes first."""
-        return JSONResponse({"models": await run_in_threadpool(_models, service)})
+        return JSONResponse(
+            asdict(schemas.Models(models=await run_in_threadpool(_models, service)))
+        )
 
     @routes.get(
         "/api/models/{name}",
@@ -40,27 +42,24 @@ def router(service: Service) -> APIRouter:
     )
     async def model(name: str) -> JSONResponse:
         """What the model is for, and what not, as HTML."""
-        found = await run_in_threadpool(_models, service)
-        for described in found:
-            if described["name"] == name:
-                card = await run_in_threadpool(_card, name)
-                return JSONResponse({**described, "card_html": card})
-        names = ", ".join(described["name"] for described in found)
-        raise Refusal(404, "not_found", f"expected a model among {names}; got {name[:60]!r}")
+        models = {model.name: model for model in await run_in_threadpool(_models, service)}
+        if name not in models:
+            names = ", ".join(models)
+            raise ApiError(404, "not_found", f"expected a model among {names}; got {name[:60]!r}")
+        card = await run_in_threadpool(_card, name)
+        return JSONResponse({**asdict(models[name]), "card_html": card})
 
     return routes
 
 
-def _models(service: Service) -> list[dict[str, Any]]:
-    used = service.recognizers.classifier
+def _models(service: Service) -> list[schemas.Model]:
+    used, name = service.recognizers.classifier, service.settings.model_name
     size = sum(path.stat().st_size for path in used.paths)
-    first = _described(service.settings.model_name, used.spec, size, in_use=True)
-    others = [
-        _described(name, _shipped_spec(name), path.stat().st_size, in_use=False)
-        for name, path in shipped_models().items()
-        if name != first["name"]
+    return [_model(name, used.spec, size, in_use=True)] + [
+        _model(other, _shipped_spec(other), path.stat().st_size, in_use=False)
+        for other, path in shipped_models().items()
+        if other != name
     ]
-    return [first, *others]
 
 
 @cache
@@ -68,27 +67,20 @@ def _shipped_spec(name: str) -> ModelSpec:
     return Classifier(name).spec
 
 
-def _described(name: str, spec: ModelSpec, size_bytes: int, *, in_use: bool) -> dict[str, Any]:
-    return {
-        "name": name,
-        "in_use": in_use,
-        "network": spec.network,
-        "parameters": spec.parameters,
-        "size_bytes": size_bytes,
-        "labels": list(spec.labels),
-        "scores": [
-            {
-                "split": split,
-                "n": score.n,
-                "accuracy": score.accuracy,
-                "macro_f1": score.macro_f1,
-                "expected_calibration_error": score.expected_calibration_error,
-            }
-            for split, score in spec.scores.items()
+def _model(name: str, spec: ModelSpec, size_bytes: int, *, in_use: bool) -> schemas.Model:
+    return schemas.Model(
+        name=name,
+        in_use=in_use,
+        network=spec.network,
+        parameters=spec.parameters,
+        size_bytes=size_bytes,
+        labels=list(spec.labels),
+        scores=[
+            schemas.SplitScore(split=split, **asdict(score)) for split, score in spec.scores.items()
         ],
-        "trained_on": spec.trained_on,
-        "licence": spec.license,
-    }
+        trained_on=spec.trained_on,
+        licence=spec.license,
+    )
 
 
 @cache

@@ -1,8 +1,12 @@
-"""The answers as OpenAPI describes them; they are made as plain values, and tests compare both."""
+"""The answers, as OpenAPI describes them.
 
+`Reading` describes what `mien.Reading.to_dict` gives; routes make the others.
+"""
+
+from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from mien.labels import EMOTIONS
 
@@ -48,17 +52,19 @@ def _example(value: Any) -> ConfigDict:
     return ConfigDict(json_schema_extra={"examples": [value]})
 
 
-class ErrorDetail(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class ErrorDetail:
     """What went wrong."""
 
-    code: str = Field(description="For programs; it stays the same.")
-    message: str = Field(description="For people: what was expected, and what came.")
+    code: Annotated[str, Field(description="For programs; it stays the same.")]
+    message: Annotated[str, Field(description="For people: what was expected, and what came.")]
 
 
-class Error(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Error:
     """A request that was not served."""
 
-    model_config = _example(
+    __pydantic_config__ = _example(
         {
             "error": {
                 "code": "too_large",
@@ -69,22 +75,24 @@ class Error(BaseModel):
     error: ErrorDetail
 
 
-class BoundsOf(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class BoundsOf:
     """What the server takes; more is refused."""
 
     image_bytes: int
     image_pixels: int
     images: int
-    request_bytes: int = Field(description="All pictures of one request together.")
+    request_bytes: Annotated[int, Field(description="All pictures of one request together.")]
     video_bytes: int
     video_s: float
-    frame_bytes: int = Field(description="Of one message of a live client.")
+    frame_bytes: Annotated[int, Field(description="Of one message of a live client.")]
 
 
-class Health(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Health:
     """That the server is there, and what it takes."""
 
-    model_config = _example(
+    __pydantic_config__ = _example(
         {
             "status": "ok",
             "version": "0.1.0",
@@ -107,25 +115,29 @@ class Health(BaseModel):
     version: str
     model: str
     uptime_s: float
-    live_clients: int = Field(description="Of this process.")
-    camera: bool = Field(description="Whether /api/camera shows a camera of the server's.")
+    live_clients: Annotated[int, Field(description="Of this process.")]
+    camera: Annotated[
+        bool, Field(description="Whether /api/camera shows a camera of the server's.")
+    ]
     limits: BoundsOf
 
 
-class SplitScore(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class SplitScore:
     """What a model scored on one split of FER2013."""
 
     split: str
-    n: int = Field(description="Images.")
+    n: Annotated[int, Field(description="Images.")]
     accuracy: Probability
     macro_f1: Probability
     expected_calibration_error: Probability | None
 
 
-class Model(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Model:
     """What a model file says of itself."""
 
-    model_config = _example(_MODEL)
+    __pydantic_config__ = _example(_MODEL)
     name: str
     in_use: bool
     network: str
@@ -137,53 +149,65 @@ class Model(BaseModel):
     licence: str
 
 
-class Models(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Models:
     """The models in the package, and the one in use."""
 
-    model_config = _example({"models": [_MODEL]})
+    __pydantic_config__ = _example({"models": [_MODEL]})
     models: list[Model]
 
 
+@dataclass(frozen=True, kw_only=True)
 class ModelWithCard(Model):
     """A model with its card."""
 
-    model_config = _example({**_MODEL, "card_html": "<h1>Model card: mien</h1>"})
-    card_html: str = Field(description="HTML without scripts or styles; empty where none is.")
+    __pydantic_config__ = _example({**_MODEL, "card_html": "<h1>Model card: mien</h1>"})
+    card_html: Annotated[
+        str, Field(description="HTML without scripts or styles; empty where none is.")
+    ]
 
 
-class Reading(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Reading:
     """What was read off one face."""
 
-    model_config = _example(_READING)
-    box: Box = Field(description="x0, y0, x1, y1 in pixels of the upright picture.")
-    score: Probability = Field(description="The detector's, that this is a face.")
-    landmarks: list[Point] | None = Field(
-        description="Right eye, left eye, tip of the nose, right and left corner of the mouth."
-    )
-    emotion: Emotion = Field(description="The likeliest.")
+    __pydantic_config__ = _example(_READING)
+    box: Annotated[Box, Field(description="x0, y0, x1, y1 in pixels of the upright picture.")]
+    score: Annotated[Probability, Field(description="The detector's, that this is a face.")]
+    landmarks: Annotated[
+        list[Point] | None,
+        Field(
+            description="Right eye, left eye, tip of the nose, right and left corner of the mouth."
+        ),
+    ]
+    emotion: Annotated[Emotion, Field(description="The likeliest.")]
     probability: Probability
-    unsure: bool = Field(description="`probability` is below the threshold.")
+    unsure: Annotated[bool, Field(description="`probability` is below the threshold.")]
     probabilities: dict[Emotion, Probability]
-    compound: str | None = Field(
-        default=None, description="Two emotions at once; only where it is asked for."
-    )
+    compound: Annotated[
+        str | None, Field(description="Two emotions at once; only where it is asked for.")
+    ] = None
 
 
-class Picture(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Picture:
     """One picture of a request."""
 
-    name: str = Field(description="As the client gave it.")
-    width: int | None = Field(description="In pixels, upright; null where it cannot be read.")
+    name: Annotated[str, Field(description="As the client gave it.")]
+    width: Annotated[
+        int | None, Field(description="In pixels, upright; null where it cannot be read.")
+    ]
     height: int | None
-    ms: float = Field(description="Milliseconds to decode and read it.")
+    ms: Annotated[float, Field(description="Milliseconds to decode and read it.")]
     error: str | None
-    faces: list[Reading] = Field(description="The surest first.")
+    faces: Annotated[list[Reading], Field(description="The surest first.")]
 
 
-class Readings(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Readings:
     """The readings of the pictures of a request, in their order."""
 
-    model_config = _example(
+    __pydantic_config__ = _example(
         {
             "model": "mien",
             "threshold": 0.0,
@@ -204,7 +228,8 @@ class Readings(BaseModel):
     pictures: list[Picture]
 
 
-class CoveredPart(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class CoveredPart:
     """What becomes of a reading when a part of the face is covered."""
 
     name: str
@@ -212,10 +237,11 @@ class CoveredPart(BaseModel):
     emotion: Emotion
 
 
-class Explanation(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
     """What the reading of one face rests on."""
 
-    model_config = _example(
+    __pydantic_config__ = _example(
         {
             "method": "occlusion",
             "emotion": "happy",
@@ -231,10 +257,15 @@ class Explanation(BaseModel):
     emotion: Emotion
     probability: Probability
     box: Box
-    heat: list[list[float]] = Field(
-        description="48 rows of 48: how much of the probability rests on each pixel, in shares of "
-        "it, -1 to 1; negative where it speaks against the emotion."
-    )
-    parts: list[CoveredPart] = Field(description="From the top of the face.")
-    crop_png: str = Field(description="What the network saw: 48 x 48 gray, as a data address.")
+    heat: Annotated[
+        list[list[float]],
+        Field(
+            description="48 rows of 48: how much of the probability rests on each pixel, in "
+            "shares of it, -1 to 1; negative where it speaks against the emotion."
+        ),
+    ]
+    parts: Annotated[list[CoveredPart], Field(description="From the top of the face.")]
+    crop_png: Annotated[
+        str, Field(description="What the network saw: 48 x 48 gray, as a data address.")
+    ]
     size_px: int

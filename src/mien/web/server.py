@@ -1,12 +1,24 @@
-"""Sockets and signals: what runs the application."""
+"""Sockets, signals and processes: what runs the application.
+
+uvicorn's own `workers` would run its plain server: without an end for connections that say nothing,
+a word to live clients before they are cut, or an end to processes that fail at once.
+"""
 
 import asyncio
 import logging
+import multiprocessing
+import os
+import re
+import secrets
+import signal
 import socket
 import sys
+import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
 from typing import Any, Final
 
 import uvicorn
@@ -14,7 +26,7 @@ import uvicorn
 from mien.errors import OptionError, OutputError
 from mien.web.app import create_app
 from mien.web.camera import CameraFeed
-from mien.web.service import Service
+from mien.web.service import Recognizers, Service
 from mien.web.settings import WebSettings
 
 GRACE_S: Final = 1  # for what is being answered when the server is told to end
@@ -22,6 +34,29 @@ LIVE_GRACE_S: Final = 0.4  # for live clients to be told
 _BACKLOG: Final = 512
 _SEND_BYTES: Final = 262_144
 _SWEEP_TICKS: Final = 5  # of uvicorn, each of a tenth of a second
+_CANCELLED: Final = 256  # videos that are told of, within such a tick and its neighbours
+_LOOK_S: Final = 0.2  # between looks at whether all processes are alive
+_FAST_DEATH_S: Final = 5.0  # a process that lives no longer failed for a reason that stays
+
+
+def serve(settings: WebSettings, *, ready: Callable[[str], None] = lambda address: None) -> None:
+    """Serve until a signal ends it.
+
+    Args:
+        settings: where it listens, and all else.
+        ready: called with the page's address, the token in it, once the port is taken.
+    Raises:
+        OutputError: the port is taken, or the address is not this machine's.
+        MienError: as `mien.Recognizer` raises.
+        KeyboardInterrupt: Ctrl-C ended it.
+    """
+    listening = listen(settings.host, settings.port)
+    with listening:
+        address = page_address(settings, listening.getsockname()[1])
+        if settings.workers > 1:
+            _serve_processes(settings, listening, lambda: ready(address))
+        else:
+            Server(settings, lambda: ready(address)).run([listening])
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -79,6 +114,7 @@ class Server(uvicorn.Server):
         settings: of all of it but host and port.
         ready: called once it answers.
         camera: of the server's own, for the page.
+        cancelled: videos that nobody wants any more, where several processes serve.
     Raises:
         MienError: as `mien.Recognizer` raises.
     """
@@ -89,6 +125,7 @@ class Server(uvicorn.Server):
         ready: Callable[[], None] = lambda: None,
         *,
         camera: CameraFeed | None = None,
+        cancelled: "_Cancelled | None" = None,
     ) -> None:
         app = create_app(settings, camera=camera)
         logging.getLogger("python_multipart").setLevel(logging.ERROR)
@@ -109,26 +146,24 @@ class Server(uvicorn.Server):
         )
         self.service: Service = app.state.service
         self.service.connections = lambda: len(self.server_state.connections)
+        if cancelled is not None:
+            self.service.cancel_elsewhere = cancelled.add
+        self._cancelled = cancelled
         self._ready = ready
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._limits = settings.limits
         self._since: dict[Any, tuple[str, float]] = {}  # connection -> what it waits for, from when
 
-    def call_soon(self, call: Callable[..., object], *arguments: object) -> None:
-        """Call something in the event loop, from another thread; nothing if it does not run."""
-        if self._loop is not None:
-            with suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(call, *arguments)
-
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Called by uvicorn, and so the next ones."""
-        self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         if self.started:
             self._ready()
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second."""
+        if self._cancelled is not None and self.service.videos:
+            for id_ in self._cancelled.among(self.service.videos):
+                self.service.videos[id_].cancel()
         if counter % _SWEEP_TICKS == 0:
             self._sweep(time.monotonic())
         return await super().on_tick(counter)
@@ -166,3 +201,104 @@ class Server(uvicorn.Server):
         while not self.service.is_idle and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
         await super().shutdown(sockets)
+
+
+class _Cancelled:
+    """Ids of the last videos that nobody wants any more: memory that all processes share.
+
+    It has no lock, which a process that is killed could keep.
+    """
+
+    def __init__(self) -> None:
+        self._ids = multiprocessing.get_context("spawn").RawArray("Q", _CANCELLED)
+
+    def add(self, id_: str) -> bool:
+        """Tell all processes of an id; False if it is none."""
+        if not re.fullmatch("[0-9a-f]{16}", id_):
+            return False
+        self._ids[secrets.randbelow(len(self._ids))] = int(id_, 16)
+        return True
+
+    def among(self, ids: Iterable[str]) -> list[str]:
+        """Those of some ids that it was told of."""
+        told = set(self._ids)
+        return [id_ for id_ in ids if int(id_, 16) in told]
+
+
+@dataclass
+class _Worker:
+    process: SpawnProcess
+    started_at: float
+
+
+def _serve_processes(
+    settings: WebSettings, listening: socket.socket, ready: Callable[[], None]
+) -> None:
+    """Serve with `settings.workers` processes until a signal ends them; one that dies is replaced.
+
+    Args:
+        settings: of each; so are its limits.
+        listening: from which all of them accept.
+        ready: called once they are started; what comes before they answer waits.
+    Raises:
+        OutputError: a process ends just after its start.
+        MienError: as `mien.Recognizer` raises.
+        KeyboardInterrupt: Ctrl-C ended it.
+    """
+    Recognizers(settings)  # what is wrong with the model is said here, and once
+    multiprocessing.allow_connection_pickling()
+    context = multiprocessing.get_context("spawn")
+    cancelled = _Cancelled()
+    ended = threading.Event()
+    received: list[int] = []
+
+    def on_signal(number: int, frame: object) -> None:
+        received.append(number)
+        ended.set()
+
+    def start() -> _Worker:
+        process = context.Process(target=_work, args=(settings, listening, cancelled))
+        process.start()
+        return _Worker(process, time.monotonic())
+
+    before = {s: signal.signal(s, on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
+    workers = [start() for _ in range(settings.workers)]
+    try:
+        ready()
+        while not ended.is_set():
+            wait([worker.process.sentinel for worker in workers], timeout=_LOOK_S)
+            for number, worker in enumerate(workers):
+                if worker.process.is_alive() or ended.is_set():
+                    continue
+                if time.monotonic() - worker.started_at < _FAST_DEATH_S:
+                    raise OutputError(
+                        "expected that the processes of the server stay; one ended with status "
+                        f"{worker.process.exitcode} just after its start"
+                    )
+                workers[number] = start()
+    finally:
+        for worker in workers:
+            worker.process.terminate()
+        deadline = time.monotonic() + GRACE_S + 2 * LIVE_GRACE_S
+        for worker in workers:
+            worker.process.join(max(0.0, deadline - time.monotonic()))
+            worker.process.kill()
+        for caught, handler in before.items():
+            signal.signal(caught, handler)
+    for number in received[:1]:
+        signal.raise_signal(number)
+
+
+def _work(settings: WebSettings, listening: socket.socket, cancelled: _Cancelled) -> None:
+    """One of the processes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the first process tells us
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def end_with_parent() -> None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    Server(settings, cancelled=cancelled).run([listening])
+    os._exit(0)  # whatever its threads still do

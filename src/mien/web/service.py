@@ -1,19 +1,49 @@
-"""What the routes of the server share."""
+"""What the routes of the server share: recognizers, threads, limits, and what is going on."""
 
 import asyncio
+import copy
+import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, fields
+from typing import Any, Final, TypeVar
 
 from mien import __version__
-from mien.web.answers import Refusal
-from mien.web.limits import Limits, megabytes
-from mien.web.readers import Readers, Recognizers
-from mien.web.settings import WebSettings
+from mien.recognizer import Recognizer
+from mien.web.batching import BatchingClassifier
+from mien.web.errors import ApiError
+from mien.web.schemas import BoundsOf, Health
+from mien.web.settings import Limits, WebSettings, megabytes
+
+T = TypeVar("T")
+
+MAX_THREADS: Final = 16
 
 
-class Budget:
+class Recognizers:
+    """Recognizers for threads: each has a threshold of its own, detector and network are shared.
+
+    Args:
+        settings: model, detector and threshold.
+    Attributes:
+        classifier: that all recognizers share.
+        unshared: the same network, for who would keep the others waiting.
+    Raises:
+        MienError: as `mien.Recognizer` raises.
+    """
+
+    def __init__(self, settings: WebSettings) -> None:
+        self._first = settings.open(threads=settings.threads)
+        self.unshared = self._first.classifier
+        self._first.classifier = self.classifier = BatchingClassifier(self.unshared)
+
+    def new(self) -> Recognizer:
+        """A recognizer for one thread, whose settings it may change."""
+        return copy.copy(self._first)
+
+
+class MemoryLimit:
     """Bytes of bodies that may be held at once.
 
     Args:
@@ -28,10 +58,10 @@ class Budget:
         """Count bytes that are held from now on.
 
         Raises:
-            Refusal: all of them are taken.
+            ApiError: all of them are taken.
         """
         if self.taken + size > self._total:
-            raise Refusal(
+            raise ApiError(
                 429, "busy", f"expected pictures of {megabytes(self._total)} at once; try again"
             )
         self.taken += size
@@ -47,86 +77,80 @@ class Service:
 
     Attributes:
         settings: it was started with.
-        recognizers: for threads of films and live clients.
-        readers: threads that read pictures.
-        memory: for bodies of pictures.
+        recognizers: for threads of videos and live clients.
+        threads: that read images, in the order in which they come.
+        memory: for bodies of images.
         live_clients: connected now.
-        films: being taken or read now: id -> what `cancel()` ends.
+        videos: being taken or read now: id -> what `cancel()` ends.
         connections: tells how many are open, of any kind.
-        number: of this process among those that share the port.
-        tell: passes the id of a film on to the process of a number; False if there is no such.
+        cancel_elsewhere: asks the other processes to cancel the video of an id, which nobody here
+            knows; False if there are none.
         stopping: set when the server ends.
         started_at: by the monotonic clock.
     """
 
     settings: WebSettings
     recognizers: Recognizers
-    readers: Readers
-    memory: Budget
+    threads: ThreadPoolExecutor
+    memory: MemoryLimit
     live_clients: int = 0
-    films: dict[str, Any] = field(default_factory=dict)
+    videos: dict[str, Any] = field(default_factory=dict)
     connections: Callable[[], int] = lambda: 0
-    number: int = 0
-    tell: Callable[[int, str], bool] = lambda number, id_: False
+    cancel_elsewhere: Callable[[str], bool] = lambda id_: False
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     started_at: float = field(default_factory=time.monotonic)
 
     @classmethod
     def of(cls, settings: WebSettings) -> "Service":
-        """Open the model, and start the threads.
+        """Open the model.
 
         Raises:
             MienError: as `mien.Recognizer` raises.
         """
-        recognizers = Recognizers(settings)
-        memory = Budget(settings.limits.memory_bytes)
-        return cls(settings, recognizers, Readers(recognizers), memory)
+        threads = ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_THREADS), "mien reader")
+        memory = MemoryLimit(settings.limits.memory_bytes)
+        return cls(settings, Recognizers(settings), threads, memory)
 
     @property
     def limits(self) -> Limits:
         """Of this process."""
         return self.settings.limits
 
-    def health(self, *, camera: bool) -> dict[str, Any]:
-        """What `GET /api/health` answers, ready for JSON."""
-        limits = self.limits
-        return {
-            "status": "ok",
-            "version": __version__,
-            "model": self.settings.model_name,
-            "uptime_s": round(time.monotonic() - self.started_at, 3),
-            "live_clients": self.live_clients,
-            "camera": camera,
-            "limits": {
-                "image_bytes": limits.image_bytes,
-                "image_pixels": limits.image_pixels,
-                "images": limits.images,
-                "request_bytes": limits.request_bytes,
-                "video_bytes": limits.video_bytes,
-                "video_s": limits.video_s,
-                "frame_bytes": limits.frame_bytes,
-            },
-        }
+    async def run(self, job: Callable[[Recognizer], T]) -> T:
+        """What a job gives, in a thread; one that is cancelled before its turn is never begun."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.threads, job, self.recognizers.new())
 
-    def cancel_film(self, id_: str) -> bool:
-        """End the reading of a film; False if there is none of that id.
+    def health(self, *, camera: bool) -> Health:
+        """What `GET /api/health` answers."""
+        taken = {one.name: getattr(self.limits, one.name) for one in fields(BoundsOf)}
+        return Health(
+            status="ok",
+            version=__version__,
+            model=self.settings.model_name,
+            uptime_s=round(time.monotonic() - self.started_at, 3),
+            live_clients=self.live_clients,
+            camera=camera,
+            limits=BoundsOf(**taken),
+        )
 
-        Of a film of another process nobody here knows whether it is there: that counts as True.
+    def cancel_video(self, id_: str) -> bool:
+        """End the reading of a video; False if there is none of that id.
+
+        Of a video of another process nobody here knows whether it is there: that counts as True.
         """
-        if id_ in self.films:
-            self.films[id_].cancel()
+        if id_ in self.videos:
+            self.videos[id_].cancel()
             return True
-        number = id_.partition("-")[0]
-        return number.isdecimal() and int(number) != self.number and self.tell(int(number), id_)
+        return self.cancel_elsewhere(id_)
 
     def stop(self) -> None:
-        """End live clients and films; in the event loop."""
+        """End live clients and videos; in the event loop."""
         self.stopping.set()
-        for film in list(self.films.values()):
-            film.cancel()
-        self.readers.close()
+        for video in list(self.videos.values()):
+            video.cancel()
 
     @property
     def is_idle(self) -> bool:
-        """Whether there are no more live clients and films."""
-        return not self.live_clients and not self.films
+        """Whether there are no more live clients and videos."""
+        return not self.live_clients and not self.videos

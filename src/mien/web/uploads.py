@@ -1,256 +1,202 @@
-"""Bodies of requests -> pictures in memory, or a film on the disk; never a path.
+"""Bodies of requests -> images in memory, or a video on the disk; never a path.
 
-Forms are read with python-multipart's parser. That of Starlette would put every larger picture on
-the disk, and could not bound a single file of a form.
+The middleware has bounded the body; here its parts are held to the limits of each.
 """
 
 import os
+import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import BinaryIO, Final
 from urllib.parse import unquote
 
-import python_multipart
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import parse_options_header
-from starlette.requests import ClientDisconnect, Request
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
 
-from mien.web.answers import Refusal
-from mien.web.limits import Limits, megabytes
-from mien.web.service import Budget
+from mien.web.errors import ApiError
+from mien.web.settings import Limits, megabytes
 
 MAX_NAME: Final = 255  # characters of a file's name, which is only ever shown again
-
-Take = Callable[[bytes], None]
-"""Takes the next bytes of a file."""
+_NO_VIDEO: Final = "expected a film; nothing came"
+_VIDEO_IN_MEMORY: Final = 1_000_000  # bytes, beyond which that of a form goes to the disk
 
 
 @dataclass
-class Picture:
+class UploadedImage:
     """A file that a client sent; its name is for the client alone.
 
     Attributes:
         name: as given.
-        content: of the file.
-        refusal: why it is not read.
+        content: of the file; none where it is too large.
+        error: why it is not read.
     """
 
     name: str
-    content: bytearray = field(default_factory=bytearray)
-    refusal: Refusal | None = None
+    content: bytes
+    error: ApiError | None = None
 
 
-@asynccontextmanager
-async def pictures_of(
-    request: Request, limits: Limits, memory: Budget, *, most: int
-) -> AsyncIterator[list[Picture]]:
-    """The pictures of a request: the files of a form's field `images`, or the body itself.
+async def images_of(request: Request, limits: Limits, *, most: int) -> list[UploadedImage]:
+    """The images of a request: the files of a form's field `images`, or the body itself.
 
     Args:
         request: its body has not been read.
         limits: of the server.
-        memory: that they are counted in, until the context ends.
-        most: pictures.
-    Yields:
-        One or more; one that is too large has a refusal and no content.
-    Raises:
-        Refusal: there is none, there are too many, or the body is no form.
-    """
-    pictures: list[Picture] = []
-    held = 0
-
-    def begin(name: str) -> Take:
-        if len(pictures) == most:
-            raise Refusal(413, "too_many", f"expected at most {most} pictures; more came")
-        picture = Picture(name or "picture")
-        pictures.append(picture)
-
-        def take(chunk: bytes) -> None:
-            nonlocal held
-            if picture.refusal is not None:
-                return
-            memory.take(len(chunk))
-            held += len(chunk)
-            picture.content += chunk
-            if len(picture.content) > limits.image_bytes:
-                memory.give_back(len(picture.content))
-                held -= len(picture.content)
-                picture.content = bytearray()
-                picture.refusal = Refusal.too_large("the picture", limits.image_bytes)
-
-        return take
-
-    try:
-        await _files_of(request, "images", ("image/",), begin)
-        if not pictures:
-            raise Refusal(422, "empty", "expected pictures in the field 'images'; there is none")
-        yield pictures
-    finally:
-        memory.give_back(held)
-
-
-@contextmanager
-def film_file() -> Iterator[BinaryIO]:
-    """A file on the disk that has no name: when the process ends, however it ends, it is gone."""
-    with tempfile.TemporaryFile(prefix="mien-") as file:
-        yield file
-
-
-async def film_of(request: Request, limits: Limits, file: BinaryIO) -> str:
-    """Write the film of a request to a file: a form's field `video`, or the body itself.
-
+        most: images.
     Returns:
-        The name that the client gave it.
+        One or more; one that is too large has an error and no content.
     Raises:
-        Refusal: it is too large, there is none, or there are several.
+        ApiError: there is none, there are too many, or the body is no form.
     """
-    names: list[str] = []
+    if not _is_form(request, ("image/",)):
+        body = await request.body()
+        images = [UploadedImage(_raw_name(request) or "picture", body)] if body else []
+    else:
+        too_many = ApiError(413, "too_many", f"expected at most {most} pictures; more came")
+        form = _Form(request, "images", most, too_many, in_memory=limits.request_bytes + 1)
+        images = []
+        for file in await form.files():
+            images.append(UploadedImage(_shown(file.filename) or "picture", await file.read()))
+            await file.close()
+    if not images:
+        raise ApiError(422, "empty", "expected pictures in the field 'images'; there is none")
+    for image in images:
+        if len(image.content) > limits.image_bytes:
+            image.content = b""
+            image.error = ApiError.too_large("the picture", limits.image_bytes)
+    return images
 
-    def begin(name: str) -> Take:
-        if names:
-            raise Refusal(422, "too_many", "expected one film; several came")
-        names.append(name or "film")
-        return take
 
-    def take(chunk: bytes) -> None:
-        if file.tell() + len(chunk) > limits.video_bytes:
-            raise Refusal.too_large("the film", limits.video_bytes)
-        try:
-            file.write(chunk)
-        except OSError as error:
-            raise Refusal(
-                507, "no_space", f"the film cannot be kept while it is read; {error.strerror}"
-            ) from error
+@asynccontextmanager
+async def uploaded_video(request: Request, limits: Limits) -> AsyncIterator[tuple[str, BinaryIO]]:
+    """The video of a request: the file of a form's field `video`, or the body itself.
 
+    It is on the disk in a file that has no name: when the process ends, however it ends, it is
+    gone.
+
+    Yields:
+        The name that the client gave it, and the file, at its start.
+    Raises:
+        ApiError: it is too large, there is none, or there are several.
+    """
     announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and (free := _free_bytes(file)) is not None and int(announced) > free:
-        raise Refusal(
-            507,
-            "no_space",
-            f"the film cannot be kept while it is read; it has {megabytes(int(announced))}, and "
-            f"there is room for {megabytes(free)}",
+    free = shutil.disk_usage(tempfile.gettempdir()).free
+    if announced.isdecimal() and int(announced) > free:
+        raise _no_space(
+            f"it has {megabytes(int(announced))}, and there is room for {megabytes(free)}"
         )
-    await _files_of(request, "video", ("video/", "audio/"), begin)
-    if not names or not file.tell():
-        raise Refusal(422, "empty", "expected a film; nothing came")
-    return names[0]
+    with ExitStack() as stack:
+        try:
+            if _is_form(request, ("video/", "audio/")):
+                several = ApiError(422, "too_many", "expected one film; several came")
+                form = _Form(request, "video", 1, several, in_memory=_VIDEO_IN_MEMORY)
+                files = await form.files()
+                if not files:
+                    raise ApiError(422, "empty", _NO_VIDEO)
+                name, file = _shown(files[0].filename), stack.enter_context(files[0].file)
+            else:
+                name = _raw_name(request)
+                file = stack.enter_context(tempfile.TemporaryFile(prefix="mien-"))
+                async for chunk in request.stream():
+                    file.write(chunk)
+                    if file.tell() > limits.video_bytes:
+                        break
+        except OSError as error:
+            raise _no_space(error.strerror) from error
+        size = file.seek(0, os.SEEK_END)
+        if size > limits.video_bytes:
+            raise ApiError.too_large("the film", limits.video_bytes)
+        if not size:
+            raise ApiError(422, "empty", _NO_VIDEO)
+        file.seek(0)
+        yield name or "film", file
 
 
-def _free_bytes(file: BinaryIO) -> int | None:
-    if not hasattr(os, "fstatvfs"):  # Windows
-        return None
-    found = os.fstatvfs(file.fileno())
-    return found.f_bavail * found.f_frsize
+def _no_space(why: str | None) -> ApiError:
+    return ApiError(507, "no_space", f"the film cannot be kept while it is read; {why}")
 
 
-async def _files_of(
-    request: Request, field_name: str, kinds: tuple[str, ...], begin: Callable[[str], Take]
-) -> None:
-    """Hand over the files of a request as their bytes come.
+def _is_form(request: Request, kinds: tuple[str, ...]) -> bool:
+    """Whether a body is a form, not the file itself, whose content type begins as `kinds` say.
+
+    Raises:
+        ApiError: it is neither.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        return True
+    if kind != "application/octet-stream" and not kind.startswith(kinds):
+        wanted = ", ".join([*(f"{k}*" for k in kinds), "application/octet-stream"])
+        raise ApiError(
+            415,
+            "content_type",
+            f"expected the content type multipart/form-data, {wanted}; got {kind[:60]!r}",
+        )
+    return False
+
+
+class _Form(MultiPartParser):
+    """Starlette's parser, which also knows what else than a few files is in a form.
 
     Args:
         request: its body has not been read.
-        field_name: of forms, the field that files are in.
-        kinds: how the content types of a body that is the file itself begin.
-        begin: is told the name of each file, and gives what takes its bytes.
+        field: in which all files are to be.
+        most: files.
+        too_many: raised where more come.
+        in_memory: bytes of a file; one that has more goes to the disk.
     """
-    given = request.headers.get("content-type", "")
-    kind, options = parse_options_header(given)
-    try:
-        if kind == b"multipart/form-data":
-            await _read_form(request, options.get(b"boundary", b""), field_name, begin)
-            return
-        text = kind.decode("latin-1")
-        if text != "application/octet-stream" and not text.startswith(kinds):
-            wanted = ", ".join([*(f"{k}*" for k in kinds), "application/octet-stream"])
-            raise Refusal(
-                415,
-                "content_type",
-                f"expected the content type multipart/form-data, {wanted}; got {text[:60]!r}",
-            )
-        take: Take | None = None
+
+    def __init__(
+        self, request: Request, field: str, most: int, too_many: ApiError, *, in_memory: int
+    ) -> None:
+        super().__init__(request.headers, self._whole(request))
+        self.spool_max_size = in_memory
+        self._field, self._most, self._too_many = field, most, too_many
+        self._is_whole = False
+
+    async def files(self) -> list[UploadFile]:
+        """The files of the form.
+
+        Raises:
+            ApiError: it is no form, or has something else, or too many.
+        """
+        try:
+            form = await self.parse()
+        except (MultiPartException, ValueError) as error:
+            raise ApiError(400, "form", f"expected multipart/form-data; {error}") from error
+        return [file for _, file in form.multi_items() if isinstance(file, UploadFile)]
+
+    def on_part_end(self) -> None:
+        """Called by the parser, and so the next one."""
+        super().on_part_end()
+        name, file = self.items[-1]
+        if name != self._field or isinstance(file, str):
+            got = "text" if name == self._field else repr(name[:60])
+            message = f"expected files in the field {self._field!r}; got {got}"
+            raise ApiError(422, "field", message)
+        if len(self.items) > self._most:
+            raise self._too_many
+
+    def on_end(self) -> None:
+        """The last boundary was there."""
+        self._is_whole = True
+
+    async def _whole(self, request: Request) -> AsyncGenerator[bytes, None]:
         async for chunk in request.stream():
-            if chunk:
-                take = take or begin(_shown(unquote(request.headers.get("x-filename", ""))))
-                take(chunk)
-    except ClientDisconnect:
-        raise Refusal(400, "disconnected", "expected the whole body; the client left") from None
+            yield chunk
+        if not self._is_whole:
+            raise MultiPartException("it is cut short")
 
 
-async def _read_form(
-    request: Request, boundary: bytes, field_name: str, begin: Callable[[str], Take]
-) -> None:
-    form = _Form(field_name, begin)
-    try:
-        parser = python_multipart.MultipartParser(boundary, form.callbacks())
-        async for chunk in request.stream():
-            parser.write(chunk)
-        parser.finalize()
-    except (FormParserError, ValueError) as error:
-        raise Refusal(400, "form", f"expected multipart/form-data; {error}") from error
-    if not form.is_whole:
-        raise Refusal(400, "form", "expected multipart/form-data; it is cut short")
+def _raw_name(request: Request) -> str:
+    """Of a body that is a file itself."""
+    return _shown(unquote(request.headers.get("x-filename", "")))
 
 
-class _Form:
-    """What the parser of a form calls; files go to what `begin` gives for each."""
-
-    def __init__(self, field_name: str, begin: Callable[[str], Take]) -> None:
-        self.is_whole = False
-        self._field_name = field_name
-        self._begin = begin
-        self._take: Take | None = None
-        self._header = (bytearray(), bytearray())
-        self._disposition = b""
-
-    def callbacks(self) -> "python_multipart.multipart.MultipartCallbacks":
-        return {
-            "on_part_begin": self._part_begin,
-            "on_header_field": self._header_field,
-            "on_header_value": self._header_value,
-            "on_header_end": self._header_end,
-            "on_headers_finished": self._headers_finished,
-            "on_part_data": self._part_data,
-            "on_end": self._end,
-        }
-
-    def _part_begin(self) -> None:
-        self._disposition, self._take = b"", None
-
-    def _header_field(self, data: bytes, start: int, end: int) -> None:
-        self._header[0].extend(data[start:end])
-
-    def _header_value(self, data: bytes, start: int, end: int) -> None:
-        self._header[1].extend(data[start:end])
-
-    def _header_end(self) -> None:
-        if self._header[0].lower() == b"content-disposition":
-            self._disposition = bytes(self._header[1])
-        self._header = (bytearray(), bytearray())
-
-    def _headers_finished(self) -> None:
-        _, options = parse_options_header(self._disposition)
-        field_name = options.get(b"name", b"").decode("utf-8", "replace")
-        if field_name != self._field_name:
-            raise Refusal(
-                422,
-                "field",
-                f"expected files in the field {self._field_name!r}; got {field_name[:60]!r}",
-            )
-        name = options.get(b"filename", b"").decode("utf-8", "replace")
-        self._take = self._begin(_shown(name))
-
-    def _part_data(self, data: bytes, start: int, end: int) -> None:
-        assert self._take is not None
-        self._take(data[start:end])
-
-    def _end(self) -> None:
-        self.is_whole = True
-
-
-def _shown(name: str) -> str:
+def _shown(name: str | None) -> str:
     """A name that can be told again: printable, of bounded length."""
-    kept = "".join(c for c in name[:MAX_NAME] if c.isprintable())
+    kept = "".join(c for c in (name or "")[:MAX_NAME] if c.isprintable())
     return kept.encode("utf-8", "replace").decode()

@@ -8,8 +8,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin, Subprotocol
 
 from mien.errors import OptionError
-from mien.web.limits import Limits
-from mien.web.settings import WebSettings
+from mien.web.settings import Limits, WebSettings
 from web_client import PATIENCE_S, Running, live_client, running
 
 TOKEN = "a-token-of-the-tests"

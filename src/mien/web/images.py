@@ -1,10 +1,10 @@
 """`POST /api/readings` and `POST /api/explanations`: pictures in, what their faces show out."""
 
 import asyncio
-import copy
 import math
 import time
-from typing import Annotated, Any, Final, TypeAlias
+from dataclasses import asdict
+from typing import Annotated, Any, Final, TypeAlias, cast
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
@@ -17,9 +17,9 @@ from mien.output.pages import png_uri
 from mien.output.records import face_to_dict
 from mien.recognizer import Recognizer
 from mien.web import schemas
-from mien.web.answers import Refusal, user_message
+from mien.web.errors import ApiError, user_message
 from mien.web.service import Service
-from mien.web.uploads import Picture, pictures_of
+from mien.web.uploads import UploadedImage, images_of
 
 Threshold = Annotated[
     float | None,
@@ -103,19 +103,15 @@ def router(service: Service) -> APIRouter:
         If none can be read the answer is an error.
         """
         level = service.settings.threshold if threshold is None else threshold
-        most = service.limits.images
-        async with pictures_of(request, service.limits, service.memory, most=most) as pictures:
-            found = await asyncio.gather(
-                *(
-                    _read(service, picture, level, cropped=cropped, compound=compound)
-                    for picture in pictures
-                )
-            )
-            refusals = [picture.refusal for picture in pictures if picture.refusal is not None]
-            if len(refusals) == len(pictures):
-                raise refusals[0]
-        answer = {"model": service.settings.model_name, "threshold": level, "pictures": found}
-        return JSONResponse(answer)
+        images = await images_of(request, service.limits, most=service.limits.images)
+        answers = await asyncio.gather(
+            *(_read(service, image, level, cropped=cropped, compound=compound) for image in images)
+        )
+        errors = [image.error for image in images if image.error is not None]
+        if len(errors) == len(images):
+            raise errors[0]
+        model = service.settings.model_name
+        return JSONResponse({"model": model, "threshold": level, "pictures": answers})
 
     @routes.post(
         "/api/explanations",
@@ -133,29 +129,28 @@ def router(service: Service) -> APIRouter:
         cropped: Cropped = False,
     ) -> JSONResponse:
         """Parts of the face are covered, and the network asked again (Zeiler and Fergus 2014)."""
-        async with pictures_of(request, service.limits, service.memory, most=1) as pictures:
-            if pictures[0].refusal is not None:
-                raise pictures[0].refusal
-            content = bytes(pictures[0].content)
-            most_pixels = service.limits.image_pixels
+        [image] = await images_of(request, service.limits, most=1)
+        if image.error is not None:
+            raise image.error
 
-            def job(recognizer: Recognizer) -> dict[str, Any]:
-                alone = copy.copy(_for(recognizer, cropped=cropped))
-                # The many crops of it are not to hold up others.
-                alone.classifier = service.recognizers.unshared
-                return _explain(alone, content, face, most_pixels)
+        def job(recognizer: Recognizer) -> schemas.Explanation:
+            # The many crops of it are not to hold up others.
+            recognizer.classifier = service.recognizers.unshared
+            if cropped:
+                recognizer.detector = WholeImage()
+            return _explain(recognizer, image.content, face, service.limits.image_pixels)
 
-            return JSONResponse(await service.readers.run(job))
+        return JSONResponse(asdict(await service.run(job)))
 
     return routes
 
 
 async def _read(
-    service: Service, picture: Picture, threshold: float, *, cropped: bool, compound: bool
+    service: Service, image: UploadedImage, threshold: float, *, cropped: bool, compound: bool
 ) -> dict[str, Any]:
-    """What is told of one picture; leaves a refusal in it where it cannot be read."""
+    """What is told of one image; leaves an error in it where it cannot be read."""
     answer: dict[str, Any] = {
-        "name": picture.name,
+        "name": image.name,
         "width": None,
         "height": None,
         "ms": 0.0,
@@ -165,50 +160,44 @@ async def _read(
 
     def job(recognizer: Recognizer) -> None:
         start = time.perf_counter()
-        image = load_image(bytes(picture.content), max_pixels=service.limits.image_pixels)
+        pixels = load_image(image.content, max_pixels=service.limits.image_pixels)
         recognizer.threshold = threshold
-        found = _for(recognizer, cropped=cropped).read_images([image])[0]
-        answer["height"], answer["width"] = image.shape[:2]
-        answer["faces"] = [face_to_dict(reading, compound=compound) for reading in found]
+        if cropped:
+            recognizer.detector = WholeImage()
+        readings = recognizer.read_images([pixels])[0]
+        answer["height"], answer["width"] = pixels.shape[:2]
+        answer["faces"] = [face_to_dict(reading, compound=compound) for reading in readings]
         answer["ms"] = round(1e3 * (time.perf_counter() - start), 2)
 
-    if picture.refusal is None:
+    if image.error is None:
         try:
-            await service.readers.run(job)
+            await service.run(job)
         except MienError as error:
-            picture.refusal = Refusal.of(error)
-    if picture.refusal is not None:
-        answer["error"] = picture.refusal.message
+            image.error = ApiError.of(error)
+    if image.error is not None:
+        answer["error"] = image.error.message
     return answer
 
 
-def _for(recognizer: Recognizer, *, cropped: bool) -> Recognizer:
-    """The recognizer, or one with its settings that takes whole pictures for faces."""
-    if cropped:
-        recognizer = copy.copy(recognizer)
-        recognizer.detector = WholeImage()
-    return recognizer
-
-
-def _explain(recognizer: Recognizer, content: bytes, face: int, max_pixels: int) -> dict[str, Any]:
+def _explain(
+    recognizer: Recognizer, content: bytes, face: int, max_pixels: int
+) -> schemas.Explanation:
+    image = load_image(content, max_pixels=max_pixels)
     try:
-        found = explain(recognizer, load_image(content, max_pixels=max_pixels), face=face)
-    except MienError as error:
-        if isinstance(error, OptionError):
-            raise Refusal(422, "no_face", user_message(error)) from error
-        raise
-    assert found.reading is not None
-    answer = found.to_dict()
-    return {
-        "method": answer["method"],
-        "emotion": answer["emotion"],
-        "probability": answer["probability"],
-        "box": answer["reading"]["box"],
-        "heat": [
+        explanation = explain(recognizer, image, face=face)
+    except OptionError as error:
+        raise ApiError(422, "no_face", user_message(error)) from error
+    assert explanation.reading is not None
+    return schemas.Explanation(
+        method=explanation.method,
+        emotion=cast(schemas.Emotion, explanation.emotion),
+        probability=explanation.probability,
+        box=list(explanation.reading.box),
+        heat=[
             [round(share, 4) if math.isfinite(share) else 0.0 for share in row]
-            for row in answer["heat"]
+            for row in explanation.heat.tolist()
         ],
-        "parts": answer["parts"],
-        "crop_png": png_uri(found.crop),
-        "size_px": len(found.crop),
-    }
+        parts=[schemas.CoveredPart(**asdict(part)) for part in explanation.parts],
+        crop_png=png_uri(explanation.crop),
+        size_px=len(explanation.crop),
+    )

@@ -2,17 +2,18 @@
 
 import json
 import logging
-from collections.abc import Mapping
 from typing import Any
+
+from starlette.responses import Response
 
 from mien.errors import ImageError, MienError, OptionError, VideoError
 from mien.images import THESE_BYTES, THIS_IMAGE
-from mien.web.limits import megabytes
+from mien.web.settings import megabytes
 
 _log = logging.getLogger("mien.web")
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not a fault
+class ApiError(Exception):
     """A request that is not served.
 
     Args:
@@ -28,13 +29,13 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a fault
         self.message = message
 
     @classmethod
-    def too_large(cls, what: str, most: int, got: int | None = None) -> "Refusal":
+    def too_large(cls, what: str, most: int, got: int | None = None) -> "ApiError":
         """A body, or a part of one, with too many bytes."""
         came = "more came" if got is None else f"got {megabytes(got)}"
         return cls(413, "too_large", f"{what}: expected at most {megabytes(most)}; {came}")
 
     @classmethod
-    def of(cls, error: Exception) -> "Refusal":
+    def of(cls, error: Exception) -> "ApiError":
         """What a client is told of an error; of a fault that is not its own, no more than that."""
         if not isinstance(error, ImageError | VideoError | OptionError):
             _log.error("a request failed", exc_info=error)
@@ -47,18 +48,11 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a fault
         """Code and message, ready for JSON."""
         return {"code": self.code, "message": self.message}
 
-    def body(self) -> bytes:
-        """The answer, as JSON."""
-        return json.dumps({"error": self.to_dict()}).encode()
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """That go with the answer."""
-        if self.status == 401:
-            return {"WWW-Authenticate": 'Bearer realm="mien"'}
-        if self.status == 429:
-            return {"Retry-After": "1"}
-        return {}
+    def response(self) -> Response:
+        """The answer."""
+        headers = {401: {"WWW-Authenticate": 'Bearer realm="mien"'}, 429: {"Retry-After": "1"}}
+        body = json.dumps({"error": self.to_dict()})
+        return Response(body, self.status, headers.get(self.status), "application/json")
 
 
 def user_message(error: MienError) -> str:

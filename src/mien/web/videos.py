@@ -1,0 +1,482 @@
+"""`POST /api/videos`: a video in, its readings out as it is read; nothing of it is kept."""
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+from contextlib import AsyncExitStack, closing, suppress
+from dataclasses import asdict, dataclass
+from itertools import chain
+from typing import Annotated, Any, BinaryIO, Final, cast
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import iterate_in_threadpool, run_in_threadpool
+from fastapi.responses import StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
+
+from mien.errors import VideoError
+from mien.output.records import (
+    VIDEO_TABLE,
+    csv_header,
+    rounded,
+    video_csv_lines,
+    video_json_lines,
+)
+from mien.readings import TrackedReading
+from mien.recognizer import Recognizer
+from mien.video.frames import Frame, VideoInfo, open_film
+from mien.video.offline import smoothed_offline
+from mien.video.readings import frame_readings
+from mien.video.smoothing import SmoothingSettings
+from mien.video.times import CLOCK_FORMATS
+from mien.video.totals import TrackTotals
+from mien.web import schemas
+from mien.web.errors import ApiError
+from mien.web.images import ALWAYS, ERRORS, Threshold, body_of
+from mien.web.service import Service
+from mien.web.settings import Limits
+from mien.web.uploads import uploaded_video
+
+EVENTS: Final = "text/event-stream"
+CSV: Final = "text/csv"
+JSON_LINES: Final = "application/x-ndjson"
+
+_BATCH_S: Final = 0.25  # of the clock on the wall, for which frames are sent together
+_BATCH_FRAMES: Final = 250
+
+_NO_SPACE: Final = {"model": schemas.Error, "description": "There is no room for the film."}
+
+_OPENAPI_200: Final[dict[str, Any]] = {
+    "description": "The film is being read.",
+    "content": {
+        EVENTS: {
+            "schema": {"type": "string"},
+            "example": 'event: accepted\ndata: {"id":"5f0c","name":"talk.mp4","width":1280,'
+            '"height":720,"fps":25.0,"duration_s":60.0,"frames":1500}\n\n'
+            'event: frames\ndata: {"frames":[{"index":0,"time_s":0.0,"faces":[]}],'
+            '"done_s":0.0,"duration_s":60.0}\n\n'
+            'event: result\ndata: {"frames":1500,"people":[],"duration_s":60.0,"read_s":9.8}\n\n',
+        },
+        CSV: {"schema": {"type": "string"}, "example": csv_header(VIDEO_TABLE)},
+        JSON_LINES: {
+            "schema": {"type": "string"},
+            "example": '{"frame":0,"time_s":0.0,"track":null}\n',
+        },
+    },
+}
+
+
+def router(service: Service) -> APIRouter:
+    """The routes."""
+    routes = APIRouter(tags=["films"])
+
+    @routes.post(
+        "/api/videos",
+        response_class=Response,
+        responses={**ERRORS, 200: _OPENAPI_200, 507: _NO_SPACE},
+        openapi_extra=body_of("video", "video/*", many=False),
+        summary="Follow the faces of a film",
+    )
+    async def videos(
+        request: Request,
+        threshold: Threshold = None,
+        half_life_s: Annotated[
+            float | None,
+            Query(
+                ge=0, le=60, description="Of the smoothing; 0 smooths nothing; 0.4 if not given."
+            ),
+        ] = None,
+        every_s: Annotated[
+            float | None,
+            Query(ge=0, le=3600, description="Read one frame in so many seconds; 0 reads all."),
+        ] = None,
+    ) -> Response:
+        """The film is read while the answer is sent: as server-sent events, or as the rows of
+        `mien video` where `Accept` asks for `text/csv` or `application/x-ndjson`.
+
+        Events: `accepted`, then `frames` a few times a second, at last `result` or `failed`.
+        Closing the connection ends the reading, and so does `DELETE /api/videos/{id}`. Of rows, an
+        answer that is cut off in the middle says that the film could not be read to its end.
+
+        Nothing of the film is kept: the file that it is read from has no name, and is gone with the
+        answer, or with the server.
+        """
+        defaults = ReadSettings(service.settings.threshold)
+        settings = ReadSettings(
+            defaults.threshold if threshold is None else threshold,
+            defaults.half_life_s if half_life_s is None else half_life_s,
+            every_s or None,
+        )
+        return _VideoResponse(service, request, settings)
+
+    @routes.delete(
+        "/api/videos/{id}",
+        status_code=204,
+        response_class=Response,
+        responses={
+            **ALWAYS,
+            404: {"model": schemas.Error, "description": "No such film is being read."},
+        },
+        summary="End the reading of a film",
+    )
+    async def cancel(id: str) -> Response:
+        """By the number that the event `accepted` gave."""
+        if not service.cancel_video(id):
+            raise ApiError(404, "not_found", "expected the id of a film that is being read")
+        return Response(status_code=204)
+
+    return routes
+
+
+@dataclass(frozen=True)
+class ReadSettings:
+    """How a video is read.
+
+    Attributes:
+        threshold: a less probable reading is unsure.
+        half_life_s: of the smoothing, with the frames before and after.
+        every_s: read only the first frame at or after each multiple of it; None reads all.
+    """
+
+    threshold: float = 0.0
+    half_life_s: float = SmoothingSettings().half_life_s
+    every_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The video could be opened."""
+
+    info: VideoInfo
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Some frames with their readings, in order."""
+
+    frames: list[tuple[Frame, list[TrackedReading]]]
+
+
+@dataclass(frozen=True)
+class Result:
+    """The video was read to its end.
+
+    Attributes:
+        frames: that were read.
+        people: what each person shows, ready for JSON.
+        duration_s: of the video; where no header tells it, as its frames do.
+        read_s: how long it took.
+    """
+
+    frames: int
+    people: list[dict[str, Any]]
+    duration_s: float | None
+    read_s: float
+
+
+Event = Accepted | Frames | Result | ApiError
+
+
+def _cancelled() -> ApiError:
+    return ApiError(409, "cancelled", "the film was cancelled")
+
+
+class VideoSession:
+    """One video, from its upload until it is read: a file that ends when nobody wants it any more.
+
+    Decoders then stop by themselves.
+
+    Args:
+        limits: of the video.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.is_cancelled = False
+        self.name = "film"
+        self._file: BinaryIO | None = None
+        self._deadline = 0.0
+        self._upload: asyncio.Timeout | None = None
+
+    def cancel(self) -> None:
+        """Stop the upload or the reading; in the event loop."""
+        self.is_cancelled = True
+        if self._upload is not None:
+            self._upload.reschedule(0.0)
+
+    def upload_time(self) -> asyncio.Timeout:
+        """How long the upload may take; a TimeoutError ends it, and so does `cancel`."""
+        self._upload = asyncio.timeout(self.limits.upload_s)
+        return self._upload
+
+    def begin(self, name: str, file: BinaryIO) -> None:
+        """The video is there; from now on it may be read for so long."""
+        self._upload = None
+        self.name, self._file = name, file
+        self._deadline = time.monotonic() + self.limits.read_s
+
+    def read(self, size: int) -> bytes:
+        """As of a file, and so the next ones."""
+        assert self._file is not None
+        is_late = time.monotonic() > self._deadline
+        return b"" if self.is_cancelled or is_late else self._file.read(size)
+
+    def seek(self, offset: int, whence: int = 0) -> int:  # noqa: D102
+        assert self._file is not None
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:  # noqa: D102
+        assert self._file is not None
+        return self._file.tell()
+
+    def check_cancelled(self) -> None:
+        """Raise an ApiError where nobody wants it any more."""
+        if self.is_cancelled:
+            raise _cancelled()
+
+    def check(self) -> None:
+        """Raise an error where the reading is to end."""
+        self.check_cancelled()
+        if time.monotonic() > self._deadline:
+            raise VideoError(
+                f"expected at most {self.limits.read_s:g} s to read it; it takes longer",
+                source=self.name,
+                limit=self.limits.read_s,
+            )
+
+    def bounded(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        """The frames, until somebody cancels; no more of them than a video may have."""
+        with closing(frames):  # type: ignore[type-var]
+            for frame in frames:
+                self.check()
+                self.check_length(frame.time_s)
+                if frame.index >= (most := self.limits.video_frames):
+                    raise VideoError(
+                        f"expected at most {most:,} frames; more came",
+                        source=self.name,
+                        limit=most,
+                    )
+                yield frame
+
+    def check_length(self, time_s: float, *, is_whole: bool = False) -> None:
+        """Raise an error where there is too much of it."""
+        most_s = self.limits.video_s
+        if time_s > most_s:
+            came = f"got {time_s / 60:.1f}" if is_whole else "it is longer"
+            raise VideoError(
+                f"expected at most {most_s / 60:g} minutes; {came}", source=self.name, limit=most_s
+            )
+
+
+def read_events(
+    session: VideoSession, recognizer: Recognizer, settings: ReadSettings
+) -> Generator[Event]:
+    """Read a video.
+
+    Args:
+        session: whose video is there.
+        recognizer: whose settings nobody else changes.
+        settings: how it is read.
+    Yields:
+        That it could be opened, its frames a few times a second, and a result or an error.
+    Raises:
+        MienError: it could not be opened.
+        ApiError: nor was it wanted any more.
+    """
+    start = time.monotonic()
+    try:
+        info, frames = open_film(
+            cast(BinaryIO, session),
+            session.name,
+            every_s=settings.every_s,
+            max_pixels=session.limits.video_pixels,
+        )
+    except Exception:
+        session.check_cancelled()
+        raise
+    # The clock of a transport stream may jump; how long it is shows when it is read.
+    told_s = None if info.container in CLOCK_FORMATS else info.duration_s
+    session.check_length(told_s or 0.0, is_whole=True)
+    yield Accepted(info)
+    recognizer.threshold = settings.threshold
+    margin = SmoothingSettings().margin if settings.half_life_s else 0.0
+    read = smoothed_offline(
+        frame_readings(recognizer, session.bounded(frames)),
+        SmoothingSettings(settings.half_life_s, margin),
+        threshold=settings.threshold,
+        keep_images=False,
+    )
+    totals, count, waiting, sent_at = TrackTotals(), 0, [], start
+    last_s = step_s = 0.0
+    try:
+        with closing(read):  # type: ignore[type-var]
+            for frame, readings in read:
+                count += 1
+                last_s, step_s = frame.time_s, frame.time_s - last_s
+                totals.add(frame.time_s, readings)
+                waiting.append((frame, readings))
+                if len(waiting) >= _BATCH_FRAMES or time.monotonic() - sent_at >= _BATCH_S:
+                    yield Frames(waiting)
+                    waiting, sent_at = [], time.monotonic()
+        session.check()
+    except Exception as error:  # when nobody wants it any more, files seem to be damaged
+        yield _cancelled() if session.is_cancelled else ApiError.of(error)
+        return
+    if waiting:
+        yield Frames(waiting)
+    people = [person.to_dict() for person in totals.summary()]
+    duration_s = (last_s + step_s or None) if told_s is None else told_s
+    yield Result(count, people, duration_s, round(time.monotonic() - start, 3))
+
+
+class _BrokenOffError(Exception):
+    """Rows have no place for an error: they are cut off."""
+
+
+def encoder(accept: str, id_: str, name: str) -> tuple[str, Callable[[Event], bytes]]:
+    """The content type that is asked for, and what makes it of a video's events.
+
+    Args:
+        accept: the header of the request.
+        id_: of the video.
+        name: of the video.
+    """
+    wanted = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
+    if CSV in wanted:
+        return f"{CSV}; charset=utf-8", _csv
+    if JSON_LINES in wanted:
+        return JSON_LINES, _json_lines
+    return f"{EVENTS}; charset=utf-8", _Events(id_, name)
+
+
+def _csv(event: Event) -> bytes:
+    if isinstance(event, Accepted):
+        return csv_header(VIDEO_TABLE).encode()
+    return _rows(event, video_csv_lines)
+
+
+def _json_lines(event: Event) -> bytes:
+    return _rows(event, video_json_lines)
+
+
+def _rows(event: Event, lines: Callable[[int, float, list[TrackedReading]], str]) -> bytes:
+    if isinstance(event, ApiError):
+        raise _BrokenOffError
+    if isinstance(event, Frames):
+        return "".join(lines(f.index, f.time_s, readings) for f, readings in event.frames).encode()
+    return b""
+
+
+class _Events:
+    """Server-sent events of one video."""
+
+    def __init__(self, id_: str, name: str) -> None:
+        self._id, self._name = id_, name
+        self._duration_s: float | None = None
+
+    def __call__(self, event: Event) -> bytes:
+        if isinstance(event, Accepted):
+            self._duration_s = event.info.duration_s
+            return _event("accepted", self._accepted(event.info))
+        if isinstance(event, Frames):
+            frames = [
+                {
+                    "index": frame.index,
+                    "time_s": frame.time_s,
+                    "faces": [rounded(reading.to_dict()) for reading in readings],
+                }
+                for frame, readings in event.frames
+            ]
+            progress = {"done_s": frames[-1]["time_s"], "duration_s": self._duration_s}
+            return _event("frames", {"frames": frames, **progress})
+        if isinstance(event, Result):
+            return _event("result", asdict(event))
+        return _event("failed", {"error": event.to_dict()})
+
+    def _accepted(self, info: VideoInfo) -> dict[str, Any]:
+        frames = info.frame_count
+        if frames is None and info.duration_s is not None and info.frame_rate is not None:
+            frames = round(info.duration_s * info.frame_rate)
+        return {
+            "id": self._id,
+            "name": self._name,
+            "width": info.width,
+            "height": info.height,
+            "fps": info.frame_rate,
+            "duration_s": info.duration_s,
+            "frames": frames,
+        }
+
+
+def _event(name: str, data: Mapping[str, Any]) -> bytes:
+    return f"event: {name}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n".encode()
+
+
+class _VideoResponse(Response):
+    """Takes a video in, reads it, and sends what comes of it, until the client goes.
+
+    It is read only as fast as the client takes what is sent.
+    """
+
+    def __init__(self, service: Service, request: Request, settings: ReadSettings) -> None:
+        super().__init__()
+        self._service = service
+        self._request = request
+        self._settings = settings
+        self._id = secrets.token_hex(8)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        videos, limits = self._service.videos, self._service.limits
+        if len(videos) >= limits.videos:
+            raise ApiError(429, "busy", f"expected at most {limits.videos} films at once")
+        session = videos[self._id] = VideoSession(limits)
+        try:
+            async with AsyncExitStack() as stack:
+                try:
+                    async with session.upload_time():
+                        upload = uploaded_video(self._request, limits)
+                        session.begin(*await stack.enter_async_context(upload))
+                except TimeoutError:
+                    session.check_cancelled()
+                    most = f"{limits.upload_s:g} s"
+                    raise ApiError(
+                        408, "too_slow", f"expected the film within {most}; it took longer"
+                    ) from None
+                await self._answer(session, scope, receive, send)
+        finally:
+            videos.pop(self._id, None)
+
+    async def _answer(
+        self, session: VideoSession, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        events = read_events(session, self._service.recognizers.new(), self._settings)
+        kind, encode = encoder(self._request.headers.get("accept", ""), self._id, session.name)
+
+        async def chunks() -> AsyncIterator[bytes]:
+            async for chunk in iterate_in_threadpool(map(encode, chain((first,), events))):
+                yield chunk
+            # Before the answer ends, so that a client that has it all may send its next video.
+            self._service.videos.pop(self._id, None)
+
+        async def send_in_time(message: Message) -> None:
+            async with asyncio.timeout(session.limits.stall_s):
+                await send(message)
+
+        async def receive_end() -> Message:
+            message = await receive()
+            session.is_cancelled |= message["type"] == "http.disconnect"
+            return message
+
+        try:
+            first = await run_in_threadpool(next, events)
+            headers = {"X-Accel-Buffering": "no"}
+            response = StreamingResponse(chunks(), headers=headers, media_type=kind)
+            with suppress(TimeoutError, OSError, _BrokenOffError):  # the answer is cut off
+                await response(scope, receive_end, send_in_time)
+        finally:
+            session.is_cancelled = True
+            # The file is closed after its reader has seen the end of it; where the server is cut
+            # off meanwhile, it reads on for a moment.
+            with suppress(ValueError):
+                await asyncio.shield(asyncio.to_thread(events.close))
