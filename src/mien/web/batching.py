@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -9,6 +11,15 @@ from numpy.typing import NDArray
 
 from mien.classifier import Classifier
 from mien.crops import SIZE_PX, Crops
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """Crops of one caller, and what comes of them."""
+
+    crops: Crops
+    names: tuple[str, ...]
+    rows: "Future[list[NDArray[np.float32]]]" = field(default_factory=Future)
 
 
 class BatchingClassifier(Classifier):
@@ -46,9 +57,9 @@ class BatchingClassifier(Classifier):
         with self._changed:
             self.calls += 1
             self._waiting.append(job)
-            self._changed.wait_for(lambda: job.is_done or not self._busy)
-            if job.is_done:
-                return job.result()
+            self._changed.wait_for(lambda: job.rows.done() or not self._busy)
+            if job.rows.done():
+                return job.rows.result()
             self._busy = True
             jobs = self._take(job)
         try:
@@ -58,9 +69,9 @@ class BatchingClassifier(Classifier):
                 self.runs += 1
                 self._busy = False
                 self._changed.notify_all()
-        return job.result()
+        return job.rows.result()
 
-    def _take(self, first: "_Job") -> "list[_Job]":
+    def _take(self, first: _Job) -> list[_Job]:
         """A job and those that can be run with it, the oldest first; they wait no longer."""
         taken, faces = [first], len(first.crops)
         for job in self._waiting:
@@ -73,36 +84,16 @@ class BatchingClassifier(Classifier):
         self._waiting = [job for job in self._waiting if job not in taken]
         return taken
 
-    def _read(self, jobs: "Sequence[_Job]") -> None:
+    def _read(self, jobs: Sequence[_Job]) -> None:
         crops = jobs[0].crops if len(jobs) == 1 else np.concatenate([job.crops for job in jobs])
         try:
             answers = self._classifier._run(crops, jobs[0].names)
         except BaseException as error:  # each of those who asked has to know
             for job in jobs:
-                job.error = error
+                job.rows.set_exception(error)
             return
         start = 0
         for job in jobs:
             end = start + len(job.crops)
-            job.answers = [answer[start:end] for answer in answers]
+            job.rows.set_result([answer[start:end] for answer in answers])
             start = end
-
-
-class _Job:
-    """Crops of one caller, and what came of them."""
-
-    def __init__(self, crops: Crops, names: tuple[str, ...]) -> None:
-        self.crops = crops
-        self.names = names
-        self.answers: list[NDArray[np.float32]] | None = None
-        self.error: BaseException | None = None
-
-    @property
-    def is_done(self) -> bool:
-        return self.answers is not None or self.error is not None
-
-    def result(self) -> list[NDArray[np.float32]]:
-        if self.error is not None:
-            raise self.error
-        assert self.answers is not None
-        return self.answers

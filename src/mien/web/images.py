@@ -56,7 +56,7 @@ ERRORS: Final[Answers] = {
 }
 
 ALWAYS: Final[Answers] = {status: ERRORS[status] for status in (401, 403, 408, 413, 422, 429)}
-"""What may be answered whatever was asked for: by the guard, and to unknown query parameters."""
+"""What may be answered whatever was asked for, also to query parameters that nobody knows."""
 
 
 def body_of(field: str, kind: str, *, many: bool) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import math
+import threading
 import time
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from mien.readings import TrackedReading
 from mien.recognizer import Recognizer
 from mien.video.frames import Frame
 from mien.video.readings import VideoSettings, frame_readings
-from mien.video.smoothing import Smoother, SmoothingSettings, with_smoothed
+from mien.video.smoothing import Smoother, SmoothingSettings, closing_of, with_smoothed
 from mien.web.errors import user_message
 from mien.web.security import CLOSE_POLICY, admitted, say_goodbye
 from mien.web.service import Service
@@ -166,6 +167,7 @@ class LiveSession:
         self._count = self._dropped = 0
         self._first_at: float | None = None
         self._frame: Frame | None = None
+        self._reading = threading.Lock()
         self._readings = frame_readings(recognizer, self._frames(), settings=_LIVE)
         self._smoothers: dict[int, tuple[Smoother, float]] = {}
 
@@ -197,6 +199,11 @@ class LiveSession:
             replies.append(await run_in_threadpool(self._read, *frame))
         return replies
 
+    def close(self) -> None:
+        """End the reading, after the frame that is being read."""
+        with self._reading, closing_of(self._readings):
+            pass
+
     def _read(self, index: int, time_s: float, content: bytes) -> str:
         start = time.perf_counter()
         try:
@@ -204,8 +211,9 @@ class LiveSession:
         except ImageError as error:
             self.bad_frames += 1
             return _error("bad_image", error, frame=index)
-        self._frame = Frame(index, time_s, image)
-        frame, readings = next(self._readings)
+        with self._reading:
+            self._frame = Frame(index, time_s, image)
+            frame, readings = next(self._readings)
         self.bad_frames = 0
         return self._reply(frame, readings, 1e3 * (time.perf_counter() - start))
 
@@ -291,6 +299,9 @@ async def _serve(socket: WebSocket, service: Service) -> None:
         await service.stopping.wait()
         return CLOSE_GOING, "the server ends"
 
-    close = await first_ended(take(), give(), wait())
+    try:
+        close = await first_ended(take(), give(), wait())
+    finally:
+        await asyncio.shield(asyncio.to_thread(session.close))
     if close is not None:
         await say_goodbye(socket, *close)

@@ -108,7 +108,7 @@ def _is_ours(record: logging.LogRecord) -> bool:
 class Server(uvicorn.Server):
     """One process of the server: `run` it with sockets that listen.
 
-    It tells live clients and films that it ends, before connections are cut.
+    It tells live clients and videos that it ends, before connections are cut.
 
     Args:
         settings: of all of it but host and port.

@@ -82,14 +82,9 @@ async def uploaded_video(request: Request, limits: Limits) -> AsyncIterator[tupl
     Raises:
         ApiError: it is too large, there is none, or there are several.
     """
-    announced = request.headers.get("content-length", "")
-    free = shutil.disk_usage(tempfile.gettempdir()).free
-    if announced.isdecimal() and int(announced) > free:
-        raise _no_space(
-            f"it has {megabytes(int(announced))}, and there is room for {megabytes(free)}"
-        )
     with ExitStack() as stack:
         try:
+            _check_space(request)
             if _is_form(request, ("video/", "audio/")):
                 several = ApiError(422, "too_many", "expected one film; several came")
                 form = _Form(request, "video", 1, several, in_memory=_VIDEO_IN_MEMORY)
@@ -113,6 +108,16 @@ async def uploaded_video(request: Request, limits: Limits) -> AsyncIterator[tupl
             raise ApiError(422, "empty", _NO_VIDEO)
         file.seek(0)
         yield name or "film", file
+
+
+def _check_space(request: Request) -> None:
+    """Raise an ApiError where a body says that it is larger than what is free."""
+    announced = request.headers.get("content-length", "")
+    free = shutil.disk_usage(tempfile.gettempdir()).free
+    if announced.isdecimal() and int(announced) > free:
+        raise _no_space(
+            f"it has {megabytes(int(announced))}, and there is room for {megabytes(free)}"
+        )
 
 
 def _no_space(why: str | None) -> ApiError:

@@ -145,20 +145,6 @@ class ReadSettings:
 
 
 @dataclass(frozen=True)
-class Accepted:
-    """The video could be opened."""
-
-    info: VideoInfo
-
-
-@dataclass(frozen=True)
-class Frames:
-    """Some frames with their readings, in order."""
-
-    frames: list[tuple[Frame, list[TrackedReading]]]
-
-
-@dataclass(frozen=True)
 class Result:
     """The video was read to its end.
 
@@ -175,7 +161,11 @@ class Result:
     read_s: float
 
 
-Event = Accepted | Frames | Result | ApiError
+Frames = list[tuple[Frame, list[TrackedReading]]]
+"""Some frames with their readings, in order."""
+
+Event = VideoInfo | Frames | Result | ApiError
+"""It could be opened; frames, in their order; and in the end a result, or why there is none."""
 
 
 def _cancelled() -> ApiError:
@@ -298,7 +288,7 @@ def read_events(
     # The clock of a transport stream may jump; how long it is shows when it is read.
     told_s = None if info.container in CLOCK_FORMATS else info.duration_s
     session.check_length(told_s or 0.0, is_whole=True)
-    yield Accepted(info)
+    yield info
     recognizer.threshold = settings.threshold
     margin = SmoothingSettings().margin if settings.half_life_s else 0.0
     read = smoothed_offline(
@@ -307,7 +297,8 @@ def read_events(
         threshold=settings.threshold,
         keep_images=False,
     )
-    totals, count, waiting, sent_at = TrackTotals(), 0, [], start
+    totals, count, sent_at = TrackTotals(), 0, start
+    waiting: Frames = []
     last_s = step_s = 0.0
     try:
         with closing(read):  # type: ignore[type-var]
@@ -317,14 +308,14 @@ def read_events(
                 totals.add(frame.time_s, readings)
                 waiting.append((frame, readings))
                 if len(waiting) >= _BATCH_FRAMES or time.monotonic() - sent_at >= _BATCH_S:
-                    yield Frames(waiting)
+                    yield waiting
                     waiting, sent_at = [], time.monotonic()
         session.check()
     except Exception as error:  # when nobody wants it any more, files seem to be damaged
         yield _cancelled() if session.is_cancelled else ApiError.of(error)
         return
     if waiting:
-        yield Frames(waiting)
+        yield waiting
     people = [person.to_dict() for person in totals.summary()]
     duration_s = (last_s + step_s or None) if told_s is None else told_s
     yield Result(count, people, duration_s, round(time.monotonic() - start, 3))
@@ -351,7 +342,7 @@ def encoder(accept: str, id_: str, name: str) -> tuple[str, Callable[[Event], by
 
 
 def _csv(event: Event) -> bytes:
-    if isinstance(event, Accepted):
+    if isinstance(event, VideoInfo):
         return csv_header(VIDEO_TABLE).encode()
     return _rows(event, video_csv_lines)
 
@@ -363,8 +354,8 @@ def _json_lines(event: Event) -> bytes:
 def _rows(event: Event, lines: Callable[[int, float, list[TrackedReading]], str]) -> bytes:
     if isinstance(event, ApiError):
         raise _BrokenOffError
-    if isinstance(event, Frames):
-        return "".join(lines(f.index, f.time_s, readings) for f, readings in event.frames).encode()
+    if isinstance(event, list):
+        return "".join(lines(f.index, f.time_s, readings) for f, readings in event).encode()
     return b""
 
 
@@ -376,17 +367,17 @@ class _Events:
         self._duration_s: float | None = None
 
     def __call__(self, event: Event) -> bytes:
-        if isinstance(event, Accepted):
-            self._duration_s = event.info.duration_s
-            return _event("accepted", self._accepted(event.info))
-        if isinstance(event, Frames):
+        if isinstance(event, VideoInfo):
+            self._duration_s = event.duration_s
+            return _event("accepted", self._accepted(event))
+        if isinstance(event, list):
             frames = [
                 {
                     "index": frame.index,
                     "time_s": frame.time_s,
                     "faces": [rounded(reading.to_dict()) for reading in readings],
                 }
-                for frame, readings in event.frames
+                for frame, readings in event
             ]
             progress = {"done_s": frames[-1]["time_s"], "duration_s": self._duration_s}
             return _event("frames", {"frames": frames, **progress})
