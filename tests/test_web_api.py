@@ -211,6 +211,25 @@ def test_forms_are_held_to_their_field_and_number(server: Running) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "field")
 
 
+def test_pictures_of_a_form_are_never_on_the_disk(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("a picture goes to the disk")
+
+    monkeypatch.setattr("tempfile.SpooledTemporaryFile.rollover", fail)
+    content = picture(800, 700, "BMP")
+    assert len(content) > 1_500_000
+    answer = server.post("/api/readings", files={"images": ("a.bmp", content, "image/bmp")})
+    assert [found["error"] for found in answer.json()["pictures"]] == [None]
+
+
+def test_a_field_of_text_is_no_picture(server: Running) -> None:
+    answer = server.post("/api/readings", files={"images": (None, b"a.jpg")})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "field")
+    assert "expected files in the field 'images'; got text" in answer.json()["error"]["message"]
+
+
 def test_forty_at_once_are_all_answered(server: Running, portrait: Path) -> None:
     content = portrait.read_bytes()
 
@@ -366,6 +385,19 @@ def test_a_film_may_be_thinned_out_and_come_in_a_form(server: Running, film: Pat
     face = frames[0]["faces"][0]
     assert face["unsure"]
     assert face["probabilities"] == pytest.approx(face["raw_probabilities"], abs=1e-6)
+
+
+def test_a_form_with_a_large_film_that_is_cut_short_is_refused(server: Running) -> None:
+    """What came of it is on the disk already, and is gone with the answer."""
+    head = '--b\r\nContent-Disposition: form-data; name="video"; filename="a.mp4"\r\n\r\n'
+    answer = server.post(
+        "/api/videos",
+        content=head.encode() + bytes(3_000_000),
+        headers={"Content-Type": "multipart/form-data; boundary=b"},
+    )
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "form")
+    assert "it is cut short" in answer.json()["error"]["message"]
+    assert not server.service.videos
 
 
 def wait_until_idle(server: Running) -> None:

@@ -73,7 +73,7 @@ def create_app(settings: WebSettings | None = None, *, camera: CameraFeed | None
         MienError: as `mien.Recognizer` raises.
     """
     settings = settings or WebSettings()
-    service = Service.of(settings)
+    service = Service(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

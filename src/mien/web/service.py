@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from typing import Any, Final, TypeVar
 
 from mien import __version__
@@ -14,11 +14,11 @@ from mien.recognizer import Recognizer
 from mien.web.batching import BatchingClassifier
 from mien.web.errors import ApiError
 from mien.web.schemas import BoundsOf, Health
-from mien.web.settings import Limits, WebSettings, megabytes
+from mien.web.settings import WebSettings, megabytes
 
 T = TypeVar("T")
 
-MAX_THREADS: Final = 16
+_MAX_THREADS: Final = 16
 
 
 class Recognizers:
@@ -71,12 +71,13 @@ class MemoryLimit:
         self.taken -= size
 
 
-@dataclass
 class Service:
     """The one object behind all routes of a server process.
 
+    Args:
+        settings: it is started with.
     Attributes:
-        settings: it was started with.
+        limits: of this process.
         recognizers: for threads of videos and live clients.
         threads: that read images, in the order in which they come.
         memory: for bodies of images.
@@ -86,35 +87,22 @@ class Service:
         cancel_elsewhere: asks the other processes to cancel the video of an id, which nobody here
             knows; False if there are none.
         stopping: set when the server ends.
-        started_at: by the monotonic clock.
+    Raises:
+        MienError: as `mien.Recognizer` raises.
     """
 
-    settings: WebSettings
-    recognizers: Recognizers
-    threads: ThreadPoolExecutor
-    memory: MemoryLimit
-    live_clients: int = 0
-    videos: dict[str, Any] = field(default_factory=dict)
-    connections: Callable[[], int] = lambda: 0
-    cancel_elsewhere: Callable[[str], bool] = lambda id_: False
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    started_at: float = field(default_factory=time.monotonic)
-
-    @classmethod
-    def of(cls, settings: WebSettings) -> "Service":
-        """Open the model.
-
-        Raises:
-            MienError: as `mien.Recognizer` raises.
-        """
-        threads = ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_THREADS), "mien reader")
-        memory = MemoryLimit(settings.limits.memory_bytes)
-        return cls(settings, Recognizers(settings), threads, memory)
-
-    @property
-    def limits(self) -> Limits:
-        """Of this process."""
-        return self.settings.limits
+    def __init__(self, settings: WebSettings) -> None:
+        self.settings = settings
+        self.limits = settings.limits
+        self.recognizers = Recognizers(settings)
+        self.threads = ThreadPoolExecutor(min(os.cpu_count() or 1, _MAX_THREADS), "mien reader")
+        self.memory = MemoryLimit(settings.limits.memory_bytes)
+        self.live_clients = 0
+        self.videos: dict[str, Any] = {}
+        self.connections: Callable[[], int] = lambda: 0
+        self.cancel_elsewhere: Callable[[str], bool] = lambda id_: False
+        self.stopping = asyncio.Event()
+        self._started_at = time.monotonic()
 
     async def run(self, job: Callable[[Recognizer], T]) -> T:
         """What a job gives, in a thread; one that is cancelled before its turn is never begun."""
@@ -128,7 +116,7 @@ class Service:
             status="ok",
             version=__version__,
             model=self.settings.model_name,
-            uptime_s=round(time.monotonic() - self.started_at, 3),
+            uptime_s=round(time.monotonic() - self._started_at, 3),
             live_clients=self.live_clients,
             camera=camera,
             limits=BoundsOf(**taken),

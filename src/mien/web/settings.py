@@ -12,9 +12,6 @@ from mien.recognizer_settings import RecognizerSettings
 HOST: Final = "127.0.0.1"
 PORT: Final = 8642
 
-TOKEN_ENVIRONMENT: Final = "MIEN_TOKEN"
-"""Of the environment: a token on the command line is seen by every user of the machine."""
-
 MB: Final = 1_000_000
 """Sizes are told in these, as disks and browsers do."""
 
