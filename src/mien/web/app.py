@@ -79,7 +79,7 @@ def create_app(settings: WebSettings | None = None, *, camera: CameraFeed | None
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
         service.stop()
-        service.threads.shutdown(wait=False)
+        service.threads.shutdown(wait=False, cancel_futures=True)
 
     app = FastAPI(
         title="mien",
