@@ -5,6 +5,7 @@
 # test-slow      runs the others, five minutes more: a cluster, several processes, whole documents
 # coverage       runs the tests of both and prints which lines of src/mien they pass; build/coverage/page
 #                has the lines themselves; a half longer than the tests alone, so not part of .ci/run
+# golden         reads the faces that the tests hold both models to, and writes them anew
 # test-newest    the tests and the commands of the documents on the newest Python, with the newest
 #                packages, in a Debian of its own in build/newest; needs root
 # test-js        the npm package in js/: format, lint, types, build, and the readings of Python; needs
@@ -30,7 +31,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist l
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-slow coverage test-newest test-js test-web fuzz check format clean docs cli-reference licences sbom release-check
+.PHONY: demo test test-slow coverage golden test-newest test-js test-web fuzz check format clean docs cli-reference licences sbom release-check
 
 demo: $(VENV)/base
 	$(BIN)/mien detect examples/astronaut.jpg --out demo-out
@@ -46,6 +47,9 @@ test-slow: $(VENV)/dev
 coverage: $(VENV)/dev
 	mkdir -p build/coverage
 	$(PYTEST) --cov --cov-report term --cov-report html
+
+golden: $(VENV)/dev
+	$(BIN)/python tests/golden_readings.py
 
 # The tests that are left out judge the repository's tools, benchmarks and pages, not what runs on a
 # Python. Of the slow ones, those of the documents run.
