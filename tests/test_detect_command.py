@@ -18,7 +18,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image as PILImage
 
-from command_line import Mien, Outcome
+from command_line import Mien, assert_refused, csv_rows
 from mien import EMOTIONS, Classifier, Recognizer, __version__, load_image, shipped_models
 from picture_files import OTHER_FILES, heic, saved, tiff
 
@@ -35,14 +35,6 @@ def blank(tmp_path: Path) -> Path:
     path = tmp_path / "blank.png"
     PILImage.new("L", (80, 60), 128).save(path)
     return path
-
-
-def assert_refused(done: Outcome, *words: str) -> None:
-    assert done.status == 2
-    assert done.stdout == ""
-    assert done.stderr.startswith("mien: ")
-    assert done.stderr.count("\n") == 1
-    assert all(word in done.stderr for word in words)
 
 
 def test_the_portrait_is_happy(portrait: Path) -> None:
@@ -65,8 +57,7 @@ def test_a_picture_without_a_face(blank: Path, detect: Mien, tmp_path: Path) -> 
     done = detect(blank, "--csv", tmp_path / "faces.csv")
     assert done.status == 0
     assert done.stdout.splitlines()[1].split() == ["blank.png", "-", "no", "face"]
-    with (tmp_path / "faces.csv").open(newline="") as file:
-        (row,) = csv.DictReader(file)
+    (row,) = csv_rows(tmp_path / "faces.csv")
     assert (row["file"], row["face"], row["error"]) == (str(blank), "", "")
     assert json.loads(detect(blank, "--json").stdout)[0]["faces"] == []
 
@@ -75,8 +66,7 @@ def test_csv_and_copies(portrait: Path, blank: Path, detect: Mien, tmp_path: Pat
     out, table = tmp_path / "out", tmp_path / "faces.csv"
     done = detect(portrait, blank, "--out", out, "--csv", table)
     assert (done.status, done.stderr) == (0, "")
-    with table.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = csv_rows(table)
     assert [row["file"] for row in rows] == [str(portrait), str(blank)]
     assert sum(float(rows[0][label]) for label in EMOTIONS) == pytest.approx(1, abs=1e-5)
     assert load_image(out / "astronaut.jpg").shape == (512, 512, 3)
@@ -173,8 +163,7 @@ def test_one_bad_picture_among_others(
     assert first.startswith("mien: ")
     assert "two lines.jpg: expected a JPEG" in first
     assert last == "mien: 1 of 3 pictures could not be read"
-    with (tmp_path / "faces.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = csv_rows(tmp_path / "faces.csv")
     assert [row["file"] for row in rows] == [str(bad), str(portrait), str(blank)]
     assert "expected a JPEG" in rows[0]["error"]
 
@@ -194,8 +183,7 @@ def test_unusual_file_names(blank: Path, tiny_model: Path, name: str) -> None:
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert json.loads(done.stdout)[0]["file"] == str(path)
-    with table.open(newline="", encoding="utf-8") as file:
-        (row,) = csv.DictReader(file)
+    (row,) = csv_rows(table)
     assert row["file"].encode("utf-8", "backslashreplace").decode() == str(path).replace(
         "\udce9", r"\udce9"
     )
@@ -365,8 +353,7 @@ def test_what_is_expected_stands_in_json_and_csv(
         *("--json", "--csv", table),
     )
     face = json.loads(done.stdout)[0]["faces"][0]
-    with table.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = csv_rows(table)
 
     assert done.status == 0
     assert (face["expected"], face["shows"]) == ("sad", True)
@@ -403,8 +390,7 @@ def test_an_unsure_face_is_called_so(portrait: Path, detect: Mien, tmp_path: Pat
     done = detect(portrait, "--threshold", 1, "--csv", table, "--out", tmp_path)
     row = done.stdout.splitlines()[1].split()
     face = json.loads(detect(portrait, "--threshold", 1, "--json").stdout)[0]["faces"][0]
-    with table.open(newline="") as file:
-        (written,) = csv.DictReader(file)
+    (written,) = csv_rows(table)
 
     assert (done.status, done.stderr) == (0, "")
     assert row[2] == "unsure"

@@ -1,6 +1,5 @@
 """What both models read from faces that the repository holds, still and in a clip."""
 
-import csv
 import json
 from bisect import bisect
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ import onnx
 import pytest
 
 import golden_readings
-from command_line import Mien
+from command_line import Mien, csv_rows
 from drawn_faces import MOODS, DrawnFace, Mood, draw_face
 from golden_readings import GOLDEN, MODELS, GoldenFace, tiles
 from mien import EMOTIONS, Detector, Face, Recognizer, load_image
@@ -178,8 +177,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_clip_is_read_as_its_people_act(mien: Mien, clip: Path, tmp_path: Path) -> None:
     done = mien("video", clip, "--csv", tmp_path / "rows.csv")
     assert (done.status, done.stderr) == (0, "")
-    with (tmp_path / "rows.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = csv_rows(tmp_path / "rows.csv")
 
     assert len(rows) == 2 * 125
     for side, script in enumerate(SCRIPTS):
