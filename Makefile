@@ -4,7 +4,7 @@
 #
 # test-slow      runs the others, five minutes more: a cluster, several processes, whole documents
 # coverage       runs the tests of both and prints which lines of src/mien they pass; build/coverage/page
-#                has the lines themselves; a half longer than the tests alone, so not part of .ci/run
+#                has the lines themselves; up to twice as long as the tests alone: not in .ci/run
 # golden         reads the faces that the tests hold both models to, and writes them anew
 # test-newest    the tests and the commands of the documents on the newest Python, with the newest
 #                packages, in a Debian of its own in build/newest; needs root
