@@ -3,6 +3,9 @@
 # check  format, lint, types
 #
 # test-slow      runs the others, five minutes more: a cluster, several processes, whole documents
+# coverage       runs the tests of both and prints which lines of src/mien they pass; build/coverage/page
+#                has the lines themselves; up to twice as long as the tests alone: not in .ci/run
+# golden         reads the faces that the tests hold both models to, and writes them anew
 # test-newest    the tests and the commands of the documents on the newest Python, with the newest
 #                packages, in a Debian of its own in build/newest; needs root
 # test-js        the npm package in js/: format, lint, types, build, and the readings of Python; needs
@@ -28,7 +31,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist l
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-slow test-newest test-js test-web fuzz check format clean docs cli-reference licences sbom release-check
+.PHONY: demo test test-slow coverage golden test-newest test-js test-web fuzz check format clean docs cli-reference licences sbom release-check
 
 demo: $(VENV)/base
 	$(BIN)/mien detect examples/astronaut.jpg --out demo-out
@@ -40,6 +43,13 @@ test: $(VENV)/dev
 
 test-slow: $(VENV)/dev
 	$(PYTEST) -m slow
+
+coverage: $(VENV)/dev
+	mkdir -p build/coverage
+	$(PYTEST) --cov --cov-report term --cov-report html
+
+golden: $(VENV)/dev
+	$(BIN)/python tests/golden_readings.py
 
 # The tests that are left out judge the repository's tools, benchmarks and pages, not what runs on a
 # Python. Of the slow ones, those of the documents run.

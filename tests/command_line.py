@@ -1,7 +1,9 @@
 """How tests see the command line: what a command printed, and how it ended."""
 
+import csv
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -15,3 +17,17 @@ class Outcome:
 
 Mien = Callable[..., Outcome]
 """Runs the command line in this process: the fixture `mien`."""
+
+
+def assert_refused(done: Outcome, *words: str) -> None:
+    """It ended with status 2 and one line, which has these words."""
+    assert (done.status, done.stdout) == (2, "")
+    assert done.stderr.startswith("mien: ")
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert all(word in done.stderr for word in words), done.stderr
+
+
+def csv_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a table that a command wrote."""
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))

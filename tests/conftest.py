@@ -81,6 +81,31 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_model(tmp_path_factory.mktemp("models") / "tiny.onnx")
 
 
+@pytest.fixture(scope="session")
+def paper_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the paper's network, with a normalization that borders would show; to be read."""
+    from learn_fixtures import FEW_FACES
+    from mien.learn.training.loop import train
+    from mien.learn.training.recipes import recipe_named
+
+    run_dir = tmp_path_factory.mktemp("runs") / "paper"
+    recipe = recipe_named("paper", epochs=1, batch_size=7, learning_rate=1e-3, mean=129.5, std=65.0)
+    train(FEW_FACES, recipe, run_dir, seed=5, device="cpu")
+    return run_dir
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of a network that is quick to export; to be read."""
+    from learn_fixtures import FEW_FACES, TINY, tiny_network
+    from mien.learn.training.loop import train
+
+    run_dir = tmp_path_factory.mktemp("runs") / "tiny"
+    with tiny_network():
+        train(FEW_FACES, TINY, run_dir, device="cpu")
+    return run_dir
+
+
 @pytest.fixture(scope="module")
 def few_resamples() -> Iterator[None]:
     """For tests of `mien evaluate` that ask for no interval: a thousand draws take a second."""

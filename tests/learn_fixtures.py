@@ -76,6 +76,9 @@ def made_up_faces(
     )
 
 
+FEW_FACES: Final = made_up_faces(train=2, val=1, test=2)
+
+
 def rows_of(faces: FaceSet) -> list[tuple[str, int, bytes, tuple[int, ...]]]:
     """Split, target, pixels and votes of each face, in the set's order."""
     votes = np.empty((len(faces), 0), np.int64) if faces.votes is None else faces.votes

@@ -1,6 +1,5 @@
 """benchmarks/baselines.py: what each part does, and the program."""
 
-import csv
 import signal
 import sys
 from dataclasses import replace
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 
+from command_line import csv_rows
 from fakes import write_model
 from learn_fixtures import made_up_faces, write_csv
 from mien.classifier import Classifier
@@ -254,8 +254,7 @@ def test_the_tables_set_pipelines_floor_and_network_side_by_side(
         "raw + svm-linear",
         "raw + knn",
     ]
-    with table.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = csv_rows(table)
     assert [row["classifier"] for row in rows][2:] == ["svm-linear", "knn", "always angry", "tiny"]
     assert [row["n_train"] for row in rows] == ["20"] * 4 + ["", ""]
 

@@ -5,8 +5,6 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,12 +19,10 @@ from mien.classifier import Classifier, shipped_models
 from mien.errors import DataError, OptionError
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 from mien.learn.data.datasets import FaceSet
-from mien.learn.evaluation import measures
 from mien.learn.evaluation.measures import measure
 from mien.learn.evaluation.robustness import DISTURBANCES, disturb
 from mien.learn.evaluation.scores import (
     VotesScore,
-    bootstrap_intervals,
     evaluate,
     ferplus_targets,
 )
@@ -34,6 +30,8 @@ from mien.learn.reports import cards
 from mien.learn.reports.card_text import card_text
 from mien.learn.reports.cards import BANDS, DISTURBED, Card, bands, measure_card
 from mien.spec import ModelSpec
+
+pytestmark = pytest.mark.usefixtures("few_resamples")
 
 DOCS = Path(__file__).resolve().parent.parent / "docs" / "models"
 COPIES = 5
@@ -54,14 +52,6 @@ FACES = _faces()
 @pytest.fixture(scope="module")
 def classifier(tiny_model: Path) -> Classifier:
     return Classifier(tiny_model)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_resamples() -> Iterator[None]:
-    """A thousand draws take most of the time, and a few show what there is to see."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(measures, "bootstrap_intervals", partial(bootstrap_intervals, resamples=20))
-        yield
 
 
 @pytest.fixture(scope="module")

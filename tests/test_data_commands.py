@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from command_line import Mien
+from command_line import Mien, csv_rows
 from learn_fixtures import made_up_faces, png, write_csv, write_folders, write_parquet_folder
 from mien.errors import DataError, MissingExtraError, OptionError, OutputError
 from mien.images import load_image
@@ -141,8 +141,7 @@ def test_check_writes_the_pairs(mien: Mien, parquet: Path, tmp_path: Path) -> No
 
     assert shown.status == 0
     assert f"wrote {out}" in shown.stderr
-    with out.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = csv_rows(out)
     assert [(row["kind"], row["row"], row["other_row"]) for row in rows] == [
         ("exact", "0", "21"),
         ("exact", "5", "22"),

@@ -11,8 +11,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,37 +18,15 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image as PILImage
 
+from command_line import Mien, assert_refused, csv_rows
 from mien import EMOTIONS, Classifier, Recognizer, __version__, load_image, shipped_models
-from mien.cli import main
 from picture_files import OTHER_FILES, heic, saved, tiff
 
 MIEN = (sys.executable, "-m", "mien")
 
 
-@dataclass
-class Done:
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Done]
-
-
 @pytest.fixture
-def mien(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    def run(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["mien", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        captured = capsys.readouterr()
-        return Done(int(exit_.value.code or 0), captured.out, captured.err)
-
-    return run
-
-
-@pytest.fixture
-def detect(mien: Run, tiny_model: Path) -> Run:
+def detect(mien: Mien, tiny_model: Path) -> Mien:
     return lambda *arguments: mien("detect", "--model", tiny_model, *arguments)
 
 
@@ -61,14 +37,6 @@ def blank(tmp_path: Path) -> Path:
     return path
 
 
-def assert_refused(done: Done, *words: str) -> None:
-    assert done.code == 2
-    assert done.out == ""
-    assert done.err.startswith("mien: ")
-    assert done.err.count("\n") == 1
-    assert all(word in done.err for word in words)
-
-
 def test_the_portrait_is_happy(portrait: Path) -> None:
     done = subprocess.run([*MIEN, "detect", portrait], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
@@ -77,30 +45,28 @@ def test_the_portrait_is_happy(portrait: Path) -> None:
     assert row.split()[:3] == ["astronaut.jpg", "1", "happy"]
 
 
-def test_json_is_what_the_library_reads(portrait: Path, tiny_model: Path, detect: Run) -> None:
+def test_json_is_what_the_library_reads(portrait: Path, tiny_model: Path, detect: Mien) -> None:
     done = detect("--json", portrait)
-    (picture,) = json.loads(done.out)
+    (picture,) = json.loads(done.stdout)
     assert (picture["file"], picture["size"], picture["error"]) == (str(portrait), [512, 512], None)
     assert picture["faces"] == [r.to_dict() for r in Recognizer(tiny_model)(portrait)]
-    assert (done.code, done.err) == (0, "")
+    assert (done.status, done.stderr) == (0, "")
 
 
-def test_a_picture_without_a_face(blank: Path, detect: Run, tmp_path: Path) -> None:
+def test_a_picture_without_a_face(blank: Path, detect: Mien, tmp_path: Path) -> None:
     done = detect(blank, "--csv", tmp_path / "faces.csv")
-    assert done.code == 0
-    assert done.out.splitlines()[1].split() == ["blank.png", "-", "no", "face"]
-    with (tmp_path / "faces.csv").open(newline="") as file:
-        (row,) = csv.DictReader(file)
+    assert done.status == 0
+    assert done.stdout.splitlines()[1].split() == ["blank.png", "-", "no", "face"]
+    (row,) = csv_rows(tmp_path / "faces.csv")
     assert (row["file"], row["face"], row["error"]) == (str(blank), "", "")
-    assert json.loads(detect(blank, "--json").out)[0]["faces"] == []
+    assert json.loads(detect(blank, "--json").stdout)[0]["faces"] == []
 
 
-def test_csv_and_copies(portrait: Path, blank: Path, detect: Run, tmp_path: Path) -> None:
+def test_csv_and_copies(portrait: Path, blank: Path, detect: Mien, tmp_path: Path) -> None:
     out, table = tmp_path / "out", tmp_path / "faces.csv"
     done = detect(portrait, blank, "--out", out, "--csv", table)
-    assert (done.code, done.err) == (0, "")
-    with table.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    assert (done.status, done.stderr) == (0, "")
+    rows = csv_rows(table)
     assert [row["file"] for row in rows] == [str(portrait), str(blank)]
     assert sum(float(rows[0][label]) for label in EMOTIONS) == pytest.approx(1, abs=1e-5)
     assert load_image(out / "astronaut.jpg").shape == (512, 512, 3)
@@ -117,21 +83,21 @@ def cut_out(portrait: Path, tmp_path: Path) -> Path:
     return path
 
 
-def test_a_face_that_is_cut_out_already(cut_out: Path, detect: Run, mien: Run) -> None:
+def test_a_face_that_is_cut_out_already(cut_out: Path, detect: Mien, mien: Mien) -> None:
     without = detect(cut_out)
-    assert without.out.splitlines()[1].split() == ["cut.png", "-", "no", "face"]
-    assert without.err == (
+    assert without.stdout.splitlines()[1].split() == ["cut.png", "-", "no", "face"]
+    assert without.stderr == (
         "mien: cut.png: no face; a face that is cut out already: --cropped, in Python "
         "detector='none'\n"
     )
     done = detect(cut_out, "--cropped", "--json")
-    assert (done.code, done.err) == (0, "")
-    (face,) = json.loads(done.out)[0]["faces"]
+    assert (done.status, done.stderr) == (0, "")
+    (face,) = json.loads(done.stdout)[0]["faces"]
     assert (face["box"], face["score"], face["landmarks"]) == ([0, 0, 48, 48], 1.0, None)
     levels = load_image(cut_out)[:, :, :1]
-    assert mien("detect", cut_out, "--cropped").out.splitlines()[1].split()[2] == "happy"
+    assert mien("detect", cut_out, "--cropped").stdout.splitlines()[1].split()[2] == "happy"
     expected = Classifier()(levels[None, :, :, 0])[0]
-    found = json.loads(mien("detect", cut_out, "--cropped", "--json").out)[0]["faces"][0]
+    found = json.loads(mien("detect", cut_out, "--cropped", "--json").stdout)[0]["faces"][0]
     assert list(found["probabilities"].values()) == pytest.approx(expected.tolist())
 
 
@@ -141,20 +107,24 @@ def test_a_face_that_is_cut_out_already(cut_out: Path, detect: Run, mien: Run) -
 )
 @pytest.mark.parametrize("command", [["detect"], ["explain"], ["batch", "--out", "readings"]])
 def test_cropped_refuses_options_of_a_search(
-    cut_out: Path, mien: Run, command: list[str], option: list[object]
+    cut_out: Path, mien: Mien, command: list[str], option: list[object]
 ) -> None:
     assert_refused(mien(*command, cut_out, "--cropped", *option), "leave out", str(option[0]))
 
 
-def test_what_may_find_more_faces_of_an_archive(blank: Path, mien: Run, tmp_path: Path) -> None:
+def test_what_may_find_more_faces_of_an_archive(blank: Path, mien: Mien, tmp_path: Path) -> None:
     done = mien("batch", blank, "--out", tmp_path / "out", "--processes", 0)
-    assert (done.code, done.err.count("\n")) == (0, 1)
-    assert "1 without a face; small faces: --full-size; faces that are cut out already:" in done.err
+    assert (done.status, done.stderr.count("\n")) == (0, 1)
+    assert (
+        "1 without a face; small faces: --full-size; faces that are cut out already:" in done.stderr
+    )
     done = mien("batch", blank, "--out", tmp_path / "cut", "--processes", 0, "--cropped")
-    assert (done.code, done.err) == (0, "")
+    assert (done.status, done.stderr) == (0, "")
 
 
-def test_what_may_find_more_faces_is_said_once(portrait: Path, detect: Run, tmp_path: Path) -> None:
+def test_what_may_find_more_faces_is_said_once(
+    portrait: Path, detect: Mien, tmp_path: Path
+) -> None:
     with PILImage.open(portrait) as picture:
         small = picture.resize((80, 80))
     for name, levels in (("crowd.png", 90), ("plain.png", 200), ("other.png", 210)):
@@ -163,38 +133,37 @@ def test_what_may_find_more_faces_is_said_once(portrait: Path, detect: Run, tmp_
             large.paste(small, (1500, 900))
         large.save(tmp_path / name)
     crowd = detect(tmp_path / "crowd.png")
-    assert crowd.err == (
+    assert crowd.stderr == (
         "mien: crowd.png: no face; searched at 683x512; small faces: --full-size, in Python "
         "full_size=True\n"
     )
     done = detect(tmp_path / "crowd.png", "--full-size")
-    assert (done.out.splitlines()[1].split()[1], done.err) == ("1", "")
+    assert (done.stdout.splitlines()[1].split()[1], done.stderr) == ("1", "")
     done = detect(tmp_path)
-    assert done.err.count("\n") == 1
-    assert done.err.endswith("full_size=True (and 2 more like it)\n")
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.endswith("full_size=True (and 2 more like it)\n")
 
 
-def test_a_scan_on_its_side(portrait: Path, tmp_path: Path, mien: Run) -> None:
+def test_a_scan_on_its_side(portrait: Path, tmp_path: Path, mien: Mien) -> None:
     with PILImage.open(portrait) as picture:
         picture.transpose(PILImage.Transpose.ROTATE_90).save(tmp_path / "scan.png")
     done = mien("detect", tmp_path / "scan.png")
-    assert done.out.splitlines()[1].split()[:3] == ["scan.png", "1", "happy"]
+    assert done.stdout.splitlines()[1].split()[:3] == ["scan.png", "1", "happy"]
 
 
 def test_one_bad_picture_among_others(
-    portrait: Path, blank: Path, detect: Run, tmp_path: Path
+    portrait: Path, blank: Path, detect: Mien, tmp_path: Path
 ) -> None:
     bad = tmp_path / "two\nlines.jpg"
     bad.write_text("no picture")
     done = detect(bad, portrait, blank, "--json", "--csv", tmp_path / "faces.csv")
-    assert done.code == 2
-    assert [p["error"] is None for p in json.loads(done.out)] == [False, True, True]
-    first, last = done.err.splitlines()
+    assert done.status == 2
+    assert [p["error"] is None for p in json.loads(done.stdout)] == [False, True, True]
+    first, last = done.stderr.splitlines()
     assert first.startswith("mien: ")
     assert "two lines.jpg: expected a JPEG" in first
     assert last == "mien: 1 of 3 pictures could not be read"
-    with (tmp_path / "faces.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = csv_rows(tmp_path / "faces.csv")
     assert [row["file"] for row in rows] == [str(bad), str(portrait), str(blank)]
     assert "expected a JPEG" in rows[0]["error"]
 
@@ -214,8 +183,7 @@ def test_unusual_file_names(blank: Path, tiny_model: Path, name: str) -> None:
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert json.loads(done.stdout)[0]["file"] == str(path)
-    with table.open(newline="", encoding="utf-8") as file:
-        (row,) = csv.DictReader(file)
+    (row,) = csv_rows(table)
     assert row["file"].encode("utf-8", "backslashreplace").decode() == str(path).replace(
         "\udce9", r"\udce9"
     )
@@ -233,7 +201,7 @@ def test_a_table_in_an_encoding_without_the_letters(blank: Path, tiny_model: Pat
     assert rb"\u65e5\u672c.png" in done.stdout
 
 
-def test_bad_input_is_one_line_and_status_2(detect: Run, portrait: Path, tmp_path: Path) -> None:
+def test_bad_input_is_one_line_and_status_2(detect: Mien, portrait: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").touch()
     assert_refused(detect(tmp_path / "missing.jpg"), "no such file or folder", "missing.jpg")
@@ -253,7 +221,7 @@ def test_bad_input_is_one_line_and_status_2(detect: Run, portrait: Path, tmp_pat
     assert_refused(detect(portrait, "--csv", tmp_path / ("x" * 300)), "File name too long")
 
 
-def test_bad_models_are_one_line_and_status_2(mien: Run, portrait: Path, tmp_path: Path) -> None:
+def test_bad_models_are_one_line_and_status_2(mien: Mien, portrait: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.onnx").write_bytes(b"no model")
     known = mien("detect", portrait, "--model", "no-such-model")
     assert_refused(known, "'no-such-model'", *shipped_models())
@@ -261,15 +229,15 @@ def test_bad_models_are_one_line_and_status_2(mien: Run, portrait: Path, tmp_pat
     assert_refused(mien("detect", portrait, "--model", "x" * 5000), "there is no file")
 
 
-def test_a_wrong_option_is_status_2(detect: Run, portrait: Path) -> None:
+def test_a_wrong_option_is_status_2(detect: Mien, portrait: Path) -> None:
     for arguments in (("--no-such-option",), ("--threads", "many"), ("--detector", "mtcnn")):
         done = detect(portrait, *arguments)
-        assert (done.code, done.out) == (2, "")
-        assert arguments[0] in done.err
-        assert "Traceback" not in done.err
+        assert (done.status, done.stdout) == (2, "")
+        assert arguments[0] in done.stderr
+        assert "Traceback" not in done.stderr
 
 
-def test_an_error_halfway_leaves_no_csv(portrait: Path, detect: Run, tmp_path: Path) -> None:
+def test_an_error_halfway_leaves_no_csv(portrait: Path, detect: Mien, tmp_path: Path) -> None:
     (tmp_path / "out" / "astronaut.jpg").mkdir(parents=True)
     table = tmp_path / "faces.csv"
     table.write_text("of yesterday")
@@ -279,7 +247,7 @@ def test_an_error_halfway_leaves_no_csv(portrait: Path, detect: Run, tmp_path: P
     assert sorted(p.name for p in tmp_path.iterdir()) == ["faces.csv", "out"]
 
 
-def test_copies_do_not_replace_pictures(blank: Path, detect: Run) -> None:
+def test_copies_do_not_replace_pictures(blank: Path, detect: Mien) -> None:
     webp = blank.with_suffix(".webp")  # its copy would be called blank.png
     PILImage.new("L", (80, 60), 128).save(webp)
     content = blank.read_bytes()
@@ -328,87 +296,86 @@ def test_ctrl_c_ends_without_a_traceback(tiny_model: Path, tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == [pipe]
 
 
-def test_haar_and_the_other_options(portrait: Path, detect: Run) -> None:
+def test_haar_and_the_other_options(portrait: Path, detect: Mien) -> None:
     done = detect(portrait, "--detector", "haar", "--full-size", "--threads", "0", "--json")
-    faces = json.loads(done.out)[0]["faces"]
-    assert done.code == 0
+    faces = json.loads(done.stdout)[0]["faces"]
+    assert done.status == 0
     assert faces[0]["landmarks"] is None
     small = detect(portrait, "--min-face-px", "400", "--json")
-    assert json.loads(small.out)[0]["faces"] == []
+    assert json.loads(small.stdout)[0]["faces"] == []
 
 
-def likeliest(detect: Run, picture: Path) -> str:
-    emotion: str = json.loads(detect(picture, "--json").out)[0]["faces"][0]["emotion"]
+def likeliest(detect: Mien, picture: Path) -> str:
+    emotion: str = json.loads(detect(picture, "--json").stdout)[0]["faces"][0]["emotion"]
     return emotion
 
 
-def test_a_face_that_shows_what_is_expected_is_status_0(portrait: Path, detect: Run) -> None:
+def test_a_face_that_shows_what_is_expected_is_status_0(portrait: Path, detect: Mien) -> None:
     emotion = likeliest(detect, portrait)
     done = detect(portrait, "--expect", emotion)
-    header, row = done.out.splitlines()
+    header, row = done.stdout.splitlines()
 
-    assert (done.code, done.err) == (0, "")
+    assert (done.status, done.stderr) == (0, "")
     assert header.split() == ["picture", "face", "emotion", "sure", *EMOTIONS, "shows", emotion]
     assert row.split()[-2:] == ["yes", row.split()[3]]
 
 
-def test_a_face_that_shows_something_else_is_status_1(portrait: Path, detect: Run) -> None:
+def test_a_face_that_shows_something_else_is_status_1(portrait: Path, detect: Mien) -> None:
     other = next(e for e in EMOTIONS if e != likeliest(detect, portrait))
     done = detect(portrait, "--expect", other)
 
-    assert done.code == 1
-    assert done.out.splitlines()[1].split()[-2] == "no"
-    assert done.err == f"mien: expected {other} on every face; 0 of 1 show it\n"
+    assert done.status == 1
+    assert done.stdout.splitlines()[1].split()[-2] == "no"
+    assert done.stderr == f"mien: expected {other} on every face; 0 of 1 show it\n"
 
 
-def test_the_threshold_decides_where_it_is_given(portrait: Path, detect: Run) -> None:
+def test_the_threshold_decides_where_it_is_given(portrait: Path, detect: Mien) -> None:
     other = next(e for e in EMOTIONS if e != likeliest(detect, portrait))
-    assert detect(portrait, "--expect", other, "--expect-threshold", 0).code == 0
-    assert detect(portrait, "--expect", other, "--expect-threshold", 1).code == 1
+    assert detect(portrait, "--expect", other, "--expect-threshold", 0).status == 0
+    assert detect(portrait, "--expect", other, "--expect-threshold", 1).status == 1
 
 
-def test_no_face_does_not_show_what_is_expected(blank: Path, portrait: Path, detect: Run) -> None:
+def test_no_face_does_not_show_what_is_expected(blank: Path, portrait: Path, detect: Mien) -> None:
     done = detect(blank, "--expect", "happy")
-    assert done.code == 1
-    assert done.out.splitlines()[1].split() == ["blank.png", "-", "no", "face"]
-    assert done.err == "mien: expected happy on every face; there is no face\n"
+    assert done.status == 1
+    assert done.stdout.splitlines()[1].split() == ["blank.png", "-", "no", "face"]
+    assert done.stderr == "mien: expected happy on every face; there is no face\n"
     beside_one = detect(blank, portrait, "--expect", likeliest(detect, portrait))
-    assert beside_one.code == 0
+    assert beside_one.status == 0
 
 
 def test_what_is_expected_stands_in_json_and_csv(
-    portrait: Path, blank: Path, detect: Run, tmp_path: Path
+    portrait: Path, blank: Path, detect: Mien, tmp_path: Path
 ) -> None:
     table = tmp_path / "faces.csv"
     done = detect(
         *(portrait, blank, "--expect", "Sadness", "--expect-threshold", "0"),
         *("--json", "--csv", table),
     )
-    face = json.loads(done.out)[0]["faces"][0]
-    with table.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    face = json.loads(done.stdout)[0]["faces"][0]
+    rows = csv_rows(table)
 
-    assert done.code == 0
+    assert done.status == 0
     assert (face["expected"], face["shows"]) == ("sad", True)
     assert [(row["expected"], row["shows"]) for row in rows] == [("sad", "true"), ("sad", "")]
-    plain = json.loads(detect(portrait, "--json", "--csv", table).out)[0]["faces"][0]
+    plain = json.loads(detect(portrait, "--json", "--csv", table).stdout)[0]["faces"][0]
     assert face == {**plain, "expected": "sad", "shows": True}
     with table.open(newline="") as file:
         assert {"expected", "shows"}.isdisjoint(next(csv.reader(file)))
 
 
 def test_a_broken_picture_weighs_more_than_what_was_expected(
-    portrait: Path, detect: Run, tmp_path: Path
+    portrait: Path, detect: Mien, tmp_path: Path
 ) -> None:
     bad = tmp_path / "bad.jpg"
     bad.write_text("no picture")
     done = detect(bad, portrait, "--expect", "happy", "--expect-threshold", "1")
 
-    assert done.code == 2
-    assert done.err.splitlines()[-1] == "mien: 1 of 2 pictures could not be read"
+    assert done.status == 2
+    assert done.stderr.splitlines()[-1] == "mien: 1 of 2 pictures could not be read"
 
 
-def test_a_wrong_expectation_is_one_line_and_status_2(portrait: Path, detect: Run) -> None:
+def test_a_wrong_expectation_is_one_line_and_status_2(portrait: Path, detect: Mien) -> None:
     assert_refused(detect(portrait, "--expect", "bored"), "among angry, ", "got 'bored'")
     assert_refused(
         detect(portrait, "--expect", "happy", "--expect-threshold", 1.5),
@@ -417,55 +384,54 @@ def test_a_wrong_expectation_is_one_line_and_status_2(portrait: Path, detect: Ru
     assert_refused(detect(portrait, "--expect-threshold", 0.5), "--expect-threshold", "--expect")
 
 
-def test_an_unsure_face_is_called_so(portrait: Path, detect: Run, tmp_path: Path) -> None:
+def test_an_unsure_face_is_called_so(portrait: Path, detect: Mien, tmp_path: Path) -> None:
     table = tmp_path / "faces.csv"
     emotion = likeliest(detect, portrait)
     done = detect(portrait, "--threshold", 1, "--csv", table, "--out", tmp_path)
-    row = done.out.splitlines()[1].split()
-    face = json.loads(detect(portrait, "--threshold", 1, "--json").out)[0]["faces"][0]
-    with table.open(newline="") as file:
-        (written,) = csv.DictReader(file)
+    row = done.stdout.splitlines()[1].split()
+    face = json.loads(detect(portrait, "--threshold", 1, "--json").stdout)[0]["faces"][0]
+    (written,) = csv_rows(table)
 
-    assert (done.code, done.err) == (0, "")
+    assert (done.status, done.stderr) == (0, "")
     assert row[2] == "unsure"
     assert (face["emotion"], face["unsure"]) == (emotion, True)
     assert (written["emotion"], written["unsure"]) == (emotion, "true")
-    sure = json.loads(detect(portrait, "--json").out)[0]["faces"][0]
+    sure = json.loads(detect(portrait, "--json").stdout)[0]["faces"][0]
     assert sure == {**face, "unsure": False}
     plain = detect(portrait, "--out", tmp_path / "plain")
-    assert plain.out.splitlines()[1].split() == [*row[:2], emotion, *row[3:]]
+    assert plain.stdout.splitlines()[1].split() == [*row[:2], emotion, *row[3:]]
     copies = [load_image(folder / "astronaut.jpg") for folder in (tmp_path, tmp_path / "plain")]
     assert (copies[0] != copies[1]).any()
 
 
-def test_an_unsure_face_does_not_show_what_is_expected(portrait: Path, detect: Run) -> None:
+def test_an_unsure_face_does_not_show_what_is_expected(portrait: Path, detect: Mien) -> None:
     emotion = likeliest(detect, portrait)
     done = detect(
         portrait, "--threshold", 1, "--expect", emotion, "--expect-threshold", 0, "--json"
     )
-    assert done.code == 1
-    assert json.loads(done.out)[0]["faces"][0]["shows"] is False
-    assert done.err == f"mien: expected {emotion} on every face; 0 of 1 show it\n"
+    assert done.status == 1
+    assert json.loads(done.stdout)[0]["faces"][0]["shows"] is False
+    assert done.stderr == f"mien: expected {emotion} on every face; 0 of 1 show it\n"
 
 
 @pytest.mark.parametrize("threshold", ["-0.1", "1.1", "nan"])
 def test_a_wrong_threshold_is_one_line_and_status_2(
-    portrait: Path, detect: Run, threshold: str
+    portrait: Path, detect: Mien, threshold: str
 ) -> None:
     done = detect(portrait, "--threshold", threshold)
     assert_refused(done, f"threshold: expected 0 to 1; got {threshold}")
 
 
-def test_version(mien: Run) -> None:
+def test_version(mien: Mien) -> None:
     done = mien("--version")
-    assert (done.code, done.out, done.err) == (0, f"mien {__version__}\n", "")
+    assert (done.status, done.stdout, done.stderr) == (0, f"mien {__version__}\n", "")
 
 
-def test_help_names_every_option(mien: Run) -> None:
+def test_help_names_every_option(mien: Mien) -> None:
     done = mien("detect", "--help")
-    assert done.code == 0
+    assert done.status == 0
     for option in ("--out", "--csv", "--json", "--model", "--detector", "--threshold"):
-        assert option in done.out
+        assert option in done.stdout
 
 
 def gray_of(image: NDArray[np.uint8], bits: int) -> NDArray[np.uint16]:
@@ -475,7 +441,7 @@ def gray_of(image: NDArray[np.uint8], bits: int) -> NDArray[np.uint16]:
     return scaled
 
 
-def test_the_face_is_found_in_each_kind_of_file(portrait: Path, tmp_path: Path, mien: Run) -> None:
+def test_the_face_is_found_in_each_kind_of_file(portrait: Path, tmp_path: Path, mien: Mien) -> None:
     image = load_image(portrait)
     counted_from_white = (4095 - gray_of(image, 12).astype(int)).astype(np.uint16)
     planes = np.moveaxis(image.astype(np.uint16) * 257, 2, 0)
@@ -495,11 +461,11 @@ def test_the_face_is_found_in_each_kind_of_file(portrait: Path, tmp_path: Path, 
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
     done = mien("detect", "--json", tmp_path)
-    assert done.code == 0
-    read = {Path(p["file"]).name: p["faces"] for p in json.loads(done.out)}
+    assert done.status == 0
+    read = {Path(p["file"]).name: p["faces"] for p in json.loads(done.stdout)}
     assert sorted(read) == sorted(files)
     assert [[f["emotion"] for f in faces] for faces in read.values()] == [["happy"]] * len(files)
-    said = done.err.splitlines()
+    said = done.stderr.splitlines()
     assert [line.split(": ")[1:] for line in said] == [
         ["moving.avif and 1 more", "of an animation, only the first picture is read"],
         [
@@ -509,7 +475,7 @@ def test_the_face_is_found_in_each_kind_of_file(portrait: Path, tmp_path: Path, 
     ]
 
 
-def test_what_is_not_read_is_named_with_its_reason(tmp_path: Path, detect: Run) -> None:
+def test_what_is_not_read_is_named_with_its_reason(tmp_path: Path, detect: Mien) -> None:
     folder = tmp_path / "all"
     folder.mkdir()
     face = np.zeros((40, 40, 3), np.uint8)
@@ -520,8 +486,8 @@ def test_what_is_not_read_is_named_with_its_reason(tmp_path: Path, detect: Run) 
     for name, (content, _) in OTHER_FILES.items():
         (folder / name).write_bytes(content)
     done = detect(folder)
-    assert done.code == 2
-    errors = {Path(line.split(": ")[1]).name: line for line in done.err.splitlines()[:-2]}
+    assert done.status == 2
+    errors = {Path(line.split(": ")[1]).name: line for line in done.stderr.splitlines()[:-2]}
     assert "damaged or cut short" in errors.pop("cut.heic")
     assert "floating point" in errors.pop("float.tif")
     assert "camera's raw file" in errors.pop("raw.tif")
@@ -529,33 +495,33 @@ def test_what_is_not_read_is_named_with_its_reason(tmp_path: Path, detect: Run) 
     assert "git lfs pull" in errors.pop("pointer.jpg")
     assert "no face; a face that is cut out already: --cropped" in errors.pop("fine.jpg")
     assert errors == {}
-    others, last = done.err.splitlines()[-2:]
+    others, last = done.stderr.splitlines()[-2:]
     assert others.startswith("mien: 14 files were not read as pictures: 1 .cr3 (export it from")
     assert "5 of 6 pictures could not be read" in last
 
 
 def test_films_and_archives_beside_pictures_end_with_2(
-    tmp_path: Path, blank: Path, detect: Run
+    tmp_path: Path, blank: Path, detect: Mien
 ) -> None:
     (tmp_path / "notes.txt").write_text("no picture")
     done = detect(tmp_path)
-    assert (done.code, done.err) == (0, "mien: 1 file was not read as pictures: 1 .txt\n")
+    assert (done.status, done.stderr) == (0, "mien: 1 file was not read as pictures: 1 .txt\n")
     for name in ("a.mov", "b.mov", "c.mov"):
         (tmp_path / name).write_bytes(b"x")
     done = detect(tmp_path)
-    assert done.code == 2
-    assert "4 files were not read as pictures: 3 .mov (see mien video), 1 .txt" in done.err
+    assert done.status == 2
+    assert "4 files were not read as pictures: 3 .mov (see mien video), 1 .txt" in done.stderr
 
 
 def test_a_second_run_passes_over_the_copies_of_the_first(
-    tmp_path: Path, blank: Path, detect: Run, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, blank: Path, detect: Mien, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for _ in range(2):
         done = detect(".", "--out", "annotated", "--json")
-        assert done.code == 0
-        assert [picture["file"] for picture in json.loads(done.out)] == ["blank.png"]
-    assert f"1 file was not read as pictures: 1 in {tmp_path}/annotated" in done.err
+        assert done.status == 0
+        assert [picture["file"] for picture in json.loads(done.stdout)] == ["blank.png"]
+    assert f"1 file was not read as pictures: 1 in {tmp_path}/annotated" in done.stderr
     assert [p.name for p in Path("annotated").iterdir()] == ["blank.png"]
 
 
@@ -568,10 +534,10 @@ def test_a_second_run_passes_over_the_copies_of_the_first(
     ],
 )
 def test_the_command_that_can_is_named(
-    given: str, said: str, tmp_path: Path, detect: Run, monkeypatch: pytest.MonkeyPatch
+    given: str, said: str, tmp_path: Path, detect: Mien, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "film.mp4").write_bytes(OTHER_FILES["film.mp4"][0])
     done = detect(given)
-    assert done.code == 2
-    assert re.search(said, done.err)
+    assert done.status == 2
+    assert re.search(said, done.stderr)

@@ -12,7 +12,15 @@ from safetensors.torch import load_file
 from scipy.special import softmax
 
 from command_line import Mien
-from learn_fixtures import TINY, converted, made_up_faces, tiny_network, write_csv, write_votes
+from learn_fixtures import (
+    FEW_FACES,
+    TINY,
+    converted,
+    made_up_faces,
+    tiny_network,
+    write_csv,
+    write_votes,
+)
 from mien import __version__
 from mien.classifier import Classifier
 from mien.errors import DataError, ModelError, OptionError, OutputError, TrainingError
@@ -31,7 +39,6 @@ from mien.spec import ModelSpec
 
 pytestmark = pytest.mark.usefixtures("operators_once")
 
-FACES = made_up_faces(train=2, val=1, test=2)
 MORE = made_up_faces(train=3, val=6, test=3, seed=1)
 # Nine taggers see what the label says.
 VOTED = replace(MORE, votes=9 * np.eye(10, dtype=int)[np.array(FERPLUS_COLUMNS)[MORE.targets]])
@@ -57,28 +64,10 @@ def converted_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of the paper's network."""
-    run_dir = tmp_path_factory.mktemp("runs") / "paper"
-    recipe = recipe_named("paper", epochs=1, batch_size=7, learning_rate=1e-3, mean=129.5, std=65.0)
-    train(FACES, recipe, run_dir, seed=5, device="cpu")
-    return run_dir
-
-
-@pytest.fixture(scope="module")
-def exported(run_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ModelSpec]:
+def exported(paper_run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ModelSpec]:
     """The file of that run, and what exporting it gave back."""
     out = tmp_path_factory.mktemp("models") / "deep" / "first.onnx"
-    return out, export_onnx(run_dir, out, faces=FACES)
-
-
-@pytest.fixture(scope="module")
-def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of a network that is quick to export."""
-    run_dir = tmp_path_factory.mktemp("runs") / "tiny"
-    with tiny_network():
-        train(FACES, TINY, run_dir, device="cpu")
-    return run_dir
+    return out, export_onnx(paper_run, out, faces=FEW_FACES)
 
 
 def test_the_file_says_what_export_gave_back(exported: tuple[Path, ModelSpec]) -> None:
@@ -107,7 +96,7 @@ def test_its_scores_are_those_that_evaluate_gives_on_the_file(
 
     assert list(spec.scores) == ["val", "test", "val+test"]
     for split, score in spec.scores.items():
-        result = evaluate(classifier, FACES.split(split))
+        result = evaluate(classifier, FEW_FACES.split(split))
         assert score.expected_calibration_error == pytest.approx(
             result.reliability.expected_calibration_error
         )
@@ -120,10 +109,10 @@ def test_its_scores_are_those_that_evaluate_gives_on_the_file(
 
 @pytest.mark.parametrize("count", [1, 3, 64])
 def test_its_probabilities_are_the_networks(
-    count: int, run_dir: Path, exported: tuple[Path, ModelSpec]
+    count: int, paper_run: Path, exported: tuple[Path, ModelSpec]
 ) -> None:
     crops = np.random.default_rng(count).integers(0, 256, (count, 48, 48), dtype=np.uint8)
-    network, _, _ = load_best(run_dir)
+    network, _, _ = load_best(paper_run)
     with torch.no_grad():
         logits, _ = network(torch.from_numpy(crops)[:, None].float())
 
@@ -135,11 +124,17 @@ def test_its_probabilities_are_the_networks(
 
 
 def test_the_file_holds_no_paths_of_this_machine(
-    run_dir: Path, exported: tuple[Path, ModelSpec]
+    paper_run: Path, exported: tuple[Path, ModelSpec]
 ) -> None:
     content = exported[0].read_bytes()
 
-    for path in (run_dir, exported[0].parent, Path.home(), Path(sys.prefix), Path(__file__).parent):
+    for path in (
+        paper_run,
+        exported[0].parent,
+        Path.home(),
+        Path(sys.prefix),
+        Path(__file__).parent,
+    ):
         if len(path.parts) > 1:
             assert str(path).encode() not in content
     for part in (b"site-packages", b".py\x00", b'.py"', b".py:"):
@@ -179,23 +174,23 @@ def test_probabilities_that_differ_write_nothing(
     assert [path.read_bytes() for path in tmp_path.iterdir()] == ([earlier] if earlier else [])
 
 
-def test_a_folder_in_place_of_the_file_is_refused(run_dir: Path, tmp_path: Path) -> None:
+def test_a_folder_in_place_of_the_file_is_refused(paper_run: Path, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="expected a file to write; it is a folder"):
-        export_onnx(run_dir, tmp_path)
+        export_onnx(paper_run, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_place_that_cannot_be_written_is_named(run_dir: Path, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_named(paper_run: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     with pytest.raises(OutputError, match=r"model\.onnx: cannot be written"):
-        export_onnx(run_dir, tmp_path / "file" / "model.onnx")
+        export_onnx(paper_run, tmp_path / "file" / "model.onnx")
 
 
-def test_a_run_without_a_finished_epoch_is_refused(run_dir: Path, tmp_path: Path) -> None:
+def test_a_run_without_a_finished_epoch_is_refused(paper_run: Path, tmp_path: Path) -> None:
     begun = tmp_path / "begun"
     begun.mkdir()
-    (begun / "config.json").write_bytes((run_dir / "config.json").read_bytes())
+    (begun / "config.json").write_bytes((paper_run / "config.json").read_bytes())
 
     with pytest.raises(TrainingError, match="the run has no finished epoch"):
         export_onnx(begun, tmp_path / "model.onnx")
@@ -245,7 +240,7 @@ def test_label_smoothing_is_undone_where_that_makes_val_likelier(
 ) -> None:
     recipe = recipe_named("paper", epochs=1, batch_size=7, label_smoothing=0.3, votes_weight=0.0)
     with tiny_network():
-        train(FACES, recipe, tmp_path / "smoothed", seed=1, device="cpu")
+        train(FEW_FACES, recipe, tmp_path / "smoothed", seed=1, device="cpu")
         wanted = Calibration(1.25, 0.3)
         monkeypatch.setattr("mien.learn.files.export.fit_calibration", lambda *_, **__: wanted)
         spec = export_onnx(tmp_path / "smoothed", tmp_path / "model.onnx", faces=MORE)

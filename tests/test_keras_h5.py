@@ -17,10 +17,10 @@ import torch
 from numpy.typing import NDArray
 from safetensors import safe_open
 
-from learn_fixtures import TINY, converted, made_up_faces, tiny_network, write_csv
+from command_line import Mien
+from learn_fixtures import FEW_FACES, converted, tiny_network, write_csv
 from mien import EMOTIONS, Classifier, MissingExtraError, ModelError, OptionError, Recognizer
 from mien.classifier import Probabilities
-from mien.cli import main
 from mien.crops import Crops
 from mien.learn.evaluation.scores import evaluate
 from mien.learn.files import keras_h5
@@ -29,13 +29,11 @@ from mien.learn.files.keras_config import read_config
 from mien.learn.files.keras_h5 import import_keras
 from mien.learn.files.keras_network import to_keras
 from mien.learn.networks import Network, TrunkOptions, build
-from mien.learn.training.loop import load_best, train
-from mien.learn.training.recipes import recipe_named
+from mien.learn.training.loop import load_best
 from mien.spec import ModelSpec
 
 pytestmark = pytest.mark.usefixtures("few_resamples", "operators_once")
 
-FACES = made_up_faces(train=2, val=1, test=2)
 ALPHABETICAL = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 
 TABLE_2 = [  # of the paper, where output shapes begin with None
@@ -70,27 +68,10 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of the paper's network, with a normalisation that the borders would show."""
-    run_dir = tmp_path_factory.mktemp("runs") / "paper"
-    recipe = recipe_named("paper", epochs=1, batch_size=7, learning_rate=1e-3, mean=129.5, std=65.0)
-    train(FACES, recipe, run_dir, device="cpu")
-    return run_dir
-
-
-@pytest.fixture(scope="module")
-def exported(run_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ModelSpec]:
+def exported(paper_run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ModelSpec]:
     """The Keras file of that run, and what exporting it gave back."""
     out = tmp_path_factory.mktemp("models") / "first.h5"
-    return out, export_model(run_dir, out, to="h5", faces=FACES)
-
-
-@pytest.fixture(scope="module")
-def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run_dir = tmp_path_factory.mktemp("runs") / "tiny"
-    with tiny_network():
-        train(FACES, TINY, run_dir, device="cpu")
-    return run_dir
+    return out, export_model(paper_run, out, to="h5", faces=FEW_FACES)
 
 
 @pytest.fixture(scope="module")
@@ -164,11 +145,11 @@ def test_the_papers_network_is_the_papers_keras_model(
 
 
 def test_keras_predicts_from_gray_levels_what_the_network_does(
-    keras: Any, run_dir: Path, exported: tuple[Path, ModelSpec]
+    keras: Any, paper_run: Path, exported: tuple[Path, ModelSpec]
 ) -> None:
     crops = some_crops(9)
     model = keras.models.load_model(exported[0], compile=False)
-    network, _, _ = load_best(run_dir)
+    network, _, _ = load_best(paper_run)
 
     rows = answers(model, crops[..., None].astype(np.float32))
     assert rows.std(axis=0).min() > 1e-3
@@ -177,18 +158,18 @@ def test_keras_predicts_from_gray_levels_what_the_network_does(
 
 
 def test_mien_converts_its_keras_file_without_options(
-    run_dir: Path, exported: tuple[Path, ModelSpec]
+    paper_run: Path, exported: tuple[Path, ModelSpec]
 ) -> None:
     out, spec = exported
     crops = some_crops(9)
-    network, _, _ = load_best(run_dir)
+    network, _, _ = load_best(paper_run)
     classifier = converted(out)
 
     assert classifier.spec == spec
     rows = classifier(crops)
     temperature = spec.temperature
     assert np.abs(rows - network_answers(network, crops, temperature=temperature)).max() < 1e-5
-    result = evaluate(classifier, FACES.split("test"))
+    result = evaluate(classifier, FEW_FACES.split("test"))
     assert spec.scores["test"].accuracy == result.accuracy
     assert list(spec.scores) == ["val", "test", "val+test"]
     assert [path.name for path in out.parent.iterdir()] == ["first.h5"]
@@ -265,7 +246,7 @@ def test_what_cannot_be_exported_leaves_nothing(
 
 def test_safetensors_hold_the_weights_and_the_description(tiny_run: Path, tmp_path: Path) -> None:
     with tiny_network():
-        spec = export_model(tiny_run, tmp_path / "m.safetensors", to="safetensors", faces=FACES)
+        spec = export_model(tiny_run, tmp_path / "m.safetensors", to="safetensors", faces=FEW_FACES)
         network, config, _ = load_best(tiny_run)
     with safe_open(tmp_path / "m.safetensors", "pt") as file:
         metadata = file.metadata()
@@ -526,36 +507,24 @@ def test_files_that_hold_no_whole_model(keras: Any, theirs: Path, tmp_path: Path
 # On the command line
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["mien", *map(str, arguments)])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return ended.value.code if isinstance(ended.value.code, int) else 0
-
-
 def test_export_convert_and_evaluate_from_the_command_line(
-    tiny_run: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    tiny_run: Path, tmp_path: Path, mien: Mien
 ) -> None:
-    table, out = write_csv(tmp_path / "fer2013.csv", FACES), tmp_path / "tiny.h5"
+    table, out = write_csv(tmp_path / "fer2013.csv", FEW_FACES), tmp_path / "tiny.h5"
     with tiny_network():
-        assert run(monkeypatch, "export", tiny_run, "--to", "h5", "--out", out) == 0
-    captured = capsys.readouterr()
-    assert captured.out.startswith(f"{out}: 4,271 parameters, epoch ")
-    assert captured.err == ""
+        exported = mien("export", tiny_run, "--to", "h5", "--out", out)
+    assert (exported.status, exported.stderr) == (0, "")
+    assert exported.stdout.startswith(f"{out}: 4,271 parameters, epoch ")
 
     model = tmp_path / "again.onnx"
-    assert run(monkeypatch, "convert", out, "--out", model, "--scaling", "none") == 2
-    assert "mien wrote this file" in capsys.readouterr().err
-    assert run(monkeypatch, "convert", out, "--out", model) == 0
-    capsys.readouterr()
+    refused = mien("convert", out, "--out", model, "--scaling", "none")
+    assert refused.status == 2
+    assert "mien wrote this file" in refused.stderr
+    assert mien("convert", out, "--out", model).status == 0
 
-    assert run(monkeypatch, "evaluate", "--model", model, "--data", table, "--json") == 0
-    captured = capsys.readouterr()
-    assert json.loads(captured.out)["n"] == 14
-    assert captured.err == ""
+    evaluated = mien("evaluate", "--model", model, "--data", table, "--json")
+    assert (evaluated.status, evaluated.stderr) == (0, "")
+    assert json.loads(evaluated.stdout)["n"] == 14
 
 
 @pytest.mark.slow

@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,8 @@ from mien.errors import DataError
 from mien.images import Image
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import list_pictures, load_faces
-from mien.learn.evaluation import measures
 from mien.learn.evaluation.photos import NO_FACE, count_readings, score_photos
-from mien.learn.evaluation.scores import Interval, bootstrap_intervals
+from mien.learn.evaluation.scores import Interval
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 sys.path[:0] = [str(BENCHMARKS), str(BENCHMARKS / "adapters")]
@@ -29,6 +27,8 @@ import protocol  # noqa: E402
 
 import peers  # noqa: E402
 import real_photos  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("few_resamples")
 
 HAPPY, SAD, NEUTRAL = (EMOTIONS.index(name) for name in ("happy", "sad", "neutral"))
 
@@ -54,13 +54,6 @@ serve(lambda: Adapter(
     boxes=boxes,
 ))
 """
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fewer resamples of the faces, whose intervals are tested elsewhere."""
-    few = partial(bootstrap_intervals, resamples=5)
-    monkeypatch.setattr(measures, "bootstrap_intervals", few)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,3 @@
-import csv
 import json
 from functools import partial
 from pathlib import Path
@@ -7,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
-from command_line import Mien
+from command_line import Mien, csv_rows
 from fakes import SPEC, write_model, write_people_model
 from learn_fixtures import made_up_faces, write_csv, write_votes
 from mien.classifier import Classifier
@@ -413,8 +412,7 @@ def test_the_command_prints_writes_and_draws(run: Mien, tiny_model: Path, tmp_pa
     assert majority == "always the commonest emotion: accuracy 0.143"
     assert header.split("  ")[0] == "disturbance"
     assert [row.split()[0] for row in rows] == ["none", *["blur"] * 6, *["mouth"] * 6]
-    with (tmp_path / "all.csv").open(newline="") as file:
-        table = list(csv.DictReader(file))
+    table = csv_rows(tmp_path / "all.csv")
     assert [row["disturbance"] for row in table] == [row.split()[0] for row in rows]
     assert {row["model"] for row in table} == {"tiny"}
     for row in table:

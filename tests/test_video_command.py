@@ -1,6 +1,5 @@
 """`mien video`: a film in, its outputs out, and nothing lost on the way."""
 
-import csv
 import json
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from typing import Any
 import av
 import pytest
 
-from command_line import Mien, Outcome
+from command_line import Mien, assert_refused, csv_rows
 from mien import Recognizer
 from mien.analysis import analyze_video
 from mien.errors import MienError, OutputError, VideoError
@@ -58,21 +57,8 @@ def video(mien: Mien, tiny_model: Path) -> Mien:
     return lambda *arguments: mien("video", "--model", tiny_model, *arguments)
 
 
-def assert_refused(done: Outcome, *words: str) -> None:
-    assert done.status == 2
-    assert done.stdout == ""
-    assert done.stderr.startswith("mien: ")
-    assert done.stderr.count("\n") == 1
-    assert all(word in done.stderr for word in words), done.stderr
-
-
 def names(folder: Path) -> list[str]:
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
-
-
-def csv_rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_every_frame_has_its_rows_its_time_and_its_picture(

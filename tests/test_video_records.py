@@ -1,6 +1,5 @@
 """Rows of a film: what they say, in which forms, and what a kill leaves of them."""
 
-import csv
 import json
 import time
 from dataclasses import replace
@@ -9,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from command_line import csv_rows
 from fakes import a_reading
 from mien import EMOTIONS
 from mien.errors import OutputError
@@ -50,8 +50,7 @@ def write(path: Path, film: list[tuple[int, float, list[TrackedReading]]] = FILM
 
 
 def test_a_row_for_each_face_and_each_frame_without_one(tmp_path: Path) -> None:
-    with write(tmp_path / "rows.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = csv_rows(write(tmp_path / "rows.csv"))
     assert list(rows[0]) == list(VIDEO_TABLE)
     assert [(row["frame"], row["track"]) for row in rows] == [
         ("0", "1"),

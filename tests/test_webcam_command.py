@@ -1,6 +1,5 @@
 """`mien webcam`, with films that stand in for the camera."""
 
-import csv
 import json
 import os
 import signal
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from command_line import Mien, Outcome
+from command_line import Mien, Outcome, assert_refused, csv_rows
 from mien.errors import VideoError
 from mien.images import Image, load_image
 from mien.video.frames import Frame, frames
@@ -52,19 +51,6 @@ def camera(monkeypatch: pytest.MonkeyPatch, film: Path) -> None:
     monkeypatch.setattr("mien.video.frames.frames", unplugged)
 
 
-def rows_of(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def assert_refused(done: Outcome, *words: str) -> None:
-    assert (done.status, done.stdout) == (2, "")
-    assert done.stderr.startswith("mien: ")
-    assert done.stderr.count("\n") == 1, done.stderr
-    for word in words:
-        assert word in done.stderr
-
-
 def test_what_a_run_that_was_killed_left_is_not_lost_unasked(
     webcam: Mien, film: Path, tmp_path: Path
 ) -> None:
@@ -83,7 +69,7 @@ def test_a_file_stands_in_for_the_camera(webcam: Mien, film: Path, tmp_path: Pat
     assert (summary["frames"], summary["dropped"], summary["people"]) == (12, 0, 1)
     assert summary["latency_ms"] > 0
     assert done.stderr == f"mien: Ctrl-C ends it\nmien: wrote {seen}\nmien: wrote {table}\n"
-    rows = rows_of(table)
+    rows = csv_rows(table)
     assert [row["frame"] for row in rows] == [str(i) for i in range(12)]
     assert {row["track"] for row in rows} == {"1"}
     recorded = decoded(seen)
@@ -106,7 +92,7 @@ def test_in_real_time_it_takes_as_long_as_the_film(
     )
     summary = json.loads(done.stdout)
     assert summary["frames"] + summary["dropped"] == 12
-    times = [float(row["time_s"]) for row in rows_of(tmp_path / "a.csv")]
+    times = [float(row["time_s"]) for row in csv_rows(tmp_path / "a.csv")]
     assert all(a < b for a, b in pairwise(times))
 
 
@@ -129,7 +115,7 @@ def test_what_was_recorded_when_the_camera_is_unplugged_is_whole(
     assert done.stderr.splitlines()[-1] == "mien: camera 0: it was unplugged"
     assert "Traceback" not in done.stderr
     count = json.loads(done.stdout)["frames"]
-    assert len(decoded(seen)) == len(rows_of(table)) == count > 0
+    assert len(decoded(seen)) == len(csv_rows(table)) == count > 0
 
 
 def test_ctrl_c_ends_it_and_keeps_what_was_recorded(
