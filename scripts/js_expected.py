@@ -60,6 +60,10 @@ def main() -> None:
     expected = {
         "pictures": pictures,
         "film": film(out, portrait, recognizer),
+        "explanations": [
+            explanation(out, "portrait", portrait, recognizer),
+            explanation(out, "dim crowd", crowd(portrait) // 2, recognizer),
+        ],
         "opencv": list(opencv(out, portrait[30:363, :500])),
     }
     (out / "expected.json").write_text(json.dumps(expected))
@@ -114,6 +118,25 @@ def made(portrait: Image) -> Iterator[tuple[str, Image]]:
     yield "as small as can be", np.full((8, 8, 3), 70, np.uint8)
     yield "a strip", np.full((8, 900, 3), 90, np.uint8)
     yield "cut by the border", np.ascontiguousarray(portrait[:200, 200:])
+
+
+def explanation(out: Path, name: str, image: Image, recognizer: Recognizer) -> dict[str, Any]:
+    """What the reading of the last face of a picture rests on."""
+    face = len(recognizer(image)) - 1
+    explained = recognizer.explain(image, face=face)
+    assert explained.reading is not None
+    return {
+        "pixels": keep(out, f"explained {name}.rgb", image),
+        "width": image.shape[1],
+        "height": image.shape[0],
+        "face": face,
+        "emotion": explained.emotion,
+        "probability": explained.probability,
+        "box": list(explained.reading.box),
+        "crop": keep(out, f"explained {name}.crop", explained.crop),
+        "heat": explained.heat.tolist(),
+        "parts": [vars(part) for part in explained.parts],
+    }
 
 
 def resized(image: Image, scale: float) -> Image:

@@ -2,11 +2,19 @@
 
 import { Classifier } from "./classifier.js";
 import { cropFaces } from "./crops.js";
-import { OptionError } from "./errors.js";
+import { ImageError, OptionError } from "./errors.js";
+import { explainCrop } from "./explain.js";
 import { Detector, type Face, MIN_SCORE } from "./faces.js";
-import { EMOTIONS } from "./labels.js";
+import { EMOTIONS, type Emotion } from "./labels.js";
 import type { Pixels } from "./pixels.js";
-import { byEmotion, highest, type Reading, readingOf, type TrackedReading } from "./readings.js";
+import {
+  byEmotion,
+  type Explanation,
+  highest,
+  type Reading,
+  readingOf,
+  type TrackedReading,
+} from "./readings.js";
 import { configure, type RuntimeOptions } from "./runtime.js";
 import { Smoother, type SmoothingSettings } from "./smoothing.js";
 import type { Head, ModelSpec } from "./spec.js";
@@ -79,6 +87,21 @@ export class Engine {
       const faces = await this.detector.detect(image);
       const rows = await this.probabilities(image, faces);
       return faces.map((face, i) => readingOf(face, rows[i], this.options.threshold));
+    });
+  }
+
+  /** What the reading of one face rests on; see `BaseRecognizer.explain`. */
+  explain(image: Pixels, face: number, emotion?: Emotion): Promise<Explanation> {
+    return this.inTurn(async () => {
+      const faces = await this.detector.detect(image);
+      if (!faces.length) throw new ImageError("expected a face to explain; found none");
+      if (face >= faces.length) {
+        const count = faces.length === 1 ? "is 1 face" : `are ${faces.length} faces`;
+        throw new OptionError(`face: expected one that was found; there ${count} in the picture`);
+      }
+      const crop = cropFaces(image, [faces[face]], this.spec.crop_margin);
+      const explained = await explainCrop(crop, (crops) => this.classifier.read(crops), emotion);
+      return { ...explained, box: faces[face].box };
     });
   }
 

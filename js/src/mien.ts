@@ -1,8 +1,9 @@
 /** The package in a page: the networks run in a worker, so that the page never waits for them. */
 
 import { errorNamed, firstLine, ImageError, ModelError, OptionError } from "./errors.js";
+import type { Emotion } from "./labels.js";
 import type { Answer, Opening, Request, Sent } from "./protocol.js";
-import type { FrameReadings, Reading, TrackedReading } from "./readings.js";
+import type { Explanation, FrameReadings, Reading, TrackedReading } from "./readings.js";
 import {
   type Backend,
   type BackendStream,
@@ -121,6 +122,11 @@ class PageWorker implements Backend<Source> {
   async read(source: Source): Promise<Reading[]> {
     const image = await sendable(source);
     return (await this.ask({ do: "read", image }, image)) as Reading[];
+  }
+
+  async explain(source: Source, face: number, emotion?: Emotion): Promise<Explanation> {
+    const image = await sendable(source);
+    return (await this.ask({ do: "explain", image, face, emotion }, image)) as Explanation;
   }
 
   async follow(settings: SmoothingSettings): Promise<BackendStream<Source>> {

@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { Engine } from "./engine.js";
 import { firstLine, ImageError, ModelError } from "./errors.js";
+import type { Emotion } from "./labels.js";
 import type { Pixels } from "./pixels.js";
 import { type Backend, type BackendStream, BaseRecognizer, type CommonOptions } from "./recognizer.js";
 import type { SmoothingSettings } from "./smoothing.js";
@@ -52,6 +53,10 @@ class OwnProcess implements Backend<PixelSource> {
 
   async read(source: PixelSource) {
     return this.engine.read(checked(source));
+  }
+
+  async explain(source: PixelSource, face: number, emotion?: Emotion) {
+    return this.engine.explain(checked(source), face, emotion);
   }
 
   async follow(settings: SmoothingSettings): Promise<BackendStream<PixelSource>> {

@@ -1,6 +1,7 @@
 /** What a page and its worker say to each other. */
 
 import type { EngineOptions } from "./engine.js";
+import type { Emotion } from "./labels.js";
 import type { SmoothingSettings } from "./smoothing.js";
 import type { PixelSource } from "./sources.js";
 
@@ -20,6 +21,7 @@ export interface Opening {
 export type Request =
   | Opening
   | { readonly do: "read"; readonly image: Sent }
+  | { readonly do: "explain"; readonly image: Sent; readonly face: number; readonly emotion?: Emotion }
   | { readonly do: "follow"; readonly stream: number; readonly settings: SmoothingSettings }
   | { readonly do: "frame"; readonly stream: number; readonly image: Sent; readonly timeS: number }
   | { readonly do: "end"; readonly stream: number };

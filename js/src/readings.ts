@@ -49,6 +49,22 @@ export interface FrameReadings {
   faces: TrackedReading[];
 }
 
+/** What the reading of one face rests on, as `/api/explanations` of `mien serve` says it. */
+export interface Explanation {
+  /** That is explained. */
+  emotion: Emotion;
+  /** Of that emotion, 0 to 1. */
+  probability: number;
+  /** Of the face. */
+  box: Box;
+  /** What the network saw: 48 * 48 gray levels. */
+  crop: Uint8Array;
+  /** 48 rows of 48: how much of the probability rests on each pixel, -1 to 1; below 0 it speaks against. */
+  heat: number[][];
+  /** What is read with a part of the face covered, from its top. */
+  parts: { name: string; probability: number; emotion: Emotion }[];
+}
+
 /** Seven numbers by their emotions. */
 export function byEmotion(probabilities: ArrayLike<number>): Record<Emotion, number> {
   return Object.fromEntries(EMOTIONS.map((name, i) => [name, probabilities[i]])) as Record<Emotion, number>;

@@ -1,7 +1,8 @@
 /** Pictures and streams -> readings: the front door, the same in a page and in node. */
 
 import { OptionError } from "./errors.js";
-import type { FrameReadings, Reading, TrackedReading } from "./readings.js";
+import { EMOTIONS, type Emotion } from "./labels.js";
+import type { Explanation, FrameReadings, Reading, TrackedReading } from "./readings.js";
 import { checkSmoothing, SMOOTHING, type SmoothingSettings } from "./smoothing.js";
 import type { ModelSpec } from "./spec.js";
 
@@ -9,6 +10,7 @@ import type { ModelSpec } from "./spec.js";
 export interface Backend<S> {
   readonly spec: ModelSpec;
   read(source: S): Promise<Reading[]>;
+  explain(source: S, face: number, emotion?: Emotion): Promise<Explanation>;
   follow(settings: SmoothingSettings): Promise<BackendStream<S>>;
   close(): Promise<void>;
 }
@@ -34,6 +36,13 @@ export interface StreamOptions {
   readonly margin?: number;
   /** Ends the stream. */
   readonly signal?: AbortSignal;
+}
+
+export interface ExplainOptions {
+  /** Which, from 0, in the order of the readings: the surest face first. */
+  readonly face?: number;
+  /** Whose probability to explain; by default the likeliest. */
+  readonly emotion?: Emotion;
 }
 
 /** What every recognizer is told. */
@@ -66,6 +75,21 @@ export class BaseRecognizer<S> {
    */
   async read(source: S): Promise<Reading[]> {
     return this.backend.read(source);
+  }
+
+  /**
+   * Find the pixels that the reading of one face rests on: patches are covered, and the face is read
+   * again, 169 times; about a second.
+   *
+   * @throws ImageError it is not a picture, or there is no face in it.
+   * @throws OptionError there is no such face or emotion.
+   */
+  async explain(source: S, { face = 0, emotion }: ExplainOptions = {}): Promise<Explanation> {
+    if (!(Number.isInteger(face) && face >= 0))
+      throw new OptionError(`face: expected 0 or more; got ${face}`);
+    if (emotion !== undefined && !EMOTIONS.includes(emotion))
+      throw new OptionError(`expected an emotion among ${EMOTIONS.join(", ")}; got ${emotion}`);
+    return this.backend.explain(source, face, emotion);
   }
 
   /**

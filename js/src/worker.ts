@@ -31,6 +31,8 @@ async function answerTo(request: Request): Promise<unknown> {
   switch (request.do) {
     case "read":
       return engine.read(pixelsOf(request.image));
+    case "explain":
+      return engine.explain(pixelsOf(request.image), request.face, request.emotion);
     case "follow":
       streams.set(request.stream, engine.follow(request.settings));
       return null;

@@ -86,6 +86,21 @@ test("what is no picture is told", async () => {
   assert.equal(nameOf(Object.create(null)), "an object");
 });
 
+test("a face that cannot be explained is told", async () => {
+  const recognizer = await Recognizer.load();
+  const gray = { data: new Uint8Array(3 * 64 * 64).fill(128), width: 64, height: 64 };
+  const wrong = [
+    [{}, "ImageError", /expected a face to explain; found none/],
+    [{ face: -1 }, "OptionError", /face: expected 0 or more; got -1/],
+    [{ face: 0.5 }, "OptionError", /face: expected 0 or more; got 0.5/],
+    [{ emotion: "bored" as "sad" }, "OptionError", /an emotion among angry, .*; got bored/],
+  ] as const;
+  for (const [options, kind, message] of wrong) {
+    await assert.rejects(recognizer.explain(gray, options), refusal(kind, message));
+  }
+  await recognizer.close();
+});
+
 test("a stream tells what is wrong, and ends where it is told to", async () => {
   const source = { data: new Uint8Array(64 * 64 * 3), width: 64, height: 64 };
   const collect = async (times: number[], options = {}) => {

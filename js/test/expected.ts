@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import type { Affine } from "../src/pixels.js";
-import type { Reading, TrackedReading } from "../src/readings.js";
+import type { Explanation, Reading, TrackedReading } from "../src/readings.js";
 
 const FOLDER = process.env.MIEN_EXPECTED ?? new URL("../expected/", import.meta.url).pathname;
 
@@ -37,9 +37,18 @@ export interface ExpectedPixels {
   made: string;
 }
 
+export interface ExpectedExplanation extends Omit<Explanation, "crop"> {
+  pixels: string;
+  width: number;
+  height: number;
+  face: number;
+  crop: string;
+}
+
 interface Expected {
   pictures: ExpectedPicture[];
   film: ExpectedFrame[];
+  explanations: ExpectedExplanation[];
   opencv: ExpectedPixels[];
 }
 

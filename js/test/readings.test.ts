@@ -10,8 +10,9 @@ import { Recognizer } from "./package.js";
 const BOX_PX = 0.5;
 const CROP_LEVELS = 2; // on average
 const PROBABILITY = 0.02;
+const HEAT = 0.02; // on average
 
-const { pictures, film } = expected();
+const { pictures, film, explanations } = expected();
 let recognizer: Recognizer;
 before(async () => {
   recognizer = await Recognizer.load();
@@ -53,6 +54,24 @@ for (const picture of pictures) {
       const [mine, theirs] = [crops, right].map((all) => all.subarray(i, i + 48 * 48));
       assert.ok(meanDifference(mine, theirs) <= CROP_LEVELS, `face ${i / 48 / 48}`);
     }
+  });
+}
+
+for (const right of explanations) {
+  test(`face ${right.face} of a picture rests on what it rests on in Python`, async () => {
+    const got = await recognizer.explain(pixelsOf(right), { face: right.face });
+    assert.equal(got.emotion, right.emotion);
+    assert.ok(Math.abs(got.probability - right.probability) <= PROBABILITY);
+    assert.ok(mostDifference(got.box, right.box) <= BOX_PX);
+    assert.ok(meanDifference(got.crop, bytes(right.crop)) <= CROP_LEVELS);
+    assert.ok(meanDifference(got.heat.flat(), right.heat.flat()) <= HEAT);
+    assert.deepEqual(
+      got.parts.map(({ name, emotion }) => [name, emotion]),
+      right.parts.map(({ name, emotion }) => [name, emotion]),
+    );
+    got.parts.forEach(({ name, probability }, i) => {
+      assert.ok(Math.abs(probability - right.parts[i].probability) <= PROBABILITY, name);
+    });
   });
 }
 
