@@ -12,6 +12,7 @@
 #                node 20
 # test-web       looks at the page in headless Chromium; screenshots are left in test-web-out/
 # fuzz           gives every reader 10,000 damaged files (hours)
+# page           the page that reads in the browser, for any static host, in build/page; needs node 20
 # docs           the documentation, in build/site; a broken link or anchor fails
 # cli-reference  docs/cli.md from the commands
 # release-check  wheel and sdist in dist/, looked into, installed and tried in an empty environment
@@ -31,7 +32,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist l
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-slow coverage golden test-newest test-js test-web fuzz check format clean docs cli-reference licences sbom release-check
+.PHONY: demo test test-slow coverage golden test-newest test-js test-web fuzz check format clean page docs cli-reference licences sbom release-check
 
 demo: $(VENV)/base
 	$(BIN)/mien detect examples/astronaut.jpg --out demo-out
@@ -82,6 +83,9 @@ format: $(VENV)/dev
 
 fuzz: $(VENV)/dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest fuzz --numprocesses auto
+
+page: $(VENV)/dev js/dist/mien.js
+	$(BIN)/mien page --out build/page
 
 docs: $(VENV)/dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build

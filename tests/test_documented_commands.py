@@ -39,6 +39,7 @@ EXAMPLE: Final = re.compile(r"^Example: (.*)$", re.MULTILINE)
 NOT_RUN: Final = {
     "mien webcam": "needs a camera; tests/test_webcam_command.py has films in its place",
     "mien serve": "runs until it is stopped; tests/test_web_docs.py asks it what docs/web.md asks",
+    "mien page": "needs the npm package; tests/test_browser_page.py has a folder in its place",
     "mien data download": "needs the network",
     "mien reproduce": "trains twice; tests/test_report.py runs it with few epochs",
     "mien networks": "times every network, half a minute; tests/test_summary.py has one",

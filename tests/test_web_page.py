@@ -11,7 +11,7 @@ from mien.labels import COLORS, EMOTIONS
 
 STATIC = Path(mien.web.__file__).parent / "static"
 SCRIPTS = sorted(STATIC.glob("*.js"))
-FILES = sorted(STATIC.iterdir())
+FILES = sorted([*STATIC.iterdir(), *(STATIC.parent / "browser").iterdir()])
 
 
 def test_the_page_has_the_words_and_colors_of_the_library_in_their_order() -> None:
@@ -51,7 +51,7 @@ class _Inline(HTMLParser):
         self.found += [f"{tag} {name}" for name in given if name == "style" or name[:2] == "on"]
         if tag == "style" or (tag == "script" and "src" not in given):
             self.found.append(tag)
-        self.linked += [v for k, v in given.items() if k in ("src", "href") and v and v[0] == "/"]
+        self.linked += [v for k, v in given.items() if k in ("src", "href") and v and v[0] != "#"]
         self.ids += [v for k, v in given.items() if k == "id" and v]
 
 
@@ -67,7 +67,7 @@ def test_the_page_has_no_inline_script_or_style(parsed: _Inline) -> None:
 
 
 def test_whatever_the_page_and_its_scripts_name_is_there(parsed: _Inline) -> None:
-    files = [link.removeprefix("/static/") for link in parsed.linked if "/static/" in link]
+    files = [link.removeprefix("static/") for link in parsed.linked if "static/" in link]
     for script in SCRIPTS:
         files += re.findall(r'from "\./([\w.]+)"', script.read_text())
     wanted = {

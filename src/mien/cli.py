@@ -28,6 +28,7 @@ means by another status stands with it."""
 COMMANDS: Final = {
     "detect": "detect",
     "serve": "serve",
+    "page": "page",
     "video": "video",
     "webcam": "webcam",
     "explain": "explain",
@@ -56,7 +57,7 @@ DATA_COMMANDS: Final = {
 """What people type after `mien data` -> the module that has the function `data_` and that name."""
 
 PANELS: Final = {
-    "Recognize": ("detect", "serve", "video", "webcam", "explain", "batch", "models"),
+    "Recognize": ("detect", "serve", "page", "video", "webcam", "explain", "batch", "models"),
     "Learn": ("data", "train", "export", "convert", "tune", "networks", "summary"),
     "Measure": ("evaluate", "card", "fairness", "robustness", "reproduce"),
 }

@@ -12,14 +12,14 @@ from browser.conftest import OUT, ROOT, Server, clean_context, go_to, watched
 TABS = ("Webcam", "Photo", "Video", "Model")
 
 
-def _axe() -> str:
+def axe_core() -> str:
     """The text of axe-core: `MIEN_AXE`, or where `make test-web` puts it."""
     path = Path(os.environ.get("MIEN_AXE", ROOT / "build" / "axe-core" / "axe.min.js"))
     assert path.is_file(), f"expected axe-core at {path}; `make test-web` puts it there"
     return path.read_text()
 
 
-def _findings(page: Page) -> list[str]:
+def serious_findings(page: Page) -> list[str]:
     """What axe-core calls serious or critical, in words."""
     result: dict[str, Any] = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
     return [
@@ -41,10 +41,10 @@ def test_no_tab_has_a_serious_fault(
         clean_context(browser, **options) as context,
         watched(context, server.address) as (page, _),
     ):
-        context.add_init_script(_axe())
+        context.add_init_script(axe_core())
 
         def look(name: str) -> None:
-            found[name] = _findings(page)
+            found[name] = serious_findings(page)
             path = OUT / f"{name.lower()}-{theme}-{width}.png"
             page.screenshot(path=path, full_page=True)
 

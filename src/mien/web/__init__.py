@@ -11,6 +11,7 @@
     batching    one network for many clients
     camera_page    the page in place of a window, for `mien webcam`
     static      the page
+    site, browser    the page as a folder for any static host, and what it has in the server's place
 
 Needs the extra `web`; nothing else in mien imports it.
 """

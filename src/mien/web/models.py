@@ -46,14 +46,18 @@ def router(service: Service) -> APIRouter:
         if name not in models:
             names = ", ".join(models)
             raise ApiError(404, "not_found", f"expected a model among {names}; got {name[:60]!r}")
-        card = await run_in_threadpool(_card, name)
+        card = await run_in_threadpool(card_html, name)
         return JSONResponse({**asdict(models[name]), "card_html": card})
 
     return routes
 
 
 def _models(service: Service) -> list[schemas.Model]:
-    used, name = service.recognizers.classifier, service.settings.model_name
+    return describe_models(service.settings.model_name, service.recognizers.classifier)
+
+
+def describe_models(name: str, used: Classifier) -> list[schemas.Model]:
+    """The one in use, which clients know by `name`, and the others of the package."""
     size = sum(path.stat().st_size for path in used.paths)
     return [_model(name, used.spec, size, in_use=True)] + [
         _model(other, _shipped_spec(other), path.stat().st_size, in_use=False)
@@ -84,8 +88,11 @@ def _model(name: str, spec: ModelSpec, size_bytes: int, *, in_use: bool) -> sche
 
 
 @cache
-def _card(name: str) -> str:
-    """The card as HTML that a strict policy allows: no styles, no pictures of elsewhere."""
+def card_html(name: str) -> str:
+    """The card of a model in the package, as HTML; empty where there is none.
+
+    A strict policy allows it: no styles, no pictures of elsewhere.
+    """
     import markdown
 
     if name not in shipped_models():

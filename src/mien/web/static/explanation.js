@@ -1,8 +1,8 @@
 /** Why a face was read so: a heat map over the crop that the network saw. */
 
-import { explainFace } from "./api.js";
 import { make } from "./elements.js";
 import { percent } from "./emotions.js";
+import { explainFace } from "./engine.js";
 
 const SIDE_PX = 480; // of the drawing; on the page it is half as large
 // Orange red and blue differ to every kind of colour vision. As in mien/heat_map.py, heat gives hue

@@ -7,10 +7,14 @@ const EVERY_MS = 10_000;
 const EVERY_GONE_MS = 1_000;
 const GOOD_NEWS_MS = 4_000;
 
-/** Fires "known" with what the server says of itself when it is there first, and "back" later. */
+let known;
+
+/** Fires "back" when the server is there again. */
 export const healthEvents = new EventTarget();
 
-let last = null; // what it said last; null before it said anything
+/** What the server says of itself when it is there first. */
+export const health = new Promise((resolve) => (known = resolve));
+
 let gone = false;
 let timer = 0;
 let asking = false;
@@ -20,15 +24,13 @@ async function look() {
   asking = true;
   clearTimeout(timer);
   try {
-    const health = await getHealth();
-    const first = last === null;
-    last = health;
+    const said = await getHealth();
     byId("status").className = "status well";
-    byId("status-text").textContent = `model ${health.model}`;
-    byId("version").textContent = `mien ${health.version}`;
+    byId("status-text").textContent = `model ${said.model}`;
+    byId("version").textContent = `mien ${said.version}`;
     if (gone) sayBack();
     gone = false;
-    if (first) healthEvents.dispatchEvent(new CustomEvent("known", { detail: health }));
+    known(said);
   } catch (error) {
     if (error.code === "gone") sayGone();
   } finally {

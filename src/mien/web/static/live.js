@@ -1,12 +1,9 @@
-/** The browser's camera -> frames to the server -> readings, each with its frame. */
+/** The browser's camera -> frames to the engine -> readings, each with its frame. */
 
-import { closeReason, openSocket, serverEvents } from "./api.js";
+import { openLive } from "./engine.js";
 
-const LONG_SIDE_PX = 640; // of the frames that are sent; the detector needs no more
-const JPEG_QUALITY = 0.85;
-const RETRY_MS = 1_000;
+const LONG_SIDE_PX = 640; // of the frames that are read; the detector needs no more
 const UNSEEN_MS = 150; // between frames while the video is not shown
-const POLICY_CODES = new Set([1008, 1013]); // trying again would not help
 
 /** Open a camera. @throws {Error} whose message can be shown. */
 export async function openCamera(deviceId) {
@@ -48,13 +45,13 @@ export async function listCameras() {
 }
 
 /**
- * Sends frames of a video and hands on what was read from them.
+ * Gives an engine frames of a video and hands on what was read from them.
  *
  * One frame is on its way at a time, so that none waits: the next is taken when the answer to the
  * last is there, and is the newest that the camera has.
  */
 export class LiveReader {
-  #socket = null;
+  #engine = null;
   #running = false;
   #fresh = false; // the camera has shown a frame since the last was taken
   #pending = new Map(); // number of a frame -> { picture, takenAt }
@@ -65,7 +62,7 @@ export class LiveReader {
 
   /**
    * @param {HTMLVideoElement} video that plays the camera.
-   * @param {object} settings as the server takes them: {threshold, half_life_s}.
+   * @param {object} settings {threshold, half_life_s}, as the engine takes them.
    * @param {{read: (answer: object, picture: OffscreenCanvas, takenAt: number) => void,
    *   trouble: (message: string) => void}} told `read` must be done with the picture when it
    *   returns; `trouble` with "" when it is over.
@@ -78,45 +75,28 @@ export class LiveReader {
 
   start() {
     this.#running = true;
-    this.#connect();
+    this.#engine = openLive(this.#settings, {
+      opened: () => {
+        this.#sent = 0;
+        this.#pending.clear();
+        this.told.trouble("");
+        this.#take();
+      },
+      answer: (answer) => this.#answer(answer),
+      trouble: this.told.trouble,
+    });
     this.#watch();
   }
 
   stop() {
     this.#running = false;
-    this.#socket?.close();
+    this.#engine?.close();
     this.#pending.clear();
   }
 
   set(settings) {
     this.#settings = { ...this.#settings, ...settings };
-    this.#sendSettings();
-  }
-
-  #sendSettings() {
-    if (this.#socket?.readyState !== WebSocket.OPEN) return;
-    this.#socket.send(JSON.stringify({ type: "settings", ...this.#settings }));
-  }
-
-  #connect() {
-    const socket = openSocket("/api/live");
-    this.#socket = socket;
-    socket.onopen = () => {
-      this.#sent = 0;
-      this.#pending.clear();
-      this.told.trouble("");
-      this.#sendSettings();
-      this.#take();
-    };
-    socket.onmessage = (event) => this.#answer(JSON.parse(event.data));
-    socket.onclose = (event) => {
-      if (!this.#running || this.#socket !== socket) return;
-      const reason = closeReason(event);
-      this.told.trouble(reason ?? "The connection to the server was lost; trying again.");
-      serverEvents.dispatchEvent(new Event("doubt"));
-      if (!POLICY_CODES.has(event.code))
-        setTimeout(() => this.#running && this.#connect(), RETRY_MS);
-    };
+    this.#engine?.set(this.#settings);
   }
 
   /** Learn of each new frame of the camera; where the browser tells of none, look now and then. */
@@ -136,12 +116,10 @@ export class LiveReader {
     if (tells) this.video.requestVideoFrameCallback(seen);
   }
 
-  /** Send the newest frame, if none is on its way. */
-  async #take() {
+  /** Give the newest frame, if none is on its way. */
+  #take() {
     const { videoWidth: width, videoHeight: height } = this.video;
-    const socket = this.#socket;
-    if (!this.#fresh || this.#pending.size || !width || socket?.readyState !== WebSocket.OPEN)
-      return;
+    if (!this.#fresh || this.#pending.size || !width || !this.#engine?.isOpen) return;
     this.#fresh = false;
     const number = this.#sent;
     this.#sent += 1;
@@ -154,8 +132,7 @@ export class LiveReader {
     this.#small.height = Math.round(height * shrink);
     const context = this.#small.getContext("2d", { willReadFrequently: true, alpha: false });
     context.drawImage(frame.picture, 0, 0, this.#small.width, this.#small.height);
-    const jpeg = await this.#small.convertToBlob({ type: "image/jpeg", quality: JPEG_QUALITY });
-    if (socket.readyState === WebSocket.OPEN) socket.send(jpeg);
+    this.#engine.send(this.#small);
   }
 
   #picture(width, height) {

@@ -13,7 +13,7 @@ const LABEL_MS = 2_000; // between changes of what screen readers find on the pi
 const ANNOUNCE_MS = 4_000; // between things that are said aloud
 const MAX_PX = 1600; // of the drawn picture's width
 
-/** Draws each answer of the server as it comes. */
+/** Draws each answer of the engine as it comes. */
 export class LiveView {
   #canvas = byId("webcam-canvas");
   #stage = byId("webcam-stage");

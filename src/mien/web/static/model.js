@@ -1,8 +1,7 @@
 /** The Model tab: what the network in use is, how good, and what it is not for. */
 
-import { getModel, getModels } from "./api.js";
 import { byId, make, megabytes, showTrouble } from "./elements.js";
-import { healthEvents } from "./health.js";
+import { getModel, getModels, healthEvents } from "./engine.js";
 import { tabEvents } from "./tabs.js";
 
 /** What a card may be made of; a card comes from a model's file, which may be anybody's. */

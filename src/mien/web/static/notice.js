@@ -5,11 +5,6 @@ import { remember, remembered } from "./settings.js";
 
 export function startNotice() {
   const notice = byId("notice");
-  if (!["localhost", "127.0.0.1", "[::1]"].includes(location.hostname)) {
-    byId("notice-where").prepend(
-      `You are looking at the server ${location.host}: what you give it goes there. `,
-    );
-  }
   const read = () => remember("notice", "read");
   byId("notice-close").addEventListener("click", () => {
     read(); // the event of closing comes later, and a page that is loaded anew does not wait for it

@@ -1,15 +1,15 @@
 /** The Photo tab: pictures in, boxes, bars and a table out. */
 
-import { readPicture } from "./api.js";
 import { aboutFile, byId, make, megabytes, shapeOf, showTrouble } from "./elements.js";
 import { EMOTIONS, percent, shownOf, withThreshold } from "./emotions.js";
+import { health, readPicture } from "./engine.js";
 import { explanationPanel } from "./explanation.js";
 import { describe, drawFaces, faceAt, FaceCard } from "./faces.js";
 import { download, downloadPng, stemOf, takeFiles } from "./files.js";
 import { picturesToCsv, picturesToJson } from "./rows.js";
 import { bindSlider, thresholdWords } from "./settings.js";
 
-const AT_ONCE = 3; // requests on their way; the server reads the faces of several together
+const AT_ONCE = 3; // on their way to the engine; the server reads the faces of several together
 const THUMBNAIL_PX = 184;
 const LISTS_MS = 60; // until thumbnails and table show a change
 const MOST_ENLARGED = 2; // a small picture is shown at most so many times as large
@@ -346,8 +346,7 @@ function results() {
     .map((picture) => ({ ...picture, faces: facesOf(picture) }));
 }
 
-/** @param {Promise<object>} health what the server says of itself. */
-export function startPhoto(health) {
+export function startPhoto() {
   health.then((known) => (limits = known.limits));
   const buttons = [byId("photo-choose"), byId("photo-more")];
   takeFiles({ panel: byId("photo"), buttons, input: byId("photo-input") }, add);

@@ -1,14 +1,14 @@
 /** The Webcam tab: this browser's camera, or that of the machine that runs the server. */
 
-import { CameraFeed } from "./camera_feed.js";
 import { byId, make, showTrouble } from "./elements.js";
+import { health, openFeed } from "./engine.js";
 import { downloadPng, stamp } from "./files.js";
 import { listCameras, LiveReader, openCamera } from "./live.js";
 import { LiveView, Recording } from "./live_view.js";
 import { bindSlider, remember, remembered, thresholdWords } from "./settings.js";
 
 const view = new LiveView();
-let source = null; // the LiveReader or CameraFeed that runs, or null
+let source = null; // the LiveReader or feed that runs, or null
 let starting = false;
 let stream = null;
 
@@ -116,7 +116,7 @@ function startFeed() {
   byId("webcam-title").textContent = "Waiting for the camera";
   byId("webcam-lead").textContent =
     "This is the camera of the machine that runs mien, not that of this browser.";
-  source = new CameraFeed({
+  source = openFeed({
     read: (answer, picture, takenAt) => {
       view.open();
       view.show(answer, picture, takenAt);
@@ -148,8 +148,7 @@ function startFeed() {
   });
 }
 
-/** @param {Promise<object>} health what the server says of itself. */
-export function startWebcam(health) {
+export function startWebcam() {
   const mirror = byId("webcam-mirror");
   mirror.checked = remembered("mirror", "true") === "true";
   view.mirrored = mirror.checked;
