@@ -8,6 +8,7 @@ import { withThreshold } from "./emotions.js";
 import { Recognizer } from "./package/mien.js";
 
 const CROP_PX = 48;
+const KEEP_AFTER_MS = 2_000; // all files are asked for once more, and the first reading comes first
 
 const recognizer = Recognizer.load();
 const about = fetch(new URL("./models.json", import.meta.url)).then((answer) => answer.json());
@@ -155,7 +156,11 @@ export async function startEngine() {
     byId("gone").hidden = false;
     return;
   }
-  // Once readings are possible, for it loads all files again. Private windows may refuse; the page
-  // then needs its host each time.
+  setTimeout(keepPage, KEEP_AFTER_MS);
+}
+
+/** Keep the page in the browser, for a time without a network. */
+function keepPage() {
+  // Private windows may refuse; the page then needs its host each time.
   navigator.serviceWorker?.register("service-worker.js").catch(() => {});
 }
