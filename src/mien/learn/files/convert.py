@@ -61,12 +61,6 @@ def convert_model(
         if size_px is not None:
             raise OptionError("size: a Keras file knows it; leave it out")
         content = onnx_of_keras(path, labels=labels, scaling=scaling)
-    elif labels is None or scaling is None:
-        raise OptionError(
-            f"{path}: an ONNX file does not say what its outputs are, nor how it takes its pixels; "
-            "give --labels, all of them in order and with commas, and --scaling 1/255, -1..1 or "
-            "none"
-        )
     else:
         content = onnx_of_onnx(path, labels=labels, scaling=scaling, size_px=size_px)
     model, spec = parsed(content)

@@ -34,21 +34,26 @@ LARGEST_PX: Final = 1024  # of a face that a model may ask for
 
 
 def onnx_of_onnx(
-    path: Path, *, labels: str | Sequence[str], scaling: str, size_px: int | None = None
+    path: Path,
+    *,
+    labels: str | Sequence[str] | None,
+    scaling: str | None,
+    size_px: int | None = None,
 ) -> bytes:
     """Put what mien gives before an ONNX classifier of others, and what mien takes behind it.
 
     Args:
         path: with one input (N, C, S, S) or (N, S, S, C), C 1 or 3, N any or 1, and an output (N,
             K): probabilities, or logits that a softmax must follow.
-        labels: of the K outputs, as `label_names` takes them.
-        scaling: a name in `SCALINGS`.
+        labels: of the K outputs, as `label_names` takes them; the file does not say them.
+        scaling: a name in `SCALINGS`; nor that.
         size_px: S, where the file leaves it open.
     Returns:
         An ONNX model with a `ModelSpec`, its columns in the order of `EMOTIONS`.
     Raises:
         ModelError: it is no such file, or mien wrote it.
-        OptionError: `labels` are not those of the outputs, or `size_px` is not that of the input.
+        OptionError: `labels` or `scaling` is missing, `labels` are not those of the outputs, or
+            `size_px` is not that of the input.
         MissingExtraError: the package onnx is not installed.
     """
     try:
@@ -56,13 +61,19 @@ def onnx_of_onnx(
     except ImportError as error:
         raise MissingExtraError("converting models", "train", error) from error
 
-    names = label_names(labels)
     try:
         model = onnx.load(path)
     except Exception as error:  # protobuf's, and the system's for weights that lie beside it
         raise ModelError(f"{path}: expected an ONNX model; {first_line(error)}") from error
     if any(entry.key == METADATA_KEY for entry in model.metadata_props):
         raise ModelError(f"{path}: mien wrote this file, and reads it as it is")
+    if labels is None or scaling is None:
+        raise OptionError(
+            f"{path}: an ONNX file does not say what its outputs are, nor how it takes its pixels; "
+            "give --labels, all of them in order and with commas, and --scaling 1/255, -1..1 or "
+            "none"
+        )
+    names = label_names(labels)
     theirs = _Theirs(model, path, names, size_px)
     sample = _sample(theirs.crops_count)
     try:
