@@ -6,10 +6,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
+from matplotlib.figure import Figure
 
 from command_line import Mien
 from learn_fixtures import (
@@ -403,6 +406,39 @@ def test_figures_are_drawn(study: TuningResult, tmp_path: Path) -> None:
     ]
     assert all(file.stat().st_size > 1000 for file in files)
     assert "learning_rate" in (tmp_path / "importances.svg").read_text()
+
+
+def test_numbers_of_a_narrow_range_do_not_cover_each_other(
+    study: TuningResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = optuna.create_study(direction="maximize")
+    range_of_rates = optuna.distributions.FloatDistribution(1e-4, 1e-2, log=True)
+    for rate in (6.8e-4, 7.5e-4, 1.5e-3):
+        trial = optuna.trial.create_trial(
+            params={"learning_rate": rate, "flip": rate},
+            distributions={"learning_rate": range_of_rates, "flip": range_of_rates},
+            value=rate,
+        )
+        rates.add_trial(trial)
+    covered: list[bool] = []
+
+    def look(figure: Figure, path: Path) -> list[Path]:
+        figure.canvas.draw()
+        for axes in figure.axes:
+            low, high = axes.get_xlim()
+            boxes = [
+                label.get_window_extent()
+                for label in axes.get_xticklabels(which="both")
+                if label.get_text() and low <= label.get_position()[0] <= high
+            ]
+            covered.extend(one.overlaps(other) for one, other in combinations(boxes, 2))
+        return [path]
+
+    monkeypatch.setattr(plots, "save", look)
+    plots.plot_study(replace(study, study=rates, importances={}), tmp_path)
+
+    assert covered
+    assert not any(covered)
 
 
 @pytest.fixture

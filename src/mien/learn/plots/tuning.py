@@ -50,6 +50,9 @@ def plot_study(result: TuningResult, folder: Path) -> list[Path]:
             warnings.simplefilter("ignore")  # of Optuna: these are new, an axis has one value
             for name, draw in drawn.items():
                 draw(result.study, target_name="val accuracy")
+                for axes in plt.gcf().axes:
+                    if axes.get_xscale() == "log":  # its labels are long: 6 x 10^-4
+                        axes.tick_params(axis="x", which="both", labelrotation=90)
                 files += save(plt.gcf(), folder / name)
                 plt.close()
     finally:
