@@ -28,6 +28,7 @@ BATCH_FRAMES: Final = 8
 """Frames of a file that are held to be read together."""
 
 _PARTS: Final = (6, 6)  # of a crop, that are compared
+_STANDS_S: Final = 0.1  # that the reading of a face stands at most: means need several of them
 _TENTATIVE_BATCHES: Final = 3  # that wait together until a face is known to be new or not
 _BATCH_BYTES: Final = 64_000_000  # fewer of them where frames are large
 
@@ -47,8 +48,9 @@ class VideoSettings:
             every face of every frame that has changed. For many faces or a large network: boxes and
             tracks are as before, and the network takes most of the time.
         min_change: read a face again once some part of it (of 6 x 6) has changed by more than so
-            many of 255 gray levels, on the mean of its pixels; until then its last reading stands.
-            2 is what a camera's noise does to a face that is still. 0 reads it in every frame.
+            many of 255 gray levels, on the mean of its pixels; until then, for a tenth of a second
+            at most, its last reading stands. 2 is what a camera's noise does to a face that is
+            still. 0 reads it in every frame.
     Raises:
         OptionError: `batch_frames` is less than 1, or another value is negative.
     """
@@ -188,7 +190,7 @@ class _Reader:
         crops = crop_faces(frame.image, due, self._framing, margin=margin)
         changed: set[int] = set()
         for face, crop in zip(due, crops, strict=True):
-            if self._has_changed(face.track, crop):
+            if self._has_changed(face.track, crop, time_s):
                 changed.add(face.track)
                 self._crops.append(crop)
                 self._read_s[face.track], self._cut[face.track] = time_s, crop
@@ -200,10 +202,12 @@ class _Reader:
         held = 2 * len(self._waiting)
         return held >= frames or held * frame.image.nbytes >= _BATCH_BYTES
 
-    def _has_changed(self, track: int, crop: NDArray[np.uint8]) -> bool:
-        """Whether some part of a face is not as it was when it was read last."""
+    def _has_changed(self, track: int, crop: NDArray[np.uint8], time_s: float) -> bool:
+        """Whether some part of a face is not as it was when it was read last, a moment ago."""
         before = self._cut.get(track)
         if before is None or not self._settings.min_change:
+            return True
+        if time_s - self._read_s[track] > _STANDS_S:
             return True
         change = cv2.absdiff(crop, before).astype(np.float32)
         parts = cv2.resize(change, _PARTS, interpolation=cv2.INTER_AREA)

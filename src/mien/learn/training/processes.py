@@ -130,7 +130,7 @@ def _launch_beside(fabric: Fabric, work: Work[Result], report: Any) -> Result:
     results: list[Result] = []
     # The thread starts the processes and waits for them; it hears no Ctrl-C, nor do they.
     with _ctrl_c_sets(flag), ThreadPoolExecutor(1, initializer=_ignore_ctrl_c) as thread:
-        running = thread.submit(fabric.launch, partial(_work_beside, asked, said, flag))
+        running = thread.submit(fabric.launch, _WorkBeside(asked, said, flag))
         try:
             for kind, content in _messages(said, running):
                 if kind == "error":
@@ -168,23 +168,37 @@ def _messages(said: Any, running: Future[Any]) -> Iterator[tuple[str, Any]]:
             ended = running.done()
 
 
-def _work_beside(asked: Any, said: Any, flag: Flag, fabric: Fabric) -> None:
-    """What one of several processes does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where threads cannot be told to ignore it
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    try:
-        result = _work(asked.get(), lambda told: said.put(("progress", told)), flag, fabric)
-    except MienError as error:
-        said.put(("error", error))
-        raise
-    if fabric.local_rank == 0:
-        said.put(("result", result))
+class _WorkBeside:
+    """What one of several processes does. From when it gets this on it ends with its parent.
+
+    It waits for the others before it is called: for half an hour, where a kill came in between.
+    """
+
+    def __init__(self, asked: Any, said: Any, flag: Flag) -> None:
+        self._asked, self._said, self._flag = asked, said, flag
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+
+    def __call__(self, fabric: Fabric) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # where threads cannot be told to ignore it
+        said = self._said
+        try:
+            work = self._asked.get()
+            result = _work(work, lambda told: said.put(("progress", told)), self._flag, fabric)
+        except MienError as error:
+            said.put(("error", error))
+            raise
+        if fabric.local_rank == 0:
+            said.put(("result", result))
 
 
 def _end_with_parent() -> None:
-    if parent := multiprocessing.parent_process():
-        parent.join()
-        os._exit(1)
+    while (parent := multiprocessing.parent_process()) is None:  # until all has been unpickled
+        time.sleep(0.01)
+    parent.join()
+    os._exit(1)
 
 
 def _ignore_ctrl_c() -> None:
