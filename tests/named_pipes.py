@@ -1,6 +1,8 @@
 """Pictures that are named pipes: whoever reads one waits, and can be killed in the middle."""
 
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -65,3 +67,28 @@ class Pipe:
         """Put an ordinary file in its place."""
         self.path.unlink()
         self.path.write_bytes(content)
+
+
+class Killer(threading.Thread):
+    """Kills processes that read a pipe.
+
+    Args:
+        pipe: that they read.
+        times: how many to kill.
+        feed: the picture for the next one; None where nobody reads any more.
+    """
+
+    def __init__(self, pipe: Pipe, times: int, feed: bytes | None = None) -> None:
+        super().__init__(daemon=True)
+        self.pipe, self.times, self.content = pipe, times, feed
+        self.killed: set[int] = set()
+
+    def run(self) -> None:
+        for _ in range(self.times):
+            wait_until(self.pipe.is_read, "a reader")
+            (pid,) = self.pipe.readers()
+            os.kill(pid, signal.SIGKILL)
+            self.killed.add(pid)
+            self.pipe.release()
+        if self.content is not None:
+            self.pipe.feed(self.content)

@@ -12,7 +12,7 @@ from mien.batch.dataset import MANIFEST, PLAN, SUMMARY, Dataset, Run, alone, is_
 from mien.batch.listing import Kind
 from mien.batch.plan import Plan, make_plan
 from mien.batch.pool import Event, Progress, cores, run_here, run_pool
-from mien.batch.records import GivenUp, ShardRecord, Tally
+from mien.batch.records import GivenUp, Tally
 from mien.batch.settings import BatchSettings, Job, model_files, settings_to_dict
 from mien.batch.storage import Folder, absolute
 from mien.batch.summary import write_summary
@@ -66,8 +66,8 @@ class BatchResult:
         seconds: that this run worked.
         images: pictures that this run has read.
         engine: "processes" or "ray".
-        workers: processes; 0 where the work was done in this one. Of Ray, the most actors that were
-            asked for; 0 for one on every core.
+        workers: processes; 0 where the work was done in this one. Of Ray, the most tasks at once that
+            were asked for; 0 for one on every core.
         left_out: files in folders, patterns and archives that cannot be read.
     """
 
@@ -138,7 +138,7 @@ def run_batch(
         sources: see `mien.batch.listing.find_files`.
         out: folder of the data set; in an object store, too.
         settings: what decides about its rows.
-        processes: at work at once, or at most so many actors of Ray; None takes every core, and 0
+        processes: at work at once, or at most so many tasks of Ray; None takes every core, and 0
             does all in this process.
         ray: address of a Ray cluster, such as `10.0.0.1:6379` or `auto`; `local` starts one here.
         overwrite: begin anew, whatever the folder holds of an earlier batch.
@@ -287,8 +287,9 @@ class _Work:
         self._done_before = tally.images + tally.failed
         self._errors_before = tally.failed
         self._given_up = 0
-        self._images = 0  # of shards that are done
-        self._told = Progress(0, 0)  # of shards that are done, and of those at work
+        self._images = 0  # of shards that this run has done, as the errors
+        self._errors = 0
+        self._under_way = Progress()
         self._begun = time.time()
         self._clock = time.monotonic()
         self._saved_at = 0.0
@@ -319,35 +320,36 @@ class _Work:
         return len(records) == len(self._plan) and all(r.is_done for r in records.values())
 
     def _take(self, job: Job, event: Event) -> None:
+        if isinstance(event, Progress):
+            self._under_way = event
+            if self._report is not None:
+                self._report(self._status())
+            return
         if isinstance(event, GivenUp):
             self._given_up += 1
             event = failed_part(job, self._plan[event.shard], event)
-        if isinstance(event, ShardRecord):
-            self._dataset.records[event.shard] = event
-            self._images += event.tally.images
-            if self.engine == "ray" or not event.is_done:  # only local workers tell on their way
-                self._told += Progress(event.tally.images, event.tally.failed)
-            if time.monotonic() - self._saved_at > max(
-                MANIFEST_EVERY_S, self._save_s / _MANIFEST_SHARE
-            ):
-                self._save("at work")
-        else:
-            self._told += event
-        if self._report is not None:
-            self._report(self._status())
+        self._dataset.records[event.shard] = event
+        self._images += event.tally.images
+        self._errors += event.tally.failed
+        if time.monotonic() - self._saved_at > max(
+            MANIFEST_EVERY_S, self._save_s / _MANIFEST_SHARE
+        ):
+            self._save("at work")
 
     def _status(self) -> Status:
-        plan, told = self._plan, self._told
+        plan = self._plan
+        images = self._images + self._under_way.images
+        errors = self._errors + self._under_way.errors
         seconds = time.monotonic() - self._clock
         uncounted = plan.counts.get(Kind.TAR, 0) + plan.counts.get(Kind.FILM, 0)
         return Status(
             shards=len(plan),
             shards_done=len(self._dataset.records),
             pictures=None if uncounted else plan.pictures,
-            pictures_done=self._done_before + told.images + told.errors,
-            errors=self._errors_before + told.errors,
+            pictures_done=self._done_before + images + errors,
+            errors=self._errors_before + errors,
             seconds=seconds,
-            images_per_s=told.images / seconds if seconds > 0 else 0.0,
+            images_per_s=images / seconds if seconds > 0 else 0.0,
         )
 
     def _run(self, ended: str) -> Run:
