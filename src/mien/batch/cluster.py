@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from mien.batch.dataset import MANIFEST
 from mien.batch.plan import Plan, Shard
-from mien.batch.pool import Done, Event, Progress, WorkerDiedError, attempt, run_workers
+from mien.batch.pool import Done, Event, WorkerDiedError, Workers, attempt, run_workers
 from mien.batch.settings import Job
 from mien.batch.storage import Folder
 from mien.batch.work import ShardWorker
@@ -61,7 +61,7 @@ def run_ray(
         yield from run_workers(_Tasks(ray, job), plan, numbers, workers or cores)
 
 
-class _Tasks:
+class _Tasks(Workers):
     """Shards as tasks of a core each, which Ray gives to workers of whatever node has one free."""
 
     def __init__(self, ray: Any, job: Job) -> None:
@@ -91,9 +91,6 @@ class _Tasks:
         if isinstance(done, MienError):
             raise done
         return done
-
-    def progress(self) -> Progress:
-        return Progress()  # tasks say nothing before their end
 
     def close(self) -> None:
         for task in self._tasks.values():

@@ -23,7 +23,6 @@ from typing import Any, Final, Self
 
 from mien.batch.plan import Plan
 from mien.batch.records import ShardRecord, Tally
-from mien.batch.settings import Difference
 from mien.batch.storage import Folder, open_file, writing
 from mien.batch.work import PARTS, read_record
 from mien.errors import DataError, OutputError
@@ -125,10 +124,10 @@ class Dataset:
             OutputError: something differs; the message says what.
         """
         differences = [
-            str(difference)
+            f"{name} was {was.get(name)!r} and is {now.get(name)!r}"
             for was, now in ((self.about, about), (self.about["settings"], about["settings"]))
-            for difference in Difference.between(was, now)
-            if difference.name != "settings"
+            for name in {**was, **now}
+            if name != "settings" and was.get(name) != now.get(name)
         ]
         if differences:
             raise OutputError(

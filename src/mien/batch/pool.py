@@ -10,15 +10,15 @@ import os
 import signal
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing import connection
 from multiprocessing.context import SpawnContext, SpawnProcess
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from mien.batch.plan import Plan, Shard
 from mien.batch.records import KILLS, GivenUp, ShardRecord
@@ -35,14 +35,8 @@ _START_DEATHS: Final = 3  # workers in a row that die before they are ready
 _PROGRESS_S: Final = 0.5  # between two words about how far it is
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far the shards are that are under way now.
-
-    Attributes:
-        images: of them that were read.
-        errors: pictures of them that could not be.
-    """
+class Progress(NamedTuple):
+    """How far the shards are that are under way now."""
 
     images: int = 0
     errors: int = 0
@@ -53,108 +47,41 @@ Event: TypeAlias = Done | Progress
 
 
 class WorkerDiedError(Exception):
-    """The worker of a shard is gone, with what it had not finished.
+    """The worker of a shard is gone, with what it had not finished; the message says how it ended.
 
-    Args:
-        how: it ended.
+    Attributes:
         had_begun: the shard; else it died while it started, which is no fault of the shard.
     """
 
-    def __init__(self, how: str, *, had_begun: bool = True) -> None:
-        super().__init__(how)
-        self.had_begun = had_begun
+    had_begun = True
 
 
-class Workers(Protocol):
+class Workers(ABC):
     """What shards are submitted to."""
 
-    def submit(self, shard: Shard) -> "Future[Done]":
+    @abstractmethod
+    def submit(self, shard: Shard) -> Future[Done]:
         """Have a shard done by a worker that has none."""
 
-    def receive(self, future: "Future[Done]") -> Done:
+    def receive(self, future: Future[Done]) -> Done:
         """What came of a shard.
 
         Raises:
-            WorkerDiedError: nothing, since its worker died.
+            WorkerDiedError: nothing.
             MienError: its part cannot be written, the model not opened, or no worker comes up.
         """
+        return future.result()
 
     def progress(self) -> Progress:
-        """How far the shards are that are under way."""
+        """How far the shards are that are under way, where workers tell before they are done."""
+        return Progress()
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027
         """End all workers, in the middle of whatever they do."""
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def attempt(
-    worker: "ShardWorker",
-    shard: Shard,
-    progress: Callable[[int, int], None] = lambda images, errors: None,
-) -> Done:
-    """Do a shard; an error that nobody foresaw gives up this shard, not the others.
-
-    Args:
-        worker: what does it.
-        shard: of the plan.
-        progress: see `ShardWorker`.
-    Raises:
-        MienError: its part cannot be written.
-    """
-    begun = time.monotonic()
-    try:
-        return worker(shard, progress)
-    except MienError:
-        raise
-    except Exception as error:
-        text = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        return GivenUp(shard.number, text, time.monotonic() - begun)
-
-
-def run_here(job: Job, plan: Plan, numbers: Sequence[int]) -> Iterator[Event]:
-    """Do shards in this very process, one after the other.
-
-    Args:
-        job: what to do.
-        plan: that has the shards.
-        numbers: of those to do.
-    Yields:
-        As `run_pool`.
-    Raises:
-        MienError: a part cannot be written, or the model not opened.
-    """
-    from mien.batch.work import ShardWorker
-
-    worker = ShardWorker(job)
-    for number in numbers:
-        yield attempt(worker, plan[number])
-        yield Progress()
-
-
-def run_pool(job: Job, plan: Plan, numbers: Sequence[int], processes: int) -> Iterator[Event]:
-    """Do shards in processes of this machine.
-
-    Args:
-        job: what to do.
-        plan: that has the shards.
-        numbers: of those to do, in this order.
-        processes: how many at once.
-    Yields:
-        See `run_workers`.
-    Raises:
-        MienError: a part cannot be written, the model not opened, or no process comes up.
-    """
-    return run_workers(_Processes(job), plan, numbers, processes)
-
-
 def run_workers(workers: Workers, plan: Plan, numbers: Sequence[int], size: int) -> Iterator[Event]:
-    """Submit shards to workers, those whose worker died once more.
+    """Do shards; those whose worker died are submitted once more.
 
     Args:
         workers: closed at the end.
@@ -194,7 +121,63 @@ def run_workers(workers: Workers, plan: Plan, numbers: Sequence[int], size: int)
         workers.close()
 
 
-class _Processes:
+def run_local(job: Job, plan: Plan, numbers: Sequence[int], processes: int) -> Iterator[Event]:
+    """Do shards on this machine.
+
+    Args:
+        job: what to do.
+        plan: that has the shards.
+        numbers: of those to do, in this order.
+        processes: how many at once; 0 does them in this very process.
+    Yields:
+        See `run_workers`.
+    Raises:
+        MienError: a part cannot be written, the model not opened, or no process comes up.
+    """
+    if numbers:
+        workers = _Processes(job) if processes else _Here(job)
+        yield from run_workers(workers, plan, numbers, max(processes, 1))
+
+
+def attempt(
+    worker: "ShardWorker",
+    shard: Shard,
+    progress: Callable[[int, int], None] = lambda images, errors: None,
+) -> Done:
+    """Do a shard; an error that nobody foresaw gives up this shard, not the others.
+
+    Args:
+        worker: what does it.
+        shard: of the plan.
+        progress: see `ShardWorker`.
+    Raises:
+        MienError: its part cannot be written.
+    """
+    begun = time.monotonic()
+    try:
+        return worker(shard, progress)
+    except MienError:
+        raise
+    except Exception as error:
+        text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        return GivenUp(shard.number, text, time.monotonic() - begun)
+
+
+class _Here(Workers):
+    """This very process."""
+
+    def __init__(self, job: Job) -> None:
+        from mien.batch.work import ShardWorker
+
+        self._worker = ShardWorker(job)
+
+    def submit(self, shard: Shard) -> Future[Done]:
+        future: Future[Done] = Future()
+        future.set_result(attempt(self._worker, shard))
+        return future
+
+
+class _Processes(Workers):
     """Processes of this machine, each in an executor of its own.
 
     In a `ProcessPoolExecutor` of several, one that dies would take the others with it, and nobody
@@ -206,30 +189,40 @@ class _Processes:
         self._processes: list[_Process] = []
         self._start_deaths = 0
 
-    def submit(self, shard: Shard) -> "Future[Done]":
-        for process in self._processes:
-            if process.future is None:
-                with suppress(BrokenProcessPool):  # it died while it had nothing to do
-                    return process.submit(self._job, shard)
-        self._processes.append(process := _Process())
-        return process.submit(self._job, shard)
-
-    def receive(self, future: "Future[Done]") -> Done:
-        (process,) = [p for p in self._processes if p.future is future]
+    def submit(self, shard: Shard) -> Future[Done]:
+        process = next((p for p in self._processes if p.future is None), None)
+        if process is None:
+            self._processes.append(process := _Process())
+        process.counts[1:] = [0, 0]
         try:
-            done = process.receive()
+            process.future = process.executor.submit(_do, self._job, shard)
+        except BrokenProcessPool:  # it died while it had nothing to do
+            self._processes.remove(process)
+            return self.submit(shard)
+        return process.future
+
+    def receive(self, future: Future[Done]) -> Done:
+        (process,) = [p for p in self._processes if p.future is future]
+        process.future = None
+        try:
+            done = future.result()
         except BrokenProcessPool:
             self._processes.remove(process)
-            how = _how(process.end())
-            self._start_deaths += not process.is_ready
+            raise self._death(process) from None
+        self._start_deaths = 0
+        return done
+
+    def _death(self, process: "_Process") -> WorkerDiedError:
+        death = WorkerDiedError(_how(process.end()))
+        death.had_begun = bool(process.counts[0])
+        if not death.had_begun:
+            self._start_deaths += 1
             if self._start_deaths == _START_DEATHS:
                 raise MienError(
                     f"expected worker processes to come up; {_START_DEATHS} in a row died, the "
-                    f"last one with {how}"
-                ) from None
-            raise WorkerDiedError(how, had_begun=process.is_ready) from None
-        self._start_deaths = 0
-        return done
+                    f"last one with {death}"
+                )
+        return death
 
     def progress(self) -> Progress:
         at_work = [p.counts for p in self._processes if p.future is not None]
@@ -242,63 +235,37 @@ class _Processes:
             process.end()
 
 
-class _Context(SpawnContext):
-    """Keeps the process that an executor starts: an executor does not say how it ended."""
-
-    # A fork would share the threads' locks of whoever calls, in whatever state they are.
-    process: SpawnProcess | None = None
-
-    def Process(self, *arguments: Any, **options: Any) -> SpawnProcess:  # type: ignore[override]  # noqa: N802
-        self.process = SpawnProcess(*arguments, **options | {"name": "mien-batch"})
-        return self.process
-
-
-class _Process:
-    """An executor of one process, which does one shard at a time."""
+# A fork would share the threads' locks of whoever calls, in whatever state they are.
+class _Process(SpawnContext):
+    """An executor of one process; its context, since an executor does not say how one ended."""
 
     def __init__(self) -> None:
-        self._context = _Context()
-        # Whether it is ready, and pictures and errors of its shard. Memory that is shared has no
-        # lock that a process could take with it when it is killed.
-        self.counts = self._context.RawArray("q", 3)
-        self._executor = ProcessPoolExecutor(1, self._context, _begin, (self.counts,))
+        # Whether the model is open, and pictures and errors of the shard. Memory that is shared has
+        # no lock that a process could take with it when it is killed.
+        self.counts = self.RawArray("q", 3)
+        self.executor = ProcessPoolExecutor(1, self, _begin, (self.counts,))
         self.future: Future[Done] | None = None
+        self._process: SpawnProcess | None = None
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether it has opened the model."""
-        return bool(self.counts[0])
-
-    def submit(self, job: Job, shard: Shard) -> "Future[Done]":
-        """Have a shard done.
-
-        Raises:
-            BrokenProcessPool: the process has died.
-        """
-        self.counts[1:] = [0, 0]
-        self.future = self._executor.submit(_do, job, shard)
-        return self.future
-
-    def receive(self) -> Done:
-        """What came of its shard; it has none then.
-
-        Raises:
-            BrokenProcessPool: the process has died.
-            MienError: see `attempt`.
-        """
-        future, self.future = self.future, None
-        assert future is not None
-        return future.result()
+    def Process(self, *arguments: Any, **options: Any) -> SpawnProcess:  # type: ignore[override]  # noqa: N802
+        self._process = SpawnProcess(*arguments, **options | {"name": "mien-batch"})
+        return self._process
 
     def kill(self) -> None:
-        """End it at once."""
-        if self._context.process is not None:
-            self._context.process.kill()
+        if self._process is not None:
+            self._process.kill()
 
     def end(self) -> int | None:
         """Wait until it has ended: its exit code, or minus the number of a signal."""
-        self._executor.shutdown()
-        return None if self._context.process is None else self._context.process.exitcode
+        self.executor.shutdown()
+        return None if self._process is None else self._process.exitcode
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _how(code: int | None) -> str:

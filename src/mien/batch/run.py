@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal, cast
@@ -11,9 +11,9 @@ from typing import Any, Final, Literal, cast
 from mien.batch.dataset import MANIFEST, PLAN, SUMMARY, Dataset, Run, alone, is_foreign
 from mien.batch.listing import Kind
 from mien.batch.plan import Plan, make_plan
-from mien.batch.pool import Event, Progress, cores, run_here, run_pool
+from mien.batch.pool import Event, Progress, cores, run_local
 from mien.batch.records import GivenUp, Tally
-from mien.batch.settings import BatchSettings, Job, model_files, settings_to_dict
+from mien.batch.settings import BatchSettings, Job, model_files
 from mien.batch.storage import Folder, absolute
 from mien.batch.summary import write_summary
 from mien.batch.work import PARTS, failed_part
@@ -66,8 +66,8 @@ class BatchResult:
         seconds: that this run worked.
         images: pictures that this run has read.
         engine: "processes" or "ray".
-        workers: processes; 0 where the work was done in this one. Of Ray, the most tasks at once that
-            were asked for; 0 for one on every core.
+        workers: processes; 0 where the work was done in this one. Of Ray, the most tasks at
+            once that were asked for; 0 for one on every core.
         left_out: files in folders, patterns and archives that cannot be read.
     """
 
@@ -192,19 +192,17 @@ def run_batch(
             else:
                 work.workers = min(cores() if processes is None else processes, len(missing))
             order = plan.heaviest_first(missing)
-            return work.do(job, _engine(job, plan, order, ray, processes, work.workers))
+            return work.do(job, _engine(job, plan, order, ray, work.workers))
 
 
 def _engine(
-    job: Job, plan: Plan, order: Sequence[int], ray: str | None, processes: int | None, workers: int
+    job: Job, plan: Plan, order: Sequence[int], ray: str | None, workers: int
 ) -> Iterator[Event]:
     if ray is not None:
         from mien.batch.cluster import run_ray
 
-        return run_ray(job, plan, order, ray, processes or None)
-    if processes == 0:
-        return run_here(job, plan, order)
-    return run_pool(job, plan, order, workers)
+        return run_ray(job, plan, order, ray, workers or None)
+    return run_local(job, plan, order, workers)
 
 
 def _job(
@@ -219,7 +217,7 @@ def _job(
     job = Job(settings, models, spec.name, folder.name, "", __version__)
     about = {
         "sources": list(sources),
-        "settings": settings_to_dict(settings),
+        "settings": asdict(settings),
         "model": spec.name,
         "model_sha256": job.model_sha256,
         "mien_version": __version__,
