@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 
 from archives import jpeg, rows_of, write_folder, write_tar
-from mien.batch import BatchResult, BatchSettings, run_batch
+from mien.batch import BatchResult, BatchSettings, Status, pool, run_batch
 from mien.batch.pool import MOST_DEATHS, cores
-from mien.errors import ModelError, OutputError
+from mien.errors import MienError, ModelError, OutputError
 from named_pipes import LIMIT_S, Killer, Pipe, wait_until
 
 pytestmark = pytest.mark.slow
@@ -51,9 +51,14 @@ def undisturbed(tmp_path: Path) -> Iterator[Callable[[], list[dict[str, Any]]]]:
 def test_processes_give_the_rows_of_one(tmp_path: Path) -> None:
     write_folder(tmp_path / "in", 9)
     here = run_batch([tmp_path / "in"], tmp_path / "here", SMALL, processes=0)
-    two = run_batch([tmp_path / "in"], tmp_path / "two", SMALL, processes=2)
+    said: list[Status] = []
+    two = run_batch([tmp_path / "in"], tmp_path / "two", SMALL, processes=2, report=said.append)
     assert rows_of(two.out) == rows_of(here.out)
     assert (two.workers, two.tally.faces, two.complete) == (2, here.tally.faces, True)
+    counts = [(status.shards_done, status.pictures_done) for status in said]
+    assert counts == sorted(counts)
+    assert counts[-1] == (3, 9)
+    assert {status.pictures for status in said} == {9}
     assert not workers()
 
 
@@ -254,6 +259,20 @@ def test_a_model_that_is_gone_ends_the_batch_once(tmp_path: Path, tiny_model: Pa
     (error,) = results
     assert isinstance(error, ModelError)
     assert "expected the model with which the work began" in str(error)
+    assert not workers()
+
+
+def dies(counts: object) -> None:
+    os._exit(7)
+
+
+def test_workers_that_never_come_up_end_the_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_folder(tmp_path / "in", 3)
+    monkeypatch.setattr(pool, "_begin", dies)
+    with pytest.raises(MienError, match="3 in a row died, the last one with status 7"):
+        run_batch([tmp_path / "in"], tmp_path / "out", SMALL, processes=1)
     assert not workers()
 
 

@@ -135,12 +135,12 @@ class Dataset:
                 f"{'; '.join(differences)}. Use another folder, or --overwrite"
             )
 
-    def find_done(self, shards: int, *, again: frozenset[str] = frozenset()) -> list[int]:
+    def find_done(self, shards: int, *, retry_errors: bool = False) -> list[int]:
         """Look at the parts that are there; `records` are then theirs.
 
         Args:
             shards: of the plan.
-            again: states that do not count as done, beside those that failed.
+            retry_errors: shards with errors do not count as done.
         Returns:
             The numbers of the shards that are missing.
         Raises:
@@ -153,8 +153,9 @@ class Dataset:
             if name not in sizes:
                 continue
             record = known.get(number) or self._record(f"{PARTS}/{name}")
-            usable = record is not None and record.dataset == self.id and record.is_done
-            if record is not None and usable and not ("errors" in again and record.tally.failed):
+            if record is None or record.dataset != self.id or not record.is_done:
+                continue
+            if not (retry_errors and record.tally.failed):
                 self.records[number] = record
         return [number for number in range(shards) if number not in self.records]
 

@@ -183,8 +183,7 @@ def run_batch(
         )
         with plan:
             job = replace(job, dataset=dataset.id)
-            again = frozenset({"errors"}) if retry_errors else frozenset[str]()
-            missing = dataset.find_done(len(plan), again=again)
+            missing = dataset.find_done(len(plan), retry_errors=retry_errors)
             dataset.remove_rests()
             work = _Work(dataset, plan, len(plan) - len(missing), report)
             if ray is not None:
