@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -26,17 +27,20 @@ from named_pipes import LIMIT_S, Killer, Pipe, wait_until
 
 pytestmark = pytest.mark.slow
 
-# Ray gives its processes seconds to come up, which a busy machine may exceed.
-TIME_TO_START = {
-    "RAY_raylet_start_wait_time_s": "120",
-    "RAY_agent_register_timeout_ms": "120000",
-}
 SCRIPT = Path(__file__).with_name("two_nodes.py")
 
 
-@pytest.fixture
-def cluster() -> Iterator[subprocess.Popen[str]]:
-    """A cluster of two nodes with a core each; its address is the first line that it prints."""
+@dataclass(frozen=True)
+class Running:
+    """A cluster that `SCRIPT` has started."""
+
+    process: subprocess.Popen[str]
+    address: str
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Running]:
+    """A cluster of two nodes with a core each; the first test takes the second away."""
     started = subprocess.Popen(
         [sys.executable, str(SCRIPT)],
         stdin=subprocess.PIPE,
@@ -45,8 +49,9 @@ def cluster() -> Iterator[subprocess.Popen[str]]:
         text=True,
     )
     with started:
-        yield started
         assert started.stdin
+        assert started.stdout
+        yield Running(started, started.stdout.readline().strip())
         started.stdin.close()
         try:
             started.wait(30)
@@ -55,20 +60,19 @@ def cluster() -> Iterator[subprocess.Popen[str]]:
 
 
 def test_a_killed_driver_and_a_killed_node_lose_no_row_and_double_none(
-    cluster: subprocess.Popen[str], tmp_path: Path
+    cluster: Running, tmp_path: Path
 ) -> None:
-    assert cluster.stdin
-    assert cluster.stdout
+    assert cluster.process.stdin
+    assert cluster.process.stdout
     write_folder(tmp_path / "in", 3)
     (tmp_path / "in" / "a" / "bad.jpg").write_bytes(b"no picture")
     pipes = [Pipe(tmp_path / "p.jpg"), Pipe(tmp_path / "q.jpg")]
-    address = cluster.stdout.readline().strip()
     sources = ["in", *(pipe.path.name for pipe in pipes)]
     command = [sys.executable, "-m", "mien", "batch", *sources, "--shard-images", "1", "--json"]
 
     def driver() -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [*command, "--out", "out", "--ray", address],
+            [*command, "--out", "out", "--ray", cluster.address],
             cwd=tmp_path,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -95,9 +99,9 @@ def test_a_killed_driver_and_a_killed_node_lose_no_row_and_double_none(
     # The rerun does the other two; one of them is lost with its node.
     with driver() as second:
         both_at_work(second)
-        cluster.stdin.write("remove\n")
-        cluster.stdin.flush()
-        assert cluster.stdout.readline() == "removed\n"
+        cluster.process.stdin.write("remove\n")
+        cluster.process.stdin.flush()
+        assert cluster.process.stdout.readline() == "removed\n"
         wait_until(lambda: not all(pipe.readers() for pipe in pipes), "the lost node's worker")
         (lost,) = [pipe for pipe in pipes if not pipe.readers()]
         lost.release()
@@ -123,16 +127,14 @@ def test_a_killed_driver_and_a_killed_node_lose_no_row_and_double_none(
 
 
 def test_a_shard_that_kills_three_workers_is_given_up_and_no_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: Running, tmp_path: Path
 ) -> None:
-    for name, value in TIME_TO_START.items():
-        monkeypatch.setenv(name, value)
     write_folder(tmp_path / "in", 3)
     killer = Killer(Pipe(tmp_path / "pipe.jpg"), MOST_DEATHS)
     killer.start()
     sources = [tmp_path / "in", tmp_path / "pipe.jpg"]
     settings = BatchSettings(shard_images=1)
-    result = run_batch(sources, tmp_path / "out", settings, processes=1, ray="local")
+    result = run_batch(sources, tmp_path / "out", settings, processes=1, ray=cluster.address)
     killer.join()
     assert len(killer.killed) == MOST_DEATHS
     assert (result.given_up, result.complete, result.shards_done) == (1, False, 3)

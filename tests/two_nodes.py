@@ -14,7 +14,6 @@ os.environ |= {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_prestart_worker_first_driver": "0",  # workers that nobody asks for
     "RAY_raylet_start_wait_time_s": "120",
-    "RAY_agent_register_timeout_ms": "120000",
 }
 
 from ray.cluster_utils import Cluster
