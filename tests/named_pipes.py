@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 import threading
 import time
 from collections.abc import Callable
@@ -42,7 +43,7 @@ class Pipe:
         for link in Path("/proc").glob("[0-9]*/fd/*"):
             pid = int(link.parts[2])
             try:
-                if pid != os.getpid() and link.readlink() == self.path:
+                if link.readlink() == self.path and link.lstat().st_mode & stat.S_IRUSR:
                     found.append(pid)
             except OSError:
                 continue
@@ -84,11 +85,17 @@ class Killer(threading.Thread):
         self.killed: set[int] = set()
 
     def run(self) -> None:
+        # The pipe is held open meanwhile: the next reader may be there before the last one is gone.
         for _ in range(self.times):
-            wait_until(self.pipe.is_read, "a reader")
-            (pid,) = self.pipe.readers()
+            wait_until(lambda: self.pipe.is_read() and self._alive(), "a reader")
+            (pid,) = self._alive()
             os.kill(pid, signal.SIGKILL)
             self.killed.add(pid)
+        if self.content is None:
             self.pipe.release()
-        if self.content is not None:
+        else:
+            wait_until(self._alive, "the last reader")
             self.pipe.feed(self.content)
+
+    def _alive(self) -> set[int]:
+        return set(self.pipe.readers()) - self.killed
