@@ -55,7 +55,7 @@ class Measured:
 
     Attributes:
         name: of the engine.
-        workers: processes or actors.
+        workers: processes, or tasks of Ray at once.
         images: that were read.
         wall_s: from the start of the command to its end.
         work_s: that it worked, as it says itself: without starting Python and planning.

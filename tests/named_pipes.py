@@ -1,6 +1,9 @@
 """Pictures that are named pipes: whoever reads one waits, and can be killed in the middle."""
 
 import os
+import signal
+import stat
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -40,7 +43,7 @@ class Pipe:
         for link in Path("/proc").glob("[0-9]*/fd/*"):
             pid = int(link.parts[2])
             try:
-                if pid != os.getpid() and link.readlink() == self.path:
+                if link.readlink() == self.path and link.lstat().st_mode & stat.S_IRUSR:
                     found.append(pid)
             except OSError:
                 continue
@@ -65,3 +68,34 @@ class Pipe:
         """Put an ordinary file in its place."""
         self.path.unlink()
         self.path.write_bytes(content)
+
+
+class Killer(threading.Thread):
+    """Kills processes that read a pipe.
+
+    Args:
+        pipe: that they read.
+        times: how many to kill.
+        feed: the picture for the next one; None where nobody reads any more.
+    """
+
+    def __init__(self, pipe: Pipe, times: int, feed: bytes | None = None) -> None:
+        super().__init__(daemon=True)
+        self.pipe, self.times, self.content = pipe, times, feed
+        self.killed: set[int] = set()
+
+    def run(self) -> None:
+        # The pipe is held open meanwhile: the next reader may be there before the last one is gone.
+        for _ in range(self.times):
+            wait_until(lambda: self.pipe.is_read() and self._alive(), "a reader")
+            (pid,) = self._alive()
+            os.kill(pid, signal.SIGKILL)
+            self.killed.add(pid)
+        if self.content is None:
+            self.pipe.release()
+        else:
+            wait_until(self._alive, "the last reader")
+            self.pipe.feed(self.content)
+
+    def _alive(self) -> set[int]:
+        return set(self.pipe.readers()) - self.killed

@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 
 from archives import jpeg, rows_of, write_folder, write_tar
-from mien.batch import BatchResult, BatchSettings, run_batch
-from mien.batch.pool import MOST_DEATHS, Failure, cores
-from mien.errors import MissingExtraError, ModelError, OutputError
-from named_pipes import LIMIT_S, Pipe, wait_until
+from mien.batch import BatchResult, BatchSettings, Status, pool, run_batch
+from mien.batch.pool import MOST_DEATHS, cores
+from mien.errors import MienError, ModelError, OutputError
+from named_pipes import LIMIT_S, Killer, Pipe, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -31,25 +31,6 @@ SMALL = BatchSettings(shard_images=3)
 
 def workers() -> list[BaseProcess]:
     return [child for child in multiprocessing.active_children() if child.name == "mien-batch"]
-
-
-class Killer(threading.Thread):
-    """Kills so many processes that read a pipe; the next one is given the picture."""
-
-    def __init__(self, pipe: Pipe, times: int) -> None:
-        super().__init__(daemon=True)
-        self.pipe, self.times = pipe, times
-        self.killed: set[int] = set()
-
-    def run(self) -> None:
-        for _ in range(self.times):
-            wait_until(self.pipe.is_read, "a reader")
-            (pid,) = self.pipe.readers()
-            os.kill(pid, signal.SIGKILL)
-            self.killed.add(pid)
-            self.pipe.release()
-        if self.times < MOST_DEATHS:
-            self.pipe.feed(jpeg())
 
 
 @pytest.fixture
@@ -70,9 +51,14 @@ def undisturbed(tmp_path: Path) -> Iterator[Callable[[], list[dict[str, Any]]]]:
 def test_processes_give_the_rows_of_one(tmp_path: Path) -> None:
     write_folder(tmp_path / "in", 9)
     here = run_batch([tmp_path / "in"], tmp_path / "here", SMALL, processes=0)
-    two = run_batch([tmp_path / "in"], tmp_path / "two", SMALL, processes=2)
+    said: list[Status] = []
+    two = run_batch([tmp_path / "in"], tmp_path / "two", SMALL, processes=2, report=said.append)
     assert rows_of(two.out) == rows_of(here.out)
     assert (two.workers, two.tally.faces, two.complete) == (2, here.tally.faces, True)
+    counts = [(status.shards_done, status.pictures_done) for status in said]
+    assert counts == sorted(counts)
+    assert counts[-1] == (3, 9)
+    assert {status.pictures for status in said} == {9}
     assert not workers()
 
 
@@ -80,7 +66,7 @@ def test_workers_that_are_killed_lose_no_row_and_double_none(
     tmp_path: Path, undisturbed: Callable[[], list[dict[str, Any]]]
 ) -> None:
     write_folder(tmp_path / "in", 5)
-    killer = Killer(Pipe(tmp_path / "pipe.jpg"), 2)
+    killer = Killer(Pipe(tmp_path / "pipe.jpg"), 2, feed=jpeg())
     killer.start()
     result = run_batch(
         [tmp_path / "in", tmp_path / "pipe.jpg"], tmp_path / "out", SMALL, processes=2
@@ -276,11 +262,18 @@ def test_a_model_that_is_gone_ends_the_batch_once(tmp_path: Path, tiny_model: Pa
     assert not workers()
 
 
-def test_errors_travel_between_processes_as_what_they_are() -> None:
-    missing = MissingExtraError("this", "ray", ImportError("none"))
-    error = Failure.of(missing).error()
-    assert type(error) is MissingExtraError
-    assert str(error) == str(missing)
+def dies(counts: object) -> None:
+    os._exit(7)
+
+
+def test_workers_that_never_come_up_end_the_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_folder(tmp_path / "in", 3)
+    monkeypatch.setattr(pool, "_begin", dies)
+    with pytest.raises(MienError, match="3 in a row died, the last one with status 7"):
+        run_batch([tmp_path / "in"], tmp_path / "out", SMALL, processes=1)
+    assert not workers()
 
 
 def test_cores_are_those_this_process_may_use() -> None:

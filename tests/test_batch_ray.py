@@ -8,31 +8,39 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
 from archives import jpeg, rows_of, write_folder
 from command_line import Mien
 from mien import __version__
 from mien.batch import BatchSettings, run_batch
-from mien.batch.cluster import ANSWER_S, ShardActor, check_answers
+from mien.batch.cluster import ANSWER_S, check_answers, do_shard
 from mien.batch.plan import Shard, make_plan
+from mien.batch.pool import MOST_DEATHS
 from mien.batch.records import ShardRecord
 from mien.batch.settings import Job, model_files
-from mien.errors import MissingExtraError, OptionError
-from named_pipes import LIMIT_S, Pipe, wait_until
+from mien.errors import MissingExtraError, OptionError, OutputError
+from named_pipes import LIMIT_S, Killer, Pipe, wait_until
 
 pytestmark = pytest.mark.slow
 
 SCRIPT = Path(__file__).with_name("two_nodes.py")
 
 
-@pytest.fixture
-def cluster() -> Iterator[subprocess.Popen[str]]:
-    """A cluster of two nodes with a core each; its address is the first line that it prints."""
+@dataclass(frozen=True)
+class Running:
+    """A cluster that `SCRIPT` has started."""
+
+    process: subprocess.Popen[str]
+    address: str
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Running]:
+    """A cluster of two nodes with a core each; the first test takes the second away."""
     started = subprocess.Popen(
         [sys.executable, str(SCRIPT)],
         stdin=subprocess.PIPE,
@@ -41,8 +49,9 @@ def cluster() -> Iterator[subprocess.Popen[str]]:
         text=True,
     )
     with started:
-        yield started
         assert started.stdin
+        assert started.stdout
+        yield Running(started, started.stdout.readline().strip())
         started.stdin.close()
         try:
             started.wait(30)
@@ -51,20 +60,19 @@ def cluster() -> Iterator[subprocess.Popen[str]]:
 
 
 def test_a_killed_driver_and_a_killed_node_lose_no_row_and_double_none(
-    cluster: subprocess.Popen[str], tmp_path: Path
+    cluster: Running, tmp_path: Path
 ) -> None:
-    assert cluster.stdin
-    assert cluster.stdout
+    assert cluster.process.stdin
+    assert cluster.process.stdout
     write_folder(tmp_path / "in", 3)
     (tmp_path / "in" / "a" / "bad.jpg").write_bytes(b"no picture")
     pipes = [Pipe(tmp_path / "p.jpg"), Pipe(tmp_path / "q.jpg")]
-    address = cluster.stdout.readline().strip()
     sources = ["in", *(pipe.path.name for pipe in pipes)]
     command = [sys.executable, "-m", "mien", "batch", *sources, "--shard-images", "1", "--json"]
 
     def driver() -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [*command, "--out", "out", "--ray", address],
+            [*command, "--out", "out", "--ray", cluster.address],
             cwd=tmp_path,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -74,7 +82,7 @@ def test_a_killed_driver_and_a_killed_node_lose_no_row_and_double_none(
     def both_at_work(process: subprocess.Popen[str]) -> None:
         wait_until(
             lambda: all(pipe.is_read() for pipe in pipes) or process.poll() is not None,
-            "an actor on each node",
+            "a worker on each node",
         )
         assert process.poll() is None, process.communicate()[1]
 
@@ -91,10 +99,10 @@ def test_a_killed_driver_and_a_killed_node_lose_no_row_and_double_none(
     # The rerun does the other two; one of them is lost with its node.
     with driver() as second:
         both_at_work(second)
-        cluster.stdin.write("remove\n")
-        cluster.stdin.flush()
-        assert cluster.stdout.readline() == "removed\n"
-        wait_until(lambda: not all(pipe.readers() for pipe in pipes), "the lost node's actor")
+        cluster.process.stdin.write("remove\n")
+        cluster.process.stdin.flush()
+        assert cluster.process.stdout.readline() == "removed\n"
+        wait_until(lambda: not all(pipe.readers() for pipe in pipes), "the lost node's worker")
         (lost,) = [pipe for pipe in pipes if not pipe.readers()]
         lost.release()
         for pipe in pipes:
@@ -108,7 +116,6 @@ def test_a_killed_driver_and_a_killed_node_lose_no_row_and_double_none(
     now = {path.name: path.stat().st_mtime_ns for path in parts.iterdir()}
     assert {name: now[name] for name in kept} == kept
     assert len(now) == 6
-    assert not list((tmp_path / "out" / "attempts").glob("*"))
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert [run["engine"] for run in manifest["runs"]] == ["ray", "ray"]
 
@@ -119,19 +126,30 @@ def test_a_killed_driver_and_a_killed_node_lose_no_row_and_double_none(
     assert rows_of(tmp_path / "out") == rows_of(calm.out)
 
 
-# What an actor does, without Ray
+def test_a_shard_that_kills_three_workers_is_given_up_and_no_other(
+    cluster: Running, tmp_path: Path
+) -> None:
+    write_folder(tmp_path / "in", 3)
+    killer = Killer(Pipe(tmp_path / "pipe.jpg"), MOST_DEATHS)
+    killer.start()
+    sources = [tmp_path / "in", tmp_path / "pipe.jpg"]
+    settings = BatchSettings(shard_images=1)
+    result = run_batch(sources, tmp_path / "out", settings, processes=1, ray=cluster.address)
+    killer.join()
+    assert len(killer.killed) == MOST_DEATHS
+    assert (result.given_up, result.complete, result.shards_done) == (1, False, 3)
+    (error,) = [row["error"] for row in rows_of(result.out) if row["error"]]
+    assert "it has killed 3 processes, with WorkerCrashedError" in error
+    assert result.tally.errors == {"kills the process that reads it": 1}
+
+
+# What a worker does, without Ray
 
 
 def a_job(out: Path, dataset: str, *, travels: bool = False, model: str = "mien") -> Job:
     settings = BatchSettings(model=model, shard_images=2)
     files = model_files(model, with_content=travels)
     return Job(settings, files, "mien", str(out), dataset, __version__)
-
-
-def done(actor: ShardActor, shard: Shard) -> dict[str, Any]:
-    (text,) = actor({"shard": np.array([shard.to_json()])})["done"]
-    values: dict[str, Any] = json.loads(text)
-    return values
 
 
 @pytest.fixture
@@ -146,38 +164,24 @@ def begun(tmp_path: Path) -> tuple[Path, str, Shard]:
     return Path(result.out), manifest["id"], shard
 
 
-def test_a_shard_whose_record_was_lost_is_not_done_again(begun: tuple[Path, str, Shard]) -> None:
+def test_a_shard_that_is_done_twice_leaves_the_rows_of_one(begun: tuple[Path, str, Shard]) -> None:
     out, dataset, shard = begun
-    record = ShardRecord.from_dict(done(ShardActor(a_job(out, dataset)), shard)["record"])
-    part = out / "rows" / shard.file_name
-    before = part.stat().st_mtime_ns
-    again = ShardRecord.from_dict(done(ShardActor(a_job(out, dataset)), shard)["record"])
-    assert part.stat().st_mtime_ns == before
-    assert again.ended == pytest.approx(record.ended, abs=0.001)
-    assert again.tally.faces == 2
-
-
-def test_a_shard_that_ray_has_begun_three_times_is_given_up(
-    begun: tuple[Path, str, Shard],
-) -> None:
-    out, dataset, shard = begun
-    attempts = out / "attempts"
-    attempts.mkdir()
-    for number in range(3):
-        (attempts / f"000000-{number}").touch()
-    values = done(ShardActor(a_job(out, dataset)), shard)
-    assert "it has killed 3 processes" in values["given_up"]["reason"]
-    (attempts / "000000-2").unlink()
-    assert "record" in done(ShardActor(a_job(out, dataset)), shard)
-    assert not list(attempts.iterdir())
+    first = do_shard(a_job(out, dataset), shard)
+    assert isinstance(first, ShardRecord)
+    rows = rows_of(out)
+    again = do_shard(a_job(out, dataset), shard)
+    assert isinstance(again, ShardRecord)
+    assert (again.tally.faces, again.rows) == (first.tally.faces, first.rows) == (2, 2)
+    assert rows_of(out) == rows
+    assert [path.name for path in (out / "rows").iterdir()] == [shard.file_name]
 
 
 def test_a_node_that_does_not_see_the_data_set_says_so(begun: tuple[Path, str, Shard]) -> None:
     out, _, shard = begun
-    failure = done(ShardActor(a_job(out, "of another node")), shard)["failure"]
-    assert failure["kind"] == "OutputError"
-    assert "expected a folder that every node of the cluster shares" in failure["message"]
-    assert socket.gethostname() in failure["message"]
+    error = do_shard(a_job(out, "of another node"), shard)
+    assert isinstance(error, OutputError)
+    assert "expected a folder that every node of the cluster shares" in str(error)
+    assert socket.gethostname() in str(error)
 
 
 def test_a_model_of_ones_own_travels_to_the_nodes(
@@ -188,7 +192,7 @@ def test_a_model_of_ones_own_travels_to_the_nodes(
     mine.write_bytes(tiny_model.read_bytes())
     job = a_job(out, dataset, travels=True, model=str(mine))
     mine.unlink()
-    assert "record" in done(ShardActor(job), shard)
+    assert isinstance(do_shard(job, shard), ShardRecord)
     assert a_job(out, dataset, travels=True).models[0].content is None  # it is in the package
 
 

@@ -4,8 +4,8 @@ listing    sources as people name them -> files, on this machine or in a store (
 plan       files -> shards: what one process reads in one go (parquet: which rows)
 reading    a shard -> its pictures, one after the other
 work       pictures -> rows, written as one part; the same in every engine (rows, records)
-pool       the local engine: worker processes that may die
-cluster    the other engine: Ray Data
+pool       workers that may die, and the local engine: processes
+cluster    the other engine: Ray
 dataset    the folder: what is in it, and what of it is done
 run        all of it from end to end (settings, summary)
 

@@ -1,7 +1,7 @@
-"""The same work as Ray Data: shards as items, and an actor on each core that opens the model once.
+"""The same work as tasks of Ray: its workers on every node open the model once, and do shards.
 
-Ray starts a shard again when its worker or its node is gone. A part appears whole or not at all,
-and under one name, so a shard that is done twice leaves the rows of one.
+A part appears whole or not at all, and under one name, so a shard that is done twice, since its
+node was lost before it could say so, leaves the rows of one.
 """
 
 import importlib.util
@@ -13,22 +13,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final
+from functools import lru_cache
+from typing import Any, Final
 
 from mien.batch.dataset import MANIFEST
 from mien.batch.plan import Plan, Shard
-from mien.batch.pool import MOST_DEATHS, Event, Failure, attempt
-from mien.batch.records import KILLS, GivenUp, ShardRecord
+from mien.batch.pool import Done, Event, WorkerDiedError, Workers, attempt, run_workers
 from mien.batch.settings import Job
-from mien.batch.storage import Folder, open_file
-from mien.batch.work import PARTS, ShardWorker, read_record
+from mien.batch.storage import Folder
+from mien.batch.work import ShardWorker
 from mien.environment import environment
-from mien.errors import DataError, MienError, MissingExtraError, OptionError, OutputError
-
-if TYPE_CHECKING:
-    import numpy as np
+from mien.errors import MienError, MissingExtraError, OptionError, OutputError
 
 LOCAL: Final = "local"
 """In place of an address: a Ray of our own on this machine, for as long as the work takes."""
@@ -36,9 +33,7 @@ LOCAL: Final = "local"
 ANSWER_S: Final = 12.0
 """After which a cluster that does not answer counts as gone."""
 
-_MOST_BLOCKS: Final = 10_000  # of Ray Data; with more shards each block has several
 _STORE_BYTES: Final = 100_000_000  # of our own Ray: nothing but names and counts goes through it
-_ATTEMPTS: Final = "attempts"
 
 
 def run_ray(
@@ -53,7 +48,7 @@ def run_ray(
         address: of the cluster, such as `10.0.0.1:6379` or `auto`; or `LOCAL`.
         workers: at once, at most; None takes every core.
     Yields:
-        A record for each shard as it is done, and shards that were given up.
+        See `mien.batch.pool.run_workers`.
     Raises:
         MissingExtraError: Ray is not installed.
         OptionError: nothing answers at the address within `ANSWER_S`, or it is no Ray cluster.
@@ -62,109 +57,73 @@ def run_ray(
     if not numbers:
         return
     with _connected(address, workers) as ray:
-        import ray.data
-
-        context = ray.data.DataContext.get_current()
-        context.enable_progress_bars = False
-        context.print_on_execution_start = False
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
         cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
-        size = min(workers or cores, len(numbers))
-        items = [{"shard": plan[number].to_json()} for number in numbers]
-        rows = ray.data.from_items(items, override_num_blocks=min(len(items), _MOST_BLOCKS))
-        done = rows.map_batches(
-            ShardActor,
-            fn_constructor_args=(job,),
-            batch_size=1,
-            num_cpus=1,
-            # None waits behind another, which may be a large archive, while an actor has nothing.
-            compute=ray.data.ActorPoolStrategy(size=size, max_tasks_in_flight_per_actor=1),
-        )
+        yield from run_workers(_Tasks(ray, job), plan, numbers, workers or cores)
+
+
+class _Tasks(Workers):
+    """Shards as tasks of a core each, which Ray gives to workers of whatever node has one free."""
+
+    def __init__(self, ray: Any, job: Job) -> None:
+        self._ray = ray
+        self._job = ray.put(job)  # a model of one's own goes to each node once
+        # Ray would start some tasks again for ever: those of workers that are out of memory.
+        options = {"num_cpus": 1, "max_retries": 0, "scheduling_strategy": "SPREAD"}
+        self._do = ray.remote(**options)(do_shard)
+        self._tasks: dict[Future[Any], Any] = {}
+
+    def submit(self, shard: Shard) -> Future[Done]:
+        task = self._do.remote(self._job, shard)
+        future: Future[Any] = task.future()
+        self._tasks[future] = task
+        return future
+
+    def receive(self, future: Future[Any]) -> Done:
+        errors = self._ray.exceptions
+        del self._tasks[future]
         try:
-            for row in done.iter_rows():
-                yield _event(json.loads(row["done"]))
-        except ray.exceptions.RayError as error:
+            done: Done | MienError = future.result()
+        except (errors.WorkerCrashedError, errors.NodeDiedError, errors.OutOfMemoryError) as error:
+            raise WorkerDiedError(type(error).__name__) from error
+        except errors.RayError as error:
             line = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise MienError(f"Ray could not go on: {line}. A rerun does what is missing") from error
+        if isinstance(done, MienError):
+            raise done
+        return done
+
+    def close(self) -> None:
+        for task in self._tasks.values():
+            self._ray.cancel(task, force=True)
 
 
-class ShardActor:
-    """What Ray Data keeps on each core: it opens the model at its first shard.
+def do_shard(job: Job, shard: Shard) -> Done | MienError:
+    """Do a shard in a worker of Ray.
 
     Args:
         job: what to do.
+        shard: of the plan.
+    Returns:
+        What came of it. Errors, too: raised ones come wrapped in pages of traces.
     """
-
-    def __init__(self, job: Job) -> None:
-        self._job = job
-        self._folder = Folder(job.out)
-        self._worker: ShardWorker | None = None
-
-    def __call__(self, batch: "dict[str, np.ndarray[Any, Any]]") -> dict[str, list[str]]:
-        """Do the shards of a batch.
-
-        Args:
-            batch: `shard`: their JSON.
-        Returns:
-            `done`: JSON of what came of each. Errors come so, too: Ray would wrap them in pages of
-            traces, and try them again and again.
-        """
-        return {"done": [json.dumps(self._done(Shard.from_json(s))) for s in batch["shard"]]}
-
-    def _done(self, shard: Shard) -> dict[str, Any]:
-        try:
-            done = self._do(shard)
-        except MienError as error:
-            return {"failure": asdict(Failure.of(error))}
-        if isinstance(done, GivenUp):
-            return {"given_up": asdict(done)}
-        return {"record": done.to_dict()}
-
-    def _do(self, shard: Shard) -> ShardRecord | GivenUp:
-        if self._worker is None:
-            import cv2
-
-            cv2.setNumThreads(1)
-            self._check_folder()
-            self._worker = ShardWorker(self._job)
-        if (record := self._earlier(shard)) is not None:
-            return record
-        # A shard that kills its worker is started again by Ray, for ever.
-        tries = [f"{_ATTEMPTS}/{shard.number:06}-{i}" for i in range(MOST_DEATHS)]
-        begun = [name for name in tries if self._folder.read(name) is not None]
-        if len(begun) == MOST_DEATHS:
-            reason = f"it has killed {len(begun)} processes, or the nodes under them"
-            return GivenUp(shard.number, reason, 0.0, kind=KILLS)
-        self._folder.write(tries[len(begun)], b"")
-        done = attempt(self._worker, shard)
-        for name in tries[: len(begun) + 1]:
-            self._folder.remove(name)
-        return done
-
-    def _check_folder(self) -> None:
-        content = self._folder.read(MANIFEST)
-        if content is None or json.loads(content)["id"] != self._job.dataset:
-            raise OutputError(
-                f"{self._job.out}: expected a folder that every node of the cluster shares; "
-                f"{socket.gethostname()} does not see the data set in it"
-            )
-
-    def _earlier(self, shard: Shard) -> ShardRecord | None:
-        """What came of a shard that was done, but whose node was lost before it could tell."""
-        name = self._folder.path(f"{PARTS}/{shard.file_name}")
-        with suppress(DataError), open_file(name, in_a_row=False) as file:
-            record = read_record(file)
-            if record is not None and record.dataset == self._job.dataset and record.is_done:
-                return record
-        return None
+    try:
+        return attempt(_open(job), shard)
+    except MienError as error:
+        return error
 
 
-def _event(values: dict[str, Any]) -> Event:
-    if "failure" in values:
-        raise Failure(**values["failure"]).error()
-    if "given_up" in values:
-        return GivenUp(**values["given_up"])
-    return ShardRecord.from_dict(values["record"])
+@lru_cache(maxsize=1)
+def _open(job: Job) -> ShardWorker:
+    import cv2
+
+    cv2.setNumThreads(1)
+    content = Folder(job.out).read(MANIFEST)
+    if content is None or json.loads(content)["id"] != job.dataset:
+        raise OutputError(
+            f"{job.out}: expected a folder that every node of the cluster shares; "
+            f"{socket.gethostname()} does not see the data set in it"
+        )
+    return ShardWorker(job)
 
 
 @contextmanager
@@ -175,7 +134,6 @@ def _connected(address: str, workers: int | None) -> Iterator[Any]:
     with environment(**quiet_core):
         try:
             import ray
-            import ray.data
         except ImportError as error:
             raise MissingExtraError("working on a Ray cluster", "ray", error) from error
         if ray.is_initialized():

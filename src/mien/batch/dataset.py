@@ -23,7 +23,6 @@ from typing import Any, Final, Self
 
 from mien.batch.plan import Plan
 from mien.batch.records import ShardRecord, Tally
-from mien.batch.settings import Difference
 from mien.batch.storage import Folder, open_file, writing
 from mien.batch.work import PARTS, read_record
 from mien.errors import DataError, OutputError
@@ -125,10 +124,10 @@ class Dataset:
             OutputError: something differs; the message says what.
         """
         differences = [
-            str(difference)
+            f"{name} was {was.get(name)!r} and is {now.get(name)!r}"
             for was, now in ((self.about, about), (self.about["settings"], about["settings"]))
-            for difference in Difference.between(was, now)
-            if difference.name != "settings"
+            for name in {**was, **now}
+            if name != "settings" and was.get(name) != now.get(name)
         ]
         if differences:
             raise OutputError(
@@ -136,12 +135,12 @@ class Dataset:
                 f"{'; '.join(differences)}. Use another folder, or --overwrite"
             )
 
-    def find_done(self, shards: int, *, again: frozenset[str] = frozenset()) -> list[int]:
+    def find_done(self, shards: int, *, retry_errors: bool = False) -> list[int]:
         """Look at the parts that are there; `records` are then theirs.
 
         Args:
             shards: of the plan.
-            again: states that do not count as done, beside those that failed.
+            retry_errors: shards with errors do not count as done.
         Returns:
             The numbers of the shards that are missing.
         Raises:
@@ -154,8 +153,9 @@ class Dataset:
             if name not in sizes:
                 continue
             record = known.get(number) or self._record(f"{PARTS}/{name}")
-            usable = record is not None and record.dataset == self.id and record.is_done
-            if record is not None and usable and not ("errors" in again and record.tally.failed):
+            if record is None or record.dataset != self.id or not record.is_done:
+                continue
+            if not (retry_errors and record.tally.failed):
                 self.records[number] = record
         return [number for number in range(shards) if number not in self.records]
 

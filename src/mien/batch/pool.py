@@ -1,8 +1,8 @@
-"""The local engine: worker processes, each with one shard at a time.
+"""What does the shards: this process, or worker processes that may die.
 
-A worker that dies, of a signal or for want of memory, is replaced and its shard done again; a shard
-that has killed `MOST_DEATHS` of them is given up, and the others go on. A worker that loses the
-process that began it ends at once.
+A shard whose worker dies, of a signal or for want of memory, is submitted once more; one that has
+killed `MOST_DEATHS` of them is given up, and the others go on. A worker that loses the process that
+began it ends at once.
 """
 
 import multiprocessing
@@ -10,75 +10,255 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+from functools import lru_cache
+from multiprocessing import connection
+from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
-import mien.errors
 from mien.batch.plan import Plan, Shard
 from mien.batch.records import KILLS, GivenUp, ShardRecord
 from mien.batch.settings import Job
 from mien.errors import MienError
 
 if TYPE_CHECKING:
-    from multiprocessing.context import SpawnProcess
-
-    from mien.batch.work import ShardWorker, Tell
+    from mien.batch.work import ShardWorker
 
 MOST_DEATHS: Final = 3
 """Workers that a shard may kill before it is given up."""
 
 _START_DEATHS: Final = 3  # workers in a row that die before they are ready
-_END_S: Final = 5.0  # for a worker to end, before it is killed
+_PROGRESS_S: Final = 0.5  # between two words about how far it is
 
 
-@dataclass(frozen=True)
-class Progress:
-    """Pictures that were read since the last of these.
-
-    Attributes:
-        images: read; below zero where those of a worker that died are to be read again.
-        errors: that could not be; likewise.
-    """
+class Progress(NamedTuple):
+    """How far the shards are that are under way now."""
 
     images: int = 0
     errors: int = 0
 
-    def __add__(self, other: "Progress") -> "Progress":
-        return Progress(self.images + other.images, self.errors + other.errors)
 
-    def __neg__(self) -> "Progress":
-        return Progress(-self.images, -self.errors)
+Done: TypeAlias = ShardRecord | GivenUp
+Event: TypeAlias = Done | Progress
 
 
-Event: TypeAlias = ShardRecord | Progress | GivenUp
-
-
-@dataclass(frozen=True)
-class Failure:
-    """An error that ends the whole batch, in a form that travels between processes.
+class WorkerDiedError(Exception):
+    """The worker of a shard is gone, with what it had not finished; the message says how it ended.
 
     Attributes:
-        kind: of the error, a name in `mien.errors`.
-        message: its own.
+        had_begun: the shard; else it died while it started, which is no fault of the shard.
     """
 
-    kind: str
-    message: str
+    had_begun = True
 
-    @classmethod
-    def of(cls, error: MienError) -> Self:
-        """The form of an error."""
-        return cls(type(error).__name__, str(error))
 
-    def error(self) -> MienError:
-        """The error; where its kind has a constructor of its own, that is not called."""
-        kind: type[MienError] = getattr(mien.errors, self.kind, MienError)
-        made = kind.__new__(kind)
-        made.args = (self.message,)
-        return made
+class Workers(ABC):
+    """What shards are submitted to."""
+
+    @abstractmethod
+    def submit(self, shard: Shard) -> Future[Done]:
+        """Have a shard done by a worker that has none."""
+
+    def receive(self, future: Future[Done]) -> Done:
+        """What came of a shard.
+
+        Raises:
+            WorkerDiedError: nothing.
+            MienError: its part cannot be written, the model not opened, or no worker comes up.
+        """
+        return future.result()
+
+    def progress(self) -> Progress:
+        """How far the shards are that are under way, where workers tell before they are done."""
+        return Progress()
+
+    def close(self) -> None:  # noqa: B027
+        """End all workers, in the middle of whatever they do."""
+
+
+def run_workers(workers: Workers, plan: Plan, numbers: Sequence[int], size: int) -> Iterator[Event]:
+    """Do shards; those whose worker died are submitted once more.
+
+    Args:
+        workers: closed at the end.
+        plan: that has the shards.
+        numbers: of those to do, in this order.
+        size: shards under way at once.
+    Yields:
+        A record for each shard as it is done, and shards that were given up; after these, and now
+        and then, how far the others are. Closing it ends the workers; what they have not finished
+        leaves no trace.
+    Raises:
+        MienError: see `Workers.receive`.
+    """
+    waiting = list(reversed(numbers))
+    under_way: dict[Future[Done], tuple[int, float]] = {}  # number of the shard, when submitted
+    deaths: dict[int, list[str]] = {}  # of each shard: how its workers ended
+    try:
+        while waiting or under_way:
+            while waiting and len(under_way) < size:
+                number = waiting.pop()
+                under_way[workers.submit(plan[number])] = number, time.monotonic()
+            for future in wait(under_way, _PROGRESS_S, FIRST_COMPLETED).done:
+                number, begun = under_way.pop(future)
+                try:
+                    yield workers.receive(future)
+                except WorkerDiedError as death:
+                    died = deaths.setdefault(number, [])
+                    if death.had_begun:
+                        died.append(str(death))
+                    if len(died) < MOST_DEATHS:
+                        waiting.append(number)
+                    else:
+                        reason = f"it has killed {len(died)} processes, with {', '.join(died)}"
+                        yield GivenUp(number, reason, time.monotonic() - begun, kind=KILLS)
+            yield workers.progress()
+    finally:
+        workers.close()
+
+
+def run_local(job: Job, plan: Plan, numbers: Sequence[int], processes: int) -> Iterator[Event]:
+    """Do shards on this machine.
+
+    Args:
+        job: what to do.
+        plan: that has the shards.
+        numbers: of those to do, in this order.
+        processes: how many at once; 0 does them in this very process.
+    Yields:
+        See `run_workers`.
+    Raises:
+        MienError: a part cannot be written, the model not opened, or no process comes up.
+    """
+    if numbers:
+        workers = _Processes(job) if processes else _Here(job)
+        yield from run_workers(workers, plan, numbers, max(processes, 1))
+
+
+def attempt(
+    worker: "ShardWorker",
+    shard: Shard,
+    progress: Callable[[int, int], None] = lambda images, errors: None,
+) -> Done:
+    """Do a shard; an error that nobody foresaw gives up this shard, not the others.
+
+    Args:
+        worker: what does it.
+        shard: of the plan.
+        progress: see `ShardWorker`.
+    Raises:
+        MienError: its part cannot be written.
+    """
+    begun = time.monotonic()
+    try:
+        return worker(shard, progress)
+    except MienError:
+        raise
+    except Exception as error:
+        text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        return GivenUp(shard.number, text, time.monotonic() - begun)
+
+
+class _Here(Workers):
+    """This very process."""
+
+    def __init__(self, job: Job) -> None:
+        from mien.batch.work import ShardWorker
+
+        self._worker = ShardWorker(job)
+
+    def submit(self, shard: Shard) -> Future[Done]:
+        future: Future[Done] = Future()
+        future.set_result(attempt(self._worker, shard))
+        return future
+
+
+class _Processes(Workers):
+    """Processes of this machine, each in an executor of its own.
+
+    In a `ProcessPoolExecutor` of several, one that dies would take the others with it, and nobody
+    would know which shard it had.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._processes: list[_Process] = []
+        self._start_deaths = 0
+
+    def submit(self, shard: Shard) -> Future[Done]:
+        process = next((p for p in self._processes if p.future is None), None)
+        if process is None:
+            self._processes.append(process := _Process())
+        process.counts[1:] = [0, 0]
+        try:
+            process.future = process.executor.submit(_do, self._job, shard)
+        except BrokenProcessPool:  # it died while it had nothing to do
+            self._processes.remove(process)
+            return self.submit(shard)
+        return process.future
+
+    def receive(self, future: Future[Done]) -> Done:
+        (process,) = [p for p in self._processes if p.future is future]
+        process.future = None
+        try:
+            done = future.result()
+        except BrokenProcessPool:
+            self._processes.remove(process)
+            raise self._death(process) from None
+        self._start_deaths = 0
+        return done
+
+    def _death(self, process: "_Process") -> WorkerDiedError:
+        death = WorkerDiedError(_how(process.end()))
+        death.had_begun = bool(process.counts[0])
+        if not death.had_begun:
+            self._start_deaths += 1
+            if self._start_deaths == _START_DEATHS:
+                raise MienError(
+                    f"expected worker processes to come up; {_START_DEATHS} in a row died, the "
+                    f"last one with {death}"
+                )
+        return death
+
+    def progress(self) -> Progress:
+        at_work = [p.counts for p in self._processes if p.future is not None]
+        return Progress(sum(c[1] for c in at_work), sum(c[2] for c in at_work))
+
+    def close(self) -> None:
+        for process in self._processes:
+            process.kill()
+        for process in self._processes:
+            process.end()
+
+
+# A fork would share the threads' locks of whoever calls, in whatever state they are.
+class _Process(SpawnContext):
+    """An executor of one process; its context, since an executor does not say how one ended."""
+
+    def __init__(self) -> None:
+        # Whether the model is open, and pictures and errors of the shard. Memory that is shared has
+        # no lock that a process could take with it when it is killed.
+        self.counts = self.RawArray("q", 3)
+        self.executor = ProcessPoolExecutor(1, self, _begin, (self.counts,))
+        self.future: Future[Done] | None = None
+        self._process: SpawnProcess | None = None
+
+    def Process(self, *arguments: Any, **options: Any) -> SpawnProcess:  # type: ignore[override]  # noqa: N802
+        self._process = SpawnProcess(*arguments, **options | {"name": "mien-batch"})
+        return self._process
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+
+    def end(self) -> int | None:
+        """Wait until it has ended: its exit code, or minus the number of a signal."""
+        self.executor.shutdown()
+        return None if self._process is None else self._process.exitcode
 
 
 def cores() -> int:
@@ -88,190 +268,6 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def attempt(
-    worker: "ShardWorker", shard: Shard, tell: "Tell" = lambda images, errors: None
-) -> ShardRecord | GivenUp:
-    """Do a shard; an error that nobody foresaw gives up this shard, not the others.
-
-    Args:
-        worker: what does it.
-        shard: of the plan.
-        tell: see `ShardWorker`.
-    Raises:
-        MienError: its part cannot be written.
-    """
-    begun = time.monotonic()
-    try:
-        return worker(shard, tell)
-    except (MienError, BrokenPipeError, ConnectionResetError):
-        raise
-    except Exception as error:
-        text = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        return GivenUp(shard.number, text, time.monotonic() - begun)
-
-
-def run_here(job: Job, plan: Plan, numbers: Sequence[int]) -> Iterator[Event]:
-    """Do shards in this very process, one after the other.
-
-    Args:
-        job: what to do.
-        plan: that has the shards.
-        numbers: of those to do.
-    Yields:
-        As `run_pool`.
-    Raises:
-        MienError: a part cannot be written, or the model not opened.
-    """
-    from mien.batch.work import ShardWorker
-
-    worker = ShardWorker(job)
-    for number in numbers:
-        told: list[Progress] = []
-        done = attempt(worker, plan[number], lambda i, e, told=told: told.append(Progress(i, e)))  # type: ignore[misc]
-        yield from told
-        if isinstance(done, GivenUp):
-            yield -sum(told, Progress())
-        yield done
-
-
-def run_pool(job: Job, plan: Plan, numbers: Sequence[int], processes: int) -> Iterator[Event]:
-    """Do shards in processes of this machine.
-
-    Args:
-        job: what to do.
-        plan: that has the shards.
-        numbers: of those to do, in this order.
-        processes: how many at once.
-    Yields:
-        A record for each shard as it is done, words about how far they are, and shards that were
-        given up. Closing it ends the processes; what they have not finished leaves no trace.
-    Raises:
-        MienError: a part cannot be written, the model not opened, or no process comes up.
-    """
-    pool = _Pool(job, plan, numbers, processes)
-    try:
-        while pool.workers:
-            for worker in pool.ready():
-                yield from pool.hear(worker)
-    finally:
-        pool.end()
-
-
-class _Pool:
-    """The workers, and the shards that wait for one."""
-
-    def __init__(self, job: Job, plan: Plan, numbers: Sequence[int], processes: int) -> None:
-        self._job, self._plan = job, plan
-        self._waiting = list(reversed(numbers))
-        self._deaths: dict[int, list[int | None]] = {}  # of each shard: how its workers ended
-        self._start_deaths = 0
-        self.workers = [_Worker(job) for _ in range(min(processes, len(numbers)))]
-
-    def ready(self) -> list["_Worker"]:
-        """Wait for workers that have something to say, or are dead."""
-        found = wait([x for w in self.workers for x in (w.connection, w.process.sentinel)])
-        return [w for w in self.workers if w.connection in found or w.process.sentinel in found]
-
-    def hear(self, worker: "_Worker") -> Iterator[Event]:
-        """Take what a worker says, and give it another shard where it has none."""
-        try:
-            message = worker.connection.recv()
-        except (EOFError, OSError):
-            yield from self._bury(worker)
-            return
-        self._start_deaths = 0
-        if isinstance(message, Failure):
-            raise message.error()
-        if isinstance(message, Progress):
-            worker.told += message
-            yield message
-            return
-        if isinstance(message, GivenUp):
-            yield -worker.told
-        if isinstance(message, ShardRecord | GivenUp):
-            yield message
-        if self._waiting:
-            worker.give(self._plan[self._waiting.pop()])
-        else:
-            worker.dismiss()
-            self.workers.remove(worker)
-
-    def _bury(self, worker: "_Worker") -> Iterator[Event]:
-        """Put another in the place of a worker that died."""
-        code = worker.exit_code()
-        self.workers.remove(worker)
-        if worker.shard is None:
-            self._start_deaths += 1
-            if self._start_deaths == _START_DEATHS:
-                raise MienError(
-                    f"expected worker processes to come up; {_START_DEATHS} in a row died, the "
-                    f"last one with {_how(code)}"
-                )
-            self.workers.append(_Worker(self._job))
-            return
-        yield -worker.told
-        died = self._deaths.setdefault(worker.shard, [])
-        died.append(code)
-        if len(died) < MOST_DEATHS:
-            self._waiting.append(worker.shard)
-        else:
-            how = ", ".join(map(_how, died))
-            seconds = time.monotonic() - worker.begun
-            reason = f"it has killed {len(died)} processes, with {how}"
-            yield GivenUp(worker.shard, reason, seconds, kind=KILLS)
-        if self._waiting:
-            self.workers.append(_Worker(self._job))
-
-    def end(self) -> None:
-        """End all workers, in the middle of whatever they do."""
-        for worker in self.workers:
-            worker.process.terminate()
-        for worker in self.workers:
-            worker.end()
-
-
-class _Worker:
-    """A process that asks for shards, seen from where they are given."""
-
-    def __init__(self, job: Job) -> None:
-        # A fork would share the threads' locks of whoever calls, in whatever state they are.
-        context = multiprocessing.get_context("spawn")
-        self.connection, theirs = context.Pipe()
-        self.process: SpawnProcess = context.Process(
-            target=_work, args=(job, theirs), name="mien-batch", daemon=True
-        )
-        self.shard: int | None = None
-        self.told = Progress()  # of this shard
-        self.begun = time.monotonic()
-        self.process.start()
-        theirs.close()  # so that its end is seen here
-
-    def give(self, shard: Shard) -> None:
-        """Hand it a shard; where it has died meanwhile, that is seen at the next look."""
-        self.shard, self.told, self.begun = shard.number, Progress(), time.monotonic()
-        with suppress(OSError):
-            self.connection.send(shard)
-
-    def dismiss(self) -> None:
-        """Let it end."""
-        with suppress(OSError):
-            self.connection.send(None)
-        self.end()
-
-    def exit_code(self) -> int | None:
-        """How it ended; minus the number of a signal."""
-        self.end()
-        return self.process.exitcode
-
-    def end(self) -> None:
-        """Wait until it has ended; kill it where that takes too long."""
-        self.process.join(_END_S)
-        if self.process.is_alive():
-            self.process.kill()
-            self.process.join()
-        self.connection.close()
-
-
 def _how(code: int | None) -> str:
     if code is not None and code < 0:
         with suppress(ValueError):
@@ -279,34 +275,45 @@ def _how(code: int | None) -> str:
     return f"status {code}"
 
 
-def _work(job: Job, connection: Connection) -> None:
-    """A worker process: from being ready to being dismissed."""
+# In a worker process
+
+_counts: Any = None
+
+
+def _begin(counts: Any) -> None:
+    global _counts
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one that began it hears Ctrl-C, and ends it
     _end_with_parent()
+    _counts = counts
+
+
+def _do(job: Job, shard: Shard) -> Done:
+    worker = _open(job)
+    _counts[0] = 1
+
+    def progress(images: int, errors: int) -> None:
+        _counts[1:] = [images, errors]
+
+    return attempt(worker, shard, progress)
+
+
+@lru_cache(maxsize=1)
+def _open(job: Job) -> "ShardWorker":
     import cv2
 
     from mien.batch.work import ShardWorker
 
     cv2.setNumThreads(1)
-    try:
-        worker = ShardWorker(job)
-        connection.send("ready")
-        while (shard := connection.recv()) is not None:
-            connection.send(attempt(worker, shard, lambda i, e: connection.send(Progress(i, e))))
-    except (BrokenPipeError, EOFError, ConnectionResetError):
-        pass  # the one that began it is gone
-    except MienError as error:
-        with suppress(OSError):
-            connection.send(Failure.of(error))
+    return ShardWorker(job)
 
 
 def _end_with_parent() -> None:
-    parent: Any = multiprocessing.parent_process()
+    parent = multiprocessing.parent_process()
     if parent is None:
         return
 
     def watch() -> None:
-        wait([parent.sentinel])
+        connection.wait([parent.sentinel])
         os._exit(1)
 
     threading.Thread(target=watch, name="mien-parent", daemon=True).start()

@@ -1,8 +1,7 @@
 """What came of a shard, and of all of them together: counts that add up."""
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final, Self
 
 from mien.errors import ErrorKind, MienError
@@ -76,22 +75,8 @@ class Tally:
 
     def add(self, other: "Tally") -> None:
         """Count all that another has counted."""
-        self.images += other.images
-        self.faces += other.faces
-        self.without_face += other.without_face
-        self.unsure += other.unsure
-        self.errors = dict(Counter(self.errors) + Counter(other.errors))
-        self.left_out = dict(Counter(self.left_out) + Counter(other.left_out))
-        self.notes = dict(Counter(self.notes) + Counter(other.notes))
-        for label in EMOTIONS:
-            self.emotions[label] += other.emotions[label]
-        for mine, theirs in (
-            (self.faces_per_image, other.faces_per_image),
-            (self.probabilities, other.probabilities),
-        ):
-            mine[:] = [a + b for a, b in zip(mine, theirs, strict=True)]
-        for stage in STAGES:
-            self.seconds[stage] += other.seconds[stage]
+        for name, mine in list(vars(self).items()):
+            setattr(self, name, _sum(mine, getattr(other, name)))
 
 
 DONE: Final = "done"
@@ -149,28 +134,11 @@ class ShardRecord:
             KeyError: a value is missing.
             TypeError: a value is of another kind.
         """
-        tally = Tally(
-            **{
-                name: values[name]
-                for name in (
-                    "images",
-                    "faces",
-                    "without_face",
-                    "unsure",
-                    "errors",
-                    "emotions",
-                    "faces_per_image",
-                    "probabilities",
-                )
-            },
-            seconds=values["stages_s"],
-            left_out=values.get("left_out", {}),  # older data sets have none
-            notes=values.get("notes", {}),
-        )
-        own = ("shard", "dataset", "state", "first", "files", "rows", "seconds", "ended")
+        tally = {f.name: values[f.name] for f in fields(Tally) if f.name != "seconds"}
+        own = {f.name: values[f.name] for f in fields(cls) if f.name not in ("tally", "examples")}
         return cls(
-            **{name: values[name] for name in own},
-            tally=tally,
+            **own,
+            tally=Tally(**tally, seconds=values["stages_s"]),
             examples=tuple(values["examples"]),
         )
 
@@ -193,6 +161,12 @@ class GivenUp:
     reason: str
     seconds: float
     kind: ErrorKind = "other"
+
+
+def _sum(a: Any, b: Any) -> Any:
+    if isinstance(a, dict):
+        return {key: a.get(key, 0) + b.get(key, 0) for key in a | b}
+    return [x + y for x, y in zip(a, b, strict=True)] if isinstance(a, list) else a + b
 
 
 def _rounded(value: Any) -> Any:

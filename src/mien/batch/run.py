@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal, cast
@@ -11,9 +11,9 @@ from typing import Any, Final, Literal, cast
 from mien.batch.dataset import MANIFEST, PLAN, SUMMARY, Dataset, Run, alone, is_foreign
 from mien.batch.listing import Kind
 from mien.batch.plan import Plan, make_plan
-from mien.batch.pool import Event, Progress, cores, run_here, run_pool
-from mien.batch.records import GivenUp, ShardRecord, Tally
-from mien.batch.settings import BatchSettings, Job, model_files, settings_to_dict
+from mien.batch.pool import Event, Progress, cores, run_local
+from mien.batch.records import GivenUp, Tally
+from mien.batch.settings import BatchSettings, Job, model_files
 from mien.batch.storage import Folder, absolute
 from mien.batch.summary import write_summary
 from mien.batch.work import PARTS, failed_part
@@ -66,8 +66,8 @@ class BatchResult:
         seconds: that this run worked.
         images: pictures that this run has read.
         engine: "processes" or "ray".
-        workers: processes; 0 where the work was done in this one. Of Ray, the most actors that were
-            asked for; 0 for one on every core.
+        workers: processes; 0 where the work was done in this one. Of Ray, the most tasks at
+            once that were asked for; 0 for one on every core.
         left_out: files in folders, patterns and archives that cannot be read.
     """
 
@@ -138,7 +138,7 @@ def run_batch(
         sources: see `mien.batch.listing.find_files`.
         out: folder of the data set; in an object store, too.
         settings: what decides about its rows.
-        processes: at work at once, or at most so many actors of Ray; None takes every core, and 0
+        processes: at work at once, or at most so many tasks of Ray; None takes every core, and 0
             does all in this process.
         ray: address of a Ray cluster, such as `10.0.0.1:6379` or `auto`; `local` starts one here.
         overwrite: begin anew, whatever the folder holds of an earlier batch.
@@ -183,8 +183,7 @@ def run_batch(
         )
         with plan:
             job = replace(job, dataset=dataset.id)
-            again = frozenset({"errors"}) if retry_errors else frozenset[str]()
-            missing = dataset.find_done(len(plan), again=again)
+            missing = dataset.find_done(len(plan), retry_errors=retry_errors)
             dataset.remove_rests()
             work = _Work(dataset, plan, len(plan) - len(missing), report)
             if ray is not None:
@@ -192,19 +191,17 @@ def run_batch(
             else:
                 work.workers = min(cores() if processes is None else processes, len(missing))
             order = plan.heaviest_first(missing)
-            return work.do(job, _engine(job, plan, order, ray, processes, work.workers))
+            return work.do(job, _engine(job, plan, order, ray, work.workers))
 
 
 def _engine(
-    job: Job, plan: Plan, order: Sequence[int], ray: str | None, processes: int | None, workers: int
+    job: Job, plan: Plan, order: Sequence[int], ray: str | None, workers: int
 ) -> Iterator[Event]:
     if ray is not None:
         from mien.batch.cluster import run_ray
 
-        return run_ray(job, plan, order, ray, processes or None)
-    if processes == 0:
-        return run_here(job, plan, order)
-    return run_pool(job, plan, order, workers)
+        return run_ray(job, plan, order, ray, workers or None)
+    return run_local(job, plan, order, workers)
 
 
 def _job(
@@ -219,7 +216,7 @@ def _job(
     job = Job(settings, models, spec.name, folder.name, "", __version__)
     about = {
         "sources": list(sources),
-        "settings": settings_to_dict(settings),
+        "settings": asdict(settings),
         "model": spec.name,
         "model_sha256": job.model_sha256,
         "mien_version": __version__,
@@ -287,8 +284,9 @@ class _Work:
         self._done_before = tally.images + tally.failed
         self._errors_before = tally.failed
         self._given_up = 0
-        self._images = 0  # of shards that are done
-        self._told = Progress(0, 0)  # of shards that are done, and of those at work
+        self._images = 0  # of shards that this run has done, as the errors
+        self._errors = 0
+        self._under_way = Progress()
         self._begun = time.time()
         self._clock = time.monotonic()
         self._saved_at = 0.0
@@ -319,35 +317,36 @@ class _Work:
         return len(records) == len(self._plan) and all(r.is_done for r in records.values())
 
     def _take(self, job: Job, event: Event) -> None:
+        if isinstance(event, Progress):
+            self._under_way = event
+            if self._report is not None:
+                self._report(self._status())
+            return
         if isinstance(event, GivenUp):
             self._given_up += 1
             event = failed_part(job, self._plan[event.shard], event)
-        if isinstance(event, ShardRecord):
-            self._dataset.records[event.shard] = event
-            self._images += event.tally.images
-            if self.engine == "ray" or not event.is_done:  # only local workers tell on their way
-                self._told += Progress(event.tally.images, event.tally.failed)
-            if time.monotonic() - self._saved_at > max(
-                MANIFEST_EVERY_S, self._save_s / _MANIFEST_SHARE
-            ):
-                self._save("at work")
-        else:
-            self._told += event
-        if self._report is not None:
-            self._report(self._status())
+        self._dataset.records[event.shard] = event
+        self._images += event.tally.images
+        self._errors += event.tally.failed
+        if time.monotonic() - self._saved_at > max(
+            MANIFEST_EVERY_S, self._save_s / _MANIFEST_SHARE
+        ):
+            self._save("at work")
 
     def _status(self) -> Status:
-        plan, told = self._plan, self._told
+        plan = self._plan
+        images = self._images + self._under_way.images
+        errors = self._errors + self._under_way.errors
         seconds = time.monotonic() - self._clock
         uncounted = plan.counts.get(Kind.TAR, 0) + plan.counts.get(Kind.FILM, 0)
         return Status(
             shards=len(plan),
             shards_done=len(self._dataset.records),
             pictures=None if uncounted else plan.pictures,
-            pictures_done=self._done_before + told.images + told.errors,
-            errors=self._errors_before + told.errors,
+            pictures_done=self._done_before + images + errors,
+            errors=self._errors_before + errors,
             seconds=seconds,
-            images_per_s=told.images / seconds if seconds > 0 else 0.0,
+            images_per_s=images / seconds if seconds > 0 else 0.0,
         )
 
     def _run(self, ended: str) -> Run:

@@ -1,10 +1,8 @@
 """What a batch is asked to do, as its worker processes are told it."""
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
 
 from mien.classifier import model_paths, shipped_models
 from mien.errors import ModelError, OptionError
@@ -118,35 +116,6 @@ def local_model(file: ModelFile, scratch: Path) -> str:
             "needs the same version of mien"
         )
     return file.name if file.name in shipped else str(path)
-
-
-def settings_to_dict(settings: BatchSettings) -> dict[str, Any]:
-    """The settings in plain values, ready for JSON."""
-    return asdict(settings)
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One setting that is not as it was.
-
-    Attributes:
-        name: of the setting.
-        was: with what the data set was begun.
-        now: what is asked for.
-    """
-
-    name: str
-    was: Any
-    now: Any
-
-    def __str__(self) -> str:
-        return f"{self.name} was {self.was!r} and is {self.now!r}"
-
-    @classmethod
-    def between(cls, was: Mapping[str, Any], now: Mapping[str, Any]) -> list[Self]:
-        """Every name whose values are not the same."""
-        names = [*was, *(name for name in now if name not in was)]
-        return [cls(n, was.get(n), now.get(n)) for n in names if was.get(n) != now.get(n)]
 
 
 def _sha256(path: Path) -> str:

@@ -90,7 +90,7 @@ def _row(name: str, count: int, of: int, color: str = "") -> Row:
 
 def _engine(result: "BatchResult") -> str:
     if result.engine == "ray":
-        return "Ray" + (f", {result.workers} actors at most" if result.workers else "")
+        return "Ray" + (f", {result.workers} workers at most" if result.workers else "")
     return f"{result.workers} processes" if result.workers > 1 else "one process"
 
 

@@ -31,10 +31,9 @@ PARTS: Final = "rows"
 _UNREADABLE: Final = "file that cannot be read"
 _BATCH_PIXELS: Final = 16_000_000  # decoded at a time: large pictures come in smaller batches
 _FLUSH_ROWS: Final = 4096  # rows that wait until they are written as a row group
-_TELL_S: Final = 0.5  # between two words about how far it is
 
-Tell = Callable[[int, int], None]
-"""Is told pictures and errors since it was last told."""
+OnProgress = Callable[[int, int], None]
+"""Is called with the pictures and errors of the shard so far."""
 
 
 class ShardWorker:
@@ -52,19 +51,21 @@ class ShardWorker:
         self._folder = Folder(job.out)
         self._recognizer, self._detector = _open(job)
 
-    def __call__(self, shard: "Shard", tell: Tell = lambda images, errors: None) -> ShardRecord:
+    def __call__(
+        self, shard: "Shard", progress: OnProgress = lambda images, errors: None
+    ) -> ShardRecord:
         """Read one shard and write its part, whole or not at all.
 
         Args:
             shard: of the plan.
-            tell: is told now and then how far it is.
+            progress: is called after each picture.
         Raises:
             OutputError: the part cannot be written.
         """
         if isinstance(detector := self._detector.detector, YuNetDetector):
             # A film has many frames without a face, and searching each in all turns costs time.
             detector.second_looks = shard.kind is not Kind.FILM
-        with _part(self._job, self._folder, shard, tell) as writer:
+        with _part(self._job, self._folder, shard, progress) as writer:
             for batch in self._batches(shard, writer):
                 self._read(batch, writer)
                 batch.clear()  # its pictures, before the next ones are decoded
@@ -158,7 +159,9 @@ def read_record(content: Any) -> ShardRecord | None:
 
 
 @contextmanager
-def _part(job: Job, folder: Folder, shard: "Shard", tell: Tell) -> "Iterator[_PartWriter]":
+def _part(
+    job: Job, folder: Folder, shard: "Shard", progress: OnProgress
+) -> "Iterator[_PartWriter]":
     """The part of a shard, open for rows; it has its name once the body has ended well."""
     import pyarrow.parquet
 
@@ -169,7 +172,7 @@ def _part(job: Job, folder: Folder, shard: "Shard", tell: Tell) -> "Iterator[_Pa
                 path.open("wb") as file,
                 pyarrow.parquet.ParquetWriter(file, schema(), compression="zstd") as parquet,
             ):
-                yield _PartWriter(job, shard, parquet, tell)
+                yield _PartWriter(job, shard, parquet, progress)
         except (OSError, pyarrow.ArrowException) as error:  # those of reading are MienErrors by now
             raise OutputError(f"{folder.path(name)}: cannot be written; {reason(error)}") from error
 
@@ -177,8 +180,8 @@ def _part(job: Job, folder: Folder, shard: "Shard", tell: Tell) -> "Iterator[_Pa
 class _PartWriter:
     """Counts the pictures of a shard and writes their rows, with the shard's record at the end."""
 
-    def __init__(self, job: Job, shard: "Shard", parquet: Any, tell: Tell) -> None:
-        self._job, self._shard, self._parquet, self._tell = job, shard, parquet, tell
+    def __init__(self, job: Job, shard: "Shard", parquet: Any, progress: OnProgress) -> None:
+        self._job, self._shard, self._parquet, self._progress = job, shard, parquet, progress
         self.tally = Tally()
         self._examples: list[str] = []
         self._rows = 0
@@ -189,8 +192,7 @@ class _PartWriter:
                 "mien_version": job.mien_version,
             }
         )
-        self._begun = self._told_at = time.monotonic()
-        self._told = (0, 0)
+        self._begun = time.monotonic()
 
     def add_readings(self, item: Item, size: tuple[int, int], readings: list[Reading]) -> None:
         """Add a picture; `size` is its width and height in pixels."""
@@ -227,19 +229,12 @@ class _PartWriter:
             examples=tuple(self._examples),
         )
         self._parquet.add_key_value_metadata({RECORD_KEY: json.dumps(record.to_dict()).encode()})
-        self._say()
         return record
 
     def _added(self) -> None:
         if len(self._buffer) >= _FLUSH_ROWS:
             self._flush()
-        if time.monotonic() - self._told_at >= _TELL_S:
-            self._say()
-
-    def _say(self) -> None:
-        images, errors = self.tally.images, self.tally.failed
-        self._tell(images - self._told[0], errors - self._told[1])
-        self._told, self._told_at = (images, errors), time.monotonic()
+        self._progress(self.tally.images, self.tally.failed)
 
     def _flush(self) -> None:
         begun = time.perf_counter()

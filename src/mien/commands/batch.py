@@ -181,12 +181,12 @@ def _print(result: "BatchResult") -> None:
 def _reporting() -> "Iterator[Callable[[Status], None]]":
     """How far it is: a bar on a terminal, elsewhere a line now and then."""
     if not sys.stderr.isatty():
-        told = 0.0
+        said_s = 0.0
 
         def line(status: "Status") -> None:
-            nonlocal told
-            if status.seconds - told >= SAY_EVERY_S:
-                told = status.seconds
+            nonlocal said_s
+            if status.seconds - said_s >= SAY_EVERY_S:
+                said_s = status.seconds
                 say(_words(status))
 
         yield line
