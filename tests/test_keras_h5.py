@@ -361,7 +361,7 @@ def test_options_out_of_range(options: dict[str, Any], came: str, theirs: Path) 
         converted(theirs, **options)
 
 
-@pytest.mark.parametrize("name", ["theirs.h5", "theirs.hdf5", "theirs.keras"])
+@pytest.mark.parametrize("name", ["theirs.h5", "THEIRS.H5", "theirs.hdf5", "theirs.keras"])
 def test_the_error_that_refuses_a_keras_file_names_the_command(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_bytes(b"anything")
@@ -577,3 +577,12 @@ def test_other_models_are_read_without_torch_or_telemetry(tiny_model: Path, tmp_
     )
     assert not list(tmp_path.iterdir())
     assert {"torch", "keras", "h5py", "mien.learn"}.isdisjoint(done.stdout.split())
+
+
+@pytest.mark.parametrize("suffix", [".H5", ".KERAS"])
+def test_a_name_in_capital_letters_is_no_other_file(
+    suffix: str, keras: Any, tmp_path: Path
+) -> None:
+    own = save(matrix(keras, activation="softmax"), tmp_path / f"own{suffix.lower()}")
+    loud = own.rename(own.with_suffix(suffix))
+    assert set(converted(loud).spec.labels) == set(EMOTIONS)

@@ -51,7 +51,7 @@ def model_path(model: str | Path) -> Path:
     if str(model) in shipped:
         return shipped[str(model)]
     path = model_file(model)
-    if path.suffix in KERAS_SUFFIXES:
+    if path.suffix.lower() in KERAS_SUFFIXES:
         raise ModelError(
             f"{path}: expected an ONNX model; this is Keras's. `mien convert {path} --out "
             f"{path.stem}.onnx` makes one of it, once"

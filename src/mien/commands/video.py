@@ -250,7 +250,9 @@ def _read_all(
                 failed += not result.is_good
                 printer.write(result)
         except KeyboardInterrupt:
-            if any(outputs.paths() for outputs in sets):
+            from mien.output.files import part_name
+
+            if any(part_name(path).exists() for outputs in sets for path in outputs.paths()):
                 say(
                     "what was read is in files with .part in their names; --resume reads what is "
                     "not finished anew"

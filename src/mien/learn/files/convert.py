@@ -57,7 +57,7 @@ def convert_model(
         raise OptionError(f"{out}: expected a name that ends in .onnx, which mien runs")
     if scaling is not None:
         check_scaling(scaling)
-    if path.suffix in KERAS_SUFFIXES:
+    if path.suffix.lower() in KERAS_SUFFIXES:
         if size_px is not None:
             raise OptionError("size: a Keras file knows it; leave it out")
         content = onnx_of_keras(path, labels=labels, scaling=scaling)

@@ -186,7 +186,7 @@ def read_config(path: Path) -> KerasConfig:
         MissingExtraError: h5py is not installed.
     """
     spec = None
-    if path.suffix == ".keras":
+    if path.suffix.lower() == ".keras":
         text, version = _config_of_archive(path)
     else:
         text, version, described = _attributes_of_hdf5(path)

@@ -230,17 +230,23 @@ class _Faces(nn.Module):
 
 @contextmanager
 def _as_keras_3_has_it(path: Path, file: KerasConfig) -> Iterator[Path]:
-    """The file; of one that Keras 1 or 2 wrote a copy, for as long, with the mended words."""
-    if not file.old:
+    """The file; of one that Keras 1 or 2 wrote a copy, for as long, with the mended words.
+
+    A copy, too, where its name ends in capital letters, by which Keras does not know it.
+    """
+    suffix = path.suffix.lower()
+    if not file.old and path.suffix == suffix:
         yield path
         return
     import h5py
 
     words = json.dumps(file.config)
     with TemporaryDirectory() as folder:
-        copied = Path(folder) / f"model{path.suffix}"
+        copied = Path(folder) / f"model{suffix}"
         try:
-            if path.suffix == ".keras":
+            if not file.old:
+                shutil.copyfile(path, copied)
+            elif suffix == ".keras":
                 with zipfile.ZipFile(path) as own, zipfile.ZipFile(copied, "w") as other:
                     other.writestr("config.json", words)
                     for name in ("metadata.json", "model.weights.h5"):
