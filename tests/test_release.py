@@ -11,7 +11,7 @@ from mien import bench
 ROOT = Path(__file__).resolve().parent.parent
 INFO = f"mien-{mien.__version__}.dist-info"
 ENDINGS = {".py", ".onnx", ".safetensors", ".md", ".LICENSE", ".typed", ".jpg"} | {
-    *(".html", ".js", ".css", ".svg", ".json", ".txt")
+    *(".html", ".js", ".css", ".svg", ".json", ".txt", ".webmanifest")
 }
 
 
