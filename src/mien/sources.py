@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
+from mien.output.files import is_part_name
+
 FILM_SUFFIXES: Final = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg"}
     | {".wmv", ".flv", ".3gp", ".ogv", ".mxf", ".vob"}
@@ -121,7 +123,7 @@ class LeftOut(Counter[str]):
         base = name.rsplit("/", 1)[-1]
         if base.startswith("._"):  # what macOS leaves beside each file on foreign disks
             self[_APPLE] += 1
-        elif os.path.splitext(base)[0].endswith(".part"):  # noqa: PTH122
+        elif is_part_name(base):
             self[_UNFINISHED] += 1
         else:
             self[os.path.splitext(base)[1].lower() or "without an ending"] += 1  # noqa: PTH122

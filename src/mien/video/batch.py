@@ -80,7 +80,6 @@ def _expand(given: str, apart: list[Path]) -> list[VideoFile]:
             for film in path.rglob("*")
             if film.suffix.lower() in SUFFIXES
             and not is_part_name(film.name)
-            and not film.stem.endswith(".kept")
             and film.is_file()
             and not _is_program_text(film)
             and not any(film.resolve().is_relative_to(folder) for folder in apart)

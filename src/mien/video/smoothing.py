@@ -47,6 +47,11 @@ class SmoothingSettings:
     half_life_s: float = 0.4
     margin: float = 0.1
 
+    @classmethod
+    def of(cls, half_life_s: float) -> "SmoothingSettings":
+        """Those of a half-life alone: 0 smooths nothing, and makes the label the likeliest."""
+        return cls(half_life_s) if half_life_s else cls(0.0, 0.0)
+
     def __post_init__(self) -> None:
         if not 0.0 <= self.half_life_s < math.inf:
             raise OptionError(f"half_life_s: expected 0 or more; got {self.half_life_s}")
@@ -115,22 +120,50 @@ def smoothed_online(
     Raises:
         MienError: as `read` raises.
     """
-    smoothers: dict[int, tuple[Smoother, float]] = {}  # and when a face was seen last
+    smooth_faces = FaceSmoothing()
     now_s = -math.inf
     with closing_of(read):
         for frame, readings in read:
             # A stream that was cut may jump back: its rows keep that time, the smoothing does not.
             now_s = max(now_s, frame.time_s)
-            found = []
-            for reading in readings:
-                smoother, _ = smoothers.get(reading.track, (Smoother(settings), now_s))
-                smoothers[reading.track] = smoother, now_s
-                found.append(
-                    with_smoothed(reading, *smoother(reading.raw_probabilities, now_s), threshold)
-                )
-            for track in [t for t, (_, seen_s) in smoothers.items() if now_s - seen_s > FORGET_S]:
-                del smoothers[track]
-            yield frame, found
+            yield frame, smooth_faces(readings, now_s, settings, threshold=threshold)
+
+
+class FaceSmoothing:
+    """Smooths the faces of one video as its frames come, each from its own past alone."""
+
+    def __init__(self) -> None:
+        self._smoothers: dict[int, tuple[Smoother, float]] = {}  # and when a face was seen last
+
+    def __call__(
+        self,
+        readings: "Iterable[TrackedReading]",
+        time_s: float,
+        settings: SmoothingSettings,
+        *,
+        threshold: float,
+    ) -> "list[TrackedReading]":
+        """Take the readings of the next frame in.
+
+        Args:
+            readings: of the frame alone.
+            time_s: of the frame; not before the one before.
+            settings: half-life and hysteresis; other ones than before take the past as it is.
+            threshold: a less probable label is unsure.
+        Returns:
+            The readings, smoothed.
+        """
+        smoothed = []
+        for reading in readings:
+            smoother, _ = self._smoothers.get(reading.track, (Smoother(), time_s))
+            smoother.settings = settings
+            self._smoothers[reading.track] = smoother, time_s
+            own = smoother(reading.raw_probabilities, time_s)
+            smoothed.append(with_smoothed(reading, *own, threshold))
+        for track, (_, seen_s) in list(self._smoothers.items()):
+            if time_s - seen_s > FORGET_S:
+                del self._smoothers[track]
+        return smoothed
 
 
 def with_smoothed(

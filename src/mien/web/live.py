@@ -19,7 +19,7 @@ from mien.readings import TrackedReading
 from mien.recognizer import Recognizer
 from mien.video.frames import Frame
 from mien.video.readings import VideoSettings, frame_readings
-from mien.video.smoothing import Smoother, SmoothingSettings, closing_of, with_smoothed
+from mien.video.smoothing import FaceSmoothing, SmoothingSettings, closing_of
 from mien.web.errors import user_message
 from mien.web.security import CLOSE_POLICY, admitted, say_goodbye
 from mien.web.service import Service
@@ -29,7 +29,6 @@ CLOSE_GOING: Final = 1001  # RFC 6455, 7.4.1, and so the next ones
 CLOSE_TOO_BIG: Final = 1009
 CLOSE_FAILED: Final = 1011
 
-_FORGET_S: Final = 60.0  # without a face, after which its past is dropped
 _LIVE: Final = VideoSettings(batch_frames=1)
 
 _log = logging.getLogger("mien.web")
@@ -169,7 +168,7 @@ class LiveSession:
         self._frame: Frame | None = None
         self._reading = threading.Lock()
         self._readings = frame_readings(recognizer, self._frames(), settings=_LIVE)
-        self._smoothers: dict[int, tuple[Smoother, float]] = {}
+        self._smooth_faces = FaceSmoothing()
 
     def offer(self, content: bytes) -> None:
         """Take a frame that came, as a file; one that still waits is dropped for it."""
@@ -224,10 +223,13 @@ class LiveSession:
             yield frame
 
     def _reply(self, frame: Frame, readings: list[TrackedReading], read_ms: float) -> str:
-        faces = [self._smoothed(reading, frame.time_s).to_dict() for reading in readings]
-        for track, (_, seen_s) in list(self._smoothers.items()):
-            if frame.time_s - seen_s > _FORGET_S:
-                del self._smoothers[track]
+        settings = self._settings  # which change while tracks go on
+        smoothed = self._smooth_faces(
+            readings,
+            frame.time_s,
+            SmoothingSettings.of(settings.half_life_s),
+            threshold=settings.threshold,
+        )
         return json.dumps(
             {
                 "type": "readings",
@@ -237,23 +239,10 @@ class LiveSession:
                 "height": frame.image.shape[0],
                 "dropped": self._dropped,
                 "read_ms": round(read_ms, 2),
-                "faces": faces,
+                "faces": [reading.to_dict() for reading in smoothed],
             },
             separators=(",", ":"),
         )
-
-    def _smoothed(self, reading: TrackedReading, time_s: float) -> TrackedReading:
-        """Smoothed here, not in the stream, so that settings change while tracks go on."""
-        settings = self._settings
-        smoother, _ = self._smoothers.get(reading.track, (Smoother(), 0.0))
-        smoother.settings = (
-            SmoothingSettings(settings.half_life_s)
-            if settings.half_life_s
-            else SmoothingSettings(0.0, 0.0)
-        )
-        smoothed, label = smoother(reading.raw_probabilities, time_s)
-        self._smoothers[reading.track] = (smoother, time_s)
-        return with_smoothed(reading, smoothed, label, settings.threshold)
 
 
 def _error(code: str, error: MienError, **more: Any) -> str:

@@ -290,10 +290,9 @@ def read_events(
     session.check_length(told_s or 0.0, is_whole=True)
     yield info
     recognizer.threshold = settings.threshold
-    margin = SmoothingSettings().margin if settings.half_life_s else 0.0
     read = smoothed_offline(
         frame_readings(recognizer, session.bounded(frames)),
-        SmoothingSettings(settings.half_life_s, margin),
+        SmoothingSettings.of(settings.half_life_s),
         threshold=settings.threshold,
         keep_images=False,
     )
