@@ -15,10 +15,10 @@ import { type Pixels, resizeArea, toGray } from "./pixels.js";
 /** Faces of a lower score, down to this one, only continue tracks. */
 export const MIN_LOW_SCORE = 0.5;
 
-const LOST_S = 1.0; // how long a face that is not found is expected nearby, by place
+const MAX_AGE_S = 1.0; // how long a face that is not found is expected nearby, by place
 const COAST_S = 0.5; // how long a face that is not found may go on with a low score
-const RETURN_S = 60.0; // how long a face may stay away and get its number back, by appearance
-const DECIDE_S = 0.5; // how long a new face is compared with those that are gone
+const REID_S = 60.0; // how long a face may stay away and get its number back, by appearance
+const TENTATIVE_S = 0.5; // how long a new face is compared with those that are gone
 const MIN_ALIKE = 0.8; // from here on a face that returns is the same
 const MIN_ALIKE_NEARBY = 0.7; // likewise, where it returns to the place that it left
 
@@ -122,7 +122,7 @@ export class Tracker {
       if (isCut) track.left = true;
     }
     this.timeS = timeS;
-    this.tracks = this.tracks.filter((track) => timeS - track.seenS <= RETURN_S);
+    this.tracks = this.tracks.filter((track) => timeS - track.seenS <= REID_S);
     this.share(new Appearances(image), found, stepS);
     return this.tracks
       .filter((track) => track.seen)
@@ -148,7 +148,7 @@ export class Tracker {
     const faces = found.filter(({ box }) => box[2] > box[0] || box[3] > box[1]);
     const sure = faces.filter((face) => face.score >= SURE_SCORE);
     const unsure = faces.filter((face) => face.score >= MIN_LOW_SCORE && face.score < SURE_SCORE);
-    const lostS = Math.max(LOST_S, stepS);
+    const lostS = Math.max(MAX_AGE_S, stepS);
     const near = this.tracks.filter((track) => !track.left && this.lostFor(track) <= lostS);
 
     const matched = this.match(near, sure, appearances, MIN_PLACE);
@@ -214,7 +214,7 @@ export class Tracker {
     const gone = this.tracks.filter((track) => !matched.has(track) && !track.seen);
     const young = new Map<Face, Track>();
     for (const [track, face] of matched) {
-      if (this.timeS - track.bornS < DECIDE_S) young.set(face, track);
+      if (this.timeS - track.bornS < TENTATIVE_S) young.set(face, track);
     }
     const pairs: Pair[] = [];
     for (const track of gone) {
