@@ -42,12 +42,12 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler, normalize
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from mien.classifier import Classifier
-from mien.crops import SIZE_PX, Crops
 from mien.errors import MienError, OptionError
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet, draw_stratified, load_faces
 from mien.learn.evaluation.scores import evaluate_probabilities
+from mien.recognize.classifier import Classifier
+from mien.recognize.crops import SIZE_PX, Crops
 
 Features: TypeAlias = NDArray[np.floating[Any]]
 """(N, D) floats: a row of D numbers for each face."""

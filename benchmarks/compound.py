@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.classifier import Classifier
 from mien.compound import COMPOUNDS, MIN_SECOND, MIN_TOGETHER, compound_of
 from mien.labels import EMOTIONS, FERPLUS_COLUMNS
 from mien.learn.data.datasets import FaceSet, load_faces
+from mien.recognize.classifier import Classifier
 
 SECONDS = (0.15, 0.2, 0.25, 0.3)
 TOGETHERS = (0.6, 0.7, 0.8, 0.9)

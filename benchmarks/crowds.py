@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from mien import Detector, Face, HaarDetector, YuNetDetector, load_image
 from mien.bench import MATCH_IOU
-from mien.faces import iou
-from mien.images import Image, is_picture_name
-from mien.readings import Box
-from mien.yunet import YuNet
+from mien.readings import Box, Image
+from mien.recognize.faces import iou
+from mien.recognize.images import is_picture_name
+from mien.recognize.yunet import YuNet
 
 SIZE: Final = (640, 480)
 FACES: Final = (3, 10)  # in a picture

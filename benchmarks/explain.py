@@ -29,10 +29,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.classifier import DEFAULT_MODEL, Classifier, Probabilities
-from mien.crops import SIZE_PX, Crops
-from mien.explain import explain_crop
 from mien.learn.data.datasets import load_faces
+from mien.readings import Probabilities
+from mien.recognize.classifier import DEFAULT_MODEL, Classifier
+from mien.recognize.crops import SIZE_PX, Crops
+from mien.recognize.explain import explain_crop
 
 STEPS = 16  # points of a curve, after the first
 INSERTION_BLUR_PX = 6.0

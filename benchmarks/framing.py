@@ -3,9 +3,9 @@
     python benchmarks/framing.py --data FER2013 [--model NAME|FILE] [--count 3000]
 
 Prints, for each detector, where boxes and landmarks lie in FER2013's frame of 48 x 48 pixels, and
-from these the `Framing` that `mien.faces` holds. With a model it also prints the accuracy on val
-when every face that is found is cut out again by that framing, beside the accuracy on the same
-faces as they are: what imprecise framing costs.
+from these the `Framing` that `mien.recognize.faces` holds. With a model it also prints the
+accuracy on val when every face that is found is cut out again by that framing, beside the accuracy
+on the same faces as they are: what imprecise framing costs.
 """
 
 import argparse
@@ -14,12 +14,11 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from mien.classifier import Classifier
-from mien.crops import SIZE_PX, crop_faces
-from mien.faces import Detector, Framing, HaarDetector, YuNetDetector
-from mien.images import Image
 from mien.learn.data.datasets import FaceSet, load_faces
-from mien.readings import Face
+from mien.readings import Face, Image
+from mien.recognize.classifier import Classifier
+from mien.recognize.crops import SIZE_PX, crop_faces
+from mien.recognize.faces import Detector, Framing, HaarDetector, YuNetDetector
 
 ENLARGED = 4  # times: both detectors want faces of some 100 pixels
 LANDMARKS = ("right eye", "left eye", "nose", "right mouth corner", "left mouth corner")

@@ -15,9 +15,8 @@ import numpy as np
 
 from mien import YuNetDetector, load_image
 from mien.bench import MATCH_IOU, match, read_boxes
-from mien.faces import iou
-from mien.images import Image
-from mien.readings import Box
+from mien.readings import Box, Image
+from mien.recognize.faces import iou
 
 SIZES_PX = (12, 16, 20, 24, 32)
 TURNS = (15, 30, 45, 90, 180, 270)  # degrees, clockwise

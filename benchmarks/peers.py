@@ -41,11 +41,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
-from mien.classifier import DEFAULT_MODEL
 from mien.errors import MienError, OptionError
-from mien.images import Image, load_image
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet, load_faces
+from mien.readings import Image
+from mien.recognize.classifier import DEFAULT_MODEL
+from mien.recognize.images import load_image
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 ADAPTERS: Final = Path(__file__).resolve().parent / "adapters"

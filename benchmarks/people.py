@@ -16,8 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from mien.classifier import Classifier
-from mien.crops import Crops
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import list_pictures, load_faces
 from mien.learn.evaluation.calibration import (
@@ -29,6 +27,8 @@ from mien.learn.evaluation.calibration import (
 )
 from mien.learn.evaluation.photos import count_readings, score_photos
 from mien.learn.evaluation.scores import ferplus_agreement, score_taggers
+from mien.recognize.classifier import Classifier
+from mien.recognize.crops import Crops
 from real_photos import find
 
 SHARES = (0.0, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9, 1.0)

@@ -31,10 +31,7 @@ from typing import Any, Final
 import numpy as np
 
 import peers
-from mien.crops import Crops, crop_faces
 from mien.errors import MienError
-from mien.faces import YuNetDetector
-from mien.images import load_image
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import list_pictures
 from mien.learn.data.layouts import Picture
@@ -42,6 +39,9 @@ from mien.learn.data.pictures import largest_face
 from mien.learn.evaluation.photos import NO_FACE, PhotoScores, count_readings, score_photos
 from mien.learn.evaluation.scores import Interval
 from mien.readings import Box
+from mien.recognize.crops import Crops, crop_faces
+from mien.recognize.faces import YuNetDetector
+from mien.recognize.images import load_image
 
 SIDES: Final = (0.7, 0.8, 0.9, 1.0, 1.2, 1.4)
 """Of the frames that a peer's network is tried on, in sides of a detector's box."""

@@ -45,13 +45,13 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from mien.commands.shared import print_table
-from mien.crops import SIZE_PX
+from mien.cli.shared import print_table
 from mien.errors import DivergedError, MienError, OptionError
 from mien.learn.data.datasets import SPLITS, FaceSet, load_faces
 from mien.learn.networks import Network, TrunkOptions, build
 from mien.learn.training.allocator import kept_memory
 from mien.learn.training.batches import Augmentation, Batches, augment_by, augmentation_draws
+from mien.recognize.crops import SIZE_PX
 
 STARTED: Final = time.perf_counter()  # where the system does not tell when the process started
 

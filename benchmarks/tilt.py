@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.crops import SIZE_PX
 from mien.learn.data.datasets import load_faces
 from mien.learn.evaluation.robustness import disturb
-from mien.yunet import YuNet
+from mien.recognize.crops import SIZE_PX
+from mien.recognize.yunet import YuNet
 
 ANGLES = (-30.0, -20.0, -10.0, 10.0, 20.0, 30.0)  # degrees, clockwise
 ENLARGEMENTS = (4, 6, 8)

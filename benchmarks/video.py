@@ -43,21 +43,21 @@ import av
 import cv2
 import numpy as np
 
-from mien.analysis import analyze_video
-from mien.classifier import DEFAULT_MODEL
-from mien.faces import YuNetDetector, iou
-from mien.images import Image, load_image
-from mien.overlay import annotate
-from mien.readings import Box, Face
-from mien.recognizer import Recognizer
-from mien.video.appearance import appearance_of
-from mien.video.files import VideoOptions, write_video
-from mien.video.frames import Frame, frames
-from mien.video.motion import Floats
-from mien.video.outputs import Outputs
-from mien.video.readings import VideoSettings, read_stream
-from mien.video.smoothing import SmoothingSettings
-from mien.video.tracking import Tracker, TrackingSettings
+from mien.output.overlay import annotate
+from mien.readings import Box, Face, Image
+from mien.recognize.analysis import analyze_video
+from mien.recognize.classifier import DEFAULT_MODEL
+from mien.recognize.faces import YuNetDetector, iou
+from mien.recognize.images import load_image
+from mien.recognize.recognizer import Recognizer
+from mien.recognize.video.appearance import appearance_of
+from mien.recognize.video.files import VideoOptions, write_video
+from mien.recognize.video.frames import Frame, frames
+from mien.recognize.video.motion import Floats
+from mien.recognize.video.outputs import Outputs
+from mien.recognize.video.readings import VideoSettings, read_stream
+from mien.recognize.video.smoothing import SmoothingSettings
+from mien.recognize.video.tracking import Tracker, TrackingSettings
 
 WIDTH, HEIGHT, FPS = 1280, 720, 30
 PORTRAIT = Path(__file__).resolve().parent.parent / "examples" / "astronaut.jpg"

@@ -45,11 +45,11 @@ from websockets.asyncio.client import connect as connect_async
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from mien.classifier import DEFAULT_MODEL
-from mien.images import Image, load_image
-from mien.overlay import annotate
-from mien.readings import Reading
-from mien.recognizer import Recognizer
+from mien.output.overlay import annotate
+from mien.readings import Image, Reading
+from mien.recognize.classifier import DEFAULT_MODEL
+from mien.recognize.images import load_image
+from mien.recognize.recognizer import Recognizer
 
 PORTRAIT: Final = Path(__file__).resolve().parent.parent / "examples" / "astronaut.jpg"
 WIDTH, HEIGHT = 640, 480

@@ -48,8 +48,8 @@ class Reader:
 
 
 def _open_pictures(folder: Path) -> Read:
-    from mien.images import load_image
-    from mien.recognizer import Recognizer
+    from mien.recognize.images import load_image
+    from mien.recognize.recognizer import Recognizer
 
     recognizer = Recognizer()
 
@@ -133,11 +133,11 @@ def _open_parquet(folder: Path) -> Read:
 def _open_models(folder: Path) -> Read:
     import json
 
-    from mien.classifier import Classifier
-    from mien.crops import crop_faces
-    from mien.faces import Framing
-    from mien.images import load_image
     from mien.readings import Face
+    from mien.recognize.classifier import Classifier
+    from mien.recognize.crops import crop_faces
+    from mien.recognize.faces import Framing
+    from mien.recognize.images import load_image
     from mien.spec import ModelSpec
 
     image = load_image(seeds.PORTRAIT)
@@ -158,8 +158,8 @@ def _open_models(folder: Path) -> Read:
 
 
 def _open_others(folder: Path) -> Read:
-    from mien.classifier import Classifier
     from mien.learn.files.convert import convert_model
+    from mien.recognize.classifier import Classifier
 
     crops = np.random.default_rng(0).integers(0, 256, (2, 48, 48), np.uint8)
     out = folder / "ours.onnx"
@@ -195,7 +195,7 @@ def _open_keras(folder: Path) -> Read:
 
 
 def _open_films(folder: Path) -> Read:
-    from mien.video.frames import frames, probe
+    from mien.recognize.video.frames import frames, probe
 
     def read(path: Path) -> str:
         content = path.read_bytes()
@@ -212,10 +212,10 @@ def _open_films(folder: Path) -> Read:
 
 
 def _open_rows(folder: Path) -> Read:
-    from mien.video.records import read_rows
+    from mien.rows.files import read_frames
 
     def read(path: Path) -> str:
-        return f"{len(list(read_rows(path)))} rows"
+        return f"{len(list(read_frames(path)))} rows"
 
     return read
 
@@ -266,11 +266,11 @@ def _open_weights(folder: Path) -> Read:
 
 
 def _open_archives(folder: Path) -> Read:
-    from mien.batch.plan import make_plan
-    from mien.batch.reading import items
-    from mien.batch.settings import BatchSettings
     from mien.errors import MienError
-    from mien.images import load_image
+    from mien.recognize.batch.plan import make_plan
+    from mien.recognize.batch.reading import items
+    from mien.recognize.batch.settings import BatchSettings
+    from mien.recognize.images import load_image
 
     def read(path: Path) -> str:
         read = failed = 0

@@ -465,7 +465,7 @@ def _film(name: str, codec: str) -> bytes:
 def film_rows() -> Seeds:
     """Rows of a film as mien writes them: a frame without a face, one with one, one with two."""
     from mien.readings import TrackedReading
-    from mien.video.records import row_writer
+    from mien.rows.files import row_writer
 
     shares = (0.7, *(0.05,) * 6)
     faces = [

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from fuzz.damage import damaged
 from fuzz.readers import READERS
-from mien.cli import main
+from mien.cli.app import main
 from mien.errors import MienError
 
 INPUTS: Final = int(os.environ.get("FUZZ_INPUTS", "10000"))  # for each reader

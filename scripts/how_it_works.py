@@ -19,17 +19,16 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from mien import Classifier, Recognizer, YuNetDetector, crop_faces, load_image
-from mien.crops import SIZE_PX
-from mien.faces import Framing
-from mien.figures import EMOTION_COLORS, figure, save
-from mien.images import Image
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet, load_faces
 from mien.learn.evaluation.scores import evaluate_probabilities
 from mien.learn.networks import build
 from mien.learn.summary import summarize
-from mien.readings import Face
-from mien.video.smoothing import smooth
+from mien.output.figures import EMOTION_COLORS, figure, save
+from mien.readings import Face, Image
+from mien.recognize.crops import SIZE_PX
+from mien.recognize.faces import Framing
+from mien.recognize.video.smoothing import smooth
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PORTRAIT: Final = ROOT / "examples" / "astronaut.jpg"
@@ -236,7 +235,7 @@ def _turned(image: Image, angle_deg: float) -> Image:
 
 def _frame_corners(face: Face, framing: Framing) -> NDArray[np.float64]:
     """(5, 2) the square that `crop_faces` cuts, closed, in pixels of the picture."""
-    from mien.crops import _frame
+    from mien.recognize.crops import _frame
 
     x, y, angle = _frame(face, framing)
     half = framing.side * face.size_px / 2

@@ -21,11 +21,11 @@ import cv2
 import numpy as np
 
 from mien import Recognizer, YuNetDetector, load_image
-from mien.crops import Crops, crop_faces
-from mien.images import Image
-from mien.video.frames import Frame
-from mien.video.readings import VideoSettings
-from mien.video.tracking import TrackingSettings
+from mien.readings import Image
+from mien.recognize.crops import Crops, crop_faces
+from mien.recognize.video.frames import Frame
+from mien.recognize.video.readings import VideoSettings
+from mien.recognize.video.tracking import TrackingSettings
 
 ROOT: Final = Path(__file__).parents[1]
 PORTRAIT: Final = ROOT / "examples" / "astronaut.jpg"

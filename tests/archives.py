@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image as PILImage
 
-from mien.images import load_image
+from mien.recognize.images import load_image
 
 PORTRAIT = Path(__file__).resolve().parent.parent / "examples" / "astronaut.jpg"
 

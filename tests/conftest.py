@@ -14,8 +14,9 @@ import pytest
 
 from command_line import Mien, Outcome
 from fakes import write_model
-from mien.cli import main
-from mien.images import Image, load_image
+from mien.cli.app import main
+from mien.readings import Image
+from mien.recognize.images import load_image
 
 if TYPE_CHECKING:
     from mien.learn.data.datasets import FaceSet

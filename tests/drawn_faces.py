@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.images import Image
+from mien.readings import Image
 
 Plane = NDArray[np.floating[Any]]
 Color = tuple[int, int, int]

@@ -7,10 +7,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from mien.faces import Framing
-from mien.images import Image
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
-from mien.readings import Box, Face, Landmarks, Reading, TrackedReading
+from mien.readings import Box, Face, Image, Landmarks, Reading, TrackedReading
+from mien.recognize.faces import Framing
 from mien.spec import METADATA_KEY, ModelSpec, Score
 
 SPEC = ModelSpec(

@@ -23,8 +23,7 @@ from PIL import Image as PILImage
 
 from drawn_faces import MOODS, DrawnFace, draw_face
 from mien import EMOTIONS, Recognizer, annotate, load_image
-from mien.images import Image
-from mien.readings import Box
+from mien.readings import Box, Image
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 GOLDEN: Final = Path(__file__).resolve().parent / "assets" / "golden"

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from learn_fixtures import add_tiny_network
-from mien.cli import main
+from mien.cli.app import main
 from mien.learn.training import loop  # what each start would import
 
 RECIPE = (

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from PIL import Image as PILImage
 from torch import Tensor, nn
 
-from mien.classifier import Classifier
 from mien.labels import EMOTIONS, FERPLUS
 from mien.learn import networks
 from mien.learn.data.datasets import SPLITS, FaceSet
@@ -26,6 +25,7 @@ from mien.learn.files.convert import convert_model
 from mien.learn.training.batches import Augmentation
 from mien.learn.training.loop import EpochRow, Progress, load_best, train
 from mien.learn.training.recipes import Recipe
+from mien.recognize.classifier import Classifier
 
 
 def converted(path: Path, **options: Any) -> Classifier:

@@ -6,7 +6,7 @@ from PIL import Image as PILImage
 
 from fakes import a_reading
 from mien import ImageError, OutputError, PictureFile, PictureResult, load_image
-from mien.annotated import AnnotatedWriter
+from mien.output.annotated import AnnotatedWriter
 
 IMAGE = np.full((200, 300, 3), 128, np.uint8)
 

@@ -16,7 +16,7 @@ PORTRAIT = ROOT / "examples" / "astronaut.jpg"
 
 EXTRAS = ("pyarrow", "fsspec", "torch", "sklearn", "scipy", "matplotlib", "pandas", "onnx", "ray")
 WITHOUT = f"import sys; sys.modules.update(dict.fromkeys({EXTRAS}))\n"
-COMMAND = WITHOUT + "from mien.cli import run; run()"
+COMMAND = WITHOUT + "from mien.cli.app import run; run()"
 SERVER = """
 import sys
 from pathlib import Path
@@ -102,6 +102,6 @@ def test_what_needs_the_extra_batch_says_so(
 
 
 def test_a_store_without_fsspec_names_the_extra() -> None:
-    code = "from mien.batch.storage import read_bytes; read_bytes('s3://bucket/a.jpg')"
+    code = "from mien.recognize.batch.storage import read_bytes; read_bytes('s3://bucket/a.jpg')"
     done = python(WITHOUT + code)
     assert "MissingExtraError: s3:// needs the extra 'batch'" in done.stderr

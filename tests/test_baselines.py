@@ -13,10 +13,10 @@ from sklearn.base import BaseEstimator
 from command_line import csv_rows
 from fakes import write_model
 from learn_fixtures import made_up_faces, write_csv
-from mien.classifier import Classifier
 from mien.errors import DataError, OptionError
 from mien.learn.data.datasets import draw_stratified
 from mien.learn.evaluation.scores import evaluate
+from mien.recognize.classifier import Classifier
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))

@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 
 from archives import jpeg, rows_of, write_folder, write_tar
-from mien.batch import BatchResult, BatchSettings, Status, pool, run_batch
-from mien.batch.pool import MOST_DEATHS, cores
 from mien.errors import MienError, ModelError, OutputError
+from mien.recognize.batch import BatchResult, BatchSettings, Status, pool, run_batch
+from mien.recognize.batch.pool import MOST_DEATHS, cores
 from named_pipes import LIMIT_S, Killer, Pipe, wait_until
 
 pytestmark = pytest.mark.slow
@@ -215,7 +215,7 @@ def test_what_was_done_before_the_disk_was_full_stays_done(
 def test_an_unforeseen_error_gives_up_its_shard_and_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mien.batch import reading, work
+    from mien.recognize.batch import reading, work
 
     write_folder(tmp_path / "in", 6)
     read = reading.items

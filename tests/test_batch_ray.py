@@ -16,13 +16,13 @@ import pytest
 from archives import jpeg, rows_of, write_folder
 from command_line import Mien
 from mien import __version__
-from mien.batch import BatchSettings, run_batch
-from mien.batch.cluster import ANSWER_S, check_answers, do_shard
-from mien.batch.plan import Shard, make_plan
-from mien.batch.pool import MOST_DEATHS
-from mien.batch.records import ShardRecord
-from mien.batch.settings import Job, model_files
 from mien.errors import MissingExtraError, OptionError, OutputError
+from mien.recognize.batch import BatchSettings, run_batch
+from mien.recognize.batch.cluster import ANSWER_S, check_answers, do_shard
+from mien.recognize.batch.plan import Shard, make_plan
+from mien.recognize.batch.pool import MOST_DEATHS
+from mien.recognize.batch.records import ShardRecord
+from mien.recognize.batch.settings import Job, model_files
 from named_pipes import LIMIT_S, Killer, Pipe, wait_until
 
 pytestmark = pytest.mark.slow

@@ -17,10 +17,10 @@ from PIL import Image as PILImage
 from archives import PORTRAIT, jpeg, rows_of, samples, write_folder, write_parquet, write_tar
 from command_line import Mien
 from mien import EMOTIONS, Classifier, Recognizer, __version__, load_image
-from mien.batch import BatchResult, BatchSettings, Status, run_batch
-from mien.batch.records import PROBABILITY_BINS, Tally
 from mien.errors import DataError, ImageError, MienError, ModelError, OptionError, OutputError
 from mien.output.records import BATCH_TABLE, COLUMNS, LANDMARKS
+from mien.recognize.batch import BatchResult, BatchSettings, Status, run_batch
+from mien.recognize.batch.records import PROBABILITY_BINS, Tally
 from picture_files import heic, saved
 from videos import make_video, moving_portrait
 

@@ -15,13 +15,13 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from archives import jpeg, samples, write_folder, write_parquet, write_tar
-from mien.batch.listing import Found, Kind, find_files
-from mien.batch.plan import Plan, Shard, make_plan
-from mien.batch.reading import Item, items
-from mien.batch.settings import BatchSettings
-from mien.batch.storage import Folder
 from mien.errors import DataError, MienError, OutputError
-from mien.sources import LeftOut
+from mien.recognize.batch.listing import Found, Kind, find_files
+from mien.recognize.batch.plan import Plan, Shard, make_plan
+from mien.recognize.batch.reading import Item, items
+from mien.recognize.batch.settings import BatchSettings
+from mien.recognize.batch.storage import Folder
+from mien.recognize.sources import LeftOut
 from videos import make_video
 
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from learn_fixtures import made_up_faces, write_parquet_folder
 from mien import EMOTIONS, Classifier, Recognizer, crop_faces, load_image
-from mien.classifier import Probabilities
-from mien.crops import Crops
+from mien.readings import Probabilities
+from mien.recognize.crops import Crops
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "benchmarks"))
 

@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 from mien import Recognizer
-from mien.images import load_image
+from mien.recognize.images import load_image
 
 pytestmark = pytest.mark.slow
 

@@ -14,11 +14,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from learn_fixtures import made_up_faces, tiny_network, write_parquet_folder
 from mien.errors import OptionError
-from mien.images import Image
 from mien.labels import EMOTIONS
 from mien.learn.networks import NETWORKS, build, multiply_adds
 from mien.learn.training.batches import Augmentation
 from mien.learn.training.recipes import recipe_named
+from mien.readings import Image
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 sys.path[:0] = [str(BENCHMARKS), str(BENCHMARKS / "adapters")]

@@ -8,8 +8,8 @@ import pytest
 
 from command_line import Mien
 from mien import __version__
-from mien.classifier import shipped_models
 from mien.errors import ModelError, OptionError, OutputError
+from mien.recognize.classifier import shipped_models
 from mien.web.site import write_site
 
 RUNTIME = "ort-wasm-simd-threaded.wasm"

@@ -14,8 +14,6 @@ import pytest
 from command_line import Mien
 from fakes import SPEC, write_model
 from learn_fixtures import made_up_faces, write_csv, write_parquet_folder
-from mien.catalog import model_card
-from mien.classifier import Classifier, shipped_models
 from mien.errors import DataError, OptionError
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 from mien.learn.data.datasets import FaceSet
@@ -29,6 +27,8 @@ from mien.learn.evaluation.scores import (
 from mien.learn.reports import cards
 from mien.learn.reports.card_text import card_text
 from mien.learn.reports.cards import BANDS, DISTURBED, Card, bands, measure_card
+from mien.recognize.catalog import model_card
+from mien.recognize.classifier import Classifier, shipped_models
 from mien.spec import ModelSpec
 
 pytestmark = pytest.mark.usefixtures("few_resamples")

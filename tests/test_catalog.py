@@ -11,12 +11,12 @@ import pytest
 
 from command_line import Mien
 from fakes import SPEC
-from mien import catalog, classifier
-from mien.catalog import list_models, measure_speed, model_card, shipped_model
-from mien.classifier import DEFAULT_MODEL, Classifier, shipped_models
-from mien.crops import Crops
 from mien.errors import ModelError
 from mien.labels import EMOTIONS
+from mien.recognize import catalog, classifier
+from mien.recognize.catalog import list_models, measure_speed, model_card, shipped_model
+from mien.recognize.classifier import DEFAULT_MODEL, Classifier, shipped_models
+from mien.recognize.crops import Crops
 
 CARD = "# Model card: tiny\n\nReads *nothing* | at all.\n"
 
@@ -146,7 +146,7 @@ def test_a_wrong_name_is_one_line_and_status_2(mien: Mien, package: Path) -> Non
 
 def test_neither_detecting_nor_listing_needs_the_extra() -> None:
     code = (
-        "import sys, mien.commands.detect, mien.commands.models, mien.commands.card, mien.catalog;"
+        "import sys, mien.cli.detect, mien.cli.models, mien.cli.card, mien.recognize.catalog;"
         "print([m for m in ('torch', 'sklearn', 'scipy', 'pyarrow', 'rich.markdown', 'mien.learn')"
         " if m in sys.modules])"
     )

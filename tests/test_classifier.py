@@ -21,8 +21,8 @@ from mien import (
     Recognizer,
     shipped_models,
 )
-from mien.crops import Crops
 from mien.labels import FERPLUS_EMOTIONS
+from mien.recognize.crops import Crops
 
 
 def some_crops(count: int) -> Crops:

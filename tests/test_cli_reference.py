@@ -5,7 +5,7 @@ from pathlib import Path
 from typer.main import get_command
 
 from command_line import Mien
-from mien.cli import COMMANDS, DATA_COMMANDS, PANELS, build_app
+from mien.cli.app import COMMANDS, DATA_COMMANDS, PANELS, build_app
 
 ROOT = Path(__file__).resolve().parent.parent
 

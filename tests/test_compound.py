@@ -160,7 +160,7 @@ def test_the_command_tells_compounds_only_when_asked(
 def test_the_command_goes_by_what_is_read(
     mien: Mien, portrait: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mien.classifier import Classifier
+    from mien.recognize.classifier import Classifier
 
     divided = np.array([shares(happy=0.5, surprise=0.45)], np.float32)
     monkeypatch.setattr(Classifier, "__call__", lambda self, crops: divided)
@@ -185,7 +185,7 @@ def test_the_benchmark_counts_taggers_who_divide() -> None:
 
 
 def test_what_people_would_say_is_borne_out_oftener_than_the_label(fer2013: "FaceSet") -> None:
-    from mien.classifier import Classifier
+    from mien.recognize.classifier import Classifier
 
     faces = fer2013.split("val").take(np.arange(1500))
     voted = compound.votes_for_the_seven(faces)

@@ -12,7 +12,7 @@ from threading import Thread
 
 import pytest
 
-from mien.cli import COMMANDS
+from mien.cli.app import COMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "Dockerfile").read_text(encoding="utf-8")

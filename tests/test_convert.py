@@ -14,10 +14,11 @@ from onnx import TensorProto, helper, numpy_helper
 from command_line import Mien
 from learn_fixtures import converted, made_up_faces, write_csv
 from mien import EMOTIONS, Classifier, ModelError, OptionError, OutputError, __version__
-from mien.classifier import Probabilities, model_path
 from mien.learn.files import keras_h5
 from mien.learn.files.convert import convert_model
 from mien.learn.files.keras_h5 import import_keras
+from mien.readings import Probabilities
+from mien.recognize.classifier import model_path
 
 pytestmark = pytest.mark.usefixtures("few_resamples", "operators_once")
 

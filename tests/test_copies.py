@@ -8,10 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from learn_fixtures import made_up_faces, write_csv
-from mien.crops import crop_faces
 from mien.errors import DataError, OptionError, OutputError
-from mien.faces import YuNetDetector
-from mien.images import Image, load_image
 from mien.labels import EMOTIONS
 from mien.learn.data.copies import (
     PAIR_COLUMNS,
@@ -22,7 +19,10 @@ from mien.learn.data.copies import (
     write_pairs,
 )
 from mien.learn.data.datasets import FaceSet, load_faces
-from mien.readings import Face
+from mien.readings import Face, Image
+from mien.recognize.crops import crop_faces
+from mien.recognize.faces import YuNetDetector
+from mien.recognize.images import load_image
 
 ANGRY, SAD = EMOTIONS.index("angry"), EMOTIONS.index("sad")
 

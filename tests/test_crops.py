@@ -5,10 +5,9 @@ import pytest
 from numpy.typing import NDArray
 
 from mien import Face, Framing, ImageError, crop_faces
-from mien.crops import whole_image_crop
-from mien.faces import WholeImage
-from mien.images import Image
-from mien.readings import Box, Landmarks
+from mien.readings import Box, Image, Landmarks
+from mien.recognize.crops import whole_image_crop
+from mien.recognize.faces import WholeImage
 
 PLAIN = Framing(side=1.0, shift_x=0.0, shift_y=0.0)
 

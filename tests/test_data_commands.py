@@ -13,11 +13,11 @@ import pytest
 from command_line import Mien, csv_rows
 from learn_fixtures import made_up_faces, png, write_csv, write_folders, write_parquet_folder
 from mien.errors import DataError, MissingExtraError, OptionError, OutputError
-from mien.images import load_image
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet, load_faces
 from mien.learn.data.download import ON_REQUEST, SOURCES, download
 from mien.learn.plots.data import plot_class_counts, plot_samples
+from mien.recognize.images import load_image
 
 
 def _with_copies() -> FaceSet:

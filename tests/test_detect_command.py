@@ -1,7 +1,7 @@
 """`mien detect` and `mien --version`.
 
-Most tests call `mien.cli.main` here, as the installed script does; what depends on the process, on
-its pipes and signals, runs in one of its own.
+Most tests call `mien.cli.app.main` here, as the installed script does; what depends on the
+process, on its pipes and signals, runs in one of its own.
 """
 
 import csv

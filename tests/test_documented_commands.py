@@ -20,8 +20,8 @@ from PIL import Image as PILImage
 
 from archives import samples, write_folder, write_tar
 from learn_fixtures import made_up_faces, write_csv, write_parquet_folder, write_votes
-from mien.images import load_image
 from mien.learn.files.keras_h5 import import_keras
+from mien.recognize.images import load_image
 from test_documents import DOCUMENTS, ROOT, blocks, commands
 from videos import make_video, moving_portrait, steady_times
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from mien.cli import build_app
+from mien.cli.app import build_app
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from sklearn.metrics import classification_report
 
 from learn_fixtures import made_up_faces
-from mien.classifier import Classifier, Probabilities
 from mien.errors import DataError
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 from mien.learn.data.datasets import FaceSet
@@ -20,6 +19,8 @@ from mien.learn.evaluation.scores import (
     evaluate_probabilities,
     score_votes,
 )
+from mien.readings import Probabilities
+from mien.recognize.classifier import Classifier
 
 TARGETS = np.array([0, 0, 0, 3, 3, 6])
 READ = np.array([0, 0, 3, 3, 6, 6])

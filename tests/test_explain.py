@@ -14,13 +14,17 @@ from numpy.typing import NDArray
 from command_line import Mien
 from fakes import FixedDetector
 from mien import EMOTIONS, Classifier, Recognizer, crop_faces, load_image
-from mien.classifier import Probabilities
-from mien.crops import Crops
 from mien.errors import ImageError, ModelError, OptionError, OutputError
-from mien.explain import PATCH_PX, STRIDE_PX, explain, explain_crop
-from mien.heat_map import LEAST_SCALE, color_heat, draw_explanation, heat_scale, save_explanation
-from mien.images import Image
-from mien.readings import Explanation
+from mien.output.heat_map import (
+    LEAST_SCALE,
+    color_heat,
+    draw_explanation,
+    heat_scale,
+    save_explanation,
+)
+from mien.readings import Explanation, Image, Probabilities
+from mien.recognize.crops import Crops
+from mien.recognize.explain import PATCH_PX, STRIDE_PX, explain, explain_crop
 
 HAPPY, SAD = EMOTIONS.index("happy"), EMOTIONS.index("sad")
 
@@ -357,7 +361,7 @@ def test_the_command_refuses_in_one_line(
 
 def test_explaining_needs_nothing_but_the_base_install() -> None:
     watch = (
-        "import sys, mien.explain, mien.heat_map; "
+        "import sys, mien.recognize.explain, mien.output.heat_map; "
         "assert not {'torch', 'matplotlib', 'sklearn', 'fastapi'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", watch], check=True, timeout=60)

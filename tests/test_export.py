@@ -22,7 +22,6 @@ from learn_fixtures import (
     write_votes,
 )
 from mien import __version__
-from mien.classifier import Classifier
 from mien.errors import DataError, ModelError, OptionError, OutputError, TrainingError
 from mien.labels import FERPLUS_COLUMNS, FERPLUS_EMOTIONS
 from mien.learn.evaluation.calibration import Calibration, fit_temperature, unsmoothed
@@ -35,6 +34,7 @@ from mien.learn.training.loop import load_best, train
 from mien.learn.training.pretrained import Pretrained
 from mien.learn.training.recipes import recipe_named
 from mien.learn.training.runs import network_of
+from mien.recognize.classifier import Classifier
 from mien.spec import ModelSpec
 
 pytestmark = pytest.mark.usefixtures("operators_once")

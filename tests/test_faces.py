@@ -8,11 +8,10 @@ import pytest
 from numpy.typing import NDArray
 
 from mien import Detector, Face, HaarDetector, OptionError, YuNetDetector, load_image
-from mien.crops import crop_faces
-from mien.faces import DETECTORS, WholeImage, detector_named, iou, what_may_help
-from mien.images import Image
-from mien.readings import Box
-from mien.yunet import YuNet
+from mien.readings import Box, Image
+from mien.recognize.crops import crop_faces
+from mien.recognize.faces import DETECTORS, WholeImage, detector_named, iou, what_may_help
+from mien.recognize.yunet import YuNet
 
 PORTRAIT_BOX: Box = (179.0, 63.0, 270.0, 175.0)  # of the face in the portrait, by eye
 SAME = 0.6  # intersection over union of two boxes that mean the same face

@@ -14,11 +14,7 @@ from command_line import Mien
 from fakes import write_people_model
 from html_pages import Page
 from learn_fixtures import made_up_faces, png, write_csv, write_folders, write_parquet_folder
-from mien.classifier import Classifier, Probabilities
-from mien.crops import crop_faces
 from mien.errors import DataError, MissingExtraError, OptionError
-from mien.faces import YuNetDetector
-from mien.images import Image
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet, load_faces
 from mien.learn.evaluation.scores import evaluate, truth_of
@@ -35,6 +31,10 @@ from mien.learn.fairness.gaps import (
 from mien.learn.fairness.groups import MAX_GROUPS, Grouping, crossed, raf_db_groups, read_groups
 from mien.learn.fairness.slices import SLICES, measure_slices, reference_faces, slice_faces, thirds
 from mien.learn.reports.fairness_page import fairness_page
+from mien.readings import Image, Probabilities
+from mien.recognize.classifier import Classifier
+from mien.recognize.crops import crop_faces
+from mien.recognize.faces import YuNetDetector
 
 FEW = {"resamples": 200, "permutations": 499}
 HAPPY, SAD = EMOTIONS.index("happy"), EMOTIONS.index("sad")

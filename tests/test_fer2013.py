@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 
-from mien.classifier import Classifier, Probabilities, shipped_models
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.scores import evaluate_probabilities
 from mien.learn.reports.paper import REPORT_ACCURACY, TABLE_4, TABLE_5, shuffled_report
+from mien.readings import Probabilities
+from mien.recognize.classifier import Classifier, shipped_models
 
 COUNTS = {
     "train": [3995, 436, 4097, 7215, 4830, 3171, 4965],

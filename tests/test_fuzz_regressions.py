@@ -24,10 +24,8 @@ from PIL import Image as PILImage
 from fakes import SPEC, a_tracked_reading, write_model
 from learn_fixtures import made_up_faces, write_csv, write_votes
 from mien import Classifier, DataError, ImageError, ModelError, ModelSpec, VideoError, load_image
-from mien import images as images_module
 from mien.bench import read_boxes
-from mien.commands.shared import printable
-from mien.crops import Crops
+from mien.cli.shared import printable
 from mien.errors import OptionError, OutputError, TrainingError
 from mien.learn.data.datasets import load_faces
 from mien.learn.fairness.groups import raf_db_groups
@@ -36,10 +34,12 @@ from mien.learn.files.keras_config import KerasConfig, read_config
 from mien.learn.training.recipes import read_recipe
 from mien.learn.training.runs import read_checkpoint
 from mien.learn.training.runs import read_config as read_run_config
+from mien.recognize import images as images_module
+from mien.recognize.crops import Crops
+from mien.recognize.video import decoding
+from mien.recognize.video.frames import frames
+from mien.rows.files import read_frames, row_writer
 from mien.spec import METADATA_KEY
-from mien.video import decoding
-from mien.video.frames import frames
-from mien.video.records import read_rows, row_writer
 from mien.web.live import LiveSettings
 from videos import make_video, numbered
 
@@ -489,14 +489,14 @@ def changed_rows(path: Path, change: Callable[[dict[str, Any]], None]) -> Path:
 def test_lines_that_are_no_rows(change: Callable[[dict[str, Any]], None], tmp_path: Path) -> None:
     path = changed_rows(tmp_path / "rows.jsonl", change)
     with pytest.raises(OutputError, match=r"rows.jsonl: expected rows that mien wrote"):
-        list(read_rows(path))
+        list(read_frames(path))
 
 
 def test_a_row_with_a_cell_longer_than_csv_allows(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("frame,time_s,track\n0,0.0," + "9" * 200_000 + "\n")
     with pytest.raises(OutputError, match=r"rows.csv: expected rows that mien wrote"):
-        list(read_rows(path))
+        list(read_frames(path))
 
 
 # Live clients

@@ -17,9 +17,9 @@ from command_line import Mien, csv_rows
 from drawn_faces import MOODS, DrawnFace, Mood, draw_face
 from golden_readings import GOLDEN, MODELS, GoldenFace, tiles
 from mien import EMOTIONS, Detector, Face, Recognizer, load_image
-from mien.faces import Framing
-from mien.images import Image
-from mien.video.smoothing import SmoothingSettings
+from mien.readings import Image
+from mien.recognize.faces import Framing
+from mien.recognize.video.smoothing import SmoothingSettings
 from videos import make_video, steady_times
 
 BOX_PX = 0.5

@@ -8,7 +8,7 @@ import pytest
 
 from learn_fixtures import made_up_faces
 from mien import YuNetDetector, load_image
-from mien.images import Image
+from mien.readings import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image as PILImage
 
 from mien import ImageError, load_image
-from mien.images import MAX_PIXELS, Image, load_with_notes
+from mien.readings import Image
+from mien.recognize.images import MAX_PIXELS, load_with_notes
 from picture_files import (
     OTHER_FILES,
     heic,

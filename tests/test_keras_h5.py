@@ -20,8 +20,6 @@ from safetensors import safe_open
 from command_line import Mien
 from learn_fixtures import FEW_FACES, converted, tiny_network, write_csv
 from mien import EMOTIONS, Classifier, MissingExtraError, ModelError, OptionError, Recognizer
-from mien.classifier import Probabilities
-from mien.crops import Crops
 from mien.learn.evaluation.scores import evaluate
 from mien.learn.files import keras_h5
 from mien.learn.files.export import export_model
@@ -30,6 +28,8 @@ from mien.learn.files.keras_h5 import import_keras
 from mien.learn.files.keras_network import to_keras
 from mien.learn.networks import Network, TrunkOptions, build
 from mien.learn.training.loop import load_best
+from mien.readings import Probabilities
+from mien.recognize.crops import Crops
 from mien.spec import ModelSpec
 
 pytestmark = pytest.mark.usefixtures("few_resamples", "operators_once")

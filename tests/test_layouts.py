@@ -10,10 +10,7 @@ import pytest
 from PIL import Image as PILImage
 
 from learn_fixtures import png
-from mien.crops import crop_faces
 from mien.errors import DataError, OptionError
-from mien.faces import YuNetDetector
-from mien.images import Image
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet, load_faces
 from mien.learn.data.layouts import (
@@ -27,8 +24,10 @@ from mien.learn.data.layouts import (
     face_of_68_points,
     subject_splits,
 )
-from mien.readings import Face
-from mien.yunet import YuNet
+from mien.readings import Face, Image
+from mien.recognize.crops import crop_faces
+from mien.recognize.faces import YuNetDetector
+from mien.recognize.yunet import YuNet
 
 AFFECTNET_HEADER = (
     "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,"

@@ -25,13 +25,13 @@ from learn_fixtures import (
     write_folders,
     write_votes,
 )
-from mien.classifier import Classifier
-from mien.commands.display import TrainingDisplay
-from mien.images import load_image
+from mien.cli.display import TrainingDisplay
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.training.loop import Progress, load_best, read_config, read_history, train
 from mien.learn.training.recipes import recipe_named
+from mien.recognize.classifier import Classifier
+from mien.recognize.images import load_image
 
 pytestmark = pytest.mark.usefixtures("few_resamples", "operators_once")
 

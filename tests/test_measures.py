@@ -14,9 +14,7 @@ from PIL import Image
 from command_line import Mien
 from fakes import SPEC, write_model, write_people_model
 from learn_fixtures import made_up_faces, write_csv, write_votes
-from mien.classifier import Classifier
 from mien.errors import DataError, OptionError
-from mien.images import load_image
 from mien.labels import EMOTIONS, FERPLUS, FERPLUS_EMOTIONS, FERPLUS_TO_EMOTION
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation import measures
@@ -33,6 +31,8 @@ from mien.learn.evaluation.scores import (
     score_votes,
     truth_of,
 )
+from mien.recognize.classifier import Classifier
+from mien.recognize.images import load_image
 
 COPIES = 3
 UNVOTED = 2

@@ -7,8 +7,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from mien.cli import COMMANDS, DATA_COMMANDS
-from mien.commands.options import bundled
+from mien.cli.app import COMMANDS, DATA_COMMANDS
+from mien.cli.options import bundled
 
 
 @dataclass(frozen=True)
@@ -62,5 +62,5 @@ def test_help_says_what_each_is_for() -> None:
     + [(home, f"data_{name}") for name, home in DATA_COMMANDS.items()],
 )
 def test_no_command_has_more_than_ten_parameters_of_its_own(module: str, name: str) -> None:
-    command = getattr(import_module(f"mien.commands.{module}"), name)
+    command = getattr(import_module(f"mien.cli.{module}"), name)
     assert len(inspect.signature(command).parameters) <= 10

@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from mien import Classifier, Recognizer, load_image
-from mien.classifier import shipped_models
-from mien.crops import Crops
+from mien.recognize.classifier import shipped_models
+from mien.recognize.crops import Crops
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,9 @@ import pytest
 
 from fakes import a_reading, a_tracked_reading
 from mien import EMOTIONS, annotate
-from mien.images import Image
 from mien.labels import COLORS
-from mien.overlay import Annotator
-from mien.readings import Box
+from mien.output.overlay import Annotator
+from mien.readings import Box, Image
 
 
 def gray(height: int = 300, width: int = 400) -> Image:

@@ -50,13 +50,15 @@ def test_import_is_light_and_touches_nothing() -> None:
         "PIL.ImageFont",
     }
     assert heavy.isdisjoint(modules)
-    assert not [name for name in modules if name.startswith(("mien.learn", "mien.video", "av"))]
+    assert not [
+        name for name in modules if name.startswith(("mien.learn", "mien.recognize.video", "av"))
+    ]
 
 
 def test_what_pictures_do_without_comes_when_it_is_asked_for() -> None:
-    from mien.analysis import VideoResult
-    from mien.explain import explain_crop
-    from mien.overlay import annotate
+    from mien.output.overlay import annotate
+    from mien.recognize.explain import explain_crop
+    from mien.rows.table import VideoResult
 
     assert mien.VideoResult is VideoResult
     assert mien.explain_crop is explain_crop

@@ -104,9 +104,13 @@ def test_markdown_becomes_a_page_with_its_figures_inside(tmp_path: Path) -> None
 
 
 def test_templates_are_loaded_when_the_first_page_is_written() -> None:
-    code = "import sys, mien.cli, mien.commands.detect, mien.commands.video, mien.output.pages"
+    code = "import sys, mien.cli.app, mien.cli.detect, mien.cli.video, mien.output.pages"
     done = subprocess.run(
-        [sys.executable, "-c", f"{code}, mien.video.report; print('jinja2' in sys.modules)"],
+        [
+            sys.executable,
+            "-c",
+            f"{code}, mien.recognize.video.report; print('jinja2' in sys.modules)",
+        ],
         capture_output=True,
         text=True,
         check=True,

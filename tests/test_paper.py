@@ -3,12 +3,12 @@ import pytest
 from sklearn.metrics import classification_report
 
 from learn_fixtures import made_up_faces
-from mien.classifier import Probabilities
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.scores import evaluate_probabilities
 from mien.learn.reports import paper
 from mien.learn.reports.paper import shuffled_report
+from mien.readings import Probabilities
 
 
 def _faces(counts: list[int]) -> FaceSet:

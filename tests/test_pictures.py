@@ -7,7 +7,7 @@ from PIL import Image as PILImage
 
 from fakes import FixedDetector
 from mien import Face, ImageError, Recognizer, find_pictures, read_pictures
-from mien.sources import LeftOut
+from mien.recognize.sources import LeftOut
 
 
 def save(path: Path, level: int = 128) -> Path:

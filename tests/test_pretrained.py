@@ -21,9 +21,7 @@ from learn_fixtures import (
     write_csv,
 )
 from mien import YuNetDetector, crop_faces
-from mien.classifier import DEFAULT_MODEL, Classifier, shipped_weights
 from mien.errors import MienError, OptionError, TrainingError
-from mien.images import Image
 from mien.labels import EMOTIONS
 from mien.learn.evaluation.calibration import Calibration, Pool
 from mien.learn.files.export import export_model
@@ -32,6 +30,8 @@ from mien.learn.training.loop import train
 from mien.learn.training.pretrained import Pretrained
 from mien.learn.training.recipes import RECIPES
 from mien.learn.training.runs import fingerprint, load_best, network_of, read_config
+from mien.readings import Image
+from mien.recognize.classifier import DEFAULT_MODEL, Classifier, shipped_weights
 
 FACES = made_up_faces(votes=True)
 PLAIN = replace(TINY, name="plain")

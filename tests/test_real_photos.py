@@ -13,11 +13,11 @@ from PIL import Image as PILImage
 
 from command_line import Mien
 from mien.errors import DataError
-from mien.images import Image
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import list_pictures, load_faces
 from mien.learn.evaluation.photos import NO_FACE, count_readings, score_photos
 from mien.learn.evaluation.scores import Interval
+from mien.readings import Image
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 sys.path[:0] = [str(BENCHMARKS), str(BENCHMARKS / "adapters")]

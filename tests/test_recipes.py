@@ -6,7 +6,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from mien.commands.train import train
+from mien.cli.train import train
 from mien.errors import OptionError
 from mien.learn.networks import NETWORKS
 from mien.learn.training.batches import Augmentation

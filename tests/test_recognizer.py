@@ -21,7 +21,7 @@ from mien import (
     Recognizer,
     Verification,
 )
-from mien.images import Image
+from mien.readings import Image
 
 BLANK = np.full((100, 120, 3), 128, np.uint8)
 

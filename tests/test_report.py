@@ -12,9 +12,8 @@ import torch
 
 from command_line import Mien
 from learn_fixtures import history_of, made_up_faces, png, write_csv, write_votes
-from mien.classifier import Classifier
-from mien.cli import main
-from mien.commands.display import TrainingDisplay
+from mien.cli.app import main
+from mien.cli.display import TrainingDisplay
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet, load_faces
 from mien.learn.evaluation import measures
@@ -22,6 +21,7 @@ from mien.learn.evaluation.scores import bootstrap_intervals, evaluate
 from mien.learn.files.export import export_onnx
 from mien.learn.reports import paper, reproduction
 from mien.learn.training.loop import Progress, read_config, read_history
+from mien.recognize.classifier import Classifier
 from mien.spec import ModelSpec
 
 pytestmark = pytest.mark.slow

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mien.classifier import Probabilities
 from mien.errors import DataError
 from mien.learn.evaluation.risk_coverage import COVERAGES, THRESHOLDS, Selection, risk_coverage
 from mien.learn.evaluation.scores import evaluate_probabilities
+from mien.readings import Probabilities
 
 
 def rows(confidence: list[float]) -> Probabilities:

@@ -9,11 +9,7 @@ from PIL import Image as PILImage
 from command_line import Mien, csv_rows
 from fakes import SPEC, write_model, write_people_model
 from learn_fixtures import made_up_faces, write_csv, write_votes
-from mien.classifier import Classifier
-from mien.crops import Crops, crop_faces
 from mien.errors import DataError, OptionError
-from mien.faces import YuNetDetector
-from mien.images import Image
 from mien.labels import EMOTIONS
 from mien.learn.evaluation import robustness
 from mien.learn.evaluation.robustness import (
@@ -32,6 +28,10 @@ from mien.learn.evaluation.robustness import (
 )
 from mien.learn.evaluation.scores import evaluate, evaluate_probabilities, truth_of
 from mien.learn.plots.robustness import plot_robustness, plot_strips
+from mien.readings import Image
+from mien.recognize.classifier import Classifier
+from mien.recognize.crops import Crops, crop_faces
+from mien.recognize.faces import YuNetDetector
 
 FACES = made_up_faces(train=1, val=2, test=3)
 EVERY_LEVEL = [(d.name, level) for d in DISTURBANCES.values() for level in d.levels]

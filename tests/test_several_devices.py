@@ -175,7 +175,7 @@ def test_ctrl_c_saves_and_ends_every_process_of_the_command_line(
     config = read_config(run_dir)
     assert config.processes == 2
     # With one device, and interrupted again at once: it goes on from where the two were.
-    from mien.commands.display import TrainingDisplay
+    from mien.cli.display import TrainingDisplay
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TrainingDisplay, "report", lambda *_: signal.raise_signal(signal.SIGINT))

@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from mien.crops import Crops
 from mien.learn.files.stores import with_half_weights, with_int8_weights
+from mien.recognize.crops import Crops
 
 CHANNELS = 16
 

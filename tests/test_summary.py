@@ -6,10 +6,10 @@ import torch
 
 from command_line import Mien
 from learn_fixtures import tiny_network
-from mien.images import load_image
 from mien.learn.networks import NETWORKS, TrunkOptions, build, multiply_adds
 from mien.learn.reports import paper
 from mien.learn.summary import Layer, summarize
+from mien.recognize.images import load_image
 
 
 @pytest.fixture(scope="module")

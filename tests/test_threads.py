@@ -31,8 +31,8 @@ from mien import (
     load_image,
 )
 from mien.environment import import_onnxruntime
-from mien.images import Image
-from mien.video.frames import Frame
+from mien.readings import Image
+from mien.recognize.video.frames import Frame
 
 THREADS = 16
 HEAD = (slice(20, 200), slice(150, 300))  # of examples/astronaut.jpg

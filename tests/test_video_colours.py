@@ -8,8 +8,8 @@ import av
 import numpy as np
 import pytest
 
-from mien.video.colours import screen_table
-from mien.video.frames import frames, probe
+from mien.recognize.video.colours import screen_table
+from mien.recognize.video.frames import frames, probe
 
 HLG, PQ = 18, 16
 SKIN = {"light": (224, 172, 140), "dark": (141, 85, 36), "pale": (250, 219, 180)}

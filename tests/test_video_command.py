@@ -13,16 +13,16 @@ import pytest
 
 from command_line import Mien, assert_refused, csv_rows
 from mien import Recognizer
-from mien.analysis import analyze_video
 from mien.errors import MienError, OutputError, VideoError
 from mien.output.files import part_name
-from mien.video.batch import VideoFile, find_videos, write_videos
-from mien.video.files import write_video
-from mien.video.frames import VideoInfo, probe
-from mien.video.outputs import Outputs
-from mien.video.records import read_rows
-from mien.video.smoothing import SmoothingSettings
-from mien.video.tracking import TrackingSettings
+from mien.recognize.analysis import analyze_video
+from mien.recognize.video.batch import VideoFile, find_videos, write_videos
+from mien.recognize.video.files import write_video
+from mien.recognize.video.frames import VideoInfo, probe
+from mien.recognize.video.outputs import Outputs
+from mien.recognize.video.smoothing import SmoothingSettings
+from mien.recognize.video.tracking import TrackingSettings
+from mien.rows.files import read_frames
 from videos import (
     bursts_of,
     decoded,
@@ -103,7 +103,7 @@ def test_all_outputs_come_of_one_reading(video: Mien, film: Film, tmp_path: Path
     (person,) = told["people"]
     assert person["track"] == 1
     assert person["on_screen_s"] == pytest.approx(3.0, abs=0.7)
-    from_csv, from_lines = (list(read_rows(tmp_path / f"r.{kind}")) for kind in ("csv", "jsonl"))
+    from_csv, from_lines = (list(read_frames(tmp_path / f"r.{kind}")) for kind in ("csv", "jsonl"))
     assert from_csv == from_lines
 
 
@@ -184,7 +184,7 @@ def test_smoothing_is_centred_unless_asked_otherwise(
         asked = () if way == "default" else ("--smooth", way)
         assert video(film, "--csv", rows_file, *asked).status == 0
     assert made["default"].read_text() == made["offline"].read_text() != made["online"].read_text()
-    (online, *_), (both, *_) = (list(read_rows(made[way])) for way in ("online", "offline"))
+    (online, *_), (both, *_) = (list(read_frames(made[way])) for way in ("online", "offline"))
     assert online.readings[0].raw_probabilities == both.readings[0].raw_probabilities
     assert online.readings[0].probabilities == pytest.approx(online.readings[0].raw_probabilities)
     assert both.readings[0].probabilities != both.readings[0].raw_probabilities
@@ -322,7 +322,7 @@ def test_a_film_that_was_cut_off_is_begun_anew(
     (result,) = write_videos(recognizer, [whole], [outputs], resume=True)
 
     assert result.outcome is not None
-    assert [rows.frame for rows in read_rows(tmp_path / "r.csv")] == list(
+    assert [rows.frame for rows in read_frames(tmp_path / "r.csv")] == list(
         range(result.outcome.frames)
     )
     assert packet_times(tmp_path / "v.mp4") == pytest.approx(packet_times(film))
@@ -342,7 +342,7 @@ def test_a_kill_loses_a_second_at_most(tiny_model: Path, tmp_path: Path) -> None
     process.kill()
     process.wait()
 
-    found = list(read_rows(part))
+    found = list(read_frames(part))
     assert process.returncode < 0, "it was killed before its end"
     assert [rows.frame for rows in found[:-1]] == list(range(len(found) - 1))
     assert len(decoded(part_name(out))) > 0

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from mien import Recognizer
-from mien.images import Image
-from mien.video.frames import frames
+from mien.readings import Image
+from mien.recognize.video.frames import frames
 from videos import decoded, make_interlaced, make_video, moving_portrait, steady_times
 
 STEP_PX = 8  # from one field to the next

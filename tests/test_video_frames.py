@@ -19,11 +19,11 @@ import pytest
 from PIL import Image as PILImage
 
 from mien.errors import OptionError, VideoError
-from mien.images import Image
-from mien.video import cameras as cameras
-from mien.video.containers import open_container, open_film_file
-from mien.video.frames import Frame, frames, probe
-from mien.video.sampling import prefetch
+from mien.readings import Image
+from mien.recognize.video import cameras as cameras
+from mien.recognize.video.containers import open_container, open_film_file
+from mien.recognize.video.frames import Frame, frames, probe
+from mien.recognize.video.sampling import prefetch
 from videos import (
     decoded,
     make_sound,
@@ -336,7 +336,7 @@ def test_a_decoder_has_no_more_threads_than_the_process_may_use_cores(
         opened.append(open_container(*arguments, **options))
         return opened[-1]
 
-    monkeypatch.setattr("mien.video.decoding.open_container", opening)
+    monkeypatch.setattr("mien.recognize.video.decoding.open_container", opening)
     for cores in (1, 2):
         monkeypatch.setattr(os, "sched_getaffinity", lambda _, n=cores: set(range(n)), False)
         monkeypatch.setattr(os, "cpu_count", lambda n=cores: n)

@@ -10,11 +10,11 @@ import pytest
 
 from fakes import a_tracked_reading
 from mien.errors import OutputError, VideoError
-from mien.images import load_image
 from mien.readings import TrackedReading
-from mien.video.frames import Frame
-from mien.video.live import Live, LiveFrame, Read, in_real_time, watch
-from mien.video.live_view import draw_status, save_still, why_no_window
+from mien.recognize.images import load_image
+from mien.recognize.video.frames import Frame
+from mien.recognize.video.live import Live, LiveFrame, Read, in_real_time, watch
+from mien.recognize.video.live_view import draw_status, save_still, why_no_window
 
 SIZE = (120, 160, 3)
 

@@ -8,10 +8,10 @@ import pytest
 from mien import VideoError
 from mien.labels import EMOTIONS
 from mien.readings import TrackedReading
-from mien.video import offline
-from mien.video.frames import Frame
-from mien.video.offline import smoothed_offline
-from mien.video.smoothing import SmoothingSettings, smooth
+from mien.recognize.video import offline
+from mien.recognize.video.frames import Frame
+from mien.recognize.video.offline import smoothed_offline
+from mien.recognize.video.smoothing import SmoothingSettings, smooth
 
 SETTINGS = SmoothingSettings(half_life_s=0.2)
 

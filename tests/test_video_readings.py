@@ -10,14 +10,14 @@ import pytest
 
 from fakes import FixedDetector
 from mien import EMOTIONS, MissingExtraError, OptionError, Recognizer, annotate
-from mien.analysis import VideoResult, analyze_video
 from mien.errors import VideoError
-from mien.images import Image
-from mien.readings import Face, TrackedReading
-from mien.video.frames import Frame
-from mien.video.readings import VideoSettings, read_stream
-from mien.video.smoothing import SmoothingSettings
-from mien.video.tracking import TrackingSettings
+from mien.readings import Face, Image, TrackedReading
+from mien.recognize.analysis import analyze_video
+from mien.recognize.video.frames import Frame
+from mien.recognize.video.readings import VideoSettings, read_stream
+from mien.recognize.video.smoothing import SmoothingSettings
+from mien.recognize.video.tracking import TrackingSettings
+from mien.rows.table import VideoResult
 from videos import make_video, moving_portrait
 
 FPS = 25
@@ -307,13 +307,14 @@ def test_time_on_screen_is_that_of_the_frames_at_a_varying_rate(one_face: Recogn
 
 
 def analyze_columns(recognizer: Recognizer, times_s: np.ndarray) -> VideoResult:
-    from mien.analysis import _Columns
 
-    columns = _Columns()
+    from mien.rows.table import VideoColumns
+
+    columns = VideoColumns()
     frames = (replace(f, time_s=float(t)) for f, t in zip(noise_frames(99), times_s, strict=False))
     for frame, readings in recognizer.stream(frames):
-        columns.add(frame, readings)
-    return columns.result("film", 0.0)
+        columns.add(frame.index, frame.time_s, readings)
+    return columns.result("film")
 
 
 @pytest.mark.parametrize("count", [0, 1])

@@ -15,9 +15,9 @@ from mien.errors import OutputError
 from mien.output.files import part_name
 from mien.output.records import VIDEO_TABLE
 from mien.readings import TrackedReading
-from mien.video.records import (
+from mien.rows.files import (
     FLUSH_S,
-    read_rows,
+    read_frames,
     row_writer,
 )
 
@@ -95,14 +95,14 @@ def test_parquet_of_many_rows_is_whole(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
 def test_rows_can_be_read_back(suffix: str, tmp_path: Path) -> None:
-    found = list(read_rows(write(tmp_path / f"rows{suffix}")))
+    found = list(read_frames(write(tmp_path / f"rows{suffix}")))
     assert [(rows.frame, rows.time_s, list(rows.readings)) for rows in found] == FILM
 
 
 def test_what_is_no_file_of_rows_is_an_output_error(tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     with pytest.raises(OutputError, match="expected rows that mien wrote"):
-        list(read_rows(tmp_path / "other.csv"))
+        list(read_frames(tmp_path / "other.csv"))
     with pytest.raises(OutputError, match=r"\.csv, \.jsonl, \.parquet; got \.txt"):
         row_writer(tmp_path / "rows.txt")
     with pytest.raises(OutputError, match="cannot be written"):
@@ -124,7 +124,7 @@ def test_rows_reach_the_disk_within_a_second_and_whole(suffix: str, tmp_path: Pa
 
     assert not path.exists()
     assert content.endswith("\n")
-    assert len(list(read_rows(part_name(path)))) > number // 3
+    assert len(list(read_frames(part_name(path)))) > number // 3
     writer.finish()
-    assert len(list(read_rows(path))) == number
+    assert len(list(read_frames(path))) == number
     assert list(tmp_path.iterdir()) == [path]

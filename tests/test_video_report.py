@@ -11,17 +11,17 @@ from PIL import Image as PILImage
 from fakes import a_tracked_reading
 from html_pages import Page
 from mien.errors import OutputError
-from mien.images import Image, load_image
 from mien.labels import COLORS, EMOTIONS
-from mien.readings import TrackSummary
-from mien.video.frames import Frame
-from mien.video.report import (
+from mien.readings import Image, TrackSummary
+from mien.recognize.images import load_image
+from mien.recognize.video.frames import Frame
+from mien.recognize.video.report import (
     STILL_WIDTH_PX,
     THUMBNAIL_PX,
     Highlights,
     write_video_report,
 )
-from mien.video.timeline import Timeline
+from mien.rows.timeline import Timeline
 
 GREEN = (30, 160, 60)
 

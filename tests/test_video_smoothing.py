@@ -6,7 +6,13 @@ import pytest
 
 from mien.errors import OptionError
 from mien.labels import EMOTIONS
-from mien.video.smoothing import Smoother, SmoothingSettings, flips_per_minute, held_labels, smooth
+from mien.recognize.video.smoothing import (
+    Smoother,
+    SmoothingSettings,
+    flips_per_minute,
+    held_labels,
+    smooth,
+)
 
 HAPPY, SAD = EMOTIONS.index("happy"), EMOTIONS.index("sad")
 

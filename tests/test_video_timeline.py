@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from mien.errors import MissingExtraError, OptionError, OutputError
-from mien.images import load_image
 from mien.labels import EMOTIONS
-from mien.video.timeline import Timeline, clock, plot_timeline
+from mien.recognize.images import load_image
+from mien.rows.timeline import Timeline, clock, plot_timeline
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from PIL import Image as PILImage
 
 from mien import Recognizer
 from mien.errors import OptionError
-from mien.video.files import VideoOptions, VideoOutcome, write_video
-from mien.video.frames import frames, measured, probe
-from mien.video.outputs import Outputs
-from mien.video.writer import VideoWriter
+from mien.recognize.video.files import VideoOptions, VideoOutcome, write_video
+from mien.recognize.video.frames import frames, measured, probe
+from mien.recognize.video.outputs import Outputs
+from mien.recognize.video.writer import VideoWriter
 from videos import (
     bursts_of,
     decoded,

@@ -6,8 +6,8 @@ import pytest
 
 from fakes import a_tracked_reading
 from mien import Recognizer
-from mien.analysis import analyze_video
-from mien.video.totals import TrackTotals
+from mien.recognize.analysis import analyze_video
+from mien.rows.totals import TrackTotals
 from videos import make_video, moving_portrait, steady_times
 
 

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 from mien.errors import OptionError
-from mien.faces import Framing, HaarDetector, YuNetDetector, iou
-from mien.images import Image
-from mien.readings import Box, Face
-from mien.video.appearance import appearance_of
-from mien.video.tracking import TrackedFace, Tracker, TrackingSettings
+from mien.readings import Box, Face, Image
+from mien.recognize.faces import Framing, HaarDetector, YuNetDetector, iou
+from mien.recognize.video.appearance import appearance_of
+from mien.recognize.video.tracking import TrackedFace, Tracker, TrackingSettings
 
 WIDTH, HEIGHT, FPS = 320, 240, 25
 SIZE = 48  # of a drawn face

@@ -9,8 +9,8 @@ import pytest
 
 from mien.errors import ImageError, OutputError
 from mien.output.files import part_name
-from mien.video.frames import frames, probe
-from mien.video.writer import VideoWriter
+from mien.recognize.video.frames import frames, probe
+from mien.recognize.video.writer import VideoWriter
 from videos import (
     bursts_of,
     decoded,
@@ -177,8 +177,8 @@ def test_a_writer_without_a_frame_leaves_no_file(tmp_path: Path) -> None:
 KILLED = """
 import sys, time
 sys.path.insert(0, {tests!r})
-from mien.video.frames import probe
-from mien.video.writer import VideoWriter
+from mien.recognize.video.frames import probe
+from mien.recognize.video.writer import VideoWriter
 from videos import numbered
 with VideoWriter({path!r}, like=probe({source!r})) as writer:
     for number in range(100):

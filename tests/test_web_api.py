@@ -14,8 +14,8 @@ import pytest
 from PIL import Image as PILImage
 
 from mien import EMOTIONS, Classifier, ModelError, Recognizer, __version__, shipped_models
-from mien.images import Image
-from mien.video.files import VideoOptions
+from mien.readings import Image
+from mien.recognize.video.files import VideoOptions
 from mien.web.app import FOLDER
 from mien.web.settings import Limits, WebSettings
 from picture_files import OTHER_FILES, heic, saved
@@ -323,8 +323,8 @@ def test_a_film_is_told_as_it_is_read(server: Running, film: Path) -> None:
 def test_rows_of_a_film_are_those_of_mien_video(
     server: Running, film: Path, tmp_path: Path
 ) -> None:
-    from mien.video.files import write_video
-    from mien.video.outputs import Outputs
+    from mien.recognize.video.files import write_video
+    from mien.recognize.video.outputs import Outputs
 
     text = stream_of(server, film, Accept="text/csv")
     lines = stream_of(server, film, Accept="application/x-ndjson")

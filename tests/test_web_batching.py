@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mien import Classifier, OptionError
-from mien.classifier import Probabilities
-from mien.crops import Crops
+from mien.readings import Probabilities
+from mien.recognize.crops import Crops
 from mien.web.batching import BatchingClassifier
 from mien.web.service import Recognizers
 from mien.web.settings import WebSettings

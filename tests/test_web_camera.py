@@ -14,9 +14,9 @@ from websockets.exceptions import ConnectionClosed
 
 from fakes import a_tracked_reading
 from mien.errors import OutputError
-from mien.images import load_image
-from mien.video.frames import Frame
-from mien.video.live import LiveFrame
+from mien.recognize.images import load_image
+from mien.recognize.video.frames import Frame
+from mien.recognize.video.live import LiveFrame
 from mien.web.camera_page import CameraPage
 from mien.web.settings import WebSettings
 from web_client import PATIENCE_S, live_client

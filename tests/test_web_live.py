@@ -14,7 +14,7 @@ from PIL import Image as PILImage
 from websockets.exceptions import ConnectionClosed
 
 from mien.errors import OptionError
-from mien.images import Image
+from mien.readings import Image
 from mien.web.live import LiveSettings
 from mien.web.settings import Limits, WebSettings
 from videos import moving_portrait

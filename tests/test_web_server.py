@@ -173,7 +173,7 @@ def test_options_out_of_range_are_one_line(mien: Mien, options: list[str], said:
 def test_without_the_extra_it_says_how_to_install_it() -> None:
     code = (
         "import sys; sys.modules['fastapi'] = None; sys.argv = ['mien', 'serve'];"
-        "from mien.cli import main; main()"
+        "from mien.cli.app import main; main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
@@ -185,7 +185,7 @@ def test_without_the_extra_it_says_how_to_install_it() -> None:
 
 def test_no_other_command_loads_the_server() -> None:
     code = (
-        "import sys; from mien.cli import build_app; build_app('detect'); build_app('serve');"
+        "import sys; from mien.cli.app import build_app; build_app('detect'); build_app('serve');"
         "print([m for m in ('fastapi', 'pydantic', 'uvicorn', 'starlette') if m in sys.modules])"
     )
     done = subprocess.run(

@@ -17,8 +17,9 @@ import pytest
 
 from command_line import Mien, Outcome, assert_refused, csv_rows
 from mien.errors import VideoError
-from mien.images import Image, load_image
-from mien.video.frames import Frame, frames
+from mien.readings import Image
+from mien.recognize.images import load_image
+from mien.recognize.video.frames import Frame, frames
 from videos import decoded, make_video, moving_portrait, steady_times
 from web_client import live_client
 
@@ -48,7 +49,7 @@ def camera(monkeypatch: pytest.MonkeyPatch, film: Path) -> None:
         yield from frames(film)
         raise VideoError("camera 0: it was unplugged")
 
-    monkeypatch.setattr("mien.video.frames.frames", unplugged)
+    monkeypatch.setattr("mien.recognize.video.frames.frames", unplugged)
 
 
 def test_what_a_run_that_was_killed_left_is_not_lost_unasked(
@@ -166,7 +167,8 @@ def test_options_that_make_no_sense_are_refused(webcam: Mien, film: Path, tmp_pa
 @pytest.fixture
 def no_window(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "mien.video.live_view.why_no_window", lambda: "this OpenCV cannot show windows; do so"
+        "mien.recognize.video.live_view.why_no_window",
+        lambda: "this OpenCV cannot show windows; do so",
     )
 
 
@@ -232,7 +234,7 @@ def test_a_window_shows_every_frame_and_takes_keys(
     shown: list[Image] = []
     closed: list[str] = []
     keys = iter([0xFF, ord("s"), ord("Q")])
-    monkeypatch.setattr("mien.video.live_view.why_no_window", lambda: None)
+    monkeypatch.setattr("mien.recognize.video.live_view.why_no_window", lambda: None)
     monkeypatch.setattr("cv2.namedWindow", lambda *arguments: None)
     monkeypatch.setattr("cv2.resizeWindow", lambda title, width, height: None)
     monkeypatch.setattr("cv2.getWindowProperty", lambda *arguments: 1.0)

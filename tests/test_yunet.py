@@ -9,8 +9,8 @@ import onnx
 import pytest
 from numpy.typing import NDArray
 
-from mien.images import Image
-from mien.yunet import YUNET_FILE, YuNet
+from mien.readings import Image
+from mien.recognize.yunet import YUNET_FILE, YuNet
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 

@@ -11,7 +11,8 @@ import av
 import cv2
 import numpy as np
 
-from mien.images import Image, load_image
+from mien.readings import Image
+from mien.recognize.images import load_image
 
 TIME_BASE = Fraction(1, 90_000)
 SOUND_RATE = 48_000

@@ -12,8 +12,8 @@ def build() -> Adapter:
     import cv2
 
     import mien
-    from mien.classifier import DEFAULT_MODEL
     from mien.labels import EMOTIONS
+    from mien.recognize.classifier import DEFAULT_MODEL
 
     cv2.setNumThreads(1)
     model = sys.argv[1] if len(sys.argv) > 1 else DEFAULT_MODEL

@@ -22,8 +22,6 @@ except ImportError as error:  # of a library that opencv-python needs, and serve
 
     raise ImportError(broken_opencv(str(error))) from error
 
-from mien.classifier import DEFAULT_MODEL, Classifier, shipped_models
-from mien.crops import crop_faces
 from mien.errors import (
     DataError,
     DivergedError,
@@ -37,24 +35,27 @@ from mien.errors import (
     TrainingError,
     VideoError,
 )
-from mien.faces import Detector, Framing, HaarDetector, YuNetDetector
-from mien.images import load_image
 from mien.labels import EMOTIONS
-from mien.pictures import find_pictures, read_pictures
 from mien.readings import Explanation, Face, PictureFile, PictureResult, Reading, Verification
-from mien.recognizer import Recognizer
+from mien.recognize.classifier import DEFAULT_MODEL, Classifier, shipped_models
+from mien.recognize.crops import crop_faces
+from mien.recognize.faces import Detector, Framing, HaarDetector, YuNetDetector
+from mien.recognize.images import load_image
+from mien.recognize.pictures import find_pictures, read_pictures
+from mien.recognize.recognizer import Recognizer
 from mien.spec import ModelSpec, Score
 
 if TYPE_CHECKING:
-    from mien.analysis import VideoResult, analyze_video
-    from mien.explain import explain_crop
-    from mien.overlay import annotate
+    from mien.output.overlay import annotate
+    from mien.recognize.analysis import analyze_video
+    from mien.recognize.explain import explain_crop
+    from mien.rows.table import VideoResult
 else:
     _LATER = {
-        "VideoResult": "mien.analysis",
-        "analyze_video": "mien.analysis",
-        "explain_crop": "mien.explain",
-        "annotate": "mien.overlay",
+        "VideoResult": "mien.rows.table",
+        "analyze_video": "mien.recognize.analysis",
+        "explain_crop": "mien.recognize.explain",
+        "annotate": "mien.output.overlay",
     }
 
     def __getattr__(name: str) -> Any:

@@ -1,5 +1,5 @@
 """`python -m mien` is `mien`."""
 
-from mien.cli import run
+from mien.cli.app import run
 
 run()

@@ -26,12 +26,12 @@ from typing import Any, Final, TypeVar
 import cv2
 import numpy as np
 
-from mien.classifier import DEFAULT_MODEL, Classifier
 from mien.environment import import_onnxruntime
 from mien.errors import DataError, MienError, OptionError
-from mien.faces import DETECTORS, detector_named, iou
-from mien.images import load_image
 from mien.readings import Box
+from mien.recognize.classifier import DEFAULT_MODEL, Classifier
+from mien.recognize.faces import DETECTORS, detector_named, iou
+from mien.recognize.images import load_image
 
 T = TypeVar("T")
 

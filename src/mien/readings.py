@@ -14,6 +14,12 @@ from mien.compound import compound_of
 from mien.errors import ImageError, OptionError
 from mien.labels import EMOTIONS, target_of
 
+Image: TypeAlias = NDArray[np.uint8]
+"""(H, W, 3) uint8, RGB."""
+
+Probabilities: TypeAlias = NDArray[np.float32]
+"""(N, 7) float32, rows that sum to 1; columns in the order of `mien.EMOTIONS`."""
+
 Point: TypeAlias = tuple[float, float]
 """x, y in pixels of the original image, from its top left corner."""
 
@@ -221,7 +227,7 @@ class PictureResult:
         image: (H, W, 3) uint8 RGB, or None if it could not be read.
         readings: one for each face; empty without a face, and on an error.
         error: what was wrong with the file, or None.
-        notes: what had to be decided to read it; see `mien.images.LoadedImage`.
+        notes: what had to be decided to read it; see `mien.recognize.images.LoadedImage`.
     """
 
     file: PictureFile

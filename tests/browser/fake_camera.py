@@ -7,7 +7,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from mien.images import load_image
+from mien.recognize.images import load_image
 
 PORTRAIT: Final = Path(__file__).resolve().parents[2] / "examples" / "astronaut.jpg"
 FRAMES: Final = 60  # two seconds, after which Chromium begins anew

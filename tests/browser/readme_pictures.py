@@ -22,11 +22,12 @@ from playwright.sync_api import Page, sync_playwright
 from browser.conftest import Server, chromium
 from browser.fake_camera import FRAMES, PORTRAIT, camera_frame
 from mien import Recognizer, annotate
-from mien.images import Image, load_image
 from mien.labels import COLORS
-from mien.video.files import VideoOptions, write_video
-from mien.video.frames import frames
-from mien.video.outputs import Outputs
+from mien.readings import Image
+from mien.recognize.images import load_image
+from mien.recognize.video.files import VideoOptions, write_video
+from mien.recognize.video.frames import frames
+from mien.recognize.video.outputs import Outputs
 from videos import make_video, steady_times
 
 IMAGES: Final = Path(__file__).resolve().parents[2] / "docs" / "images"

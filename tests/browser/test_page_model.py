@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from browser.conftest import Log, go_to
-from mien.catalog import model_card
+from mien.recognize.catalog import model_card
 
 
 @pytest.fixture

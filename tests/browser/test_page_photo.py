@@ -14,8 +14,8 @@ from playwright.sync_api import Page, Route, expect
 
 from browser.conftest import Log, go_to, save_download
 from command_line import Mien
-from mien.images import load_image
 from mien.labels import COLORS
+from mien.recognize.images import load_image
 
 _SEND = """([files, kind]) => {
   const transfer = new DataTransfer();

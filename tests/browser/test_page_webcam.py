@@ -20,10 +20,10 @@ from browser.conftest import (
     save_download,
     watched,
 )
-from mien.images import load_image
 from mien.labels import COLORS, EMOTIONS
 from mien.output.records import VIDEO_TABLE
-from mien.video.records import read_rows
+from mien.recognize.images import load_image
+from mien.rows.files import read_frames
 from videos import make_video, moving_portrait, steady_times
 
 
@@ -107,7 +107,7 @@ def test_a_recording_has_the_rows_of_the_command_line(live: Page, tmp_path: Path
 
     with path.open(newline="") as file:
         assert tuple(next(csv.reader(file))) == VIDEO_TABLE
-    frames = list(read_rows(path))
+    frames = list(read_frames(path))
     assert len(frames) >= 4
     assert max(b.time_s - a.time_s for a, b in pairwise(frames)) < 0.8
     assert frames[0].frame == 0

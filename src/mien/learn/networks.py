@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from mien.crops import SIZE_PX
 from mien.errors import OptionError
 from mien.labels import EMOTIONS
 from mien.learn.convolutions import Conv3x3
+from mien.recognize.crops import SIZE_PX
 
 VOTES_HEAD: Final = "votes_head."
 """What the names of the weights begin with that only the FER+ votes need."""

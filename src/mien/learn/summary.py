@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mien.crops import SIZE_PX
 from mien.learn.networks import MinPool2d, Network
+from mien.recognize.crops import SIZE_PX
 
 _COUNTED = (
     nn.Conv2d,

@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.classifier import Classifier
-from mien.crops import SIZE_PX, Crops
+from mien.recognize.classifier import Classifier
+from mien.recognize.crops import SIZE_PX, Crops
 
 
 @dataclass(frozen=True, eq=False)

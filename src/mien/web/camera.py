@@ -16,7 +16,7 @@ from mien.web.security import CLOSE_POLICY, admitted, say_goodbye
 from mien.web.service import Service
 
 if TYPE_CHECKING:
-    from mien.video.live import LiveFrame
+    from mien.recognize.video.live import LiveFrame
 
 JPEG_QUALITY: Final = 85
 
@@ -27,7 +27,7 @@ _CLOSE_NORMAL: Final = 1000  # RFC 6455, 7.4.1
 
 
 class CameraFeed:
-    """Gives the frames of a live view to pages; it is a `mien.video.live_view.Viewer`.
+    """Gives the frames of a live view to pages; it is a `mien.recognize.video.live_view.Viewer`.
 
     A page that is slow misses frames, and memory does not grow with it.
     """

@@ -16,7 +16,7 @@ _ENDING_S: Final = 1.0  # for pages to hear that the view has ended
 class CameraPage(CameraFeed):
     """Shows frames on the page of `mien serve`, at an address that nobody can guess.
 
-    It is a `mien.video.live_view.Viewer`. All of the page works beside it.
+    It is a `mien.recognize.video.live_view.Viewer`. All of the page works beside it.
 
     Args:
         settings: as for `mien serve`; a token is made up even on this machine, as others who use

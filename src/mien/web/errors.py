@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from mien.errors import ImageError, MienError, OptionError, VideoError
-from mien.images import THESE_BYTES, THIS_IMAGE
+from mien.recognize.images import THESE_BYTES, THIS_IMAGE
 from mien.web.settings import megabytes
 
 _log = logging.getLogger("mien.web")

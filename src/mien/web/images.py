@@ -10,12 +10,12 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
 from mien.errors import MienError, OptionError
-from mien.explain import explain
-from mien.faces import WholeImage
-from mien.images import load_image
 from mien.output.pages import png_uri
 from mien.output.records import face_to_dict
-from mien.recognizer import Recognizer
+from mien.recognize.explain import explain
+from mien.recognize.faces import WholeImage
+from mien.recognize.images import load_image
+from mien.recognize.recognizer import Recognizer
 from mien.web import schemas
 from mien.web.errors import ApiError, user_message
 from mien.web.service import Service

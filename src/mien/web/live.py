@@ -14,12 +14,12 @@ from fastapi import APIRouter, WebSocket
 from fastapi.concurrency import run_in_threadpool
 
 from mien.errors import ImageError, MienError, OptionError
-from mien.images import load_image
 from mien.readings import TrackedReading
-from mien.recognizer import Recognizer
-from mien.video.frames import Frame
-from mien.video.readings import VideoSettings, frame_readings
-from mien.video.smoothing import FaceSmoothing, SmoothingSettings, closing_of
+from mien.recognize.images import load_image
+from mien.recognize.recognizer import Recognizer
+from mien.recognize.video.frames import Frame
+from mien.recognize.video.readings import VideoSettings, frame_readings
+from mien.recognize.video.smoothing import FaceSmoothing, SmoothingSettings, closing_of
 from mien.web.errors import user_message
 from mien.web.security import CLOSE_POLICY, admitted, say_goodbye
 from mien.web.service import Service

@@ -8,9 +8,9 @@ from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
-from mien.catalog import model_card
-from mien.classifier import Classifier, shipped_models
 from mien.errors import ModelError
+from mien.recognize.catalog import model_card
+from mien.recognize.classifier import Classifier, shipped_models
 from mien.spec import ModelSpec
 from mien.web import schemas
 from mien.web.errors import ApiError

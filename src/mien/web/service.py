@@ -10,7 +10,7 @@ from dataclasses import fields
 from typing import Any, Final, TypeVar
 
 from mien import __version__
-from mien.recognizer import Recognizer
+from mien.recognize.recognizer import Recognizer
 from mien.web.batching import BatchingClassifier
 from mien.web.errors import ApiError
 from mien.web.schemas import BoundsOf, Health

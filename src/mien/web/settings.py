@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from mien.errors import OptionError
-from mien.recognizer_settings import RecognizerSettings
+from mien.recognize.settings import RecognizerSettings
 
 HOST: Final = "127.0.0.1"
 PORT: Final = 8642

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Final
 
 from mien import __version__
-from mien.classifier import DEFAULT_MODEL, Classifier
 from mien.errors import OptionError, OutputError
 from mien.output.files import write_bytes
+from mien.recognize.classifier import DEFAULT_MODEL, Classifier
+from mien.recognize.yunet import YUNET_FILE
 from mien.web.models import card_html, describe_models
-from mien.yunet import YUNET_FILE
 
 _STATIC: Final = Path(__file__).parent / "static"
 _BROWSER: Final = Path(__file__).parent / "browser"
@@ -44,7 +44,8 @@ def write_site(
 
     Args:
         out: the folder.
-        model: a name among `mien.classifier.shipped_models()`, or the path of an ONNX file.
+        model: a name among `mien.recognize.classifier.shipped_models()`, or the path of an ONNX
+            file.
         package: of npm, built: `node_modules/mien`, or what `npx mien-assets` has filled; by
             default `js/` of the checkout that this file lies in.
     Returns:

@@ -24,13 +24,13 @@ from mien.output.records import (
     video_json_lines,
 )
 from mien.readings import TrackedReading
-from mien.recognizer import Recognizer
-from mien.video.frames import Frame, VideoInfo, open_film
-from mien.video.offline import smoothed_offline
-from mien.video.readings import frame_readings
-from mien.video.smoothing import SmoothingSettings
-from mien.video.times import CLOCK_FORMATS
-from mien.video.totals import TrackTotals
+from mien.recognize.recognizer import Recognizer
+from mien.recognize.video.frames import Frame, VideoInfo, open_film
+from mien.recognize.video.offline import smoothed_offline
+from mien.recognize.video.readings import frame_readings
+from mien.recognize.video.smoothing import SmoothingSettings
+from mien.recognize.video.times import CLOCK_FORMATS
+from mien.rows.totals import TrackTotals
 from mien.web import schemas
 from mien.web.errors import ApiError
 from mien.web.images import ALWAYS, ERRORS, Threshold, body_of

@@ -27,7 +27,6 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
 from mien import __version__
-from mien.classifier import Probabilities
 from mien.errors import DataError, OptionError, OutputError, TrainingError
 from mien.labels import EMOTIONS
 from mien.learn.data.copies import groups_of_copies
@@ -38,6 +37,7 @@ from mien.learn.training.loop import EVALUATION_BATCH, Progress, train
 from mien.learn.training.recipes import Recipe, recipe_of
 from mien.learn.training.runs import load_best
 from mien.output.files import write_bytes, writing
+from mien.readings import Probabilities
 
 VAL_SHARE: Final = 0.1
 """Of the other folds' faces, held out to choose the epoch on where the set has no val."""

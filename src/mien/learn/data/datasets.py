@@ -10,7 +10,6 @@ from typing import Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.crops import SIZE_PX
 from mien.errors import DataError, MissingExtraError, OptionError
 from mien.labels import EMOTIONS, FERPLUS, FERPLUS_EMOTIONS
 from mien.learn.data.folders import (
@@ -25,6 +24,7 @@ from mien.learn.data.folders import (
 from mien.learn.data.layouts import Listing, Picture, read_layout, read_multi_pie
 from mien.learn.data.pictures import read_faces, whole_face
 from mien.learn.data.tables import Report, csv_header, csv_rows
+from mien.recognize.crops import SIZE_PX
 
 SPLITS: Final = ("train", "val", "test")
 """Training, PublicTest and PrivateTest of FER2013, in this order."""

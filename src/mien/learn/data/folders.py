@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Final, Self
 
 from mien.errors import DataError
-from mien.images import is_picture_name
 from mien.labels import EMOTIONS, target_of
 from mien.learn.data.layouts import NOT_AMONG_THE_SEVEN, RAF_DB, Listing, Picture
 from mien.learn.data.tables import csv_header, csv_rows
-from mien.sources import ending_hint
+from mien.recognize.images import is_picture_name
+from mien.recognize.sources import ending_hint
 
 SPLIT_NAMES: Final = {
     "train": "train",

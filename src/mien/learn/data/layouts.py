@@ -18,13 +18,13 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.crops import SIZE_PX
 from mien.errors import DataError
-from mien.faces import Framing
-from mien.images import is_picture_name
 from mien.labels import EMOTIONS
 from mien.learn.data.tables import csv_rows
 from mien.readings import Face
+from mien.recognize.crops import SIZE_PX
+from mien.recognize.faces import Framing
+from mien.recognize.images import is_picture_name
 
 NOT_AMONG_THE_SEVEN: Final = frozenset(
     {"contempt", "squint", "scream", "none", "uncertain", "no face"}

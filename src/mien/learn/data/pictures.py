@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.crops import crop_faces, whole_image_crop
 from mien.errors import DataError, ImageError
-from mien.faces import Detector, YuNetDetector
-from mien.images import Image, load_image
 from mien.learn.data.layouts import FRAME, Picture
 from mien.learn.data.tables import Report
-from mien.readings import Face
+from mien.readings import Face, Image
+from mien.recognize.crops import crop_faces, whole_image_crop
+from mien.recognize.faces import Detector, YuNetDetector
+from mien.recognize.images import load_image
 
 
 def read_faces(

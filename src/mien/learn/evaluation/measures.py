@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from mien.classifier import Classifier
 from mien.learn.data.copies import copies_of
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.risk_coverage import RiskCoverage, risk_coverage
@@ -25,6 +24,7 @@ from mien.learn.evaluation.scores import (
     score_taggers,
     score_votes,
 )
+from mien.recognize.classifier import Classifier
 
 
 @dataclass(frozen=True)

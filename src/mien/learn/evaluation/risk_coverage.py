@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.classifier import Probabilities
 from mien.errors import DataError
+from mien.readings import Probabilities
 
 COVERAGES: Final = (1.0, 0.9, 0.8, 0.7, 0.5)
 """Shares of the faces, the surest, that are told of one by one."""

@@ -12,15 +12,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.classifier import Classifier
-from mien.crops import SIZE_PX, Crops, crop_faces
 from mien.errors import MissingExtraError, OptionError
-from mien.faces import Framing, YuNetDetector
-from mien.images import Image
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.scores import Interval, evaluate_probabilities
-from mien.readings import Face
+from mien.readings import Face, Image
+from mien.recognize.classifier import Classifier
+from mien.recognize.crops import SIZE_PX, Crops, crop_faces
+from mien.recognize.faces import Framing, YuNetDetector
 
 UNDISTURBED: Final = "none"
 """The name under which the pictures as they are stand among the disturbances."""
@@ -109,7 +108,7 @@ def _jpeg(crops: Crops, level: float, _: np.random.Generator) -> NDArray[Any]:
 
 
 def _resolution(crops: Crops, level: float, _: np.random.Generator) -> NDArray[Any]:
-    # Enlarged as `mien.crops` enlarges a small face.
+    # Enlarged as `mien.recognize.crops` enlarges a small face.
     small, full = (round(level), round(level)), (SIZE_PX, SIZE_PX)
     return _each(
         crops,
@@ -161,7 +160,7 @@ def _zoom(crops: Crops, level: float, _: np.random.Generator) -> NDArray[Any]:
 def _reframed(
     crops: Crops, *, shift_x: float = 0.0, shift_y: float = 0.0, wider: float = 0.0
 ) -> Crops:
-    """What `mien.crops` would have cut had the frame been elsewhere, or of another size."""
+    """What would have been cut had the frame been elsewhere, or of another size."""
     face = Face((shift_x, shift_y, shift_x + SIZE_PX, shift_y + SIZE_PX), 1.0)
     frame = Framing(side=1.0 + wider, shift_x=0.0, shift_y=0.0)
     return _each(
@@ -316,8 +315,8 @@ DISTURBANCES: Final[Mapping[str, Disturbance]] = {
 """The disturbances by name.
 
 A data set has no pixels beyond its crops: where `rotation`, `shift-x`, `shift-y` and `zoom` look
-past the border, it is repeated, as `mien.crops` does at the border of a photo. Of a frame that is
-too wide in the middle of a photo they tell less than of one that is too narrow.
+past the border, it is repeated, as `mien.recognize.crops` does at the border of a photo. Of a
+frame that is too wide in the middle of a photo they tell less than of one that is too narrow.
 """
 
 

@@ -6,11 +6,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.classifier import Classifier, Probabilities, Votes
 from mien.errors import DataError, MissingExtraError
 from mien.labels import EMOTIONS, FERPLUS, FERPLUS_EMOTIONS, FERPLUS_TO_EMOTION
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.calibration import tagger_shares
+from mien.readings import Probabilities
+from mien.recognize.classifier import Classifier, Votes
 
 BINS: Final = 15  # of the reliability diagram
 

@@ -16,7 +16,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.classifier import Classifier, Probabilities
 from mien.errors import DataError, OptionError
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
@@ -32,6 +31,8 @@ from mien.learn.fairness.gaps import (
 )
 from mien.learn.fairness.groups import Grouping, crossed, raf_db_groups, read_groups
 from mien.learn.fairness.slices import reference_faces, slice_faces, slices_of
+from mien.readings import Probabilities
+from mien.recognize.classifier import Classifier
 
 MIN_N: Final = 30
 """A rate of fewer faces is not told: one face more or less would move it by over three points."""

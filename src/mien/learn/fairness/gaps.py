@@ -13,12 +13,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.classifier import Probabilities
 from mien.errors import MissingExtraError
 from mien.labels import EMOTIONS
 from mien.learn.evaluation.robustness import wilson_interval
 from mien.learn.evaluation.scores import Interval
 from mien.learn.fairness.groups import Grouping
+from mien.readings import Probabilities
 
 MIN_CELL: Final = 10
 """Faces of one emotion in a group that "same mix" asks for, to weigh them."""

@@ -15,13 +15,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.crops import SIZE_PX, Crops
 from mien.errors import DataError, OptionError
 from mien.labels import FERPLUS_EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.robustness import draw_faces
 from mien.learn.fairness.groups import Grouping
-from mien.yunet import YuNet
+from mien.recognize.crops import SIZE_PX, Crops
+from mien.recognize.yunet import YuNet
 
 Values: TypeAlias = NDArray[np.float64]
 """(N,) float64, one for each face; NaN where it cannot be measured."""
@@ -337,7 +337,7 @@ def _turn(points: NDArray[np.float64]) -> tuple[float, float]:
     """How far a head is turned and tilted, whichever way: 0 from the front and upright.
 
     Args:
-        points: (5, 2), as `mien.faces.Landmarks`.
+        points: (5, 2), as `mien.recognize.faces.Landmarks`.
     Returns:
         The nose's distance from the line that halves the eyes and is across theirs, in distances
         from the eyes to the mouth, which turning does not shorten; and degrees.

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from mien import __version__
-from mien.classifier import KERAS_SUFFIXES, model_file
 from mien.errors import OptionError
 from mien.learn.data.datasets import FaceSet
 from mien.learn.files.keras_h5 import onnx_of_keras
@@ -19,6 +18,7 @@ from mien.learn.files.others import (
     serialized,
 )
 from mien.output.files import write_bytes
+from mien.recognize.classifier import KERAS_SUFFIXES, model_file
 from mien.spec import ModelSpec
 
 

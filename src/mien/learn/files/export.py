@@ -8,9 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mien import __version__, catalog
-from mien.classifier import shipped_models
-from mien.crops import SIZE_PX
+from mien import __version__
 from mien.environment import onnx_session
 from mien.errors import ModelError, OptionError, OutputError
 from mien.labels import FERPLUS_EMOTIONS
@@ -44,6 +42,9 @@ from mien.learn.networks import Network, multiply_adds
 from mien.learn.training.recipes import Recipe
 from mien.learn.training.runs import RunConfig, load_best
 from mien.output.files import atomic_write
+from mien.recognize import catalog
+from mien.recognize.classifier import shipped_models
+from mien.recognize.crops import SIZE_PX
 from mien.spec import HEADS, ModelSpec, PeopleScore, Score
 
 PARITY: Final = 1e-5  # largest difference of a probability between the network and its file

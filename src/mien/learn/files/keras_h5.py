@@ -23,8 +23,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from mien.classifier import Probabilities, first_line
-from mien.crops import SIZE_PX, Crops
 from mien.environment import environment
 from mien.errors import MienError, MissingExtraError, ModelError, OptionError
 from mien.labels import EMOTIONS
@@ -42,6 +40,9 @@ from mien.learn.files.others import (
     set_scaling,
     spec_of,
 )
+from mien.readings import Probabilities
+from mien.recognize.classifier import first_line
+from mien.recognize.crops import SIZE_PX, Crops
 from mien.spec import METADATA_KEY, ModelSpec
 
 BATCH: Final = 256  # crops in one pass through Keras

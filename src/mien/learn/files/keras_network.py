@@ -7,11 +7,11 @@ from typing import Any, Final
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mien.crops import SIZE_PX
 from mien.errors import ModelError
 from mien.learn.files.keras_config import SCALING_LAYER
 from mien.learn.files.keras_h5 import import_keras
 from mien.learn.networks import MinPool2d, Network, _BasicBlock, _SEBlock, _SqueezeExcitation
+from mien.recognize.crops import SIZE_PX
 
 _ACTIVATIONS: Final[dict[type[nn.Module], str]] = {
     nn.ReLU: "relu",

@@ -12,8 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mien.classifier import Classifier
-from mien.crops import SIZE_PX, Crops
 from mien.errors import MissingExtraError
 from mien.labels import EMOTIONS, FERPLUS_COLUMNS, FERPLUS_EMOTIONS
 from mien.learn.evaluation.calibration import FLOOR, Calibration, Pool
@@ -24,6 +22,8 @@ from mien.learn.files.stores import with_half_weights, with_int8_weights
 from mien.learn.networks import VOTES_HEAD, Network
 from mien.learn.training.pretrained import RECIPE_KEY
 from mien.learn.training.recipes import Recipe
+from mien.recognize.classifier import Classifier
+from mien.recognize.crops import SIZE_PX, Crops
 from mien.spec import HEADS, METADATA_KEY, VOTES, ModelSpec
 
 if TYPE_CHECKING:

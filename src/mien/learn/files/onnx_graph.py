@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 from torch import nn
 
-from mien.crops import SIZE_PX
 from mien.errors import MissingExtraError
+from mien.recognize.crops import SIZE_PX
 
 if TYPE_CHECKING:
     import onnx

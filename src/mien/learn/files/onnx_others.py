@@ -9,8 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from mien.classifier import first_line
-from mien.crops import SIZE_PX, Crops
 from mien.errors import MissingExtraError, ModelError, OptionError
 from mien.labels import EMOTIONS
 from mien.learn.files.others import (
@@ -23,6 +21,8 @@ from mien.learn.files.others import (
     serialized,
     spec_of,
 )
+from mien.recognize.classifier import first_line
+from mien.recognize.crops import SIZE_PX, Crops
 from mien.spec import METADATA_KEY
 
 if TYPE_CHECKING:

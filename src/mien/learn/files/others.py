@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.crops import Crops
 from mien.environment import onnx_session
 from mien.errors import ModelError, OptionError
 from mien.labels import EMOTIONS, target_of
+from mien.recognize.crops import Crops
 from mien.spec import METADATA_KEY, ModelSpec
 
 if TYPE_CHECKING:

@@ -2,12 +2,12 @@
 
 import torch
 
-from mien.classifier import Classifier, shipped_models, shipped_weights
 from mien.errors import MissingExtraError
 from mien.learn.networks import VOTES_HEAD, Network
 from mien.learn.training.pretrained import read_weights
 from mien.learn.training.recipes import Recipe, recipe_named
 from mien.learn.training.runs import network_of
+from mien.recognize.classifier import Classifier, shipped_models, shipped_weights
 from mien.spec import ModelSpec
 
 _OF_NETWORK = "network."  # what the names of its weights begin with in an ONNX file

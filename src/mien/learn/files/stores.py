@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from mien.crops import Crops
 from mien.environment import import_onnxruntime
 from mien.labels import FERPLUS_EMOTIONS
+from mien.recognize.crops import Crops
 
 if TYPE_CHECKING:
     import onnx

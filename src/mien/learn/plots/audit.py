@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Final
 
-from mien.figures import figure, save
 from mien.learn.audit.check import VotesCheck
+from mien.output.figures import figure, save
 
 _COLORS: Final = ("#3478cd", "#e56e1e", "#808690")
 

@@ -7,12 +7,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.crops import SIZE_PX
 from mien.errors import OptionError
-from mien.figures import EMOTION_COLORS, figure, save
 from mien.labels import EMOTIONS
 from mien.learn.data.copies import is_constant
 from mien.learn.data.datasets import SPLITS, FaceSet
+from mien.output.figures import EMOTION_COLORS, figure, save
+from mien.recognize.crops import SIZE_PX
 
 _GAP_PX: Final = 3  # between two faces
 _WHITE: Final = 255

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.figures import EMOTION_COLORS, figure, save
 from mien.labels import EMOTIONS
 from mien.learn.evaluation.measures import Measures
 from mien.learn.evaluation.risk_coverage import RiskCoverage
 from mien.learn.evaluation.scores import Evaluation, Reliability
+from mien.output.figures import EMOTION_COLORS, figure, save
 
 
 def plot_evaluation(result: Measures, folder: Path) -> list[Path]:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from mien.figures import figure, save
 from mien.learn.summary import Layer
+from mien.output.figures import figure, save
 
 
 def plot_parameters(layers: Sequence[Layer], stem: Path) -> list[Path]:

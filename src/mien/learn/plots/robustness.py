@@ -6,8 +6,8 @@ from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from mien.figures import figure, save
 from mien.learn.evaluation.robustness import DISTURBANCES, Robustness, Strip
+from mien.output.figures import figure, save
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

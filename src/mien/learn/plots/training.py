@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from mien.figures import figure, save
 from mien.learn.training.loop import EpochRow
+from mien.output.figures import figure, save
 
 _TRAIN, _VAL = "#3478cd", "#e56e1e"
 

@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from mien.figures import save
 from mien.learn.tuning.search import TuningResult, importance_evaluator
+from mien.output.figures import save
 
 _STYLE: Final[dict[Any, Any]] = {
     "figure.constrained_layout.use": True,

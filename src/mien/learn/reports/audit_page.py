@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import OptionError
-from mien.figures import EMOTION_COLORS
 from mien.labels import EMOTIONS, FERPLUS, FERPLUS_TO_EMOTION
 from mien.learn.audit.check import PLAIN, Score, VotesCheck
 from mien.learn.audit.doubts import WORST, Audit, write_labels
 from mien.learn.evaluation.scores import ferplus_targets
 from mien.learn.plots.audit import plot_precision
+from mien.output.figures import EMOTION_COLORS
 from mien.output.files import atomic_text
 from mien.output.pages import Cell, Part, Picture, Row, Table, data_uri, png_uri, render
 

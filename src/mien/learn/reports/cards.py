@@ -13,7 +13,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.classifier import Classifier, Probabilities
 from mien.errors import OptionError
 from mien.learn.data.copies import copies_of
 from mien.learn.data.datasets import FaceSet
@@ -24,6 +23,8 @@ from mien.learn.evaluation.robustness import measure as measure_robustness
 from mien.learn.evaluation.scores import Agreement, ferplus_targets, said_by_taggers, truth_of
 from mien.learn.fairness.comparison import Fairness, find_groupings, measure_fairness
 from mien.learn.fairness.gaps import metric_frame
+from mien.readings import Probabilities
+from mien.recognize.classifier import Classifier
 from mien.spec import ModelSpec
 
 BANDS: Final = (0.0, 0.4, 0.6, 0.8, 0.9, 1.0)

@@ -11,9 +11,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.classifier import Probabilities
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
+from mien.readings import Probabilities
 
 PARAMETERS: Final = 2_489_095
 VAL_ACCURACY: Final = 0.6538  # on the 7,178 images of PublicTest and PrivateTest

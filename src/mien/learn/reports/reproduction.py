@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Final
 
 from mien import __version__
-from mien.classifier import Classifier
-from mien.images import Image
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.measures import Measures, measure
@@ -27,10 +25,11 @@ from mien.learn.summary import Layer, summarize
 from mien.learn.training.loop import EpochRow, RunConfig, read_config, read_history
 from mien.learn.training.recipes import RECIPES
 from mien.output.files import atomic_text, write_image
+from mien.output.overlay import annotate
 from mien.output.pages import Table, markdown_page, render
-from mien.overlay import annotate
-from mien.readings import Reading
-from mien.recognizer import Recognizer
+from mien.readings import Image, Reading
+from mien.recognize.classifier import Classifier
+from mien.recognize.recognizer import Recognizer
 
 FOLDER_ORDER: Final = tuple(sorted(EMOTIONS))
 """The emotions as the paper's tables list them: in the order of the folders."""

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mien.crops import SIZE_PX
 from mien.errors import OptionError
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
+from mien.recognize.crops import SIZE_PX
 
 MAX_BLUR: Final = 8.0
 """Pixels: more leaves nothing of a face of 48 x 48."""

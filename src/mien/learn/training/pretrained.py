@@ -6,11 +6,11 @@ from typing import Final
 
 from torch import Tensor
 
-from mien.classifier import shipped_weights
 from mien.errors import MissingExtraError, OptionError, TrainingError
 from mien.learn.networks import VOTES_HEAD, Network
 from mien.learn.training.recipes import Recipe, recipe_of
 from mien.learn.training.runs import EarlierRun, fingerprint, load_best
+from mien.recognize.classifier import shipped_weights
 
 RECIPE_KEY: Final = "recipe"
 """Of a safetensors file's metadata: the recipe that it was trained by, as JSON."""
@@ -28,7 +28,7 @@ class Pretrained:
     Args:
         source: the folder of a run, of which the best weights are taken, finished or not; a file
             that `export_model` wrote with `to="safetensors"`; or the name of one among
-            `mien.classifier.shipped_weights()`.
+            `mien.recognize.classifier.shipped_weights()`.
         recipe: of the new run.
     Attributes:
         run: whose weights they are.

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mien.crops import SIZE_PX
 from mien.learn.training.batches import MAX_QUALITY, Augmentation
+from mien.recognize.crops import SIZE_PX
 
 _OLD: Final = 8  # draws for each face, whether and how far: blur, brightness, contrast, noise
 _CUT: Final = 13  # coarse 2, jpeg 2, shade 4, bars 5; drawn where one of them is asked for

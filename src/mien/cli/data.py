@@ -1,0 +1,174 @@
+"""`mien data`: looking at data sets, checking them, fetching them."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mien.cli.shared import (
+    FindFacesOption,
+    JsonOption,
+    VotesOption,
+    bar,
+    left_out_line,
+    print_table,
+    printable,
+    read_data,
+    status,
+)
+
+if TYPE_CHECKING:
+    from mien.learn.data.copies import Check
+    from mien.learn.data.datasets import FaceSet
+
+DataArgument = Annotated[Path, typer.Argument(help="A data set, as for `mien train --data`.")]
+
+
+def data_info(
+    path: DataArgument,
+    votes: VotesOption = None,
+    find_faces: FindFacesOption = False,
+    plots: Annotated[
+        Path | None,
+        typer.Option(help="Folder for charts of the counts and samples of the faces."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Count the faces of each emotion in each split.
+
+    Example: mien data info fer2013.csv --plots figures
+    """
+    from mien.labels import EMOTIONS
+    from mien.learn.data.datasets import SPLITS
+
+    faces = read_data(path, votes=votes, find_faces=find_faces, quiet=True)
+    there = [split for split in SPLITS if (faces.splits == split).any()]
+    counts = {split: faces.split(split).class_counts().tolist() for split in there}
+    counts["all"] = faces.class_counts().tolist()
+    with_votes = 0 if faces.votes is None else int((faces.votes.sum(axis=1) > 0).sum())
+    if as_json:
+        import json
+
+        by_label = {
+            split: {"n": sum(row), **dict(zip(EMOTIONS, row, strict=True))}
+            for split, row in counts.items()
+        }
+        about = {"name": faces.name, "with_votes": with_votes, "left_out": faces.left_out}
+        print(json.dumps({**about, "notes": faces.notes, **by_label}, indent=2))
+    else:
+        rows = [
+            [split, f"{sum(row):,}", *(f"{count:,}" for count in row)]
+            for split, row in counts.items()
+        ]
+        print_table(["split", "faces", *EMOTIONS], rows, left=(0,))
+        print(f"FER+ votes: {with_votes:,} of {len(faces):,} faces")
+        _print_left_out(faces)
+    if plots is not None:
+        from mien.learn.plots.data import plot_class_counts, plot_samples
+
+        with status("drawing"):
+            files = plot_class_counts(faces, plots / "class-counts")
+            files += plot_samples(faces, plots / "samples")
+        for file in files:
+            print(f"wrote {file}", file=sys.stderr)
+
+
+def _print_left_out(faces: "FaceSet") -> None:
+    for line in filter(None, (*faces.notes, left_out_line(faces))):
+        print(printable(line))
+
+
+def data_check(
+    path: DataArgument,
+    votes: VotesOption = None,
+    find_faces: FindFacesOption = False,
+    exact_only: Annotated[
+        bool, typer.Option("--exact-only", help="Do not look for near copies, which takes longer.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="CSV file with a row for each pair of copies.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find copies, conflicting labels and what is not a face.
+
+    Example: mien data check fer2013.csv --votes fer2013new.csv --out copies.csv
+
+    Copies are looked for within and across the splits. A near copy is the same picture scaled,
+    cropped, compressed, brightened or watermarked; a mirrored one is that in a mirror.
+    """
+    from mien.learn.data.copies import check, write_pairs
+
+    faces = read_data(path, votes=votes, find_faces=find_faces, quiet=True)
+    with bar("comparing the faces") as report:
+        found = check(faces, near=not exact_only, report=report)
+    if out is not None:
+        write_pairs(found, faces, out)
+    if as_json:
+        import json
+
+        print(json.dumps({"name": faces.name, **found.to_dict()}, indent=2))
+    else:
+        _print_check(found)
+        _print_left_out(faces)
+    if out is not None:
+        print(f"wrote {out}", file=sys.stderr)
+
+
+def _print_check(found: "Check") -> None:
+    print(f"{found.n:,} faces, {found.n_unique:,} different", end="")
+    if found.n_distinct is not None:
+        print(f"; {found.n_distinct:,} if near copies count as the same", end="")
+    print("\n")
+    for title, across in (
+        ("faces with an exact copy in", found.copies_across),
+        ("faces with an exact, near or mirrored copy in", found.near_across),
+    ):
+        if across is not None:
+            rows = [
+                [split, f"{n:,}", *(f"{across[split, other]:,}" for other in found.splits)]
+                for split, n in found.splits.items()
+            ]
+            print(title)
+            print_table(["split", "faces", *found.splits], rows, left=(0,))
+            print()
+    conflicts = found.conflicts
+    rows = [
+        ["pictures that stand in the set more than once", f"{len(found.exact):,}"],
+        ["  of these with more than one label", f"{len(conflicts):,}"],
+    ]
+    if found.near is not None:
+        mirrored = sum(pair.kind == "mirrored" for pair in found.near)
+        rows += [
+            ["pairs of near copies", f"{len(found.near) - mirrored:,}"],
+            ["pairs of mirrored copies", f"{mirrored:,}"],
+            ["  of both with different labels", f"{found.near_conflicts:,}"],
+        ]
+    rows.append(["pictures of a single gray level", f"{len(found.constant):,}"])
+    if found.not_faces is not None:
+        rows.append(["not a face, say most FER+ votes", f"{len(found.not_faces):,}"])
+    print_table(rows[0], rows[1:], left=(0,))
+
+
+def data_download(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="fer2013 (folders of pictures) or fer2013-csv (with both test splits)."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder for it: new, or empty.")],
+) -> None:
+    """Fetch FER2013 from Kaggle.
+
+    Example: mien data download fer2013 --out data/fer2013
+
+    fer2013-csv asks for a Kaggle account and for the rules of its competition to be accepted. Where
+    Kaggle gives nothing, one line says what to do by hand.
+    """
+    from mien.learn.data.download import download
+
+    with status(f"fetching {name} from Kaggle"):
+        folder = download(name, out)
+    print(f"{folder}: fetched; look at it with: mien data info {folder}")

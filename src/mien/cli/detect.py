@@ -1,0 +1,273 @@
+"""`mien detect`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mien.cli.options import RecognizerOptions
+from mien.cli.shared import (
+    EXIT_ERROR,
+    CroppedOption,
+    JsonArray,
+    JsonOption,
+    ThreadsOption,
+    fail,
+    print_table,
+    progress,
+    quiet_libraries,
+    say,
+)
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    from mien.readings import Expectation, PictureFile, PictureResult
+    from mien.recognize.recognizer import Recognizer
+
+EXIT_OTHERWISE = 1  # a face shows something else than was expected, or there is none
+
+
+@dataclass(frozen=True)
+class ExpectOptions:
+    """Which emotion the faces are expected to show."""
+
+    expect: Annotated[
+        str | None,
+        typer.Option("--expect", help="Say of each face whether it shows this emotion."),
+    ] = None
+    expect_threshold: Annotated[
+        float | None,
+        typer.Option(
+            "--expect-threshold",
+            help="Probability that is enough for --expect, 0 to 1; else it must be the likeliest.",
+        ),
+    ] = None
+
+    def expectation(self) -> "Expectation | None":
+        """What the library takes.
+
+        Raises:
+            OptionError: there is no such emotion, or a threshold without one.
+        """
+        from mien.errors import OptionError
+        from mien.readings import Expectation
+
+        if self.expect is not None:
+            return Expectation.of(self.expect, threshold=self.expect_threshold)
+        if self.expect_threshold is not None:
+            raise OptionError("--expect-threshold: expected an emotion with it, in --expect")
+        return None
+
+
+def detect(
+    context: typer.Context,
+    paths: Annotated[list[str], typer.Argument(help="Pictures, folders of pictures, or patterns.")],
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help="Folder for annotated copies of the pictures; it is not searched for any."
+        ),
+    ] = None,
+    csv_file: Annotated[
+        Path | None, typer.Option("--csv", help="CSV file to write: one row for each face.")
+    ] = None,
+    as_json: JsonOption = False,
+    recognizer: RecognizerOptions,
+    cropped: CroppedOption = False,
+    threads: ThreadsOption = 1,
+    expected: ExpectOptions,
+    compound: Annotated[
+        bool,
+        typer.Option(
+            "--compound", help="Also name two emotions shown at once: happily surprised, ..."
+        ),
+    ] = False,
+) -> None:
+    """Find faces and read their emotions.
+
+    Example: mien detect family.jpg holiday/ --out annotated --csv faces.csv
+
+    Example: mien detect passport.jpg --expect neutral
+
+    With --threshold P a face is called unsure where no emotion has the probability P; all its
+    probabilities are still told. `mien models NAME` says how many faces that leaves.
+
+    A picture that cannot be read is reported and the others go on; the exit status is then 2. Files
+    of folders that are no pictures are counted on standard error; with films, archives or pictures
+    of other formats among them, the exit status is 2, too.
+
+    --compound goes by the probabilities. Those of the model in the box say how people would divide
+    between two emotions; those of models that learned one label for each face say little of that.
+
+    With --expect the exit status answers for all pictures together: 0 if every face that was found
+    shows the emotion, 1 if one does not or there is no face. An unsure face shows none.
+    """
+    from contextlib import ExitStack
+
+    from mien.recognize.pictures import find_pictures, read_pictures
+    from mien.recognize.sources import LeftOut
+
+    expectation = expected.expectation()
+    left_out = LeftOut()
+    files = find_pictures(paths, not_in=out, left_out=left_out)
+    reader = recognizer.settings(context, cropped=cropped).open(threads=threads)
+    findings = _Findings(reader, expectation)
+    with ExitStack() as stack:
+        stack.enter_context(quiet_libraries())  # libtiff says on its own what it stumbles over
+        writers = [
+            *_file_writers(stack, csv_file, out, files, expectation, compound=compound),
+            (_JsonPrinter if as_json else _TablePrinter)(expectation, compound=compound),
+        ]
+        results = read_pictures(reader, files)
+        for result in progress(results, len(files), "reading pictures"):
+            findings.add(result)
+            for writer in writers:
+                writer.write(result)
+        writers[-1].close()
+    findings.say_notes()
+    if left_out:
+        say(str(left_out))
+    if findings.failed:
+        fail(f"{findings.failed} of {len(files)} pictures could not be read")
+    if left_out.may_hold_faces:
+        raise typer.Exit(EXIT_ERROR)
+    if findings.say_otherwise():
+        raise typer.Exit(EXIT_OTHERWISE)
+
+
+def _file_writers(
+    stack: "ExitStack",
+    csv_file: Path | None,
+    out: Path | None,
+    files: "list[PictureFile]",
+    expectation: "Expectation | None",
+    *,
+    compound: bool,
+) -> list[Any]:
+    """What writes the results of pictures to the disk; `stack` finishes it."""
+    writers: list[Any] = []
+    if csv_file is not None:
+        from mien.output.files import atomic_text
+        from mien.output.records import CsvWriter
+
+        file = stack.enter_context(atomic_text(csv_file))
+        writers.append(CsvWriter(file, expectation, compound=compound))
+    if out is not None:
+        from mien.output.annotated import AnnotatedWriter
+
+        writers.append(AnnotatedWriter(out, files))
+    return writers
+
+
+class _Findings:
+    """What came of all pictures together, for standard error and the exit status."""
+
+    def __init__(self, recognizer: "Recognizer", expectation: "Expectation | None") -> None:
+        self._recognizer, self._expectation = recognizer, expectation
+        self.failed = self._faces = self._otherwise = 0
+        self._noted: dict[str, list[str]] = {}
+        self._hints: dict[str, list[str]] = {}
+
+    def add(self, result: "PictureResult") -> None:
+        """Count one picture, and say at once why it could not be read."""
+        if result.error is not None:
+            self.failed += 1
+            say(str(result.error))
+        for note in result.notes:
+            self._noted.setdefault(note, []).append(str(result.file.relative))
+        if hint := _hint(self._recognizer, result):
+            self._hints.setdefault(hint.rpartition("; ")[2], []).append(hint)
+        self._faces += len(result.readings)
+        if self._expectation is not None:
+            verify = self._expectation.verify
+            self._otherwise += sum(not verify(reading).shows for reading in result.readings)
+
+    def say_notes(self) -> None:
+        """Say what had to be decided, and what may find more faces."""
+        for note, names in self._noted.items():
+            say(names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "") + f": {note}")
+        for alike in self._hints.values():
+            say(alike[0] + (f" (and {len(alike) - 1} more like it)" if len(alike) > 1 else ""))
+
+    def say_otherwise(self) -> bool:
+        """Whether a face shows something else than was expected, or there is none; says so."""
+        if self._expectation is None or (self._faces and not self._otherwise):
+            return False
+        found = "there is no face"
+        if self._faces:
+            found = f"{self._faces - self._otherwise} of {self._faces} show it"
+        say(f"expected {self._expectation.emotion} on every face; {found}")
+        return True
+
+
+def _hint(recognizer: "Recognizer", result: "PictureResult") -> str:
+    """What may find faces of a picture that were missed; empty if none seems to be."""
+    from mien.recognize.faces import what_may_help
+
+    if result.image is None:
+        return ""
+    height, width = result.image.shape[:2]
+    boxes = [reading.box for reading in result.readings]
+    sizes_px = [max(x1 - x0, y1 - y0) for x0, y0, x1, y1 in boxes]
+    hint = what_may_help(recognizer.detector, (width, height), sizes_px)
+    found = "only small faces" if boxes else "no face"
+    return f"{result.file.relative}: {found}; {hint}" if hint else ""
+
+
+class _JsonPrinter(JsonArray):
+    """Prints a JSON array, an object for each picture, as the pictures come."""
+
+    def __init__(self, expectation: "Expectation | None", *, compound: bool) -> None:
+        super().__init__()
+        self._expectation = expectation
+        self._compound = compound
+
+    def write(self, result: "PictureResult") -> None:
+        from mien.output.records import to_dict
+
+        self.add(to_dict(result, self._expectation, compound=self._compound))
+
+
+class _TablePrinter:
+    """Prints a table of all faces at the end."""
+
+    def __init__(self, expectation: "Expectation | None", *, compound: bool) -> None:
+        self._expectation = expectation
+        self._compound = compound
+        self._results: list[tuple[str, PictureResult]] = []
+
+    def write(self, result: "PictureResult") -> None:
+        from dataclasses import replace
+
+        if result.error is None:
+            self._results.append((str(result.file.relative), replace(result, image=None)))
+
+    def close(self) -> None:
+        from mien.labels import EMOTIONS
+
+        header = ["picture", "face", "emotion", "sure", *EMOTIONS]
+        left = [0, 2]
+        if self._expectation is not None:
+            left.append(len(header))
+            header.append(f"shows {self._expectation.emotion}")
+        if self._compound:
+            left.append(len(header))
+            header.append("compound")
+        rows = []
+        for name, result in self._results:
+            if not result.readings:
+                rows.append([name, "-", "no face"] + [""] * (len(header) - 3))
+            for number, reading in enumerate(result.readings, start=1):
+                shares = [f"{p:.3f}" for p in reading.probabilities]
+                sure = f"{reading.probability:.1%}"
+                row = [name, str(number), reading.caption, sure, *shares]
+                if self._expectation is not None:
+                    found = self._expectation.verify(reading)
+                    row.append(f"{'yes' if found.shows else 'no':3} {found.probability:6.1%}")
+                if self._compound:
+                    row.append(reading.compound or "-")
+                rows.append(row)
+        print_table(header, rows, left=tuple(left))

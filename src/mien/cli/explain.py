@@ -1,0 +1,77 @@
+"""`mien explain`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mien.cli.options import RecognizerOptions
+from mien.cli.shared import (
+    CroppedOption,
+    JsonOption,
+    ThreadsOption,
+    print_table,
+)
+
+if TYPE_CHECKING:
+    from mien.readings import Explanation
+
+
+def explain(
+    context: typer.Context,
+    picture: Annotated[Path, typer.Argument(help="A picture with a face.")],
+    *,
+    face: Annotated[
+        int, typer.Option("--face", help="Which face, from 1, as `mien detect` numbers them.")
+    ] = 1,
+    emotion: Annotated[
+        str | None,
+        typer.Option("--emotion", help="Whose probability to explain, if not the likeliest."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Picture of the heat map to write: .png or .jpg.")
+    ] = None,
+    as_json: JsonOption = False,
+    recognizer: RecognizerOptions,
+    cropped: CroppedOption = False,
+    threads: ThreadsOption = 1,
+) -> None:
+    """Show what the reading of a face rests on.
+
+    Example: mien explain family.jpg --face 2 --out why.png
+
+    The table has the probability of the emotion with each part of the face covered, and what would
+    be read then. --out draws, and --json holds, how much of the probability rests on each of the
+    48 x 48 pixels: what is lost when its surroundings are covered, and won when they alone are
+    shown. It tells what the network looks at, not what the person feels.
+    """
+    from mien.errors import OptionError
+    from mien.recognize.explain import explain as explain_face
+
+    if face < 1:
+        raise OptionError(f"--face: expected 1 or more; got {face}")
+    if out is not None:
+        from mien.output.heat_map import check_picture_name
+
+        check_picture_name(out, original=picture)
+    reader = recognizer.settings(context, cropped=cropped).open(threads=threads)
+    found = explain_face(reader, picture, face=face - 1, emotion=emotion)
+    if out is not None:
+        from mien.output.heat_map import save_explanation
+
+        save_explanation(found, out)
+    if as_json:
+        import json
+
+        print(json.dumps({"file": str(picture), "face": face, **found.to_dict()}))
+    else:
+        _print(found)
+
+
+def _print(found: "Explanation") -> None:
+    assert found.reading is not None  # it was found in a picture
+    rows = [["nothing", f"{found.probability:.1%}", "", found.reading.emotion]]
+    for part in found.parts:
+        change = 100 * (part.probability - found.probability)
+        rows.append([part.name, f"{part.probability:.1%}", f"{change:+.1f}", part.emotion])
+    print_table(["covered", found.emotion, "points", "likeliest"], rows, left=(0, 3))

@@ -1,0 +1,94 @@
+"""`mien networks` and `mien summary`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mien.cli.shared import JsonOption, need_torch, print_table, status
+
+
+def networks(as_json: JsonOption = False) -> None:
+    """List the networks that can be trained.
+
+    Example: mien networks
+
+    Each with its size, and its speed on this machine: latency is the median time for one face on
+    one thread, in ONNX Runtime, with random weights.
+    """
+    need_torch("building networks")
+    from mien.learn.files.export import latency_ms
+    from mien.learn.networks import NETWORKS, build, multiply_adds
+
+    rows = []
+    for name, trunk in NETWORKS.items():
+        network = build(name).eval()
+        with status(f"measuring {name}"):
+            latency = latency_ms(network)
+        about = (trunk.__doc__ or "").strip().partition("\n")[0]
+        rows.append((name, network.parameter_count(), multiply_adds(network), latency, about))
+    if as_json:
+        import json
+
+        keys = ("name", "parameters", "multiply_adds", "latency_ms", "about")
+        print(json.dumps([dict(zip(keys, row, strict=True)) for row in rows], indent=2))
+        return
+    print_table(
+        ["network", "parameters", "multiply-adds", "latency", "what it is"],
+        [[n, f"{p:,}", f"{m / 1e6:.0f} M", f"{ms:.2f} ms", a] for n, p, m, ms, a in rows],
+        left=(0, 4),
+    )
+
+
+def summary(
+    network: Annotated[str, typer.Argument(help="A name that `mien networks` lists.")] = "paper",
+    activation: Annotated[
+        str, typer.Option(help="Of the paper's network: relu, sigmoid, tanh or leaky-relu.")
+    ] = "relu",
+    pooling: Annotated[str, typer.Option(help="Of the paper's network: max, average or min.")] = (
+        "max"
+    ),
+    plots: Annotated[
+        Path | None, typer.Option("--plots", help="Folder for a bar chart of the parameters.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a network layer by layer.
+
+    Example: mien summary paper --plots figures
+
+    Output shapes, parameters and their arithmetic.
+    """
+    need_torch("building networks")
+    from mien.learn.networks import TrunkOptions, build
+    from mien.learn.summary import summarize
+
+    options = TrunkOptions(activation=activation, pooling=pooling)
+    layers = summarize(build(network, options=options))
+    if plots is not None:
+        from mien.learn.plots.network import plot_parameters
+
+        plot_parameters(layers, plots / f"{network}-parameters")
+    parameters = sum(layer.parameters for layer in layers)
+    multiply_adds = sum(layer.multiply_adds for layer in layers)
+    if as_json:
+        import json
+        from dataclasses import asdict
+
+        totals: dict[str, Any] = {"parameters": parameters, "multiply_adds": multiply_adds}
+        print(json.dumps({**totals, "layers": [asdict(layer) for layer in layers]}, indent=2))
+        return
+    rows = [
+        [
+            f"{layer.name} ({layer.kind})",
+            " x ".join(map(str, layer.output_shape)),
+            f"{layer.parameters:,}",
+            layer.arithmetic,
+            f"{layer.multiply_adds:,}",
+        ]
+        for layer in layers
+    ]
+    rows.append(["total", "", f"{parameters:,}", "", f"{multiply_adds:,}"])
+    print_table(
+        ["layer", "output of one face", "parameters", "from", "multiply-adds"], rows, left=(0, 1, 3)
+    )

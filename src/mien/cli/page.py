@@ -1,0 +1,45 @@
+"""`mien page`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mien.recognize.classifier import DEFAULT_MODEL
+
+
+def page(
+    *,
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder to write; an earlier page in it is replaced.")
+    ],
+    model: Annotated[
+        str, typer.Option("--model", help="A model in the package, or the path of an ONNX file.")
+    ] = DEFAULT_MODEL,
+    package: Annotated[
+        Path | None,
+        typer.Option(
+            "--package",
+            help="The npm package: node_modules/mien, or a folder that `npx mien-assets` filled; "
+            "in a checkout of the repository js/, which `make page` builds.",
+        ),
+    ] = None,
+) -> None:
+    """Write a page for any static host that reads photos and the webcam in the visitor's browser.
+
+    Example: mien page --out site --package node_modules/mien
+
+    `npm install mien` brings the package. No server reads anything, nothing leaves the visitor's
+    machine, and after the first visit the page works without a network. Browsers give the camera to
+    pages over https, and to those of localhost: python -m http.server --directory site --bind
+    127.0.0.1
+    """
+    from mien.errors import MissingExtraError
+
+    try:
+        from mien.web.site import write_site
+    except ImportError as error:
+        raise MissingExtraError("the page", "web", error) from error
+
+    sizes = write_site(out, model=model, package=package)
+    print(f"{out / 'index.html'}: {len(sizes)} files, {sum(sizes.values()) / 1e6:.1f} MB")

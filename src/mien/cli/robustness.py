@@ -1,0 +1,221 @@
+"""`mien robustness`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mien.cli.options import LabelledFaces
+from mien.cli.shared import (
+    EXIT_INTERRUPTED,
+    HeadOption,
+    JsonOption,
+    SplitOption,
+    absent_line,
+    print_table,
+    progress,
+    say,
+    status,
+)
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+    from mien.learn.data.datasets import FaceSet
+    from mien.learn.evaluation.robustness import Disturbance, Robustness
+    from mien.recognize.classifier import Classifier
+
+
+@dataclass(frozen=True)
+class SamplingOptions:
+    """Which faces are disturbed, and how."""
+
+    limit: Annotated[
+        int | None, typer.Option("--limit", help="Measure on this many faces, drawn by chance.")
+    ] = None
+    disturb: Annotated[
+        str | None,
+        typer.Option("--disturb", help="Names, with commas: blur,mouth. All if not given."),
+    ] = None
+    seed: Annotated[int, typer.Option("--seed", help="Of the faces drawn, and of the noise.")] = 0
+
+    def disturbances(self) -> "list[Disturbance]":
+        """What is asked for, each once."""
+        from mien.learn.evaluation.robustness import DISTURBANCES, disturbance_named
+
+        names = [*DISTURBANCES]
+        if self.disturb is not None:
+            names = [name.strip() for name in self.disturb.split(",")]
+        return [disturbance_named(name) for name in dict.fromkeys(names)]
+
+    def draw(self, faces: "FaceSet") -> "FaceSet":
+        """As many of the faces as are asked for, drawn by chance."""
+        from mien.learn.evaluation.robustness import draw_faces
+
+        return faces if self.limit is None else draw_faces(faces, self.limit, seed=self.seed)
+
+
+def robustness(
+    *,
+    faces_from: LabelledFaces,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            help="As for `mien evaluate`; where it is given again, they stand side by side.",
+        ),
+    ] = None,
+    head: HeadOption = None,
+    split: SplitOption = "test",
+    sampling: SamplingOptions,
+    csv_file: Annotated[
+        Path | None, typer.Option("--csv", help="CSV file to write: a row for each measurement.")
+    ] = None,
+    plots: Annotated[
+        Path | None,
+        typer.Option("--plots", help="Folder for the curves, and a sheet that shows the levels."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure how accuracy falls as faces are disturbed.
+
+    Example: mien robustness --data fer2013.csv --split val --limit 1000 --plots figures
+
+    Example: mien robustness --data fer2013.csv --model paper --model first.onnx,second.onnx
+
+    Disturbances: brightness, contrast, noise, jpeg, resolution, blur, motion, eyes, mouth,
+    rotation, shift-x, shift-y, zoom; the sheet of --plots shows what the levels of each mean.
+    Compare models on val, and keep test for the last word. Ctrl-C ends it with what is measured so
+    far.
+    """
+    from contextlib import ExitStack
+
+    from mien.learn.evaluation.robustness import Robustness, measure
+    from mien.learn.evaluation.scores import truth_of
+    from mien.output.files import atomic_text
+    from mien.recognize.classifier import DEFAULT_MODEL
+
+    wanted = sampling.disturbances()
+    classifiers = _classifiers(model or [DEFAULT_MODEL], head)
+    asked = next(iter(classifiers.values())).head
+    faces = truth_of(asked, faces_from.read()).split(split)
+    data_name = f"{faces.name} {split}"
+    faces = sampling.draw(faces)
+    steps = measure(classifiers, faces, wanted, seed=sampling.seed)
+    total = len(classifiers) * (1 + sum(len(d.levels) for d in wanted))
+    measured = []
+    interrupted = False
+    with ExitStack() as stack:
+        # Opened before all is measured, so that a place that cannot be written is said at once.
+        table = None if csv_file is None else stack.enter_context(atomic_text(csv_file))
+        try:
+            for measurement in progress(steps, total, "disturbing and reading"):
+                measured.append(measurement)
+        except KeyboardInterrupt:
+            if not measured:
+                raise
+            interrupted = True
+        result = Robustness.of(faces, measured, data=data_name, seed=sampling.seed)
+        if table is not None:
+            _write_csv(result, table)
+    if as_json:
+        import json
+
+        print(json.dumps(result.to_dict(), indent=2))
+    else:
+        _print(result, all_faces=sampling.limit is None)
+    if plots is not None:
+        with status("drawing"):
+            _draw(result, wanted, next(iter(classifiers.values())), plots)
+    if interrupted:
+        say(f"interrupted after {len(measured)} of {total} measurements")
+        raise typer.Exit(EXIT_INTERRUPTED)
+
+
+def _classifiers(given: "list[str]", head: str | None) -> "dict[str, Classifier]":
+    """By the name that each model gives itself, or as it was given where two have the same.
+
+    All are asked the same: the label, if one of them does not know what people say.
+    """
+    from mien.recognize.classifier import Classifier
+
+    opened = {}
+    for text in dict.fromkeys(name.strip() for name in given):
+        opened[text] = Classifier(text, threads=0, head=head)
+    if len({classifier.head for classifier in opened.values()}) > 1:
+        for classifier in opened.values():
+            classifier.head = "label"
+    own = [classifier.spec.name for classifier in opened.values()]
+    return {
+        text if own.count(classifier.spec.name) > 1 else classifier.spec.name: classifier
+        for text, classifier in opened.items()
+    }
+
+
+def _write_csv(result: "Robustness", file: "TextIO") -> None:
+    import csv
+
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(
+        ["model", "disturbance", "level", "unit", "n", "accuracy", "low", "high", "macro_f1"]
+    )
+    for m in result.measurements:
+        interval = (m.interval.low, m.interval.high)
+        writer.writerow(
+            [m.model, m.disturbance, m.level, m.unit, m.n, m.accuracy, *interval, m.macro_f1]
+        )
+
+
+def _draw(
+    result: "Robustness", wanted: "list[Disturbance]", classifier: "Classifier", folder: Path
+) -> None:
+    from mien.learn.evaluation.robustness import portrait_crop, strips
+    from mien.learn.plots.robustness import plot_robustness, plot_strips
+
+    if result.disturbances:
+        plot_robustness(result, folder / "robustness")
+    shown = strips(portrait_crop(), wanted, classifier=classifier, seed=result.seed)
+    plot_strips(shown, folder / "disturbances")
+
+
+def _print(result: "Robustness", *, all_faces: bool) -> None:
+    models = result.models
+    chosen = "" if all_faces else f" drawn with seed {result.seed}"
+    print(f"{', '.join(models)} on {result.data}: {result.n:,} faces{chosen}")
+    if result.absent:
+        print(absent_line(result.absent, result.data))
+    print(f"always the commonest emotion: accuracy {result.majority:.3f}\n")
+    if len(models) == 1:
+        _print_one(result, models[0])
+        return
+    found: dict[tuple[str, float, str], dict[str, str]] = {}
+    for m in result.measurements:
+        by_model = found.setdefault((m.disturbance, m.level, m.unit), {})
+        by_model[m.model] = f"{m.accuracy:.3f}"
+    rows = [
+        [name, f"{level:g}", unit, *(by_model.get(model, "-") for model in models)]
+        for (name, level, unit), by_model in found.items()
+    ]
+    print_table(["disturbance", "level", "unit", *models], rows, left=(0, 2))
+
+
+def _print_one(result: "Robustness", model: str) -> None:
+    start = result.undisturbed(model)
+    rows = []
+    for m in result.measurements:
+        change = "" if m == start else f"{m.accuracy - start.accuracy:+.3f}"
+        interval = f"{m.interval.low:.3f} to {m.interval.high:.3f}"
+        rows.append(
+            [
+                m.disturbance,
+                f"{m.level:g}",
+                m.unit,
+                f"{m.accuracy:.3f}",
+                interval,
+                change,
+                f"{m.macro_f1:.3f}",
+            ]
+        )
+    header = ["disturbance", "level", "unit", "accuracy", "95 % interval", "change", "macro F1"]
+    print_table(header, rows, left=(0, 2))

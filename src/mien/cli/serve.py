@@ -1,0 +1,147 @@
+"""`mien serve`."""
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mien.cli.options import RecognizerOptions
+from mien.cli.shared import (
+    ThreadsOption,
+    say,
+)
+
+if TYPE_CHECKING:
+    from mien.web.settings import Limits
+
+
+@dataclass(frozen=True)
+class ListeningOptions:
+    """Where the server listens, and whom it serves."""
+
+    host: Annotated[
+        str,
+        typer.Option(
+            "--host",
+            help="Address to listen on; one that other computers reach needs a token.",
+        ),
+    ] = "127.0.0.1"
+    port: Annotated[int, typer.Option("--port", help="0 takes a free one.")] = 8642
+    token: Annotated[
+        str | None,
+        typer.Option(
+            "--token",
+            envvar="MIEN_TOKEN",
+            show_envvar=False,
+            help="That clients must know; better in the environment as MIEN_TOKEN, where others do "
+            "not see it. Made up where others can reach the address and none is given: only then "
+            "is it printed.",
+        ),
+    ] = None
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", help="A name under which browsers may ask for the server."),
+    ] = None
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-origin",
+            help="Whose pages may use the API, too, such as https://app.example.org; can be "
+            "repeated.",
+        ),
+    ] = None
+    workers: Annotated[
+        int, typer.Option("--workers", help="Processes that share the port; limits are of each.")
+    ] = 1
+
+
+@dataclass(frozen=True)
+class LimitOptions:
+    """What clients may ask for."""
+
+    max_image_mb: Annotated[
+        float, typer.Option("--max-image-mb", help="Size of a picture; of a request five times it.")
+    ] = 20.0
+    max_video_mb: Annotated[
+        float, typer.Option("--max-video-mb", help="Size of a film, on the disk while it is read.")
+    ] = 1000.0
+    max_video_minutes: Annotated[
+        float, typer.Option("--max-video-minutes", help="Length of a film.")
+    ] = 180.0
+    max_videos: Annotated[
+        int, typer.Option("--max-videos", help="Films that are read at once.")
+    ] = 2
+    max_live: Annotated[int, typer.Option("--max-live", help="Cameras that are read at once.")] = 16
+
+    def limits(self) -> "Limits":
+        """What the library takes."""
+        from mien.web.settings import MB, Limits
+
+        return Limits(
+            image_bytes=round(self.max_image_mb * MB),
+            request_bytes=round(5 * self.max_image_mb * MB),
+            video_bytes=round(self.max_video_mb * MB),
+            video_s=60 * self.max_video_minutes,
+            videos=self.max_videos,
+            live_clients=self.max_live,
+        )
+
+
+def serve(
+    *,
+    listening: ListeningOptions,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page on this desktop.")
+    ] = True,
+    recognizer: RecognizerOptions,
+    threads: ThreadsOption = 1,
+    most: LimitOptions,
+) -> None:
+    """Serve a page for photos, films and the webcam, and the same as an API; Ctrl-C ends it.
+
+    Example: mien serve
+
+    Example: MIEN_TOKEN=$(cat token) mien serve --host 0.0.0.0 --no-browser --workers 4
+
+    Everything stays on this machine, and nothing is kept. The API is described by /openapi.json.
+    """
+    import secrets
+
+    from mien.errors import MissingExtraError
+
+    try:
+        from mien.web.server import serve as run
+    except ImportError as error:
+        raise MissingExtraError("the page", "web", error) from error
+    from mien.desktop import open_in_browser
+    from mien.web.settings import WebSettings, is_loopback
+
+    host, token = listening.host, listening.token
+    made_up = token is None and not is_loopback(host)
+    settings = WebSettings(
+        **asdict(recognizer.settings()),
+        threads=threads,
+        host=host,
+        port=listening.port,
+        token=secrets.token_urlsafe(24) if made_up else token,
+        allow_hosts=tuple(listening.allow_host or ()),
+        allow_origins=tuple(listening.allow_origin or ()),
+        workers=listening.workers,
+        limits=most.limits(),
+    )
+
+    def ready(address: str) -> None:
+        if token is not None:  # a secret of the user's, which logs and other users must not see
+            address = address.partition("#")[0]
+        print(address, flush=True)
+        if token is not None:
+            say("the page asks for the token that it was started with")
+        if host in ("0.0.0.0", "::"):
+            say("other computers reach it by this one's address, or by a name in --allow-host")
+        say("Ctrl-C ends it")
+        if browser:
+            open_in_browser(
+                address, lambda: say("no browser can be opened here; open that address in one")
+            )
+
+    run(settings, ready=ready)

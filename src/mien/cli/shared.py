@@ -1,0 +1,318 @@
+"""What several commands share: options, messages, tables, progress."""
+
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mien.learn.data.datasets import FaceSet
+    from mien.learn.training.recipes import Recipe
+
+EXIT_ERROR = 2
+_STDERR = 2  # the number of its file
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+ModelOption = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        help="A model in the package, or the path of an ONNX file; several, with commas, are "
+        "averaged.",
+    ),
+]
+
+
+class DetectorName(StrEnum):
+    """Names in `mien.recognize.faces.DETECTORS`."""
+
+    yunet = "yunet"
+    haar = "haar"
+
+
+class HeadName(StrEnum):
+    """Names in `mien.spec.HEADS`."""
+
+    people = "people"
+    label = "label"
+
+
+DetectorOption = Annotated[DetectorName, typer.Option("--detector", help="What finds the faces.")]
+MinFaceOption = Annotated[
+    float, typer.Option("--min-face-px", help="Leave out faces smaller than this.")
+]
+FullSizeOption = Annotated[
+    bool, typer.Option("--full-size", help="Search large pictures whole, for small faces.")
+]
+CroppedOption = Annotated[
+    bool,
+    typer.Option(
+        "--cropped", help="Each picture is a face that is cut out already: search for none."
+    ),
+]
+ThresholdOption = Annotated[
+    float,
+    typer.Option(
+        "--threshold", help="A face is unsure where no emotion has this probability, 0 to 1."
+    ),
+]
+ThreadsOption = Annotated[
+    int, typer.Option("--threads", help="Threads of the network; 0 takes every core.")
+]
+DataOption = Annotated[
+    Path,
+    typer.Option(
+        "--data", help="fer2013.csv, a folder of Parquet files, or of folders of pictures."
+    ),
+]
+SplitOption = Annotated[
+    str, typer.Option("--split", help="train, val, test, or several: val+test.")
+]
+
+HeadOption = Annotated[
+    HeadName | None,
+    typer.Option(
+        "--head",
+        help="people: what people would say, held against FER+'s taggers where the data have them; "
+        "label: FER2013's label, as the paper has it. If not given, people where the model has it.",
+    ),
+]
+VotesOption = Annotated[
+    Path | None, typer.Option("--votes", help="FER+ votes: fer2013new.csv, beside fer2013.csv.")
+]
+FindFacesOption = Annotated[
+    bool,
+    typer.Option(
+        "--find-faces",
+        help="Folders hold photos, not faces cut out of them: take the largest face of each.",
+    ),
+]
+ValShareOption = Annotated[
+    float | None,
+    typer.Option("--val-share", help="Hold out this share of train as val, 0 to 1."),
+]
+PrecisionOption = Annotated[
+    str | None,
+    typer.Option(help="32 or bf16, in place of the recipe's; bf16 needs a device that has it."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
+
+
+class _Lossy(io.FileIO):
+    """A file that loses what cannot be written."""
+
+    def write(self, content: Any) -> int:
+        """Write bytes, or lose them."""
+        try:
+            return super().write(content) or 0
+        except OSError:
+            return len(memoryview(content).cast("B"))
+
+
+def messages_to(descriptor: int, encoding: str) -> io.TextIOWrapper:
+    """Standard error whose disk may be full and whose reader may go: no work is lost for it."""
+    file = io.BufferedWriter(_Lossy(descriptor, "w"))
+    return io.TextIOWrapper(file, encoding, "backslashreplace", line_buffering=True)
+
+
+def detector_name(context: typer.Context, detector: DetectorName, *, cropped: bool) -> str:
+    """The detector that the options of a command ask for.
+
+    Raises:
+        OptionError: `cropped` comes with an option of the search that it stands for.
+    """
+    from mien.errors import OptionError
+    from mien.recognize.faces import WHOLE_IMAGE
+
+    if not cropped:
+        return detector.value
+    for name in ("detector", "min_face_px", "full_size"):
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            option = "--" + name.replace("_", "-")
+            raise OptionError(f"--cropped: nothing is searched for faces; leave out {option}")
+    return WHOLE_IMAGE
+
+
+def say(message: str) -> None:
+    """Print one line on standard error."""
+    print(f"mien: {printable(' '.join(message.split()))}", file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    """The text with escapes in place of what would act on a terminal, or not be seen on it."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def fail(message: str) -> NoReturn:
+    """Print one line on standard error and end with status 2."""
+    say(message)
+    sys.exit(EXIT_ERROR)
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """What libraries in C print on standard error is lost; what mien prints there is not.
+
+    For commands that start no other processes: those would be silent, too.
+    """
+    try:
+        ours = sys.stderr.fileno() == _STDERR
+    except (OSError, ValueError):  # a test's, which no library prints on
+        ours = False
+    if not ours:
+        yield
+        return
+    before = sys.stderr
+    before.flush()
+    kept, nowhere = os.dup(_STDERR), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, _STDERR)
+    os.close(nowhere)
+    with messages_to(kept, before.encoding) as own:
+        sys.stderr = own
+        try:
+            yield
+        finally:
+            sys.stderr = before
+            own.flush()
+            os.dup2(kept, _STDERR)
+
+
+def left_out_line(faces: "FaceSet") -> str:
+    """How many faces of a data set were left out, by reason; empty if none was."""
+    if not faces.left_out:
+        return ""
+    reasons = "; ".join(f"{reason}: {count:,}" for reason, count in faces.left_out.items())
+    return f"left out: {reasons}"
+
+
+def say_left_out(faces: "FaceSet") -> None:
+    """Say on standard error how a data set was read, and how many faces were left out, if any."""
+    for note in faces.notes:
+        say(note)
+    if line := left_out_line(faces):
+        say(line)
+
+
+def read_data(
+    path: Path, *, votes: Path | None = None, find_faces: bool = False, quiet: bool = False
+) -> "FaceSet":
+    """Read a data set with a bar on a terminal; says what was left out unless it is `quiet`."""
+    from mien.learn.data.datasets import load_faces
+
+    with bar("reading the data") as report:
+        faces = load_faces(path, votes=votes, find_faces=find_faces, report=report)
+    if not quiet:
+        say_left_out(faces)
+    return faces
+
+
+def without_missing_votes(recipe: "Recipe", faces: "FaceSet", *, quiet: bool = False) -> "Recipe":
+    """The recipe without FER+ votes where the data set has none, which is said."""
+    if not recipe.votes_weight or faces.votes is not None:
+        return recipe
+    if not quiet:
+        say(
+            f"{faces.name} has no FER+ votes: {recipe.name} goes without them (votes_weight 0); "
+            "--votes fer2013new.csv gives those of fer2013.csv"
+        )
+    return replace(recipe, votes_weight=0.0)
+
+
+def absent_line(absent: "Sequence[str]", where: str) -> str:
+    """Which emotions no face of a split carries, and so no mean over the classes is of."""
+    from mien.labels import EMOTIONS
+
+    return (
+        f"{where} has no face of {', '.join(absent)}: "
+        f"means over the emotions are of the other {len(EMOTIONS) - len(absent)}"
+    )
+
+
+def need_torch(purpose: str) -> None:
+    """Raise the error that names the extra, before anything else takes time."""
+    from mien.errors import MissingExtraError
+
+    try:
+        import lightning_fabric  # noqa: F401
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError(purpose, "train", error) from error
+
+
+def print_table(header: list[str], rows: list[list[str]], *, left: tuple[int, ...]) -> None:
+    """Print aligned columns; those whose number is in `left` start at the left."""
+    rows = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    for row in [header, *rows]:
+        cells = [
+            cell.ljust(width) if i in left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        print("  ".join(cells).rstrip())
+
+
+def stderr() -> "Console":
+    """A console on standard error."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def status(what: str) -> Any:
+    """A spinner on a terminal, nothing elsewhere."""
+    from contextlib import nullcontext
+
+    return stderr().status(what) if sys.stderr.isatty() else nullcontext()
+
+
+class JsonArray:
+    """Prints a JSON array, an object in a line, as the objects come."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def add(self, value: dict[str, Any]) -> None:
+        """Print one more object."""
+        import json
+
+        print("[" if self._count == 0 else ",")
+        print(json.dumps(value), end="")
+        self._count += 1
+
+    def close(self) -> None:
+        """End the array; it may be empty."""
+        print("\n]" if self._count else "[]")
+
+
+@contextmanager
+def bar(what: str) -> Iterator[Callable[[float], None]]:
+    """A bar on a terminal, told what share is done, 0 to 1; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda share: None
+        return
+    from rich.progress import Progress
+
+    with Progress(console=stderr(), transient=True) as bars:
+        task = bars.add_task(what, total=1.0)
+        yield lambda share: bars.update(task, completed=share)
+
+
+def progress(items: Any, total: int, what: str) -> Any:
+    """The items, with a bar on a terminal when there are enough to wait for."""
+    if total < 2 or not sys.stderr.isatty():
+        return items
+    from rich.progress import track
+
+    return track(items, what, total=total, console=stderr(), transient=True)

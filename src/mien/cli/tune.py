@@ -1,0 +1,230 @@
+"""`mien tune`."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mien.cli.options import TrainingFaces
+from mien.cli.shared import (
+    EXIT_INTERRUPTED,
+    JsonOption,
+    need_torch,
+    print_table,
+    say,
+    status,
+    stderr,
+    without_missing_votes,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mien.learn.tuning.search import TrialResult, TuningProgress, TuningResult
+
+SHOWN = 10  # trials in the table, the best first
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """How the settings are searched."""
+
+    trials: Annotated[
+        int, typer.Option("--trials", help="How many there shall be, those in --out among them.")
+    ] = 20
+    search: Annotated[
+        str | None,
+        typer.Option(
+            "--search",
+            help="With commas: learning_rate, batch_size, optimizer, dropout, dense_dropout, "
+            "rotation_deg, zoom, shift, flip. All if not given.",
+        ),
+    ] = None
+    pruner: Annotated[
+        str,
+        typer.Option(help="What ends trials that fall behind: median, hyperband or none."),
+    ] = "median"
+
+    def settings(self) -> "Sequence[str]":
+        """Names of the settings that are searched."""
+        from mien.learn.tuning.space import SETTINGS
+
+        return SETTINGS if self.search is None else [n.strip() for n in self.search.split(",")]
+
+
+def tune(
+    *,
+    faces_from: TrainingFaces,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the study: new, or to go on with.")],
+    recipe: Annotated[
+        str, typer.Option("--recipe", help="Where to begin: paper, paper-modern or a .json file.")
+    ] = "paper-modern",
+    searching: SearchOptions,
+    epochs: Annotated[
+        int | None, typer.Option(help="Of each trial; the recipe's if not given.")
+    ] = None,
+    votes_weight: Annotated[
+        float | None, typer.Option(help="In place of the recipe's; 0 trains without FER+ votes.")
+    ] = None,
+    network: Annotated[
+        str | None, typer.Option(help="A name that `mien networks` lists; else the recipe's.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of everything that is drawn by chance.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Search the training settings that read val best.
+
+    Example: mien tune --data fer2013.csv --votes fer2013new.csv --out study --epochs 15
+
+    Example: mien train --recipe study/best.json --epochs 60 --data fer2013.csv --out runs/tuned
+
+    The search begins with those of a recipe. Ctrl-C saves and ends, and prints the best so far; the
+    same command goes on from there. Every trial is a run in OUT/trials, and 0 is the recipe as it
+    is. Test is never read.
+    """
+    need_torch("tuning")
+    from mien.learn.training.recipes import recipe_named
+    from mien.learn.tuning.search import tune as run_study
+
+    changes = {"epochs": epochs, "votes_weight": votes_weight, "network": network}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    base = recipe_named(recipe, **changes)
+    faces = faces_from.read()
+    if faces_from.val_share is not None:
+        faces = faces.hold_out(faces_from.val_share)
+    if votes_weight is None:
+        base = without_missing_votes(base, faces)
+    with _Display() as display:
+        result = run_study(
+            faces,
+            base,
+            out,
+            trials=searching.trials,
+            settings=searching.settings(),
+            pruner=searching.pruner,
+            seed=seed,
+            device=device,
+            report=display.report,
+        )
+    if result.best is not None:
+        from mien.learn.plots.tuning import plot_study
+
+        with status("drawing"):
+            plot_study(result, out)
+    if as_json:
+        import json
+
+        print(json.dumps(result.to_dict(), indent=2))
+    else:
+        _print(result)
+    if not result.finished:
+        ended = _count(len(result.trials), "trial")
+        say(f"interrupted and saved after {ended}; the same command goes on")
+        raise typer.Exit(EXIT_INTERRUPTED)
+
+
+class _Display:
+    """A line for each trial that ended, and on a terminal where the one under way is."""
+
+    def __enter__(self) -> "_Display":
+        self._spinner: Any = None
+        if sys.stderr.isatty():
+            self._spinner = stderr().status("starting")
+            self._spinner.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._spinner is not None:
+            self._spinner.stop()
+
+    def report(self, progress: "TuningProgress") -> None:
+        """Show where the study is."""
+        ended, run = progress.result, progress.run
+        if ended is not None:
+            print(
+                f"trial {ended.number}, {ended.number + 1} of {progress.trials}: {_ending(ended)}",
+                file=sys.stderr,
+                flush=True,
+            )
+        elif run is not None and self._spinner is not None:
+            best = "" if progress.best is None else f"; best so far {progress.best:.4f}"
+            self._spinner.update(
+                f"trial {progress.number}, epoch {run.epoch} of {run.epochs}: "
+                f"loss {run.loss:.3f}, accuracy {run.accuracy:.3f}{best}"
+            )
+
+
+def _ending(trial: "TrialResult") -> str:
+    if trial.error is not None:
+        return f"failed; {trial.error}"
+    reached = "" if trial.val_accuracy is None else f"val accuracy {trial.val_accuracy:.4f}, "
+    ending = "" if trial.state == "finished" else f"{trial.state} after "
+    return f"{reached}{ending}{_count(trial.epochs, 'epoch')}, {trial.seconds:.1f} s"
+
+
+def _print(result: "TuningResult") -> None:
+    from mien.learn.tuning.space import settings_of
+
+    if not result.trials:
+        print("no trial has ended yet")
+        return
+    states = [trial.state for trial in result.trials]
+    counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+    epochs = _count(result.base.epochs, "epoch")
+    print(f"{_count(len(states), 'trial')} of {epochs} by {result.base.name}: {counts}")
+    ranked = sorted(
+        (trial for trial in result.trials if trial.val_accuracy is not None),
+        key=lambda trial: (trial.state != "finished", -(trial.val_accuracy or 0.0)),
+    )
+    if result.best is None:
+        return
+    if len(ranked) > SHOWN:
+        print(f"the best {SHOWN}:")
+    print()
+    rows = [
+        [
+            str(trial.number),
+            f"{trial.val_accuracy:.4f}",
+            str(trial.epoch),
+            trial.state,
+            *map(_shown, trial.settings.values()),
+        ]
+        for trial in ranked[:SHOWN]
+    ]
+    print_table(["trial", "val", "epoch", "", *result.settings], rows, left=(3,))
+    print()
+    base = settings_of(result.base, result.settings)
+    rows = [
+        [
+            name,
+            _shown(base[name]),
+            _shown(value),
+            f"{result.importances[name]:.0%}" if name in result.importances else "-",
+        ]
+        for name, value in result.best.settings.items()
+    ]
+    print_table(["setting", result.base.name, "best", "importance"], rows, left=(0,))
+    first = result.trials[0]
+    gain = ""
+    if first.number == 0 and first.state == "finished" and first.val_accuracy is not None:
+        points = 100 * ((result.best.val_accuracy or 0.0) - first.val_accuracy)
+        gain = f", {points:+.2f} points on {result.base.name}"
+    print(
+        f"\nbest: trial {result.best.number}, val accuracy {result.best.val_accuracy:.4f} in epoch "
+        f"{result.best.epoch}{gain}\n"
+        f"recipe in {result.out / 'best.json'}, weights in "
+        f"{result.out / 'trials' / f'{result.best.number:03d}'}"
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"1 {what}" if number == 1 else f"{number} {what}s"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)

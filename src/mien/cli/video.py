@@ -1,0 +1,352 @@
+"""`mien video`."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mien.cli.options import RecognizerOptions
+from mien.cli.shared import (
+    EXIT_ERROR,
+    JsonArray,
+    JsonOption,
+    ThreadsOption,
+    fail,
+    print_table,
+    say,
+    stderr,
+)
+
+if TYPE_CHECKING:
+    from mien.recognize.recognizer import Recognizer
+    from mien.recognize.video.batch import FilmResult, VideoFile
+    from mien.recognize.video.files import VideoOptions
+    from mien.recognize.video.frames import VideoInfo
+    from mien.recognize.video.outputs import Outputs
+    from mien.recognize.video.readings import VideoSettings
+
+    ShowProgress = Callable[[VideoFile, VideoInfo, float], None]
+
+
+DetectEveryOption = Annotated[
+    float | None,
+    typer.Option(
+        "--detect-every",
+        help="Seconds between searches for faces, which are followed between; 0 searches each "
+        "frame; 0.15 if not given.",
+    ),
+]
+HalfLifeOption = Annotated[
+    float | None,
+    typer.Option(
+        "--half-life",
+        help="Seconds after which a frame has half its weight in the smoothing; 0 smooths "
+        "nothing; 0.4 if not given.",
+    ),
+]
+
+
+class SmoothName(StrEnum):
+    """Which frames a reading is smoothed with."""
+
+    offline = "offline"
+    online = "online"
+
+
+SmoothOption = Annotated[
+    SmoothName,
+    typer.Option(
+        "--smooth",
+        help="With the frames before and after, so that labels change on time, or with those "
+        "before alone, as live.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """What is written of films, and what becomes of earlier files."""
+
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Annotated copy with the sound: .mp4, .mov, .m4v, .mkv, .webm."),
+    ] = None
+    csv_file: Annotated[
+        Path | None,
+        typer.Option("--csv", help="Rows as CSV, one for each face and frame."),
+    ] = None
+    jsonl: Annotated[Path | None, typer.Option("--jsonl", help="The same as JSON lines.")] = None
+    parquet: Annotated[Path | None, typer.Option("--parquet", help="The same as Parquet.")] = None
+    summary: Annotated[
+        Path | None,
+        typer.Option("--summary", help="What each person shows over the film: .json or .csv."),
+    ] = None
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", help="Probabilities over time: .png, .svg, or no ending for both."),
+    ] = None
+    report: Annotated[
+        Path | None, typer.Option("--report", help="A page of HTML with all of it and thumbnails.")
+    ] = None
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = (
+        False
+    )
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Leave alone films whose outputs are all there, and read the others anew.",
+        ),
+    ] = False
+
+    def outputs(self) -> "Outputs":
+        """What the library takes."""
+        from mien.recognize.video.outputs import Outputs
+
+        return Outputs(
+            self.out,
+            self.csv_file,
+            self.jsonl,
+            self.parquet,
+            self.summary,
+            self.plot,
+            self.report,
+        )
+
+
+@dataclass(frozen=True)
+class PartOptions:
+    """Which frames of films are read."""
+
+    every: Annotated[
+        float | None,
+        typer.Option("--every", help="Read one frame in so many seconds, not all of them."),
+    ] = None
+    start: Annotated[
+        float | None, typer.Option("--start", help="Leave out what comes before this second.")
+    ] = None
+    end: Annotated[
+        float | None, typer.Option("--end", help="Leave out what comes from this second on.")
+    ] = None
+    stream: Annotated[
+        bool,
+        typer.Option("--stream", help="Addresses are streams to connect to, such as rtsp://..."),
+    ] = False
+    fps: Annotated[
+        float | None,
+        typer.Option(
+            "--fps",
+            help="Frames per second of what has no times: a series of pictures (25 if not given) "
+            "or a bare stream (clip.h264).",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class FollowingOptions:
+    """How faces are followed and their readings smoothed; None leaves a value as it is."""
+
+    detect_every: DetectEveryOption = None
+    half_life: HalfLifeOption = None
+
+    def settings(self, *, batch_frames: int | None = None) -> "VideoSettings":
+        """What the library takes."""
+        from mien.recognize.video.readings import BATCH_FRAMES, VideoSettings
+        from mien.recognize.video.smoothing import SmoothingSettings
+        from mien.recognize.video.tracking import TrackingSettings
+
+        return VideoSettings(
+            TrackingSettings()
+            if self.detect_every is None
+            else TrackingSettings(detect_every_s=self.detect_every),
+            SmoothingSettings()
+            if self.half_life is None
+            else SmoothingSettings(half_life_s=self.half_life),
+            batch_frames=batch_frames or BATCH_FRAMES,
+        )
+
+
+def video(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            help="Films, folders of films, patterns, a series of pictures (shot_%04d.png), or "
+            "addresses with --stream."
+        ),
+    ],
+    *,
+    wanted: OutputOptions,
+    part: PartOptions,
+    bars: Annotated[
+        bool, typer.Option("--bars/--no-bars", help="Draw the seven probabilities of each face.")
+    ] = True,
+    as_json: JsonOption = False,
+    recognizer: RecognizerOptions,
+    following: FollowingOptions,
+    smooth: SmoothOption = SmoothName.offline,
+    threads: ThreadsOption = 1,
+) -> None:
+    """Follow the faces of a film and read them in every frame.
+
+    Example: mien video clip.mp4 --out annotated.mp4 --csv rows.csv
+
+    Example: mien video interviews/ --out results --csv results --report results --resume
+
+    Of several films, or of a folder, each output is a folder, with a file of the film's name for
+    each. One that cannot be read stops no other; the exit status is then 2.
+
+    Until it is finished an output is called rows.part.csv and so on, and can be read or played.
+    After Ctrl-C or a kill the same command with --resume reads the films that were not finished,
+    each from its start, and with --overwrite all of them.
+    """
+    from mien.recognize.video.batch import find_videos
+    from mien.recognize.video.files import VideoOptions
+
+    outputs = wanted.outputs()
+    how = VideoOptions(
+        every_s=part.every,
+        start_s=part.start,
+        end_s=part.end,
+        stream=part.stream,
+        sequence_fps=part.fps,
+        settings=following.settings(),
+        offline=smooth is SmoothName.offline,
+        bars=bars,
+    )
+    films, many = find_videos(paths, not_in=outputs.named())
+    sets = outputs.for_each(films) if many else [outputs]
+    for film, files in zip(films, sets, strict=True):
+        files.check(film.source, replaces=wanted.overwrite or wanted.resume)
+    reader = recognizer.settings().open(threads=threads)
+    _read_all(reader, films, sets, how, resume=wanted.resume, as_json=as_json)
+
+
+def _read_all(
+    recognizer: "Recognizer",
+    films: "Sequence[VideoFile]",
+    sets: "Sequence[Outputs]",
+    how: "VideoOptions",
+    *,
+    resume: bool,
+    as_json: bool,
+) -> None:
+    from mien.recognize.video.batch import write_videos
+
+    failed = 0
+    printer: _JsonPrinter | _TablePrinter
+    printer = _JsonPrinter() if as_json else _TablePrinter(many=len(films) > 1)
+    with _bar(films) as progress:
+        results = write_videos(recognizer, films, sets, how, resume=resume, progress=progress)
+        try:
+            for result in results:
+                for message in result.messages():
+                    say(message)
+                failed += not result.is_good
+                printer.write(result)
+        except KeyboardInterrupt:
+            from mien.output.files import part_name
+
+            if any(part_name(path).exists() for outputs in sets for path in outputs.paths()):
+                say(
+                    "what was read is in files with .part in their names; --resume reads what is "
+                    "not finished anew"
+                )
+            raise
+    printer.close()
+    if failed and len(films) > 1:
+        fail(f"{failed} of {len(films)} films could not be read, or not to their ends")
+    if failed:
+        raise typer.Exit(EXIT_ERROR)
+
+
+@contextmanager
+def _bar(films: "Sequence[VideoFile]") -> "Iterator[ShowProgress | None]":
+    """A bar with the time left on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[speed]}"),
+    )
+    with Progress(*columns, console=stderr(), transient=True) as bars:
+        task = bars.add_task("reading", total=None, speed="")
+        began: dict[str, tuple[float, float]] = {}
+
+        def show(film: "VideoFile", info: "VideoInfo", time_s: float) -> None:
+            now = time.monotonic()
+            if film.source not in began:
+                began[film.source] = (now, time_s)
+                number = films.index(film) + 1
+                which = f" {number} of {len(films)}" if len(films) > 1 else ""
+                name = film.relative.name
+                bars.reset(task, total=info.duration_s, description=f"reading{which} {name}")
+            since, first_s = began[film.source]
+            speed = (time_s - first_s) / (now - since) if now > since else 0.0
+            bars.update(task, completed=time_s, speed=f"{speed:.1f} times as fast as it plays")
+
+        yield show
+
+
+class _TablePrinter:
+    """Prints a row for each person of each film, when all are read."""
+
+    def __init__(self, *, many: bool) -> None:
+        self._many = many
+        self._rows: list[list[str]] = []
+
+    def write(self, result: "FilmResult") -> None:
+        from mien.rows.timeline import clock
+
+        if result.outcome is None:
+            return
+        for person in result.outcome.people:
+            share = person.shares[person.emotion]
+            self._rows.append(
+                [
+                    str(result.film.relative),
+                    str(person.track),
+                    clock(person.first_s, fine=True),
+                    clock(person.last_s, fine=True),
+                    f"{person.on_screen_s:.1f} s",
+                    person.emotion,
+                    f"{share:.0%}",
+                    *(f"{mean:.3f}" for mean in person.means.values()),
+                    f"{person.flips_per_minute:.1f}",
+                ]
+            )
+        if not result.outcome.people:
+            self._rows.append([str(result.film.relative), "-", "no face"] + [""] * 12)
+
+    def close(self) -> None:
+        from mien.labels import EMOTIONS
+
+        header = ["film", "person", "from", "to", "on screen", "mostly", "of the time"]
+        header += [*EMOTIONS, "changes/min"]
+        if self._rows:
+            first = 0 if self._many else 1
+            print_table(header[first:], [row[first:] for row in self._rows], left=(0, 5 - first))
+
+
+class _JsonPrinter(JsonArray):
+    """Prints a JSON array, an object for each film, as the films come."""
+
+    def write(self, result: "FilmResult") -> None:
+        self.add(result.to_dict())

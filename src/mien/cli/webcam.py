@@ -1,0 +1,291 @@
+"""`mien webcam`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mien.cli.options import RecognizerOptions
+from mien.cli.shared import (
+    JsonOption,
+    ThreadsOption,
+    print_table,
+    say,
+)
+from mien.cli.video import FollowingOptions
+from mien.recognize.settings import RecognizerSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import ExitStack
+
+    from mien.recognize.video.live import LiveFrame, LiveSummary
+    from mien.recognize.video.live_view import Viewer
+    from mien.web.camera_page import CameraPage
+
+
+@dataclass(frozen=True)
+class CameraOptions:
+    """Where frames come from."""
+
+    source: Annotated[
+        str,
+        typer.Option(
+            "--source", help="Number or device of a camera; or a file that stands in for one."
+        ),
+    ] = "0"
+    real_time: Annotated[
+        bool,
+        typer.Option(
+            "--real-time",
+            help="A file goes on as a camera would; else every frame of it is read.",
+        ),
+    ] = False
+    stream: Annotated[
+        bool,
+        typer.Option("--stream", help="The source is an address to connect to, as rtsp://..."),
+    ] = False
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it goes on by itself, and never ends."""
+        return self._is_camera or self.stream
+
+    @property
+    def name(self) -> str:
+        """How messages call it."""
+        return f"camera {self.source}" if self._is_camera else self.source
+
+    @property
+    def _is_camera(self) -> bool:
+        from mien.recognize.video.frames import camera_number
+
+        return camera_number(self.source) is not None
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """What is written."""
+
+    record: Annotated[
+        Path | None,
+        typer.Option("--record", help="Video file to write: the picture with its faces, as seen."),
+    ] = None
+    csv_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--csv",
+            help="Rows to write, one for each face of each frame read: .csv, .jsonl, .parquet.",
+        ),
+    ] = None
+    stills: Annotated[
+        Path, typer.Option("--stills", help="Folder for the pictures that `s` saves.")
+    ] = Path()
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files of --record and --csv.")
+    ] = False
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files that are asked for."""
+        return [path for path in (self.record, self.csv_file) if path is not None]
+
+
+@dataclass(frozen=True)
+class ViewOptions:
+    """How it is shown."""
+
+    window: Annotated[
+        bool, typer.Option("--window/--no-window", help="Show it; without, only write files.")
+    ] = True
+    page: Annotated[
+        bool,
+        typer.Option("--page", help="Show it on a page in the browser, even if a window can open."),
+    ] = False
+    port: Annotated[
+        int,
+        typer.Option(
+            "--port", help="Of that page, which only this computer can open; 0 takes a free one."
+        ),
+    ] = 0
+
+
+def webcam(
+    *,
+    camera: CameraOptions,
+    files: FileOptions,
+    view: ViewOptions,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", help="End by itself after this time.")
+    ] = None,
+    recognizer: RecognizerOptions,
+    following: FollowingOptions,
+    bars: Annotated[
+        bool, typer.Option("--bars/--no-bars", help="Draw the seven probabilities.")
+    ] = True,
+    threads: ThreadsOption = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a camera live, with every face and its emotion.
+
+    Example: mien webcam
+
+    Example: mien webcam --record seen.mp4 --csv faces.csv --no-window --seconds 60
+
+    `q` ends it, `s` saves a still.
+
+    Frames that come while another is read are dropped, so that what is shown is now. Where OpenCV
+    cannot open a window, the view is a page in the browser of this computer.
+    """
+    from contextlib import ExitStack
+    from functools import partial
+
+    from mien.errors import MienError, OptionError
+    from mien.recognize.video.frames import frames
+    from mien.recognize.video.live import PATIENCE_S, STREAM_PATIENCE_S, Live, in_real_time, watch
+
+    live_source = camera.is_live
+    if camera.real_time and live_source:
+        raise OptionError("--real-time: expected a file in --source; a camera is in real time")
+    if seconds is not None and not seconds > 0:
+        raise OptionError(f"--seconds: expected more than 0; got {seconds:g}")
+    if not view.window and not files.paths:
+        raise OptionError("--no-window: expected --record or --csv with it; nothing would be done")
+    for path in files.paths:
+        _check_free(path, overwrite=files.overwrite)
+    settings = recognizer.settings()
+    reader = settings.open(threads=threads)
+    failure: MienError | KeyboardInterrupt | None = None
+    with ExitStack() as stack:
+        given = frames(camera.source, stream=camera.stream)
+        outputs = _outputs(stack, files.record, files.csv_file)
+        live = Live(
+            in_real_time(given) if camera.real_time else given,
+            partial(reader.stream, settings=following.settings(batch_frames=1)),
+            drop=live_source or camera.real_time,
+            endless=live_source,
+            patience_s=STREAM_PATIENCE_S if camera.stream else PATIENCE_S,
+            name=camera.name,
+            bars=bars,
+        )
+        viewer = _open_viewer(stack, settings, view, threads=threads)
+        stack.enter_context(live)
+        # What went wrong is told after everything is closed, so that what is recorded is whole.
+        try:
+            watch(
+                live,
+                viewer=viewer,
+                outputs=outputs,
+                recording=files.record is not None,
+                stills=files.stills,
+                on_still=lambda path: say(f"saved {path}"),
+                seconds=seconds,
+            )
+        except (MienError, KeyboardInterrupt) as error:
+            failure = error
+    for path in files.paths:
+        if path.exists():
+            say(f"wrote {path}")
+    _print(live.summary(), as_json=as_json)
+    if failure is not None:
+        raise failure
+
+
+def _check_free(path: Path, *, overwrite: bool) -> None:
+    from mien.errors import OutputError
+    from mien.output.files import part_name
+
+    if path.is_dir():
+        raise OutputError(f"{path}: expected a file to write; it is a folder")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path}: it exists already; --overwrite replaces it")
+    if (part := part_name(path)).exists() and not overwrite:
+        raise OutputError(
+            f"{part}: an earlier run that was cut off left it; rename it to keep it, --overwrite "
+            "replaces it"
+        )
+
+
+def _outputs(
+    stack: "ExitStack", record: Path | None, csv_file: Path | None
+) -> "list[Callable[[LiveFrame], None]]":
+    """What is done with each frame; `stack` finishes the files."""
+    outputs: list[Callable[[LiveFrame], None]] = []
+    if record is not None:
+        from mien.recognize.video.writer import VideoWriter
+
+        film = stack.enter_context(VideoWriter(record))
+        outputs.append(lambda seen: film.write(seen.drawn, seen.frame.time_s))
+    if csv_file is not None:
+        from mien.rows.files import row_writer
+
+        table = row_writer(csv_file)
+        stack.callback(table.finish)
+        outputs.append(lambda seen: table.write(seen.frame.index, seen.frame.time_s, seen.readings))
+    return outputs
+
+
+def _open_viewer(
+    stack: "ExitStack", settings: RecognizerSettings, view: ViewOptions, *, threads: int
+) -> "Viewer | None":
+    """A window, or a page where none can be opened; None if nothing is to be shown."""
+    from mien.desktop import open_in_browser
+    from mien.recognize.video.live_view import Window, why_no_window
+
+    if not view.window:
+        say("Ctrl-C ends it")
+        return None
+    reason = why_no_window()
+    if reason is None and not view.page:
+        shown = Window("mien")
+        stack.callback(shown.close)
+        return shown
+    there = _open_page(stack, settings, reason, threads=threads, port=view.port)
+    say(f"{there.address} (q there or Ctrl-C here ends it)")
+    open_in_browser(there.address)
+    return there
+
+
+def _open_page(
+    stack: "ExitStack",
+    settings: RecognizerSettings,
+    reason: str | None,
+    *,
+    threads: int,
+    port: int,
+) -> "CameraPage":
+    from dataclasses import asdict
+
+    from mien.errors import MissingExtraError
+
+    try:
+        from mien.web.camera_page import CameraPage
+        from mien.web.settings import WebSettings
+    except ImportError as error:
+        purpose = "the page" if reason is None else f"{reason}, and the page"
+        raise MissingExtraError(purpose, "web", error) from error
+    there = CameraPage(WebSettings(**asdict(settings), threads=threads, port=port))
+    stack.callback(there.close)
+    if reason is not None:
+        say(f"{reason}. The view is a page in the browser")
+    return there
+
+
+def _print(summary: "LiveSummary", *, as_json: bool) -> None:
+    if as_json:
+        import json
+
+        print(json.dumps(summary.to_dict()))
+        return
+    header = ["seconds", "frames", "dropped", "frames/s", "latency ms", "95 % below ms", "people"]
+    row = [
+        f"{summary.seconds:.1f}",
+        f"{summary.frames:,}",
+        f"{summary.dropped:,}",
+        f"{summary.fps:.1f}",
+        f"{summary.latency_ms:.1f}",
+        f"{summary.latency_p95_ms:.1f}",
+        str(summary.people),
+    ]
+    print_table(header, [row], left=())

@@ -1,0 +1,1 @@
+"""Images and videos -> faces -> crops -> probabilities -> readings."""

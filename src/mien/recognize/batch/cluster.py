@@ -1,0 +1,215 @@
+"""The same work as tasks of Ray: its workers on every node open the model once, and do shards.
+
+A part appears whole or not at all, and under one name, so a shard that is done twice, since its
+node was lost before it could say so, leaves the rows of one.
+"""
+
+import importlib.util
+import json
+import logging
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from typing import Any, Final
+
+from mien.environment import environment
+from mien.errors import MienError, MissingExtraError, OptionError, OutputError
+from mien.recognize.batch.dataset import MANIFEST
+from mien.recognize.batch.plan import Plan, Shard
+from mien.recognize.batch.pool import Done, Event, WorkerDiedError, Workers, attempt, run_workers
+from mien.recognize.batch.settings import Job
+from mien.recognize.batch.storage import Folder
+from mien.recognize.batch.work import ShardWorker
+
+LOCAL: Final = "local"
+"""In place of an address: a Ray of our own on this machine, for as long as the work takes."""
+
+ANSWER_S: Final = 12.0
+"""After which a cluster that does not answer counts as gone."""
+
+_STORE_BYTES: Final = 100_000_000  # of our own Ray: nothing but names and counts goes through it
+
+
+def run_ray(
+    job: Job, plan: Plan, numbers: Sequence[int], address: str, workers: int | None
+) -> Iterator[Event]:
+    """Do shards on a Ray cluster.
+
+    Args:
+        job: what to do; its data set lies where every node can write to it.
+        plan: that has the shards.
+        numbers: of those to do.
+        address: of the cluster, such as `10.0.0.1:6379` or `auto`; or `LOCAL`.
+        workers: at once, at most; None takes every core.
+    Yields:
+        See `mien.recognize.batch.pool.run_workers`.
+    Raises:
+        MissingExtraError: Ray is not installed.
+        OptionError: nothing answers at the address within `ANSWER_S`, or it is no Ray cluster.
+        MienError: a part cannot be written, the model not opened, or Ray itself failed.
+    """
+    if not numbers:
+        return
+    with _connected(address, workers) as ray:
+        cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
+        yield from run_workers(_Tasks(ray, job), plan, numbers, workers or cores)
+
+
+class _Tasks(Workers):
+    """Shards as tasks of a core each, which Ray gives to workers of whatever node has one free."""
+
+    def __init__(self, ray: Any, job: Job) -> None:
+        self._ray = ray
+        self._job = ray.put(job)  # a model of one's own goes to each node once
+        # Ray would start some tasks again for ever: those of workers that are out of memory.
+        options = {"num_cpus": 1, "max_retries": 0, "scheduling_strategy": "SPREAD"}
+        self._do = ray.remote(**options)(do_shard)
+        self._tasks: dict[Future[Any], Any] = {}
+
+    def submit(self, shard: Shard) -> Future[Done]:
+        task = self._do.remote(self._job, shard)
+        future: Future[Any] = task.future()
+        self._tasks[future] = task
+        return future
+
+    def receive(self, future: Future[Any]) -> Done:
+        errors = self._ray.exceptions
+        del self._tasks[future]
+        try:
+            done: Done | MienError = future.result()
+        except (errors.WorkerCrashedError, errors.NodeDiedError, errors.OutOfMemoryError) as error:
+            raise WorkerDiedError(type(error).__name__) from error
+        except errors.RayError as error:
+            line = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise MienError(f"Ray could not go on: {line}. A rerun does what is missing") from error
+        if isinstance(done, MienError):
+            raise done
+        return done
+
+    def close(self) -> None:
+        for task in self._tasks.values():
+            self._ray.cancel(task, force=True)
+
+
+def do_shard(job: Job, shard: Shard) -> Done | MienError:
+    """Do a shard in a worker of Ray.
+
+    Args:
+        job: what to do.
+        shard: of the plan.
+    Returns:
+        What came of it. Errors, too: raised ones come wrapped in pages of traces.
+    """
+    try:
+        return attempt(_open(job), shard)
+    except MienError as error:
+        return error
+
+
+@lru_cache(maxsize=1)
+def _open(job: Job) -> ShardWorker:
+    import cv2
+
+    cv2.setNumThreads(1)
+    content = Folder(job.out).read(MANIFEST)
+    if content is None or json.loads(content)["id"] != job.dataset:
+        raise OutputError(
+            f"{job.out}: expected a folder that every node of the cluster shares; "
+            f"{socket.gethostname()} does not see the data set in it"
+        )
+    return ShardWorker(job)
+
+
+@contextmanager
+def _connected(address: str, workers: int | None) -> Iterator[Any]:
+    """Ray, connected to a cluster; one that was connected before stays so."""
+    # Ray would tell its makers of every start, and its core writes to standard error.
+    quiet_core = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
+    with environment(**quiet_core):
+        try:
+            import ray
+        except ImportError as error:
+            raise MissingExtraError("working on a Ray cluster", "ray", error) from error
+        if ray.is_initialized():
+            yield ray
+            return
+        quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+        if address == LOCAL:
+            where: dict[str, Any] = {
+                "num_cpus": workers,
+                "include_dashboard": False,
+                "object_store_memory": _STORE_BYTES,
+                "_node_ip_address": "127.0.0.1",
+            }
+        else:
+            where = {"address": address}
+        try:
+            with _without_stderr():  # on which its core tells that it was told to be quiet
+                ray.init(**where, **quiet)
+        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+            line = " ".join(str(error).split())
+            raise OptionError(f"--ray {address}: expected a Ray cluster; {line}") from error
+        try:
+            yield ray
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def _without_stderr() -> Iterator[None]:
+    """Keep what C++ writes to standard error away from it."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def check_answers(address: str) -> None:
+    """Ask whether there is a Ray cluster at an address; Ray itself would wait for minutes.
+
+    Args:
+        address: `host:port`, or `ray://host:port`; `auto` and `LOCAL` are not asked for.
+    Raises:
+        MissingExtraError: Ray is not installed.
+        OptionError: nothing answers within `ANSWER_S`, or something else than Ray.
+    """
+    if importlib.util.find_spec("ray") is None:
+        error = ModuleNotFoundError("No module named 'ray'")
+        raise MissingExtraError("working on a Ray cluster", "ray", error)
+    if address in ("auto", LOCAL):
+        return
+    begun = time.monotonic()
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        raise OptionError(
+            f"--ray {address}: expected the address of a cluster, such as 10.0.0.1:6379, or auto, "
+            f"or {LOCAL}"
+        )
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S).close()
+    except (OSError, OverflowError) as error:
+        raise OptionError(
+            f"--ray {address}: expected a Ray cluster; nothing answers there: {error}"
+        ) from None
+    if address.startswith("ray://"):
+        return
+    command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
+    with suppress(subprocess.TimeoutExpired):
+        left_s = ANSWER_S - (time.monotonic() - begun)
+        done = subprocess.run(command, capture_output=True, timeout=left_s, check=False)
+        if done.returncode == 0:
+            return
+    raise OptionError(
+        f"--ray {address}: expected a Ray cluster; what listens there does not answer as one"
+    )

@@ -1,0 +1,113 @@
+"""What a data set holds, on one page of HTML that needs no other file."""
+
+import platform
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from mien.labels import EMOTIONS
+from mien.output.figures import EMOTION_COLORS
+from mien.output.pages import Cell, Part, Row, Table, facts_table, render
+from mien.recognize.batch.records import PROBABILITY_BINS, STAGES, Tally
+
+if TYPE_CHECKING:
+    from mien.recognize.batch.dataset import Dataset
+    from mien.recognize.batch.run import BatchResult
+
+MOST_EXAMPLES: Final = 20
+"""Errors that the page quotes."""
+
+
+def write_summary(dataset: "Dataset", name: str, result: "BatchResult") -> None:
+    """Write the page into a data set.
+
+    Args:
+        dataset: what it is about.
+        name: of the page's file.
+        result: of the run that has ended.
+    Raises:
+        OutputError: it cannot be written.
+    """
+    dataset.folder.write(name, summary_page(dataset, result).encode("utf-8", "backslashreplace"))
+
+
+def summary_page(dataset: "Dataset", result: "BatchResult") -> str:
+    """The page: counts, emotions, faces of a picture, probabilities, errors, time, settings."""
+    tally = result.tally
+    examples = [text for _, r in sorted(dataset.records.items()) for text in r.examples]
+    examples = examples[:MOST_EXAMPLES]
+    kinds = sorted(tally.errors.items(), key=lambda item: (-item[1], item[0]))
+    errors = Table([[kind, f"{count:,}"] for kind, count in kinds], head=["kind", "count"])
+    notes = [f"{count:,} x {note}" for note, count in tally.notes.items()]
+    return render(
+        "batch.html",
+        title=dataset.folder.name.rstrip("/").rsplit("/", 1)[-1] or "readings",
+        sources=dataset.about["sources"],
+        shards_done=result.shards_done,
+        shards=result.shards,
+        complete=result.complete,
+        numbers={
+            "pictures read": tally.images,
+            "faces": tally.faces,
+            "pictures without a face": tally.without_face,
+            "unsure faces": tally.unsure,
+            "errors": tally.failed,
+        },
+        emotions=_emotions(tally) if tally.faces else None,
+        faces=_faces(tally),
+        probabilities=tally.probabilities if tally.faces else [],
+        below_half=sum(tally.probabilities[: PROBABILITY_BINS // 2]) / max(tally.faces, 1),
+        errors=errors if tally.failed else None,
+        examples=examples,
+        more_errors=tally.failed - len(examples),
+        notes=notes + ([str(result.left_out)] if result.left_out else []),
+        images=result.images,
+        seconds=result.seconds,
+        images_per_s=result.images_per_s,
+        engine=_engine(result),
+        stages=_stages(tally),
+        made=facts_table(_made(dataset.about)),
+    )
+
+
+def _emotions(tally: Tally) -> Table:
+    colors = zip(EMOTIONS, EMOTION_COLORS, strict=True)
+    rows = [_row(label, tally.emotions[label], tally.faces, color) for label, color in colors]
+    return Table(rows, head=["emotion", "faces", "share", ""], left=(0, 3))
+
+
+def _faces(tally: Tally) -> Table:
+    counts = list(tally.faces_per_image)
+    names = [str(number) for number in range(len(counts) - 1)] + [f"{len(counts) - 1} or more"]
+    while len(counts) > 2 and not counts[-1]:
+        counts.pop()
+    rows = [_row(name, n, max(tally.images, 1)) for name, n in zip(names, counts, strict=False)]
+    return Table(rows, head=["faces", "pictures", "share", ""], left=(0, 3))
+
+
+def _row(name: str, count: int, of: int, color: str = "") -> Row:
+    return [name, f"{count:,}", f"{count / of:.1%}", Cell(bar=[Part(count / of, color)])]
+
+
+def _engine(result: "BatchResult") -> str:
+    if result.engine == "ray":
+        return "Ray" + (f", {result.workers} workers at most" if result.workers else "")
+    return f"{result.workers} processes" if result.workers > 1 else "one process"
+
+
+def _stages(tally: Tally) -> Table:
+    total = sum(tally.seconds.values())
+    rows: list[Row] = []
+    for stage in STAGES:
+        seconds = tally.seconds[stage]
+        share = seconds / total if total else 0.0
+        bar = Cell(bar=[Part(share)])
+        rows.append([stage, f"{seconds:,.1f}", f"{share:.0%}", bar])
+    return Table(rows, head=["stage", "seconds", "share", ""], left=(0, 3))
+
+
+def _made(about: Mapping[str, object]) -> list[tuple[str, object]]:
+    settings = about["settings"]
+    values = {k: v for k, v in about.items() if k not in ("sources", "settings")}
+    if isinstance(settings, dict):
+        values |= {name: value for name, value in settings.items() if value not in (None, False)}
+    return [*values.items(), ("Python", platform.python_version())]

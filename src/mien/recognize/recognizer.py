@@ -1,0 +1,217 @@
+"""Image -> readings: the library's front door."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mien.labels import EMOTIONS
+from mien.readings import Expectation, Face, Image, Reading, Verification, check_threshold
+from mien.recognize.classifier import DEFAULT_MODEL, Classifier
+from mien.recognize.crops import crop_faces
+from mien.recognize.faces import Detector, detector_named
+from mien.recognize.images import ImageSource, load_image
+
+if TYPE_CHECKING:
+    from mien.readings import Explanation, TrackedReading
+    from mien.recognize.video.frames import Frame, VideoSource
+    from mien.recognize.video.readings import VideoSettings
+
+
+class Recognizer:
+    """Finds the faces of a picture and reads the emotion that each shows.
+
+        readings = Recognizer()("family.jpg")
+
+    Threads may share one: the readings are those of one thread. Its settings, such as `threshold`,
+    are not to be changed while others read: `copy.copy(recognizer)` has some of its own, with the
+    same detector and network. It is pickled as its settings, for other processes; docs/python.md.
+
+    Args:
+        model: a name among `mien.shipped_models()`, or the path of a file made by `mien export` or
+            `mien convert`; or several, whose probabilities are averaged. See `mien.Classifier`.
+        detector: "yunet", "haar", "none" for pictures that are faces, cut out already, or any
+            object that is a `mien.Detector`; to share the recognizer among threads, or to pickle
+            it, that must allow it, too.
+        min_face_px: smaller faces are left out; the longer side of the box. Not for a detector of
+            your own.
+        full_size: search large pictures at their full size, for small faces; slower. Likewise.
+        threshold: 0 to 1; a reading whose emotion is less probable is `unsure`. With 0 none is. A
+            model's card (`mien models NAME`) says how many faces a threshold leaves, and how many
+            of those are read right.
+        threads: processor threads for the network; 0 takes every core.
+    Raises:
+        ModelError: the model is missing, broken, or of another kind.
+        OptionError: an argument is out of its range.
+    """
+
+    BATCH_IMAGES = 16  # pictures whose faces go through the network together
+
+    def __init__(
+        self,
+        model: str | Path | Sequence[str | Path] = DEFAULT_MODEL,
+        *,
+        detector: str | Detector = "yunet",
+        min_face_px: float = 0.0,
+        full_size: bool = False,
+        threshold: float = 0.0,
+        threads: int = 1,
+    ) -> None:
+        check_threshold(threshold)
+        self.threshold = threshold
+        if isinstance(detector, str):
+            detector = detector_named(detector, min_face_px=min_face_px, full_size=full_size)
+        self.detector = detector
+        self.classifier = Classifier(model, threads=threads)
+
+    def __call__(self, source: ImageSource) -> list[Reading]:
+        """Read every face of one picture.
+
+        Args:
+            source: a path, the bytes of a file, a PIL image, or an array (H, W, 3) uint8 RGB; see
+                `mien.load_image`.
+        Returns:
+            One reading for each face, the surest face first; no face gives an empty list.
+        Raises:
+            ImageError: it is not a picture.
+        """
+        return self.read_images([load_image(source)])[0]
+
+    def verify(
+        self, source: ImageSource, emotion: str, *, threshold: float | None = None
+    ) -> list[Verification]:
+        """Say of every face of one picture whether it shows an emotion.
+
+            smiling = all(v.shows for v in Recognizer().verify("family.jpg", "happy"))
+
+        Args:
+            source: as for reading it.
+            emotion: one of `mien.EMOTIONS`, or a common synonym ("joy", "Anger").
+            threshold: a face shows the emotion when that has at least this probability, 0 to 1;
+                without one, when it is the likeliest of the seven. One that is unsure by the
+                recognizer's own threshold shows none.
+        Returns:
+            One verification for each face, the surest face first; no face gives an empty list,
+            of which `all` is true.
+        Raises:
+            ImageError: it is not a picture.
+            OptionError: there is no such emotion, or `threshold` is not between 0 and 1.
+        """
+        expectation = Expectation.of(emotion, threshold=threshold)
+        return [expectation.verify(reading) for reading in self(source)]
+
+    def explain(
+        self, source: ImageSource, *, face: int = 0, emotion: str | None = None
+    ) -> "Explanation":
+        """Find the pixels that the reading of one face of a picture rests on.
+
+            heat = Recognizer().explain("portrait.jpg").heat  # (48, 48), of the crop
+
+        Args:
+            source: as for reading it.
+            face: which, from 0, in the order of the readings: the surest face first.
+            emotion: whose probability to explain; by default the likeliest.
+        Raises:
+            ImageError: it is not a picture, or there is no face in it.
+            OptionError: there is no such face or emotion.
+        """
+        from mien.recognize.explain import explain
+
+        return explain(self, source, face=face, emotion=emotion)
+
+    def read_many(self, sources: Iterable[ImageSource]) -> Iterator[list[Reading]]:
+        """Read pictures one after the other, `BATCH_IMAGES` at a time through the network.
+
+        Args:
+            sources: as for one picture; may be endless.
+        Yields:
+            The readings of each picture, in order.
+        Raises:
+            ImageError: one of them is not a picture.
+        """
+        pictures = (load_image(source) for source in sources)
+        while batch := list(islice(pictures, self.BATCH_IMAGES)):
+            yield from self.read_images(batch)
+
+    def read_images(self, images: Sequence[Image]) -> list[list[Reading]]:
+        """Read pictures that are at hand as arrays; all their faces go through the network at once.
+
+        Args:
+            images: each (H, W, 3) uint8, RGB.
+        Returns:
+            The readings of each picture, in order.
+        """
+        found = [self.detector.detect(image) for image in images]
+        margin = self.classifier.spec.crop_margin
+        crops = [
+            crop_faces(image, faces, self.detector.framing, margin=margin)
+            for image, faces in zip(images, found, strict=True)
+        ]
+        if not crops:
+            return []
+        rows = iter(self.classifier(np.concatenate(crops)))
+        return [[_reading(face, next(rows), self.threshold) for face in faces] for faces in found]
+
+    def stream(
+        self,
+        source: "VideoSource | Iterable[Frame]",
+        *,
+        settings: "VideoSettings | None" = None,
+        every_s: float | None = None,
+        start_s: float | None = None,
+        end_s: float | None = None,
+        stream: bool = False,
+    ) -> "Iterator[tuple[Frame, list[TrackedReading]]]":
+        """Read a film or a camera: every face followed, its probabilities smoothed over time.
+
+            for frame, readings in Recognizer().stream("interview.mp4"):
+                print(frame.time_s, [(reading.track, reading.emotion) for reading in readings])
+
+        Memory does not grow with the film.
+
+        Args:
+            source: a video file, a series of pictures, a camera by number or device, or the
+                address of a stream, see `mien.recognize.video.frames.frames`; or frames, as that
+                gives them.
+            settings: how faces are followed and smoothed. By default the frames of files are read
+                some at a time, and those of cameras, streams and given frames one by one.
+            every_s: read only the first frame at or after each multiple of it.
+            start_s: leave out frames before this time.
+            end_s: leave out frames at or after this time.
+            stream: `source` is an address to connect to, such as `rtsp://...`.
+        Yields:
+            Each frame with the readings of its faces, in the order of their tracks.
+        Raises:
+            VideoError: it is not a video that can be read.
+            OptionError: an argument is out of its range.
+        """
+        from mien.recognize.video.readings import read_video
+
+        return read_video(
+            self,
+            source,
+            settings=settings,
+            every_s=every_s,
+            start_s=start_s,
+            end_s=end_s,
+            stream=stream,
+        )
+
+
+def _reading(
+    face: Face,
+    probabilities: np.ndarray[Any, np.dtype[np.float32]],
+    threshold: float,
+) -> Reading:
+    best = int(probabilities.argmax())
+    return Reading(
+        box=face.box,
+        score=face.score,
+        landmarks=face.landmarks,
+        emotion=EMOTIONS[best],
+        probability=float(probabilities[best]),
+        probabilities=tuple(float(p) for p in probabilities),
+        unsure=not float(probabilities[best]) >= threshold,  # so that NaN is unsure, too
+    )

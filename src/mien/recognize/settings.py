@@ -1,0 +1,56 @@
+"""What a recognizer is opened with, in plain values that can be stored and sent elsewhere."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mien.recognize.classifier import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from mien.recognize.recognizer import Recognizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecognizerSettings:
+    """The arguments of `mien.Recognizer` that decide about what it reads.
+
+    Attributes:
+        model: as `mien.Classifier` takes it; several with commas.
+        detector: "yunet", "haar", or "none": each picture is a face, cut out already.
+        min_face_px: smaller faces are left out.
+        full_size: search large pictures at their full size.
+        threshold: 0 to 1; readings below it are `unsure`.
+    """
+
+    model: str = DEFAULT_MODEL
+    detector: str = "yunet"
+    min_face_px: float = 0.0
+    full_size: bool = False
+    threshold: float = 0.0
+
+    def open(
+        self,
+        *,
+        threads: int = 1,
+        model_files: Sequence[str | Path] = (),
+    ) -> "Recognizer":
+        """A recognizer with these settings.
+
+        Args:
+            threads: processor threads for the network; 0 takes every core.
+            model_files: where what `model` names lies on this machine, if elsewhere.
+        Raises:
+            ModelError: the model is missing, broken, or of another kind.
+            OptionError: a value is out of its range.
+        """
+        from mien.recognize.recognizer import Recognizer
+
+        return Recognizer(
+            model_files or self.model,
+            detector=self.detector,
+            min_face_px=self.min_face_px,
+            full_size=self.full_size,
+            threshold=self.threshold,
+            threads=threads,
+        )

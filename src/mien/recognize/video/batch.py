@@ -1,0 +1,210 @@
+"""Many films: finding them on the disk, and reading them without one stopping the rest."""
+
+import glob
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mien.errors import MienError, VideoError
+from mien.output.files import is_part_name, part_name
+from mien.recognize.images import SUFFIXES as PICTURE_SUFFIXES
+from mien.recognize.video.containers import is_address
+from mien.recognize.video.files import VideoOptions, VideoOutcome, write_video
+from mien.recognize.video.frames import SUFFIXES, VideoInfo, camera_number
+from mien.recognize.video.outputs import Outputs
+
+if TYPE_CHECKING:
+    from mien.recognize.recognizer import Recognizer
+
+
+@dataclass(frozen=True)
+class VideoFile:
+    """A film to be read.
+
+    Attributes:
+        source: a file, a series of pictures, or an address; see
+            `mien.recognize.video.frames.VideoSource`.
+        relative: how to call it below an output folder: its path within the folder that was
+            searched, or its name.
+    """
+
+    source: str
+    relative: Path
+
+
+def find_videos(
+    paths: Iterable[str | Path], *, not_in: Iterable[Path] = ()
+) -> tuple[list[VideoFile], bool]:
+    """The films that paths, folders and patterns name, each once, in a steady order.
+
+    Args:
+        paths: files; folders, which are searched with all folders in them for names that end in
+            one of `mien.recognize.video.frames.SUFFIXES`; patterns such as `films/*.mp4`; series
+            of pictures; addresses.
+        not_in: folders that are left out of a search: those of the outputs.
+    Returns:
+        The films, and whether there may be several: two paths, a folder or a pattern name several
+        even where only one film is found.
+    Raises:
+        VideoError: a folder or a pattern yields no film.
+    """
+    apart = [folder.resolve() for folder in not_in]
+    found: dict[str, VideoFile] = {}
+    names = [str(path) for path in paths]
+    many = len(names) > 1
+    for given in names:
+        try:
+            many = many or Path(given).is_dir() or _is_pattern(given)
+            for file in _expand(given, apart):
+                found.setdefault(_identity(file.source), file)
+        except OSError as error:  # a name too long, a folder that may not be listed
+            raise VideoError(f"{given}: cannot be read; {error.strerror or error}") from error
+    return list(found.values()), many
+
+
+def _identity(source: str) -> str:
+    return str(Path(source).resolve()) if Path(source).exists() else source
+
+
+def _expand(given: str, apart: list[Path]) -> list[VideoFile]:
+    path = Path(given)
+    if not given:
+        raise VideoError("expected a film, a folder or a pattern; got an empty name")
+    if camera_number(given) is not None:
+        raise VideoError(f"{given}: expected a film; it is a camera, see `mien webcam`")
+    if path.is_dir():
+        films = sorted(
+            film
+            for film in path.rglob("*")
+            if film.suffix.lower() in SUFFIXES
+            and not is_part_name(film.name)
+            and film.is_file()
+            and not _is_program_text(film)
+            and not any(film.resolve().is_relative_to(folder) for folder in apart)
+        )
+        if not films:
+            raise VideoError(
+                f"{path}: expected films in this folder; there is no file that ends in "
+                f"{', '.join(sorted(SUFFIXES))}"
+            )
+        return [VideoFile(str(film), film.relative_to(path)) for film in films]
+    if _is_pattern(given):
+        # Path.glob refuses absolute patterns.
+        matches = sorted(Path(p) for p in glob.glob(given, recursive=True))  # noqa: PTH207
+        if not (films := [match for match in matches if match.is_file()]):
+            raise VideoError(f"no file matches {given}")
+        return [VideoFile(str(film), Path(film.name)) for film in films]
+    return [VideoFile(given, Path(re.sub(r"[%*?\[\]:]+", "_", path.name) or "stream"))]
+
+
+def _is_program_text(film: Path) -> bool:
+    """Whether a name of MPEG transport streams is one of TypeScript: code ends in `.ts`, too."""
+    if film.suffix.lower() not in (".ts", ".mts"):
+        return False
+    with film.open("rb") as file:
+        head = file.read(1024)
+    return min(head, default=0) >= ord("\t")  # text has no lower bytes, and film has many
+
+
+def _is_pattern(given: str) -> bool:
+    """Whether a name is a pattern of films; one of pictures names a series, which is one film."""
+    if is_address(given) or Path(given).suffix.lower() in PICTURE_SUFFIXES:
+        return False
+    return glob.has_magic(given) and not Path(given).exists()
+
+
+@dataclass(frozen=True)
+class FilmResult:
+    """What came of one film among several.
+
+    Attributes:
+        film: that was read.
+        outputs: that were asked for.
+        outcome: what came of it; None if it was left alone or could not be read.
+        error: why it could not be read, or not to its end.
+    """
+
+    film: VideoFile
+    outputs: Outputs
+    outcome: VideoOutcome | None = None
+    error: MienError | None = None
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it was read to its end, now or earlier."""
+        return self.error is None and not (self.outcome is not None and self.outcome.is_cut_short)
+
+    def messages(self) -> list[str]:
+        """What to tell of it, a sentence each."""
+        if self.error is not None:
+            parts = [str(p) for p in map(part_name, self.outputs.paths()) if p.exists()]
+            left = f"; what was read before is in {', '.join(parts)}" if parts else ""
+            return [f"{self.error}{left}"]
+        if self.outcome is None:
+            return [f"{self.film.source}: left alone, its outputs are there"]
+        said = []
+        if (streams := self.outcome.info.picture_streams) > 1:
+            said.append(
+                f"{self.film.source}: it has {streams} streams of pictures; the first of them was "
+                "read"
+            )
+        if self.outcome.is_cut_short:
+            said.append(
+                f"{self.film.source}: its pictures end at {self.outcome.end_s:.2f} s, where its "
+                f"header says {self.outcome.info.duration_s:.2f} s; all that could be read is "
+                "written"
+            )
+        return said
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        values: dict[str, Any] = {"film": self.film.source}
+        if self.outcome is not None:
+            info = self.outcome.info
+            values |= {
+                "size": [info.width, info.height],
+                "frame_rate": info.frame_rate,
+                "duration_s": info.duration_s,
+                "start_s": info.start_s,
+                "frames": self.outcome.frames,
+                "end_s": self.outcome.end_s,
+                "people": [person.to_dict() for person in self.outcome.people],
+            }
+        return values | {"error": None if self.error is None else str(self.error)}
+
+
+def write_videos(
+    recognizer: "Recognizer",
+    films: Sequence[VideoFile],
+    sets: Sequence[Outputs],
+    how: VideoOptions | None = None,
+    *,
+    resume: bool = False,
+    progress: Callable[[VideoFile, VideoInfo, float], None] | None = None,
+) -> Iterator[FilmResult]:
+    """Read films in order; one that cannot be read is reported, not raised.
+
+    Args:
+        recognizer: what reads them.
+        films: of `find_videos`.
+        sets: the files to write of each.
+        how: what is read of them, and how.
+        resume: leave alone those whose outputs are all there.
+        progress: called with the film, what it says of itself, and the time of each frame.
+    Yields:
+        One result for each film, in order.
+    """
+    for film, outputs in zip(films, sets, strict=True):
+        if resume and outputs.is_finished():
+            yield FilmResult(film, outputs)
+            continue
+        show = None if progress is None else partial(progress, film)
+        try:
+            outcome = write_video(recognizer, film.source, outputs, how, progress=show)
+        except MienError as error:
+            yield FilmResult(film, outputs, error=error)
+        else:
+            yield FilmResult(film, outputs, outcome)

@@ -1,0 +1,307 @@
+"""A film -> files: annotated copy, rows, summary, plot and report, all of one reading."""
+
+import csv
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from mien.errors import MissingExtraError, OptionError
+from mien.labels import EMOTIONS
+from mien.output.files import atomic_text
+from mien.output.overlay import Annotator
+from mien.readings import TrackedReading, TrackSummary
+from mien.recognize.video.frames import VideoInfo, VideoSource, frames, measured, probe
+from mien.recognize.video.offline import smoothed_offline
+from mien.recognize.video.outputs import Outputs
+from mien.recognize.video.readings import VideoSettings, frame_readings
+from mien.recognize.video.report import Highlights, write_video_report
+from mien.recognize.video.smoothing import smoothed_online
+from mien.recognize.video.writer import VideoWriter
+from mien.rows.files import RowWriter, row_writer
+from mien.rows.timeline import Timeline, clock, plot_timeline
+from mien.rows.totals import TrackTotals
+
+if TYPE_CHECKING:
+    from mien.recognize.recognizer import Recognizer
+    from mien.recognize.video.frames import Frame
+
+_CUT_SHORT_S: Final = 1.0  # a film that ends so much before its header says is cut short
+_CUT_SHORT_SHARE: Final = 0.02  # likewise, of its length
+
+
+@dataclass(frozen=True)
+class VideoOutcome:
+    """What came of one film.
+
+    Attributes:
+        info: what the film says of itself.
+        people: what each person shows, in the order of their numbers.
+        frames: how many were read.
+        end_s: the time of the last one; None if there was none.
+        is_cut_short: whether its pictures end well before what was asked for, by its header.
+    """
+
+    info: VideoInfo
+    people: tuple[TrackSummary, ...]
+    frames: int
+    end_s: float | None
+    is_cut_short: bool = False
+
+
+@dataclass(frozen=True)
+class VideoOptions:
+    """How films are read.
+
+    Attributes:
+        every_s: read only the first frame at or after each multiple of it.
+        start_s: leave out frames before this time.
+        end_s: leave out frames at or after this time.
+        stream: the source is an address to connect to.
+        sequence_fps: frames per second of what has no times: a series of pictures, for one.
+        settings: how faces are followed and smoothed.
+        offline: smooth with the frames before and after, see `mien.recognize.video.offline`:
+            labels change when the face does, and not some tenths of a second later. Otherwise with
+            those before alone, as a live view must.
+        bars: draw the seven probabilities into the annotated copy.
+    """
+
+    every_s: float | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+    stream: bool = False
+    sequence_fps: float | None = None
+    settings: VideoSettings | None = None
+    offline: bool = True
+    bars: bool = True
+
+
+def write_video(
+    recognizer: "Recognizer",
+    source: VideoSource,
+    outputs: Outputs,
+    how: VideoOptions | None = None,
+    *,
+    progress: Callable[[VideoInfo, float], None] | None = None,
+) -> VideoOutcome:
+    """Read a film once, and write all that is wanted of it as it is read.
+
+    Memory does not grow with the film. Each file has a name with `.part` in it until all is
+    finished; after an error, Ctrl-C or a kill those parts can be read and played.
+
+    Args:
+        recognizer: what reads it.
+        source: a file, a series of pictures or an address; see
+            `mien.recognize.video.frames.VideoSource`.
+        outputs: files to write; `Outputs.check` says whether they can be.
+        how: what is read of it, and how.
+        progress: called with the film and the time of each frame.
+    Raises:
+        VideoError: it is not a video that can be read, or not to its end.
+        OutputError: a file cannot be written.
+        OptionError: a time is out of its range.
+        MissingExtraError: an output needs a package that is not installed.
+    """
+    how = how or VideoOptions()
+    info = probe(source, stream=how.stream, sequence_fps=how.sequence_fps)
+    if _is_after(how.start_s, info) and _is_after(how.start_s, info := measured(info)):
+        raise OptionError(
+            f"start_s: expected a time before the end at {info.duration_s:g} s; got {how.start_s:g}"
+        )
+    outputs.make_folders()
+    _need_matplotlib(outputs)
+    given = frames(
+        source,
+        every_s=how.every_s,
+        start_s=how.start_s,
+        end_s=how.end_s,
+        stream=how.stream,
+        sequence_fps=how.sequence_fps,
+    )
+    sink = _Sink(outputs, info, how)
+    settings = how.settings or VideoSettings()
+    if info.stream:  # is read frame by frame, without waiting for the next
+        settings = replace(settings, batch_frames=1)
+    read = frame_readings(recognizer, given, settings=settings)
+    smoothing, threshold = settings.smoothing, recognizer.threshold
+    if how.offline:
+        read = smoothed_offline(
+            read, smoothing, threshold=threshold, keep_images=outputs.need_images
+        )
+    else:
+        read = smoothed_online(read, smoothing, threshold=threshold)
+    try:
+        for frame, readings in read:
+            sink.write(frame, readings)
+            if progress is not None:
+                progress(info, frame.time_s)
+        if not sink.frames and how.start_s:
+            raise OptionError(
+                f"start_s: expected a time before the end of the film; got {how.start_s:g}"
+            )
+        sink.info = info = _with_length(info, how, sink)
+        people = sink.finish(_settings_of(recognizer, how))
+    except BaseException:
+        sink.abandon()
+        raise
+    is_cut_short = _is_cut_short(info, how, sink.end_s)
+    return VideoOutcome(info, people, sink.frames, sink.end_s, is_cut_short)
+
+
+def _is_after(start_s: float | None, info: VideoInfo) -> bool:
+    return start_s is not None and info.duration_s is not None and start_s >= info.duration_s > 0
+
+
+def _with_length(info: VideoInfo, how: VideoOptions, sink: "_Sink") -> VideoInfo:
+    """A film that was read with its true length, where no header tells it, or a wrong one."""
+    if how.end_s is not None or info.stream or not sink.end_s:
+        return info
+    if info.duration_s is None or sink.end_s >= info.duration_s:
+        return replace(info, duration_s=sink.until_s if how.every_s is None else sink.end_s)
+    if sink.until_s < info.duration_s - _CUT_SHORT_S:
+        return measured(info)  # it is damaged, or its clock jumps
+    return info
+
+
+def _is_cut_short(info: VideoInfo, how: VideoOptions, last_s: float | None) -> bool:
+    if info.duration_s is None or last_s is None:
+        return False
+    asked_s = min(info.duration_s, how.end_s if how.end_s is not None else info.duration_s)
+    missing_s = asked_s - last_s - (how.every_s or 0.0)
+    return missing_s > max(_CUT_SHORT_S, _CUT_SHORT_SHARE * info.duration_s)
+
+
+def _need_matplotlib(outputs: Outputs) -> None:
+    """Raise the error that names the extra before anything else takes time."""
+    if outputs.plot is None:
+        return
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("a timeline", "video", error) from error
+
+
+def _settings_of(recognizer: "Recognizer", how: VideoOptions) -> dict[str, str]:
+    """How the film was read, for the report."""
+    spec = recognizer.classifier.spec
+    settings = {
+        "model": f"{spec.name} ({spec.network}, {spec.parameters:,} parameters)",
+        "detector": type(recognizer.detector).__name__,
+    }
+    if recognizer.threshold:
+        settings["unsure below"] = f"{recognizer.threshold:.0%}"
+    for name, value in (("every", how.every_s), ("from", how.start_s), ("to", how.end_s)):
+        if value is not None:
+            settings[name] = f"{value:g} s"
+    smoothing = (how.settings or VideoSettings()).smoothing
+    way = "frames before and after" if how.offline else "frames before"
+    settings["smoothing"] = f"half-life {smoothing.half_life_s:g} s, {way}"
+    return settings
+
+
+class _Sink:
+    """All outputs of one film, as it is read."""
+
+    def __init__(self, outputs: Outputs, info: VideoInfo, how: VideoOptions) -> None:
+        self._outputs = outputs
+        self.info = info
+        self._annotator = Annotator(bars=how.bars)
+        self._totals = TrackTotals()
+        drawn = outputs.plot is not None or outputs.report is not None
+        self._timeline = Timeline() if drawn else None
+        self._highlights = Highlights() if outputs.report is not None else None
+        self.frames = 0
+        self.end_s: float | None = None
+        self.until_s = 0.0  # when the last frame ends, if it takes as long as the one before
+        self._rows: list[RowWriter] = []
+        self._video: VideoWriter | None = None
+        try:
+            for path in (outputs.csv, outputs.jsonl, outputs.parquet):
+                if path is not None:
+                    self._rows.append(row_writer(path))
+            if outputs.video is not None:
+                self._video = VideoWriter(outputs.video, like=info, start_s=how.start_s or 0.0)
+        except BaseException:
+            self.abandon()
+            raise
+
+    def _count(self, time_s: float, readings: Sequence[TrackedReading]) -> None:
+        self._totals.add(time_s, readings)
+        if self._timeline is not None:
+            self._timeline.add(time_s, readings)
+        self.frames += 1
+        self.until_s = time_s + (0.0 if self.end_s is None else time_s - self.end_s)
+        self.end_s = time_s
+
+    def write(self, frame: "Frame", readings: Sequence[TrackedReading]) -> None:
+        for writer in self._rows:
+            writer.write(frame.index, frame.time_s, readings)
+        self._count(frame.time_s, readings)
+        if self._highlights is not None:
+            self._highlights.add(frame, readings)
+        if self._video is not None:
+            drawn = self._annotator(frame.image, readings)
+            self._video.write(drawn, frame.time_s)
+
+    def finish(self, settings: dict[str, str]) -> tuple[TrackSummary, ...]:
+        people = tuple(self._totals.summary())
+        name = Path(self.info.source).name
+        if self._outputs.summary is not None:
+            _write_summary(self._outputs.summary, people)
+        if self._outputs.plot is not None and self._timeline is not None:
+            plot_timeline(self._timeline, self._outputs.plot, title=name)
+        if self._outputs.report is not None:
+            assert self._timeline is not None
+            assert self._highlights is not None
+            write_video_report(
+                self._outputs.report,
+                title=name,
+                facts=_facts(self.info, self.frames),
+                people=people,
+                timeline=self._timeline,
+                highlights=self._highlights,
+                settings=settings,
+            )
+        if self._video is not None:
+            self._video.finish()
+        for writer in self._rows:
+            writer.finish()
+        return people
+
+    def abandon(self) -> None:
+        for writer in self._rows:
+            writer.abandon()
+        if self._video is not None:
+            self._video.abandon()
+
+
+def _facts(info: VideoInfo, count: int) -> dict[str, str]:
+    facts = {}
+    if info.duration_s is not None:
+        facts["length"] = clock(info.duration_s, fine=True)
+    facts["size"] = f"{info.width} x {info.height}"
+    if info.frame_rate is not None:
+        facts["frame rate"] = f"{info.frame_rate:.4g}/s"
+    facts["frames read"] = f"{count:,}"
+    facts["codec"] = info.codec
+    return facts
+
+
+def _write_summary(path: Path, people: Sequence[TrackSummary]) -> None:
+    with atomic_text(path) as file:
+        if path.suffix.lower() == ".json":
+            json.dump([person.to_dict() for person in people], file, indent=2)
+            file.write("\n")
+            return
+        own = [
+            field.name for field in fields(TrackSummary) if field.name not in ("shares", "means")
+        ]
+        columns = own + [f"{kind}_{label}" for kind in ("share", "mean") for label in EMOTIONS]
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        for person in people:
+            row: dict[str, Any] = {name: getattr(person, name) for name in own}
+            row |= {f"share_{label}": share for label, share in person.shares.items()}
+            row |= {f"mean_{label}": mean for label, mean in person.means.items()}
+            writer.writerow(row)

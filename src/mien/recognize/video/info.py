@@ -1,0 +1,69 @@
+"""A frame of a video, and what a video says of itself."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TypeAlias
+
+from mien.readings import Image
+
+VideoSource: TypeAlias = str | Path | int
+"""A file; a numbered series of pictures (`shot_%04d.png`) or a pattern of them (`shots/*.png`); the
+address of a stream, where streams are asked for; a camera by its number or device
+(`/dev/video0`)."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of a video.
+
+    Attributes:
+        index: its number in the whole video, from 0, in the order of showing. Of a camera that is
+            read too slowly, numbers are missing: those frames were dropped.
+        time_s: when it is shown, in seconds from the start of the video; see `VideoInfo.start_s`.
+        image: (H, W, 3) uint8, RGB, upright and with square pixels.
+    """
+
+    index: int
+    time_s: float
+    image: Image
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a video says of itself.
+
+    Attributes:
+        source: what was opened, as text.
+        width: in pixels, upright and with square pixels, as frames come.
+        height: likewise.
+        frame_rate: mean frames per second, or None if it is not known.
+        duration_s: length, or None: a stream, a camera, a file that does not tell.
+        frame_count: as the file tells it, or None.
+        codec: of the pictures, as FFmpeg calls it.
+        container: likewise.
+        has_sound: whether there is sound.
+        rotation: by which stored pictures are turned for showing, in degrees counter-clockwise.
+        start_s: what the container calls the moment from which times are counted: add it to get
+            the timestamps that ffprobe prints. Zero wherever the container's own times begin at
+            zero (MP4, Matroska, AVI, ...); MPEG transport and program streams, whose clock may
+            stand anywhere, are counted from their first packet.
+        time_base_s: the unit of the timestamps.
+        stream: whether it was opened as a stream.
+        picture_streams: how many streams of moving pictures there are; the first is read.
+    """
+
+    source: str
+    width: int
+    height: int
+    frame_rate: float | None
+    duration_s: float | None
+    frame_count: int | None
+    codec: str
+    container: str
+    has_sound: bool
+    rotation: int = 0
+    start_s: float = 0.0
+    time_base_s: Fraction = Fraction(1, 90_000)
+    stream: bool = False
+    picture_streams: int = 1

@@ -1,0 +1,193 @@
+"""How a live view is shown: the line below the picture, a window, stills."""
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+import numpy as np
+
+from mien.desktop import has_screen
+from mien.errors import VideoError
+from mien.output.files import write_image, writing
+from mien.readings import Image
+from mien.rows.timeline import clock
+
+if TYPE_CHECKING:
+    from PIL import ImageFont
+
+    from mien.recognize.video.live import LiveFrame
+
+_BAR: Final = (24, 26, 30)
+_BAR_OPACITY: Final = 0.72
+_TEXT: Final = (240, 242, 245)
+_DIM: Final = (176, 181, 189)
+_RED: Final = (240, 72, 60)
+_KEYS: Final = "s saves a still   q ends"
+
+
+class Viewer(Protocol):
+    """Shows frames to people, and says what they pressed."""
+
+    def show(self, seen: "LiveFrame", *, recording_s: float | None = None) -> None:
+        """Show a frame.
+
+        Args:
+            seen: the newest.
+            recording_s: length of what is recorded until now; None if nothing is.
+        """
+
+    def pressed(self) -> Sequence[str]:
+        """The keys since it was asked last: "q", "s"."""
+
+    def saved(self, path: Path) -> None:
+        """Say where a still has been saved."""
+
+    def close(self) -> None:
+        """Take it away."""
+
+
+class Window:
+    """A window of OpenCV; closing it counts as the key "q".
+
+    Args:
+        title: at its top.
+    Raises:
+        VideoError: none can be opened; the message is that of `why_no_window`.
+    """
+
+    def __init__(self, title: str) -> None:
+        if reason := why_no_window():
+            raise VideoError(reason)
+        self._title = title
+        self._is_open = False
+
+    def show(self, seen: "LiveFrame", *, recording_s: float | None = None) -> None:
+        """Show a frame, with a line below it that says what the keys do."""
+        import cv2
+
+        image = draw_status(seen.drawn, seen, recording_s=recording_s, keys=_KEYS)
+        if not self._is_open:
+            plain = cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL
+            cv2.namedWindow(self._title, plain)
+            cv2.resizeWindow(self._title, image.shape[1], image.shape[0])
+            self._is_open = True
+        cv2.imshow(self._title, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+
+    def pressed(self) -> Sequence[str]:
+        """The keys since it was asked last; what is shown is drawn only now."""
+        import cv2
+
+        if not self._is_open:
+            return []
+        key = cv2.waitKey(1) & 0xFF
+        if cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1:  # it was closed
+            return ["q"]
+        return [] if key == 0xFF else [chr(key).lower()]
+
+    def saved(self, path: Path) -> None:
+        """Nothing: the terminal says it."""
+
+    def close(self) -> None:
+        """Take it away."""
+        import cv2
+
+        if self._is_open:
+            with suppress(cv2.error):  # it was closed
+                cv2.destroyWindow(self._title)
+            cv2.waitKey(1)  # until then it stays on the screen
+
+
+def why_no_window() -> str | None:
+    """Why OpenCV cannot show a window, in a sentence; None if it can."""
+    import cv2
+
+    if not cv2.currentUIFramework():
+        return (
+            "this OpenCV cannot show windows; "
+            "pip uninstall opencv-python-headless && pip install 'opencv-python<5' gets one that "
+            "can"
+        )
+    # Its toolkit would end the process.
+    if not has_screen():
+        return "there is no screen to show a window on: neither DISPLAY nor WAYLAND_DISPLAY is set"
+    return None
+
+
+def draw_status(
+    image: Image, seen: "LiveFrame", *, recording_s: float | None = None, keys: str = ""
+) -> Image:
+    """Draw the line at the lower border: frames per second, latency, faces, and what keys do.
+
+    Args:
+        image: (H, W, 3) uint8, RGB, such as `seen.drawn`; stays as it is.
+        seen: what the line speaks of.
+        recording_s: length of what is recorded until now; None if nothing is.
+        keys: what to press, in words.
+    Returns:
+        (H, W, 3) uint8, RGB.
+    """
+    from PIL import Image as PILImage
+    from PIL import ImageDraw
+
+    height, width = image.shape[:2]
+    font_px = max(11, round(min(height, width) / 38))
+    bar_px = min(height, round(font_px * 1.9))
+    font = _font(font_px)
+    faces = len(seen.readings)
+    parts = [
+        f"{seen.fps:.0f} frames/s",
+        f"{seen.latency_s * 1000:.0f} ms",
+        "1 face" if faces == 1 else f"{faces} faces",
+    ]
+    if seen.dropped:
+        parts.append(f"{seen.dropped} dropped")
+    under = image[height - bar_px :].astype(np.float32)
+    bar = under * (1 - _BAR_OPACITY) + np.array(_BAR, np.float32) * _BAR_OPACITY
+    canvas = PILImage.fromarray(bar.round().astype(np.uint8))
+    draw = ImageDraw.Draw(canvas)
+    middle, pad = bar_px / 2, round(font_px * 0.8)
+    x = float(pad)
+    if recording_s is not None:
+        radius = font_px * 0.36
+        draw.ellipse((x, middle - radius, x + 2 * radius, middle + radius), fill=_RED)
+        parts.insert(0, f"rec {clock(recording_s)}")
+        x += 2 * radius + font_px * 0.4
+    text = "   ".join(parts)
+    draw.text((x, middle), text, font=font, fill=_TEXT, anchor="lm")
+    right = width - pad - font.getlength(keys)
+    if right > x + font.getlength(text) + 2 * pad:
+        draw.text((right, middle), keys, font=font, fill=_DIM, anchor="lm")
+    drawn = image.copy()
+    drawn[height - bar_px :] = np.asarray(canvas)
+    return drawn
+
+
+@lru_cache(maxsize=4)
+def _font(size_px: int) -> "ImageFont.FreeTypeFont | ImageFont.ImageFont":
+    from PIL import ImageFont
+
+    return ImageFont.load_default(size_px)
+
+
+def save_still(seen: "LiveFrame", folder: Path) -> Path:
+    """Save the drawn picture as `mien-DATE-TIME.png`, whole or not at all.
+
+    Args:
+        seen: what is saved.
+        folder: is made.
+    Returns:
+        Where it is; a name that is taken gets a number.
+    Raises:
+        OutputError: it cannot be written.
+    """
+    stem = time.strftime("mien-%Y%m%d-%H%M%S")
+    path, number = folder / f"{stem}.png", 1
+    with writing(path):
+        while path.exists():
+            number += 1
+            path = folder / f"{stem}-{number}.png"
+    write_image(path, seen.drawn, make_folders=True)
+    return path

@@ -1,0 +1,169 @@
+"""Centred smoothing while a film is read: each frame waits for those that follow it, a moment long.
+
+`mien.recognize.video.smoothing.smooth` has the whole film at hand. Here a frame waits for
+`LOOKAHEAD` half-lives, so that memory does not grow with the film and rows reach the disk while it
+is read.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import cv2
+import numpy as np
+
+from mien.errors import MienError
+from mien.labels import EMOTIONS
+from mien.readings import Image
+from mien.recognize.video.smoothing import (
+    Floats,
+    SmoothingSettings,
+    closing_of,
+    decay,
+    held_label,
+    log_probabilities,
+    softmax,
+    with_smoothed,
+)
+
+if TYPE_CHECKING:
+    from mien.readings import TrackedReading
+    from mien.recognize.video.frames import Frame
+
+LOOKAHEAD: Final = 4.0
+"""Half-lives that a frame waits. A frame after that would have less than a 16th of its weight."""
+
+RAW_BYTES: Final = 256_000_000
+"""Of pictures that wait; those beyond it, as of 4K films, wait as JPEG."""
+
+_JPEG_QUALITY: Final = 95
+_NO_IMAGE: Final = np.zeros((0, 0, 3), np.uint8)
+
+
+def smoothed_offline(
+    read: "Iterable[tuple[Frame, list[TrackedReading]]]",
+    settings: SmoothingSettings,
+    *,
+    threshold: float = 0.0,
+    keep_images: bool = True,
+) -> "Iterator[tuple[Frame, list[TrackedReading]]]":
+    """Smooth readings with the frames before and those of the next `LOOKAHEAD` half-lives.
+
+    Args:
+        read: frames with their readings, as `mien.recognize.video.readings.frame_readings` gives
+            them. Closed at the end if they can be.
+        settings: half-life and hysteresis.
+        threshold: of the recognizer: a less probable label is unsure.
+        keep_images: the frames that are given have their pictures; without, those are empty and
+            take no memory.
+    Yields:
+        The same frames, later. While they wait they hold `RAW_BYTES` of pictures at most, and JPEGs
+        of the others; beside them memory grows with the number of people alone.
+    Raises:
+        MienError: as `read` raises; the frames before have then been given.
+    """
+    waiting: deque[_Waiting] = deque()
+    pasts: dict[int, _Past] = {}
+    lookahead_s = LOOKAHEAD * settings.half_life_s
+    raw_bytes = 0
+    now_s = -np.inf
+
+    def first() -> "tuple[Frame, list[TrackedReading]]":
+        nonlocal raw_bytes
+        held = waiting.popleft()
+        if held.jpeg is None:
+            raw_bytes -= held.frame.image.nbytes
+        readings = []
+        for reading in held.readings:
+            probabilities, label = pasts[reading.track].first(settings)
+            readings.append(with_smoothed(reading, probabilities, label, threshold))
+        return held.whole(), readings
+
+    iterator = iter(read)
+    with closing_of(iterator):
+        while True:
+            try:
+                found = next(iterator, None)
+            except MienError:
+                while waiting:
+                    yield first()
+                raise
+            if found is None:
+                break
+            frame, readings = found
+            # A stream that was cut may jump back: its rows keep that time, the smoothing does not.
+            now_s = max(now_s, frame.time_s)
+            jpeg = None
+            if not keep_images:
+                frame = replace(frame, image=_NO_IMAGE)
+            elif raw_bytes + frame.image.nbytes > RAW_BYTES:
+                jpeg = _to_jpeg(frame.image)
+                frame = replace(frame, image=_NO_IMAGE)
+            else:
+                raw_bytes += frame.image.nbytes
+            for reading in readings:
+                past = pasts.setdefault(reading.track, _Past())
+                past.add(reading.raw_probabilities, now_s)
+            waiting.append(_Waiting(frame, now_s, readings, jpeg))
+            while waiting and now_s - waiting[0].time_s >= lookahead_s:
+                yield first()
+        while waiting:
+            yield first()
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A frame that waits; its picture is in the frame, or apart as JPEG."""
+
+    frame: "Frame"
+    time_s: float
+    readings: "list[TrackedReading]"
+    jpeg: bytes | None
+
+    def whole(self) -> "Frame":
+        if self.jpeg is None:
+            return self.frame
+        bgr = cv2.imdecode(np.frombuffer(self.jpeg, np.uint8), cv2.IMREAD_COLOR)
+        assert bgr is not None
+        return replace(self.frame, image=np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8))
+
+
+class _Past:
+    """One face: the decayed sum of its past, and its frames that wait."""
+
+    def __init__(self) -> None:
+        self._sum: Floats = np.zeros(len(EMOTIONS))
+        self._weight = 0.0
+        self._time_s = -np.inf
+        self._times_s: deque[float] = deque()
+        self._logs: deque[Floats] = deque()
+        self._label: int | None = None
+
+    def add(self, probabilities: tuple[float, ...], time_s: float) -> None:
+        self._times_s.append(time_s)
+        self._logs.append(log_probabilities(np.asarray(probabilities, np.float64)))
+
+    def first(self, settings: SmoothingSettings) -> tuple[tuple[float, ...], str]:
+        """Smooth the first frame that waits, with all that wait, and count it to the past."""
+        half_life_s = settings.half_life_s
+        time_s = self._times_s[0]
+        faded = decay(time_s - self._time_s, half_life_s)
+        past, past_weight = faded * self._sum, faded * self._weight
+        if half_life_s > 0.0:
+            steps_s = np.asarray(self._times_s) - time_s
+            weights = 2.0 ** (-steps_s / half_life_s)
+        else:
+            weights = np.eye(1, len(self._times_s))[0]
+        mean = (past + weights @ np.stack(self._logs)) / (past_weight + weights.sum())
+        smoothed = softmax(mean)
+        self._label = held_label(self._label, smoothed, settings.margin)
+        self._sum, self._weight = past + self._logs.popleft(), past_weight + 1.0
+        self._time_s = self._times_s.popleft()
+        return tuple(smoothed.tolist()), EMOTIONS[self._label]
+
+
+def _to_jpeg(image: Image) -> bytes:
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    _, content = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    return bytes(content)

@@ -1,0 +1,163 @@
+"""The files that are written of films: their names, and whether they can be written."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from mien.errors import OutputError
+from mien.output.files import part_name
+
+if TYPE_CHECKING:
+    from mien.recognize.video.batch import VideoFile
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Files to write of one film; None for what is not wanted.
+
+    Attributes:
+        video: the annotated copy, with the sound.
+        csv: rows, one for each face and frame.
+        jsonl: the same as lines of JSON.
+        parquet: the same as Parquet.
+        summary: one entry for each person, `.json` or `.csv`.
+        plot: the timeline, `.png` or `.svg`, or a stem for both.
+        report: a page of HTML.
+    """
+
+    video: Path | None = None
+    csv: Path | None = None
+    jsonl: Path | None = None
+    parquet: Path | None = None
+    summary: Path | None = None
+    plot: Path | None = None
+    report: Path | None = None
+
+    def paths(self) -> list[Path]:
+        """Every file that will be written."""
+        paths = [path for path in self.named() if path is not self.plot]
+        return paths + ([] if self.plot is None else _plot_paths(self.plot))
+
+    def named(self) -> list[Path]:
+        """The names that are given, as they are given."""
+        given = [getattr(self, field.name) for field in fields(self)]
+        return [path for path in given if path is not None]
+
+    @property
+    def need_images(self) -> bool:
+        """Whether one of them shows pictures of the film."""
+        return self.video is not None or self.report is not None
+
+    def for_each(self, films: "Sequence[VideoFile]") -> "list[Outputs]":
+        """The files of each of several films, where each name is a folder for all of them.
+
+        They are laid out as the films were found: `talks/1.mov` becomes `OUT/talks/1.mp4`. A second
+        film whose name differs in nothing but its ending gets a number.
+
+        Raises:
+            OutputError: what should be a folder is called like a file.
+        """
+        for kind, endings in ENDINGS.items():
+            folder: Path | None = getattr(self, kind)
+            if folder is not None and folder.suffix.lower() in endings and not folder.is_dir():
+                raise OutputError(
+                    f"{option(kind)} {folder}: expected a folder, for one file of each film; "
+                    f"it is called like a file"
+                )
+        taken: Counter[Path] = Counter()
+        sets = []
+        for film in films:
+            stem = film.relative.with_suffix("")
+            taken[stem] += 1
+            name = stem.name if taken[stem] == 1 else f"{stem.name}-{taken[stem]}"
+            files = {
+                kind: folder / stem.with_name(name + ENDINGS[kind][0])
+                for kind in ENDINGS
+                if (folder := getattr(self, kind)) is not None
+            }
+            sets.append(Outputs(**files))
+        return sets
+
+    def check(self, source: str, *, replaces: bool) -> None:
+        """Refuse names that cannot be written, before the film is read.
+
+        Args:
+            source: what is read, which no output may replace.
+            replaces: files that are there may be replaced.
+        Raises:
+            OutputError: a name has the wrong ending, is a folder or the film itself, is asked for
+                twice, or exists, finished or in part.
+        """
+        paths = self.paths()
+        for name, endings in ENDINGS.items():
+            path: Path | None = getattr(self, name)
+            if path is None or (name == "plot" and path.suffix == ""):
+                continue
+            if path.suffix.lower() not in endings:
+                raise OutputError(
+                    f"{option(name)} {path}: expected a name that ends in {' or '.join(endings)}"
+                )
+        for path in paths:
+            if paths.count(path) > 1:
+                raise OutputError(f"{path}: expected a name of its own for each output; got two")
+            try:
+                if path.is_dir():
+                    raise OutputError(f"{path}: expected a file to write; it is a folder")
+                if path.exists():
+                    if Path(source).exists() and path.samefile(source):
+                        raise OutputError(f"{path}: would replace the film that is read")
+                    if not replaces:
+                        raise OutputError(
+                            f"{path}: it exists; --overwrite replaces it, --resume reads only "
+                            "what is not finished"
+                        )
+                if not replaces and (part := part_name(path)).exists():
+                    raise OutputError(
+                        f"{part}: a run that was cut off left it; --resume or --overwrite reads "
+                        "the film anew"
+                    )
+            except OSError as error:  # a name too long
+                raise OutputError(f"{path}: {error.strerror or error}") from error
+
+    def is_finished(self) -> bool:
+        """Whether there is something to write, and all of it is there."""
+        paths = self.paths()
+        return bool(paths) and all(path.exists() for path in paths)
+
+    def make_folders(self) -> None:
+        """Make the folders that are missing.
+
+        Raises:
+            OutputError: one cannot be made.
+        """
+        for path in self.paths():
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise OutputError(f"{path.parent}: cannot be made; {error.strerror}") from error
+
+
+ENDINGS: Final = {
+    "video": (".mp4", ".mov", ".m4v", ".mkv", ".webm"),
+    "csv": (".csv",),
+    "jsonl": (".jsonl",),
+    "parquet": (".parquet",),
+    "summary": (".json", ".csv"),
+    "plot": (".png", ".svg"),
+    "report": (".html", ".htm"),
+}
+"""The endings that each output may have; the first is that of a file in an output folder."""
+
+
+def option(kind: str) -> str:
+    """How an output is asked for on the command line."""
+    return "--out" if kind == "video" else f"--{kind}"
+
+
+def _plot_paths(path: Path) -> list[Path]:
+    """What `plot_timeline` writes."""
+    if path.suffix.lower() in ENDINGS["plot"]:
+        return [path]
+    return [path.with_name(path.name + ending) for ending in ENDINGS["plot"]]

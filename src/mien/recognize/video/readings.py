@@ -1,0 +1,278 @@
+"""Frames -> what each face shows over time: followed, smoothed, a reading in every frame."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.errors import MienError, OptionError
+from mien.labels import EMOTIONS
+from mien.readings import Probabilities, TrackedReading
+from mien.recognize.crops import SIZE_PX, crop_faces
+from mien.recognize.video.smoothing import SmoothingSettings, closing_of, smoothed_online
+from mien.recognize.video.tracking import TrackedFace, Tracker, TrackingSettings
+
+if TYPE_CHECKING:
+    from mien.recognize.recognizer import Recognizer
+    from mien.recognize.video.frames import Frame, VideoSource
+
+BATCH_FRAMES: Final = 8
+"""Frames of a file that are held to be read together."""
+
+_PARTS: Final = (6, 6)  # of a crop, that are compared
+_STANDS_S: Final = 0.1  # that the reading of a face stands at most: means need several of them
+_TENTATIVE_BATCHES: Final = 3  # that wait together until a face is known to be new or not
+_BATCH_BYTES: Final = 64_000_000  # fewer of them where frames are large
+
+
+@dataclass(frozen=True)
+class VideoSettings:
+    """How a film is read.
+
+    Attributes:
+        tracking: how faces are followed.
+        smoothing: how probabilities are smoothed over time.
+        batch_frames: how many frames are held at most: half of them are searched for faces while
+            those of the other half go through the network together. With 1 each frame is read
+            before the next one is asked for, as a live view needs it; a face that returns may then
+            have a new number for some frames, until it is recognized.
+        read_every_s: read each face only so often, and let its last reading stand between; 0 reads
+            every face of every frame that has changed. For many faces or a large network: boxes and
+            tracks are as before, and the network takes most of the time.
+        min_change: read a face again once some part of it (of 6 x 6) has changed by more than so
+            many of 255 gray levels, on the mean of its pixels; until then, for a tenth of a second
+            at most, its last reading stands. 2 is what a camera's noise does to a face that is
+            still. 0 reads it in every frame.
+    Raises:
+        OptionError: `batch_frames` is less than 1, or another value is negative.
+    """
+
+    tracking: TrackingSettings = field(default_factory=TrackingSettings)
+    smoothing: SmoothingSettings = field(default_factory=SmoothingSettings)
+    batch_frames: int = BATCH_FRAMES
+    read_every_s: float = 0.0
+    min_change: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.batch_frames < 1:
+            raise OptionError(f"batch_frames: expected 1 or more; got {self.batch_frames}")
+        for name in ("read_every_s", "min_change"):
+            if not 0.0 <= (value := getattr(self, name)) < np.inf:
+                raise OptionError(f"{name}: expected 0 or more; got {value}")
+
+
+def read_stream(
+    recognizer: "Recognizer", frames: "Iterable[Frame]", *, settings: VideoSettings | None = None
+) -> "Iterator[tuple[Frame, list[TrackedReading]]]":
+    """As `frame_readings`, smoothed from the frames before."""
+    settings = settings or VideoSettings()
+    read = frame_readings(recognizer, frames, settings=settings)
+    return smoothed_online(read, settings.smoothing, threshold=recognizer.threshold)
+
+
+def frame_readings(
+    recognizer: "Recognizer", frames: "Iterable[Frame]", *, settings: VideoSettings | None = None
+) -> "Iterator[tuple[Frame, list[TrackedReading]]]":
+    """Read the faces of one film, frame by frame; their probabilities are of each frame alone.
+
+    Memory does not grow with the film: it holds `batch_frames` frames, and numbers for the faces
+    of the last minute.
+
+    Args:
+        recognizer: its detector, network and threshold are used.
+        frames: with times that never fall; closed at the end if they can be.
+        settings: how faces are followed and batched.
+    Yields:
+        Each frame with the readings of its faces, in the order of their tracks; none for a frame
+        without a face.
+    Raises:
+        MienError: as `frames` raises; the frames before have then been given.
+    """
+    settings = settings or VideoSettings()
+    tracker = Tracker(recognizer.detector, settings.tracking)
+    reader = _Reader(recognizer, settings)
+    iterator = iter(frames)
+    time_s = -np.inf
+    with closing_of(iterator), closing(reader):
+        while True:
+            try:
+                frame = next(iterator, None)
+            except MienError:
+                yield from reader.read(tracker, wait=True)
+                raise
+            if frame is None:
+                break
+            # A stream that was cut may jump back: its rows keep that time, the tracks do not.
+            time_s = max(time_s, frame.time_s)
+            faces = tracker(frame.image, time_s)
+            if reader.add(frame, time_s, faces, tentative=tracker.tentative):
+                yield from reader.read(tracker, wait=settings.batch_frames == 1)
+        yield from reader.read(tracker, wait=True)
+
+
+def read_video(
+    recognizer: "Recognizer",
+    source: "VideoSource | Iterable[Frame]",
+    *,
+    settings: VideoSettings | None = None,
+    every_s: float | None = None,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    stream: bool = False,
+) -> "Iterator[tuple[Frame, list[TrackedReading]]]":
+    """As `Recognizer.stream`, which calls it.
+
+    Raises:
+        VideoError: `source` is not a video that can be read.
+        OptionError: an argument is out of its range.
+    """
+    from mien.recognize.video.frames import camera_number, frames
+
+    if isinstance(source, (str, Path, int)):
+        live = stream or camera_number(source) is not None
+        given: Iterable[Frame] = frames(
+            source, every_s=every_s, start_s=start_s, end_s=end_s, stream=stream
+        )
+    elif every_s is not None or start_s is not None or end_s is not None or stream:
+        raise OptionError("every_s, start_s, end_s and stream are for files and addresses")
+    else:
+        live, given = True, source
+    if settings is None:
+        settings = VideoSettings(batch_frames=1 if live else BATCH_FRAMES)
+    return read_stream(recognizer, given, settings=settings)
+
+
+class _Batch(NamedTuple):
+    """Frames whose faces go through the network together."""
+
+    frames: "list[tuple[Frame, list[TrackedFace], set[int]]]"  # and the tracks to be read
+    rows: Callable[[], Probabilities]  # (F, 7): waits until the faces are read
+    known: set[int]  # the tracks that may be seen again after these frames
+
+
+class _Reader:
+    """Frames that wait for the network, and the last reading of each face.
+
+    The network reads some frames in a thread of its own while the next ones are searched.
+    """
+
+    def __init__(self, recognizer: "Recognizer", settings: VideoSettings) -> None:
+        self._classifier = recognizer.classifier
+        self._framing = recognizer.detector.framing
+        self._threshold = recognizer.threshold
+        self._settings = settings
+        self._raw: dict[int, NDArray[Any]] = {}  # track -> its last reading
+        self._read_s: dict[int, float] = {}  # track -> when that was
+        self._cut: dict[int, NDArray[np.uint8]] = {}  # track -> (48, 48), the crop that was read
+        self._waiting: list[tuple[Frame, list[TrackedFace], set[int]]] = []
+        self._crops: list[NDArray[np.uint8]] = []
+        self._running: _Batch | None = None
+        self._thread = ThreadPoolExecutor(1, "mien-network")  # begins with its first batch
+
+    def add(
+        self, frame: "Frame", time_s: float, faces: list[TrackedFace], *, tentative: bool
+    ) -> bool:
+        """Take a frame in; gives whether it is time to read.
+
+        Where a face may yet get another number, a batch waits for it; a single frame does not.
+        """
+        every_s = self._settings.read_every_s - 1e-4  # times are rounded
+        due = [f for f in faces if time_s - self._read_s.get(f.track, -np.inf) >= every_s]
+        margin = self._classifier.spec.crop_margin
+        crops = crop_faces(frame.image, due, self._framing, margin=margin)
+        changed: set[int] = set()
+        for face, crop in zip(due, crops, strict=True):
+            if self._has_changed(face.track, crop, time_s):
+                changed.add(face.track)
+                self._crops.append(crop)
+                self._read_s[face.track], self._cut[face.track] = time_s, crop
+        self._waiting.append((frame, faces, changed))
+        frames = self._settings.batch_frames
+        if tentative and frames > 1:
+            frames *= _TENTATIVE_BATCHES
+        # Half of them, as the other half is being read.
+        held = 2 * len(self._waiting)
+        return held >= frames or held * frame.image.nbytes >= _BATCH_BYTES
+
+    def _has_changed(self, track: int, crop: NDArray[np.uint8], time_s: float) -> bool:
+        """Whether some part of a face is not as it was when it was read last, a moment ago."""
+        before = self._cut.get(track)
+        if before is None or not self._settings.min_change:
+            return True
+        if time_s - self._read_s[track] > _STANDS_S:
+            return True
+        change = cv2.absdiff(crop, before).astype(np.float32)
+        parts = cv2.resize(change, _PARTS, interpolation=cv2.INTER_AREA)
+        return float(parts.max()) > self._settings.min_change
+
+    def read(
+        self, tracker: Tracker, *, wait: bool
+    ) -> "Iterator[tuple[Frame, list[TrackedReading]]]":
+        """Give the frames before those that wait, and have these read: now, or meanwhile.
+
+        Args:
+            tracker: knows which faces have another number by now, and which may be seen again.
+            wait: give these, too.
+        """
+        yield from self._finish(tracker.merged)
+        if self._waiting:
+            waiting, crops = self._waiting, self._crops
+            self._waiting, self._crops = [], []
+            batch = np.stack(crops) if crops else np.empty((0, SIZE_PX, SIZE_PX), np.uint8)
+            rows: Callable[[], Probabilities] = partial(self._classifier, batch)
+            if crops and not wait:
+                rows = self._thread.submit(self._classifier, batch).result
+            self._running = _Batch(waiting, rows, tracker.known)
+        if wait:
+            yield from self._finish(tracker.merged)
+
+    def close(self) -> None:
+        """End the thread."""
+        self._thread.shutdown(cancel_futures=True)
+
+    def _finish(self, merged: Mapping[int, int]) -> "Iterator[tuple[Frame, list[TrackedReading]]]":
+        if self._running is None:
+            return
+        batch, self._running = self._running, None
+        rows = iter(batch.rows())
+        for frame, faces, changed in batch.frames:
+            readings = []
+            for face in faces:
+                track = merged.get(face.track, face.track)
+                if track != face.track and face.track in self._raw:
+                    self._raw[track] = self._raw.pop(face.track)
+                if face.track in changed:
+                    self._raw[track] = next(rows)
+                readings.append(self._reading(face, track, self._raw[track]))
+            yield frame, sorted(readings, key=lambda reading: reading.track)
+        self._forget(batch.known)
+
+    def _reading(self, face: TrackedFace, track: int, raw: NDArray[Any]) -> TrackedReading:
+        probabilities, best = tuple(raw.tolist()), int(raw.argmax())
+        return TrackedReading(
+            box=face.box,
+            score=face.score,
+            landmarks=face.landmarks,
+            emotion=EMOTIONS[best],
+            probability=probabilities[best],
+            probabilities=probabilities,
+            unsure=not probabilities[best] >= self._threshold,  # so that NaN is unsure, too
+            track=track,
+            raw_probabilities=probabilities,
+            raw_emotion=EMOTIONS[best],
+            detected=face.detected,
+        )
+
+    def _forget(self, known: set[int]) -> None:
+        """Drop the past of faces that will not be seen again."""
+        known = known.union(*(changed for *_, changed in self._waiting))
+        for past in (self._raw, self._read_s, self._cut):
+            for track in past.keys() - known:
+                del past[track]

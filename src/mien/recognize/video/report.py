@@ -1,0 +1,337 @@
+"""What a film shows, on one page of HTML that needs no other file."""
+
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.labels import EMOTIONS
+from mien.output.figures import EMOTION_COLORS
+from mien.output.files import atomic_text
+from mien.output.overlay import annotate
+from mien.output.pages import (
+    Cell,
+    Part,
+    Picture,
+    Row,
+    Table,
+    data_uri,
+    facts_table,
+    png_uri,
+    render,
+)
+from mien.readings import Box, Image
+from mien.rows.timeline import Band, Timeline, clock, tick_every
+
+if TYPE_CHECKING:
+    from mien.readings import TrackedReading, TrackSummary
+    from mien.recognize.video.frames import Frame
+
+THUMBNAIL_PX: Final = 128
+STILL_WIDTH_PX: Final = 800
+MAX_STILLS: Final = 6
+MAX_BANDS: Final = 12
+"""People whose bands the timeline of a page has."""
+
+MAX_PEOPLE: Final = 40
+"""Rows of the table; those who are there longest."""
+
+_MARGIN: Final = 0.3  # around a face in its thumbnail, on each side
+_BETTER: Final = 1.1  # how much better a thumbnail must be to be cut anew
+_STRONGER: Final = 0.02  # by how much a moment must be more probable to be kept instead
+_CLEAR: Final = 0.5  # less probable emotions make no moment
+_SMALL_PX: Final = 64.0  # smaller faces make weaker stills
+_JPEG_QUALITY: Final = 85
+_BAND_STEPS: Final = 1024  # of a timeline, across
+_BAND_PX: Final = 64
+_LETTER: Final = 0.009  # of the length of a timeline, that a letter takes
+_LAST_TICK: Final = 0.95  # of the length; a time further right would reach beyond the page
+_PHONE: Final = 3.0  # times as much, on a phone
+_LOW_WORD: Final = 0.3  # of the height of a band, that a word needs
+_GREY: Final = (228, 230, 234)
+
+_COLORS: Final = dict(zip(EMOTIONS, EMOTION_COLORS, strict=True))
+_PACKAGES: Final = ("numpy", "opencv-python-headless", "opencv-python", "onnxruntime", "av")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A frame in which a face shows an emotion clearly.
+
+    Attributes:
+        time_s: of the frame.
+        image: (H, W, 3) uint8, RGB: the frame, at most `STILL_WIDTH_PX` wide.
+        readings: of all its faces, in pixels of `image`.
+        track: of the face that is meant.
+        emotion: that it shows.
+        probability: of that emotion, 0 to 1.
+    """
+
+    time_s: float
+    image: Image
+    readings: "tuple[TrackedReading, ...]"
+    track: int
+    emotion: str
+    probability: float
+
+
+class Highlights:
+    """The pictures of a report, kept while a film is read: it need not be read twice.
+
+    Of each person it keeps the best view as a small JPEG, of each emotion the frame in which it is
+    most probable. Memory grows with the number of people, 5 kB each, not with the film.
+    """
+
+    def __init__(self) -> None:
+        self._views: dict[int, tuple[float, bytes]] = {}
+        self._moments: dict[str, tuple[float, Moment]] = {}
+
+    def add(self, frame: "Frame", readings: "Sequence[TrackedReading]") -> None:
+        """Look at one frame of the film."""
+        for reading in readings:
+            size_px = min(reading.box[2] - reading.box[0], reading.box[3] - reading.box[1])
+            if reading.detected:  # the score of another frame says nothing of this one
+                quality = reading.score * size_px
+                if quality > _BETTER * self._views.get(reading.track, (0.0, b""))[0]:
+                    view = _cut(frame.image, reading.box)
+                    if view is not None:
+                        self._views[reading.track] = (quality, _to_jpeg(view))
+            if reading.unsure or reading.probability < _CLEAR:
+                continue
+            strength = reading.probability * min(1.0, size_px / _SMALL_PX)
+            if strength > self._moments.get(reading.emotion, (0.0, None))[0] + _STRONGER:
+                self._moments[reading.emotion] = (strength, _moment(frame, readings, reading))
+
+    def thumbnail(self, track: int) -> bytes | None:
+        """The best view of a person: JPEG, `THUMBNAIL_PX` on each side; None if there is none."""
+        found = self._views.get(track)
+        return None if found is None else found[1]
+
+    def moments(self, most: int = MAX_STILLS) -> list[Moment]:
+        """The strongest moment of each emotion, in the order of time.
+
+        Args:
+            most: how many; neutral ones are the first to be left out, then the weakest.
+        """
+        ranked = sorted(
+            self._moments.values(), key=lambda kept: (kept[1].emotion == "neutral", -kept[0])
+        )
+        return sorted((moment for _, moment in ranked[:most]), key=lambda moment: moment.time_s)
+
+
+def write_video_report(
+    path: Path,
+    *,
+    title: str,
+    facts: Mapping[str, str],
+    people: "Sequence[TrackSummary]",
+    timeline: Timeline,
+    highlights: Highlights,
+    settings: Mapping[str, str],
+) -> None:
+    """Write the page: timeline, a row for each person, stills, how it was made.
+
+    Args:
+        path: of the page.
+        title: the name of the film.
+        facts: of the film, such as its length, in the order in which they are shown.
+        people: one for each track.
+        timeline: of the same film.
+        highlights: likewise.
+        settings: how it was read, by name; versions of packages are added.
+    Raises:
+        OutputError: it cannot be written.
+    """
+    shown = sorted(people, key=lambda person: (-person.on_screen_s, person.track))[:MAX_PEOPLE]
+    shown.sort(key=lambda person: person.track)
+    means = {person.track: person.means for person in people}
+    page = render(
+        "video.html",
+        title=title,
+        facts=[f"{name}: {value}" for name, value in facts.items()],
+        bands=[
+            _band(track, timeline, means.get(track, {}))
+            for track in sorted(timeline.tracks[:MAX_BANDS])
+        ],
+        tracks=len(timeline.tracks),
+        length=clock(timeline.end_s - timeline.start_s, fine=True),
+        ticks=_ticks(timeline),
+        emotions=_COLORS,
+        people=_people_table(shown, highlights),
+        left_out=len(people) - len(shown),
+        stills=[_still(moment) for moment in highlights.moments()],
+        made=facts_table({**settings, **_versions()}.items()),
+    )
+    with atomic_text(path) as file:
+        file.write(page)
+
+
+def _people_table(people: "Sequence[TrackSummary]", highlights: Highlights) -> Table:
+    heads = [Cell(label, color=color) for label, color in _COLORS.items()]
+    rows: list[Row] = []
+    for person in people:
+        shares, most = person.shares.values(), max(person.shares.values())
+        thumbnail = highlights.thumbnail(person.track)
+        name = f"person {person.track}"
+        face = Cell()
+        if thumbnail is not None:
+            face = Cell(picture=Picture(data_uri(thumbnail, "jpeg"), name, kind="face"))
+        bar = [Part(share, color) for share, color in zip(shares, EMOTION_COLORS, strict=True)]
+        times_s = (person.on_screen_s, person.first_s, person.last_s)
+        kinds = ["most" if s == most else "few" if s < 0.005 else "" for s in shares]
+        cells = [
+            Cell(f"{share:.0%}", small=f"{mean:.2f}", kind=kind)
+            for share, mean, kind in zip(shares, person.means.values(), kinds, strict=True)
+        ]
+        times = [clock(time_s, fine=True) for time_s in times_s]
+        rows.append([face, Cell(name, bar=bar), *times, *cells])
+    return Table(rows, head=["person", "", "on screen", "from", "to", *heads], left=(0, 1))
+
+
+def _still(moment: Moment) -> Picture:
+    caption = (
+        f"{clock(moment.time_s, fine=True)}: person {moment.track}, {moment.emotion} "
+        f"{moment.probability:.0%}"
+    )
+    return Picture(data_uri(_to_jpeg(annotate(moment.image, moment.readings)), "jpeg"), caption)
+
+
+def _ticks(timeline: Timeline) -> list[dict[str, object]]:
+    """The marks of the axis of time, each at a share of its length."""
+    length_s = timeline.end_s - timeline.start_s
+    every_s = tick_every(length_s)
+    first, last = -(-timeline.start_s // every_s), timeline.end_s // every_s
+    ticks = range(int(first), int(last) + 1)
+    places = [(tick, (tick * every_s - timeline.start_s) / length_s) for tick in ticks]
+    return [
+        {"text": clock(tick * every_s, fine=every_s < 1), "left": left, "fine": tick % 2 == 1}
+        for tick, left in places
+        if left <= _LAST_TICK
+    ]
+
+
+def _band(track: int, timeline: Timeline, means: Mapping[str, float]) -> dict[str, object]:
+    """What one person shows over time, to grow and shrink with the page, in its light or dark."""
+    bands = timeline.bands(track)
+    start_s, length_s = timeline.start_s, timeline.end_s - timeline.start_s
+    said = ", ".join(f"{label} {mean:.0%}" for label, mean in means.items() if mean >= 0.05)
+    alt = f"person {track} from {clock(start_s)} to {clock(timeline.end_s)}: {said}"
+    return {
+        "track": track,
+        "seen": timeline.share_seen(track),
+        "picture": Picture(png_uri(_band_image(bands, start_s, length_s)), alt),
+        "words": [word for band in bands for word in _words(band, start_s, length_s)],
+    }
+
+
+def _band_image(bands: Sequence[Band], start_s: float, length_s: float) -> NDArray[np.uint8]:
+    """(H, W, 4) uint8, BGR and how opaque: the stacked probabilities, clear where nobody is."""
+    times_s = start_s + (np.arange(_BAND_STEPS) + 0.5) * (length_s / _BAND_STEPS)
+    heights = (np.arange(_BAND_PX, 0, -1) - 0.5) / _BAND_PX
+    colors = np.array([[*(int(c[i : i + 2], 16) for i in (5, 3, 1)), 255] for c in EMOTION_COLORS])
+    colors = np.concatenate((colors, np.zeros((1, 4)))).astype(np.uint8)  # BGR and how opaque
+    tops = np.zeros((_BAND_STEPS, len(EMOTIONS)))
+    for band in bands:
+        inside = (times_s >= band.times_s[0]) & (times_s <= band.times_s[-1])
+        layers = [np.interp(times_s[inside], band.times_s, share) for share in band.shares.T]
+        tops[inside] = np.cumsum(layers, axis=0).T
+    return np.asarray(colors[(heights[:, None, None] >= tops[None]).sum(axis=2)], np.uint8)
+
+
+def _words(band: Band, start_s: float, length_s: float) -> Iterator[dict[str, object]]:
+    """Names of emotions, in the middle of each stretch that is high and long enough for it."""
+    tops = np.cumsum(band.shares, axis=1)
+    most = band.shares.argmax(axis=1)
+    for run in np.split(np.arange(len(most)), np.flatnonzero(np.diff(most)) + 1):
+        emotion = int(most[run[0]])
+        first_s, last_s = band.times_s[run[0]], band.times_s[run[-1]]
+        width_s = (len(EMOTIONS[emotion]) + 1) * _LETTER * length_s
+        middle_s = (first_s + last_s) / 2
+        below = run[np.abs(band.times_s[run] - middle_s) <= width_s / 2]
+        if last_s - first_s < width_s or not len(below):
+            continue
+        ceiling = tops[below, emotion].min()
+        floor = (tops[below, emotion] - band.shares[below, emotion]).max()
+        if ceiling - floor >= _LOW_WORD:
+            yield {
+                "text": EMOTIONS[emotion],
+                "left": (middle_s - start_s) / length_s,
+                "bottom": (ceiling + floor) / 2,
+                "short": last_s - first_s < _PHONE * width_s,
+            }
+
+
+def _versions() -> dict[str, str]:
+    from mien import __version__
+
+    found = {"mien": __version__, "Python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _cut(image: Image, box: Box) -> Image | None:
+    """A square around a face, `THUMBNAIL_PX` on each side; what lies outside is grey."""
+    import cv2
+
+    x0, y0, x1, y1 = box
+    side = max(x1 - x0, y1 - y0) * (1 + 2 * _MARGIN)
+    if side < 1:
+        return None
+    scale = THUMBNAIL_PX / side
+    shift = np.array(
+        [
+            [scale, 0, THUMBNAIL_PX / 2 - scale * (x0 + x1) / 2],
+            [0, scale, THUMBNAIL_PX / 2 - scale * (y0 + y1) / 2],
+        ],
+        np.float32,
+    )
+    # Of a large face, the warp takes single pixels here and there: the picture is shrunk before.
+    if scale < 0.5:
+        image = cv2.resize(image, None, fx=2 * scale, fy=2 * scale, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        shift[:, :2] = np.eye(2) / 2
+    size = (THUMBNAIL_PX, THUMBNAIL_PX)
+    return np.asarray(cv2.warpAffine(image, shift, size, borderValue=_GREY), np.uint8)
+
+
+def _moment(
+    frame: "Frame", readings: "Sequence[TrackedReading]", meant: "TrackedReading"
+) -> Moment:
+    import cv2
+
+    height, width = frame.image.shape[:2]
+    scale = min(1.0, STILL_WIDTH_PX / width)
+    size = (round(width * scale), max(1, round(height * scale)))
+    image = cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA)
+    return Moment(
+        time_s=frame.time_s,
+        image=np.asarray(image, np.uint8),
+        readings=tuple(_scaled(reading, scale) for reading in readings),
+        track=meant.track,
+        emotion=meant.emotion,
+        probability=meant.probability,
+    )
+
+
+_Reading = TypeVar("_Reading", bound="TrackedReading")
+
+
+def _scaled(reading: _Reading, scale: float) -> _Reading:
+    x0, y0, x1, y1 = reading.box
+    return replace(reading, box=(x0 * scale, y0 * scale, x1 * scale, y1 * scale), landmarks=None)
+
+
+def _to_jpeg(image: Image) -> bytes:
+    import cv2
+
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    _, content = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    return bytes(content)

@@ -1,0 +1,203 @@
+"""Files of rows of CSV, JSON lines and Parquet, written as a film is read.
+
+A file has the name `rows.part.csv` until it is finished. What is written reaches the disk within
+`FLUSH_S`, in whole rows, so that a kill leaves a file that can be read.
+"""
+
+import csv
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from mien.errors import MissingExtraError, OutputError
+from mien.output.files import part_name, writing
+from mien.output.records import (
+    VIDEO_TABLE,
+    csv_header,
+    reading_of_csv,
+    reading_of_json,
+    schema,
+    video_csv_lines,
+    video_json_lines,
+    video_rows,
+)
+from mien.readings import FrameReadings
+
+if TYPE_CHECKING:
+    from mien.readings import TrackedReading
+
+SUFFIXES: Final = (".csv", ".jsonl", ".parquet")
+
+FLUSH_S: Final = 0.5
+"""After which rows that wait are written to the disk."""
+
+_PACKED_ROWS: Final = 500  # rows that wait as Python's objects
+_PARQUET_ROWS: Final = 20_000  # rows that wait until they are written together
+
+
+class RowWriter(Protocol):
+    """Writes rows to a file that has its name only when it is finished."""
+
+    path: Path
+
+    def write(self, frame: int, time_s: float, readings: "Sequence[TrackedReading]") -> None:
+        """Add the rows of one frame."""
+        ...
+
+    def finish(self) -> None:
+        """End the file and give it its name."""
+        ...
+
+    def abandon(self) -> None:
+        """End the file and leave it under its name of a part."""
+        ...
+
+
+def row_writer(path: Path) -> RowWriter:
+    """The writer for the ending of a name: `.csv`, `.jsonl` or `.parquet`.
+
+    Args:
+        path: file to write.
+    Raises:
+        OutputError: the name has another ending, or the file cannot be written.
+        MissingExtraError: Parquet without pyarrow.
+    """
+    kinds: dict[str, type[_CsvRows] | type[_JsonLines]] = {".csv": _CsvRows, ".jsonl": _JsonLines}
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        return _ParquetRows(path)
+    if suffix not in kinds:
+        raise OutputError(
+            f"{path}: expected a name that ends in {', '.join(SUFFIXES)}; got {suffix or 'none'}"
+        )
+    return kinds[suffix](path)
+
+
+class _Rows:
+    """What all kinds share: a part that gets the file's name at the end."""
+
+    _file: Any  # with `close`
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._partial = part_name(path)
+
+    def _flush(self) -> None:
+        """Write the rows that wait."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        self._flush()
+        with writing(self.path):
+            self._file.close()
+            self._partial.replace(self.path)
+
+    def abandon(self) -> None:
+        with suppress(OutputError, OSError):
+            self._flush()
+        with suppress(OSError):
+            self._file.close()
+
+
+class _TextRows(_Rows):
+    """What CSV and JSON lines share: whole rows, soon on the disk."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        with writing(path):
+            self._file = self._partial.open("w", newline="", encoding="utf-8")
+        self._waiting: list[str] = []
+        self._flushed_at = time.monotonic()
+
+    def _add(self, text: str) -> None:
+        self._waiting.append(text)
+        if time.monotonic() - self._flushed_at >= FLUSH_S:
+            self._flush()
+
+    def _flush(self) -> None:
+        with writing(self.path):
+            self._file.write("".join(self._waiting))
+            self._file.flush()
+        self._waiting.clear()
+        self._flushed_at = time.monotonic()
+
+
+class _CsvRows(_TextRows):
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._add(csv_header(VIDEO_TABLE))
+        self._flush()
+
+    def write(self, frame: int, time_s: float, readings: "Sequence[TrackedReading]") -> None:
+        self._add(video_csv_lines(frame, time_s, readings))
+
+
+class _JsonLines(_TextRows):
+    def write(self, frame: int, time_s: float, readings: "Sequence[TrackedReading]") -> None:
+        self._add(video_json_lines(frame, time_s, readings))
+
+
+class _ParquetRows(_Rows):
+    """Rows in Parquet, which has its table of contents at the end: after a kill there is none."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            import pyarrow
+            import pyarrow.parquet
+        except ImportError as error:
+            raise MissingExtraError("Parquet", "batch", error) from error
+        super().__init__(path)
+        self._schema = schema(VIDEO_TABLE)
+        self._rows: list[dict[str, Any]] = []
+        self._tables: list[Any] = []
+        with writing(path):
+            self._file = pyarrow.parquet.ParquetWriter(self._partial, self._schema)
+
+    def write(self, frame: int, time_s: float, readings: "Sequence[TrackedReading]") -> None:
+        self._rows += video_rows(frame, time_s, readings)
+        if len(self._rows) >= _PACKED_ROWS:
+            self._pack()
+        if sum(table.num_rows for table in self._tables) >= _PARQUET_ROWS:
+            self._flush()
+
+    def _pack(self) -> None:
+        """Bring rows into columns, where they take far less memory."""
+        import pyarrow
+
+        self._tables.append(pyarrow.Table.from_pylist(self._rows, self._schema))
+        self._rows.clear()
+
+    def _flush(self) -> None:
+        import pyarrow
+
+        self._pack()
+        with writing(self.path):
+            self._file.write_table(pyarrow.concat_tables(self._tables))
+        self._tables.clear()
+
+
+def read_frames(path: Path) -> Iterator[FrameReadings]:
+    """Read rows back, a frame at a time.
+
+    Args:
+        path: `.csv` or `.jsonl`.
+    Raises:
+        OutputError: it is not a file of such rows.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            values: Iterable[Mapping[str, Any]]
+            is_csv = path.suffix.lower() == ".csv"
+            values = csv.DictReader(file) if is_csv else map(json.loads, file)
+            reading_of = reading_of_csv if is_csv else reading_of_json
+            by_frame = groupby(values, key=lambda row: (int(row["frame"]), float(row["time_s"])))
+            for (frame, time_s), found in by_frame:
+                readings = tuple(reading_of(row) for row in found if row["track"])
+                yield FrameReadings(frame, time_s, readings)
+    # RecursionError: of JSON that is nested deeper than Python goes.
+    except (ValueError, LookupError, TypeError, OverflowError, csv.Error, RecursionError) as error:
+        raise OutputError(f"{path}: expected rows that mien wrote; {error!r}") from error

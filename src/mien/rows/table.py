@@ -1,0 +1,212 @@
+"""The rows of a video as columns: every face of every frame."""
+
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.errors import MissingExtraError
+from mien.labels import EMOTIONS
+from mien.output.records import COLUMNS, RAW, SIDES, VIDEO_TABLE
+from mien.readings import Probabilities, TrackedReading, TrackSummary, VideoRow
+from mien.rows.files import read_frames
+
+
+@dataclass(frozen=True, eq=False)
+class VideoResult:
+    """Every face of every frame of a film, as columns; F faces in N frames.
+
+    Attributes:
+        source: what was read, as text.
+        frames: (N,) int64: the numbers of all frames, with a face or without.
+        times_s: (N,) float64, their times.
+        positions: (F,) int64, rising: which of the N frames a face is in.
+        tracks: (F,) int64.
+        boxes: (F, 4) float32: x0, y0, x1, y1 in pixels.
+        scores: (F,) float32, the detector's.
+        detected: (F,) bool.
+        raw_probabilities: (F, 7) float32, of each frame alone, columns as `mien.EMOTIONS`.
+        probabilities: (F, 7) float32, smoothed over time.
+        labels: (F,) int64: which of `mien.EMOTIONS` is the smoothed label.
+        unsure: (F,) bool: the label's probability is below the recognizer's threshold.
+        names: track -> what somebody calls that person; empty until somebody does.
+    """
+
+    source: str
+    frames: NDArray[np.int64]
+    times_s: NDArray[np.float64]
+    positions: NDArray[np.int64]
+    tracks: NDArray[np.int64]
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    detected: NDArray[np.bool_]
+    raw_probabilities: Probabilities
+    probabilities: Probabilities
+    labels: NDArray[np.int64]
+    unsure: NDArray[np.bool_]
+    names: Mapping[int, str] = field(default_factory=dict)
+
+    def name_of(self, track: int) -> str:
+        """What a person is called: the name that somebody gave, else "person 1" by the track."""
+        return self.names.get(track, f"person {track}")
+
+    @cached_property
+    def rows(self) -> list[VideoRow]:
+        """A row for each face of each frame, and one for each frame without a face, in order."""
+        rows: list[VideoRow] = []
+        for frame, (time_s, readings) in zip(self.frames.tolist(), self._by_frame(), strict=True):
+            shown = [VideoRow(frame, time_s, reading) for reading in readings]
+            rows += shown or [VideoRow(frame, time_s, None)]
+        return rows
+
+    def _reading(self, face: int) -> TrackedReading:
+        label, raw = int(self.labels[face]), self.raw_probabilities[face]
+        x0, y0, x1, y1 = self.boxes[face].tolist()
+        probability = float(self.probabilities[face, label])
+        return TrackedReading(
+            box=(x0, y0, x1, y1),
+            score=float(self.scores[face]),
+            landmarks=None,
+            emotion=EMOTIONS[label],
+            probability=probability,
+            probabilities=tuple(self.probabilities[face].tolist()),
+            unsure=bool(self.unsure[face]),
+            track=int(self.tracks[face]),
+            raw_probabilities=tuple(raw.tolist()),
+            raw_emotion=EMOTIONS[int(raw.argmax())],
+            detected=bool(self.detected[face]),
+        )
+
+    def to_pandas(self) -> Any:
+        """A `pandas.DataFrame` with a row for each face of each frame, in order.
+
+        A frame without a face has one row, in which all but `frame` and `time_s` is empty.
+
+        The columns are frame, time_s, track, x0, y0, x1, y1, score, detected, emotion, probability,
+        unsure, one for each emotion, raw_emotion, and raw_ with each emotion.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        try:
+            pandas = import_module("pandas")
+        except ImportError as error:
+            raise MissingExtraError("a data frame", "video", error) from error
+        names = np.array(EMOTIONS, object)
+        own = self.probabilities[np.arange(len(self.labels)), self.labels]
+        faces: dict[str, Any] = {
+            "track": self.tracks,
+            **dict(zip(SIDES, self.boxes.T, strict=True)),
+            "score": self.scores,
+            "detected": self.detected,
+            "emotion": names[self.labels],
+            "probability": own,
+            "unsure": self.unsure,
+            **dict(zip(EMOTIONS, self.probabilities.T, strict=True)),
+            "raw_emotion": names[self.raw_probabilities.argmax(1)],
+            **dict(zip(RAW, self.raw_probabilities.T, strict=True)),
+        }
+        # Whole numbers and truth values that may be empty, where pandas would make them floats.
+        nullable = {"int64": "Int64", "bool": "boolean"}
+        kinds = {n: nullable[COLUMNS[n].kind] for n in faces if COLUMNS[n].kind in nullable}
+        found = pandas.DataFrame(faces, index=self.positions).astype(kinds)
+        every = pandas.DataFrame({"frame": self.frames, "time_s": self.times_s})
+        return every.join(found, how="left").reset_index(drop=True)[list(VIDEO_TABLE)]
+
+    def _by_frame(self) -> Iterator[tuple[float, list[TrackedReading]]]:
+        """Time and faces of each frame, in order."""
+        starts = np.searchsorted(self.positions, np.arange(len(self.frames) + 1)).tolist()
+        for time_s, (first, end) in zip(self.times_s.tolist(), pairwise(starts), strict=True):
+            yield time_s, [self._reading(face) for face in range(first, end)]
+
+    def summary(self) -> list[TrackSummary]:
+        """What each person shows, in the order of their numbers."""
+        from mien.rows.totals import TrackTotals
+
+        totals = TrackTotals()
+        for time_s, readings in self._by_frame():
+            totals.add(time_s, readings)
+        return totals.summary()
+
+    def plot(self, path: str | Path, *, title: str | None = None) -> list[Path]:
+        """Draw the smoothed probabilities over time, one band per person.
+
+        Args:
+            path: `.png` or `.svg` writes that one; anything else is a stem that both are added to.
+            title: over the bands; by default the name of the film.
+        Returns:
+            The files.
+        Raises:
+            OutputError: they cannot be written.
+            MissingExtraError: matplotlib is not installed.
+        """
+        from mien.rows.timeline import Timeline, plot_timeline
+
+        timeline = Timeline.of(self._by_frame())
+        name = Path(self.source).name if title is None else title
+        return plot_timeline(timeline, Path(path), title=name)
+
+
+class VideoColumns:
+    """The columns of a `VideoResult` as they grow: packed numbers, some 100 bytes for a face."""
+
+    def __init__(self) -> None:
+        self._frames, self._times_s = array("q"), array("d")
+        self._positions, self._tracks = array("q"), array("q")
+        self._labels, self._detected, self._unsure = array("b"), array("b"), array("b")
+        self._boxes, self._scores = array("f"), array("f")
+        self._raw, self._smoothed = array("f"), array("f")
+
+    def add(self, frame: int, time_s: float, readings: Sequence[TrackedReading]) -> None:
+        """Add the faces of one frame; call it for frames without a face, too."""
+        for reading in readings:
+            self._positions.append(len(self._frames))
+            self._tracks.append(reading.track)
+            self._labels.append(EMOTIONS.index(reading.emotion))
+            self._detected.append(reading.detected)
+            self._unsure.append(reading.unsure)
+            self._boxes.extend(reading.box)
+            self._scores.append(reading.score)
+            self._raw.extend(reading.raw_probabilities)
+            self._smoothed.extend(reading.probabilities)
+        self._frames.append(frame)
+        self._times_s.append(time_s)
+
+    def result(self, source: str) -> VideoResult:
+        """What was added."""
+        return VideoResult(
+            source=source,
+            frames=np.array(self._frames, np.int64),
+            times_s=np.array(self._times_s, np.float64),
+            positions=np.array(self._positions, np.int64),
+            tracks=np.array(self._tracks, np.int64),
+            boxes=np.array(self._boxes, np.float32).reshape(-1, 4),
+            scores=np.array(self._scores, np.float32),
+            detected=np.array(self._detected, np.bool_),
+            raw_probabilities=np.array(self._raw, np.float32).reshape(-1, len(EMOTIONS)),
+            probabilities=np.array(self._smoothed, np.float32).reshape(-1, len(EMOTIONS)),
+            labels=np.array(self._labels, np.int64),
+            unsure=np.array(self._unsure, np.bool_),
+        )
+
+
+def read_rows(path: str | Path) -> VideoResult:
+    """The rows of a video that mien wrote, as columns.
+
+    Args:
+        path: `.csv`, `.jsonl` or `.parquet`.
+    Raises:
+        OutputError: it is not a file of such rows.
+        MissingExtraError: Parquet without pyarrow.
+    """
+    columns = VideoColumns()
+    for rows in read_frames(Path(path)):
+        columns.add(rows.frame, rows.time_s, rows.readings)
+    return columns.result(str(path))

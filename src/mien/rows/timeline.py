@@ -1,0 +1,348 @@
+"""What each person shows over time: counted in constant memory, drawn as one band per person."""
+
+import math
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol, Self
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from mien.errors import OptionError
+from mien.labels import EMOTIONS
+from mien.output.figures import EMOTION_COLORS, ENDINGS, figure, save
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MAX_STEPS: Final = 1024
+"""Of a timeline, whatever its length: more than a screen shows beside each other."""
+
+FIRST_STEP_S: Final = 1 / 64
+"""Of a film that has just begun; finer than its frames. It doubles whenever the steps run out."""
+
+MAX_PEOPLE: Final = 6
+"""Bands of a figure, unless more are asked for."""
+
+_WIDTH_IN: Final = 11.0
+_EMPTY: Final = "#f5f6f8"  # of a band, where nobody is
+_INK: Final = "#16181c"
+_DIM: Final = "#6b7079"
+_MARGIN_IN: Final = 1.6  # left and right of the bands, about
+_LETTER_IN: Final = 0.075  # width of a letter in a band, about
+_CELL_IN: Final = 0.05  # steps in which places for words are looked for
+_APART_IN: Final = 2.0  # between the same word twice in one band
+_MIN_ROOM: Final = 0.24  # of a band's height, that a word needs
+
+
+class FollowedFace(Protocol):
+    """A face in one frame, as a timeline counts it: `mien.readings.TrackedReading` is one."""
+
+    @property
+    def track(self) -> int:
+        """Of the person, from 1."""
+
+    @property
+    def probabilities(self) -> tuple[float, ...]:
+        """Of the seven labels, in the order of `mien.EMOTIONS`."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """One stretch of time in which a face was followed without a gap.
+
+    Attributes:
+        times_s: (N,) float64, rising; N is at least 2.
+        shares: (N, 7) float64, 0 to 1: the mean probabilities, columns in the order of
+            `mien.EMOTIONS`. A row adds up to the share of the frames of that time in which the
+            face was there.
+    """
+
+    times_s: NDArray[np.float64]
+    shares: NDArray[np.float64]
+
+
+class Timeline:
+    """Mean probabilities of each track in at most `MAX_STEPS` equal steps of time.
+
+        timeline = Timeline()
+        for frame, readings in recognizer.stream("film.mp4"):
+            timeline.add(frame.time_s, readings)
+        plot_timeline(timeline, Path("film.png"))
+
+    Memory does not grow with the film's length: where the steps run out, neighbours are joined and
+    each is twice as long.
+
+    Args:
+        max_steps: how many there are at most; even.
+    Raises:
+        OptionError: `max_steps` is odd or less than 2.
+    """
+
+    def __init__(self, *, max_steps: int = MAX_STEPS) -> None:
+        if max_steps < 2 or max_steps % 2:
+            raise OptionError(f"max_steps: expected an even number from 2; got {max_steps}")
+        self._max_steps = max_steps
+        self._step_s = FIRST_STEP_S
+        self._first_s: float | None = None
+        self._last_s = 0.0
+        self._frames: dict[int, int] = {}  # step -> frames in it
+        # track -> step -> (8,): the sums of the probabilities, then the number of faces
+        self._sums: dict[int, dict[int, NDArray[np.float64]]] = {}
+        self._seen: dict[int, int] = {}  # track -> frames that it is in
+
+    @classmethod
+    def of(cls, frames: Iterable[tuple[float, Sequence[FollowedFace]]]) -> Self:
+        """The timeline of (time_s, faces) of each frame, those without a face included."""
+        timeline = cls()
+        for time_s, faces in frames:
+            timeline.add(time_s, faces)
+        return timeline
+
+    def add(self, time_s: float, faces: Iterable[FollowedFace]) -> None:
+        """Count one frame.
+
+        Args:
+            time_s: of the frame; not before that of the first.
+            faces: in it; may be empty.
+        """
+        if self._first_s is None:
+            self._first_s = self._last_s = time_s
+        self._last_s = max(self._last_s, time_s)
+        while (step := self._step_of(time_s)) >= self._max_steps:
+            self._join_steps()
+        self._frames[step] = self._frames.get(step, 0) + 1
+        for face in faces:
+            sums = self._sums.setdefault(face.track, {})
+            cell = sums.get(step)
+            if cell is None:
+                cell = sums[step] = np.zeros(len(EMOTIONS) + 1)
+            cell[:-1] += face.probabilities
+            cell[-1] += 1
+            self._seen[face.track] = self._seen.get(face.track, 0) + 1
+
+    @property
+    def start_s(self) -> float:
+        """Time of the first frame; 0 if there is none."""
+        return self._first_s or 0.0
+
+    @property
+    def end_s(self) -> float:
+        """Time at which the last frame ends, if it takes as long as the others do."""
+        frames = sum(self._frames.values())
+        each = (self._last_s - self.start_s) / (frames - 1) if frames > 1 else self._step_s
+        return self._last_s + each
+
+    @property
+    def tracks(self) -> list[int]:
+        """All of them, the one that is in the most frames first."""
+        return sorted(self._seen, key=lambda track: (-self._seen[track], track))
+
+    def share_seen(self, track: int) -> float:
+        """The share of all frames that a track is in, 0 to 1."""
+        return self._seen[track] / sum(self._frames.values())
+
+    def bands(self, track: int) -> list[Band]:
+        """The stretches of time in which a track is there, in order."""
+        steps = np.array(sorted(self._frames))
+        found = self._sums[track]
+        middles = self.start_s + (steps + 0.5) * self._step_s
+        # A step lasts until half-way to the next: at 10 frames a second most steps have no frame.
+        edges = np.concatenate(([self.start_s], (middles[1:] + middles[:-1]) / 2, [self.end_s]))
+        frames = np.array([self._frames[step] for step in steps])
+        nothing = np.zeros(len(EMOTIONS) + 1)
+        sums = np.stack([found.get(step, nothing) for step in steps])
+        shares = sums[:, :-1] / frames[:, None]
+        there = np.concatenate(([0], (sums[:, -1] > 0).astype(np.int8), [0]))
+        firsts, ends = (np.flatnonzero(np.diff(there) == change) for change in (1, -1))
+        return [
+            Band(
+                times_s=np.concatenate(([edges[i]], middles[i:j], [edges[j]])),
+                shares=np.concatenate((shares[i : i + 1], shares[i:j], shares[j - 1 : j])),
+            )
+            for i, j in zip(firsts, ends, strict=True)
+        ]
+
+    def _step_of(self, time_s: float) -> int:
+        return max(0, int((time_s - self.start_s) / self._step_s))
+
+    def _join_steps(self) -> None:
+        self._step_s *= 2
+        frames: dict[int, int] = {}
+        for step, count in self._frames.items():
+            frames[step // 2] = frames.get(step // 2, 0) + count
+        self._frames = frames
+        for track, sums in self._sums.items():
+            joined: dict[int, NDArray[np.float64]] = {}
+            for step, cell in sums.items():
+                joined[step // 2] = joined[step // 2] + cell if step // 2 in joined else cell
+            self._sums[track] = joined
+
+
+def plot_timeline(
+    timeline: Timeline,
+    path: Path,
+    *,
+    title: str = "",
+    max_people: int = MAX_PEOPLE,
+) -> list[Path]:
+    """Draw the stacked probabilities over time, one band per person, empty where nobody is.
+
+    A band that is lower than full is of a face that is there in a part of those frames.
+
+    Args:
+        timeline: of a film.
+        path: `.png` or `.svg` writes that one; anything else is a stem that both are added to. Its
+            folder is made.
+        title: over the bands; the name of the film.
+        max_people: bands; the people who are there longest have them.
+    Returns:
+        The files.
+    Raises:
+        OptionError: `max_people` is less than 1.
+        OutputError: they cannot be written.
+        MissingExtraError: matplotlib is not installed.
+    """
+    known = path.suffix.lower() in ENDINGS
+    with _figure(timeline, title, max_people) as drawn:
+        stem = path.with_name(path.stem) if known else path
+        return save(drawn, stem, endings=[path.suffix.lower()] if known else ENDINGS)
+
+
+def clock(time_s: float, *, fine: bool = False) -> str:
+    """A time as people read it: `0:07`, `12:30`, `1:02:03`; with tenths, `0:07.4`."""
+    tenths = math.floor(time_s * 10 + 0.5) if fine else math.floor(time_s + 0.5) * 10
+    minutes, rest = divmod(tenths, 600)
+    seconds = f"{rest / 10:04.1f}" if fine else f"{rest // 10:02}"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds}" if hours else f"{minutes}:{seconds}"
+
+
+@contextmanager
+def _figure(timeline: Timeline, title: str, max_people: int) -> "Iterator[Figure]":
+    if max_people < 1:
+        raise OptionError(f"max_people: expected at least 1; got {max_people}")
+    people = sorted(timeline.tracks[:max_people])
+    length_s = timeline.end_s - timeline.start_s
+    heading = [title] if title else []
+    if len(timeline.tracks) > max_people:
+        heading.append(f"the {max_people} of {len(timeline.tracks)} people who are there longest")
+    rows = max(1, len(people))
+    height_in = 1.25 + rows * (1.15 if rows <= 3 else 0.85)
+    with (
+        figure(_WIDTH_IN, height_in, rows=rows, extra="video") as (drawn, bands),
+        warnings.catch_warnings(),
+    ):
+        warnings.filterwarnings("ignore", "Glyph")  # a file name in a script the font has not
+        for axes, track in zip(bands, people, strict=False):
+            _draw_band(axes, timeline.bands(track), length_s)
+            seen = f"{timeline.share_seen(track):.0%} of the time"
+            axes.set_ylabel(
+                f"person {track}\n{seen}", rotation=0, ha="right", va="center", color=_INK
+            )
+        for axes in bands:
+            _set_up(axes, timeline)
+        for axes in bands[:-1]:
+            axes.tick_params(labelbottom=False, length=0)
+        bands[-1].set_xlabel("time")
+        if not people:
+            message = f"no face in {clock(length_s)}"
+            axes = bands[0]
+            axes.text(0.5, 0.5, message, transform=axes.transAxes, ha="center", va="center")
+        if heading:
+            drawn.suptitle(
+                "; ".join(heading),
+                x=0.01,
+                ha="left",
+                weight="bold",
+                fontsize=12,
+                parse_math=False,  # a file name may have dollar signs
+            )
+        _draw_legend(drawn)
+        yield drawn
+
+
+def _draw_band(axes: "Axes", bands: list[Band], length_s: float) -> None:
+    # Anti-aliased neighbours would let the background through as hairlines.
+    for band in bands:
+        axes.stackplot(
+            band.times_s, band.shares.T, colors=EMOTION_COLORS, linewidth=0, antialiased=False
+        )
+        _write_words(axes, band, length_s)
+
+
+def _write_words(axes: "Axes", band: Band, length_s: float) -> None:
+    """Name the emotions wherever their layer is high and long enough for the word."""
+    cell_s = length_s / (_WIDTH_IN - _MARGIN_IN) * _CELL_IN
+    times_s = np.arange(band.times_s[0], band.times_s[-1], cell_s)
+    layers = np.stack([np.interp(times_s, band.times_s, column) for column in band.shares.T])
+    tops = layers.cumsum(axis=0)
+    free = np.ones(len(times_s), dtype=bool)
+    for emotion, word in enumerate(EMOTIONS):
+        width = 2 + round(len(word) * _LETTER_IN / _CELL_IN)
+        if width > len(times_s):
+            continue
+        ceiling = sliding_window_view(tops[emotion], width).min(axis=1)
+        floor = sliding_window_view(tops[emotion] - layers[emotion], width).max(axis=1)
+        rooms = ceiling - floor  # what a word that begins in this cell has, from 0 to 1
+        rooms[~sliding_window_view(free, width).all(axis=1)] = 0.0
+        while (room := rooms.max()) >= _MIN_ROOM:
+            # The middle of the longest stretch that is about as good, not the first place in it.
+            good = np.flatnonzero(rooms >= 0.9 * room)
+            good = max(np.split(good, np.flatnonzero(np.diff(good) > 1) + 1), key=len)
+            place = int(good[len(good) // 2])
+            axes.text(
+                times_s[place] + width / 2 * cell_s,
+                (ceiling[place] + floor[place]) / 2,
+                word,
+                ha="center",
+                va="center",
+                color=_INK,
+                fontsize=9,
+            )
+            free[place : place + width] = False
+            apart = round(_APART_IN / _CELL_IN)
+            rooms[max(0, place - apart) : place + apart] = 0.0
+
+
+def _set_up(axes: "Axes", timeline: Timeline) -> None:
+    axes.set_facecolor(_EMPTY)
+    axes.grid(visible=False)
+    axes.set_xlim(timeline.start_s, timeline.end_s)
+    axes.set_ylim(0, 1)
+    axes.set_yticks([])
+    axes.spines[["left", "bottom"]].set_visible(False)
+    length_s = timeline.end_s - timeline.start_s
+    every_s = tick_every(length_s)
+    first = int(np.ceil(timeline.start_s / every_s))
+    ticks = np.arange(first, timeline.end_s / every_s + 1e-9) * every_s
+    axes.set_xticks(ticks, [clock(t, fine=every_s < 1) for t in ticks])
+    axes.tick_params(axis="x", color="#9aa0a8", labelcolor=_DIM)
+
+
+def tick_every(length_s: float) -> float:
+    """Seconds between the marks of the axis: about ten of them, at times that people count in."""
+    steps = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800)
+    return next((step for step in steps if length_s / step <= 12), 3600 * max(1, length_s // 43200))
+
+
+def _draw_legend(drawn: "Figure") -> None:
+    from matplotlib.patches import Patch
+
+    patches = [
+        Patch(color=color, label=label)
+        for label, color in zip(EMOTIONS, EMOTION_COLORS, strict=True)
+    ]
+    drawn.legend(
+        handles=patches,
+        loc="outside lower center",
+        ncols=len(EMOTIONS),
+        frameon=False,
+        handlelength=1.0,
+        handleheight=1.0,
+    )
