@@ -7,7 +7,7 @@
 #         --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges mien
 #
 # MIEN_TOKEN is what clients must know, eight letters or more; without it one is made up, and printed.
-# docs/container.md has the rest: TLS, other names, what films take, what passing the image on means.
+# docs/container.md has the rest: TLS, other names, what videos take, what passing the image on means.
 
 ARG PYTHON=3.14
 

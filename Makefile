@@ -37,7 +37,7 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: $(VENV)/base
 	$(BIN)/mien detect examples/astronaut.jpg --out demo-out
 	@echo
-	@echo "The annotated picture is demo-out/astronaut.jpg"
+	@echo "The annotated image is demo-out/astronaut.jpg"
 
 test: $(VENV)/dev
 	$(PYTEST) -m "not slow"

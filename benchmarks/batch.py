@@ -1,22 +1,22 @@
 """How fast `mien batch` is here, what it needs, and what that makes of a large archive.
 
-    python benchmarks/batch.py --data FER2013 --work DIR                 # 20,000 pictures
+    python benchmarks/batch.py --data FER2013 --work DIR                 # 20,000 images
     python benchmarks/batch.py --data FER2013 --work DIR --images 300    # a try
     ... --markdown                                                       # as docs/batch.md has it
 
-It makes pictures of 640 x 480: faces of FER2013, enlarged to 120 to 300 pixels, on backgrounds; and
+It makes images of 640 x 480: faces of FER2013, enlarged to 120 to 300 pixels, on backgrounds; and
 prints, of each engine,
 
-- pictures a second, from the start of the command to its end and while it works, beside a loop that
-  starts `mien detect` for each picture and beside one `mien detect` of a folder;
+- images a second, from the start of the command to its end and while it works, beside a loop that
+  starts `mien detect` for each image and beside one `mien detect` of a folder;
 - the share of the time that the cores are busy with it: processor time over wall-clock time and
   cores;
-- the peak of memory of all its processes together (proportional set size), for few pictures and
+- the peak of memory of all its processes together (proportional set size), for few images and
   for all;
 - what the workers' time goes to;
-- and from these the time and cost of 1, 10 and 100 million pictures by number of nodes.
+- and from these the time and cost of 1, 10 and 100 million images by number of nodes.
 
-The machine should be at rest. Pictures are kept in the work folder, and made only once.
+The machine should be at rest. Images are kept in the work folder, and made only once.
 """
 
 import argparse
@@ -42,8 +42,8 @@ from PIL import Image as PILImage
 
 WIDTH, HEIGHT = 640, 480
 FACE_PX = (120, 300)
-FOLDER_PICTURES = 500
-LOOP_PICTURES = 8
+FOLDER_IMAGES = 500
+LOOP_IMAGES = 8
 SAMPLE_S = 0.25
 MILLIONS = (1, 10, 100)
 NODES = (1, 4, 16, 64)
@@ -76,13 +76,13 @@ class Measured:
 
     @property
     def rate(self) -> float:
-        """Pictures a second, from start to end."""
+        """Images a second, from start to end."""
         return self.images / self.wall_s
 
 
-def make_pictures(data: Path, folder: Path, count: int) -> None:
-    """Write the pictures that are not there yet; each number is always the same picture."""
-    missing = [n for n in range(count) if not picture(folder, n).exists()]
+def make_images(data: Path, folder: Path, count: int) -> None:
+    """Write the images that are not there yet; each number is always the same image."""
+    missing = [n for n in range(count) if not image(folder, n).exists()]
     if not missing:
         return
     file = data if data.is_file() else data / "train.parquet"
@@ -91,15 +91,15 @@ def make_pictures(data: Path, folder: Path, count: int) -> None:
         random = np.random.default_rng(number)
         content = faces[number % len(faces)].as_py()
         face = np.asarray(PILImage.open(io.BytesIO(content)).convert("L"))
-        path = picture(folder, number)
+        path = image(folder, number)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".part")
         PILImage.fromarray(on_background(face, random)).save(partial, "JPEG", quality=90)
         partial.replace(path)
 
 
-def picture(folder: Path, number: int) -> Path:
-    return folder / f"{number // FOLDER_PICTURES:03}" / f"{number:06}.jpg"
+def image(folder: Path, number: int) -> Path:
+    return folder / f"{number // FOLDER_IMAGES:03}" / f"{number:06}.jpg"
 
 
 def on_background(face: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -185,31 +185,31 @@ def batch(name: str, source: Path, out: Path, options: list[str]) -> Measured:
 
 
 def detect_loop(folder: Path) -> float:
-    """Pictures a second of a loop that starts `mien detect` for each; the median of some."""
+    """Images a second of a loop that starts `mien detect` for each; the median of some."""
     times = []
-    for number in range(LOOP_PICTURES + 1):
+    for number in range(LOOP_IMAGES + 1):
         begun = time.perf_counter()
-        command = [sys.executable, "-m", "mien", "detect", str(picture(folder, number))]
+        command = [sys.executable, "-m", "mien", "detect", str(image(folder, number))]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         times.append(time.perf_counter() - begun)
     return 1 / statistics.median(times[1:])  # the first fills the file cache
 
 
 def detect_folder(folder: Path) -> tuple[float, int]:
-    """Pictures a second of one `mien detect` of the first folder of pictures, and their number."""
-    first = picture(folder, 0).parent
+    """Images a second of one `mien detect` of the first folder of images, and their number."""
+    first = image(folder, 0).parent
     _, wall, _, _ = run_measured([sys.executable, "-m", "mien", "detect", str(first), "--json"])
     count = len(list(first.iterdir()))
     return count / wall, count
 
 
 def few_of(folder: Path, count: int, into: Path) -> Path:
-    """A folder with the first pictures alone, as links."""
+    """A folder with the first images alone, as links."""
     for number in range(count):
-        link = picture(into, number)
+        link = image(into, number)
         link.parent.mkdir(parents=True, exist_ok=True)
         if not link.exists():
-            os.link(picture(folder, number), link)
+            os.link(image(folder, number), link)
     return into
 
 
@@ -228,13 +228,13 @@ def report(
     single = next(run for run in runs if run.name == "processes" and run.workers == 1)
     double = next(run for run in runs if run.name == "processes" and run.workers == 2)
     scaling = double.rate / (2 * single.rate)
-    folder = options.work / "pictures"
-    sizes = [picture(folder, n).stat().st_size for n in range(min(200, few.images))]
+    folder = options.work / "images"
+    sizes = [image(folder, n).stat().st_size for n in range(min(200, few.images))]
     size = statistics.mean(sizes)
-    speeds = [["a loop that starts `mien detect` for each picture", "1", f"{loop:.1f}", "", "", ""]]
+    speeds = [["a loop that starts `mien detect` for each image", "1", f"{loop:.1f}", "", "", ""]]
     speeds.append(
         [
-            f"one `mien detect` of {one[1]:,} pictures",
+            f"one `mien detect` of {one[1]:,} images",
             "1",
             f"{one[0]:.1f}",
             f"{one[0] / loop:.1f}",
@@ -243,7 +243,7 @@ def report(
         ]
     )
     for run in [few, *runs]:
-        name = f"`mien batch`, {run.images:,} pictures" + (", Ray" if run.name == "Ray" else "")
+        name = f"`mien batch`, {run.images:,} images" + (", Ray" if run.name == "Ray" else "")
         busy = "" if run.busy is None else f"{run.busy:.0%}"
         speeds.append(
             [
@@ -266,23 +266,23 @@ def report(
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     return "\n\n".join(
         [
-            f"{options.images:,} pictures of {WIDTH} x {HEIGHT} with a face each, "
+            f"{options.images:,} images of {WIDTH} x {HEIGHT} with a face each, "
             f"{size / 1000:.0f} kB on average; {machine}; one run each, `{command_line(options)}`:",
             table(
-                ["", "workers", "pictures/s", "times the loop", "cores busy", "peak memory"], speeds
+                ["", "workers", "images/s", "times the loop", "cores busy", "peak memory"], speeds
             ),
-            f"Two processes read {scaling * 2:.2f} times as many pictures a second as one. With "
-            f"{double.images:,} pictures the peak of memory is {memory:+.1%} of that with "
+            f"Two processes read {scaling * 2:.2f} times as many images a second as one. With "
+            f"{double.images:,} images the peak of memory is {memory:+.1%} of that with "
             f"{few.images:,}.",
             "What the workers' time goes to, two processes:",
             table(["stage", "share"], stages),
-            f"Time and cost by number of nodes of {cores} cores, for pictures like these, at "
+            f"Time and cost by number of nodes of {cores} cores, for images like these, at "
             f"{rate:.1f} a second and core as two processes gave here. Assumptions: a core among "
             f"{cores} is as fast, a node-hour costs {options.node_hour:g} (`--node-hour`; any "
             "currency), and the store keeps up; starting a cluster is not in it.",
-            table(["pictures", "nodes", "time", "node-hours", "cost"], plan),
+            table(["images", "nodes", "time", "node-hours", "cost"], plan),
             f"The largest stage is {largest}, {double.stages[largest]:.0%} of the time. A node "
-            f"reads {node:,.0f} pictures a second, {gbit:.2f} Gbit/s from the store: with "
+            f"reads {node:,.0f} images a second, {gbit:.2f} Gbit/s from the store: with "
             f"{options.network_gbit:g} Gbit/s to it, {options.network_gbit / gbit:,.0f} such nodes "
             "read at full speed; with more, the way to the store is the bottleneck.",
         ]
@@ -290,10 +290,10 @@ def report(
 
 
 def plan_of(node: float, node_hour: float) -> list[list[str]]:
-    """Time and cost of millions of pictures, by number of nodes.
+    """Time and cost of millions of images, by number of nodes.
 
     Args:
-        node: pictures that one of them reads in a second.
+        node: images that one of them reads in a second.
         node_hour: what one costs.
     """
     plan = []
@@ -323,9 +323,9 @@ def main() -> None:
     parser.add_argument(
         "--data", type=Path, required=True, help="FER2013 as Parquet: folder or file"
     )
-    parser.add_argument("--work", type=Path, required=True, help="folder for pictures and results")
+    parser.add_argument("--work", type=Path, required=True, help="folder for images and results")
     parser.add_argument("--images", type=int, default=20_000)
-    parser.add_argument("--few", type=int, default=1_000, help="pictures for the smaller memory")
+    parser.add_argument("--few", type=int, default=1_000, help="images for the smaller memory")
     parser.add_argument("--no-ray", action="store_true")
     parser.add_argument("--node-cores", type=int, default=16)
     parser.add_argument("--node-hour", type=float, default=0.7, help="cost of an hour of a node")
@@ -338,17 +338,17 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="file for the measurements")
     options = parser.parse_args()
     few_count = min(options.few, options.images)
-    pictures = options.work / "pictures"
-    say("making pictures")
-    make_pictures(options.data, pictures, options.images)
-    all_ = few_of(pictures, options.images, options.work / f"first-{options.images}")
-    first = few_of(pictures, few_count, options.work / f"first-{few_count}")
+    images = options.work / "images"
+    say("making images")
+    make_images(options.data, images, options.images)
+    all_ = few_of(images, options.images, options.work / f"first-{options.images}")
+    first = few_of(images, few_count, options.work / f"first-{few_count}")
     out = options.work / "out"
     say("the loop over mien detect")
-    loop = detect_loop(pictures)
+    loop = detect_loop(images)
     say("mien detect of a folder")
-    one = detect_folder(pictures)
-    say("two processes, few pictures")
+    one = detect_folder(images)
+    say("two processes, few images")
     few = batch("processes", first, out, ["--processes", "2"])
     runs = []
     for workers in (1, 2):

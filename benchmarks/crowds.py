@@ -1,9 +1,9 @@
 """How many faces of made-up crowds are found, how many finds are none, and how long it takes.
 
-    python benchmarks/crowds.py --faces DIR [--pictures 192] [--seed 0]
+    python benchmarks/crowds.py --faces DIR [--images 192] [--seed 0]
 
 DIR holds photos with one large face each. Cut out of these, faces of 10 to 120 pixels, tilted,
-blurred, dimmed and partly covered, are pasted over one another into pictures of 640 x 480 that show
+blurred, dimmed and partly covered, are pasted over one another into images of 640 x 480 that show
 none. Those of 40 pixels and more are to be found; smaller ones may be.
 """
 
@@ -23,11 +23,11 @@ from mien import Detector, Face, HaarDetector, YuNetDetector, load_image
 from mien.bench import MATCH_IOU
 from mien.readings import Box, Image
 from mien.recognize.faces import iou
-from mien.recognize.images import is_picture_name
+from mien.recognize.images import is_image_name
 from mien.recognize.yunet import YuNet
 
 SIZE: Final = (640, 480)
-FACES: Final = (3, 10)  # in a picture
+FACES: Final = (3, 10)  # in a photo
 SIZES_PX: Final = (10.0, 120.0)  # of the longer side of a face's box, uniform in the logarithm
 WANTED_PX: Final = 40.0
 TILT_DEG: Final = 10.0  # standard deviation
@@ -38,7 +38,7 @@ COVERED: Final = 0.1  # share of the faces of which a part is hidden
 
 @dataclass(frozen=True)
 class Crowd:
-    """A picture and the boxes of the faces in it."""
+    """A photo and the boxes of the faces in it."""
 
     image: Image
     boxes: tuple[Box, ...]
@@ -55,7 +55,7 @@ class Head:
 def heads_in(folder: Path) -> list[Head]:
     """The faces of photos with one sure face each."""
     network, heads = YuNet(), []
-    for path in sorted(p for p in folder.iterdir() if is_picture_name(p.name)):
+    for path in sorted(p for p in folder.iterdir() if is_image_name(p.name)):
         image = load_image(path)
         rows = network.find(image, 0.5)
         if len(rows) != 1 or rows[0, 14] < SURE:
@@ -69,11 +69,11 @@ def heads_in(folder: Path) -> list[Head]:
 
 
 def crowd_of(heads: list[Head], grounds: list[Image], generator: np.random.Generator) -> Crowd:
-    """A picture with some of the heads in it, the largest in front."""
+    """A photo with some of the heads in it, the largest in front."""
     ground = grounds[generator.integers(len(grounds))]
     if generator.random() < 0.5:
         ground = ground[:, ::-1]
-    picture = cv2.resize(ground, SIZE, interpolation=cv2.INTER_AREA).astype(np.float32)
+    photo = cv2.resize(ground, SIZE, interpolation=cv2.INTER_AREA).astype(np.float32)
     count = generator.integers(*FACES, endpoint=True)
     sizes = np.sort(
         np.exp(generator.uniform(math.log(SIZES_PX[0]), math.log(SIZES_PX[1]), int(count)))
@@ -84,9 +84,9 @@ def crowd_of(heads: list[Head], grounds: list[Image], generator: np.random.Gener
         x, y = generator.uniform((0.0, 0.0), SIZE)
         if any(_hides((x, y), size_px, box) for box in boxes):
             continue
-        boxes.append(_paste(picture, head, (x, y), size_px, generator))
+        boxes.append(_paste(photo, head, (x, y), size_px, generator))
     quality = int(generator.integers(50, 95))
-    image = cv2.cvtColor(picture.clip(0.0, 255.0).astype(np.uint8), cv2.COLOR_RGB2BGR)
+    image = cv2.cvtColor(photo.clip(0.0, 255.0).astype(np.uint8), cv2.COLOR_RGB2BGR)
     _, coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
     image = cv2.cvtColor(np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR)), cv2.COLOR_BGR2RGB)
     return Crowd(np.asarray(image, np.uint8), tuple(boxes))
@@ -100,13 +100,13 @@ def _hides(middle: tuple[float, float], size_px: float, box: Box) -> bool:
 
 
 def _paste(
-    picture: NDArray[np.float32],
+    photo: NDArray[np.float32],
     head: Head,
     middle: tuple[float, float],
     size_px: float,
     generator: np.random.Generator,
 ) -> Box:
-    """Put a head into the picture; the box of its face there."""
+    """Put a head into the photo; the box of its face there."""
     scale = size_px / max(head.size)
     patch = np.asarray(head.image[:, ::-1] if generator.random() < 0.5 else head.image)
     side = max(round(len(patch) * scale), 4)
@@ -127,26 +127,26 @@ def _paste(
     turn[:, 2] = middle - turn[:, :2] @ np.array([(side - 1) / 2] * 2)
     moved = cv2.warpAffine(small.astype(np.float32), turn, SIZE)
     alpha = cv2.warpAffine(weight.astype(np.float32), turn, SIZE)[..., None]
-    picture += alpha * (moved - picture)
+    photo += alpha * (moved - photo)
     width, height = (value * scale for value in head.size)
     (x0, y0), (x1, y1) = ((middle[0] + s * width / 2, middle[1] + s * height / 2) for s in (-1, 1))
     return x0, y0, x1, y1
 
 
 def grounds() -> list[Image]:
-    """Pictures without people that come with scikit-image."""
+    """Images without people that come with scikit-image."""
     from skimage import data
 
     names = ("chelsea", "coffee", "rocket", "brick", "grass", "gravel", "page", "horse")
-    pictures = []
+    images = []
     for name in names:
-        picture = getattr(data, name)()
-        if picture.dtype == bool:
-            picture = picture.astype(np.uint8) * 255
-        if picture.ndim == 2:
-            picture = np.repeat(picture[..., None], 3, axis=2)
-        pictures.append(np.ascontiguousarray(picture[..., :3]))
-    return pictures
+        photo = getattr(data, name)()
+        if photo.dtype == bool:
+            photo = photo.astype(np.uint8) * 255
+        if photo.ndim == 2:
+            photo = np.repeat(photo[..., None], 3, axis=2)
+        images.append(np.ascontiguousarray(photo[..., :3]))
+    return images
 
 
 def counted(found: list[Face], crowd: Crowd) -> tuple[int, int]:
@@ -166,28 +166,28 @@ def _size_px(box: Box) -> float:
     return max(box[2] - box[0], box[3] - box[1])
 
 
-def made(folder: Path, pictures: int, seed: int) -> list[Crowd]:
-    """So many pictures of the faces in a folder."""
+def made(folder: Path, images: int, seed: int) -> list[Crowd]:
+    """So many images of the faces in a folder."""
     generator = np.random.default_rng(seed)
     heads, backs = heads_in(folder), grounds()
-    return [crowd_of(heads, backs, generator) for _ in range(pictures)]
+    return [crowd_of(heads, backs, generator) for _ in range(images)]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--faces", type=Path, required=True)
-    parser.add_argument("--pictures", type=int, default=192)
+    parser.add_argument("--images", type=int, default=192)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    crowds = made(options.faces, options.pictures, options.seed)
+    crowds = made(options.faces, options.images, options.seed)
     wanted = sum(_size_px(box) >= WANTED_PX for crowd in crowds for box in crowd.boxes)
     detectors: dict[str, Detector] = {
         "yunet": YuNetDetector(),
         "yunet, full size": YuNetDetector(full_size=True),
         "haar": HaarDetector(),
     }
-    print(f"{wanted} faces of {WANTED_PX:g} pixels and more in {len(crowds)} pictures")
+    print(f"{wanted} faces of {WANTED_PX:g} pixels and more in {len(crowds)} images")
     for name, detector in detectors.items():
         hits = false = 0
         times = []

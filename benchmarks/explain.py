@@ -77,8 +77,8 @@ def curves(
     counts = np.linspace(0, scores.size, steps + 1).round()[:, None, None]
     gray = np.full_like(crop, round(float(crop.mean())))
     blurred = cv2.GaussianBlur(crop, (0, 0), INSERTION_BLUR_PX, borderType=cv2.BORDER_REPLICATE)
-    pictures = [np.where(ranks < counts, gray, crop), np.where(ranks < counts, crop, blurred)]
-    found = classifier(np.concatenate(pictures).astype(np.uint8))[:, target].astype(np.float64)
+    images = [np.where(ranks < counts, gray, crop), np.where(ranks < counts, crop, blurred)]
+    found = classifier(np.concatenate(images).astype(np.uint8))[:, target].astype(np.float64)
     areas = ((part[1:] + part[:-1]).mean() / 2 for part in np.split(found, 2))
     return Curves(*(float(area) for area in areas))
 

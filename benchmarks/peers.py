@@ -50,7 +50,7 @@ from mien.recognize.images import load_image
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 ADAPTERS: Final = Path(__file__).resolve().parent / "adapters"
-PICTURE: Final = ROOT / "examples" / "astronaut.jpg"
+IMAGE: Final = ROOT / "examples" / "astronaut.jpg"
 
 COLD_ROUNDS: Final = 5  # and one before, that fills the file cache
 WARM_UP_ROUNDS: Final = 5  # whose times do not count: JavaScript is compiled while it runs
@@ -190,7 +190,7 @@ class PeerResult:
     accuracy: Accuracy | None = None
     photo_ms: Timing | None = None
     frame_ms: Timing | None = None
-    readings: Mapping[str, str] = field(default_factory=dict)  # picture -> what was read off it
+    readings: Mapping[str, str] = field(default_factory=dict)  # photo -> what was read off it
     cold_start_s: Timing | None = None
     peak_memory_bytes: int | None = None
     installed_bytes: int | None = None
@@ -202,12 +202,12 @@ class Inputs:
     """What every peer is given, as files of raw bytes.
 
     Attributes:
-        pictures: name -> the request for that picture.
+        images: name -> the request for that photo.
         crops: file of (N, 48, 48) uint8.
         targets: (N,) int64.
     """
 
-    pictures: Mapping[str, Mapping[str, Any]]
+    images: Mapping[str, Mapping[str, Any]]
     crops: Path
     targets: NDArray[np.int64]
 
@@ -358,7 +358,7 @@ class Comparison:
                     start = time.perf_counter()
                     process = Process(peer.command(self.work))
                     try:
-                        process.ask(**inputs.pictures["photo"])
+                        process.ask(**inputs.images["photo"])
                         taken, cpu_taken = time.perf_counter() - start, process.cpu_s()
                     finally:
                         process.close()
@@ -375,19 +375,19 @@ class Comparison:
         for turn in range(-WARM_UP_ROUNDS, rounds):
             for peer in self.running():
                 with self.guarded(peer):
-                    for picture, request in inputs.pictures.items():
+                    for photo, request in inputs.images.items():
                         answer = processes[peer.name].ask(**request)
                         processes[peer.name].pause()
                         if turn < 0:
                             continue
-                        series = times.setdefault((peer.name, picture), [])
+                        series = times.setdefault((peer.name, photo), [])
                         series.append((float(answer["ms"]), float(answer["cpu_ms"])))
                         timing = Timing.of([ms for ms, _ in series], [cpu for _, cpu in series])
                         readings = dict(self.results[peer.name].readings)
                         count = answer["faces"]
                         word = "face" if count == 1 else "faces"
-                        readings[picture] = f"{count} {word}, {answer['label']}"
-                        self.note(peer, readings=readings, **{f"{picture}_ms": timing})
+                        readings[photo] = f"{count} {word}, {answer['label']}"
+                        self.note(peer, readings=readings, **{f"{photo}_ms": timing})
         for peer in self.running():
             self.note(peer, peak_memory_bytes=processes[peer.name].peak_memory_bytes())
 
@@ -498,12 +498,12 @@ def accuracy_of(labels: Sequence[str | None], targets: NDArray[np.int64]) -> Acc
     return Accuracy(len(targets), float((predicted == targets).mean()), float(macro_f1))
 
 
-def write_inputs(faces: FaceSet, picture: Image, work: Path, *, limit: int) -> Inputs:
+def write_inputs(faces: FaceSet, photo: Image, work: Path, *, limit: int) -> Inputs:
     """Write what the peers are given into the folder.
 
     Args:
         faces: has the split test.
-        picture: (512, 512, 3) uint8, RGB.
+        photo: (512, 512, 3) uint8, RGB.
         work: the folder.
         limit: so many faces, drawn at random with seed 0; 0 takes all.
     Raises:
@@ -514,20 +514,20 @@ def write_inputs(faces: FaceSet, picture: Image, work: Path, *, limit: int) -> I
     side, width = 720, 1280
     frame = np.full((side, width, 3), 96, np.uint8)
     left = (width - side) // 2
-    frame[:, left : left + side] = cv2.resize(picture, (side, side), interpolation=cv2.INTER_LINEAR)
-    pictures = {}
-    for name, image in (("photo", picture), ("frame", frame)):
+    frame[:, left : left + side] = cv2.resize(photo, (side, side), interpolation=cv2.INTER_LINEAR)
+    images = {}
+    for name, image in (("photo", photo), ("frame", frame)):
         file = folder / f"{name}.rgb"
         np.ascontiguousarray(image).tofile(file)
         height, width = image.shape[:2]
-        pictures[name] = {"do": "photo", "file": str(file), "width": width, "height": height}
+        images[name] = {"do": "photo", "file": str(file), "width": width, "height": height}
     test = faces.split("test")
     if limit and limit < len(test):
         rows = np.random.default_rng(0).permutation(len(test))[:limit]
         test = test.take(np.sort(rows))
     crops = folder / "crops.gray"
     test.images.tofile(crops)
-    return Inputs(pictures, crops, test.targets)
+    return Inputs(images, crops, test.targets)
 
 
 def machine() -> str:
@@ -568,7 +568,7 @@ def table(results: Sequence[PeerResult]) -> str:
     ]
     notes = []
     for result in results:
-        read = "; ".join(f"{picture}: {what}" for picture, what in result.readings.items())
+        read = "; ".join(f"{photo}: {what}" for photo, what in result.readings.items())
         words = " ".join(text for text in (result.fed, f"Read: {read}." if read else None) if text)
         if result.failure:
             words = f"failed: {result.failure.rstrip('.')}. {words}".strip()
@@ -650,7 +650,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         work = work_folder(options.work)
         peers = chosen(options.peers, known_peers(options.model))
         faces = load_faces(options.data)
-        inputs = write_inputs(faces, load_image(PICTURE), work, limit=options.limit)
+        inputs = write_inputs(faces, load_image(IMAGE), work, limit=options.limit)
     except MienError as error:
         say(str(error))
         return 2

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from mien.labels import EMOTIONS
-from mien.learn.data.datasets import list_pictures, load_faces
+from mien.learn.data.datasets import list_images, load_faces
 from mien.learn.evaluation.calibration import (
     OFFSETS,
     VOTES_SHARE,
@@ -59,14 +59,12 @@ def main() -> None:
     options = parser.parse_args()
     val = load_faces(options.data).split("val")
     assert val.votes is not None
-    pictures = list_pictures(options.photos).pictures
-    found = find(pictures)
-    targets = [picture.target for picture in pictures]
+    images = list_images(options.photos).images
+    found = find(images)
+    targets = [image.target for image in images]
     of_val, of_photos = logits_of(options.model, val.images), logits_of(options.model, found.crops)
     named = [EMOTIONS[target] for target in sorted(set(targets))]
-    print(
-        f"val, n {len(val):,}; {len(pictures):,} photos, {found.boxes.count(None)} without a face"
-    )
+    print(f"val, n {len(val):,}; {len(images):,} photos, {found.boxes.count(None)} without a face")
     print("share  label  most  -log vote  -log label  error   T    | photos  mean  ", *named)
     for share, offsets in POOLS:
         pool = fit_pool(*of_val, val.votes, votes_share=share, offsets=offsets)

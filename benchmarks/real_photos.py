@@ -3,7 +3,7 @@
     python benchmarks/real_photos.py --data PHOTOS --work DIR [--models mien,mien:label,paper]
         [--peers fer]
 
-PHOTOS is a folder of folders named after the emotions, or one with a list of its pictures, such as
+PHOTOS is a folder of folders named after the emotions, or one with a list of its images, such as
 labels.csv with the columns image and emotion; docs/real-photos.md says more. Nothing of it is kept.
 The peers are installed into environments under DIR, or found there, as `peers.py` does it, and all
 readers are behind its adapters, on one thread.
@@ -33,9 +33,9 @@ import numpy as np
 import peers
 from mien.errors import MienError
 from mien.labels import EMOTIONS
-from mien.learn.data.datasets import list_pictures
-from mien.learn.data.layouts import Picture
-from mien.learn.data.pictures import largest_face
+from mien.learn.data.datasets import list_images
+from mien.learn.data.image_files import largest_face
+from mien.learn.data.layouts import LabeledImage
 from mien.learn.evaluation.photos import NO_FACE, PhotoScores, count_readings, score_photos
 from mien.learn.evaluation.scores import Interval
 from mien.readings import Box
@@ -111,17 +111,17 @@ def of_peer(peer: peers.Peer, work: Path) -> Reader:
     return Reader(peer.name, peer.package, peer.command(work), is_peer=True)
 
 
-def find(pictures: Sequence[Picture]) -> Found:
+def find(images: Sequence[LabeledImage]) -> Found:
     """Find the faces as `mien evaluate --find-faces` does.
 
     Raises:
-        ImageError: one is not a picture.
+        ImageError: one is not a photo.
     """
     detector = YuNetDetector()
     boxes: list[Box | None] = []
     crops = [np.empty((0, 48, 48), np.uint8)]
-    for picture in pictures:
-        image = load_image(picture.file, min_side_px=1)
+    for photo in images:
+        image = load_image(photo.file, min_side_px=1)
         face = largest_face(image, detector)
         boxes.append(None)
         if face is not None:
@@ -142,7 +142,7 @@ def scaled(box: Box, side: float) -> Box:
 
 
 def read(
-    process: peers.Process, pictures: Sequence[Picture], found: Found | None, work: Path
+    process: peers.Process, images: Sequence[LabeledImage], found: Found | None, work: Path
 ) -> dict[str, Labels]:
     """What a reader makes of the photos, for each framing: its own, and those of `found`, if any.
 
@@ -152,13 +152,13 @@ def read(
     labels: dict[str, Labels] = defaultdict(list)
     pixels = work / "inputs" / "real_photo.rgb"
     pixels.parent.mkdir(parents=True, exist_ok=True)
-    for number, picture in enumerate(pictures):
+    for number, photo in enumerate(images):
         if number and number % PHOTOS_A_REPORT == 0:
-            say(f"{number:,} of {len(pictures):,} photos")
-        image = load_image(picture.file, min_side_px=1)
+            say(f"{number:,} of {len(images):,} photos")
+        image = load_image(photo.file, min_side_px=1)
         np.ascontiguousarray(image).tofile(pixels)
-        photo = {"file": str(pixels), "width": image.shape[1], "height": image.shape[0]}
-        answer = process.ask(do="photo", **photo)
+        sent = {"file": str(pixels), "width": image.shape[1], "height": image.shape[0]}
+        answer = process.ask(do="photo", **sent)
         labels[OWN].append(answer["label"])
         if found is None:
             continue
@@ -168,7 +168,7 @@ def read(
             for name, whose, side in BOXES
             if (place := places[whose]) is not None
         }
-        answer = process.ask(do="boxes", boxes=list(frames.values()), **photo) if frames else {}
+        answer = process.ask(do="boxes", boxes=list(frames.values()), **sent) if frames else {}
         got = peers.labels_of(answer, len(frames)) if frames else []
         in_frame = dict(zip(frames, got, strict=True))
         for name, _, _ in BOXES:
@@ -184,7 +184,7 @@ def read(
 
 
 def measure(
-    reader: Reader, pictures: Sequence[Picture], found: Found | None, work: Path
+    reader: Reader, images: Sequence[LabeledImage], found: Found | None, work: Path
 ) -> list[Row]:
     """The rows of a reader, its own framing first.
 
@@ -192,11 +192,11 @@ def measure(
         PeerError: it does not start, or an answer is an error, or none.
         DataError: it gives a label that is none of the seven.
     """
-    targets = [picture.target for picture in pictures]
+    targets = [photo.target for photo in images]
     process = peers.Process(reader.command)
     try:
         version = process.ask(do="hello")["version"]
-        labels = read(process, pictures, found if reader.is_peer else None, work)
+        labels = read(process, images, found if reader.is_peer else None, work)
     finally:
         process.close()
     name = f"{reader.package} {version}"
@@ -276,8 +276,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         work = peers.work_folder(options.work)
         chosen = peers.chosen(options.peers, known) if options.peers else []
-        listing = list_pictures(options.data)
-        found = find(listing.pictures) if chosen else None
+        listing = list_images(options.data)
+        found = find(listing.images) if chosen else None
     except MienError as error:
         say(str(error))
         return 2
@@ -295,7 +295,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             try:
                 if reader.name in known:
                     peers.install(known[reader.name], work, say)
-                measured.append(measure(reader, listing.pictures, found, work))
+                measured.append(measure(reader, listing.images, found, work))
             except MienError as error:
                 failures[reader.name] = str(error)
                 say(f"{reader.name}: {error}")
@@ -303,7 +303,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say("interrupted; this is what was measured until then")
         interrupted = True
     print(
-        f"{listing.name}: {len(listing.pictures):,} photos. One without a face counts as read "
+        f"{listing.name}: {len(listing.images):,} photos. One without a face counts as read "
         "wrong. In brackets 95 % bootstrap intervals: another draw of such photos.\n"
     )
     print(tables(measured))

@@ -1,21 +1,21 @@
-"""Films: how fast they are read, how well faces are followed, how steady the readings are.
+"""Videos: how fast they are read, how well faces are followed, how steady the readings are.
 
     python benchmarks/video.py [--photos DIR] [--model NAME|FILE] [--long]
     python benchmarks/video.py --only tracking --scene crossing
 
-Makes its own films of 1280 x 720 at 30 frames a second: people cut out of real photos (the portrait
-in examples/, mirrored and tinted, or with --photos the largest faces of a folder) on a coarse
-ground, moved as each scene says, with noise. Prints
+Makes its own videos of 1280 x 720 at 30 frames a second: people cut out of real photos (the
+portrait in examples/, mirrored and tinted, or with --photos the largest faces of a folder) on a
+coarse ground, moved as each scene says, with noise. Prints
 
 - the throughput on one thread, for one to four faces: from file to readings, to a file of rows and
-  to an annotated film, with detection frames and with detection on every frame; beside it, in the
-  same run, Haar on every frame (the paper's way) and the package `fer`, if it is installed;
+  to an annotated video, with detection frames and with detection on every frame; beside it,
+  in the same run, Haar on every frame (the paper's way) and the package `fer`, if it is installed;
 - the latency from a frame to its drawn result, frame by frame as a live view reads;
 - for each scene: faces found of those that are visible, beside detection on every frame without
   following; identity switches, fragments and false faces;
 - changes of the label per minute, of single frames and smoothed;
 - with --photos, how surely faces are told apart by their looks;
-- with --long, the peak of memory on films of 10 s and 10 min.
+- with --long, the peak of memory on videos of 10 s and 10 min.
 
 Run it on one core: `taskset -c 0 python benchmarks/video.py`. The speeds alone (`--only speed`)
 take some two minutes on a free one. Where others run beside, frames per second by the clock say
@@ -65,8 +65,8 @@ FACE_PX = 120.0  # height of a face's box where its scale is 1
 MATCH_IOU = 0.5
 RUNS = 3
 FAR = 0.3  # scale of faces that are hard to read
-SLOW_S = 1.5  # of the film, for what takes long
-SHORT_S = 10.0  # the shorter film of two whose memory is compared
+SLOW_S = 1.5  # of the video, for what takes long
+SHORT_S = 10.0  # the shorter video of two whose memory is compared
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,12 @@ class Person:
     """A cut-out person.
 
     Attributes:
-        picture: (H, W, 3) uint8, RGB.
+        photo: (H, W, 3) uint8, RGB.
         mask: (H, W) float32, 0 to 1.
-        box: of the face, in pixels of `picture`.
+        box: of the face, in pixels of `photo`.
     """
 
-    picture: Image
+    photo: Image
     mask: np.ndarray
     box: Box
 
@@ -94,7 +94,7 @@ class Place:
 
 
 Path_ = Callable[[float], Place | None]
-"""Time in seconds -> place, or None where the person is out of the film."""
+"""Time in seconds -> place, or None where the person is out of the video."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Scene:
     Attributes:
         paths: one for each person.
         seconds: length.
-        blur: (first, last) second of a blurred picture, or None.
+        blur: (first, last) second of a blurred photo, or None.
         pillar: x0, x1 of something that stands in front, in pixels, or None.
         cuts: the ground changes at these times.
         noise: standard deviation, in gray levels.
@@ -162,7 +162,7 @@ def pan(path: Path_, *, speed: float, seconds: float) -> Path_:
 
 
 def zoom(path: Path_, *, factor: float, seconds: float) -> Path_:
-    """A camera that zooms in on the middle of the picture and out again."""
+    """A camera that zooms in on the middle of the photo and out again."""
 
     def moved(time_s: float) -> Place | None:
         place = path(time_s)
@@ -176,7 +176,7 @@ def zoom(path: Path_, *, factor: float, seconds: float) -> Path_:
 
 
 def weave(phase: float) -> Path_:
-    """To and fro across the picture, in front of some and behind others."""
+    """To and fro across the photo, in front of some and behind others."""
     return lambda time_s: Place(
         640 + 400 * float(np.sin(1.5 * time_s + phase)), 330 + 20 * float(np.cos(phase))
     )
@@ -301,8 +301,8 @@ def _cut_out(image: Image, face: Face) -> Person:
     left, top = max(0, int(x0 - reach * 0.7)), max(0, int(y0 - reach * 0.5))
     right, bottom = min(image.shape[1], int(x1 + reach * 0.7)), min(image.shape[0], int(y1 + reach))
     part = image[top:bottom, left:right]
-    picture = cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    height, width = picture.shape[:2]
+    photo = cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    height, width = photo.shape[:2]
     mask = np.zeros((height, width), np.float32)
     centre, axes = (width // 2, height // 2), (int(width * 0.46), int(height * 0.47))
     cv2.ellipse(mask, centre, axes, 0, 0, 360, 1.0, -1)
@@ -310,7 +310,7 @@ def _cut_out(image: Image, face: Face) -> Person:
     box = tuple(
         (value - offset) * scale for value, offset in zip(face.box, (left, top) * 2, strict=True)
     )
-    return Person(np.asarray(picture, np.uint8), mask, box)  # type: ignore[arg-type]
+    return Person(np.asarray(photo, np.uint8), mask, box)  # type: ignore[arg-type]
 
 
 def draw(
@@ -358,9 +358,9 @@ def _paste(image: Image, person: Person, place: Place) -> Box | None:
     turn = np.array([[place.scale, 0, shift_x - left], [0, place.scale, shift_y - top]], np.float32)
     size = (right - left, bottom - top)
     mask = cv2.warpAffine(person.mask, turn, size)[:, :, None]
-    picture = cv2.warpAffine(person.picture, turn, size, borderMode=cv2.BORDER_REPLICATE)
+    photo = cv2.warpAffine(person.photo, turn, size, borderMode=cv2.BORDER_REPLICATE)
     under = image[top:bottom, left:right]
-    image[top:bottom, left:right] = (under + mask * (picture.astype(np.float32) - under)).astype(
+    image[top:bottom, left:right] = (under + mask * (photo.astype(np.float32) - under)).astype(
         np.uint8
     )
     return (
@@ -372,7 +372,7 @@ def _paste(image: Image, person: Person, place: Place) -> Box | None:
 
 
 def _is_visible(number: int, boxes: dict[int, Box], scene: Scene) -> bool:
-    """Whether at least three quarters of a face are in the picture, and nothing is before it."""
+    """Whether at least three quarters of a face are in the photo, and nothing is before it."""
     x0, y0, x1, y1 = boxes[number]
     inside = (min(x1, WIDTH) - max(x0, 0)) * (min(y1, HEIGHT) - max(y0, 0))
     if min(x1, WIDTH) <= max(x0, 0) or inside < 0.75 * (x1 - x0) * (y1 - y0):
@@ -491,14 +491,14 @@ def print_tracking(cast: list[Person], intervals: list[float], only: str) -> Non
 
 
 def one_to_four(seconds: float) -> Scene:
-    """Talkers of whom one more comes in each quarter of the film."""
+    """Talkers of whom one more comes in each quarter of the video."""
     paths = talkers(4)
     return Scene(
         tuple(during(path, i * seconds / 4, seconds) for i, path in enumerate(paths)), seconds
     )
 
 
-def write_film(path: Path, scene: Scene, cast: list[Person]) -> Path:
+def write_clip(path: Path, scene: Scene, cast: list[Person]) -> Path:
     """A scene as H.264, with B-frames and a keyframe every two seconds."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=FPS)
@@ -511,14 +511,14 @@ def write_film(path: Path, scene: Scene, cast: list[Person]) -> Path:
     return path
 
 
-def repeat_film(path: Path, film: Path, times: int) -> Path:
+def repeat_video(path: Path, clip: Path, times: int) -> Path:
     """The same packets again and again."""
     with av.open(str(path), "w") as container:
-        with av.open(str(film)) as source:
+        with av.open(str(clip)) as source:
             stream = container.add_stream_from_template(source.streams.video[0])
         start = 0
         for _ in range(times):
-            with av.open(str(film)) as source:
+            with av.open(str(clip)) as source:
                 video = source.streams.video[0]
                 for packet in source.demux(video):
                     if packet.pts is not None and packet.dts is not None:
@@ -553,36 +553,40 @@ def pace(read: Callable[[], int], runs: int) -> Pace:
     )
 
 
-def print_throughput(films: dict[str, Path], model: str) -> None:
+def print_throughput(videos: dict[str, Path], model: str) -> None:
     print(
-        f"throughput on one thread, films of {WIDTH} x {HEIGHT}, median of {RUNS} runs; of Haar "
+        f"throughput on one thread, videos of {WIDTH} x {HEIGHT}, median of {RUNS} runs; of Haar "
         f"and fer one run of {SLOW_S:g} s"
     )
     print(_load())
-    print("| film | what | frames/s by the clock | CPU ms a frame | frames/s by CPU time |")
+    print("| video | what | frames/s by the clock | CPU ms a frame | frames/s by CPU time |")
     print("|---|---|---:|---:|---:|", flush=True)
     yunet, haar = Recognizer(model), Recognizer(model, detector="haar")
     between, every = VideoSettings(), VideoSettings(tracking=TrackingSettings(detect_every_s=0.0))
     peer = _fer()
-    for name, film in films.items():
-        slow = partial(frames, film, end_s=SLOW_S)
+    for name, clip in videos.items():
+        slow = partial(frames, clip, end_s=SLOW_S)
         ways: dict[str, tuple[Callable[[], int], int]] = {
-            "decoding alone": (partial(_decode, partial(frames, film)), RUNS),
-            "mien": (partial(_read, yunet, partial(frames, film), between), RUNS),
+            "decoding alone": (partial(_decode, partial(frames, clip)), RUNS),
+            "mien": (partial(_read, yunet, partial(frames, clip), between), RUNS),
             "mien, to rows.csv": (
-                partial(_write, yunet, film, Outputs(csv=film.with_suffix(".csv"))),
+                partial(_write, yunet, clip, Outputs(csv=clip.with_suffix(".csv"))),
                 RUNS,
             ),
             "mien, to annotated.mp4": (
-                partial(_write, yunet, film, Outputs(video=film.with_suffix(".out.mp4"))),
+                partial(
+                    _write, yunet, clip, Outputs(video=clip.with_suffix(".out.mp4"))
+                ),
                 RUNS,
             ),
             "mien, detection on every frame": (
-                partial(_read, yunet, partial(frames, film), every),
+                partial(_read, yunet, partial(frames, clip), every),
                 RUNS,
             ),
             "mien, faces read 15 times a second": (
-                partial(_read, yunet, partial(frames, film), VideoSettings(read_every_s=1 / 15)),
+                partial(
+                    _read, yunet, partial(frames, clip), VideoSettings(read_every_s=1 / 15)
+                ),
                 RUNS,
             ),
             "Haar on every frame": (partial(_read, haar, slow, every), 1),
@@ -621,8 +625,8 @@ def _read(
     return _count(read_stream(recognizer, given(), settings=settings))
 
 
-def _write(recognizer: Recognizer, film: Path, outputs: Outputs) -> int:
-    return write_video(recognizer, str(film), outputs, VideoOptions()).frames
+def _write(recognizer: Recognizer, clip: Path, outputs: Outputs) -> int:
+    return write_video(recognizer, str(clip), outputs, VideoOptions()).frames
 
 
 def _fer() -> Any:
@@ -640,13 +644,13 @@ def _read_with_fer(peer: Any, given: Callable[[], Iterator[Frame]]) -> int:
     return count
 
 
-def print_latency(film: Path, model: str) -> None:
+def print_latency(clip: Path, model: str) -> None:
     """From a frame at hand to its drawn result, as `mien webcam` reads."""
     recognizer = Recognizer(model)
     ready: list[tuple[float, float]] = []
 
     def given() -> Iterator[Frame]:
-        for frame in list(frames(film, end_s=4.0)):
+        for frame in list(frames(clip, end_s=4.0)):
             ready.append((time.perf_counter(), time.thread_time()))
             yield frame
 
@@ -663,7 +667,7 @@ def print_latency(film: Path, model: str) -> None:
     print()
 
 
-def print_flips(film: Path, model: str) -> None:
+def print_flips(clip: Path, model: str) -> None:
     recognizer = Recognizer(model)
     print("changes of the label per minute and face; small faces in noise, that keep their look")
     print("| half-life | margin | raw | smoothed as it comes | offline |")
@@ -671,7 +675,7 @@ def print_flips(film: Path, model: str) -> None:
     for half_life_s, margin in ((0.0, 0.1), (0.4, 0.0), (0.4, 0.1), (1.0, 0.1)):
         settings = VideoSettings(smoothing=SmoothingSettings(half_life_s, margin))
         online, offline = (
-            analyze_video(film, recognizer, settings=settings, offline=way).summary()
+            analyze_video(clip, recognizer, settings=settings, offline=way).summary()
             for way in (False, True)
         )
         raw = statistics.mean(track.raw_flips_per_minute for track in online)
@@ -735,11 +739,11 @@ def print_looks(photos: Path) -> None:
 
 
 def print_memory(cast: list[Person], folder: Path, seconds: float, model: str) -> None:
-    """Peak of memory of a process that reads a film, for two lengths of it."""
-    film = write_film(folder / "short.mp4", one_to_four(SHORT_S), cast)
+    """Peak of memory of a process that reads a clip, for two lengths of it."""
+    clip = write_clip(folder / "short.mp4", one_to_four(SHORT_S), cast)
     peaks = {}
     for times in (1, round(seconds / SHORT_S)):
-        path = repeat_film(folder / f"times{times}.mp4", film, max(1, times))
+        path = repeat_video(folder / f"times{times}.mp4", clip, max(1, times))
         command = [sys.executable, __file__, "--peak-of", str(path), "--model", model]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         count, peak = json.loads(done.stdout)
@@ -751,8 +755,8 @@ def print_memory(cast: list[Person], folder: Path, seconds: float, model: str) -
     print(f"  ratio {long / short:.3f}\n")
 
 
-def peak_of(film: str, model: str) -> None:
-    count = sum(1 for _ in Recognizer(model).stream(film))
+def peak_of(clip: str, model: str) -> None:
+    count = sum(1 for _ in Recognizer(model).stream(clip))
     print(json.dumps([count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
 
 
@@ -764,11 +768,13 @@ def main() -> None:
         "--only", choices=("speed", "latency", "tracking", "flips", "looks", "memory")
     )
     parser.add_argument("--scene", default="", help="only scenes whose name contains this")
-    parser.add_argument("--seconds", type=float, default=6.0, help="length of the films")
+    parser.add_argument("--seconds", type=float, default=6.0, help="length of the videos")
     parser.add_argument(
         "--detect-every-s", type=float, nargs="+", default=[0.0, TrackingSettings().detect_every_s]
     )
-    parser.add_argument("--long-s", type=float, default=600.0, help="of the long film, for memory")
+    parser.add_argument(
+        "--long-s", type=float, default=600.0, help="of the long video, for memory"
+    )
     parser.add_argument("--long", action="store_true", help="measure memory, too; takes minutes")
     parser.add_argument("--peak-of", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -782,23 +788,23 @@ def main() -> None:
         wanted.add("memory")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        films: dict[str, Path] = {}
+        videos: dict[str, Path] = {}
         if wanted & {"speed", "latency"}:
-            films = {
-                "one to four faces": write_film(
+            videos = {
+                "one to four faces": write_clip(
                     folder / "growing.mp4", one_to_four(options.seconds), cast
                 ),
-                "four faces": write_film(
+                "four faces": write_clip(
                     folder / "four.mp4", Scene(talkers(4), options.seconds), cast
                 ),
             }
         if "speed" in wanted:
-            print_throughput(films, options.model)
+            print_throughput(videos, options.model)
         if "latency" in wanted:
-            print_latency(films["four faces"], options.model)
+            print_latency(videos["four faces"], options.model)
         if "flips" in wanted:
             scene = Scene(talkers(4, scale=FAR), options.seconds, noise=25.0)
-            print_flips(write_film(folder / "far.mp4", scene, cast), options.model)
+            print_flips(write_clip(folder / "far.mp4", scene, cast), options.model)
         if "memory" in wanted:
             print_memory(cast, folder, options.long_s, options.model)
         if "looks" in wanted and options.photos is not None:

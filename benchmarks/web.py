@@ -369,20 +369,20 @@ async def _receive(socket: ClientConnection, seen: LiveClient, sent_at: list[flo
 
 
 def made_up_photos(count: int, folder: Path | None) -> list[bytes]:
-    """JPEG files: the portrait, or a folder's pictures, at many sizes and places of 640 x 480."""
+    """JPEG files: the portrait, or a folder's images, at many sizes and places of 640 x 480."""
     random = np.random.default_rng(1)
-    pictures = [load_image(PORTRAIT)]
+    images = [load_image(PORTRAIT)]
     if folder is not None:
         found = sorted(path for path in folder.iterdir() if path.suffix in (".jpg", ".png"))
-        pictures = [load_image(path) for path in found]
+        images = [load_image(path) for path in found]
     photos = []
     for index in range(count):
-        picture = pictures[index % len(pictures)]
+        image = images[index % len(images)]
         scale = float(random.uniform(0.7, 1.0)) * min(
-            WIDTH / picture.shape[1], HEIGHT / picture.shape[0]
+            WIDTH / image.shape[1], HEIGHT / image.shape[0]
         )
-        size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
-        small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
+        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         photo = np.full((HEIGHT, WIDTH, 3), int(random.integers(60, 200)), np.uint8)
         x, y = (int(random.integers(0, space + 1)) for space in (WIDTH - size[0], HEIGHT - size[1]))
         photo[y : y + size[1], x : x + size[0]] = small
@@ -423,7 +423,7 @@ def post(
             took_ms = 1e3 * (time.perf_counter() - start)
             with guard:
                 latencies_ms.append(took_ms)
-                faces = answer["pictures"][0]["faces"] if response.status == 200 else None
+                faces = answer["images"][0]["faces"] if response.status == 200 else None
                 wrong += not same_faces(faces, expected[index])
 
     threads = [threading.Thread(target=work) for _ in range(posters)]
@@ -460,7 +460,7 @@ def print_live(trips: Sequence[RoundTrip], cpu_s: float) -> None:
         f"\n### One live client, {WIDTH}x{HEIGHT}: {len(trips)} frames, a face in {found}; "
         f"{1e3 * cpu_s / len(trips):.1f} ms of the server's processor time for each\n"
     )
-    print("| from frame to picture, ms | median | 95 % | 99 % |")
+    print("| from frame to image, ms | median | 95 % | 99 % |")
     print("|---|---:|---:|---:|")
     parts = {
         "encode JPEG": [trip.encode_ms for trip in trips],
@@ -507,7 +507,7 @@ def print_photos(rows: Sequence[tuple[str, Posted, float, float, float]]) -> Non
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default=DEFAULT_MODEL)
-    parser.add_argument("--photos", type=Path, help="folder of pictures to post")
+    parser.add_argument("--photos", type=Path, help="folder of images to post")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--only", choices=("live", "clients", "photos"))
     parser.add_argument("--short", action="store_true")

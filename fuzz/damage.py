@@ -252,7 +252,7 @@ def change_safetensors(draw: st.DrawFn, content: bytes) -> bytes:
     return struct.pack("<Q", len(changed)) + changed + content[end:]
 
 
-# Pictures and archives
+# Images and archives
 
 
 def change_png(draw: st.DrawFn, content: bytes) -> bytes:
@@ -328,7 +328,7 @@ def change_tar(draw: st.DrawFn, content: bytes) -> bytes:
     start = draw(st.sampled_from(places))
     head = bytearray(content[start : start + 512])
     way = draw(st.sampled_from(["name", "size", "kind", "byte"]))
-    if way == "name":  # which may lead out of the archive, or be of no picture
+    if way == "name":  # which may lead out of the archive, or be of no image
         name = draw(ODD_TEXTS).encode(errors="replace")[:90]
         head[:100] = (name + draw(st.sampled_from([b".jpg", b"", b"/"]))).ljust(100, b"\0")
     elif way == "size":

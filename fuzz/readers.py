@@ -47,7 +47,7 @@ class Reader:
     command: Callable[[Path], list[str]] | None = None
 
 
-def _open_pictures(folder: Path) -> Read:
+def _open_images(folder: Path) -> Read:
     from mien.recognize.images import load_image
     from mien.recognize.recognizer import Recognizer
 
@@ -70,7 +70,7 @@ def _open_tables(folder: Path) -> Read:
 
     place = folder / "sets"
     table = place / "fer2013.csv"
-    picture = seeds._saved(seeds.face(48), "PNG")
+    image = seeds._saved(seeds.face(48), "PNG")
     beside = {
         "list_patition_label.txt": (
             "rafdb/EmoLabel",
@@ -84,11 +84,11 @@ def _open_tables(folder: Path) -> Read:
         ),
         "1_exp.npy": ("folders/train_set/annotations", ("folders/train_set/images/1.jpg",)),
     }  # fmt: skip
-    for where, pictures in beside.values():
+    for where, images in beside.values():
         (place / where).mkdir(parents=True)
-        for name in pictures:
+        for name in images:
             (place / name).parent.mkdir(parents=True, exist_ok=True)
-            (place / name).write_bytes(picture)
+            (place / name).write_bytes(image)
     table.write_bytes(seeds.fer2013())
 
     def read(path: Path) -> str:
@@ -194,7 +194,7 @@ def _open_keras(folder: Path) -> Read:
     return read
 
 
-def _open_films(folder: Path) -> Read:
+def _open_videos(folder: Path) -> Read:
     from mien.recognize.video.frames import frames, probe
 
     def read(path: Path) -> str:
@@ -205,7 +205,7 @@ def _open_films(folder: Path) -> Read:
         else:
             found = list(frames(path))
         if any(frame.image.shape != found[0].image.shape for frame in found):
-            raise AssertionError("frames of one film have several sizes")
+            raise AssertionError("frames of one video have several sizes")
         return f"{min(len(found), 20)} frames"
 
     return read
@@ -284,7 +284,7 @@ def _open_archives(folder: Path) -> Read:
                         read += 1
                     except MienError:
                         failed += 1
-        return f"{read} pictures, {failed} failed"
+        return f"{read} images, {failed} failed"
 
     return read
 
@@ -381,9 +381,9 @@ def _of_archive(name: str) -> Change | None:
 
 READERS: Final[dict[str, Reader]] = {
     "images": Reader(
-        seeds.pictures,
-        _open_pictures,
-        {"picture.png": (change_png,)},
+        seeds.images,
+        _open_images,
+        {"image.png": (change_png,)},
         lambda path: ["detect", str(path), "--csv", str(path.with_name("faces.csv"))],
     ),
     "tables": Reader(
@@ -423,8 +423,8 @@ READERS: Final[dict[str, Reader]] = {
         {"model.h5": (change_hdf5,), "model.keras": (change_zip(_of_archive),)},
     ),
     "video": Reader(
-        seeds.films,
-        _open_films,
+        seeds.videos,
+        _open_videos,
         {},
         lambda path: ["video", str(path), "--csv", str(path.with_name("seen.csv")), "--overwrite"],
     ),
@@ -432,9 +432,9 @@ READERS: Final[dict[str, Reader]] = {
         seeds.archives,
         _open_archives,
         {
-            "pictures.tar": (change_tar,),
-            "pictures.tar.gz": (change_gzip(change_tar),),
-            "pictures.parquet": _PARQUET,
+            "images.tar": (change_tar,),
+            "images.tar.gz": (change_gzip(change_tar),),
+            "images.parquet": _PARQUET,
         },
     ),
     "groups": Reader(
@@ -443,7 +443,7 @@ READERS: Final[dict[str, Reader]] = {
         {"groups.csv": _TABLE, "train_00001_manu_attri.txt": _TABLE},
     ),
     "live": Reader(seeds.messages, _open_live, {"message.json": _JSON}),
-    "rows": Reader(seeds.film_rows, _open_rows, {"rows.csv": _TABLE, "rows.jsonl": _JSON}),
+    "rows": Reader(seeds.video_rows, _open_rows, {"rows.csv": _TABLE, "rows.jsonl": _JSON}),
     "recipes": Reader(seeds.recipes, _open_recipes, {"recipe.json": _JSON}),
     "runs": Reader(
         seeds.runs,

@@ -40,24 +40,24 @@ SPEC: Final = ModelSpec(
 @cache
 def face(side_px: int = 64) -> PILImage.Image:
     """The portrait's face, small."""
-    with PILImage.open(PORTRAIT) as picture:
-        return picture.crop((150, 30, 310, 190)).resize((side_px, side_px))
+    with PILImage.open(PORTRAIT) as image:
+        return image.crop((150, 30, 310, 190)).resize((side_px, side_px))
 
 
-def _saved(picture: PILImage.Image, kind: str, **options: Any) -> bytes:
+def _saved(image: PILImage.Image, kind: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
+    image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
-def _heic(picture: PILImage.Image, **options: Any) -> bytes:
+def _heic(image: PILImage.Image, **options: Any) -> bytes:
     buffer = io.BytesIO()
-    pillow_heif.from_pillow(picture).save(buffer, **options)
+    pillow_heif.from_pillow(image).save(buffer, **options)
     return buffer.getvalue()
 
 
-def pictures() -> Seeds:
-    """Each format and mode of picture that `mien.load_image` takes."""
+def images() -> Seeds:
+    """Each format and mode of image that `mien.load_image` takes."""
     color, gray = face(), face().convert("L")
     clear = color.copy()
     clear.putalpha(gray)
@@ -69,7 +69,7 @@ def pictures() -> Seeds:
     small = face(24)
     moving = [small, small.transpose(PILImage.Transpose.FLIP_LEFT_RIGHT)]
     return {
-        "picture.png": [
+        "image.png": [
             _saved(color, "PNG"),
             _saved(clear, "PNG"),
             _saved(palette, "PNG", transparency=3),
@@ -77,24 +77,24 @@ def pictures() -> Seeds:
             _saved(gray.convert("1"), "PNG"),
             _saved(small, "PNG", exif=turned, dpi=(72, 72)),
         ],
-        "picture.jpg": [
+        "image.jpg": [
             _saved(color, "JPEG"),
             _saved(color, "JPEG", progressive=True, exif=turned),
             _saved(gray, "JPEG"),
             _saved(small.convert("CMYK"), "JPEG"),
         ],
-        "picture.webp": [
+        "image.webp": [
             _saved(color, "WEBP"),
             _saved(clear, "WEBP", lossless=True, exif=turned),
             _saved(small, "WEBP", save_all=True, append_images=moving[1:]),
         ],
-        "picture.gif": [
+        "image.gif": [
             _saved(palette, "GIF"),
             _saved(small.quantize(8), "GIF", transparency=1),
             _saved(small, "GIF", save_all=True, append_images=moving[1:]),
         ],
-        "picture.bmp": [_saved(small, "BMP"), _saved(palette, "BMP"), _saved(gray, "BMP")],
-        "picture.tif": [
+        "image.bmp": [_saved(small, "BMP"), _saved(palette, "BMP"), _saved(gray, "BMP")],
+        "image.tif": [
             _saved(small, "TIFF"),
             _saved(color, "TIFF", compression="tiff_lzw"),
             _saved(gray, "TIFF", compression="tiff_adobe_deflate"),
@@ -105,12 +105,12 @@ def pictures() -> Seeds:
             _saved(clear, "TIFF", compression="packbits"),
             _saved(PILImage.fromarray(np.asarray(gray, np.uint16) * 16), "TIFF"),
         ],
-        "picture.heic": [
+        "image.heic": [
             _heic(color),
             _heic(clear, thumbnails=[16]),
             _heic(face(96), tile_size=64, exif=turned.tobytes()),
         ],
-        "picture.avif": [
+        "image.avif": [
             _saved(color, "AVIF"),
             _saved(clear, "AVIF", exif=turned),
             _saved(small, "AVIF", save_all=True, append_images=moving[1:]),
@@ -169,11 +169,11 @@ def tables() -> Seeds:
 
 
 def parquet() -> Seeds:
-    """Faces as Parquet, with votes and without, and as Hugging Face writes pictures."""
+    """Faces as Parquet, with votes and without, and as Hugging Face writes images."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    picture = _saved(face(48).convert("L"), "PNG")
+    image = _saved(face(48).convert("L"), "PNG")
 
     def table(columns: dict[str, Any], **options: Any) -> bytes:
         buffer = io.BytesIO()
@@ -183,10 +183,10 @@ def parquet() -> Seeds:
     targets = [0, 3, 6]
     return {
         "train.parquet": [
-            table({"image": [picture] * 3, "emotion": targets}),
+            table({"image": [image] * 3, "emotion": targets}),
             table(
                 {
-                    "image": [picture] * 3,
+                    "image": [image] * 3,
                     "emotion": targets,
                     "ferplus_votes": [[0, 8, 1] + [0] * 6 + [1]] * 3,
                 },
@@ -194,7 +194,7 @@ def parquet() -> Seeds:
             ),
             table(
                 {
-                    "image": [{"bytes": picture, "path": None}] * 3,
+                    "image": [{"bytes": image, "path": None}] * 3,
                     "emotion": ["happy", "sad", "fear"],
                 },
                 compression="zstd",
@@ -205,30 +205,30 @@ def parquet() -> Seeds:
 
 
 def archives() -> Seeds:
-    """Archives of pictures, as `mien batch` reads them."""
+    """Archives of images, as `mien batch` reads them."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    picture = _saved(face(24), "JPEG")
+    image = _saved(face(24), "JPEG")
 
     def tar(mode: str) -> bytes:
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode=mode) as archive:  # type: ignore[call-overload]
             for number in range(2):
-                for name, content in ((f"{number}.jpg", picture), (f"{number}.cls", b"3")):
+                for name, content in ((f"{number}.jpg", image), (f"{number}.cls", b"3")):
                     member = tarfile.TarInfo(name)
                     member.size = len(content)
                     archive.addfile(member, io.BytesIO(content))
         return buffer.getvalue()
 
     plain, groups = io.BytesIO(), io.BytesIO()
-    structs = [{"bytes": picture, "path": f"{row}.jpg"} for row in range(4)]
+    structs = [{"bytes": image, "path": f"{row}.jpg"} for row in range(4)]
     pq.write_table(pa.table({"image": structs, "label": [1, 2, 3, 4]}), groups, row_group_size=2)
-    pq.write_table(pa.table({"jpg": [picture, None, picture]}), plain, compression="none")
+    pq.write_table(pa.table({"jpg": [image, None, image]}), plain, compression="none")
     return {
-        "pictures.tar": [tar("w")],
-        "pictures.tar.gz": [tar("w:gz")],
-        "pictures.parquet": [plain.getvalue(), groups.getvalue()],
+        "images.tar": [tar("w")],
+        "images.tar.gz": [tar("w:gz")],
+        "images.parquet": [plain.getvalue(), groups.getvalue()],
     }
 
 
@@ -413,26 +413,26 @@ def _old_keras_file(keras: Any, path: Path) -> bytes:
     return path.read_bytes()
 
 
-def films() -> Seeds:
+def videos() -> Seeds:
     """Ten frames in each of the usual containers and codecs, with sound and without."""
     kinds = {
-        "film.mp4": ["libx264", "mpeg4", "libx265"],
-        "film.avi": ["mjpeg", "mpeg4", "rawvideo"],
-        "film.mkv": ["libvpx-vp9", "ffv1"],
-        "film.webm": ["libvpx"],
-        "film.ts": ["mpeg2video", "libx264"],
-        "film.flv": ["flv"],
-        "film.wmv": ["wmv2"],
-        "film.mov": ["qtrle", "prores_ks"],
+        "video.mp4": ["libx264", "mpeg4", "libx265"],
+        "video.avi": ["mjpeg", "mpeg4", "rawvideo"],
+        "video.mkv": ["libvpx-vp9", "ffv1"],
+        "video.webm": ["libvpx"],
+        "video.ts": ["mpeg2video", "libx264"],
+        "video.flv": ["flv"],
+        "video.wmv": ["wmv2"],
+        "video.mov": ["qtrle", "prores_ks"],
     }
-    return {name: [_film(name, codec) for codec in codecs] for name, codecs in kinds.items()}
+    return {name: [_video(name, codec) for codec in codecs] for name, codecs in kinds.items()}
 
 
-def _film(name: str, codec: str) -> bytes:
+def _video(name: str, codec: str) -> bytes:
     import av
 
     formats = {"mjpeg": "yuvj420p", "qtrle": "rgb24", "prores_ks": "yuv422p10le"}
-    picture = np.asarray(face(32))
+    image = np.asarray(face(32))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         with av.open(str(path), "w") as container:
@@ -444,10 +444,10 @@ def _film(name: str, codec: str) -> bytes:
             if codec == "libx265":
                 stream.options = {"x265-params": "log-level=none"}
             sound: Any = None
-            if name in ("film.mp4", "film.ts") and codec != "mpeg4":
+            if name in ("video.mp4", "video.ts") and codec != "mpeg4":
                 sound = container.add_stream("aac", rate=16_000, layout="mono")
             for number in range(10):
-                frame = av.VideoFrame.from_ndarray(np.roll(picture, number, 1).copy(), "rgb24")
+                frame = av.VideoFrame.from_ndarray(np.roll(image, number, 1).copy(), "rgb24")
                 frame.pts, frame.time_base = number, Fraction(1, 5)
                 container.mux(stream.encode(frame))
             container.mux(stream.encode())
@@ -462,8 +462,8 @@ def _film(name: str, codec: str) -> bytes:
         return path.read_bytes()
 
 
-def film_rows() -> Seeds:
-    """Rows of a film as mien writes them: a frame without a face, one with one, one with two."""
+def video_rows() -> Seeds:
+    """Rows of a video as mien writes them: a frame without a face, one with one, one with two."""
     from mien.readings import TrackedReading
     from mien.rows.files import row_writer
 

@@ -1,4 +1,4 @@
-"""The figures of docs/how-it-works.md, from the models in the package and real pictures.
+"""The figures of docs/how-it-works.md, from the models in the package and real images.
 
     python scripts/how_it_works.py --data FER2013 --out docs/images
 
@@ -36,8 +36,8 @@ MODEL: Final = "mien"
 
 TILTS_DEG: Final = (10.0, 20.0, 30.0)  # at which the page says what the detector sees of them
 FPS: Final = 25.0
-FILM_S: Final = 4.0
-NOISE: Final = 40.0  # gray levels, of the film whose following is shown
+VIDEO_S: Final = 4.0
+NOISE: Final = 40.0  # gray levels, of the video whose following is shown
 
 _INK, _PALE, _LINE, _MODEL_FILL = "#33373d", "#eef1f4", "#9aa0a8", "#fbe6b0"
 
@@ -64,12 +64,12 @@ def main(arguments: list[str] | None = None) -> int:
 def flows() -> str:
     """The two flows, which meet in the model file, as SVG."""
     recognise = [
-        "picture",
+        "photo",
         "faces",
         "crops\n48 x 48",
         "probabilities",
         "readings",
-        "rows, copies,\npages, films",
+        "rows, copies,\npages, videos",
     ]
     learn = ["data set", "batches", "network", "training", "evaluation", "export"]
     width, gap, top, bottom = 104, 22, 34, 218
@@ -95,7 +95,7 @@ def flows() -> str:
 
 
 def network() -> str:
-    """The network in the package, as SVG: as high as its picture, as wide as its channels."""
+    """The network in the package, as SVG: as high as its photo, as wide as its channels."""
     layers = [
         layer for layer in summarize(build("se-resnet")) if layer.kind in ("Conv2d", "Linear")
     ]
@@ -211,8 +211,8 @@ def draw_framing(stem: Path) -> Path:
         for axes in (left, right):
             axes.set_axis_off()
         (path,) = save(drawn, stem, endings=(".png",))
-    with PIL.Image.open(path) as picture:  # a photo is a quarter of the size as JPEG
-        picture.convert("RGB").save(path.with_suffix(".jpg"), quality=90)
+    with PIL.Image.open(path) as photo:  # a photo is a quarter of the size as JPEG
+        photo.convert("RGB").save(path.with_suffix(".jpg"), quality=90)
     path.unlink()
     return path.with_suffix(".jpg")
 
@@ -226,7 +226,7 @@ def seen_tilt(angle_deg: float) -> float:
 
 
 def _turned(image: Image, angle_deg: float) -> Image:
-    """A picture turned about its middle, its border repeated."""
+    """A photo turned about its middle, its border repeated."""
     height, width = image.shape[:2]
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), -angle_deg, 1.0)
     turned = cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
@@ -234,7 +234,7 @@ def _turned(image: Image, angle_deg: float) -> Image:
 
 
 def _frame_corners(face: Face, framing: Framing) -> NDArray[np.float64]:
-    """(5, 2) the square that `crop_faces` cuts, closed, in pixels of the picture."""
+    """(5, 2) the square that `crop_faces` cuts, closed, in pixels of the photo."""
     from mien.recognize.crops import _frame
 
     x, y, angle = _frame(face, framing)
@@ -294,14 +294,14 @@ def draw_calibration(faces: FaceSet, stem: Path) -> Path:
 
 
 def draw_following(stem: Path) -> Path:
-    """One face over a film: what single frames say, and what is left after smoothing."""
+    """One face over a video: what single frames say, and what is left after smoothing."""
     random = np.random.default_rng(0)
     image = cv2.resize(load_image(PORTRAIT), (256, 256), interpolation=cv2.INTER_AREA)
     recognizer = Recognizer(MODEL)
     (still,) = recognizer(np.asarray(image, np.uint8))
     x0, y0, x1, y1 = (round(value) for value in still.box)
     times, rows = [], []
-    for number in range(round(FILM_S * FPS)):
+    for number in range(round(VIDEO_S * FPS)):
         time_s = number / FPS
         frame = image.astype(np.float64) + random.normal(0, NOISE, image.shape)
         if 2.0 <= time_s < 2.2:  # a hand before the mouth

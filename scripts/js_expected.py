@@ -2,9 +2,9 @@
 
     python scripts/js_expected.py [--out js/build/expected] [--photos ../shared/data/photos]
 
-Into the folder go pictures as bare RGB bytes, the crops of their faces, and `expected.json`: the
-readings of each picture, those of a short film in which every frame is searched, and what OpenCV
-makes of one picture by each of the functions that `js/src/pixels.ts` follows. Nothing of it is
+Into the folder go images as bare RGB bytes, the crops of their faces, and `expected.json`: the
+readings of each photo, those of a short video in which every frame is searched, and what OpenCV
+makes of one photo by each of the functions that `js/src/pixels.ts` follows. Nothing of it is
 committed, so that it is always what the package reads now.
 """
 
@@ -49,17 +49,15 @@ def main() -> None:
         print(f"no photos in {arguments.photos}: the portrait alone is compared", file=sys.stderr)
     recognizer = Recognizer()
     files = [PORTRAIT, *photos]
-    pictures = [
-        picture(out, path.stem, load_image(path), recognizer, file=str(path)) for path in files
-    ]
-    pictures += [picture(out, name, image, recognizer) for name, image in made(portrait)]
+    images = [photo(out, path.stem, load_image(path), recognizer, file=str(path)) for path in files]
+    images += [photo(out, name, image, recognizer) for name, image in made(portrait)]
     small = Recognizer(full_size=True)
-    pictures.append(picture(out, "full size", crowd(portrait), small, options={"fullSize": True}))
+    images.append(photo(out, "full size", crowd(portrait), small, options={"fullSize": True}))
     large = Recognizer(min_face_px=60.0)
-    pictures.append(picture(out, "large only", crowd(portrait), large, options={"minFacePx": 60}))
+    images.append(photo(out, "large only", crowd(portrait), large, options={"minFacePx": 60}))
     expected = {
-        "pictures": pictures,
-        "film": film(out, portrait, recognizer),
+        "images": images,
+        "video": video(out, portrait, recognizer),
         "explanations": [
             explanation(out, "portrait", portrait, recognizer),
             explanation(out, "dim crowd", crowd(portrait) // 2, recognizer),
@@ -69,7 +67,7 @@ def main() -> None:
     (out / "expected.json").write_text(json.dumps(expected))
 
 
-def picture(
+def photo(
     out: Path,
     name: str,
     image: Image,
@@ -78,7 +76,7 @@ def picture(
     file: str | None = None,
     options: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """One picture with its readings; its pixels and crops lie beside."""
+    """One photo with its readings; its pixels and crops lie beside."""
     faces = recognizer.detector.detect(image)
     crops = crop_faces(image, faces, YuNetDetector.framing)
     return {
@@ -101,7 +99,7 @@ def keep(out: Path, name: str, values: Image | Crops) -> str:
 
 
 def made(portrait: Image) -> Iterator[tuple[str, Image]]:
-    """Pictures that ask for each of the detector's ways to look."""
+    """Images that ask for each of the detector's ways to look."""
     for scale in (0.25, 0.5, 2.0, 5.0):
         yield f"portrait x {scale:g}", resized(portrait, scale)
     for degrees in (-40, 20, 45):
@@ -121,7 +119,7 @@ def made(portrait: Image) -> Iterator[tuple[str, Image]]:
 
 
 def explanation(out: Path, name: str, image: Image, recognizer: Recognizer) -> dict[str, Any]:
-    """What the reading of the last face of a picture rests on."""
+    """What the reading of the last face of a photo rests on."""
     face = len(recognizer(image)) - 1
     explained = recognizer.explain(image, face=face)
     assert explained.reading is not None
@@ -140,7 +138,7 @@ def explanation(out: Path, name: str, image: Image, recognizer: Recognizer) -> d
 
 
 def resized(image: Image, scale: float) -> Image:
-    """A picture at another scale."""
+    """A photo at another scale."""
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=method), np.uint8)
 
@@ -174,7 +172,7 @@ def drawn() -> Image:
     return np.asarray(cv2.GaussianBlur(image, (5, 5), 0), np.uint8)
 
 
-def film(out: Path, portrait: Image, recognizer: Recognizer) -> list[dict[str, Any]]:
+def video(out: Path, portrait: Image, recognizer: Recognizer) -> list[dict[str, Any]]:
     """Two faces that move, one of which goes and comes back, then another scene; every .1 s."""
     face, other = resized(portrait, 0.6), resized(portrait[:, ::-1] // 2 + 60, 0.5)
     images = []
@@ -199,7 +197,7 @@ def film(out: Path, portrait: Image, recognizer: Recognizer) -> list[dict[str, A
 
 
 def opencv(out: Path, color: Image) -> Iterator[dict[str, Any]]:
-    """What OpenCV makes of a picture, in color and in gray."""
+    """What OpenCV makes of a photo, in color and in gray."""
     gray = np.asarray(cv2.cvtColor(color, cv2.COLOR_RGB2GRAY), np.uint8)
     height, width = gray.shape
     source = keep(out, "opencv-color.raw", color), keep(out, "opencv-gray.raw", gray)

@@ -51,10 +51,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     notebook = files.get_file_from_path(NOTEBOOK)
     if notebook is not None:
         files.remove(notebook)
-        text, pictures = notebook_page(docs / NOTEBOOK)
+        text, images = notebook_page(docs / NOTEBOOK)
         text = links_for_site(text, f"docs/{NOTEBOOK}", docs)
         files.append(File.generated(config, "tutorial.md", content=text))
-        for name, content in pictures.items():
+        for name, content in images.items():
             files.append(File.generated(config, name, content=content))
     return files
 
@@ -106,7 +106,7 @@ def _turned(link: re.Match[str], source: str, here: str, root: Path) -> str:
 
 
 def _page_of(path: str) -> str:
-    """The page, or picture, of the site for a file of the repository; empty if it has none."""
+    """The page, or image, of the site for a file of the repository; empty if it has none."""
     if page := {**BESIDE_DOCS, **LINKED}.get(path):
         return page
     if path == f"docs/{NOTEBOOK}":
@@ -135,10 +135,10 @@ def notebook_page(path: Path) -> tuple[str, dict[str, bytes]]:
     Args:
         path: of a notebook in format 4 that was run.
     Returns:
-        The text, and its pictures by their path on the site.
+        The text, and its images by their path on the site.
     """
     parts: list[str] = []
-    pictures: dict[str, bytes] = {}
+    images: dict[str, bytes] = {}
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
         source = "".join(cell["source"])
         if cell["cell_type"] == "markdown":
@@ -146,18 +146,18 @@ def notebook_page(path: Path) -> tuple[str, dict[str, bytes]]:
             continue
         parts.append(f"```python\n{source}\n```")
         for output in cell.get("outputs", []):
-            parts.append(_shown(output, path.stem, pictures))
-    return "\n\n".join(part for part in parts if part), pictures
+            parts.append(_shown(output, path.stem, images))
+    return "\n\n".join(part for part in parts if part), images
 
 
-def _shown(output: dict[str, Any], stem: str, pictures: dict[str, bytes]) -> str:
-    """One output of a cell as Markdown; a picture is put among `pictures`."""
+def _shown(output: dict[str, Any], stem: str, images: dict[str, bytes]) -> str:
+    """One output of a cell as Markdown; an image is put among `images`."""
     data = output.get("data", {})
     for kind, ending in _ENDINGS.items():
         if kind in data:
             encoded = "".join(data[kind])
-            name = f"{stem}-{len(pictures) + 1}.{ending}"
-            pictures[f"images/{name}"] = (
+            name = f"{stem}-{len(images) + 1}.{ending}"
+            images[f"images/{name}"] = (
                 encoded.encode() if ending == "svg" else base64.b64decode(encoded)
             )
             return f"![What the code above draws](images/{name})"

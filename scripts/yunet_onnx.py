@@ -2,7 +2,7 @@
 
     python scripts/yunet_onnx.py [--out FILE]
 
-The zoo's file is for OpenCV's FaceDetectorYN: pictures of one size, twelve outputs, and what they
+The zoo's file is for OpenCV's FaceDetectorYN: images of one size, twelve outputs, and what they
 mean is in OpenCV. The one in the package takes RGB pixels of any size, as they lie in memory, and
 gives what is likely a face. The layers and weights are the same, otherwise arranged:
 

@@ -18,7 +18,7 @@ PORTRAIT = Path(__file__).resolve().parent.parent / "examples" / "astronaut.jpg"
 
 
 def jpeg(seed: int = 0, *, size_px: int = 96, face: bool = True) -> bytes:
-    """A small JPEG with one face, or with none; each seed gives another picture."""
+    """A small JPEG with one face, or with none; each seed gives another image."""
     image = np.full((size_px, size_px, 3), 96, np.uint8)
     if face:
         cut = load_image(PORTRAIT)[0:256, 96:352]
@@ -32,7 +32,7 @@ def jpeg(seed: int = 0, *, size_px: int = 96, face: bool = True) -> bytes:
 
 
 def write_folder(folder: Path, count: int, *, faces: bool = True) -> Path:
-    """So many pictures, in two folders."""
+    """So many images, in two folders."""
     for number in range(count):
         path = folder / ("a" if number % 2 else "b") / f"{number:04}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def write_tar(path: Path, members: Mapping[str, bytes], mode: str = "w") -> Path
 
 
 def samples(count: int) -> dict[str, bytes]:
-    """Members of a WebDataset archive: a picture and a label for each sample."""
+    """Members of a WebDataset archive: an image and a label for each sample."""
     members: dict[str, bytes] = {}
     for number in range(count):
         members[f"{number:06}.jpg"] = jpeg(number)
@@ -62,22 +62,22 @@ def samples(count: int) -> dict[str, bytes]:
 
 def write_parquet(
     path: Path,
-    pictures: Sequence[bytes | None],
+    images: Sequence[bytes | None],
     *,
     column: str = "image",
     as_struct: bool = False,
     row_group_size: int = 1000,
     **others: Iterable[Any],
 ) -> Path:
-    """Pictures as bytes, or as structs of bytes and path, as Hugging Face's datasets write them."""
+    """Images as bytes, or as structs of bytes and path, as Hugging Face's datasets write them."""
     path.parent.mkdir(parents=True, exist_ok=True)
     values: pa.Array
     if as_struct:
-        rows = [{"bytes": p, "path": f"{i}.jpg"} for i, p in enumerate(pictures)]
+        rows = [{"bytes": p, "path": f"{i}.jpg"} for i, p in enumerate(images)]
         kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
         values = pa.array(rows, kind)
     else:
-        values = pa.array(pictures, pa.binary())
+        values = pa.array(images, pa.binary())
     table = pa.table({column: values, **{name: list(v) for name, v in others.items()}})
     pq.write_table(table, path, row_group_size=row_group_size)
     return path

@@ -65,11 +65,11 @@ class DrawnFace:
         beard: 0 to 1, how thick.
         glasses: thickness of their frame; 0 for none.
         jaw: width of the chin, times that at rest.
-        tilt_deg: the head leans to the right of the picture.
+        tilt_deg: the head leans to the right of the image.
         turn: the features' shift towards the right, in half widths of the face.
         light: where it comes from: x to the right, y down.
         brightness: of the light, times daylight.
-        scale: half the width of the face over half the width of the picture.
+        scale: half the width of the face over half the width of the image.
     """
 
     mood: Mood = MOODS["neutral"]

@@ -101,7 +101,7 @@ def write_people_model(path: Path, *, people: bool = True, seed: int = 0) -> Pat
 
 @dataclass
 class FixedDetector:
-    """Finds the same faces in every picture."""
+    """Finds the same faces in every image."""
 
     faces: list[Face]
     framing: Framing = field(default_factory=lambda: Framing(1.0, 0.0, 0.0))
@@ -124,7 +124,7 @@ def a_tracked_reading(
     detected: bool = True,
     unsure: bool = False,
 ) -> TrackedReading:
-    """What a film shows in one frame; smoothing has changed nothing."""
+    """What a video shows in one frame; smoothing has changed nothing."""
     rest = (1 - probability) / (len(EMOTIONS) - 1)
     probabilities = tuple(probability if label == emotion else rest for label in EMOTIONS)
     return TrackedReading(

@@ -119,7 +119,7 @@ def write_votes(path: Path, faces: FaceSet) -> Path:
 
 
 def png(image: NDArray[np.uint8]) -> bytes:
-    """A gray picture as the bytes of a PNG file."""
+    """A gray photo as the bytes of a PNG file."""
     buffer = io.BytesIO()
     PILImage.fromarray(image).save(buffer, "PNG")
     return buffer.getvalue()
@@ -137,11 +137,11 @@ def write_folders(root: Path, faces: FaceSet, name: Callable[[str, str, int], st
 
 
 def write_parquet(path: Path, faces: FaceSet, *, structs: bool = False) -> Path:
-    """One Parquet file; with `structs` the pictures are as Hugging Face writes them."""
-    pictures: list[Any] = [png(image) for image in faces.images]
+    """One Parquet file; with `structs` the images are as Hugging Face writes them."""
+    images: list[Any] = [png(image) for image in faces.images]
     if structs:
-        pictures = [{"bytes": picture, "path": None} for picture in pictures]
-    columns: dict[str, Any] = {"image": pictures, "emotion": faces.targets}
+        images = [{"bytes": photo, "path": None} for photo in images]
+    columns: dict[str, Any] = {"image": images, "emotion": faces.targets}
     if faces.votes is not None:
         columns["ferplus_votes"] = faces.votes.tolist()
     pq.write_table(pa.table(columns), path)

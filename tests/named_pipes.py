@@ -1,4 +1,4 @@
-"""Pictures that are named pipes: whoever reads one waits, and can be killed in the middle."""
+"""Images that are named pipes: whoever reads one waits, and can be killed in the middle."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ def wait_until(true: Callable[[], Any], what: str) -> None:
 
 
 class Pipe:
-    """A picture that is not there before `feed`."""
+    """An image that is not there before `feed`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -57,7 +57,7 @@ class Pipe:
             self._end = None
 
     def feed(self, content: bytes) -> None:
-        """Give its reader, who may still have to come, the picture."""
+        """Give its reader, who may still have to come, the image."""
         wait_until(self.is_read, f"a reader of {self.path}")
         assert self._end is not None
         os.write(self._end, content)
@@ -76,7 +76,7 @@ class Killer(threading.Thread):
     Args:
         pipe: that they read.
         times: how many to kill.
-        feed: the picture for the next one; None where nobody reads any more.
+        feed: the image for the next one; None where nobody reads any more.
     """
 
     def __init__(self, pipe: Pipe, times: int, feed: bytes | None = None) -> None:

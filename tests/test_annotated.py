@@ -5,21 +5,21 @@ import pytest
 from PIL import Image as PILImage
 
 from fakes import a_reading
-from mien import ImageError, OutputError, PictureFile, PictureResult, load_image
+from mien import ImageError, ImageFile, ImageResult, OutputError, load_image
 from mien.output.annotated import AnnotatedWriter
 
 IMAGE = np.full((200, 300, 3), 128, np.uint8)
 
 
-def a_result(path: Path, relative: str | None = None) -> PictureResult:
-    return PictureResult(PictureFile(path, Path(relative or path.name)), IMAGE, (a_reading(),))
+def a_result(path: Path, relative: str | None = None) -> ImageResult:
+    return ImageResult(ImageFile(path, Path(relative or path.name)), IMAGE, (a_reading(),))
 
 
 def written(folder: Path) -> list[str]:
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
 
 
-def test_copies_are_laid_out_as_the_pictures_were(tmp_path: Path) -> None:
+def test_copies_are_laid_out_as_the_images_were(tmp_path: Path) -> None:
     writer = AnnotatedWriter(tmp_path / "out")
     for name in ("a.jpg", "cats/1.png", "cats/deep/2.JPEG", "3.webp", "4.gif", "plain", "v1.2.tif"):
         writer.write(a_result(tmp_path / "in" / name, name))
@@ -35,7 +35,7 @@ def test_copies_are_laid_out_as_the_pictures_were(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "kind"), [("a.jpg", "JPEG"), ("a.png", "PNG"), ("a.bmp", "PNG")])
-def test_copies_are_pictures_of_the_same_size(tmp_path: Path, name: str, kind: str) -> None:
+def test_copies_are_images_of_the_same_size(tmp_path: Path, name: str, kind: str) -> None:
     AnnotatedWriter(tmp_path / "out").write(a_result(tmp_path / name))
     (copy,) = (tmp_path / "out").iterdir()
     with PILImage.open(copy) as opened:
@@ -65,29 +65,29 @@ def test_copies_of_an_earlier_run_are_replaced(tmp_path: Path) -> None:
     assert written(tmp_path / "out") == ["a.png"]
 
 
-def test_a_picture_is_never_replaced_by_its_copy(tmp_path: Path) -> None:
+def test_a_image_is_never_replaced_by_its_copy(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"the original")
     (tmp_path / "link").symlink_to(tmp_path)
     for folder in (tmp_path, tmp_path / "link", tmp_path / "link" / ".." / tmp_path.name):
-        with pytest.raises(OutputError, match="would replace a picture that was given"):
+        with pytest.raises(OutputError, match="would replace an image that was given"):
             AnnotatedWriter(folder).write(a_result(path))
     assert path.read_bytes() == b"the original"
 
 
-def test_a_picture_is_never_replaced_by_the_copy_of_another(tmp_path: Path) -> None:
+def test_a_image_is_never_replaced_by_the_copy_of_another(tmp_path: Path) -> None:
     original = a_result(tmp_path / "a.png")
     original.file.path.write_bytes(b"the original")
     other = a_result(tmp_path / "a.webp")  # its copy would be called a.png
     writer = AnnotatedWriter(tmp_path, [other.file, original.file])
-    with pytest.raises(OutputError, match="would replace a picture that was given"):
+    with pytest.raises(OutputError, match="would replace an image that was given"):
         writer.write(other)
     assert original.file.path.read_bytes() == b"the original"
 
 
-def test_a_picture_that_could_not_be_read_has_no_copy(tmp_path: Path) -> None:
-    file = PictureFile(tmp_path / "bad.png", Path("bad.png"))
-    AnnotatedWriter(tmp_path / "out").write(PictureResult(file, None, (), ImageError("bad")))
+def test_a_image_that_could_not_be_read_has_no_copy(tmp_path: Path) -> None:
+    file = ImageFile(tmp_path / "bad.png", Path("bad.png"))
+    AnnotatedWriter(tmp_path / "out").write(ImageResult(file, None, (), ImageError("bad")))
     assert not (tmp_path / "out").exists()
 
 

@@ -125,7 +125,7 @@ def test_folds_follow_from_the_seed() -> None:
     assert not np.array_equal(assign_folds(faces, 3), assign_folds(faces, 3, seed=1))
 
 
-def test_copies_of_a_picture_lie_in_one_fold_whatever_their_labels() -> None:
+def test_copies_of_a_image_lie_in_one_fold_whatever_their_labels() -> None:
     faces = made_up_faces(train=9).split("train")
     again = np.arange(0, len(faces), 3)
     images = np.concatenate(
@@ -157,7 +157,7 @@ def test_a_number_of_folds_out_of_range(folds: int) -> None:
         assign_folds(FACES.split("train"), folds)
 
 
-def test_an_emotion_with_fewer_pictures_than_folds_is_named() -> None:
+def test_an_emotion_with_fewer_images_than_folds_is_named() -> None:
     faces = made_up_faces(train=2).split("train")
 
     with pytest.raises(DataError, match=r"expected 3 different .* there are 2 of angry"):

@@ -47,8 +47,8 @@ def python(
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("film") / "film.mp4"
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("video") / "video.mp4"
     make_video(path, moving_portrait(), times_s=steady_times(3))
     return path
 
@@ -60,21 +60,23 @@ def test_the_base_install_requires_none_of_them() -> None:
     assert {"numpy", "onnxruntime", "av"} <= base
 
 
-def test_pictures_are_read() -> None:
+def test_images_are_read() -> None:
     done = python(COMMAND, "detect", PORTRAIT)
     assert done.returncode == 0, done.stderr
     assert "happy" in done.stdout
 
 
 @pytest.mark.parametrize("begin", [["video"], ["webcam", "--no-window", "--source"]])
-def test_films_and_cameras_are_read_into_rows(begin: list[str], film: Path, tmp_path: Path) -> None:
+def test_videos_and_cameras_are_read_into_rows(
+    begin: list[str], video: Path, tmp_path: Path
+) -> None:
     rows = tmp_path / "rows.csv"
-    done = python(COMMAND, *begin, film, "--csv", rows)
+    done = python(COMMAND, *begin, video, "--csv", rows)
     assert done.returncode == 0, done.stderr
     assert len(rows.read_text().splitlines()) == 4
 
 
-def test_the_server_reads_pictures() -> None:
+def test_the_server_reads_images() -> None:
     done = python(WITHOUT + SERVER, PORTRAIT)
     assert done.stdout.startswith("200"), done.stdout + done.stderr
     assert "happy" in done.stdout
@@ -83,16 +85,16 @@ def test_the_server_reads_pictures() -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["video", "FILM", "--parquet", "rows.parquet"],
-        ["webcam", "--no-window", "--source", "FILM", "--csv", "rows.parquet"],
+        ["video", "VIDEO", "--parquet", "rows.parquet"],
+        ["webcam", "--no-window", "--source", "VIDEO", "--csv", "rows.parquet"],
         ["batch", PORTRAIT, "--out", "rows"],
         ["batch", "s3://bucket/photos", "--out", "rows"],
     ],
 )
 def test_what_needs_the_extra_batch_says_so(
-    arguments: list[str], film: Path, tmp_path: Path
+    arguments: list[str], video: Path, tmp_path: Path
 ) -> None:
-    words = [film if word == "FILM" else word for word in arguments]
+    words = [video if word == "VIDEO" else word for word in arguments]
     done = python(COMMAND, *words, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("mien: ")

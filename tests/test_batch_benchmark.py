@@ -28,11 +28,11 @@ def benchmark() -> ModuleType:
     return module
 
 
-def test_pictures_are_the_same_every_time(benchmark: ModuleType, tmp_path: Path) -> None:
+def test_images_are_the_same_every_time(benchmark: ModuleType, tmp_path: Path) -> None:
     data = write_parquet(tmp_path / "train.parquet", [jpeg(0, size_px=48), jpeg(9, size_px=48)])
     for folder in ("a", "b"):
-        benchmark.make_pictures(tmp_path if folder == "a" else data, tmp_path / folder, 3)
-    first, again = (benchmark.picture(tmp_path / folder, 2) for folder in ("a", "b"))
+        benchmark.make_images(tmp_path if folder == "a" else data, tmp_path / folder, 3)
+    first, again = (benchmark.image(tmp_path / folder, 2) for folder in ("a", "b"))
     assert first.read_bytes() == again.read_bytes()
     assert load_image(first).shape == (480, 640, 3)
     assert len(list(tmp_path.glob("a/*/*"))) == 3
@@ -55,7 +55,7 @@ def test_memory_counts_all_that_a_process_has_started(benchmark: ModuleType) -> 
 
 def test_the_plan_follows_from_what_was_measured(benchmark: ModuleType, tmp_path: Path) -> None:
     for number in range(2):
-        path = benchmark.picture(tmp_path / "pictures", number)
+        path = benchmark.image(tmp_path / "images", number)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(bytes(100_000))
     stages = {
@@ -85,8 +85,8 @@ def test_the_plan_follows_from_what_was_measured(benchmark: ModuleType, tmp_path
     )
     assert "Two processes read 2.00 times as many" in text
     assert "+3.0% of that with 2" in text
-    assert "| `mien batch`, 1,000 pictures, Ray | 2 | 125.0 | 31.2 | 95% | 900 MB |" in text
-    # 1,000 pictures a second on a node of ten cores.
+    assert "| `mien batch`, 1,000 images, Ray | 2 | 125.0 | 31.2 | 95% | 900 MB |" in text
+    # 1,000 images a second on a node of ten cores.
     assert "| 1 million | 1 | 17 min | 0.28 | 0.56 |" in text
     assert "| 100 million | 4 | 6.9 h | 27.78 | 55.56 |" in text
     assert "The largest stage is detection, 50% of the time." in text

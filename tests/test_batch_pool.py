@@ -35,7 +35,7 @@ def workers() -> list[BaseProcess]:
 
 @pytest.fixture
 def undisturbed(tmp_path: Path) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """The rows that the pictures give when nothing goes wrong."""
+    """The rows that the images give when nothing goes wrong."""
 
     def rows() -> list[dict[str, Any]]:
         pipe = tmp_path / "pipe.jpg"
@@ -55,10 +55,10 @@ def test_processes_give_the_rows_of_one(tmp_path: Path) -> None:
     two = run_batch([tmp_path / "in"], tmp_path / "two", SMALL, processes=2, report=said.append)
     assert rows_of(two.out) == rows_of(here.out)
     assert (two.workers, two.tally.faces, two.complete) == (2, here.tally.faces, True)
-    counts = [(status.shards_done, status.pictures_done) for status in said]
+    counts = [(status.shards_done, status.images_done) for status in said]
     assert counts == sorted(counts)
     assert counts[-1] == (3, 9)
-    assert {status.pictures for status in said} == {9}
+    assert {status.images for status in said} == {9}
     assert not workers()
 
 
@@ -168,7 +168,7 @@ def test_a_full_disk_is_one_line_and_what_was_done_stays(tmp_path: Path) -> None
     write_folder(tmp_path / "in", 3)
     # Errors with names that do not shrink make a large part without taking time.
     names = [os.urandom(100).hex() for _ in range(600)]
-    write_tar(tmp_path / "large.tar", {f"{name}.jpg": b"no picture" for name in names})
+    write_tar(tmp_path / "large.tar", {f"{name}.jpg": b"no image" for name in names})
 
     def small_files() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))

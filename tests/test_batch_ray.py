@@ -65,7 +65,7 @@ def test_a_killed_driver_and_a_killed_node_lose_no_row_and_double_none(
     assert cluster.process.stdin
     assert cluster.process.stdout
     write_folder(tmp_path / "in", 3)
-    (tmp_path / "in" / "a" / "bad.jpg").write_bytes(b"no picture")
+    (tmp_path / "in" / "a" / "bad.jpg").write_bytes(b"no image")
     pipes = [Pipe(tmp_path / "p.jpg"), Pipe(tmp_path / "q.jpg")]
     sources = ["in", *(pipe.path.name for pipe in pipes)]
     command = [sys.executable, "-m", "mien", "batch", *sources, "--shard-images", "1", "--json"]
@@ -109,7 +109,7 @@ def test_a_killed_driver_and_a_killed_node_lose_no_row_and_double_none(
             threading.Thread(target=pipe.feed, args=(jpeg(),), daemon=True).start()
         stdout, stderr = second.communicate(timeout=LIMIT_S)
     assert second.returncode == 2, stderr  # for bad.jpg
-    assert "mien: 1 of 6 pictures or archives could not be read" in stderr.splitlines()[-1]
+    assert "mien: 1 of 6 images or archives could not be read" in stderr.splitlines()[-1]
     assert "Traceback" not in stderr
     result = json.loads(stdout)
     assert (result["complete"], result["shards_before"], result["run"]["images"]) == (True, 4, 2)

@@ -16,12 +16,12 @@ from PIL import Image as PILImage
 
 from archives import PORTRAIT, jpeg, rows_of, samples, write_folder, write_parquet, write_tar
 from command_line import Mien
+from image_files import heic, saved
 from mien import EMOTIONS, Classifier, Recognizer, __version__, load_image
 from mien.errors import DataError, ImageError, MienError, ModelError, OptionError, OutputError
 from mien.output.records import BATCH_TABLE, COLUMNS, LANDMARKS
 from mien.recognize.batch import BatchResult, BatchSettings, Status, run_batch
 from mien.recognize.batch.records import PROBABILITY_BINS, Tally
-from picture_files import heic, saved
 from videos import make_video, moving_portrait
 
 
@@ -35,12 +35,12 @@ def run(
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
-    """Pictures of all kinds of sources, some of which cannot be read."""
+    """Images of all kinds of sources, some of which cannot be read."""
     folder = tmp_path / "archive"
     write_folder(folder / "faces", 5)
     write_folder(folder / "empty", 2, faces=False)
     (folder / "faces" / "damaged.jpg").write_bytes(jpeg()[:700])
-    (folder / "faces" / "text.png").write_text("no picture")
+    (folder / "faces" / "text.png").write_text("no image")
     write_tar(folder / "x.tar", samples(3))
     cut = write_tar(folder / "cut.tar", samples(3))
     cut.write_bytes(cut.read_bytes()[: cut.read_bytes().index(jpeg(2)) + 500])
@@ -73,7 +73,7 @@ def test_rows_say_what_the_recognizer_reads(tmp_path: Path, portrait: Path) -> N
     assert {row[name] for name in ("key", "member", "row", "frame", "time_s", "error")} == {None}
 
 
-def test_every_picture_has_a_row_and_every_error_is_one(archive: Path, tmp_path: Path) -> None:
+def test_every_image_has_a_row_and_every_error_is_one(archive: Path, tmp_path: Path) -> None:
     result = run(archive, tmp_path / "out", shard_images=4)
     rows = rows_of(result.out)
     tally = result.tally
@@ -85,11 +85,11 @@ def test_every_picture_has_a_row_and_every_error_is_one(archive: Path, tmp_path:
     assert [Path(row["source"]).parent.parent.name for row in without] == ["empty", "empty"]
     assert {row["emotion"] for row in without} == {None}
     assert tally.errors == {
-        "damaged picture": 1,
-        "not a picture": 1,
+        "damaged image": 1,
+        "not an image": 1,
         "damaged or cut archive": 1,
-        "Parquet row without a picture": 1,
-        "no column with pictures": 1,
+        "Parquet row without an image": 1,
+        "no column with images": 1,
     }
     errors = {Path(row["source"]).name: row["error"] for row in rows if row["error"]}
     assert errors["text.png"].startswith(f"{archive}/faces/text.png: expected a JPEG")
@@ -98,7 +98,7 @@ def test_every_picture_has_a_row_and_every_error_is_one(archive: Path, tmp_path:
     assert result.complete
 
 
-def test_frames_of_films_are_rows_at_their_times(tmp_path: Path) -> None:
+def test_frames_of_videos_are_rows_at_their_times(tmp_path: Path) -> None:
     times = [i / 10 for i in range(10)]
     make_video(tmp_path / "x.mp4", moving_portrait(shown=lambda n: n < 5), times_s=times)
     rows = rows_of(run(tmp_path / "x.mp4", tmp_path / "out", every_s=0.2).out)
@@ -107,7 +107,7 @@ def test_frames_of_films_are_rows_at_their_times(tmp_path: Path) -> None:
     assert [row["face"] for row in rows] == [1, 1, 1, None, None]
 
 
-def test_cut_out_faces_are_rows_with_the_whole_picture_for_a_box(tmp_path: Path) -> None:
+def test_cut_out_faces_are_rows_with_the_whole_image_for_a_box(tmp_path: Path) -> None:
     levels = np.random.default_rng(0).integers(0, 256, (48, 48), dtype=np.uint8)
     PILImage.fromarray(levels).save(tmp_path / "cut.png")
     result = run(tmp_path / "cut.png", tmp_path / "out", detector="none")
@@ -118,7 +118,7 @@ def test_cut_out_faces_are_rows_with_the_whole_picture_for_a_box(tmp_path: Path)
     assert [row[label] for label in EMOTIONS] == pytest.approx(expected.tolist(), rel=1e-5)
 
 
-def test_a_photo_on_its_side_is_turned_and_frames_of_films_are_not(tmp_path: Path) -> None:
+def test_a_photo_on_its_side_is_turned_and_frames_of_videos_are_not(tmp_path: Path) -> None:
     frame = np.ascontiguousarray(np.rot90(moving_portrait()(0), 2))
     PILImage.fromarray(frame).save(tmp_path / "photo.png")
     make_video(tmp_path / "x.mp4", lambda n: frame, times_s=[0.0, 0.1, 0.2])
@@ -171,7 +171,7 @@ def test_settings_reach_the_recognizer(tmp_path: Path, portrait: Path, tiny_mode
     assert row["nose_x"] is None
 
 
-def test_one_picture_that_breaks_the_reader_takes_no_other_with_it(
+def test_one_image_that_breaks_the_reader_takes_no_other_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_folder(tmp_path / "in", 4)
@@ -189,7 +189,7 @@ def test_one_picture_that_breaks_the_reader_takes_no_other_with_it(
     (error,) = [row["error"] for row in rows_of(result.out) if row["error"]]
     assert (
         error
-        == f"{tmp_path}/in/b/0002.jpg: the picture cannot be read; ValueError: the network stumbles"
+        == f"{tmp_path}/in/b/0002.jpg: the image cannot be read; ValueError: the network stumbles"
     )
 
 
@@ -260,7 +260,7 @@ def test_new_files_are_refused_or_left_for_another_data_set(tmp_path: Path) -> N
     write_folder(tmp_path / "in", 2)
     run(tmp_path / "in", tmp_path / "out")
     write_folder(tmp_path / "in", 3)
-    with pytest.raises(OutputError, match="picture files were 2 and are 3"):
+    with pytest.raises(OutputError, match="image files were 2 and are 3"):
         run(tmp_path / "in", tmp_path / "out")
     result = run(tmp_path / "in", tmp_path / "out", again={"as_planned": True})
     assert result.tally.images == 2
@@ -271,7 +271,7 @@ def test_the_name_of_a_file_is_not_taken_for_an_error(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "the archive is damaged or cut short.png").write_bytes(b"text")
     result = run(tmp_path / "in", tmp_path / "out")
-    assert result.tally.errors == {"not a picture": 1}
+    assert result.tally.errors == {"not an image": 1}
 
 
 def test_errors_are_tried_again_where_that_is_asked_for(tmp_path: Path) -> None:
@@ -327,7 +327,7 @@ def test_a_manifest_that_cannot_be_read_is_an_error(
 
 def test_a_source_of_nothing_but_errors_makes_no_data_set(tmp_path: Path) -> None:
     pq.write_table(pa.table({"label": [1]}), tmp_path / "other.parquet")
-    with pytest.raises(DataError, match="expected a column with the bytes of pictures"):
+    with pytest.raises(DataError, match="expected a column with the bytes of images"):
         run(tmp_path / "other.parquet", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -360,7 +360,7 @@ def test_the_manifest_tells_settings_counts_and_every_shard(archive: Path, tmp_p
     assert manifest["about"]["sources"] == [str(archive)]
     assert manifest["about"]["settings"]["shard_images"] == 4
     assert manifest["about"]["mien_version"] == __version__
-    assert manifest["plan"]["files"] == {"picture": 9, "tar": 2, "parquet": 2}
+    assert manifest["plan"]["files"] == {"image": 9, "tar": 2, "parquet": 2}
     assert manifest["counts"]["faces"] == result.tally.faces
     assert [shard["shard"] for shard in manifest["shards"]] == list(range(result.shards))
     assert sum(shard["rows"] for shard in manifest["shards"]) == len(rows_of(result.out))
@@ -377,7 +377,7 @@ def test_counts_add_up() -> None:
     second.add_error(error.value)
     second.add_readings([])
     first.add(second)
-    assert first.errors == {"damaged or cut archive": 1, "other": 1, "not a picture": 1}
+    assert first.errors == {"damaged or cut archive": 1, "other": 1, "not an image": 1}
     assert (first.images, first.without_face, first.faces_per_image[0]) == (1, 1, 1)
     assert len(first.probabilities) == PROBABILITY_BINS
 
@@ -401,14 +401,14 @@ def test_the_command_prints_a_table_and_ends_with_2_after_errors(
     options = ("--out", tmp_path / "out", "--processes", 0)
     good = mien("batch", archive / "faces" / "a", *options)
     assert good.status == 0
-    assert re.search(r"^pictures read +2$", good.stdout, re.MULTILINE)
+    assert re.search(r"^images read +2$", good.stdout, re.MULTILINE)
     assert re.search(r"^faces +2$", good.stdout, re.MULTILINE)
     assert f"summary   {tmp_path}/out/summary.html" in good.stdout
     assert good.stderr == ""
     bad = mien("batch", archive / "faces", *options, "--overwrite", "--json")
     assert bad.status == 2
-    assert json.loads(bad.stdout)["errors"] == {"damaged picture": 1, "not a picture": 1}
-    assert "mien: 2 of 7 pictures or archives could not be read" in bad.stderr
+    assert json.loads(bad.stdout)["errors"] == {"damaged image": 1, "not an image": 1}
+    assert "mien: 2 of 7 images or archives could not be read" in bad.stderr
     assert bad.stderr.count("\n") == 1
     refused = mien("batch", archive / "nothing", "--out", tmp_path / "other")
     assert (refused.status, refused.stdout) == (2, "")
@@ -432,8 +432,8 @@ def test_the_command_says_what_it_left_out_and_how_it_read(mien: Mien, tmp_path:
     note = "levels of 16 bits are read as 12-bit ones, since all are below 4,096"
     assert result["notes"] == {note: 1}
     assert done.stderr.splitlines() == [
-        f"mien: 1 picture: {note}",
-        "mien: 2 files were not read as pictures: 1 .zip (unpack it first), 1 .json",
+        f"mien: 1 image: {note}",
+        "mien: 2 files were not read as images: 1 .zip (unpack it first), 1 .json",
     ]
     again = mien("batch", folder, "--out", tmp_path / "out", "--processes", 0, "--json")
     assert json.loads(again.stdout)["left_out"] == {".zip": 1, ".json": 1}

@@ -70,7 +70,7 @@ class RefusedFileSystem(MemoryFileSystem):  # type: ignore[misc]
 
 @pytest.fixture
 def store() -> Iterator[str]:
-    """An object store with four pictures, two of which nobody may read."""
+    """An object store with four images, two of which nobody may read."""
     fsspec.register_implementation("closed", RefusedFileSystem, clobber=True)
     fs = fsspec.filesystem("closed")
     fs.store.clear()
@@ -105,7 +105,7 @@ def test_a_folder_gives_all_that_can_be_read_in_the_order_of_names(tmp_path: Pat
         "d.parquet",
         "e.mp4",
     ]
-    assert [file.kind for file in found] == ["picture", "picture", "tar", "parquet", "film"]
+    assert [file.kind for file in found] == ["image", "image", "tar", "parquet", "video"]
 
 
 def test_patterns_and_overlapping_sources_give_each_file_once(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_text_file_lists_sources_from_its_own_folder(tmp_path: Path) -> None:
     write_folder(tmp_path / "photos", 2)
     (tmp_path / "one.mp4").write_bytes(b"x")
     listed = tmp_path / "list.txt"
-    listed.write_text(f"# films first\none.mp4\n\nphotos/*/*.jpg\n{tmp_path}/one.mp4\n")
+    listed.write_text(f"# videos first\none.mp4\n\nphotos/*/*.jpg\n{tmp_path}/one.mp4\n")
     assert names(find_files([str(listed)])) == ["one.mp4", "0001.jpg", "0000.jpg"]
 
 
@@ -144,7 +144,7 @@ def test_a_line_that_names_nothing_does_not_stop_the_others(tmp_path: Path) -> N
     errors = [str(item.content) for item in found if isinstance(item.content, DataError)]
     for line, said in (
         (3, f"no such file or folder: {tmp_path}/two.mp4"),
-        (4, f"{tmp_path}/notes.md: expected a picture"),
+        (4, f"{tmp_path}/notes.md: expected an image"),
         (5, f"no file matches {tmp_path}/none/*.jpg"),
         (6, "nothing is fetched from web addresses"),
     ):
@@ -154,7 +154,7 @@ def test_a_line_that_names_nothing_does_not_stop_the_others(tmp_path: Path) -> N
     assert good == [f"{tmp_path}/b/0000.jpg", f"{tmp_path}/a/0001.jpg"]
 
 
-def test_missing_pictures_of_a_list_share_their_shards(tmp_path: Path) -> None:
+def test_missing_images_of_a_list_share_their_shards(tmp_path: Path) -> None:
     listed = tmp_path / "list.txt"
     listed.write_text("".join(f"gone/{number}.jpg\n" for number in range(100)))
     assert [len(s.files) for s in plan_of(listed, shard_images=50)] == [50, 50]
@@ -184,7 +184,7 @@ def test_what_no_search_takes_is_counted(tmp_path: Path, memory: Any) -> None:
         assert names(find_files([f"{folder}/x"])) == ["0000.jpg"]
 
 
-def test_what_archives_hold_beside_pictures_is_counted(tmp_path: Path) -> None:
+def test_what_archives_hold_beside_images_is_counted(tmp_path: Path) -> None:
     members = samples(2) | {"a.mov": b"x", "._a.jpg": b"x", "photo.heic": b"x"}
     (shard,) = plan_of(write_tar(tmp_path / "a.tar", members))
     left_out = LeftOut()
@@ -215,10 +215,10 @@ def test_the_data_set_is_no_source_of_itself(tmp_path: Path) -> None:
     [
         ("missing", "no such file or folder: missing"),
         ("", "expected a file, a folder or a pattern; got an empty name"),
-        ("empty", "empty: expected pictures, tar archives, Parquet files or films; it names none"),
-        ("*.jpg", r"\*.jpg: expected pictures"),
-        ("notes.md", r"notes.md: expected a picture, a tar archive.* ends as none$"),
-        ("a.zip", r"a.zip: expected a picture, a tar archive.* ends as none: unpack it first"),
+        ("empty", "empty: expected images, tar archives, Parquet files or videos; it names none"),
+        ("*.jpg", r"\*.jpg: expected images"),
+        ("notes.md", r"notes.md: expected an image, a tar archive.* ends as none$"),
+        ("a.zip", r"a.zip: expected an image, a tar archive.* ends as none: unpack it first"),
         ("https://example.org/a.jpg", "nothing is fetched from web addresses"),
         ("nosuch://bucket/a.jpg", "expected a path or an object store, such as s3://"),
         ("gs://bucket/a.jpg", r"gs:// needs a package that is not installed: pip install gcsfs"),
@@ -241,8 +241,8 @@ def test_stores_are_searched_as_folders_are(memory: Any) -> None:
         memory.pipe_file(f"/{name}", b"12345")
     found = list(find_files(["memory://x"], not_in="memory://x/readings"))
     assert [(f.kind, f.name.rsplit("/", 1)[-1], f.bytes) for f in found] == [
-        (Kind.PICTURE, "1.jpg", 0),
-        (Kind.PICTURE, "2.jpg", 0),
+        (Kind.IMAGE, "1.jpg", 0),
+        (Kind.IMAGE, "2.jpg", 0),
         (Kind.TAR, "3.tar", 5),
     ]
     assert names(find_files(["memory://x/*.jpg"])) == ["1.jpg", "2.jpg"]
@@ -258,23 +258,23 @@ def test_a_folder_of_a_store_without_the_right_to_read_is_an_error(store: str) -
 # Shards
 
 
-def test_pictures_are_cut_into_shards_alike_every_time(tmp_path: Path) -> None:
+def test_images_are_cut_into_shards_alike_every_time(tmp_path: Path) -> None:
     write_folder(tmp_path, 5)
     shards = plan_of(tmp_path, shard_images=2)
     assert [len(shard.files) for shard in shards] == [2, 2, 1]
     assert shards == plan_of(tmp_path, shard_images=2)
-    assert len(plan_of(tmp_path)) == 1  # few pictures are not cut into crumbs
+    assert len(plan_of(tmp_path)) == 1  # few images are not cut into crumbs
 
 
 @pytest.mark.parametrize("size", [1, 3, 10, 100])
 def test_parquet_is_cut_so_that_each_row_is_read_once(tmp_path: Path, size: int) -> None:
-    pictures = [jpeg(i) for i in range(11)]
-    path = write_parquet(tmp_path / "x.parquet", pictures, row_group_size=4)
+    images = [jpeg(i) for i in range(11)]
+    path = write_parquet(tmp_path / "x.parquet", images, row_group_size=4)
     shards = plan_of(path, shard_images=size)
     assert sum(shard.rows for shard in shards) == 11
     assert max(shard.rows for shard in shards) <= max(size, 1)
     found = [item for shard in shards for item in items(shard)]
-    assert [(item.row, item.content) for item in found] == list(enumerate(pictures))
+    assert [(item.row, item.content) for item in found] == list(enumerate(images))
 
 
 def test_a_plan_is_the_same_when_it_is_read_back(tmp_path: Path) -> None:
@@ -302,13 +302,13 @@ def test_names_that_are_not_utf8_survive_the_plan(tmp_path: Path) -> None:
     assert [item.content for item in items(shard)] == [jpeg()]
 
 
-# Pictures of shards
+# Images of shards
 
 
 @pytest.mark.parametrize(
     ("name", "mode"), [("x.tar", "w"), ("x.tar.gz", "w:gz"), ("x.tgz", "w:gz")]
 )
-def test_a_tar_gives_its_pictures_with_the_keys_of_webdataset(
+def test_a_tar_gives_its_images_with_the_keys_of_webdataset(
     tmp_path: Path, name: str, mode: str
 ) -> None:
     members = {**samples(2), "in/deep.seg.png": b"png", "._000000.jpg": b"x", "readme": b"x"}
@@ -353,7 +353,7 @@ def test_folders_links_and_long_names_in_a_tar_are_passed(tmp_path: Path, kind: 
 
 
 @pytest.mark.parametrize("damage", ["cut after zeros", "header overwritten"])
-def test_zeros_of_a_picture_are_no_end_of_the_archive(tmp_path: Path, damage: str) -> None:
+def test_zeros_of_a_image_are_no_end_of_the_archive(tmp_path: Path, damage: str) -> None:
     members = {"0.jpg": jpeg() + bytes(4_096), "1.jpg": jpeg(1)}
     content = bytearray(write_tar(tmp_path / "x.tar", members).read_bytes())
     second = 512 + -(-len(members["0.jpg"]) // 512) * 512
@@ -364,12 +364,12 @@ def test_zeros_of_a_picture_are_no_end_of_the_archive(tmp_path: Path, damage: st
     (tmp_path / "x.tar").write_bytes(content)
     first, error = read(tmp_path / "x.tar")
     assert first.content == members["0.jpg"]
-    assert "cut short after 1 pictures" in str(error.content)
+    assert "cut short after 1 images" in str(error.content)
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-@pytest.mark.parametrize("cut", ["in a picture", "in a header", "between members", "at the end"])
-def test_of_a_cut_tar_the_pictures_before_the_cut_are_read(
+@pytest.mark.parametrize("cut", ["in an image", "in a header", "between members", "at the end"])
+def test_of_a_cut_tar_the_images_before_the_cut_are_read(
     tmp_path: Path, cut: str, compressed: bool
 ) -> None:
     members = {f"{i}.jpg": jpeg(i) for i in range(3)}
@@ -377,19 +377,19 @@ def test_of_a_cut_tar_the_pictures_before_the_cut_are_read(
     second = 512 + -(-len(members["0.jpg"]) // 512) * 512
     third = second + 512 + -(-len(members["1.jpg"]) // 512) * 512
     ends = {
-        "in a picture": third - 700,
+        "in an image": third - 700,
         "in a header": second + 100,
         "between members": third,
         "at the end": third + 512 + -(-len(members["2.jpg"]) // 512) * 512,
     }
-    kept = {"in a picture": 1, "in a header": 1, "between members": 2, "at the end": 3}[cut]
+    kept = {"in an image": 1, "in a header": 1, "between members": 2, "at the end": 3}[cut]
     path = tmp_path / ("cut.tar.gz" if compressed else "cut.tar")
     content = whole[: ends[cut]]
     path.write_bytes(gzip.compress(content) if compressed else content)
-    *pictures, last = read(path)
-    assert [item.content for item in pictures] == list(members.values())[:kept]
+    *images, last = read(path)
+    assert [item.content for item in images] == list(members.values())[:kept]
     assert isinstance(last.content, MienError)
-    assert f"cut short after {kept} pictures" in str(last.content)
+    assert f"cut short after {kept} images" in str(last.content)
     assert last.row is None
 
 
@@ -399,8 +399,8 @@ def test_a_gzip_that_is_cut_or_damaged_keeps_what_was_read(tmp_path: Path) -> No
     )
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
-    *pictures, last = read(path)
-    assert len(pictures) in range(5, 15)
+    *images, last = read(path)
+    assert len(images) in range(5, 15)
     assert isinstance(last.content, MienError)
     path.write_bytes(b"no archive at all")
     (only,) = read(path)
@@ -413,10 +413,10 @@ def test_parquet_gives_bytes_and_where_it_is_told_the_path(tmp_path: Path, as_st
     first, second = read(path)
     assert (first.content, first.row, second.row) == (jpeg(0), 0, 1)
     assert first.member == ("0.jpg" if as_struct else None)
-    assert "expected the bytes of a picture; there are none" in str(second.content)
+    assert "expected the bytes of an image; there are none" in str(second.content)
 
 
-def test_the_column_of_pictures_is_found_or_asked_for(tmp_path: Path) -> None:
+def test_the_column_of_images_is_found_or_asked_for(tmp_path: Path) -> None:
     mask, image = [b"mask"], [jpeg()]
     named = write_parquet(tmp_path / "a.parquet", mask, column="mask", JPG=image)
     assert read(named)[0].content == jpeg()
@@ -425,7 +425,7 @@ def test_the_column_of_pictures_is_found_or_asked_for(tmp_path: Path) -> None:
     (item,) = read(two)
     assert "it has one, two: say which one (--column)" in str(item.content)
     (item,) = read(two, column="three")
-    assert "expected a column 'three' with the bytes of pictures; it has one: binary" in str(
+    assert "expected a column 'three' with the bytes of images; it has one: binary" in str(
         item.content
     )
     pq.write_table(pa.table({"label": [1, 2]}), tmp_path / "c.parquet")
@@ -443,24 +443,24 @@ def test_a_damaged_parquet_file_is_an_error_among_others(tmp_path: Path) -> None
 
 
 def test_pages_of_parquet_that_are_damaged_keep_the_rows_before(tmp_path: Path) -> None:
-    pictures = [os.urandom(3_000) for _ in range(60)]
-    path = write_parquet(tmp_path / "x.parquet", pictures, row_group_size=20)
+    images = [os.urandom(3_000) for _ in range(60)]
+    path = write_parquet(tmp_path / "x.parquet", images, row_group_size=20)
     content = bytearray(path.read_bytes())
-    middle = content.index(pictures[30]) - 40_000  # the begin of the second row group
+    middle = content.index(images[30]) - 40_000  # the begin of the second row group
     content[middle : middle + 30_000] = bytes(30_000)
     path.write_bytes(content)
     *_, last = read(path, shard_images=100)
     assert isinstance(last.content, MienError) or len(read(path)) == 60
 
 
-def test_a_film_gives_its_frames_at_their_times(tmp_path: Path) -> None:
+def test_a_video_gives_its_frames_at_their_times(tmp_path: Path) -> None:
     make_video(tmp_path / "x.mp4", times_s=[i / 10 for i in range(20)])
     (shard,) = plan_of(tmp_path / "x.mp4")
     every = list(items(shard))
     assert [item.frame for item in every] == list(range(20))
     picked = list(items(shard, every_s=0.5))
     assert [item.time_s for item in picked] == pytest.approx([0.0, 0.5, 1.0, 1.5])
-    (tmp_path / "bad.mp4").write_bytes(b"no film")
+    (tmp_path / "bad.mp4").write_bytes(b"no video")
     (bad,) = read(tmp_path / "bad.mp4")
     assert isinstance(bad.content, MienError)
 

@@ -41,7 +41,7 @@ def _spots(count: int, *, x: float, y: float) -> Tensor:
 
 
 def _centres(pixels: Tensor) -> tuple[Tensor, Tensor]:
-    """x and y of each picture's centre of mass, in pixels from the middle."""
+    """x and y of each image's centre of mass, in pixels from the middle."""
     places = torch.arange(48.0) - 23.5
     mass = pixels.sum(dim=(1, 2, 3))
     return (
@@ -94,7 +94,7 @@ def test_zooms_reach_the_range_in_both_directions_and_no_further() -> None:
     assert torch.allclose(y, torch.zeros_like(y), atol=0.05)
 
 
-def test_augmented_values_stay_within_the_picture() -> None:
+def test_augmented_values_stay_within_the_image() -> None:
     pixels = _pixels()
     moved = augment(pixels, Augmentation(), _generator())
 

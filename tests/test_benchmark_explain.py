@@ -53,8 +53,8 @@ def test_orders_are_of_each_face_and_of_others() -> None:
 @pytest.mark.parametrize("model", ["mien", "paper"])
 def test_heat_maps_are_more_faithful_than_any_other_order(photos: Path, model: str) -> None:
     recognizer = Recognizer()
-    pictures = [load_image(path) for path in sorted(photos.glob("*.jpg"))]
-    surest = [(picture, recognizer.detector.detect(picture)[:1]) for picture in pictures]
+    images = [load_image(path) for path in sorted(photos.glob("*.jpg"))]
+    surest = [(image, recognizer.detector.detect(image)[:1]) for image in images]
     crops = np.concatenate([crop_faces(*one, recognizer.detector.framing) for one in surest])
     found = explain.compare(Classifier(model), crops, np.random.default_rng(0))
     gains = {name: float(found.gains(name).mean()) for name in found.curves}

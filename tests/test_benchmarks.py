@@ -294,12 +294,12 @@ TARGETS = np.array([EMOTIONS.index("happy")] * 3 + [EMOTIONS.index("sad")], np.i
 def inputs(tmp_path: Path) -> peers.Inputs:
     crops = tmp_path / "crops.gray"
     np.zeros((len(TARGETS), 48, 48), np.uint8).tofile(crops)
-    pictures = {}
+    images = {}
     for name, (width, height) in {"photo": (20, 30), "frame": (40, 20)}.items():
         file = tmp_path / f"{name}.rgb"
         np.zeros((height, width, 3), np.uint8).tofile(file)
-        pictures[name] = {"do": "photo", "file": str(file), "width": width, "height": height}
-    return peers.Inputs(pictures, crops, TARGETS)
+        images[name] = {"do": "photo", "file": str(file), "width": width, "height": height}
+    return peers.Inputs(images, crops, TARGETS)
 
 
 @pytest.fixture
@@ -424,9 +424,9 @@ def test_all_peers_are_given_the_same_faces(portrait_image: Image, tmp_path: Pat
     rows = [int(np.flatnonzero((test.images == crop).all((1, 2)))[0]) for crop in crops]
     assert len(crops) == 5
     assert inputs.targets.tolist() == test.targets[rows].tolist()
-    photo = np.fromfile(inputs.pictures["photo"]["file"], np.uint8).reshape(512, 512, 3)
+    photo = np.fromfile(inputs.images["photo"]["file"], np.uint8).reshape(512, 512, 3)
     assert np.array_equal(photo, portrait_image)
-    frame = inputs.pictures["frame"]
+    frame = inputs.images["frame"]
     assert (frame["width"], frame["height"]) == (1280, 720)
     assert Path(frame["file"]).stat().st_size == 1280 * 720 * 3
 
@@ -437,7 +437,7 @@ def test_miens_adapter_reads_the_portrait_and_crops(
     inputs = peers.write_inputs(FACES, portrait_image, tmp_path, limit=0)
     monkeypatch.setattr(sys, "argv", ["mien_adapter.py", str(tiny_model)])
     adapter = mien_adapter.build()
-    photo = protocol.answer(adapter, dict(inputs.pictures["photo"]))
+    photo = protocol.answer(adapter, dict(inputs.images["photo"]))
     assert photo["faces"] == 1
     assert photo["label"] in EMOTIONS
     assert photo["ms"] > 0.0

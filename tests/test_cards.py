@@ -209,8 +209,8 @@ def test_the_text_tells_what_a_threshold_leaves(card: Card) -> None:
     assert sum(band.n for band in card.bands) == card.test.evaluation.n
 
 
-def test_the_text_tells_in_which_pictures_it_is_weaker(card: Card) -> None:
-    section = card_text(card).split("## In which pictures it is weaker")[1].split("\n## ")[0]
+def test_the_text_tells_in_which_images_it_is_weaker(card: Card) -> None:
+    section = card_text(card).split("## In which images it is weaker")[1].split("\n## ")[0]
     lines = [line for line in section.splitlines() if line.startswith("|")]
     header, _, *rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
     assert header == ["by", "faces", "n", "right", "same mix", "gap", "Holm's p"]

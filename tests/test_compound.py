@@ -17,7 +17,7 @@ from mien.compound import COMPOUNDS, Compound, compound_of
 from mien.errors import OptionError
 from mien.labels import EMOTIONS
 from mien.output.records import IMAGE_TABLE, CsvWriter, image_rows, to_csv, to_dict
-from mien.readings import PictureFile, PictureResult
+from mien.readings import ImageFile, ImageResult
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "benchmarks"))
 
@@ -116,10 +116,10 @@ def test_the_smile_of_the_portrait_is_no_compound(portrait: Path) -> None:
 # Files and the command line
 
 
-def a_result() -> PictureResult:
+def a_result() -> ImageResult:
     both = replace(a_reading(), probabilities=shares(happy=0.55, surprise=0.4))
-    file = PictureFile(Path("a.jpg"), Path("a.jpg"))
-    return PictureResult(file, np.zeros((4, 4, 3), np.uint8), (both, a_reading()), None)
+    file = ImageFile(Path("a.jpg"), Path("a.jpg"))
+    return ImageResult(file, np.zeros((4, 4, 3), np.uint8), (both, a_reading()), None)
 
 
 def test_rows_have_the_column_when_it_is_asked_for(tmp_path: Path) -> None:
@@ -153,8 +153,8 @@ def test_the_command_tells_compounds_only_when_asked(
     assert header.split()[-3:] == ["shows", "happy", "compound"]
     assert row.split()[-1] == "-"
     assert table.read_text().splitlines()[0].endswith(",error,expected,shows,compound")
-    (picture,) = json.loads(mien("detect", portrait, "--compound", "--json").stdout)
-    assert picture["faces"][0]["compound"] is None
+    (image,) = json.loads(mien("detect", portrait, "--compound", "--json").stdout)
+    assert image["faces"][0]["compound"] is None
 
 
 def test_the_command_goes_by_what_is_read(

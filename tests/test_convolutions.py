@@ -8,21 +8,21 @@ from mien.learn.convolutions import Conv3x3, by_winograd, halved
 from mien.learn.networks import build
 
 
-def _layer_and_pictures(
+def _layer_and_images(
     stride: int, side: int, *, count: int = 33, dtype: torch.dtype = torch.float32
 ) -> tuple[Conv3x3, Tensor]:
     torch.manual_seed(0)
     layer = Conv3x3(48, 50, stride).to(dtype)
-    pictures = torch.randn(count, 48, side, side, dtype=dtype)
-    return layer, pictures.contiguous(memory_format=torch.channels_last).requires_grad_()
+    images = torch.randn(count, 48, side, side, dtype=dtype)
+    return layer, images.contiguous(memory_format=torch.channels_last).requires_grad_()
 
 
 @pytest.mark.parametrize(("stride", "side"), [(1, 6), (1, 12), (2, 12), (2, 24)])
 def test_results_and_gradients_are_those_of_the_library(stride: int, side: int) -> None:
-    layer, pictures = _layer_and_pictures(stride, side)
-    inputs = (pictures, layer.weight)
+    layer, images = _layer_and_images(stride, side)
+    inputs = (images, layer.weight)
     result = (by_winograd if stride == 1 else halved)(*inputs)
-    exact = F.conv2d(pictures.double(), layer.weight.double(), stride=stride, padding=1)
+    exact = F.conv2d(images.double(), layer.weight.double(), stride=stride, padding=1)
     weighting = torch.randn_like(exact)
 
     gradients = torch.autograd.grad(result, inputs, weighting.float())
@@ -44,26 +44,26 @@ def test_they_are_for_training_in_32_bits_with_large_batches(
         return F.conv2d(features, weight, stride=stride, padding=1)
 
     monkeypatch.setattr(convolutions, name, watched)
-    layer, pictures = _layer_and_pictures(stride, side)
+    layer, images = _layer_and_images(stride, side)
 
-    layer(pictures)
+    layer(images)
     assert asked == [name]
-    layer.eval()(pictures)
-    layer.train()(pictures[:8])
-    layer(pictures[:, :, :-1])
+    layer.eval()(images)
+    layer.train()(images[:8])
+    layer(images[:, :, :-1])
     with torch.autocast("cpu", torch.bfloat16):
-        layer(pictures)
-    wide, wide_pictures = _layer_and_pictures(stride, side, dtype=torch.float64)
-    wide(wide_pictures)
+        layer(images)
+    wide, wide_images = _layer_and_images(stride, side, dtype=torch.float64)
+    wide(wide_images)
     assert asked == [name]
 
 
 def test_a_finished_network_reads_as_it_would_without_them() -> None:
-    layer, pictures = _layer_and_pictures(1, 12)
-    expected = F.conv2d(pictures, layer.weight, padding=1)
+    layer, images = _layer_and_images(1, 12)
+    expected = F.conv2d(images, layer.weight, padding=1)
 
-    assert torch.equal(layer.eval()(pictures), expected)
-    assert not torch.equal(layer.train()(pictures), expected)
+    assert torch.equal(layer.eval()(images), expected)
+    assert not torch.equal(layer.train()(images), expected)
     assert list(layer.state_dict()) == ["weight"]
 
 

@@ -28,7 +28,7 @@ ANGRY, SAD = EMOTIONS.index("angry"), EMOTIONS.index("sad")
 
 
 def _noise(count: int, seed: int = 0) -> NDArray[np.uint8]:
-    """(count, 48, 48): pictures that are nothing like each other, smooth as faces are."""
+    """(count, 48, 48): images that are nothing like each other, smooth as faces are."""
     generator = np.random.default_rng(seed)
     coarse = generator.normal(128, 60, (count, 12, 12)).astype(np.float32)
     images = [cv2.resize(c, (48, 48), interpolation=cv2.INTER_CUBIC) for c in coarse]
@@ -62,7 +62,7 @@ def test_copies_of_several_splits() -> None:
     assert copies_of(faces, of="train+val").tolist() == [False, False, True, True]
 
 
-def test_one_gray_level_makes_another_picture() -> None:
+def test_one_gray_level_makes_another_image() -> None:
     other = A.copy()
     other[7, 9] ^= 1
 
@@ -75,7 +75,7 @@ def test_copies_of_a_split_that_is_not_there(of: str, error: type[Exception]) ->
         copies_of(_set(np.stack([A, B]), ["train", "test"]), of=of)
 
 
-def test_without_copies_train_has_each_picture_once_and_none_of_val_and_test() -> None:
+def test_without_copies_train_has_each_image_once_and_none_of_val_and_test() -> None:
     faces = _set(
         np.stack([A, B, B, C, D, A, C, C]),
         ["train", "train", "train", "train", "train", "val", "test", "test"],
@@ -267,7 +267,7 @@ def test_pairs_that_cannot_be_written(tmp_path: Path) -> None:
 def test_fer2013_has_the_known_copies(fer2013: FaceSet) -> None:
     found = check(fer2013, near=False)
 
-    # Two copies are none to the letter where a form of the set has pictures from JPEG files.
+    # Two copies are none to the letter where a form of the set has images from JPEG files.
     assert found.n_unique in (34_034, 34_036)
     assert found.copies_across["val", "train"] == 280
     assert found.copies_across["test", "train"] == 288

@@ -43,9 +43,9 @@ def test_a_frame_on_whole_pixels_is_cut_out_unchanged() -> None:
 
 
 def test_colors_weigh_as_luma() -> None:
-    picture = flat(0)
-    picture[:] = (200, 100, 50)
-    assert np.abs(crop(picture, (10, 10, 90, 90)) - (0.299 * 200 + 0.587 * 100 + 5.7)).max() <= 1
+    image = flat(0)
+    image[:] = (200, 100, 50)
+    assert np.abs(crop(image, (10, 10, 90, 90)) - (0.299 * 200 + 0.587 * 100 + 5.7)).max() <= 1
 
 
 # Eyes and box of a face at rest, around its middle, and the framing that cuts it.
@@ -54,7 +54,7 @@ BOX_SIDE = 90.0
 FRAMING = Framing(side=1.2, shift_x=0.03, shift_y=-0.05)
 
 
-def picture_of_eyes(
+def image_of_eyes(
     scale: float, degrees: float, x: float, y: float
 ) -> tuple[Image, Face, NDArray[np.float64]]:
     """A white dot at each eye of a face that is scaled, turned clockwise and moved to x, y."""
@@ -90,7 +90,7 @@ def centers_of_light(found: NDArray[np.uint8]) -> NDArray[np.float64]:
 def test_eyes_come_to_the_same_level_places(
     scale: float, degrees: float, x: float, y: float
 ) -> None:
-    image, face, _ = picture_of_eyes(scale, degrees, x, y)
+    image, face, _ = image_of_eyes(scale, degrees, x, y)
     (found,) = crop_faces(image, [face], FRAMING)
     shift = np.array([FRAMING.shift_x, FRAMING.shift_y]) * BOX_SIDE
     expected = 24 + (EYES - shift) * 48 / (FRAMING.side * BOX_SIDE)
@@ -98,7 +98,7 @@ def test_eyes_come_to_the_same_level_places(
 
 
 def test_without_landmarks_the_frame_is_not_turned() -> None:
-    image, face, eyes = picture_of_eyes(1.0, 25.0, 250.0, 200.0)
+    image, face, eyes = image_of_eyes(1.0, 25.0, 250.0, 200.0)
     (found,) = crop_faces(image, [Face(face.box, 1.0)], PLAIN)
     expected = 24 + (eyes - (250.0, 200.0)) * 48 / BOX_SIDE
     assert centers_of_light(found) == pytest.approx(expected, abs=0.6)
@@ -117,10 +117,10 @@ def test_margin_widens_the_frame_on_each_side() -> None:
 
 
 def test_rows_belong_to_faces() -> None:
-    picture = flat(10)
-    picture[:, 60:] = 200
+    image = flat(10)
+    image[:, 60:] = 200
     faces = [Face((5.0, 5.0, 45.0, 45.0), 1.0), Face((70.0, 5.0, 110.0, 45.0), 1.0)]
-    assert crop_faces(picture, faces, PLAIN).mean(axis=(1, 2)).tolist() == [10, 200]
+    assert crop_faces(image, faces, PLAIN).mean(axis=(1, 2)).tolist() == [10, 200]
 
 
 def test_no_faces_give_an_empty_array() -> None:
@@ -130,9 +130,9 @@ def test_no_faces_give_an_empty_array() -> None:
 
 
 def test_beyond_the_border_its_pixels_go_on() -> None:
-    picture = flat(0)
-    picture[:, :1] = 250  # the left column
-    found = crop(picture, (-24.0, 20.0, 24.0, 68.0))
+    image = flat(0)
+    image[:, :1] = 250  # the left column
+    found = crop(image, (-24.0, 20.0, 24.0, 68.0))
     assert (found[:, :24] == 250).all()
     assert (found[:, 26:] == 0).all()
 
@@ -150,7 +150,7 @@ def test_beyond_the_border_its_pixels_go_on() -> None:
         (-900.0, 0.0, 900.0, 10.0),
     ],
 )
-def test_extreme_boxes_of_a_flat_picture_give_flat_crops(box: Box) -> None:
+def test_extreme_boxes_of_a_flat_image_give_flat_crops(box: Box) -> None:
     assert (crop(flat(77), box) == 77).all()
 
 
@@ -180,7 +180,7 @@ def test_other_arrays_are_refused_by_what_they_are(image: Image) -> None:
     assert f"got {image.shape} {image.dtype}" in str(caught.value)
 
 
-def test_views_of_a_picture_work() -> None:
+def test_views_of_a_image_work() -> None:
     levels = np.random.default_rng(0).integers(0, 256, (100, 120, 3), dtype=np.uint8)
     view = levels[::-1, ::-1]
     assert (crop(view, (20, 20, 68, 68)) == crop(view.copy(), (20, 20, 68, 68))).all()
@@ -188,18 +188,18 @@ def test_views_of_a_picture_work() -> None:
 
 def test_a_cut_out_face_of_48_pixels_stays_as_it_is_whatever_the_margin() -> None:
     levels = np.random.default_rng(0).integers(0, 256, (48, 48), dtype=np.uint8)
-    picture = np.repeat(levels[:, :, None], 3, axis=2)
+    image = np.repeat(levels[:, :, None], 3, axis=2)
     whole = WholeImage()
     for margin in (0.0, 0.2):
-        found = crop_faces(picture, whole.detect(picture), whole.framing, margin=margin)
+        found = crop_faces(image, whole.detect(image), whole.framing, margin=margin)
         assert (found[0] == levels).all()
 
 
 def test_a_cut_out_face_is_made_square_by_repeating_its_border() -> None:
-    picture = np.full((96, 48, 3), 60, np.uint8)
-    picture[:, :12], picture[:, 36:] = 10, 200
+    image = np.full((96, 48, 3), 60, np.uint8)
+    image[:, :12], image[:, 36:] = 10, 200
     whole = WholeImage()
-    crop = crop_faces(picture, whole.detect(picture), whole.framing)[0]
+    crop = crop_faces(image, whole.detect(image), whole.framing)[0]
     assert (crop[:, :17] == 10).all()
     assert (crop[:, 31:] == 200).all()
     assert (crop[:, 19:29] == 60).all()  # 24 of 96 pixels, not stretched

@@ -21,7 +21,7 @@ from mien.recognize.images import load_image
 
 
 def _with_copies() -> FaceSet:
-    """Two faces of test stand in train, one of them with another label; one picture is black."""
+    """Two faces of test stand in train, one of them with another label; one image is black."""
     faces = made_up_faces(train=2, val=1, test=1, votes=True)
     images, votes = faces.images.copy(), np.asarray(faces.votes).copy()
     images[21], images[22], images[16] = images[0], images[5], 0
@@ -41,8 +41,8 @@ def test_info_says_what_was_left_out(mien: Mien, tmp_path: Path) -> None:
     (tmp_path / "EmoLabel").mkdir()
     (tmp_path / "EmoLabel" / "list_patition_label.txt").write_text("train_1.jpg 4\n")
     (tmp_path / "Image" / "aligned").mkdir(parents=True)
-    picture = tmp_path / "Image" / "aligned" / "train_1_aligned.jpg"
-    picture.write_bytes(png(np.full((100, 100), 9, np.uint8)))
+    image = tmp_path / "Image" / "aligned" / "train_1_aligned.jpg"
+    image.write_bytes(png(np.full((100, 100), 9, np.uint8)))
 
     assert "left out" not in mien("data", "info", tmp_path).stdout
     shown = mien("data", "info", tmp_path, "--find-faces")
@@ -118,9 +118,9 @@ def test_check_prints_what_it_finds(mien: Mien, parquet: Path) -> None:
         "val 7 0 0 0",
         "test 7 2 0 0",
     ]
-    assert "pictures that stand in the set more than once 2" in lines
+    assert "images that stand in the set more than once 2" in lines
     assert "of these with more than one label 1" in lines
-    assert "pictures of a single gray level 1" in lines
+    assert "images of a single gray level 1" in lines
     assert "not a face, say most FER+ votes 1" in lines
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from image_files import heic, saved
 from learn_fixtures import (
     USAGES,
     made_up_faces,
@@ -23,7 +24,6 @@ from learn_fixtures import (
 from mien.errors import DataError, OptionError
 from mien.labels import EMOTIONS, FERPLUS
 from mien.learn.data.datasets import FaceSet, load_faces
-from picture_files import heic, saved
 
 FACES = made_up_faces(train=3, val=2, test=1)
 FACES_WITH_VOTES = made_up_faces(train=3, val=2, test=1, votes=True)
@@ -107,7 +107,7 @@ def test_a_val_folder_is_val_whatever_its_files_are_called(tmp_path: Path) -> No
     assert len(load_faces(tmp_path).split("val")) == len(train)
 
 
-def test_other_files_in_a_folder_of_pictures_are_passed_over(tmp_path: Path) -> None:
+def test_other_files_in_a_folder_of_images_are_passed_over(tmp_path: Path) -> None:
     write_folders(tmp_path, FACES, "{}/{}/{}.png".format)
     (tmp_path / "train" / "angry" / "Thumbs.db").write_bytes(b"\0")
     (tmp_path / "README.md").write_text("faces")
@@ -115,7 +115,7 @@ def test_other_files_in_a_folder_of_pictures_are_passed_over(tmp_path: Path) -> 
     assert len(load_faces(tmp_path)) == len(FACES)
 
 
-def test_photos_of_phones_are_faces_and_films_beside_them_are_told(tmp_path: Path) -> None:
+def test_photos_of_phones_are_faces_and_videos_beside_them_are_told(tmp_path: Path) -> None:
     gray = np.full((48, 48, 3), 70, np.uint8)
     for name, content in {
         "happy/1.heic": heic(gray),
@@ -138,7 +138,7 @@ def test_photos_of_phones_are_faces_and_films_beside_them_are_told(tmp_path: Pat
     }
 
 
-def test_pictures_of_another_size_are_brought_to_48_px(tmp_path: Path) -> None:
+def test_images_of_another_size_are_brought_to_48_px(tmp_path: Path) -> None:
     large = np.full((96, 80), 70, np.uint8)
     (tmp_path / "happy").mkdir()
     (tmp_path / "happy" / "1.png").write_bytes(png(large))
@@ -351,9 +351,9 @@ def test_labels_that_are_none_of_the_seven_are_left_out_of_tables_and_counted(
     lines = _label_words(tmp_path / "faces.csv", FACES).read_text().splitlines()
     others = [f"{word},{GOOD_PIXELS},Training" for word in ("Contempt", "none", "contempt")]
     (tmp_path / "faces.csv").write_text("\n".join([*lines[:3], *others, *lines[3:]]))
-    pictures = [png(image) for image in FACES.images[:3]]
+    images = [png(image) for image in FACES.images[:3]]
     words = ["fear", "contempt", "Scared"]
-    pq.write_table(pa.table({"image": pictures, "emotion": words}), tmp_path / "train.parquet")
+    pq.write_table(pa.table({"image": images, "emotion": words}), tmp_path / "train.parquet")
 
     faces, parquet = (load_faces(tmp_path / name) for name in ("faces.csv", "train.parquet"))
     assert rows_of(faces) == rows_of(FACES)
@@ -384,7 +384,7 @@ def test_a_table_is_read_in_little_more_memory_than_its_pixels(tmp_path: Path) -
     assert 0 < shares[0] < 0.2 < 0.8 < shares[-1] <= 1
 
 
-def test_reading_pictures_tells_how_far_it_is(tmp_path: Path) -> None:
+def test_reading_images_tells_how_far_it_is(tmp_path: Path) -> None:
     write_folders(tmp_path, made_up_faces(train=30, val=0, test=0), "{}/{}/{}.png".format)
     shares: list[float] = []
     load_faces(tmp_path, report=shares.append)
@@ -440,7 +440,7 @@ def test_folders_that_hold_no_faces_are_refused(
         (("train/0007", "test/0007"), "0007: expected an emotion in words"),
     ],
 )
-def test_folders_of_pictures_that_say_no_emotion_or_split_are_refused(
+def test_folders_of_images_that_say_no_emotion_or_split_are_refused(
     folders: tuple[str, ...], message: str, tmp_path: Path
 ) -> None:
     for folder in folders:
@@ -453,7 +453,7 @@ def test_folders_of_pictures_that_say_no_emotion_or_split_are_refused(
 
 
 @pytest.mark.parametrize("size", [0, 200])
-def test_a_picture_cut_short_in_a_folder_is_named(size: int, tmp_path: Path) -> None:
+def test_a_image_cut_short_in_a_folder_is_named(size: int, tmp_path: Path) -> None:
     write_folders(tmp_path, FACES, "{}/{}/{}.png".format)
     broken = next((tmp_path / "train" / "fear").iterdir())
     broken.write_bytes(broken.read_bytes()[:size])
@@ -482,8 +482,8 @@ def _parquet(path: Path, **changes: Any) -> Path:
         ({"emotion": None}, "emotion is missing"),
         ({"image": None}, "image is missing"),
         ({"image": [b"RIFF", b"", b"x"]}, "row 0: "),
-        ({"image": ["1.png", "2.png", "3.png"]}, "row 0: expected an encoded picture as bytes"),
-        ({"image": [{"path": "1.png"}] * 3}, "row 0: expected an encoded picture as bytes"),
+        ({"image": ["1.png", "2.png", "3.png"]}, "row 0: expected an encoded image as bytes"),
+        ({"image": [{"path": "1.png"}] * 3}, "row 0: expected an encoded image as bytes"),
         ({"ferplus_votes": [[1] * 10, [1] * 10, [1] * 9]}, "row 2: expected 10 votes; got 9"),
         ({"ferplus_votes": [[1] * 10, None, [1] * 10]}, "row 1: expected ferplus_votes on every"),
         ({"ferplus_votes": [[1] * 10, [None] * 10, [1] * 10]}, "row 1: expected a list of whole"),

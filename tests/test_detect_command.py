@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image as PILImage
 
 from command_line import Mien, assert_refused, csv_rows
+from image_files import OTHER_FILES, heic, saved, tiff
 from mien import EMOTIONS, Classifier, Recognizer, __version__, load_image, shipped_models
-from picture_files import OTHER_FILES, heic, saved, tiff
 
 MIEN = (sys.executable, "-m", "mien")
 
@@ -41,19 +41,19 @@ def test_the_portrait_is_happy(portrait: Path) -> None:
     done = subprocess.run([*MIEN, "detect", portrait], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     header, row = done.stdout.splitlines()
-    assert header.split() == ["picture", "face", "emotion", "sure", *EMOTIONS]
+    assert header.split() == ["image", "face", "emotion", "sure", *EMOTIONS]
     assert row.split()[:3] == ["astronaut.jpg", "1", "happy"]
 
 
 def test_json_is_what_the_library_reads(portrait: Path, tiny_model: Path, detect: Mien) -> None:
     done = detect("--json", portrait)
-    (picture,) = json.loads(done.stdout)
-    assert (picture["file"], picture["size"], picture["error"]) == (str(portrait), [512, 512], None)
-    assert picture["faces"] == [r.to_dict() for r in Recognizer(tiny_model)(portrait)]
+    (image,) = json.loads(done.stdout)
+    assert (image["file"], image["size"], image["error"]) == (str(portrait), [512, 512], None)
+    assert image["faces"] == [r.to_dict() for r in Recognizer(tiny_model)(portrait)]
     assert (done.status, done.stderr) == (0, "")
 
 
-def test_a_picture_without_a_face(blank: Path, detect: Mien, tmp_path: Path) -> None:
+def test_a_image_without_a_face(blank: Path, detect: Mien, tmp_path: Path) -> None:
     done = detect(blank, "--csv", tmp_path / "faces.csv")
     assert done.status == 0
     assert done.stdout.splitlines()[1].split() == ["blank.png", "-", "no", "face"]
@@ -78,8 +78,8 @@ def test_csv_and_copies(portrait: Path, blank: Path, detect: Mien, tmp_path: Pat
 def cut_out(portrait: Path, tmp_path: Path) -> Path:
     """A face of the portrait as data sets hold them, 48 x 48, gray and a little blurred."""
     path = tmp_path / "cut.png"
-    with PILImage.open(portrait) as picture:
-        picture.convert("L").crop((180, 66, 270, 176)).resize((16, 16)).resize((48, 48)).save(path)
+    with PILImage.open(portrait) as image:
+        image.convert("L").crop((180, 66, 270, 176)).resize((16, 16)).resize((48, 48)).save(path)
     return path
 
 
@@ -125,8 +125,8 @@ def test_what_may_find_more_faces_of_an_archive(blank: Path, mien: Mien, tmp_pat
 def test_what_may_find_more_faces_is_said_once(
     portrait: Path, detect: Mien, tmp_path: Path
 ) -> None:
-    with PILImage.open(portrait) as picture:
-        small = picture.resize((80, 80))
+    with PILImage.open(portrait) as image:
+        small = image.resize((80, 80))
     for name, levels in (("crowd.png", 90), ("plain.png", 200), ("other.png", 210)):
         large = PILImage.new("RGB", (2000, 1500), (levels,) * 3)
         if name == "crowd.png":
@@ -145,24 +145,24 @@ def test_what_may_find_more_faces_is_said_once(
 
 
 def test_a_scan_on_its_side(portrait: Path, tmp_path: Path, mien: Mien) -> None:
-    with PILImage.open(portrait) as picture:
-        picture.transpose(PILImage.Transpose.ROTATE_90).save(tmp_path / "scan.png")
+    with PILImage.open(portrait) as image:
+        image.transpose(PILImage.Transpose.ROTATE_90).save(tmp_path / "scan.png")
     done = mien("detect", tmp_path / "scan.png")
     assert done.stdout.splitlines()[1].split()[:3] == ["scan.png", "1", "happy"]
 
 
-def test_one_bad_picture_among_others(
+def test_one_bad_image_among_others(
     portrait: Path, blank: Path, detect: Mien, tmp_path: Path
 ) -> None:
     bad = tmp_path / "two\nlines.jpg"
-    bad.write_text("no picture")
+    bad.write_text("no image")
     done = detect(bad, portrait, blank, "--json", "--csv", tmp_path / "faces.csv")
     assert done.status == 2
     assert [p["error"] is None for p in json.loads(done.stdout)] == [False, True, True]
     first, last = done.stderr.splitlines()
     assert first.startswith("mien: ")
     assert "two lines.jpg: expected a JPEG" in first
-    assert last == "mien: 1 of 3 pictures could not be read"
+    assert last == "mien: 1 of 3 images could not be read"
     rows = csv_rows(tmp_path / "faces.csv")
     assert [row["file"] for row in rows] == [str(bad), str(portrait), str(blank)]
     assert "expected a JPEG" in rows[0]["error"]
@@ -206,13 +206,13 @@ def test_bad_input_is_one_line_and_status_2(detect: Mien, portrait: Path, tmp_pa
     (tmp_path / "file").touch()
     assert_refused(detect(tmp_path / "missing.jpg"), "no such file or folder", "missing.jpg")
     assert_refused(detect(tmp_path / "no-*.jpg"), "no file matches")
-    assert_refused(detect(tmp_path / "empty"), "expected pictures in this folder")
+    assert_refused(detect(tmp_path / "empty"), "expected images in this folder")
     assert_refused(detect("http://127.0.0.1:9/portrait.jpg"), "no such file or folder")
     assert_refused(detect("x" * 5000), "File name too long")
     assert_refused(detect(portrait, "--min-face-px", -1), "min_face_px: expected 0 or more")
     assert_refused(detect(portrait, "--threads", -1), "threads: expected 0 or more; got -1")
     assert_refused(detect(portrait, "--out", tmp_path / "file"), "expected a folder")
-    assert_refused(detect(portrait, "--out", portrait.parent), "would replace a picture")
+    assert_refused(detect(portrait, "--out", portrait.parent), "would replace an image")
     assert_refused(detect(portrait, "--out", tmp_path / ("x" * 300)), "File name too long")
     assert_refused(detect(portrait, "--csv", tmp_path), "it is a folder")
     assert_refused(
@@ -247,11 +247,11 @@ def test_an_error_halfway_leaves_no_csv(portrait: Path, detect: Mien, tmp_path: 
     assert sorted(p.name for p in tmp_path.iterdir()) == ["faces.csv", "out"]
 
 
-def test_copies_do_not_replace_pictures(blank: Path, detect: Mien) -> None:
+def test_copies_do_not_replace_images(blank: Path, detect: Mien) -> None:
     webp = blank.with_suffix(".webp")  # its copy would be called blank.png
     PILImage.new("L", (80, 60), 128).save(webp)
     content = blank.read_bytes()
-    assert_refused(detect(webp, blank, "--out", blank.parent), "would replace a picture")
+    assert_refused(detect(webp, blank, "--out", blank.parent), "would replace an image")
     assert blank.read_bytes() == content
 
 
@@ -287,7 +287,7 @@ def test_ctrl_c_ends_without_a_traceback(tiny_model: Path, tmp_path: Path) -> No
         stderr=subprocess.PIPE,
         text=True,
     )
-    with pipe.open("wb"):  # opens when the command reads its picture, which never ends
+    with pipe.open("wb"):  # opens when the command reads its image, which never ends
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert out == ""
@@ -305,8 +305,8 @@ def test_haar_and_the_other_options(portrait: Path, detect: Mien) -> None:
     assert json.loads(small.stdout)[0]["faces"] == []
 
 
-def likeliest(detect: Mien, picture: Path) -> str:
-    emotion: str = json.loads(detect(picture, "--json").stdout)[0]["faces"][0]["emotion"]
+def likeliest(detect: Mien, image: Path) -> str:
+    emotion: str = json.loads(detect(image, "--json").stdout)[0]["faces"][0]["emotion"]
     return emotion
 
 
@@ -316,7 +316,7 @@ def test_a_face_that_shows_what_is_expected_is_status_0(portrait: Path, detect: 
     header, row = done.stdout.splitlines()
 
     assert (done.status, done.stderr) == (0, "")
-    assert header.split() == ["picture", "face", "emotion", "sure", *EMOTIONS, "shows", emotion]
+    assert header.split() == ["image", "face", "emotion", "sure", *EMOTIONS, "shows", emotion]
     assert row.split()[-2:] == ["yes", row.split()[3]]
 
 
@@ -364,15 +364,15 @@ def test_what_is_expected_stands_in_json_and_csv(
         assert {"expected", "shows"}.isdisjoint(next(csv.reader(file)))
 
 
-def test_a_broken_picture_weighs_more_than_what_was_expected(
+def test_a_broken_image_weighs_more_than_what_was_expected(
     portrait: Path, detect: Mien, tmp_path: Path
 ) -> None:
     bad = tmp_path / "bad.jpg"
-    bad.write_text("no picture")
+    bad.write_text("no image")
     done = detect(bad, portrait, "--expect", "happy", "--expect-threshold", "1")
 
     assert done.status == 2
-    assert done.stderr.splitlines()[-1] == "mien: 1 of 2 pictures could not be read"
+    assert done.stderr.splitlines()[-1] == "mien: 1 of 2 images could not be read"
 
 
 def test_a_wrong_expectation_is_one_line_and_status_2(portrait: Path, detect: Mien) -> None:
@@ -435,7 +435,7 @@ def test_help_names_every_option(mien: Mien) -> None:
 
 
 def gray_of(image: NDArray[np.uint8], bits: int) -> NDArray[np.uint16]:
-    """The levels of a picture as a camera of so many bits has them."""
+    """The levels of an image as a camera of so many bits has them."""
     gray = np.asarray(PILImage.fromarray(image).convert("L"), np.uint32)
     scaled: NDArray[np.uint16] = (gray * (2**bits - 1) // 255).astype(np.uint16)
     return scaled
@@ -467,7 +467,7 @@ def test_the_face_is_found_in_each_kind_of_file(portrait: Path, tmp_path: Path, 
     assert [[f["emotion"] for f in faces] for faces in read.values()] == [["happy"]] * len(files)
     said = done.stderr.splitlines()
     assert [line.split(": ")[1:] for line in said] == [
-        ["moving.avif and 1 more", "of an animation, only the first picture is read"],
+        ["moving.avif and 1 more", "of an animation, only the first image is read"],
         [
             "twelve.png and 2 more",
             "levels of 16 bits are read as 12-bit ones, since all are below 4,096",
@@ -491,26 +491,26 @@ def test_what_is_not_read_is_named_with_its_reason(tmp_path: Path, detect: Mien)
     assert "damaged or cut short" in errors.pop("cut.heic")
     assert "floating point" in errors.pop("float.tif")
     assert "camera's raw file" in errors.pop("raw.tif")
-    assert "a web page, saved in place of a picture" in errors.pop("gone.jpg")
+    assert "a web page, saved in place of an image" in errors.pop("gone.jpg")
     assert "git lfs pull" in errors.pop("pointer.jpg")
     assert "no face; a face that is cut out already: --cropped" in errors.pop("fine.jpg")
     assert errors == {}
     others, last = done.stderr.splitlines()[-2:]
-    assert others.startswith("mien: 14 files were not read as pictures: 1 .cr3 (export it from")
-    assert "5 of 6 pictures could not be read" in last
+    assert others.startswith("mien: 14 files were not read as images: 1 .cr3 (export it from")
+    assert "5 of 6 images could not be read" in last
 
 
-def test_films_and_archives_beside_pictures_end_with_2(
+def test_videos_and_archives_beside_images_end_with_2(
     tmp_path: Path, blank: Path, detect: Mien
 ) -> None:
-    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "notes.txt").write_text("no image")
     done = detect(tmp_path)
-    assert (done.status, done.stderr) == (0, "mien: 1 file was not read as pictures: 1 .txt\n")
+    assert (done.status, done.stderr) == (0, "mien: 1 file was not read as images: 1 .txt\n")
     for name in ("a.mov", "b.mov", "c.mov"):
         (tmp_path / name).write_bytes(b"x")
     done = detect(tmp_path)
     assert done.status == 2
-    assert "4 files were not read as pictures: 3 .mov (see mien video), 1 .txt" in done.stderr
+    assert "4 files were not read as images: 3 .mov (see mien video), 1 .txt" in done.stderr
 
 
 def test_a_second_run_passes_over_the_copies_of_the_first(
@@ -520,15 +520,15 @@ def test_a_second_run_passes_over_the_copies_of_the_first(
     for _ in range(2):
         done = detect(".", "--out", "annotated", "--json")
         assert done.status == 0
-        assert [picture["file"] for picture in json.loads(done.stdout)] == ["blank.png"]
-    assert f"1 file was not read as pictures: 1 in {tmp_path}/annotated" in done.stderr
+        assert [image["file"] for image in json.loads(done.stdout)] == ["blank.png"]
+    assert f"1 file was not read as images: 1 in {tmp_path}/annotated" in done.stderr
     assert [p.name for p in Path("annotated").iterdir()] == ["blank.png"]
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("film.mp4", "film.mp4: expected a JPEG, .* it is a film: `mien video` reads it"),
+        ("video.mp4", "video.mp4: expected a JPEG, .* it is a video: `mien video` reads it"),
         ("https://example.org/a.jpg", "no such file .*; nothing is fetched .* `mien video` reads"),
         ("s3://bucket/photos", "no such file or folder: s3://bucket/photos; `mien batch` reads"),
     ],
@@ -537,7 +537,7 @@ def test_the_command_that_can_is_named(
     given: str, said: str, tmp_path: Path, detect: Mien, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "film.mp4").write_bytes(OTHER_FILES["film.mp4"][0])
+    (tmp_path / "video.mp4").write_bytes(OTHER_FILES["video.mp4"][0])
     done = detect(given)
     assert done.status == 2
     assert re.search(said, done.stderr)

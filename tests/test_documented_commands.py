@@ -37,7 +37,7 @@ PAGES: Final = [
 EXAMPLE: Final = re.compile(r"^Example: (.*)$", re.MULTILINE)
 
 NOT_RUN: Final = {
-    "mien webcam": "needs a camera; tests/test_webcam_command.py has films in its place",
+    "mien webcam": "needs a camera; tests/test_webcam_command.py has videos in its place",
     "mien serve": "runs until it is stopped; tests/test_web_docs.py asks it what docs/web.md asks",
     "mien page": "needs the npm package; tests/test_browser_page.py has a folder in its place",
     "mien data download": "needs the network",

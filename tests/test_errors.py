@@ -9,14 +9,14 @@ from mien.web.errors import ApiError
 
 
 def test_the_message_has_the_source_before_it_and_the_remedy_behind() -> None:
-    error = ImageError("too large", source="a.jpg", kind="picture too large", remedy="Shrink it")
+    error = ImageError("too large", source="a.jpg", kind="image too large", remedy="Shrink it")
     assert str(error) == "a.jpg: too large. Shrink it"
     assert error.problem == "too large"
     assert str(DataError("nothing is there")) == "nothing is there"
 
 
 def test_an_error_keeps_its_attributes_between_processes() -> None:
-    error = ImageError("too large", source="a.jpg", kind="picture too large", limit=7, remedy="No")
+    error = ImageError("too large", source="a.jpg", kind="image too large", limit=7, remedy="No")
     other = pickle.loads(pickle.dumps(error))
     assert str(other) == str(error)
     assert vars(other) == vars(error)
@@ -33,10 +33,10 @@ def test_another_source_stands_in_the_place_of_one() -> None:
 def test_what_is_too_large_tells_the_limit() -> None:
     with pytest.raises(ImageError, match="Pass max_pixels") as error:
         load_image(_png(40, 30), max_pixels=1000)
-    assert (error.value.kind, error.value.limit) == ("picture too large", 1000)
+    assert (error.value.kind, error.value.limit) == ("image too large", 1000)
     with pytest.raises(ImageError) as error:
         load_image(_png(40, 4))
-    assert (error.value.kind, error.value.limit) == ("picture too small", None)
+    assert (error.value.kind, error.value.limit) == ("image too small", None)
 
 
 @pytest.mark.parametrize(

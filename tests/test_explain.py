@@ -217,11 +217,11 @@ def test_a_face_that_is_not_there_is_refused(tiny_model: Path, portrait_image: I
     with pytest.raises(OptionError, match="face: expected 0 or more; got -1"):
         explain(recognizer, portrait_image, face=-1)
     blind = Recognizer(tiny_model, detector=FixedDetector([]))
-    with pytest.raises(ImageError, match="the picture: expected a face to explain; found none"):
+    with pytest.raises(ImageError, match="the image: expected a face to explain; found none"):
         explain(blind, portrait_image)
 
 
-# Pictures of it
+# Images of it
 
 
 @pytest.fixture
@@ -253,7 +253,7 @@ def test_noise_does_not_glow(explanation: Explanation) -> None:
     assert heat_scale(strong.heat) == pytest.approx(0.6)
 
 
-def test_the_picture_has_the_face_and_the_heat_over_it(explanation: Explanation) -> None:
+def test_the_image_has_the_face_and_the_heat_over_it(explanation: Explanation) -> None:
     drawn = draw_explanation(explanation)
     assert drawn.dtype == np.uint8
     assert drawn.ndim == 3
@@ -264,7 +264,7 @@ def test_the_picture_has_the_face_and_the_heat_over_it(explanation: Explanation)
     assert not (np.ptp(calm.astype(int), axis=2) > 25)[104:536].any()
 
 
-def test_the_picture_says_when_the_face_is_read_as_something_else(portrait_image: Image) -> None:
+def test_the_image_says_when_the_face_is_read_as_something_else(portrait_image: Image) -> None:
     recognizer = Recognizer()
     likeliest = recognizer.explain(portrait_image)
     other = recognizer.explain(portrait_image, emotion="surprise")
@@ -273,7 +273,7 @@ def test_the_picture_says_when_the_face_is_read_as_something_else(portrait_image
         assert (draw_explanation(found) != without).any() == said
 
 
-def test_a_picture_is_written_whole_or_not_at_all(explanation: Explanation, tmp_path: Path) -> None:
+def test_a_image_is_written_whole_or_not_at_all(explanation: Explanation, tmp_path: Path) -> None:
     for name in ("a.png", "b.JPG"):
         save_explanation(explanation, tmp_path / name)
         assert load_image(tmp_path / name).shape == draw_explanation(explanation).shape
@@ -306,12 +306,12 @@ def test_the_command_prints_what_each_covered_part_changes(mien: Mien, portrait:
     assert float(mouth[2]) == pytest.approx(difference, abs=0.11)
 
 
-def test_the_command_writes_json_and_a_picture(
+def test_the_command_writes_json_and_a_image(
     mien: Mien, portrait: Path, tiny_model: Path, tmp_path: Path
 ) -> None:
-    picture = tmp_path / "why.png"
+    image = tmp_path / "why.png"
     done = mien(
-        "explain", portrait, "--model", tiny_model, "--emotion", "joy", "--json", "--out", picture
+        "explain", portrait, "--model", tiny_model, "--emotion", "joy", "--json", "--out", image
     )
     assert (done.status, done.stderr) == (0, "")
     found = json.loads(done.stdout)
@@ -321,7 +321,7 @@ def test_the_command_writes_json_and_a_picture(
     np.testing.assert_allclose(found["heat"], again.heat, rtol=1e-6)
     np.testing.assert_array_equal(found["crop"], again.crop)
     assert found["reading"] == (again.reading and again.reading.to_dict())
-    np.testing.assert_array_equal(load_image(picture), draw_explanation(again))
+    np.testing.assert_array_equal(load_image(image), draw_explanation(again))
 
 
 def test_the_command_takes_the_face_by_the_number_that_detect_gives(
@@ -344,10 +344,10 @@ def test_the_command_refuses_in_one_line(
     of_tiny = ("--model", tiny_model)
     for arguments, message in (
         ((portrait, *of_tiny, "--face", 0), "--face: expected 1 or more; got 0"),
-        ((portrait, *of_tiny, "--face", 3), "there is 1 face in the picture"),
+        ((portrait, *of_tiny, "--face", 3), "there is 1 face in the image"),
         ((portrait, *of_tiny, "--emotion", "bored"), "got 'bored'"),
         ((portrait, *of_tiny, "--out", tmp_path / "a.svg"), "ends in .png, .jpg, .jpeg"),
-        ((portrait, "--out", portrait), "would replace the picture that was given"),
+        ((portrait, "--out", portrait), "would replace the image that was given"),
         ((blank, *of_tiny), "expected a face to explain; found none"),
         ((gone, *of_tiny), "gone.png"),
     ):

@@ -39,7 +39,7 @@ def only(faces: list[Face]) -> Face:
 
 
 @pytest.mark.parametrize("scale", [0.25, 0.5, 1.0, 2.0, 5.0])
-def test_boxes_follow_the_size_of_the_picture(portrait_image: Image, scale: float) -> None:
+def test_boxes_follow_the_size_of_the_image(portrait_image: Image, scale: float) -> None:
     face = only(YuNetDetector().detect(resized(portrait_image, scale)))
     assert iou(face.box, box_at(scale)) > 0.7
 
@@ -48,16 +48,16 @@ def test_boxes_follow_the_size_of_the_picture(portrait_image: Image, scale: floa
     ("height", "width", "x", "y"),
     [(520, 1200, 600, 5), (1200, 520, 5, 600), (1500, 2000, 1100, 800), (513, 517, 3, 1)],
 )
-def test_boxes_follow_the_place_in_the_picture(
+def test_boxes_follow_the_place_in_the_image(
     portrait_image: Image, height: int, width: int, x: int, y: int
 ) -> None:
-    picture = on_canvas(portrait_image, height, width, x=x, y=y)
-    face = only(YuNetDetector().detect(picture))
+    image = on_canvas(portrait_image, height, width, x=x, y=y)
+    face = only(YuNetDetector().detect(image))
     assert iou(face.box, box_at(1.0, x, y)) > 0.8
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.0, 3.0])
-def test_haar_boxes_follow_the_size_of_the_picture(portrait_image: Image, scale: float) -> None:
+def test_haar_boxes_follow_the_size_of_the_image(portrait_image: Image, scale: float) -> None:
     faces = HaarDetector().detect(resized(portrait_image, scale))
     assert iou(faces[0].box, box_at(scale)) > SAME
     assert faces[0].landmarks is None
@@ -83,7 +83,7 @@ def test_values_are_plain_and_in_range(portrait_image: Image) -> None:
         assert {type(value) for value in (*face.box, face.score)} == {float}
 
 
-def test_a_mirrored_picture_has_mirrored_boxes(portrait_image: Image) -> None:
+def test_a_mirrored_image_has_mirrored_boxes(portrait_image: Image) -> None:
     face = only(YuNetDetector().detect(np.ascontiguousarray(portrait_image[:, ::-1])))
     x0, y0, x1, y1 = PORTRAIT_BOX
     assert iou(face.box, (512 - x1, y0, 512 - x0, y1)) > 0.8
@@ -92,7 +92,7 @@ def test_a_mirrored_picture_has_mirrored_boxes(portrait_image: Image) -> None:
 
 
 @pytest.mark.parametrize("degrees", [-25, 25])
-def test_a_turned_picture(portrait_image: Image, degrees: float) -> None:
+def test_a_turned_image(portrait_image: Image, degrees: float) -> None:
     x, y = (PORTRAIT_BOX[0] + PORTRAIT_BOX[2]) / 2, (PORTRAIT_BOX[1] + PORTRAIT_BOX[3]) / 2
     turn = cv2.getRotationMatrix2D((x, y), -degrees, 1.0)  # clockwise
     turned = np.asarray(cv2.warpAffine(portrait_image, turn, (512, 512)), np.uint8)
@@ -169,7 +169,7 @@ def test_a_tilted_head_beside_an_upright_one(portrait_image: Image) -> None:
 
 @pytest.fixture
 def searched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
-    """The sizes of the pictures that the network searches from here on."""
+    """The sizes of the images that the network searches from here on."""
     shapes = []
     find = YuNet.find
 
@@ -181,7 +181,7 @@ def searched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
     return shapes
 
 
-def test_a_picture_of_a_large_upright_face_is_only_glanced_at(
+def test_a_image_of_a_large_upright_face_is_only_glanced_at(
     portrait_image: Image, searched: list[tuple[int, ...]]
 ) -> None:
     assert YuNetDetector().detect(portrait_image)
@@ -209,7 +209,7 @@ def test_what_may_be_a_face_is_looked_at_again(
     assert searched[2:5] == [(216, 288), (384, 512), (128, 128)]
 
 
-def test_no_picture_is_looked_at_without_end(
+def test_no_image_is_looked_at_without_end(
     searched: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = np.zeros((400, 15))
@@ -234,26 +234,26 @@ def test_no_false_faces_in_what_is_turned(portrait_image: Image) -> None:
         center, axes = random.integers(0, 480, 2).tolist(), random.integers(5, 60, 2).tolist()
         color = random.integers(0, 256, 3).tolist()
         cv2.ellipse(blobs, center, axes, float(random.uniform(0, 180)), 0, 360, color, -1)
-    pictures = [
+    images = [
         resized(smooth, 30.0),
         np.repeat(checks[:, :, None], 3, axis=2).astype(np.uint8),
         blobs,
         portrait_image[190:],  # the suit, flags, a model of the shuttle
         np.ascontiguousarray(portrait_image[:, 300:]),
     ]
-    for picture in pictures:
-        assert YuNetDetector(full_size=True).detect(picture) == []
+    for image in images:
+        assert YuNetDetector(full_size=True).detect(image) == []
 
 
 @pytest.mark.parametrize(("height", "width"), [(48, 48), (130, 100), (20, 300)])
-def test_a_picture_that_is_a_face(height: int, width: int) -> None:
-    picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    assert only(detector_named("none").detect(picture)) == Face((0.0, 0.0, width, height), 1.0)
+def test_a_image_that_is_a_face(height: int, width: int) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    assert only(detector_named("none").detect(image)) == Face((0.0, 0.0, width, height), 1.0)
 
 
 @pytest.mark.parametrize("options", [{"min_face_px": 20.0}, {"full_size": True}])
-def test_nothing_is_searched_in_a_picture_that_is_a_face(options: dict[str, float]) -> None:
-    with pytest.raises(OptionError, match=r"takes whole pictures .* neither min_face_px nor full"):
+def test_nothing_is_searched_in_a_image_that_is_a_face(options: dict[str, float]) -> None:
+    with pytest.raises(OptionError, match=r"takes whole images .* neither min_face_px nor full"):
         detector_named("none", **options)
 
 
@@ -283,10 +283,10 @@ def test_what_may_help(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DETECTORS)
-def test_pictures_without_a_face(name: str) -> None:
+def test_images_without_a_face(name: str) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
-    for picture in (noise, np.zeros_like(noise), np.full_like(noise, 255)):
-        assert detector_named(name).detect(picture) == []
+    for image in (noise, np.zeros_like(noise), np.full_like(noise, 255)):
+        assert detector_named(name).detect(image) == []
 
 
 @pytest.mark.parametrize("name", DETECTORS)
@@ -308,10 +308,10 @@ def test_small_faces_can_be_left_out(name: str, portrait_image: Image) -> None:
     assert detector_named(name, min_face_px=400).detect(large) == []
 
 
-def test_full_size_finds_small_faces_in_large_pictures(portrait_image: Image) -> None:
-    picture = on_canvas(resized(portrait_image, 0.2), 1200, 1800, x=1100, y=700)
-    assert YuNetDetector().detect(picture) == []
-    face = only(YuNetDetector(full_size=True).detect(picture))
+def test_full_size_finds_small_faces_in_large_images(portrait_image: Image) -> None:
+    image = on_canvas(resized(portrait_image, 0.2), 1200, 1800, x=1100, y=700)
+    assert YuNetDetector().detect(image) == []
+    face = only(YuNetDetector(full_size=True).detect(image))
     assert iou(face.box, box_at(0.2, 1100, 700)) > SAME
 
 
@@ -324,11 +324,11 @@ def test_full_size_loses_no_large_face_and_counts_none_twice(
     assert iou(face.box, box_at(scale, x=-100 * scale)) > 0.7
 
 
-def test_haar_full_size_finds_small_faces_in_large_pictures(portrait_image: Image) -> None:
-    picture = on_canvas(resized(portrait_image, 0.5), 1500, 2000, x=1200, y=700)
+def test_haar_full_size_finds_small_faces_in_large_images(portrait_image: Image) -> None:
+    image = on_canvas(resized(portrait_image, 0.5), 1500, 2000, x=1200, y=700)
     expected = box_at(0.5, 1200, 700)
-    assert not any(iou(face.box, expected) > SAME for face in HaarDetector().detect(picture))
-    faces = HaarDetector(full_size=True).detect(picture)
+    assert not any(iou(face.box, expected) > SAME for face in HaarDetector().detect(image))
+    faces = HaarDetector(full_size=True).detect(image)
     assert any(iou(face.box, expected) > SAME for face in faces)
 
 
@@ -342,7 +342,7 @@ def test_the_surest_face_comes_first(portrait_image: Image) -> None:
 
 
 @pytest.mark.parametrize("name", DETECTORS)
-def test_a_picture_leaves_no_trace_in_the_next(name: str, portrait_image: Image) -> None:
+def test_a_image_leaves_no_trace_in_the_next(name: str, portrait_image: Image) -> None:
     detector: Detector = detector_named(name)
     first = detector.detect(portrait_image)
     detector.detect(np.zeros((100, 900, 3), np.uint8))

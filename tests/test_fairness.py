@@ -85,7 +85,7 @@ def table(path: Path, *lines: str) -> Path:
     return path
 
 
-def test_groups_are_read_for_pictures_named_by_the_end_of_their_path(
+def test_groups_are_read_for_images_named_by_the_end_of_their_path(
     folders: Path, tmp_path: Path
 ) -> None:
     faces = load_faces(folders)
@@ -120,11 +120,11 @@ def test_rows_of_tables_are_named_by_their_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        (["file", "test/sad/3.png"], "a column that names the picture, then one or more"),
-        (["file,age", "0.png,old"], r"row 2: expected a name that one picture has; '0\.png'"),
-        (["file,age", "no.png,old"], "expected the names of pictures of .* none of them"),
-        (["file,age", "test/sad/2.png,old", "sad/2.png,old"], "row 3: expected each picture once"),
-        (["file,age", ",old"], "row 2: expected the name of a picture; got ''"),
+        (["file", "test/sad/3.png"], "a column that names the image, then one or more"),
+        (["file,age", "0.png,old"], r"row 2: expected a name that one image has; '0\.png'"),
+        (["file,age", "no.png,old"], "expected the names of images of .* none of them"),
+        (["file,age", "test/sad/2.png,old", "sad/2.png,old"], "row 3: expected each image once"),
+        (["file,age", ",old"], "row 2: expected the name of an image; got ''"),
         (["file,age", "test/sad/2.png,"], "age: expected a group for some of the faces"),
         (["file,age", "test/sad/2.png"], "row 2: expected 2 columns; got 1"),
     ],
@@ -157,14 +157,14 @@ def test_intersections_are_groups_of_their_own() -> None:
 
 
 def raf_db(root: Path, attributes: list[str]) -> Path:
-    """RAF-DB with a picture and an annotation for each, as it is handed out."""
+    """RAF-DB with an image and an annotation for each, as it is handed out."""
     rows = []
     for number, lines in enumerate(attributes, start=1):
         name = f"test_{number:04d}"
         rows.append(f"{name}.jpg {number % 7 + 1}")
-        picture = root / "Image" / "aligned" / f"{name}_aligned.jpg"
-        picture.parent.mkdir(parents=True, exist_ok=True)
-        picture.write_bytes(png(np.full((48, 48), 20 * number, np.uint8)))
+        image = root / "Image" / "aligned" / f"{name}_aligned.jpg"
+        image.parent.mkdir(parents=True, exist_ok=True)
+        image.write_bytes(png(np.full((48, 48), 20 * number, np.uint8)))
         notes = root / "Annotation" / "manual" / f"{name}_manu_attri.txt"
         notes.parent.mkdir(parents=True, exist_ok=True)
         notes.write_text("30.1\t40.2\n70\t40\n50\t60\n35\t80\n65\t80\n" + lines)

@@ -1,4 +1,4 @@
-"""Folders and lists of pictures as people have them on their disks."""
+"""Folders and lists of images as people have them on their disks."""
 
 from collections import Counter
 from pathlib import Path
@@ -13,15 +13,15 @@ from mien.learn.data.datasets import FaceSet, load_faces
 from mien.learn.data.folders import label_of, split_of
 
 
-def _picture(path: Path, level: int = 80) -> Path:
+def _image(path: Path, level: int = 80) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(png(np.full((48, 48), level, np.uint8)))
     return path
 
 
-def _pictures(root: Path, *names: str) -> Path:
+def _images(root: Path, *names: str) -> Path:
     for number, name in enumerate(names):
-        _picture(root / name, number)
+        _image(root / name, number)
     return root
 
 
@@ -37,7 +37,7 @@ def _counts(faces: FaceSet) -> dict[tuple[str, str], int]:
 def test_ck_plus_48_with_its_contempt(tmp_path: Path) -> None:
     words = ("anger", "contempt", "disgust", "fear", "happy", "sadness", "surprise")
     names = [f"{word}/S01{n}_004_0000001{n}.png" for word in words for n in (1, 2)]
-    faces = load_faces(_pictures(tmp_path / "CK+48", *names))
+    faces = load_faces(_images(tmp_path / "CK+48", *names))
 
     emotions = ("angry", "disgust", "fear", "happy", "sad", "surprise")
     assert _counts(faces) == {("train", label): 2 for label in emotions}
@@ -50,7 +50,7 @@ def test_ck_plus_48_with_its_contempt(tmp_path: Path) -> None:
 )
 def test_splits_may_lie_deeper(above: str, tmp_path: Path) -> None:
     names = ("train/angry/1.png", "train/sad/2.PNG", "validation/angry/3.png", "Test/sad/4.Png")
-    faces = load_faces(_pictures(tmp_path / above, *names) and tmp_path)
+    faces = load_faces(_images(tmp_path / above, *names) and tmp_path)
 
     assert _counts(faces) == {
         ("train", "angry"): 1,
@@ -61,8 +61,8 @@ def test_splits_may_lie_deeper(above: str, tmp_path: Path) -> None:
 
 
 def test_folders_of_subjects_lie_in_those_of_emotions_or_above_them(tmp_path: Path) -> None:
-    _pictures(tmp_path / "inside", "happy/S01/1.png", "happy/unknown/2.png", "sad/007/a/3.png")
-    _pictures(tmp_path / "above", "S01/happy/1.png", "S02/happy/2.png", "S02/sad/3.png")
+    _images(tmp_path / "inside", "happy/S01/1.png", "happy/unknown/2.png", "sad/007/a/3.png")
+    _images(tmp_path / "above", "S01/happy/1.png", "S02/happy/2.png", "S02/sad/3.png")
 
     expected = {("train", "happy"): 2, ("train", "sad"): 1}
     assert _counts(load_faces(tmp_path / "inside")) == expected
@@ -70,8 +70,8 @@ def test_folders_of_subjects_lie_in_those_of_emotions_or_above_them(tmp_path: Pa
 
 
 def test_linked_folders_are_read_and_a_link_that_leads_back_is_not(tmp_path: Path) -> None:
-    _picture(tmp_path / "elsewhere" / "1.png")
-    _picture(tmp_path / "mine" / "sad" / "2.png")
+    _image(tmp_path / "elsewhere" / "1.png")
+    _image(tmp_path / "mine" / "sad" / "2.png")
     (tmp_path / "mine" / "happy").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
     (tmp_path / "mine" / "sad" / "up").symlink_to(tmp_path / "mine", target_is_directory=True)
 
@@ -79,9 +79,9 @@ def test_linked_folders_are_read_and_a_link_that_leads_back_is_not(tmp_path: Pat
 
 
 def test_what_is_left_out_of_folders_is_counted_and_named(tmp_path: Path) -> None:
-    _pictures(tmp_path, "train/happy/1.png", "train/calm/2.png", "train/none/3.png")
-    _pictures(tmp_path, "cover.png", "train/4.png", "plots/.hidden.png", "__MACOSX/happy/5.png")
-    for other in ("train/happy/film.mov", "train/happy/Thumbs.db", "notes/read me.txt"):
+    _images(tmp_path, "train/happy/1.png", "train/calm/2.png", "train/none/3.png")
+    _images(tmp_path, "cover.png", "train/4.png", "plots/.hidden.png", "__MACOSX/happy/5.png")
+    for other in ("train/happy/video.mov", "train/happy/Thumbs.db", "notes/read me.txt"):
         (tmp_path / other).parent.mkdir(exist_ok=True)
         (tmp_path / other).write_bytes(b"\0")
 
@@ -97,7 +97,7 @@ def test_what_is_left_out_of_folders_is_counted_and_named(tmp_path: Path) -> Non
 
 def test_numbered_folders_of_raf_db_are_read_in_its_order(tmp_path: Path) -> None:
     names = [f"DATASET/train/{n}/train_0000{n}_aligned.jpg" for n in range(1, 8)]
-    _pictures(tmp_path, *names, "DATASET/test/4/test_0001_aligned.jpg")
+    _images(tmp_path, *names, "DATASET/test/4/test_0001_aligned.jpg")
     (tmp_path / "train_labels.csv").write_text("image,label\ntrain_00001_aligned.jpg,1\n")
     (tmp_path / "test_labels.csv").write_text("image,label\ntest_0001_aligned.jpg,4\n")
     faces = load_faces(tmp_path)
@@ -116,7 +116,7 @@ def test_numbered_folders_of_raf_db_are_read_in_its_order(tmp_path: Path) -> Non
 
 def test_numbered_folders_of_fer2013_are_read_in_its_order(tmp_path: Path) -> None:
     names = ("train/0/Training_1.png", "test/3/PublicTest_2.png", "test/6/PrivateTest_3.png")
-    faces = load_faces(_pictures(tmp_path, *names))
+    faces = load_faces(_images(tmp_path, *names))
 
     expected = {("train", "angry"): 1, ("val", "happy"): 1, ("test", "neutral"): 1}
     assert _counts(faces) == expected
@@ -124,7 +124,7 @@ def test_numbered_folders_of_fer2013_are_read_in_its_order(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("last", [6, 7])
 def test_numbered_folders_whose_order_is_unclear_are_refused(last: int, tmp_path: Path) -> None:
-    _pictures(tmp_path, *(f"train/{n}/image000{n}.jpg" for n in range(last + 1)))
+    _images(tmp_path, *(f"train/{n}/image000{n}.jpg" for n in range(last + 1)))
 
     with pytest.raises(DataError, match=r"FER2013's begins with 0 angry, AffectNet's with 0 neut"):
         load_faces(tmp_path)
@@ -170,8 +170,8 @@ def test_labels_as_people_write_them(name: str, label: str | None) -> None:
 # Lists
 
 
-def test_a_list_names_pictures_and_emotions_in_words(tmp_path: Path) -> None:
-    _pictures(tmp_path, "images/0.jpg", "images/1.jpg", "images/2.JPG", "images/3.jpg")
+def test_a_list_names_images_and_emotions_in_words(tmp_path: Path) -> None:
+    _images(tmp_path, "images/0.jpg", "images/1.jpg", "images/2.JPG", "images/3.jpg")
     table = tmp_path / "labels.csv"
     table.write_text(
         "image,emotion,person\n0.jpg,scared,0\n1.jpg,Surprised,1\n2.JPG,contempt,2\n"
@@ -187,7 +187,7 @@ def test_a_list_names_pictures_and_emotions_in_words(tmp_path: Path) -> None:
 
 
 def test_a_list_as_spreadsheets_write_it(tmp_path: Path) -> None:
-    _pictures(tmp_path, "faces/1.png", "faces/2.png", "faces/3.png")
+    _images(tmp_path, "faces/1.png", "faces/2.png", "faces/3.png")
     table = tmp_path / "liste.csv"
     table.write_text(
         "\ufeffFile Name;Label;Split\r\nfaces\\1.png;Happy;Train\r\n"
@@ -199,14 +199,14 @@ def test_a_list_as_spreadsheets_write_it(tmp_path: Path) -> None:
 
 
 def test_a_lists_folders_may_say_the_split(tmp_path: Path) -> None:
-    _pictures(tmp_path, "img/train/1.png", "img/test/1.png")
+    _images(tmp_path, "img/train/1.png", "img/test/1.png")
     (tmp_path / "labels.csv").write_text("path,emotion\ntrain/1.png,happy\ntest/1.png,sad\n")
 
     assert _counts(load_faces(tmp_path)) == {("train", "happy"): 1, ("test", "sad"): 1}
 
 
 def test_folders_of_emotions_go_before_a_table_beside_them(tmp_path: Path) -> None:
-    _pictures(tmp_path, "happy/1.png", "sad/2.png")
+    _images(tmp_path, "happy/1.png", "sad/2.png")
     (tmp_path / "results.csv").write_text("epoch,loss\n1,2.0\n")
     (tmp_path / "labels.csv").write_text("pth,label\nhappy/1.png,sad\n")
     faces = load_faces(tmp_path)
@@ -215,8 +215,8 @@ def test_folders_of_emotions_go_before_a_table_beside_them(tmp_path: Path) -> No
     assert faces.notes == (f"{tmp_path / 'labels.csv'}: not read, the folders say the emotions",)
 
 
-def test_votes_of_ferplus_are_not_for_pictures(tmp_path: Path) -> None:
-    _pictures(tmp_path, "happy/1.png")
+def test_votes_of_ferplus_are_not_for_images(tmp_path: Path) -> None:
+    _images(tmp_path, "happy/1.png")
 
     with pytest.raises(OptionError, match=r"votes: expected fer2013\.csv"):
         load_faces(tmp_path, votes=tmp_path / "fer2013new.csv")
@@ -227,12 +227,12 @@ def test_votes_of_ferplus_are_not_for_pictures(tmp_path: Path) -> None:
     [
         ("1.png,bored", "row 2: expected an emotion in words among .* got 'bored'"),
         ("1.png,3", "row 2: expected an emotion in words .* numbers have many orders"),
-        ("2.png,sad", "row 2: expected a picture below .* there is no '2.png'"),
-        ("1.png,sad\n../1.png,sad", "row 3: expected a picture below"),
+        ("2.png,sad", "row 2: expected an image below .* there is no '2.png'"),
+        ("1.png,sad\n../1.png,sad", "row 3: expected an image below"),
     ],
 )
 def test_a_bad_row_of_a_list_is_named(rows: str, message: str, tmp_path: Path) -> None:
-    _pictures(tmp_path / "set", "1.png")
+    _images(tmp_path / "set", "1.png")
     (tmp_path / "set" / "labels.csv").write_text(f"image,emotion\n{rows}\n")
 
     with pytest.raises(DataError, match=message):

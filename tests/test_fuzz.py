@@ -199,7 +199,7 @@ def test_each_reader_has_seeds_of_a_few_kilobytes_and_changes_for_their_names() 
         assert all(0 < len(one) < 60_000 for contents in seeds.values() for one in contents)
 
 
-def test_seeds_of_pictures_are_of_every_format() -> None:
+def test_seeds_of_images_are_of_every_format() -> None:
     kinds: set[str | None] = set()
     for contents in READERS["images"].seeds().values():
         for content in contents:
@@ -207,7 +207,7 @@ def test_seeds_of_pictures_are_of_every_format() -> None:
             if content[4:12] == b"ftypheic":  # which Pillow alone does not open
                 kinds.add("HEIF")
                 continue
-            with PILImage.open(io.BytesIO(content)) as picture:
-                kinds.add(picture.format)
+            with PILImage.open(io.BytesIO(content)) as image:
+                kinds.add(image.format)
     assert kinds == {"JPEG", "PNG", "WEBP", "HEIF", "AVIF", "BMP", "TIFF", "GIF"}
     assert json.loads(READERS["live"].seeds()["message.json"][0])["type"] == "settings"

@@ -46,7 +46,7 @@ from videos import make_video, numbered
 CROPS: Crops = np.zeros((2, 48, 48), np.uint8)
 
 
-# Pictures
+# Images
 
 
 def jpeg(side_px: int, *, kind: str = "RGB", **options: Any) -> bytes:
@@ -58,13 +58,13 @@ def jpeg(side_px: int, *, kind: str = "RGB", **options: Any) -> bytes:
     return bytes(content)
 
 
-def saved(picture: PILImage.Image, kind: str, **options: Any) -> bytes:
+def saved(image: PILImage.Image, kind: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
+    image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
-def test_a_large_picture_is_in_memory_little_more_than_twice(tmp_path: Path) -> None:
+def test_a_large_image_is_in_memory_little_more_than_twice(tmp_path: Path) -> None:
     """A file of 2 kB that says it has 13,000 x 13,000 pixels took 3.2 GB, others 7.6.
 
     Pillow needs 4 bytes for a pixel, a progressive JPEG 6 more while it is decoded, and the result
@@ -90,7 +90,7 @@ def test_a_large_picture_is_in_memory_little_more_than_twice(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("kind", ["WEBP", "JPEG"])
-def test_pictures_that_take_twice_the_memory_are_bounded_at_half(kind: str) -> None:
+def test_images_that_take_twice_the_memory_are_bounded_at_half(kind: str) -> None:
     mode = "CMYK" if kind == "JPEG" else "RGB"
     content = saved(PILImage.new(mode, (64, 64)), kind)
 
@@ -114,21 +114,21 @@ def test_pictures_that_take_twice_the_memory_are_bounded_at_half(kind: str) -> N
         ("RGB", "JPEG", {"turned": 6}),
     ],
 )
-def test_large_pictures_are_made_rgb_in_strips_as_small_ones_at_once(
+def test_large_images_are_made_rgb_in_strips_as_small_ones_at_once(
     mode: str, kind: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     levels = np.random.default_rng(0).integers(0, 256, (37, 23, 4), np.uint8)
     levels[:5, :, :3] = (10, 20, 30)
     if mode == "I;16":
-        picture = PILImage.fromarray(levels[:, :, 0].astype(np.uint16) * 250)
+        image = PILImage.fromarray(levels[:, :, 0].astype(np.uint16) * 250)
     else:
-        picture = PILImage.fromarray(levels).convert("RGB" if mode == "P" else mode)
-        picture = picture.quantize(16) if mode == "P" else picture
+        image = PILImage.fromarray(levels).convert("RGB" if mode == "P" else mode)
+        image = image.quantize(16) if mode == "P" else image
     if "turned" in options:
         exif = PILImage.Exif()
         exif[0x0112] = options["turned"]
         options = {"exif": exif}
-    content = saved(picture, kind, **options)
+    content = saved(image, kind, **options)
 
     at_once = load_image(content)
     monkeypatch.setattr(images_module, "_STRIP_PIXELS", 100)
@@ -182,7 +182,7 @@ def test_what_a_file_holds_does_not_act_on_the_terminal(text: str, shown: str) -
 
 def test_a_file_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images_module, "_MOST_BYTES", 1_000)
-    with pytest.raises(ImageError, match="/dev/zero: expected a picture of at most 1,000 bytes"):
+    with pytest.raises(ImageError, match="/dev/zero: expected an image of at most 1,000 bytes"):
         load_image("/dev/zero")
 
 
@@ -190,7 +190,7 @@ def test_a_file_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", ["/dev/zero", "../../secret.jpg"])
-def test_a_table_that_names_pictures_elsewhere(name: str, tmp_path: Path) -> None:
+def test_a_table_that_names_images_elsewhere(name: str, tmp_path: Path) -> None:
     """A row of AffectNet's table made mien read a device without end."""
     (tmp_path / "Manually_Annotated_Images").mkdir()
     points = ";".join(str(n) for n in range(136))
@@ -198,7 +198,7 @@ def test_a_table_that_names_pictures_elsewhere(name: str, tmp_path: Path) -> Non
     (tmp_path / "training.csv").write_text(
         f"{columns},expression,valence,arousal\n{name},0,0,9,9,{points},1,0,0\n"
     )
-    with pytest.raises(DataError, match="row 2: expected a picture below"):
+    with pytest.raises(DataError, match="row 2: expected an image below"):
         load_faces(tmp_path)
 
 
@@ -260,7 +260,7 @@ def test_a_parquet_file_of_a_few_bytes_with_millions_of_rows(tmp_path: Path) -> 
     table = pa.table({"image": pa.nulls(rows, pa.binary()), "emotion": pa.nulls(rows, pa.int64())})
     pq.write_table(table, path)
 
-    with pytest.raises(DataError, match=r"expected pictures; got 200,000 rows in [0-9,]+ bytes"):
+    with pytest.raises(DataError, match=r"expected images; got 200,000 rows in [0-9,]+ bytes"):
         load_faces(path)
 
 
@@ -438,24 +438,24 @@ def test_a_checkpoint_that_unpacks_to_gigabytes(tmp_path: Path) -> None:
         read_checkpoint(path)
 
 
-# Films and their rows
+# Videos and their rows
 
 
-def test_a_film_whose_codec_nobody_knows(tmp_path: Path) -> None:
-    path = tmp_path / "film.mov"
+def test_a_video_whose_codec_nobody_knows(tmp_path: Path) -> None:
+    path = tmp_path / "video.mov"
     make_video(path, numbered(), times_s=[0.0, 0.2])
     content = path.read_bytes()
     assert content.count(b"avc1") == 1
     path.write_bytes(content.replace(b"avc1", b"xyz1"))
 
-    with pytest.raises(VideoError, match="no codec that FFmpeg knows for its pictures"):
+    with pytest.raises(VideoError, match="no codec that FFmpeg knows for its images"):
         frames(path)
 
 
-def test_a_film_of_frames_too_large_to_hold_a_dozen_of(
+def test_a_video_of_frames_too_large_to_hold_a_dozen_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "film.mkv"
+    path = tmp_path / "video.mkv"
     make_video(path, numbered(64, 48), times_s=[0.0, 0.2])
 
     monkeypatch.setattr(decoding, "MAX_PIXELS", 64 * 48)

@@ -15,10 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image as PILImage
 
-from mien import ImageError, load_image
-from mien.readings import Image
-from mien.recognize.images import MAX_PIXELS, load_with_notes
-from picture_files import (
+from image_files import (
     OTHER_FILES,
     heic,
     png_with_sbit,
@@ -28,6 +25,9 @@ from picture_files import (
     tiff,
     twelve_bits_packed,
 )
+from mien import ImageError, load_image
+from mien.readings import Image
+from mien.recognize.images import MAX_PIXELS, load_with_notes
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "TIFF", "GIF")
 LOSSLESS: dict[str, dict[str, Any]] = {
@@ -39,8 +39,8 @@ LOSSLESS: dict[str, dict[str, Any]] = {
 
 def encode(image: PILImage.Image | NDArray[Any], kind: str, **options: Any) -> bytes:
     file = io.BytesIO()
-    picture = image if isinstance(image, PILImage.Image) else PILImage.fromarray(image)
-    picture.save(file, kind, **options)
+    encoded = image if isinstance(image, PILImage.Image) else PILImage.fromarray(image)
+    encoded.save(file, kind, **options)
     return file.getvalue()
 
 
@@ -54,7 +54,7 @@ def assert_near(found: Image, expected: Image, levels: int = 3) -> None:
 @pytest.mark.parametrize("given_as", ["path", "str", "bytes", "pil"])
 def test_every_format_from_everywhere(kind: str, given_as: str, tmp_path: Path) -> None:
     content = encode(quarters(), kind, **LOSSLESS.get(kind, {}))
-    path = tmp_path / "picture"
+    path = tmp_path / "image"
     path.write_bytes(content)
     sources: dict[str, Any] = {"path": path, "str": str(path), "bytes": content}
     with PILImage.open(path) as opened:
@@ -63,7 +63,7 @@ def test_every_format_from_everywhere(kind: str, given_as: str, tmp_path: Path) 
 
 
 def test_content_counts_and_not_the_ending(tmp_path: Path) -> None:
-    path = tmp_path / "picture.jpg"
+    path = tmp_path / "image.jpg"
     path.write_bytes(encode(quarters(), "PNG"))
     assert_near(load_image(path), quarters(), levels=0)
 
@@ -91,7 +91,7 @@ def test_exif_orientation_is_undone(orientation: int) -> None:
         assert opened.size == stored.shape[1::-1]  # the caller's image stays as it was
 
 
-def test_damaged_exif_does_not_cost_the_picture() -> None:
+def test_damaged_exif_does_not_cost_the_image() -> None:
     content = encode(quarters(), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff", **LOSSLESS["JPEG"])
     assert_near(load_image(content), quarters())
 
@@ -212,9 +212,9 @@ def test_unusual_file_names(name: str, tmp_path: Path) -> None:
 def test_truncated_files_are_refused(kind: str, share: float, tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
     content = encode(noise, kind)
-    path = tmp_path / "half.picture"
+    path = tmp_path / "half.image"
     path.write_bytes(content[: int(len(content) * share)])
-    with pytest.raises(ImageError, match=r"half\.picture: the picture is damaged or cut short"):
+    with pytest.raises(ImageError, match=r"half\.image: the image is damaged or cut short"):
         load_image(path)
 
 
@@ -224,7 +224,7 @@ def test_a_truncated_pil_image_is_refused() -> None:
         load_image(opened)
 
 
-def test_text_with_the_ending_of_a_picture(tmp_path: Path) -> None:
+def test_text_with_the_ending_of_a_image(tmp_path: Path) -> None:
     path = tmp_path / "letter.jpg"
     path.write_text("Dear reader,")
     with pytest.raises(ImageError, match=r"letter\.jpg: expected a JPEG, PNG, .*; it is none"):
@@ -241,7 +241,7 @@ def test_other_formats_are_not_read(kind: str) -> None:
 
 def test_an_empty_file(tmp_path: Path) -> None:
     (tmp_path / "empty.png").touch()
-    with pytest.raises(ImageError, match=r"empty\.png: expected a picture; it is empty"):
+    with pytest.raises(ImageError, match=r"empty\.png: expected an image; it is empty"):
         load_image(tmp_path / "empty.png")
     with pytest.raises(ImageError, match="it is empty"):
         load_image(b"")
@@ -309,7 +309,7 @@ def test_other_types_are_named(source: Any) -> None:
         (np.zeros((7, 48), np.uint8), "expected .* at least 8 x 8 pixels; got 48 x 7"),
     ],
 )
-def test_arrays_that_are_no_pictures(array: NDArray[Any], came: str) -> None:
+def test_arrays_that_are_no_images(array: NDArray[Any], came: str) -> None:
     with pytest.raises(ImageError, match=came):
         load_image(array)
 
@@ -321,7 +321,7 @@ def test_one_pixel_is_too_small() -> None:
     assert load_image(content, min_side_px=1).shape == (1, 1, 3)
 
 
-def test_a_floating_point_picture() -> None:
+def test_a_floating_point_image() -> None:
     with pytest.raises(ImageError, match=r"expected 8 or 16 bits .* floating-point"):
         load_image(encode(np.zeros((16, 16), np.float32), "TIFF"))
 
@@ -360,7 +360,7 @@ def test_decompression_bombs_are_refused_before_they_are_decoded(maker: Any) -> 
     assert time.perf_counter() - start < 0.5
 
 
-def test_pictures_up_to_the_bound_are_not_taken_for_bombs() -> None:
+def test_images_up_to_the_bound_are_not_taken_for_bombs() -> None:
     # Its pixels are missing, so it gets past the check and no further.
     with pytest.raises(ImageError, match="cut short"):
         load_image(a_bmp_of(13_377, 13_377))
@@ -418,7 +418,7 @@ def test_the_thumbnail_of_a_heic_is_not_taken_for_it() -> None:
     assert_near(load_image(heic(quarters(), thumbnails=[16])), quarters())
 
 
-def test_of_a_heic_with_several_pictures_the_main_one_is_read() -> None:
+def test_of_a_heic_with_several_images_the_main_one_is_read() -> None:
     file = io.BytesIO()
     several: Any = pillow_heif.from_pillow(PILImage.fromarray(quarters()))
     several.add_from_pillow(PILImage.fromarray(np.ascontiguousarray(quarters()[::-1])))
@@ -459,11 +459,11 @@ def test_reading_heic_leaves_the_formats_of_pillow_alone() -> None:
 
 
 def a_photo_of_many_scans(kind: str, scans: int) -> bytes:
-    """A JPEG or MPO whose first picture is scanned so often."""
-    picture = PILImage.new("L", (4000, 3000), 200)
+    """A JPEG or MPO whose first image is scanned so often."""
+    image = PILImage.new("L", (4000, 3000), 200)
     file = io.BytesIO()
-    more = {"save_all": True, "append_images": [picture]} if kind == "MPO" else {}
-    picture.save(file, kind, quality=20, progressive=True, **more)
+    more = {"save_all": True, "append_images": [image]} if kind == "MPO" else {}
+    image.save(file, kind, quality=20, progressive=True, **more)
     content = file.getvalue()
     first = content.index(b"\xff\xda")
     scan = content[first : content.index(b"\xff", first + 20)]
@@ -480,26 +480,26 @@ def test_the_bound_on_scans_holds_for_each_kind_of_jpeg(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "AVIF", "PNG"])
-def test_of_an_animation_the_first_picture_is_read_and_that_is_said(kind: str) -> None:
-    pictures = [PILImage.new("RGB", (16, 16), color) for color in ("red", "blue")]
+def test_of_an_animation_the_first_image_is_read_and_that_is_said(kind: str) -> None:
+    images = [PILImage.new("RGB", (16, 16), color) for color in ("red", "blue")]
     options = {} if kind == "AVIF" else LOSSLESS.get(kind, {})
-    content = encode(pictures[0], kind, save_all=True, append_images=pictures[1:], **options)
+    content = encode(images[0], kind, save_all=True, append_images=images[1:], **options)
     found = load_with_notes(content)
     assert_near(found.image, np.full((16, 16, 3), (255, 0, 0), np.uint8))
-    assert found.notes == ("of an animation, only the first picture is read",)
-    assert load_with_notes(encode(pictures[0], kind)).notes == ()
+    assert found.notes == ("of an animation, only the first image is read",)
+    assert load_with_notes(encode(images[0], kind)).notes == ()
 
 
 def test_of_a_document_the_first_page_is_read_and_that_is_said() -> None:
     pages = [PILImage.new("RGB", (16, 16), color) for color in ("red", "blue")]
     found = load_with_notes(encode(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
     assert found.image[0, 0].tolist() == [255, 0, 0]
-    assert found.notes == ("of a file with several pictures, only the first or main one is read",)
+    assert found.notes == ("of a file with several images, only the first or main one is read",)
 
 
-def test_the_second_picture_of_a_phone_is_no_animation() -> None:
-    pictures = [PILImage.new("RGB", (16, 16), color) for color in ("red", "blue")]
-    found = load_with_notes(encode(pictures[0], "MPO", save_all=True, append_images=pictures[1:]))
+def test_the_second_image_of_a_phone_is_no_animation() -> None:
+    images = [PILImage.new("RGB", (16, 16), color) for color in ("red", "blue")]
+    found = load_with_notes(encode(images[0], "MPO", save_all=True, append_images=images[1:]))
     assert found.notes == ()
     assert_near(found.image, np.full((16, 16, 3), (254, 0, 0), np.uint8))
 
@@ -547,11 +547,11 @@ def test_the_bits_that_a_file_declares_count_before_its_levels() -> None:
     ):
         levels = load_image(content)[0, :, 0]
         assert levels.max() == round(255 * 1023 / (2**bits - 1))
-    # Others write the highest level of the picture there, which says nothing of white.
+    # Others write the highest level of the image there, which says nothing of white.
     assert load_image(tiff(dark, tags={281: 1000}))[0, :, 0].max() == round(255 * 1023 / 4095)
 
 
-def test_twelve_bits_are_judged_over_the_whole_picture() -> None:
+def test_twelve_bits_are_judged_over_the_whole_image() -> None:
     tall = np.zeros((5000, 1000), np.uint16)  # more than is scaled at a time
     tall[:100], tall[-100:] = 2000, 65535
     image = load_image(saved(tall, "PNG"))
@@ -631,10 +631,10 @@ def test_the_preview_in_a_raw_file_is_not_taken_for_the_photo(tags: dict[int, in
 
 
 @pytest.mark.parametrize("name", OTHER_FILES)
-def test_files_that_are_no_pictures_are_called_by_their_name(name: str, tmp_path: Path) -> None:
+def test_files_that_are_no_images_are_called_by_their_name(name: str, tmp_path: Path) -> None:
     content, said = OTHER_FILES[name]
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(ImageError, match=r"expected a JPEG, PNG, .*picture; it is ") as raised:
+    with pytest.raises(ImageError, match=r"expected a JPEG, PNG, .*image; it is ") as raised:
         load_image(tmp_path / name)
     assert said in str(raised.value)
 
@@ -669,7 +669,7 @@ def test_a_pipe_that_gives_little_at_a_time_is_read_to_its_end() -> None:
     assert (load_image(slow) == quarters()).all()
 
 
-def test_open_files_that_give_no_picture_are_refused(tmp_path: Path) -> None:
+def test_open_files_that_give_no_image_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(encode(quarters(), "PNG"))
     at_its_end = io.BytesIO()

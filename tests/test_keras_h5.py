@@ -559,9 +559,9 @@ def test_convert_and_detect_leave_nothing_beside_the_model(
         "scaling -1..1; "
     )
     done = mien("detect", portrait, "--model", "theirs.onnx", "--json")
-    (picture,) = json.loads(done.stdout)
+    (image,) = json.loads(done.stdout)
     assert done.stderr == ""
-    assert sum(picture["faces"][0]["probabilities"].values()) == pytest.approx(1.0, abs=1e-5)
+    assert sum(image["faces"][0]["probabilities"].values()) == pytest.approx(1.0, abs=1e-5)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["home", "theirs.onnx"]
 
 

@@ -219,7 +219,7 @@ def test_raf_db_has_its_own_splits_and_order_of_emotions(tmp_path: Path) -> None
         "happy",
     ]
     assert faces.splits.tolist() == ["train"] * 7 + ["test"]
-    assert faces.images[:, 0, 0].tolist() == list(range(10, 90, 10))  # the aligned picture, whole
+    assert faces.images[:, 0, 0].tolist() == list(range(10, 90, 10))  # the aligned image, whole
     assert (faces.name, faces.left_out) == ("RAF-DB", {})
 
 
@@ -237,7 +237,7 @@ def test_a_bad_row_of_raf_db_is_named(row: str, message: str, tmp_path: Path) ->
         load_faces(_raf_db(tmp_path, ["train_00001.jpg 1", row]))
 
 
-def test_a_missing_picture_of_raf_db_is_named(tmp_path: Path) -> None:
+def test_a_missing_image_of_raf_db_is_named(tmp_path: Path) -> None:
     _raf_db(tmp_path, ["train_00001.jpg 1", "train_00002.jpg 2"])
     (tmp_path / "Image" / "aligned" / "train_00002_aligned.jpg").unlink()
 
@@ -306,7 +306,7 @@ def test_a_bad_expression_of_affectnet_is_named(
         load_faces(root)
 
 
-def test_affectnet_tables_without_the_pictures_say_what_is_missing(tmp_path: Path) -> None:
+def test_affectnet_tables_without_the_images_say_what_is_missing(tmp_path: Path) -> None:
     _write(tmp_path / "Manually_Annotated_file_lists" / "training.csv", AFFECTNET_HEADER + "\n")
 
     with pytest.raises(DataError, match="expected the folder Manually_Annotated_Images"):
@@ -420,7 +420,7 @@ def test_own_folders_are_not_taken_for_multi_pie(tmp_path: Path) -> None:
         load_faces(tmp_path)
 
 
-# People's own pictures
+# People's own images
 
 
 @pytest.mark.parametrize(
@@ -470,7 +470,7 @@ def test_a_folder_in_which_no_face_is_found_says_so(no_face: bytes, tmp_path: Pa
 def test_faces_are_not_searched_for_in_tables(tmp_path: Path) -> None:
     _write(tmp_path / "fer2013.csv", "emotion,pixels,Usage\n")
 
-    with pytest.raises(OptionError, match=r"expected a folder of pictures; .*fer2013\.csv"):
+    with pytest.raises(OptionError, match=r"expected a folder of images; .*fer2013\.csv"):
         load_faces(tmp_path / "fer2013.csv", find_faces=True)
 
 

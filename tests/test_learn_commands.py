@@ -155,7 +155,7 @@ def test_a_recipe_with_votes_goes_without_them_where_there_are_none(
 
 
 @pytest.fixture
-def own_pictures(tmp_path: Path) -> Path:
+def own_images(tmp_path: Path) -> Path:
     """A folder of emotions without splits, and with one that mien does not read."""
     faces = made_up_faces(train=5, val=0, test=0)
     root = write_folders(tmp_path / "mine", faces, "{1}/{2}.png".format)
@@ -165,11 +165,11 @@ def own_pictures(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("also", [(), ("--without-copies",)])
-def test_own_pictures_go_from_a_folder_to_a_model_with_scores(
-    also: tuple[str, ...], mien: Mien, own_pictures: Path, tmp_path: Path
+def test_own_images_go_from_a_folder_to_a_model_with_scores(
+    also: tuple[str, ...], mien: Mien, own_images: Path, tmp_path: Path
 ) -> None:
     run_dir, model = tmp_path / "run", tmp_path / "mine.onnx"
-    data = ("--data", own_pictures)
+    data = ("--data", own_images)
     held_out = ("--val-share", "0.4")
     with tiny_network():
         trained = mien("train", *data, *held_out, "--out", run_dir, *TINY, "--epochs", 3, *also)
@@ -190,12 +190,12 @@ def test_own_pictures_go_from_a_folder_to_a_model_with_scores(
     assert spec.scores["val"].accuracy == pytest.approx(best, abs=1e-6)
 
 
-def test_export_says_why_it_has_no_val(mien: Mien, own_pictures: Path, tmp_path: Path) -> None:
+def test_export_says_why_it_has_no_val(mien: Mien, own_images: Path, tmp_path: Path) -> None:
     run_dir, model = tmp_path / "run", tmp_path / "mine.onnx"
     other = write_folders(tmp_path / "other", FACES.split("train"), "{1}/{2}.png".format)
     with tiny_network():
         arguments = ("--val-share", "0.4", "--out", run_dir, *TINY, "--epochs", 1)
-        mien("train", "--data", own_pictures, *arguments)
+        mien("train", "--data", own_images, *arguments)
         exported = mien("export", run_dir, "--data", other, "--out", model)
 
     assert exported.status == 0
@@ -488,7 +488,7 @@ def test_held_out_faces_are_no_copies_of_training_images(mien: Mien, tmp_path: P
     with tiny_network():
         ended = mien(*arguments, "--val-share", 0.25, "--without-copies")
 
-    # Of 14 pictures, each there twice, 7 faces are held out: their pictures leave train.
+    # Of 14 images, each there twice, 7 faces are held out: their images leave train.
     config = read_config(tmp_path / "run")
     assert config.val_count == 7
     assert config.train_count == 7

@@ -62,7 +62,7 @@ def test_an_unsure_face_is_labelled_otherwise_than_a_sure_one() -> None:
     assert (annotate(gray(), [unsure], bars=False) == annotate(gray(), [other], bars=False)).all()
 
 
-def test_a_face_of_a_film_is_labelled_with_the_number_of_the_person() -> None:
+def test_a_face_of_a_video_is_labelled_with_the_number_of_the_person() -> None:
     box = (100.0, 80.0, 200.0, 200.0)
     plain = a_reading(box)
     first, second = (a_tracked_reading(track, box=box) for track in (1, 2))
@@ -75,7 +75,7 @@ def test_a_face_of_a_film_is_labelled_with_the_number_of_the_person() -> None:
 
 
 def test_a_label_looks_the_same_wherever_a_face_moves() -> None:
-    # Letters that are drawn between the pixels would shimmer in a film.
+    # Letters that are drawn between the pixels would shimmer in a video.
     plates = []
     for shift in (0.0, 0.3, 7.6):
         reading = a_reading((100.0 + shift, 80.0 + shift, 200.0 + shift, 200.0 + shift))
@@ -163,7 +163,7 @@ def test_several_faces_are_numbered_as_tables_count_them() -> None:
     assert (pair[:, :200] != alone[0][:, :200]).any()  # a face alone needs no number
 
 
-def film_of(places: list[list[Box]]) -> list[list[tuple[float, ...] | None]]:
+def video_of(places: list[list[Box]]) -> list[list[tuple[float, ...] | None]]:
     """Of each frame of 640 x 480, where the bars of each face lie from its middle, and how large.
 
     None where a face has no bars.
@@ -202,10 +202,10 @@ def swaying(count: int, face_px: float) -> list[list[Box]]:
 
 
 @pytest.mark.parametrize(("count", "face_px"), [(1, 85), (1, 192), (1, 300), (2, 150), (2, 192)])
-def test_bars_of_a_film_stay_on_their_side_and_as_large_as_they_are(
+def test_bars_of_a_video_stay_on_their_side_and_as_large_as_they_are(
     count: int, face_px: float
 ) -> None:
-    frames = film_of(swaying(count, face_px))
+    frames = video_of(swaying(count, face_px))
     shown = [[bars for bars in found if bars] for found in frames]
     shown = shown[next(i for i, found in enumerate(shown) if len(found) == count) :]
     assert len(shown) > 30
@@ -213,13 +213,13 @@ def test_bars_of_a_film_stay_on_their_side_and_as_large_as_they_are(
     for before, after in pairwise(shown):
         for first, second in zip(before, after, strict=True):
             assert first[2:] == second[2:]
-            # The middle of the bars goes with the border of the box, or stays inside the picture.
+            # The middle of the bars goes with the border of the box, or stays inside the image.
             assert abs(first[0] - second[0]) < 0.25 * face_px
             assert abs(first[1] - second[1]) < 0.25 * face_px
 
 
 def test_bars_change_seldom_where_room_is_short() -> None:
-    frames = film_of(swaying(3, 150))
+    frames = video_of(swaying(3, 150))
     sizes = [[bars[2:] if bars else None for bars in found] for found in frames]
     assert sum(a != b for a, b in pairwise(sizes)) <= 4
     assert sum(bars is not None for found in sizes for bars in found) > 0.8 * 3 * len(frames)
@@ -228,13 +228,13 @@ def test_bars_change_seldom_where_room_is_short() -> None:
 def test_bars_without_room_come_back_only_when_there_is_plenty() -> None:
     near, far = face_at(320, 240, 470), face_at(320, 240, 380)
     edge = [[face_at(320, 240, height)] for height in (436, 444) * 20]
-    shown = [found[0] is not None for found in film_of([[far], [near], *edge, *[[far]] * 30])]
+    shown = [found[0] is not None for found in video_of([[far], [near], *edge, *[[far]] * 30])]
     assert shown[:2] == [True, False]
     assert not any(shown[2 : 2 + len(edge)])
     assert shown[-1]
 
 
-def test_a_label_of_a_film_keeps_the_size_of_its_letters() -> None:
+def test_a_label_of_a_video_keeps_the_size_of_its_letters() -> None:
     draw, heights = Annotator(bars=False), set()
     for height in (96, 100, 104, 108, 98, 95):
         box = face_at(200, 150, height)
@@ -274,7 +274,7 @@ def test_faces_of_every_size_and_place(box: Box) -> None:
 
 
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (8, 400), (400, 8), (30, 30), (3000, 2000)])
-def test_pictures_of_every_size(height: int, width: int) -> None:
+def test_images_of_every_size(height: int, width: int) -> None:
     assert_drawn(gray(height, width), (1.0, 1.0, width - 1.0, height - 1.0))
 
 

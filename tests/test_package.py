@@ -55,7 +55,7 @@ def test_import_is_light_and_touches_nothing() -> None:
     ]
 
 
-def test_what_pictures_do_without_comes_when_it_is_asked_for() -> None:
+def test_what_images_do_without_comes_when_it_is_asked_for() -> None:
     from mien.output.overlay import annotate
     from mien.recognize.explain import explain_crop
     from mien.rows.table import VideoResult

@@ -13,8 +13,8 @@ import mien.output
 from mien.output.pages import (
     Cell,
     Dots,
+    Figure,
     Part,
-    Picture,
     Table,
     data_uri,
     facts_table,
@@ -27,9 +27,9 @@ FACTS = facts_table([("model", "<paper>"), ("seed", 0)])
 
 
 def a_page(**changes: object) -> str:
-    """The page of a film in which nobody is, but for what is changed."""
+    """The page of a video in which nobody is, but for what is changed."""
     values: dict[str, object] = {
-        "title": "film",
+        "title": "video",
         "facts": [],
         "bands": [],
         "tracks": 0,
@@ -50,7 +50,7 @@ def test_words_are_not_taken_for_html_wherever_they_stand() -> None:
         evil,
         small=evil,
         bar=[Part(0.5, "red", evil)],
-        picture=Picture("data:,", evil),
+        image=Figure("data:,", evil),
         dots=Dots(150, 9.0, 20.0, None, (15.0, 25.0), evil),
     )
     people = Table([[evil, cell]], head=[evil, Cell(evil)], caption=evil)

@@ -57,10 +57,10 @@ def test_fastapi_answers_many_at_once(portrait: Path, expected: dict[str, Any]) 
     async def ask(*contents: bytes) -> list[httpx.Response]:
         async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
             return await asyncio.gather(
-                *(client.post("/readings", files={"picture": content}) for content in contents)
+                *(client.post("/readings", files={"image": content}) for content in contents)
             )
 
-    *answers, refused = asyncio.run(ask(*[portrait.read_bytes()] * REQUESTS, b"no picture"))
+    *answers, refused = asyncio.run(ask(*[portrait.read_bytes()] * REQUESTS, b"no image"))
     assert [answer.status_code for answer in answers] == [200] * REQUESTS
     assert [answer.json() for answer in answers] == [expected] * REQUESTS
     assert refused.status_code == 400
@@ -83,7 +83,7 @@ def test_flask_answers_many_at_once(
 
     answers = at_once(ask, portrait)
     assert [answer.get_json() for answer in answers] == [expected] * REQUESTS
-    assert ask(b"no picture").status_code == 400
+    assert ask(b"no image").status_code == 400
 
 
 def flask_of(portrait: Path) -> ModuleType:
@@ -95,7 +95,7 @@ def flask_of(portrait: Path) -> ModuleType:
 
 
 @pytest.mark.parametrize("containing", ["asyncio.run", "ProcessPoolExecutor"])
-def test_scripts_print_the_emotions_of_each_picture(containing: str, folder: Path) -> None:
+def test_scripts_print_the_emotions_of_each_image(containing: str, folder: Path) -> None:
     script = folder / "script.py"
     script.write_text(example(containing), encoding="utf-8")
     done = subprocess.run(

@@ -14,7 +14,7 @@ from PIL import Image as PILImage
 from command_line import Mien
 from mien.errors import DataError
 from mien.labels import EMOTIONS
-from mien.learn.data.datasets import list_pictures, load_faces
+from mien.learn.data.datasets import list_images, load_faces
 from mien.learn.evaluation.photos import NO_FACE, count_readings, score_photos
 from mien.learn.evaluation.scores import Interval
 from mien.readings import Image
@@ -169,18 +169,18 @@ def test_a_set_knows_the_photos_without_a_face_and_their_splits(
     assert load_faces(tmp_path).faceless == ()
 
 
-def test_pictures_are_listed_as_they_are_read(photos: Path, in_folders: Path) -> None:
+def test_images_are_listed_as_they_are_read(photos: Path, in_folders: Path) -> None:
     for data in (photos, photos / "labels.csv", in_folders):
-        listed = list_pictures(data)
-        assert sorted(EMOTIONS[p.target] for p in listed.pictures) == sorted(LABELS)
+        listed = list_images(data)
+        assert sorted(EMOTIONS[p.target] for p in listed.images) == sorted(LABELS)
         assert len(load_faces(data).targets) == len(LABELS)
 
 
-def test_a_table_of_faces_lists_no_pictures(tmp_path: Path) -> None:
+def test_a_table_of_faces_lists_no_images(tmp_path: Path) -> None:
     (tmp_path / "fer2013.csv").write_text("emotion,pixels,Usage\n")
 
-    with pytest.raises(DataError, match=r"fer2013\.csv: expected pictures; it is a table of faces"):
-        list_pictures(tmp_path / "fer2013.csv")
+    with pytest.raises(DataError, match=r"fer2013\.csv: expected images; it is a table of faces"):
+        list_images(tmp_path / "fer2013.csv")
 
 
 # mien evaluate --find-faces

@@ -94,9 +94,7 @@ def test_alone_and_in_a_batch_the_readings_are_equal(
     assert two_faces.read_images([]) == []
 
 
-def test_batches_of_pictures_with_and_without_faces(
-    tiny_model: Path, portrait_image: Image
-) -> None:
+def test_batches_of_images_with_and_without_faces(tiny_model: Path, portrait_image: Image) -> None:
     recognizer = Recognizer(tiny_model)
     counts = [len(r) for r in recognizer.read_many([BLANK, portrait_image, BLANK, portrait_image])]
     assert counts == [0, 1, 0, 1]
@@ -119,7 +117,7 @@ def test_nothing_gives_nothing(two_faces: Recognizer) -> None:
     assert list(two_faces.read_many([])) == []
 
 
-def test_a_bad_picture_is_an_image_error(two_faces: Recognizer, tmp_path: Path) -> None:
+def test_a_bad_image_is_an_image_error(two_faces: Recognizer, tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="no such file"):
         two_faces(tmp_path / "missing.jpg")
     with pytest.raises(ImageError, match="no such file"):
@@ -195,7 +193,7 @@ def test_verification_names_the_expected_emotion_and_its_probability() -> None:
     assert values == {**reading.to_dict(), "expected": "sad", "shows": False}
 
 
-def test_every_face_of_a_picture_is_verified(two_faces: Recognizer, noise: list[Image]) -> None:
+def test_every_face_of_a_image_is_verified(two_faces: Recognizer, noise: list[Image]) -> None:
     readings = two_faces(noise[0])
     expected = readings[1].emotion
     verified = two_faces.verify(noise[0], expected)
@@ -216,7 +214,7 @@ def test_unknown_emotions_and_thresholds_are_refused(two_faces: Recognizer) -> N
     with pytest.raises(OptionError, match=message):
         a_reading().shows("bored")
     with pytest.raises(OptionError, match=message):
-        two_faces.verify("no picture is opened", "bored")
+        two_faces.verify("no image is opened", "bored")
     for threshold in (-0.1, 1.1, float("nan")):
         with pytest.raises(OptionError, match="threshold: expected 0 to 1; got"):
             a_reading().shows("happy", threshold=threshold)

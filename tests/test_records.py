@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fakes import a_reading
-from mien import EMOTIONS, ImageError, PictureFile, PictureResult, Reading
+from mien import EMOTIONS, ImageError, ImageFile, ImageResult, Reading
 from mien.output.files import atomic_text
 from mien.output.records import EXPECTED_COLUMNS, IMAGE_TABLE, to_csv, to_dict
 from mien.readings import Expectation
@@ -16,13 +16,13 @@ from mien.readings import Expectation
 IMAGE = np.zeros((40, 60, 3), np.uint8)
 
 
-def a_result(name: str = "a.jpg", *readings: Reading) -> PictureResult:
-    return PictureResult(PictureFile(Path(name), Path(name)), IMAGE, readings)
+def a_result(name: str = "a.jpg", *readings: Reading) -> ImageResult:
+    return ImageResult(ImageFile(Path(name), Path(name)), IMAGE, readings)
 
 
-def a_failure(name: str = "bad.jpg") -> PictureResult:
-    file = PictureFile(Path(name), Path(name))
-    return PictureResult(file, None, (), ImageError(f"{name}: expected a picture,\nit is empty"))
+def a_failure(name: str = "bad.jpg") -> ImageResult:
+    file = ImageFile(Path(name), Path(name))
+    return ImageResult(file, None, (), ImageError(f"{name}: expected an image,\nit is empty"))
 
 
 def read_csv(text: str) -> list[dict[str, str]]:
@@ -47,18 +47,18 @@ def test_numbers_are_not_rounded() -> None:
     assert float(row["x0"]) == float(row["score"]) == float(row["sad"]) == 1 / 3
 
 
-def test_a_picture_without_a_face_has_a_row() -> None:
+def test_a_image_without_a_face_has_a_row() -> None:
     (row,) = read_csv(to_csv([a_result()]))
     assert row == {**dict.fromkeys(IMAGE_TABLE, ""), "file": "a.jpg"}
 
 
-def test_a_picture_that_cannot_be_read_has_a_row() -> None:
+def test_a_image_that_cannot_be_read_has_a_row() -> None:
     (row,) = read_csv(to_csv([a_failure()]))
-    assert row["error"] == "bad.jpg: expected a picture,\nit is empty"
+    assert row["error"] == "bad.jpg: expected an image,\nit is empty"
     assert row["face"] == ""
 
 
-def test_the_header_is_there_without_pictures() -> None:
+def test_the_header_is_there_without_images() -> None:
     assert to_csv([]) == ",".join(IMAGE_TABLE) + "\n"
 
 
@@ -92,7 +92,7 @@ def test_as_json() -> None:
 def test_a_failure_as_json() -> None:
     values = json.loads(json.dumps(to_dict(a_failure())))
     assert (values["size"], values["faces"]) == (None, [])
-    assert values["error"].startswith("bad.jpg: expected a picture")
+    assert values["error"].startswith("bad.jpg: expected an image")
 
 
 def test_what_was_expected_comes_after_all_other_columns() -> None:

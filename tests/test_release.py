@@ -54,7 +54,7 @@ def test_the_citation_is_of_this_version_and_names_the_paper() -> None:
     assert "    family-names: Njoku\n" in cited.replace("        family", "    family")
 
 
-def test_the_benchmark_of_the_package_brings_its_picture() -> None:
+def test_the_benchmark_of_the_package_brings_its_image() -> None:
     example = ROOT / "examples" / "astronaut.jpg"
-    assert bench.PICTURE.read_bytes() == example.read_bytes()
-    assert bench.PICTURE.is_relative_to(Path(mien.__file__).parent)
+    assert bench.IMAGE.read_bytes() == example.read_bytes()
+    assert bench.IMAGE.is_relative_to(Path(mien.__file__).parent)

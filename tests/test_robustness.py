@@ -48,7 +48,7 @@ def crops(portrait_image: Image) -> Crops:
 
 
 def steepness(crops: Crops, axis: int) -> float:
-    """Mean difference between neighbours down (1) or across (2) the pictures."""
+    """Mean difference between neighbours down (1) or across (2) the images."""
     return float(np.abs(np.diff(crops.astype(float), axis=axis)).mean())
 
 
@@ -65,7 +65,7 @@ def mean_difference(one: Crops, other: Crops) -> float:
 
 
 @pytest.mark.parametrize("name", DISTURBANCES)
-def test_level_0_leaves_pictures_as_they_are(name: str, crops: Crops) -> None:
+def test_level_0_leaves_images_as_they_are(name: str, crops: Crops) -> None:
     same = disturb(crops, name, 0)
 
     assert np.array_equal(same, crops)
@@ -73,7 +73,7 @@ def test_level_0_leaves_pictures_as_they_are(name: str, crops: Crops) -> None:
 
 
 @pytest.mark.parametrize(("name", "level"), EVERY_LEVEL)
-def test_every_level_changes_pictures_and_keeps_their_form(
+def test_every_level_changes_images_and_keeps_their_form(
     name: str, level: float, crops: Crops
 ) -> None:
     changed = disturb(crops, name, level)
@@ -84,7 +84,7 @@ def test_every_level_changes_pictures_and_keeps_their_form(
 
 
 @pytest.mark.parametrize(("name", "level"), EVERY_LEVEL)
-def test_a_picture_is_disturbed_as_it_would_be_alone(name: str, level: float, crops: Crops) -> None:
+def test_a_image_is_disturbed_as_it_would_be_alone(name: str, level: float, crops: Crops) -> None:
     assert np.array_equal(disturb(crops, name, level)[:1], disturb(crops[:1], name, level))
 
 
@@ -134,12 +134,12 @@ def test_noise_has_its_spread_and_follows_its_seed() -> None:
     assert not np.array_equal(noisy[0], noisy[1])
 
 
-def test_jpeg_of_full_quality_is_nearly_the_picture(crops: Crops) -> None:
+def test_jpeg_of_full_quality_is_nearly_the_image(crops: Crops) -> None:
     assert mean_difference(disturb(crops, "jpeg", 100), crops) < 1
     assert mean_difference(disturb(crops, "jpeg", 5), crops) > 5
 
 
-def test_resolution_of_48_is_the_picture_and_less_is_smoother(crops: Crops) -> None:
+def test_resolution_of_48_is_the_image_and_less_is_smoother(crops: Crops) -> None:
     small = disturb(crops, "resolution", 12)
 
     assert np.array_equal(disturb(crops, "resolution", 48), crops)
@@ -338,9 +338,9 @@ def test_the_interval_is_wilsons(right: int, n: int, low: float, high: float) ->
 def test_faces_are_drawn_by_seed_and_once_each() -> None:
     first, again = draw_faces(FACES, 10, seed=1), draw_faces(FACES, 10, seed=1)
     other = draw_faces(FACES, 10, seed=2)
-    pictures = {image.tobytes() for image in first.images}
+    images = {image.tobytes() for image in first.images}
 
-    assert len(first) == len(pictures) == 10
+    assert len(first) == len(images) == 10
     assert first.fingerprint() == again.fingerprint() != other.fingerprint()
     assert draw_faces(FACES, 10_000) is FACES
     with pytest.raises(OptionError, match="limit: expected 1 or more; got 0"):

@@ -110,7 +110,7 @@ def test_the_pages_of_the_repository_are_there(site: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "broken", ["[no page](nowhere.md)", "[no heading](other.md#nowhere)", "![no](picture.png)"]
+    "broken", ["[no page](nowhere.md)", "[no heading](other.md#nowhere)", "![no](image.png)"]
 )
 def test_a_broken_link_fails_the_build(tmp_path: Path, broken: str) -> None:
     docs = tmp_path / "docs"
@@ -156,7 +156,7 @@ def test_links_of_the_repository_become_links_of_the_site(tmp_path: Path) -> Non
     assert turned(fenced, "README.md") == fenced
 
 
-def test_a_notebook_becomes_a_page_with_its_pictures(tmp_path: Path) -> None:
+def test_a_notebook_becomes_a_page_with_its_images(tmp_path: Path) -> None:
     outputs = [
         {"output_type": "stream", "text": ["seven\n", "lines\n"]},
         {"output_type": "execute_result", "data": {"image/png": "iVBORw==", "text/plain": ["<I>"]}},
@@ -167,7 +167,7 @@ def test_a_notebook_becomes_a_page_with_its_pictures(tmp_path: Path) -> None:
     ]
     path = tmp_path / "tutorial.ipynb"
     path.write_text(json.dumps({"cells": cells, "nbformat": 4}))
-    text, pictures = site_hooks.notebook_page(path)
+    text, images = site_hooks.notebook_page(path)
     assert text.startswith("# Title\ntext\n\n```python\ndraw()\n```\n\n```text\nseven\nlines\n```")
     assert text.endswith("(images/tutorial-1.png)")
-    assert pictures == {"images/tutorial-1.png": b"\x89PNG"}
+    assert images == {"images/tutorial-1.png": b"\x89PNG"}

@@ -26,7 +26,7 @@ def _pixels(count: int = 16) -> Tensor:
 
 
 def _spoilt(gray: Tensor, count: int = 1000, **ranges: float) -> Tensor:
-    """(N, 48, 48): so many copies of a picture, each spoilt in its own way."""
+    """(N, 48, 48): so many copies of an image, each spoilt in its own way."""
     copies = gray.expand(count, 1, 48, 48).contiguous()
     return spoil(copies, replace(STILL, **ranges), _generator()).squeeze(1)  # type: ignore[arg-type]
 
@@ -74,7 +74,7 @@ def test_blur_is_a_gaussian_up_to_the_range_in_half_of_the_faces() -> None:
         assert float(deviations.max()) == pytest.approx(1.5, abs=0.03)
 
 
-def test_spoilt_values_stay_within_the_picture_and_come_from_the_generator_alone() -> None:
+def test_spoilt_values_stay_within_the_image_and_come_from_the_generator_alone() -> None:
     ranges = replace(STILL, blur=2.0, brightness=200.0, contrast=1.0, noise=100.0)
     one, other = (spoil(_pixels(), ranges, _generator()) for _ in range(2))
 
@@ -87,7 +87,7 @@ def test_spoilt_values_stay_within_the_picture_and_come_from_the_generator_alone
 
 
 def _changed(spoilt: Tensor, gray: Tensor) -> Tensor:
-    """(N,) bool: which copies differ from the picture."""
+    """(N,) bool: which copies differ from the image."""
     return (spoilt - gray).abs().amax((1, 2)) > 0.01
 
 
@@ -154,7 +154,7 @@ def test_bars_hide_the_eyes_or_the_mouth_of_their_share_of_the_faces() -> None:
         assert bool((mask == (mask.any(1)[:, None] & mask.any(0)[None, :])).all())
 
 
-def test_what_photos_do_is_within_the_picture_and_comes_from_the_generator_alone() -> None:
+def test_what_photos_do_is_within_the_image_and_comes_from_the_generator_alone() -> None:
     one, again, other = (spoil(_pixels(), CUTS, _generator(seed)) for seed in (0, 0, 1))
 
     assert torch.equal(one, again)

@@ -21,7 +21,7 @@ def some_crops(count: int, *, seed: int = 0) -> Crops:
 
 @pytest.fixture(scope="module")
 def model() -> onnx.ModelProto:
-    """Two convolutions, a mean over the picture and a matrix, with weights of unequal size."""
+    """Two convolutions, a mean over the image and a matrix, with weights of unequal size."""
     random = np.random.default_rng(0)
     scales = np.geomspace(0.01, 1.0, CHANNELS).reshape(-1, 1, 1, 1)  # of each channel
     constants: dict[str, NDArray[Any]] = {

@@ -53,84 +53,84 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 def scenes(portrait: Image, count: int) -> Iterator[Image]:
-    """Pictures with no head, one or two, each elsewhere and of another size."""
+    """Images with no head, one or two, each elsewhere and of another size."""
     random = np.random.default_rng(0)
     for number in range(count):
-        picture = np.full((120, 200, 3), random.integers(60, 200), np.uint8)
+        photo = np.full((120, 200, 3), random.integers(60, 200), np.uint8)
         for side in range(number % 3):
             width = int(random.integers(60, 96))
             head = cv2.resize(portrait[HEAD], (width, width * 6 // 5))
             x, y = 100 * side + random.integers(0, 100 - width), random.integers(0, 121 - len(head))
-            picture[y : y + len(head), x : x + width] = head
-        yield picture
+            photo[y : y + len(head), x : x + width] = head
+        yield photo
 
 
-def in_threads(read: Callable[[Image], object], pictures: Sequence[Image]) -> list[list[object]]:
-    """What each of the threads gives for each picture; all begin at once, each elsewhere."""
+def in_threads(read: Callable[[Image], object], images: Sequence[Image]) -> list[list[object]]:
+    """What each of the threads gives for each photo; all begin at once, each elsewhere."""
     begin = threading.Barrier(THREADS)
 
     def work(number: int) -> list[object]:
         begin.wait()
-        shift = number * len(pictures) // THREADS
-        found = [read(picture) for picture in [*pictures[shift:], *pictures[:shift]]]
-        return found[len(pictures) - shift :] + found[: len(pictures) - shift]
+        shift = number * len(images) // THREADS
+        found = [read(photo) for photo in [*images[shift:], *images[:shift]]]
+        return found[len(images) - shift :] + found[: len(images) - shift]
 
     with ThreadPoolExecutor(THREADS) as threads:
         return list(threads.map(work, range(THREADS)))
 
 
 @pytest.fixture(scope="module")
-def pictures(portrait_image: Image) -> list[Image]:
+def images(portrait_image: Image) -> list[Image]:
     return list(scenes(portrait_image, 9))
 
 
 @pytest.mark.parametrize("detector", ["yunet", "haar"])
 def test_threads_that_share_a_recognizer_read_what_one_does(
-    tiny_model: Path, pictures: list[Image], detector: str
+    tiny_model: Path, images: list[Image], detector: str
 ) -> None:
     recognizer = Recognizer(tiny_model, detector=detector)
-    expected = [recognizer(picture) for picture in pictures]
+    expected = [recognizer(photo) for photo in images]
     assert [len(readings) for readings in expected] == [0, 1, 2] * 3
     assert len({reading for readings in expected for reading in readings}) == 9
-    assert in_threads(recognizer, pictures) == [expected] * THREADS
+    assert in_threads(recognizer, images) == [expected] * THREADS
 
 
 @pytest.mark.slow
-def test_sixteen_threads_read_two_hundred_pictures_as_one_does(portrait_image: Image) -> None:
-    pictures = list(scenes(portrait_image, 200))
+def test_sixteen_threads_read_two_hundred_images_as_one_does(portrait_image: Image) -> None:
+    images = list(scenes(portrait_image, 200))
     recognizer = Recognizer(["mien", "paper"], full_size=True)
-    expected = [recognizer(picture) for picture in pictures]
+    expected = [recognizer(photo) for photo in images]
     assert [len(readings) for readings in expected] == [n % 3 for n in range(200)]
-    assert in_threads(recognizer, pictures) == [expected] * THREADS
+    assert in_threads(recognizer, images) == [expected] * THREADS
 
 
-def test_awaited_in_threads_it_reads_what_one_does(tiny_model: Path, pictures: list[Image]) -> None:
+def test_awaited_in_threads_it_reads_what_one_does(tiny_model: Path, images: list[Image]) -> None:
     recognizer = Recognizer(tiny_model)
 
     async def read_all() -> list[list[Reading]]:
-        waiting = [asyncio.to_thread(recognizer, picture) for picture in pictures * 3]
+        waiting = [asyncio.to_thread(recognizer, photo) for photo in images * 3]
         return await asyncio.gather(*waiting)
 
-    assert asyncio.run(read_all()) == [recognizer(picture) for picture in pictures] * 3
+    assert asyncio.run(read_all()) == [recognizer(photo) for photo in images] * 3
 
 
-def test_films_explanations_and_drawings_of_threads_are_those_of_one(
+def test_videos_explanations_and_drawings_of_threads_are_those_of_one(
     tiny_model: Path, portrait_image: Image
 ) -> None:
     recognizer = Recognizer(tiny_model)
-    picture = portrait_image[:240, 100:340]
+    photo = portrait_image[:240, 100:340]
 
     def read(number: int) -> tuple[object, ...]:
-        # Each a film of its own, in which the face moves at a speed of its own.
-        images = [np.roll(picture, number * step, axis=1) for step in range(4)]
+        # Each a video of its own, in which the face moves at a speed of its own.
+        images = [np.roll(photo, number * step, axis=1) for step in range(4)]
         frames = [Frame(step, step / 10, image) for step, image in enumerate(images)]
-        film = [readings for _, readings in recognizer.stream(frames)]
-        drawn = annotate(images[3], film[3]).tobytes()
+        video = [readings for _, readings in recognizer.stream(frames)]
+        drawn = annotate(images[3], video[3]).tobytes()
         heat = recognizer.explain(images[3]).heat.tobytes()
-        return film, drawn, heat, recognizer.verify(images[3], "happy")
+        return video, drawn, heat, recognizer.verify(images[3], "happy")
 
     expected = [read(number) for number in range(THREADS)]
-    assert all(len(readings) == 1 for film, *_ in expected for readings in film)  # type: ignore[attr-defined]
+    assert all(len(readings) == 1 for video, *_ in expected for readings in video)  # type: ignore[attr-defined]
     with ThreadPoolExecutor(THREADS) as threads:
         assert list(threads.map(read, range(THREADS))) == expected
 
@@ -176,19 +176,19 @@ def test_opening_in_threads_leaves_the_environment_alone(
 
 @pytest.mark.parametrize("options", [{}, {"detector": "haar"}, {"min_face_px": 70}])
 def test_a_recognizer_is_pickled_as_its_settings(
-    pictures: list[Image], options: dict[str, object]
+    images: list[Image], options: dict[str, object]
 ) -> None:
     recognizer = Recognizer("paper", threshold=0.5, **options)  # type: ignore[arg-type]
-    expected = [recognizer(picture) for picture in pictures]
+    expected = [recognizer(photo) for photo in images]
     content = pickle.dumps(recognizer)
     assert len(content) < 1000
     assert (
         os.fsencode(recognizer.classifier.path.parent) not in content
     )  # other installations read it
     for other in (pickle.loads(content), copy.deepcopy(recognizer), copy.copy(recognizer)):
-        assert [other(picture) for picture in pictures] == expected
+        assert [other(photo) for photo in images] == expected
     again = pickle.loads(pickle.dumps(pickle.loads(content)))
-    assert again(pictures[-1]) == expected[-1]
+    assert again(images[-1]) == expected[-1]
 
 
 @pytest.mark.parametrize(
@@ -196,11 +196,11 @@ def test_a_recognizer_is_pickled_as_its_settings(
     [YuNetDetector(min_score=0.5, min_face_px=20, full_size=True), HaarDetector(min_neighbors=1)],
 )
 def test_a_detector_is_pickled_as_its_settings(
-    detector: YuNetDetector | HaarDetector, pictures: list[Image]
+    detector: YuNetDetector | HaarDetector, images: list[Image]
 ) -> None:
-    expected = [detector.detect(picture) for picture in pictures]
+    expected = [detector.detect(photo) for photo in images]
     other = pickle.loads(pickle.dumps(detector))
-    assert [other.detect(picture) for picture in pictures] == expected
+    assert [other.detect(photo) for photo in images] == expected
     settings = {name: value for name, value in vars(detector).items() if name[0] != "_"}
     assert {name: getattr(other, name) for name in settings} == settings
 
@@ -223,17 +223,17 @@ def test_a_classifier_finds_its_files_again_from_another_folder(
 
 
 def test_processes_take_a_recognizer_and_give_back_what_it_reads(
-    tiny_model: Path, pictures: list[Image]
+    tiny_model: Path, images: list[Image]
 ) -> None:
     recognizer = Recognizer(tiny_model)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, context) as process:
-        found = process.submit(recognizer, pictures[2]).result(60)
-        explained = process.submit(recognizer.explain, pictures[2]).result(60)
+        found = process.submit(recognizer, images[2]).result(60)
+        explained = process.submit(recognizer.explain, images[2]).result(60)
         with pytest.raises(mien.ImageError, match="no such file"):
             process.submit(recognizer, "missing.jpg").result(60)
-    assert found == recognizer(pictures[2])
-    assert np.array_equal(explained.heat, recognizer.explain(pictures[2]).heat)
+    assert found == recognizer(images[2])
+    assert np.array_equal(explained.heat, recognizer.explain(images[2]).heat)
 
 
 def test_every_error_can_be_pickled() -> None:

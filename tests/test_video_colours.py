@@ -137,7 +137,7 @@ def test_the_matrix_follows_from_the_size_where_nothing_is_said(
 @pytest.mark.parametrize("matrix", [2, 1])
 @pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize("bits", [8, 10])
-def test_range_and_depth_are_as_the_film_says(
+def test_range_and_depth_are_as_the_video_says(
     bits: int, full: bool, matrix: int, tmp_path: Path
 ) -> None:
     path, colour = tmp_path / "colour.mkv", (255, 128, 20)
@@ -152,19 +152,19 @@ def test_range_and_depth_are_as_the_film_says(
     assert np.abs(shown(path) - colour).max() <= 3
 
 
-def test_films_in_rgb_are_left_as_they_are(tmp_path: Path) -> None:
+def test_videos_in_rgb_are_left_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "screen.avi"
     with av.open(str(path), "w") as container:
         stream: Any = container.add_stream("png", rate=25)
         stream.width, stream.height, stream.pix_fmt = 1280, 720, "rgb24"
-        picture = np.full((720, 1280, 3), (200, 60, 40), np.uint8)
-        container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        image = np.full((720, 1280, 3), (200, 60, 40), np.uint8)
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())
     (frame,) = frames(path)
     assert frame.image[9, 9].tolist() == [200, 60, 40]
 
 
-def test_a_turned_hdr_film_of_a_phone_is_upright_and_bright(tmp_path: Path) -> None:
+def test_a_turned_hdr_video_of_a_phone_is_upright_and_bright(tmp_path: Path) -> None:
     path = tmp_path / "phone.mov"
     values = planes((0.75, 0.75, 0.75), BT2020, 10)
     make_colour(path, values, size=(96, 64), codec="libx265", transfer=HLG, rotation=-90, **HDR)  # type: ignore[arg-type]

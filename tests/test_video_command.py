@@ -1,4 +1,4 @@
-"""`mien video`: a film in, its outputs out, and nothing lost on the way."""
+"""`mien video`: a video in, its outputs out, and nothing lost on the way."""
 
 import json
 import subprocess
@@ -35,13 +35,13 @@ from videos import (
     steady_times,
 )
 
-Film = Path
+Video = Path
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Film:
+def clip_file(tmp_path_factory: pytest.TempPathFactory) -> Video:
     """Four seconds with sound and B-frames; a portrait that moves and is away in the third."""
-    path = tmp_path_factory.mktemp("film") / "clip.mp4"
+    path = tmp_path_factory.mktemp("videos") / "clip.mp4"
     draw = moving_portrait(lambda n: (10 + n, 10.0), shown=lambda n: not 50 <= n < 75)
     make_video(path, draw, times_s=steady_times(100), b_frames=2, sound=True, sound_bursts_s=[1, 3])
     return path
@@ -61,16 +61,16 @@ def names(folder: Path) -> list[str]:
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
 
 
-def test_every_frame_has_its_rows_its_time_and_its_picture(
-    video: Mien, film: Film, tmp_path: Path
+def test_every_frame_has_its_rows_its_time_and_its_image(
+    video: Mien, clip_file: Video, tmp_path: Path
 ) -> None:
     out, rows_file = tmp_path / "annotated.mp4", tmp_path / "rows.csv"
 
-    done = video(film, "--out", out, "--csv", rows_file)
+    done = video(clip_file, "--out", out, "--csv", rows_file)
 
     assert (done.status, done.stderr) == (0, "")
     rows = csv_rows(rows_file)
-    times_s = packet_times(film)
+    times_s = packet_times(clip_file)
     assert sorted({float(row["time_s"]) for row in rows}) == times_s
     assert [int(row["frame"]) for row in rows] == list(range(100))
     tracks = [row["track"] for row in rows]
@@ -85,11 +85,11 @@ def test_every_frame_has_its_rows_its_time_and_its_picture(
     assert row.split()[0] == "1"
 
 
-def test_all_outputs_come_of_one_reading(video: Mien, film: Film, tmp_path: Path) -> None:
+def test_all_outputs_come_of_one_reading(video: Mien, clip_file: Video, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     pytest.importorskip("pyarrow")
     done = video(
-        *(film, "--csv", tmp_path / "r.csv", "--jsonl", tmp_path / "r.jsonl"),
+        *(clip_file, "--csv", tmp_path / "r.csv", "--jsonl", tmp_path / "r.jsonl"),
         *("--parquet", tmp_path / "r.parquet", "--summary", tmp_path / "s.json"),
         *("--plot", tmp_path / "plot", "--report", tmp_path / "page.html", "--json"),
     )
@@ -107,12 +107,14 @@ def test_all_outputs_come_of_one_reading(video: Mien, film: Film, tmp_path: Path
     assert from_csv == from_lines
 
 
-def test_command_and_python_say_the_same_of_a_film(
-    video: Mien, film: Film, tiny_model: Path
+def test_command_and_python_say_the_same_of_a_video(
+    video: Mien, clip_file: Video, tiny_model: Path
 ) -> None:
     """Shares and means are of labels smoothed in one way: with a bounded look ahead."""
-    (told,) = json.loads(video(film, "--json").stdout)
-    people = [person.to_dict() for person in analyze_video(film, Recognizer(tiny_model)).summary()]
+    (told,) = json.loads(video(clip_file, "--json").stdout)
+    people = [
+        person.to_dict() for person in analyze_video(clip_file, Recognizer(tiny_model)).summary()
+    ]
     assert len(people) == len(told["people"]) == 1
     for mine, theirs in zip(told["people"], people, strict=True):
         assert mine.keys() == theirs.keys()
@@ -120,12 +122,12 @@ def test_command_and_python_say_the_same_of_a_film(
             assert value == pytest.approx(theirs[name], abs=1e-6), name
 
 
-def test_frames_per_second_of_a_film_are_refused(video: Mien, film: Film) -> None:
-    done = video(film, "--fps", "10")
+def test_frames_per_second_of_a_video_are_refused(video: Mien, clip_file: Video) -> None:
+    done = video(clip_file, "--fps", "10")
     assert_refused(done, "has times of its own", "--every")
 
 
-def test_a_second_stream_of_pictures_is_said(video: Mien, tmp_path: Path) -> None:
+def test_a_second_stream_of_images_is_said(video: Mien, tmp_path: Path) -> None:
     path = tmp_path / "two.mkv"
     with av.open(str(path), "w") as container:
         streams: list[Any] = [container.add_stream("mpeg4", rate=25) for _ in range(2)]
@@ -140,49 +142,53 @@ def test_a_second_stream_of_pictures_is_said(video: Mien, tmp_path: Path) -> Non
             container.mux(stream.encode())
     done = video(path)
     assert done.status == 0
-    assert "it has 2 streams of pictures; the first of them was read" in done.stderr
+    assert "it has 2 streams of images; the first of them was read" in done.stderr
 
 
-def test_a_part_of_the_film_at_times_of_the_film(video: Mien, film: Film, tmp_path: Path) -> None:
+def test_a_part_of_the_video_at_times_of_the_video(
+    video: Mien, clip_file: Video, tmp_path: Path
+) -> None:
     out, rows_file = tmp_path / "part.mp4", tmp_path / "rows.csv"
     arguments = ("--start", 0.5, "--end", 1.5, "--every", 0.25)
-    done = video(film, "--out", out, "--csv", rows_file, *arguments)
+    done = video(clip_file, "--out", out, "--csv", rows_file, *arguments)
     assert done.status == 0
     assert [float(row["time_s"]) for row in csv_rows(rows_file)] == [0.52, 0.76, 1.0, 1.28]
     assert packet_times(out) == pytest.approx([0.02, 0.26, 0.5, 0.78], abs=1e-6)
-    assert_refused(video(film, "--start", 9), "before the end at 4 s")
-    refused = video(film, "--start", 2, "--end", 1, "--csv", tmp_path / "none.csv")
+    assert_refused(video(clip_file, "--start", 9), "before the end at 4 s")
+    refused = video(clip_file, "--start", 2, "--end", 1, "--csv", tmp_path / "none.csv")
     assert_refused(refused, "end_s: expected seconds above 2.0")
     assert names(tmp_path) == ["part.mp4", "rows.csv"]
 
 
-def test_what_is_there_is_replaced_only_when_asked(video: Mien, film: Film, tmp_path: Path) -> None:
+def test_what_is_there_is_replaced_only_when_asked(
+    video: Mien, clip_file: Video, tmp_path: Path
+) -> None:
     rows_file = tmp_path / "rows.csv"
     rows_file.write_text("of yesterday")
-    assert_refused(video(film, "--csv", rows_file), "rows.csv: it exists", "--overwrite")
+    assert_refused(video(clip_file, "--csv", rows_file), "rows.csv: it exists", "--overwrite")
     assert rows_file.read_text() == "of yesterday"
-    assert video(film, "--csv", rows_file, "--end", 0.2, "--overwrite").status == 0
+    assert video(clip_file, "--csv", rows_file, "--end", 0.2, "--overwrite").status == 0
     assert len(csv_rows(rows_file)) == 5
 
 
 def test_what_an_earlier_run_left_is_not_lost_unasked(
-    video: Mien, film: Film, tmp_path: Path
+    video: Mien, clip_file: Video, tmp_path: Path
 ) -> None:
     rows_file, part = tmp_path / "rows.csv", tmp_path / "rows.part.csv"
     part.write_text("hours of work")
-    assert_refused(video(film, "--csv", rows_file), "rows.part.csv", "--resume", "--overwrite")
+    assert_refused(video(clip_file, "--csv", rows_file), "rows.part.csv", "--resume", "--overwrite")
     assert part.read_text() == "hours of work"
-    assert video(film, "--csv", rows_file, "--end", 0.2, "--overwrite").status == 0
+    assert video(clip_file, "--csv", rows_file, "--end", 0.2, "--overwrite").status == 0
     assert names(tmp_path) == ["rows.csv"]
 
 
 def test_smoothing_is_centred_unless_asked_otherwise(
-    video: Mien, film: Film, tmp_path: Path
+    video: Mien, clip_file: Video, tmp_path: Path
 ) -> None:
     made = {way: tmp_path / f"{way}.csv" for way in ("default", "offline", "online")}
     for way, rows_file in made.items():
         asked = () if way == "default" else ("--smooth", way)
-        assert video(film, "--csv", rows_file, *asked).status == 0
+        assert video(clip_file, "--csv", rows_file, *asked).status == 0
     assert made["default"].read_text() == made["offline"].read_text() != made["online"].read_text()
     (online, *_), (both, *_) = (list(read_frames(made[way])) for way in ("online", "offline"))
     assert online.readings[0].raw_probabilities == both.readings[0].raw_probabilities
@@ -198,41 +204,43 @@ def test_help_has_an_example_and_tells_what_is_done_unasked(mien: Mien, command:
     assert f"{SmoothingSettings().half_life_s:g} if not given" in shown
 
 
-def test_names_that_cannot_be_written_are_refused_before_the_film_is_read(
-    video: Mien, film: Film, tmp_path: Path
+def test_names_that_cannot_be_written_are_refused_before_the_video_is_read(
+    video: Mien, clip_file: Video, tmp_path: Path
 ) -> None:
     (tmp_path / "folder.csv").mkdir()
-    assert_refused(video(film, "--csv", tmp_path / "folder.csv"), "it is a folder")
-    assert_refused(video(film, "--csv", tmp_path / "rows.txt"), "--csv", "ends in .csv")
-    assert_refused(video(film, "--out", tmp_path / "out.gif"), "--out", "ends in .mp4")
-    assert_refused(video(film, "--out", film, "--overwrite"), "would replace the film")
+    assert_refused(video(clip_file, "--csv", tmp_path / "folder.csv"), "it is a folder")
+    assert_refused(video(clip_file, "--csv", tmp_path / "rows.txt"), "--csv", "ends in .csv")
+    assert_refused(video(clip_file, "--out", tmp_path / "out.gif"), "--out", "ends in .mp4")
+    assert_refused(
+        video(clip_file, "--out", clip_file, "--overwrite"), "would replace the video"
+    )
     twice = tmp_path / "a.csv"
-    assert_refused(video(film, "--csv", twice, "--summary", twice), "of its own")
+    assert_refused(video(clip_file, "--csv", twice, "--summary", twice), "of its own")
     assert_refused(video(0), "a camera", "mien webcam")
     assert names(tmp_path) == []
 
 
-def test_a_film_that_cannot_be_read_leaves_nothing(video: Mien, tmp_path: Path) -> None:
-    film, rows_file = tmp_path / "noise.mp4", tmp_path / "rows.csv"
-    film.write_bytes(b"noise" * 1000)
-    assert_refused(video(film, "--csv", rows_file), "noise.mp4", "expected a video")
+def test_a_video_that_cannot_be_read_leaves_nothing(video: Mien, tmp_path: Path) -> None:
+    clip_file, rows_file = tmp_path / "noise.mp4", tmp_path / "rows.csv"
+    clip_file.write_bytes(b"noise" * 1000)
+    assert_refused(video(clip_file, "--csv", rows_file), "noise.mp4", "expected a video")
     make_sound(tmp_path / "sound.mp4")
     assert_refused(video(tmp_path / "sound.mp4", "--csv", rows_file), "only sound")
     assert_refused(video(tmp_path / "none.mp4"), "no such file")
     assert names(tmp_path) == ["noise.mp4", "sound.mp4"]
 
 
-def test_a_film_that_was_cut_short_is_read_and_said_to_be(video: Mien, tmp_path: Path) -> None:
-    film, rows_file = tmp_path / "cut.mp4", tmp_path / "rows.csv"
-    make_video(film, times_s=steady_times(100), options={"movflags": "faststart"})
-    film.write_bytes(film.read_bytes()[: film.stat().st_size * 6 // 10])
-    done = video(film, "--csv", rows_file)
+def test_a_video_that_was_cut_short_is_read_and_said_to_be(video: Mien, tmp_path: Path) -> None:
+    clip_file, rows_file = tmp_path / "cut.mp4", tmp_path / "rows.csv"
+    make_video(clip_file, times_s=steady_times(100), options={"movflags": "faststart"})
+    clip_file.write_bytes(clip_file.read_bytes()[: clip_file.stat().st_size * 6 // 10])
+    done = video(clip_file, "--csv", rows_file)
     assert done.status == 2
-    assert "pictures end at" in done.stderr
+    assert "images end at" in done.stderr
     assert 30 < len(csv_rows(rows_file)) < 70
 
 
-def folder_of_films(folder: Path) -> Path:
+def folder_of_videos(folder: Path) -> Path:
     folder.mkdir()
     (folder / "talks").mkdir()
     make_video(folder / "a.mp4")
@@ -243,25 +251,25 @@ def folder_of_films(folder: Path) -> Path:
     return folder
 
 
-def test_one_set_for_each_film_and_a_failure_stops_no_other(video: Mien, tmp_path: Path) -> None:
-    films, out = folder_of_films(tmp_path / "films"), tmp_path / "films" / "out"
+def test_one_set_for_each_video_and_a_failure_stops_no_other(video: Mien, tmp_path: Path) -> None:
+    videos, out = folder_of_videos(tmp_path / "videos"), tmp_path / "videos" / "out"
 
-    done = video(films, "--out", out, "--csv", out)
+    done = video(videos, "--out", out, "--csv", out)
 
     assert done.status == 2
     assert "broken.mp4: expected a video" in done.stderr
-    assert "1 of 4 films could not be read" in done.stderr
+    assert "1 of 4 videos could not be read" in done.stderr
     assert names(out) == [
         *("a-2.csv", "a-2.mp4", "a.csv", "a.mp4", "talks/b.csv", "talks/b.mp4"),
     ]
     assert [len(csv_rows(out / name)) for name in ("a.csv", "a-2.csv", "talks/b.csv")] == [
         *(5, 25, 25)
     ]
-    assert done.stdout.splitlines()[0].split()[0] == "film"
+    assert done.stdout.splitlines()[0].split()[0] == "video"
 
     written_at = (out / "a.csv").stat().st_mtime_ns
     (out / "a-2.csv").unlink()
-    done = video(films, "--out", out, "--csv", out, "--resume")
+    done = video(videos, "--out", out, "--csv", out, "--resume")
 
     assert "a.mkv: left alone" in done.stderr
     assert "a.mp4: left alone" not in done.stderr
@@ -276,20 +284,20 @@ def test_for_a_folder_a_name_of_a_file_is_refused(video: Mien, tmp_path: Path) -
     assert names(tmp_path) == ["a.mp4"]
 
 
-def test_code_that_ends_as_films_do_is_no_film(tmp_path: Path) -> None:
-    make_video(tmp_path / "film.ts", times_s=steady_times(2))
+def test_code_that_ends_as_videos_do_is_no_video(tmp_path: Path) -> None:
+    make_video(tmp_path / "clip.ts", times_s=steady_times(2))
     (tmp_path / "code.ts").write_text("export const naïve = 1;\n")
     (tmp_path / "empty.ts").touch()
     found, _ = find_videos([tmp_path])
-    assert [str(film.relative) for film in found] == ["empty.ts", "film.ts"]
+    assert [str(video.relative) for video in found] == ["empty.ts", "clip.ts"]
 
 
-def test_a_folder_without_films_is_refused(video: Mien, tmp_path: Path) -> None:
+def test_a_folder_without_videos_is_refused(video: Mien, tmp_path: Path) -> None:
     assert_refused(video(tmp_path), "there is no file that ends in")
     assert_refused(video(tmp_path / "*.mp4"), "no file matches")
 
 
-def test_a_series_of_pictures_is_one_film(video: Mien, tmp_path: Path) -> None:
+def test_a_series_of_images_is_one_video(video: Mien, tmp_path: Path) -> None:
     from PIL import Image as PILImage
 
     for number in range(5):
@@ -309,31 +317,31 @@ def interrupt_at(time_s: float) -> "type[MienError] | object":
     return progress
 
 
-def test_a_film_that_was_cut_off_is_begun_anew(
-    recognizer: Recognizer, film: Film, tmp_path: Path
+def test_a_video_that_was_cut_off_is_begun_anew(
+    recognizer: Recognizer, clip_file: Video, tmp_path: Path
 ) -> None:
     outputs = Outputs(video=tmp_path / "v.mp4", csv=tmp_path / "r.csv", jsonl=tmp_path / "r.jsonl")
     with pytest.raises(KeyboardInterrupt):
-        write_video(recognizer, film, outputs, progress=interrupt_at(1.6))  # type: ignore[arg-type]
+        write_video(recognizer, clip_file, outputs, progress=interrupt_at(1.6))  # type: ignore[arg-type]
     assert names(tmp_path) == ["r.part.csv", "r.part.jsonl", "v.part.mp4"]
     assert len(decoded(tmp_path / "v.part.mp4")) >= 30
 
-    whole = VideoFile(str(film), Path(film.name))
+    whole = VideoFile(str(clip_file), Path(clip_file.name))
     (result,) = write_videos(recognizer, [whole], [outputs], resume=True)
 
     assert result.outcome is not None
     assert [rows.frame for rows in read_frames(tmp_path / "r.csv")] == list(
         range(result.outcome.frames)
     )
-    assert packet_times(tmp_path / "v.mp4") == pytest.approx(packet_times(film))
+    assert packet_times(tmp_path / "v.mp4") == pytest.approx(packet_times(clip_file))
     assert bursts_of(tmp_path / "v.mp4") == pytest.approx([1, 3], abs=0.04)
     assert names(tmp_path) == ["r.csv", "r.jsonl", "v.mp4"]
 
 
 def test_a_kill_loses_a_second_at_most(tiny_model: Path, tmp_path: Path) -> None:
-    film, rows_file, out = (tmp_path / name for name in ("long.mp4", "rows.csv", "out.mp4"))
-    make_video(film, numbered(96, 72), times_s=steady_times(2000), sound=True)
-    arguments = [film, "--csv", rows_file, "--out", out, "--model", tiny_model]
+    clip_file, rows_file, out = (tmp_path / name for name in ("long.mp4", "rows.csv", "out.mp4"))
+    make_video(clip_file, numbered(96, 72), times_s=steady_times(2000), sound=True)
+    arguments = [clip_file, "--csv", rows_file, "--out", out, "--model", tiny_model]
     command = [sys.executable, "-m", "mien", "video", *map(str, arguments)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     part = part_name(rows_file)
@@ -353,19 +361,19 @@ def test_a_kill_loses_a_second_at_most(tiny_model: Path, tmp_path: Path) -> None
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit on the sizes of files")
 def test_a_full_disk_is_said_in_a_sentence(
-    recognizer: Recognizer, film: Film, tmp_path: Path
+    recognizer: Recognizer, clip_file: Video, tmp_path: Path
 ) -> None:
     outputs = Outputs(csv=tmp_path / "rows.csv")
     with limited_file_size(4000), pytest.raises(OutputError, match="cannot be written; File too"):
-        write_video(recognizer, film, outputs)
+        write_video(recognizer, clip_file, outputs)
     assert not (tmp_path / "rows.csv").exists()
 
 
-def test_films_are_found_once_and_outputs_are_no_films(tmp_path: Path) -> None:
-    films = folder_of_films(tmp_path / "films")
-    (films / "a.part.mp4").touch()
-    found, many = find_videos([films, films / "a.mp4"], not_in=[films / "talks"])
+def test_videos_are_found_once_and_outputs_are_no_videos(tmp_path: Path) -> None:
+    videos = folder_of_videos(tmp_path / "videos")
+    (videos / "a.part.mp4").touch()
+    found, many = find_videos([videos, videos / "a.mp4"], not_in=[videos / "talks"])
     assert many
-    assert [str(film.relative) for film in found] == ["a.mkv", "a.mp4", "broken.mp4"]
+    assert [str(video.relative) for video in found] == ["a.mkv", "a.mp4", "broken.mp4"]
     with pytest.raises(VideoError, match="empty name"):
         find_videos([""])

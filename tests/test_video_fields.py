@@ -1,4 +1,4 @@
-"""Interlaced films: each frame is of one moment."""
+"""Interlaced videos: each frame is of one moment."""
 
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,10 @@ STEP_PX = 8  # from one field to the next
 
 
 def moving_bar(field: int, width: int = 320, height: int = 240) -> Image:
-    picture = np.full((height, width, 3), 60, np.uint8)
+    image = np.full((height, width, 3), 60, np.uint8)
     left = 20 + STEP_PX * field
-    picture[height // 4 : 3 * height // 4, left : left + 40] = 220
-    return np.asarray(cv2.blur(picture, (9, 1)), np.uint8)
+    image[height // 4 : 3 * height // 4, left : left + 40] = 220
+    return np.asarray(cv2.blur(image, (9, 1)), np.uint8)
 
 
 def pal_bar(field: int) -> Image:
@@ -33,7 +33,7 @@ def error(image: Image, expected: Image) -> float:
     return float((np.abs(image[top:bottom].astype(int) - expected[top:bottom]) > 20).mean())
 
 
-FILMS: dict[str, dict[str, Any]] = {
+VIDEOS: dict[str, dict[str, Any]] = {
     "mpeg2.mpg": {"codec": "mpeg2video"},
     "mpeg2.ts": {"codec": "mpeg2video", "lower_first": True},
     "mbaff.mp4": {"codec": "libx264", "options": {"x264-params": "tff=1"}},
@@ -48,10 +48,10 @@ FILMS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", FILMS)
+@pytest.mark.parametrize("name", VIDEOS)
 def test_a_frame_shows_the_moment_of_its_first_field(name: str, tmp_path: Path) -> None:
     path, draw = tmp_path / name, pal_bar if name.endswith(".dv") else moving_bar
-    make_interlaced(path, draw, 10, **FILMS[name])
+    make_interlaced(path, draw, 10, **VIDEOS[name])
 
     found = list(frames(path))
 
@@ -62,14 +62,14 @@ def test_a_frame_shows_the_moment_of_its_first_field(name: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_no_frame_of_a_short_film_is_lost(count: int, tmp_path: Path) -> None:
+def test_no_frame_of_a_short_video_is_lost(count: int, tmp_path: Path) -> None:
     path = tmp_path / "short.mpg"
     make_interlaced(path, moving_bar, count, codec="mpeg2video")
     assert [f.time_s for f in frames(path)] == pytest.approx(steady_times(count), abs=1e-3)
 
 
 def test_a_part_is_read_whole_too(tmp_path: Path) -> None:
-    path = tmp_path / "film.mp4"
+    path = tmp_path / "video.mp4"
     make_interlaced(path, lambda n: moving_bar(n % 20), 75, codec="libx264")
     part = list(frames(path, start_s=2.0, end_s=2.2))
     assert [frame.index for frame in part] == [50, 51, 52, 53, 54]
@@ -77,14 +77,14 @@ def test_a_part_is_read_whole_too(tmp_path: Path) -> None:
         assert error(frame.image, moving_bar(2 * frame.index % 20)) < 0.01
 
 
-def test_progressive_films_are_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "film.mp4"
+def test_progressive_videos_are_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "video.mp4"
     make_video(path, moving_bar, times_s=steady_times(10), b_frames=2)
     for frame, (_, image) in zip(frames(path), decoded(path), strict=True):
         assert np.array_equal(frame.image, image)
 
 
-def test_faces_that_move_are_found_in_interlaced_films(tiny_model: Path, tmp_path: Path) -> None:
+def test_faces_that_move_are_found_in_interlaced_videos(tiny_model: Path, tmp_path: Path) -> None:
     """Woven of two moments, a face that moves fast falls apart."""
     path = tmp_path / "walk.ts"
     draw = moving_portrait(lambda n: (10.0 * n - 60, 10.0), width=640, height=360, portrait_px=300)

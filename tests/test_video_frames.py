@@ -21,7 +21,7 @@ from PIL import Image as PILImage
 from mien.errors import OptionError, VideoError
 from mien.readings import Image
 from mien.recognize.video import cameras as cameras
-from mien.recognize.video.containers import open_container, open_film_file
+from mien.recognize.video.containers import open_container, open_video_file
 from mien.recognize.video.frames import Frame, frames, probe
 from mien.recognize.video.sampling import prefetch
 from videos import (
@@ -40,7 +40,7 @@ TS_PACKET = 188  # bytes
 
 
 def seen(path: Path, **options: Any) -> list[tuple[int, float, int]]:
-    """Index and time of each frame, and the number that its picture shows."""
+    """Index and time of each frame, and the number that its image shows."""
     return [(f.index, f.time_s, number_of(f.image)) for f in frames(path, **options)]
 
 
@@ -121,7 +121,7 @@ def test_a_stream_that_was_cut_keeps_its_times(
     # Of two frames that refer to what is missing the second may come too late to be shown in time.
     assert given == pytest.approx(np.maximum.accumulate([t for t, _ in decoded(path)]), abs=2e-3)
     assert (np.diff(given) > 0).all()
-    # The pictures themselves say which they were; but not those that refer to what is missing.
+    # The images themselves say which they were; but not those that refer to what is missing.
     right = [abs(t - times_s[n]) < 1e-6 for t, (_, _, n) in zip(given, found, strict=True)]
     assert right.count(False) <= 12
 
@@ -139,7 +139,7 @@ def test_a_file_that_was_cut_short_gives_what_there_is(name: str, tmp_path: Path
 
 
 @pytest.mark.parametrize(("rotation", "turns"), [(90, 1), (-90, 3), (180, 2)])
-def test_pictures_come_upright(rotation: int, turns: int, tmp_path: Path) -> None:
+def test_images_come_upright(rotation: int, turns: int, tmp_path: Path) -> None:
     path = tmp_path / "turned.mp4"
     make_video(path, corners, times_s=[0.0], rotation=rotation)
 
@@ -154,7 +154,7 @@ def test_pictures_come_upright(rotation: int, turns: int, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("rotation", [0, 90])
-def test_pictures_are_mirrored_where_the_file_says_so(rotation: int, tmp_path: Path) -> None:
+def test_images_are_mirrored_where_the_file_says_so(rotation: int, tmp_path: Path) -> None:
     path = tmp_path / "mirrored.mp4"
     make_video(path, corners, times_s=[0.0], rotation=rotation, mirrored=True)
     (frame,) = frames(path)
@@ -173,10 +173,10 @@ def test_pixels_come_square(tmp_path: Path) -> None:
 
 
 def corners(number: int) -> Image:
-    picture = np.zeros((48, 96, 3), np.uint8)
-    picture[:24, :48] = 255
-    picture[24:, :48, 0] = 255
-    return picture
+    image = np.zeros((48, 96, 3), np.uint8)
+    image[:24, :48] = 255
+    image[24:, :48, 0] = 255
+    return image
 
 
 @pytest.mark.parametrize("name", ["part.mp4", "part.mkv", "part.ts"])
@@ -213,17 +213,17 @@ def test_what_a_video_says_of_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["x.mkv", "x.mp4"])
-def test_tags_in_another_encoding_keep_no_film_from_being_read(tmp_path: Path, name: str) -> None:
+def test_tags_in_another_encoding_keep_no_video_from_being_read(tmp_path: Path, name: str) -> None:
     make_video(tmp_path / name, times_s=steady_times(3), metadata={"title": "ZZcafe"})
     content = (tmp_path / name).read_bytes()
     assert b"ZZcafe" in content
     (tmp_path / name).write_bytes(content.replace(b"ZZcafe", b"ZZcaf\xe9"))  # Latin-1
     assert len(seen(tmp_path / name)) == 3
-    with (tmp_path / name).open("rb") as file, open_film_file(file, name) as container:
+    with (tmp_path / name).open("rb") as file, open_video_file(file, name) as container:
         assert container.streams.video
 
 
-def test_a_series_of_pictures_is_a_video(tmp_path: Path) -> None:
+def test_a_series_of_images_is_a_video(tmp_path: Path) -> None:
     for number in range(12):
         PILImage.fromarray(numbered()(number)).save(tmp_path / f"shot_{number}.png")
     (tmp_path / "shot_x.png").touch()
@@ -233,7 +233,7 @@ def test_a_series_of_pictures_is_a_video(tmp_path: Path) -> None:
     assert [n for _, _, n in seen(tmp_path / "shot_[0-9].png")] == list(range(10))
     info = probe(series, sequence_fps=10)
     assert (info.frame_count, info.duration_s, info.width) == (12, 1.2, 64)
-    with pytest.raises(VideoError, match="no picture matches"):
+    with pytest.raises(VideoError, match="no image matches"):
         frames(tmp_path / "none_%03d.png")
 
 
@@ -245,11 +245,11 @@ def bad_files(folder: Path) -> Iterator[tuple[str, str]]:
     (folder / "text.mp4").write_text("Dear all,\n" * 100)
     yield "text.mp4", "expected a video"
     PILImage.new("RGB", (64, 64)).save(folder / "photo.png")
-    yield "photo.png", "a single picture"
+    yield "photo.png", "a single image"
     make_tiled_heic(folder / "photo.heic")
-    yield "photo.heic", "a single picture, for `mien detect`"
+    yield "photo.heic", "a single image, for `mien detect`"
     PILImage.new("RGB", (64, 64)).save(folder / "photo.avif")
-    yield "photo.avif", "a single picture, for `mien detect`"
+    yield "photo.avif", "a single image, for `mien detect`"
     with zipfile.ZipFile(folder / "packed.mp4", "w") as archive:
         archive.writestr("clip.mp4", "x")
     yield "packed.mp4", "an archive"
@@ -398,7 +398,7 @@ def test_an_address_is_fetched_only_where_a_stream_is_asked_for(
 
 
 class FakeCapture:
-    """A camera that is unplugged after three pictures."""
+    """A camera that is unplugged after three images."""
 
     def __init__(self, number: int) -> None:
         self.left = 3
@@ -408,9 +408,9 @@ class FakeCapture:
 
     def read(self) -> tuple[bool, Image | None]:
         self.left -= 1
-        picture = np.zeros((48, 64, 3), np.uint8)
-        picture[..., 0] = 255  # blue, in OpenCV's order
-        return (True, picture) if self.left >= 0 else (False, None)
+        image = np.zeros((48, 64, 3), np.uint8)
+        image[..., 0] = 255  # blue, in OpenCV's order
+        return (True, image) if self.left >= 0 else (False, None)
 
     def get(self, what: int) -> float:
         return 30.0

@@ -114,7 +114,7 @@ def test_what_is_shown_has_its_latency_and_rate() -> None:
     assert summary.to_dict()["frames"] == summary.frames
 
 
-def test_the_picture_is_drawn_upon_and_the_frame_is_left_alone() -> None:
+def test_the_image_is_drawn_upon_and_the_frame_is_left_alone() -> None:
     with Live(a_camera(1), reader(), drop=False) as live:
         (seen,) = live
     assert (seen.frame.image == 0).all()
@@ -149,7 +149,7 @@ def test_an_error_of_the_reader_reaches_the_caller() -> None:
 
 def test_the_end_of_a_camera_is_a_fault() -> None:
     live = Live(a_camera(2), reader(), endless=True, name="camera 3")
-    with pytest.raises(VideoError, match="camera 3: no more pictures come from it"), live:
+    with pytest.raises(VideoError, match="camera 3: no more images come from it"), live:
         list(live)
 
 
@@ -161,7 +161,7 @@ def test_a_camera_that_falls_silent_is_given_up() -> None:
         released.wait(5)
 
     with Live(camera(), reader(), endless=True, patience_s=0.2) as live:
-        with pytest.raises(VideoError, match=r"expected a picture; none came for 0\.2 s"):
+        with pytest.raises(VideoError, match=r"expected an image; none came for 0\.2 s"):
             list(live)
         released.set()
 
@@ -253,7 +253,7 @@ def a_live_frame(width: int = 320, height: int = 240) -> LiveFrame:
 
 @pytest.mark.parametrize("size", [(1920, 1080), (320, 240), (90, 60), (8, 8)])
 @pytest.mark.parametrize("recording_s", [None, 75.0])
-def test_the_line_below_the_picture_covers_no_more_than_its_lower_border(
+def test_the_line_below_the_image_covers_no_more_than_its_lower_border(
     size: tuple[int, int], recording_s: float | None
 ) -> None:
     seen = a_live_frame(*size)

@@ -1,4 +1,4 @@
-"""Centred smoothing while a film is read: the same as with the whole film at hand, in bounds."""
+"""Centred smoothing while a video is read: the same as with the whole video at hand, in bounds."""
 
 from collections.abc import Iterator
 
@@ -35,12 +35,12 @@ def reading(probabilities: tuple[float, ...], track: int = 1) -> TrackedReading:
     )
 
 
-def film(count: int = 100, fps: float = 25.0, *, tracks: int = 1) -> list[Read]:
+def video(count: int = 100, fps: float = 25.0, *, tracks: int = 1) -> list[Read]:
     rng = np.random.default_rng(0)
-    picture = np.full((8, 12, 3), 7, np.uint8)
+    image = np.full((8, 12, 3), 7, np.uint8)
     return [
         (
-            Frame(i, i / fps, picture),
+            Frame(i, i / fps, image),
             [reading(tuple(rng.dirichlet(np.ones(7)).tolist()), t + 1) for t in range(tracks)],
         )
         for i in range(count)
@@ -52,8 +52,8 @@ def of_track(read: list[Read], track: int) -> list[TrackedReading]:
 
 
 @pytest.mark.parametrize("half_life_s", [0.0, 0.2])
-def test_it_is_nearly_what_the_whole_film_would_give(half_life_s: float) -> None:
-    given, settings = film(tracks=2), SmoothingSettings(half_life_s)
+def test_it_is_nearly_what_the_whole_video_would_give(half_life_s: float) -> None:
+    given, settings = video(tracks=2), SmoothingSettings(half_life_s)
     found = list(smoothed_offline(given, settings))
     assert [frame for frame, _ in found] == [frame for frame, _ in given]
     times_s = [frame.time_s for frame, _ in given]
@@ -87,7 +87,7 @@ def test_a_frame_waits_for_the_lookahead_and_no_longer() -> None:
     asked: list[int] = []
 
     def camera() -> Iterator[Read]:
-        for frame, readings in film():
+        for frame, readings in video():
             asked.append(frame.index)
             yield frame, readings
 
@@ -98,23 +98,23 @@ def test_a_frame_waits_for_the_lookahead_and_no_longer() -> None:
         assert asked[-1] - number in (20, 21)  # of 0.8 s
 
 
-def test_pictures_beyond_the_bound_wait_as_jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = film(30)
+def test_images_beyond_the_bound_wait_as_jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = video(30)
     monkeypatch.setattr(offline, "RAW_BYTES", 3 * given[0][0].image.nbytes)
     found = list(smoothed_offline(given, SETTINGS))
     assert all(np.array_equal(frame.image, given[0][0].image) for frame, _ in found)
 
 
-def test_without_pictures_none_are_held() -> None:
+def test_without_images_none_are_held() -> None:
     assert {
-        frame.image.size for frame, _ in smoothed_offline(film(30), SETTINGS, keep_images=False)
+        frame.image.size for frame, _ in smoothed_offline(video(30), SETTINGS, keep_images=False)
     } == {0}
 
 
 def test_what_was_read_before_an_error_is_given() -> None:
     def broken() -> Iterator[Read]:
-        yield from film(10)
-        raise VideoError("the film is torn")
+        yield from video(10)
+        raise VideoError("the video is torn")
 
     stream = smoothed_offline(broken(), SETTINGS)
     assert [next(stream)[0].index for _ in range(10)] == list(range(10))
@@ -123,14 +123,14 @@ def test_what_was_read_before_an_error_is_given() -> None:
 
 
 def test_a_time_that_jumps_back_stops_nothing() -> None:
-    given = film(10)
+    given = video(10)
     again = [(Frame(10 + f.index, f.time_s, f.image), r) for f, r in given]
     found = list(smoothed_offline([*given, *again], SETTINGS))
     assert [frame.index for frame, _ in found] == list(range(20))
 
 
 def test_an_unsure_label_is_one_below_the_threshold() -> None:
-    (_, [alone]), *_ = smoothed_offline(film(1), SETTINGS, threshold=0.99)
+    (_, [alone]), *_ = smoothed_offline(video(1), SETTINGS, threshold=0.99)
     assert alone.unsure
 
 
@@ -139,7 +139,7 @@ def test_leaving_early_closes_the_source() -> None:
 
     def source() -> Iterator[Read]:
         try:
-            yield from film()
+            yield from video()
         finally:
             closed.append(True)
 

@@ -74,7 +74,7 @@ def test_every_frame_comes_back_in_order_with_its_readings(one_face: Recognizer)
         assert EMOTIONS[int(np.argmax(reading.raw_probabilities))] == reading.raw_emotion
 
 
-def test_raw_readings_are_those_of_the_picture_alone(one_face: Recognizer) -> None:
+def test_raw_readings_are_those_of_the_image_alone(one_face: Recognizer) -> None:
     settings = VideoSettings(tracking=TrackingSettings(detect_every_s=0.0))
     for frame, (reading,) in read_stream(one_face, noise_frames(5), settings=settings):
         (alone,) = one_face(frame.image)
@@ -254,7 +254,7 @@ def test_times_are_for_sources_that_are_opened(one_face: Recognizer) -> None:
     with pytest.raises(OptionError, match="min_change: expected 0 or more; got -1"):
         VideoSettings(min_change=-1)
     with pytest.raises(VideoError):
-        list(one_face.stream("no-such-film.mp4"))
+        list(one_face.stream("no-such-video.mp4"))
 
 
 def test_a_result_has_a_row_for_every_face_and_every_frame(result: VideoResult) -> None:
@@ -314,11 +314,11 @@ def analyze_columns(recognizer: Recognizer, times_s: np.ndarray) -> VideoResult:
     frames = (replace(f, time_s=float(t)) for f, t in zip(noise_frames(99), times_s, strict=False))
     for frame, readings in recognizer.stream(frames):
         columns.add(frame.index, frame.time_s, readings)
-    return columns.result("film")
+    return columns.result("video")
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_films_of_no_and_of_one_frame(one_face: Recognizer, count: int) -> None:
+def test_videos_of_no_and_of_one_frame(one_face: Recognizer, count: int) -> None:
     result = analyze_columns(one_face, np.arange(count) / FPS)
     assert len(result.rows) == len(result.summary()) == count
     if count:

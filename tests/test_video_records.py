@@ -1,4 +1,4 @@
-"""Rows of a film: what they say, in which forms, and what a kill leaves of them."""
+"""Rows of a video: what they say, in which forms, and what a kill leaves of them."""
 
 import json
 import time
@@ -34,16 +34,16 @@ def a_face(track: int = 1, emotion: str = "happy", **changes: Any) -> TrackedRea
     return replace(face, landmarks=None, **changes)
 
 
-FILM: list[tuple[int, float, list[TrackedReading]]] = [
+VIDEO: list[tuple[int, float, list[TrackedReading]]] = [
     (0, 0.0, [a_face(1), a_face(2, "sad", detected=False)]),
     (1, 1 / 3, []),
     (3, 0.5, [a_face(2, "sad", unsure=True)]),
 ]
 
 
-def write(path: Path, film: list[tuple[int, float, list[TrackedReading]]] = FILM) -> Path:
+def write(path: Path, video: list[tuple[int, float, list[TrackedReading]]] = VIDEO) -> Path:
     writer = row_writer(path)
-    for frame, time_s, readings in film:
+    for frame, time_s, readings in video:
         writer.write(frame, time_s, readings)
     writer.finish()
     return path
@@ -88,15 +88,15 @@ def test_parquet_says_the_same_with_types(tmp_path: Path) -> None:
 
 def test_parquet_of_many_rows_is_whole(tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
-    film = [(i, i / 25, [a_face(1)] if i % 3 else []) for i in range(1234)]
-    table = parquet.read_table(write(tmp_path / "rows.parquet", film))
+    video = [(i, i / 25, [a_face(1)] if i % 3 else []) for i in range(1234)]
+    table = parquet.read_table(write(tmp_path / "rows.parquet", video))
     assert table["frame"].to_pylist() == list(range(1234))
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
 def test_rows_can_be_read_back(suffix: str, tmp_path: Path) -> None:
     found = list(read_frames(write(tmp_path / f"rows{suffix}")))
-    assert [(rows.frame, rows.time_s, list(rows.readings)) for rows in found] == FILM
+    assert [(rows.frame, rows.time_s, list(rows.readings)) for rows in found] == VIDEO
 
 
 def test_what_is_no_file_of_rows_is_an_output_error(tmp_path: Path) -> None:

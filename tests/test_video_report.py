@@ -52,7 +52,7 @@ def a_summary(track: int = 1, *, happy: float = 0.75) -> TrackSummary:
     )
 
 
-def a_report(path: Path, *, people: int = 2, title: str = "film.mp4", faces: bool = True) -> str:
+def a_report(path: Path, *, people: int = 2, title: str = "video.mp4", faces: bool = True) -> str:
     timeline, highlights = Timeline(), Highlights()
     for number in range(30):
         readings = [a_tracked_reading(t + 1) for t in range(people)] if faces else []
@@ -187,7 +187,7 @@ def test_many_people_are_cut_to_those_who_are_there_longest(tmp_path: Path) -> N
     assert "person 41<" not in text
 
 
-def test_a_film_without_faces_has_a_page(tmp_path: Path) -> None:
+def test_a_video_without_faces_has_a_page(tmp_path: Path) -> None:
     text = a_report(tmp_path / "report.html", faces=False)
     assert "No face was found." in text
     assert "Strongest moments" not in text
@@ -216,7 +216,7 @@ def test_bands_have_the_colours_of_the_emotions_and_no_ground(tmp_path: Path) ->
     path = tmp_path / "report.html"
     write_video_report(
         path,
-        title="film",
+        title="video",
         facts={},
         people=[a_summary(1), a_summary(2)],
         timeline=timeline,

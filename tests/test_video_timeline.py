@@ -57,7 +57,7 @@ def test_frames_that_are_far_apart_leave_no_gaps(fps: float) -> None:
     assert band.times_s[-1] == pytest.approx(50 / fps)
 
 
-def test_memory_does_not_grow_with_the_film() -> None:
+def test_memory_does_not_grow_with_the_video() -> None:
     timeline = Timeline(max_steps=64)
     for i in range(20_000):
         timeline.add(i / 25, [a_face()] if i % 1000 < 500 else [])
@@ -83,7 +83,7 @@ def test_joined_steps_hold_the_mean() -> None:
     np.testing.assert_allclose(band.shares[:, EMOTIONS.index("happy")], [0.2, 0.2, 0.8, 0.8])
 
 
-def test_a_part_of_a_film_begins_at_its_own_time() -> None:
+def test_a_part_of_a_video_begins_at_its_own_time() -> None:
     timeline = Timeline.of((3600 + i / 10, [a_face()]) for i in range(100))
     assert timeline.start_s == 3600
     assert timeline.bands(1)[0].times_s[0] == 3600
@@ -109,9 +109,9 @@ def test_a_name_without_a_known_ending_is_a_stem(tmp_path: Path) -> None:
 
 
 def test_the_drawing_has_the_words_beside_the_colours(tmp_path: Path) -> None:
-    (path,) = plot_timeline(a_timeline(), tmp_path / "a.svg", title="a $5_film & more <b>")
+    (path,) = plot_timeline(a_timeline(), tmp_path / "a.svg", title="a $5_video & more <b>")
     text = path.read_text()
-    assert "a $5_film &amp; more &lt;b&gt;" in text
+    assert "a $5_video &amp; more &lt;b&gt;" in text
     for word in (*EMOTIONS, "person 1", "person 2", "75% of the time", "0:08"):
         assert f">{word}</" in text
     assert text.count(">happy</") > 1  # in the band, too
@@ -130,7 +130,7 @@ def test_the_people_who_are_there_longest_have_the_bands(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("seconds", [0.04, 1.0, 59.0, 4000.0])
-def test_films_of_any_length_are_drawn(tmp_path: Path, seconds: float) -> None:
+def test_videos_of_any_length_are_drawn(tmp_path: Path, seconds: float) -> None:
     timeline = a_timeline(seconds, fps=25.0 if seconds < 100 else 0.05)
     (path,) = plot_timeline(timeline, tmp_path / "a.png")
     image = load_image(path)
@@ -138,13 +138,13 @@ def test_films_of_any_length_are_drawn(tmp_path: Path, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("frames", [0, 30])
-def test_a_film_without_faces(tmp_path: Path, frames: int) -> None:
+def test_a_video_without_faces(tmp_path: Path, frames: int) -> None:
     timeline = Timeline.of((i / 10, []) for i in range(frames))
     (path,) = plot_timeline(timeline, tmp_path / "a.svg", title="顔")  # a script the font has not
     assert f">no face in 0:0{frames // 10}<" in path.read_text()
 
 
-def test_the_same_film_gives_the_same_drawing(tmp_path: Path) -> None:
+def test_the_same_video_gives_the_same_drawing(tmp_path: Path) -> None:
     drawn = [plot_timeline(a_timeline(), tmp_path / f"{n}.png")[0].read_bytes() for n in (0, 1)]
     assert drawn[0] == drawn[1]
 

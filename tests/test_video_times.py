@@ -30,7 +30,7 @@ from videos import (
 
 
 def seen(path: Path, **options: Any) -> list[tuple[int, float, int]]:
-    """Index and time of each frame, and the number that its picture shows."""
+    """Index and time of each frame, and the number that its image shows."""
     return [(f.index, f.time_s, number_of(f.image)) for f in frames(path, **options)]
 
 
@@ -117,7 +117,7 @@ JOINED = {
 
 @pytest.mark.parametrize("parts", JOINED.values(), ids=JOINED)
 @pytest.mark.parametrize("name", ["joined.ts", "joined.mpg"])
-def test_films_that_were_joined_go_on(
+def test_videos_that_were_joined_go_on(
     name: str, parts: list[tuple[float, int]], tmp_path: Path
 ) -> None:
     path = tmp_path / name
@@ -137,7 +137,7 @@ def test_films_that_were_joined_go_on(
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
-def test_sound_of_joined_films_stays_in_step(suffix: str, tmp_path: Path) -> None:
+def test_sound_of_joined_videos_stays_in_step(suffix: str, tmp_path: Path) -> None:
     source, path = tmp_path / "joined.ts", tmp_path / f"copy{suffix}"
     join(source, [(10.0, 50), (0.0, 50), (0.0, 50)], sound=True)
     with VideoWriter(path, like=probe(source)) as writer:
@@ -175,8 +175,8 @@ def read(path: Path, model: Path, **options: Any) -> tuple[VideoOutcome, Path]:
     return write_video(Recognizer(model), path, Outputs(video=out), how), out
 
 
-def test_a_joined_film_is_as_long_as_it_is(tiny_model: Path, tmp_path: Path) -> None:
-    path = tmp_path / "film.ts"
+def test_a_joined_video_is_as_long_as_it_is(tiny_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "video.ts"
     for number, start_s in enumerate((50.0, 0.0, 0.0)):
         part = tmp_path / f"{number}.ts"
         make_video(part, moving_portrait(), times_s=steady_times(25, start_s=start_s), b_frames=2)
@@ -202,7 +202,7 @@ def test_a_length_counts_from_zero_not_from_the_first_frame(name: str, tmp_path:
     assert probe(tmp_path / name).duration_s == pytest.approx(1.52, abs=0.001)
 
 
-def test_a_film_without_a_length_gets_the_one_that_was_read(
+def test_a_video_without_a_length_gets_the_one_that_was_read(
     tiny_model: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "bare.h264"
@@ -213,14 +213,14 @@ def test_a_film_without_a_length_gets_the_one_that_was_read(
     slower, _ = read(path, tiny_model, sequence_fps=10.0)
     assert slower.info.frame_rate == 10.0
     assert slower.info.duration_s == pytest.approx(5.0)
-    with pytest.raises(OptionError, match="before the end of the film; got 7"):
+    with pytest.raises(OptionError, match="before the end of the video; got 7"):
         read(path, tiny_model, start_s=7.0)
 
 
 def test_frames_per_second_are_for_what_has_no_times(tmp_path: Path) -> None:
     make_video(tmp_path / "clip.mp4")
     for call in (probe, frames):
-        with pytest.raises(OptionError, match=r"clip\.mp4: expected a series of pictures.*--every"):
+        with pytest.raises(OptionError, match=r"clip\.mp4: expected a series of images.*--every"):
             call(tmp_path / "clip.mp4", sequence_fps=10.0)
     make_video(tmp_path / "bare.h264", times_s=steady_times(5))
     assert [t for _, t, _ in seen(tmp_path / "bare.h264", sequence_fps=10.0)] == pytest.approx(
@@ -230,7 +230,7 @@ def test_frames_per_second_are_for_what_has_no_times(tmp_path: Path) -> None:
         frames(0, sequence_fps=10.0)
 
 
-def test_a_film_of_dv_has_its_frame_rate(tmp_path: Path) -> None:
+def test_a_video_of_dv_has_its_frame_rate(tmp_path: Path) -> None:
     path = tmp_path / "tape.dv"
     make_dv(path, 10)
     assert probe(path).frame_rate == 25.0
@@ -248,7 +248,7 @@ def make_dv(path: Path, count: int) -> None:
         container.mux(stream.encode())
 
 
-def test_sound_may_come_before_the_pictures(tmp_path: Path) -> None:
+def test_sound_may_come_before_the_images(tmp_path: Path) -> None:
     """Frames that the decoder holds back until the end are not lost."""
     path = tmp_path / "sound_first.mkv"
     make_video(tmp_path / "clip.mp4", times_s=steady_times(30), b_frames=2, sound=True)
@@ -262,11 +262,11 @@ def test_sound_may_come_before_the_pictures(tmp_path: Path) -> None:
     assert [number for _, _, number in seen(path)] == list(range(30))
 
 
-def test_animations_are_films(tmp_path: Path) -> None:
-    pictures = [PILImage.fromarray(numbered(96, 64)(number)) for number in range(6)]
+def test_animations_are_videos(tmp_path: Path) -> None:
+    images = [PILImage.fromarray(numbered(96, 64)(number)) for number in range(6)]
     for name in ("moves.gif", "moves.png", "moves.avif"):
         path = tmp_path / name
-        pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=100)
+        images[0].save(path, save_all=True, append_images=images[1:], duration=100)
         found = seen(path)
         assert [n for _, _, n in found] == list(range(6)), name
         assert [t for _, t, _ in found] == pytest.approx(steady_times(6, 10.0)), name

@@ -1,4 +1,4 @@
-"""What each person shows over a film: the same sums, whether rows are kept or not."""
+"""What each person shows over a video: the same sums, whether rows are kept or not."""
 
 from pathlib import Path
 
@@ -11,17 +11,17 @@ from mien.rows.totals import TrackTotals
 from videos import make_video, moving_portrait, steady_times
 
 
-def test_as_the_whole_film_gives_it(tiny_model: Path, tmp_path: Path) -> None:
-    film = tmp_path / "clip.mp4"
+def test_as_the_whole_video_gives_it(tiny_model: Path, tmp_path: Path) -> None:
+    video = tmp_path / "clip.mp4"
     draw = moving_portrait(lambda n: (10 + n, 10.0), shown=lambda n: n < 20 or n >= 35)
-    make_video(film, draw, times_s=steady_times(50))
+    make_video(video, draw, times_s=steady_times(50))
     recognizer = Recognizer(tiny_model)
 
     totals = TrackTotals()
-    for frame, readings in recognizer.stream(film):
+    for frame, readings in recognizer.stream(video):
         totals.add(frame.time_s, readings)
 
-    expected = analyze_video(film, recognizer, offline=False).summary()
+    expected = analyze_video(video, recognizer, offline=False).summary()
     found = totals.summary()
     assert len(found) == len(expected) >= 1
     for one, other in zip(found, expected, strict=True):
@@ -54,7 +54,7 @@ def test_a_single_frame_has_shares_too() -> None:
     assert sum(person.shares.values()) == pytest.approx(1.0)
 
 
-def test_a_film_without_a_face_has_nobody() -> None:
+def test_a_video_without_a_face_has_nobody() -> None:
     totals = TrackTotals()
     assert totals.summary() == []
     totals.add(0.0, [])

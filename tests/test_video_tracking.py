@@ -19,11 +19,11 @@ Place = tuple[float, float]
 """Centre of a face, in pixels."""
 
 Walk = Callable[[float], Place | None]
-"""Time in seconds -> where a face is, None where it is not in the film."""
+"""Time in seconds -> where a face is, None where it is not in the video."""
 
 
 @dataclass
-class Film:
+class Video:
     """Drawn people who walk about; it detects what it has drawn, as a detector would.
 
     Attributes:
@@ -74,10 +74,10 @@ def person(number: int) -> Image:
     return np.concatenate([cv2.resize(face, (SIZE, SIZE)), body]).astype(np.uint8)
 
 
-def paste(image: Image, picture: Image, place: Place) -> None:
+def paste(image: Image, patch: Image, place: Place) -> None:
     shift = np.array([[1, 0, place[0] - SIZE / 2], [0, 1, place[1] - SIZE / 2]], np.float32)
     mode = cv2.BORDER_TRANSPARENT
-    cv2.warpAffine(picture, shift, (WIDTH, HEIGHT), dst=image, borderMode=mode)
+    cv2.warpAffine(patch, shift, (WIDTH, HEIGHT), dst=image, borderMode=mode)
 
 
 def around(place: Place) -> Box:
@@ -98,19 +98,19 @@ def line(x0: float, x1: float, seconds: float, y: float = 100.0) -> Walk:
 
 
 def follow(
-    film: Film, at_s: Sequence[float], settings: TrackingSettings | None = None
+    video: Video, at_s: Sequence[float], settings: TrackingSettings | None = None
 ) -> list[list[TrackedFace]]:
-    tracker = Tracker(film, settings)
-    return [tracker(film.frame(time_s), time_s) for time_s in at_s]
+    tracker = Tracker(video, settings)
+    return [tracker(video.frame(time_s), time_s) for time_s in at_s]
 
 
-def tracks_of(film: Film, at_s: Sequence[float], followed: list[list[TrackedFace]]) -> list[int]:
+def tracks_of(video: Video, at_s: Sequence[float], followed: list[list[TrackedFace]]) -> list[int]:
     """The different numbers of each person in turn, and -1 for faces on nobody."""
     numbers: dict[int, list[int]] = {}
     for time_s, faces in zip(at_s, followed, strict=True):
-        film.time_s = time_s
+        video.time_s = time_s
         for face in faces:
-            boxes = film.boxes()
+            boxes = video.boxes()
             who = max(boxes, key=lambda n: iou(boxes[n], face.box), default=-1)
             if who >= 0 and iou(boxes[who], face.box) < 0.3:
                 who = -1
@@ -127,31 +127,31 @@ BOTH = pytest.mark.parametrize("settings", [EVERY_FRAME, BETWEEN], ids=["every",
 
 @BOTH
 def test_faces_keep_their_numbers_through_motion(settings: TrackingSettings) -> None:
-    film = Film([line(40, 280, 2.0, y=70), line(280, 40, 2.0, y=170)])
+    video = Video([line(40, 280, 2.0, y=70), line(280, 40, 2.0, y=170)])
     at_s = times(2.0)
-    followed = follow(film, at_s, settings)
+    followed = follow(video, at_s, settings)
     assert [len(faces) for faces in followed] == [2] * len(at_s)
-    assert tracks_of(film, at_s, followed) == [1, 2]
+    assert tracks_of(video, at_s, followed) == [1, 2]
 
 
 def test_between_detection_frames_faces_are_followed_to_the_pixel() -> None:
-    film = Film([line(60, 260, 2.0)])
+    video = Video([line(60, 260, 2.0)])
     at_s = times(2.0)
-    followed = follow(film, at_s)
-    assert film.searches <= len(at_s) / 3
+    followed = follow(video, at_s)
+    assert video.searches <= len(at_s) / 3
     for time_s, faces in zip(at_s, followed, strict=True):
-        film.time_s = time_s
-        assert iou(faces[0].box, film.boxes()[0]) > 0.9
+        video.time_s = time_s
+        assert iou(faces[0].box, video.boxes()[0]) > 0.9
     assert {face.detected for faces in followed for face in faces} == {True, False}
 
 
 def test_landmarks_move_with_the_face() -> None:
-    film = Film([line(60, 260, 2.0)])
+    video = Video([line(60, 260, 2.0)])
     eyes = ((50.0, 90.0), (70.0, 90.0), (60.0, 100.0), (52.0, 112.0), (68.0, 112.0))
-    film.detect = lambda image: [Face(around((60.0, 100.0)), 0.9, eyes)]  # type: ignore[method-assign]
-    tracker = Tracker(film, TrackingSettings(detect_every_s=10.0))
+    video.detect = lambda image: [Face(around((60.0, 100.0)), 0.9, eyes)]  # type: ignore[method-assign]
+    tracker = Tracker(video, TrackingSettings(detect_every_s=10.0))
     for time_s in times(0.4):
-        faces = tracker(film.frame(time_s), time_s)
+        faces = tracker(video.frame(time_s), time_s)
     moved = 200 / 2.0 * 9 / FPS
     assert faces[0].landmarks is not None
     for (x, y), (x0, y0) in zip(faces[0].landmarks, eyes, strict=True):
@@ -160,27 +160,27 @@ def test_landmarks_move_with_the_face() -> None:
 
 @BOTH
 def test_faces_that_cross_keep_their_numbers(settings: TrackingSettings) -> None:
-    film = Film([line(60, 260, 2.0, y=100), line(260, 60, 2.0, y=104)])
+    video = Video([line(60, 260, 2.0, y=100), line(260, 60, 2.0, y=104)])
     at_s = times(2.5)
-    assert tracks_of(film, at_s, follow(film, at_s, settings)) == [1, 2]
+    assert tracks_of(video, at_s, follow(video, at_s, settings)) == [1, 2]
 
 
 @BOTH
 def test_a_face_that_is_hidden_for_a_moment_keeps_its_number(settings: TrackingSettings) -> None:
     pillar: Walk = still(160)
-    film = Film([line(40, 280, 2.4), pillar])
+    video = Video([line(40, 280, 2.4), pillar])
     at_s = times(2.4)
-    assert tracks_of(film, at_s, follow(film, at_s, settings)) == [1, 2]
+    assert tracks_of(video, at_s, follow(video, at_s, settings)) == [1, 2]
 
 
 @BOTH
 def test_a_face_that_leaves_and_returns_elsewhere_has_its_old_number(
     settings: TrackingSettings,
 ) -> None:
-    film = Film([lambda t: (80.0, 80.0) if t < 1 else (230.0, 130.0) if t > 4 else None])
+    video = Video([lambda t: (80.0, 80.0) if t < 1 else (230.0, 130.0) if t > 4 else None])
     at_s = times(5.0)
-    followed = follow(film, at_s, settings)
-    assert tracks_of(film, at_s, followed) == [1]
+    followed = follow(video, at_s, settings)
+    assert tracks_of(video, at_s, followed) == [1]
     for time_s, faces in zip(at_s, followed, strict=True):
         if 1.0 <= time_s <= 4.0:
             assert faces == []  # nothing is made up while it is away
@@ -188,43 +188,43 @@ def test_a_face_that_leaves_and_returns_elsewhere_has_its_old_number(
 
 @BOTH
 def test_another_face_at_the_same_place_is_another(settings: TrackingSettings) -> None:
-    film = Film(
+    video = Video(
         [
             lambda t: (160.0, 100.0) if t < 1 else None,
             lambda t: (160.0, 100.0) if t > 2.5 else None,
         ]
     )
     at_s = times(3.5)
-    assert tracks_of(film, at_s, follow(film, at_s, settings)) == [1, 2]
+    assert tracks_of(video, at_s, follow(video, at_s, settings)) == [1, 2]
 
 
 def test_who_stays_away_too_long_is_new() -> None:
-    film = Film([lambda t: (160.0, 100.0) if t < 1 or t > 4 else None])
+    video = Video([lambda t: (160.0, 100.0) if t < 1 or t > 4 else None])
     at_s = times(5.0)
     settings = TrackingSettings(max_age_s=0.5, reid_s=2.0)
-    assert tracks_of(film, at_s, follow(film, at_s, settings)) == [1, 2]
+    assert tracks_of(video, at_s, follow(video, at_s, settings)) == [1, 2]
 
 
 def test_a_new_face_is_seen_after_one_key_frame_at_most() -> None:
-    film = Film([still(80), lambda t: (240.0, 100.0) if t >= 1.01 else None])
+    video = Video([still(80), lambda t: (240.0, 100.0) if t >= 1.01 else None])
     at_s = times(1.4)
-    counts = [len(faces) for faces in follow(film, at_s)]
+    counts = [len(faces) for faces in follow(video, at_s)]
     first_s = at_s[counts.index(2)]
     assert 1.01 <= first_s <= 1.01 + BETWEEN.detect_every_s + 1 / FPS
 
 
 def test_a_face_that_the_detector_misses_is_followed_for_a_while() -> None:
-    film = Film([line(60, 200, 2.0)], blind=(0.9, 1.3))
+    video = Video([line(60, 200, 2.0)], blind=(0.9, 1.3))
     at_s = times(2.0)
-    followed = follow(film, at_s)
+    followed = follow(video, at_s)
     assert [len(faces) for faces in followed] == [1] * len(at_s)
     assert {face.track for faces in followed for face in faces} == {1}
 
 
 def test_what_is_never_found_again_is_not_followed_for_ever() -> None:
-    film = Film([still(160)], blind=(0.5, math.inf))
+    video = Video([still(160)], blind=(0.5, math.inf))
     at_s = times(3.0)
-    counts = [len(faces) for faces in follow(film, at_s)]
+    counts = [len(faces) for faces in follow(video, at_s)]
     assert counts[0] == 1
     assert not any(counts[round(1.4 * FPS) :])
 
@@ -232,16 +232,16 @@ def test_what_is_never_found_again_is_not_followed_for_ever() -> None:
 def test_unsure_faces_continue_tracks_and_begin_none() -> None:
     settings = TrackingSettings(detect_every_s=0.0, min_score=0.8, min_low_score=0.5)
     at_s = times(1.0)
-    fading = Film([still(160)], score=lambda t: 0.9 if t < 0.3 else 0.6)
+    fading = Video([still(160)], score=lambda t: 0.9 if t < 0.3 else 0.6)
     assert [len(faces) for faces in follow(fading, at_s, settings)] == [1] * len(at_s)
-    unsure = Film([still(160)], score=lambda t: 0.6)
+    unsure = Video([still(160)], score=lambda t: 0.6)
     assert not any(follow(unsure, at_s, settings))
-    gone = Film([still(160)], score=lambda t: 0.9 if t < 0.3 else 0.4)
+    gone = Video([still(160)], score=lambda t: 0.9 if t < 0.3 else 0.4)
     assert [len(faces) for faces in follow(gone, at_s, settings)][-1] == 0
 
 
 def test_a_cut_is_noticed_at_once_and_looks_decide_who_is_who() -> None:
-    film = Film(
+    video = Video(
         [
             lambda t: (100.0, 90.0) if t < 1.01 or t > 2.01 else None,
             lambda t: (100.0, 90.0) if 1.01 < t < 2.01 else None,
@@ -250,13 +250,13 @@ def test_a_cut_is_noticed_at_once_and_looks_decide_who_is_who() -> None:
     grounds = [
         np.random.default_rng(i).integers(0, 256, (4, 5, 3)).astype(np.uint8) for i in (7, 8)
     ]
-    tracker = Tracker(film, TrackingSettings(detect_every_s=0.5))
+    tracker = Tracker(video, TrackingSettings(detect_every_s=0.5))
     tracks = []
     for time_s in times(3.0):
-        film.time_s = time_s
+        video.time_s = time_s
         ground = grounds[1 if 1.01 < time_s < 2.01 else 0]
         image = np.asarray(cv2.resize(ground, (WIDTH, HEIGHT)), np.uint8)
-        for number, walk in enumerate(film.walks):
+        for number, walk in enumerate(video.walks):
             if place := walk(time_s):
                 paste(image, person(number), place)
         tracks.append([face.track for face in tracker(image, time_s)])
@@ -265,18 +265,18 @@ def test_a_cut_is_noticed_at_once_and_looks_decide_who_is_who() -> None:
 
 @pytest.mark.parametrize("step_s", [0.5, 2.0])
 def test_frames_far_apart_keep_numbers_too(step_s: float) -> None:
-    film = Film([still(80), still(240)])
+    video = Video([still(80), still(240)])
     at_s = [i * step_s for i in range(8)]
     for settings in (BETWEEN, EVERY_FRAME):
-        followed = follow(film, at_s, settings)
-        assert tracks_of(film, at_s, followed) == [1, 2]
+        followed = follow(video, at_s, settings)
+        assert tracks_of(video, at_s, followed) == [1, 2]
         assert all(face.detected for faces in followed for face in faces)
 
 
 def test_frames_at_the_same_time_and_of_another_size_are_taken() -> None:
-    film = Film([still(160)])
-    tracker = Tracker(film)
-    image = film.frame(0.0)
+    video = Video([still(160)])
+    tracker = Tracker(video)
+    image = video.frame(0.0)
     assert [f.track for f in tracker(image, 0.0)] == [1]
     assert [f.track for f in tracker(image, 0.0)] == [1]
     larger = np.asarray(cv2.resize(image, (640, 480)), np.uint8)
@@ -284,8 +284,8 @@ def test_frames_at_the_same_time_and_of_another_size_are_taken() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (2, 300, 3), (240, 320, 3), (2160, 3840, 3)])
-def test_pictures_of_any_size_without_a_face_give_none(shape: tuple[int, int, int]) -> None:
-    tracker = Tracker(Film([]))
+def test_images_of_any_size_without_a_face_give_none(shape: tuple[int, int, int]) -> None:
+    tracker = Tracker(Video([]))
     for time_s in (0.0, 0.2, 0.4):
         assert tracker(np.zeros(shape, np.uint8), time_s) == []
 
@@ -320,28 +320,28 @@ def test_yunet_is_asked_for_unsure_faces_with_its_own_options() -> None:
 
 
 def test_memory_of_faces_ends() -> None:
-    film = Film([lambda t: (60.0 + 200 * ((t // 1) % 2), 100.0)])
+    video = Video([lambda t: (60.0 + 200 * ((t // 1) % 2), 100.0)])
     settings = TrackingSettings(detect_every_s=0.0, max_age_s=0.1, reid_s=0.3, min_appearance=1.0)
-    tracker = Tracker(film, settings)
+    tracker = Tracker(video, settings)
     for time_s in times(8.0, fps=10):
-        tracker(film.frame(time_s), time_s)
+        tracker(video.frame(time_s), time_s)
         assert len(tracker.known) <= 2
         assert len(tracker.merged) <= 2
 
 
 def test_looks_tell_the_same_from_another() -> None:
-    film = Film([still(80), still(240)])
-    image = film.frame(0.0)
+    video = Video([still(80), still(240)])
+    image = video.frame(0.0)
     darker = np.asarray(cv2.convertScaleAbs(image, alpha=0.9), np.uint8)
-    a, b = (appearance_of(image, Face(box, 0.9), film.framing) for box in film.boxes().values())
-    again = appearance_of(darker, Face(film.boxes()[0], 0.9), film.framing)
+    a, b = (appearance_of(image, Face(box, 0.9), video.framing) for box in video.boxes().values())
+    again = appearance_of(darker, Face(video.boxes()[0], 0.9), video.framing)
     assert a @ a == pytest.approx(1.0)
     assert a @ again > 0.8 > a @ b
 
 
 @pytest.mark.parametrize("box", [(-500.0, -500.0, -400.0, -400.0), (300.0, 230.0, 900.0, 800.0)])
 def test_looks_of_a_face_beyond_the_border_are_numbers(box: Box) -> None:
-    appearance = appearance_of(Film([]).frame(0.0), Face(box, 0.9), Framing(1.0, 0.0, 0.0))
+    appearance = appearance_of(Video([]).frame(0.0), Face(box, 0.9), Framing(1.0, 0.0, 0.0))
     assert np.isfinite(appearance).all()
 
 
@@ -352,7 +352,7 @@ def test_wrong_values_are_refused() -> None:
         TrackingSettings(min_score=2)
     with pytest.raises(OptionError, match="min_appearance: expected -1 to 1; got nan"):
         TrackingSettings(min_appearance=math.nan)
-    tracker = Tracker(Film([]))
+    tracker = Tracker(Video([]))
     tracker(np.zeros((9, 9, 3), np.uint8), 1.0)
     with pytest.raises(OptionError, match=r"time_s: expected 1.0 or later; got 0.5"):
         tracker(np.zeros((9, 9, 3), np.uint8), 0.5)

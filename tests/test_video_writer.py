@@ -106,7 +106,7 @@ def test_sound_is_copied_not_encoded_anew(tmp_path: Path) -> None:
     assert contents[0] == contents[1]
 
 
-def test_a_part_of_a_film_begins_at_zero_with_its_sound(tmp_path: Path) -> None:
+def test_a_part_of_a_video_begins_at_zero_with_its_sound(tmp_path: Path) -> None:
     source, path = tmp_path / "clip.mp4", tmp_path / "part.mp4"
     make_video(source, times_s=steady_times(100), sound=True, sound_bursts_s=[0.5, 2.5])
 
@@ -117,7 +117,7 @@ def test_a_part_of_a_film_begins_at_zero_with_its_sound(tmp_path: Path) -> None:
     assert bursts_of(path) == pytest.approx([0.5], abs=0.02)
 
 
-def test_sound_that_is_shorter_or_longer_than_the_pictures(tmp_path: Path) -> None:
+def test_sound_that_is_shorter_or_longer_than_the_images(tmp_path: Path) -> None:
     for first_s, last_s in ((0.0, 1.0), (0.0, 3.0)):
         source = tmp_path / "clip.mp4"
         make_video(source, times_s=steady_times(50), sound=True)
@@ -139,14 +139,14 @@ def test_the_rotation_is_applied_not_kept(tmp_path: Path) -> None:
 def test_colours_survive_and_odd_sides_are_filled_up(size: tuple[int, int], tmp_path: Path) -> None:
     path = tmp_path / "colours.mp4"
     height, width = size
-    picture = np.zeros((height, width, 3), np.uint8)
-    picture[:, : width // 2], picture[:, width // 2 :] = (200, 60, 30), (30, 90, 210)
+    drawn = np.zeros((height, width, 3), np.uint8)
+    drawn[:, : width // 2], drawn[:, width // 2 :] = (200, 60, 30), (30, 90, 210)
     with VideoWriter(path) as writer:
         for number in range(5):
-            writer.write(picture, number / 25)
+            writer.write(drawn, number / 25)
     ((_, image), *_) = decoded(path)
     assert image.shape == (height + height % 2, width + width % 2, 3)
-    assert np.abs(image[:height, :width].astype(int) - picture).mean() < 10
+    assert np.abs(image[:height, :width].astype(int) - drawn).mean() < 10
 
 
 def test_a_clock_that_stands_still_or_jumps_back_loses_no_frame(tmp_path: Path) -> None:

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
+from image_files import OTHER_FILES, heic, saved
 from mien import EMOTIONS, Classifier, ModelError, Recognizer, __version__, shipped_models
 from mien.readings import Image
 from mien.recognize.video.files import VideoOptions
 from mien.web.app import FOLDER
 from mien.web.settings import Limits, WebSettings
-from picture_files import OTHER_FILES, heic, saved
 from videos import make_video, moving_portrait, steady_times
 from web_client import PATIENCE_S, Running, events_of, memory_bytes, running
 
@@ -41,22 +41,22 @@ def server() -> Iterator[Running]:
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two seconds of the portrait."""
-    path = tmp_path_factory.mktemp("films") / "film.mp4"
+    path = tmp_path_factory.mktemp("videos") / "video.mp4"
     make_video(path, moving_portrait(), times_s=steady_times(50))
     return path
 
 
 @pytest.fixture(scope="module")
-def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("films") / "long.mp4"
+def long_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("videos") / "long.mp4"
     draw = moving_portrait(lambda n: (n % 40, 0.0), width=160, height=120)
     make_video(path, draw, times_s=steady_times(2500))
     return path
 
 
-def picture(width: int = 64, height: int = 48, kind: str = "PNG") -> bytes:
+def image(width: int = 64, height: int = 48, kind: str = "PNG") -> bytes:
     file = io.BytesIO()
     PILImage.fromarray(np.full((height, width, 3), 128, np.uint8)).save(file, kind)
     return file.getvalue()
@@ -98,11 +98,11 @@ def test_a_card_is_html_that_the_policy_allows(server: Running) -> None:
     assert "expected a model among mien, paper" in answer.json()["error"]["message"]
 
 
-def test_a_picture_is_read_as_the_library_reads_it(server: Running, portrait: Path) -> None:
+def test_a_image_is_read_as_the_library_reads_it(server: Running, portrait: Path) -> None:
     answer = raw(server, portrait.read_bytes()).json()
     assert (answer["model"], answer["threshold"]) == ("mien", 0.0)
-    [found] = answer["pictures"]
-    assert (found["name"], found["width"], found["height"]) == ("picture", 512, 512)
+    [found] = answer["images"]
+    assert (found["name"], found["width"], found["height"]) == ("image", 512, 512)
     assert found["error"] is None
     assert found["ms"] > 0
     expected = [reading.to_dict() for reading in Recognizer()(portrait)]
@@ -116,29 +116,29 @@ def test_photos_of_phones_are_read(
     content = heic(portrait_image) if kind == "heic" else saved(portrait_image, kind)
     form = server.post("/api/readings", files={"images": (name, content, f"image/{kind.lower()}")})
     for answer in (form, raw(server, content, f"image/{kind.lower()}")):
-        [found] = answer.json()["pictures"]
+        [found] = answer.json()["images"]
         assert (found["width"], found["height"], found["error"]) == (512, 512, None)
         assert [face["emotion"] for face in found["faces"]] == ["happy"]
 
 
-def test_a_film_among_the_pictures_is_called_one(server: Running) -> None:
-    answer = raw(server, OTHER_FILES["film.mp4"][0], "application/octet-stream")
+def test_a_video_among_the_images_is_called_one(server: Running) -> None:
+    answer = raw(server, OTHER_FILES["video.mp4"][0], "application/octet-stream")
     assert answer.status_code == 422
-    assert "it is a film: `mien video` reads it" in answer.json()["error"]["message"]
+    assert "it is a video: `mien video` reads it" in answer.json()["error"]["message"]
 
 
-def test_many_pictures_keep_their_order_and_one_that_fails_stops_no_other(
+def test_many_images_keep_their_order_and_one_that_fails_stops_no_other(
     server: Running, portrait: Path
 ) -> None:
     files = [
         ("images", ("happy.jpg", portrait.read_bytes(), "image/jpeg")),
-        ("images", ("../../etc/passwd", b"no picture", "image/jpeg")),
-        ("images", ("grüße.png", picture(), "image/png")),
-        ("images", ("large.png", picture(2000, 1500), "image/png")),
+        ("images", ("../../etc/passwd", b"no image", "image/jpeg")),
+        ("images", ("grüße.png", image(), "image/png")),
+        ("images", ("large.png", image(2000, 1500), "image/png")),
     ]
     answer = server.post("/api/readings", files=files, params={"threshold": 0.99})
     assert answer.status_code == 200
-    found = answer.json()["pictures"]
+    found = answer.json()["images"]
     assert [p["name"] for p in found] == ["happy.jpg", "../../etc/passwd", "grüße.png", "large.png"]
     assert [len(p["faces"]) for p in found] == [1, 0, 0, 0]
     assert found[0]["faces"][0]["unsure"]
@@ -151,10 +151,10 @@ def test_many_pictures_keep_their_order_and_one_that_fails_stops_no_other(
 def test_compound_emotions_are_named_where_they_are_asked_for(
     server: Running, portrait: Path
 ) -> None:
-    [found] = raw(server, portrait.read_bytes(), query="?compound=true").json()["pictures"]
+    [found] = raw(server, portrait.read_bytes(), query="?compound=true").json()["images"]
     [expected] = Recognizer()(portrait)
     assert found["faces"][0]["compound"] == expected.compound
-    [found] = raw(server, portrait.read_bytes()).json()["pictures"]
+    [found] = raw(server, portrait.read_bytes()).json()["images"]
     assert "compound" not in found["faces"][0]
 
 
@@ -170,10 +170,10 @@ def test_a_fault_of_the_model_is_none_of_the_client(
     assert "secret" not in answer.text
 
 
-def test_the_name_of_a_raw_picture_stands_in_a_header(server: Running) -> None:
+def test_the_name_of_a_raw_image_stands_in_a_header(server: Running) -> None:
     headers = {"Content-Type": "image/png", "X-Filename": "gr%C3%BC%C3%9Fe%0A.png"}
-    answer = server.post("/api/readings", content=picture(), headers=headers)
-    assert answer.json()["pictures"][0]["name"] == "grüße.png"
+    answer = server.post("/api/readings", content=image(), headers=headers)
+    assert answer.json()["images"][0]["name"] == "grüße.png"
 
 
 @pytest.mark.parametrize(
@@ -188,11 +188,11 @@ def test_the_name_of_a_raw_picture_stands_in_a_header(server: Running) -> None:
         (b"--b\r\n", "multipart/form-data; boundary=b", "", 400, "form"),
         (b"--b--\r\n", "multipart/form-data; boundary=b", "", 422, "empty"),
         (b"x" * 2_000_001, "image/jpeg", "", 413, "too_large"),
-        (picture(2000, 1500), "image/png", "", 413, "too_large"),
-        (picture(4, 4), "image/png", "", 422, "unreadable"),
-        (picture(), "image/png", "?threshold=2", 422, "argument"),
-        (picture(), "image/png", "?threshold=nan", 422, "argument"),
-        (picture(), "image/png", "?threshold=x", 422, "argument"),
+        (image(2000, 1500), "image/png", "", 413, "too_large"),
+        (image(4, 4), "image/png", "", 422, "unreadable"),
+        (image(), "image/png", "?threshold=2", 422, "argument"),
+        (image(), "image/png", "?threshold=nan", 422, "argument"),
+        (image(), "image/png", "?threshold=x", 422, "argument"),
     ],
 )
 def test_what_cannot_be_read_is_an_error_of_the_client(
@@ -204,27 +204,27 @@ def test_what_cannot_be_read_is_an_error_of_the_client(
 
 
 def test_forms_are_held_to_their_field_and_number(server: Running) -> None:
-    five = [("images", (f"{n}.png", picture(), "image/png")) for n in range(5)]
+    five = [("images", (f"{n}.png", image(), "image/png")) for n in range(5)]
     answer = server.post("/api/readings", files=five)
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_many")
-    answer = server.post("/api/readings", files={"other": ("a.png", picture(), "image/png")})
+    answer = server.post("/api/readings", files={"other": ("a.png", image(), "image/png")})
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "field")
 
 
-def test_pictures_of_a_form_are_never_on_the_disk(
+def test_images_of_a_form_are_never_on_the_disk(
     server: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
-        raise AssertionError("a picture goes to the disk")
+        raise AssertionError("an image goes to the disk")
 
     monkeypatch.setattr("tempfile.SpooledTemporaryFile.rollover", fail)
-    content = picture(800, 700, "BMP")
+    content = image(800, 700, "BMP")
     assert len(content) > 1_500_000
     answer = server.post("/api/readings", files={"images": ("a.bmp", content, "image/bmp")})
-    assert [found["error"] for found in answer.json()["pictures"]] == [None]
+    assert [found["error"] for found in answer.json()["images"]] == [None]
 
 
-def test_a_field_of_text_is_no_picture(server: Running) -> None:
+def test_a_field_of_text_is_no_image(server: Running) -> None:
     answer = server.post("/api/readings", files={"images": (None, b"a.jpg")})
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "field")
     assert "expected files in the field 'images'; got text" in answer.json()["error"]["message"]
@@ -235,7 +235,7 @@ def test_forty_at_once_are_all_answered(server: Running, portrait: Path) -> None
 
     def read(number: int) -> tuple[str, str]:
         files = {"images": (f"{number}.jpg", content, "image/jpeg")}
-        [found] = server.post("/api/readings", files=files).json()["pictures"]
+        [found] = server.post("/api/readings", files=files).json()["images"]
         return found["name"], found["faces"][0]["emotion"]
 
     with ThreadPoolExecutor(40) as pool:
@@ -258,7 +258,7 @@ def test_an_explanation_says_where_the_reading_rests(server: Running, portrait: 
     assert PILImage.open(io.BytesIO(base64.b64decode(data))).size == (48, 48)
     answer = server.post("/api/explanations?face=3", content=portrait.read_bytes(), headers=headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "no_face")
-    answer = server.post("/api/explanations", content=picture(), headers=headers)
+    answer = server.post("/api/explanations", content=image(), headers=headers)
     assert "expected a face" in answer.json()["error"]["message"]
 
 
@@ -266,9 +266,9 @@ def test_a_face_that_is_cut_out_already_is_read_whole(server: Running) -> None:
     levels = np.random.default_rng(0).integers(0, 256, (48, 48), dtype=np.uint8)
     file = io.BytesIO()
     PILImage.fromarray(levels).save(file, "PNG")
-    assert raw(server, file.getvalue(), "image/png").json()["pictures"][0]["faces"] == []
+    assert raw(server, file.getvalue(), "image/png").json()["images"][0]["faces"] == []
     answer = raw(server, file.getvalue(), "image/png", "?cropped=true").json()
-    (face,) = answer["pictures"][0]["faces"]
+    (face,) = answer["images"][0]["faces"]
     assert (face["box"], face["landmarks"]) == ([0, 0, 48, 48], None)
     expected = Classifier()(levels[None])[0]
     assert list(face["probabilities"].values()) == pytest.approx(expected.tolist(), rel=1e-5)
@@ -277,23 +277,23 @@ def test_a_face_that_is_cut_out_already_is_read_whole(server: Running) -> None:
     assert answer.json()["box"] == [0, 0, 48, 48]
 
 
-def stream_of(server: Running, film: Path, query: str = "", **headers: str) -> httpx.Response:
+def stream_of(server: Running, video: Path, query: str = "", **headers: str) -> httpx.Response:
     return server.post(
         f"/api/videos{query}",
-        content=film.read_bytes(),
+        content=video.read_bytes(),
         headers={"Content-Type": "video/mp4", **headers},
     )
 
 
-def test_a_film_that_was_joined_is_as_long_as_it_is(server: Running, tmp_path: Path) -> None:
+def test_a_video_that_was_joined_is_as_long_as_it_is(server: Running, tmp_path: Path) -> None:
     """Its clock jumps back, which FFmpeg takes for 26 hours."""
-    film = tmp_path / "film.ts"
+    video = tmp_path / "video.ts"
     content = b""
     for start_s in (50.0, 0.0):
-        make_video(film, times_s=steady_times(25, start_s=start_s), b_frames=2)
-        content += film.read_bytes()
-    film.write_bytes(content)
-    told = list(events_of(stream_of(server, film)))
+        make_video(video, times_s=steady_times(25, start_s=start_s), b_frames=2)
+        content += video.read_bytes()
+    video.write_bytes(content)
+    told = list(events_of(stream_of(server, video)))
     times_s = [
         frame["time_s"] for name, data in told if name == "frames" for frame in data["frames"]
     ]
@@ -302,13 +302,13 @@ def test_a_film_that_was_joined_is_as_long_as_it_is(server: Running, tmp_path: P
     assert told[-1][1]["duration_s"] == pytest.approx(2.0, abs=1e-3)
 
 
-def test_a_film_is_told_as_it_is_read(server: Running, film: Path) -> None:
-    answer = stream_of(server, film, **{"X-Filename": "my%20film.mp4"})
+def test_a_video_is_told_as_it_is_read(server: Running, video: Path) -> None:
+    answer = stream_of(server, video, **{"X-Filename": "my%20video.mp4"})
     assert answer.headers["content-type"].startswith("text/event-stream")
     events = list(events_of(answer))
     assert [name for name, _ in events if name != "frames"] == ["accepted", "result"]
     accepted = events[0][1]
-    assert (accepted["name"], accepted["width"], accepted["height"]) == ("my film.mp4", 320, 240)
+    assert (accepted["name"], accepted["width"], accepted["height"]) == ("my video.mp4", 320, 240)
     assert (accepted["fps"], accepted["duration_s"], accepted["frames"]) == (25.0, 2.0, 50)
     frames = [frame for name, data in events if name == "frames" for frame in data["frames"]]
     assert [frame["index"] for frame in frames] == list(range(50))
@@ -320,16 +320,16 @@ def test_a_film_is_told_as_it_is_read(server: Running, film: Path) -> None:
     assert not server.service.videos
 
 
-def test_rows_of_a_film_are_those_of_mien_video(
-    server: Running, film: Path, tmp_path: Path
+def test_rows_of_a_video_are_those_of_mien_video(
+    server: Running, video: Path, tmp_path: Path
 ) -> None:
     from mien.recognize.video.files import write_video
     from mien.recognize.video.outputs import Outputs
 
-    text = stream_of(server, film, Accept="text/csv")
-    lines = stream_of(server, film, Accept="application/x-ndjson")
+    text = stream_of(server, video, Accept="text/csv")
+    lines = stream_of(server, video, Accept="application/x-ndjson")
     outputs = Outputs(csv=tmp_path / "rows.csv", jsonl=tmp_path / "rows.jsonl")
-    write_video(Recognizer(), film, outputs, VideoOptions())
+    write_video(Recognizer(), video, outputs, VideoOptions())
     assert text.text == (tmp_path / "rows.csv").read_text()
     assert lines.text == (tmp_path / "rows.jsonl").read_text()
     assert text.headers["content-type"].startswith("text/csv")
@@ -364,7 +364,7 @@ def test_a_query_parameter_that_is_not_known_is_refused(
     server: Running, method: str, path: str, said: str
 ) -> None:
     headers = {"Content-Type": "application/octet-stream"}
-    answer = httpx.request(method, server.address + path, headers=headers, content=picture())
+    answer = httpx.request(method, server.address + path, headers=headers, content=image())
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (422, "argument")
     assert said in error["message"]
@@ -375,8 +375,8 @@ def test_the_page_itself_may_be_linked_to_with_parameters(server: Running) -> No
     assert server.get("/?from=elsewhere").status_code == 200
 
 
-def test_a_film_may_be_thinned_out_and_come_in_a_form(server: Running, film: Path) -> None:
-    files = {"video": ("a.mp4", film.read_bytes(), "video/mp4")}
+def test_a_video_may_be_thinned_out_and_come_in_a_form(server: Running, video: Path) -> None:
+    files = {"video": ("a.mp4", video.read_bytes(), "video/mp4")}
     query = "?every_s=0.5&half_life_s=0&threshold=1"
     events = list(events_of(server.post(f"/api/videos{query}", files=files)))
     assert events[0][1]["name"] == "a.mp4"
@@ -387,7 +387,7 @@ def test_a_film_may_be_thinned_out_and_come_in_a_form(server: Running, film: Pat
     assert face["probabilities"] == pytest.approx(face["raw_probabilities"], abs=1e-6)
 
 
-def test_a_form_with_a_large_film_that_is_cut_short_is_refused(server: Running) -> None:
+def test_a_form_with_a_large_video_that_is_cut_short_is_refused(server: Running) -> None:
     """What came of it is on the disk already, and is gone with the answer."""
     head = '--b\r\nContent-Disposition: form-data; name="video"; filename="a.mp4"\r\n\r\n'
     answer = server.post(
@@ -406,14 +406,14 @@ def wait_until_idle(server: Running) -> None:
         time.sleep(0.02)
     assert not server.service.videos
     names = {thread.name for thread in threading.enumerate()}
-    while "mien film" in names and time.monotonic() < deadline:
+    while "mien video" in names and time.monotonic() < deadline:
         names = {thread.name for thread in threading.enumerate()}
-    assert "mien film" not in names
+    assert "mien video" not in names
 
 
-def test_a_film_is_cancelled_by_its_id(server: Running, long_film: Path) -> None:
+def test_a_video_is_cancelled_by_its_id(server: Running, long_video: Path) -> None:
     headers = {"Content-Type": "video/mp4"}
-    content = long_film.read_bytes()
+    content = long_video.read_bytes()
     url = f"{server.address}/api/videos"
     with httpx.stream("POST", url, content=content, headers=headers, timeout=PATIENCE_S) as answer:
         events = events_of(answer)
@@ -425,11 +425,11 @@ def test_a_film_is_cancelled_by_its_id(server: Running, long_film: Path) -> None
     wait_until_idle(server)
 
 
-def test_a_film_is_cancelled_by_closing_the_connection(server: Running, long_film: Path) -> None:
+def test_a_video_is_cancelled_by_closing_the_connection(server: Running, long_video: Path) -> None:
     headers = {"Content-Type": "video/mp4"}
     url = f"{server.address}/api/videos"
     with httpx.stream(
-        "POST", url, content=long_film.read_bytes(), headers=headers, timeout=PATIENCE_S
+        "POST", url, content=long_video.read_bytes(), headers=headers, timeout=PATIENCE_S
     ) as answer:
         events = events_of(answer)
         assert next(events)[0] == "accepted"
@@ -437,10 +437,12 @@ def test_a_film_is_cancelled_by_closing_the_connection(server: Running, long_fil
     wait_until_idle(server)
 
 
-def test_no_more_films_at_once_than_allowed(server: Running, film: Path, long_film: Path) -> None:
+def test_no_more_videos_at_once_than_allowed(
+    server: Running, video: Path, long_video: Path
+) -> None:
     headers = {"Content-Type": "video/mp4"}
     url = f"{server.address}/api/videos"
-    content = long_film.read_bytes()
+    content = long_video.read_bytes()
 
     with (
         httpx.stream("POST", url, content=content, headers=headers, timeout=PATIENCE_S) as first,
@@ -448,33 +450,33 @@ def test_no_more_films_at_once_than_allowed(server: Running, film: Path, long_fi
     ):
         events = [events_of(first), events_of(second)]  # kept: one that is dropped is closed
         assert [next(one)[0] for one in events] == ["accepted", "accepted"]
-        answer = stream_of(server, film)
+        answer = stream_of(server, video)
         assert (answer.status_code, answer.json()["error"]["code"]) == (429, "busy")
         assert server.get("/api/health").status_code == 200
     wait_until_idle(server)
-    assert stream_of(server, film).status_code == 200
+    assert stream_of(server, video).status_code == 200
 
 
-def make_film(path: Path, width: int, height: int, count: int, fps: float) -> bytes:
+def make_test_video(path: Path, width: int, height: int, count: int, fps: float) -> bytes:
     draw = moving_portrait(width=width, height=height)
     make_video(path, draw, times_s=steady_times(count, fps))
     return path.read_bytes()
 
 
-def test_what_is_no_film_or_too_much_of_one_is_an_error(
-    server: Running, film: Path, portrait: Path, tmp_path: Path
+def test_what_is_no_video_or_too_much_of_one_is_an_error(
+    server: Running, video: Path, portrait: Path, tmp_path: Path
 ) -> None:
-    large = make_film(tmp_path / "large.mp4", 640, 480, 3, 25.0)
-    slow = make_film(tmp_path / "slow.mp4", 64, 48, 5, 0.02)
-    playlist = f"#EXTM3U\n#EXTINF:10,\n{film}\n".encode()
-    several = f"ffconcat version 1.0\nfile {film.name}\n".encode()
+    large = make_test_video(tmp_path / "large.mp4", 640, 480, 3, 25.0)
+    slow = make_test_video(tmp_path / "slow.mp4", 64, 48, 5, 0.02)
+    playlist = f"#EXTM3U\n#EXTINF:10,\n{video}\n".encode()
+    several = f"ffconcat version 1.0\nfile {video.name}\n".encode()
     wrong = [
-        (b"", 422, "expected a film; nothing came"),
-        (b"no film", 422, "expected a video"),
+        (b"", 422, "expected a video; nothing came"),
+        (b"no video", 422, "expected a video"),
         (portrait.read_bytes(), 422, "expected a video"),
         (playlist, 422, "expected a video"),
         (several, 422, "expected a video"),
-        (film.read_bytes()[:300], 422, "expected a video"),
+        (video.read_bytes()[:300], 422, "expected a video"),
         (large, 413, "expected frames of at most 76,800 pixels"),
         (slow, 413, "expected at most 2 minutes"),
         (b"x" * 10_000_001, 413, "expected at most"),
@@ -521,8 +523,8 @@ def test_the_page_and_only_its_files_are_served(server: Running) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (405, "method")
 
 
-def test_a_client_that_never_reads_its_film_is_ended(long_film: Path) -> None:
-    content = long_film.read_bytes()
+def test_a_client_that_never_reads_its_video_is_ended(long_video: Path) -> None:
+    content = long_video.read_bytes()
     with running(WebSettings(limits=Limits(stall_s=0.5))) as server, socket.socket() as raw:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
         raw.settimeout(PATIENCE_S)
@@ -530,7 +532,7 @@ def test_a_client_that_never_reads_its_film_is_ended(long_film: Path) -> None:
         head = f"POST /api/videos HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(content)}\r\n"
         raw.sendall(f"{head}Content-Type: video/mp4\r\n\r\n".encode() + content)
         before, most = memory_bytes(), 0
-        deadline = time.monotonic() + 4 * PATIENCE_S  # the film is read beside other tests
+        deadline = time.monotonic() + 4 * PATIENCE_S  # the video is read beside other tests
         while not server.service.videos and time.monotonic() < deadline:
             time.sleep(0.02)
         while server.service.videos and time.monotonic() < deadline:
@@ -545,17 +547,17 @@ def test_a_client_that_never_reads_its_film_is_ended(long_film: Path) -> None:
         assert not text.endswith(b"0\r\n\r\n")
 
 
-def test_a_film_that_is_too_long_in_spite_of_its_header_ends_in_an_error(
-    film: Path, long_film: Path
+def test_a_video_that_is_too_long_in_spite_of_its_header_ends_in_an_error(
+    video: Path, long_video: Path
 ) -> None:
     with running(WebSettings(limits=Limits(video_frames=20))) as server:
-        *_, (name, data) = events_of(stream_of(server, film))
+        *_, (name, data) = events_of(stream_of(server, video))
         assert (name, data["error"]["code"]) == ("failed", "too_large")
         assert "expected at most 20 frames" in data["error"]["message"]
         # Rows have no place for an error: they break off.
         with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
-            stream_of(server, film, Accept="text/csv")
+            stream_of(server, video, Accept="text/csv")
     with running(WebSettings(limits=Limits(read_s=0.5))) as server:
-        *_, (name, data) = events_of(stream_of(server, long_film))
+        *_, (name, data) = events_of(stream_of(server, long_video))
         assert name == "failed"
         assert "expected at most 0.5 s to read it" in data["error"]["message"]

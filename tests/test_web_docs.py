@@ -75,7 +75,7 @@ def example(containing: str) -> str:
     return found
 
 
-def test_the_example_for_pictures_prints_their_faces(server: Running, folder: Path) -> None:
+def test_the_example_for_images_prints_their_faces(server: Running, folder: Path) -> None:
     printed = run_python(example("api/readings"), server, folder)
     assert printed == "astronaut.jpg happy 0.983\nb.png happy 0.983\n"
 
@@ -86,7 +86,7 @@ def test_the_example_for_explanations_prints_each_part(server: Running, folder: 
     assert len(printed) == 5
 
 
-def test_the_example_for_films_prints_progress_and_people(server: Running, folder: Path) -> None:
+def test_the_example_for_videos_prints_progress_and_people(server: Running, folder: Path) -> None:
     printed = run_python(example("api/videos"), server, folder).splitlines()
     assert printed[-1] == f"people: [(1, {FRAMES})]"
     in_events = [int(words[0]) for line in printed[:-1] if (words := line.split(", ")[1].split())]
@@ -126,10 +126,10 @@ def test_the_commands_with_curl_are_answered(server: Running, folder: Path) -> N
         for command in commands
     ]
     one, two, raw, health = (json.loads(answer) for answer in answers[:4])
-    assert [picture["name"] for picture in one["pictures"]] == ["astronaut.jpg"]
-    assert [picture["name"] for picture in two["pictures"]] == ["a.jpg", "b.png"]
+    assert [image["name"] for image in one["images"]] == ["astronaut.jpg"]
+    assert [image["name"] for image in two["images"]] == ["a.jpg", "b.png"]
     assert two["threshold"] == 0.6
-    assert raw["pictures"][0]["faces"][0]["emotion"] == "happy"
+    assert raw["images"][0]["faces"][0]["emotion"] == "happy"
     assert health["status"] == "ok"
     header, *rows = answers[4].splitlines()
     assert header.startswith("frame,time_s,track,")
@@ -142,17 +142,15 @@ def test_every_route_is_described_and_no_other(server: Running) -> None:
         for path, methods in server.get("/openapi.json").json()["paths"].items()
         for method in methods
     }
-    table = WEB[WEB.index("## The API") : WEB.index("### Pictures")]
+    table = WEB[WEB.index("## The API") : WEB.index("### Images")]
     described = {re.sub(r"\?.*", "", route) for route in re.findall(r"`([A-Z]+ /[^`]*)`", table)}
     assert described == routes | {"WS /api/live"}
 
 
 def test_the_fields_that_are_named_are_those_that_come(server: Running, portrait: Path) -> None:
     answer = server.post("/api/readings", content=portrait.read_bytes(), headers=JPEG).json()
-    [face] = answer["pictures"][0]["faces"]
-    sentence = WEB[
-        WEB.index("`Reading.to_dict()`") : WEB.index("A picture that cannot be read has")
-    ]
+    [face] = answer["images"][0]["faces"]
+    sentence = WEB[WEB.index("`Reading.to_dict()`") : WEB.index("An image that cannot be read has")]
     named = set(re.findall(r"`([a-z]+)`", sentence))
     assert named <= face.keys()
     shown: dict[str, Any] = json.loads(blocks(WEB, "json")[0])
@@ -164,19 +162,19 @@ def test_limits_are_those_of_the_server() -> None:
     limits = Limits()
     said = " ".join(" ".join(row) for row in cells(WEB, "| | | beyond it |"))
     for value in (
-        f"one picture {megabytes(limits.image_bytes)} (`--max-image-mb`)",
+        f"one image {megabytes(limits.image_bytes)} (`--max-image-mb`)",
         f"{limits.image_pixels / 1e6:g} megapixels",
-        f"pictures of a request {limits.images}, {megabytes(limits.request_bytes)} together",
-        f"a film {megabytes(limits.video_bytes)} (`--max-video-mb`), ",
+        f"images of a request {limits.images}, {megabytes(limits.request_bytes)} together",
+        f"a video {megabytes(limits.video_bytes)} (`--max-video-mb`), ",
         f" {limits.video_s / 60:g} minutes (`--max-video-minutes`)",
-        f"films at once {limits.videos} ",
+        f"videos at once {limits.videos} ",
         f"live clients {limits.live_clients} ",
         f"a live frame {megabytes(limits.frame_bytes)} ",
         f"requests at once {limits.requests} ",
-        f"time for a request that is no film {limits.request_s:g} s",
+        f"time for a request that is no video {limits.request_s:g} s",
     ):
         assert value in said
-    assert f"or {limits.bad_frames} messages in a row were no pictures" in WEB
+    assert f"or {limits.bad_frames} messages in a row were no images" in WEB
 
 
 def test_statuses_and_close_codes_are_those_of_the_server(server: Running) -> None:

@@ -122,9 +122,9 @@ def test_a_message_that_is_no_setting_is_said_so(message: str) -> None:
         LiveSettings().changed(message)
 
 
-def test_what_is_no_picture_is_answered_and_the_connection_stays(server: Running) -> None:
+def test_what_is_no_image_is_answered_and_the_connection_stays(server: Running) -> None:
     with server.live() as client:
-        client.send(b"no picture")
+        client.send(b"no image")
         answer = reply_of(client)
         assert (answer["type"], answer["code"], answer["frame"]) == ("error", "bad_image", 0)
         assert "expected a JPEG" in answer["message"]
@@ -138,7 +138,7 @@ def test_too_many_bad_frames_close_it(server: Running) -> None:
     with server.live() as client:
         with suppress(ConnectionClosed):
             for _ in range(20 * LIMITS.bad_frames):  # those that come too fast are dropped
-                client.send(b"no picture")
+                client.send(b"no image")
                 time.sleep(0.05)
         assert close_code_of(client) == 1008
 
@@ -243,7 +243,7 @@ def test_nonsense_leaves_the_server_healthy(server: Running) -> None:
         frame = bytearray(random_.randbytes(size))
         if number % 3 == 0 and size:  # the head of a message that never ends, or is huge
             frame[:2] = random_.choice([b"\x02\xfe", b"\x82\xff", b"\x01\x85", b"\x80\x80"])
-        if number % 5 == 0:  # a picture that breaks off, in a whole message
+        if number % 5 == 0:  # an image that breaks off, in a whole message
             cut = random_.randrange(len(FRAMES[0]))
             content = bytearray(FRAMES[0][:cut])
             for _ in range(20):

@@ -56,7 +56,7 @@ def test_whatever_is_sent_the_answer_is_as_described(
     )
     @given(schema[path][method].as_strategy(generation_mode=mode))
     def check(case: Any) -> None:
-        # No 5xx; status, type and body as OpenAPI has them. That bytes are a picture it cannot say.
+        # No 5xx; status, type and body as OpenAPI has them. That bytes are an image it cannot say.
         case.call_and_validate(excluded_checks=[CHECKS.get_one("positive_data_acceptance")])
 
     check()

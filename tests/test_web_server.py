@@ -25,19 +25,19 @@ TOKEN = "a-token-of-the-tests"
 
 
 @pytest.fixture(scope="module")
-def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A film that takes far longer to read than any test."""
-    path = tmp_path_factory.mktemp("films") / "long.mp4"
+def long_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A video that takes far longer to read than any test."""
+    path = tmp_path_factory.mktemp("videos") / "long.mp4"
     make_video(path, moving_portrait(lambda n: (n % 100, 0.0)), times_s=steady_times(3000))
     return path
 
 
-def read_film(address: str, film: Path, begun: threading.Event, ends: list[str]) -> None:
+def read_video(address: str, video: Path, begun: threading.Event, ends: list[str]) -> None:
     try:
         with httpx.stream(
             "POST",
             f"{address}/api/videos",
-            content=film.read_bytes(),
+            content=video.read_bytes(),
             headers={"Content-Type": "video/mp4"},
             timeout=PATIENCE_S,
         ) as response:
@@ -48,8 +48,8 @@ def read_film(address: str, film: Path, begun: threading.Event, ends: list[str])
         ends.append(type(error).__name__)
 
 
-def test_sigterm_ends_it_in_two_seconds_with_live_clients_and_a_film(
-    long_film: Path, portrait: Path
+def test_sigterm_ends_it_in_two_seconds_with_live_clients_and_a_video(
+    long_video: Path, portrait: Path
 ) -> None:
     begun, ends = threading.Event(), list[str]()
     with ServerProcess() as server, ExitStack() as stack:
@@ -58,8 +58,8 @@ def test_sigterm_ends_it_in_two_seconds_with_live_clients_and_a_film(
         for client in clients:
             client.send(portrait.read_bytes())
             client.recv(timeout=PATIENCE_S)
-        arguments = (server.address, long_film, begun, ends)
-        reader = threading.Thread(target=read_film, args=arguments)
+        arguments = (server.address, long_video, begun, ends)
+        reader = threading.Thread(target=read_video, args=arguments)
         reader.start()
         assert begun.wait(PATIENCE_S)
         assert server.end(signal.SIGTERM) < 2.0
@@ -85,12 +85,12 @@ def test_ctrl_c_ends_it() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="looks into /proc")
-def test_a_crash_leaves_nothing_of_a_film_on_the_disk(tmp_path: Path, long_film: Path) -> None:
+def test_a_crash_leaves_nothing_of_a_video_on_the_disk(tmp_path: Path, long_video: Path) -> None:
     begun, ends = threading.Event(), list[str]()
     with ServerProcess(environment={"TMPDIR": str(tmp_path)}) as server:
         server.wait_until_healthy()
-        arguments = (server.address, long_film, begun, ends)
-        reader = threading.Thread(target=read_film, args=arguments)
+        arguments = (server.address, long_video, begun, ends)
+        reader = threading.Thread(target=read_video, args=arguments)
         reader.start()
         assert begun.wait(PATIENCE_S)
         descriptors = Path(f"/proc/{server.process.pid}/fd").iterdir()
@@ -105,7 +105,7 @@ def test_a_crash_leaves_nothing_of_a_film_on_the_disk(tmp_path: Path, long_film:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_several_processes_share_the_port(portrait: Path, long_film: Path) -> None:
+def test_several_processes_share_the_port(portrait: Path, long_video: Path) -> None:
     with ServerProcess("--workers", "2") as server:
         server.wait_until_healthy()
         first = server.process.pid
@@ -118,10 +118,10 @@ def test_several_processes_share_the_port(portrait: Path, long_film: Path) -> No
                 headers={"Content-Type": "image/jpeg"},
                 timeout=PATIENCE_S,
             )
-            assert len(answer.json()["pictures"][0]["faces"]) == 1
-        # Whichever process hears that a film is not wanted, the one that reads it ends it.
+            assert len(answer.json()["images"][0]["faces"]) == 1
+        # Whichever process hears that a video is not wanted, the one that reads it ends it.
         begun, ends = threading.Event(), list[str]()
-        reader = threading.Thread(target=read_film, args=(server.address, long_film, begun, ends))
+        reader = threading.Thread(target=read_video, args=(server.address, long_video, begun, ends))
         reader.start()
         assert begun.wait(PATIENCE_S)
         answers = [httpx.delete(f"{server.address}/api/videos/{ends[0]}") for _ in range(6)]

@@ -1,4 +1,4 @@
-"""`mien webcam`, with films that stand in for the camera."""
+"""`mien webcam`, with videos that stand in for the camera."""
 
 import json
 import os
@@ -25,9 +25,9 @@ from web_client import live_client
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Half a second of the portrait in motion, 12 frames."""
-    path = tmp_path_factory.mktemp("films") / "film.mp4"
+    path = tmp_path_factory.mktemp("videos") / "video.mp4"
     make_video(path, moving_portrait(), times_s=steady_times(12))
     return path
 
@@ -41,30 +41,30 @@ def webcam(mien: Mien, tiny_model: Path) -> Mien:
 
 
 @pytest.fixture
-def camera(monkeypatch: pytest.MonkeyPatch, film: Path) -> None:
-    """Camera 0 gives the film, and is then unplugged."""
+def camera(monkeypatch: pytest.MonkeyPatch, video: Path) -> None:
+    """Camera 0 gives the video, and is then unplugged."""
 
     def unplugged(source: object, **options: object) -> Iterator[Frame]:
         assert source == "0"
-        yield from frames(film)
+        yield from frames(video)
         raise VideoError("camera 0: it was unplugged")
 
     monkeypatch.setattr("mien.recognize.video.frames.frames", unplugged)
 
 
 def test_what_a_run_that_was_killed_left_is_not_lost_unasked(
-    webcam: Mien, film: Path, tmp_path: Path
+    webcam: Mien, video: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "seen.part.mp4").write_text("the only copy")
-    arguments = ("--source", film, "--no-window", "--record", tmp_path / "seen.mp4")
+    arguments = ("--source", video, "--no-window", "--record", tmp_path / "seen.mp4")
     assert_refused(webcam(*arguments), "seen.part.mp4", "rename", "--overwrite")
     assert (tmp_path / "seen.part.mp4").read_text() == "the only copy"
     assert webcam(*arguments, "--overwrite").status == 0
 
 
-def test_a_file_stands_in_for_the_camera(webcam: Mien, film: Path, tmp_path: Path) -> None:
+def test_a_file_stands_in_for_the_camera(webcam: Mien, video: Path, tmp_path: Path) -> None:
     seen, table = tmp_path / "seen.mp4", tmp_path / "faces.csv"
-    done = webcam("--source", film, "--no-window", "--record", seen, "--csv", table, "--json")
+    done = webcam("--source", video, "--no-window", "--record", seen, "--csv", table, "--json")
     assert done.status == 0
     summary = json.loads(done.stdout)
     assert (summary["frames"], summary["dropped"], summary["people"]) == (12, 0, 1)
@@ -75,7 +75,7 @@ def test_a_file_stands_in_for_the_camera(webcam: Mien, film: Path, tmp_path: Pat
     assert {row["track"] for row in rows} == {"1"}
     recorded = decoded(seen)
     assert [t for t, _ in recorded] == pytest.approx([float(r["time_s"]) for r in rows], abs=1e-3)
-    original = [frame.image for frame in frames(film)]
+    original = [frame.image for frame in frames(video)]
     assert changed(recorded[5][1], original[5]) > 300  # the box and its label
     assert sorted(p.name for p in tmp_path.iterdir()) == ["faces.csv", "seen.mp4"]
 
@@ -85,11 +85,11 @@ def changed(one: Image, other: Image) -> int:
     return int((np.abs(one.astype(int) - other.astype(int)).max(axis=2) > 60).sum())
 
 
-def test_in_real_time_it_takes_as_long_as_the_film(
-    webcam: Mien, film: Path, tmp_path: Path
+def test_in_real_time_it_takes_as_long_as_the_video(
+    webcam: Mien, video: Path, tmp_path: Path
 ) -> None:
     done = webcam(
-        "--source", film, "--real-time", "--no-window", "--csv", tmp_path / "a.csv", "--json"
+        "--source", video, "--real-time", "--no-window", "--csv", tmp_path / "a.csv", "--json"
     )
     summary = json.loads(done.stdout)
     assert summary["frames"] + summary["dropped"] == 12
@@ -97,9 +97,9 @@ def test_in_real_time_it_takes_as_long_as_the_film(
     assert all(a < b for a, b in pairwise(times))
 
 
-def test_it_ends_by_itself(webcam: Mien, film: Path, tmp_path: Path) -> None:
+def test_it_ends_by_itself(webcam: Mien, video: Path, tmp_path: Path) -> None:
     done = webcam(
-        "--source", film, "--seconds", "0.2", "--no-window", "--csv", tmp_path / "a.jsonl"
+        "--source", video, "--seconds", "0.2", "--no-window", "--csv", tmp_path / "a.jsonl"
     )
     assert done.status == 0
     assert done.stdout.split()[:3] == ["seconds", "frames", "dropped"]
@@ -120,7 +120,7 @@ def test_what_was_recorded_when_the_camera_is_unplugged_is_whole(
 
 
 def test_ctrl_c_ends_it_and_keeps_what_was_recorded(
-    film: Path, tiny_model: Path, tmp_path: Path
+    video: Path, tiny_model: Path, tmp_path: Path
 ) -> None:
     long = tmp_path / "long.mp4"
     make_video(long, moving_portrait(lambda number: (0.0, 0.0)), times_s=steady_times(40, fps=2.0))
@@ -150,17 +150,17 @@ def test_a_file_that_is_missing_is_a_sentence(webcam: Mien, tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
-def test_options_that_make_no_sense_are_refused(webcam: Mien, film: Path, tmp_path: Path) -> None:
+def test_options_that_make_no_sense_are_refused(webcam: Mien, video: Path, tmp_path: Path) -> None:
     taken = tmp_path / "taken.csv"
     taken.touch()
     assert_refused(webcam("--no-window"), "expected --record or --csv with it")
     assert_refused(webcam("--real-time"), "expected a file in --source")
     assert_refused(webcam("--seconds", 0), "--seconds: expected more than 0; got 0")
-    assert_refused(webcam("--source", film, "--csv", taken), "it exists already; --overwrite")
-    assert_refused(webcam("--source", film, "--csv", tmp_path), "it is a folder")
-    assert_refused(webcam("--source", film, "--csv", tmp_path / "a.txt"), "ends in .csv")
-    assert_refused(webcam("--source", film, "--record", tmp_path / "a.gif"), "a.gif")
-    assert_refused(webcam("--source", film, "--half-life", -1), "half_life_s: expected 0 or more")
+    assert_refused(webcam("--source", video, "--csv", taken), "it exists already; --overwrite")
+    assert_refused(webcam("--source", video, "--csv", tmp_path), "it is a folder")
+    assert_refused(webcam("--source", video, "--csv", tmp_path / "a.txt"), "ends in .csv")
+    assert_refused(webcam("--source", video, "--record", tmp_path / "a.gif"), "a.gif")
+    assert_refused(webcam("--source", video, "--half-life", -1), "half_life_s: expected 0 or more")
     assert [p.name for p in tmp_path.iterdir()] == ["taken.csv"]
 
 
@@ -174,10 +174,10 @@ def no_window(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_window")
 def test_without_a_window_the_page_of_the_server_shows_it(
-    webcam: Mien, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    webcam: Mien, video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[dict[str, Any]] = []
-    pictures: list[bytes] = []
+    images: list[bytes] = []
 
     def visit(address: str) -> None:
         page, token = address.split("/#token=")
@@ -187,7 +187,7 @@ def test_without_a_window_the_page_of_the_server_shows_it(
                 while not (told and told[-1]["type"] == "ended"):
                     message = feed.recv(timeout=20)
                     if isinstance(message, bytes):
-                        pictures.append(message)
+                        images.append(message)
                         feed.send(json.dumps({"type": "key", "key": "s" if not told[1:] else "q"}))
                     else:
                         told.append(json.loads(message))
@@ -214,22 +214,22 @@ def test_without_a_window_the_page_of_the_server_shows_it(
     assert told[-1] == {"type": "ended"}
     assert told[0]["type"] == "readings"
     assert len(told[0]["faces"]) == 1
-    shown = load_image(pictures[0])
+    shown = load_image(images[0])
     assert shown.shape[:2] == (told[0]["height"], told[0]["width"])
     assert 0 < json.loads(done.stdout)["frames"] < 400
 
 
 @pytest.mark.usefixtures("no_window")
 def test_without_a_window_and_without_the_extra_it_names_both(
-    webcam: Mien, film: Path, monkeypatch: pytest.MonkeyPatch
+    webcam: Mien, video: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "mien.web.camera_page", None)
-    done = webcam("--source", film)
+    done = webcam("--source", video)
     assert_refused(done, "this OpenCV cannot show windows", "pip install 'mien[web]'")
 
 
 def test_a_window_shows_every_frame_and_takes_keys(
-    webcam: Mien, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    webcam: Mien, video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown: list[Image] = []
     closed: list[str] = []
@@ -241,7 +241,7 @@ def test_a_window_shows_every_frame_and_takes_keys(
     monkeypatch.setattr("cv2.imshow", lambda title, image: shown.append(image))
     monkeypatch.setattr("cv2.waitKey", lambda ms: next(keys, 0xFF))
     monkeypatch.setattr("cv2.destroyWindow", closed.append)
-    done = webcam("--source", film, "--stills", tmp_path, "--json")
+    done = webcam("--source", video, "--stills", tmp_path, "--json")
     assert done.status == 0
     assert json.loads(done.stdout)["frames"] == len(shown) == 3
     (still,) = tmp_path.iterdir()

@@ -98,13 +98,13 @@ def make_video(
 
     Args:
         path: file to write.
-        draw: frame number -> picture; `numbered()` unless given.
+        draw: frame number -> image; `numbered()` unless given.
         times_s: presentation time of each frame, increasing; 25 frames at 25 per second unless
             given.
-        codec: of the pictures.
+        codec: of the images.
         b_frames: between two others, for H.264: packets are then not in the order of showing.
         keyframe_every: in frames.
-        rotation: degrees by which a player turns the pictures counter-clockwise; the pictures are
+        rotation: degrees by which a player turns the images counter-clockwise; the images are
             stored as `draw` gives them.
         mirrored: the player also swaps left and right.
         pixel_shape: width of a pixel over its height.
@@ -169,7 +169,7 @@ def tone(seconds: float, bursts_s: Sequence[float]) -> Iterator[av.AudioFrame]:
 
 
 def make_sound(path: Path, seconds: float = 0.5) -> None:
-    """Write a file with sound and no picture; the ending of `path` names the container."""
+    """Write a file with sound and no image; the ending of `path` names the container."""
     with av.open(str(path), "w") as container:
         voice = container.add_stream("aac", rate=SOUND_RATE)
         voice.layout = "mono"
@@ -182,7 +182,7 @@ def make_sound(path: Path, seconds: float = 0.5) -> None:
 
 
 def packet_times(path: Path) -> list[float]:
-    """The presentation times of all packets with a picture, as the container has them, in order.
+    """The presentation times of all packets with an image, as the container has them, in order.
 
     They are what `ffprobe -show_entries packet=pts_time` prints, read without decoding.
     """
@@ -197,7 +197,7 @@ def packet_times(path: Path) -> list[float]:
 
 
 def decoded(path: Path) -> list[tuple[float, Image]]:
-    """Time in seconds and picture of each frame, by PyAV alone and as stored (not turned)."""
+    """Time in seconds and image of each frame, by PyAV alone and as stored (not turned)."""
     with av.open(str(path)) as container:
         return [
             (frame.time, np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))
@@ -245,13 +245,13 @@ def make_interlaced(
     lower_first: bool = False,
     options: dict[str, str] | None = None,
 ) -> None:
-    """Write an interlaced film at 25 frames a second, each of two moments.
+    """Write an interlaced video at 25 frames a second, each of two moments.
 
     Args:
         path: file to write.
-        draw: number of a field -> the whole picture of its moment.
+        draw: number of a field -> the whole image of its moment.
         count: of frames.
-        codec: of the pictures.
+        codec: of the images.
         pixels: their format.
         lower_first: the lower field is of the earlier moment.
         options: of the codec.
@@ -296,10 +296,10 @@ def make_tiled_heic(path: Path) -> None:
         frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 90, np.uint8), format="rgb24")
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    with av.open(str(coded)) as film:
-        video = film.streams.video[0]
+    with av.open(str(coded)) as coded_video:
+        video = coded_video.streams.video[0]
         config = video.codec_context.extradata
-        tile = next(bytes(packet) for packet in film.demux(video))
+        tile = next(bytes(packet) for packet in coded_video.demux(video))
     coded.unlink()
     assert config is not None
 

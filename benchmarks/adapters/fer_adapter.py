@@ -21,7 +21,7 @@ def build() -> Adapter:
     detector = FER()
 
     def photo(image: Any) -> Any:
-        # It takes BGR, as OpenCV reads pictures: the view costs nothing.
+        # It takes BGR, as OpenCV reads images: the view costs nothing.
         return detector.detect_emotions(image[:, :, ::-1])
 
     def faces(found: Any) -> list[Face]:

@@ -31,7 +31,7 @@ import numpy as np
 SIZE_PX = 48
 
 Box = tuple[float, float, float, float]
-"""x0, y0, x1, y1 in pixels; may reach past the border of the picture."""
+"""x0, y0, x1, y1 in pixels; may reach past the border of the image."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Adapter:
         photo: (H, W, 3) uint8 RGB -> what the peer's users call, whose time counts.
         faces: what `photo` gave -> faces.
         crops: (N, 48, 48) uint8 gray -> a label for each, mien's.
-        boxes: a picture as `photo` takes it, and boxes such as `faces` gives -> what the peer reads
+        boxes: an image as `photo` takes it, and boxes such as `faces` gives -> what the peer reads
             in each, prepared as in its own; None where it takes no boxes.
     """
 

@@ -1,11 +1,11 @@
-"""mien finds the faces in a picture and reads which of seven emotions each shows.
+"""mien finds the faces in an image and reads which of seven emotions each shows.
 
     from mien import Recognizer
 
     for reading in Recognizer()("family.jpg"):
         print(reading.emotion, reading.probability, reading.box)
 
-Films: `Recognizer().stream("film.mp4")` frame by frame, `analyze_video("film.mp4")` as a whole.
+Videos: `Recognizer().stream("video.mp4")` frame by frame, `analyze_video("video.mp4")` as a whole.
 
 Importing it opens no file and loads neither torch nor matplotlib; what trains networks is in
 `mien.learn` and comes with the extra `train`.
@@ -36,12 +36,12 @@ from mien.errors import (
     VideoError,
 )
 from mien.labels import EMOTIONS
-from mien.readings import Explanation, Face, PictureFile, PictureResult, Reading, Verification
+from mien.readings import Explanation, Face, ImageFile, ImageResult, Reading, Verification
 from mien.recognize.classifier import DEFAULT_MODEL, Classifier, shipped_models
 from mien.recognize.crops import crop_faces
 from mien.recognize.faces import Detector, Framing, HaarDetector, YuNetDetector
+from mien.recognize.image_files import find_images, read_images
 from mien.recognize.images import load_image
-from mien.recognize.pictures import find_pictures, read_pictures
 from mien.recognize.recognizer import Recognizer
 from mien.spec import ModelSpec, Score
 
@@ -59,7 +59,9 @@ else:
     }
 
     def __getattr__(name: str) -> Any:
-        """What readings do without is loaded when it is asked for: films, explanations, drawing."""
+        """What readings do without is loaded when it is asked for: videos, explanations,
+        drawing.
+        """
         from importlib import import_module
 
         if name not in _LATER:
@@ -79,6 +81,8 @@ __all__ = [
     "Framing",
     "HaarDetector",
     "ImageError",
+    "ImageFile",
+    "ImageResult",
     "MienError",
     "MissingExtraError",
     "ModelError",
@@ -86,8 +90,6 @@ __all__ = [
     "OptionError",
     "OutOfMemoryError",
     "OutputError",
-    "PictureFile",
-    "PictureResult",
     "Reading",
     "Recognizer",
     "Score",
@@ -100,8 +102,8 @@ __all__ = [
     "annotate",
     "crop_faces",
     "explain_crop",
-    "find_pictures",
+    "find_images",
     "load_image",
-    "read_pictures",
+    "read_images",
     "shipped_models",
 ]

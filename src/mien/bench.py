@@ -1,11 +1,11 @@
 """`python -m mien.bench`: how fast mien is on this machine, in one run.
 
-    python -m mien.bench [--picture FILE] [--model NAME|FILE] [--photos DIR] [--against PYTHON]
+    python -m mien.bench [--photo FILE] [--model NAME|FILE] [--photos DIR] [--against PYTHON]
 
 Prints the cold start of `mien detect` beside the bare import of the libraries it stands on, the
 time to read a photo and a video frame on one thread and what of it goes into which part, the
 classifier's rate beside what the machine reaches in a plain matrix product, and with `--photos` how
-many labelled faces the detectors find: DIR holds pictures and boxes.json, which maps each file name
+many labelled faces the detectors find: DIR holds images and boxes.json, which maps each file name
 to a list of boxes x0, y0, x1, y1. With `--against` the build of mien in another environment, whose
 interpreter that is, reads the same photo and frame in turn with this one, each in the model that
 its name or file means there.
@@ -35,7 +35,7 @@ from mien.recognize.images import load_image
 
 T = TypeVar("T")
 
-PICTURE: Final = Path(__file__).parent / "assets" / "astronaut.jpg"  # in the public domain
+IMAGE: Final = Path(__file__).parent / "assets" / "astronaut.jpg"  # in the public domain
 
 COLD_RUNS: Final = 9
 WARM_RUNS: Final = 30
@@ -64,20 +64,20 @@ try:
 except ImportError:
     pass
 """
-# Likewise, of any build of mien. Prints the size of each picture, the number of faces in it, and
+# Likewise, of any build of mien. Prints the size of each photo, the number of faces in it, and
 # the milliseconds of each run: of all, and of its parts.
 _PATH: Final = f"""
 import json, sys, time
 import cv2, numpy as np
 from mien import Recognizer, crop_faces, load_image
 cv2.setNumThreads(1)
-picture, recognizer = load_image(sys.argv[1]), Recognizer(sys.argv[2], threads=1)
+photo, recognizer = load_image(sys.argv[1]), Recognizer(sys.argv[2], threads=1)
 detector, classifier = recognizer.detector, recognizer.classifier
 (width, height), side = {FRAME}, {FRAME[1]}
 frame = np.full((height, width, 3), 96, np.uint8)
 area = cv2.INTER_AREA
-frame[:, (width - side) // 2:][:, :side] = cv2.resize(picture, (side, side), interpolation=area)
-photo = cv2.resize(picture, {PHOTO}, interpolation=area)
+frame[:, (width - side) // 2:][:, :side] = cv2.resize(photo, (side, side), interpolation=area)
+photo = cv2.resize(photo, {PHOTO}, interpolation=area)
 told = []
 for image in (photo, frame):
     runs = []
@@ -111,17 +111,17 @@ _ONE_THREAD: Final = dict.fromkeys(
 def main() -> None:
     """Run the benchmarks that the arguments ask for and print them."""
     parser = argparse.ArgumentParser(prog="python -m mien.bench", description="How fast mien is.")
-    parser.add_argument("--picture", type=Path, default=PICTURE, help="a portrait; NASA's, if none")
+    parser.add_argument("--photo", type=Path, default=IMAGE, help="a portrait; NASA's, if none")
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--photos", type=Path, help="folder of photos with boxes.json")
     parser.add_argument("--against", metavar="PYTHON", help="of an environment with another mien")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     try:
-        load_image(options.picture)
+        load_image(options.photo)
         print(f"{_machine()}; medians, with the quickest and the slowest run\n")
-        _cold_start(options.picture, options.model)
-        _path(options.picture, options.model, options.against)
+        _cold_start(options.photo, options.model)
+        _path(options.photo, options.model, options.against)
         _classifier_rate(options.model)
         if options.photos:
             _detection(options.photos)
@@ -138,8 +138,8 @@ def _machine() -> str:
     )
 
 
-def _cold_start(picture: Path, model: str) -> None:
-    detect = ["-m", "mien", "detect", str(picture), "--model", model]
+def _cold_start(photo: Path, model: str) -> None:
+    detect = ["-m", "mien", "detect", str(photo), "--model", model]
     bare = ["-c", "import numpy, cv2, onnxruntime"]
     times: dict[str, list[float]] = {"detect": [], "bare": []}
     for run in range(COLD_RUNS + 1):
@@ -150,21 +150,21 @@ def _cold_start(picture: Path, model: str) -> None:
                 times[name].append(time.perf_counter() - start)
     ratio = statistics.median(d / b for d, b in zip(times["detect"], times["bare"], strict=True))
     print(f"cold start, n = {COLD_RUNS} pairs")
-    print(f"  mien detect PICTURE                  {_milliseconds(times['detect'])}")
+    print(f"  mien detect IMAGE                  {_milliseconds(times['detect'])}")
     print(f"  import numpy, cv2, onnxruntime       {_milliseconds(times['bare'])}")
     print(f"  ratio, median of the pairs           {ratio:.2f}\n")
 
 
-def _path(picture: Path, model: str, against: str | None) -> None:
+def _path(photo: Path, model: str, against: str | None) -> None:
     pythons = [sys.executable] if against is None else [sys.executable, against]
-    # picture -> python -> runs, (milliseconds of all, of each part)
+    # photo -> python -> runs, (milliseconds of all, of each part)
     runs: dict[str, dict[str, list[list[float]]]] = {}
     for _ in range(ROUNDS):
         for python in pythons:
-            for size, faces, measured in _path_of(python, picture, model):
+            for size, faces, measured in _path_of(python, photo, model):
                 named = f"{size[0]}x{size[1]}, {faces} face(s)"
                 runs.setdefault(named, {}).setdefault(python, []).extend(measured)
-    print(f"one picture, one thread, n = {ROUNDS} processes of {WARM_RUNS} runs each")
+    print(f"one photo, one thread, n = {ROUNDS} processes of {WARM_RUNS} runs each")
     for name, by_python in runs.items():
         print(f"  {name}")
         for part, title in enumerate(_PARTS):
@@ -179,10 +179,10 @@ def _path(picture: Path, model: str, against: str | None) -> None:
     print()
 
 
-def _path_of(python: str, picture: Path, model: str) -> list[tuple[list[int], int, list[Any]]]:
+def _path_of(python: str, photo: Path, model: str) -> list[tuple[list[int], int, list[Any]]]:
     try:
         done = subprocess.run(
-            [python, "-c", _PATH, str(picture), model],
+            [python, "-c", _PATH, str(photo), model],
             capture_output=True,
             text=True,
             env={**os.environ, **_ONE_THREAD},
@@ -231,8 +231,8 @@ def _detection(folder: Path) -> None:
     for name in DETECTORS:
         detector = detector_named(name)
         found = false = 0
-        for picture, boxes in labelled.items():
-            image = load_image(folder / picture)
+        for photo, boxes in labelled.items():
+            image = load_image(folder / photo)
             hits, misses = match([face.box for face in detector.detect(image)], boxes)
             found, false = found + hits, false + misses
         print(f"  {name:36} {found} found, {false} false")

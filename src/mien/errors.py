@@ -1,7 +1,7 @@
 """Every error that mien raises on purpose.
 
     MienError
-    |-- ImageError         a picture that cannot be read, or an array that is not a picture
+    |-- ImageError         an image that cannot be read, or an array that is not an image
     |-- VideoError         a video, stream or camera that cannot be read
     |-- ModelError         a model file that is missing, broken, or not a classifier of faces
     |-- DataError          a data set that is missing, broken or incomplete; names file and row
@@ -25,17 +25,17 @@ ErrorKind: TypeAlias = Literal[
     "damaged or cut archive",
     "damaged Parquet file",
     "not a Parquet file",
-    "no column with pictures",
-    "Parquet row without a picture",
+    "no column with images",
+    "Parquet row without an image",
     "no right to read it",
     "missing file",
     "file that cannot be read",
     "empty file",
-    "not a picture",
-    "damaged picture",
-    "picture too small",
-    "picture too large",
-    "film that cannot be read",
+    "not an image",
+    "damaged image",
+    "image too small",
+    "image too large",
+    "video that cannot be read",
     "other",
 ]
 """What can be wrong with a file that is read, as `mien batch` counts it."""
@@ -90,13 +90,13 @@ class MienError(Exception):
 
 
 class ImageError(MienError):
-    """A picture that cannot be read, or an array that is not a picture."""
+    """An image that cannot be read, or an array that is not an image."""
 
 
 class VideoError(MienError):
     """A video, stream or camera that cannot be read."""
 
-    kind = "film that cannot be read"
+    kind = "video that cannot be read"
 
 
 class ModelError(MienError):

@@ -1,6 +1,6 @@
 """What is found and read, as plain results: boxes, faces, readings, explanations.
 
-Both flows share them: what recognizes makes them, tables, pages and pictures are made of them.
+Both flows share them: what recognizes makes them, tables, pages and images are made of them.
 """
 
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ class Face:
         score: how sure the detector is, 0 to 1.
         landmarks: right eye, left eye, tip of the nose, right and left corner of the mouth, in
             pixels of the original image, or None. Right is the person's own right: the left one
-            in the picture.
+            in the image.
     """
 
     box: Box
@@ -205,8 +205,8 @@ def check_threshold(threshold: float) -> None:
 
 
 @dataclass(frozen=True)
-class PictureFile:
-    """A picture on the disk.
+class ImageFile:
+    """An image on the disk.
 
     Attributes:
         path: where it is.
@@ -219,18 +219,18 @@ class PictureFile:
 
 
 @dataclass(frozen=True)
-class PictureResult:
-    """What came of one picture: its readings, or why there are none.
+class ImageResult:
+    """What came of one image: its readings, or why there are none.
 
     Attributes:
-        file: the picture.
+        file: the image.
         image: (H, W, 3) uint8 RGB, or None if it could not be read.
         readings: one for each face; empty without a face, and on an error.
         error: what was wrong with the file, or None.
         notes: what had to be decided to read it; see `mien.recognize.images.LoadedImage`.
     """
 
-    file: PictureFile
+    file: ImageFile
     image: NDArray[np.uint8] | None
     readings: tuple[Reading, ...]
     error: ImageError | None = None
@@ -273,7 +273,7 @@ class Explanation:
             where nothing changes, negative where covering raises the probability.
         parts: the reading with each part of the face covered, from the top.
         method: how the heat was found.
-        reading: of the face, where it was found in a picture; None for a crop that was given.
+        reading: of the face, where it was found in an image; None for a crop that was given.
     """
 
     emotion: str
@@ -308,7 +308,7 @@ class TrackedReading(Reading):
     until another emotion is clearly more probable, so that it is not always the likeliest.
 
     Attributes:
-        track: the number of the person, from 1; the same throughout the film.
+        track: the number of the person, from 1; the same throughout the video.
         raw_probabilities: of this frame alone, in the order of `mien.EMOTIONS`; they sum to 1. Of
             the last frame that was read, where the face has not changed since, see `VideoSettings`.
         raw_emotion: the likeliest of them.
@@ -352,8 +352,8 @@ class VideoRow:
     """One face in one frame, or a frame without a face.
 
     Attributes:
-        frame: its number in the film, from 0.
-        time_s: when it is shown, in seconds from the start of the film.
+        frame: its number in the video, from 0.
+        time_s: when it is shown, in seconds from the start of the video.
         reading: of the face, without landmarks; None where the frame shows no face.
     """
 
@@ -364,20 +364,20 @@ class VideoRow:
 
 @dataclass(frozen=True)
 class TrackSummary:
-    """What one person shows over a film.
+    """What one person shows over a video.
 
     Attributes:
         track: the number of the person.
         first_s: time of the first frame with the face.
         last_s: time of the last.
         on_screen_s: how long the face is seen: each of its frames counts until the next one of the
-            film, the last of them as long as that before it.
+            video, the last of them as long as that before it.
         frames: with the face.
         detected: of these, in how many the detector found it; in the others it was followed.
         emotion: the label it has for most of the time.
         shares: label -> share of the time on screen that it has, 0 to 1; they sum to 1.
         means: emotion -> mean of its smoothed probability over the time on screen.
-        flips_per_minute: how often the label changes, in a minute of the film between first and
+        flips_per_minute: how often the label changes, in a minute of the video between first and
             last.
         raw_flips_per_minute: likewise, of the likeliest emotion of each frame alone.
     """

@@ -25,7 +25,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from browser.fake_camera import write_camera_film
+from browser.fake_camera import write_camera_video
 from videos import make_video, moving_portrait, steady_times
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -84,9 +84,9 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
-def camera_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def camera_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the fake camera shows: a happy face, about 150 pixels wide, that moves."""
-    return write_camera_film(tmp_path_factory.mktemp("camera") / "camera.mjpeg")
+    return write_camera_video(tmp_path_factory.mktemp("camera") / "camera.mjpeg")
 
 
 @pytest.fixture(scope="session")
@@ -96,15 +96,15 @@ def playwright() -> Iterator[Playwright]:
 
 
 @pytest.fixture(scope="session")
-def browser(playwright: Playwright, camera_film: Path) -> Iterator[Browser]:
-    """Headless Chromium, whose camera shows the film and may be used without asking."""
+def browser(playwright: Playwright, camera_video: Path) -> Iterator[Browser]:
+    """Headless Chromium, whose camera shows the video and may be used without asking."""
     launched = playwright.chromium.launch(
         executable_path=chromium(),
         args=[
             "--no-sandbox",  # which a container does not allow
             "--use-fake-device-for-media-stream",
             "--use-fake-ui-for-media-stream",
-            f"--use-file-for-fake-video-capture={camera_film}",
+            f"--use-file-for-fake-video-capture={camera_video}",
         ],
     )
     yield launched
@@ -220,18 +220,18 @@ def save_download(page: Page, button: str, folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def short_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def short_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four seconds of a happy face, then one second of nobody."""
-    path = tmp_path_factory.mktemp("films") / "talk.mp4"
+    path = tmp_path_factory.mktemp("videos") / "talk.mp4"
     draw = moving_portrait(width=480, height=360, portrait_px=360, shown=lambda n: n < 100)
     make_video(path, draw, times_s=steady_times(125))
     return path
 
 
 @pytest.fixture(scope="session")
-def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def long_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A minute: long enough to be cancelled."""
-    path = tmp_path_factory.mktemp("films") / "long.mp4"
+    path = tmp_path_factory.mktemp("videos") / "long.mp4"
     draw = moving_portrait(lambda n: (n % 50, 0.0), width=640, height=480, portrait_px=480)
     make_video(path, draw, times_s=steady_times(600, 10.0), keyframe_every=100)
     return path

@@ -1,4 +1,4 @@
-"""A film for Chromium's fake camera: a public-domain portrait that moves."""
+"""A video for Chromium's fake camera: a public-domain portrait that moves."""
 
 import math
 from pathlib import Path
@@ -21,7 +21,7 @@ def camera_frame(
 
     Args:
         number: of the frame, from 0; `FRAMES` of them make a whole turn.
-        width: of the picture in pixels, as is `height`.
+        width: of the image in pixels, as is `height`.
         height: see there.
         face_px: width of the face; about 100 in the portrait itself.
     """
@@ -36,7 +36,7 @@ def camera_frame(
     return content.tobytes()
 
 
-def write_camera_film(path: Path) -> Path:
+def write_camera_video(path: Path) -> Path:
     """Write what `--use-file-for-fake-video-capture` takes: JPEGs one after the other."""
     path.write_bytes(b"".join(camera_frame(number) for number in range(FRAMES)))
     return path

@@ -148,13 +148,13 @@ def test_a_photo_is_read_and_explained_as_in_python(
     expect(page.locator(".why .parts li")).to_have_count(5)
 
 
-def test_what_is_no_picture_is_told(visited: tuple[Page, Log], tmp_path: Path) -> None:
+def test_what_is_no_image_is_told(visited: tuple[Page, Log], tmp_path: Path) -> None:
     page, _ = visited
     broken = tmp_path / "broken.jpg"
-    broken.write_bytes(b"no picture")
+    broken.write_bytes(b"no image")
     go_to(page, "Photo")
     page.set_input_files("#photo-input", broken)
-    expect(page.locator("#photo-trouble")).to_contain_text("broken.jpg: expected a picture")
+    expect(page.locator("#photo-trouble")).to_contain_text("broken.jpg: expected an image")
 
 
 def test_there_is_what_a_browser_can_do_alone(visited: tuple[Page, Log]) -> None:

@@ -108,27 +108,27 @@ def assert_same(got: list[dict[str, Any]], wanted: list[dict[str, Any]], name: s
         assert face["unsure"] is right["unsure"]
 
 
-def test_every_picture_is_read_as_in_python(loaded: Page, expected: dict[str, Any]) -> None:
-    for picture in expected["pictures"]:
-        if picture["options"]:
+def test_every_image_is_read_as_in_python(loaded: Page, expected: dict[str, Any]) -> None:
+    for image in expected["images"]:
+        if image["options"]:
             continue
-        got = loaded.evaluate("async (p) => recognizer.read(await pixels(p))", picture)
-        assert_same(got, picture["readings"], picture["name"])
+        got = loaded.evaluate("async (p) => recognizer.read(await pixels(p))", image)
+        assert_same(got, image["readings"], image["name"])
 
 
 def test_files_are_decoded_and_read_as_in_python(
     loaded: Page, site: Path, expected: dict[str, Any]
 ) -> None:
     read = "async (name) => recognizer.read(await (await fetch(name)).blob())"
-    for picture in expected["pictures"]:
-        if picture["file"]:
-            name = Path(picture["file"]).name
-            (site / name).write_bytes(Path(picture["file"]).read_bytes())
-            assert_same(loaded.evaluate(read, f"/{name}"), picture["readings"], name)
+    for image in expected["images"]:
+        if image["file"]:
+            name = Path(image["file"]).name
+            (site / name).write_bytes(Path(image["file"]).read_bytes())
+            assert_same(loaded.evaluate(read, f"/{name}"), image["readings"], name)
 
 
-def test_whatever_shows_a_picture_is_read(loaded: Page, expected: dict[str, Any]) -> None:
-    (right,) = expected["pictures"][0]["readings"]
+def test_whatever_shows_a_image_is_read(loaded: Page, expected: dict[str, Any]) -> None:
+    (right,) = expected["images"][0]["readings"]
     sources = loaded.evaluate(
         """async () => {
           const image = new Image();
@@ -256,7 +256,7 @@ def test_the_page_of_twenty_lines_reads_a_photo(
         page.locator("input").set_input_files(site / "astronaut.jpg")
         page.get_by_text(re.compile(r"^happy 9\d %$")).wait_for()
         page.locator("input").set_input_files(site / "index.html")
-        page.get_by_text("expected a picture that the browser can show").wait_for()
+        page.get_by_text("expected an image that the browser can show").wait_for()
 
 
 @pytest.mark.parametrize("query", ["", "?overlay=1&threshold=0.2", "?camera=fake"])
@@ -293,13 +293,13 @@ def test_the_camera_page_draws_boxes_and_overlays_nothing_else(
         ("null", "ImageError", "video, Blob or { data, width, height }; got null"),
         ("'photo.jpg'", "ImageError", "got string"),
         ("document.body", "ImageError", "got HTMLBodyElement"),
-        ("new Blob(['no picture'])", "ImageError", "expected a picture that the browser can show"),
-        ("document.createElement('video')", "ImageError", "expected a picture that the browser"),
+        ("new Blob(['no image'])", "ImageError", "expected an image that the browser can show"),
+        ("document.createElement('video')", "ImageError", "expected an image that the browser"),
         ("new ImageData(7, 9)", "ImageError", "at least 8 x 8 pixels; got 7 x 9"),
         ("createImageBitmap(new ImageData(7, 9))", "ImageError", "8 x 8 pixels; got 7 x 9"),
     ],
 )
-def test_what_is_no_picture_is_told(loaded: Page, source: str, name: str, message: str) -> None:
+def test_what_is_no_image_is_told(loaded: Page, source: str, name: str, message: str) -> None:
     told = loaded.evaluate(f"async () => complaint(recognizer.read(await {source}))")
     assert told[0] == name
     assert message in told[1]
@@ -355,7 +355,7 @@ def test_a_model_of_ones_own_is_read(loaded: Page, expected: dict[str, Any]) -> 
           const own = await mien.Recognizer.load({model: bytes, wasm});
           return [await own.read(await pixels(p)), own.spec.name];
         }""",
-        expected["pictures"][0],
+        expected["images"][0],
     )
-    assert_same(readings, expected["pictures"][0]["readings"], "its bytes")
+    assert_same(readings, expected["images"][0]["readings"], "its bytes")
     assert name == "mien"

@@ -32,7 +32,7 @@ def serious_findings(page: Page) -> list[str]:
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 1280), ("dark", 360)])
 def test_no_tab_has_a_serious_fault(
-    browser: Browser, server: Server, portrait: Path, short_film: Path, theme: str, width: int
+    browser: Browser, server: Server, portrait: Path, short_video: Path, theme: str, width: int
 ) -> None:
     OUT.mkdir(exist_ok=True)
     found: dict[str, list[str]] = {}
@@ -55,7 +55,7 @@ def test_no_tab_has_a_serious_fault(
         for name in TABS[:3]:
             go_to(page, name)
             look(f"{name}-empty")
-        _fill(page, portrait, short_film)
+        _fill(page, portrait, short_video)
         for name in TABS:
             go_to(page, name)
             look(name)
@@ -65,7 +65,7 @@ def test_no_tab_has_a_serious_fault(
     assert {name: faults for name, faults in found.items() if faults} == {}
 
 
-def _fill(page: Page, portrait: Path, film: Path) -> None:
+def _fill(page: Page, portrait: Path, video: Path) -> None:
     """Put something into every tab."""
     go_to(page, "Photo")
     page.set_input_files("#photo-input", [portrait, portrait])
@@ -73,7 +73,7 @@ def _fill(page: Page, portrait: Path, film: Path) -> None:
     page.get_by_role("button", name="Why? Face 1").click()
     page.locator(".why canvas").first.wait_for()
     go_to(page, "Video")
-    page.set_input_files("#video-input", film)
+    page.set_input_files("#video-input", video)
     expect(page.locator("#video-said")).to_contain_text("125 frames")
     page.get_by_role("slider", name="Timeline").press("ArrowRight")
     go_to(page, "Model")

@@ -177,7 +177,7 @@ _OTHERS_PAGE = """async ([address, token]) => {
     socket.onclose = (event) => reject(new Error(event.reason));
   });
   socket.close();
-  return [(await answer.json()).pictures[0].faces[0].emotion, live.faces[0].emotion];
+  return [(await answer.json()).images[0].faces[0].emotion, live.faces[0].emotion];
 }"""
 
 

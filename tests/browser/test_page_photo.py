@@ -41,7 +41,7 @@ def _hand_over(page: Page, kind: str, *paths: Path) -> None:
 
 @pytest.fixture
 def two_faces(portrait: Path, tmp_path: Path) -> Path:
-    """A picture with the portrait twice, once mirrored."""
+    """An image with the portrait twice, once mirrored."""
     image = cv2.imread(str(portrait))
     assert image is not None
     path = tmp_path / "pair.jpg"
@@ -201,7 +201,7 @@ def test_the_json_is_that_of_the_command_line(
     given = json.loads(save_download(read, "#photo-json", tmp_path).read_text())
 
     theirs = json.loads(mien("detect", portrait, "--json").stdout)
-    assert [list(picture) for picture in given] == [list(picture) for picture in theirs]
+    assert [list(image) for image in given] == [list(image) for image in theirs]
     assert given[0]["file"] == "astronaut.jpg"
     assert given[0]["size"] == theirs[0]["size"] == [512, 512]
     assert given[0]["faces"][0].keys() == theirs[0]["faces"][0].keys()
@@ -247,20 +247,20 @@ def test_a_face_that_is_clicked_tells_what_its_reading_rests_on(read: Page) -> N
     scale = width / 512
     canvas.click(position={"x": 225 * scale, "y": 118 * scale})
 
-    picture = read.locator(".why canvas").first
-    expect(picture).to_have_attribute(
+    image = read.locator(".why canvas").first
+    expect(image).to_have_attribute(
         "aria-label", re.compile(r"With the (nose|mouth|chin) covered happy has \d+")
     )
     expect(read.locator(".why")).to_contain_text("of its probability of 98\u202f% rests on it")
     expect(read.locator(".parts li")).to_have_count(5)
-    with_heat = picture.evaluate("canvas => canvas.toDataURL()")
+    with_heat = image.evaluate("canvas => canvas.toDataURL()")
     read.get_by_label("Show the heat").uncheck()
-    assert picture.evaluate("canvas => canvas.toDataURL()") != with_heat
+    assert image.evaluate("canvas => canvas.toDataURL()") != with_heat
     read.get_by_role("button", name="Why? Face 1").click()
     expect(read.locator(".why")).to_have_count(0)
 
 
-def test_a_file_that_is_no_picture_is_named_and_the_others_are_read(
+def test_a_file_that_is_no_image_is_named_and_the_others_are_read(
     page_and_log: tuple[Page, Log], photo_tab: Page, portrait: Path, tmp_path: Path
 ) -> None:
     page_and_log[1].allow("422")  # browsers note every answer that is not well
@@ -274,7 +274,7 @@ def test_a_file_that_is_no_picture_is_named_and_the_others_are_read(
     assert [bool(row["error"]) for row in rows] == [True, False]
 
 
-def test_a_picture_that_is_too_large_is_not_even_sent(
+def test_a_image_that_is_too_large_is_not_even_sent(
     photo_tab: Page, log: Log, tmp_path: Path
 ) -> None:
     photo_tab.route("**/api/health", _with_small_limit)

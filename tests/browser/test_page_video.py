@@ -20,14 +20,14 @@ def video_tab(page: Page) -> Page:
 
 
 @pytest.fixture
-def read(video_tab: Page, short_film: Path) -> Page:
-    """The tab after the short film was read."""
-    video_tab.set_input_files("#video-input", short_film)
+def read(video_tab: Page, short_video: Path) -> Page:
+    """The tab after the short video was read."""
+    video_tab.set_input_files("#video-input", short_video)
     expect(video_tab.locator("#video-said")).to_contain_text("125 frames, 1 person")
     return video_tab
 
 
-def test_a_film_is_sent_and_read_with_progress(video_tab: Page, long_film: Path) -> None:
+def test_a_video_is_sent_and_read_with_progress(video_tab: Page, long_video: Path) -> None:
     video_tab.evaluate(
         """() => {
           window.seen = [];
@@ -39,26 +39,26 @@ def test_a_film_is_sent_and_read_with_progress(video_tab: Page, long_film: Path)
           new MutationObserver(note).observe(bar, { attributes: true });
         }"""
     )
-    video_tab.set_input_files("#video-input", long_film)
+    video_tab.set_input_files("#video-input", long_video)
     expect(video_tab.locator("#video-detail")).to_contain_text("times as fast as it plays")
     expect(video_tab.locator("#video-stage")).to_be_visible()  # while it is still read
     expect(video_tab.locator("#video-said")).to_contain_text("600 frames", timeout=60_000)
 
     seen = video_tab.evaluate("window.seen")
-    reading = [share for doing, share in seen if doing == "Reading the film"]
-    assert "Sending the film" in {doing for doing, _ in seen}
+    reading = [share for doing, share in seen if doing == "Reading the video"]
+    assert "Sending the video" in {doing for doing, _ in seen}
     assert len(set(reading)) >= 4
     assert reading == sorted(reading)
     expect(video_tab.locator("#video-progress")).to_be_hidden()
 
 
 def test_the_csv_is_that_of_the_command_line(
-    read: Page, short_film: Path, tmp_path: Path, mien: Mien
+    read: Page, short_video: Path, tmp_path: Path, mien: Mien
 ) -> None:
     given = save_download(read, "#video-csv", tmp_path)
 
     theirs = tmp_path / "theirs.csv"
-    mien("video", short_film, "--csv", theirs)
+    mien("video", short_video, "--csv", theirs)
     with given.open(newline="") as ours, theirs.open(newline="") as expected:
         mine, told = list(csv.reader(ours)), list(csv.reader(expected))
     assert given.name == "talk.csv"
@@ -71,12 +71,12 @@ def test_the_csv_is_that_of_the_command_line(
 
 
 def test_json_lines_and_summary_are_those_of_the_command_line(
-    read: Page, short_film: Path, tmp_path: Path, mien: Mien
+    read: Page, short_video: Path, tmp_path: Path, mien: Mien
 ) -> None:
     lines = save_download(read, "#video-jsonl", tmp_path).read_text().splitlines()
     people = json.loads(save_download(read, "#video-summary-json", tmp_path).read_text())
 
-    mien("video", short_film, "--jsonl", tmp_path / "a.jsonl", "--summary", tmp_path / "a.json")
+    mien("video", short_video, "--jsonl", tmp_path / "a.jsonl", "--summary", tmp_path / "a.json")
     theirs = (tmp_path / "a.jsonl").read_text().splitlines()
     their_people = json.loads((tmp_path / "a.json").read_text())
     assert [list(json.loads(line)) for line in lines] == [list(json.loads(x)) for x in theirs]
@@ -142,7 +142,7 @@ def test_the_timeline_is_a_slider_for_the_keyboard(read: Page) -> None:
     read.keyboard.press("Home")
 
     expect(slider).to_have_attribute("aria-valuenow", "0.0")
-    assert text.startswith("0:01.0. The film shows one face: person 1 happy, 9")
+    assert text.startswith("0:01.0. The video shows one face: person 1 happy, 9")
 
 
 _BOX_SEEN = """([red, green, blue]) => {
@@ -158,7 +158,7 @@ _BOX_SEEN = """([red, green, blue]) => {
 }"""
 
 
-def test_the_boxes_are_laid_in_step_over_the_picture(read: Page, log: Log) -> None:
+def test_the_boxes_are_laid_in_step_over_the_image(read: Page, log: Log) -> None:
     log.allow("willReadFrequently")  # it is this test that reads the canvas
 
     def left_at(seconds: float) -> float:
@@ -166,7 +166,7 @@ def test_the_boxes_are_laid_in_step_over_the_picture(read: Page, log: Log) -> No
         read.wait_for_timeout(400)
         return float(read.evaluate(_BOX_SEEN, list(COLORS["happy"])))
 
-    # The portrait moves by 2 pixels a frame, 50 a second, on a picture 480 pixels wide.
+    # The portrait moves by 2 pixels a frame, 50 a second, on an image 480 pixels wide.
     assert left_at(3.0) - left_at(1.0) == pytest.approx(100 / 480, abs=0.02)
 
 
@@ -180,8 +180,8 @@ def test_a_row_of_the_summary_goes_to_where_the_person_comes(read: Page) -> None
     expect(read.locator("#video-time")).to_contain_text("0:00.0 /")
 
 
-def test_cancel_keeps_what_was_read(video_tab: Page, long_film: Path, tmp_path: Path) -> None:
-    video_tab.set_input_files("#video-input", long_film)
+def test_cancel_keeps_what_was_read(video_tab: Page, long_video: Path, tmp_path: Path) -> None:
+    video_tab.set_input_files("#video-input", long_video)
     expect(video_tab.locator("#video-detail")).to_contain_text("times as fast as it plays")
     video_tab.get_by_role("button", name="Cancel").click()
 
@@ -192,13 +192,13 @@ def test_cancel_keeps_what_was_read(video_tab: Page, long_film: Path, tmp_path: 
     expect(video_tab.locator("#video-summary-json")).to_be_disabled()
 
 
-def test_a_film_that_the_browser_cannot_play_has_its_timeline_all_the_same(
+def test_a_video_that_the_browser_cannot_play_has_its_timeline_all_the_same(
     video_tab: Page, tmp_path: Path
 ) -> None:
-    film = tmp_path / "old.avi"
+    video = tmp_path / "old.avi"
     draw = moving_portrait(width=480, height=360, portrait_px=360)
-    make_video(film, draw, times_s=steady_times(50), codec="mpeg4")
-    video_tab.set_input_files("#video-input", film)
+    make_video(video, draw, times_s=steady_times(50), codec="mpeg4")
+    video_tab.set_input_files("#video-input", video)
     expect(video_tab.locator("#video-said")).to_contain_text("50 frames, 1 person")
 
     expect(video_tab.locator("#video-unseen")).to_be_visible()
@@ -208,7 +208,9 @@ def test_a_film_that_the_browser_cannot_play_has_its_timeline_all_the_same(
     assert len(save_download(video_tab, "#video-csv", tmp_path).read_text().splitlines()) == 51
 
 
-def test_a_file_that_is_no_film_is_told_in_words(video_tab: Page, log: Log, tmp_path: Path) -> None:
+def test_a_file_that_is_no_video_is_told_in_words(
+    video_tab: Page, log: Log, tmp_path: Path
+) -> None:
     log.allow("status of 4")
     letter = tmp_path / "letter.mp4"
     letter.write_text("Dear Sir or Madam")
@@ -217,4 +219,4 @@ def test_a_file_that_is_no_film_is_told_in_words(video_tab: Page, log: Log, tmp_
     trouble = video_tab.locator("#video-trouble")
     expect(trouble).to_contain_text("letter.mp4: expected a video")
     assert trouble.inner_text().count("letter.mp4") == 1
-    expect(video_tab.get_by_role("heading", name="Drop a film here")).to_be_visible()
+    expect(video_tab.get_by_role("heading", name="Drop a video here")).to_be_visible()

@@ -66,22 +66,22 @@ def test_every_emotion_has_a_bar_with_its_word(live: Page) -> None:
 
 
 def test_a_snapshot_shows_the_box_in_the_color_of_the_emotion(live: Page, tmp_path: Path) -> None:
-    picture = _shown(live, tmp_path).astype(int)
+    image = _shown(live, tmp_path).astype(int)
 
-    near = np.abs(picture - COLORS["happy"]).max(axis=2) < 12
-    assert picture.shape[0] >= 400
+    near = np.abs(image - COLORS["happy"]).max(axis=2) < 12
+    assert image.shape[0] >= 400
     assert near.sum() > 500  # the plate alone is larger
 
 
-def test_mirrors_the_picture_but_not_its_words(live: Page, tmp_path: Path) -> None:
+def test_mirrors_the_image_but_not_its_words(live: Page, tmp_path: Path) -> None:
     mirrored = _shown(live, tmp_path)
-    live.get_by_label("Mirror the picture").uncheck()
+    live.get_by_label("Mirror the image").uncheck()
     live.wait_for_timeout(300)
     plain = _shown(live, tmp_path)
 
     # The portrait's flag is red, and at the left where nothing is swapped.
-    def redness(picture: np.ndarray) -> tuple[float, float]:
-        red = (picture[..., 0].astype(int) - picture[..., 1]) > 90
+    def redness(image: np.ndarray) -> tuple[float, float]:
+        red = (image[..., 0].astype(int) - image[..., 1]) > 90
         middle = red.shape[1] // 2
         return red[:, : middle // 2].mean(), red[:, middle + middle // 2 :].mean()
 
@@ -158,10 +158,10 @@ def test_says_when_the_live_connection_is_refused(page: Page, log: Log) -> None:
 
 
 def test_a_webcam_without_a_window_is_shown_here(context: BrowserContext, tmp_path: Path) -> None:
-    film = tmp_path / "film.mp4"
+    video = tmp_path / "video.mp4"
     still = moving_portrait(lambda number: (0.0, 0.0))
-    make_video(film, still, times_s=steady_times(25 * 60))
-    command = [sys.executable, "-m", "mien", "webcam", "--page", "--source", str(film)]
+    make_video(video, still, times_s=steady_times(25 * 60))
+    command = [sys.executable, "-m", "mien", "webcam", "--page", "--source", str(video)]
     process = subprocess.Popen(
         [*command, "--real-time", "--stills", str(tmp_path)],
         stdout=subprocess.DEVNULL,
@@ -180,7 +180,7 @@ def test_a_webcam_without_a_window_is_shown_here(context: BrowserContext, tmp_pa
             page.get_by_role("button", name="I understand").click()
             expect(page.locator("#webcam-faces .face-name")).to_have_text("happy")
             expect(page.locator("#webcam-stop")).to_be_hidden()
-            assert _shown(page, tmp_path).std() > 20  # a picture, not an empty canvas
+            assert _shown(page, tmp_path).std() > 20  # an image, not an empty canvas
 
             page.keyboard.press("s")
             expect(page.locator("#webcam-said")).to_contain_text("mien-")

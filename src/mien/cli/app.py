@@ -19,7 +19,7 @@ from mien.cli.shared import EXIT_INTERRUPTED, fail, messages_to, say
 EXIT_PIPE = 1  # as Typer has it
 
 HELP: Final = """\
-Find the faces in pictures and read which of seven emotions each shows.
+Find the faces in images and read which of seven emotions each shows.
 
 Results go to standard output, everything else to standard error. The exit status is 0 when all went
 well, 2 after an error, which is one line on standard error, and 130 after Ctrl-C; what a command

@@ -28,25 +28,23 @@ SAY_EVERY_S = 30.0  # a line, where standard error is no terminal
 
 @dataclass(frozen=True)
 class ReadingOptions:
-    """What is read of files with several pictures; see `mien.recognize.batch.BatchSettings`."""
+    """What is read of files with several images; see `mien.recognize.batch.BatchSettings`."""
 
     column: Annotated[
         str | None,
-        typer.Option(
-            "--column", help="Of Parquet files, that holds the pictures; else it is found."
-        ),
+        typer.Option("--column", help="Of Parquet files, that holds the images; else it is found."),
     ] = None
     every_s: Annotated[
         float | None,
         typer.Option(
             "--every",
             "--every-s",
-            help="Of films: a frame every so many seconds; else every frame.",
+            help="Of videos: a frame every so many seconds; else every frame.",
         ),
     ] = None
     shard_images: Annotated[
         int | None,
-        typer.Option("--shard-images", help="Pictures that are read and written together."),
+        typer.Option("--shard-images", help="Images that are read and written together."),
     ] = None
 
 
@@ -86,7 +84,7 @@ def batch(
     sources: Annotated[
         list[str],
         typer.Argument(
-            help="Folders, patterns, pictures, tar archives, Parquet files, films, or text files "
+            help="Folders, patterns, images, tar archives, Parquet files, videos, or text files "
             "that list these; on the disk, or s3://... and gs://..."
         ),
     ],
@@ -98,17 +96,17 @@ def batch(
     reading: ReadingOptions,
     running: RunningOptions,
 ) -> None:
-    """Read an archive of pictures and films into a Parquet data set.
+    """Read an archive of images and videos into a Parquet data set.
 
     Example: mien batch photos/ 'shards/*.tar' --out readings
 
     Example: mien batch s3://bucket/train.parquet --out s3://bucket/readings --ray 10.0.0.1:6379
 
-    The data set has a row for each face, and one for a picture without a face: see docs/batch.md.
+    The data set has a row for each face, and one for an image without a face: see docs/batch.md.
     The same command goes on where it was cut off, by Ctrl-C, a kill or a full disk.
 
-    A picture that cannot be read is a row with the error, and the exit status is then 2. Files of
-    other kinds are counted on standard error; with pictures of other formats or packed archives
+    An image that cannot be read is a row with the error, and the exit status is then 2. Files of
+    other kinds are counted on standard error; with images of other formats or packed archives
     among them, the exit status is 2, too.
     """
     from mien.recognize.batch import BatchSettings, run_batch
@@ -136,12 +134,12 @@ def batch(
     if result.given_up:
         say(f"{result.given_up} shards were given up; a rerun tries them again")
     for note, count in result.tally.notes.items():
-        say(f"{count:,} picture{'s' if count > 1 else ''}: {note}")
+        say(f"{count:,} image{'s' if count > 1 else ''}: {note}")
     if result.left_out:
         say(str(result.left_out))
     if result.tally.failed:
         fail(
-            f"{result.tally.failed:,} of {result.tally.images + result.tally.failed:,} pictures or "
+            f"{result.tally.failed:,} of {result.tally.images + result.tally.failed:,} images or "
             f"archives could not be read, or not to their end; see the column error"
         )
     if result.left_out.may_hold_faces:
@@ -160,7 +158,7 @@ def _print(result: "BatchResult") -> None:
     print_table(
         ["", ""],
         [
-            ["pictures read", f"{tally.images:,}"],
+            ["images read", f"{tally.images:,}"],
             ["without a face", f"{tally.without_face:,}"],
             ["faces", f"{tally.faces:,}"],
             ["unsure", f"{tally.unsure:,}"],
@@ -169,7 +167,7 @@ def _print(result: "BatchResult") -> None:
             ["shards done", f"{result.shards_done:,} of {result.shards:,}"],
             *([["  by earlier runs", f"{result.shards_before:,}"]] if result.shards_before else []),
             ["seconds", f"{result.seconds:,.1f}"],
-            ["pictures a second", f"{result.images_per_s:,.1f}" if result.images else "-"],
+            ["images a second", f"{result.images_per_s:,.1f}" if result.images else "-"],
         ],
         left=(0,),
     )
@@ -198,8 +196,8 @@ def _reporting() -> "Iterator[Callable[[Status], None]]":
         task = bar.add_task("planning", total=None)
 
         def move(status: "Status") -> None:
-            if status.pictures:
-                done, total = status.pictures_done, status.pictures
+            if status.images:
+                done, total = status.images_done, status.images
             else:
                 done, total = status.shards_done, status.shards
             bar.update(task, completed=done, total=total, description=_words(status))
@@ -208,14 +206,14 @@ def _reporting() -> "Iterator[Callable[[Status], None]]":
 
 
 def _words(status: "Status") -> str:
-    of = f" of {status.pictures:,}" if status.pictures else ""
+    of = f" of {status.images:,}" if status.images else ""
     errors = f", errors: {status.errors:,}" if status.errors else ""
     left = ""
-    if status.pictures and status.images_per_s > 0:
-        seconds = (status.pictures - status.pictures_done) / status.images_per_s
+    if status.images and status.images_per_s > 0:
+        seconds = (status.images - status.images_done) / status.images_per_s
         left = f", {_span(max(seconds, 0.0))} left"
     return (
-        f"{status.pictures_done:,}{of} pictures, {status.images_per_s:,.0f} a second, "
+        f"{status.images_done:,}{of} images, {status.images_per_s:,.0f} a second, "
         f"{status.shards_done:,} of {status.shards:,} shards{errors}{left}"
     )
 

@@ -95,7 +95,7 @@ def data_check(
 
     Example: mien data check fer2013.csv --votes fer2013new.csv --out copies.csv
 
-    Copies are looked for within and across the splits. A near copy is the same picture scaled,
+    Copies are looked for within and across the splits. A near copy is the same image scaled,
     cropped, compressed, brightened or watermarked; a mirrored one is that in a mirror.
     """
     from mien.learn.data.copies import check, write_pairs
@@ -135,7 +135,7 @@ def _print_check(found: "Check") -> None:
             print()
     conflicts = found.conflicts
     rows = [
-        ["pictures that stand in the set more than once", f"{len(found.exact):,}"],
+        ["images that stand in the set more than once", f"{len(found.exact):,}"],
         ["  of these with more than one label", f"{len(conflicts):,}"],
     ]
     if found.near is not None:
@@ -145,7 +145,7 @@ def _print_check(found: "Check") -> None:
             ["pairs of mirrored copies", f"{mirrored:,}"],
             ["  of both with different labels", f"{found.near_conflicts:,}"],
         ]
-    rows.append(["pictures of a single gray level", f"{len(found.constant):,}"])
+    rows.append(["images of a single gray level", f"{len(found.constant):,}"])
     if found.not_faces is not None:
         rows.append(["not a face, say most FER+ votes", f"{len(found.not_faces):,}"])
     print_table(rows[0], rows[1:], left=(0,))
@@ -154,9 +154,7 @@ def _print_check(found: "Check") -> None:
 def data_download(
     name: Annotated[
         str,
-        typer.Argument(
-            help="fer2013 (folders of pictures) or fer2013-csv (with both test splits)."
-        ),
+        typer.Argument(help="fer2013 (folders of images) or fer2013-csv (with both test splits)."),
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder for it: new, or empty.")],
 ) -> None:

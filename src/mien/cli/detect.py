@@ -23,7 +23,7 @@ from mien.cli.shared import (
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
-    from mien.readings import Expectation, PictureFile, PictureResult
+    from mien.readings import Expectation, ImageFile, ImageResult
     from mien.recognize.recognizer import Recognizer
 
 EXIT_OTHERWISE = 1  # a face shows something else than was expected, or there is none
@@ -63,12 +63,12 @@ class ExpectOptions:
 
 def detect(
     context: typer.Context,
-    paths: Annotated[list[str], typer.Argument(help="Pictures, folders of pictures, or patterns.")],
+    paths: Annotated[list[str], typer.Argument(help="Images, folders of images, or patterns.")],
     *,
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", help="Folder for annotated copies of the pictures; it is not searched for any."
+            "--out", help="Folder for annotated copies of the images; it is not searched for any."
         ),
     ] = None,
     csv_file: Annotated[
@@ -95,24 +95,24 @@ def detect(
     With --threshold P a face is called unsure where no emotion has the probability P; all its
     probabilities are still told. `mien models NAME` says how many faces that leaves.
 
-    A picture that cannot be read is reported and the others go on; the exit status is then 2. Files
-    of folders that are no pictures are counted on standard error; with films, archives or pictures
+    An image that cannot be read is reported and the others go on; the exit status is then 2. Files
+    of folders that are no images are counted on standard error; with videos, archives or images
     of other formats among them, the exit status is 2, too.
 
     --compound goes by the probabilities. Those of the model in the box say how people would divide
     between two emotions; those of models that learned one label for each face say little of that.
 
-    With --expect the exit status answers for all pictures together: 0 if every face that was found
+    With --expect the exit status answers for all images together: 0 if every face that was found
     shows the emotion, 1 if one does not or there is no face. An unsure face shows none.
     """
     from contextlib import ExitStack
 
-    from mien.recognize.pictures import find_pictures, read_pictures
+    from mien.recognize.image_files import find_images, read_images
     from mien.recognize.sources import LeftOut
 
     expectation = expected.expectation()
     left_out = LeftOut()
-    files = find_pictures(paths, not_in=out, left_out=left_out)
+    files = find_images(paths, not_in=out, left_out=left_out)
     reader = recognizer.settings(context, cropped=cropped).open(threads=threads)
     findings = _Findings(reader, expectation)
     with ExitStack() as stack:
@@ -121,8 +121,8 @@ def detect(
             *_file_writers(stack, csv_file, out, files, expectation, compound=compound),
             (_JsonPrinter if as_json else _TablePrinter)(expectation, compound=compound),
         ]
-        results = read_pictures(reader, files)
-        for result in progress(results, len(files), "reading pictures"):
+        results = read_images(reader, files)
+        for result in progress(results, len(files), "reading images"):
             findings.add(result)
             for writer in writers:
                 writer.write(result)
@@ -131,7 +131,7 @@ def detect(
     if left_out:
         say(str(left_out))
     if findings.failed:
-        fail(f"{findings.failed} of {len(files)} pictures could not be read")
+        fail(f"{findings.failed} of {len(files)} images could not be read")
     if left_out.may_hold_faces:
         raise typer.Exit(EXIT_ERROR)
     if findings.say_otherwise():
@@ -142,12 +142,12 @@ def _file_writers(
     stack: "ExitStack",
     csv_file: Path | None,
     out: Path | None,
-    files: "list[PictureFile]",
+    files: "list[ImageFile]",
     expectation: "Expectation | None",
     *,
     compound: bool,
 ) -> list[Any]:
-    """What writes the results of pictures to the disk; `stack` finishes it."""
+    """What writes the results of images to the disk; `stack` finishes it."""
     writers: list[Any] = []
     if csv_file is not None:
         from mien.output.files import atomic_text
@@ -163,7 +163,7 @@ def _file_writers(
 
 
 class _Findings:
-    """What came of all pictures together, for standard error and the exit status."""
+    """What came of all images together, for standard error and the exit status."""
 
     def __init__(self, recognizer: "Recognizer", expectation: "Expectation | None") -> None:
         self._recognizer, self._expectation = recognizer, expectation
@@ -171,8 +171,8 @@ class _Findings:
         self._noted: dict[str, list[str]] = {}
         self._hints: dict[str, list[str]] = {}
 
-    def add(self, result: "PictureResult") -> None:
-        """Count one picture, and say at once why it could not be read."""
+    def add(self, result: "ImageResult") -> None:
+        """Count one image, and say at once why it could not be read."""
         if result.error is not None:
             self.failed += 1
             say(str(result.error))
@@ -203,8 +203,8 @@ class _Findings:
         return True
 
 
-def _hint(recognizer: "Recognizer", result: "PictureResult") -> str:
-    """What may find faces of a picture that were missed; empty if none seems to be."""
+def _hint(recognizer: "Recognizer", result: "ImageResult") -> str:
+    """What may find faces of an image that were missed; empty if none seems to be."""
     from mien.recognize.faces import what_may_help
 
     if result.image is None:
@@ -218,14 +218,14 @@ def _hint(recognizer: "Recognizer", result: "PictureResult") -> str:
 
 
 class _JsonPrinter(JsonArray):
-    """Prints a JSON array, an object for each picture, as the pictures come."""
+    """Prints a JSON array, an object for each image, as the images come."""
 
     def __init__(self, expectation: "Expectation | None", *, compound: bool) -> None:
         super().__init__()
         self._expectation = expectation
         self._compound = compound
 
-    def write(self, result: "PictureResult") -> None:
+    def write(self, result: "ImageResult") -> None:
         from mien.output.records import to_dict
 
         self.add(to_dict(result, self._expectation, compound=self._compound))
@@ -237,9 +237,9 @@ class _TablePrinter:
     def __init__(self, expectation: "Expectation | None", *, compound: bool) -> None:
         self._expectation = expectation
         self._compound = compound
-        self._results: list[tuple[str, PictureResult]] = []
+        self._results: list[tuple[str, ImageResult]] = []
 
-    def write(self, result: "PictureResult") -> None:
+    def write(self, result: "ImageResult") -> None:
         from dataclasses import replace
 
         if result.error is None:
@@ -248,7 +248,7 @@ class _TablePrinter:
     def close(self) -> None:
         from mien.labels import EMOTIONS
 
-        header = ["picture", "face", "emotion", "sure", *EMOTIONS]
+        header = ["image", "face", "emotion", "sure", *EMOTIONS]
         left = [0, 2]
         if self._expectation is not None:
             left.append(len(header))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def explain(
     context: typer.Context,
-    picture: Annotated[Path, typer.Argument(help="A picture with a face.")],
+    image: Annotated[Path, typer.Argument(help="An image with a face.")],
     *,
     face: Annotated[
         int, typer.Option("--face", help="Which face, from 1, as `mien detect` numbers them.")
@@ -29,7 +29,7 @@ def explain(
         typer.Option("--emotion", help="Whose probability to explain, if not the likeliest."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Picture of the heat map to write: .png or .jpg.")
+        Path | None, typer.Option("--out", help="Image of the heat map to write: .png or .jpg.")
     ] = None,
     as_json: JsonOption = False,
     recognizer: RecognizerOptions,
@@ -51,11 +51,11 @@ def explain(
     if face < 1:
         raise OptionError(f"--face: expected 1 or more; got {face}")
     if out is not None:
-        from mien.output.heat_map import check_picture_name
+        from mien.output.heat_map import check_image_name
 
-        check_picture_name(out, original=picture)
+        check_image_name(out, original=image)
     reader = recognizer.settings(context, cropped=cropped).open(threads=threads)
-    found = explain_face(reader, picture, face=face - 1, emotion=emotion)
+    found = explain_face(reader, image, face=face - 1, emotion=emotion)
     if out is not None:
         from mien.output.heat_map import save_explanation
 
@@ -63,13 +63,13 @@ def explain(
     if as_json:
         import json
 
-        print(json.dumps({"file": str(picture), "face": face, **found.to_dict()}))
+        print(json.dumps({"file": str(image), "face": face, **found.to_dict()}))
     else:
         _print(found)
 
 
 def _print(found: "Explanation") -> None:
-    assert found.reading is not None  # it was found in a picture
+    assert found.reading is not None  # it was found in an image
     rows = [["nothing", f"{found.probability:.1%}", "", found.reading.emotion]]
     for part in found.parts:
         change = 100 * (part.probability - found.probability)

@@ -30,7 +30,7 @@ class GroupOptions:
         Path | None,
         typer.Option(
             "--groups",
-            help="CSV file: a column that names the picture, then one for each grouping. RAF-DB's "
+            help="CSV file: a column that names the image, then one for each grouping. RAF-DB's "
             "own annotations are read without it.",
         ),
     ] = None

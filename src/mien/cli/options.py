@@ -88,7 +88,7 @@ class RecognizerOptions:
 
         Args:
             context: of the command, where it has the option `--cropped`.
-            cropped: whether that is given: each picture is a face.
+            cropped: whether that is given: each image is a face.
         Raises:
             OptionError: `cropped` comes with an option of the search that it stands for.
         """

@@ -79,7 +79,7 @@ def reproduce(
     if not training.train:
         for folder in folders.values():
             read_config(folder)  # raises now, not after the data is read and measured
-    picture = None if photo is None else load_image(photo)
+    image = None if photo is None else load_image(photo)
     faces = read_data(data, votes=votes)
     faces.split("train+val+test")  # raises now, not after hours of training
     if training.train:
@@ -106,8 +106,8 @@ def reproduce(
     runs = []
     for name, folder in folders.items():
         with status(f"measuring {name}"):
-            runs.append(measure_run(folder, faces, out / "models" / f"{name}.onnx", photo=picture))
+            runs.append(measure_run(folder, faces, out / "models" / f"{name}.onnx", photo=image))
     with status("writing the report"):
-        written = write(faces, runs, out, samples=samples, photo=picture)
+        written = write(faces, runs, out, samples=samples, photo=image)
     for path in written:
         print(path)

@@ -60,16 +60,16 @@ class LimitOptions:
     """What clients may ask for."""
 
     max_image_mb: Annotated[
-        float, typer.Option("--max-image-mb", help="Size of a picture; of a request five times it.")
+        float, typer.Option("--max-image-mb", help="Size of an image; of a request five times it.")
     ] = 20.0
     max_video_mb: Annotated[
-        float, typer.Option("--max-video-mb", help="Size of a film, on the disk while it is read.")
+        float, typer.Option("--max-video-mb", help="Size of a video, on the disk while it is read.")
     ] = 1000.0
     max_video_minutes: Annotated[
-        float, typer.Option("--max-video-minutes", help="Length of a film.")
+        float, typer.Option("--max-video-minutes", help="Length of a video.")
     ] = 180.0
     max_videos: Annotated[
-        int, typer.Option("--max-videos", help="Films that are read at once.")
+        int, typer.Option("--max-videos", help="Videos that are read at once.")
     ] = 2
     max_live: Annotated[int, typer.Option("--max-live", help="Cameras that are read at once.")] = 16
 
@@ -97,7 +97,7 @@ def serve(
     threads: ThreadsOption = 1,
     most: LimitOptions,
 ) -> None:
-    """Serve a page for photos, films and the webcam, and the same as an API; Ctrl-C ends it.
+    """Serve a page for photos, videos and the webcam, and the same as an API; Ctrl-C ends it.
 
     Example: mien serve
 

@@ -51,12 +51,12 @@ MinFaceOption = Annotated[
     float, typer.Option("--min-face-px", help="Leave out faces smaller than this.")
 ]
 FullSizeOption = Annotated[
-    bool, typer.Option("--full-size", help="Search large pictures whole, for small faces.")
+    bool, typer.Option("--full-size", help="Search large images whole, for small faces.")
 ]
 CroppedOption = Annotated[
     bool,
     typer.Option(
-        "--cropped", help="Each picture is a face that is cut out already: search for none."
+        "--cropped", help="Each image is a face that is cut out already: search for none."
     ),
 ]
 ThresholdOption = Annotated[
@@ -70,9 +70,7 @@ ThreadsOption = Annotated[
 ]
 DataOption = Annotated[
     Path,
-    typer.Option(
-        "--data", help="fer2013.csv, a folder of Parquet files, or of folders of pictures."
-    ),
+    typer.Option("--data", help="fer2013.csv, a folder of Parquet files, or of folders of images."),
 ]
 SplitOption = Annotated[
     str, typer.Option("--split", help="train, val, test, or several: val+test.")

@@ -25,7 +25,7 @@ from mien.cli.shared import (
 
 if TYPE_CHECKING:
     from mien.recognize.recognizer import Recognizer
-    from mien.recognize.video.batch import FilmResult, VideoFile
+    from mien.recognize.video.batch import VideoFile, VideoResult
     from mien.recognize.video.files import VideoOptions
     from mien.recognize.video.frames import VideoInfo
     from mien.recognize.video.outputs import Outputs
@@ -71,7 +71,7 @@ SmoothOption = Annotated[
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """What is written of films, and what becomes of earlier files."""
+    """What is written of videos, and what becomes of earlier files."""
 
     out: Annotated[
         Path | None,
@@ -85,7 +85,7 @@ class OutputOptions:
     parquet: Annotated[Path | None, typer.Option("--parquet", help="The same as Parquet.")] = None
     summary: Annotated[
         Path | None,
-        typer.Option("--summary", help="What each person shows over the film: .json or .csv."),
+        typer.Option("--summary", help="What each person shows over the video: .json or .csv."),
     ] = None
     plot: Annotated[
         Path | None,
@@ -101,7 +101,7 @@ class OutputOptions:
         bool,
         typer.Option(
             "--resume",
-            help="Leave alone films whose outputs are all there, and read the others anew.",
+            help="Leave alone videos whose outputs are all there, and read the others anew.",
         ),
     ] = False
 
@@ -122,7 +122,7 @@ class OutputOptions:
 
 @dataclass(frozen=True)
 class PartOptions:
-    """Which frames of films are read."""
+    """Which frames of videos are read."""
 
     every: Annotated[
         float | None,
@@ -142,7 +142,7 @@ class PartOptions:
         float | None,
         typer.Option(
             "--fps",
-            help="Frames per second of what has no times: a series of pictures (25 if not given) "
+            help="Frames per second of what has no times: a series of images (25 if not given) "
             "or a bare stream (clip.h264).",
         ),
     ] = None
@@ -176,7 +176,7 @@ def video(
     paths: Annotated[
         list[str],
         typer.Argument(
-            help="Films, folders of films, patterns, a series of pictures (shot_%04d.png), or "
+            help="Videos, folders of videos, patterns, a series of images (shot_%04d.png), or "
             "addresses with --stream."
         ),
     ],
@@ -192,17 +192,17 @@ def video(
     smooth: SmoothOption = SmoothName.offline,
     threads: ThreadsOption = 1,
 ) -> None:
-    """Follow the faces of a film and read them in every frame.
+    """Follow the faces of a video and read them in every frame.
 
     Example: mien video clip.mp4 --out annotated.mp4 --csv rows.csv
 
     Example: mien video interviews/ --out results --csv results --report results --resume
 
-    Of several films, or of a folder, each output is a folder, with a file of the film's name for
+    Of several videos, or of a folder, each output is a folder, with a file of the video's name for
     each. One that cannot be read stops no other; the exit status is then 2.
 
     Until it is finished an output is called rows.part.csv and so on, and can be read or played.
-    After Ctrl-C or a kill the same command with --resume reads the films that were not finished,
+    After Ctrl-C or a kill the same command with --resume reads the videos that were not finished,
     each from its start, and with --overwrite all of them.
     """
     from mien.recognize.video.batch import find_videos
@@ -219,17 +219,17 @@ def video(
         offline=smooth is SmoothName.offline,
         bars=bars,
     )
-    films, many = find_videos(paths, not_in=outputs.named())
-    sets = outputs.for_each(films) if many else [outputs]
-    for film, files in zip(films, sets, strict=True):
-        files.check(film.source, replaces=wanted.overwrite or wanted.resume)
+    videos, many = find_videos(paths, not_in=outputs.named())
+    sets = outputs.for_each(videos) if many else [outputs]
+    for video, files in zip(videos, sets, strict=True):
+        files.check(video.source, replaces=wanted.overwrite or wanted.resume)
     reader = recognizer.settings().open(threads=threads)
-    _read_all(reader, films, sets, how, resume=wanted.resume, as_json=as_json)
+    _read_all(reader, videos, sets, how, resume=wanted.resume, as_json=as_json)
 
 
 def _read_all(
     recognizer: "Recognizer",
-    films: "Sequence[VideoFile]",
+    videos: "Sequence[VideoFile]",
     sets: "Sequence[Outputs]",
     how: "VideoOptions",
     *,
@@ -240,9 +240,9 @@ def _read_all(
 
     failed = 0
     printer: _JsonPrinter | _TablePrinter
-    printer = _JsonPrinter() if as_json else _TablePrinter(many=len(films) > 1)
-    with _bar(films) as progress:
-        results = write_videos(recognizer, films, sets, how, resume=resume, progress=progress)
+    printer = _JsonPrinter() if as_json else _TablePrinter(many=len(videos) > 1)
+    with _bar(videos) as progress:
+        results = write_videos(recognizer, videos, sets, how, resume=resume, progress=progress)
         try:
             for result in results:
                 for message in result.messages():
@@ -259,14 +259,14 @@ def _read_all(
                 )
             raise
     printer.close()
-    if failed and len(films) > 1:
-        fail(f"{failed} of {len(films)} films could not be read, or not to their ends")
+    if failed and len(videos) > 1:
+        fail(f"{failed} of {len(videos)} videos could not be read, or not to their ends")
     if failed:
         raise typer.Exit(EXIT_ERROR)
 
 
 @contextmanager
-def _bar(films: "Sequence[VideoFile]") -> "Iterator[ShowProgress | None]":
+def _bar(videos: "Sequence[VideoFile]") -> "Iterator[ShowProgress | None]":
     """A bar with the time left on a terminal, nothing elsewhere."""
     if not sys.stderr.isatty():
         yield None
@@ -290,15 +290,15 @@ def _bar(films: "Sequence[VideoFile]") -> "Iterator[ShowProgress | None]":
         task = bars.add_task("reading", total=None, speed="")
         began: dict[str, tuple[float, float]] = {}
 
-        def show(film: "VideoFile", info: "VideoInfo", time_s: float) -> None:
+        def show(video: "VideoFile", info: "VideoInfo", time_s: float) -> None:
             now = time.monotonic()
-            if film.source not in began:
-                began[film.source] = (now, time_s)
-                number = films.index(film) + 1
-                which = f" {number} of {len(films)}" if len(films) > 1 else ""
-                name = film.relative.name
+            if video.source not in began:
+                began[video.source] = (now, time_s)
+                number = videos.index(video) + 1
+                which = f" {number} of {len(videos)}" if len(videos) > 1 else ""
+                name = video.relative.name
                 bars.reset(task, total=info.duration_s, description=f"reading{which} {name}")
-            since, first_s = began[film.source]
+            since, first_s = began[video.source]
             speed = (time_s - first_s) / (now - since) if now > since else 0.0
             bars.update(task, completed=time_s, speed=f"{speed:.1f} times as fast as it plays")
 
@@ -306,13 +306,13 @@ def _bar(films: "Sequence[VideoFile]") -> "Iterator[ShowProgress | None]":
 
 
 class _TablePrinter:
-    """Prints a row for each person of each film, when all are read."""
+    """Prints a row for each person of each video, when all are read."""
 
     def __init__(self, *, many: bool) -> None:
         self._many = many
         self._rows: list[list[str]] = []
 
-    def write(self, result: "FilmResult") -> None:
+    def write(self, result: "VideoResult") -> None:
         from mien.rows.timeline import clock
 
         if result.outcome is None:
@@ -321,7 +321,7 @@ class _TablePrinter:
             share = person.shares[person.emotion]
             self._rows.append(
                 [
-                    str(result.film.relative),
+                    str(result.video.relative),
                     str(person.track),
                     clock(person.first_s, fine=True),
                     clock(person.last_s, fine=True),
@@ -333,12 +333,12 @@ class _TablePrinter:
                 ]
             )
         if not result.outcome.people:
-            self._rows.append([str(result.film.relative), "-", "no face"] + [""] * 12)
+            self._rows.append([str(result.video.relative), "-", "no face"] + [""] * 12)
 
     def close(self) -> None:
         from mien.labels import EMOTIONS
 
-        header = ["film", "person", "from", "to", "on screen", "mostly", "of the time"]
+        header = ["video", "person", "from", "to", "on screen", "mostly", "of the time"]
         header += [*EMOTIONS, "changes/min"]
         if self._rows:
             first = 0 if self._many else 1
@@ -346,7 +346,7 @@ class _TablePrinter:
 
 
 class _JsonPrinter(JsonArray):
-    """Prints a JSON array, an object for each film, as the films come."""
+    """Prints a JSON array, an object for each video, as the videos come."""
 
-    def write(self, result: "FilmResult") -> None:
+    def write(self, result: "VideoResult") -> None:
         self.add(result.to_dict())

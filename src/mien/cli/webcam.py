@@ -70,7 +70,7 @@ class FileOptions:
 
     record: Annotated[
         Path | None,
-        typer.Option("--record", help="Video file to write: the picture with its faces, as seen."),
+        typer.Option("--record", help="Video file to write: the image with its faces, as seen."),
     ] = None
     csv_file: Annotated[
         Path | None,
@@ -80,7 +80,7 @@ class FileOptions:
         ),
     ] = None
     stills: Annotated[
-        Path, typer.Option("--stills", help="Folder for the pictures that `s` saves.")
+        Path, typer.Option("--stills", help="Folder for the images that `s` saves.")
     ] = Path()
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files of --record and --csv.")
@@ -215,8 +215,8 @@ def _outputs(
     if record is not None:
         from mien.recognize.video.writer import VideoWriter
 
-        film = stack.enter_context(VideoWriter(record))
-        outputs.append(lambda seen: film.write(seen.drawn, seen.frame.time_s))
+        video = stack.enter_context(VideoWriter(record))
+        outputs.append(lambda seen: video.write(seen.drawn, seen.frame.time_s))
     if csv_file is not None:
         from mien.rows.files import row_writer
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from torch.nn.grad import conv2d_input
 
 SIDES_PX: Final = (6, 12)
-"""Of pictures that Winograd's algorithm is faster for: in larger ones the sums cost too much."""
+"""Of images that Winograd's algorithm is faster for: in larger ones the sums cost too much."""
 
 FEWEST_CHANNELS: Final = 48
 FEWEST_FACES: Final = 32
@@ -34,7 +34,7 @@ class Conv3x3(nn.Conv2d):
     finished network should read the same everywhere.
 
     Args:
-        inputs: channels of the picture.
+        inputs: channels of the image.
         outputs: channels of the result.
         stride: 1 or 2.
     """
@@ -97,7 +97,7 @@ class _Halving(torch.autograd.Function):
 
 
 def by_winograd(features: Tensor, weight: Tensor) -> Tensor:
-    """The convolution of square pictures with kernels of 3 x 3 and a border of zeros.
+    """The convolution of square images with kernels of 3 x 3 and a border of zeros.
 
     Args:
         features: (N, C, S, S) float32, channels_last; S is one of `SIDES_PX`.
@@ -115,43 +115,43 @@ def by_winograd(features: Tensor, weight: Tensor) -> Tensor:
 
 
 class _Winograd(torch.autograd.Function):
-    """Pictures to sums, times the sums of the kernels, and the products to pictures again."""
+    """Images to sums, times the sums of the kernels, and the products to images again."""
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, kernels: Tensor) -> Tensor:
         matrices = _MATRICES[features.shape[2]]
         sums = _sums_of(features, matrices.of_pixels)
         ctx.save_for_backward(sums, kernels)
-        return _pictures_of(sums @ kernels.mT, matrices.to_pixels)
+        return _images_of(sums @ kernels.mT, matrices.to_pixels)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         sums, kernels = ctx.saved_tensors
         matrices = _MATRICES[gradient.shape[2]]
         products = _sums_of(gradient, matrices.to_pixels.T.contiguous())
-        pictures = _pictures_of(products @ kernels, matrices.of_pixels.T.contiguous())
-        return pictures, products.mT @ sums
+        images = _images_of(products @ kernels, matrices.of_pixels.T.contiguous())
+        return images, products.mT @ sums
 
 
-def _sums_of(pictures: Tensor, matrix: Tensor) -> Tensor:
+def _sums_of(images: Tensor, matrix: Tensor) -> Tensor:
     """(N, C, S, S) -> (64, N * T * T, C): what meets the same sums of the kernels lies together."""
-    count, channels, side, _ = pictures.shape
+    count, channels, side, _ = images.shape
     tiles = side // _TILE
-    rows = matrix @ pictures.permute(0, 2, 3, 1).reshape(count, side, side * channels)
+    rows = matrix @ images.permute(0, 2, 3, 1).reshape(count, side, side * channels)
     both = (matrix @ rows.view(-1, side, channels)).view(
         count, _PLACES, tiles, _PLACES, tiles, channels
     )
     return both.permute(1, 3, 0, 2, 4, 5).reshape(_PLACES**2, -1, channels)
 
 
-def _pictures_of(sums: Tensor, matrix: Tensor) -> Tensor:
+def _images_of(sums: Tensor, matrix: Tensor) -> Tensor:
     """(64, N * T * T, C) -> (N, C, S, S), channels_last."""
     side, channels = len(matrix), sums.shape[2]
     tiles = side // _TILE
     both = sums.view(_PLACES, _PLACES, -1, tiles, tiles, channels).permute(2, 0, 3, 1, 4, 5)
     rows = matrix @ both.reshape(-1, _PLACES * tiles, channels)
-    pictures = matrix @ rows.view(-1, _PLACES * tiles, side * channels)
-    return pictures.view(-1, side, side, channels).permute(0, 3, 1, 2)
+    images = matrix @ rows.view(-1, _PLACES * tiles, side * channels)
+    return images.view(-1, side, side, channels).permute(0, 3, 1, 2)
 
 
 class _Matrices(NamedTuple):

@@ -296,7 +296,7 @@ class _SqueezeExcitation(nn.Module):
 class _SEBlock(nn.Module):
     """Two 3 x 3 convolutions and squeeze-excitation, around which the input is added.
 
-    Where the picture is halved, the input is averaged before its 1 x 1 convolution, which would
+    Where the image is halved, the input is averaged before its 1 x 1 convolution, which would
     otherwise leave three of four pixels out (He et al. 2018, arXiv:1812.01187, Figure 2c).
     """
 
@@ -325,7 +325,7 @@ class _SEBlock(nn.Module):
 def se_resnet_trunk(options: TrunkOptions) -> tuple[nn.Module, int]:
     """SE-ResNet (Hu et al. 2017, arXiv:1709.01507) of the paper's size, for 48 pixels.
 
-    2.2 million parameters. Two convolutions halve the picture before the first block, where most
+    2.2 million parameters. Two convolutions halve the image before the first block, where most
     multiply-adds would be, so that what they cost is spent on wider layers.
     """
     trunk = nn.Sequential(
@@ -350,7 +350,7 @@ def se_resnet_trunk(options: TrunkOptions) -> tuple[nn.Module, int]:
 def se_resnet_large_trunk(options: TrunkOptions) -> tuple[nn.Module, int]:
     """SE-ResNet five times as large, for 48 pixels: a teacher for the smaller one.
 
-    10.4 million parameters in four stages of two blocks, the first of them on the whole picture.
+    10.4 million parameters in four stages of two blocks, the first of them on the whole image.
     """
     widths = (64, 128, 256, 480)
     blocks: list[nn.Module] = []

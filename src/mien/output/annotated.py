@@ -1,4 +1,4 @@
-"""Annotated copies of pictures, written into a folder."""
+"""Annotated copies of images, written into a folder."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,44 +6,44 @@ from pathlib import Path
 from mien.errors import OutputError
 from mien.output.files import JPEG_SUFFIXES, write_image
 from mien.output.overlay import annotate
-from mien.readings import PictureFile, PictureResult
+from mien.readings import ImageFile, ImageResult
 
 
 class AnnotatedWriter:
-    """Writes an annotated copy of each picture below a folder, as JPEG or PNG.
+    """Writes an annotated copy of each image below a folder, as JPEG or PNG.
 
-    The copies are laid out as the pictures were found: `cats/1.png` of a folder that was searched
-    becomes `OUT/cats/1.png`. JPEG stays JPEG and everything else becomes PNG. A second picture of
+    The copies are laid out as the images were found: `cats/1.png` of a folder that was searched
+    becomes `OUT/cats/1.png`. JPEG stays JPEG and everything else becomes PNG. A second image of
     the same name gets a number.
 
     Args:
         folder: is made when the first copy is written.
-        pictures: all that will be read; a copy never replaces one of them.
+        images: all that will be read; a copy never replaces one of them.
     Raises:
         OutputError: `folder` is a file, or no folder can have that name.
     """
 
-    def __init__(self, folder: Path, pictures: Iterable[PictureFile] = ()) -> None:
+    def __init__(self, folder: Path, images: Iterable[ImageFile] = ()) -> None:
         try:
             if folder.exists() and not folder.is_dir():
                 raise OutputError(f"{folder}: expected a folder for the copies; it is a file")
         except OSError as error:  # a name too long
             raise OutputError(f"{folder}: cannot be used; {error.strerror or error}") from error
         self.folder = folder
-        self._originals = {picture.path.resolve() for picture in pictures}
+        self._originals = {image.path.resolve() for image in images}
         self._written: set[Path] = set()
 
-    def write(self, result: PictureResult) -> None:
-        """Write the copy of one picture; nothing for one that could not be read.
+    def write(self, result: ImageResult) -> None:
+        """Write the copy of one image; nothing for one that could not be read.
 
         Raises:
-            OutputError: it cannot be written, or would replace a picture that was given.
+            OutputError: it cannot be written, or would replace an image that was given.
         """
         if result.image is None:
             return
         path = self._path_for(result.file.relative)
         if path.resolve() in self._originals | {result.file.path.resolve()}:
-            raise OutputError(f"{path}: the annotated copy would replace a picture that was given")
+            raise OutputError(f"{path}: the annotated copy would replace an image that was given")
         write_image(path, annotate(result.image, result.readings), make_folders=True)
 
     def _path_for(self, relative: Path) -> Path:

@@ -1,4 +1,4 @@
-"""An explanation -> a picture of it: the face, the heat over it, a scale and words."""
+"""An explanation -> an image of it: the face, the heat over it, a scale and words."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -42,7 +42,7 @@ def heat_scale(heat: Heat) -> float:
 
 
 def color_heat(gray: NDArray[np.uint8], heat: NDArray[np.float32], scale: float) -> Image:
-    """Lay heat over a gray picture: warm where it speaks for the emotion, blue where against it.
+    """Lay heat over a gray image: warm where it speaks for the emotion, blue where against it.
 
     Args:
         gray: (H, W) uint8.
@@ -56,7 +56,7 @@ def color_heat(gray: NDArray[np.uint8], heat: NDArray[np.float32], scale: float)
     if not scale > 0.0:
         raise OptionError(f"scale: expected more than 0; got {scale}")
     if gray.shape != heat.shape:
-        raise OptionError(f"expected heat of the picture's shape, {gray.shape}; got {heat.shape}")
+        raise OptionError(f"expected heat of the image's shape, {gray.shape}; got {heat.shape}")
     strength = np.clip(heat / scale, -1.0, 1.0)[:, :, None].astype(np.float32)
     hue = np.where(strength > 0.0, np.array(_WARM, np.float32), np.array(_COOL, np.float32))
     lightness = _DARKEST + (_LIGHTEST - _DARKEST) * gray.astype(np.float32) / 255.0
@@ -99,18 +99,18 @@ def draw_explanation(explanation: Explanation) -> Image:
 
 
 def save_explanation(explanation: Explanation, path: Path) -> None:
-    """Write the picture, whole or not at all.
+    """Write the image, whole or not at all.
 
     Raises:
         OptionError: the name ends neither in .png nor in .jpg or .jpeg.
         OutputError: it cannot be written.
     """
-    check_picture_name(path)
+    check_image_name(path)
     write_image(path, draw_explanation(explanation))
 
 
-def check_picture_name(path: Path, *, original: Path | None = None) -> None:
-    """Say before any work whether a picture can have this name.
+def check_image_name(path: Path, *, original: Path | None = None) -> None:
+    """Say before any work whether an image can have this name.
 
     Raises:
         OptionError: the name ends neither in .png nor in .jpg or .jpeg.
@@ -119,7 +119,7 @@ def check_picture_name(path: Path, *, original: Path | None = None) -> None:
     if path.suffix.lower() not in _ENDINGS:
         raise OptionError(f"{path}: expected a name that ends in {', '.join(_ENDINGS)}")
     if original is not None and path.resolve() == original.resolve():
-        raise OutputError(f"{path}: the heat map would replace the picture that was given")
+        raise OutputError(f"{path}: the heat map would replace the image that was given")
 
 
 def _draw_heading(draw: "ImageDraw.ImageDraw", explanation: Explanation, left: int) -> None:

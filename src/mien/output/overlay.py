@@ -1,4 +1,4 @@
-"""Readings -> an annotated copy of the picture."""
+"""Readings -> an annotated copy of the image."""
 
 import math
 from collections.abc import Sequence
@@ -38,12 +38,12 @@ def annotate(image: Image, readings: Sequence[Reading], *, bars: bool = True) ->
 
     A reading that is unsure has a white box with a dark edge, and the word in place of an emotion.
     Where there are several, each has its number, from 1, as tables count them: "2 happy 93%". One
-    of a film or a camera has the number of the person there. For the frames of these, in which
+    of a video or a camera has the number of the person there. For the frames of these, in which
     what is drawn is to stay where it is, there is `Annotator`.
 
     Args:
         image: (H, W, 3) uint8, RGB; stays as it is.
-        readings: of this picture.
+        readings: of this image.
         bars: draw the probabilities of faces that are large enough, where they hide no other face.
     Returns:
         (H, W, 3) uint8, RGB.
@@ -141,17 +141,17 @@ def _font(size_px: int) -> "ImageFont.FreeTypeFont | ImageFont.ImageFont":
     return ImageFont.load_default(size_px)
 
 
-def _font_px(reading: Reading, picture: tuple[int, int]) -> int:
-    """Grows with the face, and stays readable when the picture is fitted to a screen."""
-    high = max(30.0, min(picture) / 24)
-    return round(min(max(_width(reading.box) / 6.5, _least_px(picture)), high))
+def _font_px(reading: Reading, image: tuple[int, int]) -> int:
+    """Grows with the face, and stays readable when the image is fitted to a screen."""
+    high = max(30.0, min(image) / 24)
+    return round(min(max(_width(reading.box) / 6.5, _least_px(image)), high))
 
 
 def _draw_box(canvas: Image, reading: Reading, line_px: int) -> None:
     from PIL import Image as PILImage
     from PIL import ImageDraw
 
-    # Pillow draws into copies alone: of the face's surroundings, not of the whole picture.
+    # Pillow draws into copies alone: of the face's surroundings, not of the whole image.
     x0, y0, x1, y1 = reading.box
     left, top = max(0, math.floor(x0) - 2), max(0, math.floor(y0) - 2)
     part = canvas[top : max(0, math.ceil(y1) + 3), left : max(0, math.ceil(x1) + 3)]
@@ -190,17 +190,17 @@ def _draw_label(
     order = (layout.corner, *range(len(places)))
     layout.corner = next((i for i in order if not _hides(places[i], others)), layout.corner)
     place = places[layout.corner]
-    # On whole pixels letters are sharp, and do not shimmer in a film.
+    # On whole pixels letters are sharp, and do not shimmer in a video.
     left, top = round(place[0]), round(place[1])
     part = canvas[top : top + height, left : left + width]
-    down, across = part.shape[:2]  # the picture may be smaller than the plate
+    down, across = part.shape[:2]  # the image may be smaller than the plate
     cv2.copyTo(plate.pixels[:down, :across], plate.mask[:down, :across], part)
     return place
 
 
 @dataclass(frozen=True)
 class _Plate:
-    """A label, ready to be laid on a picture.
+    """A label, ready to be laid on an image.
 
     Attributes:
         pixels: (h, w, 3) uint8, RGB.
@@ -211,7 +211,7 @@ class _Plate:
     mask: NDArray[np.uint8]
 
 
-@lru_cache(maxsize=128)  # a film shows the same few again and again
+@lru_cache(maxsize=128)  # a video shows the same few again and again
 def _plate(
     text: str, font_px: int, color: tuple[int, int, int], edge: tuple[int, int, int] | None
 ) -> _Plate:
@@ -284,14 +284,14 @@ def _with(taken: Sequence[Box], spots: dict[int, _Spot]) -> list[Box]:
     return [*taken, *(spot.place for spot in spots.values())]
 
 
-def _least_px(picture: tuple[int, int]) -> float:
-    """The smallest letters that stay readable when the picture is fitted to a screen."""
-    return max(11.0, min(picture) / 45)
+def _least_px(image: tuple[int, int]) -> float:
+    """The smallest letters that stay readable when the image is fitted to a screen."""
+    return max(11.0, min(image) / 45)
 
 
-def _bars_px(label_px: float, picture: tuple[int, int]) -> list[int]:
+def _bars_px(label_px: float, image: tuple[int, int]) -> list[int]:
     """Sizes of letters for bars beside a label, from those that go with it to the smallest."""
-    least, px = max(10, round(0.8 * _least_px(picture))), round(0.8 * label_px)
+    least, px = max(10, round(0.8 * _least_px(image))), round(0.8 * label_px)
     sizes = []
     while px > least:
         sizes.append(px)
@@ -323,21 +323,21 @@ def _find_spot(
 
 
 def _roomy_spot(
-    box: Box, font_px: int, side: int, taken: Sequence[Box], picture: tuple[int, int]
+    box: Box, font_px: int, side: int, taken: Sequence[Box], image: tuple[int, int]
 ) -> _Spot | None:
     """As `_spot`; None, too, where a step of the face or its neighbour would take the room."""
-    if _spot(box, round(font_px / _PLAY), side, taken, picture) is None:
+    if _spot(box, round(font_px / _PLAY), side, taken, image) is None:
         return None
-    return _spot(box, font_px, side, taken, picture)
+    return _spot(box, font_px, side, taken, image)
 
 
 def _spot(
-    box: Box, font_px: int, side: int, taken: Sequence[Box], picture: tuple[int, int]
+    box: Box, font_px: int, side: int, taken: Sequence[Box], image: tuple[int, int]
 ) -> _Spot | None:
     """The place of bars on one side of a face; None where they hide something."""
     sheet = _sheet(font_px)
     pad, height, width = sheet.pad, *sheet.pixels.shape[:2]
-    if width > picture[0] or height > picture[1]:
+    if width > image[0] or height > image[1]:
         return None
     x0, y0, x1, y1 = box
     right, left, below, above = x1 + pad, x0 - pad - width, y1 + pad, y0 - pad - height
@@ -351,7 +351,7 @@ def _spot(
         (x0, above),
         (x1 - width, above),
     )[side]
-    place = _inside(x, y, width, height, picture)
+    place = _inside(x, y, width, height, image)
     return None if _hides(place, taken) else _Spot(font_px, side, place)
 
 
@@ -413,7 +413,7 @@ def _sheet(font_px: int) -> _Sheet:
     return _Sheet(pixels, np.array(mask), font_px, pad, row_px, names_px, bar_px)
 
 
-@lru_cache(maxsize=256)  # in a film most come again; 3 MB of them at 1280 x 720, 22 MB at 4K
+@lru_cache(maxsize=256)  # in a video most come again; 3 MB of them at 1280 x 720, 22 MB at 4K
 def _bar(font_px: int, label: str, filled: int, percent: str, is_shown: bool) -> Image:
     """One row of a panel: (h, w, 3) uint8, RGB."""
     from PIL import Image as PILImage
@@ -436,10 +436,10 @@ def _bar(font_px: int, label: str, filled: int, percent: str, is_shown: bool) ->
     return np.array(pixels)
 
 
-def _inside(x: float, y: float, width: float, height: float, picture: tuple[int, int]) -> Box:
-    """A rectangle moved as little as brings it into the picture."""
-    x = max(min(x, picture[0] - width), 0.0)
-    y = max(min(y, picture[1] - height), 0.0)
+def _inside(x: float, y: float, width: float, height: float, image: tuple[int, int]) -> Box:
+    """A rectangle moved as little as brings it into the image."""
+    x = max(min(x, image[0] - width), 0.0)
+    y = max(min(y, image[1] - height), 0.0)
     return x, y, x + width, y + height
 
 

@@ -35,8 +35,8 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture inside a page."""
+class Figure:
+    """An image inside a page."""
 
     uri: str  # see `data_uri`
     alt: str  # what it shows
@@ -65,7 +65,7 @@ class Cell:
     color: str = ""  # of a swatch before the words
     tint: float | None = None  # how strongly it is coloured, 0 to 1
     bar: Sequence[Part] | None = None  # below the words, as those that follow
-    picture: Picture | None = None
+    image: Figure | None = None
     dots: Dots | None = None
     span: int = 1  # columns that it takes
 
@@ -95,17 +95,17 @@ def percent(share: float, digits: int = 2) -> str:
 
 
 def data_uri(content: bytes, kind: str = "png") -> str:
-    """A picture as an address that holds it whole.
+    """An image as an address that holds it whole.
 
     Args:
-        content: of the picture's file.
+        content: of the image's file.
         kind: "png" or "jpeg".
     """
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def png_uri(image: "NDArray[np.uint8]") -> str:
-    """A picture as an address that holds it as PNG.
+    """An image as an address that holds it as PNG.
 
     Args:
         image: (H, W) gray or (H, W, 4) blue, green, red and how opaque.

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TextIO
 
 from mien.labels import EMOTIONS
-from mien.readings import Expectation, PictureResult, Reading, TrackedReading
+from mien.readings import Expectation, ImageResult, Reading, TrackedReading
 
 if TYPE_CHECKING:
     import pyarrow
@@ -41,25 +41,23 @@ class Column(NamedTuple):
 
 _PLACES: Final = (
     Column("file", "string", "path of the image"),
-    Column("source", "string", "full name of the picture, archive, Parquet file or film"),
+    Column("source", "string", "full name of the image, archive, Parquet file or video"),
     Column("key", "string", "of a tar archive: the sample's name without extensions; else null"),
     Column(
         "member", "string", "name within the archive, or the path that a Parquet row tells; or null"
     ),
     Column("row", "int64", "number within the archive or Parquet file, from 0; else null"),
-    Column("frame", "int64", "number of the frame in the film, from 0; else null"),
-    Column("time_s", "float64", "when the frame is shown, from the start of the film; else null"),
-    Column("width", "int32", "of the picture in pixels, upright; null where it could not be read"),
+    Column("frame", "int64", "number of the frame in the video, from 0; else null"),
+    Column("time_s", "float64", "when the frame is shown, from the start of the video; else null"),
+    Column("width", "int32", "of the image in pixels, upright; null where it could not be read"),
     Column("height", "int32", "likewise"),
 )
 _OF_A_FACE: Final = (
-    Column(
-        "face", "int32", "from 1, the surest first; null in the row of a picture without a face"
-    ),
+    Column("face", "int32", "from 1, the surest first; null in the row of an image without a face"),
     Column(
         "track", "int64", "number of the person, from 1; null in the row of a frame without a face"
     ),
-    *(Column(side, "float32", "of the box, in pixels of the picture") for side in SIDES),
+    *(Column(side, "float32", "of the box, in pixels of the image") for side in SIDES),
     Column("score", "float32", "the detector's, that this is a face, 0 to 1"),
     Column("detected", "bool", "the detector found the face in this frame; else it was followed"),
     *(Column(name, "float32", "in pixels; null where the detector gives none") for name in _POINTS),
@@ -74,7 +72,7 @@ _OF_A_FACE: Final = (
     *(Column(name, "float32", "probability of this frame alone, not smoothed") for name in RAW),
     Column("expected", "string", "the emotion that was asked for, in every row"),
     Column(
-        "shows", "bool", "whether the face shows it; null in the row of a picture without a face"
+        "shows", "bool", "whether the face shows it; null in the row of an image without a face"
     ),
     Column("compound", "string", "two emotions at once; null where a face shows none"),
 )
@@ -83,7 +81,7 @@ _OF_A_RUN: Final = (
     Column("model_sha256", "string", "of its file, in hexadecimal digits; of several, with commas"),
     Column("mien_version", "string", "that read it"),
     Column(
-        "error", "string", "why the picture, or the rest of its source, could not be read; or null"
+        "error", "string", "why the image, or the rest of its source, could not be read; or null"
     ),
 )
 COLUMNS: Final = {column.name: column for column in (*_PLACES, *_OF_A_FACE, *_OF_A_RUN)}
@@ -224,7 +222,7 @@ def face_to_dict(
 
 
 def to_dict(
-    result: PictureResult, expectation: Expectation | None = None, *, compound: bool = False
+    result: ImageResult, expectation: Expectation | None = None, *, compound: bool = False
 ) -> dict[str, Any]:
     """One image as plain values, ready for JSON; `size` is width and height in pixels."""
     size = None if result.image is None else [result.image.shape[1], result.image.shape[0]]
@@ -237,7 +235,7 @@ def to_dict(
 
 
 def image_rows(
-    result: PictureResult, expectation: Expectation | None = None, *, compound: bool = False
+    result: ImageResult, expectation: Expectation | None = None, *, compound: bool = False
 ) -> list[dict[str, Any]]:
     """One row for each face, or one with an empty face for an image that shows none."""
     place = {"file": str(result.file.path)}
@@ -272,13 +270,13 @@ class CsvWriter:
         )
         file.write(csv_header(self._columns))
 
-    def write(self, result: PictureResult) -> None:
+    def write(self, result: ImageResult) -> None:
         """Add the rows of one image."""
         found = image_rows(result, self._expectation, compound=self._compound)
         self._file.write(csv_lines(self._columns, found))
 
 
-def to_csv(results: list[PictureResult], expectation: Expectation | None = None) -> str:
+def to_csv(results: list[ImageResult], expectation: Expectation | None = None) -> str:
     """The rows of several images as the text of a CSV file."""
     text = io.StringIO()
     writer = CsvWriter(text, expectation)

@@ -23,15 +23,15 @@ def analyze_video(
     end_s: float | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> VideoResult:
-    """Read a film as a whole.
+    """Read a video as a whole.
 
         result = analyze_video("interview.mp4")
         result.plot("interview.png")
 
-    Of the film nothing stays but numbers: some 100 bytes for each face of each frame.
+    Of the video nothing stays but numbers: some 100 bytes for each face of each frame.
 
     Args:
-        source: a video file or a series of pictures; see `mien.recognize.video.frames.frames`.
+        source: a video file or a series of images; see `mien.recognize.video.frames.frames`.
         recognizer: what reads it; by default `Recognizer()`.
         settings: how faces are followed and smoothed.
         offline: smooth with the frames before and after, without delay, as `mien video` does (see

@@ -18,7 +18,7 @@ Crops: TypeAlias = NDArray[np.uint8]
 SIZE_PX: Final = 48
 """Side of a crop: FER2013's size."""
 
-_MAX_OVERSAMPLING: Final = 16  # a larger part of the picture is shrunk before it is turned
+_MAX_OVERSAMPLING: Final = 16  # a larger part of the image is shrunk before it is turned
 
 
 def crop_faces(
@@ -51,12 +51,12 @@ def crop_faces(
 
 
 def whole_image_crop(image: Image) -> NDArray[np.uint8]:
-    """A picture that is already one framed face, as data sets hold them, as one crop.
+    """An image that is already one framed face, as data sets hold them, as one crop.
 
     Args:
         image: (H, W, 3) uint8, RGB.
     Returns:
-        (48, 48) uint8, gray. A gray picture of 48 x 48 comes back unchanged.
+        (48, 48) uint8, gray. A gray image of 48 x 48 comes back unchanged.
     """
     gray = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
     if gray.shape == (SIZE_PX, SIZE_PX):
@@ -85,7 +85,7 @@ def _frame(face: Face, framing: Framing) -> tuple[float, float, float]:
 def _cut(
     image: Image, center_x: float, center_y: float, angle: float, side: float
 ) -> NDArray[np.uint8]:
-    """(48, 48) uint8: a turned square of the picture, resampled without aliasing."""
+    """(48, 48) uint8: a turned square of the image, resampled without aliasing."""
     # Only the part under the square is turned gray; one wholly outside gets the nearest pixels.
     height, width = image.shape[:2]
     reach = side / 2 * (abs(math.cos(angle)) + abs(math.sin(angle))) + 2

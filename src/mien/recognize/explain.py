@@ -57,7 +57,7 @@ tip of its nose in 29 and the corners of its mouth in 36. The eyes have their br
 def explain(
     recognizer: "Recognizer", source: ImageSource, *, face: int = 0, emotion: str | None = None
 ) -> Explanation:
-    """Find the pixels that the reading of one face of a picture rests on.
+    """Find the pixels that the reading of one face of an image rests on.
 
     Args:
         recognizer: finds and reads the faces.
@@ -65,23 +65,23 @@ def explain(
         face: which, from 0, in the order of the recognizer's readings: the surest face first.
         emotion: as for `explain_crop`.
     Raises:
-        ImageError: it is not a picture, or there is no face in it.
+        ImageError: it is not an image, or there is no face in it.
         ModelError: the classifier's answers are no numbers.
         OptionError: there is no such face or emotion.
     """
-    _target(emotion)  # before the picture takes time
+    _target(emotion)  # before the image takes time
     if face < 0:
         raise OptionError(f"face: expected 0 or more; got {face}")
     image = load_image(source)
     readings = recognizer(image)
     if not readings:
-        name = str(source) if isinstance(source, str | Path) else "the picture"
+        name = str(source) if isinstance(source, str | Path) else "the image"
         hint = what_may_help(recognizer.detector, (image.shape[1], image.shape[0]), ())
         found = "found none" + (f"; {hint}" if hint else "")
         raise ImageError(f"{name}: expected a face to explain; {found}")
     if face >= len(readings):
         count = "is 1 face" if len(readings) == 1 else f"are {len(readings)} faces"
-        raise OptionError(f"face: expected one that was found; there {count} in the picture")
+        raise OptionError(f"face: expected one that was found; there {count} in the image")
     reading = readings[face]
     crop = crop_faces(
         image,

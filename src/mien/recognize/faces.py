@@ -19,7 +19,7 @@ from mien.recognize.yunet import CELL_PX, YuNet
 _Row: TypeAlias = NDArray[np.float64]
 """(15,): x, y, width and height of a box, x and y of its five landmarks, score."""
 
-_MOST_CROPPED_PX: Final = 96  # of a picture that looks like a face from a data set
+_MOST_CROPPED_PX: Final = 96  # of an image that looks like a face from a data set
 _MUCH_SHRUNK: Final = 0.7  # or more: a larger search finds little else
 _SMALL_PX: Final = 24  # in the search: where there is a face this small, others were missed
 
@@ -56,7 +56,7 @@ class Detector(Protocol):
         ...
 
     def detect(self, image: Image) -> list[Face]:
-        """The faces of a picture, best first.
+        """The faces of an image, best first.
 
         Args:
             image: (H, W, 3) uint8, RGB.
@@ -67,17 +67,17 @@ class Detector(Protocol):
 class YuNetDetector:
     """YuNet (Wu, Peng and Yu 2023, doi:10.1007/s11633-023-1423-y), which finds upright faces.
 
-    A picture is searched small first. Where that does not show large faces alone, it is searched
+    An image is searched small first. Where that does not show large faces alone, it is searched
     larger; and where something may be a face, its place is enlarged and looked at again, as it is
     and turned by 30 degrees to either side, which confirms or drops it and tells its tilt. In a
-    picture without a face, or without a sure one, the other three sides are looked at, in case it
+    image without a face, or without a sure one, the other three sides are looked at, in case it
     lies on its side or head. `benchmarks/crowds.py` and `benchmarks/hard_faces.py` tell how many
     faces that finds.
 
     Args:
         min_score: detections below it are dropped, 0 to 1.
         min_face_px: smaller faces are dropped; the longer side of the box, in original pixels.
-        full_size: search the picture once more as it is, for small faces. Otherwise it is only
+        full_size: search the image once more as it is, for small faces. Otherwise it is only
             searched shrunk to `SEARCH_SHARE` of its pixels, within bounds.
         second_looks: look again at what may be a face, and for faces that are not upright. Videos
             do without, for they see a face many times, and many of their frames have none.
@@ -86,10 +86,10 @@ class YuNetDetector:
     """
 
     GLANCE_PIXELS: Final = 256 * 256
-    SEARCH_SHARE: Final = 1 / 8  # of the picture's pixels: in keeping with the time to decode them
+    SEARCH_SHARE: Final = 1 / 8  # of the image's pixels: in keeping with the time to decode them
     MIN_SEARCH_PIXELS: Final = 448 * 448
     MAX_SEARCH_PIXELS: Final = 640 * 640
-    MAX_FULL_SIZE_PIXELS: Final = 25_000_000  # 6000 x 4000; larger pictures are shrunk to it
+    MAX_FULL_SIZE_PIXELS: Final = 25_000_000  # 6000 x 4000; larger images are shrunk to it
     SAME_FACE_IOU: Final = 0.3
 
     GLANCE_SCORE: Final = 0.2  # from here on something in a glance asks for a larger search
@@ -98,7 +98,7 @@ class YuNetDetector:
     DOUBTFUL_SCORE: Final = 0.3  # from here on it may be a face
     SURE_SCORE: Final = 0.8  # from here on it is one, without a second look
     UPRIGHT_SCORE: Final = 0.9  # seldom reached by what is found in a tilted face
-    # Seldom reached by the surest of one or two, or of more, in a picture on its side or head.
+    # Seldom reached by the surest of one or two, or of more, in an image on its side or head.
     LEVEL_SCORES: Final = (0.91, 0.895)
     TILTED_SCORE: Final = 0.5  # seldom missed by what is found in a tilted face
     LEAST_TILT_DEG: Final = 1.5  # that the eyes tell in a look: an eighth of the true one
@@ -107,7 +107,7 @@ class YuNetDetector:
     LOOK_PX: Final = (128, 80)  # side of what is looked at again, and of the face in it
     TURNED_LOOK_PX: Final = (96, 72)  # likewise, of what is turned for that
     LEAST_LOOK_PX: Final = 24  # in original pixels: enlarged more than that, a face tells little
-    MOST_LOOKS: Final = 16  # at one picture, so that no texture holds up the reading
+    MOST_LOOKS: Final = 16  # at one image, so that no texture holds up the reading
     FEW_LOOKS: Final = 2  # after so many, no look is spent on the tilt of faces that are sure
 
     # FER2013's frame of 48 pixels as YuNet sees it: of 3,000 training images it finds 96.0 %, boxes
@@ -131,7 +131,7 @@ class YuNetDetector:
         self._network = YuNet()
 
     def detect(self, image: Image) -> list[Face]:
-        """The faces of a picture, best first.
+        """The faces of an image, best first.
 
         Args:
             image: (H, W, 3) uint8, RGB.
@@ -143,7 +143,7 @@ class YuNetDetector:
         return [face for face in faces if face.size_px >= self.min_face_px]
 
     def search_size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height to which a picture of this size is shrunk, at most, to be searched."""
+        """Width and height to which an image of this size is shrunk, at most, to be searched."""
         pixels = self.MAX_FULL_SIZE_PIXELS if self.full_size else self._search_pixels(width, height)
         return _shrunk_size(width, height, pixels, CELL_PX)
 
@@ -152,7 +152,7 @@ class YuNetDetector:
         return min(max(pixels, self.MIN_SEARCH_PIXELS), self.MAX_SEARCH_PIXELS)
 
     def _search(self, image: Image, quarters: int = 0) -> list["_Find"]:
-        """The faces of a picture that is turned by so many quarters, counter-clockwise."""
+        """The faces of an image that is turned by so many quarters, counter-clockwise."""
         finds = self._find(image, self.GLANCE_PIXELS, quarters, self.GLANCE_SCORE)
         if quarters and not finds:
             return []
@@ -198,7 +198,7 @@ class YuNetDetector:
         return [find for find in finds if find.score >= self._doubtful]
 
     def _find(self, image: Image, pixels: int, quarters: int, least: float) -> list["_Find"]:
-        """What is found in a picture when it is shrunk and turned."""
+        """What is found in an image when it is shrunk and turned."""
         view = _shrink(image, pixels, CELL_PX).turned(quarters)
         return [view.find(row) for row in self._network.find(view.image, least)]
 
@@ -227,7 +227,7 @@ class YuNetDetector:
         return () if level.score >= self.UPRIGHT_SCORE else self.TILTS
 
     def _turn_upright(self, image: Image, finds: list["_Find"]) -> list["_Find"]:
-        """Better finds, if the picture lies on its side or head."""
+        """Better finds, if the image lies on its side or head."""
         surest = max(finds, key=lambda find: find.score, default=None)
         score = 0.0 if surest is None else surest.score
         if score >= self.LEVEL_SCORES[len(finds) > 2]:
@@ -259,7 +259,7 @@ class HaarDetector:
     Args:
         min_score: detections below it are dropped, 0 to 1.
         min_face_px: smaller faces are dropped; the longer side of the box, in original pixels.
-        full_size: search the picture as it is; otherwise it is first shrunk to `SEARCH_PIXELS`.
+        full_size: search the image as it is; otherwise it is first shrunk to `SEARCH_PIXELS`.
         min_neighbors: how many overlapping finds make a face; more finds fewer.
     Raises:
         OptionError: an argument is out of its range.
@@ -291,11 +291,11 @@ class HaarDetector:
         self._cascades = _Idle(_haar)
 
     def search_size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height to which a picture of this size is shrunk to be searched."""
+        """Width and height to which an image of this size is shrunk to be searched."""
         return _shrunk_size(width, height, self.search_pixels, cell_px=1)
 
     def detect(self, image: Image) -> list[Face]:
-        """The faces of a picture, best first; none has landmarks.
+        """The faces of an image, best first; none has landmarks.
 
         Args:
             image: (H, W, 3) uint8, RGB.
@@ -324,9 +324,9 @@ class HaarDetector:
 
 
 class WholeImage:
-    """For pictures that are faces, cut out already: each is one, from border to border.
+    """For images that are faces, cut out already: each is one, from border to border.
 
-    A picture that is not square is made so by repeating its border, as of all crops; FER2013's 48 x
+    An image that is not square is made so by repeating its border, as of all crops; FER2013's 48 x
     48 gray pixels stay what they are. A close-up that is not framed like FER2013's faces is better
     read with a detector.
 
@@ -342,12 +342,12 @@ class WholeImage:
     def __init__(self, *, min_face_px: float = 0.0, full_size: bool = False) -> None:
         if min_face_px or full_size:
             raise OptionError(
-                f"detector {WHOLE_IMAGE!r} takes whole pictures for faces; expected neither "
+                f"detector {WHOLE_IMAGE!r} takes whole images for faces; expected neither "
                 "min_face_px nor full_size"
             )
 
     def detect(self, image: Image) -> list[Face]:
-        """One face without landmarks, whose box is the picture and whose score is 1.
+        """One face without landmarks, whose box is the image and whose score is 1.
 
         Args:
             image: (H, W, 3) uint8, RGB.
@@ -384,8 +384,8 @@ def what_may_help(detector: Detector, size: tuple[int, int], sizes_px: Sequence[
     """How faces that a search may have missed can be found, in a few words; empty if none seems so.
 
     Args:
-        detector: that searched the picture.
-        size: width and height of the picture.
+        detector: that searched the image.
+        size: width and height of the image.
         sizes_px: longer side of each box that was found.
     """
     if not isinstance(detector, YuNetDetector | HaarDetector):
@@ -450,7 +450,7 @@ def _check_options(min_score: float, min_face_px: float) -> None:
 
 @dataclass(frozen=True)
 class _Find:
-    """What YuNet found, in pixels of the picture.
+    """What YuNet found, in pixels of the image.
 
     Attributes:
         middle: (2,) x and y.
@@ -458,7 +458,7 @@ class _Find:
         points: (5, 2) x and y of the landmarks.
         score: 0 to 1.
         seen_px: the longer side of the box, where it was found.
-        quarters: how often the picture was turned by 90 degrees, counter-clockwise, to find it.
+        quarters: how often the image was turned by 90 degrees, counter-clockwise, to find it.
     """
 
     middle: NDArray[np.float64]
@@ -470,7 +470,7 @@ class _Find:
 
     @cached_property
     def box(self) -> Box:
-        """Level in the picture, whatever the tilt of the head."""
+        """Level in the image, whatever the tilt of the head."""
         sides = self.sides[::-1] if self.quarters % 2 else self.sides
         (x0, y0), (x1, y1) = (self.middle - sides / 2).tolist(), (self.middle + sides / 2).tolist()
         return x0, y0, x1, y1
@@ -482,7 +482,7 @@ class _Find:
 
     @property
     def tilt_deg(self) -> float:
-        """Of the line of the eyes in the picture as it was turned, clockwise."""
+        """Of the line of the eyes in the image as it was turned, clockwise."""
         (right_x, right_y), (left_x, left_y) = self.points[:2].tolist()
         tilt = math.degrees(math.atan2(left_y - right_y, left_x - right_x)) + 90.0 * self.quarters
         return (tilt + 180.0) % 360.0 - 180.0
@@ -507,7 +507,7 @@ def _joined(first: list[_Find], then: list[_Find], same: float) -> list[_Find]:
 
 
 class _SecondLooks:
-    """Second looks at places of one picture.
+    """Second looks at places of one image.
 
     Args:
         network: that looks.
@@ -568,7 +568,7 @@ class _SecondLooks:
         Args:
             find: whose place is looked at.
             side: of the place, in pixels as it is looked at.
-            scale: of the place, pixels in one of the picture.
+            scale: of the place, pixels in one of the image.
         """
         reach = 0.75 * side / scale  # of a square that is turned
         limits = np.array(self._image.shape[1::-1])
@@ -582,11 +582,11 @@ class _SecondLooks:
 
 @dataclass(frozen=True)
 class _View:
-    """A picture as it is searched: shrunk, and perhaps turned.
+    """An image as it is searched: shrunk, and perhaps turned.
 
     Attributes:
         image: (H, W, 3) uint8, RGB.
-        scale: x and y, pixels of the shrunk picture for one of the picture.
+        scale: x and y, pixels of the shrunk image for one of the image.
         quarters: how often it was turned by 90 degrees after that, counter-clockwise.
     """
 
@@ -602,7 +602,7 @@ class _View:
         return _View(image, self.scale, quarters)
 
     def find(self, row: _Row) -> _Find:
-        """What YuNet says of it, in pixels of the picture."""
+        """What YuNet says of it, in pixels of the image."""
         points = np.vstack([row[:2] + row[2:4] / 2, row[4:14].reshape(5, 2)])
         height, width = self.image.shape[:2]
         for _ in range(self.quarters):  # back
@@ -615,7 +615,7 @@ class _View:
 
 
 def _shrink(image: Image, pixels: int, cell_px: int) -> _View:
-    """A picture of at most `pixels`, counted as the detector pads it."""
+    """An image of at most `pixels`, counted as the detector pads it."""
     height, width = image.shape[:2]
     size = _shrunk_size(width, height, pixels, cell_px)
     if size == (width, height):
@@ -628,7 +628,7 @@ def _shrink(image: Image, pixels: int, cell_px: int) -> _View:
 
 
 def _halved(image: Image, least: Sequence[int]) -> tuple[Image, int]:
-    """A picture, halved while that leaves at least this width and height; and by which factor.
+    """An image, halved while that leaves at least this width and height; and by which factor.
 
     Of an odd number of rows or columns the last one is left out.
     """
@@ -643,7 +643,7 @@ def _halved(image: Image, least: Sequence[int]) -> tuple[Image, int]:
 
 @lru_cache
 def _shrunk_size(width: int, height: int, pixels: int, cell_px: int) -> tuple[int, int]:
-    """Width and height of a picture that is shrunk to at most `pixels`, as a detector pads it.
+    """Width and height of an image that is shrunk to at most `pixels`, as a detector pads it.
 
     The scale is the largest that brings one side to a whole number of cells, so that no time goes
     into searching padding.

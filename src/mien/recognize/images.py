@@ -1,4 +1,4 @@
-"""Any picture -> (H, W, 3) uint8 RGB: the only place that knows EXIF, alpha, 16 bit and CMYK."""
+"""Any image -> (H, W, 3) uint8 RGB: the only place that knows EXIF, alpha, 16 bit and CMYK."""
 
 import inspect
 import io
@@ -29,26 +29,26 @@ SUFFIXES: Final = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".bmp", ".tif", ".tiff"}
     | {".gif", ".heic", ".heif", ".hif", ".avif"}
 )
-"""Endings, lower case, of the files that a search through a folder takes for pictures."""
+"""Endings, lower case, of the files that a search through a folder takes for images."""
 
 MIN_SIDE_PX: Final = 8
 """Shorter sides are refused: no detector finds a face in so few pixels."""
 
 MAX_PIXELS: Final = 178_956_970
-"""Larger pictures are refused before they are decoded (540 MB as RGB): decompression bombs. It is
+"""Larger images are refused before they are decoded (540 MB as RGB): decompression bombs. It is
 Pillow's own bound for files; `PIL.Image.MAX_IMAGE_PIXELS` raises that one.
 
-WebP, AVIF, HEIC and CMYK pictures, which take twice the memory of others to decode, are refused
-above half of it, so that no picture takes more than 2 GB."""
+WebP, AVIF, HEIC and CMYK images, which take twice the memory of others to decode, are refused
+above half of it, so that no image takes more than 2 GB."""
 
 THESE_BYTES: Final = "these bytes"
 THIS_IMAGE: Final = "this image"
-"""How messages call pictures without a name."""
+"""How messages call images without a name."""
 
 _UNREADABLE: Final = "file that cannot be read"
 _MAX_SCANS: Final = 100  # of a JPEG of `MAX_PIXELS`: each costs time, even where it holds nothing
 _MOST_BYTES: Final = 1_000_000_000  # of a file; `MAX_PIXELS` uncompressed have 716 million
-_STRIP_PIXELS: Final = 4_000_000  # are turned into RGB at a time; smaller pictures at once
+_STRIP_PIXELS: Final = 4_000_000  # are turned into RGB at a time; smaller images at once
 
 # Of Pillow: a size that is checked against our own bound, and odd metadata.
 _QUIETLY: Final = WithoutWarnings(RuntimeWarning, UserWarning)
@@ -57,17 +57,17 @@ _ORIENTATION: Final = 0x0112  # the tag of EXIF
 _START_OF_SCAN: Final = b"\xff\xda"  # of a JPEG; progressive ones have about ten
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "TIFF", "GIF")
 _TWICE_THE_MEMORY: Final = ("WEBP", "AVIF", "HEIF")
-_EXPECTED: Final = "expected a JPEG, PNG, WebP, HEIC, AVIF, BMP, TIFF or GIF picture"
+_EXPECTED: Final = "expected a JPEG, PNG, WebP, HEIC, AVIF, BMP, TIFF or GIF image"
 _GRAY_16: Final = ("I;16", "I;16B", "I;16L", "I;16N", "I")  # modes of Pillow
 _WHITE_16: Final = 65535
 _GUESSED_BITS: Final = (8, 12, 16)  # that levels in 16 bits may have, where the file does not say
 
-_BEGINS: Final = rb"\xff\xd8\xff|\x89PNG|RIFF....WEBP|GIF8|....ftypavi[fs]"  # of pictures
+_BEGINS: Final = rb"\xff\xd8\xff|\x89PNG|RIFF....WEBP|GIF8|....ftypavi[fs]"  # of images
 HEIF_BRANDS: Final = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 )
 AVIF_BRANDS: Final = frozenset({b"avif", b"avis"})
-"""What HEIC and AVIF files call themselves: single pictures, several, and series of them."""
+"""What HEIC and AVIF files call themselves: single images, several, and series of them."""
 
 _MOST_BRANDS_BYTES: Final = 256
 _HDR_TRANSFERS: Final = (16, 18)  # PQ and HLG, of ITU-T H.273
@@ -84,22 +84,22 @@ _FLOAT_ADVICE: Final = (
 
 @dataclass(frozen=True)
 class LoadedImage:
-    """A picture, and what had to be decided to read it.
+    """An image, and what had to be decided to read it.
 
     Attributes:
         image: (H, W, 3) uint8, RGB.
         notes: what somebody may want to know, a sentence each, the same for all such files: that
-            it is the first picture of an animation, or that 12-bit levels were scaled.
+            it is the first image of an animation, or that 12-bit levels were scaled.
     """
 
     image: Image
     notes: tuple[str, ...] = ()
 
 
-def is_picture_name(name: str) -> bool:
-    """Whether a search takes a file of that name for a picture."""
+def is_image_name(name: str) -> bool:
+    """Whether a search takes a file of that name for an image."""
     base = name.rsplit("/", 1)[-1]  # in stores and archives, on Windows, too
-    # macOS leaves ._x.jpg beside x.jpg on foreign disks: it holds no picture. A kill may leave
+    # macOS leaves ._x.jpg beside x.jpg on foreign disks: it holds no image. A kill may leave
     # x.part.jpg: it holds a part of one.
     return (
         not base.startswith("._")
@@ -111,25 +111,25 @@ def is_picture_name(name: str) -> bool:
 def load_image(
     source: ImageSource, *, min_side_px: int = MIN_SIDE_PX, max_pixels: int = MAX_PIXELS
 ) -> Image:
-    """Read a picture from wherever it is.
+    """Read an image from wherever it is.
 
     Levels of 16 bits are scaled by 1/257, so that 65535 is white. Where the file says that fewer
     bits are used (TIFF: BitsPerSample, MaxSampleValue; PNG: sBIT), or where the highest level of
-    the picture is below 4096, or below 256, the white is that of so many bits, of 12, or of 8.
+    the image is below 4096, or below 256, the white is that of so many bits, of 12, or of 8.
 
     Args:
         source: a path, the bytes of a file, a file that is open for reading bytes, a PIL image, or
             an array: (H, W) gray, (H, W, 1) gray, (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or
             uint16. A `str` is always a path, never an address to fetch.
         min_side_px: shorter sides are refused.
-        max_pixels: pictures with more are refused, before they are decoded; WebP, AVIF, HEIC and
-            CMYK pictures with more than half of it, which take twice the memory.
+        max_pixels: images with more are refused, before they are decoded; WebP, AVIF, HEIC and
+            CMYK images with more than half of it, which take twice the memory.
     Returns:
         (H, W, 3) uint8, RGB, turned upright as the file says. Transparent parts are laid on white.
-        Of an animation or a document of several pages, the first picture; of a HEIC with several,
+        Of an animation or a document of several pages, the first image; of a HEIC with several,
         the main one. Colour profiles are not applied.
     Raises:
-        ImageError: it is not a picture of a kind named above; the message says what it is. Levels
+        ImageError: it is not an image of a kind named above; the message says what it is. Levels
             in floating point are refused: nothing in them says what white is.
     """
     return load_with_notes(source, min_side_px=min_side_px, max_pixels=max_pixels).image
@@ -160,9 +160,9 @@ def load_with_notes(
     content, name = _content_of(source)
     if len(content) > _MOST_BYTES:
         raise ImageError(
-            f"expected a picture of at most {_MOST_BYTES:,} bytes",
+            f"expected an image of at most {_MOST_BYTES:,} bytes",
             source=name,
-            kind="picture too large",
+            kind="image too large",
             limit=_MOST_BYTES,
         )
     return _decode(content, name, min_side_px, max_pixels)
@@ -215,7 +215,7 @@ def _read(file: Any) -> tuple[bytes, str]:
         raise ImageError(f"cannot be read; {error}", source=name, kind=_UNREADABLE) from error
     if not chunks:
         raise ImageError(
-            "expected a picture; nothing is left to read: use seek(0) first", source=name
+            "expected an image; nothing is left to read: use seek(0) first", source=name
         )
     return b"".join(chunks), name
 
@@ -226,16 +226,16 @@ def _check_size(
     width, height = size
     if min(width, height) < min_side_px:
         raise ImageError(
-            f"expected a picture of at least {min_side_px} x {min_side_px} pixels; "
+            f"expected an image of at least {min_side_px} x {min_side_px} pixels; "
             f"got {width} x {height}",
             source=of,
-            kind="picture too small",
+            kind="image too small",
         )
     if width * height > max_pixels:
         raise ImageError(
             f"expected at most {max_pixels:,} pixels; got {width} x {height} = {width * height:,}",
             source=of,
-            kind="picture too large",
+            kind="image too large",
             limit=max_pixels,
             remedy="Pass max_pixels to allow more",
         )
@@ -248,7 +248,7 @@ def _check_scans(size: tuple[int, int], scans: int, name: str) -> None:
             f"expected at most {most:,} scans of {size[0]} x {size[1]} pixels, which take "
             f"seconds to decode; got {scans:,}",
             source=name,
-            kind="picture too large",
+            kind="image too large",
             limit=most,
         )
 
@@ -258,7 +258,7 @@ def _decode(content: bytes, name: str, min_side_px: int, max_pixels: int) -> Loa
     from PIL import UnidentifiedImageError
 
     if not content:
-        raise ImageError("expected a picture; it is empty", source=name, kind="empty file")
+        raise ImageError("expected an image; it is empty", source=name, kind="empty file")
     try:
         with _QUIETLY, _opened(content) as opened:
             _check_size(opened.size, min_side_px, max_pixels, of=name)
@@ -271,27 +271,27 @@ def _decode(content: bytes, name: str, min_side_px: int, max_pixels: int) -> Loa
         raise
     except UnidentifiedImageError:
         if re.match(_BEGINS, content, re.DOTALL):
-            text = "the picture is damaged or cut short at its head"
-            raise ImageError(text, source=name, kind="damaged picture") from None
+            text = "the image is damaged or cut short at its head"
+            raise ImageError(text, source=name, kind="damaged image") from None
         what = _odd_tiff(content) or said_to_be(content)
-        raise ImageError(f"{_EXPECTED}; it is {what}", source=name, kind="not a picture") from None
+        raise ImageError(f"{_EXPECTED}; it is {what}", source=name, kind="not an image") from None
     except PILImage.DecompressionBombError as error:
         raise ImageError(
             f"expected at most {min(max_pixels, MAX_PIXELS):,} pixels; {error}",
             source=name,
-            kind="picture too large",
+            kind="image too large",
             limit=min(max_pixels, MAX_PIXELS),
         ) from error
     # A damaged file makes Pillow raise nearly anything: SyntaxError, struct.error, EOFError, ...
     except Exception as error:
         text = " ".join(str(error).split())
         raise ImageError(
-            f"the picture is damaged or cut short; {text}", source=name, kind="damaged picture"
+            f"the image is damaged or cut short; {text}", source=name, kind="damaged image"
         ) from error
 
 
 def _opened(content: bytes) -> "PILImage.Image":
-    """The picture, not decoded yet; nothing is registered with Pillow."""
+    """The image, not decoded yet; nothing is registered with Pillow."""
     from PIL import Image as PILImage
 
     file = io.BytesIO(content)
@@ -306,22 +306,22 @@ def _opened(content: bytes) -> "PILImage.Image":
 
 
 def _notes_of(opened: "PILImage.Image") -> list[str]:
-    """What is told of a file with several pictures, or more light than a screen has."""
+    """What is told of a file with several images, or more light than a screen has."""
     try:
         several = opened.format != "MPO" and getattr(opened, "is_animated", False)
         if several and opened.format == "TIFF":
             opened.seek(1)
             several = not _tags(opened).get(_SUBFILE_TYPE, 0) & 1  # else a preview of the first
             opened.seek(0)
-    except Exception:  # what comes after the first picture is damaged
+    except Exception:  # what comes after the first image is damaged
         several = True
     notes = []
     if several and opened.format in ("TIFF", "HEIF"):
-        notes.append("of a file with several pictures, only the first or main one is read")
+        notes.append("of a file with several images, only the first or main one is read")
     elif several:
-        notes.append("of an animation, only the first picture is read")
+        notes.append("of an animation, only the first image is read")
     if opened.info.get("nclx_profile", {}).get("transfer_characteristics") in _HDR_TRANSFERS:
-        notes.append("an HDR picture is read without tone mapping, and may be dull")
+        notes.append("an HDR image is read without tone mapping, and may be dull")
     return notes
 
 
@@ -339,7 +339,7 @@ def _mend_planes(opened: Any) -> None:
 
 
 def _unpack_as(opened: Any, renamed: Callable[[str], str]) -> None:
-    """Change the mode by which the samples of a picture, not decoded yet, are unpacked."""
+    """Change the mode by which the samples of an image, not decoded yet, are unpacked."""
     opened.tile = [
         tile._replace(
             args=renamed(tile.args)
@@ -388,16 +388,16 @@ def _odd_tiff(content: bytes) -> str:
 
 
 def _is_raw(tags: dict[int, Any], content: bytes) -> bool:
-    """Whether a TIFF is a camera's raw file, whose first picture is a small preview."""
+    """Whether a TIFF is a camera's raw file, whose first image is a small preview."""
     is_preview = bool(tags.get(_SUBFILE_TYPE, 0) & 1) and _SUB_IFDS in tags
     return _DNG_VERSION in tags or content[8:10] == b"CR" or is_preview
 
 
 def _from_pil(opened: "PILImage.Image", name: str, content: bytes | None = None) -> LoadedImage:
-    """Turn a picture upright and make it RGB.
+    """Turn an image upright and make it RGB.
 
     Args:
-        opened: the picture.
+        opened: the image.
         name: how messages call it.
         content: of its file, if that is ours: then `opened` may be changed.
     """
@@ -410,7 +410,7 @@ def _from_pil(opened: "PILImage.Image", name: str, content: bytes | None = None)
             raise ImageError(
                 f"{_EXPECTED}; it is a camera's raw file: {RAW_HINT}",
                 source=name,
-                kind="not a picture",
+                kind="not an image",
             )
         notes += _notes_of(opened)
         _mend_planes(opened)
@@ -422,7 +422,7 @@ def _from_pil(opened: "PILImage.Image", name: str, content: bytes | None = None)
     image = _upright(opened, own=content is not None)
     if image.mode == "F":
         raise ImageError(
-            f"expected 8 or 16 bits a channel; got a floating-point picture. {_FLOAT_ADVICE}",
+            f"expected 8 or 16 bits a channel; got a floating-point image. {_FLOAT_ADVICE}",
             source=name,
         )
     if image.mode in _GRAY_16:
@@ -442,10 +442,10 @@ def _from_pil(opened: "PILImage.Image", name: str, content: bytes | None = None)
 
 
 def _upright(opened: "PILImage.Image", *, own: bool) -> "PILImage.Image":
-    """Turn a picture as its EXIF says; `own` says that it may be changed."""
+    """Turn an image as its EXIF says; `own` says that it may be changed."""
     from PIL import ImageOps
 
-    # Every copy of a large picture is hundreds of megabytes.
+    # Every copy of a large image is hundreds of megabytes.
     if own:
         ImageOps.exif_transpose(opened, in_place=True)
         return opened
@@ -514,7 +514,7 @@ def _deep_color(image: "PILImage.Image", content: bytes, name: str) -> NDArray[n
 
 
 def _rgb_of(image: "PILImage.Image") -> Image:
-    """RGB of a picture with 8 bits a channel, some rows at a time where it is large."""
+    """RGB of an image with 8 bits a channel, some rows at a time where it is large."""
     width, height = image.size
     rows = max(1, _STRIP_PIXELS // width)
     if rows >= height:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Recognizer:
-    """Finds the faces of a picture and reads the emotion that each shows.
+    """Finds the faces of an image and reads the emotion that each shows.
 
         readings = Recognizer()("family.jpg")
 
@@ -32,12 +32,12 @@ class Recognizer:
     Args:
         model: a name among `mien.shipped_models()`, or the path of a file made by `mien export` or
             `mien convert`; or several, whose probabilities are averaged. See `mien.Classifier`.
-        detector: "yunet", "haar", "none" for pictures that are faces, cut out already, or any
+        detector: "yunet", "haar", "none" for images that are faces, cut out already, or any
             object that is a `mien.Detector`; to share the recognizer among threads, or to pickle
             it, that must allow it, too.
         min_face_px: smaller faces are left out; the longer side of the box. Not for a detector of
             your own.
-        full_size: search large pictures at their full size, for small faces; slower. Likewise.
+        full_size: search large images at their full size, for small faces; slower. Likewise.
         threshold: 0 to 1; a reading whose emotion is less probable is `unsure`. With 0 none is. A
             model's card (`mien models NAME`) says how many faces a threshold leaves, and how many
             of those are read right.
@@ -47,7 +47,7 @@ class Recognizer:
         OptionError: an argument is out of its range.
     """
 
-    BATCH_IMAGES = 16  # pictures whose faces go through the network together
+    BATCH_IMAGES = 16  # images whose faces go through the network together
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Recognizer:
         self.classifier = Classifier(model, threads=threads)
 
     def __call__(self, source: ImageSource) -> list[Reading]:
-        """Read every face of one picture.
+        """Read every face of one image.
 
         Args:
             source: a path, the bytes of a file, a PIL image, or an array (H, W, 3) uint8 RGB; see
@@ -75,14 +75,14 @@ class Recognizer:
         Returns:
             One reading for each face, the surest face first; no face gives an empty list.
         Raises:
-            ImageError: it is not a picture.
+            ImageError: it is not an image.
         """
         return self.read_images([load_image(source)])[0]
 
     def verify(
         self, source: ImageSource, emotion: str, *, threshold: float | None = None
     ) -> list[Verification]:
-        """Say of every face of one picture whether it shows an emotion.
+        """Say of every face of one image whether it shows an emotion.
 
             smiling = all(v.shows for v in Recognizer().verify("family.jpg", "happy"))
 
@@ -96,7 +96,7 @@ class Recognizer:
             One verification for each face, the surest face first; no face gives an empty list,
             of which `all` is true.
         Raises:
-            ImageError: it is not a picture.
+            ImageError: it is not an image.
             OptionError: there is no such emotion, or `threshold` is not between 0 and 1.
         """
         expectation = Expectation.of(emotion, threshold=threshold)
@@ -105,7 +105,7 @@ class Recognizer:
     def explain(
         self, source: ImageSource, *, face: int = 0, emotion: str | None = None
     ) -> "Explanation":
-        """Find the pixels that the reading of one face of a picture rests on.
+        """Find the pixels that the reading of one face of an image rests on.
 
             heat = Recognizer().explain("portrait.jpg").heat  # (48, 48), of the crop
 
@@ -114,7 +114,7 @@ class Recognizer:
             face: which, from 0, in the order of the readings: the surest face first.
             emotion: whose probability to explain; by default the likeliest.
         Raises:
-            ImageError: it is not a picture, or there is no face in it.
+            ImageError: it is not an image, or there is no face in it.
             OptionError: there is no such face or emotion.
         """
         from mien.recognize.explain import explain
@@ -122,26 +122,26 @@ class Recognizer:
         return explain(self, source, face=face, emotion=emotion)
 
     def read_many(self, sources: Iterable[ImageSource]) -> Iterator[list[Reading]]:
-        """Read pictures one after the other, `BATCH_IMAGES` at a time through the network.
+        """Read images one after the other, `BATCH_IMAGES` at a time through the network.
 
         Args:
-            sources: as for one picture; may be endless.
+            sources: as for one image; may be endless.
         Yields:
-            The readings of each picture, in order.
+            The readings of each image, in order.
         Raises:
-            ImageError: one of them is not a picture.
+            ImageError: one of them is not an image.
         """
-        pictures = (load_image(source) for source in sources)
-        while batch := list(islice(pictures, self.BATCH_IMAGES)):
+        images = (load_image(source) for source in sources)
+        while batch := list(islice(images, self.BATCH_IMAGES)):
             yield from self.read_images(batch)
 
     def read_images(self, images: Sequence[Image]) -> list[list[Reading]]:
-        """Read pictures that are at hand as arrays; all their faces go through the network at once.
+        """Read images that are at hand as arrays; all their faces go through the network at once.
 
         Args:
             images: each (H, W, 3) uint8, RGB.
         Returns:
-            The readings of each picture, in order.
+            The readings of each image, in order.
         """
         found = [self.detector.detect(image) for image in images]
         margin = self.classifier.spec.crop_margin
@@ -164,15 +164,15 @@ class Recognizer:
         end_s: float | None = None,
         stream: bool = False,
     ) -> "Iterator[tuple[Frame, list[TrackedReading]]]":
-        """Read a film or a camera: every face followed, its probabilities smoothed over time.
+        """Read a video or a camera: every face followed, its probabilities smoothed over time.
 
             for frame, readings in Recognizer().stream("interview.mp4"):
                 print(frame.time_s, [(reading.track, reading.emotion) for reading in readings])
 
-        Memory does not grow with the film.
+        Memory does not grow with the video.
 
         Args:
-            source: a video file, a series of pictures, a camera by number or device, or the
+            source: a video file, a series of images, a camera by number or device, or the
                 address of a stream, see `mien.recognize.video.frames.frames`; or frames, as that
                 gives them.
             settings: how faces are followed and smoothed. By default the frames of files are read

@@ -17,9 +17,9 @@ class RecognizerSettings:
 
     Attributes:
         model: as `mien.Classifier` takes it; several with commas.
-        detector: "yunet", "haar", or "none": each picture is a face, cut out already.
+        detector: "yunet", "haar", or "none": each image is a face, cut out already.
         min_face_px: smaller faces are left out.
-        full_size: search large pictures at their full size.
+        full_size: search large images at their full size.
         threshold: 0 to 1; readings below it are `unsure`.
     """
 

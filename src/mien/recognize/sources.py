@@ -1,4 +1,4 @@
-"""Files as people have them: what a folder holds, and what a file is that is no picture."""
+"""Files as people have them: what a folder holds, and what a file is that is no image."""
 
 import os
 import re
@@ -8,13 +8,13 @@ from typing import Final
 
 from mien.output.files import is_part_name
 
-FILM_SUFFIXES: Final = frozenset(
+VIDEO_SUFFIXES: Final = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg"}
     | {".wmv", ".flv", ".3gp", ".ogv", ".mxf", ".vob"}
 )
-"""Endings, lower case, of the files that a search through a folder takes for films."""
+"""Endings, lower case, of the files that a search through a folder takes for videos."""
 
-_FILM: Final = "see mien video"
+_VIDEO: Final = "see mien video"
 _ARCHIVE: Final = "see mien batch"
 _PACKED: Final = "unpack it first"
 RAW_HINT: Final = "export it from the camera's program as JPEG or TIFF"
@@ -22,7 +22,7 @@ _OTHER: Final = "convert it to PNG or JPEG"
 _CLOUD: Final = "not downloaded yet"
 
 _HINTS: Final = {
-    **dict.fromkeys(FILM_SUFFIXES - {".ts", ".mts"}, _FILM),  # code to others
+    **dict.fromkeys(VIDEO_SUFFIXES - {".ts", ".mts"}, _VIDEO),  # code to others
     **dict.fromkeys((".tar", ".tgz", ".parquet", ".pq"), _ARCHIVE),
     **dict.fromkeys((".zip", ".7z", ".rar", ".gz", ".bz2", ".xz"), _PACKED),
     **dict.fromkeys((".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".srf", ".sr2"), RAW_HINT),
@@ -45,35 +45,35 @@ _SCHEME: Final = re.compile(r"^([a-z][a-z0-9+.-]+):/", re.IGNORECASE)
 _BEGINS: Final = (
     (rb"%PDF", "a PDF document: export its pages as PNG"),
     (rb"8BPS", f"a Photoshop document: {_OTHER}"),
-    (rb"(?s).{128}DICM", "a DICOM file: export its pictures as PNG or TIFF"),
-    (rb"(?s)\x00\x00\x00\x0cjP  |\xffO\xffQ", f"a JPEG 2000 picture: {_OTHER}"),
-    (rb"(?s)\xff\x0a|\x00\x00\x00\x0cJXL ", f"a JPEG XL picture: {_OTHER}"),
+    (rb"(?s).{128}DICM", "a DICOM file: export its images as PNG or TIFF"),
+    (rb"(?s)\x00\x00\x00\x0cjP  |\xffO\xffQ", f"a JPEG 2000 image: {_OTHER}"),
+    (rb"(?s)\xff\x0a|\x00\x00\x00\x0cJXL ", f"a JPEG XL image: {_OTHER}"),
     (rb"FUJIFILMCCD|IIU\x00|IIR[OS]|MMOR|(?s:....)ftypcrx ", f"a camera's raw file: {RAW_HINT}"),
     (rb"\x00\x05\x16[\x07\x00]", "what macOS keeps beside a file, not the file itself"),
-    (rb"(?s)....(ftyp|moov|mdat|wide|free)|\x1aE\xdf\xa3|RIFF....AVI |FLV\x01", "a film"),
-    (rb"(?s)\x00\x00\x01[\xba\xb3]|0&\xb2u|OggS|G.{187}G.{187}G", "a film"),
+    (rb"(?s)....(ftyp|moov|mdat|wide|free)|\x1aE\xdf\xa3|RIFF....AVI |FLV\x01", "a video"),
+    (rb"(?s)\x00\x00\x01[\xba\xb3]|0&\xb2u|OggS|G.{187}G.{187}G", "a video"),
     (rb"PK[\x03\x05]|Rar!|7z\xbc\xaf|\x1f\x8b|BZh|\xfd7zXZ", f"a packed archive: {_PACKED}"),
     (rb"(?s).{257}ustar|PAR1", "an archive: `mien batch` reads it"),
     (rb"\x93NUMPY", "an array of NumPy: load it, and give the array to mien in Python"),
-    (rb"P[1-7]\s", f"a PNM picture (.pgm, .ppm): {_OTHER}"),
-    (rb"v/1\x01|#\?RADIANCE|SIMPLE  =", f"a picture of another kind (EXR, HDR, FITS): {_OTHER}"),
-    (rb"\x00\x00\x01\x00|gimp xcf|%!PS", f"a picture of another kind (ICO, XCF, EPS): {_OTHER}"),
+    (rb"P[1-7]\s", f"a PNM image (.pgm, .ppm): {_OTHER}"),
+    (rb"v/1\x01|#\?RADIANCE|SIMPLE  =", f"an image of another kind (EXR, HDR, FITS): {_OTHER}"),
+    (rb"\x00\x00\x01\x00|gimp xcf|%!PS", f"an image of another kind (ICO, XCF, EPS): {_OTHER}"),
     (rb"version https://git-lfs", "a pointer of Git LFS: get the file with `git lfs pull`"),
     (rb"(?is)\s*(<\?xml[^<]*|<!--.*?-->|<!DOCTYPE svg[^>]*>|\s)*<svg", f"an SVG drawing: {_OTHER}"),
-    (rb"(?i)\s*<(!doctype )?html", "a web page, saved in place of a picture"),
+    (rb"(?i)\s*<(!doctype )?html", "a web page, saved in place of an image"),
 )
 _LOOKED_AT: Final = 1024  # bytes of a file
 
 
 def said_to_be(content: bytes) -> str:
-    """What a file is that is no picture: "a film: `mien video` reads it", or "none of them".
+    """What a file is that is no image: "a video: `mien video` reads it", or "none of them".
 
     Args:
         content: its first bytes, a few hundred at least.
     """
     head = content[:_LOOKED_AT]
     what = next((what for begin, what in _BEGINS if re.match(begin, head)), "none of them")
-    return "a film: `mien video` reads it" if what == "a film" else what
+    return "a video: `mien video` reads it" if what == "a video" else what
 
 
 def address_hint(name: str) -> str:
@@ -82,8 +82,8 @@ def address_hint(name: str) -> str:
     scheme = found[1].lower() if found else "file"
     if scheme in ("http", "https", "ftp"):
         return (
-            "nothing is fetched from web addresses: download the pictures first; `mien video` "
-            "reads films and streams from there"
+            "nothing is fetched from web addresses: download the images first; `mien video` "
+            "reads videos and streams from there"
         )
     if scheme in ("rtsp", "rtmp", "udp", "rtp", "srt", "tcp"):
         return "a stream: `mien video` reads it"
@@ -137,11 +137,11 @@ class LeftOut(Counter[str]):
 
     @property
     def may_hold_faces(self) -> bool:
-        """Whether there are films, archives or pictures of other kinds among them."""
+        """Whether there are videos, archives or images of other kinds among them."""
         return any(ending in _HINTS or ending == _NO_FILES for ending in self)
 
     def __str__(self) -> str:
-        """One sentence: `4 files were not read as pictures: 3 .mov (see mien video), 1 .txt`."""
+        """One sentence: `4 files were not read as images: 3 .mov (see mien video), 1 .txt`."""
         order = sorted(self.items(), key=lambda item: (item[0] not in _HINTS, -item[1], item[0]))
         parts = [
             f"{count:,} {ending}" + (f" ({_HINTS[ending]})" if ending in _HINTS else "")
@@ -151,4 +151,4 @@ class LeftOut(Counter[str]):
             parts.append(f"{rest:,} of other kinds")
         number = sum(self.values())
         were = "file was" if number == 1 else "files were"
-        return f"{number:,} {were} not read as pictures: {', '.join(parts)}"
+        return f"{number:,} {were} not read as images: {', '.join(parts)}"

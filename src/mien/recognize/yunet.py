@@ -14,7 +14,7 @@ from mien.readings import Image
 YUNET_FILE: Final = Path(__file__).parents[1] / "assets" / "yunet.onnx"
 
 CELL_PX: Final = 32
-"""Pictures are padded at the right and below to multiples of it, with black."""
+"""Images are padded at the right and below to multiples of it, with black."""
 
 _STRIDES: Final = np.array([8, 16, 32])
 _SAME_FACE_IOU: Final = 0.3
@@ -22,7 +22,7 @@ _LARGE_PIXELS: Final = 1_000_000
 
 
 class YuNet:
-    """YuNet (Wu, Peng and Yu 2023, doi:10.1007/s11633-023-1423-y): a picture in, faces out.
+    """YuNet (Wu, Peng and Yu 2023, doi:10.1007/s11633-023-1423-y): an image in, faces out.
 
     It gives what OpenCV's FaceDetectorYN gives with the same weights (`scripts/yunet_onnx.py` wrote
     the file), 2.6 to 2.8 times as fast on one thread. Threads may share it, processes a copy.
@@ -38,7 +38,7 @@ class YuNet:
         return YuNet, ()
 
     def find(self, image: Image, least: float) -> NDArray[np.float64]:
-        """The faces of a picture as it is, best first.
+        """The faces of an image as it is, best first.
 
         Args:
             image: (H, W, 3) uint8, RGB.
@@ -51,7 +51,7 @@ class YuNet:
             border = cv2.BORDER_CONSTANT
             image = np.asarray(cv2.copyMakeBorder(image, 0, down, 0, across, border), np.uint8)
         height, width = image.shape[:2]
-        # What a large picture took would be kept for the next one.
+        # What a large image took would be kept for the next one.
         options = self._giving_back if height * width > _LARGE_PIXELS else None
         fed = {"image": np.ascontiguousarray(image), "least": np.array(least, np.float32)}
         found, cell = self._session.run(None, fed, options)
@@ -66,7 +66,7 @@ class YuNet:
 def _decoded(
     found: NDArray[np.float64], cell: NDArray[np.int64], *size: int
 ) -> NDArray[np.float64]:
-    """(F, 15) in pixels, of what the network says of the cells of a picture of this size."""
+    """(F, 15) in pixels, of what the network says of the cells of an image of this size."""
     large = size[0] * size[1] > _LARGE_PIXELS
     cells = (_cells.__wrapped__ if large else _cells)(*size)[cell]
     corner, stride = cells[:, :2], cells[:, 2:]
@@ -82,6 +82,6 @@ def _decoded(
 
 @lru_cache(16)
 def _cells(width: int, height: int) -> NDArray[np.float64]:
-    """(N, 3): column and row of each cell of a picture, in cells, and their size in pixels."""
+    """(N, 3): column and row of each cell of an image, in cells, and their size in pixels."""
     grids = [np.mgrid[: height // px, : width // px][::-1].reshape(2, -1).T for px in _STRIDES]
     return np.concatenate([np.insert(g, 2, px, 1) for g, px in zip(grids, _STRIDES, strict=True)])

@@ -1,4 +1,4 @@
-"""Files of rows of CSV, JSON lines and Parquet, written as a film is read.
+"""Files of rows of CSV, JSON lines and Parquet, written as a video is read.
 
 A file has the name `rows.part.csv` until it is finished. What is written reaches the disk within
 `FLUSH_S`, in whole rows, so that a kill leaves a file that can be read.

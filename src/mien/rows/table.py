@@ -21,7 +21,7 @@ from mien.rows.files import read_frames
 
 @dataclass(frozen=True, eq=False)
 class VideoResult:
-    """Every face of every frame of a film, as columns; F faces in N frames.
+    """Every face of every frame of a video, as columns; F faces in N frames.
 
     Attributes:
         source: what was read, as text.
@@ -140,7 +140,7 @@ class VideoResult:
 
         Args:
             path: `.png` or `.svg` writes that one; anything else is a stem that both are added to.
-            title: over the bands; by default the name of the film.
+            title: over the bands; by default the name of the video.
         Returns:
             The files.
         Raises:

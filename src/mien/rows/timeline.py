@@ -24,7 +24,7 @@ MAX_STEPS: Final = 1024
 """Of a timeline, whatever its length: more than a screen shows beside each other."""
 
 FIRST_STEP_S: Final = 1 / 64
-"""Of a film that has just begun; finer than its frames. It doubles whenever the steps run out."""
+"""Of a video that has just begun; finer than its frames. It doubles whenever the steps run out."""
 
 MAX_PEOPLE: Final = 6
 """Bands of a figure, unless more are asked for."""
@@ -71,11 +71,11 @@ class Timeline:
     """Mean probabilities of each track in at most `MAX_STEPS` equal steps of time.
 
         timeline = Timeline()
-        for frame, readings in recognizer.stream("film.mp4"):
+        for frame, readings in recognizer.stream("video.mp4"):
             timeline.add(frame.time_s, readings)
-        plot_timeline(timeline, Path("film.png"))
+        plot_timeline(timeline, Path("video.png"))
 
-    Memory does not grow with the film's length: where the steps run out, neighbours are joined and
+    Memory does not grow with the video's length: where the steps run out, neighbours are joined and
     each is twice as long.
 
     Args:
@@ -196,10 +196,10 @@ def plot_timeline(
     A band that is lower than full is of a face that is there in a part of those frames.
 
     Args:
-        timeline: of a film.
+        timeline: of a video.
         path: `.png` or `.svg` writes that one; anything else is a stem that both are added to. Its
             folder is made.
-        title: over the bands; the name of the film.
+        title: over the bands; the name of the video.
         max_people: bands; the people who are there longest have them.
     Returns:
         The files.

@@ -1,4 +1,4 @@
-"""What each person shows over a film, summed up as the film is read."""
+"""What each person shows over a video, summed up as the video is read."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,10 @@ from mien.readings import TrackedReading, TrackSummary
 
 
 class TrackTotals:
-    """Sums for each track, in memory that grows with the number of people, not with the film.
+    """Sums for each track, in memory that grows with the number of people, not with the video.
 
         totals = TrackTotals()
-        for frame, readings in recognizer.stream("film.mp4"):
+        for frame, readings in recognizer.stream("video.mp4"):
             totals.add(frame.time_s, readings)
         people = totals.summary()
 

@@ -32,7 +32,7 @@ FOLDER: Final = Path(__file__).parent / "static"
 _TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 _DESCRIPTION: Final = """
-Finds the faces in pictures, films and cameras and reads which of seven emotions each shows. A face
+Finds the faces in images, videos and cameras and reads which of seven emotions each shows. A face
 shows an expression, not what a person feels.
 
 Nothing that is sent is kept, and nothing leaves the machine that the server runs on.
@@ -44,13 +44,13 @@ Nothing that is sent is kept, and nothing leaves the machine that the server run
 **Errors** are `{"error": {"code": "too_large", "message": "..."}}`.
 
 **WebSocket `/api/live`** (subprotocol `mien`). The client sends frames of a camera, each one binary
-message with a JPEG, PNG or WebP picture, and may send `{"type": "settings", "threshold": 0.5,
+message with a JPEG, PNG or WebP image, and may send `{"type": "settings", "threshold": 0.5,
 "half_life_s": 0.3}` as text at any time. For every frame that was read it gets
 
     {"type": "readings", "frame": 17, "time_s": 1.25, "width": 640, "height": 480,
      "dropped": 3, "read_ms": 6.1, "faces": [{"track": 1, "box": [...], "emotion": "happy", ...}]}
 
-A frame that waits while a newer one comes is dropped and counted. A frame that is no picture is
+A frame that waits while a newer one comes is dropped and counted. A frame that is no image is
 answered with `{"type": "error", "code": "bad_image", "message": "..."}`. Close codes: 1001 the
 server ends, 1008 origin, token, query parameters or too many bad frames, 1009 too big, 1011 the
 server failed, 1013 too many clients.

@@ -59,9 +59,9 @@ class CameraFeed:
             "recording_s": recording_s,
             "faces": [reading.to_dict() for reading in seen.readings],
         }
-        picture = (json.dumps(reply, separators=(",", ":")), bytes(content))
+        image = (json.dumps(reply, separators=(",", ":")), bytes(content))
         for page in pages:
-            page.show(picture)
+            page.show(image)
 
     def pressed(self) -> Sequence[str]:
         """The keys since it was asked last."""
@@ -117,9 +117,9 @@ class _Page:
         self._loop = asyncio.get_running_loop()
         self.mail: Mailbox[tuple[str, bytes], dict[str, Any]] = Mailbox()
 
-    def show(self, picture: tuple[str, bytes]) -> None:
+    def show(self, image: tuple[str, bytes]) -> None:
         """Leave a frame and its readings for it."""
-        self._call(self.mail.show, picture)
+        self._call(self.mail.show, image)
 
     def say(self, word: dict[str, Any]) -> None:
         """Leave a word for it."""
@@ -180,11 +180,11 @@ async def _take_keys(socket: WebSocket, feed: CameraFeed) -> Close:
 async def _give_frames(socket: WebSocket, page: _Page, stall_s: float) -> Close:
     """Send what there is, until the view has ended or the page takes nothing for `stall_s`."""
     while True:
-        words, picture = await page.mail.take()
+        words, image = await page.mail.take()
         try:
             async with asyncio.timeout(stall_s):
-                if picture is not None:
-                    reply, content = picture
+                if image is not None:
+                    reply, content = image
                     await socket.send_text(reply)
                     await socket.send_bytes(content)
                 for word in words:

@@ -1,4 +1,4 @@
-"""`POST /api/readings` and `POST /api/explanations`: pictures in, what their faces show out."""
+"""`POST /api/readings` and `POST /api/explanations`: images in, what their faces show out."""
 
 import asyncio
 import math
@@ -35,7 +35,7 @@ Threshold = Annotated[
 
 Cropped = Annotated[
     bool,
-    Query(description="Each picture is a face that is cut out already: search for none."),
+    Query(description="Each image is a face that is cut out already: search for none."),
 ]
 
 Answers: TypeAlias = dict[int | str, dict[str, Any]]
@@ -79,14 +79,14 @@ def body_of(field: str, kind: str, *, many: bool) -> dict[str, Any]:
 
 def router(service: Service) -> APIRouter:
     """The routes."""
-    routes = APIRouter(tags=["pictures"])
+    routes = APIRouter(tags=["images"])
 
     @routes.post(
         "/api/readings",
         response_model=schemas.Readings,
         responses=ERRORS,
         openapi_extra=body_of("images", "image/*", many=True),
-        summary="Read the faces of one or many pictures",
+        summary="Read the faces of one or many images",
     )
     async def readings(
         request: Request,
@@ -99,7 +99,7 @@ def router(service: Service) -> APIRouter:
     ) -> JSONResponse:
         """JPEG, PNG, WebP, HEIC, AVIF, BMP, TIFF or GIF; one that cannot be read stops no other.
 
-        A raw body is one picture; its name may stand in the header `X-Filename`, percent-encoded.
+        A raw body is one image; its name may stand in the header `X-Filename`, percent-encoded.
         If none can be read the answer is an error.
         """
         level = service.settings.threshold if threshold is None else threshold
@@ -111,7 +111,7 @@ def router(service: Service) -> APIRouter:
         if len(errors) == len(images):
             raise errors[0]
         model = service.settings.model_name
-        return JSONResponse({"model": model, "threshold": level, "pictures": answers})
+        return JSONResponse({"model": model, "threshold": level, "images": answers})
 
     @routes.post(
         "/api/explanations",

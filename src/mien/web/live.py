@@ -268,7 +268,7 @@ async def _serve(socket: WebSocket, service: Service) -> None:
             elif text is not None:
                 session.change(text)
             if session.bad_frames >= limits.bad_frames:
-                return CLOSE_POLICY, f"{session.bad_frames} frames in a row were no pictures"
+                return CLOSE_POLICY, f"{session.bad_frames} frames in a row were no images"
 
     async def give() -> Close:
         while True:

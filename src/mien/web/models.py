@@ -91,7 +91,7 @@ def _model(name: str, spec: ModelSpec, size_bytes: int, *, in_use: bool) -> sche
 def card_html(name: str) -> str:
     """The card of a model in the package, as HTML; empty where there is none.
 
-    A strict policy allows it: no styles, no pictures of elsewhere.
+    A strict policy allows it: no styles, no images of elsewhere.
     """
     import markdown
 

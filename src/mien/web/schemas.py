@@ -68,7 +68,7 @@ class Error:
         {
             "error": {
                 "code": "too_large",
-                "message": "the picture: expected at most 20 MB; got 31 MB",
+                "message": "the image: expected at most 20 MB; got 31 MB",
             }
         }
     )
@@ -82,7 +82,7 @@ class BoundsOf:
     image_bytes: int
     image_pixels: int
     images: int
-    request_bytes: Annotated[int, Field(description="All pictures of one request together.")]
+    request_bytes: Annotated[int, Field(description="All images of one request together.")]
     video_bytes: int
     video_s: float
     frame_bytes: Annotated[int, Field(description="Of one message of a live client.")]
@@ -172,7 +172,7 @@ class Reading:
     """What was read off one face."""
 
     __pydantic_config__ = _example(_READING)
-    box: Annotated[Box, Field(description="x0, y0, x1, y1 in pixels of the upright picture.")]
+    box: Annotated[Box, Field(description="x0, y0, x1, y1 in pixels of the upright image.")]
     score: Annotated[Probability, Field(description="The detector's, that this is a face.")]
     landmarks: Annotated[
         list[Point] | None,
@@ -190,8 +190,8 @@ class Reading:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Picture:
-    """One picture of a request."""
+class Image:
+    """One image of a request."""
 
     name: Annotated[str, Field(description="As the client gave it.")]
     width: Annotated[
@@ -205,13 +205,13 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True)
 class Readings:
-    """The readings of the pictures of a request, in their order."""
+    """The readings of the images of a request, in their order."""
 
     __pydantic_config__ = _example(
         {
             "model": "mien",
             "threshold": 0.0,
-            "pictures": [
+            "images": [
                 {
                     "name": "a.jpg",
                     "width": 512,
@@ -225,7 +225,7 @@ class Readings:
     )
     model: str
     threshold: Probability
-    pictures: list[Picture]
+    images: list[Image]
 
 
 @dataclass(frozen=True, kw_only=True)

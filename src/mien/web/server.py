@@ -140,7 +140,7 @@ class Server(uvicorn.Server):
                 proxy_headers=False,  # nobody else says where a request comes from
                 ws="websockets-sansio",  # it stops reading while messages wait to be taken
                 ws_max_size=settings.limits.frame_bytes,
-                ws_per_message_deflate=False,  # pictures are compressed already
+                ws_per_message_deflate=False,  # images are compressed already
                 timeout_graceful_shutdown=GRACE_S,
             )
         )

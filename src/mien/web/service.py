@@ -62,7 +62,7 @@ class MemoryLimit:
         """
         if self.taken + size > self._total:
             raise ApiError(
-                429, "busy", f"expected pictures of {megabytes(self._total)} at once; try again"
+                429, "busy", f"expected images of {megabytes(self._total)} at once; try again"
             )
         self.taken += size
 

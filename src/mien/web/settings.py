@@ -29,26 +29,26 @@ class Limits:
     """Bounds of one server process; beyond each a client gets an answer that names it.
 
     Attributes:
-        image_bytes: of one picture.
-        image_pixels: of one picture, when decoded; told by its header, before it is decoded.
+        image_bytes: of one image.
+        image_pixels: of one image, when decoded; told by its header, before it is decoded.
         images: of one request.
-        request_bytes: all pictures of one request together.
-        memory_bytes: bodies of pictures that are held at once, all requests together.
-        video_bytes: of a film, on the disk while it is read.
-        video_pixels: of a frame of a film.
-        video_s: length of a film.
-        video_frames: of a film.
+        request_bytes: all images of one request together.
+        memory_bytes: bodies of images that are held at once, all requests together.
+        video_bytes: of a video, on the disk while it is read.
+        video_pixels: of a frame of a video.
+        video_s: length of a video.
+        video_frames: of a video.
         videos: read at once.
         frame_bytes: one message of a live client.
         frame_pixels: of a frame of a live client.
         live_clients: at once.
         bad_frames: in a row, of a live client; after that it is sent away.
-        requests: being answered at once; films and live clients are counted apart.
+        requests: being answered at once; videos and live clients are counted apart.
         connections: open at once.
         head_s: until the first request of a new connection is there.
-        request_s: for a request, from its head until its answer is sent; not of films.
-        upload_s: for a film to arrive.
-        read_s: for a film to be read.
+        request_s: for a request, from its head until its answer is sent; not of videos.
+        upload_s: for a video to arrive.
+        read_s: for a video to be read.
         stall_s: for a client to take what it was sent.
     Raises:
         OptionError: one of them is not above zero.

@@ -20,7 +20,7 @@ from mien.web.errors import ApiError
 from mien.web.settings import Limits, megabytes
 
 MAX_NAME: Final = 255  # characters of a file's name, which is only ever shown again
-_NO_VIDEO: Final = "expected a film; nothing came"
+_NO_VIDEO: Final = "expected a video; nothing came"
 _VIDEO_IN_MEMORY: Final = 1_000_000  # bytes, beyond which that of a form goes to the disk
 
 
@@ -53,20 +53,20 @@ async def images_of(request: Request, limits: Limits, *, most: int) -> list[Uplo
     """
     if not _is_form(request, ("image/",)):
         body = await request.body()
-        images = [UploadedImage(_raw_name(request) or "picture", body)] if body else []
+        images = [UploadedImage(_raw_name(request) or "image", body)] if body else []
     else:
-        too_many = ApiError(413, "too_many", f"expected at most {most} pictures; more came")
+        too_many = ApiError(413, "too_many", f"expected at most {most} images; more came")
         form = _Form(request, "images", most, too_many, in_memory=limits.request_bytes + 1)
         images = []
         for file in await form.files():
-            images.append(UploadedImage(_shown(file.filename) or "picture", await file.read()))
+            images.append(UploadedImage(_shown(file.filename) or "image", await file.read()))
             await file.close()
     if not images:
-        raise ApiError(422, "empty", "expected pictures in the field 'images'; there is none")
+        raise ApiError(422, "empty", "expected images in the field 'images'; there is none")
     for image in images:
         if len(image.content) > limits.image_bytes:
             image.content = b""
-            image.error = ApiError.too_large("the picture", limits.image_bytes)
+            image.error = ApiError.too_large("the image", limits.image_bytes)
     return images
 
 
@@ -86,7 +86,7 @@ async def uploaded_video(request: Request, limits: Limits) -> AsyncIterator[tupl
         try:
             _check_space(request)
             if _is_form(request, ("video/", "audio/")):
-                several = ApiError(422, "too_many", "expected one film; several came")
+                several = ApiError(422, "too_many", "expected one video; several came")
                 form = _Form(request, "video", 1, several, in_memory=_VIDEO_IN_MEMORY)
                 files = await form.files()
                 if not files:
@@ -103,11 +103,11 @@ async def uploaded_video(request: Request, limits: Limits) -> AsyncIterator[tupl
             raise _no_space(error.strerror) from error
         size = file.seek(0, os.SEEK_END)
         if size > limits.video_bytes:
-            raise ApiError.too_large("the film", limits.video_bytes)
+            raise ApiError.too_large("the video", limits.video_bytes)
         if not size:
             raise ApiError(422, "empty", _NO_VIDEO)
         file.seek(0)
-        yield name or "film", file
+        yield name or "video", file
 
 
 def _check_space(request: Request) -> None:
@@ -121,7 +121,7 @@ def _check_space(request: Request) -> None:
 
 
 def _no_space(why: str | None) -> ApiError:
-    return ApiError(507, "no_space", f"the film cannot be kept while it is read; {why}")
+    return ApiError(507, "no_space", f"the video cannot be kept while it is read; {why}")
 
 
 def _is_form(request: Request, kinds: tuple[str, ...]) -> bool:

@@ -25,7 +25,7 @@ from mien.output.records import (
 )
 from mien.readings import TrackedReading
 from mien.recognize.recognizer import Recognizer
-from mien.recognize.video.frames import Frame, VideoInfo, open_film
+from mien.recognize.video.frames import Frame, VideoInfo, open_video
 from mien.recognize.video.offline import smoothed_offline
 from mien.recognize.video.readings import frame_readings
 from mien.recognize.video.smoothing import SmoothingSettings
@@ -45,10 +45,10 @@ JSON_LINES: Final = "application/x-ndjson"
 _BATCH_S: Final = 0.25  # of the clock on the wall, for which frames are sent together
 _BATCH_FRAMES: Final = 250
 
-_NO_SPACE: Final = {"model": schemas.Error, "description": "There is no room for the film."}
+_NO_SPACE: Final = {"model": schemas.Error, "description": "There is no room for the video."}
 
 _OPENAPI_200: Final[dict[str, Any]] = {
-    "description": "The film is being read.",
+    "description": "The video is being read.",
     "content": {
         EVENTS: {
             "schema": {"type": "string"},
@@ -69,14 +69,14 @@ _OPENAPI_200: Final[dict[str, Any]] = {
 
 def router(service: Service) -> APIRouter:
     """The routes."""
-    routes = APIRouter(tags=["films"])
+    routes = APIRouter(tags=["videos"])
 
     @routes.post(
         "/api/videos",
         response_class=Response,
         responses={**ERRORS, 200: _OPENAPI_200, 507: _NO_SPACE},
         openapi_extra=body_of("video", "video/*", many=False),
-        summary="Follow the faces of a film",
+        summary="Follow the faces of a video",
     )
     async def videos(
         request: Request,
@@ -92,15 +92,15 @@ def router(service: Service) -> APIRouter:
             Query(ge=0, le=3600, description="Read one frame in so many seconds; 0 reads all."),
         ] = None,
     ) -> Response:
-        """The film is read while the answer is sent: as server-sent events, or as the rows of
+        """The video is read while the answer is sent: as server-sent events, or as the rows of
         `mien video` where `Accept` asks for `text/csv` or `application/x-ndjson`.
 
         Events: `accepted`, then `frames` a few times a second, at last `result` or `failed`.
         Closing the connection ends the reading, and so does `DELETE /api/videos/{id}`. Of rows, an
-        answer that is cut off in the middle says that the film could not be read to its end.
+        answer that is cut off in the middle says that the video could not be read to its end.
 
-        Nothing of the film is kept: the file that it is read from has no name, and is gone with the
-        answer, or with the server.
+        Nothing of the video is kept: the file that it is read from has no name, and is gone with
+        the answer, or with the server.
         """
         defaults = ReadSettings(service.settings.threshold)
         settings = ReadSettings(
@@ -116,14 +116,14 @@ def router(service: Service) -> APIRouter:
         response_class=Response,
         responses={
             **ALWAYS,
-            404: {"model": schemas.Error, "description": "No such film is being read."},
+            404: {"model": schemas.Error, "description": "No such video is being read."},
         },
-        summary="End the reading of a film",
+        summary="End the reading of a video",
     )
     async def cancel(id: str) -> Response:
         """By the number that the event `accepted` gave."""
         if not service.cancel_video(id):
-            raise ApiError(404, "not_found", "expected the id of a film that is being read")
+            raise ApiError(404, "not_found", "expected the id of a video that is being read")
         return Response(status_code=204)
 
     return routes
@@ -169,7 +169,7 @@ Event = VideoInfo | Frames | Result | ApiError
 
 
 def _cancelled() -> ApiError:
-    return ApiError(409, "cancelled", "the film was cancelled")
+    return ApiError(409, "cancelled", "the video was cancelled")
 
 
 class VideoSession:
@@ -184,7 +184,7 @@ class VideoSession:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.is_cancelled = False
-        self.name = "film"
+        self.name = "video"
         self._file: BinaryIO | None = None
         self._deadline = 0.0
         self._upload: asyncio.Timeout | None = None
@@ -276,7 +276,7 @@ def read_events(
     """
     start = time.monotonic()
     try:
-        info, frames = open_film(
+        info, frames = open_video(
             cast(BinaryIO, session),
             session.name,
             every_s=settings.every_s,
@@ -419,7 +419,7 @@ class _VideoResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         videos, limits = self._service.videos, self._service.limits
         if len(videos) >= limits.videos:
-            raise ApiError(429, "busy", f"expected at most {limits.videos} films at once")
+            raise ApiError(429, "busy", f"expected at most {limits.videos} videos at once")
         session = videos[self._id] = VideoSession(limits)
         try:
             async with AsyncExitStack() as stack:
@@ -431,7 +431,7 @@ class _VideoResponse(Response):
                     session.check_cancelled()
                     most = f"{limits.upload_s:g} s"
                     raise ApiError(
-                        408, "too_slow", f"expected the film within {most}; it took longer"
+                        408, "too_slow", f"expected the video within {most}; it took longer"
                     ) from None
                 await self._answer(session, scope, receive, send)
         finally:

@@ -8,7 +8,7 @@ that the network is chosen on are those of val, or a share of the other folds, n
     DIR/fold-1/          the training run that fold 1 takes no part in, as `mien train` leaves it
     DIR/fold-1.npy       (n, 7) float32, what its network says of the n faces of fold 1
 
-A picture stands in FER2013 up to several times, under different labels now and then. All copies of
+An image stands in FER2013 up to several times, under different labels now and then. All copies of
 one, exact, near or mirrored, lie in the same fold: a network that has seen the copy would repeat
 the label that it was told, and no label would look wrong.
 """
@@ -98,27 +98,27 @@ def assign_folds(
     seed: int = 0,
     report: Callable[[float], None] | None = None,
 ) -> NDArray[np.int64]:
-    """Deal faces out to folds: each emotion evenly, and copies of a picture into the same one.
+    """Deal faces out to folds: each emotion evenly, and copies of an image into the same one.
 
     Args:
         faces: the training faces.
         folds: how many, 2 to 100.
-        seed: of the order in which pictures are dealt out.
+        seed: of the order in which images are dealt out.
         report: called now and then with the share of the search for copies that is done, 0 to 1.
     Returns:
         (N,) int64, from 0.
     Raises:
         OptionError: `folds` is out of range.
-        DataError: an emotion has fewer different pictures than there are folds.
+        DataError: an emotion has fewer different images than there are folds.
     """
     _check_folds(folds)
     groups = groups_of_copies(faces.images, report=report)
     for target, label in enumerate(EMOTIONS):
-        pictures = len(np.unique(groups[faces.targets == target]))
-        if 0 < pictures < folds:
+        images = len(np.unique(groups[faces.targets == target]))
+        if 0 < images < folds:
             raise DataError(
-                f"{faces.name}: expected {folds} different pictures of each emotion, one for each "
-                f"fold; there are {pictures} of {label}"
+                f"{faces.name}: expected {folds} different images of each emotion, one for each "
+                f"fold; there are {images} of {label}"
             )
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     fold = np.zeros(len(faces), np.int64)
@@ -158,7 +158,7 @@ def read_out_of_fold(
     Returns:
         None if it was interrupted.
     Raises:
-        DataError: train is missing or an emotion in it has too few pictures.
+        DataError: train is missing or an emotion in it has too few images.
         OptionError: `folds` is out of range, or the recipe learns from teachers.
         OutputError: `folder` holds something, or cannot be written.
         TrainingError: the audit in `folder` is another or damaged; and what training raises.

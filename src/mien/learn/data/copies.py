@@ -1,6 +1,6 @@
 """Copies of faces within a data set: exact ones, near ones, and what their labels say.
 
-An exact copy has the same pixels. A near copy is the same picture again after scaling, cropping,
+An exact copy has the same pixels. A near copy is the same image again after scaling, cropping,
 compression, a change of brightness, a watermark, or turned in a mirror. Near copies are found in
 two steps, each a normalised cross-correlation (Lewis 1995, "Fast normalized cross-correlation"):
 
@@ -62,7 +62,7 @@ _BLOCK: Final = 2048  # faces; a block of correlations takes 16 MB
 
 @dataclass(frozen=True)
 class Group:
-    """Faces that are the same picture.
+    """Faces that are the same image.
 
     Attributes:
         rows: of the faces in the set, ascending; two or more.
@@ -82,7 +82,7 @@ class Group:
 
 @dataclass(frozen=True)
 class NearCopy:
-    """Two faces that are nearly the same picture.
+    """Two faces that are nearly the same image.
 
     Attributes:
         row: of the first face in the set.
@@ -103,15 +103,15 @@ class Check:
 
     Attributes:
         n: faces in the set.
-        n_unique: different pictures, counting exact copies once.
+        n_unique: different images, counting exact copies once.
         splits: faces of each split.
         exact: groups of exact copies, by their first row.
         near: pairs of near copies that are not exact ones; None if they were not looked for.
         near_conflicts: how many of these pairs carry different labels; or None.
-        n_distinct: different pictures, counting near and mirrored copies once, too; or None.
+        n_distinct: different images, counting near and mirrored copies once, too; or None.
         copies_across: (split, other split) -> faces of the first whose exact copy is in the second.
         near_across: likewise, with near and mirrored copies; None if they were not looked for.
-        constant: rows of pictures of a single gray level.
+        constant: rows of images of a single gray level.
         not_faces: rows that most FER+ votes call "not a face"; None without votes.
     """
 
@@ -173,7 +173,7 @@ def copies_of(faces: FaceSet, of: str = "train") -> NDArray[np.bool_]:
 
 
 def without_copies(faces: FaceSet, *, near: bool = False) -> FaceSet:
-    """The same set, with each picture once in train and none in train that val or test have.
+    """The same set, with each image once in train and none in train that val or test have.
 
     Val and test stay whole, so that scores remain comparable with those of others.
 
@@ -196,7 +196,7 @@ def groups_of_copies(
     near: bool = True,
     report: Callable[[float], None] | None = None,
 ) -> NDArray[np.int64]:
-    """A number for each face, the same for all that are copies of one picture.
+    """A number for each face, the same for all that are copies of one image.
 
     Args:
         images: (N, 48, 48) uint8.
@@ -216,7 +216,7 @@ def groups_of_copies(
 def check(
     faces: FaceSet, *, near: bool = True, report: Callable[[float], None] | None = None
 ) -> Check:
-    """Look for copies, conflicting labels, constant pictures and what is not a face.
+    """Look for copies, conflicting labels, constant images and what is not a face.
 
     Args:
         faces: a whole data set.
@@ -256,7 +256,7 @@ def check(
 
 
 def is_constant(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """(N,) bool: which pictures of (N, 48, 48) uint8 have a single gray level."""
+    """(N,) bool: which images of (N, 48, 48) uint8 have a single gray level."""
     return np.asarray(images.min(axis=(1, 2)) == images.max(axis=(1, 2)))
 
 
@@ -297,10 +297,10 @@ def write_pairs(found: Check, faces: FaceSet, path: Path) -> None:
 def near_copies(
     images: NDArray[np.uint8], *, report: Callable[[float], None] | None = None
 ) -> tuple[NearCopy, ...]:
-    """Pairs of faces that are nearly, but not exactly, the same picture.
+    """Pairs of faces that are nearly, but not exactly, the same image.
 
     A pair that is both near and mirrored, as of a symmetric face, is named once, as what it
-    resembles more. Pictures of a single gray level are passed over, and of exact copies only the
+    resembles more. Images of a single gray level are passed over, and of exact copies only the
     first is compared.
 
     Args:
@@ -396,7 +396,7 @@ def _across(
     count = np.zeros((group.max(initial=-1) + 1, len(there)), np.int64)
     for column, split in enumerate(there):
         np.add.at(count[:, column], group[faces.splits == split], 1)
-    alike = count.copy()  # faces of each split that are copies of a group's picture
+    alike = count.copy()  # faces of each split that are copies of a group's image
     for pair in pairs:
         one, two = group[pair.row], group[pair.other]
         alike[one] += count[two]

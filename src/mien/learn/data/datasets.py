@@ -21,8 +21,8 @@ from mien.learn.data.folders import (
     read_list,
     split_of,
 )
-from mien.learn.data.layouts import Listing, Picture, read_layout, read_multi_pie
-from mien.learn.data.pictures import read_faces, whole_face
+from mien.learn.data.image_files import read_faces, whole_face
+from mien.learn.data.layouts import LabeledImage, Listing, read_layout, read_multi_pie
 from mien.learn.data.tables import Report, csv_header, csv_rows
 from mien.recognize.crops import SIZE_PX
 
@@ -63,7 +63,7 @@ class FaceSet:
     left_out: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     val_share: float = 0.0
-    faceless: tuple[Picture, ...] = ()
+    faceless: tuple[LabeledImage, ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.targets)
@@ -125,7 +125,7 @@ class FaceSet:
                 raise DataError(
                     f"{self.name} has no faces in split {name!r}; it has {', '.join(there)}"
                 )
-        faceless = tuple(picture for picture in self.faceless if picture.split in wanted)
+        faceless = tuple(image for image in self.faceless if image.split in wanted)
         return replace(self.take(np.isin(self.splits, wanted)), faceless=faceless)
 
     def class_counts(self) -> NDArray[np.int64]:
@@ -225,22 +225,22 @@ def load_faces(
       one; without it all faces are of the split that the file is called after, or of train;
     - a folder of Parquet files, one a split, or one such file: columns image (encoded bytes),
       emotion, and where there are any ferplus_votes;
-    - a folder of splits that hold a folder of pictures for each emotion (`train/angry/1.png`), or
-      of emotions alone, which is then all `train`: see `mien.learn.data.folders`. Pictures are
+    - a folder of splits that hold a folder of images for each emotion (`train/angry/1.png`), or
+      of emotions alone, which is then all `train`: see `mien.learn.data.folders`. Images are
       faces, already cut out; in a `test` folder, names that begin with PublicTest or PrivateTest
       tell val from test;
-    - a CSV file that names pictures and emotions, or a folder with one;
+    - a CSV file that names images and emotions, or a folder with one;
     - CK+, RAF-DB, AffectNet and Multi-PIE as they are handed out: see `mien.learn.data.layouts`.
 
     Args:
         path: the file or folder.
         votes: `fer2013new.csv` of FER+, whose rows stand in the order of `fer2013.csv`.
-        find_faces: pictures in folders are photos, not faces cut out of them: take the largest
+        find_faces: images in folders are photos, not faces cut out of them: take the largest
             face that YuNet finds in each, and leave out those without one, see `faceless`.
         report: told from time to time what share is read.
     Raises:
         DataError: it is missing, broken or incomplete; the message names the file and the row.
-        OptionError: `find_faces` of a table, or `votes` for pictures.
+        OptionError: `find_faces` of a table, or `votes` for images.
     """
     path = Path(path)
     source = _source(path)
@@ -248,11 +248,11 @@ def load_faces(
         if votes is not None:
             raise OptionError(
                 "votes: expected fer2013.csv, whose rows those of fer2013new.csv are; "
-                f"{path} names pictures"
+                f"{path} names images"
             )
-        faces = _read_pictures(source, find_faces=find_faces, report=report)
+        faces = _read_images(source, find_faces=find_faces, report=report)
     elif find_faces:
-        raise OptionError(f"find_faces: expected a folder of pictures; {path} is a table of faces")
+        raise OptionError(f"find_faces: expected a folder of images; {path} is a table of faces")
     elif source[0].suffix.lower() == ".parquet":
         name = path.resolve().name if path.is_dir() else path.stem
         faces = _read_parquet(source, name=name)
@@ -267,8 +267,8 @@ def load_faces(
     return faces
 
 
-def list_pictures(path: str | Path) -> Listing:
-    """The pictures of a data set that is read from pictures; none of them is opened yet.
+def list_images(path: str | Path) -> Listing:
+    """The images of a data set that is read from images; none of them is opened yet.
 
     Args:
         path: as `load_faces` takes it.
@@ -278,12 +278,12 @@ def list_pictures(path: str | Path) -> Listing:
     path = Path(path)
     source = _source(path)
     if not isinstance(source, Listing):
-        raise DataError(f"{path}: expected pictures; it is a table of faces")
+        raise DataError(f"{path}: expected images; it is a table of faces")
     return source
 
 
 def _source(path: Path) -> Listing | list[Path]:
-    """The pictures, or the tables of faces, that a data set is read from."""
+    """The images, or the tables of faces, that a data set is read from."""
     if not path.exists():
         raise DataError(f"no such file or folder: {path}")
     return _in_folder(path) if path.is_dir() else _of_file(path)
@@ -298,7 +298,7 @@ def _of_file(path: Path) -> Listing | list[Path]:
 
 
 def _in_folder(root: Path) -> Listing | list[Path]:
-    """The pictures in a folder, however they are laid out, or the tables of faces in it."""
+    """The images in a folder, however they are laid out, or the tables of faces in it."""
     if (listing := read_layout(root)) is not None:
         return listing
     files = sorted(file for file in root.iterdir() if file.is_file() and file.name[0] != ".")
@@ -321,7 +321,7 @@ def _in_folder(root: Path) -> Listing | list[Path]:
 
 
 def _beside(lists: list[Path], listing: Listing) -> Listing:
-    """The listing of folders, with a word on lists of pictures that may say otherwise."""
+    """The listing of folders, with a word on lists of images that may say otherwise."""
     passed = tuple(f"{table}: not read, the folders say the emotions" for table in lists)
     return replace(listing, notes=(*listing.notes, *passed))
 
@@ -469,7 +469,7 @@ def _read_parquet(paths: list[Path], *, name: str) -> FaceSet:
         try:
             # A few bytes can say a thousand million times that a cell is empty.
             if (count := pq.read_metadata(path).num_rows) > (size := path.stat().st_size):
-                raise DataError(f"{path}: expected pictures; got {count:,} rows in {size:,} bytes")
+                raise DataError(f"{path}: expected images; got {count:,} rows in {size:,} bytes")
             table = pq.read_table(path)
             columns = table.column_names
             wanted = ("image", "emotion", "ferplus_votes")
@@ -490,7 +490,7 @@ def _read_parquet(paths: list[Path], *, name: str) -> FaceSet:
                 content = content.get("bytes")
             if not isinstance(content, bytes):
                 raise DataError(
-                    f"{where}: expected an encoded picture as bytes; got {type(content).__name__}"
+                    f"{where}: expected an encoded image as bytes; got {type(content).__name__}"
                 )
             target = _target(str(row["emotion"]), where)
             if isinstance(target, str):
@@ -523,23 +523,21 @@ def _votes(counts: Any, where: str) -> list[int]:
     return counts
 
 
-def _read_pictures(listing: Listing, *, find_faces: bool, report: Report | None) -> FaceSet:
-    crops = read_faces(listing.pictures, find_faces=find_faces, report=report)
+def _read_images(listing: Listing, *, find_faces: bool, report: Report | None) -> FaceSet:
+    crops = read_faces(listing.images, find_faces=find_faces, report=report)
     there = [
-        (crop, picture)
-        for crop, picture in zip(crops, listing.pictures, strict=True)
-        if crop is not None
+        (crop, image) for crop, image in zip(crops, listing.images, strict=True) if crop is not None
     ]
-    without = zip(crops, listing.pictures, strict=True)
-    faceless = tuple(picture for crop, picture in without if crop is None)
+    without = zip(crops, listing.images, strict=True)
+    faceless = tuple(image for crop, image in without if crop is None)
     left_out = dict(listing.left_out)
     if faceless:
         left_out["no face found"] = len(faceless)
     faces = _face_set(
         _stacked([crop for crop, _ in there]),
-        [picture.target for _, picture in there],
-        [picture.split for _, picture in there],
-        [str(picture.file) for _, picture in there],
+        [image.target for _, image in there],
+        [image.split for _, image in there],
+        [str(image.file) for _, image in there],
         name=listing.name,
     )
     return replace(faces, left_out=left_out, notes=listing.notes, faceless=faceless)

@@ -40,7 +40,7 @@ SOURCES: Final = {
         f"https://www.kaggle.com/c/{_CHALLENGE}/data",
     ),
 }
-"""What `download` knows: FER2013 as folders of pictures, and as a table with official splits."""
+"""What `download` knows: FER2013 as folders of images, and as a table with official splits."""
 
 ON_REQUEST: Final = {
     "ck+": "http://www.jeffcohn.net/Resources/",

@@ -1,8 +1,8 @@
-"""Folders and lists of pictures as people make them.
+"""Folders and lists of images as people make them.
 
-In a folder, the name of each picture's folder, or of one that this lies in, says the emotion, and
+In a folder, the name of each image's folder, or of one that this lies in, says the emotion, and
 another may say the split: `train/happy/1.png`, `images/train/happy/1.png`, `happy/subject 3/1.png`.
-A list is a CSV file with a column of pictures and one of emotions.
+A list is a CSV file with a column of images and one of emotions.
 """
 
 import os
@@ -15,9 +15,9 @@ from typing import Final, Self
 
 from mien.errors import DataError
 from mien.labels import EMOTIONS, target_of
-from mien.learn.data.layouts import NOT_AMONG_THE_SEVEN, RAF_DB, Listing, Picture
+from mien.learn.data.layouts import NOT_AMONG_THE_SEVEN, RAF_DB, LabeledImage, Listing
 from mien.learn.data.tables import csv_header, csv_rows
-from mien.recognize.images import is_picture_name
+from mien.recognize.images import is_image_name
 from mien.recognize.sources import ending_hint
 
 SPLIT_NAMES: Final = {
@@ -41,7 +41,7 @@ _OTHER_WORDS: Final = NOT_AMONG_THE_SEVEN | {"calm", "unknown", "nf", "not a fac
 _NUMBERED: Final = re.compile(r"\d+[\s._-]+(?=\D)")  # 0_angry, 3. Happy
 _SET_WORDS: Final = re.compile(r"[\s_-]*(set|data|images)$")
 _NO_FILES_OF_PEOPLE: Final = frozenset({"thumbs.db", "desktop.ini"})
-_PICTURE_COLUMNS: Final = (
+_IMAGE_COLUMNS: Final = (
     "image",
     "imagename",
     "imagepath",
@@ -50,7 +50,7 @@ _PICTURE_COLUMNS: Final = (
     "filepath",
     "path",
     "pth",
-    "picture",
+    "image",
 )
 _LABEL_COLUMNS: Final = ("emotion", "label", "expression", "class")
 _SPLIT_COLUMNS: Final = ("split", "usage", "set", "subset")
@@ -103,31 +103,31 @@ class _Folder:
     @classmethod
     def of(cls, root: Path, path: Path, names: list[str]) -> Self:
         parts = path.relative_to(root).parts
-        images = [name for name in names if is_picture_name(name)]
-        others = [name for name in names if not is_picture_name(name)]
+        images = [name for name in names if is_image_name(name)]
+        others = [name for name in names if not is_image_name(name)]
         label, level = _label_of_parts(parts, path)
         number = next((part for part in parts if part.isdecimal()), None)
         split = _split_of_parts(parts, path)
         return cls(path, parts, images, others, label, level, number, split)
 
-    def pictures(self) -> Iterator[Picture]:
+    def labeled(self) -> Iterator[LabeledImage]:
         assert self.label is not None
         target = EMOTIONS.index(self.label)
         for name in self.images:
             # Kaggle's folders keep PublicTest and PrivateTest together in test.
             public = self.split == "test" and name.startswith("PublicTest")
-            yield Picture(self.path / name, target, "val" if public else self.split or "train")
+            yield LabeledImage(self.path / name, target, "val" if public else self.split or "train")
 
 
 def read_folders(root: Path) -> Listing:
-    """The pictures of folders that are called after emotions, wherever they lie below `root`.
+    """The images of folders that are called after emotions, wherever they lie below `root`.
 
-    Pictures that lie loose, beside the folders of emotions, and files that are no pictures are left
+    Images that lie loose, beside the folders of emotions, and files that are no images are left
     out and counted. Folders that are called by numbers are read where the names of their files say
     whose numbers they are.
 
     Raises:
-        DataError: a folder of pictures is called otherwise, or by a number of unknown meaning; some
+        DataError: a folder of images is called otherwise, or by a number of unknown meaning; some
             have a split and some have none; or there is no folder.
     """
     folders = [_Folder.of(root, path, names) for path, names in _folders_below(root)]
@@ -144,8 +144,8 @@ def read_folders(root: Path) -> Listing:
             f"{root}: expected a folder for each emotion; it has no folders that are named after "
             f"one of {', '.join(EMOTIONS)}, and no CSV file with the columns image and emotion"
         )
-    pictures = tuple(picture for folder in named for picture in folder.pictures())
-    return Listing(root.resolve().name, pictures, left_out)
+    images = tuple(image for folder in named for image in folder.labeled())
+    return Listing(root.resolve().name, images, left_out)
 
 
 def _check_splits(root: Path, named: Sequence[_Folder]) -> None:
@@ -161,7 +161,7 @@ def _check_splits(root: Path, named: Sequence[_Folder]) -> None:
 
 
 def _left_out(root: Path, folders: Sequence[_Folder]) -> dict[str, int]:
-    """How many files are left out, by reason; raises if a folder's pictures may not be."""
+    """How many files are left out, by reason; raises if a folder's images may not be."""
     count: Counter[str] = Counter()
     above = {root, *(parent for f in folders if f.label for parent in f.path.parents)}
     for folder in folders:
@@ -185,46 +185,46 @@ def _no_image(name: str) -> str:
 
 
 def is_list(table: Path) -> bool:
-    """Whether a CSV file has a column of pictures and one of emotions."""
+    """Whether a CSV file has a column of images and one of emotions."""
     header = csv_header(table)
-    return _first(header, _PICTURE_COLUMNS) is not None and (
+    return _first(header, _IMAGE_COLUMNS) is not None and (
         _first(header, _LABEL_COLUMNS) is not None
     )
 
 
 def read_list(table: Path) -> Listing:
-    """The pictures that a CSV file names, with their emotions in words.
+    """The images that a CSV file names, with their emotions in words.
 
-    Pictures lie where the file says, seen from its own folder, or from one folder in this. A column
+    Images lie where the file says, seen from its own folder, or from one folder in this. A column
     split is read, and else folders that are called after splits.
 
     Raises:
-        DataError: an emotion is no known word, none of the pictures is there, or the file is
+        DataError: an emotion is no known word, none of the images is there, or the file is
             broken; the message names the row.
     """
     header = csv_header(table)
-    picture, label = _first(header, _PICTURE_COLUMNS), _first(header, _LABEL_COLUMNS)
-    assert picture is not None  # `is_list` says so
+    image, label = _first(header, _IMAGE_COLUMNS), _first(header, _LABEL_COLUMNS)
+    assert image is not None  # `is_list` says so
     assert label is not None
     split_column = _first(header, _SPLIT_COLUMNS)
     optional = () if split_column is None else (split_column,)
-    rows = list(csv_rows(table, (picture, label), optional=optional))
+    rows = list(csv_rows(table, (image, label), optional=optional))
     places = [table.parent, *(f for f in sorted(table.parent.iterdir()) if f.is_dir())]
-    base = next((p for p in places if any((p / row[picture]).is_file() for _, row in rows)), None)
+    base = next((p for p in places if any((p / row[image]).is_file() for _, row in rows)), None)
     if rows and base is None:
         raise DataError(
-            f"{rows[0][0]}: expected a picture below {table.parent}; there is no "
-            f"{rows[0][1][picture]!r}"
+            f"{rows[0][0]}: expected an image below {table.parent}; there is no "
+            f"{rows[0][1][image]!r}"
         )
-    pictures = []
+    images = []
     left_out: Counter[str] = Counter()
     for where, row in rows:
         word = label_of(row[label])
         if word is None:
             raise DataError(f"{where}: {_word_expected(row[label])}")
-        file = Path(row[picture].replace("\\", "/"))
+        file = Path(row[image].replace("\\", "/"))
         if file.is_absolute() or ".." in file.parts:
-            raise DataError(f"{where}: expected a picture below {table.parent}; got {str(file)!r}")
+            raise DataError(f"{where}: expected an image below {table.parent}; got {str(file)!r}")
         if word not in EMOTIONS:
             left_out[word] += 1
             continue
@@ -241,8 +241,8 @@ def read_list(table: Path) -> Listing:
                 )
         else:
             split = _split_of_parts(file.parts[:-1], base / file) or "train"
-        pictures.append(Picture(base / file, EMOTIONS.index(word), split))
-    return Listing(table.resolve().parent.name, tuple(pictures), dict(left_out))
+        images.append(LabeledImage(base / file, EMOTIONS.index(word), split))
+    return Listing(table.resolve().parent.name, tuple(images), dict(left_out))
 
 
 def _word_expected(got: str) -> str:
@@ -262,13 +262,13 @@ def _unknown(folder: Path) -> str:
 
 
 def _read_numbered(folders: Sequence[_Folder], left_out: dict[str, int]) -> Listing:
-    """Pictures of folders that are called 0, 1, 2, ..., where it is clear what that means."""
+    """Images of folders that are called 0, 1, 2, ..., where it is clear what that means."""
     stems = [Path(name).stem for folder in folders for name in folder.images]
     numbers = {int(folder.number or 0) for folder in folders}
     for pattern, name, order in _ORDERS:
         if numbers <= set(order) and all(map(pattern.fullmatch, stems)):
-            pictures = tuple(
-                Picture(
+            images = tuple(
+                LabeledImage(
                     folder.path / file,
                     EMOTIONS.index(order[int(folder.number or 0)]),
                     split_of(file.partition("_")[0]) or "train",
@@ -278,7 +278,7 @@ def _read_numbered(folders: Sequence[_Folder], left_out: dict[str, int]) -> List
             )
             told = ", ".join(f"{number} {label}" for number, label in order.items())
             note = f"folders called by numbers are read in the order of {name}: {told}"
-            return Listing(name, pictures, left_out, (note,))
+            return Listing(name, images, left_out, (note,))
     raise DataError(f"{folders[0].path}: {_word_expected(folders[0].number or '')}")
 
 

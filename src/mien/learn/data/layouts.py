@@ -1,7 +1,7 @@
 """The layouts in which CK+, RAF-DB, AffectNet and Multi-PIE are handed out.
 
-A layout is recognised by its files. Reading it gives a `Listing`: which picture carries which of
-the seven emotions and where in it the face is; no picture is opened yet. What the publishers'
+A layout is recognised by its files. Reading it gives a `Listing`: which image carries which of
+the seven emotions and where in it the face is; no image is opened yet. What the publishers'
 labels become stands here and nowhere else: `CK_PLUS`, `RAF_DB`, `AFFECTNET`, `MULTI_PIE`. Names
 in `NOT_AMONG_THE_SEVEN` are left out and counted.
 """
@@ -24,7 +24,7 @@ from mien.learn.data.tables import csv_rows
 from mien.readings import Face
 from mien.recognize.crops import SIZE_PX
 from mien.recognize.faces import Framing
-from mien.recognize.images import is_picture_name
+from mien.recognize.images import is_image_name
 
 NOT_AMONG_THE_SEVEN: Final = frozenset(
     {"contempt", "squint", "scream", "none", "uncertain", "no face"}
@@ -124,14 +124,14 @@ FRAME: Final = Framing(side=1.0, shift_x=0.0, shift_y=0.0)
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A labelled picture that is not read yet.
+class LabeledImage:
+    """A labelled image that is not read yet.
 
     Attributes:
         file: where it is.
         target: index into `mien.labels.EMOTIONS`.
         split: one of train, val and test.
-        face: "whole" if the picture is one framed face, "largest" if a detector has to find it, or
+        face: "whole" if the image is one framed face, "largest" if a detector has to find it, or
             where it is, with `FRAME` as its framing.
     """
 
@@ -143,23 +143,23 @@ class Picture:
 
 @dataclass(frozen=True)
 class Listing:
-    """The labelled pictures of a data set.
+    """The labelled images of a data set.
 
     Attributes:
         name: what people call the set.
-        pictures: in the order of their files.
+        images: in the order of their files.
         left_out: how many were left out, by reason: the name of a label, or what is missing.
         notes: what had to be decided to read them, in sentences.
     """
 
     name: str
-    pictures: tuple[Picture, ...]
+    images: tuple[LabeledImage, ...]
     left_out: dict[str, int]
     notes: tuple[str, ...] = ()
 
 
 def read_layout(root: Path) -> Listing | None:
-    """The pictures of a folder that is laid out as one of the sets above; None if it is not.
+    """The images of a folder that is laid out as one of the sets above; None if it is not.
 
     Raises:
         DataError: it is laid out so, but a file is missing or broken; the message names it.
@@ -180,11 +180,11 @@ def read_layout(root: Path) -> Listing | None:
 
 
 def read_multi_pie(root: Path) -> Listing | None:
-    """The pictures of a folder of Multi-PIE; None if its first picture is not named like one.
+    """The images of a folder of Multi-PIE; None if its first image is not named like one.
 
     The whole folder is searched for it, so ask `read_layout` and the other forms first.
     """
-    first = next(_pictures_below(root), None)
+    first = next(_images_below(root), None)
     if first is None:
         return None
     if _MULTI_PIE_NAME.fullmatch(first.stem) is None:
@@ -221,7 +221,7 @@ def face_of_68_points(points: NDArray[np.float64]) -> Face | None:
     # Turning the head shortens one of the two, nodding the other.
     scale = max(
         apart / _EYES_APART_PX, float(np.hypot(*(mouth - middle))) / _EYES_TO_MOUTH_PX
-    )  # picture pixels for each pixel of the crop
+    )  # image pixels for each pixel of the crop
     if not scale > 0.0:
         return None
     angle = math.atan2(eyes[1][1] - eyes[0][1], eyes[1][0] - eyes[0][0])
@@ -268,30 +268,30 @@ def _text(path: Path) -> str:
         raise DataError(f"{path}: expected a text file in UTF-8; {error}") from error
 
 
-def _pictures_below(root: Path) -> Iterator[Path]:
+def _images_below(root: Path) -> Iterator[Path]:
     for folder, folders, files in os.walk(root):
         folders.sort()
         for name in sorted(files):
-            if is_picture_name(name) and not name.startswith("."):
+            if is_image_name(name) and not name.startswith("."):
                 yield Path(folder, name)
 
 
-def _pictures_in(folder: Path) -> list[Path]:
+def _images_in(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        raise DataError(f"{folder}: expected a folder of pictures; it is missing")
-    return sorted(f for f in folder.iterdir() if is_picture_name(f.name) and f.name[0] != ".")
+        raise DataError(f"{folder}: expected a folder of images; it is missing")
+    return sorted(f for f in folder.iterdir() if is_image_name(f.name) and f.name[0] != ".")
 
 
-def _ck_plus(images: Path, labels: Path) -> Listing:
-    pictures: list[Picture] = []
+def _ck_plus(image_root: Path, labels: Path) -> Listing:
+    images: list[LabeledImage] = []
     left_out: Counter[str] = Counter()
-    sequences = sorted(f for f in images.glob("S*/*") if f.is_dir())
+    sequences = sorted(f for f in image_root.glob("S*/*") if f.is_dir())
     splits = subject_splits(folder.parent.name for folder in sequences)
     for folder in sequences:
         subject, sequence = folder.parent.name, folder.name
         split = splits[subject]
         named = sorted((labels / subject / sequence).glob("[!.]*_emotion.txt"))
-        frames = _pictures_in(folder)
+        frames = _images_in(folder)
         if not named:  # 266 of the 593 sequences have no label
             left_out["frames of sequences without a label"] += len(frames)
             continue
@@ -301,15 +301,15 @@ def _ck_plus(images: Path, labels: Path) -> Listing:
         apex = frames[1:][-CK_PLUS_APEX_FRAMES:]
         if (target := _target(name)) is None:
             left_out[name] += len(apex)
-        pictures.append(Picture(frames[0], EMOTIONS.index("neutral"), split, "largest"))
+        images.append(LabeledImage(frames[0], EMOTIONS.index("neutral"), split, "largest"))
         if target is not None:
-            pictures += [Picture(frame, target, split, "largest") for frame in apex]
+            images += [LabeledImage(frame, target, split, "largest") for frame in apex]
         left_out["frames between neutral and apex"] += len(frames) - 1 - len(apex)
-    return Listing("CK+", tuple(pictures), dict(+left_out))
+    return Listing("CK+", tuple(images), dict(+left_out))
 
 
 def _raf_db(root: Path) -> Listing:
-    pictures = []
+    images = []
     table = root / "EmoLabel" / "list_patition_label.txt"
     for number, line in enumerate(_text(table).splitlines(), start=1):
         if not line.strip():
@@ -323,8 +323,8 @@ def _raf_db(root: Path) -> Listing:
             )
         target = EMOTIONS.index(_number(label, RAF_DB, where))
         file = root / "Image" / "aligned" / f"{Path(name).stem}_aligned{Path(name).suffix}"
-        pictures.append(Picture(file, target, split))
-    return Listing("RAF-DB", tuple(pictures), {})
+        images.append(LabeledImage(file, target, split))
+    return Listing("RAF-DB", tuple(images), {})
 
 
 def _is_affectnet_table(path: Path) -> bool:
@@ -337,10 +337,10 @@ def _is_affectnet_table(path: Path) -> bool:
 
 def _affectnet_tables(root: Path, tables: Path) -> Listing:
     folder = "Manually_Annotated_Images"
-    images = _below(root, folder) or _below(root, f"Manually_Annotated/{folder}")
-    if images is None:
+    image_root = _below(root, folder) or _below(root, f"Manually_Annotated/{folder}")
+    if image_root is None:
         raise DataError(f"{root}: expected the folder {folder} of AffectNet")
-    pictures: list[Picture] = []
+    images: list[LabeledImage] = []
     left_out: Counter[str] = Counter()
     for file, split in (("training.csv", "train"), ("validation.csv", "test")):
         if split == "test" and not (tables / file).exists():
@@ -362,19 +362,21 @@ def _affectnet_tables(root: Path, tables: Path) -> Listing:
                 continue
             place = Path(row["subDirectory_filePath"])
             if place.is_absolute() or ".." in place.parts:
-                raise DataError(f"{where}: expected a picture below {images}; got {str(place)!r}")
-            pictures.append(Picture(images / place, target, split, face))
-    return Listing("AffectNet", tuple(pictures), dict(left_out))
+                raise DataError(
+                    f"{where}: expected an image below {image_root}; got {str(place)!r}"
+                )
+            images.append(LabeledImage(image_root / place, target, split, face))
+    return Listing("AffectNet", tuple(images), dict(left_out))
 
 
 def _affectnet_folders(root: Path) -> Listing:
-    pictures: list[Picture] = []
+    images: list[LabeledImage] = []
     left_out: Counter[str] = Counter()
     for folder, split in (("train_set", "train"), ("val_set", "test")):
         annotations = root / folder / "annotations"
         if split == "test" and not annotations.is_dir():
             continue
-        for file in _pictures_in(root / folder / "images"):
+        for file in _images_in(root / folder / "images"):
             label = annotations / f"{file.stem}_exp.npy"
             try:
                 value = str(np.load(label, allow_pickle=False).item())
@@ -385,8 +387,8 @@ def _affectnet_folders(root: Path) -> Listing:
             if (target := _target(name)) is None:
                 left_out[name] += 1
             else:
-                pictures.append(Picture(file, target, split))
-    return Listing("AffectNet", tuple(pictures), dict(left_out))
+                images.append(LabeledImage(file, target, split))
+    return Listing("AffectNet", tuple(images), dict(left_out))
 
 
 def _multi_pie_word(root: Path, file: Path) -> str | None:
@@ -401,7 +403,7 @@ def _multi_pie(root: Path) -> Listing:
     found: list[tuple[Path, str, int]] = []
     left_out: Counter[str] = Counter()
     subjects = set()
-    for file in _pictures_below(root):
+    for file in _images_below(root):
         numbers = _MULTI_PIE_NAME.fullmatch(file.stem)
         word = _multi_pie_word(root, file)
         if word is None:
@@ -428,5 +430,5 @@ def _multi_pie(root: Path) -> Listing:
         else:
             found.append((file, subject, target))
     splits = subject_splits(subjects)
-    pictures = (Picture(file, target, splits[s], "largest") for file, s, target in found)
-    return Listing("Multi-PIE", tuple(pictures), dict(left_out))
+    images = (LabeledImage(file, target, splits[s], "largest") for file, s, target in found)
+    return Listing("Multi-PIE", tuple(images), dict(left_out))

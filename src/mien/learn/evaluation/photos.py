@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mien.errors import DataError
 from mien.labels import EMOTIONS
-from mien.learn.data.layouts import Picture
+from mien.learn.data.layouts import LabeledImage
 from mien.learn.evaluation.scores import Evaluation, Interval
 
 NO_FACE: Final = "no face"
@@ -103,7 +103,7 @@ def score_photos(counts: NDArray[np.int64], *, resamples: int = 1000, seed: int 
     )
 
 
-def score_found_faces(evaluation: Evaluation, faceless: Sequence[Picture]) -> PhotoScores:
+def score_found_faces(evaluation: Evaluation, faceless: Sequence[LabeledImage]) -> PhotoScores:
     """The scores of photos of which those with a face were evaluated.
 
     Args:

@@ -22,7 +22,7 @@ from mien.recognize.crops import SIZE_PX, Crops, crop_faces
 from mien.recognize.faces import Framing, YuNetDetector
 
 UNDISTURBED: Final = "none"
-"""The name under which the pictures as they are stand among the disturbances."""
+"""The name under which the images as they are stand among the disturbances."""
 
 # Means over FER2013's training faces in pixels of the 48 of the frame, as YuNet sees them:
 # `benchmarks/framing.py` prints them.
@@ -42,7 +42,7 @@ class Disturbance:
         name: what people call it on the command line.
         about: what it stands for.
         unit: of the levels.
-        levels: what is measured, from one end to the other. Level 0, the picture as it is, is
+        levels: what is measured, from one end to the other. Level 0, the image as it is, is
             possible everywhere and not among them.
         lowest: the least level there is, beside 0.
         highest: the greatest.
@@ -276,7 +276,7 @@ DISTURBANCES: Final[Mapping[str, Disturbance]] = {
         ),
         Disturbance(
             "rotation",
-            "the head turned clockwise in the picture; the border is repeated",
+            "the head turned clockwise in the image; the border is repeated",
             "degrees",
             (-45.0, -30.0, -15.0, 15.0, 30.0, 45.0),
             -360.0,
@@ -387,7 +387,7 @@ class Robustness:
         return tuple(name for name in names if name != UNDISTURBED)
 
     def undisturbed(self, model: str) -> Measurement:
-        """The model on the pictures as they are."""
+        """The model on the images as they are."""
         return next(self._of(model, UNDISTURBED))
 
     def curve(self, model: str, disturbance: str) -> tuple[Measurement, ...]:

@@ -1,4 +1,4 @@
-"""Who or what is on a picture: groups of faces from a table, or as RAF-DB's publishers annotated.
+"""Who or what is on an image: groups of faces from a table, or as RAF-DB's publishers annotated.
 
 A grouping puts each face into at most one of its groups. Faces that nobody put into one are left
 out of it, and counted.
@@ -93,12 +93,12 @@ class Grouping:
 def read_groups(
     path: str | Path, faces: FaceSet, *, columns: Sequence[str] = ()
 ) -> tuple[Grouping, ...]:
-    """Groups of faces from a CSV file: a row for each picture, a column for each grouping.
+    """Groups of faces from a CSV file: a row for each image, a column for each grouping.
 
-    The first column names the picture, as `FaceSet.sources` does or by the end of that name, from
+    The first column names the image, as `FaceSet.sources` does or by the end of that name, from
     the start of a folder's or file's own: `1.png`, `happy/1.png`, or `"test.parquet, row 12"` for a
-    picture that is a row of a table. An empty cell says that the picture is in no group. Rows of
-    pictures that the data set does not have are passed over.
+    image that is a row of a table. An empty cell says that the image is in no group. Rows of
+    images that the data set does not have are passed over.
 
     Args:
         path: the file, in UTF-8, with a header.
@@ -107,7 +107,7 @@ def read_groups(
     Returns:
         One grouping for each column; row i of `members` belongs to face i of `faces`.
     Raises:
-        DataError: the file cannot be read, names a picture twice or by a name that several have,
+        DataError: the file cannot be read, names an image twice or by a name that several have,
             names none of the faces, or a column has no groups; the message names it, and the row.
         OptionError: there is no such column.
     """
@@ -125,7 +125,7 @@ def read_groups(
             first, *found = row
             if not found:
                 raise DataError(
-                    f"{path}: expected a column that names the picture, then one or more of "
+                    f"{path}: expected a column that names the image, then one or more of "
                     f"groups; there is {first!r} alone"
                 )
             for column in columns:
@@ -139,7 +139,7 @@ def read_groups(
             continue
         if place in named:
             raise DataError(
-                f"{where}: expected each picture once; {named[place]} names "
+                f"{where}: expected each image once; {named[place]} names "
                 f"{faces.sources[place]} too"
             )
         named[place] = where
@@ -148,7 +148,7 @@ def read_groups(
     if not named:
         example = faces.sources[0] if faces.sources else "none"
         raise DataError(
-            f"{path}: expected the names of pictures of {faces.name}, such as {example!r}; "
+            f"{path}: expected the names of images of {faces.name}, such as {example!r}; "
             "it has none of them"
         )
     about = f"column of {path.name}"
@@ -156,7 +156,7 @@ def read_groups(
 
 
 def raf_db_groups(faces: FaceSet) -> tuple[Grouping, ...]:
-    """Gender, race and age as RAF-DB's annotators saw them, from the files beside its pictures.
+    """Gender, race and age as RAF-DB's annotators saw them, from the files beside its images.
 
     Args:
         faces: read from RAF-DB as it is handed out, with the folder `Annotation/manual` in it.
@@ -225,7 +225,7 @@ def _row_of(
     """The face whose source is `name` or ends in it; None if there is none."""
     wanted = PurePosixPath(name.strip().replace("\\", "/"))
     if not wanted.name:
-        raise DataError(f"{where}: expected the name of a picture; got {name!r}")
+        raise DataError(f"{where}: expected the name of an image; got {name!r}")
     parts = wanted.parts
     rows = [
         row
@@ -234,7 +234,7 @@ def _row_of(
     ]
     if len(rows) > 1:
         raise DataError(
-            f"{where}: expected a name that one picture has; {name!r} is both {sources[rows[0]]} "
+            f"{where}: expected a name that one image has; {name!r} is both {sources[rows[0]]} "
             f"and {sources[rows[1]]}: put its folders before it"
         )
     return rows[0] if rows else None

@@ -2,7 +2,7 @@
 
 Brightness, contrast, sharpness, resolution, and by YuNet's landmarks how the head is turned, how it
 is tilted and how large the face lies in its frame. They say nothing of who a person is; they say in
-which pictures a model fails.
+which images a model fails.
 """
 
 from collections.abc import Callable, Mapping, Sequence

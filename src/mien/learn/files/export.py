@@ -326,7 +326,7 @@ def _check_parity(
 ) -> None:
     crops = np.random.default_rng(0).integers(0, 256, (67, SIZE_PX, SIZE_PX), dtype=np.uint8)
     crops[0], crops[1] = 0, 255
-    crops[2:34] = np.sort(crops[2:34], axis=2)  # gradients, nearer to pictures than noise is
+    crops[2:34] = np.sort(crops[2:34], axis=2)  # gradients, nearer to images than noise is
     if val is not None:
         crops = np.concatenate([crops, val.images[:_CHECKED]])
     answers, expected = read(crops), answers_of(deployed, crops)

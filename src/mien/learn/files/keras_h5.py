@@ -324,7 +324,7 @@ def _spec(path: Path, model: Any, faces: _Faces, labels: Sequence[str], scaling:
 def _sample_crops() -> Crops:
     crops = np.random.default_rng(0).integers(0, 256, (19, SIZE_PX, SIZE_PX), dtype=np.uint8)
     crops[0], crops[1] = 0, 255
-    crops[2:10] = np.sort(crops[2:10], axis=2)  # gradients, nearer to pictures than noise is
+    crops[2:10] = np.sort(crops[2:10], axis=2)  # gradients, nearer to images than noise is
     return crops
 
 

@@ -97,7 +97,7 @@ def onnx_of_onnx(
 def _sample(count: int) -> Crops:
     crops = np.random.default_rng(0).integers(0, 256, (count, SIZE_PX, SIZE_PX), dtype=np.uint8)
     crops[0] = 255
-    crops[1:] = np.sort(crops[1:], axis=2)  # gradients, nearer to pictures than noise is
+    crops[1:] = np.sort(crops[1:], axis=2)  # gradients, nearer to images than noise is
     return crops
 
 

@@ -55,7 +55,7 @@ def plot_samples(
 ) -> list[Path]:
     """A row of faces for each emotion, as the paper's Figure 9.
 
-    Pictures of a single gray level are not drawn.
+    Images of a single gray level are not drawn.
 
     Args:
         faces: what to draw from, by chance.

@@ -20,7 +20,7 @@ _QUIET: Final = "#6a7078"  # of notes
 def plot_robustness(result: Robustness, stem: Path) -> list[Path]:
     """A panel for each disturbance: accuracy against level, a line for each model.
 
-    The dashed line is the model's accuracy on the pictures as they are, the pale band each level's
+    The dashed line is the model's accuracy on the images as they are, the pale band each level's
     95 % interval, the dotted line what reading always the commonest emotion would score.
 
     Args:
@@ -73,7 +73,7 @@ def _legend(models: Sequence[str]) -> "tuple[list[Artist], list[str]]":
     ]
     marks += [
         (Patch(color=_QUIET, alpha=0.25, linewidth=0), "95 % interval"),
-        (Line2D([], [], color=_QUIET, linestyle="--", linewidth=1), "pictures as they are"),
+        (Line2D([], [], color=_QUIET, linestyle="--", linewidth=1), "images as they are"),
         (Line2D([], [], color=_QUIET, linestyle=":", linewidth=1), "always the commonest emotion"),
     ]
     return [mark for mark, _ in marks], [label for _, label in marks]

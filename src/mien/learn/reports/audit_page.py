@@ -16,7 +16,7 @@ from mien.learn.evaluation.scores import ferplus_targets
 from mien.learn.plots.audit import plot_precision
 from mien.output.figures import EMOTION_COLORS
 from mien.output.files import atomic_text
-from mien.output.pages import Cell, Part, Picture, Row, Table, data_uri, png_uri, render
+from mien.output.pages import Cell, Figure, Part, Row, Table, data_uri, png_uri, render
 
 MOST_FACES: Final = 5000
 """On one page, which then has about 14 MB."""
@@ -85,7 +85,7 @@ def to_page(
     count: int = 500,
     figure: Path | None = None,
 ) -> str:
-    """An audit as one HTML file: its pictures are inside it, and it asks nothing of a network.
+    """An audit as one HTML file: its images are inside it, and it asks nothing of a network.
 
     Args:
         audit: what to tell.
@@ -120,7 +120,7 @@ def to_page(
         labels=_by_label(audit),
         joint=_joint(audit.joint),
         checks=[_check(check) for check in checks],
-        figure=figure and Picture(data_uri(figure.read_bytes()), about, kind="drawn"),
+        figure=figure and Figure(data_uri(figure.read_bytes()), about, kind="drawn"),
         controls=controls,
         faces=_faces(audit, audit.order[:count]),
     )
@@ -197,7 +197,7 @@ def _faces(audit: Audit, rows: NDArray[np.int64]) -> list[dict[str, object]]:
         label, read = int(faces.targets[i]), int(read_as[i])
         probabilities = dict(zip(EMOTIONS, audit.read.probabilities[i].tolist(), strict=True))
         face: dict[str, object] = {
-            "picture": Picture(png_uri(faces.images[i]), f"A face labelled {EMOTIONS[label]}"),
+            "image": Figure(png_uri(faces.images[i]), f"A face labelled {EMOTIONS[label]}"),
             "row": audit.rows[i],
             "source": "" if faces.sources is None else faces.sources[i],
             "label": EMOTIONS[label],

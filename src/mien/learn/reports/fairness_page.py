@@ -23,7 +23,7 @@ from mien.learn.fairness.gaps import (
 )
 from mien.learn.fairness.groups import Grouping
 from mien.learn.fairness.slices import SLICES
-from mien.output.pages import Cell, Dots, Picture, Row, Table, png_uri, render
+from mien.output.pages import Cell, Dots, Figure, Row, Table, png_uri, render
 
 THUMBNAILS: Final = 6
 """Faces shown of each group of a slice, drawn by chance."""
@@ -131,10 +131,10 @@ def _grouping(
     }
 
 
-def _row(score: GroupingScore, group: GroupScore, thumbnails: Picture | None, scale: _Scale) -> Row:
+def _row(score: GroupingScore, group: GroupScore, thumbnails: Figure | None, scale: _Scale) -> Row:
     mix = _cell(score.gaps.get(SAME_MIX), group, group.same_mix)
     return [
-        Cell(group.name, picture=thumbnails),
+        Cell(group.name, image=thumbnails),
         f"{group.n:,}",
         Cell(dots=_dots(group, scale)),
         _cell(score.gaps.get(ACCURACY), group, group.accuracy, interval=True),
@@ -177,11 +177,11 @@ def _place(rate: Rate, scale: _Scale) -> float | None:
     return None if rate.value is None or rate.interval is None else scale.x(rate.value)
 
 
-def _thumbnails(grouping: Grouping, group: int, faces: FaceSet) -> Picture | None:
+def _thumbnails(grouping: Grouping, group: int, faces: FaceSet) -> Figure | None:
     """Some faces of a group by what is measured on them; who people are is not shown by faces."""
     rows = np.flatnonzero(grouping.members == group)
     if grouping.name not in SLICES or not rows.size:
         return None
     some = np.random.default_rng(0).permutation(rows)[:THUMBNAILS]
     strip = np.concatenate(list(faces.images[np.sort(some)]), axis=1)
-    return Picture(png_uri(strip), f"{len(some)} faces", kind="strip")
+    return Figure(png_uri(strip), f"{len(some)} faces", kind="strip")

@@ -158,7 +158,7 @@ def augment(pixels: Tensor, augmentation: Augmentation, generator: torch.Generat
         augmentation: the ranges.
         generator: on the device of `pixels`.
     Returns:
-        (N, 1, 48, 48) float32. What lies outside the picture repeats its border, as Keras does.
+        (N, 1, 48, 48) float32. What lies outside the image repeats its border, as Keras does.
     """
     draws = augmentation_draws(len(pixels), augmentation, generator)
     return augment_by(pixels, draws, augmentation)
@@ -208,7 +208,7 @@ def _erase(pixels: Tensor, probability: float, draws: Tensor) -> Tensor:
     """Random erasing (Zhong et al. 2017, arXiv:1708.04896): a rectangle becomes one gray level.
 
     It has 2 to 20 % of the area and is up to 3.3 times as long as wide; its centre lies anywhere,
-    so that the picture's edge may cut it.
+    so that the image's edge may cut it.
     """
     _, _, height, width = pixels.shape
     erased, area, longer, centre_y, centre_x, gray = draws[:, :, None]  # (N, 1) each

@@ -1,4 +1,4 @@
-"""What cameras, files and things before a face do to a picture of it, a whole batch at once."""
+"""What cameras, files and things before a face do to an image of it, a whole batch at once."""
 
 import math
 from typing import Final

@@ -1,9 +1,9 @@
-"""Archives of pictures and films -> a Parquet data set of readings, on one machine or on many.
+"""Archives of images and videos -> a Parquet data set of readings, on one machine or on many.
 
 listing    sources as people name them -> files, on this machine or in a store (storage)
 plan       files -> shards: what one process reads in one go (parquet: which rows)
-reading    a shard -> its pictures, one after the other
-work       pictures -> rows, written as one part; the same in every engine (rows, records)
+reading    a shard -> its images, one after the other
+work       images -> rows, written as one part; the same in every engine (rows, records)
 pool       workers that may die, and the local engine: processes
 cluster    the other engine: Ray
 dataset    the folder: what is in it, and what of it is done

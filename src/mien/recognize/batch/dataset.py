@@ -46,7 +46,7 @@ class Run:
         seconds: how long it has been at work.
         engine: "processes" or "ray".
         workers: see `BatchResult`.
-        images: pictures that it has read.
+        images: images that it has read.
         ended: "complete", "interrupted", an error, or "at work" while it is, or was killed.
     """
 

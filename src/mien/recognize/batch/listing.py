@@ -16,24 +16,24 @@ from typing import Any, BinaryIO, Final
 
 from mien.errors import DataError
 from mien.recognize.batch.storage import absolute, filesystem, open_file, reason, scheme_of
-from mien.recognize.images import is_picture_name
-from mien.recognize.sources import FILM_SUFFIXES, LeftOut, ending_hint, files_below
+from mien.recognize.images import is_image_name
+from mien.recognize.sources import VIDEO_SUFFIXES, LeftOut, ending_hint, files_below
 
 TAR_SUFFIXES: Final = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 PARQUET_SUFFIXES: Final = (".parquet", ".pq")
 LIST_SUFFIXES: Final = (".txt", ".lst", ".list")
 """How the names of text files end that list sources, one a line."""
 
-_PROGRAM_TEXT: Final = (".ts", ".mts")  # films to some, code to others: only where they are named
+_PROGRAM_TEXT: Final = (".ts", ".mts")  # videos to some, code to others: only where they are named
 
 
 class Kind(StrEnum):
     """What a file is, by the end of its name."""
 
-    PICTURE = "picture"
+    IMAGE = "image"
     TAR = "tar"
     PARQUET = "parquet"
-    FILM = "film"
+    VIDEO = "video"
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Found:
     Attributes:
         kind: what it is.
         name: its full path, or its name in a store with the scheme in front.
-        bytes: its size; 0 for pictures, which are not asked for it.
+        bytes: its size; 0 for images, which are not asked for it.
         error: why it cannot be read, where that is known already.
     """
 
@@ -67,8 +67,8 @@ def find_files(
     """The files that sources name; where there are several sources, each file once.
 
     Args:
-        sources: files; folders, which are searched with all folders in them for pictures, tar
-            archives, Parquet files and films; patterns such as `shards/*.tar`; text files that
+        sources: files; folders, which are searched with all folders in them for images, tar
+            archives, Parquet files and videos; patterns such as `shards/*.tar`; text files that
             list sources, one a line, whose paths begin at the list's own folder; all of them on
             this machine or in an object store (`s3://bucket/folder`).
         not_in: a folder that is left out of every search: the data set's own.
@@ -95,7 +95,7 @@ def find_files(
             yield found
         if not count:
             raise DataError(
-                f"{source}: expected pictures, tar archives, Parquet files or films; it names none"
+                f"{source}: expected images, tar archives, Parquet files or videos; it names none"
                 + (f". {search.left_out}" if search.left_out else "")
             )
 
@@ -109,9 +109,9 @@ def kind_of(name: str) -> Kind | None:
         return Kind.TAR
     if lower.endswith(PARQUET_SUFFIXES):
         return Kind.PARQUET
-    if is_picture_name(lower):
-        return Kind.PICTURE
-    return Kind.FILM if "." + lower.rpartition(".")[2] in FILM_SUFFIXES else None
+    if is_image_name(lower):
+        return Kind.IMAGE
+    return Kind.VIDEO if "." + lower.rpartition(".")[2] in VIDEO_SUFFIXES else None
 
 
 def _is_list(name: str) -> bool:
@@ -157,8 +157,8 @@ def _expand_local(name: str, source: str, search: _Search, in_list: bool) -> Ite
                     yield _local(kind, match)
                 else:
                     search.left_out.add(match)
-    elif in_list and kind_of(name) is Kind.PICTURE:
-        yield Found(Kind.PICTURE, name)  # that it is missing is said in its place
+    elif in_list and kind_of(name) is Kind.IMAGE:
+        yield Found(Kind.IMAGE, name)  # that it is missing is said in its place
     else:
         raise DataError(f"no such file or folder: {source}")
 
@@ -175,11 +175,11 @@ def _walk(folder: str, search: _Search) -> Iterator[Found]:
 
 def _searched(name: str) -> Kind | None:
     kind = kind_of(name)
-    return None if kind is Kind.FILM and name.lower().endswith(_PROGRAM_TEXT) else kind
+    return None if kind is Kind.VIDEO and name.lower().endswith(_PROGRAM_TEXT) else kind
 
 
 def _local(kind: Kind, path: str) -> Found:
-    return Found(kind, path, 0 if kind is Kind.PICTURE else Path(path).stat().st_size)
+    return Found(kind, path, 0 if kind is Kind.IMAGE else Path(path).stat().st_size)
 
 
 def _inside(name: str, folder: str) -> bool:
@@ -197,7 +197,7 @@ def _named(
         yield from _listed(name, search)
     else:
         raise DataError(
-            f"{name}: expected a picture, a tar archive, a Parquet file, a film or a text file "
+            f"{name}: expected an image, a tar archive, a Parquet file, a video or a text file "
             f"with a source on each line ({', '.join(LIST_SUFFIXES)}); its name ends as none"
             + (f": {hint}" if (hint := ending_hint(name)) else "")
         )
@@ -216,7 +216,7 @@ def _listed(name: str, search: _Search) -> Iterator[Found]:
                     text = f"{folder}/{text}"
                 yield from _expand(text, search, in_list=True)
             except DataError as error:  # one of a million must not stop the others
-                yield Found(Kind.PICTURE, text, error=f"{name}, line {number}: {error}")
+                yield Found(Kind.IMAGE, text, error=f"{name}, line {number}: {error}")
 
 
 def _lines(file: BinaryIO) -> Iterator[str]:
@@ -249,8 +249,8 @@ def _expand_remote(name: str, search: _Search, in_list: bool) -> Iterator[Found]
             else:
                 search.left_out.add(found)
         return
-    if in_list and kind_of(name) is Kind.PICTURE:
-        yield Found(Kind.PICTURE, name)  # as it may be missing: each question takes a while
+    if in_list and kind_of(name) is Kind.IMAGE:
+        yield Found(Kind.IMAGE, name)  # as it may be missing: each question takes a while
         return
     try:
         info = fs.info(name.rstrip("/"))
@@ -272,6 +272,6 @@ def _walk_remote(fs: Any, folder: str, search: _Search) -> Iterator[Found]:
             if not itself and name.rstrip("/") != search.apart.rstrip("/"):
                 yield from _walk_remote(fs, path, search)
         elif kind := _searched(path):
-            yield Found(kind, name, 0 if kind is Kind.PICTURE else int(entry["size"] or 0))
+            yield Found(kind, name, 0 if kind is Kind.IMAGE else int(entry["size"] or 0))
         else:
             search.left_out.add(path)

@@ -1,4 +1,4 @@
-"""Parquet files that hold pictures: which column, and the pictures of some rows."""
+"""Parquet files that hold images: which column, and the images of some rows."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from typing import Any, BinaryIO, Final, Self
 
 from mien.errors import DataError
 
-USUAL_NAMES: Final = ("image", "img", "picture", "photo", "jpg", "jpeg", "png", "webp", "bytes")
-"""Of the column with pictures; where several columns hold bytes, the first of these that is there.
+USUAL_NAMES: Final = ("image", "img", "image", "photo", "jpg", "jpeg", "png", "webp", "bytes")
+"""Of the column with images; where several columns hold bytes, the first of these that is there.
 """
 
 _BATCH_ROWS: Final = 32
@@ -22,7 +22,7 @@ class Columns:
     Attributes:
         name: of the file.
         kinds: name -> type of each column, as pyarrow writes it.
-        of_bytes: columns that may hold pictures: bytes, or a struct with bytes named `bytes`, as
+        of_bytes: columns that may hold images: bytes, or a struct with bytes named `bytes`, as
             Hugging Face's `datasets` writes them.
         group_rows: rows of each row group.
     """
@@ -66,8 +66,8 @@ class Columns:
         )
 
 
-def picture_column(columns: Columns, wanted: str | None) -> str:
-    """The column that holds the pictures.
+def image_column(columns: Columns, wanted: str | None) -> str:
+    """The column that holds the images.
 
     Args:
         columns: of the file.
@@ -75,12 +75,12 @@ def picture_column(columns: Columns, wanted: str | None) -> str:
     Raises:
         DataError: there is none, or several that may be meant; the message says what there is.
     """
-    no_column = partial(DataError, source=columns.name, kind="no column with pictures")
+    no_column = partial(DataError, source=columns.name, kind="no column with images")
     has = ", ".join(f"{name}: {kind}" for name, kind in columns.kinds.items()) or "no column"
     if wanted is not None:
         if wanted in columns.of_bytes:
             return wanted
-        raise no_column(f"expected a column {wanted!r} with the bytes of pictures; it has {has}")
+        raise no_column(f"expected a column {wanted!r} with the bytes of images; it has {has}")
     if len(columns.of_bytes) == 1:
         return columns.of_bytes[0]
     lower = {name.lower(): name for name in reversed(columns.of_bytes)}
@@ -89,18 +89,18 @@ def picture_column(columns: Columns, wanted: str | None) -> str:
             return lower[usual]
     if columns.of_bytes:
         raise no_column(
-            "expected one column with the bytes of pictures; it has "
+            "expected one column with the bytes of images; it has "
             f"{', '.join(columns.of_bytes)}: say which one (--column)"
         )
     raise no_column(
-        f"expected a column with the bytes of pictures, or a struct with bytes; it has {has}"
+        f"expected a column with the bytes of images, or a struct with bytes; it has {has}"
     )
 
 
-def picture_rows(
+def image_rows(
     file: BinaryIO, column: str, row_groups: tuple[int, int], skip: int, rows: int
 ) -> Iterator[tuple[int, bytes | None, str | None]]:
-    """The pictures of some rows, a few at a time.
+    """The images of some rows, a few at a time.
 
     Args:
         file: open Parquet file.

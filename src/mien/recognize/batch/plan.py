@@ -17,16 +17,16 @@ from typing import Any, BinaryIO, Final, Literal, Self
 
 from mien.errors import DataError, ErrorKind, OutputError
 from mien.recognize.batch.listing import Found, Kind, find_files
-from mien.recognize.batch.parquet import Columns, picture_column
+from mien.recognize.batch.parquet import Columns, image_column
 from mien.recognize.batch.settings import BatchSettings
 from mien.recognize.batch.storage import Folder, open_file, writing
 from mien.recognize.sources import LeftOut
 
 MOST_SHARD_IMAGES: Final = 1000
-"""Pictures in a shard, unless it is set: what is lost at most when a process dies, of each."""
+"""Images in a shard, unless it is set: what is lost at most when a process dies, of each."""
 
 _LEAST_SHARD_IMAGES: Final = 16
-_SHARDS: Final = 64  # at least, of few pictures: the last ones keep no core waiting for long
+_SHARDS: Final = 64  # at least, of few images: the last ones keep no core waiting for long
 _MOST_CUTS: Final = 8  # of one row group: each cut reads past the rows of those before it
 _FORMAT: Final = 1
 
@@ -38,11 +38,11 @@ class Shard:
     Attributes:
         number: its place in the plan, from 0.
         kind: of its files.
-        files: full names; one, unless they are pictures.
+        files: full names; one, unless they are images.
         row_groups: of a Parquet file: the first, and the one after the last.
         skip: rows of them that belong to the shards before.
         rows: of them that belong to this one.
-        column: of a Parquet file, that holds the pictures.
+        column: of a Parquet file, that holds the images.
         error: why the file cannot be read, where that is known already.
         error_kind: of which kind that is.
     """
@@ -89,7 +89,7 @@ class Plan:
 
     Attributes:
         counts: files of each kind.
-        pictures: loose ones and those in Parquet files; how many are in tar archives is seen when
+        images: loose ones and those in Parquet files; how many are in tar archives is seen when
             they are read.
         digest: two plans of the same files, cut alike, have the same.
         all_unreadable: why nothing can be read; empty if something can.
@@ -97,7 +97,7 @@ class Plan:
     """
 
     counts: dict[str, int] = field(default_factory=dict)
-    pictures: int = 0
+    images: int = 0
     digest: str = ""
     all_unreadable: str = ""
     left_out: LeftOut = field(default_factory=LeftOut)
@@ -113,7 +113,7 @@ class Plan:
         return Shard.from_json(self._file.readline())
 
     def heaviest_first(self, numbers: Iterable[int]) -> Sequence[int]:
-        """The same numbers, large archives and films first: one that is last keeps all waiting."""
+        """The same numbers, large archives and videos first: one that is last keeps all waiting."""
         return array("q", sorted(numbers, key=lambda number: (-self._weights[number], number)))
 
     def add(self, shard: Shard, weight: float) -> None:
@@ -136,7 +136,7 @@ class Plan:
         head = {
             "format": _FORMAT,
             "counts": self.counts,
-            "pictures": self.pictures,
+            "images": self.images,
             "digest": self.digest,
             "left_out": self.left_out,
         }
@@ -165,7 +165,7 @@ class Plan:
                 head = json.loads(file.readline())
                 if head["format"] != _FORMAT:
                     raise ValueError(f"expected format {_FORMAT}; got {head['format']}")
-                plan.counts, plan.pictures = head["counts"], head["pictures"]
+                plan.counts, plan.images = head["counts"], head["images"]
                 plan.digest = head["digest"]
                 plan.left_out = LeftOut(head.get("left_out", {}))
                 for line in file:
@@ -192,9 +192,9 @@ class Plan:
 def make_plan(sources: Iterable[str], settings: BatchSettings, *, not_in: str = "") -> Plan:
     """Cut the files that sources name into shards.
 
-    A shard is a tar archive, a film, some row groups of a Parquet file or a part of one, or as many
-    pictures as `BatchSettings.shard_images` says: a 64th of all of them if it does not, 16 at least
-    and `MOST_SHARD_IMAGES` at most. The same files give the same shards.
+    A shard is a tar archive, a video, some row groups of a Parquet file or a part of one, or as
+    many images as `BatchSettings.shard_images` says: a 64th of all of them if it does not, 16 at
+    least and `MOST_SHARD_IMAGES` at most. The same files give the same shards.
 
     Args:
         sources: see `find_files`.
@@ -202,7 +202,7 @@ def make_plan(sources: Iterable[str], settings: BatchSettings, *, not_in: str = 
         not_in: a folder that is left out of every search: the data set's own.
     Raises:
         DataError: a source does not exist, may not be read, or names nothing that can be read. A
-            Parquet file without pictures among others is a shard with an `error`, and so is a line
+            Parquet file without images among others is a shard with an `error`, and so is a line
             of a list that names nothing.
     """
     with tempfile.TemporaryFile() as spool:
@@ -212,20 +212,20 @@ def make_plan(sources: Iterable[str], settings: BatchSettings, *, not_in: str = 
             counts[found.kind] = counts.get(found.kind, 0) + 1
             values = [found.kind, found.name, found.bytes, found.error]
             spool.write(json.dumps(values).encode() + b"\n")
-        loose = counts.get(Kind.PICTURE, 0)
+        loose = counts.get(Kind.IMAGE, 0)
         size = settings.shard_images or min(
             max(-(-loose // _SHARDS), _LEAST_SHARD_IMAGES), MOST_SHARD_IMAGES
         )
         spool.seek(0)
         files = (Found(Kind(k), n, b, e) for k, n, b, e in map(json.loads, spool))
-        plan = Plan(counts=counts, pictures=loose, left_out=left_out)
+        plan = Plan(counts=counts, images=loose, left_out=left_out)
         digest = hashlib.sha256()
         problem, readable = "", False
         with writing("the plan, in the folder for temporary files"):
             for shard, weight in _cut(files, size, settings.column):
                 plan.add(shard, weight)
                 digest.update(f"{weight} {shard.to_json()}\n".encode())
-                plan.pictures += shard.rows
+                plan.images += shard.rows
                 problem, readable = problem or shard.error, readable or not shard.error
         plan.digest = digest.hexdigest()
         plan.all_unreadable = "" if readable else problem
@@ -233,18 +233,18 @@ def make_plan(sources: Iterable[str], settings: BatchSettings, *, not_in: str = 
 
 
 def _cut(files: Iterable[Found], size: int, column: str | None) -> Iterator[tuple[Shard, float]]:
-    """Shards with their weights; pictures that follow each other go together."""
+    """Shards with their weights; images that follow each other go together."""
     number = 0
-    pictures: list[str] = []
+    images: list[str] = []
     for found in files:
         if found.error:
             yield Shard(number, found.kind, (found.name,), error=found.error), 0.0
             number += 1
-        elif found.kind is Kind.PICTURE:
-            pictures.append(found.name)
-            if len(pictures) == size:
-                yield Shard(number, Kind.PICTURE, tuple(pictures)), 0.0
-                number, pictures = number + 1, []
+        elif found.kind is Kind.IMAGE:
+            images.append(found.name)
+            if len(images) == size:
+                yield Shard(number, Kind.IMAGE, tuple(images)), 0.0
+                number, images = number + 1, []
         elif found.kind is Kind.PARQUET:
             for shard, weight in _cut_parquet(number, found, size, column):
                 yield shard, weight
@@ -252,8 +252,8 @@ def _cut(files: Iterable[Found], size: int, column: str | None) -> Iterator[tupl
         else:
             yield Shard(number, found.kind, (found.name,)), float(found.bytes)
             number += 1
-    if pictures:
-        yield Shard(number, Kind.PICTURE, tuple(pictures)), 0.0
+    if images:
+        yield Shard(number, Kind.IMAGE, tuple(images)), 0.0
 
 
 def _cut_parquet(
@@ -262,7 +262,7 @@ def _cut_parquet(
     try:
         with open_file(found.name, in_a_row=False) as file:
             columns = Columns.of(file, found.name)
-        named = picture_column(columns, column)
+        named = image_column(columns, column)
     except DataError as error:
         shard = Shard(number, Kind.PARQUET, (found.name,), error=str(error), error_kind=error.kind)
         yield shard, 0.0

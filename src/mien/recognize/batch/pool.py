@@ -240,7 +240,7 @@ class _Process(SpawnContext):
     """An executor of one process; its context, since an executor does not say how one ended."""
 
     def __init__(self) -> None:
-        # Whether the model is open, and pictures and errors of the shard. Memory that is shared has
+        # Whether the model is open, and images and errors of the shard. Memory that is shared has
         # no lock that a process could take with it when it is killed.
         self.counts = self.RawArray("q", 3)
         self.executor = ProcessPoolExecutor(1, self, _begin, (self.counts,))

@@ -1,4 +1,4 @@
-"""A shard -> its pictures, one after the other; what cannot be read is one of them, with an error.
+"""A shard -> its images, one after the other; what cannot be read is one of them, with an error.
 
 Files are read ahead of the work by a thread, those of a store by several, up to a bound in bytes.
 """
@@ -21,14 +21,14 @@ from typing import Any, BinaryIO, Final, cast
 from mien.errors import DataError, MienError
 from mien.readings import Image
 from mien.recognize.batch.listing import Kind
-from mien.recognize.batch.parquet import picture_rows
+from mien.recognize.batch.parquet import image_rows
 from mien.recognize.batch.plan import Shard
 from mien.recognize.batch.storage import local_copy, open_file, read_bytes, reason, scheme_of
-from mien.recognize.images import is_picture_name
+from mien.recognize.images import is_image_name
 from mien.recognize.sources import LeftOut
 
 MOST_MEMBER_BYTES: Final = 1_000_000_000
-"""Larger members of a tar archive are no pictures that could be read."""
+"""Larger members of a tar archive are no images that could be read."""
 
 _AHEAD_BYTES: Final = 32_000_000
 _AHEAD_ITEMS: Final = 64
@@ -42,15 +42,15 @@ _KEY: Final = re.compile(r"^((?:.*/|)[^.]+)[.]([^/]*)$")
 
 @dataclass(frozen=True)
 class Item:
-    """One picture of a shard, or of a film one frame.
+    """One image of a shard, or of a video one frame.
 
     Attributes:
         source: full name of the file that it is, or is in.
         content: the bytes of its file, or (H, W, 3) uint8 RGB, or why there is neither.
         key: of the sample in a WebDataset archive: its name without all extensions.
         member: its name within the source.
-        row: its number within the source, from 0: of pictures in an archive, of rows in Parquet.
-        frame: its number in a film.
+        row: its number within the source, from 0: of images in an archive, of rows in Parquet.
+        frame: its number in a video.
         time_s: when that is shown.
     """
 
@@ -73,26 +73,26 @@ class Item:
 def items(
     shard: Shard, every_s: float | None = None, left_out: LeftOut | None = None
 ) -> Iterator[Item]:
-    """The pictures of a shard, in order.
+    """The images of a shard, in order.
 
     Args:
         shard: of a plan.
-        every_s: of films: only the first frame at or after each multiple of it.
-        left_out: is told of the files in archives that are no pictures; whole at the end.
+        every_s: of videos: only the first frame at or after each multiple of it.
+        left_out: is told of the files in archives that are no images; whole at the end.
     Yields:
-        Pictures. Where a file is damaged or cannot be read, those before, then one with the error.
+        Images. Where a file is damaged or cannot be read, those before, then one with the error.
     """
     if shard.error:
         yield Item(shard.files[0], DataError(shard.error, kind=shard.error_kind or None))
-    elif shard.kind is Kind.FILM:
+    elif shard.kind is Kind.VIDEO:
         yield from _frames(shard.files[0], every_s)
     elif shard.kind is Kind.TAR:
         yield from _ahead(_members(shard, LeftOut() if left_out is None else left_out))
     else:
-        yield from _ahead({Kind.PICTURE: _pictures, Kind.PARQUET: _rows}[shard.kind](shard))
+        yield from _ahead({Kind.IMAGE: _images, Kind.PARQUET: _rows}[shard.kind](shard))
 
 
-def _pictures(shard: Shard) -> Iterator[Item]:
+def _images(shard: Shard) -> Iterator[Item]:
     if not scheme_of(shard.files[0]):
         for name in shard.files:
             yield Item(name, _content(name))
@@ -125,7 +125,7 @@ def _members(shard: Shard, left_out: LeftOut) -> Iterator[Item]:
             tar = tarfile.TarFile(fileobj=tape)  # type: ignore[arg-type]
             while (member := tar.next()) is not None:
                 tar.members.clear()  # type: ignore[attr-defined]  # all the names
-                if not member.isfile() or not is_picture_name(member.name):
+                if not member.isfile() or not is_image_name(member.name):
                     if member.isfile():
                         left_out.add(member.name)
                     elif not member.isdir():
@@ -134,9 +134,9 @@ def _members(shard: Shard, left_out: LeftOut) -> Iterator[Item]:
                 item = partial(Item, source, key=_key(member.name), member=member.name, row=row)
                 if member.size > MOST_MEMBER_BYTES:
                     error = DataError(
-                        f"expected a picture; it has {member.size:,} bytes",
+                        f"expected an image; it has {member.size:,} bytes",
                         source=f"{source}, {member.name}",
-                        kind="picture too large",
+                        kind="image too large",
                         limit=MOST_MEMBER_BYTES,
                     )
                     row += 1
@@ -154,7 +154,7 @@ def _members(shard: Shard, left_out: LeftOut) -> Iterator[Item]:
         yield Item(source, unreadable)
     # A cut or damaged archive makes tarfile and the decompressors raise nearly anything.
     except Exception as cause:
-        text = f"the archive is damaged or cut short after {row} pictures; {reason(cause)}"
+        text = f"the archive is damaged or cut short after {row} images; {reason(cause)}"
         yield Item(source, DataError(text, source=source, kind="damaged or cut archive"))
 
 
@@ -209,15 +209,15 @@ def _rows(shard: Shard) -> Iterator[Item]:
     count = 0
     try:
         with open_file(source, in_a_row=False) as file:
-            rows = picture_rows(file, shard.column, shard.row_groups, shard.skip, shard.rows)
+            rows = image_rows(file, shard.column, shard.row_groups, shard.skip, shard.rows)
             for row, content, path in rows:
                 count += 1
                 if content is None:
                     named = f"; it names {path}" if path else ""
                     error = DataError(
-                        f"expected the bytes of a picture; there are none{named}",
+                        f"expected the bytes of an image; there are none{named}",
                         source=f"{source}, row {row}",
-                        kind="Parquet row without a picture",
+                        kind="Parquet row without an image",
                     )
                     yield Item(source, error, member=path, row=row)
                 else:
@@ -225,9 +225,7 @@ def _rows(shard: Shard) -> Iterator[Item]:
         if count != shard.rows:
             raise DataError(f"it has changed since the work was planned: {count} rows are left")
     except Exception as cause:  # as in `_members`
-        text = (
-            f"the Parquet file is damaged after {count} of {shard.rows} pictures; {reason(cause)}"
-        )
+        text = f"the Parquet file is damaged after {count} of {shard.rows} images; {reason(cause)}"
         yield Item(source, DataError(text, source=source, kind="damaged Parquet file"))
 
 

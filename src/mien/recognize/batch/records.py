@@ -9,7 +9,7 @@ from mien.labels import EMOTIONS
 from mien.readings import Reading
 
 FACES_BINS: Final = 11
-"""Pictures with 0, 1, ... 9 faces, and with 10 or more."""
+"""Images with 0, 1, ... 9 faces, and with 10 or more."""
 
 PROBABILITY_BINS: Final = 20
 """Of equal width, of the probability of a face's emotion from 0 to 1."""
@@ -18,26 +18,26 @@ MOST_EXAMPLES: Final = 3
 """Errors of a shard that its record quotes; the rows have all of them."""
 
 STAGES: Final = ("waiting", "decoding", "detection", "classification", "writing")
-"""What the time of a worker goes to: waiting for bytes, decoding pictures, finding faces, cutting
+"""What the time of a worker goes to: waiting for bytes, decoding images, finding faces, cutting
 and reading them, writing rows."""
 
 
 @dataclass
 class Tally:
-    """Counts of pictures and faces, which grow as they are read.
+    """Counts of images and faces, which grow as they are read.
 
     Attributes:
-        images: pictures and frames that were read.
+        images: images and frames that were read.
         faces: on them.
-        without_face: pictures without a face.
+        without_face: images without a face.
         unsure: faces whose emotion is below the threshold.
-        errors: kind -> pictures, archives and films that could not be read, or not to their end.
+        errors: kind -> images, archives and videos that could not be read, or not to their end.
         emotions: label -> faces of which it is the likeliest.
-        faces_per_image: pictures with 0, 1, ... faces; see `FACES_BINS`.
+        faces_per_image: images with 0, 1, ... faces; see `FACES_BINS`.
         probabilities: faces by the probability of their emotion; see `PROBABILITY_BINS`.
         seconds: stage -> seconds of the workers; see `STAGES`.
-        left_out: ending -> files in archives that are no pictures.
-        notes: what had to be decided to read pictures, see `mien.recognize.images.LoadedImage` ->
+        left_out: ending -> files in archives that are no images.
+        notes: what had to be decided to read images, see `mien.recognize.images.LoadedImage` ->
             how many.
     """
 
@@ -59,7 +59,7 @@ class Tally:
         return sum(self.errors.values())
 
     def add_readings(self, readings: Sequence[Reading]) -> None:
-        """Count one picture."""
+        """Count one image."""
         self.images += 1
         self.faces += len(readings)
         self.without_face += not readings
@@ -71,7 +71,7 @@ class Tally:
             self.probabilities[min(max(bin_, 0), PROBABILITY_BINS - 1)] += 1
 
     def add_error(self, error: MienError) -> None:
-        """Count one picture or archive that could not be read."""
+        """Count one image or archive that could not be read."""
         self.errors[error.kind] = self.errors.get(error.kind, 0) + 1
 
     def add(self, other: "Tally") -> None:
@@ -97,7 +97,7 @@ class ShardRecord:
         rows: in its part.
         seconds: that it took a worker.
         ended: when it was done, in seconds since 1970.
-        tally: of its pictures.
+        tally: of its images.
         examples: the first of its errors.
     """
 

@@ -40,19 +40,19 @@ class RowBuffer:
         return len(self._lines)
 
     def add_readings(self, item: Item, size: tuple[int, int], readings: list[Reading]) -> None:
-        """Add a row for each face of a picture, or one without a face.
+        """Add a row for each face of an image, or one without a face.
 
         Args:
-            item: the picture.
+            item: the image.
             size: its width and height, in pixels.
             readings: of its faces.
         """
-        for row in rows({**_picture(item), "width": size[0], "height": size[1]}, readings):
+        for row in rows({**_image(item), "width": size[0], "height": size[1]}, readings):
             self._add(row)
 
     def add_error(self, item: Item, error: str) -> None:
-        """Add the row of a picture, or of the rest of a source, that could not be read."""
-        self._add({**_picture(item), "error": as_text(error)})
+        """Add the row of an image, or of the rest of a source, that could not be read."""
+        self._add({**_image(item), "error": as_text(error)})
 
     def take(self) -> "pyarrow.Table":
         """The rows that waited; none waits then."""
@@ -76,7 +76,7 @@ class RowBuffer:
         self._lines.append(json.dumps(values))
 
 
-def _picture(item: Item) -> dict[str, Any]:
+def _image(item: Item) -> dict[str, Any]:
     return {
         "source": as_text(item.source),
         "key": None if item.key is None else as_text(item.key),

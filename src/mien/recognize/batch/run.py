@@ -33,9 +33,9 @@ class Status:
     Attributes:
         shards: of the plan.
         shards_done: by this run and earlier ones.
-        pictures: to be read, as far as that is known before they are; None where archives or films
+        images: to be read, as far as that is known before they are; None where archives or videos
             do not tell.
-        pictures_done: read, or failed to be, by this run and earlier ones.
+        images_done: read, or failed to be, by this run and earlier ones.
         errors: of these.
         seconds: since this run began its work.
         images_per_s: of this run.
@@ -43,8 +43,8 @@ class Status:
 
     shards: int
     shards_done: int
-    pictures: int | None
-    pictures_done: int
+    images: int | None
+    images_done: int
     errors: int
     seconds: float
     images_per_s: float
@@ -64,7 +64,7 @@ class BatchResult:
         given_up: shards that were given up.
         tally: of all that is done.
         seconds: that this run worked.
-        images: pictures that this run has read.
+        images: images that this run has read.
         engine: "processes" or "ray".
         workers: processes; 0 where the work was done in this one. Of Ray, the most tasks at
             once that were asked for; 0 for one on every core.
@@ -126,7 +126,7 @@ def run_batch(
     retry_errors: bool = False,
     report: Callable[[Status], None] | None = None,
 ) -> BatchResult:
-    """Read every face of an archive of pictures and films into a Parquet data set.
+    """Read every face of an archive of images and videos into a Parquet data set.
 
         if __name__ == "__main__":
             run_batch(["photos", "s3://bucket/shards/*.tar"], "readings")
@@ -147,7 +147,7 @@ def run_batch(
         retry_errors: do shards with errors again, too.
         report: is told now and then how far it is.
     Returns:
-        What came of it. Pictures that could not be read are rows with an error, and counted.
+        What came of it. Images that could not be read are rows with an error, and counted.
     Raises:
         DataError: a source does not exist, may not be read, or nothing in it can be.
         OutputError: the folder cannot be written to, holds something else, or a data set that was
@@ -338,12 +338,12 @@ class _Work:
         images = self._images + self._under_way.images
         errors = self._errors + self._under_way.errors
         seconds = time.monotonic() - self._clock
-        uncounted = plan.counts.get(Kind.TAR, 0) + plan.counts.get(Kind.FILM, 0)
+        uncounted = plan.counts.get(Kind.TAR, 0) + plan.counts.get(Kind.VIDEO, 0)
         return Status(
             shards=len(plan),
             shards_done=len(self._dataset.records),
-            pictures=None if uncounted else plan.pictures,
-            pictures_done=self._done_before + images + errors,
+            images=None if uncounted else plan.images,
+            images_done=self._done_before + images + errors,
             errors=self._errors_before + errors,
             seconds=seconds,
             images_per_s=images / seconds if seconds > 0 else 0.0,

@@ -14,10 +14,10 @@ class BatchSettings(RecognizerSettings):
     """What decides about the rows of a data set: all of it must be the same to go on with one.
 
     Attributes:
-        column: of Parquet files, that holds the pictures; None finds it.
-        every_s: of films: read only the first frame at or after each multiple of it; None reads
+        column: of Parquet files, that holds the images; None finds it.
+        every_s: of videos: read only the first frame at or after each multiple of it; None reads
             every frame.
-        shard_images: pictures that are read and written together; None chooses by their number.
+        shard_images: images that are read and written together; None chooses by their number.
     Raises:
         OptionError: a number is out of its range.
     """

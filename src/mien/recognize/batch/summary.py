@@ -31,7 +31,7 @@ def write_summary(dataset: "Dataset", name: str, result: "BatchResult") -> None:
 
 
 def summary_page(dataset: "Dataset", result: "BatchResult") -> str:
-    """The page: counts, emotions, faces of a picture, probabilities, errors, time, settings."""
+    """The page: counts, emotions, faces of an image, probabilities, errors, time, settings."""
     tally = result.tally
     examples = [text for _, r in sorted(dataset.records.items()) for text in r.examples]
     examples = examples[:MOST_EXAMPLES]
@@ -46,9 +46,9 @@ def summary_page(dataset: "Dataset", result: "BatchResult") -> str:
         shards=result.shards,
         complete=result.complete,
         numbers={
-            "pictures read": tally.images,
+            "images read": tally.images,
             "faces": tally.faces,
-            "pictures without a face": tally.without_face,
+            "images without a face": tally.without_face,
             "unsure faces": tally.unsure,
             "errors": tally.failed,
         },
@@ -81,7 +81,7 @@ def _faces(tally: Tally) -> Table:
     while len(counts) > 2 and not counts[-1]:
         counts.pop()
     rows = [_row(name, n, max(tally.images, 1)) for name, n in zip(names, counts, strict=False)]
-    return Table(rows, head=["faces", "pictures", "share", ""], left=(0, 3))
+    return Table(rows, head=["faces", "images", "share", ""], left=(0, 3))
 
 
 def _row(name: str, count: int, of: int, color: str = "") -> Row:

@@ -1,4 +1,4 @@
-"""The work on one shard, the same in every engine: read its pictures, write its part."""
+"""The work on one shard, the same in every engine: read its images, write its part."""
 
 import json
 import tempfile
@@ -29,11 +29,11 @@ PARTS: Final = "rows"
 """Folder of a data set with its parts: what reads Parquet data sets can be pointed at it."""
 
 _UNREADABLE: Final = "file that cannot be read"
-_BATCH_PIXELS: Final = 16_000_000  # decoded at a time: large pictures come in smaller batches
+_BATCH_PIXELS: Final = 16_000_000  # decoded at a time: large images come in smaller batches
 _FLUSH_ROWS: Final = 4096  # rows that wait until they are written as a row group
 
 OnProgress = Callable[[int, int], None]
-"""Is called with the pictures and errors of the shard so far."""
+"""Is called with the images and errors of the shard so far."""
 
 
 class ShardWorker:
@@ -58,21 +58,21 @@ class ShardWorker:
 
         Args:
             shard: of the plan.
-            progress: is called after each picture.
+            progress: is called after each image.
         Raises:
             OutputError: the part cannot be written.
         """
         if isinstance(detector := self._detector.detector, YuNetDetector):
-            # A film has many frames without a face, and searching each in all turns costs time.
-            detector.second_looks = shard.kind is not Kind.FILM
+            # A video has many frames without a face, and searching each in all turns costs time.
+            detector.second_looks = shard.kind is not Kind.VIDEO
         with _part(self._job, self._folder, shard, progress) as writer:
             for batch in self._batches(shard, writer):
                 self._read(batch, writer)
-                batch.clear()  # its pictures, before the next ones are decoded
+                batch.clear()  # its images, before the next ones are decoded
             return writer.finish(DONE)
 
     def _batches(self, shard: "Shard", writer: "_PartWriter") -> Iterator[list[tuple[Item, Image]]]:
-        """Decoded pictures, some at a time; the errors go to the writer, in their place."""
+        """Decoded images, some at a time; the errors go to the writer, in their place."""
         batch: list[tuple[Item, Image]] = []
         pixels = 0
         seconds = writer.tally.seconds
@@ -118,11 +118,11 @@ class ShardWorker:
     def _readings(self, images: Sequence[Image]) -> list[list[Reading] | ImageError]:
         try:
             return list(self._recognizer.read_images(images))
-        # One picture that OpenCV or the network stumbles over must not take others with it.
+        # One image that OpenCV or the network stumbles over must not take others with it.
         except Exception as error:
             if len(images) == 1:
                 text = f"{type(error).__name__}: {' '.join(str(error).split())}"
-                return [ImageError(f"the picture cannot be read; {text}", kind=_UNREADABLE)]
+                return [ImageError(f"the image cannot be read; {text}", kind=_UNREADABLE)]
             return [found for image in images for found in self._readings([image])]
 
 
@@ -178,7 +178,7 @@ def _part(
 
 
 class _PartWriter:
-    """Counts the pictures of a shard and writes their rows, with the shard's record at the end."""
+    """Counts the images of a shard and writes their rows, with the shard's record at the end."""
 
     def __init__(self, job: Job, shard: "Shard", parquet: Any, progress: OnProgress) -> None:
         self._job, self._shard, self._parquet, self._progress = job, shard, parquet, progress
@@ -195,13 +195,13 @@ class _PartWriter:
         self._begun = time.monotonic()
 
     def add_readings(self, item: Item, size: tuple[int, int], readings: list[Reading]) -> None:
-        """Add a picture; `size` is its width and height in pixels."""
+        """Add an image; `size` is its width and height in pixels."""
         self._buffer.add_readings(item, size, readings)
         self.tally.add_readings(readings)
         self._added()
 
     def add_error(self, item: Item, error: MienError) -> None:
-        """Add a picture, or the rest of a source, that cannot be read."""
+        """Add an image, or the rest of a source, that cannot be read."""
         self._buffer.add_error(item, str(error))
         self.tally.add_error(error)
         if len(self._examples) < MOST_EXAMPLES:
@@ -279,5 +279,5 @@ def _decoded(item: Item) -> LoadedImage | MienError:
     except ImageError as error:
         return error.with_source(item.where)  # the bytes had a name before they were read
     except MemoryError:
-        text = "expected a picture that fits into memory; it does not"
+        text = "expected an image that fits into memory; it does not"
         return ImageError(text, source=item.where)

@@ -1,4 +1,4 @@
-"""What faces look like, for telling apart people who appear in one film.
+"""What faces look like, for telling apart people who appear in one video.
 
 Looks are the gray levels of the turned crop and the colours of head and shoulders: of the same
 clothes, in the same light. They are no face recognition.
@@ -17,7 +17,7 @@ from mien.recognize.video.motion import Floats
 
 
 class AppearanceOf:
-    """The appearance of the faces of one picture, each worked out once, when it is asked for."""
+    """The appearance of the faces of one image, each worked out once, when it is asked for."""
 
     def __init__(self, image: Image, framing: Framing) -> None:
         self._image, self._framing = image, framing
@@ -36,7 +36,7 @@ _BINS: Final = (8, 3, 3)  # of hue, saturation and value
 
 
 def appearance_of(image: Image, face: Face, framing: Framing) -> Floats:
-    """What a face looks like, for telling it from others of the same film.
+    """What a face looks like, for telling it from others of the same video.
 
     Of 44 faces in ten photos, found again 175 times in copies that were turned, scaled, darker or
     brighter, blurred or noisy, the most alike was the right one for 99 %; 95 % of them were at
@@ -75,6 +75,6 @@ def appearance_of(image: Image, face: Face, framing: Framing) -> Floats:
 
 
 def _span(low: float, high: float, length: int) -> tuple[int, int]:
-    """Whole pixels of a side, at least one, within the picture."""
+    """Whole pixels of a side, at least one, within the image."""
     first = min(max(int(low), 0), length - 1)
     return first, max(first + 1, min(int(high), length))

@@ -1,4 +1,4 @@
-"""Many films: finding them on the disk, and reading them without one stopping the rest."""
+"""Many videos: finding them on the disk, and reading them without one stopping the rest."""
 
 import glob
 import re
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mien.errors import MienError, VideoError
 from mien.output.files import is_part_name, part_name
-from mien.recognize.images import SUFFIXES as PICTURE_SUFFIXES
+from mien.recognize.images import SUFFIXES as IMAGE_SUFFIXES
 from mien.recognize.video.containers import is_address
 from mien.recognize.video.files import VideoOptions, VideoOutcome, write_video
 from mien.recognize.video.frames import SUFFIXES, VideoInfo, camera_number
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class VideoFile:
-    """A film to be read.
+    """A video to be read.
 
     Attributes:
-        source: a file, a series of pictures, or an address; see
+        source: a file, a series of images, or an address; see
             `mien.recognize.video.frames.VideoSource`.
         relative: how to call it below an output folder: its path within the folder that was
             searched, or its name.
@@ -38,18 +38,18 @@ class VideoFile:
 def find_videos(
     paths: Iterable[str | Path], *, not_in: Iterable[Path] = ()
 ) -> tuple[list[VideoFile], bool]:
-    """The films that paths, folders and patterns name, each once, in a steady order.
+    """The videos that paths, folders and patterns name, each once, in a steady order.
 
     Args:
         paths: files; folders, which are searched with all folders in them for names that end in
-            one of `mien.recognize.video.frames.SUFFIXES`; patterns such as `films/*.mp4`; series
-            of pictures; addresses.
+            one of `mien.recognize.video.frames.SUFFIXES`; patterns such as `videos/*.mp4`; series
+            of images; addresses.
         not_in: folders that are left out of a search: those of the outputs.
     Returns:
-        The films, and whether there may be several: two paths, a folder or a pattern name several
-        even where only one film is found.
+        The videos, and whether there may be several: two paths, a folder or a pattern name several
+        even where only one video is found.
     Raises:
-        VideoError: a folder or a pattern yields no film.
+        VideoError: a folder or a pattern yields no video.
     """
     apart = [folder.resolve() for folder in not_in]
     found: dict[str, VideoFile] = {}
@@ -72,62 +72,62 @@ def _identity(source: str) -> str:
 def _expand(given: str, apart: list[Path]) -> list[VideoFile]:
     path = Path(given)
     if not given:
-        raise VideoError("expected a film, a folder or a pattern; got an empty name")
+        raise VideoError("expected a video, a folder or a pattern; got an empty name")
     if camera_number(given) is not None:
-        raise VideoError(f"{given}: expected a film; it is a camera, see `mien webcam`")
+        raise VideoError(f"{given}: expected a video; it is a camera, see `mien webcam`")
     if path.is_dir():
-        films = sorted(
-            film
-            for film in path.rglob("*")
-            if film.suffix.lower() in SUFFIXES
-            and not is_part_name(film.name)
-            and film.is_file()
-            and not _is_program_text(film)
-            and not any(film.resolve().is_relative_to(folder) for folder in apart)
+        videos = sorted(
+            video
+            for video in path.rglob("*")
+            if video.suffix.lower() in SUFFIXES
+            and not is_part_name(video.name)
+            and video.is_file()
+            and not _is_program_text(video)
+            and not any(video.resolve().is_relative_to(folder) for folder in apart)
         )
-        if not films:
+        if not videos:
             raise VideoError(
-                f"{path}: expected films in this folder; there is no file that ends in "
+                f"{path}: expected videos in this folder; there is no file that ends in "
                 f"{', '.join(sorted(SUFFIXES))}"
             )
-        return [VideoFile(str(film), film.relative_to(path)) for film in films]
+        return [VideoFile(str(video), video.relative_to(path)) for video in videos]
     if _is_pattern(given):
         # Path.glob refuses absolute patterns.
         matches = sorted(Path(p) for p in glob.glob(given, recursive=True))  # noqa: PTH207
-        if not (films := [match for match in matches if match.is_file()]):
+        if not (videos := [match for match in matches if match.is_file()]):
             raise VideoError(f"no file matches {given}")
-        return [VideoFile(str(film), Path(film.name)) for film in films]
+        return [VideoFile(str(video), Path(video.name)) for video in videos]
     return [VideoFile(given, Path(re.sub(r"[%*?\[\]:]+", "_", path.name) or "stream"))]
 
 
-def _is_program_text(film: Path) -> bool:
+def _is_program_text(video: Path) -> bool:
     """Whether a name of MPEG transport streams is one of TypeScript: code ends in `.ts`, too."""
-    if film.suffix.lower() not in (".ts", ".mts"):
+    if video.suffix.lower() not in (".ts", ".mts"):
         return False
-    with film.open("rb") as file:
+    with video.open("rb") as file:
         head = file.read(1024)
-    return min(head, default=0) >= ord("\t")  # text has no lower bytes, and film has many
+    return min(head, default=0) >= ord("\t")  # text has no lower bytes, and video has many
 
 
 def _is_pattern(given: str) -> bool:
-    """Whether a name is a pattern of films; one of pictures names a series, which is one film."""
-    if is_address(given) or Path(given).suffix.lower() in PICTURE_SUFFIXES:
+    """Whether a name is a pattern of videos; one of images names a series, which is one video."""
+    if is_address(given) or Path(given).suffix.lower() in IMAGE_SUFFIXES:
         return False
     return glob.has_magic(given) and not Path(given).exists()
 
 
 @dataclass(frozen=True)
-class FilmResult:
-    """What came of one film among several.
+class VideoResult:
+    """What came of one video among several.
 
     Attributes:
-        film: that was read.
+        video: that was read.
         outputs: that were asked for.
         outcome: what came of it; None if it was left alone or could not be read.
         error: why it could not be read, or not to its end.
     """
 
-    film: VideoFile
+    video: VideoFile
     outputs: Outputs
     outcome: VideoOutcome | None = None
     error: MienError | None = None
@@ -144,16 +144,16 @@ class FilmResult:
             left = f"; what was read before is in {', '.join(parts)}" if parts else ""
             return [f"{self.error}{left}"]
         if self.outcome is None:
-            return [f"{self.film.source}: left alone, its outputs are there"]
+            return [f"{self.video.source}: left alone, its outputs are there"]
         said = []
-        if (streams := self.outcome.info.picture_streams) > 1:
+        if (streams := self.outcome.info.image_streams) > 1:
             said.append(
-                f"{self.film.source}: it has {streams} streams of pictures; the first of them was "
+                f"{self.video.source}: it has {streams} streams of images; the first of them was "
                 "read"
             )
         if self.outcome.is_cut_short:
             said.append(
-                f"{self.film.source}: its pictures end at {self.outcome.end_s:.2f} s, where its "
+                f"{self.video.source}: its images end at {self.outcome.end_s:.2f} s, where its "
                 f"header says {self.outcome.info.duration_s:.2f} s; all that could be read is "
                 "written"
             )
@@ -161,7 +161,7 @@ class FilmResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        values: dict[str, Any] = {"film": self.film.source}
+        values: dict[str, Any] = {"video": self.video.source}
         if self.outcome is not None:
             info = self.outcome.info
             values |= {
@@ -178,33 +178,33 @@ class FilmResult:
 
 def write_videos(
     recognizer: "Recognizer",
-    films: Sequence[VideoFile],
+    videos: Sequence[VideoFile],
     sets: Sequence[Outputs],
     how: VideoOptions | None = None,
     *,
     resume: bool = False,
     progress: Callable[[VideoFile, VideoInfo, float], None] | None = None,
-) -> Iterator[FilmResult]:
-    """Read films in order; one that cannot be read is reported, not raised.
+) -> Iterator[VideoResult]:
+    """Read videos in order; one that cannot be read is reported, not raised.
 
     Args:
         recognizer: what reads them.
-        films: of `find_videos`.
+        videos: of `find_videos`.
         sets: the files to write of each.
         how: what is read of them, and how.
         resume: leave alone those whose outputs are all there.
-        progress: called with the film, what it says of itself, and the time of each frame.
+        progress: called with the video, what it says of itself, and the time of each frame.
     Yields:
-        One result for each film, in order.
+        One result for each video, in order.
     """
-    for film, outputs in zip(films, sets, strict=True):
+    for video, outputs in zip(videos, sets, strict=True):
         if resume and outputs.is_finished():
-            yield FilmResult(film, outputs)
+            yield VideoResult(video, outputs)
             continue
-        show = None if progress is None else partial(progress, film)
+        show = None if progress is None else partial(progress, video)
         try:
-            outcome = write_video(recognizer, film.source, outputs, how, progress=show)
+            outcome = write_video(recognizer, video.source, outputs, how, progress=show)
         except MienError as error:
-            yield FilmResult(film, outputs, error=error)
+            yield VideoResult(video, outputs, error=error)
         else:
-            yield FilmResult(film, outputs, outcome)
+            yield VideoResult(video, outputs, outcome)

@@ -14,7 +14,7 @@ from mien.errors import VideoError
 from mien.readings import Image
 
 TRIES: Final = 30
-"""Reads without a picture before a camera counts as gone."""
+"""Reads without an image before a camera counts as gone."""
 
 
 class Camera:
@@ -35,20 +35,20 @@ class Camera:
             )
 
     def read(self) -> Image:
-        """The next picture; waits for it."""
+        """The next image; waits for it."""
         for _ in range(TRIES):
             with _quiet_opencv():
-                taken, picture = self._capture.read()
-            if taken and picture is not None and picture.size:
-                return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+                taken, image = self._capture.read()
+            if taken and image is not None and image.size:
+                return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
             time.sleep(0.02)
         raise VideoError(
-            f"{self.name}: it gives no more pictures; it was unplugged, or another program took it"
+            f"{self.name}: it gives no more images; it was unplugged, or another program took it"
         )
 
     @property
     def frame_rate(self) -> float | None:
-        """Pictures per second as the camera tells it, or None."""
+        """Images per second as the camera tells it, or None."""
         rate = float(self._capture.get(cv2.CAP_PROP_FPS))
         return rate if 0 < rate < 1000 else None
 

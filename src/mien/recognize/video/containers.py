@@ -21,7 +21,7 @@ FILE_FORMATS: Final = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,asf,flv,ogg,mxf,h264,hevc,"
     "mjpeg,dv"
 )
-"""Formats of FFmpeg that hold films, and name no other files: playlists and such are none."""
+"""Formats of FFmpeg that hold videos, and name no other files: playlists and such are none."""
 
 
 def is_address(name: str) -> bool:
@@ -81,8 +81,8 @@ def open_container(source: "str | Path | int", *, stream: bool) -> "InputContain
         ) from error
 
 
-def open_film_file(file: BinaryIO, name: str) -> "InputContainer":
-    """Open a film that may come from anybody: no other file is opened for it, whatever is in it.
+def open_video_file(file: BinaryIO, name: str) -> "InputContainer":
+    """Open a video that may come from anybody: no other file is opened for it, whatever is in it.
 
     Args:
         file: open for reading, at its start.
@@ -104,7 +104,7 @@ def open_film_file(file: BinaryIO, name: str) -> "InputContainer":
 
 
 def _opened(file: str | BinaryIO, **options: Any) -> "InputContainer":
-    """`av.open`, whatever encoding the tags of a film have."""
+    """`av.open`, whatever encoding the tags of a video have."""
     import av
 
     if int(av.__version__.partition(".")[0]) < 19:  # later ones take any, and know no option for it

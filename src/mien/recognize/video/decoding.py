@@ -1,6 +1,6 @@
-"""A film or a stream, decoded by FFmpeg: its frames upright, in RGB, with their true times.
+"""A video or a stream, decoded by FFmpeg: its frames upright, in RGB, with their true times.
 
-PyAV, the Python side of FFmpeg, is imported when the first film is opened, not before.
+PyAV, the Python side of FFmpeg, is imported when the first video is opened, not before.
 """
 
 import os
@@ -21,7 +21,7 @@ from mien.recognize.video.containers import (
     SAME_TIME_S,
     is_address,
     open_container,
-    open_film_file,
+    open_video_file,
     reason,
 )
 from mien.recognize.video.fields import unwoven
@@ -35,20 +35,21 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 MAX_PIXELS: Final = 8192 * 4320
-"""Films with larger frames are refused before they are decoded: a decoder holds a dozen at once."""
+"""Videos with larger frames are refused before they are decoded: a decoder holds a dozen at
+once."""
 
 # Frames per second; DV and AVI may give the unit of their times as their rate.
 _MAX_RATE: Final = 300
 _LARGE_PIXELS: Final = 4096 * 2304  # frames above it are decoded by one thread, to hold fewer
 _MAX_THREADS: Final = 8  # of a decoder; each holds frames of its own
 
-# What FFmpeg also opens as "video": text as a terminal would show it, and single pictures.
+# What FFmpeg also opens as "video": text as a terminal would show it, and single images.
 _NO_VIDEO: Final = re.compile(r"^(tty|bin|xbin|adf|idf|lavfi|image2|ico|.*_pipe)$")
-_A_PICTURE: Final = "a single picture, for `mien detect`"
+_A_IMAGE: Final = "a single image, for `mien detect`"
 _A_WEBP: Final = "an animated WebP; make a GIF or an MP4 of it, which can be read"
 
 
-class FilmReader:
+class VideoReader:
     """A video file or stream that is open, with its first frame decoded.
 
     Args:
@@ -74,9 +75,9 @@ class FilmReader:
         if file is None:
             self._container = open_container(source, stream=stream)
         else:
-            self._container = open_film_file(file, self.name)
+            self._container = open_video_file(file, self.name)
         try:
-            self._video = self._pictures()
+            self._video = self._images()
             most = MAX_PIXELS if max_pixels is None else max_pixels
             self._bound_pixels(most)
             # Threads that decode whole frames side by side hold frames back: not when it is live.
@@ -93,13 +94,13 @@ class FilmReader:
             first = next(self._decoded, None)
             if first is None:
                 raise VideoError(
-                    f"{self.name}: expected a video; none of its pictures can be decoded: it is "
+                    f"{self.name}: expected a video; none of its images can be decoded: it is "
                     "damaged or cut short"
                 )
         except BaseException:
             self._container.close()
             raise
-        begins: int | None = self._container.start_time  # None of a film of one frame
+        begins: int | None = self._container.start_time  # None of a video of one frame
         if self._has_clock and begins is None and first.pts is not None and first.time_base:
             self.origin_s = first.pts * first.time_base
         self.has_times = first.pts is not None
@@ -146,11 +147,11 @@ class FilmReader:
             start_s=float(self.origin_s),
             time_base_s=unit,
             stream=self._stream,
-            picture_streams=self._picture_streams,
+            image_streams=self._image_streams,
         )
 
     def measured_s(self) -> float | None:
-        """How long the film is by the times of its packets, read to the end but not decoded."""
+        """How long the video is by the times of its packets, read to the end but not decoded."""
         times_s = (
             packet.pts * packet.time_base
             for packet in packets_of(self._container, self._video)
@@ -236,13 +237,13 @@ class FilmReader:
                 return _chain(first, decoded), before
         self._container.close()
         self._container = open_container(self._source, stream=False)
-        self._video = self._pictures()
+        self._video = self._images()
         return self._decode(), 0
 
     def _packets_before(self, pts: int) -> int | None:
         """How many frames come before the one that was searched for, counted without decoding.
 
-        None where another part of the film has frames of that time, too.
+        None where another part of the video has frames of that time, too.
         """
         count = 0
         began = found = self._container.format.name not in CLOCK_FORMATS
@@ -282,8 +283,8 @@ class FilmReader:
             except (av.error.FFmpegError, OSError):
                 shown.lose()
 
-    def _pictures(self) -> "VideoStream":
-        """The stream of moving pictures; a cover of an album is none."""
+    def _images(self) -> "VideoStream":
+        """The stream of moving images; a cover of an album is none."""
         import av
 
         container = self._container
@@ -295,23 +296,23 @@ class FilmReader:
             if not stream.disposition & av.stream.Disposition.attached_pic
         ]
         if container.metadata.get("major_brand", "").encode() in HEIF_BRANDS | AVIF_BRANDS:
-            # Single pictures, tiles of one, and what moves, if anything does.
+            # Single images, tiles of one, and what moves, if anything does.
             found = [stream for stream in found if stream.frames > 1]
             if not found:
-                raise VideoError(f"{self.name}: expected a video; it is {_A_PICTURE}")
+                raise VideoError(f"{self.name}: expected a video; it is {_A_IMAGE}")
         elif _NO_VIDEO.match(container.format.name):
-            what = _A_WEBP if _is_animated_webp(container) else f"{_A_PICTURE}, or no video"
+            what = _A_WEBP if _is_animated_webp(container) else f"{_A_IMAGE}, or no video"
             raise VideoError(f"{self.name}: expected a video; it is {what}")
         if not found:
             what = "only sound in it" if container.streams.audio else "none in it"
-            raise VideoError(f"{self.name}: expected moving pictures; there is {what}")
-        self._picture_streams = len(found)
+            raise VideoError(f"{self.name}: expected moving images; there is {what}")
+        self._image_streams = len(found)
         if getattr(found[0], "codec_context", None) is None:
-            raise VideoError(f"{self.name}: no codec that FFmpeg knows for its pictures")
+            raise VideoError(f"{self.name}: no codec that FFmpeg knows for its images")
         return found[0]
 
     def _bound_pixels(self, most: int) -> None:
-        """Refuse larger frames, those that come later in the film, too."""
+        """Refuse larger frames, those that come later in the video, too."""
         codec = self._video.codec_context
         if codec.width * codec.height > most:
             raise VideoError(
@@ -340,7 +341,7 @@ def _chain(first: "av.VideoFrame", rest: "Iterator[av.VideoFrame]") -> "Iterator
 
 @dataclass(frozen=True)
 class _Turn:
-    """How stored pictures are turned for showing: transposed or not, then mirrored."""
+    """How stored images are turned for showing: transposed or not, then mirrored."""
 
     transposed: bool = False
     mirrored_x: bool = False

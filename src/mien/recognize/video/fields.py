@@ -45,7 +45,7 @@ def _graph_for(frame: "av.VideoFrame", threads: int) -> "Graph":
     source = graph.add_buffer(
         width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
     )
-    # As near to the true picture as yadif, in a quarter of the time.
+    # As near to the true image as yadif, in a quarter of the time.
     whole = graph.add("bwdif", "mode=send_frame:deint=interlaced")
     graph.link_nodes(source, whole, graph.add("buffersink"))
     graph.configure()

@@ -1,4 +1,4 @@
-"""A film -> files: annotated copy, rows, summary, plot and report, all of one reading."""
+"""A video -> files: annotated copy, rows, summary, plot and report, all of one reading."""
 
 import csv
 import json
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
     from mien.recognize.recognizer import Recognizer
     from mien.recognize.video.frames import Frame
 
-_CUT_SHORT_S: Final = 1.0  # a film that ends so much before its header says is cut short
+_CUT_SHORT_S: Final = 1.0  # a video that ends so much before its header says is cut short
 _CUT_SHORT_SHARE: Final = 0.02  # likewise, of its length
 
 
 @dataclass(frozen=True)
 class VideoOutcome:
-    """What came of one film.
+    """What came of one video.
 
     Attributes:
-        info: what the film says of itself.
+        info: what the video says of itself.
         people: what each person shows, in the order of their numbers.
         frames: how many were read.
         end_s: the time of the last one; None if there was none.
-        is_cut_short: whether its pictures end well before what was asked for, by its header.
+        is_cut_short: whether its images end well before what was asked for, by its header.
     """
 
     info: VideoInfo
@@ -52,14 +52,14 @@ class VideoOutcome:
 
 @dataclass(frozen=True)
 class VideoOptions:
-    """How films are read.
+    """How videos are read.
 
     Attributes:
         every_s: read only the first frame at or after each multiple of it.
         start_s: leave out frames before this time.
         end_s: leave out frames at or after this time.
         stream: the source is an address to connect to.
-        sequence_fps: frames per second of what has no times: a series of pictures, for one.
+        sequence_fps: frames per second of what has no times: a series of images, for one.
         settings: how faces are followed and smoothed.
         offline: smooth with the frames before and after, see `mien.recognize.video.offline`:
             labels change when the face does, and not some tenths of a second later. Otherwise with
@@ -85,18 +85,18 @@ def write_video(
     *,
     progress: Callable[[VideoInfo, float], None] | None = None,
 ) -> VideoOutcome:
-    """Read a film once, and write all that is wanted of it as it is read.
+    """Read a video once, and write all that is wanted of it as it is read.
 
-    Memory does not grow with the film. Each file has a name with `.part` in it until all is
+    Memory does not grow with the video. Each file has a name with `.part` in it until all is
     finished; after an error, Ctrl-C or a kill those parts can be read and played.
 
     Args:
         recognizer: what reads it.
-        source: a file, a series of pictures or an address; see
+        source: a file, a series of images or an address; see
             `mien.recognize.video.frames.VideoSource`.
         outputs: files to write; `Outputs.check` says whether they can be.
         how: what is read of it, and how.
-        progress: called with the film and the time of each frame.
+        progress: called with the video and the time of each frame.
     Raises:
         VideoError: it is not a video that can be read, or not to its end.
         OutputError: a file cannot be written.
@@ -138,7 +138,7 @@ def write_video(
                 progress(info, frame.time_s)
         if not sink.frames and how.start_s:
             raise OptionError(
-                f"start_s: expected a time before the end of the film; got {how.start_s:g}"
+                f"start_s: expected a time before the end of the video; got {how.start_s:g}"
             )
         sink.info = info = _with_length(info, how, sink)
         people = sink.finish(_settings_of(recognizer, how))
@@ -154,7 +154,7 @@ def _is_after(start_s: float | None, info: VideoInfo) -> bool:
 
 
 def _with_length(info: VideoInfo, how: VideoOptions, sink: "_Sink") -> VideoInfo:
-    """A film that was read with its true length, where no header tells it, or a wrong one."""
+    """A video that was read with its true length, where no header tells it, or a wrong one."""
     if how.end_s is not None or info.stream or not sink.end_s:
         return info
     if info.duration_s is None or sink.end_s >= info.duration_s:
@@ -183,7 +183,7 @@ def _need_matplotlib(outputs: Outputs) -> None:
 
 
 def _settings_of(recognizer: "Recognizer", how: VideoOptions) -> dict[str, str]:
-    """How the film was read, for the report."""
+    """How the video was read, for the report."""
     spec = recognizer.classifier.spec
     settings = {
         "model": f"{spec.name} ({spec.network}, {spec.parameters:,} parameters)",
@@ -201,7 +201,7 @@ def _settings_of(recognizer: "Recognizer", how: VideoOptions) -> dict[str, str]:
 
 
 class _Sink:
-    """All outputs of one film, as it is read."""
+    """All outputs of one video, as it is read."""
 
     def __init__(self, outputs: Outputs, info: VideoInfo, how: VideoOptions) -> None:
         self._outputs = outputs

@@ -1,4 +1,4 @@
-"""Video files, streams, series of pictures and cameras -> frames with their true times."""
+"""Video files, streams, series of images and cameras -> frames with their true times."""
 
 import glob
 import os
@@ -12,11 +12,11 @@ from typing import BinaryIO, Final
 
 from mien.errors import ImageError, OptionError, VideoError
 from mien.readings import Image
-from mien.recognize.images import SUFFIXES as PICTURE_SUFFIXES
+from mien.recognize.images import SUFFIXES as IMAGE_SUFFIXES
 from mien.recognize.images import load_image
-from mien.recognize.sources import FILM_SUFFIXES
+from mien.recognize.sources import VIDEO_SUFFIXES
 from mien.recognize.video.cameras import Camera
-from mien.recognize.video.decoding import FilmReader
+from mien.recognize.video.decoding import VideoReader
 from mien.recognize.video.info import Frame, VideoInfo, VideoSource
 from mien.recognize.video.sampling import check_times, prefetch, sampled
 from mien.recognize.video.times import CLOCK_FORMATS
@@ -31,15 +31,15 @@ __all__ = [
     "check_times",
     "frames",
     "measured",
-    "open_film",
+    "open_video",
     "probe",
 ]
 
-SUFFIXES: Final = FILM_SUFFIXES
+SUFFIXES: Final = VIDEO_SUFFIXES
 """Endings, lower case, of the files that a search through a folder takes for videos."""
 
 SEQUENCE_FPS: Final = 25.0
-"""Of a series of pictures, which has no times of its own."""
+"""Of a series of images, which has no times of its own."""
 
 _AHEAD: Final = 8  # frames decoded before they are asked for
 _AHEAD_BYTES: Final = 128_000_000  # fewer of them where frames are large
@@ -51,9 +51,9 @@ def probe(
     """Open a video, decode its first frame, and say what it is.
 
     Args:
-        source: a file, a series of pictures, an address or a camera; see `VideoSource`.
+        source: a file, a series of images, an address or a camera; see `VideoSource`.
         stream: `source` is an address to connect to, such as `rtsp://...`.
-        sequence_fps: frames per second of what has no times of its own: a series of pictures, for
+        sequence_fps: frames per second of what has no times of its own: a series of images, for
             which it is `SEQUENCE_FPS` if not given, or a bare stream such as `clip.h264`.
     Raises:
         VideoError: it is not a video that can be read; the message says what it is.
@@ -64,33 +64,33 @@ def probe(
         _refuse_fps(sequence_fps, str(source))
         with closing(Camera(camera)) as opened:
             return _camera_info(opened, str(source))
-    if pictures := _sequence(source):
+    if images := _sequence(source):
         fps = sequence_fps or SEQUENCE_FPS
-        first = _load_picture(pictures[0])
+        first = _load_image(images[0])
         return VideoInfo(
             source=str(source),
             width=first.shape[1],
             height=first.shape[0],
             frame_rate=fps,
-            duration_s=len(pictures) / fps,
-            frame_count=len(pictures),
-            codec=pictures[0].suffix.lower().lstrip("."),
-            container="pictures",
+            duration_s=len(images) / fps,
+            frame_count=len(images),
+            codec=images[0].suffix.lower().lstrip("."),
+            container="images",
             has_sound=False,
         )
-    with closing(_film(source, stream, sequence_fps)) as reader:
+    with closing(_video(source, stream, sequence_fps)) as reader:
         return reader.info()
 
 
 def measured(info: VideoInfo) -> VideoInfo:
-    """A transport or program stream with its true length; any other film as it is.
+    """A transport or program stream with its true length; any other video as it is.
 
-    FFmpeg has that length from the first and the last time of its clock, which jumps where films
+    FFmpeg has that length from the first and the last time of its clock, which jumps where videos
     were put together. Here the whole file is read, but not decoded.
     """
     if info.container not in CLOCK_FORMATS or info.stream:
         return info
-    with closing(FilmReader(info.source, stream=False)) as reader:
+    with closing(VideoReader(info.source, stream=False)) as reader:
         return replace(info, duration_s=reader.measured_s())
 
 
@@ -110,7 +110,7 @@ def frames(
     ends the thread and frees the file, and so does a loop that runs to its end.
 
     Args:
-        source: a file, a series of pictures, an address or a camera; see `VideoSource`.
+        source: a file, a series of images, an address or a camera; see `VideoSource`.
         every_s: give only the first frame at or after each multiple of it.
         start_s: leave out frames before this time.
         end_s: leave out frames at or after this time.
@@ -133,24 +133,24 @@ def frames(
         produced: Iterator[Frame] = _camera_frames(opened, str(source))
         # What is not taken in time is dropped: a camera shows what is now.
         return sampled(prefetch(produced, 2, newest=True), every_s, start_s, end_s)
-    if pictures := _sequence(source):
+    if images := _sequence(source):
         fps = sequence_fps or SEQUENCE_FPS
-        produced = (Frame(i, i / fps, _load_picture(path)) for i, path in enumerate(pictures))
+        produced = (Frame(i, i / fps, _load_image(path)) for i, path in enumerate(images))
         return sampled(prefetch(produced, 2), every_s, start_s, end_s)
-    return _frames_of(_film(source, stream, sequence_fps), every_s, start_s, end_s)
+    return _frames_of(_video(source, stream, sequence_fps), every_s, start_s, end_s)
 
 
-def open_film(
+def open_video(
     file: BinaryIO, name: str, *, every_s: float | None = None, max_pixels: int | None = None
 ) -> tuple[VideoInfo, Iterator[Frame]]:
-    """What a film is and its frames, from a file that is open, and that anybody may have sent.
+    """What a video is and its frames, from a file that is open, and that anybody may have sent.
 
     Args:
         file: open for reading, at its start; only `name` is told of it. Nothing else is opened,
             whatever it contains.
         name: for messages.
         every_s: give only the first frame at or after each multiple of it.
-        max_pixels: films with larger frames are refused, before they are decoded.
+        max_pixels: videos with larger frames are refused, before they are decoded.
     Returns:
         As `probe` and `frames` give them; `close()` of the iterator ends its thread.
     Raises:
@@ -158,20 +158,20 @@ def open_film(
         OptionError: `every_s` is not above zero.
     """
     check_times(every_s, None, None)
-    reader = FilmReader(name, stream=False, file=file, max_pixels=max_pixels)
+    reader = VideoReader(name, stream=False, file=file, max_pixels=max_pixels)
     return reader.info(), _frames_of(reader, every_s, None, None)
 
 
 def _frames_of(
-    reader: FilmReader, every_s: float | None, start_s: float | None, end_s: float | None
+    reader: VideoReader, every_s: float | None, start_s: float | None, end_s: float | None
 ) -> Iterator[Frame]:
     size = reader.width * reader.height * 3
     depth = max(2, min(_AHEAD, _AHEAD_BYTES // max(size, 1)))
     return prefetch(reader.frames(every_s, start_s, end_s), depth)
 
 
-def _film(source: VideoSource, stream: bool, fps: float | None) -> FilmReader:
-    reader = FilmReader(source, stream=stream, fps=fps)
+def _video(source: VideoSource, stream: bool, fps: float | None) -> VideoReader:
+    reader = VideoReader(source, stream=stream, fps=fps)
     if reader.has_times and fps is not None:
         reader.close()
         _refuse_fps(fps, reader.name)
@@ -181,7 +181,7 @@ def _film(source: VideoSource, stream: bool, fps: float | None) -> FilmReader:
 def _refuse_fps(fps: float | None, name: str) -> None:
     if fps is not None:
         raise OptionError(
-            f"{name}: expected a series of pictures (shot_%04d.png) or another film without times, "
+            f"{name}: expected a series of images (shot_%04d.png) or another video without times, "
             f"as frames per second are given (--fps, sequence_fps); it has times of its own. Leave "
             "them out; every_s (--every) reads fewer frames"
         )
@@ -193,9 +193,9 @@ def _check_fps(sequence_fps: float | None) -> None:
 
 
 def _sequence(source: VideoSource) -> list[Path]:
-    """The files of a series of pictures, in order; empty if `source` does not name one."""
+    """The files of a series of images, in order; empty if `source` does not name one."""
     name = str(source)
-    if Path(name).suffix.lower() not in PICTURE_SUFFIXES or os.path.exists(name):  # noqa: PTH110
+    if Path(name).suffix.lower() not in IMAGE_SUFFIXES or os.path.exists(name):  # noqa: PTH110
         return []
     if numbered := re.search(r"%0?\d*d", name):
         pattern = name[: numbered.start()] + "*" + name[numbered.end() :]
@@ -207,11 +207,11 @@ def _sequence(source: VideoSource) -> list[Path]:
     else:
         return []
     if not found:
-        raise VideoError(f"no picture matches {name}")
+        raise VideoError(f"no image matches {name}")
     return [Path(file) for file in found]
 
 
-def _load_picture(path: Path) -> Image:
+def _load_image(path: Path) -> Image:
     try:
         return load_image(path)
     except ImageError as error:

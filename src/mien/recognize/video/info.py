@@ -8,14 +8,14 @@ from typing import TypeAlias
 from mien.readings import Image
 
 VideoSource: TypeAlias = str | Path | int
-"""A file; a numbered series of pictures (`shot_%04d.png`) or a pattern of them (`shots/*.png`); the
+"""A file; a numbered series of images (`shot_%04d.png`) or a pattern of them (`shots/*.png`); the
 address of a stream, where streams are asked for; a camera by its number or device
 (`/dev/video0`)."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture of a video.
+    """One image of a video.
 
     Attributes:
         index: its number in the whole video, from 0, in the order of showing. Of a camera that is
@@ -40,17 +40,17 @@ class VideoInfo:
         frame_rate: mean frames per second, or None if it is not known.
         duration_s: length, or None: a stream, a camera, a file that does not tell.
         frame_count: as the file tells it, or None.
-        codec: of the pictures, as FFmpeg calls it.
+        codec: of the images, as FFmpeg calls it.
         container: likewise.
         has_sound: whether there is sound.
-        rotation: by which stored pictures are turned for showing, in degrees counter-clockwise.
+        rotation: by which stored images are turned for showing, in degrees counter-clockwise.
         start_s: what the container calls the moment from which times are counted: add it to get
             the timestamps that ffprobe prints. Zero wherever the container's own times begin at
             zero (MP4, Matroska, AVI, ...); MPEG transport and program streams, whose clock may
             stand anywhere, are counted from their first packet.
         time_base_s: the unit of the timestamps.
         stream: whether it was opened as a stream.
-        picture_streams: how many streams of moving pictures there are; the first is read.
+        image_streams: how many streams of moving images there are; the first is read.
     """
 
     source: str
@@ -66,4 +66,4 @@ class VideoInfo:
     start_s: float = 0.0
     time_base_s: Fraction = Fraction(1, 90_000)
     stream: bool = False
-    picture_streams: int = 1
+    image_streams: int = 1

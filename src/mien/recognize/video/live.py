@@ -25,7 +25,7 @@ Read: TypeAlias = "Callable[[Iterator[Frame]], Iterator[tuple[Frame, list[Tracke
 """Frames -> the same with their readings, one after the other: `Recognizer.stream` is one."""
 
 PATIENCE_S: Final = 5.0
-"""A camera that gives no picture for so long is taken for lost."""
+"""A camera that gives no image for so long is taken for lost."""
 
 STREAM_PATIENCE_S: Final = 20.0
 """Likewise of a stream; FFmpeg gives up sooner and knows why."""
@@ -242,7 +242,7 @@ class Live:
                     break
             else:
                 if self._endless:
-                    error = VideoError(f"{self._name}: no more pictures come from it")
+                    error = VideoError(f"{self._name}: no more images come from it")
         except BaseException as raised:  # goes on to the caller, in its own thread
             error = raised
         finally:
@@ -273,7 +273,7 @@ class Live:
                 found = self._newest.take(patience_s)
             except TimeoutError:
                 raise VideoError(
-                    f"{self._name}: expected a picture; none came for {self._patience_s:g} s"
+                    f"{self._name}: expected an image; none came for {self._patience_s:g} s"
                 ) from None
             if found is None:
                 return
@@ -385,7 +385,7 @@ def watch(
         live: entered.
         viewer: None shows nothing.
         outputs: each is called with every frame.
-        recording: one of the outputs writes a film; said in the line below the picture.
+        recording: one of the outputs writes a video; said in the line below the image.
         stills: folder for them.
         on_still: called with the path of each still.
         seconds: after which it ends, by the times of the frames.

@@ -1,4 +1,4 @@
-"""How a live view is shown: the line below the picture, a window, stills."""
+"""How a live view is shown: the line below the image, a window, stills."""
 
 import time
 from collections.abc import Sequence
@@ -173,7 +173,7 @@ def _font(size_px: int) -> "ImageFont.FreeTypeFont | ImageFont.ImageFont":
 
 
 def save_still(seen: "LiveFrame", folder: Path) -> Path:
-    """Save the drawn picture as `mien-DATE-TIME.png`, whole or not at all.
+    """Save the drawn image as `mien-DATE-TIME.png`, whole or not at all.
 
     Args:
         seen: what is saved.

@@ -79,7 +79,7 @@ class KalmanFilter:
         self._velocity = share * vx, share * vy, share * vlog
 
     def box(self) -> Box:
-        """Where the face is expected, in pixels of the picture."""
+        """Where the face is expected, in pixels of the image."""
         x, y, log_size = self._position
         height = math.exp(log_size)
         width = height * self._ratio
@@ -95,7 +95,7 @@ def _centre_and_log_size(box: Box) -> tuple[tuple[float, float, float], float]:
 
 @dataclass(frozen=True)
 class SimilarityTransform:
-    """A turn, scaling and shift of the picture's plane: z -> turn * z + shift, z = x + iy."""
+    """A turn, scaling and shift of the image's plane: z -> turn * z + shift, z = x + iy."""
 
     turn: complex
     shift: complex
@@ -132,16 +132,16 @@ _SEARCH_END: Final = (cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 10, 0.03)
 def flow(
     before: Gray, after: Gray, box: Box, expected: Box, scale: float
 ) -> SimilarityTransform | None:
-    """How a face moved from one shrunk gray picture to the next; None where that is unsure.
+    """How a face moved from one shrunk gray image to the next; None where that is unsure.
 
     Args:
         before: (H, W) uint8.
         after: likewise, of the next frame.
-        box: of the face before, in pixels of the original picture.
+        box: of the face before, in pixels of the original image.
         expected: about where it is after; its motion is sought around that.
         scale: shrunk pixels in one of the original.
     Returns:
-        The motion in pixels of the original picture.
+        The motion in pixels of the original image.
     """
     x0, y0, x1, y1 = (value * scale for value in box)
     size = max(x1 - x0, y1 - y0)
@@ -158,7 +158,7 @@ def flow(
             return None
     away_x = round((expected[0] + expected[2] - box[0] - box[2]) / 2 * scale)
     away_y = round((expected[1] + expected[3] - box[1] - box[3]) / 2 * scale)
-    away_x = min(max(away_x, -left), width - right)  # so that both parts are in the picture
+    away_x = min(max(away_x, -left), width - right)  # so that both parts are in the image
     away_y = min(max(away_y, -top), height - bottom)
     old = before[top:bottom, left:right]
     new = after[top + away_y : bottom + away_y, left + away_x : right + away_x]
@@ -189,7 +189,7 @@ def flow(
 
 
 def shrunk_gray(image: Image, pixels: int) -> tuple[Gray, float]:
-    """A gray picture of at most `pixels`, shrunk by a whole number, and its scale."""
+    """A gray image of at most `pixels`, shrunk by a whole number, and its scale."""
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     height, width = gray.shape
     factor = max(1, math.ceil(math.sqrt(width * height / pixels) - 1e-9))
@@ -202,7 +202,7 @@ def shrunk_gray(image: Image, pixels: int) -> tuple[Gray, float]:
 
 
 def patch_of(gray: Gray, box: Box, scale: float, size: tuple[int, int]) -> Floats:
-    """The face in a shrunk gray picture: (h, w) float, mean 0, norm 1."""
+    """The face in a shrunk gray image: (h, w) float, mean 0, norm 1."""
     x0, y0, x1, y1 = (value * scale for value in box)
     centre, sides = ((x0 + x1) / 2, (y0 + y1) / 2), (max(x1 - x0, 1.0), max(y1 - y0, 1.0))
     part = cv2.getRectSubPix(gray, (round(sides[0]) or 1, round(sides[1]) or 1), centre)

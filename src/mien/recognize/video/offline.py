@@ -1,7 +1,8 @@
-"""Centred smoothing while a film is read: each frame waits for those that follow it, a moment long.
+"""Centred smoothing while a video is read: each frame waits for those that follow it, a moment
+long.
 
-`mien.recognize.video.smoothing.smooth` has the whole film at hand. Here a frame waits for
-`LOOKAHEAD` half-lives, so that memory does not grow with the film and rows reach the disk while it
+`mien.recognize.video.smoothing.smooth` has the whole video at hand. Here a frame waits for
+`LOOKAHEAD` half-lives, so that memory does not grow with the video and rows reach the disk while it
 is read.
 """
 
@@ -35,7 +36,7 @@ LOOKAHEAD: Final = 4.0
 """Half-lives that a frame waits. A frame after that would have less than a 16th of its weight."""
 
 RAW_BYTES: Final = 256_000_000
-"""Of pictures that wait; those beyond it, as of 4K films, wait as JPEG."""
+"""Of images that wait; those beyond it, as of 4K videos, wait as JPEG."""
 
 _JPEG_QUALITY: Final = 95
 _NO_IMAGE: Final = np.zeros((0, 0, 3), np.uint8)
@@ -55,10 +56,10 @@ def smoothed_offline(
             them. Closed at the end if they can be.
         settings: half-life and hysteresis.
         threshold: of the recognizer: a less probable label is unsure.
-        keep_images: the frames that are given have their pictures; without, those are empty and
+        keep_images: the frames that are given have their images; without, those are empty and
             take no memory.
     Yields:
-        The same frames, later. While they wait they hold `RAW_BYTES` of pictures at most, and JPEGs
+        The same frames, later. While they wait they hold `RAW_BYTES` of images at most, and JPEGs
         of the others; beside them memory grows with the number of people alone.
     Raises:
         MienError: as `read` raises; the frames before have then been given.
@@ -114,7 +115,7 @@ def smoothed_offline(
 
 @dataclass(frozen=True)
 class _Waiting:
-    """A frame that waits; its picture is in the frame, or apart as JPEG."""
+    """A frame that waits; its image is in the frame, or apart as JPEG."""
 
     frame: "Frame"
     time_s: float

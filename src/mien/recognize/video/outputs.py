@@ -1,4 +1,4 @@
-"""The files that are written of films: their names, and whether they can be written."""
+"""The files that are written of videos: their names, and whether they can be written."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outputs:
-    """Files to write of one film; None for what is not wanted.
+    """Files to write of one video; None for what is not wanted.
 
     Attributes:
         video: the annotated copy, with the sound.
@@ -47,14 +47,14 @@ class Outputs:
 
     @property
     def need_images(self) -> bool:
-        """Whether one of them shows pictures of the film."""
+        """Whether one of them shows images of the video."""
         return self.video is not None or self.report is not None
 
-    def for_each(self, films: "Sequence[VideoFile]") -> "list[Outputs]":
-        """The files of each of several films, where each name is a folder for all of them.
+    def for_each(self, videos: "Sequence[VideoFile]") -> "list[Outputs]":
+        """The files of each of several videos, where each name is a folder for all of them.
 
-        They are laid out as the films were found: `talks/1.mov` becomes `OUT/talks/1.mp4`. A second
-        film whose name differs in nothing but its ending gets a number.
+        They are laid out as the videos were found: `talks/1.mov` becomes `OUT/talks/1.mp4`. A
+        second video whose name differs in nothing but its ending gets a number.
 
         Raises:
             OutputError: what should be a folder is called like a file.
@@ -63,13 +63,13 @@ class Outputs:
             folder: Path | None = getattr(self, kind)
             if folder is not None and folder.suffix.lower() in endings and not folder.is_dir():
                 raise OutputError(
-                    f"{option(kind)} {folder}: expected a folder, for one file of each film; "
+                    f"{option(kind)} {folder}: expected a folder, for one file of each video; "
                     f"it is called like a file"
                 )
         taken: Counter[Path] = Counter()
         sets = []
-        for film in films:
-            stem = film.relative.with_suffix("")
+        for video in videos:
+            stem = video.relative.with_suffix("")
             taken[stem] += 1
             name = stem.name if taken[stem] == 1 else f"{stem.name}-{taken[stem]}"
             files = {
@@ -81,13 +81,13 @@ class Outputs:
         return sets
 
     def check(self, source: str, *, replaces: bool) -> None:
-        """Refuse names that cannot be written, before the film is read.
+        """Refuse names that cannot be written, before the video is read.
 
         Args:
             source: what is read, which no output may replace.
             replaces: files that are there may be replaced.
         Raises:
-            OutputError: a name has the wrong ending, is a folder or the film itself, is asked for
+            OutputError: a name has the wrong ending, is a folder or the video itself, is asked for
                 twice, or exists, finished or in part.
         """
         paths = self.paths()
@@ -107,7 +107,7 @@ class Outputs:
                     raise OutputError(f"{path}: expected a file to write; it is a folder")
                 if path.exists():
                     if Path(source).exists() and path.samefile(source):
-                        raise OutputError(f"{path}: would replace the film that is read")
+                        raise OutputError(f"{path}: would replace the video that is read")
                     if not replaces:
                         raise OutputError(
                             f"{path}: it exists; --overwrite replaces it, --resume reads only "
@@ -116,7 +116,7 @@ class Outputs:
                 if not replaces and (part := part_name(path)).exists():
                     raise OutputError(
                         f"{part}: a run that was cut off left it; --resume or --overwrite reads "
-                        "the film anew"
+                        "the video anew"
                     )
             except OSError as error:  # a name too long
                 raise OutputError(f"{path}: {error.strerror or error}") from error

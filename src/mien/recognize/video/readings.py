@@ -34,7 +34,7 @@ _BATCH_BYTES: Final = 64_000_000  # fewer of them where frames are large
 
 @dataclass(frozen=True)
 class VideoSettings:
-    """How a film is read.
+    """How a video is read.
 
     Attributes:
         tracking: how faces are followed.
@@ -80,9 +80,9 @@ def read_stream(
 def frame_readings(
     recognizer: "Recognizer", frames: "Iterable[Frame]", *, settings: VideoSettings | None = None
 ) -> "Iterator[tuple[Frame, list[TrackedReading]]]":
-    """Read the faces of one film, frame by frame; their probabilities are of each frame alone.
+    """Read the faces of one video, frame by frame; their probabilities are of each frame alone.
 
-    Memory does not grow with the film: it holds `batch_frames` frames, and numbers for the faces
+    Memory does not grow with the video: it holds `batch_frames` frames, and numbers for the faces
     of the last minute.
 
     Args:

@@ -1,4 +1,4 @@
-"""What a film shows, on one page of HTML that needs no other file."""
+"""What a video shows, on one page of HTML that needs no other file."""
 
 import platform
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,8 +16,8 @@ from mien.output.files import atomic_text
 from mien.output.overlay import annotate
 from mien.output.pages import (
     Cell,
+    Figure,
     Part,
-    Picture,
     Row,
     Table,
     data_uri,
@@ -81,10 +81,10 @@ class Moment:
 
 
 class Highlights:
-    """The pictures of a report, kept while a film is read: it need not be read twice.
+    """The images of a report, kept while a video is read: it need not be read twice.
 
     Of each person it keeps the best view as a small JPEG, of each emotion the frame in which it is
-    most probable. Memory grows with the number of people, 5 kB each, not with the film.
+    most probable. Memory grows with the number of people, 5 kB each, not with the video.
     """
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ class Highlights:
         self._moments: dict[str, tuple[float, Moment]] = {}
 
     def add(self, frame: "Frame", readings: "Sequence[TrackedReading]") -> None:
-        """Look at one frame of the film."""
+        """Look at one frame of the video."""
         for reading in readings:
             size_px = min(reading.box[2] - reading.box[0], reading.box[3] - reading.box[1])
             if reading.detected:  # the score of another frame says nothing of this one
@@ -138,10 +138,10 @@ def write_video_report(
 
     Args:
         path: of the page.
-        title: the name of the film.
-        facts: of the film, such as its length, in the order in which they are shown.
+        title: the name of the video.
+        facts: of the video, such as its length, in the order in which they are shown.
         people: one for each track.
-        timeline: of the same film.
+        timeline: of the same video.
         highlights: likewise.
         settings: how it was read, by name; versions of packages are added.
     Raises:
@@ -180,7 +180,7 @@ def _people_table(people: "Sequence[TrackSummary]", highlights: Highlights) -> T
         name = f"person {person.track}"
         face = Cell()
         if thumbnail is not None:
-            face = Cell(picture=Picture(data_uri(thumbnail, "jpeg"), name, kind="face"))
+            face = Cell(image=Figure(data_uri(thumbnail, "jpeg"), name, kind="face"))
         bar = [Part(share, color) for share, color in zip(shares, EMOTION_COLORS, strict=True)]
         times_s = (person.on_screen_s, person.first_s, person.last_s)
         kinds = ["most" if s == most else "few" if s < 0.005 else "" for s in shares]
@@ -193,12 +193,12 @@ def _people_table(people: "Sequence[TrackSummary]", highlights: Highlights) -> T
     return Table(rows, head=["person", "", "on screen", "from", "to", *heads], left=(0, 1))
 
 
-def _still(moment: Moment) -> Picture:
+def _still(moment: Moment) -> Figure:
     caption = (
         f"{clock(moment.time_s, fine=True)}: person {moment.track}, {moment.emotion} "
         f"{moment.probability:.0%}"
     )
-    return Picture(data_uri(_to_jpeg(annotate(moment.image, moment.readings)), "jpeg"), caption)
+    return Figure(data_uri(_to_jpeg(annotate(moment.image, moment.readings)), "jpeg"), caption)
 
 
 def _ticks(timeline: Timeline) -> list[dict[str, object]]:
@@ -224,7 +224,7 @@ def _band(track: int, timeline: Timeline, means: Mapping[str, float]) -> dict[st
     return {
         "track": track,
         "seen": timeline.share_seen(track),
-        "picture": Picture(png_uri(_band_image(bands, start_s, length_s)), alt),
+        "image": Figure(png_uri(_band_image(bands, start_s, length_s)), alt),
         "words": [word for band in bands for word in _words(band, start_s, length_s)],
     }
 
@@ -294,7 +294,7 @@ def _cut(image: Image, box: Box) -> Image | None:
         ],
         np.float32,
     )
-    # Of a large face, the warp takes single pixels here and there: the picture is shrunk before.
+    # Of a large face, the warp takes single pixels here and there: the image is shrunk before.
     if scale < 0.5:
         image = cv2.resize(image, None, fx=2 * scale, fy=2 * scale, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
         shift[:, :2] = np.eye(2) / 2

@@ -3,7 +3,7 @@
 Single frames are noisy: a blink or a blur moves a face from one label to the next and back. The
 mean is taken of log-probabilities, not of probabilities, so that it is again what a softmax of
 logits would give, and sure frames count for more; its weights halve every `half_life_s` seconds of
-the film's own time, whatever its frame rate.
+the video's own time, whatever its frame rate.
 """
 
 import math

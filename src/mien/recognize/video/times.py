@@ -1,6 +1,6 @@
-"""The times of a film's packets and frames, mended where a file has them wrong: they always rise.
+"""The times of a video's packets and frames, mended where a file has them wrong: they always rise.
 
-Films that were put together from several begin again with each part. AVI has no times of showing,
+Videos that were put together from several begin again with each part. AVI has no times of showing,
 only of decoding, and neither have the MP4 and Matroska files that were copied from one.
 """
 
@@ -25,7 +25,7 @@ LEAST_STEP_S: Final = 0.001
 
 _BACK_S: Final = 0.5  # packets that go back further begin a new part
 _FORWARD_S: Final = 10.0  # likewise of `CLOCK_FORMATS`, as FFmpeg's own `dts_delta_threshold`
-_B_FRAME: Final = 3  # `av.video.frame.PictureType.B`; PyAV is not imported before a film is opened
+_B_FRAME: Final = 3  # `av.video.frame.ImageType.B`; PyAV is not imported before a video is opened
 
 
 def packets_of(container: "InputContainer", stream: "Stream") -> "Iterator[Packet[Any]]":
@@ -33,7 +33,7 @@ def packets_of(container: "InputContainer", stream: "Stream") -> "Iterator[Packe
 
     Where the first packet of a new part has an earlier time, or the clock of a transport stream
     jumps, the part is moved to where the last one ended. There all streams are looked at, so that
-    whoever reads the pictures and whoever reads the sound moves them alike.
+    whoever reads the images and whoever reads the sound moves them alike.
     """
     has_clock = container.format.name in CLOCK_FORMATS
     is_avi = container.format.name == "avi"
@@ -58,7 +58,7 @@ def packets_of(container: "InputContainer", stream: "Stream") -> "Iterator[Packe
 
 
 class _Parts:
-    """How far the part of a film that each stream is in is moved.
+    """How far the part of a video that each stream is in is moved.
 
     Args:
         jumps: a jump forwards begins a new part, too.
@@ -70,7 +70,7 @@ class _Parts:
         self._streams: dict[int, _Place] = {}
 
     def move(self, packet: "Packet[Any]") -> None:
-        """Give a packet the time that it has in the whole film."""
+        """Give a packet the time that it has in the whole video."""
         dts, pts = packet.dts, packet.pts
         if dts is None:
             return
@@ -116,7 +116,7 @@ class _Place:
 
 
 class ShownTimes:
-    """When frames are shown, of a film whose packets have their times in the order of decoding.
+    """When frames are shown, of a video whose packets have their times in the order of decoding.
 
     Such packets come at times that rise, and yet their frames in another order than they: then the
     frames take the same times, in order.
@@ -146,7 +146,7 @@ class ShownTimes:
         if self._is_right or frame.pts is None or not self._waiting:
             return
         first = heapq.heappop(self._waiting)
-        # Of a damaged film the frames before may be lost; but packets of frames that are made of
+        # Of a damaged video the frames before may be lost; but packets of frames that are made of
         # later ones, as only B-frames are, must not rise.
         self._is_wrong = self._is_wrong or (first < frame.pts and frame.pict_type == _B_FRAME)
         if self._is_wrong:

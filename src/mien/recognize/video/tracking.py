@@ -36,7 +36,7 @@ class TrackingSettings:
 
     Attributes:
         detect_every_s: time from one detection frame to the next; 0 makes every frame one. A face
-            that comes into the picture is seen that late at most.
+            that comes into the image is seen that late at most.
         min_score: a face that no track accounts for begins a new track from this score on, 0 to 1;
             None takes the detector's own least score, .8 for YuNet.
         min_low_score: faces of a lower score, down to this one, only continue tracks. YuNet is
@@ -45,7 +45,7 @@ class TrackingSettings:
         max_age_s: how long a face that is neither found nor followed is expected nearby, by place.
         reid_s: how long a face that is gone may stay away and get its number back, by appearance.
         tentative_s: how long a new face is compared with those that are gone. At first it may be
-            cut by the border of the picture and look like nobody.
+            cut by the border of the image and look like nobody.
         min_appearance: from which similarity on, -1 to 1, a face that returns is the same.
         min_appearance_nearby: likewise, where it returns to the place that it left.
     Raises:
@@ -80,7 +80,7 @@ class TrackedFace(Face):
     """A face in one frame, with the number of its track.
 
     Attributes:
-        track: from 1, in the order of first sight; steady over a film.
+        track: from 1, in the order of first sight; steady over a video.
         detected: whether the detector found it in this frame; otherwise it was followed here, and
             `score` is that of the last detection.
     """
@@ -90,13 +90,13 @@ class TrackedFace(Face):
 
 
 class Tracker:
-    """Gives the faces of one film their numbers, frame by frame.
+    """Gives the faces of one video their numbers, frame by frame.
 
         tracker = Tracker(YuNetDetector())
         for frame in frames("interview.mp4"):
             faces = tracker(frame.image, frame.time_s)
 
-    Its memory does not grow with the film, but with the faces of the last `reid_s` seconds.
+    Its memory does not grow with the video, but with the faces of the last `reid_s` seconds.
 
     Args:
         detector: finds the faces of detection frames.
@@ -108,7 +108,7 @@ class Tracker:
             forgotten with the face.
     """
 
-    FOLLOW_PIXELS: Final = 640 * 360  # of the gray picture that faces are followed in, at most
+    FOLLOW_PIXELS: Final = 640 * 360  # of the gray image that faces are followed in, at most
     PLACE_MARGIN: Final = 0.3  # of the box, by which both are enlarged to be compared
     LOST_MARGIN_PER_S: Final = 1.0  # likewise, for each second since the face was seen
     MIN_PLACE: Final = 0.1  # IoU of the enlarged boxes
@@ -200,14 +200,14 @@ class Tracker:
         return self._time_s - track.born_s < self.settings.tentative_s
 
     def _is_cut(self, gray: Gray) -> bool:
-        """Whether the picture is another scene than the one before."""
+        """Whether the image is another scene than the one before."""
         small = cv2.resize(gray, self.THUMBNAIL, interpolation=cv2.INTER_AREA).astype(float)
         small -= small.mean()
         before, self._thumbnail = self._thumbnail, small
         if before is None or before.shape != small.shape:
             return before is not None
         energy = float(np.linalg.norm(before) * np.linalg.norm(small))
-        # Of two pictures that are nearly flat, noise is all there is to compare.
+        # Of two images that are nearly flat, noise is all there is to compare.
         flat = 4.0 * small.size
         return energy > flat and float((before * small).sum()) < self.CUT_CORRELATION * energy
 

@@ -42,7 +42,7 @@ class VideoWriter:
     played at any moment, even after a kill: MP4 is written in fragments of `FRAGMENT_S`, and turned
     into an ordinary MP4 at the end. After an error or Ctrl-C it stays under that name.
 
-    Pictures are H.264 where FFmpeg was built with it, else MPEG-4 part 2; VP9 in WebM. Sound is
+    Images are H.264 where FFmpeg was built with it, else MPEG-4 part 2; VP9 in WebM. Sound is
     copied as it is where the container can hold it, and encoded anew where not.
 
     Args:
@@ -167,7 +167,7 @@ class VideoWriter:
         suffix = self.path.suffix.lower()
         options = {"max_interleave_delta": "500000", "flush_packets": "1"}
         if suffix in MP4_SUFFIXES:
-            # The first fragment tells where sound and pictures begin: `delay_moov`.
+            # The first fragment tells where sound and images begin: `delay_moov`.
             options["movflags"] = "hybrid_fragmented+delay_moov"
             options["frag_duration"] = str(round(self.FRAGMENT_S * 1e6))
         else:
@@ -207,9 +207,9 @@ class VideoWriter:
         return unit if Fraction(1, 1_200_000) <= unit <= Fraction(1, 500) else Fraction(1, 90_000)
 
     def _put(self, packets: "list[Packet[Any]]") -> None:
-        """Write pictures, each when the time of the next one is known, and so its duration.
+        """Write images, each when the time of the next one is known, and so its duration.
 
-        A fragment of MP4 tells the durations of its pictures, not the time of the next one.
+        A fragment of MP4 tells the durations of its images, not the time of the next one.
         """
         assert self._container is not None
         for packet in packets:
@@ -242,7 +242,7 @@ def _ticks_between(first: "Packet[Any]", second: "Packet[Any]") -> int:
 
 
 class _Sound:
-    """Copies the sound of a video beside the pictures, as far as they have come."""
+    """Copies the sound of a video beside the images, as far as they have come."""
 
     # What players expect in MP4; Matroska holds anything.
     COPIED: Final = {
@@ -298,7 +298,7 @@ class _Sound:
                 self._input.seek(int((self._origin_s - 1.0) / unit), stream=self._source)
         # Packets before zero prime the decoder; not where the sound is cut.
         first = round(self._origin_s / unit)
-        # Matroska knows no times below zero: it would move pictures and sound alike.
+        # Matroska knows no times below zero: it would move images and sound alike.
         primed = first == 0 and self._mp4
         try:
             for packet in packets_of(self._input, self._source):
@@ -309,7 +309,7 @@ class _Sound:
                     packet.dts = packet.pts
                 yield packet
         except (av.error.FFmpegError, OSError):
-            return  # a damaged end: the pictures go on
+            return  # a damaged end: the images go on
 
     def _time_of_next(self) -> float:
         if self._next is None:

@@ -26,40 +26,40 @@ export async function getModel(name) {
 }
 
 /**
- * Read the faces of one picture.
+ * Read the faces of one image.
  *
  * @param {File} file
  * @returns {Promise<{name, width, height, ms, error, faces}>}
- * @throws {Error} where the picture cannot be read; its message can be shown.
+ * @throws {Error} where the image cannot be read; its message can be shown.
  */
-export async function readPicture(file) {
+export async function readImage(file) {
   const reader = await recognizer;
   const begun = performance.now();
-  const picture = await pictureOf(file);
-  const { width, height } = picture;
-  const faces = await reader.read(picture);
-  picture.close();
+  const image = await imageOf(file);
+  const { width, height } = image;
+  const faces = await reader.read(image);
+  image.close();
   return { name: file.name, width, height, ms: performance.now() - begun, error: null, faces };
 }
 
 /** What the reading of a face rests on; `face` counts from 0 in the order of the readings. */
 export async function explainFace(file, face) {
-  const picture = await pictureOf(file);
-  const { crop, ...explanation } = await (await recognizer).explain(picture, { face });
-  picture.close();
+  const image = await imageOf(file);
+  const { crop, ...explanation } = await (await recognizer).explain(image, { face });
+  image.close();
   return { ...explanation, method: "occlusion", crop_png: pngOf(crop), size_px: CROP_PX };
 }
 
 /** As the package takes it: upright, and without its color profile, as in Python. */
-async function pictureOf(file) {
+async function imageOf(file) {
   try {
     return await createImageBitmap(file, { colorSpaceConversion: "none" });
   } catch {
-    throw new Error("expected a picture that this browser can show; it may be damaged");
+    throw new Error("expected an image that this browser can show; it may be damaged");
   }
 }
 
-/** Gray levels as a picture in a data address. */
+/** Gray levels as an image in a data address. */
 function pngOf(crop) {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = CROP_PX;
@@ -89,8 +89,8 @@ class BrowserLive {
     this.#follow();
   }
 
-  send(picture) {
-    this.#frame = { source: picture, timeS: performance.now() / 1000 };
+  send(image) {
+    this.#frame = { source: image, timeS: performance.now() / 1000 };
     this.#wake();
   }
 

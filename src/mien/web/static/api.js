@@ -87,17 +87,17 @@ export function getModel(name) {
 }
 
 /**
- * Read the faces of one picture. The threshold is the page's own affair: here none is unsure.
+ * Read the faces of one image. The threshold is the page's own affair: here none is unsure.
  *
  * @param {File} file
  * @returns {Promise<{name, width, height, ms, error, faces}>}
- * @throws {ApiError} also where the picture cannot be read.
+ * @throws {ApiError} also where the image cannot be read.
  */
-export async function readPicture(file) {
+export async function readImage(file) {
   const form = new FormData();
   form.append("images", file, file.name);
   const answer = await ask("/api/readings?threshold=0", { method: "POST", body: form });
-  return answer.pictures[0];
+  return answer.images[0];
 }
 
 /** What the reading of a face rests on; `face` counts from 0 in the order of the readings. */
@@ -108,18 +108,18 @@ export function explainFace(file, face) {
 }
 
 /**
- * Send a film and follow its reading.
+ * Send a video and follow its reading.
  *
  * XMLHttpRequest and not fetch, which does not tell how much of a body has been sent.
  *
  * @param {File} file
  * @param {{half_life_s?: number}} settings
  * @param {{sent: (share: number) => void, event: (name: string, data: object) => void}} told
- *   `sent` with 0 to 1 while the film goes out, `event` with each event of the answer.
+ *   `sent` with 0 to 1 while the video goes out, `event` with each event of the answer.
  * @returns {{done: Promise<void>, cancel: () => void}} `done` rejects with an ApiError, or with an
  *   AbortError after `cancel`.
  */
-export function readFilm(file, settings, told) {
+export function readVideo(file, settings, told) {
   const request = new XMLHttpRequest();
   const query = new URLSearchParams({ threshold: "0", ...settings });
   request.open("POST", `/api/videos?${query}`);
@@ -148,7 +148,7 @@ export function readFilm(file, settings, told) {
     };
     request.onabort = () => reject(new DOMException("cancelled", "AbortError"));
     request.onerror = () => {
-      // A server that refuses a film may close the connection while it is still being sent.
+      // A server that refuses a video may close the connection while it is still being sent.
       if (request.status >= 400) return reject(errorOf(request.status, request.responseText));
       serverEvents.dispatchEvent(new Event("gone"));
       reject(new ApiError(GONE, { code: "gone" }));

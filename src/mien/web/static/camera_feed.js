@@ -7,11 +7,11 @@ const RETRY_MS = 1_000;
 /** Shows what the server's own camera sees, and presses its keys. */
 export class CameraFeed {
   #socket = null;
-  #answer = null; // whose picture comes next
+  #answer = null; // whose image comes next
   #ended = false;
 
   /**
-   * @param {{read: (answer: object, picture: ImageBitmap, takenAt: number) => void,
+   * @param {{read: (answer: object, image: ImageBitmap, takenAt: number) => void,
    *   saved: (path: string) => void, ended: () => void, trouble: (message: string) => void}} told
    */
   constructor(told) {
@@ -27,9 +27,9 @@ export class CameraFeed {
         const answer = this.#answer;
         this.#answer = null;
         if (!answer) return;
-        const picture = await createImageBitmap(event.data);
-        this.told.read(answer, picture, performance.now() - (answer.latency_ms ?? 0));
-        picture.close();
+        const image = await createImageBitmap(event.data);
+        this.told.read(answer, image, performance.now() - (answer.latency_ms ?? 0));
+        image.close();
         return;
       }
       const message = JSON.parse(event.data);

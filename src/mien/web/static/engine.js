@@ -10,7 +10,7 @@ import { health, startHealth } from "./health.js";
 import { ServerLive } from "./server_live.js";
 import { startVideo } from "./video.js";
 
-export { explainFace, getModel, getModels, readPicture } from "./api.js";
+export { explainFace, getModel, getModels, readImage } from "./api.js";
 /** What the engine says of itself, {camera, limits}, and "back", fired when it is there again. */
 export { health, healthEvents } from "./health.js";
 
@@ -24,7 +24,7 @@ export function openFeed(told) {
   return new CameraFeed(told);
 }
 
-/** Begin, and with it what this engine alone has: films. */
+/** Begin, and with it what this engine alone has: videos. */
 export function startEngine() {
   takeToken();
   if (!["localhost", "127.0.0.1", "[::1]"].includes(location.hostname)) {

@@ -50,7 +50,7 @@ async function show(panel, explanation) {
     role: "img",
     "aria-label": `The face as the network saw it. ${weakest(parts, emotion)}`,
   });
-  const overlay = heatPicture(heat, sizePx, most);
+  const overlay = heatImage(heat, sizePx, most);
   const draw = (withHeat) => {
     const context = canvas.getContext("2d");
     context.imageSmoothingQuality = "high";
@@ -109,10 +109,10 @@ function weakest(parts, emotion) {
   return `With the ${name} covered ${emotion} has ${percent(probability)}, the least.`;
 }
 
-/** The heat as a picture of its own: warm where positive, cool where negative, clear at zero. */
-function heatPicture(heat, sizePx, most) {
-  const picture = new OffscreenCanvas(sizePx, sizePx);
-  const context = picture.getContext("2d");
+/** The heat as an image of its own: warm where positive, cool where negative, clear at zero. */
+function heatImage(heat, sizePx, most) {
+  const image = new OffscreenCanvas(sizePx, sizePx);
+  const context = image.getContext("2d");
   const pixels = context.createImageData(sizePx, sizePx);
   smooth(heat)
     .flat()
@@ -121,7 +121,7 @@ function heatPicture(heat, sizePx, most) {
       pixels.data.set([...(value > 0 ? WARM : COOL), 255 * strength], 4 * at);
     });
   context.putImageData(pixels, 0, 0);
-  return picture;
+  return image;
 }
 
 /** Weighted with a Gaussian over both directions; beyond the border the border goes on. */

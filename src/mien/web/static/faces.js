@@ -1,4 +1,4 @@
-/** Faces as they are shown: boxes with words on a picture, and a card with seven bars. */
+/** Faces as they are shown: boxes with words on an image, and a card with seven bars. */
 
 import { make, letters, shapeOf } from "./elements.js";
 import { EMOTIONS, isLight, percent, shownOf } from "./emotions.js";
@@ -26,9 +26,9 @@ export function drawShape(context, emotion, x, y, size, color) {
  * its shape, word and probability; no words where these would cover another face.
  *
  * @param {CanvasRenderingContext2D} context in whose units all else is.
- * @param {object[]} faces readings, boxes in pixels of the picture.
+ * @param {object[]} faces readings, boxes in pixels of the image.
  * @param {{scale: number, width: number, height: number, letterPx: number, mirrored?: boolean,
- *   selected?: number}} how `scale` from pixels of the picture to units; size of the picture on the
+ *   selected?: number}} how `scale` from pixels of the image to units; size of the image on the
  *   canvas in units; size of the letters of a small face; whether left and right are swapped; the
  *   face that is pointed out, by its place in `faces`.
  */
@@ -127,7 +127,7 @@ function overlap(a, b) {
   return a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
 }
 
-/** Which face is at a point of the picture, the smallest where several are; -1 where none is. */
+/** Which face is at a point of the image, the smallest where several are; -1 where none is. */
 export function faceAt(faces, x, y) {
   let found = -1;
   let area = Infinity;
@@ -138,8 +138,8 @@ export function faceAt(faces, x, y) {
   return found;
 }
 
-/** What a picture shows, in a sentence, for those who do not see it. */
-export function describe(faces, subject = "The picture") {
+/** What an image shows, in a sentence, for those who do not see it. */
+export function describe(faces, subject = "The image") {
   if (!faces.length) return `${subject} shows no face.`;
   const each = faces.map((face) => {
     const who = face.track === undefined ? "" : `person ${face.track} `;

@@ -54,17 +54,17 @@ export class LiveReader {
   #engine = null;
   #running = false;
   #fresh = false; // the camera has shown a frame since the last was taken
-  #pending = new Map(); // number of a frame -> { picture, takenAt }
+  #pending = new Map(); // number of a frame -> { image, takenAt }
   #sent = 0;
-  #spare = []; // pictures that can be drawn over
+  #spare = []; // images that can be drawn over
   #small = new OffscreenCanvas(1, 1);
   #settings;
 
   /**
    * @param {HTMLVideoElement} video that plays the camera.
    * @param {object} settings {threshold, half_life_s}, as the engine takes them.
-   * @param {{read: (answer: object, picture: OffscreenCanvas, takenAt: number) => void,
-   *   trouble: (message: string) => void}} told `read` must be done with the picture when it
+   * @param {{read: (answer: object, image: OffscreenCanvas, takenAt: number) => void,
+   *   trouble: (message: string) => void}} told `read` must be done with the image when it
    *   returns; `trouble` with "" when it is over.
    */
   constructor(video, settings, told) {
@@ -123,23 +123,23 @@ export class LiveReader {
     this.#fresh = false;
     const number = this.#sent;
     this.#sent += 1;
-    const frame = { picture: this.#picture(width, height), takenAt: performance.now() };
+    const frame = { image: this.#image(width, height), takenAt: performance.now() };
     this.#pending.set(number, frame);
-    frame.picture.getContext("2d").drawImage(this.video, 0, 0, width, height);
+    frame.image.getContext("2d").drawImage(this.video, 0, 0, width, height);
 
     const shrink = Math.min(1, LONG_SIDE_PX / Math.max(width, height));
     this.#small.width = Math.round(width * shrink);
     this.#small.height = Math.round(height * shrink);
     const context = this.#small.getContext("2d", { willReadFrequently: true, alpha: false });
-    context.drawImage(frame.picture, 0, 0, this.#small.width, this.#small.height);
+    context.drawImage(frame.image, 0, 0, this.#small.width, this.#small.height);
     this.#engine.send(this.#small);
   }
 
-  #picture(width, height) {
-    const picture = this.#spare.pop() ?? new OffscreenCanvas(width, height);
-    if (picture.width !== width) picture.width = width;
-    if (picture.height !== height) picture.height = height;
-    return picture;
+  #image(width, height) {
+    const image = this.#spare.pop() ?? new OffscreenCanvas(width, height);
+    if (image.width !== width) image.width = width;
+    if (image.height !== height) image.height = height;
+    return image;
   }
 
   #answer(answer) {
@@ -147,7 +147,7 @@ export class LiveReader {
     if (answer.type === "readings") {
       const frame = this.#pending.get(answer.frame);
       this.#forget(answer.frame);
-      if (frame) this.told.read(answer, frame.picture, frame.takenAt);
+      if (frame) this.told.read(answer, frame.image, frame.takenAt);
     } else {
       if (answer.type === "error") this.told.trouble(answer.message);
       this.#forget(Infinity);
@@ -157,10 +157,10 @@ export class LiveReader {
 
   /** Frames up to a number are answered, or will not be. */
   #forget(upTo) {
-    for (const [number, { picture }] of this.#pending) {
+    for (const [number, { image }] of this.#pending) {
       if (number > upTo) continue;
       this.#pending.delete(number);
-      this.#spare.push(picture);
+      this.#spare.push(image);
     }
   }
 }

@@ -1,4 +1,4 @@
-/** What is seen live: the picture with its boxes, the faces' bars, the last minute, a recording. */
+/** What is seen live: the image with its boxes, the faces' bars, the last minute, a recording. */
 
 import { MinuteChart } from "./charts.js";
 import { byId } from "./elements.js";
@@ -9,9 +9,9 @@ import { frameToCsv, framesHeader } from "./rows.js";
 const RATE_MS = 1_000; // over which frames per second are counted
 const LATENCIES = 31; // of which the median is shown
 const FIGURES_MS = 250; // between changes of the figures: faster ones cannot be read
-const LABEL_MS = 2_000; // between changes of what screen readers find on the picture
+const LABEL_MS = 2_000; // between changes of what screen readers find on the image
 const ANNOUNCE_MS = 4_000; // between things that are said aloud
-const MAX_PX = 1600; // of the drawn picture's width
+const MAX_PX = 1600; // of the drawn image's width
 
 /** Draws each answer of the engine as it comes. */
 export class LiveView {
@@ -28,12 +28,12 @@ export class LiveView {
   /**
    * @param {object} answer {frame, time_s, width, height, dropped, faces}, boxes in pixels of the
    *   frame that was sent.
-   * @param {CanvasImageSource & {width: number, height: number}} picture that it was read from,
+   * @param {CanvasImageSource & {width: number, height: number}} image that it was read from,
    *   perhaps larger.
-   * @param {number} takenAt when the picture was taken, by `performance.now()`.
+   * @param {number} takenAt when the image was taken, by `performance.now()`.
    */
-  show(answer, picture, takenAt) {
-    this.#draw(answer, picture);
+  show(answer, image, takenAt) {
+    this.#draw(answer, image);
     this.#cards.show(answer.faces);
     this.#minute.add(answer.faces);
     this.recording?.add(answer);
@@ -42,7 +42,7 @@ export class LiveView {
     this.#say(answer, now);
   }
 
-  /** Make room for the picture. */
+  /** Make room for the image. */
   open() {
     this.#canvas.hidden = false;
     byId("webcam-empty").hidden = true;
@@ -63,23 +63,23 @@ export class LiveView {
       byId(id).textContent = "–";
   }
 
-  /** The picture as it is drawn. */
+  /** The image as it is drawn. */
   get canvas() {
     return this.#canvas;
   }
 
-  #draw(answer, picture) {
+  #draw(answer, image) {
     const canvas = this.#canvas;
-    const shape = `${picture.width} / ${picture.height}`;
+    const shape = `${image.width} / ${image.height}`;
     if (this.#stage.style.aspectRatio !== shape) this.#stage.style.aspectRatio = shape;
     const density = window.devicePixelRatio || 1;
     const shownPx = Math.min(
       this.#stage.clientWidth,
-      (this.#stage.clientHeight * picture.width) / picture.height,
+      (this.#stage.clientHeight * image.width) / image.height,
     );
     if (!shownPx) return; // another tab is shown
     const width = Math.round(Math.min(MAX_PX, Math.max(shownPx * density, 160)));
-    const height = Math.round((width * picture.height) / picture.width);
+    const height = Math.round((width * image.height) / image.width);
     if (canvas.width !== width || canvas.height !== height) {
       canvas.width = width;
       canvas.height = height;
@@ -90,7 +90,7 @@ export class LiveView {
       context.translate(width, 0);
       context.scale(-1, 1);
     }
-    context.drawImage(picture, 0, 0, width, height);
+    context.drawImage(image, 0, 0, width, height);
     context.restore();
     drawFaces(context, answer.faces, {
       scale: width / answer.width,

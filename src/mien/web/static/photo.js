@@ -1,24 +1,24 @@
-/** The Photo tab: pictures in, boxes, bars and a table out. */
+/** The Photo tab: images in, boxes, bars and a table out. */
 
 import { aboutFile, byId, make, megabytes, shapeOf, showTrouble } from "./elements.js";
 import { EMOTIONS, percent, shownOf, withThreshold } from "./emotions.js";
-import { health, readPicture } from "./engine.js";
+import { health, readImage } from "./engine.js";
 import { explanationPanel } from "./explanation.js";
 import { describe, drawFaces, faceAt, FaceCard } from "./faces.js";
 import { download, downloadPng, stemOf, takeFiles } from "./files.js";
-import { picturesToCsv, picturesToJson } from "./rows.js";
+import { imagesToCsv, imagesToJson } from "./rows.js";
 import { bindSlider, thresholdWords } from "./settings.js";
 
 const AT_ONCE = 3; // on their way to the engine; the server reads the faces of several together
 const THUMBNAIL_PX = 184;
 const LISTS_MS = 60; // until thumbnails and table show a change
-const MOST_ENLARGED = 2; // a small picture is shown at most so many times as large
+const MOST_ENLARGED = 2; // a small image is shown at most so many times as large
 
-let pictures = []; // {file, name, width, height, ms, error, faces, thumbnail, done}
+let images = []; // {file, name, width, height, ms, error, faces, thumbnail, done}
 let current = null;
 let chosen = false; // by hand
-let selected = -1; // the face that is pointed out, of the current picture
-let bitmap = null; // of the current picture; null where the browser cannot show it
+let selected = -1; // the face that is pointed out, of the current image
+let bitmap = null; // of the current image; null where the browser cannot show it
 let waiting = [];
 let active = 0;
 let limits = null;
@@ -31,8 +31,8 @@ const threshold = bindSlider(byId("photo-threshold"), {
   changed: () => showAll(),
 });
 
-function facesOf(picture) {
-  return withThreshold(picture.faces, threshold());
+function facesOf(image) {
+  return withThreshold(image.faces, threshold());
 }
 
 /** Read files one after the other, some at once; each is shown as soon as it is there. */
@@ -45,7 +45,7 @@ function add(files) {
     error: null,
     done: false,
   }));
-  pictures.push(...added);
+  images.push(...added);
   waiting.push(...added);
   while (active < AT_ONCE && waiting.length) {
     active += 1;
@@ -55,39 +55,39 @@ function add(files) {
 }
 
 async function work() {
-  for (let picture = waiting.shift(); picture; picture = waiting.shift()) {
-    await read(picture);
-    if (!pictures.includes(picture)) continue; // cleared meanwhile
-    if (picture.error === null && isFirst(picture)) await show(picture);
+  for (let image = waiting.shift(); image; image = waiting.shift()) {
+    await read(image);
+    if (!images.includes(image)) continue; // cleared meanwhile
+    if (image.error === null && isFirst(image)) await show(image);
     sayProgress();
     showListsSoon();
   }
   active -= 1;
 }
 
-/** Whether to show a picture as it comes: the first of them, until one was chosen by hand. */
-function isFirst(picture) {
-  return !chosen && (!current || pictures.indexOf(picture) < pictures.indexOf(current));
+/** Whether to show an image as it comes: the first of them, until one was chosen by hand. */
+function isFirst(image) {
+  return !chosen && (!current || images.indexOf(image) < images.indexOf(current));
 }
 
-async function read(picture) {
-  const { file } = picture;
+async function read(image) {
+  const { file } = image;
   try {
     if (limits && file.size > limits.image_bytes) {
       throw new Error(
         `expected at most ${megabytes(limits.image_bytes)}; got ${megabytes(file.size)}`,
       );
     }
-    const answer = await readPicture(file);
-    Object.assign(picture, answer, { name: picture.name });
-    if (answer.error === null) picture.thumbnail = await thumbnailOf(file);
+    const answer = await readImage(file);
+    Object.assign(image, answer, { name: image.name });
+    if (answer.error === null) image.thumbnail = await thumbnailOf(file);
   } catch (error) {
-    picture.error = error.message;
+    image.error = error.message;
   }
-  picture.done = true;
+  image.done = true;
 }
 
-/** A small square of a picture; null where the browser cannot show its kind. */
+/** A small square of an image; null where the browser cannot show its kind. */
 async function thumbnailOf(file) {
   try {
     const whole = await createImageBitmap(file);
@@ -109,14 +109,14 @@ async function thumbnailOf(file) {
 }
 
 function sayProgress() {
-  const left = pictures.filter((picture) => !picture.done).length;
-  const read = pictures.filter((picture) => picture.done && picture.error === null);
-  const faces = read.reduce((sum, picture) => sum + picture.faces.length, 0);
+  const left = images.filter((image) => !image.done).length;
+  const read = images.filter((image) => image.done && image.error === null);
+  const faces = read.reduce((sum, image) => sum + image.faces.length, 0);
   let words = "";
-  if (left) words = `Reading photo ${pictures.length - left + 1} of ${pictures.length}.`;
+  if (left) words = `Reading photo ${images.length - left + 1} of ${images.length}.`;
   else if (read.length) words = `${count(read.length, "photo")}, ${count(faces, "face")}.`;
   byId("photo-said").textContent = words;
-  const failed = pictures.filter((picture) => picture.error !== null);
+  const failed = images.filter((image) => image.error !== null);
   const messages = failed.map(({ name, error }) => aboutFile(name, error));
   showTrouble(byId("photo-trouble"), messages.join("\n"));
   byId("photo-drop").hidden = read.length > 0;
@@ -127,21 +127,21 @@ function count(number, what) {
   return `${number} ${what}${number === 1 ? "" : "s"}`;
 }
 
-/** Show the picture that somebody wants to see. */
-function choose(picture, face = -1) {
+/** Show the image that somebody wants to see. */
+function choose(image, face = -1) {
   chosen = true;
-  return show(picture, face);
+  return show(image, face);
 }
 
-/** Show one picture large. */
-async function show(picture, face = -1) {
+/** Show one image large. */
+async function show(image, face = -1) {
   selected = face;
-  if (current !== picture) {
-    current = picture;
+  if (current !== image) {
+    current = image;
     bitmap?.close();
     bitmap = null;
-    const shown = await createImageBitmap(picture.file).catch(() => null);
-    if (current !== picture) return shown?.close();
+    const shown = await createImageBitmap(image.file).catch(() => null);
+    if (current !== image) return shown?.close();
     bitmap = shown;
     byId("photo-faces").replaceChildren();
   }
@@ -150,12 +150,12 @@ async function show(picture, face = -1) {
 
 function showAll() {
   if (!current) return;
-  showPicture();
+  showImage();
   showCards();
   showListsSoon();
 }
 
-/** Thumbnails and table hold all pictures: with many of them they are not made for each anew. */
+/** Thumbnails and table hold all images: with many of them they are not made for each anew. */
 function showListsSoon() {
   listsTimer ||= setTimeout(() => {
     listsTimer = 0;
@@ -165,13 +165,13 @@ function showListsSoon() {
   }, LISTS_MS);
 }
 
-function showPicture() {
+function showImage() {
   const canvas = byId("photo-canvas");
   const faces = facesOf(current);
   canvas.hidden = bitmap === null;
   byId("photo-unseen").hidden = bitmap !== null;
   byId("photo-unseen").textContent =
-    "This browser cannot show this kind of picture. Its faces were read all the same.";
+    "This browser cannot show this kind of image. Its faces were read all the same.";
   byId("photo-png").disabled = bitmap === null;
   byId("photo-caption").textContent =
     `${current.name}: ${current.width} × ${current.height} pixels, ` +
@@ -195,7 +195,7 @@ function showPicture() {
   canvas.style.width = `${shownPx}px`;
 }
 
-/** Draw the current picture and its faces, so many pixels wide. */
+/** Draw the current image and its faces, so many pixels wide. */
 function paint(canvas, width, faces, letterPx) {
   const height = Math.round((width * bitmap.height) / bitmap.width);
   canvas.width = width;
@@ -244,16 +244,16 @@ function toggleWhy(element, button, file, at) {
 
 function showStrip() {
   const strip = byId("photo-strip");
-  const read = pictures.filter((picture) => picture.done && picture.error === null);
+  const read = images.filter((image) => image.done && image.error === null);
   strip.hidden = read.length < 2;
   if (strip.hidden) return;
   const focused = [...strip.children].indexOf(document.activeElement);
   strip.replaceChildren(
-    ...read.map((picture) => {
-      const shown = facesOf(picture)
+    ...read.map((image) => {
+      const shown = facesOf(image)
         .slice(0, 4)
         .map((face) => shapeOf(shownOf(face)));
-      const more = picture.faces.length > 4 ? [`+${picture.faces.length - 4}`] : [];
+      const more = image.faces.length > 4 ? [`+${image.faces.length - 4}`] : [];
       const tag = make(
         "span",
         { class: "tag", "aria-hidden": "true" },
@@ -263,12 +263,12 @@ function showStrip() {
         "button",
         {
           type: "button",
-          "aria-current": picture === current ? "true" : null,
-          "aria-label": describe(facesOf(picture), picture.name),
-          title: picture.name,
-          onclick: () => choose(picture),
+          "aria-current": image === current ? "true" : null,
+          "aria-label": describe(facesOf(image), image.name),
+          title: image.name,
+          onclick: () => choose(image),
         },
-        [picture.thumbnail ?? "", tag],
+        [image.thumbnail ?? "", tag],
       );
     }),
   );
@@ -278,15 +278,15 @@ function showStrip() {
 function showTable() {
   const head = ["photo", "face", "emotion", "sure", ...EMOTIONS.map(({ name }) => name)];
   const rows = [];
-  for (const picture of pictures.filter(({ done, error }) => done && error === null)) {
-    const faces = facesOf(picture);
-    if (!faces.length) rows.push(tableRow(picture, -1, ["–", "no face"]));
+  for (const image of images.filter(({ done, error }) => done && error === null)) {
+    const faces = facesOf(image);
+    if (!faces.length) rows.push(tableRow(image, -1, ["–", "no face"]));
     faces.forEach((face, at) => {
       const emotion = shownOf(face);
       const shares = EMOTIONS.map(({ name }) => face.probabilities[name].toFixed(3));
       rows.push(
         tableRow(
-          picture,
+          image,
           at,
           [at + 1, emotion, percent(face.probability), ...shares],
           face.emotion,
@@ -308,11 +308,11 @@ function showTable() {
   );
 }
 
-function tableRow(picture, face, [number, emotion, ...rest], most) {
+function tableRow(image, face, [number, emotion, ...rest], most) {
   const name = make(
     "button",
-    { type: "button", class: "link", onclick: () => choose(picture, face) },
-    [picture.name],
+    { type: "button", class: "link", onclick: () => choose(image, face) },
+    [image.name],
   );
   const shown = typeof emotion === "string" ? [emotion] : [shapeOf(emotion), emotion.name];
   const cells = rest.map((text, at) =>
@@ -328,7 +328,7 @@ function tableRow(picture, face, [number, emotion, ...rest], most) {
 }
 
 function clear() {
-  pictures = [];
+  images = [];
   waiting = [];
   current = null;
   chosen = false;
@@ -339,11 +339,11 @@ function clear() {
   byId("photo-choose").focus();
 }
 
-/** The readings of all pictures as they are called now. */
+/** The readings of all images as they are called now. */
 function results() {
-  return pictures
+  return images
     .filter(({ done }) => done)
-    .map((picture) => ({ ...picture, faces: facesOf(picture) }));
+    .map((image) => ({ ...image, faces: facesOf(image) }));
 }
 
 export function startPhoto() {
@@ -371,10 +371,10 @@ export function startPhoto() {
     downloadPng(`${stemOf(current.name)}-mien.png`, canvas);
   });
   byId("photo-csv").addEventListener("click", () =>
-    download("mien-photos.csv", picturesToCsv(results()), "text/csv"),
+    download("mien-photos.csv", imagesToCsv(results()), "text/csv"),
   );
   byId("photo-json").addEventListener("click", () =>
-    download("mien-photos.json", picturesToJson(results()), "application/json"),
+    download("mien-photos.json", imagesToJson(results()), "application/json"),
   );
-  new ResizeObserver(() => current && showPicture()).observe(byId("photo-stage"));
+  new ResizeObserver(() => current && showImage()).observe(byId("photo-stage"));
 }

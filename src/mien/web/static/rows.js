@@ -6,7 +6,7 @@ const LABELS = EMOTIONS.map((emotion) => emotion.name);
 const SIDES = ["x0", "y0", "x1", "y1"];
 
 /** As `mien detect --csv` has them. */
-export const PICTURE_COLUMNS = [
+export const IMAGE_COLUMNS = [
   "file",
   "face",
   ...SIDES,
@@ -48,24 +48,24 @@ function sides(face) {
 }
 
 /**
- * @param {{name: string, error: string | null, faces: object[]}[]} pictures
- * @returns {string} CSV with a row for each face, and one for a picture that shows none.
+ * @param {{name: string, error: string | null, faces: object[]}[]} images
+ * @returns {string} CSV with a row for each face, and one for an image that shows none.
  */
-export function picturesToCsv(pictures) {
-  const lines = [line(PICTURE_COLUMNS)];
-  for (const { name, error, faces } of pictures) {
+export function imagesToCsv(images) {
+  const lines = [line(IMAGE_COLUMNS)];
+  for (const { name, error, faces } of images) {
     const rows = faces.length
       ? faces.map((face, at) => ({ ...face, ...sides(face), ...face.probabilities, face: at + 1 }))
       : [{ error }];
     for (const row of rows)
-      lines.push(line(PICTURE_COLUMNS.map((column) => (column === "file" ? name : row[column]))));
+      lines.push(line(IMAGE_COLUMNS.map((column) => (column === "file" ? name : row[column]))));
   }
   return lines.join("");
 }
 
 /** As `mien detect --json` prints it. */
-export function picturesToJson(pictures) {
-  const plain = pictures.map(({ name, width, height, error, faces }) => ({
+export function imagesToJson(images) {
+  const plain = images.map(({ name, width, height, error, faces }) => ({
     file: name,
     size: error === null ? [width, height] : null,
     faces,

@@ -29,10 +29,10 @@ export class ServerLive {
     return this.#socket.readyState === WebSocket.OPEN;
   }
 
-  /** @param {OffscreenCanvas} picture the next frame, once the last was answered. */
-  async send(picture) {
+  /** @param {OffscreenCanvas} image the next frame, once the last was answered. */
+  async send(image) {
     const socket = this.#socket;
-    const jpeg = await picture.convertToBlob({ type: "image/jpeg", quality: JPEG_QUALITY });
+    const jpeg = await image.convertToBlob({ type: "image/jpeg", quality: JPEG_QUALITY });
     if (socket.readyState === WebSocket.OPEN) socket.send(jpeg);
   }
 

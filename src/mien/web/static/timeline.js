@@ -1,4 +1,4 @@
-/** A film's timeline: a band for each person, coloured and as high as the emotion is probable. */
+/** A video's timeline: a band for each person, coloured and as high as the emotion is probable. */
 
 import { clock, letters, make, sharpContext, themeColor } from "./elements.js";
 import { EMOTIONS, UNSURE, isLight } from "./emotions.js";
@@ -64,7 +64,7 @@ export class Timeline {
     this.observer.observe(container);
   }
 
-  /** @param {number} durationS of the film; 0 where it is not known yet. */
+  /** @param {number} durationS of the video; 0 where it is not known yet. */
   begin(durationS) {
     this.#people.clear();
     this.#durationS = durationS;
@@ -77,7 +77,7 @@ export class Timeline {
     return this.#durationS;
   }
 
-  /** The film was read to its end: so long it is, whatever its header says. */
+  /** The video was read to its end: so long it is, whatever its header says. */
   end(durationS) {
     this.#durationS = durationS;
     this.draw();

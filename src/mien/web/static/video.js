@@ -1,6 +1,6 @@
-/** The Video tab: a film in, its player with boxes, a timeline and a summary out. */
+/** The Video tab: a video in, its player with boxes, a timeline and a summary out. */
 
-import { readFilm } from "./api.js";
+import { readVideo } from "./api.js";
 import { aboutFile, byId, clock, make, megabytes, shapeOf, showTrouble } from "./elements.js";
 import { EMOTIONS, emotionOf, percent, withThreshold } from "./emotions.js";
 import { describe, drawFaces, PeopleCards } from "./faces.js";
@@ -12,8 +12,8 @@ import { Timeline } from "./timeline.js";
 const EPSILON_S = 0.004; // a player's times are rounded
 const HOLD_S = 0.5; // how long a reading stands where only some frames are read
 
-let film = null; // {file, address, info, frames, people, reading, playable}
-let moment = 0; // of a film that cannot be played
+let video = null; // {file, address, info, frames, people, reading, playable}
+let moment = 0; // of a video that cannot be played
 let limits = null;
 
 const player = byId("video-player");
@@ -21,7 +21,7 @@ const overlay = byId("video-overlay");
 const cards = new PeopleCards(byId("video-faces"));
 const timeline = new Timeline(byId("timeline"), {
   seek,
-  words: (seconds) => `${clock(seconds)}. ${describe(facesAt(seconds), "The film")}`,
+  words: (seconds) => `${clock(seconds)}. ${describe(facesAt(seconds), "The video")}`,
   hover: (seconds) => showTime(seconds),
 });
 const threshold = bindSlider(byId("video-threshold"), {
@@ -36,7 +36,7 @@ const threshold = bindSlider(byId("video-threshold"), {
 
 const trouble = (message) => showTrouble(byId("video-trouble"), message);
 
-/** Read a film; one that is being read is cancelled. */
+/** Read a video; one that is being read is cancelled. */
 async function read([file]) {
   if (!file) return;
   close();
@@ -54,25 +54,25 @@ async function read([file]) {
     people: null,
     playable: true,
   };
-  film = mine;
+  video = mine;
   moment = 0;
   byId("video-drop").hidden = true;
   byId("video-progress").hidden = false;
-  showProgress("Sending the film", 0, `${file.name}, ${megabytes(file.size)}`);
+  showProgress("Sending the video", 0, `${file.name}, ${megabytes(file.size)}`);
   const startedAt = performance.now();
   let failure = null;
-  mine.reading = readFilm(
+  mine.reading = readVideo(
     file,
     {},
     {
       sent: (share) => {
-        if (film !== mine || mine.info) return;
+        if (video !== mine || mine.info) return;
         if (share < 1)
-          showProgress("Sending the film", share, `${file.name}, ${megabytes(file.size)}`);
-        else showProgress("Opening the film", null, file.name);
+          showProgress("Sending the video", share, `${file.name}, ${megabytes(file.size)}`);
+        else showProgress("Opening the video", null, file.name);
       },
       event: (name, data) => {
-        if (film !== mine) return;
+        if (video !== mine) return;
         if (name === "accepted") open(data);
         else if (name === "frames") takeFrames(data, startedAt);
         else if (name === "result") mine.result = data;
@@ -82,44 +82,44 @@ async function read([file]) {
   );
   try {
     await mine.reading.done;
-    if (film !== mine) return;
+    if (video !== mine) return;
     finish(failure ? aboutFile(file.name, failure.message) : "");
   } catch (error) {
-    if (film !== mine) return;
+    if (video !== mine) return;
     const cancelled = error.name === "AbortError";
     finish(cancelled ? "" : aboutFile(file.name, error.message), cancelled);
   }
 }
 
-/** The server has the film: show its player while it is read. */
+/** The server has the video: show its player while it is read. */
 function open(info) {
-  film.info = info;
+  video.info = info;
   byId("video-results").hidden = false;
   player.hidden = false;
   byId("video-unseen").hidden = true;
-  player.src = film.address;
+  player.src = video.address;
   timeline.begin(info.duration_s ?? 0);
   timeline.threshold = threshold();
   byId("video-caption").textContent =
-    `${film.file.name}: ${info.width} × ${info.height} pixels` +
+    `${video.file.name}: ${info.width} × ${info.height} pixels` +
     (info.fps ? `, ${Number(info.fps.toFixed(2))} frames/s` : "") +
     (info.duration_s ? `, ${clock(info.duration_s)}` : "");
   showDownloads(false);
-  byId("video-people-note").textContent = "It comes when the film is read to its end.";
+  byId("video-people-note").textContent = "It comes when the video is read to its end.";
   byId("video-table").replaceChildren();
-  showProgress("Reading the film", 0, "");
+  showProgress("Reading the video", 0, "");
 }
 
 function takeFrames({ frames, done_s: doneS, duration_s: durationS }, startedAt) {
-  // A film may have hundreds of thousands of faces: what is not shown is not kept.
+  // A video may have hundreds of thousands of faces: what is not shown is not kept.
   for (const { faces } of frames) for (const face of faces) delete face.landmarks;
-  film.frames.push(...frames);
+  video.frames.push(...frames);
   timeline.add(frames);
   const speed = doneS / ((performance.now() - startedAt) / 1000);
   const of = durationS ? ` of ${clock(durationS)}` : "";
   const fast = `${speed.toFixed(1)} times as fast as it plays`;
-  const detail = `${clock(doneS)}${of}, ${film.frames.length} frames, ${fast}`;
-  showProgress("Reading the film", durationS ? Math.min(doneS / durationS, 1) : null, detail);
+  const detail = `${clock(doneS)}${of}, ${video.frames.length} frames, ${fast}`;
+  showProgress("Reading the video", durationS ? Math.min(doneS / durationS, 1) : null, detail);
   if (player.paused) showMoment();
 }
 
@@ -132,16 +132,16 @@ function showProgress(doing, share, detail) {
 
 /** The reading has ended, well or not; what was read is kept. */
 function finish(message, cancelled = false) {
-  film.reading = null;
+  video.reading = null;
   byId("video-progress").hidden = true;
   trouble(message);
-  if (!film.frames.length) {
+  if (!video.frames.length) {
     close();
     trouble(message);
     if (cancelled) byId("video-said").textContent = "Cancelled.";
     return;
   }
-  const { result, frames } = film;
+  const { result, frames } = video;
   if (result?.duration_s) timeline.end(result.duration_s);
   const until = clock(frames.at(-1).time_s);
   const people = result?.people.length === 1 ? "1 person" : `${result?.people.length} people`;
@@ -154,9 +154,9 @@ function finish(message, cancelled = false) {
 }
 
 function close() {
-  const reading = film?.reading;
-  if (film) URL.revokeObjectURL(film.address);
-  film = null;
+  const reading = video?.reading;
+  if (video) URL.revokeObjectURL(video.address);
+  video = null;
   reading?.cancel();
   player.removeAttribute("src");
   player.load();
@@ -169,7 +169,7 @@ function close() {
 
 /** The readings of the frame that is shown at a time: of the last one that began before it. */
 function facesAt(seconds) {
-  const frames = film?.frames ?? [];
+  const frames = video?.frames ?? [];
   let low = 0;
   let high = frames.length;
   while (low < high) {
@@ -183,19 +183,19 @@ function facesAt(seconds) {
 }
 
 function seek(seconds) {
-  if (!film) return;
-  if (film.playable) player.currentTime = seconds;
+  if (!video) return;
+  if (video.playable) player.currentTime = seconds;
   moment = seconds;
   showMoment(seconds);
 }
 
 function now() {
-  return film?.playable ? player.currentTime : moment;
+  return video?.playable ? player.currentTime : moment;
 }
 
 /** Show what is read at a moment: boxes, bars, the place on the timeline. */
 function showMoment(seconds = now()) {
-  if (!film?.info) return;
+  if (!video?.info) return;
   const faces = facesAt(seconds);
   drawOverlay(faces);
   cards.show(faces);
@@ -209,10 +209,10 @@ function showTime(hovered) {
   byId("video-time").textContent = `${clock(shown)} / ${clock(timeline.durationS)}`;
 }
 
-/** Lay the boxes on the picture of the player, which may be smaller than the player. */
+/** Lay the boxes on the image of the player, which may be smaller than the player. */
 function drawOverlay(faces) {
   const { videoWidth, videoHeight, clientWidth, clientHeight } = player;
-  overlay.hidden = !film.playable || !videoWidth;
+  overlay.hidden = !video.playable || !videoWidth;
   if (overlay.hidden) return;
   const fit = Math.min(clientWidth / videoWidth, clientHeight / videoHeight);
   const [width, height] = [videoWidth * fit, videoHeight * fit];
@@ -230,7 +230,7 @@ function drawOverlay(faces) {
   context.clearRect(0, 0, across, down);
   const letterPx = Math.max(13, width / 60) * density;
   drawFaces(context, faces, {
-    scale: across / film.info.width,
+    scale: across / video.info.width,
     width: across,
     height: down,
     letterPx,
@@ -255,11 +255,11 @@ function followPlayer() {
   next();
 }
 
-/** A row for each person; without a summary, of a film that was not read to its end, none. */
+/** A row for each person; without a summary, of a video that was not read to its end, none. */
 function showPeople(people) {
   byId("video-people-note").textContent =
     people === null
-      ? "There is a summary of a film only when it was read to its end."
+      ? "There is a summary of a video only when it was read to its end."
       : people.length
         ? "Of the time on screen, the share in which a face was read as each emotion."
         : "No face was found.";
@@ -310,11 +310,11 @@ function showPeople(people) {
 
 function showDownloads(ready) {
   for (const id of ["video-csv", "video-jsonl"]) byId(id).disabled = !ready;
-  byId("video-summary-json").disabled = !ready || !film?.result;
+  byId("video-summary-json").disabled = !ready || !video?.result;
 }
 
 function rowsAs(toRows) {
-  return film.frames.map(({ index, time_s: timeS, faces }) =>
+  return video.frames.map(({ index, time_s: timeS, faces }) =>
     toRows(index, timeS, withThreshold(faces, threshold())),
   );
 }
@@ -330,8 +330,8 @@ export function startVideo(health) {
     },
     read,
   );
-  byId("video-cancel").addEventListener("click", () => film?.reading?.cancel());
-  const stem = () => stemOf(film.file.name);
+  byId("video-cancel").addEventListener("click", () => video?.reading?.cancel());
+  const stem = () => stemOf(video.file.name);
   byId("video-csv").addEventListener("click", () => {
     download(`${stem()}.csv`, [framesHeader(), ...rowsAs(frameToCsv)], "text/csv");
   });
@@ -341,13 +341,13 @@ export function startVideo(health) {
   byId("video-summary-json").addEventListener("click", () => {
     download(
       `${stem()}-summary.json`,
-      `${JSON.stringify(film.result.people, null, 2)}\n`,
+      `${JSON.stringify(video.result.people, null, 2)}\n`,
       "application/json",
     );
   });
   player.addEventListener("error", () => {
-    if (!film || !player.getAttribute("src")) return;
-    film.playable = false;
+    if (!video || !player.getAttribute("src")) return;
+    video.playable = false;
     moment = 0;
     player.hidden = true;
     byId("video-unseen").hidden = false;

@@ -43,7 +43,7 @@ async function start() {
     await video.play();
     stream.getVideoTracks()[0].onended = () => {
       stop();
-      trouble("The camera gives no more pictures; it may have been unplugged.");
+      trouble("The camera gives no more images; it may have been unplugged.");
     };
     const settings = { threshold: threshold(), half_life_s: smoothing() };
     source = new LiveReader(video, settings, {
@@ -117,9 +117,9 @@ function startFeed() {
   byId("webcam-lead").textContent =
     "This is the camera of the machine that runs mien, not that of this browser.";
   source = openFeed({
-    read: (answer, picture, takenAt) => {
+    read: (answer, image, takenAt) => {
       view.open();
-      view.show(answer, picture, takenAt);
+      view.show(answer, image, takenAt);
       const seconds = answer.recording_s ?? null;
       if (seconds !== null) say(`mien webcam has recorded ${seconds.toFixed(0)} s.`);
     },

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image as PILImage
 
 from fakes import FixedDetector
-from mien import Face, ImageError, Recognizer, find_pictures, read_pictures
+from mien import Face, ImageError, Recognizer, find_images, read_images
 from mien.recognize.sources import LeftOut
 
 
@@ -17,14 +17,14 @@ def save(path: Path, level: int = 128) -> Path:
 
 
 def names(paths: list[str | Path]) -> list[str]:
-    return [file.relative.as_posix() for file in find_pictures(paths)]
+    return [file.relative.as_posix() for file in find_images(paths)]
 
 
 @pytest.fixture
 def album(tmp_path: Path) -> Path:
     for name in ("b.png", "a.JPG", "deep/er/c.webp", "deep/d.gif", "e.tif", "[1].bmp"):
         save(tmp_path / "album" / name)
-    (tmp_path / "album" / "notes.txt").write_text("no picture")
+    (tmp_path / "album" / "notes.txt").write_text("no image")
     (tmp_path / "album" / "folder.png").mkdir()
     return tmp_path / "album"
 
@@ -36,7 +36,7 @@ def test_a_folder_is_searched_with_all_in_it(album: Path) -> None:
 
 
 def test_paths_lead_to_the_files(album: Path) -> None:
-    assert all(album / file.relative == file.path for file in find_pictures([album]))
+    assert all(album / file.relative == file.path for file in find_images([album]))
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_what_is_named_twice_is_found_once(album: Path, monkeypatch: pytest.Monk
     assert names(given) == ["b.png"]
 
 
-def test_two_links_to_one_file_are_two_pictures(album: Path) -> None:
+def test_two_links_to_one_file_are_two_images(album: Path) -> None:
     for name in ("b1.png", "b2.png"):
         (album / name).symlink_to(album / "b.png")
     assert names([f"{album}/b*.png"]) == ["b.png", "b1.png", "b2.png"]
@@ -92,7 +92,7 @@ def test_what_a_search_leaves_out_is_counted(album: Path) -> None:
     (album / "gone.jpg").symlink_to(album / "nowhere.jpg")
     (album / "again").symlink_to(album / "deep")
     left_out = LeftOut()
-    find_pictures([album], left_out=left_out)
+    find_images([album], left_out=left_out)
     assert left_out == {
         ".mov": 2,
         ".dng": 1,
@@ -104,7 +104,7 @@ def test_what_a_search_leaves_out_is_counted(album: Path) -> None:
         "links to folders, which are not followed": 1,
     }
     assert str(left_out).startswith(
-        "10 files were not read as pictures: 2 .mov (see mien video), 1 .dng (export it from"
+        "10 files were not read as images: 2 .mov (see mien video), 1 .dng (export it from"
     )
 
 
@@ -129,8 +129,8 @@ def test_many_endings_make_one_short_sentence() -> None:
     left_out = LeftOut()
     for number in range(100):
         left_out.add(f"a.{number}")
-    left_out.add("film.mp4")
-    assert str(left_out).startswith("101 files were not read as pictures: 1 .mp4 (see mien video),")
+    left_out.add("video.mp4")
+    assert str(left_out).startswith("101 files were not read as images: 1 .mp4 (see mien video),")
     assert str(left_out).endswith("93 of other kinds")
 
 
@@ -141,11 +141,11 @@ def test_the_folder_of_copies_is_not_searched_but_counted(
     monkeypatch.chdir(album)
     for given in (".", str(album), "*", "**/*", "*/*"):
         left_out = LeftOut()
-        found = find_pictures([given], not_in="out", left_out=left_out)
+        found = find_images([given], not_in="out", left_out=left_out)
         assert not any("out" in file.path.parts for file in found)
         assert left_out[f"in {album / 'out'}"] == 1
     assert names([album / "out"]) == ["deep/a.png"]
-    assert len(find_pictures([album / "out"], not_in=album / "out")) == 1  # it was named
+    assert len(find_images([album / "out"], not_in=album / "out")) == 1  # it was named
 
 
 def test_order_is_that_of_the_arguments(album: Path) -> None:
@@ -154,7 +154,7 @@ def test_order_is_that_of_the_arguments(album: Path) -> None:
 
 
 def test_nothing_given_is_nothing_found() -> None:
-    assert find_pictures([]) == []
+    assert find_images([]) == []
 
 
 @pytest.mark.parametrize(
@@ -162,14 +162,14 @@ def test_nothing_given_is_nothing_found() -> None:
     [
         ("missing.jpg", r"no such file or folder: .*missing\.jpg"),
         ("no-*.jpg", r"no file matches .*no-\*\.jpg"),
-        ("empty", r"empty: expected pictures in this folder; .* ends in \.apng, .*\.webp"),
+        ("empty", r"empty: expected images in this folder; .* ends in \.apng, .*\.webp"),
         ("a" * 5000, "cannot be read; File name too long"),
     ],
 )
-def test_what_yields_no_picture_is_an_error(tmp_path: Path, name: str, message: str) -> None:
+def test_what_yields_no_image_is_an_error(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ImageError, match=message):
-        find_pictures([tmp_path / name])
+        find_images([tmp_path / name])
 
 
 @pytest.fixture
@@ -181,8 +181,8 @@ def test_a_bad_file_does_not_stop_the_rest(tmp_path: Path, recognizer: Recognize
     for number in range(2 * Recognizer.BATCH_IMAGES + 3):
         save(tmp_path / f"{number:02}.png", level=number)
     (tmp_path / "07.png").write_bytes(b"")
-    (tmp_path / "20.png").write_text("no picture")
-    results = list(read_pictures(recognizer, find_pictures([tmp_path])))
+    (tmp_path / "20.png").write_text("no image")
+    results = list(read_images(recognizer, find_images([tmp_path])))
     assert [r.file.path.name for r in results] == [f"{n:02}.png" for n in range(len(results))]
     bad = [result for result in results if result.error is not None]
     assert [result.file.path.name for result in bad] == ["07.png", "20.png"]
@@ -193,17 +193,17 @@ def test_a_bad_file_does_not_stop_the_rest(tmp_path: Path, recognizer: Recognize
             assert list(result.readings) == recognizer(result.image)
 
 
-def test_a_picture_without_a_face_is_no_error(tmp_path: Path, tiny_model: Path) -> None:
+def test_a_image_without_a_face_is_no_error(tmp_path: Path, tiny_model: Path) -> None:
     recognizer = Recognizer(tiny_model, detector=FixedDetector([]))
-    (result,) = read_pictures(recognizer, find_pictures([save(tmp_path / "a.png")]))
+    (result,) = read_images(recognizer, find_images([save(tmp_path / "a.png")]))
     assert (result.error, result.readings) == (None, ())
     assert result.image is not None
     assert result.image.shape == (40, 60, 3)
 
 
-def test_results_come_before_all_pictures_are_read(tmp_path: Path, recognizer: Recognizer) -> None:
-    files = find_pictures([save(tmp_path / f"{n:02}.png") for n in range(40)])
-    results: Iterator[object] = read_pictures(recognizer, files)
+def test_results_come_before_all_images_are_read(tmp_path: Path, recognizer: Recognizer) -> None:
+    files = find_images([save(tmp_path / f"{n:02}.png") for n in range(40)])
+    results: Iterator[object] = read_images(recognizer, files)
     next(results)
     files[-1].path.unlink()
     assert [getattr(r, "error", None) is None for r in results].count(False) == 1

@@ -26,7 +26,7 @@ def ramp(bits: int) -> NDArray[np.uint16]:
 
 
 def saved(image: NDArray[Any], kind: str, **options: Any) -> bytes:
-    """A picture as Pillow writes it."""
+    """An image as Pillow writes it."""
     file = io.BytesIO()
     PILImage.fromarray(image).save(file, kind, **options)
     return file.getvalue()
@@ -117,17 +117,17 @@ def png_with_sbit(content: bytes, bits: int) -> bytes:
     return content[:after] + whole + content[after:]
 
 
-FILM = b"\0\0\0\x18ftypisom\0\0\2\0isommp41" + bytes(64)
-"""How a film begins."""
+VIDEO = b"\0\0\0\x18ftypisom\0\0\2\0isommp41" + bytes(64)
+"""How a video begins."""
 
 OTHER_FILES: dict[str, tuple[bytes, str]] = {
-    "film.mp4": (FILM, "it is a film: `mien video` reads it"),
-    "film.mkv": (b"\x1aE\xdf\xa3" + bytes(64), "it is a film"),
+    "video.mp4": (VIDEO, "it is a video: `mien video` reads it"),
+    "video.mkv": (b"\x1aE\xdf\xa3" + bytes(64), "it is a video"),
     "scan.dcm": (bytes(128) + b"DICM" + bytes(64), "it is a DICOM file"),
     "letter.pdf": (b"%PDF-1.7\n" + bytes(64), "it is a PDF document"),
     "logo.svg": (b'<?xml version="1.0"?>\n<svg xmlns="x"/>', "it is an SVG drawing"),
-    "photo.jp2": (b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(64), "it is a JPEG 2000 picture"),
-    "photo.jxl": (b"\xff\x0a" + bytes(64), "it is a JPEG XL picture"),
+    "photo.jp2": (b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(64), "it is a JPEG 2000 image"),
+    "photo.jxl": (b"\xff\x0a" + bytes(64), "it is a JPEG XL image"),
     "raw.cr3": (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom" + bytes(64), "it is a camera's raw file"),
     "raw.raf": (b"FUJIFILMCCD-RAW 0201" + bytes(64), "it is a camera's raw file"),
     "drawing.psd": (b"8BPS\0\1" + bytes(64), "it is a Photoshop document"),

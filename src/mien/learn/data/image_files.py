@@ -1,4 +1,4 @@
-"""The pictures of a data set -> (48, 48) gray faces, framed as faces are in use."""
+"""The images of a data set -> (48, 48) gray faces, framed as faces are in use."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import DataError, ImageError
-from mien.learn.data.layouts import FRAME, Picture
+from mien.learn.data.layouts import FRAME, LabeledImage
 from mien.learn.data.tables import Report
 from mien.readings import Face, Image
 from mien.recognize.crops import crop_faces, whole_image_crop
@@ -17,26 +17,26 @@ from mien.recognize.images import load_image
 
 
 def read_faces(
-    pictures: Sequence[Picture], *, find_faces: bool = False, report: Report | None = None
+    images: Sequence[LabeledImage], *, find_faces: bool = False, report: Report | None = None
 ) -> list[NDArray[np.uint8] | None]:
-    """The face of each picture, (48, 48) uint8, or None where one had to be found and none was.
+    """The face of each listed, (48, 48) uint8, or None where one had to be found and none was.
 
     Args:
-        pictures: where the faces are; files are read on as many threads as Python sees fit.
+        images: where the faces are; files are read on as many threads as Python sees fit.
         find_faces: take the largest face that YuNet finds, wherever the face is said to be.
         report: told what share of them is read.
     Raises:
-        DataError: a file is missing or is not a picture; the message names it.
+        DataError: a file is missing or is not a listed; the message names it.
     """
     detector = YuNetDetector()
     with ThreadPoolExecutor() as pool:
-        done = pool.map(lambda picture: _read_face(picture, detector, find_faces), pictures)
+        done = pool.map(lambda listed: _read_face(listed, detector, find_faces), images)
         faces = []
         try:
             for face in done:
                 faces.append(face)
                 if report is not None and len(faces) % 100 == 0:
-                    report(len(faces) / len(pictures))
+                    report(len(faces) / len(images))
             return faces
         except BaseException:
             pool.shutdown(cancel_futures=True)  # one broken file of a million, or Ctrl-C
@@ -49,22 +49,22 @@ def largest_face(image: Image, detector: Detector) -> Face | None:
 
 
 def whole_face(source: bytes | Path, where: str) -> NDArray[np.uint8]:
-    """A picture that is one framed face, (48, 48) uint8.
+    """A listed that is one framed face, (48, 48) uint8.
 
     Raises:
-        DataError: it is missing or is not a picture; the message names it, as `where` says.
+        DataError: it is missing or is not a listed; the message names it, as `where` says.
     """
     return whole_image_crop(_load(source, where))
 
 
 def _read_face(
-    picture: Picture, detector: YuNetDetector, find_faces: bool
+    listed: LabeledImage, detector: YuNetDetector, find_faces: bool
 ) -> NDArray[np.uint8] | None:
-    image = _load(picture.file, str(picture.file))
-    if picture.face == "whole" and not find_faces:
+    image = _load(listed.file, str(listed.file))
+    if listed.face == "whole" and not find_faces:
         return whole_image_crop(image)
-    if isinstance(picture.face, Face) and not find_faces:
-        return np.asarray(crop_faces(image, [picture.face], FRAME)[0])
+    if isinstance(listed.face, Face) and not find_faces:
+        return np.asarray(crop_faces(image, [listed.face], FRAME)[0])
     face = largest_face(image, detector)
     if face is None:
         return None

@@ -1,4 +1,4 @@
-"""Many pictures: finding them on the disk, and reading them without one stopping the rest."""
+"""Many images: finding them on the disk, and reading them without one stopping the rest."""
 
 import glob
 import os
@@ -7,31 +7,31 @@ from itertools import islice
 from pathlib import Path
 
 from mien.errors import ImageError
-from mien.readings import PictureFile, PictureResult
-from mien.recognize.images import SUFFIXES, LoadedImage, is_picture_name, load_with_notes
+from mien.readings import ImageFile, ImageResult
+from mien.recognize.images import SUFFIXES, LoadedImage, is_image_name, load_with_notes
 from mien.recognize.recognizer import Recognizer
 from mien.recognize.sources import LeftOut, address_hint, files_below
 
 
-def find_pictures(
+def find_images(
     paths: Iterable[str | Path],
     *,
     not_in: str | Path | None = None,
     left_out: LeftOut | None = None,
-) -> list[PictureFile]:
-    """The pictures that paths, folders and patterns name, each once, in a steady order.
+) -> list[ImageFile]:
+    """The images that paths, folders and patterns name, each once, in a steady order.
 
     Args:
         paths: files; folders, which are searched with all folders in them for names that end in
             one of `mien.recognize.images.SUFFIXES`; patterns such as `holiday/*.jpg`. Two links to
-            one file are two pictures.
+            one file are two images.
         not_in: a folder that is left out of patterns, and of every search of a folder that it
             lies in: that of annotated copies.
-        left_out: is told of each file that was come by and is no picture.
+        left_out: is told of each file that was come by and is no image.
     Raises:
-        ImageError: a path does not exist, or a folder or a pattern yields no picture.
+        ImageError: a path does not exist, or a folder or a pattern yields no image.
     """
-    found: dict[str, PictureFile] = {}
+    found: dict[str, ImageFile] = {}
     others = LeftOut() if left_out is None else left_out
     apart = "" if not_in is None else os.path.abspath(not_in)  # noqa: PTH100  # follows no link
     for given in paths:
@@ -43,7 +43,7 @@ def find_pictures(
     return list(found.values())
 
 
-def _expand(given: str, apart: str, left_out: LeftOut) -> list[PictureFile]:
+def _expand(given: str, apart: str, left_out: LeftOut) -> list[ImageFile]:
     path = Path(given)
     if not given:
         raise ImageError("expected a file, a folder or a pattern; got an empty name")
@@ -53,12 +53,12 @@ def _expand(given: str, apart: str, left_out: LeftOut) -> list[PictureFile]:
         left_out.update(others)
         if not files:
             raise ImageError(
-                f"{path}: expected pictures in this folder; there is no file that ends in "
+                f"{path}: expected images in this folder; there is no file that ends in "
                 f"{', '.join(sorted(SUFFIXES))}" + (f". {others}" if others else "")
             )
         return files
     if _exists(path):
-        return [PictureFile(path, Path(path.name))]
+        return [ImageFile(path, Path(path.name))]
     if glob.has_magic(given):
         # Path.glob refuses absolute patterns.
         matches = sorted(Path(p) for p in glob.glob(given, recursive=True))  # noqa: PTH207
@@ -66,12 +66,12 @@ def _expand(given: str, apart: str, left_out: LeftOut) -> list[PictureFile]:
         for match in matches:
             absolute = os.path.abspath(match)  # noqa: PTH100
             if match.is_file():
-                found = [PictureFile(match, Path(match.name))]
+                found = [ImageFile(match, Path(match.name))]
             elif "**" in given:  # which names what is in it one by one, too
                 continue
             else:
                 found = _in_folder(match, apart, left_out)
-                found = [PictureFile(f.path, match.name / f.relative) for f in found]
+                found = [ImageFile(f.path, match.name / f.relative) for f in found]
             if absolute == apart or _is_below(absolute, apart):
                 left_out[f"in {apart}"] += len(found)
             else:
@@ -83,18 +83,18 @@ def _expand(given: str, apart: str, left_out: LeftOut) -> list[PictureFile]:
     raise ImageError(f"no such file or folder: {given}" + (f"; {hint}" if hint else ""))
 
 
-def _in_folder(folder: Path, apart: str, left_out: LeftOut) -> list[PictureFile]:
+def _in_folder(folder: Path, apart: str, left_out: LeftOut) -> list[ImageFile]:
     files = []
     if not _is_below(apart, os.path.abspath(folder)):  # noqa: PTH100
         apart = ""  # it is the folder that was named, or elsewhere
     for entry in files_below(str(folder)):
-        if not is_picture_name(entry.name) or not entry.is_file():
+        if not is_image_name(entry.name) or not entry.is_file():
             left_out.add_entry(entry)
         elif _is_below(os.path.abspath(entry.path), apart):  # noqa: PTH100
             left_out[f"in {apart}"] += 1
         else:
             path = Path(entry.path)
-            files.append(PictureFile(path, path.relative_to(folder)))
+            files.append(ImageFile(path, path.relative_to(folder)))
     return files
 
 
@@ -114,30 +114,30 @@ def _exists(path: Path) -> bool:
     return True
 
 
-def read_pictures(recognizer: Recognizer, files: Sequence[PictureFile]) -> Iterator[PictureResult]:
-    """Read pictures in order, a batch at a time; one that cannot be read is reported, not raised.
+def read_images(recognizer: Recognizer, files: Sequence[ImageFile]) -> Iterator[ImageResult]:
+    """Read images in order, a batch at a time; one that cannot be read is reported, not raised.
 
     Args:
         recognizer: what reads them.
-        files: of `find_pictures`.
+        files: of `find_images`.
     Yields:
         One result for each file, in order.
     """
     remaining = iter(files)
-    # A few pictures at a time: enough to fill a batch of faces, few enough to hold in memory.
+    # A few images at a time: enough to fill a batch of faces, few enough to hold in memory.
     while batch := list(islice(remaining, recognizer.BATCH_IMAGES)):
         loaded: list[LoadedImage | ImageError] = [_load(file) for file in batch]
         images = [one.image for one in loaded if not isinstance(one, ImageError)]
         readings = iter(recognizer.read_images(images))
         for file, content in zip(batch, loaded, strict=True):
             if isinstance(content, ImageError):
-                yield PictureResult(file, None, (), content)
+                yield ImageResult(file, None, (), content)
             else:
                 found = tuple(next(readings))
-                yield PictureResult(file, content.image, found, notes=content.notes)
+                yield ImageResult(file, content.image, found, notes=content.notes)
 
 
-def _load(file: PictureFile) -> LoadedImage | ImageError:
+def _load(file: ImageFile) -> LoadedImage | ImageError:
     try:
         return load_with_notes(file.path)
     except ImageError as error:

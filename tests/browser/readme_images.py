@@ -1,6 +1,6 @@
-"""Draws the pictures of README.md and docs/web.md anew.
+"""Draws the images of README.md and docs/web.md anew.
 
-    PYTHONPATH=tests python -m browser.readme_pictures
+    PYTHONPATH=tests python -m browser.readme_images
 
 The portrait is in the public domain. In four.jpg it stands four times: as it is, with the head
 tilted, in a dark room, out of focus. The camera of the page loses its focus twice, so that the last
@@ -34,7 +34,7 @@ IMAGES: Final = Path(__file__).resolve().parents[2] / "docs" / "images"
 _SECONDS: Final = 20
 _FPS: Final = 30  # of Chromium's fake camera
 _BLUR_PX: Final = 9.0
-_COLORS: Final = 224  # a picture of fewer than 250 kB
+_COLORS: Final = 224  # an image of fewer than 250 kB
 _OWN: Final = ("#0a60ff", "#ff5400", "#2f7d32", "#79c97c")  # of the page, beside emotions
 _WIDTH_PX: Final = 1000
 _FACE: Final = (225.0, 118.0)  # the middle of the portrait's face, in its pixels
@@ -43,12 +43,12 @@ _THRESHOLD: Final = 0.6
 
 
 def main() -> None:
-    """Draw the pictures that need no browser, then those of the page."""
+    """Draw the images that need no browser, then those of the page."""
     portrait = load_image(PORTRAIT)
     recognizer = Recognizer(threshold=_THRESHOLD)
     for name, image in (("astronaut.jpg", portrait), ("four.jpg", _four_times(portrait))):
         _save_jpeg(annotate(image, recognizer(image)), IMAGES / name)
-    _save_jpeg(_film_frame(portrait), IMAGES / "film.jpg")
+    _save_jpeg(_video_frame(portrait), IMAGES / "video.jpg")
     _draw_page()
 
 
@@ -65,8 +65,8 @@ def _four_times(portrait: Image) -> Image:
     return np.vstack([np.hstack(views[:2]), np.hstack(views[2:])])
 
 
-def _film_frame(portrait: Image) -> Image:
-    """A frame of a film that `mien video --out` has drawn in: the camera goes nearer."""
+def _video_frame(portrait: Image) -> Image:
+    """A frame of a video that `mien video --out` has drawn in: the camera goes nearer."""
 
     def draw(number: int) -> Image:
         near = 1.2 + 0.02 * number
@@ -75,9 +75,9 @@ def _film_frame(portrait: Image) -> Image:
         return seen.astype(np.uint8)
 
     with tempfile.TemporaryDirectory() as folder:
-        film, seen = Path(folder) / "film.mp4", Path(folder) / "seen.mp4"
-        make_video(film, draw, times_s=steady_times(25))
-        write_video(Recognizer(), film, Outputs(video=seen), VideoOptions())
+        video, seen = Path(folder) / "video.mp4", Path(folder) / "seen.mp4"
+        make_video(video, draw, times_s=steady_times(25))
+        write_video(Recognizer(), video, Outputs(video=seen), VideoOptions())
         *_, last = frames(seen)
     return last.image
 
@@ -88,14 +88,14 @@ def _draw_page() -> None:
     server.start()
     try:
         with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-            film = _write_film(Path(folder) / "camera.mjpeg")
+            video = _write_video(Path(folder) / "camera.mjpeg")
             browser = playwright.chromium.launch(
                 executable_path=chromium(),
                 args=[
                     "--no-sandbox",
                     "--use-fake-device-for-media-stream",
                     "--use-fake-ui-for-media-stream",
-                    f"--use-file-for-fake-video-capture={film}",
+                    f"--use-file-for-fake-video-capture={video}",
                 ],
             )
             for name, scheme, lowest, show in (
@@ -125,7 +125,7 @@ def _draw_page() -> None:
         server.stop()
 
 
-def _write_film(path: Path) -> Path:
+def _write_video(path: Path) -> Path:
     with path.open("wb") as file:
         for number in range(_SECONDS * _FPS):
             frame = camera_frame(number % FRAMES)
@@ -158,7 +158,7 @@ def _save_jpeg(image: Image, path: Path) -> None:
 
 
 def _save(png: bytes, path: Path) -> None:
-    """Keep a picture small: fewer pixels, fewer colours."""
+    """Keep an image small: fewer pixels, fewer colours."""
     image = PILImage.open(io.BytesIO(png)).convert("RGB")
     height = round(image.height * _WIDTH_PX / image.width)
     image = image.resize((_WIDTH_PX, height), PILImage.Resampling.LANCZOS)
