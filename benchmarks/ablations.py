@@ -26,7 +26,7 @@ from torch.nn import functional as F
 
 from mien.learn.data.datasets import load_faces
 from mien.learn.files.export import latency_ms
-from mien.learn.networks import NETWORKS, TrunkOptions, build, multiply_adds, se_resnet_trunk
+from mien.learn.networks import NETWORKS, BackboneOptions, build, macs, se_resnet_backbone
 from mien.learn.training.recipes import Recipe, recipe_named
 from trained import trained
 
@@ -105,23 +105,23 @@ def _replaced(conv: nn.Conv2d, kind: str) -> nn.Module:
     return conv
 
 
-def changed_trunk(kind: str, options: TrunkOptions) -> tuple[nn.Module, int]:
-    """The trunk of `se-resnet` with one part in another way."""
-    trunk, width = se_resnet_trunk(options)
-    for module in list(trunk.modules()):
+def changed_backbone(kind: str, options: BackboneOptions) -> tuple[nn.Module, int]:
+    """The backbone of `se-resnet` with one part in another way."""
+    backbone, width = se_resnet_backbone(options)
+    for module in list(backbone.modules()):
         for name, child in list(module.named_children()):
             if kind == NO_SQUEEZE and name == "scale":
                 setattr(module, name, nn.Identity())
             elif isinstance(child, nn.Conv2d):
                 setattr(module, name, _replaced(child, kind))
-    return trunk, width
+    return backbone, width
 
 
 @contextmanager
 def changed_networks() -> Iterator[None]:
     """The networks above are known by their names within."""
     ours = (NO_SQUEEZE, BRANCHES, SMOOTHED)
-    NETWORKS.update({kind: lambda o, kind=kind: changed_trunk(kind, o) for kind in ours})  # type: ignore[misc]
+    NETWORKS.update({kind: lambda o, kind=kind: changed_backbone(kind, o) for kind in ours})  # type: ignore[misc]
     try:
         yield
     finally:
@@ -142,7 +142,7 @@ def main() -> None:
     faces = load_faces(options.data, votes=options.votes)
     base = recipe_named(options.recipe, epochs=options.epochs)
     print(f"{base.name}, {base.epochs} epochs, seeds {options.seeds}\n")
-    print("| change | parameters | multiply-adds | one face | val accuracy | spread |")
+    print("| change | parameters | MACs | one face | val accuracy | spread |")
     print("|---|---:|---:|---:|---:|---:|", flush=True)
     with changed_networks():
         for name in options.only:
@@ -157,7 +157,7 @@ def main() -> None:
             spread = f"{apart:.4f}" if len(accuracies) > 1 else ""
             network = build(recipe.network).eval()
             print(
-                f"| {name} | {network.parameter_count():,} | {multiply_adds(network) / 1e6:.0f} M "
+                f"| {name} | {network.parameter_count():,} | {macs(network) / 1e6:.0f} M "
                 f"| {latency_ms(network):.2f} ms | {statistics.mean(accuracies):.4f} "
                 f"| {spread} |",
                 flush=True,

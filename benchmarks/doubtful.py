@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.learn.audit.doubts import without_doubtful
 from mien.learn.audit.folds import audit_recipe, read_by_run
+from mien.learn.audit.label_errors import without_doubtful
 from mien.learn.data.datasets import FaceSet, load_faces
 from mien.learn.evaluation.scores import ferplus_targets
 from mien.learn.training.recipes import recipe_named

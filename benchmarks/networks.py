@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mien.learn.data.datasets import load_faces
 from mien.learn.files.export import latency_ms
-from mien.learn.networks import NETWORKS, build, multiply_adds
+from mien.learn.networks import NETWORKS, build, macs
 from mien.learn.training.recipes import recipe_named
 from trained import trained
 
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     faces = load_faces(options.data, votes=options.votes)
-    print("| network | parameters | multiply-adds | one face | val accuracy |")
+    print("| network | parameters | MACs | one face | val accuracy |")
     print("|---|---:|---:|---:|---:|", flush=True)
     for name in NETWORKS:
         folder = options.out / name
@@ -36,7 +36,7 @@ def main() -> None:
         result = trained(faces, recipe, folder, seed=options.seed)
         network = build(name).eval()
         print(
-            f"| {name} | {network.parameter_count():,} | {multiply_adds(network) / 1e6:.0f} M "
+            f"| {name} | {network.parameter_count():,} | {macs(network) / 1e6:.0f} M "
             f"| {latency_ms(network):.2f} ms | {result.history[-1].val_accuracy:.4f} |",
             flush=True,
         )

@@ -48,7 +48,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from mien.cli.shared import print_table
 from mien.errors import DivergedError, MienError, OptionError
 from mien.learn.data.datasets import SPLITS, FaceSet, load_faces
-from mien.learn.networks import Network, TrunkOptions, build
+from mien.learn.networks import BackboneOptions, Network, build
 from mien.learn.training.allocator import kept_memory
 from mien.learn.training.batches import Augmentation, Batches, augment_by, augmentation_draws
 from mien.recognize.crops import SIZE_PX
@@ -211,7 +211,7 @@ class Training:
         self.optimizer = self._optimizer()
 
     def _fresh_network(self) -> Network:
-        options = TrunkOptions(
+        options = BackboneOptions(
             dropout=self.settings.dropout, dense_dropout=self.settings.dense_dropout
         )
         settings = self.settings

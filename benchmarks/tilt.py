@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.learn.data.datasets import load_faces
-from mien.learn.evaluation.robustness import disturb
+from mien.learn.evaluation.robustness import corrupt
 from mien.recognize.crops import SIZE_PX
 from mien.recognize.yunet import YuNet
 
@@ -49,7 +49,7 @@ def main() -> None:
         start = tilts(network, crops, enlarged)
         print(f"enlarged {enlarged} times: {np.isfinite(start).mean():.1%} of {len(crops)} found")
         for angle in ANGLES:
-            turned = tilts(network, disturb(crops, "rotation", angle), enlarged)
+            turned = tilts(network, corrupt(crops, "rotation", angle), enlarged)
             told = float(np.nanmedian(turned - start))
             print(f"  turned by {angle:5.0f}: {told:6.1f}, {np.isfinite(turned).mean():.1%} found")
 

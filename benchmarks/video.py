@@ -574,9 +574,7 @@ def print_throughput(videos: dict[str, Path], model: str) -> None:
                 RUNS,
             ),
             "mien, to annotated.mp4": (
-                partial(
-                    _write, yunet, clip, Outputs(video=clip.with_suffix(".out.mp4"))
-                ),
+                partial(_write, yunet, clip, Outputs(video=clip.with_suffix(".out.mp4"))),
                 RUNS,
             ),
             "mien, detection on every frame": (
@@ -584,9 +582,7 @@ def print_throughput(videos: dict[str, Path], model: str) -> None:
                 RUNS,
             ),
             "mien, faces read 15 times a second": (
-                partial(
-                    _read, yunet, partial(frames, clip), VideoSettings(read_every_s=1 / 15)
-                ),
+                partial(_read, yunet, partial(frames, clip), VideoSettings(read_every_s=1 / 15)),
                 RUNS,
             ),
             "Haar on every frame": (partial(_read, haar, slow, every), 1),
@@ -772,9 +768,7 @@ def main() -> None:
     parser.add_argument(
         "--detect-every-s", type=float, nargs="+", default=[0.0, TrackingSettings().detect_every_s]
     )
-    parser.add_argument(
-        "--long-s", type=float, default=600.0, help="of the long video, for memory"
-    )
+    parser.add_argument("--long-s", type=float, default=600.0, help="of the long video, for memory")
     parser.add_argument("--long", action="store_true", help="measure memory, too; takes minutes")
     parser.add_argument("--peak-of", help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -27,7 +27,7 @@ SPEC: Final = ModelSpec(
     name="tiny",
     network="matrix",
     parameters=7 * 36 + 7,
-    multiply_adds=7 * 36,
+    macs=7 * 36,
     recipe="none",
     seed=0,
     epoch=1,
@@ -582,7 +582,7 @@ def add_small_network() -> None:
 
     from mien.learn import networks
 
-    def trunk(options: networks.TrunkOptions) -> tuple[nn.Module, int]:
+    def backbone(options: networks.BackboneOptions) -> tuple[nn.Module, int]:
         return nn.Sequential(nn.AvgPool2d(12), nn.Flatten(), nn.Linear(16, 4)), 4
 
-    networks.NETWORKS["fuzzed"] = trunk
+    networks.NETWORKS["fuzzed"] = backbone

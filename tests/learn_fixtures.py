@@ -156,8 +156,8 @@ def write_parquet_folder(root: Path, faces: FaceSet, *, structs: bool = False) -
     return root
 
 
-def _tiny_trunk(options: networks.TrunkOptions) -> tuple[nn.Module, int]:
-    trunk = nn.Sequential(
+def _tiny_backbone(options: networks.BackboneOptions) -> tuple[nn.Module, int]:
+    backbone = nn.Sequential(
         nn.AvgPool2d(3),  # (N, 1, 16, 16)
         nn.Conv2d(1, 4, 3, padding="same"),  # (N, 4, 16, 16)
         nn.ReLU(),
@@ -168,12 +168,12 @@ def _tiny_trunk(options: networks.TrunkOptions) -> tuple[nn.Module, int]:
         nn.ReLU(),
         nn.Dropout(options.dense_dropout),
     )
-    return trunk, 16
+    return backbone, 16
 
 
 def add_tiny_network() -> None:
     """Makes the network "tiny" known to this process for good."""
-    networks.NETWORKS["tiny"] = _tiny_trunk
+    networks.NETWORKS["tiny"] = _tiny_backbone
 
 
 @contextmanager

@@ -24,10 +24,16 @@ from mien.errors import (
 from mien.labels import EMOTIONS, FERPLUS, FERPLUS_TO_EMOTION
 from mien.learn.audit import check, folds
 from mien.learn.audit.check import AUDIT, PLAIN, check_with_votes
-from mien.learn.audit.doubts import Audit, audit_labels, rank_labels, without_doubtful, write_labels
 from mien.learn.audit.folds import OutOfFold, assign_folds, audit_recipe, read_out_of_fold
-from mien.learn.data.copies import groups_of_copies
+from mien.learn.audit.label_errors import (
+    Audit,
+    audit_labels,
+    rank_labels,
+    without_doubtful,
+    write_labels,
+)
 from mien.learn.data.datasets import FaceSet
+from mien.learn.data.duplicates import groups_of_duplicates
 from mien.learn.reports.audit_page import to_page, write_audit
 from mien.learn.training.loop import Progress, train
 from mien.learn.training.recipes import RECIPES
@@ -145,9 +151,9 @@ def test_copies_of_a_image_lie_in_one_fold_whatever_their_labels() -> None:
     fold = assign_folds(more, 3)
 
     n = len(faces)
-    for copies in np.split(np.arange(n, len(more)), 3):
-        assert np.array_equal(fold[copies], fold[again])
-    groups = groups_of_copies(more.images)
+    for duplicates in np.split(np.arange(n, len(more)), 3):
+        assert np.array_equal(fold[duplicates], fold[again])
+    groups = groups_of_duplicates(more.images)
     assert all(len(np.unique(fold[groups == group])) == 1 for group in groups)
 
 
@@ -409,7 +415,9 @@ def test_copies_with_another_label_are_told(tmp_path: Path) -> None:
     audit = replace(audit, faces=replace(audit.faces, images=images))
     labels = [EMOTIONS[target] for target in audit.faces.targets[1:4]]
     write_labels(audit, tmp_path / "labels.csv")
-    told = {int(row["row"]): row["copy_labels"] for row in read_labels(tmp_path / "labels.csv")}
+    told = {
+        int(row["row"]): row["duplicate_labels"] for row in read_labels(tmp_path / "labels.csv")
+    }
 
     assert len(set(labels)) == 3
     assert set(told[1].split("+")) == set(labels) - {labels[0]}

@@ -25,12 +25,12 @@ AVERAGED = replace(TINY, ema=0.95)
 
 
 def _network() -> Network:
-    trunk = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.AdaptiveAvgPool2d(1))
-    return Network(nn.Sequential(*trunk, nn.Flatten()), 2)
+    backbone = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.AdaptiveAvgPool2d(1))
+    return Network(nn.Sequential(*backbone, nn.Flatten()), 2)
 
 
 def _norm(network: Network) -> nn.BatchNorm2d:
-    norm = network.trunk[1]  # type: ignore[index]
+    norm = network.backbone[1]  # type: ignore[index]
     assert isinstance(norm, nn.BatchNorm2d)
     return norm
 

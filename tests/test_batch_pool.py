@@ -34,7 +34,7 @@ def workers() -> list[BaseProcess]:
 
 
 @pytest.fixture
-def undisturbed(tmp_path: Path) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+def clean(tmp_path: Path) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """The rows that the images give when nothing goes wrong."""
 
     def rows() -> list[dict[str, Any]]:
@@ -63,7 +63,7 @@ def test_processes_give_the_rows_of_one(tmp_path: Path) -> None:
 
 
 def test_workers_that_are_killed_lose_no_row_and_double_none(
-    tmp_path: Path, undisturbed: Callable[[], list[dict[str, Any]]]
+    tmp_path: Path, clean: Callable[[], list[dict[str, Any]]]
 ) -> None:
     write_folder(tmp_path / "in", 5)
     killer = Killer(Pipe(tmp_path / "pipe.jpg"), 2, feed=jpeg())
@@ -75,11 +75,11 @@ def test_workers_that_are_killed_lose_no_row_and_double_none(
     assert len(killer.killed) == 2
     assert result.complete
     assert result.tally.images == 6
-    assert rows_of(result.out) == undisturbed()
+    assert rows_of(result.out) == clean()
 
 
 def test_a_shard_that_kills_three_workers_is_given_up_and_tried_by_a_rerun(
-    tmp_path: Path, undisturbed: Callable[[], list[dict[str, Any]]]
+    tmp_path: Path, clean: Callable[[], list[dict[str, Any]]]
 ) -> None:
     write_folder(tmp_path / "in", 6)
     killer = Killer(Pipe(tmp_path / "pipe.jpg"), MOST_DEATHS)
@@ -92,7 +92,7 @@ def test_a_shard_that_kills_three_workers_is_given_up_and_tried_by_a_rerun(
     assert "it has killed 3 processes, with SIGKILL, SIGKILL, SIGKILL" in error
     assert result.tally.errors == {"kills the process that reads it": 1}
     assert result.tally.images == 6
-    expected = undisturbed()
+    expected = clean()
     again = run_batch(sources, tmp_path / "out", SMALL, processes=0)
     assert (again.complete, again.images, again.tally.failed) == (True, 1, 0)
     assert rows_of(again.out) == expected
@@ -127,7 +127,7 @@ def children(pid: int) -> list[int]:
 
 @pytest.mark.parametrize("ended", [signal.SIGKILL, signal.SIGINT])
 def test_a_driver_that_is_killed_or_interrupted_is_gone_on_with(
-    ended: signal.Signals, tmp_path: Path, undisturbed: Callable[[], list[dict[str, Any]]]
+    ended: signal.Signals, tmp_path: Path, clean: Callable[[], list[dict[str, Any]]]
 ) -> None:
     write_folder(tmp_path / "in", 9)
     pipe = Pipe(tmp_path / "pipe.jpg")
@@ -152,7 +152,7 @@ def test_a_driver_that_is_killed_or_interrupted_is_gone_on_with(
         assert state["runs"][0]["ended"] == "interrupted"
         assert len(state["shards"]) == 3
         assert "incomplete: the same command goes on" in (tmp_path / "out/summary.html").read_text()
-    expected = undisturbed()
+    expected = clean()
     again = start(tmp_path, "--processes", "1", "--json")
     stdout, stderr = again.communicate(timeout=LIMIT_S)
     result = json.loads(stdout)

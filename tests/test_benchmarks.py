@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from learn_fixtures import made_up_faces, tiny_network, write_parquet_folder
 from mien.errors import OptionError
 from mien.labels import EMOTIONS
-from mien.learn.networks import NETWORKS, build, multiply_adds
+from mien.learn.networks import NETWORKS, build, macs
 from mien.learn.training.batches import Augmentation
 from mien.learn.training.recipes import recipe_named
 from mien.readings import Image
@@ -153,7 +153,7 @@ def test_the_network_and_its_work_are_the_papers() -> None:
     assert network.parameter_count() == 2_489_095
     # Backward takes twice the forward pass, but for the gradient of the pixels, which nobody needs.
     first_convolution = 48 * 48 * 9 * 32
-    expected = 2 * (3 * multiply_adds(network) - first_convolution)
+    expected = 2 * (3 * macs(network) - first_convolution)
     assert speedrun.flops_per_face(network) == expected
 
 
@@ -501,7 +501,7 @@ def test_each_change_is_of_one_thing_and_its_network_trains() -> None:
         assert plain.parameter_count() < squeezed.parameter_count()
         smoothed = build(ablations.SMOOTHED)
         assert smoothed.parameter_count() == squeezed.parameter_count()
-        assert multiply_adds(smoothed) > multiply_adds(squeezed)
+        assert macs(smoothed) > macs(squeezed)
     assert ablations.NO_SQUEEZE not in NETWORKS
 
 

@@ -18,7 +18,7 @@ from mien.errors import DataError, OptionError
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.measures import measure
-from mien.learn.evaluation.robustness import DISTURBANCES, disturb
+from mien.learn.evaluation.robustness import CORRUPTIONS, corrupt
 from mien.learn.evaluation.scores import (
     VotesScore,
     evaluate,
@@ -26,7 +26,7 @@ from mien.learn.evaluation.scores import (
 )
 from mien.learn.reports import cards
 from mien.learn.reports.card_text import card_text
-from mien.learn.reports.cards import BANDS, DISTURBED, Card, bands, measure_card
+from mien.learn.reports.cards import BANDS, CORRUPTED, Card, bands, measure_card
 from mien.recognize.catalog import model_card
 from mien.recognize.classifier import Classifier, shipped_models
 from mien.spec import ModelSpec
@@ -108,7 +108,7 @@ def test_emotions_without_images_are_named_and_are_not_the_weakest(classifier: C
 
 def test_clean_test_has_no_copies_of_training_images(card: Card, classifier: Classifier) -> None:
     clean = FACES.take(np.flatnonzero(FACES.splits == "test")[COPIES:])
-    assert card.copies == COPIES
+    assert card.duplicates == COPIES
     assert card.clean is not None
     assert card.clean.evaluation == evaluate(classifier, clean)
     assert card.clean.evaluation == card.test.clean
@@ -138,25 +138,25 @@ def test_bands_hold_every_face_once() -> None:
     assert math.isnan(found[3].accuracy)
 
 
-def test_each_disturbance_is_measured_at_the_level_that_the_card_names(
+def test_each_corruption_is_measured_at_the_level_that_the_card_names(
     card: Card, classifier: Classifier
 ) -> None:
     test = FACES.split("test")
-    measured = {(m.disturbance, m.level): m for m in card.robustness.measurements}
-    assert list(measured)[1:] == [(name, level) for name, level, _ in DISTURBED]
+    measured = {(m.corruption, m.severity): m for m in card.robustness.measurements}
+    assert list(measured)[1:] == [(name, level) for name, level, _ in CORRUPTED]
     assert card.robustness.n == len(test)
-    for name, level, said in DISTURBED:
-        assert level in DISTURBANCES[name].levels
+    for name, level, said in CORRUPTED:
+        assert level in CORRUPTIONS[name].severities
         number = f"{abs(level) * 100:g} %" if abs(level) < 1 else f"{abs(level):g}"
         assert number in said
-    blurred = dataclasses.replace(test, images=disturb(test.images, "blur", 1.0))
+    blurred = dataclasses.replace(test, images=corrupt(test.images, "blur", 1.0))
     assert measured["blur", 1.0].accuracy == evaluate(classifier, blurred).accuracy
 
 
 def test_progress_is_told_step_by_step(card: Card, steps: list[str]) -> None:
     assert card.robustness.measurements
     assert steps[:2] == ["val by the head label", "test by the head label"]
-    assert steps[-1] == f"disturbed faces, {len(DISTURBED) + 1} of {len(DISTURBED) + 1}"
+    assert steps[-1] == f"corrupted faces, {len(CORRUPTED) + 1} of {len(CORRUPTED) + 1}"
 
 
 def test_a_card_needs_val_and_test(classifier: Classifier) -> None:
@@ -270,7 +270,7 @@ def test_a_set_without_votes_copies_and_training_images(classifier: Classifier) 
     found = measure_card(classifier, alone)
     text = card_text(found)
 
-    assert (found.clean, found.copies, found.label_agreement) == (None, 0, None)
+    assert (found.clean, found.duplicates, found.label_agreement) == (None, 0, None)
     assert "FER+" not in text
     assert "training images too" not in text
     assert [row[0] for row in table_after(text, "## How good it is")[1:]] == [

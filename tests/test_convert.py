@@ -134,7 +134,7 @@ def test_an_onnx_file_of_others_reads_as_it_does_there(
     what = "probabilities" if options.get("softmax") else "logits"
     assert spec.recipe == f"{what} of {', '.join(EIGHT)}; scaling -1..1"
     features = (3 if 3 in shape else 1) * (side // 8) ** 2
-    assert (spec.parameters, spec.multiply_adds) == (8 * features + 8, 8 * features)
+    assert (spec.parameters, spec.macs) == (8 * features + 8, 8 * features)
     assert (spec.name, spec.mien_version) == ("theirs", __version__)
     assert [one.name for one in out.parent.iterdir()] == ["ours.onnx"]
 

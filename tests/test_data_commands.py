@@ -110,7 +110,7 @@ def test_check_prints_what_it_finds(mien: Mien, parquet: Path) -> None:
 
     assert shown.status == 0
     lines = [" ".join(line.split()) for line in shown.stdout.splitlines()]
-    assert lines[0].startswith("28 faces, 26 different; 26 if near copies")
+    assert lines[0].startswith("28 faces, 26 different; 26 if near duplicates")
     assert lines[2:7] == [
         "faces with an exact copy in",
         "split faces train val test",
@@ -136,7 +136,7 @@ def test_check_gives_the_rows_as_json(mien: Mien, parquet: Path) -> None:
 
 
 def test_check_writes_the_pairs(mien: Mien, parquet: Path, tmp_path: Path) -> None:
-    out = tmp_path / "copies.csv"
+    out = tmp_path / "duplicates.csv"
     shown = mien("data", "check", parquet, "--exact-only", "--out", out)
 
     assert shown.status == 0
@@ -152,9 +152,9 @@ def test_check_writes_the_pairs(mien: Mien, parquet: Path, tmp_path: Path) -> No
 
 def test_check_names_the_files_of_a_folder(mien: Mien, tmp_path: Path) -> None:
     folder = write_folders(tmp_path / "faces", _with_copies(), "{}/{}/{}.png".format)
-    mien("data", "check", folder, "--exact-only", "--out", tmp_path / "copies.csv")
+    mien("data", "check", folder, "--exact-only", "--out", tmp_path / "duplicates.csv")
 
-    with (tmp_path / "copies.csv").open(newline="") as file:
+    with (tmp_path / "duplicates.csv").open(newline="") as file:
         sources = {frozenset((row["source"], row["other_source"])) for row in csv.DictReader(file)}
     assert sources == {
         frozenset((f"{folder}/train/angry/0.png", f"{folder}/test/angry/21.png")),

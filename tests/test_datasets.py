@@ -208,7 +208,7 @@ def _no_contempt(lines: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "message"),
+    ("corrupt", "message"),
     [
         (_drop_last, "expected one row for each face"),
         (_other_splits, "row 2: expected one row for each face .* face 1 is of train"),
@@ -218,11 +218,11 @@ def _no_contempt(lines: list[str]) -> list[str]:
     ],
 )
 def test_votes_that_do_not_fit_the_faces_are_refused(
-    spoil: Callable[[list[str]], list[str]], message: str, tmp_path: Path
+    corrupt: Callable[[list[str]], list[str]], message: str, tmp_path: Path
 ) -> None:
     table = write_csv(tmp_path / "fer2013.csv", FACES_WITH_VOTES)
     votes = write_votes(tmp_path / "fer2013new.csv", FACES_WITH_VOTES)
-    votes.write_text("\n".join(spoil(votes.read_text().splitlines())) + "\n")
+    votes.write_text("\n".join(corrupt(votes.read_text().splitlines())) + "\n")
 
     with pytest.raises(DataError, match=message) as caught:
         load_faces(table, votes=votes)
@@ -377,7 +377,7 @@ def test_a_table_is_read_in_little_more_memory_than_its_pixels(tmp_path: Path) -
     finally:
         tracemalloc.stop()
 
-    assert peak < 2.5 * faces.images.nbytes  # numpy 2.5 copies an array that grows
+    assert peak < 2.5 * faces.images.nbytes  # numpy 2.5 duplicates an array that grows
     assert faces.images[:, -1, -1].tolist() == [i % 10 for i in range(count)]
     assert len(shares) >= 9
     assert shares == sorted(shares)

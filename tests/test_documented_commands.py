@@ -52,7 +52,7 @@ NOT_RUN: Final = {
 ADDED: Final = {
     "mien train": ["--epochs", "1"],
     "mien tune": ["--epochs", "1", "--trials", "1"],
-    "mien robustness": ["--limit", "7", "--disturb", "blur"],
+    "mien robustness": ["--limit", "7", "--corrupt", "blur"],
     "mien data audit": ["--folds", "2", "--epochs", "1"],
 }
 """Beginnings of commands -> what is added to end soon."""

@@ -27,7 +27,7 @@ from mien.labels import FERPLUS_COLUMNS, FERPLUS_EMOTIONS
 from mien.learn.evaluation.calibration import Calibration, fit_temperature, unsmoothed
 from mien.learn.evaluation.scores import evaluate, ferplus_agreement
 from mien.learn.files.export import HALF_PARITY, export_model, export_onnx
-from mien.learn.files.model_files import Deployed
+from mien.learn.files.model_files import ExportWrapper
 from mien.learn.files.onnx_graph import to_onnx
 from mien.learn.files.shipped import load_shipped
 from mien.learn.training.loop import load_best, train
@@ -49,7 +49,7 @@ def converted_once() -> Iterator[None]:
     """Torch's exporter takes a second or two, and the same network gives the same graph."""
     graphs: dict[tuple[object, ...], onnx.ModelProto] = {}
 
-    def to_onnx_once(deployed: Deployed, *, outputs: tuple[str, ...]) -> onnx.ModelProto:
+    def to_onnx_once(deployed: ExportWrapper, *, outputs: tuple[str, ...]) -> onnx.ModelProto:
         weights = tuple(t.numpy().tobytes() for t in deployed.state_dict().values())
         key = (weights, deployed.calibration, deployed.pool, outputs)
         if key not in graphs:
@@ -274,7 +274,7 @@ def test_a_model_in_the_package_leaves_it_without_a_run(name: str, to: str, tmp_
     own, found = Classifier(name), converted(out) if to == "h5" else Classifier(out)
 
     assert found.spec == spec
-    same = ("name", "network", "parameters", "multiply_adds", "recipe", "seed", "trained_on")
+    same = ("name", "network", "parameters", "macs", "recipe", "seed", "trained_on")
     assert [getattr(spec, field) for field in same] == [getattr(own.spec, field) for field in same]
     assert (spec.temperature, spec.label_smoothing_undone, spec.votes_labels) == (
         own.spec.temperature,
@@ -347,9 +347,9 @@ def test_votes_are_kept_as_a_second_output(voting_run: Path, tmp_path: Path) -> 
     assert (plain.votes_labels, spec.votes_labels) == ((), FERPLUS_EMOTIONS)
     # The counts are of what is in the file: a head of 16 x 8 weights and 8 biases more.
     assert spec.parameters - plain.parameters == 16 * 8 + 8
-    assert spec.multiply_adds - plain.multiply_adds == 16 * 8
+    assert spec.macs - plain.macs == 16 * 8
     weights = onnx.load(tmp_path / "votes.onnx").graph.initializer
-    assert sum(np.prod(w.dims) for w in weights if "trunk" in w.name or "head" in w.name) == (
+    assert sum(np.prod(w.dims) for w in weights if "backbone" in w.name or "head" in w.name) == (
         spec.parameters
     )
 

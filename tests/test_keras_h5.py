@@ -26,7 +26,7 @@ from mien.learn.files.export import export_model
 from mien.learn.files.keras_config import read_config
 from mien.learn.files.keras_h5 import import_keras
 from mien.learn.files.keras_network import to_keras
-from mien.learn.networks import Network, TrunkOptions, build
+from mien.learn.networks import BackboneOptions, Network, build
 from mien.learn.training.loop import load_best
 from mien.readings import Probabilities
 from mien.recognize.crops import Crops
@@ -209,7 +209,7 @@ def test_a_file_that_keras_saved_again_asks_for_its_labels(
 )
 def test_every_network_has_its_keras_model(name: str, options: dict[str, Any]) -> None:
     torch.manual_seed(0)
-    network = build(name, mean=129.5, std=65.0, options=TrunkOptions(**options)).eval()
+    network = build(name, mean=129.5, std=65.0, options=BackboneOptions(**options)).eval()
     for key, tensor in network.state_dict().items():
         if key.endswith("running_var"):
             tensor.uniform_(0.5, 2.0)
@@ -225,9 +225,9 @@ def test_every_network_has_its_keras_model(name: str, options: dict[str, Any]) -
 
 
 def test_a_network_that_keras_has_no_layer_for_is_refused() -> None:
-    trunk = torch.nn.Sequential(torch.nn.PixelUnshuffle(2), torch.nn.Flatten())
+    backbone = torch.nn.Sequential(torch.nn.PixelUnshuffle(2), torch.nn.Flatten())
     with pytest.raises(ModelError, match=r"those of mien\.learn.*; this one has PixelUnshuffle"):
-        to_keras(Network(trunk, 2304))
+        to_keras(Network(backbone, 2304))
 
 
 def test_what_cannot_be_exported_leaves_nothing(

@@ -164,7 +164,7 @@ def own_images(tmp_path: Path) -> Path:
     return root
 
 
-@pytest.mark.parametrize("also", [(), ("--without-copies",)])
+@pytest.mark.parametrize("also", [(), ("--without-duplicates",)])
 def test_own_images_go_from_a_folder_to_a_model_with_scores(
     also: tuple[str, ...], mien: Mien, own_images: Path, tmp_path: Path
 ) -> None:
@@ -468,13 +468,13 @@ def test_training_images_that_are_copies_can_be_left_out(mien: Mien, tmp_path: P
     with tiny_network():
         arguments = ("train", "--data", table, *TINY, "--epochs", 1)
         plain = mien(*arguments, "--out", tmp_path / "plain")
-        clean = mien(*arguments, "--out", tmp_path / "clean", "--without-copies")
+        clean = mien(*arguments, "--out", tmp_path / "clean", "--without-duplicates")
 
     assert (plain.status, clean.status) == (0, 0)
     assert read_config(tmp_path / "plain").train_count == 14
     config = read_config(tmp_path / "clean")
     assert (config.train_count, config.val_count) == (12, 7)
-    assert clean.stderr.splitlines()[0] == "mien: left out 2 of 14 training images: copies"
+    assert clean.stderr.splitlines()[0] == "mien: left out 2 of 14 training images: duplicates"
     assert "left out" not in plain.stderr
 
 
@@ -486,13 +486,13 @@ def test_held_out_faces_are_no_copies_of_training_images(mien: Mien, tmp_path: P
     table = write_csv(tmp_path / "fer2013.csv", twice)
     arguments = ("train", "--data", table, *TINY, "--epochs", 1, "--out", tmp_path / "run")
     with tiny_network():
-        ended = mien(*arguments, "--val-share", 0.25, "--without-copies")
+        ended = mien(*arguments, "--val-share", 0.25, "--without-duplicates")
 
     # Of 14 images, each there twice, 7 faces are held out: their images leave train.
     config = read_config(tmp_path / "run")
     assert config.val_count == 7
     assert config.train_count == 7
-    assert "left out 14 of 21 training images: copies" in ended.stderr
+    assert "left out 14 of 21 training images: duplicates" in ended.stderr
 
 
 def test_training_finds_the_faces_in_photos(mien: Mien, portrait: Path, tmp_path: Path) -> None:

@@ -142,10 +142,10 @@ def test_training_images_are_no_copies_of_themselves(split: str, classifier: Cla
 def test_nothing_is_clean_where_all_are_copies_or_there_is_no_train(
     classifier: Classifier,
 ) -> None:
-    copies = FACES.take((FACES.splits == "train") | (np.arange(len(FACES)) == len(FACES) - 42))
+    duplicates = FACES.take((FACES.splits == "train") | (np.arange(len(FACES)) == len(FACES) - 42))
 
-    assert (copies.splits == "test").sum() == 1
-    assert measure(classifier, copies, "test").clean is None
+    assert (duplicates.splits == "test").sum() == 1
+    assert measure(classifier, duplicates, "test").clean is None
     assert measure(classifier, TEST, "test").clean is None
 
 
@@ -315,7 +315,7 @@ def test_evaluate_prints_scores_with_their_intervals_and_draws_them(
     assert result.clean is not None
     assert result.agreement is not None
     clean = f"{result.clean.accuracy:.4f} n {len(TEST) - COPIES}"
-    assert f"accuracy without copies of training images {clean}" in lines
+    assert f"accuracy without duplicates of training images {clean}" in lines
     agreement = f"{result.agreement.accuracy:.4f} n {len(TEST) - UNVOTED}"
     assert f"agreement with FER+ majority {agreement}" in lines
     assert sorted(path.name for path in plots.iterdir()) == [
@@ -339,7 +339,7 @@ def test_evaluate_says_nothing_of_what_it_cannot_measure(
     as_json = json.loads(mien("evaluate", "--model", model, "--data", table, "--json").stdout)
 
     assert shown.status == 0
-    assert "copies" not in shown.stdout
+    assert "duplicates" not in shown.stdout
     assert "FER+" not in shown.stdout
     assert (as_json["clean"], as_json["ferplus_agreement"]) == (None, None)
     assert (as_json["ferplus_votes"], as_json["members"]) == (None, [])

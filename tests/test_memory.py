@@ -19,7 +19,7 @@ from learn_fixtures import (
 )
 from mien.errors import OutOfMemoryError, TrainingError
 from mien.learn import networks
-from mien.learn.networks import TrunkOptions
+from mien.learn.networks import BackboneOptions
 from mien.learn.training.batches import Batch, Batches
 from mien.learn.training.loop import read_history, train
 from mien.learn.training.memory import is_out_of_memory, largest_that_fits
@@ -51,9 +51,9 @@ class _Memory(nn.Module):
         return features
 
 
-def _trunk(options: TrunkOptions) -> tuple[nn.Module, int]:
+def _backbone(options: BackboneOptions) -> tuple[nn.Module, int]:
     """With normalisation, whose statistics a step that fails has changed already."""
-    trunk = nn.Sequential(
+    backbone = nn.Sequential(
         nn.AvgPool2d(6),
         nn.Conv2d(1, 4, 3),  # (N, 4, 6, 6)
         nn.BatchNorm2d(4),
@@ -62,12 +62,12 @@ def _trunk(options: TrunkOptions) -> tuple[nn.Module, int]:
         nn.Flatten(),
         _Memory(),
     )
-    return trunk, 144
+    return backbone, 144
 
 
 @pytest.fixture(autouse=True)
 def _memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setitem(networks.NETWORKS, "normed", _trunk)
+    monkeypatch.setitem(networks.NETWORKS, "normed", _backbone)
     for name, value in (("full", None), ("room", 4), ("steps", 0)):
         monkeypatch.setattr(_Memory, name, value)
     with tiny_network():

@@ -9,9 +9,9 @@ from mien.learn.networks import (
     ACTIVATIONS,
     NETWORKS,
     POOLINGS,
-    TrunkOptions,
+    BackboneOptions,
     build,
-    multiply_adds,
+    macs,
 )
 
 PAPER_PARAMETERS = 2_489_095
@@ -57,10 +57,10 @@ def test_the_papers_network_has_the_papers_layer_sizes() -> None:
     ]
 
 
-def test_the_papers_network_does_93_million_multiply_adds() -> None:
+def test_the_papers_network_does_93_million_macs() -> None:
     convolutions = 32 * 9 * 48**2 + 64 * 288 * 46**2 + 128 * 576 * 21**2 + 256 * 1152 * 8**2
 
-    assert multiply_adds(build("paper").eval()) == convolutions + 4096 * 512 + 512 * 7
+    assert macs(build("paper").eval()) == convolutions + 4096 * 512 + 512 * 7
 
 
 def test_the_head_for_the_votes_is_a_help_that_is_not_counted() -> None:
@@ -89,7 +89,7 @@ def test_an_unknown_network_is_refused_with_the_known_ones() -> None:
 def test_normalisation_is_inside() -> None:
     plain = build("paper", mean=0.0, std=1.0).eval()
     normalising = build("paper", mean=129.5, std=65.0).eval()
-    normalising.trunk.load_state_dict(plain.trunk.state_dict())
+    normalising.backbone.load_state_dict(plain.backbone.state_dict())
     normalising.head.load_state_dict(plain.head.state_dict())
     pixels = _pixels()
 
@@ -114,7 +114,7 @@ def test_weights_start_as_keras_starts_them() -> None:
 
 
 def test_dropout_is_active_in_training_alone() -> None:
-    network = build("paper", options=TrunkOptions(dropout=0.5, dense_dropout=0.5))
+    network = build("paper", options=BackboneOptions(dropout=0.5, dense_dropout=0.5))
     pixels = _pixels()
 
     assert not torch.equal(network.train()(pixels)[0], network(pixels)[0])
@@ -136,7 +136,7 @@ def test_activation_and_pooling_leave_the_parameters_and_change_the_reading(
     activation: str, pooling: str
 ) -> None:
     plain = build("paper").eval()
-    varied = build("paper", options=TrunkOptions(activation=activation, pooling=pooling)).eval()
+    varied = build("paper", options=BackboneOptions(activation=activation, pooling=pooling)).eval()
     for kind in (nn.Conv2d, nn.Linear):
         for layer, same in zip(_layers(varied, kind), _layers(plain, kind), strict=True):
             layer.load_state_dict(same.state_dict())
@@ -149,14 +149,14 @@ def test_activation_and_pooling_leave_the_parameters_and_change_the_reading(
 @pytest.mark.parametrize("option", ["activation", "pooling"])
 def test_unknown_options_of_a_network_are_refused(option: str) -> None:
     with pytest.raises(OptionError, match=f"{option}: expected one of .*; got 'cubic'"):
-        TrunkOptions(**{option: "cubic"})  # type: ignore[arg-type]
+        BackboneOptions(**{option: "cubic"})  # type: ignore[arg-type]
 
 
 def test_the_network_in_the_box_keeps_to_the_papers_budget() -> None:
     network = build("se-resnet", votes=8).eval()
 
     assert sum(p.numel() for p in network.parameters()) <= 2_500_000
-    assert multiply_adds(network) <= 300_000_000
+    assert macs(network) <= 300_000_000
     assert network(_pixels())[0].shape == (2, 7)
 
 
@@ -165,4 +165,4 @@ def test_the_teachers_network_is_five_times_as_large() -> None:
 
     assert 10_000_000 < large.parameter_count() < 12_000_000
     assert 4.0 < large.parameter_count() / box.parameter_count() < 5.5
-    assert multiply_adds(large) > 5 * multiply_adds(box)
+    assert macs(large) > 5 * macs(box)

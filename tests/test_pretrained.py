@@ -25,7 +25,7 @@ from mien.errors import MienError, OptionError, TrainingError
 from mien.labels import EMOTIONS
 from mien.learn.evaluation.calibration import Calibration, Pool
 from mien.learn.files.export import export_model
-from mien.learn.files.model_files import Deployed, answers_of
+from mien.learn.files.model_files import ExportWrapper, answers_of
 from mien.learn.training.loop import train
 from mien.learn.training.pretrained import Pretrained
 from mien.learn.training.recipes import RECIPES
@@ -160,7 +160,7 @@ def test_the_weights_in_the_package_are_those_of_the_model_in_the_box(
     network = network_of(recipe)
     Pretrained("mien", recipe).fill(network)
     spec = shipped.spec
-    deployed = Deployed(
+    deployed = ExportWrapper(
         network,
         Calibration(spec.temperature, spec.label_smoothing_undone),
         pool=Pool(spec.votes_share, spec.people_temperature, spec.people_offsets),

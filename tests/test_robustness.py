@@ -13,13 +13,13 @@ from mien.errors import DataError, OptionError
 from mien.labels import EMOTIONS
 from mien.learn.evaluation import robustness
 from mien.learn.evaluation.robustness import (
-    DISTURBANCES,
+    CLEAN,
+    CORRUPTIONS,
     EYES,
     MOUTH,
-    UNDISTURBED,
     Robustness,
-    disturb,
-    disturbance_named,
+    corrupt,
+    corruption_named,
     draw_faces,
     measure,
     portrait_crop,
@@ -34,7 +34,7 @@ from mien.recognize.crops import Crops, crop_faces
 from mien.recognize.faces import YuNetDetector
 
 FACES = made_up_faces(train=1, val=2, test=3)
-EVERY_LEVEL = [(d.name, level) for d in DISTURBANCES.values() for level in d.levels]
+EVERY_LEVEL = [(d.name, severity) for d in CORRUPTIONS.values() for severity in d.severities]
 
 
 @pytest.fixture(scope="module")
@@ -61,102 +61,104 @@ def mean_difference(one: Crops, other: Crops) -> float:
     return float(np.abs(one.astype(float) - other).mean())
 
 
-# What a disturbance does
+# What a corruption does
 
 
-@pytest.mark.parametrize("name", DISTURBANCES)
+@pytest.mark.parametrize("name", CORRUPTIONS)
 def test_level_0_leaves_images_as_they_are(name: str, crops: Crops) -> None:
-    same = disturb(crops, name, 0)
+    same = corrupt(crops, name, 0)
 
     assert np.array_equal(same, crops)
     assert not np.shares_memory(same, crops)
 
 
-@pytest.mark.parametrize(("name", "level"), EVERY_LEVEL)
+@pytest.mark.parametrize(("name", "severity"), EVERY_LEVEL)
 def test_every_level_changes_images_and_keeps_their_form(
-    name: str, level: float, crops: Crops
+    name: str, severity: float, crops: Crops
 ) -> None:
-    changed = disturb(crops, name, level)
+    changed = corrupt(crops, name, severity)
 
     assert changed.shape == crops.shape
     assert changed.dtype == np.uint8
     assert mean_difference(changed, crops) > 0.3
 
 
-@pytest.mark.parametrize(("name", "level"), EVERY_LEVEL)
-def test_a_image_is_disturbed_as_it_would_be_alone(name: str, level: float, crops: Crops) -> None:
-    assert np.array_equal(disturb(crops, name, level)[:1], disturb(crops[:1], name, level))
+@pytest.mark.parametrize(("name", "severity"), EVERY_LEVEL)
+def test_a_image_is_corrupted_as_it_would_be_alone(
+    name: str, severity: float, crops: Crops
+) -> None:
+    assert np.array_equal(corrupt(crops, name, severity)[:1], corrupt(crops[:1], name, severity))
 
 
-@pytest.mark.parametrize("name", DISTURBANCES)
+@pytest.mark.parametrize("name", CORRUPTIONS)
 def test_further_levels_disturb_more(name: str, crops: Crops) -> None:
-    levels = DISTURBANCES[name].levels
-    above = [level for level in levels if level > 0]
-    below = [level for level in reversed(levels) if level < 0]
+    severities = CORRUPTIONS[name].severities
+    above = [severity for severity in severities if severity > 0]
+    below = [severity for severity in reversed(severities) if severity < 0]
     for outwards in (above, below):
-        apart = [mean_difference(disturb(crops, name, level), crops) for level in outwards]
+        apart = [mean_difference(corrupt(crops, name, severity), crops) for severity in outwards]
         assert apart == sorted(apart)
 
 
-@pytest.mark.parametrize("name", DISTURBANCES)
+@pytest.mark.parametrize("name", CORRUPTIONS)
 def test_no_faces_stay_no_faces(name: str) -> None:
     nobody = np.empty((0, 48, 48), np.uint8)
 
-    assert disturb(nobody, name, DISTURBANCES[name].levels[0]).shape == (0, 48, 48)
+    assert corrupt(nobody, name, CORRUPTIONS[name].severities[0]).shape == (0, 48, 48)
 
 
 def test_brightness_moves_the_mean_and_stops_at_white() -> None:
     gray = np.full((1, 48, 48), 100, np.uint8)
 
-    assert (disturb(gray, "brightness", 40) == 140).all()
-    assert (disturb(gray, "brightness", -40) == 60).all()
-    assert (disturb(gray, "brightness", 200) == 255).all()
-    assert (disturb(gray, "brightness", -200) == 0).all()
+    assert (corrupt(gray, "brightness", 40) == 140).all()
+    assert (corrupt(gray, "brightness", -40) == 60).all()
+    assert (corrupt(gray, "brightness", 200) == 255).all()
+    assert (corrupt(gray, "brightness", -200) == 0).all()
 
 
 def test_contrast_scales_the_spread_and_keeps_the_mean(crops: Crops) -> None:
-    low, high = disturb(crops, "contrast", -0.5), disturb(crops, "contrast", 0.2)
+    low, high = corrupt(crops, "contrast", -0.5), corrupt(crops, "contrast", 0.2)
 
     assert low.std() == pytest.approx(crops.std() / 2, rel=0.02)
     assert high.std() > crops.std()
     assert low.mean() == pytest.approx(crops.mean(), abs=0.5)
-    assert disturb(crops, "contrast", -1).std() == 0
+    assert corrupt(crops, "contrast", -1).std() == 0
 
 
 def test_noise_has_its_spread_and_follows_its_seed() -> None:
     gray = np.full((40, 48, 48), 128, np.uint8)
-    noisy = disturb(gray, "noise", 10, seed=1)
+    noisy = corrupt(gray, "noise", 10, seed=1)
 
     assert noisy.std() == pytest.approx(10, rel=0.02)
     assert noisy.mean() == pytest.approx(128, abs=0.2)
-    assert np.array_equal(noisy, disturb(gray, "noise", 10, seed=1))
-    assert not np.array_equal(noisy, disturb(gray, "noise", 10, seed=2))
+    assert np.array_equal(noisy, corrupt(gray, "noise", 10, seed=1))
+    assert not np.array_equal(noisy, corrupt(gray, "noise", 10, seed=2))
     assert not np.array_equal(noisy[0], noisy[1])
 
 
 def test_jpeg_of_full_quality_is_nearly_the_image(crops: Crops) -> None:
-    assert mean_difference(disturb(crops, "jpeg", 100), crops) < 1
-    assert mean_difference(disturb(crops, "jpeg", 5), crops) > 5
+    assert mean_difference(corrupt(crops, "jpeg", 100), crops) < 1
+    assert mean_difference(corrupt(crops, "jpeg", 5), crops) > 5
 
 
 def test_resolution_of_48_is_the_image_and_less_is_smoother(crops: Crops) -> None:
-    small = disturb(crops, "resolution", 12)
+    small = corrupt(crops, "resolution", 12)
 
-    assert np.array_equal(disturb(crops, "resolution", 48), crops)
+    assert np.array_equal(corrupt(crops, "resolution", 48), crops)
     assert steepness(small, 1) < steepness(crops, 1) / 2
     assert small.mean() == pytest.approx(crops.mean(), abs=2)
-    assert disturb(crops, "resolution", 1).std(axis=(1, 2)).max() == 0
+    assert corrupt(crops, "resolution", 1).std(axis=(1, 2)).max() == 0
 
 
 def test_blur_flattens_both_ways_and_motion_only_sideways(crops: Crops) -> None:
-    blurred, moved = disturb(crops, "blur", 2), disturb(crops, "motion", 9)
+    blurred, moved = corrupt(crops, "blur", 2), corrupt(crops, "motion", 9)
 
     assert steepness(blurred, 1) < steepness(crops, 1) / 2
     assert steepness(blurred, 2) < steepness(crops, 2) / 2
     assert steepness(moved, 2) < steepness(crops, 2) / 2
     stripes = np.repeat(np.arange(48, dtype=np.uint8)[:, None] * 5, 48, axis=1)[None]
-    assert np.array_equal(disturb(stripes, "motion", 9), stripes)
-    assert np.array_equal(disturb(crops, "motion", 1), crops)
+    assert np.array_equal(corrupt(stripes, "motion", 9), stripes)
+    assert np.array_equal(corrupt(crops, "motion", 1), crops)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +176,7 @@ def test_a_bar_covers_its_band_and_nothing_else(
     crops: Crops,
 ) -> None:
     height = 12
-    barred = disturb(crops, name, height)
+    barred = corrupt(crops, name, height)
     rows, columns = band.rows(height), slice(band.x0, band.x1)
     inside = np.zeros((48, 48), bool)
     inside[rows, columns] = True
@@ -191,19 +193,19 @@ def test_rotation_turns_clockwise_and_comes_round(crops: Crops) -> None:
     spot = np.zeros((1, 48, 48), np.uint8)
     spot[0, 5:9, 22:26] = 255  # above the middle
 
-    turned = disturb(spot, "rotation", 90)[0]
+    turned = corrupt(spot, "rotation", 90)[0]
     assert turned[22:26, 39:43].mean() > 200  # to its right
-    assert mean_difference(disturb(crops, "rotation", 360), crops) < 0.5
-    there_and_back = disturb(disturb(crops, "rotation", 30), "rotation", -30)
+    assert mean_difference(corrupt(crops, "rotation", 360), crops) < 0.5
+    there_and_back = corrupt(corrupt(crops, "rotation", 30), "rotation", -30)
     assert mean_difference(middle(there_and_back), middle(crops)) < 8
 
 
 def test_a_shifted_frame_shows_the_face_shifted_the_other_way(crops: Crops) -> None:
-    assert np.array_equal(disturb(crops, "shift-x", 8)[:, :, :-8], crops[:, :, 8:])
-    assert np.array_equal(disturb(crops, "shift-x", -8)[:, :, 8:], crops[:, :, :-8])
-    assert np.array_equal(disturb(crops, "shift-y", 8)[:, :-8], crops[:, 8:])
-    assert np.array_equal(disturb(crops, "shift-y", -8)[:, 8:], crops[:, :-8])
-    repeated = disturb(crops, "shift-x", 8)[:, :, -9:]
+    assert np.array_equal(corrupt(crops, "shift-x", 8)[:, :, :-8], crops[:, :, 8:])
+    assert np.array_equal(corrupt(crops, "shift-x", -8)[:, :, 8:], crops[:, :, :-8])
+    assert np.array_equal(corrupt(crops, "shift-y", 8)[:, :-8], crops[:, 8:])
+    assert np.array_equal(corrupt(crops, "shift-y", -8)[:, 8:], crops[:, :-8])
+    repeated = corrupt(crops, "shift-x", 8)[:, :, -9:]
     assert np.array_equal(repeated, np.repeat(crops[:, :, -1:], 9, axis=2))
 
 
@@ -212,14 +214,14 @@ def test_a_wider_frame_holds_a_smaller_face() -> None:
     square[0, 16:32, 16:32] = 255
 
     def side(zoom: float) -> float:
-        return float(np.sqrt(disturb(square, "zoom", zoom).mean() / 255) * 48)
+        return float(np.sqrt(corrupt(square, "zoom", zoom).mean() / 255) * 48)
 
     assert side(1.0) == pytest.approx(8, abs=0.2)
     assert side(-0.5) == pytest.approx(32, abs=0.3)
 
 
 @pytest.mark.parametrize(
-    ("name", "level"),
+    ("name", "severity"),
     [
         ("brightness", 300),
         ("contrast", -1.5),
@@ -235,13 +237,13 @@ def test_a_wider_frame_holds_a_smaller_face() -> None:
         ("zoom", float("inf")),
     ],
 )
-def test_a_level_out_of_range_is_refused(name: str, level: float, crops: Crops) -> None:
-    with pytest.raises(OptionError, match=f"{name}: expected 0 or a level from "):
-        disturb(crops, name, level)
+def test_a_level_out_of_range_is_refused(name: str, severity: float, crops: Crops) -> None:
+    with pytest.raises(OptionError, match=f"{name}: expected 0 or a severity from "):
+        corrupt(crops, name, severity)
 
 
 def test_unknown_names_are_refused_with_the_known_ones(crops: Crops) -> None:
-    for refused in (lambda: disturb(crops, "fog", 1), lambda: disturbance_named("fog")):
+    for refused in (lambda: corrupt(crops, "fog", 1), lambda: corruption_named("fog")):
         with pytest.raises(OptionError, match=r"among brightness, .*, zoom; got 'fog'"):
             refused()
 
@@ -251,7 +253,7 @@ def test_unknown_names_are_refused_with_the_known_ones(crops: Crops) -> None:
 )
 def test_other_arrays_are_refused(wrong: Crops) -> None:
     with pytest.raises(OptionError, match=r"crops: expected \(N, 48, 48\) uint8; got"):
-        disturb(wrong, "blur", 1)
+        corrupt(wrong, "blur", 1)
 
 
 # Measuring
@@ -259,25 +261,25 @@ def test_other_arrays_are_refused(wrong: Crops) -> None:
 
 def a_result(model: Path, *names: str, models: int = 1) -> Robustness:
     classifiers = {f"model {i}": Classifier(model) for i in range(models)}
-    wanted = [disturbance_named(name) for name in names]
+    wanted = [corruption_named(name) for name in names]
     found = measure(classifiers, FACES, wanted)
     return Robustness.of(FACES, found, data="made up", seed=0)
 
 
-def test_every_model_is_measured_undisturbed_and_at_every_level(tiny_model: Path) -> None:
+def test_every_model_is_measured_uncorrupted_and_at_every_level(tiny_model: Path) -> None:
     result = a_result(tiny_model, "blur", "mouth", models=2)
     evaluated = evaluate(Classifier(tiny_model), FACES)
 
     assert result.models == ("model 0", "model 1")
-    assert result.disturbances == ("blur", "mouth")
+    assert result.corruptions == ("blur", "mouth")
     assert len(result.measurements) == 2 * (1 + 6 + 6)
     for model in result.models:
-        start = result.undisturbed(model)
-        assert (start.disturbance, start.level, start.n) == (UNDISTURBED, 0.0, len(FACES))
+        start = result.clean(model)
+        assert (start.corruption, start.severity, start.n) == (CLEAN, 0.0, len(FACES))
         assert (start.accuracy, start.macro_f1) == (evaluated.accuracy, evaluated.macro_f1)
         for name in ("blur", "mouth"):
             curve = result.curve(model, name)
-            assert tuple(m.level for m in curve) == DISTURBANCES[name].levels
+            assert tuple(m.severity for m in curve) == CORRUPTIONS[name].severities
             assert {m.unit for m in curve} == {"px of 48"}
     assert result.majority == pytest.approx(1 / 7)
 
@@ -289,14 +291,14 @@ def test_emotions_without_faces_are_named_and_in_no_mean(tiny_model: Path) -> No
     recall = (read == 3).mean()
 
     assert result.absent == tuple(label for label in EMOTIONS if label != "happy")
-    assert result.undisturbed("tiny").macro_f1 == pytest.approx(2 * recall / (1 + recall))
+    assert result.clean("tiny").macro_f1 == pytest.approx(2 * recall / (1 + recall))
 
 
-def test_a_level_is_measured_on_the_disturbed_faces(tiny_model: Path) -> None:
+def test_a_level_is_measured_on_the_corrupted_faces(tiny_model: Path) -> None:
     classifier = Classifier(tiny_model)
-    (_, *levels) = measure({"tiny": classifier}, FACES, [DISTURBANCES["noise"]], seed=3)
-    for measured in levels:
-        crops = disturb(FACES.images, "noise", measured.level, seed=3)
+    (_, *severities) = measure({"tiny": classifier}, FACES, [CORRUPTIONS["noise"]], seed=3)
+    for measured in severities:
+        crops = corrupt(FACES.images, "noise", measured.severity, seed=3)
         right = classifier(crops).argmax(axis=1) == FACES.targets
         assert measured.accuracy == right.mean()
         assert measured.interval.low <= measured.accuracy <= measured.interval.high
@@ -308,7 +310,7 @@ def test_measuring_again_gives_the_same(tiny_model: Path) -> None:
 
 def test_measuring_leaves_the_faces_as_they_were(tiny_model: Path) -> None:
     before = FACES.fingerprint()
-    a_result(tiny_model, *DISTURBANCES)
+    a_result(tiny_model, *CORRUPTIONS)
     assert FACES.fingerprint() == before
 
 
@@ -321,7 +323,7 @@ def test_the_result_can_be_written_as_json(tiny_model: Path) -> None:
     values = json.loads(json.dumps(a_result(tiny_model, "blur").to_dict()))
 
     assert (values["data"], values["n"]) == ("made up", len(FACES))
-    assert values["measurements"][1]["disturbance"] == "blur"
+    assert values["measurements"][1]["corruption"] == "blur"
     assert set(values["measurements"][1]["interval"]) == {"low", "high"}
 
 
@@ -358,16 +360,16 @@ def test_the_portrait_is_one_framed_face() -> None:
 
 def test_a_strip_holds_the_face_as_it_is_in_its_place(tiny_model: Path, crops: Crops) -> None:
     classifier = Classifier(tiny_model)
-    by_name = {strip.disturbance.name: strip for strip in strips(crops[0], classifier=classifier)}
+    by_name = {strip.corruption.name: strip for strip in strips(crops[0], classifier=classifier)}
 
-    assert list(by_name) == list(DISTURBANCES)
-    assert list(by_name["rotation"].levels) == [-45, -30, -15, 0, 15, 30, 45]
-    assert list(by_name["jpeg"].levels) == [0, 90, 70, 50, 30, 15, 5]
+    assert list(by_name) == list(CORRUPTIONS)
+    assert list(by_name["rotation"].severities) == [-45, -30, -15, 0, 15, 30, 45]
+    assert list(by_name["jpeg"].severities) == [0, 90, 70, 50, 30, 15, 5]
     for strip in by_name.values():
-        as_it_is = strip.levels.index(0)
+        as_it_is = strip.severities.index(0)
         assert np.array_equal(strip.crops[as_it_is], crops[0])
         assert strip.read is not None
-        assert len(strip.read) == len(strip.levels) == len(strip.crops)
+        assert len(strip.read) == len(strip.severities) == len(strip.crops)
         assert strip.read[as_it_is][1] == pytest.approx(classifier(crops[:1]).max())
 
 
@@ -376,7 +378,7 @@ def test_figures_are_written_as_png_and_svg(
     names: list[str], tiny_model: Path, tmp_path: Path
 ) -> None:
     result = a_result(tiny_model, *names, models=2)
-    wanted = [DISTURBANCES[name] for name in names]
+    wanted = [CORRUPTIONS[name] for name in names]
     files = plot_robustness(result, tmp_path / "curves")
     files += plot_strips(strips(portrait_crop(), wanted), tmp_path / "sheet")
 
@@ -402,7 +404,7 @@ def run(mien: Mien, tmp_path: Path) -> Mien:
 
 def test_the_command_prints_writes_and_draws(run: Mien, tiny_model: Path, tmp_path: Path) -> None:
     out = run(
-        *("--model", tiny_model, "--disturb", "blur, mouth", "--csv", tmp_path / "all.csv"),
+        *("--model", tiny_model, "--corrupt", "blur, mouth", "--csv", tmp_path / "all.csv"),
         *("--plots", tmp_path / "figures"),
     )
     head, majority, _, header, *rows = out.stdout.splitlines()
@@ -410,24 +412,24 @@ def test_the_command_prints_writes_and_draws(run: Mien, tiny_model: Path, tmp_pa
     assert (out.status, out.stderr) == (0, "")
     assert head == "tiny on fer2013 test: 21 faces"
     assert majority == "always the commonest emotion: accuracy 0.143"
-    assert header.split("  ")[0] == "disturbance"
+    assert header.split("  ")[0] == "corruption"
     assert [row.split()[0] for row in rows] == ["none", *["blur"] * 6, *["mouth"] * 6]
     table = csv_rows(tmp_path / "all.csv")
-    assert [row["disturbance"] for row in table] == [row.split()[0] for row in rows]
+    assert [row["corruption"] for row in table] == [row.split()[0] for row in rows]
     assert {row["model"] for row in table} == {"tiny"}
     for row in table:
         assert float(row["low"]) <= float(row["accuracy"]) <= float(row["high"])
     assert sorted(file.name for file in (tmp_path / "figures").iterdir()) == [
-        "disturbances.png",
-        "disturbances.svg",
+        "corruptions.png",
+        "corruptions.svg",
         "robustness.png",
         "robustness.svg",
     ]
 
 
-def test_help_names_every_disturbance(run: Mien) -> None:
+def test_help_names_every_corruption(run: Mien) -> None:
     shown = " ".join(run("--help").stdout.split())
-    assert f"Disturbances: {', '.join(DISTURBANCES)};" in shown
+    assert f"Corruptions: {', '.join(CORRUPTIONS)};" in shown
 
 
 def test_models_stand_side_by_side(run: Mien, tiny_model: Path, tmp_path: Path) -> None:
@@ -436,9 +438,9 @@ def test_models_stand_side_by_side(run: Mien, tiny_model: Path, tmp_path: Path) 
         tmp_path / "other.onnx", metadata=SPEC.to_json().replace('"tiny"', '"other"')
     )
 
-    out = run("--model", tiny_model, "--model", other, "--disturb", "jpeg")
-    assert out.stdout.splitlines()[3].split() == ["disturbance", "level", "unit", "tiny", "other"]
-    same = run("--model", tiny_model, "--model", namesake, "--disturb", "jpeg", "--json")
+    out = run("--model", tiny_model, "--model", other, "--corrupt", "jpeg")
+    assert out.stdout.splitlines()[3].split() == ["corruption", "severity", "unit", "tiny", "other"]
+    same = run("--model", tiny_model, "--model", namesake, "--corrupt", "jpeg", "--json")
     models = [m["model"] for m in json.loads(same.stdout)["measurements"][:2]]
     assert models == [str(tiny_model), str(namesake)]
 
@@ -446,7 +448,7 @@ def test_models_stand_side_by_side(run: Mien, tiny_model: Path, tmp_path: Path) 
 def test_models_are_asked_the_same(mien: Mien, tiny_model: Path, tmp_path: Path) -> None:
     people = write_people_model(tmp_path / "people.onnx")
     voted = made_up_faces(train=1, val=2, test=3, votes=True)
-    arguments = ("robustness", "--disturb", "jpeg", "--json", "--model", people)
+    arguments = ("robustness", "--corrupt", "jpeg", "--json", "--model", people)
     table = write_csv(tmp_path / "fer2013.csv", voted)
     data = ("--data", table, "--votes", write_votes(tmp_path / "fer2013new.csv", voted))
 
@@ -466,12 +468,12 @@ def test_an_ensemble_is_one_of_the_models(run: Mien, tiny_model: Path, tmp_path:
     other = write_model(tmp_path / "other.onnx", seed=1)
     both = f"{tiny_model},{other}"
 
-    out = run("--model", tiny_model, "--model", both, "--disturb", "jpeg")
+    out = run("--model", tiny_model, "--model", both, "--corrupt", "jpeg")
     assert out.stdout.splitlines()[3].split()[3:] == ["tiny", "tiny+tiny"]
 
 
 def test_the_limit_draws_faces_by_seed(run: Mien, tiny_model: Path) -> None:
-    arguments = ("--model", tiny_model, "--limit", 5, "--disturb", "noise", "--json")
+    arguments = ("--model", tiny_model, "--limit", 5, "--corrupt", "noise", "--json")
     one, same, other = (run(*arguments, "--seed", seed) for seed in (1, 1, 2))
 
     assert json.loads(one.stdout)["n"] == 5
@@ -495,7 +497,7 @@ def test_ctrl_c_keeps_what_is_measured(
 
     original = evaluate_probabilities
     monkeypatch.setattr(robustness, "evaluate_probabilities", evaluate_some)
-    out = run("--model", tiny_model, "--disturb", "blur", "--csv", tmp_path / "some.csv")
+    out = run("--model", tiny_model, "--corrupt", "blur", "--csv", tmp_path / "some.csv")
 
     assert out.status == 130
     assert out.stderr == "mien: interrupted after 3 of 7 measurements\n"
@@ -506,7 +508,7 @@ def test_ctrl_c_keeps_what_is_measured(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("--disturb fog", "expected a disturbance among brightness"),
+        ("--corrupt fog", "expected a corruption among brightness"),
         ("--model no-such-model", "there is no file 'no-such-model'"),
         ("--split dev", "expected a split among train, val, test"),
         ("--limit 0", "limit: expected 1 or more; got 0"),

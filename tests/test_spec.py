@@ -55,12 +55,12 @@ def test_votes_temperature_and_members_are_read_back_equal() -> None:
 
 
 def test_members_add_up() -> None:
-    other = replace(SPEC, name="other", parameters=5, multiply_adds=7, network="sum", store="int8")
+    other = replace(SPEC, name="other", parameters=5, macs=7, network="sum", store="int8")
     both = ModelSpec.of_members([SPEC, other])
 
     assert (both.name, both.network, both.store) == ("tiny+other", "matrix+sum", "fp32+int8")
     assert both.parameters == SPEC.parameters + 5
-    assert both.multiply_adds == SPEC.multiply_adds + 7
+    assert both.macs == SPEC.macs + 7
     assert (both.recipe, both.trained_on, both.license) == ("none", "nothing", "MIT")
     assert both.scores == {}
     assert both.members == (SPEC, other)

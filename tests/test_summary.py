@@ -6,7 +6,7 @@ import torch
 
 from command_line import Mien
 from learn_fixtures import tiny_network
-from mien.learn.networks import NETWORKS, TrunkOptions, build, multiply_adds
+from mien.learn.networks import NETWORKS, BackboneOptions, build, macs
 from mien.learn.reports import paper
 from mien.learn.summary import Layer, summarize
 from mien.recognize.images import load_image
@@ -37,10 +37,10 @@ def test_the_arithmetic_gives_the_parameters(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_layers_do_all_multiply_adds_of_the_network(name: str) -> None:
+def test_the_layers_do_all_macs_of_the_network(name: str) -> None:
     network = build(name)
 
-    assert sum(layer.multiply_adds for layer in summarize(network)) == multiply_adds(network)
+    assert sum(layer.macs for layer in summarize(network)) == macs(network)
 
 
 def test_layers_are_numbered_by_kind(layers: list[Layer]) -> None:
@@ -59,7 +59,7 @@ def test_the_head_for_the_votes_is_left_out(layers: list[Layer]) -> None:
     ("pooling", "name"), [("average", "average_pooling2d"), ("min", "min_pooling2d")]
 )
 def test_pooling_changes_names_alone(pooling: str, name: str, layers: list[Layer]) -> None:
-    changed = summarize(build("paper", options=TrunkOptions(pooling=pooling, activation="tanh")))
+    changed = summarize(build("paper", options=BackboneOptions(pooling=pooling, activation="tanh")))
 
     assert [layer.name for layer in changed] == [
         layer.name.replace("max_pooling2d", name) for layer in layers
@@ -93,7 +93,7 @@ def test_networks_are_listed_with_size_and_speed(
 
     paper_row, tiny = listed
     assert (paper_row["name"], tiny["name"], tiny["about"]) == ("paper", "tiny", "")
-    assert (paper_row["parameters"], paper_row["multiply_adds"]) == (2_489_095, 93_154_816)
+    assert (paper_row["parameters"], paper_row["macs"]) == (2_489_095, 93_154_816)
     assert "the paper's CNN" in paper_row["about"]
     assert 0.0 < tiny["latency_ms"] < paper_row["latency_ms"] < 1_000
 
@@ -104,9 +104,7 @@ def test_the_list_of_networks_is_a_table(mien: Mien, monkeypatch: pytest.MonkeyP
 
     assert (shown.status, shown.stderr) == (0, "")
     header, first, *others = shown.stdout.splitlines()
-    assert header.split() == [
-        *("network", "parameters", "multiply-adds", "latency", "what", "it", "is")
-    ]
+    assert header.split() == [*("network", "parameters", "MACs", "latency", "what", "it", "is")]
     assert first.split()[:6] == ["paper", "2,489,095", "93", "M", "1.25", "ms"]
     assert [line.split()[0] for line in others] == list(NETWORKS)[1:]
     assert all("1.25 ms" in line and len(line) > 60 for line in others)
@@ -128,7 +126,7 @@ def test_a_summary_as_json_with_a_chart(mien: Mien, layers: list[Layer], tmp_pat
     found = json.loads(shown.stdout)
 
     assert shown.status == 0
-    assert (found["parameters"], found["multiply_adds"]) == (2_489_095, 93_154_816)
+    assert (found["parameters"], found["macs"]) == (2_489_095, 93_154_816)
     assert [layer["name"] for layer in found["layers"]] == [layer.name for layer in layers]
     assert found["layers"][1]["output_shape"] == [46, 46, 64]
     assert sorted(path.name for path in plots.iterdir()) == [

@@ -208,8 +208,8 @@ def _classifier_rate(model: str) -> None:
     rates = {name: float(rate) for name, rate in map(str.split, product.stdout.splitlines())}
     library, peak = max(rates.items(), key=lambda item: item[1])
     print(
-        f"classifier {classifier.spec.name!r}, {classifier.spec.multiply_adds / 1e6:.1f} M "
-        f"multiply-adds a face, one thread, n = {WARM_RUNS}"
+        f"classifier {classifier.spec.name!r}, {classifier.spec.macs / 1e6:.1f} M "
+        f"MACs a face, one thread, n = {WARM_RUNS}"
     )
     print(
         f"  matrix product, float32              {peak / 1e9:8.0f} GFLOP/s ({library}, best of 8)"
@@ -218,7 +218,7 @@ def _classifier_rate(model: str) -> None:
         crops = np.random.default_rng(0).integers(0, 256, (batch, 48, 48), dtype=np.uint8)
         times, _ = _times(lambda crops=crops: classifier(crops))  # type: ignore[misc]
         rate = batch / statistics.median(times)
-        share = rate * 2 * classifier.spec.multiply_adds / peak
+        share = rate * 2 * classifier.spec.macs / peak
         print(f"  batch {batch:3}                            {rate:8.0f} faces/s, ", end="")
         print(f"{share:.0%} of the matrix product's rate")
     print()

@@ -59,7 +59,7 @@ class ModelSpec:
     name: str
     network: str  # a name in `mien.learn.networks`
     parameters: int  # in the file, all members together
-    multiply_adds: int  # of one face, in convolutions and matrix products, all members together
+    macs: int  # of one face, in convolutions and matrix products, all members together
     recipe: str
     seed: int
     epoch: int  # the epoch that was chosen
@@ -102,7 +102,7 @@ class ModelSpec:
     def of_members(cls, members: Sequence[Self]) -> Self:
         """What several models say of themselves as one, their probabilities averaged.
 
-        Parameters and multiply-adds add up; texts are joined, each once. What only training can
+        Parameters and MACs add up; texts are joined, each once. What only training can
         tell, seed and epoch, is 0 here and stands in `members`; there are no scores.
 
         Args:
@@ -118,7 +118,7 @@ class ModelSpec:
             name="+".join(member.name for member in members),
             network=joined("network", "+"),
             parameters=sum(member.parameters for member in members),
-            multiply_adds=sum(member.multiply_adds for member in members),
+            macs=sum(member.macs for member in members),
             recipe=joined("recipe", "+"),
             seed=0,
             epoch=0,

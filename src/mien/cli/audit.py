@@ -23,7 +23,7 @@ from mien.cli.shared import (
 
 if TYPE_CHECKING:
     from mien.learn.audit.check import Score, VotesCheck
-    from mien.learn.audit.doubts import Audit
+    from mien.learn.audit.label_errors import Audit
     from mien.learn.training.loop import Progress
 
 
@@ -71,7 +71,7 @@ def data_audit(
     """
     need_torch("auditing labels")
     from mien.learn.audit.check import check_with_votes
-    from mien.learn.audit.doubts import audit_labels
+    from mien.learn.audit.label_errors import audit_labels
     from mien.learn.reports.audit_page import check_count, write_audit
     from mien.learn.training.recipes import recipe_named
 
@@ -98,7 +98,7 @@ def data_audit(
             device=networks.device,
             resume=resume,
             report=report,
-            report_copies=lambda share: display.prepare("looking for copies", share),
+            report_duplicates=lambda share: display.prepare("looking for duplicates", share),
         )
     if audit is None:
         say(f"interrupted and saved; go on with --resume --out {out}")
@@ -121,7 +121,7 @@ def data_audit(
 
 
 def _print_audit(audit: "Audit", checks: "tuple[VotesCheck, ...]") -> None:
-    from mien.learn.audit.doubts import WORST
+    from mien.learn.audit.label_errors import WORST
 
     n, doubted = len(audit.faces), int(audit.in_doubt.sum())
     config = audit.read.config

@@ -30,7 +30,7 @@ def card(
 
     The card says what the model is, how good, how sure, and what it is not for.
 
-    Val and test are read whole, and test a dozen times more with its faces disturbed: some
+    Val and test are read whole, and test a dozen times more with its faces corrupted: some
     minutes on one core. Ctrl-C leaves an earlier card as it was.
     """
     from contextlib import ExitStack

@@ -19,8 +19,8 @@ from mien.cli.shared import (
 )
 
 if TYPE_CHECKING:
-    from mien.learn.data.copies import Check
     from mien.learn.data.datasets import FaceSet
+    from mien.learn.data.duplicates import Check
 
 DataArgument = Annotated[Path, typer.Argument(help="A data set, as for `mien train --data`.")]
 
@@ -84,21 +84,22 @@ def data_check(
     votes: VotesOption = None,
     find_faces: FindFacesOption = False,
     exact_only: Annotated[
-        bool, typer.Option("--exact-only", help="Do not look for near copies, which takes longer.")
+        bool,
+        typer.Option("--exact-only", help="Do not look for near duplicates, which takes longer."),
     ] = False,
     out: Annotated[
-        Path | None, typer.Option("--out", help="CSV file with a row for each pair of copies.")
+        Path | None, typer.Option("--out", help="CSV file with a row for each pair of duplicates.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find copies, conflicting labels and what is not a face.
+    """Find duplicates, conflicting labels and what is not a face.
 
-    Example: mien data check fer2013.csv --votes fer2013new.csv --out copies.csv
+    Example: mien data check fer2013.csv --votes fer2013new.csv --out duplicates.csv
 
-    Copies are looked for within and across the splits. A near copy is the same image scaled,
+    Duplicates are looked for within and across the splits. A near copy is the same image scaled,
     cropped, compressed, brightened or watermarked; a mirrored one is that in a mirror.
     """
-    from mien.learn.data.copies import check, write_pairs
+    from mien.learn.data.duplicates import check, write_pairs
 
     faces = read_data(path, votes=votes, find_faces=find_faces, quiet=True)
     with bar("comparing the faces") as report:
@@ -119,10 +120,10 @@ def data_check(
 def _print_check(found: "Check") -> None:
     print(f"{found.n:,} faces, {found.n_unique:,} different", end="")
     if found.n_distinct is not None:
-        print(f"; {found.n_distinct:,} if near copies count as the same", end="")
+        print(f"; {found.n_distinct:,} if near duplicates count as the same", end="")
     print("\n")
     for title, across in (
-        ("faces with an exact copy in", found.copies_across),
+        ("faces with an exact copy in", found.duplicates_across),
         ("faces with an exact, near or mirrored copy in", found.near_across),
     ):
         if across is not None:
@@ -141,8 +142,8 @@ def _print_check(found: "Check") -> None:
     if found.near is not None:
         mirrored = sum(pair.kind == "mirrored" for pair in found.near)
         rows += [
-            ["pairs of near copies", f"{len(found.near) - mirrored:,}"],
-            ["pairs of mirrored copies", f"{mirrored:,}"],
+            ["pairs of near duplicates", f"{len(found.near) - mirrored:,}"],
+            ["pairs of mirrored duplicates", f"{mirrored:,}"],
             ["  of both with different labels", f"{found.near_conflicts:,}"],
         ]
     rows.append(["images of a single gray level", f"{len(found.constant):,}"])

@@ -116,7 +116,7 @@ def _print(
     if spec.members:
         print(
             f"the mean of {len(spec.members)} networks, {spec.parameters:,} parameters, "
-            f"{spec.multiply_adds / 1e6:.1f} M multiply-adds a face"
+            f"{spec.macs / 1e6:.1f} M MACs a face"
         )
     if absent := result.evaluation.absent:
         print(absent_line(absent, split))
@@ -175,7 +175,7 @@ def _print_measures(result: "Measures") -> None:
     if result.clean is not None:
         rows.append(
             [
-                "accuracy without copies of training images",
+                "accuracy without duplicates of training images",
                 f"{result.clean.accuracy:.4f}",
                 f"n {result.clean.n:,}",
             ]

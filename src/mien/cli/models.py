@@ -52,7 +52,7 @@ def _print_table(found: "list[ShippedModel]") -> None:
                 f"{model.name} (default)" if model.default else model.name,
                 spec.network,
                 f"{spec.parameters:,}",
-                f"{spec.multiply_adds / 1e6:.1f} M",
+                f"{spec.macs / 1e6:.1f} M",
                 f"{model.size_bytes / 1e6:.1f} MB",
                 "-" if score is None else f"{score.accuracy:.2%}",
                 "-" if score is None else f"{score.n:,}",
@@ -62,7 +62,7 @@ def _print_table(found: "list[ShippedModel]") -> None:
                 f"{model.speed.faces_per_s:,.0f}",
             ]
         )
-    header = ["model", "network", "parameters", "multiply-adds", "file"]
+    header = ["model", "network", "parameters", "MACs", "file"]
     scores = ["test, label", "n", "test, people", "n"]
     print_table([*header, *scores, "one face", "faces/s"], rows, left=(0, 1))
 

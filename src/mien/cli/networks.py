@@ -18,23 +18,23 @@ def networks(as_json: JsonOption = False) -> None:
     """
     need_torch("building networks")
     from mien.learn.files.export import latency_ms
-    from mien.learn.networks import NETWORKS, build, multiply_adds
+    from mien.learn.networks import NETWORKS, build, macs
 
     rows = []
-    for name, trunk in NETWORKS.items():
+    for name, backbone in NETWORKS.items():
         network = build(name).eval()
         with status(f"measuring {name}"):
             latency = latency_ms(network)
-        about = (trunk.__doc__ or "").strip().partition("\n")[0]
-        rows.append((name, network.parameter_count(), multiply_adds(network), latency, about))
+        about = (backbone.__doc__ or "").strip().partition("\n")[0]
+        rows.append((name, network.parameter_count(), macs(network), latency, about))
     if as_json:
         import json
 
-        keys = ("name", "parameters", "multiply_adds", "latency_ms", "about")
+        keys = ("name", "parameters", "macs", "latency_ms", "about")
         print(json.dumps([dict(zip(keys, row, strict=True)) for row in rows], indent=2))
         return
     print_table(
-        ["network", "parameters", "multiply-adds", "latency", "what it is"],
+        ["network", "parameters", "MACs", "latency", "what it is"],
         [[n, f"{p:,}", f"{m / 1e6:.0f} M", f"{ms:.2f} ms", a] for n, p, m, ms, a in rows],
         left=(0, 4),
     )
@@ -60,22 +60,22 @@ def summary(
     Output shapes, parameters and their arithmetic.
     """
     need_torch("building networks")
-    from mien.learn.networks import TrunkOptions, build
+    from mien.learn.networks import BackboneOptions, build
     from mien.learn.summary import summarize
 
-    options = TrunkOptions(activation=activation, pooling=pooling)
+    options = BackboneOptions(activation=activation, pooling=pooling)
     layers = summarize(build(network, options=options))
     if plots is not None:
         from mien.learn.plots.network import plot_parameters
 
         plot_parameters(layers, plots / f"{network}-parameters")
     parameters = sum(layer.parameters for layer in layers)
-    multiply_adds = sum(layer.multiply_adds for layer in layers)
+    macs = sum(layer.macs for layer in layers)
     if as_json:
         import json
         from dataclasses import asdict
 
-        totals: dict[str, Any] = {"parameters": parameters, "multiply_adds": multiply_adds}
+        totals: dict[str, Any] = {"parameters": parameters, "macs": macs}
         print(json.dumps({**totals, "layers": [asdict(layer) for layer in layers]}, indent=2))
         return
     rows = [
@@ -84,11 +84,9 @@ def summary(
             " x ".join(map(str, layer.output_shape)),
             f"{layer.parameters:,}",
             layer.arithmetic,
-            f"{layer.multiply_adds:,}",
+            f"{layer.macs:,}",
         ]
         for layer in layers
     ]
-    rows.append(["total", "", f"{parameters:,}", "", f"{multiply_adds:,}"])
-    print_table(
-        ["layer", "output of one face", "parameters", "from", "multiply-adds"], rows, left=(0, 1, 3)
-    )
+    rows.append(["total", "", f"{parameters:,}", "", f"{macs:,}"])
+    print_table(["layer", "output of one face", "parameters", "from", "MACs"], rows, left=(0, 1, 3))

@@ -23,31 +23,31 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from mien.learn.data.datasets import FaceSet
-    from mien.learn.evaluation.robustness import Disturbance, Robustness
+    from mien.learn.evaluation.robustness import Corruption, Robustness
     from mien.recognize.classifier import Classifier
 
 
 @dataclass(frozen=True)
 class SamplingOptions:
-    """Which faces are disturbed, and how."""
+    """Which faces are corrupted, and how."""
 
     limit: Annotated[
         int | None, typer.Option("--limit", help="Measure on this many faces, drawn by chance.")
     ] = None
-    disturb: Annotated[
+    corrupt: Annotated[
         str | None,
-        typer.Option("--disturb", help="Names, with commas: blur,mouth. All if not given."),
+        typer.Option("--corrupt", help="Names, with commas: blur,mouth. All if not given."),
     ] = None
     seed: Annotated[int, typer.Option("--seed", help="Of the faces drawn, and of the noise.")] = 0
 
-    def disturbances(self) -> "list[Disturbance]":
+    def corruptions(self) -> "list[Corruption]":
         """What is asked for, each once."""
-        from mien.learn.evaluation.robustness import DISTURBANCES, disturbance_named
+        from mien.learn.evaluation.robustness import CORRUPTIONS, corruption_named
 
-        names = [*DISTURBANCES]
-        if self.disturb is not None:
-            names = [name.strip() for name in self.disturb.split(",")]
-        return [disturbance_named(name) for name in dict.fromkeys(names)]
+        names = [*CORRUPTIONS]
+        if self.corrupt is not None:
+            names = [name.strip() for name in self.corrupt.split(",")]
+        return [corruption_named(name) for name in dict.fromkeys(names)]
 
     def draw(self, faces: "FaceSet") -> "FaceSet":
         """As many of the faces as are asked for, drawn by chance."""
@@ -74,18 +74,20 @@ def robustness(
     ] = None,
     plots: Annotated[
         Path | None,
-        typer.Option("--plots", help="Folder for the curves, and a sheet that shows the levels."),
+        typer.Option(
+            "--plots", help="Folder for the curves, and a sheet that shows the severities."
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure how accuracy falls as faces are disturbed.
+    """Measure how accuracy falls as faces are corrupted.
 
     Example: mien robustness --data fer2013.csv --split val --limit 1000 --plots figures
 
     Example: mien robustness --data fer2013.csv --model paper --model first.onnx,second.onnx
 
-    Disturbances: brightness, contrast, noise, jpeg, resolution, blur, motion, eyes, mouth,
-    rotation, shift-x, shift-y, zoom; the sheet of --plots shows what the levels of each mean.
+    Corruptions: brightness, contrast, noise, jpeg, resolution, blur, motion, eyes, mouth,
+    rotation, shift-x, shift-y, zoom; the sheet of --plots shows what the severities of each mean.
     Compare models on val, and keep test for the last word. Ctrl-C ends it with what is measured so
     far.
     """
@@ -96,21 +98,21 @@ def robustness(
     from mien.output.files import atomic_text
     from mien.recognize.classifier import DEFAULT_MODEL
 
-    wanted = sampling.disturbances()
+    wanted = sampling.corruptions()
     classifiers = _classifiers(model or [DEFAULT_MODEL], head)
     asked = next(iter(classifiers.values())).head
     faces = truth_of(asked, faces_from.read()).split(split)
     data_name = f"{faces.name} {split}"
     faces = sampling.draw(faces)
     steps = measure(classifiers, faces, wanted, seed=sampling.seed)
-    total = len(classifiers) * (1 + sum(len(d.levels) for d in wanted))
+    total = len(classifiers) * (1 + sum(len(d.severities) for d in wanted))
     measured = []
     interrupted = False
     with ExitStack() as stack:
         # Opened before all is measured, so that a place that cannot be written is said at once.
         table = None if csv_file is None else stack.enter_context(atomic_text(csv_file))
         try:
-            for measurement in progress(steps, total, "disturbing and reading"):
+            for measurement in progress(steps, total, "corrupting and reading"):
                 measured.append(measurement)
         except KeyboardInterrupt:
             if not measured:
@@ -158,25 +160,25 @@ def _write_csv(result: "Robustness", file: "TextIO") -> None:
 
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(
-        ["model", "disturbance", "level", "unit", "n", "accuracy", "low", "high", "macro_f1"]
+        ["model", "corruption", "severity", "unit", "n", "accuracy", "low", "high", "macro_f1"]
     )
     for m in result.measurements:
         interval = (m.interval.low, m.interval.high)
         writer.writerow(
-            [m.model, m.disturbance, m.level, m.unit, m.n, m.accuracy, *interval, m.macro_f1]
+            [m.model, m.corruption, m.severity, m.unit, m.n, m.accuracy, *interval, m.macro_f1]
         )
 
 
 def _draw(
-    result: "Robustness", wanted: "list[Disturbance]", classifier: "Classifier", folder: Path
+    result: "Robustness", wanted: "list[Corruption]", classifier: "Classifier", folder: Path
 ) -> None:
     from mien.learn.evaluation.robustness import portrait_crop, strips
     from mien.learn.plots.robustness import plot_robustness, plot_strips
 
-    if result.disturbances:
+    if result.corruptions:
         plot_robustness(result, folder / "robustness")
     shown = strips(portrait_crop(), wanted, classifier=classifier, seed=result.seed)
-    plot_strips(shown, folder / "disturbances")
+    plot_strips(shown, folder / "corruptions")
 
 
 def _print(result: "Robustness", *, all_faces: bool) -> None:
@@ -191,25 +193,25 @@ def _print(result: "Robustness", *, all_faces: bool) -> None:
         return
     found: dict[tuple[str, float, str], dict[str, str]] = {}
     for m in result.measurements:
-        by_model = found.setdefault((m.disturbance, m.level, m.unit), {})
+        by_model = found.setdefault((m.corruption, m.severity, m.unit), {})
         by_model[m.model] = f"{m.accuracy:.3f}"
     rows = [
-        [name, f"{level:g}", unit, *(by_model.get(model, "-") for model in models)]
-        for (name, level, unit), by_model in found.items()
+        [name, f"{severity:g}", unit, *(by_model.get(model, "-") for model in models)]
+        for (name, severity, unit), by_model in found.items()
     ]
-    print_table(["disturbance", "level", "unit", *models], rows, left=(0, 2))
+    print_table(["corruption", "severity", "unit", *models], rows, left=(0, 2))
 
 
 def _print_one(result: "Robustness", model: str) -> None:
-    start = result.undisturbed(model)
+    start = result.clean(model)
     rows = []
     for m in result.measurements:
         change = "" if m == start else f"{m.accuracy - start.accuracy:+.3f}"
         interval = f"{m.interval.low:.3f} to {m.interval.high:.3f}"
         rows.append(
             [
-                m.disturbance,
-                f"{m.level:g}",
+                m.corruption,
+                f"{m.severity:g}",
                 m.unit,
                 f"{m.accuracy:.3f}",
                 interval,
@@ -217,5 +219,5 @@ def _print_one(result: "Robustness", model: str) -> None:
                 f"{m.macro_f1:.3f}",
             ]
         )
-    header = ["disturbance", "level", "unit", "accuracy", "95 % interval", "change", "macro F1"]
+    header = ["corruption", "severity", "unit", "accuracy", "95 % interval", "change", "macro F1"]
     print_table(header, rows, left=(0, 2))

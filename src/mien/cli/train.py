@@ -36,10 +36,10 @@ class TakingOptions:
             "--limit", help="Train on this many faces, each emotion by its share: to try it out."
         ),
     ] = None
-    without_copies: Annotated[
+    without_duplicates: Annotated[
         bool,
         typer.Option(
-            "--without-copies",
+            "--without-duplicates",
             help="Leave out training images that copy one of val or test, or each other.",
         ),
     ] = False
@@ -65,8 +65,8 @@ class TakingOptions:
 
     def take(self, faces: "FaceSet") -> "FaceSet":
         """The data set without the others; says how many those are."""
-        if self.without_copies:
-            faces = _without_copies(faces)
+        if self.without_duplicates:
+            faces = _without_duplicates(faces)
         if self.without_doubtful is not None and self.drop is not None:
             faces = _without_doubtful(
                 faces, self.without_doubtful, self.drop, per_label=self.drop_per_label
@@ -287,19 +287,19 @@ def _say_unseen(faces: "FaceSet") -> None:
         say(f"train has no face of {', '.join(unseen)}: the network will not learn to read it")
 
 
-def _without_copies(faces: "FaceSet") -> "FaceSet":
-    from mien.learn.data.copies import without_copies
+def _without_duplicates(faces: "FaceSet") -> "FaceSet":
+    from mien.learn.data.duplicates import without_duplicates
 
-    clean = without_copies(faces)
+    clean = without_duplicates(faces)
     n = int((faces.splits == "train").sum())
-    say(f"left out {len(faces) - len(clean):,} of {n:,} training images: copies")
+    say(f"left out {len(faces) - len(clean):,} of {n:,} training images: duplicates")
     return clean
 
 
 def _without_doubtful(
     faces: "FaceSet", labels: Path, share: float, *, per_label: bool
 ) -> "FaceSet":
-    from mien.learn.audit.doubts import without_doubtful
+    from mien.learn.audit.label_errors import without_doubtful
 
     clean = without_doubtful(faces, labels, share, per_label=per_label)
     n = int((faces.splits == "train").sum())

@@ -20,14 +20,15 @@ VOTES_HEAD: Final = "votes_head."
 
 
 class Network(nn.Module):
-    """A trunk that turns a face into features, and a linear head for each question asked about it.
+    """A backbone that turns a face into features, and a linear head for each question asked about
+    it.
 
     The head for the FER+ votes is a help in training only: it is left out of `export` and of every
     count of parameters.
 
     Args:
-        trunk: (N, 1, 48, 48) float32, normalised -> (N, features).
-        features: width of what the trunk gives.
+        backbone: (N, 1, 48, 48) float32, normalised -> (N, features).
+        features: width of what the backbone gives.
         classes: number of emotions.
         votes: number of FER+ classes to predict beside the emotion; 0 leaves that head out.
         mean: subtracted from the pixels, in gray levels 0 to 255.
@@ -39,7 +40,7 @@ class Network(nn.Module):
 
     def __init__(
         self,
-        trunk: nn.Module,
+        backbone: nn.Module,
         features: int,
         *,
         classes: int = len(EMOTIONS),
@@ -50,7 +51,7 @@ class Network(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.tensor(mean))
         self.register_buffer("std", torch.tensor(std))
-        self.trunk = trunk
+        self.backbone = backbone
         self.head = nn.Linear(features, classes)
         self.votes_head = nn.Linear(features, votes) if votes else None
 
@@ -62,7 +63,7 @@ class Network(nn.Module):
         Returns:
             (N, classes) logits and (N, votes) logits or None.
         """
-        features = self.trunk((pixels - self.mean) / self.std)  # (N, features)
+        features = self.backbone((pixels - self.mean) / self.std)  # (N, features)
         return self.head(features), self.votes_head(features) if self.votes_head else None
 
     def parameter_count(self) -> int:
@@ -72,10 +73,10 @@ class Network(nn.Module):
         )
 
 
-def multiply_adds(network: Network) -> int:
-    """Multiply-adds for one face in the deployed network's convolutions and matrix products."""
+def macs(network: Network) -> int:
+    """MACs for one face in the deployed network's convolutions and matrix products."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network.head(network.trunk(torch.zeros(1, 1, SIZE_PX, SIZE_PX)))
+        network.head(network.backbone(torch.zeros(1, 1, SIZE_PX, SIZE_PX)))
     return int(counter.get_total_flops()) // 2
 
 
@@ -109,7 +110,7 @@ POOLINGS: Final[dict[str, Callable[[int], nn.Module]]] = {
 
 
 @dataclass(frozen=True)
-class TrunkOptions:
+class BackboneOptions:
     """What can be varied in a network; each uses what it has a place for."""
 
     dropout: float = 0.1  # after each pooling
@@ -123,16 +124,16 @@ class TrunkOptions:
                 raise OptionError(f"{field}: expected one of {', '.join(names)}; got {got!r}")
 
 
-def paper_trunk(options: TrunkOptions) -> tuple[nn.Module, int]:
+def paper_backbone(options: BackboneOptions) -> tuple[nn.Module, int]:
     """The convolutional part of the paper's CNN and its 512 units (Njoku et al. 2024, Table 2).
 
     With a head of 7 it has 2,489,095 parameters. The paper names the dropout rates .1 and .2 but
     not which of its four dropout layers has which; here `dropout` follows each pooling and
     `dense_dropout` the 512 units.
 
-    The paper activates before each pooling, this trunk after it: activations rise, so they commute
-    with max and min pooling. The network is the same, and the activation has a quarter of the
-    values to go through. Means do not commute, so average pooling comes after the activation.
+    The paper activates before each pooling, this backbone after it: activations rise, so they
+    commute with max and min pooling. The network is the same, and the activation has a quarter of
+    the values to go through. Means do not commute, so average pooling comes after the activation.
     """
     activation, pooling = ACTIVATIONS[options.activation], POOLINGS[options.pooling]
 
@@ -143,7 +144,7 @@ def paper_trunk(options: TrunkOptions) -> tuple[nn.Module, int]:
             yield from (pooling(2), activation())
         yield nn.Dropout(options.dropout)
 
-    trunk = nn.Sequential(
+    backbone = nn.Sequential(
         nn.Conv2d(1, 32, 3, padding="same"),  # (N, 32, 48, 48)
         activation(),
         nn.Conv2d(32, 64, 3),  # (N, 64, 46, 46)
@@ -157,17 +158,17 @@ def paper_trunk(options: TrunkOptions) -> tuple[nn.Module, int]:
         activation(),
         nn.Dropout(options.dense_dropout),
     )
-    return trunk, 512
+    return backbone, 512
 
 
-def alexnet_trunk(options: TrunkOptions) -> tuple[nn.Module, int]:
+def alexnet_backbone(options: BackboneOptions) -> tuple[nn.Module, int]:
     """AlexNet (Krizhevsky, Sutskever and Hinton 2012) for 48 pixels.
 
     Its five convolutions, three overlapping poolings and two fully connected layers; the first
     convolution is 5 x 5 with stride 1 in place of 11 x 11 with stride 4, which would leave 9 x 9 of
     48 x 48, and the fully connected layers have 1,024 units in place of 4,096.
     """
-    trunk = nn.Sequential(
+    backbone = nn.Sequential(
         nn.Conv2d(1, 64, 5, padding=2),  # (N, 64, 48, 48)
         nn.ReLU(),
         nn.MaxPool2d(3, stride=2),  # (N, 64, 23, 23)
@@ -189,10 +190,10 @@ def alexnet_trunk(options: TrunkOptions) -> tuple[nn.Module, int]:
         nn.Linear(1024, 1024),
         nn.ReLU(),
     )
-    return trunk, 1024
+    return backbone, 1024
 
 
-def vgg_trunk(options: TrunkOptions) -> tuple[nn.Module, int]:
+def vgg_backbone(options: BackboneOptions) -> tuple[nn.Module, int]:
     """VGG (Simonyan and Zisserman 2014, arXiv:1409.1556) for 48 pixels.
 
     Configuration A: eight convolutions of 3 x 3, of which 48 x 48 leaves room for four poolings in
@@ -209,7 +210,7 @@ def vgg_trunk(options: TrunkOptions) -> tuple[nn.Module, int]:
         yield nn.MaxPool2d(2)
         yield nn.Dropout(options.dropout)
 
-    trunk = nn.Sequential(
+    backbone = nn.Sequential(
         *convolution(1, 64),
         *pooling(),  # (N, 64, 24, 24)
         *convolution(64, 128),
@@ -227,7 +228,7 @@ def vgg_trunk(options: TrunkOptions) -> tuple[nn.Module, int]:
         nn.ReLU(),
         nn.Dropout(options.dense_dropout),
     )
-    return trunk, 512
+    return backbone, 512
 
 
 class _BasicBlock(nn.Module):
@@ -250,7 +251,7 @@ class _BasicBlock(nn.Module):
         return torch.relu(self.norm2(self.conv2(inner)) + self.shortcut(features))
 
 
-def resnet_trunk(options: TrunkOptions) -> tuple[nn.Module, int]:
+def resnet_backbone(options: BackboneOptions) -> tuple[nn.Module, int]:
     """ResNet-18 (He et al. 2015, arXiv:1512.03385) for 48 pixels.
 
     The stem is one 3 x 3 convolution with stride 2 in place of 7 x 7 with stride 2 and a pooling.
@@ -263,7 +264,7 @@ def resnet_trunk(options: TrunkOptions) -> tuple[nn.Module, int]:
             stride = 2 if stage > 0 and block == 0 else 1
             blocks.append(_BasicBlock(inputs, width, stride))
             inputs = width
-    trunk = nn.Sequential(
+    backbone = nn.Sequential(
         nn.Conv2d(1, 64, 3, stride=2, padding=1, bias=False),  # (N, 64, 24, 24)
         nn.BatchNorm2d(64),
         nn.ReLU(),
@@ -272,7 +273,7 @@ def resnet_trunk(options: TrunkOptions) -> tuple[nn.Module, int]:
         nn.Flatten(),  # (N, 512)
         nn.Dropout(options.dense_dropout),
     )
-    return trunk, 512
+    return backbone, 512
 
 
 class _SqueezeExcitation(nn.Module):
@@ -322,13 +323,13 @@ class _SEBlock(nn.Module):
         return torch.relu_(inner.add_(self.shortcut(features)))
 
 
-def se_resnet_trunk(options: TrunkOptions) -> tuple[nn.Module, int]:
+def se_resnet_backbone(options: BackboneOptions) -> tuple[nn.Module, int]:
     """SE-ResNet (Hu et al. 2017, arXiv:1709.01507) of the paper's size, for 48 pixels.
 
     2.2 million parameters. Two convolutions halve the image before the first block, where most
-    multiply-adds would be, so that what they cost is spent on wider layers.
+    MACs would be, so that what they cost is spent on wider layers.
     """
-    trunk = nn.Sequential(
+    backbone = nn.Sequential(
         nn.Conv2d(1, 32, 3, padding=1, bias=False),  # (N, 32, 48, 48)
         nn.BatchNorm2d(32),
         nn.ReLU(inplace=True),
@@ -344,10 +345,10 @@ def se_resnet_trunk(options: TrunkOptions) -> tuple[nn.Module, int]:
         nn.Flatten(),  # (N, 224)
         nn.Dropout(options.dense_dropout),
     )
-    return trunk, 224
+    return backbone, 224
 
 
-def se_resnet_large_trunk(options: TrunkOptions) -> tuple[nn.Module, int]:
+def se_resnet_large_backbone(options: BackboneOptions) -> tuple[nn.Module, int]:
     """SE-ResNet five times as large, for 48 pixels: a teacher for the smaller one.
 
     10.4 million parameters in four stages of two blocks, the first of them on the whole image.
@@ -360,7 +361,7 @@ def se_resnet_large_trunk(options: TrunkOptions) -> tuple[nn.Module, int]:
             stride = 2 if stage > 0 and block == 0 else 1
             blocks.append(_SEBlock(inputs, width, stride))
             inputs = width
-    trunk = nn.Sequential(
+    backbone = nn.Sequential(
         nn.Conv2d(1, widths[0], 3, padding=1, bias=False),  # (N, 64, 48, 48)
         nn.BatchNorm2d(widths[0]),
         nn.ReLU(inplace=True),
@@ -369,18 +370,18 @@ def se_resnet_large_trunk(options: TrunkOptions) -> tuple[nn.Module, int]:
         nn.Flatten(),  # (N, 480)
         nn.Dropout(options.dense_dropout),
     )
-    return trunk, widths[-1]
+    return backbone, widths[-1]
 
 
-NETWORKS: Final[dict[str, Callable[[TrunkOptions], tuple[nn.Module, int]]]] = {
-    "paper": paper_trunk,
-    "alexnet": alexnet_trunk,
-    "vgg": vgg_trunk,
-    "resnet": resnet_trunk,
-    "se-resnet": se_resnet_trunk,
-    "se-resnet-large": se_resnet_large_trunk,
+NETWORKS: Final[dict[str, Callable[[BackboneOptions], tuple[nn.Module, int]]]] = {
+    "paper": paper_backbone,
+    "alexnet": alexnet_backbone,
+    "vgg": vgg_backbone,
+    "resnet": resnet_backbone,
+    "se-resnet": se_resnet_backbone,
+    "se-resnet-large": se_resnet_large_backbone,
 }
-"""Name -> a function that builds the trunk and gives its width."""
+"""Name -> a function that builds the backbone and gives its width."""
 
 
 def build(
@@ -390,7 +391,7 @@ def build(
     votes: int = 0,
     mean: float = 0.0,
     std: float = 255.0,
-    options: TrunkOptions | None = None,
+    options: BackboneOptions | None = None,
 ) -> Network:
     """A freshly initialised network for 48 x 48 gray faces.
 
@@ -409,8 +410,8 @@ def build(
     """
     if name not in NETWORKS:
         raise OptionError(f"expected a network among {', '.join(NETWORKS)}; got {name!r}")
-    trunk, features = NETWORKS[name](options or TrunkOptions())
-    network = Network(trunk, features, classes=classes, votes=votes, mean=mean, std=std)
+    backbone, features = NETWORKS[name](options or BackboneOptions())
+    network = Network(backbone, features, classes=classes, votes=votes, mean=mean, std=std)
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(module.weight)

@@ -1,4 +1,4 @@
-"""A network layer by layer: output shapes, parameters and where they come from, multiply-adds."""
+"""A network layer by layer: output shapes, parameters and where they come from, MACs."""
 
 from dataclasses import dataclass
 
@@ -33,7 +33,7 @@ class Layer:
         parameters: how many it learns.
         arithmetic: how that number comes about, for instance `(3 * 3 * 32 + 1) * 64`; empty for a
             layer that learns nothing.
-        multiply_adds: for one face.
+        macs: for one face.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Layer:
     output_shape: tuple[int, ...]
     parameters: int
     arithmetic: str
-    multiply_adds: int
+    macs: int
 
 
 def summarize(network: Network) -> list[Layer]:
@@ -64,7 +64,7 @@ def summarize(network: Network) -> list[Layer]:
                 output_shape=_channels_last(output),
                 parameters=sum(p.numel() for p in module.parameters()),
                 arithmetic=_arithmetic(module),
-                multiply_adds=_multiply_adds(module, inputs[0]),
+                macs=_macs(module, inputs[0]),
             )
         )
 
@@ -77,7 +77,7 @@ def summarize(network: Network) -> list[Layer]:
     network.eval()
     try:
         with torch.no_grad():
-            network.head(network.trunk(torch.zeros(1, 1, SIZE_PX, SIZE_PX)))
+            network.head(network.backbone(torch.zeros(1, 1, SIZE_PX, SIZE_PX)))
     finally:
         network.train(was_training)
         for hook in hooks:
@@ -120,7 +120,7 @@ def _arithmetic(module: nn.Module) -> str:
     return ""
 
 
-def _multiply_adds(module: nn.Module, inputs: Tensor) -> int:
+def _macs(module: nn.Module, inputs: Tensor) -> int:
     # Only these do products that count; the hook is inside a forward pass, so run them once more.
     if not isinstance(module, nn.Conv2d | nn.Linear):
         return 0

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mien.errors import DataError
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS, FERPLUS_TO_EMOTION
-from mien.learn.audit.doubts import Audit
+from mien.learn.audit.label_errors import Audit
 from mien.learn.evaluation.scores import Interval, ferplus_targets
 
 RESAMPLES: Final = 1000
@@ -105,8 +105,8 @@ def check_with_votes(
 ) -> tuple[VotesCheck, ...]:
     """Compare the ranking of an audit with the FER+ votes, and with plainer rankings.
 
-    Faces that are copies of each other count each. An idea by which all labels are right, or all
-    wrong, is left out.
+    Faces that are duplicates of each other count each. An idea by which all labels are right, or
+    all wrong, is left out.
 
     Args:
         audit: of faces with votes.

@@ -8,8 +8,8 @@ that the network is chosen on are those of val, or a share of the other folds, n
     DIR/fold-1/          the training run that fold 1 takes no part in, as `mien train` leaves it
     DIR/fold-1.npy       (n, 7) float32, what its network says of the n faces of fold 1
 
-An image stands in FER2013 up to several times, under different labels now and then. All copies of
-one, exact, near or mirrored, lie in the same fold: a network that has seen the copy would repeat
+An image stands in FER2013 up to several times, under different labels now and then. All duplicates
+of one, exact, near or mirrored, lie in the same fold: a network that has seen the copy would repeat
 the label that it was told, and no label would look wrong.
 """
 
@@ -29,8 +29,8 @@ from sklearn.model_selection import StratifiedGroupKFold
 from mien import __version__
 from mien.errors import DataError, OptionError, OutputError, TrainingError
 from mien.labels import EMOTIONS
-from mien.learn.data.copies import groups_of_copies
 from mien.learn.data.datasets import FaceSet
+from mien.learn.data.duplicates import groups_of_duplicates
 from mien.learn.networks import Network
 from mien.learn.training.batches import Batches
 from mien.learn.training.loop import EVALUATION_BATCH, Progress, train
@@ -98,13 +98,14 @@ def assign_folds(
     seed: int = 0,
     report: Callable[[float], None] | None = None,
 ) -> NDArray[np.int64]:
-    """Deal faces out to folds: each emotion evenly, and copies of an image into the same one.
+    """Deal faces out to folds: each emotion evenly, and duplicates of an image into the same one.
 
     Args:
         faces: the training faces.
         folds: how many, 2 to 100.
         seed: of the order in which images are dealt out.
-        report: called now and then with the share of the search for copies that is done, 0 to 1.
+        report: called now and then with the share of the search for duplicates that is done, 0 to
+            1.
     Returns:
         (N,) int64, from 0.
     Raises:
@@ -112,7 +113,7 @@ def assign_folds(
         DataError: an emotion has fewer different images than there are folds.
     """
     _check_folds(folds)
-    groups = groups_of_copies(faces.images, report=report)
+    groups = groups_of_duplicates(faces.images, report=report)
     for target, label in enumerate(EMOTIONS):
         images = len(np.unique(groups[faces.targets == target]))
         if 0 < images < folds:
@@ -138,7 +139,7 @@ def read_out_of_fold(
     device: str = "auto",
     resume: bool = False,
     report: Callable[[int, Progress], None] | None = None,
-    report_copies: Callable[[float], None] | None = None,
+    report_duplicates: Callable[[float], None] | None = None,
 ) -> OutOfFold | None:
     """Train a network for each fold on the others, and read the fold with it.
 
@@ -154,7 +155,7 @@ def read_out_of_fold(
         device: "auto", "cpu", "cuda" or "mps".
         resume: go on with the audit in `folder`.
         report: called with the number of a fold, from 1, and where its run is.
-        report_copies: called with the share of the search for copies that is done, 0 to 1.
+        report_duplicates: called with the share of the search for duplicates that is done, 0 to 1.
     Returns:
         None if it was interrupted.
     Raises:
@@ -181,7 +182,7 @@ def read_out_of_fold(
         fold = _read_array(folder / "folds.npy", (config.train_count,)).astype(np.int64)
     else:
         _make_folder(folder)
-        fold = assign_folds(known.take(in_train), folds, seed=seed, report=report_copies)
+        fold = assign_folds(known.take(in_train), folds, seed=seed, report=report_duplicates)
         write_bytes(folder / "folds.npy", _npy(fold.astype(np.uint8)))
         # Last: where it stands, the folds do.
         content = json.dumps(asdict(config), indent=2).encode() + b"\n"

@@ -1,1 +1,1 @@
-"""Data sets: files, folders and archives -> one checked set of faces; copies among them."""
+"""Data sets: files, folders and archives -> one checked set of faces; duplicates among them."""

@@ -21,8 +21,8 @@ from mien.learn.data.folders import (
     read_list,
     split_of,
 )
+from mien.learn.data.formats import LabeledImage, Listing, read_dataset_format, read_multi_pie
 from mien.learn.data.image_files import read_faces, whole_face
-from mien.learn.data.layouts import LabeledImage, Listing, read_layout, read_multi_pie
 from mien.learn.data.tables import Report, csv_header, csv_rows
 from mien.recognize.crops import SIZE_PX
 
@@ -230,7 +230,7 @@ def load_faces(
       faces, already cut out; in a `test` folder, names that begin with PublicTest or PrivateTest
       tell val from test;
     - a CSV file that names images and emotions, or a folder with one;
-    - CK+, RAF-DB, AffectNet and Multi-PIE as they are handed out: see `mien.learn.data.layouts`.
+    - CK+, RAF-DB, AffectNet and Multi-PIE as they are handed out: see `mien.learn.data.formats`.
 
     Args:
         path: the file or folder.
@@ -299,7 +299,7 @@ def _of_file(path: Path) -> Listing | list[Path]:
 
 def _in_folder(root: Path) -> Listing | list[Path]:
     """The images in a folder, however they are laid out, or the tables of faces in it."""
-    if (listing := read_layout(root)) is not None:
+    if (listing := read_dataset_format(root)) is not None:
         return listing
     files = sorted(file for file in root.iterdir() if file.is_file() and file.name[0] != ".")
     if parquet := [file for file in files if file.suffix.lower() == ".parquet"]:

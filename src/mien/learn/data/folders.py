@@ -15,7 +15,7 @@ from typing import Final, Self
 
 from mien.errors import DataError
 from mien.labels import EMOTIONS, target_of
-from mien.learn.data.layouts import NOT_AMONG_THE_SEVEN, RAF_DB, LabeledImage, Listing
+from mien.learn.data.formats import NOT_AMONG_THE_SEVEN, RAF_DB, LabeledImage, Listing
 from mien.learn.data.tables import csv_header, csv_rows
 from mien.recognize.images import is_image_name
 from mien.recognize.sources import ending_hint

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import DataError, ImageError
-from mien.learn.data.layouts import FRAME, LabeledImage
+from mien.learn.data.formats import FRAME, LabeledImage
 from mien.learn.data.tables import Report
 from mien.readings import Face, Image
 from mien.recognize.crops import crop_faces, whole_image_crop

@@ -1,1 +1,1 @@
-"""Predictions against labels: how right, how sure, and how much images may be spoiled."""
+"""Predictions against labels: how right, how sure, and how much images may be corrupted."""

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from mien.learn.data.copies import copies_of
 from mien.learn.data.datasets import FaceSet
+from mien.learn.data.duplicates import duplicates_of
 from mien.learn.evaluation.risk_coverage import RiskCoverage, risk_coverage
 from mien.learn.evaluation.scores import (
     FERPLUS_MAJORITY,
@@ -36,8 +36,8 @@ class Measures:
         by_taggers: held against what most FER+ taggers chose, not the labels; see `truth_of`.
         evaluation: on all faces of the split that have this truth.
         intervals: 95 % bootstrap intervals of `accuracy`, `macro_f1` and `mean_class_recall`.
-        clean: on the faces that are not exact copies of training images; None where the data set
-            has no other training images, or the copies are all there is.
+        clean: on the faces that are not exact duplicates of training images; None where the data
+            set has no other training images, or the duplicates are all there is.
         as_labelled: share of all faces of the split that are read as they are labelled.
         agreement: of the seven emotions with the FER+ majority; None without votes.
         taggers: how well it says what one tagger says; None without votes for the seven.
@@ -90,7 +90,7 @@ def measure(classifier: Classifier, faces: FaceSet, split: str) -> Measures:
 
     Args:
         classifier: what reads them.
-        faces: the whole data set: copies are looked for among its training images.
+        faces: the whole data set: duplicates are looked for among its training images.
         split: as `FaceSet.split` takes it: "val+test".
     Raises:
         DataError: the set has no such split.
@@ -103,7 +103,7 @@ def measure(classifier: Classifier, faces: FaceSet, split: str) -> Measures:
     names = split.split("+")
     clean = None
     if "train" not in names and (faces.splits == "train").any():
-        own = known & ~copies_of(faces, of="train")[np.isin(faces.splits, names)]
+        own = known & ~duplicates_of(faces, of="train")[np.isin(faces.splits, names)]
         if own.any():
             clean = evaluate_probabilities(probabilities[own], truths[own])
     voted = part.votes is not None and (ferplus_targets(part) >= 0).any()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mien.errors import DataError
 from mien.labels import EMOTIONS
-from mien.learn.data.layouts import LabeledImage
+from mien.learn.data.formats import LabeledImage
 from mien.learn.evaluation.scores import Evaluation, Interval
 
 NO_FACE: Final = "no face"

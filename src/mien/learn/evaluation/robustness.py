@@ -1,7 +1,7 @@
-"""How far accuracy falls when crops are disturbed: light, noise, blur, cover, turn, framing.
+"""How far accuracy falls when crops are corrupted: light, noise, blur, cover, turn, framing.
 
 After Hendrycks and Dietterich 2019 (arXiv:1903.12261), who grade common corruptions of ImageNet;
-here the levels carry units, so that they can be compared with what a camera or a detector does.
+here the severities carry units, so that they can be compared with what a camera or a detector does.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,8 +21,8 @@ from mien.recognize.classifier import Classifier
 from mien.recognize.crops import SIZE_PX, Crops, crop_faces
 from mien.recognize.faces import Framing, YuNetDetector
 
-UNDISTURBED: Final = "none"
-"""The name under which the images as they are stand among the disturbances."""
+CLEAN: Final = "none"
+"""The name under which the images as they are stand among the corruptions."""
 
 # Means over FER2013's training faces in pixels of the 48 of the frame, as YuNet sees them:
 # `benchmarks/framing.py` prints them.
@@ -35,25 +35,25 @@ _Change: TypeAlias = Callable[[Crops, float, np.random.Generator], NDArray[Any]]
 
 
 @dataclass(frozen=True)
-class Disturbance:
-    """One way to spoil a crop, by degrees.
+class Corruption:
+    """One way to corrupt a crop, by degrees.
 
     Attributes:
         name: what people call it on the command line.
         about: what it stands for.
-        unit: of the levels.
-        levels: what is measured, from one end to the other. Level 0, the image as it is, is
+        unit: of the severities.
+        severities: what is measured, from one end to the other. Severity 0, the image as it is, is
             possible everywhere and not among them.
-        lowest: the least level there is, beside 0.
+        lowest: the least severity there is, beside 0.
         highest: the greatest.
         falling: less is worse, as with the quality of a JPEG.
-        change: (crops, level, random) -> gray levels of the same shape, not yet rounded.
+        change: (crops, severity, random) -> gray levels of the same shape, not yet rounded.
     """
 
     name: str
     about: str
     unit: str
-    levels: tuple[float, ...]
+    severities: tuple[float, ...]
     lowest: float
     highest: float
     change: _Change
@@ -84,32 +84,32 @@ EYES: Final = Band.over(_RIGHT_EYE, _LEFT_EYE)
 MOUTH: Final = Band.over(_RIGHT_MOUTH_CORNER, _LEFT_MOUTH_CORNER)
 
 
-def _brightness(crops: Crops, level: float, _: np.random.Generator) -> NDArray[Any]:
-    return crops + np.float32(level)
+def _brightness(crops: Crops, severity: float, _: np.random.Generator) -> NDArray[Any]:
+    return crops + np.float32(severity)
 
 
-def _contrast(crops: Crops, level: float, _: np.random.Generator) -> NDArray[Any]:
+def _contrast(crops: Crops, severity: float, _: np.random.Generator) -> NDArray[Any]:
     mean = crops.mean(axis=(1, 2), keepdims=True, dtype=np.float32)
-    changed: NDArray[Any] = mean + np.float32(1.0 + level) * (crops - mean)
+    changed: NDArray[Any] = mean + np.float32(1.0 + severity) * (crops - mean)
     return changed
 
 
-def _noise(crops: Crops, level: float, random: np.random.Generator) -> NDArray[Any]:
-    # One draw for all levels: what differs from level to level is the level alone.
-    return crops + np.float32(level) * random.standard_normal(crops.shape, np.float32)
+def _noise(crops: Crops, severity: float, random: np.random.Generator) -> NDArray[Any]:
+    # One draw for all severities: what differs from severity to severity is the severity alone.
+    return crops + np.float32(severity) * random.standard_normal(crops.shape, np.float32)
 
 
-def _jpeg(crops: Crops, level: float, _: np.random.Generator) -> NDArray[Any]:
-    quality = [cv2.IMWRITE_JPEG_QUALITY, round(level)]
+def _jpeg(crops: Crops, severity: float, _: np.random.Generator) -> NDArray[Any]:
+    quality = [cv2.IMWRITE_JPEG_QUALITY, round(severity)]
     return _each(
         crops,
         lambda crop: cv2.imdecode(cv2.imencode(".jpg", crop, quality)[1], cv2.IMREAD_GRAYSCALE),
     )
 
 
-def _resolution(crops: Crops, level: float, _: np.random.Generator) -> NDArray[Any]:
+def _resolution(crops: Crops, severity: float, _: np.random.Generator) -> NDArray[Any]:
     # Enlarged as `mien.recognize.crops` enlarges a small face.
-    small, full = (round(level), round(level)), (SIZE_PX, SIZE_PX)
+    small, full = (round(severity), round(severity)), (SIZE_PX, SIZE_PX)
     return _each(
         crops,
         lambda crop: cv2.resize(
@@ -120,23 +120,23 @@ def _resolution(crops: Crops, level: float, _: np.random.Generator) -> NDArray[A
     )
 
 
-def _blur(crops: Crops, level: float, _: np.random.Generator) -> NDArray[Any]:
+def _blur(crops: Crops, severity: float, _: np.random.Generator) -> NDArray[Any]:
     return _each(
         crops,
-        lambda crop: cv2.GaussianBlur(crop, (0, 0), level, borderType=cv2.BORDER_REPLICATE),
+        lambda crop: cv2.GaussianBlur(crop, (0, 0), severity, borderType=cv2.BORDER_REPLICATE),
     )
 
 
-def _motion(crops: Crops, level: float, _: np.random.Generator) -> NDArray[Any]:
+def _motion(crops: Crops, severity: float, _: np.random.Generator) -> NDArray[Any]:
     # A box of one row is what a steady movement during the exposure leaves.
     return _each(
-        crops, lambda crop: cv2.blur(crop, (round(level), 1), borderType=cv2.BORDER_REPLICATE)
+        crops, lambda crop: cv2.blur(crop, (round(severity), 1), borderType=cv2.BORDER_REPLICATE)
     )
 
 
-def _rotation(crops: Crops, level: float, _: np.random.Generator) -> NDArray[Any]:
+def _rotation(crops: Crops, severity: float, _: np.random.Generator) -> NDArray[Any]:
     middle = (SIZE_PX - 1) / 2
-    turn = cv2.getRotationMatrix2D((middle, middle), -level, 1.0)  # OpenCV turns the other way
+    turn = cv2.getRotationMatrix2D((middle, middle), -severity, 1.0)  # OpenCV turns the other way
     return _each(
         crops,
         lambda crop: cv2.warpAffine(
@@ -145,16 +145,16 @@ def _rotation(crops: Crops, level: float, _: np.random.Generator) -> NDArray[Any
     )
 
 
-def _shift_x(crops: Crops, level: float, _: np.random.Generator) -> NDArray[Any]:
-    return _reframed(crops, shift_x=level)
+def _shift_x(crops: Crops, severity: float, _: np.random.Generator) -> NDArray[Any]:
+    return _reframed(crops, shift_x=severity)
 
 
-def _shift_y(crops: Crops, level: float, _: np.random.Generator) -> NDArray[Any]:
-    return _reframed(crops, shift_y=level)
+def _shift_y(crops: Crops, severity: float, _: np.random.Generator) -> NDArray[Any]:
+    return _reframed(crops, shift_y=severity)
 
 
-def _zoom(crops: Crops, level: float, _: np.random.Generator) -> NDArray[Any]:
-    return _reframed(crops, wider=level)
+def _zoom(crops: Crops, severity: float, _: np.random.Generator) -> NDArray[Any]:
+    return _reframed(crops, wider=severity)
 
 
 def _reframed(
@@ -170,10 +170,10 @@ def _reframed(
 
 
 def _cover(band: Band) -> _Change:
-    def cover(crops: Crops, level: float, _: np.random.Generator) -> NDArray[Any]:
+    def cover(crops: Crops, severity: float, _: np.random.Generator) -> NDArray[Any]:
         covered = crops.copy()
         mean = crops.mean(axis=(1, 2), keepdims=True).round().astype(np.uint8)
-        covered[:, band.rows(level), band.x0 : band.x1] = mean
+        covered[:, band.rows(severity), band.x0 : band.x1] = mean
         return covered
 
     return cover
@@ -188,10 +188,10 @@ def _each(crops: Crops, change: Callable[[NDArray[np.uint8]], Any]) -> Crops:
 
 _WHITE: Final = 255.0
 
-DISTURBANCES: Final[Mapping[str, Disturbance]] = {
-    disturbance.name: disturbance
-    for disturbance in (
-        Disturbance(
+CORRUPTIONS: Final[Mapping[str, Corruption]] = {
+    corruption.name: corruption
+    for corruption in (
+        Corruption(
             "brightness",
             "every pixel darker or brighter, cut off at black and white",
             "gray levels",
@@ -200,7 +200,7 @@ DISTURBANCES: Final[Mapping[str, Disturbance]] = {
             _WHITE,
             _brightness,
         ),
-        Disturbance(
+        Corruption(
             "contrast",
             "the spread around the face's mean smaller or larger by this share",
             "share of the spread",
@@ -209,7 +209,7 @@ DISTURBANCES: Final[Mapping[str, Disturbance]] = {
             10.0,
             _contrast,
         ),
-        Disturbance(
+        Corruption(
             "noise",
             "Gaussian noise on every pixel, as of a dark room; its standard deviation",
             "gray levels",
@@ -218,7 +218,7 @@ DISTURBANCES: Final[Mapping[str, Disturbance]] = {
             _WHITE,
             _noise,
         ),
-        Disturbance(
+        Corruption(
             "jpeg",
             "compressed as JPEG",
             "quality",
@@ -228,7 +228,7 @@ DISTURBANCES: Final[Mapping[str, Disturbance]] = {
             _jpeg,
             falling=True,
         ),
-        Disturbance(
+        Corruption(
             "resolution",
             "a face that was this many pixels wide, enlarged to 48",
             "px",
@@ -238,7 +238,7 @@ DISTURBANCES: Final[Mapping[str, Disturbance]] = {
             _resolution,
             falling=True,
         ),
-        Disturbance(
+        Corruption(
             "blur",
             "out of focus: a Gaussian; its standard deviation",
             "px of 48",
@@ -247,7 +247,7 @@ DISTURBANCES: Final[Mapping[str, Disturbance]] = {
             float(SIZE_PX),
             _blur,
         ),
-        Disturbance(
+        Corruption(
             "motion",
             "moved sideways by so much during the exposure",
             "px of 48",
@@ -256,7 +256,7 @@ DISTURBANCES: Final[Mapping[str, Disturbance]] = {
             float(SIZE_PX),
             _motion,
         ),
-        Disturbance(
+        Corruption(
             "eyes",
             "a bar of this height over the eyes, in the face's mean gray",
             "px of 48",
@@ -265,7 +265,7 @@ DISTURBANCES: Final[Mapping[str, Disturbance]] = {
             float(SIZE_PX),
             _cover(EYES),
         ),
-        Disturbance(
+        Corruption(
             "mouth",
             "a bar of this height over the mouth, in the face's mean gray",
             "px of 48",
@@ -274,7 +274,7 @@ DISTURBANCES: Final[Mapping[str, Disturbance]] = {
             float(SIZE_PX),
             _cover(MOUTH),
         ),
-        Disturbance(
+        Corruption(
             "rotation",
             "the head turned clockwise in the image; the border is repeated",
             "degrees",
@@ -283,7 +283,7 @@ DISTURBANCES: Final[Mapping[str, Disturbance]] = {
             360.0,
             _rotation,
         ),
-        Disturbance(
+        Corruption(
             "shift-x",
             "the frame too far to the right; the border is repeated",
             "px of 48",
@@ -292,7 +292,7 @@ DISTURBANCES: Final[Mapping[str, Disturbance]] = {
             float(SIZE_PX),
             _shift_x,
         ),
-        Disturbance(
+        Corruption(
             "shift-y",
             "the frame too far down; the border is repeated",
             "px of 48",
@@ -301,7 +301,7 @@ DISTURBANCES: Final[Mapping[str, Disturbance]] = {
             float(SIZE_PX),
             _shift_y,
         ),
-        Disturbance(
+        Corruption(
             "zoom",
             "the frame wider by this share, so the face smaller in it; the border is repeated",
             "share of the side",
@@ -312,7 +312,7 @@ DISTURBANCES: Final[Mapping[str, Disturbance]] = {
         ),
     )
 }
-"""The disturbances by name.
+"""The corruptions by name.
 
 A data set has no pixels beyond its crops: where `rotation`, `shift-x`, `shift-y` and `zoom` look
 past the border, it is repeated, as `mien.recognize.crops` does at the border of a photo. Of a
@@ -322,24 +322,24 @@ frame that is too wide in the middle of a photo they tell less than of one that 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one model makes of the faces under one disturbance at one level.
+    """What one model makes of the faces under one corruption at one severity.
 
     Attributes:
         model: its name.
-        disturbance: a name in `DISTURBANCES`, or `UNDISTURBED`.
-        level: in `unit`; 0 where undisturbed.
-        unit: of the level.
+        corruption: a name in `CORRUPTIONS`, or `CLEAN`.
+        severity: in `unit`; 0 where clean.
+        unit: of the severity.
         n: number of faces.
         accuracy: share read as they are labelled, 0 to 1.
         interval: of the accuracy, 95 %, Wilson's: how far another draw of faces would move it.
-            Every level is measured on the same faces, so a change from one level to another is
-            surer than their intervals tell.
+            Every severity is measured on the same faces, so a change from one severity to another
+            is surer than their intervals tell.
         macro_f1: unweighted mean of the F1 of the classes that have faces.
     """
 
     model: str
-    disturbance: str
-    level: float
+    corruption: str
+    severity: float
     unit: str
     n: int
     accuracy: float
@@ -349,7 +349,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Robustness:
-    """Models under disturbances, on the same faces.
+    """Models under corruptions, on the same faces.
 
     Attributes:
         data: name of the data set, and split.
@@ -381,22 +381,22 @@ class Robustness:
         return tuple(dict.fromkeys(m.model for m in self.measurements))
 
     @property
-    def disturbances(self) -> tuple[str, ...]:
-        """Names of the disturbances that were measured, without `UNDISTURBED`."""
-        names = dict.fromkeys(m.disturbance for m in self.measurements)
-        return tuple(name for name in names if name != UNDISTURBED)
+    def corruptions(self) -> tuple[str, ...]:
+        """Names of the corruptions that were measured, without `CLEAN`."""
+        names = dict.fromkeys(m.corruption for m in self.measurements)
+        return tuple(name for name in names if name != CLEAN)
 
-    def undisturbed(self, model: str) -> Measurement:
+    def clean(self, model: str) -> Measurement:
         """The model on the images as they are."""
-        return next(self._of(model, UNDISTURBED))
+        return next(self._of(model, CLEAN))
 
-    def curve(self, model: str, disturbance: str) -> tuple[Measurement, ...]:
-        """The model under one disturbance, in the order of its levels."""
-        return tuple(self._of(model, disturbance))
+    def curve(self, model: str, corruption: str) -> tuple[Measurement, ...]:
+        """The model under one corruption, in the order of its severities."""
+        return tuple(self._of(model, corruption))
 
-    def _of(self, model: str, disturbance: str) -> Iterator[Measurement]:
-        wanted = (model, disturbance)
-        return (m for m in self.measurements if (m.model, m.disturbance) == wanted)
+    def _of(self, model: str, corruption: str) -> Iterator[Measurement]:
+        wanted = (model, corruption)
+        return (m for m in self.measurements if (m.model, m.corruption) == wanted)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries, lists and numbers, ready for JSON."""
@@ -405,59 +405,59 @@ class Robustness:
 
 @dataclass(frozen=True)
 class Strip:
-    """One face under all levels of one disturbance, as it is among them.
+    """One face under all severities of one corruption, as it is among them.
 
     Attributes:
-        disturbance: what was done.
-        levels: (L,) from one end to the other; 0 is the face as it is.
+        corruption: what was done.
+        severities: (L,) from one end to the other; 0 is the face as it is.
         crops: (L, 48, 48) uint8, gray.
         read: (L,) the likeliest label and its probability, or None without a model.
     """
 
-    disturbance: Disturbance
-    levels: tuple[float, ...]
+    corruption: Corruption
+    severities: tuple[float, ...]
     crops: Crops
     read: tuple[tuple[str, float], ...] | None = None
 
 
-def disturbance_named(name: str) -> Disturbance:
-    """The disturbance of that name.
+def corruption_named(name: str) -> Corruption:
+    """The corruption of that name.
 
     Raises:
         OptionError: there is none; the message names all.
     """
-    if name not in DISTURBANCES:
-        raise OptionError(f"expected a disturbance among {', '.join(DISTURBANCES)}; got {name!r}")
-    return DISTURBANCES[name]
+    if name not in CORRUPTIONS:
+        raise OptionError(f"expected a corruption among {', '.join(CORRUPTIONS)}; got {name!r}")
+    return CORRUPTIONS[name]
 
 
-def disturb(crops: Crops, name: str, level: float, *, seed: int = 0) -> Crops:
-    """Disturb every crop alike.
+def corrupt(crops: Crops, name: str, severity: float, *, seed: int = 0) -> Crops:
+    """Corrupt every crop alike.
 
     Args:
         crops: (N, 48, 48) uint8, gray; stay as they are.
-        name: one of `DISTURBANCES`.
-        level: in the unit of the disturbance; 0 gives the crops as they are.
-        seed: of `noise`, the one disturbance that is drawn by chance.
+        name: one of `CORRUPTIONS`.
+        severity: in the unit of the corruption; 0 gives the crops as they are.
+        seed: of `noise`, the one corruption that is drawn by chance.
     Returns:
         (N, 48, 48) uint8.
     Raises:
-        OptionError: there is no such disturbance or no such level of it, or `crops` has another
+        OptionError: there is no such corruption or no such severity of it, or `crops` has another
             shape or dtype.
     """
-    disturbance = disturbance_named(name)
+    corruption = corruption_named(name)
     if crops.ndim != 3 or crops.shape[1:] != (SIZE_PX, SIZE_PX) or crops.dtype != np.uint8:
         raise OptionError(
             f"crops: expected (N, {SIZE_PX}, {SIZE_PX}) uint8; got {crops.shape} {crops.dtype}"
         )
-    if level == 0:
+    if severity == 0:
         return crops.copy()
-    if not disturbance.lowest <= level <= disturbance.highest:
+    if not corruption.lowest <= severity <= corruption.highest:
         raise OptionError(
-            f"{name}: expected 0 or a level from {disturbance.lowest:g} to "
-            f"{disturbance.highest:g} ({disturbance.unit}); got {level:g}"
+            f"{name}: expected 0 or a severity from {corruption.lowest:g} to "
+            f"{corruption.highest:g} ({corruption.unit}); got {severity:g}"
         )
-    changed = disturbance.change(crops, level, np.random.default_rng(seed))
+    changed = corruption.change(crops, severity, np.random.default_rng(seed))
     if changed.dtype == np.uint8:
         return changed
     return changed.round().clip(0, _WHITE).astype(np.uint8)
@@ -466,35 +466,35 @@ def disturb(crops: Crops, name: str, level: float, *, seed: int = 0) -> Crops:
 def measure(
     models: Mapping[str, Classifier],
     faces: FaceSet,
-    disturbances: Sequence[Disturbance] = tuple(DISTURBANCES.values()),
+    corruptions: Sequence[Corruption] = tuple(CORRUPTIONS.values()),
     *,
     seed: int = 0,
 ) -> Iterator[Measurement]:
-    """Measure models on faces as they are, then under each disturbance level by level.
+    """Measure models on faces as they are, then under each corruption severity by severity.
 
     Args:
         models: by the name that they get in the measurements.
         faces: labelled; as many as there is time for.
-        disturbances: of `DISTURBANCES`.
+        corruptions: of `CORRUPTIONS`.
         seed: of the noise, the same for all models.
     Yields:
-        One for each model on the undisturbed faces, then one for each model and level. Each is
+        One for each model on the clean faces, then one for each model and severity. Each is
         complete, so that one may stop at any time.
     Raises:
         DataError: there are no faces.
         MissingExtraError: scikit-learn is not installed.
     """
-    steps = [(UNDISTURBED, "", 0.0), *((d.name, d.unit, x) for d in disturbances for x in d.levels)]
-    for name, unit, level in steps:
+    steps = [(CLEAN, "", 0.0), *((d.name, d.unit, x) for d in corruptions for x in d.severities)]
+    for name, unit, severity in steps:
         crops = faces.images
-        if name != UNDISTURBED:
-            crops = disturb(crops, name, level, seed=seed)
+        if name != CLEAN:
+            crops = corrupt(crops, name, severity, seed=seed)
         for model, classifier in models.items():
             found = evaluate_probabilities(classifier(crops), faces.targets)
             yield Measurement(
                 model=model,
-                disturbance=name,
-                level=level,
+                corruption=name,
+                severity=severity,
                 unit=unit,
                 n=found.n,
                 accuracy=found.accuracy,
@@ -534,7 +534,7 @@ def draw_faces(faces: FaceSet, count: int, *, seed: int = 0) -> FaceSet:
 
 
 def portrait_crop() -> NDArray[np.uint8]:
-    """(48, 48) uint8: a face to show disturbances on, cut as `mien detect` cuts it.
+    """(48, 48) uint8: a face to show corruptions on, cut as `mien detect` cuts it.
 
     It is NASA's portrait of Eileen Collins, in the public domain, which scikit-image brings along.
 
@@ -544,7 +544,7 @@ def portrait_crop() -> NDArray[np.uint8]:
     try:
         from skimage.data import astronaut
     except ImportError as error:
-        raise MissingExtraError("showing disturbances", "train", error) from error
+        raise MissingExtraError("showing corruptions", "train", error) from error
 
     image: Image = astronaut()  # type: ignore[no-untyped-call]
     detector = YuNetDetector()
@@ -554,30 +554,30 @@ def portrait_crop() -> NDArray[np.uint8]:
 
 def strips(
     crop: NDArray[np.uint8],
-    disturbances: Sequence[Disturbance] = tuple(DISTURBANCES.values()),
+    corruptions: Sequence[Corruption] = tuple(CORRUPTIONS.values()),
     *,
     classifier: Classifier | None = None,
     seed: int = 0,
 ) -> list[Strip]:
-    """One face under every disturbance and level.
+    """One face under every corruption and severity.
 
     Args:
         crop: (48, 48) uint8, gray.
-        disturbances: of `DISTURBANCES`.
+        corruptions: of `CORRUPTIONS`.
         classifier: reads each crop, if given.
         seed: of the noise.
     """
     made = []
-    for disturbance in disturbances:
-        # The face as it is stands between the levels below and above 0, or before all.
-        below = [level for level in disturbance.levels if level < 0]
-        levels = (*below, 0.0, *disturbance.levels[len(below) :])
+    for corruption in corruptions:
+        # The face as it is stands between the severities below and above 0, or before all.
+        below = [severity for severity in corruption.severities if severity < 0]
+        severities = (*below, 0.0, *corruption.severities[len(below) :])
         crops = np.concatenate(
-            [disturb(crop[None], disturbance.name, level, seed=seed) for level in levels]
+            [corrupt(crop[None], corruption.name, severity, seed=seed) for severity in severities]
         )
         read = None
         if classifier is not None:
             rows = classifier(crops)
             read = tuple((EMOTIONS[int(row.argmax())], float(row.max())) for row in rows)
-        made.append(Strip(disturbance, levels, crops, read))
+        made.append(Strip(corruption, severities, crops, read))
     return made

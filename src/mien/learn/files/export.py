@@ -27,7 +27,7 @@ from mien.learn.evaluation.scores import (
 )
 from mien.learn.files.model_files import (
     FORMATS,
-    Deployed,
+    ExportWrapper,
     ModelFile,
     Onnx,
     Reader,
@@ -38,7 +38,7 @@ from mien.learn.files.model_files import (
 from mien.learn.files.onnx_graph import to_onnx
 from mien.learn.files.shipped import load_shipped
 from mien.learn.files.stores import STORES
-from mien.learn.networks import Network, multiply_adds
+from mien.learn.networks import Network, macs
 from mien.learn.training.recipes import Recipe
 from mien.learn.training.runs import RunConfig, load_best
 from mien.output.files import atomic_write
@@ -140,7 +140,7 @@ def _deployed(
     *,
     with_pool: bool,
     smoothing: float,
-) -> tuple[Deployed, str]:
+) -> tuple[ExportWrapper, str]:
     """The network with its calibration and its pool of people, and what these were fitted on."""
     # A Keras file has no layer for label smoothing, and the temperature is of what follows it.
     known = Calibration(about.temperature, about.label_smoothing_undone)
@@ -159,16 +159,16 @@ def _deployed(
         if pool and val.votes is not None:
             calibrated = calibrate(logits, calibration or Calibration())
             pool = fit_pool(calibrated, votes_logits, val.votes)
-    return Deployed(network, calibration, pool=pool).eval(), fitted_on
+    return ExportWrapper(network, calibration, pool=pool).eval(), fitted_on
 
 
-def _described(about: ModelSpec, network: Network, deployed: Deployed) -> ModelSpec:
+def _described(about: ModelSpec, network: Network, deployed: ExportWrapper) -> ModelSpec:
     """What the file says of itself, but for its name, its scores and where it was fitted."""
     pool = deployed.pool
     return replace(
         about,
         parameters=network.parameter_count() + (_head_size(network) if pool else 0),
-        multiply_adds=multiply_adds(network) + (_head_size(network, bias=False) if pool else 0),
+        macs=macs(network) + (_head_size(network, bias=False) if pool else 0),
         scores={},
         people_scores={},
         votes_labels=FERPLUS_EMOTIONS if pool else (),
@@ -186,7 +186,7 @@ def _write_checked(
     to: str,
     spec: ModelSpec,
     part: Path,
-    deployed: Deployed,
+    deployed: ExportWrapper,
     faces: FaceSet | None,
     val: FaceSet | None,
 ) -> Reader:
@@ -225,7 +225,7 @@ def _source(
         name="",
         network=config.recipe.network,
         parameters=0,  # of the file that is written, likewise
-        multiply_adds=0,
+        macs=0,
         recipe=config.recipe.name,
         seed=config.seed,
         epoch=row.epoch,
@@ -302,7 +302,7 @@ def latency_ms(network: Network) -> float:
     Args:
         network: in evaluation mode; its weights do not matter.
     """
-    session = onnx_session(to_onnx(Deployed(network).eval()).SerializeToString())
+    session = onnx_session(to_onnx(ExportWrapper(network).eval()).SerializeToString())
     return catalog.latency_ms(lambda crops: session.run(None, {"crops": crops}))
 
 
@@ -316,13 +316,13 @@ def _logits(network: Network, faces: FaceSet) -> tuple[NDArray[np.float32], NDAr
 
 
 def _head_size(network: Network, *, bias: bool = True) -> int:
-    """Parameters of the head for the votes; without its bias, its multiply-adds."""
+    """Parameters of the head for the votes; without its bias, its MACs."""
     head = network.votes_head
     return 0 if head is None else head.weight.numel() + (head.bias.numel() if bias else 0)
 
 
 def _check_parity(
-    deployed: Deployed, read: Reader, val: FaceSet | None, what: str, allowed: float
+    deployed: ExportWrapper, read: Reader, val: FaceSet | None, what: str, allowed: float
 ) -> None:
     crops = np.random.default_rng(0).integers(0, 256, (67, SIZE_PX, SIZE_PX), dtype=np.uint8)
     crops[0], crops[1] = 0, 255

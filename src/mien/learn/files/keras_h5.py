@@ -317,7 +317,7 @@ def _spec(path: Path, model: Any, faces: _Faces, labels: Sequence[str], scaling:
         scaling=scaling,
         logits=faces.gives_logits,
         parameters=int(model.count_params()),
-        multiply_adds=int(counter.get_total_flops()) // 2,
+        macs=int(counter.get_total_flops()) // 2,
     )
 
 

@@ -45,7 +45,7 @@ def to_keras(network: Network, *, temperature: float = 1.0) -> Any:
             1.0 / std, -mean / std, dtype="float32", name=SCALING_LAYER
         )
         normalised = translation.follow(scaling, pixels)
-        features = translation.through(_parts(network.trunk), normalised)
+        features = translation.through(_parts(network.backbone), normalised)
         head = network.head
         probabilities = translation.dense(
             features, head.weight / temperature, head.bias / temperature, "softmax"

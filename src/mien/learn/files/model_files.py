@@ -37,7 +37,7 @@ Reader = Callable[[Crops], Answers]
 """(N, 48, 48) uint8 gray crops -> answers."""
 
 
-class Deployed(nn.Module):
+class ExportWrapper(nn.Module):
     """The network as a model file holds it: crops in, probabilities out.
 
     Args:
@@ -99,7 +99,7 @@ def batches_of(crops: Crops) -> Iterator[Tensor]:
         yield torch.from_numpy(crops[start : start + Classifier.BATCH])
 
 
-def answers_of(deployed: Deployed, crops: Crops) -> Answers:
+def answers_of(deployed: ExportWrapper, crops: Crops) -> Answers:
     """What the network itself says."""
     with torch.no_grad():
         rows = [deployed(batch) for batch in batches_of(crops)]
@@ -112,7 +112,7 @@ class Onnx:
 
     stores = ("fp32", "fp16", "int8")
 
-    def __init__(self, deployed: Deployed, recipe: Recipe) -> None:
+    def __init__(self, deployed: ExportWrapper, recipe: Recipe) -> None:
         self._model: onnx.ModelProto = to_onnx(deployed, outputs=deployed.outputs)
 
     def write(self, spec: ModelSpec, path: Path) -> None:
@@ -139,7 +139,7 @@ class Onnx:
 class _KerasH5:
     stores = ("fp32",)
 
-    def __init__(self, deployed: Deployed, recipe: Recipe) -> None:
+    def __init__(self, deployed: ExportWrapper, recipe: Recipe) -> None:
         self._model = to_keras(deployed.network, temperature=deployed.calibration.temperature)
 
     def write(self, spec: ModelSpec, path: Path) -> None:
@@ -155,7 +155,7 @@ class Safetensors:
 
     stores = ("fp32", "fp16")
 
-    def __init__(self, deployed: Deployed, recipe: Recipe) -> None:
+    def __init__(self, deployed: ExportWrapper, recipe: Recipe) -> None:
         try:
             import safetensors.torch  # noqa: F401
         except ImportError as error:

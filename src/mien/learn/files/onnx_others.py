@@ -89,7 +89,7 @@ def onnx_of_onnx(
         scaling=scaling,
         logits=logits,
         parameters=theirs.parameters,
-        multiply_adds=theirs.multiply_adds,
+        macs=theirs.macs,
     )
     return serialized(built, spec)
 
@@ -174,7 +174,7 @@ class _Theirs:
         return sum(int(np.prod(t.dims)) for t in tensors if t.data_type in kinds)
 
     @property
-    def multiply_adds(self) -> int:
+    def macs(self) -> int:
         """Of one face, in convolutions and products with matrices whose shapes are known."""
         import onnx
 

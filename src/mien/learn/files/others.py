@@ -125,14 +125,14 @@ def spec_of(
     scaling: str,
     logits: bool,
     parameters: int,
-    multiply_adds: int,
+    macs: int,
 ) -> ModelSpec:
     """What is known of a model of others."""
     return ModelSpec(
         name=name,
         network=network,
         parameters=parameters,
-        multiply_adds=multiply_adds,
+        macs=macs,
         recipe=f"{'logits' if logits else 'probabilities'} of {', '.join(labels)}; "
         f"scaling {scaling}",
         seed=0,

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from mien.errors import OptionError
 from mien.labels import EMOTIONS
-from mien.learn.data.copies import is_constant
 from mien.learn.data.datasets import SPLITS, FaceSet
+from mien.learn.data.duplicates import is_constant
 from mien.output.figures import EMOTION_COLORS, figure, save
 from mien.recognize.crops import SIZE_PX
 

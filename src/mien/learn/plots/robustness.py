@@ -1,4 +1,4 @@
-"""Figures of robustness: accuracy under each disturbance, and what its levels look like."""
+"""Figures of robustness: accuracy under each corruption, and what its severities look like."""
 
 import textwrap
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from mien.learn.evaluation.robustness import DISTURBANCES, Robustness, Strip
+from mien.learn.evaluation.robustness import CORRUPTIONS, Robustness, Strip
 from mien.output.figures import figure, save
 
 if TYPE_CHECKING:
@@ -18,18 +18,18 @@ _QUIET: Final = "#6a7078"  # of notes
 
 
 def plot_robustness(result: Robustness, stem: Path) -> list[Path]:
-    """A panel for each disturbance: accuracy against level, a line for each model.
+    """A panel for each corruption: accuracy against severity, a line for each model.
 
-    The dashed line is the model's accuracy on the images as they are, the pale band each level's
+    The dashed line is the model's accuracy on the images as they are, the pale band each severity's
     95 % interval, the dotted line what reading always the commonest emotion would score.
 
     Args:
-        result: with at least one disturbance.
+        result: with at least one corruption.
         stem: path without an ending.
     Returns:
         The files, PNG and SVG.
     """
-    names = result.disturbances
+    names = result.corruptions
     columns = min(len(names), 5)
     rows = -(-len(names) // columns)
     with figure(2.35 * max(columns, 2) + 0.4, 2.3 * rows + 0.8, rows=rows, columns=columns) as (
@@ -43,7 +43,7 @@ def plot_robustness(result: Robustness, stem: Path) -> list[Path]:
         for axes in panels[len(names) :]:
             axes.set_axis_off()
         drawn.supylabel("accuracy", fontsize=10)
-        title = f"Accuracy under disturbance, {result.n:,} faces of {result.data}"
+        title = f"Accuracy under corruption, {result.n:,} faces of {result.data}"
         drawn.suptitle(title, x=0.01, ha="left", fontweight="bold")
         handles, labels = _legend(result.models)
         if len(panels) > len(names):
@@ -80,17 +80,17 @@ def _legend(models: Sequence[str]) -> "tuple[list[Artist], list[str]]":
 
 
 def _panel(axes: "Axes", result: Robustness, name: str) -> None:
-    disturbance = DISTURBANCES[name]
-    highest = max(result.undisturbed(model).interval.high for model in result.models)
+    corruption = CORRUPTIONS[name]
+    highest = max(result.clean(model).interval.high for model in result.models)
     for model, color in zip(result.models, cycle(_MODEL_COLORS), strict=False):
-        start = result.undisturbed(model)
+        start = result.clean(model)
         points = list(result.curve(model, name))
-        if not disturbance.falling:  # 0 is a place on the axis
-            points = sorted([start, *points], key=lambda m: m.level)
-        levels = [m.level for m in points]
+        if not corruption.falling:  # 0 is a place on the axis
+            points = sorted([start, *points], key=lambda m: m.severity)
+        severities = [m.severity for m in points]
         axes.axhline(start.accuracy, color=color, linestyle="--", linewidth=1)
         axes.fill_between(
-            levels,
+            severities,
             [m.interval.low for m in points],
             [m.interval.high for m in points],
             color=color,
@@ -98,18 +98,18 @@ def _panel(axes: "Axes", result: Robustness, name: str) -> None:
             linewidth=0,
         )
         shown = [m.accuracy for m in points]
-        axes.plot(levels, shown, "o-", color=color, markersize=3.5, linewidth=1.6)
+        axes.plot(severities, shown, "o-", color=color, markersize=3.5, linewidth=1.6)
     axes.axhline(result.majority, color=_QUIET, linestyle=":", linewidth=1)
     axes.set_ylim(0.0, min(highest * 1.08, 1.0))
-    if disturbance.falling:
+    if corruption.falling:
         axes.invert_xaxis()
     axes.set_title(name, fontsize=10)
-    axes.set_xlabel(disturbance.unit, fontsize=8.5, color=_QUIET)
+    axes.set_xlabel(corruption.unit, fontsize=8.5, color=_QUIET)
     axes.tick_params(labelsize=8)
 
 
 def plot_strips(strips: Sequence[Strip], stem: Path) -> list[Path]:
-    """A row for each disturbance: one face under all its levels, with what is read off it.
+    """A row for each corruption: one face under all its severities, with what is read off it.
 
     A reading that is not the one of the face as it is stands in bold.
 
@@ -119,7 +119,7 @@ def plot_strips(strips: Sequence[Strip], stem: Path) -> list[Path]:
     Returns:
         The files, PNG and SVG.
     """
-    columns = max(len(strip.levels) for strip in strips)
+    columns = max(len(strip.severities) for strip in strips)
     size = (2.3 + 0.95 * columns, 1.36 * len(strips) + 0.1)
     with figure(*size, rows=len(strips), columns=columns) as (drawn, cells):
         for row, strip in enumerate(strips):
@@ -127,21 +127,21 @@ def plot_strips(strips: Sequence[Strip], stem: Path) -> list[Path]:
             for axes in line:
                 axes.set_axis_off()
             _name(line[0], strip)
-            for place, axes in enumerate(line[: len(strip.levels)]):
+            for place, axes in enumerate(line[: len(strip.severities)]):
                 _cell(axes, strip, place)
         drawn.get_layout_engine().set(h_pad=0.07)  # type: ignore[union-attr, call-arg]
         return save(drawn, stem)
 
 
 def _cell(axes: "Axes", strip: Strip, place: int) -> None:
-    level = strip.levels[place]
+    severity = strip.severities[place]
     axes.imshow(strip.crops[place], cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-    shown = f"{level:+g}" if min(strip.levels) < 0 else f"{level:g}"
-    axes.set_title(shown if level else "as it is", fontsize=8, fontweight="normal", loc="center")
+    shown = f"{severity:+g}" if min(strip.severities) < 0 else f"{severity:g}"
+    axes.set_title(shown if severity else "as it is", fontsize=8, fontweight="normal", loc="center")
     if strip.read is None:
         return
     emotion, probability = strip.read[place]
-    changed = emotion != strip.read[strip.levels.index(0.0)][0]
+    changed = emotion != strip.read[strip.severities.index(0.0)][0]
     axes.text(
         0.5,
         -0.04,
@@ -157,11 +157,11 @@ def _cell(axes: "Axes", strip: Strip, place: int) -> None:
 
 def _name(axes: "Axes", strip: Strip) -> None:
     """What was done, to the left of the row."""
-    about = textwrap.fill(strip.disturbance.about, 30)
+    about = textwrap.fill(strip.corruption.about, 30)
     axes.text(
         -0.15,
         0.98,
-        strip.disturbance.name,
+        strip.corruption.name,
         transform=axes.transAxes,
         ha="right",
         va="top",
@@ -171,7 +171,7 @@ def _name(axes: "Axes", strip: Strip) -> None:
     axes.text(
         -0.15,
         0.78,
-        f"{about}\n({strip.disturbance.unit})",
+        f"{about}\n({strip.corruption.unit})",
         transform=axes.transAxes,
         ha="right",
         va="top",

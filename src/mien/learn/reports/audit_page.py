@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mien.errors import OptionError
 from mien.labels import EMOTIONS, FERPLUS, FERPLUS_TO_EMOTION
 from mien.learn.audit.check import PLAIN, Score, VotesCheck
-from mien.learn.audit.doubts import WORST, Audit, write_labels
+from mien.learn.audit.label_errors import WORST, Audit, write_labels
 from mien.learn.evaluation.scores import ferplus_targets
 from mien.learn.plots.audit import plot_precision
 from mien.output.figures import EMOTION_COLORS
@@ -190,7 +190,7 @@ def _score(score: Score, form: str) -> Cell:
 
 def _faces(audit: Audit, rows: NDArray[np.int64]) -> list[dict[str, object]]:
     """What the page tells of each face."""
-    faces, read_as, copy_labels = audit.faces, audit.read_as, audit.copy_labels()
+    faces, read_as, duplicate_labels = audit.faces, audit.read_as, audit.duplicate_labels()
     majority = None if faces.votes is None else ferplus_targets(faces)
     shown: list[dict[str, object]] = []
     for i in rows.tolist():
@@ -205,7 +205,7 @@ def _faces(audit: Audit, rows: NDArray[np.int64]) -> list[dict[str, object]]:
             "read": EMOTIONS[read],
             "read_share": probabilities[EMOTIONS[read]],
             "probabilities": _bar(probabilities, {n: f"{p:.0%}" for n, p in probabilities.items()}),
-            "copies": copy_labels.get(i, ()),
+            "duplicates": duplicate_labels.get(i, ()),
         }
         if faces.votes is not None and majority is not None:
             votes = dict(zip(_VOTES.values(), faces.votes[i].tolist(), strict=True))

@@ -9,7 +9,7 @@ from mien.learn.evaluation.measures import Measures
 from mien.learn.fairness.comparison import stand_out
 from mien.learn.fairness.gaps import ACCURACY, GroupingScore, percent_of
 from mien.learn.fairness.slices import SLICES
-from mien.learn.reports.cards import DISTURBED, Card
+from mien.learn.reports.cards import CORRUPTED, Card
 from mien.output.pages import Table, percent, render
 
 
@@ -32,7 +32,7 @@ def card_text(card: Card) -> str:
         by_taggers=card.test.by_taggers,
         **_of_scores(card),
         **_of_sureness(card),
-        **_of_disturbances(card),
+        **_of_corruptions(card),
         **_of_slices(card),
     )
 
@@ -45,7 +45,7 @@ def _of_scores(card: Card) -> dict[str, object]:
     return {
         "test": _headline(card.test),
         "labelled": _headline(card.labelled.get("test", card.test)),
-        "copies": card.copies,
+        "duplicates": card.duplicates,
         "clean_n": card.clean and card.clean.evaluation.n,
         "label_agreement": card.label_agreement,
         "agreement": card.test.agreement,
@@ -126,21 +126,21 @@ def _of_sureness(card: Card) -> dict[str, object]:
     }
 
 
-def _of_disturbances(card: Card) -> dict[str, object]:
+def _of_corruptions(card: Card) -> dict[str, object]:
     found = card.robustness
-    start = found.undisturbed(found.models[0]).accuracy
-    accuracies = {(m.disturbance, m.level): m.accuracy for m in found.measurements}
-    told = [(name, said, accuracies[name, level]) for name, level, said in DISTURBED]
+    start = found.clean(found.models[0]).accuracy
+    accuracies = {(m.corruption, m.severity): m.accuracy for m in found.measurements}
+    told = [(name, said, accuracies[name, level]) for name, level, said in CORRUPTED]
     rows = [["none", "", percent(start, 1), ""]]
     rows += [
         [name, said, percent(accuracy, 1), f"{100 * (accuracy - start):+.1f}"]
         for name, said, accuracy in told
     ]
-    hardest = min(told, key=lambda disturbance: disturbance[2])
-    head = ["disturbance", "level", "accuracy", "points"]
+    hardest = min(told, key=lambda corruption: corruption[2])
+    head = ["corruption", "severity", "accuracy", "points"]
     return {
-        "disturbed_n": found.n,
-        "disturbed": Table(rows, head=head, left=(0, 1)),
+        "corrupted_n": found.n,
+        "corrupted": Table(rows, head=head, left=(0, 1)),
         "hardest": f"{hardest[0]}, {hardest[1]}",
     }
 

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import OptionError
-from mien.learn.data.copies import copies_of
 from mien.learn.data.datasets import FaceSet
+from mien.learn.data.duplicates import duplicates_of
 from mien.learn.evaluation.calibration import tagger_shares
 from mien.learn.evaluation.measures import Measures, measure
-from mien.learn.evaluation.robustness import Measurement, Robustness, disturbance_named
+from mien.learn.evaluation.robustness import Measurement, Robustness, corruption_named
 from mien.learn.evaluation.robustness import measure as measure_robustness
 from mien.learn.evaluation.scores import Agreement, ferplus_targets, said_by_taggers, truth_of
 from mien.learn.fairness.comparison import Fairness, find_groupings, measure_fairness
@@ -30,7 +30,7 @@ from mien.spec import ModelSpec
 BANDS: Final = (0.0, 0.4, 0.6, 0.8, 0.9, 1.0)
 """Edges of the probabilities that a card sets beside how often they are right."""
 
-DISTURBED: Final = (
+CORRUPTED: Final = (
     ("brightness", -80.0, "darker by 80 gray levels"),
     ("brightness", 80.0, "brighter by 80 gray levels"),
     ("contrast", -0.6, "60 % less"),
@@ -44,7 +44,8 @@ DISTURBED: Final = (
     ("shift-x", 4.0, "framed 4 px of 48 too far to the right"),
     ("zoom", 0.2, "framed 20 % too wide"),
 )
-"""(disturbance, level, how a card says it): one level of those in `DISTURBANCES`, two of light."""
+"""(corruption, severity, how a card says it): one severity of those in `CORRUPTIONS`, two of
+light."""
 
 FER2013_SPLITS: Final = {"train": 28709, "val": 3589, "test": 3589}
 """Images of each split, by which a card knows FER2013 whatever its file is called."""
@@ -81,10 +82,10 @@ class Card:
         data: name of the data set that was measured on.
         is_fer2013: it has as many images in each split as FER2013.
         measures: of what the file reads, on "val", "test", "val+test", and "clean test": the faces
-            of test that are not exact copies of training images. The last is left out where the
-            data set has no training images, or test no copies of them.
+            of test that are not exact duplicates of training images. The last is left out where the
+            data set has no training images, or test no duplicates of them.
         labelled: the same of what it says of the label; empty where that is all that it says.
-        copies: faces of test that are exact copies of training images.
+        duplicates: faces of test that are exact duplicates of training images.
         label_agreement: of the labels of test themselves with the FER+ majority; None without
             votes.
         bands: on test.
@@ -100,7 +101,7 @@ class Card:
     is_fer2013: bool
     measures: dict[str, Measures]
     labelled: dict[str, Measures]
-    copies: int
+    duplicates: int
     label_agreement: Agreement | None
     bands: tuple[Band, ...]
     robustness: Robustness
@@ -124,7 +125,7 @@ def measure_card(
 
     Args:
         classifier: of one file; the card of an ensemble is those of its members.
-        faces: a data set with val and test; with train, copies of its images are counted.
+        faces: a data set with val and test; with train, duplicates of its images are counted.
         report: called with the name of each step as it begins.
     Raises:
         OptionError: the classifier is an ensemble.
@@ -138,7 +139,7 @@ def measure_card(
     metric_frame()  # raises now, as does the next
     faces.split("val+test")
     test = faces.split("test")
-    own = _without_copies(faces)
+    own = _without_duplicates(faces)
     measured = _measures(classifier, faces, own, say)
     labelled = {}
     if classifier.head != "label":
@@ -158,7 +159,7 @@ def measure_card(
         is_fer2013=all((faces.splits == s).sum() == n for s, n in FER2013_SPLITS.items()),
         measures=measured,
         labelled=labelled,
-        copies=0 if own is None else len(test) - len(own),
+        duplicates=0 if own is None else len(test) - len(own),
         label_agreement=_label_agreement(test),
         bands=_bands_of(classifier, test),
         robustness=_robustness(classifier, judged.split("test"), say),
@@ -208,12 +209,12 @@ def bands(probabilities: Probabilities, right: NDArray[np.float32]) -> tuple[Ban
     return tuple(found)
 
 
-def _without_copies(faces: FaceSet) -> FaceSet | None:
+def _without_duplicates(faces: FaceSet) -> FaceSet | None:
     """The faces of test that no training image equals; None if that is all of them, or none."""
     if not (faces.splits == "train").any():
         return None
     in_test = faces.splits == "test"
-    own = in_test & ~copies_of(faces, of="train")
+    own = in_test & ~duplicates_of(faces, of="train")
     return faces.take(own) if 0 < own.sum() < in_test.sum() else None
 
 
@@ -228,10 +229,12 @@ def _label_agreement(test: FaceSet) -> Agreement | None:
 
 
 def _robustness(classifier: Classifier, test: FaceSet, say: Callable[[str], object]) -> Robustness:
-    wanted = [replace(disturbance_named(name), levels=(level,)) for name, level, _ in DISTURBED]
+    wanted = [
+        replace(corruption_named(name), severities=(severity,)) for name, severity, _ in CORRUPTED
+    ]
     measured: list[Measurement] = []
-    say("disturbed faces")
+    say("corrupted faces")
     for measurement in measure_robustness({classifier.spec.name: classifier}, test, wanted):
         measured.append(measurement)
-        say(f"disturbed faces, {len(measured)} of {len(wanted) + 1}")
+        say(f"corrupted faces, {len(measured)} of {len(wanted) + 1}")
     return Robustness.of(test, measured, data=f"{test.name} test", seed=0)

@@ -58,7 +58,7 @@ class RunMeasures:
         epoch: the one whose weights were measured: the best on val.
         train: on the 28,709 training images, as they are.
         val_test: on the 7,178 images of PublicTest and PrivateTest, the paper's validation set.
-        test: on PrivateTest, also without the copies of training images and beside FER+.
+        test: on PrivateTest, also without the duplicates of training images and beside FER+.
         shuffled_train: `train` as the paper's report pairs predictions and labels.
         shuffled_val_test: `val_test`, likewise.
         readings: of a photo; none without one.
@@ -147,7 +147,7 @@ def write(
         data=_data(faces),
         samples=samples,
         network=_network(layers),
-        multiply_adds=sum(layer.multiply_adds for layer in layers),
+        macs=sum(layer.macs for layer in layers),
         history=_history(runs[0]),
         accuracy=_accuracy(runs),
         absent=runs[0].test.evaluation.absent,

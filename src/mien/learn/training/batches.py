@@ -66,7 +66,7 @@ class Augmentation:
                 raise OptionError(f"{name}: expected 0, or {low} to {high}; got {got}")
 
     @property
-    def spoils(self) -> bool:
+    def corrupts(self) -> bool:
         """Whether it does what cameras do."""
         return self.cuts or max(self.blur, self.brightness, self.contrast, self.noise) > 0.0
 

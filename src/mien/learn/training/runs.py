@@ -25,7 +25,7 @@ import torch
 
 from mien.errors import OutputError, TrainingError
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
-from mien.learn.networks import Network, TrunkOptions, build
+from mien.learn.networks import BackboneOptions, Network, build
 from mien.learn.training.recipes import Recipe, recipe_of
 from mien.output.files import part_name, write_bytes, writing
 
@@ -93,7 +93,7 @@ def network_of(recipe: Recipe) -> Network:
         votes=len(FERPLUS_EMOTIONS) if recipe.votes_weight > 0 else 0,
         mean=recipe.mean,
         std=recipe.std,
-        options=TrunkOptions(
+        options=BackboneOptions(
             dropout=recipe.dropout,
             dense_dropout=recipe.dense_dropout,
             activation=recipe.activation,

@@ -15,11 +15,11 @@ from mien.errors import OutOfMemoryError
 from mien.learn.networks import Network
 from mien.learn.training.batches import Batches, Mixup, augment_by, augmentation_draws, share_of
 from mien.learn.training.checkpoints import State
+from mien.learn.training.corruption import corrupt_by, corruption_draws
 from mien.learn.training.distillation import Answers, Teachers, distillation_loss
 from mien.learn.training.memory import is_out_of_memory, largest_that_fits, reason_of
 from mien.learn.training.processes import Flag
 from mien.learn.training.recipes import Recipe
-from mien.learn.training.spoiling import spoil_by, spoiling_draws
 from mien.learn.training.views import StoredViews
 
 ADAM_EPSILON: Final = 1e-7  # Keras's, so that the paper's recipe is the paper's
@@ -86,8 +86,8 @@ class Step:
         self.mixup = Mixup(recipe.mixup, device=fabric.device) if recipe.mixup else None
         # Not in the network's mode: what CUDA graphs give is overwritten by their next call.
         self.augment_by = torch.compile(augment_by, dynamic=False) if compiled else augment_by
-        spoils = compiled and recipe.augmentation.spoils
-        self.spoil_by = torch.compile(spoil_by, dynamic=False) if spoils else spoil_by
+        corrupts = compiled and recipe.augmentation.corrupts
+        self.corrupt_by = torch.compile(corrupt_by, dynamic=False) if corrupts else corrupt_by
 
     def ask_teachers(self, run_dir: Path, interrupted: Flag, tell: Callable[[float], None]) -> bool:
         """Have all answers about stored views, if the recipe has any; False if interrupted."""
@@ -143,10 +143,10 @@ class Step:
         # Every process makes the whole batch, which costs little, and keeps its share: the views
         # do not depend on how many there are, nor does what mixup blends.
         pixels, shown, votes, answers = self._shown(rows)
-        spoiled = pixels
-        if recipe.augmentation.spoils:
-            draws, noise = spoiling_draws(len(rows), recipe.augmentation, state.generator)
-            spoiled = self.spoil_by(pixels, draws, noise, recipe.augmentation)
+        corrupted = pixels
+        if recipe.augmentation.corrupts:
+            draws, noise = corruption_draws(len(rows), recipe.augmentation, state.generator)
+            corrupted = self.corrupt_by(pixels, draws, noise, recipe.augmentation)
         targets, weight = self.batches.targets[rows], 1.0
         if fabric.world_size > 1:
             share = share_of(len(rows), rank=fabric.global_rank, processes=fabric.world_size)
@@ -154,11 +154,11 @@ class Step:
             weight = (share.stop - share.start) * fabric.world_size / len(rows)
             if not weight:  # all must take part in the mean
                 share = slice(0, 1)
-            pixels, spoiled, shown = pixels[share], spoiled[share], shown[share]
+            pixels, corrupted, shown = pixels[share], corrupted[share], shown[share]
             targets, votes = targets[share], None if votes is None else votes[share]
             if answers is not None:
                 answers = answers[0][share], None if answers[1] is None else answers[1][share]
-        logits, votes_logits = self.model(spoiled)
+        logits, votes_logits = self.model(corrupted)
         loss = self._objective(logits, votes_logits, shown, votes, pixels, answers) * weight
         state.optimizer.zero_grad(set_to_none=True)
         fabric.backward(loss)
@@ -205,7 +205,7 @@ class Step:
             votes_logits: (N, 8), or None.
             shown: (N,) int64 emotions, or (N, 7) shares of them.
             votes: (N, 8) shares, or None.
-            pixels: (N, 1, 48, 48), what the network has seen, before a camera spoiled it.
+            pixels: (N, 1, 48, 48), what the network has seen, before a camera corrupted it.
             answers: of the teachers about it; if None, they are asked.
         """
         recipe, weight = self.recipe, self.recipe.distill_weight

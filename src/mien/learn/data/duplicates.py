@@ -1,7 +1,8 @@
-"""Copies of faces within a data set: exact ones, near ones, and what their labels say.
+"""Duplicates of faces within a data set: exact ones, near ones, and what their labels say.
 
 An exact copy has the same pixels. A near copy is the same image again after scaling, cropping,
-compression, a change of brightness, a watermark, or turned in a mirror. Near copies are found in
+compression, a change of brightness, a watermark, or turned in a mirror. Near duplicates are found
+in
 two steps, each a normalised cross-correlation (Lewis 1995, "Fast normalized cross-correlation"):
 
 1. Every face is shrunk to 12 x 12, and the mean face taken off, which all faces share. Pairs that
@@ -103,14 +104,15 @@ class Check:
 
     Attributes:
         n: faces in the set.
-        n_unique: different images, counting exact copies once.
+        n_unique: different images, counting exact duplicates once.
         splits: faces of each split.
-        exact: groups of exact copies, by their first row.
-        near: pairs of near copies that are not exact ones; None if they were not looked for.
+        exact: groups of exact duplicates, by their first row.
+        near: pairs of near duplicates that are not exact ones; None if they were not looked for.
         near_conflicts: how many of these pairs carry different labels; or None.
-        n_distinct: different images, counting near and mirrored copies once, too; or None.
-        copies_across: (split, other split) -> faces of the first whose exact copy is in the second.
-        near_across: likewise, with near and mirrored copies; None if they were not looked for.
+        n_distinct: different images, counting near and mirrored duplicates once, too; or None.
+        duplicates_across: (split, other split) -> faces of the first whose exact copy is in the
+            second.
+        near_across: likewise, with near and mirrored duplicates; None if they were not looked for.
         constant: rows of images of a single gray level.
         not_faces: rows that most FER+ votes call "not a face"; None without votes.
     """
@@ -122,14 +124,14 @@ class Check:
     near: tuple[NearCopy, ...] | None
     near_conflicts: int | None
     n_distinct: int | None
-    copies_across: dict[tuple[str, str], int]
+    duplicates_across: dict[tuple[str, str], int]
     near_across: dict[tuple[str, str], int] | None
     constant: tuple[int, ...]
     not_faces: tuple[int, ...] | None
 
     @property
     def conflicts(self) -> tuple[Group, ...]:
-        """Exact copies that carry different labels."""
+        """Exact duplicates that carry different labels."""
         return tuple(group for group in self.exact if group.conflicting)
 
     def to_dict(self) -> dict[str, Any]:
@@ -139,7 +141,7 @@ class Check:
             "n_unique": self.n_unique,
             "n_distinct": self.n_distinct,
             "splits": self.splits,
-            "exact_across": _nested(self.copies_across),
+            "exact_across": _nested(self.duplicates_across),
             "near_across": None if self.near_across is None else _nested(self.near_across),
             "exact": [{"rows": g.rows, "splits": g.splits, "labels": g.labels} for g in self.exact],
             "conflicts": len(self.conflicts),
@@ -150,8 +152,8 @@ class Check:
         }
 
 
-def copies_of(faces: FaceSet, of: str = "train") -> NDArray[np.bool_]:
-    """Which faces are exact copies of a face in a split.
+def duplicates_of(faces: FaceSet, of: str = "train") -> NDArray[np.bool_]:
+    """Which faces are exact duplicates of a face in a split.
 
     Args:
         faces: a whole data set.
@@ -172,16 +174,16 @@ def copies_of(faces: FaceSet, of: str = "train") -> NDArray[np.bool_]:
     return np.asarray((first[group] < len(faces)) & ~is_first)
 
 
-def without_copies(faces: FaceSet, *, near: bool = False) -> FaceSet:
+def without_duplicates(faces: FaceSet, *, near: bool = False) -> FaceSet:
     """The same set, with each image once in train and none in train that val or test have.
 
     Val and test stay whole, so that scores remain comparable with those of others.
 
     Args:
         faces: a whole data set.
-        near: near and mirrored copies as well as exact ones.
+        near: near and mirrored duplicates as well as exact ones.
     """
-    group = groups_of_copies(faces.images, near=near)
+    group = groups_of_duplicates(faces.images, near=near)
     in_train = faces.splits == "train"
     held_out = np.isin(group, group[~in_train])
     _, first = np.unique(np.where(in_train, group, -1), return_index=True)
@@ -190,25 +192,25 @@ def without_copies(faces: FaceSet, *, near: bool = False) -> FaceSet:
     return faces.take(~in_train | (is_first & ~held_out))
 
 
-def groups_of_copies(
+def groups_of_duplicates(
     images: NDArray[np.uint8],
     *,
     near: bool = True,
     report: Callable[[float], None] | None = None,
 ) -> NDArray[np.int64]:
-    """A number for each face, the same for all that are copies of one image.
+    """A number for each face, the same for all that are duplicates of one image.
 
     Args:
         images: (N, 48, 48) uint8.
-        near: near and mirrored copies as well as exact ones. Copies of copies count, so that a
-            group may hold faces that are no copies of each other.
+        near: near and mirrored duplicates as well as exact ones. Duplicates of duplicates count,
+            so that a group may hold faces that are no duplicates of each other.
         report: called now and then with the share that is done, 0 to 1.
     Returns:
         (N,) int64, 0 or more.
     """
     group = _groups_of(images)
     if near:
-        pairs = near_copies(images, report=report)
+        pairs = near_duplicates(images, report=report)
         group = _joined(group, [(pair.row, pair.other) for pair in pairs])
     return group
 
@@ -216,12 +218,12 @@ def groups_of_copies(
 def check(
     faces: FaceSet, *, near: bool = True, report: Callable[[float], None] | None = None
 ) -> Check:
-    """Look for copies, conflicting labels, constant images and what is not a face.
+    """Look for duplicates, conflicting labels, constant images and what is not a face.
 
     Args:
         faces: a whole data set.
-        near: look for near and mirrored copies, too. Each face is compared with each other one, so
-            four times as many faces take sixteen times as long.
+        near: look for near and mirrored duplicates, too. Each face is compared with each other
+            one, so four times as many faces take sixteen times as long.
         report: called now and then with the share that is done, 0 to 1.
     """
     group = _groups_of(faces.images)
@@ -231,7 +233,7 @@ def check(
     n_distinct: int | None = None
     near_conflicts: int | None = None
     if near:
-        pairs = near_copies(faces.images, report=report)
+        pairs = near_duplicates(faces.images, report=report)
         joined = _joined(group, [(pair.row, pair.other) for pair in pairs])
         n_distinct = len(np.unique(joined))
         near_across = _across(faces, group, pairs)
@@ -248,7 +250,7 @@ def check(
         near=pairs,
         near_conflicts=near_conflicts,
         n_distinct=n_distinct,
-        copies_across=_across(faces, group, ()),
+        duplicates_across=_across(faces, group, ()),
         near_across=near_across,
         constant=tuple(np.flatnonzero(is_constant(faces.images)).tolist()),
         not_faces=not_faces,
@@ -261,10 +263,10 @@ def is_constant(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def write_pairs(found: Check, faces: FaceSet, path: Path) -> None:
-    """Write a CSV file with a row for each pair of copies.
+    """Write a CSV file with a row for each pair of duplicates.
 
-    A group of exact copies gives a pair of its first row with each other one. `row` counts from 0
-    in the order of the set; `source` is the file, and the row of a table, that it came from.
+    A group of exact duplicates gives a pair of its first row with each other one. `row` counts
+    from 0 in the order of the set; `source` is the file, and the row of a table, that it came from.
 
     Args:
         found: what `check` found in `faces`.
@@ -294,13 +296,13 @@ def write_pairs(found: Check, faces: FaceSet, path: Path) -> None:
             writer.writerow([kind, detail, *cells])
 
 
-def near_copies(
+def near_duplicates(
     images: NDArray[np.uint8], *, report: Callable[[float], None] | None = None
 ) -> tuple[NearCopy, ...]:
     """Pairs of faces that are nearly, but not exactly, the same image.
 
     A pair that is both near and mirrored, as of a symmetric face, is named once, as what it
-    resembles more. Images of a single gray level are passed over, and of exact copies only the
+    resembles more. Images of a single gray level are passed over, and of exact duplicates only the
     first is compared.
 
     Args:
@@ -351,7 +353,7 @@ def _nested(across: dict[tuple[str, str], int]) -> dict[str, dict[str, int]]:
 
 
 def _groups_of(images: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """(N,) int64: a number for each face, the same for exact copies, from 0 on without gaps."""
+    """(N,) int64: a number for each face, the same for exact duplicates, from 0 on without gaps."""
     numbers: dict[bytes, int] = {}
     digests = (hashlib.sha256(image.tobytes()).digest() for image in images)
     return np.array([numbers.setdefault(d, len(numbers)) for d in digests], dtype=np.int64)
@@ -396,7 +398,7 @@ def _across(
     count = np.zeros((group.max(initial=-1) + 1, len(there)), np.int64)
     for column, split in enumerate(there):
         np.add.at(count[:, column], group[faces.splits == split], 1)
-    alike = count.copy()  # faces of each split that are copies of a group's image
+    alike = count.copy()  # faces of each split that are duplicates of a group's image
     for pair in pairs:
         one, two = group[pair.row], group[pair.other]
         alike[one] += count[two]

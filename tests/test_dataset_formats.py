@@ -13,7 +13,7 @@ from learn_fixtures import png
 from mien.errors import DataError, OptionError
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet, load_faces
-from mien.learn.data.layouts import (
+from mien.learn.data.formats import (
     AFFECTNET,
     CK_PLUS,
     FRAME,
@@ -264,7 +264,7 @@ def test_affectnet_tables_give_the_faces_that_their_landmarks_frame(
     portrait: Path, portrait_image: Image, landmarks: str, tmp_path: Path
 ) -> None:
     rows = [_affectnet_row("689/a.jpg", landmarks, label) for label in AFFECTNET]
-    # The validation list of some copies comes without its header.
+    # The validation list of some duplicates comes without its header.
     root = _affectnet(tmp_path, portrait, rows, [_affectnet_row("689/a.jpg", landmarks, 3)])
     faces = load_faces(root)
 

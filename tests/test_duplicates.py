@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from learn_fixtures import made_up_faces, write_csv
 from mien.errors import DataError, OptionError, OutputError
 from mien.labels import EMOTIONS
-from mien.learn.data.copies import (
+from mien.learn.data.datasets import FaceSet, load_faces
+from mien.learn.data.duplicates import (
     PAIR_COLUMNS,
     check,
-    copies_of,
-    near_copies,
-    without_copies,
+    duplicates_of,
+    near_duplicates,
+    without_duplicates,
     write_pairs,
 )
-from mien.learn.data.datasets import FaceSet, load_faces
 from mien.readings import Face, Image
 from mien.recognize.crops import crop_faces
 from mien.recognize.faces import YuNetDetector
@@ -46,33 +46,33 @@ A, B, C, D = _noise(4)
 def test_copies_of_train_are_marked_in_every_split() -> None:
     faces = _set(np.stack([A, B, C, A, A, D]), ["train", "train", "val", "val", "test", "test"])
 
-    assert copies_of(faces, of="train").tolist() == [False, False, False, True, True, False]
+    assert duplicates_of(faces, of="train").tolist() == [False, False, False, True, True, False]
 
 
 def test_of_copies_within_the_split_the_first_is_not_marked() -> None:
     faces = _set(np.stack([A, A, B, A]), ["train", "train", "train", "test"])
 
-    assert copies_of(faces).tolist() == [False, True, False, True]
-    assert copies_of(faces, of="test").tolist() == [True, True, False, False]
+    assert duplicates_of(faces).tolist() == [False, True, False, True]
+    assert duplicates_of(faces, of="test").tolist() == [True, True, False, False]
 
 
 def test_copies_of_several_splits() -> None:
     faces = _set(np.stack([A, B, A, B]), ["train", "val", "test", "test"])
 
-    assert copies_of(faces, of="train+val").tolist() == [False, False, True, True]
+    assert duplicates_of(faces, of="train+val").tolist() == [False, False, True, True]
 
 
 def test_one_gray_level_makes_another_image() -> None:
     other = A.copy()
     other[7, 9] ^= 1
 
-    assert not copies_of(_set(np.stack([A, other]), ["train", "test"])).any()
+    assert not duplicates_of(_set(np.stack([A, other]), ["train", "test"])).any()
 
 
 @pytest.mark.parametrize(("of", "error"), [("dev", OptionError), ("val", DataError)])
 def test_copies_of_a_split_that_is_not_there(of: str, error: type[Exception]) -> None:
     with pytest.raises(error, match=of):
-        copies_of(_set(np.stack([A, B]), ["train", "test"]), of=of)
+        duplicates_of(_set(np.stack([A, B]), ["train", "test"]), of=of)
 
 
 def test_without_copies_train_has_each_image_once_and_none_of_val_and_test() -> None:
@@ -81,19 +81,19 @@ def test_without_copies_train_has_each_image_once_and_none_of_val_and_test() -> 
         ["train", "train", "train", "train", "train", "val", "test", "test"],
         [0, 1, 2, 3, 4, 5, 6, 0],
     )
-    clean = without_copies(faces)
+    clean = without_duplicates(faces)
 
     assert clean.targets.tolist() == [1, 4, 5, 6, 0]
     assert clean.splits.tolist() == ["train", "train", "val", "test", "test"]
 
 
-def test_without_near_copies(portrait_crop: NDArray[np.uint8]) -> None:
+def test_without_near_duplicates(portrait_crop: NDArray[np.uint8]) -> None:
     brighter = np.clip(portrait_crop.astype(int) + 20, 0, 255).astype(np.uint8)
     images = np.stack([portrait_crop, *_noise(30, seed=1), brighter])
     faces = _set(images, ["train"] * 31 + ["test"])
 
-    assert len(without_copies(faces)) == 32
-    assert len(without_copies(faces, near=True)) == 31
+    assert len(without_duplicates(faces)) == 32
+    assert len(without_duplicates(faces, near=True)) == 31
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ def test_a_face_is_found_again(how: str, kind: str, others: int, portrait_image:
     pair_of_faces = [_crop(portrait_image), _changed(portrait_image, how)]
     images = np.stack([*_noise(max(others, 1))[:others], *pair_of_faces])
 
-    (pair,) = near_copies(images)
+    (pair,) = near_duplicates(images)
     assert (pair.row, pair.other, pair.kind) == (others, others + 1, kind)
     assert 0.7 <= pair.detail <= 1.0
 
@@ -158,27 +158,27 @@ def test_different_faces_are_no_copies(photos: Path) -> None:
         crops.extend(crop_faces(image, detector.detect(image), detector.framing))
 
     assert len(crops) > 3
-    assert near_copies(np.stack(crops)) == ()
+    assert near_duplicates(np.stack(crops)) == ()
 
 
-def test_near_copies_leave_out_exact_ones_and_single_gray_levels() -> None:
+def test_near_duplicates_leave_out_exact_ones_and_single_gray_levels() -> None:
     flat = np.full((2, 48, 48), 255, np.uint8)
     flat[1] = 0
 
-    assert near_copies(np.stack([A, A, *flat, B])) == ()
-    assert near_copies(np.empty((0, 48, 48), np.uint8)) == ()
-    assert near_copies(flat) == ()
+    assert near_duplicates(np.stack([A, A, *flat, B])) == ()
+    assert near_duplicates(np.empty((0, 48, 48), np.uint8)) == ()
+    assert near_duplicates(flat) == ()
 
 
-def test_near_copies_do_not_depend_on_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_near_duplicates_do_not_depend_on_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     images = _noise(40)
     later = images + np.random.default_rng(0).integers(0, 4, images.shape).astype(np.uint8)
     both = np.concatenate([images, later[::-1]])
-    at_once = near_copies(both)
-    monkeypatch.setattr("mien.learn.data.copies._BLOCK", 7)
+    at_once = near_duplicates(both)
+    monkeypatch.setattr("mien.learn.data.duplicates._BLOCK", 7)
     shares: list[float] = []
 
-    assert near_copies(both, report=shares.append) == at_once
+    assert near_duplicates(both, report=shares.append) == at_once
     assert [(pair.row, pair.other) for pair in at_once] == [(n, 79 - n) for n in range(40)]
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
@@ -208,15 +208,15 @@ def test_check_counts_what_there_is() -> None:
         ("angry", "sad"),
     )
     assert found.conflicts == (group,)
-    assert found.copies_across["train", "train"] == 2
-    assert found.copies_across["train", "test"] == 2
-    assert found.copies_across["test", "train"] == 1
-    assert found.copies_across["test", "test"] == found.copies_across["val", "train"] == 0
-    assert found.near_across == found.copies_across
+    assert found.duplicates_across["train", "train"] == 2
+    assert found.duplicates_across["train", "test"] == 2
+    assert found.duplicates_across["test", "train"] == 1
+    assert found.duplicates_across["test", "test"] == found.duplicates_across["val", "train"] == 0
+    assert found.near_across == found.duplicates_across
     assert found.constant == found.not_faces == (5,)
 
 
-def test_near_copies_count_across_splits_with_the_exact_copies_of_each(
+def test_near_duplicates_count_across_splits_with_the_exact_copies_of_each(
     portrait_crop: NDArray[np.uint8],
 ) -> None:
     brighter = np.clip(portrait_crop.astype(int) + 20, 0, 255).astype(np.uint8)
@@ -224,13 +224,13 @@ def test_near_copies_count_across_splits_with_the_exact_copies_of_each(
     faces = _set(images, ["train"] * 32 + ["test"], [ANGRY] * 32 + [SAD])
     found = check(faces)
 
-    assert found.copies_across["test", "train"] == 0
+    assert found.duplicates_across["test", "train"] == 0
     assert found.near_across is not None
     assert (found.near_across["test", "train"], found.near_across["train", "test"]) == (1, 2)
     assert (found.n_unique, found.n_distinct, found.near_conflicts) == (32, 31, 1)
 
 
-def test_without_near_copies_nothing_is_said_of_them() -> None:
+def test_without_near_duplicates_nothing_is_said_of_them() -> None:
     found = check(_set(np.stack([A, A]), ["train", "test"]), near=False)
 
     of_near = (found.near, found.near_across, found.n_distinct, found.near_conflicts)
@@ -267,11 +267,11 @@ def test_pairs_that_cannot_be_written(tmp_path: Path) -> None:
 def test_fer2013_has_the_known_copies(fer2013: FaceSet) -> None:
     found = check(fer2013, near=False)
 
-    # Two copies are none to the letter where a form of the set has images from JPEG files.
+    # Two duplicates are none to the letter where a form of the set has images from JPEG files.
     assert found.n_unique in (34_034, 34_036)
-    assert found.copies_across["val", "train"] == 280
-    assert found.copies_across["test", "train"] == 288
-    assert (~copies_of(fer2013, of="train")[fer2013.splits == "test"]).sum() == 3_301
-    clean = without_copies(fer2013)
+    assert found.duplicates_across["val", "train"] == 280
+    assert found.duplicates_across["test", "train"] == 288
+    assert (~duplicates_of(fer2013, of="train")[fer2013.splits == "test"]).sum() == 3_301
+    clean = without_duplicates(fer2013)
     assert (len(clean.split("val")), len(clean.split("test"))) == (3_589, 3_589)
-    assert not copies_of(clean, of="train").any()
+    assert not duplicates_of(clean, of="train").any()

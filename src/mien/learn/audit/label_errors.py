@@ -43,7 +43,7 @@ LABEL_COLUMNS: Final = (
     "quality",  # of the label, 0 to 1; by it those in doubt are ranked, then the others
     *EMOTIONS,  # probabilities
     "fold",  # from 1
-    "copy_labels",  # other labels that exact copies of the face carry in train, joined by +
+    "duplicate_labels",  # labels of exact duplicates in train, if others, joined by +
 )
 """Of the file that `write_labels` writes; where there are FER+ votes, `VOTE_COLUMNS` follow."""
 
@@ -119,8 +119,9 @@ class Audit:
         """
         return float(self.faces.class_counts().max() / len(self.faces))
 
-    def copy_labels(self) -> dict[int, tuple[str, ...]]:
-        """Face -> other labels that its exact copies carry; faces without such copies are left out.
+    def duplicate_labels(self) -> dict[int, tuple[str, ...]]:
+        """Face -> other labels that its exact duplicates carry; faces without such duplicates are
+        left out.
 
         Such a label is wrong, or the other one is: no network needs to say so.
         """
@@ -188,7 +189,7 @@ def audit_labels(
     device: str = "auto",
     resume: bool = False,
     report: "Callable[[int, Progress], None] | None" = None,
-    report_copies: Callable[[float], None] | None = None,
+    report_duplicates: Callable[[float], None] | None = None,
 ) -> Audit | None:
     """Rank the training faces of a set by how doubtful their labels are.
 
@@ -201,7 +202,7 @@ def audit_labels(
         device: "auto", "cpu", "cuda" or "mps".
         resume: go on with the audit in `folder`.
         report: called with the number of a fold, from 1, and where its run is.
-        report_copies: called with the share of the search for copies that is done, 0 to 1.
+        report_duplicates: called with the share of the search for duplicates that is done, 0 to 1.
     Returns:
         None if it was interrupted; with `resume` the same call goes on.
     Raises:
@@ -220,7 +221,7 @@ def audit_labels(
         device=device,
         resume=resume,
         report=report,
-        report_copies=report_copies,
+        report_duplicates=report_duplicates,
     )
     return None if read is None else rank_labels(faces, read)
 
@@ -295,7 +296,7 @@ def write_labels(audit: Audit, path: Path) -> None:
         OutputError: it cannot be written.
     """
     faces, read, read_as = audit.faces, audit.read, audit.read_as
-    digests, copy_labels = _digests(faces), audit.copy_labels()
+    digests, duplicate_labels = _digests(faces), audit.duplicate_labels()
     votes, majority = faces.votes, None
     if votes is not None:
         majority = [EMOTIONS[i] if i >= 0 else "" for i in ferplus_targets(faces)]
@@ -314,7 +315,7 @@ def write_labels(audit: Audit, path: Path) -> None:
                 f"{audit.quality[i]:.5f}",
                 *(f"{p:.5f}" for p in read.probabilities[i]),
                 read.fold[i] + 1,
-                "+".join(copy_labels.get(i, ())),
+                "+".join(duplicate_labels.get(i, ())),
             ]
             if votes is not None and majority is not None:
                 cells += [majority[i], *votes[i]]

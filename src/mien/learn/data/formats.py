@@ -158,7 +158,7 @@ class Listing:
     notes: tuple[str, ...] = ()
 
 
-def read_layout(root: Path) -> Listing | None:
+def read_dataset_format(root: Path) -> Listing | None:
     """The images of a folder that is laid out as one of the sets above; None if it is not.
 
     Raises:
@@ -182,7 +182,7 @@ def read_layout(root: Path) -> Listing | None:
 def read_multi_pie(root: Path) -> Listing | None:
     """The images of a folder of Multi-PIE; None if its first image is not named like one.
 
-    The whole folder is searched for it, so ask `read_layout` and the other forms first.
+    The whole folder is searched for it, so ask `read_dataset_format` and the other forms first.
     """
     first = next(_images_below(root), None)
     if first is None:

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from learn_fixtures import made_up_faces
 from mien.learn.training.batches import Augmentation, Batches
-from mien.learn.training.spoiling import spoil, spoil_by, spoiling_draws
+from mien.learn.training.corruption import corrupt, corrupt_by, corruption_draws
 
 STILL = Augmentation(rotation_deg=0.0, zoom=0.0, shift=0.0, flip=False)
 CUTS = replace(STILL, coarse_px=20, jpeg=40, shade=0.6, bars=0.3)
@@ -28,7 +28,7 @@ def _pixels(count: int = 16) -> Tensor:
 def _spoilt(gray: Tensor, count: int = 1000, **ranges: float) -> Tensor:
     """(N, 48, 48): so many copies of an image, each spoilt in its own way."""
     copies = gray.expand(count, 1, 48, 48).contiguous()
-    return spoil(copies, replace(STILL, **ranges), _generator()).squeeze(1)  # type: ignore[arg-type]
+    return corrupt(copies, replace(STILL, **ranges), _generator()).squeeze(1)  # type: ignore[arg-type]
 
 
 def test_noise_is_of_the_range_in_half_of_the_faces() -> None:
@@ -76,14 +76,14 @@ def test_blur_is_a_gaussian_up_to_the_range_in_half_of_the_faces() -> None:
 
 def test_spoilt_values_stay_within_the_image_and_come_from_the_generator_alone() -> None:
     ranges = replace(STILL, blur=2.0, brightness=200.0, contrast=1.0, noise=100.0)
-    one, other = (spoil(_pixels(), ranges, _generator()) for _ in range(2))
+    one, other = (corrupt(_pixels(), ranges, _generator()) for _ in range(2))
 
     assert torch.equal(one, other)
-    assert not torch.equal(one, spoil(_pixels(), ranges, _generator(1)))
+    assert not torch.equal(one, corrupt(_pixels(), ranges, _generator(1)))
     assert float(one.min()) >= 0.0
     assert float(one.max()) <= 255.0
-    assert ranges.spoils
-    assert not STILL.spoils
+    assert ranges.corrupts
+    assert not STILL.corrupts
 
 
 def _changed(spoilt: Tensor, gray: Tensor) -> Tensor:
@@ -95,7 +95,7 @@ def test_a_coarse_face_is_shrunk_by_areas_and_enlarged_in_half_of_the_faces() ->
     gray = _pixels(1)[0, 0]
     draws = torch.zeros(21, 29)
     draws[9] = torch.linspace(0.0, 1.0, 29)  # 48 pixels, 47, ... 20
-    coarse = spoil_by(
+    coarse = corrupt_by(
         gray.expand(29, 1, 48, 48), draws, torch.empty(0), replace(STILL, coarse_px=20)
     )
 
@@ -115,7 +115,7 @@ def test_jpeg_is_what_a_file_of_that_quality_has(quality: int) -> None:
     gray = _pixels(1)[0, 0].round()
     draws = torch.zeros(21, 1)
     draws[11] = 1.0  # the lowest quality
-    ours = spoil_by(gray[None, None], draws, torch.empty(0), replace(STILL, jpeg=quality))
+    ours = corrupt_by(gray[None, None], draws, torch.empty(0), replace(STILL, jpeg=quality))
     buffer = io.BytesIO()
     Image.fromarray(gray.numpy().astype(np.uint8)).save(buffer, "JPEG", quality=quality)
     theirs = torch.from_numpy(np.array(Image.open(buffer))).float()
@@ -155,19 +155,19 @@ def test_bars_hide_the_eyes_or_the_mouth_of_their_share_of_the_faces() -> None:
 
 
 def test_what_photos_do_is_within_the_image_and_comes_from_the_generator_alone() -> None:
-    one, again, other = (spoil(_pixels(), CUTS, _generator(seed)) for seed in (0, 0, 1))
+    one, again, other = (corrupt(_pixels(), CUTS, _generator(seed)) for seed in (0, 0, 1))
 
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
     assert float(one.min()) >= 0.0
     assert float(one.max()) <= 255.0
-    assert CUTS.spoils
+    assert CUTS.corrupts
 
 
 def test_without_it_nothing_more_is_drawn_than_before_it_was_there() -> None:
-    draws, noise = spoiling_draws(9, replace(STILL, blur=1.0, noise=3.0), _generator())
+    draws, noise = corruption_draws(9, replace(STILL, blur=1.0, noise=3.0), _generator())
     generator = _generator()
 
     assert torch.equal(draws, torch.rand(8, 9, generator=generator))
     assert torch.equal(noise, torch.randn(9, 1, 48, 48, generator=generator))
-    assert len(spoiling_draws(9, CUTS, _generator())[0]) == 21
+    assert len(corruption_draws(9, CUTS, _generator())[0]) == 21

@@ -27,7 +27,7 @@ _QUANTISATION: Final = (
 _BLOCK: Final = len(_QUANTISATION)
 
 
-def spoil(pixels: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
+def corrupt(pixels: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
     """What comes between a face and its crop, in the order in which it does.
 
     Bars and light are before the camera; blur, coarse pixels, contrast, brightness and noise are
@@ -40,16 +40,16 @@ def spoil(pixels: Tensor, augmentation: Augmentation, generator: torch.Generator
     Returns:
         (N, 1, 48, 48) float32, within 0 to 255.
     """
-    draws, noise = spoiling_draws(len(pixels), augmentation, generator)
-    return spoil_by(pixels, draws, noise, augmentation)
+    draws, noise = corruption_draws(len(pixels), augmentation, generator)
+    return corrupt_by(pixels, draws, noise, augmentation)
 
 
-def spoiling_draws(
+def corruption_draws(
     count: int, augmentation: Augmentation, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """(K, count) float32, 0 to 1, and (count, 1, 48, 48) of mean 0 and standard deviation 1.
 
-    All that chance decides in `spoil`; without noise the second has no faces.
+    All that chance decides in `corrupt`; without noise the second has no faces.
     """
     device = generator.device
     kinds = _OLD + _CUT * augmentation.cuts
@@ -59,12 +59,12 @@ def spoiling_draws(
     return draws, torch.randn(shape, generator=generator, device=device)
 
 
-def spoil_by(pixels: Tensor, draws: Tensor, noise: Tensor, augmentation: Augmentation) -> Tensor:
-    """The part of `spoil` that leaves nothing to chance, so that it can be compiled.
+def corrupt_by(pixels: Tensor, draws: Tensor, noise: Tensor, augmentation: Augmentation) -> Tensor:
+    """The part of `corrupt` that leaves nothing to chance, so that it can be compiled.
 
     Args:
         pixels: (N, 1, 48, 48) float32.
-        draws: (K, N) float32, of `spoiling_draws`.
+        draws: (K, N) float32, of `corruption_draws`.
         noise: (N, 1, 48, 48) float32, likewise.
         augmentation: the ranges.
     Returns:
