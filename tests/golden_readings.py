@@ -129,7 +129,7 @@ def sheet_of(faces: list[Image]) -> Image:
 
 
 def read(faces: list[Image], model: str) -> list[tuple[Box, tuple[float, ...]]]:
-    """Box and probabilities of the one face of each picture."""
+    """Box and probabilities of the one face of each image."""
     read_faces = []
     for readings in Recognizer(model).read_images(faces):
         (reading,) = readings
@@ -138,7 +138,7 @@ def read(faces: list[Image], model: str) -> list[tuple[Box, tuple[float, ...]]]:
 
 
 def draw_people(path: Path) -> None:
-    """Write the picture whose annotated copy is kept."""
+    """Write the image whose annotated copy is kept."""
     PILImage.fromarray(np.hstack([draw_face(face, 240) for face in ANNOTATED])).save(path)
 
 

@@ -195,7 +195,7 @@ def test_a_clip_is_read_as_its_people_act(mien: Mien, clip: Path, tmp_path: Path
         assert times_s == pytest.approx(starts_s, abs=HALF_LIFE_S)
 
 
-# The annotated copy of a picture
+# The annotated copy of an image
 
 
 def test_the_annotated_copy_looks_as_it_did(mien: Mien, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ async function build() {
     wasmPath: path.join(packageFolder('@tensorflow/tfjs-backend-wasm'), 'dist/'),
     modelBasePath: pathToFileURL(path.join(packageFolder(NAME), 'models/')).href,
     debug: false,
-    cacheSensitivity: 0, // every picture is looked at, also where it is like the last
+    cacheSensitivity: 0, // every image is looked at, also where it is like the last
     filter: { enabled: false },
     gesture: { enabled: false },
     body: { enabled: false },
@@ -50,7 +50,7 @@ async function build() {
 
   function faces(result) {
     return result.face.map((face) => {
-      const [x, y, across, down] = face.boxRaw; // in shares of the picture, not cut at its border
+      const [x, y, across, down] = face.boxRaw; // in shares of the image, not cut at its border
       return {
         box: [x * result.width, y * result.height, (x + across) * result.width, (y + down) * result.height],
         label: face.emotion && face.emotion.length ? face.emotion[0].emotion : null,
