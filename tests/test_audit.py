@@ -408,7 +408,7 @@ def test_the_file_has_all_faces_by_rank(audit: Audit, tmp_path: Path) -> None:
         assert sum(float(row[emotion]) for emotion in EMOTIONS) == pytest.approx(1, abs=1e-4)
 
 
-def test_copies_with_another_label_are_told(tmp_path: Path) -> None:
+def test_duplicates_with_another_label_are_told(tmp_path: Path) -> None:
     audit = perfect()
     images = audit.faces.images.copy()
     images[2] = images[3] = images[1]
@@ -422,7 +422,7 @@ def test_copies_with_another_label_are_told(tmp_path: Path) -> None:
     assert len(set(labels)) == 3
     assert set(told[1].split("+")) == set(labels) - {labels[0]}
     assert sorted(row for row, label in told.items() if label) == [1, 2, 3]
-    assert f"a copy is labelled {', '.join(told[1].split('+'))}<" in to_page(audit)
+    assert f"a duplicate is labelled {', '.join(told[1].split('+'))}<" in to_page(audit)
 
 
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5])

@@ -283,11 +283,11 @@ def test_for_a_folder_a_name_of_a_file_is_refused(video: Mien, tmp_path: Path) -
 
 
 def test_code_that_ends_as_videos_do_is_no_video(tmp_path: Path) -> None:
-    make_video(tmp_path / "clip.ts", times_s=steady_times(2))
+    make_video(tmp_path / "video.ts", times_s=steady_times(2))
     (tmp_path / "code.ts").write_text("export const naïve = 1;\n")
     (tmp_path / "empty.ts").touch()
     found, _ = find_videos([tmp_path])
-    assert [str(video.relative) for video in found] == ["empty.ts", "clip.ts"]
+    assert [str(video.relative) for video in found] == ["empty.ts", "video.ts"]
 
 
 def test_a_folder_without_videos_is_refused(video: Mien, tmp_path: Path) -> None:
