@@ -67,7 +67,7 @@ test("a model says what it is", () => {
   assert.deepEqual(recognizer.spec, spec);
 });
 
-test("what is no picture is told", async () => {
+test("what is no image is told", async () => {
   const wrong = [
     [null, /expected pixels, .* sharp have; got null/],
     ["photo.jpg", /got string/],

@@ -6,7 +6,7 @@ import type { Explanation, Reading, TrackedReading } from "../src/readings.js";
 
 const FOLDER = process.env.MIEN_EXPECTED ?? new URL("../expected/", import.meta.url).pathname;
 
-export interface ExpectedPicture {
+export interface ExpectedImage {
   name: string;
   options: { fullSize?: boolean; minFacePx?: number };
   width: number;
@@ -46,8 +46,8 @@ export interface ExpectedExplanation extends Omit<Explanation, "crop"> {
 }
 
 interface Expected {
-  pictures: ExpectedPicture[];
-  film: ExpectedFrame[];
+  images: ExpectedImage[];
+  video: ExpectedFrame[];
   explanations: ExpectedExplanation[];
   opencv: ExpectedPixels[];
 }
@@ -63,7 +63,7 @@ export function bytes(name: string): Uint8Array {
   return new Uint8Array(readFileSync(`${FOLDER}/${name}`));
 }
 
-/** Mean difference of two pictures, in levels. */
+/** Mean difference of two images, in levels. */
 export function meanDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += Math.abs(a[i] - b[i]);

@@ -74,7 +74,7 @@ test("a fourth channel changes nothing", () => {
 test("four quarters are a whole turn", () => {
   const once = turned(COLORS, 1);
   assert.deepEqual([once.width, once.height], [4, 5]);
-  // The upper right corner of the picture is the upper left one, counter-clockwise.
+  // The upper right corner of the image is the upper left one, counter-clockwise.
   assert.deepEqual([...once.data.subarray(0, 3)], [...COLORS.data.subarray(12, 15)]);
   const back = turned(turned(once, 1), 2);
   assert.deepEqual([...back.data], [...COLORS.data]);

@@ -4,7 +4,7 @@ import { cropFaces } from "../src/crops.js";
 import { type Box, iou } from "../src/faces.js";
 import { EMOTIONS } from "../src/labels.js";
 import type { Reading, TrackedReading } from "../src/readings.js";
-import { bytes, type ExpectedPicture, expected, meanDifference, mostDifference } from "./expected.js";
+import { bytes, type ExpectedImage, expected, meanDifference, mostDifference } from "./expected.js";
 import { Recognizer } from "./package.js";
 
 const BOX_PX = 0.5;
@@ -12,7 +12,7 @@ const CROP_LEVELS = 2; // on average
 const PROBABILITY = 0.02;
 const HEAT = 0.02; // on average
 
-const { pictures, film, explanations } = expected();
+const { images, video, explanations } = expected();
 let recognizer: Recognizer;
 before(async () => {
   recognizer = await Recognizer.load();
@@ -34,21 +34,21 @@ function assertSame(got: readonly Reading[], wanted: readonly Reading[], name: s
   });
 }
 
-function pixelsOf({ pixels, width, height }: Pick<ExpectedPicture, "pixels" | "width" | "height">) {
+function pixelsOf({ pixels, width, height }: Pick<ExpectedImage, "pixels" | "width" | "height">) {
   return { data: bytes(pixels), width, height };
 }
 
-for (const picture of pictures) {
-  test(`${picture.name} is read as in Python`, async () => {
-    const { options } = picture;
+for (const image of images) {
+  test(`${image.name} is read as in Python`, async () => {
+    const { options } = image;
     const own = Object.keys(options).length ? await Recognizer.load(options) : recognizer;
-    assertSame(await own.read(pixelsOf(picture)), picture.readings, picture.name);
+    assertSame(await own.read(pixelsOf(image)), image.readings, image.name);
     if (own !== recognizer) await own.close();
   });
 
-  test(`${picture.name}: the crops are those of Python`, async () => {
-    const crops = cropFaces({ ...pixelsOf(picture), channels: 3 }, picture.readings, 0);
-    const right = bytes(picture.crops);
+  test(`${image.name}: the crops are those of Python`, async () => {
+    const crops = cropFaces({ ...pixelsOf(image), channels: 3 }, image.readings, 0);
+    const right = bytes(image.crops);
     assert.equal(crops.length, right.length);
     for (let i = 0; i < crops.length; i += 48 * 48) {
       const [mine, theirs] = [crops, right].map((all) => all.subarray(i, i + 48 * 48));
@@ -58,7 +58,7 @@ for (const picture of pictures) {
 }
 
 for (const right of explanations) {
-  test(`face ${right.face} of a picture rests on what it rests on in Python`, async () => {
+  test(`face ${right.face} of an image rests on what it rests on in Python`, async () => {
     const got = await recognizer.explain(pixelsOf(right), { face: right.face });
     assert.equal(got.emotion, right.emotion);
     assert.ok(Math.abs(got.probability - right.probability) <= PROBABILITY);
@@ -75,17 +75,17 @@ for (const right of explanations) {
   });
 }
 
-test("pictures are there that ask for each way to look", () => {
-  const faces = pictures.flatMap(({ readings }) => readings);
+test("images are there that ask for each way to look", () => {
+  const faces = images.flatMap(({ readings }) => readings);
   assert.ok(faces.length >= 25);
-  assert.ok(pictures.some(({ readings }) => readings.length === 0));
+  assert.ok(images.some(({ readings }) => readings.length === 0));
 });
 
-test("a film is followed and smoothed as in Python", async () => {
-  const frames = film.map((frame) => ({ source: pixelsOf(frame), timeS: 5 + frame.time_s }));
+test("a video is followed and smoothed as in Python", async () => {
+  const frames = video.map((frame) => ({ source: pixelsOf(frame), timeS: 5 + frame.time_s }));
   let number = 0;
   for await (const shown of recognizer.stream(frames)) {
-    const { time_s, faces, width, height } = film[number];
+    const { time_s, faces, width, height } = video[number];
     const tracks = (all: readonly TrackedReading[]) => all.map(({ track }) => track);
     assert.deepEqual(tracks(shown.faces), tracks(faces), `frame ${number}`);
     assertSame(shown.faces, faces, `frame ${number}`);
@@ -97,12 +97,12 @@ test("a film is followed and smoothed as in Python", async () => {
     assert.deepEqual([shown.frame, shown.width, shown.height], [number, width, height]);
     number++;
   }
-  assert.equal(number, film.length);
-  assert.ok(film.some(({ faces }) => faces.length === 2));
+  assert.equal(number, video.length);
+  assert.ok(video.some(({ faces }) => faces.length === 2));
 });
 
 test("transparent pixels are white", async () => {
-  const [{ pixels, width, height, readings }] = pictures;
+  const [{ pixels, width, height, readings }] = images;
   const rgb = bytes(pixels);
   const rgba = new Uint8ClampedArray(width * height * 4);
   for (let i = 0; i < width * height; i++) rgba.set([...rgb.subarray(3 * i, 3 * i + 3), 255], 4 * i);
@@ -112,8 +112,8 @@ test("transparent pixels are white", async () => {
 });
 
 test("reads that are asked for at once do not disturb each other", async () => {
-  const some = pictures.filter(({ options }) => !Object.keys(options).length).slice(0, 3);
-  const all = await Promise.all(some.map((picture) => recognizer.read(pixelsOf(picture))));
+  const some = images.filter(({ options }) => !Object.keys(options).length).slice(0, 3);
+  const all = await Promise.all(some.map((image) => recognizer.read(pixelsOf(image))));
   all.forEach((readings, i) => {
     assertSame(readings, some[i].readings, some[i].name);
   });
@@ -121,7 +121,7 @@ test("reads that are asked for at once do not disturb each other", async () => {
 
 test("a threshold makes readings unsure", async () => {
   const strict = await Recognizer.load({ threshold: 1, head: "label" });
-  const [reading] = await strict.read(pixelsOf(pictures[0]));
+  const [reading] = await strict.read(pixelsOf(images[0]));
   assert.equal(reading.unsure, true);
   assert.equal(strict.spec.name, recognizer.spec.name);
   await strict.close();
