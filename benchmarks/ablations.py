@@ -60,7 +60,7 @@ CHANGES: Final[dict[str, Callable[[Recipe], Recipe]]] = {
 
 
 class Branches(nn.Module):
-    """A 3 x 3 convolution, a 1 x 1 and, where shapes allow, the input, each normalised and added.
+    """A 3 x 3 convolution, a 1 x 1 and, where shapes allow, the input, each normalized and added.
 
     As in RepVGG (Ding et al. 2021, arXiv:2101.03697); in use they are one convolution.
     """

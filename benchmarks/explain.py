@@ -90,11 +90,11 @@ def orders(
     noise = random.normal(size=crops.shape).astype(np.float32)
     blobs = [cv2.GaussianBlur(one, (0, 0), BLOB_PX) for one in noise]
     lines = np.arange(SIZE_PX) - (SIZE_PX - 1) / 2
-    centre = -np.hypot(lines[:, None], lines)
+    center = -np.hypot(lines[:, None], lines)
     return {
         "its heat map": heats,
         "another face's heat map": np.roll(heats, 1, axis=0),
-        "from the middle": np.broadcast_to(centre, crops.shape),
+        "from the middle": np.broadcast_to(center, crops.shape),
         "random blobs": np.array(blobs),
         "random pixels": noise,
     }

@@ -58,8 +58,8 @@ def print_positions(name: str, found: list[Face], count: int) -> None:
     print(f"{name}: {len(found)} of {count} found ({len(found) / count:.1%})")
     width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
     quantities = {
-        "box centre x": boxes[:, [0, 2]].mean(1),
-        "box centre y": boxes[:, [1, 3]].mean(1),
+        "box center x": boxes[:, [0, 2]].mean(1),
+        "box center y": boxes[:, [1, 3]].mean(1),
         "box width": width,
         "box height": height,
     }

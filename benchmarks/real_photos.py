@@ -134,7 +134,7 @@ def find(images: Sequence[LabeledImage]) -> Found:
 
 
 def scaled(box: Box, side: float) -> Box:
-    """A box with sides so many times as long, around the same centre."""
+    """A box with sides so many times as long, around the same center."""
     x0, y0, x1, y1 = box
     middle_x, middle_y, across, down = (x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0
     half_x, half_y = side * across / 2, side * down / 2

@@ -86,7 +86,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a person's face is in one frame: centre in pixels, and size in `FACE_PX`."""
+    """Where a person's face is in one frame: center in pixels, and size in `FACE_PX`."""
 
     x: float
     y: float
@@ -304,8 +304,8 @@ def _cut_out(image: Image, face: Face) -> Person:
     photo = cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     height, width = photo.shape[:2]
     mask = np.zeros((height, width), np.float32)
-    centre, axes = (width // 2, height // 2), (int(width * 0.46), int(height * 0.47))
-    cv2.ellipse(mask, centre, axes, 0, 0, 360, 1.0, -1)
+    center, axes = (width // 2, height // 2), (int(width * 0.46), int(height * 0.47))
+    cv2.ellipse(mask, center, axes, 0, 0, 360, 1.0, -1)
     mask = cv2.GaussianBlur(mask, (0, 0), 4)
     box = tuple(
         (value - offset) * scale for value, offset in zip(face.box, (left, top) * 2, strict=True)

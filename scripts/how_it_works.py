@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def flows() -> str:
     """The two flows, which meet in the model file, as SVG."""
-    recognise = [
+    recognize = [
         "photo",
         "faces",
         "crops\n48 x 48",
@@ -83,7 +83,7 @@ def flows() -> str:
             if i:
                 parts.append(_arrow(x - gap, y + 22, x - 1, y + 22))
 
-    row(recognise, top, "recognise")
+    row(recognize, top, "recognize")
     row(learn, bottom, "learn")
     middle = 8 + 3 * (width + gap) + width // 2
     last = 8 + 5 * (width + gap) + width // 2

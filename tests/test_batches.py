@@ -40,8 +40,8 @@ def _spots(count: int, *, x: float, y: float) -> Tensor:
     return spot.expand(count, 1, 48, 48).contiguous()
 
 
-def _centres(pixels: Tensor) -> tuple[Tensor, Tensor]:
-    """x and y of each image's centre of mass, in pixels from the middle."""
+def _centers(pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """x and y of each image's center of mass, in pixels from the middle."""
     places = torch.arange(48.0) - 23.5
     mass = pixels.sum(dim=(1, 2, 3))
     return (
@@ -70,14 +70,14 @@ def test_shifts_reach_the_range_in_both_directions_and_no_further() -> None:
     spots = _spots(300, x=0.0, y=0.0)
     moved = augment(spots, Augmentation(0.0, 0.0, 0.1, flip=False), _generator())
 
-    for places in _centres(moved):
+    for places in _centers(moved):
         assert -4.85 < float(places.min()) < -4.0
         assert 4.0 < float(places.max()) < 4.85
 
 
 def test_rotations_reach_the_range_in_both_directions_and_no_further() -> None:
     spots = _spots(300, x=12.0, y=0.0)
-    x, y = _centres(augment(spots, Augmentation(10.0, 0.0, 0.0, flip=False), _generator()))
+    x, y = _centers(augment(spots, Augmentation(10.0, 0.0, 0.0, flip=False), _generator()))
 
     angle_deg = torch.atan2(y, x) * 180 / math.pi
     assert -10.2 < float(angle_deg.min()) < -9.0
@@ -87,7 +87,7 @@ def test_rotations_reach_the_range_in_both_directions_and_no_further() -> None:
 
 def test_zooms_reach_the_range_in_both_directions_and_no_further() -> None:
     spots = _spots(300, x=12.0, y=0.0)
-    x, y = _centres(augment(spots, Augmentation(0.0, 0.1, 0.0, flip=False), _generator()))
+    x, y = _centers(augment(spots, Augmentation(0.0, 0.1, 0.0, flip=False), _generator()))
 
     assert 0.89 < float(x.min()) / 12.0 < 0.92
     assert 1.08 < float(x.max()) / 12.0 < 1.11

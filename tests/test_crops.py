@@ -61,7 +61,7 @@ def image_of_eyes(
     angle = math.radians(degrees)
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     eyes = scale * EYES @ turn.T + (x, y)
-    down, across = np.mgrid[:400, :500] + 0.5  # centres of the pixels
+    down, across = np.mgrid[:400, :500] + 0.5  # centers of the pixels
     light = sum(
         np.exp(-((across - ex) ** 2 + (down - ey) ** 2) / (2 * (3 * scale) ** 2)) for ex, ey in eyes
     )

@@ -216,7 +216,7 @@ def test_each_head_is_held_against_its_own_truth(of_people: Path) -> None:
     assert found.clean is not None
     assert found.clean.n == len(TEST) - UNVOTED - COPIES
     right = float((people(TEST.images).argmax(1) == TEST.targets).mean())
-    assert found.as_labelled == Agreement(len(TEST), right)
+    assert found.as_labeled == Agreement(len(TEST), right)
     assert (labelled.head, labelled.truth) == ("label", "labels")
     assert labelled.evaluation == evaluate(label, TEST)
     without = measure(people, replace(FACES, votes=None), "test")

@@ -52,7 +52,7 @@ class _Memory(nn.Module):
 
 
 def _backbone(options: BackboneOptions) -> tuple[nn.Module, int]:
-    """With normalisation, whose statistics a step that fails has changed already."""
+    """With normalization, whose statistics a step that fails has changed already."""
     backbone = nn.Sequential(
         nn.AvgPool2d(6),
         nn.Conv2d(1, 4, 3),  # (N, 4, 6, 6)

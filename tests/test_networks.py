@@ -86,18 +86,18 @@ def test_an_unknown_network_is_refused_with_the_known_ones() -> None:
         build("resnet-9000")
 
 
-def test_normalisation_is_inside() -> None:
+def test_normalization_is_inside() -> None:
     plain = build("paper", mean=0.0, std=1.0).eval()
-    normalising = build("paper", mean=129.5, std=65.0).eval()
-    normalising.backbone.load_state_dict(plain.backbone.state_dict())
-    normalising.head.load_state_dict(plain.head.state_dict())
+    normalizing = build("paper", mean=129.5, std=65.0).eval()
+    normalizing.backbone.load_state_dict(plain.backbone.state_dict())
+    normalizing.head.load_state_dict(plain.head.state_dict())
     pixels = _pixels()
 
     expected, _ = plain((pixels - 129.5) / 65.0)
-    assert torch.allclose(normalising(pixels)[0], expected, atol=1e-5)
+    assert torch.allclose(normalizing(pixels)[0], expected, atol=1e-5)
 
 
-def test_normalisation_travels_with_the_weights() -> None:
+def test_normalization_travels_with_the_weights() -> None:
     trained = build("paper", mean=129.5, std=65.0).eval()
     other = build("paper", mean=0.0, std=255.0).eval()
     other.load_state_dict(trained.state_dict())

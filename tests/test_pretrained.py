@@ -142,7 +142,7 @@ def test_the_model_file_says_what_it_began_with(earlier: Path, tmp_path: Path) -
             r"weights for std 65\.0, which the recipe plain has; those of .* are for std 64\.0",
         ),
     ],
-    ids=["no folder", "no file", "no run", "network", "normalisation"],
+    ids=["no folder", "no file", "no run", "network", "normalization"],
 )
 def test_weights_that_do_not_fit_are_refused(
     name: str, recipe: Any, error: type[Exception], message: str, earlier: Path, tmp_path: Path

@@ -322,7 +322,7 @@ def test_a_peer_is_measured_as_it_comes_on_miens_crop_and_at_its_best(
     assert sum("best of 12 boxes" in line for line in lines) == 3
 
 
-def test_a_box_is_scaled_around_its_centre() -> None:
+def test_a_box_is_scaled_around_its_center() -> None:
     assert real_photos.scaled((10.0, 20.0, 30.0, 60.0), 1.5) == (5.0, 10.0, 35.0, 70.0)
 
 

@@ -48,7 +48,7 @@ def crops(portrait_image: Image) -> Crops:
 
 
 def steepness(crops: Crops, axis: int) -> float:
-    """Mean difference between neighbours down (1) or across (2) the images."""
+    """Mean difference between neighbors down (1) or across (2) the images."""
     return float(np.abs(np.diff(crops.astype(float), axis=axis)).mean())
 
 

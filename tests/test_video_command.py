@@ -182,7 +182,7 @@ def test_what_an_earlier_run_left_is_not_lost_unasked(
     assert names(tmp_path) == ["rows.csv"]
 
 
-def test_smoothing_is_centred_unless_asked_otherwise(
+def test_smoothing_is_centered_unless_asked_otherwise(
     video: Mien, clip_file: Video, tmp_path: Path
 ) -> None:
     made = {way: tmp_path / f"{way}.csv" for way in ("default", "offline", "online")}

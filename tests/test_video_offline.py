@@ -1,4 +1,4 @@
-"""Centred smoothing while a video is read: the same as with the whole video at hand, in bounds."""
+"""Centered smoothing while a video is read: the same as with the whole video at hand, in bounds."""
 
 from collections.abc import Iterator
 

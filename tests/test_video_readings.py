@@ -269,7 +269,7 @@ def test_a_result_has_a_row_for_every_face_and_every_frame(result: VideoResult) 
         assert reading.probability == pytest.approx(reading.by_emotion()[reading.emotion])
 
 
-def test_centred_and_online_differ_in_smoothing_alone(
+def test_centered_and_online_differ_in_smoothing_alone(
     clip: Path, tiny_model: Path, result: VideoResult
 ) -> None:
     online = analyze_video(clip, Recognizer(tiny_model), offline=False)

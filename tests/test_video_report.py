@@ -207,7 +207,7 @@ def bands_of(text: str) -> list[Image]:
     ]
 
 
-def test_bands_have_the_colours_of_the_emotions_and_no_ground(tmp_path: Path) -> None:
+def test_bands_have_the_colors_of_the_emotions_and_no_ground(tmp_path: Path) -> None:
     """What is clear shows the page's own ground, light or dark."""
     timeline = Timeline()
     for number in range(100):

@@ -100,21 +100,21 @@ def test_without_a_half_life_nothing_is_smoothed() -> None:
     assert smooth(rows, np.arange(20) / 25, settings)[0] == pytest.approx(rows)
 
 
-def test_centred_smoothing_has_no_delay() -> None:
+def test_centered_smoothing_has_no_delay() -> None:
     times_s = np.arange(120) / 30
     rows = np.stack([mostly(HAPPY if t < 2 else SAD) for t in times_s])
     _, labels = smooth(rows, times_s, SmoothingSettings(margin=0.0))
     assert times_s[labels.index("sad")] == pytest.approx(2.0, abs=0.04)
 
 
-def test_centred_smoothing_is_the_same_backwards() -> None:
+def test_centered_smoothing_is_the_same_backwards() -> None:
     rows, times_s = noisy(50), np.sort(np.random.default_rng(1).uniform(0, 3, 50))
     forth, _ = smooth(rows, times_s)
     back, _ = smooth(rows[::-1], 3 - times_s[::-1])
     assert forth == pytest.approx(back[::-1])
 
 
-def test_centred_smoothing_is_the_weighted_mean_that_it_says() -> None:
+def test_centered_smoothing_is_the_weighted_mean_that_it_says() -> None:
     rows, times_s = noisy(12), np.linspace(0, 1, 12) ** 2
     smoothed, _ = smooth(rows, times_s, SmoothingSettings(half_life_s=0.3))
     weights = 2.0 ** (-np.abs(times_s[:, None] - times_s[None]) / 0.3)

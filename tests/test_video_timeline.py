@@ -108,7 +108,7 @@ def test_a_name_without_a_known_ending_is_a_stem(tmp_path: Path) -> None:
     assert sorted((tmp_path / "new").iterdir()) == sorted(paths)
 
 
-def test_the_drawing_has_the_words_beside_the_colours(tmp_path: Path) -> None:
+def test_the_drawing_has_the_words_beside_the_colors(tmp_path: Path) -> None:
     (path,) = plot_timeline(a_timeline(), tmp_path / "a.svg", title="a $5_video & more <b>")
     text = path.read_text()
     assert "a $5_video &amp; more &lt;b&gt;" in text

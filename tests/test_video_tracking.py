@@ -67,7 +67,7 @@ class Video:
 
 
 def person(number: int) -> Image:
-    """A face of coarse random patches, and a body of one colour under it: (2 SIZE, SIZE, 3)."""
+    """A face of coarse random patches, and a body of one color under it: (2 SIZE, SIZE, 3)."""
     random = np.random.default_rng(number)
     face = random.integers(0, 256, (6, 6, 1)).astype(np.uint8).repeat(3, 2)
     body = np.full((SIZE, SIZE, 3), random.integers(0, 256, 3), np.uint8)

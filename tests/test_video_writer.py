@@ -136,8 +136,8 @@ def test_the_rotation_is_applied_not_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [(48, 64), (47, 63), (46, 66), (98, 30), (52, 68)])
-def test_colours_survive_and_odd_sides_are_filled_up(size: tuple[int, int], tmp_path: Path) -> None:
-    path = tmp_path / "colours.mp4"
+def test_colors_survive_and_odd_sides_are_filled_up(size: tuple[int, int], tmp_path: Path) -> None:
+    path = tmp_path / "colors.mp4"
     height, width = size
     drawn = np.zeros((height, width, 3), np.uint8)
     drawn[:, : width // 2], drawn[:, width // 2 :] = (200, 60, 30), (30, 90, 210)

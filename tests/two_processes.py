@@ -24,7 +24,7 @@ from mien.learn.training.loop import EpochRow, Progress, TrainingResult, _train,
 RECIPE = replace(
     TINY, dropout=0.0, dense_dropout=0.0, batch_size=3, mixup=0.2, votes_weight=0.5, ema=0.9
 )
-"""All but dropout and batch normalisation, which depend on how many processes share a batch."""
+"""All but dropout and batch normalization, which depend on how many processes share a batch."""
 
 STUDENT = replace(RECIPE, epochs=2, distill_weight=0.8, stored_views=2)
 

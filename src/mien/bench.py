@@ -239,7 +239,7 @@ def _detection(folder: Path) -> None:
 
 
 def read_boxes(folder: Path) -> dict[str, list[Box]]:
-    """Labelled boxes of the photos in a folder: what its boxes.json says.
+    """Labeled boxes of the photos in a folder: what its boxes.json says.
 
     Raises:
         DataError: there is no such file, or it is of another form.

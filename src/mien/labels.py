@@ -48,7 +48,7 @@ COLORS: Final[dict[str, tuple[int, int, int]]] = {
     "surprise": (229, 110, 30),
     "neutral": (128, 134, 142),
 }
-"""One RGB colour for each emotion, 0 to 255; always shown beside the word, never instead of it."""
+"""One RGB color for each emotion, 0 to 255; always shown beside the word, never instead of it."""
 
 _SYNONYMS: Final = {
     "anger": "angry",

@@ -50,7 +50,7 @@ class ModelSpec:
     """The contract and the record of a model file, or of several whose answers are averaged.
 
     The file is ONNX: (N, 48, 48) uint8 gray crops in, (N, 7) float32 `probabilities` out;
-    normalisation, temperature and softmax are inside. Files with the head for the FER+ votes also
+    normalization, temperature and softmax are inside. Files with the head for the FER+ votes also
     give (N, 8) float32 `votes`, probabilities too, from a softmax without temperature. Where these
     have a weight in the first output, that is what people would say, and what FER2013's label would
     be is an output of its own, (N, 7) float32 `label_probabilities`, between the two.

@@ -158,11 +158,11 @@ def _save_jpeg(image: Image, path: Path) -> None:
 
 
 def _save(png: bytes, path: Path) -> None:
-    """Keep an image small: fewer pixels, fewer colours."""
+    """Keep an image small: fewer pixels, fewer colors."""
     image = PILImage.open(io.BytesIO(png)).convert("RGB")
     height = round(image.height * _WIDTH_PX / image.width)
     image = image.resize((_WIDTH_PX, height), PILImage.Resampling.LANCZOS)
-    # A portrait has so many colours that few would be left for what is small and matters.
+    # A portrait has so many colors that few would be left for what is small and matters.
     palette = image.quantize(_COLORS).getpalette() or []
     palette = palette[: 3 * _COLORS]
     for red, green, blue in (*COLORS.values(), *(ImageColor.getrgb(own)[:3] for own in _OWN)):

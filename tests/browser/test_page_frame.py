@@ -1,4 +1,4 @@
-"""The frame of the page: tabs, notice, colours, a server that goes, a token."""
+"""The frame of the page: tabs, notice, colors, a server that goes, a token."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -86,7 +86,7 @@ def test_is_dark_where_the_desktop_is_and_light_where_that_is_chosen(
         page.get_by_role("button", name="I understand").click()
         ground = "getComputedStyle(document.body).backgroundColor"
         assert page.evaluate(ground) == "rgb(16, 18, 21)"
-        page.get_by_label("Colours of the page").select_option("light")
+        page.get_by_label("Colors of the page").select_option("light")
         assert page.evaluate(ground) == "rgb(244, 245, 247)"
         page.reload()
         assert page.evaluate(ground) == "rgb(244, 245, 247)"

@@ -37,7 +37,7 @@ def convert(
         Path | None,
         typer.Option(
             "--data",
-            help="Labelled faces, to say whether another order or scaling reads far better (val, "
+            help="Labeled faces, to say whether another order or scaling reads far better (val, "
             "else train).",
         ),
     ] = None,

@@ -181,7 +181,7 @@ def _print_measures(result: "Measures") -> None:
             ]
         )
     if result.by_taggers:
-        labelled = result.as_labelled
+        labelled = result.as_labeled
         rows.append(["agreement with labels", f"{labelled.accuracy:.4f}", f"n {labelled.n:,}"])
     elif result.agreement is not None:
         agreement = result.agreement

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.options import LabelledFaces
+from mien.cli.options import LabeledFaces
 from mien.cli.shared import (
     HeadOption,
     JsonOption,
@@ -74,7 +74,7 @@ class DrawOptions:
 
 def fairness(
     *,
-    faces_from: LabelledFaces,
+    faces_from: LabeledFaces,
     model: ModelOption = DEFAULT_MODEL,
     head: HeadOption = None,
     split: SplitOption = "test",

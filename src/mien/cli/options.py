@@ -99,7 +99,7 @@ class RecognizerOptions:
 
 
 @dataclass(frozen=True)
-class LabelledFaces:
+class LabeledFaces:
     """Which labelled faces a command measures on, or learns from."""
 
     data: DataOption
@@ -112,7 +112,7 @@ class LabelledFaces:
 
 
 @dataclass(frozen=True)
-class TrainingFaces(LabelledFaces):
+class TrainingFaces(LabeledFaces):
     """The same where some of train may be held out as val."""
 
     val_share: ValShareOption = None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.options import LabelledFaces
+from mien.cli.options import LabeledFaces
 from mien.cli.shared import (
     EXIT_INTERRUPTED,
     HeadOption,
@@ -58,7 +58,7 @@ class SamplingOptions:
 
 def robustness(
     *,
-    faces_from: LabelledFaces,
+    faces_from: LabeledFaces,
     model: Annotated[
         list[str] | None,
         typer.Option(

@@ -1,7 +1,7 @@
 """3 x 3 convolutions that are trained faster on a CPU than as the library has them.
 
 With stride 1, Winograd's algorithms (Lavin and Gray 2015, arXiv:1509.09308) take sums of
-neighbouring pixels and of a kernel's numbers, multiply those, and take sums of the products: 6 x 6
+neighboring pixels and of a kernel's numbers, multiply those, and take sums of the products: 6 x 6
 pixels then need 64 multiplications for each pair of channels in place of 324. All of it is products
 of matrices, fixed ones for the sums, and so is the way back. With stride 2 only the gradient of the
 kernels is taken otherwise: as one product of matrices.

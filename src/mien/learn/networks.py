@@ -1,4 +1,4 @@
-"""The networks, by name: gray pixels in, logits out; normalisation is their first step."""
+"""The networks, by name: gray pixels in, logits out; normalization is their first step."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Network(nn.Module):
     count of parameters.
 
     Args:
-        backbone: (N, 1, 48, 48) float32, normalised -> (N, features).
+        backbone: (N, 1, 48, 48) float32, normalized -> (N, features).
         features: width of what the backbone gives.
         classes: number of emotions.
         votes: number of FER+ classes to predict beside the emotion; 0 leaves that head out.
@@ -197,7 +197,7 @@ def vgg_backbone(options: BackboneOptions) -> tuple[nn.Module, int]:
     """VGG (Simonyan and Zisserman 2014, arXiv:1409.1556) for 48 pixels.
 
     Configuration A: eight convolutions of 3 x 3, of which 48 x 48 leaves room for four poolings in
-    place of five, each with batch normalisation (Ioffe and Szegedy 2015, arXiv:1502.03167), and one
+    place of five, each with batch normalization (Ioffe and Szegedy 2015, arXiv:1502.03167), and one
     fully connected layer of 512 units in place of two of 4,096.
     """
 
@@ -393,7 +393,7 @@ def build(
     std: float = 255.0,
     options: BackboneOptions | None = None,
 ) -> Network:
-    """A freshly initialised network for 48 x 48 gray faces.
+    """A freshly initialized network for 48 x 48 gray faces.
 
     Weights start as Keras starts them, in the paper as here: Glorot and Bengio (2010) uniform, and
     zero for each bias.
@@ -402,8 +402,8 @@ def build(
         name: one of `NETWORKS`.
         classes: number of emotions.
         votes: number of FER+ classes to predict beside the emotion; 0 leaves that head out.
-        mean: of the normalisation, in gray levels.
-        std: of the normalisation, in gray levels.
+        mean: of the normalization, in gray levels.
+        std: of the normalization, in gray levels.
         options: what can be varied.
     Raises:
         OptionError: no network has that name.

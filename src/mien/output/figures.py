@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 EMOTION_COLORS: Final = tuple(f"#{r:02x}{g:02x}{b:02x}" for r, g, b in map(COLORS.get, EMOTIONS))  # type: ignore[misc]
-"""One colour for each emotion, in the order of `EMOTIONS`."""
+"""One color for each emotion, in the order of `EMOTIONS`."""
 
 DPI: Final = 150
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from PIL import ImageDraw, ImageFont
 
 LEAST_SCALE: Final = 0.05
-"""The colours never stand for less than this share: what changes nothing is not made to glow."""
+"""The colors never stand for less than this share: what changes nothing is not made to glow."""
 
 _ENDINGS: Final = (".png", *JPEG_SUFFIXES)
 _PANE_PX: Final = 432  # side of a face; nine times 48, so that pixels stay equally large
@@ -26,8 +26,8 @@ _INK: Final = (32, 36, 42)
 _DIM: Final = (96, 102, 110)
 _TRACK: Final = (232, 234, 238)
 
-# Heat is hue and colourfulness in CIE L*a*b*, and the face is lightness, so that neither hides the
-# other. Orange red and blue differ to every kind of colour vision.
+# Heat is hue and colorfulness in CIE L*a*b*, and the face is lightness, so that neither hides the
+# other. Orange red and blue differ to every kind of color vision.
 _WARM: Final = (0.74, 0.67)  # direction in a*, b*: speaks for the emotion
 _COOL: Final = (0.17, -0.98)  # speaks against it
 _CHROMA: Final = 58.0  # the most that a screen shows of both at each lightness from
@@ -37,7 +37,7 @@ _SMOOTH_PX: Final = 2.0  # of 48: patches have edges that the face has not
 
 
 def heat_scale(heat: Heat) -> float:
-    """What the strongest colour stands for: the largest share, but not less than `LEAST_SCALE`."""
+    """What the strongest color stands for: the largest share, but not less than `LEAST_SCALE`."""
     return max(float(np.abs(heat).max()), LEAST_SCALE)
 
 
@@ -47,7 +47,7 @@ def color_heat(gray: NDArray[np.uint8], heat: NDArray[np.float32], scale: float)
     Args:
         gray: (H, W) uint8.
         heat: (H, W) float32, -1 to 1.
-        scale: the heat that gets the strongest colour; what is beyond gets it, too.
+        scale: the heat that gets the strongest color; what is beyond gets it, too.
     Returns:
         (H, W, 3) uint8, RGB.
     Raises:
@@ -66,7 +66,7 @@ def color_heat(gray: NDArray[np.uint8], heat: NDArray[np.float32], scale: float)
 
 
 def draw_explanation(explanation: Explanation) -> Image:
-    """The face, the same under its heat, what the colours mean, and what covering each part does.
+    """The face, the same under its heat, what the colors mean, and what covering each part does.
 
     Returns:
         (H, W, 3) uint8, RGB.
@@ -157,7 +157,7 @@ def _draw_parts(draw: "ImageDraw.ImageDraw", explanation: Explanation, left: int
 
 
 def _draw_scale(draw: "ImageDraw.ImageDraw", scale: float, left: int, top: int) -> None:
-    """The words below the bar of colours."""
+    """The words below the bar of colors."""
     right, middle = left + _PANE_PX, left + _PANE_PX // 2
     for x, mark, anchor in (
         (left, f"-{scale:.0%}", "lt"),

@@ -22,7 +22,7 @@ _TRACK: Final = (62, 66, 74)  # of a bar, behind its filled part
 _WHITE: Final = (255, 255, 255)
 _DIM: Final = (196, 200, 206)
 _BLACK: Final = (20, 20, 20)
-_UNSURE: Final = (236, 238, 241)  # lighter than any emotion's colour; edged, to be seen on white
+_UNSURE: Final = (236, 238, 241)  # lighter than any emotion's color; edged, to be seen on white
 _MIN_BARS_PX: Final = 72.0  # smaller faces get their label alone
 _SIDES: Final = 8  # places beside a face; see `_spot`
 _TRIES: Final = ((1.0, False), (0.7, False), (0.5, False), (0.0, False))
@@ -325,7 +325,7 @@ def _find_spot(
 def _roomy_spot(
     box: Box, font_px: int, side: int, taken: Sequence[Box], image: tuple[int, int]
 ) -> _Spot | None:
-    """As `_spot`; None, too, where a step of the face or its neighbour would take the room."""
+    """As `_spot`; None, too, where a step of the face or its neighbor would take the room."""
     if _spot(box, round(font_px / _PLAY), side, taken, image) is None:
         return None
     return _spot(box, font_px, side, taken, image)

@@ -63,7 +63,7 @@ class Cell:
     small: str = ""  # words below
     kind: str = ""  # its classes in the style sheet
     color: str = ""  # of a swatch before the words
-    tint: float | None = None  # how strongly it is coloured, 0 to 1
+    tint: float | None = None  # how strongly it is colored, 0 to 1
     bar: Sequence[Part] | None = None  # below the words, as those that follow
     image: Figure | None = None
     dots: Dots | None = None

@@ -32,7 +32,7 @@ class Framing:
 
     Attributes:
         side: side of the frame, in long sides of the box.
-        shift_x: from the centre of the box to the centre of the frame, to the right along the
+        shift_x: from the center of the box to the center of the frame, to the right along the
             line of the eyes, in long sides of the box.
         shift_y: likewise, downwards and across that line.
         is_frame: the box is the frame, with the margin that the classifier wants around it.

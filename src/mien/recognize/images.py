@@ -127,7 +127,7 @@ def load_image(
     Returns:
         (H, W, 3) uint8, RGB, turned upright as the file says. Transparent parts are laid on white.
         Of an animation or a document of several pages, the first image; of a HEIC with several,
-        the main one. Colour profiles are not applied.
+        the main one. Color profiles are not applied.
     Raises:
         ImageError: it is not an image of a kind named above; the message says what it is. Levels
             in floating point are refused: nothing in them says what white is.

@@ -75,7 +75,7 @@ class Timeline:
             timeline.add(frame.time_s, readings)
         plot_timeline(timeline, Path("video.png"))
 
-    Memory does not grow with the video's length: where the steps run out, neighbours are joined and
+    Memory does not grow with the video's length: where the steps run out, neighbors are joined and
     each is twice as long.
 
     Args:
@@ -268,7 +268,7 @@ def _figure(timeline: Timeline, title: str, max_people: int) -> "Iterator[Figure
 
 
 def _draw_band(axes: "Axes", bands: list[Band], length_s: float) -> None:
-    # Anti-aliased neighbours would let the background through as hairlines.
+    # Anti-aliased neighbors would let the background through as hairlines.
     for band in bands:
         axes.stackplot(
             band.times_s, band.shares.T, colors=EMOTION_COLORS, linewidth=0, antialiased=False

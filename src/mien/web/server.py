@@ -34,7 +34,7 @@ LIVE_GRACE_S: Final = 0.4  # for live clients to be told
 _BACKLOG: Final = 512
 _SEND_BYTES: Final = 262_144
 _SWEEP_TICKS: Final = 5  # of uvicorn, each of a tenth of a second
-_CANCELLED: Final = 256  # videos that are told of, within such a tick and its neighbours
+_CANCELLED: Final = 256  # videos that are told of, within such a tick and its neighbors
 _LOOK_S: Final = 0.2  # between looks at whether all processes are alive
 _FAST_DEATH_S: Final = 5.0  # a process that lives no longer failed for a reason that stays
 

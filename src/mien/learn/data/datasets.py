@@ -37,7 +37,7 @@ _USAGES: Final = {"Training": "train", "PublicTest": "val", "PrivateTest": "test
 
 @dataclass(frozen=True)
 class FaceSet:
-    """Labelled faces; row i of every array belongs to face i.
+    """Labeled faces; row i of every array belongs to face i.
 
     Attributes:
         images: (N, 48, 48) uint8, gray.

@@ -3,7 +3,7 @@
 An exact copy has the same pixels. A near copy is the same image again after scaling, cropping,
 compression, a change of brightness, a watermark, or turned in a mirror. Near duplicates are found
 in
-two steps, each a normalised cross-correlation (Lewis 1995, "Fast normalized cross-correlation"):
+two steps, each a normalized cross-correlation (Lewis 1995, "Fast normalized cross-correlation"):
 
 1. Every face is shrunk to 12 x 12, and the mean face taken off, which all faces share. Pairs that
    correlate by `SHAPE` go on. Each face meets each other one, in blocks of bounded memory.

@@ -1,6 +1,6 @@
 """The layouts in which CK+, RAF-DB, AffectNet and Multi-PIE are handed out.
 
-A layout is recognised by its files. Reading it gives a `Listing`: which image carries which of
+A layout is recognized by its files. Reading it gives a `Listing`: which image carries which of
 the seven emotions and where in it the face is; no image is opened yet. What the publishers'
 labels become stands here and nowhere else: `CK_PLUS`, `RAF_DB`, `AFFECTNET`, `MULTI_PIE`. Names
 in `NOT_AMONG_THE_SEVEN` are left out and counted.

@@ -38,7 +38,7 @@ class Measures:
         intervals: 95 % bootstrap intervals of `accuracy`, `macro_f1` and `mean_class_recall`.
         clean: on the faces that are not exact duplicates of training images; None where the data
             set has no other training images, or the duplicates are all there is.
-        as_labelled: share of all faces of the split that are read as they are labelled.
+        as_labeled: share of all faces of the split that are read as they are labelled.
         agreement: of the seven emotions with the FER+ majority; None without votes.
         taggers: how well it says what one tagger says; None without votes for the seven.
         risk_coverage: what is right among the readings that are surest.
@@ -51,7 +51,7 @@ class Measures:
     evaluation: Evaluation
     intervals: dict[str, Interval]
     clean: Evaluation | None
-    as_labelled: Agreement
+    as_labeled: Agreement
     agreement: Agreement | None
     taggers: TaggersScore | None
     risk_coverage: RiskCoverage
@@ -77,7 +77,7 @@ class Measures:
             **self.evaluation.to_dict(),
             "intervals": {name: asdict(interval) for name, interval in self.intervals.items()},
             "clean": None if self.clean is None else self.clean.to_dict(),
-            "as_labelled": asdict(self.as_labelled),
+            "as_labeled": asdict(self.as_labeled),
             "ferplus_agreement": None if self.agreement is None else asdict(self.agreement),
             "taggers": None if self.taggers is None else asdict(self.taggers),
             "risk_coverage": asdict(self.risk_coverage),
@@ -114,7 +114,7 @@ def measure(classifier: Classifier, faces: FaceSet, split: str) -> Measures:
         evaluation=evaluate_probabilities(probabilities[known], truths[known]),
         intervals=bootstrap_intervals(probabilities[known], truths[known]),
         clean=clean,
-        as_labelled=Agreement(len(part), right),
+        as_labeled=Agreement(len(part), right),
         agreement=ferplus_agreement(probabilities, part) if voted else None,
         taggers=score_taggers(probabilities, part) if voted else None,
         risk_coverage=risk_coverage(probabilities[known], truths[known]),

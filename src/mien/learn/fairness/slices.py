@@ -101,7 +101,7 @@ SLICES: Final[Mapping[str, Slice]] = {
         Slice(FOUND, "whether YuNet finds the face in it, enlarged sixfold", "", ("", "", "")),
         Slice(
             "votes",
-            "share of FER+'s taggers that chose the favourite of the eight expressions",
+            "share of FER+'s taggers that chose the favorite of the eight expressions",
             "",
             ("divided", "medium", "agreed"),
         ),
@@ -311,8 +311,8 @@ def _agreement(faces: FaceSet) -> Values:
     if faces.votes is None:
         raise DataError(f"{faces.name} has no FER+ votes to slice by")
     total = faces.votes.sum(axis=1)
-    favourite = faces.votes[:, : len(FERPLUS_EMOTIONS)].max(axis=1)
-    return np.where(total > 0, favourite / np.maximum(total, 1), np.nan).astype(np.float64)
+    favorite = faces.votes[:, : len(FERPLUS_EMOTIONS)].max(axis=1)
+    return np.where(total > 0, favorite / np.maximum(total, 1), np.nan).astype(np.float64)
 
 
 def _poses(crops: Crops) -> dict[str, Values]:

@@ -44,8 +44,8 @@ def to_keras(network: Network, *, temperature: float = 1.0) -> Any:
         scaling = keras.layers.Rescaling(
             1.0 / std, -mean / std, dtype="float32", name=SCALING_LAYER
         )
-        normalised = translation.follow(scaling, pixels)
-        features = translation.through(_parts(network.backbone), normalised)
+        normalized = translation.follow(scaling, pixels)
+        features = translation.through(_parts(network.backbone), normalized)
         head = network.head
         probabilities = translation.dense(
             features, head.weight / temperature, head.bias / temperature, "softmax"

@@ -80,7 +80,7 @@ class ExportWrapper(nn.Module):
         label = torch.softmax(logits, dim=1)
         if self.pool is None:
             return (label,)
-        # As `calibration.pooled`: what the two are normalised by falls away in the softmax.
+        # As `calibration.pooled`: what the two are normalized by falls away in the softmax.
         pooled = self.of_label * logits + votes_logits @ self.of_votes + self.offsets
         people = torch.softmax(pooled, dim=1)
         return people, label, torch.softmax(votes_logits, dim=1)

@@ -29,7 +29,7 @@ def plot_evaluation(result: Measures, folder: Path) -> list[Path]:
 def plot_confusion(
     result: Evaluation, stem: Path, *, title: str = "", truth: str = "labels"
 ) -> list[Path]:
-    """The confusion matrix: counts, and the share of each row that colours the cell.
+    """The confusion matrix: counts, and the share of each row that colors the cell.
 
     Args:
         result: what to draw.

@@ -24,7 +24,7 @@ MAX_QUALITY: Final = 95
 
 _QUANTILES: Final = 4096
 _MOVES: Final = 4  # draws for each face: angle, zoom, shift to the right, shift down
-_ERASING: Final = 6  # whether, area, stretch, centre down, centre to the right, gray level
+_ERASING: Final = 6  # whether, area, stretch, center down, center to the right, gray level
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def split_order(order: Tensor, batch_size: int, *, fill: bool) -> tuple[Tensor, 
 
 
 def share_of(count: int, *, rank: int, processes: int) -> slice:
-    """Which of a batch's faces one process works on: a run of neighbours, as even as can be.
+    """Which of a batch's faces one process works on: a run of neighbors, as even as can be.
 
     With fewer faces than processes some of the shares are empty.
     """
@@ -207,18 +207,18 @@ def _between(low: float, high: float, draw: Tensor) -> Tensor:
 def _erase(pixels: Tensor, probability: float, draws: Tensor) -> Tensor:
     """Random erasing (Zhong et al. 2017, arXiv:1708.04896): a rectangle becomes one gray level.
 
-    It has 2 to 20 % of the area and is up to 3.3 times as long as wide; its centre lies anywhere,
+    It has 2 to 20 % of the area and is up to 3.3 times as long as wide; its center lies anywhere,
     so that the image's edge may cut it.
     """
     _, _, height, width = pixels.shape
-    erased, area, longer, centre_y, centre_x, gray = draws[:, :, None]  # (N, 1) each
+    erased, area, longer, center_y, center_x, gray = draws[:, :, None]  # (N, 1) each
     erased = erased < probability
     half_side = 0.5 * _between(0.02, 0.2, area).sqrt()
     stretch = (0.5 * math.log(3.3) * _between(-1.0, 1.0, longer)).exp()
     y = (torch.arange(height, device=pixels.device) + 0.5) / height
     x = (torch.arange(width, device=pixels.device) + 0.5) / width
-    rows = ((y - centre_y).abs() < half_side * stretch) & erased  # (N, H)
-    columns = (x - centre_x).abs() < half_side / stretch  # (N, W)
+    rows = ((y - center_y).abs() < half_side * stretch) & erased  # (N, H)
+    columns = (x - center_x).abs() < half_side / stretch  # (N, W)
     inside = (rows[:, :, None] & columns[:, None, :])[:, None]  # (N, 1, H, W)
     return torch.where(inside, 255.0 * gray[:, :, None, None], pixels)
 

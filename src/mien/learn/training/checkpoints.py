@@ -27,7 +27,7 @@ class State:
     network: Network
     optimizer: torch.optim.Optimizer
     generator: torch.Generator  # of the augmentation; the same in every process
-    average: AveragedModel | None  # of the weights and of the statistics of normalisation
+    average: AveragedModel | None  # of the weights and of the statistics of normalization
     history: list[EpochRow]
     best_epoch: int = 0
 

@@ -149,7 +149,7 @@ def train(
 
     With several devices each works on its share of every batch (data parallelism), so that
     `recipe.batch_size` is that of all together, and the views of the faces are those that one
-    device would have made. Batch normalisation takes its statistics over the whole batch on CUDA
+    device would have made. Batch normalization takes its statistics over the whole batch on CUDA
     (SyncBatchNorm), and over each process's share on the CPU, where the first one's are kept.
     Dropout is drawn in each process by itself. A run may be resumed with another number.
 
@@ -319,7 +319,7 @@ def _check_finite(loss: float, epoch: int, step: int) -> None:
 def _loss_and_accuracy(network: Network, batches: Batches, fabric: Fabric) -> tuple[float, float]:
     """Cross-entropy and accuracy as the network will be used: no dropout, full precision.
 
-    Each process reads its share of the faces, by the first one's statistics of normalisation.
+    Each process reads its share of the faces, by the first one's statistics of normalization.
     """
     network.eval()
     if fabric.world_size > 1:

@@ -32,8 +32,8 @@ class Recipe:
     dense_dropout: float = 0.2  # after the 512 units
     activation: str = "relu"  # in the paper's network: relu, sigmoid, tanh or leaky-relu
     pooling: str = "max"  # in the paper's network: max, average or min
-    mean: float = 0.0  # of the normalisation, in gray levels
-    std: float = 255.0  # of the normalisation, in gray levels
+    mean: float = 0.0  # of the normalization, in gray levels
+    std: float = 255.0  # of the normalization, in gray levels
     precision: Literal["32", "bf16"] = "32"  # of the products in a training step
     augmentation: Augmentation = field(default_factory=Augmentation)
     ema: float = 0.0  # decay of the average of the weights that val then chooses among; 0: none

@@ -82,7 +82,7 @@ class RunConfig:
 
 
 def network_of(recipe: Recipe) -> Network:
-    """A freshly initialised network as a recipe asks for it.
+    """A freshly initialized network as a recipe asks for it.
 
     Raises:
         OptionError: no network has the name in the recipe.

@@ -1,6 +1,6 @@
 """What faces look like, for telling apart people who appear in one video.
 
-Looks are the gray levels of the turned crop and the colours of head and shoulders: of the same
+Looks are the gray levels of the turned crop and the colors of head and shoulders: of the same
 clothes, in the same light. They are no face recognition.
 """
 
@@ -31,7 +31,7 @@ class AppearanceOf:
 
 
 _LOOKS_PX: Final = 12  # side of the gray part
-_BODY_PX: Final = (24, 32)  # width and height of the coloured part
+_BODY_PX: Final = (24, 32)  # width and height of the colored part
 _BINS: Final = (8, 3, 3)  # of hue, saturation and value
 
 
@@ -49,7 +49,7 @@ def appearance_of(image: Image, face: Face, framing: Framing) -> Floats:
         framing: of the detector that found it.
     Returns:
         (288,) float64 of norm 1: half of it the gray levels of the crop, less their mean, and half
-        the roots of histograms of colour in the upper and lower half of head and shoulders. The
+        the roots of histograms of color in the upper and lower half of head and shoulders. The
         product of two of them is their similarity, -0.5 to 1.
     """
     crop = crop_faces(image, [face], framing)[0]

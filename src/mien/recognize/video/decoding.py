@@ -16,7 +16,7 @@ import numpy as np
 from mien.errors import VideoError
 from mien.readings import Image
 from mien.recognize.images import AVIF_BRANDS, HEIF_BRANDS
-from mien.recognize.video.colours import to_rgb
+from mien.recognize.video.colors import to_rgb
 from mien.recognize.video.containers import (
     SAME_TIME_S,
     is_address,

@@ -22,7 +22,7 @@ Floats: TypeAlias = NDArray[np.float64]
 
 
 class KalmanFilter:
-    """Constant velocity of a box's centre and of the logarithm of its size, as in SORT.
+    """Constant velocity of a box's center and of the logarithm of its size, as in SORT.
 
     All three share one covariance, as their noise does in units of the size of the face.
     """
@@ -34,7 +34,7 @@ class KalmanFilter:
     SLOWING_S: Final = 0.25  # in which a face out of sight loses most of its velocity
 
     def __init__(self, box: Box) -> None:
-        self._position, self._ratio = _centre_and_log_size(box)
+        self._position, self._ratio = _center_and_log_size(box)
         self._velocity = (0.0, 0.0, 0.0)
         # Of a position, of both, and of a velocity.
         self._variances = self.MEASURED_SD**2, 0.0, self.VELOCITY_SD**2
@@ -56,7 +56,7 @@ class KalmanFilter:
 
     def correct(self, box: Box) -> None:
         """Take in where the face has been seen."""
-        measured, self._ratio = _centre_and_log_size(box)
+        measured, self._ratio = _center_and_log_size(box)
         position, both, velocity = self._variances
         whole = position + self.MEASURED_SD**2
         surprise = [m - p for m, p in zip(measured, self._position, strict=True)]
@@ -86,11 +86,11 @@ class KalmanFilter:
         return x - width / 2, y - height / 2, x + width / 2, y + height / 2
 
 
-def _centre_and_log_size(box: Box) -> tuple[tuple[float, float, float], float]:
+def _center_and_log_size(box: Box) -> tuple[tuple[float, float, float], float]:
     """Centre x and y, log of the height; and the width in heights."""
     width, height = max(box[2] - box[0], 1e-3), max(box[3] - box[1], 1e-3)
-    centre = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    return (*centre, math.log(height)), width / height
+    center = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    return (*center, math.log(height)), width / height
 
 
 @dataclass(frozen=True)
@@ -112,11 +112,11 @@ class SimilarityTransform:
         )
 
     def box(self, box: Box) -> Box:
-        """The box around the moved centre, grown but not turned."""
-        centre = self.turn * complex((box[0] + box[2]) / 2, (box[1] + box[3]) / 2) + self.shift
+        """The box around the moved center, grown but not turned."""
+        center = self.turn * complex((box[0] + box[2]) / 2, (box[1] + box[3]) / 2) + self.shift
         half = abs(self.turn) / 2
         width, height = (box[2] - box[0]) * half, (box[3] - box[1]) * half
-        return centre.real - width, centre.imag - height, centre.real + width, centre.imag + height
+        return center.real - width, center.imag - height, center.real + width, center.imag + height
 
 
 _SHARES: Final = np.linspace(0.15, 0.85, 5)  # of a box's sides: less background
@@ -204,8 +204,8 @@ def shrunk_gray(image: Image, pixels: int) -> tuple[Gray, float]:
 def patch_of(gray: Gray, box: Box, scale: float, size: tuple[int, int]) -> Floats:
     """The face in a shrunk gray image: (h, w) float, mean 0, norm 1."""
     x0, y0, x1, y1 = (value * scale for value in box)
-    centre, sides = ((x0 + x1) / 2, (y0 + y1) / 2), (max(x1 - x0, 1.0), max(y1 - y0, 1.0))
-    part = cv2.getRectSubPix(gray, (round(sides[0]) or 1, round(sides[1]) or 1), centre)
+    center, sides = ((x0 + x1) / 2, (y0 + y1) / 2), (max(x1 - x0, 1.0), max(y1 - y0, 1.0))
+    part = cv2.getRectSubPix(gray, (round(sides[0]) or 1, round(sides[1]) or 1), center)
     small = cv2.resize(part, size, interpolation=cv2.INTER_AREA).astype(float)
     small -= small.mean()
     norm = float(np.linalg.norm(small))

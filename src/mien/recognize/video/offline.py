@@ -1,4 +1,4 @@
-"""Centred smoothing while a video is read: each frame waits for those that follow it, a moment
+"""Centered smoothing while a video is read: each frame waits for those that follow it, a moment
 long.
 
 `mien.recognize.video.smoothing.smooth` has the whole video at hand. Here a frame waits for

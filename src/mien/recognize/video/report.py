@@ -53,7 +53,7 @@ _LETTER: Final = 0.009  # of the length of a timeline, that a letter takes
 _LAST_TICK: Final = 0.95  # of the length; a time further right would reach beyond the page
 _PHONE: Final = 3.0  # times as much, on a phone
 _LOW_WORD: Final = 0.3  # of the height of a band, that a word needs
-_GREY: Final = (228, 230, 234)
+_GRAY: Final = (228, 230, 234)
 
 _COLORS: Final = dict(zip(EMOTIONS, EMOTION_COLORS, strict=True))
 _PACKAGES: Final = ("numpy", "opencv-python-headless", "opencv-python", "onnxruntime", "av")
@@ -279,7 +279,7 @@ def _versions() -> dict[str, str]:
 
 
 def _cut(image: Image, box: Box) -> Image | None:
-    """A square around a face, `THUMBNAIL_PX` on each side; what lies outside is grey."""
+    """A square around a face, `THUMBNAIL_PX` on each side; what lies outside is gray."""
     import cv2
 
     x0, y0, x1, y1 = box
@@ -299,7 +299,7 @@ def _cut(image: Image, box: Box) -> Image | None:
         image = cv2.resize(image, None, fx=2 * scale, fy=2 * scale, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
         shift[:, :2] = np.eye(2) / 2
     size = (THUMBNAIL_PX, THUMBNAIL_PX)
-    return np.asarray(cv2.warpAffine(image, shift, size, borderValue=_GREY), np.uint8)
+    return np.asarray(cv2.warpAffine(image, shift, size, borderValue=_GRAY), np.uint8)
 
 
 def _moment(

@@ -194,7 +194,7 @@ def closing_of(read: object) -> Iterator[None]:
 def smooth(
     probabilities: ArrayLike, times_s: ArrayLike, settings: SmoothingSettings | None = None
 ) -> tuple[Floats, list[str]]:
-    """Smooth one face's probabilities with the past and the future alike: centred, without delay.
+    """Smooth one face's probabilities with the past and the future alike: centered, without delay.
 
     The weight of a frame halves every `half_life_s` seconds to either side.
 

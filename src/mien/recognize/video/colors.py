@@ -1,7 +1,7 @@
-"""Frames of any colour space -> RGB as an ordinary screen shows it.
+"""Frames of any color space -> RGB as an ordinary screen shows it.
 
 High dynamic range (HLG, PQ) is brought to that of a screen by one table, in which diffuse white
-comes out nearly white and what is brighter is pressed together above it. BT.2020 colours, which are
+comes out nearly white and what is brighter is pressed together above it. BT.2020 colors, which are
 wider, are brought to those of BT.709.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _UNKNOWN: Final = 2
 _BT709: Final = 1
 _BT601: Final = 5
-_BT2020: Final = 9  # of colour primaries, and of matrices where luma is not constant
+_BT2020: Final = 9  # of color primaries, and of matrices where luma is not constant
 _PQ: Final = 16
 _HLG: Final = 18
 
@@ -31,7 +31,7 @@ _KNEE: Final = 0.8  # of that white: darker light stays as it is
 _SCREEN_GAMMA: Final = 2.4  # ITU-R BT.1886
 
 # From linear light of BT.2020 to that of BT.709: ITU-R BT.2087. On values with a gamma it is not
-# exact, but tones of skin come out within some 7 levels of 255, greys exactly.
+# exact, but tones of skin come out within some 7 levels of 255, grays exactly.
 _NARROW: Final = np.array(
     [[1.6605, -0.5877, -0.0728], [-0.1246, 1.1330, -0.0084], [-0.0182, -0.1006, 1.1188]], np.float32
 )
