@@ -92,7 +92,7 @@ function hsv(red: number, green: number, blue: number): [number, number, number]
   return [hue < 0 ? hue + 180 : hue, saturation, value];
 }
 
-/** Whole pixels of a side, at least one, within the picture. */
+/** Whole pixels of a side, at least one, within the image. */
 function span(low: number, high: number, length: number): [number, number] {
   const first = Math.min(Math.max(Math.trunc(low), 0), length - 1);
   return [first, Math.max(first + 1, Math.min(Math.trunc(high), length))];

@@ -6,7 +6,7 @@ import { type Affine, cut, type Pixels, resizeArea, roundEven, toGray, warp } fr
 /** Side of a crop: FER2013's size. */
 export const SIZE_PX = 48;
 
-const MAX_OVERSAMPLING = 16; // a larger part of the picture is shrunk before it is turned
+const MAX_OVERSAMPLING = 16; // a larger part of the image is shrunk before it is turned
 
 /**
  * A square gray crop for each face, turned until the eyes are level.
@@ -32,7 +32,7 @@ export function cropFaces(image: Pixels, faces: readonly Face[], margin: number)
   return crops;
 }
 
-/** A turned square of the picture, resampled without aliasing. */
+/** A turned square of the image, resampled without aliasing. */
 function cropAt(image: Pixels, x: number, y: number, angle: number, side: number): Uint8Array {
   const { width, height } = image;
   const reach = (side / 2) * (Math.abs(Math.cos(angle)) + Math.abs(Math.sin(angle))) + 2;

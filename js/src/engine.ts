@@ -27,7 +27,7 @@ export interface EngineOptions {
   readonly threshold: number;
   /** Smaller faces are left out; the longer side of the box, in pixels. */
   readonly minFacePx: number;
-  /** Search large pictures at their full size, for small faces; slower. */
+  /** Search large images at their full size, for small faces; slower. */
   readonly fullSize: boolean;
   /** What is asked: what people would say, or what FER2013's label would be. */
   readonly head?: Head;
@@ -48,7 +48,7 @@ export interface Stream {
 }
 
 export class Engine {
-  private readonly detector: Detector; // of single pictures
+  private readonly detector: Detector; // of single images
   private readonly follower: Detector; // of frames: YuNet sees a face many times
   private last: Promise<unknown> = Promise.resolve();
 
@@ -81,7 +81,7 @@ export class Engine {
     return this.classifier.spec;
   }
 
-  /** Every face of a picture, the surest first. */
+  /** Every face of an image, the surest first. */
   read(image: Pixels): Promise<Reading[]> {
     return this.inTurn(async () => {
       const faces = await this.detector.detect(image);
@@ -97,7 +97,7 @@ export class Engine {
       if (!faces.length) throw new ImageError("expected a face to explain; found none");
       if (face >= faces.length) {
         const count = faces.length === 1 ? "is 1 face" : `are ${faces.length} faces`;
-        throw new OptionError(`face: expected one that was found; there ${count} in the picture`);
+        throw new OptionError(`face: expected one that was found; there ${count} in the image`);
       }
       const crop = cropFaces(image, [faces[face]], this.spec.crop_margin);
       const explained = await explainCrop(crop, (crops) => this.classifier.read(crops), emotion);

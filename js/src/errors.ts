@@ -3,7 +3,7 @@
  *
  *     MienError
  *       OptionError   an option is out of its range
- *       ImageError    a source is not a picture, or cannot be read as one
+ *       ImageError    a source is not an image, or cannot be read as one
  *       ModelError    a model, the runtime or the worker cannot be loaded or run
  */
 

@@ -15,10 +15,10 @@ import {
 } from "./pixels.js";
 import { CELL_PX, type Row, type YuNet } from "./yunet.js";
 
-/** x, y in pixels of the original picture, from its top left corner. */
+/** x, y in pixels of the original image, from its top left corner. */
 export type Point = [number, number];
 
-/** x0, y0, x1, y1 in pixels of the original picture; may reach past its border. */
+/** x0, y0, x1, y1 in pixels of the original image; may reach past its border. */
 export type Box = [number, number, number, number];
 
 /** One face that was found. */
@@ -34,7 +34,7 @@ export interface Face {
 export const FRAMING = { side: 1.014, shiftX: 0.0, shiftY: -0.017 };
 
 const GLANCE_PIXELS = 256 * 256;
-const SEARCH_SHARE = 1 / 8; // of the picture's pixels
+const SEARCH_SHARE = 1 / 8; // of the image's pixels
 const MIN_SEARCH_PIXELS = 448 * 448;
 const MAX_SEARCH_PIXELS = 640 * 640;
 const MAX_FULL_SIZE_PIXELS = 25_000_000;
@@ -46,7 +46,7 @@ export const MIN_SCORE = 0.7;
 const DOUBTFUL_SCORE = 0.3; // from here on it may be a face
 export const SURE_SCORE = 0.8; // from here on it is one, without a second look
 const UPRIGHT_SCORE = 0.9; // seldom reached by what is found in a tilted face
-const LEVEL_SCORES = { few: 0.91, many: 0.895 }; // seldom reached in a picture on its side or head
+const LEVEL_SCORES = { few: 0.91, many: 0.895 }; // seldom reached in an image on its side or head
 const TILTED_SCORE = 0.5; // seldom missed by what is found in a tilted face
 const LEAST_TILT_DEG = 1.5; // that the eyes tell in a look
 const TURNED_SCORE = 0.85; // from here on a face is believed in what was turned
@@ -54,7 +54,7 @@ const TILT_DEG = 30; // counter-clockwise, and clockwise
 const LOOK_PX = { side: 128, face: 80 }; // of what is looked at again
 const TURNED_LOOK_PX = { side: 96, face: 72 }; // of what is turned for that
 const LEAST_LOOK_PX = 24; // in original pixels: enlarged more than that, a face tells little
-const MOST_LOOKS = 16; // at one picture, so that no texture holds up the reading
+const MOST_LOOKS = 16; // at one image, so that no texture holds up the reading
 const FEW_LOOKS = 2; // after so many, no look is spent on the tilt of faces that are sure
 
 /** What a search is told. */
@@ -63,13 +63,13 @@ export interface DetectorOptions {
   readonly minScore: number;
   /** Faces whose box is smaller are dropped; its longer side, in original pixels. */
   readonly minFacePx: number;
-  /** Search the picture once more as it is, for small faces. */
+  /** Search the image once more as it is, for small faces. */
   readonly fullSize: boolean;
   /** Look again at what may be a face, and for faces that are not upright; videos do without. */
   readonly secondLooks: boolean;
 }
 
-/** What YuNet found, in pixels of the picture. */
+/** What YuNet found, in pixels of the image. */
 interface Find {
   readonly middle: Point;
   /** Across the face and down, in its own upright frame. */
@@ -78,9 +78,9 @@ interface Find {
   readonly score: number;
   /** The longer side of the box, where it was found. */
   readonly seenPx: number;
-  /** How often the picture was turned by 90 degrees, counter-clockwise, to find it. */
+  /** How often the image was turned by 90 degrees, counter-clockwise, to find it. */
   readonly quarters: number;
-  /** Level in the picture, whatever the tilt of the head. */
+  /** Level in the image, whatever the tilt of the head. */
   readonly box: Box;
 }
 
@@ -101,7 +101,7 @@ export class Detector {
     }
   }
 
-  /** The faces of a picture, best first. */
+  /** The faces of an image, best first. */
   async detect(image: Pixels): Promise<Face[]> {
     let finds = await this.search(image, 0);
     if (this.options.secondLooks) finds = await this.turnUpright(image, finds);
@@ -110,7 +110,7 @@ export class Detector {
       .map(({ box, score, points }) => ({ box, score: Math.min(score, 1), landmarks: points }));
   }
 
-  /** The faces of a picture that is turned by so many quarters, counter-clockwise. */
+  /** The faces of an image that is turned by so many quarters, counter-clockwise. */
   private async search(image: Pixels, quarters: number): Promise<Find[]> {
     const { fullSize, secondLooks, minScore } = this.options;
     let finds = await this.find(image, GLANCE_PIXELS, quarters, GLANCE_SCORE);
@@ -139,7 +139,7 @@ export class Detector {
     const share = roundEven(width * height * SEARCH_SHARE);
     const search = Math.min(Math.max(share, MIN_SEARCH_PIXELS), MAX_SEARCH_PIXELS);
     const steps = this.options.fullSize ? [search, MAX_FULL_SIZE_PIXELS] : [search];
-    // A picture that the step before showed as it is need not be searched again.
+    // An image that the step before showed as it is need not be searched again.
     return steps.filter((_, i) => width * height > [GLANCE_PIXELS, search][i]);
   }
 
@@ -151,7 +151,7 @@ export class Detector {
     return finds.filter((find) => find.score >= this.doubtful);
   }
 
-  /** What is found in a picture when it is shrunk and turned. */
+  /** What is found in an image when it is shrunk and turned. */
   private async find(image: Pixels, pixels: number, quarters: number, least: number): Promise<Find[]> {
     const { small, scale } = shrunk(image, pixels);
     const rows = await this.network.find(turned(small, quarters), least);
@@ -173,7 +173,7 @@ export class Detector {
     return best && best.score >= minScore ? best : null;
   }
 
-  /** Better finds, if the picture lies on its side or head. */
+  /** Better finds, if the image lies on its side or head. */
   private async turnUpright(image: Pixels, finds: Find[]): Promise<Find[]> {
     const upright = surest(finds);
     const score = upright?.score ?? 0;
@@ -215,7 +215,7 @@ function tilts(level: Find | null, find: Find): number[] {
   return level.score >= UPRIGHT_SCORE ? [] : [-TILT_DEG, TILT_DEG];
 }
 
-/** Of the line of the eyes in the picture as it was turned, clockwise. */
+/** Of the line of the eyes in the image as it was turned, clockwise. */
 function tiltDeg({ points, quarters }: Find): number {
   const [right, left] = points;
   const tilt = (Math.atan2(left[1] - right[1], left[0] - right[0]) * 180) / Math.PI + 90 * quarters;
@@ -274,7 +274,7 @@ function middleOf(row: Row): Point {
   return [row.x + row.width / 2, row.y + row.height / 2];
 }
 
-/** What YuNet says of a picture that was shrunk, then turned: in pixels of the picture. */
+/** What YuNet says of an image that was shrunk, then turned: in pixels of the image. */
 function findOf(row: Row, small: Pixels, [scaleX, scaleY]: Point, quarters: number): Find {
   let [width, height] = quarters % 2 ? [small.height, small.width] : [small.width, small.height];
   let points: Point[] = [middleOf(row), ...row.points];
@@ -288,7 +288,7 @@ function findOf(row: Row, small: Pixels, [scaleX, scaleY]: Point, quarters: numb
   return makeFind(points, [row.width / across, row.height / down], row, quarters);
 }
 
-/** Second looks at places of one picture, no more than so many. */
+/** Second looks at places of one image, no more than so many. */
 class SecondLooks {
   count = 0;
 
@@ -350,7 +350,7 @@ class SecondLooks {
   }
 }
 
-/** A part of a picture: where it begins, and by which factor it is shrunk. */
+/** A part of an image: where it begins, and by which factor it is shrunk. */
 interface Part {
   readonly image: Pixels;
   readonly factor: number;
@@ -358,7 +358,7 @@ interface Part {
   readonly top: number;
 }
 
-/** From a picture to a place of this side around a point: turned counter-clockwise and scaled. */
+/** From an image to a place of this side around a point: turned counter-clockwise and scaled. */
 function lookAt([x, y]: Point, degrees: number, scale: number, side: number): Affine {
   const angle = (degrees * Math.PI) / 180;
   const [cosine, sine] = [scale * Math.cos(angle), scale * Math.sin(angle)];
@@ -367,7 +367,7 @@ function lookAt([x, y]: Point, degrees: number, scale: number, side: number): Af
   return [cosine, sine, shiftX, -sine, cosine, shiftY];
 }
 
-/** The same map, from a part of the picture. */
+/** The same map, from a part of the image. */
 function ofPart([a, b, c, d, e, f]: Affine, { factor, left, top }: Part): Affine {
   return [factor * a, factor * b, a * left + b * top + c, factor * d, factor * e, d * left + e * top + f];
 }
@@ -376,7 +376,7 @@ function moved([x, y]: Point, [a, b, c, d, e, f]: Affine): Point {
   return [a * x + b * y + c, d * x + e * y + f];
 }
 
-/** A picture of at most `pixels`, counted as the detector pads it, and its scale across and down. */
+/** An image of at most `pixels`, counted as the detector pads it, and its scale across and down. */
 function shrunk(image: Pixels, pixels: number): { small: Pixels; scale: Point } {
   const [width, height] = shrunkSize(image.width, image.height, pixels);
   if (width === image.width && height === image.height) return { small: image, scale: [1, 1] };
@@ -388,7 +388,7 @@ function shrunk(image: Pixels, pixels: number): { small: Pixels; scale: Point } 
   return { small, scale: [across, down] };
 }
 
-/** A picture, halved while that leaves at least this width and height; and by which factor. */
+/** An image, halved while that leaves at least this width and height; and by which factor. */
 function manyTimesHalved(image: Pixels, width: number, height: number): { image: Pixels; factor: number } {
   let [small, factor] = [image, 1];
   while (small.width >= 2 * Math.max(width, 1) && small.height >= 2 * Math.max(height, 1)) {
@@ -399,7 +399,7 @@ function manyTimesHalved(image: Pixels, width: number, height: number): { image:
 }
 
 /**
- * Width and height of a picture that is shrunk to at most `pixels`, as the detector pads it: by the
+ * Width and height of an image that is shrunk to at most `pixels`, as the detector pads it: by the
  * largest scale that brings one side to a whole number of cells, so that no padding is searched.
  */
 export function shrunkSize(width: number, height: number, pixels: number): [number, number] {

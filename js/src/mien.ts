@@ -34,7 +34,7 @@ export interface RecognizerOptions extends CommonOptions {
 
 const TIMEOUT_MS = 60_000;
 
-/** See `BaseRecognizer`; a source is anything in a page that shows a picture, or pixels. */
+/** See `BaseRecognizer`; a source is anything in a page that shows an image, or pixels. */
 export class Recognizer extends BaseRecognizer<Source> {
   /**
    * Start the worker and open the networks.
@@ -188,7 +188,7 @@ function addressOf(address: string | URL): string {
   }
 }
 
-/** A picture as a worker takes it. */
+/** An image as a worker takes it. */
 async function sendable(source: Source): Promise<Sent> {
   if (isPixels(source)) {
     const { data, width, height } = source;
@@ -196,11 +196,11 @@ async function sendable(source: Source): Promise<Sent> {
   }
   if (typeof source !== "object" || source === null) throw notAPicture(source);
   try {
-    // Profiles are not applied, as in Python; EXIF turns a picture upright.
+    // Profiles are not applied, as in Python; EXIF turns an image upright.
     return await createImageBitmap(source as ImageBitmapSource, { colorSpaceConversion: "none" });
   } catch (error) {
     if (error instanceof TypeError) throw notAPicture(source);
-    throw new ImageError(`expected a picture that the browser can show; ${firstLine(error)}`);
+    throw new ImageError(`expected an image that the browser can show; ${firstLine(error)}`);
   }
 }
 

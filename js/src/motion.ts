@@ -59,7 +59,7 @@ export class KalmanFilter {
     this.velocity = this.velocity.map((value) => share * value);
   }
 
-  /** Where the face is expected, in pixels of the picture. */
+  /** Where the face is expected, in pixels of the image. */
   box(): Box {
     const [x, y, logHeight] = this.position;
     const height = Math.exp(logHeight);

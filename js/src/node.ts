@@ -1,4 +1,4 @@
-/** The package in node: the networks run in the process itself, and pictures come as pixels. */
+/** The package in node: the networks run in the process itself, and images come as pixels. */
 
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -79,7 +79,7 @@ class OwnProcess implements Backend<PixelSource> {
 function checked(source: PixelSource): Pixels {
   if (isPixels(source)) return toPixels(source);
   throw new ImageError(
-    "expected pixels, { data, width, height }; node has no decoder of picture files, but packages " +
+    "expected pixels, { data, width, height }; node has no decoder of image files, but packages " +
       `such as sharp have; got ${nameOf(source)}`,
   );
 }

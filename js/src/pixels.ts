@@ -1,11 +1,11 @@
 /**
  * Pictures as bytes, and what OpenCV does with them, to the same gray level.
  *
- * Readings are those of the Python package only if a picture is shrunk, turned and made gray as
+ * Readings are those of the Python package only if an image is shrunk, turned and made gray as
  * there. So these functions follow OpenCV 4: its fixed-point weights, its rounding, its borders.
  */
 
-/** A picture: rows of pixels from the top left, `channels` bytes each; RGB or RGBA, or one gray. */
+/** An image: rows of pixels from the top left, `channels` bytes each; RGB or RGBA, or one gray. */
 export interface Pixels {
   /** `height * width * channels` bytes, 0 to 255. A fourth channel is never looked at. */
   readonly data: Uint8Array | Uint8ClampedArray;
@@ -17,7 +17,7 @@ export interface Pixels {
 /** Where a point (x, y) goes: `[a, b, c, d, e, f]` takes it to (ax + by + c, dx + ey + f). */
 export type Affine = readonly [number, number, number, number, number, number];
 
-/** Channels of what is made of a picture: color stays color, gray gray. */
+/** Channels of what is made of an image: color stays color, gray gray. */
 function madeChannels(image: Pixels): 1 | 3 {
   return image.channels === 1 ? 1 : 3;
 }
@@ -30,7 +30,7 @@ export function roundEven(value: number): number {
   return whole % 2 === 0 ? whole : whole + 1;
 }
 
-/** A rectangle of a picture, as bytes of its own. */
+/** A rectangle of an image, as bytes of its own. */
 export function cut(image: Pixels, left: number, top: number, right: number, bottom: number): Pixels {
   const { channels } = image;
   const rowBytes = (right - left) * channels;
@@ -42,7 +42,7 @@ export function cut(image: Pixels, left: number, top: number, right: number, bot
   return { data, width: right - left, height: bottom - top, channels };
 }
 
-/** The gray levels of a color picture: ITU-R BT.601, in OpenCV's 15 bits. */
+/** The gray levels of a color image: ITU-R BT.601, in OpenCV's 15 bits. */
 export function toGray(image: Pixels): Pixels {
   const { data, width, height, channels } = image;
   if (channels === 1) return image;
@@ -76,7 +76,7 @@ export function padded(image: Pixels, cell: number): Pixels {
   return { data, width, height, channels: 3 };
 }
 
-/** Color pictures of one height, side by side. */
+/** Color images of one height, side by side. */
 export function sideBySide(images: readonly Pixels[]): Pixels {
   if (images.length === 1) return images[0];
   const { height } = images[0];
@@ -93,7 +93,7 @@ export function sideBySide(images: readonly Pixels[]): Pixels {
   return { data, width, height, channels: 3 };
 }
 
-/** A picture turned by so many quarters, counter-clockwise. */
+/** An image turned by so many quarters, counter-clockwise. */
 export function turned(image: Pixels, quarters: number): Pixels {
   const turns = ((quarters % 4) + 4) % 4;
   if (turns === 0) return image;
@@ -182,7 +182,7 @@ function areaTable(length: number, shorter: number): AreaTable {
   return { starts, from: Int32Array.from(from), weights: Float32Array.from(weights) };
 }
 
-/** A smaller picture whose pixels are means of areas: cv2.resize with INTER_AREA. */
+/** A smaller image whose pixels are means of areas: cv2.resize with INTER_AREA. */
 export function resizeArea(image: Pixels, width: number, height: number): Pixels {
   const { channels: step } = image;
   if (width === image.width && height === image.height) return image;
@@ -271,7 +271,7 @@ function linearTable(length: number, made: number, step: number): LinearTable {
   return { first, second, firstShare, secondShare };
 }
 
-/** A row of a picture, stretched: sums of 2,048 shares. */
+/** A row of an image, stretched: sums of 2,048 shares. */
 function stretch(image: Pixels, y: number, across: LinearTable, row: Int32Array): void {
   const { data, width, channels: step } = image;
   const { first, second, firstShare, secondShare } = across;
@@ -289,7 +289,7 @@ function stretch(image: Pixels, y: number, across: LinearTable, row: Int32Array)
   }
 }
 
-/** A picture of another size, between four pixels each: cv2.resize with INTER_LINEAR. */
+/** An image of another size, between four pixels each: cv2.resize with INTER_LINEAR. */
 export function resizeLinear(image: Pixels, width: number, height: number): Pixels {
   if (width === image.width && height === image.height) return image;
   if (image.width === 2 * width && image.height === 2 * height) return halved(image);
@@ -297,7 +297,7 @@ export function resizeLinear(image: Pixels, width: number, height: number): Pixe
   const across = linearTable(image.width, width, image.channels);
   const down = linearTable(image.height, height, 1);
   const data = new Uint8Array(width * height * channels);
-  // Two rows that were stretched, and which of the picture they are.
+  // Two rows that were stretched, and which of the image they are.
   let [above, below] = [new Int32Array(width * channels), new Int32Array(width * channels)];
   let [aboveY, belowY] = [-1, -1];
   for (let y = 0, to = 0; y < height; y++) {
@@ -317,12 +317,12 @@ export function resizeLinear(image: Pixels, width: number, height: number): Pixe
 }
 
 /**
- * A square of so many pixels, each looked up in a picture between four: cv2.warpAffine.
+ * A square of so many pixels, each looked up in an image between four: cv2.warpAffine.
  *
  * @param image gray or color.
- * @param toSource from a pixel of the square to its place in the picture.
+ * @param toSource from a pixel of the square to its place in the image.
  * @param side of the square.
- * @param border what lies beyond the picture: black, or its outermost pixels.
+ * @param border what lies beyond the image: black, or its outermost pixels.
  */
 export function warp(image: Pixels, toSource: Affine, side: number, border: "black" | "repeat"): Pixels {
   const { data: from, width, height, channels: step } = image;

@@ -5,7 +5,7 @@ import type { Emotion } from "./labels.js";
 import type { SmoothingSettings } from "./smoothing.js";
 import type { PixelSource } from "./sources.js";
 
-/** A picture on its way to the worker. */
+/** An image on its way to the worker. */
 export type Sent = PixelSource | ImageBitmap;
 
 /** Addresses are absolute. */

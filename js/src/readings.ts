@@ -5,7 +5,7 @@ import { EMOTIONS, type Emotion } from "./labels.js";
 
 /** What was read off one face. */
 export interface Reading {
-  /** x0, y0, x1, y1 in pixels of the upright picture; may reach past its border. */
+  /** x0, y0, x1, y1 in pixels of the upright image; may reach past its border. */
   box: Box;
   /** The detector's, that this is a face, 0 to 1. */
   score: number;

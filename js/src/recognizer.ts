@@ -51,13 +51,13 @@ export interface CommonOptions {
   readonly threshold?: number;
   /** Smaller faces are left out; the longer side of the box, in pixels. */
   readonly minFacePx?: number;
-  /** Search large pictures at their full size, for small faces; slower. */
+  /** Search large images at their full size, for small faces; slower. */
   readonly fullSize?: boolean;
   /** What is asked: "people", what people would say, or "label", what FER2013's label would be. */
   readonly head?: "people" | "label";
 }
 
-/** Finds the faces of a picture and reads the emotion that each shows. */
+/** Finds the faces of an image and reads the emotion that each shows. */
 export class BaseRecognizer<S> {
   /** @internal */
   protected constructor(private readonly backend: Backend<S>) {}
@@ -68,10 +68,10 @@ export class BaseRecognizer<S> {
   }
 
   /**
-   * Read every face of one picture.
+   * Read every face of one image.
    *
    * @returns one reading for each face, the surest face first; no face gives an empty list.
-   * @throws ImageError it is not a picture, or cannot be read as one.
+   * @throws ImageError it is not an image, or cannot be read as one.
    */
   async read(source: S): Promise<Reading[]> {
     return this.backend.read(source);
@@ -81,7 +81,7 @@ export class BaseRecognizer<S> {
    * Find the pixels that the reading of one face rests on: patches are covered, and the face is read
    * again, 169 times; about a second.
    *
-   * @throws ImageError it is not a picture, or there is no face in it.
+   * @throws ImageError it is not an image, or there is no face in it.
    * @throws OptionError there is no such face or emotion.
    */
   async explain(source: S, { face = 0, emotion }: ExplainOptions = {}): Promise<Explanation> {

@@ -1,4 +1,4 @@
-/** What can be read: pixels everywhere, and in a page all that shows a picture. */
+/** What can be read: pixels everywhere, and in a page all that shows an image. */
 
 import { ImageError } from "./errors.js";
 import type { Pixels } from "./pixels.js";
@@ -10,7 +10,7 @@ export interface PixelSource {
   readonly height: number;
 }
 
-/** A picture of the page; frames of WebCodecs are taken, too. */
+/** An image of the page; frames of WebCodecs are taken, too. */
 export type PageSource = ImageBitmap | CanvasImageSource | Blob;
 
 export type Source = PixelSource | PageSource;
@@ -43,7 +43,7 @@ export function toPixels({ data, width, height }: PixelSource): Pixels {
 export function checkSize(width: number, height: number): void {
   if (Math.min(width, height) >= MIN_SIDE_PX) return;
   throw new ImageError(
-    `expected a picture of at least ${MIN_SIDE_PX} x ${MIN_SIDE_PX} pixels; got ${width} x ${height}`,
+    `expected an image of at least ${MIN_SIDE_PX} x ${MIN_SIDE_PX} pixels; got ${width} x ${height}`,
   );
 }
 

@@ -22,7 +22,7 @@ const TENTATIVE_S = 0.5; // how long a new face is compared with those that are 
 const MIN_ALIKE = 0.8; // from here on a face that returns is the same
 const MIN_ALIKE_NEARBY = 0.7; // likewise, where it returns to the place that it left
 
-const GRAY_PIXELS = 640 * 360; // of the gray picture that tells cuts, at most
+const GRAY_PIXELS = 640 * 360; // of the gray image that tells cuts, at most
 const PLACE_MARGIN = 0.3; // of the box, by which both are enlarged to be compared
 const LOST_MARGIN_PER_S = 1.0; // likewise, for each second since the face was seen
 const MAX_MARGIN = 1.5;
@@ -129,7 +129,7 @@ export class Tracker {
       .map((track) => ({ ...track.face, track: track.number, detected: true }));
   }
 
-  /** Whether the picture is another scene than the one before. */
+  /** Whether the image is another scene than the one before. */
   private isCut(image: Pixels): boolean {
     const small = resizeArea(shrunkGray(image), THUMBNAIL[0], THUMBNAIL[1]).data;
     const mean = Float64Array.from(small).reduce((sum, value) => sum + value, 0) / small.length;
@@ -139,7 +139,7 @@ export class Tracker {
     this.thumbnail = levels;
     if (!before) return false;
     const both = energy * Math.sqrt(similarity(before, before));
-    // Of two pictures that are nearly flat, noise is all there is to compare.
+    // Of two images that are nearly flat, noise is all there is to compare.
     return both > 4 * small.length && similarity(normed(before), normed(levels)) < CUT_CORRELATION;
   }
 
@@ -240,7 +240,7 @@ export class Tracker {
   }
 }
 
-/** The appearances of the faces of one picture, each worked out once, when it is asked for. */
+/** The appearances of the faces of one image, each worked out once, when it is asked for. */
 class Appearances {
   private readonly known = new Map<Face, Float64Array>();
 

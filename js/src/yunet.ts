@@ -11,7 +11,7 @@ const STRIDES = [8, 16, 32];
 const SAME_FACE_IOU = Math.fround(0.3);
 const VALUES = 15; // of a find: box, landmarks, score
 
-/** What the network says of one place, in pixels of the picture that it was given. */
+/** What the network says of one place, in pixels of the image that it was given. */
 export interface Row {
   readonly x: number;
   readonly y: number;
@@ -30,7 +30,7 @@ export class YuNet {
     return new YuNet(await Network.open(content, name, false));
   }
 
-  /** The faces of a picture as it is, best first, down to a score of `least`. */
+  /** The faces of an image as it is, best first, down to a score of `least`. */
   async find(image: Pixels, least: number): Promise<Row[]> {
     const { data, width, height } = padded(image, CELL_PX);
     const { found, cell } = await this.network.run({
