@@ -94,6 +94,20 @@ class OutputOptions:
     report: Annotated[
         Path | None, typer.Option("--report", help="A page of HTML with all of it and thumbnails.")
     ] = None
+    events: Annotated[
+        Path | None,
+        typer.Option("--events", help="Onset, peak and end of each expression: .csv or .json."),
+    ] = None
+    statistics: Annotated[
+        Path | None,
+        typer.Option(
+            "--statistics", help="How often and how long each person shows each emotion: likewise."
+        ),
+    ] = None
+    dyads: Annotated[
+        Path | None,
+        typer.Option("--dyads", help="How each two people show each emotion together: likewise."),
+    ] = None
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = (
         False
     )
@@ -110,13 +124,16 @@ class OutputOptions:
         from mien.recognize.video.outputs import Outputs
 
         return Outputs(
-            self.out,
-            self.csv_file,
-            self.jsonl,
-            self.parquet,
-            self.summary,
-            self.plot,
-            self.report,
+            video=self.out,
+            csv=self.csv_file,
+            jsonl=self.jsonl,
+            parquet=self.parquet,
+            summary=self.summary,
+            plot=self.plot,
+            report=self.report,
+            events=self.events,
+            statistics=self.statistics,
+            dyads=self.dyads,
         )
 
 

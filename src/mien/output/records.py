@@ -8,9 +8,12 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TextIO
 
+from mien.errors import OutputError
 from mien.labels import EMOTIONS
+from mien.output.files import atomic_text
 from mien.readings import Expectation, ImageResult, Reading, TrackedReading
 
 if TYPE_CHECKING:
@@ -22,6 +25,9 @@ LANDMARKS: Final = ("right_eye", "left_eye", "nose", "right_mouth", "left_mouth"
 SIDES: Final = ("x0", "y0", "x1", "y1")
 RAW: Final = tuple(f"raw_{label}" for label in EMOTIONS)
 _POINTS: Final = tuple(f"{name}_{axis}" for name in LANDMARKS for axis in "xy")
+TABLE_SUFFIXES: Final = (".csv", ".json")
+"""Of `write_table`."""
+
 _DIGITS: Final = 7  # of a float32, which is what the networks give
 
 
@@ -172,6 +178,31 @@ def csv_lines(columns: Sequence[str], given: Iterable[Mapping[str, Any]]) -> str
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([_csv_cell(row.get(name)) for name in columns] for row in given)
     return text.getvalue()
+
+
+def write_table(path: Path, columns: Sequence[str], given: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows as CSV, or as a JSON array of objects, by the ending of the name.
+
+    Args:
+        path: `.csv` or `.json`.
+        columns: of all rows, in order.
+        given: the rows; what is missing or None is an empty cell, and null.
+    Raises:
+        OutputError: the name has another ending, or the file cannot be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in TABLE_SUFFIXES:
+        raise OutputError(
+            f"{path}: expected a name that ends in {' or '.join(TABLE_SUFFIXES)}; "
+            f"got {suffix or 'none'}"
+        )
+    cells = [{name: rounded(row.get(name)) for name in columns} for row in given]
+    with atomic_text(path) as file:
+        if suffix == ".csv":
+            file.write(csv_header(columns) + csv_lines(columns, cells))
+        else:
+            json.dump(cells, file, indent=2)
+            file.write("\n")
 
 
 def _csv_cell(value: Any) -> Any:

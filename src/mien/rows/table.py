@@ -7,7 +7,7 @@ from functools import cached_property
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from mien.labels import EMOTIONS
 from mien.output.records import COLUMNS, RAW, SIDES, VIDEO_TABLE
 from mien.readings import Probabilities, TrackedReading, TrackSummary, VideoRow
 from mien.rows.files import read_frames
+
+if TYPE_CHECKING:
+    from mien.rows.events import Event
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,12 +138,15 @@ class VideoResult:
             totals.add(time_s, readings)
         return totals.summary()
 
-    def plot(self, path: str | Path, *, title: str | None = None) -> list[Path]:
+    def plot(
+        self, path: str | Path, *, title: str | None = None, events: "Sequence[Event]" = ()
+    ) -> list[Path]:
         """Draw the smoothed probabilities over time, one band per person.
 
         Args:
             path: `.png` or `.svg` writes that one; anything else is a stem that both are added to.
             title: over the bands; by default the name of the video.
+            events: of `mien.rows.events.events_of`, drawn above the bands.
         Returns:
             The files.
         Raises:
@@ -151,7 +157,7 @@ class VideoResult:
 
         timeline = Timeline.of(self._by_frame())
         name = Path(self.source).name if title is None else title
-        return plot_timeline(timeline, Path(path), title=name)
+        return plot_timeline(timeline, Path(path), title=name, events=events)
 
 
 class VideoColumns:

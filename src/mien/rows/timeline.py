@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mien.errors import OptionError
 from mien.labels import EMOTIONS
 from mien.output.figures import EMOTION_COLORS, ENDINGS, figure, save
+from mien.rows.events import Event
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,6 +38,10 @@ _MARGIN_IN: Final = 1.6  # left and right of the bands, about
 _LETTER_IN: Final = 0.075  # width of a letter in a band, about
 _CELL_IN: Final = 0.05  # steps in which places for words are looked for
 _APART_IN: Final = 2.0  # between the same word twice in one band
+_EVENTS_FROM: Final = 1.06  # heights of bands; events stand above them
+_LANE: Final = 0.1
+_SLIGHT_S: Final = 0.25  # by which events of one lane may overlap
+_EVENTS_TO: Final = _EVENTS_FROM + 2 * _LANE
 _MIN_ROOM: Final = 0.24  # of a band's height, that a word needs
 
 
@@ -190,6 +195,7 @@ def plot_timeline(
     *,
     title: str = "",
     max_people: int = MAX_PEOPLE,
+    events: Sequence[Event] = (),
 ) -> list[Path]:
     """Draw the stacked probabilities over time, one band per person, empty where nobody is.
 
@@ -201,6 +207,7 @@ def plot_timeline(
             folder is made.
         title: over the bands; the name of the video.
         max_people: bands; the people who are there longest have them.
+        events: of the same video: bars above each band, with a mark at the peak.
     Returns:
         The files.
     Raises:
@@ -209,7 +216,7 @@ def plot_timeline(
         MissingExtraError: matplotlib is not installed.
     """
     known = path.suffix.lower() in ENDINGS
-    with _figure(timeline, title, max_people) as drawn:
+    with _figure(timeline, title, max_people, events) as drawn:
         stem = path.with_name(path.stem) if known else path
         return save(drawn, stem, endings=[path.suffix.lower()] if known else ENDINGS)
 
@@ -224,7 +231,9 @@ def clock(time_s: float, *, fine: bool = False) -> str:
 
 
 @contextmanager
-def _figure(timeline: Timeline, title: str, max_people: int) -> "Iterator[Figure]":
+def _figure(
+    timeline: Timeline, title: str, max_people: int, events: Sequence[Event]
+) -> "Iterator[Figure]":
     if max_people < 1:
         raise OptionError(f"max_people: expected at least 1; got {max_people}")
     people = sorted(timeline.tracks[:max_people])
@@ -241,12 +250,13 @@ def _figure(timeline: Timeline, title: str, max_people: int) -> "Iterator[Figure
         warnings.filterwarnings("ignore", "Glyph")  # a file name in a script the font has not
         for axes, track in zip(bands, people, strict=False):
             _draw_band(axes, timeline.bands(track), length_s)
+            _draw_events(axes, [event for event in events if event.track == track])
             seen = f"{timeline.share_seen(track):.0%} of the time"
             axes.set_ylabel(
                 f"person {track}\n{seen}", rotation=0, ha="right", va="center", color=_INK
             )
         for axes in bands:
-            _set_up(axes, timeline)
+            _set_up(axes, timeline, top=_EVENTS_TO if events else 1.0)
         for axes in bands[:-1]:
             axes.tick_params(labelbottom=False, length=0)
         bands[-1].set_xlabel("time")
@@ -274,6 +284,71 @@ def _draw_band(axes: "Axes", bands: list[Band], length_s: float) -> None:
             band.times_s, band.shares.T, colors=EMOTION_COLORS, linewidth=0, antialiased=False
         )
         _write_words(axes, band, length_s)
+
+
+def _draw_events(axes: "Axes", events: Sequence[Event]) -> None:
+    """Bars above a band, a lane for each of two that overlap, and a mark at each peak."""
+    for event, lane in zip(events, lanes(events), strict=True):
+        bottom = _EVENTS_FROM + lane * _LANE
+        color = EMOTION_COLORS[EMOTIONS.index(event.emotion)]
+        spans = [(event.onset_s, event.duration_s)]
+        axes.broken_barh(spans, (bottom, 0.8 * _LANE), facecolor=color, linewidth=0)
+        axes.vlines(event.peak_s, bottom, bottom + 0.8 * _LANE, color=_INK, linewidth=1.0)
+
+
+def lanes(events: Sequence[Event]) -> list[int]:
+    """0 or 1 for each event of one person, in order: 1 where it covers much of an earlier one."""
+    found: list[int] = []
+    ends_s = [-math.inf, -math.inf]
+    for event in events:
+        lane = int(event.onset_s < ends_s[0] - _SLIGHT_S)
+        ends_s[lane] = max(ends_s[lane], event.end_s)
+        found.append(lane)
+    return found
+
+
+@dataclass(frozen=True)
+class EventSpan:
+    """Where an event stands on an axis of time: what a page draws of it.
+
+    Attributes:
+        event: that is drawn.
+        left: where it begins, as a share of the timeline, 0 to 1.
+        width: likewise, its length.
+        peak: likewise, where its peak is, from the left of the timeline.
+        lane: 0 or 1, see `lanes`.
+        color: of its emotion, `#rrggbb`.
+    """
+
+    event: Event
+    left: float
+    width: float
+    peak: float
+    lane: int
+    color: str
+
+
+def event_spans(timeline: Timeline, events: Sequence[Event], track: int) -> list[EventSpan]:
+    """The events of one track as shares of a timeline, for pages.
+
+    Args:
+        timeline: of the video.
+        events: of the same video, in the order of their onsets.
+        track: of the person.
+    """
+    own = [event for event in events if event.track == track]
+    start_s, length_s = timeline.start_s, max(timeline.end_s - timeline.start_s, 1e-9)
+    return [
+        EventSpan(
+            event=event,
+            left=(event.onset_s - start_s) / length_s,
+            width=event.duration_s / length_s,
+            peak=(event.peak_s - start_s) / length_s,
+            lane=lane,
+            color=EMOTION_COLORS[EMOTIONS.index(event.emotion)],
+        )
+        for event, lane in zip(own, lanes(own), strict=True)
+    ]
 
 
 def _write_words(axes: "Axes", band: Band, length_s: float) -> None:
@@ -310,11 +385,11 @@ def _write_words(axes: "Axes", band: Band, length_s: float) -> None:
             rooms[max(0, place - apart) : place + apart] = 0.0
 
 
-def _set_up(axes: "Axes", timeline: Timeline) -> None:
+def _set_up(axes: "Axes", timeline: Timeline, *, top: float) -> None:
     axes.set_facecolor(_EMPTY)
     axes.grid(visible=False)
     axes.set_xlim(timeline.start_s, timeline.end_s)
-    axes.set_ylim(0, 1)
+    axes.set_ylim(0, top)
     axes.set_yticks([])
     axes.spines[["left", "bottom"]].set_visible(False)
     length_s = timeline.end_s - timeline.start_s

@@ -19,7 +19,10 @@ from mien.recognize.video.readings import VideoSettings, frame_readings
 from mien.recognize.video.report import Highlights, write_video_report
 from mien.recognize.video.smoothing import smoothed_online
 from mien.recognize.video.writer import VideoWriter
+from mien.rows.events import Event
 from mien.rows.files import RowWriter, row_writer
+from mien.rows.statistics import EventTables
+from mien.rows.table import VideoColumns
 from mien.rows.timeline import Timeline, clock, plot_timeline
 from mien.rows.totals import TrackTotals
 
@@ -211,6 +214,7 @@ class _Sink:
         drawn = outputs.plot is not None or outputs.report is not None
         self._timeline = Timeline() if drawn else None
         self._highlights = Highlights() if outputs.report is not None else None
+        self._columns = VideoColumns() if outputs.need_columns else None
         self.frames = 0
         self.end_s: float | None = None
         self.until_s = 0.0  # when the last frame ends, if it takes as long as the one before
@@ -226,10 +230,12 @@ class _Sink:
             self.abandon()
             raise
 
-    def _count(self, time_s: float, readings: Sequence[TrackedReading]) -> None:
+    def _count(self, index: int, time_s: float, readings: Sequence[TrackedReading]) -> None:
         self._totals.add(time_s, readings)
         if self._timeline is not None:
             self._timeline.add(time_s, readings)
+        if self._columns is not None:
+            self._columns.add(index, time_s, readings)
         self.frames += 1
         self.until_s = time_s + (0.0 if self.end_s is None else time_s - self.end_s)
         self.end_s = time_s
@@ -237,7 +243,7 @@ class _Sink:
     def write(self, frame: "Frame", readings: Sequence[TrackedReading]) -> None:
         for writer in self._rows:
             writer.write(frame.index, frame.time_s, readings)
-        self._count(frame.time_s, readings)
+        self._count(frame.index, frame.time_s, readings)
         if self._highlights is not None:
             self._highlights.add(frame, readings)
         if self._video is not None:
@@ -249,8 +255,9 @@ class _Sink:
         name = Path(self.info.source).name
         if self._outputs.summary is not None:
             _write_summary(self._outputs.summary, people)
+        events = self._write_tables()
         if self._outputs.plot is not None and self._timeline is not None:
-            plot_timeline(self._timeline, self._outputs.plot, title=name)
+            plot_timeline(self._timeline, self._outputs.plot, title=name, events=events)
         if self._outputs.report is not None:
             assert self._timeline is not None
             assert self._highlights is not None
@@ -268,6 +275,15 @@ class _Sink:
         for writer in self._rows:
             writer.finish()
         return people
+
+    def _write_tables(self) -> list[Event]:
+        """Write what is made of all rows; gives the events, if there are."""
+        if self._columns is None:
+            return []
+        tables = EventTables.of(self._columns.result(self.info.source))
+        outputs = self._outputs
+        tables.write(events=outputs.events, statistics=outputs.statistics, dyads=outputs.dyads)
+        return tables.events
 
     def abandon(self) -> None:
         for writer in self._rows:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from mien.errors import OutputError
 from mien.output.files import part_name
+from mien.output.records import TABLE_SUFFIXES
 
 if TYPE_CHECKING:
     from mien.recognize.video.batch import VideoFile
@@ -25,6 +26,9 @@ class Outputs:
         summary: one entry for each person, `.json` or `.csv`.
         plot: the timeline, `.png` or `.svg`, or a stem for both.
         report: a page of HTML.
+        events: onset, peak and end of each expression, `.csv` or `.json`.
+        statistics: how each person shows each emotion, likewise.
+        dyads: how each two people show them together, likewise.
     """
 
     video: Path | None = None
@@ -34,6 +38,9 @@ class Outputs:
     summary: Path | None = None
     plot: Path | None = None
     report: Path | None = None
+    events: Path | None = None
+    statistics: Path | None = None
+    dyads: Path | None = None
 
     def paths(self) -> list[Path]:
         """Every file that will be written."""
@@ -49,6 +56,11 @@ class Outputs:
     def need_images(self) -> bool:
         """Whether one of them shows images of the video."""
         return self.video is not None or self.report is not None
+
+    @property
+    def need_columns(self) -> bool:
+        """Whether one of them is made of all rows of the video."""
+        return any(path is not None for path in (self.events, self.statistics, self.dyads))
 
     def for_each(self, videos: "Sequence[VideoFile]") -> "list[Outputs]":
         """The files of each of several videos, where each name is a folder for all of them.
@@ -73,7 +85,7 @@ class Outputs:
             taken[stem] += 1
             name = stem.name if taken[stem] == 1 else f"{stem.name}-{taken[stem]}"
             files = {
-                kind: folder / stem.with_name(name + ENDINGS[kind][0])
+                kind: folder / stem.with_name(name + _in_folder(kind))
                 for kind in ENDINGS
                 if (folder := getattr(self, kind)) is not None
             }
@@ -147,13 +159,23 @@ ENDINGS: Final = {
     "summary": (".json", ".csv"),
     "plot": (".png", ".svg"),
     "report": (".html", ".htm"),
+    "events": TABLE_SUFFIXES,
+    "statistics": TABLE_SUFFIXES,
+    "dyads": TABLE_SUFFIXES,
 }
 """The endings that each output may have; the first is that of a file in an output folder."""
+
+_TABLES: Final = ("events", "statistics", "dyads")
 
 
 def option(kind: str) -> str:
     """How an output is asked for on the command line."""
     return "--out" if kind == "video" else f"--{kind}"
+
+
+def _in_folder(kind: str) -> str:
+    """How the name of an output in a folder ends: rows and tables may share one."""
+    return f".{kind}{ENDINGS[kind][0]}" if kind in _TABLES else ENDINGS[kind][0]
 
 
 def _plot_paths(path: Path) -> list[Path]:

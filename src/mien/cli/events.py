@@ -1,0 +1,158 @@
+"""`mien events`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mien.cli.shared import JsonOption, print_table
+
+if TYPE_CHECKING:
+    from mien.rows.events import EventSettings
+    from mien.rows.statistics import DyadStatistics, EmotionStatistics
+
+
+@dataclass(frozen=True)
+class EventOptions:
+    """When an expression begins and ends; None leaves a value as it is."""
+
+    on: Annotated[
+        float | None,
+        typer.Option("--on", help="The probability that an expression must reach; 0.5."),
+    ] = None
+    off: Annotated[
+        float | None,
+        typer.Option("--off", help="That it must keep from onset to end; 0.35."),
+    ] = None
+    window: Annotated[
+        float | None,
+        typer.Option("--window", help="Seconds of the running median; 0 smooths nothing; 0.5."),
+    ] = None
+    min_duration: Annotated[
+        float | None,
+        typer.Option("--min-duration", help="Leave out shorter expressions; 0.25 seconds."),
+    ] = None
+    max_gap: Annotated[
+        float | None,
+        typer.Option("--max-gap", help="Bridge up to so many seconds without the face; 0."),
+    ] = None
+
+    def settings(self) -> "EventSettings":
+        """What the library takes."""
+        from mien.rows.events import EventSettings
+
+        given = {
+            "on": self.on,
+            "off": self.off,
+            "window_s": self.window,
+            "min_duration_s": self.min_duration,
+            "max_gap_s": self.max_gap,
+        }
+        return EventSettings(**{name: value for name, value in given.items() if value is not None})
+
+
+def events(
+    rows: Annotated[Path, typer.Argument(help="Rows that mien video wrote: .csv or .jsonl.")],
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Onset, peak and end of each expression: .csv or .json."),
+    ] = None,
+    statistics: Annotated[
+        Path | None,
+        typer.Option(
+            "--statistics", help="How often and how long each person shows each emotion: likewise."
+        ),
+    ] = None,
+    dyads: Annotated[
+        Path | None,
+        typer.Option("--dyads", help="How each two people show each emotion together: likewise."),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", help="The timeline with the events: .png, .svg, or both."),
+    ] = None,
+    follow: Annotated[
+        float | None,
+        typer.Option("--follow", help="Seconds within which one expression follows another; 2."),
+    ] = None,
+    options: EventOptions,
+    as_json: JsonOption = False,
+) -> None:
+    """Find when each expression begins and ends, from the rows of a video, and count them.
+
+    Example: mien events rows.csv --out events.csv --statistics statistics.csv --dyads dyads.csv
+
+    An expression is what a face shows, and no proof of what a person feels. Look at some of the
+    events in the video before you count them.
+    """
+    from mien.rows.statistics import FOLLOW_S, EventTables
+    from mien.rows.table import read_rows
+
+    settings = options.settings()
+    result = read_rows(rows)
+    follow_s = FOLLOW_S if follow is None else follow
+    tables = EventTables.of(result, settings, follow_s=follow_s)
+    tables.write(events=out, statistics=statistics, dyads=dyads)
+    if plot is not None:
+        result.plot(plot, events=tables.events)
+    if as_json:
+        import json
+
+        print(json.dumps(tables.to_dict(), indent=2))
+        return
+    _print_statistics(tables.statistics)
+    if any(dyad.both_s for dyad in tables.dyads):
+        print()
+        _print_dyads(tables.dyads)
+
+
+def _print_statistics(statistics: "list[EmotionStatistics]") -> None:
+    rows = []
+    for entry in statistics:
+        if not entry.count:
+            continue
+        after = max(entry.transitions, key=lambda emotion: entry.transitions[emotion])
+        share = entry.transition_probabilities.get(after)
+        rows.append(
+            [
+                entry.name,
+                entry.emotion,
+                str(entry.count),
+                f"{entry.total_s:.1f} s",
+                f"{entry.share:.0%}",
+                f"{entry.mean_s:.1f} s",
+                f"{entry.rate_per_min:.1f}",
+                f"{entry.latency_s:.1f} s",
+                "" if share is None else f"{after} ({share:.0%})",
+            ]
+        )
+    header = ["person", "shows", "times", "in all", "of the time", "each", "a minute"]
+    header += ["first after", "then mostly"]
+    if rows:
+        print_table(header, rows, left=(0, 1, 8))
+    else:
+        print("no expression was found")
+
+
+def _print_dyads(dyads: "list[DyadStatistics]") -> None:
+    rows = [
+        [
+            f"{dyad.name_a} and {dyad.name_b}",
+            dyad.emotion,
+            f"{dyad.both_s:.1f} s",
+            f"{dyad.share:.0%}",
+            f"{dyad.expected_share:.0%}",
+            _follows(dyad.b_follows, dyad.a_onsets, dyad.b_lag_s),
+            _follows(dyad.a_follows, dyad.b_onsets, dyad.a_lag_s),
+        ]
+        for dyad in dyads
+        if dyad.both_s
+    ]
+    header = ["people", "both show", "in all", "of the time", "by chance"]
+    print_table([*header, "second follows", "first follows"], rows, left=(0, 1))
+
+
+def _follows(count: int, onsets: int, lag_s: float | None) -> str:
+    return f"{count} of {onsets}" + ("" if lag_s is None else f" after {lag_s:.1f} s")

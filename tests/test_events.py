@@ -1,0 +1,371 @@
+"""Expressions in time, and what is counted of them."""
+
+import json
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from command_line import Mien, assert_refused, csv_rows
+from fakes import a_tracked_reading
+from mien import EMOTIONS, analyze_video
+from mien.errors import OptionError, OutputError
+from mien.output.records import VIDEO_TABLE, csv_header, video_csv_lines
+from mien.rows.events import EVENT_COLUMNS, Event, EventSettings, events_of
+from mien.rows.statistics import (
+    DYAD_COLUMNS,
+    STATISTICS_COLUMNS,
+    DyadStatistics,
+    EmotionStatistics,
+    EventTables,
+    dyads_of,
+    statistics_of,
+)
+from mien.rows.table import VideoColumns, VideoResult
+from mien.rows.timeline import Timeline, event_spans
+from two_people import LEFT, RIGHT, make_two_people, shown_until
+
+FPS = 10.0
+
+Line = str
+"""What a person shows in each frame, a letter each; a blank where the face is not seen."""
+
+LETTERS = {"h": "happy", "s": "sad", "n": "neutral", "a": "angry"}
+
+
+def a_video(*lines: Line, probability: float = 0.8, fps: float = FPS) -> VideoResult:
+    """Tracks 1, 2, ... that show what their lines say."""
+    columns = VideoColumns()
+    for number, letters in enumerate(zip(*lines, strict=True)):
+        readings = [
+            a_tracked_reading(track, LETTERS[letter], probability=probability)
+            for track, letter in enumerate(letters, start=1)
+            if letter != " "
+        ]
+        columns.add(number, number / fps, readings)
+    return columns.result("clip.mp4")
+
+
+def with_probabilities(values: Sequence[float], emotion: str = "happy") -> VideoResult:
+    """One track, with this probability of an emotion in each frame; the rest is neutral."""
+    video = a_video("n" * len(values))
+    raw = np.zeros((len(values), len(EMOTIONS)), np.float32)
+    raw[:, EMOTIONS.index(emotion)] = values
+    raw[:, EMOTIONS.index("neutral")] = 1 - np.array(values)
+    return replace(video, raw_probabilities=raw)
+
+
+def times(events: Sequence[Event], emotion: str) -> list[tuple[float, float]]:
+    return [
+        (round(event.onset_s, 6), round(event.end_s, 6))
+        for event in events
+        if event.emotion == emotion
+    ]
+
+
+UNSMOOTHED = EventSettings(window_s=0.0)
+
+
+def test_an_event_reaches_from_its_first_frame_to_the_one_after_its_last() -> None:
+    events = events_of(a_video("nnnnnnnnnnhhhhhhhhhhnnnnn"))
+    assert times(events, "happy") == [(1.0, 2.0)]
+    assert times(events, "neutral") == [(0.0, 1.0), (2.0, 2.5)]
+    (event,) = (event for event in events if event.emotion == "happy")
+    assert (event.track, event.name, event.frames) == (1, "person 1", 10)
+    assert event.duration_s == pytest.approx(1.0)
+    assert event.mean_probability == event.peak_probability == pytest.approx(0.8)
+    assert 1.0 <= event.peak_s < 2.0
+
+
+def test_a_blink_neither_makes_nor_ends_an_event() -> None:
+    events = events_of(a_video("nnnnnnnnssnnnnnnnhhhhhshhhhh"))
+    assert times(events, "sad") == []
+    assert times(events, "neutral") == [(0.0, 1.7)]
+    assert times(events, "happy") == [(1.7, 2.8)]
+
+
+def test_an_event_must_reach_on_and_keeps_off() -> None:
+    low, high = [0.1] * 5, [0.1, 0.1, 0.4, 0.4, 0.6, 0.6, 0.6, 0.4, 0.4, 0.1, 0.1]
+    weak = [0.1, 0.1, 0.4, 0.4, 0.4, 0.4, 0.4, 0.1]
+    events = events_of(with_probabilities(low + high + weak), UNSMOOTHED)
+    assert times(events, "happy") == [(0.7, 1.4)]
+    stricter = replace(UNSMOOTHED, off=0.5)
+    assert times(events_of(with_probabilities(low + high + weak), stricter), "happy") == [
+        (0.9, 1.2)
+    ]
+
+
+def test_the_peak_is_where_the_probability_is_highest_on_average() -> None:
+    values = [0.1] * 5 + [0.6] * 5 + [0.99] + [0.6] * 5 + [0.9] * 5 + [0.6] * 5
+    (event,) = (e for e in events_of(with_probabilities(values)) if e.emotion == "happy")
+    assert event.peak_s == pytest.approx(1.8)
+    assert event.peak_probability == pytest.approx(0.9)
+    assert event.mean_probability == pytest.approx(np.mean(values[5:]))
+
+
+def test_shorter_expressions_are_left_out() -> None:
+    video = a_video("nnnnnhhhnnnnnhhhhhnnnnn")
+    assert times(events_of(video, replace(UNSMOOTHED, min_duration_s=0.3)), "happy") == [
+        (0.5, 0.8),
+        (1.3, 1.8),
+    ]
+    assert times(events_of(video, replace(UNSMOOTHED, min_duration_s=0.4)), "happy") == [(1.3, 1.8)]
+
+
+def test_a_gap_in_the_track_ends_an_event() -> None:
+    video = a_video("hhhhhhhhhh hhhhhhhhhh", "nnnnnnnnnnnnnnnnnnnnn")
+    assert times(events_of(video), "happy") == [(0.0, 1.0), (1.1, 2.1)]
+    bridged = events_of(video, EventSettings(max_gap_s=0.1))
+    assert times(bridged, "happy") == [(0.0, 2.1)]
+    assert [event.frames for event in bridged if event.emotion == "happy"] == [20]
+
+
+def test_windows_are_of_time_not_of_frames() -> None:
+    slow = events_of(a_video("nnhhhnn", fps=1.0))
+    assert times(slow, "happy") == [(2.0, 5.0)]
+    fast = a_video("n" * 60 + "h" * 12 + "n" * 60 + "h" * 36 + "n" * 60, fps=60.0)
+    assert times(events_of(fast), "happy") == [(2.2, 2.8)]
+
+
+def test_names_are_kept() -> None:
+    video = replace(a_video("h" * 10, "s" * 10), names={1: "Ada"})
+    tables = EventTables.of(video)
+    assert {event.name for event in tables.events} == {"Ada", "person 2"}
+    assert {entry.name for entry in tables.statistics} == {"Ada", "person 2"}
+    assert {(dyad.name_a, dyad.name_b) for dyad in tables.dyads} == {("Ada", "person 2")}
+
+
+def test_a_video_without_a_face_has_none() -> None:
+    tables = EventTables.of(a_video("     "))
+    assert (tables.events, tables.statistics, tables.dyads) == ([], [], [])
+    assert events_of(VideoColumns().result("empty")) == []
+
+
+def test_readings_that_are_no_numbers_make_no_event() -> None:
+    video = a_video("h" * 20)
+    video.raw_probabilities[5] = np.nan
+    assert times(events_of(video), "happy") == [(0.0, 2.0)]
+    video.raw_probabilities[:] = np.nan
+    assert events_of(video) == []
+
+
+@pytest.mark.parametrize(
+    "values", [{"on": 0.3}, {"off": 0.0}, {"on": 1.1}, {"window_s": -1.0}, {"max_gap_s": np.nan}]
+)
+def test_settings_out_of_range_are_refused(values: Mapping[str, float]) -> None:
+    with pytest.raises(OptionError, match=r"expected .*; got"):
+        EventSettings(**values)
+
+
+def test_an_hour_of_two_people_takes_under_a_second() -> None:
+    frames = 90_000
+    chance = np.random.default_rng(0)
+    raw = np.repeat(chance.dirichlet(np.full(7, 0.3), frames // 25), 50, axis=0).astype(np.float32)
+    short = a_video("h", "h")
+    video = replace(
+        short,
+        frames=np.arange(frames),
+        times_s=np.arange(frames) / 25,
+        positions=np.repeat(np.arange(frames), 2),
+        tracks=np.tile(np.array([1, 2]), frames),
+        raw_probabilities=raw,
+    )
+    begun = time.process_time()
+    tables = EventTables.of(video)
+    assert time.process_time() - begun < 1.0
+    assert len(tables.events) > 1000
+
+
+def by_emotion(statistics: Sequence[EmotionStatistics], track: int) -> dict[str, EmotionStatistics]:
+    return {entry.emotion: entry for entry in statistics if entry.track == track}
+
+
+def test_shares_counts_rates_and_latencies() -> None:
+    video = a_video("     nnnnnhhhhhhhhhhnnnnnhhhhhnnnnn     ")
+    found = by_emotion(statistics_of(video, events_of(video)), 1)
+    assert set(found) == set(EMOTIONS)
+    happy = found["happy"]
+    assert (happy.seen_s, happy.count) == (pytest.approx(3.0), 2)
+    assert happy.total_s == pytest.approx(1.5)
+    assert happy.share == pytest.approx(0.5)
+    assert happy.mean_s == pytest.approx(0.75)
+    assert happy.rate_per_min == pytest.approx(40.0)
+    assert happy.latency_s == pytest.approx(0.5)
+    sad = found["sad"]
+    assert (sad.count, sad.total_s, sad.mean_s, sad.latency_s) == (0, 0.0, None, None)
+
+
+def test_transitions_do_not_reach_across_a_gap() -> None:
+    video = a_video("nnnnnhhhhhnnnnnsssss     hhhhhsssss")
+    found = by_emotion(statistics_of(video, events_of(video)), 1)
+    assert found["neutral"].transitions == dict.fromkeys(EMOTIONS, 0) | {"happy": 1, "sad": 1}
+    assert found["happy"].transitions == dict.fromkeys(EMOTIONS, 0) | {"neutral": 1, "sad": 1}
+    assert found["neutral"].transition_probabilities["happy"] == pytest.approx(0.5)
+    assert sum(found["sad"].transitions.values()) == 0
+    assert found["sad"].transition_probabilities == {}
+
+
+def happy_dyad(dyads: Sequence[DyadStatistics]) -> DyadStatistics:
+    (dyad,) = (dyad for dyad in dyads if dyad.emotion == "happy")
+    return dyad
+
+
+def test_two_people_who_show_the_same_in_the_same_moment() -> None:
+    #             0    0.5  1    1.5  2    2.5  3    3.5  4
+    one = "nnnnnnnnnnhhhhhhhhhhnnnnnnnnnnhhhhhhhhhh"
+    two = "nnnnnnnnnnnnnnnhhhhhhhhhhnnnnnnnnnnnnn  "
+    dyad = happy_dyad(dyads_of(video := a_video(one, two), events_of(video)))
+    assert (dyad.track_a, dyad.track_b) == (1, 2)
+    assert dyad.together_s == pytest.approx(3.8)
+    assert (dyad.a_s, dyad.b_s) == (pytest.approx(1.8), pytest.approx(1.0))
+    assert (dyad.both_s, dyad.both_count) == (pytest.approx(0.5), 1)
+    assert dyad.share == pytest.approx(0.5 / 3.8)
+    assert dyad.expected_share == pytest.approx(1.8 / 3.8 * 1.0 / 3.8)
+    assert (dyad.a_onsets, dyad.b_follows, dyad.b_lag_s) == (2, 1, pytest.approx(0.5))
+    assert (dyad.b_onsets, dyad.a_follows, dyad.a_lag_s) == (1, 1, pytest.approx(1.5))
+
+
+def test_who_follows_whom_is_counted_within_the_window_alone() -> None:
+    video = a_video("nnnnnhhhhhhhhhhnnnnn", "nnnnnnnnnnnnnhhhhhhh")
+    events = events_of(video)
+    assert happy_dyad(dyads_of(video, events, follow_s=0.8)).b_follows == 1
+    late = happy_dyad(dyads_of(video, events, follow_s=0.7))
+    assert (late.b_follows, late.b_lag_s) == (0, None)
+    with pytest.raises(OptionError, match="follow_s: expected more than 0"):
+        dyads_of(video, events, follow_s=0.0)
+
+
+def test_people_who_are_never_together_are_no_pair() -> None:
+    video = a_video("hhhhhhhhhh          ", "          hhhhhhhhhh")
+    assert dyads_of(video, events_of(video)) == []
+
+
+def test_begun_at_once_nobody_follows() -> None:
+    video = a_video("nnnnnhhhhhhhhhh", "nnnnnhhhhhhhhhh")
+    dyad = happy_dyad(dyads_of(video, events_of(video)))
+    assert (dyad.both_count, dyad.b_follows, dyad.a_follows) == (1, 0, 0)
+
+
+def test_tables_as_csv_and_json(tmp_path: Path) -> None:
+    tables = EventTables.of(a_video("nnnnnnnnnnhhhhhhhhhh", "hhhhhhhhhhhhhhhhhhhh"))
+    kinds = {"events": EVENT_COLUMNS, "statistics": STATISTICS_COLUMNS, "dyads": DYAD_COLUMNS}
+    tables.write(**{kind: tmp_path / f"{kind}.csv" for kind in kinds})
+    tables.write(**{kind: tmp_path / f"{kind}.json" for kind in kinds})
+    for kind, columns in kinds.items():
+        rows = csv_rows(tmp_path / f"{kind}.csv")
+        objects = json.loads((tmp_path / f"{kind}.json").read_text())
+        assert list(rows[0]) == list(objects[0]) == list(columns)
+        cells = [["" if v is None else str(v) for v in one.values()] for one in objects]
+        assert [list(row.values()) for row in rows] == cells
+    with pytest.raises(OutputError, match=r"expected a name that ends in \.csv or \.json"):
+        tables.write(events=tmp_path / "events.txt")
+
+
+def test_places_on_a_page_are_shares_of_the_timeline() -> None:
+    video = a_video("nnnnnnnnnnhhhhhhhhhh")
+    timeline = Timeline.of((row.time_s, [row.reading]) for row in video.rows if row.reading)
+    _, happy = event_spans(timeline, events_of(video), 1)
+    assert (happy.event.emotion, happy.lane) == ("happy", 0)
+    assert (happy.left, happy.width) == (pytest.approx(0.5), pytest.approx(0.5))
+    assert happy.left < happy.peak < 1.0
+
+
+def rows_of(video: VideoResult, path: Path) -> Path:
+    """The video as a file of rows."""
+    lines = [csv_header(VIDEO_TABLE)]
+    for row in video.rows:
+        shown = [] if row.reading is None else [row.reading]
+        lines.append(video_csv_lines(row.frame, row.time_s, shown))
+    path.write_text("".join(lines))
+    return path
+
+
+def test_the_command_reads_rows_and_writes_tables(mien: Mien, tmp_path: Path) -> None:
+    one = "nnnnnnnnnnhhhhhhhhhhhhhhhnnnnn"
+    two = "nnnnnnnnnnnnnnnhhhhhhhhhhhhhhh"
+    rows = rows_of(a_video(one, two), tmp_path / "rows.csv")
+    paths = {kind: tmp_path / f"{kind}.csv" for kind in ("events", "statistics", "dyads")}
+    done = mien(
+        *("events", rows, "--out", paths["events"], "--statistics", paths["statistics"]),
+        *("--dyads", paths["dyads"], "--plot", tmp_path / "timeline.png"),
+    )
+    assert (done.status, done.stderr) == (0, "")
+    shown, together = done.stdout.split("\n\n")
+    heads = re.split(r"\s{2,}", shown.splitlines()[0])
+    assert heads[:5] == ["person", "shows", "times", "in all", "of the time"]
+    assert heads[5:] == ["each", "a minute", "first after", "then mostly"]
+    assert [line.split()[:4] for line in shown.splitlines()[1:]] == [
+        ["person", "1", "happy", "1"],
+        ["person", "1", "neutral", "2"],
+        ["person", "2", "happy", "1"],
+        ["person", "2", "neutral", "1"],
+    ]
+    assert "1 of 1 after 0.5 s" in together
+    assert len(csv_rows(paths["events"])) == 5
+    assert len(csv_rows(paths["statistics"])) == 14
+    assert len(csv_rows(paths["dyads"])) == 7
+    assert (tmp_path / "timeline.png").stat().st_size > 10_000
+
+
+def test_the_command_prints_json(mien: Mien, tmp_path: Path) -> None:
+    rows = rows_of(a_video("hhhhhhhhhh"), tmp_path / "rows.csv")
+    done = mien("events", rows, "--json", "--on", "0.9")
+    assert json.loads(done.stdout)["events"] == []
+    done = mien("events", rows, "--json")
+    assert [event["emotion"] for event in json.loads(done.stdout)["events"]] == ["happy"]
+
+
+def test_bad_input_is_one_line(mien: Mien, tmp_path: Path) -> None:
+    rows = rows_of(a_video("hhhhhhhhhh"), tmp_path / "rows.csv")
+    assert_refused(mien("events", rows, "--on", "0.2"), "0 < off <= on <= 1")
+    assert_refused(mien("events", rows, "--follow", "-1"), "follow_s: expected more than 0")
+    assert_refused(mien("events", rows, "--out", tmp_path / "events.txt"), ".csv or .json")
+    assert_refused(mien("events", tmp_path / "none.csv"), "none.csv")
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    assert_refused(mien("events", tmp_path / "other.csv"), "expected rows that mien wrote")
+
+
+def assert_found(video: VideoResult, fps: float, seconds: float) -> None:
+    """Every expression of both people, each edge within two frames, under their names."""
+    left, right = sorted(
+        np.unique(video.tracks), key=lambda track: video.boxes[video.tracks == track, 0].mean()
+    )
+    named = replace(video, names={int(left): "Ada", int(right): "Ben"})
+    events = events_of(named)
+    for name, script in (("Ada", LEFT), ("Ben", RIGHT)):
+        own = [event for event in events if event.name == name]
+        expected = shown_until(script, seconds)
+        assert [event.emotion for event in own] == [shown.emotion for shown in expected]
+        for event, shown in zip(own, expected, strict=True):
+            off_s = (abs(event.onset_s - shown.onset_s), abs(event.end_s - shown.end_s))
+            assert max(off_s) <= 2 / fps + 1e-6, (name, shown, event)
+    assert len({event.name for event in events}) == 2
+
+
+def test_two_people_are_found_within_two_frames(tmp_path: Path) -> None:
+    seconds, fps = 12.0, 10.0
+    make_two_people(tmp_path / "two.mp4", seconds=seconds, fps=fps)
+    assert_found(analyze_video(tmp_path / "two.mp4"), fps, seconds)
+
+
+@pytest.mark.slow
+def test_a_minute_of_two_people_at_full_rate(tmp_path: Path, mien: Mien) -> None:
+    path = tmp_path / "two.mp4"
+    make_two_people(path)
+    paths = {kind: tmp_path / f"{kind}.csv" for kind in ("csv", "events", "statistics", "dyads")}
+    written = [word for kind, path in paths.items() for word in (f"--{kind}", path)]
+    assert mien("video", path, *written).status == 0
+    assert_found(analyze_video(path), 25.0, 60.0)
+    again = mien(
+        *("events", paths["csv"], "--out", tmp_path / "again.csv"),
+        *("--dyads", tmp_path / "dyads-again.csv"),
+    )
+    assert again.status == 0
+    assert (tmp_path / "again.csv").read_text() == paths["events"].read_text()
+    (happy,) = (row for row in csv_rows(paths["dyads"]) if row["emotion"] == "happy")
+    follows = happy["b_follows"], happy["a_follows"]
+    assert sorted(follows) == ["1", "3"], happy  # Ben smiles after Ada, and once before her
