@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 
 from mien.labels import EMOTIONS, FERPLUS_COLUMNS
 from mien.learn.data.datasets import FaceSet, load_faces
+from mien.readings import Event
 from mien.recognize.classifier import Classifier
 from mien.recognize.video.smoothing import smooth
-from mien.rows.events import Event, EventSettings, events_of
+from mien.rows.events import EventSettings, events_of
 from mien.rows.table import VideoResult
 
 FPS = 25.0
@@ -74,7 +75,7 @@ def main() -> None:
     of_rows = _smoothed(video)
     for on, off in THRESHOLDS:
         _print("that of the rows", of_rows, truth, EventSettings(on, off, window_s=0.0))
-    _print_short(parts, named, chance)
+    _print_short(parts, named, np.random.default_rng(1))
 
 
 def _read(
@@ -100,9 +101,10 @@ def _wander(
 ) -> list[float]:
     """Values about 0 that forget themselves within `tau_s`."""
     kept = np.exp(-1 / FPS / tau_s)
-    values = [chance.normal(0, size)]
-    while len(values) < count:
-        values.append(kept * values[-1] + np.sqrt(1 - kept**2) * chance.normal(0, size))
+    value, values = chance.normal() * size, []
+    for _ in range(count):
+        value = kept * value + np.sqrt(1 - kept**2) * size * chance.normal()
+        values.append(value)
     return values
 
 

@@ -15,7 +15,8 @@ from fakes import a_tracked_reading
 from mien import EMOTIONS, analyze_video
 from mien.errors import OptionError, OutputError
 from mien.output.records import VIDEO_TABLE, csv_header, video_csv_lines
-from mien.rows.events import EVENT_COLUMNS, Event, EventSettings, events_of
+from mien.readings import Event
+from mien.rows.events import EVENT_COLUMNS, EventSettings, events_of
 from mien.rows.statistics import (
     DYAD_COLUMNS,
     STATISTICS_COLUMNS,
@@ -367,5 +368,6 @@ def test_a_minute_of_two_people_at_full_rate(tmp_path: Path, mien: Mien) -> None
     assert again.status == 0
     assert (tmp_path / "again.csv").read_text() == paths["events"].read_text()
     (happy,) = (row for row in csv_rows(paths["dyads"]) if row["emotion"] == "happy")
-    follows = happy["b_follows"], happy["a_follows"]
-    assert sorted(follows) == ["1", "3"], happy  # Ben smiles after Ada, and once before her
+    assert sorted([happy["b_follows"], happy["a_follows"]]) == ["0", "3"]
+    lags = [happy["b_lag_s"], happy["a_lag_s"]]
+    assert float("".join(lags)) == pytest.approx(1.0, abs=2 / 25)  # Ben smiles after Ada

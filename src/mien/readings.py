@@ -397,3 +397,41 @@ class TrackSummary:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+@dataclass(frozen=True)
+class Event:
+    """One expression of one person, from its onset to its end.
+
+    Attributes:
+        track: the number of the person.
+        name: what that person is called, see `mien.VideoResult.name_of`.
+        emotion: one of `mien.EMOTIONS`.
+        onset_s: time of its first frame.
+        peak_s: time of the frame around which its probability is highest on average.
+        end_s: when its last frame ends, which is when the next one of the video is shown.
+        peak_probability: the mean of the probability around the peak, over the window of
+            `mien.rows.events.EventSettings`.
+        mean_probability: likewise, over all frames of the event.
+        frames: in which the face was seen, from onset to end.
+    """
+
+    track: int
+    name: str
+    emotion: str
+    onset_s: float
+    peak_s: float
+    end_s: float
+    peak_probability: float
+    mean_probability: float
+    frames: int
+
+    @property
+    def duration_s(self) -> float:
+        """From onset to end."""
+        return self.end_s - self.onset_s
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, with the duration, ready for JSON."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {**values, "duration_s": self.duration_s}

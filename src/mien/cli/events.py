@@ -82,7 +82,7 @@ def events(
 ) -> None:
     """Find when each expression begins and ends, from the rows of a video, and count them.
 
-    Example: mien events rows.csv --out events.csv --statistics statistics.csv --dyads dyads.csv
+    Example: mien events interview.csv --out events.csv --statistics stats.csv --dyads dyads.csv
 
     An expression is what a face shows, and no proof of what a person feels. Look at some of the
     events in the video before you count them.

@@ -1,7 +1,7 @@
 """Onset, peak and end of each expression of each track, from the rows of a video."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mien.errors import OptionError
 from mien.labels import EMOTIONS
+from mien.readings import Event
 from mien.rows.table import VideoResult
 
 EVENT_COLUMNS: Final = (
@@ -50,43 +51,6 @@ class EventSettings:
         for name in ("window_s", "min_duration_s", "max_gap_s"):
             if not 0.0 <= (value := getattr(self, name)) < np.inf:
                 raise OptionError(f"{name}: expected 0 or more seconds; got {value:g}")
-
-
-@dataclass(frozen=True)
-class Event:
-    """One expression of one track.
-
-    Attributes:
-        track: the number of the person.
-        name: what that person is called, see `VideoResult.name_of`.
-        emotion: one of `mien.EMOTIONS`.
-        onset_s: time of its first frame.
-        peak_s: time of the frame around which its probability is highest on average.
-        end_s: when its last frame ends, which is when the next one of the video is shown.
-        peak_probability: the mean of the probability over `EventSettings.window_s` around the peak.
-        mean_probability: likewise, over all frames of the event.
-        frames: in which the face was seen, from onset to end.
-    """
-
-    track: int
-    name: str
-    emotion: str
-    onset_s: float
-    peak_s: float
-    end_s: float
-    peak_probability: float
-    mean_probability: float
-    frames: int
-
-    @property
-    def duration_s(self) -> float:
-        """From onset to end."""
-        return self.end_s - self.onset_s
-
-    def to_dict(self) -> dict[str, Any]:
-        """A row of the table: plain values by `EVENT_COLUMNS`, ready for JSON."""
-        values = {**asdict(self), "duration_s": self.duration_s}
-        return {name: values[name] for name in EVENT_COLUMNS}
 
 
 @dataclass(frozen=True, eq=False)

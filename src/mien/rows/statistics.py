@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from mien.errors import OptionError
 from mien.labels import EMOTIONS
 from mien.output.records import write_table
+from mien.readings import Event
 from mien.rows.events import (
     EVENT_COLUMNS,
-    Event,
     EventSettings,
     Visits,
     events_of,

@@ -7,7 +7,7 @@ from functools import cached_property
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +15,8 @@ from numpy.typing import NDArray
 from mien.errors import MissingExtraError
 from mien.labels import EMOTIONS
 from mien.output.records import COLUMNS, RAW, SIDES, VIDEO_TABLE
-from mien.readings import Probabilities, TrackedReading, TrackSummary, VideoRow
+from mien.readings import Event, Probabilities, TrackedReading, TrackSummary, VideoRow
 from mien.rows.files import read_frames
-
-if TYPE_CHECKING:
-    from mien.rows.events import Event
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +136,7 @@ class VideoResult:
         return totals.summary()
 
     def plot(
-        self, path: str | Path, *, title: str | None = None, events: "Sequence[Event]" = ()
+        self, path: str | Path, *, title: str | None = None, events: Sequence[Event] = ()
     ) -> list[Path]:
         """Draw the smoothed probabilities over time, one band per person.
 

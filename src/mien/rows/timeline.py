@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mien.errors import OptionError
 from mien.labels import EMOTIONS
 from mien.output.figures import EMOTION_COLORS, ENDINGS, figure, save
-from mien.rows.events import Event
+from mien.readings import Event
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

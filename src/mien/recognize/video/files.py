@@ -11,7 +11,7 @@ from mien.errors import MissingExtraError, OptionError
 from mien.labels import EMOTIONS
 from mien.output.files import atomic_text
 from mien.output.overlay import Annotator
-from mien.readings import TrackedReading, TrackSummary
+from mien.readings import Event, TrackedReading, TrackSummary
 from mien.recognize.video.frames import VideoInfo, VideoSource, frames, measured, probe
 from mien.recognize.video.offline import smoothed_offline
 from mien.recognize.video.outputs import Outputs
@@ -19,7 +19,6 @@ from mien.recognize.video.readings import VideoSettings, frame_readings
 from mien.recognize.video.report import Highlights, write_video_report
 from mien.recognize.video.smoothing import smoothed_online
 from mien.recognize.video.writer import VideoWriter
-from mien.rows.events import Event
 from mien.rows.files import RowWriter, row_writer
 from mien.rows.statistics import EventTables
 from mien.rows.table import VideoColumns
