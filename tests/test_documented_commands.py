@@ -19,9 +19,13 @@ import pytest
 from PIL import Image as PILImage
 
 from archives import samples, write_folder, write_tar
+from fakes import a_tracked_reading
 from learn_fixtures import made_up_faces, write_csv, write_parquet_folder, write_votes
 from mien.learn.files.keras_h5 import import_keras
 from mien.recognize.images import load_image
+from mien.rows.files import row_writer
+from mien.rows.people import write_people_template
+from mien.rows.table import read_rows
 from test_documents import DOCUMENTS, ROOT, blocks, commands
 from videos import make_video, moving_portrait, steady_times
 
@@ -70,6 +74,10 @@ def write_inputs(folder: Path) -> Path:
     write_tar(folder / "shards" / "1.tar", samples(2))
     for name in ("talk.mp4", "interview.mp4"):
         make_video(folder / name, moving_portrait(), times_s=steady_times(12), sound=True)
+    rows = row_writer(folder / "interview.csv")
+    rows.write(0, 0.0, [a_tracked_reading(1)])
+    rows.finish()
+    write_people_template(read_rows(folder / "interview.csv"), folder / "interview-people.csv")
     faces = made_up_faces(train=5, val=1, test=1, votes=True)
     write_parquet_folder(folder / "FER2013", faces)
     write_csv(folder / "fer2013.csv", faces)
@@ -126,7 +134,9 @@ def test_a_documented_command_ends_well(command: str, folder: Path) -> None:
     assert run(["-m", *COMMANDS[command], *chain(*added)], folder) != ""
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/explain.md", "docs/video.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/explain.md", "docs/people.md", "docs/video.md"]
+)
 def test_the_python_code_of_a_document_runs(page: str, folder: Path) -> None:
     found = [dedent(code) for code in blocks((ROOT / page).read_text(encoding="utf-8"), "python")]
     run(["-c", "\n".join(found)], folder)  # what follows may use what was imported

@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "serve": "serve",
     "page": "page",
     "video": "video",
+    "rows": "rows",
     "webcam": "webcam",
     "explain": "explain",
     "batch": "batch",
@@ -57,7 +58,17 @@ DATA_COMMANDS: Final = {
 """What people type after `mien data` -> the module that has the function `data_` and that name."""
 
 PANELS: Final = {
-    "Recognize": ("detect", "serve", "page", "video", "webcam", "explain", "batch", "models"),
+    "Recognize": (
+        "detect",
+        "serve",
+        "page",
+        "video",
+        "rows",
+        "webcam",
+        "explain",
+        "batch",
+        "models",
+    ),
     "Learn": ("data", "train", "export", "convert", "tune", "networks", "summary"),
     "Measure": ("evaluate", "card", "fairness", "robustness", "reproduce"),
 }
