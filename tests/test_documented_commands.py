@@ -24,6 +24,8 @@ from learn_fixtures import made_up_faces, write_csv, write_parquet_folder, write
 from mien.learn.files.keras_h5 import import_keras
 from mien.output.records import VIDEO_TABLE, csv_header, video_csv_lines
 from mien.recognize.images import load_image
+from mien.rows.people import write_people_template
+from mien.rows.table import read_rows
 from test_documents import DOCUMENTS, ROOT, blocks, commands
 from videos import make_video, moving_portrait, steady_times
 
@@ -74,6 +76,7 @@ def write_inputs(folder: Path) -> Path:
         make_video(folder / name, moving_portrait(), times_s=steady_times(12), sound=True)
     rows = [video_csv_lines(i, i / 10, [a_tracked_reading()]) for i in range(20)]
     (folder / "interview.csv").write_text(csv_header(VIDEO_TABLE) + "".join(rows))
+    write_people_template(read_rows(folder / "interview.csv"), folder / "interview-people.csv")
     faces = made_up_faces(train=5, val=1, test=1, votes=True)
     write_parquet_folder(folder / "FER2013", faces)
     write_csv(folder / "fer2013.csv", faces)
@@ -131,7 +134,8 @@ def test_a_documented_command_ends_well(command: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/events.md", "docs/explain.md", "docs/video.md"]
+    "page",
+    ["README.md", "docs/events.md", "docs/explain.md", "docs/people.md", "docs/video.md"],
 )
 def test_the_python_code_of_a_document_runs(page: str, folder: Path) -> None:
     found = [dedent(code) for code in blocks((ROOT / page).read_text(encoding="utf-8"), "python")]

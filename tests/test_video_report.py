@@ -19,6 +19,7 @@ from mien.recognize.video.report import (
     STILL_WIDTH_PX,
     THUMBNAIL_PX,
     Highlights,
+    Images,
     write_video_report,
 )
 from mien.rows.timeline import Timeline
@@ -64,7 +65,7 @@ def a_report(path: Path, *, people: int = 2, title: str = "video.mp4", faces: bo
         facts={"length": "0:03", "size": "1600 x 600"},
         people=[a_summary(t + 1) for t in range(people)] if faces else [],
         timeline=timeline,
-        highlights=highlights,
+        images=highlights.images(),
         settings={"half-life": "0.4 s", "model": "paper <1>"},
     )
     return path.read_text()
@@ -220,7 +221,7 @@ def test_bands_have_the_colors_of_the_emotions_and_no_ground(tmp_path: Path) -> 
         facts={},
         people=[a_summary(1), a_summary(2)],
         timeline=timeline,
-        highlights=Highlights(),
+        images=Images(),
         settings={},
     )
     text = path.read_text()

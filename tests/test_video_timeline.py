@@ -15,11 +15,13 @@ from mien.rows.timeline import Timeline, clock, plot_timeline
 class AFace:
     track: int
     probabilities: tuple[float, ...]
+    person: str = "someone"
 
 
 def a_face(track: int = 1, emotion: str = "happy", probability: float = 0.7) -> AFace:
     rest = (1 - probability) / 6
-    return AFace(track, tuple(probability if e == emotion else rest for e in EMOTIONS))
+    probabilities = tuple(probability if e == emotion else rest for e in EMOTIONS)
+    return AFace(track, probabilities, f"person {track}")
 
 
 def a_timeline(seconds: float = 8.0, people: int = 2, fps: float = 10.0) -> Timeline:

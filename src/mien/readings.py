@@ -300,6 +300,11 @@ class Explanation:
         }
 
 
+def person_name(track: int) -> str:
+    """What a person is called until somebody gives a name."""
+    return f"person {track}"
+
+
 @dataclass(frozen=True)
 class TrackedReading(Reading):
     """What was read off one face of one frame, and off the same face before.
@@ -309,6 +314,7 @@ class TrackedReading(Reading):
 
     Attributes:
         track: the number of the person, from 1; the same throughout the video.
+        name: what somebody calls the person; None until somebody does.
         raw_probabilities: of this frame alone, in the order of `mien.EMOTIONS`; they sum to 1. Of
             the last frame that was read, where the face has not changed since, see `VideoSettings`.
         raw_emotion: the likeliest of them.
@@ -317,14 +323,21 @@ class TrackedReading(Reading):
     """
 
     track: int = field(kw_only=True)
+    name: str | None = field(default=None, kw_only=True)
     raw_probabilities: tuple[float, ...] = field(kw_only=True)
     raw_emotion: str = field(kw_only=True)
     detected: bool = field(kw_only=True)
+
+    @property
+    def person(self) -> str:
+        """What the person is called: the name that somebody gave, else "person 1" by the track."""
+        return self.name or person_name(self.track)
 
     def to_dict(self) -> dict[str, Any]:
         """The reading in plain lists, numbers and strings, ready for JSON."""
         return {
             "track": self.track,
+            **({} if self.name is None else {"name": self.name}),
             **super().to_dict(),
             "raw_emotion": self.raw_emotion,
             "raw_probabilities": dict(zip(EMOTIONS, self.raw_probabilities, strict=True)),
@@ -368,6 +381,7 @@ class TrackSummary:
 
     Attributes:
         track: the number of the person.
+        name: what somebody calls the person; None until somebody does.
         first_s: time of the first frame with the face.
         last_s: time of the last.
         on_screen_s: how long the face is seen: each of its frames counts until the next one of the
@@ -383,6 +397,7 @@ class TrackSummary:
     """
 
     track: int
+    name: str | None = field(default=None, kw_only=True)
     first_s: float
     last_s: float
     on_screen_s: float
@@ -394,9 +409,15 @@ class TrackSummary:
     flips_per_minute: float
     raw_flips_per_minute: float
 
+    @property
+    def person(self) -> str:
+        """What the person is called: the name that somebody gave, else "person 1" by the track."""
+        return self.name or person_name(self.track)
+
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        """Plain values, ready for JSON; a name is there where somebody gave one."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {name: value for name, value in values.items() if name != "name" or value}
 
 
 @dataclass(frozen=True)

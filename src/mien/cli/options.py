@@ -4,7 +4,8 @@ import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any, get_type_hints
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -27,6 +28,7 @@ from mien.recognize.settings import RecognizerSettings
 
 if TYPE_CHECKING:
     from mien.learn.data.datasets import FaceSet
+    from mien.recognize.video.outputs import Outputs
 
 
 def bundled(command: Callable[..., None]) -> Callable[..., None]:
@@ -116,3 +118,59 @@ class TrainingFaces(LabeledFaces):
     """The same where some of train may be held out as val."""
 
     val_share: ValShareOption = None
+
+
+@dataclass(frozen=True)
+class RowOutputOptions:
+    """What is written of rows, as a video is read or later, and what becomes of earlier files."""
+
+    csv_file: Annotated[
+        Path | None,
+        typer.Option("--csv", help="Rows as CSV, one for each face and frame."),
+    ] = None
+    jsonl: Annotated[Path | None, typer.Option("--jsonl", help="The same as JSON lines.")] = None
+    parquet: Annotated[Path | None, typer.Option("--parquet", help="The same as Parquet.")] = None
+    summary: Annotated[
+        Path | None,
+        typer.Option("--summary", help="What each person shows over the video: .json or .csv."),
+    ] = None
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", help="Probabilities over time: .png, .svg, or no ending for both."),
+    ] = None
+    report: Annotated[
+        Path | None, typer.Option("--report", help="A page of HTML with all of it and thumbnails.")
+    ] = None
+    events: Annotated[
+        Path | None,
+        typer.Option("--events", help="Onset, peak and end of each expression: .csv or .json."),
+    ] = None
+    statistics: Annotated[
+        Path | None,
+        typer.Option(
+            "--statistics", help="How often and how long each person shows each emotion: likewise."
+        ),
+    ] = None
+    dyads: Annotated[
+        Path | None,
+        typer.Option("--dyads", help="How each two people show each emotion together: likewise."),
+    ] = None
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = (
+        False
+    )
+
+    def outputs(self) -> "Outputs":
+        """What the library takes."""
+        from mien.recognize.video.outputs import Outputs
+
+        return Outputs(
+            csv=self.csv_file,
+            jsonl=self.jsonl,
+            parquet=self.parquet,
+            summary=self.summary,
+            plot=self.plot,
+            report=self.report,
+            events=self.events,
+            statistics=self.statistics,
+            dyads=self.dyads,
+        )

@@ -3,7 +3,7 @@
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
@@ -12,13 +12,19 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from mien.labels import EMOTIONS
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from mien.learn.data.datasets import FaceSet
     from mien.learn.training.recipes import Recipe
+    from mien.readings import TrackSummary
 
 EXIT_ERROR = 2
+PEOPLE_HEADER = [
+    *("person", "from", "to", "on screen", "mostly", "of the time", *EMOTIONS, "changes/min")
+]
 _STDERR = 2  # the number of its file
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -230,8 +236,6 @@ def without_missing_votes(recipe: "Recipe", faces: "FaceSet", *, quiet: bool = F
 
 def absent_line(absent: "Sequence[str]", where: str) -> str:
     """Which emotions no face of a split carries, and so no mean over the classes is of."""
-    from mien.labels import EMOTIONS
-
     return (
         f"{where} has no face of {', '.join(absent)}: "
         f"means over the emotions are of the other {len(EMOTIONS) - len(absent)}"
@@ -259,6 +263,26 @@ def print_table(header: list[str], rows: list[list[str]], *, left: tuple[int, ..
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         print("  ".join(cells).rstrip())
+
+
+def people_rows(people: "Iterable[TrackSummary]") -> list[list[str]]:
+    """What each person of a video shows, for `print_table` under `PEOPLE_HEADER`."""
+    from mien.rows.timeline import clock
+
+    rows = [
+        [
+            person.name or str(person.track),
+            clock(person.first_s, fine=True),
+            clock(person.last_s, fine=True),
+            f"{person.on_screen_s:.1f} s",
+            person.emotion,
+            f"{person.shares[person.emotion]:.0%}",
+            *(f"{mean:.3f}" for mean in person.means.values()),
+            f"{person.flips_per_minute:.1f}",
+        ]
+        for person in people
+    ]
+    return rows or [["-", "no face"] + [""] * (len(PEOPLE_HEADER) - 2)]
 
 
 def stderr() -> "Console":

@@ -4,20 +4,22 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.options import RecognizerOptions
+from mien.cli.options import RecognizerOptions, RowOutputOptions
 from mien.cli.shared import (
     EXIT_ERROR,
+    PEOPLE_HEADER,
     JsonArray,
     JsonOption,
     ThreadsOption,
     fail,
+    people_rows,
     print_table,
     say,
     stderr,
@@ -69,72 +71,26 @@ SmoothOption = Annotated[
 ]
 
 
+ResumeOption = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Leave alone videos whose outputs are all there, and read the others anew.",
+    ),
+]
+
+
 @dataclass(frozen=True)
-class OutputOptions:
-    """What is written of videos, and what becomes of earlier files."""
+class CopyOptions:
+    """The annotated copy."""
 
     out: Annotated[
         Path | None,
         typer.Option("--out", help="Annotated copy with the sound: .mp4, .mov, .m4v, .mkv, .webm."),
     ] = None
-    csv_file: Annotated[
-        Path | None,
-        typer.Option("--csv", help="Rows as CSV, one for each face and frame."),
-    ] = None
-    jsonl: Annotated[Path | None, typer.Option("--jsonl", help="The same as JSON lines.")] = None
-    parquet: Annotated[Path | None, typer.Option("--parquet", help="The same as Parquet.")] = None
-    summary: Annotated[
-        Path | None,
-        typer.Option("--summary", help="What each person shows over the video: .json or .csv."),
-    ] = None
-    plot: Annotated[
-        Path | None,
-        typer.Option("--plot", help="Probabilities over time: .png, .svg, or no ending for both."),
-    ] = None
-    report: Annotated[
-        Path | None, typer.Option("--report", help="A page of HTML with all of it and thumbnails.")
-    ] = None
-    events: Annotated[
-        Path | None,
-        typer.Option("--events", help="Onset, peak and end of each expression: .csv or .json."),
-    ] = None
-    statistics: Annotated[
-        Path | None,
-        typer.Option(
-            "--statistics", help="How often and how long each person shows each emotion: likewise."
-        ),
-    ] = None
-    dyads: Annotated[
-        Path | None,
-        typer.Option("--dyads", help="How each two people show each emotion together: likewise."),
-    ] = None
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = (
-        False
-    )
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume",
-            help="Leave alone videos whose outputs are all there, and read the others anew.",
-        ),
-    ] = False
-
-    def outputs(self) -> "Outputs":
-        """What the library takes."""
-        from mien.recognize.video.outputs import Outputs
-
-        return Outputs(
-            video=self.out,
-            csv=self.csv_file,
-            jsonl=self.jsonl,
-            parquet=self.parquet,
-            summary=self.summary,
-            plot=self.plot,
-            report=self.report,
-            events=self.events,
-            statistics=self.statistics,
-            dyads=self.dyads,
-        )
+    bars: Annotated[
+        bool, typer.Option("--bars/--no-bars", help="Draw the seven probabilities of each face.")
+    ] = True
 
 
 @dataclass(frozen=True)
@@ -198,11 +154,10 @@ def video(
         ),
     ],
     *,
-    wanted: OutputOptions,
+    copy: CopyOptions,
+    wanted: RowOutputOptions,
+    resume: ResumeOption = False,
     part: PartOptions,
-    bars: Annotated[
-        bool, typer.Option("--bars/--no-bars", help="Draw the seven probabilities of each face.")
-    ] = True,
     as_json: JsonOption = False,
     recognizer: RecognizerOptions,
     following: FollowingOptions,
@@ -225,7 +180,7 @@ def video(
     from mien.recognize.video.batch import find_videos
     from mien.recognize.video.files import VideoOptions
 
-    outputs = wanted.outputs()
+    outputs = replace(wanted.outputs(), video=copy.out)
     how = VideoOptions(
         every_s=part.every,
         start_s=part.start,
@@ -234,14 +189,14 @@ def video(
         sequence_fps=part.fps,
         settings=following.settings(),
         offline=smooth is SmoothName.offline,
-        bars=bars,
+        bars=copy.bars,
     )
     videos, many = find_videos(paths, not_in=outputs.named())
     sets = outputs.for_each(videos) if many else [outputs]
     for video, files in zip(videos, sets, strict=True):
-        files.check(video.source, replaces=wanted.overwrite or wanted.resume)
+        files.check(video.source, replaces=wanted.overwrite or resume)
     reader = recognizer.settings().open(threads=threads)
-    _read_all(reader, videos, sets, how, resume=wanted.resume, as_json=as_json)
+    _read_all(reader, videos, sets, how, resume=resume, as_json=as_json)
 
 
 def _read_all(
@@ -330,35 +285,14 @@ class _TablePrinter:
         self._rows: list[list[str]] = []
 
     def write(self, result: "VideoResult") -> None:
-        from mien.rows.timeline import clock
-
-        if result.outcome is None:
-            return
-        for person in result.outcome.people:
-            share = person.shares[person.emotion]
-            self._rows.append(
-                [
-                    str(result.video.relative),
-                    str(person.track),
-                    clock(person.first_s, fine=True),
-                    clock(person.last_s, fine=True),
-                    f"{person.on_screen_s:.1f} s",
-                    person.emotion,
-                    f"{share:.0%}",
-                    *(f"{mean:.3f}" for mean in person.means.values()),
-                    f"{person.flips_per_minute:.1f}",
-                ]
-            )
-        if not result.outcome.people:
-            self._rows.append([str(result.video.relative), "-", "no face"] + [""] * 12)
+        if result.outcome is not None:
+            rows = people_rows(result.outcome.people)
+            self._rows += [[str(result.video.relative), *row] for row in rows]
 
     def close(self) -> None:
-        from mien.labels import EMOTIONS
-
-        header = ["video", "person", "from", "to", "on screen", "mostly", "of the time"]
-        header += [*EMOTIONS, "changes/min"]
         if self._rows:
             first = 0 if self._many else 1
+            header = ["video", *PEOPLE_HEADER]
             print_table(header[first:], [row[first:] for row in self._rows], left=(0, 5 - first))
 
 

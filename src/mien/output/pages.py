@@ -104,6 +104,15 @@ def data_uri(content: bytes, kind: str = "png") -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
+def uri_content(uri: str) -> bytes:
+    """The file of an image that an address of `data_uri` holds.
+
+    Raises:
+        ValueError: it is no such address.
+    """
+    return base64.b64decode(uri.partition(",")[2], validate=True)
+
+
 def png_uri(image: "NDArray[np.uint8]") -> str:
     """An image as an address that holds it as PNG.
 

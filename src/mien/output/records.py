@@ -63,6 +63,7 @@ _OF_A_FACE: Final = (
     Column(
         "track", "int64", "number of the person, from 1; null in the row of a frame without a face"
     ),
+    Column("name", "string", "what somebody calls the person; null in a frame without a face"),
     *(Column(side, "float32", "of the box, in pixels of the image") for side in SIDES),
     Column("score", "float32", "the detector's, that this is a face, 0 to 1"),
     Column("detected", "bool", "the detector found the face in this frame; else it was followed"),
@@ -111,6 +112,11 @@ VIDEO_TABLE: Final = (
 )
 """Columns of videos as CSV, Parquet and pandas."""
 
+NAMED_VIDEO_TABLE: Final = tuple(
+    column for name in VIDEO_TABLE for column in ((name, "name") if name == "track" else (name,))
+)
+"""The same where people have names."""
+
 BATCH_TABLE: Final = (
     *("source", "key", "member", "row", "frame", "time_s", "width", "height", "face"),
     *(*SIDES, "score", *_POINTS),
@@ -135,6 +141,7 @@ def cells(reading: Reading) -> dict[str, Any]:
     if isinstance(reading, TrackedReading):
         found |= {
             "track": reading.track,
+            **({} if reading.name is None else {"name": reading.name}),
             "detected": reading.detected,
             "raw_emotion": reading.raw_emotion,
             **dict(zip(RAW, reading.raw_probabilities, strict=True)),
@@ -331,16 +338,19 @@ def video_rows(
             name: float(f"{row[name]:.{_DIGITS}g}")
             if COLUMNS[name].kind == "float32"
             else row[name]
-            for name in VIDEO_TABLE
+            for name in NAMED_VIDEO_TABLE
             if name in row
         }
         for row in rows({"frame": frame, "time_s": time_s}, readings)
     ]
 
 
-def video_csv_lines(frame: int, time_s: float, readings: Sequence[TrackedReading]) -> str:
-    """The rows of one frame as lines of CSV, without the header."""
-    return csv_lines(VIDEO_TABLE, video_rows(frame, time_s, readings))
+def video_csv_lines(
+    frame: int, time_s: float, readings: Sequence[TrackedReading], *, named: bool = False
+) -> str:
+    """The rows of one frame as lines of CSV, without the header; `named` with the people's names"""
+    columns = NAMED_VIDEO_TABLE if named else VIDEO_TABLE
+    return csv_lines(columns, video_rows(frame, time_s, readings))
 
 
 def video_json_lines(frame: int, time_s: float, readings: Sequence[TrackedReading]) -> str:
@@ -350,6 +360,7 @@ def video_json_lines(frame: int, time_s: float, readings: Sequence[TrackedReadin
         shown: dict[str, Any] = {"frame": frame, "time_s": time_s, "track": row.get("track")}
         if "track" in row:
             shown |= {
+                **({"name": row["name"]} if "name" in row else {}),
                 "box": [row[side] for side in SIDES],
                 **{n: row[n] for n in ("score", "detected", "emotion", "probability", "unsure")},
                 "probabilities": {label: row[label] for label in EMOTIONS},
@@ -358,6 +369,15 @@ def video_json_lines(frame: int, time_s: float, readings: Sequence[TrackedReadin
             }
         lines.append(json.dumps(shown, separators=(",", ":")) + "\n")
     return "".join(lines)
+
+
+def reading_of_cells(row: Mapping[str, Any]) -> TrackedReading:
+    """The reading that a row of `video_rows` tells, without landmarks, as Parquet has it.
+
+    Raises:
+        LookupError, TypeError, ValueError: it is no such row.
+    """
+    return _tracked(row)
 
 
 def reading_of_csv(row: Mapping[str, str]) -> TrackedReading:
@@ -393,11 +413,12 @@ def _tracked(row: Mapping[str, Any]) -> TrackedReading:
         box=(x0, y0, x1, y1),
         score=float(row["score"]),
         landmarks=None,
-        emotion=row["emotion"],
+        emotion=EMOTIONS[EMOTIONS.index(row["emotion"])],
         probability=float(row["probability"]),
         probabilities=tuple(float(row[label]) for label in EMOTIONS),
         unsure=row["unsure"],
         track=int(row["track"]),
+        name=row.get("name") or None,
         raw_probabilities=tuple(float(row[name]) for name in RAW),
         raw_emotion=row["raw_emotion"],
         detected=row["detected"],

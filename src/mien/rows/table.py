@@ -12,10 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import MissingExtraError
+from mien.errors import MissingExtraError, OutputError
 from mien.labels import EMOTIONS
-from mien.output.records import COLUMNS, RAW, SIDES, VIDEO_TABLE
-from mien.readings import Event, Probabilities, TrackedReading, TrackSummary, VideoRow
+from mien.output.records import COLUMNS, NAMED_VIDEO_TABLE, RAW, SIDES, VIDEO_TABLE
+from mien.readings import (
+    Event,
+    FrameReadings,
+    Probabilities,
+    TrackedReading,
+    TrackSummary,
+    VideoRow,
+    person_name,
+)
 from mien.rows.files import read_frames
 
 
@@ -55,21 +63,22 @@ class VideoResult:
 
     def name_of(self, track: int) -> str:
         """What a person is called: the name that somebody gave, else "person 1" by the track."""
-        return self.names.get(track, f"person {track}")
+        return self.names.get(track, person_name(track))
 
     @cached_property
     def rows(self) -> list[VideoRow]:
         """A row for each face of each frame, and one for each frame without a face, in order."""
         rows: list[VideoRow] = []
-        for frame, (time_s, readings) in zip(self.frames.tolist(), self._by_frame(), strict=True):
-            shown = [VideoRow(frame, time_s, reading) for reading in readings]
-            rows += shown or [VideoRow(frame, time_s, None)]
+        for found in self.by_frame():
+            shown = [VideoRow(found.frame, found.time_s, reading) for reading in found.readings]
+            rows += shown or [VideoRow(found.frame, found.time_s, None)]
         return rows
 
     def _reading(self, face: int) -> TrackedReading:
         label, raw = int(self.labels[face]), self.raw_probabilities[face]
         x0, y0, x1, y1 = self.boxes[face].tolist()
         probability = float(self.probabilities[face, label])
+        track = int(self.tracks[face])
         return TrackedReading(
             box=(x0, y0, x1, y1),
             score=float(self.scores[face]),
@@ -78,7 +87,8 @@ class VideoResult:
             probability=probability,
             probabilities=tuple(self.probabilities[face].tolist()),
             unsure=bool(self.unsure[face]),
-            track=int(self.tracks[face]),
+            track=track,
+            name=self.name_of(track) if self.names else None,
             raw_probabilities=tuple(raw.tolist()),
             raw_emotion=EMOTIONS[int(raw.argmax())],
             detected=bool(self.detected[face]),
@@ -89,8 +99,9 @@ class VideoResult:
 
         A frame without a face has one row, in which all but `frame` and `time_s` is empty.
 
-        The columns are frame, time_s, track, x0, y0, x1, y1, score, detected, emotion, probability,
-        unsure, one for each emotion, raw_emotion, and raw_ with each emotion.
+        The columns are frame, time_s, track, name where somebody gave names, x0, y0, x1, y1, score,
+        detected, emotion, probability, unsure, one for each emotion, raw_emotion, and raw_ with
+        each emotion.
 
         Raises:
             MissingExtraError: pandas is not installed.
@@ -103,6 +114,7 @@ class VideoResult:
         own = self.probabilities[np.arange(len(self.labels)), self.labels]
         faces: dict[str, Any] = {
             "track": self.tracks,
+            "name": [self.name_of(track) for track in self.tracks.tolist()],
             **dict(zip(SIDES, self.boxes.T, strict=True)),
             "score": self.scores,
             "detected": self.detected,
@@ -117,22 +129,26 @@ class VideoResult:
         nullable = {"int64": "Int64", "bool": "boolean"}
         kinds = {n: nullable[COLUMNS[n].kind] for n in faces if COLUMNS[n].kind in nullable}
         found = pandas.DataFrame(faces, index=self.positions).astype(kinds)
+        columns = NAMED_VIDEO_TABLE if self.names else VIDEO_TABLE
         every = pandas.DataFrame({"frame": self.frames, "time_s": self.times_s})
-        return every.join(found, how="left").reset_index(drop=True)[list(VIDEO_TABLE)]
+        return every.join(found, how="left").reset_index(drop=True)[list(columns)]
 
-    def _by_frame(self) -> Iterator[tuple[float, list[TrackedReading]]]:
-        """Time and faces of each frame, in order."""
+    def by_frame(self) -> Iterator[FrameReadings]:
+        """The faces of each frame, in order; frames without one are there, too."""
         starts = np.searchsorted(self.positions, np.arange(len(self.frames) + 1)).tolist()
-        for time_s, (first, end) in zip(self.times_s.tolist(), pairwise(starts), strict=True):
-            yield time_s, [self._reading(face) for face in range(first, end)]
+        for frame, time_s, (first, end) in zip(
+            self.frames.tolist(), self.times_s.tolist(), pairwise(starts), strict=True
+        ):
+            readings = tuple(self._reading(face) for face in range(first, end))
+            yield FrameReadings(frame, time_s, readings)
 
     def summary(self) -> list[TrackSummary]:
         """What each person shows, in the order of their numbers."""
         from mien.rows.totals import TrackTotals
 
         totals = TrackTotals()
-        for time_s, readings in self._by_frame():
-            totals.add(time_s, readings)
+        for found in self.by_frame():
+            totals.add(found.time_s, found.readings)
         return totals.summary()
 
     def plot(
@@ -152,7 +168,7 @@ class VideoResult:
         """
         from mien.rows.timeline import Timeline, plot_timeline
 
-        timeline = Timeline.of(self._by_frame())
+        timeline = Timeline.of((found.time_s, found.readings) for found in self.by_frame())
         name = Path(self.source).name if title is None else title
         return plot_timeline(timeline, Path(path), title=name, events=events)
 
@@ -166,11 +182,14 @@ class VideoColumns:
         self._labels, self._detected, self._unsure = array("b"), array("b"), array("b")
         self._boxes, self._scores = array("f"), array("f")
         self._raw, self._smoothed = array("f"), array("f")
+        self._names: dict[int, str] = {}
 
     def add(self, frame: int, time_s: float, readings: Sequence[TrackedReading]) -> None:
         """Add the faces of one frame; call it for frames without a face, too."""
         for reading in readings:
             self._positions.append(len(self._frames))
+            if reading.name is not None:
+                self._names[reading.track] = reading.name
             self._tracks.append(reading.track)
             self._labels.append(EMOTIONS.index(reading.emotion))
             self._detected.append(reading.detected)
@@ -197,6 +216,7 @@ class VideoColumns:
             probabilities=np.array(self._smoothed, np.float32).reshape(-1, len(EMOTIONS)),
             labels=np.array(self._labels, np.int64),
             unsure=np.array(self._unsure, np.bool_),
+            names=self._names,
         )
 
 
@@ -206,10 +226,19 @@ def read_rows(path: str | Path) -> VideoResult:
     Args:
         path: `.csv`, `.jsonl` or `.parquet`.
     Raises:
-        OutputError: it is not a file of such rows.
+        OutputError: it is not a file of such rows, has none, or not in the order of their frames.
         MissingExtraError: Parquet without pyarrow.
     """
     columns = VideoColumns()
+    last = -1
     for rows in read_frames(Path(path)):
+        if rows.frame <= last:
+            raise OutputError(
+                f"{path}: expected rows in the order of their frames; {rows.frame} comes after "
+                f"{last}"
+            )
+        last = rows.frame
         columns.add(rows.frame, rows.time_s, rows.readings)
+    if last < 0:
+        raise OutputError(f"{path}: expected rows that mien wrote; it has none")
     return columns.result(str(path))

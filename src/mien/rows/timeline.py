@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
 import numpy as np
@@ -34,6 +35,7 @@ _WIDTH_IN: Final = 11.0
 _EMPTY: Final = "#f5f6f8"  # of a band, where nobody is
 _INK: Final = "#16181c"
 _DIM: Final = "#6b7079"
+_NAME_LETTERS: Final = 18  # in a line beside a band
 _MARGIN_IN: Final = 1.6  # left and right of the bands, about
 _LETTER_IN: Final = 0.075  # width of a letter in a band, about
 _CELL_IN: Final = 0.05  # steps in which places for words are looked for
@@ -51,6 +53,10 @@ class FollowedFace(Protocol):
     @property
     def track(self) -> int:
         """Of the person, from 1."""
+
+    @property
+    def person(self) -> str:
+        """What the person is called."""
 
     @property
     def probabilities(self) -> tuple[float, ...]:
@@ -100,6 +106,7 @@ class Timeline:
         # track -> step -> (8,): the sums of the probabilities, then the number of faces
         self._sums: dict[int, dict[int, NDArray[np.float64]]] = {}
         self._seen: dict[int, int] = {}  # track -> frames that it is in
+        self._people: dict[int, str] = {}  # track -> what the person is called
 
     @classmethod
     def of(cls, frames: Iterable[tuple[float, Sequence[FollowedFace]]]) -> Self:
@@ -130,6 +137,7 @@ class Timeline:
             cell[:-1] += face.probabilities
             cell[-1] += 1
             self._seen[face.track] = self._seen.get(face.track, 0) + 1
+            self._people[face.track] = face.person
 
     @property
     def start_s(self) -> float:
@@ -139,7 +147,7 @@ class Timeline:
     @property
     def end_s(self) -> float:
         """Time at which the last frame ends, if it takes as long as the others do."""
-        frames = sum(self._frames.values())
+        frames = self.frames
         each = (self._last_s - self.start_s) / (frames - 1) if frames > 1 else self._step_s
         return self._last_s + each
 
@@ -148,9 +156,18 @@ class Timeline:
         """All of them, the one that is in the most frames first."""
         return sorted(self._seen, key=lambda track: (-self._seen[track], track))
 
+    @property
+    def frames(self) -> int:
+        """How many were counted."""
+        return sum(self._frames.values())
+
+    def person(self, track: int) -> str:
+        """What the person of a track is called."""
+        return self._people[track]
+
     def share_seen(self, track: int) -> float:
         """The share of all frames that a track is in, 0 to 1."""
-        return self._seen[track] / sum(self._frames.values())
+        return self._seen[track] / self.frames
 
     def bands(self, track: int) -> list[Band]:
         """The stretches of time in which a track is there, in order."""
@@ -253,7 +270,12 @@ def _figure(
             _draw_events(axes, [event for event in events if event.track == track])
             seen = f"{timeline.share_seen(track):.0%} of the time"
             axes.set_ylabel(
-                f"person {track}\n{seen}", rotation=0, ha="right", va="center", color=_INK
+                f"{fill(timeline.person(track), _NAME_LETTERS)}\n{seen}",
+                rotation=0,
+                ha="right",
+                va="center",
+                color=_INK,
+                parse_math=False,  # a name may have dollar signs
             )
         for axes in bands:
             _set_up(axes, timeline, top=_EVENTS_TO if events else 1.0)

@@ -34,7 +34,7 @@ class TrackTotals:
             self._count(self._step_s)
         self._last = (time_s, readings)
         for reading in readings:
-            track = self._tracks.setdefault(reading.track, _Track(time_s))
+            track = self._tracks.setdefault(reading.track, _Track(reading.name, time_s))
             track.see(time_s, reading)
 
     def _count(self, seconds: float) -> None:
@@ -52,7 +52,8 @@ class TrackTotals:
 
 
 class _Track:
-    def __init__(self, time_s: float) -> None:
+    def __init__(self, name: str | None, time_s: float) -> None:
+        self.name = name
         self.first_s = self.last_s = time_s
         self.seconds = 0.0
         self.frames = self.detected = self.flips = self.raw_flips = 0
@@ -82,6 +83,7 @@ class _Track:
         minutes = (self.last_s - self.first_s) / 60
         return TrackSummary(
             track=number,
+            name=self.name,
             first_s=self.first_s,
             last_s=self.last_s,
             on_screen_s=self.seconds,

@@ -1,29 +1,22 @@
 """A video -> files: annotated copy, rows, summary, plot and report, all of one reading."""
 
-import csv
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from mien.errors import MissingExtraError, OptionError
-from mien.labels import EMOTIONS
-from mien.output.files import atomic_text
+from mien.errors import OptionError
 from mien.output.overlay import Annotator
-from mien.readings import Event, TrackedReading, TrackSummary
+from mien.readings import TrackedReading, TrackSummary
 from mien.recognize.video.frames import VideoInfo, VideoSource, frames, measured, probe
 from mien.recognize.video.offline import smoothed_offline
 from mien.recognize.video.outputs import Outputs
 from mien.recognize.video.readings import VideoSettings, frame_readings
-from mien.recognize.video.report import Highlights, write_video_report
+from mien.recognize.video.report import Highlights, Images
+from mien.recognize.video.row_sink import RowSink
 from mien.recognize.video.smoothing import smoothed_online
 from mien.recognize.video.writer import VideoWriter
-from mien.rows.files import RowWriter, row_writer
-from mien.rows.statistics import EventTables
-from mien.rows.table import VideoColumns
-from mien.rows.timeline import Timeline, clock, plot_timeline
-from mien.rows.totals import TrackTotals
+from mien.rows.timeline import clock
 
 if TYPE_CHECKING:
     from mien.recognize.recognizer import Recognizer
@@ -112,7 +105,6 @@ def write_video(
             f"start_s: expected a time before the end at {info.duration_s:g} s; got {how.start_s:g}"
         )
     outputs.make_folders()
-    _need_matplotlib(outputs)
     given = frames(
         source,
         every_s=how.every_s,
@@ -138,24 +130,24 @@ def write_video(
             sink.write(frame, readings)
             if progress is not None:
                 progress(info, frame.time_s)
-        if not sink.frames and how.start_s:
+        if not sink.rows.frames and how.start_s:
             raise OptionError(
                 f"start_s: expected a time before the end of the video; got {how.start_s:g}"
             )
-        sink.info = info = _with_length(info, how, sink)
+        sink.info = info = _with_length(info, how, sink.rows)
         people = sink.finish(_settings_of(recognizer, how))
     except BaseException:
         sink.abandon()
         raise
-    is_cut_short = _is_cut_short(info, how, sink.end_s)
-    return VideoOutcome(info, people, sink.frames, sink.end_s, is_cut_short)
+    is_cut_short = _is_cut_short(info, how, sink.rows.end_s)
+    return VideoOutcome(info, people, sink.rows.frames, sink.rows.end_s, is_cut_short)
 
 
 def _is_after(start_s: float | None, info: VideoInfo) -> bool:
     return start_s is not None and info.duration_s is not None and start_s >= info.duration_s > 0
 
 
-def _with_length(info: VideoInfo, how: VideoOptions, sink: "_Sink") -> VideoInfo:
+def _with_length(info: VideoInfo, how: VideoOptions, sink: RowSink) -> VideoInfo:
     """A video that was read with its true length, where no header tells it, or a wrong one."""
     if how.end_s is not None or info.stream or not sink.end_s:
         return info
@@ -172,16 +164,6 @@ def _is_cut_short(info: VideoInfo, how: VideoOptions, last_s: float | None) -> b
     asked_s = min(info.duration_s, how.end_s if how.end_s is not None else info.duration_s)
     missing_s = asked_s - last_s - (how.every_s or 0.0)
     return missing_s > max(_CUT_SHORT_S, _CUT_SHORT_SHARE * info.duration_s)
-
-
-def _need_matplotlib(outputs: Outputs) -> None:
-    """Raise the error that names the extra before anything else takes time."""
-    if outputs.plot is None:
-        return
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("a timeline", "video", error) from error
 
 
 def _settings_of(recognizer: "Recognizer", how: VideoOptions) -> dict[str, str]:
@@ -206,43 +188,20 @@ class _Sink:
     """All outputs of one video, as it is read."""
 
     def __init__(self, outputs: Outputs, info: VideoInfo, how: VideoOptions) -> None:
-        self._outputs = outputs
         self.info = info
         self._annotator = Annotator(bars=how.bars)
-        self._totals = TrackTotals()
-        drawn = outputs.plot is not None or outputs.report is not None
-        self._timeline = Timeline() if drawn else None
         self._highlights = Highlights() if outputs.report is not None else None
-        self._columns = VideoColumns() if outputs.need_columns else None
-        self.frames = 0
-        self.end_s: float | None = None
-        self.until_s = 0.0  # when the last frame ends, if it takes as long as the one before
-        self._rows: list[RowWriter] = []
+        self.rows = RowSink(outputs)
         self._video: VideoWriter | None = None
         try:
-            for path in (outputs.csv, outputs.jsonl, outputs.parquet):
-                if path is not None:
-                    self._rows.append(row_writer(path))
             if outputs.video is not None:
                 self._video = VideoWriter(outputs.video, like=info, start_s=how.start_s or 0.0)
         except BaseException:
             self.abandon()
             raise
 
-    def _count(self, index: int, time_s: float, readings: Sequence[TrackedReading]) -> None:
-        self._totals.add(time_s, readings)
-        if self._timeline is not None:
-            self._timeline.add(time_s, readings)
-        if self._columns is not None:
-            self._columns.add(index, time_s, readings)
-        self.frames += 1
-        self.until_s = time_s + (0.0 if self.end_s is None else time_s - self.end_s)
-        self.end_s = time_s
-
     def write(self, frame: "Frame", readings: Sequence[TrackedReading]) -> None:
-        for writer in self._rows:
-            writer.write(frame.index, frame.time_s, readings)
-        self._count(frame.index, frame.time_s, readings)
+        self.rows.write(frame.index, frame.time_s, readings)
         if self._highlights is not None:
             self._highlights.add(frame, readings)
         if self._video is not None:
@@ -250,43 +209,19 @@ class _Sink:
             self._video.write(drawn, frame.time_s)
 
     def finish(self, settings: dict[str, str]) -> tuple[TrackSummary, ...]:
-        people = tuple(self._totals.summary())
-        name = Path(self.info.source).name
-        if self._outputs.summary is not None:
-            _write_summary(self._outputs.summary, people)
-        events = self._write_tables()
-        if self._outputs.plot is not None and self._timeline is not None:
-            plot_timeline(self._timeline, self._outputs.plot, title=name, events=events)
-        if self._outputs.report is not None:
-            assert self._timeline is not None
-            assert self._highlights is not None
-            write_video_report(
-                self._outputs.report,
-                title=name,
-                facts=_facts(self.info, self.frames),
-                people=people,
-                timeline=self._timeline,
-                highlights=self._highlights,
-                settings=settings,
-            )
+        people = self.rows.write_sums(
+            title=Path(self.info.source).name,
+            facts=_facts(self.info, self.rows.frames),
+            images=Images() if self._highlights is None else self._highlights.images(),
+            settings=settings,
+        )
         if self._video is not None:
             self._video.finish()
-        for writer in self._rows:
-            writer.finish()
+        self.rows.finish()
         return people
 
-    def _write_tables(self) -> list[Event]:
-        """Write what is made of all rows; gives the events, if there are."""
-        if self._columns is None:
-            return []
-        tables = EventTables.of(self._columns.result(self.info.source))
-        outputs = self._outputs
-        tables.write(events=outputs.events, statistics=outputs.statistics, dyads=outputs.dyads)
-        return tables.events
-
     def abandon(self) -> None:
-        for writer in self._rows:
-            writer.abandon()
+        self.rows.abandon()
         if self._video is not None:
             self._video.abandon()
 
@@ -301,22 +236,3 @@ def _facts(info: VideoInfo, count: int) -> dict[str, str]:
     facts["frames read"] = f"{count:,}"
     facts["codec"] = info.codec
     return facts
-
-
-def _write_summary(path: Path, people: Sequence[TrackSummary]) -> None:
-    with atomic_text(path) as file:
-        if path.suffix.lower() == ".json":
-            json.dump([person.to_dict() for person in people], file, indent=2)
-            file.write("\n")
-            return
-        own = [
-            field.name for field in fields(TrackSummary) if field.name not in ("shares", "means")
-        ]
-        columns = own + [f"{kind}_{label}" for kind in ("share", "mean") for label in EMOTIONS]
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        for person in people:
-            row: dict[str, Any] = {name: getattr(person, name) for name in own}
-            row |= {f"share_{label}": share for label, share in person.shares.items()}
-            row |= {f"mean_{label}": mean for label, mean in person.means.items()}
-            writer.writerow(row)

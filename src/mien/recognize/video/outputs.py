@@ -92,12 +92,13 @@ class Outputs:
             sets.append(Outputs(**files))
         return sets
 
-    def check(self, source: str, *, replaces: bool) -> None:
+    def check(self, source: str, *, replaces: bool, from_rows: bool = False) -> None:
         """Refuse names that cannot be written, before the video is read.
 
         Args:
             source: what is read, which no output may replace.
             replaces: files that are there may be replaced.
+            from_rows: rows are read, not a video, which takes no time: nothing can be resumed.
         Raises:
             OutputError: a name has the wrong ending, is a folder or the video itself, is asked for
                 twice, or exists, finished or in part.
@@ -119,12 +120,11 @@ class Outputs:
                     raise OutputError(f"{path}: expected a file to write; it is a folder")
                 if path.exists():
                     if Path(source).exists() and path.samefile(source):
-                        raise OutputError(f"{path}: would replace the video that is read")
+                        what = "rows that are" if from_rows else "video that is"
+                        raise OutputError(f"{path}: would replace the {what} read")
                     if not replaces:
-                        raise OutputError(
-                            f"{path}: it exists; --overwrite replaces it, --resume reads only "
-                            "what is not finished"
-                        )
+                        also = "" if from_rows else ", --resume reads only what is not finished"
+                        raise OutputError(f"{path}: it exists; --overwrite replaces it{also}")
                 if not replaces and (part := part_name(path)).exists():
                     raise OutputError(
                         f"{part}: a run that was cut off left it; --resume or --overwrite reads "

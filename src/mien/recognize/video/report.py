@@ -1,15 +1,21 @@
 """What a video shows, on one page of HTML that needs no other file."""
 
+import json
+import os
 import platform
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from html.parser import HTMLParser
 from importlib.metadata import PackageNotFoundError, version
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.errors import DataError
 from mien.labels import EMOTIONS
 from mien.output.figures import EMOTION_COLORS
 from mien.output.files import atomic_text
@@ -24,6 +30,7 @@ from mien.output.pages import (
     facts_table,
     png_uri,
     render,
+    uri_content,
 )
 from mien.readings import Box, Image
 from mien.rows.timeline import Band, Timeline, clock, tick_every
@@ -80,6 +87,88 @@ class Moment:
     probability: float
 
 
+@dataclass(frozen=True)
+class Still:
+    """An image of a moment.
+
+    Attributes:
+        jpeg: the frame with its boxes.
+        time_s: of the frame.
+        track: of the face that is meant.
+        tracks: of all faces that are seen.
+        emotion: that the face shows.
+        probability: of that emotion, 0 to 1.
+    """
+
+    jpeg: bytes
+    time_s: float
+    track: int
+    tracks: tuple[int, ...]
+    emotion: str
+    probability: float
+
+    def caption(self, person: str) -> str:
+        """What it shows, in words."""
+        return f"{clock(self.time_s, fine=True)}: {person}, {self.emotion} {self.probability:.0%}"
+
+
+@dataclass(frozen=True)
+class Images:
+    """The images of a report.
+
+    Attributes:
+        thumbnails: track -> the best view of the person, JPEG, `THUMBNAIL_PX` on each side.
+        stills: in the order of time.
+    """
+
+    thumbnails: Mapping[int, bytes] = field(default_factory=dict)
+    stills: tuple[Still, ...] = ()
+
+    def merged(self, numbers: Mapping[int, int]) -> "Images":
+        """Those that are left when tracks are merged and excluded.
+
+        A still that shows somebody who is excluded goes, whoever else it shows.
+
+        Args:
+            numbers: track -> its new number; those that are excluded are not there.
+        """
+        thumbnails: dict[int, bytes] = {}
+        for track, jpeg in sorted(self.thumbnails.items()):
+            if track in numbers:
+                thumbnails.setdefault(numbers[track], jpeg)
+        stills = tuple(
+            replace(
+                still,
+                track=numbers[still.track],
+                tracks=tuple(numbers[track] for track in still.tracks),
+            )
+            for still in self.stills
+            if all(track in numbers for track in (still.track, *still.tracks))
+        )
+        return Images(thumbnails, stills)
+
+
+@dataclass(frozen=True)
+class EarlierReport:
+    """What a page that was written before tells of its video, for a new one.
+
+    Attributes:
+        path: of the page.
+        title: the name of the video.
+        facts: of the video.
+        made: how it was read, by name.
+        frames: how many were read.
+        images: of the people.
+    """
+
+    path: Path
+    title: str
+    facts: dict[str, str]
+    made: dict[str, str]
+    frames: int
+    images: Images
+
+
 class Highlights:
     """The images of a report, kept while a video is read: it need not be read twice.
 
@@ -123,6 +212,44 @@ class Highlights:
         )
         return sorted((moment for _, moment in ranked[:most]), key=lambda moment: moment.time_s)
 
+    def images(self) -> Images:
+        """The thumbnails and the strongest moments."""
+        stills = tuple(
+            Still(
+                jpeg=_to_jpeg(annotate(moment.image, moment.readings)),
+                time_s=moment.time_s,
+                track=moment.track,
+                tracks=tuple(reading.track for reading in moment.readings),
+                emotion=moment.emotion,
+                probability=moment.probability,
+            )
+            for moment in self.moments()
+        )
+        return Images({track: jpeg for track, (_, jpeg) in self._views.items()}, stills)
+
+
+class Meetings:
+    """Which tracks the detector found in one frame: they cannot be one person.
+
+    Memory grows with the pairs that meet, not with the video.
+    """
+
+    def __init__(self) -> None:
+        self._first_s: dict[tuple[int, int], float] = {}
+
+    def add(self, time_s: float, readings: "Sequence[TrackedReading]") -> None:
+        """Look at one frame."""
+        tracks = sorted(reading.track for reading in readings if reading.detected)
+        for pair in combinations(tracks, 2):
+            self._first_s.setdefault(pair, time_s)
+
+    def among(self, tracks: Iterable[int]) -> list[tuple[int, int, float]]:
+        """The pairs of some tracks, each with the time of the first frame that has both."""
+        wanted = set(tracks)
+        return [
+            (*pair, time_s) for pair, time_s in self._first_s.items() if wanted.issuperset(pair)
+        ]
+
 
 def write_video_report(
     path: Path,
@@ -131,8 +258,10 @@ def write_video_report(
     facts: Mapping[str, str],
     people: "Sequence[TrackSummary]",
     timeline: Timeline,
-    highlights: Highlights,
+    images: Images,
     settings: Mapping[str, str],
+    meetings: Meetings | None = None,
+    rows: Path | None = None,
 ) -> None:
     """Write the page: timeline, a row for each person, stills, how it was made.
 
@@ -142,14 +271,18 @@ def write_video_report(
         facts: of the video, such as its length, in the order in which they are shown.
         people: one for each track.
         timeline: of the same video.
-        highlights: likewise.
+        images: likewise.
         settings: how it was read, by name; versions of packages are added.
+        meetings: of its tracks.
+        rows: the file of its rows, from which all can be written anew; None if there is none.
     Raises:
         OutputError: it cannot be written.
     """
     shown = sorted(people, key=lambda person: (-person.on_screen_s, person.track))[:MAX_PEOPLE]
     shown.sort(key=lambda person: person.track)
     means = {person.track: person.means for person in people}
+    made = {**settings, **{k: v for k, v in _versions().items() if k not in settings}}
+    stem = path.stem
     page = render(
         "video.html",
         title=title,
@@ -162,22 +295,135 @@ def write_video_report(
         length=clock(timeline.end_s - timeline.start_s, fine=True),
         ticks=_ticks(timeline),
         emotions=_COLORS,
-        people=_people_table(shown, highlights),
+        people=_people_table(shown, images),
         left_out=len(people) - len(shown),
-        stills=[_still(moment) for moment in highlights.moments()],
-        made=facts_table({**settings, **_versions()}.items()),
+        stills=[
+            Figure(
+                data_uri(still.jpeg, "jpeg"),
+                still.caption(timeline.person(still.track)),
+                kind="still",
+            )
+            for still in images.stills
+        ],
+        images_left_out=bool(people) and not images.thumbnails,
+        made=facts_table(made.items()),
+        people_csv=f"{stem}-people.csv",
+        command=None if rows is None else _command(path, rows),
+        data={
+            "title": title,
+            "facts": dict(facts),
+            "made": made,
+            "frames": timeline.frames,
+            "csv": f"{stem}-people.csv",
+            "emotions": list(_COLORS.items()),
+            "people": [
+                {**_plain(person, timeline), "face": person.track in images.thumbnails}
+                for person in shown
+            ],
+            "meetings": [] if meetings is None else meetings.among(p.track for p in shown),
+            "stills": [{**vars(still), "jpeg": None} for still in images.stills],
+        },
     )
     with atomic_text(path) as file:
         file.write(page)
 
 
-def _people_table(people: "Sequence[TrackSummary]", highlights: Highlights) -> Table:
+def read_report(path: str | Path) -> EarlierReport:
+    """What a page that `write_video_report` wrote tells of its video, with its images.
+
+    Raises:
+        DataError: it is no such page.
+    """
+    path = Path(path)
+    page = _ReportPage()
+    try:
+        page.feed(path.read_text(encoding="utf-8"))
+        data = json.loads(page.data)
+        faces = [uri_content(uri) for uri in page.images["face"]]
+        stills = [uri_content(uri) for uri in page.images["still"]]
+        seen = [person["track"] for person in data["people"] if person["face"]]
+        return EarlierReport(
+            path,
+            data["title"],
+            data["facts"],
+            data["made"],
+            data["frames"],
+            Images(
+                dict(zip(seen, faces, strict=True)),
+                tuple(
+                    Still(**{**still, "jpeg": jpeg, "tracks": tuple(still["tracks"])})
+                    for still, jpeg in zip(data["stills"], stills, strict=True)
+                ),
+            ),
+        )
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read; {error.strerror or error}") from error
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise DataError(f"{path}: expected a report that `mien video --report` wrote") from error
+
+
+class _ReportPage(HTMLParser):
+    """The data and the images of a report.
+
+    Attributes:
+        data: JSON.
+        images: class -> the addresses of those images, in order.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.data = ""
+        self.images: dict[str, list[str]] = {"face": [], "still": []}
+        self._is_data = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Called by the parser."""
+        values = dict(attrs)
+        self._is_data = tag == "script" and values.get("id") == "report"
+        kind = values.get("class")
+        if tag == "img" and kind in self.images:
+            self.images[kind].append(values.get("src") or "")
+
+    def handle_data(self, data: str) -> None:
+        """Called by the parser."""
+        if self._is_data:
+            self.data += data
+
+
+def _command(path: Path, rows: Path) -> str:
+    """What writes all anew, typed in the folder of the page."""
+    stem = path.stem
+    try:
+        there = os.path.relpath(rows, path.parent)
+    except ValueError:  # on another drive
+        there = str(rows)
+    words = ["mien", "rows", there, "--people", f"{stem}-people.csv"]
+    words += ["--csv", f"{stem}-named.csv", "--summary", f"{stem}-named-summary.csv"]
+    words += ["--report", f"{stem}-named.html", "--earlier-report", path.name]
+    return shlex.join(words)
+
+
+def _plain(person: "TrackSummary", timeline: Timeline) -> dict[str, object]:
+    """What the script of the page adds up."""
+    return {
+        "track": person.track,
+        "name": person.name or "",
+        "first_s": person.first_s,
+        "last_s": person.last_s,
+        "on_screen_s": person.on_screen_s,
+        "seen": timeline.share_seen(person.track),
+        "shares": list(person.shares.values()),
+        "means": list(person.means.values()),
+    }
+
+
+def _people_table(people: "Sequence[TrackSummary]", images: Images) -> Table:
     heads = [Cell(label, color=color) for label, color in _COLORS.items()]
     rows: list[Row] = []
     for person in people:
         shares, most = person.shares.values(), max(person.shares.values())
-        thumbnail = highlights.thumbnail(person.track)
-        name = f"person {person.track}"
+        thumbnail = images.thumbnails.get(person.track)
+        name = person.person
         face = Cell()
         if thumbnail is not None:
             face = Cell(image=Figure(data_uri(thumbnail, "jpeg"), name, kind="face"))
@@ -191,14 +437,6 @@ def _people_table(people: "Sequence[TrackSummary]", highlights: Highlights) -> T
         times = [clock(time_s, fine=True) for time_s in times_s]
         rows.append([face, Cell(name, bar=bar), *times, *cells])
     return Table(rows, head=["person", "", "on screen", "from", "to", *heads], left=(0, 1))
-
-
-def _still(moment: Moment) -> Figure:
-    caption = (
-        f"{clock(moment.time_s, fine=True)}: person {moment.track}, {moment.emotion} "
-        f"{moment.probability:.0%}"
-    )
-    return Figure(data_uri(_to_jpeg(annotate(moment.image, moment.readings)), "jpeg"), caption)
 
 
 def _ticks(timeline: Timeline) -> list[dict[str, object]]:
@@ -220,9 +458,10 @@ def _band(track: int, timeline: Timeline, means: Mapping[str, float]) -> dict[st
     bands = timeline.bands(track)
     start_s, length_s = timeline.start_s, timeline.end_s - timeline.start_s
     said = ", ".join(f"{label} {mean:.0%}" for label, mean in means.items() if mean >= 0.05)
-    alt = f"person {track} from {clock(start_s)} to {clock(timeline.end_s)}: {said}"
+    alt = f"from {clock(start_s)} to {clock(timeline.end_s)}: {said}"
     return {
         "track": track,
+        "person": timeline.person(track),
         "seen": timeline.share_seen(track),
         "image": Figure(png_uri(_band_image(bands, start_s, length_s)), alt),
         "words": [word for band in bands for word in _words(band, start_s, length_s)],

@@ -1,0 +1,77 @@
+"""`mien rows`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mien.cli.options import RowOutputOptions
+from mien.cli.shared import PEOPLE_HEADER, JsonOption, people_rows, print_table
+
+
+def rows(
+    file: Annotated[Path, typer.Argument(help="Rows of `mien video`: .csv, .jsonl or .parquet.")],
+    *,
+    people: Annotated[
+        Path | None,
+        typer.Option(
+            "--people",
+            help="Who the tracks are: a CSV with the columns track, name, exclude and note. Tracks "
+            "with one name are one person.",
+        ),
+    ] = None,
+    write_people: Annotated[
+        Path | None,
+        typer.Option("--write-people", help="Write such a file to fill in, with all tracks."),
+    ] = None,
+    wanted: RowOutputOptions,
+    earlier_report: Annotated[
+        Path | None,
+        typer.Option(
+            "--earlier-report",
+            help="A report of the same video, whose images the new one takes; rows have none.",
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write what `mien video` writes anew from its rows, with names for the people.
+
+    Example: mien rows rows.csv --write-people people.csv
+
+    Example: mien rows rows.csv --people people.csv --csv named.csv --summary summary.csv
+
+    The video is not read. The page of `mien video --report` makes a file for --people, too.
+    """
+    from mien import __version__
+    from mien.errors import OptionError
+    from mien.recognize.video.outputs import Outputs
+    from mien.recognize.video.report import read_report
+    from mien.recognize.video.row_sink import write_rows
+    from mien.rows.people import read_people, write_people_template
+    from mien.rows.table import read_rows
+
+    if earlier_report is not None and wanted.report is None:
+        raise OptionError("--earlier-report: expected --report, too, which takes its images")
+    outputs = wanted.outputs()
+    outputs.check(str(file), replaces=wanted.overwrite, from_rows=True)
+    if write_people is not None:
+        Outputs(csv=write_people).check(str(file), replaces=wanted.overwrite, from_rows=True)
+    result = read_rows(file)
+    notes = {f"written anew by mien {__version__} from": file.name}
+    if people is not None:
+        notes["people"] = people.name
+    shown = write_rows(
+        result,
+        outputs,
+        () if people is None else read_people(people),
+        earlier=None if earlier_report is None else read_report(earlier_report),
+        notes=notes,
+    )
+    if write_people is not None:
+        write_people_template(result, write_people)
+    if as_json:
+        import json
+
+        print(json.dumps([person.to_dict() for person in shown], indent=2))
+    else:
+        print_table(PEOPLE_HEADER, people_rows(shown), left=(0, 4))

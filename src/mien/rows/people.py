@@ -1,0 +1,247 @@
+"""Who the tracks of a video are: a small table that names, merges and excludes them.
+
+`people.csv` has a row for each track that something is said of:
+
+    track,name,exclude,note
+    1,Anna,,
+    2,Ben,,
+    4,Anna,,came back after the break
+    5,,yes,a poster
+
+Two tracks with one name are one person. What is not named stays "person 3", and that is a name,
+too: "person 2" as the name of track 5 merges it with track 2.
+"""
+
+import csv
+import io
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.errors import DataError
+from mien.output.files import atomic_text
+from mien.rows.table import VideoResult
+from mien.rows.timeline import clock
+
+COLUMNS: Final = ("track", "name", "exclude", "note")
+"""Of `people.csv`; all but the first may be left out, and notes are for people alone."""
+
+MAX_LETTERS: Final = 60
+"""Of a name."""
+
+_ANSWERS: Final = {
+    **dict.fromkeys(("yes", "y", "true", "1", "x"), True),
+    **dict.fromkeys(("no", "n", "false", "0", ""), False),
+}
+_DELIMITERS: Final = ",;\t"  # as spreadsheets write them, by the country
+_BOM: Final = "\ufeff"  # without which Excel takes UTF-8 for something else
+
+
+@dataclass(frozen=True)
+class Person:
+    """What is said of one track.
+
+    Attributes:
+        track: its number.
+        name: what the person is called; None leaves that as it is.
+        exclude: leave the track out.
+        place: where that stands, as errors tell it: "people.csv, line 3".
+    """
+
+    track: int
+    name: str | None = None
+    exclude: bool = False
+    place: str = "people"
+
+
+def read_people(path: str | Path) -> tuple[Person, ...]:
+    """Read `people.csv`.
+
+    Args:
+        path: UTF-8, with commas, semicolons or tabs.
+    Raises:
+        DataError: it is no such table: a column has another name, a track is no number or comes
+            twice, a name is too long, `exclude` is neither yes nor no. The message names the line.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise DataError(f"{path}, line {line}: expected UTF-8 (in Excel 'CSV UTF-8')") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read; {error.strerror or error}") from error
+    delimiter = max(_DELIMITERS, key=text.partition("\n")[0].count)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        return tuple(_people(path, ((lines.line_num, line) for line in lines)))
+    except csv.Error as error:
+        raise DataError(f"{path}, line {lines.line_num}: expected CSV; {error}") from error
+
+
+def _people(path: Path, lines: Iterator[tuple[int, list[str]]]) -> Iterator[Person]:
+    _, header = next(lines, (0, []))
+    names = [name.strip().lower() for name in header]
+    wanted = ", ".join(COLUMNS)
+    for name in names:
+        if name not in COLUMNS:
+            raise DataError(f"{path}, line 1: expected the columns {wanted}; got {name!r}")
+        if names.count(name) > 1:
+            raise DataError(f"{path}, line 1: expected each column once; got {name!r} twice")
+    if "track" not in names:
+        raise DataError(f"{path}, line 1: expected the columns {wanted}; there is no track")
+    seen: dict[int, int] = {}
+    for number, line in lines:
+        if not any(cell.strip() for cell in line):
+            continue
+        place = f"{path}, line {number}"
+        if len(line) > len(names):
+            raise DataError(f"{place}: expected {len(names)} cells; got {len(line)}")
+        person = _person(dict(zip(names, line, strict=False)), place)
+        if person.track in seen:
+            raise DataError(
+                f"{place}: track {person.track} stands in line {seen[person.track]}, too"
+            )
+        seen[person.track] = number
+        yield person
+
+
+def _person(cells: Mapping[str, str], place: str) -> Person:
+    track, answer = cells["track"].strip(), cells.get("exclude", "").strip().lower()
+    if not re.fullmatch("[1-9][0-9]{0,17}", track):
+        raise DataError(f"{place}: track: expected a number from 1; got {track!r}")
+    # Two ways to write an umlaut, as macOS and others have it, are one name.
+    name = unicodedata.normalize("NFC", " ".join(cells.get("name", "").split()))
+    if len(name) > MAX_LETTERS:
+        raise DataError(f"{place}: name: expected {MAX_LETTERS} letters at most; got {len(name)}")
+    if any(ord(letter) < 32 for letter in name):
+        raise DataError(f"{place}: name: expected letters; got {name!r}")
+    if answer not in _ANSWERS:
+        raise DataError(f"{place}: exclude: expected yes, no or nothing; got {answer!r}")
+    return Person(int(track), name or None, _ANSWERS[answer], place)
+
+
+def apply(result: VideoResult, people: Sequence[Person]) -> VideoResult:
+    """The rows with the names of people, without the tracks that are excluded.
+
+    Tracks of one name become one, under the lowest of their numbers. In a frame that has two faces
+    of one person, the one that the detector found later stays: the other was only followed a little
+    on, after the face was lost. Where it found both in one frame, they are two people.
+
+    Args:
+        result: of a video.
+        people: of `read_people`; tracks that are not among them stay as they are.
+    Returns:
+        All frames and the faces that stay, with a name for each track.
+    Raises:
+        DataError: a track is not in the rows, none is left, or two faces that were found in one
+            frame have the same name; the message says where that stands, and the frame.
+    """
+    merged = merged_numbers(result, people)
+    names = _names(result, people)
+    places = {person.track: person.place for person in people}
+    kept = _only(result, np.isin(result.tracks, list(merged)))
+    kept = _only(kept, _one_face_in_a_frame(kept, merged, names, places))
+    tracks = np.array([merged[track] for track in kept.tracks.tolist()], np.int64)
+    return replace(kept, tracks=tracks, names={merged[track]: names[track] for track in merged})
+
+
+def merged_numbers(result: VideoResult, people: Sequence[Person]) -> dict[int, int]:
+    """Track -> its number after `apply`; those that are excluded are not there.
+
+    Raises:
+        DataError: a track is not in the rows, or none is left; the message says where that stands.
+    """
+    known = set(result.tracks.tolist())
+    for person in people:
+        if person.track not in known:
+            raise DataError(
+                f"{person.place}: track {person.track} is not in the rows; they have "
+                f"{', '.join(map(str, sorted(known))) or 'none'}"
+            )
+    excluded = {person.track for person in people if person.exclude}
+    if people and known == excluded:
+        raise DataError(f"{people[-1].place}: all tracks are excluded; nothing would be left")
+    names = _names(result, people)
+    lowest: dict[str, int] = {}  # name -> the lowest track that has it
+    return {track: lowest.setdefault(names[track], track) for track in sorted(known - excluded)}
+
+
+def _names(result: VideoResult, people: Sequence[Person]) -> dict[int, str]:
+    """Track -> what the person is called, of all tracks."""
+    names = {track: result.name_of(track) for track in set(result.tracks.tolist())}
+    return names | {person.track: person.name for person in people if person.name is not None}
+
+
+def _only(result: VideoResult, stays: NDArray[np.bool_]) -> VideoResult:
+    """The faces that stay, (F,), and all frames."""
+    columns = {field.name: getattr(result, field.name) for field in fields(result)}
+    of_faces: dict[str, Any] = {
+        name: values[stays]
+        for name, values in columns.items()
+        if isinstance(values, np.ndarray) and name not in ("frames", "times_s")
+    }
+    return replace(result, **of_faces)
+
+
+def _one_face_in_a_frame(
+    result: VideoResult,
+    merged: Mapping[int, int],
+    names: Mapping[int, str],
+    places: Mapping[int, str],
+) -> NDArray[np.bool_]:
+    """(F,) which faces stay, so that no frame has two of one person."""
+    stays = np.ones(len(result.tracks), np.bool_)
+    found_at: dict[int, int] = {}  # track -> the last frame that the detector found it in
+    shown: dict[int, int] = {}  # in this frame: person -> face
+    at = -1
+    positions, tracks = result.positions.tolist(), result.tracks.tolist()
+    for face, (position, track) in enumerate(zip(positions, tracks, strict=True)):
+        if position != at:
+            at, shown = position, {}
+        detected = bool(result.detected[face])
+        if detected:
+            found_at[track] = position
+        other = shown.setdefault(merged[track], face)
+        if other == face:
+            continue
+        rival = tracks[other]
+        if detected and result.detected[other]:
+            a, b = sorted((rival, track))
+            place = places.get(b) or places.get(a, "people")
+            raise DataError(
+                f"{place}: tracks {a} and {b} are both {names[a]!r}, but frame "
+                f"{result.frames[position]} at {clock(result.times_s[position], fine=True)} shows "
+                "both; give one of them another name, or exclude it"
+            )
+        later = found_at.get(track, -1) > found_at.get(rival, -1)
+        stays[other if later else face] = False
+        if later:
+            shown[merged[track]] = face
+    return stays
+
+
+def write_people_template(result: VideoResult, path: str | Path) -> None:
+    """Write a `people.csv` to fill in, with a row for each track, which changes nothing as it is.
+
+    Args:
+        result: of a video.
+        path: of the file.
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with atomic_text(Path(path)) as file:
+        file.write(_BOM)
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for person in result.summary():
+            first, last = (clock(time_s, fine=True) for time_s in (person.first_s, person.last_s))
+            note = f"{first} to {last}, {person.on_screen_s:.1f} s, mostly {person.emotion}"
+            writer.writerow([person.track, result.name_of(person.track), "", note])

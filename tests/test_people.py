@@ -1,0 +1,197 @@
+"""Names for the tracks of a video: the table that gives them, and what becomes of the rows."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fakes import a_tracked_reading
+from mien.errors import DataError, OutputError
+from mien.readings import TrackedReading
+from mien.rows.files import row_writer
+from mien.rows.people import Person, apply, merged_numbers, read_people, write_people_template
+from mien.rows.table import VideoColumns, VideoResult, read_rows
+
+
+def rows_of(*frames: list[TrackedReading]) -> VideoResult:
+    """A video of ten frames a second."""
+    columns = VideoColumns()
+    for number, readings in enumerate(frames):
+        columns.add(number, number / 10, readings)
+    return columns.result("talk.csv")
+
+
+@pytest.fixture
+def talk() -> VideoResult:
+    """Two people, the first of whom returns as track 3; a poster in the last frame; a gap."""
+    one, two, three = (a_tracked_reading(track) for track in (1, 2, 3))
+    return rows_of([one, two], [one, two], [two], [], [three, two], [a_tracked_reading(4)])
+
+
+def people_file(folder: Path, text: str) -> Path:
+    path = folder / "people.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_tracks_are_named_merged_and_excluded(talk: VideoResult, tmp_path: Path) -> None:
+    path = people_file(
+        tmp_path, "track,name,exclude,note\n1,Anna,,\n3,Anna,,back again\n4,,yes,a poster\n"
+    )
+    named = apply(talk, read_people(path))
+    assert [(row.frame, row.reading and row.reading.track) for row in named.rows] == [
+        *((0, 1), (0, 2), (1, 1), (1, 2), (2, 2), (3, None), (4, 1), (4, 2), (5, None)),
+    ]
+    assert named.names == {1: "Anna", 2: "person 2"}
+    anna, other = named.summary()
+    assert (anna.person, anna.frames) == ("Anna", 3)
+    assert anna.on_screen_s == pytest.approx(0.3)
+    assert (other.person, other.frames) == ("person 2", 4)
+    assert talk.names == {}
+    assert merged_numbers(talk, read_people(path)) == {1: 1, 2: 2, 3: 1}
+
+
+def test_the_name_that_a_track_has_anyway_merges_too(talk: VideoResult) -> None:
+    named = apply(talk, [Person(3, "person 1")])
+    assert sorted(set(named.tracks.tolist())) == [1, 2, 4]
+
+
+def test_names_that_are_there_stay_unless_others_are_given(talk: VideoResult) -> None:
+    named = apply(apply(talk, [Person(1, "Anna")]), [Person(2, "Ben")])
+    assert named.names == {1: "Anna", 2: "Ben", 3: "person 3", 4: "person 4"}
+
+
+def test_two_faces_of_one_frame_are_two_people(talk: VideoResult, tmp_path: Path) -> None:
+    path = people_file(tmp_path, "track,name\n1,Anna\n2,Anna\n")
+    with pytest.raises(DataError) as refused:
+        apply(talk, read_people(path))
+    assert str(refused.value) == (
+        f"{path}, line 3: tracks 1 and 2 are both 'Anna', but frame 0 at 0:00.0 shows both; "
+        "give one of them another name, or exclude it"
+    )
+
+
+@pytest.mark.parametrize("returns_first", [True, False])
+def test_a_face_that_was_only_followed_gives_way_to_one_that_was_found(
+    returns_first: bool,
+) -> None:
+    """The tracker follows a lost face for a moment, while a new track has begun with it."""
+    old, drifting = a_tracked_reading(2), a_tracked_reading(2, "sad", detected=False)
+    new, followed = a_tracked_reading(5), a_tracked_reading(5, detected=False)
+    order = -1 if returns_first else 1
+    result = rows_of([old], [drifting, new][::order], [drifting, followed][::order], [followed])
+    named = apply(result, [Person(2, "Ben"), Person(5, "Ben")])
+    assert named.tracks.tolist() == [2, 2, 2, 2]
+    assert [row.reading and row.reading.emotion for row in named.rows] == ["happy"] * 4
+
+
+def test_columns_of_faces_stay_in_step(talk: VideoResult) -> None:
+    named = apply(talk, [Person(2, exclude=True)])
+    assert named.positions.tolist() == [0, 1, 4, 5]
+    assert named.boxes.shape == (4, 4)
+    np.testing.assert_array_equal(named.frames, talk.frames)
+
+
+@pytest.mark.parametrize(
+    ("people", "words"),
+    [
+        ("track,name\n1,Anna\n9,Ben\n", "line 3: track 9 is not in the rows; they have 1, 2, 3, 4"),
+        ("track,exclude\n1,x\n2,x\n3,yes\n4,1\n", "line 5: all tracks are excluded"),
+    ],
+)
+def test_what_does_not_fit_the_rows_is_refused(
+    talk: VideoResult, tmp_path: Path, people: str, words: str
+) -> None:
+    with pytest.raises(DataError, match=words):
+        apply(talk, read_people(people_file(tmp_path, people)))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "line 1: expected the columns track, name, exclude, note; there is no track"),
+        ("name\nAnna\n", "line 1: .*there is no track"),
+        ("track,nmae\n1,Anna\n", "line 1: expected the columns .*; got 'nmae'"),
+        ("track,name,name\n", "line 1: expected each column once; got 'name' twice"),
+        ("track,name\n1,Anna\n\n1,Ben\n", "line 4: track 1 stands in line 2, too"),
+        ("track,name\none,Anna\n", "line 2: track: expected a number from 1; got 'one'"),
+        ("track,name\n,Anna\n", "line 2: track: expected a number from 1; got ''"),
+        ("track,name\n0,Anna\n", "line 2: track: expected a number from 1; got '0'"),
+        ("track,name\n1,Anna,x\n", "line 2: expected 2 cells; got 3"),
+        ("track,exclude\n1,maybe\n", "line 2: exclude: expected yes, no or nothing; got 'maybe'"),
+        (f"track,name\n1,{'a' * 61}\n", "line 2: name: expected 60 letters at most; got 61"),
+        ("track,name\n1,a\0b\n", "line 2: name: expected letters"),
+        ('track,name\n1,"Anna\n', "line 2: expected CSV"),
+    ],
+)
+def test_a_broken_table_is_refused_with_its_line(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(DataError, match=f"people.csv, {words}"):
+        read_people(people_file(tmp_path, text))
+
+
+def test_a_table_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot be read; No such file"):
+        read_people(tmp_path / "none.csv")
+    (tmp_path / "latin.csv").write_bytes("track,name\n1,J\u00fcrgen\n".encode("latin-1"))
+    with pytest.raises(DataError, match="line 2: expected UTF-8"):
+        read_people(tmp_path / "latin.csv")
+
+
+def test_tables_of_other_spreadsheets_are_read(tmp_path: Path) -> None:
+    """With a mark at the start, semicolons, other line ends and an umlaut of two signs."""
+    path = tmp_path / "people.csv"
+    path.write_bytes("\ufeffTrack;Name;Exclude\r\n2; Ju\u0308rgen   K. ;NO\r\n;;\r\n".encode())
+    (person,) = read_people(path)
+    assert (person.track, person.name, person.exclude) == (2, "J\u00fcrgen K.", False)
+
+
+def test_a_template_has_every_track_and_changes_nothing(talk: VideoResult, tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    write_people_template(talk, path)
+    people = read_people(path)
+    assert [person.track for person in people] == [1, 2, 3, 4]
+    assert apply(talk, people).summary()[0].to_dict() == {
+        **talk.summary()[0].to_dict(),
+        "name": "person 1",
+    }
+    assert '1,person 1,,"0:00.0 to 0:00.1, 0.2 s, mostly happy"' in path.read_text()
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_names_go_out_and_come_back(talk: VideoResult, tmp_path: Path, suffix: str) -> None:
+    if suffix == ".parquet":
+        pytest.importorskip("pyarrow")
+    named = apply(talk, [Person(1, 'A "nna", B.'), Person(3, 'A "nna", B.'), Person(2, "B\u00ebn")])
+    writer = row_writer(tmp_path / f"rows{suffix}", named=True)
+    for found in named.by_frame():
+        writer.write(found.frame, found.time_s, found.readings)
+    writer.finish()
+    back = read_rows(tmp_path / f"rows{suffix}")
+    assert back.names == named.names == {1: 'A "nna", B.', 2: "B\u00ebn", 4: "person 4"}
+    assert back.rows == named.rows
+
+
+def test_a_data_frame_has_names_where_there_are_some(talk: VideoResult) -> None:
+    pytest.importorskip("pandas")
+    assert "name" not in talk.to_pandas()
+    table = apply(talk, [Person(1, "Anna")]).to_pandas()
+    assert list(table.columns[:4]) == ["frame", "time_s", "track", "name"]
+    assert table["name"].tolist()[:2] == ["Anna", "person 2"]
+    assert table["name"].isna().sum() == 1
+
+
+def test_rows_out_of_order_and_none_at_all_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    writer = row_writer(path)
+    for frame in (3, 4, 3):
+        writer.write(frame, frame / 10, [a_tracked_reading()])
+    writer.finish()
+    with pytest.raises(OutputError, match="in the order of their frames; 3 comes after 4"):
+        read_rows(path)
+    writer = row_writer(path)
+    writer.finish()
+    with pytest.raises(OutputError, match="it has none"):
+        read_rows(path)
+    path.write_bytes(b"\xff\xfe" * 1000)
+    with pytest.raises(OutputError, match=r"expected rows that mien wrote; it is no text$"):
+        read_rows(path)
