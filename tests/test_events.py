@@ -375,7 +375,14 @@ def test_a_minute_of_two_people_at_full_rate(tmp_path: Path, mien: Mien) -> None
         *("--dyads", tmp_path / "dyads-again.csv"),
     )
     assert again.status == 0
-    assert (tmp_path / "again.csv").read_text() == paths["events"].read_text()
+    for event, from_rows in zip(
+        csv_rows(paths["events"]), csv_rows(tmp_path / "again.csv"), strict=True
+    ):
+        for column, value in event.items():  # rows have 7 digits, from which means are made anew
+            if column in ("name", "emotion"):
+                assert from_rows[column] == value
+            else:
+                assert float(from_rows[column]) == pytest.approx(float(value), abs=1e-6)
     (happy,) = (row for row in csv_rows(paths["dyads"]) if row["emotion"] == "happy")
     assert sorted([happy["b_follows"], happy["a_follows"]]) == ["0", "3"]
     lags = [happy["b_lag_s"], happy["a_lag_s"]]
