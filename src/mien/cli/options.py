@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
+from enum import StrEnum
 from functools import wraps
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -27,6 +28,17 @@ from mien.recognize.settings import RecognizerSettings
 
 if TYPE_CHECKING:
     from mien.learn.data.datasets import FaceSet
+
+
+class FormatName(StrEnum):
+    """Names in `mien.rows.formats.FORMATS`."""
+
+    eaf = "eaf"
+    textgrid = "textgrid"
+    boris = "boris"
+    bids = "bids"
+    fex = "fex"
+    openface = "openface"
 
 
 def bundled(command: Callable[..., None]) -> Callable[..., None]:

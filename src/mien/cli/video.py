@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.options import RecognizerOptions
+from mien.cli.options import FormatName, RecognizerOptions
 from mien.cli.shared import (
     EXIT_ERROR,
     JsonArray,
@@ -93,6 +93,14 @@ class OutputOptions:
     ] = None
     report: Annotated[
         Path | None, typer.Option("--report", help="A page of HTML with all of it and thumbnails.")
+    ] = None
+    formats: Annotated[
+        list[FormatName] | None,
+        typer.Option(
+            "--format",
+            help="A file for another tool, beside the first of the other outputs and called like "
+            "it; may be given several times.",
+        ),
     ] = None
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = (
         False
@@ -198,6 +206,8 @@ def video(
 
     Example: mien video interviews/ --out results --csv results --report results --resume
 
+    Example: mien video clip.mp4 --csv rows.csv --format eaf --format textgrid
+
     Of several videos, or of a folder, each output is a folder, with a file of the video's name for
     each. One that cannot be read stops no other; the exit status is then 2.
 
@@ -220,7 +230,11 @@ def video(
         bars=bars,
     )
     videos, many = find_videos(paths, not_in=outputs.named())
-    sets = outputs.for_each(videos) if many else [outputs]
+    formats = list(dict.fromkeys(wanted.formats or ()))
+    if many:
+        sets = outputs.for_each(videos, formats)
+    else:
+        sets = [outputs.with_formats(formats, Path(videos[0].relative.stem))]
     for video, files in zip(videos, sets, strict=True):
         files.check(video.source, replaces=wanted.overwrite or wanted.resume)
     reader = recognizer.settings().open(threads=threads)

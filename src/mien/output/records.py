@@ -340,6 +340,15 @@ def reading_of_csv(row: Mapping[str, str]) -> TrackedReading:
     )
 
 
+def reading_of_cells(row: Mapping[str, Any]) -> TrackedReading:
+    """The reading that a row of `video_rows` tells, without landmarks, as Parquet has it.
+
+    Raises:
+        LookupError, TypeError, ValueError: it is no such row.
+    """
+    return _tracked(row)
+
+
 def reading_of_json(values: Mapping[str, Any]) -> TrackedReading:
     """The reading that a line of `video_json_lines` tells, without landmarks.
 
@@ -362,7 +371,7 @@ def _tracked(row: Mapping[str, Any]) -> TrackedReading:
         box=(x0, y0, x1, y1),
         score=float(row["score"]),
         landmarks=None,
-        emotion=row["emotion"],
+        emotion=EMOTIONS[EMOTIONS.index(row["emotion"])],
         probability=float(row["probability"]),
         probabilities=tuple(float(row[label]) for label in EMOTIONS),
         unsure=row["unsure"],

@@ -7,17 +7,18 @@ A file has the name `rows.part.csv` until it is finished. What is written reache
 import csv
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
 from mien.errors import MissingExtraError, OutputError
 from mien.output.files import part_name, writing
 from mien.output.records import (
     VIDEO_TABLE,
     csv_header,
+    reading_of_cells,
     reading_of_csv,
     reading_of_json,
     schema,
@@ -25,10 +26,7 @@ from mien.output.records import (
     video_json_lines,
     video_rows,
 )
-from mien.readings import FrameReadings
-
-if TYPE_CHECKING:
-    from mien.readings import TrackedReading
+from mien.readings import FrameReadings, TrackedReading
 
 SUFFIXES: Final = (".csv", ".jsonl", ".parquet")
 
@@ -44,7 +42,7 @@ class RowWriter(Protocol):
 
     path: Path
 
-    def write(self, frame: int, time_s: float, readings: "Sequence[TrackedReading]") -> None:
+    def write(self, frame: int, time_s: float, readings: Sequence[TrackedReading]) -> None:
         """Add the rows of one frame."""
         ...
 
@@ -132,12 +130,12 @@ class _CsvRows(_TextRows):
         self._add(csv_header(VIDEO_TABLE))
         self._flush()
 
-    def write(self, frame: int, time_s: float, readings: "Sequence[TrackedReading]") -> None:
+    def write(self, frame: int, time_s: float, readings: Sequence[TrackedReading]) -> None:
         self._add(video_csv_lines(frame, time_s, readings))
 
 
 class _JsonLines(_TextRows):
-    def write(self, frame: int, time_s: float, readings: "Sequence[TrackedReading]") -> None:
+    def write(self, frame: int, time_s: float, readings: Sequence[TrackedReading]) -> None:
         self._add(video_json_lines(frame, time_s, readings))
 
 
@@ -157,7 +155,7 @@ class _ParquetRows(_Rows):
         with writing(path):
             self._file = pyarrow.parquet.ParquetWriter(self._partial, self._schema)
 
-    def write(self, frame: int, time_s: float, readings: "Sequence[TrackedReading]") -> None:
+    def write(self, frame: int, time_s: float, readings: Sequence[TrackedReading]) -> None:
         self._rows += video_rows(frame, time_s, readings)
         if len(self._rows) >= _PACKED_ROWS:
             self._pack()
@@ -184,20 +182,47 @@ def read_frames(path: Path) -> Iterator[FrameReadings]:
     """Read rows back, a frame at a time.
 
     Args:
-        path: `.csv` or `.jsonl`.
+        path: `.csv`, `.jsonl` or `.parquet`.
     Raises:
         OutputError: it is not a file of such rows.
+        MissingExtraError: Parquet without pyarrow.
     """
+    kinds: dict[str, tuple[Callable[[Path], Iterator[Any]], Callable[[Any], TrackedReading]]] = {
+        ".csv": (_csv_rows, reading_of_csv),
+        ".parquet": (_parquet_rows, reading_of_cells),
+    }
+    rows_of, reading_of = kinds.get(path.suffix.lower(), (_json_rows, reading_of_json))
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            values: Iterable[Mapping[str, Any]]
-            is_csv = path.suffix.lower() == ".csv"
-            values = csv.DictReader(file) if is_csv else map(json.loads, file)
-            reading_of = reading_of_csv if is_csv else reading_of_json
-            by_frame = groupby(values, key=lambda row: (int(row["frame"]), float(row["time_s"])))
-            for (frame, time_s), found in by_frame:
-                readings = tuple(reading_of(row) for row in found if row["track"])
-                yield FrameReadings(frame, time_s, readings)
+        by_frame = groupby(rows_of(path), key=lambda row: (int(row["frame"]), float(row["time_s"])))
+        for (frame, time_s), found in by_frame:
+            readings = tuple(reading_of(row) for row in found if row["track"])
+            yield FrameReadings(frame, time_s, readings)
+    except KeyError as error:
+        raise OutputError(
+            f"{path}: expected rows that mien wrote of a video; there is no {error} in them"
+        ) from error
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be read; {error.strerror or error}") from error
     # RecursionError: of JSON that is nested deeper than Python goes.
     except (ValueError, LookupError, TypeError, OverflowError, csv.Error, RecursionError) as error:
         raise OutputError(f"{path}: expected rows that mien wrote; {error!r}") from error
+
+
+def _csv_rows(path: Path) -> Iterator[Mapping[str, Any]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        yield from csv.DictReader(file)
+
+
+def _json_rows(path: Path) -> Iterator[Mapping[str, Any]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        yield from map(json.loads, file)
+
+
+def _parquet_rows(path: Path) -> Iterator[Mapping[str, Any]]:
+    try:
+        import pyarrow.parquet
+    except ImportError as error:
+        raise MissingExtraError("Parquet", "batch", error) from error
+    with pyarrow.parquet.ParquetFile(path) as file:
+        for batch in file.iter_batches(_PACKED_ROWS):
+            yield from batch.to_pylist()

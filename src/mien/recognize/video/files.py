@@ -14,12 +14,14 @@ from mien.output.overlay import Annotator
 from mien.readings import TrackedReading, TrackSummary
 from mien.recognize.video.frames import VideoInfo, VideoSource, frames, measured, probe
 from mien.recognize.video.offline import smoothed_offline
-from mien.recognize.video.outputs import Outputs
+from mien.recognize.video.outputs import Outputs, media_of
 from mien.recognize.video.readings import VideoSettings, frame_readings
 from mien.recognize.video.report import Highlights, write_video_report
 from mien.recognize.video.smoothing import smoothed_online
 from mien.recognize.video.writer import VideoWriter
 from mien.rows.files import RowWriter, row_writer
+from mien.rows.formats import write_format
+from mien.rows.table import VideoColumns
 from mien.rows.timeline import Timeline, clock, plot_timeline
 from mien.rows.totals import TrackTotals
 
@@ -87,8 +89,9 @@ def write_video(
 ) -> VideoOutcome:
     """Read a video once, and write all that is wanted of it as it is read.
 
-    Memory does not grow with the video. Each file has a name with `.part` in it until all is
-    finished; after an error, Ctrl-C or a kill those parts can be read and played.
+    Memory does not grow with the video, but for formats of other tools: they take some 100 bytes
+    for each face of each frame. Each file has a name with `.part` in it until all is finished;
+    after an error, Ctrl-C or a kill those parts can be read and played.
 
     Args:
         recognizer: what reads it.
@@ -211,6 +214,7 @@ class _Sink:
         drawn = outputs.plot is not None or outputs.report is not None
         self._timeline = Timeline() if drawn else None
         self._highlights = Highlights() if outputs.report is not None else None
+        self._columns = VideoColumns() if outputs.formats else None
         self.frames = 0
         self.end_s: float | None = None
         self.until_s = 0.0  # when the last frame ends, if it takes as long as the one before
@@ -226,10 +230,12 @@ class _Sink:
             self.abandon()
             raise
 
-    def _count(self, time_s: float, readings: Sequence[TrackedReading]) -> None:
+    def _count(self, index: int, time_s: float, readings: Sequence[TrackedReading]) -> None:
         self._totals.add(time_s, readings)
         if self._timeline is not None:
             self._timeline.add(time_s, readings)
+        if self._columns is not None:
+            self._columns.add(index, time_s, readings)
         self.frames += 1
         self.until_s = time_s + (0.0 if self.end_s is None else time_s - self.end_s)
         self.end_s = time_s
@@ -237,7 +243,7 @@ class _Sink:
     def write(self, frame: "Frame", readings: Sequence[TrackedReading]) -> None:
         for writer in self._rows:
             writer.write(frame.index, frame.time_s, readings)
-        self._count(frame.time_s, readings)
+        self._count(frame.index, frame.time_s, readings)
         if self._highlights is not None:
             self._highlights.add(frame, readings)
         if self._video is not None:
@@ -263,6 +269,10 @@ class _Sink:
                 highlights=self._highlights,
                 settings=settings,
             )
+        if self._columns is not None and self.frames:
+            rows = self._columns.result(self.info.source)
+            for name, path in self._outputs.formats.items():
+                write_format(rows, name, path, media_of(self.info))
         if self._video is not None:
             self._video.finish()
         for writer in self._rows:

@@ -1,16 +1,18 @@
 """The files that are written of videos: their names, and whether they can be written."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mien.errors import OutputError
 from mien.output.files import part_name
+from mien.rows.formats import Media, files_of, format_of
 
 if TYPE_CHECKING:
     from mien.recognize.video.batch import VideoFile
+    from mien.recognize.video.info import VideoInfo
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Outputs:
         summary: one entry for each person, `.json` or `.csv`.
         plot: the timeline, `.png` or `.svg`, or a stem for both.
         report: a page of HTML.
+        formats: name of a format of another tool, see `mien.rows.formats.FORMATS` -> its file.
     """
 
     video: Path | None = None
@@ -34,29 +37,56 @@ class Outputs:
     summary: Path | None = None
     plot: Path | None = None
     report: Path | None = None
+    formats: Mapping[str, Path] = field(default_factory=dict)
 
     def paths(self) -> list[Path]:
         """Every file that will be written."""
         paths = [path for path in self.named() if path is not self.plot]
-        return paths + ([] if self.plot is None else _plot_paths(self.plot))
+        plots = [] if self.plot is None else _plot_paths(self.plot)
+        return (
+            paths + plots + [p for name in self.formats for p in files_of(name, self.formats[name])]
+        )
 
     def named(self) -> list[Path]:
         """The names that are given, as they are given."""
-        given = [getattr(self, field.name) for field in fields(self)]
+        given = [getattr(self, field.name) for field in fields(self) if field.name != "formats"]
         return [path for path in given if path is not None]
+
+    def with_formats(self, names: Sequence[str], stem: Path) -> "Outputs":
+        """The same, and files of other tools' formats.
+
+        They are beside the first of the other outputs and called like it: `out/rows.csv` and
+        `out/rows.eaf`. Where there are no others, they are in the working folder.
+
+        Args:
+            names: of formats.
+            stem: what they are called in the working folder, without an ending.
+        Raises:
+            OptionError: there is no such format.
+        """
+        if first := next(iter(self.named()), None):
+            stem = first.with_suffix("") if first.suffix else first
+        formats = {name: stem.with_name(stem.name + format_of(name).endings[0]) for name in names}
+        return replace(self, formats=formats)
 
     @property
     def need_images(self) -> bool:
         """Whether one of them shows images of the video."""
         return self.video is not None or self.report is not None
 
-    def for_each(self, videos: "Sequence[VideoFile]") -> "list[Outputs]":
+    def for_each(
+        self, videos: "Sequence[VideoFile]", formats: Sequence[str] = ()
+    ) -> "list[Outputs]":
         """The files of each of several videos, where each name is a folder for all of them.
 
         They are laid out as the videos were found: `talks/1.mov` becomes `OUT/talks/1.mp4`. A
         second video whose name differs in nothing but its ending gets a number.
 
+        Args:
+            videos: of `mien.recognize.video.batch.find_videos`.
+            formats: names of other tools' formats, see `with_formats`.
         Raises:
+            OptionError: there is no such format.
             OutputError: what should be a folder is called like a file.
         """
         for kind, endings in ENDINGS.items():
@@ -77,7 +107,7 @@ class Outputs:
                 for kind in ENDINGS
                 if (folder := getattr(self, kind)) is not None
             }
-            sets.append(Outputs(**files))
+            sets.append(Outputs(**files).with_formats(formats, stem.with_name(name)))
         return sets
 
     def check(self, source: str, *, replaces: bool) -> None:
@@ -149,6 +179,18 @@ ENDINGS: Final = {
     "report": (".html", ".htm"),
 }
 """The endings that each output may have; the first is that of a file in an output folder."""
+
+
+def media_of(info: "VideoInfo") -> Media:
+    """What formats of other tools say of a video; one that is no file is not linked."""
+    path = Path(info.source)
+    return Media(
+        path=path if path.is_file() else None,
+        length_s=info.duration_s,
+        width=info.width,
+        height=info.height,
+        frame_rate=info.frame_rate,
+    )
 
 
 def option(kind: str) -> str:
