@@ -38,8 +38,12 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def written(tiny_model: Path, video: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("written")
-    files = {kind: folder / f"a.{kind}" for kind in ("csv", "jsonl")}
-    wanted = Outputs(**files, summary=folder / "a.json", report=folder / "a.html")
+    wanted = Outputs(
+        csv=folder / "a.csv",
+        jsonl=folder / "a.jsonl",
+        summary=folder / "a.json",
+        report=folder / "a.html",
+    )
     write_video(Recognizer(tiny_model), str(video), wanted)
     return folder
 

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
+from enum import StrEnum
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -29,6 +30,17 @@ from mien.recognize.settings import RecognizerSettings
 if TYPE_CHECKING:
     from mien.learn.data.datasets import FaceSet
     from mien.recognize.video.outputs import Outputs
+
+
+class FormatName(StrEnum):
+    """Names in `mien.rows.formats.FORMATS`."""
+
+    eaf = "eaf"
+    textgrid = "textgrid"
+    boris = "boris"
+    bids = "bids"
+    fex = "fex"
+    openface = "openface"
 
 
 def bundled(command: Callable[..., None]) -> Callable[..., None]:
@@ -154,6 +166,14 @@ class RowOutputOptions:
     dyads: Annotated[
         Path | None,
         typer.Option("--dyads", help="How each two people show each emotion together: likewise."),
+    ] = None
+    formats: Annotated[
+        list[FormatName] | None,
+        typer.Option(
+            "--format",
+            help="A file for another tool, beside the first of the other outputs and called like "
+            "it; may be given several times.",
+        ),
     ] = None
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = (
         False

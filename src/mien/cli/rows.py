@@ -52,7 +52,8 @@ def rows(
 
     if earlier_report is not None and wanted.report is None:
         raise OptionError("--earlier-report: expected --report, too, which takes its images")
-    outputs = wanted.outputs()
+    formats = list(dict.fromkeys(wanted.formats or ()))
+    outputs = wanted.outputs().with_formats(formats, Path(file.stem))
     outputs.check(str(file), replaces=wanted.overwrite, from_rows=True)
     if write_people is not None:
         Outputs(csv=write_people).check(str(file), replaces=wanted.overwrite, from_rows=True)

@@ -170,6 +170,8 @@ def video(
 
     Example: mien video interviews/ --out results --csv results --report results --resume
 
+    Example: mien video clip.mp4 --csv rows.csv --format eaf --format textgrid
+
     Of several videos, or of a folder, each output is a folder, with a file of the video's name for
     each. One that cannot be read stops no other; the exit status is then 2.
 
@@ -192,7 +194,11 @@ def video(
         bars=copy.bars,
     )
     videos, many = find_videos(paths, not_in=outputs.named())
-    sets = outputs.for_each(videos) if many else [outputs]
+    formats = list(dict.fromkeys(wanted.formats or ()))
+    if many:
+        sets = outputs.for_each(videos, formats)
+    else:
+        sets = [outputs.with_formats(formats, Path(videos[0].relative.stem))]
     for video, files in zip(videos, sets, strict=True):
         files.check(video.source, replaces=wanted.overwrite or resume)
     reader = recognizer.settings().open(threads=threads)

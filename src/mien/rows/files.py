@@ -205,6 +205,10 @@ def read_frames(path: Path) -> Iterator[FrameReadings]:
         raise OutputError(f"{path}: cannot be read; {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise OutputError(f"{path}: expected rows that mien wrote; it is no text") from error
+    except KeyError as error:
+        raise OutputError(
+            f"{path}: expected rows that mien wrote of a video; there is no {error} in them"
+        ) from error
     # RecursionError: of JSON that is nested deeper than Python goes.
     except (ValueError, LookupError, TypeError, OverflowError, csv.Error, RecursionError) as error:
         raise OutputError(f"{path}: expected rows that mien wrote; {error!r}") from error

@@ -68,11 +68,13 @@ class VideoResult:
     @cached_property
     def rows(self) -> list[VideoRow]:
         """A row for each face of each frame, and one for each frame without a face, in order."""
-        rows: list[VideoRow] = []
+        return list(self.iter_rows())
+
+    def iter_rows(self) -> Iterator[VideoRow]:
+        """The same one after the other, which takes no more memory for a longer video."""
         for found in self.by_frame():
-            shown = [VideoRow(found.frame, found.time_s, reading) for reading in found.readings]
-            rows += shown or [VideoRow(found.frame, found.time_s, None)]
-        return rows
+            for reading in found.readings or (None,):
+                yield VideoRow(found.frame, found.time_s, reading)
 
     def _reading(self, face: int) -> TrackedReading:
         label, raw = int(self.labels[face]), self.raw_probabilities[face]

@@ -10,7 +10,7 @@ from mien.output.overlay import Annotator
 from mien.readings import TrackedReading, TrackSummary
 from mien.recognize.video.frames import VideoInfo, VideoSource, frames, measured, probe
 from mien.recognize.video.offline import smoothed_offline
-from mien.recognize.video.outputs import Outputs
+from mien.recognize.video.outputs import Outputs, media_of
 from mien.recognize.video.readings import VideoSettings, frame_readings
 from mien.recognize.video.report import Highlights, Images
 from mien.recognize.video.row_sink import RowSink
@@ -82,8 +82,9 @@ def write_video(
 ) -> VideoOutcome:
     """Read a video once, and write all that is wanted of it as it is read.
 
-    Memory does not grow with the video. Each file has a name with `.part` in it until all is
-    finished; after an error, Ctrl-C or a kill those parts can be read and played.
+    Memory does not grow with the video, but for formats of other tools: they take some 100 bytes
+    for each face of each frame. Each file has a name with `.part` in it until all is finished;
+    after an error, Ctrl-C or a kill those parts can be read and played.
 
     Args:
         recognizer: what reads it.
@@ -214,6 +215,7 @@ class _Sink:
             facts=_facts(self.info, self.rows.frames),
             images=Images() if self._highlights is None else self._highlights.images(),
             settings=settings,
+            media=media_of(self.info),
         )
         if self._video is not None:
             self._video.finish()

@@ -1,17 +1,19 @@
 """The files that are written of videos: their names, and whether they can be written."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mien.errors import OutputError
 from mien.output.files import part_name
 from mien.output.records import TABLE_SUFFIXES
+from mien.rows.formats import Media, files_of, format_of
 
 if TYPE_CHECKING:
     from mien.recognize.video.batch import VideoFile
+    from mien.recognize.video.info import VideoInfo
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Outputs:
         events: onset, peak and end of each expression, `.csv` or `.json`.
         statistics: how each person shows each emotion, likewise.
         dyads: how each two people show them together, likewise.
+        formats: name of a format of another tool, see `mien.rows.formats.FORMATS` -> its file.
     """
 
     video: Path | None = None
@@ -41,16 +44,37 @@ class Outputs:
     events: Path | None = None
     statistics: Path | None = None
     dyads: Path | None = None
+    formats: Mapping[str, Path] = field(default_factory=dict)
 
     def paths(self) -> list[Path]:
         """Every file that will be written."""
         paths = [path for path in self.named() if path is not self.plot]
-        return paths + ([] if self.plot is None else _plot_paths(self.plot))
+        plots = [] if self.plot is None else _plot_paths(self.plot)
+        return (
+            paths + plots + [p for name in self.formats for p in files_of(name, self.formats[name])]
+        )
 
     def named(self) -> list[Path]:
         """The names that are given, as they are given."""
-        given = [getattr(self, field.name) for field in fields(self)]
+        given = [getattr(self, field.name) for field in fields(self) if field.name != "formats"]
         return [path for path in given if path is not None]
+
+    def with_formats(self, names: Sequence[str], stem: Path) -> "Outputs":
+        """The same, and files of other tools' formats.
+
+        They are beside the first of the other outputs and called like it: `out/rows.csv` and
+        `out/rows.eaf`. Where there are no others, they are in the working folder.
+
+        Args:
+            names: of formats.
+            stem: what they are called in the working folder, without an ending.
+        Raises:
+            OptionError: there is no such format.
+        """
+        if first := next(iter(self.named()), None):
+            stem = first.with_suffix("") if first.suffix else first
+        formats = {name: stem.with_name(stem.name + format_of(name).endings[0]) for name in names}
+        return replace(self, formats=formats)
 
     @property
     def need_images(self) -> bool:
@@ -58,17 +82,28 @@ class Outputs:
         return self.video is not None or self.report is not None
 
     @property
+    def need_events(self) -> bool:
+        """Whether one of them tells of events."""
+        return any(getattr(self, kind) is not None for kind in _TABLES)
+
+    @property
     def need_columns(self) -> bool:
         """Whether one of them is made of all rows of the video."""
-        return any(path is not None for path in (self.events, self.statistics, self.dyads))
+        return bool(self.formats) or self.need_events
 
-    def for_each(self, videos: "Sequence[VideoFile]") -> "list[Outputs]":
+    def for_each(
+        self, videos: "Sequence[VideoFile]", formats: Sequence[str] = ()
+    ) -> "list[Outputs]":
         """The files of each of several videos, where each name is a folder for all of them.
 
         They are laid out as the videos were found: `talks/1.mov` becomes `OUT/talks/1.mp4`. A
         second video whose name differs in nothing but its ending gets a number.
 
+        Args:
+            videos: of `mien.recognize.video.batch.find_videos`.
+            formats: names of other tools' formats, see `with_formats`.
         Raises:
+            OptionError: there is no such format.
             OutputError: what should be a folder is called like a file.
         """
         for kind, endings in ENDINGS.items():
@@ -89,7 +124,7 @@ class Outputs:
                 for kind in ENDINGS
                 if (folder := getattr(self, kind)) is not None
             }
-            sets.append(Outputs(**files))
+            sets.append(Outputs(**files).with_formats(formats, stem.with_name(name)))
         return sets
 
     def check(self, source: str, *, replaces: bool, from_rows: bool = False) -> None:
@@ -166,6 +201,18 @@ ENDINGS: Final = {
 """The endings that each output may have; the first is that of a file in an output folder."""
 
 _TABLES: Final = ("events", "statistics", "dyads")
+
+
+def media_of(info: "VideoInfo") -> Media:
+    """What formats of other tools say of a video; one that is no file is not linked."""
+    path = Path(info.source)
+    return Media(
+        path=path if path.is_file() else None,
+        length_s=info.duration_s,
+        width=info.width,
+        height=info.height,
+        frame_rate=info.frame_rate,
+    )
 
 
 def option(kind: str) -> str:

@@ -14,6 +14,7 @@ from mien.readings import Event, TrackedReading, TrackSummary
 from mien.recognize.video.outputs import Outputs
 from mien.recognize.video.report import EarlierReport, Images, Meetings, write_video_report
 from mien.rows.files import RowWriter, row_writer
+from mien.rows.formats import Media, write_format
 from mien.rows.people import Person, apply, merged_numbers
 from mien.rows.statistics import EventTables
 from mien.rows.table import VideoColumns, VideoResult
@@ -89,6 +90,7 @@ class RowSink:
         images: Images,
         settings: Mapping[str, str],
         rows: Path | None = None,
+        media: Media | None = None,
     ) -> tuple[TrackSummary, ...]:
         """Write summary, plot and report; gives what each person shows.
 
@@ -98,12 +100,13 @@ class RowSink:
             images: of the people.
             settings: how it was read.
             rows: from which the report can be written anew; None takes those that are written.
+            media: the video, for files of other tools; None where it is not at hand.
         """
         people = tuple(self._totals.summary())
         outputs = self._outputs
         if outputs.summary is not None:
             _write_summary(outputs.summary, people)
-        events = self._write_tables(title)
+        events = self._write_tables(title, media or Media())
         if outputs.plot is not None:
             plot_timeline(self._timeline, outputs.plot, title=title, events=events)
         if outputs.report is not None:
@@ -120,12 +123,16 @@ class RowSink:
             )
         return people
 
-    def _write_tables(self, source: str) -> list[Event]:
-        """Write what is made of all rows; gives the events, if there are."""
-        if self._columns is None:
+    def _write_tables(self, source: str, media: Media) -> list[Event]:
+        """Write what is made of all rows; gives the events, if they are asked for."""
+        if self._columns is None or not self.frames:
             return []
-        tables = EventTables.of(self._columns.result(source))
-        outputs = self._outputs
+        outputs, rows = self._outputs, self._columns.result(source)
+        for name, path in outputs.formats.items():
+            write_format(rows, name, path, media)
+        if not outputs.need_events:
+            return []
+        tables = EventTables.of(rows)
         tables.write(events=outputs.events, statistics=outputs.statistics, dyads=outputs.dyads)
         return tables.events
 

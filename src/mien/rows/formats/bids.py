@@ -1,0 +1,67 @@
+"""BIDS: `_events.tsv`, and its sidecar `_events.json`, which says what each column means.
+
+BIDS 1.11, https://bids-specification.readthedocs.io/en/stable/modality-agnostic-files/events.html
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from mien.labels import EMOTIONS
+from mien.output.files import atomic_text
+from mien.rows.formats.intervals import Media, annotation
+from mien.rows.table import VideoResult
+
+COLUMNS: Final = ("onset", "duration", "trial_type", "person")
+
+
+def sidecar(path: Path) -> Path:
+    """The JSON file that belongs to a table of events."""
+    return path.with_suffix(".json")
+
+
+def write_bids(rows: VideoResult, path: Path, media: Media) -> None:
+    """Write an event for each interval, by their start, and the sidecar beside it.
+
+    Every row has all its cells: where there is no face, there is no event.
+
+    Args:
+        rows: of a video, at least one frame.
+        path: of the table; the sidecar has the same name with `.json`.
+        media: its length.
+    Raises:
+        OutputError: one of them cannot be written.
+    """
+    found = annotation(rows, media.length_s)
+    with atomic_text(path) as file:
+        file.write("\t".join(COLUMNS) + "\n")
+        for who, one in found.in_order:
+            duration_s = one.end_s - one.start_s
+            file.write(f"{one.start_s:.6f}\t{duration_s:.6f}\t{one.label}\t{who}\n")
+    meanings = {
+        label: f"the face reads as {label}" if label in EMOTIONS else "no label is likely enough"
+        for label in found.labels
+    }
+    columns: dict[str, dict[str, Any]] = {
+        "onset": {
+            "Description": "First frame of the interval, from the start of the video.",
+            "Units": "s",
+        },
+        "duration": {
+            "Description": "Until the next frame that shows another label, or no face.",
+            "Units": "s",
+        },
+        "trial_type": {
+            "LongName": "Emotion",
+            "Description": "The label that mien gives the face, smoothed over time.",
+            "Levels": meanings,
+        },
+        "person": {
+            "LongName": "Person",
+            "Description": "Whose face it is.",
+            "Levels": dict.fromkeys(found.people, "a person in the video"),
+        },
+    }
+    with atomic_text(sidecar(path)) as file:
+        json.dump(columns, file, indent=2)
+        file.write("\n")
