@@ -73,7 +73,11 @@ def test_a_textgrid_is_read_in_both_forms(text: str, encoding: str, tmp_path: Pa
     assert (found.name, found.length_s, stretches(found)) == ("anna", 10.0, HAPPY_SAD)
 
 
-@pytest.mark.parametrize("text", [BORIS_EVENTS, BORIS_OLD_EVENTS, BORIS_AGGREGATED])
+OWN_COLUMN = BORIS_OLD_EVENTS.replace("Media file path", "Start")
+"""Of events that have a time and a status, a column of this name is of something else."""
+
+
+@pytest.mark.parametrize("text", [BORIS_EVENTS, BORIS_OLD_EVENTS, BORIS_AGGREGATED, OWN_COLUMN])
 def test_events_of_boris_are_read(text: str, tmp_path: Path) -> None:
     found = read_coding(written(tmp_path, "events.tsv", text))
     assert (found.name, found.length_s, stretches(found)) == ("anna", 10.0, HAPPY_SAD)

@@ -382,8 +382,9 @@ def _header(lines: Sequence[str]) -> tuple[int, dict[str, int], dict[str, float]
     for number, line in enumerate(lines[:_HEADER_LINES]):
         delimiter = max("\t;,", key=line.count)
         names, factors = _columns(next(csv.reader([line], delimiter=delimiter), []))
-        timed = "start" in names and ("end" in names or "duration" in names)
-        if "label" in names and (timed or {"time", "status"} <= names.keys()):
+        if not {"end", "duration"} & names.keys():
+            names.pop("start", None)  # of something else
+        if "label" in names and ("start" in names or {"time", "status"} <= names.keys()):
             return number + 1, names, factors, delimiter
     raise DataError(
         "expected a table with columns for start, end or duration, and label, such as "
