@@ -145,6 +145,16 @@ def test_looking_oftener_makes_nobody_surer() -> None:
     assert widths[0] == pytest.approx(widths[1], rel=0.15)
 
 
+def test_of_a_part_that_was_coded_the_interval_is_that_of_the_part() -> None:
+    random = np.random.default_rng(4)
+    first = slow_targets(200, 5, random)
+    second = np.where(slow_targets(200, 3, random) < 5, first, slow_targets(200, 5, random))
+    part = compare(a_coding(first), a_coding(second))
+    rest = [-1] * 800
+    whole = compare(a_coding([*first, *rest]), a_coding([*second, *rest]))
+    assert (whole.block, whole.kappa) == (part.block, part.kappa)
+
+
 def test_where_they_differ_is_told_by_stretches() -> None:
     found = compare(a_coding([3, 3, 4, 4, 6, -1]), a_coding([3, 6, 6, 6, 6, 6]))
     expected = (Difference(1.0, 2.0, "happy", "neutral"), Difference(2.0, 4.0, "sad", "neutral"))

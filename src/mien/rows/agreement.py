@@ -182,9 +182,10 @@ def compare(
             for one in (first, second)
         ]
         raise DataError(f"expected moments that both label; {spans[0]}, {spans[1]}")
-    pairs = np.where(both, targets[1] * _CLASSES + targets[0], _CLASSES**2)
-    confusion = np.bincount(pairs, minlength=_CLASSES**2 + 1)[:-1].reshape(_CLASSES, _CLASSES)
-    block = block_of(pairs, confusion, np.diff(edges_s))
+    # Units that one does not label are taken out: of a part that was coded, blocks are of the part.
+    pairs = targets[1, both] * _CLASSES + targets[0, both]
+    confusion = np.bincount(pairs, minlength=_CLASSES**2).reshape(_CLASSES, _CLASSES)
+    block = block_of(pairs, confusion, np.diff(edges_s)[both])
     drawn = draw_confusions(pairs, block, DRAWS, np.random.default_rng(seed))
     overall, by_emotion = _estimates(confusion, drawn)
     labelled = confusion.sum(axis=0), confusion.sum(axis=1)
@@ -300,11 +301,11 @@ def block_of(
     as long, however often it is looked at, and the rule looks at the square root of N neighbors.
 
     Args:
-        pairs: (U,) int64: 7 times the second's target plus the first's; 49 where one is missing.
+        pairs: (U,) int64: 7 times the second's target plus the first's, where both label.
         confusion: (7, 7) of them.
         widths_s: (U,) float64, of the units.
     """
-    adds = np.append(_influence(confusion).ravel(), 0.0)[pairs]
+    adds = _influence(confusion).ravel()[pairs]
     each = max(1, round(1 / float(widths_s.mean())))
     whole = len(adds) // each * each
     if each > 1 and whole:
@@ -346,11 +347,11 @@ def draw_confusions(
     full, rest = divmod(len(pairs), block)
     starts = np.arange(len(pairs))
     whole, part = sums[starts + block] - sums[starts], sums[starts + rest] - sums[starts]
-    drawn = np.zeros((draws, _CLASSES**2 + 1), np.int64)
+    drawn = np.zeros((draws, _CLASSES**2), np.int64)
     for i in range(draws):
         counts = whole[random.integers(len(pairs), size=full)].sum(axis=0)
         drawn[i, kinds] = counts + part[random.integers(len(pairs))]
-    return drawn[:, :-1].reshape(draws, _CLASSES, _CLASSES)
+    return drawn.reshape(draws, _CLASSES, _CLASSES)
 
 
 def _estimates(
