@@ -19,10 +19,9 @@ import pytest
 from PIL import Image as PILImage
 
 from archives import samples, write_folder, write_tar
-from fakes import a_tracked_reading
+from coder_files import CODED, write_eaf, write_rows, write_table
 from learn_fixtures import made_up_faces, write_csv, write_parquet_folder, write_votes
 from mien.learn.files.keras_h5 import import_keras
-from mien.output.records import VIDEO_TABLE, csv_header, video_csv_lines
 from mien.recognize.images import load_image
 from mien.rows.people import write_people_template
 from mien.rows.table import read_rows
@@ -74,9 +73,10 @@ def write_inputs(folder: Path) -> Path:
     write_tar(folder / "shards" / "1.tar", samples(2))
     for name in ("talk.mp4", "interview.mp4"):
         make_video(folder / name, moving_portrait(), times_s=steady_times(12), sound=True)
-    rows = [video_csv_lines(i, i / 10, [a_tracked_reading()]) for i in range(20)]
-    (folder / "interview.csv").write_text(csv_header(VIDEO_TABLE) + "".join(rows))
+    write_rows(folder / "interview.csv", CODED)
     write_people_template(read_rows(folder / "interview.csv"), folder / "interview-people.csv")
+    write_table(folder / "coder.csv", CODED)
+    write_eaf(folder / "talk.eaf", anna=CODED, ben=CODED)
     faces = made_up_faces(train=5, val=1, test=1, votes=True)
     write_parquet_folder(folder / "FER2013", faces)
     write_csv(folder / "fer2013.csv", faces)
@@ -135,7 +135,14 @@ def test_a_documented_command_ends_well(command: str, folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "page",
-    ["README.md", "docs/events.md", "docs/explain.md", "docs/people.md", "docs/video.md"],
+    [
+        "README.md",
+        "docs/agreement.md",
+        "docs/events.md",
+        "docs/explain.md",
+        "docs/people.md",
+        "docs/video.md",
+    ],
 )
 def test_the_python_code_of_a_document_runs(page: str, folder: Path) -> None:
     found = [dedent(code) for code in blocks((ROOT / page).read_text(encoding="utf-8"), "python")]

@@ -1,0 +1,233 @@
+"""`mien agree`."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from mien.cli.shared import JsonOption, print_table, say
+
+if TYPE_CHECKING:
+    from mien.rows.agreement import Agreement, Estimate
+    from mien.rows.coding import Coding
+
+SHOWN = 10  # stretches that the table lists
+
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True)
+class CoderOptions:
+    """How files of human coders are read."""
+
+    tier: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tier",
+            help="The tier of a coder's file, or the person of a table; twice for two such files.",
+        ),
+    ] = None
+    label_map: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map", help="What a coder's word means: amused=happy; talks=none leaves it out."
+        ),
+    ] = None
+    gaps: Annotated[
+        str,
+        typer.Option(
+            "--gaps",
+            help="What a coder means where there is no label: an emotion such as neutral; none "
+            "leaves such moments out.",
+        ),
+    ] = "none"
+    unit: Annotated[
+        str | None,
+        typer.Option("--unit", help="Of the times in a table: s or ms, where it does not tell."),
+    ] = None
+
+
+@dataclass(frozen=True)
+class PartOptions:
+    """Which part of a video is compared."""
+
+    from_s: Annotated[
+        float | None, typer.Option("--from", help="Compare from this second of the video on.")
+    ] = None
+    to_s: Annotated[
+        float | None, typer.Option("--to", help="Compare up to this second of the video.")
+    ] = None
+
+
+def agree(
+    first: Annotated[
+        Path, typer.Argument(help="Rows of mien video (CSV or JSON lines), or a coder's file.")
+    ],
+    second: Annotated[
+        Path,
+        typer.Argument(
+            help="A coder's file: ELAN's .eaf, Praat's .TextGrid, a table (.csv, .tsv, .txt) with "
+            "start, end and label, or BORIS's events; or rows. It is held for the truth."
+        ),
+    ],
+    *,
+    track: Annotated[
+        list[int] | None,
+        typer.Option("--track", help="The person in rows, by number; twice for two such files."),
+    ] = None,
+    coder: CoderOptions,
+    part: PartOptions,
+    every: Annotated[
+        str, typer.Option("--every", help="Units that are compared: seconds, or frame.")
+    ] = "1",
+    as_json: JsonOption = False,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw both over time, as .png or .svg.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write a page of HTML that has it all.")
+    ] = None,
+) -> None:
+    """Say how well rows and a human coder, or two coders, agree.
+
+    Example: mien agree rows.csv coder.csv --gaps neutral
+
+    Cohen's kappa and Krippendorff's alpha over units of time, each emotion, and where the two
+    differ; 95 % intervals allow for neighbors in time, which are alike.
+    """
+    from mien.rows.agreement import compare
+
+    files = (first, second)
+    codings = _read(files, track or [], coder)
+    found = compare(*codings, every_s=_every(every), from_s=part.from_s, to_s=part.to_s)
+    for name, missing in zip(found.names, found.missing, strict=True):
+        _say_missing(found, name, missing)
+    if as_json:
+        import json
+
+        print(json.dumps(found.to_dict(), indent=2))
+    else:
+        _print(found)
+    if plot is not None:
+        from mien.rows.agreement_page import plot_agreement
+
+        for path in plot_agreement(found, plot, title=" and ".join(found.names)):
+            print(f"wrote {path}", file=sys.stderr)
+    if report is not None:
+        from mien.rows.agreement_page import write_agreement_page
+
+        write_agreement_page(report, found, made=_made(found, coder))
+        print(f"wrote {report}", file=sys.stderr)
+
+
+def _read(
+    files: "tuple[Path, Path]", tracks: list[int], coder: CoderOptions
+) -> "tuple[Coding, Coding]":
+    """Both labellings; options that are given twice belong to the files in order."""
+    from mien.errors import OptionError
+    from mien.rows.coders import is_rows, read_coding
+    from mien.rows.coding import coding_of_rows
+    from mien.rows.table import read_rows
+
+    labels: dict[str, str] = {}
+    for pair in coder.label_map or []:
+        word, equals, label = pair.rpartition("=")
+        if not equals or not word.strip():
+            raise OptionError(f"--map: expected WORD=EMOTION; got {pair!r}")
+        labels[word] = label
+    rows = [is_rows(path) for path in files]
+    own_tracks = _each("--track", tracks, rows.count(True))
+    own_tiers = _each("--tier", coder.tier or [], rows.count(False))
+    first, second = (
+        coding_of_rows(read_rows(path), next(own_tracks))
+        if of_rows
+        else read_coding(
+            path, tier=next(own_tiers), labels=labels, unit=coder.unit, gaps=coder.gaps
+        )
+        for path, of_rows in zip(files, rows, strict=True)
+    )
+    return first, second
+
+
+def _each(option: str, values: Sequence[_Value], files: int) -> Iterator[_Value | None]:
+    """The value for each file that the option is for; one is for all of them."""
+    from mien.errors import OptionError
+
+    if len(values) > files:
+        raise OptionError(f"{option}: {files} of the files take one; got {len(values)}")
+    return iter([*values, *([values[0] if values else None] * (files - len(values)))])
+
+
+def _every(text: str) -> float | None:
+    from mien.errors import OptionError
+
+    if text.strip().lower() in ("frame", "frames"):
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise OptionError(f"--every: expected seconds, or frame; got {text!r}") from None
+
+
+def _say_missing(found: "Agreement", name: str, missing: int) -> None:
+    """Say where much of the time has no label of one of the two."""
+    share = missing / found.targets.shape[1]
+    if share > 0.2:
+        say(f"{name} has no label in {share:.0%} of the time, which counts nowhere")
+
+
+def _print(found: "Agreement") -> None:
+    from mien.rows.agreement_page import interval_in_words, longest, unit_in_words
+    from mien.rows.timeline import clock
+
+    names = found.names
+    print(
+        f"{names[0]} and {names[1]}: {found.units:,} of {found.targets.shape[1]:,} "
+        f"{unit_in_words(found)} labelled by both\n"
+    )
+    overall = {
+        "Cohen's kappa": found.kappa,
+        "Krippendorff's alpha": found.alpha,
+        "same label": found.agreement,
+    }
+    rows = [[name, _number(e), interval_in_words(e).strip(" ()")] for name, e in overall.items()]
+    print_table(["", "", "95 % interval"], rows, left=(0, 2))
+    print()
+    rows = [
+        [label, f"{one.first:,}", f"{one.second:,}"]
+        + [_number(e) for e in (one.precision, one.recall, one.f1, one.kappa)]
+        for label, one in found.emotions.items()
+    ]
+    print_table(["emotion", *names, "precision", "recall", "F1", "kappa"], rows, left=(0,))
+    shown = longest(found, SHOWN)
+    if not shown:
+        return
+    more = f", the {len(shown)} longest of {len(found.differences)}"
+    print(f"\nwhere they differ{more if len(found.differences) > len(shown) else ''}")
+    rows = [
+        [clock(d.start_s, fine=True), clock(d.end_s, fine=True), d.first, d.second] for d in shown
+    ]
+    print_table(["from", "to", *names], rows, left=(2, 3))
+
+
+def _number(estimate: "Estimate") -> str:
+    return "-" if estimate.value is None else f"{estimate.value:.3f}"
+
+
+def _made(found: "Agreement", coder: CoderOptions) -> dict[str, str]:
+    """How a page was made, by name."""
+    from mien import __version__
+    from mien.rows.agreement import DRAWS
+
+    return {
+        found.names[0]: found.sources[0],
+        found.names[1]: f"{found.sources[1]}, held for the truth",
+        "units": "frames" if found.every_s is None else f"{found.every_s:g} s",
+        "words of coders": ", ".join(coder.label_map or []) or "as they are",
+        "moments without a coder's label": "left out" if coder.gaps == "none" else coder.gaps,
+        "intervals": f"{DRAWS:,} draws of blocks of {found.block_s:.3g} s",
+        "mien": __version__,
+    }

@@ -1,0 +1,289 @@
+"""How two labellings of a video agree: as a figure, and on a page that needs no other file."""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.labels import COLORS, EMOTIONS
+from mien.output.figures import EMOTION_COLORS, ENDINGS, figure, save
+from mien.output.files import atomic_text
+from mien.output.pages import Cell, Figure, Row, Table, facts_table, png_uri, render
+from mien.rows.agreement import Agreement, Difference, Estimate
+from mien.rows.coding import MISSING
+from mien.rows.timeline import clock, tick_every
+
+if TYPE_CHECKING:
+    import matplotlib.figure
+    from matplotlib.axes import Axes
+
+MAX_DIFFERENCES: Final = 300
+"""Rows of the page's table; the longest."""
+
+_WIDTH_IN: Final = 11.0
+_HEIGHT_IN: Final = 2.9
+_INK: Final = "#16181c"
+_DIM: Final = "#6b7079"
+_EMPTY: Final = "#f5f6f8"
+_STEPS: Final = 1024  # of a band of the page, across
+_BAND_PX: Final = 16
+_LETTER: Final = 0.009  # of the length of a band, that a letter takes
+_LAST_TICK: Final = 0.95  # of the length; a time further right would reach beyond the page
+_DIFFERS: Final = (88, 38, 160, 255)  # BGR and how opaque
+_DIFFERS_HEX: Final = "#a02658"
+
+
+def plot_agreement(found: Agreement, path: Path, *, title: str = "") -> list[Path]:
+    """Draw both labels over time, one band each, and where they differ.
+
+    Args:
+        found: what to draw.
+        path: `.png` or `.svg` writes that one; anything else is a stem that both are added to. Its
+            folder is made.
+        title: over the bands.
+    Returns:
+        The files.
+    Raises:
+        OutputError: they cannot be written.
+        MissingExtraError: matplotlib is not installed.
+    """
+    known = path.suffix.lower() in ENDINGS
+    with (
+        figure(_WIDTH_IN, _HEIGHT_IN, rows=3, extra="video") as (drawn, bands),
+        warnings.catch_warnings(),
+    ):
+        warnings.filterwarnings("ignore", "Glyph")  # a name in a script the font has not
+        start_s, end_s = float(found.edges_s[0]), float(found.edges_s[-1])
+        for axes, targets in zip(bands, found.targets, strict=False):
+            for first_s, last_s, target in _runs(targets, found.edges_s):
+                axes.axvspan(first_s, last_s, color=EMOTION_COLORS[target], linewidth=0)
+                _name_run(axes, first_s, last_s, EMOTIONS[target], end_s - start_s)
+        for difference in found.differences:
+            bands[2].axvspan(difference.start_s, difference.end_s, color=_DIFFERS_HEX, linewidth=0)
+        for axes, name in zip(bands, (*found.names, "differ"), strict=True):
+            _set_up(axes, name, start_s, end_s)
+        for axes in bands[:2]:
+            axes.tick_params(labelbottom=False, length=0)
+        heading = f"Cohen's kappa {estimate_in_words(found.kappa)}"
+        _finish(drawn, f"{title}: {heading}" if title else heading)
+        stem = path.with_name(path.stem) if known else path
+        return save(drawn, stem, endings=[path.suffix.lower()] if known else ENDINGS)
+
+
+def _set_up(axes: "Axes", name: str, start_s: float, end_s: float) -> None:
+    axes.set_ylabel(name, rotation=0, ha="right", va="center", color=_INK, parse_math=False)
+    axes.set_facecolor(_EMPTY)
+    axes.grid(visible=False)
+    axes.set_xlim(start_s, end_s)
+    axes.set_ylim(0, 1)
+    axes.set_yticks([])
+    axes.spines[["left", "bottom"]].set_visible(False)
+    every_s = tick_every(end_s - start_s)
+    ticks = np.arange(np.ceil(start_s / every_s), end_s / every_s + 1e-9) * every_s
+    axes.set_xticks(ticks, [clock(t, fine=every_s < 1) for t in ticks])
+    axes.tick_params(axis="x", color="#9aa0a8", labelcolor=_DIM)
+
+
+def _finish(drawn: "matplotlib.figure.Figure", heading: str) -> None:
+    from matplotlib.patches import Patch
+
+    drawn.suptitle(heading, x=0.01, ha="left", weight="bold", fontsize=12, parse_math=False)
+    drawn.legend(
+        handles=[
+            Patch(color=color, label=label)
+            for label, color in zip(EMOTIONS, EMOTION_COLORS, strict=True)
+        ],
+        loc="outside lower center",
+        ncols=len(EMOTIONS),
+        frameon=False,
+        handlelength=1.0,
+        handleheight=1.0,
+    )
+
+
+def write_agreement_page(path: Path, found: Agreement, *, made: Mapping[str, str]) -> None:
+    """Write the page: the measures, both labels over time, each emotion, where they differ.
+
+    Args:
+        path: of the page.
+        found: what to tell.
+        made: how it was made, by name.
+    Raises:
+        OutputError: it cannot be written.
+    """
+    page = render(
+        "agreement.html",
+        title=f"How well {found.names[0]} and {found.names[1]} agree",
+        names=found.names,
+        facts=[*found.sources, f"{found.units:,} {unit_in_words(found)} labelled by both"],
+        numbers={
+            "Cohen's kappa": found.kappa,
+            "Krippendorff's alpha": found.alpha,
+            "same label": found.agreement,
+        },
+        missing=found.missing,
+        unit=unit_in_words(found),
+        total=len(found.edges_s) - 1,
+        block=f"{found.block_s:.3g}",
+        bands=_bands(found),
+        ticks=_ticks(float(found.edges_s[0]), float(found.edges_s[-1])),
+        colors=dict(zip(EMOTIONS, EMOTION_COLORS, strict=True)),
+        differs=_DIFFERS_HEX,
+        emotions=_emotions_table(found),
+        confusion=_confusion_table(found),
+        differences=_differences_table(found),
+        left_out=max(0, len(found.differences) - MAX_DIFFERENCES),
+        made=facts_table(made.items()),
+    )
+    with atomic_text(path) as file:
+        file.write(page)
+
+
+def estimate_in_words(estimate: Estimate) -> str:
+    """`.701 (.598 to .790)`, without what is not defined."""
+    if estimate.value is None:
+        return "not defined"
+    return f"{estimate.value:.3f}{interval_in_words(estimate)}"
+
+
+def interval_in_words(estimate: Estimate) -> str:
+    """` (.598 to .790)`; empty without an interval."""
+    if estimate.low is None or estimate.high is None:
+        return ""
+    return f" ({estimate.low:.3f} to {estimate.high:.3f})"
+
+
+def unit_in_words(found: Agreement) -> str:
+    """What the units of time are called, of several."""
+    if found.every_s is None:
+        return "frames"
+    return "seconds" if found.every_s == 1 else f"units of {found.every_s:g} s"
+
+
+def longest(found: Agreement, count: int) -> list[Difference]:
+    """The stretches that differ the longest, in the order of time."""
+    by_length = sorted(found.differences, key=lambda d: d.start_s - d.end_s)[:count]
+    return sorted(by_length, key=lambda difference: difference.start_s)
+
+
+def _runs(
+    targets: NDArray[np.int64], edges_s: NDArray[np.float64]
+) -> Iterator[tuple[float, float, int]]:
+    """Start, end and target of each stretch with one label."""
+    starts = np.concatenate(([0], np.flatnonzero(np.diff(targets)) + 1))
+    ends = np.append(starts[1:], len(targets))
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        if targets[start] != MISSING:
+            yield float(edges_s[start]), float(edges_s[end]), int(targets[start])
+
+
+def _name_run(axes: "Axes", first_s: float, last_s: float, word: str, length_s: float) -> None:
+    """Name an emotion where its stretch is long enough for the word."""
+    if last_s - first_s >= (len(word) + 1) * _LETTER * length_s:
+        middle_s = (first_s + last_s) / 2
+        axes.text(middle_s, 0.5, word, ha="center", va="center", color=_INK, fontsize=9)
+
+
+def _bands(found: Agreement) -> list[dict[str, object]]:
+    """Three bands that grow and shrink with the page: both labels, and where they differ."""
+    edges_s, units = found.edges_s, found.targets.shape[1]
+    start_s, length_s = float(edges_s[0]), float(edges_s[-1] - edges_s[0])
+    middles_s = start_s + (np.arange(_STEPS) + 0.5) * length_s / _STEPS
+    places = np.clip(np.searchsorted(edges_s, middles_s, side="right") - 1, 0, units - 1)
+    palette = [(*reversed(COLORS[emotion]), 255) for emotion in EMOTIONS] + [(0, 0, 0, 0)]
+    colors = np.array(palette, np.uint8)  # BGR and how opaque; the last one is of nobody's label
+    bands: list[dict[str, object]] = []
+    for name, targets in zip(found.names, found.targets, strict=True):
+        runs = list(_runs(targets, edges_s))
+        words = [
+            {
+                "text": EMOTIONS[target],
+                "left": ((first_s + last_s) / 2 - start_s) / length_s,
+                "short": last_s - first_s < 3 * (len(EMOTIONS[target]) + 1) * _LETTER * length_s,
+            }
+            for first_s, last_s, target in runs
+            if last_s - first_s >= (len(EMOTIONS[target]) + 1) * _LETTER * length_s
+        ]
+        labelled = float((targets != MISSING).mean())
+        alt = f"the label that {name} gives over time, {labelled:.0%} of which it labels"
+        image = _image(colors[targets[places]], alt)
+        bands.append(
+            {"name": name, "small": f"{labelled:.0%} labelled", "image": image, "words": words}
+        )
+    # Each stretch has a column at least, however short it is.
+    differs = np.zeros(_STEPS, bool)
+    for difference in found.differences:
+        ends_s = np.array([difference.start_s, difference.end_s])
+        first, last = ((ends_s - start_s) / length_s * _STEPS).astype(int)
+        differs[first : max(last, first + 1)] = True
+    share = sum(d.end_s - d.start_s for d in found.differences) / length_s
+    columns = np.where(differs[:, None], np.array(_DIFFERS), 0).astype(np.uint8)
+    image = _image(columns, f"where they differ, {share:.0%} of the time")
+    return [
+        *bands,
+        {"name": "differ", "small": f"{share:.0%} of the time", "image": image, "words": []},
+    ]
+
+
+def _image(columns: NDArray[np.uint8], alt: str) -> Figure:
+    """A band of (W, 4) colors."""
+    return Figure(png_uri(np.repeat(columns[None], _BAND_PX, axis=0)), alt)
+
+
+def _ticks(start_s: float, end_s: float) -> list[dict[str, object]]:
+    """The marks of the axis of time, each at a share of its length."""
+    every_s = tick_every(end_s - start_s)
+    ticks = range(int(-(-start_s // every_s)), int(end_s // every_s) + 1)
+    places = [(tick, (tick * every_s - start_s) / (end_s - start_s)) for tick in ticks]
+    return [
+        {"text": clock(tick * every_s, fine=every_s < 1), "left": left, "fine": tick % 2 == 1}
+        for tick, left in places
+        if left <= _LAST_TICK
+    ]
+
+
+def _emotions_table(found: Agreement) -> Table:
+    rows: list[Row] = []
+    for label, color in zip(EMOTIONS, EMOTION_COLORS, strict=True):
+        one = found.emotions[label]
+        measures = [_cell(e) for e in (one.precision, one.recall, one.f1, one.kappa)]
+        rows.append([Cell(label, color=color), f"{one.first:,}", f"{one.second:,}", *measures])
+    head = ["emotion", *found.names, "precision", "recall", "F1", "kappa"]
+    return Table(rows, head=head)
+
+
+def _cell(estimate: Estimate) -> Cell:
+    if estimate.value is None:
+        return Cell("-", kind="few")
+    return Cell(f"{estimate.value:.3f}", small=interval_in_words(estimate).strip(" ()"))
+
+
+def _confusion_table(found: Agreement) -> Table:
+    rows: list[Row] = []
+    for label, counts in zip(EMOTIONS, found.confusion.tolist(), strict=True):
+        total = sum(counts)
+        cells = [Cell(f"{count:,}", tint=count / total if total else 0.0) for count in counts]
+        rows.append([label, *cells, f"{total:,}"])
+    rows.append(
+        ["all", *(f"{n:,}" for n in found.confusion.sum(axis=0).tolist()), f"{found.units:,}"]
+    )
+    head = [f"{found.names[1]} ↓, {found.names[0]} →", *EMOTIONS, "all"]
+    return Table(rows, head=head)
+
+
+def _differences_table(found: Agreement) -> Table:
+    colors = dict(zip(EMOTIONS, EMOTION_COLORS, strict=True))
+    rows: list[Row] = [
+        [
+            clock(d.start_s, fine=True),
+            clock(d.end_s, fine=True),
+            f"{d.end_s - d.start_s:.1f}",
+            Cell(d.first, color=colors[d.first]),
+            Cell(d.second, color=colors[d.second]),
+        ]
+        for d in longest(found, MAX_DIFFERENCES)
+    ]
+    return Table(rows, head=["from", "to", "seconds", *found.names], left=(3, 4))

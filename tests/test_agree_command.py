@@ -1,0 +1,76 @@
+"""`mien agree`: rows and coders on the command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from coder_files import CODED, LONG_TEXTGRID, write_eaf, write_rows, write_table
+from command_line import Mien, assert_refused
+
+SEEN = ((0.0, 3.0, "happy"), (3.0, 7.0, "neutral"), (7.0, 10.0, "sad"))
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    return write_rows(tmp_path / "rows.csv", SEEN)
+
+
+def test_the_table_tells_how_they_agree(mien: Mien, rows: Path, tmp_path: Path) -> None:
+    done = mien("agree", rows, write_eaf(tmp_path / "talk.eaf", anna=CODED))
+    assert (done.status, done.stderr) == (0, "")
+    assert "mien and anna: 10 of 10 seconds labelled by both" in done.stdout
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert ["same", "label", "0.900"] in [line[:3] for line in lines]
+    assert ["happy", "3", "4", "1.000", "0.750", "0.857", "0.783"] in lines
+    assert lines[-1] == ["0:03.0", "0:04.0", "neutral", "happy"]
+
+
+def test_json_has_all_of_it(mien: Mien, rows: Path, tmp_path: Path) -> None:
+    coder = tmp_path / "talk.TextGrid"
+    coder.write_text(LONG_TEXTGRID)
+    done = mien("agree", rows, coder, "--every", "frame", "--json")
+    found = json.loads(done.stdout)
+    assert (found["units"], found["missing_in_second"], found["every_s"]) == (65, 35, None)
+    assert found["second"] == {"name": "anna", "file": str(coder)}
+    assert found["differences"] == [
+        {"start_s": 3.0, "end_s": 4.0, "first": "neutral", "second": "happy"}
+    ]
+    assert "anna has no label in 35% of the time" in done.stderr
+
+
+def test_figure_and_page_are_written(mien: Mien, rows: Path, tmp_path: Path) -> None:
+    coder = write_table(tmp_path / "coder.csv", [(0.0, 4.0, "amused")])
+    options = ["--map", "amused=happy", "--gaps", "neutral", "--plot", tmp_path / "both.png"]
+    done = mien("agree", rows, coder, *options, "--report", tmp_path / "page.html")
+    assert done.status == 0
+    assert "mien and coder: 10 of 10 seconds" in done.stdout
+    assert done.stderr.count("wrote ") == 2
+    assert (tmp_path / "both.png").read_bytes().startswith(b"\x89PNG")
+    assert "amused=happy" in (tmp_path / "page.html").read_text()
+
+
+def test_two_coders_are_compared(mien: Mien, tmp_path: Path) -> None:
+    path = write_eaf(tmp_path / "talk.eaf", anna=CODED, ben=SEEN)
+    done = mien("agree", path, path, "--tier", "ben", "--tier", "anna")
+    assert "ben and anna: 10 of 10 seconds" in done.stdout
+
+
+def test_two_tracks_are_compared(mien: Mien, tmp_path: Path) -> None:
+    rows = write_rows(tmp_path / "rows.csv", CODED, SEEN)
+    done = mien("agree", rows, rows, "--track", 1, "--track", 2)
+    assert "first and second: 10 of 10 seconds" in done.stdout
+
+
+def test_what_cannot_be_compared_is_said(mien: Mien, rows: Path, tmp_path: Path) -> None:
+    coder = write_eaf(tmp_path / "talk.eaf", anna=CODED)
+    assert_refused(mien("agree", rows, coder, "--tier", "ben"), "anna (3 labels)", "'ben'")
+    assert_refused(mien("agree", rows, coder, "--track", "5"), "1 (100% of the frames)", "got 5")
+    assert_refused(mien("agree", rows, coder, "--track", 1, "--track", 2), "--track: 1 of the")
+    assert_refused(mien("agree", rows, coder, "--map", "joy"), "--map: expected WORD=EMOTION")
+    assert_refused(mien("agree", rows, coder, "--every", "often"), "--every: expected seconds")
+    assert_refused(mien("agree", rows, tmp_path / "no.csv"), "no.csv: cannot be read")
+    assert_refused(mien("agree", rows, tmp_path / "no.eaf"), "no.eaf: cannot be read")
+    broken = tmp_path / "broken.csv"
+    broken.write_text("frame,time_s,track,x0\n1,x,2,3\n")
+    assert_refused(mien("agree", broken, coder), "broken.csv: expected rows that mien wrote")
