@@ -14,7 +14,7 @@ import pympi
 import pytest
 from bidsschematools.schema import load_schema
 from bidsschematools.validator import validate_bids
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from praatio import textgrid
 
@@ -167,6 +167,7 @@ def test_praat_has_whole_tiers_with_gaps_where_no_face_is(tmp_path: Path) -> Non
     ]
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(
     st.lists(
         st.tuples(st.floats(0, 0.1), st.dictionaries(st.integers(1, 3), st.sampled_from(EMOTIONS))),
@@ -270,7 +271,7 @@ feat/utils/__init__.py, `EMOTION_COLUMNS_V2` in feat/multitask/__init__.py of py
 
 
 def test_fex_has_py_feats_columns_and_its_order_of_emotions(tmp_path: Path) -> None:
-    rows = rows_of(TALK, {2: "Ada"})
+    rows = rows_of(TALK, {2: 'Ada, "A"'})
     write_format(rows, "fex", tmp_path / "talk.csv", Media(Path("talk.mp4"), width=64, height=48))
     table = pandas.read_csv(tmp_path / "talk.csv")
     # By these `feat.utils.io.read_feat` takes a file for one of its second detector.
@@ -282,7 +283,7 @@ def test_fex_has_py_feats_columns_and_its_order_of_emotions(tmp_path: Path) -> N
     likeliest = table[FEAT_EMOTIONS].dropna().idxmax(axis=1)
     assert list(likeliest) == ["Happy", "Happy", "Sad", "Neutral", "Sad", "Neutral", "Neutral"]
     assert table.loc[5, [*FEAT_EMOTIONS, *FEAT_FACEBOX, "Identity"]].isna().all()
-    assert list(table["Identity"].dropna().unique()) == ["person 1", "Ada"]
+    assert list(table["Identity"].dropna().unique()) == ["person 1", 'Ada, "A"']
     assert (table[["FrameWidth", "FrameHeight"]] == [64, 48]).all(axis=None)
 
 
@@ -452,3 +453,13 @@ def test_parquet_is_read_back_as_csv_is(tmp_path: Path) -> None:
     csv, parquet = (read_rows(write_rows(tmp_path / f"rows.{kind}")) for kind in ("csv", "parquet"))
     assert csv.rows == parquet.rows
     assert list(csv.iter_rows()) == csv.rows
+
+
+def test_rows_written_anew_have_files_with_the_names_of_people(mien: Mien, tmp_path: Path) -> None:
+    rows = write_rows(tmp_path / "rows.csv")
+    people = tmp_path / "people.csv"
+    people.write_text("track,name,exclude,note\n1,Ada,,\n2,,,\n")
+    named = tmp_path / "named.csv"
+    done = mien("rows", rows, "--people", people, "--csv", named, "--format", "eaf")
+    assert (done.status, done.stderr) == (0, "")
+    assert set(opened_eaf(tmp_path / "named.eaf")[1]) == {"Ada", "person 2"}

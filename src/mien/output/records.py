@@ -371,6 +371,15 @@ def video_json_lines(frame: int, time_s: float, readings: Sequence[TrackedReadin
     return "".join(lines)
 
 
+def reading_of_cells(row: Mapping[str, Any]) -> TrackedReading:
+    """The reading that a row of `video_rows` tells, without landmarks, as Parquet has it.
+
+    Raises:
+        LookupError, TypeError, ValueError: it is no such row.
+    """
+    return _tracked(row)
+
+
 def reading_of_csv(row: Mapping[str, str]) -> TrackedReading:
     """The reading that a row of `video_csv_lines` tells, without landmarks.
 
@@ -380,15 +389,6 @@ def reading_of_csv(row: Mapping[str, str]) -> TrackedReading:
     return _tracked(
         {**row, "detected": row["detected"] == "true", "unsure": row["unsure"] == "true"}
     )
-
-
-def reading_of_cells(row: Mapping[str, Any]) -> TrackedReading:
-    """The reading that a row of `video_rows` tells, without landmarks, as Parquet has it.
-
-    Raises:
-        LookupError, TypeError, ValueError: it is no such row.
-    """
-    return _tracked(row)
 
 
 def reading_of_json(values: Mapping[str, Any]) -> TrackedReading:

@@ -7,8 +7,8 @@ A file has the name `rows.part.csv` until it is finished. What is written reache
 import csv
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -191,16 +191,19 @@ def read_frames(path: Path) -> Iterator[FrameReadings]:
         OutputError: it is not a file of such rows.
         MissingExtraError: Parquet without pyarrow.
     """
-    kinds: dict[str, tuple[Callable[[Path], Iterator[Any]], Callable[[Any], TrackedReading]]] = {
+    kinds: dict[
+        str, tuple[Callable[[Path], Generator[Any, None, None]], Callable[[Any], TrackedReading]]
+    ] = {
         ".csv": (_csv_rows, reading_of_csv),
         ".parquet": (_parquet_rows, reading_of_cells),
     }
     rows_of, reading_of = kinds.get(path.suffix.lower(), (_json_rows, reading_of_json))
     try:
-        by_frame = groupby(rows_of(path), key=lambda row: (int(row["frame"]), float(row["time_s"])))
-        for (frame, time_s), found in by_frame:
-            readings = tuple(reading_of(row) for row in found if row["track"])
-            yield FrameReadings(frame, time_s, readings)
+        with closing(rows_of(path)) as rows:
+            by_frame = groupby(rows, key=lambda row: (int(row["frame"]), float(row["time_s"])))
+            for (frame, time_s), found in by_frame:
+                readings = tuple(reading_of(row) for row in found if row["track"])
+                yield FrameReadings(frame, time_s, readings)
     except OSError as error:
         raise OutputError(f"{path}: cannot be read; {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -214,17 +217,17 @@ def read_frames(path: Path) -> Iterator[FrameReadings]:
         raise OutputError(f"{path}: expected rows that mien wrote; {error!r}") from error
 
 
-def _csv_rows(path: Path) -> Iterator[Mapping[str, Any]]:
+def _csv_rows(path: Path) -> Generator[Mapping[str, Any], None, None]:
     with path.open(newline="", encoding="utf-8") as file:
         yield from csv.DictReader(file)
 
 
-def _json_rows(path: Path) -> Iterator[Mapping[str, Any]]:
+def _json_rows(path: Path) -> Generator[Mapping[str, Any], None, None]:
     with path.open(newline="", encoding="utf-8") as file:
         yield from map(json.loads, file)
 
 
-def _parquet_rows(path: Path) -> Iterator[Mapping[str, Any]]:
+def _parquet_rows(path: Path) -> Generator[Mapping[str, Any], None, None]:
     try:
         import pyarrow.parquet
     except ImportError as error:

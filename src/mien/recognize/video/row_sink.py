@@ -25,8 +25,8 @@ from mien.rows.totals import TrackTotals
 class RowSink:
     """All outputs but the annotated copy, as rows come.
 
-    Memory does not grow with them, but for events, which take some 100 bytes for each face of each
-    frame.
+    Memory does not grow with them, but for events and for files of other tools, which take some 100
+    bytes for each face of each frame.
 
         sink = RowSink(outputs)
         for frame, readings in read:
@@ -125,11 +125,12 @@ class RowSink:
 
     def _write_tables(self, source: str, media: Media) -> list[Event]:
         """Write what is made of all rows; gives the events, if they are asked for."""
-        if self._columns is None or not self.frames:
+        if self._columns is None:
             return []
         outputs, rows = self._outputs, self._columns.result(source)
-        for name, path in outputs.formats.items():
-            write_format(rows, name, path, media)
+        if self.frames:
+            for name, path in outputs.formats.items():
+                write_format(rows, name, path, media)
         if not outputs.need_events:
             return []
         tables = EventTables.of(rows)

@@ -5,13 +5,12 @@ when there are `valence` and `arousal`, and expects the columns of landmarks and
 what mien does not measure is empty, as of faces that py-feat could not read.
 """
 
-import csv
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from mien.labels import EMOTIONS
 from mien.output.files import atomic_text
-from mien.readings import VideoRow
+from mien.readings import TrackedReading
 from mien.rows.formats.intervals import Media, person_name
 from mien.rows.table import VideoResult
 
@@ -52,28 +51,33 @@ def write_fex(rows: VideoResult, path: Path, media: Media) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    names = {track: person_name(rows, track) for track in set(rows.tracks.tolist())}
-    of_all = {
-        "input": str(rows.source if media.path is None else media.path),
-        "FrameHeight": media.height,
-        "FrameWidth": media.width,
-    }
+    names = {track: _quoted(person_name(rows, track)) for track in set(rows.tracks.tolist())}
+    size = f"{media.height or ''},{media.width or ''}"
+    source = _quoted(str(rows.source if media.path is None else media.path))
     with atomic_text(path) as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
+        file.write(",".join(COLUMNS) + "\n")
         for row in rows.iter_rows():
-            writer.writerow({**of_all, **_cells(row, names)})
+            face, name = _NO_FACE, ""
+            if row.reading is not None:
+                face, name = _face(row.reading), names[row.reading.track]
+            minutes, seconds = divmod(int(row.time_s), 60)
+            when = f"{row.frame},{minutes:02}:{seconds:02}"
+            file.write(f"{face},,,{size},{source},{when},{name}\n")
 
 
-def _cells(row: VideoRow, names: dict[int, str]) -> dict[str, Any]:
-    minutes, seconds = divmod(int(row.time_s), 60)
-    cells: dict[str, Any] = {"frame": row.frame, "approx_time": f"{minutes:02}:{seconds:02}"}
-    reading = row.reading
-    if reading is None:
-        return cells
+_BLANK: Final = "," * len(EMPTY)
+_NO_FACE: Final = "," * (len(BOX) + len(EMPTY) + len(EMOTION_OF) - 1)
+_ORDER: Final = [EMOTIONS.index(label) for label in EMOTION_OF.values()]
+
+
+def _face(reading: TrackedReading) -> str:
+    """The cells of the box, the empty ones, and those of the emotions."""
     x0, y0, x1, y1 = reading.box
-    box = zip(BOX, (x0, y0, x1 - x0, y1 - y0, reading.score), strict=True)
-    cells |= {name: f"{value:.7g}" for name, value in box}
-    for name, label in EMOTION_OF.items():
-        cells[name] = f"{reading.probabilities[EMOTIONS.index(label)]:.7g}"
-    return cells | {"Identity": names[reading.track]}
+    box = ",".join(f"{value:.7g}" for value in (x0, y0, x1 - x0, y1 - y0, reading.score))
+    emotions = ",".join(f"{reading.probabilities[number]:.7g}" for number in _ORDER)
+    return f"{box}{_BLANK},{emotions}"
+
+
+def _quoted(text: str) -> str:
+    """A cell of CSV."""
+    return '"' + text.replace('"', '""') + '"' if set(text) & set(',"\r\n') else text
