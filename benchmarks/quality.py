@@ -33,8 +33,8 @@ from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
 from mien.environment import onnx_session
-from mien.learn.data.datasets import list_pictures, load_faces
-from mien.learn.evaluation.robustness import disturb, draw_faces
+from mien.learn.data.datasets import list_images, load_faces
+from mien.learn.evaluation.robustness import corrupt, draw_faces
 from mien.learn.evaluation.scores import truth_of
 from mien.output.figures import figure, save
 from mien.readings import Face, Image
@@ -58,14 +58,13 @@ EDGES: Final = {
     "blur": (0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9),
     "light": (0, 10, 20, 30, 40, 50, 60, 80, 100, 130, 160, 180, 200, 210, 220, 230, 240, 255),
     "contrast": (0, 5, 10, 15, 20, 25, 30, 40, 60),
-    "inside": (0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95),
-    "yaw": (0, 5, 10, 15, 20, 25, 30, 35, 40, 50, 60, 90),
+    "inside": (0, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 1.0, 1.01),
+    "yaw": (0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 90),
 }
 """Of the bins of each curve."""
 OF: Final = {"resolution": "size_px", "blur": "blur", "brightness": "light", "contrast": "contrast"}
 INSIDE: Final = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4)
 YAWS: Final = (-50.0, -35.0, -20.0, 0.0, 20.0, 35.0, 50.0)
-PITCHES: Final = (-20.0, 20.0)
 MIN_FACES: Final = 40  # of a bin
 UPRIGHT: Final = 10.0  # degrees, at most, of a face that is turned
 CROP: Final = 1.4  # sides of YuNet's box, of the crop that the mesh is found in
@@ -134,7 +133,7 @@ def corrupted(
     for name, levels in LEVELS.items():
         values, now = [], []
         for level in levels:
-            spoiled = disturb(crops, name, level)
+            spoiled = corrupt(crops, name, level)
             now.append(read(spoiled) == targets)
             if name == "resolution":
                 values.append(np.full(len(crops), float(level)))
@@ -210,24 +209,23 @@ def mesh_pose(points: Floats) -> tuple[float, float, float]:
     u, _, v = np.linalg.svd((seen - seen.mean(0)).T @ (model - model.mean(0)))
     rotation = u @ np.diag([1.0, 1.0, np.linalg.det(u @ v)]) @ v
     roll = -math.atan2(rotation[1, 0], rotation[0, 0])
-    x, y, z = turn(0.0, 0.0, roll) @ rotation[:, 2]
+    x, y, z = turn(0.0, roll) @ rotation[:, 2]
     return math.degrees(math.atan2(x, z)), math.degrees(math.asin(y)), math.degrees(roll)
 
 
-def turn(yaw: float, pitch: float, roll: float) -> Floats:
+def turn(yaw: float, roll: float) -> Floats:
     """(3, 3): a rotation by radians, of x to the right, y upwards and z towards the viewer.
 
-    First by the pitch, then by the yaw, then by the roll, against the clock.
+    First by the yaw, then by the roll, against the clock.
     """
-    (a, b), (c, d), (e, f) = ((math.cos(t), math.sin(t)) for t in (yaw, pitch, roll))
-    about_x = np.array([[1, 0, 0], [0, c, d], [0, -d, c]])
+    (a, b), (c, d) = ((math.cos(angle), math.sin(angle)) for angle in (yaw, roll))
     about_y = np.array([[a, 0, b], [0, 1, 0], [-b, 0, a]])
-    about_z = np.array([[e, -f, 0], [f, e, 0], [0, 0, 1]])
-    return np.asarray(about_z @ about_y @ about_x, np.float64)
+    about_z = np.array([[c, -d, 0], [d, c, 0], [0, 0, 1]])
+    return np.asarray(about_z @ about_y, np.float64)
 
 
-def turned(image: Image, points: Floats, yaw: float, pitch: float) -> Image:
-    """A photo whose head is turned by so many degrees more.
+def turned(image: Image, points: Floats, yaw: float) -> Image:
+    """A photo whose head is turned aside by so many degrees more.
 
     The mesh turns; a ring around it, at the depth of the ears, turns with it, and what lies at the
     border of the image stays.
@@ -243,7 +241,7 @@ def turned(image: Image, points: Floats, yaw: float, pitch: float) -> Image:
     source = np.concatenate([points, ring, still])
     triangles = Delaunay(source[:, :2]).simplices
     flip = np.array([1.0, -1.0, -1.0])
-    rotation = turn(math.radians(yaw), math.radians(pitch), 0.0)
+    rotation = turn(math.radians(yaw), 0.0)
     moving = len(points) + len(ring)
     place = source.copy()
     place[:moving] = ((source[:moving] - center) * flip @ rotation.T) * flip + center
@@ -332,18 +330,17 @@ def turned_curve(
     photos: Sequence[Photo], meshes: Sequence[Floats], detector: YuNetDetector, read: Reader
 ) -> list[Bin]:
     """By the yaw that is measured on photos that are turned; prints its errors, too."""
-    angles = [*((yaw, 0.0) for yaw in YAWS), *((0.0, pitch) for pitch in PITCHES)]
-    told, true, crops, who, lost = [], [], [], [], dict.fromkeys(angles, 0)
+    told, true, crops, who, lost = [], [], [], [], dict.fromkeys(YAWS, 0)
     for number, (photo, points) in enumerate(zip(photos, meshes, strict=True)):
         start = mesh_pose(points)
-        for yaw, pitch in angles:
-            image = photo.image if yaw == pitch == 0.0 else turned(photo.image, points, yaw, pitch)
+        for yaw in YAWS:
+            image = turned(photo.image, points, yaw) if yaw else photo.image
             face = found_again(detector, image)
             if face is None or face.landmarks is None:
-                lost[yaw, pitch] += 1
+                lost[yaw] += 1
                 continue
             told.append(pose_of(face.landmarks))
-            true.append((start[0] + yaw, start[1] + pitch, start[2]))
+            true.append((start[0] + yaw, *start[1:]))
             crops.append(crop_faces(image, [face], detector.framing, margin=read.margin)[0])
             who.append(number)
     print("turned:", len(photos), "photos; not found:", {a: n for a, n in lost.items() if n})
@@ -414,11 +411,11 @@ def draw(curves: dict[str, dict[str, list[Bin]]], stem: Path) -> None:
 def load_photos(path: str, detector: YuNetDetector) -> list[Photo]:
     """The photos in which a face is found."""
     photos = []
-    for picture in list_pictures(path).pictures:
-        image = load_image(picture.file, min_side_px=1)
+    for photo in list_images(path).images:
+        image = load_image(photo.file, min_side_px=1)
         face = found_again(detector, image)
         if face is not None:
-            photos.append(Photo(image, face, picture.target))
+            photos.append(Photo(image, face, photo.target))
     return photos
 
 
@@ -445,7 +442,7 @@ def main() -> None:
         "val": corrupted(val.images, val.targets, read),
         "photos": corrupted(crops, targets, read),
     }
-    curves["photos"]["inside"] = cut_off_curve(photos, detector, read)
+    curves["photos"]["inside"] = cut_off_curve(photos[::2], detector, read)
     for label, n in (("val", len(val)), ("photos", len(photos))):
         print(f"{label}: n {n:,}")
         for of, curve in curves[label].items():
@@ -459,7 +456,8 @@ def main() -> None:
         told = np.array([pose_of(p.face.landmarks) for p in photos if p.face.landmarks])
         true = np.array([mesh_pose(points) for points in meshes])
         pose_errors(told, true, "against the mesh")
-        front = np.flatnonzero(np.abs(true).max(axis=1) < UPRIGHT)[: options.turned]
+        front = np.flatnonzero(np.abs(true).max(axis=1) < UPRIGHT)
+        front = front[np.linspace(0, len(front) - 1, options.turned).astype(int)]
         some = [photos[i] for i in front]
         curves["photos"]["yaw"] = turned_curve(some, [meshes[i] for i in front], detector, read)
         show("turned photos", "yaw", curves["photos"]["yaw"])
