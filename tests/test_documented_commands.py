@@ -135,7 +135,14 @@ def test_a_documented_command_ends_well(command: str, folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "page",
-    ["README.md", "docs/events.md", "docs/explain.md", "docs/people.md", "docs/video.md"],
+    [
+        "README.md",
+        "docs/events.md",
+        "docs/explain.md",
+        "docs/quality.md",
+        "docs/people.md",
+        "docs/video.md",
+    ],
 )
 def test_the_python_code_of_a_document_runs(page: str, folder: Path) -> None:
     found = [dedent(code) for code in blocks((ROOT / page).read_text(encoding="utf-8"), "python")]
