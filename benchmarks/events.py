@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from mien.labels import EMOTIONS, FERPLUS_COLUMNS
 from mien.learn.data.datasets import FaceSet, load_faces
+from mien.output.records import MEASURES
 from mien.readings import Event
 from mien.recognize.classifier import Classifier
 from mien.recognize.video.smoothing import smooth
@@ -133,6 +134,9 @@ def _video(raw: NDArray[np.float32]) -> VideoResult:
         probabilities=raw,
         labels=raw.argmax(axis=1),
         unsure=np.zeros(count, np.bool_),
+        landmarks=np.full((count, 5, 2), np.nan, np.float32),
+        measures=np.full((count, len(MEASURES)), np.nan, np.float32),
+        unusable=np.full(count, -1, np.int64),
     )
 
 

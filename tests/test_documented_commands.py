@@ -141,6 +141,7 @@ def test_a_documented_command_ends_well(command: str, folder: Path) -> None:
         "docs/events.md",
         "docs/explain.md",
         "docs/people.md",
+        "docs/quality.md",
         "docs/video.md",
     ],
 )

@@ -243,7 +243,8 @@ def test_light_blur_and_size_are_measured_on_the_face(portrait_crop: NDArray[np.
     assert found["brightness"][whole] == pytest.approx(portrait_crop.mean())
     assert found["brightness"][dark] == pytest.approx(found["brightness"][whole] / 2, abs=1)
     assert found["contrast"][dark] == pytest.approx(found["contrast"][whole] / 2, abs=1)
-    assert found["blur"][blurred] < found["blur"][whole] / 10
+    assert found["blur"][blurred] > found["blur"][whole] + 0.2
+    assert found["blur"][dark] == pytest.approx(found["blur"][whole], abs=0.02)
     assert 12 <= found["resolution"][coarse] <= 20
     assert found["resolution"][whole] > 30
 
@@ -267,7 +268,7 @@ def test_a_head_that_looks_aside_has_more_yaw(portrait_crop: NDArray[np.uint8]) 
     across, down = np.meshgrid(columns, rows)
     aside = cv2.remap(portrait_crop, across, down, cv2.INTER_LINEAR)
     measured = measure_slices(set_of(portrait_crop, np.asarray(aside, np.uint8)), ["yaw", "size"])
-    assert measured["yaw"][1] > measured["yaw"][0] + 0.05
+    assert measured["yaw"][1] > measured["yaw"][0] + 5.0
     assert measured["size"] == pytest.approx([47, 47], abs=6)
 
 

@@ -53,6 +53,25 @@ def test_the_portrait_is_happy(portrait: Path) -> None:
     assert reading.box == pytest.approx((179, 63, 270, 175), abs=12)
 
 
+def test_each_reading_says_what_its_face_was_worth(two_faces: Recognizer) -> None:
+    image = np.full((60, 120, 3), 40, np.uint8)
+    image[:30] = 90
+    first, second = (reading.quality for reading in two_faces(image))
+    assert first is not None
+    assert second is not None
+    assert (first.size_px, first.inside, second.inside) == (50.0, 1.0, 0.6)
+    assert first.roll == 0.0  # by its landmarks; the other has none
+    assert (second.yaw, second.unusable) == (None, "cut off")
+    assert 40 < first.light < 90
+
+
+def test_the_quality_of_the_portrait_is_good(portrait: Path) -> None:
+    (reading,) = Recognizer()(portrait)
+    assert reading.quality is not None
+    assert reading.quality.usable
+    assert reading.to_dict()["quality"] == reading.quality.to_dict()
+
+
 def test_every_source_gives_the_same_readings(
     tiny_model: Path, portrait: Path, portrait_image: Image
 ) -> None:

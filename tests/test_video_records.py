@@ -1,11 +1,13 @@
 """Rows of a video: what they say, in which forms, and what a kill leaves of them."""
 
+import csv
 import json
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from command_line import csv_rows
@@ -13,13 +15,19 @@ from fakes import a_reading
 from mien import EMOTIONS
 from mien.errors import OutputError
 from mien.output.files import part_name
-from mien.output.records import VIDEO_TABLE
-from mien.readings import TrackedReading
+from mien.output.records import POINTS as POINT_COLUMNS
+from mien.output.records import QUALITY, VIDEO_TABLE
+from mien.readings import UNUSABLE, FaceQuality, TrackedReading
+from mien.rows import table
 from mien.rows.files import (
     FLUSH_S,
     read_frames,
     row_writer,
 )
+
+POINTS = ((30.0, 50.5), (70.0, 50.0), (50.0, 70.0), (35.0, 90.0), (65.0, 90.25))
+TURNED = FaceQuality(-41.5, 3.0, -0.5, 119.5, 0.25, 131.0, 52.75, 0.875, "turned")
+FROM_A_BOX = FaceQuality(None, None, None, 119.5, 0.25, 131.0, 52.75, 1.0)
 
 
 def a_face(track: int = 1, emotion: str = "happy", **changes: Any) -> TrackedReading:
@@ -31,11 +39,11 @@ def a_face(track: int = 1, emotion: str = "happy", **changes: Any) -> TrackedRea
         raw_emotion="angry",
         detected=True,
     )
-    return replace(face, landmarks=None, **changes)
+    return replace(face, **{"landmarks": None, "quality": FROM_A_BOX, **changes})
 
 
 VIDEO: list[tuple[int, float, list[TrackedReading]]] = [
-    (0, 0.0, [a_face(1), a_face(2, "sad", detected=False)]),
+    (0, 0.0, [a_face(1, landmarks=POINTS, quality=TURNED), a_face(2, "sad", detected=False)]),
     (1, 1 / 3, []),
     (3, 0.5, [a_face(2, "sad", unsure=True)]),
 ]
@@ -128,3 +136,81 @@ def test_rows_reach_the_disk_within_a_second_and_whole(suffix: str, tmp_path: Pa
     writer.finish()
     assert len(list(read_frames(path))) == number
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_quality_and_landmarks_are_columns(tmp_path: Path) -> None:
+    rows = csv_rows(write(tmp_path / "rows.csv"))
+    assert (rows[0]["yaw"], rows[0]["inside"]) == ("-41.5", "0.875")
+    assert (rows[0]["right_eye_x"], rows[0]["left_mouth_y"]) == ("30.0", "90.25")
+    assert [rows[i]["usable"] for i in range(4)] == ["false", "true", "", "true"]
+    assert [rows[i]["unusable"] for i in range(4)] == ["turned", "", "", ""]
+    assert (rows[1]["yaw"], rows[1]["size_px"], rows[1]["nose_x"]) == ("", "119.5", "")
+
+    lines = [json.loads(line) for line in write(tmp_path / "rows.jsonl").read_text().splitlines()]
+    assert lines[0]["quality"] == TURNED.to_dict()
+    assert lines[0]["landmarks"] == [list(point) for point in POINTS]
+    assert (lines[1]["quality"]["yaw"], lines[1]["landmarks"]) == (None, None)
+
+
+def test_landmarks_that_were_only_moved_along_are_no_column(tmp_path: Path) -> None:
+    video = [(0, 0.0, [a_face(landmarks=POINTS, detected=False)])]
+    (row,) = csv_rows(write(tmp_path / "rows.csv", video))
+    assert row["right_eye_x"] == ""
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_quality_of_rows_that_are_read_back(suffix: str, tmp_path: Path) -> None:
+    found = table.read_rows(write(tmp_path / f"rows{suffix}"))
+    assert [row.reading.quality for row in found.rows if row.reading is not None] == [
+        TURNED,
+        FROM_A_BOX,
+        FROM_A_BOX,
+    ]
+    assert found.landmarks[0].tolist() == [list(point) for point in POINTS]
+    assert bool(np.isnan(found.landmarks[1:]).all())
+    assert found.measures[0].tolist() == [-41.5, 3.0, -0.5, 119.5, 0.25, 131.0, 52.75, 0.875]
+    assert found.unusable.tolist() == [UNUSABLE.index("turned"), 0, 0]
+
+    frame = found.to_pandas()
+    assert list(frame.columns) == list(VIDEO_TABLE)
+    assert frame["usable"].tolist()[:2] == [False, True]
+    assert frame["unusable"].tolist()[:2] == ["turned", ""]
+
+
+NEW = {*POINT_COLUMNS, *QUALITY, "landmarks", "quality"}
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_rows_of_before_quality_are_read(suffix: str, tmp_path: Path) -> None:
+    path = write(tmp_path / f"rows{suffix}")
+    if suffix == ".csv":
+        kept = [{k: v for k, v in row.items() if k not in NEW} for row in csv_rows(path)]
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(kept[0]))
+            writer.writeheader()
+            writer.writerows(kept)
+    else:
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        kept = [{k: v for k, v in line.items() if k not in NEW} for line in lines]
+        path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+
+    found = table.read_rows(path)
+
+    assert [row.reading.quality for row in found.rows if row.reading is not None] == [None] * 3
+    assert found.unusable.tolist() == [-1, -1, -1]
+    assert found.to_pandas()["usable"].isna().all()
+    assert [r.emotion for row in found.rows if (r := row.reading)] == ["happy", "sad", "sad"]
+
+
+@pytest.mark.parametrize("cells", [{"unusable": "ugly"}, {"blur": "much"}, {"light": ""}])
+def test_cells_that_are_no_quality_are_an_output_error(
+    cells: dict[str, str], tmp_path: Path
+) -> None:
+    path = write(tmp_path / "rows.csv")
+    rows = csv_rows(path)
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows([{**rows[0], **cells}, *rows[1:]])
+    with pytest.raises(OutputError, match="expected rows that mien wrote"):
+        table.read_rows(path)

@@ -36,7 +36,15 @@ from mien.errors import (
     VideoError,
 )
 from mien.labels import EMOTIONS
-from mien.readings import Explanation, Face, ImageFile, ImageResult, Reading, Verification
+from mien.readings import (
+    Explanation,
+    Face,
+    FaceQuality,
+    ImageFile,
+    ImageResult,
+    Reading,
+    Verification,
+)
 from mien.recognize.classifier import DEFAULT_MODEL, Classifier, shipped_models
 from mien.recognize.crops import crop_faces
 from mien.recognize.faces import Detector, Framing, HaarDetector, YuNetDetector
@@ -78,6 +86,7 @@ __all__ = [
     "DivergedError",
     "Explanation",
     "Face",
+    "FaceQuality",
     "Framing",
     "HaarDetector",
     "ImageError",

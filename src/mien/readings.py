@@ -52,6 +52,51 @@ class Face:
         return max(self.box[2] - self.box[0], self.box[3] - self.box[1])
 
 
+UNUSABLE: Final = ("", "small", "cut off", "turned", "dark", "bright", "flat", "blurred")
+"""Why a reading is not to be trusted, in the order in which it is looked for; first that it is."""
+
+
+@dataclass(frozen=True)
+class FaceQuality:
+    """What the image of one face was worth.
+
+    `mien.recognize.quality` measures it, and says how far each angle can be trusted.
+
+    Attributes:
+        yaw: degrees by which the head is turned aside, positive where it looks to the right of the
+            image; None where the detector gives no landmarks.
+        pitch: degrees by which it is raised, positive where it looks up; likewise.
+        roll: degrees by which it is tilted, positive where its top leans to the right of the image;
+            likewise.
+        size_px: the longer side of the box, in pixels of the original image.
+        blur: 0 to 1, from sharp to blurred, of the crop of 48 x 48 pixels that is read.
+        light: mean gray level of that crop, 0 to 255.
+        contrast: standard deviation of its gray levels.
+        inside: share of the box that lies inside the image, 0 to 1.
+        unusable: why the reading is not to be trusted, one of `UNUSABLE`; empty where it is.
+    """
+
+    yaw: float | None
+    pitch: float | None
+    roll: float | None
+    size_px: float
+    blur: float
+    light: float
+    contrast: float
+    inside: float
+    unusable: str = ""
+
+    @property
+    def usable(self) -> bool:
+        """Nothing speaks against trusting the reading."""
+        return not self.unusable
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {**values, "usable": self.usable}
+
+
 UNSURE: Final = "unsure"
 """What people are shown in place of an emotion that is not probable enough."""
 
@@ -70,6 +115,8 @@ class Reading:
         probabilities: of the seven labels, in the order of `mien.EMOTIONS`; they sum to 1. Of the
             model in the box: how likely it is that a person who is asked says so.
         unsure: `probability` is below the recognizer's threshold.
+        quality: what the image of the face was worth; None where nobody measured it, as in rows
+            that were written before there were such columns.
     """
 
     box: Box
@@ -79,6 +126,7 @@ class Reading:
     probability: float
     probabilities: tuple[float, ...]
     unsure: bool = False
+    quality: FaceQuality | None = None
 
     @property
     def caption(self) -> str:
@@ -127,6 +175,7 @@ class Reading:
             "probability": self.probability,
             "unsure": self.unsure,
             "probabilities": self.by_emotion(),
+            "quality": None if self.quality is None else self.quality.to_dict(),
         }
 
 
@@ -352,7 +401,7 @@ class FrameReadings:
     Attributes:
         frame: its number.
         time_s: when it is shown.
-        readings: of its faces, without landmarks; empty where it shows none.
+        readings: of its faces, with landmarks where they were detected; empty where it shows none.
     """
 
     frame: int
@@ -367,7 +416,7 @@ class VideoRow:
     Attributes:
         frame: its number in the video, from 0.
         time_s: when it is shown, in seconds from the start of the video.
-        reading: of the face, without landmarks; None where the frame shows no face.
+        reading: of the face, with landmarks where it was detected; None where the frame shows none.
     """
 
     frame: int

@@ -8,13 +8,22 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TextIO
 
 from mien.errors import OutputError
 from mien.labels import EMOTIONS
 from mien.output.files import atomic_text
-from mien.readings import Expectation, ImageResult, Reading, TrackedReading
+from mien.readings import (
+    UNUSABLE,
+    Expectation,
+    FaceQuality,
+    ImageResult,
+    Landmarks,
+    Reading,
+    TrackedReading,
+)
 
 if TYPE_CHECKING:
     import pyarrow
@@ -24,7 +33,10 @@ LANDMARKS: Final = ("right_eye", "left_eye", "nose", "right_mouth", "left_mouth"
 
 SIDES: Final = ("x0", "y0", "x1", "y1")
 RAW: Final = tuple(f"raw_{label}" for label in EMOTIONS)
-_POINTS: Final = tuple(f"{name}_{axis}" for name in LANDMARKS for axis in "xy")
+POINTS: Final = tuple(f"{name}_{axis}" for name in LANDMARKS for axis in "xy")
+MEASURES: Final = ("yaw", "pitch", "roll", "size_px", "blur", "light", "contrast", "inside")
+"""What is measured of the quality of a face, as columns; `FaceQuality` says what they are."""
+QUALITY: Final = (*MEASURES, "usable", "unusable")
 TABLE_SUFFIXES: Final = (".csv", ".json")
 """Of `write_table`."""
 
@@ -67,7 +79,7 @@ _OF_A_FACE: Final = (
     *(Column(side, "float32", "of the box, in pixels of the image") for side in SIDES),
     Column("score", "float32", "the detector's, that this is a face, 0 to 1"),
     Column("detected", "bool", "the detector found the face in this frame; else it was followed"),
-    *(Column(name, "float32", "in pixels; null where the detector gives none") for name in _POINTS),
+    *(Column(name, "float32", "in pixels; null where the detector gave none") for name in POINTS),
     Column("emotion", "string", "the likeliest of the seven, of an unsure face, too"),
     Column("probability", "float32", "of that emotion, 0 to 1"),
     Column("unsure", "bool", "the probability is below the threshold"),
@@ -77,6 +89,16 @@ _OF_A_FACE: Final = (
     ),
     Column("raw_emotion", "string", "the likeliest of this frame alone"),
     *(Column(name, "float32", "probability of this frame alone, not smoothed") for name in RAW),
+    Column("yaw", "float32", "degrees, to the right of the image; null without landmarks"),
+    Column("pitch", "float32", "degrees, upwards; null without landmarks"),
+    Column("roll", "float32", "degrees, clockwise; null without landmarks"),
+    Column("size_px", "float32", "longer side of the box"),
+    Column("blur", "float32", "of the crop that was read, 0 (sharp) to 1 (blurred)"),
+    Column("light", "float32", "its mean gray level, 0 to 255"),
+    Column("contrast", "float32", "standard deviation of its gray levels"),
+    Column("inside", "float32", "share of the box that lies inside the image, 0 to 1"),
+    Column("usable", "bool", "nothing measured speaks against trusting the reading"),
+    Column("unusable", "string", "what does, in a word; empty where usable"),
     Column("expected", "string", "the emotion that was asked for, in every row"),
     Column(
         "shows", "bool", "whether the face shows it; null in the row of an image without a face"
@@ -96,7 +118,7 @@ COLUMNS: Final = {column.name: column for column in (*_PLACES, *_OF_A_FACE, *_OF
 
 _READING: Final = ("emotion", "probability", "unsure", *EMOTIONS)
 
-IMAGE_TABLE: Final = ("file", "face", *SIDES, "score", *_READING, "error")
+IMAGE_TABLE: Final = ("file", "face", *SIDES, "score", *_READING, *POINTS, *QUALITY, "error")
 """Columns of images as CSV."""
 
 EXPECTED_COLUMNS: Final = ("expected", "shows")
@@ -109,6 +131,8 @@ VIDEO_TABLE: Final = (
     *("frame", "time_s", "track", *SIDES, "score", "detected"),
     *_READING,  # smoothed over time
     *("raw_emotion", *RAW),
+    *POINTS,  # where the face was detected
+    *QUALITY,
 )
 """Columns of videos as CSV, Parquet and pandas."""
 
@@ -117,10 +141,13 @@ NAMED_VIDEO_TABLE: Final = tuple(
 )
 """The same where people have names."""
 
+_VIDEO_NUMBERS: Final = {name for name in VIDEO_TABLE if COLUMNS[name].kind == "float32"}
+
 BATCH_TABLE: Final = (
     *("source", "key", "member", "row", "frame", "time_s", "width", "height", "face"),
-    *(*SIDES, "score", *_POINTS),
+    *(*SIDES, "score", *POINTS),
     *_READING,
+    *QUALITY,
     *("model", "model_sha256", "mien_version", "error"),
 )
 """Columns of a data set of `mien batch`."""
@@ -128,16 +155,18 @@ BATCH_TABLE: Final = (
 
 def cells(reading: Reading) -> dict[str, Any]:
     """What tables say of one face, by column; those of video alone only of a tracked one."""
-    points = [axis for point in reading.landmarks or () for axis in point]
+    points = [axis for point in seen_landmarks(reading) or () for axis in point]
     found = {
         **dict(zip(SIDES, reading.box, strict=True)),
         "score": reading.score,
-        **dict(zip(_POINTS, points, strict=False)),
+        **dict(zip(POINTS, points, strict=False)),
         "emotion": reading.emotion,
         "probability": reading.probability,
         "unsure": reading.unsure,
         **reading.by_emotion(),
     }
+    if reading.quality is not None:
+        found |= reading.quality.to_dict()
     if isinstance(reading, TrackedReading):
         found |= {
             "track": reading.track,
@@ -147,6 +176,12 @@ def cells(reading: Reading) -> dict[str, Any]:
             **dict(zip(RAW, reading.raw_probabilities, strict=True)),
         }
     return found
+
+
+def seen_landmarks(reading: Reading) -> Landmarks | None:
+    """The landmarks that a detector gave; those that were moved along since are left out."""
+    followed = isinstance(reading, TrackedReading) and not reading.detected
+    return None if followed else reading.landmarks
 
 
 def rows(place: Mapping[str, Any], readings: Iterable[Reading]) -> list[dict[str, Any]]:
@@ -335,11 +370,9 @@ def video_rows(
     """
     return [
         {
-            name: float(f"{row[name]:.{_DIGITS}g}")
-            if COLUMNS[name].kind == "float32"
-            else row[name]
+            name: float(f"{row[name]:.{_DIGITS}g}") if name in _VIDEO_NUMBERS else row[name]
             for name in NAMED_VIDEO_TABLE
-            if name in row
+            if row.get(name) is not None
         }
         for row in rows({"frame": frame, "time_s": time_s}, readings)
     ]
@@ -366,13 +399,15 @@ def video_json_lines(frame: int, time_s: float, readings: Sequence[TrackedReadin
                 "probabilities": {label: row[label] for label in EMOTIONS},
                 "raw_emotion": row["raw_emotion"],
                 "raw_probabilities": {label: row[f"raw_{label}"] for label in EMOTIONS},
+                "landmarks": _pairs([row[n] for n in POINTS]) if POINTS[0] in row else None,
+                "quality": {n: row.get(n) for n in QUALITY} if "usable" in row else None,
             }
         lines.append(json.dumps(shown, separators=(",", ":")) + "\n")
     return "".join(lines)
 
 
 def reading_of_cells(row: Mapping[str, Any]) -> TrackedReading:
-    """The reading that a row of `video_rows` tells, without landmarks, as Parquet has it.
+    """The reading that a row of `video_rows` tells, as Parquet has it.
 
     Raises:
         LookupError, TypeError, ValueError: it is no such row.
@@ -381,18 +416,23 @@ def reading_of_cells(row: Mapping[str, Any]) -> TrackedReading:
 
 
 def reading_of_csv(row: Mapping[str, str]) -> TrackedReading:
-    """The reading that a row of `video_csv_lines` tells, without landmarks.
+    """The reading that a row of `video_csv_lines` tells.
+
+    Rows of before there were landmarks and quality are read, too.
 
     Raises:
         LookupError, TypeError, ValueError: it is no such row.
     """
+    values = {name: None if value == "" else value for name, value in row.items()}
     return _tracked(
-        {**row, "detected": row["detected"] == "true", "unsure": row["unsure"] == "true"}
+        {**values, "detected": row["detected"] == "true", "unsure": row["unsure"] == "true"}
     )
 
 
 def reading_of_json(values: Mapping[str, Any]) -> TrackedReading:
-    """The reading that a line of `video_json_lines` tells, without landmarks.
+    """The reading that a line of `video_json_lines` tells.
+
+    Lines of before there were landmarks and quality are read, too.
 
     Raises:
         LookupError, TypeError, ValueError: it is no such line.
@@ -403,8 +443,38 @@ def reading_of_json(values: Mapping[str, Any]) -> TrackedReading:
             **dict(zip(SIDES, values["box"], strict=True)),
             **{label: values["probabilities"][label] for label in EMOTIONS},
             **{f"raw_{label}": values["raw_probabilities"][label] for label in EMOTIONS},
+            **dict(zip(POINTS, chain.from_iterable(values.get("landmarks") or ()), strict=False)),
+            **(values.get("quality") or {}),
         }
     )
+
+
+def quality_of_row(row: Mapping[str, Any]) -> FaceQuality | None:
+    """The quality that the cells of a row tell; None where the row is of before there was one.
+
+    Raises:
+        LookupError, TypeError, ValueError: they are no such cells.
+    """
+    if row.get("size_px") is None:
+        return None
+    unusable = row["unusable"] or ""
+    if unusable not in UNUSABLE:
+        raise ValueError(f"unusable: expected one of {', '.join(UNUSABLE[1:])}; got {unusable!r}")
+    yaw, pitch, roll = (None if row[name] is None else float(row[name]) for name in MEASURES[:3])
+    size_px, blur, light, contrast, inside = (float(row[name]) for name in MEASURES[3:])
+    return FaceQuality(yaw, pitch, roll, size_px, blur, light, contrast, inside, unusable)
+
+
+def _pairs(values: Sequence[float]) -> list[list[float]]:
+    return [list(pair) for pair in zip(values[::2], values[1::2], strict=True)]
+
+
+def _landmarks(row: Mapping[str, Any]) -> Landmarks | None:
+    if row.get(POINTS[0]) is None:
+        return None
+    eyes_nose_mouth = [(float(x), float(y)) for x, y in _pairs([row[name] for name in POINTS])]
+    right_eye, left_eye, nose, right_mouth, left_mouth = eyes_nose_mouth
+    return right_eye, left_eye, nose, right_mouth, left_mouth
 
 
 def _tracked(row: Mapping[str, Any]) -> TrackedReading:
@@ -412,11 +482,12 @@ def _tracked(row: Mapping[str, Any]) -> TrackedReading:
     return TrackedReading(
         box=(x0, y0, x1, y1),
         score=float(row["score"]),
-        landmarks=None,
+        landmarks=_landmarks(row),
         emotion=EMOTIONS[EMOTIONS.index(row["emotion"])],
         probability=float(row["probability"]),
         probabilities=tuple(float(row[label]) for label in EMOTIONS),
         unsure=row["unsure"],
+        quality=quality_of_row(row),
         track=int(row["track"]),
         name=row.get("name") or None,
         raw_probabilities=tuple(float(row[name]) for name in RAW),

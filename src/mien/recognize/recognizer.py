@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mien.labels import EMOTIONS
-from mien.readings import Expectation, Face, Image, Reading, Verification, check_threshold
+from mien.readings import (
+    Expectation,
+    Face,
+    FaceQuality,
+    Image,
+    Reading,
+    Verification,
+    check_threshold,
+)
 from mien.recognize.classifier import DEFAULT_MODEL, Classifier
 from mien.recognize.crops import crop_faces
 from mien.recognize.faces import Detector, detector_named
 from mien.recognize.images import ImageSource, load_image
+from mien.recognize.quality import quality_of
 
 if TYPE_CHECKING:
     from mien.readings import Explanation, TrackedReading
@@ -151,8 +160,15 @@ class Recognizer:
         ]
         if not crops:
             return []
+        sizes = [(image.shape[1], image.shape[0]) for image in images]
         rows = iter(self.classifier(np.concatenate(crops)))
-        return [[_reading(face, next(rows), self.threshold) for face in faces] for faces in found]
+        return [
+            [
+                _reading(face, quality_of(face, crop, size), next(rows), self.threshold)
+                for face, crop in zip(faces, cut, strict=True)
+            ]
+            for size, faces, cut in zip(sizes, found, crops, strict=True)
+        ]
 
     def stream(
         self,
@@ -202,6 +218,7 @@ class Recognizer:
 
 def _reading(
     face: Face,
+    quality: FaceQuality,
     probabilities: np.ndarray[Any, np.dtype[np.float32]],
     threshold: float,
 ) -> Reading:
@@ -214,4 +231,5 @@ def _reading(
         probability=float(probabilities[best]),
         probabilities=tuple(float(p) for p in probabilities),
         unsure=not float(probabilities[best]) >= threshold,  # so that NaN is unsure, too
+        quality=quality,
     )

@@ -1,23 +1,36 @@
 """The rows of a video as columns: every face of every frame."""
 
+import math
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import MissingExtraError, OutputError
 from mien.labels import EMOTIONS
-from mien.output.records import COLUMNS, NAMED_VIDEO_TABLE, RAW, SIDES, VIDEO_TABLE
+from mien.output.records import (
+    COLUMNS,
+    MEASURES,
+    NAMED_VIDEO_TABLE,
+    POINTS,
+    RAW,
+    SIDES,
+    VIDEO_TABLE,
+    seen_landmarks,
+)
 from mien.readings import (
+    UNUSABLE,
     Event,
+    FaceQuality,
     FrameReadings,
+    Landmarks,
     Probabilities,
     TrackedReading,
     TrackSummary,
@@ -25,6 +38,9 @@ from mien.readings import (
     person_name,
 )
 from mien.rows.files import read_frames
+
+_NO_POINTS: Final = (math.nan,) * len(POINTS)
+_NO_MEASURES: Final = (math.nan,) * len(MEASURES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +60,11 @@ class VideoResult:
         probabilities: (F, 7) float32, smoothed over time.
         labels: (F,) int64: which of `mien.EMOTIONS` is the smoothed label.
         unsure: (F,) bool: the label's probability is below the recognizer's threshold.
+        landmarks: (F, 5, 2) float32: x and y in pixels, as `mien.readings.Landmarks`; NaN where the
+            detector did not look or gives none.
+        measures: (F, 8) float32: yaw, pitch, roll, size_px, blur, light, contrast and inside, see
+            `mien.FaceQuality`; NaN where they were not measured.
+        unusable: (F,) int64: which of `mien.readings.UNUSABLE`; 0 is usable, -1 not known.
         names: track -> what somebody calls that person; empty until somebody does.
     """
 
@@ -59,6 +80,9 @@ class VideoResult:
     probabilities: Probabilities
     labels: NDArray[np.int64]
     unsure: NDArray[np.bool_]
+    landmarks: NDArray[np.float32]
+    measures: NDArray[np.float32]
+    unusable: NDArray[np.int64]
     names: Mapping[int, str] = field(default_factory=dict)
 
     def name_of(self, track: int) -> str:
@@ -84,16 +108,31 @@ class VideoResult:
         return TrackedReading(
             box=(x0, y0, x1, y1),
             score=float(self.scores[face]),
-            landmarks=None,
+            landmarks=self._landmarks(face),
             emotion=EMOTIONS[label],
             probability=probability,
             probabilities=tuple(self.probabilities[face].tolist()),
             unsure=bool(self.unsure[face]),
+            quality=self._quality(face),
             track=track,
             name=self.name_of(track) if self.names else None,
             raw_probabilities=tuple(raw.tolist()),
             raw_emotion=EMOTIONS[int(raw.argmax())],
             detected=bool(self.detected[face]),
+        )
+
+    def _landmarks(self, face: int) -> Landmarks | None:
+        (ax, ay), (bx, by), (cx, cy), (dx, dy), (ex, ey) = self.landmarks[face].tolist()
+        return None if ax != ax else ((ax, ay), (bx, by), (cx, cy), (dx, dy), (ex, ey))
+
+    def _quality(self, face: int) -> FaceQuality | None:
+        unusable = int(self.unusable[face])
+        if unusable < 0:
+            return None
+        *angles, size_px, blur, light, contrast, inside = self.measures[face].tolist()
+        yaw, pitch, roll = (None if angle != angle else angle for angle in angles)
+        return FaceQuality(
+            yaw, pitch, roll, size_px, blur, light, contrast, inside, UNUSABLE[unusable]
         )
 
     def to_pandas(self) -> Any:
@@ -102,8 +141,9 @@ class VideoResult:
         A frame without a face has one row, in which all but `frame` and `time_s` is empty.
 
         The columns are frame, time_s, track, name where somebody gave names, x0, y0, x1, y1, score,
-        detected, emotion, probability, unsure, one for each emotion, raw_emotion, and raw_ with
-        each emotion.
+        detected, emotion, probability, unsure, one for each emotion, raw_emotion, raw_ with each
+        emotion, right_eye_x ... left_mouth_y (the landmarks), and yaw ... inside, usable, unusable
+        (the quality of the face).
 
         Raises:
             MissingExtraError: pandas is not installed.
@@ -113,6 +153,8 @@ class VideoResult:
         except ImportError as error:
             raise MissingExtraError("a data frame", "video", error) from error
         names = np.array(EMOTIONS, object)
+        usable = pandas.array(self.unusable == 0, "boolean")
+        usable[self.unusable < 0] = pandas.NA
         own = self.probabilities[np.arange(len(self.labels)), self.labels]
         faces: dict[str, Any] = {
             "track": self.tracks,
@@ -126,6 +168,10 @@ class VideoResult:
             **dict(zip(EMOTIONS, self.probabilities.T, strict=True)),
             "raw_emotion": names[self.raw_probabilities.argmax(1)],
             **dict(zip(RAW, self.raw_probabilities.T, strict=True)),
+            **dict(zip(POINTS, self.landmarks.reshape(-1, len(POINTS)).T, strict=True)),
+            **dict(zip(MEASURES, self.measures.T, strict=True)),
+            "usable": usable,
+            "unusable": np.array([*UNUSABLE, None], object)[self.unusable],
         }
         # Whole numbers and truth values that may be empty, where pandas would make them floats.
         nullable = {"int64": "Int64", "bool": "boolean"}
@@ -176,7 +222,7 @@ class VideoResult:
 
 
 class VideoColumns:
-    """The columns of a `VideoResult` as they grow: packed numbers, some 100 bytes for a face."""
+    """The columns of a `VideoResult` as they grow: packed numbers, some 180 bytes for a face."""
 
     def __init__(self) -> None:
         self._frames, self._times_s = array("q"), array("d")
@@ -185,6 +231,7 @@ class VideoColumns:
         self._boxes, self._scores = array("f"), array("f")
         self._raw, self._smoothed = array("f"), array("f")
         self._names: dict[int, str] = {}
+        self._landmarks, self._measures, self._unusable = array("f"), array("f"), array("b")
 
     def add(self, frame: int, time_s: float, readings: Sequence[TrackedReading]) -> None:
         """Add the faces of one frame; call it for frames without a face, too."""
@@ -200,6 +247,16 @@ class VideoColumns:
             self._scores.append(reading.score)
             self._raw.extend(reading.raw_probabilities)
             self._smoothed.extend(reading.probabilities)
+            points = seen_landmarks(reading)
+            self._landmarks.extend(_NO_POINTS if points is None else chain.from_iterable(points))
+            quality = reading.quality
+            if quality is None:
+                self._measures.extend(_NO_MEASURES)
+                self._unusable.append(-1)
+            else:
+                values = (getattr(quality, name) for name in MEASURES)
+                self._measures.extend(math.nan if v is None else v for v in values)
+                self._unusable.append(UNUSABLE.index(quality.unusable))
         self._frames.append(frame)
         self._times_s.append(time_s)
 
@@ -218,6 +275,9 @@ class VideoColumns:
             probabilities=np.array(self._smoothed, np.float32).reshape(-1, len(EMOTIONS)),
             labels=np.array(self._labels, np.int64),
             unsure=np.array(self._unsure, np.bool_),
+            landmarks=np.array(self._landmarks, np.float32).reshape(-1, 5, 2),
+            measures=np.array(self._measures, np.float32).reshape(-1, len(MEASURES)),
+            unusable=np.array(self._unusable, np.int64),
             names=self._names,
         )
 

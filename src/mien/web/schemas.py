@@ -25,6 +25,18 @@ _READING: Final[dict[str, Any]] = {
     "probabilities": dict(
         zip(EMOTIONS, (0.004, 0.001, 0.006, 0.95, 0.009, 0.008, 0.022), strict=True)
     ),
+    "quality": {
+        "yaw": -3.4,
+        "pitch": 1.2,
+        "roll": 3.7,
+        "size_px": 110.5,
+        "blur": 0.31,
+        "light": 131.0,
+        "contrast": 52.8,
+        "inside": 1.0,
+        "unusable": "",
+        "usable": True,
+    },
 }
 
 _SCORE: Final = {
@@ -168,6 +180,27 @@ class ModelWithCard(Model):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FaceQuality:
+    """What the image of one face was worth."""
+
+    yaw: Annotated[
+        float | None, Field(description="Degrees, to the right of the picture; by the landmarks.")
+    ]
+    pitch: Annotated[float | None, Field(description="Degrees, upwards.")]
+    roll: Annotated[float | None, Field(description="Degrees, clockwise.")]
+    size_px: Annotated[float, Field(description="The longer side of the box.")]
+    blur: Annotated[Probability, Field(description="From sharp to blurred.")]
+    light: Annotated[float, Field(ge=0, le=255, description="Mean gray level of the face.")]
+    contrast: Annotated[float, Field(ge=0, description="Their standard deviation.")]
+    inside: Annotated[Probability, Field(description="Share of the box inside the picture.")]
+    unusable: Annotated[
+        Literal["", "small", "cut off", "turned", "dark", "bright", "flat", "blurred"],
+        Field(description="Why the reading is not to be trusted; empty where it is."),
+    ]
+    usable: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Reading:
     """What was read off one face."""
 
@@ -184,6 +217,7 @@ class Reading:
     probability: Probability
     unsure: Annotated[bool, Field(description="`probability` is below the threshold.")]
     probabilities: dict[Emotion, Probability]
+    quality: FaceQuality
     compound: Annotated[
         str | None, Field(description="Two emotions at once; only where it is asked for.")
     ] = None

@@ -1,6 +1,6 @@
 """Groups that nobody had to annotate: what can be measured on the face itself.
 
-Brightness, contrast, sharpness, resolution, and by YuNet's landmarks how the head is turned, how it
+Brightness, contrast, blur, resolution, and by YuNet's landmarks how the head is turned, how it
 is tilted and how large the face lies in its frame. They say nothing of who a person is; they say in
 which images a model fails.
 """
@@ -21,6 +21,7 @@ from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.robustness import draw_faces
 from mien.learn.fairness.groups import Grouping
 from mien.recognize.crops import SIZE_PX, Crops
+from mien.recognize.quality import blur_of, pose_of
 from mien.recognize.yunet import YuNet
 
 Values: TypeAlias = NDArray[np.float64]
@@ -68,9 +69,9 @@ SLICES: Final[Mapping[str, Slice]] = {
         ),
         Slice(
             "blur",
-            "variance of the Laplacian, small where it is blurred (Pech-Pacheco et al. 2000)",
+            "how little more blur would change, 0 to 1 (the blur effect, Crete et al. 2007)",
             "",
-            ("blurred", "medium", "sharp"),
+            ("sharp", "medium", "blurred"),
         ),
         Slice(
             "resolution",
@@ -81,9 +82,8 @@ SLICES: Final[Mapping[str, Slice]] = {
         ),
         Slice(
             "yaw",
-            "how far the nose lies aside of the middle of the eyes, in distances from eyes to "
-            "mouth",
-            "",
+            "how far the head is turned aside, by the nose's place between eyes and mouth",
+            "degrees",
             ("from the front", "a little aside", "most aside"),
         ),
         Slice(
@@ -235,7 +235,7 @@ def measure_slices(
         elif name == "contrast":
             measured[name] = faces.images.std(axis=(1, 2), dtype=np.float64)
         elif name == "blur":
-            measured[name] = np.array([_sharpness(image) for image in faces.images], np.float64)
+            measured[name] = np.array([blur_of(image) for image in faces.images], np.float64)
         elif name == "resolution":
             say(f"resolution of {len(faces):,} faces")
             measured[name] = np.array([_resolution(image) for image in faces.images], np.float64)
@@ -286,10 +286,6 @@ def _splits_of(reference: FaceSet | None) -> str:
     return "" if reference is None else "+".join(sorted(set(reference.splits.tolist())))
 
 
-def _sharpness(image: NDArray[np.uint8]) -> float:
-    return float(cv2.Laplacian(image, cv2.CV_64F).var())
-
-
 def _resolution(image: NDArray[np.uint8]) -> float:
     """The side in pixels to which a face can be shrunk and enlarged again without loss."""
     level = image.astype(np.float32)
@@ -326,25 +322,12 @@ def _poses(crops: Crops) -> dict[str, Values]:
         if not len(found):
             return np.nan, np.nan, np.nan, 0.0
         (row,) = found
-        return *_turn(row[4:14].reshape(5, 2)), row[2:4].max() / ENLARGED, 1.0
+        right_eye, left_eye, nose, right_mouth, left_mouth = (
+            (float(x), float(y)) for x, y in row[4:14].reshape(5, 2)
+        )
+        yaw, _, roll = pose_of((right_eye, left_eye, nose, right_mouth, left_mouth))
+        return abs(yaw), abs(roll), row[2:4].max() / ENLARGED, 1.0
 
     with ThreadPoolExecutor() as pool:
         rows = np.array(list(pool.map(pose, crops)), np.float64).reshape(len(crops), 4)
     return dict(zip(("yaw", "roll", "size", FOUND), rows.T, strict=True))
-
-
-def _turn(points: NDArray[np.float64]) -> tuple[float, float]:
-    """How far a head is turned and tilted, whichever way: 0 from the front and upright.
-
-    Args:
-        points: (5, 2), as `mien.recognize.faces.Landmarks`.
-    Returns:
-        The nose's distance from the line that halves the eyes and is across theirs, in distances
-        from the eyes to the mouth, which turning does not shorten; and degrees.
-    """
-    right, left, nose = points[:3]
-    eyes, mouth = (right + left) / 2, points[3:].mean(axis=0)
-    across = left - right
-    apart, height = float(np.hypot(*across)), float(np.hypot(*(mouth - eyes)))
-    aside = float((nose - eyes) @ across) / (max(apart, 1e-6) * max(height, 1e-6))
-    return abs(aside), abs(float(np.degrees(np.arctan2(across[1], across[0]))))

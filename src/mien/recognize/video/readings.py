@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from mien.errors import MienError, OptionError
 from mien.labels import EMOTIONS
-from mien.readings import Probabilities, TrackedReading
+from mien.readings import FaceQuality, Probabilities, TrackedReading
 from mien.recognize.crops import SIZE_PX, crop_faces
+from mien.recognize.quality import quality_of
 from mien.recognize.video.smoothing import SmoothingSettings, closing_of, smoothed_online
 from mien.recognize.video.tracking import TrackedFace, Tracker, TrackingSettings
 
@@ -149,10 +150,19 @@ def read_video(
     return read_stream(recognizer, given, settings=settings)
 
 
+class _Waiting(NamedTuple):
+    """A frame that waits for the network."""
+
+    frame: "Frame"
+    faces: list[TrackedFace]
+    qualities: list[FaceQuality]  # of each face
+    changed: set[int]  # the tracks to be read
+
+
 class _Batch(NamedTuple):
     """Frames whose faces go through the network together."""
 
-    frames: "list[tuple[Frame, list[TrackedFace], set[int]]]"  # and the tracks to be read
+    frames: "list[_Waiting]"
     rows: Callable[[], Probabilities]  # (F, 7): waits until the faces are read
     known: set[int]  # the tracks that may be seen again after these frames
 
@@ -171,7 +181,8 @@ class _Reader:
         self._raw: dict[int, NDArray[Any]] = {}  # track -> its last reading
         self._read_s: dict[int, float] = {}  # track -> when that was
         self._cut: dict[int, NDArray[np.uint8]] = {}  # track -> (48, 48), the crop that was read
-        self._waiting: list[tuple[Frame, list[TrackedFace], set[int]]] = []
+        self._last: dict[int, NDArray[np.uint8]] = {}  # track -> (48, 48), the last crop
+        self._waiting: list[_Waiting] = []
         self._crops: list[NDArray[np.uint8]] = []
         self._running: _Batch | None = None
         self._thread = ThreadPoolExecutor(1, "mien-network")  # begins with its first batch
@@ -189,11 +200,14 @@ class _Reader:
         crops = crop_faces(frame.image, due, self._framing, margin=margin)
         changed: set[int] = set()
         for face, crop in zip(due, crops, strict=True):
+            self._last[face.track] = crop
             if self._has_changed(face.track, crop, time_s):
                 changed.add(face.track)
                 self._crops.append(crop)
                 self._read_s[face.track], self._cut[face.track] = time_s, crop
-        self._waiting.append((frame, faces, changed))
+        size = (frame.image.shape[1], frame.image.shape[0])
+        qualities = [quality_of(face, self._last[face.track], size) for face in faces]
+        self._waiting.append(_Waiting(frame, faces, qualities, changed))
         frames = self._settings.batch_frames
         if tentative and frames > 1:
             frames *= _TENTATIVE_BATCHES
@@ -242,19 +256,21 @@ class _Reader:
             return
         batch, self._running = self._running, None
         rows = iter(batch.rows())
-        for frame, faces, changed in batch.frames:
+        for frame, faces, qualities, changed in batch.frames:
             readings = []
-            for face in faces:
+            for face, quality in zip(faces, qualities, strict=True):
                 track = merged.get(face.track, face.track)
                 if track != face.track and face.track in self._raw:
                     self._raw[track] = self._raw.pop(face.track)
                 if face.track in changed:
                     self._raw[track] = next(rows)
-                readings.append(self._reading(face, track, self._raw[track]))
+                readings.append(self._reading(face, quality, track, self._raw[track]))
             yield frame, sorted(readings, key=lambda reading: reading.track)
         self._forget(batch.known)
 
-    def _reading(self, face: TrackedFace, track: int, raw: NDArray[Any]) -> TrackedReading:
+    def _reading(
+        self, face: TrackedFace, quality: FaceQuality, track: int, raw: NDArray[Any]
+    ) -> TrackedReading:
         probabilities, best = tuple(raw.tolist()), int(raw.argmax())
         return TrackedReading(
             box=face.box,
@@ -264,6 +280,7 @@ class _Reader:
             probability=probabilities[best],
             probabilities=probabilities,
             unsure=not probabilities[best] >= self._threshold,  # so that NaN is unsure, too
+            quality=quality,
             track=track,
             raw_probabilities=probabilities,
             raw_emotion=EMOTIONS[best],
@@ -272,7 +289,7 @@ class _Reader:
 
     def _forget(self, known: set[int]) -> None:
         """Drop the past of faces that will not be seen again."""
-        known = known.union(*(changed for *_, changed in self._waiting))
-        for past in (self._raw, self._read_s, self._cut):
+        known = known.union(*(waiting.changed for waiting in self._waiting))
+        for past in (self._raw, self._read_s, self._cut, self._last):
             for track in past.keys() - known:
                 del past[track]

@@ -5,6 +5,13 @@ import { EMOTIONS } from "./emotions.js";
 const LABELS = EMOTIONS.map((emotion) => emotion.name);
 const SIDES = ["x0", "y0", "x1", "y1"];
 
+const POINTS = ["right_eye", "left_eye", "nose", "right_mouth", "left_mouth"].flatMap((name) => [
+  `${name}_x`,
+  `${name}_y`,
+]);
+const MEASURES = ["yaw", "pitch", "roll", "size_px", "blur", "light", "contrast", "inside"];
+const QUALITY = [...MEASURES, "usable", "unusable"];
+
 /** As `mien detect --csv` has them. */
 export const IMAGE_COLUMNS = [
   "file",
@@ -15,6 +22,8 @@ export const IMAGE_COLUMNS = [
   "probability",
   "unsure",
   ...LABELS,
+  ...POINTS,
+  ...QUALITY,
   "error",
 ];
 
@@ -32,6 +41,8 @@ export const FRAME_COLUMNS = [
   ...LABELS,
   "raw_emotion",
   ...LABELS.map((label) => `raw_${label}`),
+  ...POINTS,
+  ...QUALITY,
 ];
 
 function line(values) {
@@ -47,6 +58,26 @@ function sides(face) {
   return Object.fromEntries(SIDES.map((side, at) => [side, face.box[at]]));
 }
 
+function points(landmarks) {
+  return Object.fromEntries((landmarks ?? []).flat().map((value, at) => [POINTS[at], value]));
+}
+
+/** The landmarks that the detector gave in this frame; those that were moved along are left out. */
+function detectedLandmarks(face) {
+  return face.detected && face.landmarks ? face.landmarks.map((at) => at.map(rounded)) : null;
+}
+
+function roundedQuality(quality) {
+  if (!quality) return null;
+  const measured = MEASURES.map((name) => [name, quality[name]]);
+  const values = measured.map(([name, value]) => [name, value === null ? null : rounded(value)]);
+  return {
+    ...Object.fromEntries(values),
+    usable: quality.usable,
+    unusable: quality.unusable,
+  };
+}
+
 /**
  * @param {{name: string, error: string | null, faces: object[]}[]} images
  * @returns {string} CSV with a row for each face, and one for an image that shows none.
@@ -55,7 +86,14 @@ export function imagesToCsv(images) {
   const lines = [line(IMAGE_COLUMNS)];
   for (const { name, error, faces } of images) {
     const rows = faces.length
-      ? faces.map((face, at) => ({ ...face, ...sides(face), ...face.probabilities, face: at + 1 }))
+      ? faces.map((face, at) => ({
+          ...face,
+          ...sides(face),
+          ...points(face.landmarks),
+          ...face.probabilities,
+          ...face.quality,
+          face: at + 1,
+        }))
       : [{ error }];
     for (const row of rows)
       lines.push(line(IMAGE_COLUMNS.map((column) => (column === "file" ? name : row[column]))));
@@ -100,6 +138,8 @@ export function frameToCsv(frame, timeS, faces) {
         score: rounded(face.score),
         probability: rounded(face.probability),
         ...roundedAll(face.probabilities),
+        ...points(detectedLandmarks(face)),
+        ...roundedQuality(face.quality),
       };
       for (const label of LABELS) row[`raw_${label}`] = rounded(face.raw_probabilities[label]);
       return line(FRAME_COLUMNS.map((column) => row[column]));
@@ -125,6 +165,8 @@ export function frameToJsonLines(frame, timeS, faces) {
         probabilities: roundedAll(face.probabilities),
         raw_emotion: face.raw_emotion,
         raw_probabilities: roundedAll(face.raw_probabilities),
+        landmarks: detectedLandmarks(face),
+        quality: roundedQuality(face.quality),
       };
       return `${JSON.stringify(row)}\n`;
     })

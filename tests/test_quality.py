@@ -1,0 +1,128 @@
+"""What a face is said to be worth, on faces of known pose, blur, light and place."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fakes import EYES
+from mien.readings import UNUSABLE, Face, Image, Landmarks
+from mien.recognize.crops import crop_faces
+from mien.recognize.faces import YuNetDetector
+from mien.recognize.quality import blur_of, inside_of, pose_of, quality_of
+
+SIZE = (200, 200)
+CANONICAL = np.array(
+    [[-0.5, 0, 0], [0.5, 0, 0], [0, -0.595, 0.636], [-0.4, -1.106, 0.13], [0.4, -1.106, 0.13]]
+)
+"""Five points of a face from the front, y upwards and z towards the viewer, in eye distances."""
+
+
+def turned(yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0) -> Landmarks:
+    """Those points, seen from afar, of a head that is turned by so many degrees."""
+    a, b, c = (math.radians(angle) for angle in (pitch, yaw, -roll))
+    up = [[1, 0, 0], [0, math.cos(a), math.sin(a)], [0, -math.sin(a), math.cos(a)]]
+    aside = [[math.cos(b), 0, math.sin(b)], [0, 1, 0], [-math.sin(b), 0, math.cos(b)]]
+    tilt = [[math.cos(c), -math.sin(c), 0], [math.sin(c), math.cos(c), 0], [0, 0, 1]]
+    points = CANONICAL @ (np.array(tilt) @ np.array(aside) @ np.array(up)).T
+    right_eye, left_eye, nose, right_mouth, left_mouth = (
+        (100 + 40 * x, 80 - 40 * y) for x, y in points[:, :2].tolist()
+    )
+    return right_eye, left_eye, nose, right_mouth, left_mouth
+
+
+def a_face(landmarks: Landmarks | None = EYES, side: float = 100.0) -> Face:
+    return Face((50.0, 50.0, 50.0 + side, 50.0 + side), 0.9, landmarks)
+
+
+@pytest.fixture(scope="module")
+def crop(portrait_image: Image) -> NDArray[np.uint8]:
+    detector = YuNetDetector()
+    (face,) = detector.detect(portrait_image)
+    return np.asarray(crop_faces(portrait_image, [face], detector.framing)[0], np.uint8)
+
+
+@pytest.mark.parametrize("angle", [-40.0, -15.0, 0.0, 15.0, 40.0])
+def test_each_angle_is_told_with_its_sign(angle: float) -> None:
+    yaw, _, _ = pose_of(turned(yaw=angle))
+    assert yaw == pytest.approx(angle, abs=4.0)  # YuNet's points turn less than those of a head
+    assert pose_of(turned(pitch=angle)) == pytest.approx((0.0, angle, 0.0), abs=1e-6)
+    assert pose_of(turned(roll=angle)) == pytest.approx((0.0, 0.0, angle), abs=1e-6)
+
+
+def test_a_tilt_changes_neither_yaw_nor_pitch() -> None:
+    upright, tilted = pose_of(turned(25.0, 10.0)), pose_of(turned(25.0, 10.0, 30.0))
+    assert tilted == pytest.approx((upright[0], upright[1], 30.0), abs=1e-6)
+
+
+def test_a_mirrored_face_looks_the_other_way() -> None:
+    right_eye, left_eye, nose, right_mouth, left_mouth = (
+        (200.0 - x, y) for x, y in turned(25.0, 10.0, 5.0)
+    )
+    yaw, pitch, roll = pose_of(turned(25.0, 10.0, 5.0))
+    mirrored = pose_of((left_eye, right_eye, nose, left_mouth, right_mouth))
+    assert mirrored == pytest.approx((-yaw, pitch, -roll))
+
+
+@pytest.mark.parametrize("points", [[(5.0, 5.0)] * 5, [(0, 0), (10, 0), (5, -5), (0, -9), (9, -9)]])
+def test_points_that_are_no_face_have_some_angle(points: list[tuple[float, float]]) -> None:
+    right_eye, left_eye, nose, right_mouth, left_mouth = points
+    assert all(map(math.isfinite, pose_of((right_eye, left_eye, nose, right_mouth, left_mouth))))
+
+
+def test_blur_rises_with_blur_whatever_light_and_contrast_are(crop: NDArray[np.uint8]) -> None:
+    softer = [crop, *(cv2.GaussianBlur(crop, (0, 0), sigma) for sigma in (1.0, 2.0, 4.0))]
+    told = [blur_of(np.asarray(one, np.uint8)) for one in softer]
+    assert told == sorted(told)
+    assert told[-1] > told[0] + 0.2
+    assert 0.0 < told[0] < told[-1] < 1.0
+    pale = (100 + 0.4 * (crop - crop.mean())).clip(0, 255).round().astype(np.uint8)
+    assert blur_of(pale) == pytest.approx(told[0], abs=0.03)
+    assert blur_of(np.full((48, 48), 80, np.uint8)) == 1.0
+
+
+def test_the_share_inside_is_of_the_box() -> None:
+    assert inside_of((10.0, 10.0, 60.0, 110.0), SIZE) == 1.0
+    assert inside_of((-25.0, 10.0, 75.0, 60.0), SIZE) == 0.75
+    assert inside_of((150.0, 150.0, 250.0, 250.0), SIZE) == 0.25
+    assert inside_of((300.0, 0.0, 400.0, 100.0), SIZE) == 0.0
+    assert inside_of((5.0, 5.0, 5.0, 5.0), SIZE) == 0.0
+
+
+def test_a_good_face_is_usable(crop: NDArray[np.uint8]) -> None:
+    quality = quality_of(a_face(turned()), crop, SIZE)
+    assert (quality.usable, quality.unusable) == (True, "")
+    assert (quality.size_px, quality.inside) == (100.0, 1.0)
+    assert quality.light == pytest.approx(crop.mean())
+    assert quality.contrast == pytest.approx(crop.std())
+
+
+SPOILED: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
+    "dark": lambda crop: (crop * 0.02).astype(np.uint8),
+    "bright": lambda crop: (255 - (255 - crop.astype(float)) * 0.02).astype(np.uint8),
+    "flat": lambda crop: (128 + 0.02 * (crop - crop.mean())).astype(np.uint8),
+    "blurred": lambda crop: np.asarray(cv2.GaussianBlur(crop, (0, 0), 6.0), np.uint8),
+}
+
+
+@pytest.mark.parametrize("reason", UNUSABLE[1:])
+def test_what_speaks_against_a_face_is_said(reason: str, crop: NDArray[np.uint8]) -> None:
+    face = a_face(turned())
+    if reason == "small":
+        face = a_face(turned(), side=5.0)
+    elif reason == "cut off":
+        face = replace(face, box=(-90.0, 50.0, 10.0, 150.0))
+    elif reason == "turned":
+        face = a_face(turned(yaw=-70.0))
+    quality = quality_of(face, SPOILED.get(reason, np.asarray)(crop), SIZE)
+    assert (quality.unusable, quality.usable) == (reason, False)
+
+
+def test_without_landmarks_the_angles_are_not_known(crop: NDArray[np.uint8]) -> None:
+    quality = quality_of(a_face(None), crop, SIZE)
+    assert (quality.yaw, quality.pitch, quality.roll) == (None, None, None)
+    assert quality.usable
