@@ -127,7 +127,14 @@ js/node_modules/ready: js/package.json js/package-lock.json
 	cd js && npm ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@
 
-js/dist/mien.js: js/node_modules/ready js/scripts/build.mjs $(wildcard js/src/*.ts) \
+# What the networks are made of, in WebAssembly: clang comes with zig, which comes as a Python package.
+js/build/kernels.wasm: $(VENV)/dev $(wildcard js/kernels/*)
+	mkdir -p js/build
+	$(BIN)/python -m ziglang cc -target wasm32-freestanding -msimd128 -O3 -nostdlib -Wall -Wextra -Werror \
+		-Wl,--no-entry -Wl,--strip-all -Wl,--export=__heap_base -Wl,-z,stack-size=65536 \
+		-o $@ js/kernels/*.c
+
+js/dist/mien.js: js/node_modules/ready js/build/kernels.wasm js/scripts/build.mjs $(wildcard js/src/*.ts) \
 		src/mien/assets/yunet.onnx src/mien/assets/models/mien.onnx
 	cd js && npm run --silent build
 

@@ -22,7 +22,7 @@ def package(tmp_path: Path) -> Path:
     runtime = folder.parent / "onnxruntime-web" / "dist"
     for made in (folder / "dist", runtime):
         made.mkdir(parents=True)
-    for name in ("mien.js", "worker.js"):
+    for name in ("mien.js", "worker.js", "runtime.js"):
         (folder / "dist" / name).write_text("export const Recognizer = {};")
     (runtime / RUNTIME).write_bytes(b"runtime")
     return folder
@@ -96,6 +96,12 @@ def test_the_models_are_described_with_their_cards(tmp_path: Path, package: Path
     assert model.read_bytes() == shipped_models()["paper"].read_bytes()
 
 
+def test_the_runtime_is_there_for_models_that_need_it(tmp_path: Path, package: Path) -> None:
+    runtime = {"static/package/runtime.js", f"static/package/{RUNTIME}"}
+    assert not runtime & write_site(tmp_path / "site", package=package).keys()
+    assert runtime <= write_site(tmp_path / "paper", model="paper", package=package).keys()
+
+
 def test_what_cannot_be_written_is_told(tmp_path: Path, package: Path) -> None:
     out = tmp_path / "site"
     with pytest.raises(OptionError, match=r"npm package mien, with mien\.js; .*nowhere has none"):
@@ -106,7 +112,7 @@ def test_what_cannot_be_written_is_told(tmp_path: Path, package: Path) -> None:
         write_site(out, model=str(tmp_path / "none.onnx"), package=package)
     (package.parent / "onnxruntime-web" / "dist" / RUNTIME).unlink()
     with pytest.raises(OptionError, match=f"with {RUNTIME}"):
-        write_site(out, package=package)
+        write_site(out, model="paper", package=package)
     assert not out.exists()
 
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const RUNTIME = "ort-wasm-simd-threaded.wasm";
-const FILES = ["mien.js", "worker.js", "yunet.onnx", "mien.onnx"];
+const FILES = ["mien.js", "worker.js", "runtime.js", "yunet.onnx", "mien.onnx"];
 
 const [folder, ...more] = process.argv.slice(2);
 if (!folder || folder.startsWith("-") || more.length) {

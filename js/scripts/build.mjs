@@ -1,4 +1,5 @@
-// Makes dist/: the package as people get it. The two models are copied from the Python package.
+// Makes dist/: the package as people get it. The two models are copied from the Python package; the
+// kernels are there when `make js/dist/mien.js` has compiled them.
 
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, rmSync } from "node:fs";
@@ -15,15 +16,27 @@ const common = {
   format: "esm",
   target: "es2022",
   legalComments: "inline",
+  loader: { ".wasm": "binary" },
   logLevel: "warning",
 };
 
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist);
+/** The runtime stays a file by itself, which is loaded when a reader asks for it. */
+const apart = (path) => ({
+  name: "apart",
+  setup: ({ onResolve }) => {
+    onResolve({ filter: /\/runtime\.js$/ }, ({ kind }) =>
+      kind === "dynamic-import" ? { path, external: true } : undefined,
+    );
+  },
+});
+const inPage = { ...common, minify: true, plugins: [apart("./runtime.js")] };
+const inNode = { ...common, platform: "node", packages: "external", plugins: [apart("./node-runtime.js")] };
 await Promise.all([
-  // The page's part, and the worker with the runtime's JavaScript in it.
-  build({ ...common, entryPoints: ["src/mien.ts", "src/worker.ts"], outdir: "dist", minify: true }),
-  build({ ...common, entryPoints: ["src/node.ts"], outdir: "dist", platform: "node", packages: "external" }),
+  build({ ...inPage, entryPoints: ["src/mien.ts", "src/worker.ts", "src/runtime.ts"], outdir: "dist" }),
+  build({ ...inNode, entryPoints: ["src/node.ts"], outfile: "dist/node.js" }),
+  build({ ...inNode, entryPoints: ["src/runtime.ts"], outfile: "dist/node-runtime.js" }),
 ]);
 // `tsc` itself, so that it runs where npx does not.
 execFileSync(process.execPath, [

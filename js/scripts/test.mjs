@@ -20,6 +20,7 @@ await build({
   target: "node20",
   platform: "node",
   packages: "external",
+  loader: { ".wasm": "binary" },
   sourcemap: "inline",
   logLevel: "warning",
 });

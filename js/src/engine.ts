@@ -15,7 +15,7 @@ import {
   readingOf,
   type TrackedReading,
 } from "./readings.js";
-import { configure, type RuntimeOptions } from "./runtime.js";
+import type { RuntimeOptions } from "./runtime.js";
 import { Smoother, type SmoothingSettings } from "./smoothing.js";
 import type { Head, ModelSpec } from "./spec.js";
 import { MIN_LOW_SCORE, type TrackedFace, Tracker } from "./tracking.js";
@@ -35,7 +35,7 @@ export interface EngineOptions {
   readonly modelName: string;
 }
 
-/** The bytes of the two networks, as they come: the runtime is loaded beside them. */
+/** The bytes of the two networks, as they come. */
 export interface ModelFiles {
   readonly faces: Promise<Uint8Array>;
   readonly reader: Promise<Uint8Array>;
@@ -53,7 +53,7 @@ export class Engine {
   private last: Promise<unknown> = Promise.resolve();
 
   private constructor(
-    private readonly yunet: YuNet,
+    yunet: YuNet,
     private readonly classifier: Classifier,
     private readonly options: EngineOptions,
   ) {
@@ -69,10 +69,9 @@ export class Engine {
    */
   static async open(files: ModelFiles, options: EngineOptions, runtime: RuntimeOptions): Promise<Engine> {
     checkThreshold(options.threshold);
-    configure(runtime);
     files.reader.catch(() => undefined); // it is told below, if the other file does not fail before
     const yunet = await YuNet.open(await files.faces);
-    const classifier = await Classifier.open(await files.reader, options.modelName, options.head);
+    const classifier = await Classifier.open(await files.reader, options.modelName, options.head, runtime);
     return new Engine(yunet, classifier, options);
   }
 
@@ -148,7 +147,6 @@ export class Engine {
 
   async close(): Promise<void> {
     await this.inTurn(async () => {
-      await this.yunet.close();
       await this.classifier.close();
     });
   }

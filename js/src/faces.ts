@@ -102,23 +102,23 @@ export class Detector {
   }
 
   /** The faces of an image, best first. */
-  async detect(image: Pixels): Promise<Face[]> {
-    let finds = await this.search(image, 0);
-    if (this.options.secondLooks) finds = await this.turnUpright(image, finds);
+  detect(image: Pixels): Face[] {
+    let finds = this.search(image, 0);
+    if (this.options.secondLooks) finds = this.turnUpright(image, finds);
     return bestFirst(finds)
       .filter((find) => sizePx(find) >= this.options.minFacePx)
       .map(({ box, score, points }) => ({ box, score: Math.min(score, 1), landmarks: points }));
   }
 
   /** The faces of an image that is turned by so many quarters, counter-clockwise. */
-  private async search(image: Pixels, quarters: number): Promise<Find[]> {
+  private search(image: Pixels, quarters: number): Find[] {
     const { fullSize, secondLooks, minScore } = this.options;
-    let finds = await this.find(image, GLANCE_PIXELS, quarters, GLANCE_SCORE);
+    let finds = this.find(image, GLANCE_PIXELS, quarters, GLANCE_SCORE);
     if (quarters && !finds.length) return [];
     const least = quarters ? TURNED_SCORE : SURE_SCORE;
     if (fullSize || !showsAll(finds, least)) {
       for (const pixels of this.morePixels(image)) {
-        const more = await this.find(image, pixels, quarters, this.doubtful);
+        const more = this.find(image, pixels, quarters, this.doubtful);
         finds = joined(more, this.likely(finds));
       }
     }
@@ -128,7 +128,7 @@ export class Detector {
     const turn = (find: Find): number => (find.score >= SURE_SCORE ? find.score : -find.score);
     const seen: Find[] = [];
     for (const find of this.likely(finds).sort((a, b) => turn(a) - turn(b))) {
-      const shown = await this.look(looks, find);
+      const shown = this.look(looks, find);
       if (shown) seen.push(shown);
     }
     return joined(seen, []);
@@ -152,29 +152,29 @@ export class Detector {
   }
 
   /** What is found in an image when it is shrunk and turned. */
-  private async find(image: Pixels, pixels: number, quarters: number, least: number): Promise<Find[]> {
+  private find(image: Pixels, pixels: number, quarters: number, least: number): Find[] {
     const { small, scale } = shrunk(image, pixels);
-    const rows = await this.network.find(turned(small, quarters), least);
+    const rows = this.network.find(turned(small, quarters), least);
     return rows.map((row) => findOf(row, small, scale, quarters));
   }
 
   /** A find as it shows itself when it is looked at again; null if it is no face. */
-  private async look(looks: SecondLooks, find: Find): Promise<Find | null> {
+  private look(looks: SecondLooks, find: Find): Find | null {
     const { minScore } = this.options;
     let best = find.score >= Math.max(SURE_SCORE, minScore) ? find : null;
     if (sizePx(find) < LEAST_LOOK_PX) return best;
     const upright = find.score >= UPRIGHT_SCORE || looks.count >= FEW_LOOKS;
     if (best && upright) return best;
-    const level = await looks.at(find);
+    const level = looks.at(find);
     best ??= level;
-    for (const tilted of await looks.turned(find, tilts(level, find))) {
+    for (const tilted of looks.turned(find, tilts(level, find))) {
       if (tilted && tilted.score >= TURNED_SCORE) best = surest([tilted, best, level]);
     }
     return best && best.score >= minScore ? best : null;
   }
 
   /** Better finds, if the image lies on its side or head. */
-  private async turnUpright(image: Pixels, finds: Find[]): Promise<Find[]> {
+  private turnUpright(image: Pixels, finds: Find[]): Find[] {
     const upright = surest(finds);
     const score = upright?.score ?? 0;
     if (score >= (finds.length > 2 ? LEVEL_SCORES.many : LEVEL_SCORES.few)) return finds;
@@ -182,14 +182,14 @@ export class Detector {
     if (upright && score >= TURNED_SCORE) {
       const looks = new SecondLooks(this.network, image, sides.length);
       const degrees = sides.map((quarters) => 90 * quarters);
-      const scores = (await looks.turned(upright, degrees)).map((find) => find?.score ?? 0);
+      const scores = looks.turned(upright, degrees).map((find) => find?.score ?? 0);
       const highest = Math.max(...scores);
       if (highest <= score) return finds;
       sides = [sides[scores.indexOf(highest)]];
     }
     let best = finds;
     for (const quarters of sides) {
-      const found = await this.search(image, quarters);
+      const found = this.search(image, quarters);
       // Of the right turn more faces are found, and more surely, than of the opposite one.
       if (found.some((find) => find.score >= TURNED_SCORE) && total(found) > total(best)) best = found;
     }
@@ -299,17 +299,17 @@ class SecondLooks {
   ) {}
 
   /** What is found in its place, enlarged. */
-  async at(find: Find): Promise<Find | null> {
-    return (await this.seen(find, [0], LOOK_PX))[0];
+  at(find: Find): Find | null {
+    return this.seen(find, [0], LOOK_PX)[0];
   }
 
   /** What is found in its place, turned by each of these, counter-clockwise. */
-  turned(find: Find, degrees: readonly number[]): Promise<(Find | null)[]> {
+  turned(find: Find, degrees: readonly number[]): (Find | null)[] {
     return this.seen(find, degrees, TURNED_LOOK_PX);
   }
 
   /** One or none for each turn; all of them are looked at side by side. */
-  private async seen(find: Find, wanted: readonly number[], px: typeof LOOK_PX): Promise<(Find | null)[]> {
+  private seen(find: Find, wanted: readonly number[], px: typeof LOOK_PX): (Find | null)[] {
     const degrees = wanted.slice(0, this.most - this.count);
     this.count += degrees.length;
     if (!degrees.length) return [null];
@@ -318,7 +318,7 @@ class SecondLooks {
     const part = this.part(find, side, scale);
     const maps = degrees.map((more) => lookAt(find.middle, 90 * find.quarters + more, scale, side));
     const places = maps.map((map) => warp(part.image, inverted(ofPart(map, part)), side, "black"));
-    const rows = await this.network.find(sideBySide(places), DOUBTFUL_SCORE);
+    const rows = this.network.find(sideBySide(places), DOUBTFUL_SCORE);
     const found: (Find | null)[] = maps.map(() => null);
     // The best of a place last.
     for (const row of rows.reverse()) {

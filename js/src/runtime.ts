@@ -1,7 +1,6 @@
-/** ONNX Runtime in WebAssembly, on one thread. */
+/** ONNX Runtime in WebAssembly, on one thread, for readers that the kernels of this package do not run. */
 
-import * as ort from "onnxruntime-web/wasm";
-import { firstLine, ModelError } from "./errors.js";
+import * as ort from "onnxruntime-web/wasm"; // and nothing of ours: this is a file by itself, loaded when needed
 
 /** How the runtime is started. */
 export interface RuntimeOptions {
@@ -11,53 +10,30 @@ export interface RuntimeOptions {
   readonly timeoutMs: number;
 }
 
-/** Set the runtime up for the first network; later calls change nothing. */
-export function configure(options: RuntimeOptions): void {
-  const { wasm } = ort.env;
-  wasm.numThreads = 1; // two need a page that is isolated from other origins
-  wasm.proxy = false;
-  wasm.initTimeout = options.timeoutMs;
-  if (options.wasm !== undefined) wasm.wasmPaths = { wasm: options.wasm };
-  ort.env.logLevel = "error";
-}
-
-function runtimeAddress(): string {
-  const paths = ort.env.wasm.wasmPaths;
-  return typeof paths === "object" ? String(paths.wasm) : "its own place";
-}
-
-/** One network. */
+/** One network that takes crops. */
 export class Network {
-  private constructor(
-    private readonly session: ort.InferenceSession,
-    private readonly name: string,
-  ) {}
+  private constructor(private readonly session: ort.InferenceSession) {}
 
   /**
    * @param content the bytes of an ONNX file.
-   * @param name of the file, for messages.
-   * @param oneShape what is asked has few shapes, for each of which a plan of its memory is kept.
-   * @throws ModelError it cannot be opened, or the runtime cannot be started.
+   * @throws Error it cannot be opened, or the runtime cannot be started.
    */
-  static async open(content: Uint8Array, name: string, oneShape: boolean): Promise<Network> {
+  static async open(content: Uint8Array, options: RuntimeOptions): Promise<Network> {
+    const { wasm } = ort.env;
+    wasm.numThreads = 1; // two need a page that is isolated from other origins
+    wasm.proxy = false;
+    wasm.initTimeout = options.timeoutMs;
+    if (options.wasm !== undefined) wasm.wasmPaths = { wasm: options.wasm };
+    ort.env.logLevel = "error";
     try {
-      const session = await ort.InferenceSession.create(content, {
-        executionProviders: ["wasm"],
-        enableMemPattern: oneShape,
-        logSeverityLevel: 4,
-      });
-      return new Network(session, name);
+      const settings = { executionProviders: ["wasm"], logSeverityLevel: 4 } as const;
+      return new Network(await ort.InferenceSession.create(content, settings));
     } catch (error) {
-      const reason = firstLine(error);
-      if (reason.includes("no available backend")) {
-        throw new ModelError(`expected the runtime at ${runtimeAddress()}; ${reason}`);
+      if (!String(error).includes("no available backend")) {
+        throw new Error(`expected an ONNX model that the runtime can open; ${error}`);
       }
-      throw new ModelError(`${name}: expected an ONNX model that the runtime can open; ${reason}`);
+      throw new Error(`expected the runtime at ${options.wasm ?? "its own place"}; ${error}`);
     }
-  }
-
-  get inputs(): readonly string[] {
-    return this.session.inputNames;
   }
 
   get outputs(): readonly string[] {
@@ -65,30 +41,16 @@ export class Network {
   }
 
   /**
-   * @param fed name of an input -> its values.
-   * @param wanted names of outputs; by default all.
-   * @throws ModelError it cannot be run.
+   * @param crops `side` * `side` bytes for each of `count`.
+   * @param output the name of the wanted one.
+   * @throws Error it cannot be run.
    */
-  async run(
-    fed: Record<string, ort.Tensor>,
-    wanted?: readonly string[],
-  ): Promise<ort.InferenceSession.ReturnType> {
-    try {
-      return await (wanted ? this.session.run(fed, wanted) : this.session.run(fed));
-    } catch (error) {
-      throw new ModelError(`${this.name}: it cannot be run; ${firstLine(error)}`);
-    }
+  async run(crops: Uint8Array, count: number, side: number, output: string): Promise<Float32Array> {
+    const fed = { [this.session.inputNames[0]]: new ort.Tensor("uint8", crops, [count, side, side]) };
+    return (await this.session.run(fed, [output]))[output].data as Float32Array;
   }
 
   async close(): Promise<void> {
     await this.session.release();
   }
-}
-
-export function bytesTensor(data: Uint8Array, shape: readonly number[]): ort.Tensor {
-  return new ort.Tensor("uint8", data, shape);
-}
-
-export function numberTensor(value: number): ort.Tensor {
-  return new ort.Tensor("float32", Float32Array.of(value), []);
 }

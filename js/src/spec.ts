@@ -3,10 +3,10 @@
 import { SIZE_PX } from "./crops.js";
 import { firstLine, ModelError } from "./errors.js";
 import { EMOTIONS } from "./labels.js";
+import { metadataOf } from "./onnx.js";
 
 const METADATA_KEY = "mien";
 const FORMAT = 1;
-const METADATA_FIELD = 14; // `metadata_props` of ONNX's ModelProto
 
 /** What a model can be asked: what people would say, and what FER2013's label would be. */
 export type Head = "people" | "label";
@@ -65,43 +65,4 @@ export function specOf(content: Uint8Array, name: string): ModelSpec {
     crop_margin,
     votes_share,
   };
-}
-
-/** The metadata of an ONNX file; onnxruntime-web does not give them. */
-function metadataOf(content: Uint8Array): Map<string, string> {
-  const found = new Map<string, string>();
-  for (const [field, value] of fieldsOf(content)) {
-    if (field !== METADATA_FIELD) continue;
-    const entry = new Map(fieldsOf(value));
-    const text = (part: number): string => new TextDecoder().decode(entry.get(part) ?? new Uint8Array());
-    found.set(text(1), text(2));
-  }
-  return found;
-}
-
-/** The fields of a protobuf message that have a length: their numbers and contents. */
-function* fieldsOf(message: Uint8Array): Generator<[number, Uint8Array]> {
-  let at = 0;
-  const varint = (): number => {
-    let value = 0;
-    for (let scale = 1; ; scale *= 128) {
-      if (at >= message.length || scale > 2 ** 49) throw new Error("it is no ONNX file");
-      const byte = message[at++];
-      value += (byte & 127) * scale;
-      if (byte < 128) return value;
-    }
-  };
-  while (at < message.length) {
-    const key = varint();
-    const kind = key % 8;
-    if (kind === 0) varint();
-    else if (kind === 1) at += 8;
-    else if (kind === 5) at += 4;
-    else if (kind === 2) {
-      const end = varint() + at;
-      if (end > message.length) throw new Error("it is no ONNX file, or cut off");
-      yield [(key - kind) / 8, message.subarray(at, end)];
-      at = end;
-    } else throw new Error("it is no ONNX file");
-  }
 }

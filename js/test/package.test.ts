@@ -66,6 +66,7 @@ test("mien-assets fills a folder with all that a page loads", async () => {
     "mien.js",
     "mien.onnx",
     "ort-wasm-simd-threaded.wasm",
+    "runtime.js",
     "worker.js",
     "yunet.onnx",
   ]);

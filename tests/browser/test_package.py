@@ -17,6 +17,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from browser.conftest import OUT, ROOT, Log, clean_context, watched
+from mien.recognize.classifier import shipped_models
 
 BOX_PX: Final = 0.5
 PROBABILITY: Final = 0.02
@@ -60,6 +61,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "js" / "examples", folder / "examples")
     (folder / "examples" / "mien").symlink_to(folder)
     (folder / "index.html").write_text(BLANK)
+    (folder / "paper.onnx").write_bytes(shipped_models()["paper"].read_bytes())
     (folder / "astronaut.jpg").write_bytes((ROOT / "examples" / "astronaut.jpg").read_bytes())
     return folder
 
@@ -312,7 +314,11 @@ def test_what_is_no_image_is_told(loaded: Page, source: str, name: str, message:
         ({"head": "votes"}, "OptionError", "expected people or label, which http"),
         ({"model": "/index.html"}, "ModelError", "index.html: expected a model made by"),
         ({"model": "/none.onnx"}, "ModelError", "none.onnx: expected a file; got status 404"),
-        ({"wasm": "/none.wasm"}, "ModelError", "expected the runtime at http"),
+        (
+            {"model": "/paper.onnx", "wasm": "/none.wasm"},
+            "ModelError",
+            "expected the runtime at http",
+        ),
         ({"assets": "/nowhere"}, "ModelError", "expected worker.js to run; it cannot be loaded"),
         ({"assets": "http://"}, "OptionError", "expected an address; got 'http://'"),
         ({"timeoutMs": 1}, "ModelError", "within 1 ms; they have not come"),
@@ -351,11 +357,29 @@ def test_a_model_of_ones_own_is_read(loaded: Page, expected: dict[str, Any]) -> 
     readings, name = loaded.evaluate(
         """async (p) => {
           const bytes = new Uint8Array(await (await fetch("/mien.onnx")).arrayBuffer());
-          const wasm = "/ort-wasm-simd-threaded.wasm";
-          const own = await mien.Recognizer.load({model: bytes, wasm});
+          const own = await mien.Recognizer.load({model: bytes});
           return [await own.read(await pixels(p)), own.spec.name];
         }""",
         expected["images"][0],
     )
     assert_same(readings, expected["images"][0]["readings"], "its bytes")
     assert name == "mien"
+
+
+def test_the_runtime_is_loaded_for_models_that_need_it_alone(
+    loaded: Page, expected: dict[str, Any]
+) -> None:
+    asked: list[str] = []
+    loaded.context.on("request", lambda request: asked.append(Path(request.url).name))
+    read = """async ([p, options]) => {
+      const own = await mien.Recognizer.load(options);
+      const [face] = await own.read(await pixels(p));
+      return [own.spec.name, face.emotion];
+    }"""
+    image = expected["images"][0]
+    assert loaded.evaluate(read, [image, {}]) == ["mien", "happy"]
+    assert "mien.onnx" in asked
+    assert not {"runtime.js", "ort-wasm-simd-threaded.wasm"} & {*asked}
+    own = {"model": "/paper.onnx", "wasm": "/ort-wasm-simd-threaded.wasm"}
+    assert loaded.evaluate(read, [image, own]) == ["paper", "happy"]
+    assert {"runtime.js", "ort-wasm-simd-threaded.wasm"} <= {*asked}

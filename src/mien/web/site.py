@@ -23,7 +23,9 @@ _STATIC: Final = Path(__file__).parent / "static"
 _BROWSER: Final = Path(__file__).parent / "browser"
 _CHECKOUT: Final = Path(__file__).parents[3] / "js"
 
-_RUNTIME: Final = "ort-wasm-simd-threaded.wasm"
+_PACKAGE: Final = ("mien.js", "worker.js")
+# What readers need that the package's own kernels do not run: all but the shipped one in 8 bits.
+_RUNTIME: Final = ("runtime.js", "ort-wasm-simd-threaded.wasm")
 _SERVER_ONLY: Final = {
     "api.js",
     "camera_feed.js",
@@ -58,7 +60,8 @@ def write_site(
     index = out / "index.html"
     if index.is_file() and _TITLE not in index.read_bytes():
         raise OutputError(f"{index}: expected no page, or one by `mien page`; it is another")
-    files = _page_files() | _package_files(package or _CHECKOUT) | _model_files(model)
+    needed = _PACKAGE if model == DEFAULT_MODEL else _PACKAGE + _RUNTIME
+    files = _page_files() | _package_files(package or _CHECKOUT, needed) | _model_files(model)
     files["service-worker.js"] = _service_worker(files)
     for name, content in files.items():
         write_bytes(out / name, content, make_folders=True)
@@ -80,8 +83,8 @@ def _for_browser(html: str) -> str:
     return re.sub(r"<!-- browser:\s*(.*?)\s*-->", r"\1", html, flags=re.DOTALL)
 
 
-def _package_files(package: Path) -> dict[str, bytes]:
-    """The code of the npm package, and the runtime of the package that it depends on."""
+def _package_files(package: Path, names: tuple[str, ...]) -> dict[str, bytes]:
+    """Code of the npm package, and of the package that it depends on."""
     places = [
         package,
         package / "dist",
@@ -89,7 +92,7 @@ def _package_files(package: Path) -> dict[str, bytes]:
         package.parent / "onnxruntime-web" / "dist",
     ]
     files = {}
-    for name in ("mien.js", "worker.js", _RUNTIME):
+    for name in names:
         found = next((place / name for place in places if (place / name).is_file()), None)
         if found is None:
             raise OptionError(
