@@ -66,8 +66,7 @@ function pixelsOf(image: Sent): Pixels {
   checkSize(width, height);
   if (canvas?.width !== width || canvas.height !== height) canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  if (!context)
-    throw new ImageError(`expected an image that fits a canvas; got ${width} x ${height} pixels`);
+  if (!context) throw new ImageError(`expected an image that fits a canvas; got ${width} x ${height} pixels`);
   context.fillStyle = "white";
   context.fillRect(0, 0, width, height);
   context.drawImage(image, 0, 0);
