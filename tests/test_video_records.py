@@ -158,7 +158,7 @@ def test_landmarks_that_were_only_moved_along_are_no_column(tmp_path: Path) -> N
     assert row["right_eye_x"] == ""
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 def test_quality_of_rows_that_are_read_back(suffix: str, tmp_path: Path) -> None:
     found = table.read_rows(write(tmp_path / f"rows{suffix}"))
     assert [row.reading.quality for row in found.rows if row.reading is not None] == [
