@@ -235,10 +235,10 @@ def _turned(image: Image, angle_deg: float) -> Image:
 
 def _frame_corners(face: Face, framing: Framing) -> NDArray[np.float64]:
     """(5, 2) the square that `crop_faces` cuts, closed, in pixels of the photo."""
-    from mien.recognize.crops import _frame
+    from mien.recognize.crops import square_of
 
-    x, y, angle = _frame(face, framing)
-    half = framing.side * face.size_px / 2
+    x, y, angle, side = square_of(face, framing)
+    half = side / 2
     square = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)]) * half
     cosine, sine = np.cos(angle), np.sin(angle)
     corners: NDArray[np.float64] = square @ np.array([(cosine, sine), (-sine, cosine)]) + (x, y)

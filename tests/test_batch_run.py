@@ -19,7 +19,7 @@ from command_line import Mien
 from image_files import heic, saved
 from mien import EMOTIONS, Classifier, Recognizer, __version__, load_image
 from mien.errors import DataError, ImageError, MienError, ModelError, OptionError, OutputError
-from mien.output.records import BATCH_TABLE, COLUMNS, LANDMARKS
+from mien.output.records import BATCH_TABLE, COLUMNS, LANDMARKS, MOVES
 from mien.recognize.batch import BatchResult, BatchSettings, Status, run_batch
 from mien.recognize.batch.records import PROBABILITY_BINS, Tally
 from videos import make_video, moving_portrait
@@ -169,6 +169,17 @@ def test_settings_reach_the_recognizer(tmp_path: Path, portrait: Path, tiny_mode
     assert run(portrait, tmp_path / "b", min_face_px=500.0).tally.without_face == 1
     (row,) = rows_of(run(portrait, tmp_path / "c", detector="haar").out)
     assert row["nose_x"] is None
+
+
+def test_movements_are_columns_where_they_are_asked_for(tmp_path: Path, portrait: Path) -> None:
+    (plain,) = rows_of(run(portrait, tmp_path / "plain").out)
+    (moved,) = rows_of(run(portrait, tmp_path / "moved", movements=True).out)
+    assert list(plain) == list(BATCH_TABLE)
+    assert list(moved) == [*BATCH_TABLE, *MOVES]
+    assert moved["move_mouthSmileLeft"] == pytest.approx(0.895, abs=0.02)
+    # Data sets of before there were any say nothing of them, and are gone on with.
+    about = json.loads((tmp_path / "plain" / "manifest.json").read_text())["about"]
+    assert "movements" not in about["settings"]
 
 
 def test_one_image_that_breaks_the_reader_takes_no_other_with_it(

@@ -97,6 +97,39 @@ class FaceQuality:
         return {**values, "usable": self.usable}
 
 
+MOVEMENTS: Final = (
+    *("browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight"),
+    *("eyeBlinkLeft", "eyeBlinkRight", "eyeLookDownLeft", "eyeLookDownRight", "eyeLookInLeft"),
+    *("eyeLookInRight", "eyeLookOutLeft", "eyeLookOutRight", "eyeLookUpLeft", "eyeLookUpRight"),
+    *("eyeSquintLeft", "eyeSquintRight", "eyeWideLeft", "eyeWideRight", "jawLeft", "jawOpen"),
+    *("mouthDimpleLeft", "mouthDimpleRight", "mouthFrownLeft", "mouthFrownRight", "mouthFunnel"),
+    *("mouthLeft", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthPressLeft"),
+    *("mouthPressRight", "mouthPucker", "mouthRight", "mouthRollLower", "mouthRollUpper"),
+    *("mouthShrugLower", "mouthShrugUpper", "mouthSmileLeft", "mouthSmileRight"),
+    *("mouthStretchLeft", "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight"),
+)
+"""Facial movements by ARKit's names; left and right are the person's own."""
+
+
+@dataclass(frozen=True)
+class FacialMovements:
+    """What a face does, whatever it may mean: see docs/movements.md.
+
+    Attributes:
+        values: how far each movement of `MOVEMENTS` goes, 0 (not at all) to 1.
+        points: (478, 3) float32: x and y in pixels of the original image, from its top left
+            corner, and z in the same unit, smaller nearer to the camera; in the order of
+            MediaPipe's face mesh. None where they were not kept, as in rows.
+    """
+
+    values: tuple[float, ...]
+    points: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+
+    def by_name(self) -> dict[str, float]:
+        """Movement -> how far it goes, in the order of `MOVEMENTS`."""
+        return dict(zip(MOVEMENTS, self.values, strict=True))
+
+
 UNSURE: Final = "unsure"
 """What people are shown in place of an emotion that is not probable enough."""
 
@@ -117,6 +150,7 @@ class Reading:
         unsure: `probability` is below the recognizer's threshold.
         quality: what the image of the face was worth; None where nobody measured it, as in rows
             that were written before there were such columns.
+        movements: what the face does; None where nobody asked, or they cannot be seen.
     """
 
     box: Box
@@ -127,6 +161,7 @@ class Reading:
     probabilities: tuple[float, ...]
     unsure: bool = False
     quality: FaceQuality | None = None
+    movements: FacialMovements | None = None
 
     @property
     def caption(self) -> str:

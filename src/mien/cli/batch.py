@@ -14,6 +14,7 @@ from mien.cli.shared import (
     EXIT_INTERRUPTED,
     CroppedOption,
     JsonOption,
+    MovementsOption,
     fail,
     print_table,
     say,
@@ -93,6 +94,7 @@ def batch(
     as_json: JsonOption = False,
     recognizer: RecognizerOptions,
     cropped: CroppedOption = False,
+    movements: MovementsOption = False,
     reading: ReadingOptions,
     running: RunningOptions,
 ) -> None:
@@ -111,7 +113,7 @@ def batch(
     """
     from mien.recognize.batch import BatchSettings, run_batch
 
-    faces = recognizer.settings(context, cropped=cropped)
+    faces = recognizer.settings(context, cropped=cropped, movements=movements)
     settings = BatchSettings(**asdict(faces), **asdict(reading))
     try:
         # Ray tells of lost nodes on standard output, which is for results.

@@ -1,6 +1,6 @@
 """`mien detect`."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +12,7 @@ from mien.cli.shared import (
     CroppedOption,
     JsonArray,
     JsonOption,
+    MovementsOption,
     ThreadsOption,
     fail,
     print_table,
@@ -23,8 +24,10 @@ from mien.cli.shared import (
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
-    from mien.readings import Expectation, ImageFile, ImageResult
+    from mien.readings import Expectation, ImageFile, ImageResult, Reading
     from mien.recognize.recognizer import Recognizer
+
+STRONGEST = 3  # movements of a face that the table has; CSV and JSON have all
 
 EXIT_OTHERWISE = 1  # a face shows something else than was expected, or there is none
 
@@ -61,6 +64,19 @@ class ExpectOptions:
         return None
 
 
+@dataclass(frozen=True)
+class AlsoOptions:
+    """What is told of faces beside their emotions."""
+
+    compound: Annotated[
+        bool,
+        typer.Option(
+            "--compound", help="Also name two emotions shown at once: happily surprised, ..."
+        ),
+    ] = False
+    movements: MovementsOption = False
+
+
 def detect(
     context: typer.Context,
     paths: Annotated[list[str], typer.Argument(help="Images, folders of images, or patterns.")],
@@ -79,12 +95,7 @@ def detect(
     cropped: CroppedOption = False,
     threads: ThreadsOption = 1,
     expected: ExpectOptions,
-    compound: Annotated[
-        bool,
-        typer.Option(
-            "--compound", help="Also name two emotions shown at once: happily surprised, ..."
-        ),
-    ] = False,
+    also: AlsoOptions,
 ) -> None:
     """Find faces and read their emotions.
 
@@ -102,6 +113,9 @@ def detect(
     --compound goes by the probabilities. Those of the model in the box say how people would divide
     between two emotions; those of models that learned one label for each face say little of that.
 
+    --movements tells what the face does, not what is felt: docs/movements.md has what each
+    movement is worth. The table has the three strongest, --csv and --json all.
+
     With --expect the exit status answers for all images together: 0 if every face that was found
     shows the emotion, 1 if one does not or there is no face. An unsure face shows none.
     """
@@ -113,13 +127,15 @@ def detect(
     expectation = expected.expectation()
     left_out = LeftOut()
     files = find_images(paths, not_in=out, left_out=left_out)
-    reader = recognizer.settings(context, cropped=cropped).open(threads=threads)
+    reader = recognizer.settings(context, cropped=cropped, movements=also.movements).open(
+        threads=threads
+    )
     findings = _Findings(reader, expectation)
     with ExitStack() as stack:
         stack.enter_context(quiet_libraries())  # libtiff says on its own what it stumbles over
         writers = [
-            *_file_writers(stack, csv_file, out, files, expectation, compound=compound),
-            (_JsonPrinter if as_json else _TablePrinter)(expectation, compound=compound),
+            *_file_writers(stack, csv_file, out, files, expectation, **asdict(also)),
+            (_JsonPrinter if as_json else _TablePrinter)(expectation, **asdict(also)),
         ]
         results = read_images(reader, files)
         for result in progress(results, len(files), "reading images"):
@@ -144,8 +160,7 @@ def _file_writers(
     out: Path | None,
     files: "list[ImageFile]",
     expectation: "Expectation | None",
-    *,
-    compound: bool,
+    **also: bool,
 ) -> list[Any]:
     """What writes the results of images to the disk; `stack` finishes it."""
     writers: list[Any] = []
@@ -154,7 +169,7 @@ def _file_writers(
         from mien.output.records import CsvWriter
 
         file = stack.enter_context(atomic_text(csv_file))
-        writers.append(CsvWriter(file, expectation, compound=compound))
+        writers.append(CsvWriter(file, expectation, **also))
     if out is not None:
         from mien.output.annotated import AnnotatedWriter
 
@@ -220,23 +235,25 @@ def _hint(recognizer: "Recognizer", result: "ImageResult") -> str:
 class _JsonPrinter(JsonArray):
     """Prints a JSON array, an object for each image, as the images come."""
 
-    def __init__(self, expectation: "Expectation | None", *, compound: bool) -> None:
+    def __init__(self, expectation: "Expectation | None", **also: bool) -> None:
         super().__init__()
         self._expectation = expectation
-        self._compound = compound
+        self._also = also
 
     def write(self, result: "ImageResult") -> None:
         from mien.output.records import to_dict
 
-        self.add(to_dict(result, self._expectation, compound=self._compound))
+        self.add(to_dict(result, self._expectation, **self._also))
 
 
 class _TablePrinter:
     """Prints a table of all faces at the end."""
 
-    def __init__(self, expectation: "Expectation | None", *, compound: bool) -> None:
+    def __init__(
+        self, expectation: "Expectation | None", *, compound: bool, movements: bool
+    ) -> None:
         self._expectation = expectation
-        self._compound = compound
+        self._compound, self._movements = compound, movements
         self._results: list[tuple[str, ImageResult]] = []
 
     def write(self, result: "ImageResult") -> None:
@@ -256,6 +273,9 @@ class _TablePrinter:
         if self._compound:
             left.append(len(header))
             header.append("compound")
+        if self._movements:
+            left.append(len(header))
+            header.append("movements")
         rows = []
         for name, result in self._results:
             if not result.readings:
@@ -269,5 +289,15 @@ class _TablePrinter:
                     row.append(f"{'yes' if found.shows else 'no':3} {found.probability:6.1%}")
                 if self._compound:
                     row.append(reading.compound or "-")
+                if self._movements:
+                    row.append(_strongest(reading))
                 rows.append(row)
         print_table(header, rows, left=tuple(left))
+
+
+def _strongest(reading: "Reading") -> str:
+    """The movements of a face that go furthest."""
+    if reading.movements is None:
+        return "-"
+    order = sorted(reading.movements.by_name().items(), key=lambda pair: -pair[1])
+    return ", ".join(f"{name} {value:.2f}" for name, value in order[:STRONGEST])

@@ -96,20 +96,25 @@ class RecognizerOptions:
     threshold: ThresholdOption = 0.0
 
     def settings(
-        self, context: typer.Context | None = None, *, cropped: bool = False
+        self,
+        context: typer.Context | None = None,
+        *,
+        cropped: bool = False,
+        movements: bool = False,
     ) -> RecognizerSettings:
         """What the library takes.
 
         Args:
             context: of the command, where it has the option `--cropped`.
             cropped: whether that is given: each image is a face.
+            movements: whether `--movements` is given.
         Raises:
             OptionError: `cropped` comes with an option of the search that it stands for.
         """
         name = self.detector.value
         if context is not None:
             name = detector_name(context, self.detector, cropped=cropped)
-        return RecognizerSettings(**{**asdict(self), "detector": name})
+        return RecognizerSettings(**{**asdict(self), "detector": name}, movements=movements)
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,12 @@ ThresholdOption = Annotated[
         "--threshold", help="A face is unsure where no emotion has this probability, 0 to 1."
     ),
 ]
+MovementsOption = Annotated[
+    bool,
+    typer.Option(
+        "--movements", help="Also read facial movements, 0 to 1: mouthSmileLeft, browDownLeft, ..."
+    ),
+]
 ThreadsOption = Annotated[
     int, typer.Option("--threads", help="Threads of the network; 0 takes every core.")
 ]

@@ -17,6 +17,7 @@ from mien.cli.shared import (
     PEOPLE_HEADER,
     JsonArray,
     JsonOption,
+    MovementsOption,
     ThreadsOption,
     fail,
     people_rows,
@@ -145,6 +146,13 @@ class FollowingOptions:
         )
 
 
+@dataclass(frozen=True)
+class WholeVideoOptions(FollowingOptions):
+    """The same where a video is read as a whole."""
+
+    smooth: SmoothOption = SmoothName.offline
+
+
 def video(
     paths: Annotated[
         list[str],
@@ -160,8 +168,8 @@ def video(
     part: PartOptions,
     as_json: JsonOption = False,
     recognizer: RecognizerOptions,
-    following: FollowingOptions,
-    smooth: SmoothOption = SmoothName.offline,
+    following: WholeVideoOptions,
+    movements: MovementsOption = False,
     threads: ThreadsOption = 1,
 ) -> None:
     """Follow the faces of a video and read them in every frame.
@@ -174,6 +182,9 @@ def video(
 
     Of several videos, or of a folder, each output is a folder, with a file of the video's name for
     each. One that cannot be read stops no other; the exit status is then 2.
+
+    --movements adds columns to the rows, move_mouthSmileLeft and so on, of each frame alone:
+    docs/movements.md.
 
     Until it is finished an output is called rows.part.csv and so on, and can be read or played.
     After Ctrl-C or a kill the same command with --resume reads the videos that were not finished,
@@ -190,7 +201,7 @@ def video(
         stream=part.stream,
         sequence_fps=part.fps,
         settings=following.settings(),
-        offline=smooth is SmoothName.offline,
+        offline=following.smooth is SmoothName.offline,
         bars=copy.bars,
     )
     videos, many = find_videos(paths, not_in=outputs.named())
@@ -201,7 +212,7 @@ def video(
         sets = [outputs.with_formats(formats, Path(videos[0].relative.stem))]
     for video, files in zip(videos, sets, strict=True):
         files.check(video.source, replaces=wanted.overwrite or resume)
-    reader = recognizer.settings().open(threads=threads)
+    reader = recognizer.settings(movements=movements).open(threads=threads)
     _read_all(reader, videos, sets, how, resume=resume, as_json=as_json)
 
 

@@ -16,9 +16,11 @@ from mien.errors import OutputError
 from mien.labels import EMOTIONS
 from mien.output.files import atomic_text
 from mien.readings import (
+    MOVEMENTS,
     UNUSABLE,
     Expectation,
     FaceQuality,
+    FacialMovements,
     ImageResult,
     Landmarks,
     Reading,
@@ -37,6 +39,9 @@ POINTS: Final = tuple(f"{name}_{axis}" for name in LANDMARKS for axis in "xy")
 MEASURES: Final = ("yaw", "pitch", "roll", "size_px", "blur", "light", "contrast", "inside")
 """What is measured of the quality of a face, as columns; `FaceQuality` says what they are."""
 QUALITY: Final = (*MEASURES, "usable", "unusable")
+MOVES: Final = tuple(f"move_{name}" for name in MOVEMENTS)
+"""The last columns, where facial movements are asked for."""
+
 TABLE_SUFFIXES: Final = (".csv", ".json")
 """Of `write_table`."""
 
@@ -103,6 +108,7 @@ _OF_A_FACE: Final = (
     Column(
         "shows", "bool", "whether the face shows it; null in the row of an image without a face"
     ),
+    *(Column(name, "float32", "facial movement, 0 to 1; null where not seen") for name in MOVES),
     Column("compound", "string", "two emotions at once; null where a face shows none"),
 )
 _OF_A_RUN: Final = (
@@ -141,7 +147,7 @@ NAMED_VIDEO_TABLE: Final = tuple(
 )
 """The same where people have names."""
 
-_VIDEO_NUMBERS: Final = {name for name in VIDEO_TABLE if COLUMNS[name].kind == "float32"}
+_VIDEO_NUMBERS: Final = {name for name in (*VIDEO_TABLE, *MOVES) if COLUMNS[name].kind == "float32"}
 
 BATCH_TABLE: Final = (
     *("source", "key", "member", "row", "frame", "time_s", "width", "height", "face"),
@@ -167,6 +173,8 @@ def cells(reading: Reading) -> dict[str, Any]:
     }
     if reading.quality is not None:
         found |= reading.quality.to_dict()
+    if reading.movements is not None:
+        found |= dict(zip(MOVES, reading.movements.values, strict=True))
     if isinstance(reading, TrackedReading):
         found |= {
             "track": reading.track,
@@ -283,26 +291,38 @@ def schema(columns: Sequence[str], metadata: Mapping[str, str] | None = None) ->
 
 
 def face_to_dict(
-    reading: Reading, expectation: Expectation | None = None, *, compound: bool = False
+    reading: Reading,
+    expectation: Expectation | None = None,
+    *,
+    compound: bool = False,
+    movements: bool = False,
 ) -> dict[str, Any]:
     """One face as plain values, ready for JSON.
 
     With an expectation it says what was `expected` of it, and whether it `shows` that; with
-    `compound` which compound emotion it shows, or null.
+    `compound` which compound emotion it shows, or null; with `movements` what it does, or null.
     """
     found = (reading if expectation is None else expectation.verify(reading)).to_dict()
-    return {**found, **({COMPOUND_COLUMN: reading.compound} if compound else {})}
+    if compound:
+        found[COMPOUND_COLUMN] = reading.compound
+    if movements:
+        moved = reading.movements
+        found["movements"] = None if moved is None else moved.by_name()
+    return found
 
 
 def to_dict(
-    result: ImageResult, expectation: Expectation | None = None, *, compound: bool = False
+    result: ImageResult, expectation: Expectation | None = None, **also: bool
 ) -> dict[str, Any]:
-    """One image as plain values, ready for JSON; `size` is width and height in pixels."""
+    """One image as plain values, ready for JSON; `size` is width and height in pixels.
+
+    `also` are `compound` and `movements`, as of `face_to_dict`.
+    """
     size = None if result.image is None else [result.image.shape[1], result.image.shape[0]]
     return {
         "file": str(result.file.path),
         "size": size,
-        "faces": [face_to_dict(r, expectation, compound=compound) for r in result.readings],
+        "faces": [face_to_dict(r, expectation, **also) for r in result.readings],
         "error": None if result.error is None else str(result.error),
     }
 
@@ -328,11 +348,17 @@ def image_rows(
 class CsvWriter:
     """Writes a row for each face to an open text file, with a header in `IMAGE_TABLE`.
 
-    With an expectation `EXPECTED_COLUMNS` follow them, and with `compound` the `COMPOUND_COLUMN`.
+    With an expectation `EXPECTED_COLUMNS` follow them, with `compound` the `COMPOUND_COLUMN`, and
+    with `movements` `MOVES`.
     """
 
     def __init__(
-        self, file: TextIO, expectation: Expectation | None = None, *, compound: bool = False
+        self,
+        file: TextIO,
+        expectation: Expectation | None = None,
+        *,
+        compound: bool = False,
+        movements: bool = False,
     ) -> None:
         self._file = file
         self._expectation, self._compound = expectation, compound
@@ -340,6 +366,7 @@ class CsvWriter:
             *IMAGE_TABLE,
             *(() if expectation is None else EXPECTED_COLUMNS),
             *((COMPOUND_COLUMN,) if compound else ()),
+            *(MOVES if movements else ()),
         )
         file.write(csv_header(self._columns))
 
@@ -371,18 +398,30 @@ def video_rows(
     return [
         {
             name: float(f"{row[name]:.{_DIGITS}g}") if name in _VIDEO_NUMBERS else row[name]
-            for name in NAMED_VIDEO_TABLE
+            for name in (*NAMED_VIDEO_TABLE, *MOVES)
             if row.get(name) is not None
         }
         for row in rows({"frame": frame, "time_s": time_s}, readings)
     ]
 
 
+def video_table(*, named: bool = False, movements: bool = False) -> tuple[str, ...]:
+    """Columns of videos, with those that are there only where somebody asks for them.
+
+    Args:
+        named: with one for the names of the people.
+        movements: with `MOVES`, at the end.
+    """
+    return (*(NAMED_VIDEO_TABLE if named else VIDEO_TABLE), *(MOVES if movements else ()))
+
+
 def video_csv_lines(
-    frame: int, time_s: float, readings: Sequence[TrackedReading], *, named: bool = False
+    frame: int,
+    time_s: float,
+    readings: Sequence[TrackedReading],
+    columns: Sequence[str] = VIDEO_TABLE,
 ) -> str:
-    """The rows of one frame as lines of CSV, without the header; `named` with the people's names"""
-    columns = NAMED_VIDEO_TABLE if named else VIDEO_TABLE
+    """The rows of one frame as lines of CSV, without the header."""
     return csv_lines(columns, video_rows(frame, time_s, readings))
 
 
@@ -402,6 +441,8 @@ def video_json_lines(frame: int, time_s: float, readings: Sequence[TrackedReadin
                 "landmarks": _pairs([row[n] for n in POINTS]) if POINTS[0] in row else None,
                 "quality": {n: row.get(n) for n in QUALITY} if "usable" in row else None,
             }
+        if MOVES[0] in row:
+            shown["movements"] = {name: row[f"move_{name}"] for name in MOVEMENTS}
         lines.append(json.dumps(shown, separators=(",", ":")) + "\n")
     return "".join(lines)
 
@@ -445,6 +486,7 @@ def reading_of_json(values: Mapping[str, Any]) -> TrackedReading:
             **{f"raw_{label}": values["raw_probabilities"][label] for label in EMOTIONS},
             **dict(zip(POINTS, chain.from_iterable(values.get("landmarks") or ()), strict=False)),
             **(values.get("quality") or {}),
+            **{f"move_{name}": value for name, value in values.get("movements", {}).items()},
         }
     )
 
@@ -488,9 +530,16 @@ def _tracked(row: Mapping[str, Any]) -> TrackedReading:
         probabilities=tuple(float(row[label]) for label in EMOTIONS),
         unsure=row["unsure"],
         quality=quality_of_row(row),
+        movements=_movements(row),
         track=int(row["track"]),
         name=row.get("name") or None,
         raw_probabilities=tuple(float(row[name]) for name in RAW),
         raw_emotion=row["raw_emotion"],
         detected=row["detected"],
     )
+
+
+def _movements(row: Mapping[str, Any]) -> FacialMovements | None:
+    if row.get(MOVES[0]) in (None, ""):  # not asked for, or not seen
+        return None
+    return FacialMovements(tuple(float(row[name]) for name in MOVES))

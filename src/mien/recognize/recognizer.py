@@ -1,6 +1,7 @@
 """Image -> readings: the library's front door."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from mien.readings import (
     Expectation,
     Face,
     FaceQuality,
+    FacialMovements,
     Image,
     Reading,
     Verification,
@@ -21,6 +23,7 @@ from mien.recognize.classifier import DEFAULT_MODEL, Classifier
 from mien.recognize.crops import crop_faces
 from mien.recognize.faces import Detector, detector_named
 from mien.recognize.images import ImageSource, load_image
+from mien.recognize.movements import Movements
 from mien.recognize.quality import quality_of
 
 if TYPE_CHECKING:
@@ -50,6 +53,7 @@ class Recognizer:
         threshold: 0 to 1; a reading whose emotion is less probable is `unsure`. With 0 none is. A
             model's card (`mien models NAME`) says how many faces a threshold leaves, and how many
             of those are read right.
+        movements: also read what each face does, as `Reading.movements`: see docs/movements.md.
         threads: processor threads for the network; 0 takes every core.
     Raises:
         ModelError: the model is missing, broken, or of another kind.
@@ -66,6 +70,7 @@ class Recognizer:
         min_face_px: float = 0.0,
         full_size: bool = False,
         threshold: float = 0.0,
+        movements: bool = False,
         threads: int = 1,
     ) -> None:
         check_threshold(threshold)
@@ -74,6 +79,7 @@ class Recognizer:
             detector = detector_named(detector, min_face_px=min_face_px, full_size=full_size)
         self.detector = detector
         self.classifier = Classifier(model, threads=threads)
+        self.movements = Movements(threads=threads) if movements else None
 
     def __call__(self, source: ImageSource) -> list[Reading]:
         """Read every face of one image.
@@ -162,13 +168,19 @@ class Recognizer:
             return []
         sizes = [(image.shape[1], image.shape[0]) for image in images]
         rows = iter(self.classifier(np.concatenate(crops)))
-        return [
+        read = [
             [
                 _reading(face, quality_of(face, crop, size), next(rows), self.threshold)
                 for face, crop in zip(faces, cut, strict=True)
             ]
             for size, faces, cut in zip(sizes, found, crops, strict=True)
         ]
+        if self.movements is None:
+            return read
+        for readings, image, faces in zip(read, images, found, strict=True):
+            moved = self.movements(image, faces, self.detector.framing)
+            readings[:] = map(_moving, readings, moved)
+        return read
 
     def stream(
         self,
@@ -233,3 +245,7 @@ def _reading(
         unsure=not float(probabilities[best]) >= threshold,  # so that NaN is unsure, too
         quality=quality,
     )
+
+
+def _moving(reading: Reading, movements: FacialMovements | None) -> Reading:
+    return replace(reading, movements=movements)

@@ -21,6 +21,7 @@ class RecognizerSettings:
         min_face_px: smaller faces are left out.
         full_size: search large images at their full size.
         threshold: 0 to 1; readings below it are `unsure`.
+        movements: also read what each face does.
     """
 
     model: str = DEFAULT_MODEL
@@ -28,6 +29,7 @@ class RecognizerSettings:
     min_face_px: float = 0.0
     full_size: bool = False
     threshold: float = 0.0
+    movements: bool = False
 
     def open(
         self,
@@ -52,5 +54,6 @@ class RecognizerSettings:
             min_face_px=self.min_face_px,
             full_size=self.full_size,
             threshold=self.threshold,
+            movements=self.movements,
             threads=threads,
         )

@@ -16,8 +16,6 @@ from typing import Any, Final, Protocol
 from mien.errors import MissingExtraError, OutputError
 from mien.output.files import part_name, writing
 from mien.output.records import (
-    NAMED_VIDEO_TABLE,
-    VIDEO_TABLE,
     csv_header,
     reading_of_cells,
     reading_of_csv,
@@ -26,6 +24,7 @@ from mien.output.records import (
     video_csv_lines,
     video_json_lines,
     video_rows,
+    video_table,
 )
 from mien.readings import FrameReadings, TrackedReading
 
@@ -56,23 +55,25 @@ class RowWriter(Protocol):
         ...
 
 
-def row_writer(path: Path, *, named: bool = False) -> RowWriter:
+def row_writer(path: Path, *, named: bool = False, movements: bool = False) -> RowWriter:
     """The writer for the ending of a name: `.csv`, `.jsonl` or `.parquet`.
 
     Args:
         path: file to write.
         named: with a column for the names of the people, which all readings have then.
+        movements: the rows tell facial movements.
     Raises:
         OutputError: the name has another ending, or the file cannot be written.
         MissingExtraError: Parquet without pyarrow.
     """
     suffix = path.suffix.lower()
+    columns = video_table(named=named, movements=movements)
     if suffix == ".csv":
-        return _CsvRows(path, named=named)
+        return _CsvRows(path, columns)
     if suffix == ".jsonl":
-        return _JsonLines(path)
+        return _JsonLines(path, columns)
     if suffix == ".parquet":
-        return _ParquetRows(path, named=named)
+        return _ParquetRows(path, columns)
     raise OutputError(
         f"{path}: expected a name that ends in {', '.join(SUFFIXES)}; got {suffix or 'none'}"
     )
@@ -83,8 +84,9 @@ class _Rows:
 
     _file: Any  # with `close`
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
         self.path = path
+        self._columns = columns
         self._partial = part_name(path)
 
     def _flush(self) -> None:
@@ -107,8 +109,8 @@ class _Rows:
 class _TextRows(_Rows):
     """What CSV and JSON lines share: whole rows, soon on the disk."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
+        super().__init__(path, columns)
         with writing(path):
             self._file = self._partial.open("w", newline="", encoding="utf-8")
         self._waiting: list[str] = []
@@ -128,14 +130,13 @@ class _TextRows(_Rows):
 
 
 class _CsvRows(_TextRows):
-    def __init__(self, path: Path, *, named: bool) -> None:
-        super().__init__(path)
-        self._named = named
-        self._add(csv_header(NAMED_VIDEO_TABLE if named else VIDEO_TABLE))
+    def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
+        super().__init__(path, columns)
+        self._add(csv_header(columns))
         self._flush()
 
     def write(self, frame: int, time_s: float, readings: Sequence[TrackedReading]) -> None:
-        self._add(video_csv_lines(frame, time_s, readings, named=self._named))
+        self._add(video_csv_lines(frame, time_s, readings, self._columns))
 
 
 class _JsonLines(_TextRows):
@@ -146,14 +147,14 @@ class _JsonLines(_TextRows):
 class _ParquetRows(_Rows):
     """Rows in Parquet, which has its table of contents at the end: after a kill there is none."""
 
-    def __init__(self, path: Path, *, named: bool) -> None:
+    def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
         try:
             import pyarrow
             import pyarrow.parquet
         except ImportError as error:
             raise MissingExtraError("Parquet", "batch", error) from error
-        super().__init__(path)
-        self._schema = schema(NAMED_VIDEO_TABLE if named else VIDEO_TABLE)
+        super().__init__(path, columns)
+        self._schema = schema(columns)
         self._rows: list[dict[str, Any]] = []
         self._tables: list[Any] = []
         with writing(path):

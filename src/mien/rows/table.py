@@ -18,17 +18,19 @@ from mien.labels import EMOTIONS
 from mien.output.records import (
     COLUMNS,
     MEASURES,
-    NAMED_VIDEO_TABLE,
+    MOVES,
     POINTS,
     RAW,
     SIDES,
-    VIDEO_TABLE,
     seen_landmarks,
+    video_table,
 )
 from mien.readings import (
+    MOVEMENTS,
     UNUSABLE,
     Event,
     FaceQuality,
+    FacialMovements,
     FrameReadings,
     Landmarks,
     Probabilities,
@@ -65,6 +67,8 @@ class VideoResult:
         measures: (F, 8) float32: yaw, pitch, roll, size_px, blur, light, contrast and inside, see
             `mien.FaceQuality`; NaN where they were not measured.
         unusable: (F,) int64: which of `mien.readings.UNUSABLE`; 0 is usable, -1 not known.
+        movements: (F, 43) float32, columns as `mien.readings.MOVEMENTS`, NaN where they cannot be
+            seen; None where nobody asked.
         names: track -> what somebody calls that person; empty until somebody does.
     """
 
@@ -83,6 +87,7 @@ class VideoResult:
     landmarks: NDArray[np.float32]
     measures: NDArray[np.float32]
     unusable: NDArray[np.int64]
+    movements: NDArray[np.float32] | None = None
     names: Mapping[int, str] = field(default_factory=dict)
 
     def name_of(self, track: int) -> str:
@@ -105,6 +110,7 @@ class VideoResult:
         x0, y0, x1, y1 = self.boxes[face].tolist()
         probability = float(self.probabilities[face, label])
         track = int(self.tracks[face])
+        moved = [math.nan] if self.movements is None else self.movements[face].tolist()
         return TrackedReading(
             box=(x0, y0, x1, y1),
             score=float(self.scores[face]),
@@ -114,6 +120,7 @@ class VideoResult:
             probabilities=tuple(self.probabilities[face].tolist()),
             unsure=bool(self.unsure[face]),
             quality=self._quality(face),
+            movements=None if math.isnan(moved[0]) else FacialMovements(tuple(moved)),
             track=track,
             name=self.name_of(track) if self.names else None,
             raw_probabilities=tuple(raw.tolist()),
@@ -143,7 +150,7 @@ class VideoResult:
         The columns are frame, time_s, track, name where somebody gave names, x0, y0, x1, y1, score,
         detected, emotion, probability, unsure, one for each emotion, raw_emotion, raw_ with each
         emotion, right_eye_x ... left_mouth_y (the landmarks), and yaw ... inside, usable, unusable
-        (the quality of the face).
+        (the quality of the face); then, where movements were asked for, move_ with each of them.
 
         Raises:
             MissingExtraError: pandas is not installed.
@@ -173,13 +180,16 @@ class VideoResult:
             "usable": usable,
             "unusable": np.array([*UNUSABLE, None], object)[self.unusable],
         }
+        if self.movements is not None:
+            faces |= zip(MOVES, self.movements.T, strict=True)
         # Whole numbers and truth values that may be empty, where pandas would make them floats.
         nullable = {"int64": "Int64", "bool": "boolean"}
         kinds = {n: nullable[COLUMNS[n].kind] for n in faces if COLUMNS[n].kind in nullable}
         found = pandas.DataFrame(faces, index=self.positions).astype(kinds)
-        columns = NAMED_VIDEO_TABLE if self.names else VIDEO_TABLE
+        moving = self.movements is not None
+        columns = list(video_table(named=bool(self.names), movements=moving))
         every = pandas.DataFrame({"frame": self.frames, "time_s": self.times_s})
-        return every.join(found, how="left").reset_index(drop=True)[list(columns)]
+        return every.join(found, how="left").reset_index(drop=True)[columns]
 
     def by_frame(self) -> Iterator[FrameReadings]:
         """The faces of each frame, in order; frames without one are there, too."""
@@ -232,6 +242,7 @@ class VideoColumns:
         self._raw, self._smoothed = array("f"), array("f")
         self._names: dict[int, str] = {}
         self._landmarks, self._measures, self._unusable = array("f"), array("f"), array("b")
+        self._movements, self._are_moving = array("f"), False
 
     def add(self, frame: int, time_s: float, readings: Sequence[TrackedReading]) -> None:
         """Add the faces of one frame; call it for frames without a face, too."""
@@ -257,11 +268,21 @@ class VideoColumns:
                 values = (getattr(quality, name) for name in MEASURES)
                 self._measures.extend(math.nan if v is None else v for v in values)
                 self._unusable.append(UNUSABLE.index(quality.unusable))
+            self._add_movements(reading.movements)
         self._frames.append(frame)
         self._times_s.append(time_s)
 
+    def _add_movements(self, moved: FacialMovements | None) -> None:
+        """Memory is taken from the first face on whose movements are known."""
+        if moved is not None and not self._are_moving:
+            self._are_moving = True
+            self._movements.extend([math.nan] * (len(MOVEMENTS) * (len(self._tracks) - 1)))
+        if self._are_moving:
+            self._movements.extend([math.nan] * len(MOVEMENTS) if moved is None else moved.values)
+
     def result(self, source: str) -> VideoResult:
         """What was added."""
+        moved = np.array(self._movements, np.float32).reshape(-1, len(MOVEMENTS))
         return VideoResult(
             source=source,
             frames=np.array(self._frames, np.int64),
@@ -279,6 +300,7 @@ class VideoColumns:
             measures=np.array(self._measures, np.float32).reshape(-1, len(MEASURES)),
             unusable=np.array(self._unusable, np.int64),
             names=self._names,
+            movements=moved if self._are_moving else None,
         )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mien.labels import EMOTIONS
 from mien.output import records
-from mien.output.records import BATCH_TABLE, rows
+from mien.output.records import BATCH_TABLE, MOVES, rows
 from mien.readings import Reading
 from mien.recognize.batch.reading import Item
 
@@ -18,10 +18,14 @@ RECORD_KEY: Final = b"mien_shard"
 """
 
 
-def schema() -> "pyarrow.Schema":
-    """The schema of every part: each field says in its metadata what it means."""
+def schema(*, movements: bool = False) -> "pyarrow.Schema":
+    """The schema of every part: each field says in its metadata what it means.
+
+    Args:
+        movements: rows tell facial movements.
+    """
     about = {"mien": json.dumps({"format": 1, "emotions": EMOTIONS})}
-    return records.schema(BATCH_TABLE, about)
+    return records.schema((*BATCH_TABLE, *(MOVES if movements else ())), about)
 
 
 class RowBuffer:
@@ -29,10 +33,11 @@ class RowBuffer:
 
     Args:
         constant: what stands in every row: model, hash and version.
+        movements: rows tell facial movements.
     """
 
-    def __init__(self, constant: dict[str, str]) -> None:
-        self._schema = schema()
+    def __init__(self, constant: dict[str, str], *, movements: bool = False) -> None:
+        self._schema = schema(movements=movements)
         self._constant = constant
         self._lines: list[str] = []
 

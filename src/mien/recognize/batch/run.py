@@ -214,9 +214,12 @@ def _job(
     spec = settings.open().classifier.spec
     models = model_files(settings.model, with_content=travels)
     job = Job(settings, models, spec.name, folder.name, "", __version__)
+    values = asdict(settings)
+    if not settings.movements:  # as in data sets of before there were any
+        del values["movements"]
     about = {
         "sources": list(sources),
-        "settings": asdict(settings),
+        "settings": values,
         "model": spec.name,
         "model_sha256": job.model_sha256,
         "mien_version": __version__,

@@ -168,9 +168,10 @@ def _part(
     name = f"{PARTS}/{shard.file_name}"
     with folder.new_file(name) as path:
         try:
+            columns = schema(movements=job.settings.movements)
             with (
                 path.open("wb") as file,
-                pyarrow.parquet.ParquetWriter(file, schema(), compression="zstd") as parquet,
+                pyarrow.parquet.ParquetWriter(file, columns, compression="zstd") as parquet,
             ):
                 yield _PartWriter(job, shard, parquet, progress)
         except (OSError, pyarrow.ArrowException) as error:  # those of reading are MienErrors by now
@@ -190,7 +191,8 @@ class _PartWriter:
                 "model": job.model_name,
                 "model_sha256": job.model_sha256,
                 "mien_version": job.mien_version,
-            }
+            },
+            movements=job.settings.movements,
         )
         self._begun = time.monotonic()
 

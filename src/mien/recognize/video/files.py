@@ -114,7 +114,7 @@ def write_video(
         stream=how.stream,
         sequence_fps=how.sequence_fps,
     )
-    sink = _Sink(outputs, info, how)
+    sink = _Sink(outputs, info, how, movements=recognizer.movements is not None)
     settings = how.settings or VideoSettings()
     if info.stream:  # is read frame by frame, without waiting for the next
         settings = replace(settings, batch_frames=1)
@@ -188,11 +188,13 @@ def _settings_of(recognizer: "Recognizer", how: VideoOptions) -> dict[str, str]:
 class _Sink:
     """All outputs of one video, as it is read."""
 
-    def __init__(self, outputs: Outputs, info: VideoInfo, how: VideoOptions) -> None:
+    def __init__(
+        self, outputs: Outputs, info: VideoInfo, how: VideoOptions, *, movements: bool
+    ) -> None:
         self.info = info
         self._annotator = Annotator(bars=how.bars)
         self._highlights = Highlights() if outputs.report is not None else None
-        self.rows = RowSink(outputs)
+        self.rows = RowSink(outputs, movements=movements)
         self._video: VideoWriter | None = None
         try:
             if outputs.video is not None:

@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from mien.errors import MienError, OptionError
 from mien.labels import EMOTIONS
-from mien.readings import FaceQuality, Probabilities, TrackedReading
-from mien.recognize.crops import SIZE_PX, crop_faces
+from mien.readings import FaceQuality, FacialMovements, Image, TrackedReading
+from mien.recognize.crops import SIZE_PX, Square, crop_faces
+from mien.recognize.movements import movement_crop, movement_square
 from mien.recognize.quality import quality_of
 from mien.recognize.video.smoothing import SmoothingSettings, closing_of, smoothed_online
 from mien.recognize.video.tracking import TrackedFace, Tracker, TrackingSettings
@@ -159,11 +160,18 @@ class _Waiting(NamedTuple):
     changed: set[int]  # the tracks to be read
 
 
+class _Read(NamedTuple):
+    """What the networks say of one face of one frame."""
+
+    probabilities: NDArray[np.float32]  # (7,)
+    movements: FacialMovements | None
+
+
 class _Batch(NamedTuple):
     """Frames whose faces go through the network together."""
 
     frames: "list[_Waiting]"
-    rows: Callable[[], Probabilities]  # (F, 7): waits until the faces are read
+    rows: "Callable[[], list[_Read]]"  # of each face: waits until they are read
     known: set[int]  # the tracks that may be seen again after these frames
 
 
@@ -175,15 +183,17 @@ class _Reader:
 
     def __init__(self, recognizer: "Recognizer", settings: VideoSettings) -> None:
         self._classifier = recognizer.classifier
+        self._movements = recognizer.movements
         self._framing = recognizer.detector.framing
         self._threshold = recognizer.threshold
         self._settings = settings
-        self._raw: dict[int, NDArray[Any]] = {}  # track -> its last reading
+        self._raw: dict[int, _Read] = {}  # track -> its last reading
         self._read_s: dict[int, float] = {}  # track -> when that was
         self._cut: dict[int, NDArray[np.uint8]] = {}  # track -> (48, 48), the crop that was read
         self._last: dict[int, NDArray[np.uint8]] = {}  # track -> (48, 48), the last crop
         self._waiting: list[_Waiting] = []
         self._crops: list[NDArray[np.uint8]] = []
+        self._moving: list[tuple[Image, Square]] = []  # likewise, for the movements
         self._running: _Batch | None = None
         self._thread = ThreadPoolExecutor(1, "mien-network")  # begins with its first batch
 
@@ -204,6 +214,7 @@ class _Reader:
             if self._has_changed(face.track, crop, time_s):
                 changed.add(face.track)
                 self._crops.append(crop)
+                self._add_moving(frame.image, face)
                 self._read_s[face.track], self._cut[face.track] = time_s, crop
         size = (frame.image.shape[1], frame.image.shape[0])
         qualities = [quality_of(face, self._last[face.track], size) for face in faces]
@@ -214,6 +225,11 @@ class _Reader:
         # Half of them, as the other half is being read.
         held = 2 * len(self._waiting)
         return held >= frames or held * frame.image.nbytes >= _BATCH_BYTES
+
+    def _add_moving(self, image: Image, face: TrackedFace) -> None:
+        if self._movements is not None:
+            square = movement_square(face, self._framing)
+            self._moving.append((movement_crop(image, square), square))
 
     def _has_changed(self, track: int, crop: NDArray[np.uint8], time_s: float) -> bool:
         """Whether some part of a face is not as it was when it was read last, a moment ago."""
@@ -237,15 +253,23 @@ class _Reader:
         """
         yield from self._finish(tracker.merged)
         if self._waiting:
-            waiting, crops = self._waiting, self._crops
-            self._waiting, self._crops = [], []
-            batch = np.stack(crops) if crops else np.empty((0, SIZE_PX, SIZE_PX), np.uint8)
-            rows: Callable[[], Probabilities] = partial(self._classifier, batch)
+            waiting, crops, moving = self._waiting, self._crops, self._moving
+            self._waiting, self._crops, self._moving = [], [], []
+            rows: Callable[[], list[_Read]] = partial(self._read_crops, crops, moving)
             if crops and not wait:
-                rows = self._thread.submit(self._classifier, batch).result
+                rows = self._thread.submit(self._read_crops, crops, moving).result
             self._running = _Batch(waiting, rows, tracker.known)
         if wait:
             yield from self._finish(tracker.merged)
+
+    def _read_crops(
+        self, crops: list[NDArray[np.uint8]], moving: list[tuple[Image, Square]]
+    ) -> "list[_Read]":
+        batch = np.stack(crops) if crops else np.empty((0, SIZE_PX, SIZE_PX), np.uint8)
+        moved: list[FacialMovements | None] = [None] * len(crops)
+        if self._movements is not None:
+            moved = self._movements.read_crops([c for c, _ in moving], [s for _, s in moving])
+        return list(map(_Read, self._classifier(batch), moved))
 
     def close(self) -> None:
         """End the thread."""
@@ -269,8 +293,9 @@ class _Reader:
         self._forget(batch.known)
 
     def _reading(
-        self, face: TrackedFace, quality: FaceQuality, track: int, raw: NDArray[Any]
+        self, face: TrackedFace, quality: FaceQuality, track: int, read: "_Read"
     ) -> TrackedReading:
+        raw = read.probabilities
         probabilities, best = tuple(raw.tolist()), int(raw.argmax())
         return TrackedReading(
             box=face.box,
@@ -281,6 +306,7 @@ class _Reader:
             probabilities=probabilities,
             unsure=not probabilities[best] >= self._threshold,  # so that NaN is unsure, too
             quality=quality,
+            movements=read.movements,
             track=track,
             raw_probabilities=probabilities,
             raw_emotion=EMOTIONS[best],

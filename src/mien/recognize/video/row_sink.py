@@ -37,6 +37,7 @@ class RowSink:
     Args:
         outputs: files to write.
         named: all readings have names, and the rows a column for them.
+        movements: the rows tell facial movements.
 
     Attributes:
         frames: how many came.
@@ -48,7 +49,7 @@ class RowSink:
         MissingExtraError: an output needs a package that is not installed.
     """
 
-    def __init__(self, outputs: Outputs, *, named: bool = False) -> None:
+    def __init__(self, outputs: Outputs, *, named: bool = False, movements: bool = False) -> None:
         _need_matplotlib(outputs)
         self._outputs = outputs
         self._totals = TrackTotals()
@@ -62,7 +63,7 @@ class RowSink:
         try:
             for path in (outputs.csv, outputs.jsonl, outputs.parquet):
                 if path is not None:
-                    self._rows.append(row_writer(path, named=named))
+                    self._rows.append(row_writer(path, named=named, movements=movements))
         except BaseException:
             self.abandon()
             raise
@@ -183,7 +184,8 @@ def write_rows(
         named = apply(result, people)
         images = images.merged(merged_numbers(result, people))
     outputs.make_folders()
-    sink = RowSink(outputs, named=bool(named.names))
+    moving = named.movements is not None
+    sink = RowSink(outputs, named=bool(named.names), movements=moving)
     try:
         for row in named.by_frame():
             sink.write(row.frame, row.time_s, row.readings)
