@@ -188,6 +188,14 @@ def test_a_image_of_a_large_upright_face_is_only_glanced_at(
     assert searched == [(256, 256)]
 
 
+def test_a_face_that_is_surely_upright_is_not_looked_at_again(
+    portrait_image: Image, searched: list[tuple[int, ...]]
+) -> None:
+    dull = (portrait_image[20:340, 80:400] / 8.4 + 114).astype(np.uint8)
+    assert only(YuNetDetector().detect(dull)).score < YuNetDetector.LEVEL_SCORES[0]
+    assert searched == [(256, 256)]
+
+
 def test_beside_a_small_face_others_are_looked_for(
     portrait_image: Image, searched: list[tuple[int, ...]]
 ) -> None:
