@@ -293,7 +293,13 @@ export function iou(a: Box, b: Box): number {
   return union > 0 ? shared / union : 0;
 }
 
-function makeFind(points: readonly Point[], sides: Point, row: Row, quarters: number, odds = -Infinity): Find {
+function makeFind(
+  points: readonly Point[],
+  sides: Point,
+  row: Row,
+  quarters: number,
+  odds = -Infinity,
+): Find {
   const [middle, ...landmarks] = points;
   const [across, down] = quarters % 2 ? [sides[1], sides[0]] : sides;
   return {
