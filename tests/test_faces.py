@@ -181,10 +181,18 @@ def searched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
     return shapes
 
 
-def test_a_image_of_a_large_upright_face_is_only_glanced_at(
+def test_an_image_of_a_large_upright_face_is_only_glanced_at(
     portrait_image: Image, searched: list[tuple[int, ...]]
 ) -> None:
     assert YuNetDetector().detect(portrait_image)
+    assert searched == [(256, 256)]
+
+
+def test_a_face_that_is_surely_upright_is_not_looked_at_again(
+    portrait_image: Image, searched: list[tuple[int, ...]]
+) -> None:
+    dull = (portrait_image[20:340, 80:400] / 8.4 + 114).astype(np.uint8)
+    assert only(YuNetDetector().detect(dull)).score < YuNetDetector.LEVEL_SCORES[0]
     assert searched == [(256, 256)]
 
 

@@ -46,7 +46,10 @@ export const MIN_SCORE = 0.7;
 const DOUBTFUL_SCORE = 0.3; // from here on it may be a face
 export const SURE_SCORE = 0.8; // from here on it is one, without a second look
 const UPRIGHT_SCORE = 0.9; // seldom reached by what is found in a tilted face
+const UPRIGHT_ODDS = 3; // seldom reached by a tilted face, or one on its side or head
+const TELLING_PX = { least: 60, most: 200 }; // between these, as it is seen, a face shows a tilt
 const LEVEL_SCORES = { few: 0.91, many: 0.895 }; // seldom reached in an image on its side or head
+const LARGE_SHARE = 0.2; // of the longer side: what is smaller may be a part of a face
 const TILTED_SCORE = 0.5; // seldom missed by what is found in a tilted face
 const LEAST_TILT_DEG = 1.5; // that the eyes tell in a look
 const TURNED_SCORE = 0.85; // from here on a face is believed in what was turned
@@ -78,6 +81,8 @@ interface Find {
   readonly score: number;
   /** The longer side of the box, where it was found. */
   readonly seenPx: number;
+  /** Logarithm of the odds that it was upright there, if it is large; not known of looks. */
+  readonly odds: number;
   /** How often the image was turned by 90 degrees, counter-clockwise, to find it. */
   readonly quarters: number;
   /** Level in the image, whatever the tilt of the head. */
@@ -163,9 +168,10 @@ export class Detector {
     const { minScore } = this.options;
     let best = find.score >= Math.max(SURE_SCORE, minScore) ? find : null;
     if (sizePx(find) < LEAST_LOOK_PX) return best;
-    const upright = find.score >= UPRIGHT_SCORE || looks.count >= FEW_LOOKS;
-    if (best && upright) return best;
-    const level = looks.at(find);
+    const upright = find.score >= UPRIGHT_SCORE || isUpright(find);
+    if (best && (upright || looks.count >= FEW_LOOKS)) return best;
+    // A large face tells to which side it is tilted, a small one once it is enlarged.
+    const level = best && tellsTilt(find) ? find : looks.at(find);
     best ??= level;
     for (const tilted of looks.turned(find, tilts(level, find))) {
       if (tilted && tilted.score >= TURNED_SCORE) best = surest([tilted, best, level]);
@@ -177,9 +183,13 @@ export class Detector {
   private turnUpright(image: Pixels, finds: Find[]): Find[] {
     const upright = surest(finds);
     const score = upright?.score ?? 0;
-    if (score >= (finds.length > 2 ? LEVEL_SCORES.many : LEVEL_SCORES.few)) return finds;
+    const largePx = LARGE_SHARE * Math.max(image.width, image.height);
+    const level = finds.some((find) => isUpright(find) && sizePx(find) >= largePx);
+    if (level || score >= (finds.length > 2 ? LEVEL_SCORES.many : LEVEL_SCORES.few)) return finds;
     let sides = [1, 2, 3];
-    if (upright && score >= TURNED_SCORE) {
+    // What looks more upright than not is a face.
+    const isFace = upright && tellsTilt(upright) && upright.odds > 0;
+    if (upright && (isFace || score >= TURNED_SCORE)) {
       const looks = new SecondLooks(this.network, image, sides.length);
       const degrees = sides.map((quarters) => 90 * quarters);
       const scores = looks.turned(upright, degrees).map((find) => find?.score ?? 0);
@@ -213,6 +223,33 @@ function tilts(level: Find | null, find: Find): number[] {
   const tilt = tiltDeg(level);
   if (Math.abs(tilt) >= LEAST_TILT_DEG) return [Math.sign(tilt) * TILT_DEG];
   return level.score >= UPRIGHT_SCORE ? [] : [-TILT_DEG, TILT_DEG];
+}
+
+/** Whether it was seen in a size that shows a tilt. */
+function tellsTilt({ seenPx }: Find): boolean {
+  return seenPx >= TELLING_PX.least && seenPx <= TELLING_PX.most;
+}
+
+/** Whether it is surely upright, where it was found. */
+function isUpright(find: Find): boolean {
+  return tellsTilt(find) && find.odds >= UPRIGHT_ODDS;
+}
+
+/** Logarithm of the odds that a face is upright; its weights are explained in the Python package. */
+function uprightOdds({ width, height, points, score: raw }: Row): number {
+  const side = Math.max(width, height, 1e-6);
+  const score = Math.min(Math.max(raw, 0.01), 0.99);
+  const [[ax, ay], [bx, by], [noseX], [cx, cy], [dx, dy]] = points;
+  const lean = (cx + dx - ax - bx) / 2;
+  const middleX = (ax + bx + cx + dx) / 4;
+  return (
+    10.51 +
+    3.79 * Math.log(score / (1 - score)) -
+    1.51 * Math.log(side) -
+    (20.61 * width) / Math.max(height, 1e-6) +
+    ((2.79 * (cy + dy - ay - by)) / 2 + 18.4 * (bx - ax)) / side +
+    (7.1 * Math.abs(by - ay) - 28.78 * Math.abs(lean) + 10.86 * Math.abs(noseX - middleX)) / side
+  );
 }
 
 /** Of the line of the eyes in the image as it was turned, clockwise. */
@@ -256,7 +293,13 @@ export function iou(a: Box, b: Box): number {
   return union > 0 ? shared / union : 0;
 }
 
-function makeFind(points: readonly Point[], sides: Point, row: Row, quarters: number): Find {
+function makeFind(
+  points: readonly Point[],
+  sides: Point,
+  row: Row,
+  quarters: number,
+  odds = -Infinity,
+): Find {
   const [middle, ...landmarks] = points;
   const [across, down] = quarters % 2 ? [sides[1], sides[0]] : sides;
   return {
@@ -265,6 +308,7 @@ function makeFind(points: readonly Point[], sides: Point, row: Row, quarters: nu
     points: landmarks,
     score: row.score,
     seenPx: Math.max(row.width, row.height),
+    odds,
     quarters,
     box: [middle[0] - across / 2, middle[1] - down / 2, middle[0] + across / 2, middle[1] + down / 2],
   };
@@ -285,7 +329,7 @@ function findOf(row: Row, small: Pixels, [scaleX, scaleY]: Point, quarters: numb
   }
   points = points.map(([x, y]): Point => [x / scaleX, y / scaleY]);
   const [across, down] = quarters % 2 ? [scaleY, scaleX] : [scaleX, scaleY];
-  return makeFind(points, [row.width / across, row.height / down], row, quarters);
+  return makeFind(points, [row.width / across, row.height / down], row, quarters, uprightOdds(row));
 }
 
 /** Second looks at places of one image, no more than so many. */

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeAlias, TypeVar
 
 import cv2
 import numpy as np
@@ -100,6 +100,7 @@ class YuNetDetector:
     UPRIGHT_SCORE: Final = 0.9  # seldom reached by what is found in a tilted face
     # Seldom reached by the surest of one or two, or of more, in an image on its side or head.
     LEVEL_SCORES: Final = (0.91, 0.895)
+    LARGE_SHARE: Final = 0.2  # of the longer side: what is smaller may be a part of a face
     TILTED_SCORE: Final = 0.5  # seldom missed by what is found in a tilted face
     LEAST_TILT_DEG: Final = 1.5  # that the eyes tell in a look: an eighth of the true one
     TURNED_SCORE: Final = 0.85  # from here on a face is believed in what was turned
@@ -207,10 +208,11 @@ class YuNetDetector:
         best = find if find.score >= max(self.SURE_SCORE, self.min_score) else None
         if find.size_px < self.LEAST_LOOK_PX:
             return best
-        upright = find.score >= self.UPRIGHT_SCORE or looks.count >= self.FEW_LOOKS
-        if best is not None and upright:
+        upright = find.score >= self.UPRIGHT_SCORE or find.is_upright
+        if best is not None and (upright or looks.count >= self.FEW_LOOKS):
             return best
-        level = looks.at(find)
+        # A large face tells to which side it is tilted, a small one once it is enlarged.
+        level = find if best is not None and find.tells_tilt else looks.at(find)
         best = best or level
         for tilted in looks.turned(find, self._tilts(level, find)):
             if tilted is not None and tilted.score >= self.TURNED_SCORE:
@@ -230,10 +232,14 @@ class YuNetDetector:
         """Better finds, if the image lies on its side or head."""
         surest = max(finds, key=lambda find: find.score, default=None)
         score = 0.0 if surest is None else surest.score
-        if score >= self.LEVEL_SCORES[len(finds) > 2]:
+        large_px = self.LARGE_SHARE * max(image.shape)
+        level = any(find.is_upright and find.size_px >= large_px for find in finds)
+        if level or score >= self.LEVEL_SCORES[len(finds) > 2]:
             return finds
         sides: tuple[int, ...] = (1, 2, 3)
-        if surest is not None and score >= self.TURNED_SCORE:
+        # What looks more upright than not is a face.
+        is_face = surest is not None and surest.tells_tilt and surest.odds > 0.0
+        if surest is not None and (is_face or score >= self.TURNED_SCORE):
             degrees = [90.0 * quarters for quarters in sides]
             seen = _SecondLooks(self._network, image, len(sides)).turned(surest, degrees)
             scores = [0.0 if find is None else find.score for find in seen]
@@ -459,6 +465,7 @@ class _Find:
         score: 0 to 1.
         seen_px: the longer side of the box, where it was found.
         quarters: how often the image was turned by 90 degrees, counter-clockwise, to find it.
+        odds: logarithm of the odds that it was upright there, if it is large; not known of looks.
     """
 
     middle: NDArray[np.float64]
@@ -467,6 +474,21 @@ class _Find:
     score: float
     seen_px: float
     quarters: int
+    odds: float = -math.inf
+
+    TELLING_PX: ClassVar = (60.0, 200.0)  # between these, as it is seen, a face shows a tilt
+    UPRIGHT_ODDS: ClassVar = 3.0  # seldom reached by a tilted face, or one on its side or head
+
+    @property
+    def tells_tilt(self) -> bool:
+        """Whether it was seen in a size for that."""
+        least, most = self.TELLING_PX
+        return least <= self.seen_px <= most
+
+    @property
+    def is_upright(self) -> bool:
+        """Whether it is surely upright, where it was found."""
+        return self.tells_tilt and self.odds >= self.UPRIGHT_ODDS
 
     @cached_property
     def box(self) -> Box:
@@ -494,6 +516,29 @@ class _Find:
         )
         landmarks = (right_eye, left_eye, nose, right_mouth, left_mouth)
         return Face(self.box, min(self.score, 1.0), landmarks)
+
+
+def _upright_odds(row: _Row) -> float:
+    """Logarithm of the odds that a face is upright, and not tilted by 25 degrees or more.
+
+    A tilted face has a wider box, its landmarks lean, and it is found less surely. The weights are
+    those of a logistic regression (LOG.md, "a cheaper sign of upright faces").
+
+    Args:
+        row: in pixels of the image as it was searched.
+    """
+    width, height, ax, ay, bx, by, nose_x, _, cx, cy, dx, dy, score = row[2:].tolist()
+    side = max(width, height, 1e-6)
+    score = min(max(score, 0.01), 0.99)
+    lean, middle_x = (cx + dx - ax - bx) / 2, (ax + bx + cx + dx) / 4
+    return float(
+        10.51
+        + 3.79 * math.log(score / (1.0 - score))
+        - 1.51 * math.log(side)
+        - 20.61 * width / max(height, 1e-6)
+        + (2.79 * (cy + dy - ay - by) / 2 + 18.4 * (bx - ax)) / side
+        + (7.1 * abs(by - ay) - 28.78 * abs(lean) + 10.86 * abs(nose_x - middle_x)) / side
+    )
 
 
 def _joined(first: list[_Find], then: list[_Find], same: float) -> list[_Find]:
@@ -610,8 +655,9 @@ class _View:
             height, width = width, height
         points = points / self.scale
         scale = self.scale[::-1] if self.quarters % 2 else self.scale
-        sides, seen_px = row[2:4] / scale, float(row[2:4].max())
-        return _Find(points[0], sides, points[1:], float(row[14]), seen_px, self.quarters)
+        sides, seen_px, score = row[2:4] / scale, float(row[2:4].max()), float(row[14])
+        odds = _upright_odds(row)
+        return _Find(points[0], sides, points[1:], score, seen_px, self.quarters, odds)
 
 
 def _shrink(image: Image, pixels: int, cell_px: int) -> _View:
