@@ -65,7 +65,7 @@ def test_copies_of_an_earlier_run_are_replaced(tmp_path: Path) -> None:
     assert written(tmp_path / "out") == ["a.png"]
 
 
-def test_a_image_is_never_replaced_by_its_copy(tmp_path: Path) -> None:
+def test_an_image_is_never_replaced_by_its_copy(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"the original")
     (tmp_path / "link").symlink_to(tmp_path)
@@ -75,7 +75,7 @@ def test_a_image_is_never_replaced_by_its_copy(tmp_path: Path) -> None:
     assert path.read_bytes() == b"the original"
 
 
-def test_a_image_is_never_replaced_by_the_copy_of_another(tmp_path: Path) -> None:
+def test_an_image_is_never_replaced_by_the_copy_of_another(tmp_path: Path) -> None:
     original = a_result(tmp_path / "a.png")
     original.file.path.write_bytes(b"the original")
     other = a_result(tmp_path / "a.webp")  # its copy would be called a.png
@@ -85,7 +85,7 @@ def test_a_image_is_never_replaced_by_the_copy_of_another(tmp_path: Path) -> Non
     assert original.file.path.read_bytes() == b"the original"
 
 
-def test_a_image_that_could_not_be_read_has_no_copy(tmp_path: Path) -> None:
+def test_an_image_that_could_not_be_read_has_no_copy(tmp_path: Path) -> None:
     file = ImageFile(tmp_path / "bad.png", Path("bad.png"))
     AnnotatedWriter(tmp_path / "out").write(ImageResult(file, None, (), ImageError("bad")))
     assert not (tmp_path / "out").exists()

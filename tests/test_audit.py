@@ -131,7 +131,7 @@ def test_folds_follow_from_the_seed() -> None:
     assert not np.array_equal(assign_folds(faces, 3), assign_folds(faces, 3, seed=1))
 
 
-def test_copies_of_a_image_lie_in_one_fold_whatever_their_labels() -> None:
+def test_copies_of_an_image_lie_in_one_fold_whatever_their_labels() -> None:
     faces = made_up_faces(train=9).split("train")
     again = np.arange(0, len(faces), 3)
     images = np.concatenate(

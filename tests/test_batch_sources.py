@@ -353,7 +353,7 @@ def test_folders_links_and_long_names_in_a_tar_are_passed(tmp_path: Path, kind: 
 
 
 @pytest.mark.parametrize("damage", ["cut after zeros", "header overwritten"])
-def test_zeros_of_a_image_are_no_end_of_the_archive(tmp_path: Path, damage: str) -> None:
+def test_zeros_of_an_image_are_no_end_of_the_archive(tmp_path: Path, damage: str) -> None:
     members = {"0.jpg": jpeg() + bytes(4_096), "1.jpg": jpeg(1)}
     content = bytearray(write_tar(tmp_path / "x.tar", members).read_bytes())
     second = 512 + -(-len(members["0.jpg"]) // 512) * 512

@@ -180,7 +180,7 @@ def test_other_arrays_are_refused_by_what_they_are(image: Image) -> None:
     assert f"got {image.shape} {image.dtype}" in str(caught.value)
 
 
-def test_views_of_a_image_work() -> None:
+def test_views_of_an_image_work() -> None:
     levels = np.random.default_rng(0).integers(0, 256, (100, 120, 3), dtype=np.uint8)
     view = levels[::-1, ::-1]
     assert (crop(view, (20, 20, 68, 68)) == crop(view.copy(), (20, 20, 68, 68))).all()

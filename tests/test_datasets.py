@@ -453,7 +453,7 @@ def test_folders_of_images_that_say_no_emotion_or_split_are_refused(
 
 
 @pytest.mark.parametrize("size", [0, 200])
-def test_a_image_cut_short_in_a_folder_is_named(size: int, tmp_path: Path) -> None:
+def test_an_image_cut_short_in_a_folder_is_named(size: int, tmp_path: Path) -> None:
     write_folders(tmp_path, FACES, "{}/{}/{}.png".format)
     broken = next((tmp_path / "train" / "fear").iterdir())
     broken.write_bytes(broken.read_bytes()[:size])

@@ -53,7 +53,7 @@ def test_json_is_what_the_library_reads(portrait: Path, tiny_model: Path, detect
     assert (done.status, done.stderr) == (0, "")
 
 
-def test_a_image_without_a_face(blank: Path, detect: Mien, tmp_path: Path) -> None:
+def test_an_image_without_a_face(blank: Path, detect: Mien, tmp_path: Path) -> None:
     done = detect(blank, "--csv", tmp_path / "faces.csv")
     assert done.status == 0
     assert done.stdout.splitlines()[1].split() == ["blank.png", "-", "no", "face"]

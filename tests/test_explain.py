@@ -273,7 +273,7 @@ def test_the_image_says_when_the_face_is_read_as_something_else(portrait_image: 
         assert (draw_explanation(found) != without).any() == said
 
 
-def test_a_image_is_written_whole_or_not_at_all(explanation: Explanation, tmp_path: Path) -> None:
+def test_an_image_is_written_whole_or_not_at_all(explanation: Explanation, tmp_path: Path) -> None:
     for name in ("a.png", "b.JPG"):
         save_explanation(explanation, tmp_path / name)
         assert load_image(tmp_path / name).shape == draw_explanation(explanation).shape
@@ -306,7 +306,7 @@ def test_the_command_prints_what_each_covered_part_changes(mien: Mien, portrait:
     assert float(mouth[2]) == pytest.approx(difference, abs=0.11)
 
 
-def test_the_command_writes_json_and_a_image(
+def test_the_command_writes_json_and_an_image(
     mien: Mien, portrait: Path, tiny_model: Path, tmp_path: Path
 ) -> None:
     image = tmp_path / "why.png"

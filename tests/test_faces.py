@@ -254,13 +254,13 @@ def test_no_false_faces_in_what_is_turned(portrait_image: Image) -> None:
 
 
 @pytest.mark.parametrize(("height", "width"), [(48, 48), (130, 100), (20, 300)])
-def test_a_image_that_is_a_face(height: int, width: int) -> None:
+def test_an_image_that_is_a_face(height: int, width: int) -> None:
     image = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
     assert only(detector_named("none").detect(image)) == Face((0.0, 0.0, width, height), 1.0)
 
 
 @pytest.mark.parametrize("options", [{"min_face_px": 20.0}, {"full_size": True}])
-def test_nothing_is_searched_in_a_image_that_is_a_face(options: dict[str, float]) -> None:
+def test_nothing_is_searched_in_an_image_that_is_a_face(options: dict[str, float]) -> None:
     with pytest.raises(OptionError, match=r"takes whole images .* neither min_face_px nor full"):
         detector_named("none", **options)
 
@@ -350,7 +350,7 @@ def test_the_surest_face_comes_first(portrait_image: Image) -> None:
 
 
 @pytest.mark.parametrize("name", DETECTORS)
-def test_a_image_leaves_no_trace_in_the_next(name: str, portrait_image: Image) -> None:
+def test_an_image_leaves_no_trace_in_the_next(name: str, portrait_image: Image) -> None:
     detector: Detector = detector_named(name)
     first = detector.detect(portrait_image)
     detector.detect(np.zeros((100, 900, 3), np.uint8))

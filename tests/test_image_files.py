@@ -193,7 +193,7 @@ def test_a_bad_file_does_not_stop_the_rest(tmp_path: Path, recognizer: Recognize
             assert list(result.readings) == recognizer(result.image)
 
 
-def test_a_image_without_a_face_is_no_error(tmp_path: Path, tiny_model: Path) -> None:
+def test_an_image_without_a_face_is_no_error(tmp_path: Path, tiny_model: Path) -> None:
     recognizer = Recognizer(tiny_model, detector=FixedDetector([]))
     (result,) = read_images(recognizer, find_images([save(tmp_path / "a.png")]))
     assert (result.error, result.readings) == (None, ())

@@ -224,7 +224,7 @@ def test_a_truncated_pil_image_is_refused() -> None:
         load_image(opened)
 
 
-def test_text_with_the_ending_of_a_image(tmp_path: Path) -> None:
+def test_text_with_the_ending_of_an_image(tmp_path: Path) -> None:
     path = tmp_path / "letter.jpg"
     path.write_text("Dear reader,")
     with pytest.raises(ImageError, match=r"letter\.jpg: expected a JPEG, PNG, .*; it is none"):

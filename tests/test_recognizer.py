@@ -212,7 +212,7 @@ def test_verification_names_the_expected_emotion_and_its_probability() -> None:
     assert values == {**reading.to_dict(), "expected": "sad", "shows": False}
 
 
-def test_every_face_of_a_image_is_verified(two_faces: Recognizer, noise: list[Image]) -> None:
+def test_every_face_of_an_image_is_verified(two_faces: Recognizer, noise: list[Image]) -> None:
     readings = two_faces(noise[0])
     expected = readings[1].emotion
     verified = two_faces.verify(noise[0], expected)

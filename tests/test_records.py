@@ -47,12 +47,12 @@ def test_numbers_are_not_rounded() -> None:
     assert float(row["x0"]) == float(row["score"]) == float(row["sad"]) == 1 / 3
 
 
-def test_a_image_without_a_face_has_a_row() -> None:
+def test_an_image_without_a_face_has_a_row() -> None:
     (row,) = read_csv(to_csv([a_result()]))
     assert row == {**dict.fromkeys(IMAGE_TABLE, ""), "file": "a.jpg"}
 
 
-def test_a_image_that_cannot_be_read_has_a_row() -> None:
+def test_an_image_that_cannot_be_read_has_a_row() -> None:
     (row,) = read_csv(to_csv([a_failure()]))
     assert row["error"] == "bad.jpg: expected an image,\nit is empty"
     assert row["face"] == ""

@@ -84,7 +84,7 @@ def test_every_level_changes_images_and_keeps_their_form(
 
 
 @pytest.mark.parametrize(("name", "severity"), EVERY_LEVEL)
-def test_a_image_is_corrupted_as_it_would_be_alone(
+def test_an_image_is_corrupted_as_it_would_be_alone(
     name: str, severity: float, crops: Crops
 ) -> None:
     assert np.array_equal(corrupt(crops, name, severity)[:1], corrupt(crops[:1], name, severity))

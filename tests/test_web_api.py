@@ -99,7 +99,7 @@ def test_a_card_is_html_that_the_policy_allows(server: Running) -> None:
     assert "expected a model among mien, paper" in answer.json()["error"]["message"]
 
 
-def test_a_image_is_read_as_the_library_reads_it(server: Running, portrait: Path) -> None:
+def test_an_image_is_read_as_the_library_reads_it(server: Running, portrait: Path) -> None:
     answer = raw(server, portrait.read_bytes()).json()
     assert (answer["model"], answer["threshold"]) == ("mien", 0.0)
     [found] = answer["images"]

@@ -57,7 +57,7 @@ def test_shapes_without_room_for_a_face(height: int, width: int) -> None:
     assert YuNet().find(strip, 0.5).shape == (0, 15)
 
 
-def test_a_part_of_a_image_is_searched_as_a_copy_of_it(crowd: Image) -> None:
+def test_a_part_of_an_image_is_searched_as_a_copy_of_it(crowd: Image) -> None:
     part = crowd[:, ::-1][10:400, 20:300]
     assert np.array_equal(YuNet().find(part, LEAST), YuNet().find(part.copy(), LEAST))
 

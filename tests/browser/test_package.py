@@ -129,7 +129,7 @@ def test_files_are_decoded_and_read_as_in_python(
             assert_same(loaded.evaluate(read, f"/{name}"), image["readings"], name)
 
 
-def test_whatever_shows_a_image_is_read(loaded: Page, expected: dict[str, Any]) -> None:
+def test_whatever_shows_an_image_is_read(loaded: Page, expected: dict[str, Any]) -> None:
     (right,) = expected["images"][0]["readings"]
     sources = loaded.evaluate(
         """async () => {

@@ -274,7 +274,7 @@ def test_a_file_that_is_no_image_is_named_and_the_others_are_read(
     assert [bool(row["error"]) for row in rows] == [True, False]
 
 
-def test_a_image_that_is_too_large_is_not_even_sent(
+def test_an_image_that_is_too_large_is_not_even_sent(
     photo_tab: Page, log: Log, tmp_path: Path
 ) -> None:
     photo_tab.route("**/api/health", _with_small_limit)
