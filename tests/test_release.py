@@ -43,7 +43,7 @@ def test_the_wheel_names_its_extras(wheel: Path) -> None:
         metadata = archive.read(f"{INFO}/METADATA").decode()
     for extra in ("batch", "train", "video", "web", "ray", "audit", "keras"):
         assert f"Provides-Extra: {extra}\n" in metadata
-    assert "License-Expression: MIT\n" in metadata
+    assert "License-Expression: MIT AND Apache-2.0\n" in metadata
     assert "Requires-Python: >=3.11\n" in metadata
 
 
