@@ -54,6 +54,7 @@ def numbers(**environment: str) -> list[int]:
     return [int(line) for line in done.stdout.split()]
 
 
+@pytest.mark.slow
 @of_glibc
 def test_what_is_freed_is_there_for_the_next_step_and_given_back_at_the_end() -> None:
     before, within, given_back_mb, after = numbers()
@@ -63,6 +64,7 @@ def test_what_is_freed_is_there_for_the_next_step_and_given_back_at_the_end() ->
     assert after > 1000
 
 
+@pytest.mark.slow
 @of_glibc
 def test_an_allocator_that_people_set_stays_as_it_is() -> None:
     _, within, _, _ = numbers(MALLOC_TOP_PAD_="0")

@@ -251,6 +251,7 @@ class PowerCut(BaseException):
     """The end of a process, as far as the files on the disk can tell."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fold", "epoch"), [(1, 1), (2, 3)])
 def test_a_killed_audit_goes_on_to_the_same_end(
     fold: int, epoch: int, audit: Audit, tmp_path: Path
@@ -638,6 +639,7 @@ def recipe(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_audit_and_training_without_the_worst(
     mien: Mien, data: Path, recipe: Path, tmp_path: Path
 ) -> None:

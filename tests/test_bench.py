@@ -6,6 +6,7 @@ import pytest
 from mien import OptionError, bench
 
 
+@pytest.mark.slow
 def test_two_builds_read_in_turn_and_each_part_is_told(
     portrait: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

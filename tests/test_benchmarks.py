@@ -516,6 +516,7 @@ def test_branches_are_one_convolution_in_use() -> None:
     torch.testing.assert_close(branches(one + other), linear)
 
 
+@pytest.mark.slow
 def test_ablations_prints_a_row_for_each_change_and_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -235,6 +235,7 @@ def test_without_val_or_where_it_does_not_tell_the_temperature_is_1(
     assert list(of_test.scores) == ["test"]
 
 
+@pytest.mark.slow
 def test_label_smoothing_is_undone_where_that_makes_val_likelier(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -263,6 +264,7 @@ def test_opencv_takes_the_input_for_what_it_is(exported: tuple[Path, ModelSpec])
 # Models in the package
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "to"), [("paper", "onnx"), ("paper", "h5"), ("mien", "onnx")])
 def test_a_model_in_the_package_leaves_it_without_a_run(name: str, to: str, tmp_path: Path) -> None:
     out = tmp_path / f"theirs.{to}"

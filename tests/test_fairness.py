@@ -442,6 +442,7 @@ def test_same_mix_leaves_out_emotions_that_a_group_hardly_has() -> None:
     assert result.groupings[0].mix == ("happy",)
 
 
+@pytest.mark.slow
 def test_measures_and_intervals_agree_with_fairlearns_own() -> None:
     from fairlearn.metrics import MetricFrame
     from sklearn.metrics import accuracy_score
@@ -510,6 +511,7 @@ def test_the_interval_of_a_gap_holds_for_the_pair_that_was_not_known_before(
     assert held >= 90
 
 
+@pytest.mark.slow
 def test_groups_that_do_not_differ_are_seldom_told_apart() -> None:
     ps = [
         drawn_accuracies([80, 120, 300], [0.7] * 3, seed).groupings[0].gaps[ACCURACY].p

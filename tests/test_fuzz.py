@@ -157,6 +157,7 @@ harness.HANG_S = 2.0 if os.environ["TOY"] == "hang" else 60.0
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("what", "said"),
     [

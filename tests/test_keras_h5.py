@@ -157,6 +157,7 @@ def test_keras_predicts_from_gray_levels_what_the_network_does(
     assert np.abs(rows - network_answers(network, crops, temperature=temperature)).max() < 1e-5
 
 
+@pytest.mark.slow
 def test_mien_converts_its_keras_file_without_options(
     paper_run: Path, exported: tuple[Path, ModelSpec]
 ) -> None:
@@ -507,6 +508,7 @@ def test_files_that_hold_no_whole_model(keras: Any, theirs: Path, tmp_path: Path
 # On the command line
 
 
+@pytest.mark.slow
 def test_export_convert_and_evaluate_from_the_command_line(
     tiny_run: Path, tmp_path: Path, mien: Mien
 ) -> None:

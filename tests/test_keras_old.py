@@ -130,6 +130,7 @@ def test_a_list_of_layers_whose_first_tells_the_shape(
     assert [found.name for found in tmp_path.iterdir()] == ["theirs.h5"]
 
 
+@pytest.mark.slow
 def test_augmentation_and_layers_with_settings_that_were_lost(keras: Any, tmp_path: Path) -> None:
     layers = keras.layers
     model = some_model(

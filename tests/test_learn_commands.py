@@ -164,6 +164,7 @@ def own_images(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("also", [(), ("--without-duplicates",)])
 def test_own_images_go_from_a_folder_to_a_model_with_scores(
     also: tuple[str, ...], mien: Mien, own_images: Path, tmp_path: Path
@@ -225,6 +226,7 @@ def test_resume_takes_recipe_and_seed_from_the_run(mien: Mien, table: Path, tmp_
     assert "was begun with recipe" in other_recipe.stderr
 
 
+@pytest.mark.slow
 def test_training_stopped_by_ctrl_c_goes_on_with_resume(
     mien: Mien, table: Path, tmp_path: Path
 ) -> None:
@@ -424,6 +426,7 @@ def _scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
     }
 
 
+@pytest.mark.slow
 def test_epochs_can_be_followed_in_tensorboard(
     mien: Mien, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -373,6 +373,7 @@ def test_a_strip_holds_the_face_as_it_is_in_its_place(tiny_model: Path, crops: C
         assert strip.read[as_it_is][1] == pytest.approx(classifier(crops[:1]).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [["jpeg"], ["blur", "mouth", "zoom", "noise", "eyes", "motion"]])
 def test_figures_are_written_as_png_and_svg(
     names: list[str], tiny_model: Path, tmp_path: Path

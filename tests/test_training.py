@@ -229,6 +229,7 @@ def test_an_interrupt_in_the_last_step_of_an_epoch_ends_the_run_after_it(
     assert _same_run(resumed, reference)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_from_its_last_finished_epoch(
     reference: TrainingResult, tmp_path: Path
 ) -> None:

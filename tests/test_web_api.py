@@ -524,6 +524,7 @@ def test_the_page_and_only_its_files_are_served(server: Running) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (405, "method")
 
 
+@pytest.mark.slow
 def test_a_client_that_never_reads_its_video_is_ended(long_video: Path) -> None:
     content = long_video.read_bytes()
     with running(WebSettings(limits=Limits(stall_s=0.5))) as server, socket.socket() as raw:

@@ -215,6 +215,7 @@ def port_of(server: Running) -> int:
     return int(server.address.rsplit(":", 1)[1])
 
 
+@pytest.mark.slow
 def test_a_client_that_never_reads_costs_no_memory_and_is_ended(server: Running) -> None:
     # Of six faces each: answers that soon fill what the system keeps for the client.
     draw = moving_portrait(width=160, height=120)
