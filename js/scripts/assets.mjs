@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// npx mien-assets FOLDER: puts all that a page loads into a folder of a static host, 17 MB.
+// npx mien-assets FOLDER: puts all that a page loads into a folder of a static host: 2.7 MB, and
+// 14.3 MB of a runtime that models of other kinds need.
 
 import { cpSync, mkdirSync } from "node:fs";
 import { join } from "node:path";

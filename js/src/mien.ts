@@ -20,7 +20,7 @@ export * from "./public.js";
 
 export interface RecognizerOptions extends CommonOptions {
   /**
-   * Folder of `worker.js`, `yunet.onnx`, `mien.onnx` and `ort-wasm-simd-threaded.wasm`, which
+   * Folder of `worker.js`, `yunet.onnx`, `mien.onnx` and, for other models, the runtime, which
    * `npx mien-assets FOLDER` fills; by default that of this module.
    */
   readonly assets?: string | URL;
