@@ -2,6 +2,7 @@ import base64
 import io
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from fakes import a_tracked_reading
 from html_pages import Page
 from mien.errors import OutputError
 from mien.labels import COLORS, EMOTIONS
-from mien.readings import Image, TrackSummary
+from mien.readings import FaceQuality, Image, TrackSummary
 from mien.recognize.images import load_image
 from mien.recognize.video.frames import Frame
 from mien.recognize.video.report import (
@@ -22,6 +23,8 @@ from mien.recognize.video.report import (
     Images,
     write_video_report,
 )
+from mien.recognize.video.report_lanes import Observed
+from mien.rows.table import VideoColumns
 from mien.rows.timeline import Timeline
 
 GREEN = (30, 160, 60)
@@ -238,3 +241,85 @@ def test_bands_have_the_colors_of_the_emotions_and_no_ground(tmp_path: Path) -> 
 def test_a_page_needs_no_matplotlib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert len(bands_of(a_report(tmp_path / "report.html"))) == 2
+
+
+def a_report_of_rows(path: Path, *, measured: bool = True) -> str:
+    """Ten seconds: happy from 2 to 5 s, aside in the last second; another one is always usable."""
+    columns, timeline = VideoColumns(), Timeline()
+    for number in range(100):
+        aside = FaceQuality(60.0, 0.0, 0.0, 90.0, 1.0, 120.0, 40.0, 1.0, "turned")
+        emotion = "happy" if 20 <= number < 50 else "neutral"
+        usable = replace(aside, yaw=0.0, unusable="")
+        readings = [a_tracked_reading(1, emotion), a_tracked_reading(2, "sad")]
+        if measured:
+            readings = [
+                replace(readings[0], quality=aside if number >= 90 else usable),
+                replace(readings[1], quality=usable),
+            ]
+        columns.add(number, number / 10, readings)
+        timeline.add(number / 10, readings)
+    write_video_report(
+        path,
+        title="video",
+        facts={},
+        people=[a_summary(1), a_summary(2)],
+        timeline=timeline,
+        images=Images(),
+        settings={},
+        result=columns.result("video"),
+    )
+    return path.read_text()
+
+
+def test_events_stand_above_the_band_with_times_and_peak(tmp_path: Path) -> None:
+    text = a_report_of_rows(tmp_path / "report.html")
+    assert Page(text).open == []
+    (happy,) = re.findall(r'<span style="([^"]+)" title="(happy[^"]+)"><i style="left:', text)
+    assert happy[0].startswith("left:20.000%;width:30.000%;background:#")
+    assert re.fullmatch(r"happy, 0:02.0 to 0:05.0, peak 70% at 0:0[2-4].\d", happy[1])
+    assert text.count('aria-label="events: 3"') == 1
+    assert text.count('aria-label="events: 1"') == 1
+
+
+def test_what_is_not_usable_stands_below_it_with_the_reason(tmp_path: Path) -> None:
+    text = a_report_of_rows(tmp_path / "report.html")
+    assert text.count('title="not usable') == 1
+    assert (
+        '<span style="left:90.000%;width:10.000%" title="not usable: turned, 0:09.0 to 0:10.0">'
+    ) in text
+    assert 'aria-label="not usable in 10% of the time: turned"' in text
+    assert 'aria-label="usable throughout"' in text
+    assert "5% of the 200 readings of faces are not usable: 5% turned." in text
+
+
+def test_a_table_tells_how_often_and_how_long(tmp_path: Path) -> None:
+    text = a_report_of_rows(tmp_path / "report.html")
+    row = r"person 1</td>\s*<td[^>]*>.{0,70}happy</td>" + "".join(
+        rf"\s*<td>{re.escape(value)}</td>" for value in ("30.0%", "1", "3.0 s", "6.0")
+    )
+    assert re.search(row, text)
+
+
+def test_rows_without_quality_say_so(tmp_path: Path) -> None:
+    text = a_report_of_rows(tmp_path / "report.html", measured=False)
+    assert "These rows do not tell which readings are usable." in text
+    assert 'aria-label="usable throughout"' not in text
+
+
+def test_a_report_without_rows_tells_nothing_of_events(tmp_path: Path) -> None:
+    text = a_report(tmp_path / "report.html")
+    assert 'class="lane' not in text
+    assert "<h2>Events" not in text
+
+
+def test_a_lane_has_the_longest_of_many_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns, timeline = VideoColumns(), Timeline()
+    for number in range(200):
+        emotion = "happy" if number % 40 < 10 + number // 40 else "sad"
+        columns.add(number, number / 10, [reading := a_tracked_reading(1, emotion)])
+        timeline.add(number / 10, [reading])
+    monkeypatch.setattr("mien.recognize.video.report_lanes.MAX_EVENTS", 4)
+    lane = Observed(columns.result("video")).events(timeline, 1)
+    assert lane.alt == "events: 10, the 4 longest are shown"
+    assert len(lane.marks) == 4
+    assert [mark.left for mark in lane.marks] == sorted(mark.left for mark in lane.marks)

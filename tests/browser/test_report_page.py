@@ -99,6 +99,27 @@ def test_two_tracks_of_one_name_are_one_person(report: Page) -> None:
     assert bands(report)[-1] == "person 3\n30% of the time"
 
 
+def test_events_are_counted_together_for_tracks_of_one_name(report: Page) -> None:
+    table = report.locator("#events tbody tr")
+    before = table.all_inner_texts()
+    assert [text.split("\t") for text in before] == [
+        ["person 1", "happy", "100.0%", "1", "5.0 s", "12.0"],
+        ["person 2", "sad", "100.0%", "1", "10.0 s", "6.0"],
+        ["person 3", "surprise", "100.0%", "1", "3.0 s", "20.0"],
+    ]
+    name(report, 1).fill("Anna")
+    name(report, 3).fill("Anna")
+    assert [text.split("\t") for text in table.all_inner_texts()] == [
+        ["Anna", "happy", "62.5%", "1", "5.0 s", "7.5"],
+        ["Anna", "surprise", "37.5%", "1", "3.0 s", "7.5"],
+        ["person 2", "sad", "100.0%", "1", "10.0 s", "6.0"],
+    ]
+    assert report.locator(".timeline .person:visible").first.locator(".events span").count() == 2
+    for track in (1, 3):
+        name(report, track).fill("")
+    assert table.all_inner_texts() == before
+
+
 def test_the_name_of_a_nameless_person_merges_too(report: Page) -> None:
     name(report, 3).fill("person 1")
     expect(report.get_by_role("status")).to_have_text("person 1 is tracks 1, 3.")

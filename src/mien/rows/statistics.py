@@ -150,9 +150,12 @@ def statistics_of(
     faces = Visits.of(result, max_gap_s=max_gap_s)
     shown = shown_by(faces, events)
     seconds = faces.ends_s - faces.times_s
+    by_track: dict[int, list[Event]] = {}
+    for event in events:
+        by_track.setdefault(event.track, []).append(event)
     statistics = []
     for track, own in faces.of_tracks():
-        of_track = [event for event in events if event.track == track]
+        of_track = by_track.get(track, [])
         onsets_s = np.array([event.onset_s for event in of_track])
         places = own.start + np.searchsorted(faces.times_s[own], onsets_s)
         changes = _transitions(of_track, faces.visits[np.minimum(places, own.stop - 1)])

@@ -19,11 +19,12 @@ const clock = (time_s) => {
 
 const rows = document.querySelectorAll("#people tbody tr");
 const people = report.people.map((person, i) => ({ ...person, row: rows[i] }));
-const bands = new Map();  // track -> its label in the timeline, and what its band shows
+const bands = new Map();  // track -> its label in the timeline, and what its band and lanes show
 for (const place of document.querySelectorAll(".timeline .person")) {
-  const band = place.querySelector(".band");
-  bands.set(Number(place.dataset.track), { place, band, shown: [...band.childNodes] });
+  const lines = [...place.querySelectorAll(".band, .lane")];
+  bands.set(Number(place.dataset.track), { place, lines, shown: lines.map((one) => [...one.children]) });
 }
+const eventRows = document.querySelector("#events tbody");
 const figures = [...document.querySelectorAll("figure")];
 const said = document.querySelector(".said");
 let isSaved = true;
@@ -97,19 +98,48 @@ function showNumbers({ row, bar }, sums) {
 }
 
 function showBands(found) {
-  for (const { place, band, shown } of bands.values()) {
-    band.replaceChildren(...shown);
+  for (const { place, lines, shown } of bands.values()) {
+    lines.forEach((line, i) => line.replaceChildren(...shown[i]));
     place.hidden = true;
   }
   for (const [name, members] of found) {
     const [first, ...others] = members.filter((one) => bands.has(one.track));
     if (!first) continue;
-    const { place, band } = bands.get(first.track);
-    for (const other of others) band.append(...bands.get(other.track).shown);
+    const { place, lines } = bands.get(first.track);
+    for (const other of others)
+      lines.forEach((line, i) => line.append(...bands.get(other.track).shown[i]));
+    for (const line of lines) line.classList.toggle("two", line.querySelector(".second") !== null);
     place.hidden = false;
     place.querySelector("span").textContent = name;
     const seen = members.reduce((total, one) => total + one.seen, 0);
     place.querySelector("small").textContent = `${percent(Math.min(1, seen))} of the time`;
+  }
+}
+
+/** The table of events, as `mien rows` has it. */
+function showEvents(found) {
+  if (!eventRows) return;
+  eventRows.replaceChildren();
+  const cell = (...content) => makeElement("td", {}, ...content);
+  for (const [name, members] of found) {
+    const total = (key, i) => members.reduce((sum, one) => sum + (one[key][i] ?? 0), 0);
+    const seen_s = members.reduce((sum, one) => sum + one.seen_s, 0);
+    const before = eventRows.rows.length;
+    report.emotions.forEach(([emotion, color], i) => {
+      const [count, total_s] = [total("counts", i), total("totals_s", i)];
+      if (!count) return;
+      const swatch = makeElement("span", { className: "swatch" });
+      swatch.style.background = color;
+      const numbers = [
+        `${(100 * total_s / seen_s).toFixed(1)}%`, `${count}`,
+        `${(total_s / count).toFixed(1)} s`, (60 * count / seen_s).toFixed(1)];
+      const words = [cell(name), cell(swatch, emotion)];
+      for (const word of words) word.className = "left";
+      eventRows.append(makeElement("tr", {}, ...words, ...numbers.map((text) => cell(text))));
+    });
+    if (eventRows.rows.length > before) continue;
+    const none = makeElement("td", { className: "left few", colSpan: 5, textContent: "no event" });
+    eventRows.append(makeElement("tr", {}, makeElement("td", { className: "left" }, name), none));
   }
 }
 
@@ -153,6 +183,7 @@ function update() {
     person.note.textContent = isExcluded || isFirst ? "" : `, counted with track ${members[0].track}`;
   }
   showBands(found);
+  showEvents(found);
   showStills();
   const isMerged = (members) => members.length > 1 && !members.some((one) => wrong.has(one.track));
   const merged = [...found].filter(([, members]) => isMerged(members))

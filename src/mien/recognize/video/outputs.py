@@ -89,7 +89,7 @@ class Outputs:
     @property
     def need_columns(self) -> bool:
         """Whether one of them is made of all rows of the video."""
-        return bool(self.formats) or self.need_events
+        return bool(self.formats) or self.need_events or self.report is not None
 
     def for_each(
         self, videos: "Sequence[VideoFile]", formats: Sequence[str] = ()

@@ -33,11 +33,13 @@ from mien.output.pages import (
     uri_content,
 )
 from mien.readings import Box, Image
+from mien.recognize.video.report_lanes import Observed
 from mien.rows.timeline import Band, Timeline, clock, tick_every
 
 if TYPE_CHECKING:
     from mien.readings import TrackedReading, TrackSummary
     from mien.recognize.video.frames import Frame
+    from mien.rows.table import VideoResult
 
 THUMBNAIL_PX: Final = 128
 STILL_WIDTH_PX: Final = 800
@@ -260,6 +262,7 @@ def write_video_report(
     timeline: Timeline,
     images: Images,
     settings: Mapping[str, str],
+    result: "VideoResult | None" = None,
     meetings: Meetings | None = None,
     rows: Path | None = None,
 ) -> None:
@@ -273,6 +276,8 @@ def write_video_report(
         timeline: of the same video.
         images: likewise.
         settings: how it was read, by name; versions of packages are added.
+        result: all rows of the video, from which the page tells events and what is not usable; it
+            tells nothing of them without.
         meetings: of its tracks.
         rows: the file of its rows, from which all can be written anew; None if there is none.
     Raises:
@@ -283,14 +288,17 @@ def write_video_report(
     means = {person.track: person.means for person in people}
     made = {**settings, **{k: v for k, v in _versions().items() if k not in settings}}
     stem = path.stem
+    observed = Observed(result)
     page = render(
         "video.html",
         title=title,
         facts=[f"{name}: {value}" for name, value in facts.items()],
         bands=[
-            _band(track, timeline, means.get(track, {}))
+            _band(track, timeline, means.get(track, {}), observed)
             for track in sorted(timeline.tracks[:MAX_BANDS])
         ],
+        observed=observed,
+        statistics=observed.table(person.track for person in shown),
         tracks=len(timeline.tracks),
         length=clock(timeline.end_s - timeline.start_s, fine=True),
         ticks=_ticks(timeline),
@@ -317,7 +325,11 @@ def write_video_report(
             "csv": f"{stem}-people.csv",
             "emotions": list(_COLORS.items()),
             "people": [
-                {**_plain(person, timeline), "face": person.track in images.thumbnails}
+                {
+                    **_plain(person, timeline),
+                    **observed.numbers(person.track),
+                    "face": person.track in images.thumbnails,
+                }
                 for person in shown
             ],
             "meetings": [] if meetings is None else meetings.among(p.track for p in shown),
@@ -453,7 +465,9 @@ def _ticks(timeline: Timeline) -> list[dict[str, object]]:
     ]
 
 
-def _band(track: int, timeline: Timeline, means: Mapping[str, float]) -> dict[str, object]:
+def _band(
+    track: int, timeline: Timeline, means: Mapping[str, float], observed: Observed
+) -> dict[str, object]:
     """What one person shows over time, to grow and shrink with the page, in its light or dark."""
     bands = timeline.bands(track)
     start_s, length_s = timeline.start_s, timeline.end_s - timeline.start_s
@@ -465,6 +479,8 @@ def _band(track: int, timeline: Timeline, means: Mapping[str, float]) -> dict[st
         "seen": timeline.share_seen(track),
         "image": Figure(png_uri(_band_image(bands, start_s, length_s)), alt),
         "words": [word for band in bands for word in _words(band, start_s, length_s)],
+        "events": observed.events(timeline, track),
+        "unusable": observed.unusable(timeline, track),
     }
 
 

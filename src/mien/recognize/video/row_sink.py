@@ -25,8 +25,8 @@ from mien.rows.totals import TrackTotals
 class RowSink:
     """All outputs but the annotated copy, as rows come.
 
-    Memory does not grow with them, but for events and for files of other tools, which take some 100
-    bytes for each face of each frame.
+    Memory does not grow with them, but for events, a report and files of other tools, which take
+    some 180 bytes for each face of each frame.
 
         sink = RowSink(outputs)
         for frame, readings in read:
@@ -107,7 +107,8 @@ class RowSink:
         outputs = self._outputs
         if outputs.summary is not None:
             _write_summary(outputs.summary, people)
-        events = self._write_tables(title, media or Media())
+        result = None if self._columns is None else self._columns.result(title)
+        events = [] if result is None else self._write_tables(result, media or Media())
         if outputs.plot is not None:
             plot_timeline(self._timeline, outputs.plot, title=title, events=events)
         if outputs.report is not None:
@@ -119,22 +120,21 @@ class RowSink:
                 timeline=self._timeline,
                 images=images,
                 settings=settings,
+                result=result,
                 meetings=self._meetings,
                 rows=outputs.csv or outputs.jsonl or outputs.parquet or rows,
             )
         return people
 
-    def _write_tables(self, source: str, media: Media) -> list[Event]:
+    def _write_tables(self, result: VideoResult, media: Media) -> list[Event]:
         """Write what is made of all rows; gives the events, if they are asked for."""
-        if self._columns is None:
-            return []
-        outputs, rows = self._outputs, self._columns.result(source)
+        outputs = self._outputs
         if self.frames:
             for name, path in outputs.formats.items():
-                write_format(rows, name, path, media)
+                write_format(result, name, path, media)
         if not outputs.need_events:
             return []
-        tables = EventTables.of(rows)
+        tables = EventTables.of(result)
         tables.write(events=outputs.events, statistics=outputs.statistics, dyads=outputs.dyads)
         return tables.events
 

@@ -1,0 +1,92 @@
+"""Which readings of a video are not to be trusted, when and why, from its rows."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from mien.readings import UNUSABLE
+from mien.rows.events import frame_ends_s
+from mien.rows.table import VideoResult
+
+MAX_STEPS: Final = 512
+"""Of a video in which stretches are looked for; single frames where it has fewer."""
+
+
+@dataclass(frozen=True)
+class UnusableSpan:
+    """A stretch in which most readings of a face are not to be trusted.
+
+    Attributes:
+        start_s: time of its first frame.
+        end_s: when its last frame ends.
+        reason: the most frequent one, of `mien.readings.UNUSABLE`.
+    """
+
+    start_s: float
+    end_s: float
+    reason: str
+
+
+def unusable_spans(result: VideoResult, track: int) -> list[UnusableSpan]:
+    """The stretches of one track in which more than half of its readings are not usable.
+
+    Args:
+        result: of a video; rows of earlier versions, which tell nothing of it, have no stretches.
+        track: of the person.
+    Returns:
+        In order; each is a frame, or `1 / MAX_STEPS` of the frames of a long video, at least.
+    """
+    faces = np.flatnonzero(result.tracks == track)
+    if not len(faces):
+        return []
+    positions, reasons = result.positions[faces], result.unusable[faces]
+    ends_s = frame_ends_s(result.times_s)
+    steps = positions * min(len(result.frames), MAX_STEPS) // len(result.frames)
+    spans: list[UnusableSpan] = []
+    before = -2
+    firsts = np.flatnonzero(np.diff(steps, prepend=-1)).tolist()
+    for first, end in zip(firsts, [*firsts[1:], len(steps)], strict=True):
+        why = Counter(reasons[first:end][reasons[first:end] > 0].tolist())
+        if 2 * why.total() <= end - first:
+            continue
+        start_s, end_s = result.times_s[positions[first]], ends_s[positions[end - 1]]
+        span = UnusableSpan(float(start_s), float(end_s), UNUSABLE[why.most_common(1)[0][0]])
+        if spans and steps[first] == before + 1 and spans[-1].reason == span.reason:
+            span = UnusableSpan(spans.pop().start_s, span.end_s, span.reason)
+        spans.append(span)
+        before = int(steps[first])
+    return spans
+
+
+def unusable_shares(result: VideoResult) -> dict[str, float]:
+    """Why readings of a video are not usable, the most frequent reason first, 0 to 1 each.
+
+    Args:
+        result: of a video.
+    Returns:
+        Of all readings of which it is known: reason -> share. Empty where all are usable, or where
+        it is not known of any.
+    """
+    known = result.unusable[result.unusable >= 0]
+    why = Counter(known[known > 0].tolist())
+    return {UNUSABLE[reason]: count / len(known) for reason, count in why.most_common()}
+
+
+def unusable_sentence(result: VideoResult) -> str:
+    """The same in one sentence."""
+    known = int((result.unusable >= 0).sum())
+    if not known:
+        return "" if not len(result.tracks) else "These rows do not tell which readings are usable."
+    shares = unusable_shares(result)
+    readings = f"the {known:,} readings of faces"
+    if not shares:
+        return f"Nothing that was measured speaks against {readings}."
+    why = ", ".join(f"{_percent(share)} {reason}" for reason, share in shares.items())
+    return f"{_percent(sum(shares.values()))} of {readings} are not usable: {why}."
+
+
+def _percent(share: float) -> str:
+    """Not 0% of what is there."""
+    return "under 1%" if share < 0.01 else f"{share:.0%}"
