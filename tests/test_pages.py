@@ -44,6 +44,8 @@ def a_page(**changes: object) -> str:
         "command": None,
         "data": {},
         "made": FACTS,
+        "observed": {"is_known": False},
+        "statistics": Table([]),
     }
     return render("video.html", **values | changes)
 
