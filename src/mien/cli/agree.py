@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from mien.cli.shared import JsonOption, print_table, say
+from mien.cli.shared import FpsOption, JsonOption, print_table, say
 
 if TYPE_CHECKING:
     from mien.rows.agreement import Agreement, Estimate
@@ -64,7 +64,10 @@ class PartOptions:
 
 def agree(
     first: Annotated[
-        Path, typer.Argument(help="Rows of mien video (CSV or JSON lines), or a coder's file.")
+        Path,
+        typer.Argument(
+            help="Rows of mien video or of another tool (docs/coming-from.md), or a coder's file."
+        ),
     ],
     second: Annotated[
         Path,
@@ -75,11 +78,14 @@ def agree(
     ],
     *,
     track: Annotated[
-        list[int] | None,
-        typer.Option("--track", help="The person in rows, by number; twice for two such files."),
+        list[str] | None,
+        typer.Option(
+            "--track", help="The person in rows, by number or name; twice for two such files."
+        ),
     ] = None,
     coder: CoderOptions,
     part: PartOptions,
+    fps: FpsOption = None,
     every: Annotated[
         str, typer.Option("--every", help="Units that are compared: seconds, or frame.")
     ] = "1",
@@ -101,7 +107,7 @@ def agree(
     from mien.rows.agreement import compare
 
     files = (first, second)
-    codings = _read(files, track or [], coder)
+    codings = _read(files, track or [], coder, fps)
     found = compare(*codings, every_s=_every(every), from_s=part.from_s, to_s=part.to_s)
     for name, missing in zip(found.names, found.missing, strict=True):
         _say_missing(found, name, missing)
@@ -124,13 +130,12 @@ def agree(
 
 
 def _read(
-    files: "tuple[Path, Path]", tracks: list[int], coder: CoderOptions
+    files: "tuple[Path, Path]", tracks: list[str], coder: CoderOptions, fps: float | None
 ) -> "tuple[Coding, Coding]":
     """Both labellings; options that are given twice belong to the files in order."""
     from mien.errors import OptionError
     from mien.rows.coders import is_rows, read_coding
-    from mien.rows.coding import coding_of_rows
-    from mien.rows.table import read_rows
+    from mien.rows.others import takes_fps
 
     labels: dict[str, str] = {}
     for pair in coder.label_map or []:
@@ -139,10 +144,12 @@ def _read(
             raise OptionError(f"--map: expected WORD=EMOTION; got {pair!r}")
         labels[word] = label
     rows = [is_rows(path) for path in files]
+    if fps is not None and not any(map(takes_fps, files)):
+        raise OptionError("--fps: expected rows of another tool without times; there are none")
     own_tracks = _each("--track", tracks, rows.count(True))
     own_tiers = _each("--tier", coder.tier or [], rows.count(False))
     first, second = (
-        coding_of_rows(read_rows(path), next(own_tracks))
+        _of_rows(path, next(own_tracks), fps if takes_fps(path) else None)
         if of_rows
         else read_coding(
             path, tier=next(own_tiers), labels=labels, unit=coder.unit, gaps=coder.gaps
@@ -150,6 +157,16 @@ def _read(
         for path, of_rows in zip(files, rows, strict=True)
     )
     return first, second
+
+
+def _of_rows(path: Path, track: str | None, fps: float | None) -> "Coding":
+    """What rows say of one person; rows of another tool are called like their file."""
+    from mien.rows.coding import coding_of_rows
+    from mien.rows.others import is_other
+    from mien.rows.table import read_rows
+
+    rows = read_rows(path, fps=fps, tell=say)
+    return coding_of_rows(rows, track, name=path.stem if is_other(path) else "mien")
 
 
 def _each(option: str, values: Sequence[_Value], files: int) -> Iterator[_Value | None]:

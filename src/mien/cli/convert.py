@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mien.cli.options import FormatName
-from mien.cli.shared import JsonOption, need_torch, read_data, say, status
+from mien.cli.shared import FpsOption, JsonOption, need_torch, read_data, say, status
 from mien.errors import OptionError, OutputError
 
 
@@ -50,7 +50,7 @@ def convert(
         Path,
         typer.Argument(
             help="A classifier of faces: .h5, .hdf5, .keras or .onnx. Or the rows of a video: "
-            ".csv, .jsonl or .parquet of `mien video`."
+            ".csv, .jsonl or .parquet of `mien video`, or .csv of another tool."
         ),
     ],
     *,
@@ -70,6 +70,7 @@ def convert(
             "--video", help="Of rows: the video, for its length, its size and a link to it."
         ),
     ] = None,
+    fps: FpsOption = None,
     theirs: TheirModelOptions,
     as_json: JsonOption = False,
 ) -> None:
@@ -93,7 +94,7 @@ def convert(
 
     is_rows = file.suffix.lower() in SUFFIXES
     of_models = {f"--{field.name}": getattr(theirs, field.name) for field in fields(theirs)}
-    of_rows = {"--to": to, "--video": video}
+    of_rows = {"--to": to, "--video": video, "--fps": fps}
     other = next((n for n, v in (of_models if is_rows else of_rows).items() if v is not None), None)
     if other is not None:
         kind = "a model" if is_rows else f"rows of a video ({', '.join(SUFFIXES)})"
@@ -103,7 +104,7 @@ def convert(
             raise OptionError(
                 f"{file}: expected --to with the format to write: {', '.join(FormatName)}"
             )
-        _convert_rows(file, out, to, video, as_json=as_json)
+        _convert_rows(file, out, to, video, fps=fps, as_json=as_json)
     else:
         if out is None:
             raise OptionError(f"{file}: expected --out with the ONNX file to write")
@@ -111,7 +112,13 @@ def convert(
 
 
 def _convert_rows(
-    file: Path, out: Path | None, to: FormatName, video: Path | None, *, as_json: bool
+    file: Path,
+    out: Path | None,
+    to: FormatName,
+    video: Path | None,
+    *,
+    fps: float | None,
+    as_json: bool,
 ) -> None:
     from mien.rows.formats import FORMATS, files_of, write_format
     from mien.rows.table import read_rows
@@ -127,7 +134,7 @@ def _convert_rows(
         from mien.recognize.video.outputs import media_of
 
         media = media_of(measured(probe(video)))
-    rows = read_rows(file)
+    rows = read_rows(file, fps=fps, tell=say)
     last_s = float(rows.times_s.max(initial=0.0))
     if media is not None and media.length_s is not None and media.length_s < last_s - 1.0:
         raise OptionError(

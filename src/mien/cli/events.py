@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.shared import JsonOption, print_table
+from mien.cli.shared import FpsOption, JsonOption, print_table, say
 
 if TYPE_CHECKING:
     from mien.rows.events import EventSettings
@@ -53,7 +53,10 @@ class EventOptions:
 
 
 def events(
-    rows: Annotated[Path, typer.Argument(help="Rows that mien video wrote: .csv or .jsonl.")],
+    rows: Annotated[
+        Path,
+        typer.Argument(help="Rows of mien video, or of another tool: docs/coming-from.md."),
+    ],
     *,
     out: Annotated[
         Path | None,
@@ -78,6 +81,7 @@ def events(
         typer.Option("--follow", help="Seconds within which one expression follows another; 2."),
     ] = None,
     options: EventOptions,
+    fps: FpsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find when each expression begins and ends, from the rows of a video, and count them.
@@ -91,7 +95,7 @@ def events(
     from mien.rows.table import read_rows
 
     settings = options.settings()
-    result = read_rows(rows)
+    result = read_rows(rows, fps=fps, tell=say)
     follow_s = FOLLOW_S if follow is None else follow
     tables = EventTables.of(result, settings, follow_s=follow_s)
     tables.write(events=out, statistics=statistics, dyads=dyads)

@@ -6,11 +6,17 @@ from typing import Annotated
 import typer
 
 from mien.cli.options import RowOutputOptions
-from mien.cli.shared import PEOPLE_HEADER, JsonOption, people_rows, print_table
+from mien.cli.shared import PEOPLE_HEADER, FpsOption, JsonOption, people_rows, print_table, say
 
 
 def rows(
-    file: Annotated[Path, typer.Argument(help="Rows of `mien video`: .csv, .jsonl or .parquet.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="Rows of `mien video`: .csv, .jsonl or .parquet; or .csv of another tool, see "
+            "docs/coming-from.md."
+        ),
+    ],
     *,
     people: Annotated[
         Path | None,
@@ -32,6 +38,7 @@ def rows(
             help="A report of the same video, whose images the new one takes; rows have none.",
         ),
     ] = None,
+    fps: FpsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write what `mien video` writes anew from its rows, with names for the people.
@@ -57,7 +64,7 @@ def rows(
     outputs.check(str(file), replaces=wanted.overwrite, from_rows=True)
     if write_people is not None:
         Outputs(csv=write_people).check(str(file), replaces=wanted.overwrite, from_rows=True)
-    result = read_rows(file)
+    result = read_rows(file, fps=fps, tell=say)
     notes = {f"written anew by mien {__version__} from": file.name}
     if people is not None:
         notes["people"] = people.name

@@ -114,6 +114,10 @@ PrecisionOption = Annotated[
     str | None,
     typer.Option(help="32 or bf16, in place of the recipe's; bf16 needs a device that has it."),
 ]
+FpsOption = Annotated[
+    float | None,
+    typer.Option("--fps", help="Of rows of another tool without times: frames per second."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
 
 

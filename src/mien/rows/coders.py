@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from mien.errors import DataError, OptionError
 from mien.labels import EMOTIONS, target_of
 from mien.rows.coding import MISSING, Coding
+from mien.rows.others import is_other
 
 CODER_ENDINGS: Final = (".eaf", ".TextGrid", ".csv", ".tsv", ".txt")
 """What names of coders' files end in."""
@@ -126,9 +127,11 @@ def is_rows(path: Path) -> bool:
         return path.suffix.lower() in (".jsonl", ".parquet")
     try:
         with path.open("rb") as file:
-            return file.readline(1000).startswith(b"frame,time_s,track,")
+            if file.readline(1000).startswith(b"frame,time_s,track,"):
+                return True
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", source=str(path)) from error
+    return is_other(path)
 
 
 def _parse(path: Path, unit: str | None) -> _File:

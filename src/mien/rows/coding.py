@@ -70,12 +70,14 @@ class Coding:
         return np.diff(np.interp(edges_s, times_s, np.cumsum(steps_s)))
 
 
-def coding_of_rows(rows: VideoResult, track: int | None = None, *, name: str = "mien") -> Coding:
+def coding_of_rows(
+    rows: VideoResult, track: int | str | None = None, *, name: str = "mien"
+) -> Coding:
     """What the rows of a video say of one track: each frame until the next.
 
     Args:
         rows: of a video.
-        track: of the person; None is the only one.
+        track: of the person, or the person's name; None is the only one.
         name: of the tool that wrote the rows.
     Raises:
         DataError: no face is in the rows, there are several tracks and none was named, or there is
@@ -85,12 +87,13 @@ def coding_of_rows(rows: VideoResult, track: int | None = None, *, name: str = "
     if not len(tracks):
         raise DataError("expected rows with a face; there is none", source=rows.source)
     if track is None and len(tracks) > 1:
-        listed = _tracks_in_words(tracks, counts / len(rows.frames))
+        listed = _tracks_in_words(rows, tracks, counts)
         raise DataError(f"expected one track; name it with --track: {listed}", source=rows.source)
-    if track is not None and track not in tracks:
-        listed = _tracks_in_words(tracks, counts / len(rows.frames))
+    numbers = [one for one in tracks.tolist() if track in (None, one, str(one), rows.name_of(one))]
+    if len(numbers) != 1:
+        listed = _tracks_in_words(rows, tracks, counts)
         raise DataError(f"expected one of the tracks {listed}; got {track}", source=rows.source)
-    mine = rows.tracks == (tracks[0] if track is None else track)
+    mine = rows.tracks == numbers[0]
     times_s = rows.times_s
     steps_s = np.diff(times_s)
     last_s = times_s[-1] + (steps_s[-1] if len(steps_s) else 0.0)
@@ -107,9 +110,15 @@ def coding_of_rows(rows: VideoResult, track: int | None = None, *, name: str = "
     )
 
 
-def _tracks_in_words(tracks: NDArray[np.int64], shares: NDArray[np.float64]) -> str:
-    """The tracks that are there the longest, and for how much of the time."""
+def _tracks_in_words(
+    rows: VideoResult, tracks: NDArray[np.int64], counts: NDArray[np.int64]
+) -> str:
+    """The tracks that are there the longest, with their names, and for how much of the time."""
+    shares = counts / len(rows.frames)
     order = np.argsort(-shares, kind="stable")[:_MOST_TRACKS]
-    listed = [f"{tracks[i]} ({shares[i]:.0%} of the frames)" for i in order]
+    named = [
+        f"{one}, {rows.names[one]}" if one in rows.names else str(one) for one in tracks.tolist()
+    ]
+    listed = [f"{named[i]} ({shares[i]:.0%} of the frames)" for i in order]
     more = len(tracks) - len(order)
     return ", ".join(listed) + (f" and {more} more" if more else "")

@@ -1,8 +1,9 @@
 """The rows of a video as columns: every face of every frame."""
 
 import math
+import warnings
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
@@ -13,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import MissingExtraError, OutputError
+from mien.errors import MissingExtraError, OptionError, OutputError
 from mien.labels import EMOTIONS
 from mien.output.records import (
     COLUMNS,
@@ -40,6 +41,7 @@ from mien.readings import (
     person_name,
 )
 from mien.rows.files import read_frames
+from mien.rows.others import Tell, is_other, read_other_frames
 
 _NO_POINTS: Final = (math.nan,) * len(POINTS)
 _NO_MEASURES: Final = (math.nan,) * len(MEASURES)
@@ -304,18 +306,31 @@ class VideoColumns:
         )
 
 
-def read_rows(path: str | Path) -> VideoResult:
-    """The rows of a video that mien wrote, as columns.
+def read_rows(
+    path: str | Path, *, fps: float | None = None, tell: Tell = warnings.warn
+) -> VideoResult:
+    """The rows of a video, of mien or of another tool, as columns.
 
     Args:
-        path: `.csv`, `.jsonl` or `.parquet`.
+        path: `.csv`, `.jsonl` or `.parquet` that mien wrote; `.csv` of py-feat, or of a row for
+            each face with a frame, a box and a probability of each emotion.
+        fps: frames per second, for rows of another tool without times.
+        tell: is told what had to be left out or scaled in rows of another tool.
     Raises:
         OutputError: it is not a file of such rows, has none, or not in the order of their frames.
+        OptionError: `fps` is missing, not wanted, or no rate.
         MissingExtraError: Parquet without pyarrow.
     """
+    path = Path(path)
     columns = VideoColumns()
     last = -1
-    for rows in read_frames(Path(path)):
+    if is_other(path):
+        frames: Iterable[FrameReadings] = read_other_frames(path, fps=fps, tell=tell)
+    elif fps is not None:
+        raise OptionError(f"--fps: {path} has times of its own; leave it out")
+    else:
+        frames = read_frames(path)
+    for rows in frames:
         if rows.frame <= last:
             raise OutputError(
                 f"{path}: expected rows in the order of their frames; {rows.frame} comes after "
