@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from fakes import a_tracked_reading
+from mien.output.records import video_json_lines
 from mien.web.live import CLOSE_FAILED, CLOSE_GOING, CLOSE_TOO_BIG
 from mien.web.security import CLOSE_BUSY, CLOSE_POLICY
 from mien.web.settings import PORT, Limits, WebSettings, megabytes
@@ -54,6 +56,9 @@ def folder(tmp_path: Path, portrait: Path) -> Path:
     for name in ("examples/astronaut.jpg", "a.jpg", "b.png"):
         shutil.copy(portrait, tmp_path / name)
     make_video(tmp_path / "talk.mp4", moving_portrait(), times_s=steady_times(FRAMES))
+    faces = [a_tracked_reading()]
+    lines = [video_json_lines(number, number / 25, faces) for number in range(25)]
+    (tmp_path / "rows.jsonl").write_text("".join(lines))
     return tmp_path
 
 
@@ -113,7 +118,7 @@ def test_the_commands_with_curl_are_answered(server: Running, folder: Path) -> N
         for line in block.replace("\\\n", " ").splitlines()
         if line.startswith("curl ")
     ]
-    assert len(commands) == 5
+    assert len(commands) == 6
     answers = [
         subprocess.run(
             [curl, "--silent", "--show-error", "--fail", *command[1:]],
@@ -134,6 +139,7 @@ def test_the_commands_with_curl_are_answered(server: Running, folder: Path) -> N
     header, *rows = answers[4].splitlines()
     assert header.startswith("frame,time_s,track,")
     assert len(rows) == FRAMES
+    assert answers[5].startswith('File type = "ooTextFile"')
 
 
 def test_every_route_is_described_and_no_other(server: Running) -> None:

@@ -27,6 +27,7 @@ OPERATIONS = [
     ("POST", "/api/readings"),
     ("POST", "/api/explanations"),
     ("POST", "/api/videos"),
+    ("POST", "/api/rows"),
     ("DELETE", "/api/videos/{id}"),
 ]
 

@@ -180,6 +180,35 @@ def test_a_row_of_the_summary_goes_to_where_the_person_comes(read: Page) -> None
     expect(read.locator("#video-time")).to_contain_text("0:00.0 /")
 
 
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_name_is_in_all_files(read: Page, tmp_path: Path) -> None:
+    read.get_by_label("Name of person 1").fill("Anna")
+    rows = table(save_download(read, "#video-csv", tmp_path))
+    assert len(rows) == 125
+    assert {row["name"] for row in rows if row["track"]} == {"Anna"}
+    (person,) = json.loads(save_download(read, "#video-summary-json", tmp_path).read_text())
+    assert person["name"] == "Anna"
+    read.locator("#video-kind").select_option("ELAN")
+    given = save_download(read, "#video-other", tmp_path)
+    assert given.name == "talk.eaf"
+    assert "Anna" in given.read_text()
+    read.locator("#video-kind").select_option("Events")
+    events = save_download(read, "#video-other", tmp_path)
+    assert events.name == "talk-events.csv"
+    assert {row["name"] for row in table(events)} == {"Anna"}
+    expect(read.locator("#video-trouble")).to_be_hidden()
+
+
+def test_the_timeline_tells_events_where_the_pointer_rests(read: Page) -> None:
+    read.wait_for_load_state("networkidle")
+    read.get_by_role("slider", name="Timeline").hover()
+    expect(read.locator("#video-observed")).to_contain_text("1: happy 0:00.0 to ")
+
+
 def test_cancel_keeps_what_was_read(video_tab: Page, long_video: Path, tmp_path: Path) -> None:
     video_tab.set_input_files("#video-input", long_video)
     expect(video_tab.locator("#video-detail")).to_contain_text("times as fast as it plays")

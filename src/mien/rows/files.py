@@ -7,7 +7,7 @@ A file has the name `rows.part.csv` until it is finished. What is written reache
 import csv
 import json
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from itertools import groupby
 from pathlib import Path
@@ -199,23 +199,43 @@ def read_frames(path: Path) -> Iterator[FrameReadings]:
         ".parquet": (_parquet_rows, reading_of_cells),
     }
     rows_of, reading_of = kinds.get(path.suffix.lower(), (_json_rows, reading_of_json))
+    return _frames(str(path), rows_of(path), reading_of)
+
+
+def read_json_lines(lines: Iterable[str], source: str) -> Iterator[FrameReadings]:
+    """The same of JSON lines that are at hand.
+
+    Args:
+        lines: of text.
+        source: what errors call it.
+    Raises:
+        OutputError: they are no such rows.
+    """
+    return _frames(source, (json.loads(line) for line in lines), reading_of_json)
+
+
+def _frames(
+    source: str,
+    given: Generator[Any, None, None],
+    reading_of: Callable[[Any], TrackedReading],
+) -> Iterator[FrameReadings]:
     try:
-        with closing(rows_of(path)) as rows:
+        with closing(given) as rows:
             by_frame = groupby(rows, key=lambda row: (int(row["frame"]), float(row["time_s"])))
             for (frame, time_s), found in by_frame:
                 readings = tuple(reading_of(row) for row in found if row["track"])
                 yield FrameReadings(frame, time_s, readings)
     except OSError as error:
-        raise OutputError(f"{path}: cannot be read; {error.strerror or error}") from error
+        raise OutputError(f"{source}: cannot be read; {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise OutputError(f"{path}: expected rows that mien wrote; it is no text") from error
+        raise OutputError(f"{source}: expected rows that mien wrote; it is no text") from error
     except KeyError as error:
         raise OutputError(
-            f"{path}: expected rows that mien wrote of a video; there is no {error} in them"
+            f"{source}: expected rows that mien wrote of a video; there is no {error} in them"
         ) from error
     # RecursionError: of JSON that is nested deeper than Python goes.
     except (ValueError, LookupError, TypeError, OverflowError, csv.Error, RecursionError) as error:
-        raise OutputError(f"{path}: expected rows that mien wrote; {error!r}") from error
+        raise OutputError(f"{source}: expected rows that mien wrote; {error!r}") from error
 
 
 def _csv_rows(path: Path) -> Generator[Mapping[str, Any], None, None]:

@@ -322,22 +322,34 @@ def read_rows(
         MissingExtraError: Parquet without pyarrow.
     """
     path = Path(path)
-    columns = VideoColumns()
-    last = -1
     if is_other(path):
         frames: Iterable[FrameReadings] = read_other_frames(path, fps=fps, tell=tell)
     elif fps is not None:
         raise OptionError(f"--fps: {path} has times of its own; leave it out")
     else:
         frames = read_frames(path)
+    return result_of(frames, str(path))
+
+
+def result_of(frames: Iterable[FrameReadings], source: str) -> VideoResult:
+    """The columns of frames that come one after the other.
+
+    Args:
+        frames: of `mien.rows.files`.
+        source: what they are called.
+    Raises:
+        OutputError: there is none, or they are not in their order.
+    """
+    columns = VideoColumns()
+    last = -1
     for rows in frames:
         if rows.frame <= last:
             raise OutputError(
-                f"{path}: expected rows in the order of their frames; {rows.frame} comes after "
+                f"{source}: expected rows in the order of their frames; {rows.frame} comes after "
                 f"{last}"
             )
         last = rows.frame
         columns.add(rows.frame, rows.time_s, rows.readings)
     if last < 0:
-        raise OutputError(f"{path}: expected rows that mien wrote; it has none")
-    return columns.result(str(path))
+        raise OutputError(f"{source}: expected rows that mien wrote; it has none")
+    return columns.result(source)

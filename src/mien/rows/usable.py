@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from mien.readings import UNUSABLE
-from mien.rows.events import frame_ends_s
+from mien.rows.events import Visits
 from mien.rows.table import VideoResult
 
 MAX_STEPS: Final = 512
@@ -29,35 +29,38 @@ class UnusableSpan:
     reason: str
 
 
-def unusable_spans(result: VideoResult, track: int) -> list[UnusableSpan]:
-    """The stretches of one track in which more than half of its readings are not usable.
+def unusable_spans(result: VideoResult) -> dict[int, list[UnusableSpan]]:
+    """The stretches of each track in which more than half of its readings are not usable.
 
     Args:
         result: of a video; rows of earlier versions, which tell nothing of it, have no stretches.
-        track: of the person.
     Returns:
-        In order; each is a frame, or `1 / MAX_STEPS` of the frames of a long video, at least.
+        Track -> stretches in order; each is a frame, or `1 / MAX_STEPS` of the frames of a long
+        video, at least. Tracks without one are not there.
     """
-    faces = np.flatnonzero(result.tracks == track)
-    if not len(faces):
-        return []
-    positions, reasons = result.positions[faces], result.unusable[faces]
-    ends_s = frame_ends_s(result.times_s)
-    steps = positions * min(len(result.frames), MAX_STEPS) // len(result.frames)
-    spans: list[UnusableSpan] = []
-    before = -2
-    firsts = np.flatnonzero(np.diff(steps, prepend=-1)).tolist()
-    for first, end in zip(firsts, [*firsts[1:], len(steps)], strict=True):
-        why = Counter(reasons[first:end][reasons[first:end] > 0].tolist())
-        if 2 * why.total() <= end - first:
+    faces = Visits.of(result)
+    reasons = result.unusable[faces.rows]
+    steps = faces.positions * min(len(result.frames), MAX_STEPS) // max(len(result.frames), 1)
+    found: dict[int, list[UnusableSpan]] = {}
+    for track, own in faces.of_tracks():
+        if not (reasons[own] > 0).any():
             continue
-        start_s, end_s = result.times_s[positions[first]], ends_s[positions[end - 1]]
-        span = UnusableSpan(float(start_s), float(end_s), UNUSABLE[why.most_common(1)[0][0]])
-        if spans and steps[first] == before + 1 and spans[-1].reason == span.reason:
-            span = UnusableSpan(spans.pop().start_s, span.end_s, span.reason)
-        spans.append(span)
-        before = int(steps[first])
-    return spans
+        spans: list[UnusableSpan] = []
+        before = -2
+        firsts = (own.start + np.flatnonzero(np.diff(steps[own], prepend=-1))).tolist()
+        for first, end in zip(firsts, [*firsts[1:], own.stop], strict=True):
+            why = Counter(reasons[first:end][reasons[first:end] > 0].tolist())
+            if 2 * why.total() <= end - first:
+                continue
+            reason = UNUSABLE[why.most_common(1)[0][0]]
+            start_s, end_s = float(faces.times_s[first]), float(faces.ends_s[end - 1])
+            if spans and steps[first] == before + 1 and spans[-1].reason == reason:
+                start_s = spans.pop().start_s
+            spans.append(UnusableSpan(start_s, end_s, reason))
+            before = int(steps[first])
+        if spans:
+            found[track] = spans
+    return found
 
 
 def unusable_shares(result: VideoResult) -> dict[str, float]:

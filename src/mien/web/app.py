@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 from mien import __version__
 from mien.errors import MienError
 from mien.web import camera as camera_route
-from mien.web import images, live, models, schemas, videos
+from mien.web import images, live, models, rows, schemas, videos
 from mien.web.camera import CameraFeed
 from mien.web.errors import ApiError
 from mien.web.security import SecurityMiddleware
@@ -117,6 +117,7 @@ def create_app(settings: WebSettings | None = None, *, camera: CameraFeed | None
 
     for module in (images, videos, models):
         app.include_router(module.router(service), dependencies=[Depends(check_query)])
+    app.include_router(rows.router(), dependencies=[Depends(check_query)])
     app.include_router(live.router(service))
     if camera is not None:
         app.include_router(camera_route.router(service, camera))

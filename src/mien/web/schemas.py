@@ -303,3 +303,56 @@ class Explanation:
         str, Field(description="What the network saw: 48 x 48 gray, as a data address.")
     ]
     size_px: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObservedEvent:
+    """An expression of one person, from onset to end."""
+
+    track: int
+    name: str
+    emotion: Emotion
+    onset_s: float
+    peak_s: float
+    end_s: float
+    duration_s: float
+    peak_probability: Probability
+    mean_probability: Probability
+    frames: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnusableSpan:
+    """A stretch in which most readings of one person are not to be trusted."""
+
+    track: int
+    start_s: float
+    end_s: float
+    reason: Annotated[str, Field(description="In a word.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observed:
+    """What the rows of a video tell beside its readings."""
+
+    __pydantic_config__ = _example(
+        {
+            "events": [
+                {
+                    "track": 1,
+                    "name": "Anna",
+                    "emotion": "happy",
+                    "onset_s": 2.0,
+                    "peak_s": 2.4,
+                    "end_s": 3.6,
+                    "duration_s": 1.6,
+                    "peak_probability": 0.93,
+                    "mean_probability": 0.81,
+                    "frames": 40,
+                }
+            ],
+            "unusable": [{"track": 1, "start_s": 8.0, "end_s": 9.2, "reason": "turned"}],
+        }
+    )
+    events: list[ObservedEvent]
+    unusable: list[UnusableSpan]

@@ -69,6 +69,7 @@ class SecurityMiddleware:
         self._answering = 0
         self._body_bytes = {
             "/api/readings": self._limits.request_bytes,
+            "/api/rows": self._limits.request_bytes,
             # A form has lines around what it holds.
             "/api/explanations": self._limits.image_bytes + MB,
             "/api/videos": self._limits.video_bytes + MB,

@@ -53,7 +53,7 @@ async def images_of(request: Request, limits: Limits, *, most: int) -> list[Uplo
     """
     if not _is_form(request, ("image/",)):
         body = await request.body()
-        images = [UploadedImage(_raw_name(request) or "image", body)] if body else []
+        images = [UploadedImage(raw_name(request) or "image", body)] if body else []
     else:
         too_many = ApiError(413, "too_many", f"expected at most {most} images; more came")
         form = _Form(request, "images", most, too_many, in_memory=limits.request_bytes + 1)
@@ -93,7 +93,7 @@ async def uploaded_video(request: Request, limits: Limits) -> AsyncIterator[tupl
                     raise ApiError(422, "empty", _NO_VIDEO)
                 name, file = _shown(files[0].filename), stack.enter_context(files[0].file)
             else:
-                name = _raw_name(request)
+                name = raw_name(request)
                 file = stack.enter_context(tempfile.TemporaryFile(prefix="mien-"))
                 async for chunk in request.stream():
                     file.write(chunk)
@@ -196,7 +196,7 @@ class _Form(MultiPartParser):
             raise MultiPartException("it is cut short")
 
 
-def _raw_name(request: Request) -> str:
+def raw_name(request: Request) -> str:
     """Of a body that is a file itself."""
     return _shown(unquote(request.headers.get("x-filename", "")))
 

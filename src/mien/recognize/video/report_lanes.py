@@ -64,6 +64,7 @@ class Observed:
     def __init__(self, result: VideoResult | None) -> None:
         self._result = result
         self._events = [] if result is None else events_of(result)
+        self._unusable = {} if result is None else unusable_spans(result)
         statistics = [] if result is None else statistics_of(result, self._events)
         self._statistics: dict[int, list[EmotionStatistics]] = {}
         for entry in statistics:
@@ -90,7 +91,7 @@ class Observed:
     def unusable(self, timeline: Timeline, track: int) -> Lane:
         """When the readings of one person are not usable."""
         known = self._result is not None and bool((self._result.unusable >= 0).any())
-        spans = unusable_spans(self._result, track) if self._result is not None else []
+        spans = self._unusable.get(track, [])
         start_s, length_s = timeline.start_s, max(timeline.end_s - timeline.start_s, 1e-9)
         marks = [
             Mark((span.start_s - start_s) / length_s, width, _why(span))

@@ -163,6 +163,38 @@ export function readVideo(file, settings, told) {
   return { done, cancel };
 }
 
+/**
+ * Let the server make a file of the rows of a video, with the code of the command line.
+ *
+ * @param {string} kind such as "eaf"; OpenAPI has them all.
+ * @param {string[]} lines JSON lines.
+ * @param {{name: string, media: object}} about the video: its file's name, and what is known of it.
+ * @returns {Promise<{blob: Blob, ending: string}>}
+ * @throws {ApiError}
+ */
+export async function makeOfRows(kind, lines, { name, media }) {
+  const known = Object.entries(media).filter(([, value]) => value);
+  const query = new URLSearchParams({ kind, ...Object.fromEntries(known) });
+  let response;
+  try {
+    response = await fetch(`/api/rows?${query}`, {
+      method: "POST",
+      cache: "no-store",
+      body: new Blob(lines),
+      headers: headersWithToken({
+        "Content-Type": "application/x-ndjson",
+        "X-Filename": encodeURIComponent(name),
+      }),
+    });
+  } catch {
+    serverEvents.dispatchEvent(new Event("gone"));
+    throw new ApiError(GONE, { code: "gone" });
+  }
+  if (!response.ok) throw errorOf(response.status, await response.text());
+  const given = /filename="rows(.*)"/.exec(response.headers.get("content-disposition") ?? "");
+  return { blob: await response.blob(), ending: given?.[1] ?? "" };
+}
+
 /** Cuts server-sent events out of a text that grows. */
 export class EventReader {
   #from = 0;

@@ -212,8 +212,10 @@ function setText(element, text) {
 export class PeopleCards {
   #cards = new Map();
 
-  constructor(container) {
+  /** @param {(track: number) => string} nameOf what a person is called. */
+  constructor(container, nameOf = (track) => `person ${track}`) {
     this.container = container;
+    this.nameOf = nameOf;
   }
 
   show(faces) {
@@ -234,7 +236,7 @@ export class PeopleCards {
         );
         this.container.insertBefore(card.element, next ?? null);
       }
-      card.show(face, `person ${face.track}`);
+      card.show(face, this.nameOf(face.track));
     }
   }
 }

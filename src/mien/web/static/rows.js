@@ -156,6 +156,7 @@ export function frameToJsonLines(frame, timeS, faces) {
         frame,
         time_s: timeS,
         track: face.track,
+        ...(face.name ? { name: face.name } : {}),
         box: face.box.map(rounded),
         score: rounded(face.score),
         detected: face.detected,

@@ -6,7 +6,9 @@ import { drawShape } from "./faces.js";
 import { themeEvents } from "./theme.js";
 
 const BAND_PX = 40;
-const APART_PX = 8;
+const EVENTS_PX = 6; // of the lane above a band, and a little less of that below it
+const LANE_PX = EVENTS_PX + 3; // with the space to the band
+const APART_PX = 8 + 2 * LANE_PX;
 const AXIS_PX = 24;
 const NAMES_PX = 26; // at the left, for the numbers of the people
 const STEP_PX = 2; // of a band, for which one emotion is drawn
@@ -27,6 +29,8 @@ function longest(columns, isSo) {
 
 export class Timeline {
   #people = new Map(); // track -> [{ time, emotion, probability }], emotion a place in EMOTIONS
+  #events = [];
+  #unusable = [];
   #durationS = 0;
   #stepS = 1 / 25; // between frames
   #threshold = 0;
@@ -67,6 +71,8 @@ export class Timeline {
   /** @param {number} durationS of the video; 0 where it is not known yet. */
   begin(durationS) {
     this.#people.clear();
+    this.#events = [];
+    this.#unusable = [];
     this.#durationS = durationS;
     this.#lastTime = null;
     this.setTime(0);
@@ -101,6 +107,29 @@ export class Timeline {
       this.#durationS = Math.max(this.#durationS, time);
     }
     this.draw();
+  }
+
+  /** Take in what the rows tell beside the readings, as `POST /api/rows?kind=observed` has it. */
+  observe({ events, unusable }) {
+    this.#events = events;
+    this.#unusable = unusable;
+    this.draw();
+  }
+
+  /** In words: who has an event at a time, and whose readings are not usable, and why. */
+  observedAt(seconds) {
+    const now = ({ onset_s: onset, start_s: start, end_s: end }) =>
+      (onset ?? start) <= seconds && seconds < end;
+    const events = this.#events
+      .filter(now)
+      .map(
+        ({ track, emotion, onset_s: onset, end_s: end }) =>
+          `${track}: ${emotion} ${clock(onset)} to ${clock(end)}`,
+      );
+    const reasons = this.#unusable
+      .filter(now)
+      .map(({ track, reason }) => `${track}: not usable, ${reason}`);
+    return [...events, ...reasons].join("; ");
   }
 
   setTime(seconds) {
@@ -164,7 +193,7 @@ export class Timeline {
     const context = sharpContext(this.canvas, width, height);
     const plot = this.#plotPx();
     (tracks.length ? tracks : [null]).forEach((track, row) => {
-      const top = row * (BAND_PX + APART_PX);
+      const top = LANE_PX + row * (BAND_PX + APART_PX);
       context.fillStyle = themeColor("raised");
       context.beginPath();
       context.roundRect(NAMES_PX, top, plot, BAND_PX, 5);
@@ -175,10 +204,42 @@ export class Timeline {
       context.textBaseline = "middle";
       context.fillText(String(track), 2, top + BAND_PX / 2);
       this.#drawBand(context, this.#people.get(track), top, plot);
+      this.#drawObserved(context, track, top);
     });
     this.#drawAxis(context, height - AXIS_PX, plot);
     this.head.style.height = `${height - AXIS_PX}px`;
     this.setTime(this.#time);
+  }
+
+  /** Events above the band of a person, each with a line at its peak; hatched below: not usable. */
+  #drawObserved(context, track, top) {
+    const own = (all) => all.filter((one) => one.track === track);
+    const above = top - LANE_PX;
+    for (const event of own(this.#events)) {
+      const left = this.#xOf(event.onset_s);
+      context.fillStyle = EMOTIONS.find(({ name }) => name === event.emotion).color;
+      context.fillRect(left, above, Math.max(this.#xOf(event.end_s) - left - 1, 1.5), EVENTS_PX);
+      context.fillStyle = themeColor("ink");
+      context.fillRect(this.#xOf(event.peak_s), above - 1, 1.5, EVENTS_PX + 2);
+    }
+    const below = top + BAND_PX + 3;
+    for (const { start_s: start, end_s: end } of own(this.#unusable)) {
+      const left = this.#xOf(start);
+      const width = Math.max(this.#xOf(end) - left, 2);
+      context.save();
+      context.beginPath();
+      context.rect(left, below, width, EVENTS_PX - 1);
+      context.clip();
+      context.strokeStyle = themeColor("ink");
+      context.lineWidth = 1.5;
+      context.strokeRect(left, below, width, EVENTS_PX - 1);
+      for (let x = left - EVENTS_PX; x < left + width; x += 4) {
+        context.moveTo(x, below + EVENTS_PX);
+        context.lineTo(x + EVENTS_PX, below);
+      }
+      context.stroke();
+      context.restore();
+    }
   }
 
   /** One emotion for each step of the width: the commonest, with its mean probability. */

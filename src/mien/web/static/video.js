@@ -1,6 +1,6 @@
 /** The Video tab: a video in, its player with boxes, a timeline and a summary out. */
 
-import { readVideo } from "./api.js";
+import { makeOfRows, readVideo } from "./api.js";
 import { aboutFile, byId, clock, make, megabytes, shapeOf, showTrouble } from "./elements.js";
 import { EMOTIONS, emotionOf, percent, withThreshold } from "./emotions.js";
 import { describe, drawFaces, PeopleCards } from "./faces.js";
@@ -18,7 +18,8 @@ let limits = null;
 
 const player = byId("video-player");
 const overlay = byId("video-overlay");
-const cards = new PeopleCards(byId("video-faces"));
+const nameOf = (track) => video?.names.get(track) || `person ${track}`;
+const cards = new PeopleCards(byId("video-faces"), nameOf);
 const timeline = new Timeline(byId("timeline"), {
   seek,
   words: (seconds) => `${clock(seconds)}. ${describe(facesAt(seconds), "The video")}`,
@@ -52,6 +53,7 @@ async function read([file]) {
     info: null,
     frames: [],
     people: null,
+    names: new Map(), // track -> what the person is called; kept as long as the page has the video
     playable: true,
   };
   video = mine;
@@ -111,8 +113,9 @@ function open(info) {
 }
 
 function takeFrames({ frames, done_s: doneS, duration_s: durationS }, startedAt) {
-  // A video may have hundreds of thousands of faces: what is not shown is not kept.
-  for (const { faces } of frames) for (const face of faces) delete face.landmarks;
+  // A video may have hundreds of thousands of faces: what no row has is not kept.
+  for (const { faces } of frames)
+    for (const face of faces) if (!face.detected) delete face.landmarks;
   video.frames.push(...frames);
   timeline.add(frames);
   const speed = doneS / ((performance.now() - startedAt) / 1000);
@@ -151,6 +154,37 @@ function finish(message, cancelled = false) {
   showPeople(result?.people ?? null);
   showDownloads(true);
   showMoment();
+  observe(video);
+}
+
+/** Events and what is not usable come from the server, which has the code for them. */
+async function observe(mine) {
+  try {
+    const { blob } = await makeOfRows("observed", rowsAs(frameToJsonLines), about());
+    const observed = JSON.parse(await blob.text());
+    if (video === mine) timeline.observe(observed);
+  } catch (error) {
+    if (video === mine) trouble(`The timeline has no events. ${error.message}`);
+  }
+}
+
+function about() {
+  const { width, height, fps } = video.info;
+  return { name: video.file.name, media: { duration_s: timeline.durationS, fps, width, height } };
+}
+
+/** A file of the rows that the server makes, with the names that were given. */
+async function save(kind, suffix = "") {
+  const name = `${stemOf(video.file.name)}${suffix}`;
+  byId("video-making").textContent = "Making the file …";
+  try {
+    const { blob, ending } = await makeOfRows(kind, rowsAs(frameToJsonLines), about());
+    download(`${name}${ending}`, blob);
+    trouble("");
+  } catch (error) {
+    trouble(error.message);
+  }
+  byId("video-making").textContent = "";
 }
 
 function close() {
@@ -207,6 +241,7 @@ function showMoment(seconds = now()) {
 function showTime(hovered) {
   const shown = hovered ?? now();
   byId("video-time").textContent = `${clock(shown)} / ${clock(timeline.durationS)}`;
+  byId("video-observed").textContent = timeline.observedAt(shown);
 }
 
 /** Lay the boxes on the image of the player, which may be smaller than the player. */
@@ -261,11 +296,13 @@ function showPeople(people) {
     people === null
       ? "There is a summary of a video only when it was read to its end."
       : people.length
-        ? "Of the time on screen, the share in which a face was read as each emotion."
+        ? "Of the time on screen, the share in which a face was read as each emotion. People of one " +
+          "name are one person in all downloads; the names are gone with the page."
         : "No face was found.";
   if (!people?.length) return byId("video-table").replaceChildren();
   const head = [
     "person",
+    "name",
     "from",
     "to",
     "on screen",
@@ -282,6 +319,7 @@ function showPeople(people) {
     const emotion = emotionOf(person.emotion);
     return make("tr", {}, [
       make("td", { class: "text" }, [go]),
+      make("td", { class: "text" }, [nameInput(person.track)]),
       make("td", {}, [clock(person.first_s)]),
       make("td", {}, [clock(person.last_s)]),
       make("td", {}, [`${person.on_screen_s.toFixed(1)} s`]),
@@ -300,7 +338,7 @@ function showPeople(people) {
         "tr",
         {},
         head.map((name, at) =>
-          make("th", { scope: "col", class: at === 0 || at === 4 ? "text" : null }, [name]),
+          make("th", { scope: "col", class: [0, 1, 5].includes(at) ? "text" : null }, [name]),
         ),
       ),
     ]),
@@ -308,14 +346,36 @@ function showPeople(people) {
   );
 }
 
+function nameInput(track) {
+  return make("input", {
+    type: "text",
+    class: "name",
+    maxlength: "60",
+    autocomplete: "off",
+    placeholder: `person ${track}`,
+    "aria-label": `Name of person ${track}`,
+    oninput: ({ target }) => {
+      const name = target.value.trim().replace(/\s+/g, " ");
+      if (name) video.names.set(track, name);
+      else video.names.delete(track);
+      showMoment();
+    },
+  });
+}
+
 function showDownloads(ready) {
-  for (const id of ["video-csv", "video-jsonl"]) byId(id).disabled = !ready;
+  for (const id of ["video-csv", "video-jsonl", "video-other"]) byId(id).disabled = !ready;
   byId("video-summary-json").disabled = !ready || !video?.result;
+}
+
+function withNames(faces) {
+  if (!video.names.size) return faces;
+  return faces.map((face) => ({ ...face, name: video.names.get(face.track) }));
 }
 
 function rowsAs(toRows) {
   return video.frames.map(({ index, time_s: timeS, faces }) =>
-    toRows(index, timeS, withThreshold(faces, threshold())),
+    toRows(index, timeS, withNames(withThreshold(faces, threshold()))),
   );
 }
 
@@ -333,12 +393,19 @@ export function startVideo(health) {
   byId("video-cancel").addEventListener("click", () => video?.reading?.cancel());
   const stem = () => stemOf(video.file.name);
   byId("video-csv").addEventListener("click", () => {
+    if (video.names.size) return save("csv");
     download(`${stem()}.csv`, [framesHeader(), ...rowsAs(frameToCsv)], "text/csv");
   });
   byId("video-jsonl").addEventListener("click", () => {
+    if (video.names.size) return save("jsonl");
     download(`${stem()}.jsonl`, rowsAs(frameToJsonLines), "application/jsonl");
   });
+  byId("video-other").addEventListener("click", () => {
+    const kind = byId("video-kind").value;
+    save(kind, ["events", "statistics"].includes(kind) ? `-${kind}` : "");
+  });
   byId("video-summary-json").addEventListener("click", () => {
+    if (video.names.size) return save("summary", "-summary");
     download(
       `${stem()}-summary.json`,
       `${JSON.stringify(video.result.people, null, 2)}\n`,
