@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -37,17 +37,24 @@ class EventOptions:
         float | None,
         typer.Option("--max-gap", help="Bridge up to so many seconds without the face; 0."),
     ] = None
+    usable_only: Annotated[
+        bool,
+        typer.Option(
+            "--usable-only", help="Leave out faces whose reading is not usable, by their rows."
+        ),
+    ] = False
 
     def settings(self) -> "EventSettings":
         """What the library takes."""
         from mien.rows.events import EventSettings
 
-        given = {
+        given: dict[str, Any] = {
             "on": self.on,
             "off": self.off,
             "window_s": self.window,
             "min_duration_s": self.min_duration,
             "max_gap_s": self.max_gap,
+            "usable_only": self.usable_only,
         }
         return EventSettings(**{name: value for name, value in given.items() if value is not None})
 

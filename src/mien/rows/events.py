@@ -33,6 +33,8 @@ class EventSettings:
         min_duration_s: shorter expressions are left out.
         max_gap_s: a face that is not seen for longer ends its expressions; 0 ends them with the
             first frame without it.
+        usable_only: leave out faces whose reading is not usable, as if they were not seen; those of
+            which it is not known stay. `max_gap_s` bridges short stretches of them.
     Raises:
         OptionError: a value is out of its range.
     """
@@ -42,6 +44,7 @@ class EventSettings:
     window_s: float = 0.5
     min_duration_s: float = 0.25
     max_gap_s: float = 0.0
+    usable_only: bool = False
 
     def __post_init__(self) -> None:
         if not 0.0 < self.off <= self.on <= 1.0:
@@ -117,6 +120,8 @@ def events_of(result: VideoResult, settings: EventSettings | None = None) -> lis
         two emotions are both above `off`.
     """
     settings = settings or EventSettings()
+    if settings.usable_only:
+        result = result.only(result.unusable <= 0)
     faces = Visits.of(result, max_gap_s=settings.max_gap_s)
     first, end = _windows(faces, settings.window_s)
     events: list[Event] = []

@@ -17,9 +17,9 @@ import io
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,8 +147,8 @@ def apply(result: VideoResult, people: Sequence[Person]) -> VideoResult:
     merged = merged_numbers(result, people)
     names = _names(result, people)
     places = {person.track: person.place for person in people}
-    kept = _only(result, np.isin(result.tracks, list(merged)))
-    kept = _only(kept, _one_face_in_a_frame(kept, merged, names, places))
+    kept = result.only(np.isin(result.tracks, list(merged)))
+    kept = kept.only(_one_face_in_a_frame(kept, merged, names, places))
     tracks = np.array([merged[track] for track in kept.tracks.tolist()], np.int64)
     return replace(kept, tracks=tracks, names={merged[track]: names[track] for track in merged})
 
@@ -178,17 +178,6 @@ def _names(result: VideoResult, people: Sequence[Person]) -> dict[int, str]:
     """Track -> what the person is called, of all tracks."""
     names = {track: result.name_of(track) for track in set(result.tracks.tolist())}
     return names | {person.track: person.name for person in people if person.name is not None}
-
-
-def _only(result: VideoResult, stays: NDArray[np.bool_]) -> VideoResult:
-    """The faces that stay, (F,), and all frames."""
-    columns = {field.name: getattr(result, field.name) for field in fields(result)}
-    of_faces: dict[str, Any] = {
-        name: values[stays]
-        for name, values in columns.items()
-        if isinstance(values, np.ndarray) and name not in ("frames", "times_s")
-    }
-    return replace(result, **of_faces)
 
 
 def _one_face_in_a_frame(

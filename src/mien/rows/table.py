@@ -4,7 +4,7 @@ import math
 import warnings
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from importlib import import_module
 from itertools import chain, pairwise
@@ -95,6 +95,20 @@ class VideoResult:
     def name_of(self, track: int) -> str:
         """What a person is called: the name that somebody gave, else "person 1" by the track."""
         return self.names.get(track, person_name(track))
+
+    def only(self, stays: NDArray[np.bool_]) -> "VideoResult":
+        """Some of the faces, and all frames.
+
+        Args:
+            stays: (F,): which.
+        """
+        columns = {field.name: getattr(self, field.name) for field in fields(self)}
+        of_faces: dict[str, Any] = {
+            name: values[stays]
+            for name, values in columns.items()
+            if isinstance(values, np.ndarray) and name not in ("frames", "times_s")
+        }
+        return replace(self, **of_faces)
 
     @cached_property
     def rows(self) -> list[VideoRow]:
