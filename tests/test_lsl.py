@@ -73,6 +73,7 @@ def start(code: str, *arguments: object) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("local_network")
 def test_another_process_receives_every_frame_at_its_time(tmp_path: Path, tiny_model: Path) -> None:
     pytest.importorskip("pylsl")

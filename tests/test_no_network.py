@@ -16,7 +16,10 @@ from mien.rows.table import read_rows
 from videos import PORTRAIT, make_video, moving_portrait, steady_times
 from web_client import PATIENCE_S, ServerProcess, live_client
 
-pytestmark = pytest.mark.skipif(not no_network.POSSIBLE, reason="seccomp is of Linux")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not no_network.POSSIBLE, reason="seccomp is of Linux"),
+]
 
 GUARD: Final = str(Path(no_network.__file__))
 
