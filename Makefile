@@ -146,5 +146,5 @@ $(VENV)/base: pyproject.toml
 
 $(VENV)/dev: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(INSTALL) --constraint constraints.txt --editable '.[batch,train,keras,video,web,ray,audit,docs,dev]'
+	$(INSTALL) --constraint constraints.txt --editable '.[batch,train,keras,video,web,ray,lsl,audit,docs,dev]'
 	@touch $@ $(VENV)/base

@@ -1,7 +1,7 @@
 """The commands that the documents name do what they say, typed as they stand there.
 
-All of the README's, and of every other command the first that a document names, on small files of
-the names that they use.
+All of the README's and of docs/psychology.md, and of every other command the first that a document
+names, on small files of the names that they use.
 """
 
 import re
@@ -31,9 +31,12 @@ from videos import make_video, moving_portrait, steady_times
 pytestmark = [pytest.mark.slow, pytest.mark.documented]
 
 README: Final = ROOT / "README.md"
+PSYCHOLOGY: Final = ROOT / "docs" / "psychology.md"
+WHOLE: Final = [README, PSYCHOLOGY]
+"""Documents of which every command is run."""
 PAGES: Final = [
-    README,
-    *(path for path in DOCUMENTS if path.parent != ROOT),
+    *WHOLE,
+    *(path for path in DOCUMENTS if path.parent != ROOT and path != PSYCHOLOGY),
     ROOT / "docs" / "cli.md",
 ]
 
@@ -77,6 +80,7 @@ def write_inputs(folder: Path) -> Path:
     write_people_template(read_rows(folder / "interview.csv"), folder / "interview-people.csv")
     write_table(folder / "coder.csv", CODED)
     write_eaf(folder / "talk.eaf", anna=CODED, ben=CODED)
+    write_interviews(folder)
     faces = made_up_faces(train=5, val=1, test=1, votes=True)
     write_parquet_folder(folder / "FER2013", faces)
     write_csv(folder / "fer2013.csv", faces)
@@ -87,6 +91,20 @@ def write_inputs(folder: Path) -> Path:
     with warnings.catch_warnings(action="ignore"):  # those of Keras, of itself
         keras.Sequential(layers).save(folder / "theirs.h5")
     return folder
+
+
+def write_interviews(folder: Path) -> None:
+    """Two videos, the rows of both, and people and two codings of one, for docs/psychology.md."""
+    for name in ("interviews", "people", "coders", "named"):
+        (folder / name).mkdir()
+    for condition in ("family", "work"):
+        path = folder / "interviews" / f"p01-{condition}.mp4"
+        make_video(path, moving_portrait(), times_s=steady_times(20, fps=10))
+    run(["-m", "mien", "video", "interviews", "--csv", "rows"], folder)
+    rows = read_rows(folder / "rows" / "p01-family.csv")
+    write_people_template(rows, folder / "people" / "p01-family.csv")
+    for name in ("p01-family", "p01-family-second"):
+        write_table(folder / "coders" / f"{name}.csv", [(0.0, 2.0, "happy")])
 
 
 def documented() -> dict[str, list[str]]:
@@ -100,9 +118,10 @@ def documented() -> dict[str, list[str]]:
         for words in commands(f"```console\n{console}\n```"):
             name = tuple(words[1:3] if words[1] == "data" else words[1:2])
             known = any(key[: len(name)] == name for key in found)
-            if not " ".join(words).startswith(tuple(NOT_RUN)) and (path == README or not known):
+            if not " ".join(words).startswith(tuple(NOT_RUN)) and (path in WHOLE or not known):
+                given = words[2:] if path == PSYCHOLOGY else []
                 options = [word for word in words if word.startswith("--")]
-                found.setdefault((*name, *options), words)
+                found.setdefault((*name, *options, *given), words)
     return {" ".join(words): words for words in found.values()}
 
 
@@ -141,6 +160,7 @@ def test_a_documented_command_ends_well(command: str, folder: Path) -> None:
         "docs/events.md",
         "docs/explain.md",
         "docs/people.md",
+        "docs/psychology.md",
         "docs/quality.md",
         "docs/video.md",
     ],

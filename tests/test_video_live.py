@@ -248,7 +248,7 @@ def test_it_ends_by_itself_after_a_while() -> None:
 
 def a_live_frame(width: int = 320, height: int = 240) -> LiveFrame:
     image = np.full((height, width, 3), 200, np.uint8)
-    return LiveFrame(Frame(7, 0.28, image), [a_tracked_reading()], image, 0.012, 29.7, 3)
+    return LiveFrame(Frame(7, 0.28, image), [a_tracked_reading()], image, 0.0, 0.012, 29.7, 3)
 
 
 @pytest.mark.parametrize("size", [(1920, 1080), (320, 240), (90, 60), (8, 8)])

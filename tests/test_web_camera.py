@@ -34,7 +34,9 @@ def page() -> Iterator[CameraPage]:
 def seen(index: int, level: int = 100) -> LiveFrame:
     image = np.full((60, 80, 3), (level, 0, 0), np.uint8)
     frame = Frame(index=index, time_s=index / 25, image=image)
-    return LiveFrame(frame, [a_tracked_reading()], image, latency_s=0.005, fps=25.0, dropped=2)
+    return LiveFrame(
+        frame, [a_tracked_reading()], image, arrived_at=0.0, latency_s=0.005, fps=25.0, dropped=2
+    )
 
 
 def parts(page: CameraPage) -> tuple[str, str]:

@@ -153,7 +153,7 @@ def test_a_file_that_is_missing_is_a_sentence(webcam: Mien, tmp_path: Path) -> N
 def test_options_that_make_no_sense_are_refused(webcam: Mien, video: Path, tmp_path: Path) -> None:
     taken = tmp_path / "taken.csv"
     taken.touch()
-    assert_refused(webcam("--no-window"), "expected --record or --csv with it")
+    assert_refused(webcam("--no-window"), "expected --record, --csv or --lsl with it")
     assert_refused(webcam("--real-time"), "expected a file in --source")
     assert_refused(webcam("--seconds", 0), "--seconds: expected more than 0; got 0")
     assert_refused(webcam("--source", video, "--csv", taken), "it exists already; --overwrite")

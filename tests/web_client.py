@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -78,10 +78,17 @@ class ServerProcess:
 
     Args:
         arguments: after `mien serve --no-browser --port 0`.
+        environment: what is set beside that of this process.
+        program: what is given to Python in place of `-m mien`.
     """
 
-    def __init__(self, *arguments: str, environment: dict[str, str] | None = None) -> None:
-        command = [sys.executable, "-m", "mien", "serve", "--no-browser", "--port", "0"]
+    def __init__(
+        self,
+        *arguments: str,
+        environment: dict[str, str] | None = None,
+        program: Sequence[str] = ("-m", "mien"),
+    ) -> None:
+        command = [sys.executable, *program, "serve", "--no-browser", "--port", "0"]
         self.process = subprocess.Popen(
             [*command, *arguments],
             stdout=subprocess.PIPE,

@@ -65,8 +65,8 @@ class CameraOptions:
 
 
 @dataclass(frozen=True)
-class FileOptions:
-    """What is written."""
+class OutputOptions:
+    """What is written and sent."""
 
     record: Annotated[
         Path | None,
@@ -84,6 +84,13 @@ class FileOptions:
     ] = Path()
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files of --record and --csv.")
+    ] = False
+    lsl: Annotated[
+        bool,
+        typer.Option(
+            "--lsl",
+            help="Send readings into the local network as a stream of the Lab Streaming Layer.",
+        ),
     ] = False
 
     @property
@@ -114,7 +121,7 @@ class ViewOptions:
 def webcam(
     *,
     camera: CameraOptions,
-    files: FileOptions,
+    files: OutputOptions,
     view: ViewOptions,
     seconds: Annotated[
         float | None, typer.Option("--seconds", help="End by itself after this time.")
@@ -133,6 +140,8 @@ def webcam(
 
     Example: mien webcam --record seen.mp4 --csv faces.csv --no-window --seconds 60
 
+    Example: mien webcam --lsl --csv faces.csv
+
     `q` ends it, `s` saves a still.
 
     Frames that come while another is read are dropped, so that what is shown is now. Where OpenCV
@@ -150,8 +159,10 @@ def webcam(
         raise OptionError("--real-time: expected a file in --source; a camera is in real time")
     if seconds is not None and not seconds > 0:
         raise OptionError(f"--seconds: expected more than 0; got {seconds:g}")
-    if not view.window and not files.paths:
-        raise OptionError("--no-window: expected --record or --csv with it; nothing would be done")
+    if not view.window and not files.paths and not files.lsl:
+        raise OptionError(
+            "--no-window: expected --record, --csv or --lsl with it; nothing would be done"
+        )
     for path in files.paths:
         _check_free(path, overwrite=files.overwrite)
     settings = recognizer.settings()
@@ -160,6 +171,8 @@ def webcam(
     with ExitStack() as stack:
         given = frames(camera.source, stream=camera.stream)
         outputs = _outputs(stack, files.record, files.csv_file)
+        if files.lsl:
+            outputs.append(_open_stream(stack, camera, settings))
         live = Live(
             in_real_time(given) if camera.real_time else given,
             partial(reader.stream, settings=following.settings(batch_frames=1)),
@@ -224,6 +237,18 @@ def _outputs(
         stack.callback(table.finish)
         outputs.append(lambda seen: table.write(seen.frame.index, seen.frame.time_s, seen.readings))
     return outputs
+
+
+def _open_stream(
+    stack: "ExitStack", camera: CameraOptions, settings: RecognizerSettings
+) -> "Callable[[LiveFrame], None]":
+    from mien.recognize.video.lsl import LslStream
+
+    # An address may hold a password, and a path says where files lie: neither is sent.
+    name = "stream" if camera.stream else Path(camera.name).name
+    stream = LslStream(name, source=camera.source, model=Path(settings.model).name)
+    stack.callback(stream.close)
+    return stream.write
 
 
 def _open_viewer(

@@ -44,6 +44,7 @@ class LiveFrame:
         frame: as the camera gave it.
         readings: of its faces.
         drawn: (H, W, 3) uint8, RGB: the frame with boxes, labels and bars.
+        arrived_at: when the frame was there, by `time.monotonic`.
         latency_s: from the moment when the frame was there until it was drawn.
         fps: frames drawn per second, over the last second.
         dropped: frames, until now, that came while another was read.
@@ -52,6 +53,7 @@ class LiveFrame:
     frame: "Frame"
     readings: "list[TrackedReading]"
     drawn: Image
+    arrived_at: float
     latency_s: float
     fps: float
     dropped: int
@@ -227,6 +229,7 @@ class Live:
             frame=result.frame,
             readings=result.readings,
             drawn=result.drawn,
+            arrived_at=result.arrived_at,
             latency_s=latency_s,
             fps=(len(self._drawn_at) - 1) / span_s if span_s else 0.0,
             dropped=self._newest.dropped,
