@@ -57,7 +57,7 @@ if ! [ "$root/ready" -nt pyproject.toml ]; then
     echo "torch==$torch" >"$root/constraints.txt"
     inside python -m pip install --quiet --no-compile --no-cache-dir --disable-pip-version-check \
         --upgrade --upgrade-strategy eager --constraint /constraints.txt \
-        --editable '.[batch,train,keras,video,web,audit]' \
+        --editable '.[batch,train,keras,video,web,lsl,audit]' \
         pytest pytest-xdist httpx hypothesis schemathesis
     touch "$root/ready"
 fi
