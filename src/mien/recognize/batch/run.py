@@ -16,7 +16,6 @@ from mien.recognize.batch.pool import Event, Progress, cores, run_local
 from mien.recognize.batch.records import GivenUp, Tally
 from mien.recognize.batch.settings import BatchSettings, Job, model_files
 from mien.recognize.batch.storage import Folder, absolute
-from mien.recognize.batch.summary import write_summary
 from mien.recognize.batch.work import PARTS, failed_part
 from mien.recognize.sources import LeftOut
 
@@ -363,6 +362,8 @@ class _Work:
         self._save_s = self._saved_at - begun
 
     def _finish(self, ended: str) -> BatchResult:
+        from mien.recognize.batch.summary import write_summary  # workers need no pages
+
         dataset = self._dataset
         dataset.remove_rests()
         run = self._run(ended)

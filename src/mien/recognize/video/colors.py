@@ -58,7 +58,10 @@ def to_rgb(
     if frame.colorspace == _UNKNOWN:
         is_hd = frame.width >= 1280 or frame.height > 576
         matrix = _BT2020 if is_hdr else _BT709 if is_hd else _BT601
-    pixels = reformatter.reformat(frame, width, height, format="rgb24", src_colorspace=matrix)
+    # Threads of its own, one for each core, take longer to wake than their part of a frame takes.
+    pixels = reformatter.reformat(
+        frame, width, height, format="rgb24", src_colorspace=matrix, threads=1
+    )
     image = np.asarray(pixels.to_ndarray(), np.uint8)
     if is_hdr:
         image = np.asarray(cv2.LUT(image, screen_table(transfer)), np.uint8)
