@@ -214,3 +214,61 @@ def test_cells_that_are_no_quality_are_an_output_error(
         writer.writerows([{**rows[0], **cells}, *rows[1:]])
     with pytest.raises(OutputError, match="expected rows that mien wrote"):
         table.read_rows(path)
+
+
+def rewrite(path: Path, **cells: str) -> None:
+    """Change cells of the first row of a CSV file."""
+    rows = csv_rows(path)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows([{**rows[0], **cells}, *rows[1:]])
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ({"frame": "9" * 30}, "frame: expected a whole number from 0; got '9999"),
+        ({"frame": "1.5"}, "frame: expected a whole number from 0; got '1.5'"),
+        ({"time_s": "inf"}, "time_s: expected a number, .*; got 'inf'"),
+        ({"time_s": "nan"}, "time_s: expected a number, .*; got 'nan'"),
+        ({"time_s": "1e300"}, "time_s: expected a number, .*; got '1e300'"),
+        ({"track": "0"}, "frame 0: track: expected a whole number from 1; got '0'"),
+        ({"track": "9" * 30}, "frame 0: track: expected a whole number from 1; got '9999"),
+        ({"track": "2"}, "frame 0: expected each track once; track 2 stands there twice"),
+        ({"happy": "7"}, "frame 0: happy: expected 0 to 1; got '7'"),
+        ({"raw_sad": "nan"}, "frame 0: raw_sad: expected a number, .*; got 'nan'"),
+        ({"x0": "1e308"}, "frame 0: x0: expected a number, .*; got '1e308'"),
+        ({"nose_x": "nan"}, "frame 0: nose_x: expected a number, .*; got 'nan'"),
+        ({"yaw": "inf"}, "frame 0: yaw: expected a number, .*; got 'inf'"),
+        ({"emotion": "bored"}, "frame 0: emotion: expected one of angry, .*; got 'bored'"),
+        ({"raw_emotion": ""}, "frame 0: raw_emotion: expected one of angry, .*; got None"),
+        ({"detected": "WAHR"}, "frame 0: detected: expected true or false; got 'WAHR'"),
+    ],
+)
+def test_cells_that_no_video_has_are_told_by_name(
+    cells: dict[str, str], message: str, tmp_path: Path
+) -> None:
+    rewrite(path := write(tmp_path / "rows.csv"), **cells)
+    with pytest.raises(OutputError, match="rows.csv: expected rows that mien wrote; " + message):
+        table.read_rows(path)
+
+
+def test_a_line_that_was_cut_off_is_told_by_its_first_missing_cell(tmp_path: Path) -> None:
+    path = write(tmp_path / "rows.csv", VIDEO[:1])
+    path.write_text(path.read_text()[: path.read_text().rindex(",0.25,")])
+    with pytest.raises(OutputError, match=r"frame 0: blur: expected a number, .*; got None"):
+        table.read_rows(path)
+
+
+def test_times_that_fall_are_refused(tmp_path: Path) -> None:
+    rewrite(path := write(tmp_path / "rows.csv", [(0, 9.0, []), (1, 5.0, [])]))
+    with pytest.raises(OutputError, match="times that rise; frame 1 is at 5 s, after one at 9 s"):
+        table.read_rows(path)
+
+
+def test_rows_that_a_spreadsheet_saved_are_the_same(tmp_path: Path) -> None:
+    path = write(tmp_path / "rows.csv")
+    saved = path.read_text().replace("true", "TRUE").replace("false", "FALSE")
+    path.write_text(saved, encoding="utf-8-sig")
+    assert [list(rows.readings) for rows in read_frames(path)] == [faces for _, _, faces in VIDEO]

@@ -7,6 +7,7 @@ pandas say the same of a face, whoever asks.
 import csv
 import io
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -46,6 +47,8 @@ TABLE_SUFFIXES: Final = (".csv", ".json")
 """Of `write_table`."""
 
 _DIGITS: Final = 7  # of a float32, which is what the networks give
+_ROUNDED: Final = 1e-5  # how far beyond 0 and 1 rounding may take what is read back
+_LARGEST: Final = 1e12  # of times and coordinates that are read back; no video has larger ones
 
 
 class Column(NamedTuple):
@@ -466,7 +469,7 @@ def reading_of_csv(row: Mapping[str, str]) -> TrackedReading:
     """
     values = {name: None if value == "" else value for name, value in row.items()}
     return _tracked(
-        {**values, "detected": row["detected"] == "true", "unsure": row["unsure"] == "true"}
+        {**values, "detected": _answer(row, "detected"), "unsure": _answer(row, "unsure")}
     )
 
 
@@ -502,8 +505,8 @@ def quality_of_row(row: Mapping[str, Any]) -> FaceQuality | None:
     unusable = row["unusable"] or ""
     if unusable not in UNUSABLE:
         raise ValueError(f"unusable: expected one of {', '.join(UNUSABLE[1:])}; got {unusable!r}")
-    yaw, pitch, roll = (None if row[name] is None else float(row[name]) for name in MEASURES[:3])
-    size_px, blur, light, contrast, inside = (float(row[name]) for name in MEASURES[3:])
+    yaw, pitch, roll = (None if row[name] is None else _number(row, name) for name in MEASURES[:3])
+    size_px, blur, light, contrast, inside = (_number(row, name) for name in MEASURES[3:])
     return FaceQuality(yaw, pitch, roll, size_px, blur, light, contrast, inside, unusable)
 
 
@@ -514,27 +517,27 @@ def _pairs(values: Sequence[float]) -> list[list[float]]:
 def _landmarks(row: Mapping[str, Any]) -> Landmarks | None:
     if row.get(POINTS[0]) is None:
         return None
-    eyes_nose_mouth = [(float(x), float(y)) for x, y in _pairs([row[name] for name in POINTS])]
-    right_eye, left_eye, nose, right_mouth, left_mouth = eyes_nose_mouth
+    values = [_number(row, name) for name in POINTS]
+    right_eye, left_eye, nose, right_mouth, left_mouth = zip(values[::2], values[1::2], strict=True)
     return right_eye, left_eye, nose, right_mouth, left_mouth
 
 
 def _tracked(row: Mapping[str, Any]) -> TrackedReading:
-    x0, y0, x1, y1 = (float(row[side]) for side in SIDES)
+    x0, y0, x1, y1 = (_number(row, side) for side in SIDES)
     return TrackedReading(
         box=(x0, y0, x1, y1),
-        score=float(row["score"]),
+        score=_number(row, "score"),
         landmarks=_landmarks(row),
-        emotion=EMOTIONS[EMOTIONS.index(row["emotion"])],
-        probability=float(row["probability"]),
-        probabilities=tuple(float(row[label]) for label in EMOTIONS),
+        emotion=_emotion(row, "emotion"),
+        probability=_share(row, "probability"),
+        probabilities=tuple(_share(row, label) for label in EMOTIONS),
         unsure=row["unsure"],
         quality=quality_of_row(row),
         movements=_movements(row),
-        track=int(row["track"]),
+        track=whole_number(row, "track", least=1),
         name=row.get("name") or None,
-        raw_probabilities=tuple(float(row[name]) for name in RAW),
-        raw_emotion=row["raw_emotion"],
+        raw_probabilities=tuple(_share(row, name) for name in RAW),
+        raw_emotion=_emotion(row, "raw_emotion"),
         detected=row["detected"],
     )
 
@@ -542,4 +545,63 @@ def _tracked(row: Mapping[str, Any]) -> TrackedReading:
 def _movements(row: Mapping[str, Any]) -> FacialMovements | None:
     if row.get(MOVES[0]) in (None, ""):  # not asked for, or not seen
         return None
-    return FacialMovements(tuple(float(row[name]) for name in MOVES))
+    return FacialMovements(tuple(_share(row, name) for name in MOVES))
+
+
+def whole_number(row: Mapping[str, Any], name: str, *, least: int = 0) -> int:
+    """A whole number that a cell tells, from `least` to what 64 bits hold.
+
+    Raises:
+        LookupError: there is no such cell.
+        ValueError: it tells another thing.
+    """
+    cell = row[name]
+    try:
+        value = int(cell)
+    except (TypeError, ValueError, OverflowError):
+        value = -1
+    if not least <= value < 2**63:
+        raise ValueError(f"{name}: expected a whole number from {least}; got {cell!r}")
+    return value
+
+
+def time_of_row(row: Mapping[str, Any]) -> float:
+    """The time that a row tells, in seconds.
+
+    Raises:
+        LookupError: there is no such cell.
+        ValueError: it tells no time.
+    """
+    return _number(row, "time_s")
+
+
+def _number(row: Mapping[str, Any], name: str) -> float:
+    cell = row[name]
+    try:
+        value = float(cell)
+    except (TypeError, ValueError, OverflowError):
+        value = math.nan
+    if not abs(value) <= _LARGEST:  # which NaN is not
+        raise ValueError(f"{name}: expected a number, {_LARGEST:g} at most; got {cell!r}")
+    return value
+
+
+def _share(row: Mapping[str, Any], name: str) -> float:
+    value = _number(row, name)
+    if not -_ROUNDED <= value <= 1 + _ROUNDED:
+        raise ValueError(f"{name}: expected 0 to 1; got {row[name]!r}")
+    return value
+
+
+def _emotion(row: Mapping[str, Any], name: str) -> str:
+    if row[name] not in EMOTIONS:
+        raise ValueError(f"{name}: expected one of {', '.join(EMOTIONS)}; got {row[name]!r}")
+    return EMOTIONS[EMOTIONS.index(row[name])]
+
+
+def _answer(row: Mapping[str, str], name: str) -> bool:
+    """True or false of a cell of CSV, in capitals, too, as spreadsheets save them."""
+    answer = (row[name] or "").lower()
+    if answer not in ("true", "false"):
+        raise ValueError(f"{name}: expected true or false; got {row[name]!r}")
+    return answer == "true"

@@ -403,9 +403,9 @@ def _check_lengths(first: Coding, second: Coding) -> None:
         far_s = end_s - other.length_s
         if abs(far_s) > max(_FAR_S, _FAR_SHARE * other.length_s) and (known or far_s > 0):
             raise DataError(
-                f"{_source(one)} {'is of' if known else 'reaches to'} {end_s:.1f} s, but "
-                f"{_source(other)} is of {other.length_s:.1f} s: of another video? --to compares "
-                "them up to a time"
+                f"{_source(one)} {'is of' if known else 'reaches to'} {_seconds(end_s)}, but "
+                f"{_source(other)} is of {_seconds(other.length_s)}: of another video? "
+                "--to compares them up to a time"
             )
 
 
@@ -446,6 +446,10 @@ def _names(first: Coding, second: Coding) -> tuple[str, str]:
 
 def _source(coding: Coding) -> str:
     return f"{coding.source} ({coding.name})" if coding.name else coding.source
+
+
+def _seconds(time_s: float) -> str:
+    return f"{time_s:.1f} s" if time_s < 1e6 else f"{time_s:g} s"
 
 
 def _differences(targets: NDArray[np.int64], edges_s: NDArray[np.float64]) -> Iterator[Difference]:

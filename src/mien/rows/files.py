@@ -7,6 +7,7 @@ A file has the name `rows.part.csv` until it is finished. What is written reache
 import csv
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from itertools import groupby
@@ -21,10 +22,12 @@ from mien.output.records import (
     reading_of_csv,
     reading_of_json,
     schema,
+    time_of_row,
     video_csv_lines,
     video_json_lines,
     video_rows,
     video_table,
+    whole_number,
 )
 from mien.readings import FrameReadings, TrackedReading
 
@@ -221,10 +224,9 @@ def _frames(
 ) -> Iterator[FrameReadings]:
     try:
         with closing(given) as rows:
-            by_frame = groupby(rows, key=lambda row: (int(row["frame"]), float(row["time_s"])))
+            by_frame = groupby(rows, key=lambda row: (whole_number(row, "frame"), time_of_row(row)))
             for (frame, time_s), found in by_frame:
-                readings = tuple(reading_of(row) for row in found if row["track"])
-                yield FrameReadings(frame, time_s, readings)
+                yield FrameReadings(frame, time_s, _faces(frame, tuple(found), reading_of))
     except OSError as error:
         raise OutputError(f"{source}: cannot be read; {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -235,11 +237,27 @@ def _frames(
         ) from error
     # RecursionError: of JSON that is nested deeper than Python goes.
     except (ValueError, LookupError, TypeError, OverflowError, csv.Error, RecursionError) as error:
-        raise OutputError(f"{source}: expected rows that mien wrote; {error!r}") from error
+        raise OutputError(f"{source}: expected rows that mien wrote; {error}") from error
+
+
+def _faces(
+    frame: int, rows: Sequence[Any], reading_of: Callable[[Any], TrackedReading]
+) -> tuple[TrackedReading, ...]:
+    """The faces that the rows of one frame tell."""
+    try:
+        faces = tuple(reading_of(row) for row in rows if row["track"] not in (None, ""))
+    except ValueError as error:
+        raise ValueError(f"frame {frame}: {error}") from error
+    track, times = Counter(face.track for face in faces).most_common(1)[0] if faces else (0, 0)
+    if times > 1:
+        raise ValueError(
+            f"frame {frame}: expected each track once; track {track} stands there twice"
+        )
+    return faces
 
 
 def _csv_rows(path: Path) -> Generator[Mapping[str, Any], None, None]:
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets put a mark before it
         yield from csv.DictReader(file)
 
 

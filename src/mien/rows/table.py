@@ -331,7 +331,8 @@ def read_rows(
         fps: frames per second, for rows of another tool without times.
         tell: is told what had to be left out or scaled in rows of another tool.
     Raises:
-        OutputError: it is not a file of such rows, has none, or not in the order of their frames.
+        OutputError: it is not a file of such rows, has none, or not in the order of their frames
+            and times.
         OptionError: `fps` is missing, not wanted, or no rate.
         MissingExtraError: Parquet without pyarrow.
     """
@@ -355,14 +356,19 @@ def result_of(frames: Iterable[FrameReadings], source: str) -> VideoResult:
         OutputError: there is none, or they are not in their order.
     """
     columns = VideoColumns()
-    last = -1
+    last, last_s = -1, -math.inf
     for rows in frames:
         if rows.frame <= last:
             raise OutputError(
                 f"{source}: expected rows in the order of their frames; {rows.frame} comes after "
                 f"{last}"
             )
-        last = rows.frame
+        if rows.time_s < last_s:
+            raise OutputError(
+                f"{source}: expected times that rise; frame {rows.frame} is at {rows.time_s:g} s, "
+                f"after one at {last_s:g} s"
+            )
+        last, last_s = rows.frame, rows.time_s
         columns.add(rows.frame, rows.time_s, rows.readings)
     if last < 0:
         raise OutputError(f"{source}: expected rows that mien wrote; it has none")
