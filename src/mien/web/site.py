@@ -23,7 +23,9 @@ from mien.web.models import card_html, describe_models
 
 _STATIC: Final = Path(__file__).parent / "static"
 _BROWSER: Final = Path(__file__).parent / "browser"
-_SHIPPED: Final = _BROWSER / "package"
+SHIPPED: Final = _BROWSER / "package"
+"""The code of the npm package that the shipped model needs."""
+
 _CHECKOUT: Final = Path(__file__).parents[3] / "js"
 
 _PACKAGE: Final = ("mien.js", "worker.js")
@@ -33,6 +35,7 @@ _SERVER_ONLY: Final = {
     "api.js",
     "camera_feed.js",
     "engine.js",
+    "engine_choice.js",
     "health.js",
     "index.html",
     "server_live.js",
@@ -66,7 +69,7 @@ def write_site(
         raise OutputError(f"{index}: expected no page, or one by `mien page`; it is another")
     is_default = model == DEFAULT_MODEL
     needed = _PACKAGE if is_default else _PACKAGE + _RUNTIME
-    place = package or (_SHIPPED if is_default else _CHECKOUT)
+    place = package or (SHIPPED if is_default else _CHECKOUT)
     files = _page_files() | _package_files(place, needed) | _model_files(model)
     files["service-worker.js"] = _service_worker(files)
     for name, content in files.items():
