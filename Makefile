@@ -12,7 +12,8 @@
 #                node 20
 # test-web       looks at the page in headless Chromium; screenshots are left in test-web-out/
 # fuzz           gives every reader 10,000 damaged files (hours)
-# page           the page that reads in the browser, for any static host, in build/page; needs node 20
+# page           the page that reads in the browser, for any static host, in build/page, and before it the
+#                npm package's code that the wheel has for it; needs node 20
 # docs           the documentation, in build/site; a broken link or anchor fails
 # cli-reference  docs/cli.md from the commands
 # release-check  wheel and sdist in dist/, looked into, installed and tried in an empty environment
@@ -25,6 +26,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 AXE := build/axe-core/axe.min.js
+PAGE_CODE := src/mien/web/browser/package
 RELEASE := build/release
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 # Python compiles what it imports, and keeps that. pip would compile all 3 GB beforehand, most of which
@@ -63,6 +65,8 @@ test-newest:
 
 test-js: $(VENV)/dev js/dist/mien.js
 	cd js && npm run --silent lint && npm run --silent types
+	for name in mien.js worker.js; do \
+		cmp js/dist/$$name $(PAGE_CODE)/$$name || { echo 'stale: make page brings it up to date'; exit 1; }; done
 	$(BIN)/python scripts/js_expected.py
 	cd js && npm test --silent
 
@@ -85,6 +89,7 @@ fuzz: $(VENV)/dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest fuzz --numprocesses auto
 
 page: $(VENV)/dev js/dist/mien.js
+	cp js/dist/mien.js js/dist/worker.js $(PAGE_CODE)
 	$(BIN)/mien page --out build/page
 
 docs: $(VENV)/dev

@@ -10,6 +10,7 @@ from command_line import Mien
 from mien import __version__
 from mien.errors import ModelError, OptionError, OutputError
 from mien.recognize.classifier import shipped_models
+from mien.web import site
 from mien.web.site import write_site
 
 RUNTIME = "ort-wasm-simd-threaded.wasm"
@@ -94,6 +95,15 @@ def test_the_models_are_described_with_their_cards(tmp_path: Path, package: Path
     assert all("<table>" in model["card_html"] for model in said["models"])
     model = out / "static" / "package" / "mien.onnx"
     assert model.read_bytes() == shipped_models()["paper"].read_bytes()
+
+
+def test_no_npm_package_is_needed_for_the_shipped_model(tmp_path: Path) -> None:
+    out = tmp_path / "site"
+    write_site(out)
+    for name in ("mien.js", "worker.js"):
+        shipped = Path(site.__file__).parent / "browser" / "package" / name
+        assert (out / "static" / "package" / name).read_bytes() == shipped.read_bytes()
+    assert sum(path.stat().st_size for path in out.rglob("*") if path.is_file()) < 4e6
 
 
 def test_the_runtime_is_there_for_models_that_need_it(tmp_path: Path, package: Path) -> None:

@@ -75,6 +75,7 @@ def test_health_says_what_the_server_takes(server: Running) -> None:
     assert health["version"] == __version__
     assert health["model"] == "mien"
     assert health["camera"] is False
+    assert health["browser"] is True
     assert health["limits"]["image_bytes"] == LIMITS.image_bytes
     assert set(health["limits"]) >= {"image_pixels", "images", "video_bytes", "video_s"}
 

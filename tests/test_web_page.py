@@ -11,7 +11,12 @@ from mien.labels import COLORS, EMOTIONS
 
 STATIC = Path(mien.web.__file__).parent / "static"
 SCRIPTS = sorted(STATIC.glob("*.js"))
-FILES = sorted([*STATIC.iterdir(), *(STATIC.parent / "browser").iterdir()])
+FILES = sorted(
+    path
+    for folder in (STATIC, STATIC.parent / "browser")
+    for path in folder.rglob("*")
+    if path.is_file()
+)
 
 
 def test_the_page_has_the_words_and_colors_of_the_library_in_their_order() -> None:

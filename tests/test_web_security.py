@@ -1,6 +1,7 @@
 import socket
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -8,6 +9,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin, Subprotocol
 
 from mien.errors import OptionError
+from mien.recognize.classifier import DEFAULT_MODEL, shipped_models
 from mien.web.settings import Limits, WebSettings
 from named_pipes import wait_until
 from web_client import PATIENCE_S, Running, live_client, running
@@ -230,6 +232,42 @@ def test_answers_forbid_scripts_frames_and_other_pages(server: Running) -> None:
         assert answer.headers["cross-origin-resource-policy"] == "same-origin"
         assert "access-control-allow-origin" not in answer.headers
         assert "server" not in answer.headers
+
+
+def test_the_worker_alone_may_compile_webassembly(server: Running) -> None:
+    """Which its own answer allows; it can do nothing else, and the page cannot."""
+    policy = server.get("/static/package/worker.js").headers["content-security-policy"]
+    assert policy.split("; ") == [
+        "default-src 'none'",
+        "script-src 'self' 'wasm-unsafe-eval'",
+        "connect-src 'self'",
+        "frame-ancestors 'none'",
+    ]
+    for path in ("/", "/static/main.js", "/static/browser_reader.js"):
+        assert "unsafe" not in server.get(path).headers["content-security-policy"]
+
+
+def test_a_browser_gets_the_models_of_the_package_and_no_other_file(server: Running) -> None:
+    model = server.get("/static/package/mien.onnx")
+    assert model.content == shipped_models()[DEFAULT_MODEL].read_bytes()
+    assert server.get("/static/package/yunet.onnx").status_code == 200
+    for name in ("paper.onnx", "models/mien.onnx", "..%2Fengine.js"):
+        assert server.get(f"/static/package/{name}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("changed", "can"),
+    [
+        ({}, True),
+        ({"threshold": 0.5}, True),
+        ({"model": "paper"}, False),
+        ({"detector": "haar"}, False),
+        ({"min_face_px": 40.0}, False),
+        ({"full_size": True}, False),
+    ],
+)
+def test_a_browser_reads_where_it_reads_the_same(changed: dict[str, Any], can: bool) -> None:
+    assert WebSettings(**changed).is_plain is can
 
 
 def test_a_body_too_large_is_refused_by_what_it_announces(server: Running) -> None:

@@ -20,19 +20,20 @@ def page(
         Path | None,
         typer.Option(
             "--package",
-            help="The npm package: node_modules/mien, or a folder that `npx mien-assets` filled; "
-            "in a checkout of the repository js/, which `make page` builds.",
+            help="Another build of the npm package: node_modules/mien, or a folder that `npx "
+            "mien-assets` filled. Other models than the default one need it.",
         ),
     ] = None,
 ) -> None:
     """Write a page for any static host that reads photos and the webcam in the visitor's browser.
 
-    Example: mien page --out site --package node_modules/mien
+    Example: mien page --out site
 
-    `npm install mien` brings the package. No server reads anything, nothing leaves the visitor's
-    machine, and after the first visit the page works without a network. Browsers give the camera to
-    pages over https, and to those of localhost: python -m http.server --directory site --bind
-    127.0.0.1
+    Example: mien page --out site --model run/mine.onnx --package node_modules/mien
+
+    No server reads anything, nothing leaves the visitor's machine, and after the first visit the
+    page works without a network. Browsers give the camera to pages over https, and to those of
+    localhost: python -m http.server --directory site --bind 127.0.0.1
     """
     from mien.errors import MissingExtraError
 

@@ -1,6 +1,7 @@
 """The server's application: page and routes behind its security, and how OpenAPI describes them."""
 
 import mimetypes
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -18,6 +19,8 @@ from starlette.staticfiles import StaticFiles
 
 from mien import __version__
 from mien.errors import MienError
+from mien.recognize.classifier import DEFAULT_MODEL, shipped_models
+from mien.recognize.yunet import YUNET_FILE
 from mien.web import camera as camera_route
 from mien.web import images, live, models, rows, schemas, videos
 from mien.web.camera import CameraFeed
@@ -25,6 +28,7 @@ from mien.web.errors import ApiError
 from mien.web.security import SecurityMiddleware
 from mien.web.service import Service
 from mien.web.settings import WebSettings
+from mien.web.site import SHIPPED
 
 FOLDER: Final = Path(__file__).parent / "static"
 
@@ -131,6 +135,7 @@ def _add_page(app: FastAPI) -> None:
     for suffix, kind in _TYPES.items():
         mimetypes.add_type(kind, suffix)
     static = _StaticFiles(directory=FOLDER)
+    app.mount("/static/package", _PackageFiles(directory=SHIPPED))
     app.mount("/static", static)
 
     async def index(request: Request) -> Response:
@@ -176,6 +181,25 @@ class _StaticFiles(StaticFiles):
     def file_response(self, *arguments: Any, **options: Any) -> Response:
         response = super().file_response(*arguments, **options)
         response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+class _PackageFiles(_StaticFiles):
+    """What the page loads where the browser reads: code, and the two models of the package."""
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        models = {"mien.onnx": shipped_models()[DEFAULT_MODEL], "yunet.onnx": YUNET_FILE}
+        if path in models:
+            return str(models[path]), models[path].stat()
+        return super().lookup_path(path)
+
+    def file_response(self, *arguments: Any, **options: Any) -> Response:
+        response = super().file_response(*arguments, **options)
+        # A worker has the policy of its own answer: only there WebAssembly is compiled.
+        response.headers["Content-Security-Policy"] = (
+            "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; "
+            "frame-ancestors 'none'"
+        )
         return response
 
 

@@ -112,6 +112,7 @@ class Health:
             "uptime_s": 12.3,
             "live_clients": 1,
             "camera": False,
+            "browser": True,
             "limits": {
                 "image_bytes": 20_000_000,
                 "image_pixels": 50_000_000,
@@ -130,6 +131,10 @@ class Health:
     live_clients: Annotated[int, Field(description="Of this process.")]
     camera: Annotated[
         bool, Field(description="Whether /api/camera shows a camera of the server's.")
+    ]
+    browser: Annotated[
+        bool,
+        Field(description="Whether the page can read as this server does: with its own model."),
     ]
     limits: BoundsOf
 

@@ -119,6 +119,7 @@ class Service:
             uptime_s=round(time.monotonic() - self._started_at, 3),
             live_clients=self.live_clients,
             camera=camera,
+            browser=self.settings.is_plain,
             limits=BoundsOf(**taken),
         )
 

@@ -139,6 +139,12 @@ class WebSettings(RecognizerSettings):
             )
 
     @property
+    def is_plain(self) -> bool:
+        """Whether it reads as the page does in a browser: the shipped model, no other search."""
+        plain = RecognizerSettings(threshold=self.threshold, movements=self.movements)
+        return all(getattr(self, one.name) == getattr(plain, one.name) for one in fields(plain))
+
+    @property
     def model_name(self) -> str:
         """The model as clients see it: without the folders that it lies in."""
         return ",".join(Path(part).name for part in self.model.split(","))

@@ -1,5 +1,7 @@
 """The page as a folder for any static host: it reads in the visitor's browser, by the npm package.
 
+What the shipped model needs of that is part of this package, as `make page` built it.
+
 The same page as that of `mien serve`, with another module in the place of `static/engine.js`. What
 differs in its words and parts stands in index.html: `<!-- server -->` to `<!-- /server -->` is left
 out here, and `<!-- browser: ... -->` is taken in.
@@ -21,6 +23,9 @@ from mien.web.models import card_html, describe_models
 
 _STATIC: Final = Path(__file__).parent / "static"
 _BROWSER: Final = Path(__file__).parent / "browser"
+SHIPPED: Final = _BROWSER / "package"
+"""The code of the npm package that the shipped model needs."""
+
 _CHECKOUT: Final = Path(__file__).parents[3] / "js"
 
 _PACKAGE: Final = ("mien.js", "worker.js")
@@ -30,6 +35,7 @@ _SERVER_ONLY: Final = {
     "api.js",
     "camera_feed.js",
     "engine.js",
+    "engine_choice.js",
     "health.js",
     "index.html",
     "server_live.js",
@@ -48,8 +54,9 @@ def write_site(
         out: the folder.
         model: a name among `mien.recognize.classifier.shipped_models()`, or the path of an ONNX
             file.
-        package: of npm, built: `node_modules/mien`, or what `npx mien-assets` has filled; by
-            default `js/` of the checkout that this file lies in.
+        package: of npm, built: `node_modules/mien`, or what `npx mien-assets` has filled. By
+            default what this package has of it; for other models than the shipped one, which
+            need the runtime, `js/` of the checkout that this file lies in.
     Returns:
         The files, as names below `out`, and their sizes in bytes.
     Raises:
@@ -60,8 +67,10 @@ def write_site(
     index = out / "index.html"
     if index.is_file() and _TITLE not in index.read_bytes():
         raise OutputError(f"{index}: expected no page, or one by `mien page`; it is another")
-    needed = _PACKAGE if model == DEFAULT_MODEL else _PACKAGE + _RUNTIME
-    files = _page_files() | _package_files(package or _CHECKOUT, needed) | _model_files(model)
+    is_default = model == DEFAULT_MODEL
+    needed = _PACKAGE if is_default else _PACKAGE + _RUNTIME
+    place = package or (SHIPPED if is_default else _CHECKOUT)
+    files = _page_files() | _package_files(place, needed) | _model_files(model)
     files["service-worker.js"] = _service_worker(files)
     for name, content in files.items():
         write_bytes(out / name, content, make_folders=True)

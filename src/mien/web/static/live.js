@@ -1,6 +1,6 @@
 /** The browser's camera -> frames to the engine -> readings, each with its frame. */
 
-import { openLive } from "./engine.js";
+import { engineEvents, openLive } from "./engine.js";
 
 const LONG_SIDE_PX = 640; // of the frames that are read; the detector needs no more
 const UNSEEN_MS = 150; // between frames while the video is not shown
@@ -75,21 +75,35 @@ export class LiveReader {
 
   start() {
     this.#running = true;
-    this.#engine = openLive(this.#settings, {
+    this.#open();
+    engineEvents.addEventListener("change", this.#reopen);
+    this.#watch();
+  }
+
+  #reopen = () => {
+    this.#engine.close();
+    this.#open();
+  };
+
+  #open() {
+    const isCurrent = () => engine === this.#engine; // another may still have an answer on its way
+    const engine = openLive(this.#settings, {
       opened: () => {
+        if (!isCurrent()) return;
         this.#sent = 0;
         this.#pending.clear();
         this.told.trouble("");
         this.#take();
       },
-      answer: (answer) => this.#answer(answer),
-      trouble: this.told.trouble,
+      answer: (answer) => isCurrent() && this.#answer(answer),
+      trouble: (message) => isCurrent() && this.told.trouble(message),
     });
-    this.#watch();
+    this.#engine = engine;
   }
 
   stop() {
     this.#running = false;
+    engineEvents.removeEventListener("change", this.#reopen);
     this.#engine?.close();
     this.#pending.clear();
   }

@@ -1,8 +1,8 @@
 /** The Photo tab: images in, boxes, bars and a table out. */
 
-import { aboutFile, byId, make, megabytes, shapeOf, showTrouble } from "./elements.js";
+import { aboutFile, byId, make, shapeOf, showTrouble } from "./elements.js";
 import { EMOTIONS, percent, shownOf, withThreshold } from "./emotions.js";
-import { health, readImage } from "./engine.js";
+import { readImage } from "./engine.js";
 import { explanationPanel } from "./explanation.js";
 import { describe, drawFaces, faceAt, FaceCard } from "./faces.js";
 import { download, downloadPng, stemOf, takeFiles } from "./files.js";
@@ -21,7 +21,6 @@ let selected = -1; // the face that is pointed out, of the current image
 let bitmap = null; // of the current image; null where the browser cannot show it
 let waiting = [];
 let active = 0;
-let limits = null;
 let listsTimer = 0;
 
 const threshold = bindSlider(byId("photo-threshold"), {
@@ -73,11 +72,6 @@ function isFirst(image) {
 async function read(image) {
   const { file } = image;
   try {
-    if (limits && file.size > limits.image_bytes) {
-      throw new Error(
-        `expected at most ${megabytes(limits.image_bytes)}; got ${megabytes(file.size)}`,
-      );
-    }
     const answer = await readImage(file);
     Object.assign(image, answer, { name: image.name });
     if (answer.error === null) image.thumbnail = await thumbnailOf(file);
@@ -347,7 +341,6 @@ function results() {
 }
 
 export function startPhoto() {
-  health.then((known) => (limits = known.limits));
   const buttons = [byId("photo-choose"), byId("photo-more")];
   takeFiles({ panel: byId("photo"), buttons, input: byId("photo-input") }, add);
   byId("photo-clear").addEventListener("click", clear);

@@ -1,0 +1,92 @@
+"""The page of the server where the browser reads: no image is sent."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Request, expect
+
+from browser.conftest import OUT, Log, Server, clean_context, go_to, watched
+from browser.test_page_accessibility import axe_core, serious_findings
+
+
+def let_browser_read(page: Page) -> list[Request]:
+    """Choose it, and note whatever is sent from then on."""
+    sent: list[Request] = []
+    page.on("request", lambda request: sent.append(request) if request.method != "GET" else None)
+    page.get_by_label("this browser").check()
+    return sent
+
+
+def read_photo(page: Page, photo: Path) -> None:
+    go_to(page, "Photo")
+    page.set_input_files("#photo-input", photo)
+    expect(page.locator("#photo-faces .face-name")).to_have_text("happy")
+
+
+def start_camera(page: Page) -> None:
+    go_to(page, "Webcam")
+    page.get_by_role("button", name="Start the camera").click()
+    expect(page.locator("#webcam-faces .face-name")).to_have_text("happy")
+
+
+def test_the_server_reads_unless_another_is_chosen(page: Page, log: Log, portrait: Path) -> None:
+    expect(page.get_by_label("the server")).to_be_checked()
+    read_photo(page, portrait)
+    assert any("/api/readings" in url for url in log.requests)
+    assert not any("worker.js" in url for url in log.requests)
+
+
+def test_a_photo_is_read_and_explained_without_being_sent(
+    page: Page, log: Log, portrait: Path
+) -> None:
+    sent = let_browser_read(page)
+    read_photo(page, portrait)
+    page.get_by_role("button", name="Why? Face 1").click()
+    page.locator(".why canvas").first.wait_for()
+    assert sent == []
+    assert not any("/api/live" in url for url in log.requests)
+
+
+def test_a_camera_that_runs_changes_hands(page: Page, log: Log) -> None:
+    go_to(page, "Webcam")
+    let_browser_read(page)
+    expect(page.get_by_text("Each frame is read in this browser")).to_be_visible()
+    start_camera(page)
+    assert not any("/api/live" in url for url in log.requests)
+    with page.expect_websocket(lambda socket: socket.url.endswith("/api/live")):
+        page.get_by_label("the server").check()
+    page.wait_for_timeout(500)
+    expect(page.locator("#webcam-faces .face-name")).to_have_text("happy")
+
+
+def test_the_choice_is_remembered_and_videos_stay_the_servers(page: Page) -> None:
+    let_browser_read(page)
+    page.reload()
+    page.locator("#status.well").wait_for()
+    expect(page.get_by_label("this browser")).to_be_checked()
+    go_to(page, "Video")
+    expect(page.get_by_text("The server reads all videos")).to_be_visible()
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 380)])
+def test_no_tab_has_a_serious_fault(
+    browser: Browser, server: Server, portrait: Path, theme: str, width: int
+) -> None:
+    OUT.mkdir(exist_ok=True)
+    options = {"viewport": {"width": width, "height": 860}, "color_scheme": theme}
+    with (
+        clean_context(browser, **options) as context,
+        watched(context, server.address) as (page, _),
+    ):
+        context.add_init_script(axe_core())
+        page.goto(server.address)
+        page.get_by_role("button", name="I understand").click()
+        let_browser_read(page)
+        read_photo(page, portrait)
+        found = serious_findings(page)
+        page.screenshot(path=OUT / f"engine-photo-{theme}-{width}.png", full_page=True)
+        start_camera(page)
+        found += serious_findings(page)
+        page.screenshot(path=OUT / f"engine-webcam-{theme}-{width}.png", full_page=True)
+        assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        assert found == []
