@@ -31,7 +31,7 @@ from scipy.stats import rankdata
 
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import list_images
-from mien.learn.data.image_files import largest_face
+from mien.learn.data.labeled_images import largest_face
 from mien.readings import MOVEMENTS
 from mien.recognize.faces import YuNetDetector
 from mien.recognize.images import load_image

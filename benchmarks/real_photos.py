@@ -35,7 +35,7 @@ from mien.errors import MienError
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import list_images
 from mien.learn.data.formats import LabeledImage
-from mien.learn.data.image_files import largest_face
+from mien.learn.data.labeled_images import largest_face
 from mien.learn.evaluation.photos import NO_FACE, PhotoScores, count_readings, score_photos
 from mien.learn.evaluation.scores import Interval
 from mien.readings import Box

@@ -49,7 +49,7 @@ from mien.readings import (
 from mien.recognize.classifier import DEFAULT_MODEL, Classifier, shipped_models
 from mien.recognize.crops import crop_faces
 from mien.recognize.faces import Detector, Framing, HaarDetector, YuNetDetector
-from mien.recognize.image_files import find_images, read_images
+from mien.recognize.image_folders import find_images, read_images
 from mien.recognize.images import load_image
 from mien.recognize.recognizer import Recognizer
 from mien.spec import ModelSpec, Score

@@ -121,7 +121,7 @@ def detect(
     """
     from contextlib import ExitStack
 
-    from mien.recognize.image_files import find_images, read_images
+    from mien.recognize.image_folders import find_images, read_images
     from mien.recognize.sources import LeftOut
 
     expectation = expected.expectation()

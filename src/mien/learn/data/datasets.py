@@ -22,7 +22,7 @@ from mien.learn.data.folders import (
     split_of,
 )
 from mien.learn.data.formats import LabeledImage, Listing, read_dataset_format, read_multi_pie
-from mien.learn.data.image_files import read_faces, whole_face
+from mien.learn.data.labeled_images import read_faces, whole_face
 from mien.learn.data.tables import Report, csv_header, csv_rows
 from mien.recognize.crops import SIZE_PX
 
