@@ -74,3 +74,8 @@ def test_what_cannot_be_compared_is_said(mien: Mien, rows: Path, tmp_path: Path)
     broken = tmp_path / "broken.csv"
     broken.write_text("frame,time_s,track,x0\n1,x,2,3\n")
     assert_refused(mien("agree", broken, coder), "broken.csv: expected rows that mien wrote")
+
+
+def test_a_time_that_no_video_has_is_told_shortly(mien: Mien, rows: Path, tmp_path: Path) -> None:
+    far = write_table(tmp_path / "far.csv", [(0.0, 1e300, "happy")])
+    assert_refused(mien("agree", rows, far), "reaches to 1e+300 s, but ", "of another video?")
