@@ -98,6 +98,17 @@ class OutputOptions:
         """The files that are asked for."""
         return [path for path in (self.record, self.csv_file) if path is not None]
 
+    def check(self, *, window: bool) -> None:
+        """Refuse names that are taken, and that nothing is done."""
+        from mien.errors import OptionError
+
+        if not window and not self.paths and not self.lsl:
+            raise OptionError(
+                "--no-window: expected --record, --csv or --lsl with it; nothing would be done"
+            )
+        for path in self.paths:
+            _check_free(path, overwrite=self.overwrite)
+
 
 @dataclass(frozen=True)
 class ViewOptions:
@@ -159,12 +170,7 @@ def webcam(
         raise OptionError("--real-time: expected a file in --source; a camera is in real time")
     if seconds is not None and not seconds > 0:
         raise OptionError(f"--seconds: expected more than 0; got {seconds:g}")
-    if not view.window and not files.paths and not files.lsl:
-        raise OptionError(
-            "--no-window: expected --record, --csv or --lsl with it; nothing would be done"
-        )
-    for path in files.paths:
-        _check_free(path, overwrite=files.overwrite)
+    files.check(window=view.window)
     settings = recognizer.settings()
     reader = settings.open(threads=threads)
     failure: MienError | KeyboardInterrupt | None = None

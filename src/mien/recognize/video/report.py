@@ -305,14 +305,7 @@ def write_video_report(
         emotions=_COLORS,
         people=_people_table(shown, images),
         left_out=len(people) - len(shown),
-        stills=[
-            Figure(
-                data_uri(still.jpeg, "jpeg"),
-                still.caption(timeline.person(still.track)),
-                kind="still",
-            )
-            for still in images.stills
-        ],
+        stills=[_figure(still, timeline) for still in images.stills],
         images_left_out=bool(people) and not images.thumbnails,
         made=facts_table(made.items()),
         people_csv=f"{stem}-people.csv",
@@ -338,6 +331,11 @@ def write_video_report(
     )
     with atomic_text(path) as file:
         file.write(page)
+
+
+def _figure(still: Still, timeline: Timeline) -> Figure:
+    caption = still.caption(timeline.person(still.track))
+    return Figure(data_uri(still.jpeg, "jpeg"), caption, kind="still")
 
 
 def read_report(path: str | Path) -> EarlierReport:
