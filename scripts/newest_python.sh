@@ -58,7 +58,7 @@ if ! [ "$root/ready" -nt pyproject.toml ]; then
     inside python -m pip install --quiet --no-compile --no-cache-dir --disable-pip-version-check \
         --upgrade --upgrade-strategy eager --constraint /constraints.txt \
         --editable '.[batch,train,keras,video,web,lsl,audit]' \
-        pytest pytest-xdist httpx hypothesis schemathesis
+        pytest pytest-xdist httpx hypothesis schemathesis pympi-ling praatio bidsschematools openpyxl
     touch "$root/ready"
 fi
 inside "$@"
