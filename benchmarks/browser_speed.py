@@ -3,7 +3,7 @@
     python benchmarks/browser_speed.py [--rounds 60] [--work FOLDER] [--json FILE]
 
 All read frames of 640 x 480 in one page of headless Chromium, on the processor, on one thread of
-WebAssembly, one frame each in turn, so that what corrupts the machine corrupts all of them: from
+WebAssembly, one frame each in turn, so that what disturbs the machine disturbs all of them: from
 ImageData to readings, every frame read anew, detector and emotion alone. `mien` is
 `recognizer.read`, `mien, stream` what a camera's frames take.
 

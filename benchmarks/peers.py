@@ -10,7 +10,7 @@ same pixels: the faces of PrivateTest as they are in the data set, a photo of 51
 - Accuracy and macro-F1: the crops go straight into the peer's emotion network; `--limit` takes a
   random sample of them.
 - Photo and frame: time from pixels in memory to emotions, medians; the peers take turns, call by
-  call. The second figure is processor time, which other work on the machine corrupts less.
+  call. The second figure is processor time, which other work on the machine disturbs less.
 - Cold start: from the start of a process to its first answer, on the photo; they take turns too.
 - Memory: the most that the process had resident, after start and the calls on photo and frame.
 - Installed: all files of its environment, without Python and node themselves.
