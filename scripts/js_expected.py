@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 
 from mien import Recognizer, YuNetDetector, load_image
-from mien.readings import Image, Reading
+from mien.readings import Image
 from mien.recognize.crops import Crops, crop_faces
 from mien.recognize.video.frames import Frame
 from mien.recognize.video.readings import VideoSettings
@@ -87,13 +87,8 @@ def photo(
         "height": image.shape[0],
         "pixels": keep(out, f"{name}.rgb", image),
         "crops": keep(out, f"{name}.crops", crops),
-        "readings": [plain(reading) for reading in recognizer(image)],
+        "readings": [reading.to_dict() for reading in recognizer(image)],
     }
-
-
-def plain(reading: Reading) -> dict[str, Any]:
-    """What the npm package says of a face, too: all but the quality, which is of Python alone."""
-    return {name: value for name, value in reading.to_dict().items() if name != "quality"}
 
 
 def keep(out: Path, name: str, values: Image | Crops) -> str:
@@ -195,7 +190,7 @@ def video(out: Path, portrait: Image, recognizer: Recognizer) -> list[dict[str, 
             "width": frame.image.shape[1],
             "height": frame.image.shape[0],
             "time_s": frame.time_s,
-            "faces": [plain(reading) for reading in readings],
+            "faces": [reading.to_dict() for reading in readings],
         }
         for frame, readings in recognizer.stream(frames, settings=settings)
     ]

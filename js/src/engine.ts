@@ -1,12 +1,13 @@
 /** Pictures -> readings, where the networks run: in a worker of the page, or in node itself. */
 
 import { Classifier } from "./classifier.js";
-import { cropFaces } from "./crops.js";
+import { cropFaces, SIZE_PX } from "./crops.js";
 import { ImageError, OptionError } from "./errors.js";
 import { explainCrop } from "./explain.js";
 import { Detector, type Face, MIN_SCORE } from "./faces.js";
 import { EMOTIONS, type Emotion } from "./labels.js";
 import type { Pixels } from "./pixels.js";
+import { type FaceQuality, qualityOf } from "./quality.js";
 import {
   byEmotion,
   type Explanation,
@@ -84,8 +85,8 @@ export class Engine {
   read(image: Pixels): Promise<Reading[]> {
     return this.inTurn(async () => {
       const faces = await this.detector.detect(image);
-      const rows = await this.probabilities(image, faces);
-      return faces.map((face, i) => readingOf(face, rows[i], this.options.threshold));
+      const { rows, qualities } = await this.seen(image, faces);
+      return faces.map((face, i) => readingOf(face, qualities[i], rows[i], this.options.threshold));
     });
   }
 
@@ -109,7 +110,12 @@ export class Engine {
     const tracker = new Tracker();
     const smoothers = new Map<number, Smoother>();
 
-    const smoothed = (face: TrackedFace, raw: Float32Array, timeS: number): TrackedReading => {
+    const smoothed = (
+      face: TrackedFace,
+      quality: FaceQuality,
+      raw: Float32Array,
+      timeS: number,
+    ): TrackedReading => {
       const smoother = smoothers.get(face.track) ?? new Smoother(settings);
       smoothers.set(face.track, smoother);
       const { probabilities, label } = smoother.add(raw, timeS);
@@ -123,6 +129,7 @@ export class Engine {
         probability,
         unsure: !(probability >= this.options.threshold),
         probabilities: byEmotion(probabilities),
+        quality,
         raw_emotion: EMOTIONS[highest(raw)],
         raw_probabilities: byEmotion(raw),
         detected: face.detected,
@@ -132,8 +139,8 @@ export class Engine {
     const read = (image: Pixels, timeS: number): Promise<TrackedReading[]> =>
       this.inTurn(async () => {
         const faces = tracker.follow(image, await this.follower.detect(image), timeS);
-        const rows = await this.probabilities(image, faces);
-        const readings = faces.map((face, i) => smoothed(face, rows[i], timeS));
+        const { rows, qualities } = await this.seen(image, faces);
+        const readings = faces.map((face, i) => smoothed(face, qualities[i], rows[i], timeS));
         const { known } = tracker;
         for (const track of smoothers.keys()) if (!known.has(track)) smoothers.delete(track);
         return readings;
@@ -141,8 +148,14 @@ export class Engine {
     return { read };
   }
 
-  private probabilities(image: Pixels, faces: readonly Face[]): Promise<Float32Array[]> {
-    return this.classifier.read(cropFaces(image, faces, this.spec.crop_margin));
+  /** Probabilities and quality of each face. */
+  private async seen(image: Pixels, faces: readonly Face[]) {
+    const crops = cropFaces(image, faces, this.spec.crop_margin);
+    const pixels = SIZE_PX * SIZE_PX;
+    const qualities = faces.map((face, i) =>
+      qualityOf(face, crops.subarray(i * pixels, (i + 1) * pixels), image.width, image.height),
+    );
+    return { rows: await this.classifier.read(crops), qualities };
   }
 
   async close(): Promise<void> {

@@ -2,6 +2,7 @@
 
 import type { Box, Face, Point } from "./faces.js";
 import { EMOTIONS, type Emotion } from "./labels.js";
+import type { FaceQuality } from "./quality.js";
 
 /** What was read off one face. */
 export interface Reading {
@@ -19,6 +20,8 @@ export interface Reading {
   unsure: boolean;
   /** Of the seven, which sum to 1. */
   probabilities: Record<Emotion, number>;
+  /** What the image of the face was worth. */
+  quality: FaceQuality;
 }
 
 /** What was read off one face of one frame, and off the same face before. */
@@ -77,7 +80,12 @@ export function highest(values: ArrayLike<number>): number {
   return best;
 }
 
-export function readingOf(face: Face, probabilities: Float32Array, threshold: number): Reading {
+export function readingOf(
+  face: Face,
+  quality: FaceQuality,
+  probabilities: Float32Array,
+  threshold: number,
+): Reading {
   const best = highest(probabilities);
   return {
     box: face.box,
@@ -87,5 +95,6 @@ export function readingOf(face: Face, probabilities: Float32Array, threshold: nu
     probability: probabilities[best],
     unsure: !(probabilities[best] >= threshold), // so that NaN is unsure, too
     probabilities: byEmotion(probabilities),
+    quality,
   };
 }

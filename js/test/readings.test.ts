@@ -3,6 +3,7 @@ import { after, before, test } from "node:test";
 import { cropFaces } from "../src/crops.js";
 import { type Box, iou } from "../src/faces.js";
 import { EMOTIONS } from "../src/labels.js";
+import type { FaceQuality } from "../src/quality.js";
 import type { Reading, TrackedReading } from "../src/readings.js";
 import { bytes, type ExpectedImage, expected, meanDifference, mostDifference } from "./expected.js";
 import { Recognizer } from "./package.js";
@@ -11,6 +12,8 @@ const BOX_PX = 0.5;
 const CROP_LEVELS = 2; // on average
 const PROBABILITY = 0.02;
 const HEAT = 0.02; // on average
+const QUALITY = 0.5; // degrees, pixels, gray levels
+const SHARE = 0.01; // of blur, and of what lies inside
 
 const { images, video, explanations } = expected();
 let recognizer: Recognizer;
@@ -31,7 +34,24 @@ function assertSame(got: readonly Reading[], wanted: readonly Reading[], name: s
     assert.ok(mostDifference(mine, theirs) <= PROBABILITY, `${face}: ${mine}, not ${theirs}`);
     assert.equal(reading.emotion, right.emotion, face);
     assert.deepEqual(Object.keys(reading), Object.keys(right), face);
+    assertSameQuality(reading.quality, right.quality, face);
   });
+}
+
+function assertSameQuality(got: FaceQuality, wanted: FaceQuality, face: string): void {
+  assert.deepEqual(Object.keys(got), Object.keys(wanted), face);
+  assert.deepEqual([got.unusable, got.usable], [wanted.unusable, wanted.usable], face);
+  const [mine, theirs] = [got, wanted].map((of) => [
+    of.yaw,
+    of.pitch,
+    of.roll,
+    of.size_px,
+    of.light,
+    of.contrast,
+  ]);
+  assert.ok(mostDifference(mine, theirs) <= QUALITY, `${face}: ${mine}, not ${theirs}`);
+  const [blur, inside] = [got.blur - wanted.blur, got.inside - wanted.inside].map(Math.abs);
+  assert.ok(Math.max(blur, inside) <= SHARE, `${face}: ${blur} ${inside}`);
 }
 
 function pixelsOf({ pixels, width, height }: Pick<ExpectedImage, "pixels" | "width" | "height">) {
