@@ -254,6 +254,27 @@ def test_cells_that_no_video_has_are_told_by_name(
         table.read_rows(path)
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"unsure": "maybe"}, "frame 0: unsure: expected true or false; got 'maybe'"),
+        ({"detected": 500}, "frame 0: detected: expected true or false; got 500"),
+        ({"name": 7}, "frame 0: name: expected text; got 7"),
+        ({"movements": "x"}, ""),
+        ({"quality": "x"}, ""),
+        ({"landmarks": 5}, ""),
+        ({"probabilities": []}, ""),
+    ],
+)
+def test_lines_of_another_kind_are_told(
+    values: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    first, *others = write(path := tmp_path / "rows.jsonl").read_text().splitlines()
+    path.write_text("\n".join([json.dumps(json.loads(first) | values), *others]))
+    with pytest.raises(OutputError, match="rows.jsonl: expected rows that mien wrote; " + message):
+        table.read_rows(path)
+
+
 def test_a_line_that_was_cut_off_is_told_by_its_first_missing_cell(tmp_path: Path) -> None:
     path = write(tmp_path / "rows.csv", VIDEO[:1])
     path.write_text(path.read_text()[: path.read_text().rindex(",0.25,")])

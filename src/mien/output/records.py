@@ -531,14 +531,14 @@ def _tracked(row: Mapping[str, Any]) -> TrackedReading:
         emotion=_emotion(row, "emotion"),
         probability=_share(row, "probability"),
         probabilities=tuple(_share(row, label) for label in EMOTIONS),
-        unsure=row["unsure"],
+        unsure=_truth(row, "unsure"),
         quality=quality_of_row(row),
         movements=_movements(row),
         track=whole_number(row, "track", least=1),
-        name=row.get("name") or None,
+        name=_name(row),
         raw_probabilities=tuple(_share(row, name) for name in RAW),
         raw_emotion=_emotion(row, "raw_emotion"),
-        detected=row["detected"],
+        detected=_truth(row, "detected"),
     )
 
 
@@ -591,6 +591,19 @@ def _share(row: Mapping[str, Any], name: str) -> float:
     if not -_ROUNDED <= value <= 1 + _ROUNDED:
         raise ValueError(f"{name}: expected 0 to 1; got {row[name]!r}")
     return value
+
+
+def _truth(row: Mapping[str, Any], name: str) -> bool:
+    if not isinstance(row[name], bool):
+        raise ValueError(f"{name}: expected true or false; got {row[name]!r}")
+    return bool(row[name])
+
+
+def _name(row: Mapping[str, Any]) -> str | None:
+    name = row.get("name") or None
+    if not isinstance(name, str | None):
+        raise ValueError(f"name: expected text; got {name!r}")
+    return name
 
 
 def _emotion(row: Mapping[str, Any], name: str) -> str:

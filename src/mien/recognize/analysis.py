@@ -4,8 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mien.recognize.recognizer import Recognizer
-from mien.recognize.video.readings import VideoSettings, frame_readings
-from mien.recognize.video.smoothing import smoothed_online
+from mien.recognize.video.readings import VideoSettings, smoothed_readings
 from mien.rows.table import VideoColumns, VideoResult
 
 if TYPE_CHECKING:
@@ -46,18 +45,14 @@ def analyze_video(
         OptionError: an argument is out of its range.
     """
     from mien.recognize.video.frames import frames
-    from mien.recognize.video.offline import smoothed_offline
 
     recognizer = recognizer or Recognizer()
     settings = settings or VideoSettings()
     columns = VideoColumns()
     given = frames(source, every_s=every_s, start_s=start_s, end_s=end_s)
-    read = frame_readings(recognizer, given, settings=settings)
-    smoothing, threshold = settings.smoothing, recognizer.threshold
-    if offline:
-        read = smoothed_offline(read, smoothing, threshold=threshold, keep_images=False)
-    else:
-        read = smoothed_online(read, smoothing, threshold=threshold)
+    read = smoothed_readings(
+        recognizer, given, settings=settings, offline=offline, keep_images=False
+    )
     for frame, readings in read:
         columns.add(frame.index, frame.time_s, readings)
         if progress is not None:

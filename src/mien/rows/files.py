@@ -235,8 +235,12 @@ def _frames(
         raise OutputError(
             f"{source}: expected rows that mien wrote of a video; there is no {error} in them"
         ) from error
-    # RecursionError: of JSON that is nested deeper than Python goes.
-    except (ValueError, LookupError, TypeError, OverflowError, csv.Error, RecursionError) as error:
+    # AttributeError: of a text where an object should be; RecursionError: of JSON that is nested
+    # deeper than Python goes.
+    except (
+        *(ValueError, LookupError, TypeError, AttributeError),
+        *(OverflowError, csv.Error, RecursionError),
+    ) as error:
         raise OutputError(f"{source}: expected rows that mien wrote; {error}") from error
 
 

@@ -9,12 +9,10 @@ from mien.errors import OptionError
 from mien.output.overlay import Annotator
 from mien.readings import TrackedReading, TrackSummary
 from mien.recognize.video.frames import VideoInfo, VideoSource, frames, measured, probe
-from mien.recognize.video.offline import smoothed_offline
 from mien.recognize.video.outputs import Outputs, media_of
-from mien.recognize.video.readings import VideoSettings, frame_readings
+from mien.recognize.video.readings import VideoSettings, smoothed_readings
 from mien.recognize.video.report import Highlights, Images
 from mien.recognize.video.row_sink import RowSink
-from mien.recognize.video.smoothing import smoothed_online
 from mien.recognize.video.writer import VideoWriter
 from mien.rows.timeline import clock
 
@@ -118,14 +116,13 @@ def write_video(
     settings = how.settings or VideoSettings()
     if info.stream:  # is read frame by frame, without waiting for the next
         settings = replace(settings, batch_frames=1)
-    read = frame_readings(recognizer, given, settings=settings)
-    smoothing, threshold = settings.smoothing, recognizer.threshold
-    if how.offline:
-        read = smoothed_offline(
-            read, smoothing, threshold=threshold, keep_images=outputs.need_images
-        )
-    else:
-        read = smoothed_online(read, smoothing, threshold=threshold)
+    read = smoothed_readings(
+        recognizer,
+        given,
+        settings=settings,
+        offline=how.offline,
+        keep_images=outputs.need_images,
+    )
     try:
         for frame, readings in read:
             sink.write(frame, readings)

@@ -79,6 +79,27 @@ def read_stream(
     return smoothed_online(read, settings.smoothing, threshold=recognizer.threshold)
 
 
+def smoothed_readings(
+    recognizer: "Recognizer",
+    frames: "Iterable[Frame]",
+    *,
+    settings: VideoSettings,
+    offline: bool,
+    keep_images: bool,
+) -> "Iterator[tuple[Frame, list[TrackedReading]]]":
+    """As `frame_readings`, smoothed from the frames before or, offline, from those after, too.
+
+    `keep_images` is that of `mien.recognize.video.offline.smoothed_offline`; online images stay.
+    """
+    if not offline:
+        return read_stream(recognizer, frames, settings=settings)
+    from mien.recognize.video.offline import smoothed_offline
+
+    read = frame_readings(recognizer, frames, settings=settings)
+    threshold = recognizer.threshold
+    return smoothed_offline(read, settings.smoothing, threshold=threshold, keep_images=keep_images)
+
+
 def frame_readings(
     recognizer: "Recognizer", frames: "Iterable[Frame]", *, settings: VideoSettings | None = None
 ) -> "Iterator[tuple[Frame, list[TrackedReading]]]":

@@ -39,6 +39,7 @@ from mien.rows.timeline import Band, Timeline, clock, tick_every
 if TYPE_CHECKING:
     from mien.readings import TrackedReading, TrackSummary
     from mien.recognize.video.frames import Frame
+    from mien.rows.statistics import EventTables
     from mien.rows.table import VideoResult
 
 THUMBNAIL_PX: Final = 128
@@ -263,6 +264,7 @@ def write_video_report(
     images: Images,
     settings: Mapping[str, str],
     result: "VideoResult | None" = None,
+    tables: "EventTables | None" = None,
     meetings: Meetings | None = None,
     rows: Path | None = None,
 ) -> None:
@@ -278,6 +280,7 @@ def write_video_report(
         settings: how it was read, by name; versions of packages are added.
         result: all rows of the video, from which the page tells events and what is not usable; it
             tells nothing of them without.
+        tables: of the events of `result`, where they were made already.
         meetings: of its tracks.
         rows: the file of its rows, from which all can be written anew; None if there is none.
     Raises:
@@ -288,7 +291,7 @@ def write_video_report(
     means = {person.track: person.means for person in people}
     made = {**settings, **{k: v for k, v in _versions().items() if k not in settings}}
     stem = path.stem
-    observed = Observed(result)
+    observed = Observed(result, tables)
     page = render(
         "video.html",
         title=title,

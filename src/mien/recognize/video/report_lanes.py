@@ -9,7 +9,7 @@ from mien.output.figures import EMOTION_COLORS
 from mien.output.pages import Cell, Row, Table
 from mien.readings import Event, person_name
 from mien.rows.events import events_of
-from mien.rows.statistics import EmotionStatistics, statistics_of
+from mien.rows.statistics import EmotionStatistics, EventTables, statistics_of
 from mien.rows.table import VideoResult
 from mien.rows.timeline import EventSpan, Timeline, clock, event_spans
 from mien.rows.usable import UnusableSpan, unusable_sentence, unusable_spans
@@ -59,13 +59,19 @@ class Observed:
 
     Args:
         result: of the video; None where its rows were not kept, and nothing more is told.
+        tables: of its events; None has them made.
     """
 
-    def __init__(self, result: VideoResult | None) -> None:
+    def __init__(self, result: VideoResult | None, tables: EventTables | None = None) -> None:
         self._result = result
-        self._events = [] if result is None else events_of(result)
+        self._events: list[Event] = []
         self._unusable = {} if result is None else unusable_spans(result)
-        statistics = [] if result is None else statistics_of(result, self._events)
+        statistics: list[EmotionStatistics] = []
+        if tables is not None:
+            self._events, statistics = tables.events, tables.statistics
+        elif result is not None:
+            self._events = events_of(result)
+            statistics = statistics_of(result, self._events)
         self._statistics: dict[int, list[EmotionStatistics]] = {}
         for entry in statistics:
             self._statistics.setdefault(entry.track, []).append(entry)

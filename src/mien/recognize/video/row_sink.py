@@ -3,14 +3,14 @@
 import csv
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from mien.errors import DataError, MissingExtraError
 from mien.labels import EMOTIONS
 from mien.output.files import atomic_text
-from mien.readings import Event, TrackedReading, TrackSummary
+from mien.readings import TrackedReading, TrackSummary
 from mien.recognize.video.outputs import Outputs
 from mien.recognize.video.report import EarlierReport, Images, Meetings, write_video_report
 from mien.rows.files import RowWriter, row_writer
@@ -36,8 +36,8 @@ class RowSink:
 
     Args:
         outputs: files to write.
-        named: all readings have names, and the rows a column for them.
         movements: the rows tell facial movements.
+        result: all rows, where they are at hand; else what needs all of them gathers them.
 
     Attributes:
         frames: how many came.
@@ -49,13 +49,17 @@ class RowSink:
         MissingExtraError: an output needs a package that is not installed.
     """
 
-    def __init__(self, outputs: Outputs, *, named: bool = False, movements: bool = False) -> None:
+    def __init__(
+        self, outputs: Outputs, *, movements: bool = False, result: VideoResult | None = None
+    ) -> None:
         _need_matplotlib(outputs)
         self._outputs = outputs
         self._totals = TrackTotals()
         self._timeline = Timeline()
         self._meetings = Meetings()
-        self._columns = VideoColumns() if outputs.need_columns else None
+        self._result = result
+        self._columns = VideoColumns() if outputs.need_columns and result is None else None
+        named = result is not None and bool(result.names)
         self.frames = 0
         self.end_s: float | None = None
         self.until_s = 0.0
@@ -107,9 +111,12 @@ class RowSink:
         outputs = self._outputs
         if outputs.summary is not None:
             _write_summary(outputs.summary, people)
-        result = None if self._columns is None else self._columns.result(title)
-        events = [] if result is None else self._write_tables(result, media or Media())
+        result = self._result if self._columns is None else self._columns.result(title)
+        tables = None
+        if result is not None:
+            tables = self._write_tables(replace(result, source=title), media or Media())
         if outputs.plot is not None:
+            events = [] if tables is None else tables.events
             plot_timeline(self._timeline, outputs.plot, title=title, events=events)
         if outputs.report is not None:
             write_video_report(
@@ -121,22 +128,23 @@ class RowSink:
                 images=images,
                 settings=settings,
                 result=result,
+                tables=tables,
                 meetings=self._meetings,
                 rows=outputs.csv or outputs.jsonl or outputs.parquet or rows,
             )
         return people
 
-    def _write_tables(self, result: VideoResult, media: Media) -> list[Event]:
+    def _write_tables(self, result: VideoResult, media: Media) -> EventTables | None:
         """Write what is made of all rows; gives the events, if they are asked for."""
         outputs = self._outputs
         if self.frames:
             for name, path in outputs.formats.items():
                 write_format(result, name, path, media)
         if not outputs.need_events:
-            return []
+            return None
         tables = EventTables.of(result)
         tables.write(events=outputs.events, statistics=outputs.statistics, dyads=outputs.dyads)
-        return tables.events
+        return tables
 
     def finish(self) -> None:
         """End the files of rows, and give them their names."""
@@ -184,8 +192,7 @@ def write_rows(
         named = apply(result, people)
         images = images.merged(merged_numbers(result, people))
     outputs.make_folders()
-    moving = named.movements is not None
-    sink = RowSink(outputs, named=bool(named.names), movements=moving)
+    sink = RowSink(outputs, movements=named.movements is not None, result=named)
     try:
         for row in named.by_frame():
             sink.write(row.frame, row.time_s, row.readings)
