@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,13 +20,17 @@ from learn_fixtures import (
     same_weights,
     tiny_network,
     write_csv,
+    write_votes,
 )
 from mien.errors import OptionError, TrainingError
 from mien.learn.training.batches import Batches
 from mien.learn.training.distillation import Teachers, distillation_loss
 from mien.learn.training.loop import load_best, read_config, train
 from mien.learn.training.runs import fingerprint
+from mien.recognize.classifier import Classifier
+from mien.spec import HEADS
 
+ROOT = Path(__file__).resolve().parent.parent
 FACES = made_up_faces(votes=True)
 STUDENT = replace(TINY, name="student", distill_weight=0.8, votes_weight=0.5, mixup=0.2)
 TEACHER = replace(TINY, name="teacher", votes_weight=0.5)
@@ -214,3 +221,26 @@ def test_distilling_from_the_command_line(
     assert {run.name for run in read_config(tmp_path / "run").teachers} == {"a", "b"}
     assert without.status == 2
     assert "learns from teachers" in without.stderr
+
+
+@pytest.mark.slow
+def test_one_script_goes_from_a_data_set_to_a_distilled_model(tmp_path: Path) -> None:
+    faces = made_up_faces(train=3, val=2, test=2, votes=True)
+    data, out = write_csv(tmp_path / "fer2013.csv", faces), tmp_path / "runs"
+    votes = write_votes(tmp_path / "votes.csv", faces)
+    command = [ROOT / "scripts" / "distill.sh", data, out, "--votes", votes]
+    paths = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": paths, "TEACHER": "mien", "SEEDS": "0 1"}
+
+    def distill() -> None:
+        small = [*command, "--epochs", "1", "--batch-size", "21"]
+        subprocess.run(small, env=environment, check=True, capture_output=True)
+
+    distill()
+    config = read_config(out / "student")
+    assert sorted(run.name for run in config.teachers) == ["teacher-0", "teacher-1"]
+    assert config.recipe.stored_views == 12
+    assert Classifier(out / "student.onnx").spec.heads == HEADS
+    trained = [(run / "history.csv").read_bytes() for run in sorted(out.glob("*/"))]
+    distill()  # a run that is finished is not begun anew
+    assert [(run / "history.csv").read_bytes() for run in sorted(out.glob("*/"))] == trained
