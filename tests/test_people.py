@@ -121,7 +121,7 @@ def test_what_does_not_fit_the_rows_is_refused(
         ("track,exclude\n1,maybe\n", "line 2: exclude: expected yes, no or nothing; got 'maybe'"),
         (f"track,name\n1,{'a' * 61}\n", "line 2: name: expected 60 letters at most; got 61"),
         ("track,name\n1,a\0b\n", "line 2: name: expected letters"),
-        ('track,name\n1,"Anna\n', "line 2: expected CSV"),
+        ('track,name\n1,"Anna\n', "line 2: expected a table"),
     ],
 )
 def test_a_broken_table_is_refused_with_its_line(tmp_path: Path, text: str, words: str) -> None:
@@ -132,9 +132,6 @@ def test_a_broken_table_is_refused_with_its_line(tmp_path: Path, text: str, word
 def test_a_table_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read; No such file"):
         read_people(tmp_path / "none.csv")
-    (tmp_path / "latin.csv").write_bytes("track,name\n1,J\u00fcrgen\n".encode("latin-1"))
-    with pytest.raises(DataError, match="line 2: expected UTF-8"):
-        read_people(tmp_path / "latin.csv")
 
 
 def test_tables_of_other_spreadsheets_are_read(tmp_path: Path) -> None:
@@ -192,6 +189,6 @@ def test_rows_out_of_order_and_none_at_all_are_refused(tmp_path: Path) -> None:
     writer.finish()
     with pytest.raises(OutputError, match="it has none"):
         read_rows(path)
-    path.write_bytes(b"\xff\xfe" * 1000)
+    path.write_bytes(b"\0\xff" * 1000)
     with pytest.raises(OutputError, match=r"expected rows that mien wrote; it is no text$"):
         read_rows(path)

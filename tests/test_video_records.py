@@ -228,22 +228,22 @@ def rewrite(path: Path, **cells: str) -> None:
 @pytest.mark.parametrize(
     ("cells", "message"),
     [
-        ({"frame": "9" * 30}, "frame: expected a whole number from 0; got '9999"),
-        ({"frame": "1.5"}, "frame: expected a whole number from 0; got '1.5'"),
-        ({"time_s": "inf"}, "time_s: expected a number, .*; got 'inf'"),
-        ({"time_s": "nan"}, "time_s: expected a number, .*; got 'nan'"),
-        ({"time_s": "1e300"}, "time_s: expected a number, .*; got '1e300'"),
-        ({"track": "0"}, "frame 0: track: expected a whole number from 1; got '0'"),
-        ({"track": "9" * 30}, "frame 0: track: expected a whole number from 1; got '9999"),
+        ({"frame": "9" * 30}, "line 2: frame: expected a whole number from 0; got '9999"),
+        ({"frame": "1.5"}, "line 2: frame: expected a whole number from 0; got '1.5'"),
+        ({"time_s": "inf"}, "line 2: time_s: expected a number, .*; got 'inf'"),
+        ({"time_s": "nan"}, "line 2: time_s: expected a number, .*; got 'nan'"),
+        ({"time_s": "1e300"}, "line 2: time_s: expected a number, .*; got '1e300'"),
+        ({"track": "0"}, "line 2: track: expected a whole number from 1; got '0'"),
+        ({"track": "9" * 30}, "line 2: track: expected a whole number from 1; got '9999"),
         ({"track": "2"}, "frame 0: expected each track once; track 2 stands there twice"),
-        ({"happy": "7"}, "frame 0: happy: expected 0 to 1; got '7'"),
-        ({"raw_sad": "nan"}, "frame 0: raw_sad: expected a number, .*; got 'nan'"),
-        ({"x0": "1e308"}, "frame 0: x0: expected a number, .*; got '1e308'"),
-        ({"nose_x": "nan"}, "frame 0: nose_x: expected a number, .*; got 'nan'"),
-        ({"yaw": "inf"}, "frame 0: yaw: expected a number, .*; got 'inf'"),
-        ({"emotion": "bored"}, "frame 0: emotion: expected one of angry, .*; got 'bored'"),
-        ({"raw_emotion": ""}, "frame 0: raw_emotion: expected one of angry, .*; got None"),
-        ({"detected": "WAHR"}, "frame 0: detected: expected true or false; got 'WAHR'"),
+        ({"happy": "7"}, "line 2: happy: expected 0 to 1; got '7'"),
+        ({"raw_sad": "nan"}, "line 2: raw_sad: expected a number, .*; got 'nan'"),
+        ({"x0": "1e308"}, "line 2: x0: expected a number, .*; got '1e308'"),
+        ({"nose_x": "nan"}, "line 2: nose_x: expected a number, .*; got 'nan'"),
+        ({"yaw": "inf"}, "line 2: yaw: expected a number, .*; got 'inf'"),
+        ({"emotion": "bored"}, "line 2: emotion: expected one of angry, .*; got 'bored'"),
+        ({"raw_emotion": ""}, "line 2: raw_emotion: expected one of angry, .*; got None"),
+        ({"detected": "JA"}, "line 2: detected: expected true or false; got 'JA'"),
     ],
 )
 def test_cells_that_no_video_has_are_told_by_name(
@@ -257,9 +257,9 @@ def test_cells_that_no_video_has_are_told_by_name(
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"unsure": "maybe"}, "frame 0: unsure: expected true or false; got 'maybe'"),
-        ({"detected": 500}, "frame 0: detected: expected true or false; got 500"),
-        ({"name": 7}, "frame 0: name: expected text; got 7"),
+        ({"unsure": "maybe"}, "line 1: unsure: expected true or false; got 'maybe'"),
+        ({"detected": 500}, "line 1: detected: expected true or false; got 500"),
+        ({"name": 7}, "line 1: name: expected text; got 7"),
         ({"movements": "x"}, ""),
         ({"quality": "x"}, ""),
         ({"landmarks": 5}, ""),
@@ -278,7 +278,7 @@ def test_lines_of_another_kind_are_told(
 def test_a_line_that_was_cut_off_is_told_by_its_first_missing_cell(tmp_path: Path) -> None:
     path = write(tmp_path / "rows.csv", VIDEO[:1])
     path.write_text(path.read_text()[: path.read_text().rindex(",0.25,")])
-    with pytest.raises(OutputError, match=r"frame 0: blur: expected a number, .*; got None"):
+    with pytest.raises(OutputError, match=r"line 3: blur: expected a number, .*; got None"):
         table.read_rows(path)
 
 

@@ -3,7 +3,6 @@
 Each is read by the little of its format that tells who was labelled how and when.
 """
 
-import codecs
 import csv
 import math
 import re
@@ -19,8 +18,10 @@ from numpy.typing import NDArray
 
 from mien.errors import DataError, OptionError
 from mien.labels import EMOTIONS, target_of
+from mien.output.records import VIDEO_TABLE
 from mien.rows.coding import MISSING, Coding
 from mien.rows.others import is_other
+from mien.rows.text_table import TextTable, delimiter_of, encoding_of, header_of
 
 CODER_ENDINGS: Final = (".eaf", ".TextGrid", ".csv", ".tsv", ".txt")
 """What names of coders' files end in."""
@@ -118,20 +119,10 @@ def read_coding(
 
 
 def is_rows(path: Path) -> bool:
-    """Whether a file has rows of a video; the others are those of human coders.
-
-    Raises:
-        DataError: it cannot be read.
-    """
+    """Whether a file has rows of a video; the others are those of human coders."""
     if path.suffix.lower() != ".csv":
         return path.suffix.lower() in (".jsonl", ".parquet")
-    try:
-        with path.open("rb") as file:
-            if file.readline(1000).startswith(b"frame,time_s,track,"):
-                return True
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", source=str(path)) from error
-    return is_other(path)
+    return header_of(path)[:3] == list(VIDEO_TABLE[:3]) or is_other(path)
 
 
 def _parse(path: Path, unit: str | None) -> _File:
@@ -227,13 +218,12 @@ def _words(stretch: _Stretch) -> str:
 
 
 def _text(content: bytes) -> str:
-    """UTF-16 as Praat and spreadsheets write it, UTF-8, else Latin-1."""
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return content.decode("utf-16", errors="replace")
+    """The text; of what is none, something that no parser takes for its own."""
     try:
-        return content.decode("utf-8-sig")
+        encoding = encoding_of([content])
     except UnicodeDecodeError:
-        return content.decode("latin-1")
+        encoding = "latin-1"
+    return content.decode(encoding, errors="replace")
 
 
 # ELAN
@@ -353,14 +343,14 @@ def _read_table(content: bytes, unit: str | None) -> _File:
     """A row for each stretch, or BORIS's rows for its start and for its stop."""
     lines = re.split(r"\r\n|\r|\n", _text(content))
     try:
-        begin, names, factors, delimiter = _header(lines)
-        rows = list(csv.reader(lines[begin:], delimiter=delimiter))
+        number, names, factors = _header(lines)
+        rows = list(TextTable(lines[number - 1 :], first_line=number).rows())
     except csv.Error as error:
-        raise DataError(f"expected a table; {error}") from error
+        raise DataError(str(error)) from error
     cells = [
         {what: row[place].strip() if place < len(row) else "" for what, place in names.items()}
-        for row in rows
-        if any(cell.strip() for cell in row)
+        | {"line": str(line)}
+        for line, row in rows
     ]
     observations = {cell["observation"] for cell in cells} if "observation" in names else set()
     if len(observations) > 1:
@@ -377,18 +367,17 @@ def _read_table(content: bytes, unit: str | None) -> _File:
     return _File(people, _of_events(cells, scale, length_s), length_s)
 
 
-def _header(lines: Sequence[str]) -> tuple[int, dict[str, int], dict[str, float], str]:
-    """The number of the line after the header, its columns, their units, and what is between them.
+def _header(lines: Sequence[str]) -> tuple[int, dict[str, int], dict[str, float]]:
+    """The number of the header's line from 1, its columns, and their units.
 
     BORIS may write lines about the observation before it.
     """
-    for number, line in enumerate(lines[:_HEADER_LINES]):
-        delimiter = max("\t;,", key=line.count)
-        names, factors = _columns(next(csv.reader([line], delimiter=delimiter), []))
+    for number, line in enumerate(lines[:_HEADER_LINES], 1):
+        names, factors = _columns(next(csv.reader([line], delimiter=delimiter_of(line)), []))
         if not {"end", "duration"} & names.keys():
             names.pop("start", None)  # of something else
         if "label" in names and ("start" in names or {"time", "status"} <= names.keys()):
-            return number + 1, names, factors, delimiter
+            return number, names, factors
     raise DataError(
         "expected a table with columns for start, end or duration, and label, such as "
         f"start,end,label; it begins with {lines[0][:100]!r}"
@@ -411,16 +400,16 @@ def _columns(header: Sequence[str]) -> tuple[dict[str, int], dict[str, float]]:
     return places, {what: factor for what, factor in factors.items() if factor is not None}
 
 
-def _number(cell: str, factor: float) -> float:
+def _seconds(row: Mapping[str, str], what: str, factor: float) -> float:
     """Seconds of a number, with a point or a comma, or of a clock's hours, minutes and seconds."""
-    *sixties, seconds = cell.replace(",", ".").split(":")
+    *sixties, seconds = row[what].replace(",", ".").split(":")
     minutes = 0
     try:
         for part in sixties:
             minutes = 60 * minutes + int(part)
         return 60 * minutes + float(seconds) if sixties else float(seconds) * factor
     except ValueError:
-        raise DataError(f"expected a time; got {cell!r}") from None
+        raise DataError(f"line {row['line']}: expected a time; got {row[what]!r}") from None
 
 
 def _length(cells: Sequence[Mapping[str, str]]) -> float | None:
@@ -437,11 +426,11 @@ def _of_rows(cells: Iterable[Mapping[str, str]], scale: Mapping[str, float]) -> 
     for row in cells:
         if not row["label"]:
             continue
-        start_s = _number(row["start"], scale["start"])
+        start_s = _seconds(row, "start", scale["start"])
         if "end" in row:
-            end_s = _number(row["end"], scale["end"])
+            end_s = _seconds(row, "end", scale["end"])
         else:
-            end_s = start_s + _number(row["duration"], scale["duration"])
+            end_s = start_s + _seconds(row, "duration", scale["duration"])
         stretches.append(_Stretch(row.get("person", ""), start_s, end_s, row["label"]))
     return stretches
 
@@ -454,7 +443,7 @@ def _of_events(
     begun: dict[tuple[str, str], float] = {}
     for row in cells:
         event = row.get("person", ""), row["label"]
-        time_s, status = _number(row["time"], scale["time"]), row["status"].upper()
+        time_s, status = _seconds(row, "time", scale["time"]), row["status"].upper()
         if status == "START" and event not in begun:
             begun[event] = time_s
         elif status == "STOP" and event in begun:

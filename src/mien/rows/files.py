@@ -10,9 +10,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from itertools import groupby
+from itertools import chain, groupby, zip_longest
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from mien.errors import MissingExtraError, OutputError
 from mien.output.files import part_name, writing
@@ -30,6 +30,7 @@ from mien.output.records import (
     whole_number,
 )
 from mien.readings import FrameReadings, TrackedReading
+from mien.rows.text_table import open_table
 
 SUFFIXES: Final = (".csv", ".jsonl", ".parquet")
 
@@ -195,13 +196,11 @@ def read_frames(path: Path) -> Iterator[FrameReadings]:
         OutputError: it is not a file of such rows.
         MissingExtraError: Parquet without pyarrow.
     """
-    kinds: dict[
-        str, tuple[Callable[[Path], Generator[Any, None, None]], Callable[[Any], TrackedReading]]
-    ] = {
+    kinds: dict[str, tuple[Callable[[Path], _Cells], Callable[[Any], TrackedReading]]] = {
         ".csv": (_csv_rows, reading_of_csv),
         ".parquet": (_parquet_rows, reading_of_cells),
     }
-    rows_of, reading_of = kinds.get(path.suffix.lower(), (_json_rows, reading_of_json))
+    rows_of, reading_of = kinds.get(path.suffix.lower(), (_json_file, reading_of_json))
     return _frames(str(path), rows_of(path), reading_of)
 
 
@@ -214,17 +213,26 @@ def read_json_lines(lines: Iterable[str], source: str) -> Iterator[FrameReadings
     Raises:
         OutputError: they are no such rows.
     """
-    return _frames(source, (json.loads(line) for line in lines), reading_of_json)
+    return _frames(source, _json_rows(lines), reading_of_json)
+
+
+class _Row(NamedTuple):
+    place: str  # in the file: "line 3"
+    frame: int
+    time_s: float
+    cells: Mapping[str, Any]
+
+
+_Cells: TypeAlias = Generator[tuple[str, Mapping[str, Any]], None, None]
+"""The place of each row, and its cells by column."""
 
 
 def _frames(
-    source: str,
-    given: Generator[Any, None, None],
-    reading_of: Callable[[Any], TrackedReading],
+    source: str, given: _Cells, reading_of: Callable[[Any], TrackedReading]
 ) -> Iterator[FrameReadings]:
     try:
         with closing(given) as rows:
-            by_frame = groupby(rows, key=lambda row: (whole_number(row, "frame"), time_of_row(row)))
+            by_frame = groupby(map(_row, rows), key=lambda row: (row.frame, row.time_s))
             for (frame, time_s), found in by_frame:
                 yield FrameReadings(frame, time_s, _faces(frame, tuple(found), reading_of))
     except OSError as error:
@@ -244,37 +252,56 @@ def _frames(
         raise OutputError(f"{source}: expected rows that mien wrote; {error}") from error
 
 
+def _row(given: tuple[str, Mapping[str, Any]]) -> _Row:
+    place, cells = given
+    try:
+        return _Row(place, whole_number(cells, "frame"), time_of_row(cells), cells)
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from error
+
+
 def _faces(
-    frame: int, rows: Sequence[Any], reading_of: Callable[[Any], TrackedReading]
+    frame: int, rows: Sequence[_Row], reading_of: Callable[[Any], TrackedReading]
 ) -> tuple[TrackedReading, ...]:
     """The faces that the rows of one frame tell."""
-    try:
-        faces = tuple(reading_of(row) for row in rows if row["track"] not in (None, ""))
-    except ValueError as error:
-        raise ValueError(f"frame {frame}: {error}") from error
+    faces = []
+    for row in rows:
+        try:
+            if row.cells["track"] not in (None, ""):
+                faces.append(reading_of(row.cells))
+        except ValueError as error:
+            raise ValueError(f"{row.place}: {error}") from error
     track, times = Counter(face.track for face in faces).most_common(1)[0] if faces else (0, 0)
     if times > 1:
         raise ValueError(
             f"frame {frame}: expected each track once; track {track} stands there twice"
         )
-    return faces
+    return tuple(faces)
 
 
-def _csv_rows(path: Path) -> Generator[Mapping[str, Any], None, None]:
-    with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets put a mark before it
-        yield from csv.DictReader(file)
+def _csv_rows(path: Path) -> _Cells:
+    with open_table(path) as table:
+        for line, cells in table.rows():
+            yield f"line {line}", dict(zip_longest(table.header, cells))
 
 
-def _json_rows(path: Path) -> Generator[Mapping[str, Any], None, None]:
+def _json_rows(lines: Iterable[str]) -> _Cells:
+    for number, line in enumerate(lines, 1):
+        yield f"line {number}", json.loads(line)
+
+
+def _json_file(path: Path) -> _Cells:
     with path.open(newline="", encoding="utf-8") as file:
-        yield from map(json.loads, file)
+        yield from _json_rows(file)
 
 
-def _parquet_rows(path: Path) -> Generator[Mapping[str, Any], None, None]:
+def _parquet_rows(path: Path) -> _Cells:
     try:
         import pyarrow.parquet
     except ImportError as error:
         raise MissingExtraError("Parquet", "batch", error) from error
     with pyarrow.parquet.ParquetFile(path) as file:
-        for batch in file.iter_batches(_PACKED_ROWS):
-            yield from batch.to_pylist()
+        batches = file.iter_batches(_PACKED_ROWS)
+        rows = chain.from_iterable(batch.to_pylist() for batch in batches)
+        for number, cells in enumerate(rows, 1):
+            yield f"row {number}", cells

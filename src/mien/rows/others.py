@@ -19,6 +19,7 @@ from mien.errors import OptionError, OutputError
 from mien.labels import EMOTIONS, target_of
 from mien.output.records import RAW, SIDES
 from mien.readings import Box, FrameReadings, TrackedReading
+from mien.rows.text_table import TextTable, header_of, open_table
 
 Tell: TypeAlias = Callable[[str], None]
 """Takes what had to be decided, a sentence at a time."""
@@ -34,7 +35,6 @@ _BOXES: Final = (
 )
 """How a box is told: corners by mien; corner and size by others, by fer as text."""
 
-_HEADER_BYTES: Final = 1_000_000  # py-feat's second detector has some 2,200 columns
 _EMPTY: Final = ("", "nan")
 _NUMBER: Final = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w.])")
 _NUMBERED: Final = re.compile(r"(?:person )?([1-9][0-9]{0,8})(?:\.0)?")
@@ -88,14 +88,7 @@ def takes_fps(path: Path) -> bool:
 
 def _header(path: Path) -> list[str]:
     """The names of the columns; none of what is no CSV or cannot be read."""
-    if path.suffix.lower() != ".csv":
-        return []
-    try:
-        with path.open("rb") as file:
-            line = file.readline(_HEADER_BYTES).decode("utf-8-sig")
-        return [name.strip() for name in next(csv.reader([line]), [])]
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return []
+    return header_of(path) if path.suffix.lower() == ".csv" else []
 
 
 def _plain(names: Sequence[str]) -> list[str]:
@@ -119,15 +112,16 @@ def read_other_frames(path: Path, *, fps: float | None, tell: Tell) -> list[Fram
         OptionError: `fps` is missing, not wanted, or no rate.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = csv.reader(file)
-            columns = _columns(path, [name.strip() for name in next(lines, [])])
+        with open_table(path) as table:
+            columns = _columns(path, table.header)
             _check_rate(path, fps, needed=columns.time_s is None)
-            faces = _faces(path, columns, lines, fps, tell)
+            faces = _faces(path, columns, table, fps, tell)
     except OSError as error:
         raise OutputError(f"{path}: cannot be read; {error.strerror or error}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise OutputError(f"{path}: expected a table with commas; {error}") from error
+    except UnicodeDecodeError as error:
+        raise OutputError(f"{path}: expected a table; it is no text") from error
+    except csv.Error as error:
+        raise OutputError(f"{path}, {error}") from error
     _tell_scale([face for face in faces if face.probabilities], tell)
     tracks, names = _tracks(faces)
     frames = []
@@ -203,15 +197,13 @@ def _check_rate(path: Path, fps: float | None, *, needed: bool) -> None:
 
 
 def _faces(
-    path: Path, columns: _Columns, lines: Iterator[Sequence[str]], fps: float | None, tell: Tell
+    path: Path, columns: _Columns, table: TextTable, fps: float | None, tell: Tell
 ) -> list[_Face]:
     """All rows, those without a face, too."""
     faces: list[_Face] = []
     sources: set[str] = set()
     early = late = 0.0
-    for number, line in enumerate(lines, 2):
-        if not any(cell.strip() for cell in line):
-            continue
+    for number, line in table.rows():
         try:
             face = _face(columns, line, fps)
         except IndexError:

@@ -13,7 +13,6 @@ too: "person 2" as the name of track 5 merges it with track 2.
 """
 
 import csv
-import io
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +26,7 @@ from numpy.typing import NDArray
 from mien.errors import DataError
 from mien.output.files import atomic_text
 from mien.rows.table import VideoResult
+from mien.rows.text_table import TextTable, open_table
 from mien.rows.timeline import clock
 
 COLUMNS: Final = ("track", "name", "exclude", "note")
@@ -39,7 +39,6 @@ _ANSWERS: Final = {
     **dict.fromkeys(("yes", "y", "true", "1", "x"), True),
     **dict.fromkeys(("no", "n", "false", "0", ""), False),
 }
-_DELIMITERS: Final = ",;\t"  # as spreadsheets write them, by the country
 _BOM: Final = "\ufeff"  # without which Excel takes UTF-8 for something else
 
 
@@ -64,31 +63,25 @@ def read_people(path: str | Path) -> tuple[Person, ...]:
     """Read `people.csv`.
 
     Args:
-        path: UTF-8, with commas, semicolons or tabs.
+        path: of the file, as a spreadsheet saves it: see `mien.rows.text_table`.
     Raises:
         DataError: it is no such table: a column has another name, a track is no number or comes
             twice, a name is too long, `exclude` is neither yes nor no. The message names the line.
     """
     path = Path(path)
     try:
-        content = path.read_bytes()
-        text = content.decode("utf-8-sig")
+        with open_table(path) as table:
+            return tuple(_people(path, table))
     except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise DataError(f"{path}, line {line}: expected UTF-8 (in Excel 'CSV UTF-8')") from error
+        raise DataError(f"{path}: expected text in UTF-8 (in Excel 'CSV UTF-8')") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read; {error.strerror or error}") from error
-    delimiter = max(_DELIMITERS, key=text.partition("\n")[0].count)
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        return tuple(_people(path, ((lines.line_num, line) for line in lines)))
     except csv.Error as error:
-        raise DataError(f"{path}, line {lines.line_num}: expected CSV; {error}") from error
+        raise DataError(f"{path}, {error}") from error
 
 
-def _people(path: Path, lines: Iterator[tuple[int, list[str]]]) -> Iterator[Person]:
-    _, header = next(lines, (0, []))
-    names = [name.strip().lower() for name in header]
+def _people(path: Path, table: TextTable) -> Iterator[Person]:
+    names = [name.lower() for name in table.header]
     wanted = ", ".join(COLUMNS)
     for name in names:
         if name not in COLUMNS:
@@ -98,9 +91,7 @@ def _people(path: Path, lines: Iterator[tuple[int, list[str]]]) -> Iterator[Pers
     if "track" not in names:
         raise DataError(f"{path}, line 1: expected the columns {wanted}; there is no track")
     seen: dict[int, int] = {}
-    for number, line in lines:
-        if not any(cell.strip() for cell in line):
-            continue
+    for number, line in table.rows():
         place = f"{path}, line {number}"
         if len(line) > len(names):
             raise DataError(f"{place}: expected {len(names)} cells; got {len(line)}")
