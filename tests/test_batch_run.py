@@ -8,6 +8,7 @@ from typing import Any
 
 import fsspec
 import numpy as np
+import pandas
 import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.parquet as pq
@@ -22,6 +23,8 @@ from mien.errors import DataError, ImageError, MienError, ModelError, OptionErro
 from mien.output.records import BATCH_TABLE, COLUMNS, LANDMARKS, MOVES
 from mien.recognize.batch import BatchResult, BatchSettings, Status, run_batch
 from mien.recognize.batch.records import PROBABILITY_BINS, Tally
+from mien.rows.formats.fex import write_image_fex
+from mien.rows.images import read_image_rows
 from videos import make_video, moving_portrait
 
 
@@ -148,11 +151,14 @@ def test_the_schema_says_what_each_column_means(tmp_path: Path) -> None:
 def test_a_data_set_in_a_store_is_the_same(archive: Path, tmp_path: Path) -> None:
     fsspec.filesystem("memory").store.clear()
     here = run(archive, tmp_path / "out", shard_images=4)
-    there = run_batch([archive], "memory://x/out", BatchSettings(shard_images=4), processes=0)
+    there = run_batch(
+        [archive], "memory://x/out", BatchSettings(shard_images=4), processes=0, fex=True
+    )
     fs = fsspec.filesystem("memory")
     fs.get("memory://x/out", f"{tmp_path}/copy", recursive=True)
     assert rows_of(tmp_path / "copy") == rows_of(here.out)
-    assert there.out == "memory://x/out"
+    assert (there.out, there.fex) == ("memory://x/out", "memory://x/out/rows.fex.csv")
+    assert len(pandas.read_csv(tmp_path / "copy" / "rows.fex.csv")) == len(rows_of(here.out))
     again = run_batch([archive], "memory://x/out", BatchSettings(shard_images=4), processes=0)
     assert again.images == 0
     assert again.shards_before == again.shards
@@ -202,6 +208,45 @@ def test_one_image_that_breaks_the_reader_takes_no_other_with_it(
         error
         == f"{tmp_path}/in/b/0002.jpg: the image cannot be read; ValueError: the network stumbles"
     )
+
+
+def test_a_file_for_py_feat_has_all_rows_in_their_order(archive: Path, tmp_path: Path) -> None:
+    result = run(archive, tmp_path / "out", shard_images=4, again={"fex": True})
+    assert result.fex == str(tmp_path / "out" / "rows.fex.csv")
+    rows = pq.read_table(result.rows).to_pylist()
+    table = pandas.read_csv(result.fex)
+    assert list(table["FaceScore"].fillna(-1)) == pytest.approx(
+        [-1 if row["score"] is None else row["score"] for row in rows], rel=1e-6
+    )
+    assert list(table["Happy"].fillna(-1)) == pytest.approx(
+        [-1 if row["happy"] is None else row["happy"] for row in rows], rel=1e-6
+    )
+    tar = str(archive / "x.tar")
+    assert f"{tar}, 000001.jpg" in set(table["input"])
+    assert set(table["frame"]) == set(range(table["frame"].max() + 1))
+    assert table.groupby("frame")["input"].nunique().max() == 1
+    # Nothing is left to do: the file alone is written, and `mien convert` writes the same.
+    Path(result.fex).unlink()
+    again = run(archive, tmp_path / "out", shard_images=4, again={"fex": True})
+    assert (again.images, Path(result.fex).exists()) == (0, True)
+    written = write_image_fex(read_image_rows(result.out), tmp_path / "converted.fex.csv")
+    assert (tmp_path / "converted.fex.csv").read_bytes() == Path(result.fex).read_bytes()
+    assert written == (
+        result.tally.images + result.tally.failed,
+        result.tally.faces,
+        result.tally.failed,
+    )
+
+
+def test_a_file_for_py_feat_goes_where_rows_are_written_anew(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "photos", 2)
+    out = tmp_path / "out"
+    assert run(folder, out, again={"fex": True}).fex
+    run(folder, out)
+    assert (out / "rows.fex.csv").exists()
+    next((out / "rows").iterdir()).unlink()
+    assert run(folder, out).fex is None
+    assert not (out / "rows.fex.csv").exists()
 
 
 # Going on
@@ -410,8 +455,9 @@ def test_the_command_prints_a_table_and_ends_with_2_after_errors(
     mien: Mien, archive: Path, tmp_path: Path
 ) -> None:
     options = ("--out", tmp_path / "out", "--processes", 0)
-    good = mien("batch", archive / "faces" / "a", *options)
+    good = mien("batch", archive / "faces" / "a", *options, "--format", "fex")
     assert good.status == 0
+    assert f"py-feat   {tmp_path}/out/rows.fex.csv" in good.stdout
     assert re.search(r"^images read +2$", good.stdout, re.MULTILINE)
     assert re.search(r"^faces +2$", good.stdout, re.MULTILINE)
     assert f"summary   {tmp_path}/out/summary.html" in good.stdout

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.options import RecognizerOptions
+from mien.cli.options import ImageFormatName, RecognizerOptions
 from mien.cli.shared import (
     EXIT_ERROR,
     EXIT_INTERRUPTED,
@@ -91,6 +91,10 @@ def batch(
     ],
     out: Annotated[str, typer.Option("--out", help="Folder of the data set to write.")],
     *,
+    file_format: Annotated[
+        ImageFormatName | None,
+        typer.Option("--format", help="Also a file for another tool: rows.fex.csv for py-feat."),
+    ] = None,
     as_json: JsonOption = False,
     recognizer: RecognizerOptions,
     cropped: CroppedOption = False,
@@ -118,7 +122,14 @@ def batch(
     try:
         # Ray tells of lost nodes on standard output, which is for results.
         with redirect_stdout(sys.stderr), _reporting() as report:
-            result = run_batch(list(sources), out, settings, report=report, **asdict(running))
+            result = run_batch(
+                list(sources),
+                out,
+                settings,
+                fex=file_format is ImageFormatName.fex,
+                report=report,
+                **asdict(running),
+            )
     except KeyboardInterrupt:
         say(f"interrupted; what is done is kept in {out}, and the same command goes on")
         raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -175,6 +186,8 @@ def _print(result: "BatchResult") -> None:
     )
     print(f"\nrows      {result.rows}\nmanifest  {result.out}/manifest.json")
     print(f"summary   {result.out}/summary.html")
+    if result.fex is not None:
+        print(f"py-feat   {result.fex}")
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """`mien convert`."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
@@ -50,7 +51,8 @@ def convert(
         Path,
         typer.Argument(
             help="A classifier of faces: .h5, .hdf5, .keras or .onnx. Or the rows of a video: "
-            ".csv, .jsonl or .parquet of `mien video`, or .csv of another tool."
+            ".csv, .jsonl or .parquet of `mien video`, or .csv of another tool. Or those of "
+            "images: .csv or JSON of `mien detect`, a data set of `mien batch`."
         ),
     ],
     *,
@@ -74,7 +76,7 @@ def convert(
     theirs: TheirModelOptions,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a model of a classifier of another tool, or files for other tools of the rows of a video.
+    """Make a model of a classifier of another tool, or files for other tools of rows.
 
     Example: mien convert theirs.h5 --out theirs.onnx
 
@@ -82,33 +84,52 @@ def convert(
 
     Example: mien convert rows.csv --to eaf --video interview.mp4
 
+    Example: mien convert faces.csv --to fex
+
     Every command reads the model that comes out, at once and without Keras. It takes one input of
     gray or RGB squares of any size, and gives probabilities or logits. Faces are resized, gray is
     repeated for the three channels, and what is none of the seven emotions is left out, so that
     the others sum to 1.
 
     Rows become intervals for ELAN (eaf), Praat (textgrid), BORIS (boris) and BIDS (bids), or tables
-    with the columns of py-feat (fex) and OpenFace (openface).
+    with the columns of py-feat (fex) and OpenFace (openface). Rows of images become fex alone.
     """  # noqa: E501
     from mien.rows.files import SUFFIXES
+    from mien.rows.images import is_image_rows
 
-    is_rows = file.suffix.lower() in SUFFIXES
-    of_models = {f"--{field.name}": getattr(theirs, field.name) for field in fields(theirs)}
-    of_rows = {"--to": to, "--video": video, "--fps": fps}
-    other = next((n for n, v in (of_models if is_rows else of_rows).items() if v is not None), None)
-    if other is not None:
-        kind = "a model" if is_rows else f"rows of a video ({', '.join(SUFFIXES)})"
-        raise OptionError(f"{other}: expected {kind} to convert; got {file}")
+    of_images = is_image_rows(file)
+    is_rows = of_images or file.suffix.lower() in SUFFIXES
     if is_rows:
-        if to is None:
-            raise OptionError(
-                f"{file}: expected --to with the format to write: {', '.join(FormatName)}"
-            )
-        _convert_rows(file, out, to, video, fps=fps, as_json=as_json)
+        of_models = {f"--{field.name}": getattr(theirs, field.name) for field in fields(theirs)}
+        _refuse(of_models, "a model", file)
     else:
+        _refuse({"--to": to}, f"rows ({', '.join(SUFFIXES)})", file)
+    if of_images or not is_rows:
+        _refuse({"--video": video, "--fps": fps}, "rows of a video", file)
+    if not is_rows:
         if out is None:
             raise OptionError(f"{file}: expected --out with the ONNX file to write")
         _convert_model(file, out, theirs, as_json=as_json)
+        return
+    if to is None:
+        raise OptionError(
+            f"{file}: expected --to with the format to write: {', '.join(FormatName)}"
+        )
+    if of_images:
+        _convert_images(file, out, to, as_json=as_json)
+    else:
+        _convert_rows(file, out, to, video, fps=fps, as_json=as_json)
+
+
+def _refuse(options: Mapping[str, object], expected: str, file: Path) -> None:
+    """Refuse options that are of another kind of file.
+
+    Raises:
+        OptionError: one of them is given.
+    """
+    for name, value in options.items():
+        if value is not None:
+            raise OptionError(f"{name}: expected {expected} to convert; got {file}")
 
 
 def _convert_rows(
@@ -120,14 +141,10 @@ def _convert_rows(
     fps: float | None,
     as_json: bool,
 ) -> None:
-    from mien.rows.formats import FORMATS, files_of, write_format
+    from mien.rows.formats import write_format
     from mien.rows.table import read_rows
 
-    path = out or file.with_name(file.stem + FORMATS[to].endings[0])
-    read = [one for one in (file, video) if one is not None and one.exists()]
-    for written in files_of(to, path):
-        if written.exists() and any(map(written.samefile, read)):
-            raise OutputError(f"{written}: would replace what is read")
+    path = _output(out, to, file.with_suffix(""), not_one_of=[file, video])
     media = None
     if video is not None:
         from mien.recognize.video.frames import measured, probe
@@ -152,6 +169,46 @@ def _convert_rows(
         names = " and ".join(map(str, written_files))
         whom = f"{people} {'person' if people == 1 else 'people'}"
         print(f"{names}: {whom}, {len(rows.frames):,} frames")
+
+
+def _convert_images(file: Path, out: Path | None, to: FormatName, *, as_json: bool) -> None:
+    from mien.rows.formats.fex import write_image_fex
+    from mien.rows.images import read_image_rows
+
+    if to is not FormatName.fex:
+        raise OptionError(
+            f"--to {to}: expected rows of a video; those of images, as in {file}, become fex alone"
+        )
+    stem = file.resolve() if file.is_dir() else file.with_suffix("")
+    path = _output(out, to, stem, not_one_of=[file])
+    written = write_image_fex(read_image_rows(file), path)
+    if written.errors:
+        have = "has" if written.errors == 1 else "have"
+        say(f"{written.errors:,} of them could not be read, and {have} an empty row")
+    if as_json:
+        import json
+
+        print(json.dumps({"files": [str(path)], **written._asdict()}, indent=2))
+    else:
+        print(f"{path}: {written.faces:,} faces, {written.images:,} images")
+
+
+def _output(
+    out: Path | None, to: FormatName, stem: Path, *, not_one_of: Sequence[Path | None]
+) -> Path:
+    """The file to write: that of --out, or one called like the rows.
+
+    Raises:
+        OutputError: its name has another ending, or it is one of those that are read.
+    """
+    from mien.rows.formats import FORMATS, files_of
+
+    path = out or stem.with_name(stem.name + FORMATS[to].endings[0])
+    read = [one for one in not_one_of if one is not None and one.exists()]
+    for written in files_of(to, path):
+        if written.exists() and any(map(written.samefile, read)):
+            raise OutputError(f"{written}: would replace what is read")
+    return path
 
 
 def _convert_model(

@@ -43,6 +43,12 @@ class FormatName(StrEnum):
     openface = "openface"
 
 
+class ImageFormatName(StrEnum):
+    """Those that rows of images become."""
+
+    fex = "fex"
+
+
 def bundled(command: Callable[..., None]) -> Callable[..., None]:
     """The command as Typer takes it: with an option for each field of its dataclasses.
 

@@ -200,6 +200,13 @@ def seen_landmarks(reading: Reading) -> Landmarks | None:
     return None if followed else reading.landmarks
 
 
+def where(source: str, member: str | None, row: int | None) -> str:
+    """How people are told of an image that stands in an archive, or is a file of its own."""
+    if member is not None:
+        return f"{source}, {member}"
+    return source if row is None else f"{source}, row {row}"
+
+
 def rows(place: Mapping[str, Any], readings: Iterable[Reading]) -> list[dict[str, Any]]:
     """One row for each face, or one without a face where there is none.
 
@@ -455,13 +462,62 @@ def video_json_lines(frame: int, time_s: float, readings: Sequence[TrackedReadin
     return "".join(lines)
 
 
+def image_reading_of_cells(row: Mapping[str, Any]) -> Reading:
+    """The reading that a row of an image tells, as Parquet has it.
+
+    Raises:
+        LookupError, TypeError, ValueError: it is no such row.
+    """
+    x0, y0, x1, y1 = (_number(row, side) for side in SIDES)
+    return Reading(
+        box=(x0, y0, x1, y1),
+        score=_number(row, "score"),
+        landmarks=_landmarks(row),
+        emotion=_emotion(row, "emotion"),
+        probability=_share(row, "probability"),
+        probabilities=tuple(_share(row, label) for label in EMOTIONS),
+        unsure=_truth(row, "unsure"),
+        quality=quality_of_row(row),
+        movements=_movements(row),
+    )
+
+
+def image_reading_of_csv(row: Mapping[str, str]) -> Reading:
+    """The reading that a row of `image_rows` tells as CSV.
+
+    Raises:
+        LookupError, TypeError, ValueError: it is no such row.
+    """
+    return image_reading_of_cells(_values(row, "unsure"))
+
+
+def image_rows_of_json(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of an image that `to_dict` tells, for `image_reading_of_cells`.
+
+    Raises:
+        LookupError, TypeError, ValueError: it tells none.
+    """
+    place = {"file": values["file"], "error": values["error"], "face": None}
+    if values["size"] is not None:
+        place |= dict(zip(("width", "height"), values["size"], strict=True))
+    faces = enumerate(values["faces"], start=1)
+    return [{**place, "face": number, **_flat(face)} for number, face in faces] or [place]
+
+
 def reading_of_cells(row: Mapping[str, Any]) -> TrackedReading:
     """The reading that a row of `video_rows` tells, as Parquet has it.
 
     Raises:
         LookupError, TypeError, ValueError: it is no such row.
     """
-    return _tracked(row)
+    return TrackedReading(
+        **vars(image_reading_of_cells(row)),
+        track=whole_number(row, "track", least=1),
+        name=_name(row),
+        raw_probabilities=tuple(_share(row, name) for name in RAW),
+        raw_emotion=_emotion(row, "raw_emotion"),
+        detected=_truth(row, "detected"),
+    )
 
 
 def reading_of_csv(row: Mapping[str, str]) -> TrackedReading:
@@ -472,10 +528,7 @@ def reading_of_csv(row: Mapping[str, str]) -> TrackedReading:
     Raises:
         LookupError, TypeError, ValueError: it is no such row.
     """
-    values = {name: None if value == "" else value for name, value in row.items()}
-    return _tracked(
-        {**values, "detected": _answer(row, "detected"), "unsure": _answer(row, "unsure")}
-    )
+    return reading_of_cells(_values(row, "detected", "unsure"))
 
 
 def reading_of_json(values: Mapping[str, Any]) -> TrackedReading:
@@ -486,17 +539,8 @@ def reading_of_json(values: Mapping[str, Any]) -> TrackedReading:
     Raises:
         LookupError, TypeError, ValueError: it is no such line.
     """
-    return _tracked(
-        {
-            **values,
-            **dict(zip(SIDES, values["box"], strict=True)),
-            **{label: values["probabilities"][label] for label in EMOTIONS},
-            **{f"raw_{label}": values["raw_probabilities"][label] for label in EMOTIONS},
-            **dict(zip(POINTS, chain.from_iterable(values.get("landmarks") or ()), strict=False)),
-            **(values.get("quality") or {}),
-            **{f"move_{name}": value for name, value in values.get("movements", {}).items()},
-        }
-    )
+    raw = {f"raw_{label}": values["raw_probabilities"][label] for label in EMOTIONS}
+    return reading_of_cells({**_flat(values), **raw})
 
 
 def quality_of_row(row: Mapping[str, Any]) -> FaceQuality | None:
@@ -527,24 +571,22 @@ def _landmarks(row: Mapping[str, Any]) -> Landmarks | None:
     return right_eye, left_eye, nose, right_mouth, left_mouth
 
 
-def _tracked(row: Mapping[str, Any]) -> TrackedReading:
-    x0, y0, x1, y1 = (_number(row, side) for side in SIDES)
-    return TrackedReading(
-        box=(x0, y0, x1, y1),
-        score=_number(row, "score"),
-        landmarks=_landmarks(row),
-        emotion=_emotion(row, "emotion"),
-        probability=_share(row, "probability"),
-        probabilities=tuple(_share(row, label) for label in EMOTIONS),
-        unsure=_truth(row, "unsure"),
-        quality=quality_of_row(row),
-        movements=_movements(row),
-        track=whole_number(row, "track", least=1),
-        name=_name(row),
-        raw_probabilities=tuple(_share(row, name) for name in RAW),
-        raw_emotion=_emotion(row, "raw_emotion"),
-        detected=_truth(row, "detected"),
-    )
+def _values(row: Mapping[str, str], *truths: str) -> dict[str, Any]:
+    """The cells of a row of CSV, as Parquet has them."""
+    values = {name: None if value == "" else value for name, value in row.items()}
+    return {**values, **{name: _answer(row, name) for name in truths}}
+
+
+def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A face in JSON as the cells of a row."""
+    return {
+        **values,
+        **dict(zip(SIDES, values["box"], strict=True)),
+        **{label: values["probabilities"][label] for label in EMOTIONS},
+        **dict(zip(POINTS, chain.from_iterable(values.get("landmarks") or ()), strict=False)),
+        **(values.get("quality") or {}),
+        **{f"move_{name}": value for name, value in (values.get("movements") or {}).items()},
+    }
 
 
 def _movements(row: Mapping[str, Any]) -> FacialMovements | None:

@@ -8,11 +8,11 @@ import csv
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from itertools import chain, groupby, zip_longest
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+from typing import Any, BinaryIO, Final, NamedTuple, Protocol, TypeAlias
 
 from mien.errors import MissingExtraError, OutputError
 from mien.output.files import part_name, writing
@@ -196,11 +196,11 @@ def read_frames(path: Path) -> Iterator[FrameReadings]:
         OutputError: it is not a file of such rows.
         MissingExtraError: Parquet without pyarrow.
     """
-    kinds: dict[str, tuple[Callable[[Path], _Cells], Callable[[Any], TrackedReading]]] = {
-        ".csv": (_csv_rows, reading_of_csv),
-        ".parquet": (_parquet_rows, reading_of_cells),
+    kinds: dict[str, tuple[Callable[[Path], PlacedCells], Callable[[Any], TrackedReading]]] = {
+        ".csv": (csv_cells, reading_of_csv),
+        ".parquet": (parquet_cells, reading_of_cells),
     }
-    rows_of, reading_of = kinds.get(path.suffix.lower(), (_json_file, reading_of_json))
+    rows_of, reading_of = kinds.get(path.suffix.lower(), (_json_file_cells, reading_of_json))
     return _frames(str(path), rows_of(path), reading_of)
 
 
@@ -213,7 +213,7 @@ def read_json_lines(lines: Iterable[str], source: str) -> Iterator[FrameReadings
     Raises:
         OutputError: they are no such rows.
     """
-    return _frames(source, _json_rows(lines), reading_of_json)
+    return _frames(source, json_cells(lines), reading_of_json)
 
 
 class _Row(NamedTuple):
@@ -223,25 +223,38 @@ class _Row(NamedTuple):
     cells: Mapping[str, Any]
 
 
-_Cells: TypeAlias = Generator[tuple[str, Mapping[str, Any]], None, None]
+PlacedCells: TypeAlias = Generator[tuple[str, Mapping[str, Any]], None, None]
 """The place of each row, and its cells by column."""
 
 
 def _frames(
-    source: str, given: _Cells, reading_of: Callable[[Any], TrackedReading]
+    source: str, given: PlacedCells, reading_of: Callable[[Any], TrackedReading]
 ) -> Iterator[FrameReadings]:
+    with closing(given) as rows, refusing(source, "a video"):
+        by_frame = groupby(map(_row, rows), key=lambda row: (row.frame, row.time_s))
+        for (frame, time_s), found in by_frame:
+            yield FrameReadings(frame, time_s, _faces(frame, tuple(found), reading_of))
+
+
+@contextmanager
+def refusing(source: str, what: str) -> Iterator[None]:
+    """Turn all that is raised of a file that has no rows of mien into one error.
+
+    Args:
+        source: the file.
+        what: the rows should be of.
+    Raises:
+        OutputError: the body raised such an error.
+    """
     try:
-        with closing(given) as rows:
-            by_frame = groupby(map(_row, rows), key=lambda row: (row.frame, row.time_s))
-            for (frame, time_s), found in by_frame:
-                yield FrameReadings(frame, time_s, _faces(frame, tuple(found), reading_of))
+        yield
     except OSError as error:
         raise OutputError(f"{source}: cannot be read; {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise OutputError(f"{source}: expected rows that mien wrote; it is no text") from error
     except KeyError as error:
         raise OutputError(
-            f"{source}: expected rows that mien wrote of a video; there is no {error} in them"
+            f"{source}: expected rows that mien wrote of {what}; there is no {error} in them"
         ) from error
     # AttributeError: of a text where an object should be; RecursionError: of JSON that is nested
     # deeper than Python goes.
@@ -279,29 +292,33 @@ def _faces(
     return tuple(faces)
 
 
-def _csv_rows(path: Path) -> _Cells:
+def csv_cells(path: Path) -> PlacedCells:
+    """The cells of a table of text."""
     with open_table(path) as table:
         for line, cells in table.rows():
             yield f"line {line}", dict(zip_longest(table.header, cells))
 
 
-def _json_rows(lines: Iterable[str]) -> _Cells:
+def json_cells(lines: Iterable[str]) -> PlacedCells:
+    """The values of JSON lines."""
     for number, line in enumerate(lines, 1):
         yield f"line {number}", json.loads(line)
 
 
-def _json_file(path: Path) -> _Cells:
+def _json_file_cells(path: Path) -> PlacedCells:
     with path.open(newline="", encoding="utf-8") as file:
-        yield from _json_rows(file)
+        yield from json_cells(file)
 
 
-def _parquet_rows(path: Path) -> _Cells:
+def parquet_cells(file: Path | BinaryIO, *, columns: Collection[str] | None = None) -> PlacedCells:
+    """The cells of a file, which may be open, of all columns or of those of some that it has."""
     try:
         import pyarrow.parquet
     except ImportError as error:
         raise MissingExtraError("Parquet", "batch", error) from error
-    with pyarrow.parquet.ParquetFile(path) as file:
-        batches = file.iter_batches(_PACKED_ROWS)
+    with pyarrow.parquet.ParquetFile(file) as opened:
+        names = [n for n in opened.schema_arrow.names if columns is None or n in columns]
+        batches = opened.iter_batches(_PACKED_ROWS, columns=names)
         rows = chain.from_iterable(batch.to_pylist() for batch in batches)
         for number, cells in enumerate(rows, 1):
             yield f"row {number}", cells

@@ -5,6 +5,7 @@
       plan.jsonl.gz                  a line for each shard: its files
       manifest.json                  settings, model, counts, times, and the record of each shard
       summary.html                   a page to look at
+      rows.fex.csv                   all rows for py-feat, where somebody asked for it
 
 A part that is there is done: it gets its name when all of it is written, so nothing else has to be
 kept in step with it. The manifest repeats the records so that a rerun need not open every part.
@@ -32,9 +33,10 @@ FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
 PLAN: Final = "plan.jsonl.gz"
 SUMMARY: Final = "summary.html"
+FEX: Final = "rows.fex.csv"
 
 _LOCK: Final = ".lock"
-_OURS: Final = (MANIFEST, PLAN, SUMMARY, _LOCK)
+_OURS: Final = (MANIFEST, PLAN, SUMMARY, FEX, _LOCK)
 
 
 @dataclass(frozen=True)
@@ -205,7 +207,7 @@ class Dataset:
         for name in self.folder.sizes(PARTS):
             if name.startswith("part-") or is_part_name(name):
                 self.folder.remove(f"{PARTS}/{name}")
-        for name in (SUMMARY, PLAN, MANIFEST):  # the manifest last: it says that this was ours
+        for name in (FEX, SUMMARY, PLAN, MANIFEST):  # the manifest last: it says that this was ours
             self.folder.remove(name)
 
     def remove_rests(self) -> None:

@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any, BinaryIO, Final, cast
 
 from mien.errors import DataError, MienError
+from mien.output.records import where
 from mien.readings import Image
 from mien.recognize.batch.listing import Kind
 from mien.recognize.batch.parquet import image_rows
@@ -65,9 +66,7 @@ class Item:
     @property
     def where(self) -> str:
         """How messages call it."""
-        if self.member is not None:
-            return f"{self.source}, {self.member}"
-        return self.source if self.row is None else f"{self.source}, row {self.row}"
+        return where(self.source, self.member, self.row)
 
 
 def items(

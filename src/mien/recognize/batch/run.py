@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Any, Final, Literal, cast
 
 from mien.errors import DataError, MienError, MissingExtraError, OptionError, OutputError
-from mien.recognize.batch.dataset import MANIFEST, PLAN, SUMMARY, Dataset, Run, alone, is_foreign
+from mien.recognize.batch.dataset import (
+    FEX,
+    MANIFEST,
+    PLAN,
+    SUMMARY,
+    Dataset,
+    Run,
+    alone,
+    is_foreign,
+)
 from mien.recognize.batch.listing import Kind
 from mien.recognize.batch.plan import Plan, make_plan
 from mien.recognize.batch.pool import Event, Progress, cores, run_local
@@ -68,6 +77,7 @@ class BatchResult:
         workers: processes; 0 where the work was done in this one. Of Ray, the most tasks at
             once that were asked for; 0 for one on every core.
         left_out: files in folders, patterns and archives that cannot be read.
+        fex: the file for py-feat; None unless it was asked for.
     """
 
     out: str
@@ -83,6 +93,7 @@ class BatchResult:
     engine: str
     workers: int
     left_out: LeftOut
+    fex: str | None = None
 
     @property
     def images_per_s(self) -> float:
@@ -95,6 +106,7 @@ class BatchResult:
         return {
             "out": self.out,
             "rows": self.rows,
+            "fex": self.fex,
             "complete": self.complete,
             "shards": self.shards,
             "shards_done": self.shards_done,
@@ -123,6 +135,7 @@ def run_batch(
     overwrite: bool = False,
     as_planned: bool = False,
     retry_errors: bool = False,
+    fex: bool = False,
     report: Callable[[Status], None] | None = None,
 ) -> BatchResult:
     """Read every face of an archive of images and videos into a Parquet data set.
@@ -144,6 +157,8 @@ def run_batch(
         as_planned: go on with the files that were there when the data set was begun; do not look
             for others.
         retry_errors: do shards with errors again, too.
+        fex: at the end also write all rows as one file for py-feat; an earlier one goes where
+            rows are written anew.
         report: is told now and then how far it is.
     Returns:
         What came of it. Images that could not be read are rows with an error, and counted.
@@ -165,12 +180,7 @@ def run_batch(
     names = [absolute(str(source)) for source in sources]
     if not names:
         raise OptionError("sources: expected at least one; got none")
-    folder = Folder(str(out))
-    if is_foreign(folder):
-        raise OutputError(
-            f"{folder.name}: expected an empty folder, or a data set of `mien batch`; it holds "
-            f"something else, and no {MANIFEST}"
-        )
+    folder = _own_folder(str(out))
     if ray is not None:
         from mien.recognize.batch.cluster import check_answers
 
@@ -184,13 +194,16 @@ def run_batch(
             job = replace(job, dataset=dataset.id)
             missing = dataset.find_done(len(plan), retry_errors=retry_errors)
             dataset.remove_rests()
+            if missing:
+                folder.remove(FEX)
             work = _Work(dataset, plan, len(plan) - len(missing), report)
             if ray is not None:
                 work.engine, work.workers = "ray", processes or 0
             else:
                 work.workers = min(cores() if processes is None else processes, len(missing))
             order = plan.heaviest_first(missing)
-            return work.do(job, _engine(job, plan, order, ray, work.workers))
+            result = work.do(job, _engine(job, plan, order, ray, work.workers))
+            return replace(result, fex=_write_fex(dataset)) if fex else result
 
 
 def _engine(
@@ -201,6 +214,23 @@ def _engine(
 
         return run_ray(job, plan, order, ray, workers or None)
     return run_local(job, plan, order, workers)
+
+
+def _own_folder(name: str) -> Folder:
+    """The folder of a data set, which holds nothing else."""
+    folder = Folder(name)
+    if is_foreign(folder):
+        raise OutputError(
+            f"{folder.name}: expected an empty folder, or a data set of `mien batch`; it holds "
+            f"something else, and no {MANIFEST}"
+        )
+    return folder
+
+
+def _write_fex(dataset: Dataset) -> str:
+    from mien.recognize.batch.fex import write_fex  # workers need no tables
+
+    return write_fex(dataset)
 
 
 def _job(
