@@ -3,9 +3,11 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
+from xml.etree import ElementTree
 
 import numpy as np
 import openpyxl
@@ -97,10 +99,17 @@ def test_one_frame_and_frames_of_the_same_time_make_no_empty_interval() -> None:
 
 
 def test_tracks_of_one_name_are_one_person_whose_intervals_do_not_overlap() -> None:
-    rows = rows_of(TALK, {1: "Ada\t\n", 2: "Ada", 3: "\x00"})
+    rows = rows_of(TALK, {1: "Ada\t\n", 2: "A\x00da", 3: "\x00"})
     assert seen(annotation(rows)) == {
         "Ada": [(0.0, 0.25, "happy"), (0.25, 0.3, "neutral"), (0.4, 0.6, "neutral")]
     }
+
+
+def test_white_space_in_a_name_is_a_space_and_not_lost() -> None:
+    assert list(annotation(rows_of(TALK, {1: "Ada\u00a0King", 2: "Bob\nLee"})).people) == [
+        "Ada King",
+        "Bob Lee",
+    ]
 
 
 def opened_eaf(path: Path) -> tuple[Any, dict[str, list[tuple[int, int, str]]]]:
@@ -138,6 +147,46 @@ def test_elan_has_a_tier_for_each_person_and_a_vocabulary(tmp_path: Path) -> Non
     )
 
 
+def test_elan_finds_what_its_schema_asks_for(tmp_path: Path) -> None:
+    # The rules of EAFv3.0.xsd that ELAN itself stops at: the order, keys, and what refers to them.
+    rows = rows_of(TALK, {1: "emotion", 2: 'Jörg "a1" <ts1>'})
+    write_format(rows, "eaf", tmp_path / "talk.eaf", Media(tmp_path / "talk.mp4", LENGTH_S))
+    root = ElementTree.parse(tmp_path / "talk.eaf").getroot()
+
+    def values(path: str, attribute: str) -> list[str]:
+        return [element.attrib[attribute] for element in root.iterfind(path)]
+
+    assert [element.tag for element in root] == [
+        *("HEADER", "TIME_ORDER", "TIER", "TIER"),
+        *("LINGUISTIC_TYPE", "LANGUAGE", "CONTROLLED_VOCABULARY"),
+    ]
+    assert [element.tag for element in root.iterfind("HEADER/*")] == [
+        "MEDIA_DESCRIPTOR",
+        "PROPERTY",
+    ]
+    assert next(root.iterfind("CONTROLLED_VOCABULARY/*")).tag == "DESCRIPTION"
+    assert datetime.fromisoformat(root.attrib["DATE"]).tzinfo is not None
+    ids = [
+        *values("TIME_ORDER/TIME_SLOT", "TIME_SLOT_ID"),
+        *values("TIER/ANNOTATION/*", "ANNOTATION_ID"),
+        *values("CONTROLLED_VOCABULARY/CV_ENTRY_ML", "CVE_ID"),
+    ]
+    assert len(set(ids)) == len(ids)
+    assert all(one.isascii() and one.isalnum() and one[0].isalpha() for one in ids)
+    references = {
+        name: set(values("TIER/ANNOTATION/*", name))
+        for name in ("TIME_SLOT_REF1", "TIME_SLOT_REF2", "CVE_REF")
+    }
+    assert set().union(*references.values()) <= set(ids)
+    (of_type,) = values("LINGUISTIC_TYPE", "LINGUISTIC_TYPE_ID")
+    assert set(values("TIER", "LINGUISTIC_TYPE_REF")) == {of_type}
+    assert values("LINGUISTIC_TYPE", "CONTROLLED_VOCABULARY_REF") == values(
+        "CONTROLLED_VOCABULARY", "CV_ID"
+    )
+    (language,) = values("LANGUAGE", "LANG_ID")
+    assert set(values("CONTROLLED_VOCABULARY//*[@LANG_REF]", "LANG_REF")) == {language}
+
+
 def opened_grid(path: Path) -> textgrid.Textgrid:
     grid = textgrid.openTextgrid(str(path), includeEmptyIntervals=True, reportingMode="error")
     assert grid.validate("error")
@@ -145,8 +194,9 @@ def opened_grid(path: Path) -> textgrid.Textgrid:
 
 
 def assert_whole(grid: textgrid.Textgrid) -> None:
-    """Each tier goes from 0 to the end, and its intervals meet exactly."""
+    """Each tier goes from 0 to the end, and its intervals meet exactly and have a length."""
     for tier in grid.tiers:
+        assert all(one.start < one.end for one in tier.entries)
         assert tier.entries[0].start == 0
         assert all(one.end == other.start for one, other in pairwise(tier.entries))
         assert tier.entries[-1].end == grid.maxTimestamp
@@ -173,16 +223,29 @@ def test_praat_has_whole_tiers_with_gaps_where_no_face_is(tmp_path: Path) -> Non
         st.tuples(st.floats(0, 0.1), st.dictionaries(st.integers(1, 3), st.sampled_from(EMOTIONS))),
         min_size=1,
         max_size=30,
-    )
+    ),
+    st.none() | st.fractions(0, 4, max_denominator=30).map(float),
 )
 def test_praat_tiers_are_whole_whatever_the_rows(
-    tmp_path_factory: pytest.TempPathFactory, frames: list[tuple[float, dict[int, str]]]
+    tmp_path_factory: pytest.TempPathFactory,
+    frames: list[tuple[float, dict[int, str]]],
+    length_s: float | None,
 ) -> None:
     times_s = np.cumsum([step for step, _ in frames]).tolist()
     rows = rows_of([(time_s, faces) for time_s, (_, faces) in zip(times_s, frames, strict=True)])
     path = tmp_path_factory.getbasetemp() / "any.TextGrid"
-    write_format(rows, "textgrid", path)
+    write_format(rows, "textgrid", path, Media(length_s=length_s))
     assert_whole(opened_grid(path))
+
+
+def test_praat_has_no_interval_without_length_at_the_end_of_a_length_of_many_digits(
+    tmp_path: Path,
+) -> None:
+    rows = rows_of([(number / 30, {1: "happy"}) for number in range(91)])
+    write_format(rows, "textgrid", tmp_path / "talk.TextGrid", Media(length_s=91 / 30))
+    grid = opened_grid(tmp_path / "talk.TextGrid")
+    assert_whole(grid)
+    assert [tuple(entry) for entry in grid.tiers[0].entries] == [(0.0, 3.033333, "happy")]
 
 
 def test_a_boris_project_has_the_labels_the_people_and_paired_states(tmp_path: Path) -> None:

@@ -19,6 +19,10 @@ SOUND_S: Final = 1.0
 """By how much the sound of a whole video may outlast its images."""
 
 
+_DIGITS: Final = 6
+"""Of times in seconds: what formats write of them."""
+
+
 @dataclass(frozen=True)
 class Media:
     """What is known of the video itself; None for what is not.
@@ -95,12 +99,17 @@ def annotation(rows: VideoResult, length_s: float | None = None) -> Annotation:
         frames, first = np.unique(rows.positions[faces], return_index=True)
         people[name] = _runs(edges, frames, labels[faces[first]])
     shown = (*EMOTIONS, UNSURE) if rows.unsure.any() else EMOTIONS
-    return Annotation(people, max(float(edges[-1]), length_s or 0.0), shown)
+    # Rounded as the edges are: an interval between one and the other has no length once written.
+    return Annotation(people, max(float(edges[-1]), round(length_s or 0.0, _DIGITS)), shown)
 
 
 def person_name(rows: VideoResult, track: int) -> str:
     """What a person is called, on one line, without characters that XML or tables forbid."""
-    name = "".join(char for char in rows.name_of(track) if char.isprintable()).strip()
+    shown = (
+        char if char.isprintable() else " " if char.isspace() else ""
+        for char in rows.name_of(track)
+    )
+    name = "".join(shown).strip()
     return name or f"person {track}"
 
 
@@ -108,12 +117,12 @@ def _edges(times_s: NDArray[np.float64], length_s: float | None) -> NDArray[np.f
     """When each frame begins, and then when the last one ends: (N + 1,), never falling."""
     starts = np.maximum.accumulate(np.maximum(times_s, 0.0))
     last_s = float(starts[-1])
-    step_s = round(last_s - float(starts[-2]), 6) if len(starts) > 1 else 0.0
+    step_s = round(last_s - float(starts[-2]), _DIGITS) if len(starts) > 1 else 0.0
     step_s = step_s or STILL_S
     end_s = last_s + step_s
     if length_s is not None and last_s < length_s <= last_s + max(step_s, SOUND_S):
         end_s = length_s
-    return np.append(starts, end_s).round(6)
+    return np.append(starts, end_s).round(_DIGITS)
 
 
 def _runs(
