@@ -42,5 +42,6 @@ done
 mien evaluate --model "$models" --data "$data" "${votes[@]}" --split val
 
 train "$out/student" --recipe mien-distilled --teachers "$teachers" --stored-views 12 "$@"
-mien export "$out/student" --store int8 --data "$data" "${votes[@]}" --out "$out/student.onnx"
+[ -e "$out/student.onnx" ] ||
+    mien export "$out/student" --store int8 --data "$data" "${votes[@]}" --out "$out/student.onnx"
 mien evaluate --model "$out/student.onnx" --data "$data" "${votes[@]}" --split val
