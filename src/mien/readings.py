@@ -169,6 +169,11 @@ class Reading:
         return UNSURE if self.unsure else self.emotion
 
     @property
+    def usable(self) -> bool:
+        """Nothing speaks against trusting it, as far as anybody has measured."""
+        return self.quality is None or self.quality.usable
+
+    @property
     def compound(self) -> str | None:
         """Two emotions at once, such as "happily surprised"; None where the face shows no two.
 

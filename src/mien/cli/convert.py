@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from mien.cli.options import FormatName
-from mien.cli.shared import FpsOption, JsonOption, need_torch, read_data, say, status
+from mien.cli.shared import (
+    FpsOption,
+    JsonOption,
+    UsableOnlyOption,
+    need_torch,
+    read_data,
+    say,
+    say_unusable,
+    status,
+)
 from mien.errors import OptionError, OutputError
 
 
@@ -73,6 +82,7 @@ def convert(
         ),
     ] = None,
     fps: FpsOption = None,
+    usable_only: UsableOnlyOption = False,
     theirs: TheirModelOptions,
     as_json: JsonOption = False,
 ) -> None:
@@ -103,7 +113,8 @@ def convert(
         of_models = {f"--{field.name}": getattr(theirs, field.name) for field in fields(theirs)}
         _refuse(of_models, "a model", file)
     else:
-        _refuse({"--to": to}, f"rows ({', '.join(SUFFIXES)})", file)
+        of_rows = {"--to": to, "--usable-only": usable_only or None}
+        _refuse(of_rows, f"rows ({', '.join(SUFFIXES)})", file)
     if of_images or not is_rows:
         _refuse({"--video": video, "--fps": fps}, "rows of a video", file)
     if not is_rows:
@@ -116,9 +127,9 @@ def convert(
             f"{file}: expected --to with the format to write: {', '.join(FormatName)}"
         )
     if of_images:
-        _convert_images(file, out, to, as_json=as_json)
+        _convert_images(file, out, to, usable_only=usable_only, as_json=as_json)
     else:
-        _convert_rows(file, out, to, video, fps=fps, as_json=as_json)
+        _convert_rows(file, out, to, video, fps=fps, usable_only=usable_only, as_json=as_json)
 
 
 def _refuse(options: Mapping[str, object], expected: str, file: Path) -> None:
@@ -139,6 +150,7 @@ def _convert_rows(
     video: Path | None,
     *,
     fps: float | None,
+    usable_only: bool,
     as_json: bool,
 ) -> None:
     from mien.rows.formats import write_format
@@ -158,6 +170,9 @@ def _convert_rows(
             f"--video {video}: expected the video of {file}, whose rows reach {last_s:.2f} s; "
             f"it ends at {media.length_s:.2f} s"
         )
+    if usable_only:
+        say_unusable(rows)
+        rows = rows.usable()
     written_files = write_format(rows, to, path, media)
     people = len({rows.name_of(track) for track in rows.tracks.tolist()})
     if as_json:
@@ -171,7 +186,9 @@ def _convert_rows(
         print(f"{names}: {whom}, {len(rows.frames):,} frames")
 
 
-def _convert_images(file: Path, out: Path | None, to: FormatName, *, as_json: bool) -> None:
+def _convert_images(
+    file: Path, out: Path | None, to: FormatName, *, usable_only: bool, as_json: bool
+) -> None:
     from mien.rows.formats.fex import write_image_fex
     from mien.rows.images import read_image_rows
 
@@ -181,7 +198,8 @@ def _convert_images(file: Path, out: Path | None, to: FormatName, *, as_json: bo
         )
     stem = file.resolve() if file.is_dir() else file.with_suffix("")
     path = _output(out, to, stem, not_one_of=[file])
-    written = write_image_fex(read_image_rows(file), path)
+    images = read_image_rows(file)
+    written = write_image_fex((i.usable() for i in images) if usable_only else images, path)
     if written.errors:
         have = "has" if written.errors == 1 else "have"
         say(f"{written.errors:,} of them could not be read, and {have} an empty row")

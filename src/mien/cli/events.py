@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mien.cli.shared import FpsOption, JsonOption, print_table, say
+from mien.cli.shared import (
+    FpsOption,
+    JsonOption,
+    UsableOnlyOption,
+    print_table,
+    say,
+    say_unusable,
+)
 
 if TYPE_CHECKING:
     from mien.rows.events import EventSettings
@@ -37,12 +44,7 @@ class EventOptions:
         float | None,
         typer.Option("--max-gap", help="Bridge up to so many seconds without the face; 0."),
     ] = None
-    usable_only: Annotated[
-        bool,
-        typer.Option(
-            "--usable-only", help="Leave out faces whose reading is not usable, by their rows."
-        ),
-    ] = False
+    usable_only: UsableOnlyOption = False
 
     def settings(self) -> "EventSettings":
         """What the library takes."""
@@ -103,6 +105,8 @@ def events(
 
     settings = options.settings()
     result = read_rows(rows, fps=fps, tell=say)
+    if settings.usable_only:
+        say_unusable(result)
     follow_s = FOLLOW_S if follow is None else follow
     tables = EventTables.of(result, settings, follow_s=follow_s)
     tables.write(events=out, statistics=statistics, dyads=dyads)

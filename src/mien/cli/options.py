@@ -19,6 +19,7 @@ from mien.cli.shared import (
     MinFaceOption,
     ModelOption,
     ThresholdOption,
+    UsableOnlyOption,
     ValShareOption,
     VotesOption,
     detector_name,
@@ -186,6 +187,7 @@ class RowOutputOptions:
             "it; may be given several times.",
         ),
     ] = None
+    usable_only: UsableOnlyOption = False
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = (
         False
     )

@@ -6,7 +6,15 @@ from typing import Annotated
 import typer
 
 from mien.cli.options import RowOutputOptions
-from mien.cli.shared import PEOPLE_HEADER, FpsOption, JsonOption, people_rows, print_table, say
+from mien.cli.shared import (
+    PEOPLE_HEADER,
+    FpsOption,
+    JsonOption,
+    people_rows,
+    print_table,
+    say,
+    say_unusable,
+)
 
 
 def rows(
@@ -65,6 +73,8 @@ def rows(
     if write_people is not None:
         Outputs(csv=write_people).check(str(file), replaces=wanted.overwrite, from_rows=True)
     result = read_rows(file, fps=fps, tell=say)
+    if wanted.usable_only:
+        say_unusable(result)
     notes = {f"written anew by mien {__version__} from": file.name}
     if people is not None:
         notes["people"] = people.name
@@ -72,6 +82,7 @@ def rows(
         result,
         outputs,
         () if people is None else read_people(people),
+        usable_only=wanted.usable_only,
         earlier=None if earlier_report is None else read_report(earlier_report),
         notes=notes,
     )

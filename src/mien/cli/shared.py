@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mien.learn.data.datasets import FaceSet
     from mien.learn.training.recipes import Recipe
     from mien.readings import TrackSummary
+    from mien.rows.table import VideoResult
 
 EXIT_ERROR = 2
 PEOPLE_HEADER = [
@@ -121,6 +122,15 @@ FpsOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
 
 
+UsableOnlyOption = Annotated[
+    bool,
+    typer.Option(
+        "--usable-only",
+        help="Make all but files of rows as if faces whose reading is not usable were not seen.",
+    ),
+]
+
+
 class _Lossy(io.FileIO):
     """A file that loses what cannot be written."""
 
@@ -160,6 +170,14 @@ def detector_name(context: typer.Context, detector: DetectorName, *, cropped: bo
 def say(message: str) -> None:
     """Print one line on standard error."""
     print(f"mien: {printable(' '.join(message.split()))}", file=sys.stderr)
+
+
+def say_unusable(rows: "VideoResult") -> None:
+    """Say on standard error which readings are left out as not usable, or that rows do not tell."""
+    from mien.rows.usable import unusable_sentence
+
+    if sentence := unusable_sentence(rows):
+        say(sentence)
 
 
 def printable(text: str) -> str:

@@ -203,6 +203,7 @@ def video(
         settings=following.settings(),
         offline=following.smooth is SmoothName.offline,
         bars=copy.bars,
+        usable_only=wanted.usable_only,
     )
     videos, many = find_videos(paths, not_in=outputs.named())
     formats = list(dict.fromkeys(wanted.formats or ()))

@@ -121,7 +121,7 @@ def events_of(result: VideoResult, settings: EventSettings | None = None) -> lis
     """
     settings = settings or EventSettings()
     if settings.usable_only:
-        result = result.only(result.unusable <= 0)
+        result = result.usable()
     faces = Visits.of(result, max_gap_s=settings.max_gap_s)
     first, end = _windows(faces, settings.window_s)
     events: list[Event] = []

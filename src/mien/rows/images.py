@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, groupby
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeAlias
@@ -47,6 +47,10 @@ class ImageFaces:
     frame: int | None = None
     time_s: float | None = None
     error: str = ""
+
+    def usable(self) -> "ImageFaces":
+        """The same without faces whose reading is not usable, by what was measured."""
+        return replace(self, readings=tuple(r for r in self.readings if r.usable))
 
 
 def is_image_rows(path: Path) -> bool:

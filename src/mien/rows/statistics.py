@@ -263,7 +263,7 @@ class EventTables:
         """Those of a video; arguments as for `events_of` and `dyads_of`."""
         settings = settings or EventSettings()
         if settings.usable_only:
-            result = result.only(result.unusable <= 0)
+            result = result.usable()
         events = events_of(result, settings)
         statistics = statistics_of(result, events, max_gap_s=settings.max_gap_s)
         return cls(events, statistics, dyads_of(result, events, follow_s=follow_s))

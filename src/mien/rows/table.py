@@ -110,6 +110,10 @@ class VideoResult:
         }
         return replace(self, **of_faces)
 
+    def usable(self) -> "VideoResult":
+        """The faces but those whose reading is not usable; those of which it is not known stay."""
+        return self.only(self.unusable <= 0)
+
     @cached_property
     def rows(self) -> list[VideoRow]:
         """A row for each face of each frame, and one for each frame without a face, in order."""

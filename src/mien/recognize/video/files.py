@@ -58,6 +58,7 @@ class VideoOptions:
             labels change when the face does, and not some tenths of a second later. Otherwise with
             those before alone, as a live view must.
         bars: draw the seven probabilities into the annotated copy.
+        usable_only: see `mien.recognize.video.row_sink.RowSink`; the copy shows all faces.
     """
 
     every_s: float | None = None
@@ -68,6 +69,7 @@ class VideoOptions:
     settings: VideoSettings | None = None
     offline: bool = True
     bars: bool = True
+    usable_only: bool = False
 
 
 def write_video(
@@ -190,8 +192,10 @@ class _Sink:
     ) -> None:
         self.info = info
         self._annotator = Annotator(bars=how.bars)
-        self._highlights = Highlights() if outputs.report is not None else None
-        self.rows = RowSink(outputs, movements=movements)
+        self._highlights = None
+        if outputs.report is not None:
+            self._highlights = Highlights(usable_only=how.usable_only)
+        self.rows = RowSink(outputs, movements=movements, usable_only=how.usable_only)
         self._video: VideoWriter | None = None
         try:
             if outputs.video is not None:

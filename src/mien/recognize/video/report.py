@@ -177,9 +177,13 @@ class Highlights:
 
     Of each person it keeps the best view as a small JPEG, of each emotion the frame in which it is
     most probable. Memory grows with the number of people, 5 kB each, not with the video.
+
+    Args:
+        usable_only: no moment of a face whose reading is not usable.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, usable_only: bool = False) -> None:
+        self._usable_only = usable_only
         self._views: dict[int, tuple[float, bytes]] = {}
         self._moments: dict[str, tuple[float, Moment]] = {}
 
@@ -194,6 +198,8 @@ class Highlights:
                     if view is not None:
                         self._views[reading.track] = (quality, _to_jpeg(view))
             if reading.unsure or reading.probability < _CLEAR:
+                continue
+            if self._usable_only and not reading.usable:
                 continue
             strength = reading.probability * min(1.0, size_px / _SMALL_PX)
             if strength > self._moments.get(reading.emotion, (0.0, None))[0] + _STRONGER:
@@ -265,6 +271,7 @@ def write_video_report(
     settings: Mapping[str, str],
     result: "VideoResult | None" = None,
     tables: "EventTables | None" = None,
+    usable_only: bool = False,
     meetings: Meetings | None = None,
     rows: Path | None = None,
 ) -> None:
@@ -278,9 +285,9 @@ def write_video_report(
         timeline: of the same video.
         images: likewise.
         settings: how it was read, by name; versions of packages are added.
-        result: all rows of the video, from which the page tells events and what is not usable; it
-            tells nothing of them without.
+        result: all rows of the video; without them the page tells no events nor what is usable.
         tables: of the events of `result`, where they were made already.
+        usable_only: all but `result` is without faces whose reading is not usable.
         meetings: of its tracks.
         rows: the file of its rows, from which all can be written anew; None if there is none.
     Raises:
@@ -291,15 +298,13 @@ def write_video_report(
     means = {person.track: person.means for person in people}
     made = {**settings, **{k: v for k, v in _versions().items() if k not in settings}}
     stem = path.stem
-    observed = Observed(result, tables)
+    observed = Observed(result, tables, usable_only=usable_only)
+    drawn = sorted(timeline.tracks[:MAX_BANDS])
     page = render(
         "video.html",
         title=title,
         facts=[f"{name}: {value}" for name, value in facts.items()],
-        bands=[
-            _band(track, timeline, means.get(track, {}), observed)
-            for track in sorted(timeline.tracks[:MAX_BANDS])
-        ],
+        bands=[_band(track, timeline, means.get(track, {}), observed) for track in drawn],
         observed=observed,
         statistics=observed.table(person.track for person in shown),
         tracks=len(timeline.tracks),

@@ -60,18 +60,26 @@ class Observed:
     Args:
         result: of the video; None where its rows were not kept, and nothing more is told.
         tables: of its events; None has them made.
+        usable_only: without faces whose reading is not usable.
     """
 
-    def __init__(self, result: VideoResult | None, tables: EventTables | None = None) -> None:
-        self._result = result
+    def __init__(
+        self,
+        result: VideoResult | None,
+        tables: EventTables | None = None,
+        *,
+        usable_only: bool = False,
+    ) -> None:
+        self._result, self._usable_only = result, usable_only
         self._events: list[Event] = []
         self._unusable = {} if result is None else unusable_spans(result)
         statistics: list[EmotionStatistics] = []
         if tables is not None:
             self._events, statistics = tables.events, tables.statistics
         elif result is not None:
-            self._events = events_of(result)
-            statistics = statistics_of(result, self._events)
+            counted = result.usable() if usable_only else result
+            self._events = events_of(counted)
+            statistics = statistics_of(counted, self._events)
         self._statistics: dict[int, list[EmotionStatistics]] = {}
         for entry in statistics:
             self._statistics.setdefault(entry.track, []).append(entry)
@@ -83,8 +91,11 @@ class Observed:
 
     @property
     def usable(self) -> str:
-        """How many of the readings are not usable and why, as a sentence."""
-        return "" if self._result is None else unusable_sentence(self._result)
+        """How many of the readings are not usable and why, in a sentence or two."""
+        if self._result is None:
+            return ""
+        left_out = self._usable_only and bool((self._result.unusable > 0).any())
+        return unusable_sentence(self._result) + " They are left out here." * left_out
 
     def events(self, timeline: Timeline, track: int) -> Lane:
         """The events of one person."""

@@ -38,6 +38,8 @@ class RowSink:
         outputs: files to write.
         movements: the rows tell facial movements.
         result: all rows, where they are at hand; else what needs all of them gathers them.
+        usable_only: all but the files of rows is made as if faces whose reading is not usable were
+            not seen; those of which it is not known stay.
 
     Attributes:
         frames: how many came.
@@ -50,10 +52,15 @@ class RowSink:
     """
 
     def __init__(
-        self, outputs: Outputs, *, movements: bool = False, result: VideoResult | None = None
+        self,
+        outputs: Outputs,
+        *,
+        movements: bool = False,
+        result: VideoResult | None = None,
+        usable_only: bool = False,
     ) -> None:
         _need_matplotlib(outputs)
-        self._outputs = outputs
+        self._outputs, self._usable_only = outputs, usable_only
         self._totals = TrackTotals()
         self._timeline = Timeline()
         self._meetings = Meetings()
@@ -76,9 +83,10 @@ class RowSink:
         """Add one frame, with a face or without."""
         for writer in self._rows:
             writer.write(frame, time_s, readings)
-        self._totals.add(time_s, readings)
+        counted = [r for r in readings if r.usable] if self._usable_only else readings
+        self._totals.add(time_s, counted)
         if self._outputs.plot is not None or self._outputs.report is not None:
-            self._timeline.add(time_s, readings)
+            self._timeline.add(time_s, counted)
         if self._outputs.report is not None:
             self._meetings.add(time_s, readings)
         if self._columns is not None:
@@ -129,6 +137,7 @@ class RowSink:
                 settings=settings,
                 result=result,
                 tables=tables,
+                usable_only=self._usable_only,
                 meetings=self._meetings,
                 rows=outputs.csv or outputs.jsonl or outputs.parquet or rows,
             )
@@ -137,6 +146,8 @@ class RowSink:
     def _write_tables(self, result: VideoResult, media: Media) -> EventTables | None:
         """Write what is made of all rows; gives the events, if they are asked for."""
         outputs = self._outputs
+        if self._usable_only:
+            result = result.usable()
         if self.frames:
             for name, path in outputs.formats.items():
                 write_format(result, name, path, media)
@@ -162,6 +173,7 @@ def write_rows(
     outputs: Outputs,
     people: Sequence[Person] = (),
     *,
+    usable_only: bool = False,
     earlier: EarlierReport | None = None,
     notes: Mapping[str, str] | None = None,
 ) -> tuple[TrackSummary, ...]:
@@ -171,6 +183,7 @@ def write_rows(
         result: the rows.
         outputs: files to write; there can be no annotated copy.
         people: names for the tracks, and which are merged and excluded.
+        usable_only: see `RowSink`.
         earlier: a report of the same video, whose images and settings a new one takes. Without it
             the page has no images.
         notes: what else the report says of how it was made, by name.
@@ -192,7 +205,8 @@ def write_rows(
         named = apply(result, people)
         images = images.merged(merged_numbers(result, people))
     outputs.make_folders()
-    sink = RowSink(outputs, movements=named.movements is not None, result=named)
+    moving = named.movements is not None
+    sink = RowSink(outputs, movements=moving, result=named, usable_only=usable_only)
     try:
         for row in named.by_frame():
             sink.write(row.frame, row.time_s, row.readings)
