@@ -307,15 +307,15 @@ def test_the_command_reads_rows_and_writes_tables(mien: Mien, tmp_path: Path) ->
     assert (done.status, done.stderr) == (0, "")
     shown, together = done.stdout.split("\n\n")
     heads = re.split(r"\s{2,}", shown.splitlines()[0])
-    assert heads[:5] == ["person", "shows", "times", "in all", "of the time"]
-    assert heads[5:] == ["each", "a minute", "first after", "then mostly"]
+    assert heads[:5] == ["person", "shows", "times", "in all", "share"]
+    assert heads[5:] == ["each", "a minute", "then mostly"]
     assert [line.split()[:4] for line in shown.splitlines()[1:]] == [
         ["person", "1", "happy", "1"],
         ["person", "1", "neutral", "2"],
         ["person", "2", "happy", "1"],
         ["person", "2", "neutral", "1"],
     ]
-    assert "1 of 1 after 0.5 s" in together
+    assert "1 of 1, 0.5 s" in together
     assert len(csv_rows(paths["events"])) == 5
     assert len(csv_rows(paths["statistics"])) == 14
     assert len(csv_rows(paths["dyads"])) == 7

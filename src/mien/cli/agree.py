@@ -218,7 +218,9 @@ def _print(found: "Agreement") -> None:
         + [_number(e) for e in (one.precision, one.recall, one.f1, one.kappa)]
         for label, one in found.emotions.items()
     ]
-    print_table(["emotion", *names, "precision", "recall", "F1", "kappa"], rows, left=(0,))
+    print_table(
+        ["emotion", *names, "precision", "recall", "F1", "kappa"], rows, left=(0,), fits=True
+    )
     shown = longest(found, SHOWN)
     if not shown:
         return
@@ -227,7 +229,7 @@ def _print(found: "Agreement") -> None:
     rows = [
         [clock(d.start_s, fine=True), clock(d.end_s, fine=True), d.first, d.second] for d in shown
     ]
-    print_table(["from", "to", *names], rows, left=(2, 3))
+    print_table(["from", "to", *names], rows, left=(2, 3), fits=True)
 
 
 def _number(estimate: "Estimate") -> str:

@@ -139,14 +139,12 @@ def _print_statistics(statistics: "list[EmotionStatistics]") -> None:
                 f"{entry.share:.0%}",
                 f"{entry.mean_s:.1f} s",
                 f"{entry.rate_per_min:.1f}",
-                f"{entry.latency_s:.1f} s",
                 "" if share is None else f"{after} ({share:.0%})",
             ]
         )
-    header = ["person", "shows", "times", "in all", "of the time", "each", "a minute"]
-    header += ["first after", "then mostly"]
+    header = ["person", "shows", "times", "in all", "share", "each", "a minute", "then mostly"]
     if rows:
-        print_table(header, rows, left=(0, 1, 8))
+        print_table(header, rows, left=(0, 1), fits=True)
     else:
         print("no expression was found")
 
@@ -154,9 +152,9 @@ def _print_statistics(statistics: "list[EmotionStatistics]") -> None:
 def _print_dyads(dyads: "list[DyadStatistics]") -> None:
     rows = [
         [
-            f"{dyad.name_a} and {dyad.name_b}",
+            dyad.name_a,
+            dyad.name_b,
             dyad.emotion,
-            f"{dyad.both_s:.1f} s",
             f"{dyad.share:.0%}",
             f"{dyad.expected_share:.0%}",
             _follows(dyad.b_follows, dyad.a_onsets, dyad.b_lag_s),
@@ -165,9 +163,9 @@ def _print_dyads(dyads: "list[DyadStatistics]") -> None:
         for dyad in dyads
         if dyad.both_s
     ]
-    header = ["people", "both show", "in all", "of the time", "by chance"]
-    print_table([*header, "second follows", "first follows"], rows, left=(0, 1))
+    header = ["first", "second", "both show", "share", "chance"]
+    print_table([*header, "second follows", "first follows"], rows, left=(0, 1, 2), fits=True)
 
 
 def _follows(count: int, onsets: int, lag_s: float | None) -> str:
-    return f"{count} of {onsets}" + ("" if lag_s is None else f" after {lag_s:.1f} s")
+    return f"{count} of {onsets}" + ("" if lag_s is None else f", {lag_s:.1f} s")

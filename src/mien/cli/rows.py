@@ -93,4 +93,4 @@ def rows(
 
         print(json.dumps([person.to_dict() for person in shown], indent=2))
     else:
-        print_table(PEOPLE_HEADER, people_rows(shown), left=(0, 4))
+        print_table(PEOPLE_HEADER, people_rows(shown), left=(0,), fits=True)

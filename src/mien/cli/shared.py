@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,9 +24,8 @@ if TYPE_CHECKING:
     from mien.rows.table import VideoResult
 
 EXIT_ERROR = 2
-PEOPLE_HEADER = [
-    *("person", "from", "to", "on screen", "mostly", "of the time", *EMOTIONS, "changes/min")
-]
+PEOPLE_HEADER = ["person", "from", "to", "on screen", "mostly", "then", "changes/min"]
+_LEAST_TEXT = 8  # letters to which a terminal may cut names in a table
 _STDERR = 2  # the number of its file
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -281,35 +281,72 @@ def need_torch(purpose: str) -> None:
         raise MissingExtraError(purpose, "train", error) from error
 
 
-def print_table(header: list[str], rows: list[list[str]], *, left: tuple[int, ...]) -> None:
-    """Print aligned columns; those whose number is in `left` start at the left."""
+def print_table(
+    header: list[str], rows: list[list[str]], *, left: tuple[int, ...], fits: bool = False
+) -> None:
+    """Print aligned columns.
+
+    Args:
+        header: what stands above them.
+        rows: of cells.
+        left: the numbers of those that start at the left.
+        fits: cut these in their middles where a terminal is narrower, and then what stands above
+            the others; numbers stay whole.
+    """
     rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    # Not by COLUMNS alone: whatever has loaded readline hands that on to those that read a pipe.
+    if fits and sys.stdout.isatty():
+        terminal = shutil.get_terminal_size().columns
+        columns, room = range(len(header)), terminal - 2 * (len(header) - 1)
+        numbers = [max((len(row[i]) for row in rows), default=0) for i in columns]
+        least = [_LEAST_TEXT if i in left else numbers[i] for i in columns]
+        _narrow(widths, left, least, room)
+        _narrow(widths, columns, least, room)
     for row in [header, *rows]:
         cells = [
-            cell.ljust(width) if i in left else cell.rjust(width)
+            _cut(cell, width).ljust(width) if i in left else _cut(cell, width).rjust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         print("  ".join(cells).rstrip())
 
 
+def _narrow(widths: list[int], columns: Iterable[int], least: list[int], room: int) -> None:
+    """Take from the widest of some columns until all have room, or none has more than its least."""
+    columns = list(columns)
+    while sum(widths) > room and (wide := [i for i in columns if widths[i] > least[i]]):
+        widths[max(wide, key=lambda i: widths[i])] -= 1
+
+
+def _cut(text: str, width: int) -> str:
+    """The text, or its begin and its end: files often differ there alone."""
+    if len(text) <= width:
+        return text
+    end = max(width - 2, 0) // 2
+    return text[: max(width - 2, 0) - end] + ".." + text[len(text) - end :]
+
+
 def people_rows(people: "Iterable[TrackSummary]") -> list[list[str]]:
-    """What each person of a video shows, for `print_table` under `PEOPLE_HEADER`."""
+    """What each person of a video shows, for `print_table` under `PEOPLE_HEADER`.
+
+    It has what 80 columns hold; the summary has the rest.
+    """
     from mien.rows.timeline import clock
 
-    rows = [
-        [
-            person.name or str(person.track),
-            clock(person.first_s, fine=True),
-            clock(person.last_s, fine=True),
-            f"{person.on_screen_s:.1f} s",
-            person.emotion,
-            f"{person.shares[person.emotion]:.0%}",
-            *(f"{mean:.3f}" for mean in person.means.values()),
-            f"{person.flips_per_minute:.1f}",
-        ]
-        for person in people
-    ]
+    rows = []
+    for person in people:
+        first, second, *_ = sorted(person.shares, key=lambda label: -person.shares[label])
+        rows.append(
+            [
+                person.name or str(person.track),
+                clock(person.first_s, fine=True),
+                clock(person.last_s, fine=True),
+                f"{person.on_screen_s:.1f} s",
+                f"{first} {person.shares[first]:.0%}",
+                f"{second} {person.shares[second]:.0%}" if person.shares[second] >= 0.005 else "",
+                f"{person.flips_per_minute:.1f}",
+            ]
+        )
     return rows or [["-", "no face"] + [""] * (len(PEOPLE_HEADER) - 2)]
 
 

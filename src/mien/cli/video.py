@@ -296,7 +296,10 @@ def _bar(videos: "Sequence[VideoFile]") -> "Iterator[ShowProgress | None]":
 
 
 class _TablePrinter:
-    """Prints a row for each person of each video, when all are read."""
+    """Prints a row for each person of each video, when all are read.
+
+    Of several videos it leaves out from when to when somebody is there: their names need the room.
+    """
 
     def __init__(self, *, many: bool) -> None:
         self._many = many
@@ -305,13 +308,15 @@ class _TablePrinter:
     def write(self, result: "VideoResult") -> None:
         if result.outcome is not None:
             rows = people_rows(result.outcome.people)
-            self._rows += [[str(result.video.relative), *row] for row in rows]
+            if self._many:
+                rows = [[str(result.video.relative), row[0], *row[3:]] for row in rows]
+            self._rows += rows
 
     def close(self) -> None:
         if self._rows:
-            first = 0 if self._many else 1
-            header = ["video", *PEOPLE_HEADER]
-            print_table(header[first:], [row[first:] for row in self._rows], left=(0, 5 - first))
+            several = ["video", PEOPLE_HEADER[0], *PEOPLE_HEADER[3:]]
+            header = several if self._many else PEOPLE_HEADER
+            print_table(header, self._rows, left=(0, 1) if self._many else (0,), fits=True)
 
 
 class _JsonPrinter(JsonArray):
