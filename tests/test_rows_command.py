@@ -144,7 +144,7 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(
 ) -> None:
     before = sorted(folder.iterdir())
     out = ("--csv", folder / "b.csv", "--report", folder / "b.html")
-    assert_refused(mien("rows", two, "--csv", two, "--overwrite"), "would replace the rows")
+    assert_refused(mien("rows", two, "--csv", two, "--overwrite"), "would replace what is read")
     refused = mien("rows", two, "--csv", folder / "a.csv")
     assert_refused(refused, "a.csv: it exists; --overwrite replaces it\n")
     assert_refused(

@@ -211,7 +211,9 @@ def test_names_that_cannot_be_written_are_refused_before_the_video_is_read(
     assert_refused(video(clip_file, "--csv", tmp_path / "folder.csv"), "it is a folder")
     assert_refused(video(clip_file, "--csv", tmp_path / "rows.txt"), "--csv", "ends in .csv")
     assert_refused(video(clip_file, "--out", tmp_path / "out.gif"), "--out", "ends in .mp4")
-    assert_refused(video(clip_file, "--out", clip_file, "--overwrite"), "would replace the video")
+    assert_refused(
+        video(clip_file, "--out", clip_file, "--overwrite"), "would replace what is read"
+    )
     twice = tmp_path / "a.csv"
     assert_refused(video(clip_file, "--csv", twice, "--summary", twice), "of its own")
     assert_refused(video(0), "a camera", "mien webcam")

@@ -156,7 +156,7 @@ def test_options_that_make_no_sense_are_refused(webcam: Mien, video: Path, tmp_p
     assert_refused(webcam("--no-window"), "expected --record, --csv or --lsl with it")
     assert_refused(webcam("--real-time"), "expected a file in --source")
     assert_refused(webcam("--seconds", 0), "--seconds: expected more than 0; got 0")
-    assert_refused(webcam("--source", video, "--csv", taken), "it exists already; --overwrite")
+    assert_refused(webcam("--source", video, "--csv", taken), "it exists; --overwrite")
     assert_refused(webcam("--source", video, "--csv", tmp_path), "it is a folder")
     assert_refused(webcam("--source", video, "--csv", tmp_path / "a.txt"), "ends in .csv")
     assert_refused(webcam("--source", video, "--record", tmp_path / "a.gif"), "a.gif")

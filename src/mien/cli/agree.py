@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from mien.cli.shared import FpsOption, JsonOption, print_table, say
+from mien.cli.shared import FpsOption, JsonOption, OverwriteOption, print_table, say
 
 if TYPE_CHECKING:
     from mien.rows.agreement import Agreement, Estimate
@@ -62,6 +62,28 @@ class PartOptions:
     ] = None
 
 
+@dataclass(frozen=True)
+class PictureOptions:
+    """What is drawn and written."""
+
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw both over time, as .png or .svg.")
+    ] = None
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write a page of HTML that has it all.")
+    ] = None
+    overwrite: OverwriteOption = False
+
+    def check(self, read: "Sequence[Path]") -> None:
+        """Refuse to replace what is there, and what is read."""
+        from mien.output.figures import figure_files
+        from mien.output.files import check_free
+
+        paths = [] if self.plot is None else figure_files(self.plot)
+        for path in (*paths, *([] if self.report is None else [self.report])):
+            check_free(path, overwrite=self.overwrite, read=read)
+
+
 def agree(
     first: Annotated[
         Path,
@@ -90,12 +112,7 @@ def agree(
         str, typer.Option("--every", help="Units that are compared: seconds, or frame.")
     ] = "1",
     as_json: JsonOption = False,
-    plot: Annotated[
-        Path | None, typer.Option("--plot", help="Draw both over time, as .png or .svg.")
-    ] = None,
-    report: Annotated[
-        Path | None, typer.Option("--report", help="Write a page of HTML that has it all.")
-    ] = None,
+    pictures: PictureOptions,
 ) -> None:
     """Say how well rows and a human coder, or two coders, agree.
 
@@ -107,6 +124,7 @@ def agree(
     from mien.rows.agreement import compare
 
     files = (first, second)
+    pictures.check(files)
     codings = _read(files, track or [], coder, fps)
     found = compare(*codings, every_s=_every(every), from_s=part.from_s, to_s=part.to_s)
     for name, missing in zip(found.names, found.missing, strict=True):
@@ -117,16 +135,16 @@ def agree(
         print(json.dumps(found.to_dict(), indent=2))
     else:
         _print(found)
-    if plot is not None:
+    if pictures.plot is not None:
         from mien.rows.agreement_page import plot_agreement
 
-        for path in plot_agreement(found, plot, title=" and ".join(found.names)):
+        for path in plot_agreement(found, pictures.plot, title=" and ".join(found.names)):
             print(f"wrote {path}", file=sys.stderr)
-    if report is not None:
+    if pictures.report is not None:
         from mien.rows.agreement_page import write_agreement_page
 
-        write_agreement_page(report, found, made=_made(found, coder))
-        print(f"wrote {report}", file=sys.stderr)
+        write_agreement_page(pictures.report, found, made=_made(found, coder))
+        print(f"wrote {pictures.report}", file=sys.stderr)
 
 
 def _read(

@@ -23,7 +23,8 @@ Find the faces in images and read which of seven emotions each shows.
 
 Results go to standard output, everything else to standard error. The exit status is 0 when all went
 well, 2 after an error, which is one line on standard error, and 130 after Ctrl-C; what a command
-means by another status stands with it."""
+means by another status stands with it. Where a command has --overwrite, a file that it is to write
+must not exist without it."""
 
 COMMANDS: Final = {
     "detect": "detect",

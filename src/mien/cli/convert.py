@@ -1,6 +1,6 @@
 """`mien convert`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +11,7 @@ from mien.cli.options import FormatName
 from mien.cli.shared import (
     FpsOption,
     JsonOption,
+    OverwriteOption,
     UsableOnlyOption,
     need_torch,
     read_data,
@@ -18,7 +19,7 @@ from mien.cli.shared import (
     say_unusable,
     status,
 )
-from mien.errors import OptionError, OutputError
+from mien.errors import OptionError
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,24 @@ class TheirModelOptions:
     ] = None
 
 
+@dataclass(frozen=True)
+class RowOptions:
+    """What becomes of rows."""
+
+    to: Annotated[
+        FormatName | None,
+        typer.Option("--to", help="Of rows: the format of another tool, see docs/formats.md."),
+    ] = None
+    video: Annotated[
+        Path | None,
+        typer.Option(
+            "--video", help="Of rows: the video, for its length, its size and a link to it."
+        ),
+    ] = None
+    fps: FpsOption = None
+    usable_only: UsableOnlyOption = False
+
+
 def convert(
     file: Annotated[
         Path,
@@ -71,19 +90,9 @@ def convert(
             "--out", help="File to write; of rows called like them and beside them if not given."
         ),
     ] = None,
-    to: Annotated[
-        FormatName | None,
-        typer.Option("--to", help="Of rows: the format of another tool, see docs/formats.md."),
-    ] = None,
-    video: Annotated[
-        Path | None,
-        typer.Option(
-            "--video", help="Of rows: the video, for its length, its size and a link to it."
-        ),
-    ] = None,
-    fps: FpsOption = None,
-    usable_only: UsableOnlyOption = False,
+    rows: RowOptions,
     theirs: TheirModelOptions,
+    overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make a model of a classifier of another tool, or files for other tools of rows.
@@ -104,32 +113,26 @@ def convert(
     Rows become intervals for ELAN (eaf), Praat (textgrid), BORIS (boris) and BIDS (bids), or tables
     with the columns of py-feat (fex) and OpenFace (openface). Rows of images become fex alone.
     """  # noqa: E501
+    from mien.output.files import check_free
     from mien.rows.files import SUFFIXES
     from mien.rows.images import is_image_rows
 
     of_images = is_image_rows(file)
-    is_rows = of_images or file.suffix.lower() in SUFFIXES
-    if is_rows:
+    if of_images or file.suffix.lower() in SUFFIXES:
         of_models = {f"--{field.name}": getattr(theirs, field.name) for field in fields(theirs)}
         _refuse(of_models, "a model", file)
-    else:
-        of_rows = {"--to": to, "--usable-only": usable_only or None}
-        _refuse(of_rows, f"rows ({', '.join(SUFFIXES)})", file)
-    if of_images or not is_rows:
-        _refuse({"--video": video, "--fps": fps}, "rows of a video", file)
-    if not is_rows:
-        if out is None:
-            raise OptionError(f"{file}: expected --out with the ONNX file to write")
-        _convert_model(file, out, theirs, as_json=as_json)
+        path = _row_file(file, out, rows, overwrite=overwrite)
+        if of_images:
+            _convert_images(file, path, rows, as_json=as_json)
+        else:
+            _convert_rows(file, path, rows, as_json=as_json)
         return
-    if to is None:
-        raise OptionError(
-            f"{file}: expected --to with the format to write: {', '.join(FormatName)}"
-        )
-    if of_images:
-        _convert_images(file, out, to, usable_only=usable_only, as_json=as_json)
-    else:
-        _convert_rows(file, out, to, video, fps=fps, usable_only=usable_only, as_json=as_json)
+    of_rows = {f"--{name.replace('_', '-')}": value or None for name, value in vars(rows).items()}
+    _refuse(of_rows, f"rows ({', '.join(SUFFIXES)})", file)
+    if out is None:
+        raise OptionError(f"{file}: expected --out with the ONNX file to write")
+    check_free(out, overwrite=overwrite, read=[file])
+    _convert_model(file, out, theirs, as_json=as_json)
 
 
 def _refuse(options: Mapping[str, object], expected: str, file: Path) -> None:
@@ -143,37 +146,47 @@ def _refuse(options: Mapping[str, object], expected: str, file: Path) -> None:
             raise OptionError(f"{name}: expected {expected} to convert; got {file}")
 
 
-def _convert_rows(
-    file: Path,
-    out: Path | None,
-    to: FormatName,
-    video: Path | None,
-    *,
-    fps: float | None,
-    usable_only: bool,
-    as_json: bool,
-) -> None:
+def _row_file(file: Path, out: Path | None, rows: RowOptions, *, overwrite: bool) -> Path:
+    """The file to write of rows: that of --out, or one beside them that is called like them.
+
+    Raises:
+        OptionError: no format is given.
+        OutputError: it has another ending than the format's, or may not be written.
+    """
+    from mien.output.files import check_free
+    from mien.rows.formats import FORMATS, files_of
+
+    if rows.to is None:
+        formats = ", ".join(FormatName)
+        raise OptionError(f"{file}: expected --to with the format to write: {formats}")
+    stem = file.resolve() if file.is_dir() else file.with_suffix("")
+    path = out or stem.with_name(stem.name + FORMATS[rows.to].endings[0])
+    for written in files_of(rows.to, path):
+        check_free(written, overwrite=overwrite, read=[file, rows.video])
+    return path
+
+
+def _convert_rows(file: Path, path: Path, how: RowOptions, *, as_json: bool) -> None:
     from mien.rows.formats import write_format
     from mien.rows.table import read_rows
 
-    path = _output(out, to, file.with_suffix(""), not_one_of=[file, video])
     media = None
-    if video is not None:
+    if how.video is not None:
         from mien.recognize.video.frames import measured, probe
         from mien.recognize.video.outputs import media_of
 
-        media = media_of(measured(probe(video)))
-    rows = read_rows(file, fps=fps, tell=say)
+        media = media_of(measured(probe(how.video)))
+    rows = read_rows(file, fps=how.fps, tell=say)
     last_s = float(rows.times_s.max(initial=0.0))
     if media is not None and media.length_s is not None and media.length_s < last_s - 1.0:
         raise OptionError(
-            f"--video {video}: expected the video of {file}, whose rows reach {last_s:.2f} s; "
+            f"--video {how.video}: expected the video of {file}, whose rows reach {last_s:.2f} s; "
             f"it ends at {media.length_s:.2f} s"
         )
-    if usable_only:
+    if how.usable_only:
         say_unusable(rows)
         rows = rows.usable()
-    written_files = write_format(rows, to, path, media)
+    written_files = write_format(rows, str(how.to), path, media)
     people = len({rows.name_of(track) for track in rows.tracks.tolist()})
     if as_json:
         import json
@@ -186,20 +199,18 @@ def _convert_rows(
         print(f"{names}: {whom}, {len(rows.frames):,} frames")
 
 
-def _convert_images(
-    file: Path, out: Path | None, to: FormatName, *, usable_only: bool, as_json: bool
-) -> None:
+def _convert_images(file: Path, path: Path, how: RowOptions, *, as_json: bool) -> None:
     from mien.rows.formats.fex import write_image_fex
     from mien.rows.images import read_image_rows
 
-    if to is not FormatName.fex:
+    _refuse({"--video": how.video, "--fps": how.fps}, "rows of a video", file)
+    if how.to is not FormatName.fex:
         raise OptionError(
-            f"--to {to}: expected rows of a video; those of images, as in {file}, become fex alone"
+            f"--to {how.to}: expected rows of a video; those of images, as in {file}, become fex "
+            "alone"
         )
-    stem = file.resolve() if file.is_dir() else file.with_suffix("")
-    path = _output(out, to, stem, not_one_of=[file])
     images = read_image_rows(file)
-    written = write_image_fex((i.usable() for i in images) if usable_only else images, path)
+    written = write_image_fex((i.usable() for i in images) if how.usable_only else images, path)
     if written.errors:
         have = "has" if written.errors == 1 else "have"
         say(f"{written.errors:,} of them could not be read, and {have} an empty row")
@@ -209,24 +220,6 @@ def _convert_images(
         print(json.dumps({"files": [str(path)], **written._asdict()}, indent=2))
     else:
         print(f"{path}: {written.faces:,} faces, {written.images:,} images")
-
-
-def _output(
-    out: Path | None, to: FormatName, stem: Path, *, not_one_of: Sequence[Path | None]
-) -> Path:
-    """The file to write: that of --out, or one called like the rows.
-
-    Raises:
-        OutputError: its name has another ending, or it is one of those that are read.
-    """
-    from mien.rows.formats import FORMATS, files_of
-
-    path = out or stem.with_name(stem.name + FORMATS[to].endings[0])
-    read = [one for one in not_one_of if one is not None and one.exists()]
-    for written in files_of(to, path):
-        if written.exists() and any(map(written.samefile, read)):
-            raise OutputError(f"{written}: would replace what is read")
-    return path
 
 
 def _convert_model(

@@ -77,19 +77,31 @@ class AlsoOptions:
     movements: MovementsOption = False
 
 
+@dataclass(frozen=True)
+class FileOptions:
+    """What is written."""
+
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Folder for annotated copies of the images, which replace earlier ones; it is not "
+            "searched for any.",
+        ),
+    ] = None
+    csv_file: Annotated[
+        Path | None, typer.Option("--csv", help="CSV file to write: one row for each face.")
+    ] = None
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a file of --csv that exists.")
+    ] = False
+
+
 def detect(
     context: typer.Context,
     paths: Annotated[list[str], typer.Argument(help="Images, folders of images, or patterns.")],
     *,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", help="Folder for annotated copies of the images; it is not searched for any."
-        ),
-    ] = None,
-    csv_file: Annotated[
-        Path | None, typer.Option("--csv", help="CSV file to write: one row for each face.")
-    ] = None,
+    written: FileOptions,
     as_json: JsonOption = False,
     recognizer: RecognizerOptions,
     cropped: CroppedOption = False,
@@ -121,12 +133,15 @@ def detect(
     """
     from contextlib import ExitStack
 
+    from mien.output.files import check_free
     from mien.recognize.image_folders import find_images, read_images
     from mien.recognize.sources import LeftOut
 
     expectation = expected.expectation()
     left_out = LeftOut()
-    files = find_images(paths, not_in=out, left_out=left_out)
+    if written.csv_file is not None:
+        check_free(written.csv_file, overwrite=written.overwrite)
+    files = find_images(paths, not_in=written.out, left_out=left_out)
     reader = recognizer.settings(context, cropped=cropped, movements=also.movements).open(
         threads=threads
     )
@@ -134,7 +149,7 @@ def detect(
     with ExitStack() as stack:
         stack.enter_context(quiet_libraries())  # libtiff says on its own what it stumbles over
         writers = [
-            *_file_writers(stack, csv_file, out, files, expectation, **asdict(also)),
+            *_file_writers(stack, written, files, expectation, **asdict(also)),
             (_JsonPrinter if as_json else _TablePrinter)(expectation, **asdict(also)),
         ]
         results = read_images(reader, files)
@@ -156,24 +171,23 @@ def detect(
 
 def _file_writers(
     stack: "ExitStack",
-    csv_file: Path | None,
-    out: Path | None,
+    written: FileOptions,
     files: "list[ImageFile]",
     expectation: "Expectation | None",
     **also: bool,
 ) -> list[Any]:
     """What writes the results of images to the disk; `stack` finishes it."""
     writers: list[Any] = []
-    if csv_file is not None:
+    if written.csv_file is not None:
         from mien.output.files import atomic_text
         from mien.output.records import CsvWriter
 
-        file = stack.enter_context(atomic_text(csv_file))
+        file = stack.enter_context(atomic_text(written.csv_file))
         writers.append(CsvWriter(file, expectation, **also))
-    if out is not None:
+    if written.out is not None:
         from mien.output.annotated import AnnotatedWriter
 
-        writers.append(AnnotatedWriter(out, files))
+        writers.append(AnnotatedWriter(written.out, files))
     return writers
 
 

@@ -9,6 +9,7 @@ import typer
 from mien.cli.shared import (
     FpsOption,
     JsonOption,
+    OverwriteOption,
     UsableOnlyOption,
     print_table,
     say,
@@ -91,6 +92,7 @@ def events(
     ] = None,
     options: EventOptions,
     fps: FpsOption = None,
+    overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Find when each expression begins and ends, from the rows of a video, and count them.
@@ -100,10 +102,16 @@ def events(
     An expression is what a face shows, and no proof of what a person feels. Look at some of the
     events in the video before you count them.
     """
+    from mien.output.figures import figure_files
+    from mien.output.files import check_free
     from mien.rows.statistics import FOLLOW_S, EventTables
     from mien.rows.table import read_rows
 
     settings = options.settings()
+    plots = [] if plot is None else figure_files(plot)
+    for path in (out, statistics, dyads, *plots):
+        if path is not None:
+            check_free(path, overwrite=overwrite, read=[rows])
     result = read_rows(rows, fps=fps, tell=say)
     if settings.usable_only:
         say_unusable(result)

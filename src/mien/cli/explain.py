@@ -9,6 +9,7 @@ from mien.cli.options import RecognizerOptions
 from mien.cli.shared import (
     CroppedOption,
     JsonOption,
+    OverwriteOption,
     ThreadsOption,
     print_table,
 )
@@ -31,6 +32,7 @@ def explain(
     out: Annotated[
         Path | None, typer.Option("--out", help="Image of the heat map to write: .png or .jpg.")
     ] = None,
+    overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
     recognizer: RecognizerOptions,
     cropped: CroppedOption = False,
@@ -51,9 +53,11 @@ def explain(
     if face < 1:
         raise OptionError(f"--face: expected 1 or more; got {face}")
     if out is not None:
+        from mien.output.files import check_free
         from mien.output.heat_map import check_image_name
 
         check_image_name(out, original=image)
+        check_free(out, overwrite=overwrite)
     reader = recognizer.settings(context, cropped=cropped).open(threads=threads)
     found = explain_face(reader, image, face=face - 1, emotion=emotion)
     if out is not None:

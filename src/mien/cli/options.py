@@ -18,6 +18,7 @@ from mien.cli.shared import (
     FullSizeOption,
     MinFaceOption,
     ModelOption,
+    OverwriteOption,
     ThresholdOption,
     UsableOnlyOption,
     ValShareOption,
@@ -188,9 +189,7 @@ class RowOutputOptions:
         ),
     ] = None
     usable_only: UsableOnlyOption = False
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = (
-        False
-    )
+    overwrite: OverwriteOption = False
 
     def outputs(self) -> "Outputs":
         """What the library takes."""

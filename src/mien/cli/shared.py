@@ -122,6 +122,7 @@ FpsOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
 
 
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
 UsableOnlyOption = Annotated[
     bool,
     typer.Option(

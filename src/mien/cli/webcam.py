@@ -213,12 +213,9 @@ def webcam(
 
 def _check_free(path: Path, *, overwrite: bool) -> None:
     from mien.errors import OutputError
-    from mien.output.files import part_name
+    from mien.output.files import check_free, part_name
 
-    if path.is_dir():
-        raise OutputError(f"{path}: expected a file to write; it is a folder")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path}: it exists already; --overwrite replaces it")
+    check_free(path, overwrite=overwrite)
     if (part := part_name(path)).exists() and not overwrite:
         raise OutputError(
             f"{part}: an earlier run that was cut off left it; rename it to keep it, --overwrite "

@@ -73,6 +73,13 @@ def figure(
         yield drawn, list(axes.flat)
 
 
+def figure_files(path: Path) -> list[Path]:
+    """What a figure becomes: the file of that name, or of a name without an ending both kinds."""
+    if path.suffix.lower() in ENDINGS:
+        return [path]
+    return [path.with_name(path.name + ending) for ending in ENDINGS]
+
+
 def save(drawn: "Figure", stem: Path, *, endings: Sequence[str] = ENDINGS) -> list[Path]:
     """Write a figure as `stem.png` and `stem.svg`, each whole or not at all.
 

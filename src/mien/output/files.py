@@ -6,7 +6,7 @@ be of use after a kill, the rows and the annotated copy of a video, is left unde
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, TextIO
@@ -36,6 +36,32 @@ def shared_part_name(name: str) -> str:
 def is_part_name(name: str) -> bool:
     """Whether `part_name` or `shared_part_name` gives such a name."""
     return Path(name).stem.endswith(".part") or name.endswith(".part")
+
+
+def check_free(
+    path: Path, *, overwrite: bool, read: Iterable[Path | None] = (), also: str = ""
+) -> None:
+    """Refuse a name that cannot be written under, or may not, before any work is done.
+
+    Args:
+        path: of a file to write.
+        overwrite: one that exists may be replaced.
+        read: files that are read, which nothing may replace.
+        also: what the message says beside that --overwrite replaces a file.
+    Raises:
+        OutputError: it is a folder, one of the files that are read, or a file that must stay.
+    """
+    try:
+        if path.is_dir():
+            raise OutputError(f"{path}: expected a file to write; it is a folder")
+        if not path.exists():
+            return
+        if any(path.samefile(one) for one in read if one is not None and one.exists()):
+            raise OutputError(f"{path}: would replace what is read")
+        if not overwrite:
+            raise OutputError(f"{path}: it exists; --overwrite replaces it{also}")
+    except OSError as error:  # a name too long
+        raise OutputError(f"{path}: {error.strerror or error}") from error
 
 
 @contextmanager

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mien.errors import OutputError
-from mien.output.files import part_name
+from mien.output.figures import figure_files
+from mien.output.files import check_free, part_name
 from mien.output.records import TABLE_SUFFIXES
 from mien.rows.formats import Media, files_of, format_of
 
@@ -49,7 +50,7 @@ class Outputs:
     def paths(self) -> list[Path]:
         """Every file that will be written."""
         paths = [path for path in self.named() if path is not self.plot]
-        plots = [] if self.plot is None else _plot_paths(self.plot)
+        plots = [] if self.plot is None else figure_files(self.plot)
         return (
             paths + plots + [p for name in self.formats for p in files_of(name, self.formats[name])]
         )
@@ -150,23 +151,13 @@ class Outputs:
         for path in paths:
             if paths.count(path) > 1:
                 raise OutputError(f"{path}: expected a name of its own for each output; got two")
-            try:
-                if path.is_dir():
-                    raise OutputError(f"{path}: expected a file to write; it is a folder")
-                if path.exists():
-                    if Path(source).exists() and path.samefile(source):
-                        what = "rows that are" if from_rows else "video that is"
-                        raise OutputError(f"{path}: would replace the {what} read")
-                    if not replaces:
-                        also = "" if from_rows else ", --resume reads only what is not finished"
-                        raise OutputError(f"{path}: it exists; --overwrite replaces it{also}")
-                if not replaces and (part := part_name(path)).exists():
-                    raise OutputError(
-                        f"{part}: a run that was cut off left it; --resume or --overwrite reads "
-                        "the video anew"
-                    )
-            except OSError as error:  # a name too long
-                raise OutputError(f"{path}: {error.strerror or error}") from error
+            also = "" if from_rows else ", --resume reads only what is not finished"
+            check_free(path, overwrite=replaces, read=[Path(source)], also=also)
+            if not replaces and (part := part_name(path)).exists():
+                raise OutputError(
+                    f"{part}: a run that was cut off left it; --resume or --overwrite reads the "
+                    "video anew"
+                )
 
     def is_finished(self) -> bool:
         """Whether there is something to write, and all of it is there."""
@@ -223,10 +214,3 @@ def option(kind: str) -> str:
 def _in_folder(kind: str) -> str:
     """How the name of an output in a folder ends: rows and tables may share one."""
     return f".{kind}{ENDINGS[kind][0]}" if kind in _TABLES else ENDINGS[kind][0]
-
-
-def _plot_paths(path: Path) -> list[Path]:
-    """What `plot_timeline` writes."""
-    if path.suffix.lower() in ENDINGS["plot"]:
-        return [path]
-    return [path.with_name(path.name + ending) for ending in ENDINGS["plot"]]

@@ -1,0 +1,77 @@
+"""Without --overwrite no command that recognizes, or works on rows, replaces a file."""
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from coder_files import CODED, write_rows, write_table
+from command_line import Mien, assert_refused
+
+PORTRAIT: Final = Path(__file__).parent.parent / "examples" / "astronaut.jpg"
+
+CASES: Final = {
+    "events": (["events", "rows.csv", "--out", "new.csv"], "new.csv"),
+    "statistics": (["events", "rows.csv", "--statistics", "new.json"], "new.json"),
+    "dyads": (["events", "rows.csv", "--dyads", "new.csv"], "new.csv"),
+    "plot": (["events", "rows.csv", "--plot", "new"], "new.svg"),
+    "agreement plot": (["agree", "rows.csv", "coder.csv", "--plot", "new.png"], "new.png"),
+    "agreement page": (["agree", "rows.csv", "coder.csv", "--report", "new.html"], "new.html"),
+    "intervals": (["convert", "rows.csv", "--to", "eaf"], "rows.eaf"),
+    "sidecar": (["convert", "rows.csv", "--to", "bids"], "rows_events.json"),
+    "faces": (["detect", str(PORTRAIT), "--csv", "new.csv"], "new.csv"),
+    "heat map": (["explain", str(PORTRAIT), "--out", "new.png"], "new.png"),
+    "rows": (["rows", "rows.csv", "--csv", "new.csv"], "new.csv"),
+}
+"""What is written -> a command that writes it, and its file."""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    write_rows(tmp_path / "rows.csv", CODED)
+    write_table(tmp_path / "coder.csv")
+    return tmp_path
+
+
+@pytest.mark.parametrize("what", CASES)
+def test_a_file_is_replaced_only_when_asked(mien: Mien, folder: Path, what: str) -> None:
+    command, name = CASES[what]
+    (folder / name).write_text("of somebody")
+    before = set(folder.iterdir())
+    assert_refused(mien(*command), f"{name}: it exists; --overwrite replaces it")
+    assert (folder / name).read_text() == "of somebody"
+    assert set(folder.iterdir()) == before
+    assert mien(*command, "--overwrite").status == 0
+    assert (folder / name).read_bytes() != b"of somebody"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["events", "rows.csv", "--out", "rows.csv"],
+        ["agree", "rows.csv", "coder.csv", "--report", "coder.csv"],
+        ["convert", "rows.csv", "--to", "fex", "--out", "rows.csv"],
+        ["rows", "rows.csv", "--csv", "rows.csv"],
+    ],
+)
+def test_what_is_read_is_never_replaced(mien: Mien, folder: Path, command: list[str]) -> None:
+    before = (folder / "rows.csv").read_bytes()
+    assert_refused(mien(*command, "--overwrite"), "would replace what is read")
+    assert (folder / "rows.csv").read_bytes() == before
+
+
+def test_a_model_is_replaced_only_when_asked(mien: Mien, folder: Path) -> None:
+    (folder / "ours.onnx").write_text("of somebody")
+    (folder / "theirs.onnx").write_text("no model")
+    command = ("convert", "theirs.onnx", "--out", "ours.onnx")
+    assert_refused(mien(*command), "ours.onnx: it exists; --overwrite replaces it")
+    assert "it exists" not in mien(*command, "--overwrite").stderr
+    itself = mien("convert", "theirs.onnx", "--out", "theirs.onnx", "--overwrite")
+    assert_refused(itself, "would replace what is read")
+
+
+def test_a_folder_is_no_file(mien: Mien, folder: Path) -> None:
+    (folder / "new.csv").mkdir()
+    done = mien("events", "rows.csv", "--out", "new.csv", "--overwrite")
+    assert_refused(done, "new.csv: expected a file to write; it is a folder")
