@@ -76,6 +76,7 @@ def test_all_but_rows_is_as_if_unusable_faces_were_not_seen(mien: Mien, tmp_path
     assert "48% turned. They are left out here." in page
     assert "not usable in 25% of the time: turned" in page
     assert "person 2" not in page
+    assert "--earlier-report page.html --usable-only</pre>" in page
 
 
 def test_a_video_gives_what_its_rows_give(mien: Mien, tmp_path: Path) -> None:

@@ -317,7 +317,7 @@ def write_video_report(
         images_left_out=bool(people) and not images.thumbnails,
         made=facts_table(made.items()),
         people_csv=f"{stem}-people.csv",
-        command=None if rows is None else _command(path, rows),
+        command=None if rows is None else _command(path, rows, usable_only=usable_only),
         data={
             "title": title,
             "facts": dict(facts),
@@ -408,7 +408,7 @@ class _ReportPage(HTMLParser):
             self.data += data
 
 
-def _command(path: Path, rows: Path) -> str:
+def _command(path: Path, rows: Path, *, usable_only: bool) -> str:
     """What writes all anew, typed in the folder of the page."""
     stem = path.stem
     try:
@@ -418,7 +418,7 @@ def _command(path: Path, rows: Path) -> str:
     words = ["mien", "rows", there, "--people", f"{stem}-people.csv"]
     words += ["--csv", f"{stem}-named.csv", "--summary", f"{stem}-named-summary.csv"]
     words += ["--report", f"{stem}-named.html", "--earlier-report", path.name]
-    return shlex.join(words)
+    return shlex.join(words + ["--usable-only"] * usable_only)
 
 
 def _plain(person: "TrackSummary", timeline: Timeline) -> dict[str, object]:
