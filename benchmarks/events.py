@@ -137,6 +137,7 @@ def _video(raw: NDArray[np.float32]) -> VideoResult:
         landmarks=np.full((count, 5, 2), np.nan, np.float32),
         measures=np.full((count, len(MEASURES)), np.nan, np.float32),
         unusable=np.full(count, -1, np.int64),
+        pose_methods=np.full(count, -1, np.int64),
     )
 
 

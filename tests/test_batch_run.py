@@ -183,6 +183,8 @@ def test_movements_are_columns_where_they_are_asked_for(tmp_path: Path, portrait
     assert list(plain) == list(BATCH_TABLE)
     assert list(moved) == [*BATCH_TABLE, *MOVES]
     assert moved["move_mouthSmileLeft"] == pytest.approx(0.895, abs=0.02)
+    assert (plain["pose_method"], moved["pose_method"]) == ("points", "mesh")
+    assert moved["pitch"] == pytest.approx(-9, abs=2)
     # Data sets of before there were any say nothing of them, and are gone on with.
     about = json.loads((tmp_path / "plain" / "manifest.json").read_text())["about"]
     assert "movements" not in about["settings"]

@@ -18,10 +18,11 @@ from drawn_faces import MOODS, DrawnFace, draw_face
 from fakes import a_tracked_reading
 from mien import ImageError, Recognizer, YuNetDetector, analyze_video
 from mien.output.records import IMAGE_TABLE, MOVES, VIDEO_TABLE
-from mien.readings import MOVEMENTS, FacialMovements, Image
+from mien.readings import MOVEMENTS, POSE_METHODS, FacialMovements, Image
 from mien.recognize.crops import Square
 from mien.recognize.movements import (
     _IN_THE_FILE,
+    _SKULL,
     LEFT_OUT,
     MOVEMENTS_FILE,
     Movements,
@@ -29,6 +30,8 @@ from mien.recognize.movements import (
     movement_square,
     pose_of,
 )
+from mien.recognize.video.frames import Frame
+from mien.recognize.video.readings import VideoSettings
 from mien.rows.files import read_frames, row_writer
 from mien.rows.table import read_rows
 from videos import make_video, moving_portrait, steady_times
@@ -151,6 +154,74 @@ def test_the_pose_follows_a_head_that_turns(
     assert pose_of(points_of(mirrored)).roll == pytest.approx(-still.roll, abs=1)
 
 
+def canonical_points(
+    pose: tuple[float, float, float], away_cm: float = math.inf
+) -> NDArray[np.float32]:
+    """MediaPipe's canonical face, held so, as a camera sees it: 10 pixels to the centimeter."""
+    yaw, pitch, roll = map(math.radians, pose)
+    up = [(1, 0, 0), (0, math.cos(pitch), math.sin(pitch)), (0, -math.sin(pitch), math.cos(pitch))]
+    aside = [(math.cos(yaw), 0, math.sin(yaw)), (0, 1, 0), (-math.sin(yaw), 0, math.cos(yaw))]
+    over = [(math.cos(roll), math.sin(roll), 0), (-math.sin(roll), math.cos(roll), 0), (0, 0, 1)]
+    places = np.array([place for _, place in _SKULL.values()])
+    x, y, z = np.array(over) @ np.array(aside) @ np.array(up) @ places.T
+    nearer = 1.0 / (1.0 - z / away_cm)
+    points = np.zeros((478, 3), np.float32)
+    points[list(_SKULL)] = np.column_stack([x * nearer, -y * nearer, -z]) * 10 + 100
+    return points
+
+
+@pytest.mark.parametrize(
+    "pose", [(0, 0, 0), (35, 0, 0), (0, 25, 0), (0, 0, 20), (-40, 15, -30), (25, -35, 60)]
+)
+def test_a_face_that_is_held_so_has_that_pose(pose: tuple[float, float, float]) -> None:
+    assert pose_of(canonical_points(pose)) == pytest.approx(pose, abs=1e-3)
+    assert pose_of(canonical_points(pose, 60)) == pytest.approx(pose, abs=3)
+
+
+def test_the_pose_of_a_reading_is_that_of_its_mesh(
+    recognizer: Recognizer, portrait_image: Image
+) -> None:
+    (plain,), (reading,) = Recognizer()(portrait_image), recognizer(portrait_image)
+    assert plain.quality is not None
+    assert reading.quality is not None
+    assert (plain.quality.pose_method, reading.quality.pose_method) == ("points", "mesh")
+    pose = pose_of(points_of(the_face(recognizer, portrait_image)))
+    assert (reading.quality.yaw, reading.quality.pitch, reading.quality.roll) == pose
+    assert pose == pytest.approx((-0.5, -9.3, 2.7), abs=1)
+    assert plain.quality.size_px == reading.quality.size_px
+
+
+def test_a_mesh_gives_a_pose_where_there_are_no_landmarks(portrait_image: Image) -> None:
+    reading = Recognizer(detector="haar", movements=True)(portrait_image)[0]
+    assert reading.landmarks is None
+    assert reading.quality is not None
+    assert reading.quality.pose_method == "mesh"
+    assert reading.quality.yaw == pytest.approx(0, abs=3)
+
+
+def test_where_the_network_sees_no_face_the_pose_is_that_of_the_points(
+    portrait_image: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mien.recognize.movements._MIN_PRESENCE", 1.1)
+    (plain,), (blind,) = Recognizer()(portrait_image), Recognizer(movements=True)(portrait_image)
+    assert blind.movements is None
+    assert blind.quality == plain.quality
+
+
+def test_rows_of_a_video_have_the_pose_of_the_mesh_that_stands(recognizer: Recognizer) -> None:
+    still = moving_portrait(lambda number: (0.0, 0.0))(0)
+    frames = [Frame(number, number / 25, still) for number in range(6)]
+    read = [readings for _, readings in recognizer.stream(frames, settings=VideoSettings())]
+    for (reading,) in read:
+        assert reading.movements is not None
+        assert reading.quality is not None
+        pose = pose_of(points_of(reading.movements))
+        assert (reading.quality.yaw, reading.quality.pitch, reading.quality.roll) == pose
+        assert reading.quality.pose_method == "mesh"
+    meshes = {id(reading.movements) for (reading,) in read}
+    assert len(meshes) < len(read)  # where the face is as it was, its reading stands
+
+
 def test_what_shows_no_face_has_no_movements(movements: Movements) -> None:
     nothing = np.full((256, 256, 3), 127, np.uint8)
     assert movements.read_crops([nothing], [Square(0, 0, 0, 256)]) == [None]
@@ -215,6 +286,7 @@ def test_images_have_the_columns_where_they_are_asked_for(
     (row,) = csv_rows(table)
     assert tuple(row) == (*IMAGE_TABLE, *MOVES)
     assert float(row["move_mouthSmileLeft"]) == pytest.approx(0.895, abs=0.02)
+    assert row["pose_method"] == "mesh"
 
     assert mien("detect", portrait, "--csv", table).status == 0
     assert tuple(csv_rows(table)[0]) == IMAGE_TABLE
@@ -239,6 +311,8 @@ def test_videos_have_them_in_every_row_and_they_come_back(
     assert back.movements is not None
     assert read.movements is not None
     assert back.movements == pytest.approx(read.movements, abs=1e-5)
+    assert back.measures == pytest.approx(read.measures, abs=1e-3)
+    assert set(back.pose_methods.tolist()) == {POSE_METHODS.index("mesh")}
     assert read.rows[0].reading is not None
     assert read.rows[0].reading.movements is not None
 

@@ -13,7 +13,7 @@ from fakes import EYES
 from mien.readings import UNUSABLE, Face, Image, Landmarks
 from mien.recognize.crops import crop_faces
 from mien.recognize.faces import YuNetDetector
-from mien.recognize.quality import blur_of, inside_of, pose_of, quality_of
+from mien.recognize.quality import blur_of, inside_of, pose_of, quality_of, with_mesh
 
 SIZE = (200, 200)
 CANONICAL = np.array(
@@ -98,6 +98,7 @@ def test_a_good_face_is_usable(crop: NDArray[np.uint8]) -> None:
     assert (quality.usable, quality.unusable) == (True, "")
     assert (quality.size_px, quality.inside) == (100.0, 1.0)
     assert quality.light == pytest.approx(crop.mean())
+    assert quality_of(a_face(turned(pitch=50.0)), crop, SIZE).usable  # by points, which say little
     assert quality.contrast == pytest.approx(crop.std())
 
 
@@ -125,4 +126,18 @@ def test_what_speaks_against_a_face_is_said(reason: str, crop: NDArray[np.uint8]
 def test_without_landmarks_the_angles_are_not_known(crop: NDArray[np.uint8]) -> None:
     quality = quality_of(a_face(None), crop, SIZE)
     assert (quality.yaw, quality.pitch, quality.roll) == (None, None, None)
+    assert quality.pose_method is None
     assert quality.usable
+
+
+def test_the_pose_of_a_mesh_takes_the_place_of_that_of_points(crop: NDArray[np.uint8]) -> None:
+    points = quality_of(a_face(turned(yaw=-70.0)), crop, SIZE)
+    assert (points.pose_method, points.unusable) == ("points", "turned")
+    mesh = with_mesh(points, (-12.0, 5.0, 3.0))
+    assert mesh == replace(points, yaw=-12.0, pitch=5.0, roll=3.0, unusable="", pose_method="mesh")
+    assert with_mesh(mesh, (-40.0, 5.0, 3.0)).unusable == "turned"
+    assert with_mesh(mesh, (0.0, -24.0, 70.0)).usable
+    assert with_mesh(mesh, (0.0, -26.0, 3.0)).unusable == "turned"
+    assert with_mesh(mesh, (0.0, 26.0, 3.0)).unusable == "turned"
+    small = quality_of(a_face(None, side=5.0), crop, SIZE)
+    assert with_mesh(small, (-40.0, 5.0, 3.0)).unusable == "small"

@@ -17,7 +17,7 @@ from mien.errors import OutputError
 from mien.output.files import part_name
 from mien.output.records import POINTS as POINT_COLUMNS
 from mien.output.records import QUALITY, VIDEO_TABLE
-from mien.readings import UNUSABLE, FaceQuality, TrackedReading
+from mien.readings import POSE_METHODS, UNUSABLE, FaceQuality, TrackedReading
 from mien.rows import table
 from mien.rows.files import (
     FLUSH_S,
@@ -26,7 +26,7 @@ from mien.rows.files import (
 )
 
 POINTS = ((30.0, 50.5), (70.0, 50.0), (50.0, 70.0), (35.0, 90.0), (65.0, 90.25))
-TURNED = FaceQuality(-41.5, 3.0, -0.5, 119.5, 0.25, 131.0, 52.75, 0.875, "turned")
+TURNED = FaceQuality(-41.5, 3.0, -0.5, 119.5, 0.25, 131.0, 52.75, 0.875, "turned", "mesh")
 FROM_A_BOX = FaceQuality(None, None, None, 119.5, 0.25, 131.0, 52.75, 1.0)
 
 
@@ -144,6 +144,7 @@ def test_quality_and_landmarks_are_columns(tmp_path: Path) -> None:
     assert (rows[0]["right_eye_x"], rows[0]["left_mouth_y"]) == ("30.0", "90.25")
     assert [rows[i]["usable"] for i in range(4)] == ["false", "true", "", "true"]
     assert [rows[i]["unusable"] for i in range(4)] == ["turned", "", "", ""]
+    assert [rows[i]["pose_method"] for i in range(4)] == ["mesh", "", "", ""]
     assert (rows[1]["yaw"], rows[1]["size_px"], rows[1]["nose_x"]) == ("", "119.5", "")
 
     lines = [json.loads(line) for line in write(tmp_path / "rows.jsonl").read_text().splitlines()]
@@ -170,34 +171,56 @@ def test_quality_of_rows_that_are_read_back(suffix: str, tmp_path: Path) -> None
     assert bool(np.isnan(found.landmarks[1:]).all())
     assert found.measures[0].tolist() == [-41.5, 3.0, -0.5, 119.5, 0.25, 131.0, 52.75, 0.875]
     assert found.unusable.tolist() == [UNUSABLE.index("turned"), 0, 0]
+    assert found.pose_methods.tolist() == [POSE_METHODS.index("mesh"), -1, -1]
 
     frame = found.to_pandas()
     assert list(frame.columns) == list(VIDEO_TABLE)
     assert frame["usable"].tolist()[:2] == [False, True]
     assert frame["unusable"].tolist()[:2] == ["turned", ""]
+    assert frame["pose_method"][0] == "mesh"
+    assert frame["pose_method"].isna().tolist() == [False, True, True, True]
 
 
 NEW = {*POINT_COLUMNS, *QUALITY, "landmarks", "quality"}
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
-def test_rows_of_before_quality_are_read(suffix: str, tmp_path: Path) -> None:
-    path = write(tmp_path / f"rows{suffix}")
-    if suffix == ".csv":
-        kept = [{k: v for k, v in row.items() if k not in NEW} for row in csv_rows(path)]
+def without(values: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    kept = {name: value for name, value in values.items() if name not in names}
+    return {n: without(v, names) if isinstance(v, dict) else v for n, v in kept.items()}
+
+
+def take_out(path: Path, names: set[str]) -> None:
+    """Columns of CSV, keys of JSON lines."""
+    if path.suffix == ".csv":
+        kept = [without(row, names) for row in csv_rows(path)]
         with path.open("w", newline="") as file:
             writer = csv.DictWriter(file, list(kept[0]))
             writer.writeheader()
             writer.writerows(kept)
     else:
-        lines = [json.loads(line) for line in path.read_text().splitlines()]
-        kept = [{k: v for k, v in line.items() if k not in NEW} for line in lines]
-        path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        lines = [without(json.loads(line), names) for line in path.read_text().splitlines()]
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_rows_of_before_there_was_a_mesh_have_their_pose_of_points(
+    suffix: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path / f"rows{suffix}")
+    take_out(path, {"pose_method"})
+    read = [row.reading.quality for row in table.read_rows(path).rows if row.reading is not None]
+    assert read == [replace(TURNED, pose_method="points"), FROM_A_BOX, FROM_A_BOX]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_rows_of_before_quality_are_read(suffix: str, tmp_path: Path) -> None:
+    path = write(tmp_path / f"rows{suffix}")
+    take_out(path, NEW)
 
     found = table.read_rows(path)
 
     assert [row.reading.quality for row in found.rows if row.reading is not None] == [None] * 3
-    assert found.unusable.tolist() == [-1, -1, -1]
+    assert found.unusable.tolist() == found.pose_methods.tolist() == [-1, -1, -1]
     assert found.to_pandas()["usable"].isna().all()
     assert [r.emotion for row in found.rows if (r := row.reading)] == ["happy", "sad", "sad"]
 
@@ -241,6 +264,7 @@ def rewrite(path: Path, **cells: str) -> None:
         ({"x0": "1e308"}, "line 2: x0: expected a number, .*; got '1e308'"),
         ({"nose_x": "nan"}, "line 2: nose_x: expected a number, .*; got 'nan'"),
         ({"yaw": "inf"}, "line 2: yaw: expected a number, .*; got 'inf'"),
+        ({"pose_method": "eye"}, "line 2: pose_method: expected points or mesh; got 'eye'"),
         ({"emotion": "bored"}, "line 2: emotion: expected one of angry, .*; got 'bored'"),
         ({"raw_emotion": ""}, "line 2: raw_emotion: expected one of angry, .*; got None"),
         ({"detected": "JA"}, "line 2: detected: expected true or false; got 'JA'"),

@@ -26,6 +26,8 @@ export interface FaceQuality {
   inside: number;
   /** Why the reading is not to be trusted. */
   unusable: Unusable;
+  /** What yaw, pitch and roll are told from: the landmarks. Python has a mesh, too. */
+  pose_method: "points";
   /** Nothing speaks against trusting it. */
   usable: boolean;
 }
@@ -58,10 +60,10 @@ export function qualityOf(face: Face, crop: Uint8Array, width: number, height: n
     ...{ light, contrast, inside: insideOf(face.box, width, height) },
   };
   const unusable = reasonOf(measured);
-  return { ...measured, unusable, usable: unusable === "" };
+  return { ...measured, unusable, pose_method: "points", usable: unusable === "" };
 }
 
-function reasonOf(of: Omit<FaceQuality, "unusable" | "usable">): Unusable {
+function reasonOf(of: Omit<FaceQuality, "unusable" | "pose_method" | "usable">): Unusable {
   if (of.size_px < MIN_SIZE_PX) return "small";
   if (of.inside < MIN_INSIDE) return "cut off";
   if (Math.abs(of.yaw) > MAX_YAW) return "turned";

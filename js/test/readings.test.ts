@@ -40,7 +40,8 @@ function assertSame(got: readonly Reading[], wanted: readonly Reading[], name: s
 
 function assertSameQuality(got: FaceQuality, wanted: FaceQuality, face: string): void {
   assert.deepEqual(Object.keys(got), Object.keys(wanted), face);
-  assert.deepEqual([got.unusable, got.usable], [wanted.unusable, wanted.usable], face);
+  const [ours, right] = [got, wanted].map((of) => [of.unusable, of.pose_method, of.usable]);
+  assert.deepEqual(ours, right, face);
   const [mine, theirs] = [got, wanted].map((of) => [
     of.yaw,
     of.pitch,

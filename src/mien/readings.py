@@ -55,6 +55,9 @@ class Face:
 UNUSABLE: Final = ("", "small", "cut off", "turned", "dark", "bright", "flat", "blurred")
 """Why a reading is not to be trusted, in the order in which it is looked for; first that it is."""
 
+POSE_METHODS: Final = ("points", "mesh")
+"""What the pose of a head is told from: the five landmarks, or the 478 points of the mesh."""
+
 
 @dataclass(frozen=True)
 class FaceQuality:
@@ -64,7 +67,7 @@ class FaceQuality:
 
     Attributes:
         yaw: degrees by which the head is turned aside, positive where it looks to the right of the
-            image; None where the detector gives no landmarks.
+            image; None where there are neither landmarks nor a mesh.
         pitch: degrees by which it is raised, positive where it looks up; likewise.
         roll: degrees by which it is tilted, positive where its top leans to the right of the image;
             likewise.
@@ -74,6 +77,8 @@ class FaceQuality:
         contrast: standard deviation of its gray levels.
         inside: share of the box that lies inside the image, 0 to 1.
         unusable: why the reading is not to be trusted, one of `UNUSABLE`; empty where it is.
+        pose_method: what the three angles are told from, one of `POSE_METHODS`; None where they
+            are not known.
     """
 
     yaw: float | None
@@ -85,6 +90,7 @@ class FaceQuality:
     contrast: float
     inside: float
     unusable: str = ""
+    pose_method: str | None = None
 
     @property
     def usable(self) -> bool:

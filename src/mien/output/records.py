@@ -18,6 +18,7 @@ from mien.labels import EMOTIONS
 from mien.output.files import atomic_text
 from mien.readings import (
     MOVEMENTS,
+    POSE_METHODS,
     UNUSABLE,
     Expectation,
     FaceQuality,
@@ -39,7 +40,7 @@ RAW: Final = tuple(f"raw_{label}" for label in EMOTIONS)
 POINTS: Final = tuple(f"{name}_{axis}" for name in LANDMARKS for axis in "xy")
 MEASURES: Final = ("yaw", "pitch", "roll", "size_px", "blur", "light", "contrast", "inside")
 """What is measured of the quality of a face, as columns; `FaceQuality` says what they are."""
-QUALITY: Final = (*MEASURES, "usable", "unusable")
+QUALITY: Final = (*MEASURES, "usable", "unusable", "pose_method")
 MOVES: Final = tuple(f"move_{name}" for name in MOVEMENTS)
 """The last columns, where facial movements are asked for."""
 
@@ -102,9 +103,9 @@ _OF_A_FACE: Final = (
     ),
     Column("raw_emotion", "string", "the likeliest of this frame alone"),
     *(Column(name, "float32", "probability of this frame alone, not smoothed") for name in RAW),
-    Column("yaw", "float32", "degrees, to the right of the image; null without landmarks"),
-    Column("pitch", "float32", "degrees, upwards; null without landmarks"),
-    Column("roll", "float32", "degrees, clockwise; null without landmarks"),
+    Column("yaw", "float32", "degrees, to the right of the image; null where not known"),
+    Column("pitch", "float32", "degrees, upwards; null where not known"),
+    Column("roll", "float32", "degrees, clockwise; null where not known"),
     Column("size_px", "float32", "longer side of the box"),
     Column("blur", "float32", "of the crop that was read, 0 (sharp) to 1 (blurred)"),
     Column("light", "float32", "its mean gray level, 0 to 255"),
@@ -112,6 +113,7 @@ _OF_A_FACE: Final = (
     Column("inside", "float32", "share of the box that lies inside the image, 0 to 1"),
     Column("usable", "bool", "nothing measured speaks against trusting the reading"),
     Column("unusable", "string", "what does, in a word; empty where usable"),
+    Column("pose_method", "string", "what yaw, pitch and roll are told from: points or mesh"),
     Column("expected", "string", "the emotion that was asked for, in every row"),
     Column(
         "shows", "bool", "whether the face shows it; null in the row of an image without a face"
@@ -556,7 +558,13 @@ def quality_of_row(row: Mapping[str, Any]) -> FaceQuality | None:
         raise ValueError(f"unusable: expected one of {', '.join(UNUSABLE[1:])}; got {unusable!r}")
     yaw, pitch, roll = (None if row[name] is None else _number(row, name) for name in MEASURES[:3])
     size_px, blur, light, contrast, inside = (_number(row, name) for name in MEASURES[3:])
-    return FaceQuality(yaw, pitch, roll, size_px, blur, light, contrast, inside, unusable)
+    method = None
+    if yaw is not None:
+        method = row.get("pose_method") or POSE_METHODS[0]  # there was no other before the column
+        if method not in POSE_METHODS:
+            expected = " or ".join(POSE_METHODS)
+            raise ValueError(f"pose_method: expected {expected}; got {method!r}")
+    return FaceQuality(yaw, pitch, roll, size_px, blur, light, contrast, inside, unusable, method)
 
 
 def _pairs(values: Sequence[float]) -> list[list[float]]:

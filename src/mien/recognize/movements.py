@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from mien.environment import onnx_session
 from mien.errors import ImageError
-from mien.readings import MOVEMENTS, Face, FacialMovements, Image
+from mien.readings import MOVEMENTS, Face, FaceQuality, FacialMovements, Image
 from mien.recognize.crops import Square, cut_square, square_of
 from mien.recognize.faces import Framing
+from mien.recognize.quality import with_mesh
 
 MOVEMENTS_FILE: Final = Path(__file__).parents[1] / "assets" / "movements.onnx"
 
@@ -242,3 +243,15 @@ def pose_of(points: NDArray[np.float32]) -> Pose:
     pitch = math.atan2(-turn[2, 1], turn[2, 2])
     roll = math.atan2(-turn[1, 0], turn[0, 0])
     return Pose(math.degrees(yaw), math.degrees(pitch), math.degrees(roll))
+
+
+def with_pose(quality: FaceQuality, moved: FacialMovements | None) -> FaceQuality:
+    """What an image was worth by the pose that its mesh tells; the same where there is no mesh.
+
+    Args:
+        quality: of a face.
+        moved: what the same face does.
+    """
+    if moved is None or moved.points is None:
+        return quality
+    return with_mesh(quality, pose_of(moved.points))

@@ -1,6 +1,7 @@
 """What the image of one face was worth: pose, size, blur, light, and whether to trust it."""
 
 import math
+from dataclasses import replace
 from typing import Final
 
 import cv2
@@ -15,6 +16,7 @@ from mien.readings import Box, Face, FaceQuality, Landmarks
 MIN_SIZE_PX: Final = 22.0
 MIN_INSIDE: Final = 0.95
 MAX_YAW: Final = 35.0
+MAX_PITCH: Final = 25.0  # of a mesh: that of points says too little
 MIN_LIGHT: Final = 30.0
 MAX_LIGHT: Final = 230.0
 MIN_CONTRAST: Final = 10.0
@@ -42,23 +44,48 @@ def quality_of(face: Face, crop: NDArray[np.uint8], size: tuple[int, int]) -> Fa
     mean, deviation = cv2.meanStdDev(crop)
     light, contrast = float(mean[0, 0]), float(deviation[0, 0])
     blur, inside, size_px = blur_of(crop), inside_of(face.box, size), face.size_px
+    unusable = _unusable(yaw, None, size_px, blur, light, contrast, inside)
+    method = None if yaw is None else "points"
+    return FaceQuality(yaw, pitch, roll, size_px, blur, light, contrast, inside, unusable, method)
+
+
+def with_mesh(quality: FaceQuality, pose: tuple[float, float, float]) -> FaceQuality:
+    """The same with the pose that the mesh tells, and usable or not by that.
+
+    Args:
+        quality: of the face.
+        pose: yaw, pitch and roll, of `mien.recognize.movements.pose_of`.
+    """
+    yaw, pitch, roll = pose
+    of = quality
+    unusable = _unusable(yaw, pitch, of.size_px, of.blur, of.light, of.contrast, of.inside)
+    angles = {"yaw": yaw, "pitch": pitch, "roll": roll}
+    return replace(quality, **angles, unusable=unusable, pose_method="mesh")
+
+
+def _unusable(
+    yaw: float | None,
+    pitch: float | None,
+    size_px: float,
+    blur: float,
+    light: float,
+    contrast: float,
+    inside: float,
+) -> str:
+    """What speaks against trusting a reading, of `mien.readings.UNUSABLE`."""
     if size_px < MIN_SIZE_PX:
-        unusable = "small"
-    elif inside < MIN_INSIDE:
-        unusable = "cut off"
-    elif yaw is not None and abs(yaw) > MAX_YAW:
-        unusable = "turned"
-    elif light < MIN_LIGHT:
-        unusable = "dark"
-    elif light > MAX_LIGHT:
-        unusable = "bright"
-    elif contrast < MIN_CONTRAST:
-        unusable = "flat"
-    elif blur > MAX_BLUR:
-        unusable = "blurred"
-    else:
-        unusable = ""
-    return FaceQuality(yaw, pitch, roll, size_px, blur, light, contrast, inside, unusable)
+        return "small"
+    if inside < MIN_INSIDE:
+        return "cut off"
+    if abs(yaw or 0.0) > MAX_YAW or abs(pitch or 0.0) > MAX_PITCH:
+        return "turned"
+    if light < MIN_LIGHT:
+        return "dark"
+    if light > MAX_LIGHT:
+        return "bright"
+    if contrast < MIN_CONTRAST:
+        return "flat"
+    return "blurred" if blur > MAX_BLUR else ""
 
 
 def pose_of(landmarks: Landmarks) -> tuple[float, float, float]:

@@ -1,7 +1,6 @@
 """Image -> readings: the library's front door."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,7 @@ from mien.recognize.classifier import DEFAULT_MODEL, Classifier
 from mien.recognize.crops import crop_faces
 from mien.recognize.faces import Detector, detector_named
 from mien.recognize.images import ImageSource, load_image
-from mien.recognize.movements import Movements
+from mien.recognize.movements import Movements, with_pose
 from mien.recognize.quality import quality_of
 
 if TYPE_CHECKING:
@@ -168,19 +167,19 @@ class Recognizer:
             return []
         sizes = [(image.shape[1], image.shape[0]) for image in images]
         rows = iter(self.classifier(np.concatenate(crops)))
-        read = [
+        return [
             [
-                _reading(face, quality_of(face, crop, size), next(rows), self.threshold)
-                for face, crop in zip(faces, cut, strict=True)
+                _reading(face, quality_of(face, crop, size), moved, next(rows), self.threshold)
+                for face, crop, moved in zip(faces, cut, self._moved(image, faces), strict=True)
             ]
-            for size, faces, cut in zip(sizes, found, crops, strict=True)
+            for image, size, faces, cut in zip(images, sizes, found, crops, strict=True)
         ]
+
+    def _moved(self, image: Image, faces: list[Face]) -> Sequence[FacialMovements | None]:
+        """What each face does; None of each where nobody asks."""
         if self.movements is None:
-            return read
-        for readings, image, faces in zip(read, images, found, strict=True):
-            moved = self.movements(image, faces, self.detector.framing)
-            readings[:] = map(_moving, readings, moved)
-        return read
+            return [None] * len(faces)
+        return self.movements(image, faces, self.detector.framing)
 
     def stream(
         self,
@@ -231,6 +230,7 @@ class Recognizer:
 def _reading(
     face: Face,
     quality: FaceQuality,
+    moved: FacialMovements | None,
     probabilities: np.ndarray[Any, np.dtype[np.float32]],
     threshold: float,
 ) -> Reading:
@@ -243,9 +243,6 @@ def _reading(
         probability=float(probabilities[best]),
         probabilities=tuple(float(p) for p in probabilities),
         unsure=not float(probabilities[best]) >= threshold,  # so that NaN is unsure, too
-        quality=quality,
+        quality=with_pose(quality, moved),
+        movements=moved,
     )
-
-
-def _moving(reading: Reading, movements: FacialMovements | None) -> Reading:
-    return replace(reading, movements=movements)

@@ -28,6 +28,7 @@ from mien.output.records import (
 )
 from mien.readings import (
     MOVEMENTS,
+    POSE_METHODS,
     UNUSABLE,
     Event,
     FaceQuality,
@@ -45,6 +46,7 @@ from mien.rows.others import Tell, is_other, read_other_frames
 
 _NO_POINTS: Final = (math.nan,) * len(POINTS)
 _NO_MEASURES: Final = (math.nan,) * len(MEASURES)
+_METHODS: Final = (*POSE_METHODS, None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +71,7 @@ class VideoResult:
         measures: (F, 8) float32: yaw, pitch, roll, size_px, blur, light, contrast and inside, see
             `mien.FaceQuality`; NaN where they were not measured.
         unusable: (F,) int64: which of `mien.readings.UNUSABLE`; 0 is usable, -1 not known.
+        pose_methods: (F,) int64: which of `mien.readings.POSE_METHODS`; -1 where no angle is known.
         movements: (F, 43) float32, columns as `mien.readings.MOVEMENTS`, NaN where they cannot be
             seen; None where nobody asked.
         names: track -> what somebody calls that person; empty until somebody does.
@@ -89,6 +92,7 @@ class VideoResult:
     landmarks: NDArray[np.float32]
     measures: NDArray[np.float32]
     unusable: NDArray[np.int64]
+    pose_methods: NDArray[np.int64]
     movements: NDArray[np.float32] | None = None
     names: Mapping[int, str] = field(default_factory=dict)
 
@@ -158,9 +162,8 @@ class VideoResult:
             return None
         *angles, size_px, blur, light, contrast, inside = self.measures[face].tolist()
         yaw, pitch, roll = (None if angle != angle else angle for angle in angles)
-        return FaceQuality(
-            yaw, pitch, roll, size_px, blur, light, contrast, inside, UNUSABLE[unusable]
-        )
+        reason, method = UNUSABLE[unusable], _METHODS[self.pose_methods[face]]
+        return FaceQuality(yaw, pitch, roll, size_px, blur, light, contrast, inside, reason, method)
 
     def to_pandas(self) -> Any:
         """A `pandas.DataFrame` with a row for each face of each frame, in order.
@@ -169,8 +172,9 @@ class VideoResult:
 
         The columns are frame, time_s, track, name where somebody gave names, x0, y0, x1, y1, score,
         detected, emotion, probability, unsure, one for each emotion, raw_emotion, raw_ with each
-        emotion, right_eye_x ... left_mouth_y (the landmarks), and yaw ... inside, usable, unusable
-        (the quality of the face); then, where movements were asked for, move_ with each of them.
+        emotion, right_eye_x ... left_mouth_y (the landmarks), and yaw ... inside, usable, unusable,
+        pose_method (the quality of the face); then, where movements were asked for, move_ with each
+        of them.
 
         Raises:
             MissingExtraError: pandas is not installed.
@@ -199,6 +203,7 @@ class VideoResult:
             **dict(zip(MEASURES, self.measures.T, strict=True)),
             "usable": usable,
             "unusable": np.array([*UNUSABLE, None], object)[self.unusable],
+            "pose_method": np.array(_METHODS, object)[self.pose_methods],
         }
         if self.movements is not None:
             faces |= zip(MOVES, self.movements.T, strict=True)
@@ -261,7 +266,8 @@ class VideoColumns:
         self._boxes, self._scores = array("f"), array("f")
         self._raw, self._smoothed = array("f"), array("f")
         self._names: dict[int, str] = {}
-        self._landmarks, self._measures, self._unusable = array("f"), array("f"), array("b")
+        self._landmarks, self._measures = array("f"), array("f")
+        self._unusable, self._pose_methods = array("b"), array("b")
         self._movements, self._are_moving = array("f"), False
 
     def add(self, frame: int, time_s: float, readings: Sequence[TrackedReading]) -> None:
@@ -284,10 +290,13 @@ class VideoColumns:
             if quality is None:
                 self._measures.extend(_NO_MEASURES)
                 self._unusable.append(-1)
+                self._pose_methods.append(-1)
             else:
                 values = (getattr(quality, name) for name in MEASURES)
                 self._measures.extend(math.nan if v is None else v for v in values)
                 self._unusable.append(UNUSABLE.index(quality.unusable))
+                method = quality.pose_method
+                self._pose_methods.append(-1 if method is None else POSE_METHODS.index(method))
             self._add_movements(reading.movements)
         self._frames.append(frame)
         self._times_s.append(time_s)
@@ -319,6 +328,7 @@ class VideoColumns:
             landmarks=np.array(self._landmarks, np.float32).reshape(-1, 5, 2),
             measures=np.array(self._measures, np.float32).reshape(-1, len(MEASURES)),
             unusable=np.array(self._unusable, np.int64),
+            pose_methods=np.array(self._pose_methods, np.int64),
             names=self._names,
             movements=moved if self._are_moving else None,
         )

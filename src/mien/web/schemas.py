@@ -35,6 +35,7 @@ _READING: Final[dict[str, Any]] = {
         "contrast": 52.8,
         "inside": 1.0,
         "unusable": "",
+        "pose_method": "points",
         "usable": True,
     },
 }
@@ -189,7 +190,7 @@ class FaceQuality:
     """What the image of one face was worth."""
 
     yaw: Annotated[
-        float | None, Field(description="Degrees, to the right of the picture; by the landmarks.")
+        float | None, Field(description="Degrees, to the right of the picture; null if not known.")
     ]
     pitch: Annotated[float | None, Field(description="Degrees, upwards.")]
     roll: Annotated[float | None, Field(description="Degrees, clockwise.")]
@@ -201,6 +202,10 @@ class FaceQuality:
     unusable: Annotated[
         Literal["", "small", "cut off", "turned", "dark", "bright", "flat", "blurred"],
         Field(description="Why the reading is not to be trusted; empty where it is."),
+    ]
+    pose_method: Annotated[
+        Literal["points", "mesh"] | None,
+        Field(description="What yaw, pitch and roll are told from: the landmarks, or a mesh."),
     ]
     usable: bool
 

@@ -16,7 +16,7 @@ from mien.errors import MienError, OptionError
 from mien.labels import EMOTIONS
 from mien.readings import FaceQuality, FacialMovements, Image, TrackedReading
 from mien.recognize.crops import SIZE_PX, Square, crop_faces
-from mien.recognize.movements import movement_crop, movement_square
+from mien.recognize.movements import movement_crop, movement_square, with_pose
 from mien.recognize.quality import quality_of
 from mien.recognize.video.smoothing import SmoothingSettings, closing_of, smoothed_online
 from mien.recognize.video.tracking import TrackedFace, Tracker, TrackingSettings
@@ -326,7 +326,7 @@ class _Reader:
             probability=probabilities[best],
             probabilities=probabilities,
             unsure=not probabilities[best] >= self._threshold,  # so that NaN is unsure, too
-            quality=quality,
+            quality=with_pose(quality, read.movements),
             movements=read.movements,
             track=track,
             raw_probabilities=probabilities,

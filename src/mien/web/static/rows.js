@@ -10,7 +10,7 @@ const POINTS = ["right_eye", "left_eye", "nose", "right_mouth", "left_mouth"].fl
   `${name}_y`,
 ]);
 const MEASURES = ["yaw", "pitch", "roll", "size_px", "blur", "light", "contrast", "inside"];
-const QUALITY = [...MEASURES, "usable", "unusable"];
+const QUALITY = [...MEASURES, "usable", "unusable", "pose_method"];
 
 /** As `mien detect --csv` has them. */
 export const IMAGE_COLUMNS = [
@@ -75,6 +75,7 @@ function roundedQuality(quality) {
     ...Object.fromEntries(values),
     usable: quality.usable,
     unusable: quality.unusable,
+    pose_method: quality.pose_method,
   };
 }
 
