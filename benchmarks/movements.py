@@ -35,7 +35,7 @@ from mien.learn.data.labeled_images import largest_face
 from mien.readings import MOVEMENTS
 from mien.recognize.faces import YuNetDetector
 from mien.recognize.images import load_image
-from mien.recognize.movements import Movements, movement_crop, movement_square
+from mien.recognize.movements import Movements, movement_crop, movement_square, pose_of
 from mien.recognize.recognizer import Recognizer
 from video import FPS, Scene, people, talkers, write_clip
 
@@ -133,7 +133,14 @@ def print_speed() -> None:
     crop = movement_crop(image, square)
     cut = _least_s(lambda: movement_crop(image, square))
     network = _least_s(lambda: movements.read_crops([crop], [square]))
-    print(f"one face: {1e3 * cut:.2f} ms to cut it out, {1e3 * network:.2f} ms in the network")
+    (moved,) = movements.read_crops([crop], [square])
+    assert moved is not None
+    assert moved.points is not None
+    pose = _least_s(partial(pose_of, moved.points))
+    print(
+        f"one face: {1e3 * cut:.2f} ms to cut it out, {1e3 * network:.2f} ms in the network, "
+        f"{1e3 * pose:.3f} ms for the pose"
+    )
     with tempfile.TemporaryDirectory() as folder:
         scene = Scene(talkers(1), SECONDS)
         clip = write_clip(Path(folder) / "one.mp4", scene, people(None, 1))

@@ -1,19 +1,21 @@
 """From which size, blur, light, contrast, turn and share inside on faces are read worse.
 
-    python benchmarks/quality.py --data FER2013 --photos PHOTOS [--mesh MESH.onnx] [--faces 800]
-        [--every 2] [--turned 80] [--figure STEM] [--json FILE]
+    python benchmarks/quality.py --photos PHOTOS [--data FER2013] [--faces 800] [--every 2]
+        [--turned 160] [--scan HEAD.glb SKIN.jpg] [--renders 300] [--figure STEM] [--json FILE]
 
-Faces of val, with what most taggers chose, and the faces found in photos of real people
-(docs/real-photos.md) are spoiled by the corruptions of `mien robustness`, and photos are cut off at
-the face. Of each face `mien.recognize.quality` measures what it was worth then. Faces of like worth
-are put together, and their accuracy is held against that of the very same faces unspoiled. The
-constants of `mien.recognize.quality` are the values from which on it falls by more than five
-points. It never reads test.
+With FER2013, faces of val, with what most taggers chose, and the faces found in photos of real
+people (docs/real-photos.md) are spoiled by the corruptions of `mien robustness`, and photos are cut
+off at the face. Of each face `mien.recognize.quality` measures what it was worth then. Faces of
+like worth are put together, and their accuracy is held against that of the very same faces
+unspoiled. The constants of `mien.recognize.quality` are the values from which on it falls by more
+than five points. It never reads test.
 
-With MESH, an ONNX file of MediaPipe's face landmarker (478 points of crops of 256 x 256 pixels, RGB
-uint8), the angles that five points tell are held against those of the mesh, and photos of faces
-from the front are turned in space by known angles, as "face profiling" does (Zhu et al. 2016,
-arXiv:1511.07212, section 5): found by YuNet again, they tell the error, and what is read of them.
+The pose that five points tell is held against that of MediaPipe's mesh. Both are held against
+photos that are rolled in the plane by known angles, and against photos of faces from the front that
+are turned in space, as "face profiling" does (Zhu et al. 2016, arXiv:1511.07212, section 5): what
+is read of these tells from which turn on faces are read worse. With HEAD.glb, a head that was
+scanned (one mesh of triangles, which looks along z, y upwards, and sees to the ears), and SKIN.jpg,
+its colors, both are held against renders of known pose, distance, light and size (seed 0).
 
 Needs the extra `train`.
 """
@@ -32,17 +34,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
-from mien.environment import onnx_session
-from mien.learn.data.datasets import list_images, load_faces
+from mien.learn.data.datasets import FaceSet, list_images, load_faces
 from mien.learn.evaluation.robustness import corrupt, draw_faces
 from mien.learn.evaluation.scores import truth_of
 from mien.output.figures import figure, save
 from mien.readings import Face, Image
 from mien.recognize.classifier import Classifier
 from mien.recognize.crops import Crops, crop_faces
-from mien.recognize.faces import YuNetDetector
+from mien.recognize.faces import WholeImage, YuNetDetector
 from mien.recognize.images import load_image
+from mien.recognize.movements import Movements
+from mien.recognize.movements import pose_of as pose_of_mesh
 from mien.recognize.quality import blur_of, inside_of, pose_of, quality_of
+from scan import Scan
 
 Floats = NDArray[np.float64]
 
@@ -60,30 +64,20 @@ EDGES: Final = {
     "contrast": (0, 5, 10, 15, 20, 25, 30, 40, 60),
     "inside": (0, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 1.0, 1.01),
     "yaw": (0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 90),
+    "pitch": (-90, -50, -40, -35, -30, -25, -20, -10, 0, 10, 20, 25, 30, 35, 40, 50, 90),
 }
 """Of the bins of each curve."""
 OF: Final = {"resolution": "size_px", "blur": "blur", "brightness": "light", "contrast": "contrast"}
 INSIDE: Final = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4)
-YAWS: Final = (-50.0, -35.0, -20.0, 0.0, 20.0, 35.0, 50.0)
+YAWS: Final = (-50.0, -40.0, -30.0, -20.0, 20.0, 30.0, 40.0, 50.0)
+PITCHES: Final = (-45.0, -35.0, -25.0, -15.0, 15.0, 25.0, 35.0, 45.0)
+ROLLS: Final = (-40.0, -20.0, -10.0, 10.0, 20.0, 40.0)
+METHODS: Final = ("points", "mesh")
+TURNED: Final = 20.0  # degrees
+LIMITS: Final = {"yaw": (0, 20, 25, 30, 35, 90), "pitch": (-90, -25, -20, -10, 10, 20, 25, 90)}
+"""Of wider bins, by what the mesh tells."""
 MIN_FACES: Final = 40  # of a bin
 UPRIGHT: Final = 10.0  # degrees, at most, of a face that is turned
-CROP: Final = 1.4  # sides of YuNet's box, of the crop that the mesh is found in
-
-RIGID: Final = {
-    33: (-4.45, 2.66, 3.17),
-    133: (-1.86, 2.59, 3.76),
-    362: (1.86, 2.59, 3.76),
-    263: (4.45, 2.66, 3.17),
-    127: (-7.74, 2.36, -2.01),
-    356: (7.74, 2.36, -2.01),
-    151: (0.00, 6.55, 5.03),
-    9: (0.00, 4.89, 5.39),
-    168: (0.00, 3.27, 5.24),
-    6: (0.00, 2.47, 5.79),
-    1: (0.00, -1.13, 7.48),
-    2: (0.00, -2.09, 6.06),
-}
-"""Points of MediaPipe's canonical face that no expression moves, in centimeters."""
 
 
 @dataclass(frozen=True)
@@ -170,62 +164,48 @@ def found_again(detector: YuNetDetector, image: Image) -> Face | None:
     return max(detector.detect(image), key=lambda face: face.size_px, default=None)
 
 
-# The mesh
+# Poses
 
 
-class Mesh:
-    """Finds 478 points on a face."""
+@dataclass(frozen=True)
+class Told:
+    """The largest face of an image, and its pose by each of `METHODS`."""
 
-    def __init__(self, path: str) -> None:
-        self._session = onnx_session(path)
-
-    def __call__(self, image: Image, face: Face) -> Floats:
-        """(478, 3): x, y and depth, towards the back, in pixels of the image."""
-        assert face.landmarks is not None
-        (ax, ay), (bx, by) = face.landmarks[:2]
-        angle, step = math.atan2(by - ay, bx - ax), CROP * face.size_px / 256
-        cosine, sine, middle = step * math.cos(angle), step * math.sin(angle), 127.5
-        x, y = (face.box[0] + face.box[2]) / 2, (face.box[1] + face.box[3]) / 2
-        there = np.array(
-            [
-                [cosine, -sine, x - middle * (cosine - sine)],
-                [sine, cosine, y - middle * (sine + cosine)],
-            ]
-        )
-        how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        crop = cv2.warpAffine(image, there, (256, 256), flags=how, borderMode=cv2.BORDER_REPLICATE)
-        (points,) = self._session.run(["points"], {"crops": crop[None]})[0].astype(float)
-        places = points[:, :2] @ there[:, :2].T + there[:, 2]
-        return np.column_stack([places, points[:, 2] * step])
+    face: Face
+    poses: Floats  # (2, 3): yaw, pitch and roll in degrees; NaN where the mesh sees no face
+    mesh: Floats | None  # (478, 3), in pixels
 
 
-def mesh_pose(points: Floats) -> tuple[float, float, float]:
-    """Yaw, pitch and roll in degrees, as `pose_of` has them, of a mesh.
+class Teller:
+    """Finds the largest face of an image and tells its pose."""
 
-    By the rotation that brings `RIGID` nearest to it (Kabsch 1976).
-    """
-    model = np.array(list(RIGID.values()))
-    seen = points[list(RIGID)] * (1.0, -1.0, -1.0)  # y upwards, depth towards the viewer
-    u, _, v = np.linalg.svd((seen - seen.mean(0)).T @ (model - model.mean(0)))
-    rotation = u @ np.diag([1.0, 1.0, np.linalg.det(u @ v)]) @ v
-    roll = -math.atan2(rotation[1, 0], rotation[0, 0])
-    x, y, z = turn(0.0, roll) @ rotation[:, 2]
-    return math.degrees(math.atan2(x, z)), math.degrees(math.asin(y)), math.degrees(roll)
+    def __init__(self, detector: YuNetDetector) -> None:
+        self._detector, self._movements = detector, Movements()
 
-
-def turn(yaw: float, roll: float) -> Floats:
-    """(3, 3): a rotation by radians, of x to the right, y upwards and z towards the viewer.
-
-    First by the yaw, then by the roll, against the clock.
-    """
-    (a, b), (c, d) = ((math.cos(angle), math.sin(angle)) for angle in (yaw, roll))
-    about_y = np.array([[a, 0, b], [0, 1, 0], [-b, 0, a]])
-    about_z = np.array([[c, -d, 0], [d, c, 0], [0, 0, 1]])
-    return np.asarray(about_z @ about_y, np.float64)
+    def __call__(self, image: Image) -> Told | None:
+        """None where YuNet finds no face."""
+        face = found_again(self._detector, image)
+        if face is None or face.landmarks is None:
+            return None
+        (moved,) = self._movements(image, [face], self._detector.framing)
+        poses = np.array([pose_of(face.landmarks), (math.nan,) * 3])
+        if moved is None or moved.points is None:
+            return Told(face, poses, None)
+        poses[1] = pose_of_mesh(moved.points)
+        return Told(face, poses, moved.points.astype(np.float64))
 
 
-def turned(image: Image, points: Floats, yaw: float) -> Image:
-    """A photo whose head is turned aside by so many degrees more.
+def turn(yaw: float, pitch: float, roll: float = 0.0) -> Floats:
+    """(3, 3): the rotation of a head by degrees, of x to the right, y upwards, z to the viewer."""
+    a, b, c = (math.radians(angle) for angle in (pitch, yaw, -roll))
+    raised = [[1, 0, 0], [0, math.cos(a), math.sin(a)], [0, -math.sin(a), math.cos(a)]]
+    aside = [[math.cos(b), 0, math.sin(b)], [0, 1, 0], [-math.sin(b), 0, math.cos(b)]]
+    tilted = [[math.cos(c), -math.sin(c), 0], [math.sin(c), math.cos(c), 0], [0, 0, 1]]
+    return np.asarray(np.array(tilted) @ np.array(aside) @ np.array(raised), np.float64)
+
+
+def turned(image: Image, points: Floats, rotation: Floats) -> tuple[Image, Floats]:
+    """A photo whose head is turned, and its mesh then.
 
     The mesh turns; a ring around it, at the depth of the ears, turns with it, and what lies at the
     border of the image stays.
@@ -241,7 +221,6 @@ def turned(image: Image, points: Floats, yaw: float) -> Image:
     source = np.concatenate([points, ring, still])
     triangles = Delaunay(source[:, :2]).simplices
     flip = np.array([1.0, -1.0, -1.0])
-    rotation = turn(math.radians(yaw), 0.0)
     moving = len(points) + len(ring)
     place = source.copy()
     place[:moving] = ((source[:moving] - center) * flip @ rotation.T) * flip + center
@@ -263,7 +242,7 @@ def turned(image: Image, points: Floats, yaw: float) -> Image:
         mask = np.zeros(patch.shape[:2], np.uint8)
         cv2.fillConvexPoly(mask, np.round(there - (x0, y0)).astype(np.int32), 1)
         out[y0:y1, x0:x1][mask > 0] = patch[mask > 0]
-    return out
+    return out, place[: len(points)]
 
 
 @dataclass(frozen=True)
@@ -313,7 +292,13 @@ def whole(photos: Sequence[Photo], detector: YuNetDetector, read: Reader) -> Flo
 
 
 def pose_errors(told: Floats, true: Floats, what: str) -> None:
-    """Print how far angles are from the true ones; (N, 3) degrees each."""
+    """Print how far angles are from the true ones, their mean and median; (N, 3) degrees each.
+
+    Behind it by the true angle, with how far it is told too large, and how many there are.
+    """
+    seen = ~np.isnan(told).any(1)
+    print(f"{what}: n {seen.sum()} of {len(told)}")
+    told, true = told[seen], true[seen]
     for column, angle in enumerate(("yaw", "pitch", "roll")):
         wrong = told[:, column] - true[:, column]
         parts = []
@@ -323,32 +308,91 @@ def pose_errors(told: Floats, true: Floats, what: str) -> None:
                 outwards = wrong[there] * np.sign(true[there, column])
                 mean = np.abs(wrong[there]).mean()
                 parts.append(f"{low}-{high}: {mean:.1f} ({outwards.mean():+.1f}), n {there.sum()}")
-        print(f"{what}: {angle} off by {np.abs(wrong).mean():.1f} degrees; {'; '.join(parts)}")
+        wide = np.abs(wrong)
+        print(
+            f"  {angle} off by {wide.mean():.1f} degrees (median {np.median(wide):.1f}, 9 of 10 "
+            f"below {np.quantile(wide, 0.9):.1f}, mean {wrong.mean():+.1f}); {'; '.join(parts)}"
+        )
 
 
-def turned_curve(
-    photos: Sequence[Photo], meshes: Sequence[Floats], detector: YuNetDetector, read: Reader
-) -> list[Bin]:
-    """By the yaw that is measured on photos that are turned; prints its errors, too."""
-    told, true, crops, who, lost = [], [], [], [], dict.fromkeys(YAWS, 0)
-    for number, (photo, points) in enumerate(zip(photos, meshes, strict=True)):
-        start = mesh_pose(points)
-        for yaw in YAWS:
-            image = turned(photo.image, points, yaw) if yaw else photo.image
-            face = found_again(detector, image)
-            if face is None or face.landmarks is None:
-                lost[yaw] += 1
-                continue
-            told.append(pose_of(face.landmarks))
-            true.append((start[0] + yaw, *start[1:]))
-            crops.append(crop_faces(image, [face], detector.framing, margin=read.margin)[0])
-            who.append(number)
-    print("turned:", len(photos), "photos; not found:", {a: n for a, n in lost.items() if n})
-    pose_errors(np.array(told), np.array(true), "turned")
-    right = read(np.array(crops)) == np.array([photos[number].target for number in who])
-    yaws = np.abs(np.array(told)[:, 0])
-    before = whole(photos, detector, read)
-    return bins(EDGES["yaw"], yaws, before[who], right.astype(float), np.array(who))
+def turned_curves(
+    photos: Sequence[Photo], meshes: Sequence[Floats], teller: Teller, read: Reader
+) -> dict[str, dict[str, list[Bin]]]:
+    """By the yaw and pitch that each method tells of turned photos; prints their errors, too."""
+    before = whole(photos, YuNetDetector(), read)
+    curves: dict[str, dict[str, list[Bin]]] = {label: {} for label in METHODS}
+    for angle, name, steps in ((0, "yaw", YAWS), (1, "pitch", PITCHES)):
+        told, true, right, who, lost = [], [], [], [], dict.fromkeys(steps, 0)
+        for number, (photo, points) in enumerate(zip(photos, meshes, strict=True)):
+            for step in (0.0, *steps):
+                rotation = turn(*((step, 0.0), (0.0, step))[angle])
+                image, then = (
+                    turned(photo.image, points, rotation) if step else (photo.image, points)
+                )
+                found = teller(image)
+                if found is None:
+                    lost[step] += 1
+                    continue
+                (crop,) = crop_faces(image, [found.face], YuNetDetector.framing, margin=read.margin)
+                told.append(found.poses)
+                true.append(pose_of_mesh(then.astype(np.float32)))
+                right.append(read(crop[None])[0] == photo.target)
+                who.append(number)
+        print(f"turned in {name}: {len(photos)} photos; not found: {lost}")
+        poses, own, now = np.array(told), np.array(who), np.array(right, np.float64)
+        for method, label in enumerate(METHODS):
+            pose_errors(poses[:, method], np.array(true), f"turned in {name}, {label}")
+            values = poses[:, method, angle]
+            values = np.abs(values) if name == "yaw" else values
+            curves[label][name] = bins(EDGES[name], values, before[own], now, own)
+            show(f"turned photos, {label}", name, curves[label][name])
+            show("the same", name, bins(LIMITS[name], values, before[own], now, own))
+        if (unseen := np.isnan(poses[:, 1, 0])).any():
+            fall = 100 * (before[own] - now)[unseen].mean()
+            print(f"where the mesh sees no face: n {unseen.sum()}, fall in points {fall:.1f}")
+    return curves
+
+
+def rolled(photos: Sequence[Photo], teller: Teller) -> None:
+    """Print how far the roll follows photos that are rolled in the plane about the face."""
+    told, true = [], []
+    for photo in photos:
+        level = teller(photo.image)
+        x0, y0, x1, y1 = photo.face.box
+        for step in ROLLS if level is not None else ():
+            how = cv2.getRotationMatrix2D(((x0 + x1) / 2, (y0 + y1) / 2), -step, 1.0)
+            size = (photo.image.shape[1], photo.image.shape[0])
+            image = cv2.warpAffine(photo.image, how, size, borderMode=cv2.BORDER_REPLICATE)
+            found = teller(np.asarray(image, np.uint8))
+            if found is not None and level is not None:
+                told.append(found.poses - level.poses)
+                true.append((0.0, 0.0, step))
+    for method, label in enumerate(METHODS):
+        pose_errors(np.array(told)[:, method], np.array(true), f"rolled, {label}")
+
+
+def scanned(scan: Scan, renders: int, teller: Teller) -> None:
+    """Print how far the poses of a scanned head are off, in as many renders."""
+    straight = teller(scan(turn(0.0, 0.0), heads=4.0, light=np.array((0.0, 0.0, 1.0)), side=300))
+    if straight is not None:
+        poses = dict(zip(METHODS, straight.poses.round(1).tolist(), strict=True))
+        print(f"scanned head, held straight: {poses}")
+    chance = np.random.default_rng(0)
+    told, true, lost = [], [], 0
+    for _ in range(renders):
+        pose = tuple(chance.uniform((-60, -40, -40), (60, 40, 40)).tolist())
+        light = np.array([chance.uniform(-1, 1), chance.uniform(-0.2, 1), 1.0])
+        heads, side = float(chance.uniform(2.0, 6.0)), int(chance.integers(120, 400))
+        light /= np.linalg.norm(light)
+        found = teller(scan(turn(*pose), heads=heads, light=light, side=side))
+        if found is None:
+            lost += 1
+            continue
+        told.append(found.poses)
+        true.append(pose)
+    print(f"scanned head: {renders} renders, {lost} not found")
+    for method, label in enumerate(METHODS):
+        pose_errors(np.array(told)[:, method], np.array(true), f"scanned head, {label}")
 
 
 def mirrored(photos: Sequence[Photo], detector: YuNetDetector) -> None:
@@ -391,7 +435,7 @@ def show(name: str, of: str, curve: Sequence[Bin]) -> None:
 def draw(curves: dict[str, dict[str, list[Bin]]], stem: Path) -> None:
     """The curves as a figure, an axis for each measure."""
     of = [name for name in EDGES if any(name in own for own in curves.values())]
-    with figure(9.0, 5.0, rows=2, columns=3) as (drawn, axes):
+    with figure(12.0, 5.0, rows=2, columns=4) as (drawn, axes):
         for axis, name in zip(axes, of, strict=False):
             for label, own in curves.items():
                 if points := own.get(name):
@@ -419,48 +463,111 @@ def load_photos(path: str, detector: YuNetDetector) -> list[Photo]:
     return photos
 
 
+def as_they_are(what: str, poses: Floats, right: Floats, targets: NDArray[np.int64]) -> None:
+    """Print how faces that nobody turned are read, by the yaw and pitch that the mesh tells.
+
+    Faces that are held otherwise may show other emotions: they are held against the accuracy that
+    all faces of their emotions have.
+    """
+    seen = np.isfinite(poses[:, 0])
+    print(f"{what} as they are: the mesh sees {seen.sum()} of {len(poses)}")
+    usual = np.zeros(len(poses))
+    for target in np.unique(targets):
+        usual[targets == target] = right[seen & (targets == target)].mean()
+    falls = usual - right
+    for column, name in ((0, "yaw"), (1, "pitch")):
+        values = np.abs(poses[:, column]) if name == "yaw" else poses[:, column]
+        low, middle, high = np.nanquantile(values, (0.1, 0.5, 0.9))
+        print(f"  {name}: median {middle:.1f}, 8 of 10 from {low:.1f} to {high:.1f}")
+        for low, high in pairwise(LIMITS[name]):
+            there = (values >= low) & (values < high)
+            if (n := int(there.sum())) < MIN_FACES:
+                print(f"  {name} {low:g} to {high:g}: too few, n {n}")
+            else:
+                fall, error = 100 * falls[there].mean(), 196 * falls[there].std() / math.sqrt(n)
+                print(
+                    f"  {name} {low:g} to {high:g}: {right[there].mean():.3f} right, "
+                    f"fall {fall:.1f} +- {error:.1f}, n {n}"
+                )
+
+
+def framed(faces: FaceSet, read: Reader) -> None:
+    """Print the same of faces that are cut out already."""
+    detector, movements = WholeImage(), Movements()
+    poses = np.full((len(faces), 3), math.nan)
+    for number, crop in enumerate(faces.images):
+        image = np.repeat(crop.reshape(*crop.shape[:2], 1), 3, axis=2)
+        (moved,) = movements(image, detector.detect(image), detector.framing)
+        if moved is not None and moved.points is not None:
+            poses[number] = pose_of_mesh(moved.points)
+    right = (read(faces.images) == faces.targets).astype(np.float64)
+    as_they_are("val", poses, right, faces.targets)
+
+
+def held_by_pose(
+    photos: Sequence[Photo], detector: YuNetDetector, read: Reader, many: int
+) -> dict[str, dict[str, list[Bin]]]:
+    """Print what is measured of poses; the curves of turned photos, by each of `METHODS`."""
+    teller = Teller(detector)
+    found = [teller(photo.image) for photo in photos]
+    poses = np.array([np.full((2, 3), math.nan) if one is None else one.poses for one in found])
+    pose_errors(
+        poses[:, 0][~np.isnan(poses[:, 1, 0])],
+        poses[:, 1][~np.isnan(poses[:, 1, 0])],
+        "five points against the mesh",
+    )
+    targets = np.array([photo.target for photo in photos])
+    as_they_are("photos", poses[:, 1], whole(photos, detector, read), targets)
+    points, mesh = (np.abs(poses[:, method, 0]) > TURNED for method in (0, 1))
+    print(
+        f"turned by more than {TURNED:g} by the mesh: {mesh.sum()}, of which the points tell "
+        f"{points[mesh].mean():.3f}, and {points[~mesh].mean():.3f} of the others"
+    )
+    front = np.flatnonzero(np.abs(poses[:, 1]).max(axis=1) < UPRIGHT)
+    front = front[np.linspace(0, len(front) - 1, many).astype(int)]
+    some = [photos[i] for i in front]
+    rolled(some, teller)
+    meshes = [one.mesh for i in front if (one := found[i]) is not None and one.mesh is not None]
+    return turned_curves(some, meshes, teller, read)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", required=True)
     parser.add_argument("--photos", required=True)
-    parser.add_argument("--mesh", help="ONNX file of the face landmarker")
+    parser.add_argument("--data", help="FER2013, for what is not a pose")
+    parser.add_argument("--scan", nargs=2, metavar=("HEAD.glb", "SKIN.jpg"))
+    parser.add_argument("--renders", type=int, default=300, help="of the scan")
     parser.add_argument("--model", default="mien")
     parser.add_argument("--faces", type=int, default=800, help="of val")
-    parser.add_argument("--every", type=int, default=2, help="of the photos with a face, take each")
-    parser.add_argument("--turned", type=int, default=80, help="photos that are turned")
+    parser.add_argument("--every", type=int, default=2, help="of the photos, spoil each")
+    parser.add_argument("--turned", type=int, default=160, help="photos that are turned")
     parser.add_argument("--figure", type=Path, help="name without an ending")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     detector, read = YuNetDetector(), Reader(options.model)
-    photos = load_photos(options.photos, detector)[:: options.every]
-    crops = np.concatenate(
-        [crop_faces(p.image, [p.face], detector.framing, margin=read.margin) for p in photos]
-    )
-    targets = np.array([photo.target for photo in photos])
-    val = truth_of("people", draw_faces(load_faces(options.data).split("val"), options.faces))
-    curves: dict[str, dict[str, list[Bin]]] = {
-        "val": corrupted(val.images, val.targets, read),
-        "photos": corrupted(crops, targets, read),
-    }
-    curves["photos"]["inside"] = cut_off_curve(photos[::2], detector, read)
-    for label, n in (("val", len(val)), ("photos", len(photos))):
-        print(f"{label}: n {n:,}")
-        for of, curve in curves[label].items():
-            show(label, of, curve)
-    measured("yaw", photos, detector, read)
-    measured("blur", photos, detector, read)
-    mirrored(photos, detector)
-    if options.mesh:
-        mesh = Mesh(options.mesh)
-        meshes = [mesh(photo.image, photo.face) for photo in photos]
-        told = np.array([pose_of(p.face.landmarks) for p in photos if p.face.landmarks])
-        true = np.array([mesh_pose(points) for points in meshes])
-        pose_errors(told, true, "against the mesh")
-        front = np.flatnonzero(np.abs(true).max(axis=1) < UPRIGHT)
-        front = front[np.linspace(0, len(front) - 1, options.turned).astype(int)]
-        some = [photos[i] for i in front]
-        curves["photos"]["yaw"] = turned_curve(some, [meshes[i] for i in front], detector, read)
-        show("turned photos", "yaw", curves["photos"]["yaw"])
+    if options.scan:
+        scanned(Scan(*options.scan), options.renders, Teller(detector))
+    every = load_photos(options.photos, detector)
+    curves: dict[str, dict[str, list[Bin]]] = {}
+    if options.data:
+        photos = every[:: options.every]
+        crops = np.concatenate(
+            [crop_faces(p.image, [p.face], detector.framing, margin=read.margin) for p in photos]
+        )
+        targets = np.array([photo.target for photo in photos])
+        faces = load_faces(options.data).split("val")
+        val = truth_of("people", draw_faces(faces, options.faces))
+        curves["val"] = corrupted(val.images, val.targets, read)
+        curves["photos"] = corrupted(crops, targets, read)
+        curves["photos"]["inside"] = cut_off_curve(photos[::2], detector, read)
+        for label, n in (("val", len(val)), ("photos", len(photos))):
+            print(f"{label}: n {n:,}")
+            for of, curve in curves[label].items():
+                show(label, of, curve)
+        measured("blur", photos, detector, read)
+        framed(truth_of("people", faces), read)
+    mirrored(every, detector)
+    curves |= held_by_pose(every, detector, read, options.turned)
     if options.json:
         rows = {k: {of: [asdict(b) for b in c] for of, c in v.items()} for k, v in curves.items()}
         options.json.write_text(json.dumps(rows, indent=1))

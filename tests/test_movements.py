@@ -175,7 +175,13 @@ def canonical_points(
 )
 def test_a_face_that_is_held_so_has_that_pose(pose: tuple[float, float, float]) -> None:
     assert pose_of(canonical_points(pose)) == pytest.approx(pose, abs=1e-3)
-    assert pose_of(canonical_points(pose, 60)) == pytest.approx(pose, abs=3)
+
+
+def test_a_near_camera_changes_little_of_the_pose() -> None:
+    for yaw in range(-40, 41, 10):
+        for pitch in range(-30, 31, 10):
+            pose = (yaw, pitch, 0)
+            assert pose_of(canonical_points(pose, away_cm=60)) == pytest.approx(pose, abs=1.7)
 
 
 def test_the_pose_of_a_reading_is_that_of_its_mesh(

@@ -12,7 +12,7 @@ from mien.readings import Box, Face, FaceQuality, Landmarks
 
 # From these on the model `mien` reads the same faces more than five points less often right, in
 # each set of faces that tells of it:
-# `python benchmarks/quality.py --data FER2013 --photos PHOTOS --mesh MESH.onnx`; docs/quality.md.
+# `python benchmarks/quality.py --data FER2013 --photos PHOTOS`; docs/quality.md.
 MIN_SIZE_PX: Final = 22.0
 MIN_INSIDE: Final = 0.95
 MAX_YAW: Final = 35.0
@@ -96,12 +96,10 @@ def pose_of(landmarks: Landmarks) -> tuple[float, float, float]:
     eyes; then the nose's place beside the line from the eyes to the mouth, in distances between the
     eyes, tells the yaw, and its place along that line the pitch.
 
-    Held against MediaPipe's mesh of 478 points on 491 photos of people, the yaw is off by 3.4
-    degrees on average (4.7 where heads are turned by 20 and more), the roll by 2.6 and the pitch by
-    6.2, which is hardly less than to say the same of everybody: open mouths and long noses move the
-    same points as a raised chin. On 80 photos turned in space by known angles the yaw is off by 4.1
-    to 5.1 degrees up to 45, and by 8.3 beyond, where it is told too small
-    (`benchmarks/quality.py`). No set with measured poses of heads was at hand.
+    On 300 renders of a scanned head the yaw is off by 6 to 8 degrees on average up to 45. The pitch
+    is told hardly at all: open mouths and long noses move the same points as a raised chin. Large
+    rolls are told too small. `mien.recognize.movements.pose_of` tells all three better from a mesh
+    (`benchmarks/quality.py`, docs/quality.md).
 
     Returns:
         yaw, pitch, roll; their signs as in `mien.FaceQuality`.
