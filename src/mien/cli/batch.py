@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.options import ImageFormatName, RecognizerOptions
+from mien.cli.options import RecognizerOptions
+from mien.cli.row_options import ImageFormatName
 from mien.cli.shared import (
     EXIT_ERROR,
     EXIT_INTERRUPTED,

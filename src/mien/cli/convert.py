@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mien.cli.options import FormatName
+from mien.cli.row_options import FormatName
 from mien.cli.shared import (
     FpsOption,
     JsonOption,

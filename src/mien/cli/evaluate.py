@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.options import TrainingFaces
+from mien.cli.face_options import TrainingFaces
 from mien.cli.shared import (
     HeadOption,
     JsonOption,

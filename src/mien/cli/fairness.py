@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.options import LabeledFaces
+from mien.cli.face_options import LabeledFaces
 from mien.cli.shared import (
     HeadOption,
     JsonOption,

@@ -3,52 +3,22 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
-from enum import StrEnum
 from functools import wraps
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import Any, get_type_hints
 
 import typer
 
 from mien.cli.shared import (
-    DataOption,
     DetectorName,
     DetectorOption,
-    FindFacesOption,
     FullSizeOption,
     MinFaceOption,
     ModelOption,
-    OverwriteOption,
     ThresholdOption,
-    UsableOnlyOption,
-    ValShareOption,
-    VotesOption,
     detector_name,
-    read_data,
 )
 from mien.recognize.classifier import DEFAULT_MODEL
 from mien.recognize.settings import RecognizerSettings
-
-if TYPE_CHECKING:
-    from mien.learn.data.datasets import FaceSet
-    from mien.recognize.video.outputs import Outputs
-
-
-class FormatName(StrEnum):
-    """Names in `mien.rows.formats.FORMATS`."""
-
-    eaf = "eaf"
-    textgrid = "textgrid"
-    boris = "boris"
-    bids = "bids"
-    fex = "fex"
-    openface = "openface"
-
-
-class ImageFormatName(StrEnum):
-    """Those that rows of images become."""
-
-    fex = "fex"
 
 
 def bundled(command: Callable[..., None]) -> Callable[..., None]:
@@ -123,86 +93,3 @@ class RecognizerOptions:
         if context is not None:
             name = detector_name(context, self.detector, cropped=cropped)
         return RecognizerSettings(**{**asdict(self), "detector": name}, movements=movements)
-
-
-@dataclass(frozen=True)
-class LabeledFaces:
-    """Which labelled faces a command measures on, or learns from."""
-
-    data: DataOption
-    votes: VotesOption = None
-    find_faces: FindFacesOption = False
-
-    def read(self, *, quiet: bool = False) -> "FaceSet":
-        """The faces; says what was left out unless it is `quiet`."""
-        return read_data(self.data, votes=self.votes, find_faces=self.find_faces, quiet=quiet)
-
-
-@dataclass(frozen=True)
-class TrainingFaces(LabeledFaces):
-    """The same where some of train may be held out as val."""
-
-    val_share: ValShareOption = None
-
-
-@dataclass(frozen=True)
-class RowOutputOptions:
-    """What is written of rows, as a video is read or later, and what becomes of earlier files."""
-
-    csv_file: Annotated[
-        Path | None,
-        typer.Option("--csv", help="Rows as CSV, one for each face and frame."),
-    ] = None
-    jsonl: Annotated[Path | None, typer.Option("--jsonl", help="The same as JSON lines.")] = None
-    parquet: Annotated[Path | None, typer.Option("--parquet", help="The same as Parquet.")] = None
-    summary: Annotated[
-        Path | None,
-        typer.Option("--summary", help="What each person shows over the video: .json or .csv."),
-    ] = None
-    plot: Annotated[
-        Path | None,
-        typer.Option("--plot", help="Probabilities over time: .png, .svg, or no ending for both."),
-    ] = None
-    report: Annotated[
-        Path | None, typer.Option("--report", help="A page of HTML with all of it and thumbnails.")
-    ] = None
-    events: Annotated[
-        Path | None,
-        typer.Option("--events", help="Onset, peak and end of each expression: .csv or .json."),
-    ] = None
-    statistics: Annotated[
-        Path | None,
-        typer.Option(
-            "--statistics", help="How often and how long each person shows each emotion: likewise."
-        ),
-    ] = None
-    dyads: Annotated[
-        Path | None,
-        typer.Option("--dyads", help="How each two people show each emotion together: likewise."),
-    ] = None
-    formats: Annotated[
-        list[FormatName] | None,
-        typer.Option(
-            "--format",
-            help="A file for another tool, beside the first of the other outputs and called like "
-            "it; may be given several times.",
-        ),
-    ] = None
-    usable_only: UsableOnlyOption = False
-    overwrite: OverwriteOption = False
-
-    def outputs(self) -> "Outputs":
-        """What the library takes."""
-        from mien.recognize.video.outputs import Outputs
-
-        return Outputs(
-            csv=self.csv_file,
-            jsonl=self.jsonl,
-            parquet=self.parquet,
-            summary=self.summary,
-            plot=self.plot,
-            report=self.report,
-            events=self.events,
-            statistics=self.statistics,
-            dyads=self.dyads,
-        )

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mien.cli.options import RowOutputOptions
+from mien.cli.row_options import RowOutputOptions
 from mien.cli.shared import (
     PEOPLE_HEADER,
     FpsOption,

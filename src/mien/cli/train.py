@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mien.cli.display import TrainingDisplay
-from mien.cli.options import TrainingFaces
+from mien.cli.face_options import TrainingFaces
 from mien.cli.shared import (
     EXIT_INTERRUPTED,
     PrecisionOption,

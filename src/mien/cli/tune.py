@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mien.cli.options import TrainingFaces
+from mien.cli.face_options import TrainingFaces
 from mien.cli.shared import (
     EXIT_INTERRUPTED,
     JsonOption,

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.options import RecognizerOptions, RowOutputOptions
+from mien.cli.options import RecognizerOptions
+from mien.cli.row_options import RowOutputOptions
 from mien.cli.shared import (
     EXIT_ERROR,
     PEOPLE_HEADER,

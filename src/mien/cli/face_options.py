@@ -1,0 +1,29 @@
+"""Options of the commands that learn from labeled faces, or measure on them."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mien.cli.shared import DataOption, FindFacesOption, ValShareOption, VotesOption, read_data
+
+if TYPE_CHECKING:
+    from mien.learn.data.datasets import FaceSet
+
+
+@dataclass(frozen=True)
+class LabeledFaces:
+    """Which labelled faces a command measures on, or learns from."""
+
+    data: DataOption
+    votes: VotesOption = None
+    find_faces: FindFacesOption = False
+
+    def read(self, *, quiet: bool = False) -> "FaceSet":
+        """The faces; says what was left out unless it is `quiet`."""
+        return read_data(self.data, votes=self.votes, find_faces=self.find_faces, quiet=quiet)
+
+
+@dataclass(frozen=True)
+class TrainingFaces(LabeledFaces):
+    """The same where some of train may be held out as val."""
+
+    val_share: ValShareOption = None

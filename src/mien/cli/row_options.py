@@ -1,0 +1,93 @@
+"""Options of the commands that write the rows of a video, and what is made of them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mien.cli.shared import OverwriteOption, UsableOnlyOption
+
+if TYPE_CHECKING:
+    from mien.recognize.video.outputs import Outputs
+
+
+class FormatName(StrEnum):
+    """Names in `mien.rows.formats.FORMATS`."""
+
+    eaf = "eaf"
+    textgrid = "textgrid"
+    boris = "boris"
+    bids = "bids"
+    fex = "fex"
+    openface = "openface"
+
+
+class ImageFormatName(StrEnum):
+    """Those that rows of images become."""
+
+    fex = "fex"
+
+
+@dataclass(frozen=True)
+class RowOutputOptions:
+    """What is written of rows, as a video is read or later, and what becomes of earlier files."""
+
+    csv_file: Annotated[
+        Path | None,
+        typer.Option("--csv", help="Rows as CSV, one for each face and frame."),
+    ] = None
+    jsonl: Annotated[Path | None, typer.Option("--jsonl", help="The same as JSON lines.")] = None
+    parquet: Annotated[Path | None, typer.Option("--parquet", help="The same as Parquet.")] = None
+    summary: Annotated[
+        Path | None,
+        typer.Option("--summary", help="What each person shows over the video: .json or .csv."),
+    ] = None
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", help="Probabilities over time: .png, .svg, or no ending for both."),
+    ] = None
+    report: Annotated[
+        Path | None, typer.Option("--report", help="A page of HTML with all of it and thumbnails.")
+    ] = None
+    events: Annotated[
+        Path | None,
+        typer.Option("--events", help="Onset, peak and end of each expression: .csv or .json."),
+    ] = None
+    statistics: Annotated[
+        Path | None,
+        typer.Option(
+            "--statistics", help="How often and how long each person shows each emotion: likewise."
+        ),
+    ] = None
+    dyads: Annotated[
+        Path | None,
+        typer.Option("--dyads", help="How each two people show each emotion together: likewise."),
+    ] = None
+    formats: Annotated[
+        list[FormatName] | None,
+        typer.Option(
+            "--format",
+            help="A file for another tool, beside the first of the other outputs and called like "
+            "it; may be given several times.",
+        ),
+    ] = None
+    usable_only: UsableOnlyOption = False
+    overwrite: OverwriteOption = False
+
+    def outputs(self) -> "Outputs":
+        """What the library takes."""
+        from mien.recognize.video.outputs import Outputs
+
+        return Outputs(
+            csv=self.csv_file,
+            jsonl=self.jsonl,
+            parquet=self.parquet,
+            summary=self.summary,
+            plot=self.plot,
+            report=self.report,
+            events=self.events,
+            statistics=self.statistics,
+            dyads=self.dyads,
+        )
