@@ -5,7 +5,6 @@ be of use after a kill, the rows and the annotated copy of a video, is left unde
 """
 
 import os
-import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,7 +29,7 @@ def shared_part_name(name: str) -> str:
 
     Some readers of `*.parquet` take hidden files, too.
     """
-    return f"{name}.{uuid.uuid4().hex[:8]}.part"
+    return f"{name}.{os.urandom(4).hex()}.part"
 
 
 def is_part_name(name: str) -> bool:

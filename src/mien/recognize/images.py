@@ -4,6 +4,7 @@ import inspect
 import io
 import os
 import re
+import struct
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -302,7 +303,22 @@ def _opened(content: bytes) -> "PILImage.Image":
             from pillow_heif import HeifImageFile
 
             return cast("PILImage.Image", cast(Any, HeifImageFile)(file))
-    return PILImage.open(file, formats=_FORMATS)
+    return _opened_jpeg(file, content) or PILImage.open(file, formats=_FORMATS)
+
+
+def _opened_jpeg(file: io.BytesIO, content: bytes) -> "PILImage.Image | None":
+    """A JPEG without what `PIL.Image.open` loads for other formats; None for that to say why."""
+    if not content.startswith(b"\xff\xd8\xff"):
+        return None
+    from PIL import Image as PILImage
+    from PIL.JpegImagePlugin import jpeg_factory
+
+    try:
+        opened = jpeg_factory(file)
+    except (SyntaxError, IndexError, TypeError, struct.error):  # as `PIL.Image.open` catches
+        return None
+    most = PILImage.MAX_IMAGE_PIXELS
+    return opened if most is None or opened.width * opened.height <= most else None
 
 
 def _notes_of(opened: "PILImage.Image") -> list[str]:
@@ -443,15 +459,17 @@ def _from_pil(opened: "PILImage.Image", name: str, content: bytes | None = None)
 
 def _upright(opened: "PILImage.Image", *, own: bool) -> "PILImage.Image":
     """Turn an image as its EXIF says; `own` says that it may be changed."""
+    if own:
+        opened.load()  # of some PNGs, EXIF is behind the pixels
+    if opened.getexif().get(_ORIENTATION, 1) == 1:
+        return opened
     from PIL import ImageOps
 
     # Every copy of a large image is hundreds of megabytes.
     if own:
         ImageOps.exif_transpose(opened, in_place=True)
         return opened
-    if opened.getexif().get(_ORIENTATION, 1) != 1:
-        return ImageOps.exif_transpose(opened)
-    return opened
+    return ImageOps.exif_transpose(opened)
 
 
 def _declared_bits(tags: dict[int, Any], content: bytes) -> int | None:
