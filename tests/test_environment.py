@@ -58,7 +58,7 @@ def test_an_opencv_that_cannot_be_imported_can_be_mended(another_opencv: Path) -
     (another_opencv / "cv2" / "__init__.py").write_text(f"raise ImportError({fault!r})\n")
     path = os.pathsep.join([str(another_opencv), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
-        [sys.executable, "-c", "import mien"],
+        [sys.executable, "-c", "from mien import Recognizer"],
         env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         text=True,

@@ -7,75 +7,87 @@
 
 Videos: `Recognizer().stream("video.mp4")` frame by frame, `analyze_video("video.mp4")` as a whole.
 
-Importing it opens no file and loads neither torch nor matplotlib; what trains networks is in
-`mien.learn` and comes with the extra `train`.
+Importing it loads nothing: each of its names is loaded when it is asked for first. What trains
+networks is in `mien.learn` and comes with the extra `train`.
 """
 
 __version__ = "0.1.0"
 
 from typing import TYPE_CHECKING, Any
 
-try:
-    import cv2 as _cv2  # noqa: F401
-except ImportError as error:  # of a library that opencv-python needs, and servers do not have
-    from mien.environment import broken_opencv
-
-    raise ImportError(broken_opencv(str(error))) from error
-
-from mien.errors import (
-    DataError,
-    DivergedError,
-    ImageError,
-    MienError,
-    MissingExtraError,
-    ModelError,
-    OptionError,
-    OutOfMemoryError,
-    OutputError,
-    TrainingError,
-    VideoError,
-)
-from mien.labels import EMOTIONS
-from mien.readings import (
-    Explanation,
-    Face,
-    FaceQuality,
-    FacialMovements,
-    ImageFile,
-    ImageResult,
-    Reading,
-    Verification,
-)
-from mien.recognize.classifier import DEFAULT_MODEL, Classifier, shipped_models
-from mien.recognize.crops import crop_faces
-from mien.recognize.faces import Detector, Framing, HaarDetector, YuNetDetector
-from mien.recognize.image_folders import find_images, read_images
-from mien.recognize.images import load_image
-from mien.recognize.recognizer import Recognizer
-from mien.spec import ModelSpec, Score
-
 if TYPE_CHECKING:
+    from mien.errors import (
+        DataError,
+        DivergedError,
+        ImageError,
+        MienError,
+        MissingExtraError,
+        ModelError,
+        OptionError,
+        OutOfMemoryError,
+        OutputError,
+        TrainingError,
+        VideoError,
+    )
+    from mien.labels import EMOTIONS
     from mien.output.overlay import annotate
+    from mien.readings import (
+        Explanation,
+        Face,
+        FaceQuality,
+        FacialMovements,
+        ImageFile,
+        ImageResult,
+        Reading,
+        Verification,
+    )
     from mien.recognize.analysis import analyze_video
+    from mien.recognize.classifier import DEFAULT_MODEL, Classifier, shipped_models
+    from mien.recognize.crops import crop_faces
     from mien.recognize.explain import explain_crop
+    from mien.recognize.faces import Detector, Framing, HaarDetector, YuNetDetector
+    from mien.recognize.image_folders import find_images, read_images
+    from mien.recognize.images import load_image
+    from mien.recognize.recognizer import Recognizer
     from mien.rows.table import VideoResult
+    from mien.spec import ModelSpec, Score
 else:
-    _LATER = {
-        "VideoResult": "mien.rows.table",
-        "analyze_video": "mien.recognize.analysis",
-        "explain_crop": "mien.recognize.explain",
-        "annotate": "mien.output.overlay",
+    _NAMES = {
+        "mien.errors": (
+            *("DataError", "DivergedError", "ImageError", "MienError", "MissingExtraError"),
+            *("ModelError", "OptionError", "OutOfMemoryError", "OutputError", "TrainingError"),
+            "VideoError",
+        ),
+        "mien.labels": ("EMOTIONS",),
+        "mien.output.overlay": ("annotate",),
+        "mien.readings": (
+            *("Explanation", "Face", "FaceQuality", "FacialMovements", "ImageFile"),
+            *("ImageResult", "Reading", "Verification"),
+        ),
+        "mien.recognize.analysis": ("analyze_video",),
+        "mien.recognize.classifier": ("DEFAULT_MODEL", "Classifier", "shipped_models"),
+        "mien.recognize.crops": ("crop_faces",),
+        "mien.recognize.explain": ("explain_crop",),
+        "mien.recognize.faces": ("Detector", "Framing", "HaarDetector", "YuNetDetector"),
+        "mien.recognize.image_folders": ("find_images", "read_images"),
+        "mien.recognize.images": ("load_image",),
+        "mien.recognize.recognizer": ("Recognizer",),
+        "mien.rows.table": ("VideoResult",),
+        "mien.spec": ("ModelSpec", "Score"),
     }
+    _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
     def __getattr__(name: str) -> Any:
-        """What readings do without is loaded when it is asked for: videos, explanations,
-        drawing.
-        """
+        """What is asked for first is loaded."""
         from importlib import import_module
 
-        if name not in _LATER:
+        if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(_LATER[name]), name)
+        found = globals()[name] = getattr(import_module(_HOMES[name]), name)
+        return found
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
 
 
 __all__ = [

@@ -1,5 +1,6 @@
 """`python -m mien` is `mien`."""
 
+import gc
 from typing import NoReturn
 
 
@@ -7,8 +8,9 @@ def run() -> NoReturn:
     """The command line, as a process of its own.
 
     Its modules are imported here: worker processes import the script that calls this, and need
-    none of them.
+    none of them. `mien.cli.app` has garbage looked for again once they all are there.
     """
+    gc.disable()
     from mien.cli.app import run
 
     run()

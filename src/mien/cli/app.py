@@ -3,6 +3,7 @@
 Each command is a function in `mien.cli`; the tables here say what people type for it.
 """
 
+import gc
 import io
 import os
 import sys
@@ -139,7 +140,9 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         try:
-            build_app(sys.argv[1] if len(sys.argv) > 1 else None)()
+            app = build_app(sys.argv[1] if len(sys.argv) > 1 else None)
+            _collect_again()
+            app()
         finally:
             sys.stdout.flush()  # here, where a closed pipe can still be caught
     except MienError as error:
@@ -151,6 +154,16 @@ def main() -> None:
         sys.exit(EXIT_PIPE)
     except OSError as error:  # a disk that is full, a name too long
         fail(str(error))
+
+
+def _collect_again() -> None:
+    """Have Python look for garbage from now on, if `mien.__main__` had it wait.
+
+    What is there by now stays to the end, and is not looked through any more.
+    """
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 class _Output(io.FileIO):
