@@ -20,7 +20,7 @@ from mien.recognize.video.report import Highlights
 from mien.rows.files import row_writer
 from videos import make_video, moving_portrait, steady_times
 
-GOOD: Final = FaceQuality(0.0, 0.0, 0.0, 90.0, 0.1, 120.0, 40.0, 1.0)
+GOOD: Final = FaceQuality(0.0, 0.0, 0.0, 90.0, 0.1, 120.0, 40.0, 1.0, pose_method="points")
 ASIDE: Final = replace(GOOD, yaw=60.0, unusable="turned")
 TABLES: Final = ("events.csv", "statistics.csv", "dyads.csv", "summary.csv")
 FORMATS: Final = ("textgrid", "bids", "fex", "openface")
