@@ -99,8 +99,7 @@ class FaceQuality:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {**values, "usable": self.usable}
+        return {**vars(self), "usable": self.usable}
 
 
 MOVEMENTS: Final = (

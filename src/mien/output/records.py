@@ -47,7 +47,7 @@ MOVES: Final = tuple(f"move_{name}" for name in MOVEMENTS)
 TABLE_SUFFIXES: Final = (".csv", ".json")
 """Of `write_table`."""
 
-_DIGITS: Final = 7  # of a float32, which is what the networks give
+_ROUND: Final = "%.7g"  # to the digits of a float32, which is what the networks give
 _ROUNDED: Final = 1e-5  # how far beyond 0 and 1 rounding may take what is read back
 _ANSWERS: Final = {
     **dict.fromkeys(("true", "wahr", "vrai", "verdadero", "verdadeiro", "vero", "waar"), True),
@@ -157,7 +157,8 @@ NAMED_VIDEO_TABLE: Final = tuple(
 )
 """The same where people have names."""
 
-_VIDEO_NUMBERS: Final = {name for name in (*VIDEO_TABLE, *MOVES) if COLUMNS[name].kind == "float32"}
+_VIDEO_CELLS: Final = {*NAMED_VIDEO_TABLE, *MOVES}
+_VIDEO_NUMBERS: Final = {name for name in _VIDEO_CELLS if COLUMNS[name].kind == "float32"}
 
 BATCH_TABLE: Final = (
     *("source", "key", "member", "row", "frame", "time_s", "width", "height", "face"),
@@ -226,7 +227,7 @@ def rows(place: Mapping[str, Any], readings: Iterable[Reading]) -> list[dict[str
 def rounded(value: Any) -> Any:
     """Numbers to the digits that a float32 has: more would only make what is sent twice as long."""
     if isinstance(value, float):
-        return float(f"{value:.{_DIGITS}g}")
+        return float(_ROUND % value)
     if isinstance(value, dict):
         return {key: rounded(one) for key, one in value.items()}
     if isinstance(value, list):
@@ -243,7 +244,14 @@ def csv_lines(columns: Sequence[str], given: Iterable[Mapping[str, Any]]) -> str
     """Rows as lines of CSV, without the header; cells of other columns are left out."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([_csv_cell(row.get(name)) for name in columns] for row in given)
+    # True and false as JSON has them; the writer leaves None empty.
+    writer.writerows(
+        [
+            "true" if cell is True else "false" if cell is False else cell
+            for cell in map(row.get, columns)
+        ]
+        for row in given
+    )
     return text.getvalue()
 
 
@@ -270,12 +278,6 @@ def write_table(path: Path, columns: Sequence[str], given: Sequence[Mapping[str,
         else:
             json.dump(cells, file, indent=2)
             file.write("\n")
-
-
-def _csv_cell(value: Any) -> Any:
-    if isinstance(value, bool):
-        return "true" if value else "false"  # as JSON has it
-    return "" if value is None else value
 
 
 def schema(columns: Sequence[str], metadata: Mapping[str, str] | None = None) -> "pyarrow.Schema":
@@ -414,9 +416,9 @@ def video_rows(
     """
     return [
         {
-            name: float(f"{row[name]:.{_DIGITS}g}") if name in _VIDEO_NUMBERS else row[name]
-            for name in (*NAMED_VIDEO_TABLE, *MOVES)
-            if row.get(name) is not None
+            name: float(_ROUND % value) if name in _VIDEO_NUMBERS else value
+            for name, value in row.items()
+            if value is not None and name in _VIDEO_CELLS
         }
         for row in rows({"frame": frame, "time_s": time_s}, readings)
     ]

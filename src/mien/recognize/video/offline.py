@@ -39,6 +39,7 @@ RAW_BYTES: Final = 256_000_000
 """Of images that wait; those beyond it, as of 4K videos, wait as JPEG."""
 
 _JPEG_QUALITY: Final = 95
+_ROOM: Final = 16  # rows of a face of which no frame waits
 _NO_IMAGE: Final = np.zeros((0, 0, 3), np.uint8)
 
 
@@ -137,30 +138,45 @@ class _Past:
         self._sum: Floats = np.zeros(len(EMOTIONS))
         self._weight = 0.0
         self._time_s = -np.inf
-        self._times_s: deque[float] = deque()
-        self._logs: deque[Floats] = deque()
+        # Those from `_first` to `_end` are of frames that wait: time and logarithms.
+        self._rows: Floats = np.empty((0, 1 + len(EMOTIONS)))
+        self._first = self._end = 0
         self._label: int | None = None
 
     def add(self, probabilities: tuple[float, ...], time_s: float) -> None:
-        self._times_s.append(time_s)
-        self._logs.append(log_probabilities(np.asarray(probabilities, np.float64)))
+        if self._end == len(self._rows):
+            self._make_room()
+        row = self._rows[self._end]
+        row[0], row[1:] = time_s, log_probabilities(np.asarray(probabilities, np.float64))
+        self._end += 1
+
+    def _make_room(self) -> None:
+        """Move the rows that wait to the start of more than twice the room that they take."""
+        waiting = self._rows[self._first : self._end]
+        self._rows = np.empty((2 * len(waiting) + _ROOM, waiting.shape[1]))
+        self._rows[: len(waiting)] = waiting
+        self._first, self._end = 0, len(waiting)
 
     def first(self, settings: SmoothingSettings) -> tuple[tuple[float, ...], str]:
         """Smooth the first frame that waits, with all that wait, and count it to the past."""
         half_life_s = settings.half_life_s
-        time_s = self._times_s[0]
+        waiting = self._rows[self._first : self._end]
+        times_s, logs = waiting[:, 0], waiting[:, 1:]
+        time_s = float(times_s[0])
         faded = decay(time_s - self._time_s, half_life_s)
         past, past_weight = faded * self._sum, faded * self._weight
         if half_life_s > 0.0:
-            steps_s = np.asarray(self._times_s) - time_s
-            weights = 2.0 ** (-steps_s / half_life_s)
+            weights = 2.0 ** ((times_s - time_s) / -half_life_s)
         else:
-            weights = np.eye(1, len(self._times_s))[0]
-        mean = (past + weights @ np.stack(self._logs)) / (past_weight + weights.sum())
+            weights = np.eye(1, len(times_s))[0]
+        mean = (past + weights @ logs) / (past_weight + weights.sum())
         smoothed = softmax(mean)
         self._label = held_label(self._label, smoothed, settings.margin)
-        self._sum, self._weight = past + self._logs.popleft(), past_weight + 1.0
-        self._time_s = self._times_s.popleft()
+        self._sum, self._weight = past + logs[0], past_weight + 1.0
+        self._time_s = time_s
+        self._first += 1
+        if self._first == self._end:  # it may never be seen again
+            self._make_room()
         return tuple(smoothed.tolist()), EMOTIONS[self._label]
 
 
