@@ -258,7 +258,8 @@ def test_another_order_and_scaling_that_read_far_better_are_said(
     assert "and 100% " + better in ended.stderr
 
     told = ("--labels", ",".join(THEIRS), "--scaling=-1..1")
-    ended = mien("convert", path, *told, "--out", out, "--data", table, "--json")
+    again = ("--out", out, "--overwrite")
+    ended = mien("convert", path, *told, *again, "--data", table, "--json")
     assert (ended.status, ended.stderr) == (0, "")
     assert json.loads(ended.stdout)["network"] == "onnx"
     ended = mien("evaluate", "--model", out, "--data", table, "--split", "val", "--json")

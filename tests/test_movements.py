@@ -294,7 +294,7 @@ def test_images_have_the_columns_where_they_are_asked_for(
     assert float(row["move_mouthSmileLeft"]) == pytest.approx(0.895, abs=0.02)
     assert row["pose_method"] == "mesh"
 
-    assert mien("detect", portrait, "--csv", table).status == 0
+    assert mien("detect", portrait, "--csv", table, "--overwrite").status == 0
     assert tuple(csv_rows(table)[0]) == IMAGE_TABLE
     (image,) = json.loads(mien("detect", portrait, "--movements", "--json").stdout)
     assert list(image["faces"][0]["movements"]) == list(MOVEMENTS)
