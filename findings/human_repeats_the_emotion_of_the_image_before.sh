@@ -51,7 +51,7 @@ const pause = () => new Promise((resolve) => setTimeout(resolve, 4000));
   await pause();
   const before = await emotion(smile);
   const after = await emotion(turned);
-  console.log(`the smile: ${before}\nturned, alone: ${alone}\nturned, right after the smile: ${after}`);
+  console.log(`the smile: ${before}\nturned, alone: ${alone}\nturned, after the smile: ${after}`);
   assert(after === before && after !== alone);
 })();
 NODE
