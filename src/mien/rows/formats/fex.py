@@ -33,7 +33,8 @@ EMPTY: Final = (
     *(f"{axis}_{point}" for axis in "xy" for point in range(68)),
     *("Pitch", "Roll", "Yaw", "X", "Y", "Z"),
 )
-"""Columns that py-feat's reader expects, and that mien cannot fill: landmarks and pose."""
+"""Columns that py-feat's reader expects, and that stay empty: mien has no such landmarks, and its
+angles of the head are not py-feat's (docs/quality.md)."""
 
 COLUMNS: Final = (
     *BOX,

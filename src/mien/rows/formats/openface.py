@@ -2,7 +2,9 @@
 
 They are called and scaled as `FeatureExtraction` of OpenFace 2.2 does
 (https://github.com/TadasBaltrusaitis/OpenFace/wiki/Output-Format): frames count from 1, faces from
-0. Landmarks, pose, gaze and action units are left out, and not zero: mien does not measure them.
+0. Gaze, eye landmarks, the 68 landmarks and action units are left out, and not zero: mien does not
+measure them. Pose is left out, too: OpenFace tells it as radians about the axes of the camera, and
+rows have angles of their own (docs/quality.md).
 """
 
 import csv
