@@ -4,14 +4,16 @@
 #
 #   scripts/distill.sh DATA OUT [OPTION OF MIEN TRAIN]...
 #
-#   scripts/distill.sh FER2013 runs/distilled                           # three large teachers: for a GPU
+#   TOGETHER=1 scripts/distill.sh FER2013 runs/distilled                # three large teachers: for a GPU
 #   TEACHER=mien scripts/distill.sh FER2013 runs/distilled              # three of the student's size
 #   SEEDS="0 1" scripts/distill.sh fer2013.csv runs/distilled --votes fer2013new.csv
 #
-# OUT/student.onnx is in 8 bits, its epoch and temperatures chosen on val, its scores inside.
+# With TOGETHER teachers are trained at the same time, and what each says is in OUT/teacher-SEED.log: one alone
+# leaves most of a GPU idle. OUT/student.onnx is in 8 bits, its epoch and temperatures chosen on val, its scores
+# inside.
 set -euo pipefail
 if [ $# -lt 2 ]; then
-    sed -n 's/^# \{0,1\}//; 2,10p' "$0" >&2
+    sed -n 's/^# \{0,1\}//; 2,13p' "$0" >&2
     exit 2
 fi
 data=$1 out=$2
@@ -29,19 +31,36 @@ train() {
     local folder=$1
     shift
     if [ -e "$folder/config.json" ]; then set -- "$@" --resume; fi
-    mien train --data "$data" --out "$folder" "$@"
+    ${run:-} mien train --data "$data" --out "$folder" "$@"
 }
 
-teachers="" models=""
+# teach SEED OPTION... trains the teacher of that seed
+teach() {
+    local seed=$1
+    shift
+    train "$out/teacher-$seed" --recipe "${TEACHER:-mien-teacher}" --seed "$seed" "$@"
+}
+
+teachers="" models="" running=()
+trap 'kill "${running[@]}" 2>/dev/null || true' EXIT
+mkdir -p "$out"
+for seed in ${SEEDS:-0 1 2}; do
+    if [ -n "${TOGETHER:-}" ]; then
+        run=exec teach "$seed" "$@" >"$out/teacher-$seed.log" 2>&1 & # so that $! is mien itself
+        running+=($!)
+    else
+        teach "$seed" "$@"
+    fi
+done
+for process in "${running[@]}"; do wait "$process"; done
 for seed in ${SEEDS:-0 1 2}; do
     folder=$out/teacher-$seed
-    train "$folder" --recipe "${TEACHER:-mien-teacher}" --seed "$seed" "$@"
     [ -e "$folder.onnx" ] || mien export "$folder" --out "$folder.onnx"
     teachers+=${teachers:+,}$folder models+=${models:+,}$folder.onnx
 done
 mien evaluate --model "$models" --data "$data" "${votes[@]}" --split val
 
-train "$out/student" --recipe mien-distilled --teachers "$teachers" --stored-views 12 "$@"
+train "$out/student" --recipe mien-distilled --teachers "$teachers" "$@"
 [ -e "$out/student.onnx" ] ||
     mien export "$out/student" --store int8 --data "$data" "${votes[@]}" --out "$out/student.onnx"
 mien evaluate --model "$out/student.onnx" --data "$data" "${votes[@]}" --split val

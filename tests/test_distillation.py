@@ -221,6 +221,10 @@ def test_distilling_from_the_command_line(
 
 MIEN_OF_THE_SCRIPT = """#!/usr/bin/env bash
 echo "$@" >> "$CALLS"
+case " $* " in
+    *" --seed ${FAILS:-none} "*) echo "seed $FAILS fails" >&2; exit 3 ;;
+    *" --seed ${HANGS:-none} "*) exec sleep 60 ;;
+esac
 while [ $# -gt 0 ]; do
     if [ "$1" = --out ]; then out=$2; fi
     shift
@@ -232,47 +236,67 @@ esac
 """
 
 
+class DistillScript:
+    """scripts/distill.sh with a `mien` that writes down how it is called, and pretends."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.calls = folder, folder / "calls"
+        (folder / "mien").write_text(MIEN_OF_THE_SCRIPT)
+        (folder / "mien").chmod(0o755)
+
+    def __call__(self, *given: str, status: int = 0, **environment: str) -> list[str]:
+        """What it called mien with."""
+        self.calls.write_text("")
+        paths = f"{self.folder}{os.pathsep}{os.environ['PATH']}"
+        known = {"PATH": paths, "CALLS": str(self.calls), "SEEDS": "4 5"}
+        done = subprocess.run(
+            [ROOT / "scripts" / "distill.sh", "d.csv", "out", *given],
+            env={**os.environ, **known, **environment},
+            cwd=self.folder,
+            timeout=30,
+        )
+        assert done.returncode == status
+        return self.calls.read_text().splitlines()
+
+
+def teacher_of_the_script(seed: int, *options: str) -> str:
+    known = f"train --data d.csv --out out/teacher-{seed} --recipe mien-teacher --seed {seed}"
+    return " ".join((known, *options))
+
+
 def test_one_script_trains_teachers_and_their_student_and_goes_on(tmp_path: Path) -> None:
-    mien, calls = tmp_path / "mien", tmp_path / "calls"
-    mien.write_text(MIEN_OF_THE_SCRIPT)
-    mien.chmod(0o755)
-    paths = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": paths, "CALLS": str(calls), "SEEDS": "4 5"}
-    script, given = ROOT / "scripts" / "distill.sh", ["--votes", "v.csv", "--epochs", "9"]
-
-    def distill() -> list[str]:
-        calls.write_text("")
-        subprocess.run([script, "d.csv", "out", *given], env=environment, cwd=tmp_path, check=True)
-        return calls.read_text().splitlines()
-
-    def teacher(seed: int) -> str:
-        options = f"--recipe mien-teacher --seed {seed} --votes v.csv --epochs 9"
-        return f"train --data d.csv --out out/teacher-{seed} {options}"
-
+    script, given = DistillScript(tmp_path), ("--votes", "v.csv", "--epochs", "9")
+    teachers = [teacher_of_the_script(seed, *given) for seed in (4, 5)]
     student = (
         "train --data d.csv --out out/student --recipe mien-distilled "
-        "--teachers out/teacher-4,out/teacher-5 --stored-views 12 --votes v.csv --epochs 9"
+        "--teachers out/teacher-4,out/teacher-5 --votes v.csv --epochs 9"
     )
     data = "--data d.csv --votes v.csv"
-    together = "evaluate --model out/teacher-4.onnx,out/teacher-5.onnx"
-    alone = f"evaluate --model out/student.onnx {data} --split val"
-    assert distill() == [
-        teacher(4),
-        "export out/teacher-4 --out out/teacher-4.onnx",
-        teacher(5),
-        "export out/teacher-5 --out out/teacher-5.onnx",
-        f"{together} {data} --split val",
+    together = f"evaluate --model out/teacher-4.onnx,out/teacher-5.onnx {data} --split val"
+    end = [
         student,
         f"export out/student --store int8 {data} --out out/student.onnx",
-        alone,
+        f"evaluate --model out/student.onnx {data} --split val",
     ]
+
+    exports = [f"export out/teacher-{seed} --out out/teacher-{seed}.onnx" for seed in (4, 5)]
+    assert script(*given) == [*teachers, *exports, together, *end]
     (tmp_path / "out" / "student" / "config.json").unlink()  # as if killed as it began
     (tmp_path / "out" / "student.onnx").unlink()
-    assert distill() == [
-        f"{teacher(4)} --resume",
-        f"{teacher(5)} --resume",
-        f"{together} {data} --split val",
-        student,
-        f"export out/student --store int8 {data} --out out/student.onnx",
-        alone,
-    ]
+    resumed = [f"{teacher} --resume" for teacher in teachers]
+    assert script(*given) == [*resumed, together, *end]
+
+
+def test_the_script_trains_teachers_at_the_same_time(tmp_path: Path) -> None:
+    calls = DistillScript(tmp_path)(TOGETHER="1")
+
+    assert set(calls[:2]) == {teacher_of_the_script(4), teacher_of_the_script(5)}
+    assert calls[-1].startswith("evaluate --model out/student.onnx")
+    assert (tmp_path / "out" / "teacher-5.log").exists()
+
+
+def test_the_script_stops_the_other_teachers_when_one_fails(tmp_path: Path) -> None:
+    calls = DistillScript(tmp_path)(TOGETHER="1", FAILS="4", HANGS="5", status=3)
+
+    assert set(calls) == {teacher_of_the_script(4), teacher_of_the_script(5)}
+    assert (tmp_path / "out" / "teacher-4.log").read_text() == "seed 4 fails\n"

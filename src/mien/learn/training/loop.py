@@ -170,7 +170,8 @@ def train(
             scripts must do.
         nodes: machines on which this same call is made.
         compile: "off"; a mode of torch.compile: "default", "reduce-overhead" (CUDA graphs) or
-            "max-autotune"; "auto" is "default" on CUDA and "off" elsewhere.
+            "max-autotune"; "auto" is "reduce-overhead" on one CUDA device, "default" on several
+            and "off" elsewhere.
         pretrained: weights to begin with, in place of random ones: the folder of a run, a file that
             `mien.learn.files.export.export_model` wrote as safetensors, or "mien" for those of the
             model in the package.
@@ -193,7 +194,9 @@ def train(
     _splits(faces)
     fabric = _fabric(device, devices, nodes, bf16=recipe.precision == "bf16")
     if compile == "auto":
-        compile = "default" if fabric.device.type == "cuda" else "off"
+        compile = "off"
+        if fabric.device.type == "cuda":
+            compile = "reduce-overhead" if fabric.world_size == 1 else "default"
     call = _Call(faces, recipe, Path(run_dir), seed, resume, tuple(teachers), compile, pretrained)
     return launch(fabric, partial(_train, call), report)
 

@@ -133,22 +133,30 @@ RECIPES: Final[dict[str, Recipe]] = {
             name="mien-teacher",
             about="A network five times as large, for others to learn from; meant for a GPU.",
             network="se-resnet-large",
-            epochs=100,
+            epochs=67,
             batch_size=256,
-            augmentation=replace(_MIEN.augmentation, zoom=0.12),
+            votes_weight=2.0,
             ema=0.999,  # a window of 9 epochs of 113 steps
         ),
         replace(
             _MIEN,
             name="mien-distilled",
             about="The same, taught by finished runs, and shown noise, blur and dim light.",
-            epochs=100,
+            epochs=144,
             batch_size=256,
+            votes_weight=1.5,
             augmentation=replace(
-                _MIEN.augmentation, blur=1.0, brightness=60.0, contrast=0.5, noise=12.0
+                _MIEN.augmentation,
+                zoom=0.18,
+                blur=1.0,
+                brightness=60.0,
+                contrast=0.5,
+                noise=12.0,
+                coarse_px=20,
             ),
             distill_weight=0.8,
             distill_temperature=2.0,
+            stored_views=16,
         ),
     )
 }
