@@ -104,6 +104,8 @@ def with_int8_weights(
             reduce_range=True,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
+            # Mean ranges of the batches: the widest of all are set by single faces (LOG.md).
+            extra_options={"CalibMovingAverage": True},
         )
         quantized: onnx.ModelProto = onnx.load(out)
     return quantized
