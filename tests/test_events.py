@@ -177,6 +177,7 @@ def test_an_hour_of_two_people_takes_under_a_second() -> None:
         positions=np.repeat(np.arange(frames), 2),
         tracks=np.tile(np.array([1, 2]), frames),
         raw_probabilities=raw,
+        unusable=np.zeros(2 * frames, np.int64),
     )
     begun = time.process_time()
     tables = EventTables.of(video)

@@ -24,8 +24,10 @@ from mien.recognize.video.report import (
     write_video_report,
 )
 from mien.recognize.video.report_lanes import Observed
+from mien.rows.statistics import EventTables
 from mien.rows.table import VideoColumns
 from mien.rows.timeline import Timeline
+from mien.rows.usable import UnusableTotals
 
 GREEN = (30, 160, 60)
 
@@ -258,6 +260,7 @@ def a_report_of_rows(path: Path, *, measured: bool = True) -> str:
             ]
         columns.add(number, number / 10, readings)
         timeline.add(number / 10, readings)
+    rows = columns.result("video")
     write_video_report(
         path,
         title="video",
@@ -266,7 +269,8 @@ def a_report_of_rows(path: Path, *, measured: bool = True) -> str:
         timeline=timeline,
         images=Images(),
         settings={},
-        result=columns.result("video"),
+        tables=EventTables.of(rows),
+        unusable=UnusableTotals.of(rows),
     )
     return path.read_text()
 
@@ -319,7 +323,7 @@ def test_a_lane_has_the_longest_of_many_events(monkeypatch: pytest.MonkeyPatch) 
         columns.add(number, number / 10, [reading := a_tracked_reading(1, emotion)])
         timeline.add(number / 10, [reading])
     monkeypatch.setattr("mien.recognize.video.report_lanes.MAX_EVENTS", 4)
-    lane = Observed(columns.result("video")).events(timeline, 1)
+    lane = Observed(EventTables.of(columns.result("video"))).events(timeline, 1)
     assert lane.alt == "events: 10, the 4 longest are shown"
     assert len(lane.marks) == 4
     assert [mark.left for mark in lane.marks] == sorted(mark.left for mark in lane.marks)

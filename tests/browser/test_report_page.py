@@ -34,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With talk.html, and the rows beside it."""
     made = tmp_path_factory.mktemp("report")
     sink, highlights = (
-        RowSink(Outputs(csv=made / "talk.csv", report=made / "talk.html")),
+        RowSink(Outputs(csv=made / "talk.csv", report=made / "talk.html"), title="talk.mp4"),
         Highlights(),
     )
     for number in range(100):
@@ -43,7 +43,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         sink.write(frame.index, frame.time_s, readings)
         highlights.add(frame, readings)
     sink.write_sums(
-        title="talk.mp4",
         facts={"length": "0:10.0"},
         images=highlights.images(),
         settings={"model": "none"},

@@ -167,8 +167,9 @@ def _row_file(file: Path, out: Path | None, rows: RowOptions, *, overwrite: bool
 
 
 def _convert_rows(file: Path, path: Path, how: RowOptions, *, as_json: bool) -> None:
-    from mien.rows.formats import write_format
-    from mien.rows.table import read_rows
+    from mien.rows.formats import FormatWriter, files_of
+    from mien.rows.table import RowFile
+    from mien.rows.usable import UnusableTotals
 
     media = None
     if how.video is not None:
@@ -176,27 +177,35 @@ def _convert_rows(file: Path, path: Path, how: RowOptions, *, as_json: bool) -> 
         from mien.recognize.video.outputs import media_of
 
         media = media_of(measured(probe(how.video)))
-    rows = read_rows(file, fps=how.fps, tell=say)
-    last_s = float(rows.times_s.max(initial=0.0))
-    if media is not None and media.length_s is not None and media.length_s < last_s - 1.0:
-        raise OptionError(
-            f"--video {how.video}: expected the video of {file}, whose rows reach {last_s:.2f} s; "
-            f"it ends at {media.length_s:.2f} s"
-        )
-    if how.usable_only:
-        say_unusable(rows)
-        rows = rows.usable()
-    written_files = write_format(rows, str(how.to), path, media)
-    people = len({rows.name_of(track) for track in rows.tracks.tolist()})
+    rows = RowFile(file, fps=how.fps, tell=say)
+    unusable, frames, last_s = UnusableTotals(), 0, 0.0
+    people: set[str] = set()
+    with FormatWriter({str(how.to): path}, media) as writer:
+        for block in rows.blocks():
+            if how.usable_only:
+                unusable.add(block)
+                block = block.usable()
+            writer.add(block)
+            people |= {block.name_of(track) for track in set(block.tracks.tolist())}
+            frames, last_s = frames + len(block.frames), float(block.times_s[-1])
+        if media is not None and media.length_s is not None and media.length_s < last_s - 1.0:
+            raise OptionError(
+                f"--video {how.video}: expected the video of {file}, whose rows reach "
+                f"{last_s:.2f} s; it ends at {media.length_s:.2f} s"
+            )
+        if how.usable_only:
+            say_unusable(unusable)
+        writer.finish()
+    written_files = files_of(str(how.to), path)
     if as_json:
         import json
 
         files = [str(written) for written in written_files]
-        print(json.dumps({"files": files, "people": people, "frames": len(rows.frames)}, indent=2))
+        print(json.dumps({"files": files, "people": len(people), "frames": frames}, indent=2))
     else:
         names = " and ".join(map(str, written_files))
-        whom = f"{people} {'person' if people == 1 else 'people'}"
-        print(f"{names}: {whom}, {len(rows.frames):,} frames")
+        whom = f"{len(people)} {'person' if len(people) == 1 else 'people'}"
+        print(f"{names}: {whom}, {frames:,} frames")
 
 
 def _convert_images(file: Path, path: Path, how: RowOptions, *, as_json: bool) -> None:

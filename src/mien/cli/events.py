@@ -104,22 +104,33 @@ def events(
     """
     from mien.output.figures import figure_files
     from mien.output.files import check_free
-    from mien.rows.statistics import FOLLOW_S, EventTables
-    from mien.rows.table import read_rows
+    from mien.rows.events import EventFinder
+    from mien.rows.statistics import FOLLOW_S, EventTables, check_follow
+    from mien.rows.table import RowFile
+    from mien.rows.timeline import Timeline, plot_timeline
+    from mien.rows.usable import UnusableTotals
 
     settings = options.settings()
     plots = [] if plot is None else figure_files(plot)
     for path in (out, statistics, dyads, *plots):
         if path is not None:
             check_free(path, overwrite=overwrite, read=[rows])
-    result = read_rows(rows, fps=fps, tell=say)
-    if settings.usable_only:
-        say_unusable(result)
     follow_s = FOLLOW_S if follow is None else follow
-    tables = EventTables.of(result, settings, follow_s=follow_s)
+    check_follow(follow_s)
+    finder, unusable, timeline = EventFinder(settings), UnusableTotals(), Timeline()
+    for block in RowFile(rows, fps=fps, tell=say).blocks_as_they_come():
+        finder.add(block)
+        if settings.usable_only:
+            unusable.add(block)
+        if plot is not None:
+            for frame in block.by_frame():
+                timeline.add(frame.time_s, frame.readings)
+    if settings.usable_only:
+        say_unusable(unusable)
+    tables = EventTables.found_by(finder, follow_s=follow_s)
     tables.write(events=out, statistics=statistics, dyads=dyads)
     if plot is not None:
-        result.plot(plot, events=tables.events)
+        plot_timeline(timeline, plot, title=rows.name, events=tables.events)
     if as_json:
         import json
 

@@ -13,7 +13,6 @@ from mien.cli.shared import (
     people_rows,
     print_table,
     say,
-    say_unusable,
 )
 
 
@@ -63,7 +62,7 @@ def rows(
     from mien.recognize.video.report import read_report
     from mien.recognize.video.row_sink import write_rows
     from mien.rows.people import read_people, write_people_template
-    from mien.rows.table import read_rows
+    from mien.rows.table import RowFile
 
     if earlier_report is not None and wanted.report is None:
         raise OptionError("--earlier-report: expected --report, too, which takes its images")
@@ -72,9 +71,7 @@ def rows(
     outputs.check(str(file), replaces=wanted.overwrite, from_rows=True)
     if write_people is not None:
         Outputs(csv=write_people).check(str(file), replaces=wanted.overwrite, from_rows=True)
-    result = read_rows(file, fps=fps, tell=say)
-    if wanted.usable_only:
-        say_unusable(result)
+    result = RowFile(file, fps=fps, tell=say)
     notes = {f"written anew by mien {__version__} from": file.name}
     if people is not None:
         notes["people"] = people.name
@@ -85,9 +82,11 @@ def rows(
         usable_only=wanted.usable_only,
         earlier=None if earlier_report is None else read_report(earlier_report),
         notes=notes,
+        tell=say,
     )
     if write_people is not None:
-        write_people_template(result, write_people)
+        is_told = people is None and not wanted.usable_only
+        write_people_template(result, write_people, summary=shown if is_told else None)
     if as_json:
         import json
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mien.learn.data.datasets import FaceSet
     from mien.learn.training.recipes import Recipe
     from mien.readings import TrackSummary
-    from mien.rows.table import VideoResult
+    from mien.rows.usable import UnusableTotals
 
 EXIT_ERROR = 2
 PEOPLE_HEADER = ["person", "from", "to", "on screen", "mostly", "then", "changes/min"]
@@ -173,11 +173,9 @@ def say(message: str) -> None:
     print(f"mien: {printable(' '.join(message.split()))}", file=sys.stderr)
 
 
-def say_unusable(rows: "VideoResult") -> None:
+def say_unusable(totals: "UnusableTotals") -> None:
     """Say on standard error which readings are left out as not usable, or that rows do not tell."""
-    from mien.rows.usable import unusable_sentence
-
-    if sentence := unusable_sentence(rows):
+    if sentence := totals.sentence():
         say(sentence)
 
 

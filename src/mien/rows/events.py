@@ -1,7 +1,9 @@
-"""Onset, peak and end of each expression of each track, from the rows of a video."""
+"""Onset, peak and end of each expression of each track, as the rows of a video come."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -9,7 +11,7 @@ from numpy.typing import NDArray
 
 from mien.errors import OptionError
 from mien.labels import EMOTIONS
-from mien.readings import Event
+from mien.readings import Event, Probabilities, person_name
 from mien.rows.table import VideoResult
 
 EVENT_COLUMNS: Final = (
@@ -57,49 +59,219 @@ class EventSettings:
 
 
 @dataclass(frozen=True, eq=False)
-class Visits:
-    """The faces of a video by track and time, and where each track is seen without a gap.
+class Faces:
+    """Faces of a video by track and time; F faces.
 
     Attributes:
-        rows: (F,) int64: which rows of the `VideoResult` they are.
-        positions: (F,) int64: which of its frames they are in.
         tracks: (F,) int64, rising.
+        positions: (F,) int64: which frame of the video they are in; rising in each track.
         times_s: (F,) float64, of their frames; rising in each track, unless a stream jumps back.
         ends_s: (F,) float64: when the next frame of the video is shown; of the last frame, as if it
             took as long as the one before.
-        visits: (F,) int64, rising: the number of the stretch in which a track is seen.
+        raw_probabilities: (F, 7) float32.
+        unusable: (F,) int64, see `VideoResult`.
     """
 
-    rows: NDArray[np.int64]
-    positions: NDArray[np.int64]
     tracks: NDArray[np.int64]
+    positions: NDArray[np.int64]
     times_s: NDArray[np.float64]
     ends_s: NDArray[np.float64]
-    visits: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, result: VideoResult, *, max_gap_s: float = 0.0) -> "Visits":
-        """Sort the faces of a video.
-
-        Args:
-            result: of a video.
-            max_gap_s: a face that is not seen for longer begins another visit.
-        """
-        rows = np.lexsort((result.positions, result.tracks))
-        positions, tracks = result.positions[rows], result.tracks[rows]
-        times_s, ends_s = result.times_s[positions], frame_ends_s(result.times_s)[positions]
-        gaps_s = times_s[1:] - ends_s[:-1]
-        apart = (np.diff(tracks) != 0) | (gaps_s > max_gap_s + _ROUNDING_S)
-        apart |= np.diff(times_s) < 0  # a stream that was cut
-        visits = np.concatenate(([0], np.cumsum(apart)))[: len(rows)]
-        return cls(rows, positions, tracks, times_s, ends_s, visits)
+    raw_probabilities: Probabilities
+    unusable: NDArray[np.int64]
 
     def of_tracks(self) -> Iterator[tuple[int, slice]]:
         """Each track, with the slice of its faces."""
         tracks, firsts = np.unique(self.tracks, return_index=True)
-        ends = np.append(firsts[1:], len(self.tracks)).tolist()[: len(tracks)]
-        for track, first, end in zip(tracks.tolist(), firsts.tolist(), ends, strict=True):
+        limits = [*firsts.tolist(), len(self.tracks)]
+        for track, (first, end) in zip(tracks.tolist(), pairwise(limits), strict=True):
             yield track, slice(first, end)
+
+
+class FaceTimes:
+    """Gives the faces of a video once it is known when their frames end: the last frame waits."""
+
+    def __init__(self) -> None:
+        self._frames = 0
+        self._last_s = np.zeros(0)  # the times of the last two frames
+        self._waiting: list[NDArray[Any]] | None = None
+
+    def add(self, rows: VideoResult) -> Faces:
+        """The faces of the next frames but the last, and those that waited.
+
+        Args:
+            rows: those that follow the ones before.
+        """
+        positions = rows.positions + self._frames
+        columns: list[NDArray[Any]] = [
+            *(rows.tracks, positions, rows.raw_probabilities, rows.unusable)
+        ]
+        if self._waiting is not None:
+            columns = [np.concatenate(pair) for pair in zip(self._waiting, columns, strict=True)]
+        times_s = np.concatenate((self._last_s[-1:], rows.times_s))
+        first = self._frames - len(self._last_s[-1:])
+        self._frames += len(rows.frames)
+        self._last_s = np.concatenate((self._last_s, rows.times_s))[-2:]
+        ended = columns[1] < self._frames - 1
+        self._waiting = [column[~ended] for column in columns]
+        return _by_track([column[ended] for column in columns], first, times_s)
+
+    def finish(self) -> Faces:
+        """The faces of the last frame, which takes as long as the one before."""
+        columns = self._waiting or [np.zeros(0, np.int64)] * 2 + [
+            np.zeros((0, len(EMOTIONS)), np.float32),
+            np.zeros(0, np.int64),
+        ]
+        last_s = self._last_s[-1:]
+        end_s = 2 * last_s - self._last_s[:1]  # the time itself of a single frame
+        return _by_track(columns, self._frames - 1, np.concatenate((last_s, end_s)))
+
+
+def _by_track(columns: list[NDArray[Any]], first: int, times_s: NDArray[np.float64]) -> Faces:
+    """The faces in their order, with times that begin with that of frame `first`."""
+    tracks, positions, *others = columns
+    order = np.lexsort((positions, tracks))
+    places = positions[order] - first
+    starts_s = times_s[places]
+    ends_s = np.maximum(times_s[places + 1], starts_s)
+    return Faces(
+        tracks[order], positions[order], starts_s, ends_s, *(column[order] for column in others)
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Stretches:
+    """Where one track is seen, from frame to frame without a gap; S stretches in order.
+
+    Attributes:
+        positions: (S, 2) int64: their first frame, and the one after their last.
+        times_s: (S, 2) float64: when these begin, or the last frame ends.
+    """
+
+    positions: NDArray[np.int64]
+    times_s: NDArray[np.float64]
+
+
+class Presence:
+    """When each track of a video is seen. Memory grows with the stretches, not with their length.
+
+    Attributes:
+        names: track -> what somebody calls that person.
+    """
+
+    def __init__(self) -> None:
+        self.names: dict[int, str] = {}
+        self._positions: dict[int, array[int]] = {}  # track -> first and end, one after another
+        self._times_s: dict[int, array[float]] = {}  # likewise
+
+    @classmethod
+    def of(cls, rows: "VideoResult | Presence") -> "Presence":
+        """That of a video."""
+        if isinstance(rows, Presence):
+            return rows
+        presence, times = cls(), FaceTimes()
+        presence.names |= rows.names
+        presence.add(times.add(rows))
+        presence.add(times.finish())
+        return presence
+
+    def add(self, faces: Faces) -> None:
+        """Count the faces that follow those before."""
+        for track, own in faces.of_tracks():
+            where = self._positions.setdefault(track, array("q"))
+            when = self._times_s.setdefault(track, array("d"))
+            positions, times_s, ends_s = faces.positions[own], faces.times_s[own], faces.ends_s[own]
+            # A frame ends when the next one begins, unless time falls.
+            apart = (np.diff(positions) != 1) | (ends_s[:-1] != times_s[1:])
+            firsts = np.concatenate(([0], 1 + np.flatnonzero(apart)))
+            lasts = np.append(firsts[1:], len(positions)) - 1
+            if where and where[-1] == positions[0] and when[-1] == times_s[0]:
+                where[-1], when[-1] = int(positions[lasts[0]]) + 1, float(ends_s[lasts[0]])
+                firsts, lasts = firsts[1:], lasts[1:]
+            where.extend(np.stack((positions[firsts], positions[lasts] + 1), 1).ravel().tolist())
+            when.extend(np.stack((times_s[firsts], ends_s[lasts]), 1).ravel().tolist())
+
+    @property
+    def tracks(self) -> list[int]:
+        """All of them, rising."""
+        return sorted(self._positions)
+
+    def stretches(self, track: int) -> Stretches:
+        """Those of one track."""
+        return Stretches(
+            np.array(self._positions[track], np.int64).reshape(-1, 2),
+            np.array(self._times_s[track], np.float64).reshape(-1, 2),
+        )
+
+    def name_of(self, track: int) -> str:
+        """What a person is called, as `VideoResult.name_of`."""
+        return self.names.get(track, person_name(track))
+
+
+class EventFinder:
+    """Finds the expressions of each track as the rows of a video come.
+
+        finder = EventFinder()
+        for rows in blocks:
+            finder.add(rows)
+        events = finder.finish()
+
+    Hysteresis on a running median of the probabilities of single frames. Memory grows with the
+    tracks, the stretches in which they are seen and the events, not with the frames.
+
+    Args:
+        settings: thresholds, smoothing and durations.
+
+    Attributes:
+        settings: as given.
+        presence: when each track is seen.
+    """
+
+    def __init__(self, settings: EventSettings | None = None) -> None:
+        self.settings = settings or EventSettings()
+        self.presence = Presence()
+        self._times = FaceTimes()
+        self._tracks: dict[int, _Track] = {}
+        self._found: list[tuple[int, int, _Run]] = []  # track, emotion
+
+    def add(self, rows: VideoResult) -> None:
+        """Look at the rows that follow those before."""
+        self.presence.names |= rows.names
+        self._add(self._times.add(rows.usable() if self.settings.usable_only else rows))
+
+    def _add(self, faces: Faces) -> None:
+        self.presence.add(faces)
+        for track, own in faces.of_tracks():
+            seen = self._tracks.setdefault(track, _Track())
+            values = np.nan_to_num(faces.raw_probabilities[own].astype(np.float64))
+            seen.add(faces.times_s[own], faces.ends_s[own], values)
+            self._keep(track, seen.judge(self.settings))
+
+    def _keep(self, track: int, runs: "Iterator[tuple[int, _Run]]") -> None:
+        for emotion, run in runs:
+            lasting_s = run.end_s - run.onset_s + _ROUNDING_S
+            if run.is_strong and lasting_s >= self.settings.min_duration_s:
+                self._found.append((track, emotion, run))
+
+    def finish(self) -> list[Event]:
+        """The events in the order of their onsets, then tracks; call it once, at the end."""
+        self._add(self._times.finish())
+        for track, seen in self._tracks.items():
+            self._keep(track, seen.judge(self.settings, is_last=True))
+        self._found.sort(key=lambda one: (one[2].onset_s, one[0], one[2].end_s, one[1]))
+        return [
+            Event(
+                track=track,
+                name=self.presence.name_of(track),
+                emotion=EMOTIONS[emotion],
+                onset_s=run.onset_s,
+                peak_s=run.peak_s,
+                end_s=run.end_s,
+                peak_probability=run.peak,
+                mean_probability=run.total / run.frames,
+                frames=run.frames,
+            )
+            for track, emotion, run in self._found
+        ]
 
 
 def events_of(result: VideoResult, settings: EventSettings | None = None) -> list[Event]:
@@ -119,93 +291,118 @@ def events_of(result: VideoResult, settings: EventSettings | None = None) -> lis
         The events in the order of their onsets, then tracks. Those of one track may overlap where
         two emotions are both above `off`.
     """
-    settings = settings or EventSettings()
-    if settings.usable_only:
-        result = result.usable()
-    faces = Visits.of(result, max_gap_s=settings.max_gap_s)
-    first, end = _windows(faces, settings.window_s)
-    events: list[Event] = []
-    for emotion, probabilities in zip(EMOTIONS, result.raw_probabilities.T, strict=True):
-        own = np.nan_to_num(probabilities[faces.rows].astype(np.float64))
+    finder = EventFinder(settings)
+    finder.add(result)
+    return finder.finish()
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Faces that follow each other and all show one emotion, or the first of them."""
+
+    onset_s: float
+    end_s: float
+    is_strong: bool  # whether `on` is reached
+    peak: float  # the highest mean in a window
+    peak_s: float
+    total: float  # the sum of the probabilities
+    frames: int
+
+    def joined(self, after: "_Run") -> "_Run":
+        """With the faces that follow."""
+        higher = after if after.peak > self.peak else self
+        return replace(
+            higher,
+            onset_s=self.onset_s,
+            end_s=after.end_s,
+            is_strong=self.is_strong or after.is_strong,
+            total=self.total + after.total,
+            frames=self.frames + after.frames,
+        )
+
+
+class _Track:
+    """The faces of one track that wait until their windows are full, and runs that have no end."""
+
+    def __init__(self) -> None:
+        self._times_s = self._ends_s = np.zeros(0)
+        self._values = np.zeros((0, len(EMOTIONS)))
+        self._judged = 0  # of the faces that are kept: these stand in windows of others alone
+        self._runs: list[_Run | None] = [None] * len(EMOTIONS)
+
+    def add(
+        self,
+        times_s: NDArray[np.float64],
+        ends_s: NDArray[np.float64],
+        values: NDArray[np.float64],
+    ) -> None:
+        self._times_s = np.concatenate((self._times_s, times_s))
+        self._ends_s = np.concatenate((self._ends_s, ends_s))
+        self._values = np.concatenate((self._values, values))
+
+    def judge(
+        self, settings: EventSettings, *, is_last: bool = False
+    ) -> Iterator[tuple[int, _Run]]:
+        """The emotions and runs that end among the faces whose windows are full."""
+        times_s, ends_s, values = self._times_s, self._ends_s, self._values
+        apart = times_s[1:] - ends_s[:-1] > settings.max_gap_s + _ROUNDING_S
+        apart |= np.diff(times_s) < 0  # a stream that was cut
+        visits = np.concatenate(([0], np.cumsum(apart)))
+        span_s = float(np.ptp(times_s)) + settings.window_s + 1.0
+        keys = times_s - times_s.min() + visits * span_s  # no window leaves a visit
+        half_s = settings.window_s / 2 + _ROUNDING_S
+        first = np.searchsorted(keys, keys - half_s)
+        end = np.searchsorted(keys, keys + half_s, side="right")
+        full = len(keys) if is_last else int(np.searchsorted(keys + half_s, keys[-1]))
+        own = slice(self._judged, full)
+        counts = (end - first)[own, None]
         # A median is at least x where more than half of the values are.
-        kept = 2 * _sums(own >= settings.off, first, end) > end - first
-        strong = 2 * _sums(own >= settings.on, first, end) > end - first
-        starts, stops = _runs(kept, faces.visits)
-        reached = np.concatenate(([0], np.cumsum(strong)))
-        lasting = faces.ends_s[stops - 1] - faces.times_s[starts] + _ROUNDING_S
-        good = (reached[stops] > reached[starts]) & (lasting >= settings.min_duration_s)
-        level = _sums(own, first, end) / (end - first)
-        for start, stop in zip(starts[good].tolist(), stops[good].tolist(), strict=True):
-            peak = start + int(level[start:stop].argmax())
-            track = int(faces.tracks[start])
-            event = Event(
-                track=track,
-                name=result.name_of(track),
-                emotion=emotion,
-                onset_s=float(faces.times_s[start]),
-                peak_s=float(faces.times_s[peak]),
-                end_s=float(faces.ends_s[stop - 1]),
-                peak_probability=float(level[peak]),
-                mean_probability=float(own[start:stop].mean()),
-                frames=stop - start,
-            )
-            events.append(event)
-    return sorted(events, key=lambda event: (event.onset_s, event.track, event.end_s))
-
-
-def frame_ends_s(times_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """When each frame ends: at the next one; the last, as if it took as long as the one before.
-
-    Args:
-        times_s: (N,), of all frames of a video.
-    """
-    if len(times_s) < 2:
-        return times_s.copy()
-    ends_s = np.append(times_s[1:], 2 * times_s[-1] - times_s[-2])
-    return np.asarray(np.maximum(ends_s, times_s))
-
-
-def shown_by(faces: Visits, events: Sequence[Event]) -> NDArray[np.bool_]:
-    """(F, 7): which of `mien.EMOTIONS` each face shows by these events.
-
-    Args:
-        faces: of the video.
-        events: of the same video.
-    """
-    shown = np.zeros((len(faces.rows), len(EMOTIONS)), np.bool_)
-    slices = dict(faces.of_tracks())
-    for event in events:
-        if (own := slices.get(event.track)) is None:
-            continue
-        limits_s = np.array([event.onset_s, event.end_s]) - _ROUNDING_S
-        start, stop = own.start + np.searchsorted(faces.times_s[own], limits_s)
-        shown[start:stop, EMOTIONS.index(event.emotion)] = True
-    return shown
-
-
-def _windows(faces: Visits, window_s: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(F,) each: the first face of the window around each, and the one after its last."""
-    if not len(faces.rows):
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    span_s = float(np.ptp(faces.times_s)) + window_s + 1.0
-    keys = faces.times_s - faces.times_s.min() + faces.visits * span_s  # no window leaves a visit
-    half_s = window_s / 2 + _ROUNDING_S
-    return np.searchsorted(keys, keys - half_s), np.searchsorted(keys, keys + half_s, side="right")
+        kept = 2 * _sums(values >= settings.off, first[own], end[own]) > counts
+        strong = 2 * _sums(values >= settings.on, first[own], end[own]) > counts
+        levels = _sums(values, first[own], end[own]) / counts
+        begins = np.concatenate(([True], apart))[own]
+        for emotion in range(len(EMOTIONS)):
+            run = self._runs[emotion]
+            starts, stops = _runs(kept[:, emotion], begins)
+            if run is not None and len(begins) and (begins[0] or not kept[0, emotion]):
+                yield emotion, run
+                run = None
+            for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
+                peak = start + int(levels[start:stop, emotion].argmax())
+                part = _Run(
+                    onset_s=float(times_s[own][start]),
+                    end_s=float(ends_s[own][stop - 1]),
+                    is_strong=bool(strong[start:stop, emotion].any()),
+                    peak=float(levels[peak, emotion]),
+                    peak_s=float(times_s[own][peak]),
+                    total=float(values[own][start:stop, emotion].sum()),
+                    frames=stop - start,
+                )
+                run = part if run is None else run.joined(part)
+                if stop < len(begins) or is_last:
+                    yield emotion, run
+                    run = None
+            if run is not None and is_last:
+                yield emotion, run
+            self._runs[emotion] = run
+        # The face before tells whether the next one begins a visit.
+        cut = max(0, min(int(first[full]), full - 1)) if full < len(keys) else full
+        self._times_s, self._ends_s, self._values = times_s[cut:], ends_s[cut:], values[cut:]
+        self._judged = full - cut
 
 
 def _sums(values: NDArray[Any], first: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[Any]:
-    """(F,): the sum of the values in the window of each."""
-    sums = np.concatenate(([0], np.cumsum(values)))
+    """(F, 7): the sums of the values in the window of each."""
+    sums = np.concatenate((np.zeros_like(values[:1], float), np.cumsum(values, axis=0)))
     return np.asarray(sums[end] - sums[first])
 
 
 def _runs(
-    kept: NDArray[np.bool_], visits: NDArray[np.int64]
+    kept: NDArray[np.bool_], begins: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Where runs of true values begin and end, each inside one visit."""
-    if not len(kept):
+    """Where runs of true values begin and end; none goes on where another visit begins."""
+    if not kept.any():
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    new = np.concatenate(([True], np.diff(visits) != 0))
-    before = np.concatenate(([False], kept[:-1])) & ~new
-    after = np.concatenate((kept[1:] & ~new[1:], [False]))
+    before = np.concatenate(([False], kept[:-1])) & ~begins
+    after = np.concatenate((kept[1:] & ~begins[1:], [False]))
     return np.flatnonzero(kept & ~before), np.flatnonzero(kept & ~after) + 1

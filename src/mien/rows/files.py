@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Final, NamedTuple, Protocol, TypeAlias
 from mien.errors import MissingExtraError, OutputError
 from mien.output.files import part_name, writing
 from mien.output.records import (
+    MOVES,
     csv_header,
     reading_of_cells,
     reading_of_csv,
@@ -30,7 +31,7 @@ from mien.output.records import (
     whole_number,
 )
 from mien.readings import FrameReadings, TrackedReading
-from mien.rows.text_table import open_table
+from mien.rows.text_table import header_of, open_table
 
 SUFFIXES: Final = (".csv", ".jsonl", ".parquet")
 
@@ -216,6 +217,74 @@ def read_json_lines(lines: Iterable[str], source: str) -> Iterator[FrameReadings
     return _frames(source, json_cells(lines), reading_of_json)
 
 
+class RowFacts(NamedTuple):
+    """What the rows of a video are of, told without reading what each face shows.
+
+    Attributes:
+        frames: how many.
+        tracks: all of them.
+        names: track -> what somebody calls that person.
+        has_movements: whether movements are known of some face.
+    """
+
+    frames: int
+    tracks: frozenset[int]
+    names: dict[int, str]
+    has_movements: bool
+
+
+def may_tell(path: Path, *columns: str) -> bool:
+    """Whether a file of rows has one of these columns; of JSON, whether some line has the word.
+
+    Raises:
+        OutputError: it is not a file of such rows; not all that would be wrong is seen here.
+        MissingExtraError: Parquet without pyarrow.
+    """
+    if path.suffix.lower() == ".csv":
+        return not set(columns).isdisjoint(header_of(path))
+    with refusing(str(path), "a video"):
+        if path.suffix.lower() == ".parquet":
+            with closing(parquet_cells(path, columns=columns)) as rows:
+                return any(cells for _, cells in rows)
+        words = [f'"{column}"' for column in columns]
+        with path.open(newline="", encoding="utf-8") as file:
+            return any(word in line for line in file for word in words)
+
+
+def row_facts(path: Path) -> RowFacts:
+    """What the rows of a file are of: a fraction of the work of `read_frames`.
+
+    Raises:
+        OutputError: it is not a file of such rows; not all that would be wrong is seen here.
+        MissingExtraError: Parquet without pyarrow.
+    """
+    wanted = ("frame", "track", "name", MOVES[0])
+    kinds: dict[str, Callable[[], PlacedCells]] = {
+        ".csv": lambda: csv_cells(path, columns=wanted),
+        ".parquet": lambda: parquet_cells(path, columns=wanted),
+    }
+    frames, last = 0, None
+    tracks: set[int] = set()
+    names: dict[int, str] = {}
+    has_movements = False
+    given = kinds.get(path.suffix.lower(), lambda: _json_file_cells(path))()
+    with closing(given) as rows, refusing(str(path), "a video"):
+        for place, cells in rows:
+            frames += (frame := cells["frame"]) != last
+            last = frame
+            if cells["track"] in (None, ""):
+                continue
+            try:
+                track = whole_number(cells, "track", least=1)
+            except ValueError as error:
+                raise ValueError(f"{place}: {error}") from error
+            tracks.add(track)
+            if isinstance(name := cells.get("name"), str) and name:
+                names[track] = name
+            has_movements |= bool(cells.get(MOVES[0]) not in (None, "") or cells.get("movements"))
+    return RowFacts(frames, frozenset(tracks), names, has_movements)
+
+
 class _Row(NamedTuple):
     place: str  # in the file: "line 3"
     frame: int
@@ -292,11 +361,15 @@ def _faces(
     return tuple(faces)
 
 
-def csv_cells(path: Path) -> PlacedCells:
-    """The cells of a table of text."""
+def csv_cells(path: Path, *, columns: Collection[str] | None = None) -> PlacedCells:
+    """The cells of a table of text, of all columns or of those of some that it has."""
     with open_table(path) as table:
+        header = table.header
+        places = [(n, i) for i, n in enumerate(header) if columns is not None and n in columns]
         for line, cells in table.rows():
-            yield f"line {line}", dict(zip_longest(table.header, cells))
+            few = places and len(cells) == len(header)
+            named = {n: cells[i] for n, i in places} if few else dict(zip_longest(header, cells))
+            yield f"line {line}", named
 
 
 def json_cells(lines: Iterable[str]) -> PlacedCells:

@@ -15,7 +15,7 @@ too: "person 2" as the name of track 5 merges it with track 2.
 import csv
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 
 from mien.errors import DataError
 from mien.output.files import atomic_text
-from mien.rows.table import VideoResult
+from mien.readings import TrackSummary, person_name
+from mien.rows.table import VideoResult, VideoRows
 from mien.rows.text_table import TextTable, open_table
 from mien.rows.timeline import clock
 
@@ -135,93 +136,116 @@ def apply(result: VideoResult, people: Sequence[Person]) -> VideoResult:
         DataError: a track is not in the rows, none is left, or two faces that were found in one
             frame have the same name; the message says where that stands, and the frame.
     """
-    merged = merged_numbers(result, people)
-    names = _names(result, people)
-    places = {person.track: person.place for person in people}
-    kept = result.only(np.isin(result.tracks, list(merged)))
-    kept = kept.only(_one_face_in_a_frame(kept, merged, names, places))
-    tracks = np.array([merged[track] for track in kept.tracks.tolist()], np.int64)
-    return replace(kept, tracks=tracks, names={merged[track]: names[track] for track in merged})
+    return Naming(result, people).apply(result)
 
 
-def merged_numbers(result: VideoResult, people: Sequence[Person]) -> dict[int, int]:
+def merged_numbers(rows: VideoRows, people: Sequence[Person]) -> dict[int, int]:
     """Track -> its number after `apply`; those that are excluded are not there.
 
     Raises:
         DataError: a track is not in the rows, or none is left; the message says where that stands.
     """
-    known = set(result.tracks.tolist())
-    for person in people:
-        if person.track not in known:
-            raise DataError(
-                f"{person.place}: track {person.track} is not in the rows; they have "
-                f"{', '.join(map(str, sorted(known))) or 'none'}"
-            )
-    excluded = {person.track for person in people if person.exclude}
-    if people and known == excluded:
-        raise DataError(f"{people[-1].place}: all tracks are excluded; nothing would be left")
-    names = _names(result, people)
-    lowest: dict[str, int] = {}  # name -> the lowest track that has it
-    return {track: lowest.setdefault(names[track], track) for track in sorted(known - excluded)}
+    return Naming(rows, people).numbers
 
 
-def _names(result: VideoResult, people: Sequence[Person]) -> dict[int, str]:
-    """Track -> what the person is called, of all tracks."""
-    names = {track: result.name_of(track) for track in set(result.tracks.tolist())}
-    return names | {person.track: person.name for person in people if person.name is not None}
+class Naming:
+    """What `apply` does, to the rows of a video that come block by block.
+
+    Args:
+        rows: of a video.
+        people: see `apply`.
+
+    Attributes:
+        numbers: track -> its number with the names; those that are excluded are not there.
+        names: such a number -> what the person is called.
+
+    Raises:
+        DataError: a track is not in the rows, or none is left; the message says where that stands.
+    """
+
+    def __init__(self, rows: VideoRows, people: Sequence[Person]) -> None:
+        known = rows.facts.tracks
+        for person in people:
+            if person.track not in known:
+                raise DataError(
+                    f"{person.place}: track {person.track} is not in the rows; they have "
+                    f"{', '.join(map(str, sorted(known))) or 'none'}"
+                )
+        excluded = {person.track for person in people if person.exclude}
+        if people and known == excluded:
+            raise DataError(f"{people[-1].place}: all tracks are excluded; nothing would be left")
+        self._places = {person.track: person.place for person in people}
+        self._names = {track: rows.names.get(track, person_name(track)) for track in known}
+        self._names |= {person.track: person.name for person in people if person.name is not None}
+        lowest: dict[str, int] = {}  # name -> the lowest track that has it
+        self.numbers = {
+            track: lowest.setdefault(self._names[track], track)
+            for track in sorted(known - excluded)
+        }
+        self.names = {number: self._names[track] for track, number in self.numbers.items()}
+        self._found_in: dict[int, int] = {}  # track -> the last frame that the detector found it in
+
+    def apply(self, rows: VideoResult) -> VideoResult:
+        """The rows that follow those before, with the names.
+
+        Raises:
+            DataError: two faces that were found in one frame have the same name.
+        """
+        kept = rows.only(np.isin(rows.tracks, list(self.numbers)))
+        kept = kept.only(self._one_face_in_a_frame(kept))
+        tracks = np.array([self.numbers[track] for track in kept.tracks.tolist()], np.int64)
+        return replace(kept, tracks=tracks, names=self.names)
+
+    def _one_face_in_a_frame(self, rows: VideoResult) -> NDArray[np.bool_]:
+        """(F,) which faces stay, so that no frame has two of one person."""
+        stays = np.ones(len(rows.tracks), np.bool_)
+        shown: dict[int, int] = {}  # in this frame: person -> face
+        at = -1
+        frames, tracks = rows.frames[rows.positions].tolist(), rows.tracks.tolist()
+        for face, (frame, track) in enumerate(zip(frames, tracks, strict=True)):
+            if frame != at:
+                at, shown = frame, {}
+            detected = bool(rows.detected[face])
+            if detected:
+                self._found_in[track] = frame
+            other = shown.setdefault(self.numbers[track], face)
+            if other == face:
+                continue
+            rival = tracks[other]
+            if detected and rows.detected[other]:
+                a, b = sorted((rival, track))
+                place = self._places.get(b) or self._places.get(a, "people")
+                time_s = rows.times_s[rows.positions[face]]
+                raise DataError(
+                    f"{place}: tracks {a} and {b} are both {self._names[a]!r}, but frame {frame} "
+                    f"at {clock(time_s, fine=True)} shows both; give one of them another name, or "
+                    "exclude it"
+                )
+            later = self._found_in.get(track, -1) > self._found_in.get(rival, -1)
+            stays[other if later else face] = False
+            if later:
+                shown[self.numbers[track]] = face
+        return stays
 
 
-def _one_face_in_a_frame(
-    result: VideoResult,
-    merged: Mapping[int, int],
-    names: Mapping[int, str],
-    places: Mapping[int, str],
-) -> NDArray[np.bool_]:
-    """(F,) which faces stay, so that no frame has two of one person."""
-    stays = np.ones(len(result.tracks), np.bool_)
-    found_at: dict[int, int] = {}  # track -> the last frame that the detector found it in
-    shown: dict[int, int] = {}  # in this frame: person -> face
-    at = -1
-    positions, tracks = result.positions.tolist(), result.tracks.tolist()
-    for face, (position, track) in enumerate(zip(positions, tracks, strict=True)):
-        if position != at:
-            at, shown = position, {}
-        detected = bool(result.detected[face])
-        if detected:
-            found_at[track] = position
-        other = shown.setdefault(merged[track], face)
-        if other == face:
-            continue
-        rival = tracks[other]
-        if detected and result.detected[other]:
-            a, b = sorted((rival, track))
-            place = places.get(b) or places.get(a, "people")
-            raise DataError(
-                f"{place}: tracks {a} and {b} are both {names[a]!r}, but frame "
-                f"{result.frames[position]} at {clock(result.times_s[position], fine=True)} shows "
-                "both; give one of them another name, or exclude it"
-            )
-        later = found_at.get(track, -1) > found_at.get(rival, -1)
-        stays[other if later else face] = False
-        if later:
-            shown[merged[track]] = face
-    return stays
-
-
-def write_people_template(result: VideoResult, path: str | Path) -> None:
+def write_people_template(
+    result: VideoRows, path: str | Path, *, summary: Iterable[TrackSummary] | None = None
+) -> None:
     """Write a `people.csv` to fill in, with a row for each track, which changes nothing as it is.
 
     Args:
         result: of a video.
         path: of the file.
+        summary: what each track shows, where it is known; None sums it up.
     Raises:
         OutputError: it cannot be written.
     """
+    people = result.summary() if summary is None else summary
     with atomic_text(Path(path)) as file:
         file.write(_BOM)
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        for person in result.summary():
+        for person in people:
             first, last = (clock(time_s, fine=True) for time_s in (person.first_s, person.last_s))
             note = f"{first} to {last}, {person.on_screen_s:.1f} s, mostly {person.emotion}"
-            writer.writerow([person.track, result.name_of(person.track), "", note])
+            writer.writerow([person.track, person.person, "", note])

@@ -5,11 +5,11 @@ Observational Methods for the Behavioral Sciences, Cambridge University Press 20
 has each definition.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +18,11 @@ from mien.errors import OptionError
 from mien.labels import EMOTIONS
 from mien.output.records import write_table
 from mien.readings import Event
-from mien.rows.events import (
-    EVENT_COLUMNS,
-    EventSettings,
-    Visits,
-    events_of,
-    shown_by,
-)
+from mien.rows.events import EVENT_COLUMNS, EventFinder, EventSettings, Presence
 from mien.rows.table import VideoResult
+
+_Spans: TypeAlias = NDArray[np.float64]
+"""(N, 2): when each begins and ends, in order; none overlap."""
 
 FOLLOW_S: Final = 2.0
 """Within which an expression counts as following another: a choice, not a measurement."""
@@ -138,41 +135,44 @@ DYAD_COLUMNS: Final = tuple(DyadStatistics.__dataclass_fields__)
 
 
 def statistics_of(
-    result: VideoResult, events: Sequence[Event], *, max_gap_s: float = 0.0
+    result: VideoResult | Presence, events: Sequence[Event], *, max_gap_s: float = 0.0
 ) -> list[EmotionStatistics]:
     """How each person shows each emotion: seven entries for each track, in order.
 
     Args:
-        result: of a video.
+        result: of a video, or when its tracks are seen.
         events: of the same video, in the order of their onsets, as `events_of` gives them.
         max_gap_s: as for the events, see `EventSettings`.
     """
-    faces = Visits.of(result, max_gap_s=max_gap_s)
-    shown = shown_by(faces, events)
-    seconds = faces.ends_s - faces.times_s
+    presence = Presence.of(result)
     by_track: dict[int, list[Event]] = {}
     for event in events:
         by_track.setdefault(event.track, []).append(event)
     statistics = []
-    for track, own in faces.of_tracks():
+    for track in presence.tracks:
         of_track = by_track.get(track, [])
+        seen = presence.stretches(track).times_s
+        gaps_s = seen[1:, 0] - seen[:-1, 1]
+        # Within the rounding of times; where they fall a stream was cut.
+        visits = np.cumsum((gaps_s > max_gap_s + 1e-6) | (np.diff(seen[:, 0]) < 0))
         onsets_s = np.array([event.onset_s for event in of_track])
-        places = own.start + np.searchsorted(faces.times_s[own], onsets_s)
-        changes = _transitions(of_track, faces.visits[np.minimum(places, own.stop - 1)])
-        seen_s, totals_s = float(seconds[own].sum()), seconds[own] @ shown[own]
-        for emotion, total_s in zip(EMOTIONS, totals_s.tolist(), strict=True):
-            onsets = [event.onset_s for event in of_track if event.emotion == emotion]
+        places = np.searchsorted(seen[:, 0], onsets_s, side="right") - 1
+        changes = _transitions(of_track, np.append(0, visits)[np.maximum(places, 0)])
+        seen_s = _length_s(seen)
+        for emotion in EMOTIONS:
+            own = [event for event in of_track if event.emotion == emotion]
+            total_s = _length_s(_both(seen, _spans(own)))
             entry = EmotionStatistics(
                 track=track,
-                name=result.name_of(track),
+                name=presence.name_of(track),
                 emotion=emotion,
                 seen_s=seen_s,
-                count=len(onsets),
+                count=len(own),
                 total_s=total_s,
                 share=total_s / seen_s if seen_s else 0.0,
-                mean_s=total_s / len(onsets) if onsets else None,
-                rate_per_min=60 * len(onsets) / seen_s if seen_s else None,
-                latency_s=onsets[0] - float(faces.times_s[own.start]) if onsets else None,
+                mean_s=total_s / len(own) if own else None,
+                rate_per_min=60 * len(own) / seen_s if seen_s else None,
+                latency_s=own[0].onset_s - float(seen[0, 0]) if own else None,
                 transitions=changes[emotion],
             )
             statistics.append(entry)
@@ -180,7 +180,7 @@ def statistics_of(
 
 
 def dyads_of(
-    result: VideoResult, events: Sequence[Event], *, follow_s: float = FOLLOW_S
+    result: VideoResult | Presence, events: Sequence[Event], *, follow_s: float = FOLLOW_S
 ) -> list[DyadStatistics]:
     """How each two people show each emotion together: seven entries for each pair, in order.
 
@@ -189,44 +189,40 @@ def dyads_of(
     onset of the other comes later, within `follow_s`.
 
     Args:
-        result: of a video.
+        result: of a video, or when its tracks are seen.
         events: of the same video.
         follow_s: the window, in seconds.
     Raises:
         OptionError: `follow_s` is not above 0.
     """
-    if not 0.0 < follow_s < np.inf:
-        raise OptionError(f"follow_s: expected more than 0 seconds; got {follow_s:g}")
-    faces = Visits.of(result)
-    shown = shown_by(faces, events)
-    seconds = faces.ends_s - faces.times_s
-    onsets: dict[tuple[int, str], list[float]] = {}
+    check_follow(follow_s)
+    presence = Presence.of(result)
+    own: dict[tuple[int, str], list[Event]] = {}
     for event in events:
-        onsets.setdefault((event.track, event.emotion), []).append(event.onset_s)
+        own.setdefault((event.track, event.emotion), []).append(event)
     dyads = []
-    for a, b, in_a, in_b in _pairs(faces):
-        weights, times_s = seconds[in_a], faces.times_s[in_a]
-        both = shown[in_a] & shown[in_b]
-        together_s = float(weights.sum())
-        apart = np.concatenate(([True], np.diff(faces.positions[in_a]) > 1))
-        begins = both & ~(np.concatenate((np.zeros_like(both[:1]), both[:-1])) & ~apart[:, None])
-        a_s, b_s, both_s = (weights @ who for who in (shown[in_a], shown[in_b], both))
-        for i, emotion in enumerate(EMOTIONS):
-            of_a, of_b = (_during(onsets.get((track, emotion), []), times_s) for track in (a, b))
+    for a, b, together in _pairs(presence):
+        together_s = _length_s(together)
+        for emotion in EMOTIONS:
+            by_a, by_b = (own.get((track, emotion), []) for track in (a, b))
+            in_a, in_b = (_both(together, _spans(by)) for by in (by_a, by_b))
+            both = _both(in_a, in_b)
+            a_s, b_s, both_s = map(_length_s, (in_a, in_b, both))
+            of_a, of_b = (_onsets_in(together, by) for by in (by_a, by_b))
             b_lags, a_lags = _lags(of_a, of_b, follow_s), _lags(of_b, of_a, follow_s)
             entry = DyadStatistics(
                 track_a=a,
-                name_a=result.name_of(a),
+                name_a=presence.name_of(a),
                 track_b=b,
-                name_b=result.name_of(b),
+                name_b=presence.name_of(b),
                 emotion=emotion,
                 together_s=together_s,
-                a_s=float(a_s[i]),
-                b_s=float(b_s[i]),
-                both_s=float(both_s[i]),
-                both_count=int(begins[:, i].sum()),
-                share=float(both_s[i]) / together_s if together_s else 0.0,
-                expected_share=float(a_s[i] * b_s[i]) / together_s**2 if together_s else 0.0,
+                a_s=a_s,
+                b_s=b_s,
+                both_s=both_s,
+                both_count=len(both),
+                share=both_s / together_s if together_s else 0.0,
+                expected_share=a_s * b_s / together_s**2 if together_s else 0.0,
                 a_onsets=len(of_a),
                 b_follows=len(b_lags),
                 b_lag_s=float(b_lags.mean()) if len(b_lags) else None,
@@ -236,6 +232,16 @@ def dyads_of(
             )
             dyads.append(entry)
     return dyads
+
+
+def check_follow(follow_s: float) -> None:
+    """Refuse a window that is none, before anything takes time.
+
+    Raises:
+        OptionError: it is not above 0.
+    """
+    if not 0.0 < follow_s < np.inf:
+        raise OptionError(f"follow_s: expected more than 0 seconds; got {follow_s:g}")
 
 
 @dataclass(frozen=True)
@@ -255,18 +261,26 @@ class EventTables:
     @classmethod
     def of(
         cls,
-        result: VideoResult,
+        result: VideoResult | Iterable[VideoResult],
         settings: EventSettings | None = None,
         *,
         follow_s: float = FOLLOW_S,
     ) -> "EventTables":
-        """Those of a video; arguments as for `events_of` and `dyads_of`."""
-        settings = settings or EventSettings()
-        if settings.usable_only:
-            result = result.usable()
-        events = events_of(result, settings)
-        statistics = statistics_of(result, events, max_gap_s=settings.max_gap_s)
-        return cls(events, statistics, dyads_of(result, events, follow_s=follow_s))
+        """Those of a video, or of its rows that come block by block; arguments as for `events_of`
+        and `dyads_of`.
+        """
+        check_follow(follow_s)
+        finder = EventFinder(settings)
+        for rows in [result] if isinstance(result, VideoResult) else result:
+            finder.add(rows)
+        return cls.found_by(finder, follow_s=follow_s)
+
+    @classmethod
+    def found_by(cls, finder: EventFinder, *, follow_s: float = FOLLOW_S) -> "EventTables":
+        """Those of all rows that a finder has looked at."""
+        events, presence = finder.finish(), finder.presence
+        statistics = statistics_of(presence, events, max_gap_s=finder.settings.max_gap_s)
+        return cls(events, statistics, dyads_of(presence, events, follow_s=follow_s))
 
     def write(
         self,
@@ -306,25 +320,61 @@ def _transitions(events: Sequence[Event], visits: NDArray[np.int64]) -> dict[str
     return counts
 
 
-def _pairs(
-    faces: Visits,
-) -> Iterator[tuple[int, int, NDArray[np.int64], NDArray[np.int64]]]:
-    """Each two tracks that are in one frame, with the places of their faces in those frames."""
-    tracks = list(faces.of_tracks())
+def _pairs(presence: Presence) -> Iterator[tuple[int, int, _Spans]]:
+    """Each two tracks that are in one frame, and when both are seen."""
+    tracks = [(track, presence.stretches(track)) for track in presence.tracks]
     for i, (a, of_a) in enumerate(tracks):
         for b, of_b in tracks[i + 1 :]:
-            one, other = faces.positions[of_a], faces.positions[of_b]
-            if one[0] > other[-1] or other[0] > one[-1]:
+            one, other = of_a.positions, of_b.positions
+            if one[0, 0] >= other[-1, 1] or other[0, 0] >= one[-1, 1]:
                 continue
-            frames, in_a, in_b = np.intersect1d(one, other, return_indices=True)
-            if len(frames):
-                yield a, b, of_a.start + in_a, of_b.start + in_b
+            in_a, in_b = _meeting(one, other)
+            if len(in_a):
+                yield a, b, _common(of_a.times_s[in_a], of_b.times_s[in_b])
 
 
-def _during(onsets_s: list[float], times_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The onsets, rising, in frames at these times."""
-    onsets = np.array(onsets_s)
-    return np.sort(onsets[np.isin(onsets, times_s)])
+def _meeting(one: NDArray[Any], other: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which of (N, 2) spans overlap which of (M, 2) others, in order."""
+    first = np.searchsorted(other[:, 1], one[:, 0], side="right")
+    counts = np.maximum(np.searchsorted(other[:, 0], one[:, 1]) - first, 0)
+    before = np.repeat(np.cumsum(counts) - counts, counts)
+    return (
+        np.repeat(np.arange(len(one)), counts),
+        np.repeat(first, counts) + np.arange(counts.sum()) - before,
+    )
+
+
+def _common(one: _Spans, other: _Spans) -> _Spans:
+    """What each span has in common with the other that overlaps it."""
+    return np.stack((np.maximum(one[:, 0], other[:, 0]), np.minimum(one[:, 1], other[:, 1])), 1)
+
+
+def _both(one: _Spans, other: _Spans) -> _Spans:
+    """The times that are in spans of both."""
+    in_one, in_other = _meeting(one, other)
+    return _common(one[in_one], other[in_other])
+
+
+def _spans(events: Sequence[Event]) -> _Spans:
+    """When one emotion of one track is shown; events that meet are one span."""
+    spans = np.array([(event.onset_s, event.end_s) for event in events]).reshape(-1, 2)
+    spans = spans[np.argsort(spans[:, 0], kind="stable")]
+    reached_s = np.maximum.accumulate(spans[:, 1])
+    apart = spans[1:, 0] > reached_s[:-1]
+    begins, ends = (np.insert(apart, place, True)[: len(spans)] for place in (0, len(apart)))
+    return np.stack((spans[begins, 0], reached_s[ends]), 1)
+
+
+def _length_s(spans: _Spans) -> float:
+    return float((spans[:, 1] - spans[:, 0]).sum())
+
+
+def _onsets_in(spans: _Spans, events: Sequence[Event]) -> NDArray[np.float64]:
+    """The onsets, rising, in frames of these spans; a single frame's may have no length."""
+    onsets_s = np.sort([event.onset_s for event in events])
+    place = np.searchsorted(spans[:, 0], onsets_s, side="right") - 1
+    starts_s, ends_s = spans[np.maximum(place, 0)].T
+    return np.asarray(onsets_s[(place >= 0) & ((onsets_s < ends_s) | (onsets_s == starts_s))])
 
 
 def _lags(

@@ -9,7 +9,7 @@ from functools import cached_property
 from importlib import import_module
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,12 +41,15 @@ from mien.readings import (
     VideoRow,
     person_name,
 )
-from mien.rows.files import read_frames
+from mien.rows.files import RowFacts, may_tell, read_frames, row_facts
 from mien.rows.others import Tell, is_other, read_other_frames
 
 _NO_POINTS: Final = (math.nan,) * len(POINTS)
 _NO_MEASURES: Final = (math.nan,) * len(MEASURES)
 _METHODS: Final = (*POSE_METHODS, None)
+
+BLOCK: Final = 4096
+"""Frames and faces that wait until they are counted together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,6 +219,21 @@ class VideoResult:
         every = pandas.DataFrame({"frame": self.frames, "time_s": self.times_s})
         return every.join(found, how="left").reset_index(drop=True)[columns]
 
+    @property
+    def has_movements(self) -> bool:
+        """Whether movements are known of some face."""
+        return self.movements is not None
+
+    @property
+    def facts(self) -> RowFacts:
+        """What the rows are of."""
+        tracks = frozenset(np.unique(self.tracks).tolist())
+        return RowFacts(len(self.frames), tracks, dict(self.names), self.has_movements)
+
+    def blocks(self) -> Iterator["VideoResult"]:
+        """All rows in one block, see `VideoRows`."""
+        yield self
+
     def by_frame(self) -> Iterator[FrameReadings]:
         """The faces of each frame, in order; frames without one are there, too."""
         starts = np.searchsorted(self.positions, np.arange(len(self.frames) + 1)).tolist()
@@ -227,12 +245,7 @@ class VideoResult:
 
     def summary(self) -> list[TrackSummary]:
         """What each person shows, in the order of their numbers."""
-        from mien.rows.totals import TrackTotals
-
-        totals = TrackTotals()
-        for found in self.by_frame():
-            totals.add(found.time_s, found.readings)
-        return totals.summary()
+        return _summary([self])
 
     def plot(
         self, path: str | Path, *, title: str | None = None, events: Sequence[Event] = ()
@@ -309,6 +322,18 @@ class VideoColumns:
         if self._are_moving:
             self._movements.extend([math.nan] * len(MOVEMENTS) if moved is None else moved.values)
 
+    def __len__(self) -> int:
+        """Frames and faces that were added."""
+        return len(self._frames) + len(self._tracks)
+
+    def take(self, source: str) -> VideoResult:
+        """What was added since the last time, which is forgotten but for the names."""
+        rows = self.result(source)
+        for column in vars(self).values():
+            if isinstance(column, array):
+                del column[:]
+        return rows
+
     def result(self, source: str) -> VideoResult:
         """What was added."""
         moved = np.array(self._movements, np.float32).reshape(-1, len(MOVEMENTS))
@@ -334,10 +359,40 @@ class VideoColumns:
         )
 
 
-def read_rows(
-    path: str | Path, *, fps: float | None = None, tell: Tell = warnings.warn
-) -> VideoResult:
-    """The rows of a video, of mien or of another tool, as columns.
+class VideoRows(Protocol):
+    """The rows of a video, at hand or in a file: `VideoResult` and `RowFile`."""
+
+    @property
+    def source(self) -> str:
+        """What was read, as text."""
+
+    @property
+    def names(self) -> Mapping[int, str]:
+        """Track -> what somebody calls that person; empty until somebody does."""
+
+    @property
+    def facts(self) -> RowFacts:
+        """What they are of."""
+
+    @property
+    def has_movements(self) -> bool:
+        """Whether movements are known of some face."""
+
+    def blocks(self) -> Iterator[VideoResult]:
+        """The rows of some frames after another, with all names that tracks have in the end."""
+
+    def summary(self) -> list[TrackSummary]:
+        """What each person shows, in the order of their numbers."""
+
+
+class RowFile:
+    """The rows of a video in a file, which are read a block at a time, and anew each time.
+
+        file = RowFile("rows.csv")
+        for rows in file.blocks():
+            finder.add(rows)
+
+    Memory does not grow with the rows, but of another tool, whose rows are read as a whole.
 
     Args:
         path: `.csv`, `.jsonl` or `.parquet` that mien wrote; `.csv` of py-feat, or of a row for
@@ -346,18 +401,89 @@ def read_rows(
         tell: is told what had to be left out or scaled in rows of another tool.
     Raises:
         OutputError: it is not a file of such rows, has none, or not in the order of their frames
-            and times.
+            and times; here or while it is read.
         OptionError: `fps` is missing, not wanted, or no rate.
         MissingExtraError: Parquet without pyarrow.
     """
-    path = Path(path)
-    if is_other(path):
-        frames: Iterable[FrameReadings] = read_other_frames(path, fps=fps, tell=tell)
-    elif fps is not None:
-        raise OptionError(f"--fps: {path} has times of its own; leave it out")
-    else:
-        frames = read_frames(path)
-    return result_of(frames, str(path))
+
+    def __init__(
+        self, path: str | Path, *, fps: float | None = None, tell: Tell = warnings.warn
+    ) -> None:
+        self.path, self.source = Path(path), str(path)
+        self._others: list[FrameReadings] | None = None
+        if is_other(self.path):
+            self._others = read_other_frames(self.path, fps=fps, tell=tell)
+        elif fps is not None:
+            raise OptionError(f"--fps: {self.path} has times of its own; leave it out")
+
+    def read(self) -> Iterator[FrameReadings]:
+        """The faces of each frame, in order."""
+        frames = read_frames(self.path) if self._others is None else self._others
+        return in_order(frames, self.source)
+
+    @cached_property
+    def facts(self) -> RowFacts:
+        """See `VideoRows`."""
+        if self._others is None:
+            return row_facts(self.path)
+        faces = [reading for found in self._others for reading in found.readings]
+        names = {face.track: face.name for face in faces if face.name is not None}
+        tracks = frozenset(face.track for face in faces)
+        return RowFacts(len(self._others), tracks, names, has_movements=False)
+
+    @cached_property
+    def names(self) -> Mapping[int, str]:
+        """See `VideoRows`; they are looked for only where there may be some."""
+        return self.facts.names if self._others or may_tell(self.path, "name") else {}
+
+    @cached_property
+    def has_movements(self) -> bool:
+        """Whether movements are known of some face."""
+        may = self._others is None and may_tell(self.path, MOVES[0], "movements")
+        return may and self.facts.has_movements
+
+    def blocks(self) -> Iterator[VideoResult]:
+        """See `VideoRows`."""
+        return (replace(rows, names=self.names) for rows in self.blocks_as_they_come())
+
+    def blocks_as_they_come(self) -> Iterator[VideoResult]:
+        """The same with the names that came until then: they are not looked for before."""
+        columns = VideoColumns()
+        for found in self.read():
+            columns.add(found.frame, found.time_s, found.readings)
+            if len(columns) >= BLOCK:
+                yield columns.take(self.source)
+        if len(columns):
+            yield columns.take(self.source)
+
+    def summary(self) -> list[TrackSummary]:
+        """See `VideoRows`."""
+        return _summary(self.blocks())
+
+
+def _summary(blocks: Iterable[VideoResult]) -> list[TrackSummary]:
+    from mien.rows.totals import TrackTotals
+
+    totals = TrackTotals()
+    for rows in blocks:
+        for found in rows.by_frame():
+            totals.add(found.time_s, found.readings)
+    return totals.summary()
+
+
+def read_rows(
+    path: str | Path, *, fps: float | None = None, tell: Tell = warnings.warn
+) -> VideoResult:
+    """The rows of a video, of mien or of another tool, as columns.
+
+    Args:
+        path: see `RowFile`, as of what follows.
+        fps: frames per second, for rows of another tool without times.
+        tell: is told what had to be left out or scaled in rows of another tool.
+    Raises:
+        OutputError, OptionError, MissingExtraError: see `RowFile`.
+    """
+    return result_of(RowFile(path, fps=fps, tell=tell).read(), str(path))
 
 
 def result_of(frames: Iterable[FrameReadings], source: str) -> VideoResult:
@@ -370,6 +496,17 @@ def result_of(frames: Iterable[FrameReadings], source: str) -> VideoResult:
         OutputError: there is none, or they are not in their order.
     """
     columns = VideoColumns()
+    for rows in in_order(frames, source):
+        columns.add(rows.frame, rows.time_s, rows.readings)
+    return columns.result(source)
+
+
+def in_order(frames: Iterable[FrameReadings], source: str) -> Iterator[FrameReadings]:
+    """The same frames, once it is sure that they are some, and in order.
+
+    Raises:
+        OutputError: there is none, or frames or times fall.
+    """
     last, last_s = -1, -math.inf
     for rows in frames:
         if rows.frame <= last:
@@ -383,7 +520,6 @@ def result_of(frames: Iterable[FrameReadings], source: str) -> VideoResult:
                 f"after one at {last_s:g} s"
             )
         last, last_s = rows.frame, rows.time_s
-        columns.add(rows.frame, rows.time_s, rows.readings)
+        yield rows
     if last < 0:
         raise OutputError(f"{source}: expected rows that mien wrote; it has none")
-    return columns.result(source)

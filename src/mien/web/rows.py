@@ -20,7 +20,7 @@ from mien.rows.files import read_json_lines
 from mien.rows.formats import FORMATS, Media, write_format
 from mien.rows.people import apply
 from mien.rows.table import VideoResult, result_of
-from mien.rows.usable import unusable_spans
+from mien.rows.usable import UnusableTotals
 from mien.web import schemas
 from mien.web.errors import ApiError
 from mien.web.images import ERRORS
@@ -177,7 +177,7 @@ def _observed(result: VideoResult) -> dict[str, Any]:
         "events": [event.to_dict() for event in events_of(result)],
         "unusable": [
             {"track": track, "start_s": s.start_s, "end_s": s.end_s, "reason": s.reason}
-            for track, spans in unusable_spans(result).items()
+            for track, spans in UnusableTotals.of(result).spans().items()
             for s in spans
         ],
     }

@@ -82,9 +82,9 @@ def write_video(
 ) -> VideoOutcome:
     """Read a video once, and write all that is wanted of it as it is read.
 
-    Memory does not grow with the video, but for formats of other tools: they take some 100 bytes
-    for each face of each frame. Each file has a name with `.part` in it until all is finished;
-    after an error, Ctrl-C or a kill those parts can be read and played.
+    Memory does not grow with the video, see `mien.recognize.video.row_sink.RowSink`. Each file has
+    a name with `.part` in it until all is finished; after an error, Ctrl-C or a kill those parts
+    can be read and played.
 
     Args:
         recognizer: what reads it.
@@ -195,7 +195,13 @@ class _Sink:
         self._highlights = None
         if outputs.report is not None:
             self._highlights = Highlights(usable_only=how.usable_only)
-        self.rows = RowSink(outputs, movements=movements, usable_only=how.usable_only)
+        self.rows = RowSink(
+            outputs,
+            title=Path(info.source).name,
+            media=media_of(info),
+            movements=movements,
+            usable_only=how.usable_only,
+        )
         self._video: VideoWriter | None = None
         try:
             if outputs.video is not None:
@@ -214,7 +220,6 @@ class _Sink:
 
     def finish(self, settings: dict[str, str]) -> tuple[TrackSummary, ...]:
         people = self.rows.write_sums(
-            title=Path(self.info.source).name,
             facts=_facts(self.info, self.rows.frames),
             images=Images() if self._highlights is None else self._highlights.images(),
             settings=settings,

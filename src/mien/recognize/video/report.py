@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from mien.readings import TrackedReading, TrackSummary
     from mien.recognize.video.frames import Frame
     from mien.rows.statistics import EventTables
-    from mien.rows.table import VideoResult
+    from mien.rows.usable import UnusableTotals
 
 THUMBNAIL_PX: Final = 128
 STILL_WIDTH_PX: Final = 800
@@ -269,8 +269,8 @@ def write_video_report(
     timeline: Timeline,
     images: Images,
     settings: Mapping[str, str],
-    result: "VideoResult | None" = None,
     tables: "EventTables | None" = None,
+    unusable: "UnusableTotals | None" = None,
     usable_only: bool = False,
     meetings: Meetings | None = None,
     rows: Path | None = None,
@@ -285,9 +285,9 @@ def write_video_report(
         timeline: of the same video.
         images: likewise.
         settings: how it was read, by name; versions of packages are added.
-        result: all rows of the video; without them the page tells no events nor what is usable.
-        tables: of the events of `result`, where they were made already.
-        usable_only: all but `result` is without faces whose reading is not usable.
+        tables: of its events; without them the page tells none.
+        unusable: which of its readings are not usable; without it the page does not tell.
+        usable_only: all but `unusable` is without faces whose reading is not usable.
         meetings: of its tracks.
         rows: the file of its rows, from which all can be written anew; None if there is none.
     Raises:
@@ -298,7 +298,7 @@ def write_video_report(
     means = {person.track: person.means for person in people}
     made = {**settings, **{k: v for k, v in _versions().items() if k not in settings}}
     stem = path.stem
-    observed = Observed(result, tables, usable_only=usable_only)
+    observed = Observed(tables, unusable, usable_only=usable_only)
     drawn = sorted(timeline.tracks[:MAX_BANDS])
     page = render(
         "video.html",

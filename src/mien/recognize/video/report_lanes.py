@@ -8,11 +8,9 @@ from mien.labels import EMOTIONS
 from mien.output.figures import EMOTION_COLORS
 from mien.output.pages import Cell, Row, Table
 from mien.readings import Event, person_name
-from mien.rows.events import events_of
-from mien.rows.statistics import EmotionStatistics, EventTables, statistics_of
-from mien.rows.table import VideoResult
+from mien.rows.statistics import EmotionStatistics, EventTables
 from mien.rows.timeline import EventSpan, Timeline, clock, event_spans
-from mien.rows.usable import UnusableSpan, unusable_sentence, unusable_spans
+from mien.rows.usable import UnusableSpan, UnusableTotals
 
 MAX_EVENTS: Final = 500
 """Of one person that a lane has: the longest ones. The table counts all."""
@@ -58,44 +56,37 @@ class Observed:
     """What a report tells beside probabilities.
 
     Args:
-        result: of the video; None where its rows were not kept, and nothing more is told.
-        tables: of its events; None has them made.
-        usable_only: without faces whose reading is not usable.
+        tables: of the events of the video; None tells nothing of them.
+        unusable: which of its readings are not usable; None tells nothing of that.
+        usable_only: the events are without faces whose reading is not usable.
     """
 
     def __init__(
         self,
-        result: VideoResult | None,
         tables: EventTables | None = None,
+        unusable: UnusableTotals | None = None,
         *,
         usable_only: bool = False,
     ) -> None:
-        self._result, self._usable_only = result, usable_only
-        self._events: list[Event] = []
-        self._unusable = {} if result is None else unusable_spans(result)
-        statistics: list[EmotionStatistics] = []
-        if tables is not None:
-            self._events, statistics = tables.events, tables.statistics
-        elif result is not None:
-            counted = result.usable() if usable_only else result
-            self._events = events_of(counted)
-            statistics = statistics_of(counted, self._events)
+        self._totals, self._usable_only = unusable, usable_only
+        self._events: list[Event] = [] if tables is None else tables.events
+        self._unusable = {} if unusable is None else unusable.spans()
         self._statistics: dict[int, list[EmotionStatistics]] = {}
-        for entry in statistics:
+        for entry in () if tables is None else tables.statistics:
             self._statistics.setdefault(entry.track, []).append(entry)
 
     @property
     def is_known(self) -> bool:
         """Whether there is anything to tell."""
-        return self._result is not None
+        return self._totals is not None
 
     @property
     def usable(self) -> str:
         """How many of the readings are not usable and why, in a sentence or two."""
-        if self._result is None:
+        if self._totals is None:
             return ""
-        left_out = self._usable_only and bool((self._result.unusable > 0).any())
-        return unusable_sentence(self._result) + " They are left out here." * left_out
+        left_out = self._usable_only and bool(self._totals.shares())
+        return self._totals.sentence() + " They are left out here." * left_out
 
     def events(self, timeline: Timeline, track: int) -> Lane:
         """The events of one person."""
@@ -107,7 +98,7 @@ class Observed:
 
     def unusable(self, timeline: Timeline, track: int) -> Lane:
         """When the readings of one person are not usable."""
-        known = self._result is not None and bool((self._result.unusable >= 0).any())
+        known = self._totals is not None and bool(self._totals.known)
         spans = self._unusable.get(track, [])
         start_s, length_s = timeline.start_s, max(timeline.end_s - timeline.start_s, 1e-9)
         marks = [

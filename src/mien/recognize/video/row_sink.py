@@ -3,41 +3,47 @@
 import csv
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from mien.errors import DataError, MissingExtraError
 from mien.labels import EMOTIONS
-from mien.output.files import atomic_text
+from mien.output.files import atomic_text, part_name
 from mien.readings import TrackedReading, TrackSummary
 from mien.recognize.video.outputs import Outputs
 from mien.recognize.video.report import EarlierReport, Images, Meetings, write_video_report
+from mien.rows.events import EventFinder, EventSettings
 from mien.rows.files import RowWriter, row_writer
-from mien.rows.formats import Media, write_format
-from mien.rows.people import Person, apply, merged_numbers
+from mien.rows.formats import FormatWriter, Media
+from mien.rows.others import Tell
+from mien.rows.people import Naming, Person
 from mien.rows.statistics import EventTables
-from mien.rows.table import VideoColumns, VideoResult
+from mien.rows.table import BLOCK, VideoColumns, VideoResult, VideoRows
 from mien.rows.timeline import Timeline, clock, plot_timeline
 from mien.rows.totals import TrackTotals
+from mien.rows.usable import UnusableTotals
 
 
 class RowSink:
     """All outputs but the annotated copy, as rows come.
 
-    Memory does not grow with them, but for events, a report and files of other tools, which take
-    some 180 bytes for each face of each frame.
+    Memory does not grow with them: only with the tracks, the stretches in which each is seen and
+    the events, where events or a report are wanted, and the intervals of formats that have some.
 
-        sink = RowSink(outputs)
+        sink = RowSink(outputs, title="talk.mp4")
         for frame, readings in read:
             sink.write(frame.index, frame.time_s, readings)
-        people = sink.write_sums(title=..., facts=..., images=..., settings=...)
+        people = sink.write_sums(facts=..., images=..., settings=...)
         sink.finish()
 
     Args:
         outputs: files to write.
+        title: the name of the video.
+        media: the video, for files of other tools; None where it is not at hand.
+        named: the rows have names.
         movements: the rows tell facial movements.
-        result: all rows, where they are at hand; else what needs all of them gathers them.
         usable_only: all but the files of rows is made as if faces whose reading is not usable were
             not seen; those of which it is not known stay.
 
@@ -55,18 +61,21 @@ class RowSink:
         self,
         outputs: Outputs,
         *,
+        title: str,
+        media: Media | None = None,
+        named: bool = False,
         movements: bool = False,
-        result: VideoResult | None = None,
         usable_only: bool = False,
     ) -> None:
         _need_matplotlib(outputs)
-        self._outputs, self._usable_only = outputs, usable_only
+        self._outputs, self._title, self._usable_only = outputs, title, usable_only
         self._totals = TrackTotals()
         self._timeline = Timeline()
         self._meetings = Meetings()
-        self._result = result
-        self._columns = VideoColumns() if outputs.need_columns and result is None else None
-        named = result is not None and bool(result.names)
+        self._columns = VideoColumns()  # that wait until they are counted together
+        self._events = EventFinder(EventSettings(usable_only=usable_only))
+        self._unusable = UnusableTotals()
+        self._formats = FormatWriter(outputs.formats, media)
         self.frames = 0
         self.end_s: float | None = None
         self.until_s = 0.0
@@ -81,6 +90,19 @@ class RowSink:
 
     def write(self, frame: int, time_s: float, readings: Sequence[TrackedReading]) -> None:
         """Add one frame, with a face or without."""
+        self._write(frame, time_s, readings)
+        if self._outputs.need_columns:
+            self._columns.add(frame, time_s, readings)
+            if len(self._columns) >= BLOCK:
+                self._count(self._columns.take(self._title))
+
+    def write_block(self, rows: VideoResult) -> None:
+        """Add the frames of rows that are columns already, with the names of all tracks."""
+        for found in rows.by_frame():
+            self._write(found.frame, found.time_s, found.readings)
+        self._count(replace(rows, source=self._title))
+
+    def _write(self, frame: int, time_s: float, readings: Sequence[TrackedReading]) -> None:
         for writer in self._rows:
             writer.write(frame, time_s, readings)
         counted = [r for r in readings if r.usable] if self._usable_only else readings
@@ -89,133 +111,142 @@ class RowSink:
             self._timeline.add(time_s, counted)
         if self._outputs.report is not None:
             self._meetings.add(time_s, readings)
-        if self._columns is not None:
-            self._columns.add(frame, time_s, readings)
         self.frames += 1
         self.until_s = time_s + (0.0 if self.end_s is None else time_s - self.end_s)
         self.end_s = time_s
 
+    def _count(self, rows: VideoResult) -> None:
+        """Add the same frames to what is made of columns."""
+        if self._outputs.need_events or self._outputs.report is not None:
+            self._events.add(rows)
+        if self._outputs.report is not None:
+            self._unusable.add(rows)
+        if self._outputs.formats:
+            self._formats.add(rows.usable() if self._usable_only else rows)
+
     def write_sums(
         self,
         *,
-        title: str,
         facts: Mapping[str, str],
         images: Images,
         settings: Mapping[str, str],
         rows: Path | None = None,
         media: Media | None = None,
     ) -> tuple[TrackSummary, ...]:
-        """Write summary, plot and report; gives what each person shows.
+        """Write all that is made of all rows; gives what each person shows.
 
         Args:
-            title: the name of the video.
             facts: of the video, for the report, as what follows.
             images: of the people.
             settings: how it was read.
             rows: from which the report can be written anew; None takes those that are written.
-            media: the video, for files of other tools; None where it is not at hand.
+            media: the video, where more is known of it by now.
         """
         people = tuple(self._totals.summary())
         outputs = self._outputs
         if outputs.summary is not None:
             _write_summary(outputs.summary, people)
-        result = self._result if self._columns is None else self._columns.result(title)
-        tables = None
-        if result is not None:
-            tables = self._write_tables(replace(result, source=title), media or Media())
+        if len(self._columns):
+            self._count(self._columns.take(self._title))
+        self._formats.finish(media)
+        tables = EventTables.found_by(self._events)
+        tables.write(events=outputs.events, statistics=outputs.statistics, dyads=outputs.dyads)
         if outputs.plot is not None:
-            events = [] if tables is None else tables.events
-            plot_timeline(self._timeline, outputs.plot, title=title, events=events)
+            events = tables.events if outputs.need_events else []
+            plot_timeline(self._timeline, outputs.plot, title=self._title, events=events)
         if outputs.report is not None:
             write_video_report(
                 outputs.report,
-                title=title,
+                title=self._title,
                 facts=facts,
                 people=people,
                 timeline=self._timeline,
                 images=images,
                 settings=settings,
-                result=result,
                 tables=tables,
+                unusable=self._unusable,
                 usable_only=self._usable_only,
                 meetings=self._meetings,
                 rows=outputs.csv or outputs.jsonl or outputs.parquet or rows,
             )
         return people
 
-    def _write_tables(self, result: VideoResult, media: Media) -> EventTables | None:
-        """Write what is made of all rows; gives the events, if they are asked for."""
-        outputs = self._outputs
-        if self._usable_only:
-            result = result.usable()
-        if self.frames:
-            for name, path in outputs.formats.items():
-                write_format(result, name, path, media)
-        if not outputs.need_events:
-            return None
-        tables = EventTables.of(result)
-        tables.write(events=outputs.events, statistics=outputs.statistics, dyads=outputs.dyads)
-        return tables
-
     def finish(self) -> None:
         """End the files of rows, and give them their names."""
         for writer in self._rows:
             writer.finish()
 
-    def abandon(self) -> None:
-        """End the files of rows, and leave them under their names of parts."""
+    def abandon(self, *, keep: bool = True) -> None:
+        """End the files of rows, and leave them under their names of parts, or nothing of them."""
+        self._formats.abandon()
         for writer in self._rows:
             writer.abandon()
+            if not keep:
+                with suppress(OSError):
+                    part_name(writer.path).unlink(missing_ok=True)
 
 
 def write_rows(
-    result: VideoResult,
+    result: VideoRows,
     outputs: Outputs,
     people: Sequence[Person] = (),
     *,
     usable_only: bool = False,
     earlier: EarlierReport | None = None,
     notes: Mapping[str, str] | None = None,
+    tell: Tell | None = None,
 ) -> tuple[TrackSummary, ...]:
     """Write the outputs of a video anew from its rows; the video is not read.
 
     Args:
-        result: the rows.
+        result: the rows, at hand or in a file.
         outputs: files to write; there can be no annotated copy.
         people: names for the tracks, and which are merged and excluded.
         usable_only: see `RowSink`.
         earlier: a report of the same video, whose images and settings a new one takes. Without it
             the page has no images.
         notes: what else the report says of how it was made, by name.
+        tell: is told how many readings are not usable, and why, where they are left out.
     Returns:
         What each person shows.
     Raises:
         DataError: `people` do not fit the rows, or `earlier` is of another video.
-        OutputError: a file cannot be written.
+        OutputError: a file cannot be written, or `result` not read. Nothing is left of files that
+            are not finished.
         MissingExtraError: an output needs a package that is not installed.
     """
-    if earlier is not None and earlier.frames != len(result.frames):
+    if earlier is not None and earlier.frames != result.facts.frames:
         raise DataError(
-            f"{earlier.path}: expected a report of the same video, of {len(result.frames):,} "
+            f"{earlier.path}: expected a report of the same video, of {result.facts.frames:,} "
             f"frames; it is of {earlier.frames:,}"
         )
     images = Images() if earlier is None else earlier.images
-    named = result
-    if people:
-        named = apply(result, people)
-        images = images.merged(merged_numbers(result, people))
+    naming = Naming(result, people) if people else None
+    unusable = UnusableTotals()
+    if naming is not None:
+        images = images.merged(naming.numbers)
     outputs.make_folders()
-    moving = named.movements is not None
-    sink = RowSink(outputs, movements=moving, result=named, usable_only=usable_only)
+    sink = RowSink(
+        outputs,
+        title=Path(result.source).stem if earlier is None else earlier.title,
+        named=naming is not None or bool(result.names),
+        movements=result.has_movements,
+        usable_only=usable_only,
+    )
     try:
-        for row in named.by_frame():
-            sink.write(row.frame, row.time_s, row.readings)
+        first_s: float | None = None
+        for rows in result.blocks():
+            first_s = float(rows.times_s[0]) if first_s is None else first_s
+            if usable_only and tell is not None:
+                unusable.add(rows)
+            sink.write_block(rows if naming is None else naming.apply(rows))
+        if tell is not None and (sentence := unusable.sentence()):
+            tell(sentence)
         facts = {
-            "length": clock(sink.until_s - float(result.times_s[0]), fine=True),
+            "length": clock(sink.until_s - (first_s or 0.0), fine=True),
             "frames read": f"{sink.frames:,}",
         }
         shown = sink.write_sums(
-            title=Path(result.source).stem if earlier is None else earlier.title,
             facts=facts if earlier is None else earlier.facts,
             images=images,
             settings={**({} if earlier is None else earlier.made), **(notes or {})},
@@ -223,7 +254,7 @@ def write_rows(
         )
         sink.finish()
     except BaseException:
-        sink.abandon()
+        sink.abandon(keep=False)
         raise
     return shown
 

@@ -1,21 +1,21 @@
 """The rows of a video as files that other tools read, a module for each format."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from mien.errors import OptionError, OutputError
 from mien.rows.formats.bids import sidecar, write_bids
 from mien.rows.formats.boris import write_boris
 from mien.rows.formats.eaf import write_eaf
-from mien.rows.formats.fex import write_fex
-from mien.rows.formats.intervals import Media
-from mien.rows.formats.openface import write_openface
+from mien.rows.formats.fex import fex_rows
+from mien.rows.formats.intervals import Annotation, Intervals, Media, RowWriting
+from mien.rows.formats.openface import openface_rows
 from mien.rows.formats.textgrid import write_textgrid
 from mien.rows.table import VideoResult
 
-__all__ = ["FORMATS", "Format", "Media", "files_of", "format_of", "write_format"]
+__all__ = ["FORMATS", "Format", "FormatWriter", "Media", "files_of", "format_of", "write_format"]
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,14 @@ class Format:
     Attributes:
         tool: that reads it.
         endings: of its files; the first is that of a file whose name is made.
-        write: writes the rows of a video to a file.
+        write: writes the intervals of a video to a file; None of a format that has rows.
+        rows: writes its rows; None of a format that has intervals.
     """
 
     tool: str
     endings: tuple[str, ...]
-    write: Callable[[VideoResult, Path, Media], None]
+    write: Callable[[Annotation, Path, Media], None] | None = None
+    rows: Callable[[Path, Media], RowWriting] | None = None
 
 
 FORMATS: Final = {
@@ -38,8 +40,8 @@ FORMATS: Final = {
     "textgrid": Format("Praat", (".TextGrid",), write_textgrid),
     "boris": Format("BORIS", (".boris", ".xlsx"), write_boris),
     "bids": Format("BIDS", ("_events.tsv",), write_bids),
-    "fex": Format("py-feat", (".fex.csv", ".csv"), write_fex),
-    "openface": Format("tools for OpenFace", (".openface.csv", ".csv"), write_openface),
+    "fex": Format("py-feat", (".fex.csv", ".csv"), rows=fex_rows),
+    "openface": Format("tools for OpenFace", (".openface.csv", ".csv"), rows=openface_rows),
 }
 """What somebody asks for -> the format."""
 
@@ -68,6 +70,74 @@ def files_of(name: str, path: Path) -> list[Path]:
     return [path, sidecar(path)] if name == "bids" else [path]
 
 
+class FormatWriter:
+    """Writes the rows of a video for other tools as they come.
+
+        with FormatWriter({"eaf": Path("talk.eaf")}, media) as writer:
+            for rows in blocks:
+                writer.add(rows)
+            writer.finish()
+
+    Memory grows with the intervals of formats that have some, not with the rows. A file appears
+    when it is finished; of a video without a frame none does.
+
+    Args:
+        files: name of a format, one of `FORMATS` -> the file, with an ending of the format.
+        media: what is known of the video.
+    Raises:
+        OptionError: there is no such format.
+        OutputError: a name has another ending; or, from what follows, it cannot be written.
+    """
+
+    def __init__(self, files: Mapping[str, Path], media: Media | None = None) -> None:
+        for name, path in files.items():
+            files_of(name, path)
+        self._files, self._media = files, media or Media()
+        self._intervals: Intervals | None = None
+        self._rows: list[RowWriting] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Leave nothing of files that are not finished."""
+        for rows in self._rows:
+            rows.close()
+
+    def add(self, rows: VideoResult) -> None:
+        """Write the rows that follow those before, with all names that tracks have in the end."""
+        if self._intervals is None:
+            self._intervals = Intervals()
+            for name, path in self._files.items():
+                if (writing := FORMATS[name].rows) is not None:
+                    self._rows.append(writing(path, self._media))
+                    next(self._rows[-1])
+        if any(FORMATS[name].write for name in self._files):
+            self._intervals.add(rows)
+        for one in self._rows:
+            one.send(rows)
+
+    def finish(self, media: Media | None = None) -> None:
+        """End all files.
+
+        Args:
+            media: what is known of the video by now: its length may be another one.
+        """
+        if self._intervals is None:
+            return
+        for one in self._rows:
+            next(one, None)
+        media = media or self._media
+        found = None
+        for name, path in self._files.items():
+            if (write := FORMATS[name].write) is not None:
+                found = found or self._intervals.annotation(media.length_s)
+                write(found, path, media)
+
+
 def write_format(
     rows: VideoResult, name: str, path: str | Path, media: Media | None = None
 ) -> list[Path]:
@@ -84,8 +154,11 @@ def write_format(
         OptionError: there is no such format.
         OutputError: the name has another ending, there is no frame, or it cannot be written.
     """
-    files = files_of(name, Path(path))
-    if not len(rows.frames):
-        raise OutputError(f"{rows.source}: expected the rows of a video; there is no frame in it")
-    FORMATS[name].write(rows, Path(path), media or Media())
-    return files
+    with FormatWriter({name: Path(path)}, media) as writer:
+        if not len(rows.frames):
+            raise OutputError(
+                f"{rows.source}: expected the rows of a video; there is no frame in it"
+            )
+        writer.add(rows)
+        writer.finish()
+    return files_of(name, Path(path))

@@ -9,8 +9,7 @@ from typing import Any, Final
 
 from mien.labels import EMOTIONS
 from mien.output.files import atomic_text
-from mien.rows.formats.intervals import Media, annotation
-from mien.rows.table import VideoResult
+from mien.rows.formats.intervals import Annotation, Media
 
 COLUMNS: Final = ("onset", "duration", "trial_type", "person")
 
@@ -20,19 +19,18 @@ def sidecar(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
-def write_bids(rows: VideoResult, path: Path, media: Media) -> None:
+def write_bids(found: Annotation, path: Path, media: Media) -> None:
     """Write an event for each interval, by their start, and the sidecar beside it.
 
     Every row has all its cells: where there is no face, there is no event.
 
     Args:
-        rows: of a video, at least one frame.
+        found: of a video.
         path: of the table; the sidecar has the same name with `.json`.
         media: its length.
     Raises:
         OutputError: one of them cannot be written.
     """
-    found = annotation(rows, media.length_s)
     with atomic_text(path) as file:
         file.write("\t".join(COLUMNS) + "\n")
         for who, one in found.in_order:

@@ -17,8 +17,7 @@ from xml.sax.saxutils import escape
 from mien.labels import COLORS, EMOTIONS
 from mien.output.files import atomic_text, atomic_write
 from mien.readings import UNSURE
-from mien.rows.formats.intervals import Annotation, Media, annotation
-from mien.rows.table import VideoResult
+from mien.rows.formats.intervals import Annotation, Media
 
 SHEET_COLUMNS: Final = ("time", "subject", "code", "modifier", "comment")
 """That BORIS asks for in the first line of a sheet."""
@@ -29,17 +28,16 @@ _NOT_AVAILABLE: Final = "NA"
 _GRAY: Final = (190, 190, 190)
 
 
-def write_boris(rows: VideoResult, path: Path, media: Media) -> None:
+def write_boris(found: Annotation, path: Path, media: Media) -> None:
     """Write a project with one observation, or a sheet of events where the name ends in `.xlsx`.
 
     Args:
-        rows: of a video, at least one frame.
+        found: of a video.
         path: of the file.
         media: the video that a project links to; without one its observation is called live.
     Raises:
         OutputError: it cannot be written.
     """
-    found = annotation(rows, media.length_s)
     if path.suffix.lower() == ".xlsx":
         _write_sheet(path, _events(found))
         return

@@ -11,8 +11,7 @@ from xml.etree import ElementTree
 
 from mien.labels import EMOTIONS
 from mien.output.files import atomic_text
-from mien.rows.formats.intervals import Annotation, Interval, Media, annotation
-from mien.rows.table import VideoResult
+from mien.rows.formats.intervals import Annotation, Interval, Media
 
 _TYPE: Final = "emotion"
 _LANGUAGE: Final = "eng"
@@ -33,20 +32,20 @@ MIME_TYPES: Final = {
 """Of the files that ELAN plays; `video/*` is its own word for others."""
 
 
-def write_eaf(rows: VideoResult, path: Path, media: Media) -> None:
+def write_eaf(found: Annotation, path: Path, media: Media) -> None:
     """Write a tier for each person, with a controlled vocabulary of the labels.
 
     Times are whole milliseconds, as the format has them. Where nobody's face is there, nothing is
     annotated; a video without a face has no tiers.
 
     Args:
-        rows: of a video, at least one frame.
+        found: of a video.
         path: of the file.
         media: its file is linked, by its path and by the path from the folder of `path`.
     Raises:
         OutputError: it cannot be written.
     """
-    document = _document(annotation(rows, media.length_s), path, media.path)
+    document = _document(found, path, media.path)
     ElementTree.indent(document)
     with atomic_text(path) as file:
         file.write('<?xml version="1.0" encoding="UTF-8"?>\n')

@@ -13,9 +13,8 @@ from typing import Final, NamedTuple
 from mien.labels import EMOTIONS
 from mien.output.files import atomic_text
 from mien.readings import Reading
-from mien.rows.formats.intervals import Media, person_name
+from mien.rows.formats.intervals import Media, RowWriting, person_name
 from mien.rows.images import ImageFaces
-from mien.rows.table import VideoResult
 
 BOX: Final = ("FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight", "FaceScore")
 EMOTION_OF: Final = {
@@ -45,26 +44,26 @@ COLUMNS: Final = (
 )
 
 
-def write_fex(rows: VideoResult, path: Path, media: Media) -> None:
+def fex_rows(path: Path, media: Media) -> RowWriting:
     """Write a row for each face, and one with an empty face for each frame without one.
 
     Args:
-        rows: of a video.
         path: of the file.
         media: the video's path and size.
     Raises:
         OutputError: it cannot be written.
     """
-    names = {track: _quoted(person_name(rows, track)) for track in set(rows.tracks.tolist())}
     size = f"{media.height or ''},{media.width or ''}"
-    source = _quoted(str(rows.source if media.path is None else media.path))
     with atomic_text(path) as file:
         file.write(",".join(COLUMNS) + "\n")
-        for row in rows.iter_rows():
-            face, name = _NO_FACE, ""
-            if row.reading is not None:
-                face, name = _face(row.reading), names[row.reading.track]
-            file.write(f"{face},,,{size},{source},{row.frame},{_clock(row.time_s)},{name}\n")
+        while (rows := (yield)) is not None:
+            source = _quoted(str(rows.source if media.path is None else media.path))
+            for row in rows.iter_rows():
+                face, name = _NO_FACE, ""
+                if row.reading is not None:
+                    face = _face(row.reading)
+                    name = _quoted(person_name(rows, row.reading.track))
+                file.write(f"{face},,,{size},{source},{row.frame},{_clock(row.time_s)},{name}\n")
 
 
 class ImageCounts(NamedTuple):

@@ -1,9 +1,9 @@
 """Who shows what from when to when: what formats of annotation tools are made of."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,13 @@ STILL_S: Final = 0.04
 SOUND_S: Final = 1.0
 """By how much the sound of a whole video may outlast its images."""
 
-
 _DIGITS: Final = 6
 """Of times in seconds: what formats write of them."""
+
+
+RowWriting: TypeAlias = Generator[None, VideoResult | None, None]
+"""Writes a file as rows are sent to it, with all names that tracks have in the end. None ends the
+file; closed before, nothing of it is left."""
 
 
 @dataclass(frozen=True)
@@ -78,29 +82,103 @@ class Annotation:
         return sorted(every, key=lambda pair: pair[1].start_s)
 
 
-def annotation(rows: VideoResult, length_s: float | None = None) -> Annotation:
-    """The intervals in which each person has the same label, from frame to frame.
+class Intervals:
+    """Finds the intervals in which each person has the same label, as the rows of a video come.
 
     A frame lasts until the next one that was read; the last as long as that before it, or to the
-    end of the video where that is about there. Tracks of the same name are one person.
+    end of the video where that is about there. Tracks of the same name are one person. Memory grows
+    with the intervals alone.
+    """
+
+    def __init__(self) -> None:
+        self._people: dict[str, list[Interval]] = {}
+        self._open: dict[str, tuple[float, str]] = {}  # start and label, to the last frame
+        self._lowest: dict[str, int] = {}  # name -> its lowest track
+        self._last_s = np.zeros(0)  # when the last two frames begin
+        self._is_unsure = False
+
+    def add(self, rows: VideoResult) -> None:
+        """Count the rows that follow those before, with all names that tracks have in the end."""
+        if not len(rows.frames):
+            return
+        starts_s = np.maximum.accumulate(np.append(self._last_s[-1:], rows.times_s).clip(0.0))
+        starts_s = starts_s[-len(rows.frames) :]
+        self._last_s = np.append(self._last_s, starts_s)[-2:]
+        edges = starts_s.round(_DIGITS)
+        labels = np.where(rows.unsure, len(EMOTIONS), rows.labels)
+        self._is_unsure |= bool(rows.unsure.any())
+        tracks: dict[str, list[int]] = {}
+        for track in np.unique(rows.tracks).tolist():
+            tracks.setdefault(name := person_name(rows, track), []).append(track)
+            self._lowest[name] = min(track, self._lowest.get(name, track))
+        for name in self._open.keys() - tracks.keys():
+            self._end(name, float(edges[0]))
+        for name, of_name in tracks.items():
+            faces = np.flatnonzero(np.isin(rows.tracks, of_name))
+            frames, first = np.unique(rows.positions[faces], return_index=True)
+            self._add_person(name, edges, frames, labels[faces[first]])
+
+    def _add_person(
+        self,
+        name: str,
+        edges: NDArray[np.float64],
+        frames: NDArray[np.int64],
+        labels: NDArray[np.int64],
+    ) -> None:
+        """Neighboring frames of one label, joined."""
+        changes = 1 + np.flatnonzero((np.diff(frames) != 1) | (np.diff(labels) != 0))
+        names: Sequence[str] = (*EMOTIONS, UNSURE)
+        for run, label in zip(np.split(frames, changes), np.split(labels, changes), strict=True):
+            shown, first, end = names[label[0]], int(run[0]), int(run[-1]) + 1
+            if name in self._open and (first > 0 or self._open[name][1] != shown):
+                self._end(name, float(edges[0]))
+            self._open.setdefault(name, (float(edges[first]), shown))
+            if end < len(edges):
+                self._end(name, float(edges[end]))
+
+    def _end(self, name: str, end_s: float) -> None:
+        start_s, label = self._open.pop(name)
+        if end_s > start_s:  # frames of a damaged video may have the same time
+            self._people.setdefault(name, []).append(Interval(start_s, end_s, label))
+
+    def annotation(self, length_s: float | None = None) -> Annotation:
+        """All intervals; call it once, at the end.
+
+        Args:
+            length_s: of the video; None if it is not known.
+        """
+        end_s = self._end_s(length_s)
+        for name in list(self._open):
+            self._end(name, end_s)
+        people = {
+            name: self._people.get(name, [])
+            for name in sorted(self._lowest, key=lambda name: self._lowest[name])
+        }
+        shown = (*EMOTIONS, UNSURE) if self._is_unsure else EMOTIONS
+        # Rounded as the edges are: an interval between one and the other has no length once
+        # written.
+        return Annotation(people, max(end_s, round(length_s or 0.0, _DIGITS)), shown)
+
+    def _end_s(self, length_s: float | None) -> float:
+        """When the last frame ends."""
+        last_s = float(self._last_s[-1])
+        step_s = round(last_s - float(self._last_s[0]), _DIGITS) or STILL_S
+        end_s = last_s + step_s
+        if length_s is not None and last_s < length_s <= last_s + max(step_s, SOUND_S):
+            end_s = length_s
+        return float(np.round(end_s, _DIGITS))
+
+
+def annotation(rows: VideoResult, length_s: float | None = None) -> Annotation:
+    """The intervals of a video at hand, see `Intervals`.
 
     Args:
         rows: of a video, at least one frame.
         length_s: of the video; None if it is not known.
     """
-    edges = _edges(rows.times_s, length_s)
-    labels = np.where(rows.unsure, len(EMOTIONS), rows.labels)
-    tracks: dict[str, list[int]] = {}
-    for track in np.unique(rows.tracks).tolist():
-        tracks.setdefault(person_name(rows, track), []).append(track)
-    people = {}
-    for name, of_name in tracks.items():
-        faces = np.flatnonzero(np.isin(rows.tracks, of_name))
-        frames, first = np.unique(rows.positions[faces], return_index=True)
-        people[name] = _runs(edges, frames, labels[faces[first]])
-    shown = (*EMOTIONS, UNSURE) if rows.unsure.any() else EMOTIONS
-    # Rounded as the edges are: an interval between one and the other has no length once written.
-    return Annotation(people, max(float(edges[-1]), round(length_s or 0.0, _DIGITS)), shown)
+    intervals = Intervals()
+    intervals.add(rows)
+    return intervals.annotation(length_s)
 
 
 def person_name(rows: VideoResult, track: int) -> str:
@@ -111,29 +189,3 @@ def person_name(rows: VideoResult, track: int) -> str:
     )
     name = "".join(shown).strip()
     return name or f"person {track}"
-
-
-def _edges(times_s: NDArray[np.float64], length_s: float | None) -> NDArray[np.float64]:
-    """When each frame begins, and then when the last one ends: (N + 1,), never falling."""
-    starts = np.maximum.accumulate(np.maximum(times_s, 0.0))
-    last_s = float(starts[-1])
-    step_s = round(last_s - float(starts[-2]), _DIGITS) if len(starts) > 1 else 0.0
-    step_s = step_s or STILL_S
-    end_s = last_s + step_s
-    if length_s is not None and last_s < length_s <= last_s + max(step_s, SOUND_S):
-        end_s = length_s
-    return np.append(starts, end_s).round(_DIGITS)
-
-
-def _runs(
-    edges: NDArray[np.float64], frames: NDArray[np.int64], labels: NDArray[np.int64]
-) -> list[Interval]:
-    """Neighboring frames of one label, joined."""
-    changes = 1 + np.flatnonzero((np.diff(frames) != 1) | (np.diff(labels) != 0))
-    names: Sequence[str] = (*EMOTIONS, UNSURE)
-    intervals = [
-        Interval(float(edges[run[0]]), float(edges[run[-1] + 1]), names[label[0]])
-        for run, label in zip(np.split(frames, changes), np.split(labels, changes), strict=True)
-    ]
-    # Frames of a damaged video may have the same time.
-    return [one for one in intervals if one.end_s > one.start_s]

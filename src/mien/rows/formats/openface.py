@@ -14,20 +14,18 @@ from typing import Any, Final
 from mien.labels import EMOTIONS
 from mien.output.files import atomic_text
 from mien.readings import VideoRow
-from mien.rows.formats.intervals import Media
-from mien.rows.table import VideoResult
+from mien.rows.formats.intervals import Media, RowWriting
 
 COLUMNS: Final = ("frame", "face_id", "timestamp", "confidence", "success")
 """That OpenFace has, too."""
 
 
-def write_openface(rows: VideoResult, path: Path, media: Media) -> None:
+def openface_rows(path: Path, media: Media) -> RowWriting:
     """Write a row for each face, and one of no success for each frame without one.
 
     After OpenFace's columns comes one for each emotion, which it does not have.
 
     Args:
-        rows: of a video.
         path: of the file.
         media: not used: the format tells nothing of the video.
     Raises:
@@ -36,7 +34,8 @@ def write_openface(rows: VideoResult, path: Path, media: Media) -> None:
     with atomic_text(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow((*COLUMNS, *EMOTIONS))
-        writer.writerows(map(_cells, rows.iter_rows()))
+        while (rows := (yield)) is not None:
+            writer.writerows(map(_cells, rows.iter_rows()))
 
 
 def _cells(row: VideoRow) -> list[Any]:

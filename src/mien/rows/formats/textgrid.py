@@ -8,26 +8,24 @@ from pathlib import Path
 from typing import Final
 
 from mien.output.files import atomic_text
-from mien.rows.formats.intervals import Interval, Media, annotation
-from mien.rows.table import VideoResult
+from mien.rows.formats.intervals import Annotation, Interval, Media
 
 NO_FACES: Final = "no faces"
 """The tier of a video without a face: Praat has no grid without tiers."""
 
 
-def write_textgrid(rows: VideoResult, path: Path, media: Media) -> None:
+def write_textgrid(found: Annotation, path: Path, media: Media) -> None:
     """Write an interval tier for each person, each from 0 to the end of the video.
 
     Where a person's face is not there, the interval is empty.
 
     Args:
-        rows: of a video, at least one frame.
+        found: of a video.
         path: of the file.
         media: its length is that of the grid.
     Raises:
         OutputError: it cannot be written.
     """
-    found = annotation(rows, media.length_s)
     tiers: dict[str, list[Interval]] = found.people or {NO_FACES: []}
     end = _time(found.length_s)
     with atomic_text(path) as file:
