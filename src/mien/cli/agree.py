@@ -181,9 +181,9 @@ def _of_rows(path: Path, track: str | None, fps: float | None) -> "Coding":
     """What rows say of one person; rows of another tool are called like their file."""
     from mien.rows.coding import coding_of_rows
     from mien.rows.others import is_other
-    from mien.rows.table import read_rows
+    from mien.rows.table import RowFile
 
-    rows = read_rows(path, fps=fps, tell=say)
+    rows = RowFile(path, fps=fps, tell=say)
     return coding_of_rows(rows, track, name=path.stem if is_other(path) else "mien")
 
 

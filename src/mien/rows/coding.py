@@ -1,5 +1,6 @@
 """Who showed which emotion when, whoever says so: mien's rows or a human coder."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,7 +9,8 @@ from numpy.typing import NDArray
 
 from mien.errors import DataError
 from mien.labels import EMOTIONS
-from mien.rows.table import VideoResult
+from mien.readings import person_name
+from mien.rows.table import VideoRows
 
 MISSING: Final = -1
 """In place of a target, where nobody labelled."""
@@ -71,54 +73,67 @@ class Coding:
 
 
 def coding_of_rows(
-    rows: VideoResult, track: int | str | None = None, *, name: str = "mien"
+    rows: VideoRows, track: int | str | None = None, *, name: str = "mien"
 ) -> Coding:
     """What the rows of a video say of one track: each frame until the next.
 
     Args:
-        rows: of a video.
+        rows: of a video; of a file no more is kept than times, tracks and labels.
         track: of the person, or the person's name; None is the only one.
         name: of the tool that wrote the rows.
     Raises:
         DataError: no face is in the rows, there are several tracks and none was named, or there is
             no such track.
     """
-    tracks, counts = np.unique(rows.tracks, return_counts=True)
-    if not len(tracks):
-        raise DataError("expected rows with a face; there is none", source=rows.source)
-    if track is None and len(tracks) > 1:
-        listed = _tracks_in_words(rows, tracks, counts)
-        raise DataError(f"expected one track; name it with --track: {listed}", source=rows.source)
-    numbers = [one for one in tracks.tolist() if track in (None, one, str(one), rows.name_of(one))]
-    if len(numbers) != 1:
-        listed = _tracks_in_words(rows, tracks, counts)
-        raise DataError(f"expected one of the tracks {listed}; got {track}", source=rows.source)
-    mine = rows.tracks == numbers[0]
-    times_s = rows.times_s
+    columns = [
+        (block.times_s, block.tracks, block.labels, block.positions, len(block.frames))
+        for block in rows.blocks()
+    ]
+    times_s, tracks, labels = (np.concatenate([column[i] for column in columns]) for i in range(3))
+    firsts = np.cumsum([0, *(column[4] for column in columns)])
+    positions = np.concatenate([c[3] + first for c, first in zip(columns, firsts, strict=False)])
+    mine = tracks == _one_track(rows, track, tracks, len(times_s))
     steps_s = np.diff(times_s)
     last_s = times_s[-1] + (steps_s[-1] if len(steps_s) else 0.0)
     edges_s = np.append(times_s, last_s)
-    positions = rows.positions[mine]
     return Coding(
         source=rows.source,
         name=name,
-        starts_s=edges_s[positions],
-        ends_s=edges_s[positions + 1],
-        targets=rows.labels[mine],
+        starts_s=edges_s[positions[mine]],
+        ends_s=edges_s[positions[mine] + 1],
+        targets=labels[mine],
         length_s=float(last_s),
         frames_s=edges_s,
     )
 
 
+def _one_track(
+    rows: VideoRows, track: int | str | None, of_faces: NDArray[np.int64], frames: int
+) -> int:
+    """The number of the track that is meant.
+
+    Raises:
+        DataError: see `coding_of_rows`.
+    """
+    tracks, counts = np.unique(of_faces, return_counts=True)
+    if not len(tracks):
+        raise DataError("expected rows with a face; there is none", source=rows.source)
+    listed = _tracks_in_words(rows.names, tracks, counts / frames)
+    if track is None and len(tracks) > 1:
+        raise DataError(f"expected one track; name it with --track: {listed}", source=rows.source)
+    known = {one: rows.names.get(one, person_name(one)) for one in tracks.tolist()}
+    numbers = [one for one, name in known.items() if track in (None, one, str(one), name)]
+    if len(numbers) != 1:
+        raise DataError(f"expected one of the tracks {listed}; got {track}", source=rows.source)
+    return int(numbers[0])
+
+
 def _tracks_in_words(
-    rows: VideoResult, tracks: NDArray[np.int64], counts: NDArray[np.int64]
+    names: Mapping[int, str], tracks: NDArray[np.int64], shares: NDArray[np.float64]
 ) -> str:
     """The tracks that are there the longest, with their names, and for how much of the time."""
-    shares = counts / len(rows.frames)
     order = np.argsort(-shares, kind="stable")[:_MOST_TRACKS]
-    named = [
-        f"{one}, {rows.names[one]}" if one in rows.names else str(one) for one in tracks.tolist()
-    ]
+    named = [f"{one}, {names[one]}" if one in names else str(one) for one in tracks.tolist()]
     listed = [f"{named[i]} ({shares[i]:.0%} of the frames)" for i in order]
     more = len(tracks) - len(order)
     return ", ".join(listed) + (f" and {more} more" if more else "")

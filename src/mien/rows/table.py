@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from importlib import import_module
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise, repeat
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -47,6 +47,8 @@ from mien.rows.others import Tell, is_other, read_other_frames
 _NO_POINTS: Final = (math.nan,) * len(POINTS)
 _NO_MEASURES: Final = (math.nan,) * len(MEASURES)
 _METHODS: Final = (*POSE_METHODS, None)
+
+_LISTED: Final = 32  # frames whose faces become readings together
 
 BLOCK: Final = 4096
 """Frames and faces that wait until they are counted together."""
@@ -132,41 +134,36 @@ class VideoResult:
             for reading in found.readings or (None,):
                 yield VideoRow(found.frame, found.time_s, reading)
 
-    def _reading(self, face: int) -> TrackedReading:
-        label, raw = int(self.labels[face]), self.raw_probabilities[face]
-        x0, y0, x1, y1 = self.boxes[face].tolist()
-        probability = float(self.probabilities[face, label])
-        track = int(self.tracks[face])
-        moved = [math.nan] if self.movements is None else self.movements[face].tolist()
-        return TrackedReading(
-            box=(x0, y0, x1, y1),
-            score=float(self.scores[face]),
-            landmarks=self._landmarks(face),
-            emotion=EMOTIONS[label],
-            probability=probability,
-            probabilities=tuple(self.probabilities[face].tolist()),
-            unsure=bool(self.unsure[face]),
-            quality=self._quality(face),
-            movements=None if math.isnan(moved[0]) else FacialMovements(tuple(moved)),
-            track=track,
-            name=self.name_of(track) if self.names else None,
-            raw_probabilities=tuple(raw.tolist()),
-            raw_emotion=EMOTIONS[int(raw.argmax())],
-            detected=bool(self.detected[face]),
+    def _readings(self, faces: slice) -> Iterator[TrackedReading]:
+        """Of some faces; whole columns become lists at once, which takes less than each cell."""
+        raw, moved = self.raw_probabilities[faces], self.movements
+        columns = (
+            *(self.tracks, self.boxes, self.scores, self.landmarks, self.detected, self.labels),
+            *(self.probabilities, self.unsure, self.unusable, self.measures, self.pose_methods),
         )
-
-    def _landmarks(self, face: int) -> Landmarks | None:
-        (ax, ay), (bx, by), (cx, cy), (dx, dy), (ex, ey) = self.landmarks[face].tolist()
-        return None if ax != ax else ((ax, ay), (bx, by), (cx, cy), (dx, dy), (ex, ey))
-
-    def _quality(self, face: int) -> FaceQuality | None:
-        unusable = int(self.unusable[face])
-        if unusable < 0:
-            return None
-        *angles, size_px, blur, light, contrast, inside = self.measures[face].tolist()
-        yaw, pitch, roll = (None if angle != angle else angle for angle in angles)
-        reason, method = UNUSABLE[unusable], _METHODS[self.pose_methods[face]]
-        return FaceQuality(yaw, pitch, roll, size_px, blur, light, contrast, inside, reason, method)
+        cells = [column[faces].tolist() for column in columns]
+        moves = repeat(None, len(raw)) if moved is None else map(_movements, moved[faces].tolist())
+        shown = zip(raw.tolist(), raw.argmax(1).tolist(), moves, strict=True)
+        for seen, (values, top, movements) in zip(zip(*cells, strict=True), shown, strict=True):
+            track, (x0, y0, x1, y1), score, points, detected, label, smoothed, unsure, *quality = (
+                seen
+            )
+            yield TrackedReading(
+                box=(x0, y0, x1, y1),
+                score=score,
+                landmarks=_landmarks(points),
+                emotion=EMOTIONS[label],
+                probability=smoothed[label],
+                probabilities=tuple(smoothed),
+                unsure=unsure,
+                quality=_quality(*quality),
+                movements=movements,
+                track=track,
+                name=self.name_of(track) if self.names else None,
+                raw_probabilities=tuple(values),
+                raw_emotion=EMOTIONS[top],
+                detected=detected,
+            )
 
     def to_pandas(self) -> Any:
         """A `pandas.DataFrame` with a row for each face of each frame, in order.
@@ -237,11 +234,14 @@ class VideoResult:
     def by_frame(self) -> Iterator[FrameReadings]:
         """The faces of each frame, in order; frames without one are there, too."""
         starts = np.searchsorted(self.positions, np.arange(len(self.frames) + 1)).tolist()
-        for frame, time_s, (first, end) in zip(
-            self.frames.tolist(), self.times_s.tolist(), pairwise(starts), strict=True
-        ):
-            readings = tuple(self._reading(face) for face in range(first, end))
-            yield FrameReadings(frame, time_s, readings)
+        for first in range(0, len(self.frames), _LISTED):
+            frames, times_s = (c[first : first + _LISTED] for c in (self.frames, self.times_s))
+            limits = starts[first : first + len(frames) + 1]
+            readings = self._readings(slice(limits[0], limits[-1]))
+            for frame, time_s, (start, end) in zip(
+                frames.tolist(), times_s.tolist(), pairwise(limits), strict=True
+            ):
+                yield FrameReadings(frame, time_s, tuple(islice(readings, end - start)))
 
     def summary(self) -> list[TrackSummary]:
         """What each person shows, in the order of their numbers."""
@@ -267,6 +267,26 @@ class VideoResult:
         timeline = Timeline.of((found.time_s, found.readings) for found in self.by_frame())
         name = Path(self.source).name if title is None else title
         return plot_timeline(timeline, Path(path), title=name, events=events)
+
+
+def _landmarks(points: list[list[float]]) -> Landmarks | None:
+    (ax, ay), (bx, by), (cx, cy), (dx, dy), (ex, ey) = points
+    return None if ax != ax else ((ax, ay), (bx, by), (cx, cy), (dx, dy), (ex, ey))
+
+
+def _quality(unusable: int, measures: list[float], method: int) -> FaceQuality | None:
+    if unusable < 0:
+        return None
+    *angles, size_px, blur, light, contrast, inside = measures
+    yaw, pitch, roll = (None if angle != angle else angle for angle in angles)
+    reason = UNUSABLE[unusable]
+    return FaceQuality(
+        yaw, pitch, roll, size_px, blur, light, contrast, inside, reason, _METHODS[method]
+    )
+
+
+def _movements(values: list[float]) -> FacialMovements | None:
+    return None if math.isnan(values[0]) else FacialMovements(tuple(values))
 
 
 class VideoColumns:

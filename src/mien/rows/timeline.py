@@ -310,12 +310,19 @@ def _draw_band(axes: "Axes", bands: list[Band], length_s: float) -> None:
 
 def _draw_events(axes: "Axes", events: Sequence[Event]) -> None:
     """Bars above a band, a lane for each of two that overlap, and a mark at each peak."""
-    for event, lane in zip(events, lanes(events), strict=True):
+    found = lanes(events)
+    for lane in set(found):
+        own = [event for event, one in zip(events, found, strict=True) if one == lane]
         bottom = _EVENTS_FROM + lane * _LANE
-        color = EMOTION_COLORS[EMOTIONS.index(event.emotion)]
-        spans = [(event.onset_s, event.duration_s)]
-        axes.broken_barh(spans, (bottom, 0.8 * _LANE), facecolor=color, linewidth=0)
-        axes.vlines(event.peak_s, bottom, bottom + 0.8 * _LANE, color=_INK, linewidth=1.0)
+        # One artist for all: matplotlib takes 20 kB for each.
+        axes.broken_barh(
+            [(event.onset_s, event.duration_s) for event in own],
+            (bottom, 0.8 * _LANE),
+            facecolors=[EMOTION_COLORS[EMOTIONS.index(event.emotion)] for event in own],
+            linewidth=0,
+        )
+        peaks_s = [event.peak_s for event in own]
+        axes.vlines(peaks_s, bottom, bottom + 0.8 * _LANE, color=_INK, linewidth=1.0)
 
 
 def lanes(events: Sequence[Event]) -> list[int]:

@@ -225,12 +225,13 @@ def write_rows(
     unusable = UnusableTotals()
     if naming is not None:
         images = images.merged(naming.numbers)
+    named, movements = naming is not None or bool(result.names), result.has_movements
     outputs.make_folders()
     sink = RowSink(
         outputs,
         title=Path(result.source).stem if earlier is None else earlier.title,
-        named=naming is not None or bool(result.names),
-        movements=result.has_movements,
+        named=named,
+        movements=movements,
         usable_only=usable_only,
     )
     try:

@@ -1,4 +1,4 @@
-"""Events, statistics and dyads as they are defined, with all rows of a video in memory.
+"""What is made of the rows of a video as it is defined, with all of them in memory.
 
 `mien.rows` counts them as rows come; the tests hold it to what is found here.
 """
@@ -12,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien import EMOTIONS
-from mien.readings import Event
+from mien.readings import UNSURE, UNUSABLE, Event
 from mien.rows.events import EventSettings
+from mien.rows.formats.intervals import SOUND_S, STILL_S, Annotation, Interval, person_name
 from mien.rows.statistics import FOLLOW_S, DyadStatistics, EmotionStatistics, EventTables
 from mien.rows.table import VideoResult
+from mien.rows.usable import MAX_STEPS, UnusableSpan
 
 _ROUNDING_S = 1e-6
+_DIGITS = 6
 
 
 def tables_of(
@@ -304,3 +307,91 @@ def _lags(
     followed = places < len(then_s)
     lags = then_s[places[followed]] - first_s[followed]
     return np.asarray(lags[lags <= follow_s + 1e-9])
+
+
+def annotation(rows: VideoResult, length_s: float | None = None) -> Annotation:
+    """The intervals in which each person has the same label, from frame to frame.
+
+    A frame lasts until the next one that was read; the last as long as that before it, or to the
+    end of the video where that is about there. Tracks of the same name are one person.
+
+    Args:
+        rows: of a video, at least one frame.
+        length_s: of the video; None if it is not known.
+    """
+    edges = _edges(rows.times_s, length_s)
+    labels = np.where(rows.unsure, len(EMOTIONS), rows.labels)
+    tracks: dict[str, list[int]] = {}
+    for track in np.unique(rows.tracks).tolist():
+        tracks.setdefault(person_name(rows, track), []).append(track)
+    people = {}
+    for name, of_name in tracks.items():
+        faces = np.flatnonzero(np.isin(rows.tracks, of_name))
+        frames, first = np.unique(rows.positions[faces], return_index=True)
+        people[name] = _intervals(edges, frames, labels[faces[first]])
+    shown = (*EMOTIONS, UNSURE) if rows.unsure.any() else EMOTIONS
+    # Rounded as the edges are: an interval between one and the other has no length once written.
+    return Annotation(people, max(float(edges[-1]), round(length_s or 0.0, _DIGITS)), shown)
+
+
+def _edges(times_s: NDArray[np.float64], length_s: float | None) -> NDArray[np.float64]:
+    """When each frame begins, and then when the last one ends: (N + 1,), never falling."""
+    starts = np.maximum.accumulate(np.maximum(times_s, 0.0))
+    last_s = float(starts[-1])
+    step_s = round(last_s - float(starts[-2]), _DIGITS) if len(starts) > 1 else 0.0
+    step_s = step_s or STILL_S
+    end_s = last_s + step_s
+    if length_s is not None and last_s < length_s <= last_s + max(step_s, SOUND_S):
+        end_s = length_s
+    return np.append(starts, end_s).round(_DIGITS)
+
+
+def _intervals(
+    edges: NDArray[np.float64], frames: NDArray[np.int64], labels: NDArray[np.int64]
+) -> list[Interval]:
+    """Neighboring frames of one label, joined."""
+    changes = 1 + np.flatnonzero((np.diff(frames) != 1) | (np.diff(labels) != 0))
+    names: Sequence[str] = (*EMOTIONS, UNSURE)
+    intervals = [
+        Interval(float(edges[run[0]]), float(edges[run[-1] + 1]), names[label[0]])
+        for run, label in zip(np.split(frames, changes), np.split(labels, changes), strict=True)
+    ]
+    # Frames of a damaged video may have the same time.
+    return [one for one in intervals if one.end_s > one.start_s]
+
+
+def unusable_spans(result: VideoResult) -> dict[int, list[UnusableSpan]]:
+    """The stretches of each track in which more than half of its readings are not usable.
+
+    Args:
+        result: of a video; rows of earlier versions, which tell nothing of it, have no stretches.
+    Returns:
+        Track -> stretches in order; each is a frame, or of a long video as many
+        as make at most `MAX_STEPS` of it, at least. Tracks without one are not there.
+    """
+    faces = Visits.of(result)
+    reasons = result.unusable[faces.rows]
+    step = 1
+    while (len(result.frames) - 1) // step >= MAX_STEPS:
+        step *= 2
+    steps = faces.positions // step
+    found: dict[int, list[UnusableSpan]] = {}
+    for track, own in faces.of_tracks():
+        if not (reasons[own] > 0).any():
+            continue
+        spans: list[UnusableSpan] = []
+        before = -2
+        firsts = (own.start + np.flatnonzero(np.diff(steps[own], prepend=-1))).tolist()
+        for first, end in zip(firsts, [*firsts[1:], own.stop], strict=True):
+            why = np.bincount(reasons[first:end].clip(0), minlength=len(UNUSABLE))[1:]
+            if 2 * why.sum() <= end - first:
+                continue
+            reason = UNUSABLE[1 + int(why.argmax())]
+            start_s, end_s = float(faces.times_s[first]), float(faces.ends_s[end - 1])
+            if spans and steps[first] == before + 1 and spans[-1].reason == reason:
+                start_s = spans.pop().start_s
+            spans.append(UnusableSpan(start_s, end_s, reason))
+            before = int(steps[first])
+        if spans:
+            found[track] = spans
+    return found
