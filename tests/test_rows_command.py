@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from coder_files import write_rows
 from command_line import Mien, assert_refused, csv_rows
 from html_pages import Page
 from mien import Recognizer
@@ -184,3 +185,16 @@ def test_a_page_without_rows_says_that_they_are_needed(
 ) -> None:
     mien("video", "--model", tiny_model, video, "--report", tmp_path / "a.html")
     assert "<code>--csv</code>" in (tmp_path / "a.html").read_text()
+
+
+def test_names_that_do_not_fit_leave_nothing_behind(mien: Mien, tmp_path: Path) -> None:
+    """That two people have one name is seen in the midst of the rows."""
+    rows = write_rows(tmp_path / "rows.csv", [(0.0, 9.0, "happy")], [(5.0, 9.0, "sad")])
+    out = ("--csv", tmp_path / "named.csv", "--summary", tmp_path / "sum.json", "--format", "fex")
+    people = people_file(tmp_path, "1,Anna,", "2,Anna,")
+    before = sorted(tmp_path.iterdir())
+    assert_refused(mien("rows", rows, "--people", people, *out), "frame 50 at 0:05.0 shows both")
+    assert sorted(tmp_path.iterdir()) == before
+    people_file(tmp_path, "1,Anna,", "2,Ben,")
+    assert mien("rows", rows, "--people", people, *out).status == 0
+    assert {row["name"] for row in csv_rows(tmp_path / "named.csv")} == {"Anna", "Ben", ""}

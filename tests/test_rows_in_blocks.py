@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import rows_in_memory
 from mien import EMOTIONS
-from mien.readings import UNUSABLE
+from mien.readings import MOVEMENTS, UNUSABLE, FacialMovements
 from mien.rows.events import EventSettings
 from mien.rows.files import row_writer
 from mien.rows.formats.intervals import Intervals
@@ -149,16 +149,24 @@ def test_names_that_merge_and_exclude_tracks() -> None:
         assert [found for block in named for found in block.by_frame()] == list(expected.by_frame())
 
 
+@pytest.mark.parametrize("moving", [False, True])
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
-def test_a_file_of_rows(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_of_rows(
+    tmp_path: Path, suffix: str, moving: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of a person who is named late, early frames have the name, too."""
     monkeypatch.setattr("mien.rows.table.BLOCK", 50)
     expected = random_rows(1, frames=200)
     track = int(expected.tracks[0])
-    writer = row_writer(path := tmp_path / f"rows{suffix}", named=True)
+    moved = FacialMovements((0.5,) * len(MOVEMENTS)) if moving else None
+    writer = row_writer(path := tmp_path / f"rows{suffix}", named=True, movements=True)
     for found in expected.by_frame():
         readings = [
-            replace(r, name="Ada" if r.track == track and found.frame > 150 else None)
+            replace(
+                r,
+                name="Ada" if r.track == track and found.frame > 150 else None,
+                movements=moved if found.frame > 100 else None,
+            )
             for r in found.readings
         ]
         writer.write(found.frame, found.time_s, readings)
@@ -167,7 +175,7 @@ def test_a_file_of_rows(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyP
     assert rows.names == file.names == {track: "Ada"}
     assert rows.facts == file.facts
     assert file.facts.frames == 200
-    assert not file.has_movements
+    assert file.has_movements == moving
     blocks = list(file.blocks())
     assert len(blocks) > 5
     assert [found for block in blocks for found in block.by_frame()] == list(rows.by_frame())

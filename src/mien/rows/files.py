@@ -105,7 +105,7 @@ class _Rows:
             self._partial.replace(self.path)
 
     def abandon(self) -> None:
-        with suppress(OutputError, OSError):
+        with suppress(OutputError, OSError, ValueError):  # it is closed where its end failed
             self._flush()
         with suppress(OSError):
             self._file.close()
@@ -267,7 +267,7 @@ def row_facts(path: Path) -> RowFacts:
     tracks: set[int] = set()
     names: dict[int, str] = {}
     has_movements = False
-    given = kinds.get(path.suffix.lower(), lambda: _json_file_cells(path))()
+    given = kinds.get(path.suffix.lower(), lambda: _json_heads(path))()
     with closing(given) as rows, refusing(str(path), "a video"):
         for place, cells in rows:
             frames += (frame := cells["frame"]) != last
@@ -383,6 +383,19 @@ def _json_file_cells(path: Path) -> PlacedCells:
         yield from json_cells(file)
 
 
+def _json_heads(path: Path) -> PlacedCells:
+    """Of JSON lines as mien writes them, what stands before the box; of others all of it."""
+    with path.open(newline="", encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            head, box, rest = line.partition(',"box":')
+            cells = json.loads(head + "}" if box else line)
+            if box and "track" not in cells:
+                cells = json.loads(line)
+            elif '"movements":{' in rest:
+                cells["movements"] = True
+            yield f"line {number}", cells
+
+
 def parquet_cells(file: Path | BinaryIO, *, columns: Collection[str] | None = None) -> PlacedCells:
     """The cells of a file, which may be open, of all columns or of those of some that it has."""
     try:
@@ -391,7 +404,11 @@ def parquet_cells(file: Path | BinaryIO, *, columns: Collection[str] | None = No
         raise MissingExtraError("Parquet", "batch", error) from error
     with pyarrow.parquet.ParquetFile(file) as opened:
         names = [n for n in opened.schema_arrow.names if columns is None or n in columns]
-        batches = opened.iter_batches(_PACKED_ROWS, columns=names)
+        # A row group after another: of several at once pyarrow 26 has most of the file in memory.
+        batches = chain.from_iterable(
+            opened.iter_batches(_PACKED_ROWS, row_groups=[group], columns=names)
+            for group in range(opened.num_row_groups)
+        )
         rows = chain.from_iterable(batch.to_pylist() for batch in batches)
         for number, cells in enumerate(rows, 1):
             yield f"row {number}", cells
