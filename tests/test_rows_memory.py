@@ -14,6 +14,8 @@ from mien.recognize.video.report import Images
 from mien.recognize.video.row_sink import RowSink
 from mien.rows.files import row_writer
 
+pytestmark = pytest.mark.slow
+
 FACE_BYTES = 180
 """That a face of a frame takes where all are kept: `VideoColumns`."""
 
@@ -46,8 +48,8 @@ def peak_of_a_sink(folder: Path, frames: int) -> int:
 
 def test_a_video_is_written_as_its_rows_come(tmp_path: Path) -> None:
     peak_of_a_sink(tmp_path, 10)  # what is imported and kept
-    short, long = (peak_of_a_sink(tmp_path, frames) for frames in (2_000, 5_000))
-    assert long - short < 0.2 * 2 * 3_000 * FACE_BYTES, (short, long)
+    short, long = (peak_of_a_sink(tmp_path, frames) for frames in (4_000, 12_000))
+    assert long - short < 0.2 * 2 * 8_000 * FACE_BYTES, (short, long)
 
 
 def peak_mb(*command: object) -> float:
@@ -75,7 +77,6 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return paths
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [
