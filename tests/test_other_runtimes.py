@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mien import Classifier, Recognizer, load_image
+from golden_readings import GOLDEN, tiles
+from mien import Classifier, Recognizer, crop_faces, load_image
 from mien.recognize.classifier import shipped_models
 from mien.recognize.crops import Crops
 
 
 @pytest.fixture(scope="module")
 def crops(portrait: Path) -> Crops:
-    """A face, moved, turned, mirrored, in other light and noisy; and faces made by code."""
+    """A face, moved, turned, mirrored, in other light and noisy; and faces that are drawn."""
     image = load_image(portrait)
     recognizer = Recognizer()
     box = recognizer(image)[0].box
@@ -38,8 +39,11 @@ def crops(portrait: Path) -> Crops:
         middle, axes = (24, int(random.integers(30, 40))), tuple(random.integers(3, 12, 2).tolist())
         cv2.ellipse(drawn, middle, axes, 0, 0, int(random.choice([180, 360])), 10, 2)
         views.append(drawn)
-    faces: Crops = np.clip(np.array(views), 0, 255).astype(np.uint8)
-    return faces
+    for tile in tiles(load_image(GOLDEN / "faces.png")):
+        faces = recognizer.detector.detect(tile)[:1]
+        views.extend(crop_faces(tile, faces, recognizer.detector.framing))
+    crops: Crops = np.clip(np.array(views), 0, 255).astype(np.uint8)
+    return crops
 
 
 @pytest.mark.parametrize("together", [1, 16])
