@@ -37,7 +37,8 @@ MODEL: Final = "mien"
 TILTS_DEG: Final = (10.0, 20.0, 30.0)  # at which the page says what the detector sees of them
 FPS: Final = 25.0
 VIDEO_S: Final = 4.0
-NOISE: Final = 40.0  # gray levels, of the video whose following is shown
+VIDEO_PX: Final = 160  # of the video whose following is shown, small so that labels jump
+NOISE: Final = 30.0  # gray levels, of its frames
 
 _INK, _PALE, _LINE, _MODEL_FILL = "#33373d", "#eef1f4", "#9aa0a8", "#fbe6b0"
 
@@ -296,16 +297,17 @@ def draw_calibration(faces: FaceSet, stem: Path) -> Path:
 def draw_following(stem: Path) -> Path:
     """One face over a video: what single frames say, and what is left after smoothing."""
     random = np.random.default_rng(0)
-    image = cv2.resize(load_image(PORTRAIT), (256, 256), interpolation=cv2.INTER_AREA)
+    image = cv2.resize(load_image(PORTRAIT), (VIDEO_PX, VIDEO_PX), interpolation=cv2.INTER_AREA)
     recognizer = Recognizer(MODEL)
     (still,) = recognizer(np.asarray(image, np.uint8))
     x0, y0, x1, y1 = (round(value) for value in still.box)
     times, rows = [], []
     for number in range(round(VIDEO_S * FPS)):
         time_s = number / FPS
-        frame = image.astype(np.float64) + random.normal(0, NOISE, image.shape)
+        frame = image.astype(np.float64)
         if 2.0 <= time_s < 2.2:  # a hand before the mouth
             frame[y0 + 2 * (y1 - y0) // 3 : y1, x0:x1] = (190, 150, 130)
+        frame += random.normal(0, NOISE, image.shape)
         readings = recognizer(np.clip(frame, 0, 255).astype(np.uint8))
         if readings:
             times.append(time_s)
