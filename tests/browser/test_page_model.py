@@ -16,7 +16,7 @@ def model_tab(page: Page) -> Page:
 
 def test_shows_the_card_of_the_model_in_use_and_its_scores(model_tab: Page) -> None:
     expect(model_tab.locator("#models [aria-current]")).to_contain_text("mien (in use)")
-    expect(model_tab.locator("#model-tiles")).to_contain_text("71.05\u202f%")
+    expect(model_tab.locator("#model-tiles")).to_contain_text("71.22\u202f%")
     card = model_tab.locator("#model-card")
     expect(card.get_by_role("heading", name="Model card: mien")).to_be_visible()
     headings = [line[3:] for line in model_card("mien").splitlines() if line.startswith("## ")]
