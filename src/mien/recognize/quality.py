@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from mien.readings import Box, Face, FaceQuality, Landmarks
 
-# From these on the model `mien` reads the same faces more than five points less often right, in
-# each set of faces that tells of it:
+# From these on an earlier model `mien` read the same faces more than five points less often right,
+# in each set of faces that tells of it; the one in the box stands more of size, blur and contrast:
 # `python benchmarks/quality.py --data FER2013 --photos PHOTOS`; docs/quality.md.
 MIN_SIZE_PX: Final = 22.0
 MIN_INSIDE: Final = 0.95
