@@ -50,6 +50,7 @@ def test_orders_are_of_each_face_and_of_others() -> None:
     assert middle[23, 23] == middle.max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["mien", "paper"])
 def test_heat_maps_are_more_faithful_than_any_other_order(photos: Path, model: str) -> None:
     recognizer = Recognizer()
