@@ -53,6 +53,7 @@ for seed in ${SEEDS:-0 1 2}; do
     fi
 done
 for process in "${running[@]}"; do wait "$process"; done
+running=() # their numbers may be of other processes by the time this script ends
 for seed in ${SEEDS:-0 1 2}; do
     folder=$out/teacher-$seed
     [ -e "$folder.onnx" ] || mien export "$folder" --out "$folder.onnx"
