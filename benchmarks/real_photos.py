@@ -24,7 +24,7 @@ import argparse
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -111,13 +111,17 @@ def of_peer(peer: peers.Peer, work: Path) -> Reader:
     return Reader(peer.name, peer.package, peer.command(work), is_peer=True)
 
 
-def find(images: Sequence[LabeledImage]) -> Found:
+def find(images: Sequence[LabeledImage], *, side: float = 1.0) -> Found:
     """Find the faces as `mien evaluate --find-faces` does.
 
+    Args:
+        images: the photos.
+        side: of the frames, in sides of mien's own.
     Raises:
         ImageError: one is not a photo.
     """
     detector = YuNetDetector()
+    framing = replace(detector.framing, side=side * detector.framing.side)
     boxes: list[Box | None] = []
     crops = [np.empty((0, 48, 48), np.uint8)]
     for photo in images:
@@ -127,9 +131,9 @@ def find(images: Sequence[LabeledImage]) -> Found:
         if face is not None:
             x0, y0, x1, y1 = face.box
             middle_x, middle_y = (x0 + x1) / 2, (y0 + y1) / 2
-            half = detector.framing.side * face.size_px / 2
+            half = framing.side * face.size_px / 2
             boxes[-1] = (middle_x - half, middle_y - half, middle_x + half, middle_y + half)
-            crops.append(crop_faces(image, [face], detector.framing))
+            crops.append(crop_faces(image, [face], framing))
     return Found(tuple(boxes), np.concatenate(crops))
 
 
