@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -571,6 +572,21 @@ def test_a_run_begun_by_an_earlier_version_can_be_read_and_gone_on_with(
 
     assert load_best(run_dir)[1].recipe == TINY
     assert _same_run(train(FACES, TINY, run_dir, device="cpu", resume=True), reference)
+
+
+@pytest.mark.parametrize(
+    ("device", "devices", "mode"),
+    [("cpu", 1, "off"), ("cpu", 2, "off"), ("cuda", 1, "reduce-overhead"), ("cuda", 2, "default")],
+)
+def test_what_is_compiled_is_decided_by_the_devices(
+    device: str, devices: int, mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes: list[str] = []
+    fabric = SimpleNamespace(device=torch.device(device), world_size=devices)
+    monkeypatch.setattr(loop, "_fabric", lambda *_, **__: fabric)
+    monkeypatch.setattr(loop, "launch", lambda _, work, __: modes.append(work.args[0].compile))
+    train(FACES, TINY, tmp_path / "run")
+    assert modes == [mode]
 
 
 def test_compiled_training_learns_the_same_and_compiles_for_one_size(
