@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+import made_up_rows
 from fakes import a_tracked_reading
-from mien.rows.files import row_writer
+from made_up_rows import frames_of
 
 Stretches = Iterable[tuple[float, float, str]]
 """Start, end and label of each, in seconds."""
@@ -154,15 +155,13 @@ talk\ttalk.mp4\t10.000\t25.0\tanna\tsad\t\t\tSTATE\t7.500\t10.000\t2.500\t
 
 def write_rows(path: Path, *tracks: Stretches, fps: int = 10, length_s: float = 10.0) -> Path:
     """Rows of a video in which track 1, 2, ... show what their stretches say."""
-    writer = row_writer(path)
-    for frame in range(round(length_s * fps)):
-        time_s = frame / fps
-        readings = [
+    faces = [
+        [
             a_tracked_reading(number, label)
             for number, stretches in enumerate(tracks, start=1)
             for start_s, end_s, label in stretches
-            if start_s <= time_s < end_s
+            if start_s <= frame / fps < end_s
         ]
-        writer.write(frame, time_s, readings)
-    writer.finish()
-    return path
+        for frame in range(round(length_s * fps))
+    ]
+    return made_up_rows.write_rows(path, frames_of(faces, fps=fps))

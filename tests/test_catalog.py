@@ -70,10 +70,6 @@ def test_speed_is_timed_on_one_face_and_on_a_batch(monkeypatch: pytest.MonkeyPat
     assert clock < 2  # a table is there at once
 
 
-def test_the_card_of_a_model_is_text(package: Path) -> None:
-    assert model_card("tiny") == CARD
-
-
 def test_what_is_not_in_the_package_is_an_error(package: Path) -> None:
     for ask in (model_card, shipped_model):
         with pytest.raises(ModelError, match="in the package, bare, tiny; got 'mine'"):

@@ -10,8 +10,9 @@ import pytest
 from coder_files import write_table
 from command_line import Mien
 from fakes import a_tracked_reading
+from made_up_rows import write_rows
 from mien.cli.shared import print_table
-from mien.rows.files import row_writer
+from mien.readings import FrameReadings
 from videos import make_video, moving_portrait, steady_times
 
 LONG: Final = "Anna Schmidt-Rottluff von Habsburg"
@@ -20,14 +21,13 @@ LONG: Final = "Anna Schmidt-Rottluff von Habsburg"
 @pytest.fixture
 def rows(tmp_path: Path) -> Path:
     """Two people, one of a long name, for an hour; they show what has the longest words."""
-    writer = row_writer(tmp_path / "rows.csv", named=True)
+    frames = []
     for number in range(80):
         emotion = ("surprise", "neutral", "disgust")[number // 20 % 3]
-        faces = [a_tracked_reading(1, emotion), a_tracked_reading(2, "surprise")]
-        named = [replace(f, name=n) for f, n in zip(faces, (LONG, "person 2"), strict=True)]
-        writer.write(number, 3600.0 + number * 1.5, named)
-    writer.finish()
-    return tmp_path / "rows.csv"
+        anna, other = a_tracked_reading(1, emotion), a_tracked_reading(2, "surprise")
+        faces = replace(anna, name=LONG), replace(other, name="person 2")
+        frames.append(FrameReadings(number, 3600.0 + number * 1.5, faces))
+    return write_rows(tmp_path / "rows.csv", frames, named=True)
 
 
 def on_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:

@@ -428,13 +428,6 @@ def test_version(mien: Mien) -> None:
     assert (done.status, done.stdout, done.stderr) == (0, f"mien {__version__}\n", "")
 
 
-def test_help_names_every_option(mien: Mien) -> None:
-    done = mien("detect", "--help")
-    assert done.status == 0
-    for option in ("--out", "--csv", "--json", "--model", "--detector", "--threshold"):
-        assert option in done.stdout
-
-
 def gray_of(image: NDArray[np.uint8], bits: int) -> NDArray[np.uint16]:
     """The levels of an image as a camera of so many bits has them."""
     gray = np.asarray(PILImage.fromarray(image).convert("L"), np.uint32)

@@ -13,9 +13,9 @@ import pytest
 
 from command_line import Mien, assert_refused, csv_rows
 from fakes import a_tracked_reading
+from made_up_rows import frames_of, video_of, write_rows
 from mien import EMOTIONS, analyze_video
 from mien.errors import OptionError, OutputError
-from mien.output.records import VIDEO_TABLE, csv_header, video_csv_lines
 from mien.readings import Event, FaceQuality
 from mien.recognize.video.batch import VideoFile
 from mien.recognize.video.outputs import Outputs
@@ -29,7 +29,7 @@ from mien.rows.statistics import (
     dyads_of,
     statistics_of,
 )
-from mien.rows.table import VideoColumns, VideoResult
+from mien.rows.table import VideoResult
 from mien.rows.timeline import Timeline, event_spans
 from two_people import LEFT, RIGHT, make_two_people, shown_until
 
@@ -43,15 +43,15 @@ LETTERS = {"h": "happy", "s": "sad", "n": "neutral", "a": "angry"}
 
 def a_video(*lines: Line, probability: float = 0.8, fps: float = FPS) -> VideoResult:
     """Tracks 1, 2, ... that show what their lines say."""
-    columns = VideoColumns()
-    for number, letters in enumerate(zip(*lines, strict=True)):
-        readings = [
+    faces = [
+        [
             a_tracked_reading(track, LETTERS[letter], probability=probability)
             for track, letter in enumerate(letters, start=1)
             if letter != " "
         ]
-        columns.add(number, number / fps, readings)
-    return columns.result("clip.mp4")
+        for letters in zip(*lines, strict=True)
+    ]
+    return video_of(frames_of(faces, fps=fps))
 
 
 def with_probabilities(values: Sequence[float], emotion: str = "happy") -> VideoResult:
@@ -146,7 +146,7 @@ def test_names_are_kept() -> None:
 def test_a_video_without_a_face_has_none() -> None:
     tables = EventTables.of(a_video("     "))
     assert (tables.events, tables.statistics, tables.dyads) == ([], [], [])
-    assert events_of(VideoColumns().result("empty")) == []
+    assert events_of(video_of([])) == []
 
 
 def test_readings_that_are_no_numbers_make_no_event() -> None:
@@ -286,20 +286,10 @@ def test_places_on_a_page_are_shares_of_the_timeline() -> None:
     assert happy.left < happy.peak < 1.0
 
 
-def rows_of(video: VideoResult, path: Path) -> Path:
-    """The video as a file of rows."""
-    lines = [csv_header(VIDEO_TABLE)]
-    for row in video.rows:
-        shown = [] if row.reading is None else [row.reading]
-        lines.append(video_csv_lines(row.frame, row.time_s, shown))
-    path.write_text("".join(lines))
-    return path
-
-
 def test_the_command_reads_rows_and_writes_tables(mien: Mien, tmp_path: Path) -> None:
     one = "nnnnnnnnnnhhhhhhhhhhhhhhhnnnnn"
     two = "nnnnnnnnnnnnnnnhhhhhhhhhhhhhhh"
-    rows = rows_of(a_video(one, two), tmp_path / "rows.csv")
+    rows = write_rows(tmp_path / "rows.csv", a_video(one, two).by_frame())
     paths = {kind: tmp_path / f"{kind}.csv" for kind in ("events", "statistics", "dyads")}
     done = mien(
         *("events", rows, "--out", paths["events"], "--statistics", paths["statistics"]),
@@ -324,7 +314,7 @@ def test_the_command_reads_rows_and_writes_tables(mien: Mien, tmp_path: Path) ->
 
 
 def test_the_command_prints_json(mien: Mien, tmp_path: Path) -> None:
-    rows = rows_of(a_video("hhhhhhhhhh"), tmp_path / "rows.csv")
+    rows = write_rows(tmp_path / "rows.csv", a_video("hhhhhhhhhh").by_frame())
     done = mien("events", rows, "--json", "--on", "0.9")
     assert json.loads(done.stdout)["events"] == []
     done = mien("events", rows, "--json")
@@ -332,7 +322,7 @@ def test_the_command_prints_json(mien: Mien, tmp_path: Path) -> None:
 
 
 def test_bad_input_is_one_line(mien: Mien, tmp_path: Path) -> None:
-    rows = rows_of(a_video("hhhhhhhhhh"), tmp_path / "rows.csv")
+    rows = write_rows(tmp_path / "rows.csv", a_video("hhhhhhhhhh").by_frame())
     assert_refused(mien("events", rows, "--on", "0.2"), "0 < off <= on <= 1")
     assert_refused(mien("events", rows, "--follow", "-1"), "follow_s: expected more than 0")
     assert_refused(mien("events", rows, "--out", tmp_path / "events.txt"), ".csv or .json")
@@ -394,11 +384,12 @@ def test_a_minute_of_two_people_at_full_rate(tmp_path: Path, mien: Mien) -> None
 def test_faces_that_are_not_usable_are_left_out_when_asked() -> None:
     """Happy for four seconds, of which the second is not usable."""
     aside = FaceQuality(60.0, 0.0, 0.0, 90.0, 0.1, 120.0, 40.0, 1.0, "turned")
-    columns = VideoColumns()
-    for number in range(100):
-        quality = aside if 25 <= number < 50 else replace(aside, unusable="")
-        columns.add(number, number / 25, [replace(a_tracked_reading(), quality=quality)])
-    video = columns.result("video")
+    usable = replace(aside, unusable="")
+    faces = [
+        [replace(a_tracked_reading(), quality=aside if 25 <= number < 50 else usable)]
+        for number in range(100)
+    ]
+    video = video_of(frames_of(faces, fps=25.0))
 
     def spans(settings: EventSettings) -> list[tuple[float, float]]:
         return [(event.onset_s, event.end_s) for event in events_of(video, settings)]

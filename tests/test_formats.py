@@ -1,7 +1,7 @@
 """Files for other tools: a reader that others wrote opens each, and finds what the rows say."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
@@ -22,14 +22,15 @@ from praatio import textgrid
 
 from command_line import Mien, assert_refused
 from fakes import a_tracked_reading
+from made_up_rows import video_of, write_rows
 from mien import EMOTIONS
 from mien.errors import OptionError, OutputError
+from mien.readings import FrameReadings
 from mien.recognize.video.frames import probe
-from mien.rows.files import row_writer
 from mien.rows.formats import FORMATS, Media, files_of, write_format
 from mien.rows.formats.boris import SHEET_COLUMNS
 from mien.rows.formats.intervals import Annotation, Interval, annotation
-from mien.rows.table import VideoColumns, VideoResult, read_rows
+from mien.rows.table import VideoResult, read_rows
 from videos import make_video, moving_portrait, steady_times
 
 Frames = Sequence[tuple[float, dict[int, str]]]
@@ -37,14 +38,16 @@ Frames = Sequence[tuple[float, dict[int, str]]]
 
 
 def rows_of(frames: Frames, names: dict[int, str] | None = None) -> VideoResult:
-    columns = VideoColumns()
+    return replace(video_of(shown_in(frames)), names=names or {})
+
+
+def shown_in(frames: Frames) -> Iterator[FrameReadings]:
     for number, (time_s, faces) in enumerate(frames):
         readings = [
             a_tracked_reading(track, label.rstrip("?"), unsure=label.endswith("?"))
             for track, label in faces.items()
         ]
-        columns.add(number, time_s, readings)
-    return replace(columns.result("clip.mp4"), names=names or {})
+        yield FrameReadings(number, time_s, tuple(readings))
 
 
 TALK: Final[Frames] = [
@@ -391,20 +394,16 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def write_rows(path: Path) -> Path:
-    writer = row_writer(path)
-    for number, (time_s, faces) in enumerate(TALK):
-        readings = [a_tracked_reading(track, label.rstrip("?")) for track, label in faces.items()]
-        writer.write(number, time_s, readings)
-    writer.finish()
-    return path
+TALK_SURE: Final[Frames] = [
+    (time_s, {track: label.rstrip("?") for track, label in faces.items()}) for time_s, faces in TALK
+]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 def test_rows_of_each_kind_become_files_of_each_format(
     mien: Mien, tmp_path: Path, suffix: str
 ) -> None:
-    rows = write_rows(tmp_path / f"rows{suffix}")
+    rows = write_rows(tmp_path / f"rows{suffix}", shown_in(TALK_SURE))
     for name, kind in FORMATS.items():
         done = mien("convert", rows, "--to", name)
         assert (done.status, done.stderr) == (0, "")
@@ -416,7 +415,7 @@ def test_rows_of_each_kind_become_files_of_each_format(
 
 
 def test_rows_as_json_say_what_was_written(mien: Mien, tmp_path: Path) -> None:
-    rows = write_rows(tmp_path / "rows.csv")
+    rows = write_rows(tmp_path / "rows.csv", shown_in(TALK_SURE))
     done = mien("convert", rows, "--to", "boris", "--out", tmp_path / "b.xlsx", "--json")
     assert json.loads(done.stdout) == {
         "files": [str(tmp_path / "b.xlsx")],
@@ -428,7 +427,7 @@ def test_rows_as_json_say_what_was_written(mien: Mien, tmp_path: Path) -> None:
 def test_the_video_gives_rows_its_length_and_its_link(mien: Mien, tmp_path: Path) -> None:
     video = tmp_path / "talk.mp4"
     make_video(video, moving_portrait(), times_s=steady_times(20, fps=20))
-    rows = write_rows(tmp_path / "rows.csv")
+    rows = write_rows(tmp_path / "rows.csv", shown_in(TALK_SURE))
     done = mien("convert", rows, "--to", "textgrid", "--video", video)
     assert (done.status, done.stderr) == (0, "")
     assert opened_grid(tmp_path / "rows.TextGrid").maxTimestamp == probe(video).duration_s
@@ -438,7 +437,7 @@ def test_the_video_gives_rows_its_length_and_its_link(mien: Mien, tmp_path: Path
 
 
 def test_rows_that_cannot_be_converted_get_one_line(mien: Mien, tmp_path: Path) -> None:
-    rows = write_rows(tmp_path / "rows.csv")
+    rows = write_rows(tmp_path / "rows.csv", shown_in(TALK_SURE))
     images = tmp_path / "images.csv"
     images.write_text("file,face,emotion\na.jpg,1,happy\n")
     other = tmp_path / "other.csv"
@@ -513,13 +512,16 @@ def test_each_of_several_videos_has_its_files(mien: Mien, tiny_model: Path, tmp_
 
 
 def test_parquet_is_read_back_as_csv_is(tmp_path: Path) -> None:
-    csv, parquet = (read_rows(write_rows(tmp_path / f"rows.{kind}")) for kind in ("csv", "parquet"))
+    csv, parquet = (
+        read_rows(write_rows(tmp_path / f"rows.{kind}", shown_in(TALK_SURE)))
+        for kind in ("csv", "parquet")
+    )
     assert csv.rows == parquet.rows
     assert list(csv.iter_rows()) == csv.rows
 
 
 def test_rows_written_anew_have_files_with_the_names_of_people(mien: Mien, tmp_path: Path) -> None:
-    rows = write_rows(tmp_path / "rows.csv")
+    rows = write_rows(tmp_path / "rows.csv", shown_in(TALK_SURE))
     people = tmp_path / "people.csv"
     people.write_text("track,name,exclude,note\n1,Ada,,\n2,,,\n")
     named = tmp_path / "named.csv"

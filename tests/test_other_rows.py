@@ -15,11 +15,12 @@ import pytest
 
 from command_line import Mien, assert_refused, csv_rows
 from fakes import a_tracked_reading
+from made_up_rows import frames_of, video_of
 from mien import EMOTIONS
 from mien.errors import OptionError, OutputError
 from mien.rows.formats import write_format
 from mien.rows.others import is_other
-from mien.rows.table import VideoColumns, VideoResult, read_rows
+from mien.rows.table import VideoResult, read_rows
 
 VERSION1: Final = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 VERSION2: Final = ("Neutral", "Happy", "Sad", "Surprise", "Fear", "Disgust", "Anger")
@@ -77,11 +78,8 @@ def test_both_orders_of_py_feat_are_read_by_their_names(
 
 
 def test_fex_that_mien_wrote_is_read_back(tmp_path: Path) -> None:
-    columns = VideoColumns()
-    for frame in range(4):
-        faces = [a_tracked_reading(2, "sad")] + [a_tracked_reading(3, "fear")] * (frame == 1)
-        columns.add(frame, frame / FPS, [] if frame == 2 else faces)
-    written = columns.result("talk.mp4")
+    sad, fear = a_tracked_reading(2, "sad"), a_tracked_reading(3, "fear")
+    written = video_of(frames_of([[sad], [sad, fear], [], [sad]], fps=FPS), "talk.mp4")
     write_format(written, "fex", tmp_path / "talk.fex.csv")
     rows = read_rows(tmp_path / "talk.fex.csv", fps=FPS)
     assert seen(rows) == seen(written)

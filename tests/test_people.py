@@ -6,19 +6,16 @@ import numpy as np
 import pytest
 
 from fakes import a_tracked_reading
+from made_up_rows import frames_of, video_of, write_rows
 from mien.errors import DataError, OutputError
-from mien.readings import TrackedReading
-from mien.rows.files import row_writer
-from mien.rows.people import Person, apply, merged_numbers, read_people, write_people_template
-from mien.rows.table import VideoColumns, VideoResult, read_rows
+from mien.readings import FrameReadings, TrackedReading
+from mien.rows.people import Naming, Person, apply, read_people, write_people_template
+from mien.rows.table import VideoResult, read_rows
 
 
 def rows_of(*frames: list[TrackedReading]) -> VideoResult:
     """A video of ten frames a second."""
-    columns = VideoColumns()
-    for number, readings in enumerate(frames):
-        columns.add(number, number / 10, readings)
-    return columns.result("talk.csv")
+    return video_of(frames_of(frames), "talk.csv")
 
 
 @pytest.fixture
@@ -48,7 +45,7 @@ def test_tracks_are_named_merged_and_excluded(talk: VideoResult, tmp_path: Path)
     assert anna.on_screen_s == pytest.approx(0.3)
     assert (other.person, other.frames) == ("person 2", 4)
     assert talk.names == {}
-    assert merged_numbers(talk, read_people(path)) == {1: 1, 2: 2, 3: 1}
+    assert Naming(talk, read_people(path)).numbers == {1: 1, 2: 2, 3: 1}
 
 
 def test_the_name_that_a_track_has_anyway_merges_too(talk: VideoResult) -> None:
@@ -159,11 +156,7 @@ def test_names_go_out_and_come_back(talk: VideoResult, tmp_path: Path, suffix: s
     if suffix == ".parquet":
         pytest.importorskip("pyarrow")
     named = apply(talk, [Person(1, 'A "nna", B.'), Person(3, 'A "nna", B.'), Person(2, "B\u00ebn")])
-    writer = row_writer(tmp_path / f"rows{suffix}", named=True)
-    for found in named.by_frame():
-        writer.write(found.frame, found.time_s, found.readings)
-    writer.finish()
-    back = read_rows(tmp_path / f"rows{suffix}")
+    back = read_rows(write_rows(tmp_path / f"rows{suffix}", named.by_frame(), named=True))
     assert back.names == named.names == {1: 'A "nna", B.', 2: "B\u00ebn", 4: "person 4"}
     assert back.rows == named.rows
 
@@ -179,14 +172,11 @@ def test_a_data_frame_has_names_where_there_are_some(talk: VideoResult) -> None:
 
 def test_rows_out_of_order_and_none_at_all_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
-    writer = row_writer(path)
-    for frame in (3, 4, 3):
-        writer.write(frame, frame / 10, [a_tracked_reading()])
-    writer.finish()
+    faces = (a_tracked_reading(),)
+    write_rows(path, [FrameReadings(frame, frame / 10, faces) for frame in (3, 4, 3)])
     with pytest.raises(OutputError, match="in the order of their frames; 3 comes after 4"):
         read_rows(path)
-    writer = row_writer(path)
-    writer.finish()
+    write_rows(path, [])
     with pytest.raises(OutputError, match="it has none"):
         read_rows(path)
     path.write_bytes(b"\0\xff" * 1000)

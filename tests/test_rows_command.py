@@ -8,15 +8,14 @@ from pathlib import Path
 
 import pytest
 
+import made_up_rows
 from coder_files import write_rows
 from command_line import Mien, assert_refused, csv_rows
 from html_pages import Page
 from mien import Recognizer
-from mien.readings import TrackedReading
 from mien.recognize.video.files import write_video
 from mien.recognize.video.outputs import Outputs
 from mien.recognize.video.report import read_report
-from mien.rows.files import row_writer
 from mien.rows.table import read_rows
 from videos import make_video, moving_portrait, steady_times
 
@@ -58,14 +57,11 @@ def folder(written: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def two(folder: Path) -> Path:
     """Rows of the same video, in which the person is track 2 after a second, and track 1 before."""
-    path = folder / "two.csv"
-    writer = row_writer(path)
-    for found in read_rows(folder / "a.csv").by_frame():
-        later = found.frame >= 25
-        readings: list[TrackedReading] = [replace(r, track=1 + later) for r in found.readings]
-        writer.write(found.frame, found.time_s, readings)
-    writer.finish()
-    return path
+    frames = [
+        replace(f, readings=tuple(replace(r, track=1 + (f.frame >= 25)) for r in f.readings))
+        for f in read_rows(folder / "a.csv").by_frame()
+    ]
+    return made_up_rows.write_rows(folder / "two.csv", frames)
 
 
 def people_file(folder: Path, *lines: str) -> Path:

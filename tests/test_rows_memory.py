@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from fakes import a_tracked_reading
+from made_up_rows import frames_of, write_rows
 from mien.readings import TrackedReading
 from mien.recognize.video.outputs import Outputs
 from mien.recognize.video.report import Images
 from mien.recognize.video.row_sink import RowSink
-from mien.rows.files import row_writer
 
 pytestmark = pytest.mark.slow
 
@@ -70,10 +70,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("rows")
     paths = folder / "short.csv", folder / "long.csv"
     for path, minutes in zip(paths, (2, 40), strict=True):
-        writer = row_writer(path)
-        for frame in range(minutes * 60 * 25):
-            writer.write(frame, frame / 25, faces_of(frame))
-        writer.finish()
+        write_rows(path, frames_of(map(faces_of, range(minutes * 60 * 25)), fps=25))
     return paths
 
 

@@ -9,10 +9,11 @@ import pytest
 
 from command_line import Mien, assert_refused, csv_rows
 from fakes import a_tracked_reading
+from made_up_rows import frames_of, write_csv, write_rows
 from mien.errors import DataError, OutputError
 from mien.readings import FaceQuality
 from mien.rows.coders import is_rows, read_coding
-from mien.rows.files import read_frames, row_writer
+from mien.rows.files import read_frames
 from mien.rows.people import read_people
 from mien.rows.table import read_rows
 
@@ -21,13 +22,11 @@ QUALITY: Final = FaceQuality(-1.5, None, 0.25, 119.5, 0.00001, 131.0, 52.75, 0.8
 ENCODINGS: Final = ("utf-8-sig", "utf-8", "cp1252", "utf-16")
 
 
-def write_rows(path: Path) -> None:
+def write_some(path: Path) -> None:
     """Rows of a person with an umlaut, and one frame without a face."""
     face = replace(a_tracked_reading(1, "happy"), name=JUERGEN, quality=QUALITY)
-    writer = row_writer(path, named=True)
-    for number, readings in enumerate([[face], [], [replace(face, emotion="sad", unsure=True)]]):
-        writer.write(number, number / 24, readings)
-    writer.finish()
+    faces = [[face], [], [replace(face, emotion="sad", unsure=True)]]
+    write_rows(path, frames_of(faces, fps=24), named=True)
 
 
 def save_in_german(path: Path, *, delimiter: str = ";", encoding: str = "utf-8-sig") -> None:
@@ -52,7 +51,7 @@ def save_in_german(path: Path, *, delimiter: str = ";", encoding: str = "utf-8-s
 def test_rows_that_a_german_spreadsheet_saved_are_the_same(
     delimiter: str, encoding: str, tmp_path: Path
 ) -> None:
-    write_rows(path := tmp_path / "rows.csv")
+    write_some(path := tmp_path / "rows.csv")
     before = list(read_frames(path))
     save_in_german(path, delimiter=delimiter, encoding=encoding)
     saved = path.read_text(encoding)
@@ -62,7 +61,7 @@ def test_rows_that_a_german_spreadsheet_saved_are_the_same(
 
 
 def test_every_command_of_rows_reads_them(mien: Mien, tmp_path: Path) -> None:
-    write_rows(path := tmp_path / "rows.csv")
+    write_some(path := tmp_path / "rows.csv")
     save_in_german(path, encoding="cp1252")
     assert JUERGEN in mien("rows", path, "--csv", tmp_path / "again.csv").stdout
     assert csv_rows(tmp_path / "again.csv")[0]["name"] == JUERGEN
@@ -78,19 +77,16 @@ def test_every_command_of_rows_reads_them(mien: Mien, tmp_path: Path) -> None:
 def test_a_date_that_was_a_number_is_told_with_its_line(
     column: str, date: str, tmp_path: Path
 ) -> None:
-    write_rows(path := tmp_path / "rows.csv")
+    write_some(path := tmp_path / "rows.csv")
     rows = csv_rows(path)
     rows[2][column] = date
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), delimiter=";")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(path, rows, delimiter=";")
     with pytest.raises(OutputError, match=f"line 4: {column}: expected a number, .*; got '{date}'"):
         read_rows(path)
 
 
 def test_a_comma_in_a_table_with_commas_is_no_decimal_point(tmp_path: Path) -> None:
-    write_rows(path := tmp_path / "rows.csv")
+    write_some(path := tmp_path / "rows.csv")
     path.write_text(path.read_text().replace("\n0,0.0,", '\n0,"0,0",', 1))
     with pytest.raises(OutputError, match=r"line 2: time_s: expected a number, .*; got '0,0'"):
         read_rows(path)

@@ -14,10 +14,10 @@ from PIL import Image as PILImage
 from archives import jpeg
 from command_line import Mien, assert_refused, csv_rows
 from fakes import a_tracked_reading
+from made_up_rows import frames_of, write_rows
 from mien.readings import FaceQuality, Image, TrackedReading
 from mien.recognize.video.frames import Frame
 from mien.recognize.video.report import Highlights
-from mien.rows.files import row_writer
 from videos import make_video, moving_portrait, steady_times
 
 GOOD: Final = FaceQuality(0.0, 0.0, 0.0, 90.0, 0.1, 120.0, 40.0, 1.0, pose_method="points")
@@ -27,7 +27,7 @@ FORMATS: Final = ("textgrid", "bids", "fex", "openface")
 FILES: Final = ("rows.TextGrid", "rows_events.tsv", "rows.fex.csv", "rows.openface.csv")
 
 
-def write_rows(path: Path, *, without: bool = False) -> Path:
+def write_some(path: Path, *, without: bool = False) -> Path:
     """Happy for four seconds, of which the second is not usable; somebody else never is.
 
     A third one is usable in the midst of it. `without` has only what is usable.
@@ -37,15 +37,13 @@ def write_rows(path: Path, *, without: bool = False) -> Path:
         return replace(a_tracked_reading(track, emotion), quality=quality)
 
     path.parent.mkdir(exist_ok=True)
-    writer = row_writer(path)
+    frames = []
     for number in range(100):
         faces = [face(1, "happy", ASIDE if 25 <= number < 50 else GOOD), face(2, "sad", ASIDE)]
         if 20 <= number < 80:
             faces.append(face(3, "happy", GOOD))
-        kept = [one for one in faces if one.usable or not without]
-        writer.write(number, number / 25, kept)
-    writer.finish()
-    return path
+        frames.append([one for one in faces if one.usable or not without])
+    return write_rows(path, frames_of(frames, fps=25))
 
 
 def outputs(folder: Path) -> list[object]:
@@ -55,8 +53,8 @@ def outputs(folder: Path) -> list[object]:
 
 
 def test_all_but_rows_is_as_if_unusable_faces_were_not_seen(mien: Mien, tmp_path: Path) -> None:
-    rows = write_rows(tmp_path / "all" / "rows.csv")
-    kept = write_rows(tmp_path / "kept" / "rows.csv", without=True)
+    rows = write_some(tmp_path / "all" / "rows.csv")
+    kept = write_some(tmp_path / "kept" / "rows.csv", without=True)
     out, expected = tmp_path / "out", tmp_path / "expected"
     done = mien(
         *("rows", rows, "--usable-only", "--csv", out / "rows.csv"),
@@ -107,7 +105,7 @@ def test_a_video_gives_what_its_rows_give(mien: Mien, tmp_path: Path) -> None:
 
 
 def test_convert_and_events_leave_them_out_and_say_so(mien: Mien, tmp_path: Path) -> None:
-    rows = write_rows(tmp_path / "rows.csv")
+    rows = write_some(tmp_path / "rows.csv")
     told = "mien: 48% of the 260 readings of faces are not usable: 48% turned.\n"
     done = mien("convert", rows, "--to", "openface", "--usable-only")
     assert (done.stdout.split(": ")[1], done.stderr) == ("2 people, 100 frames\n", told)

@@ -1,27 +1,14 @@
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fakes import a_tracked_reading
 from mien.errors import MissingExtraError, OptionError, OutputError
 from mien.labels import EMOTIONS
 from mien.recognize.images import load_image
 from mien.rows.timeline import Timeline, clock, plot_timeline
-
-
-@dataclass(frozen=True)
-class AFace:
-    track: int
-    probabilities: tuple[float, ...]
-    person: str = "someone"
-
-
-def a_face(track: int = 1, emotion: str = "happy", probability: float = 0.7) -> AFace:
-    rest = (1 - probability) / 6
-    probabilities = tuple(probability if e == emotion else rest for e in EMOTIONS)
-    return AFace(track, probabilities, f"person {track}")
 
 
 def a_timeline(seconds: float = 8.0, people: int = 2, fps: float = 10.0) -> Timeline:
@@ -30,7 +17,7 @@ def a_timeline(seconds: float = 8.0, people: int = 2, fps: float = 10.0) -> Time
     return Timeline.of(
         (
             i / fps,
-            [a_face(p + 1, "happy" if p == 1 else "sad") for p in range(people)]
+            [a_tracked_reading(p + 1, "happy" if p == 1 else "sad") for p in range(people)]
             if not frames // 2 <= i < 3 * frames // 4
             else [],
         )
@@ -54,7 +41,7 @@ def test_a_band_holds_the_probabilities_and_leaves_gaps() -> None:
 
 @pytest.mark.parametrize("fps", [0.5, 24.0, 120.0])
 def test_frames_that_are_far_apart_leave_no_gaps(fps: float) -> None:
-    timeline = Timeline.of((i / fps, [a_face()]) for i in range(50))
+    timeline = Timeline.of((i / fps, [a_tracked_reading()]) for i in range(50))
     (band,) = timeline.bands(1)
     assert band.times_s[-1] == pytest.approx(50 / fps)
 
@@ -62,7 +49,7 @@ def test_frames_that_are_far_apart_leave_no_gaps(fps: float) -> None:
 def test_memory_does_not_grow_with_the_video() -> None:
     timeline = Timeline(max_steps=64)
     for i in range(20_000):
-        timeline.add(i / 25, [a_face()] if i % 1000 < 500 else [])
+        timeline.add(i / 25, [a_tracked_reading()] if i % 1000 < 500 else [])
     bands = timeline.bands(1)
     assert sum(len(band.times_s) for band in bands) <= 64 + 2 * len(bands)
     assert timeline.end_s == pytest.approx(800.0)
@@ -72,7 +59,7 @@ def test_memory_does_not_grow_with_the_video() -> None:
 def test_a_face_that_is_there_half_of_the_time_has_half_of_the_height() -> None:
     timeline = Timeline(max_steps=2)
     for i in range(1000):
-        timeline.add(float(i), [a_face()] if i % 2 else [])
+        timeline.add(float(i), [a_tracked_reading()] if i % 2 else [])
     (band,) = timeline.bands(1)
     np.testing.assert_allclose(band.shares.sum(axis=1), 0.5, atol=0.01)
 
@@ -80,20 +67,20 @@ def test_a_face_that_is_there_half_of_the_time_has_half_of_the_height() -> None:
 def test_joined_steps_hold_the_mean() -> None:
     timeline = Timeline(max_steps=2)
     for i in range(64):
-        timeline.add(i / 32, [a_face(probability=0.2 if i < 32 else 0.8)])
+        timeline.add(i / 32, [a_tracked_reading(probability=0.2 if i < 32 else 0.8)])
     (band,) = timeline.bands(1)
     np.testing.assert_allclose(band.shares[:, EMOTIONS.index("happy")], [0.2, 0.2, 0.8, 0.8])
 
 
 def test_a_part_of_a_video_begins_at_its_own_time() -> None:
-    timeline = Timeline.of((3600 + i / 10, [a_face()]) for i in range(100))
+    timeline = Timeline.of((3600 + i / 10, [a_tracked_reading()]) for i in range(100))
     assert timeline.start_s == 3600
     assert timeline.bands(1)[0].times_s[0] == 3600
     assert len(timeline.bands(1)[0].times_s) == 102
 
 
 def test_a_time_that_jumps_back_is_counted() -> None:
-    timeline = Timeline.of((t, [a_face()]) for t in (5.0, 6.0, 4.0, 7.0))
+    timeline = Timeline.of((t, [a_tracked_reading()]) for t in (5.0, 6.0, 4.0, 7.0))
     assert timeline.share_seen(1) == 1.0
     assert timeline.end_s == pytest.approx(7.0 + 2 / 3)
 
@@ -121,7 +108,9 @@ def test_the_drawing_has_the_words_beside_the_colors(tmp_path: Path) -> None:
 
 
 def test_the_people_who_are_there_longest_have_the_bands(tmp_path: Path) -> None:
-    timeline = Timeline.of((i / 10, [a_face(t) for t in range(1, 9) if i >= t]) for i in range(30))
+    timeline = Timeline.of(
+        (i / 10, [a_tracked_reading(t) for t in range(1, 9) if i >= t]) for i in range(30)
+    )
     (path,) = plot_timeline(timeline, tmp_path / "a.svg")
     text = path.read_text()
     assert "the 6 of 8 people who are there longest" in text
