@@ -10,11 +10,11 @@ import pytest
 from numpy.typing import NDArray
 
 import rows_in_memory
+from made_up_rows import write_rows
 from mien import EMOTIONS
 from mien.readings import MOVEMENTS, UNUSABLE, FacialMovements
 from mien.rows.events import EventSettings
-from mien.rows.files import row_writer
-from mien.rows.formats.intervals import Intervals
+from mien.rows.formats.intervals import Intervals, annotation
 from mien.rows.people import Naming, Person, apply
 from mien.rows.statistics import EventTables
 from mien.rows.table import RowFile, VideoResult, read_rows
@@ -129,7 +129,7 @@ def test_intervals_of_formats(names: dict[int, str]) -> None:
         for block in blocks_of(rows, most, seed):
             found.add(block)
         for length_s in (None, float(rows.times_s[-1]) + 0.01):
-            expected = rows_in_memory.annotation(rows, length_s)
+            expected = annotation(rows, length_s)
             assert sum(map(len, expected.people.values())) > 10
             assert copy.deepcopy(found).annotation(length_s) == expected
 
@@ -159,18 +159,21 @@ def test_a_file_of_rows(
     expected = random_rows(1, frames=200)
     track = int(expected.tracks[0])
     moved = FacialMovements((0.5,) * len(MOVEMENTS)) if moving else None
-    writer = row_writer(path := tmp_path / f"rows{suffix}", named=True, movements=True)
-    for found in expected.by_frame():
-        readings = [
-            replace(
-                r,
-                name="Ada" if r.track == track and found.frame > 150 else None,
-                movements=moved if found.frame > 100 else None,
-            )
-            for r in found.readings
-        ]
-        writer.write(found.frame, found.time_s, readings)
-    writer.finish()
+    frames = [
+        replace(
+            found,
+            readings=tuple(
+                replace(
+                    r,
+                    name="Ada" if r.track == track and found.frame > 150 else None,
+                    movements=moved if found.frame > 100 else None,
+                )
+                for r in found.readings
+            ),
+        )
+        for found in expected.by_frame()
+    ]
+    path = write_rows(tmp_path / f"rows{suffix}", frames, named=True, movements=True)
     rows, file = read_rows(path), RowFile(path)
     assert rows.names == file.names == {track: "Ada"}
     assert rows.facts == file.facts
