@@ -50,14 +50,8 @@ def figure(
 
     It is drawn without a screen, whatever matplotlib is set to.
 
-    Args:
-        width_in: in inches, as is `height_in`.
-        height_in: see there.
-        rows: of axes.
-        columns: of axes.
-        extra: the part of mien whose installation brings matplotlib, for the message.
     Raises:
-        MissingExtraError: matplotlib is not installed.
+        MissingExtraError: matplotlib is not installed; `extra` is the part of mien that brings it.
     """
     try:
         import matplotlib
@@ -73,28 +67,46 @@ def figure(
         yield drawn, list(axes.flat)
 
 
-def figure_files(path: Path) -> list[Path]:
-    """What a figure becomes: the file of that name, or of a name without an ending both kinds."""
+def emotion_legend(drawn: "Figure") -> None:
+    """Say below a figure which color is which emotion."""
+    from matplotlib.patches import Patch
+
+    drawn.legend(
+        handles=[
+            Patch(color=color, label=label)
+            for label, color in zip(EMOTIONS, EMOTION_COLORS, strict=True)
+        ],
+        loc="outside lower center",
+        ncols=len(EMOTIONS),
+        frameon=False,
+        handlelength=1.0,
+        handleheight=1.0,
+    )
+
+
+def figure_files(path: Path, endings: Sequence[str] = ENDINGS) -> list[Path]:
+    """What a figure becomes: the file of that name, or of a name without an ending all kinds."""
     if path.suffix.lower() in ENDINGS:
         return [path]
-    return [path.with_name(path.name + ending) for ending in ENDINGS]
+    return [path.with_name(path.name + ending) for ending in endings]
 
 
-def save(drawn: "Figure", stem: Path, *, endings: Sequence[str] = ENDINGS) -> list[Path]:
-    """Write a figure as `stem.png` and `stem.svg`, each whole or not at all.
+def save(drawn: "Figure", path: Path, *, endings: Sequence[str] = ENDINGS) -> list[Path]:
+    """Write a figure, made by `figure` and inside its `with`, each file whole or not at all.
 
     Args:
-        drawn: made by `figure`, inside its `with`.
-        stem: path without an ending; its folder is made.
+        drawn: the figure.
+        path: of a `.png` or `.svg`; to any other name `endings` are added. Its folder is made.
         endings: of the files to write, among `ENDINGS`.
     Returns:
         The files.
     Raises:
         OutputError: they cannot be written.
     """
-    paths = [stem.with_name(f"{stem.name}{ending}") for ending in endings]
-    for path in paths:
-        metadata = {"Date": None} if path.suffix == ".svg" else None
-        with atomic_write(path, make_folders=True) as part:
-            drawn.savefig(part, dpi=DPI, format=path.suffix[1:], metadata=metadata)
+    paths = figure_files(path, endings)
+    for file in paths:
+        kind = file.suffix[1:].lower()
+        metadata = {"Date": None} if kind == "svg" else None
+        with atomic_write(file, make_folders=True) as part:
+            drawn.savefig(part, dpi=DPI, format=kind, metadata=metadata)
     return paths

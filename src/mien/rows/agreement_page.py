@@ -9,25 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.labels import COLORS, EMOTIONS
-from mien.output.figures import EMOTION_COLORS, ENDINGS, figure, save
+from mien.output.figures import EMOTION_COLORS, emotion_legend, figure, save
 from mien.output.files import atomic_text
 from mien.output.pages import Cell, Figure, Row, Table, facts_table, png_uri, render
 from mien.rows.agreement import Agreement, Difference, Estimate
 from mien.rows.coding import MISSING
-from mien.rows.timeline import clock, tick_every
+from mien.rows.timeline import HEADING, INK, WIDTH_IN, clock, name_band, tick_every, time_axis
 
 if TYPE_CHECKING:
-    import matplotlib.figure
     from matplotlib.axes import Axes
 
 MAX_DIFFERENCES: Final = 300
 """Rows of the page's table; the longest."""
 
-_WIDTH_IN: Final = 11.0
 _HEIGHT_IN: Final = 2.9
-_INK: Final = "#16181c"
-_DIM: Final = "#6b7079"
-_EMPTY: Final = "#f5f6f8"
 _STEPS: Final = 1024  # of a band of the page, across
 _BAND_PX: Final = 16
 _LETTER: Final = 0.009  # of the length of a band, that a letter takes
@@ -39,20 +34,10 @@ _DIFFERS_HEX: Final = "#a02658"
 def plot_agreement(found: Agreement, path: Path, *, title: str = "") -> list[Path]:
     """Draw both labels over time, one band each, and where they differ.
 
-    Args:
-        found: what to draw.
-        path: `.png` or `.svg` writes that one; anything else is a stem that both are added to. Its
-            folder is made.
-        title: over the bands.
-    Returns:
-        The files.
-    Raises:
-        OutputError: they cannot be written.
-        MissingExtraError: matplotlib is not installed.
+    Arguments, files and errors are those of `mien.rows.timeline.plot_timeline`.
     """
-    known = path.suffix.lower() in ENDINGS
     with (
-        figure(_WIDTH_IN, _HEIGHT_IN, rows=3, extra="video") as (drawn, bands),
+        figure(WIDTH_IN, _HEIGHT_IN, rows=3, extra="video") as (drawn, bands),
         warnings.catch_warnings(),
     ):
         warnings.filterwarnings("ignore", "Glyph")  # a name in a script the font has not
@@ -64,56 +49,18 @@ def plot_agreement(found: Agreement, path: Path, *, title: str = "") -> list[Pat
         for difference in found.differences:
             bands[2].axvspan(difference.start_s, difference.end_s, color=_DIFFERS_HEX, linewidth=0)
         for axes, name in zip(bands, (*found.names, "differ"), strict=True):
-            _set_up(axes, name, start_s, end_s)
+            name_band(axes, name)
+            time_axis(axes, start_s, end_s)
         for axes in bands[:2]:
             axes.tick_params(labelbottom=False, length=0)
         heading = f"Cohen's kappa {estimate_in_words(found.kappa)}"
-        _finish(drawn, f"{title}: {heading}" if title else heading)
-        stem = path.with_name(path.stem) if known else path
-        return save(drawn, stem, endings=[path.suffix.lower()] if known else ENDINGS)
-
-
-def _set_up(axes: "Axes", name: str, start_s: float, end_s: float) -> None:
-    axes.set_ylabel(name, rotation=0, ha="right", va="center", color=_INK, parse_math=False)
-    axes.set_facecolor(_EMPTY)
-    axes.grid(visible=False)
-    axes.set_xlim(start_s, end_s)
-    axes.set_ylim(0, 1)
-    axes.set_yticks([])
-    axes.spines[["left", "bottom"]].set_visible(False)
-    every_s = tick_every(end_s - start_s)
-    ticks = np.arange(np.ceil(start_s / every_s), end_s / every_s + 1e-9) * every_s
-    axes.set_xticks(ticks, [clock(t, fine=every_s < 1) for t in ticks])
-    axes.tick_params(axis="x", color="#9aa0a8", labelcolor=_DIM)
-
-
-def _finish(drawn: "matplotlib.figure.Figure", heading: str) -> None:
-    from matplotlib.patches import Patch
-
-    drawn.suptitle(heading, x=0.01, ha="left", weight="bold", fontsize=12, parse_math=False)
-    drawn.legend(
-        handles=[
-            Patch(color=color, label=label)
-            for label, color in zip(EMOTIONS, EMOTION_COLORS, strict=True)
-        ],
-        loc="outside lower center",
-        ncols=len(EMOTIONS),
-        frameon=False,
-        handlelength=1.0,
-        handleheight=1.0,
-    )
+        drawn.suptitle(f"{title}: {heading}" if title else heading, **HEADING)
+        emotion_legend(drawn)
+        return save(drawn, path)
 
 
 def write_agreement_page(path: Path, found: Agreement, *, made: Mapping[str, str]) -> None:
-    """Write the page: the measures, both labels over time, each emotion, where they differ.
-
-    Args:
-        path: of the page.
-        found: what to tell.
-        made: how it was made, by name.
-    Raises:
-        OutputError: it cannot be written.
-    """
+    """Write the page: the measures, both labels over time, each emotion, where they differ."""
     page = render(
         "agreement.html",
         title=f"How well {found.names[0]} and {found.names[1]} agree",
@@ -184,7 +131,7 @@ def _name_run(axes: "Axes", first_s: float, last_s: float, word: str, length_s: 
     """Name an emotion where its stretch is long enough for the word."""
     if last_s - first_s >= (len(word) + 1) * _LETTER * length_s:
         middle_s = (first_s + last_s) / 2
-        axes.text(middle_s, 0.5, word, ha="center", va="center", color=_INK, fontsize=9)
+        axes.text(middle_s, 0.5, word, ha="center", va="center", color=INK, fontsize=9)
 
 
 def _bands(found: Agreement) -> list[dict[str, object]]:

@@ -2,12 +2,11 @@
 
 import math
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Final, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -15,12 +14,11 @@ from numpy.typing import NDArray
 
 from mien.errors import OptionError
 from mien.labels import EMOTIONS
-from mien.output.figures import EMOTION_COLORS, ENDINGS, figure, save
-from mien.readings import Event
+from mien.output.figures import EMOTION_COLORS, emotion_legend, figure, save
+from mien.readings import Event, TrackedReading
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 MAX_STEPS: Final = 1024
 """Of a timeline, whatever its length: more than a screen shows beside each other."""
@@ -31,9 +29,17 @@ FIRST_STEP_S: Final = 1 / 64
 MAX_PEOPLE: Final = 6
 """Bands of a figure, unless more are asked for."""
 
-_WIDTH_IN: Final = 11.0
+WIDTH_IN: Final = 11.0
+"""Of figures over time."""
+
+INK: Final = "#16181c"
+HEADING: Final[dict[str, Any]] = {
+    **{"x": 0.01, "ha": "left", "weight": "bold", "fontsize": 12},
+    "parse_math": False,  # a file name may have dollar signs
+}
+"""How what stands over a figure is written."""
+
 _EMPTY: Final = "#f5f6f8"  # of a band, where nobody is
-_INK: Final = "#16181c"
 _DIM: Final = "#6b7079"
 _NAME_LETTERS: Final = 18  # in a line beside a band
 _MARGIN_IN: Final = 1.6  # left and right of the bands, about
@@ -47,31 +53,14 @@ _EVENTS_TO: Final = _EVENTS_FROM + 2 * _LANE
 _MIN_ROOM: Final = 0.24  # of a band's height, that a word needs
 
 
-class FollowedFace(Protocol):
-    """A face in one frame, as a timeline counts it: `mien.readings.TrackedReading` is one."""
-
-    @property
-    def track(self) -> int:
-        """Of the person, from 1."""
-
-    @property
-    def person(self) -> str:
-        """What the person is called."""
-
-    @property
-    def probabilities(self) -> tuple[float, ...]:
-        """Of the seven labels, in the order of `mien.EMOTIONS`."""
-
-
 @dataclass(frozen=True)
 class Band:
-    """One stretch of time in which a face was followed without a gap.
+    """One stretch of time in which a face was followed without a gap; N times, at least 2.
 
     Attributes:
-        times_s: (N,) float64, rising; N is at least 2.
-        shares: (N, 7) float64, 0 to 1: the mean probabilities, columns in the order of
-            `mien.EMOTIONS`. A row adds up to the share of the frames of that time in which the
-            face was there.
+        times_s: (N,) float64, rising.
+        shares: (N, 7) float64, 0 to 1: the mean probabilities, columns as `mien.EMOTIONS`. A row
+            adds up to the share of the frames of that time in which the face was there.
     """
 
     times_s: NDArray[np.float64]
@@ -109,14 +98,14 @@ class Timeline:
         self._people: dict[int, str] = {}  # track -> what the person is called
 
     @classmethod
-    def of(cls, frames: Iterable[tuple[float, Sequence[FollowedFace]]]) -> Self:
+    def of(cls, frames: Iterable[tuple[float, Sequence[TrackedReading]]]) -> Self:
         """The timeline of (time_s, faces) of each frame, those without a face included."""
         timeline = cls()
         for time_s, faces in frames:
             timeline.add(time_s, faces)
         return timeline
 
-    def add(self, time_s: float, faces: Iterable[FollowedFace]) -> None:
+    def add(self, time_s: float, faces: Iterable[TrackedReading]) -> None:
         """Count one frame.
 
         Args:
@@ -126,7 +115,7 @@ class Timeline:
         if self._first_s is None:
             self._first_s = self._last_s = time_s
         self._last_s = max(self._last_s, time_s)
-        while (step := self._step_of(time_s)) >= self._max_steps:
+        while (step := max(0, int((time_s - self.start_s) / self._step_s))) >= self._max_steps:
             self._join_steps()
         self._frames[step] = self._frames.get(step, 0) + 1
         for face in faces:
@@ -190,9 +179,6 @@ class Timeline:
             for i, j in zip(firsts, ends, strict=True)
         ]
 
-    def _step_of(self, time_s: float) -> int:
-        return max(0, int((time_s - self.start_s) / self._step_s))
-
     def _join_steps(self) -> None:
         self._step_s *= 2
         frames: dict[int, int] = {}
@@ -232,10 +218,39 @@ def plot_timeline(
         OutputError: they cannot be written.
         MissingExtraError: matplotlib is not installed.
     """
-    known = path.suffix.lower() in ENDINGS
-    with _figure(timeline, title, max_people, events) as drawn:
-        stem = path.with_name(path.stem) if known else path
-        return save(drawn, stem, endings=[path.suffix.lower()] if known else ENDINGS)
+    if max_people < 1:
+        raise OptionError(f"max_people: expected at least 1; got {max_people}")
+    people = sorted(timeline.tracks[:max_people])
+    length_s = timeline.end_s - timeline.start_s
+    heading = [title] if title else []
+    if len(timeline.tracks) > max_people:
+        heading.append(f"the {max_people} of {len(timeline.tracks)} people who are there longest")
+    rows = max(1, len(people))
+    height_in = 1.25 + rows * (1.15 if rows <= 3 else 0.85)
+    with (
+        figure(WIDTH_IN, height_in, rows=rows, extra="video") as (drawn, bands),
+        warnings.catch_warnings(),
+    ):
+        warnings.filterwarnings("ignore", "Glyph")  # a file name in a script the font has not
+        for axes, track in zip(bands, people, strict=False):
+            for band in timeline.bands(track):
+                _draw_band(axes, band, length_s)
+            _draw_events(axes, [event for event in events if event.track == track])
+            seen = f"{timeline.share_seen(track):.0%} of the time"
+            name_band(axes, f"{fill(timeline.person(track), _NAME_LETTERS)}\n{seen}")
+        for axes in bands:
+            time_axis(axes, timeline.start_s, timeline.end_s, top=_EVENTS_TO if events else 1.0)
+        for axes in bands[:-1]:
+            axes.tick_params(labelbottom=False, length=0)
+        bands[-1].set_xlabel("time")
+        if not people:
+            message = f"no face in {clock(length_s)}"
+            axes = bands[0]
+            axes.text(0.5, 0.5, message, transform=axes.transAxes, ha="center", va="center")
+        if heading:
+            drawn.suptitle("; ".join(heading), **HEADING)
+        emotion_legend(drawn)
+        return save(drawn, path)
 
 
 def clock(time_s: float, *, fine: bool = False) -> str:
@@ -247,65 +262,9 @@ def clock(time_s: float, *, fine: bool = False) -> str:
     return f"{hours}:{minutes:02}:{seconds}" if hours else f"{minutes}:{seconds}"
 
 
-@contextmanager
-def _figure(
-    timeline: Timeline, title: str, max_people: int, events: Sequence[Event]
-) -> "Iterator[Figure]":
-    if max_people < 1:
-        raise OptionError(f"max_people: expected at least 1; got {max_people}")
-    people = sorted(timeline.tracks[:max_people])
-    length_s = timeline.end_s - timeline.start_s
-    heading = [title] if title else []
-    if len(timeline.tracks) > max_people:
-        heading.append(f"the {max_people} of {len(timeline.tracks)} people who are there longest")
-    rows = max(1, len(people))
-    height_in = 1.25 + rows * (1.15 if rows <= 3 else 0.85)
-    with (
-        figure(_WIDTH_IN, height_in, rows=rows, extra="video") as (drawn, bands),
-        warnings.catch_warnings(),
-    ):
-        warnings.filterwarnings("ignore", "Glyph")  # a file name in a script the font has not
-        for axes, track in zip(bands, people, strict=False):
-            _draw_band(axes, timeline.bands(track), length_s)
-            _draw_events(axes, [event for event in events if event.track == track])
-            seen = f"{timeline.share_seen(track):.0%} of the time"
-            axes.set_ylabel(
-                f"{fill(timeline.person(track), _NAME_LETTERS)}\n{seen}",
-                rotation=0,
-                ha="right",
-                va="center",
-                color=_INK,
-                parse_math=False,  # a name may have dollar signs
-            )
-        for axes in bands:
-            _set_up(axes, timeline, top=_EVENTS_TO if events else 1.0)
-        for axes in bands[:-1]:
-            axes.tick_params(labelbottom=False, length=0)
-        bands[-1].set_xlabel("time")
-        if not people:
-            message = f"no face in {clock(length_s)}"
-            axes = bands[0]
-            axes.text(0.5, 0.5, message, transform=axes.transAxes, ha="center", va="center")
-        if heading:
-            drawn.suptitle(
-                "; ".join(heading),
-                x=0.01,
-                ha="left",
-                weight="bold",
-                fontsize=12,
-                parse_math=False,  # a file name may have dollar signs
-            )
-        _draw_legend(drawn)
-        yield drawn
-
-
-def _draw_band(axes: "Axes", bands: list[Band], length_s: float) -> None:
-    # Anti-aliased neighbors would let the background through as hairlines.
-    for band in bands:
-        axes.stackplot(
-            band.times_s, band.shares.T, colors=EMOTION_COLORS, linewidth=0, antialiased=False
-        )
-        _write_words(axes, band, length_s)
+def name_band(axes: "Axes", name: str) -> None:
+    """Write who a band is of; a name may have dollar signs."""
+    axes.set_ylabel(name, rotation=0, ha="right", va="center", color=INK, parse_math=False)
 
 
 def _draw_events(axes: "Axes", events: Sequence[Event]) -> None:
@@ -322,7 +281,7 @@ def _draw_events(axes: "Axes", events: Sequence[Event]) -> None:
             linewidth=0,
         )
         peaks_s = [event.peak_s for event in own]
-        axes.vlines(peaks_s, bottom, bottom + 0.8 * _LANE, color=_INK, linewidth=1.0)
+        axes.vlines(peaks_s, bottom, bottom + 0.8 * _LANE, color=INK, linewidth=1.0)
 
 
 def lanes(events: Sequence[Event]) -> list[int]:
@@ -380,9 +339,13 @@ def event_spans(timeline: Timeline, events: Sequence[Event], track: int) -> list
     ]
 
 
-def _write_words(axes: "Axes", band: Band, length_s: float) -> None:
-    """Name the emotions wherever their layer is high and long enough for the word."""
-    cell_s = length_s / (_WIDTH_IN - _MARGIN_IN) * _CELL_IN
+def _draw_band(axes: "Axes", band: Band, length_s: float) -> None:
+    """Draw it, and name the emotions wherever their layer is high and long enough for the word."""
+    # Anti-aliased neighbors would let the background through as hairlines.
+    axes.stackplot(
+        band.times_s, band.shares.T, colors=EMOTION_COLORS, linewidth=0, antialiased=False
+    )
+    cell_s = length_s / (WIDTH_IN - _MARGIN_IN) * _CELL_IN
     times_s = np.arange(band.times_s[0], band.times_s[-1], cell_s)
     layers = np.stack([np.interp(times_s, band.times_s, column) for column in band.shares.T])
     tops = layers.cumsum(axis=0)
@@ -406,7 +369,7 @@ def _write_words(axes: "Axes", band: Band, length_s: float) -> None:
                 word,
                 ha="center",
                 va="center",
-                color=_INK,
+                color=INK,
                 fontsize=9,
             )
             free[place : place + width] = False
@@ -414,17 +377,16 @@ def _write_words(axes: "Axes", band: Band, length_s: float) -> None:
             rooms[max(0, place - apart) : place + apart] = 0.0
 
 
-def _set_up(axes: "Axes", timeline: Timeline, *, top: float) -> None:
+def time_axis(axes: "Axes", start_s: float, end_s: float, *, top: float = 1.0) -> None:
+    """Make axes a band over time, empty as yet, with marks at times that people count in."""
     axes.set_facecolor(_EMPTY)
     axes.grid(visible=False)
-    axes.set_xlim(timeline.start_s, timeline.end_s)
+    axes.set_xlim(start_s, end_s)
     axes.set_ylim(0, top)
     axes.set_yticks([])
     axes.spines[["left", "bottom"]].set_visible(False)
-    length_s = timeline.end_s - timeline.start_s
-    every_s = tick_every(length_s)
-    first = int(np.ceil(timeline.start_s / every_s))
-    ticks = np.arange(first, timeline.end_s / every_s + 1e-9) * every_s
+    every_s = tick_every(end_s - start_s)
+    ticks = np.arange(np.ceil(start_s / every_s), end_s / every_s + 1e-9) * every_s
     axes.set_xticks(ticks, [clock(t, fine=every_s < 1) for t in ticks])
     axes.tick_params(axis="x", color="#9aa0a8", labelcolor=_DIM)
 
@@ -433,20 +395,3 @@ def tick_every(length_s: float) -> float:
     """Seconds between the marks of the axis: about ten of them, at times that people count in."""
     steps = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800)
     return next((step for step in steps if length_s / step <= 12), 3600 * max(1, length_s // 43200))
-
-
-def _draw_legend(drawn: "Figure") -> None:
-    from matplotlib.patches import Patch
-
-    patches = [
-        Patch(color=color, label=label)
-        for label, color in zip(EMOTIONS, EMOTION_COLORS, strict=True)
-    ]
-    drawn.legend(
-        handles=patches,
-        loc="outside lower center",
-        ncols=len(EMOTIONS),
-        frameon=False,
-        handlelength=1.0,
-        handleheight=1.0,
-    )
