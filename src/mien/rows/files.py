@@ -7,12 +7,13 @@ A file has the name `rows.part.csv` until it is finished. What is written reache
 import csv
 import json
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from itertools import chain, groupby, zip_longest
 from pathlib import Path
-from typing import Any, BinaryIO, Final, NamedTuple, Protocol, TypeAlias
+from typing import Any, BinaryIO, Final, NamedTuple, TypeAlias
 
 from mien.errors import MissingExtraError, OutputError
 from mien.output.files import part_name, writing
@@ -42,50 +43,8 @@ _PACKED_ROWS: Final = 500  # rows that wait as Python's objects
 _PARQUET_ROWS: Final = 20_000  # rows that wait until they are written together
 
 
-class RowWriter(Protocol):
+class RowWriter(ABC):
     """Writes rows to a file that has its name only when it is finished."""
-
-    path: Path
-
-    def write(self, frame: int, time_s: float, readings: Sequence[TrackedReading]) -> None:
-        """Add the rows of one frame."""
-        ...
-
-    def finish(self) -> None:
-        """End the file and give it its name."""
-        ...
-
-    def abandon(self) -> None:
-        """End the file and leave it under its name of a part."""
-        ...
-
-
-def row_writer(path: Path, *, named: bool = False, movements: bool = False) -> RowWriter:
-    """The writer for the ending of a name: `.csv`, `.jsonl` or `.parquet`.
-
-    Args:
-        path: file to write.
-        named: with a column for the names of the people, which all readings have then.
-        movements: the rows tell facial movements.
-    Raises:
-        OutputError: the name has another ending, or the file cannot be written.
-        MissingExtraError: Parquet without pyarrow.
-    """
-    suffix = path.suffix.lower()
-    columns = video_table(named=named, movements=movements)
-    if suffix == ".csv":
-        return _CsvRows(path, columns)
-    if suffix == ".jsonl":
-        return _JsonLines(path, columns)
-    if suffix == ".parquet":
-        return _ParquetRows(path, columns)
-    raise OutputError(
-        f"{path}: expected a name that ends in {', '.join(SUFFIXES)}; got {suffix or 'none'}"
-    )
-
-
-class _Rows:
-    """What all kinds share: a part that gets the file's name at the end."""
 
     _file: Any  # with `close`
 
@@ -94,24 +53,30 @@ class _Rows:
         self._columns = columns
         self._partial = part_name(path)
 
+    @abstractmethod
+    def write(self, frame: int, time_s: float, readings: Sequence[TrackedReading]) -> None:
+        """Add the rows of one frame."""
+
+    @abstractmethod
     def _flush(self) -> None:
         """Write the rows that wait."""
-        raise NotImplementedError
 
     def finish(self) -> None:
+        """End the file and give it its name."""
         self._flush()
         with writing(self.path):
             self._file.close()
             self._partial.replace(self.path)
 
     def abandon(self) -> None:
+        """End the file and leave it under its name of a part."""
         with suppress(OutputError, OSError, ValueError):  # it is closed where its end failed
             self._flush()
         with suppress(OSError):
             self._file.close()
 
 
-class _TextRows(_Rows):
+class _TextRows(RowWriter):
     """What CSV and JSON lines share: whole rows, soon on the disk."""
 
     def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
@@ -149,7 +114,7 @@ class _JsonLines(_TextRows):
         self._add(video_json_lines(frame, time_s, readings))
 
 
-class _ParquetRows(_Rows):
+class _ParquetRows(RowWriter):
     """Rows in Parquet, which has its table of contents at the end: after a kill there is none."""
 
     def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
@@ -188,14 +153,35 @@ class _ParquetRows(_Rows):
         self._tables.clear()
 
 
-def read_frames(path: Path) -> Iterator[FrameReadings]:
-    """Read rows back, a frame at a time.
+def row_writer(path: Path, *, named: bool = False, movements: bool = False) -> RowWriter:
+    """The writer for the ending of a name: `.csv`, `.jsonl` or `.parquet`.
 
     Args:
-        path: `.csv`, `.jsonl` or `.parquet`.
+        path: file to write.
+        named: with a column for the names of the people, which all readings have then.
+        movements: the rows tell facial movements.
+    Raises:
+        OutputError: the name has another ending, or the file cannot be written.
+        MissingExtraError: Parquet without pyarrow, as of all that reads it.
+    """
+    suffix = path.suffix.lower()
+    columns = video_table(named=named, movements=movements)
+    if suffix == ".csv":
+        return _CsvRows(path, columns)
+    if suffix == ".jsonl":
+        return _JsonLines(path, columns)
+    if suffix == ".parquet":
+        return _ParquetRows(path, columns)
+    raise OutputError(
+        f"{path}: expected a name that ends in {', '.join(SUFFIXES)}; got {suffix or 'none'}"
+    )
+
+
+def read_frames(path: Path) -> Iterator[FrameReadings]:
+    """Read rows of `.csv`, `.jsonl` or `.parquet` back, a frame at a time.
+
     Raises:
         OutputError: it is not a file of such rows.
-        MissingExtraError: Parquet without pyarrow.
     """
     kinds: dict[str, tuple[Callable[[Path], PlacedCells], Callable[[Any], TrackedReading]]] = {
         ".csv": (csv_cells, reading_of_csv),
@@ -206,14 +192,7 @@ def read_frames(path: Path) -> Iterator[FrameReadings]:
 
 
 def read_json_lines(lines: Iterable[str], source: str) -> Iterator[FrameReadings]:
-    """The same of JSON lines that are at hand.
-
-    Args:
-        lines: of text.
-        source: what errors call it.
-    Raises:
-        OutputError: they are no such rows.
-    """
+    """The same of JSON lines that are at hand; errors call them `source`."""
     return _frames(source, json_cells(lines), reading_of_json)
 
 
@@ -236,9 +215,7 @@ class RowFacts(NamedTuple):
 def may_tell(path: Path, *columns: str) -> bool:
     """Whether a file of rows has one of these columns; of JSON, whether some line has the word.
 
-    Raises:
-        OutputError: it is not a file of such rows; not all that would be wrong is seen here.
-        MissingExtraError: Parquet without pyarrow.
+    Not all is seen here that would be wrong with the file.
     """
     if path.suffix.lower() == ".csv":
         return not set(columns).isdisjoint(header_of(path))
@@ -252,12 +229,7 @@ def may_tell(path: Path, *columns: str) -> bool:
 
 
 def row_facts(path: Path) -> RowFacts:
-    """What the rows of a file are of: a fraction of the work of `read_frames`.
-
-    Raises:
-        OutputError: it is not a file of such rows; not all that would be wrong is seen here.
-        MissingExtraError: Parquet without pyarrow.
-    """
+    """What the rows of a file are of: a fraction of the work of `read_frames`, as of `may_tell`."""
     wanted = ("frame", "track", "name", MOVES[0])
     kinds: dict[str, Callable[[], PlacedCells]] = {
         ".csv": lambda: csv_cells(path, columns=wanted),
@@ -307,13 +279,11 @@ def _frames(
 
 @contextmanager
 def refusing(source: str, what: str) -> Iterator[None]:
-    """Turn all that is raised of a file that has no rows of mien into one error.
+    """Turn all that is raised of a file without rows of mien into an OutputError.
 
     Args:
         source: the file.
         what: the rows should be of.
-    Raises:
-        OutputError: the body raised such an error.
     """
     try:
         yield

@@ -139,15 +139,6 @@ def apply(result: VideoResult, people: Sequence[Person]) -> VideoResult:
     return Naming(result, people).apply(result)
 
 
-def merged_numbers(rows: VideoRows, people: Sequence[Person]) -> dict[int, int]:
-    """Track -> its number after `apply`; those that are excluded are not there.
-
-    Raises:
-        DataError: a track is not in the rows, or none is left; the message says where that stands.
-    """
-    return Naming(rows, people).numbers
-
-
 class Naming:
     """What `apply` does, to the rows of a video that come block by block.
 

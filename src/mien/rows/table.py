@@ -9,7 +9,7 @@ from functools import cached_property
 from importlib import import_module
 from itertools import chain, islice, pairwise, repeat
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -228,7 +228,7 @@ class VideoResult:
         return RowFacts(len(self.frames), tracks, dict(self.names), self.has_movements)
 
     def blocks(self) -> Iterator["VideoResult"]:
-        """All rows in one block, see `VideoRows`."""
+        """All rows in one block, as those of a `RowFile` come in several."""
         yield self
 
     def by_frame(self) -> Iterator[FrameReadings]:
@@ -253,14 +253,9 @@ class VideoResult:
         """Draw the smoothed probabilities over time, one band per person.
 
         Args:
-            path: `.png` or `.svg` writes that one; anything else is a stem that both are added to.
+            path: as of `mien.rows.timeline.plot_timeline`, which tells the files and errors, too.
             title: over the bands; by default the name of the video.
             events: of `mien.rows.events.events_of`, drawn above the bands.
-        Returns:
-            The files.
-        Raises:
-            OutputError: they cannot be written.
-            MissingExtraError: matplotlib is not installed.
         """
         from mien.rows.timeline import Timeline, plot_timeline
 
@@ -289,120 +284,96 @@ def _movements(values: list[float]) -> FacialMovements | None:
     return None if math.isnan(values[0]) else FacialMovements(tuple(values))
 
 
+_KINDS: Final[dict[str, tuple[str, Any, tuple[int, ...]]]] = {
+    "frames": ("q", np.int64, ()),
+    "times_s": ("d", np.float64, ()),
+    "positions": ("q", np.int64, ()),
+    "tracks": ("q", np.int64, ()),
+    "boxes": ("f", np.float32, (4,)),
+    "scores": ("f", np.float32, ()),
+    "detected": ("b", np.bool_, ()),
+    "raw_probabilities": ("f", np.float32, (len(EMOTIONS),)),
+    "probabilities": ("f", np.float32, (len(EMOTIONS),)),
+    "labels": ("b", np.int64, ()),
+    "unsure": ("b", np.bool_, ()),
+    "landmarks": ("f", np.float32, (5, 2)),
+    "measures": ("f", np.float32, (len(MEASURES),)),
+    "unusable": ("b", np.int64, ()),
+    "pose_methods": ("b", np.int64, ()),
+    "movements": ("f", np.float32, (len(MOVEMENTS),)),
+}
+"""Column of a `VideoResult` -> how its numbers are packed as it grows, their type, and the shape
+of each."""
+
+
 class VideoColumns:
     """The columns of a `VideoResult` as they grow: packed numbers, some 180 bytes for a face."""
 
     def __init__(self) -> None:
-        self._frames, self._times_s = array("q"), array("d")
-        self._positions, self._tracks = array("q"), array("q")
-        self._labels, self._detected, self._unsure = array("b"), array("b"), array("b")
-        self._boxes, self._scores = array("f"), array("f")
-        self._raw, self._smoothed = array("f"), array("f")
+        self._columns: dict[str, array[Any]] = {n: array(kind) for n, (kind, *_) in _KINDS.items()}
         self._names: dict[int, str] = {}
-        self._landmarks, self._measures = array("f"), array("f")
-        self._unusable, self._pose_methods = array("b"), array("b")
-        self._movements, self._are_moving = array("f"), False
+        self._are_moving = False
 
     def add(self, frame: int, time_s: float, readings: Sequence[TrackedReading]) -> None:
         """Add the faces of one frame; call it for frames without a face, too."""
+        columns = self._columns
         for reading in readings:
-            self._positions.append(len(self._frames))
             if reading.name is not None:
                 self._names[reading.track] = reading.name
-            self._tracks.append(reading.track)
-            self._labels.append(EMOTIONS.index(reading.emotion))
-            self._detected.append(reading.detected)
-            self._unsure.append(reading.unsure)
-            self._boxes.extend(reading.box)
-            self._scores.append(reading.score)
-            self._raw.extend(reading.raw_probabilities)
-            self._smoothed.extend(reading.probabilities)
-            points = seen_landmarks(reading)
-            self._landmarks.extend(_NO_POINTS if points is None else chain.from_iterable(points))
-            quality = reading.quality
+            columns["positions"].append(len(columns["frames"]))
+            columns["tracks"].append(reading.track)
+            columns["labels"].append(EMOTIONS.index(reading.emotion))
+            columns["detected"].append(reading.detected)
+            columns["unsure"].append(reading.unsure)
+            columns["boxes"].extend(reading.box)
+            columns["scores"].append(reading.score)
+            columns["raw_probabilities"].extend(reading.raw_probabilities)
+            columns["probabilities"].extend(reading.probabilities)
+            points, quality = seen_landmarks(reading), reading.quality
+            columns["landmarks"].extend(_NO_POINTS if points is None else chain(*points))
             if quality is None:
-                self._measures.extend(_NO_MEASURES)
-                self._unusable.append(-1)
-                self._pose_methods.append(-1)
+                columns["measures"].extend(_NO_MEASURES)
+                columns["unusable"].append(-1)
+                columns["pose_methods"].append(-1)
             else:
                 values = (getattr(quality, name) for name in MEASURES)
-                self._measures.extend(math.nan if v is None else v for v in values)
-                self._unusable.append(UNUSABLE.index(quality.unusable))
+                columns["measures"].extend(math.nan if v is None else v for v in values)
+                columns["unusable"].append(UNUSABLE.index(quality.unusable))
                 method = quality.pose_method
-                self._pose_methods.append(-1 if method is None else POSE_METHODS.index(method))
+                columns["pose_methods"].append(-1 if method is None else POSE_METHODS.index(method))
             self._add_movements(reading.movements)
-        self._frames.append(frame)
-        self._times_s.append(time_s)
+        columns["frames"].append(frame)
+        columns["times_s"].append(time_s)
 
     def _add_movements(self, moved: FacialMovements | None) -> None:
         """Memory is taken from the first face on whose movements are known."""
+        column, nothing = self._columns["movements"], [math.nan] * len(MOVEMENTS)
         if moved is not None and not self._are_moving:
             self._are_moving = True
-            self._movements.extend([math.nan] * (len(MOVEMENTS) * (len(self._tracks) - 1)))
+            column.extend(nothing * (len(self._columns["tracks"]) - 1))
         if self._are_moving:
-            self._movements.extend([math.nan] * len(MOVEMENTS) if moved is None else moved.values)
+            column.extend(nothing if moved is None else moved.values)
 
     def __len__(self) -> int:
         """Frames and faces that were added."""
-        return len(self._frames) + len(self._tracks)
+        return len(self._columns["frames"]) + len(self._columns["tracks"])
 
     def take(self, source: str) -> VideoResult:
         """What was added since the last time, which is forgotten but for the names."""
         rows = self.result(source)
-        for column in vars(self).values():
-            if isinstance(column, array):
-                del column[:]
+        for column in self._columns.values():
+            del column[:]
         return rows
 
     def result(self, source: str) -> VideoResult:
         """What was added."""
-        moved = np.array(self._movements, np.float32).reshape(-1, len(MOVEMENTS))
-        return VideoResult(
-            source=source,
-            frames=np.array(self._frames, np.int64),
-            times_s=np.array(self._times_s, np.float64),
-            positions=np.array(self._positions, np.int64),
-            tracks=np.array(self._tracks, np.int64),
-            boxes=np.array(self._boxes, np.float32).reshape(-1, 4),
-            scores=np.array(self._scores, np.float32),
-            detected=np.array(self._detected, np.bool_),
-            raw_probabilities=np.array(self._raw, np.float32).reshape(-1, len(EMOTIONS)),
-            probabilities=np.array(self._smoothed, np.float32).reshape(-1, len(EMOTIONS)),
-            labels=np.array(self._labels, np.int64),
-            unsure=np.array(self._unsure, np.bool_),
-            landmarks=np.array(self._landmarks, np.float32).reshape(-1, 5, 2),
-            measures=np.array(self._measures, np.float32).reshape(-1, len(MEASURES)),
-            unusable=np.array(self._unusable, np.int64),
-            pose_methods=np.array(self._pose_methods, np.int64),
-            names=self._names,
-            movements=moved if self._are_moving else None,
-        )
-
-
-class VideoRows(Protocol):
-    """The rows of a video, at hand or in a file: `VideoResult` and `RowFile`."""
-
-    @property
-    def source(self) -> str:
-        """What was read, as text."""
-
-    @property
-    def names(self) -> Mapping[int, str]:
-        """Track -> what somebody calls that person; empty until somebody does."""
-
-    @property
-    def facts(self) -> RowFacts:
-        """What they are of."""
-
-    @property
-    def has_movements(self) -> bool:
-        """Whether movements are known of some face."""
-
-    def blocks(self) -> Iterator[VideoResult]:
-        """The rows of some frames after another, with all names that tracks have in the end."""
-
-    def summary(self) -> list[TrackSummary]:
-        """What each person shows, in the order of their numbers."""
+        columns: dict[str, Any] = {
+            name: np.array(self._columns[name], dtype).reshape(-1, *shape)
+            for name, (_, dtype, shape) in _KINDS.items()
+        }
+        if not self._are_moving:
+            columns["movements"] = None
+        return VideoResult(source=source, names=self._names, **columns)
 
 
 class RowFile:
@@ -443,7 +414,7 @@ class RowFile:
 
     @cached_property
     def facts(self) -> RowFacts:
-        """See `VideoRows`."""
+        """What the rows are of."""
         if self._others is None:
             return row_facts(self.path)
         faces = [reading for found in self._others for reading in found.readings]
@@ -453,7 +424,7 @@ class RowFile:
 
     @cached_property
     def names(self) -> Mapping[int, str]:
-        """See `VideoRows`; they are looked for only where there may be some."""
+        """Track -> what somebody calls that person; looked for only where there may be some."""
         return self.facts.names if self._others or may_tell(self.path, "name") else {}
 
     @cached_property
@@ -463,7 +434,7 @@ class RowFile:
         return may and self.facts.has_movements
 
     def blocks(self) -> Iterator[VideoResult]:
-        """See `VideoRows`."""
+        """The rows of some frames after another, with all names that tracks have in the end."""
         return (replace(rows, names=self.names) for rows in self.blocks_as_they_come())
 
     def blocks_as_they_come(self) -> Iterator[VideoResult]:
@@ -477,8 +448,12 @@ class RowFile:
             yield columns.take(self.source)
 
     def summary(self) -> list[TrackSummary]:
-        """See `VideoRows`."""
+        """What each person shows, in the order of their numbers."""
         return _summary(self.blocks())
+
+
+VideoRows: TypeAlias = VideoResult | RowFile
+"""The rows of a video, at hand or in a file."""
 
 
 def _summary(blocks: Iterable[VideoResult]) -> list[TrackSummary]:
@@ -507,11 +482,8 @@ def read_rows(
 
 
 def result_of(frames: Iterable[FrameReadings], source: str) -> VideoResult:
-    """The columns of frames that come one after the other.
+    """The columns of frames that come one after the other, of a video that is called `source`.
 
-    Args:
-        frames: of `mien.rows.files`.
-        source: what they are called.
     Raises:
         OutputError: there is none, or they are not in their order.
     """
