@@ -20,13 +20,13 @@ __all__ = ["FORMATS", "Format", "FormatWriter", "Media", "files_of", "format_of"
 
 @dataclass(frozen=True)
 class Format:
-    """A format of another tool.
+    """A format of another tool; it has intervals, or rows.
 
     Attributes:
         tool: that reads it.
         endings: of its files; the first is that of a file whose name is made.
-        write: writes the intervals of a video to a file; None of a format that has rows.
-        rows: writes its rows; None of a format that has intervals.
+        write: writes intervals to a file, or raises OutputError; None of a format that has rows.
+        rows: likewise, rows; None of one that has intervals.
     """
 
     tool: str

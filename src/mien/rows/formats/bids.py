@@ -7,9 +7,8 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from mien.labels import EMOTIONS
 from mien.output.files import atomic_text
-from mien.rows.formats.intervals import Annotation, Media
+from mien.rows.formats.intervals import Annotation, Media, meaning_of
 
 COLUMNS: Final = ("onset", "duration", "trial_type", "person")
 
@@ -23,23 +22,12 @@ def write_bids(found: Annotation, path: Path, media: Media) -> None:
     """Write an event for each interval, by their start, and the sidecar beside it.
 
     Every row has all its cells: where there is no face, there is no event.
-
-    Args:
-        found: of a video.
-        path: of the table; the sidecar has the same name with `.json`.
-        media: its length.
-    Raises:
-        OutputError: one of them cannot be written.
     """
     with atomic_text(path) as file:
         file.write("\t".join(COLUMNS) + "\n")
         for who, one in found.in_order:
             duration_s = one.end_s - one.start_s
             file.write(f"{one.start_s:.6f}\t{duration_s:.6f}\t{one.label}\t{who}\n")
-    meanings = {
-        label: f"the face reads as {label}" if label in EMOTIONS else "no label is likely enough"
-        for label in found.labels
-    }
     columns: dict[str, dict[str, Any]] = {
         "onset": {
             "Description": "First frame of the interval, from the start of the video.",
@@ -52,7 +40,7 @@ def write_bids(found: Annotation, path: Path, media: Media) -> None:
         "trial_type": {
             "LongName": "Emotion",
             "Description": "The label that mien gives the face, smoothed over time.",
-            "Levels": meanings,
+            "Levels": {label: meaning_of(label) for label in found.labels},
         },
         "person": {
             "LongName": "Person",

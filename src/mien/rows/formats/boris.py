@@ -6,7 +6,6 @@ it, and one of the same code ends it.
 """
 
 import json
-import os
 import zipfile
 from collections.abc import Sequence
 from datetime import datetime
@@ -31,12 +30,7 @@ _GRAY: Final = (190, 190, 190)
 def write_boris(found: Annotation, path: Path, media: Media) -> None:
     """Write a project with one observation, or a sheet of events where the name ends in `.xlsx`.
 
-    Args:
-        found: of a video.
-        path: of the file.
-        media: the video that a project links to; without one its observation is called live.
-    Raises:
-        OutputError: it cannot be written.
+    A project links to the video; without one its observation is called live.
     """
     if path.suffix.lower() == ".xlsx":
         _write_sheet(path, _events(found))
@@ -118,7 +112,8 @@ def _observation(events: list[list[Any]], path: Path, media: Media, date: str) -
     }
     if media.path is None:
         return observation
-    video = _relative(media.path, path)
+    # BORIS looks from the folder of the project, too.
+    video = media.relative_to(path) or str(media.path.resolve())
     return observation | {
         "type": "MEDIA",
         "events": [[*event, _NOT_AVAILABLE] for event in events],  # of the frame's number
@@ -131,14 +126,6 @@ def _observation(events: list[list[Any]], path: Path, media: Media, date: str) -
             "offset": {"1": 0.0},
         },
     }
-
-
-def _relative(video: Path, path: Path) -> str:
-    """BORIS looks from the folder of the project, too."""
-    try:
-        return Path(os.path.relpath(video.resolve(), path.resolve().parent)).as_posix()
-    except ValueError:  # on another drive of Windows
-        return str(video.resolve())
 
 
 _SHEET_FILES: Final = {

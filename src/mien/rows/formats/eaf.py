@@ -3,15 +3,13 @@
 Its schema is http://www.mpi.nl/tools/elan/EAFv3.0.xsd.
 """
 
-import os
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree
 
-from mien.labels import EMOTIONS
 from mien.output.files import atomic_text
-from mien.rows.formats.intervals import Annotation, Interval, Media
+from mien.rows.formats.intervals import Annotation, Media, meaning_of
 
 _TYPE: Final = "emotion"
 _LANGUAGE: Final = "eng"
@@ -36,23 +34,17 @@ def write_eaf(found: Annotation, path: Path, media: Media) -> None:
     """Write a tier for each person, with a controlled vocabulary of the labels.
 
     Times are whole milliseconds, as the format has them. Where nobody's face is there, nothing is
-    annotated; a video without a face has no tiers.
-
-    Args:
-        found: of a video.
-        path: of the file.
-        media: its file is linked, by its path and by the path from the folder of `path`.
-    Raises:
-        OutputError: it cannot be written.
+    annotated; a video without a face has no tiers. The video is linked, by its path and by the path
+    from the folder of `path`.
     """
-    document = _document(found, path, media.path)
+    document = _document(found, path, media)
     ElementTree.indent(document)
     with atomic_text(path) as file:
         file.write('<?xml version="1.0" encoding="UTF-8"?>\n')
         file.write(ElementTree.tostring(document, encoding="unicode") + "\n")
 
 
-def _document(found: Annotation, path: Path, video: Path | None) -> ElementTree.Element:
+def _document(found: Annotation, path: Path, media: Media) -> ElementTree.Element:
     root = ElementTree.Element(
         "ANNOTATION_DOCUMENT",
         {
@@ -65,10 +57,14 @@ def _document(found: Annotation, path: Path, video: Path | None) -> ElementTree.
         },
     )
     header = _add(root, "HEADER", MEDIA_FILE="", TIME_UNITS="milliseconds")
-    if video is not None:
-        _add(header, "MEDIA_DESCRIPTOR", **_link(video, path))
+    if media.path is not None:
+        _add(header, "MEDIA_DESCRIPTOR", **_link(media, media.path, path))
     tiers = {
-        who: [moved for one in intervals if (moved := _in_ms(one))[0] < moved[1]]
+        who: [
+            (start_ms, end_ms, one.label)
+            for one in intervals
+            if (start_ms := round(one.start_s * 1000)) < (end_ms := round(one.end_s * 1000))
+        ]
         for who, intervals in found.people.items()
     }
     last = _add(header, "PROPERTY", NAME="lastUsedAnnotationId")
@@ -82,11 +78,7 @@ def _add(parent: ElementTree.Element, tag: str, **attributes: str) -> ElementTre
     return ElementTree.SubElement(parent, tag, attributes)
 
 
-def _in_ms(one: Interval) -> tuple[int, int, str]:
-    return round(one.start_s * 1000), round(one.end_s * 1000), one.label
-
-
-def _link(video: Path, path: Path) -> dict[str, str]:
+def _link(media: Media, video: Path, path: Path) -> dict[str, str]:
     """The link to the video: from the root, and from the folder of `path`.
 
     ELAN takes both as they stand: "%20" would be three letters of the name.
@@ -96,9 +88,7 @@ def _link(video: Path, path: Path) -> dict[str, str]:
         "MEDIA_URL": f"file:///{whole.as_posix().lstrip('/')}",
         "MIME_TYPE": MIME_TYPES.get(video.suffix.lower(), "video/*"),
     }
-    try:
-        relative = Path(os.path.relpath(whole, path.resolve().parent)).as_posix()
-    except ValueError:  # on another drive of Windows
+    if (relative := media.relative_to(path)) is None:
         return link
     return link | {"RELATIVE_MEDIA_URL": relative if relative[:3] == "../" else f"./{relative}"}
 
@@ -150,16 +140,11 @@ def _add_vocabulary(root: ElementTree.Element, labels: tuple[str, ...]) -> None:
         LINGUISTIC_TYPE_ID=_TYPE,
         TIME_ALIGNABLE="true",
     )
-    _add(
-        root,
-        "LANGUAGE",
-        LANG_DEF="http://cdb.iso.org/lg/CDB-00138502-001",
-        LANG_ID=_LANGUAGE,
-        LANG_LABEL="English (eng)",
-    )
+    definition = "http://cdb.iso.org/lg/CDB-00138502-001"
+    _add(root, "LANGUAGE", LANG_DEF=definition, LANG_ID=_LANGUAGE, LANG_LABEL="English (eng)")
     vocabulary = _add(root, "CONTROLLED_VOCABULARY", CV_ID=_TYPE)
     _add(vocabulary, "DESCRIPTION", LANG_REF=_LANGUAGE).text = "the labels that mien gives a face"
     for number, label in enumerate(labels):
         entry = _add(vocabulary, "CV_ENTRY_ML", CVE_ID=_entry(number))
-        meaning = f"the face reads as {label}" if label in EMOTIONS else "no label is likely enough"
-        _add(entry, "CVE_VALUE", DESCRIPTION=meaning, LANG_REF=_LANGUAGE).text = label
+        described = {"DESCRIPTION": meaning_of(label), "LANG_REF": _LANGUAGE}
+        _add(entry, "CVE_VALUE", **described).text = label

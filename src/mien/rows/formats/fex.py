@@ -45,14 +45,7 @@ COLUMNS: Final = (
 
 
 def fex_rows(path: Path, media: Media) -> RowWriting:
-    """Write a row for each face, and one with an empty face for each frame without one.
-
-    Args:
-        path: of the file.
-        media: the video's path and size.
-    Raises:
-        OutputError: it cannot be written.
-    """
+    """Write a row for each face, and one with an empty face for each frame without one."""
     size = f"{media.height or ''},{media.width or ''}"
     with atomic_text(path) as file:
         file.write(",".join(COLUMNS) + "\n")

@@ -1,5 +1,6 @@
 """Who shows what from when to when: what formats of annotation tools are made of."""
 
+import os
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,14 @@ class Media:
     width: int | None = None
     height: int | None = None
     frame_rate: float | None = None
+
+    def relative_to(self, written: Path) -> str | None:
+        """The path of the video from the folder of a file; None on another drive of Windows."""
+        assert self.path is not None
+        try:
+            return Path(os.path.relpath(self.path.resolve(), written.resolve().parent)).as_posix()
+        except ValueError:
+            return None
 
 
 @dataclass(frozen=True)
@@ -169,13 +178,13 @@ class Intervals:
         return float(np.round(end_s, _DIGITS))
 
 
-def annotation(rows: VideoResult, length_s: float | None = None) -> Annotation:
-    """The intervals of a video at hand, see `Intervals`.
+def meaning_of(label: str) -> str:
+    """What a label says of a face, for those who open the file."""
+    return f"the face reads as {label}" if label in EMOTIONS else "no label is likely enough"
 
-    Args:
-        rows: of a video, at least one frame.
-        length_s: of the video; None if it is not known.
-    """
+
+def annotation(rows: VideoResult, length_s: float | None = None) -> Annotation:
+    """The intervals of a video at hand, of at least one frame, see `Intervals`."""
     intervals = Intervals()
     intervals.add(rows)
     return intervals.annotation(length_s)

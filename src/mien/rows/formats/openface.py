@@ -24,12 +24,6 @@ def openface_rows(path: Path, media: Media) -> RowWriting:
     """Write a row for each face, and one of no success for each frame without one.
 
     After OpenFace's columns comes one for each emotion, which it does not have.
-
-    Args:
-        path: of the file.
-        media: not used: the format tells nothing of the video.
-    Raises:
-        OutputError: it cannot be written.
     """
     with atomic_text(path) as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -18,13 +18,6 @@ def write_textgrid(found: Annotation, path: Path, media: Media) -> None:
     """Write an interval tier for each person, each from 0 to the end of the video.
 
     Where a person's face is not there, the interval is empty.
-
-    Args:
-        found: of a video.
-        path: of the file.
-        media: its length is that of the grid.
-    Raises:
-        OutputError: it cannot be written.
     """
     tiers: dict[str, list[Interval]] = found.people or {NO_FACES: []}
     end = _time(found.length_s)
