@@ -23,7 +23,7 @@ def run(*words: str) -> tuple[int, str]:
         paths: list[str],
         *,
         listening: Listening,
-        loud: Annotated[bool, typer.Option("--loud")] = False,
+        loud: Annotated[bool, typer.Option()] = False,
     ) -> None:
         """Say what was given."""
         source = context.get_parameter_source("host")
@@ -54,6 +54,7 @@ def test_help_says_what_each_is_for() -> None:
     assert "Say what was given." in output
     assert all(option in output for option in ("--port", "--host", "--loud"))
     assert "--listening" not in output
+    assert "--no-loud" not in output
 
 
 @pytest.mark.parametrize(

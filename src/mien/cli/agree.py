@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
-import typer
+from typer import Argument, Option
 
-from mien.cli.shared import FpsOption, JsonOption, OverwriteOption, print_table, say
+from mien.cli.shared import FpsOption, JsonOption, OverwriteOption, print_json, print_table, say
+from mien.errors import OptionError
 
 if TYPE_CHECKING:
     from mien.rows.agreement import Agreement, Estimate
@@ -25,28 +26,23 @@ class CoderOptions:
 
     tier: Annotated[
         list[str] | None,
-        typer.Option(
-            "--tier",
-            help="The tier of a coder's file, or the person of a table; twice for two such files.",
+        Option(
+            help="The tier of a coder's file, or the person of a table; twice for two such files."
         ),
     ] = None
     label_map: Annotated[
         list[str] | None,
-        typer.Option(
-            "--map", help="What a coder's word means: amused=happy; talks=none leaves it out."
-        ),
+        Option("--map", help="What a coder's word means: amused=happy; talks=none leaves it out."),
     ] = None
     gaps: Annotated[
         str,
-        typer.Option(
-            "--gaps",
+        Option(
             help="What a coder means where there is no label: an emotion such as neutral; none "
-            "leaves such moments out.",
+            "leaves such moments out."
         ),
     ] = "none"
     unit: Annotated[
-        str | None,
-        typer.Option("--unit", help="Of the times in a table: s or ms, where it does not tell."),
+        str | None, Option(help="Of the times in a table: s or ms, where it does not tell.")
     ] = None
 
 
@@ -55,10 +51,10 @@ class PartOptions:
     """Which part of a video is compared."""
 
     from_s: Annotated[
-        float | None, typer.Option("--from", help="Compare from this second of the video on.")
+        float | None, Option("--from", help="Compare from this second of the video on.")
     ] = None
     to_s: Annotated[
-        float | None, typer.Option("--to", help="Compare up to this second of the video.")
+        float | None, Option("--to", help="Compare up to this second of the video.")
     ] = None
 
 
@@ -66,12 +62,8 @@ class PartOptions:
 class PictureOptions:
     """What is drawn and written."""
 
-    plot: Annotated[
-        Path | None, typer.Option("--plot", help="Draw both over time, as .png or .svg.")
-    ] = None
-    report: Annotated[
-        Path | None, typer.Option("--report", help="Write a page of HTML that has it all.")
-    ] = None
+    plot: Annotated[Path | None, Option(help="Draw both over time, as .png or .svg.")] = None
+    report: Annotated[Path | None, Option(help="Write a page of HTML that has it all.")] = None
     overwrite: OverwriteOption = False
 
     def check(self, read: "Sequence[Path]") -> None:
@@ -87,13 +79,13 @@ class PictureOptions:
 def agree(
     first: Annotated[
         Path,
-        typer.Argument(
+        Argument(
             help="Rows of mien video or of another tool (docs/coming-from.md), or a coder's file."
         ),
     ],
     second: Annotated[
         Path,
-        typer.Argument(
+        Argument(
             help="A coder's file: ELAN's .eaf, Praat's .TextGrid, a table (.csv, .tsv, .txt) with "
             "start, end and label, or BORIS's events; or rows. It is held for the truth."
         ),
@@ -101,16 +93,12 @@ def agree(
     *,
     track: Annotated[
         list[str] | None,
-        typer.Option(
-            "--track", help="The person in rows, by number or name; twice for two such files."
-        ),
+        Option(help="The person in rows, by number or name; twice for two such files."),
     ] = None,
     coder: CoderOptions,
     part: PartOptions,
     fps: FpsOption = None,
-    every: Annotated[
-        str, typer.Option("--every", help="Units that are compared: seconds, or frame.")
-    ] = "1",
+    every: Annotated[str, Option(help="Units that are compared: seconds, or frame.")] = "1",
     as_json: JsonOption = False,
     pictures: PictureOptions,
 ) -> None:
@@ -128,11 +116,11 @@ def agree(
     codings = _read(files, track or [], coder, fps)
     found = compare(*codings, every_s=_every(every), from_s=part.from_s, to_s=part.to_s)
     for name, missing in zip(found.names, found.missing, strict=True):
-        _say_missing(found, name, missing)
+        share = missing / found.targets.shape[1]
+        if share > 0.2:
+            say(f"{name} has no label in {share:.0%} of the time, which counts nowhere")
     if as_json:
-        import json
-
-        print(json.dumps(found.to_dict(), indent=2))
+        print_json(found.to_dict())
     else:
         _print(found)
     if pictures.plot is not None:
@@ -151,7 +139,6 @@ def _read(
     files: "tuple[Path, Path]", tracks: list[str], coder: CoderOptions, fps: float | None
 ) -> "tuple[Coding, Coding]":
     """Both labellings; options that are given twice belong to the files in order."""
-    from mien.errors import OptionError
     from mien.rows.coders import is_rows, read_coding
     from mien.rows.others import takes_fps
 
@@ -189,29 +176,18 @@ def _of_rows(path: Path, track: str | None, fps: float | None) -> "Coding":
 
 def _each(option: str, values: Sequence[_Value], files: int) -> Iterator[_Value | None]:
     """The value for each file that the option is for; one is for all of them."""
-    from mien.errors import OptionError
-
     if len(values) > files:
         raise OptionError(f"{option}: {files} of the files take one; got {len(values)}")
     return iter([*values, *([values[0] if values else None] * (files - len(values)))])
 
 
 def _every(text: str) -> float | None:
-    from mien.errors import OptionError
-
     if text.strip().lower() in ("frame", "frames"):
         return None
     try:
         return float(text)
     except ValueError:
         raise OptionError(f"--every: expected seconds, or frame; got {text!r}") from None
-
-
-def _say_missing(found: "Agreement", name: str, missing: int) -> None:
-    """Say where much of the time has no label of one of the two."""
-    share = missing / found.targets.shape[1]
-    if share > 0.2:
-        say(f"{name} has no label in {share:.0%} of the time, which counts nowhere")
 
 
 def _print(found: "Agreement") -> None:

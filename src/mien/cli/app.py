@@ -12,10 +12,12 @@ from importlib import import_module
 from typing import Annotated, Any, Final, NoReturn
 
 import typer
+from typer import Option
 from typer.core import TyperGroup
 
 from mien.cli.options import bundled
 from mien.cli.shared import EXIT_INTERRUPTED, fail, messages_to, say
+from mien.errors import MienError
 
 EXIT_PIPE = 1  # as Typer has it
 
@@ -27,58 +29,26 @@ well, 2 after an error, which is one line on standard error, and 130 after Ctrl-
 means by another status stands with it. Where a command has --overwrite, a file that it is to write
 must not exist without it."""
 
-COMMANDS: Final = {
-    "detect": "detect",
-    "serve": "serve",
-    "page": "page",
-    "video": "video",
-    "events": "events",
-    "rows": "rows",
-    "webcam": "webcam",
-    "explain": "explain",
-    "batch": "batch",
-    "agree": "agree",
-    "models": "models",
-    "train": "train",
-    "export": "export",
-    "convert": "convert",
-    "tune": "tune",
-    "networks": "networks",
-    "summary": "networks",
-    "evaluate": "evaluate",
-    "card": "card",
-    "fairness": "fairness",
-    "robustness": "robustness",
-    "reproduce": "reproduce",
-}
-"""What people type -> the module of `mien.cli` that has the function of that name."""
-
-DATA_COMMANDS: Final = {
-    "info": "data",
-    "check": "data",
-    "download": "data",
-    "audit": "audit",
-}
-"""What people type after `mien data` -> the module that has the function `data_` and that name."""
-
 PANELS: Final = {
     "Recognize": (
-        "detect",
-        "serve",
-        "page",
-        "video",
-        "events",
-        "rows",
-        "agree",
-        "webcam",
-        "explain",
-        "batch",
-        "models",
+        *("detect", "serve", "page", "video", "events", "rows", "agree", "webcam", "explain"),
+        *("batch", "models"),
     ),
     "Learn": ("data", "train", "export", "convert", "tune", "networks", "summary"),
     "Measure": ("evaluate", "card", "fairness", "robustness", "reproduce"),
 }
 """What `mien --help` shows together, the most used first."""
+
+COMMANDS: Final = {
+    name: "networks" if name == "summary" else name
+    for names in PANELS.values()
+    for name in names
+    if name != "data"
+}
+"""What people type -> the module of `mien.cli` that has the function of that name."""
+
+DATA_COMMANDS: Final = {"info": "data", "check": "data", "download": "data", "audit": "audit"}
+"""What people type after `mien data` -> the module that has the function `data_` and that name."""
 
 _DATA_HELP: Final = "Look at a data set, check it, fetch it, find its doubtful labels."
 
@@ -112,11 +82,7 @@ def build_app(asked: str | None = None) -> typer.Typer:
         module = import_module(f"mien.cli.{COMMANDS[name]}")
         _add(app, name, getattr(module, name))
     if asked not in COMMANDS:
-        group = typer.Typer(
-            help=_DATA_HELP,
-            no_args_is_help=True,
-            rich_markup_mode=None,
-        )
+        group = typer.Typer(help=_DATA_HELP, no_args_is_help=True, rich_markup_mode=None)
         for name, home in DATA_COMMANDS.items():
             module = import_module(f"mien.cli.{home}")
             _add(group, name, getattr(module, f"data_{name}"))
@@ -132,8 +98,6 @@ def _add(app: typer.Typer, name: str, function: Callable[..., None]) -> None:
 
 def main() -> None:
     """Run the command line; every `MienError` becomes one line and exit status 2."""
-    from mien.errors import MienError
-
     for stream in (sys.stdout, sys.stderr):
         # File names may hold what the encoding of the output does not.
         if isinstance(stream, io.TextIOWrapper):
@@ -141,7 +105,11 @@ def main() -> None:
     try:
         try:
             app = build_app(sys.argv[1] if len(sys.argv) > 1 else None)
-            _collect_again()
+            # `mien.__main__` had Python wait with its search for garbage: what is there by now
+            # stays to the end, and is not looked through any more.
+            if not gc.isenabled():
+                gc.freeze()
+                gc.enable()
             app()
         finally:
             sys.stdout.flush()  # here, where a closed pipe can still be caught
@@ -154,16 +122,6 @@ def main() -> None:
         sys.exit(EXIT_PIPE)
     except OSError as error:  # a disk that is full, a name too long
         fail(str(error))
-
-
-def _collect_again() -> None:
-    """Have Python look for garbage from now on, if `mien.__main__` had it wait.
-
-    What is there by now stays to the end, and is not looked through any more.
-    """
-    if not gc.isenabled():
-        gc.freeze()
-        gc.enable()
 
 
 class _Output(io.FileIO):
@@ -234,7 +192,7 @@ def _show_version(wanted: bool) -> None:
 def _options(
     version: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
         ),
     ] = False,

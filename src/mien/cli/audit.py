@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Option
 
 from mien.cli.data import DataArgument
 from mien.cli.display import TrainingDisplay
@@ -31,31 +32,26 @@ if TYPE_CHECKING:
 class NetworkOptions:
     """The networks that are trained."""
 
-    recipe: Annotated[
-        str,
-        typer.Option("--recipe", help="As for `mien train`; FER+ votes in it are left out."),
-    ] = "paper-modern"
-    folds: Annotated[
-        int, typer.Option("--folds", help="Networks that are trained; each is a training run.")
-    ] = 5
-    epochs: Annotated[int | None, typer.Option(help="In place of the recipe's.")] = None
-    seed: Annotated[int, typer.Option(help="Of the folds, and of each run.")] = 0
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto"
+    recipe: Annotated[str, Option(help="As for `mien train`; FER+ votes in it are left out.")] = (
+        "paper-modern"
+    )
+    folds: Annotated[int, Option(help="Networks that are trained; each is a training run.")] = 5
+    epochs: Annotated[int | None, Option(help="In place of the recipe's.")] = None
+    seed: Annotated[int, Option(help="Of the folds, and of each run.")] = 0
+    device: Annotated[str, Option(help="auto, cpu, cuda or mps.")] = "auto"
 
 
 def data_audit(
     path: DataArgument,
     *,
-    out: Annotated[Path, typer.Option("--out", help="Folder of the audit: new, or to resume.")],
+    out: Annotated[Path, Option(help="Folder of the audit: new, or to resume.")],
     votes: VotesOption = None,
     find_faces: FindFacesOption = False,
     networks: NetworkOptions,
     faces_on_page: Annotated[
-        int, typer.Option("--page-faces", help="Faces on the page, the most doubtful first.")
+        int, Option("--page-faces", help="Faces on the page, the most doubtful first.")
     ] = 500,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the audit in --out.")
-    ] = False,
+    resume: Annotated[bool, Option(help="Go on with the audit in --out.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Rank the training faces by how doubtful their labels are.

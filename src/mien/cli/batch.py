@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Argument, Option
 
 from mien.cli.options import RecognizerOptions
 from mien.cli.row_options import ImageFormatName
@@ -17,6 +18,7 @@ from mien.cli.shared import (
     JsonOption,
     MovementsOption,
     fail,
+    print_json,
     print_table,
     say,
     stderr,
@@ -33,20 +35,18 @@ class ReadingOptions:
     """What is read of files with several images; see `mien.recognize.batch.BatchSettings`."""
 
     column: Annotated[
-        str | None,
-        typer.Option("--column", help="Of Parquet files, that holds the images; else it is found."),
+        str | None, Option(help="Of Parquet files, that holds the images; else it is found.")
     ] = None
     every_s: Annotated[
         float | None,
-        typer.Option(
+        Option(
             "--every",
             "--every-s",
             help="Of videos: a frame every so many seconds; else every frame.",
         ),
     ] = None
     shard_images: Annotated[
-        int | None,
-        typer.Option("--shard-images", help="Images that are read and written together."),
+        int | None, Option(help="Images that are read and written together.")
     ] = None
 
 
@@ -56,45 +56,35 @@ class RunningOptions:
 
     processes: Annotated[
         int | None,
-        typer.Option(
-            "--processes",
-            help="At work at once; every core if not given, 0 to do all in the command itself.",
-        ),
+        Option(help="At work at once; every core if not given, 0 to do all in the command itself."),
     ] = None
     ray: Annotated[
         str | None,
-        typer.Option(
-            "--ray", help="Work on a Ray cluster: its address, auto, or local for one of our own."
-        ),
+        Option(help="Work on a Ray cluster: its address, auto, or local for one of our own."),
     ] = None
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Begin anew; what the data set holds is removed.")
-    ] = False
+    overwrite: Annotated[bool, Option(help="Begin anew; what the data set holds is removed.")] = (
+        False
+    )
     as_planned: Annotated[
-        bool,
-        typer.Option(
-            "--as-planned", help="Go on with the files of the first start; look for none."
-        ),
+        bool, Option(help="Go on with the files of the first start; look for none.")
     ] = False
-    retry_errors: Annotated[
-        bool, typer.Option("--retry-errors", help="Also do shards again that have errors.")
-    ] = False
+    retry_errors: Annotated[bool, Option(help="Also do shards again that have errors.")] = False
 
 
 def batch(
     context: typer.Context,
     sources: Annotated[
         list[str],
-        typer.Argument(
+        Argument(
             help="Folders, patterns, images, tar archives, Parquet files, videos, or text files "
             "that list these; on the disk, or s3://... and gs://..."
         ),
     ],
-    out: Annotated[str, typer.Option("--out", help="Folder of the data set to write.")],
+    out: Annotated[str, Option(help="Folder of the data set to write.")],
     *,
     file_format: Annotated[
         ImageFormatName | None,
-        typer.Option("--format", help="Also a file for another tool: rows.fex.csv for py-feat."),
+        Option("--format", help="Also a file for another tool: rows.fex.csv for py-feat."),
     ] = None,
     as_json: JsonOption = False,
     recognizer: RecognizerOptions,
@@ -135,9 +125,7 @@ def batch(
         say(f"interrupted; what is done is kept in {out}, and the same command goes on")
         raise typer.Exit(EXIT_INTERRUPTED) from None
     if as_json:
-        import json
-
-        print(json.dumps(result.to_dict(), indent=1))
+        print_json(result.to_dict(), indent=1)
     else:
         _print(result)
     if result.tally.without_face and not (recognizer.full_size or cropped):

@@ -1,26 +1,18 @@
 """`mien card`."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
-from mien.cli.shared import (
-    DataOption,
-    FindFacesOption,
-    VotesOption,
-    read_data,
-    status,
-)
+from mien.cli.shared import DataOption, FindFacesOption, VotesOption, read_data, status
 
 
 def card(
-    model: Annotated[str, typer.Argument(help="A model in the package, or the path of a file.")],
+    model: Annotated[str, Argument(help="A model in the package, or the path of a file.")],
     data: DataOption,
-    out: Annotated[
-        list[Path],
-        typer.Option("--out", help="Markdown file to write; may be given several times."),
-    ],
+    out: Annotated[list[Path], Option(help="Markdown file to write; may be given several times.")],
     votes: VotesOption = None,
     find_faces: FindFacesOption = False,
 ) -> None:
@@ -33,8 +25,6 @@ def card(
     Val and test are read whole, and test a dozen times more with its faces corrupted: some
     minutes on one core. Ctrl-C leaves an earlier card as it was.
     """
-    from contextlib import ExitStack
-
     from mien.learn.reports.card_text import card_text
     from mien.learn.reports.cards import measure_card
     from mien.output.files import atomic_text
@@ -45,12 +35,7 @@ def card(
     with ExitStack() as stack:
         # Opened before all is measured, so that a place that cannot be written is said at once.
         files = [stack.enter_context(atomic_text(path)) for path in dict.fromkeys(out)]
-        with status("measuring") as shown:
-
-            def report(what: str) -> None:
-                if shown is not None:  # there is a terminal
-                    shown.update(f"measuring: {what}")
-
+        with status("measuring") as report:
             found = measure_card(classifier, faces, report=report)
         text = card_text(found)
         for file in files:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from mien.cli.row_options import FormatName
 from mien.cli.shared import (
@@ -14,6 +14,8 @@ from mien.cli.shared import (
     OverwriteOption,
     UsableOnlyOption,
     need_torch,
+    print_json,
+    print_spec,
     read_data,
     say,
     say_unusable,
@@ -28,30 +30,26 @@ class TheirModelOptions:
 
     labels: Annotated[
         str | None,
-        typer.Option(
-            "--labels",
+        Option(
             help="What its outputs are, in order and with commas: the seven emotions, and others, "
-            "such as contempt, which are left out. Of a Keras file alphabetical if not given.",
+            "such as contempt, which are left out. Of a Keras file alphabetical if not given."
         ),
     ] = None
     scaling: Annotated[
         str | None,
-        typer.Option(
-            "--scaling",
+        Option(
             help="Of the pixels that it takes: 1/255, -1..1 or none. Of a Keras file 1/255 if not "
-            "given, unless it scales itself.",
+            "given, unless it scales itself."
         ),
     ] = None
     size: Annotated[
-        int | None,
-        typer.Option("--size", help="Side of a face in pixels, where an ONNX file leaves it open."),
+        int | None, Option(help="Side of a face in pixels, where an ONNX file leaves it open.")
     ] = None
     data: Annotated[
         Path | None,
-        typer.Option(
-            "--data",
+        Option(
             help="Labeled faces, to say whether another order or scaling reads far better (val, "
-            "else train).",
+            "else train)."
         ),
     ] = None
 
@@ -61,14 +59,10 @@ class RowOptions:
     """What becomes of rows."""
 
     to: Annotated[
-        FormatName | None,
-        typer.Option("--to", help="Of rows: the format of another tool, see docs/formats.md."),
+        FormatName | None, Option(help="Of rows: the format of another tool, see docs/formats.md.")
     ] = None
     video: Annotated[
-        Path | None,
-        typer.Option(
-            "--video", help="Of rows: the video, for its length, its size and a link to it."
-        ),
+        Path | None, Option(help="Of rows: the video, for its length, its size and a link to it.")
     ] = None
     fps: FpsOption = None
     usable_only: UsableOnlyOption = False
@@ -77,7 +71,7 @@ class RowOptions:
 def convert(
     file: Annotated[
         Path,
-        typer.Argument(
+        Argument(
             help="A classifier of faces: .h5, .hdf5, .keras or .onnx. Or the rows of a video: "
             ".csv, .jsonl or .parquet of `mien video`, or .csv of another tool. Or those of "
             "images: .csv or JSON of `mien detect`, a data set of `mien batch`."
@@ -86,9 +80,7 @@ def convert(
     *,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out", help="File to write; of rows called like them and beside them if not given."
-        ),
+        Option(help="File to write; of rows called like them and beside them if not given."),
     ] = None,
     rows: RowOptions,
     theirs: TheirModelOptions,
@@ -136,23 +128,14 @@ def convert(
 
 
 def _refuse(options: Mapping[str, object], expected: str, file: Path) -> None:
-    """Refuse options that are of another kind of file.
-
-    Raises:
-        OptionError: one of them is given.
-    """
+    """Raise OptionError where options of another kind of file are given."""
     for name, value in options.items():
         if value is not None:
             raise OptionError(f"{name}: expected {expected} to convert; got {file}")
 
 
 def _row_file(file: Path, out: Path | None, rows: RowOptions, *, overwrite: bool) -> Path:
-    """The file to write of rows: that of --out, or one beside them that is called like them.
-
-    Raises:
-        OptionError: no format is given.
-        OutputError: it has another ending than the format's, or may not be written.
-    """
+    """The file to write of rows: that of --out, or one beside them that is called like them."""
     from mien.output.files import check_free
     from mien.rows.formats import FORMATS, files_of
 
@@ -198,10 +181,8 @@ def _convert_rows(file: Path, path: Path, how: RowOptions, *, as_json: bool) -> 
         writer.finish()
     written_files = files_of(str(how.to), path)
     if as_json:
-        import json
-
         files = [str(written) for written in written_files]
-        print(json.dumps({"files": files, "people": len(people), "frames": frames}, indent=2))
+        print_json({"files": files, "people": len(people), "frames": frames})
     else:
         names = " and ".join(map(str, written_files))
         whom = f"{len(people)} {'person' if len(people) == 1 else 'people'}"
@@ -224,20 +205,12 @@ def _convert_images(file: Path, path: Path, how: RowOptions, *, as_json: bool) -
         have = "has" if written.errors == 1 else "have"
         say(f"{written.errors:,} of them could not be read, and {have} an empty row")
     if as_json:
-        import json
-
-        print(json.dumps({"files": [str(path)], **written._asdict()}, indent=2))
+        print_json({"files": [str(path)], **written._asdict()})
     else:
         print(f"{path}: {written.faces:,} faces, {written.images:,} images")
 
 
-def _convert_model(
-    model: Path,
-    out: Path,
-    theirs: TheirModelOptions,
-    *,
-    as_json: bool,
-) -> None:
+def _convert_model(model: Path, out: Path, theirs: TheirModelOptions, *, as_json: bool) -> None:
     need_torch("converting")
     from mien.learn.files.convert import convert_model
 
@@ -257,10 +230,7 @@ def _convert_model(
     if better is not None:
         say(f"{spec.name}: {better}")
     if as_json:
-        import json
-
-        about = {"file": str(out), "bytes": out.stat().st_size}
-        print(json.dumps({**about, **json.loads(spec.to_json())}, indent=2))
+        print_spec(spec, out)
     else:
         size_mb = out.stat().st_size / 1e6
         print(f"{out}: {spec.recipe}; {spec.parameters:,} parameters, {size_mb:.2f} MB")

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, Option
 
 from mien.cli.shared import (
     FindFacesOption,
@@ -12,6 +12,7 @@ from mien.cli.shared import (
     VotesOption,
     bar,
     left_out_line,
+    print_json,
     print_table,
     printable,
     read_data,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from mien.learn.data.datasets import FaceSet
     from mien.learn.data.duplicates import Check
 
-DataArgument = Annotated[Path, typer.Argument(help="A data set, as for `mien train --data`.")]
+DataArgument = Annotated[Path, Argument(help="A data set, as for `mien train --data`.")]
 
 
 def data_info(
@@ -30,8 +31,7 @@ def data_info(
     votes: VotesOption = None,
     find_faces: FindFacesOption = False,
     plots: Annotated[
-        Path | None,
-        typer.Option(help="Folder for charts of the counts and samples of the faces."),
+        Path | None, Option(help="Folder for charts of the counts and samples of the faces.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -48,14 +48,12 @@ def data_info(
     counts["all"] = faces.class_counts().tolist()
     with_votes = 0 if faces.votes is None else int((faces.votes.sum(axis=1) > 0).sum())
     if as_json:
-        import json
-
         by_label = {
             split: {"n": sum(row), **dict(zip(EMOTIONS, row, strict=True))}
             for split, row in counts.items()
         }
         about = {"name": faces.name, "with_votes": with_votes, "left_out": faces.left_out}
-        print(json.dumps({**about, "notes": faces.notes, **by_label}, indent=2))
+        print_json({**about, "notes": faces.notes, **by_label})
     else:
         rows = [
             [split, f"{sum(row):,}", *(f"{count:,}" for count in row)]
@@ -84,11 +82,10 @@ def data_check(
     votes: VotesOption = None,
     find_faces: FindFacesOption = False,
     exact_only: Annotated[
-        bool,
-        typer.Option("--exact-only", help="Do not look for near duplicates, which takes longer."),
+        bool, Option(help="Do not look for near duplicates, which takes longer.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option("--out", help="CSV file with a row for each pair of duplicates.")
+        Path | None, Option(help="CSV file with a row for each pair of duplicates.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -107,9 +104,7 @@ def data_check(
     if out is not None:
         write_pairs(found, faces, out)
     if as_json:
-        import json
-
-        print(json.dumps({"name": faces.name, **found.to_dict()}, indent=2))
+        print_json({"name": faces.name, **found.to_dict()})
     else:
         _print_check(found)
         _print_left_out(faces)
@@ -154,10 +149,9 @@ def _print_check(found: "Check") -> None:
 
 def data_download(
     name: Annotated[
-        str,
-        typer.Argument(help="fer2013 (folders of images) or fer2013-csv (with both test splits)."),
+        str, Argument(help="fer2013 (folders of images) or fer2013-csv (with both test splits).")
     ],
-    out: Annotated[Path, typer.Option("--out", help="Folder for it: new, or empty.")],
+    out: Annotated[Path, Option(help="Folder for it: new, or empty.")],
 ) -> None:
     """Fetch FER2013 from Kaggle.
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer import Argument, Option
 
 from mien.cli.options import RecognizerOptions
 from mien.cli.shared import (
@@ -20,6 +21,7 @@ from mien.cli.shared import (
     quiet_libraries,
     say,
 )
+from mien.errors import OptionError
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -37,14 +39,12 @@ class ExpectOptions:
     """Which emotion the faces are expected to show."""
 
     expect: Annotated[
-        str | None,
-        typer.Option("--expect", help="Say of each face whether it shows this emotion."),
+        str | None, Option(help="Say of each face whether it shows this emotion.")
     ] = None
     expect_threshold: Annotated[
         float | None,
-        typer.Option(
-            "--expect-threshold",
-            help="Probability that is enough for --expect, 0 to 1; else it must be the likeliest.",
+        Option(
+            help="Probability that is enough for --expect, 0 to 1; else it must be the likeliest."
         ),
     ] = None
 
@@ -54,7 +54,6 @@ class ExpectOptions:
         Raises:
             OptionError: there is no such emotion, or a threshold without one.
         """
-        from mien.errors import OptionError
         from mien.readings import Expectation
 
         if self.expect is not None:
@@ -69,10 +68,7 @@ class AlsoOptions:
     """What is told of faces beside their emotions."""
 
     compound: Annotated[
-        bool,
-        typer.Option(
-            "--compound", help="Also name two emotions shown at once: happily surprised, ..."
-        ),
+        bool, Option(help="Also name two emotions shown at once: happily surprised, ...")
     ] = False
     movements: MovementsOption = False
 
@@ -83,23 +79,18 @@ class FileOptions:
 
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out",
+        Option(
             help="Folder for annotated copies of the images, which replace earlier ones; it is not "
-            "searched for any.",
+            "searched for any."
         ),
     ] = None
-    csv_file: Annotated[
-        Path | None, typer.Option("--csv", help="CSV file to write: one row for each face.")
-    ] = None
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a file of --csv that exists.")
-    ] = False
+    csv: Annotated[Path | None, Option(help="CSV file to write: one row for each face.")] = None
+    overwrite: Annotated[bool, Option(help="Replace a file of --csv that exists.")] = False
 
 
 def detect(
     context: typer.Context,
-    paths: Annotated[list[str], typer.Argument(help="Images, folders of images, or patterns.")],
+    paths: Annotated[list[str], Argument(help="Images, folders of images, or patterns.")],
     *,
     written: FileOptions,
     as_json: JsonOption = False,
@@ -139,8 +130,8 @@ def detect(
 
     expectation = expected.expectation()
     left_out = LeftOut()
-    if written.csv_file is not None:
-        check_free(written.csv_file, overwrite=written.overwrite)
+    if written.csv is not None:
+        check_free(written.csv, overwrite=written.overwrite)
     files = find_images(paths, not_in=written.out, left_out=left_out)
     reader = recognizer.settings(context, cropped=cropped, movements=also.movements).open(
         threads=threads
@@ -178,11 +169,11 @@ def _file_writers(
 ) -> list[Any]:
     """What writes the results of images to the disk; `stack` finishes it."""
     writers: list[Any] = []
-    if written.csv_file is not None:
+    if written.csv is not None:
         from mien.output.files import atomic_text
         from mien.output.records import CsvWriter
 
-        file = stack.enter_context(atomic_text(written.csv_file))
+        file = stack.enter_context(atomic_text(written.csv))
         writers.append(CsvWriter(file, expectation, **also))
     if written.out is not None:
         from mien.output.annotated import AnnotatedWriter

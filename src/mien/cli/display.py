@@ -12,12 +12,7 @@ class TrainingDisplay:
     def __enter__(self) -> "TrainingDisplay":
         self._bar: Any = None
         if sys.stderr.isatty():
-            from rich.progress import (
-                BarColumn,
-                Progress,
-                TextColumn,
-                TimeRemainingColumn,
-            )
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
             self._bar = Progress(
                 TextColumn("{task.description}"),

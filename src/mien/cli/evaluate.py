@@ -4,7 +4,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Option
 
 from mien.cli.face_options import TrainingFaces
 from mien.cli.shared import (
@@ -12,6 +12,7 @@ from mien.cli.shared import (
     JsonOption,
     ModelOption,
     absent_line,
+    print_json,
     print_table,
     say,
     status,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from mien.learn.evaluation.measures import Measures
     from mien.learn.evaluation.photos import PhotoScores
     from mien.learn.evaluation.risk_coverage import RiskCoverage
-    from mien.learn.evaluation.scores import VotesScore
+    from mien.learn.evaluation.scores import Interval, VotesScore
     from mien.recognize.classifier import Classifier
     from mien.spec import ModelSpec
 
@@ -35,17 +36,15 @@ def evaluate(
     head: HeadOption = None,
     split: Annotated[
         str | None,
-        typer.Option(
-            "--split",
+        Option(
             help="train, val, test, or several: val+test. Test if not given, and of photos without "
-            "splits (--find-faces) all.",
+            "splits (--find-faces) all."
         ),
     ] = None,
     plots: Annotated[
         Path | None,
-        typer.Option(
-            "--plots",
-            help="Folder for confusion, scores, reliability and risk against coverage as figures.",
+        Option(
+            help="Folder for confusion, scores, reliability and risk against coverage as figures."
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -76,17 +75,16 @@ def evaluate(
 
     classifier = Classifier(model, threads=0, head=head)
     faces = faces_from.read()
-    find_faces, val_share = faces_from.find_faces, faces_from.val_share
-    if val_share is not None:
-        faces = faces.hold_out(val_share)
     if split is None:
-        without_splits = find_faces and set(faces.splits.tolist()) == {"train"}
+        without_splits = faces_from.find_faces and set(faces.splits.tolist()) == {"train"}
         split = "train" if without_splits else "test"
     with status("reading the faces"):
         result = measure(classifier, faces, split)
     part = faces.split(split)
     photos = None
-    if find_faces and val_share is None:  # which holds out of the faces found alone
+    if (
+        faces_from.find_faces and faces_from.val_share is None
+    ):  # which holds out of the faces found alone
         photos = score_found_faces(result.evaluation, part.faceless)
     _say_what_reads_better(classifier, part)
     if plots is not None:
@@ -95,13 +93,11 @@ def evaluate(
         with status("drawing"):
             plot_evaluation(result, plots)
     if as_json:
-        import json
-
         about = {"model": classifier.spec.name, "data": faces.name, "split": split}
         members = [member.name for member in classifier.spec.members]
         about_photos = {} if photos is None else {"photos": photos.to_dict()}
         content = {**about, "members": members, **about_photos, **result.to_dict()}
-        print(json.dumps(content, indent=2))
+        print_json(content)
     else:
         _print(classifier.spec, faces.name, split, result, photos)
 
@@ -139,16 +135,21 @@ def _say_what_reads_better(classifier: "Classifier", faces: "FaceSet") -> None:
         say(f"{spec.name}: {better}")
 
 
+def _with_interval(name: str, value: float, interval: "Interval") -> list[str]:
+    """A row of a table; `name` may be that of an attribute."""
+    shown = name.replace("_f1", "_F1").replace("_", " ")
+    return [shown, f"{value:.4f}", f"{interval.low:.4f} to {interval.high:.4f}"]
+
+
 def _print_photos(scores: "PhotoScores") -> None:
     print(f"{scores.n:,} photos; in {scores.faceless:,} no face was found, which counts as wrong")
-    named = [
-        ("accuracy", scores.accuracy, scores.intervals["accuracy"]),
-        ("mean class recall", scores.mean_class_recall, scores.intervals["mean_class_recall"]),
-        *((f"recall of {x}", scores.recall[x], scores.recall_intervals[x]) for x in scores.recall),
-    ]
     rows = [
-        [name, f"{value:.4f}", f"{interval.low:.4f} to {interval.high:.4f}"]
-        for name, value, interval in named
+        _with_interval(name, getattr(scores, name), scores.intervals[name])
+        for name in ("accuracy", "mean_class_recall")
+    ]
+    rows += [
+        _with_interval(f"recall of {label}", recall, scores.recall_intervals[label])
+        for label, recall in scores.recall.items()
     ]
     print_table(["", "", "95 % interval"], rows, left=(0, 2))
     if "neutral" in scores.read_as:
@@ -160,12 +161,8 @@ def _print_photos(scores: "PhotoScores") -> None:
 def _print_measures(result: "Measures") -> None:
     scores = result.evaluation
     rows = [
-        [name, f"{value:.4f}", f"{interval.low:.4f} to {interval.high:.4f}"]
-        for name, value, interval in (
-            ("accuracy", scores.accuracy, result.intervals["accuracy"]),
-            ("macro F1", scores.macro_f1, result.intervals["macro_f1"]),
-            ("mean class recall", scores.mean_class_recall, result.intervals["mean_class_recall"]),
-        )
+        _with_interval(name, getattr(scores, name), result.intervals[name])
+        for name in ("accuracy", "macro_f1", "mean_class_recall")
     ]
     error = result.reliability.expected_calibration_error
     about = ""
@@ -201,9 +198,7 @@ def _print_measures(result: "Measures") -> None:
 def _rows_of_votes(votes: "VotesScore") -> list[list[str]]:
     reasons = [f"{reason} {count:,}" for reason, count in votes.left_out.items() if count]
     without = f"; without {', '.join(reasons)}" if reasons else ""
-    rows = [
-        ["FER+ 8 classes, most votes", f"{votes.accuracy:.4f}", f"n {votes.n:,}{without}"],
-    ]
+    rows = [["FER+ 8 classes, most votes", f"{votes.accuracy:.4f}", f"n {votes.n:,}{without}"]]
     if votes.majority_accuracy is not None:
         rows.append(
             [

@@ -2,15 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, Option
 
 from mien.cli.shared import (
     FpsOption,
     JsonOption,
     OverwriteOption,
     UsableOnlyOption,
+    print_json,
     print_table,
     say,
     say_unusable,
@@ -26,24 +27,18 @@ class EventOptions:
     """When an expression begins and ends; None leaves a value as it is."""
 
     on: Annotated[
-        float | None,
-        typer.Option("--on", help="The probability that an expression must reach; 0.5."),
+        float | None, Option(help="The probability that an expression must reach; 0.5.")
     ] = None
-    off: Annotated[
+    off: Annotated[float | None, Option(help="That it must keep from onset to end; 0.35.")] = None
+    window_s: Annotated[
         float | None,
-        typer.Option("--off", help="That it must keep from onset to end; 0.35."),
+        Option("--window", help="Seconds of the running median; 0 smooths nothing; 0.5."),
     ] = None
-    window: Annotated[
-        float | None,
-        typer.Option("--window", help="Seconds of the running median; 0 smooths nothing; 0.5."),
+    min_duration_s: Annotated[
+        float | None, Option("--min-duration", help="Leave out shorter expressions; 0.25 seconds.")
     ] = None
-    min_duration: Annotated[
-        float | None,
-        typer.Option("--min-duration", help="Leave out shorter expressions; 0.25 seconds."),
-    ] = None
-    max_gap: Annotated[
-        float | None,
-        typer.Option("--max-gap", help="Bridge up to so many seconds without the face; 0."),
+    max_gap_s: Annotated[
+        float | None, Option("--max-gap", help="Bridge up to so many seconds without the face; 0.")
     ] = None
     usable_only: UsableOnlyOption = False
 
@@ -51,44 +46,29 @@ class EventOptions:
         """What the library takes."""
         from mien.rows.events import EventSettings
 
-        given: dict[str, Any] = {
-            "on": self.on,
-            "off": self.off,
-            "window_s": self.window,
-            "min_duration_s": self.min_duration,
-            "max_gap_s": self.max_gap,
-            "usable_only": self.usable_only,
-        }
-        return EventSettings(**{name: value for name, value in given.items() if value is not None})
+        given = {name: value for name, value in vars(self).items() if value is not None}
+        return EventSettings(**given)
 
 
 def events(
     rows: Annotated[
-        Path,
-        typer.Argument(help="Rows of mien video, or of another tool: docs/coming-from.md."),
+        Path, Argument(help="Rows of mien video, or of another tool: docs/coming-from.md.")
     ],
     *,
     out: Annotated[
-        Path | None,
-        typer.Option("--out", help="Onset, peak and end of each expression: .csv or .json."),
+        Path | None, Option(help="Onset, peak and end of each expression: .csv or .json.")
     ] = None,
     statistics: Annotated[
-        Path | None,
-        typer.Option(
-            "--statistics", help="How often and how long each person shows each emotion: likewise."
-        ),
+        Path | None, Option(help="How often and how long each person shows each emotion: likewise.")
     ] = None,
     dyads: Annotated[
-        Path | None,
-        typer.Option("--dyads", help="How each two people show each emotion together: likewise."),
+        Path | None, Option(help="How each two people show each emotion together: likewise.")
     ] = None,
     plot: Annotated[
-        Path | None,
-        typer.Option("--plot", help="The timeline with the events: .png, .svg, or both."),
+        Path | None, Option(help="The timeline with the events: .png, .svg, or both.")
     ] = None,
     follow: Annotated[
-        float | None,
-        typer.Option("--follow", help="Seconds within which one expression follows another; 2."),
+        float | None, Option(help="Seconds within which one expression follows another; 2.")
     ] = None,
     options: EventOptions,
     fps: FpsOption = None,
@@ -132,9 +112,7 @@ def events(
     if plot is not None:
         plot_timeline(timeline, plot, title=rows.name, events=tables.events)
     if as_json:
-        import json
-
-        print(json.dumps(tables.to_dict(), indent=2))
+        print_json(tables.to_dict())
         return
     _print_statistics(tables.statistics)
     if any(dyad.both_s for dyad in tables.dyads):

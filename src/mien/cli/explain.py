@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Argument, Option
 
 from mien.cli.options import RecognizerOptions
 from mien.cli.shared import (
@@ -11,8 +12,10 @@ from mien.cli.shared import (
     JsonOption,
     OverwriteOption,
     ThreadsOption,
+    print_json,
     print_table,
 )
+from mien.errors import OptionError
 
 if TYPE_CHECKING:
     from mien.readings import Explanation
@@ -20,17 +23,14 @@ if TYPE_CHECKING:
 
 def explain(
     context: typer.Context,
-    image: Annotated[Path, typer.Argument(help="An image with a face.")],
+    image: Annotated[Path, Argument(help="An image with a face.")],
     *,
-    face: Annotated[
-        int, typer.Option("--face", help="Which face, from 1, as `mien detect` numbers them.")
-    ] = 1,
+    face: Annotated[int, Option(help="Which face, from 1, as `mien detect` numbers them.")] = 1,
     emotion: Annotated[
-        str | None,
-        typer.Option("--emotion", help="Whose probability to explain, if not the likeliest."),
+        str | None, Option(help="Whose probability to explain, if not the likeliest.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Image of the heat map to write: .png or .jpg.")
+        Path | None, Option(help="Image of the heat map to write: .png or .jpg.")
     ] = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
@@ -47,7 +47,6 @@ def explain(
     48 x 48 pixels: what is lost when its surroundings are covered, and won when they alone are
     shown. It tells what the network looks at, not what the person feels.
     """
-    from mien.errors import OptionError
     from mien.recognize.explain import explain as explain_face
 
     if face < 1:
@@ -65,9 +64,7 @@ def explain(
 
         save_explanation(found, out)
     if as_json:
-        import json
-
-        print(json.dumps({"file": str(image), "face": face, **found.to_dict()}))
+        print_json({"file": str(image), "face": face, **found.to_dict()}, indent=None)
     else:
         _print(found)
 

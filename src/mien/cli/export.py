@@ -1,10 +1,10 @@
 """`mien export`."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, Option
 
 from mien.cli.shared import (
     FindFacesOption,
@@ -12,6 +12,7 @@ from mien.cli.shared import (
     JsonOption,
     VotesOption,
     need_torch,
+    print_spec,
     print_table,
     read_data,
     say,
@@ -31,31 +32,27 @@ if TYPE_CHECKING:
 class FormOptions:
     """What the file holds, and how; see `mien.learn.files.export.export_model`."""
 
-    to: Annotated[
-        str,
-        typer.Option("--to", help="onnx, which mien runs; h5, a Keras file; or safetensors."),
-    ] = "onnx"
+    to: Annotated[str, Option(help="onnx, which mien runs; h5, a Keras file; or safetensors.")] = (
+        "onnx"
+    )
     name: Annotated[
         str | None,
-        typer.Option(
-            "--name",
-            help="What the model calls itself; else the file's name, or its own in the package.",
+        Option(
+            help="What the model calls itself; else the file's name, or its own in the package."
         ),
     ] = None
     head: Annotated[
         HeadName | None,
-        typer.Option(
-            "--head",
+        Option(
             help="people, the default of networks that learned FER+ votes: what people would say "
-            "comes out first, and beside it the label and the votes; label: the label alone.",
+            "comes out first, and beside it the label and the votes; label: the label alone."
         ),
     ] = None
     store: Annotated[
         str,
-        typer.Option(
-            "--store",
+        Option(
             help="How the weights are held: fp32; fp16, half the size; int8 in ONNX, a quarter and "
-            "faster, which takes --data.",
+            "faster, which takes --data."
         ),
     ] = "fp32"
 
@@ -66,10 +63,9 @@ class MeasuringOptions:
 
     data: Annotated[
         Path | None,
-        typer.Option(
-            "--data",
+        Option(
             help="Data set to fit the temperature on (val) and to measure the file on; "
-            "both go into it.",
+            "both go into it."
         ),
     ] = None
     votes: VotesOption = None
@@ -83,10 +79,8 @@ class MeasuringOptions:
 
 
 def export(
-    run: Annotated[
-        str, typer.Argument(help="Folder of a training run, or a model in the package.")
-    ],
-    out: Annotated[Path, typer.Option("--out", help="File to write.")],
+    run: Annotated[str, Argument(help="Folder of a training run, or a model in the package.")],
+    out: Annotated[Path, Option(help="File to write.")],
     *,
     form: FormOptions,
     measuring: MeasuringOptions,
@@ -122,10 +116,7 @@ def export(
     if faces is not None and "val" not in spec.scores:
         _say_no_val(faces, run)
     if as_json:
-        import json
-
-        about = {"file": str(out), "bytes": out.stat().st_size}
-        print(json.dumps({**about, **json.loads(spec.to_json())}, indent=2))
+        print_spec(spec, out)
     else:
         _print(spec, out)
 
@@ -173,10 +164,7 @@ def _print(spec: "ModelSpec", out: Path) -> None:
         )
     elif spec.scores:
         print("temperature 1: there is no val that tells another")
-    of_label = {
-        split: (score.n, score.accuracy, score.macro_f1, score.expected_calibration_error)
-        for split, score in spec.scores.items()
-    }
+    of_label = {split: astuple(score) for split, score in spec.scores.items()}
     _print_scores(["label", "faces", "accuracy", "macro F1", "calibration error"], of_label)
     of_people = {
         split: (

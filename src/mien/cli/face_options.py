@@ -1,9 +1,11 @@
 """Options of the commands that learn from labeled faces, or measure on them."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from mien.cli.shared import DataOption, FindFacesOption, ValShareOption, VotesOption, read_data
+from typer import Option
+
+from mien.cli.shared import DataOption, FindFacesOption, VotesOption, read_data
 
 if TYPE_CHECKING:
     from mien.learn.data.datasets import FaceSet
@@ -26,4 +28,11 @@ class LabeledFaces:
 class TrainingFaces(LabeledFaces):
     """The same where some of train may be held out as val."""
 
-    val_share: ValShareOption = None
+    val_share: Annotated[
+        float | None, Option(help="Hold out this share of train as val, 0 to 1.")
+    ] = None
+
+    def read(self, *, quiet: bool = False) -> "FaceSet":
+        """The faces, with some of train held out where a share is given."""
+        faces = super().read(quiet=quiet)
+        return faces if self.val_share is None else faces.hold_out(self.val_share)

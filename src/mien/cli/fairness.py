@@ -1,10 +1,11 @@
 """`mien fairness`."""
 
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Option
 
 from mien.cli.face_options import LabeledFaces
 from mien.cli.shared import (
@@ -12,9 +13,11 @@ from mien.cli.shared import (
     JsonOption,
     ModelOption,
     SplitOption,
+    print_json,
     print_table,
     status,
 )
+from mien.errors import OptionError
 from mien.recognize.classifier import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -28,34 +31,27 @@ class GroupOptions:
 
     groups: Annotated[
         Path | None,
-        typer.Option(
-            "--groups",
+        Option(
             help="CSV file: a column that names the image, then one for each grouping. RAF-DB's "
-            "own annotations are read without it.",
+            "own annotations are read without it."
         ),
     ] = None
-    by: Annotated[
-        str | None,
-        typer.Option("--by", help="Columns to take, with commas; all if not given."),
-    ] = None
+    by: Annotated[str | None, Option(help="Columns to take, with commas; all if not given.")] = None
     cross: Annotated[
-        str | None,
-        typer.Option("--cross", help="Columns whose intersections are groups, too: gender,race."),
+        str | None, Option(help="Columns whose intersections are groups, too: gender,race.")
     ] = None
     slices: Annotated[
         str,
-        typer.Option(
-            "--slices",
+        Option(
             help="What to measure on the faces, with commas: brightness, contrast, blur, "
-            "resolution, yaw, roll, size, found, votes; or all, or none.",
+            "resolution, yaw, roll, size, found, votes; or all, or none."
         ),
     ] = "all"
     cuts: Annotated[
         list[str] | None,
-        typer.Option(
-            "--cuts",
+        Option(
             help="Cut points of a slice in place of thirds: brightness=80,160. May be given "
-            "several times.",
+            "several times."
         ),
     ] = None
 
@@ -64,12 +60,10 @@ class GroupOptions:
 class DrawOptions:
     """How intervals and tests are drawn."""
 
-    min_n: Annotated[
-        int, typer.Option("--min-n", help="No rate is told of fewer faces than this.")
-    ] = 30
-    resamples: Annotated[int, typer.Option(help="Draws of the bootstrap.")] = 2000
-    permutations: Annotated[int, typer.Option(help="Draws of the tests.")] = 9999
-    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0
+    min_n: Annotated[int, Option(help="No rate is told of fewer faces than this.")] = 30
+    resamples: Annotated[int, Option(help="Draws of the bootstrap.")] = 2000
+    permutations: Annotated[int, Option(help="Draws of the tests.")] = 9999
+    seed: Annotated[int, Option(help="Of the draws.")] = 0
 
 
 def fairness(
@@ -80,9 +74,7 @@ def fairness(
     split: SplitOption = "test",
     grouping: GroupOptions,
     drawing: DrawOptions,
-    page: Annotated[
-        Path | None, typer.Option("--page", help="A page of HTML to write, with all of it.")
-    ] = None,
+    page: Annotated[Path | None, Option(help="A page of HTML to write, with all of it.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare how well a model reads different groups of faces.
@@ -97,8 +89,6 @@ def fairness(
     The gap is the largest difference between two groups; p is that of a permutation test, and
     Holm's p is corrected for all the gaps of its kind.
     """
-    from contextlib import ExitStack
-
     from mien.learn.evaluation.scores import truth_of
     from mien.learn.fairness.comparison import check_draws, find_groupings, measure_fairness
     from mien.learn.fairness.gaps import metric_frame
@@ -115,12 +105,7 @@ def fairness(
     with ExitStack() as stack:
         # Opened before all is measured, so that a place that cannot be written is said at once.
         file = None if page is None else stack.enter_context(atomic_text(page))
-        with status("measuring") as shown:
-
-            def report(what: str) -> None:
-                if shown is not None:  # there is a terminal
-                    shown.update(f"measuring: {what}")
-
+        with status("measuring") as report:
             groupings = find_groupings(
                 faces,
                 split,
@@ -133,19 +118,11 @@ def fairness(
                 report=report,
             )
             report("the groups")
-            result = measure_fairness(
-                classifier,
-                faces,
-                split,
-                groupings,
-                **asdict(drawing),
-            )
+            result = measure_fairness(classifier, faces, split, groupings, **asdict(drawing))
         if file is not None:
             file.write(fairness_page(result, groupings, faces.split(split)))
     if as_json:
-        import json
-
-        print(json.dumps(result.to_dict(), indent=2))
+        print_json(result.to_dict())
     else:
         _print(result)
 
@@ -162,8 +139,6 @@ def _slices(text: str) -> list[str] | None:
 
 
 def _cuts(given: list[str]) -> dict[str, list[float]]:
-    from mien.errors import OptionError
-
     cuts = {}
     for text in given:
         name, _, numbers = text.partition("=")

@@ -3,18 +3,16 @@
 import sys
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument
 
-from mien.cli.shared import JsonOption, print_table, status
+from mien.cli.shared import JsonOption, print_json, print_table, status
 
 if TYPE_CHECKING:
     from mien.recognize.catalog import ShippedModel
 
 
 def models(
-    name: Annotated[
-        str | None, typer.Argument(help="A model in the package: prints its card.")
-    ] = None,
+    name: Annotated[str | None, Argument(help="A model in the package: prints its card.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the models in the package, timed on this machine.
@@ -34,10 +32,8 @@ def models(
     with status("timing the models"):
         found = list_models() if name is None else [shipped_model(name)]
     if as_json:
-        import json
-
         values = [model.to_dict() for model in found]
-        print(json.dumps(values if name is None else values[0], indent=2))
+        print_json(values if name is None else values[0])
     else:
         _print_table(found)
 

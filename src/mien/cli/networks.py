@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+from typer import Argument, Option
 
-from mien.cli.shared import JsonOption, need_torch, print_table, status
+from mien.cli.shared import JsonOption, need_torch, print_json, print_table, status
 
 
 def networks(as_json: JsonOption = False) -> None:
@@ -28,10 +28,8 @@ def networks(as_json: JsonOption = False) -> None:
         about = (backbone.__doc__ or "").strip().partition("\n")[0]
         rows.append((name, network.parameter_count(), macs(network), latency, about))
     if as_json:
-        import json
-
         keys = ("name", "parameters", "macs", "latency_ms", "about")
-        print(json.dumps([dict(zip(keys, row, strict=True)) for row in rows], indent=2))
+        print_json([dict(zip(keys, row, strict=True)) for row in rows])
         return
     print_table(
         ["network", "parameters", "MACs", "latency", "what it is"],
@@ -41,16 +39,12 @@ def networks(as_json: JsonOption = False) -> None:
 
 
 def summary(
-    network: Annotated[str, typer.Argument(help="A name that `mien networks` lists.")] = "paper",
+    network: Annotated[str, Argument(help="A name that `mien networks` lists.")] = "paper",
     activation: Annotated[
-        str, typer.Option(help="Of the paper's network: relu, sigmoid, tanh or leaky-relu.")
+        str, Option(help="Of the paper's network: relu, sigmoid, tanh or leaky-relu.")
     ] = "relu",
-    pooling: Annotated[str, typer.Option(help="Of the paper's network: max, average or min.")] = (
-        "max"
-    ),
-    plots: Annotated[
-        Path | None, typer.Option("--plots", help="Folder for a bar chart of the parameters.")
-    ] = None,
+    pooling: Annotated[str, Option(help="Of the paper's network: max, average or min.")] = "max",
+    plots: Annotated[Path | None, Option(help="Folder for a bar chart of the parameters.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show a network layer by layer.
@@ -72,11 +66,10 @@ def summary(
     parameters = sum(layer.parameters for layer in layers)
     macs = sum(layer.macs for layer in layers)
     if as_json:
-        import json
         from dataclasses import asdict
 
         totals: dict[str, Any] = {"parameters": parameters, "macs": macs}
-        print(json.dumps({**totals, "layers": [asdict(layer) for layer in layers]}, indent=2))
+        print_json({**totals, "layers": [asdict(layer) for layer in layers]})
         return
     rows = [
         [

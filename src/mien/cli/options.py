@@ -2,22 +2,20 @@
 
 import inspect
 from collections.abc import Callable
+from copy import copy
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
+from enum import StrEnum
 from functools import wraps
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
+from typer import Option
+from typer.models import OptionInfo
 
-from mien.cli.shared import (
-    DetectorName,
-    DetectorOption,
-    FullSizeOption,
-    MinFaceOption,
-    ModelOption,
-    ThresholdOption,
-    detector_name,
-)
+from mien.cli.shared import ModelOption
+from mien.errors import OptionError
 from mien.recognize.classifier import DEFAULT_MODEL
+from mien.recognize.faces import WHOLE_IMAGE
 from mien.recognize.settings import RecognizerSettings
 
 
@@ -26,31 +24,26 @@ def bundled(command: Callable[..., None]) -> Callable[..., None]:
 
         @dataclass(frozen=True)
         class Listening:
-            host: Annotated[str, typer.Option("--host")] = "127.0.0.1"
-            port: Annotated[int, typer.Option("--port")] = 8642
+            host: Annotated[str, Option("--host")] = "127.0.0.1"
+            port: Annotated[int, Option("--port")] = 8642
 
         def serve(listening: Listening, browser: BrowserOption = True) -> None: ...
 
     takes `--host`, `--port` and `--browser`. Names of fields must not come twice in a command.
+    A flag has an opposite, `--no-browser`, only where its names are told.
     """
     hints = get_type_hints(command, include_extras=True)
     bundles: dict[str, Any] = {name: kind for name, kind in hints.items() if is_dataclass(kind)}
     parameters = []
     for parameter in inspect.signature(command).parameters.values():
-        if parameter.name not in bundles:
-            own = parameter.replace(kind=parameter.KEYWORD_ONLY, annotation=hints[parameter.name])
+        if (kind := bundles.get(parameter.name)) is None:
+            own = _parameter(parameter.name, hints[parameter.name], parameter.default)
             parameters.append(own)
             continue
-        kind = bundles[parameter.name]
         annotations = get_type_hints(kind, include_extras=True)
         for field in fields(kind):
-            default = parameter.empty if field.default is MISSING else field.default
-            annotation = annotations[field.name]
-            parameters.append(
-                inspect.Parameter(
-                    field.name, parameter.KEYWORD_ONLY, default=default, annotation=annotation
-                )
-            )
+            default = inspect.Parameter.empty if field.default is MISSING else field.default
+            parameters.append(_parameter(field.name, annotations[field.name], default))
 
     @wraps(command)
     def call(**given: Any) -> None:
@@ -63,15 +56,36 @@ def bundled(command: Callable[..., None]) -> Callable[..., None]:
     return call
 
 
+def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    if get_origin(annotation) is Annotated:
+        kind, option, *_ = get_args(annotation)
+        # Typer takes the first name for a default until it knows better.
+        if kind is bool and isinstance(option, OptionInfo) and option.default is ...:
+            option = copy(option)
+            option.default = f"--{name.replace('_', '-')}"
+            annotation = Annotated[bool, option]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, keyword, default=default, annotation=annotation)
+
+
+class DetectorName(StrEnum):
+    """Names in `mien.recognize.faces.DETECTORS`."""
+
+    yunet = "yunet"
+    haar = "haar"
+
+
 @dataclass(frozen=True)
 class RecognizerOptions:
     """What every command that recognizes takes."""
 
     model: ModelOption = DEFAULT_MODEL
-    detector: DetectorOption = DetectorName.yunet
-    min_face_px: MinFaceOption = 0.0
-    full_size: FullSizeOption = False
-    threshold: ThresholdOption = 0.0
+    detector: Annotated[DetectorName, Option(help="What finds the faces.")] = DetectorName.yunet
+    min_face_px: Annotated[float, Option(help="Leave out faces smaller than this.")] = 0.0
+    full_size: Annotated[bool, Option(help="Search large images whole, for small faces.")] = False
+    threshold: Annotated[
+        float, Option(help="A face is unsure where no emotion has this probability, 0 to 1.")
+    ] = 0.0
 
     def settings(
         self,
@@ -82,14 +96,18 @@ class RecognizerOptions:
     ) -> RecognizerSettings:
         """What the library takes.
 
-        Args:
-            context: of the command, where it has the option `--cropped`.
-            cropped: whether that is given: each image is a face.
-            movements: whether `--movements` is given.
+        A command with `--cropped` gives its context, too.
+
         Raises:
             OptionError: `cropped` comes with an option of the search that it stands for.
         """
-        name = self.detector.value
-        if context is not None:
-            name = detector_name(context, self.detector, cropped=cropped)
+        if context is not None and cropped:
+            for name in ("detector", "min_face_px", "full_size"):
+                source = context.get_parameter_source(name)
+                if source is not None and source.name == "COMMANDLINE":
+                    option = "--" + name.replace("_", "-")
+                    raise OptionError(
+                        f"--cropped: nothing is searched for faces; leave out {option}"
+                    )
+        name = WHOLE_IMAGE if cropped else self.detector.value
         return RecognizerSettings(**{**asdict(self), "detector": name}, movements=movements)

@@ -3,25 +3,23 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
+from mien.errors import MissingExtraError
 from mien.recognize.classifier import DEFAULT_MODEL
 
 
 def page(
     *,
-    out: Annotated[
-        Path, typer.Option("--out", help="Folder to write; an earlier page in it is replaced.")
-    ],
+    out: Annotated[Path, Option(help="Folder to write; an earlier page in it is replaced.")],
     model: Annotated[
-        str, typer.Option("--model", help="A model in the package, or the path of an ONNX file.")
+        str, Option(help="A model in the package, or the path of an ONNX file.")
     ] = DEFAULT_MODEL,
     package: Annotated[
         Path | None,
-        typer.Option(
-            "--package",
+        Option(
             help="Another build of the npm package: node_modules/mien, or a folder that `npx "
-            "mien-assets` filled. Other models than the default one need it.",
+            "mien-assets` filled. Other models than the default one need it."
         ),
     ] = None,
 ) -> None:
@@ -35,8 +33,6 @@ def page(
     page works without a network. Browsers give the camera to pages over https, and to those of
     localhost: python -m http.server --directory site --bind 127.0.0.1
     """
-    from mien.errors import MissingExtraError
-
     try:
         from mien.web.site import write_site
     except ImportError as error:

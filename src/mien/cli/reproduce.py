@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Option
 
 from mien.cli.display import TrainingDisplay
 from mien.cli.shared import (
@@ -26,13 +27,16 @@ class TrainingOptions:
     """How the networks are trained."""
 
     paper_epochs: Annotated[
-        int, typer.Option(help="Epochs by the paper's recipe; it has 100, hours on a CPU.")
+        int, Option(help="Epochs by the paper's recipe; it has 100, hours on a CPU.")
     ] = 100
     modern_epochs: Annotated[
-        int, typer.Option(help="Epochs by the recipe paper-modern; 0 leaves it out.")
+        int, Option(help="Epochs by the recipe paper-modern; 0 leaves it out.")
     ] = 60
     train: Annotated[
-        bool, typer.Option(help="--no-train reports on the runs in OUT/runs as they are.")
+        bool,
+        Option(
+            "--train/--no-train", help="--no-train reports on the runs in OUT/runs as they are."
+        ),
     ] = True
     precision: PrecisionOption = None
 
@@ -40,20 +44,19 @@ class TrainingOptions:
 def reproduce(
     *,
     data: DataOption,
-    out: Annotated[Path, typer.Option("--out", help="Folder of the report and its runs.")],
+    out: Annotated[Path, Option(help="Folder of the report and its runs.")],
     votes: VotesOption = None,
     training: TrainingOptions,
-    photo: Annotated[
-        Path | None, typer.Option("--photo", help="A photo to read and show in the report.")
-    ] = None,
+    photo: Annotated[Path | None, Option(help="A photo to read and show in the report.")] = None,
     samples: Annotated[
         bool,
-        typer.Option(
-            help="--no-samples shows no face of the data set, so that it may be published."
+        Option(
+            "--samples/--no-samples",
+            help="--no-samples shows no face of the data set, so that it may be published.",
         ),
     ] = True,
-    seed: Annotated[int, typer.Option(help="Of everything that is drawn by chance.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    seed: Annotated[int, Option(help="Of everything that is drawn by chance.")] = 0,
+    device: Annotated[str, Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
     """Train by the paper's recipe, and set its tables beside ours.
 
@@ -87,8 +90,7 @@ def reproduce(
             recipe = without_missing_votes(recipes[name], faces)
             begun = (folder / "config.json").exists()
             print(
-                f"{'going on with' if begun else 'training by'} {name} in {folder}",
-                file=sys.stderr,
+                f"{'going on with' if begun else 'training by'} {name} in {folder}", file=sys.stderr
             )
             with TrainingDisplay() as display:
                 result = run_training(

@@ -1,10 +1,12 @@
 """`mien robustness`."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Option
 
 from mien.cli.face_options import LabeledFaces
 from mien.cli.shared import (
@@ -13,6 +15,7 @@ from mien.cli.shared import (
     JsonOption,
     SplitOption,
     absent_line,
+    print_json,
     print_table,
     progress,
     say,
@@ -31,14 +34,11 @@ if TYPE_CHECKING:
 class SamplingOptions:
     """Which faces are corrupted, and how."""
 
-    limit: Annotated[
-        int | None, typer.Option("--limit", help="Measure on this many faces, drawn by chance.")
-    ] = None
+    limit: Annotated[int | None, Option(help="Measure on this many faces, drawn by chance.")] = None
     corrupt: Annotated[
-        str | None,
-        typer.Option("--corrupt", help="Names, with commas: blur,mouth. All if not given."),
+        str | None, Option(help="Names, with commas: blur,mouth. All if not given.")
     ] = None
-    seed: Annotated[int, typer.Option("--seed", help="Of the faces drawn, and of the noise.")] = 0
+    seed: Annotated[int, Option(help="Of the faces drawn, and of the noise.")] = 0
 
     def corruptions(self) -> "list[Corruption]":
         """What is asked for, each once."""
@@ -61,22 +61,16 @@ def robustness(
     faces_from: LabeledFaces,
     model: Annotated[
         list[str] | None,
-        typer.Option(
-            "--model",
-            help="As for `mien evaluate`; where it is given again, they stand side by side.",
-        ),
+        Option(help="As for `mien evaluate`; where it is given again, they stand side by side."),
     ] = None,
     head: HeadOption = None,
     split: SplitOption = "test",
     sampling: SamplingOptions,
-    csv_file: Annotated[
-        Path | None, typer.Option("--csv", help="CSV file to write: a row for each measurement.")
+    csv: Annotated[
+        Path | None, Option(help="CSV file to write: a row for each measurement.")
     ] = None,
     plots: Annotated[
-        Path | None,
-        typer.Option(
-            "--plots", help="Folder for the curves, and a sheet that shows the severities."
-        ),
+        Path | None, Option(help="Folder for the curves, and a sheet that shows the severities.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -91,8 +85,6 @@ def robustness(
     Compare models on val, and keep test for the last word. Ctrl-C ends it with what is measured so
     far.
     """
-    from contextlib import ExitStack
-
     from mien.learn.evaluation.robustness import Robustness, measure
     from mien.learn.evaluation.scores import truth_of
     from mien.output.files import atomic_text
@@ -110,7 +102,7 @@ def robustness(
     interrupted = False
     with ExitStack() as stack:
         # Opened before all is measured, so that a place that cannot be written is said at once.
-        table = None if csv_file is None else stack.enter_context(atomic_text(csv_file))
+        table = None if csv is None else stack.enter_context(atomic_text(csv))
         try:
             for measurement in progress(steps, total, "corrupting and reading"):
                 measured.append(measurement)
@@ -122,9 +114,7 @@ def robustness(
         if table is not None:
             _write_csv(result, table)
     if as_json:
-        import json
-
-        print(json.dumps(result.to_dict(), indent=2))
+        print_json(result.to_dict())
     else:
         _print(result, all_faces=sampling.limit is None)
     if plots is not None:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Option
 
 from mien.cli.shared import OverwriteOption, UsableOnlyOption
 
@@ -34,40 +34,30 @@ class ImageFormatName(StrEnum):
 class RowOutputOptions:
     """What is written of rows, as a video is read or later, and what becomes of earlier files."""
 
-    csv_file: Annotated[
-        Path | None,
-        typer.Option("--csv", help="Rows as CSV, one for each face and frame."),
-    ] = None
-    jsonl: Annotated[Path | None, typer.Option("--jsonl", help="The same as JSON lines.")] = None
-    parquet: Annotated[Path | None, typer.Option("--parquet", help="The same as Parquet.")] = None
+    csv: Annotated[Path | None, Option(help="Rows as CSV, one for each face and frame.")] = None
+    jsonl: Annotated[Path | None, Option(help="The same as JSON lines.")] = None
+    parquet: Annotated[Path | None, Option(help="The same as Parquet.")] = None
     summary: Annotated[
-        Path | None,
-        typer.Option("--summary", help="What each person shows over the video: .json or .csv."),
+        Path | None, Option(help="What each person shows over the video: .json or .csv.")
     ] = None
     plot: Annotated[
-        Path | None,
-        typer.Option("--plot", help="Probabilities over time: .png, .svg, or no ending for both."),
+        Path | None, Option(help="Probabilities over time: .png, .svg, or no ending for both.")
     ] = None
-    report: Annotated[
-        Path | None, typer.Option("--report", help="A page of HTML with all of it and thumbnails.")
-    ] = None
+    report: Annotated[Path | None, Option(help="A page of HTML with all of it and thumbnails.")] = (
+        None
+    )
     events: Annotated[
-        Path | None,
-        typer.Option("--events", help="Onset, peak and end of each expression: .csv or .json."),
+        Path | None, Option(help="Onset, peak and end of each expression: .csv or .json.")
     ] = None
     statistics: Annotated[
-        Path | None,
-        typer.Option(
-            "--statistics", help="How often and how long each person shows each emotion: likewise."
-        ),
+        Path | None, Option(help="How often and how long each person shows each emotion: likewise.")
     ] = None
     dyads: Annotated[
-        Path | None,
-        typer.Option("--dyads", help="How each two people show each emotion together: likewise."),
+        Path | None, Option(help="How each two people show each emotion together: likewise.")
     ] = None
     formats: Annotated[
         list[FormatName] | None,
-        typer.Option(
+        Option(
             "--format",
             help="A file for another tool, beside the first of the other outputs and called like "
             "it; may be given several times.",
@@ -80,14 +70,5 @@ class RowOutputOptions:
         """What the library takes."""
         from mien.recognize.video.outputs import Outputs
 
-        return Outputs(
-            csv=self.csv_file,
-            jsonl=self.jsonl,
-            parquet=self.parquet,
-            summary=self.summary,
-            plot=self.plot,
-            report=self.report,
-            events=self.events,
-            statistics=self.statistics,
-            dyads=self.dyads,
-        )
+        names = ("csv", "jsonl", "parquet", "summary", "plot", "report", "events", "statistics")
+        return Outputs(**{name: getattr(self, name) for name in (*names, "dyads")})

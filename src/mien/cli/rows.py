@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from mien.cli.row_options import RowOutputOptions
 from mien.cli.shared import (
@@ -11,15 +11,17 @@ from mien.cli.shared import (
     FpsOption,
     JsonOption,
     people_rows,
+    print_json,
     print_table,
     say,
 )
+from mien.errors import OptionError
 
 
 def rows(
     file: Annotated[
         Path,
-        typer.Argument(
+        Argument(
             help="Rows of `mien video`: .csv, .jsonl or .parquet; or .csv of another tool, see "
             "docs/coming-from.md."
         ),
@@ -27,23 +29,18 @@ def rows(
     *,
     people: Annotated[
         Path | None,
-        typer.Option(
-            "--people",
+        Option(
             help="Who the tracks are: a CSV with the columns track, name, exclude and note. Tracks "
-            "with one name are one person.",
+            "with one name are one person."
         ),
     ] = None,
     write_people: Annotated[
-        Path | None,
-        typer.Option("--write-people", help="Write such a file to fill in, with all tracks."),
+        Path | None, Option(help="Write such a file to fill in, with all tracks.")
     ] = None,
     wanted: RowOutputOptions,
     earlier_report: Annotated[
         Path | None,
-        typer.Option(
-            "--earlier-report",
-            help="A report of the same video, whose images the new one takes; rows have none.",
-        ),
+        Option(help="A report of the same video, whose images the new one takes; rows have none."),
     ] = None,
     fps: FpsOption = None,
     as_json: JsonOption = False,
@@ -57,7 +54,6 @@ def rows(
     The video is not read. The page of `mien video --report` makes a file for --people, too.
     """
     from mien import __version__
-    from mien.errors import OptionError
     from mien.recognize.video.outputs import Outputs
     from mien.recognize.video.report import read_report
     from mien.recognize.video.row_sink import write_rows
@@ -88,8 +84,6 @@ def rows(
         is_told = people is None and not wanted.usable_only
         write_people_template(result, write_people, summary=shown if is_told else None)
     if as_json:
-        import json
-
-        print(json.dumps([person.to_dict() for person in shown], indent=2))
+        print_json([person.to_dict() for person in shown])
     else:
         print_table(PEOPLE_HEADER, people_rows(shown), left=(0,), fits=True)

@@ -3,13 +3,11 @@
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Option
 
 from mien.cli.options import RecognizerOptions
-from mien.cli.shared import (
-    ThreadsOption,
-    say,
-)
+from mien.cli.shared import ThreadsOption, say
+from mien.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from mien.web.settings import Limits
@@ -20,17 +18,12 @@ class ListeningOptions:
     """Where the server listens, and whom it serves."""
 
     host: Annotated[
-        str,
-        typer.Option(
-            "--host",
-            help="Address to listen on; one that other computers reach needs a token.",
-        ),
+        str, Option(help="Address to listen on; one that other computers reach needs a token.")
     ] = "127.0.0.1"
-    port: Annotated[int, typer.Option("--port", help="0 takes a free one.")] = 8642
+    port: Annotated[int, Option(help="0 takes a free one.")] = 8642
     token: Annotated[
         str | None,
-        typer.Option(
-            "--token",
+        Option(
             envvar="MIEN_TOKEN",
             show_envvar=False,
             help="That clients must know; better in the environment as MIEN_TOKEN, where others do "
@@ -39,39 +32,31 @@ class ListeningOptions:
         ),
     ] = None
     allow_host: Annotated[
-        list[str] | None,
-        typer.Option("--allow-host", help="A name under which browsers may ask for the server."),
+        list[str] | None, Option(help="A name under which browsers may ask for the server.")
     ] = None
     allow_origin: Annotated[
         list[str] | None,
-        typer.Option(
-            "--allow-origin",
+        Option(
             help="Whose pages may use the API, too, such as https://app.example.org; can be "
-            "repeated.",
+            "repeated."
         ),
     ] = None
-    workers: Annotated[
-        int, typer.Option("--workers", help="Processes that share the port; limits are of each.")
-    ] = 1
+    workers: Annotated[int, Option(help="Processes that share the port; limits are of each.")] = 1
 
 
 @dataclass(frozen=True)
 class LimitOptions:
     """What clients may ask for."""
 
-    max_image_mb: Annotated[
-        float, typer.Option("--max-image-mb", help="Size of an image; of a request five times it.")
-    ] = 20.0
+    max_image_mb: Annotated[float, Option(help="Size of an image; of a request five times it.")] = (
+        20.0
+    )
     max_video_mb: Annotated[
-        float, typer.Option("--max-video-mb", help="Size of a video, on the disk while it is read.")
+        float, Option(help="Size of a video, on the disk while it is read.")
     ] = 1000.0
-    max_video_minutes: Annotated[
-        float, typer.Option("--max-video-minutes", help="Length of a video.")
-    ] = 180.0
-    max_videos: Annotated[
-        int, typer.Option("--max-videos", help="Videos that are read at once.")
-    ] = 2
-    max_live: Annotated[int, typer.Option("--max-live", help="Cameras that are read at once.")] = 16
+    max_video_minutes: Annotated[float, Option(help="Length of a video.")] = 180.0
+    max_videos: Annotated[int, Option(help="Videos that are read at once.")] = 2
+    max_live: Annotated[int, Option(help="Cameras that are read at once.")] = 16
 
     def limits(self) -> "Limits":
         """What the library takes."""
@@ -91,7 +76,7 @@ def serve(
     *,
     listening: ListeningOptions,
     browser: Annotated[
-        bool, typer.Option("--browser/--no-browser", help="Open the page on this desktop.")
+        bool, Option("--browser/--no-browser", help="Open the page on this desktop.")
     ] = True,
     recognizer: RecognizerOptions,
     threads: ThreadsOption = 1,
@@ -106,8 +91,6 @@ def serve(
     Everything stays on this machine, and nothing is kept. The API is described by /openapi.json.
     """
     import secrets
-
-    from mien.errors import MissingExtraError
 
     try:
         from mien.web.server import serve as run

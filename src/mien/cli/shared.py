@@ -1,6 +1,7 @@
 """What several commands share: options, messages, tables, progress."""
 
 import io
+import json
 import os
 import shutil
 import sys
@@ -11,8 +12,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
-import typer
+from typer import Option
 
+from mien.errors import MissingExtraError
 from mien.labels import EMOTIONS
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from mien.learn.training.recipes import Recipe
     from mien.readings import TrackSummary
     from mien.rows.usable import UnusableTotals
+    from mien.spec import ModelSpec
 
 EXIT_ERROR = 2
 PEOPLE_HEADER = ["person", "from", "to", "on screen", "mostly", "then", "changes/min"]
@@ -31,19 +34,11 @@ EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 ModelOption = Annotated[
     str,
-    typer.Option(
-        "--model",
+    Option(
         help="A model in the package, or the path of an ONNX file; several, with commas, are "
-        "averaged.",
+        "averaged."
     ),
 ]
-
-
-class DetectorName(StrEnum):
-    """Names in `mien.recognize.faces.DETECTORS`."""
-
-    yunet = "yunet"
-    haar = "haar"
 
 
 class HeadName(StrEnum):
@@ -53,81 +48,45 @@ class HeadName(StrEnum):
     label = "label"
 
 
-DetectorOption = Annotated[DetectorName, typer.Option("--detector", help="What finds the faces.")]
-MinFaceOption = Annotated[
-    float, typer.Option("--min-face-px", help="Leave out faces smaller than this.")
-]
-FullSizeOption = Annotated[
-    bool, typer.Option("--full-size", help="Search large images whole, for small faces.")
-]
 CroppedOption = Annotated[
-    bool,
-    typer.Option(
-        "--cropped", help="Each image is a face that is cut out already: search for none."
-    ),
-]
-ThresholdOption = Annotated[
-    float,
-    typer.Option(
-        "--threshold", help="A face is unsure where no emotion has this probability, 0 to 1."
-    ),
+    bool, Option(help="Each image is a face that is cut out already: search for none.")
 ]
 MovementsOption = Annotated[
-    bool,
-    typer.Option(
-        "--movements", help="Also read facial movements, 0 to 1: mouthSmileLeft, browDownLeft, ..."
-    ),
+    bool, Option(help="Also read facial movements, 0 to 1: mouthSmileLeft, browDownLeft, ...")
 ]
-ThreadsOption = Annotated[
-    int, typer.Option("--threads", help="Threads of the network; 0 takes every core.")
-]
+ThreadsOption = Annotated[int, Option(help="Threads of the network; 0 takes every core.")]
 DataOption = Annotated[
-    Path,
-    typer.Option("--data", help="fer2013.csv, a folder of Parquet files, or of folders of images."),
+    Path, Option(help="fer2013.csv, a folder of Parquet files, or of folders of images.")
 ]
-SplitOption = Annotated[
-    str, typer.Option("--split", help="train, val, test, or several: val+test.")
-]
+SplitOption = Annotated[str, Option(help="train, val, test, or several: val+test.")]
 
 HeadOption = Annotated[
     HeadName | None,
-    typer.Option(
-        "--head",
+    Option(
         help="people: what people would say, held against FER+'s taggers where the data have them; "
-        "label: FER2013's label, as the paper has it. If not given, people where the model has it.",
+        "label: FER2013's label, as the paper has it. If not given, people where the model has it."
     ),
 ]
-VotesOption = Annotated[
-    Path | None, typer.Option("--votes", help="FER+ votes: fer2013new.csv, beside fer2013.csv.")
-]
+VotesOption = Annotated[Path | None, Option(help="FER+ votes: fer2013new.csv, beside fer2013.csv.")]
 FindFacesOption = Annotated[
     bool,
-    typer.Option(
-        "--find-faces",
-        help="Folders hold photos, not faces cut out of them: take the largest face of each.",
-    ),
-]
-ValShareOption = Annotated[
-    float | None,
-    typer.Option("--val-share", help="Hold out this share of train as val, 0 to 1."),
+    Option(help="Folders hold photos, not faces cut out of them: take the largest face of each."),
 ]
 PrecisionOption = Annotated[
     str | None,
-    typer.Option(help="32 or bf16, in place of the recipe's; bf16 needs a device that has it."),
+    Option(help="32 or bf16, in place of the recipe's; bf16 needs a device that has it."),
 ]
 FpsOption = Annotated[
-    float | None,
-    typer.Option("--fps", help="Of rows of another tool without times: frames per second."),
+    float | None, Option(help="Of rows of another tool without times: frames per second.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
+JsonOption = Annotated[bool, Option("--json", help="Print JSON in place of a table.")]
 
 
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
+OverwriteOption = Annotated[bool, Option(help="Replace outputs that exist.")]
 UsableOnlyOption = Annotated[
     bool,
-    typer.Option(
-        "--usable-only",
-        help="Make all but files of rows as if faces whose reading is not usable were not seen.",
+    Option(
+        help="Make all but files of rows as if faces whose reading is not usable were not seen."
     ),
 ]
 
@@ -147,25 +106,6 @@ def messages_to(descriptor: int, encoding: str) -> io.TextIOWrapper:
     """Standard error whose disk may be full and whose reader may go: no work is lost for it."""
     file = io.BufferedWriter(_Lossy(descriptor, "w"))
     return io.TextIOWrapper(file, encoding, "backslashreplace", line_buffering=True)
-
-
-def detector_name(context: typer.Context, detector: DetectorName, *, cropped: bool) -> str:
-    """The detector that the options of a command ask for.
-
-    Raises:
-        OptionError: `cropped` comes with an option of the search that it stands for.
-    """
-    from mien.errors import OptionError
-    from mien.recognize.faces import WHOLE_IMAGE
-
-    if not cropped:
-        return detector.value
-    for name in ("detector", "min_face_px", "full_size"):
-        source = context.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            option = "--" + name.replace("_", "-")
-            raise OptionError(f"--cropped: nothing is searched for faces; leave out {option}")
-    return WHOLE_IMAGE
 
 
 def say(message: str) -> None:
@@ -271,13 +211,22 @@ def absent_line(absent: "Sequence[str]", where: str) -> str:
 
 def need_torch(purpose: str) -> None:
     """Raise the error that names the extra, before anything else takes time."""
-    from mien.errors import MissingExtraError
-
     try:
         import lightning_fabric  # noqa: F401
         import torch  # noqa: F401
     except ImportError as error:
         raise MissingExtraError(purpose, "train", error) from error
+
+
+def print_json(value: Any, *, indent: int | None = 2) -> None:
+    """Print what `--json` asks for."""
+    print(json.dumps(value, indent=indent))
+
+
+def print_spec(spec: "ModelSpec", file: Path) -> None:
+    """Print what a model file that was written says of itself, as JSON."""
+    about = {"file": str(file), "bytes": file.stat().st_size}
+    print_json({**about, **json.loads(spec.to_json())})
 
 
 def print_table(
@@ -356,11 +305,14 @@ def stderr() -> "Console":
     return Console(stderr=True)
 
 
-def status(what: str) -> Any:
-    """A spinner on a terminal, nothing elsewhere."""
-    from contextlib import nullcontext
-
-    return stderr().status(what) if sys.stderr.isatty() else nullcontext()
+@contextmanager
+def status(what: str) -> Iterator[Callable[[str], None]]:
+    """A spinner on a terminal, told which part is under way; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda part: None
+        return
+    with stderr().status(what) as shown:
+        yield lambda part: shown.update(f"{what}: {part}")
 
 
 class JsonArray:
@@ -371,8 +323,6 @@ class JsonArray:
 
     def add(self, value: dict[str, Any]) -> None:
         """Print one more object."""
-        import json
-
         print("[" if self._count == 0 else ",")
         print(json.dumps(value), end="")
         self._count += 1

@@ -1,11 +1,12 @@
 """`mien train`."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer import Option
 
 from mien.cli.display import TrainingDisplay
 from mien.cli.face_options import TrainingFaces
@@ -16,6 +17,7 @@ from mien.cli.shared import (
     say,
     without_missing_votes,
 )
+from mien.errors import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,51 +34,40 @@ class TakingOptions:
 
     limit: Annotated[
         int | None,
-        typer.Option(
-            "--limit", help="Train on this many faces, each emotion by its share: to try it out."
-        ),
+        Option(help="Train on this many faces, each emotion by its share: to try it out."),
     ] = None
     without_duplicates: Annotated[
-        bool,
-        typer.Option(
-            "--without-duplicates",
-            help="Leave out training images that copy one of val or test, or each other.",
-        ),
+        bool, Option(help="Leave out training images that copy one of val or test, or each other.")
     ] = False
     without_doubtful: Annotated[
         Path | None,
-        typer.Option(
-            "--without-doubtful",
-            help="labels.csv of `mien data audit`: leave out the training images in --drop.",
-        ),
+        Option(help="labels.csv of `mien data audit`: leave out the training images in --drop."),
     ] = None
     drop: Annotated[
         float | None,
-        typer.Option(
-            "--drop", help="The share of --without-doubtful's faces, worst labels first, 0 to 1."
-        ),
+        Option(help="The share of --without-doubtful's faces, worst labels first, 0 to 1."),
     ] = None
     drop_per_label: Annotated[
-        bool,
-        typer.Option(
-            "--drop-per-label", help="That share of each label: rare ones are in doubt more often."
-        ),
+        bool, Option(help="That share of each label: rare ones are in doubt more often.")
     ] = False
 
     def take(self, faces: "FaceSet") -> "FaceSet":
         """The data set without the others; says how many those are."""
         if self.without_duplicates:
-            faces = _without_duplicates(faces)
+            from mien.learn.data.duplicates import without_duplicates
+
+            faces = _say_taken_out(faces, without_duplicates(faces), "duplicates")
         if self.without_doubtful is not None and self.drop is not None:
-            faces = _without_doubtful(
+            from mien.learn.audit.label_errors import without_doubtful
+
+            left = without_doubtful(
                 faces, self.without_doubtful, self.drop, per_label=self.drop_per_label
             )
+            faces = _say_taken_out(faces, left, "labels in doubt")
         return faces if self.limit is None else faces.limit_train(self.limit)
 
     def check(self) -> None:
         """Raise OptionError where an option needs another, before anything takes time."""
-        from mien.errors import OptionError
-
         alone = self.drop is None and self.drop_per_label
         if (self.without_doubtful is None) != (self.drop is None) or alone:
             raise OptionError(
@@ -89,20 +80,19 @@ class RecipeOptions:
     """What stands in place of a recipe's settings, by their names."""
 
     network: Annotated[
-        str | None, typer.Option(help="A name that `mien networks` lists; else the recipe's.")
+        str | None, Option(help="A name that `mien networks` lists; else the recipe's.")
     ] = None
     activation: Annotated[
-        str | None,
-        typer.Option(help="Of the paper's network: relu, sigmoid, tanh or leaky-relu."),
+        str | None, Option(help="Of the paper's network: relu, sigmoid, tanh or leaky-relu.")
     ] = None
-    pooling: Annotated[
-        str | None, typer.Option(help="Of the paper's network: max, average or min.")
-    ] = None
-    epochs: Annotated[int | None, typer.Option(help="In place of the recipe's.")] = None
-    batch_size: Annotated[int | None, typer.Option(help="In place of the recipe's.")] = None
-    learning_rate: Annotated[float | None, typer.Option(help="In place of the recipe's.")] = None
+    pooling: Annotated[str | None, Option(help="Of the paper's network: max, average or min.")] = (
+        None
+    )
+    epochs: Annotated[int | None, Option(help="In place of the recipe's.")] = None
+    batch_size: Annotated[int | None, Option(help="In place of the recipe's.")] = None
+    learning_rate: Annotated[float | None, Option(help="In place of the recipe's.")] = None
     votes_weight: Annotated[
-        float | None, typer.Option(help="In place of the recipe's; 0 trains without FER+ votes.")
+        float | None, Option(help="In place of the recipe's; 0 trains without FER+ votes.")
     ] = None
     precision: PrecisionOption = None
 
@@ -111,20 +101,20 @@ class RecipeOptions:
 class RunningOptions:
     """What the training runs on."""
 
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto"
+    device: Annotated[str, Option(help="auto, cpu, cuda or mps.")] = "auto"
     devices: Annotated[
-        int, typer.Option(help="So many of them, which share each batch: processes on the CPU.")
+        int, Option(help="So many of them, which share each batch: processes on the CPU.")
     ] = 1
     nodes: Annotated[
         int,
-        typer.Option(
+        Option(
             help="Machines, on each of which this command runs; MASTER_ADDR, MASTER_PORT and "
             "NODE_RANK in its environment say where."
         ),
     ] = 1
     compile: Annotated[
         str,
-        typer.Option(
+        Option(
             help="off, default, reduce-overhead or max-autotune of torch.compile; auto compiles "
             "on a GPU alone."
         ),
@@ -137,21 +127,21 @@ class EarlierOptions:
 
     teachers: Annotated[
         str | None,
-        typer.Option(
+        Option(
             help="Folders of finished runs to learn from, with commas; for the recipe "
             "mien-distilled, or others with a distill_weight."
         ),
     ] = None
     stored_views: Annotated[
         int | None,
-        typer.Option(
+        Option(
             help="Ask teachers once about so many views of each face, and not in every step; in "
             "place of the recipe's."
         ),
     ] = None
     pretrained: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             help="Weights to begin with: mien, for those of the model in the package; the folder "
             "of a run; or a .safetensors of `mien export`."
         ),
@@ -166,25 +156,24 @@ class EarlierOptions:
 def train(
     *,
     faces_from: TrainingFaces,
-    out: Annotated[Path, typer.Option("--out", help="Folder of the run: new, or to resume.")],
+    out: Annotated[Path, Option(help="Folder of the run: new, or to resume.")],
     recipe: Annotated[
         str | None,
-        typer.Option(
-            "--recipe",
+        Option(
             help="mien (default), paper-modern, paper, mien-teacher, mien-distilled, or a .json "
-            "file of settings.",
+            "file of settings."
         ),
     ] = None,
     taking: TakingOptions,
     changing: RecipeOptions,
     seed: Annotated[
-        int | None, typer.Option(help="Of everything that is drawn by chance; 0 if not given.")
+        int | None, Option(help="Of everything that is drawn by chance; 0 if not given.")
     ] = None,
     running: RunningOptions,
     earlier: EarlierOptions,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    resume: Annotated[bool, Option(help="Go on with the run in --out.")] = False,
     tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Also write OUT/tensorboard for TensorBoard.")
+        bool, Option(help="Also write OUT/tensorboard for TensorBoard.")
     ] = False,
 ) -> None:
     """Train a network; the epoch that reads val best is kept.
@@ -206,21 +195,21 @@ def train(
         seed = config.seed
     settings = _settings(recipe, config, {**vars(changing), "stored_views": earlier.stored_views})
     first = is_first_process()
-    faces = faces_from.read(quiet=not first)
-    val_share = faces_from.val_share
-    if val_share is None and config is not None:
-        val_share = config.val_share or None
-    if val_share is not None:
-        faces = faces.hold_out(val_share)
-    faces = taking.take(faces)
+    if faces_from.val_share is None and config is not None:
+        faces_from = replace(faces_from, val_share=config.val_share or None)
+    faces = taking.take(faces_from.read(quiet=not first))
     if changing.votes_weight is None and (config is None or not config.recipe.votes_weight):
         settings = without_missing_votes(settings, faces, quiet=not first)
     elif settings.votes_weight:
         faces.vote_shares()  # raises here if there are none, in better words than the run's
-    if first:
-        _say_unseen(faces)
+    if first and (unseen := faces.take(faces.splits == "train").absent):
+        say(f"train has no face of {', '.join(unseen)}: the network will not learn to read it")
     with TrainingDisplay() as display:
-        listeners = [*(_tensorboard(out) if tensorboard and first else ()), display.report]
+        listeners: list[Callable[[Progress], None]] = [display.report]
+        if tensorboard and first:
+            from mien.learn.training.tensorboard import TensorBoardWriter
+
+            listeners.insert(0, TensorBoardWriter(out / "tensorboard").report)
 
         def tell_all(progress: "Progress") -> None:
             for listen in listeners:
@@ -245,16 +234,8 @@ def train(
     _say_result(result, settings.name, out)
 
 
-def _tensorboard(out: Path) -> "list[Callable[[Progress], None]]":
-    from mien.learn.training.tensorboard import TensorBoardWriter
-
-    return [TensorBoardWriter(out / "tensorboard").report]
-
-
 def _settings(recipe: str | None, config: "RunConfig | None", changes: dict[str, Any]) -> "Recipe":
     """The recipe by its name, else that of the run that goes on, with what was given in place."""
-    from dataclasses import replace
-
     from mien.learn.training.recipes import DEFAULT_RECIPE, recipe_named
 
     changes = {name: value for name, value in changes.items() if value is not None}
@@ -282,26 +263,7 @@ def _say_result(result: "TrainingResult", name: str, out: Path) -> None:
         )
 
 
-def _say_unseen(faces: "FaceSet") -> None:
-    if unseen := faces.take(faces.splits == "train").absent:
-        say(f"train has no face of {', '.join(unseen)}: the network will not learn to read it")
-
-
-def _without_duplicates(faces: "FaceSet") -> "FaceSet":
-    from mien.learn.data.duplicates import without_duplicates
-
-    clean = without_duplicates(faces)
+def _say_taken_out(faces: "FaceSet", left: "FaceSet", what: str) -> "FaceSet":
     n = int((faces.splits == "train").sum())
-    say(f"left out {len(faces) - len(clean):,} of {n:,} training images: duplicates")
-    return clean
-
-
-def _without_doubtful(
-    faces: "FaceSet", labels: Path, share: float, *, per_label: bool
-) -> "FaceSet":
-    from mien.learn.audit.label_errors import without_doubtful
-
-    clean = without_doubtful(faces, labels, share, per_label=per_label)
-    n = int((faces.splits == "train").sum())
-    say(f"left out {len(faces) - len(clean):,} of {n:,} training images: labels in doubt")
-    return clean
+    say(f"left out {len(faces) - len(left):,} of {n:,} training images: {what}")
+    return left

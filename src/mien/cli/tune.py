@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer import Option
 
 from mien.cli.face_options import TrainingFaces
 from mien.cli.shared import (
     EXIT_INTERRUPTED,
     JsonOption,
     need_torch,
+    print_json,
     print_table,
     say,
     status,
@@ -31,20 +33,16 @@ SHOWN = 10  # trials in the table, the best first
 class SearchOptions:
     """How the settings are searched."""
 
-    trials: Annotated[
-        int, typer.Option("--trials", help="How many there shall be, those in --out among them.")
-    ] = 20
+    trials: Annotated[int, Option(help="How many there shall be, those in --out among them.")] = 20
     search: Annotated[
         str | None,
-        typer.Option(
-            "--search",
+        Option(
             help="With commas: learning_rate, batch_size, optimizer, dropout, dense_dropout, "
-            "rotation_deg, zoom, shift, flip. All if not given.",
+            "rotation_deg, zoom, shift, flip. All if not given."
         ),
     ] = None
     pruner: Annotated[
-        str,
-        typer.Option(help="What ends trials that fall behind: median, hyperband or none."),
+        str, Option(help="What ends trials that fall behind: median, hyperband or none.")
     ] = "median"
 
     def settings(self) -> "Sequence[str]":
@@ -57,22 +55,20 @@ class SearchOptions:
 def tune(
     *,
     faces_from: TrainingFaces,
-    out: Annotated[Path, typer.Option("--out", help="Folder of the study: new, or to go on with.")],
+    out: Annotated[Path, Option(help="Folder of the study: new, or to go on with.")],
     recipe: Annotated[
-        str, typer.Option("--recipe", help="Where to begin: paper, paper-modern or a .json file.")
+        str, Option(help="Where to begin: paper, paper-modern or a .json file.")
     ] = "paper-modern",
     searching: SearchOptions,
-    epochs: Annotated[
-        int | None, typer.Option(help="Of each trial; the recipe's if not given.")
-    ] = None,
+    epochs: Annotated[int | None, Option(help="Of each trial; the recipe's if not given.")] = None,
     votes_weight: Annotated[
-        float | None, typer.Option(help="In place of the recipe's; 0 trains without FER+ votes.")
+        float | None, Option(help="In place of the recipe's; 0 trains without FER+ votes.")
     ] = None,
     network: Annotated[
-        str | None, typer.Option(help="A name that `mien networks` lists; else the recipe's.")
+        str | None, Option(help="A name that `mien networks` lists; else the recipe's.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of everything that is drawn by chance.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    seed: Annotated[int, Option(help="Of everything that is drawn by chance.")] = 0,
+    device: Annotated[str, Option(help="auto, cpu, cuda or mps.")] = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Search the training settings that read val best.
@@ -93,8 +89,6 @@ def tune(
     changes = {name: value for name, value in changes.items() if value is not None}
     base = recipe_named(recipe, **changes)
     faces = faces_from.read()
-    if faces_from.val_share is not None:
-        faces = faces.hold_out(faces_from.val_share)
     if votes_weight is None:
         base = without_missing_votes(base, faces)
     with _Display() as display:
@@ -115,9 +109,7 @@ def tune(
         with status("drawing"):
             plot_study(result, out)
     if as_json:
-        import json
-
-        print(json.dumps(result.to_dict(), indent=2))
+        print_json(result.to_dict())
     else:
         _print(result)
     if not result.finished:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Argument, Option
 
 from mien.cli.options import RecognizerOptions
 from mien.cli.row_options import RowOutputOptions
@@ -38,24 +39,6 @@ if TYPE_CHECKING:
     ShowProgress = Callable[[VideoFile, VideoInfo, float], None]
 
 
-DetectEveryOption = Annotated[
-    float | None,
-    typer.Option(
-        "--detect-every",
-        help="Seconds between searches for faces, which are followed between; 0 searches each "
-        "frame; 0.15 if not given.",
-    ),
-]
-HalfLifeOption = Annotated[
-    float | None,
-    typer.Option(
-        "--half-life",
-        help="Seconds after which a frame has half its weight in the smoothing; 0 smooths "
-        "nothing; 0.4 if not given.",
-    ),
-]
-
-
 class SmoothName(StrEnum):
     """Which frames a reading is smoothed with."""
 
@@ -63,35 +46,15 @@ class SmoothName(StrEnum):
     online = "online"
 
 
-SmoothOption = Annotated[
-    SmoothName,
-    typer.Option(
-        "--smooth",
-        help="With the frames before and after, so that labels change on time, or with those "
-        "before alone, as live.",
-    ),
-]
-
-
-ResumeOption = Annotated[
-    bool,
-    typer.Option(
-        "--resume",
-        help="Leave alone videos whose outputs are all there, and read the others anew.",
-    ),
-]
-
-
 @dataclass(frozen=True)
 class CopyOptions:
     """The annotated copy."""
 
     out: Annotated[
-        Path | None,
-        typer.Option("--out", help="Annotated copy with the sound: .mp4, .mov, .m4v, .mkv, .webm."),
+        Path | None, Option(help="Annotated copy with the sound: .mp4, .mov, .m4v, .mkv, .webm.")
     ] = None
     bars: Annotated[
-        bool, typer.Option("--bars/--no-bars", help="Draw the seven probabilities of each face.")
+        bool, Option("--bars/--no-bars", help="Draw the seven probabilities of each face.")
     ] = True
 
 
@@ -100,25 +63,18 @@ class PartOptions:
     """Which frames of videos are read."""
 
     every: Annotated[
-        float | None,
-        typer.Option("--every", help="Read one frame in so many seconds, not all of them."),
+        float | None, Option(help="Read one frame in so many seconds, not all of them.")
     ] = None
-    start: Annotated[
-        float | None, typer.Option("--start", help="Leave out what comes before this second.")
-    ] = None
-    end: Annotated[
-        float | None, typer.Option("--end", help="Leave out what comes from this second on.")
-    ] = None
+    start: Annotated[float | None, Option(help="Leave out what comes before this second.")] = None
+    end: Annotated[float | None, Option(help="Leave out what comes from this second on.")] = None
     stream: Annotated[
-        bool,
-        typer.Option("--stream", help="Addresses are streams to connect to, such as rtsp://..."),
+        bool, Option(help="Addresses are streams to connect to, such as rtsp://...")
     ] = False
     fps: Annotated[
         float | None,
-        typer.Option(
-            "--fps",
+        Option(
             help="Frames per second of what has no times: a series of images (25 if not given) "
-            "or a bare stream (clip.h264).",
+            "or a bare stream (clip.h264)."
         ),
     ] = None
 
@@ -127,8 +83,20 @@ class PartOptions:
 class FollowingOptions:
     """How faces are followed and their readings smoothed; None leaves a value as it is."""
 
-    detect_every: DetectEveryOption = None
-    half_life: HalfLifeOption = None
+    detect_every: Annotated[
+        float | None,
+        Option(
+            help="Seconds between searches for faces, which are followed between; 0 searches each "
+            "frame; 0.15 if not given."
+        ),
+    ] = None
+    half_life: Annotated[
+        float | None,
+        Option(
+            help="Seconds after which a frame has half its weight in the smoothing; 0 smooths "
+            "nothing; 0.4 if not given."
+        ),
+    ] = None
 
     def settings(self, *, batch_frames: int | None = None) -> "VideoSettings":
         """What the library takes."""
@@ -151,13 +119,19 @@ class FollowingOptions:
 class WholeVideoOptions(FollowingOptions):
     """The same where a video is read as a whole."""
 
-    smooth: SmoothOption = SmoothName.offline
+    smooth: Annotated[
+        SmoothName,
+        Option(
+            help="With the frames before and after, so that labels change on time, or with those "
+            "before alone, as live."
+        ),
+    ] = SmoothName.offline
 
 
 def video(
     paths: Annotated[
         list[str],
-        typer.Argument(
+        Argument(
             help="Videos, folders of videos, patterns, a series of images (shot_%04d.png), or "
             "addresses with --stream."
         ),
@@ -165,7 +139,10 @@ def video(
     *,
     copy: CopyOptions,
     wanted: RowOutputOptions,
-    resume: ResumeOption = False,
+    resume: Annotated[
+        bool,
+        Option(help="Leave alone videos whose outputs are all there, and read the others anew."),
+    ] = False,
     part: PartOptions,
     as_json: JsonOption = False,
     recognizer: RecognizerOptions,

@@ -1,24 +1,20 @@
 """`mien webcam`."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Option
 
 from mien.cli.options import RecognizerOptions
-from mien.cli.shared import (
-    JsonOption,
-    ThreadsOption,
-    print_table,
-    say,
-)
+from mien.cli.shared import JsonOption, ThreadsOption, print_json, print_table, say
 from mien.cli.video import FollowingOptions
+from mien.errors import MienError, MissingExtraError, OptionError, OutputError
 from mien.recognize.settings import RecognizerSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextlib import ExitStack
 
     from mien.recognize.video.live import LiveFrame, LiveSummary
     from mien.recognize.video.live_view import Viewer
@@ -30,21 +26,13 @@ class CameraOptions:
     """Where frames come from."""
 
     source: Annotated[
-        str,
-        typer.Option(
-            "--source", help="Number or device of a camera; or a file that stands in for one."
-        ),
+        str, Option(help="Number or device of a camera; or a file that stands in for one.")
     ] = "0"
     real_time: Annotated[
-        bool,
-        typer.Option(
-            "--real-time",
-            help="A file goes on as a camera would; else every frame of it is read.",
-        ),
+        bool, Option(help="A file goes on as a camera would; else every frame of it is read.")
     ] = False
     stream: Annotated[
-        bool,
-        typer.Option("--stream", help="The source is an address to connect to, as rtsp://..."),
+        bool, Option(help="The source is an address to connect to, as rtsp://...")
     ] = False
 
     @property
@@ -69,45 +57,39 @@ class OutputOptions:
     """What is written and sent."""
 
     record: Annotated[
-        Path | None,
-        typer.Option("--record", help="Video file to write: the image with its faces, as seen."),
+        Path | None, Option(help="Video file to write: the image with its faces, as seen.")
     ] = None
-    csv_file: Annotated[
+    csv: Annotated[
         Path | None,
-        typer.Option(
-            "--csv",
-            help="Rows to write, one for each face of each frame read: .csv, .jsonl, .parquet.",
-        ),
+        Option(help="Rows to write, one for each face of each frame read: .csv, .jsonl, .parquet."),
     ] = None
-    stills: Annotated[
-        Path, typer.Option("--stills", help="Folder for the images that `s` saves.")
-    ] = Path()
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files of --record and --csv.")
-    ] = False
+    stills: Annotated[Path, Option(help="Folder for the images that `s` saves.")] = Path()
+    overwrite: Annotated[bool, Option(help="Replace files of --record and --csv.")] = False
     lsl: Annotated[
         bool,
-        typer.Option(
-            "--lsl",
-            help="Send readings into the local network as a stream of the Lab Streaming Layer.",
-        ),
+        Option(help="Send readings into the local network as a stream of the Lab Streaming Layer."),
     ] = False
 
     @property
     def paths(self) -> list[Path]:
         """The files that are asked for."""
-        return [path for path in (self.record, self.csv_file) if path is not None]
+        return [path for path in (self.record, self.csv) if path is not None]
 
     def check(self, *, window: bool) -> None:
         """Refuse names that are taken, and that nothing is done."""
-        from mien.errors import OptionError
+        from mien.output.files import check_free, part_name
 
         if not window and not self.paths and not self.lsl:
             raise OptionError(
                 "--no-window: expected --record, --csv or --lsl with it; nothing would be done"
             )
         for path in self.paths:
-            _check_free(path, overwrite=self.overwrite)
+            check_free(path, overwrite=self.overwrite)
+            if (part := part_name(path)).exists() and not self.overwrite:
+                raise OutputError(
+                    f"{part}: an earlier run that was cut off left it; rename it to keep it, "
+                    "--overwrite replaces it"
+                )
 
 
 @dataclass(frozen=True)
@@ -115,17 +97,13 @@ class ViewOptions:
     """How it is shown."""
 
     window: Annotated[
-        bool, typer.Option("--window/--no-window", help="Show it; without, only write files.")
+        bool, Option("--window/--no-window", help="Show it; without, only write files.")
     ] = True
     page: Annotated[
-        bool,
-        typer.Option("--page", help="Show it on a page in the browser, even if a window can open."),
+        bool, Option(help="Show it on a page in the browser, even if a window can open.")
     ] = False
     port: Annotated[
-        int,
-        typer.Option(
-            "--port", help="Of that page, which only this computer can open; 0 takes a free one."
-        ),
+        int, Option(help="Of that page, which only this computer can open; 0 takes a free one.")
     ] = 0
 
 
@@ -134,14 +112,10 @@ def webcam(
     camera: CameraOptions,
     files: OutputOptions,
     view: ViewOptions,
-    seconds: Annotated[
-        float | None, typer.Option("--seconds", help="End by itself after this time.")
-    ] = None,
+    seconds: Annotated[float | None, Option(help="End by itself after this time.")] = None,
     recognizer: RecognizerOptions,
     following: FollowingOptions,
-    bars: Annotated[
-        bool, typer.Option("--bars/--no-bars", help="Draw the seven probabilities.")
-    ] = True,
+    bars: Annotated[bool, Option("--bars/--no-bars", help="Draw the seven probabilities.")] = True,
     threads: ThreadsOption = 1,
     as_json: JsonOption = False,
 ) -> None:
@@ -158,10 +132,8 @@ def webcam(
     Frames that come while another is read are dropped, so that what is shown is now. Where OpenCV
     cannot open a window, the view is a page in the browser of this computer.
     """
-    from contextlib import ExitStack
     from functools import partial
 
-    from mien.errors import MienError, OptionError
     from mien.recognize.video.frames import frames
     from mien.recognize.video.live import PATIENCE_S, STREAM_PATIENCE_S, Live, in_real_time, watch
 
@@ -176,7 +148,7 @@ def webcam(
     failure: MienError | KeyboardInterrupt | None = None
     with ExitStack() as stack:
         given = frames(camera.source, stream=camera.stream)
-        outputs = _outputs(stack, files.record, files.csv_file)
+        outputs = _outputs(stack, files.record, files.csv)
         if files.lsl:
             outputs.append(_open_stream(stack, camera, settings))
         live = Live(
@@ -211,20 +183,8 @@ def webcam(
         raise failure
 
 
-def _check_free(path: Path, *, overwrite: bool) -> None:
-    from mien.errors import OutputError
-    from mien.output.files import check_free, part_name
-
-    check_free(path, overwrite=overwrite)
-    if (part := part_name(path)).exists() and not overwrite:
-        raise OutputError(
-            f"{part}: an earlier run that was cut off left it; rename it to keep it, --overwrite "
-            "replaces it"
-        )
-
-
 def _outputs(
-    stack: "ExitStack", record: Path | None, csv_file: Path | None
+    stack: "ExitStack", record: Path | None, csv: Path | None
 ) -> "list[Callable[[LiveFrame], None]]":
     """What is done with each frame; `stack` finishes the files."""
     outputs: list[Callable[[LiveFrame], None]] = []
@@ -233,10 +193,10 @@ def _outputs(
 
         video = stack.enter_context(VideoWriter(record))
         outputs.append(lambda seen: video.write(seen.drawn, seen.frame.time_s))
-    if csv_file is not None:
+    if csv is not None:
         from mien.rows.files import row_writer
 
-        table = row_writer(csv_file)
+        table = row_writer(csv)
         stack.callback(table.finish)
         outputs.append(lambda seen: table.write(seen.frame.index, seen.frame.time_s, seen.readings))
     return outputs
@@ -276,16 +236,9 @@ def _open_viewer(
 
 
 def _open_page(
-    stack: "ExitStack",
-    settings: RecognizerSettings,
-    reason: str | None,
-    *,
-    threads: int,
-    port: int,
+    stack: "ExitStack", settings: RecognizerSettings, reason: str | None, *, threads: int, port: int
 ) -> "CameraPage":
     from dataclasses import asdict
-
-    from mien.errors import MissingExtraError
 
     try:
         from mien.web.camera_page import CameraPage
@@ -302,9 +255,7 @@ def _open_page(
 
 def _print(summary: "LiveSummary", *, as_json: bool) -> None:
     if as_json:
-        import json
-
-        print(json.dumps(summary.to_dict()))
+        print_json(summary.to_dict(), indent=None)
         return
     header = ["seconds", "frames", "dropped", "frames/s", "latency ms", "95 % below ms", "people"]
     row = [
