@@ -21,7 +21,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -32,8 +32,6 @@ from mien.readings import Box
 from mien.recognize.classifier import DEFAULT_MODEL, Classifier
 from mien.recognize.faces import DETECTORS, detector_named, iou
 from mien.recognize.images import load_image
-
-T = TypeVar("T")
 
 IMAGE: Final = Path(__file__).parent / "assets" / "astronaut.jpg"  # in the public domain
 
@@ -216,7 +214,7 @@ def _classifier_rate(model: str) -> None:
     )
     for batch in BATCHES:
         crops = np.random.default_rng(0).integers(0, 256, (batch, 48, 48), dtype=np.uint8)
-        times, _ = _times(lambda crops=crops: classifier(crops))  # type: ignore[misc]
+        times = _times(lambda crops=crops: classifier(crops))  # type: ignore[misc]
         rate = batch / statistics.median(times)
         share = rate * 2 * classifier.spec.macs / peak
         print(f"  batch {batch:3}                            {rate:8.0f} faces/s, ", end="")
@@ -275,14 +273,14 @@ def match(found: list[Box], labelled: list[Box]) -> tuple[int, int]:
     return hits, len(found) - hits
 
 
-def _times(call: Callable[[], T]) -> tuple[list[float], T]:
-    result = call()
+def _times(call: Callable[[], object]) -> list[float]:
+    call()
     times = []
     for _ in range(WARM_RUNS):
         start = time.perf_counter()
-        result = call()
+        call()
         times.append(time.perf_counter() - start)
-    return times, result
+    return times
 
 
 def _milliseconds(times: list[float]) -> str:

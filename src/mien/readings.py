@@ -510,8 +510,7 @@ class TrackSummary:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON; a name is there where somebody gave one."""
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {name: value for name, value in values.items() if name != "name" or value}
+        return {name: value for name, value in vars(self).items() if name != "name" or value}
 
 
 @dataclass(frozen=True)
@@ -548,5 +547,4 @@ class Event:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, with the duration, ready for JSON."""
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {**values, "duration_s": self.duration_s}
+        return {**vars(self), "duration_s": self.duration_s}

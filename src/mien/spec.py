@@ -198,14 +198,6 @@ _AT_MOST: Final = dict.fromkeys(
 )
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and abs(value) <= sys.float_info.max
-
-
 def _check(described: "ModelSpec | Score | PeopleScore") -> None:
     """Raise ValueError where JSON has given a field what its annotation does not allow."""
     for field_ in dataclasses.fields(described):
@@ -219,7 +211,10 @@ def _check(described: "ModelSpec | Score | PeopleScore") -> None:
             # Nor is it NaN, or a whole number that no float holds.
             fits = 0 <= value <= min(most, sys.float_info.max)
         if fits and isinstance(value, tuple):
-            fits = all(map(_is_number if expected == "numbers" else _is_text, value))
+            kind = (int, float) if expected == "numbers" else str
+            fits = all(isinstance(one, kind) for one in value)
+            if fits and kind is not str:
+                fits = all(abs(one) <= sys.float_info.max for one in value)
         if not fits:
             limit = f", at most {most:g}" if most < math.inf else ""
             raise ValueError(f"{field_.name}: expected {expected}{limit}; got {value!r:.80}")

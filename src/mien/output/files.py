@@ -133,12 +133,8 @@ def write_bytes(path: Path, content: bytes, *, make_folders: bool = False) -> No
 
 
 def write_image(path: Path, image: NDArray[np.uint8], *, make_folders: bool = False) -> None:
-    """Write an image by `atomic_write`: JPEG where the name ends so, else PNG.
+    """Write (H, W, 3) uint8 RGB by `atomic_write`: as JPEG where the name ends so, else as PNG.
 
-    Args:
-        path: of the file.
-        image: (H, W, 3) uint8, RGB.
-        make_folders: make the folders above it that are missing.
     Raises:
         OutputError: it cannot be written.
     """

@@ -1,19 +1,18 @@
 """An explanation -> an image of it: the face, the heat over it, a scale and words."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as PILImage
+from PIL import ImageDraw, ImageFont
 
 from mien.errors import OptionError, OutputError
 from mien.labels import COLORS
 from mien.output.files import JPEG_SUFFIXES, write_image
 from mien.readings import Explanation, Heat, Image
-
-if TYPE_CHECKING:
-    from PIL import ImageDraw, ImageFont
 
 LEAST_SCALE: Final = 0.05
 """The colors never stand for less than this share: what changes nothing is not made to glow."""
@@ -25,6 +24,7 @@ _WHITE: Final = (255, 255, 255)
 _INK: Final = (32, 36, 42)
 _DIM: Final = (96, 102, 110)
 _TRACK: Final = (232, 234, 238)
+_font: Final = ImageFont.load_default
 
 # Heat is hue and colorfulness in CIE L*a*b*, and the face is lightness, so that neither hides the
 # other. Orange red and blue differ to every kind of color vision.
@@ -71,9 +71,6 @@ def draw_explanation(explanation: Explanation) -> Image:
     Returns:
         (H, W, 3) uint8, RGB.
     """
-    from PIL import Image as PILImage
-    from PIL import ImageDraw
-
     left, right, top = _PAD_PX, 2 * _PAD_PX + _PANE_PX, 104
     below = top + _PANE_PX
     sheet = PILImage.new("RGB", (right + _PANE_PX + _PAD_PX, below + 226), _WHITE)
@@ -99,12 +96,7 @@ def draw_explanation(explanation: Explanation) -> Image:
 
 
 def save_explanation(explanation: Explanation, path: Path) -> None:
-    """Write the image, whole or not at all.
-
-    Raises:
-        OptionError: the name ends neither in .png nor in .jpg or .jpeg.
-        OutputError: it cannot be written.
-    """
+    """Write the image, whole or not at all; errors as of `check_image_name` and `write_image`."""
     check_image_name(path)
     write_image(path, draw_explanation(explanation))
 
@@ -122,7 +114,7 @@ def check_image_name(path: Path, *, original: Path | None = None) -> None:
         raise OutputError(f"{path}: the heat map would replace the image that was given")
 
 
-def _draw_heading(draw: "ImageDraw.ImageDraw", explanation: Explanation, left: int) -> None:
+def _draw_heading(draw: ImageDraw.ImageDraw, explanation: Explanation, left: int) -> None:
     color = COLORS[explanation.emotion]
     draw.rounded_rectangle((left, 24, left + 8, 52), 3, fill=color)
     heading = f"{explanation.emotion} {explanation.probability:.1%}"
@@ -134,7 +126,7 @@ def _draw_heading(draw: "ImageDraw.ImageDraw", explanation: Explanation, left: i
         draw.text((end + 16, 47), said, font=_font(16), fill=_DIM, anchor="ls")
 
 
-def _draw_parts(draw: "ImageDraw.ImageDraw", explanation: Explanation, left: int, top: int) -> None:
+def _draw_parts(draw: ImageDraw.ImageDraw, explanation: Explanation, left: int, top: int) -> None:
     """What the probability is with each part of the face covered, a bar for each."""
     bar_left, bar_right = left + 150, left + _PANE_PX - 60
     draw.text(
@@ -156,7 +148,7 @@ def _draw_parts(draw: "ImageDraw.ImageDraw", explanation: Explanation, left: int
         draw.text((right, middle), percent, font=_font(15), fill=_INK, anchor="rm")
 
 
-def _draw_scale(draw: "ImageDraw.ImageDraw", scale: float, left: int, top: int) -> None:
+def _draw_scale(draw: ImageDraw.ImageDraw, scale: float, left: int, top: int) -> None:
     """The words below the bar of colors."""
     right, middle = left + _PANE_PX, left + _PANE_PX // 2
     for x, mark, anchor in (
@@ -178,12 +170,6 @@ def _draw_scale(draw: "ImageDraw.ImageDraw", scale: float, left: int, top: int) 
         )
     ):
         draw.text((left, top + 66 + 22 * row), line, font=_font(14), fill=_DIM, anchor="lt")
-
-
-def _font(size_px: int) -> "ImageFont.FreeTypeFont | ImageFont.ImageFont":
-    from PIL import ImageFont
-
-    return ImageFont.load_default(size_px)
 
 
 def _enlarge(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -100,38 +100,26 @@ class Annotator:
 
 @dataclass(frozen=True)
 class _Spot:
-    """Where bars are: size of their letters, side of the face as `_spot` counts it, and place."""
+    """Where bars are."""
 
-    font_px: int
-    side: int
+    font_px: int  # of their letters
+    side: int  # of the face, as `_spot` counts it
     place: Box
 
 
 @dataclass
 class _Layout:
-    """How what belongs to a face is laid out, from frame to frame.
+    """How what belongs to a face is laid out, from frame to frame."""
 
-    Attributes:
-        font_px: size of the label's letters.
-        corner: of the box, at which the label is, as `_draw_label` counts them.
-        bars: where they are; None without room.
-        is_new: room for bars was not looked for yet.
-        rests: frames for which bars that had no room any more stay away.
-    """
-
-    font_px: int
-    corner: int = 0
-    bars: _Spot | None = None
-    is_new: bool = True
-    rests: int = 0
+    font_px: int  # of the label's letters
+    corner: int = 0  # of the box, at which the label is, as `_draw_label` counts them
+    bars: _Spot | None = None  # where they are; None without room
+    is_new: bool = True  # room for bars was not looked for yet
+    rests: int = 0  # frames for which bars that had no room any more stay away
 
 
 def _width(box: Box) -> float:
     return box[2] - box[0]
-
-
-def _height(box: Box) -> float:
-    return box[3] - box[1]
 
 
 @lru_cache(maxsize=32)
@@ -200,15 +188,10 @@ def _draw_label(
 
 @dataclass(frozen=True)
 class _Plate:
-    """A label, ready to be laid on an image.
-
-    Attributes:
-        pixels: (h, w, 3) uint8, RGB.
-        mask: (h, w) uint8, 0 outside its rounded corners.
-    """
+    """A label, ready to be laid on an image."""
 
     pixels: Image
-    mask: NDArray[np.uint8]
+    mask: NDArray[np.uint8]  # (h, w), 0 outside its rounded corners
 
 
 @lru_cache(maxsize=128)  # a video shows the same few again and again
@@ -226,7 +209,8 @@ def _plate(
     pixels, mask = PILImage.new("RGB", size), PILImage.new("L", size)
     draw = ImageDraw.Draw(pixels)
     draw.rounded_rectangle(corner, radius=pad, fill=color, outline=edge)
-    ink = _BLACK if _is_light(color) else _WHITE
+    red, green, blue = color
+    ink = _BLACK if 0.299 * red + 0.587 * green + 0.114 * blue > 150 else _WHITE
     draw.text((pad - left, pad - top), text, font=font, fill=ink)
     ImageDraw.Draw(mask).rounded_rectangle(corner, radius=pad, fill=255)
     return _Plate(np.array(pixels), np.array(mask))
@@ -246,7 +230,8 @@ def _place_bars(
     kept: dict[int, _Spot] = {}
     wanted, returning = [], []
     for row, (reading, layout) in enumerate(zip(readings, layouts, strict=True)):
-        face_px = min(_width(reading.box), _height(reading.box))
+        x0, y0, x1, y1 = reading.box
+        face_px = min(x1 - x0, y1 - y0)
         if face_px < _MIN_BARS_PX * (_PLAY if layout.bars else 1.0):
             layout.bars = None
             continue
@@ -373,25 +358,15 @@ def _draw_bars(canvas: Image, reading: Reading, spot: _Spot) -> None:
 
 @dataclass(frozen=True)
 class _Sheet:
-    """A panel for the bars of one size of letters, still without them.
-
-    Attributes:
-        pixels: (h, w, 3) uint8, RGB.
-        mask: (h, w) uint8, 0 outside its rounded corners.
-        font_px: size of the letters.
-        pad: between things, in pixels, as are the next.
-        row_px: height of a row.
-        names_px: width of the longest name.
-        bar_px: width of a whole bar.
-    """
+    """A panel for the bars of one size of letters, still without them; lengths in pixels."""
 
     pixels: Image
-    mask: NDArray[np.uint8]
+    mask: NDArray[np.uint8]  # (h, w), 0 outside its rounded corners
     font_px: int
-    pad: int
-    row_px: int
-    names_px: int
-    bar_px: int
+    pad: int  # between things
+    row_px: int  # height of a row
+    names_px: int  # width of the longest name
+    bar_px: int  # width of a whole bar
 
 
 @lru_cache(maxsize=32)
@@ -452,8 +427,3 @@ def _hides(mark: Box, others: Sequence[Box]) -> bool:
 
 def _color(reading: Reading) -> tuple[int, int, int]:
     return _UNSURE if reading.unsure else COLORS[reading.emotion]
-
-
-def _is_light(color: tuple[int, int, int]) -> bool:
-    red, green, blue = color
-    return 0.299 * red + 0.587 * green + 0.114 * blue > 150

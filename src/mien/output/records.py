@@ -466,12 +466,12 @@ def video_json_lines(frame: int, time_s: float, readings: Sequence[TrackedReadin
     return "".join(lines)
 
 
-def image_reading_of_cells(row: Mapping[str, Any]) -> Reading:
-    """The reading that a row of an image tells, as Parquet has it.
+# What is read back: of what is no such row LookupError, TypeError or ValueError is raised. Rows of
+# before there were landmarks and quality are read, too.
 
-    Raises:
-        LookupError, TypeError, ValueError: it is no such row.
-    """
+
+def image_reading_of_cells(row: Mapping[str, Any]) -> Reading:
+    """The reading that a row of an image tells, as Parquet has it."""
     x0, y0, x1, y1 = (_number(row, side) for side in SIDES)
     return Reading(
         box=(x0, y0, x1, y1),
@@ -487,20 +487,12 @@ def image_reading_of_cells(row: Mapping[str, Any]) -> Reading:
 
 
 def image_reading_of_csv(row: Mapping[str, str]) -> Reading:
-    """The reading that a row of `image_rows` tells as CSV.
-
-    Raises:
-        LookupError, TypeError, ValueError: it is no such row.
-    """
+    """The reading that a row of `image_rows` tells as CSV."""
     return image_reading_of_cells(_values(row, "unsure"))
 
 
 def image_rows_of_json(values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The rows of an image that `to_dict` tells, for `image_reading_of_cells`.
-
-    Raises:
-        LookupError, TypeError, ValueError: it tells none.
-    """
+    """The rows of an image that `to_dict` tells, for `image_reading_of_cells`."""
     place = {"file": values["file"], "error": values["error"], "face": None}
     if values["size"] is not None:
         place |= dict(zip(("width", "height"), values["size"], strict=True))
@@ -509,11 +501,7 @@ def image_rows_of_json(values: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def reading_of_cells(row: Mapping[str, Any]) -> TrackedReading:
-    """The reading that a row of `video_rows` tells, as Parquet has it.
-
-    Raises:
-        LookupError, TypeError, ValueError: it is no such row.
-    """
+    """The reading that a row of `video_rows` tells, as Parquet has it."""
     return TrackedReading(
         **vars(image_reading_of_cells(row)),
         track=whole_number(row, "track", least=1),
@@ -525,34 +513,18 @@ def reading_of_cells(row: Mapping[str, Any]) -> TrackedReading:
 
 
 def reading_of_csv(row: Mapping[str, str]) -> TrackedReading:
-    """The reading that a row of `video_csv_lines` tells.
-
-    Rows of before there were landmarks and quality are read, too.
-
-    Raises:
-        LookupError, TypeError, ValueError: it is no such row.
-    """
+    """The reading that a row of `video_csv_lines` tells."""
     return reading_of_cells(_values(row, "detected", "unsure"))
 
 
 def reading_of_json(values: Mapping[str, Any]) -> TrackedReading:
-    """The reading that a line of `video_json_lines` tells.
-
-    Lines of before there were landmarks and quality are read, too.
-
-    Raises:
-        LookupError, TypeError, ValueError: it is no such line.
-    """
+    """The reading that a line of `video_json_lines` tells."""
     raw = {f"raw_{label}": values["raw_probabilities"][label] for label in EMOTIONS}
     return reading_of_cells({**_flat(values), **raw})
 
 
 def quality_of_row(row: Mapping[str, Any]) -> FaceQuality | None:
-    """The quality that the cells of a row tell; None where the row is of before there was one.
-
-    Raises:
-        LookupError, TypeError, ValueError: they are no such cells.
-    """
+    """The quality that the cells of a row tell; None where the row is of before there was one."""
     if row.get("size_px") is None:
         return None
     unusable = row["unusable"] or ""
@@ -606,12 +578,7 @@ def _movements(row: Mapping[str, Any]) -> FacialMovements | None:
 
 
 def whole_number(row: Mapping[str, Any], name: str, *, least: int = 0) -> int:
-    """A whole number that a cell tells, from `least` to what 64 bits hold.
-
-    Raises:
-        LookupError: there is no such cell.
-        ValueError: it tells another thing.
-    """
+    """A whole number that a cell tells, from `least` to what 64 bits hold."""
     cell = row[name]
     try:
         value = int(cell)
@@ -623,12 +590,7 @@ def whole_number(row: Mapping[str, Any], name: str, *, least: int = 0) -> int:
 
 
 def time_of_row(row: Mapping[str, Any]) -> float:
-    """The time that a row tells, in seconds.
-
-    Raises:
-        LookupError: there is no such cell.
-        ValueError: it tells no time.
-    """
+    """The time that a row tells, in seconds."""
     return _number(row, "time_s")
 
 

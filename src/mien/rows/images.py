@@ -93,15 +93,7 @@ def read_image_rows(path: str | Path) -> Iterator[ImageFaces]:
 
 
 def image_rows_of_parquet(file: Path | BinaryIO, source: str) -> Iterator[ImageFaces]:
-    """The same of a part of a data set, which may be open.
-
-    Args:
-        file: the part.
-        source: what errors call it.
-    Raises:
-        OutputError: it is no such file.
-        MissingExtraError: pyarrow is not installed.
-    """
+    """The same of a part of a data set, which may be open; errors call it `source`."""
     return _images(source, parquet_cells(file, columns=BATCH_TABLE), image_reading_of_cells)
 
 

@@ -23,12 +23,7 @@ class TrackTotals:
         self._step_s = 0.0  # how long the frame before the last is shown
 
     def add(self, time_s: float, readings: "Sequence[TrackedReading]") -> None:
-        """Count one frame; call it for frames without a face, too.
-
-        Args:
-            time_s: when it is shown.
-            readings: of its faces.
-        """
+        """Count one frame, when it is shown, and its faces; call it for frames without one, too."""
         if self._last is not None:
             self._step_s = max(time_s - self._last[0], 0.0)
             self._count(self._step_s)
