@@ -143,6 +143,22 @@ class YuNetDetector:
         faces = [find.face() for find in sorted(finds, key=lambda find: -find.score)]
         return [face for face in faces if face.size_px >= self.min_face_px]
 
+    def look_at(self, image: Image, faces: Sequence[Face]) -> list[Face | None]:
+        """The faces of a video's frame at places where they are expected, enlarged for that.
+
+        Args:
+            image: (H, W, 3) uint8, RGB.
+            faces: about where they are, with landmarks.
+        Returns:
+            What is seen at each place; None where no face is.
+        """
+        looks = _SecondLooks(self._network, image, len(faces))
+        seen = (looks.at(_Find.expected(face)) for face in faces)
+        return [
+            find.face() if find is not None and find.score >= self.min_score else None
+            for find in seen
+        ]
+
     def search_size(self, width: int, height: int) -> tuple[int, int]:
         """Width and height to which an image of this size is shrunk, at most, to be searched."""
         pixels = self.MAX_FULL_SIZE_PIXELS if self.full_size else self._search_pixels(width, height)
@@ -478,6 +494,13 @@ class _Find:
 
     TELLING_PX: ClassVar = (60.0, 200.0)  # between these, as it is seen, a face shows a tilt
     UPRIGHT_ODDS: ClassVar = 3.0  # seldom reached by a tilted face, or one on its side or head
+
+    @classmethod
+    def expected(cls, face: Face) -> "_Find":
+        """A face that is expected in another image."""
+        x0, y0, x1, y1 = face.box
+        middle, sides = np.array([x0 + x1, y0 + y1]) / 2, np.array([x1 - x0, y1 - y0])
+        return cls(middle, sides, np.array(face.landmarks), face.score, 0.0, 0)
 
     @property
     def tells_tilt(self) -> bool:

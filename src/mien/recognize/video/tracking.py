@@ -18,6 +18,7 @@ import numpy as np
 from mien.errors import OptionError
 from mien.readings import Box, Face, Image
 from mien.recognize.faces import Detector, YuNetDetector, iou
+from mien.recognize.quality import inside_of
 from mien.recognize.video.appearance import AppearanceOf
 from mien.recognize.video.motion import (
     Floats,
@@ -124,6 +125,11 @@ class Tracker:
     RETRY_S: Final = 0.3  # for which every frame is a detection frame after a face was lost
     CUT_CORRELATION: Final = 0.35  # of two frames' thumbnails; less is a cut
     THUMBNAIL: Final = (32, 18)
+    SEARCH_EVERY_S: Final = 1.0  # at the latest, also where nothing seems to have changed
+    MIN_CHANGE: Final = 2.5  # of 255 gray levels, of a part of the thumbnail
+    BODY_MARGIN: Final = 0.75  # of a face's sides: around it and below nothing counts as new
+    MOST_LOOKS: Final = 8  # faces; a search takes no longer
+    MIN_LOOK: Final = 0.4  # IoU of what a look shows with what was expected
 
     def __init__(self, detector: Detector, settings: TrackingSettings | None = None) -> None:
         self.settings = settings or TrackingSettings()
@@ -148,7 +154,8 @@ class Tracker:
         self._before: Gray | None = None
         self._thumbnail: Floats | None = None
         self._time_s = -math.inf
-        self._detection_time_s = -math.inf
+        self._searched: Floats | None = None
+        self._detection_time_s = self._search_time_s = -math.inf
 
     def __call__(self, image: Image, time_s: float) -> list[TrackedFace]:
         """The faces of the next frame.
@@ -175,11 +182,12 @@ class Tracker:
                 track.lose()
         self._time_s = time_s
         self._forget()
-        key = cut or time_s - self._detection_time_s >= self.settings.detect_every_s - 1e-4
+        due = time_s - self._detection_time_s >= self.settings.detect_every_s - 1e-4
         # On detection frames, too: where faces touch, the flow tells them apart.
+        sure = not cut
         if self._before is not None and not every_frame and not cut:
-            key = not self._follow(self._before, gray, scale) or key
-        if key:
+            sure = self._follow(self._before, gray, scale)
+        if not sure or (due and not self._look(image, gray, scale)):
             self._detect(image, gray, scale, step_s)
         self._before = gray
         return [track.face() for track in self._tracks if track.seen]
@@ -234,11 +242,51 @@ class Tracker:
                 sure = False
         return sure
 
+    def _look(self, image: Image, gray: Gray, scale: float) -> bool:
+        """Look at the places of the faces alone; False where the frame is to be searched for more.
+
+        Where nothing has changed but the faces, no other has come.
+        """
+        tracks = [track for track in self._tracks if track.seen]
+        if (
+            not isinstance(self.detector, YuNetDetector)
+            or self.settings.detect_every_s == 0.0
+            or self.tentative
+            or len(tracks) > self.MOST_LOOKS
+            or self._time_s - self._search_time_s >= self.SEARCH_EVERY_S - 1e-4
+            or any(inside_of(track.box, image.shape[1::-1]) < 1.0 for track in tracks)
+            or self._has_changed(tracks, gray, scale)
+        ):
+            return False
+        faces = self.detector.look_at(image, [track.face() for track in tracks])
+        found = [face for face in faces if face is not None and face.score >= self._min_score]
+        pairs = list(zip(tracks, found, strict=False))
+        if len(found) < len(tracks) or any(
+            iou(track.box, face.box) < self.MIN_LOOK for track, face in pairs
+        ):
+            return False
+        self._detection_time_s = self._time_s
+        self._correct(dict(pairs), found, AppearanceOf(image, self.detector.framing), gray, scale)
+        return True
+
+    def _has_changed(self, tracks: "list[_Track]", gray: Gray, scale: float) -> bool:
+        """Whether anything has, since the frame was searched, but the faces and what is below."""
+        if self._thumbnail is None or self._searched is None:
+            return True
+        changed = np.abs(self._thumbnail - self._searched) > self.MIN_CHANGE
+        across, down = (scale * a / b for a, b in zip(self.THUMBNAIL, gray.shape[::-1], strict=True))
+        for track in tracks:
+            x0, y0, x1, _ = _enlarged(track.box, self.BODY_MARGIN)
+            left, top, right = int(max(x0 * across, 0)), int(max(y0 * down, 0)), int(x1 * across)
+            changed[top:, left : max(right, 0) + 1] = False
+        return bool(changed.any())
+
     def _detect(self, image: Image, gray: Gray, scale: float, step_s: float) -> None:
         """Search the frame, and share its faces out among the tracks."""
         settings = self.settings
         self.detection_frames += 1
-        self._detection_time_s = self._time_s
+        self._detection_time_s = self._search_time_s = self._time_s
+        self._searched = self._thumbnail
         found = [f for f in self.detector.detect(image) if f.size_px > 0.0]
         sure = [f for f in found if f.score >= self._min_score]
         unsure = [f for f in found if settings.min_low_score <= f.score < self._min_score]
@@ -264,6 +312,24 @@ class Tracker:
                 del matched[young[face]]
             if face not in matched.values():
                 matched[track] = face
+        self._correct(matched, found, appearance, gray, scale)
+        for face in new:
+            if not any(face is other for other in matched.values()):
+                self._numbers += 1
+                track = _Track(self._numbers, face, appearance(face), self._time_s, gray, scale)
+                self._tracks.append(track)
+                matched[track] = face
+        self._drop_unmatched(matched)
+
+    def _correct(
+        self,
+        matched: "dict[_Track, Face]",
+        found: list[Face],
+        appearance: AppearanceOf,
+        gray: Gray,
+        scale: float,
+    ) -> None:
+        """Take in where tracks were found, and now and then how they look."""
         for track, face in matched.items():
             renew = self._time_s - track.appearance_s >= self.APPEARANCE_EVERY_S
             # What is beside it, or before it, is not how it looks.
@@ -272,13 +338,6 @@ class Tracker:
                 for other in found
             )
             track.correct(face, appearance(face) if renew else None, self._time_s, gray, scale)
-        for face in new:
-            if not any(face is other for other in matched.values()):
-                self._numbers += 1
-                track = _Track(self._numbers, face, appearance(face), self._time_s, gray, scale)
-                self._tracks.append(track)
-                matched[track] = face
-        self._drop_unmatched(matched)
 
     def _merge(self, new: "_Track", old: "_Track") -> None:
         """What was taken for a new face is one that was gone."""
