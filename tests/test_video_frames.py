@@ -337,12 +337,13 @@ def test_a_decoder_has_no_more_threads_than_the_process_may_use_cores(
         return opened[-1]
 
     monkeypatch.setattr("mien.recognize.video.decoding.open_container", opening)
-    for cores in (1, 2):
+    # On two cores what reads every frame has the other one.
+    for cores, every_s, threads in ((1, None, 1), (2, None, 1), (2, 0.1, 2), (4, None, 4)):
         monkeypatch.setattr(os, "sched_getaffinity", lambda _, n=cores: set(range(n)), False)
         monkeypatch.setattr(os, "cpu_count", lambda n=cores: n)
-        given = frames(tmp_path / "clip.mp4")
+        given = frames(tmp_path / "clip.mp4", every_s=every_s)
         next(given)
-        assert opened[-1].streams.video[0].codec_context.thread_count == cores
+        assert opened[-1].streams.video[0].codec_context.thread_count == threads
         given.close()  # type: ignore[attr-defined]
 
 

@@ -41,6 +41,7 @@ once."""
 # Frames per second; DV and AVI may give the unit of their times as their rate.
 _MAX_RATE: Final = 300
 _LARGE_PIXELS: Final = 4096 * 2304  # frames above it are decoded by one thread, to hold fewer
+_SMALL_PIXELS: Final = 1280 * 720  # up to it one thread keeps up with what reads all frames
 _MAX_THREADS: Final = 8  # of a decoder; each holds frames of its own
 
 # What FFmpeg also opens as "video": text as a terminal would show it, and single images.
@@ -58,6 +59,7 @@ class VideoReader:
         file: read this one instead; `source` is then its name for messages.
         max_pixels: larger frames are refused.
         fps: frames per second, if it has no times; otherwise as it says, or 25.
+        sampled: not all frames are asked for.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class VideoReader:
         file: BinaryIO | None = None,
         max_pixels: int | None = None,
         fps: float | None = None,
+        sampled: bool = False,
     ) -> None:
         self.name = str(source)
         self._stream = stream and is_address(self.name)
@@ -83,8 +86,7 @@ class VideoReader:
             # Threads that decode whole frames side by side hold frames back: not when it is live.
             self._video.thread_type = "SLICE" if self._stream else "AUTO"
             codec = self._video.codec_context
-            large = codec.width * codec.height > _LARGE_PIXELS
-            codec.thread_count = 1 if large else min(_cores(), _MAX_THREADS)
+            codec.thread_count = _threads(codec.width * codec.height, sampled)
             # Of MPEG transport and program streams, and of what comes over a network.
             clocks = (*CLOCK_FORMATS, "rtsp", "rtp", "sdp")
             self._has_clock = self._stream or self._container.format.name in clocks
@@ -384,6 +386,14 @@ def _turn_of(frame: "av.VideoFrame") -> _Turn:
     if abs(b) + abs(c) > abs(a) + abs(d):
         return _Turn(True, c < 0, b < 0)
     return _Turn(False, a < 0, d < 0)
+
+
+def _threads(pixels: int, sampled: bool) -> int:
+    """How many are to decode frames of so many pixels."""
+    cores = _cores()
+    # Two take a quarter more time for a frame, and on two cores that of what reads it.
+    one = cores == 2 and pixels <= _SMALL_PIXELS and not sampled
+    return 1 if one or pixels > _LARGE_PIXELS else min(cores, _MAX_THREADS)
 
 
 def _cores() -> int:

@@ -137,7 +137,8 @@ def frames(
         fps = sequence_fps or SEQUENCE_FPS
         produced = (Frame(i, i / fps, _load_image(path)) for i, path in enumerate(images))
         return sampled(prefetch(produced, 2), every_s, start_s, end_s)
-    return _frames_of(_video(source, stream, sequence_fps), every_s, start_s, end_s)
+    reader = _video(source, stream, sequence_fps, sampled=every_s is not None)
+    return _frames_of(reader, every_s, start_s, end_s)
 
 
 def open_video(
@@ -158,7 +159,8 @@ def open_video(
         OptionError: `every_s` is not above zero.
     """
     check_times(every_s, None, None)
-    reader = VideoReader(name, stream=False, file=file, max_pixels=max_pixels)
+    sampled = every_s is not None
+    reader = VideoReader(name, stream=False, file=file, max_pixels=max_pixels, sampled=sampled)
     return reader.info(), _frames_of(reader, every_s, None, None)
 
 
@@ -170,8 +172,10 @@ def _frames_of(
     return prefetch(reader.frames(every_s, start_s, end_s), depth)
 
 
-def _video(source: VideoSource, stream: bool, fps: float | None) -> VideoReader:
-    reader = VideoReader(source, stream=stream, fps=fps)
+def _video(
+    source: VideoSource, stream: bool, fps: float | None, *, sampled: bool = False
+) -> VideoReader:
+    reader = VideoReader(source, stream=stream, fps=fps, sampled=sampled)
     if reader.has_times and fps is not None:
         reader.close()
         _refuse_fps(fps, reader.name)

@@ -60,7 +60,7 @@ class VideoSettings:
     smoothing: SmoothingSettings = field(default_factory=SmoothingSettings)
     batch_frames: int = BATCH_FRAMES
     read_every_s: float = 0.0
-    min_change: float = 2.0
+    min_change: float = 3.0
 
     def __post_init__(self) -> None:
         if self.batch_frames < 1:
