@@ -306,6 +306,55 @@ def test_a_real_face_is_followed_through_a_pan_and_a_zoom(portrait_image: Image)
     assert tracker.detection_frames <= 14
 
 
+def scene(portrait: Image, at_s: float, *, newcomer: bool) -> Image:
+    """Somebody who nods beside a plain wall, and from 0.5 s on perhaps a smaller one there."""
+    image = np.full((480, 960, 3), 120, np.uint8)
+    head = portrait[:, 120:330]
+    down = round(4 * math.sin(5 * at_s)) + 10
+    image[down : down + 400, 40:250] = head[:400]
+    if newcomer and at_s >= 0.5:
+        image[100:300, 700:805] = cv2.resize(head[:400], (105, 200), interpolation=cv2.INTER_AREA)
+    return image
+
+
+@pytest.mark.parametrize("newcomer", [False, True])
+def test_a_frame_is_searched_where_more_has_changed_than_known_faces(
+    portrait_image: Image, newcomer: bool
+) -> None:
+    tracker = Tracker(YuNetDetector())
+    searched, first_s = [], math.inf
+    for time_s in times(2.0):
+        before = tracker.detection_frames
+        image = scene(portrait_image, time_s, newcomer=newcomer)
+        faces = tracker(image, time_s)
+        if tracker.detection_frames > before:
+            searched.append(time_s)
+        if len(faces) == 2:
+            first_s = min(first_s, time_s)
+        alone = YuNetDetector().detect(image)
+        assert all(max(iou(face.box, one.box) for one in alone) > 0.8 for face in faces)
+        # A look finds the face anew, as a search does.
+        assert time_s % 0.16 > 0.01 or all(face.detected for face in faces)
+    if newcomer:
+        assert first_s <= 0.66  # by the next detection frame
+        assert [time_s for time_s in searched if 0.0 < time_s < 0.5] == []
+    else:
+        assert searched == [0.0, pytest.approx(1.0, abs=0.17)]
+
+
+def test_a_face_is_searched_for_that_a_look_does_not_find(portrait_image: Image) -> None:
+    tracker = Tracker(YuNetDetector())
+    for time_s in times(0.5):
+        assert len(tracker(scene(portrait_image, time_s, newcomer=False), time_s)) == 1
+    searched = tracker.detection_frames
+    hidden = scene(portrait_image, 0.5, newcomer=False)
+    hidden[60:260, 40:250] = 60
+    for time_s in (0.52, 0.56, 0.6, 0.64, 0.68):
+        faces = tracker(hidden, time_s)
+    assert faces == []
+    assert tracker.detection_frames > searched
+
+
 def test_yunet_is_asked_for_unsure_faces_with_its_own_options() -> None:
     tracker = Tracker(YuNetDetector(min_score=0.9, min_face_px=33.0, full_size=True))
     assert isinstance(tracker.detector, YuNetDetector)

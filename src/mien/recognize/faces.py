@@ -153,10 +153,13 @@ class YuNetDetector:
             What is seen at each place; None where no face is.
         """
         looks = _SecondLooks(self._network, image, len(faces))
-        seen = (looks.at(_Find.expected(face)) for face in faces)
+        finds = (looks.at(_Find.expected(face)) for face in faces)
+        seen = (find.face() if find is not None else None for find in finds)
         return [
-            find.face() if find is not None and find.score >= self.min_score else None
-            for find in seen
+            face
+            if face and face.score >= self.min_score and face.size_px >= self.min_face_px
+            else None
+            for face in seen
         ]
 
     def search_size(self, width: int, height: int) -> tuple[int, int]:

@@ -4,7 +4,8 @@ On a detection frame the detector's faces are shared out among the tracks in two
 faces first (ByteTrack, Zhang et al. 2021, arXiv:2110.06864), by where a Kalman filter expects each
 track (SORT, Bewley et al. 2016, arXiv:1602.00763) within boxes that are enlarged for both (buffered
 IoU, Yang et al. 2023, arXiv:2211.14317), and by appearance. Between detection frames each face is
-followed by optical flow. Where that is unsure, the frame becomes a detection frame.
+followed by optical flow. Where that is unsure, the frame becomes a detection frame; where nothing
+has changed but known faces, only their places are looked at on one.
 """
 
 import math
@@ -36,8 +37,9 @@ class TrackingSettings:
     """How faces are followed.
 
     Attributes:
-        detect_every_s: time from one detection frame to the next; 0 makes every frame one. A face
-            that comes into the image is seen that late at most.
+        detect_every_s: time from one detection frame to the next; 0 makes every frame one, and
+            searches it. A face that comes into the image is seen that late at most; in a second
+            where it changes too little of the image, or only what is around or below known faces.
         min_score: a face that no track accounts for begins a new track from this score on, 0 to 1;
             None takes the detector's own least score, .8 for YuNet.
         min_low_score: faces of a lower score, down to this one, only continue tracks. YuNet is
@@ -127,7 +129,7 @@ class Tracker:
     THUMBNAIL: Final = (32, 18)
     SEARCH_EVERY_S: Final = 1.0  # at the latest, also where nothing seems to have changed
     MIN_CHANGE: Final = 2.5  # of 255 gray levels, of a part of the thumbnail
-    BODY_MARGIN: Final = 0.75  # of a face's sides: around it and below nothing counts as new
+    BODY_MARGIN: Final = 1.0  # of a face's sides: around it and below nothing counts as new
     MOST_LOOKS: Final = 8  # faces; a search takes no longer
     MIN_LOOK: Final = 0.4  # IoU of what a look shows with what was expected
 
@@ -274,7 +276,9 @@ class Tracker:
         if self._thumbnail is None or self._searched is None:
             return True
         changed = np.abs(self._thumbnail - self._searched) > self.MIN_CHANGE
-        across, down = (scale * a / b for a, b in zip(self.THUMBNAIL, gray.shape[::-1], strict=True))
+        across, down = (
+            scale * a / b for a, b in zip(self.THUMBNAIL, gray.shape[::-1], strict=True)
+        )
         for track in tracks:
             x0, y0, x1, _ = _enlarged(track.box, self.BODY_MARGIN)
             left, top, right = int(max(x0 * across, 0)), int(max(y0 * down, 0)), int(x1 * across)
