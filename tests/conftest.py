@@ -8,14 +8,16 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from command_line import Mien, Outcome
 from fakes import write_model
 from mien.cli.app import main
+from mien.environment import onnx_session
 from mien.readings import Image
+from mien.recognize import catalog, classifier, yunet
 from mien.recognize.images import load_image
 
 if TYPE_CHECKING:
@@ -107,13 +109,48 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run_dir
 
 
+@pytest.fixture(scope="session", autouse=True)
+def speeds_at_a_glance() -> Iterator[None]:
+    """How fast a network is, is measured once, which takes a second where it is done with care."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("_SECONDS", "_LEAST_RUNS", "_WARM_RUNS"):
+            patch.setattr(catalog, name, 1 if name.endswith("RUNS") else 0.01)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def networks_opened_once() -> Iterator[None]:
+    """A file with a network is opened once for all tests; it is the same to each who asks it."""
+    opened: dict[tuple[object, ...], Any] = {}
+
+    def open_once(path: str, **options: Any) -> Any:
+        found = Path(path).stat()
+        key = (path, found.st_ino, found.st_size, found.st_mtime_ns, *options.items())
+        if key not in opened:
+            opened[key] = onnx_session(path, **options)
+        return opened[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (classifier, yunet):
+            patch.setattr(module, "onnx_session", open_once)
+        yield
+
+
+@pytest.fixture(scope="module")
+def no_figure_of_history() -> Iterator[None]:
+    """For tests of `mien train` that do not look at it: to draw it takes longer than to train."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mien.learn.plots.training.plot_history", lambda *_, **__: [])
+        yield
+
+
 @pytest.fixture(scope="module")
 def few_resamples() -> Iterator[None]:
     """For tests of `mien evaluate` that ask for no interval: a thousand draws take a second."""
     from mien.learn.evaluation import measures
     from mien.learn.evaluation.scores import bootstrap_intervals
 
-    few = partial(bootstrap_intervals, resamples=50)
+    few = partial(bootstrap_intervals, resamples=20)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(measures, "bootstrap_intervals", few)
         yield
@@ -124,10 +161,13 @@ def operators_once() -> Iterator[None]:
     """Torch's exporter reads all its operators for each network: as long as a small one takes."""
     with pytest.MonkeyPatch.context() as patch:
         with suppress(ImportError, AttributeError):  # another torch may have it elsewhere
+            from torch._export import utils
             from torch.onnx._internal.exporter._registration import ONNXRegistry
 
             read = cache(ONNXRegistry.from_torchlib)
             patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(read))
+            look_up = cache(utils._materialize_cpp_cia_ops)
+            patch.setattr(utils, "_materialize_cpp_cia_ops", look_up)
         yield
 
 

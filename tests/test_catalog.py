@@ -18,6 +18,7 @@ from mien.recognize.catalog import list_models, measure_speed, model_card, shipp
 from mien.recognize.classifier import DEFAULT_MODEL, Classifier, shipped_models
 from mien.recognize.crops import Crops
 
+CARE = {name: getattr(catalog, name) for name in ("_SECONDS", "_LEAST_RUNS", "_WARM_RUNS")}
 CARD = "# Model card: tiny\n\nReads *nothing* | at all.\n"
 
 
@@ -29,7 +30,6 @@ def package(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     (tmp_path / "tiny.md").write_text(CARD)
     monkeypatch.setattr(classifier, "_MODELS", tmp_path)
     monkeypatch.setattr(catalog, "DEFAULT_MODEL", "tiny")
-    monkeypatch.setattr(catalog, "_SECONDS", 0.01)
     return tmp_path
 
 
@@ -62,6 +62,8 @@ def test_speed_is_timed_on_one_face_and_on_a_batch(monkeypatch: pytest.MonkeyPat
         assert crops.dtype == np.uint8
         clock += 0.002 if len(crops) == 1 else 0.032
 
+    for name, value in CARE.items():  # which other tests do without
+        monkeypatch.setattr(catalog, name, value)
     monkeypatch.setattr(catalog.time, "perf_counter", lambda: clock)  # type: ignore[attr-defined]
     speed = measure_speed(read)
 

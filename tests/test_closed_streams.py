@@ -41,15 +41,18 @@ def test_unbuffered_output_that_is_full_is_one_line_and_a_status() -> None:
     assert (status, messages) == (2, f"mien: {FULL}\n")
 
 
+@pytest.fixture(scope="module")
+def undisturbed(portrait: Path) -> tuple[int, str, str]:
+    return ended(f"detect {portrait}", "")
+
+
 @pytest.mark.parametrize("redirected", ["2>&-", "2>/dev/full", "<&-", "<&- 2>&-"])
 def test_without_a_place_for_messages_the_results_are_whole(
-    portrait: Path, redirected: str
+    portrait: Path, redirected: str, undisturbed: tuple[int, str, str]
 ) -> None:
-    arguments = f"detect {portrait} no-such.jpg"
-    expected = ended(f"detect {portrait}", "")
-    assert expected[0] == 0
-    assert ended(f"detect {portrait}", redirected) == expected
-    assert ended(arguments, redirected)[0] == 2
+    assert undisturbed[0] == 0
+    assert ended(f"detect {portrait}", redirected) == undisturbed
+    assert ended("detect no-such.jpg", redirected)[0] == 2
 
 
 @pytest.mark.parametrize("redirected", [">&- 2>&-", ">/dev/full 2>/dev/full", "<&- >&- 2>&-"])

@@ -26,6 +26,8 @@ from mien.learn.training.distillation import Teachers, distillation_loss
 from mien.learn.training.loop import load_best, read_config, train
 from mien.learn.training.runs import fingerprint
 
+pytestmark = pytest.mark.usefixtures("no_figure_of_history")
+
 ROOT = Path(__file__).resolve().parent.parent
 FACES = made_up_faces(votes=True)
 STUDENT = replace(TINY, name="student", distill_weight=0.8, votes_weight=0.5, mixup=0.2)

@@ -1,7 +1,6 @@
 import json
 import re
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from learn_fixtures import made_up_faces, write_csv, write_votes
 from mien.errors import DataError, OptionError
 from mien.labels import EMOTIONS, FERPLUS, FERPLUS_EMOTIONS, FERPLUS_TO_EMOTION
 from mien.learn.data.datasets import FaceSet
-from mien.learn.evaluation import measures
 from mien.learn.evaluation.measures import Measures, measure
 from mien.learn.evaluation.risk_coverage import risk_coverage
 from mien.learn.evaluation.scores import (
@@ -33,6 +31,8 @@ from mien.learn.evaluation.scores import (
 )
 from mien.recognize.classifier import Classifier
 from mien.recognize.images import load_image
+
+pytestmark = pytest.mark.usefixtures("few_resamples")
 
 COPIES = 3
 UNVOTED = 2
@@ -83,13 +83,6 @@ def result(classifier: Classifier) -> Measures:
     return measure(classifier, FACES, "test")
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fewer resamples, where the intervals are not what is tested."""
-    few = partial(bootstrap_intervals, resamples=20)
-    monkeypatch.setattr(measures, "bootstrap_intervals", few)
-
-
 def test_the_evaluation_is_that_of_the_split(classifier: Classifier, result: Measures) -> None:
     assert result.evaluation == evaluate(classifier, TEST)
     assert result.evaluation.accuracy == pytest.approx(1 - 1 / WRONG, abs=0.05)
@@ -132,13 +125,11 @@ def test_clean_faces_are_those_that_train_does_not_have(
     assert result.clean == evaluate_probabilities(classifier(own.images), own.targets)
 
 
-@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("split", ["train", "train+test"])
 def test_training_images_are_no_copies_of_themselves(split: str, classifier: Classifier) -> None:
     assert measure(classifier, FACES, split).clean is None
 
 
-@pytest.mark.usefixtures("quick")
 def test_nothing_is_clean_where_all_are_copies_or_there_is_no_train(
     classifier: Classifier,
 ) -> None:
@@ -149,7 +140,6 @@ def test_nothing_is_clean_where_all_are_copies_or_there_is_no_train(
     assert measure(classifier, TEST, "test").clean is None
 
 
-@pytest.mark.usefixtures("quick")
 def test_several_splits_are_measured_as_one(classifier: Classifier) -> None:
     both = measure(classifier, FACES, "val+test")
 
@@ -162,7 +152,6 @@ def test_agreement_is_with_the_majority_where_there_is_one(result: Measures) -> 
     assert result.agreement == Agreement(len(TEST) - UNVOTED, 1.0)
 
 
-@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("votes", [None, np.zeros((len(FACES), len(FERPLUS)), np.int64)])
 def test_without_votes_there_is_no_agreement(votes: Any, classifier: Classifier) -> None:
     assert measure(classifier, replace(FACES, votes=votes), "test").agreement is None
@@ -180,7 +169,6 @@ def voting(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_model(path, votes=len(FERPLUS_EMOTIONS), metadata=spec.to_json(), seed=3)
 
 
-@pytest.mark.usefixtures("quick")
 def test_votes_are_scored_where_model_and_data_have_them(
     voting: Path, classifier: Classifier
 ) -> None:
@@ -204,7 +192,6 @@ def of_people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_people_model(tmp_path_factory.mktemp("models") / "people.onnx", seed=3)
 
 
-@pytest.mark.usefixtures("quick")
 def test_each_head_is_held_against_its_own_truth(of_people: Path) -> None:
     people, label = Classifier(of_people), Classifier(of_people, head="label")
     found, labelled = measure(people, FACES, "test"), measure(label, FACES, "test")
@@ -249,7 +236,6 @@ def test_people_are_as_sure_as_taggers_agree() -> None:
 # mien evaluate
 
 
-@pytest.mark.usefixtures("quick")
 def test_evaluate_says_which_head_it_measures(
     mien: Mien, of_people: Path, data: tuple[object, ...]
 ) -> None:
@@ -298,7 +284,6 @@ def test_evaluate_gives_all_as_json(
     )
 
 
-@pytest.mark.usefixtures("quick")
 def test_evaluate_prints_scores_with_their_intervals_and_draws_them(
     mien: Mien, model: Path, data: tuple[object, ...], result: Measures, tmp_path: Path
 ) -> None:
@@ -330,7 +315,6 @@ def test_evaluate_prints_scores_with_their_intervals_and_draws_them(
     assert f"{len(TEST)} faces, accuracy {result.evaluation.accuracy:.4f}" in drawn
 
 
-@pytest.mark.usefixtures("quick")
 def test_evaluate_says_nothing_of_what_it_cannot_measure(
     mien: Mien, model: Path, tmp_path: Path
 ) -> None:
@@ -345,7 +329,6 @@ def test_evaluate_says_nothing_of_what_it_cannot_measure(
     assert (as_json["ferplus_votes"], as_json["members"]) == (None, [])
 
 
-@pytest.mark.usefixtures("quick")
 def test_evaluate_names_the_emotions_that_no_face_carries(
     mien: Mien, model: Path, tmp_path: Path
 ) -> None:
@@ -371,7 +354,6 @@ def test_evaluate_names_the_emotions_that_no_face_carries(
     assert len(bars) == 5 * 2
 
 
-@pytest.mark.usefixtures("quick")
 def test_evaluate_scores_the_votes(mien: Mien, voting: Path, data: tuple[object, ...]) -> None:
     arguments = ("evaluate", "--model", voting, *data)
     lines = [" ".join(line.split()) for line in mien(*arguments).stdout.splitlines()]
@@ -387,7 +369,6 @@ def test_evaluate_scores_the_votes(mien: Mien, voting: Path, data: tuple[object,
     )
 
 
-@pytest.mark.usefixtures("quick")
 def test_evaluate_tells_what_the_surest_readings_are_worth(
     mien: Mien, model: Path, data: tuple[object, ...]
 ) -> None:
@@ -402,7 +383,6 @@ def test_evaluate_tells_what_the_surest_readings_are_worth(
         assert f"{selection['accuracy']:.4f}" in shown
 
 
-@pytest.mark.usefixtures("quick")
 def test_evaluate_averages_several_models(
     mien: Mien, model: Path, voting: Path, data: tuple[object, ...]
 ) -> None:
@@ -418,7 +398,6 @@ def test_evaluate_averages_several_models(
     assert found["accuracy"] == evaluate_probabilities(mean, TEST.targets).accuracy
 
 
-@pytest.mark.usefixtures("quick")
 def test_evaluate_finds_the_faces_in_photos(
     mien: Mien, model: Path, portrait: Path, tmp_path: Path
 ) -> None:

@@ -21,7 +21,7 @@ from mien.errors import OutOfMemoryError, TrainingError
 from mien.learn import networks
 from mien.learn.networks import BackboneOptions
 from mien.learn.training.batches import Batch, Batches
-from mien.learn.training.loop import read_history, train
+from mien.learn.training.loop import TrainingResult, read_history, train
 from mien.learn.training.memory import is_out_of_memory, largest_that_fits
 
 FACES = made_up_faces()
@@ -74,12 +74,23 @@ def _memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
+    """The run that has room."""
+    with pytest.MonkeyPatch.context() as patch, tiny_network():
+        patch.setitem(networks.NETWORKS, "normed", _backbone)
+        return train(FACES, NORMED, tmp_path_factory.mktemp("runs") / "reference", device="cpu")
+
+
 @pytest.mark.parametrize("device", MESSAGES)
 @pytest.mark.parametrize("full", [1, 4, 16])
 def test_out_of_memory_names_a_batch_size_that_fits_and_loses_nothing(
-    device: str, full: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    device: str,
+    full: int,
+    reference: TrainingResult,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    reference = train(FACES, NORMED, tmp_path / "reference", device="cpu")
     with monkeypatch.context() as patch:
         patch.setattr(_Memory, "full", full)
         patch.setattr(_Memory, "error", MESSAGES[device])
@@ -104,7 +115,7 @@ def test_out_of_memory_names_a_batch_size_that_fits_and_loses_nothing(
     assert seen[0][0] == epoch + 1
     assert history_of(resumed.history) == history_of(reference.history)
     assert history_of(read_history(tmp_path / "run")) == history_of(reference.history)
-    assert same_weights(best_weights(tmp_path / "run"), best_weights(tmp_path / "reference"))
+    assert same_weights(best_weights(tmp_path / "run"), best_weights(reference.run_dir))
 
 
 def test_where_not_even_one_face_fits_it_is_said(

@@ -3,6 +3,7 @@ import importlib.metadata
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,15 @@ def test_version_is_that_of_the_installed_package() -> None:
     assert mien.__version__ == importlib.metadata.version("mien")
 
 
+def statements(node: ast.AST) -> Iterator[ast.AST]:
+    """What stands in it, at any depth; not the expressions, which are most of a tree."""
+    for field in ("body", "orelse", "handlers", "finalbody", "cases"):
+        inner = getattr(node, field, ())
+        for statement in inner if isinstance(inner, list) else ():  # a lambda has one expression
+            yield statement
+            yield from statements(statement)
+
+
 def test_no_function_is_long() -> None:
     """More than 80 lines are more than one care."""
     root = Path(__file__).parents[1]
@@ -127,7 +137,7 @@ def test_no_function_is_long() -> None:
     long = [
         f"{path.relative_to(root)}: {node.name}"
         for path in files
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in statements(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (node.end_lineno or 0) - node.lineno >= 80
     ]

@@ -33,6 +33,8 @@ from mien.learn.training.runs import fingerprint, load_best, network_of, read_co
 from mien.readings import Image
 from mien.recognize.classifier import DEFAULT_MODEL, Classifier, shipped_weights
 
+pytestmark = pytest.mark.usefixtures("no_figure_of_history")
+
 FACES = made_up_faces(votes=True)
 PLAIN = replace(TINY, name="plain")
 VOTING = replace(TINY, name="voting", votes_weight=0.5)

@@ -83,6 +83,7 @@ def test_a_summary_leaves_the_network_as_it_was() -> None:
 # mien networks, mien summary
 
 
+@pytest.mark.usefixtures("operators_once")
 def test_networks_are_listed_with_size_and_speed(
     mien: Mien, monkeypatch: pytest.MonkeyPatch
 ) -> None:

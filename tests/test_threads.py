@@ -96,11 +96,11 @@ def test_threads_that_share_a_recognizer_read_what_one_does(
 
 
 @pytest.mark.slow
-def test_sixteen_threads_read_two_hundred_images_as_one_does(portrait_image: Image) -> None:
-    images = list(scenes(portrait_image, 200))
+def test_sixteen_threads_read_sixty_images_as_one_does(portrait_image: Image) -> None:
+    images = list(scenes(portrait_image, 60))
     recognizer = Recognizer(["mien", "paper"], full_size=True)
     expected = [recognizer(photo) for photo in images]
-    assert [len(readings) for readings in expected] == [n % 3 for n in range(200)]
+    assert [len(readings) for readings in expected] == [n % 3 for n in range(60)]
     assert in_threads(recognizer, images) == [expected] * THREADS
 
 

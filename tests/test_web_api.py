@@ -366,7 +366,7 @@ def test_a_query_parameter_that_is_not_known_is_refused(
     server: Running, method: str, path: str, said: str
 ) -> None:
     headers = {"Content-Type": "application/octet-stream"}
-    answer = httpx.request(method, server.address + path, headers=headers, content=image())
+    answer = server.request(method, path, headers=headers, content=image())
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (422, "argument")
     assert said in error["message"]

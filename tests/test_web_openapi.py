@@ -20,6 +20,13 @@ def server() -> Iterator[Running]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def schema(server: Running) -> Any:
+    found = schemathesis.openapi.from_dict(create_app().openapi())
+    found.config.update(base_url=server.address)
+    return found
+
+
 OPERATIONS = [
     ("GET", "/api/health"),
     ("GET", "/api/models"),
@@ -43,11 +50,8 @@ TAKE_ARGUMENTS = [operation for operation in OPERATIONS if operation[0] == "POST
     ],
 )
 def test_whatever_is_sent_the_answer_is_as_described(
-    server: Running, method: str, path: str, mode: GenerationMode
+    schema: Any, method: str, path: str, mode: GenerationMode
 ) -> None:
-    schema = schemathesis.openapi.from_dict(create_app().openapi())
-    schema.config.update(base_url=server.address)
-
     @settings(
         max_examples=10,
         deadline=None,

@@ -80,7 +80,7 @@ def test_pages_of_others_cannot_send(server: Running, origin: str) -> None:
     headers = {"Origin": origin, "Content-Type": "image/jpeg"}
     for path in ("/api/readings", "/api/explanations", "/api/videos"):
         assert code_of(server.post(path, headers=headers, content=b"x")) == (403, "origin")
-    answer = httpx.delete(f"{server.address}/api/videos/1", headers=headers)
+    answer = server.delete("/api/videos/1", headers=headers)
     assert code_of(answer) == (403, "origin")
 
 
@@ -208,10 +208,10 @@ def test_websockets_of_others_are_closed_with_1008(server: Running, locked: Runn
 def test_without_the_token_nothing_is_answered(locked: Running, authorization: str | None) -> None:
     headers = {} if authorization is None else {b"Authorization": authorization.encode("latin-1")}
     for path in ("/api/health", "/api/models", "/api/nothing"):
-        answer = httpx.get(locked.address + path, headers=headers)
+        answer = locked.get(path, headers=headers)
         assert code_of(answer) == (401, "token")
         assert answer.headers["www-authenticate"].startswith("Bearer")
-    answer = httpx.post(locked.address + "/api/readings", headers=headers, content=b"x")
+    answer = locked.post("/api/readings", headers=headers, content=b"x")
     assert code_of(answer) == (401, "token")
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -22,6 +23,9 @@ from mien.web.settings import WebSettings
 
 PATIENCE_S = 20.0
 
+NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Else httpx reads all certificates of the world for each request, which takes longer than most."""
+
 
 @dataclass(frozen=True)
 class Running:
@@ -36,10 +40,17 @@ class Running:
     service: Service
 
     def get(self, path: str, **options: Any) -> httpx.Response:
-        return httpx.get(self.address + path, timeout=PATIENCE_S, **options)
+        return self.request("GET", path, **options)
 
     def post(self, path: str, **options: Any) -> httpx.Response:
-        return httpx.post(self.address + path, timeout=PATIENCE_S, **options)
+        return self.request("POST", path, **options)
+
+    def delete(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("DELETE", path, **options)
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        url = self.address + path
+        return httpx.request(method, url, timeout=PATIENCE_S, verify=NO_CERTIFICATES, **options)
 
     def live(self, **options: Any) -> ClientConnection:
         return live_client(self.address, **options)
@@ -107,7 +118,12 @@ class ServerProcess:
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             try:
-                httpx.get(f"{self.address}/api/health", headers=headers, timeout=PATIENCE_S)
+                httpx.get(
+                    f"{self.address}/api/health",
+                    headers=headers,
+                    timeout=PATIENCE_S,
+                    verify=NO_CERTIFICATES,
+                )
             except httpx.TransportError:
                 time.sleep(0.05)
             else:
