@@ -42,10 +42,10 @@ demo: $(VENV)/base
 	@echo "The annotated image is demo-out/astronaut.jpg"
 
 test: $(VENV)/dev
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not tools"
 
 test-slow: $(VENV)/dev
-	$(PYTEST) -m slow
+	$(PYTEST) -m "slow or tools"
 
 coverage: $(VENV)/dev
 	mkdir -p build/coverage
@@ -54,14 +54,12 @@ coverage: $(VENV)/dev
 golden: $(VENV)/dev
 	$(BIN)/python tests/golden_readings.py
 
-# The tests that are left out judge the repository's tools, benchmarks and pages, not what runs on a
-# Python. Of the slow ones, those of the documents run.
-TOOLS := baselines batch_benchmark benchmark_explain benchmark_web benchmarks fuzz how_it_works licences release \
-	site tutorial
+# What a Python or a package may change: the quick tests; of the slow ones, those that use what no quick
+# one does. Tests of tools are not even collected: they import what is not there.
 test-newest:
 	scripts/newest_python.sh env OMP_NUM_THREADS=1 python -m pytest -p no:cacheprovider \
-		--numprocesses auto --dist loadfile -m "not slow or documented" \
-		$(foreach name,$(TOOLS),--ignore tests/test_$(name).py)
+		--numprocesses auto --dist loadfile -m "newest or not (slow or tools)" \
+		$$(grep -l 'pytestmark = .*mark\.tools' tests/test_*.py | sed 's/^/--ignore=/')
 
 test-js: $(VENV)/dev js/dist/mien.js
 	cd js && npm run --silent lint && npm run --silent types

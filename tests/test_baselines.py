@@ -36,6 +36,8 @@ from baselines import (  # noqa: E402
     measure_network,
 )
 
+pytestmark = pytest.mark.tools
+
 FACES = made_up_faces(train=6, val=2, test=3)
 DIMENSIONS = {
     "raw": 2304,

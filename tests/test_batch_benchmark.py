@@ -14,6 +14,8 @@ import pytest
 from archives import jpeg, write_parquet
 from mien import load_image
 
+pytestmark = pytest.mark.tools
+
 FILE = Path(__file__).resolve().parent.parent / "benchmarks" / "batch.py"
 
 

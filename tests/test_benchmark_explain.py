@@ -16,6 +16,8 @@ sys.path.append(str(Path(__file__).resolve().parent.parent / "benchmarks"))
 
 import explain
 
+pytestmark = pytest.mark.tools
+
 HAPPY = EMOTIONS.index("happy")
 
 

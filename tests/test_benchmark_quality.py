@@ -18,6 +18,8 @@ sys.path.append(str(Path(__file__).resolve().parent.parent / "benchmarks"))
 import quality
 from scan import Scan
 
+pytestmark = pytest.mark.tools
+
 
 def test_a_fall_is_that_of_the_same_faces() -> None:
     values = np.repeat([1.0, 3.0], 50)

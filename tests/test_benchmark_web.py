@@ -10,7 +10,7 @@ import pytest
 from mien import Recognizer
 from mien.recognize.images import load_image
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.tools]
 
 
 def load(path: Path) -> ModuleType:

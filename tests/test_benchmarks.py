@@ -30,6 +30,8 @@ import ablations  # noqa: E402
 import peers  # noqa: E402
 import speedrun  # noqa: E402
 
+pytestmark = pytest.mark.tools
+
 CPU = torch.device("cpu")
 FACES = made_up_faces(train=12, val=3, test=3)
 TRAIN = FACES.split("train")

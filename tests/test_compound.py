@@ -184,6 +184,7 @@ def test_the_benchmark_counts_taggers_who_divide() -> None:
     assert found.names == {"happily surprised": 3}
 
 
+@pytest.mark.slow
 def test_what_people_would_say_is_borne_out_oftener_than_the_label(fer2013: "FaceSet") -> None:
     from mien.recognize.classifier import Classifier
 

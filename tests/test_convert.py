@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from command_line import Mien
-from learn_fixtures import converted, made_up_faces, write_csv
+from learn_fixtures import made_up_faces, write_csv
 from mien import EMOTIONS, Classifier, ModelError, OptionError, OutputError, __version__
-from mien.learn.files import keras_h5
 from mien.learn.files.convert import convert_model
-from mien.learn.files.keras_h5 import import_keras
 from mien.readings import Probabilities
 from mien.recognize.classifier import model_path
 
@@ -137,26 +135,6 @@ def test_an_onnx_file_of_others_reads_as_it_does_there(
     assert (spec.parameters, spec.macs) == (8 * features + 8, 8 * features)
     assert (spec.name, spec.mien_version) == ("theirs", __version__)
     assert [one.name for one in out.parent.iterdir()] == ["ours.onnx"]
-
-
-def test_a_keras_file_is_converted_once(tmp_path: Path) -> None:
-    keras = import_keras("the test")
-    layers = keras.layers
-    keras.utils.set_random_seed(0)
-    stack = [layers.AveragePooling2D(6), layers.Flatten(), layers.Dense(8)]
-    model = keras.Sequential([keras.Input((48, 48, 1)), *stack])
-    path, out = tmp_path / "theirs.h5", tmp_path / "ours.onnx"
-    with keras_h5._quiet():
-        model.save(path)
-
-    with pytest.raises(ModelError, match="If these are 8 expressions, name all of them"):
-        convert_model(path, out)
-    spec, _ = convert_model(path, out, labels=",".join(FERPLUS), scaling="1/255")
-    assert spec.network == "keras"
-    assert spec.recipe == f"logits of {', '.join(EIGHT)}; scaling 1/255"
-    assert Classifier(out).spec == spec
-    again = converted(path, labels=FERPLUS, scaling="1/255")
-    assert np.array_equal(Classifier(out)(CROPS), again(CROPS))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from mien.learn.reports.paper import REPORT_ACCURACY, TABLE_4, TABLE_5, shuffled
 from mien.readings import Probabilities
 from mien.recognize.classifier import Classifier, shipped_models
 
+pytestmark = pytest.mark.slow  # it is read for seconds, by a network for more
+
 COUNTS = {
     "train": [3995, 436, 4097, 7215, 4830, 3171, 4965],
     "val": [467, 56, 496, 895, 653, 415, 607],

@@ -35,6 +35,8 @@ from fuzz.readers import READERS  # noqa: E402
 from fakes import write_model  # noqa: E402
 from mien import load_image  # noqa: E402
 
+pytestmark = pytest.mark.tools
+
 few = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 
 

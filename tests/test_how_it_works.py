@@ -15,6 +15,8 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 import how_it_works  # noqa: E402
 
+pytestmark = pytest.mark.tools
+
 IMAGES = ROOT / "docs" / "images"
 
 

@@ -20,8 +20,10 @@ from safetensors import safe_open
 from command_line import Mien
 from learn_fixtures import FEW_FACES, converted, tiny_network, write_csv
 from mien import EMOTIONS, Classifier, MissingExtraError, ModelError, OptionError, Recognizer
+from mien.labels import FERPLUS_EMOTIONS, FERPLUS_TO_EMOTION
 from mien.learn.evaluation.scores import evaluate
 from mien.learn.files import keras_h5
+from mien.learn.files.convert import convert_model
 from mien.learn.files.export import export_model
 from mien.learn.files.keras_config import read_config
 from mien.learn.files.keras_h5 import import_keras
@@ -32,7 +34,11 @@ from mien.readings import Probabilities
 from mien.recognize.crops import Crops
 from mien.spec import ModelSpec
 
-pytestmark = pytest.mark.usefixtures("few_resamples", "operators_once")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.newest,
+    pytest.mark.usefixtures("few_resamples", "operators_once"),
+]
 
 ALPHABETICAL = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 
@@ -157,7 +163,6 @@ def test_keras_predicts_from_gray_levels_what_the_network_does(
     assert np.abs(rows - network_answers(network, crops, temperature=temperature)).max() < 1e-5
 
 
-@pytest.mark.slow
 def test_mien_converts_its_keras_file_without_options(
     paper_run: Path, exported: tuple[Path, ModelSpec]
 ) -> None:
@@ -180,6 +185,20 @@ def test_mien_lets_no_option_contradict_its_keras_file(exported: tuple[Path, Mod
     for options in ({"labels": EMOTIONS}, {"scaling": "1/255"}):
         with pytest.raises(OptionError, match="mien wrote this file, and it knows its labels"):
             converted(exported[0], **options)
+
+
+def test_a_keras_file_of_eight_expressions_is_converted_once(keras: Any, tmp_path: Path) -> None:
+    ours = ", ".join(FERPLUS_TO_EMOTION.get(name, name) for name in FERPLUS_EMOTIONS)
+    path, out = save(matrix(keras, units=8), tmp_path / "theirs.h5"), tmp_path / "ours.onnx"
+
+    with pytest.raises(ModelError, match="If these are 8 expressions, name all of them"):
+        convert_model(path, out)
+    spec, _ = convert_model(path, out, labels=",".join(FERPLUS_EMOTIONS), scaling="1/255")
+    assert spec.network == "keras"
+    assert spec.recipe == f"logits of {ours}; scaling 1/255"
+    assert Classifier(out).spec == spec
+    again = converted(path, labels=FERPLUS_EMOTIONS, scaling="1/255")
+    assert np.array_equal(Classifier(out)(some_crops(5)), again(some_crops(5)))
 
 
 def test_a_file_that_keras_saved_again_asks_for_its_labels(
@@ -508,7 +527,6 @@ def test_files_that_hold_no_whole_model(keras: Any, theirs: Path, tmp_path: Path
 # On the command line
 
 
-@pytest.mark.slow
 def test_export_convert_and_evaluate_from_the_command_line(
     tiny_run: Path, tmp_path: Path, mien: Mien
 ) -> None:
@@ -529,7 +547,6 @@ def test_export_convert_and_evaluate_from_the_command_line(
     assert json.loads(evaluated.stdout)["n"] == 14
 
 
-@pytest.mark.slow
 def test_convert_and_detect_leave_nothing_beside_the_model(
     theirs: Path, portrait: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

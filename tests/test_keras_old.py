@@ -16,7 +16,7 @@ from mien.learn.files import keras_h5
 from mien.learn.files.keras_config import read_config
 from mien.learn.files.keras_h5 import import_keras
 
-pytestmark = pytest.mark.usefixtures("operators_once")
+pytestmark = [pytest.mark.slow, pytest.mark.newest, pytest.mark.usefixtures("operators_once")]
 
 Config = dict[str, Any]
 CROPS = np.random.default_rng(1).integers(0, 256, (5, 48, 48), dtype=np.uint8)
@@ -130,7 +130,6 @@ def test_a_list_of_layers_whose_first_tells_the_shape(
     assert [found.name for found in tmp_path.iterdir()] == ["theirs.h5"]
 
 
-@pytest.mark.slow
 def test_augmentation_and_layers_with_settings_that_were_lost(keras: Any, tmp_path: Path) -> None:
     layers = keras.layers
     model = some_model(

@@ -129,6 +129,7 @@ def statements(node: ast.AST) -> Iterator[ast.AST]:
             yield from statements(statement)
 
 
+@pytest.mark.tools
 def test_no_function_is_long() -> None:
     """More than 80 lines are more than one care."""
     root = Path(__file__).parents[1]

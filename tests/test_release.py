@@ -8,6 +8,8 @@ import pytest
 import mien
 from mien import bench
 
+pytestmark = pytest.mark.tools
+
 ROOT = Path(__file__).resolve().parent.parent
 INFO = f"mien-{mien.__version__}.dist-info"
 ENDINGS = {".py", ".onnx", ".safetensors", ".md", ".LICENSE", ".typed", ".jpg"} | {

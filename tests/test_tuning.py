@@ -457,6 +457,7 @@ def command(
     return run
 
 
+@pytest.mark.newest
 def test_from_a_study_to_a_run(
     command: Callable[[str], tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,26 +14,21 @@ from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 
-import nbformat
 import pytest
-from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
-from nbclient import NotebookClient
 
 from mien.labels import EMOTIONS
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.tools]
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 TUTORIAL: Final = ROOT / "docs" / "tutorial.ipynb"
 
 
-class ThisInterpreter(AsyncKernelManager):
-    """Starts the kernel of the interpreter that runs this, whatever kernels the user has."""
+def read(path: Path) -> Any:
+    """A notebook."""
+    import nbformat  # two seconds, which each collection of all tests would take
 
-    def __init__(self, **options: Any) -> None:
-        # Without folders to look in, "python3" is the kernel of the running interpreter.
-        super().__init__(**options, kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
+    return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
 
 
 def execute(notebook: Any, folder: Path, home: Path) -> None:
@@ -44,6 +39,17 @@ def execute(notebook: Any, folder: Path, home: Path) -> None:
         folder: the kernel's working directory.
         home: a folder for what Jupyter and IPython write beside it.
     """
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
+    from nbclient import NotebookClient
+
+    class ThisInterpreter(AsyncKernelManager):
+        """Starts the kernel of the interpreter that runs this, whatever kernels the user has."""
+
+        def __init__(self, **options: Any) -> None:
+            # Without folders to look in, "python3" is the kernel of the running interpreter.
+            super().__init__(**options, kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
+
     settings = {
         "IPYTHONDIR": str(home / "ipython"),
         "JUPYTER_CONFIG_DIR": str(home / "config"),
@@ -103,7 +109,7 @@ def gist(notebook: Any) -> list[tuple[str, list[list[str]]]]:
 
 @pytest.fixture(scope="module")
 def committed() -> Any:
-    return nbformat.read(TUTORIAL, as_version=4)  # type: ignore[no-untyped-call]
+    return read(TUTORIAL)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +117,7 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The notebook after a run from docs/, without FER2013."""
     folder = working_copy(tmp_path_factory.mktemp("copy"))
     before = sorted(folder.parent.rglob("*"))
-    notebook = nbformat.read(folder / TUTORIAL.name, as_version=4)  # type: ignore[no-untyped-call]
+    notebook = read(folder / TUTORIAL.name)
     for cell in code_cells(notebook):
         cell.outputs, cell.execution_count = [], None
     execute(notebook, folder, tmp_path_factory.mktemp("home"))
@@ -163,7 +169,9 @@ def test_committed_notebook_is_small_and_tells_nothing_of_where_it_ran(committed
 
 
 def main() -> None:
-    notebook = nbformat.read(TUTORIAL, as_version=4)  # type: ignore[no-untyped-call]
+    import nbformat
+
+    notebook = read(TUTORIAL)
     with tempfile.TemporaryDirectory() as home:
         execute(notebook, TUTORIAL.parent, Path(home))
     # The version of the Python that ran it would change with every run.

@@ -338,6 +338,7 @@ def test_a_video_that_was_cut_off_is_begun_anew(
     assert names(tmp_path) == ["r.csv", "r.jsonl", "v.mp4"]
 
 
+@pytest.mark.slow
 def test_a_kill_loses_a_second_at_most(tiny_model: Path, tmp_path: Path) -> None:
     clip_file, rows_file, out = (tmp_path / name for name in ("long.mp4", "rows.csv", "out.mp4"))
     make_video(clip_file, numbered(96, 72), times_s=steady_times(2000), sound=True)
