@@ -1,8 +1,9 @@
 # demo   reads the faces of a real photo and leaves an annotated copy in demo-out/
-# test   runs the tests that take seconds each, a process for each core: five minutes on two
+# test   runs the quick tests of the package, a process for each core: two minutes on two
 # check  format, lint, types
 #
-# test-slow      runs the others, five minutes more: a cluster, several processes, whole documents
+# test-slow      runs the others, five minutes more: clusters, several processes, whole documents and
+#                data sets, the repository's own tools
 # coverage       runs the tests of both and prints which lines of src/mien they pass; build/coverage/page
 #                has the lines themselves; up to twice as long as the tests alone: not in .ci/run
 # golden         reads the faces that the tests hold both models to, and writes them anew
