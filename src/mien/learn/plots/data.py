@@ -23,13 +23,8 @@ def plot_class_counts(
 ) -> list[Path]:
     """Bars for the faces of each emotion, as the paper's Figures 12 and 13.
 
-    Args:
-        faces: a whole data set.
-        stem: path without an ending.
-        splits: a panel for each; several are joined by a plus sign. If not given: train, and all
-            other faces together, which is what FER2013's folders and the paper call test.
-    Returns:
-        The files, PNG and SVG.
+    There is a panel for each of `splits`; several are joined by a plus sign. If not given: train,
+    and all other faces together, which is what FER2013's folders and the paper call test.
     """
     if splits is None:
         there = [split for split in SPLITS if (faces.splits == split).any()]
@@ -55,16 +50,9 @@ def plot_samples(
 ) -> list[Path]:
     """A row of faces for each emotion, as the paper's Figure 9.
 
-    Images of a single gray level are not drawn.
+    They are drawn by chance; a row has fewer where an emotion has fewer. Images of a single gray
+    level are not drawn.
 
-    Args:
-        faces: what to draw from, by chance.
-        stem: path without an ending.
-        per_emotion: faces in a row; fewer where an emotion has fewer.
-        seed: of chance.
-        title: over the grid.
-    Returns:
-        The files, PNG and SVG.
     Raises:
         OptionError: `per_emotion` is less than 1.
     """

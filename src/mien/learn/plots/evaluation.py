@@ -1,6 +1,7 @@
 """Figures of evaluations."""
 
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 
@@ -10,13 +11,12 @@ from mien.learn.evaluation.risk_coverage import RiskCoverage
 from mien.learn.evaluation.scores import Evaluation, Reliability
 from mien.output.figures import EMOTION_COLORS, figure, save
 
+_BLUE: Final = "#3478cd"
+_GRAY: Final = "#9aa0a8"
+
 
 def plot_evaluation(result: Measures, folder: Path) -> list[Path]:
-    """All figures of an evaluation: `confusion`, `reliability`, `classes`, `risk-coverage`.
-
-    Returns:
-        The files, PNG and SVG.
-    """
+    """All figures of an evaluation: `confusion`, `reliability`, `classes`, `risk-coverage`."""
     scores = result.evaluation
     return [
         *plot_confusion(scores, folder / "confusion", truth=result.truth),
@@ -29,68 +29,34 @@ def plot_evaluation(result: Measures, folder: Path) -> list[Path]:
 def plot_confusion(
     result: Evaluation, stem: Path, *, title: str = "", truth: str = "labels"
 ) -> list[Path]:
-    """The confusion matrix: counts, and the share of each row that colors the cell.
-
-    Args:
-        result: what to draw.
-        stem: path without an ending.
-        title: over the matrix.
-        truth: what the rows are.
-    Returns:
-        The files, PNG and SVG.
-    """
+    """The confusion matrix, `truth` by rows: counts, and the share of the row as a color."""
     counts = np.array(result.confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     with figure(6.4, 5.6) as (drawn, (axes,)):
         axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
         for row, column in np.ndindex(*counts.shape):
             share = shares[row, column]
-            axes.text(
-                column,
-                row,
-                f"{share:.0%}\n{counts[row, column]:,}" if counts[row].any() else "-",
-                ha="center",
-                va="center",
-                fontsize=8,
-                color="white" if share > 0.55 else "black",
-            )
+            told = f"{share:.0%}\n{counts[row, column]:,}" if counts[row].any() else "-"
+            color = "white" if share > 0.55 else "black"
+            axes.text(column, row, told, ha="center", va="center", fontsize=8, color=color)
         axes.set_xticks(range(len(EMOTIONS)), EMOTIONS, rotation=35, ha="right")
         axes.set_yticks(range(len(EMOTIONS)), EMOTIONS)
-        axes.set_xlabel("read as")
-        axes.set_ylabel("labelled" if truth == "labels" else truth)
+        axes.set(xlabel="read as", ylabel="labelled" if truth == "labels" else truth)
         axes.grid(visible=False)
         axes.set_title(title or f"{result.n:,} faces, accuracy {result.accuracy:.4f}")
         return save(drawn, stem)
 
 
 def plot_reliability(found: Reliability, stem: Path, *, title: str = "") -> list[Path]:
-    """How often the classifier is right when it is so sure, and how often it is so sure.
-
-    Args:
-        found: what to draw.
-        stem: path without an ending.
-        title: over the diagram.
-    Returns:
-        The files, PNG and SVG.
-    """
+    """How often the classifier is right when it is so sure, and how often it is so sure."""
     with figure(6.0, 4.6) as (drawn, (axes,)):
-        axes.plot([0, 1], [0, 1], color="#9aa0a8", linestyle="--", label="as sure as right")
-        axes.plot(
-            found.confidence, found.accuracy, "o-", color="#3478cd", label="measured", zorder=3
-        )
+        axes.plot([0, 1], [0, 1], color=_GRAY, linestyle="--", label="as sure as right")
+        sure = found.confidence
+        axes.plot(sure, found.accuracy, "o-", color=_BLUE, label="measured", zorder=3)
         crowd = np.array(found.count) / sum(found.count)
-        axes.bar(
-            found.confidence,
-            crowd,
-            width=0.045,
-            color="#3478cd",
-            alpha=0.25,
-            label="share of the faces",
-        )
-        axes.set_xlim(0, 1)
-        axes.set_ylim(0, 1)
-        axes.set_xlabel("probability of the emotion that was read")
-        axes.set_ylabel("share read right")
+        axes.bar(sure, crowd, width=0.045, color=_BLUE, alpha=0.25, label="share of the faces")
+        axes.set(xlim=(0, 1), xlabel="probability of the emotion that was read")
+        axes.set(ylim=(0, 1), ylabel="share read right")
         axes.legend(frameon=False, loc="upper left")
         error = found.expected_calibration_error
         axes.set_title(title or f"Expected calibration error {error:.3f}")
@@ -98,26 +64,13 @@ def plot_reliability(found: Reliability, stem: Path, *, title: str = "") -> list
 
 
 def plot_class_scores(result: Evaluation, stem: Path, *, title: str = "") -> list[Path]:
-    """Recall and precision of each emotion, with the number of faces that carry the label.
-
-    Args:
-        result: what to draw.
-        stem: path without an ending.
-        title: over the bars.
-    Returns:
-        The files, PNG and SVG.
-    """
+    """Recall and precision of each emotion, with the number of faces that carry the label."""
     rows = np.arange(len(EMOTIONS))
     scores = [result.per_class[label] for label in EMOTIONS]
     with figure(7.0, 3.8) as (drawn, (axes,)):
-        recall = axes.bar(rows - 0.2, [s.recall for s in scores], 0.4, color=EMOTION_COLORS)
-        precision = axes.bar(
-            rows + 0.2, [s.precision for s in scores], 0.4, color=EMOTION_COLORS, alpha=0.5
-        )
-        for bars, values in (
-            (recall, [s.recall for s in scores]),
-            (precision, [s.precision for s in scores]),
-        ):
+        for at, measure, alpha in ((-0.2, "recall", None), (0.2, "precision", 0.5)):
+            values = [getattr(score, measure) for score in scores]
+            bars = axes.bar(rows + at, values, 0.4, color=EMOTION_COLORS, alpha=alpha)
             told = [f"{v:.2f}" if s.support else "" for v, s in zip(values, scores, strict=True)]
             axes.bar_label(bars, told, fontsize=8, padding=1)
         names = [f"{label}\n{result.per_class[label].support:,}" for label in EMOTIONS]
@@ -129,43 +82,25 @@ def plot_class_scores(result: Evaluation, stem: Path, *, title: str = "") -> lis
 
 
 def plot_risk_coverage(result: RiskCoverage, stem: Path, *, title: str = "") -> list[Path]:
-    """Accuracy against the share of the faces that is read, the surest first.
-
-    Args:
-        result: what to draw.
-        stem: path without an ending.
-        title: over the curve.
-    Returns:
-        The files, PNG and SVG.
-    """
-    line, quiet = "#3478cd", "#6b7078"
+    """Accuracy against the share of the faces that is read, the surest first."""
     with figure(6.4, 4.4) as (drawn, (axes,)):
         coverage = [100 * selection.coverage for selection in result.curve]
         accuracy = [100 * (selection.accuracy or 0.0) for selection in result.curve]
-        axes.plot(coverage, accuracy, color=line, linewidth=1.8, zorder=3)
-        axes.axhline(accuracy[-1], color="#9aa0a8", linestyle="--", linewidth=1)
-        axes.text(1, accuracy[-1], "all faces", va="bottom", fontsize=8.5, color=quiet)
+        axes.plot(coverage, accuracy, color=_BLUE, linewidth=1.8, zorder=3)
+        axes.axhline(accuracy[-1], color=_GRAY, linestyle="--", linewidth=1)
+        axes.text(1, accuracy[-1], "all faces", va="bottom", fontsize=8.5, color="#6b7078")
+        dot: dict[str, Any] = {"marker": "o", "color": _BLUE, "markersize": 5}
         for selection in result.at_threshold:
             if selection.accuracy is None or selection.coverage > 0.985:
                 continue
             place = (100 * selection.coverage, 100 * selection.accuracy)
-            axes.plot(*place, "o", color=line, markersize=5, zorder=4)
-            axes.annotate(
-                f"{selection.threshold:g}",
-                place,
-                xytext=(5, 5),
-                textcoords="offset points",
-                fontsize=8.5,
-            )
-        axes.plot(
-            [], [], "o", color=line, markersize=5, label="those with at least this probability"
-        )
-        axes.set_xlim(0, 101)
-        axes.set_ylim(min(accuracy) - 4, 102)
-        axes.set_xlabel("faces that are read, the surest first, %")
-        axes.set_ylabel("of these read right, %")
+            axes.plot(*place, linestyle="none", zorder=4, **dot)
+            beside: dict[str, Any] = {"xytext": (5, 5), "textcoords": "offset points"}
+            axes.annotate(f"{selection.threshold:g}", place, fontsize=8.5, **beside)
+        axes.plot([], [], linestyle="none", label="those with at least this probability", **dot)
+        axes.set(xlim=(0, 101), xlabel="faces that are read, the surest first, %")
+        axes.set(ylim=(min(accuracy) - 4, 102), ylabel="of these read right, %")
         axes.legend(frameon=False, loc="lower left")
-        axes.set_title(
-            title or f"Accuracy without the unsure; risk-coverage area {result.area:.3f}"
-        )
+        area = f"Accuracy without the unsure; risk-coverage area {result.area:.3f}"
+        axes.set_title(title or area)
         return save(drawn, stem)

@@ -8,14 +8,7 @@ from mien.output.figures import figure, save
 
 
 def plot_parameters(layers: Sequence[Layer], stem: Path) -> list[Path]:
-    """A bar for the parameters of each layer that has any, as the paper's Figure 16.
-
-    Args:
-        layers: of `mien.learn.summary.summarize`.
-        stem: path without an ending.
-    Returns:
-        The files, PNG and SVG.
-    """
+    """A bar for the parameters of each layer that has any, as the paper's Figure 16."""
     learnt = [layer for layer in layers if layer.parameters]
     total = sum(layer.parameters for layer in learnt)
     with figure(7.0, 0.32 * len(learnt) + 1.4) as (drawn, (axes,)):

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mien.learn.evaluation.robustness import CORRUPTIONS, Robustness, Strip
 from mien.output.figures import figure, save
@@ -22,20 +22,12 @@ def plot_robustness(result: Robustness, stem: Path) -> list[Path]:
 
     The dashed line is the model's accuracy on the images as they are, the pale band each severity's
     95 % interval, the dotted line what reading always the commonest emotion would score.
-
-    Args:
-        result: with at least one corruption.
-        stem: path without an ending.
-    Returns:
-        The files, PNG and SVG.
     """
     names = result.corruptions
     columns = min(len(names), 5)
     rows = -(-len(names) // columns)
-    with figure(2.35 * max(columns, 2) + 0.4, 2.3 * rows + 0.8, rows=rows, columns=columns) as (
-        drawn,
-        panels,
-    ):
+    size = (2.35 * max(columns, 2) + 0.4, 2.3 * rows + 0.8)
+    with figure(*size, rows=rows, columns=columns) as (drawn, panels):
         for place, (axes, name) in enumerate(zip(panels, names, strict=False)):
             _panel(axes, result, name)
             if place % columns:
@@ -45,21 +37,14 @@ def plot_robustness(result: Robustness, stem: Path) -> list[Path]:
         drawn.supylabel("accuracy", fontsize=10)
         title = f"Accuracy under corruption, {result.n:,} faces of {result.data}"
         drawn.suptitle(title, x=0.01, ha="left", fontweight="bold")
-        handles, labels = _legend(result.models)
+        marks: Any = _legend(result.models)
+        plain: dict[str, Any] = {"frameon": False, "fontsize": 9}
         if len(panels) > len(names):
-            free = panels[len(names)]
-            legend = free.legend(handles, labels, loc="center left", frameon=False, fontsize=9)
+            legend = panels[len(names)].legend(*marks, loc="center left", **plain)
             legend.set_in_layout(columns - len(names) % columns < 2)  # it may reach into the next
         else:
             across = 4 if columns > 2 else 1
-            drawn.legend(
-                handles,
-                labels,
-                loc="outside lower left",
-                ncols=across,
-                frameon=False,
-                fontsize=9,
-            )
+            drawn.legend(*marks, loc="outside lower left", ncols=across, **plain)
         return save(drawn, stem)
 
 
@@ -89,14 +74,8 @@ def _panel(axes: "Axes", result: Robustness, name: str) -> None:
             points = sorted([start, *points], key=lambda m: m.severity)
         severities = [m.severity for m in points]
         axes.axhline(start.accuracy, color=color, linestyle="--", linewidth=1)
-        axes.fill_between(
-            severities,
-            [m.interval.low for m in points],
-            [m.interval.high for m in points],
-            color=color,
-            alpha=0.15,
-            linewidth=0,
-        )
+        low, high = [m.interval.low for m in points], [m.interval.high for m in points]
+        axes.fill_between(severities, low, high, color=color, alpha=0.15, linewidth=0)
         shown = [m.accuracy for m in points]
         axes.plot(severities, shown, "o-", color=color, markersize=3.5, linewidth=1.6)
     axes.axhline(result.majority, color=_QUIET, linestyle=":", linewidth=1)
@@ -112,12 +91,6 @@ def plot_strips(strips: Sequence[Strip], stem: Path) -> list[Path]:
     """A row for each corruption: one face under all its severities, with what is read off it.
 
     A reading that is not the one of the face as it is stands in bold.
-
-    Args:
-        strips: at least one.
-        stem: path without an ending.
-    Returns:
-        The files, PNG and SVG.
     """
     columns = max(len(strip.severities) for strip in strips)
     size = (2.3 + 0.95 * columns, 1.36 * len(strips) + 0.1)
@@ -142,39 +115,16 @@ def _cell(axes: "Axes", strip: Strip, place: int) -> None:
         return
     emotion, probability = strip.read[place]
     changed = emotion != strip.read[strip.severities.index(0.0)][0]
-    axes.text(
-        0.5,
-        -0.04,
-        f"{emotion} {probability:.0%}",
-        transform=axes.transAxes,
-        ha="center",
-        va="top",
-        fontsize=7.5,
-        fontweight="bold" if changed else "normal",
-        color="black" if changed else _QUIET,
-    )
+    weight, color = ("bold", "black") if changed else ("normal", _QUIET)
+    told = f"{emotion} {probability:.0%}"
+    below: dict[str, Any] = {"transform": axes.transAxes, "ha": "center", "va": "top"}
+    axes.text(0.5, -0.04, told, fontsize=7.5, fontweight=weight, color=color, **below)
 
 
 def _name(axes: "Axes", strip: Strip) -> None:
     """What was done, to the left of the row."""
     about = textwrap.fill(strip.corruption.about, 30)
-    axes.text(
-        -0.15,
-        0.98,
-        strip.corruption.name,
-        transform=axes.transAxes,
-        ha="right",
-        va="top",
-        fontweight="bold",
-        fontsize=10,
-    )
-    axes.text(
-        -0.15,
-        0.78,
-        f"{about}\n({strip.corruption.unit})",
-        transform=axes.transAxes,
-        ha="right",
-        va="top",
-        fontsize=7.5,
-        color=_QUIET,
-    )
+    about += f"\n({strip.corruption.unit})"
+    place: dict[str, Any] = {"transform": axes.transAxes, "ha": "right", "va": "top"}
+    axes.text(-0.15, 0.98, strip.corruption.name, fontweight="bold", fontsize=10, **place)
+    axes.text(-0.15, 0.78, about, fontsize=7.5, color=_QUIET, **place)

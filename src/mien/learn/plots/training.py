@@ -14,27 +14,19 @@ def plot_history(rows: Sequence[EpochRow], stem: Path, *, title: str = "") -> li
 
     The gap between the curves at the end is the overfitting that the paper speaks of. A training
     accuracy with dropout and augmentation on can lie below that of validation.
-
-    Args:
-        rows: of a run's history.csv, at least one.
-        stem: path without an ending.
-        title: over both panels.
-    Returns:
-        The files, PNG and SVG.
     """
     epochs = [row.epoch for row in rows]
     with figure(9.5, 3.8, columns=2) as (drawn, (accuracy, loss)):
-        for axes, name, train, val in (
-            (accuracy, "accuracy", [r.accuracy for r in rows], [r.val_accuracy for r in rows]),
-            (loss, "loss", [r.loss for r in rows], [r.val_loss for r in rows]),
-        ):
+        for axes, name in ((accuracy, "accuracy"), (loss, "loss")):
+            train, val = ([getattr(row, of) for row in rows] for of in (name, f"val_{name}"))
             axes.plot(epochs, train, color=_TRAIN, label="train (augmented, with dropout)")
             axes.plot(epochs, val, color=_VAL, label="val")
             axes.fill_between(epochs, train, val, color="#9aa0a8", alpha=0.15, linewidth=0)
             gap = train[-1] - val[-1]
             axes.set_title(f"{name.capitalize()}; gap at the end {gap:+.3f}")
-            axes.set_xlabel("epoch")
-            axes.set_ylabel(name if name == "accuracy" else "cross-entropy, nats")
+            axes.set(
+                xlabel="epoch", ylabel="accuracy" if axes is accuracy else "cross-entropy, nats"
+            )
         best = max(rows, key=lambda row: row.val_accuracy)
         accuracy.plot([best.epoch], [best.val_accuracy], "o", color=_VAL)
         below = best.accuracy >= best.val_accuracy  # away from the other curve

@@ -25,8 +25,6 @@ def plot_study(result: TuningResult, folder: Path) -> list[Path]:
     Args:
         result: with at least one finished trial.
         folder: for trials-accuracy, settings and importances.
-    Returns:
-        The files, PNG and SVG.
     Raises:
         OutputError: they cannot be written.
     """
