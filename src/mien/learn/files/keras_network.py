@@ -1,5 +1,6 @@
 """A trained network -> the same as a Keras model, layer by layer."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
@@ -112,7 +113,7 @@ class _Translation:
             kernel = kernel.reshape(len(kernel), -1)
             self._flattened = None
         options = {"units": len(kernel), "activation": activation}
-        return self._add("Dense", "dense", x, [kernel.T, _array(bias)], **options)
+        return self._add("Dense", x, [kernel.T, _array(bias)], **options)
 
     def _part(self, part: nn.Module, activation: str | None, x: Any) -> Any:
         if isinstance(part, nn.Conv2d):
@@ -122,63 +123,46 @@ class _Translation:
         if isinstance(part, nn.BatchNorm2d):
             weights = [part.weight, part.bias, part.running_mean, part.running_var]
             arrays = [_array(weight) for weight in weights if weight is not None]
-            options = {"epsilon": part.eps, "momentum": 1.0 - (part.momentum or 0.0)}
-            return self._add(
-                "BatchNormalization", "batch_normalization", x, arrays, axis=-1, **options
-            )
+            momentum = 1.0 - (part.momentum or 0.0)
+            options = {"epsilon": part.eps, "momentum": momentum, "axis": -1}
+            return self._add("BatchNormalization", x, arrays, **options)
         if isinstance(part, nn.MaxPool2d | nn.AvgPool2d) and not (part.padding or part.ceil_mode):
-            kind = "Max" if isinstance(part, nn.MaxPool2d) else "Average"
-            return self._pooling(kind, part.kernel_size, part.stride, x)
+            kind = "MaxPooling2D" if isinstance(part, nn.MaxPool2d) else "AveragePooling2D"
+            return self._add(kind, x, pool_size=part.kernel_size, strides=part.stride)
         if isinstance(part, MinPool2d):  # max pooling upside down, which Keras has no layer for
-            x = self._add("Rescaling", "rescaling", x, scale=-1.0)
-            x = self._pooling("Max", part.size, part.size, x)
-            return self._add("Rescaling", "rescaling", x, scale=-1.0)
+            x = self._add("Rescaling", x, scale=-1.0)
+            x = self._add("MaxPooling2D", x, pool_size=part.size, strides=part.size)
+            return self._add("Rescaling", x, scale=-1.0)
         if isinstance(part, nn.AdaptiveAvgPool2d) and part.output_size == 1:
-            return self._add(
-                "GlobalAveragePooling2D",
-                "global_average_pooling2d",
-                x,
-                data_format="channels_last",
-            )
+            return self._add("GlobalAveragePooling2D", x)
         if isinstance(part, nn.Flatten):
             if len(x.shape) == 2:
                 return x  # as it leaves global pooling
             self._flattened = tuple(x.shape[1:])
-            return self._add("Flatten", "flatten", x, data_format="channels_last")
+            return self._add("Flatten", x)
         if isinstance(part, nn.Dropout):
-            return self._add("Dropout", "dropout", x, rate=part.p)
+            return self._add("Dropout", x, rate=part.p)
         if isinstance(part, nn.LeakyReLU):
-            return self._add("LeakyReLU", "leaky_re_lu", x, negative_slope=part.negative_slope)
+            return self._add("LeakyReLU", x, negative_slope=part.negative_slope)
         if type(part) in _ACTIVATIONS:
-            return self._add("Activation", "activation", x, activation=_ACTIVATIONS[type(part)])
+            return self._add("Activation", x, activation=_ACTIVATIONS[type(part)])
         if isinstance(part, _BasicBlock | _SEBlock):
             return self._block(part, x)
         if isinstance(part, _SqueezeExcitation):
-            return self._squeeze_excitation(part, x)
+            means = self._add("GlobalAveragePooling2D", x, keepdims=True)
+            scales = self.through([part.squeeze, nn.ReLU(), part.excite, nn.Sigmoid()], means)
+            return self._add("Multiply", [x, scales])
         raise ModelError(
             "expected a network whose parts Keras has too, as those of mien.learn.networks; this "
             f"one has {part}"
         )
 
-    def _squeeze_excitation(self, part: _SqueezeExcitation, x: Any) -> Any:
-        means = self._add(
-            "GlobalAveragePooling2D",
-            "global_average_pooling2d",
-            x,
-            data_format="channels_last",
-            keepdims=True,
-        )
-        scales = self.through([part.squeeze, nn.ReLU(), part.excite, nn.Sigmoid()], means)
-        return self._add("Multiply", "multiply", [x, scales])
-
     def _block(self, block: _BasicBlock | _SEBlock, x: Any) -> Any:
         self.branches = True
-        inner = self.through([block.conv1, block.norm1, nn.ReLU(), block.conv2, block.norm2], x)
-        if isinstance(block, _SEBlock):
-            inner = self.through([block.scale], inner)
-        shortcut = self.through(_parts(block.shortcut), x)
-        added = self._add("Add", "add", [inner, shortcut])
-        return self.through([nn.ReLU()], added)
+        scale = [block.scale] if isinstance(block, _SEBlock) else []
+        path = [block.conv1, block.norm1, nn.ReLU(), block.conv2, block.norm2, *scale]
+        inner, shortcut = self.through(path, x), self.through(_parts(block.shortcut), x)
+        return self.through([nn.ReLU()], self._add("Add", [inner, shortcut]))
 
     def _convolution(self, part: nn.Conv2d, activation: str | None, x: Any) -> Any:
         sides = part.padding  # a word, or a number of pixels for each direction
@@ -190,15 +174,12 @@ class _Translation:
             padding = "same" if any(sides) else "valid"
         elif any(sides):
             # With strides, Keras's "same" would pad the other side than torch does.
-            x = self._add(
-                "ZeroPadding2D", "zero_padding2d", x, padding=sides, data_format="channels_last"
-            )
+            x = self._add("ZeroPadding2D", x, padding=sides)
         weights = [_array(part.weight).transpose(2, 3, 1, 0)]  # (kH, kW, in, out)
         if part.bias is not None:
             weights.append(_array(part.bias))
         return self._add(
             "Conv2D",
-            "conv2d",
             x,
             weights,
             filters=part.out_channels,
@@ -209,28 +190,17 @@ class _Translation:
             groups=part.groups,
             use_bias=part.bias is not None,
             activation=activation,
-            data_format="channels_last",
         )
 
-    def _pooling(self, kind: str, size: Any, stride: Any, x: Any) -> Any:
-        return self._add(
-            f"{kind}Pooling2D",
-            f"{kind.lower()}_pooling2d",
-            x,
-            pool_size=size,
-            strides=stride,
-            data_format="channels_last",
-        )
-
-    def _add(
-        self, kind: str, name: str, x: Any, weights: Sequence[NDArray[Any]] = (), **options: Any
-    ) -> Any:
+    def _add(self, kind: str, x: Any, weights: Sequence[NDArray[Any]] = (), **options: Any) -> Any:
+        # All that a user's Keras settings could change is given.
+        if kind.endswith("2D") or kind == "Flatten":
+            options["data_format"] = "channels_last"
+        name = re.sub("(?<=[a-z])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])", "_", kind).lower()
         number = self._names[name]
         self._names[name] += 1
-        # All that a user's Keras settings could change is given.
-        layer = getattr(self._keras.layers, kind)(
-            name=f"{name}_{number}" if number else name, dtype="float32", **options
-        )
+        name = f"{name}_{number}" if number else name
+        layer = getattr(self._keras.layers, kind)(name=name, dtype="float32", **options)
         x = self.follow(layer, x)
         if weights:
             layer.set_weights(weights)
