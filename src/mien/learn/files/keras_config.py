@@ -24,18 +24,10 @@ SCALING_LAYER: Final = "mien_rescaling"
 """Name of the first layer in the Keras files that mien writes; Keras keeps it on saving again."""
 
 _AUGMENTATIONS: Final = {
-    "RandomBrightness",
-    "RandomContrast",
-    "RandomCrop",
-    "RandomFlip",
-    "RandomHeight",
-    "RandomRotation",
-    "RandomTranslation",
-    "RandomWidth",
-    "RandomZoom",
-    "GaussianDropout",
+    "RandomBrightness", "RandomContrast", "RandomCrop", "RandomFlip", "RandomHeight",
+    "RandomRotation", "RandomTranslation", "RandomWidth", "RandomZoom", "GaussianDropout",
     "GaussianNoise",
-}
+}  # fmt: skip
 _FRAMINGS: Final = {
     "InputLayer",
     "Resizing",
@@ -47,93 +39,26 @@ _FRAMINGS: Final = {
 _SCALINGS: Final = {"Rescaling", "Normalization", "Divide", "TrueDivide", "Multiply", "Subtract"}
 
 _LAYERS: Final = {
-    "Activation",
-    "ActivityRegularization",
-    "Add",
-    "AdditiveAttention",
-    "AlphaDropout",
-    "Attention",
-    "Average",
-    "AveragePooling2D",
-    "BatchNormalization",
-    "Bidirectional",
-    "Concatenate",
-    "Conv1D",
-    "Conv2D",
-    "Conv2DTranspose",
-    "Cropping2D",
-    "Dense",
-    "DepthwiseConv2D",
-    "Dot",
-    "Dropout",
-    "ELU",
-    "Embedding",
-    "Flatten",
-    "GRU",
-    "GlobalAveragePooling1D",
-    "GlobalAveragePooling2D",
-    "GlobalMaxPooling1D",
-    "GlobalMaxPooling2D",
-    "GroupNormalization",
-    "GroupQueryAttention",
-    "LSTM",
-    "LayerNormalization",
-    "LeakyReLU",
-    "MaxPooling1D",
-    "MaxPooling2D",
-    "Maximum",
-    "Minimum",
-    "MultiHeadAttention",
-    "PReLU",
-    "Permute",
-    "RMSNormalization",
-    "ReLU",
-    "RepeatVector",
-    "SeparableConv2D",
-    "SimpleRNN",
-    "Softmax",
-    "SpatialDropout2D",
-    "SpectralNormalization",
-    "TimeDistributed",
-    "UnitNormalization",
+    "Activation", "ActivityRegularization", "Add", "AdditiveAttention", "AlphaDropout",
+    "Attention", "Average", "AveragePooling2D", "BatchNormalization", "Bidirectional",
+    "Concatenate", "Conv1D", "Conv2D", "Conv2DTranspose", "Cropping2D", "Dense", "DepthwiseConv2D",
+    "Dot", "Dropout", "ELU", "Embedding", "Flatten", "GRU", "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GroupNormalization",
+    "GroupQueryAttention", "LSTM", "LayerNormalization", "LeakyReLU", "MaxPooling1D",
+    "MaxPooling2D", "Maximum", "Minimum", "MultiHeadAttention", "PReLU", "Permute",
+    "RMSNormalization", "ReLU", "RepeatVector", "SeparableConv2D", "SimpleRNN", "Softmax",
+    "SpatialDropout2D", "SpectralNormalization", "TimeDistributed", "UnitNormalization",
     "UpSampling2D",
-}
+}  # fmt: skip
 
 _PARTS: Final = {  # of a layer: how it began, was held and counts; and JSON's stand-ins for tuples
-    "Constant",
-    "DTypePolicy",
-    "FloatDTypePolicy",
-    "GlorotNormal",
-    "GlorotUniform",
-    "HeNormal",
-    "HeUniform",
-    "Identity",
-    "L1",
-    "L1L2",
-    "L2",
-    "LecunNormal",
-    "LecunUniform",
-    "MaxNorm",
-    "MinMaxNorm",
-    "NonNeg",
-    "Ones",
-    "Orthogonal",
-    "OrthogonalInitializer",
-    "OrthogonalRegularizer",
-    "Policy",
-    "RandomNormal",
-    "RandomUniform",
-    "SeedGenerator",
-    "TensorShape",
-    "TruncatedNormal",
-    "UnitNorm",
-    "VarianceScaling",
-    "Zeros",
-    "__keras_tensor__",
-    "__numpy__",
-    "__tensor__",
+    "Constant", "DTypePolicy", "FloatDTypePolicy", "GlorotNormal", "GlorotUniform", "HeNormal",
+    "HeUniform", "Identity", "L1", "L1L2", "L2", "LecunNormal", "LecunUniform", "MaxNorm",
+    "MinMaxNorm", "NonNeg", "Ones", "Orthogonal", "OrthogonalInitializer", "OrthogonalRegularizer",
+    "Policy", "RandomNormal", "RandomUniform", "SeedGenerator", "TensorShape", "TruncatedNormal",
+    "UnitNorm", "VarianceScaling", "Zeros", "__keras_tensor__", "__numpy__", "__tensor__",
     "__tuple__",
-}
+}  # fmt: skip
 
 ALLOWED: Final = frozenset(MODELS | _LAYERS | _AUGMENTATIONS | _FRAMINGS | _SCALINGS | _PARTS)
 """Keras's own classes that read faces or are part of what does; none runs code, opens or loads."""
@@ -147,17 +72,11 @@ _MAX_WEIGHTS_BYTES: Final = 640 * 2**20  # 160 million weights; VGG16, of the la
 
 @dataclass(frozen=True)
 class KerasConfig:
-    """What a Keras file says it holds.
+    """What a Keras file says it holds."""
 
-    Attributes:
-        config: of the model, as Keras writes it; every class in it is among `ALLOWED`.
-        spec: what mien wrote into the file; None if another tool made it, or Keras saved it again.
-        old: Keras 1 or 2 wrote it, and `config` is mended, so that Keras 3 can build it.
-    """
-
-    config: dict[str, Any]
-    spec: ModelSpec | None
-    old: bool = False
+    config: dict[str, Any]  # of the model, as Keras writes it; all its classes are in `ALLOWED`
+    spec: ModelSpec | None  # that mien wrote; None if another tool made it, or Keras saved it again
+    old: bool = False  # Keras 1 or 2 wrote it; `config` is mended, so that Keras 3 can build it
 
     @property
     def saved_again(self) -> bool:
@@ -185,6 +104,11 @@ def read_config(path: Path) -> KerasConfig:
         ModelError: it is no Keras file, holds no model, or names a class outside of `ALLOWED`.
         MissingExtraError: h5py is not installed.
     """
+    try:
+        import h5py  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("reading Keras files", "keras", error) from error
+
     spec = None
     if path.suffix.lower() == ".keras":
         text, version = _config_of_archive(path)
@@ -203,29 +127,18 @@ def read_config(path: Path) -> KerasConfig:
     if old := not version.startswith("3"):
         try:
             config = mended(config)
-        # Whatever else than Keras's own writing may raise; RecursionError is a RuntimeError.
-        except (
-            LookupError,
-            TypeError,
-            ValueError,
-            AttributeError,
-            ArithmeticError,
-            RuntimeError,
-        ) as e:
+        except Exception as error:  # whatever else than Keras's own writing may raise
             raise ModelError(
                 f"{path}: Keras {version or 1} wrote it, and its configuration cannot be put into "
-                f"the words of Keras 3; {e or repr(e)}"
-            ) from e
+                f"the words of Keras 3; {error or repr(error)}"
+            ) from error
     _check_classes(config, path)
     return KerasConfig(config, spec, old)
 
 
 def _attributes_of_hdf5(path: Path) -> tuple[str, str, str | None]:
     """The model's configuration, the version of Keras that wrote it, and mien's description."""
-    try:
-        import h5py
-    except ImportError as error:
-        raise MissingExtraError("reading Keras files", "keras", error) from error
+    import h5py
 
     with path.open("rb") as file:
         begins = file.read(len(_HDF5))
@@ -261,11 +174,9 @@ def _check_heaps(content: bytes | mmap.mmap, path: Path) -> None:
     """
     start = content.find(_HEAP)
     while start >= 0:
-        place, end = start + 16, start
-        if start + 16 <= len(content):
-            end = min(
-                start + int.from_bytes(content[start + 8 : start + 16], "little"), len(content)
-            )
+        # Of a heap that is cut off, what there is of its size reaches nowhere.
+        size = int.from_bytes(content[start + 8 : start + 16], "little")
+        place, end = start + 16, min(start + size, len(content))
         while place + 16 <= end:
             number = int.from_bytes(content[place : place + 2], "little")
             size = int.from_bytes(content[place + 8 : place + 16], "little")
@@ -278,17 +189,13 @@ def _check_heaps(content: bytes | mmap.mmap, path: Path) -> None:
 
 def _check_weights(file: Path | io.BytesIO, path: Path) -> None:
     """Refuse weights that a few bytes stand for: HDF5 need not store what has one value."""
-    try:
-        import h5py
-    except ImportError as error:
-        raise MissingExtraError("reading Keras files", "keras", error) from error
+    import h5py
 
-    size = 0
+    sizes = []
 
     def add(name: str, found: Any) -> None:
-        nonlocal size
         if isinstance(found, h5py.Dataset):
-            size += int(found.size or 0) * found.dtype.itemsize
+            sizes.append(int(found.size or 0) * found.dtype.itemsize)
 
     try:
         with h5py.File(file, "r") as opened:
@@ -296,7 +203,7 @@ def _check_weights(file: Path | io.BytesIO, path: Path) -> None:
     # A damaged file makes h5py raise nearly anything.
     except Exception as error:
         raise ModelError(f"{path}: expected a whole HDF5 file; {error}") from error
-    if size > _MAX_WEIGHTS_BYTES:
+    if (size := sum(sizes)) > _MAX_WEIGHTS_BYTES:
         raise ModelError(f"{path}: its weights have {size:,} bytes, too many to be real")
 
 

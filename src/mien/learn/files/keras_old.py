@@ -20,19 +20,13 @@ _OF_TRAINING: Final = ("_initializer", "_regularizer", "_constraint")
 """What the names of settings end in that mean nothing once weights are loaded."""
 
 _ANY: Final = object()
-_LOST: Final[dict[str, tuple[object, ...]]] = {
+_NEVER: Final = object()
+_LOST: Final[dict[str, object]] = {
     # Setting that Keras 3 refuses -> with which value it says nothing of what is read.
-    "adjustment": (None,),
-    "dynamic": (False,),
-    "fused": (_ANY,),
-    "implementation": (_ANY,),
-    "input_dtype": (_ANY,),
-    "renorm": (False,),
-    "renorm_clipping": (_ANY,),
-    "renorm_momentum": (_ANY,),
-    "rng_type": (_ANY,),
-    "time_major": (False,),
-    "virtual_batch_size": (None,),
+    **dict.fromkeys(("adjustment", "virtual_batch_size")),
+    **dict.fromkeys(("dynamic", "renorm", "time_major"), False),
+    **dict.fromkeys(("fused", "implementation", "input_dtype", "rng_type"), _ANY),
+    **dict.fromkeys(("renorm_clipping", "renorm_momentum"), _ANY),
 }
 _ONE_GROUP: Final = ("DepthwiseConv2D", "SeparableConv2D", "SeparableConv1D", "Conv2DTranspose")
 
@@ -49,14 +43,8 @@ _ARITHMETIC: Final = {
     "nn.bias_add": "Add",
 }
 _ACTIVATIONS: Final = {
-    "nn.relu": "relu",
-    "nn.relu6": "relu6",
-    "nn.sigmoid": "sigmoid",
-    "math.sigmoid": "sigmoid",
-    "nn.softmax": "softmax",
-    "nn.silu": "silu",
-    "nn.tanh": "tanh",
-    "math.tanh": "tanh",
+    *("nn.relu", "nn.relu6", "nn.sigmoid", "nn.softmax", "nn.silu", "nn.tanh"),
+    *("math.sigmoid", "math.tanh"),
 }
 _NOTHING: Final = ("GaussianNoise", {"stddev": 0.0})
 """A layer that gives back what it gets."""
@@ -153,25 +141,20 @@ def _mend_layer(layer: dict[str, Any]) -> None:
     if kind == "InputLayer" and shape is not None:
         settings["batch_shape"] = shape
     for key, value in list(settings.items()):
-        harmless = _LOST.get(key, ())
+        harmless = _LOST.get(key, _NEVER)
         if kind in _ONE_GROUP and key == "groups":
-            harmless = (1,)
+            harmless = 1
         elif kind.startswith("SpatialDropout") and key in ("noise_shape", "trainable"):
-            harmless = (_ANY,)
-        if key.endswith(_OF_TRAINING) or _ANY in harmless or value in harmless:
+            harmless = _ANY
+        if key.endswith(_OF_TRAINING) or harmless is _ANY or value == harmless:
             del settings[key]
         elif key.endswith("activation") and value == "hard_sigmoid":
             raise ValueError("hard_sigmoid is another function in Keras 3")
         elif key == "axis" and isinstance(value, list) and len(value) == 1:
             settings[key] = value[0]
     if kind in ("RandomHeight", "RandomWidth"):  # of training alone; Keras 3 has neither
-        layer["class_name"], layer["config"] = (
-            _NOTHING[0],
-            {
-                "name": settings["name"],
-                **_NOTHING[1],
-            },
-        )
+        kind, nothing = _NOTHING
+        layer["class_name"], layer["config"] = kind, {"name": settings["name"], **nothing}
     if isinstance(settings.get("layer"), dict):  # what TimeDistributed and others wrap
         _mend_layer(settings["layer"])
 
@@ -206,7 +189,7 @@ def _as_layer(layer: dict[str, Any], *, gray: bool) -> dict[str, Any]:
     if function in _ARITHMETIC and len(calls) == 1:
         found, inputs = _arithmetic(_ARITHMETIC[function], calls[0])
     elif function in _ACTIVATIONS and options.get("axis") in (None, -1):
-        found = "Activation", {"activation": _ACTIVATIONS[function]}
+        found = "Activation", {"activation": function.partition(".")[2]}
     elif function == "cast" and options.get("dtype") == "float32":
         found = _NOTHING
     elif function == "image.grayscale_to_rgb":
@@ -217,15 +200,9 @@ def _as_layer(layer: dict[str, Any], *, gray: bool) -> dict[str, Any]:
         found = _NOTHING  # RGB to BGR
     if found is None:
         return layer
-    kind, settings = found
-    name = layer["name"]
-    inbound = [[[*call, {}] for call in inputs]]
-    return {
-        "class_name": kind,
-        "name": name,
-        "config": {"name": name, **settings},
-        "inbound_nodes": inbound,
-    }
+    (kind, settings), name = found, layer["name"]
+    inbound, settings = [[[*call, {}] for call in inputs]], {"name": name, **settings}
+    return {"class_name": kind, "name": name, "config": settings, "inbound_nodes": inbound}
 
 
 def _arithmetic(
@@ -250,7 +227,5 @@ def _arithmetic(
     else:
         return None, inputs
     settings = {"scale": scale, "offset": offset}
-    return (
-        "Rescaling",
-        {key: value[0] if len(value) == 1 else value for key, value in settings.items()},
-    ), inputs
+    settings = {key: value[0] if len(value) == 1 else value for key, value in settings.items()}
+    return ("Rescaling", settings), inputs
