@@ -1,6 +1,6 @@
 """The networks, by name: gray pixels in, logits out; normalization is their first step."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -75,8 +75,14 @@ class Network(nn.Module):
 
 def macs(network: Network) -> int:
     """MACs for one face in the deployed network's convolutions and matrix products."""
+    deployed = nn.Sequential(network.backbone, network.head)
+    return macs_of(deployed, torch.zeros(1, 1, SIZE_PX, SIZE_PX))
+
+
+def macs_of(module: Callable[[Tensor], Tensor], inputs: Tensor) -> int:
+    """MACs of what a module makes of its inputs."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network.head(network.backbone(torch.zeros(1, 1, SIZE_PX, SIZE_PX)))
+        module(inputs)
     return int(counter.get_total_flops()) // 2
 
 
@@ -251,24 +257,25 @@ class _BasicBlock(nn.Module):
         return torch.relu(self.norm2(self.conv2(inner)) + self.shortcut(features))
 
 
+def _stages(block: Callable[[int, int, int], nn.Module], widths: Sequence[int]) -> list[nn.Module]:
+    """Two blocks of each width; the first of each stage but the first halves the image."""
+    blocks, inputs = [], widths[0]
+    for width in widths:
+        blocks += [block(inputs, width, 1 if width == widths[0] else 2), block(width, width, 1)]
+        inputs = width
+    return blocks
+
+
 def resnet_backbone(options: BackboneOptions) -> tuple[nn.Module, int]:
     """ResNet-18 (He et al. 2015, arXiv:1512.03385) for 48 pixels.
 
     The stem is one 3 x 3 convolution with stride 2 in place of 7 x 7 with stride 2 and a pooling.
     """
-    widths = (64, 128, 256, 512)
-    blocks: list[nn.Module] = []
-    inputs = 64
-    for stage, width in enumerate(widths):
-        for block in range(2):
-            stride = 2 if stage > 0 and block == 0 else 1
-            blocks.append(_BasicBlock(inputs, width, stride))
-            inputs = width
     backbone = nn.Sequential(
         nn.Conv2d(1, 64, 3, stride=2, padding=1, bias=False),  # (N, 64, 24, 24)
         nn.BatchNorm2d(64),
         nn.ReLU(),
-        *blocks,  # (N, 512, 3, 3)
+        *_stages(_BasicBlock, (64, 128, 256, 512)),  # (N, 512, 3, 3)
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),  # (N, 512)
         nn.Dropout(options.dense_dropout),
@@ -353,24 +360,16 @@ def se_resnet_large_backbone(options: BackboneOptions) -> tuple[nn.Module, int]:
 
     10.4 million parameters in four stages of two blocks, the first of them on the whole image.
     """
-    widths = (64, 128, 256, 480)
-    blocks: list[nn.Module] = []
-    inputs = widths[0]
-    for stage, width in enumerate(widths):
-        for block in range(2):
-            stride = 2 if stage > 0 and block == 0 else 1
-            blocks.append(_SEBlock(inputs, width, stride))
-            inputs = width
     backbone = nn.Sequential(
-        nn.Conv2d(1, widths[0], 3, padding=1, bias=False),  # (N, 64, 48, 48)
-        nn.BatchNorm2d(widths[0]),
+        nn.Conv2d(1, 64, 3, padding=1, bias=False),  # (N, 64, 48, 48)
+        nn.BatchNorm2d(64),
         nn.ReLU(inplace=True),
-        *blocks,  # (N, 480, 6, 6)
+        *_stages(_SEBlock, (64, 128, 256, 480)),  # (N, 480, 6, 6)
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),  # (N, 480)
         nn.Dropout(options.dense_dropout),
     )
-    return backbone, widths[-1]
+    return backbone, 480
 
 
 NETWORKS: Final[dict[str, Callable[[BackboneOptions], tuple[nn.Module, int]]]] = {

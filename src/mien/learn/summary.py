@@ -1,47 +1,39 @@
 """A network layer by layer: output shapes, parameters and where they come from, MACs."""
 
+from collections import Counter
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
-from mien.learn.networks import MinPool2d, Network
+from mien.learn.networks import MinPool2d, Network, macs_of
 from mien.recognize.crops import SIZE_PX
 
-_COUNTED = (
-    nn.Conv2d,
-    nn.Linear,
-    nn.MaxPool2d,
-    nn.AvgPool2d,
-    nn.AdaptiveAvgPool2d,
-    nn.Dropout,
-    nn.Flatten,
-    nn.BatchNorm2d,
-    MinPool2d,
-)
+_KERAS_NAMES: Final[dict[type[nn.Module], str]] = {
+    nn.Conv2d: "conv2d",
+    nn.Linear: "dense",
+    nn.MaxPool2d: "max_pooling2d",
+    nn.AvgPool2d: "average_pooling2d",
+    nn.AdaptiveAvgPool2d: "global_average_pooling2d",
+    nn.Dropout: "dropout",
+    nn.Flatten: "flatten",
+    nn.BatchNorm2d: "batch_normalization",
+    MinPool2d: "min_pooling2d",
+}
+"""The kinds of layers that are listed, and what Keras calls them."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer of a network, as the paper's Table 2 lists them.
+    """One layer of a network, as the paper's Table 2 lists them."""
 
-    Attributes:
-        name: kind and number, counted from 0 as Keras does: `conv2d`, `conv2d_1`, ...
-        kind: the class of the layer: `Conv2d`, `Linear`, ...
-        output_shape: of one face, without the batch: (height, width, channels) or (features,).
-        parameters: how many it learns.
-        arithmetic: how that number comes about, for instance `(3 * 3 * 32 + 1) * 64`; empty for a
-            layer that learns nothing.
-        macs: for one face.
-    """
-
-    name: str
-    kind: str
-    output_shape: tuple[int, ...]
-    parameters: int
-    arithmetic: str
-    macs: int
+    name: str  # kind and number, counted from 0 as Keras does: `conv2d`, `conv2d_1`, ...
+    kind: str  # the class of the layer: `Conv2d`, `Linear`, ...
+    output_shape: tuple[int, ...]  # of one face: (height, width, channels) or (features,)
+    parameters: int  # how many it learns
+    arithmetic: str  # how that comes about: `(3 * 3 * 32 + 1) * 64`; empty where it learns nothing
+    macs: int  # for one face
 
 
 def summarize(network: Network) -> list[Layer]:
@@ -51,12 +43,12 @@ def summarize(network: Network) -> list[Layer]:
     shape.
     """
     layers: list[Layer] = []
-    numbers: dict[str, int] = {}
+    numbers: Counter[str] = Counter()
 
     def record(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        stem = _keras_name(module)
-        number = numbers.get(stem, 0)
-        numbers[stem] = number + 1
+        stem = next(name for kind, name in _KERAS_NAMES.items() if isinstance(module, kind))
+        number = numbers[stem]
+        numbers[stem] += 1
         layers.append(
             Layer(
                 name=f"{stem}_{number}" if number else stem,
@@ -71,7 +63,7 @@ def summarize(network: Network) -> list[Layer]:
     hooks = [
         module.register_forward_hook(record)
         for module in network.modules()
-        if isinstance(module, _COUNTED) and module is not network.votes_head
+        if isinstance(module, tuple(_KERAS_NAMES)) and module is not network.votes_head
     ]
     was_training = network.training
     network.eval()
@@ -83,21 +75,6 @@ def summarize(network: Network) -> list[Layer]:
         for hook in hooks:
             hook.remove()
     return layers
-
-
-def _keras_name(module: nn.Module) -> str:
-    names: dict[type[nn.Module], str] = {
-        nn.Conv2d: "conv2d",
-        nn.Linear: "dense",
-        nn.MaxPool2d: "max_pooling2d",
-        nn.AvgPool2d: "average_pooling2d",
-        nn.AdaptiveAvgPool2d: "global_average_pooling2d",
-        nn.Dropout: "dropout",
-        nn.Flatten: "flatten",
-        nn.BatchNorm2d: "batch_normalization",
-        MinPool2d: "min_pooling2d",
-    }
-    return next(name for kind, name in names.items() if isinstance(module, kind))
 
 
 def _channels_last(output: Tensor) -> tuple[int, ...]:
@@ -122,8 +99,4 @@ def _arithmetic(module: nn.Module) -> str:
 
 def _macs(module: nn.Module, inputs: Tensor) -> int:
     # Only these do products that count; the hook is inside a forward pass, so run them once more.
-    if not isinstance(module, nn.Conv2d | nn.Linear):
-        return 0
-    with FlopCounterMode(display=False) as counter:
-        module.forward(inputs)
-    return int(counter.get_total_flops()) // 2
+    return macs_of(module.forward, inputs) if isinstance(module, nn.Conv2d | nn.Linear) else 0
