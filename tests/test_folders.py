@@ -13,15 +13,10 @@ from mien.learn.data.datasets import FaceSet, load_faces
 from mien.learn.data.folders import label_of, split_of
 
 
-def _image(path: Path, level: int = 80) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(png(np.full((48, 48), level, np.uint8)))
-    return path
-
-
 def _images(root: Path, *names: str) -> Path:
     for number, name in enumerate(names):
-        _image(root / name, number)
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(png(np.full((48, 48), number, np.uint8)))
     return root
 
 
@@ -70,8 +65,7 @@ def test_folders_of_subjects_lie_in_those_of_emotions_or_above_them(tmp_path: Pa
 
 
 def test_linked_folders_are_read_and_a_link_that_leads_back_is_not(tmp_path: Path) -> None:
-    _image(tmp_path / "elsewhere" / "1.png")
-    _image(tmp_path / "mine" / "sad" / "2.png")
+    _images(tmp_path, "elsewhere/1.png", "mine/sad/2.png")
     (tmp_path / "mine" / "happy").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
     (tmp_path / "mine" / "sad" / "up").symlink_to(tmp_path / "mine", target_is_directory=True)
 
@@ -81,6 +75,7 @@ def test_linked_folders_are_read_and_a_link_that_leads_back_is_not(tmp_path: Pat
 def test_what_is_left_out_of_folders_is_counted_and_named(tmp_path: Path) -> None:
     _images(tmp_path, "train/happy/1.png", "train/calm/2.png", "train/none/3.png")
     _images(tmp_path, "cover.png", "train/4.png", "plots/.hidden.png", "__MACOSX/happy/5.png")
+    _images(tmp_path, ".ipynb_checkpoints/happy/6.png")
     for other in ("train/happy/video.mov", "train/happy/Thumbs.db", "notes/read me.txt"):
         (tmp_path / other).parent.mkdir(exist_ok=True)
         (tmp_path / other).write_bytes(b"\0")
@@ -152,6 +147,8 @@ def test_splits_as_people_write_them(name: str, split: str | None) -> None:
     ("name", "label"),
     [
         ("scared", "fear"),
+        ("afraid", "fear"),
+        ("joy", "happy"),
         ("0_Angry", "angry"),
         ("4. Happy", "happy"),
         ("06-joyful", "happy"),

@@ -5,7 +5,7 @@ import warnings
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,6 @@ from mien.recognize.crops import SIZE_PX
 SPLITS: Final = ("train", "val", "test")
 """Training, PublicTest and PrivateTest of FER2013, in this order."""
 
-_FACES_AT_FIRST: Final = 1024  # of a table; the array grows
 _MOST_VOTES: Final = 1_000_000  # on a face, for one label; FER+ has ten in all
 _OUT_OF_ORDER: Final = 0.01  # most of the names in FER+'s file; four of the real 35,714 are
 _USAGES: Final = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
@@ -68,21 +67,18 @@ class FaceSet:
     def __post_init__(self) -> None:
         count = len(self.targets)
         expected = {"images": (count, SIZE_PX, SIZE_PX), "targets": (count,), "splits": (count,)}
+        if self.votes is not None:
+            expected["votes"] = (count, len(FERPLUS))
         for array, shape in expected.items():
             if (got := getattr(self, array).shape) != shape:
                 raise DataError(f"{array}: expected shape {shape}; got {got}")
         if self.sources is not None and len(self.sources) != count:
             raise DataError(f"sources: expected {count}; got {len(self.sources)}")
-        if self.images.dtype != np.uint8:
-            raise DataError(f"images: expected uint8; got {self.images.dtype}")
-        if self.votes is not None and self.votes.shape != (count, len(FERPLUS)):
-            raise DataError(
-                f"votes: expected shape {(count, len(FERPLUS))}; got {self.votes.shape}"
-            )
+        for array, kind in (("images", "uint8"), ("targets", "int64")):
+            if (dtype := getattr(self, array).dtype) != kind:
+                raise DataError(f"{array}: expected {kind}; got {dtype}")
         if self.votes is not None and self.votes.min(initial=0) < 0:
             raise DataError(f"votes: expected 0 or more; got {self.votes.min()}")
-        if self.targets.dtype != np.int64:
-            raise DataError(f"targets: expected int64; got {self.targets.dtype}")
         if unknown := sorted(set(self.splits.tolist()) - set(SPLITS)):
             raise DataError(f"splits: expected {', '.join(SPLITS)}; got {unknown[0]!r}")
         if count and not (self.targets.min() >= 0 and self.targets.max() < len(EMOTIONS)):
@@ -152,9 +148,7 @@ class FaceSet:
                 "or train with votes_weight 0"
             )
         counts = self.votes[:, : len(FERPLUS_EMOTIONS)].astype(np.float32)
-        return cast(
-            NDArray[np.float32], counts / np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
-        )
+        return np.asarray(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1.0), np.float32)
 
     def hold_out(self, share: float, *, seed: int = 0) -> "FaceSet":
         """The same set with a share of each class of `train` moved to `val`.
@@ -164,12 +158,10 @@ class FaceSet:
         """
         if not 0.0 < share < 1.0:
             raise OptionError(f"share to hold out: expected between 0 and 1; got {share}")
-        generator = np.random.default_rng(seed)
-        splits = self.splits.copy()
+        generator, splits = np.random.default_rng(seed), self.splits.copy()
         for target in range(len(EMOTIONS)):
             rows = np.flatnonzero((self.splits == "train") & (self.targets == target))
-            moved = round(share * len(rows))
-            splits[generator.permutation(rows)[:moved]] = "val"
+            splits[generator.permutation(rows)[: round(share * len(rows))]] = "val"
         return replace(self, splits=splits, val_share=share)
 
     def limit_train(self, count: int, *, seed: int = 0) -> "FaceSet":
@@ -262,9 +254,7 @@ def load_faces(
     if not len(faces):
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in faces.left_out.items())
         raise DataError(f"{path}: no faces in it" + (f"; left out: {reasons}" if reasons else ""))
-    if votes is not None:
-        faces = _with_votes(faces, Path(votes))
-    return faces
+    return faces if votes is None else _with_votes(faces, Path(votes))
 
 
 def list_images(path: str | Path) -> Listing:
@@ -286,10 +276,8 @@ def _source(path: Path) -> Listing | list[Path]:
     """The images, or the tables of faces, that a data set is read from."""
     if not path.exists():
         raise DataError(f"no such file or folder: {path}")
-    return _in_folder(path) if path.is_dir() else _of_file(path)
-
-
-def _of_file(path: Path) -> Listing | list[Path]:
+    if path.is_dir():
+        return _in_folder(path)
     if path.suffix.lower() not in (".csv", ".parquet"):
         raise DataError(
             f"{path}: expected a .csv or .parquet file or a folder; unpack an archive first"
@@ -340,25 +328,37 @@ def _chosen(tables: list[Path]) -> list[Path]:
     return [*labelled, *(t for t in tables if t not in labelled)] if labelled else tables[:1]
 
 
-class _Pixels:
-    """Faces that come one by one; what is spare at their end is never more than an eighth."""
+class _Faces:
+    """The faces of a set, that come one by one, and what is left out of it."""
 
     def __init__(self) -> None:
-        self._faces = np.empty((_FACES_AT_FIRST, SIZE_PX, SIZE_PX), np.uint8)
-        self._count = 0
+        self._pixels = bytearray()  # grows in place, where a list would be copied whole at last
+        self._targets: list[int] = []
+        self._splits: list[str] = []
+        self._sources: list[str] = []
+        self.votes: list[list[int]] = []
+        self.left_out: Counter[str] = Counter()
 
-    def add(self, face: NDArray[np.uint8]) -> None:
-        if self._count == len(self._faces):
-            # In place, where a list of faces would be copied whole into an array at last.
-            shape = (self._count + self._count // 8, SIZE_PX, SIZE_PX)
-            self._faces.resize(shape, refcheck=False)
-        self._faces[self._count] = face
-        self._count += 1
+    def __len__(self) -> int:
+        return len(self._targets)
 
-    def array(self) -> NDArray[np.uint8]:
-        """(N, 48, 48) uint8; ends the adding."""
-        self._faces.resize((self._count, SIZE_PX, SIZE_PX), refcheck=False)
-        return self._faces
+    def add(self, face: NDArray[np.uint8], target: int, split: str, source: str) -> None:
+        self._pixels += face.tobytes()
+        self._targets.append(target)
+        self._splits.append(split)
+        self._sources.append(source)
+
+    def as_set(self, name: str, **more: Any) -> FaceSet:
+        return FaceSet(
+            np.frombuffer(self._pixels, np.uint8).reshape(-1, SIZE_PX, SIZE_PX),
+            np.array(self._targets, np.int64),
+            np.array(self._splits, "U5"),
+            np.array(self.votes, np.int64) if self.votes else None,
+            name,
+            tuple(self._sources),
+            dict(self.left_out),
+            **more,
+        )
 
 
 def _read_csv(tables: list[Path], *, name: str, report: Report | None) -> FaceSet:
@@ -366,11 +366,7 @@ def _read_csv(tables: list[Path], *, name: str, report: Report | None) -> FaceSe
 
     A table without Usage is of the split that it is named after, or of train.
     """
-    images = _Pixels()
-    targets: list[int] = []
-    splits: list[str] = []
-    sources: list[str] = []
-    left_out: Counter[str] = Counter()
+    faces = _Faces()
     notes: list[str] = []
     for table in tables:
         header = csv_header(table)
@@ -390,14 +386,12 @@ def _read_csv(tables: list[Path], *, name: str, report: Report | None) -> FaceSe
         for where, row in rows:
             target = _target(row["emotion"], where)
             if isinstance(target, str):
-                left_out[target] += 1
+                faces.left_out[target] += 1
                 continue
-            images.add(_pixels(row["pixels"], where))
-            targets.append(target)
-            splits.append(_usage(row["Usage"], where) if "Usage" in row else split)
-            sources.append(where)
-    faces = _face_set(images.array(), targets, splits, sources, name=name)
-    return replace(faces, left_out=dict(left_out), notes=tuple(notes))
+            pixels = _pixels(row["pixels"], where)
+            own = _usage(row["Usage"], where) if "Usage" in row else split
+            faces.add(pixels, target, own, where)
+    return faces.as_set(name, notes=tuple(notes))
 
 
 def _usage(text: str, where: str) -> str:
@@ -445,13 +439,8 @@ def _read_parquet(paths: list[Path], *, name: str) -> FaceSet:
     except ImportError as error:
         raise MissingExtraError("reading Parquet files", "train", error) from error
 
-    images: list[NDArray[np.uint8]] = []
-    targets: list[int] = []
-    splits: list[str] = []
-    sources: list[str] = []
-    votes: list[list[int]] = []
+    faces = _Faces()
     voteless = ""  # the first row that has none
-    left_out: Counter[str] = Counter()
     by_split: dict[str, Path] = {}
     for path in paths:
         split = split_of(path.stem)
@@ -494,23 +483,19 @@ def _read_parquet(paths: list[Path], *, name: str) -> FaceSet:
                 )
             target = _target(str(row["emotion"]), where)
             if isinstance(target, str):
-                left_out[target] += 1
+                faces.left_out[target] += 1
                 continue
-            images.append(whole_face(content, where))
-            targets.append(target)
-            splits.append(split)
-            sources.append(where)
+            faces.add(whole_face(content, where), target, split, where)
             if (counts := row.get("ferplus_votes")) is not None:
-                votes.append(_votes(counts, where))
+                faces.votes.append(_votes(counts, where))
             else:
                 voteless = voteless or where
-    if votes and voteless:
+    if faces.votes and voteless:
         raise DataError(
             f"{voteless}: expected ferplus_votes on every row or on none; "
-            f"{len(votes)} of {len(targets)} have them"
+            f"{len(faces.votes)} of {len(faces)} have them"
         )
-    faces = _face_set(_stacked(images), targets, splits, sources, name=name, votes=votes)
-    return replace(faces, left_out=dict(left_out))
+    return faces.as_set(name)
 
 
 def _votes(counts: Any, where: str) -> list[int]:
@@ -524,46 +509,17 @@ def _votes(counts: Any, where: str) -> list[int]:
 
 
 def _read_images(listing: Listing, *, find_faces: bool, report: Report | None) -> FaceSet:
+    faces, faceless = _Faces(), []
     crops = read_faces(listing.images, find_faces=find_faces, report=report)
-    there = [
-        (crop, image) for crop, image in zip(crops, listing.images, strict=True) if crop is not None
-    ]
-    without = zip(crops, listing.images, strict=True)
-    faceless = tuple(image for crop, image in without if crop is None)
-    left_out = dict(listing.left_out)
+    for crop, image in zip(crops, listing.images, strict=True):
+        if crop is None:
+            faceless.append(image)
+        else:
+            faces.add(crop, image.target, image.split, str(image.file))
+    faces.left_out.update(listing.left_out)
     if faceless:
-        left_out["no face found"] = len(faceless)
-    faces = _face_set(
-        _stacked([crop for crop, _ in there]),
-        [image.target for _, image in there],
-        [image.split for _, image in there],
-        [str(image.file) for _, image in there],
-        name=listing.name,
-    )
-    return replace(faces, left_out=left_out, notes=listing.notes, faceless=faceless)
-
-
-def _stacked(images: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    return np.stack(images) if images else np.empty((0, SIZE_PX, SIZE_PX), np.uint8)
-
-
-def _face_set(
-    images: NDArray[np.uint8],
-    targets: list[int],
-    splits: list[str],
-    sources: list[str],
-    *,
-    name: str,
-    votes: list[list[int]] | None = None,
-) -> FaceSet:
-    return FaceSet(
-        images=images,
-        targets=np.array(targets, dtype=np.int64),
-        splits=np.array(splits, dtype="U5"),
-        votes=np.array(votes, dtype=np.int64) if votes else None,
-        name=name,
-        sources=tuple(sources),
-    )
+        faces.left_out["no face found"] = len(faceless)
+    return faces.as_set(listing.name, notes=listing.notes, faceless=tuple(faceless))
 
 
 def _with_votes(faces: FaceSet, path: Path) -> FaceSet:

@@ -11,20 +11,13 @@ from mien.output.files import part_name, writing
 
 @dataclass(frozen=True)
 class Source:
-    """Where Kaggle has a data set.
+    """Where Kaggle has a data set."""
 
-    Attributes:
-        kind: "dataset", which anyone may fetch, or "competition", which asks for an account and
-            for its rules to be accepted.
-        handle: its name there.
-        file: the one file to fetch, or None for all.
-        page: where people get it by hand.
-    """
-
+    # Anyone may fetch a dataset; a competition asks for an account and for its rules' acceptance.
     kind: Literal["dataset", "competition"]
-    handle: str
-    file: str | None
-    page: str
+    handle: str  # its name there
+    file: str | None  # the one to fetch, or None for all
+    page: str  # where people get it by hand
 
 
 _CHALLENGE: Final = "challenges-in-representation-learning-facial-expression-recognition-challenge"
@@ -105,11 +98,9 @@ def _fetch(source: Source, out: Path) -> Path:
     except ImportError as error:
         raise MissingExtraError("downloading", "train", error) from error
 
-    fetch = (
-        kagglehub.dataset_download if source.kind == "dataset" else kagglehub.competition_download
-    )
     try:
-        found = Path(fetch(source.handle, path=source.file))
+        fetch = getattr(kagglehub, f"{source.kind}_download")
+        return Path(fetch(source.handle, path=source.file))
     # No network, no credentials, rules not accepted, a broken archive: from four libraries whose
     # errors have nothing in common.
     except Exception as error:
@@ -119,4 +110,3 @@ def _fetch(source: Source, out: Path) -> Path:
             f"accept the rules if there are any, download"
             f"{f' {source.file}' if source.file else ''}, and unpack it into {out}"
         ) from error
-    return found

@@ -1,8 +1,7 @@
 """Duplicates of faces within a data set: exact ones, near ones, and what their labels say.
 
 An exact copy has the same pixels. A near copy is the same image again after scaling, cropping,
-compression, a change of brightness, a watermark, or turned in a mirror. Near duplicates are found
-in
+compression, a change of brightness, a watermark, or turned in a mirror. Near copies are found in
 two steps, each a normalized cross-correlation (Lewis 1995, "Fast normalized cross-correlation"):
 
 1. Every face is shrunk to 12 x 12, and the mean face taken off, which all faces share. Pairs that
@@ -41,16 +40,8 @@ it confirmed 68; below .75 about half would be wrong.
 """
 
 PAIR_COLUMNS: Final = (
-    "kind",
-    "detail",
-    "row",
-    "split",
-    "label",
-    "source",
-    "other_row",
-    "other_split",
-    "other_label",
-    "other_source",
+    *("kind", "detail", "row", "split", "label", "source"),
+    *("other_row", "other_split", "other_label", "other_source"),
 )
 """Of the file that `write_pairs` writes."""
 
@@ -63,17 +54,11 @@ _BLOCK: Final = 2048  # faces; a block of correlations takes 16 MB
 
 @dataclass(frozen=True)
 class Group:
-    """Faces that are the same image.
+    """Faces that are the same image."""
 
-    Attributes:
-        rows: of the faces in the set, ascending; two or more.
-        splits: those they are in, in the order of `mien.learn.data.datasets.SPLITS`.
-        labels: the emotions they carry, in the order of `mien.labels.EMOTIONS`.
-    """
-
-    rows: tuple[int, ...]
-    splits: tuple[str, ...]
-    labels: tuple[str, ...]
+    rows: tuple[int, ...]  # of the faces in the set, ascending; two or more
+    splits: tuple[str, ...]  # those they are in, in the order of `mien.learn.data.datasets.SPLITS`
+    labels: tuple[str, ...]  # the emotions they carry, in the order of `mien.labels.EMOTIONS`
 
     @property
     def conflicting(self) -> bool:
@@ -83,51 +68,30 @@ class Group:
 
 @dataclass(frozen=True)
 class NearCopy:
-    """Two faces that are nearly the same image.
+    """Two faces that are nearly the same image."""
 
-    Attributes:
-        row: of the first face in the set.
-        other: of the second, which comes later.
-        kind: "near", or "mirrored" if one is the other in a mirror.
-        detail: correlation of their detail, from `DETAIL` to 1.
-    """
-
-    row: int
-    other: int
-    kind: Kind
-    detail: float
+    row: int  # of the first face in the set
+    other: int  # of the second, which comes later
+    kind: Kind  # "mirrored" if one is the other in a mirror
+    detail: float  # correlation of their detail, from `DETAIL` to 1
 
 
 @dataclass(frozen=True)
 class Check:
-    """What `check` found.
+    """What `check` found; what is of near duplicates is None if they were not looked for."""
 
-    Attributes:
-        n: faces in the set.
-        n_unique: different images, counting exact duplicates once.
-        splits: faces of each split.
-        exact: groups of exact duplicates, by their first row.
-        near: pairs of near duplicates that are not exact ones; None if they were not looked for.
-        near_conflicts: how many of these pairs carry different labels; or None.
-        n_distinct: different images, counting near and mirrored duplicates once, too; or None.
-        duplicates_across: (split, other split) -> faces of the first whose exact copy is in the
-            second.
-        near_across: likewise, with near and mirrored duplicates; None if they were not looked for.
-        constant: rows of images of a single gray level.
-        not_faces: rows that most FER+ votes call "not a face"; None without votes.
-    """
-
-    n: int
-    n_unique: int
-    splits: dict[str, int]
-    exact: tuple[Group, ...]
-    near: tuple[NearCopy, ...] | None
-    near_conflicts: int | None
-    n_distinct: int | None
+    n: int  # faces in the set
+    n_unique: int  # different images, counting exact duplicates once
+    splits: dict[str, int]  # faces of each split
+    exact: tuple[Group, ...]  # groups of exact duplicates, by their first row
+    near: tuple[NearCopy, ...] | None  # pairs of near duplicates that are not exact ones
+    near_conflicts: int | None  # how many of these pairs carry different labels
+    n_distinct: int | None  # different images, counting near and mirrored duplicates once, too
+    # (split, other split) -> faces of the first whose exact copy is in the second.
     duplicates_across: dict[tuple[str, str], int]
-    near_across: dict[tuple[str, str], int] | None
-    constant: tuple[int, ...]
-    not_faces: tuple[int, ...] | None
+    near_across: dict[tuple[str, str], int] | None  # likewise, with near and mirrored duplicates
+    constant: tuple[int, ...]  # rows of images of a single gray level
+    not_faces: tuple[int, ...] | None  # rows that most FER+ votes call so; None without votes
 
     @property
     def conflicts(self) -> tuple[Group, ...]:
@@ -228,10 +192,7 @@ def check(
     """
     group = _groups_of(faces.images)
     exact = _groups(faces, group)
-    pairs: tuple[NearCopy, ...] | None = None
-    near_across: dict[tuple[str, str], int] | None = None
-    n_distinct: int | None = None
-    near_conflicts: int | None = None
+    pairs = near_across = n_distinct = near_conflicts = None
     if near:
         pairs = near_duplicates(faces.images, report=report)
         joined = _joined(group, [(pair.row, pair.other) for pair in pairs])
@@ -268,10 +229,6 @@ def write_pairs(found: Check, faces: FaceSet, path: Path) -> None:
     A group of exact duplicates gives a pair of its first row with each other one. `row` counts
     from 0 in the order of the set; `source` is the file, and the row of a table, that it came from.
 
-    Args:
-        found: what `check` found in `faces`.
-        faces: the set.
-        path: the file to write.
     Raises:
         OutputError: it cannot be written.
     """
@@ -283,17 +240,11 @@ def write_pairs(found: Check, faces: FaceSet, path: Path) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(PAIR_COLUMNS)
         for kind, row, other, detail in pairs:
-            cells = [
-                str(value)
-                for i in (row, other)
-                for value in (
-                    i,
-                    faces.splits[i],
-                    EMOTIONS[faces.targets[i]],
-                    faces.sources[i] if faces.sources is not None else "",
-                )
-            ]
-            writer.writerow([kind, detail, *cells])
+            cells: list[object] = [kind, detail]
+            for i in (row, other):
+                source = "" if faces.sources is None else faces.sources[i]
+                cells += [i, faces.splits[i], EMOTIONS[faces.targets[i]], source]
+            writer.writerow(cells)
 
 
 def near_duplicates(
@@ -331,10 +282,8 @@ def near_duplicates(
     for start in starts:
         for start_of_others in starts[start // _BLOCK :]:
             for kind, others in by_kind.items():
-                block = (
-                    shapes[start : start + _BLOCK]
-                    @ others[start_of_others : start_of_others + _BLOCK].T
-                )
+                met = others[start_of_others : start_of_others + _BLOCK]
+                block = shapes[start : start + _BLOCK] @ met.T
                 found = np.argwhere(block > SHAPE) + np.array([start, start_of_others])
                 for i, j in found[found[:, 0] < found[:, 1]].tolist():
                     detail = _detail_correlation(detail_of(i), detail_of(j), kind)
@@ -404,9 +353,7 @@ def _across(
         alike[one] += count[two]
         alike[two] += count[one]
     return {
-        (split, other): int(
-            (alike[group[faces.splits == split], column] > int(split == other)).sum()
-        )
+        (split, other): int(np.sum(alike[group[faces.splits == split], column] > (split == other)))
         for split in there
         for column, other in enumerate(there)
     }

@@ -9,30 +9,21 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 from mien.errors import DataError
 from mien.labels import EMOTIONS, target_of
-from mien.learn.data.formats import NOT_AMONG_THE_SEVEN, RAF_DB, LabeledImage, Listing
+from mien.learn.data.formats import NOT_AMONG_THE_SEVEN, RAF_DB, Labels, Listing
 from mien.learn.data.tables import csv_header, csv_rows
 from mien.recognize.images import is_image_name
 from mien.recognize.sources import ending_hint
 
 SPLIT_NAMES: Final = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "public_test": "val",
-    "publictest": "val",
-    "test": "test",
-    "testing": "test",
-    "private_test": "test",
-    "privatetest": "test",
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "public_test", "publictest"), "val"),
+    **dict.fromkeys(("test", "testing", "private_test", "privatetest"), "test"),
 }
 """What people call the splits, in lower case; `train_set` and `Validation-Data` are known, too."""
 
@@ -40,17 +31,10 @@ SPLIT_NAMES: Final = {
 _OTHER_WORDS: Final = NOT_AMONG_THE_SEVEN | {"calm", "unknown", "nf", "not a face"}
 _NUMBERED: Final = re.compile(r"\d+[\s._-]+(?=\D)")  # 0_angry, 3. Happy
 _SET_WORDS: Final = re.compile(r"[\s_-]*(set|data|images)$")
-_NO_FILES_OF_PEOPLE: Final = frozenset({"thumbs.db", "desktop.ini"})
+_OF_SYSTEMS: Final = frozenset({"thumbs.db", "desktop.ini"})
 _IMAGE_COLUMNS: Final = (
-    "image",
-    "imagename",
-    "imagepath",
-    "file",
-    "filename",
-    "filepath",
-    "path",
-    "pth",
-    "image",
+    *("image", "imagename", "imagepath"),
+    *("file", "filename", "filepath", "path", "pth"),
 )
 _LABEL_COLUMNS: Final = ("emotion", "label", "expression", "class")
 _SPLIT_COLUMNS: Final = ("split", "usage", "set", "subset")
@@ -87,36 +71,18 @@ def has_named_folders(root: Path, *, numbers: bool) -> bool:
     )
 
 
-@dataclass(frozen=True)
 class _Folder:
     """One folder: what its files are, and what its name and those it lies in say of them."""
 
-    path: Path
-    parts: tuple[str, ...]  # of the path, below the root
-    images: list[str]
-    others: list[str]  # files that are no images
-    label: str | None  # an emotion or another known label
-    level: int  # which of `parts` says so
-    number: str | None
-    split: str | None
-
-    @classmethod
-    def of(cls, root: Path, path: Path, names: list[str]) -> Self:
-        parts = path.relative_to(root).parts
-        images = [name for name in names if is_image_name(name)]
-        others = [name for name in names if not is_image_name(name)]
-        label, level = _label_of_parts(parts, path)
-        number = next((part for part in parts if part.isdecimal()), None)
-        split = _split_of_parts(parts, path)
-        return cls(path, parts, images, others, label, level, number, split)
-
-    def labeled(self) -> Iterator[LabeledImage]:
-        assert self.label is not None
-        target = EMOTIONS.index(self.label)
-        for name in self.images:
-            # Kaggle's folders keep PublicTest and PrivateTest together in test.
-            public = self.split == "test" and name.startswith("PublicTest")
-            yield LabeledImage(self.path / name, target, "val" if public else self.split or "train")
+    def __init__(self, root: Path, path: Path, names: list[str]) -> None:
+        self.path = path
+        self.parts = path.relative_to(root).parts
+        self.images = [name for name in names if is_image_name(name)]
+        self.others = [name for name in names if not is_image_name(name)]
+        # An emotion or another known label, and which of `parts` says so.
+        self.label, self.level = _label_of_parts(self.parts, path)
+        self.number = next((part for part in self.parts if part.isdecimal()), None)
+        self.split = _split_of_parts(self.parts, path)
 
 
 def read_folders(root: Path) -> Listing:
@@ -130,7 +96,7 @@ def read_folders(root: Path) -> Listing:
         DataError: a folder of images is called otherwise, or by a number of unknown meaning; some
             have a split and some have none; or there is no folder.
     """
-    folders = [_Folder.of(root, path, names) for path, names in _folders_below(root)]
+    folders = [_Folder(root, path, names) for path, names in _folders_below(root)]
     named = [folder for folder in folders if folder.label in EMOTIONS]
     _check_splits(root, named)
     left_out = _left_out(root, folders)
@@ -144,8 +110,14 @@ def read_folders(root: Path) -> Listing:
             f"{root}: expected a folder for each emotion; it has no folders that are named after "
             f"one of {', '.join(EMOTIONS)}, and no CSV file with the columns image and emotion"
         )
-    images = tuple(image for folder in named for image in folder.labeled())
-    return Listing(root.resolve().name, images, left_out)
+    found = Labels()
+    for folder in named:
+        for name in folder.images:
+            # Kaggle's folders keep PublicTest and PrivateTest together in test.
+            public = folder.split == "test" and name.startswith("PublicTest")
+            split = "val" if public else folder.split or "train"
+            found.add(folder.path / name, str(folder.label), split)
+    return replace(found.listing(root.resolve().name), left_out=left_out)
 
 
 def _check_splits(root: Path, named: Sequence[_Folder]) -> None:
@@ -187,9 +159,7 @@ def _no_image(name: str) -> str:
 def is_list(table: Path) -> bool:
     """Whether a CSV file has a column of images and one of emotions."""
     header = csv_header(table)
-    return _first(header, _IMAGE_COLUMNS) is not None and (
-        _first(header, _LABEL_COLUMNS) is not None
-    )
+    return None not in (_first(header, _IMAGE_COLUMNS), _first(header, _LABEL_COLUMNS))
 
 
 def read_list(table: Path) -> Listing:
@@ -216,8 +186,7 @@ def read_list(table: Path) -> Listing:
             f"{rows[0][0]}: expected an image below {table.parent}; there is no "
             f"{rows[0][1][image]!r}"
         )
-    images = []
-    left_out: Counter[str] = Counter()
+    found = Labels()
     for where, row in rows:
         word = label_of(row[label])
         if word is None:
@@ -225,12 +194,9 @@ def read_list(table: Path) -> Listing:
         file = Path(row[image].replace("\\", "/"))
         if file.is_absolute() or ".." in file.parts:
             raise DataError(f"{where}: expected an image below {table.parent}; got {str(file)!r}")
-        if word not in EMOTIONS:
-            left_out[word] += 1
-            continue
         assert base is not None  # there are rows
-        if not (base / file).is_file():
-            left_out["named in the list and not there"] += 1
+        if word not in EMOTIONS or not (base / file).is_file():
+            found.left_out[word if word not in EMOTIONS else "named in the list and not there"] += 1
             continue
         if split_column is not None and row[split_column].strip():
             split = split_of(row[split_column])
@@ -241,8 +207,8 @@ def read_list(table: Path) -> Listing:
                 )
         else:
             split = _split_of_parts(file.parts[:-1], base / file) or "train"
-        images.append(LabeledImage(base / file, EMOTIONS.index(word), split))
-    return Listing(table.resolve().parent.name, tuple(images), dict(left_out))
+        found.add(base / file, word, split)
+    return found.listing(table.resolve().parent.name)
 
 
 def _word_expected(got: str) -> str:
@@ -267,18 +233,14 @@ def _read_numbered(folders: Sequence[_Folder], left_out: dict[str, int]) -> List
     numbers = {int(folder.number or 0) for folder in folders}
     for pattern, name, order in _ORDERS:
         if numbers <= set(order) and all(map(pattern.fullmatch, stems)):
-            images = tuple(
-                LabeledImage(
-                    folder.path / file,
-                    EMOTIONS.index(order[int(folder.number or 0)]),
-                    split_of(file.partition("_")[0]) or "train",
-                )
-                for folder in folders
-                for file in folder.images
-            )
+            found = Labels()
+            for folder in folders:
+                for file in folder.images:
+                    split = split_of(file.partition("_")[0]) or "train"
+                    found.add(folder.path / file, order[int(folder.number or 0)], split)
             told = ", ".join(f"{number} {label}" for number, label in order.items())
             note = f"folders called by numbers are read in the order of {name}: {told}"
-            return Listing(name, images, left_out, (note,))
+            return replace(found.listing(name), left_out=left_out, notes=(note,))
     raise DataError(f"{folders[0].path}: {_word_expected(folders[0].number or '')}")
 
 
@@ -315,15 +277,10 @@ def _folders_below(root: Path) -> Iterator[tuple[Path, list[str]]]:
 
     for place, folders, files in os.walk(root, onerror=refuse, followlinks=True):
         here = Path(place)
-        folders[:] = [
-            name
-            for name in sorted(folders)
-            if name[0] != "." and name != "__MACOSX" and not _leads_back(here / name)
-        ]
-        yield (
-            here,
-            sorted(f for f in files if f[0] != "." and f.lower() not in _NO_FILES_OF_PEOPLE),
-        )
+        shown = [name for name in sorted(folders) if name[0] != "." and name != "__MACOSX"]
+        folders[:] = [name for name in shown if not _leads_back(here / name)]
+        own = (name for name in files if name[0] != "." and name.lower() not in _OF_SYSTEMS)
+        yield here, sorted(own)
 
 
 def _leads_back(folder: Path) -> bool:

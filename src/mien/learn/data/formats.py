@@ -31,41 +31,19 @@ NOT_AMONG_THE_SEVEN: Final = frozenset(
 )
 """Published labels that none of `mien.labels.EMOTIONS` stands for: their faces are left out."""
 
-CK_PLUS: Final = {
-    0: "neutral",
-    1: "angry",
-    2: "contempt",
-    3: "disgust",
-    4: "fear",
-    5: "happy",
-    6: "sad",
-    7: "surprise",
-}
+CK_PLUS: Final = dict(
+    enumerate(("neutral", "angry", "contempt", "disgust", "fear", "happy", "sad", "surprise"))
+)
 """The number in `*_emotion.txt`, as the read-me file of CK+ gives them (Lucey et al. 2010)."""
 
-RAF_DB: Final = {
-    1: "surprise",
-    2: "fear",
-    3: "disgust",
-    4: "happy",
-    5: "sad",
-    6: "angry",
-    7: "neutral",
-}
+RAF_DB: Final = dict(
+    enumerate(("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral"), start=1)
+)
 """The number in `list_patition_label.txt` (Li, Deng and Du 2017)."""
 
 AFFECTNET: Final = {
-    0: "neutral",
-    1: "happy",
-    2: "sad",
-    3: "surprise",
-    4: "fear",
-    5: "disgust",
-    6: "angry",
-    7: "contempt",
-    8: "none",
-    9: "uncertain",
-    10: "no face",
+    **dict(enumerate(("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry"))),
+    **dict(enumerate(("contempt", "none", "uncertain", "no face"), start=7)),
 }
 """The column `expression`, or the number in `*_exp.npy` (arXiv:1708.03985)."""
 
@@ -101,15 +79,8 @@ CK_PLUS_APEX_FRAMES: Final = 3
 """So many frames at the end of a sequence carry its label; its first frame is neutral."""
 
 _AFFECTNET_COLUMNS: Final = (
-    "subDirectory_filePath",
-    "face_x",
-    "face_y",
-    "face_width",
-    "face_height",
-    "facial_landmarks",
-    "expression",
-    "valence",
-    "arousal",
+    *("subDirectory_filePath", "face_x", "face_y", "face_width", "face_height"),
+    *("facial_landmarks", "expression", "valence", "arousal"),
 )
 _MULTI_PIE_NAME: Final = re.compile(r"(\d{3})_(\d{2})_(\d{2})_(\d{3})_(\d{2})")
 _MULTI_PIE_SUBJECT: Final = re.compile(r"(\d{3})_")
@@ -125,37 +96,45 @@ FRAME: Final = Framing(side=1.0, shift_x=0.0, shift_y=0.0)
 
 @dataclass(frozen=True)
 class LabeledImage:
-    """A labelled image that is not read yet.
-
-    Attributes:
-        file: where it is.
-        target: index into `mien.labels.EMOTIONS`.
-        split: one of train, val and test.
-        face: "whole" if the image is one framed face, "largest" if a detector has to find it, or
-            where it is, with `FRAME` as its framing.
-    """
+    """A labelled image that is not read yet."""
 
     file: Path
-    target: int
-    split: str
+    target: int  # index into `mien.labels.EMOTIONS`
+    split: str  # one of train, val and test
+    # "whole" if the image is one framed face, "largest" if a detector has to find it, or where it
+    # is, with `FRAME` as its framing.
     face: Face | Literal["whole", "largest"] = "whole"
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The labelled images of a data set.
+    """The labelled images of a data set."""
 
-    Attributes:
-        name: what people call the set.
-        images: in the order of their files.
-        left_out: how many were left out, by reason: the name of a label, or what is missing.
-        notes: what had to be decided to read them, in sentences.
-    """
+    name: str  # what people call the set
+    images: tuple[LabeledImage, ...]  # in the order of their files
+    left_out: dict[str, int]  # how many, by reason: the name of a label, or what is missing
+    notes: tuple[str, ...] = ()  # what had to be decided to read them, in sentences
 
-    name: str
-    images: tuple[LabeledImage, ...]
-    left_out: dict[str, int]
-    notes: tuple[str, ...] = ()
+
+class Labels:
+    """The images of a data set that come one by one, and what is left out of it."""
+
+    def __init__(self) -> None:
+        self.images: list[LabeledImage] = []
+        self.left_out: Counter[str] = Counter()
+
+    def add(
+        self, file: Path, label: str, split: str, face: Face | Literal["whole", "largest"] = "whole"
+    ) -> None:
+        """An image with its label, which is counted and left out if it is none of the seven."""
+        if label in EMOTIONS:
+            self.images.append(LabeledImage(file, EMOTIONS.index(label), split, face))
+        else:
+            self.left_out[label] += 1
+
+    def listing(self, name: str) -> Listing:
+        """What has come."""
+        return Listing(name, tuple(self.images), dict(+self.left_out))
 
 
 def read_dataset_format(root: Path) -> Listing | None:
@@ -243,11 +222,6 @@ def _below(root: Path, place: str) -> Path | None:
     return found[0] if len(found) == 1 else None
 
 
-def _target(name: str) -> int | None:
-    """The target of a published label; None if it is none of the seven."""
-    return None if name in NOT_AMONG_THE_SEVEN else EMOTIONS.index(name)
-
-
 def _number(text: str, names: dict[int, str], where: str) -> str:
     """The name of a number in a file; `3.0000000e+00` is 3, as CK+ writes it."""
     try:
@@ -283,33 +257,29 @@ def _images_in(folder: Path) -> list[Path]:
 
 
 def _ck_plus(image_root: Path, labels: Path) -> Listing:
-    images: list[LabeledImage] = []
-    left_out: Counter[str] = Counter()
+    found = Labels()
     sequences = sorted(f for f in image_root.glob("S*/*") if f.is_dir())
     splits = subject_splits(folder.parent.name for folder in sequences)
     for folder in sequences:
         subject, sequence = folder.parent.name, folder.name
-        split = splits[subject]
         named = sorted((labels / subject / sequence).glob("[!.]*_emotion.txt"))
         frames = _images_in(folder)
         if not named:  # 266 of the 593 sequences have no label
-            left_out["frames of sequences without a label"] += len(frames)
+            found.left_out["frames of sequences without a label"] += len(frames)
             continue
         if not frames:
             raise DataError(f"{folder}: expected the frames of a sequence; it has none")
-        name = _number(_text(named[0]), CK_PLUS, str(named[0]))
+        label = _number(_text(named[0]), CK_PLUS, str(named[0]))
         apex = frames[1:][-CK_PLUS_APEX_FRAMES:]
-        if (target := _target(name)) is None:
-            left_out[name] += len(apex)
-        images.append(LabeledImage(frames[0], EMOTIONS.index("neutral"), split, "largest"))
-        if target is not None:
-            images += [LabeledImage(frame, target, split, "largest") for frame in apex]
-        left_out["frames between neutral and apex"] += len(frames) - 1 - len(apex)
-    return Listing("CK+", tuple(images), dict(+left_out))
+        for frame in (frames[0], *apex):
+            name = "neutral" if frame == frames[0] else label
+            found.add(frame, name, splits[subject], "largest")
+        found.left_out["frames between neutral and apex"] += len(frames) - 1 - len(apex)
+    return found.listing("CK+")
 
 
 def _raf_db(root: Path) -> Listing:
-    images = []
+    found = Labels()
     table = root / "EmoLabel" / "list_patition_label.txt"
     for number, line in enumerate(_text(table).splitlines(), start=1):
         if not line.strip():
@@ -321,10 +291,9 @@ def _raf_db(root: Path) -> Listing:
             raise DataError(
                 f"{where}: expected a name that begins with train_ or test_; got {name!r}"
             )
-        target = EMOTIONS.index(_number(label, RAF_DB, where))
         file = root / "Image" / "aligned" / f"{Path(name).stem}_aligned{Path(name).suffix}"
-        images.append(LabeledImage(file, target, split))
-    return Listing("RAF-DB", tuple(images), {})
+        found.add(file, _number(label, RAF_DB, where), split)
+    return found.listing("RAF-DB")
 
 
 def _is_affectnet_table(path: Path) -> bool:
@@ -340,17 +309,16 @@ def _affectnet_tables(root: Path, tables: Path) -> Listing:
     image_root = _below(root, folder) or _below(root, f"Manually_Annotated/{folder}")
     if image_root is None:
         raise DataError(f"{root}: expected the folder {folder} of AffectNet")
-    images: list[LabeledImage] = []
-    left_out: Counter[str] = Counter()
+    found = Labels()
     for file, split in (("training.csv", "train"), ("validation.csv", "test")):
         if split == "test" and not (tables / file).exists():
             continue
         for where, row in csv_rows(
             tables / file, _AFFECTNET_COLUMNS[:7], default_header=_AFFECTNET_COLUMNS
         ):
-            name = _number(row["expression"], AFFECTNET, where)
-            if (target := _target(name)) is None:
-                left_out[name] += 1
+            label = _number(row["expression"], AFFECTNET, where)
+            if label not in EMOTIONS:
+                found.left_out[label] += 1
                 continue
             try:
                 points = np.array(row["facial_landmarks"].split(";"), dtype=np.float64)
@@ -358,20 +326,19 @@ def _affectnet_tables(root: Path, tables: Path) -> Listing:
                 points = np.empty(0)
             face = face_of_68_points(points.reshape(68, 2)) if len(points) == 136 else None
             if face is None:
-                left_out["no landmarks"] += 1
+                found.left_out["no landmarks"] += 1
                 continue
             place = Path(row["subDirectory_filePath"])
             if place.is_absolute() or ".." in place.parts:
                 raise DataError(
                     f"{where}: expected an image below {image_root}; got {str(place)!r}"
                 )
-            images.append(LabeledImage(image_root / place, target, split, face))
-    return Listing("AffectNet", tuple(images), dict(left_out))
+            found.add(image_root / place, label, split, face)
+    return found.listing("AffectNet")
 
 
 def _affectnet_folders(root: Path) -> Listing:
-    images: list[LabeledImage] = []
-    left_out: Counter[str] = Counter()
+    found = Labels()
     for folder, split in (("train_set", "train"), ("val_set", "test")):
         annotations = root / folder / "annotations"
         if split == "test" and not annotations.is_dir():
@@ -383,12 +350,8 @@ def _affectnet_folders(root: Path) -> Listing:
             # A damaged header makes numpy raise nearly anything: TokenError, SystemError, ...
             except Exception as error:
                 raise DataError(f"{label}: expected a number in a .npy file; {error}") from error
-            name = _number(value, AFFECTNET, str(label))
-            if (target := _target(name)) is None:
-                left_out[name] += 1
-            else:
-                images.append(LabeledImage(file, target, split))
-    return Listing("AffectNet", tuple(images), dict(left_out))
+            found.add(file, _number(value, AFFECTNET, str(label)), split)
+    return found.listing("AffectNet")
 
 
 def _multi_pie_word(root: Path, file: Path) -> str | None:
@@ -400,10 +363,10 @@ def _multi_pie_word(root: Path, file: Path) -> str | None:
 
 
 def _multi_pie(root: Path) -> Listing:
-    found: list[tuple[Path, str, int]] = []
-    left_out: Counter[str] = Counter()
-    subjects = set()
-    for file in _images_below(root):
+    found = Labels()
+    files = list(_images_below(root))
+    splits = subject_splits(file.name[:3] for file in files)
+    for file in files:
         numbers = _MULTI_PIE_NAME.fullmatch(file.stem)
         word = _multi_pie_word(root, file)
         if word is None:
@@ -421,14 +384,8 @@ def _multi_pie(root: Path) -> Listing:
                     f"got {numbers[2]}_{numbers[3]}"
                 )
             word = MULTI_PIE[key]
-        subject = file.name[:3]
-        subjects.add(subject)
         if numbers is not None and numbers[4] not in MULTI_PIE_CAMERAS:
-            left_out["seen from more than 30 degrees aside"] += 1
-        elif (target := _target(MULTI_PIE_EMOTIONS[word])) is None:
-            left_out[word] += 1
+            found.left_out["seen from more than 30 degrees aside"] += 1
         else:
-            found.append((file, subject, target))
-    splits = subject_splits(subjects)
-    images = (LabeledImage(file, target, splits[s], "largest") for file, s, target in found)
-    return Listing("Multi-PIE", tuple(images), dict(left_out))
+            found.add(file, MULTI_PIE_EMOTIONS[word], splits[file.name[:3]], "largest")
+    return found.listing("Multi-PIE")

@@ -19,14 +19,14 @@ from mien.recognize.images import load_image
 def read_faces(
     images: Sequence[LabeledImage], *, find_faces: bool = False, report: Report | None = None
 ) -> list[NDArray[np.uint8] | None]:
-    """The face of each listed, (48, 48) uint8, or None where one had to be found and none was.
+    """The face of each image, (48, 48) uint8, or None where one had to be found and none was.
 
     Args:
         images: where the faces are; files are read on as many threads as Python sees fit.
         find_faces: take the largest face that YuNet finds, wherever the face is said to be.
         report: told what share of them is read.
     Raises:
-        DataError: a file is missing or is not a listed; the message names it.
+        DataError: a file is missing or is not an image; the message names it.
     """
     detector = YuNetDetector()
     with ThreadPoolExecutor() as pool:
@@ -49,10 +49,10 @@ def largest_face(image: Image, detector: Detector) -> Face | None:
 
 
 def whole_face(source: bytes | Path, where: str) -> NDArray[np.uint8]:
-    """A listed that is one framed face, (48, 48) uint8.
+    """An image that is one framed face, (48, 48) uint8.
 
     Raises:
-        DataError: it is missing or is not a listed; the message names it, as `where` says.
+        DataError: it is missing or is not an image; the message names it, as `where` says.
     """
     return whole_image_crop(_load(source, where))
 
@@ -66,14 +66,11 @@ def _read_face(
     if isinstance(listed.face, Face) and not find_faces:
         return np.asarray(crop_faces(image, [listed.face], FRAME)[0])
     face = largest_face(image, detector)
-    if face is None:
-        return None
-    return np.asarray(crop_faces(image, [face], detector.framing)[0])
+    return None if face is None else np.asarray(crop_faces(image, [face], detector.framing)[0])
 
 
 def _load(source: bytes | Path, where: str) -> Image:
     try:
         return load_image(source, min_side_px=1)
     except ImageError as error:
-        message = str(error) if where in str(error) else f"{where}: {error}"
-        raise DataError(message) from error
+        raise DataError(str(error) if where in str(error) else f"{where}: {error}") from error
