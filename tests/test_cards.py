@@ -19,11 +19,7 @@ from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.measures import measure
 from mien.learn.evaluation.robustness import CORRUPTIONS, corrupt
-from mien.learn.evaluation.scores import (
-    VotesScore,
-    evaluate,
-    ferplus_targets,
-)
+from mien.learn.evaluation.scores import VotesScore, evaluate, ferplus_targets
 from mien.learn.reports import cards
 from mien.learn.reports.card_text import card_text
 from mien.learn.reports.cards import BANDS, CORRUPTED, Card, bands, measure_card
@@ -273,11 +269,8 @@ def test_a_set_without_votes_copies_and_training_images(classifier: Classifier) 
     assert (found.clean, found.duplicates, found.label_agreement) == (None, 0, None)
     assert "FER+" not in text
     assert "training images too" not in text
-    assert [row[0] for row in table_after(text, "## How good it is")[1:]] == [
-        "val",
-        "test",
-        "val+test",
-    ]
+    rows = table_after(text, "## How good it is")[1:]
+    assert [row[0] for row in rows] == ["val", "test", "val+test"]
 
 
 @pytest.mark.parametrize(

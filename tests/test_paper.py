@@ -1,8 +1,6 @@
 import numpy as np
 import pytest
-from sklearn.metrics import classification_report
 
-from learn_fixtures import made_up_faces
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.scores import evaluate_probabilities
@@ -69,23 +67,6 @@ def test_the_shuffling_is_drawn_by_seed() -> None:
 
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
-
-
-def test_the_accuracy_of_a_classification_report_is_that_of_the_evaluation() -> None:
-    read = _reader(FACES, 0.6)
-    report = classification_report(
-        FACES.targets, read.argmax(axis=1), target_names=EMOTIONS, output_dict=True
-    )
-
-    assert report["accuracy"] == evaluate_probabilities(read, FACES.targets).accuracy
-
-
-def test_in_the_right_order_nothing_is_lost() -> None:
-    faces = made_up_faces(train=1, val=1, test=3).split("test")
-    read = _reader(faces, 1.0)
-
-    assert evaluate_probabilities(read, faces.targets).accuracy == 1.0
-    assert evaluate_probabilities(*shuffled_report(read, faces)).accuracy < 0.7
 
 
 def test_the_papers_slip_of_the_pen() -> None:

@@ -17,8 +17,8 @@ from mien.cli.display import TrainingDisplay
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet, load_faces
 from mien.learn.evaluation import measures
-from mien.learn.evaluation.scores import bootstrap_intervals, evaluate
-from mien.learn.files.export import export_onnx
+from mien.learn.evaluation.scores import ClassScore, bootstrap_intervals, evaluate
+from mien.learn.files.export import export_model
 from mien.learn.reports import paper, reproduction
 from mien.learn.training.loop import Progress, read_config, read_history
 from mien.recognize.classifier import Classifier
@@ -60,9 +60,9 @@ def sketched(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setattr(reproduction, name, sketch)
 
     def export_once(run_dir: Path, out: Path, **options: Any) -> ModelSpec:
-        return Classifier(out).spec if out.exists() else export_onnx(run_dir, out, **options)
+        return Classifier(out).spec if out.exists() else export_model(run_dir, out, **options)
 
-    monkeypatch.setattr(reproduction, "export_onnx", export_once)
+    monkeypatch.setattr(reproduction, "export_model", export_once)
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +188,7 @@ def test_the_accuracies_are_those_of_the_models(out: Path, text: str, faces: Fac
 )
 def test_the_reports_have_the_papers_scores_and_ours_and_the_same_accuracy_as_evaluate(
     split: str,
-    table: dict[str, paper.ReportRow],
+    table: dict[str, ClassScore],
     section: str,
     out: Path,
     text: str,
@@ -226,11 +226,7 @@ def test_the_commands_train_the_same_runs_again(out: Path, text: str) -> None:
 
 @pytest.mark.usefixtures("sketched")
 def test_without_training_the_same_is_written_of_the_runs_that_are_there(
-    mien: Mien,
-    data: tuple[str, ...],
-    out: Path,
-    text: str,
-    page: str,
+    mien: Mien, data: tuple[str, ...], out: Path, text: str, page: str
 ) -> None:
     weights = [(out / "runs" / name / "best.pt") for name in ("paper", "paper-modern")]
     before = [path.stat().st_mtime_ns for path in weights]
@@ -314,11 +310,7 @@ def test_ctrl_c_ends_and_the_same_command_goes_on(
     ],
 )
 def test_what_cannot_be_reproduced_is_one_line_before_any_training(
-    arguments: str,
-    message: str,
-    mien: Mien,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    arguments: str, message: str, mien: Mien, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     few = made_up_faces(train=1, val=1, test=1)

@@ -85,16 +85,7 @@ def to_page(
     count: int = 500,
     figure: Path | None = None,
 ) -> str:
-    """An audit as one HTML file: its images are inside it, and it asks nothing of a network.
-
-    Args:
-        audit: what to tell.
-        checks: of it against the FER+ votes; none without votes.
-        count: faces on the page, the most doubtful first, 1 to 5,000.
-        figure: a PNG file of the first check.
-    Raises:
-        OptionError: `count` is out of range.
-    """
+    """An audit as one HTML file, with a PNG file of the first check; arguments as `write_audit`."""
     check_count(count)
     config, voted = audit.read.config, audit.faces.votes is not None
     emotions = {emotion: emotion for emotion in EMOTIONS}
@@ -133,9 +124,8 @@ def _by_label(audit: Audit) -> Table:
     rows = []
     for label, found in audit.by_label().items():
         cells: list[Cell | str] = [_name(label), f"{found.n:,}", f"{found.in_doubt:,}"]
-        cells.append(f"{found.in_doubt / found.n:.1%}")
-        cells.append(_name(found.read_as) if found.read_as else "")
-        cells.append(f"{found.in_worst / found.n:.1%}")
+        cells += [f"{found.in_doubt / found.n:.1%}", _name(found.read_as) if found.read_as else ""]
+        cells += [f"{found.in_worst / found.n:.1%}"]
         if voted:
             share = found.ferplus_differs
             cells.append("" if share is None else f"{share:.1%}")
@@ -161,18 +151,15 @@ def _joint(joint: NDArray[np.float64]) -> Table:
 def _check(check: VotesCheck) -> dict[str, object]:
     depths = next(iter(check.rankings.values())).precision_at
     wrong = [f"wrong of the first {depth:,} ({depth / check.n:.1%})" for depth in depths]
-    rows: list[Row] = [
-        ["in any order", f"{check.prevalence:.3f}", "0.500"]
-        + [f"{check.prevalence:.1%}" for _ in depths]
-    ]
+    by_chance = [f"{check.prevalence:.1%}"] * len(depths)
+    rows: list[Row] = [["in any order", f"{check.prevalence:.3f}", "0.500", *by_chance]]
     for name, ranking in check.rankings.items():
         scores = [_score(score, ".3f") for score in (ranking.average_precision, ranking.auroc)]
         rows.append([name, *scores, *(_score(s, ".1%") for s in ranking.precision_at.values())])
     caption = f"A label is wrong if {check.wrong_if}: {check.prevalence:.1%} of {check.n:,} faces"
+    head = ["ranking", "average precision", "AUROC", *wrong]
     return {
-        "table": Table(
-            rows, head=["ranking", "average precision", "AUROC", *wrong], caption=caption
-        ),
+        "table": Table(rows, head=head, caption=caption),
         "plain": PLAIN,
         "gain": check.gain.value,
         "low": check.gain.interval.low,

@@ -53,59 +53,35 @@ FER2013_SPLITS: Final = {"train": 28709, "val": 3589, "test": 3589}
 
 @dataclass(frozen=True)
 class Band:
-    """Faces whose likeliest emotion has a probability from `low` up to `high`.
+    """Faces whose likeliest emotion has a probability from `low` up to `high`."""
 
-    Attributes:
-        low: belongs to the band.
-        high: belongs to the next one, except 1.
-        n: how many faces.
-        confidence: mean of their probabilities; NaN if there are none, as `accuracy`.
-        accuracy: share that is read right; of people, share of the taggers who say so.
-    """
-
-    low: float
-    high: float
-    n: int
-    confidence: float
-    accuracy: float
+    low: float  # belongs to the band
+    high: float  # belongs to the next one, except 1
+    n: int  # how many faces
+    confidence: float  # mean of their probabilities; NaN if there are none, as `accuracy`
+    accuracy: float  # share that is read right; of people, share of the taggers who say so
 
 
 @dataclass(frozen=True)
 class Card:
-    """All that a card tells of one model file.
+    """All that a card tells of one model file."""
 
-    Attributes:
-        spec: what the file says of itself.
-        file_name: without its folder.
-        size_bytes: of the file.
-        sha256: of the file, in hexadecimal digits.
-        data: name of the data set that was measured on.
-        is_fer2013: it has as many images in each split as FER2013.
-        measures: of what the file reads, on "val", "test", "val+test", and "clean test": the faces
-            of test that are not exact duplicates of training images. The last is left out where the
-            data set has no training images, or test no duplicates of them.
-        labelled: the same of what it says of the label; empty where that is all that it says.
-        duplicates: faces of test that are exact duplicates of training images.
-        label_agreement: of the labels of test themselves with the FER+ majority; None without
-            votes.
-        bands: on test.
-        robustness: on test, against the truth of the file's head; see `truth_of`.
-        fairness: likewise, of the groups into which what can be measured on a face divides it.
-    """
-
-    spec: ModelSpec
-    file_name: str
-    size_bytes: int
-    sha256: str
-    data: str
-    is_fer2013: bool
+    spec: ModelSpec  # what the file says of itself
+    file_name: str  # without its folder
+    size_bytes: int  # of the file
+    sha256: str  # of the file, in hexadecimal digits
+    data: str  # name of the data set that was measured on
+    is_fer2013: bool  # it has as many images in each split as FER2013
+    # Of what the file reads, on "val", "test", "val+test", and "clean test": the faces of test that
+    # are not exact duplicates of training images. The last is left out where the data set has no
+    # training images, or test no duplicates of them.
     measures: dict[str, Measures]
-    labelled: dict[str, Measures]
-    duplicates: int
-    label_agreement: Agreement | None
-    bands: tuple[Band, ...]
-    robustness: Robustness
-    fairness: Fairness
+    labelled: dict[str, Measures]  # of what it says of the label; empty where that is all it says
+    duplicates: int  # faces of test that are exact duplicates of training images
+    label_agreement: Agreement | None  # of the labels of test with the FER+ majority, if there is
+    bands: tuple[Band, ...]  # on test
+    robustness: Robustness  # on test, against the truth of the file's head; see `truth_of`
+    fairness: Fairness  # likewise, of the groups by what can be measured on a face
 
     @property
     def test(self) -> Measures:
@@ -184,8 +160,7 @@ def _bands_of(classifier: Classifier, test: FaceSet) -> tuple[Band, ...]:
     probabilities = classifier(test.images)
     if classifier.head == "people" and test.votes is not None:
         shares, voted = tagger_shares(test.votes)
-        right = said_by_taggers(probabilities, shares)
-        return bands(probabilities[voted], right[voted])
+        return bands(probabilities[voted], said_by_taggers(probabilities, shares)[voted])
     right = (probabilities.argmax(axis=1) == test.targets).astype(np.float32)
     return bands(probabilities, right)
 
@@ -203,9 +178,8 @@ def bands(probabilities: Probabilities, right: NDArray[np.float32]) -> tuple[Ban
     for i, (low, high) in enumerate(pairwise(BANDS)):
         there = number == i
         n = int(there.sum())
-        confidence = float(sure[there].mean()) if n else float("nan")
-        accuracy = float(right[there].mean()) if n else float("nan")
-        found.append(Band(low, high, n, confidence, accuracy))
+        means = (float(values[there].mean()) if n else float("nan") for values in (sure, right))
+        found.append(Band(low, high, n, *means))
     return tuple(found)
 
 
@@ -222,16 +196,13 @@ def _label_agreement(test: FaceSet) -> Agreement | None:
     if test.votes is None:
         return None
     majority = ferplus_targets(test)
-    known = majority >= 0
-    if not known.any():
+    if not (known := majority >= 0).any():
         return None
     return Agreement(int(known.sum()), float((majority == test.targets)[known].mean()))
 
 
 def _robustness(classifier: Classifier, test: FaceSet, say: Callable[[str], object]) -> Robustness:
-    wanted = [
-        replace(corruption_named(name), severities=(severity,)) for name, severity, _ in CORRUPTED
-    ]
+    wanted = [replace(corruption_named(name), severities=(at,)) for name, at, _ in CORRUPTED]
     measured: list[Measurement] = []
     say("corrupted faces")
     for measurement in measure_robustness({classifier.spec.name: classifier}, test, wanted):

@@ -37,11 +37,7 @@ _CHART_PX: Final = 150
 def fairness_page(result: Fairness, groupings: Sequence[Grouping], faces: FaceSet) -> str:
     """The page: what stands out, every gap, and a table for each grouping.
 
-    Args:
-        result: what was compared.
-        groupings: that it is of.
-        faces: that were read, N of them, for the thumbnails; only groups by what is measured on a
-            face have these.
+    The faces that were read are for thumbnails of the groups by what is measured on a face.
     """
     return render(
         "fairness.html",
@@ -106,44 +102,38 @@ def _grouping(
     scale = _Scale(score, overall)
     axis = f"{100 * scale.low:.0f} to {100 * scale.high:.0f} %"
     right = Cell("right", small=axis)
+    rows = [
+        _row(score, group, _thumbnails(grouping, number, faces), scale)
+        for number, group in enumerate(score.groups)
+    ]
+    head: Row = [score.name, "n", right, "right (95 %)", "same mix", "sure", *EMOTIONS]
+    excess = [
+        [group.name, *(f"{100 * group.excess[label]:+.1f}" for label in EMOTIONS)]
+        for group in score.groups
+        if group.excess is not None
+    ]
     return {
         "name": score.name,
         "about": score.about[:1].upper() + score.about[1:],
         "left_out": score.left_out,
-        "table": Table(
-            [
-                _row(score, group, _thumbnails(grouping, g, faces), scale)
-                for g, group in enumerate(score.groups)
-            ],
-            head=[score.name, "n", right, "right (95 %)", "same mix", "sure", *EMOTIONS],
-            left=(0, 2),
-        ),
+        "table": Table(rows, head=head, left=(0, 2)),
         "mix": list(score.mix),
         "not_in_mix": [label for label in EMOTIONS if label not in score.mix],
-        "excess": Table(
-            [
-                [group.name, *(f"{100 * group.excess[label]:+.1f}" for label in EMOTIONS)]
-                for group in score.groups
-                if group.excess is not None
-            ],
-            head=[score.name, *EMOTIONS],
-        ),
+        "excess": Table(excess, head=[score.name, *EMOTIONS]),
     }
 
 
 def _row(score: GroupingScore, group: GroupScore, thumbnails: Figure | None, scale: _Scale) -> Row:
-    mix = _cell(score.gaps.get(SAME_MIX), group, group.same_mix)
+    gaps, recall = score.gaps, group.recall
+    mix = _cell(gaps.get(SAME_MIX), group, group.same_mix)
     return [
         Cell(group.name, image=thumbnails),
         f"{group.n:,}",
         Cell(dots=_dots(group, scale)),
-        _cell(score.gaps.get(ACCURACY), group, group.accuracy, interval=True),
+        _cell(gaps.get(ACCURACY), group, group.accuracy, interval=True),
         mix if group.same_mix.value is not None else Cell("-", kind="few"),
         "" if group.confidence is None else f"{100 * group.confidence:.1f} %",
-        *(
-            _cell(score.gaps.get(label), group, group.recall[label], with_n=True)
-            for label in EMOTIONS
-        ),
+        *(_cell(gaps.get(label), group, recall[label], with_n=True) for label in EMOTIONS),
     ]
 
 

@@ -14,7 +14,7 @@ from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.measures import Measures, measure
 from mien.learn.evaluation.scores import ClassScore, Evaluation, evaluate_probabilities
-from mien.learn.files.export import export_onnx
+from mien.learn.files.export import export_model
 from mien.learn.networks import build
 from mien.learn.plots.data import plot_class_counts, plot_samples
 from mien.learn.plots.evaluation import plot_class_scores, plot_confusion, plot_reliability
@@ -34,45 +34,26 @@ from mien.recognize.recognizer import Recognizer
 FOLDER_ORDER: Final = tuple(sorted(EMOTIONS))
 """The emotions as the paper's tables list them: in the order of the folders."""
 
-
 TRAIN_OPTIONS: Final = (
-    "network",
-    "activation",
-    "pooling",
-    "epochs",
-    "batch_size",
-    "learning_rate",
-    "votes_weight",
-    "precision",
+    *("network", "activation", "pooling", "epochs"),
+    *("batch_size", "learning_rate", "votes_weight", "precision"),
 )
 """The settings of a recipe that `mien train` has an option for."""
 
 
 @dataclass(frozen=True)
 class RunMeasures:
-    """What one training run came to, measured on its exported model file, dropout off.
-
-    Attributes:
-        config: what the run is.
-        history: its finished epochs.
-        epoch: the one whose weights were measured: the best on val.
-        train: on the 28,709 training images, as they are.
-        val_test: on the 7,178 images of PublicTest and PrivateTest, the paper's validation set.
-        test: on PrivateTest, also without the duplicates of training images and beside FER+.
-        shuffled_train: `train` as the paper's report pairs predictions and labels.
-        shuffled_val_test: `val_test`, likewise.
-        readings: of a photo; none without one.
-    """
+    """What one training run came to, measured on its exported model file, dropout off."""
 
     config: RunConfig
-    history: tuple[EpochRow, ...]
-    epoch: int
-    train: Evaluation
-    val_test: Evaluation
-    test: Measures
-    shuffled_train: Evaluation
-    shuffled_val_test: Evaluation
-    readings: tuple[Reading, ...] = ()
+    history: tuple[EpochRow, ...]  # its finished epochs
+    epoch: int  # the one whose weights were measured: the best on val
+    train: Evaluation  # on the 28,709 training images, as they are
+    val_test: Evaluation  # on the 7,178 of PublicTest and PrivateTest, the paper's validation set
+    test: Measures  # on PrivateTest, also without duplicates of training images and beside FER+
+    shuffled_train: Evaluation  # `train` as the paper's report pairs predictions and labels
+    shuffled_val_test: Evaluation  # `val_test`, likewise
+    readings: tuple[Reading, ...]  # of a photo; none without one
 
     @property
     def name(self) -> str:
@@ -83,23 +64,19 @@ class RunMeasures:
 def measure_run(
     run_dir: Path, faces: FaceSet, model_file: Path, *, photo: Image | None = None
 ) -> RunMeasures:
-    """Export a run and measure what the report needs.
+    """Export a run and measure what the report needs, with what it reads of a photo.
 
-    Args:
-        run_dir: a training run with at least one finished epoch.
-        faces: all three splits.
-        model_file: where the exported model goes.
-        photo: (H, W, 3) uint8 RGB, for that model to read.
     Raises:
         DataError: a split is missing.
         TrainingError: the run has no finished epoch.
     """
-    spec = export_onnx(run_dir, model_file, head="label", name=read_config(run_dir).recipe.name)
+    config = read_config(run_dir)
+    spec = export_model(run_dir, model_file, head="label", name=config.recipe.name)
     classifier = Classifier(model_file, threads=0, head="label")
     train, val_test = faces.split("train"), faces.split("val+test")
     of_train, of_val_test = classifier(train.images), classifier(val_test.images)
     return RunMeasures(
-        config=read_config(run_dir),
+        config=config,
         history=read_history(run_dir),
         epoch=spec.epoch,
         train=evaluate_probabilities(of_train, train.targets),
@@ -167,22 +144,13 @@ def _draw(run: RunMeasures, figures: Path, photo: Image | None) -> None:
     """The figures of one run."""
     held_out, test = run.val_test, run.test.evaluation
     plot_history(run.history, figures / f"{run.name}-history", title=run.name)
-    plot_confusion(
-        held_out,
-        figures / f"{run.name}-confusion",
-        title=f"{run.name}, {held_out.n:,} faces: accuracy {held_out.accuracy:.4f}",
-    )
+    title = f"{run.name}, {held_out.n:,} faces: accuracy {held_out.accuracy:.4f}"
+    plot_confusion(held_out, figures / f"{run.name}-confusion", title=title)
     error = test.reliability.expected_calibration_error
-    plot_reliability(
-        test.reliability,
-        figures / f"{run.name}-reliability",
-        title=f"{run.name}, {test.n:,} faces: calibration error {error:.3f}",
-    )
-    plot_class_scores(
-        held_out,
-        figures / f"{run.name}-classes",
-        title=f"{run.name}: recall (full) and precision (pale)",
-    )
+    title = f"{run.name}, {test.n:,} faces: calibration error {error:.3f}"
+    plot_reliability(test.reliability, figures / f"{run.name}-reliability", title=title)
+    title = f"{run.name}: recall (full) and precision (pale)"
+    plot_class_scores(held_out, figures / f"{run.name}-classes", title=title)
     if photo is not None:
         write_image(figures / f"{run.name}-photo.jpg", annotate(photo, run.readings))
 
@@ -278,7 +246,7 @@ def _accuracy(runs: Sequence[RunMeasures]) -> Table:
 
 
 def _three_reports(
-    printed: dict[str, paper.ReportRow], shuffled: Evaluation, right: Evaluation
+    printed: dict[str, ClassScore], shuffled: Evaluation, right: Evaluation
 ) -> Table:
     rows = []
     for label in FOLDER_ORDER:
@@ -293,7 +261,7 @@ def _three_reports(
     return Table(rows, head=["emotion", "support", *named])
 
 
-def _cells(row: ClassScore | paper.ReportRow) -> list[str]:
+def _cells(row: ClassScore) -> list[str]:
     if not row.support:
         return ["-"] * 3
     return [f"{score:.2f}" for score in (row.precision, row.recall, row.f1)]
