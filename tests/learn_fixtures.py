@@ -11,10 +11,13 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
+import onnx
+import onnx.parser
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
+from onnx import helper, numpy_helper
 from PIL import Image as PILImage
 from torch import Tensor, nn
 
@@ -77,6 +80,16 @@ def made_up_faces(
 
 
 FEW_FACES: Final = made_up_faces(train=2, val=1, test=2)
+
+
+def onnx_model(
+    text: str, constants: dict[str, NDArray[Any]], *, opset: int = 13, ir_version: int = 8
+) -> onnx.ModelProto:
+    """The model of a graph as `onnx.parser` reads it, with its weights."""
+    graph = onnx.parser.parse_graph(text)
+    graph.initializer.extend(numpy_helper.from_array(a, name) for name, a in constants.items())
+    opsets = [helper.make_opsetid("", opset)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=ir_version)
 
 
 def rows_of(faces: FaceSet) -> list[tuple[str, int, bytes, tuple[int, ...]]]:
@@ -195,6 +208,13 @@ def history_of(rows: tuple[EpochRow, ...]) -> list[tuple[float, ...]]:
         (row.epoch, row.loss, row.accuracy, row.val_loss, row.val_accuracy, row.learning_rate)
         for row in rows
     ]
+
+
+def logits_of(network: networks.Network, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(N, 7) float32 of the emotions and behind them, where it has that head, (N, 8) of votes."""
+    with torch.no_grad():
+        found = network(torch.from_numpy(crops)[:, None].float())
+    return torch.cat([logits for logits in found if logits is not None], dim=1).numpy()
 
 
 def best_weights(run_dir: Path) -> dict[str, Tensor]:

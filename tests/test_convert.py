@@ -9,10 +9,10 @@ import onnx
 import onnxruntime
 import pytest
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 
 from command_line import Mien
-from learn_fixtures import made_up_faces, write_csv
+from learn_fixtures import made_up_faces, onnx_model, write_csv
 from mien import EMOTIONS, Classifier, ModelError, OptionError, OutputError, __version__
 from mien.learn.files.convert import convert_model
 from mien.readings import Probabilities
@@ -31,8 +31,7 @@ def theirs(
     *,
     outputs: int = 8,
     opset: int = 13,
-    softmax: bool = False,
-    sigmoid: bool = False,
+    end: str = "Identity",
     rows: int = -1,
     weights_as_inputs: bool = False,
 ) -> Path:
@@ -47,37 +46,22 @@ def theirs(
         "bias": random.normal(0, 0.3, outputs).astype(np.float32),
         "flat": np.array([rows, features], np.int64),
     }
-    nodes = [
-        helper.make_node("AveragePool", ["nchw"], ["means"], kernel_shape=[8, 8], strides=[8, 8]),
-        helper.make_node("Reshape", ["means", "flat"], ["features"]),
-        helper.make_node("MatMul", ["features", "matrix"], ["products"]),
-        helper.make_node("Add", ["products", "bias"], ["logits"]),
-    ]
-    if first:
-        nodes.insert(0, helper.make_node("Identity", ["pixels"], ["nchw"]))
-    else:
-        nodes.insert(0, helper.make_node("Transpose", ["pixels"], ["nchw"], perm=[0, 3, 1, 2]))
-    if softmax or sigmoid:
-        kind = "Softmax" if softmax else "Sigmoid"
-        more: dict[str, Any] = {"axis": 1} if softmax else {}
-        nodes[-1].output[0] = "sums"
-        nodes.append(helper.make_node(kind, ["sums"], ["logits"], **more))
-    tensors = [numpy_helper.from_array(array, name) for name, array in constants.items()]
-    inputs = [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, shape)]
+    text = f"""
+        theirs (float[{", ".join(map(str, shape))}] pixels) => (float[{shape[0]}, {outputs}] logits)
+        {{
+            nchw = {"Identity" if first else "Transpose <perm = [0, 3, 1, 2]>"} (pixels)
+            means = AveragePool <kernel_shape = [8, 8], strides = [8, 8]> (nchw)
+            features = Reshape (means, flat)
+            products = MatMul (features, matrix)
+            sums = Add (products, bias)
+            logits = {end} (sums)
+        }}
+    """
+    model = onnx_model(text, constants, opset=opset, ir_version=3 if weights_as_inputs else 8)
     if weights_as_inputs:  # as before IR 4
-        inputs += [helper.make_tensor_value_info(t.name, t.data_type, t.dims) for t in tensors]
-    graph = helper.make_graph(
-        nodes,
-        "theirs",
-        inputs,
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [shape[0], outputs])],
-        tensors,
-    )
-    version = 3 if weights_as_inputs else 8
-    model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=version
-    )
-    path.write_bytes(model.SerializeToString())
+        for t in model.graph.initializer:
+            model.graph.input.append(helper.make_tensor_value_info(t.name, t.data_type, t.dims))
+    onnx.save(model, path)
     return path
 
 
@@ -112,7 +96,7 @@ EIGHT = tuple(OURS.get(name, name) for name in FERPLUS)
         (("N", 3, "H", "W"), {"opset": 18}),
         (("N", 1, 64, 64), {"rows": 1}),  # says any number, and takes one
         (("N", 72, 72, 3), {"opset": 7}),
-        ((1, 48, 48, 1), {"softmax": True}),
+        ((1, 48, 48, 1), {"end": "Softmax <axis = 1>"}),
     ],
 )
 def test_an_onnx_file_of_others_reads_as_it_does_there(
@@ -129,7 +113,7 @@ def test_an_onnx_file_of_others_reads_as_it_does_there(
     classifier = Classifier(out)
     assert np.abs(classifier(CROPS) - rows).max() < 1e-4
     assert classifier.spec == spec
-    what = "probabilities" if options.get("softmax") else "logits"
+    what = "probabilities" if options.get("end") else "logits"
     assert spec.recipe == f"{what} of {', '.join(EIGHT)}; scaling -1..1"
     features = (3 if 3 in shape else 1) * (side // 8) ** 2
     assert (spec.parameters, spec.macs) == (8 * features + 8, 8 * features)
@@ -149,7 +133,7 @@ def test_an_onnx_file_of_others_reads_as_it_does_there(
         (("N", 1, "H", "W"), {}, {}, "size: theirs.onnx takes faces of any size; give the one"),
         (("N", 1, 48, 64), {}, {}, "expected a square of at most 1024 pixels; .*takes 48 x 64"),
         ((4, 1, 64, 64), {}, {}, "expected one face at a time, or any number; got 4"),
-        ((1, 1, 64, 64), {"sigmoid": True}, {}, "as 8 sigmoids give"),
+        ((1, 1, 64, 64), {"end": "Sigmoid"}, {}, "as 8 sigmoids give"),
         ((1, 1, 64, 64), {"opset": 6}, {}, "expected ONNX of opset 7 or newer; got 6"),
     ],
 )
@@ -198,22 +182,15 @@ def bright_bands(path: Path, labels: tuple[str, ...]) -> Path:
         "rows": np.array([-1, 48], np.int64),
         "bands": bands,
     }
-    nodes = [
-        helper.make_node("Sub", ["pixels", "near"], ["off"]),
-        helper.make_node("Mul", ["off", "off"], ["squared"]),
-        helper.make_node("Reshape", ["squared", "flat"], ["lines"]),
-        helper.make_node("MatMul", ["lines", "ones"], ["sums"]),
-        helper.make_node("Reshape", ["sums", "rows"], ["by_row"]),
-        helper.make_node("MatMul", ["by_row", "bands"], ["logits"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "bands",
-        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["N", 1, 48, 48])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 7])],
-        [numpy_helper.from_array(array, name) for name, array in constants.items()],
-    )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), path)
+    text = """bands (float[N, 1, 48, 48] pixels) => (float[N, 7] logits) {
+        off = Sub (pixels, near)
+        squared = Mul (off, off)
+        lines = Reshape (squared, flat)
+        sums = MatMul (lines, ones)
+        by_row = Reshape (sums, rows)
+        logits = MatMul (by_row, bands)
+    }"""
+    onnx.save(onnx_model(text, constants), path)
     return path
 
 

@@ -16,6 +16,7 @@ from learn_fixtures import (
     FEW_FACES,
     TINY,
     converted,
+    logits_of,
     made_up_faces,
     tiny_network,
     write_csv,
@@ -26,7 +27,7 @@ from mien.errors import DataError, ModelError, OptionError, OutputError, Trainin
 from mien.labels import FERPLUS_COLUMNS, FERPLUS_EMOTIONS
 from mien.learn.evaluation.calibration import Calibration, fit_temperature, unsmoothed
 from mien.learn.evaluation.scores import evaluate, ferplus_agreement
-from mien.learn.files.export import HALF_PARITY, export_model, export_onnx
+from mien.learn.files.export import HALF_PARITY, export_model
 from mien.learn.files.model_files import ExportWrapper
 from mien.learn.files.onnx_graph import to_onnx
 from mien.learn.files.shipped import load_shipped
@@ -67,18 +68,16 @@ def converted_once() -> Iterator[None]:
 def exported(paper_run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ModelSpec]:
     """The file of that run, and what exporting it gave back."""
     out = tmp_path_factory.mktemp("models") / "deep" / "first.onnx"
-    return out, export_onnx(paper_run, out, faces=FEW_FACES)
+    return out, export_model(paper_run, out, faces=FEW_FACES)
 
 
-def test_the_file_says_what_export_gave_back(exported: tuple[Path, ModelSpec]) -> None:
+def test_the_file_says_where_it_comes_from_and_nothing_else_is_left(
+    exported: tuple[Path, ModelSpec],
+) -> None:
     out, spec = exported
 
     assert Classifier(out).spec == spec
-
-
-def test_the_file_says_where_it_comes_from(exported: tuple[Path, ModelSpec]) -> None:
-    _, spec = exported
-
+    assert [path.name for path in out.parent.iterdir()] == ["first.onnx"]
     assert spec.name == "first"
     assert spec.network == "paper"
     assert spec.parameters == 2_489_095
@@ -112,13 +111,11 @@ def test_its_probabilities_are_the_networks(
     count: int, paper_run: Path, exported: tuple[Path, ModelSpec]
 ) -> None:
     crops = np.random.default_rng(count).integers(0, 256, (count, 48, 48), dtype=np.uint8)
-    network, _, _ = load_best(paper_run)
-    with torch.no_grad():
-        logits, _ = network(torch.from_numpy(crops)[:, None].float())
+    logits = logits_of(load_best(paper_run)[0], crops)
 
     classifier = Classifier(exported[0])
     probabilities = classifier(crops)
-    expected = (logits / classifier.spec.temperature).softmax(1).numpy()
+    expected = softmax(logits / classifier.spec.temperature, axis=1)
     assert np.abs(probabilities - expected).max() < 1e-5
     assert np.allclose(probabilities.sum(axis=1), 1.0, atol=1e-5)
 
@@ -128,23 +125,12 @@ def test_the_file_holds_no_paths_of_this_machine(
 ) -> None:
     content = exported[0].read_bytes()
 
-    for path in (
-        paper_run,
-        exported[0].parent,
-        Path.home(),
-        Path(sys.prefix),
-        Path(__file__).parent,
-    ):
+    ours = (Path.home(), Path(sys.prefix), Path(__file__).parent)
+    for path in (paper_run, exported[0].parent, *ours):
         if len(path.parts) > 1:
             assert str(path).encode() not in content
     for part in (b"site-packages", b".py\x00", b'.py"', b".py:"):
         assert part not in content
-
-
-def test_nothing_but_the_file_is_left(exported: tuple[Path, ModelSpec]) -> None:
-    out, _ = exported
-
-    assert [path.name for path in out.parent.iterdir()] == ["first.onnx"]
 
 
 def test_an_earlier_file_is_replaced_and_the_name_can_be_given(
@@ -153,30 +139,46 @@ def test_an_earlier_file_is_replaced_and_the_name_can_be_given(
     out = tmp_path / "model.onnx"
     out.write_text("an earlier one")
     with tiny_network():
-        spec = export_onnx(tiny_run, out, name="second")
+        spec = export_model(tiny_run, out, name="second")
 
     assert spec.name == "second"
     assert spec.scores == {}
     assert Classifier(out).spec == spec
 
 
-@pytest.mark.parametrize("earlier", [None, b"an earlier one"])
-def test_probabilities_that_differ_write_nothing(
-    earlier: bytes | None, tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("earlier", [[], [b"an earlier one"]])
+@pytest.mark.parametrize(
+    ("limit", "options", "came"),
+    [
+        ("PARITY", {}, "of the onnx file differ from the network's by"),
+        ("PARITY", {"to": "h5"}, "of the h5 file differ from the network's by"),
+        ("PARITY", {"to": "safetensors"}, "of the safetensors file differ from the network's by"),
+        ("HALF_PARITY", {"store": "fp16"}, "of the fp16 file differ from"),
+        ("INT8_LOSS", {"store": "int8"}, r"int8 file reads [01]\.\d{4} of val \(42 images\) right"),
+    ],
+)
+def test_a_file_that_reads_otherwise_is_not_written(
+    limit: str,
+    options: dict[str, str],
+    came: str,
+    earlier: list[bytes],
+    tiny_run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    out = tmp_path / "model.onnx"
-    if earlier is not None:
-        out.write_bytes(earlier)
-    monkeypatch.setattr("mien.learn.files.export.PARITY", -1.0)
+    out = tmp_path / f"model.{options.get('to', 'onnx')}"
+    for content in earlier:
+        out.write_bytes(content)
+    monkeypatch.setattr(f"mien.learn.files.export.{limit}", -1.0)
 
-    with tiny_network(), pytest.raises(ModelError, match="differ from the network's by"):
-        export_onnx(tiny_run, out, faces=MORE)
-    assert [path.read_bytes() for path in tmp_path.iterdir()] == ([earlier] if earlier else [])
+    with tiny_network(), pytest.raises(ModelError, match=came):
+        export_model(tiny_run, out, faces=MORE, **options)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == earlier
 
 
 def test_a_folder_in_place_of_the_file_is_refused(paper_run: Path, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="expected a file to write; it is a folder"):
-        export_onnx(paper_run, tmp_path)
+        export_model(paper_run, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -184,7 +186,7 @@ def test_a_place_that_cannot_be_written_is_named(paper_run: Path, tmp_path: Path
     (tmp_path / "file").write_text("")
 
     with pytest.raises(OutputError, match=r"model\.onnx: cannot be written"):
-        export_onnx(paper_run, tmp_path / "file" / "model.onnx")
+        export_model(paper_run, tmp_path / "file" / "model.onnx")
 
 
 def test_a_run_without_a_finished_epoch_is_refused(paper_run: Path, tmp_path: Path) -> None:
@@ -193,9 +195,9 @@ def test_a_run_without_a_finished_epoch_is_refused(paper_run: Path, tmp_path: Pa
     (begun / "config.json").write_bytes((paper_run / "config.json").read_bytes())
 
     with pytest.raises(TrainingError, match="the run has no finished epoch"):
-        export_onnx(begun, tmp_path / "model.onnx")
+        export_model(begun, tmp_path / "model.onnx")
     with pytest.raises(TrainingError, match="expected a training run"):
-        export_onnx(tmp_path / "gone", tmp_path / "model.onnx")
+        export_model(tmp_path / "gone", tmp_path / "model.onnx")
     assert not (tmp_path / "model.onnx").exists()
 
 
@@ -204,17 +206,16 @@ def test_a_run_without_a_finished_epoch_is_refused(paper_run: Path, tmp_path: Pa
 
 def test_the_temperature_is_the_one_fitted_on_val(tiny_run: Path, tmp_path: Path) -> None:
     with tiny_network():
-        spec = export_onnx(tiny_run, tmp_path / "fitted.onnx", faces=MORE)
-        plain = export_onnx(tiny_run, tmp_path / "plain.onnx")
+        spec = export_model(tiny_run, tmp_path / "fitted.onnx", faces=MORE)
+        plain = export_model(tiny_run, tmp_path / "plain.onnx")
         network, _, _ = load_best(tiny_run)
     val = MORE.split("val")
-    with torch.no_grad():
-        logits, _ = network(torch.from_numpy(val.images)[:, None].float())
+    logits = logits_of(network, val.images)
 
-    assert spec.temperature == fit_temperature(logits.numpy(), val.targets)
+    assert spec.temperature == fit_temperature(logits, val.targets)
     assert spec.temperature_fitted_on == f"faces val ({len(val)} images)"
     assert (plain.temperature, plain.temperature_fitted_on) == (1.0, "")
-    cooled = (logits / spec.temperature).softmax(1).numpy()
+    cooled = softmax(logits / spec.temperature, axis=1)
     assert np.abs(Classifier(tmp_path / "fitted.onnx")(val.images) - cooled).max() < 1e-5
     hot = Classifier(tmp_path / "plain.onnx")(val.images)
     assert np.array_equal(hot.argmax(axis=1), cooled.argmax(axis=1))
@@ -224,11 +225,11 @@ def test_without_val_or_where_it_does_not_tell_the_temperature_is_1(
     tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with tiny_network():
-        of_test = export_onnx(tiny_run, tmp_path / "a.onnx", faces=MORE.split("test"))
+        of_test = export_model(tiny_run, tmp_path / "a.onnx", faces=MORE.split("test"))
         monkeypatch.setattr(
             "mien.learn.evaluation.calibration.fit_temperature", lambda logits, targets: None
         )
-        untold = export_onnx(tiny_run, tmp_path / "b.onnx", faces=MORE)
+        untold = export_model(tiny_run, tmp_path / "b.onnx", faces=MORE)
 
     assert (of_test.temperature, of_test.temperature_fitted_on) == (1.0, "")
     assert (untold.temperature, untold.temperature_fitted_on) == (1.0, "")
@@ -244,13 +245,11 @@ def test_label_smoothing_is_undone_where_that_makes_val_likelier(
         train(FEW_FACES, recipe, tmp_path / "smoothed", seed=1, device="cpu")
         wanted = Calibration(1.25, 0.3)
         monkeypatch.setattr("mien.learn.files.export.fit_calibration", lambda *_, **__: wanted)
-        spec = export_onnx(tmp_path / "smoothed", tmp_path / "model.onnx", faces=MORE)
-        network, _, _ = load_best(tmp_path / "smoothed")
-    with torch.no_grad():
-        logits, _ = network(torch.from_numpy(MORE.images)[:, None].float())
+        spec = export_model(tmp_path / "smoothed", tmp_path / "model.onnx", faces=MORE)
+        logits = logits_of(load_best(tmp_path / "smoothed")[0], MORE.images)
 
     assert (spec.temperature, spec.label_smoothing_undone) == (1.25, 0.3)
-    expected = softmax(unsmoothed(logits.numpy(), 0.3) / 1.25, axis=1)
+    expected = softmax(unsmoothed(logits, 0.3) / 1.25, axis=1)
     assert np.abs(Classifier(tmp_path / "model.onnx")(MORE.images) - expected).max() < 1e-5
 
 
@@ -268,11 +267,7 @@ def test_opencv_takes_the_input_for_what_it_is(exported: tuple[Path, ModelSpec])
 @pytest.mark.parametrize(("name", "to"), [("paper", "onnx"), ("paper", "h5"), ("mien", "onnx")])
 def test_a_model_in_the_package_leaves_it_without_a_run(name: str, to: str, tmp_path: Path) -> None:
     out = tmp_path / f"theirs.{to}"
-    spec = export_model(
-        name,
-        out,
-        to=to,
-    )
+    spec = export_model(name, out, to=to)
     own, found = Classifier(name), converted(out) if to == "h5" else Classifier(out)
 
     assert found.spec == spec
@@ -311,14 +306,6 @@ def test_a_keras_file_of_mien_says_that_label_smoothing_is_not_undone(tmp_path: 
     assert (own(MORE.images).argmax(1) == found(MORE.images).argmax(1)).mean() > 0.8
 
 
-def test_what_a_model_in_the_package_lacks_is_said(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match=r"head: expected .* votes; paper has none"):
-        export_model("paper", tmp_path / "m.onnx", head="people")
-    with pytest.raises(OptionError, match="int8 takes a data set"):
-        export_model("paper", tmp_path / "m.onnx", store="int8")
-    assert not list(tmp_path.iterdir())
-
-
 # FER+ votes
 
 
@@ -334,16 +321,13 @@ def voting_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_votes_are_kept_as_a_second_output(voting_run: Path, tmp_path: Path) -> None:
     with tiny_network():
-        plain = export_onnx(voting_run, tmp_path / "plain.onnx", head="label")
-        spec = export_onnx(voting_run, tmp_path / "votes.onnx", faces=VOTED)
+        plain = export_model(voting_run, tmp_path / "plain.onnx", head="label")
+        spec = export_model(voting_run, tmp_path / "votes.onnx", faces=VOTED)
         network, _, _ = load_best(voting_run)
     crops = MORE.images[:9]
-    with torch.no_grad():
-        _, votes_logits = network(torch.from_numpy(crops)[:, None].float())
-    assert votes_logits is not None
 
     classifier = Classifier(tmp_path / "votes.onnx")
-    expected = votes_logits.softmax(1).numpy()  # whatever the temperature of the emotions is
+    expected = softmax(logits_of(network, crops)[:, 7:], axis=1)  # whatever the temperature is
     assert np.abs(classifier.votes(crops) - expected).max() < 1e-5
     assert classifier.spec == spec
     assert (plain.votes_labels, spec.votes_labels) == ((), FERPLUS_EMOTIONS)
@@ -358,14 +342,13 @@ def test_votes_are_kept_as_a_second_output(voting_run: Path, tmp_path: Path) -> 
 
 def test_what_people_would_say_is_the_pool_of_both_heads(voting_run: Path, tmp_path: Path) -> None:
     with tiny_network():
-        spec = export_onnx(voting_run, tmp_path / "m.onnx", faces=VOTED)
-        known = export_onnx(voting_run, tmp_path / "plain.onnx", faces=MORE)
+        spec = export_model(voting_run, tmp_path / "m.onnx", faces=VOTED)
+        known = export_model(voting_run, tmp_path / "plain.onnx", faces=MORE)
         network, _, _ = load_best(voting_run)
     crops = VOTED.images[:40]
-    with torch.no_grad():
-        logits, votes_logits = network(torch.from_numpy(crops)[:, None].float())
-    label = softmax(logits.numpy() / spec.temperature, axis=1)
-    seven = softmax(votes_logits.numpy()[:, [4, 5, 6, 1, 3, 2, 0]], axis=1)  # FER+'s own order
+    logits, votes_logits = np.hsplit(logits_of(network, crops), [7])
+    label = softmax(logits / spec.temperature, axis=1)
+    seven = softmax(votes_logits[:, [4, 5, 6, 1, 3, 2, 0]], axis=1)  # FER+'s own order
     assert spec.people_offsets == (0.1, 0.0, 0.25, 0.0, 0.2, 0.8, 0.0)
     pool = label**0.2 * seven**0.8 * np.exp(spec.people_offsets)
     pool = pool ** (1 / spec.people_temperature)
@@ -414,13 +397,26 @@ def test_safetensors_of_half_the_size_read_the_same(voting_run: Path, tmp_path: 
         assert torch.allclose(weight.float(), whole[name], rtol=1e-3, atol=1e-6)
 
 
-def test_votes_of_a_network_without_them_are_refused(tiny_run: Path, tmp_path: Path) -> None:
-    with tiny_network(), pytest.raises(OptionError, match="trained with votes_weight 0"):
-        export_onnx(tiny_run, tmp_path / "model.onnx", head="people")
-    with pytest.raises(OptionError, match="a Keras file of mien's has the label's probabilities"):
-        export_model(tiny_run, tmp_path / "model.h5", to="h5", head="people")
-    with pytest.raises(OptionError, match="head: expected people or label; got 'votes'"):
-        export_onnx(tiny_run, tmp_path / "model.onnx", head="votes")
+@pytest.mark.parametrize(
+    ("model", "name", "options", "came"),
+    [
+        ("", "m.onnx", {"to": "h5"}, r"ends in \.h5"),
+        ("", "m.pb", {"to": "tf"}, "to: expected one of onnx, h5, safetensors; got 'tf'"),
+        ("", "m.onnx", {"head": "people"}, "trained with votes_weight 0"),
+        ("paper", "m.onnx", {"head": "people"}, r"head: expected .* votes; paper has none"),
+        ("", "m.h5", {"to": "h5", "head": "people"}, "a Keras file of mien's has the label's prob"),
+        ("", "m.onnx", {"head": "votes"}, "head: expected people or label; got 'votes'"),
+        ("", "m.onnx", {"store": "int4"}, "store: expected one of fp32, fp16, int8; got 'int4'"),
+        ("", "m.onnx", {"store": "int8"}, "store: int8 takes a data set"),
+        ("paper", "m.onnx", {"store": "int8"}, "store: int8 takes a data set"),
+        ("", "m", {"store": "int8", "to": "safetensors"}, "expected fp32 or fp16 in a file of the"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(
+    model: str, name: str, options: dict[str, str], came: str, tiny_run: Path, tmp_path: Path
+) -> None:
+    with tiny_network(), pytest.raises(OptionError, match=came):
+        export_model(model or tiny_run, tmp_path / name, **options)  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
 
 
@@ -432,8 +428,8 @@ def test_weights_can_be_stored_in_less(
     store: str, smaller: float, voting_run: Path, tmp_path: Path
 ) -> None:
     with tiny_network():
-        whole = export_onnx(voting_run, tmp_path / "whole.onnx", faces=VOTED)
-        spec = export_onnx(voting_run, tmp_path / "m.onnx", faces=VOTED, store=store)
+        whole = export_model(voting_run, tmp_path / "whole.onnx", faces=VOTED)
+        spec = export_model(voting_run, tmp_path / "m.onnx", faces=VOTED, store=store)
 
     size, less = ((tmp_path / name).stat().st_size for name in ("whole.onnx", "m.onnx"))
     assert less < smaller * size
@@ -449,45 +445,9 @@ def test_weights_can_be_stored_in_less(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m.onnx", "whole.onnx"]
 
 
-def test_int8_that_reads_worse_is_not_written(
-    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("mien.learn.files.export.INT8_LOSS", -1.0)
-    with (
-        tiny_network(),
-        pytest.raises(ModelError, match=r"int8 file reads [01]\.\d{4} of val \(42 images\) right"),
-    ):
-        export_onnx(tiny_run, tmp_path / "model.onnx", faces=MORE, store="int8")
-    assert not list(tmp_path.iterdir())
-
-
-def test_half_weights_that_differ_too_much_are_not_written(
-    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("mien.learn.files.export.HALF_PARITY", -1.0)
-    with tiny_network(), pytest.raises(ModelError, match="of the fp16 file differ from"):
-        export_onnx(tiny_run, tmp_path / "model.onnx", store="fp16")
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(
-    ("options", "came"),
-    [
-        ({"store": "int4"}, "store: expected one of fp32, fp16, int8; got 'int4'"),
-        ({"store": "int8"}, "store: int8 takes a data set"),
-        ({"store": "int8", "to": "safetensors"}, "expected fp32 or fp16 in a file of the"),
-    ],
-)
-def test_stores_that_cannot_be_are_refused(
-    options: dict[str, str], came: str, tiny_run: Path, tmp_path: Path
-) -> None:
-    with pytest.raises(OptionError, match=came):
-        export_model(tiny_run, tmp_path / "model.onnx", **options)  # type: ignore[arg-type]
-
-
 def test_int8_names_the_split_that_is_missing(tiny_run: Path, tmp_path: Path) -> None:
     with tiny_network(), pytest.raises(DataError, match="no faces in split 'train'"):
-        export_onnx(tiny_run, tmp_path / "m.onnx", faces=MORE.split("val+test"), store="int8")
+        export_model(tiny_run, tmp_path / "m.onnx", faces=MORE.split("val+test"), store="int8")
 
 
 # mien export

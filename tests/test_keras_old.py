@@ -12,13 +12,14 @@ import torch
 
 from learn_fixtures import converted
 from mien import EMOTIONS, ModelError
-from mien.learn.files import keras_h5
 from mien.learn.files.keras_config import read_config
-from mien.learn.files.keras_h5 import import_keras
+from mien.learn.files.keras_h5 import KERAS_LOG, import_keras
+from mien.learn.files.stores import quiet
 
 pytestmark = [pytest.mark.slow, pytest.mark.newest, pytest.mark.usefixtures("operators_once")]
 
 Config = dict[str, Any]
+REVERSED = [{"class_name": "__ellipsis__"}, {"start": None, "stop": None, "step": -1}]
 CROPS = np.random.default_rng(1).integers(0, 256, (5, 48, 48), dtype=np.uint8)
 
 
@@ -29,7 +30,7 @@ def keras() -> Any:
 
 def old_file(model: Any, config: Config, path: Path, *, version: str = "2.15.0") -> Path:
     """Keras 3's file of the model, with an older one's configuration."""
-    with keras_h5._quiet():
+    with quiet(KERAS_LOG):
         model.save(path)
     if path.suffix == ".keras":
         with zipfile.ZipFile(path) as archive:
@@ -73,13 +74,8 @@ def functional(name: str, layers: list[Config], *, first: str, last: str) -> Con
 
 def conv(name: str, *before: str, **more: Any) -> Config:
     glorot = {"class_name": "GlorotUniform", "config": {"seed": None, "dtype": "float32"}}
-    settings = {
-        "filters": 4,
-        "kernel_size": [5, 5],
-        "strides": [4, 4],
-        "kernel_initializer": glorot,
-    }
-    return layer("Conv2D", name, *before, **{**settings, **more})
+    sizes: Config = {"filters": 4, "kernel_size": [5, 5], "strides": [4, 4]}
+    return layer("Conv2D", name, *before, **sizes, kernel_initializer=glorot, **more)
 
 
 def dense(*before: str) -> Config:
@@ -185,11 +181,7 @@ def test_a_nested_backbone_and_recorded_operations(suffix: str, keras: Any, tmp_
     ]
     config = functional("theirs", words, first="image", last="dense")
     if suffix == ".keras":
-        config = {
-            "module": "keras.src.engine.functional",
-            "registered_name": "Functional",
-            **config,
-        }
+        config |= {"module": "keras.src.engine.functional", "registered_name": "Functional"}
     path = old_file(model, config, tmp_path / f"theirs{suffix}")
 
     assert read_config(path).scales_pixels
@@ -198,8 +190,7 @@ def test_a_nested_backbone_and_recorded_operations(suffix: str, keras: Any, tmp_
 
 def test_every_operation_does_what_tensorflow_did(keras: Any, tmp_path: Path) -> None:
     model = some_model(keras, keras.layers.Conv2D(4, 5, strides=4), channels=3)
-    reversed_channels = [{"class_name": "__ellipsis__"}, {"start": None, "stop": None, "step": -1}]
-    flip = operation("__operators__.getitem", "image", slice_spec=reversed_channels)
+    flip = operation("__operators__.getitem", "image", slice_spec=REVERSED)
     first = {
         **operation("math.subtract", "", "less"),
         "inbound_nodes": [["_CONSTANT_VALUE", -1, 255.0, {"y": ["cast", 0, 0], "name": None}]],
@@ -261,9 +252,6 @@ def test_a_model_that_is_called_twice(keras: Any, tmp_path: Path) -> None:
 def lambda_layer() -> Config:
     code = {"class_name": "__lambda__", "config": {"code": "4wAA", "defaults": None}}
     return layer("Lambda", "trap", "image", function=code)
-
-
-REVERSED = [{"class_name": "__ellipsis__"}, {"start": None, "stop": None, "step": -1}]
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ import onnx
 import onnxruntime
 import pytest
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, numpy_helper
 
+from learn_fixtures import onnx_model
 from mien.learn.files.stores import with_half_weights, with_int8_weights
 from mien.recognize.crops import Crops
 
@@ -27,32 +28,25 @@ def model() -> onnx.ModelProto:
     constants: dict[str, NDArray[Any]] = {
         "white": np.array(255, np.float32),
         "axes": np.array([1], np.int64),
-        "stem.weight": random.normal(0, 1, (4, 1, 3, 3)).astype(np.float32),
-        "conv.weight": (scales * random.normal(0, 1, (CHANNELS, 4, 9, 9))).astype(np.float32),
-        "conv.bias": random.normal(0, 1, CHANNELS).astype(np.float32),
-        "head.weight": random.normal(0, 1, (7, CHANNELS)).astype(np.float32),
-        "head.bias": random.normal(0, 1, 7).astype(np.float32),
+        "stem_weight": random.normal(0, 1, (4, 1, 3, 3)).astype(np.float32),
+        "conv_weight": (scales * random.normal(0, 1, (CHANNELS, 4, 9, 9))).astype(np.float32),
+        "conv_bias": random.normal(0, 1, CHANNELS).astype(np.float32),
+        "head_weight": random.normal(0, 1, (7, CHANNELS)).astype(np.float32),
+        "head_bias": random.normal(0, 1, 7).astype(np.float32),
     }
-    nodes = [
-        helper.make_node("Cast", ["crops"], ["levels"], to=TensorProto.FLOAT),
-        helper.make_node("Div", ["levels", "white"], ["shares"]),
-        helper.make_node("Unsqueeze", ["shares", "axes"], ["pixels"]),
-        helper.make_node("Conv", ["pixels", "stem.weight"], ["edges"]),
-        helper.make_node("Conv", ["edges", "conv.weight", "conv.bias"], ["maps"]),
-        helper.make_node("Relu", ["maps"], ["positive"]),
-        helper.make_node("GlobalAveragePool", ["positive"], ["means"]),
-        helper.make_node("Flatten", ["means"], ["features"]),
-        helper.make_node("Gemm", ["features", "head.weight", "head.bias"], ["logits"], transB=1),
-        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "small",
-        [helper.make_tensor_value_info("crops", TensorProto.UINT8, ["N", 48, 48])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", 7])],
-        [numpy_helper.from_array(array, name) for name, array in constants.items()],
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    text = """small (uint8[N, 48, 48] crops) => (float[N, 7] probabilities) {
+        levels = Cast <to = 1> (crops)
+        shares = Div (levels, white)
+        pixels = Unsqueeze (shares, axes)
+        edges = Conv (pixels, stem_weight)
+        maps = Conv (edges, conv_weight, conv_bias)
+        positive = Relu (maps)
+        means = GlobalAveragePool (positive)
+        features = Flatten (means)
+        logits = Gemm <transB = 1> (features, head_weight, head_bias)
+        probabilities = Softmax <axis = 1> (logits)
+    }"""
+    return onnx_model(text, constants, opset=20, ir_version=10)
 
 
 def read(model: onnx.ModelProto, crops: Crops) -> NDArray[Any]:
@@ -74,9 +68,9 @@ def test_half_weights_read_the_same_within_their_precision(model: onnx.ModelProt
     assert np.abs(read(half, some_crops(9)) - read(model, some_crops(9))).max() < 2e-3
     assert model.SerializeToString() == before  # it is left as it is
     types = stored_types(half)
-    assert types["conv.weight.fp16"] == types["head.weight.fp16"] == TensorProto.FLOAT16
-    assert types["conv.bias"] == types["white"] == TensorProto.FLOAT
-    assert "conv.weight" not in types
+    assert types["conv_weight.fp16"] == types["head_weight.fp16"] == TensorProto.FLOAT16
+    assert types["conv_bias"] == types["white"] == TensorProto.FLOAT
+    assert "conv_weight" not in types
 
 
 def test_half_weights_are_made_whole_once_when_the_file_is_opened(
@@ -104,10 +98,9 @@ def operations(model: onnx.ModelProto, path: Path) -> list[str]:
 def test_weights_beyond_half_precision_show_in_what_is_read(model: onnx.ModelProto) -> None:
     large = onnx.ModelProto()
     large.CopyFrom(model)
-    (weight,) = (w for w in large.graph.initializer if w.name == "head.weight")
-    weight.CopyFrom(
-        numpy_helper.from_array(numpy_helper.to_array(weight) * np.float32(1e6), "head.weight")
-    )
+    (weight,) = (w for w in large.graph.initializer if w.name == "head_weight")
+    beyond = numpy_helper.to_array(weight) * np.float32(1e6)
+    weight.CopyFrom(numpy_helper.from_array(beyond, weight.name))
 
     found, expected = (read(m, some_crops(9)) for m in (with_half_weights(large), large))
     assert not np.abs(found - expected).max() < 2e-3
@@ -121,10 +114,10 @@ def test_int8_reads_nearly_the_same(model: onnx.ModelProto) -> None:
     found, expected = (read(m, some_crops(9, seed=1)) for m in (small, model))
     assert np.abs(found - expected).max() < 0.02
     types = stored_types(small)
-    assert types["conv.weight_quantized"] == TensorProto.INT8
+    assert types["conv_weight_quantized"] == TensorProto.INT8
     # An error of the first would go through all the others, and one of the last into the answer.
-    assert types["stem.weight"] == types["head.weight"] == TensorProto.FLOAT
-    (scales,) = (t for t in small.graph.initializer if t.name == "conv.weight_scale")
+    assert types["stem_weight"] == types["head_weight"] == TensorProto.FLOAT
+    (scales,) = (t for t in small.graph.initializer if t.name == "conv_weight_scale")
     assert list(scales.dims) == [CHANNELS]  # one for each channel
     for tensor in small.graph.initializer:
         if tensor.data_type == TensorProto.INT8 and tensor.dims:

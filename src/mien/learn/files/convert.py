@@ -9,17 +9,10 @@ from mien.errors import OptionError
 from mien.learn.data.datasets import FaceSet
 from mien.learn.files.keras_h5 import onnx_of_keras
 from mien.learn.files.onnx_others import onnx_of_onnx
-from mien.learn.files.others import (
-    NETWORKS,
-    Better,
-    better_reading,
-    check_scaling,
-    parsed,
-    serialized,
-)
+from mien.learn.files.others import NETWORKS, SCALINGS, Better, better_reading
 from mien.output.files import write_bytes
 from mien.recognize.classifier import KERAS_SUFFIXES, model_file
-from mien.spec import ModelSpec
+from mien.spec import METADATA_KEY, ModelSpec
 
 
 def convert_model(
@@ -55,17 +48,19 @@ def convert_model(
     path, out = model_file(path), Path(out)
     if out.suffix != ".onnx":
         raise OptionError(f"{out}: expected a name that ends in .onnx, which mien runs")
-    if scaling is not None:
-        check_scaling(scaling)
+    if scaling is not None and scaling not in SCALINGS:
+        raise OptionError(f"scaling: expected one of {', '.join(SCALINGS)}; got {scaling!r}")
     if path.suffix.lower() in KERAS_SUFFIXES:
         if size_px is not None:
             raise OptionError("size: a Keras file knows it; leave it out")
-        content = onnx_of_keras(path, labels=labels, scaling=scaling)
+        model, spec = onnx_of_keras(path, labels=labels, scaling=scaling)
     else:
-        content = onnx_of_onnx(path, labels=labels, scaling=scaling, size_px=size_px)
-    model, spec = parsed(content)
-    spec = replace(spec, mien_version=__version__)  # it is no conversion of the moment
-    content = serialized(model, spec)
+        model, spec = onnx_of_onnx(path, labels=labels, scaling=scaling, size_px=size_px)
+    import onnx
+
+    spec = replace(spec, mien_version=__version__)
+    onnx.helper.set_model_props(model, {METADATA_KEY: spec.to_json()})
+    content = model.SerializeToString()
     better = None
     if faces is not None and spec.network in NETWORKS:
         better = better_reading(content, faces)

@@ -25,6 +25,7 @@ from mien.learn.evaluation.scores import (
     ferplus_agreement,
     score_taggers,
 )
+from mien.learn.files.keras_h5 import made_up_crops
 from mien.learn.files.model_files import (
     FORMATS,
     ExportWrapper,
@@ -44,7 +45,6 @@ from mien.learn.training.runs import RunConfig, load_best
 from mien.output.files import atomic_write
 from mien.recognize import catalog
 from mien.recognize.classifier import shipped_models
-from mien.recognize.crops import SIZE_PX
 from mien.spec import HEADS, ModelSpec, PeopleScore, Score
 
 PARITY: Final = 1e-5  # largest difference of a probability between the network and its file
@@ -164,11 +164,12 @@ def _deployed(
 
 def _described(about: ModelSpec, network: Network, deployed: ExportWrapper) -> ModelSpec:
     """What the file says of itself, but for its name, its scores and where it was fitted."""
-    pool = deployed.pool
+    pool, head = deployed.pool, network.votes_head if deployed.pool else None
     return replace(
         about,
-        parameters=network.parameter_count() + (_head_size(network) if pool else 0),
-        macs=macs(network) + (_head_size(network, bias=False) if pool else 0),
+        parameters=network.parameter_count()
+        + (sum(p.numel() for p in head.parameters()) if head else 0),
+        macs=macs(network) + (head.weight.numel() if head else 0),
         scores={},
         people_scores={},
         votes_labels=FERPLUS_EMOTIONS if pool else (),
@@ -283,19 +284,6 @@ def _check_options(out: Path, to: str, store: str, head: str | None, *, measured
         )
 
 
-def export_onnx(
-    run_dir: str | Path,
-    out: str | Path,
-    *,
-    name: str | None = None,
-    faces: FaceSet | None = None,
-    head: str | None = None,
-    store: str = "fp32",
-) -> ModelSpec:
-    """Write the best weights of a training run as the ONNX file that mien runs; `export_model`."""
-    return export_model(run_dir, out, name=name, faces=faces, head=head, store=store)
-
-
 def latency_ms(network: Network) -> float:
     """Median milliseconds for one face on one thread, in ONNX Runtime, on this machine.
 
@@ -315,18 +303,10 @@ def _logits(network: Network, faces: FaceSet) -> tuple[NDArray[np.float32], NDAr
     return logits, torch.cat(votes).numpy() if votes else np.empty((0, 8), np.float32)
 
 
-def _head_size(network: Network, *, bias: bool = True) -> int:
-    """Parameters of the head for the votes; without its bias, its MACs."""
-    head = network.votes_head
-    return 0 if head is None else head.weight.numel() + (head.bias.numel() if bias else 0)
-
-
 def _check_parity(
     deployed: ExportWrapper, read: Reader, val: FaceSet | None, what: str, allowed: float
 ) -> None:
-    crops = np.random.default_rng(0).integers(0, 256, (67, SIZE_PX, SIZE_PX), dtype=np.uint8)
-    crops[0], crops[1] = 0, 255
-    crops[2:34] = np.sort(crops[2:34], axis=2)  # gradients, nearer to images than noise is
+    crops = made_up_crops(67)
     if val is not None:
         crops = np.concatenate([crops, val.images[:_CHECKED]])
     answers, expected = read(crops), answers_of(deployed, crops)
@@ -356,11 +336,10 @@ def _measured(spec: ModelSpec, read: Reader, faces: FaceSet) -> ModelSpec:
     there = [split for split in ("val", "test") if (faces.splits == split).any()]
     if not there:
         return spec
-    both = "+".join(there)
-    whole = faces.split(both)
+    whole = faces.split("+".join(there))
     answers = read(whole.images)
     scores, people = {}, {}
-    for split in dict.fromkeys((*there, both)):
+    for split in dict.fromkeys((*there, "+".join(there))):
         rows = np.isin(whole.splits, split.split("+"))
         part = whole.take(rows)
         result = evaluate_probabilities(answers["label"][rows], part.targets)
@@ -369,11 +348,9 @@ def _measured(spec: ModelSpec, read: Reader, faces: FaceSet) -> ModelSpec:
         if "people" in answers and part.votes is not None:
             agreement = ferplus_agreement(answers["people"][rows], part)
             taggers = score_taggers(answers["people"][rows], part)
+            error = taggers.reliability.expected_calibration_error
+            likelihood = taggers.negative_log_likelihood
             people[split] = PeopleScore(
-                agreement.n,
-                agreement.accuracy,
-                taggers.n,
-                taggers.negative_log_likelihood,
-                taggers.reliability.expected_calibration_error,
+                agreement.n, agreement.accuracy, taggers.n, likelihood, error
             )
     return replace(spec, scores=scores, people_scores=people)

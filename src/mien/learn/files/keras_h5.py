@@ -5,23 +5,20 @@ such file is read or written, never before.
 """
 
 import json
-import logging
 import math
 import os
 import shutil
-import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.flop_counter import FlopCounterMode
 
 from mien.environment import environment
 from mien.errors import MienError, MissingExtraError, ModelError, OptionError
@@ -32,18 +29,21 @@ from mien.learn.files.others import (
     FACTOR,
     OFFSET,
     SCALINGS,
-    check_scaling,
     gives_logits,
     label_names,
     run,
-    serialized,
     set_scaling,
     spec_of,
 )
+from mien.learn.files.stores import quiet
+from mien.learn.networks import macs_of
 from mien.readings import Probabilities
 from mien.recognize.classifier import first_line
 from mien.recognize.crops import SIZE_PX, Crops
 from mien.spec import METADATA_KEY, ModelSpec
+
+if TYPE_CHECKING:
+    import onnx
 
 BATCH: Final = 256  # crops in one pass through Keras
 
@@ -52,6 +52,9 @@ MAX_LAYER: Final = 8_000_000  # numbers that a layer gives for a face; VGG16 giv
 
 PARITY: Final = 1e-4  # largest difference of a probability between Keras and ONNX Runtime
 HALF_PARITY: Final = 1e-2  # the same where layers compute in 16 bits
+
+KERAS_LOG: Final = "absl"
+"""Where Keras says, as in warnings, what is known: that HDF5 is its older format."""
 
 _UNSCALED: Final = (0.57721566, 0.91596559)
 """Numbers that no model has, in place of the scaling while it is exported: the exporter leaves a
@@ -81,31 +84,17 @@ def import_keras(purpose: str) -> Any:
 
 
 def save_keras(model: Any, spec: ModelSpec, path: Path) -> None:
-    """Write a Keras model to an HDF5 file, with its description in the attribute `mien`.
-
-    Args:
-        model: a keras.Model that reads gray levels, as `mien.learn.files.keras_network` builds it.
-        spec: what the file says of itself.
-        path: ends in .h5 or .hdf5.
-    Raises:
-        OSError: `path` cannot be written.
-    """
+    """Write a keras.Model to an HDF5 file, with its description in the attribute `mien`."""
     import h5py
 
-    with _quiet():
+    with quiet(KERAS_LOG):
         model.save(path)
     with h5py.File(path, "r+") as file:
         file.attrs[METADATA_KEY] = spec.to_json()
 
 
 def keras_reader(path: Path) -> Callable[[Crops], Probabilities]:
-    """Open a Keras file of mien's in Keras itself.
-
-    Args:
-        path: what `save_keras` wrote.
-    Returns:
-        (N, 48, 48) uint8 -> (N, 7) float32.
-    """
+    """Open what `save_keras` wrote in Keras itself: (N, 48, 48) uint8 -> (N, 7) float32."""
     keras = import_keras("reading Keras files")
     model = _load(keras, path)
 
@@ -121,30 +110,19 @@ def keras_reader(path: Path) -> Callable[[Crops], Probabilities]:
 
 def onnx_of_keras(
     path: Path, *, labels: str | Sequence[str] | None = None, scaling: str | None = None
-) -> bytes:
-    """Convert a Keras classifier of faces, in memory.
+) -> tuple["onnx.ModelProto", ModelSpec]:
+    """Convert a Keras classifier of faces, in memory, for `convert_model`, which says the rest.
 
-    Args:
-        path: .h5, .hdf5 or .keras, with one input (None, S, S, 1) or (None, S, S, 3) and one output
-            (None, 7), or as many as `labels` has. Crops are resized to S x S and their gray
-            repeated. Where each row of the output is without negatives and sums to 1, it is
-            probabilities; where rows leave 0 to 1 it is logits, and a softmax follows; anything
-            else is refused.
-        labels: of the output in its order, as `label_names` takes them; by default alphabetical, as
-            Keras reads folders (`flow_from_directory`).
-        scaling: a name in `SCALINGS`; by default "none" where the model begins by scaling its
-            input, and "1/255" where it does not.
+    It has one input (None, S, S, 1) or (None, S, S, 3) and one output (None, 7), or as many as
+    `labels` has, which are by default alphabetical, as Keras reads folders
+    (`flow_from_directory`). Crops are resized to S x S and their gray repeated. Where each row of
+    the output is without negatives and sums to 1, it is probabilities; where rows leave 0 to 1 it
+    is logits, and a softmax follows; anything else is refused.
+
     Returns:
-        An ONNX model with a `ModelSpec`, its columns in the order of `EMOTIONS`. A file of mien's
-        knows its labels and scaling, and keeps its description.
-    Raises:
-        ModelError: it is no such file, it could run code, its labels are not known any more, or
-            ONNX Runtime does not agree with Keras.
-        OptionError: `labels` or `scaling` is not as above, or given for a file of mien's.
-        MissingExtraError: Keras is not installed.
+        An ONNX model, its columns in the order of `EMOTIONS`, and what is known of it. A file of
+        mien's knows its labels and scaling, and keeps its description.
     """
-    if scaling is not None:
-        check_scaling(scaling)
     names = None if labels is None else label_names(labels)
     file = read_config(path)
     if file.spec is not None and (labels is not None or scaling is not None):
@@ -167,24 +145,34 @@ def onnx_of_keras(
         model = _load(keras, readable, source=path)
     _check_shapes(model, path, len(names))
     try:
-        with keras.device("cpu"), _quiet():
+        with keras.device("cpu"), quiet(KERAS_LOG):
             faces = _Faces(model, names, SCALINGS[scaling]).eval()
-            sample = torch.from_numpy(_sample_crops())
+            sample = torch.from_numpy(made_up_crops(19))
             with torch.no_grad():
                 faces.gives_logits = gives_logits(faces.outputs(sample).numpy(), str(path))
                 expected = faces(sample).numpy()
-            about = file.spec or _spec(path, model, faces, names, scaling)
-            faces.scale(_UNSCALED)
+            one = torch.zeros(1, SIZE_PX, SIZE_PX, dtype=torch.uint8)
+            about = file.spec or spec_of(
+                path.stem,
+                "keras",
+                labels=names,
+                scaling=scaling,
+                logits=faces.gives_logits,
+                parameters=int(model.count_params()),
+                macs=macs_of(faces, one),
+            )
+            faces.mien_factor.fill_(_UNSCALED[0])
+            faces.mien_offset.fill_(_UNSCALED[1])
             converted = to_onnx(faces)
             set_scaling(converted, scaling)
-            content = serialized(converted, about)
     except MienError:
         raise
     except Exception as error:  # of Keras, torch and its exporter, which share no base
         raise ModelError(f"{path}: cannot be converted to ONNX; {first_line(error)}") from error
     whole = all(layer.compute_dtype == "float32" for layer in model.layers)
-    _check_parity(content, sample.numpy(), expected, PARITY if whole else HALF_PARITY, path)
-    return content
+    parity = PARITY if whole else HALF_PARITY
+    _check_parity(converted.SerializeToString(), sample.numpy(), expected, parity, path)
+    return converted, about
 
 
 class _Faces(nn.Module):
@@ -199,15 +187,9 @@ class _Faces(nn.Module):
         self.model = model
         _, self.size_px, _, self.channels = model.inputs[0].shape
         self.gives_logits = False
-        for name in (FACTOR, OFFSET):
-            self.register_buffer(name, torch.tensor(0.0))
-        self.scale(scaling)
+        self.register_buffer(FACTOR, torch.tensor(scaling[0]))
+        self.register_buffer(OFFSET, torch.tensor(scaling[1]))
         self.register_buffer("mien_order", torch.tensor([labels.index(name) for name in EMOTIONS]))
-
-    def scale(self, scaling: tuple[float, float]) -> None:
-        """Take this factor of the gray levels, and what is added then."""
-        self.mien_factor.fill_(scaling[0])
-        self.mien_offset.fill_(scaling[1])
 
     def outputs(self, crops: Tensor) -> Tensor:
         """(N, 48, 48) uint8 -> (N, K) float32, as the Keras model gives them."""
@@ -245,15 +227,14 @@ def _as_keras_3_has_it(path: Path, file: KerasConfig) -> Iterator[Path]:
     with TemporaryDirectory() as folder:
         copied = Path(folder) / f"model{suffix}"
         try:
-            if not file.old:
-                shutil.copyfile(path, copied)
-            elif suffix == ".keras":
+            if file.old and suffix == ".keras":
                 with zipfile.ZipFile(path) as own, zipfile.ZipFile(copied, "w") as other:
                     other.writestr("config.json", words)
                     for name in ("metadata.json", "model.weights.h5"):
                         other.writestr(name, own.read(name))
             else:
                 shutil.copyfile(path, copied)
+            if file.old and suffix != ".keras":
                 with h5py.File(copied, "r+") as opened:
                     opened.attrs["model_config"] = words
         except (OSError, RuntimeError, KeyError) as error:  # h5py's, of a damaged file
@@ -263,7 +244,7 @@ def _as_keras_3_has_it(path: Path, file: KerasConfig) -> Iterator[Path]:
 
 def _load(keras: Any, path: Path, *, device: str = "cpu", source: Path | None = None) -> Any:
     try:
-        with keras.device(device), _quiet():
+        with keras.device(device), quiet(KERAS_LOG):
             return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises whatever its layers and h5py do
         raise ModelError(
@@ -288,43 +269,28 @@ def _check_memory(model: Any, path: Path) -> None:
 
 
 def _check_shapes(model: Any, path: Path, count: int = len(EMOTIONS)) -> None:
-    inputs: list[tuple[int | None, ...]] = [tuple(t.shape) for t in model.inputs]
-    outputs: list[tuple[int | None, ...]] = [tuple(t.shape) for t in model.outputs]
+    inputs, outputs = (
+        [tuple(tensor.shape) for tensor in tensors] for tensors in (model.inputs, model.outputs)
+    )
     if len(inputs) == 1 and outputs == [(None, count)] and len(inputs[0]) == 4:
         faces, height, width, channels = inputs[0]
         if faces is None and height == width is not None and channels in (1, 3):
             return
     more = ""
-    if len(outputs) == 1 and (told := outputs[0][-1] or 0) > count:
-        more = f". If these are {told} expressions, name all of them as its labels"
+    if len(outputs) == 1 and (width := outputs[0][-1] or 0) > count:
+        more = f". If these are {width} expressions, name all of them as its labels"
+    given, told = (", ".join(map(str, shapes)) for shapes in (inputs, outputs))
     raise ModelError(
         f"{path}: expected one input (None, S, S, 1) or (None, S, S, 3) and one output (None, "
-        f"{count}); got the inputs {_shown(inputs)} and the outputs {_shown(outputs)}{more}"
+        f"{count}); got the inputs {given} and the outputs {told}{more}"
     )
 
 
-def _shown(shapes: Sequence[tuple[int | None, ...]]) -> str:
-    return ", ".join(map(str, shapes))
-
-
-def _spec(path: Path, model: Any, faces: _Faces, labels: Sequence[str], scaling: str) -> ModelSpec:
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        faces(torch.zeros(1, SIZE_PX, SIZE_PX, dtype=torch.uint8))
-    return spec_of(
-        path.stem,
-        "keras",
-        labels=labels,
-        scaling=scaling,
-        logits=faces.gives_logits,
-        parameters=int(model.count_params()),
-        macs=int(counter.get_total_flops()) // 2,
-    )
-
-
-def _sample_crops() -> Crops:
-    crops = np.random.default_rng(0).integers(0, 256, (19, SIZE_PX, SIZE_PX), dtype=np.uint8)
+def made_up_crops(count: int) -> Crops:
+    """(count, 48, 48) uint8: black, white, gradients, nearer to images than noise is, and noise."""
+    crops = np.random.default_rng(0).integers(0, 256, (count, SIZE_PX, SIZE_PX), dtype=np.uint8)
     crops[0], crops[1] = 0, 255
-    crops[2:10] = np.sort(crops[2:10], axis=2)  # gradients, nearer to images than noise is
+    crops[2 : count // 2 + 1] = np.sort(crops[2 : count // 2 + 1], axis=2)
     return crops
 
 
@@ -341,17 +307,3 @@ def _check_parity(
             f"{path}: ONNX Runtime's probabilities differ from Keras's by {difference:.1e}; "
             f"expected at most {parity:.0e}"
         )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keras warns, through two channels, of what is known: that HDF5 is its older format."""
-    log = logging.getLogger("absl")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        log.setLevel(level)

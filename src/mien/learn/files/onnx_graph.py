@@ -1,8 +1,6 @@
 """A torch module that reads crops -> the same as an ONNX graph."""
 
 import io
-import logging
-import warnings
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any, Final
@@ -11,6 +9,7 @@ import torch
 from torch import nn
 
 from mien.errors import MissingExtraError
+from mien.learn.files.stores import quiet
 from mien.recognize.crops import SIZE_PX
 
 if TYPE_CHECKING:
@@ -38,24 +37,18 @@ def to_onnx(module: nn.Module, *, outputs: Sequence[str] = ("probabilities",)) -
         raise MissingExtraError("exporting to ONNX", "train", error) from error
 
     example = torch.zeros(2, SIZE_PX, SIZE_PX, dtype=torch.uint8)
-    exporter_log = logging.getLogger("torch.onnx")
-    level = exporter_log.level
-    exporter_log.setLevel(logging.ERROR)  # it warns that torchvision is not installed
-    try:
-        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            program: Any = torch.onnx.export(
-                module,
-                (example,),
-                dynamo=True,
-                opset_version=OPSET,
-                input_names=["crops"],
-                output_names=list(outputs),
-                dynamic_shapes={"crops": {0: torch.export.Dim("faces")}},
-                verbose=False,
-            )
-    finally:
-        exporter_log.setLevel(level)
+    # It warns that torchvision is not installed.
+    with quiet("torch.onnx"), redirect_stdout(io.StringIO()):
+        program: Any = torch.onnx.export(
+            module,
+            (example,),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=["crops"],
+            output_names=list(outputs),
+            dynamic_shapes={"crops": {0: torch.export.Dim("faces")}},
+            verbose=False,
+        )
     model: onnx.ModelProto = program.model_proto
     for node in model.graph.node:
         del node.metadata_props[:]  # traces of this machine's source files

@@ -18,12 +18,11 @@ from mien.learn.files.others import (
     gives_logits,
     label_names,
     run,
-    serialized,
     spec_of,
 )
 from mien.recognize.classifier import first_line
 from mien.recognize.crops import SIZE_PX, Crops
-from mien.spec import METADATA_KEY
+from mien.spec import METADATA_KEY, ModelSpec
 
 if TYPE_CHECKING:
     import onnx
@@ -39,22 +38,15 @@ def onnx_of_onnx(
     labels: str | Sequence[str] | None,
     scaling: str | None,
     size_px: int | None = None,
-) -> bytes:
+) -> tuple["onnx.ModelProto", ModelSpec]:
     """Put what mien gives before an ONNX classifier of others, and what mien takes behind it.
 
-    Args:
-        path: with one input (N, C, S, S) or (N, S, S, C), C 1 or 3, N any or 1, and an output (N,
-            K): probabilities, or logits that a softmax must follow.
-        labels: of the K outputs, as `label_names` takes them; the file does not say them.
-        scaling: a name in `SCALINGS`; nor that.
-        size_px: S, where the file leaves it open.
+    It has one input (N, C, S, S) or (N, S, S, C), C 1 or 3, N any or 1, and an output (N, K) with
+    a label for each column: probabilities, or logits that a softmax must follow. For
+    `convert_model`, which says the rest.
+
     Returns:
-        An ONNX model with a `ModelSpec`, its columns in the order of `EMOTIONS`.
-    Raises:
-        ModelError: it is no such file, or mien wrote it.
-        OptionError: `labels` or `scaling` is missing, `labels` are not those of the outputs, or
-            `size_px` is not that of the input.
-        MissingExtraError: the package onnx is not installed.
+        An ONNX model, its columns in the order of `EMOTIONS`, and what is known of it.
     """
     try:
         import onnx
@@ -75,7 +67,9 @@ def onnx_of_onnx(
         )
     names = label_names(labels)
     theirs = _Theirs(model, path, names, size_px)
-    sample = _sample(theirs.crops_count)
+    sample = np.random.default_rng(0).integers(0, 256, (5, SIZE_PX, SIZE_PX), dtype=np.uint8)
+    sample[0] = 255
+    sample[1:] = np.sort(sample[1:], axis=2)  # gradients, nearer to images than noise is
     try:
         logits, built = theirs.as_ours(sample, SCALINGS[scaling])
     except (ModelError, OptionError):
@@ -91,20 +85,11 @@ def onnx_of_onnx(
         parameters=theirs.parameters,
         macs=theirs.macs,
     )
-    return serialized(built, spec)
-
-
-def _sample(count: int) -> Crops:
-    crops = np.random.default_rng(0).integers(0, 256, (count, SIZE_PX, SIZE_PX), dtype=np.uint8)
-    crops[0] = 255
-    crops[1:] = np.sort(crops[1:], axis=2)  # gradients, nearer to images than noise is
-    return crops
+    return built, spec
 
 
 class _Theirs:
     """An ONNX classifier of others: what goes in and comes out of it."""
-
-    crops_count = 5
 
     def __init__(
         self, model: "onnx.ModelProto", path: Path, names: tuple[str, ...], size_px: int | None
@@ -164,6 +149,12 @@ class _Theirs:
         return known.pop()
 
     @property
+    def _one_face(self) -> list[int]:
+        """The sizes of its input for one face."""
+        pair = [self._side, self._side]
+        return [1, self._channels, *pair] if self._first else [1, *pair, self._channels]
+
+    @property
     def parameters(self) -> int:
         """Numbers in it that are not whole."""
         import onnx
@@ -181,9 +172,7 @@ class _Theirs:
         model = onnx.ModelProto()
         model.CopyFrom(self._model)
         (value,) = [v for v in model.graph.input if v.name == self._input.name]
-        pixels = [self._side, self._side]
-        shape = [self._channels, *pixels] if self._first else [*pixels, self._channels]
-        for dimension, size in zip(value.type.tensor_type.shape.dim, [1, *shape], strict=True):
+        for dimension, size in zip(value.type.tensor_type.shape.dim, self._one_face, strict=True):
             dimension.dim_value = size
         graph = onnx.shape_inference.infer_shapes(model).graph
         sizes = {t.name: int(np.prod(t.dims)) for t in graph.initializer}
@@ -239,8 +228,7 @@ class _Theirs:
             "mien_columns": np.array([-1, len(self._names)]),
         }
         pixels = "mien_each" if each else self._input.name
-        kind = self._input.type.tensor_type.elem_type
-        nodes = [*self._before(constants, pixels, kind)]
+        nodes = self._before(constants, pixels)
         own = self._model.graph
         read = self._output
         if each:
@@ -248,14 +236,14 @@ class _Theirs:
             read = "mien_read"
         else:
             nodes += own.node
-        nodes.append(helper.make_node("Cast", [read], ["mien_scores"], to=TensorProto.FLOAT))
         scores = "mien_scores"
-        if logits:
-            nodes.append(helper.make_node("Softmax", [scores], ["mien_shares"], axis=1))
-            scores = "mien_shares"
+        nodes.append(helper.make_node("Cast", [read], [scores], to=TensorProto.FLOAT))
         if logits is None:
             nodes.append(helper.make_node("Identity", [scores], ["probabilities"]))
         else:
+            if logits:
+                nodes.append(helper.make_node("Softmax", [scores], ["mien_shares"], axis=1))
+                scores = "mien_shares"
             nodes += [
                 helper.make_node("Gather", [scores, "mien_order"], ["mien_seven"], axis=1),
                 helper.make_node("MatMul", ["mien_seven", "mien_ones"], ["mien_sum"]),
@@ -277,36 +265,30 @@ class _Theirs:
             functions=self._model.functions,
         )
 
-    def _before(self, constants: dict[str, NDArray[Any]], pixels: str, kind: int) -> list[Any]:
+    def _before(self, constants: dict[str, NDArray[Any]], pixels: str) -> list[Any]:
         """From the crops to what the model takes, in nodes that every opset has."""
         from onnx import TensorProto, helper
 
-        nodes = [helper.make_node("Cast", ["crops"], ["mien_levels"], to=TensorProto.FLOAT)]
-        levels, side = "mien_levels", self._side
+        levels, side, kind = "mien_levels", self._side, self._input.type.tensor_type.elem_type
+        nodes = [helper.make_node("Cast", ["crops"], [levels], to=TensorProto.FLOAT)]
         if side != SIZE_PX:
             # To shrink or enlarge is linear in rows and in columns: two products with a matrix.
-            rows = torch.eye(SIZE_PX)[None, None]
-            matrix = F.interpolate(
-                rows, (side, SIZE_PX), mode="bilinear", antialias=side < SIZE_PX
-            )[0, 0].numpy()
+            rows, size, less = torch.eye(SIZE_PX)[None, None], (side, SIZE_PX), side < SIZE_PX
+            resized = F.interpolate(rows, size, mode="bilinear", antialias=less)
+            matrix = resized[0, 0].numpy()
             constants["mien_rows"], constants["mien_lines"] = matrix, matrix.T.copy()
             nodes += [
                 helper.make_node("MatMul", ["mien_rows", levels], ["mien_tall"]),
                 helper.make_node("MatMul", ["mien_tall", "mien_lines"], ["mien_sized"]),
             ]
             levels = "mien_sized"
-        shape = [-1, 1, side, side] if self._first else [-1, side, side, 1]
+        shape, axis = ([-1, 1, side, side], 1) if self._first else ([-1, side, side, 1], 3)
         constants["mien_shape"] = np.array(shape)
         nodes += [
             helper.make_node("Mul", [levels, FACTOR], ["mien_scaled"]),
             helper.make_node("Add", ["mien_scaled", OFFSET], ["mien_moved"]),
             helper.make_node("Reshape", ["mien_moved", "mien_shape"], ["mien_gray"]),
-            helper.make_node(
-                "Concat",
-                ["mien_gray"] * self._channels,
-                ["mien_pixels"],
-                axis=1 if self._first else 3,
-            ),
+            helper.make_node("Concat", ["mien_gray"] * self._channels, ["mien_pixels"], axis=axis),
             helper.make_node("Cast", ["mien_pixels"], [pixels], to=kind),
         ]
         return nodes
@@ -315,9 +297,7 @@ class _Theirs:
         """A loop over faces around the model, which is in it with its weights."""
         from onnx import TensorProto, helper
 
-        pair = [self._side, self._side]
-        shape = [1, self._channels, *pair] if self._first else [1, *pair, self._channels]
-        constants["mien_one"] = np.array(shape)
+        constants["mien_one"] = np.array(self._one_face)
         constants["mien_0"] = np.array(0)
         constants["mien_true"] = np.array(True)
         own = self._model.graph
@@ -349,10 +329,7 @@ class _Theirs:
             helper.make_node("Shape", ["crops"], ["mien_counts"]),
             helper.make_node("Gather", ["mien_counts", "mien_0"], ["mien_count"], axis=0),
             helper.make_node(
-                "Loop",
-                ["mien_count", "mien_true", "mien_0"],
-                ["mien_last", "mien_all"],
-                body=body,
+                "Loop", ["mien_count", "mien_true", "mien_0"], ["mien_last", "mien_all"], body=body
             ),
             helper.make_node("Reshape", ["mien_all", "mien_columns"], ["mien_read"]),
         ]

@@ -7,7 +7,7 @@ another one can be tried.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from mien.environment import onnx_session
 from mien.errors import ModelError, OptionError
 from mien.labels import EMOTIONS, target_of
 from mien.recognize.crops import Crops
-from mien.spec import METADATA_KEY, ModelSpec
+from mien.spec import ModelSpec
 
 if TYPE_CHECKING:
     import onnx
@@ -46,21 +46,13 @@ _SUMS_TO_ONE: Final = 1e-2  # how far a row of probabilities may be off, in half
 
 @dataclass(frozen=True)
 class Better:
-    """Another order of the outputs, or another scaling, with which a model reads far better.
+    """Another order of the outputs, or another scaling, with which a model reads far better."""
 
-    Attributes:
-        labels: of its outputs, in order.
-        scaling: a name in `SCALINGS`.
-        accuracy: with these, 0 to 1.
-        now: as it is taken at present, 0 to 1.
-        n: faces that both were measured on.
-    """
-
-    labels: tuple[str, ...]
-    scaling: str
-    accuracy: float
-    now: float
-    n: int
+    labels: tuple[str, ...]  # of its outputs, in order
+    scaling: str  # a name in `SCALINGS`
+    accuracy: float  # with these, 0 to 1
+    now: float  # as it is taken at present, 0 to 1
+    n: int  # faces that both were measured on
 
     def __str__(self) -> str:
         return (
@@ -92,12 +84,6 @@ def label_names(labels: str | Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def check_scaling(scaling: str) -> None:
-    """Raise the OptionError of a scaling that is not among `SCALINGS`."""
-    if scaling not in SCALINGS:
-        raise OptionError(f"scaling: expected one of {', '.join(SCALINGS)}; got {scaling!r}")
-
-
 def gives_logits(outputs: NDArray[np.float32], source: str) -> bool:
     """Whether a softmax must follow what a model gives: (N, K) float.
 
@@ -109,7 +95,7 @@ def gives_logits(outputs: NDArray[np.float32], source: str) -> bool:
     inside = bool((outputs >= 0).all() and (outputs <= 1 + _SUMS_TO_ONE).all())
     sums = outputs.sum(axis=1)
     if inside and bool((np.abs(sums - 1) > _SUMS_TO_ONE).any()):
-        count = {7: "seven"}.get(outputs.shape[1], str(outputs.shape[1]))
+        count = "seven" if outputs.shape[1] == 7 else outputs.shape[1]
         raise ModelError(
             f"{source}: expected probabilities that sum to 1, or logits; got values from 0 to 1 "
             f"that sum to {sums.min():.2f} to {sums.max():.2f}, as {count} sigmoids give"
@@ -143,28 +129,14 @@ def spec_of(
     )
 
 
-def serialized(model: "onnx.ModelProto", spec: ModelSpec) -> bytes:
-    """The bytes of a model file with its description."""
-    import onnx
-
-    onnx.helper.set_model_props(model, {METADATA_KEY: spec.to_json()})
-    content: bytes = model.SerializeToString()
-    return content
-
-
-def parsed(content: bytes) -> tuple["onnx.ModelProto", ModelSpec]:
-    """The model in the bytes of a model file, and its description."""
-    import onnx
-
-    model = onnx.load_from_string(content)
-    about = {entry.key: entry.value for entry in model.metadata_props}
-    return model, ModelSpec.from_metadata(about, source="the model")
-
-
 def set_scaling(model: "onnx.ModelProto", scaling: str) -> None:
     """Change the numbers of the scaling in a converted model."""
-    for name, number in zip((FACTOR, OFFSET), SCALINGS[scaling], strict=True):
-        _initializer(model, name).CopyFrom(_tensor(np.array(number, np.float32), name))
+    from onnx import numpy_helper
+
+    numbers = dict(zip((FACTOR, OFFSET), SCALINGS[scaling], strict=True))
+    for tensor in model.graph.initializer:
+        if (number := numbers.get(tensor.name)) is not None:
+            tensor.CopyFrom(numpy_helper.from_array(np.array(number, np.float32), tensor.name))
 
 
 def better_reading(content: bytes, faces: "FaceSet") -> Better | None:
@@ -179,14 +151,20 @@ def better_reading(content: bytes, faces: "FaceSet") -> Better | None:
     Returns:
         What reads far better; None if nothing does, or the faces are too few to tell.
     """
+    import onnx
     from scipy.optimize import linear_sum_assignment
 
     if len(faces) < _FEWEST:
         return None
     rows = np.random.default_rng(0).permutation(len(faces))[:_TRIED]
     crops, targets = faces.images[rows], faces.targets[rows]
-    model, spec = parsed(content)
-    now_labels, now_scaling = _taken_for(spec)
+    model = onnx.load_from_string(content)
+    about = {entry.key: entry.value for entry in model.metadata_props}
+    # The labels and the scaling that `spec_of` wrote down.
+    words, _, now_scaling = ModelSpec.from_metadata(about, source="the model").recipe.partition(
+        "; scaling "
+    )
+    now_labels = words.partition(" of ")[2].split(", ")
     now = 0.0
     best: tuple[float, str, list[int]] = (0.0, now_scaling, [])
     for scaling in sorted(SCALINGS, key=lambda name: name != now_scaling):  # the same if it ties
@@ -220,19 +198,3 @@ def run(content: bytes, crops: Crops) -> NDArray[np.float32]:
     starts = range(0, len(crops), 64)
     rows = [session.run(None, {"crops": crops[i : i + 64]})[0] for i in starts]
     return np.concatenate(rows).astype(np.float32)
-
-
-def _taken_for(spec: ModelSpec) -> tuple[list[str], str]:
-    """The labels and the scaling that `spec_of` wrote down."""
-    words, _, scaling = spec.recipe.partition("; scaling ")
-    return words.partition(" of ")[2].split(", "), scaling
-
-
-def _initializer(model: "onnx.ModelProto", name: str) -> Any:
-    return next(tensor for tensor in model.graph.initializer if tensor.name == name)
-
-
-def _tensor(array: NDArray[Any], name: str) -> Any:
-    import onnx
-
-    return onnx.numpy_helper.from_array(array, name)

@@ -1,6 +1,7 @@
 """Ways to store the weights of an ONNX model in fewer bytes."""
 
 import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,19 +80,17 @@ def with_int8_weights(
     count = min(CALIBRATION_FACES, len(faces))
     rows = np.random.default_rng(seed).choice(len(faces), count, replace=False)
 
-    class Drawn(quantization.CalibrationDataReader):  # type: ignore[misc]
-        def __init__(self) -> None:
-            starts = range(0, count, _BATCH)
-            self._batches = ({"crops": faces[rows[i : i + _BATCH]]} for i in starts)
+    batches = ({"crops": faces[rows[i : i + _BATCH]]} for i in range(0, count, _BATCH))
 
+    class Drawn(quantization.CalibrationDataReader):  # type: ignore[misc]
         def get_next(self) -> dict[str, Any] | None:
-            return next(self._batches, None)
+            return next(batches, None)
 
     own = onnx.ModelProto()
     own.CopyFrom(model)  # the quantiser moves the weights of what it is given into files
     for number, node in enumerate(own.graph.node):
         node.name = node.name or f"node-{number}"  # by which it knows what stays in float
-    with TemporaryDirectory() as folder, _quiet():
+    with TemporaryDirectory() as folder, quiet():
         out = Path(folder) / "int8.onnx"
         quantization.quantize_static(
             own,
@@ -133,14 +132,16 @@ def _in_float(model: "onnx.ModelProto") -> list[str]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """The quantiser logs on the root logger, which would get a handler to print with."""
-    root, level = logging.getLogger(), logging.getLogger().level
-    nowhere = logging.NullHandler()
-    root.addHandler(nowhere)
-    root.setLevel(logging.ERROR)
+def quiet(logger: str = "") -> Iterator[None]:
+    """No warnings, and of that logger, by default the root's, errors alone."""
+    log, nowhere = logging.getLogger(logger), logging.NullHandler()
+    level = log.level
+    log.addHandler(nowhere)  # without one, the root would get one that prints
+    log.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
-        root.setLevel(level)
-        root.removeHandler(nowhere)
+        log.setLevel(level)
+        log.removeHandler(nowhere)
