@@ -40,10 +40,9 @@ _LABEL_COLUMNS: Final = ("emotion", "label", "expression", "class")
 _SPLIT_COLUMNS: Final = ("split", "usage", "set", "subset")
 
 # Of folders that are called 0, 1, 2, ...: the set whose order it is, as names of its files tell.
-_FER2013: Final = dict(enumerate(EMOTIONS))
 _ORDERS: Final = (
     (re.compile(r"(train|test)_\d+_aligned"), "RAF-DB", RAF_DB),
-    (re.compile(r"(Training|PublicTest|PrivateTest)_\d+"), "FER2013", _FER2013),
+    (re.compile(r"(Training|PublicTest|PrivateTest)_\d+"), "FER2013", dict(enumerate(EMOTIONS))),
 )
 
 

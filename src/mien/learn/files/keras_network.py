@@ -67,13 +67,10 @@ def _parts(module: nn.Module) -> list[nn.Module]:
     parts = [part for child in module for part in _parts(child)]
     for i in range(len(parts) - 1):
         pooling, activation = parts[i], parts[i + 1]
-        if isinstance(pooling, nn.MaxPool2d | MinPool2d) and _is_activation(activation):
+        rises = isinstance(activation, (*_ACTIVATIONS, nn.LeakyReLU))
+        if isinstance(pooling, nn.MaxPool2d | MinPool2d) and rises:
             parts[i], parts[i + 1] = activation, pooling
     return parts
-
-
-def _is_activation(module: nn.Module) -> bool:
-    return type(module) in _ACTIVATIONS or isinstance(module, nn.LeakyReLU)
 
 
 class _Translation:

@@ -81,7 +81,7 @@ def plot_class_scores(result: Evaluation, stem: Path, *, title: str = "") -> lis
         return save(drawn, stem)
 
 
-def plot_risk_coverage(result: RiskCoverage, stem: Path, *, title: str = "") -> list[Path]:
+def plot_risk_coverage(result: RiskCoverage, stem: Path) -> list[Path]:
     """Accuracy against the share of the faces that is read, the surest first."""
     with figure(6.4, 4.4) as (drawn, (axes,)):
         coverage = [100 * selection.coverage for selection in result.curve]
@@ -101,6 +101,5 @@ def plot_risk_coverage(result: RiskCoverage, stem: Path, *, title: str = "") -> 
         axes.set(xlim=(0, 101), xlabel="faces that are read, the surest first, %")
         axes.set(ylim=(min(accuracy) - 4, 102), ylabel="of these read right, %")
         axes.legend(frameon=False, loc="lower left")
-        area = f"Accuracy without the unsure; risk-coverage area {result.area:.3f}"
-        axes.set_title(title or area)
+        axes.set_title(f"Accuracy without the unsure; risk-coverage area {result.area:.3f}")
         return save(drawn, stem)
