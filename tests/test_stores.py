@@ -124,7 +124,7 @@ def test_int8_reads_nearly_the_same(model: onnx.ModelProto) -> None:
             assert np.abs(numpy_helper.to_array(tensor).astype(int)).max() <= 64  # 7 of 8 bits
 
 
-def test_int8_draws_its_faces_by_seed(model: onnx.ModelProto) -> None:
+def test_int8_draws_the_same_faces_each_time(model: onnx.ModelProto) -> None:
     faces = some_crops(1000)
     faces[::2] //= 8  # half of them are dark: ranges depend on the draw
     one, same = (with_int8_weights(model, faces).SerializeToString() for _ in range(2))
