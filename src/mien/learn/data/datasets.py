@@ -453,8 +453,7 @@ def _read_parquet(paths: list[Path], *, name: str) -> FaceSet:
                 f"{path}: expected one file for each split; {by_split[split].name} is {split} too"
             )
         by_split[split] = path
-    for split in (s for s in SPLITS if s in by_split):
-        path = by_split[split]
+    for split, path in sorted(by_split.items(), key=lambda entry: SPLITS.index(entry[0])):
         try:
             # A few bytes can say a thousand million times that a cell is empty.
             if (count := pq.read_metadata(path).num_rows) > (size := path.stat().st_size):

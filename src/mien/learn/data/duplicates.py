@@ -12,7 +12,7 @@ two steps, each a normalized cross-correlation (Lewis 1995, "Fast normalized cro
 
 import csv
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from mien.labels import EMOTIONS, FERPLUS
 from mien.learn.data.datasets import SPLITS, FaceSet
+from mien.learn.data.tables import Report
 from mien.output.files import atomic_text
 
 Kind: TypeAlias = Literal["near", "mirrored"]
@@ -157,10 +158,7 @@ def without_duplicates(faces: FaceSet, *, near: bool = False) -> FaceSet:
 
 
 def groups_of_duplicates(
-    images: NDArray[np.uint8],
-    *,
-    near: bool = True,
-    report: Callable[[float], None] | None = None,
+    images: NDArray[np.uint8], *, near: bool = True, report: Report | None = None
 ) -> NDArray[np.int64]:
     """A number for each face, the same for all that are duplicates of one image.
 
@@ -179,9 +177,7 @@ def groups_of_duplicates(
     return group
 
 
-def check(
-    faces: FaceSet, *, near: bool = True, report: Callable[[float], None] | None = None
-) -> Check:
+def check(faces: FaceSet, *, near: bool = True, report: Report | None = None) -> Check:
     """Look for duplicates, conflicting labels, constant images and what is not a face.
 
     Args:
@@ -248,7 +244,7 @@ def write_pairs(found: Check, faces: FaceSet, path: Path) -> None:
 
 
 def near_duplicates(
-    images: NDArray[np.uint8], *, report: Callable[[float], None] | None = None
+    images: NDArray[np.uint8], *, report: Report | None = None
 ) -> tuple[NearCopy, ...]:
     """Pairs of faces that are nearly, but not exactly, the same image.
 

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,6 +94,11 @@ FRAME: Final = Framing(side=1.0, shift_x=0.0, shift_y=0.0)
 """Of the faces that `face_of_68_points` gives: their box is FER2013's frame itself."""
 
 
+Place: TypeAlias = Face | Literal["whole", "largest"]
+"""Where a face is, with `FRAME` as its framing; "whole" if the image is one framed face, "largest"
+if a detector has to find it."""
+
+
 @dataclass(frozen=True)
 class LabeledImage:
     """A labelled image that is not read yet."""
@@ -101,9 +106,7 @@ class LabeledImage:
     file: Path
     target: int  # index into `mien.labels.EMOTIONS`
     split: str  # one of train, val and test
-    # "whole" if the image is one framed face, "largest" if a detector has to find it, or where it
-    # is, with `FRAME` as its framing.
-    face: Face | Literal["whole", "largest"] = "whole"
+    face: Place = "whole"
 
 
 @dataclass(frozen=True)
@@ -123,9 +126,7 @@ class Labels:
         self.images: list[LabeledImage] = []
         self.left_out: Counter[str] = Counter()
 
-    def add(
-        self, file: Path, label: str, split: str, face: Face | Literal["whole", "largest"] = "whole"
-    ) -> None:
+    def add(self, file: Path, label: str, split: str, face: Place = "whole") -> None:
         """An image with its label, which is counted and left out if it is none of the seven."""
         if label in EMOTIONS:
             self.images.append(LabeledImage(file, EMOTIONS.index(label), split, face))

@@ -165,10 +165,10 @@ def _deployed(
 def _described(about: ModelSpec, network: Network, deployed: ExportWrapper) -> ModelSpec:
     """What the file says of itself, but for its name, its scores and where it was fitted."""
     pool, head = deployed.pool, network.votes_head if deployed.pool else None
+    of_votes = sum(weight.numel() for weight in head.parameters()) if head else 0
     return replace(
         about,
-        parameters=network.parameter_count()
-        + (sum(p.numel() for p in head.parameters()) if head else 0),
+        parameters=network.parameter_count() + of_votes,
         macs=macs(network) + (head.weight.numel() if head else 0),
         scores={},
         people_scores={},
@@ -256,12 +256,11 @@ def _trained_on(config: RunConfig) -> str:
 
 
 def _check_options(out: Path, to: str, store: str, head: str | None, *, measured: bool) -> None:
-    if to not in FORMATS:
-        raise OptionError(f"to: expected one of {', '.join(FORMATS)}; got {to!r}")
+    for option, value, known in (("to", to, FORMATS), ("store", store, STORES)):
+        if value not in known:
+            raise OptionError(f"{option}: expected one of {', '.join(known)}; got {value!r}")
     if head not in (None, *HEADS):
         raise OptionError(f"head: expected {' or '.join(HEADS)}; got {head!r}")
-    if store not in STORES:
-        raise OptionError(f"store: expected one of {', '.join(STORES)}; got {store!r}")
     if out.is_dir():
         raise OutputError(f"{out}: expected a file to write; it is a folder")
     if to == "h5" and out.suffix not in (".h5", ".hdf5"):
