@@ -6,19 +6,17 @@ import { remember, remembered } from "./settings.js";
 /** Fires "change" when colours have changed, for what is drawn on canvases. */
 export const themeEvents = new EventTarget();
 
-function apply(theme) {
-  if (theme === "auto") delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = theme;
-  themeEvents.dispatchEvent(new Event("change"));
-}
-
 export function startTheme() {
   const choice = byId("theme");
+  const apply = () => {
+    document.documentElement.style.colorScheme = choice.value === "auto" ? "" : choice.value;
+    themeEvents.dispatchEvent(new Event("change"));
+  };
   choice.value = remembered("theme", "auto");
-  apply(choice.value);
+  apply();
   choice.addEventListener("change", () => {
     remember("theme", choice.value);
-    apply(choice.value);
+    apply();
   });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => apply(choice.value));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", apply);
 }
