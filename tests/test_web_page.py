@@ -75,9 +75,8 @@ def test_whatever_the_page_and_its_scripts_name_is_there(parsed: _Inline) -> Non
     files = [link.removeprefix("static/") for link in parsed.linked if "static/" in link]
     for script in SCRIPTS:
         files += re.findall(r'from "\./([\w.]+)"', script.read_text())
-    wanted = {
-        name for script in SCRIPTS for name in re.findall(r'byId\("([\w-]+)"\)', script.read_text())
-    }
+    takes_id = r'(?:byId|onClick|showTrouble|bindSlider)\(\s*"([\w-]+)"'
+    wanted = {name for script in SCRIPTS for name in re.findall(takes_id, script.read_text())}
 
     assert {name for name in files if not (STATIC / name).is_file()} == set()
     assert wanted - set(parsed.ids) == set()

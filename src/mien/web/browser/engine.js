@@ -4,7 +4,7 @@
  */
 
 import { loadRecognizer } from "./browser_reader.js";
-import { byId } from "./elements.js";
+import { byId, showStatus, showTrouble } from "./elements.js";
 
 export { explainFace, openLive, readImage } from "./browser_reader.js";
 
@@ -27,19 +27,14 @@ export async function getModel(name) {
 }
 
 export async function startEngine() {
-  const status = (kind, words) => {
-    byId("status").className = `status ${kind}`;
-    byId("status-text").textContent = words;
-  };
   try {
     await recognizer;
     const { models, version } = await about;
     byId("version").textContent = `mien ${version}`;
-    status("well", `model ${models[0].name}`);
+    showStatus("well", `model ${models[0].name}`);
   } catch (error) {
-    status("gone", "cannot read");
-    byId("gone").textContent = `The networks cannot be loaded: ${error.message}`;
-    byId("gone").hidden = false;
+    showStatus("gone", "cannot read");
+    showTrouble("gone", `The networks cannot be loaded: ${error.message}`);
     return;
   }
   setTimeout(keepPage, KEEP_AFTER_MS);

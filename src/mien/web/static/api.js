@@ -2,17 +2,13 @@
 
 const TOKEN_KEY = "mien.token";
 
-/** What went wrong, in words that people can be shown. `status` is 0 where no answer came. */
-export class ApiError extends Error {
-  constructor(message, { code = "unknown", status = 0 } = {}) {
+/** What went wrong, in words that people can be shown; its code is "gone" where no answer came. */
+class ApiError extends Error {
+  constructor(message, code = "unknown") {
     super(message);
     this.code = code;
-    this.status = status;
   }
 }
-
-const GONE =
-  "The server does not answer. It may have been stopped; start it again with: mien serve";
 
 /**
  * Fires "gone" when no answer came, "doubt" when a connection was lost and perhaps the server with
@@ -38,29 +34,31 @@ function headersWithToken(headers = {}) {
 }
 
 /**
- * Ask the server for JSON.
+ * Ask the server.
  *
  * @param {string} path such as "/api/health".
  * @param {RequestInit} options as those of `fetch`.
  * @throws {ApiError}
  */
-export async function ask(path, options = {}) {
-  let response;
-  try {
-    response = await fetch(path, {
-      cache: "no-store",
-      ...options,
-      headers: headersWithToken(options.headers),
-    });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    serverEvents.dispatchEvent(new Event("gone"));
-    throw new ApiError(GONE, { code: "gone" });
-  }
-  if (response.status === 204) return null;
-  const text = await response.text();
-  if (!response.ok) throw errorOf(response.status, text);
-  return JSON.parse(text);
+async function call(path, options = {}) {
+  const headers = headersWithToken(options.headers);
+  const response = await fetch(path, { cache: "no-store", ...options, headers }).catch(() => {
+    throw gone();
+  });
+  if (!response.ok) throw errorOf(response.status, await response.text());
+  return response;
+}
+
+/** As `call`, for JSON. */
+async function ask(path, options) {
+  return (await call(path, options)).json();
+}
+
+/** The error where no answer came. */
+function gone() {
+  serverEvents.dispatchEvent(new Event("gone"));
+  const start = "It may have been stopped; start it again with: mien serve";
+  return new ApiError(`The server does not answer. ${start}`, "gone");
 }
 
 /** The error that an answer holds: {"error": {"code", "message"}}. */
@@ -68,10 +66,16 @@ function errorOf(status, text) {
   if (status === 401) serverEvents.dispatchEvent(new Event("token"));
   try {
     const { code, message } = JSON.parse(text).error;
-    return new ApiError(message, { code, status });
+    return new ApiError(message, code);
   } catch {
-    return new ApiError(`The server answered with status ${status}, and no message.`, { status });
+    return new ApiError(`The server answered with status ${status}, and no message.`);
   }
+}
+
+function formOf(file) {
+  const body = new FormData();
+  body.append("images", file, file.name);
+  return { method: "POST", body };
 }
 
 export function getHealth() {
@@ -94,17 +98,12 @@ export function getModel(name) {
  * @throws {ApiError} also where the image cannot be read.
  */
 export async function readImage(file) {
-  const form = new FormData();
-  form.append("images", file, file.name);
-  const answer = await ask("/api/readings?threshold=0", { method: "POST", body: form });
-  return answer.images[0];
+  return (await ask("/api/readings?threshold=0", formOf(file))).images[0];
 }
 
 /** What the reading of a face rests on; `face` counts from 0 in the order of the readings. */
 export function explainFace(file, face) {
-  const form = new FormData();
-  form.append("images", file, file.name);
-  return ask(`/api/explanations?face=${face}`, { method: "POST", body: form });
+  return ask(`/api/explanations?face=${face}`, formOf(file));
 }
 
 /**
@@ -113,16 +112,14 @@ export function explainFace(file, face) {
  * XMLHttpRequest and not fetch, which does not tell how much of a body has been sent.
  *
  * @param {File} file
- * @param {{half_life_s?: number}} settings
  * @param {{sent: (share: number) => void, event: (name: string, data: object) => void}} told
  *   `sent` with 0 to 1 while the video goes out, `event` with each event of the answer.
  * @returns {{done: Promise<void>, cancel: () => void}} `done` rejects with an ApiError, or with an
  *   AbortError after `cancel`.
  */
-export function readVideo(file, settings, told) {
+export function readVideo(file, told) {
   const request = new XMLHttpRequest();
-  const query = new URLSearchParams({ threshold: "0", ...settings });
-  request.open("POST", `/api/videos?${query}`);
+  request.open("POST", "/api/videos?threshold=0");
   const headers = headersWithToken({
     Accept: "text/event-stream",
     "Content-Type": file.type.startsWith("video/") ? file.type : "application/octet-stream",
@@ -150,15 +147,14 @@ export function readVideo(file, settings, told) {
     request.onerror = () => {
       // A server that refuses a video may close the connection while it is still being sent.
       if (request.status >= 400) return reject(errorOf(request.status, request.responseText));
-      serverEvents.dispatchEvent(new Event("gone"));
-      reject(new ApiError(GONE, { code: "gone" }));
+      reject(gone());
     };
   });
   request.send(file);
 
   function cancel() {
     request.abort();
-    if (id !== null) ask(`/api/videos/${id}`, { method: "DELETE" }).catch(() => {});
+    if (id !== null) call(`/api/videos/${id}`, { method: "DELETE" }).catch(() => {});
   }
   return { done, cancel };
 }
@@ -175,28 +171,21 @@ export function readVideo(file, settings, told) {
 export async function makeOfRows(kind, lines, { name, media }) {
   const known = Object.entries(media).filter(([, value]) => value);
   const query = new URLSearchParams({ kind, ...Object.fromEntries(known) });
-  let response;
-  try {
-    response = await fetch(`/api/rows?${query}`, {
-      method: "POST",
-      cache: "no-store",
-      body: new Blob(lines),
-      headers: headersWithToken({
-        "Content-Type": "application/x-ndjson",
-        "X-Filename": encodeURIComponent(name),
-      }),
-    });
-  } catch {
-    serverEvents.dispatchEvent(new Event("gone"));
-    throw new ApiError(GONE, { code: "gone" });
-  }
-  if (!response.ok) throw errorOf(response.status, await response.text());
+  const headers = {
+    "Content-Type": "application/x-ndjson",
+    "X-Filename": encodeURIComponent(name),
+  };
+  const response = await call(`/api/rows?${query}`, {
+    method: "POST",
+    body: new Blob(lines),
+    headers,
+  });
   const given = /filename="rows(.*)"/.exec(response.headers.get("content-disposition") ?? "");
   return { blob: await response.blob(), ending: given?.[1] ?? "" };
 }
 
 /** Cuts server-sent events out of a text that grows. */
-export class EventReader {
+class EventReader {
   #from = 0;
 
   constructor(told) {
@@ -208,14 +197,9 @@ export class EventReader {
     for (;;) {
       const end = text.indexOf("\n\n", this.#from);
       if (end < 0) return;
-      let name = "message";
-      const data = [];
-      for (const line of text.slice(this.#from, end).split("\n")) {
-        if (line.startsWith("event:")) name = line.slice(6).trim();
-        else if (line.startsWith("data:")) data.push(line.slice(5).trimStart());
-      }
+      const [, name, data] = /^event: (\w+)\ndata: (.*)$/.exec(text.slice(this.#from, end));
       this.#from = end + 2;
-      if (data.length) this.told(name, JSON.parse(data.join("\n")));
+      this.told(name, JSON.parse(data));
     }
   }
 }

@@ -38,7 +38,7 @@ export async function explainFace(file, face) {
   const image = await imageOf(file);
   const { crop, ...explanation } = await (await loadRecognizer()).explain(image, { face });
   image.close();
-  return { ...explanation, method: "occlusion", crop_png: pngOf(crop), size_px: CROP_PX };
+  return { ...explanation, crop_png: pngOf(crop), size_px: CROP_PX };
 }
 
 /** As the package takes it: upright, and without its color profile, as in Python. */

@@ -57,8 +57,8 @@ export function percent(share) {
   return `${Math.round(share * 100)}\u202f%`;
 }
 
-/** Whether black is read better than white on a colour "#rrggbb". */
-export function isLight(color) {
+/** What is read best on a colour "#rrggbb": nearly black, or white. */
+export function inkOn(color) {
   const [red, green, blue] = [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));
-  return 0.299 * red + 0.587 * green + 0.114 * blue > 150;
+  return 0.299 * red + 0.587 * green + 0.114 * blue > 150 ? "#14161a" : "#ffffff";
 }

@@ -1,12 +1,12 @@
 /**
- * What reads for this page: here the server, or this browser where that is chosen. In the page that `mien page` writes another module has
- * this place and these exports, and reads in the browser itself.
+ * What reads for this page: here the server, or this browser where that is chosen. In the page that
+ * `mien page` writes another module has this place and these exports, and reads in the browser itself.
  */
 
 import * as server from "./api.js";
 import * as browser from "./browser_reader.js";
 import { CameraFeed } from "./camera_feed.js";
-import { byId, megabytes } from "./elements.js";
+import { tooLarge } from "./elements.js";
 import { browserReads, offerChoice, startChoice } from "./engine_choice.js";
 import { health, startHealth } from "./health.js";
 import { ServerLive } from "./server_live.js";
@@ -23,11 +23,8 @@ let limits = null;
 /** As `readImage` of api.js. */
 export async function readImage(file) {
   if (browserReads()) return browser.readImage(file);
-  if (limits && file.size > limits.image_bytes) {
-    throw new Error(
-      `expected at most ${megabytes(limits.image_bytes)}; got ${megabytes(file.size)}`,
-    );
-  }
+  const refusal = tooLarge(file, limits?.image_bytes);
+  if (refusal) throw new Error(refusal);
   return server.readImage(file);
 }
 
@@ -50,9 +47,9 @@ export function openFeed(told) {
 export function startEngine() {
   server.takeToken();
   if (!["localhost", "127.0.0.1", "[::1]"].includes(location.hostname)) {
-    document.querySelector('#notice-where [data-by="server"]').prepend(
-      `You are looking at the server ${location.host}: what you give it goes there. `,
-    );
+    document
+      .querySelector('#notice-where [data-by="server"]')
+      .prepend(`You are looking at the server ${location.host}: what you give it goes there. `);
   }
   startVideo(health);
   startChoice();

@@ -42,9 +42,9 @@ function choose(engine) {
 function showChosen() {
   for (const part of document.querySelectorAll("[data-by]"))
     part.hidden = part.dataset.by !== chosen;
-  showTrouble(byId("engine-trouble"));
+  showTrouble("engine-trouble");
   if (!browserReads()) return;
   loadRecognizer().catch((error) =>
-    showTrouble(byId("engine-trouble"), `This browser cannot read: ${error.message}`),
+    showTrouble("engine-trouble", `This browser cannot read: ${error.message}`),
   );
 }

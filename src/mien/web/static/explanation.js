@@ -1,6 +1,6 @@
 /** Why a face was read so: a heat map over the crop that the network saw. */
 
-import { make } from "./elements.js";
+import { make, resize } from "./elements.js";
 import { percent } from "./emotions.js";
 import { explainFace } from "./engine.js";
 
@@ -13,16 +13,6 @@ const GROUND = "#8f8f8f"; // under the face, whose black and white could show no
 const FACE = 0.72; // opacity of the face over it
 const LEAST_SCALE = 0.05; // what changes nothing is not made to glow
 const SMOOTH_PX = 2; // of 48: patches have edges that the face has not
-
-/** How each method works; its name as those who published it have it. */
-const METHODS = {
-  occlusion: {
-    name: "Occlusion (Zeiler and Fergus 2014), both ways",
-    how:
-      "Each patch of the face was blurred away, and then it alone was shown; the face was read " +
-      "again each time.",
-  },
-};
 
 /** A panel that asks for the explanation of a face and shows it. */
 export function explanationPanel(file, at) {
@@ -38,18 +28,15 @@ export function explanationPanel(file, at) {
 }
 
 async function show(panel, explanation) {
-  const { method, emotion, probability, heat, parts = [], size_px: sizePx } = explanation;
+  const { emotion, probability, heat, parts, size_px: sizePx } = explanation;
   const crop = new Image();
   crop.src = explanation.crop_png;
   await crop.decode();
   const most = Math.max(...heat.flat().map(Math.abs), LEAST_SCALE);
   const strongest = Math.max(...heat.flat(), 0);
-  const canvas = make("canvas", {
-    width: SIDE_PX,
-    height: SIDE_PX,
-    role: "img",
-    "aria-label": `The face as the network saw it. ${weakest(parts, emotion)}`,
-  });
+  const label = `The face as the network saw it. ${weakest(parts, emotion)}`;
+  const canvas = make("canvas", { role: "img", "aria-label": label });
+  resize(canvas, SIDE_PX, SIDE_PX);
   const overlay = heatImage(heat, sizePx, most);
   const draw = (withHeat) => {
     const context = canvas.getContext("2d");
@@ -66,8 +53,8 @@ async function show(panel, explanation) {
   };
   draw(true);
 
-  const { name, how } = METHODS[method] ?? { name: method, how: "" };
   const onchange = (event) => draw(event.target.checked);
+  const rows = parts.map((part) => partRow(part, emotion));
   const box = make("input", { type: "checkbox", checked: true, onchange });
   panel.replaceChildren(
     canvas,
@@ -78,17 +65,15 @@ async function show(panel, explanation) {
       make("span", {}, [`${percent(most)} for it`]),
     ]),
     make("p", {}, [
-      `${how} Where it is warm, the face speaks for ${emotion}: at the strongest place ` +
+      "Each patch of the face was blurred away, and then it alone was shown; the face was read " +
+        `again each time. Where it is warm, the face speaks for ${emotion}: at the strongest place ` +
         `${percent(strongest)} of its probability of ${percent(probability)} rests on it. ` +
         "Where it is blue, the face speaks against it.",
     ]),
-    make(
-      "ul",
-      { class: "parts" },
-      parts.map((part) => partRow(part, emotion)),
-    ),
+    make("ul", { class: "parts" }, rows),
     make("p", { class: "hint" }, [
-      `${name}. It tells what the network looks at, not what the person feels.`,
+      "Occlusion (Zeiler and Fergus 2014), both ways. It tells what the network looks at, not what " +
+        "the person feels.",
     ]),
   );
 }
@@ -104,7 +89,6 @@ function partRow({ name, probability, emotion: read }, emotion) {
 
 /** The part whose covering takes most from the emotion, for those who do not see the heat. */
 function weakest(parts, emotion) {
-  if (!parts.length) return "";
   const { name, probability } = parts.reduce((a, b) => (b.probability < a.probability ? b : a));
   return `With the ${name} covered ${emotion} has ${percent(probability)}, the least.`;
 }

@@ -1,15 +1,9 @@
 /** Faces as they are shown: boxes with words on an image, and a card with seven bars. */
 
-import { make, letters, shapeOf } from "./elements.js";
-import { EMOTIONS, isLight, percent, shownOf } from "./emotions.js";
+import { letters, make, shapeOf } from "./elements.js";
+import { EMOTIONS, inkOn, percent, shownOf, UNSURE } from "./emotions.js";
 
-const DARK = "#14161a";
-const shapes = new Map();
-
-function pathOf(emotion) {
-  if (!shapes.has(emotion)) shapes.set(emotion, new Path2D(emotion.shape));
-  return shapes.get(emotion);
-}
+const PATHS = new Map([...EMOTIONS, UNSURE].map((each) => [each, new Path2D(each.shape)]));
 
 /** Draw the shape of an emotion in a square of `size`, its top left corner at x, y. */
 export function drawShape(context, emotion, x, y, size, color) {
@@ -17,7 +11,7 @@ export function drawShape(context, emotion, x, y, size, color) {
   context.translate(x, y);
   context.scale(size / 24, size / 24);
   context.fillStyle = color;
-  context.fill(pathOf(emotion), "evenodd");
+  context.fill(PATHS.get(emotion), "evenodd");
   context.restore();
 }
 
@@ -107,7 +101,7 @@ function drawPlate(context, face, box, others, { number, width, height, letterPx
   context.strokeStyle = "rgb(13 15 18 / 45%)";
   context.lineWidth = Math.max(1, size / 14);
   context.stroke();
-  const ink = isLight(emotion.color) ? DARK : "#ffffff";
+  const ink = inkOn(emotion.color);
   const middle = top + down / 2;
   context.fillStyle = ink;
   let x = left + pad;
@@ -169,19 +163,12 @@ export class FaceCard {
         return [emotion.name, { row, fill, value }];
       }),
     );
-    const head = make("div", { class: "face-head" }, [
-      this.shape,
-      this.name,
-      this.sure,
-      this.who,
-      ...actions,
+    const head = [this.shape, this.name, this.sure, this.who, ...actions];
+    const bars = [...this.rows.values()].map(({ row }) => row);
+    this.element = make("div", { class: "face" }, [
+      make("div", { class: "face-head" }, head),
+      make("ul", { class: "bars" }, bars),
     ]);
-    const bars = make(
-      "ul",
-      { class: "bars" },
-      [...this.rows.values()].map(({ row }) => row),
-    );
-    this.element = make("div", { class: "face" }, [head, bars]);
   }
 
   /** Show a reading; `who` stands at the right of its head. */

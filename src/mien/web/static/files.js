@@ -1,15 +1,17 @@
 /** Files in and out: dropped, pasted, chosen; taken away. */
 
-import { make } from "./elements.js";
+import { byId, make, onClick } from "./elements.js";
 
 /**
- * Take files that are dropped anywhere on a part of the page, chosen by its button, or pasted.
+ * Take files that are dropped anywhere on a tab, chosen by one of its buttons, or pasted.
  *
- * @param {{panel: HTMLElement, buttons: HTMLElement[], input: HTMLInputElement}} parts
+ * @param {string} tab
+ * @param {string[]} buttons their ids.
  * @param {(files: File[]) => void} take
  */
-export function takeFiles({ panel, buttons, input }, take) {
-  for (const button of buttons) button.addEventListener("click", () => input.click());
+export function takeFiles(tab, buttons, take) {
+  const [panel, input] = [byId(tab), byId(`${tab}-input`)];
+  for (const button of buttons) onClick(button, () => input.click());
   input.addEventListener("change", () => {
     take([...input.files]);
     input.value = ""; // so that the same file can be chosen again
@@ -54,13 +56,8 @@ export function download(name, content, type = "text/plain") {
 }
 
 /** A canvas as a PNG to take away. */
-export function downloadPng(name, canvas) {
-  return new Promise((resolve) => {
-    canvas.toBlob((blob) => {
-      download(name, blob);
-      resolve();
-    }, "image/png");
-  });
+export async function downloadPng(name, canvas) {
+  download(name, await new Promise((resolve) => canvas.toBlob(resolve, "image/png")));
 }
 
 /** "holiday/a.jpg" -> "a", to which another ending can be given. */

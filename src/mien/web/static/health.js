@@ -1,7 +1,7 @@
 /** Whether the server is there: said when it goes, and when it comes back. */
 
 import { getHealth, serverEvents, setToken } from "./api.js";
-import { byId } from "./elements.js";
+import { byId, showStatus, showTrouble } from "./elements.js";
 
 const EVERY_MS = 10_000;
 const EVERY_GONE_MS = 1_000;
@@ -25,8 +25,7 @@ async function look() {
   clearTimeout(timer);
   try {
     const said = await getHealth();
-    byId("status").className = "status well";
-    byId("status-text").textContent = `model ${said.model}`;
+    showStatus("well", `model ${said.model}`);
     byId("version").textContent = `mien ${said.version}`;
     if (gone) sayBack();
     gone = false;
@@ -42,24 +41,25 @@ async function look() {
 function sayGone() {
   if (gone) return;
   gone = true;
-  byId("status").className = "status gone";
-  byId("status-text").textContent = "no server";
-  const banner = byId("gone");
-  banner.className = "banner";
-  banner.textContent =
+  showStatus("gone", "no server");
+  showBanner(
+    "banner",
     "The server does not answer. It may have been stopped; start it again with: mien serve. " +
-    "This page goes on by itself when it is back.";
-  banner.hidden = false;
+      "This page goes on by itself when it is back.",
+  );
 }
 
 function sayBack() {
-  const banner = byId("gone");
-  banner.className = "banner good";
-  banner.textContent = "The server is back.";
+  showBanner("banner good", "The server is back.");
   setTimeout(() => {
-    if (!gone) banner.hidden = true;
+    if (!gone) byId("gone").hidden = true;
   }, GOOD_NEWS_MS);
   healthEvents.dispatchEvent(new Event("back"));
+}
+
+function showBanner(kind, words) {
+  byId("gone").className = kind;
+  showTrouble("gone", words);
 }
 
 /** Ask for the token once, however many requests were refused, and after the first notice. */

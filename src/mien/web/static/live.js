@@ -1,5 +1,6 @@
 /** The browser's camera -> frames to the engine -> readings, each with its frame. */
 
+import { resize } from "./elements.js";
 import { engineEvents, openLive } from "./engine.js";
 
 const LONG_SIDE_PX = 640; // of the frames that are read; the detector needs no more
@@ -151,8 +152,7 @@ export class LiveReader {
 
   #image(width, height) {
     const image = this.#spare.pop() ?? new OffscreenCanvas(width, height);
-    if (image.width !== width) image.width = width;
-    if (image.height !== height) image.height = height;
+    resize(image, width, height);
     return image;
   }
 

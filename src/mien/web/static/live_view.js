@@ -1,7 +1,7 @@
 /** What is seen live: the image with its boxes, the faces' bars, the last minute, a recording. */
 
 import { MinuteChart } from "./charts.js";
-import { byId } from "./elements.js";
+import { byId, resize } from "./elements.js";
 import { describe, drawFaces, PeopleCards } from "./faces.js";
 import { download, stamp } from "./files.js";
 import { frameToCsv, framesHeader } from "./rows.js";
@@ -59,8 +59,8 @@ export class LiveView {
     this.#latencies = [];
     this.#canvas.setAttribute("aria-label", "The camera is off.");
     byId("webcam-none").hidden = false;
-    for (const id of ["webcam-fps", "webcam-latency", "webcam-count", "webcam-dropped"])
-      byId(id).textContent = "–";
+    for (const name of ["fps", "latency", "count", "dropped"])
+      byId(`webcam-${name}`).textContent = "–";
   }
 
   /** The image as it is drawn. */
@@ -70,8 +70,7 @@ export class LiveView {
 
   #draw(answer, image) {
     const canvas = this.#canvas;
-    const shape = `${image.width} / ${image.height}`;
-    if (this.#stage.style.aspectRatio !== shape) this.#stage.style.aspectRatio = shape;
+    this.#stage.style.aspectRatio = `${image.width} / ${image.height}`;
     const density = window.devicePixelRatio || 1;
     const shownPx = Math.min(
       this.#stage.clientWidth,
@@ -80,10 +79,7 @@ export class LiveView {
     if (!shownPx) return; // another tab is shown
     const width = Math.round(Math.min(MAX_PX, Math.max(shownPx * density, 160)));
     const height = Math.round((width * image.height) / image.width);
-    if (canvas.width !== width || canvas.height !== height) {
-      canvas.width = width;
-      canvas.height = height;
-    }
+    resize(canvas, width, height);
     const context = canvas.getContext("2d", { alpha: false });
     context.save();
     if (this.mirrored) {
@@ -139,7 +135,7 @@ export class LiveView {
 
 /** Rows of CSV as `mien video --csv` writes them, from its start until it is finished. */
 export class Recording {
-  #rows = [framesHeader()];
+  #rows = [framesHeader];
   #frames = 0;
   #startedAt = performance.now();
   #began = null; // frame and time of its first row, from which it counts

@@ -1,13 +1,24 @@
 /** The Photo tab: images in, boxes, bars and a table out. */
 
-import { aboutFile, byId, make, shapeOf, showTrouble } from "./elements.js";
+import {
+  aboutFile,
+  byId,
+  fillTable,
+  make,
+  makeLink,
+  makeRow,
+  onClick,
+  resize,
+  shapeOf,
+  showTrouble,
+} from "./elements.js";
 import { EMOTIONS, percent, shownOf, withThreshold } from "./emotions.js";
 import { readImage } from "./engine.js";
 import { explanationPanel } from "./explanation.js";
 import { describe, drawFaces, faceAt, FaceCard } from "./faces.js";
 import { download, downloadPng, stemOf, takeFiles } from "./files.js";
 import { imagesToCsv, imagesToJson } from "./rows.js";
-import { bindSlider, thresholdWords } from "./settings.js";
+import { bindSlider } from "./settings.js";
 
 const AT_ONCE = 3; // on their way to the engine; the server reads the faces of several together
 const THUMBNAIL_PX = 184;
@@ -23,12 +34,10 @@ let waiting = [];
 let active = 0;
 let listsTimer = 0;
 
-const threshold = bindSlider(byId("photo-threshold"), {
-  output: byId("photo-threshold-value"),
-  name: "photo-threshold",
-  words: thresholdWords,
-  changed: () => showAll(),
-});
+const threshold = bindSlider("photo-threshold", () => showAll());
+
+/** Those that could be read, in their order. */
+const readImages = () => images.filter(({ done, error }) => done && error === null);
 
 function facesOf(image) {
   return withThreshold(image.faces, threshold());
@@ -36,7 +45,7 @@ function facesOf(image) {
 
 /** Read files one after the other, some at once; each is shown as soon as it is there. */
 function add(files) {
-  showTrouble(byId("photo-trouble"));
+  showTrouble("photo-trouble");
   const added = files.map((file) => ({
     file,
     name: file.name || "pasted.png",
@@ -70,11 +79,10 @@ function isFirst(image) {
 }
 
 async function read(image) {
-  const { file } = image;
   try {
-    const answer = await readImage(file);
+    const answer = await readImage(image.file);
     Object.assign(image, answer, { name: image.name });
-    if (answer.error === null) image.thumbnail = await thumbnailOf(file);
+    if (answer.error === null) image.thumbnail = await thumbnailOf(image.file);
   } catch (error) {
     image.error = error.message;
   }
@@ -86,11 +94,8 @@ async function thumbnailOf(file) {
   try {
     const whole = await createImageBitmap(file);
     const side = Math.min(whole.width, whole.height);
-    const canvas = make("canvas", {
-      width: THUMBNAIL_PX,
-      height: THUMBNAIL_PX,
-      "aria-hidden": "true",
-    });
+    const canvas = make("canvas", { "aria-hidden": "true" });
+    resize(canvas, THUMBNAIL_PX, THUMBNAIL_PX);
     const context = canvas.getContext("2d");
     context.imageSmoothingQuality = "high";
     const [left, top] = [(whole.width - side) / 2, (whole.height - side) / 4];
@@ -104,7 +109,7 @@ async function thumbnailOf(file) {
 
 function sayProgress() {
   const left = images.filter((image) => !image.done).length;
-  const read = images.filter((image) => image.done && image.error === null);
+  const read = readImages();
   const faces = read.reduce((sum, image) => sum + image.faces.length, 0);
   let words = "";
   if (left) words = `Reading photo ${images.length - left + 1} of ${images.length}.`;
@@ -112,7 +117,7 @@ function sayProgress() {
   byId("photo-said").textContent = words;
   const failed = images.filter((image) => image.error !== null);
   const messages = failed.map(({ name, error }) => aboutFile(name, error));
-  showTrouble(byId("photo-trouble"), messages.join("\n"));
+  showTrouble("photo-trouble", messages.join("\n"));
   byId("photo-drop").hidden = read.length > 0;
   byId("photo-results").hidden = read.length === 0;
 }
@@ -131,15 +136,20 @@ function choose(image, face = -1) {
 async function show(image, face = -1) {
   selected = face;
   if (current !== image) {
+    forgetShown();
     current = image;
-    bitmap?.close();
-    bitmap = null;
     const shown = await createImageBitmap(image.file).catch(() => null);
     if (current !== image) return shown?.close();
     bitmap = shown;
     byId("photo-faces").replaceChildren();
   }
   showAll();
+}
+
+function forgetShown() {
+  current = null;
+  bitmap?.close();
+  bitmap = null;
 }
 
 function showAll() {
@@ -164,8 +174,6 @@ function showImage() {
   const faces = facesOf(current);
   canvas.hidden = bitmap === null;
   byId("photo-unseen").hidden = bitmap !== null;
-  byId("photo-unseen").textContent =
-    "This browser cannot show this kind of image. Its faces were read all the same.";
   byId("photo-png").disabled = bitmap === null;
   byId("photo-caption").textContent =
     `${current.name}: ${current.width} × ${current.height} pixels, ` +
@@ -185,19 +193,20 @@ function showImage() {
   );
   if (shownPx < 1) return;
   const density = window.devicePixelRatio || 1;
-  paint(canvas, Math.round(shownPx * density), faces, Math.max(13, shownPx / 60) * density);
+  paint(canvas, Math.round(shownPx * density), Math.max(13, shownPx / 60) * density, selected);
   canvas.style.width = `${shownPx}px`;
 }
 
-/** Draw the current image and its faces, so many pixels wide. */
-function paint(canvas, width, faces, letterPx) {
+/** Draw the current image and its faces, so many pixels wide; one face may be pointed out. */
+function paint(canvas, width, letterPx, selected) {
   const height = Math.round((width * bitmap.height) / bitmap.width);
   canvas.width = width;
   canvas.height = height;
   const context = canvas.getContext("2d");
   context.imageSmoothingQuality = "high";
   context.drawImage(bitmap, 0, 0, width, height);
-  drawFaces(context, faces, { scale: width / current.width, width, height, letterPx, selected });
+  const how = { scale: width / current.width, width, height, letterPx, selected };
+  drawFaces(context, facesOf(current), how);
 }
 
 /** A card for each face; they stay, so that an open explanation stays too. */
@@ -205,18 +214,16 @@ function showCards() {
   const container = byId("photo-faces");
   const faces = facesOf(current);
   byId("photo-none").hidden = faces.length > 0;
-  byId("photo-none").textContent = "No face was found.";
   if (container.children.length !== faces.length) {
     const { file } = current;
-    container.replaceChildren(
-      ...faces.map((_, at) => {
-        const button = make("button", { type: "button", "aria-expanded": "false" }, ["Why?"]);
-        const card = new FaceCard([button]);
-        button.addEventListener("click", () => toggleWhy(card.element, button, file, at));
-        card.element.faceCard = card;
-        return card.element;
-      }),
-    );
+    const cards = faces.map((_, at) => {
+      const button = make("button", { type: "button", "aria-expanded": "false" }, ["Why?"]);
+      const card = new FaceCard([button]);
+      button.addEventListener("click", () => toggleWhy(card.element, button, file, at));
+      card.element.faceCard = card;
+      return card.element;
+    });
+    container.replaceChildren(...cards);
   }
   faces.forEach((face, at) => {
     const element = container.children[at];
@@ -238,32 +245,25 @@ function toggleWhy(element, button, file, at) {
 
 function showStrip() {
   const strip = byId("photo-strip");
-  const read = images.filter((image) => image.done && image.error === null);
+  const read = readImages();
   strip.hidden = read.length < 2;
   if (strip.hidden) return;
   const focused = [...strip.children].indexOf(document.activeElement);
   strip.replaceChildren(
     ...read.map((image) => {
-      const shown = facesOf(image)
-        .slice(0, 4)
-        .map((face) => shapeOf(shownOf(face)));
-      const more = image.faces.length > 4 ? [`+${image.faces.length - 4}`] : [];
-      const tag = make(
-        "span",
-        { class: "tag", "aria-hidden": "true" },
-        shown.length ? [...shown, ...more] : ["no face"],
-      );
-      return make(
-        "button",
-        {
-          type: "button",
-          "aria-current": image === current ? "true" : null,
-          "aria-label": describe(facesOf(image), image.name),
-          title: image.name,
-          onclick: () => choose(image),
-        },
-        [image.thumbnail ?? "", tag],
-      );
+      const faces = facesOf(image);
+      const shown = faces.slice(0, 4).map((face) => shapeOf(shownOf(face)));
+      const more = faces.length > 4 ? [`+${faces.length - 4}`] : [];
+      const words = shown.length ? [...shown, ...more] : ["no face"];
+      const tag = make("span", { class: "tag", "aria-hidden": "true" }, words);
+      const properties = {
+        type: "button",
+        "aria-current": image === current && "true",
+        "aria-label": describe(faces, image.name),
+        title: image.name,
+        onclick: () => choose(image),
+      };
+      return make("button", properties, [image.thumbnail ?? "", tag]);
     }),
   );
   strip.children[focused]?.focus();
@@ -271,63 +271,39 @@ function showStrip() {
 
 function showTable() {
   const head = ["photo", "face", "emotion", "sure", ...EMOTIONS.map(({ name }) => name)];
-  const rows = [];
-  for (const image of images.filter(({ done, error }) => done && error === null)) {
+  const rows = readImages().flatMap((image) => {
     const faces = facesOf(image);
-    if (!faces.length) rows.push(tableRow(image, -1, ["–", "no face"]));
-    faces.forEach((face, at) => {
-      const emotion = shownOf(face);
-      const shares = EMOTIONS.map(({ name }) => face.probabilities[name].toFixed(3));
-      rows.push(
-        tableRow(
-          image,
-          at,
-          [at + 1, emotion, percent(face.probability), ...shares],
-          face.emotion,
-        ),
-      );
-    });
-  }
-  byId("photo-table").replaceChildren(
-    make("thead", {}, [
-      make(
-        "tr",
-        {},
-        head.map((name, at) =>
-          make("th", { scope: "col", class: at === 0 || at === 2 ? "text" : null }, [name]),
-        ),
-      ),
-    ]),
-    make("tbody", {}, rows),
-  );
+    if (!faces.length) return [tableRow(image)];
+    return faces.map((face, at) => tableRow(image, face, at));
+  });
+  fillTable(byId("photo-table"), head, [0, 2], rows);
 }
 
-function tableRow(image, face, [number, emotion, ...rest], most) {
-  const name = make(
-    "button",
-    { type: "button", class: "link", onclick: () => choose(image, face) },
-    [image.name],
-  );
-  const shown = typeof emotion === "string" ? [emotion] : [shapeOf(emotion), emotion.name];
-  const cells = rest.map((text, at) =>
-    make("td", { class: at > 0 && EMOTIONS[at - 1].name === most ? "most" : null }, [text]),
-  );
-  const blank = make("td", { colspan: 8 });
-  return make("tr", {}, [
-    make("td", { class: "text name" }, [name]),
-    make("td", {}, [String(number)]),
-    make("td", { class: "text" }, shown),
-    ...(cells.length ? cells : [blank]),
+function tableRow(image, face = null, at = -1) {
+  const name = ["text name", makeLink(image.name, () => choose(image, at))];
+  if (!face) {
+    const row = makeRow([name, [null, "–"], ["text", "no face"], [null]]);
+    row.lastChild.colSpan = 8;
+    return row;
+  }
+  const emotion = shownOf(face);
+  return makeRow([
+    name,
+    [null, at + 1],
+    ["text", shapeOf(emotion), emotion.name],
+    [null, percent(face.probability)],
+    ...EMOTIONS.map((each) => [
+      each.name === face.emotion && "most",
+      face.probabilities[each.name].toFixed(3),
+    ]),
   ]);
 }
 
 function clear() {
   images = [];
   waiting = [];
-  current = null;
   chosen = false;
-  bitmap?.close();
-  bitmap = null;
+  forgetShown();
   byId("photo-faces").replaceChildren();
   sayProgress();
   byId("photo-choose").focus();
@@ -335,38 +311,36 @@ function clear() {
 
 /** The readings of all images as they are called now. */
 function results() {
-  return images
-    .filter(({ done }) => done)
-    .map((image) => ({ ...image, faces: facesOf(image) }));
+  const done = images.filter((image) => image.done);
+  return done.map((image) => ({ ...image, faces: facesOf(image) }));
+}
+
+/** Point a face out, and open its explanation. */
+function pointOut(event) {
+  const scale = current.width / event.target.clientWidth;
+  const at = faceAt(current.faces, event.offsetX * scale, event.offsetY * scale);
+  if (at < 0) return;
+  const element = byId("photo-faces").children[at];
+  selected = at;
+  if (element.querySelector(".why")) showAll();
+  else element.querySelector("button").click();
+  element.scrollIntoView({ block: "nearest", behavior: "smooth" });
+}
+
+function givePng() {
+  const canvas = document.createElement("canvas");
+  const letterPx = Math.max(11, Math.min(bitmap.width, bitmap.height) / 38);
+  paint(canvas, bitmap.width, letterPx, -1);
+  downloadPng(`${stemOf(current.name)}-mien.png`, canvas);
 }
 
 export function startPhoto() {
-  const buttons = [byId("photo-choose"), byId("photo-more")];
-  takeFiles({ panel: byId("photo"), buttons, input: byId("photo-input") }, add);
-  byId("photo-clear").addEventListener("click", clear);
-  byId("photo-canvas").addEventListener("click", (event) => {
-    const scale = current.width / event.target.clientWidth;
-    const at = faceAt(current.faces, event.offsetX * scale, event.offsetY * scale);
-    if (at < 0) return;
-    const element = byId("photo-faces").children[at];
-    selected = at;
-    if (element.querySelector(".why")) showAll();
-    else element.querySelector("button").click();
-    element.scrollIntoView({ block: "nearest", behavior: "smooth" });
-  });
-  byId("photo-png").addEventListener("click", () => {
-    const canvas = document.createElement("canvas");
-    const letterPx = Math.max(11, Math.min(bitmap.width, bitmap.height) / 38);
-    const pointed = selected;
-    selected = -1;
-    paint(canvas, bitmap.width, facesOf(current), letterPx);
-    selected = pointed;
-    downloadPng(`${stemOf(current.name)}-mien.png`, canvas);
-  });
-  byId("photo-csv").addEventListener("click", () =>
-    download("mien-photos.csv", imagesToCsv(results()), "text/csv"),
-  );
-  byId("photo-json").addEventListener("click", () =>
+  takeFiles("photo", ["photo-choose", "photo-more"], add);
+  onClick("photo-clear", clear);
+  onClick("photo-canvas", pointOut);
+  onClick("photo-png", givePng);
+  onClick("photo-csv", () => download("mien-photos.csv", imagesToCsv(results()), "text/csv"));
+  onClick("photo-json", () =>
     download("mien-photos.json", imagesToJson(results()), "application/json"),
   );
   new ResizeObserver(() => current && showImage()).observe(byId("photo-stage"));

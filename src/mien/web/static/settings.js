@@ -1,5 +1,8 @@
 /** What a visitor chose, kept in the browser alone; a browser that keeps nothing forgets it. */
 
+import { byId } from "./elements.js";
+import { percent } from "./emotions.js";
+
 const PREFIX = "mien.";
 
 export function remembered(name, otherwise = null) {
@@ -19,17 +22,19 @@ export function remember(name, value) {
 }
 
 /**
- * A slider with its value in words, remembered; gives a function that tells its value.
+ * A slider with its value in words beside it, remembered; gives a function that tells its value.
  *
- * @param {HTMLInputElement} slider
- * @param {{output: HTMLOutputElement, name: string, words: (value: number) => string,
- *   changed: (value: number) => void}} options
+ * @param {string} id
+ * @param {(value: number) => void} changed
+ * @param {{words?: (value: number) => string, name?: string}} how what it says, and the name under
+ *   which it is remembered.
  */
-export function bindSlider(slider, { output, name, words, changed }) {
+export function bindSlider(id, changed, { words = thresholdWords, name = id } = {}) {
+  const slider = byId(id);
   slider.value = remembered(name, slider.value);
   const value = () => Number(slider.value);
   const show = () => {
-    output.textContent = words(value());
+    byId(`${id}-value`).textContent = words(value());
     slider.setAttribute("aria-valuetext", words(value()));
   };
   slider.addEventListener("input", () => {
@@ -42,6 +47,6 @@ export function bindSlider(slider, { output, name, words, changed }) {
 }
 
 /** A threshold in words: "none", or "60 %". */
-export function thresholdWords(value) {
-  return value === 0 ? "none" : `${Math.round(value * 100)}\u202f%`;
+function thresholdWords(value) {
+  return value === 0 ? "none" : percent(value);
 }

@@ -1,7 +1,7 @@
 /** A video's timeline: a band for each person, coloured and as high as the emotion is probable. */
 
 import { clock, letters, make, sharpContext, themeColor } from "./elements.js";
-import { EMOTIONS, UNSURE, isLight } from "./emotions.js";
+import { EMOTIONS, inkOn, UNSURE } from "./emotions.js";
 import { drawShape } from "./faces.js";
 import { themeEvents } from "./theme.js";
 
@@ -29,9 +29,8 @@ function longest(columns, isSo) {
 
 export class Timeline {
   #people = new Map(); // track -> [{ time, emotion, probability }], emotion a place in EMOTIONS
-  #events = [];
-  #unusable = [];
-  #durationS = 0;
+  #observed = { events: [], unusable: [] };
+  durationS = 0;
   #stepS = 1 / 25; // between frames
   #threshold = 0;
   #lastTime = null;
@@ -64,28 +63,22 @@ export class Timeline {
     );
     container.replaceChildren(this.bands);
     themeEvents.addEventListener("change", () => this.draw());
-    this.observer = new ResizeObserver(() => this.draw());
-    this.observer.observe(container);
+    new ResizeObserver(() => this.draw()).observe(container);
   }
 
   /** @param {number} durationS of the video; 0 where it is not known yet. */
   begin(durationS) {
     this.#people.clear();
-    this.#events = [];
-    this.#unusable = [];
-    this.#durationS = durationS;
+    this.#observed = { events: [], unusable: [] };
+    this.durationS = durationS;
     this.#lastTime = null;
     this.setTime(0);
     this.draw();
   }
 
-  get durationS() {
-    return this.#durationS;
-  }
-
   /** The video was read to its end: so long it is, whatever its header says. */
   end(durationS) {
-    this.#durationS = durationS;
+    this.durationS = durationS;
     this.draw();
   }
 
@@ -104,15 +97,14 @@ export class Timeline {
         const place = EMOTIONS.findIndex(({ name }) => name === emotion);
         this.#people.get(track).push({ time, emotion: place, probability });
       }
-      this.#durationS = Math.max(this.#durationS, time);
+      this.durationS = Math.max(this.durationS, time);
     }
     this.draw();
   }
 
   /** Take in what the rows tell beside the readings, as `POST /api/rows?kind=observed` has it. */
-  observe({ events, unusable }) {
-    this.#events = events;
-    this.#unusable = unusable;
+  observe(observed) {
+    this.#observed = observed;
     this.draw();
   }
 
@@ -120,23 +112,19 @@ export class Timeline {
   observedAt(seconds) {
     const now = ({ onset_s: onset, start_s: start, end_s: end }) =>
       (onset ?? start) <= seconds && seconds < end;
-    const events = this.#events
-      .filter(now)
-      .map(
-        ({ track, emotion, onset_s: onset, end_s: end }) =>
-          `${track}: ${emotion} ${clock(onset)} to ${clock(end)}`,
-      );
-    const reasons = this.#unusable
-      .filter(now)
-      .map(({ track, reason }) => `${track}: not usable, ${reason}`);
-    return [...events, ...reasons].join("; ");
+    const { events, unusable } = this.#observed;
+    const inWords = ({ track, emotion, reason, onset_s: onset, end_s: end }) =>
+      reason
+        ? `${track}: not usable, ${reason}`
+        : `${track}: ${emotion} ${clock(onset)} to ${clock(end)}`;
+    return [...events, ...unusable].filter(now).map(inWords).join("; ");
   }
 
   setTime(seconds) {
     this.#time = seconds;
     const across = this.#xOf(seconds);
     this.head.style.transform = `translateX(${across.toFixed(1)}px)`;
-    this.bands.setAttribute("aria-valuemax", this.#durationS.toFixed(1));
+    this.bands.setAttribute("aria-valuemax", this.durationS.toFixed(1));
     this.bands.setAttribute("aria-valuenow", seconds.toFixed(1));
     this.bands.setAttribute("aria-valuetext", this.told.words(seconds));
   }
@@ -146,31 +134,29 @@ export class Timeline {
   }
 
   #xOf(seconds) {
-    return NAMES_PX + (this.#durationS ? (seconds / this.#durationS) * this.#plotPx() : 0);
+    return NAMES_PX + (this.durationS ? (seconds / this.durationS) * this.#plotPx() : 0);
   }
 
   #timeOf(event) {
     const share =
       (event.clientX - this.bands.getBoundingClientRect().left - NAMES_PX) / this.#plotPx();
-    return Math.min(Math.max(share, 0), 1) * this.#durationS;
+    return Math.min(Math.max(share, 0), 1) * this.durationS;
   }
 
   #key(event) {
-    const step = {
-      ArrowRight: 1,
-      ArrowLeft: -1,
-      ArrowUp: 1,
-      ArrowDown: -1,
-      PageUp: 10,
-      PageDown: -10,
+    const to = {
+      ArrowRight: this.#time + 1,
+      ArrowLeft: this.#time - 1,
+      ArrowUp: this.#time + 1,
+      ArrowDown: this.#time - 1,
+      PageUp: this.#time + 10,
+      PageDown: this.#time - 10,
+      Home: 0,
+      End: this.durationS,
     }[event.key];
-    let to = null;
-    if (step) to = this.#time + step;
-    else if (event.key === "Home") to = 0;
-    else if (event.key === "End") to = this.#durationS;
-    if (to === null) return;
+    if (to === undefined) return;
     event.preventDefault();
-    this.told.seek(Math.min(Math.max(to, 0), this.#durationS));
+    this.told.seek(Math.min(Math.max(to, 0), this.durationS));
   }
 
   #drag(event) {
@@ -215,7 +201,7 @@ export class Timeline {
   #drawObserved(context, track, top) {
     const own = (all) => all.filter((one) => one.track === track);
     const above = top - LANE_PX;
-    for (const event of own(this.#events)) {
+    for (const event of own(this.#observed.events)) {
       const left = this.#xOf(event.onset_s);
       context.fillStyle = EMOTIONS.find(({ name }) => name === event.emotion).color;
       context.fillRect(left, above, Math.max(this.#xOf(event.end_s) - left - 1, 1.5), EVENTS_PX);
@@ -223,7 +209,7 @@ export class Timeline {
       context.fillRect(this.#xOf(event.peak_s), above - 1, 1.5, EVENTS_PX + 2);
     }
     const below = top + BAND_PX + 3;
-    for (const { start_s: start, end_s: end } of own(this.#unusable)) {
+    for (const { start_s: start, end_s: end } of own(this.#observed.unusable)) {
       const left = this.#xOf(start);
       const width = Math.max(this.#xOf(end) - left, 2);
       context.save();
@@ -247,7 +233,7 @@ export class Timeline {
     const steps = Math.max(1, Math.ceil(plot / STEP_PX));
     const columns = Array.from({ length: steps }, () => null);
     const place = (time) =>
-      Math.min(steps - 1, Math.max(0, Math.floor((time / this.#durationS) * steps)));
+      Math.min(steps - 1, Math.max(0, Math.floor((time / this.durationS) * steps)));
     samples.forEach(({ time, emotion, probability }, at) => {
       const shown = probability >= this.#threshold ? emotion : EMOTIONS.length;
       const next = samples[at + 1]?.time ?? time + this.#stepS;
@@ -275,13 +261,8 @@ export class Timeline {
     const base = top + BAND_PX;
     let from = 0;
     columns.forEach((column, at) => {
-      const next = columns[at + 1];
-      if (
-        next?.emotion === column?.emotion &&
-        (next === null) === (column === null) &&
-        next !== undefined
-      )
-        return;
+      const isLast = at + 1 === columns.length;
+      if (!isLast && columns[at + 1]?.emotion === column?.emotion) return;
       if (column)
         this.#drawRun(context, columns.slice(from, at + 1), NAMES_PX + from * step, step, base);
       from = at + 1;
@@ -292,7 +273,6 @@ export class Timeline {
   #drawRun(context, columns, left, step, base) {
     const emotion = SHOWN[columns[0].emotion];
     const unsure = emotion === UNSURE;
-    const color = unsure ? themeColor("edge") : emotion.color;
     context.beginPath();
     context.moveTo(left, base);
     columns.forEach(({ probability }, at) => {
@@ -302,10 +282,9 @@ export class Timeline {
     const width = columns.length * step;
     context.lineTo(left + width, base);
     context.globalAlpha = unsure ? 0.35 : 1;
-    context.fillStyle = color;
+    context.fillStyle = unsure ? themeColor("edge") : emotion.color;
     context.fill();
     context.globalAlpha = 1;
-
     this.#nameRun(context, columns, left, step, base, emotion);
   }
 
@@ -324,7 +303,7 @@ export class Timeline {
       const isInside = place === inside;
       const y = isInside ? base - Math.min(...heights) / 2 : base - BAND_PX + 10;
       const onColor = isInside && emotion !== UNSURE;
-      const ink = onColor ? (isLight(emotion.color) ? "#14161a" : "#ffffff") : themeColor("ink");
+      const ink = onColor ? inkOn(emotion.color) : themeColor("ink");
       const x = left + place.from * step;
       drawShape(context, emotion, x + 6, y - 5, 10, ink);
       if (width === widths[1]) return;
@@ -336,13 +315,13 @@ export class Timeline {
   }
 
   #drawAxis(context, top, plot) {
-    const least = (this.#durationS * 70) / plot; // seconds between marks that are 70 px apart
+    const least = (this.durationS * 70) / plot; // seconds between marks that are 70 px apart
     const steps = [0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 3600];
     const step = steps.find((each) => each >= least) ?? 7200;
     context.fillStyle = themeColor("dim");
     context.font = letters(12);
     context.textBaseline = "alphabetic";
-    for (let time = 0; time <= this.#durationS + 1e-6; time += step) {
+    for (let time = 0; time <= this.durationS + 1e-6; time += step) {
       const text = clock(time, { fine: step < 1 });
       const x = this.#xOf(time);
       context.fillRect(x, top, 1, 4);

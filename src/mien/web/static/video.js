@@ -1,18 +1,32 @@
 /** The Video tab: a video in, its player with boxes, a timeline and a summary out. */
 
 import { makeOfRows, readVideo } from "./api.js";
-import { aboutFile, byId, clock, make, megabytes, shapeOf, showTrouble } from "./elements.js";
+import {
+  aboutFile,
+  byId,
+  clock,
+  fillTable,
+  make,
+  makeLink,
+  makeRow,
+  megabytes,
+  onClick,
+  resize,
+  shapeOf,
+  showTrouble,
+  tooLarge,
+} from "./elements.js";
 import { EMOTIONS, emotionOf, percent, withThreshold } from "./emotions.js";
 import { describe, drawFaces, PeopleCards } from "./faces.js";
 import { download, stemOf, takeFiles } from "./files.js";
 import { frameToCsv, frameToJsonLines, framesHeader } from "./rows.js";
-import { bindSlider, thresholdWords } from "./settings.js";
+import { bindSlider } from "./settings.js";
 import { Timeline } from "./timeline.js";
 
 const EPSILON_S = 0.004; // a player's times are rounded
 const HOLD_S = 0.5; // how long a reading stands where only some frames are read
 
-let video = null; // {file, address, info, frames, people, reading, playable}
+let video = null; // {file, address, info, frames, names, playable, reading, result}
 let moment = 0; // of a video that cannot be played
 let limits = null;
 
@@ -25,34 +39,24 @@ const timeline = new Timeline(byId("timeline"), {
   words: (seconds) => `${clock(seconds)}. ${describe(facesAt(seconds), "The video")}`,
   hover: (seconds) => showTime(seconds),
 });
-const threshold = bindSlider(byId("video-threshold"), {
-  output: byId("video-threshold-value"),
-  name: "video-threshold",
-  words: thresholdWords,
-  changed: (value) => {
-    timeline.threshold = value;
-    showMoment();
-  },
+const threshold = bindSlider("video-threshold", (value) => {
+  timeline.threshold = value;
+  showMoment();
 });
 
-const trouble = (message) => showTrouble(byId("video-trouble"), message);
+const trouble = (message) => showTrouble("video-trouble", message);
 
 /** Read a video; one that is being read is cancelled. */
 async function read([file]) {
   if (!file) return;
   close();
-  if (limits && file.size > limits.video_bytes) {
-    trouble(
-      `${file.name}: expected at most ${megabytes(limits.video_bytes)}; got ${megabytes(file.size)}`,
-    );
-    return;
-  }
+  const refusal = tooLarge(file, limits?.video_bytes);
+  if (refusal) return trouble(`${file.name}: ${refusal}`);
   const mine = {
     file,
     address: URL.createObjectURL(file),
     info: null,
     frames: [],
-    people: null,
     names: new Map(), // track -> what the person is called; kept as long as the page has the video
     playable: true,
   };
@@ -60,32 +64,29 @@ async function read([file]) {
   moment = 0;
   byId("video-drop").hidden = true;
   byId("video-progress").hidden = false;
-  showProgress("Sending the video", 0, `${file.name}, ${megabytes(file.size)}`);
   const startedAt = performance.now();
   let failure = null;
-  mine.reading = readVideo(
-    file,
-    {},
-    {
-      sent: (share) => {
-        if (video !== mine || mine.info) return;
-        if (share < 1)
-          showProgress("Sending the video", share, `${file.name}, ${megabytes(file.size)}`);
-        else showProgress("Opening the video", null, file.name);
-      },
-      event: (name, data) => {
-        if (video !== mine) return;
-        if (name === "accepted") open(data);
-        else if (name === "frames") takeFrames(data, startedAt);
-        else if (name === "result") mine.result = data;
-        else if (name === "failed") failure = data.error;
-      },
+  const sent = (share) => {
+    if (video !== mine || mine.info) return;
+    if (share < 1)
+      showProgress("Sending the video", share, `${file.name}, ${megabytes(file.size)}`);
+    else showProgress("Opening the video", null, file.name);
+  };
+  sent(0);
+  mine.reading = readVideo(file, {
+    sent,
+    event: (name, data) => {
+      if (video !== mine) return;
+      if (name === "accepted") open(data);
+      else if (name === "frames") takeFrames(data, startedAt);
+      else if (name === "result") mine.result = data;
+      else if (name === "failed") failure = data.error;
     },
-  );
+  });
   try {
     await mine.reading.done;
-    if (video !== mine) return;
-    finish(failure ? aboutFile(file.name, failure.message) : "");
+    if (failure) throw failure;
+    if (video === mine) finish("");
   } catch (error) {
     if (video !== mine) return;
     const cancelled = error.name === "AbortError";
@@ -137,21 +138,21 @@ function showProgress(doing, share, detail) {
 function finish(message, cancelled = false) {
   video.reading = null;
   byId("video-progress").hidden = true;
+  if (!video.frames.length) close();
   trouble(message);
-  if (!video.frames.length) {
-    close();
-    trouble(message);
+  if (!video) {
     if (cancelled) byId("video-said").textContent = "Cancelled.";
     return;
   }
   const { result, frames } = video;
   if (result?.duration_s) timeline.end(result.duration_s);
   const until = clock(frames.at(-1).time_s);
-  const people = result?.people.length === 1 ? "1 person" : `${result?.people.length} people`;
+  const people = result?.people;
+  const count = people?.length === 1 ? "1 person" : `${people?.length} people`;
   byId("video-said").textContent = result
-    ? `${result.frames} frames, ${people}, read in ${result.read_s.toFixed(1)} s.`
+    ? `${result.frames} frames, ${count}, read in ${result.read_s.toFixed(1)} s.`
     : `${cancelled ? "Cancelled" : "It ended"} at ${until}. What was read until then is here.`;
-  showPeople(result?.people ?? null);
+  showPeople(people ?? null);
   showDownloads(true);
   showMoment();
   observe(video);
@@ -173,9 +174,21 @@ function about() {
   return { name: video.file.name, media: { duration_s: timeline.durationS, fps, width, height } };
 }
 
-/** A file of the rows that the server makes, with the names that were given. */
-async function save(kind, suffix = "") {
+/** What is made here while nobody has a name: its ending, its type and what it holds. */
+const MADE_HERE = {
+  csv: [".csv", "text/csv", () => [framesHeader, ...rowsAs(frameToCsv)]],
+  jsonl: [".jsonl", "application/jsonl", () => rowsAs(frameToJsonLines)],
+  summary: [".json", "application/json", () => `${JSON.stringify(video.result.people, null, 2)}\n`],
+};
+
+/** Give a file of the rows: with the names that were given it is the server that makes it. */
+async function save(kind) {
+  const suffix = ["summary", "events", "statistics"].includes(kind) ? `-${kind}` : "";
   const name = `${stemOf(video.file.name)}${suffix}`;
+  if (kind in MADE_HERE && !video.names.size) {
+    const [ending, type, content] = MADE_HERE[kind];
+    return download(`${name}${ending}`, content(), type);
+  }
   byId("video-making").textContent = "Making the file …";
   try {
     const { blob, ending } = await makeOfRows(kind, rowsAs(frameToJsonLines), about());
@@ -253,41 +266,31 @@ function drawOverlay(faces) {
   const [width, height] = [videoWidth * fit, videoHeight * fit];
   const density = window.devicePixelRatio || 1;
   const [across, down] = [Math.round(width * density), Math.round(height * density)];
-  if (overlay.width !== across || overlay.height !== down) {
-    overlay.width = across;
-    overlay.height = down;
-    overlay.style.width = `${width}px`;
-    overlay.style.height = `${height}px`;
-  }
+  resize(overlay, across, down);
+  overlay.style.width = `${width}px`;
+  overlay.style.height = `${height}px`;
   overlay.style.left = `${player.offsetLeft + (clientWidth - width) / 2}px`;
   overlay.style.top = `${player.offsetTop + (clientHeight - height) / 2}px`;
   const context = overlay.getContext("2d");
   context.clearRect(0, 0, across, down);
   const letterPx = Math.max(13, width / 60) * density;
-  drawFaces(context, faces, {
-    scale: across / video.info.width,
-    width: across,
-    height: down,
-    letterPx,
-  });
+  const scale = across / video.info.width;
+  drawFaces(context, faces, { scale, width: across, height: down, letterPx });
 }
 
 /** Follow the player frame by frame where the browser can, else as often as it draws. */
 function followPlayer() {
-  const next = () => {
-    if (player.requestVideoFrameCallback) {
-      player.requestVideoFrameCallback((_, { mediaTime }) => {
-        showMoment(mediaTime);
-        next();
-      });
-    } else {
-      requestAnimationFrame(() => {
-        if (!player.paused) showMoment();
-        next();
-      });
-    }
-  };
-  next();
+  if (player.requestVideoFrameCallback) {
+    player.requestVideoFrameCallback((_, { mediaTime }) => {
+      showMoment(mediaTime);
+      followPlayer();
+    });
+  } else {
+    requestAnimationFrame(() => {
+      if (!player.paused) showMoment();
+      followPlayer();
+    });
+  }
 }
 
 /** A row for each person; without a summary, of a video that was not read to its end, none. */
@@ -300,50 +303,22 @@ function showPeople(people) {
           "name are one person in all downloads; the names are gone with the page."
         : "No face was found.";
   if (!people?.length) return byId("video-table").replaceChildren();
-  const head = [
-    "person",
-    "name",
-    "from",
-    "to",
-    "on screen",
-    "mostly",
-    ...EMOTIONS.map(({ name }) => name),
-    "changes/min",
-  ];
+  const shares = EMOTIONS.map(({ name }) => name);
+  const head = ["person", "name", "from", "to", "on screen", "mostly", ...shares, "changes/min"];
   const rows = people.map((person) => {
-    const go = make(
-      "button",
-      { type: "button", class: "link", onclick: () => seek(person.first_s) },
-      [`person ${person.track}`],
-    );
     const emotion = emotionOf(person.emotion);
-    return make("tr", {}, [
-      make("td", { class: "text" }, [go]),
-      make("td", { class: "text" }, [nameInput(person.track)]),
-      make("td", {}, [clock(person.first_s)]),
-      make("td", {}, [clock(person.last_s)]),
-      make("td", {}, [`${person.on_screen_s.toFixed(1)} s`]),
-      make("td", { class: "text" }, [shapeOf(emotion), emotion.name]),
-      ...EMOTIONS.map(({ name }) =>
-        make("td", { class: name === person.emotion ? "most" : null }, [
-          percent(person.shares[name]),
-        ]),
-      ),
-      make("td", {}, [person.flips_per_minute.toFixed(1)]),
+    return makeRow([
+      ["text", makeLink(`person ${person.track}`, () => seek(person.first_s))],
+      ["text", nameInput(person.track)],
+      [null, clock(person.first_s)],
+      [null, clock(person.last_s)],
+      [null, `${person.on_screen_s.toFixed(1)} s`],
+      ["text", shapeOf(emotion), emotion.name],
+      ...shares.map((name) => [name === person.emotion && "most", percent(person.shares[name])]),
+      [null, person.flips_per_minute.toFixed(1)],
     ]);
   });
-  byId("video-table").replaceChildren(
-    make("thead", {}, [
-      make(
-        "tr",
-        {},
-        head.map((name, at) =>
-          make("th", { scope: "col", class: [0, 1, 5].includes(at) ? "text" : null }, [name]),
-        ),
-      ),
-    ]),
-    make("tbody", {}, rows),
-  );
+  fillTable(byId("video-table"), head, [0, 1, 5], rows);
 }
 
 function nameInput(track) {
@@ -382,36 +357,12 @@ function rowsAs(toRows) {
 /** @param {Promise<object>} health what the server says of itself. */
 export function startVideo(health) {
   health.then((known) => (limits = known.limits));
-  takeFiles(
-    {
-      panel: byId("video"),
-      buttons: [byId("video-choose"), byId("video-another")],
-      input: byId("video-input"),
-    },
-    read,
-  );
-  byId("video-cancel").addEventListener("click", () => video?.reading?.cancel());
-  const stem = () => stemOf(video.file.name);
-  byId("video-csv").addEventListener("click", () => {
-    if (video.names.size) return save("csv");
-    download(`${stem()}.csv`, [framesHeader(), ...rowsAs(frameToCsv)], "text/csv");
-  });
-  byId("video-jsonl").addEventListener("click", () => {
-    if (video.names.size) return save("jsonl");
-    download(`${stem()}.jsonl`, rowsAs(frameToJsonLines), "application/jsonl");
-  });
-  byId("video-other").addEventListener("click", () => {
-    const kind = byId("video-kind").value;
-    save(kind, ["events", "statistics"].includes(kind) ? `-${kind}` : "");
-  });
-  byId("video-summary-json").addEventListener("click", () => {
-    if (video.names.size) return save("summary", "-summary");
-    download(
-      `${stem()}-summary.json`,
-      `${JSON.stringify(video.result.people, null, 2)}\n`,
-      "application/json",
-    );
-  });
+  takeFiles("video", ["video-choose", "video-another"], read);
+  onClick("video-cancel", () => video?.reading?.cancel());
+  onClick("video-csv", () => save("csv"));
+  onClick("video-jsonl", () => save("jsonl"));
+  onClick("video-summary-json", () => save("summary"));
+  onClick("video-other", () => save(byId("video-kind").value));
   player.addEventListener("error", () => {
     if (!video || !player.getAttribute("src")) return;
     video.playable = false;

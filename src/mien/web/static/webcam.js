@@ -1,11 +1,11 @@
 /** The Webcam tab: this browser's camera, or that of the machine that runs the server. */
 
-import { byId, make, showTrouble } from "./elements.js";
+import { byId, make, onClick, showTrouble } from "./elements.js";
 import { health, openFeed } from "./engine.js";
 import { downloadPng, stamp } from "./files.js";
 import { listCameras, LiveReader, openCamera } from "./live.js";
 import { LiveView, Recording } from "./live_view.js";
-import { bindSlider, remember, remembered, thresholdWords } from "./settings.js";
+import { bindSlider, remember, remembered } from "./settings.js";
 
 const view = new LiveView();
 let source = null; // the LiveReader or feed that runs, or null
@@ -13,19 +13,14 @@ let starting = false;
 let stream = null;
 
 const say = (message) => (byId("webcam-said").textContent = message);
-const trouble = (message) => showTrouble(byId("webcam-trouble"), message);
+const trouble = (message) => showTrouble("webcam-trouble", message);
 
-const smoothing = bindSlider(byId("webcam-smoothing"), {
-  output: byId("webcam-smoothing-value"),
+const smoothing = bindSlider("webcam-smoothing", (value) => source?.set?.({ half_life_s: value }), {
   name: "smoothing",
   words: (value) => (value === 0 ? "none" : `${value.toFixed(1)} s`),
-  changed: (value) => source?.set?.({ half_life_s: value }),
 });
-const threshold = bindSlider(byId("webcam-threshold"), {
-  output: byId("webcam-threshold-value"),
+const threshold = bindSlider("webcam-threshold", (value) => source?.set?.({ threshold: value }), {
   name: "threshold",
-  words: thresholdWords,
-  changed: (value) => source?.set?.({ threshold: value }),
 });
 
 /** Start the browser's camera. */
@@ -46,10 +41,8 @@ async function start() {
       trouble("The camera gives no more images; it may have been unplugged.");
     };
     const settings = { threshold: threshold(), half_life_s: smoothing() };
-    source = new LiveReader(video, settings, {
-      read: (...answer) => view.show(...answer),
-      trouble,
-    });
+    const read = (...answer) => view.show(...answer);
+    source = new LiveReader(video, settings, { read, trouble });
     source.start();
     view.open();
     offerCameras();
@@ -139,8 +132,8 @@ function startFeed() {
   showState();
   byId("webcam-stop").hidden = true;
   say("The camera of the machine that runs mien.");
-  byId("webcam-still").addEventListener("click", () => source?.press("s"));
-  byId("webcam-end").addEventListener("click", () => source?.press("q"));
+  onClick("webcam-still", () => source?.press("s"));
+  onClick("webcam-end", () => source?.press("q"));
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest("input, select, textarea, dialog");
     if (typing || event.ctrlKey || event.metaKey || event.altKey || byId("webcam").hidden) return;
@@ -157,20 +150,20 @@ export function startWebcam() {
     remember("mirror", mirror.checked);
   });
   // The focus goes with the hand from the one button to the other.
-  byId("webcam-begin").addEventListener("click", async () => {
+  onClick("webcam-begin", async () => {
     await start();
     if (source) byId("webcam-stop").focus();
   });
-  byId("webcam-stop").addEventListener("click", () => {
+  onClick("webcam-stop", () => {
     stop();
     byId("webcam-begin").focus();
   });
-  byId("webcam-snapshot").addEventListener("click", async () => {
+  onClick("webcam-snapshot", async () => {
     const name = `mien-webcam-${stamp()}.png`;
     await downloadPng(name, view.canvas);
     say(name);
   });
-  byId("webcam-record").addEventListener("click", record);
+  onClick("webcam-record", record);
   byId("webcam-camera").addEventListener("change", () => {
     if (!stream) return;
     stop();
