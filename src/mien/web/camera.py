@@ -1,7 +1,6 @@
 """`WS /api/camera`: what `mien webcam` sees, for the page that stands in for its window."""
 
 import asyncio
-import json
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import cv2
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
-from mien.web.live import Close, Mailbox, first_ended
+from mien.web.live import Close, Mailbox, first_ended, server_ended, told_frame
 from mien.web.security import CLOSE_POLICY, admitted, say_goodbye
 from mien.web.service import Service
 
@@ -40,28 +39,20 @@ class CameraFeed:
 
     def show(self, seen: "LiveFrame", *, recording_s: float | None = None) -> None:
         """Send a frame to every page that is open."""
-        with self._changed:
-            pages = list(self._pages)
-        if not pages:
+        if not (pages := self._open_pages()):
             return
         bgr = cv2.cvtColor(seen.frame.image, cv2.COLOR_RGB2BGR)
         _, content = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-        height, width = seen.frame.image.shape[:2]
-        reply = {
-            "type": "readings",
-            "frame": seen.frame.index,
-            "time_s": seen.frame.time_s,
-            "width": width,
-            "height": height,
-            "dropped": seen.dropped,
-            "fps": seen.fps,
-            "latency_ms": 1e3 * seen.latency_s,
-            "recording_s": recording_s,
-            "faces": [reading.to_dict() for reading in seen.readings],
-        }
-        image = (json.dumps(reply, separators=(",", ":")), bytes(content))
+        reply = told_frame(
+            seen.frame,
+            seen.readings,
+            dropped=seen.dropped,
+            fps=seen.fps,
+            latency_ms=1e3 * seen.latency_s,
+            recording_s=recording_s,
+        )
         for page in pages:
-            page.show(image)
+            page.show((reply, bytes(content)))
 
     def pressed(self) -> Sequence[str]:
         """The keys since it was asked last."""
@@ -82,8 +73,7 @@ class CameraFeed:
     @property
     def is_watched(self) -> bool:
         """Whether a page is open."""
-        with self._changed:
-            return bool(self._pages)
+        return bool(self._open_pages())
 
     def press(self, key: str) -> None:
         """Take a key as pressed."""
@@ -104,10 +94,12 @@ class CameraFeed:
             self._pages.discard(page)
 
     def _tell(self, word: dict[str, Any]) -> None:
-        with self._changed:
-            pages = list(self._pages)
-        for page in pages:
+        for page in self._open_pages():
             page.say(word)
+
+    def _open_pages(self) -> list["_Page"]:
+        with self._changed:
+            return list(self._pages)
 
 
 class _Page:
@@ -147,14 +139,10 @@ async def _show(socket: WebSocket, service: Service, feed: CameraFeed) -> None:
     """Frames out and keys in, until the page, the view or the server ends."""
     page = _Page()
     feed.enter(page)
-
-    async def wait() -> Close:
-        await service.stopping.wait()
-        return None
-
     try:
         frames = _give_frames(socket, page, service.limits.stall_s)
-        close = await first_ended(_take_keys(socket, feed), wait(), frames)
+        end = server_ended(service, None)
+        close = await first_ended(_take_keys(socket, feed), end, frames)
     finally:
         feed.leave(page)
     await say_goodbye(socket, *(close or (_CLOSE_NORMAL, "")))

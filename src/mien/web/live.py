@@ -6,7 +6,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar
 
@@ -85,6 +85,27 @@ async def first_ended(*parts: Coroutine[Any, Any, Close]) -> Close:
     return next((close for close in ended if close is not None), None)
 
 
+async def server_ended(service: Service, close: Close) -> Close:
+    """What there is to say once the server ends."""
+    await service.stopping.wait()
+    return close
+
+
+def told_frame(frame: Frame, readings: Sequence[TrackedReading], **more: Any) -> str:
+    """What a client is told of a frame that was read, as JSON."""
+    height, width = frame.image.shape[:2]
+    told = {
+        "type": "readings",
+        "frame": frame.index,
+        "time_s": frame.time_s,
+        "width": width,
+        "height": height,
+        **more,
+        "faces": [reading.to_dict() for reading in readings],
+    }
+    return json.dumps(told, separators=(",", ":"))
+
+
 def router(service: Service) -> APIRouter:
     """The route."""
     routes = APIRouter()
@@ -148,14 +169,7 @@ class LiveSession:
     """One live client: its newest frame is read in a thread, as soon as the one before is answered.
 
     There is never more than one frame that waits: a client that sends faster than frames are read,
-    or does not read its replies, sees `dropped` grow.
-
-    Args:
-        recognizer: whose settings nobody else changes.
-        limits: of frames.
-        settings: at first.
-    Attributes:
-        bad_frames: in a row, until now.
+    or does not read its replies, sees `dropped` grow. `bad_frames` are those in a row, until now.
     """
 
     def __init__(self, recognizer: Recognizer, limits: Limits, settings: LiveSettings) -> None:
@@ -214,35 +228,25 @@ class LiveSession:
             self._frame = Frame(index, time_s, image)
             frame, readings = next(self._readings)
         self.bad_frames = 0
-        return self._reply(frame, readings, 1e3 * (time.perf_counter() - start))
+        read_ms = 1e3 * (time.perf_counter() - start)
+        settings = self._settings  # which change while tracks go on
+        smoothing = SmoothingSettings.of(settings.half_life_s)
+        smoothed = self._smooth_faces(
+            readings, frame.time_s, smoothing, threshold=settings.threshold
+        )
+        return told_frame(
+            frame,
+            smoothed,
+            time_s=round(frame.time_s, 4),
+            dropped=self._dropped,
+            read_ms=round(read_ms, 2),
+        )
 
     def _frames(self) -> Iterator[Frame]:
         """The frame that is read, each time that the stream asks for the next."""
         while (frame := self._frame) is not None:
             self._frame = None
             yield frame
-
-    def _reply(self, frame: Frame, readings: list[TrackedReading], read_ms: float) -> str:
-        settings = self._settings  # which change while tracks go on
-        smoothed = self._smooth_faces(
-            readings,
-            frame.time_s,
-            SmoothingSettings.of(settings.half_life_s),
-            threshold=settings.threshold,
-        )
-        return json.dumps(
-            {
-                "type": "readings",
-                "frame": frame.index,
-                "time_s": round(frame.time_s, 4),
-                "width": frame.image.shape[1],
-                "height": frame.image.shape[0],
-                "dropped": self._dropped,
-                "read_ms": round(read_ms, 2),
-                "faces": [reading.to_dict() for reading in smoothed],
-            },
-            separators=(",", ":"),
-        )
 
 
 def _error(code: str, error: MienError, **more: Any) -> str:
@@ -252,8 +256,8 @@ def _error(code: str, error: MienError, **more: Any) -> str:
 async def _serve(socket: WebSocket, service: Service) -> None:
     """Frames in and replies out, until one of the two ends or the server does."""
     limits = service.limits
-    recognizer = service.recognizers.new()
-    session = LiveSession(recognizer, limits, LiveSettings(service.settings.threshold))
+    settings = LiveSettings(service.settings.threshold)
+    session = LiveSession(service.recognizers.new(), limits, settings)
 
     async def take() -> Close:
         while True:
@@ -284,12 +288,9 @@ async def _serve(socket: WebSocket, service: Service) -> None:
             except TimeoutError:
                 return None  # nothing can be sent any more, nor a reason
 
-    async def wait() -> Close:
-        await service.stopping.wait()
-        return CLOSE_GOING, "the server ends"
-
+    end = server_ended(service, (CLOSE_GOING, "the server ends"))
     try:
-        close = await first_ended(take(), give(), wait())
+        close = await first_ended(take(), give(), end)
     finally:
         await asyncio.shield(asyncio.to_thread(session.close))
     if close is not None:
