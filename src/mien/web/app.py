@@ -138,14 +138,14 @@ def _add_page(app: FastAPI) -> None:
     app.mount("/static/package", _PackageFiles(directory=SHIPPED))
     app.mount("/static", static)
 
-    async def index(request: Request) -> Response:
-        return await static.get_response("index.html", request.scope)
+    def serve(path: str, name: str) -> None:
+        async def file(request: Request) -> Response:
+            return await static.get_response(name, request.scope)
 
-    async def icon(request: Request) -> Response:
-        return await static.get_response("icon.svg", request.scope)
+        app.add_route(path, file, methods=["GET"], include_in_schema=False)
 
-    app.add_route("/", index, methods=["GET"], include_in_schema=False)
-    app.add_route("/favicon.ico", icon, methods=["GET"], include_in_schema=False)
+    serve("/", "index.html")
+    serve("/favicon.ico", "icon.svg")
 
 
 def _describe(app: FastAPI) -> None:
@@ -156,13 +156,9 @@ def _describe(app: FastAPI) -> None:
         if app.openapi_schema is None:
             schema = plain()
             parts = schema.setdefault("components", {})
-            parts["securitySchemes"] = {
-                "token": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "description": "Only where the server asks for it.",
-                }
-            }
+            why = "Only where the server asks for it."
+            token = {"type": "http", "scheme": "bearer", "description": why}
+            parts["securitySchemes"] = {"token": token}
             schema["security"] = [{}, {"token": []}]
             # FastAPI's own form of an error, which none of these answers has.
             for name in ("HTTPValidationError", "ValidationError"):
@@ -211,26 +207,19 @@ def check_query(request: Request) -> None:
     Raises:
         ApiError: with a message that names those that it knows.
     """
-    names = [name for name, _ in request.query_params.multi_items()]
-    if not names:
+    if not (names := [name for name, _ in request.query_params.multi_items()]):
         return
     path, method = request.scope["route"].path, request.method.lower()
     described = request.app.openapi()["paths"][path][method].get("parameters", [])
     known = [parameter["name"] for parameter in described if parameter["in"] == "query"]
     if unknown := [name for name in names if name not in known]:
-        wanted = "no query parameters"
-        if known:
-            wanted = f"query parameters among {', '.join(known)}"
+        wanted = f"query parameters among {', '.join(known)}" if known else "no query parameters"
         raise ApiError(422, "argument", f"expected {wanted}; got {unknown[0][:60]!r}")
     if twice := [name for name in known if names.count(name) > 1]:
         raise ApiError(422, "argument", f"{twice[0]}: expected one value; got several")
 
 
-async def _on_api_error(request: Request, error: ApiError) -> Response:
-    return error.response()
-
-
-async def _on_error(request: Request, error: MienError) -> Response:
+async def _on_error(request: Request, error: ApiError | MienError) -> Response:
     return ApiError.of(error).response()
 
 
@@ -247,12 +236,10 @@ async def _on_invalid(request: Request, error: RequestValidationError) -> Respon
 
 
 async def _on_http(request: Request, error: HTTPException) -> Response:
+    path = repr(request.url.path[:100])
     code, message = {
-        404: ("not_found", f"there is no {request.url.path[:100]!r} here"),
-        405: (
-            "method",
-            f"expected another method than {request.method} for {request.url.path[:100]!r}",
-        ),
+        404: ("not_found", f"there is no {path} here"),
+        405: ("method", f"expected another method than {request.method} for {path}"),
     }.get(error.status_code, ("request", str(error.detail)))
     answer = ApiError(error.status_code, code, message).response()
     answer.headers.update(dict(error.headers or {}))
@@ -260,7 +247,7 @@ async def _on_http(request: Request, error: HTTPException) -> Response:
 
 
 _HANDLERS: Final[dict[Any, Any]] = {
-    ApiError: _on_api_error,
+    ApiError: _on_error,
     MienError: _on_error,
     ClientDisconnect: _on_disconnect,
     RequestValidationError: _on_invalid,

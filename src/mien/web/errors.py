@@ -14,13 +14,7 @@ _log = logging.getLogger("mien.web")
 
 
 class ApiError(Exception):
-    """A request that is not served.
-
-    Args:
-        status: of HTTP, 400 to 599.
-        code: for programs: "too_large", "busy", ...
-        message: for people: what was expected, and what came.
-    """
+    """A request that is not served: its status, a code for programs and a message for people."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -37,6 +31,8 @@ class ApiError(Exception):
     @classmethod
     def of(cls, error: Exception) -> "ApiError":
         """What a client is told of an error; of a fault that is not its own, no more than that."""
+        if isinstance(error, cls):
+            return error
         if not isinstance(error, ImageError | VideoError | OptionError):
             _log.error("a request failed", exc_info=error)
             return cls(500, "internal", "the server failed; its log says why")

@@ -108,8 +108,7 @@ class SecurityMiddleware:
                 if isinstance(error, ApiError) and error.status == 408:
                     return
                 raise
-            refusal = error if isinstance(error, ApiError) else ApiError.of(error)
-            await refusal.response()(scope, receive, send_safely)
+            await ApiError.of(error).response()(scope, receive, send_safely)
         finally:
             body.forget()
 
