@@ -19,7 +19,7 @@ from mien.recognize.recognizer import Recognizer
 from mien.web import schemas
 from mien.web.errors import ApiError, user_message
 from mien.web.service import Service
-from mien.web.uploads import UploadedImage, images_of
+from mien.web.uploads import BYTES, FORM, UploadedImage, images_of
 
 Threshold = Annotated[
     float | None,
@@ -61,20 +61,17 @@ ALWAYS: Final[Answers] = {status: ERRORS[status] for status in (401, 403, 408, 4
 
 def body_of(field: str, kind: str, *, many: bool) -> dict[str, Any]:
     """How OpenAPI describes a body that is a form with files, or a file itself."""
-    file = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
+    file = {"type": "string", "format": "binary", "contentMediaType": BYTES}
     files: dict[str, Any] = {"type": "array", "items": file, "minItems": 1} if many else file
     form = {"type": "object", "properties": {field: files}, "required": [field]}
+    return raw_body(kind, BYTES, others={FORM: {"schema": form}})
+
+
+def raw_body(*kinds: str, others: dict[str, Any] | None = None) -> dict[str, Any]:
+    """How OpenAPI describes a body that is a file itself."""
     raw = {"schema": {"type": "string", "format": "binary"}}
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {
-                "multipart/form-data": {"schema": form},
-                kind: raw,
-                "application/octet-stream": raw,
-            },
-        }
-    }
+    content = (others or {}) | dict.fromkeys(kinds, raw)
+    return {"requestBody": {"required": True, "content": content}}
 
 
 def router(service: Service) -> APIRouter:

@@ -23,21 +23,12 @@ from mien.rows.table import VideoResult, result_of
 from mien.rows.usable import UnusableTotals
 from mien.web import schemas
 from mien.web.errors import ApiError
-from mien.web.images import ERRORS
-from mien.web.uploads import MAX_NAME, raw_name
-from mien.web.videos import JSON_LINES
+from mien.web.images import ERRORS, raw_body
+from mien.web.uploads import BYTES, MAX_NAME, content_type, raw_name
+from mien.web.videos import CSV, JSON_LINES, JSON_LINES_EXAMPLE
 
-_ENDINGS: Final = {
-    "csv": ".csv",
-    "jsonl": ".jsonl",
-    "summary": ".json",
-    "events": ".csv",
-    "statistics": ".csv",
-}
-"""Of what mien itself writes."""
-
-OBSERVED: Final = "observed"
-"""Events and what is not usable, as the page draws them."""
+# Of what mien itself writes, where it is no CSV.
+_ENDINGS: Final = {"jsonl": ".jsonl", "summary": ".json"}
 
 
 class Kind(StrEnum):
@@ -48,7 +39,7 @@ class Kind(StrEnum):
     SUMMARY = "summary"
     EVENTS = "events"
     STATISTICS = "statistics"
-    OBSERVED = OBSERVED
+    OBSERVED = "observed"
     EAF = "eaf"
     TEXTGRID = "textgrid"
     BORIS = "boris"
@@ -58,7 +49,7 @@ class Kind(StrEnum):
 
 
 _TYPES: Final = {
-    ".csv": "text/csv; charset=utf-8",
+    ".csv": f"{CSV}; charset=utf-8",
     ".jsonl": JSON_LINES,
     ".json": "application/json",
     ".zip": "application/zip",
@@ -67,31 +58,18 @@ _TYPES: Final = {
 _OPENAPI_200: Final[dict[str, Any]] = {
     "description": "The file.",
     "content": {
-        "application/octet-stream": {
+        BYTES: {
             "schema": {"type": "string", "format": "binary"},
             "example": "track,name,emotion,onset_s,peak_s,end_s\n",
         },
-        "text/csv": {"schema": {"type": "string"}, "example": "track,name,emotion,onset_s\n"},
-        JSON_LINES: {
-            "schema": {"type": "string"},
-            "example": '{"frame":0,"time_s":0.0,"track":null}\n',
-        },
+        CSV: {"schema": {"type": "string"}, "example": "track,name,emotion,onset_s\n"},
+        JSON_LINES: JSON_LINES_EXAMPLE,
         "application/zip": {
             "schema": {"type": "string", "format": "binary"},
             "example": "talk_events.tsv and talk_events.json",
         },
         "application/json": {"schema": {"$ref": "#/components/schemas/Observed"}},
     },
-}
-
-_BODY: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            kind: {"schema": {"type": "string", "format": "binary"}}
-            for kind in (JSON_LINES, "application/octet-stream")
-        },
-    }
 }
 
 
@@ -104,7 +82,7 @@ def router() -> APIRouter:
         "/api/rows",
         response_class=Response,
         responses={**ERRORS, 200: {**_OPENAPI_200, "model": schemas.Observed}},
-        openapi_extra=_BODY,
+        openapi_extra=raw_body(JSON_LINES, BYTES),
         summary="Make a file of the rows of a video",
     )
     async def rows(
@@ -122,7 +100,7 @@ def router() -> APIRouter:
         stand in the header `X-Filename`, percent-encoded; its length, frame rate and size in the
         query.
         """
-        _check_type(request)
+        content_type(request, JSON_LINES, BYTES)
         body = await request.body()
         name = raw_name(request) or "video"
         media = Media(length_s=duration_s, width=width, height=height, frame_rate=fps)
@@ -131,34 +109,22 @@ def router() -> APIRouter:
     return routes
 
 
-def _check_type(request: Request) -> None:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in (JSON_LINES, "application/octet-stream"):
-        wanted = f"{JSON_LINES} or application/octet-stream"
-        raise ApiError(
-            415, "content_type", f"expected the content type {wanted}; got {kind[:60]!r}"
-        )
-
-
 def _answer(body: bytes, kind: str, name: str, media: Media) -> Response:
     result = rows_of(body, name)
-    if kind == OBSERVED:
+    if kind == Kind.OBSERVED:
         return Response(json.dumps(_observed(result)), media_type="application/json")
+    stem = _stem(name)
     with tempfile.TemporaryDirectory(prefix="mien-") as folder:
-        files = _write(result, kind, Path(folder) / _stem(name), media)
-        content = files[0].read_bytes() if len(files) == 1 else _zip(files)
-        ending = files[0].name.removeprefix(_stem(name)) if len(files) == 1 else "_events.zip"
-    headers = {"Content-Disposition": f'attachment; filename="rows{ending}"'}
-    kind_of = _TYPES.get("." + ending.rpartition(".")[2], "application/octet-stream")
-    return Response(content, headers=headers, media_type=kind_of)
+        first, *others = files = _write(result, kind, Path(folder, stem), media)
+        content = _zip(files) if others else first.read_bytes()
+        shown = "rows" + ("_events.zip" if others else first.name.removeprefix(stem))
+    headers = {"Content-Disposition": f'attachment; filename="{shown}"'}
+    return Response(content, headers=headers, media_type=_TYPES.get(Path(shown).suffix, BYTES))
 
 
 def rows_of(body: bytes, name: str) -> VideoResult:
-    """The rows of a request, with tracks of one name as one person.
+    """The rows of a request, JSON lines, with tracks of one name as one person.
 
-    Args:
-        body: JSON lines.
-        name: of the video.
     Raises:
         ApiError: they are no rows, or two faces of one frame have one name.
     """
@@ -184,10 +150,10 @@ def _observed(result: VideoResult) -> dict[str, Any]:
 
 
 def _write(result: VideoResult, kind: str, stem: Path, media: Media) -> list[Path]:
+    ending = FORMATS[kind].endings[0] if kind in FORMATS else _ENDINGS.get(kind, ".csv")
+    path = stem.with_name(stem.name + ending)
     if kind in FORMATS:
-        path = stem.with_name(stem.name + FORMATS[kind].endings[0])
         return write_format(result, kind, path, media)
-    path = stem.with_name(stem.name + _ENDINGS[kind])
     wanted: dict[str, Any] = {kind: path}
     write_rows(result, Outputs(**wanted))
     return [path]

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import BinaryIO, Final
 from urllib.parse import unquote
 
@@ -19,6 +20,8 @@ from starlette.requests import Request
 from mien.web.errors import ApiError
 from mien.web.settings import Limits, megabytes
 
+FORM: Final = "multipart/form-data"
+BYTES: Final = "application/octet-stream"
 MAX_NAME: Final = 255  # characters of a file's name, which is only ever shown again
 _NO_VIDEO: Final = "expected a video; nothing came"
 _VIDEO_IN_MEMORY: Final = 1_000_000  # bytes, beyond which that of a form goes to the disk
@@ -51,7 +54,7 @@ async def images_of(request: Request, limits: Limits, *, most: int) -> list[Uplo
     Raises:
         ApiError: there is none, there are too many, or the body is no form.
     """
-    if not _is_form(request, ("image/",)):
+    if not _is_form(request, "image/*"):
         body = await request.body()
         images = [UploadedImage(raw_name(request) or "image", body)] if body else []
     else:
@@ -85,7 +88,7 @@ async def uploaded_video(request: Request, limits: Limits) -> AsyncIterator[tupl
     with ExitStack() as stack:
         try:
             _check_space(request)
-            if _is_form(request, ("video/", "audio/")):
+            if _is_form(request, "video/*", "audio/*"):
                 several = ApiError(422, "too_many", "expected one video; several came")
                 form = _Form(request, "video", 1, several, in_memory=_VIDEO_IN_MEMORY)
                 files = await form.files()
@@ -124,35 +127,27 @@ def _no_space(why: str | None) -> ApiError:
     return ApiError(507, "no_space", f"the video cannot be kept while it is read; {why}")
 
 
-def _is_form(request: Request, kinds: tuple[str, ...]) -> bool:
-    """Whether a body is a form, not the file itself, whose content type begins as `kinds` say.
+def _is_form(request: Request, *kinds: str) -> bool:
+    """Whether a body is a form, not the file itself."""
+    return content_type(request, FORM, *kinds, BYTES) == FORM
+
+
+def content_type(request: Request, *kinds: str) -> str:
+    """What a request says that its body is.
 
     Raises:
-        ApiError: it is neither.
+        ApiError: it is none of these kinds; `image/*` stands for all images.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "multipart/form-data":
-        return True
-    if kind != "application/octet-stream" and not kind.startswith(kinds):
-        wanted = ", ".join([*(f"{k}*" for k in kinds), "application/octet-stream"])
-        raise ApiError(
-            415,
-            "content_type",
-            f"expected the content type multipart/form-data, {wanted}; got {kind[:60]!r}",
-        )
-    return False
+    if not any(fnmatchcase(kind, one) for one in kinds):
+        wanted = (" or " if len(kinds) == 2 else ", ").join(kinds)
+        message = f"expected the content type {wanted}; got {kind[:60]!r}"
+        raise ApiError(415, "content_type", message)
+    return kind
 
 
 class _Form(MultiPartParser):
-    """Starlette's parser, which also knows what else than a few files is in a form.
-
-    Args:
-        request: its body has not been read.
-        field: in which all files are to be.
-        most: files.
-        too_many: raised where more come.
-        in_memory: bytes of a file; one that has more goes to the disk.
-    """
+    """Starlette's parser; it refuses all but so many files in one field."""
 
     def __init__(
         self, request: Request, field: str, most: int, too_many: ApiError, *, in_memory: int

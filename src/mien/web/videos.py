@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from contextlib import AsyncExitStack, closing, suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import chain
 from typing import Annotated, Any, BinaryIO, Final, cast
 
@@ -42,6 +43,11 @@ EVENTS: Final = "text/event-stream"
 CSV: Final = "text/csv"
 JSON_LINES: Final = "application/x-ndjson"
 
+JSON_LINES_EXAMPLE: Final = {
+    "schema": {"type": "string"},
+    "example": '{"frame":0,"time_s":0.0,"track":null}\n',
+}
+
 _BATCH_S: Final = 0.25  # of the clock on the wall, for which frames are sent together
 _BATCH_FRAMES: Final = 250
 
@@ -59,10 +65,7 @@ _OPENAPI_200: Final[dict[str, Any]] = {
             'event: result\ndata: {"frames":1500,"people":[],"duration_s":60.0,"read_s":9.8}\n\n',
         },
         CSV: {"schema": {"type": "string"}, "example": csv_header(VIDEO_TABLE)},
-        JSON_LINES: {
-            "schema": {"type": "string"},
-            "example": '{"frame":0,"time_s":0.0,"track":null}\n',
-        },
+        JSON_LINES: JSON_LINES_EXAMPLE,
     },
 }
 
@@ -102,10 +105,9 @@ def router(service: Service) -> APIRouter:
         Nothing of the video is kept: the file that it is read from has no name, and is gone with
         the answer, or with the server.
         """
-        defaults = ReadSettings(service.settings.threshold)
         settings = ReadSettings(
-            defaults.threshold if threshold is None else threshold,
-            defaults.half_life_s if half_life_s is None else half_life_s,
+            service.settings.threshold if threshold is None else threshold,
+            SmoothingSettings() if half_life_s is None else SmoothingSettings.of(half_life_s),
             every_s or None,
         )
         return _VideoResponse(service, request, settings)
@@ -135,13 +137,13 @@ class ReadSettings:
 
     Attributes:
         threshold: a less probable reading is unsure.
-        half_life_s: of the smoothing, with the frames before and after.
+        smoothing: with the frames before and after.
         every_s: read only the first frame at or after each multiple of it; None reads all.
     """
 
-    threshold: float = 0.0
-    half_life_s: float = SmoothingSettings().half_life_s
-    every_s: float | None = None
+    threshold: float
+    smoothing: SmoothingSettings
+    every_s: float | None
 
 
 @dataclass(frozen=True)
@@ -229,11 +231,8 @@ class VideoSession:
         """Raise an error where the reading is to end."""
         self.check_cancelled()
         if time.monotonic() > self._deadline:
-            raise VideoError(
-                f"expected at most {self.limits.read_s:g} s to read it; it takes longer",
-                source=self.name,
-                limit=self.limits.read_s,
-            )
+            most_s = self.limits.read_s
+            raise self._too_much(f"{most_s:g} s to read it; it takes longer", most_s)
 
     def bounded(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         """The frames, until somebody cancels; no more of them than a video may have."""
@@ -242,11 +241,7 @@ class VideoSession:
                 self.check()
                 self.check_length(frame.time_s)
                 if frame.index >= (most := self.limits.video_frames):
-                    raise VideoError(
-                        f"expected at most {most:,} frames; more came",
-                        source=self.name,
-                        limit=most,
-                    )
+                    raise self._too_much(f"{most:,} frames; more came", most)
                 yield frame
 
     def check_length(self, time_s: float, *, is_whole: bool = False) -> None:
@@ -254,9 +249,10 @@ class VideoSession:
         most_s = self.limits.video_s
         if time_s > most_s:
             came = f"got {time_s / 60:.1f}" if is_whole else "it is longer"
-            raise VideoError(
-                f"expected at most {most_s / 60:g} minutes; {came}", source=self.name, limit=most_s
-            )
+            raise self._too_much(f"{most_s / 60:g} minutes; {came}", most_s)
+
+    def _too_much(self, words: str, limit: float) -> VideoError:
+        return VideoError(f"expected at most {words}", source=self.name, limit=limit)
 
 
 def read_events(
@@ -264,10 +260,6 @@ def read_events(
 ) -> Generator[Event]:
     """Read a video.
 
-    Args:
-        session: whose video is there.
-        recognizer: whose settings nobody else changes.
-        settings: how it is read.
     Yields:
         That it could be opened, its frames a few times a second, and a result or an error.
     Raises:
@@ -292,7 +284,7 @@ def read_events(
     recognizer.threshold = settings.threshold
     read = smoothed_offline(
         frame_readings(recognizer, session.bounded(frames)),
-        SmoothingSettings.of(settings.half_life_s),
+        settings.smoothing,
         threshold=settings.threshold,
         keep_images=False,
     )
@@ -325,34 +317,22 @@ class _BrokenOffError(Exception):
 
 
 def encoder(accept: str, id_: str, name: str) -> tuple[str, Callable[[Event], bytes]]:
-    """The content type that is asked for, and what makes it of a video's events.
-
-    Args:
-        accept: the header of the request.
-        id_: of the video.
-        name: of the video.
-    """
+    """The content type that is asked for, and what makes it of the events of a video."""
     wanted = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
     if CSV in wanted:
-        return f"{CSV}; charset=utf-8", _csv
+        return f"{CSV}; charset=utf-8", partial(_rows, csv_header(VIDEO_TABLE), video_csv_lines)
     if JSON_LINES in wanted:
-        return JSON_LINES, _json_lines
+        return JSON_LINES, partial(_rows, "", video_json_lines)
     return f"{EVENTS}; charset=utf-8", _Events(id_, name)
 
 
-def _csv(event: Event) -> bytes:
-    if isinstance(event, VideoInfo):
-        return csv_header(VIDEO_TABLE).encode()
-    return _rows(event, video_csv_lines)
-
-
-def _json_lines(event: Event) -> bytes:
-    return _rows(event, video_json_lines)
-
-
-def _rows(event: Event, lines: Callable[[int, float, list[TrackedReading]], str]) -> bytes:
+def _rows(
+    head: str, lines: Callable[[int, float, list[TrackedReading]], str], event: Event
+) -> bytes:
     if isinstance(event, ApiError):
         raise _BrokenOffError
+    if isinstance(event, VideoInfo):
+        return head.encode()
     if isinstance(event, list):
         return "".join(lines(f.index, f.time_s, readings) for f, readings in event).encode()
     return b""
