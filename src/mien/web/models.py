@@ -22,6 +22,10 @@ def router(service: Service) -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["models"])
 
+    async def described() -> list[schemas.Model]:
+        used = service.recognizers.classifier
+        return await run_in_threadpool(describe_models, service.settings.model_name, used)
+
     @routes.get(
         "/api/models",
         response_model=schemas.Models,
@@ -30,9 +34,7 @@ def router(service: Service) -> APIRouter:
     )
     async def models() -> JSONResponse:
         """The one in use comes first."""
-        return JSONResponse(
-            asdict(schemas.Models(models=await run_in_threadpool(_models, service)))
-        )
+        return JSONResponse(asdict(schemas.Models(models=await described())))
 
     @routes.get(
         "/api/models/{name}",
@@ -42,7 +44,7 @@ def router(service: Service) -> APIRouter:
     )
     async def model(name: str) -> JSONResponse:
         """What the model is for, and what not, as HTML."""
-        models = {model.name: model for model in await run_in_threadpool(_models, service)}
+        models = {model.name: model for model in await described()}
         if name not in models:
             names = ", ".join(models)
             raise ApiError(404, "not_found", f"expected a model among {names}; got {name[:60]!r}")
@@ -50,10 +52,6 @@ def router(service: Service) -> APIRouter:
         return JSONResponse({**asdict(models[name]), "card_html": card})
 
     return routes
-
-
-def _models(service: Service) -> list[schemas.Model]:
-    return describe_models(service.settings.model_name, service.recognizers.classifier)
 
 
 def describe_models(name: str, used: Classifier) -> list[schemas.Model]:
@@ -101,9 +99,6 @@ def card_html(name: str) -> str:
         text = model_card(name)
     except ModelError:
         return ""
-    html = markdown.markdown(
-        text,
-        extensions=["tables", "fenced_code"],
-        extension_configs={"tables": {"use_align_attribute": True}},
-    )
+    aligned = {"tables": {"use_align_attribute": True}}
+    html = markdown.markdown(text, extensions=["tables", "fenced_code"], extension_configs=aligned)
     return re.sub(r"<img[^>]*>", "", html)

@@ -3,12 +3,13 @@
 `Reading` describes what `mien.Reading.to_dict` gives; routes make the others.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field
 
 from mien.labels import EMOTIONS
+from mien.web.settings import Limits
 
 Probability: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Emotion: TypeAlias = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
@@ -100,6 +101,11 @@ class BoundsOf:
     video_s: float
     frame_bytes: Annotated[int, Field(description="Of one message of a live client.")]
 
+    @classmethod
+    def of(cls, limits: Limits) -> "BoundsOf":
+        """Those of a server."""
+        return cls(**{one.name: getattr(limits, one.name) for one in fields(cls)})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
@@ -114,15 +120,7 @@ class Health:
             "live_clients": 1,
             "camera": False,
             "browser": True,
-            "limits": {
-                "image_bytes": 20_000_000,
-                "image_pixels": 50_000_000,
-                "images": 32,
-                "request_bytes": 100_000_000,
-                "video_bytes": 1_000_000_000,
-                "video_s": 10800.0,
-                "frame_bytes": 2_000_000,
-            },
+            "limits": asdict(BoundsOf.of(Limits())),
         }
     )
     status: Literal["ok"]

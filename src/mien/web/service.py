@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
 from typing import Any, Final, TypeVar
 
 from mien import __version__
@@ -44,11 +43,7 @@ class Recognizers:
 
 
 class MemoryLimit:
-    """Bytes of bodies that may be held at once.
-
-    Args:
-        total: all together.
-    """
+    """Bytes of bodies that may be held at once, all together."""
 
     def __init__(self, total: int) -> None:
         self._total = total
@@ -111,7 +106,6 @@ class Service:
 
     def health(self, *, camera: bool) -> Health:
         """What `GET /api/health` answers."""
-        taken = {one.name: getattr(self.limits, one.name) for one in fields(BoundsOf)}
         return Health(
             status="ok",
             version=__version__,
@@ -120,7 +114,7 @@ class Service:
             live_clients=self.live_clients,
             camera=camera,
             browser=self.settings.is_plain,
-            limits=BoundsOf(**taken),
+            limits=BoundsOf.of(self.limits),
         )
 
     def cancel_video(self, id_: str) -> bool:
