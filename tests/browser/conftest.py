@@ -7,9 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Final
 from urllib.request import urlopen
@@ -22,6 +25,7 @@ from playwright.sync_api import (
     Page,
     Playwright,
     Request,
+    expect,
     sync_playwright,
 )
 
@@ -45,6 +49,13 @@ class Server:
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
 
+    def __enter__(self) -> "Server":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
     def start(self) -> None:
         """Start it and wait until it answers."""
         command = [sys.executable, "-m", "mien", "serve", "--no-browser", "--port", str(self.port)]
@@ -66,21 +77,53 @@ class Server:
             self._process = None
 
 
+class Host(ThreadingHTTPServer):
+    """Serves a folder at `address` while it is entered, and notes in `asked` what is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.asked: list[str] = []
+        super().__init__(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
+        self.address = f"http://127.0.0.1:{self.server_port}"
+
+    def __enter__(self) -> "Host":
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    server: Host
+
+    def log_message(self, *_: object) -> None:
+        self.server.asked.append(self.path)
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """A server that all tests share."""
-    running = Server()
-    running.start()
-    yield running
-    running.stop()
+    with Server() as running:
+        yield running
 
 
-def chromium() -> str:
-    """The path of Chromium: `MIEN_CHROMIUM`, or Debian's."""
+FAKE_CAMERA: Final = "--use-fake-device-for-media-stream"
+
+
+def launch(playwright: Playwright, *arguments: str) -> Browser:
+    """Headless Chromium: that of `MIEN_CHROMIUM`, or Debian's."""
     named = os.environ.get("MIEN_CHROMIUM")
     found = named or shutil.which("chromium") or shutil.which("chromium-browser")
     assert found, "expected Chromium: apt-get install chromium, or set MIEN_CHROMIUM to its path"
-    return found
+    # A container does not allow its sandbox.
+    return playwright.chromium.launch(executable_path=found, args=["--no-sandbox", *arguments])
+
+
+def launch_with_camera(playwright: Playwright, video: Path) -> Browser:
+    """One whose camera shows a video and may be used without asking."""
+    shown = f"--use-file-for-fake-video-capture={video}"
+    return launch(playwright, FAKE_CAMERA, "--use-fake-ui-for-media-stream", shown)
 
 
 @pytest.fixture(scope="session")
@@ -97,18 +140,8 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="session")
 def browser(playwright: Playwright, camera_video: Path) -> Iterator[Browser]:
-    """Headless Chromium, whose camera shows the video and may be used without asking."""
-    launched = playwright.chromium.launch(
-        executable_path=chromium(),
-        args=[
-            "--no-sandbox",  # which a container does not allow
-            "--use-fake-device-for-media-stream",
-            "--use-fake-ui-for-media-stream",
-            f"--use-file-for-fake-video-capture={camera_video}",
-        ],
-    )
-    yield launched
-    launched.close()
+    with launch_with_camera(playwright, camera_video) as launched:
+        yield launched
 
 
 @pytest.fixture
@@ -176,6 +209,15 @@ def watched(context: BrowserContext, address: str) -> Iterator[tuple[Page, Log]]
     log.check()
 
 
+@contextmanager
+def visited(browser: Browser, address: str, **options: object) -> Iterator[tuple[Page, Log]]:
+    """The page after its notice was read, in a browser without a past."""
+    with clean_context(browser, **options) as context, watched(context, address) as (opened, log):
+        opened.goto(address)
+        read_notice(opened)
+        yield opened, log
+
+
 @pytest.fixture
 def fresh_page(context: BrowserContext, server: Server) -> Iterator[tuple[Page, Log]]:
     """The page on a first visit: its notice is shown."""
@@ -188,7 +230,7 @@ def fresh_page(context: BrowserContext, server: Server) -> Iterator[tuple[Page, 
 def page_and_log(fresh_page: tuple[Page, Log]) -> tuple[Page, Log]:
     """The page after its notice was read, and what it complains of."""
     opened, log = fresh_page
-    opened.get_by_role("button", name="I understand").click()
+    read_notice(opened)
     opened.locator("#status.well").wait_for()
     return opened, log
 
@@ -208,6 +250,31 @@ def log(page_and_log: tuple[Page, Log]) -> Log:
 def go_to(page: Page, tab: str) -> None:
     """Choose a tab by its name."""
     page.get_by_role("tab", name=tab).click()
+
+
+def read_notice(page: Page) -> None:
+    """As people do on their first visit."""
+    page.get_by_role("button", name="I understand").click()
+
+
+def start_camera(page: Page) -> None:
+    """Start it, and wait for its happy face."""
+    page.get_by_role("button", name="Start the camera").click()
+    expect(page.locator("#webcam-faces .face-name")).to_have_text("happy")
+
+
+def read_photo(page: Page, photo: Path) -> None:
+    """Go to the tab, give it a photo of a happy face, and wait for that."""
+    go_to(page, "Photo")
+    page.set_input_files("#photo-input", photo)
+    expect(page.locator("#photo-said")).to_have_text("1 photo, 1 face.")
+    expect(page.locator("#photo-faces .face-name")).to_have_text("happy")
+
+
+def ask_why(page: Page) -> None:
+    """Ask what the reading of the first face rests on, and wait for that."""
+    page.get_by_role("button", name="Why? Face 1").click()
+    page.locator(".why canvas").first.wait_for()
 
 
 def save_download(page: Page, button: str, folder: Path) -> Path:

@@ -19,7 +19,14 @@ from PIL import Image as PILImage
 from PIL import ImageColor
 from playwright.sync_api import Page, sync_playwright
 
-from browser.conftest import Server, chromium
+from browser.conftest import (
+    Server,
+    ask_why,
+    launch_with_camera,
+    read_notice,
+    read_photo,
+    start_camera,
+)
 from browser.fake_camera import FRAMES, PORTRAIT, camera_frame
 from mien import Recognizer, annotate
 from mien.labels import COLORS
@@ -84,45 +91,29 @@ def _video_frame(portrait: Image) -> Image:
 
 def _draw_page() -> None:
     """Start a server, show it the portrait, and keep what the page shows."""
-    server = Server()
-    server.start()
-    try:
-        with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-            video = _write_video(Path(folder) / "camera.mjpeg")
-            browser = playwright.chromium.launch(
-                executable_path=chromium(),
-                args=[
-                    "--no-sandbox",
-                    "--use-fake-device-for-media-stream",
-                    "--use-fake-ui-for-media-stream",
-                    f"--use-file-for-fake-video-capture={video}",
-                ],
+    with (
+        Server() as server,
+        tempfile.TemporaryDirectory() as folder,
+        sync_playwright() as playwright,
+        launch_with_camera(playwright, _write_video(Path(folder) / "camera.mjpeg")) as browser,
+    ):
+        for name, scheme, lowest, show in (
+            ("web-webcam.png", "dark", "#webcam-minute", _show_webcam),
+            ("web-photo.png", "light", "#photo-stage", _show_photo),
+        ):
+            page = browser.new_page(
+                viewport={"width": 1240, "height": 860},
+                color_scheme=scheme,  # type: ignore[arg-type]
             )
-            for name, scheme, lowest, show in (
-                ("web-webcam.png", "dark", "#webcam-minute", _show_webcam),
-                ("web-photo.png", "light", "#photo-stage", _show_photo),
-            ):
-                context = browser.new_context(
-                    viewport={"width": 1240, "height": 860},
-                    color_scheme=scheme,  # type: ignore[arg-type]
-                )
-                page = context.new_page()
-                page.goto(server.address)
-                page.get_by_role("button", name="I understand").click()
-                show(page)
-                box = page.locator(lowest).bounding_box()
-                assert box is not None
-                clip = {
-                    "x": 0.0,
-                    "y": 0.0,
-                    "width": 1240.0,
-                    "height": box["y"] + box["height"] + 20,
-                }
-                _save(page.screenshot(full_page=True, clip=clip), IMAGES / name)  # type: ignore[arg-type]
-                context.close()
-            browser.close()
-    finally:
-        server.stop()
+            page.goto(server.address)
+            read_notice(page)
+            show(page)
+            box = page.locator(lowest).bounding_box()
+            assert box is not None
+            height = box["y"] + box["height"] + 20
+            clip = {"x": 0.0, "y": 0.0, "width": 1240.0, "height": height}
+            _save(page.screenshot(full_page=True, clip=clip), IMAGES / name)  # type: ignore[arg-type]
+            page.close()
 
 
 def _write_video(path: Path) -> Path:
@@ -138,18 +129,15 @@ def _write_video(path: Path) -> Path:
 
 
 def _show_webcam(page: Page) -> None:
-    page.get_by_role("button", name="Start the camera").click()
-    page.locator("#webcam-faces .face-name", has_text="happy").wait_for()
+    start_camera(page)
     page.wait_for_timeout((_SECONDS - 2) * 1000)
     # Chromium calls a made camera by the path of its file.
     page.locator("#webcam-camera option").first.evaluate("o => { o.textContent = 'Camera 1' }")
 
 
 def _show_photo(page: Page) -> None:
-    page.get_by_role("tab", name="Photo").click()
-    page.set_input_files("#photo-input", PORTRAIT)
-    page.get_by_role("button", name="Why? Face 1").click()
-    page.locator(".why canvas").first.wait_for()
+    read_photo(page, PORTRAIT)
+    ask_why(page)
     page.wait_for_timeout(500)
 
 

@@ -1,21 +1,27 @@
 """What `mien page` writes, in Chromium, from a plain static server: no server reads anything."""
 
-import functools
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Final
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from browser.conftest import OUT, Log, clean_context, go_to, watched
-from browser.test_page_accessibility import axe_core, serious_findings
+from browser.conftest import (
+    Host,
+    Log,
+    ask_why,
+    clean_context,
+    go_to,
+    read_notice,
+    read_photo,
+    start_camera,
+    watched,
+)
+from browser.test_page_accessibility import looked_at
 from mien import Recognizer
 
 FIRST_READING_S: Final = 2.0
@@ -29,30 +35,6 @@ new MutationObserver(() => {
 """
 
 
-class Host(ThreadingHTTPServer):
-    """Serves a folder, and notes what is asked for."""
-
-    def __init__(self, folder: Path) -> None:
-        self.asked: list[str] = []
-        super().__init__(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder)))
-
-
-class _Quiet(SimpleHTTPRequestHandler):
-    server: Host
-
-    def log_message(self, *_: object) -> None:
-        self.server.asked.append(self.path)
-
-
-@contextmanager
-def hosted(folder: Path) -> Iterator[tuple[Host, str]]:
-    """A server of the folder above a site, and the site's address."""
-    with Host(folder.parent) as host:
-        threading.Thread(target=host.serve_forever, daemon=True).start()
-        yield host, f"http://127.0.0.1:{host.server_port}/{folder.name}/"
-        host.shutdown()
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As people write it, below another folder: hosts have pages of many projects."""
@@ -63,8 +45,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(site: Path) -> Iterator[str]:
-    with hosted(site) as (_, address):
-        yield address
+    with Host(site.parent) as host:
+        yield f"{host.address}/{site.name}/"
 
 
 @pytest.fixture
@@ -75,18 +57,6 @@ def visited(context: BrowserContext, address: str) -> Iterator[tuple[Page, Log]]
         page.goto(address)
         page.locator("#status.well").wait_for()
         yield page, log
-
-
-def start_camera(page: Page) -> None:
-    page.get_by_role("button", name="Start the camera").click()
-    expect(page.locator("#webcam-faces .face-name")).to_have_text("happy")
-
-
-def read_photo(page: Page, photo: Path) -> None:
-    go_to(page, "Photo")
-    page.set_input_files("#photo-input", photo)
-    expect(page.locator("#photo-said")).to_have_text("1 photo, 1 face.")
-    expect(page.locator("#photo-faces .face-name")).to_have_text("happy")
 
 
 def wait_until_kept(page: Page) -> None:
@@ -143,8 +113,7 @@ def test_a_photo_is_read_and_explained_as_in_python(
     assert [float(share) for share in shares] == pytest.approx(
         list(reading.by_emotion().values()), abs=0.02
     )
-    page.get_by_role("button", name="Why? Face 1").click()
-    page.locator(".why canvas").first.wait_for()
+    ask_why(page)
     expect(page.locator(".why .parts li")).to_have_count(5)
 
 
@@ -170,7 +139,8 @@ def test_works_without_its_host_after_one_visit(
     context: BrowserContext, site: Path, portrait: Path
 ) -> None:
     context.add_init_script(READ_NOTICE)
-    with hosted(site) as (host, address), watched(context, address.rstrip("/")) as (page, _):
+    with Host(site.parent) as host, watched(context, host.address) as (page, _):
+        address = f"{host.address}/{site.name}/"
         page.goto(address)
         wait_until_kept(page)
         host.shutdown()
@@ -181,8 +151,7 @@ def test_works_without_its_host_after_one_visit(
             page.locator("#status.well").wait_for()
         start_camera(page)
         read_photo(page, portrait)
-        page.get_by_role("button", name="Why? Face 1").click()
-        page.locator(".why canvas").first.wait_for()
+        ask_why(page)
         go_to(page, "Model")
         page.locator("#model-card table").first.wait_for()
         assert host.asked == []
@@ -194,7 +163,8 @@ def test_a_changed_page_is_taken_once_the_old_one_is_closed(
     names = "caches.keys().then((names) => names.length)"
     worker = site / "service-worker.js"
     before = worker.read_text()
-    with hosted(site) as (_, address), watched(context, address.rstrip("/")) as (page, _):
+    with Host(site.parent) as host, watched(context, host.address) as (page, _):
+        address = f"{host.address}/{site.name}/"
         try:
             page.goto(address)
             wait_until_kept(page)
@@ -214,8 +184,7 @@ def test_a_changed_page_is_taken_once_the_old_one_is_closed(
 def test_nothing_can_be_sent_elsewhere(visited: tuple[Page, Log], tmp_path: Path) -> None:
     page, log = visited
     wait_until_kept(page)
-    (tmp_path / "elsewhere").mkdir()
-    with hosted(tmp_path / "elsewhere") as (host, elsewhere):
+    with Host(tmp_path) as host:
         asked = page.evaluate(
             """async (address) => {
               const image = new Image();
@@ -227,7 +196,7 @@ def test_nothing_can_be_sent_elsewhere(visited: tuple[Page, Log], tmp_path: Path
               const sent = fetch(address, { mode: "no-cors" }).then(() => "sent", () => "refused");
               return Promise.all([shown, sent]);
             }""",
-            elsewhere,
+            f"{host.address}/",
         )
         assert asked == ["refused", "refused"]
         assert host.asked == []
@@ -250,29 +219,13 @@ def test_can_be_installed(visited: tuple[Page, Log]) -> None:
 def test_no_tab_has_a_serious_fault(
     browser: Browser, address: str, portrait: Path, theme: str, width: int
 ) -> None:
-    OUT.mkdir(exist_ok=True)
-    found: dict[str, list[str]] = {}
-    options = {"viewport": {"width": width, "height": 860}, "color_scheme": theme}
-    with (
-        clean_context(browser, **options) as context,
-        watched(context, address.rstrip("/")) as (page, _),
-    ):
-        context.add_init_script(axe_core())
-
-        def look(name: str) -> None:
-            found[name] = serious_findings(page)
-            page.screenshot(path=OUT / f"site-{name}-{theme}-{width}.png", full_page=True)
-            sideways = "document.documentElement.scrollWidth > innerWidth"
-            assert not page.evaluate(sideways), f"{name} is wider than the window"
-
-        page.goto(address)
+    with looked_at(browser, address, "site-", theme, width) as (page, look):
         page.locator("#status.well").wait_for()
         look("notice")
-        page.get_by_role("button", name="I understand").click()
+        read_notice(page)
         look("empty")
         read_photo(page, portrait)
-        page.get_by_role("button", name="Why? Face 1").click()
-        page.locator(".why canvas").first.wait_for()
+        ask_why(page)
         look("photo")
         go_to(page, "Model")
         page.locator("#model-card table").first.wait_for()
@@ -281,5 +234,3 @@ def test_no_tab_has_a_serious_fault(
         start_camera(page)
         page.wait_for_timeout(500)
         look("webcam")
-
-    assert {name: faults for name, faults in found.items() if faults} == {}

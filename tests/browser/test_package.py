@@ -1,22 +1,19 @@
 """The npm package in Chromium, from a plain static server: its readings, sources and errors."""
 
-import functools
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from browser.conftest import OUT, ROOT, Log, clean_context, watched
+from browser.conftest import OUT, ROOT, Host, Log, clean_context, watched
 from mien.recognize.classifier import shipped_models
 
 BOX_PX: Final = 0.5
@@ -25,6 +22,13 @@ FIRST_READING_S: Final = 2.0
 
 BLANK: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>mien</title>
 <link rel="icon" href="data:,"><main></main></html>"""
+
+CAMERA: Final = """
+  const video = document.createElement("video");
+  video.muted = true;
+  video.srcObject = await navigator.mediaDevices.getUserMedia({video: true});
+  await video.play();
+"""
 
 LOAD: Final = """async (options) => {
   const mien = await import("/mien.js");
@@ -42,12 +46,6 @@ LOAD: Final = """async (options) => {
     try { await promise; return null; } catch (error) { return [error.name, error.message]; }
   };
 }"""
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    """Serves files, and says nothing."""
-
-    def log_message(self, *_: object) -> None: ...
 
 
 @pytest.fixture(scope="module")
@@ -69,11 +67,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def address(site: Path) -> Iterator[str]:
     """Of a server of that folder."""
-    serve = functools.partial(Quiet, directory=str(site))
-    with ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with Host(site) as host:
+        yield host.address
 
 
 @pytest.fixture(scope="module")
@@ -185,10 +180,7 @@ def test_a_camera_is_followed_and_read(blank: tuple[Page, Log]) -> None:
     shown = page.evaluate(
         f"""async () => {{
           await ({LOAD})({{threshold: 0.3}});
-          const video = document.createElement("video");
-          video.muted = true;
-          video.srcObject = await navigator.mediaDevices.getUserMedia({{video: true}});
-          await video.play();
+          {CAMERA}
           const shown = [];
           for await (const frame of recognizer.stream(video)) {{
             shown.push(frame);
@@ -217,16 +209,13 @@ def test_the_first_reading_comes_soon(browser: Browser, address: str) -> None:
         with clean_context(browser) as context, watched(context, address) as (page, _log):
             page.goto(address)
             page.evaluate(
-                """async () => {
-                  const {Recognizer} = await import("/mien.js");
+                f"""async () => {{
+                  const {{Recognizer}} = await import("/mien.js");
                   const loading = Recognizer.load();
-                  const video = document.createElement("video");
-                  video.muted = true;
-                  video.srcObject = await navigator.mediaDevices.getUserMedia({video: true});
-                  await video.play();
+                  {CAMERA}
                   const recognizer = await loading;
-                  for await (const {faces} of recognizer.stream(video)) if (faces.length) break;
-                }"""
+                  for await (const {{faces}} of recognizer.stream(video)) if (faces.length) break;
+                }}"""
             )
             first_s.append(page.evaluate("performance.now()") / 1000)
     assert min(first_s) < FIRST_READING_S
@@ -234,16 +223,13 @@ def test_the_first_reading_comes_soon(browser: Browser, address: str) -> None:
 
 def test_a_stream_ends_with_its_signal(loaded: Page) -> None:
     count = loaded.evaluate(
-        """async () => {
-          const video = document.createElement("video");
-          video.muted = true;
-          video.srcObject = await navigator.mediaDevices.getUserMedia({video: true});
-          await video.play();
+        f"""async () => {{
+          {CAMERA}
           let count = 0;
           const signal = AbortSignal.timeout(1000);
-          for await (const _ of recognizer.stream(video, {signal})) count++;
+          for await (const _ of recognizer.stream(video, {{signal}})) count++;
           return count;
-        }"""
+        }}"""
     )
     assert count > 0
 

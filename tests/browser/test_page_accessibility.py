@@ -1,13 +1,25 @@
 """Every tab with something in it, in light and dark: what axe-core finds, and how it looks."""
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from browser.conftest import OUT, ROOT, Server, clean_context, go_to, watched
+from browser.conftest import (
+    OUT,
+    ROOT,
+    Server,
+    ask_why,
+    clean_context,
+    go_to,
+    read_notice,
+    start_camera,
+    watched,
+)
 
 TABS = ("Webcam", "Photo", "Video", "Model")
 
@@ -30,28 +42,40 @@ def serious_findings(page: Page) -> list[str]:
     ]
 
 
+@contextmanager
+def looked_at(
+    browser: Browser, address: str, name: str, theme: str, width: int, **options: object
+) -> Iterator[tuple[Page, Callable[[str], None]]]:
+    """A page on its first visit, and what looks at it; in the end no look may have found a fault.
+
+    Each look leaves a screenshot. What is wider than the window is a fault, too.
+    """
+    OUT.mkdir(exist_ok=True)
+    faults: list[str] = []
+    options |= {"viewport": {"width": width, "height": 860}, "color_scheme": theme}
+    with clean_context(browser, **options) as context, watched(context, address) as (page, _):
+        context.add_init_script(axe_core())
+
+        def look(at: str) -> None:
+            found = serious_findings(page)
+            if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                found.append("it is wider than the window")
+            faults.extend(f"{at}: {fault}" for fault in found)
+            page.screenshot(path=OUT / f"{name}{at.lower()}-{theme}-{width}.png", full_page=True)
+
+        page.goto(address)
+        yield page, look
+    assert faults == []
+
+
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 1280), ("dark", 360)])
 def test_no_tab_has_a_serious_fault(
     browser: Browser, server: Server, portrait: Path, short_video: Path, theme: str, width: int
 ) -> None:
-    OUT.mkdir(exist_ok=True)
-    found: dict[str, list[str]] = {}
-    options = {"viewport": {"width": width, "height": 860}, "color_scheme": theme}
-    with (
-        clean_context(browser, **options) as context,
-        watched(context, server.address) as (page, _),
-    ):
-        context.add_init_script(axe_core())
-
-        def look(name: str) -> None:
-            found[name] = serious_findings(page)
-            path = OUT / f"{name.lower()}-{theme}-{width}.png"
-            page.screenshot(path=path, full_page=True)
-
-        page.goto(server.address)
+    with looked_at(browser, server.address, "", theme, width) as (page, look):
         expect(page.get_by_role("dialog", name="Before you begin")).to_be_visible()
         look("notice")
-        page.get_by_role("button", name="I understand").click()
+        read_notice(page)
         for name in TABS[:3]:
             go_to(page, name)
             look(f"{name}-empty")
@@ -62,16 +86,13 @@ def test_no_tab_has_a_serious_fault(
             if name == "Webcam":
                 page.locator("#webcam-stop").click()  # it is looked at; the others need the cores
 
-    assert {name: faults for name, faults in found.items() if faults} == {}
-
 
 def _fill(page: Page, portrait: Path, video: Path) -> None:
     """Put something into every tab."""
     go_to(page, "Photo")
     page.set_input_files("#photo-input", [portrait, portrait])
     expect(page.locator("#photo-said")).to_have_text("2 photos, 2 faces.")
-    page.get_by_role("button", name="Why? Face 1").click()
-    page.locator(".why canvas").first.wait_for()
+    ask_why(page)
     go_to(page, "Video")
     page.set_input_files("#video-input", video)
     expect(page.locator("#video-said")).to_contain_text("125 frames")
@@ -79,6 +100,5 @@ def _fill(page: Page, portrait: Path, video: Path) -> None:
     go_to(page, "Model")
     page.locator("#model-card table").first.wait_for()
     go_to(page, "Webcam")
-    page.get_by_role("button", name="Start the camera").click()
-    expect(page.locator("#webcam-faces .face-name")).to_have_text("happy")
+    start_camera(page)
     page.wait_for_timeout(500)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 
-from browser.conftest import OUT, Log, Server, clean_context, go_to, watched
-from browser.test_page_accessibility import axe_core, serious_findings
+from browser.conftest import Log, Server, ask_why, go_to, read_notice, read_photo, start_camera
+from browser.test_page_accessibility import looked_at
 
 
 def let_browser_read(page: Page) -> list[Request]:
@@ -15,18 +15,6 @@ def let_browser_read(page: Page) -> list[Request]:
     page.on("request", lambda request: sent.append(request) if request.method != "GET" else None)
     page.get_by_label("this browser").check()
     return sent
-
-
-def read_photo(page: Page, photo: Path) -> None:
-    go_to(page, "Photo")
-    page.set_input_files("#photo-input", photo)
-    expect(page.locator("#photo-faces .face-name")).to_have_text("happy")
-
-
-def start_camera(page: Page) -> None:
-    go_to(page, "Webcam")
-    page.get_by_role("button", name="Start the camera").click()
-    expect(page.locator("#webcam-faces .face-name")).to_have_text("happy")
 
 
 def test_the_server_reads_unless_another_is_chosen(page: Page, log: Log, portrait: Path) -> None:
@@ -41,8 +29,7 @@ def test_a_photo_is_read_and_explained_without_being_sent(
 ) -> None:
     sent = let_browser_read(page)
     read_photo(page, portrait)
-    page.get_by_role("button", name="Why? Face 1").click()
-    page.locator(".why canvas").first.wait_for()
+    ask_why(page)
     assert sent == []
     assert not any("/api/live" in url for url in log.requests)
 
@@ -72,21 +59,11 @@ def test_the_choice_is_remembered_and_videos_stay_the_servers(page: Page) -> Non
 def test_no_tab_has_a_serious_fault(
     browser: Browser, server: Server, portrait: Path, theme: str, width: int
 ) -> None:
-    OUT.mkdir(exist_ok=True)
-    options = {"viewport": {"width": width, "height": 860}, "color_scheme": theme}
-    with (
-        clean_context(browser, **options) as context,
-        watched(context, server.address) as (page, _),
-    ):
-        context.add_init_script(axe_core())
-        page.goto(server.address)
-        page.get_by_role("button", name="I understand").click()
+    with looked_at(browser, server.address, "engine-", theme, width) as (page, look):
+        read_notice(page)
         let_browser_read(page)
         read_photo(page, portrait)
-        found = serious_findings(page)
-        page.screenshot(path=OUT / f"engine-photo-{theme}-{width}.png", full_page=True)
+        look("photo")
+        go_to(page, "Webcam")
         start_camera(page)
-        found += serious_findings(page)
-        page.screenshot(path=OUT / f"engine-webcam-{theme}-{width}.png", full_page=True)
-        assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
-        assert found == []
+        look("webcam")

@@ -1,15 +1,21 @@
 """The frame of the page: tabs, notice, colors, a server that goes, a token."""
 
-from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
 
-from browser.conftest import Log, Server, clean_context, go_to, watched
+from browser.conftest import (
+    Host,
+    Log,
+    Server,
+    go_to,
+    read_notice,
+    read_photo,
+    start_camera,
+    visited,
+    watched,
+)
 
 TABS = ("Webcam", "Photo", "Video", "Model")
 
@@ -78,12 +84,7 @@ def test_is_dark_where_the_desktop_is_and_light_where_that_is_chosen(
     browser: Browser, server: Server
 ) -> None:
     options = {"viewport": {"width": 1000, "height": 700}, "color_scheme": "dark"}
-    with (
-        clean_context(browser, **options) as context,
-        watched(context, server.address) as (page, _),
-    ):
-        page.goto(server.address)
-        page.get_by_role("button", name="I understand").click()
+    with visited(browser, server.address, **options) as (page, _):
         ground = "getComputedStyle(document.body).backgroundColor"
         assert page.evaluate(ground) == "rgb(16, 18, 21)"
         page.get_by_label("Colors of the page").select_option("light")
@@ -94,42 +95,23 @@ def test_is_dark_where_the_desktop_is_and_light_where_that_is_chosen(
 
 def test_bars_do_not_move_where_motion_is_not_wanted(browser: Browser, server: Server) -> None:
     options = {"viewport": {"width": 1000, "height": 700}, "reduced_motion": "reduce"}
-    with (
-        clean_context(browser, **options) as context,
-        watched(context, server.address) as (page, _),
-    ):
-        page.goto(server.address)
-        page.get_by_role("button", name="I understand").click()
-        page.get_by_role("button", name="Start the camera").click()
+    with visited(browser, server.address, **options) as (page, _):
+        start_camera(page)
         fill = page.locator("#webcam-faces .bar i").first
         assert fill.evaluate("e => getComputedStyle(e).transitionDuration") == "0s"
 
 
-@pytest.fixture
-def own_server() -> Iterator[Server]:
-    """A server that a test may end."""
-    running = Server()
-    running.start()
-    yield running
-    running.stop()
-
-
-def test_says_when_the_server_is_gone_and_goes_on_when_it_is_back(
-    context: BrowserContext, own_server: Server
-) -> None:
-    with watched(context, own_server.address) as (page, log):
+def test_says_when_the_server_is_gone_and_goes_on_when_it_is_back(browser: Browser) -> None:
+    with Server() as server, visited(browser, server.address) as (page, log):
         log.allow("ERR_CONNECTION_REFUSED")
         log.allow("WebSocket connection to .* failed")
-        page.goto(own_server.address)
-        page.get_by_role("button", name="I understand").click()
-        page.get_by_role("button", name="Start the camera").click()
-        expect(page.locator("#webcam-faces .face-name")).to_have_text("happy")
+        start_camera(page)
 
-        own_server.stop()
+        server.stop()
         gone = page.get_by_role("alert").filter(has_text="The server does not answer")
         expect(gone).to_be_visible()
         expect(page.locator("#status")).to_contain_text("no server")
-        own_server.start()
+        server.start()
         expect(gone).to_be_hidden(timeout=20_000)
         expect(page.locator("#webcam-trouble")).to_be_hidden()
         page.locator("#webcam-latency", has_text="ms").wait_for()
@@ -138,30 +120,25 @@ def test_says_when_the_server_is_gone_and_goes_on_when_it_is_back(
 def test_takes_the_token_from_the_address_and_asks_for_it_where_there_is_none(
     context: BrowserContext, portrait: Path
 ) -> None:
-    guarded = Server("--token", "a-long-enough-secret-token")
-    guarded.start()
-    try:
-        with watched(context, guarded.address) as (page, log):
-            log.allow("401")
-            page.goto(guarded.address)
-            page.get_by_role("button", name="I understand").click()
-            dialog = page.get_by_role("dialog", name="This server asks for its token")
-            dialog.get_by_label("Token").fill("a-long-enough-secret-token")
-            dialog.get_by_role("button", name="Go on").click()
-            page.locator("#status.well").wait_for()
+    with (
+        Server("--token", "a-long-enough-secret-token") as guarded,
+        watched(context, guarded.address) as (page, log),
+    ):
+        log.allow("401")
+        page.goto(guarded.address)
+        read_notice(page)
+        dialog = page.get_by_role("dialog", name="This server asks for its token")
+        dialog.get_by_label("Token").fill("a-long-enough-secret-token")
+        dialog.get_by_role("button", name="Go on").click()
+        page.locator("#status.well").wait_for()
 
-            page.evaluate("sessionStorage.clear()")
-            page.goto("about:blank")
-            page.goto(f"{guarded.address}/#token=a-long-enough-secret-token")
-            page.locator("#status.well").wait_for()
-            assert "token" not in page.url
-            page.get_by_role("button", name="Start the camera").click()
-            expect(page.locator("#webcam-faces .face-name")).to_have_text("happy")
-            go_to(page, "Photo")
-            page.set_input_files("#photo-input", portrait)
-            expect(page.locator("#photo-faces .face-name")).to_have_text("happy")
-    finally:
-        guarded.stop()
+        page.evaluate("sessionStorage.clear()")
+        page.goto("about:blank")
+        page.goto(f"{guarded.address}/#token=a-long-enough-secret-token")
+        page.locator("#status.well").wait_for()
+        assert "token" not in page.url
+        start_camera(page)
+        read_photo(page, portrait)
 
 
 _OTHERS_PAGE = """async ([address, token]) => {
@@ -187,21 +164,13 @@ def test_pages_of_an_allowed_origin_read_and_those_of_others_do_not(
     token = "a-long-enough-secret-token"
     (tmp_path / "index.html").write_text("<!doctype html><title>Another page</title>")
     (tmp_path / "portrait.jpg").write_bytes(portrait.read_bytes())
-    serve_files = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
-    pages = ThreadingHTTPServer(("127.0.0.1", 0), serve_files)
-    Thread(target=pages.serve_forever, daemon=True).start()
-    port = pages.server_address[1]
-    server = Server("--token", token, "--allow-origin", f"http://localhost:{port}")
-    server.start()
-    try:
-        page = context.new_page()
-        page.goto(f"http://localhost:{port}/")
-        assert page.evaluate(_OTHERS_PAGE, [server.address, token]) == ["happy", "happy"]
-        page.goto(f"http://127.0.0.1:{port}/")  # another origin, though the same files
-        with pytest.raises(Error, match="Failed to fetch"):
-            page.evaluate(_OTHERS_PAGE, [server.address, token])
-        page.close()
-    finally:
-        server.stop()
-        pages.shutdown()
-        pages.server_close()
+    with Host(tmp_path) as pages:
+        named = f"http://localhost:{pages.server_port}"
+        with Server("--token", token, "--allow-origin", named) as server:
+            page = context.new_page()
+            page.goto(named)
+            assert page.evaluate(_OTHERS_PAGE, [server.address, token]) == ["happy", "happy"]
+            page.goto(pages.address)  # another origin, though the same files
+            with pytest.raises(Error, match="Failed to fetch"):
+                page.evaluate(_OTHERS_PAGE, [server.address, token])
+            page.close()

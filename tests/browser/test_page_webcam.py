@@ -12,12 +12,15 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, Playwright, expect
 
 from browser.conftest import (
+    FAKE_CAMERA,
     Log,
     Server,
-    chromium,
-    clean_context,
     go_to,
+    launch,
+    read_notice,
     save_download,
+    start_camera,
+    visited,
     watched,
 )
 from mien.labels import COLORS, EMOTIONS
@@ -30,8 +33,7 @@ from videos import make_video, moving_portrait, steady_times
 @pytest.fixture
 def live(page: Page) -> Page:
     """The page with its camera on and a face read."""
-    page.get_by_role("button", name="Start the camera").click()
-    expect(page.locator("#webcam-faces .face-name")).to_have_text("happy")
+    start_camera(page)
     return page
 
 
@@ -136,18 +138,15 @@ def test_can_be_started_and_stopped_with_the_keyboard_alone(page: Page) -> None:
 
 
 def test_says_what_to_do_when_the_camera_is_refused(playwright: Playwright, server: Server) -> None:
-    browser = playwright.chromium.launch(
-        executable_path=chromium(),
-        args=["--no-sandbox", "--use-fake-device-for-media-stream", "--deny-permission-prompts"],
-    )
-    with clean_context(browser) as context, watched(context, server.address) as (page, _):
-        page.goto(server.address)
-        page.get_by_role("button", name="I understand").click()
-        page.get_by_role("button", name="Start the camera").click()
+    with (
+        launch(playwright, FAKE_CAMERA, "--deny-permission-prompts") as browser,
+        visited(browser, server.address) as (page, _),
+    ):
+        begin = page.get_by_role("button", name="Start the camera")
+        begin.click()
 
         expect(page.locator("#webcam-trouble")).to_contain_text("was not allowed to use the camera")
-        expect(page.get_by_role("button", name="Start the camera")).to_be_visible()
-    browser.close()
+        expect(begin).to_be_visible()
 
 
 def test_says_when_the_live_connection_is_refused(page: Page, log: Log) -> None:
@@ -177,7 +176,7 @@ def test_a_webcam_without_a_window_is_shown_here(context: BrowserContext, tmp_pa
         address = said.split()[1]
         with watched(context, address.partition("/#")[0]) as (page, log):
             page.goto(address)
-            page.get_by_role("button", name="I understand").click()
+            read_notice(page)
             expect(page.locator("#webcam-faces .face-name")).to_have_text("happy")
             expect(page.locator("#webcam-stop")).to_be_hidden()
             assert _shown(page, tmp_path).std() > 20  # an image, not an empty canvas

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from browser.conftest import OUT, clean_context, watched
-from browser.test_page_accessibility import axe_core, serious_findings
+from browser.conftest import clean_context, watched
+from browser.test_page_accessibility import looked_at
 from command_line import Mien, csv_rows
 from fakes import a_tracked_reading
 from mien.readings import TrackedReading
@@ -182,18 +182,10 @@ def test_without_scripts_the_page_is_as_it_was_written(browser: Browser, folder:
 def test_the_report_has_no_serious_fault(
     browser: Browser, folder: Path, theme: str, width: int
 ) -> None:
-    OUT.mkdir(exist_ok=True)
-    options = {"viewport": {"width": width, "height": 860}, "color_scheme": theme}
-    with clean_context(browser, **options, bypass_csp=True) as context:
-        context.add_init_script(axe_core())
-        page = context.new_page()
-        page.goto((folder / "talk.html").as_uri())
-        assert serious_findings(page) == []
+    address = (folder / "talk.html").as_uri()
+    with looked_at(browser, address, "report-", theme, width, bypass_csp=True) as (page, look):
+        look("new")
         name(page, 1).fill("Anna")
         name(page, 2).fill("Anna")
         page.get_by_label("exclude track 3").check()
-        faults = serious_findings(page)
-        page.screenshot(path=OUT / f"report-{theme}-{width}.png", full_page=True)
-        assert faults == []
-        wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
-        assert not wide
+        look("named")
