@@ -2,11 +2,11 @@ import base64
 import io
 import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -21,7 +21,15 @@ from mien.web.app import FOLDER
 from mien.web.settings import Limits, WebSettings
 from named_pipes import wait_until
 from videos import make_video, moving_portrait, steady_times
-from web_client import PATIENCE_S, Running, events_of, memory_bytes, running
+from web_client import (
+    PATIENCE_S,
+    Running,
+    code_of,
+    events_of,
+    memory_bytes,
+    running,
+    video_events,
+)
 
 LIMITS = Limits(
     image_bytes=2_000_000,
@@ -168,7 +176,7 @@ def test_a_fault_of_the_model_is_none_of_the_client(
 
     monkeypatch.setattr(server.service.recognizers.unshared, "_run", fail)
     answer = raw(server, portrait.read_bytes())
-    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
+    assert code_of(answer) == (500, "internal")
     assert "secret" not in answer.text
 
 
@@ -201,16 +209,16 @@ def test_what_cannot_be_read_is_an_error_of_the_client(
     server: Running, content: bytes, kind: str, query: str, status: int, code: str
 ) -> None:
     answer = raw(server, content, kind, query)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert code_of(answer) == (status, code)
     wait_until(lambda: server.service.memory.taken == 0, "memory that is given back")
 
 
 def test_forms_are_held_to_their_field_and_number(server: Running) -> None:
     five = [("images", (f"{n}.png", image(), "image/png")) for n in range(5)]
     answer = server.post("/api/readings", files=five)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_many")
+    assert code_of(answer) == (413, "too_many")
     answer = server.post("/api/readings", files={"other": ("a.png", image(), "image/png")})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "field")
+    assert code_of(answer) == (422, "field")
 
 
 def test_images_of_a_form_are_never_on_the_disk(
@@ -228,7 +236,7 @@ def test_images_of_a_form_are_never_on_the_disk(
 
 def test_a_field_of_text_is_no_image(server: Running) -> None:
     answer = server.post("/api/readings", files={"images": (None, b"a.jpg")})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "field")
+    assert code_of(answer) == (422, "field")
     assert "expected files in the field 'images'; got text" in answer.json()["error"]["message"]
 
 
@@ -259,7 +267,7 @@ def test_an_explanation_says_where_the_reading_rests(server: Running, portrait: 
     assert kind == "data:image/png;base64"
     assert PILImage.open(io.BytesIO(base64.b64decode(data))).size == (48, 48)
     answer = server.post("/api/explanations?face=3", content=portrait.read_bytes(), headers=headers)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "no_face")
+    assert code_of(answer) == (422, "no_face")
     answer = server.post("/api/explanations", content=image(), headers=headers)
     assert "expected a face" in answer.json()["error"]["message"]
 
@@ -287,6 +295,10 @@ def stream_of(server: Running, video: Path, query: str = "", **headers: str) -> 
     )
 
 
+def frames_of(events: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
+    return [frame for name, data in events if name == "frames" for frame in data["frames"]]
+
+
 def test_a_video_that_was_joined_is_as_long_as_it_is(server: Running, tmp_path: Path) -> None:
     """Its clock jumps back, which FFmpeg takes for 26 hours."""
     video = tmp_path / "video.ts"
@@ -296,9 +308,7 @@ def test_a_video_that_was_joined_is_as_long_as_it_is(server: Running, tmp_path: 
         content += video.read_bytes()
     video.write_bytes(content)
     told = list(events_of(stream_of(server, video)))
-    times_s = [
-        frame["time_s"] for name, data in told if name == "frames" for frame in data["frames"]
-    ]
+    times_s = [frame["time_s"] for frame in frames_of(told)]
     assert times_s == pytest.approx(steady_times(50), abs=1e-3)
     assert told[-1][0] == "result"
     assert told[-1][1]["duration_s"] == pytest.approx(2.0, abs=1e-3)
@@ -312,7 +322,7 @@ def test_a_video_is_told_as_it_is_read(server: Running, video: Path) -> None:
     accepted = events[0][1]
     assert (accepted["name"], accepted["width"], accepted["height"]) == ("my video.mp4", 320, 240)
     assert (accepted["fps"], accepted["duration_s"], accepted["frames"]) == (25.0, 2.0, 50)
-    frames = [frame for name, data in events if name == "frames" for frame in data["frames"]]
+    frames = frames_of(events)
     assert [frame["index"] for frame in frames] == list(range(50))
     assert all(frame["faces"][0]["track"] == 1 for frame in frames)
     assert events[-2][1]["done_s"] == pytest.approx(1.96)
@@ -382,7 +392,7 @@ def test_a_video_may_be_thinned_out_and_come_in_a_form(server: Running, video: P
     query = "?every_s=0.5&half_life_s=0&threshold=1"
     events = list(events_of(server.post(f"/api/videos{query}", files=files)))
     assert events[0][1]["name"] == "a.mp4"
-    frames = [frame for name, data in events if name == "frames" for frame in data["frames"]]
+    frames = frames_of(events)
     assert [frame["time_s"] for frame in frames] == pytest.approx([0, 0.52, 1.0, 1.52], abs=0.03)
     face = frames[0]["faces"][0]
     assert face["unsure"]
@@ -397,28 +407,18 @@ def test_a_form_with_a_large_video_that_is_cut_short_is_refused(server: Running)
         content=head.encode() + bytes(3_000_000),
         headers={"Content-Type": "multipart/form-data; boundary=b"},
     )
-    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "form")
+    assert code_of(answer) == (400, "form")
     assert "it is cut short" in answer.json()["error"]["message"]
     assert not server.service.videos
 
 
 def wait_until_idle(server: Running) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while server.service.videos and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not server.service.videos
-    names = {thread.name for thread in threading.enumerate()}
-    while "mien video" in names and time.monotonic() < deadline:
-        names = {thread.name for thread in threading.enumerate()}
-    assert "mien video" not in names
+    wait_until(lambda: not server.service.videos, "the end of all videos")
 
 
 def test_a_video_is_cancelled_by_its_id(server: Running, long_video: Path) -> None:
-    headers = {"Content-Type": "video/mp4"}
-    content = long_video.read_bytes()
     url = f"{server.address}/api/videos"
-    with httpx.stream("POST", url, content=content, headers=headers, timeout=PATIENCE_S) as answer:
-        events = events_of(answer)
+    with video_events(server.address, long_video) as events:
         _, accepted = next(events)
         assert httpx.delete(f"{url}/{accepted['id']}").status_code == 204
         *_, (name, data) = events
@@ -428,12 +428,7 @@ def test_a_video_is_cancelled_by_its_id(server: Running, long_video: Path) -> No
 
 
 def test_a_video_is_cancelled_by_closing_the_connection(server: Running, long_video: Path) -> None:
-    headers = {"Content-Type": "video/mp4"}
-    url = f"{server.address}/api/videos"
-    with httpx.stream(
-        "POST", url, content=long_video.read_bytes(), headers=headers, timeout=PATIENCE_S
-    ) as answer:
-        events = events_of(answer)
+    with video_events(server.address, long_video) as events:
         assert next(events)[0] == "accepted"
         assert server.service.videos
     wait_until_idle(server)
@@ -442,18 +437,13 @@ def test_a_video_is_cancelled_by_closing_the_connection(server: Running, long_vi
 def test_no_more_videos_at_once_than_allowed(
     server: Running, video: Path, long_video: Path
 ) -> None:
-    headers = {"Content-Type": "video/mp4"}
-    url = f"{server.address}/api/videos"
-    content = long_video.read_bytes()
-
     with (
-        httpx.stream("POST", url, content=content, headers=headers, timeout=PATIENCE_S) as first,
-        httpx.stream("POST", url, content=content, headers=headers, timeout=PATIENCE_S) as second,
+        video_events(server.address, long_video) as first,
+        video_events(server.address, long_video) as second,
     ):
-        events = [events_of(first), events_of(second)]  # kept: one that is dropped is closed
-        assert [next(one)[0] for one in events] == ["accepted", "accepted"]
+        assert [next(first)[0], next(second)[0]] == ["accepted", "accepted"]
         answer = stream_of(server, video)
-        assert (answer.status_code, answer.json()["error"]["code"]) == (429, "busy")
+        assert code_of(answer) == (429, "busy")
         assert server.get("/api/health").status_code == 200
     wait_until_idle(server)
     assert stream_of(server, video).status_code == 200
@@ -522,7 +512,7 @@ def test_the_page_and_only_its_files_are_served(server: Running) -> None:
         assert answer.status_code == 404
         assert answer.json()["error"]["code"] == "not_found"
     answer = server.post("/")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (405, "method")
+    assert code_of(answer) == (405, "method")
 
 
 @pytest.mark.slow
@@ -531,7 +521,7 @@ def test_a_client_that_never_reads_its_video_is_ended(long_video: Path) -> None:
     with running(WebSettings(limits=Limits(stall_s=0.5))) as server, socket.socket() as raw:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
         raw.settimeout(PATIENCE_S)
-        raw.connect(("127.0.0.1", int(server.address.rsplit(":", 1)[1])))
+        raw.connect(("127.0.0.1", server.port))
         head = f"POST /api/videos HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(content)}\r\n"
         raw.sendall(f"{head}Content-Type: video/mp4\r\n\r\n".encode() + content)
         before, most = memory_bytes(), 0

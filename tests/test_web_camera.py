@@ -2,15 +2,15 @@
 
 import json
 import logging
-import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
-from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection
 
 from fakes import a_tracked_reading
 from mien.errors import OutputError
@@ -19,7 +19,8 @@ from mien.recognize.video.frames import Frame
 from mien.recognize.video.live import LiveFrame
 from mien.web.camera_page import CameraPage
 from mien.web.settings import WebSettings
-from web_client import PATIENCE_S, live_client
+from named_pipes import wait_until
+from web_client import PATIENCE_S, close_of, live_client
 
 PATH = "/api/camera"
 
@@ -44,11 +45,12 @@ def parts(page: CameraPage) -> tuple[str, str]:
     return address, token
 
 
-def watched(page: CameraPage, is_watched: bool = True) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while page.is_watched is not is_watched and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert page.is_watched is is_watched
+@contextmanager
+def watching(page: CameraPage) -> Iterator[ClientConnection]:
+    address, token = parts(page)
+    with live_client(address, token=token, path=PATH) as feed:
+        wait_until(lambda: page.is_watched, "a page that is open")
+        yield feed
 
 
 def next_word(feed: Any) -> dict[str, Any]:
@@ -58,9 +60,7 @@ def next_word(feed: Any) -> dict[str, Any]:
 
 
 def test_a_page_gets_each_frame_with_its_readings(page: CameraPage) -> None:
-    address, token = parts(page)
-    with live_client(address, token=token, path=PATH) as feed:
-        watched(page)
+    with watching(page) as feed:
         for index, level in enumerate((40, 220)):
             page.show(seen(index, level), recording_s=1.5)
             word = json.loads(feed.recv(timeout=PATIENCE_S))
@@ -73,9 +73,7 @@ def test_a_page_gets_each_frame_with_its_readings(page: CameraPage) -> None:
 
 
 def test_a_page_that_is_slow_misses_frames_and_gets_the_newest(page: CameraPage) -> None:
-    address, token = parts(page)
-    with live_client(address, token=token, path=PATH) as feed:
-        watched(page)
+    with watching(page) as feed:
         for index in range(2000):
             page.show(seen(index))
         word: dict[str, Any] = {"frame": -1}
@@ -87,12 +85,15 @@ def test_a_page_that_is_slow_misses_frames_and_gets_the_newest(page: CameraPage)
 
 
 def test_keys_reach_the_view_once(page: CameraPage) -> None:
-    address, token = parts(page)
-    with live_client(address, token=token, path=PATH) as feed:
+    keys: list[str] = []
+
+    def take() -> list[str]:
+        keys.extend(page.pressed())
+        return keys
+
+    with watching(page) as feed:
         feed.send(json.dumps({"type": "key", "key": "s"}))
-        deadline = time.monotonic() + PATIENCE_S
-        while not (keys := page.pressed()) and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_until(take, "a key")
         assert keys == ["s"]
         assert page.pressed() == []
         page.saved(Path("still.png"))
@@ -106,28 +107,19 @@ def test_keys_reach_the_view_once(page: CameraPage) -> None:
 def test_other_messages_end_the_connection_and_press_nothing(
     page: CameraPage, message: str | bytes
 ) -> None:
-    address, token = parts(page)
-    with live_client(address, token=token, path=PATH) as feed:
+    with watching(page) as feed:
         feed.send(message)
-        with pytest.raises(ConnectionClosed) as closed:
-            feed.recv(timeout=PATIENCE_S)
-    assert closed.value.rcvd is not None
-    assert closed.value.rcvd.code == 1008
+        assert close_of(feed)[0] == 1008
     assert page.pressed() == []
-    watched(page, False)
+    wait_until(lambda: not page.is_watched, "the end of the page")
 
 
 def test_nobody_without_the_token_sees_or_ends_it(page: CameraPage) -> None:
     address, token = parts(page)
     assert address.startswith("http://127.0.0.1:")
     for guess in (None, token[:-1] + ("a" if token[-1] != "a" else "b")):
-        with (
-            live_client(address, token=guess, path=PATH) as feed,
-            pytest.raises(ConnectionClosed) as closed,
-        ):
-            feed.recv(timeout=PATIENCE_S)
-        assert closed.value.rcvd is not None
-        assert closed.value.rcvd.code == 1008
+        with live_client(address, token=guess, path=PATH) as feed:
+            assert close_of(feed)[0] == 1008
     assert httpx.get(f"{address}/api/health", timeout=PATIENCE_S).status_code == 401
     health = httpx.get(
         f"{address}/api/health", headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE_S
@@ -137,13 +129,11 @@ def test_nobody_without_the_token_sees_or_ends_it(page: CameraPage) -> None:
 
 def test_the_end_of_the_view_is_told_to_pages_and_ends_the_server() -> None:
     page = CameraPage(WebSettings(port=0))
-    address, token = parts(page)
-    with live_client(address, token=token, path=PATH) as feed:
-        watched(page)
+    with watching(page) as feed:
         page.close()
         assert next_word(feed) == {"type": "ended"}
     with pytest.raises(httpx.TransportError):
-        httpx.get(f"{address}/api/health", timeout=PATIENCE_S)
+        httpx.get(f"{parts(page)[0]}/api/health", timeout=PATIENCE_S)
 
 
 def test_logs_of_the_process_stay_open() -> None:

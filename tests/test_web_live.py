@@ -17,8 +17,9 @@ from mien.errors import OptionError
 from mien.readings import Image
 from mien.web.live import LiveSettings
 from mien.web.settings import Limits, WebSettings
+from named_pipes import wait_until
 from videos import moving_portrait
-from web_client import PATIENCE_S, Running, memory_bytes, running
+from web_client import PATIENCE_S, Running, close_of, memory_bytes, running
 
 
 def jpeg(image: Image) -> bytes:
@@ -45,19 +46,8 @@ def reply_of(client: Any) -> dict[str, Any]:
     return answer
 
 
-def close_code_of(client: Any) -> int:
-    """With which the server closes the connection, whatever comes before."""
-    with pytest.raises(ConnectionClosed) as ended:
-        list(iter(lambda: client.recv(timeout=PATIENCE_S), None))
-    assert ended.value.rcvd is not None
-    return int(ended.value.rcvd.code)
-
-
-def gone(server: Running, clients: int = 0) -> bool:
-    deadline = time.monotonic() + PATIENCE_S
-    while server.service.live_clients != clients and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return server.service.live_clients == clients
+def wait_until_gone(server: Running) -> None:
+    wait_until(lambda: not server.service.live_clients, "the end of all clients")
 
 
 def test_every_frame_is_answered_with_its_faces(server: Running) -> None:
@@ -74,7 +64,7 @@ def test_every_frame_is_answered_with_its_faces(server: Running) -> None:
             [face] = answer["faces"]
             assert (face["track"], face["emotion"]) == (1, "happy")
             assert sum(face["probabilities"].values()) == pytest.approx(1, abs=1e-5)
-    assert gone(server)
+    wait_until_gone(server)
 
 
 def test_the_newest_frame_wins_and_dropped_ones_are_counted(server: Running) -> None:
@@ -140,13 +130,13 @@ def test_too_many_bad_frames_close_it(server: Running) -> None:
             for _ in range(20 * LIMITS.bad_frames):  # those that come too fast are dropped
                 client.send(b"no image")
                 time.sleep(0.05)
-        assert close_code_of(client) == 1008
+        assert close_of(client)[0] == 1008
 
 
 def test_a_frame_too_big_closes_it(server: Running) -> None:
     with server.live() as client:
         client.send(b"x" * (LIMITS.frame_bytes + 1))
-        assert close_code_of(client) == 1009
+        assert close_of(client)[0] == 1009
 
 
 def test_one_client_too_many_is_told_so(server: Running) -> None:
@@ -155,20 +145,17 @@ def test_one_client_too_many_is_told_so(server: Running) -> None:
             client = stack.enter_context(server.live())
             client.send(SMALL)
             reply_of(client)
-        assert close_code_of(stack.enter_context(server.live())) == 1013
-    assert gone(server)
+        assert close_of(stack.enter_context(server.live()))[0] == 1013
+    wait_until_gone(server)
 
 
 def test_settings_in_the_address_are_refused_not_forgotten(server: Running) -> None:
     for query in ("?threshold=0.5", "?" + "\N{SNOWMAN}" * 40):
         with server.live(path="/api/live" + query) as client:
-            with pytest.raises(ConnectionClosed) as ended:
-                client.recv(timeout=PATIENCE_S)
-            assert ended.value.rcvd is not None
-            assert ended.value.rcvd.code == 1008
-            said = "expected no query parameters, as settings are messages; got"
-            assert ended.value.rcvd.reason.startswith(said)
-    assert gone(server)
+            code, reason = close_of(client)
+            assert code == 1008
+            assert reason.startswith("expected no query parameters, as settings are messages; got")
+    wait_until_gone(server)
 
 
 def test_frames_may_change_their_size(server: Running) -> None:
@@ -211,10 +198,6 @@ def message(content: bytes) -> bytes:
     return b"\x82\xfe" + len(content).to_bytes(2, "big") + bytes(4) + content
 
 
-def port_of(server: Running) -> int:
-    return int(server.address.rsplit(":", 1)[1])
-
-
 @pytest.mark.slow
 def test_a_client_that_never_reads_costs_no_memory_and_is_ended(server: Running) -> None:
     # Of six faces each: answers that soon fill what the system keeps for the client.
@@ -225,7 +208,7 @@ def test_a_client_that_never_reads_costs_no_memory_and_is_ended(server: Running)
         # Not so few that the system loses acknowledgements.
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
         raw.settimeout(PATIENCE_S)
-        raw.connect(("127.0.0.1", port_of(server)))
+        raw.connect(("127.0.0.1", server.port))
         raw.sendall(UPGRADE)
         with suppress(ConnectionError):
             while sent < 100_000:
@@ -234,7 +217,7 @@ def test_a_client_that_never_reads_costs_no_memory_and_is_ended(server: Running)
                 time.sleep(0.001)
     assert 500 < sent < 100_000
     assert memory_bytes() - before < 30_000_000
-    assert gone(server)
+    wait_until_gone(server)
 
 
 def test_nonsense_leaves_the_server_healthy(server: Running) -> None:
@@ -251,13 +234,13 @@ def test_nonsense_leaves_the_server_healthy(server: Running) -> None:
                 if content:
                     content[random_.randrange(len(content))] = random_.randrange(256)
             frame = bytearray(message(bytes(content)))
-        with socket.create_connection(("127.0.0.1", port_of(server)), timeout=PATIENCE_S) as raw:
-            raw.sendall(UPGRADE[: len(UPGRADE) if number % 7 else random_.randrange(len(UPGRADE))])
+        upgrade = UPGRADE[: len(UPGRADE) if number % 7 else random_.randrange(len(UPGRADE))]
+        with server.connect(upgrade) as raw:
             raw.sendall(frame)
             if number % 2:
                 raw.shutdown(socket.SHUT_WR)
     assert server.get("/api/health").json()["status"] == "ok"
-    assert gone(server)
+    wait_until_gone(server)
     with server.live() as client:
         client.send(FRAMES[0])
         assert reply_of(client)["faces"]
@@ -269,4 +252,4 @@ def test_the_server_says_that_it_ends() -> None:
             client = stack.enter_context(server.live())
             client.send(SMALL)
             reply_of(client)
-        assert close_code_of(client) == 1001
+        assert close_of(client)[0] == 1001

@@ -1,18 +1,19 @@
-import socket
+import asyncio
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from websockets.exceptions import ConnectionClosed
+from fastapi import WebSocket
 from websockets.typing import Origin, Subprotocol
 
 from mien.errors import OptionError
 from mien.recognize.classifier import DEFAULT_MODEL, shipped_models
+from mien.web.security import say_goodbye
 from mien.web.settings import Limits, WebSettings
 from named_pipes import wait_until
-from web_client import PATIENCE_S, Running, live_client, running
+from web_client import PATIENCE_S, Running, close_of, code_of, live_client, running
 
 TOKEN = "a-token-of-the-tests"
 LIMITS = Limits(image_bytes=50_000, request_bytes=100_000, video_bytes=80_000, request_s=1.0)
@@ -38,17 +39,6 @@ def friendly() -> Iterator[Running]:
     """A server for pages of one other origin, too."""
     with running(WebSettings(token=TOKEN, allow_origins=(OTHERS,))) as found:
         yield found
-
-
-def port_of(server: Running) -> int:
-    return int(server.address.rsplit(":", 1)[1])
-
-
-def code_of(answer: httpx.Response) -> tuple[int, str]:
-    assert answer.headers["content-type"] == "application/json"
-    assert set(answer.json()) == {"error"}
-    assert answer.json()["error"]["message"]
-    return answer.status_code, answer.json()["error"]["code"]
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "10.0.0.1", "", "a b"])
@@ -183,11 +173,9 @@ def test_what_browsers_say_of_a_request_is_heard(server: Running) -> None:
     assert server.get("/api/health", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 200
 
 
-def closed_with(address: str, **options: object) -> int:
-    with live_client(address, **options) as client, pytest.raises(ConnectionClosed) as ended:  # type: ignore[arg-type]
-        client.recv(timeout=PATIENCE_S)
-    assert ended.value.rcvd is not None
-    return int(ended.value.rcvd.code)
+def closed_with(address: str, **options: Any) -> int:
+    with live_client(address, **options) as client:
+        return close_of(client)[0]
 
 
 def test_websockets_of_others_are_closed_with_1008(server: Running, locked: Running) -> None:
@@ -200,6 +188,28 @@ def test_websockets_of_others_are_closed_with_1008(server: Running, locked: Runn
         client.send(b"x")
         assert "bad_image" in str(client.recv(timeout=PATIENCE_S))
         assert client.subprotocol == Subprotocol("mien")
+
+
+@pytest.mark.parametrize("gone", [OSError("the client has gone"), RuntimeError("closed already")])
+def test_a_goodbye_to_a_client_that_has_gone_is_no_error(gone: Exception) -> None:
+    """Its connection can break at any moment, so after the last look at it, too."""
+    sent: list[str] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+        if message["type"] == "websocket.close":
+            raise gone
+
+    async def talk() -> None:
+        socket = WebSocket({"type": "websocket"}, receive, send)
+        await socket.accept()
+        await say_goodbye(socket, 1000, "the view has ended")
+
+    asyncio.run(talk())
+    assert sent == ["websocket.accept", "websocket.close"]
 
 
 @pytest.mark.parametrize(
@@ -270,12 +280,14 @@ def test_a_browser_reads_where_it_reads_the_same(changed: dict[str, Any], can: b
     assert WebSettings(**changed).is_plain is can
 
 
+HEAD = (
+    b"POST /api/readings HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/jpeg\r\n"
+    b"Content-Length: %d\r\n\r\n"
+)
+
+
 def test_a_body_too_large_is_refused_by_what_it_announces(server: Running) -> None:
-    with socket.create_connection(("127.0.0.1", port_of(server)), timeout=PATIENCE_S) as raw:
-        raw.sendall(
-            b"POST /api/readings HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/jpeg\r\n"
-            b"Content-Length: 99999999999\r\n\r\n"
-        )
+    with server.connect(HEAD % 99999999999) as raw:
         assert raw.recv(100).startswith(b"HTTP/1.1 413")
 
 
@@ -298,36 +310,23 @@ def test_bodies_where_none_belongs_are_bounded(server: Running) -> None:
 
 def test_a_request_that_takes_too_long_is_ended(server: Running) -> None:
     start = time.monotonic()
-    with socket.create_connection(("127.0.0.1", port_of(server)), timeout=PATIENCE_S) as raw:
-        raw.sendall(
-            b"POST /api/readings HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/jpeg\r\n"
-            b"Content-Length: 1000\r\n\r\nhalf of it"
-        )
+    with server.connect(HEAD % 1000 + b"half of it") as raw:
         assert raw.recv(100).startswith(b"HTTP/1.1 408")
     assert 0.9 < time.monotonic() - start < 10.0
 
 
 def test_too_many_requests_at_once_are_told_so() -> None:
-    limits = Limits(requests=2)
-    head = (
-        b"POST /api/readings HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/jpeg\r\n"
-        b"Content-Length: 1000\r\n\r\n"
-    )
-    with running(WebSettings(limits=limits)) as server:
-        waiting = [socket.create_connection(("127.0.0.1", port_of(server))) for _ in range(2)]
-        for raw in waiting:
-            raw.sendall(head)
-        deadline = time.monotonic() + PATIENCE_S
-        answer = server.get("/api/models")
-        while answer.status_code == 200 and time.monotonic() < deadline:
+    with running(WebSettings(limits=Limits(requests=2))) as server:
+
+        def status() -> int:
+            return server.get("/api/models").status_code
+
+        with server.connect(HEAD % 1000), server.connect(HEAD % 1000):
+            wait_until(lambda: status() != 200, "a server that is busy")
             answer = server.get("/api/models")
-        assert code_of(answer) == (429, "busy")
-        assert answer.headers["retry-after"] == "1"
-        for raw in waiting:
-            raw.close()
-        while server.get("/api/models").status_code != 200 and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert server.get("/api/models").status_code == 200
+            assert code_of(answer) == (429, "busy")
+            assert answer.headers["retry-after"] == "1"
+        wait_until(lambda: status() == 200, "a server that is no longer busy")
 
 
 def test_all_bodies_together_are_bounded(server: Running) -> None:

@@ -1,23 +1,29 @@
 import signal
-import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
 import pytest
-from websockets.exceptions import ConnectionClosed
 
 from command_line import Mien
 from mien.errors import OptionError, OutputError
 from mien.web.server import listen, page_address
 from mien.web.settings import Limits, WebSettings, is_loopback
+from named_pipes import wait_until
 from videos import make_video, moving_portrait, steady_times
-from web_client import PATIENCE_S, ServerProcess, events_of, live_client, running
+from web_client import (
+    PATIENCE_S,
+    ServerProcess,
+    close_of,
+    code_of,
+    live_client,
+    running,
+    video_events,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -32,42 +38,38 @@ def long_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def read_video(address: str, video: Path, begun: threading.Event, ends: list[str]) -> None:
-    try:
-        with httpx.stream(
-            "POST",
-            f"{address}/api/videos",
-            content=video.read_bytes(),
-            headers={"Content-Type": "video/mp4"},
-            timeout=PATIENCE_S,
-        ) as response:
-            for name, data in events_of(response):
-                ends.append(data["id"] if name == "accepted" else f"{name} {data.get('error')}")
-                begun.set()
-    except httpx.HTTPError as error:
-        ends.append(type(error).__name__)
+def reading(address: str, video: Path, ends: list[str]) -> threading.Thread:
+    """A client that has a video read, and notes its id and how it ends; it has begun."""
+    begun = threading.Event()
+
+    def read() -> None:
+        try:
+            with video_events(address, video) as events:
+                for name, data in events:
+                    ends.append(data["id"] if name == "accepted" else f"{name} {data.get('error')}")
+                    begun.set()
+        except httpx.HTTPError as error:
+            ends.append(type(error).__name__)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    assert begun.wait(PATIENCE_S)
+    return thread
 
 
 def test_sigterm_ends_it_in_two_seconds_with_live_clients_and_a_video(
     long_video: Path, portrait: Path
 ) -> None:
-    begun, ends = threading.Event(), list[str]()
+    ends: list[str] = []
     with ServerProcess() as server, ExitStack() as stack:
         server.wait_until_healthy()
         clients = [stack.enter_context(live_client(server.address)) for _ in range(3)]
         for client in clients:
             client.send(portrait.read_bytes())
             client.recv(timeout=PATIENCE_S)
-        arguments = (server.address, long_video, begun, ends)
-        reader = threading.Thread(target=read_video, args=arguments)
-        reader.start()
-        assert begun.wait(PATIENCE_S)
+        reader = reading(server.address, long_video, ends)
         assert server.end(signal.SIGTERM) < 2.0
-        for client in clients:
-            with pytest.raises(ConnectionClosed) as ended:
-                client.recv(timeout=PATIENCE_S)
-            assert ended.value.rcvd is not None
-            assert ended.value.rcvd.code == 1001
+        assert [close_of(client)[0] for client in clients] == [1001] * 3
         reader.join(PATIENCE_S)
         assert "cancelled" in ends[-1]
         assert server.process.returncode == -signal.SIGTERM
@@ -86,13 +88,10 @@ def test_ctrl_c_ends_it() -> None:
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="looks into /proc")
 def test_a_crash_leaves_nothing_of_a_video_on_the_disk(tmp_path: Path, long_video: Path) -> None:
-    begun, ends = threading.Event(), list[str]()
+    ends: list[str] = []
     with ServerProcess(environment={"TMPDIR": str(tmp_path)}) as server:
         server.wait_until_healthy()
-        arguments = (server.address, long_video, begun, ends)
-        reader = threading.Thread(target=read_video, args=arguments)
-        reader.start()
-        assert begun.wait(PATIENCE_S)
+        reader = reading(server.address, long_video, ends)
         descriptors = Path(f"/proc/{server.process.pid}/fd").iterdir()
         opened = []
         for one in descriptors:
@@ -120,19 +119,16 @@ def test_several_processes_share_the_port(portrait: Path, long_video: Path) -> N
             )
             assert len(answer.json()["images"][0]["faces"]) == 1
         # Whichever process hears that a video is not wanted, the one that reads it ends it.
-        begun, ends = threading.Event(), list[str]()
-        reader = threading.Thread(target=read_video, args=(server.address, long_video, begun, ends))
-        reader.start()
-        assert begun.wait(PATIENCE_S)
+        ends: list[str] = []
+        reader = reading(server.address, long_video, ends)
         answers = [httpx.delete(f"{server.address}/api/videos/{ends[0]}") for _ in range(6)]
         assert {answer.status_code for answer in answers} <= {204, 404}
         reader.join(PATIENCE_S)
         assert "cancelled" in ends[-1]
         assert server.end(signal.SIGTERM) < 2.0
-    deadline = time.monotonic() + PATIENCE_S
-    while any(Path(f"/proc/{pid}").exists() for pid in listed) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(Path(f"/proc/{pid}").exists() for pid in listed)
+    wait_until(
+        lambda: not any(Path(f"/proc/{pid}").exists() for pid in listed), "the end of all processes"
+    )
 
 
 def test_a_port_in_use_is_one_sentence(mien: Mien) -> None:
@@ -291,11 +287,8 @@ def test_the_address_carries_the_token_where_no_server_sees_it() -> None:
 
 def test_connections_that_say_nothing_are_ended() -> None:
     with running(WebSettings(limits=Limits(head_s=0.5))) as server:
-        port = int(server.address.rsplit(":", 1)[1])
-        silent = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
-        half = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
-        half.sendall(b"GET /api/health HTTP/1.1\r\nHost: 127")
-        for raw in (silent, half):
+        half = b"GET /api/health HTTP/1.1\r\nHost: 127"
+        for raw in (server.connect(), server.connect(half)):
             with raw, suppress(ConnectionResetError):
                 assert raw.recv(1000) == b""
 
@@ -303,12 +296,7 @@ def test_connections_that_say_nothing_are_ended() -> None:
 def test_more_connections_than_allowed_are_refused() -> None:
     with running(WebSettings(limits=Limits(connections=3))) as server, ExitStack() as stack:
         clients = [stack.enter_context(live_client(server.address)) for _ in range(3)]
-        answer = server.get("/api/health")
-        assert answer.status_code == 429
-        assert answer.json()["error"]["code"] == "busy"
+        assert code_of(server.get("/api/health")) == (429, "busy")
         for client in clients:
             client.close()
-        deadline = time.monotonic() + PATIENCE_S
-        while server.get("/api/health").status_code != 200 and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert server.get("/api/health").status_code == 200
+        wait_until(lambda: server.get("/api/health").status_code == 200, "room for another")

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -11,9 +12,12 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
@@ -39,6 +43,10 @@ class Running:
     address: str
     service: Service
 
+    @property
+    def port(self) -> int:
+        return int(self.address.rsplit(":", 1)[1])
+
     def get(self, path: str, **options: Any) -> httpx.Response:
         return self.request("GET", path, **options)
 
@@ -55,6 +63,12 @@ class Running:
     def live(self, **options: Any) -> ClientConnection:
         return live_client(self.address, **options)
 
+    def connect(self, content: bytes = b"") -> socket.socket:
+        """A connection of its own, on which so much has been sent."""
+        raw = socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S)
+        raw.sendall(content)
+        return raw
+
 
 def live_client(
     address: str, *, token: str | None = None, path: str = "/api/live", **options: Any
@@ -64,6 +78,35 @@ def live_client(
     url = address.replace("http://", "ws://") + path
     client: ClientConnection = connect(url, compression=None, max_size=None, proxy=None, **options)
     return client
+
+
+def close_of(client: ClientConnection) -> tuple[int, str]:
+    """Code and reason with which the server closes a connection, whatever comes before."""
+    with pytest.raises(ConnectionClosed) as ended:
+        list(iter(lambda: client.recv(timeout=PATIENCE_S), None))
+    assert ended.value.rcvd is not None
+    return ended.value.rcvd.code, ended.value.rcvd.reason
+
+
+def code_of(answer: httpx.Response) -> tuple[int, str]:
+    """The status of a refusal, and what it tells programs."""
+    assert answer.headers["content-type"] == "application/json"
+    assert set(answer.json()) == {"error"}
+    assert answer.json()["error"]["message"]
+    return answer.status_code, answer.json()["error"]["code"]
+
+
+@contextmanager
+def video_events(address: str, video: Path) -> Iterator[Iterator[tuple[str, dict[str, Any]]]]:
+    """What a server tells of a video while it reads it."""
+    with httpx.stream(
+        "POST",
+        f"{address}/api/videos",
+        content=video.read_bytes(),
+        headers={"Content-Type": "video/mp4"},
+        timeout=PATIENCE_S,
+    ) as response:
+        yield events_of(response)
 
 
 @contextmanager
