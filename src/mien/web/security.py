@@ -50,12 +50,7 @@ _HEADERS: Final = {
 
 
 class SecurityMiddleware:
-    """ASGI middleware: passes on what is allowed, and answers the rest with a reason.
-
-    Args:
-        app: behind it.
-        service: with the settings: hosts, token and limits.
-    """
+    """ASGI middleware: passes on what is allowed, and answers the rest with a reason."""
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
         settings = service.settings
@@ -113,11 +108,7 @@ class SecurityMiddleware:
             body.forget()
 
     async def _within_limits(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on a request, if there are not too many, for as long as it may take.
-
-        Raises:
-            ApiError: there are too many, or it takes too long.
-        """
+        """Pass on a request, if there are not too many, for as long as it may take."""
         limits = self._limits
         if self._answering >= limits.requests:
             raise ApiError(429, "busy", f"expected at most {limits.requests} requests at once")
@@ -169,12 +160,8 @@ class SecurityMiddleware:
         match = _HOST.fullmatch(host)
         name = match[1].lower() if match else ""
         if not match or not (name in self._names or self._is_own_address(name.strip("[]"))):
-            raise ApiError(
-                403,
-                "host",
-                "expected a request for this machine by its address; got "
-                f"{host[:100]!r}. `mien serve --allow-host NAME` allows a name",
-            )
+            message = f"expected a request for this machine by its address; got {host[:100]!r}. "
+            raise ApiError(403, "host", f"{message}`mien serve --allow-host NAME` allows a name")
 
     def _check_connections(self) -> None:
         if self._service.connections() > (most := self._limits.connections):
@@ -254,9 +241,6 @@ class _Body:
 async def admitted(socket: WebSocket, service: Service) -> AsyncIterator[bool]:
     """Accept a live client, and count it until the body has ended.
 
-    Args:
-        socket: that asks.
-        service: which counts.
     Yields:
         False where it may not come in: there are as many as may be, or its address says more than
             where it wants to go. The socket is then closed, with the reason.
@@ -280,13 +264,7 @@ async def admitted(socket: WebSocket, service: Service) -> AsyncIterator[bool]:
 
 
 async def say_goodbye(socket: WebSocket, code: int, reason: str = "") -> None:
-    """Close a client's socket; nothing if the client has gone.
-
-    Args:
-        socket: that was accepted.
-        code: RFC 6455, 7.4.1.
-        reason: for people, at most 123 bytes.
-    """
+    """Close a client's socket with a reason of at most 123 bytes; nothing if it has gone."""
     # A client can go between the last look and this; each way of it raises another of the two.
     with suppress(RuntimeError, WebSocketDisconnect):
         await socket.close(code, reason)

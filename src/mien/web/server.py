@@ -16,7 +16,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, Final
@@ -115,8 +114,6 @@ class Server(uvicorn.Server):
         ready: called once it answers.
         camera: of the server's own, for the page.
         cancelled: videos that nobody wants any more, where several processes serve.
-    Raises:
-        MienError: as `mien.Recognizer` raises.
     """
 
     def __init__(
@@ -225,64 +222,46 @@ class _Cancelled:
         return [id_ for id_ in ids if int(id_, 16) in told]
 
 
-@dataclass
-class _Worker:
-    process: SpawnProcess
-    started_at: float
-
-
 def _serve_processes(
     settings: WebSettings, listening: socket.socket, ready: Callable[[], None]
 ) -> None:
-    """Serve with `settings.workers` processes until a signal ends them; one that dies is replaced.
-
-    Args:
-        settings: of each; so are its limits.
-        listening: from which all of them accept.
-        ready: called once they are started; what comes before they answer waits.
-    Raises:
-        OutputError: a process ends just after its start.
-        MienError: as `mien.Recognizer` raises.
-        KeyboardInterrupt: Ctrl-C ended it.
-    """
+    """Serve with several processes until a signal ends them; one that dies is replaced."""
     Recognizers(settings)  # what is wrong with the model is said here, and once
     multiprocessing.allow_connection_pickling()
     context = multiprocessing.get_context("spawn")
     cancelled = _Cancelled()
-    ended = threading.Event()
     received: list[int] = []
 
     def on_signal(number: int, frame: object) -> None:
         received.append(number)
-        ended.set()
 
-    def start() -> _Worker:
+    def start() -> tuple[SpawnProcess, float]:
         process = context.Process(target=_work, args=(settings, listening, cancelled))
         process.start()
-        return _Worker(process, time.monotonic())
+        return process, time.monotonic()
 
     before = {s: signal.signal(s, on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
     workers = [start() for _ in range(settings.workers)]
     try:
         ready()
-        while not ended.is_set():
-            wait([worker.process.sentinel for worker in workers], timeout=_LOOK_S)
-            for number, worker in enumerate(workers):
-                if worker.process.is_alive() or ended.is_set():
+        while not received:
+            wait([process.sentinel for process, _ in workers], timeout=_LOOK_S)
+            for number, (process, started_at) in enumerate(workers):
+                if process.is_alive() or received:
                     continue
-                if time.monotonic() - worker.started_at < _FAST_DEATH_S:
+                if time.monotonic() - started_at < _FAST_DEATH_S:
                     raise OutputError(
                         "expected that the processes of the server stay; one ended with status "
-                        f"{worker.process.exitcode} just after its start"
+                        f"{process.exitcode} just after its start"
                     )
                 workers[number] = start()
     finally:
-        for worker in workers:
-            worker.process.terminate()
+        for process, _ in workers:
+            process.terminate()
         deadline = time.monotonic() + GRACE_S + 2 * LIVE_GRACE_S
-        for worker in workers:
-            worker.process.join(max(0.0, deadline - time.monotonic()))
-            worker.process.kill()
+        for process, _ in workers:
+            process.join(max(0.0, deadline - time.monotonic()))
+            process.kill()
         for caught, handler in before.items():
             signal.signal(caught, handler)
     for number in received[:1]:

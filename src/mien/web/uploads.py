@@ -29,13 +29,7 @@ _VIDEO_IN_MEMORY: Final = 1_000_000  # bytes, beyond which that of a form goes t
 
 @dataclass
 class UploadedImage:
-    """A file that a client sent; its name is for the client alone.
-
-    Attributes:
-        name: as given.
-        content: of the file; none where it is too large.
-        error: why it is not read.
-    """
+    """A file that a client sent; one that is too large has no content, but an error."""
 
     name: str
     content: bytes
@@ -45,10 +39,6 @@ class UploadedImage:
 async def images_of(request: Request, limits: Limits, *, most: int) -> list[UploadedImage]:
     """The images of a request: the files of a form's field `images`, or the body itself.
 
-    Args:
-        request: its body has not been read.
-        limits: of the server.
-        most: images.
     Returns:
         One or more; one that is too large has an error and no content.
     Raises:
