@@ -28,8 +28,12 @@ export function setToken(token) {
   sessionStorage.setItem(TOKEN_KEY, token);
 }
 
+export function tokenGiven() {
+  return sessionStorage.getItem(TOKEN_KEY);
+}
+
 function headersWithToken(headers = {}) {
-  const token = sessionStorage.getItem(TOKEN_KEY);
+  const token = tokenGiven();
   return token ? { ...headers, Authorization: `Bearer ${token}` } : headers;
 }
 
@@ -202,24 +206,4 @@ class EventReader {
       this.told(name, JSON.parse(data));
     }
   }
-}
-
-/** Open a WebSocket of the server; a browser can give it the token as a subprotocol alone. */
-export function openSocket(path) {
-  const address = new URL(path, location.href);
-  address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-  const token = sessionStorage.getItem(TOKEN_KEY);
-  const socket = new WebSocket(address, token ? ["mien", `token.${token}`] : ["mien"]);
-  socket.binaryType = "blob";
-  return socket;
-}
-
-/** Why the server closed a WebSocket, in words. */
-export function closeReason(event) {
-  const reasons = {
-    1008: "The server refused the connection. Its token may have changed: open the page anew.",
-    1009: "The server refused a frame that was too large.",
-    1013: "The server has as many live views as it allows. Close one of them.",
-  };
-  return reasons[event.code] ?? null;
 }

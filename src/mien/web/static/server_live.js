@@ -1,15 +1,68 @@
-/** Frames to the server, over a WebSocket, and what it reads from them. */
+/** WebSockets of the server, and the live view over one: frames out, readings in. */
 
-import { closeReason, openSocket, serverEvents } from "./api.js";
+import { serverEvents, tokenGiven } from "./api.js";
 
 const JPEG_QUALITY = 0.85;
 const RETRY_MS = 1_000;
+const REASONS = {
+  1008: "The server refused the connection. Its token may have changed: open the page anew.",
+  1009: "The server refused a frame that was too large.",
+  1013: "The server has as many live views as it allows. Close one of them.",
+};
 const POLICY_CODES = new Set([1008, 1013]); // trying again would not help
 
-/** A live view of the server; a connection that was lost is opened anew. */
-export class ServerLive {
-  #socket = null;
+/** A WebSocket; a connection that was lost is opened anew. */
+export class ServerSocket {
+  #socket;
   #running = true;
+
+  /**
+   * @param {string} path such as "/api/live".
+   * @param {{name: string, opened: () => void, message: (data: string | Blob) => void,
+   *   trouble: (message: string) => void}} told `name` of what it leads to, in words.
+   */
+  constructor(path, told) {
+    this.address = new URL(path, location.href);
+    this.address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    this.told = told;
+    this.#connect();
+  }
+
+  get isOpen() {
+    return this.#socket.readyState === WebSocket.OPEN;
+  }
+
+  /** Send what may still have to be made; nothing once the connection of now was lost. */
+  async send(content) {
+    const socket = this.#socket;
+    const made = await content;
+    if (socket.readyState === WebSocket.OPEN) socket.send(made);
+  }
+
+  close() {
+    this.#running = false;
+    this.#socket.close();
+  }
+
+  #connect() {
+    const token = tokenGiven(); // which a browser can give as a subprotocol alone
+    const socket = new WebSocket(this.address, token ? ["mien", `token.${token}`] : ["mien"]);
+    this.#socket = socket;
+    socket.onopen = () => this.told.opened();
+    socket.onmessage = ({ data }) => this.told.message(data);
+    socket.onclose = ({ code }) => {
+      if (!this.#running) return;
+      const lost = `The connection to the ${this.told.name} was lost; trying again.`;
+      this.told.trouble(REASONS[code] ?? lost);
+      serverEvents.dispatchEvent(new Event("doubt"));
+      if (!POLICY_CODES.has(code)) setTimeout(() => this.#running && this.#connect(), RETRY_MS);
+    };
+  }
+}
+
+/** A live view of the server. */
+export class ServerLive {
+  #socket;
   #settings;
 
   /**
@@ -21,46 +74,32 @@ export class ServerLive {
    */
   constructor(settings, told) {
     this.#settings = settings;
-    this.told = told;
-    this.#connect();
+    this.#socket = new ServerSocket("/api/live", {
+      name: "server",
+      opened: () => {
+        this.set(this.#settings);
+        told.opened();
+      },
+      message: (data) => told.answer(JSON.parse(data)),
+      trouble: told.trouble,
+    });
   }
 
   get isOpen() {
-    return this.#socket.readyState === WebSocket.OPEN;
+    return this.#socket.isOpen;
   }
 
   /** @param {OffscreenCanvas} image the next frame, once the last was answered. */
-  async send(image) {
-    const socket = this.#socket;
-    const jpeg = await image.convertToBlob({ type: "image/jpeg", quality: JPEG_QUALITY });
-    if (socket.readyState === WebSocket.OPEN) socket.send(jpeg);
+  send(image) {
+    this.#socket.send(image.convertToBlob({ type: "image/jpeg", quality: JPEG_QUALITY }));
   }
 
   set(settings) {
     this.#settings = settings;
-    if (this.isOpen) this.#socket.send(JSON.stringify({ type: "settings", ...settings }));
+    this.#socket.send(JSON.stringify({ type: "settings", ...settings }));
   }
 
   close() {
-    this.#running = false;
     this.#socket.close();
-  }
-
-  #connect() {
-    const socket = openSocket("/api/live");
-    this.#socket = socket;
-    socket.onopen = () => {
-      this.set(this.#settings);
-      this.told.opened();
-    };
-    socket.onmessage = (event) => this.told.answer(JSON.parse(event.data));
-    socket.onclose = (event) => {
-      if (!this.#running) return;
-      const reason = closeReason(event);
-      this.told.trouble(reason ?? "The connection to the server was lost; trying again.");
-      serverEvents.dispatchEvent(new Event("doubt"));
-      if (!POLICY_CODES.has(event.code))
-        setTimeout(() => this.#running && this.#connect(), RETRY_MS);
-    };
   }
 }
