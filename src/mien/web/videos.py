@@ -1,6 +1,7 @@
 """`POST /api/videos`: a video in, its readings out as it is read; nothing of it is kept."""
 
 import asyncio
+import io
 import json
 import secrets
 import time
@@ -187,7 +188,7 @@ class VideoSession:
         self.limits = limits
         self.is_cancelled = False
         self.name = "video"
-        self._file: BinaryIO | None = None
+        self._file: BinaryIO = io.BytesIO()  # until it is there
         self._deadline = 0.0
         self._upload: asyncio.Timeout | None = None
 
@@ -210,16 +211,13 @@ class VideoSession:
 
     def read(self, size: int) -> bytes:
         """As of a file, and so the next ones."""
-        assert self._file is not None
         is_late = time.monotonic() > self._deadline
         return b"" if self.is_cancelled or is_late else self._file.read(size)
 
     def seek(self, offset: int, whence: int = 0) -> int:  # noqa: D102
-        assert self._file is not None
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:  # noqa: D102
-        assert self._file is not None
         return self._file.tell()
 
     def check_cancelled(self) -> None:
