@@ -72,9 +72,9 @@ def image(width: int = 64, height: int = 48, kind: str = "PNG") -> bytes:
 
 
 def raw(
-    server: Running, content: bytes, kind: str = "image/jpeg", query: str = ""
+    server: Running, content: bytes, kind: str = "image/jpeg", path: str = "/api/readings"
 ) -> httpx.Response:
-    return server.post(f"/api/readings{query}", content=content, headers={"Content-Type": kind})
+    return server.post(path, content=content, headers={"Content-Type": kind})
 
 
 def test_health_says_what_the_server_takes(server: Running) -> None:
@@ -161,7 +161,9 @@ def test_many_images_keep_their_order_and_one_that_fails_stops_no_other(
 def test_compound_emotions_are_named_where_they_are_asked_for(
     server: Running, portrait: Path
 ) -> None:
-    [found] = raw(server, portrait.read_bytes(), query="?compound=true").json()["images"]
+    [found] = raw(server, portrait.read_bytes(), path="/api/readings?compound=true").json()[
+        "images"
+    ]
     [expected] = Recognizer()(portrait)
     assert found["faces"][0]["compound"] == expected.compound
     [found] = raw(server, portrait.read_bytes()).json()["images"]
@@ -208,7 +210,7 @@ def test_the_name_of_a_raw_image_stands_in_a_header(server: Running) -> None:
 def test_what_cannot_be_read_is_an_error_of_the_client(
     server: Running, content: bytes, kind: str, query: str, status: int, code: str
 ) -> None:
-    answer = raw(server, content, kind, query)
+    answer = raw(server, content, kind, f"/api/readings{query}")
     assert code_of(answer) == (status, code)
     wait_until(lambda: server.service.memory.taken == 0, "memory that is given back")
 
@@ -219,6 +221,9 @@ def test_forms_are_held_to_their_field_and_number(server: Running) -> None:
     assert code_of(answer) == (413, "too_many")
     answer = server.post("/api/readings", files={"other": ("a.png", image(), "image/png")})
     assert code_of(answer) == (422, "field")
+    answer = server.post("/api/readings", files={"images": (None, b"a.jpg")})
+    assert code_of(answer) == (422, "field")
+    assert "expected files in the field 'images'; got text" in answer.json()["error"]["message"]
 
 
 def test_images_of_a_form_are_never_on_the_disk(
@@ -232,12 +237,6 @@ def test_images_of_a_form_are_never_on_the_disk(
     assert len(content) > 1_500_000
     answer = server.post("/api/readings", files={"images": ("a.bmp", content, "image/bmp")})
     assert [found["error"] for found in answer.json()["images"]] == [None]
-
-
-def test_a_field_of_text_is_no_image(server: Running) -> None:
-    answer = server.post("/api/readings", files={"images": (None, b"a.jpg")})
-    assert code_of(answer) == (422, "field")
-    assert "expected files in the field 'images'; got text" in answer.json()["error"]["message"]
 
 
 def test_forty_at_once_are_all_answered(server: Running, portrait: Path) -> None:
@@ -255,9 +254,7 @@ def test_forty_at_once_are_all_answered(server: Running, portrait: Path) -> None
 
 
 def test_an_explanation_says_where_the_reading_rests(server: Running, portrait: Path) -> None:
-    headers = {"Content-Type": "image/jpeg"}
-    answer = server.post("/api/explanations", content=portrait.read_bytes(), headers=headers)
-    found = answer.json()
+    found = raw(server, portrait.read_bytes(), path="/api/explanations").json()
     assert (found["method"], found["emotion"], found["size_px"]) == ("occlusion", "happy", 48)
     heat = np.array(found["heat"])
     assert heat.shape == (48, 48)
@@ -266,9 +263,9 @@ def test_an_explanation_says_where_the_reading_rests(server: Running, portrait: 
     kind, _, data = found["crop_png"].partition(",")
     assert kind == "data:image/png;base64"
     assert PILImage.open(io.BytesIO(base64.b64decode(data))).size == (48, 48)
-    answer = server.post("/api/explanations?face=3", content=portrait.read_bytes(), headers=headers)
+    answer = raw(server, portrait.read_bytes(), path="/api/explanations?face=3")
     assert code_of(answer) == (422, "no_face")
-    answer = server.post("/api/explanations", content=image(), headers=headers)
+    answer = raw(server, image(), path="/api/explanations")
     assert "expected a face" in answer.json()["error"]["message"]
 
 
@@ -277,13 +274,12 @@ def test_a_face_that_is_cut_out_already_is_read_whole(server: Running) -> None:
     file = io.BytesIO()
     PILImage.fromarray(levels).save(file, "PNG")
     assert raw(server, file.getvalue(), "image/png").json()["images"][0]["faces"] == []
-    answer = raw(server, file.getvalue(), "image/png", "?cropped=true").json()
+    answer = raw(server, file.getvalue(), "image/png", "/api/readings?cropped=true").json()
     (face,) = answer["images"][0]["faces"]
     assert (face["box"], face["landmarks"]) == ([0, 0, 48, 48], None)
     expected = Classifier()(levels[None])[0]
     assert list(face["probabilities"].values()) == pytest.approx(expected.tolist(), rel=1e-5)
-    headers = {"Content-Type": "image/png"}
-    answer = server.post("/api/explanations?cropped=1", content=file.getvalue(), headers=headers)
+    answer = raw(server, file.getvalue(), "image/png", "/api/explanations?cropped=1")
     assert answer.json()["box"] == [0, 0, 48, 48]
 
 
@@ -402,11 +398,8 @@ def test_a_video_may_be_thinned_out_and_come_in_a_form(server: Running, video: P
 def test_a_form_with_a_large_video_that_is_cut_short_is_refused(server: Running) -> None:
     """What came of it is on the disk already, and is gone with the answer."""
     head = '--b\r\nContent-Disposition: form-data; name="video"; filename="a.mp4"\r\n\r\n'
-    answer = server.post(
-        "/api/videos",
-        content=head.encode() + bytes(3_000_000),
-        headers={"Content-Type": "multipart/form-data; boundary=b"},
-    )
+    kind = "multipart/form-data; boundary=b"
+    answer = raw(server, head.encode() + bytes(3_000_000), kind, "/api/videos")
     assert code_of(answer) == (400, "form")
     assert "it is cut short" in answer.json()["error"]["message"]
     assert not server.service.videos
@@ -474,12 +467,10 @@ def test_what_is_no_video_or_too_much_of_one_is_an_error(
         (b"x" * 10_000_001, 413, "expected at most"),
     ]
     for content, status, said in wrong:
-        headers = {"Content-Type": "application/octet-stream"}
-        answer = server.post("/api/videos", content=content, headers=headers)
+        answer = raw(server, content, "application/octet-stream", "/api/videos")
         assert said in answer.json()["error"]["message"]
         assert answer.status_code == status
-    answer = server.post("/api/videos", content=b"x", headers={"Content-Type": "text/plain"})
-    assert answer.status_code == 415
+    assert raw(server, b"x", "text/plain", "/api/videos").status_code == 415
     wait_until_idle(server)
 
 

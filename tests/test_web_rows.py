@@ -54,6 +54,10 @@ def asked(server: Running, kind: str, body: str | bytes, **query: Any) -> httpx.
     )
 
 
+def table(response: httpx.Response) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(response.text)))
+
+
 def told(response: httpx.Response) -> tuple[int, str]:
     return response.status_code, response.json()["error"]["message"]
 
@@ -88,13 +92,13 @@ def test_bids_is_an_archive_with_both_of_its_files(server: Running) -> None:
 
 
 def test_events_and_statistics_are_tables(server: Running) -> None:
-    events = list(csv.DictReader(io.StringIO(asked(server, "events", lines()).text)))
+    events = table(asked(server, "events", lines()))
     assert list(events[0]) == list(EVENT_COLUMNS)
     assert [(e["track"], e["emotion"], e["onset_s"], e["end_s"]) for e in events] == [
         ("1", "happy", "0.0", "2.0"),
         ("2", "sad", "2.0", "4.0"),
     ]
-    statistics = list(csv.DictReader(io.StringIO(asked(server, "statistics", lines()).text)))
+    statistics = table(asked(server, "statistics", lines()))
     assert len(statistics) == 14
 
 
@@ -102,8 +106,7 @@ def test_tracks_of_one_name_are_one_person_in_all(server: Running) -> None:
     body = lines({1: "Anna", 2: "Anna"})
     rows = [json.loads(line) for line in asked(server, "jsonl", body).text.splitlines()]
     assert {(row["track"], row["name"]) for row in rows} == {(1, "Anna")}
-    table = list(csv.DictReader(io.StringIO(asked(server, "csv", body).text)))
-    assert {row["name"] for row in table} == {"Anna"}
+    assert {row["name"] for row in table(asked(server, "csv", body))} == {"Anna"}
     (person,) = asked(server, "summary", body).json()
     assert (person["name"], person["on_screen_s"]) == ("Anna", pytest.approx(4.0, abs=0.05))
     found = asked(server, "observed", body).json()

@@ -1,6 +1,5 @@
 """The Video tab."""
 
-import csv
 import json
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from browser.conftest import Log, go_to, save_download
-from command_line import Mien
+from command_line import Mien, csv_rows
 from mien.labels import COLORS
 from videos import make_video, moving_portrait, steady_times
 
@@ -59,15 +58,12 @@ def test_the_csv_is_that_of_the_command_line(
 
     theirs = tmp_path / "theirs.csv"
     mien("video", short_video, "--csv", theirs)
-    with given.open(newline="") as ours, theirs.open(newline="") as expected:
-        mine, told = list(csv.reader(ours)), list(csv.reader(expected))
     assert given.name == "talk.csv"
-    assert mine[0] == told[0]
-    assert len(mine) == len(told)
-    for a, b in zip(mine[1:], told[1:], strict=True):
-        for x, y in zip(a, b, strict=True):
+    for mine, told in zip(csv_rows(given), csv_rows(theirs), strict=True):
+        assert list(mine) == list(told)
+        for x, y in zip(mine.values(), told.values(), strict=True):
             same = x == y or float(x) == pytest.approx(float(y), rel=1e-5, abs=1e-5)
-            assert same, (a, b)
+            assert same, (mine, told)
 
 
 def test_json_lines_and_summary_are_those_of_the_command_line(
@@ -180,14 +176,9 @@ def test_a_row_of_the_summary_goes_to_where_the_person_comes(read: Page) -> None
     expect(read.locator("#video-time")).to_contain_text("0:00.0 /")
 
 
-def table(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def test_a_name_is_in_all_files(read: Page, tmp_path: Path) -> None:
     read.get_by_label("Name of person 1").fill("Anna")
-    rows = table(save_download(read, "#video-csv", tmp_path))
+    rows = csv_rows(save_download(read, "#video-csv", tmp_path))
     assert len(rows) == 125
     assert {row["name"] for row in rows if row["track"]} == {"Anna"}
     (person,) = json.loads(save_download(read, "#video-summary-json", tmp_path).read_text())
@@ -199,7 +190,7 @@ def test_a_name_is_in_all_files(read: Page, tmp_path: Path) -> None:
     read.locator("#video-kind").select_option("Events")
     events = save_download(read, "#video-other", tmp_path)
     assert events.name == "talk-events.csv"
-    assert {row["name"] for row in table(events)} == {"Anna"}
+    assert {row["name"] for row in csv_rows(events)} == {"Anna"}
     expect(read.locator("#video-trouble")).to_be_hidden()
 
 
