@@ -1,5 +1,6 @@
 import threading
-import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from mien.recognize.crops import Crops
 from mien.web.batching import BatchingClassifier
 from mien.web.service import Recognizers
 from mien.web.settings import WebSettings
+from named_pipes import wait_until
 
 
 def crops_of(count: int, seed: int = 0) -> Crops:
@@ -22,13 +24,6 @@ def classifier(tiny_model: Path) -> Classifier:
     return Classifier(tiny_model)
 
 
-def wait_for(shared: BatchingClassifier, waiting: int) -> None:
-    deadline = time.monotonic() + 10
-    while len(shared._waiting) < waiting and time.monotonic() < deadline:
-        time.sleep(0.001)
-    assert len(shared._waiting) == waiting
-
-
 class Slow:
     """Holds the network up until it is told to go on."""
 
@@ -36,6 +31,7 @@ class Slow:
         self.go = threading.Event()
         self.began = threading.Event()
         self.sizes: list[int] = []
+        self.shared = shared
         self._run = shared._classifier._run
         shared._classifier._run = self.run  # type: ignore[method-assign]
 
@@ -44,6 +40,18 @@ class Slow:
         self.began.set()
         assert self.go.wait(10)
         return self._run(crops, names)
+
+    def busy_with(self, first: Callable[[], object], *others: Callable[[], object]) -> None:
+        """Ask it for the others while it is busy with the first; then all are read."""
+        threads = [threading.Thread(target=ask) for ask in (first, *others)]
+        threads[0].start()
+        assert self.began.wait(10)
+        for thread in threads[1:]:
+            thread.start()
+        wait_until(lambda: len(self.shared._waiting) == len(others), "all who ask")
+        self.go.set()
+        for thread in threads:
+            thread.join(10)
 
 
 def test_alone_it_answers_as_the_classifier_does(classifier: Classifier) -> None:
@@ -64,15 +72,7 @@ def test_what_comes_while_it_is_busy_is_read_together(classifier: Classifier) ->
     def read(count: int) -> None:
         answers[count] = shared(crops_of(count, seed=count))
 
-    threads = [threading.Thread(target=read, args=(count,)) for count in range(1, 7)]
-    threads[0].start()
-    assert slow.began.wait(10)
-    for thread in threads[1:]:
-        thread.start()
-    wait_for(shared, 5)
-    slow.go.set()
-    for thread in threads:
-        thread.join(10)
+    slow.busy_with(*(partial(read, count) for count in range(1, 7)))
     assert slow.sizes == [1, 2 + 3 + 4 + 5 + 6]
     assert (shared.runs, shared.calls) == (2, 6)
     for count, rows in expected.items():
@@ -85,15 +85,7 @@ def test_no_run_takes_more_than_it_may(
     shared = BatchingClassifier(classifier)
     monkeypatch.setattr(BatchingClassifier, "MOST", 5)
     slow = Slow(shared)
-    threads = [threading.Thread(target=shared, args=(crops_of(3),)) for _ in range(4)]
-    threads[0].start()
-    assert slow.began.wait(10)
-    for thread in threads[1:]:
-        thread.start()
-    wait_for(shared, 3)
-    slow.go.set()
-    for thread in threads:
-        thread.join(10)
+    slow.busy_with(*(partial(shared, crops_of(3)) for _ in range(4)))
     assert slow.sizes == [3, 3, 3, 3]
 
 
@@ -109,13 +101,11 @@ def test_crops_of_another_kind_hurt_nobody_else(classifier: Classifier) -> None:
 def test_a_failure_reaches_all_who_asked_and_the_next_is_read(classifier: Classifier) -> None:
     shared = BatchingClassifier(classifier)
     slow = Slow(shared)
-    right, failing = slow._run, threading.Event()
+    right = slow._run
     errors: list[str] = []
 
     def fail(crops: Crops, names: tuple[str, ...]) -> list[Probabilities]:
-        if failing.is_set():
-            raise RuntimeError("no memory")
-        return right(crops, names)
+        raise RuntimeError("no memory")
 
     slow._run = fail
 
@@ -125,18 +115,9 @@ def test_a_failure_reaches_all_who_asked_and_the_next_is_read(classifier: Classi
         except RuntimeError as error:
             errors.append(str(error))
 
-    failing.set()
-    threads = [threading.Thread(target=read) for _ in range(3)]
-    threads[0].start()
-    assert slow.began.wait(10)
-    for thread in threads[1:]:
-        thread.start()
-    wait_for(shared, 2)
-    slow.go.set()
-    for thread in threads:
-        thread.join(10)
+    slow.busy_with(read, read, read)
     assert errors == ["no memory"] * 3
-    failing.clear()
+    slow._run = right
     assert shared(crops_of(2)).shape == (2, 7)
 
 
