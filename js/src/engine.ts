@@ -119,17 +119,9 @@ export class Engine {
       const smoother = smoothers.get(face.track) ?? new Smoother(settings);
       smoothers.set(face.track, smoother);
       const { probabilities, label } = smoother.add(raw, timeS);
-      const probability = probabilities[label];
       return {
         track: face.track,
-        box: face.box,
-        score: face.score,
-        landmarks: [...face.landmarks],
-        emotion: EMOTIONS[label],
-        probability,
-        unsure: !(probability >= this.options.threshold),
-        probabilities: byEmotion(probabilities),
-        quality,
+        ...readingOf(face, quality, probabilities, this.options.threshold, label),
         raw_emotion: EMOTIONS[highest(raw)],
         raw_probabilities: byEmotion(raw),
         detected: face.detected,
@@ -158,10 +150,8 @@ export class Engine {
     return { rows: await this.classifier.read(crops), qualities };
   }
 
-  async close(): Promise<void> {
-    await this.inTurn(async () => {
-      await this.classifier.close();
-    });
+  close(): Promise<void> {
+    return this.inTurn(() => this.classifier.close());
   }
 
   /** One after the other: a network takes one call at a time. */

@@ -80,20 +80,21 @@ export function highest(values: ArrayLike<number>): number {
   return best;
 }
 
+/** @param label which of the emotions it is; the likeliest, or what holds over time. */
 export function readingOf(
   face: Face,
   quality: FaceQuality,
-  probabilities: Float32Array,
+  probabilities: ArrayLike<number>,
   threshold: number,
+  label = highest(probabilities),
 ): Reading {
-  const best = highest(probabilities);
   return {
     box: face.box,
     score: face.score,
     landmarks: [...face.landmarks],
-    emotion: EMOTIONS[best],
-    probability: probabilities[best],
-    unsure: !(probabilities[best] >= threshold), // so that NaN is unsure, too
+    emotion: EMOTIONS[label],
+    probability: probabilities[label],
+    unsure: !(probabilities[label] >= threshold), // so that NaN is unsure, too
     probabilities: byEmotion(probabilities),
     quality,
   };
