@@ -55,9 +55,9 @@ export class LiveReader {
   #engine = null;
   #running = false;
   #fresh = false; // the camera has shown a frame since the last was taken
-  #pending = new Map(); // number of a frame -> { image, takenAt }
+  #pending = null; // what is on its way: { number, takenAt }
   #sent = 0;
-  #spare = []; // images that can be drawn over
+  #image = new OffscreenCanvas(1, 1); // what it shows
   #small = new OffscreenCanvas(1, 1);
   #settings;
 
@@ -92,7 +92,7 @@ export class LiveReader {
       opened: () => {
         if (!isCurrent()) return;
         this.#sent = 0;
-        this.#pending.clear();
+        this.#pending = null;
         this.told.trouble("");
         this.#take();
       },
@@ -106,7 +106,7 @@ export class LiveReader {
     this.#running = false;
     engineEvents.removeEventListener("change", this.#reopen);
     this.#engine?.close();
-    this.#pending.clear();
+    this.#pending = null;
   }
 
   set(settings) {
@@ -134,47 +134,30 @@ export class LiveReader {
   /** Give the newest frame, if none is on its way. */
   #take() {
     const { videoWidth: width, videoHeight: height } = this.video;
-    if (!this.#fresh || this.#pending.size || !width || !this.#engine?.isOpen) return;
+    if (!this.#fresh || this.#pending || !width || !this.#engine?.isOpen) return;
     this.#fresh = false;
-    const number = this.#sent;
+    resize(this.#image, width, height);
+    this.#pending = { number: this.#sent, takenAt: performance.now() };
     this.#sent += 1;
-    const frame = { image: this.#image(width, height), takenAt: performance.now() };
-    this.#pending.set(number, frame);
-    frame.image.getContext("2d").drawImage(this.video, 0, 0, width, height);
+    this.#image.getContext("2d").drawImage(this.video, 0, 0, width, height);
 
     const shrink = Math.min(1, LONG_SIDE_PX / Math.max(width, height));
-    this.#small.width = Math.round(width * shrink);
-    this.#small.height = Math.round(height * shrink);
+    resize(this.#small, Math.round(width * shrink), Math.round(height * shrink));
     const context = this.#small.getContext("2d", { willReadFrequently: true, alpha: false });
-    context.drawImage(frame.image, 0, 0, this.#small.width, this.#small.height);
+    context.drawImage(this.#image, 0, 0, this.#small.width, this.#small.height);
     this.#engine.send(this.#small);
-  }
-
-  #image(width, height) {
-    const image = this.#spare.pop() ?? new OffscreenCanvas(width, height);
-    resize(image, width, height);
-    return image;
   }
 
   #answer(answer) {
     if (!this.#running) return;
-    if (answer.type === "readings") {
-      const frame = this.#pending.get(answer.frame);
-      this.#forget(answer.frame);
-      if (frame) this.told.read(answer, frame.image, frame.takenAt);
-    } else {
-      if (answer.type === "error") this.told.trouble(answer.message);
-      this.#forget(Infinity);
+    if (answer.type === "error") {
+      this.told.trouble(answer.message);
+      this.#pending = null;
+    } else if (this.#pending?.number === answer.frame) {
+      const { takenAt } = this.#pending;
+      this.#pending = null;
+      this.told.read(answer, this.#image, takenAt);
     }
     this.#take();
-  }
-
-  /** Frames up to a number are answered, or will not be. */
-  #forget(upTo) {
-    for (const [number, { image }] of this.#pending) {
-      if (number > upTo) continue;
-      this.#pending.delete(number);
-      this.#spare.push(image);
-    }
   }
 }
