@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page
 
-from browser.conftest import OUT, ROOT, Host, Log, clean_context, watched
+from browser.conftest import OUT, ROOT, Host, Log, watched
 from mien.recognize.classifier import shipped_models
 
 BOX_PX: Final = 0.5
 PROBABILITY: Final = 0.02
-FIRST_READING_S: Final = 2.0
 
 BLANK: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>mien</title>
 <link rel="icon" href="data:,"><main></main></html>"""
@@ -103,14 +102,6 @@ def assert_same(got: list[dict[str, Any]], wanted: list[dict[str, Any]], name: s
         assert face["score"] == pytest.approx(right["score"], abs=PROBABILITY), name
         assert face["probabilities"] == pytest.approx(right["probabilities"], abs=PROBABILITY)
         assert face["unsure"] is right["unsure"]
-
-
-def test_every_image_is_read_as_in_python(loaded: Page, expected: dict[str, Any]) -> None:
-    for image in expected["images"]:
-        if image["options"]:
-            continue
-        got = loaded.evaluate("async (p) => recognizer.read(await pixels(p))", image)
-        assert_same(got, image["readings"], image["name"])
 
 
 def test_files_are_decoded_and_read_as_in_python(
@@ -200,25 +191,6 @@ def test_a_camera_is_followed_and_read(blank: tuple[Page, Log]) -> None:
     assert numbers == sorted(set(numbers))
     assert all(frame["width"] > 0 and frame["read_ms"] > 0 for frame in shown)
     assert shown[-1]["frame"] == 19 + shown[-1]["dropped"]
-
-
-def test_the_first_reading_comes_soon(browser: Browser, address: str) -> None:
-    """On the fastest of three first visits: other work of the machine is not measured."""
-    first_s = []
-    for _ in range(3):
-        with clean_context(browser) as context, watched(context, address) as (page, _log):
-            page.goto(address)
-            page.evaluate(
-                f"""async () => {{
-                  const {{Recognizer}} = await import("/mien.js");
-                  const loading = Recognizer.load();
-                  {CAMERA}
-                  const recognizer = await loading;
-                  for await (const {{faces}} of recognizer.stream(video)) if (faces.length) break;
-                }}"""
-            )
-            first_s.append(page.evaluate("performance.now()") / 1000)
-    assert min(first_s) < FIRST_READING_S
 
 
 def test_a_stream_ends_with_its_signal(loaded: Page) -> None:

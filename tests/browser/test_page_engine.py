@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-import pytest
-from playwright.sync_api import Browser, Page, Request, expect
+from playwright.sync_api import Page, Request, expect
 
-from browser.conftest import Log, Server, ask_why, go_to, read_notice, read_photo, start_camera
-from browser.test_page_accessibility import looked_at
+from browser.conftest import Log, ask_why, go_to, read_photo, start_camera
 
 
 def let_browser_read(page: Page) -> list[Request]:
@@ -53,17 +51,3 @@ def test_the_choice_is_remembered_and_videos_stay_the_servers(page: Page) -> Non
     expect(page.get_by_label("this browser")).to_be_checked()
     go_to(page, "Video")
     expect(page.get_by_text("The server reads all videos")).to_be_visible()
-
-
-@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 380)])
-def test_no_tab_has_a_serious_fault(
-    browser: Browser, server: Server, portrait: Path, theme: str, width: int
-) -> None:
-    with looked_at(browser, server.address, "engine-", theme, width) as (page, look):
-        read_notice(page)
-        let_browser_read(page)
-        read_photo(page, portrait)
-        look("photo")
-        go_to(page, "Webcam")
-        start_camera(page)
-        look("webcam")
