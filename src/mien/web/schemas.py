@@ -41,6 +41,15 @@ _READING: Final[dict[str, Any]] = {
     },
 }
 
+_IMAGE: Final[dict[str, Any]] = {
+    "name": "a.jpg",
+    "width": 512,
+    "height": 512,
+    "ms": 8.1,
+    "error": None,
+    "faces": [_READING],
+}
+
 _SCORE: Final = {
     "split": "test",
     "n": 3589,
@@ -62,8 +71,8 @@ _MODEL: Final[dict[str, Any]] = {
 }
 
 
-def _example(value: Any) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"examples": [value]})
+def _example(**values: Any) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [values]})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,12 +88,7 @@ class Error:
     """A request that was not served."""
 
     __pydantic_config__ = _example(
-        {
-            "error": {
-                "code": "too_large",
-                "message": "the image: expected at most 20 MB; got 31 MB",
-            }
-        }
+        error={"code": "too_large", "message": "the image: expected at most 20 MB; got 31 MB"}
     )
     error: ErrorDetail
 
@@ -112,16 +116,14 @@ class Health:
     """That the server is there, and what it takes."""
 
     __pydantic_config__ = _example(
-        {
-            "status": "ok",
-            "version": "0.1.0",
-            "model": "mien",
-            "uptime_s": 12.3,
-            "live_clients": 1,
-            "camera": False,
-            "browser": True,
-            "limits": asdict(BoundsOf.of(Limits())),
-        }
+        status="ok",
+        version="0.1.0",
+        model="mien",
+        uptime_s=12.3,
+        live_clients=1,
+        camera=False,
+        browser=True,
+        limits=asdict(BoundsOf.of(Limits())),
     )
     status: Literal["ok"]
     version: str
@@ -153,7 +155,7 @@ class SplitScore:
 class Model:
     """What a model file says of itself."""
 
-    __pydantic_config__ = _example(_MODEL)
+    __pydantic_config__ = _example(**_MODEL)
     name: str
     in_use: bool
     network: str
@@ -169,7 +171,7 @@ class Model:
 class Models:
     """The models in the package, and the one in use."""
 
-    __pydantic_config__ = _example({"models": [_MODEL]})
+    __pydantic_config__ = _example(models=[_MODEL])
     models: list[Model]
 
 
@@ -177,7 +179,7 @@ class Models:
 class ModelWithCard(Model):
     """A model with its card."""
 
-    __pydantic_config__ = _example({**_MODEL, "card_html": "<h1>Model card: mien</h1>"})
+    __pydantic_config__ = _example(**_MODEL, card_html="<h1>Model card: mien</h1>")
     card_html: Annotated[
         str, Field(description="HTML without scripts or styles; empty where none is.")
     ]
@@ -212,7 +214,7 @@ class FaceQuality:
 class Reading:
     """What was read off one face."""
 
-    __pydantic_config__ = _example(_READING)
+    __pydantic_config__ = _example(**_READING)
     box: Annotated[Box, Field(description="x0, y0, x1, y1 in pixels of the upright image.")]
     score: Annotated[Probability, Field(description="The detector's, that this is a face.")]
     landmarks: Annotated[
@@ -249,22 +251,7 @@ class Image:
 class Readings:
     """The readings of the images of a request, in their order."""
 
-    __pydantic_config__ = _example(
-        {
-            "model": "mien",
-            "threshold": 0.0,
-            "images": [
-                {
-                    "name": "a.jpg",
-                    "width": 512,
-                    "height": 512,
-                    "ms": 8.1,
-                    "error": None,
-                    "faces": [_READING],
-                }
-            ],
-        }
-    )
+    __pydantic_config__ = _example(model="mien", threshold=0.0, images=[_IMAGE])
     model: str
     threshold: Probability
     images: list[Image]
@@ -284,16 +271,14 @@ class Explanation:
     """What the reading of one face rests on."""
 
     __pydantic_config__ = _example(
-        {
-            "method": "occlusion",
-            "emotion": "happy",
-            "probability": 0.95,
-            "box": _READING["box"],
-            "heat": [[0.0] * 48] * 2,
-            "parts": [{"name": "mouth", "probability": 0.31, "emotion": "neutral"}],
-            "crop_png": "data:image/png;base64,iVBORw0KGgo=",
-            "size_px": 48,
-        }
+        method="occlusion",
+        emotion="happy",
+        probability=0.95,
+        box=_READING["box"],
+        heat=[[0.0] * 48] * 2,
+        parts=[{"name": "mouth", "probability": 0.31, "emotion": "neutral"}],
+        crop_png="data:image/png;base64,iVBORw0KGgo=",
+        size_px=48,
     )
     method: str
     emotion: Emotion
@@ -344,23 +329,21 @@ class Observed:
     """What the rows of a video tell beside its readings."""
 
     __pydantic_config__ = _example(
-        {
-            "events": [
-                {
-                    "track": 1,
-                    "name": "Anna",
-                    "emotion": "happy",
-                    "onset_s": 2.0,
-                    "peak_s": 2.4,
-                    "end_s": 3.6,
-                    "duration_s": 1.6,
-                    "peak_probability": 0.93,
-                    "mean_probability": 0.81,
-                    "frames": 40,
-                }
-            ],
-            "unusable": [{"track": 1, "start_s": 8.0, "end_s": 9.2, "reason": "turned"}],
-        }
+        events=[
+            {
+                "track": 1,
+                "name": "Anna",
+                "emotion": "happy",
+                "onset_s": 2.0,
+                "peak_s": 2.4,
+                "end_s": 3.6,
+                "duration_s": 1.6,
+                "peak_probability": 0.93,
+                "mean_probability": 0.81,
+                "frames": 40,
+            }
+        ],
+        unusable=[{"track": 1, "start_s": 8.0, "end_s": 9.2, "reason": "turned"}],
     )
     events: list[ObservedEvent]
     unusable: list[UnusableSpan]
