@@ -56,33 +56,31 @@ def router(service: Service) -> APIRouter:
 
 def describe_models(name: str, used: Classifier) -> list[schemas.Model]:
     """The one in use, which clients know by `name`, and the others of the package."""
-    size = sum(path.stat().st_size for path in used.paths)
-    return [_model(name, used.spec, size, in_use=True)] + [
-        _model(other, _shipped_spec(other), path.stat().st_size, in_use=False)
-        for other, path in shipped_models().items()
-        if other != name
+    others = {other: path for other, path in shipped_models().items() if other != name}
+    known = {name: (used.spec, used.paths)}
+    known |= {other: (_shipped_spec(other), (path,)) for other, path in others.items()}
+    return [
+        schemas.Model(
+            name=each,
+            in_use=each == name,
+            network=spec.network,
+            parameters=spec.parameters,
+            size_bytes=sum(path.stat().st_size for path in paths),
+            labels=list(spec.labels),
+            scores=[
+                schemas.SplitScore(split=split, **asdict(score))
+                for split, score in spec.scores.items()
+            ],
+            trained_on=spec.trained_on,
+            licence=spec.license,
+        )
+        for each, (spec, paths) in known.items()
     ]
 
 
 @cache
 def _shipped_spec(name: str) -> ModelSpec:
     return Classifier(name).spec
-
-
-def _model(name: str, spec: ModelSpec, size_bytes: int, *, in_use: bool) -> schemas.Model:
-    return schemas.Model(
-        name=name,
-        in_use=in_use,
-        network=spec.network,
-        parameters=spec.parameters,
-        size_bytes=size_bytes,
-        labels=list(spec.labels),
-        scores=[
-            schemas.SplitScore(split=split, **asdict(score)) for split, score in spec.scores.items()
-        ],
-        trained_on=spec.trained_on,
-        licence=spec.license,
-    )
 
 
 @cache
