@@ -132,7 +132,7 @@ export function readVideo(file, told) {
   for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
 
   let id = null;
-  const events = new EventReader((name, data) => {
+  const readEvents = eventReader((name, data) => {
     if (name === "accepted") id = data.id;
     told.event(name, data);
   });
@@ -140,11 +140,11 @@ export function readVideo(file, told) {
     request.upload.onprogress = (event) => told.sent(event.loaded / event.total);
     request.upload.onload = () => told.sent(1);
     request.onprogress = () => {
-      if (request.status === 200) events.read(request.responseText);
+      if (request.status === 200) readEvents(request.responseText);
     };
     request.onload = () => {
       if (request.status !== 200) return reject(errorOf(request.status, request.responseText));
-      events.read(request.responseText);
+      readEvents(request.responseText);
       resolve();
     };
     request.onabort = () => reject(new DOMException("cancelled", "AbortError"));
@@ -188,22 +188,14 @@ export async function makeOfRows(kind, lines, { name, media }) {
   return { blob: await response.blob(), ending: given?.[1] ?? "" };
 }
 
-/** Cuts server-sent events out of a text that grows. */
-class EventReader {
-  #from = 0;
-
-  constructor(told) {
-    this.told = told;
-  }
-
-  /** @param {string} text all of the answer until now. */
-  read(text) {
-    for (;;) {
-      const end = text.indexOf("\n\n", this.#from);
-      if (end < 0) return;
-      const [, name, data] = /^event: (\w+)\ndata: (.*)$/.exec(text.slice(this.#from, end));
-      this.#from = end + 2;
-      this.told(name, JSON.parse(data));
+/** What cuts server-sent events out of a text that grows, when it is given all of it until now. */
+function eventReader(told) {
+  let from = 0;
+  return (text) => {
+    for (let end = text.indexOf("\n\n", from); end >= 0; end = text.indexOf("\n\n", from)) {
+      const [, name, data] = /^event: (\w+)\ndata: (.*)$/.exec(text.slice(from, end));
+      from = end + 2;
+      told(name, JSON.parse(data));
     }
-  }
+  };
 }
