@@ -3,7 +3,6 @@ import io
 import json
 import socket
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from web_client import (
     events_of,
     memory_bytes,
     running,
+    serving,
     video_events,
 )
 
@@ -41,12 +41,7 @@ LIMITS = Limits(
     video_s=120.0,
     videos=2,
 )
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Running]:
-    with running(WebSettings(limits=LIMITS)) as found:
-        yield found
+server = serving(WebSettings(limits=LIMITS))
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from mien.web.live import CLOSE_FAILED, CLOSE_GOING, CLOSE_TOO_BIG
 from mien.web.security import CLOSE_BUSY, CLOSE_POLICY
 from mien.web.settings import PORT, Limits, WebSettings, megabytes
 from videos import make_video, moving_portrait, steady_times
-from web_client import Running, running
+from web_client import Running, serving
 
 ROOT = Path(__file__).resolve().parent.parent
 WEB = (ROOT / "docs" / "web.md").read_text(encoding="utf-8")
@@ -43,10 +42,7 @@ def cells(text: str, header: str) -> list[list[str]]:
     return table
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Running]:
-    with running(WebSettings()) as found:
-        yield found
+server = serving(WebSettings())
 
 
 @pytest.fixture

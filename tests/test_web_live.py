@@ -4,7 +4,6 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from typing import Any
 
@@ -19,7 +18,7 @@ from mien.web.live import LiveSettings
 from mien.web.settings import Limits, WebSettings
 from named_pipes import wait_until
 from videos import moving_portrait
-from web_client import PATIENCE_S, Running, close_of, memory_bytes, running
+from web_client import PATIENCE_S, Running, close_of, memory_bytes, running, serving
 
 
 def jpeg(image: Image) -> bytes:
@@ -32,12 +31,7 @@ FRAME = moving_portrait(width=320, height=240)
 FRAMES = [jpeg(FRAME(number)) for number in range(20)]
 SMALL = jpeg(np.full((48, 64, 3), 128, np.uint8))
 LIMITS = Limits(live_clients=3, frame_bytes=300_000, bad_frames=5, stall_s=1.0)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Running]:
-    with running(WebSettings(limits=LIMITS)) as found:
-        yield found
+server = serving(WebSettings(limits=LIMITS))
 
 
 def reply_of(client: Any) -> dict[str, Any]:

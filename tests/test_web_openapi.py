@@ -1,6 +1,5 @@
 """What OpenAPI says of the server holds, whatever is sent."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,13 +10,9 @@ from schemathesis.checks import CHECKS
 
 from mien.web.app import create_app
 from mien.web.settings import Limits, WebSettings
-from web_client import Running, running
+from web_client import Running, serving
 
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Running]:
-    with running(WebSettings(limits=Limits(videos=20))) as found:
-        yield found
+server = serving(WebSettings(limits=Limits(videos=20)))
 
 
 @pytest.fixture(scope="module")

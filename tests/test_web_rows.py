@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,10 @@ from mien.rows.formats import FORMATS, Media, write_format
 from mien.rows.table import read_rows
 from mien.web.rows import Kind
 from mien.web.settings import Limits, WebSettings
-from web_client import Running, running
+from web_client import Running, serving
 
 JSON_LINES = "application/x-ndjson"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Running]:
-    with running(WebSettings(limits=Limits(request_bytes=1_000_000))) as found:
-        yield found
+server = serving(WebSettings(limits=Limits(request_bytes=1_000_000)))
 
 
 def lines(names: Mapping[int, str] | None = None, *, together: bool = False) -> str:

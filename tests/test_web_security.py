@@ -13,32 +13,15 @@ from mien.recognize.classifier import DEFAULT_MODEL, shipped_models
 from mien.web.security import say_goodbye
 from mien.web.settings import Limits, WebSettings
 from named_pipes import wait_until
-from web_client import PATIENCE_S, Running, close_of, code_of, live_client, running
+from web_client import PATIENCE_S, Running, close_of, code_of, live_client, running, serving
 
 TOKEN = "a-token-of-the-tests"
 LIMITS = Limits(image_bytes=50_000, request_bytes=100_000, video_bytes=80_000, request_s=1.0)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Running]:
-    with running(WebSettings(limits=LIMITS)) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def locked() -> Iterator[Running]:
-    with running(WebSettings(token=TOKEN, allow_hosts=("lab.example",))) as found:
-        yield found
-
-
+server = serving(WebSettings(limits=LIMITS))
+locked = serving(WebSettings(token=TOKEN, allow_hosts=("lab.example",)))
 OTHERS = "http://localhost:3000"
-
-
-@pytest.fixture(scope="module")
-def friendly() -> Iterator[Running]:
-    """A server for pages of one other origin, too."""
-    with running(WebSettings(token=TOKEN, allow_origins=(OTHERS,))) as found:
-        yield found
+# A server for pages of one other origin, too.
+friendly = serving(WebSettings(token=TOKEN, allow_origins=(OTHERS,)))
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "10.0.0.1", "", "a b"])

@@ -127,6 +127,17 @@ def running(settings: WebSettings | None = None) -> Iterator[Running]:
         assert not thread.is_alive()
 
 
+def serving(settings: WebSettings) -> Any:
+    """A fixture: a server that the tests of a module share."""
+
+    @pytest.fixture(scope="module")
+    def server() -> Iterator[Running]:
+        with running(settings) as found:
+            yield found
+
+    return server
+
+
 class ServerProcess:
     """`mien serve` as people start it.
 
