@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from command_line import Mien
+from command_line import Mien, assert_refused
 from mien.errors import OptionError, OutputError
 from mien.web.server import listen, page_address
 from mien.web.settings import Limits, WebSettings, is_loopback
@@ -137,10 +137,7 @@ def test_a_port_in_use_is_one_sentence(mien: Mien) -> None:
         with pytest.raises(OutputError, match=f"port {port}: no page can be shown there"):
             listen("127.0.0.1", port)
         outcome = mien("serve", "--no-browser", "--port", port)
-    assert outcome.status == 2
-    assert outcome.stdout == ""
-    assert outcome.stderr.startswith(f"mien: 127.0.0.1, port {port}: no page can be shown there")
-    assert outcome.stderr.count("\n") == 1
+    assert_refused(outcome, f"mien: 127.0.0.1, port {port}: no page can be shown there")
 
 
 @pytest.mark.parametrize(
@@ -160,10 +157,7 @@ def test_a_port_in_use_is_one_sentence(mien: Mien) -> None:
     ],
 )
 def test_options_out_of_range_are_one_line(mien: Mien, options: list[str], said: str) -> None:
-    outcome = mien("serve", "--no-browser", "--port", "0", *options)
-    assert outcome.status == 2
-    assert said in outcome.stderr
-    assert outcome.stderr.count("\n") == 1
+    assert_refused(mien("serve", "--no-browser", "--port", "0", *options), said)
 
 
 def test_without_the_extra_it_says_how_to_install_it() -> None:
