@@ -5,7 +5,7 @@ const SVG = "http://www.w3.org/2000/svg";
 // Registered, so that drawings on canvases are told the colours themselves, not how they are chosen.
 for (const name of ["ink", "dim", "surface", "raised", "edge"]) {
   const initialValue = "black";
-  CSS.registerProperty({ name: `--${name}`, syntax: "<color>", inherits: true, initialValue });
+  CSS.registerProperty?.({ name: `--${name}`, syntax: "<color>", inherits: true, initialValue });
 }
 
 /** The element with an id, which index.html has. */

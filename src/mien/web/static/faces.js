@@ -112,7 +112,6 @@ function drawPlate(context, face, box, others, { number, width, height, letterPx
     x += numberWidth;
   }
   drawShape(context, emotion, x, middle - shape / 2, shape, ink);
-  context.fillStyle = ink;
   context.fillText(words, x + shape + pad * 0.7, middle + size * 0.04);
   return place;
 }
@@ -123,8 +122,7 @@ function overlap(a, b) {
 
 /** Which face is at a point of the image, the smallest where several are; -1 where none is. */
 export function faceAt(faces, x, y) {
-  let found = -1;
-  let area = Infinity;
+  let [found, area] = [-1, Infinity];
   faces.forEach(({ box: [x0, y0, x1, y1] }, at) => {
     const own = (x1 - x0) * (y1 - y0);
     if (x >= x0 && x <= x1 && y >= y0 && y <= y1 && own < area) [found, area] = [at, own];
@@ -133,7 +131,7 @@ export function faceAt(faces, x, y) {
 }
 
 /** What an image shows, in a sentence, for those who do not see it. */
-export function describe(faces, subject = "The image") {
+export function describe(faces, subject) {
   if (!faces.length) return `${subject} shows no face.`;
   const each = faces.map((face) => {
     const who = face.track === undefined ? "" : `person ${face.track} `;

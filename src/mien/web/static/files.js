@@ -66,8 +66,7 @@ export function stemOf(name) {
 }
 
 /** The moment, for the name of a file: "20260131-140502". */
-export function stamp(now = new Date()) {
-  const two = (number) => String(number).padStart(2, "0");
-  const day = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
-  return `${day}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
+export function stamp() {
+  const now = new Date().toLocaleString("sv"); // "2026-01-31 14:05:02", as Swedes write it
+  return now.replaceAll(/[-:]/g, "").replace(" ", "-");
 }
