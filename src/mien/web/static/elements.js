@@ -35,31 +35,6 @@ export function make(tag, properties = {}, children = []) {
   return element;
 }
 
-/** A button that looks like a link. */
-export function makeLink(words, onclick) {
-  return make("button", { type: "button", class: "link", onclick }, [words]);
-}
-
-/**
- * Fill a table.
- *
- * @param {string[]} head
- * @param {number[]} textColumns those that stand at the left.
- * @param {HTMLTableRowElement[]} rows
- */
-export function fillTable(table, head, textColumns, rows) {
-  const cells = head.map((name, at) =>
-    make("th", { scope: "col", class: textColumns.includes(at) && "text" }, [name]),
-  );
-  table.replaceChildren(make("thead", {}, [make("tr", {}, cells)]), make("tbody", {}, rows));
-}
-
-/** A row of a table; each cell has its class, or none, and what stands in it. */
-export function makeRow(cells) {
-  const made = cells.map(([kind, ...content]) => make("td", { class: kind }, content));
-  return make("tr", {}, made);
-}
-
 /** The shape of an emotion in its colour; the word always stands beside it. */
 export function shapeOf(emotion) {
   const svg = document.createElementNS(SVG, "svg");
@@ -114,28 +89,4 @@ export function showStatus(kind, words) {
 export function showTrouble(id, message = "") {
   byId(id).textContent = message;
   byId(id).hidden = !message;
-}
-
-/** What went wrong with a file, its name in front: the server's words may begin with it. */
-export function aboutFile(name, message) {
-  return message.startsWith(`${name}: `) ? message : `${name}: ${message}`;
-}
-
-/** Seconds as people read them: "1:05.2", or "1:05" where tenths do not matter; rounded as
- * `mien video` rounds them. */
-export function clock(seconds, { fine = true } = {}) {
-  const tenths = fine ? Math.round(seconds * 10) : Math.round(seconds) * 10;
-  const minutes = Math.floor(tenths / 600);
-  const rest = ((tenths % 600) / 10).toFixed(fine ? 1 : 0);
-  return `${minutes}:${rest.padStart(fine ? 4 : 2, "0")}`;
-}
-
-/** Bytes as people read them: "3.2 MB". */
-export function megabytes(bytes) {
-  return `${(bytes / 1e6).toLocaleString("en", { maximumFractionDigits: bytes < 1e7 ? 1 : 0 })} MB`;
-}
-
-/** Why a file is not taken that has more bytes than `most`; "" where it is. */
-export function tooLarge(file, most) {
-  return file.size > most ? `expected at most ${megabytes(most)}; got ${megabytes(file.size)}` : "";
 }

@@ -6,11 +6,11 @@
 import * as server from "./api.js";
 import * as browser from "./browser_reader.js";
 import { CameraFeed } from "./camera_feed.js";
-import { tooLarge } from "./elements.js";
 import { browserReads, offerChoice, startChoice } from "./engine_choice.js";
 import { health, startHealth } from "./health.js";
 import { ServerLive } from "./server_live.js";
 import { startVideo } from "./video.js";
+import { tooLarge } from "./words.js";
 
 export { getModel, getModels } from "./api.js";
 /** "change", fired when another one is to read from now on. */

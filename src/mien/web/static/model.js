@@ -1,8 +1,9 @@
 /** The Model tab: what the network in use is, how good, and what it is not for. */
 
-import { byId, make, megabytes, showTrouble } from "./elements.js";
+import { byId, make, showTrouble } from "./elements.js";
 import { getModel, getModels, healthEvents } from "./engine.js";
 import { tabEvents } from "./tabs.js";
+import { megabytes } from "./words.js";
 
 /** What a card may be made of; a card comes from a model's file, which may be anybody's. */
 const TAGS =

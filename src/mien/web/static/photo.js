@@ -1,17 +1,6 @@
 /** The Photo tab: images in, boxes, bars and a table out. */
 
-import {
-  aboutFile,
-  byId,
-  fillTable,
-  make,
-  makeLink,
-  makeRow,
-  onClick,
-  resize,
-  shapeOf,
-  showTrouble,
-} from "./elements.js";
+import { byId, make, onClick, resize, shapeOf, showTrouble } from "./elements.js";
 import { EMOTIONS, percent, shownOf, withThreshold } from "./emotions.js";
 import { readImage } from "./engine.js";
 import { explanationPanel } from "./explanation.js";
@@ -19,6 +8,8 @@ import { describe, drawFaces, faceAt, FaceCard } from "./faces.js";
 import { download, downloadPng, stemOf, takeFiles } from "./files.js";
 import { imagesToCsv, imagesToJson } from "./rows.js";
 import { bindSlider } from "./settings.js";
+import { fillTable, makeLink, makeRow } from "./tables.js";
+import { aboutFile } from "./words.js";
 
 const AT_ONCE = 3; // on their way to the engine; the server reads the faces of several together
 const THUMBNAIL_PX = 184;

@@ -1,9 +1,10 @@
 /** A video's timeline: a band for each person, coloured and as high as the emotion is probable. */
 
-import { clock, letters, make, sharpContext, themeColor } from "./elements.js";
+import { letters, make, sharpContext, themeColor } from "./elements.js";
 import { EMOTIONS, inkOn, UNSURE } from "./emotions.js";
 import { drawShape } from "./faces.js";
 import { themeEvents } from "./theme.js";
+import { clock } from "./words.js";
 
 const BAND_PX = 40;
 const EVENTS_PX = 6; // of the lane above a band, and a little less of that below it

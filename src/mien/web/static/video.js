@@ -1,27 +1,15 @@
 /** The Video tab: a video in, its player with boxes, a timeline and a summary out. */
 
 import { makeOfRows, readVideo } from "./api.js";
-import {
-  aboutFile,
-  byId,
-  clock,
-  fillTable,
-  make,
-  makeLink,
-  makeRow,
-  megabytes,
-  onClick,
-  resize,
-  shapeOf,
-  showTrouble,
-  tooLarge,
-} from "./elements.js";
+import { byId, make, onClick, resize, shapeOf, showTrouble } from "./elements.js";
 import { EMOTIONS, emotionOf, percent, withThreshold } from "./emotions.js";
 import { describe, drawFaces, PeopleCards } from "./faces.js";
 import { download, stemOf, takeFiles } from "./files.js";
 import { frameToCsv, frameToJsonLines, framesHeader } from "./rows.js";
 import { bindSlider } from "./settings.js";
+import { fillTable, makeLink, makeRow } from "./tables.js";
 import { Timeline } from "./timeline.js";
+import { aboutFile, clock, megabytes, tooLarge } from "./words.js";
 
 const EPSILON_S = 0.004; // a player's times are rounded
 const HOLD_S = 0.5; // how long a reading stands where only some frames are read
