@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from mien.errors import DataError
 from mien.learn.evaluation.calibration import (
@@ -14,8 +15,7 @@ from mien.learn.evaluation.calibration import (
 
 def drawn(logits: NDArray[np.float32], temperature: float, *, seed: int = 0) -> NDArray[np.int64]:
     """Labels drawn with the probabilities that the logits have at that temperature."""
-    shares = np.exp(logits / temperature)
-    shares /= shares.sum(axis=1, keepdims=True)
+    shares = softmax(logits / temperature, axis=1)
     points = np.random.default_rng(seed).random((len(logits), 1))
     targets: NDArray[np.int64] = (shares.cumsum(axis=1) < points).sum(axis=1).clip(0, 6)
     return targets
@@ -67,17 +67,11 @@ def test_faces_that_do_not_tell_give_none() -> None:
         fit_temperature(some_logits(0), np.empty(0, np.int64))
 
 
-def softmaxed(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares: NDArray[np.float32] = powers / powers.sum(axis=1, keepdims=True)
-    return shares
-
-
 def test_what_smoothed_labels_have_taught_is_undone() -> None:
-    right = softmaxed(some_logits(500))
+    right = softmax(some_logits(500), axis=1)
     learned = np.log(0.9 * right + 0.1 / 7).astype(np.float32)
 
-    undone = softmaxed(unsmoothed(learned, 0.1))
+    undone = softmax(unsmoothed(learned, 0.1), axis=1)
     assert np.abs(undone - right)[right > FLOOR].max() < 0.01
     assert np.array_equal(undone.argmax(axis=1), right.argmax(axis=1))
     assert unsmoothed(learned, 0.0) is learned
@@ -86,7 +80,7 @@ def test_what_smoothed_labels_have_taught_is_undone() -> None:
 def test_smoothing_is_undone_only_where_that_makes_the_labels_likelier() -> None:
     logits = some_logits(4000)
     targets = drawn(logits, 1.0)
-    learned = np.log(0.9 * softmaxed(logits) + 0.1 / 7).astype(np.float32)
+    learned = np.log(0.9 * softmax(logits, axis=1) + 0.1 / 7).astype(np.float32)
 
     undone = fit_calibration(learned, targets, label_smoothing=0.1)
     assert undone is not None

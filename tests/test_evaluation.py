@@ -13,6 +13,7 @@ from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.scores import (
     ClassScore,
+    Interval,
     VotesScore,
     bootstrap_intervals,
     evaluate,
@@ -88,15 +89,15 @@ def test_scores_and_intervals_are_of_the_same_classes() -> None:
     result = evaluate_probabilities(_sure(read), targets)
     intervals = bootstrap_intervals(_sure(read), targets, resamples=200)
 
-    for name in ("macro_f1", "mean_class_recall"):
-        assert intervals[name].low < getattr(result, name) < intervals[name].high
+    for name, interval in intervals.items():
+        assert interval.low < getattr(result, name) < interval.high
 
 
 def test_a_draw_without_a_rare_class_does_not_count_it_as_missed() -> None:
     targets = np.array([0] * 30 + [1])  # every third draw has no face of the second class
     intervals = bootstrap_intervals(_sure(targets), targets, resamples=100)
 
-    assert {(interval.low, interval.high) for interval in intervals.values()} == {(1.0, 1.0)}
+    assert set(intervals.values()) == {Interval(1.0, 1.0)}
 
 
 def test_accuracy_is_one_number_whichever_way_it_is_counted() -> None:
@@ -162,18 +163,13 @@ def test_reliability_is_the_one_computed_by_hand() -> None:
     assert reliability.expected_calibration_error == pytest.approx((2 * 0.5 + 4 * 0.4) / 6)
 
 
-def test_intervals_hold_the_score_and_shrink_with_more_faces() -> None:
+def test_intervals_shrink_with_more_faces() -> None:
     generator = np.random.default_rng(0)
     targets = generator.integers(0, 7, 800)
     read = np.where(generator.random(800) < 0.7, targets, (targets + 1) % 7)
     few = bootstrap_intervals(_sure(read[:50]), targets[:50], resamples=100)
     many = bootstrap_intervals(_sure(read), targets, resamples=100)
-    result = evaluate_probabilities(_sure(read), targets)
 
-    assert many["accuracy"].low < result.accuracy < many["accuracy"].high
-    assert many["macro_f1"].low < result.macro_f1 < many["macro_f1"].high
-    recall = many["mean_class_recall"]
-    assert recall.low < result.mean_class_recall < recall.high
     assert many["accuracy"].high - many["accuracy"].low < 0.1
     assert few["accuracy"].high - few["accuracy"].low > 0.15
 
@@ -183,7 +179,7 @@ def test_intervals_are_drawn_by_seed_and_closed_where_all_is_right() -> None:
     perfect = bootstrap_intervals(_sure(TARGETS), TARGETS, resamples=50)["accuracy"]
 
     assert drawn[0] == drawn[1]
-    assert (perfect.low, perfect.high) == (1.0, 1.0)
+    assert perfect == Interval(1.0, 1.0)
 
 
 # FER+ votes; the columns are neutral, happiness, surprise, sadness, anger, disgust, fear, contempt,

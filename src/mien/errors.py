@@ -18,7 +18,11 @@ of one stands in its attributes: nothing is told from the words of a message.
 """
 
 import copy
-from typing import Literal, Self, TypeAlias
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ErrorKind: TypeAlias = Literal[
     "kills the process that reads it",
@@ -142,3 +146,12 @@ class MissingExtraError(MienError, ImportError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self).__new__, (type(self), *self.args)  # without the constructor
+
+
+@contextmanager
+def needs_extra(extra: str, purpose: str) -> "Iterator[None]":
+    """Raise `MissingExtraError` where an import in the body fails: what `purpose` needs."""
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtraError(purpose, extra, error) from error

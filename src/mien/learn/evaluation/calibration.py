@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import DataError, MissingExtraError
+from mien.errors import DataError, needs_extra
 from mien.labels import EMOTIONS, FERPLUS_COLUMNS
 
 Targets: TypeAlias = NDArray[np.int64] | NDArray[np.float32]
@@ -201,10 +201,8 @@ def fit_temperature(logits: NDArray[np.float32], targets: Targets) -> float | No
     Raises:
         DataError: there are no faces.
     """
-    try:
+    with needs_extra("train", "fitting the temperature"):
         from scipy.optimize import minimize_scalar
-    except ImportError as error:
-        raise MissingExtraError("fitting the temperature", "train", error) from error
     if len(targets) == 0:
         raise DataError("expected faces to fit the temperature on; there are none")
     # In the logarithm, so that half and double are equally far from 1.

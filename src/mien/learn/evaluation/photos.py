@@ -96,20 +96,15 @@ def score_photos(counts: NDArray[np.int64], *, resamples: int = 1000, seed: int 
             for label, row in labelled.items()
         },
         intervals={
-            "accuracy": _interval(accuracies),
-            "mean_class_recall": _interval(np.nanmean(recalls, axis=1)),
+            "accuracy": Interval.of(accuracies),
+            "mean_class_recall": Interval.of(np.nanmean(recalls, axis=1)),
         },
-        recall_intervals={label: _interval(recalls[:, row]) for label, row in labelled.items()},
+        recall_intervals={label: Interval.of(recalls[:, row]) for label, row in labelled.items()},
     )
 
 
 def score_found_faces(evaluation: Evaluation, faceless: Sequence[LabeledImage]) -> PhotoScores:
-    """The scores of photos of which those with a face were evaluated.
-
-    Args:
-        evaluation: of the faces found.
-        faceless: the other photos.
-    """
+    """The scores of photos of which those with a face were evaluated; `faceless` are the others."""
     counts = count_readings([p.target for p in faceless], [None] * len(faceless))
     counts[:, :-1] += np.array(evaluation.confusion)
     return score_photos(counts)
@@ -121,8 +116,3 @@ def _shares(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.
     photos = counts.sum(axis=2)
     recall = np.where(photos > 0, right / np.maximum(photos, 1), np.nan)
     return right.sum(axis=1) / photos.sum(axis=1), recall
-
-
-def _interval(draws: NDArray[np.float64]) -> Interval:
-    low, high = np.nanpercentile(draws, [2.5, 97.5])
-    return Interval(float(low), float(high))

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import MissingExtraError, OptionError
+from mien.errors import OptionError, needs_extra
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.scores import Interval, evaluate_probabilities
@@ -44,9 +44,7 @@ class Corruption:
         unit: of the severities.
         severities: what is measured, from one end to the other. Severity 0, the image as it is, is
             possible everywhere and not among them.
-        lowest: the least severity there is, beside 0.
-        highest: the greatest.
-        falling: less is worse, as with the quality of a JPEG.
+        limits: the least severity there is, beside 0, and the greatest.
         change: (crops, severity, random) -> gray levels of the same shape, not yet rounded.
     """
 
@@ -54,10 +52,13 @@ class Corruption:
     about: str
     unit: str
     severities: tuple[float, ...]
-    lowest: float
-    highest: float
+    limits: tuple[float, float]
     change: _Change
-    falling: bool = False
+
+    @property
+    def falling(self) -> bool:
+        """Less is worse, as with the quality of a JPEG."""
+        return self.severities[0] > self.severities[-1]
 
 
 @dataclass(frozen=True)
@@ -99,74 +100,57 @@ def _noise(crops: Crops, severity: float, random: np.random.Generator) -> NDArra
     return crops + np.float32(severity) * random.standard_normal(crops.shape, np.float32)
 
 
-def _jpeg(crops: Crops, severity: float, _: np.random.Generator) -> NDArray[Any]:
-    quality = [cv2.IMWRITE_JPEG_QUALITY, round(severity)]
-    return _each(
-        crops,
-        lambda crop: cv2.imdecode(cv2.imencode(".jpg", crop, quality)[1], cv2.IMREAD_GRAYSCALE),
-    )
+def _each(change: Callable[[NDArray[np.uint8], float], Any]) -> _Change:
+    """What changes one crop after another, by its severity."""
+
+    def change_all(crops: Crops, severity: float, _: np.random.Generator) -> NDArray[Any]:
+        changed = np.empty_like(crops)
+        for row, crop in enumerate(crops):
+            changed[row] = change(crop, severity)
+        return changed
+
+    return change_all
 
 
-def _resolution(crops: Crops, severity: float, _: np.random.Generator) -> NDArray[Any]:
+def _jpeg(crop: NDArray[np.uint8], severity: float) -> Any:
+    _, content = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, round(severity)])
+    return cv2.imdecode(content, cv2.IMREAD_GRAYSCALE)
+
+
+def _resolution(crop: NDArray[np.uint8], severity: float) -> Any:
     # Enlarged as `mien.recognize.crops` enlarges a small face.
-    small, full = (round(severity), round(severity)), (SIZE_PX, SIZE_PX)
-    return _each(
-        crops,
-        lambda crop: cv2.resize(
-            cv2.resize(crop, small, interpolation=cv2.INTER_AREA),
-            full,
-            interpolation=cv2.INTER_LINEAR,
-        ),
-    )
+    side = round(severity)
+    small = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_LINEAR)
 
 
-def _blur(crops: Crops, severity: float, _: np.random.Generator) -> NDArray[Any]:
-    return _each(
-        crops,
-        lambda crop: cv2.GaussianBlur(crop, (0, 0), severity, borderType=cv2.BORDER_REPLICATE),
-    )
+def _blur(crop: NDArray[np.uint8], severity: float) -> Any:
+    return cv2.GaussianBlur(crop, (0, 0), severity, borderType=cv2.BORDER_REPLICATE)
 
 
-def _motion(crops: Crops, severity: float, _: np.random.Generator) -> NDArray[Any]:
+def _motion(crop: NDArray[np.uint8], severity: float) -> Any:
     # A box of one row is what a steady movement during the exposure leaves.
-    return _each(
-        crops, lambda crop: cv2.blur(crop, (round(severity), 1), borderType=cv2.BORDER_REPLICATE)
-    )
+    return cv2.blur(crop, (round(severity), 1), borderType=cv2.BORDER_REPLICATE)
 
 
-def _rotation(crops: Crops, severity: float, _: np.random.Generator) -> NDArray[Any]:
+def _rotation(crop: NDArray[np.uint8], severity: float) -> Any:
     middle = (SIZE_PX - 1) / 2
     turn = cv2.getRotationMatrix2D((middle, middle), -severity, 1.0)  # OpenCV turns the other way
-    return _each(
-        crops,
-        lambda crop: cv2.warpAffine(
-            crop, turn, crop.shape, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        ),
+    return cv2.warpAffine(
+        crop, turn, crop.shape, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
 
 
-def _shift_x(crops: Crops, severity: float, _: np.random.Generator) -> NDArray[Any]:
-    return _reframed(crops, shift_x=severity)
+def _reframed(*, x: float = 0.0, y: float = 0.0, wider: float = 0.0) -> _Change:
+    """What the frame holds that lies elsewhere, or is wider, by so much for each severity of 1."""
 
+    def cut(crop: NDArray[np.uint8], severity: float) -> Any:
+        left, top = x * severity, y * severity
+        face = Face((left, top, left + SIZE_PX, top + SIZE_PX), 1.0)
+        frame = Framing(side=1.0 + wider * severity, shift_x=0.0, shift_y=0.0)
+        return crop_faces(np.repeat(crop[..., np.newaxis], 3, axis=2), [face], frame)[0]
 
-def _shift_y(crops: Crops, severity: float, _: np.random.Generator) -> NDArray[Any]:
-    return _reframed(crops, shift_y=severity)
-
-
-def _zoom(crops: Crops, severity: float, _: np.random.Generator) -> NDArray[Any]:
-    return _reframed(crops, wider=severity)
-
-
-def _reframed(
-    crops: Crops, *, shift_x: float = 0.0, shift_y: float = 0.0, wider: float = 0.0
-) -> Crops:
-    """What would have been cut had the frame been elsewhere, or of another size."""
-    face = Face((shift_x, shift_y, shift_x + SIZE_PX, shift_y + SIZE_PX), 1.0)
-    frame = Framing(side=1.0 + wider, shift_x=0.0, shift_y=0.0)
-    return _each(
-        crops,
-        lambda crop: crop_faces(np.repeat(crop[..., np.newaxis], 3, axis=2), [face], frame)[0],
-    )
+    return _each(cut)
 
 
 def _cover(band: Band) -> _Change:
@@ -179,13 +163,6 @@ def _cover(band: Band) -> _Change:
     return cover
 
 
-def _each(crops: Crops, change: Callable[[NDArray[np.uint8]], Any]) -> Crops:
-    changed = np.empty_like(crops)
-    for row, crop in enumerate(crops):
-        changed[row] = change(crop)
-    return changed
-
-
 _WHITE: Final = 255.0
 
 CORRUPTIONS: Final[Mapping[str, Corruption]] = {
@@ -196,8 +173,7 @@ CORRUPTIONS: Final[Mapping[str, Corruption]] = {
             "every pixel darker or brighter, cut off at black and white",
             "gray levels",
             (-120.0, -80.0, -40.0, 40.0, 80.0, 120.0),
-            -_WHITE,
-            _WHITE,
+            (-_WHITE, _WHITE),
             _brightness,
         ),
         Corruption(
@@ -205,8 +181,7 @@ CORRUPTIONS: Final[Mapping[str, Corruption]] = {
             "the spread around the face's mean smaller or larger by this share",
             "share of the spread",
             (-0.9, -0.6, -0.3, 0.5, 1.0, 2.0),
-            -1.0,
-            10.0,
+            (-1.0, 10.0),
             _contrast,
         ),
         Corruption(
@@ -214,8 +189,7 @@ CORRUPTIONS: Final[Mapping[str, Corruption]] = {
             "Gaussian noise on every pixel, as of a dark room; its standard deviation",
             "gray levels",
             (5.0, 10.0, 20.0, 30.0, 40.0, 60.0),
-            0.0,
-            _WHITE,
+            (0.0, _WHITE),
             _noise,
         ),
         Corruption(
@@ -223,46 +197,39 @@ CORRUPTIONS: Final[Mapping[str, Corruption]] = {
             "compressed as JPEG",
             "quality",
             (90.0, 70.0, 50.0, 30.0, 15.0, 5.0),
-            1.0,
-            100.0,
-            _jpeg,
-            falling=True,
+            (1.0, 100.0),
+            _each(_jpeg),
         ),
         Corruption(
             "resolution",
             "a face that was this many pixels wide, enlarged to 48",
             "px",
             (32.0, 24.0, 16.0, 12.0, 8.0, 6.0),
-            1.0,
-            float(SIZE_PX),
-            _resolution,
-            falling=True,
+            (1.0, float(SIZE_PX)),
+            _each(_resolution),
         ),
         Corruption(
             "blur",
             "out of focus: a Gaussian; its standard deviation",
             "px of 48",
             (0.5, 1.0, 1.5, 2.0, 3.0, 4.0),
-            0.0,
-            float(SIZE_PX),
-            _blur,
+            (0.0, float(SIZE_PX)),
+            _each(_blur),
         ),
         Corruption(
             "motion",
             "moved sideways by so much during the exposure",
             "px of 48",
             (3.0, 5.0, 7.0, 9.0, 13.0, 17.0),
-            1.0,
-            float(SIZE_PX),
-            _motion,
+            (1.0, float(SIZE_PX)),
+            _each(_motion),
         ),
         Corruption(
             "eyes",
             "a bar of this height over the eyes, in the face's mean gray",
             "px of 48",
             (3.0, 6.0, 9.0, 12.0, 15.0, 18.0),
-            0.0,
-            float(SIZE_PX),
+            (0.0, float(SIZE_PX)),
             _cover(EYES),
         ),
         Corruption(
@@ -270,8 +237,7 @@ CORRUPTIONS: Final[Mapping[str, Corruption]] = {
             "a bar of this height over the mouth, in the face's mean gray",
             "px of 48",
             (3.0, 6.0, 9.0, 12.0, 15.0, 18.0),
-            0.0,
-            float(SIZE_PX),
+            (0.0, float(SIZE_PX)),
             _cover(MOUTH),
         ),
         Corruption(
@@ -279,36 +245,32 @@ CORRUPTIONS: Final[Mapping[str, Corruption]] = {
             "the head turned clockwise in the image; the border is repeated",
             "degrees",
             (-45.0, -30.0, -15.0, 15.0, 30.0, 45.0),
-            -360.0,
-            360.0,
-            _rotation,
+            (-360.0, 360.0),
+            _each(_rotation),
         ),
         Corruption(
             "shift-x",
             "the frame too far to the right; the border is repeated",
             "px of 48",
             (-12.0, -8.0, -4.0, 4.0, 8.0, 12.0),
-            -float(SIZE_PX),
-            float(SIZE_PX),
-            _shift_x,
+            (-float(SIZE_PX), float(SIZE_PX)),
+            _reframed(x=1.0),
         ),
         Corruption(
             "shift-y",
             "the frame too far down; the border is repeated",
             "px of 48",
             (-12.0, -8.0, -4.0, 4.0, 8.0, 12.0),
-            -float(SIZE_PX),
-            float(SIZE_PX),
-            _shift_y,
+            (-float(SIZE_PX), float(SIZE_PX)),
+            _reframed(y=1.0),
         ),
         Corruption(
             "zoom",
             "the frame wider by this share, so the face smaller in it; the border is repeated",
             "share of the side",
             (-0.3, -0.2, -0.1, 0.2, 0.4, 0.6),
-            -0.9,
-            4.0,
-            _zoom,
+            (-0.9, 4.0),
+            _reframed(wider=1.0),
         ),
     )
 }
@@ -388,15 +350,12 @@ class Robustness:
 
     def clean(self, model: str) -> Measurement:
         """The model on the images as they are."""
-        return next(self._of(model, CLEAN))
+        return self.curve(model, CLEAN)[0]
 
     def curve(self, model: str, corruption: str) -> tuple[Measurement, ...]:
         """The model under one corruption, in the order of its severities."""
-        return tuple(self._of(model, corruption))
-
-    def _of(self, model: str, corruption: str) -> Iterator[Measurement]:
         wanted = (model, corruption)
-        return (m for m in self.measurements if (m.model, m.corruption) == wanted)
+        return tuple(m for m in self.measurements if (m.model, m.corruption) == wanted)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries, lists and numbers, ready for JSON."""
@@ -452,10 +411,11 @@ def corrupt(crops: Crops, name: str, severity: float, *, seed: int = 0) -> Crops
         )
     if severity == 0:
         return crops.copy()
-    if not corruption.lowest <= severity <= corruption.highest:
+    lowest, highest = corruption.limits
+    if not lowest <= severity <= highest:
         raise OptionError(
-            f"{name}: expected 0 or a severity from {corruption.lowest:g} to "
-            f"{corruption.highest:g} ({corruption.unit}); got {severity:g}"
+            f"{name}: expected 0 or a severity from {lowest:g} to {highest:g} "
+            f"({corruption.unit}); got {severity:g}"
         )
     changed = corruption.change(crops, severity, np.random.default_rng(seed))
     if changed.dtype == np.uint8:
@@ -510,10 +470,8 @@ def wilson_interval(right: int, n: int) -> Interval:
         right: faces that were read right.
         n: of so many, at least 1.
     """
-    try:
+    with needs_extra("train", "measuring robustness"):
         from scipy.stats import binomtest
-    except ImportError as error:
-        raise MissingExtraError("measuring robustness", "train", error) from error
 
     found = binomtest(right, n).proportion_ci(0.95, method="wilson")
     return Interval(float(found.low), float(found.high))
@@ -541,10 +499,8 @@ def portrait_crop() -> NDArray[np.uint8]:
     Raises:
         MissingExtraError: scikit-image is not installed.
     """
-    try:
+    with needs_extra("train", "showing corruptions"):
         from skimage.data import astronaut
-    except ImportError as error:
-        raise MissingExtraError("showing corruptions", "train", error) from error
 
     image: Image = astronaut()  # type: ignore[no-untyped-call]
     detector = YuNetDetector()

@@ -1,12 +1,12 @@
 """Predictions against labels: accuracy, the report per class, confusion, calibration, intervals."""
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import DataError, MissingExtraError
+from mien.errors import DataError, needs_extra
 from mien.labels import EMOTIONS, FERPLUS, FERPLUS_EMOTIONS, FERPLUS_TO_EMOTION
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.calibration import tagger_shares
@@ -52,6 +52,12 @@ class Interval:
 
     low: float
     high: float
+
+    @classmethod
+    def of(cls, draws: NDArray[np.float64]) -> Self:
+        """The middle 95 % of (R,) draws; those that are NaN do not count."""
+        low, high = np.nanpercentile(draws, [2.5, 97.5])
+        return cls(float(low), float(high))
 
 
 @dataclass(frozen=True)
@@ -119,14 +125,12 @@ def evaluate_probabilities(probabilities: Probabilities, targets: NDArray[np.int
     Raises:
         DataError: there are no faces.
     """
-    try:
+    with needs_extra("train", "evaluating"):
         from sklearn.metrics import (
             classification_report,
             confusion_matrix,
             precision_recall_fscore_support,
         )
-    except ImportError as error:
-        raise MissingExtraError("evaluating", "train", error) from error
     if len(targets) == 0:
         raise DataError("expected faces to evaluate on; there are none")
 
@@ -189,9 +193,8 @@ def bootstrap_intervals(
             drawn, read, labels=np.unique(drawn), average="macro", zero_division=0
         )
         draws.append(((drawn == read).mean(), f1, recall))
-    low, high = np.percentile(draws, [2.5, 97.5], axis=0)
     names = ("accuracy", "macro_f1", "mean_class_recall")
-    return {name: Interval(float(low[i]), float(high[i])) for i, name in enumerate(names)}
+    return {name: Interval.of(of) for name, of in zip(names, np.transpose(draws), strict=True)}
 
 
 @dataclass(frozen=True)
