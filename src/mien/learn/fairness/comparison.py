@@ -8,7 +8,7 @@
 """
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +22,6 @@ from mien.learn.data.datasets import FaceSet
 from mien.learn.fairness.gaps import (
     KINDS,
     Comparison,
-    Gap,
     GroupingScore,
     Rate,
     accuracies,
@@ -36,9 +35,6 @@ from mien.recognize.classifier import Classifier
 
 MIN_N: Final = 30
 """A rate of fewer faces is not told: one face more or less would move it by over three points."""
-
-RESAMPLES: Final = 2000
-PERMUTATIONS: Final = 9999
 
 
 @dataclass(frozen=True)
@@ -141,24 +137,37 @@ def measure_fairness(
     groupings: Sequence[Grouping],
     *,
     min_n: int = MIN_N,
-    resamples: int = RESAMPLES,
-    permutations: int = PERMUTATIONS,
+    resamples: int = 2000,
+    permutations: int = 9999,
     seed: int = 0,
 ) -> Fairness:
     """Read the faces of a split, one view each, and compare the groups.
+
+    The null hypotheses of the tests, by kind of gap:
+
+    - accuracy: which faces are read right has nothing to do with the group. Every way to deal out
+      the groups, with their sizes, among the faces that were compared is equally likely.
+    - same mix: among the faces of one emotion it has nothing to do with the group. Every way to
+      deal out the groups among the faces of each emotion, with the sizes that they have in it, is
+      equally likely.
+    - recall: the same, of the faces of that emotion alone.
+
+    p = (1 + draws with a gap at least as large) / (1 + draws) (Phipson and Smyth 2010,
+    doi:10.2202/1544-6115.1585). To deal out groups changes how many of each group are read right
+    and nothing else, so these numbers are drawn: they are multivariate hypergeometric.
 
     Args:
         classifier: what reads them.
         faces: the whole data set.
         split: as `FaceSet.split` takes it.
         groupings: of the faces of the split, in their order, as `find_groupings` gives them.
-        min_n: see `compare_groups`; likewise the rest.
-        resamples: see `compare_groups`.
-        permutations: see `compare_groups`.
-        seed: see `compare_groups`.
+        min_n: fewer faces make no group to compare, and no recall; at least 2.
+        resamples: draws of the bootstrap, at least 100.
+        permutations: draws of the tests, at least 99.
+        seed: of both.
     Raises:
-        DataError: the set has no such split.
-        OptionError: as `compare_groups`.
+        DataError: the set has no such split, or no faces in it.
+        OptionError: a number is too small, or a grouping is of other faces.
         MissingExtraError: the extra `audit` is not installed.
     """
     part = faces.split(split)
@@ -192,38 +201,11 @@ def compare_groups(
     groupings: Sequence[Grouping],
     *,
     min_n: int = MIN_N,
-    resamples: int = RESAMPLES,
-    permutations: int = PERMUTATIONS,
+    resamples: int = 2000,
+    permutations: int = 9999,
     seed: int = 0,
 ) -> Fairness:
-    """Compare how the groups of some faces are read.
-
-    The null hypotheses of the tests, by kind of gap:
-
-    - accuracy: which faces are read right has nothing to do with the group. Every way to deal out
-      the groups, with their sizes, among the faces that were compared is equally likely.
-    - same mix: among the faces of one emotion it has nothing to do with the group. Every way to
-      deal out the groups among the faces of each emotion, with the sizes that they have in it, is
-      equally likely.
-    - recall: the same, of the faces of that emotion alone.
-
-    p = (1 + draws with a gap at least as large) / (1 + draws) (Phipson and Smyth 2010,
-    doi:10.2202/1544-6115.1585). To deal out groups changes how many of each group are read right
-    and nothing else, so these numbers are drawn: they are multivariate hypergeometric.
-
-    Args:
-        probabilities: (N, 7) float.
-        targets: (N,) int.
-        groupings: of the N faces.
-        min_n: fewer faces make no group to compare, and no recall; at least 2.
-        resamples: draws of the bootstrap, at least 100.
-        permutations: draws of the tests, at least 99.
-        seed: of both.
-    Raises:
-        DataError: there are no faces.
-        OptionError: a number is too small, or a grouping is of other faces.
-        MissingExtraError: the extra `audit` is not installed.
-    """
+    """As `measure_fairness`, of N faces with (N, 7) probabilities and (N,) targets."""
     check_draws(min_n=min_n, resamples=resamples, permutations=permutations)
     if len(targets) == 0:
         raise DataError("expected faces to compare; there are none")
@@ -292,13 +274,10 @@ def _random(seed: int, name: str) -> np.random.Generator:
 
 def _corrected(scores: Sequence[GroupingScore]) -> tuple[GroupingScore, ...]:
     """The same with Holm's p, over all the gaps of a kind."""
-
-    def gaps() -> Iterator[tuple[int, Gap]]:
-        return ((i, gap) for i, score in enumerate(scores) for gap in score.gaps.values())
-
+    every = [(i, gap) for i, score in enumerate(scores) for gap in score.gaps.values()]
     corrected: dict[tuple[int, str], float] = {}
     for kind in KINDS:
-        of_kind = [(i, gap) for i, gap in gaps() if gap.kind == kind]
+        of_kind = [(i, gap) for i, gap in every if gap.kind == kind]
         for (i, gap), p in zip(of_kind, holm([gap.p for _, gap in of_kind]), strict=True):
             corrected[i, gap.measure] = p
     return tuple(

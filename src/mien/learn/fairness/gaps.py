@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import MissingExtraError
+from mien.errors import needs_extra
 from mien.labels import EMOTIONS
 from mien.learn.evaluation.robustness import wilson_interval
 from mien.learn.evaluation.scores import Interval
@@ -148,10 +148,8 @@ def metric_frame() -> Any:
     Raises:
         MissingExtraError: the extra `audit` is not installed.
     """
-    try:
+    with needs_extra("audit", "comparing groups"):
         from fairlearn.metrics import MetricFrame
-    except ImportError as error:
-        raise MissingExtraError("comparing groups", "audit", error) from error
 
     return MetricFrame
 
@@ -233,17 +231,14 @@ class Comparison:
     ) -> GroupingScore:
         """The groups and their gaps; `holm` of these is NaN until all tests are done.
 
-        Args:
-            shares: (7,) of the emotions in all faces, which "same mix" weighs by.
-            resamples: draws of the bootstrap.
-            permutations: draws of the tests.
-            random: what they are drawn with.
+        `shares` (7,) are those of the emotions in all faces, which "same mix" weighs by.
         """
         weights = self._weights(shares)
         frame = self._metric_frame(weights)
         right, n = self.draw(resamples, random)
-        drawn = {ACCURACY: accuracies(right, n), SAME_MIX: _same_mix(right, n, weights)}
-        drawn |= {label: _recall(right, n, c) for c, label in enumerate(EMOTIONS)}
+        recalls = right / np.maximum(n, 1)  # (R, G, 7)
+        drawn = {ACCURACY: accuracies(right, n), SAME_MIX: recalls @ weights}
+        drawn |= {label: recalls[..., c] for c, label in enumerate(EMOTIONS)}
         scores, gaps = [], {}
         told = {measure: self._told(frame, measure) for measure in drawn}
         for g in range(len(self._grouping.groups)):
@@ -255,8 +250,7 @@ class Comparison:
         for measure, values in told.items():
             if len(values) > 1:
                 dealt = self._dealt(measure, [*values], weights, permutations, random)
-                difference = float(frame.difference(method="between_groups")[measure])
-                gaps[measure] = self._gap(measure, values, difference, drawn[measure], dealt)
+                gaps[measure] = self._gap(measure, values, drawn[measure], dealt)
         return GroupingScore(
             name=self._grouping.name,
             about=self._grouping.about,
@@ -282,8 +276,10 @@ class Comparison:
         def accuracy(targets: Any, read: Any) -> float:
             return float(np.mean(np.asarray(targets) == np.asarray(read)))
 
-        def recall(targets: Any, read: Any, *, c: int) -> float:
+        def recall(targets: Any, read: Any, *, c: int, least: int = 1) -> float:
             own = np.asarray(targets) == c
+            if own.sum() < least:
+                return float("nan")
             return accuracy(np.asarray(targets)[own], np.asarray(read)[own])
 
         def same_mix(targets: Any, read: Any) -> float:
@@ -291,12 +287,9 @@ class Comparison:
                 return float("nan")
             return float(np.dot([recall(targets, read, c=c) for c in mixed], weights[mixed]))
 
-        def told_recall(targets: Any, read: Any, *, c: int) -> float:
-            enough = (np.asarray(targets) == c).sum() >= self._min_n
-            return recall(targets, read, c=c) if enough else float("nan")
-
+        told = partial(recall, least=self._min_n)
         metrics: dict[str, Callable[..., float]] = {ACCURACY: accuracy, SAME_MIX: same_mix}
-        metrics |= {label: partial(told_recall, c=c) for c, label in enumerate(EMOTIONS)}
+        metrics |= {label: partial(told, c=c) for c, label in enumerate(EMOTIONS)}
         return metric_frame()(
             metrics=metrics,
             y_true=self._targets[rows],
@@ -311,18 +304,21 @@ class Comparison:
         values = frame.by_group[measure].items()
         return {int(g): float(value) for g, value in values if not np.isnan(value)}
 
+    def _counts(self, measure: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(G,) each: the faces of the measure that are read right, and all of them."""
+        if measure in EMOTIONS:
+            c = EMOTIONS.index(measure)
+            return self.right[:, c], self.n[:, c]
+        return self.right.sum(axis=1), self.n.sum(axis=1)
+
     def _rate_of(
         self, measure: str, g: int, value: float | None, drawn: NDArray[np.float64]
     ) -> Rate:
-        if measure in EMOTIONS:
-            c = EMOTIONS.index(measure)
-            right, n = int(self.right[g, c]), int(self.n[g, c])
-        else:
-            right, n = int(self.right[g].sum()), int(self.n[g].sum())
+        right, n = (int(of[g]) for of in self._counts(measure))
         if value is None:
             return Rate(n, None, None)
         if measure == SAME_MIX:
-            return Rate(n, value, _percentiles(drawn))
+            return Rate(n, value, Interval.of(drawn))
         return rate(right, n, drawn)
 
     def _group_score(self, g: int, rates: dict[str, Rate]) -> GroupScore:
@@ -352,28 +348,24 @@ class Comparison:
         random: np.random.Generator,
     ) -> NDArray[np.float64]:
         """(count,) gaps between these groups when they are dealt out again by chance."""
-        n, right = self.n[there], self.right[there]
-        if measure == ACCURACY:
-            sizes = n.sum(axis=1)
-            return _spread(_deal(sizes, right.sum(), count, random) / sizes)
-        if measure in EMOTIONS:
-            c = EMOTIONS.index(measure)
-            return _spread(_deal(n[:, c], right[:, c].sum(), count, random) / n[:, c])
+        if measure != SAME_MIX:
+            right, n = self._counts(measure)
+            return _spread(_deal(n[there], right[there], count, random))
         mixed = np.zeros((count, len(there)))
         for c in np.flatnonzero(weights).tolist():
-            mixed += weights[c] * _deal(n[:, c], right[:, c].sum(), count, random) / n[:, c]
+            mixed += weights[c] * _deal(self.n[there, c], self.right[there, c], count, random)
         return _spread(mixed)
 
     def _gap(
         self,
         measure: str,
         told: dict[int, float],
-        difference: float,
         drawn: NDArray[np.float64],
         dealt: NDArray[np.float64],
     ) -> Gap:
         again, values = drawn[:, [*told]], np.array([*told.values()])
-        worst, best = min(told, key=lambda g: told[g]), max(told, key=lambda g: told[g])
+        worst, best = min(told, key=told.__getitem__), max(told, key=told.__getitem__)
+        difference = told[best] - told[worst]
         reach = _reach(again, values)
         ratio = told[worst] / told[best] if told[best] > 0 else None
         ratio_interval = None
@@ -402,7 +394,7 @@ class Comparison:
 
 def rate(right: int, n: int, drawn: NDArray[np.float64]) -> Rate:
     """The share `right` of `n` faces, with the interval of the shares that were drawn."""
-    interval = _percentiles(drawn) if 0 < right < n else wilson_interval(right, n)
+    interval = Interval.of(drawn) if 0 < right < n else wilson_interval(right, n)
     return Rate(n, right / n, interval)
 
 
@@ -412,23 +404,12 @@ def accuracies(right: NDArray[np.int64], n: NDArray[np.int64]) -> NDArray[np.flo
     return shares
 
 
-def _recall(right: NDArray[np.int64], n: NDArray[np.int64], c: int) -> NDArray[np.float64]:
-    shares: NDArray[np.float64] = right[..., c] / np.maximum(n[..., c], 1)
-    return shares
-
-
-def _same_mix(
-    right: NDArray[np.int64], n: NDArray[np.int64], weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    mixed: NDArray[np.float64] = (right / np.maximum(n, 1)) @ weights
-    return mixed
-
-
 def _deal(
-    sizes: NDArray[np.int64], right: int, count: int, random: np.random.Generator
-) -> NDArray[np.int64]:
-    """(count, G): how many of each group are read right when groups are dealt out by chance."""
-    return random.multivariate_hypergeometric(sizes, int(right), size=count, method="marginals")
+    n: NDArray[np.int64], right: NDArray[np.int64], count: int, random: np.random.Generator
+) -> NDArray[np.float64]:
+    """(count, G): the share of each group that is read right when groups are dealt by chance."""
+    total = int(right.sum())
+    return random.multivariate_hypergeometric(n, total, size=count, method="marginals") / n
 
 
 def _spread(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -444,8 +425,3 @@ def _reach(drawn: NDArray[np.float64], values: NDArray[np.float64]) -> float:
     """
     far = _spread(drawn - values)
     return float(np.quantile(np.where(np.isnan(far), np.inf, far), 0.95, method="higher"))
-
-
-def _percentiles(drawn: NDArray[np.float64]) -> Interval:
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return Interval(float(low), float(high))

@@ -4,6 +4,7 @@ A grouping puts each face into at most one of its groups. Faces that nobody put 
 out of it, and counted.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -67,11 +68,10 @@ class Grouping:
         Raises:
             DataError: there are none, or more than `MAX_GROUPS`.
         """
-        spellings: dict[str, dict[str, int]] = {}
+        spellings: dict[str, Counter[str]] = {}
         for value in values:
             if word := value.strip():
-                counts = spellings.setdefault(word.casefold(), {})
-                counts[word] = counts.get(word, 0) + 1
+                spellings.setdefault(word.casefold(), Counter())[word] += 1
         if not spellings:
             raise DataError(f"{name}: expected a group for some of the faces; none has one")
         if len(spellings) > MAX_GROUPS:
@@ -81,7 +81,7 @@ class Grouping:
                 f"values ({some}, ...): give ranges in place of numbers"
             )
         number = {key: i for i, key in enumerate(sorted(spellings))}
-        names = [max(spellings[key], key=lambda word: spellings[key][word]) for key in number]
+        names = [spellings[key].most_common(1)[0][0] for key in number]
         members = [number.get(value.strip().casefold(), -1) for value in values]
         return cls(name, about, tuple(names), np.array(members, dtype=np.int64))
 
@@ -116,7 +116,9 @@ def read_groups(
         raise DataError(
             f"{path}: expected faces that know their files; those of {faces.name} do not"
         )
-    by_end = _by_last_part(faces.sources)
+    by_end: dict[str, list[int]] = {}
+    for i, source in enumerate(faces.sources):
+        by_end.setdefault(PurePosixPath(source).name, []).append(i)
     cells: dict[str, list[str]] = {}
     named: dict[int, str] = {}
     first = ""
@@ -210,13 +212,6 @@ def crossed(groupings: Sequence[Grouping]) -> Grouping:
     name = " and ".join(grouping.name for grouping in groupings)
     about = "; ".join(dict.fromkeys(grouping.about for grouping in groupings))
     return Grouping(name, about, tuple(names), members.astype(np.int64))
-
-
-def _by_last_part(sources: Sequence[str]) -> dict[str, list[int]]:
-    by_end: dict[str, list[int]] = {}
-    for row, source in enumerate(sources):
-        by_end.setdefault(PurePosixPath(source).name, []).append(row)
-    return by_end
 
 
 def _row_of(

@@ -113,17 +113,6 @@ are a group of their own in `found`; `votes` those without FER+ votes."""
 _BY_YUNET: Final = ("yaw", "roll", "size", FOUND)
 
 
-def slice_named(name: str) -> Slice:
-    """The slice of that name.
-
-    Raises:
-        OptionError: there is none; the message names all.
-    """
-    if name not in SLICES:
-        raise OptionError(f"expected a slice among {', '.join(SLICES)}; got {name!r}")
-    return SLICES[name]
-
-
 def slices_of(faces: FaceSet) -> tuple[str, ...]:
     """Names of the slices that a data set allows: all, but `votes` only where it has them."""
     voted = faces.votes is not None and bool(faces.votes.any())
@@ -172,7 +161,8 @@ def slice_faces(
     say = report if report is not None else lambda _: None
     cuts = dict(cuts or {})
     for name in [*names, *cuts]:
-        slice_named(name)
+        if name not in SLICES:
+            raise OptionError(f"expected a slice among {', '.join(SLICES)}; got {name!r}")
     for name, points in cuts.items():
         if name not in names or name == FOUND:
             raise OptionError(
@@ -194,16 +184,18 @@ def slice_faces(
     if open_names and reference is not None:
         say("cut points")
         of_reference = measure_slices(reference, open_names, report=say)
+        splits = "+".join(sorted(set(reference.splits.tolist())))
     made = []
     for name in names:
         if name == FOUND:
-            made.append(_found(of_faces[name]))
+            members = np.where(of_faces[FOUND] > 0, 0, 1).astype(np.int64)
+            made.append(Grouping(FOUND, SLICES[FOUND].about, ("found", "not found"), members))
         elif name in cuts:
             made.append(_cut(SLICES[name], of_faces[name], tuple(cuts[name]), "as given"))
         else:
             values = of_reference[name]
             n = int(np.isfinite(values).sum())
-            chosen = f"thirds of {n:,} faces of {_splits_of(reference)}"
+            chosen = f"thirds of {n:,} faces of {splits}"
             made.append(_cut(SLICES[name], of_faces[name], thirds(values), chosen))
     return tuple(made)
 
@@ -220,7 +212,6 @@ def measure_slices(
     Returns:
         For each name (N,) float64, NaN where it cannot be measured; `found` is 1 or 0.
     Raises:
-        OptionError: there is no such slice.
         DataError: `votes` of faces that have none.
     """
     say = report if report is not None else lambda _: None
@@ -229,7 +220,6 @@ def measure_slices(
         say(f"looking for {len(faces):,} faces with YuNet")
         measured = _poses(faces.images)
     for name in names:
-        slice_named(name)
         if name == "brightness":
             measured[name] = faces.images.mean(axis=(1, 2), dtype=np.float64)
         elif name == "contrast":
@@ -275,15 +265,6 @@ def _cut(one: Slice, values: Values, points: tuple[float, ...], chosen: str) -> 
     members = np.where(known, np.searchsorted(points, np.where(known, values, 0.0), "right"), -1)
     about = f"{one.about}; cut at {' and '.join(shown)}, {chosen}"
     return Grouping(one.name, about, tuple(named), members.astype(np.int64))
-
-
-def _found(values: Values) -> Grouping:
-    members = np.where(values > 0, 0, 1).astype(np.int64)
-    return Grouping(FOUND, SLICES[FOUND].about, ("found", "not found"), members)
-
-
-def _splits_of(reference: FaceSet | None) -> str:
-    return "" if reference is None else "+".join(sorted(set(reference.splits.tolist())))
 
 
 def _resolution(image: NDArray[np.uint8]) -> float:
