@@ -21,6 +21,8 @@ from mien.recognize import catalog, classifier, yunet
 from mien.recognize.images import load_image
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from mien.learn.data.datasets import FaceSet
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -95,6 +97,31 @@ def paper_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = recipe_named("paper", epochs=1, batch_size=7, learning_rate=1e-3, mean=129.5, std=65.0)
     train(FEW_FACES, recipe, run_dir, seed=5, device="cpu")
     return run_dir
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Iterator[None]:
+    """Makes the network "tiny" known to the tests of a module."""
+    from learn_fixtures import tiny_network
+
+    with tiny_network():
+        yield
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> "list[Tensor]":
+    """What teachers are shown, batch by batch."""
+    from mien.learn.training.distillation import Teachers
+
+    shown: list[Tensor] = []
+    answers = Teachers.answers
+
+    def watched(self: Teachers, pixels: "Tensor", *rest: Any) -> Any:
+        shown.append(pixels.clone())
+        return answers(self, pixels, *rest)
+
+    monkeypatch.setattr(Teachers, "answers", watched)
+    return shown
 
 
 @pytest.fixture(scope="session")

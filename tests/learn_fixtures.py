@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,7 +25,7 @@ from mien.learn import networks
 from mien.learn.data.datasets import SPLITS, FaceSet
 from mien.learn.files.convert import convert_model
 from mien.learn.training.batches import Augmentation
-from mien.learn.training.loop import EpochRow, Progress, load_best, train
+from mien.learn.training.loop import EpochRow, Progress, TrainingResult, load_best, read_history
 from mien.learn.training.recipes import Recipe
 from mien.recognize.classifier import Classifier
 
@@ -228,12 +227,21 @@ def same_weights(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
-def train_until_killed(run_dir: str, epoch: int, step: int) -> None:
-    """Train on the made-up faces; in that epoch, from that step on, the process is killed."""
+def same_run(result: TrainingResult, reference: TrainingResult) -> bool:
+    """Whether it came, finished, to the same epochs and the same weights."""
+    return (
+        result.finished
+        and history_of(result.history) == history_of(reference.history)
+        and history_of(read_history(result.run_dir)) == history_of(reference.history)
+        and same_weights(best_weights(result.run_dir), best_weights(reference.run_dir))
+    )
+
+
+def interrupt_at(*moments: tuple[int, int]) -> Callable[[Progress], None]:
+    """A report that interrupts training in these steps: epoch and step, both from 1."""
 
     def report(progress: Progress) -> None:
-        if (progress.epoch, progress.step) >= (epoch, step):
-            os.kill(os.getpid(), signal.SIGKILL)
+        if progress.row is None and (progress.epoch, progress.step) in moments:
+            signal.raise_signal(signal.SIGINT)
 
-    with tiny_network():
-        train(made_up_faces(), TINY, run_dir, device="cpu", report=report)
+    return report

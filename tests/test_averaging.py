@@ -1,4 +1,3 @@
-import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,18 +6,13 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from learn_fixtures import (
-    TINY,
-    best_weights,
-    history_of,
-    made_up_faces,
-    same_weights,
-    tiny_network,
-)
+from learn_fixtures import TINY, best_weights, interrupt_at, made_up_faces, same_run, same_weights
 from mien.learn.networks import Network
-from mien.learn.training.loop import Progress, train
+from mien.learn.training.loop import train
 from mien.learn.training.runs import read_checkpoint
 from mien.learn.training.steps import update_average
+
+pytestmark = pytest.mark.usefixtures("tiny")
 
 FACES = made_up_faces()
 AVERAGED = replace(TINY, ema=0.95)
@@ -57,11 +51,10 @@ def test_weights_and_statistics_are_averaged_with_the_decay() -> None:
 
 def test_val_chooses_among_averages_and_best_holds_one(tmp_path: Path) -> None:
     averaging, without = (replace(recipe, epochs=1) for recipe in (AVERAGED, TINY))
-    with tiny_network():
-        averaged = train(FACES, averaging, tmp_path / "averaged", device="cpu")
-        plain = train(FACES, without, tmp_path / "plain", device="cpu")
-        last = read_checkpoint(tmp_path / "averaged" / "last.pt")
-        best = best_weights(tmp_path / "averaged")
+    averaged = train(FACES, averaging, tmp_path / "averaged", device="cpu")
+    plain = train(FACES, without, tmp_path / "plain", device="cpu")
+    last = read_checkpoint(tmp_path / "averaged" / "last.pt")
+    best = best_weights(tmp_path / "averaged")
 
     # The network trains as without it; what val sees is another.
     assert [row.loss for row in averaged.history] == [row.loss for row in plain.history]
@@ -76,15 +69,10 @@ def test_val_chooses_among_averages_and_best_holds_one(tmp_path: Path) -> None:
 
 
 def test_a_run_with_an_average_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
-    def interrupt(progress: Progress) -> None:
-        if (progress.epoch, progress.step, progress.row) == (2, 10, None):
-            signal.raise_signal(signal.SIGINT)
+    interrupt = interrupt_at((2, 10))
+    whole = train(FACES, AVERAGED, tmp_path / "whole", device="cpu")
+    stopped = train(FACES, AVERAGED, tmp_path / "run", device="cpu", report=interrupt)
+    resumed = train(FACES, AVERAGED, tmp_path / "run", device="cpu", resume=True)
 
-    with tiny_network():
-        whole = train(FACES, AVERAGED, tmp_path / "whole", device="cpu")
-        stopped = train(FACES, AVERAGED, tmp_path / "run", device="cpu", report=interrupt)
-        resumed = train(FACES, AVERAGED, tmp_path / "run", device="cpu", resume=True)
-
-        assert not stopped.finished
-        assert history_of(resumed.history) == history_of(whole.history)
-        assert same_weights(best_weights(tmp_path / "run"), best_weights(tmp_path / "whole"))
+    assert not stopped.finished
+    assert same_run(resumed, whole)

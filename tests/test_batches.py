@@ -13,7 +13,6 @@ from mien.learn.training.batches import (
     Augmentation,
     Batches,
     Mixup,
-    augment,
     augment_by,
     augmentation_draws,
     epoch_order,
@@ -26,6 +25,11 @@ STILL = Augmentation(rotation_deg=0.0, zoom=0.0, shift=0.0, flip=False)
 
 def _generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def augment(pixels: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
+    draws = augmentation_draws(len(pixels), augmentation, generator)
+    return augment_by(pixels, draws, augmentation)
 
 
 def _pixels(count: int = 16) -> Tensor:
@@ -110,9 +114,10 @@ def test_what_comes_in_at_the_border_repeats_it() -> None:
 
 
 def test_augmentation_is_drawn_from_the_generator_alone() -> None:
-    pixels = _pixels()
-    first, again, other = (augment(pixels, Augmentation(), _generator(s)) for s in (1, 1, 2))
+    pixels, augmentation = _pixels(), Augmentation(erasing=0.5)
+    first, again, other = (augment(pixels, augmentation, _generator(s)) for s in (1, 1, 2))
 
+    assert augmentation_draws(9, augmentation, _generator()).shape == (11, 9)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
@@ -199,14 +204,15 @@ def test_erasing_paints_one_rectangle_of_one_gray_level_over_its_share_of_the_fa
 
 
 def test_mixup_blends_faces_emotions_and_votes_by_the_same_shares() -> None:
-    batch = Batches(made_up_faces(votes=True), votes=True, device=CPU).take(torch.tensor([0, 1]))
-    assert batch.votes is not None
+    faces = Batches(made_up_faces(votes=True), votes=True, device=CPU).take(torch.tensor([0, 1]))
     black_and_white = torch.tensor([0.0, 100.0])[:, None, None, None].expand(2, 1, 48, 48)
+    batch = replace(faces, pixels=black_and_white)
+    assert batch.votes is not None
     mixup, generator = Mixup(1.0, device=CPU), _generator()
 
     of_the_other = []
     for _ in range(20):
-        pixels, shown, votes = mixup(black_and_white, batch, generator)
+        pixels, shown, votes = mixup(batch, generator)
         assert votes is not None
         share = float(pixels[0].mean()) / 100.0  # of the white one in the black one
         assert float(pixels[0].std()) == 0.0
@@ -223,16 +229,6 @@ def test_mixup_with_a_small_alpha_leaves_most_faces_nearly_alone() -> None:
 
     assert float(shares.min()) >= 0.5
     assert 0.85 < float(shares.mean()) < 0.95  # E[max(lambda, 1 - lambda)] of Beta(.2, .2) is .9
-
-
-def test_the_draws_and_what_is_made_of_them_are_the_augmentation() -> None:
-    pixels, augmentation = _pixels(), Augmentation(erasing=0.5)
-    draws = augmentation_draws(len(pixels), augmentation, _generator())
-
-    assert draws.shape == (11, len(pixels))
-    assert torch.equal(
-        augment_by(pixels, draws, augmentation), augment(pixels, augmentation, _generator())
-    )
 
 
 @pytest.mark.parametrize(("count", "size"), [(10, 4), (12, 4), (3, 8), (1, 3)])

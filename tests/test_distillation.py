@@ -1,23 +1,22 @@
 import json
 import os
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from lightning_fabric import Fabric
 from torch.nn import functional as F
 
-from command_line import Mien
+from command_line import Mien, assert_refused
 from learn_fixtures import (
     TINY,
     best_weights,
     history_of,
     made_up_faces,
     same_weights,
-    tiny_network,
     write_csv,
 )
 from mien.errors import OptionError, TrainingError
@@ -26,7 +25,7 @@ from mien.learn.training.distillation import Teachers, distillation_loss
 from mien.learn.training.loop import load_best, read_config, train
 from mien.learn.training.runs import fingerprint
 
-pytestmark = pytest.mark.usefixtures("no_figure_of_history")
+pytestmark = pytest.mark.usefixtures("tiny", "no_figure_of_history")
 
 ROOT = Path(__file__).resolve().parent.parent
 FACES = made_up_faces(votes=True)
@@ -35,19 +34,14 @@ TEACHER = replace(TINY, name="teacher", votes_weight=0.5)
 
 
 @pytest.fixture(scope="module")
-def teachers(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+def teachers(tiny: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     """Two finished runs, the second without a head for the votes; and one interrupted."""
     folder = tmp_path_factory.mktemp("teachers")
-    with tiny_network():
-        train(FACES, TEACHER, folder / "a", device="cpu")
-        train(FACES, replace(TINY, name="plain"), folder / "b", device="cpu", seed=1)
-    unfinished = folder / "unfinished"
-    unfinished.mkdir()
-    for name in ("config.json", "best.pt", "last.pt", "history.csv"):
-        content = (folder / "a" / name).read_bytes()
-        if name == "history.csv":
-            content = b"\n".join(content.splitlines()[:3]) + b"\n"
-        (unfinished / name).write_bytes(content)
+    train(FACES, TEACHER, folder / "a", device="cpu")
+    train(FACES, replace(TINY, name="plain"), folder / "b", device="cpu", seed=1)
+    unfinished = shutil.copytree(folder / "a", folder / "unfinished")
+    rows = (unfinished / "history.csv").read_text().splitlines(keepends=True)
+    (unfinished / "history.csv").write_text("".join(rows[:3]))
     return folder / "a", folder / "b", unfinished
 
 
@@ -78,7 +72,7 @@ def test_teachers_answer_with_the_mean_of_their_softened_probabilities(
 ) -> None:
     one, other, _ = teachers
     pixels = Batches.of(FACES.split("val"), device=torch.device("cpu")).take(slice(0, 9)).pixels
-    with tiny_network(), torch.no_grad():
+    with torch.no_grad():
         both = Teachers([one, other], STUDENT)
         both.prepare(torch.device("cpu"), compiled=False)
         shares, votes = both.answers(pixels, 2.0, Fabric(accelerator="cpu", devices=1))
@@ -98,33 +92,23 @@ def test_a_student_learns_from_teachers_what_its_labels_do_not_say(
     # Labels of train turned by one: the teachers are right, and alone have a weight.
     wrong = replace(FACES, targets=(FACES.targets + (FACES.splits == "train")) % 7)
     recipe = replace(STUDENT, distill_weight=1.0, votes_weight=0.0)
-    with tiny_network():
-        result = train(wrong, recipe, tmp_path / "run", device="cpu", teachers=teachers[:2])
+    result = train(wrong, recipe, tmp_path / "run", device="cpu", teachers=teachers[:2])
 
     assert result.best is not None
     assert result.best.val_accuracy > 0.8
 
 
 def test_teachers_are_shown_the_faces_before_a_camera_spoils_them(
-    teachers: tuple[Path, Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    teachers: tuple[Path, Path, Path], asked: list[torch.Tensor], tmp_path: Path
 ) -> None:
-    shown: list[torch.Tensor] = []
-    answers = Teachers.answers
-
-    def watched(self: Teachers, pixels: torch.Tensor, *rest: Any) -> Any:
-        shown.append(pixels.clone())
-        return answers(self, pixels, *rest)
-
-    monkeypatch.setattr(Teachers, "answers", watched)
     clean = replace(STUDENT, epochs=1, augmentation=replace(STUDENT.augmentation, noise=0.0))
     noisy = replace(clean, augmentation=replace(clean.augmentation, noise=100.0))
-    with tiny_network():
-        for name, recipe in (("clean", clean), ("noisy", noisy)):
-            train(FACES, recipe, tmp_path / name, device="cpu", teachers=teachers[:1])
-        learned = [best_weights(tmp_path / name) for name in ("clean", "noisy")]
+    for name, recipe in (("clean", clean), ("noisy", noisy)):
+        train(FACES, recipe, tmp_path / name, device="cpu", teachers=teachers[:1])
+    learned = [best_weights(tmp_path / name) for name in ("clean", "noisy")]
 
     # The first views of both runs are drawn alike; noise is drawn after them.
-    assert torch.equal(shown[0], shown[len(shown) // 2])
+    assert torch.equal(asked[0], asked[len(asked) // 2])
     assert not same_weights(*learned)
 
 
@@ -133,15 +117,14 @@ def test_the_order_of_the_teachers_means_nothing(
 ) -> None:
     one, other, _ = teachers
     recipe = replace(STUDENT, epochs=1)
-    with tiny_network():
-        train(FACES, recipe, tmp_path / "ab", device="cpu", teachers=[one, other])
-        train(FACES, recipe, tmp_path / "ba", device="cpu", teachers=[other, one])
-        train(FACES, recipe, tmp_path / "a", device="cpu", teachers=[one])
+    train(FACES, recipe, tmp_path / "ab", device="cpu", teachers=[one, other])
+    train(FACES, recipe, tmp_path / "ba", device="cpu", teachers=[other, one])
+    train(FACES, recipe, tmp_path / "a", device="cpu", teachers=[one])
 
-        assert same_weights(best_weights(tmp_path / "ab"), best_weights(tmp_path / "ba"))
-        assert not same_weights(best_weights(tmp_path / "ab"), best_weights(tmp_path / "a"))
-        known = {run.name: run.fingerprint for run in read_config(tmp_path / "ab").teachers}
-        assert known == {path.name: fingerprint(best_weights(path)) for path in (one, other)}
+    assert same_weights(best_weights(tmp_path / "ab"), best_weights(tmp_path / "ba"))
+    assert not same_weights(best_weights(tmp_path / "ab"), best_weights(tmp_path / "a"))
+    known = {run.name: run.fingerprint for run in read_config(tmp_path / "ab").teachers}
+    assert known == {path.name: fingerprint(best_weights(path)) for path in (one, other)}
 
 
 def test_a_run_is_resumed_with_its_teachers_alone(
@@ -149,12 +132,11 @@ def test_a_run_is_resumed_with_its_teachers_alone(
 ) -> None:
     one, other, _ = teachers
     recipe = replace(STUDENT, epochs=1)
-    with tiny_network():
-        first = train(FACES, recipe, tmp_path / "run", device="cpu", teachers=[one])
-        message = r"was begun with teachers a \([0-9a-f]{8}\); this call has b \("
-        with pytest.raises(TrainingError, match=message):
-            train(FACES, recipe, tmp_path / "run", device="cpu", teachers=[other], resume=True)
-        again = train(FACES, recipe, tmp_path / "run", device="cpu", teachers=[one], resume=True)
+    first = train(FACES, recipe, tmp_path / "run", device="cpu", teachers=[one])
+    message = r"was begun with teachers a \([0-9a-f]{8}\); this call has b \("
+    with pytest.raises(TrainingError, match=message):
+        train(FACES, recipe, tmp_path / "run", device="cpu", teachers=[other], resume=True)
+    again = train(FACES, recipe, tmp_path / "run", device="cpu", teachers=[one], resume=True)
 
     assert history_of(again.history) == history_of(first.history)
 
@@ -184,7 +166,7 @@ def test_teachers_that_cannot_teach_are_refused(
     tmp_path: Path,
 ) -> None:
     folders = [teachers[0].parent / name for name in named]
-    with tiny_network(), pytest.raises(error, match=message):
+    with pytest.raises(error, match=message):
         train(FACES, recipe, tmp_path / "run", device="cpu", teachers=folders)  # type: ignore[arg-type]
     assert not (tmp_path / "run").exists()
 
@@ -192,10 +174,7 @@ def test_teachers_that_cannot_teach_are_refused(
 def test_weights_of_another_network_cannot_teach(
     teachers: tuple[Path, Path, Path], tmp_path: Path
 ) -> None:
-    other = tmp_path / "other"
-    other.mkdir()
-    for path in teachers[0].iterdir():
-        (other / path.name).write_bytes(path.read_bytes())
+    other = shutil.copytree(teachers[0], tmp_path / "other")
     config = json.loads((other / "config.json").read_text())
     config["recipe"]["network"] = "paper"
     (other / "config.json").write_text(json.dumps(config))
@@ -210,15 +189,13 @@ def test_distilling_from_the_command_line(
     data = write_csv(tmp_path / "fer2013.csv", made_up_faces(train=2, val=1, test=1))
     arguments = ("train", "--data", data, "--device", "cpu", "--epochs", 1, "--batch-size", 7)
     student = ("--recipe", "mien-distilled", "--network", "tiny", "--votes-weight", 0)
-    with tiny_network():
-        named = ",".join(map(str, teachers[:2]))
-        done = mien(*arguments, *student, "--teachers", named, "--out", tmp_path / "run")
-        without = mien(*arguments, *student, "--out", tmp_path / "without")
+    named = ",".join(map(str, teachers[:2]))
+    done = mien(*arguments, *student, "--teachers", named, "--out", tmp_path / "run")
+    without = mien(*arguments, *student, "--out", tmp_path / "without")
 
     assert done.status == 0, done.stderr
     assert {run.name for run in read_config(tmp_path / "run").teachers} == {"a", "b"}
-    assert without.status == 2
-    assert "learns from teachers" in without.stderr
+    assert_refused(without, "learns from teachers")
 
 
 MIEN_OF_THE_SCRIPT = """#!/usr/bin/env bash

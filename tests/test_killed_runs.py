@@ -7,21 +7,20 @@ from pathlib import Path
 import pytest
 
 import killed_runs
-from command_line import Mien
+from command_line import Mien, assert_refused
 from learn_fixtures import (
     best_weights,
     history_of,
     made_up_faces,
+    same_run,
     same_weights,
-    tiny_network,
     write_csv,
 )
-from mien.errors import TrainingError
-from mien.learn.training.loop import load_best, read_history, train
+from mien.learn.training.loop import Progress, load_best, read_history, train
 from mien.learn.training.recipes import recipe_named
 from mien.learn.training.runs import read_checkpoint, read_config
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny")]
 
 TESTS = Path(__file__).parent
 
@@ -42,22 +41,19 @@ def test_a_run_killed_at_any_moment_goes_on_as_if_nothing_had_happened(
         timeout=300,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
-    with tiny_network():
-        reference = mien("train", "--data", data, "--out", whole, *killed_runs.RECIPE)
-        outcomes = [
-            line for line in done.stdout.splitlines() if line.startswith(("killed", "ended"))
-        ]
+    reference = mien("train", "--data", data, "--out", whole, *killed_runs.RECIPE)
+    outcomes = [line for line in done.stdout.splitlines() if line.startswith(("killed", "ended"))]
 
-        assert reference.status == 0, reference.stderr
-        assert outcomes[:-1] == ["killed"] * len(killed_runs.DEATHS), done.stderr
-        assert outcomes[-1] == "ended with 0", done.stderr
-        assert (
-            done.stdout.splitlines()[-2].partition(";")[0]
-            == (reference.stdout.splitlines()[-1].partition(";")[0])
-        )
-        assert history_of(read_history(killed)) == history_of(read_history(whole))
-        assert same_weights(best_weights(killed), best_weights(whole))
-        assert load_best(killed)[2].epoch == load_best(whole)[2].epoch
+    assert reference.status == 0, reference.stderr
+    assert outcomes[:-1] == ["killed"] * len(killed_runs.DEATHS), done.stderr
+    assert outcomes[-1] == "ended with 0", done.stderr
+    assert (
+        done.stdout.splitlines()[-2].partition(";")[0]
+        == (reference.stdout.splitlines()[-1].partition(";")[0])
+    )
+    assert history_of(read_history(killed)) == history_of(read_history(whole))
+    assert same_weights(best_weights(killed), best_weights(whole))
+    assert load_best(killed)[2].epoch == load_best(whole)[2].epoch
     last, last_whole = (read_checkpoint(run / "last.pt")["network"] for run in (killed, whole))
     assert same_weights(last, last_whole)
     assert not list(killed.glob("*.part*"))
@@ -71,11 +67,8 @@ def test_a_run_killed_as_it_wrote_what_it_is_can_be_started_anew(
     (run_dir / "config.part.json").write_text('{"recipe": {"na')
     arguments = ("train", "--data", data, "--out", run_dir, *killed_runs.RECIPE, "--epochs", "1")
 
-    with tiny_network():
-        resumed = mien(*arguments, "--resume")
-        assert resumed.status == 2
-        assert "start it anew, without resuming" in resumed.stderr
-        assert mien(*arguments).status == 0
+    assert_refused(mien(*arguments, "--resume"), "start it anew, without resuming")
+    assert mien(*arguments).status == 0
     assert read_config(run_dir).recipe.epochs == 1
     assert not list(run_dir.glob("*.part*"))
 
@@ -85,28 +78,18 @@ def test_best_weights_that_a_killed_process_did_not_write_are_written_on_resumin
 ) -> None:
     faces = made_up_faces(train=4, val=2, test=1)
     recipe = recipe_named("paper", network="tiny", epochs=3, batch_size=7, learning_rate=3e-3)
-    with tiny_network():
-        train(faces, recipe, tmp_path / "whole", device="cpu")
-        best_epoch = load_best(tmp_path / "whole")[2].epoch
+    whole = train(faces, recipe, tmp_path / "whole", device="cpu")
+    best_epoch = load_best(tmp_path / "whole")[2].epoch
 
-        run_dir = tmp_path / "run"
-        train(
-            faces,
-            recipe,
-            run_dir,
-            device="cpu",
-            report=lambda p: (
-                signal.raise_signal(signal.SIGINT) if p.row and p.epoch == best_epoch else None
-            ),
-        )
-        (run_dir / "best.pt").unlink()
-        (run_dir / "history.csv").unlink()
-        result = train(faces, recipe, run_dir, device="cpu", resume=True)
+    run_dir = tmp_path / "run"
 
-        assert result.finished
-        assert same_weights(best_weights(run_dir), best_weights(tmp_path / "whole"))
+    def report(progress: Progress) -> None:
+        if progress.row and progress.epoch == best_epoch:
+            signal.raise_signal(signal.SIGINT)
 
+    train(faces, recipe, run_dir, device="cpu", report=report)
+    (run_dir / "best.pt").unlink()
+    (run_dir / "history.csv").unlink()
+    result = train(faces, recipe, run_dir, device="cpu", resume=True)
 
-def test_a_folder_without_a_run_says_how_to_start_one(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"it has no config\.json.*start it anew"):
-        read_config(tmp_path)
+    assert same_run(result, whole)

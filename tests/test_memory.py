@@ -1,5 +1,4 @@
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,21 +6,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from command_line import Mien
-from learn_fixtures import (
-    TINY,
-    best_weights,
-    history_of,
-    made_up_faces,
-    same_weights,
-    tiny_network,
-    write_csv,
-)
+from command_line import Mien, assert_refused
+from learn_fixtures import TINY, made_up_faces, same_run, write_csv
 from mien.errors import OutOfMemoryError, TrainingError
 from mien.learn import networks
 from mien.learn.networks import BackboneOptions
 from mien.learn.training.batches import Batch, Batches
-from mien.learn.training.loop import TrainingResult, read_history, train
+from mien.learn.training.loop import Progress, TrainingResult, train
 from mien.learn.training.memory import is_out_of_memory, largest_that_fits
 
 FACES = made_up_faces()
@@ -66,18 +57,16 @@ def _backbone(options: BackboneOptions) -> tuple[nn.Module, int]:
 
 
 @pytest.fixture(autouse=True)
-def _memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _memory(tiny: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(networks.NETWORKS, "normed", _backbone)
     for name, value in (("full", None), ("room", 4), ("steps", 0)):
         monkeypatch.setattr(_Memory, name, value)
-    with tiny_network():
-        yield
 
 
 @pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
+def reference(tiny: None, tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
     """The run that has room."""
-    with pytest.MonkeyPatch.context() as patch, tiny_network():
+    with pytest.MonkeyPatch.context() as patch:
         patch.setitem(networks.NETWORKS, "normed", _backbone)
         return train(FACES, NORMED, tmp_path_factory.mktemp("runs") / "reference", device="cpu")
 
@@ -102,20 +91,11 @@ def test_out_of_memory_names_a_batch_size_that_fits_and_loses_nothing(
         with pytest.raises(TrainingError, match=re.escape(message)):
             train(FACES, NORMED, tmp_path / "run", device="cpu")
     # Where there is room again, it goes on from the step that failed, bit for bit.
-    seen: list[tuple[int, int]] = []
-    resumed = train(
-        FACES,
-        NORMED,
-        tmp_path / "run",
-        device="cpu",
-        resume=True,
-        report=lambda p: seen.append((p.epoch, p.step)),
-    )
+    seen: list[Progress] = []
+    resumed = train(FACES, NORMED, tmp_path / "run", device="cpu", resume=True, report=seen.append)
 
-    assert seen[0][0] == epoch + 1
-    assert history_of(resumed.history) == history_of(reference.history)
-    assert history_of(read_history(tmp_path / "run")) == history_of(reference.history)
-    assert same_weights(best_weights(tmp_path / "run"), best_weights(reference.run_dir))
+    assert seen[0].epoch == epoch + 1
+    assert same_run(resumed, reference)
 
 
 def test_where_not_even_one_face_fits_it_is_said(
@@ -159,9 +139,7 @@ def test_on_the_command_line_it_is_one_line(
     arguments = ("train", "--data", data, "--out", tmp_path / "run", "--device", "cpu")
     ended = mien(*arguments, "--recipe", "paper", "--network", "normed", "--batch-size", 14)
 
-    assert (ended.status, ended.stdout) == (2, "")
-    assert ended.stderr.startswith("mien: out of memory in epoch 1, step 1")
-    assert len(ended.stderr.splitlines()) == 1
+    assert_refused(ended, "mien: out of memory in epoch 1, step 1")
 
 
 def test_other_errors_of_a_step_are_not_taken_for_it(

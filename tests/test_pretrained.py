@@ -10,14 +10,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from command_line import Mien
+from command_line import Mien, assert_refused
 from learn_fixtures import (
     TINY,
     best_weights,
     history_of,
     made_up_faces,
     same_weights,
-    tiny_network,
     write_csv,
 )
 from mien import YuNetDetector, crop_faces
@@ -33,7 +32,7 @@ from mien.learn.training.runs import fingerprint, load_best, network_of, read_co
 from mien.readings import Image
 from mien.recognize.classifier import DEFAULT_MODEL, Classifier, shipped_weights
 
-pytestmark = pytest.mark.usefixtures("no_figure_of_history")
+pytestmark = pytest.mark.usefixtures("tiny", "no_figure_of_history")
 
 FACES = made_up_faces(votes=True)
 PLAIN = replace(TINY, name="plain")
@@ -42,14 +41,13 @@ ALMOST_STILL = replace(PLAIN, epochs=1, learning_rate=1e-9)
 
 
 @pytest.fixture(scope="module")
-def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def earlier(tiny: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run with a head for the FER+ votes, and its weights as safetensors beside it."""
     folder = tmp_path_factory.mktemp("earlier")
-    with tiny_network():
-        train(FACES, VOTING, folder / "run", device="cpu")
-        for head, name in (("people", "votes"), ("label", "plain")):
-            out = folder / f"{name}.safetensors"
-            export_model(folder / "run", out, to="safetensors", head=head)
+    train(FACES, VOTING, folder / "run", device="cpu")
+    for head, name in (("people", "votes"), ("label", "plain")):
+        out = folder / f"{name}.safetensors"
+        export_model(folder / "run", out, to="safetensors", head=head)
     return folder
 
 
@@ -57,19 +55,16 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_begins_with_the_weights_of_another(
     source: str, earlier: Path, tmp_path: Path
 ) -> None:
-    with tiny_network():
-        before = train(FACES, VOTING, earlier / "run", device="cpu", resume=True)
-        # Nothing to speak of is learnt in this one epoch, so what it knows it knew before.
-        result = train(
-            FACES, ALMOST_STILL, tmp_path / "run", device="cpu", pretrained=earlier / source
-        )
-        network, _, _ = load_best(earlier / "run")
-        without_votes = {
-            name: weight
-            for name, weight in network.state_dict().items()
-            if not name.startswith("votes_head")
-        }
-        stored = read_config(tmp_path / "run").pretrained
+    before = train(FACES, VOTING, earlier / "run", device="cpu", resume=True)
+    # Nothing to speak of is learnt in this one epoch, so what it knows it knew before.
+    result = train(FACES, ALMOST_STILL, tmp_path / "run", device="cpu", pretrained=earlier / source)
+    network, _, _ = load_best(earlier / "run")
+    without_votes = {
+        name: weight
+        for name, weight in network.state_dict().items()
+        if not name.startswith("votes_head")
+    }
+    stored = read_config(tmp_path / "run").pretrained
 
     assert before.best is not None
     assert result.best is not None
@@ -82,45 +77,42 @@ def test_a_run_begins_with_the_weights_of_another(
 
 
 def test_the_head_for_the_votes_is_taken_where_both_have_one(earlier: Path) -> None:
-    with tiny_network():
-        theirs = load_best(earlier / "run")[0].state_dict()
-        for source, votes_weight, taken in [
-            ("run", 0.5, True),
-            ("plain.safetensors", 0.5, False),
-            ("run", 0.0, None),
-        ]:
-            recipe = replace(VOTING, votes_weight=votes_weight)
-            network = network_of(recipe)
-            fresh = {name: weight.clone() for name, weight in network.state_dict().items()}
-            Pretrained(earlier / source, recipe).fill(network)
-            for name, weight in network.state_dict().items():
-                expected = theirs
-                if name.startswith("votes_head"):
-                    assert taken is not None
-                    expected = theirs if taken else fresh
-                assert torch.equal(weight, expected[name]), name
+    theirs = load_best(earlier / "run")[0].state_dict()
+    for source, votes_weight, taken in [
+        ("run", 0.5, True),
+        ("plain.safetensors", 0.5, False),
+        ("run", 0.0, None),
+    ]:
+        recipe = replace(VOTING, votes_weight=votes_weight)
+        network = network_of(recipe)
+        fresh = {name: weight.clone() for name, weight in network.state_dict().items()}
+        Pretrained(earlier / source, recipe).fill(network)
+        for name, weight in network.state_dict().items():
+            expected = theirs
+            if name.startswith("votes_head"):
+                assert taken is not None
+                expected = theirs if taken else fresh
+            assert torch.equal(weight, expected[name]), name
 
 
 def test_a_run_is_resumed_with_the_weights_that_it_began_with(
     earlier: Path, tmp_path: Path
 ) -> None:
-    with tiny_network():
-        train(FACES, PLAIN, tmp_path / "other", device="cpu", seed=3)
-        arguments: tuple[Any, ...] = (FACES, replace(PLAIN, epochs=2), tmp_path / "run")
-        first = train(*arguments, device="cpu", pretrained=earlier / "run")
-        begun = r"was begun with pretrained weights run \([0-9a-f]{8}\); this call has "
-        with pytest.raises(TrainingError, match=begun + r"other \("):
-            train(*arguments, device="cpu", pretrained=tmp_path / "other", resume=True)
-        with pytest.raises(TrainingError, match=begun + "none"):
-            train(*arguments, device="cpu", resume=True)
-        again = train(*arguments, device="cpu", pretrained=earlier / "run", resume=True)
+    train(FACES, PLAIN, tmp_path / "other", device="cpu", seed=3)
+    arguments: tuple[Any, ...] = (FACES, replace(PLAIN, epochs=2), tmp_path / "run")
+    first = train(*arguments, device="cpu", pretrained=earlier / "run")
+    begun = r"was begun with pretrained weights run \([0-9a-f]{8}\); this call has "
+    with pytest.raises(TrainingError, match=begun + r"other \("):
+        train(*arguments, device="cpu", pretrained=tmp_path / "other", resume=True)
+    with pytest.raises(TrainingError, match=begun + "none"):
+        train(*arguments, device="cpu", resume=True)
+    again = train(*arguments, device="cpu", pretrained=earlier / "run", resume=True)
     assert history_of(again.history) == history_of(first.history)
 
 
 def test_the_model_file_says_what_it_began_with(earlier: Path, tmp_path: Path) -> None:
-    with tiny_network():
-        train(FACES, ALMOST_STILL, tmp_path / "run", device="cpu", pretrained=earlier / "run")
-        spec = export_model(tmp_path / "run", tmp_path / "m.safetensors", to="safetensors")
+    train(FACES, ALMOST_STILL, tmp_path / "run", device="cpu", pretrained=earlier / "run")
+    spec = export_model(tmp_path / "run", tmp_path / "m.safetensors", to="safetensors")
     assert spec.trained_on.endswith("images), beginning with the weights of run")
 
 
@@ -149,7 +141,7 @@ def test_the_model_file_says_what_it_began_with(earlier: Path, tmp_path: Path) -
 def test_weights_that_do_not_fit_are_refused(
     name: str, recipe: Any, error: type[Exception], message: str, earlier: Path, tmp_path: Path
 ) -> None:
-    with tiny_network(), pytest.raises(error, match=message):
+    with pytest.raises(error, match=message):
         train(FACES, recipe, tmp_path / "run", device="cpu", pretrained=earlier / name)
     assert not (tmp_path / "run").exists()
 
@@ -188,22 +180,21 @@ def test_files_that_hold_no_such_weights_are_refused(earlier: Path, tmp_path: Pa
     path = tmp_path / "m.safetensors"
     good = (earlier / "votes.safetensors").read_bytes()
     weights = load_file(earlier / "votes.safetensors")
-    with tiny_network():
-        recipe = replace(VOTING, epochs=1)
-        about = export_of(earlier / "votes.safetensors")
-        for content in (b"", b"no safetensors", good[:-100], good[: len(good) // 2]):
-            path.write_bytes(content)
-            with pytest.raises(TrainingError, match="expected a file that `mien export --to safe"):
-                Pretrained(path, recipe)
-        save_file(weights, path)
-        with pytest.raises(TrainingError, match="it names no recipe"):
+    recipe = replace(VOTING, epochs=1)
+    about = export_of(earlier / "votes.safetensors")
+    for content in (b"", b"no safetensors", good[:-100], good[: len(good) // 2]):
+        path.write_bytes(content)
+        with pytest.raises(TrainingError, match="expected a file that `mien export --to safe"):
             Pretrained(path, recipe)
-        save_file(weights, path, {**about, "recipe": "[" * 20_000})
-        with pytest.raises(TrainingError, match="expected a file that `mien export"):
-            Pretrained(path, recipe)
-        save_file({"head.weight": torch.zeros(2, 2)}, path, about)
-        with pytest.raises(MienError, match="not the weights of the network that it names"):
-            Pretrained(path, recipe).fill(network_of(recipe))
+    save_file(weights, path)
+    with pytest.raises(TrainingError, match="it names no recipe"):
+        Pretrained(path, recipe)
+    save_file(weights, path, {**about, "recipe": "[" * 20_000})
+    with pytest.raises(TrainingError, match="expected a file that `mien export"):
+        Pretrained(path, recipe)
+    save_file({"head.weight": torch.zeros(2, 2)}, path, about)
+    with pytest.raises(MienError, match="not the weights of the network that it names"):
+        Pretrained(path, recipe).fill(network_of(recipe))
 
 
 def export_of(path: Path) -> dict[str, str]:
@@ -219,13 +210,11 @@ def test_fine_tuning_from_the_command_line(mien: Mien, earlier: Path, tmp_path: 
     recipe = tmp_path / "mine.json"
     recipe.write_text(json.dumps({**asdict(ALMOST_STILL), "name": "mine"}))
     arguments = ("train", "--data", data, "--device", "cpu", "--recipe", recipe)
-    with tiny_network():
-        done = mien(*arguments, "--pretrained", earlier / "run", "--out", tmp_path / "run")
-        fresh = mien(*arguments, "--out", tmp_path / "fresh")
-        tuned, drawn = best_weights(tmp_path / "run"), best_weights(tmp_path / "fresh")
-        missing = mien(*arguments, "--pretrained", tmp_path / "no", "--out", tmp_path / "b")
+    done = mien(*arguments, "--pretrained", earlier / "run", "--out", tmp_path / "run")
+    fresh = mien(*arguments, "--out", tmp_path / "fresh")
+    tuned, drawn = best_weights(tmp_path / "run"), best_weights(tmp_path / "fresh")
+    missing = mien(*arguments, "--pretrained", tmp_path / "no", "--out", tmp_path / "b")
 
     assert done.status == fresh.status == 0, done.stderr
     assert not same_weights(tuned, drawn)
-    assert missing.status == 2
-    assert missing.stderr.startswith(f"mien: {tmp_path / 'no'}: expected the folder of a run")
+    assert_refused(missing, f"mien: {tmp_path / 'no'}: expected the folder of a run")

@@ -10,20 +10,18 @@ from pathlib import Path
 import pytest
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
 
-import two_processes
 from command_line import Mien
-from learn_fixtures import made_up_faces, tiny_network, write_csv
+from learn_fixtures import best_weights, made_up_faces, same_weights, write_csv
 from mien.errors import OptionError, TrainingError
 from mien.learn.training import loop
 from mien.learn.training.batches import share_of
 from mien.learn.training.loop import TrainingResult, read_config, read_history, train
 from mien.learn.training.processes import _ignore_ctrl_c, is_first_process
-from mien.learn.training.recipes import Recipe
 from mien.learn.training.runs import read_checkpoint
+from two_processes import FACES, RECIPE, STUDENT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny")]
 
 TESTS = Path(__file__).parent
 
@@ -41,16 +39,6 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _train_alone(recipe: Recipe, run_dir: Path, *, resume: bool = False) -> TrainingResult:
-    with tiny_network():
-        return train(two_processes.FACES, recipe, run_dir, device="cpu", resume=resume)
-
-
-def _weights(folder: Path, name: str, rank: int) -> dict[str, Tensor]:
-    loaded: dict[str, Tensor] = torch.load(folder / f"{name}.rank{rank}.pt", weights_only=True)
-    return loaded
-
-
 def _agrees(run_dir: Path, reference: TrainingResult, within: float) -> bool:
     return all(
         row.epoch == other.epoch
@@ -64,14 +52,11 @@ def _agrees(run_dir: Path, reference: TrainingResult, within: float) -> bool:
 
 def test_two_processes_train_the_network_that_one_trains(runs: Path, tmp_path: Path) -> None:
     # Batches of 3 and of 1, which cannot be shared evenly; interrupted and resumed on the way.
-    alone = _train_alone(two_processes.RECIPE, tmp_path / "alone")
+    alone = train(FACES, RECIPE, tmp_path / "alone", device="cpu")
 
     assert alone.finished
     assert _agrees(runs / "two", alone, within=1e-4)
-    best, best_alone = (
-        torch.load(run / "best.pt", weights_only=True)["network"]
-        for run in (runs / "two", tmp_path / "alone")
-    )
+    best, best_alone = (best_weights(run) for run in (runs / "two", tmp_path / "alone"))
     assert all(torch.allclose(best[name], best_alone[name], atol=1e-5) for name in best)
     assert read_config(runs / "two").processes == 2
     assert read_config(tmp_path / "alone").processes == 1
@@ -80,35 +65,31 @@ def test_two_processes_train_the_network_that_one_trains(runs: Path, tmp_path: P
 def test_two_processes_ask_teachers_about_the_views_that_one_asks_about(
     runs: Path, tmp_path: Path
 ) -> None:
-    with tiny_network():
-        alone = train(
-            two_processes.FACES,
-            two_processes.STUDENT,
-            tmp_path / "alone",
-            device="cpu",
-            teachers=[runs / "teacher"],
-        )
+    run_dir, teachers = tmp_path / "alone", [runs / "teacher"]
+    alone = train(FACES, STUDENT, run_dir, device="cpu", teachers=teachers)
 
     assert _agrees(runs / "student", alone, within=1e-4)
     for name in ("00.pt", "01.pt"):
-        both = (read_checkpoint(run / "views" / name) for run in (runs / "student", alone.run_dir))
-        one, other = both
+        one, other = (read_checkpoint(run / "views" / name) for run in (runs / "student", run_dir))
         assert one["fingerprint"] == other["fingerprint"]
         assert torch.allclose(one["answers"].float(), other["answers"].float(), atol=1e-3)
 
 
 def test_a_run_of_two_processes_goes_on_with_one(runs: Path, tmp_path: Path) -> None:
     assert len(read_history(runs / "left")) == 1
-    resumed = _train_alone(two_processes.RECIPE, runs / "left", resume=True)
+    resumed = train(FACES, RECIPE, runs / "left", device="cpu", resume=True)
 
     assert resumed.finished
     assert _agrees(runs / "two", resumed, within=1e-4)
 
 
 def test_every_process_has_the_same_weights_after_each_epoch(runs: Path) -> None:
-    for epoch in range(1, two_processes.RECIPE.epochs + 1):
-        first, second = (_weights(runs, f"two.epoch{epoch}", rank) for rank in (0, 1))
-        assert all(torch.equal(first[key], second[key]) for key in first)
+    for epoch in range(1, RECIPE.epochs + 1):
+        first, second = (
+            torch.load(runs / f"two.epoch{epoch}.rank{rank}.pt", weights_only=True)
+            for rank in (0, 1)
+        )
+        assert same_weights(first, second)
 
 
 def test_the_first_process_alone_writes(runs: Path) -> None:
@@ -132,13 +113,8 @@ def test_why_another_process_failed_is_said(runs: Path) -> None:
 
 
 def test_what_is_refused_in_a_process_is_refused_in_the_same_words(runs: Path) -> None:
-    assert (
-        (runs / "refusal.txt")
-        .read_text()
-        .startswith(
-            f"{runs / 'two'}: expected a new or empty folder; it holds files. Resume the run in it"
-        )
-    )
+    expected = f"{runs / 'two'}: expected a new or empty folder; it holds files. Resume the run in "
+    assert (runs / "refusal.txt").read_text().startswith(expected)
 
 
 def test_ctrl_c_saves_and_ends_every_process_of_the_command_line(
@@ -247,9 +223,9 @@ def test_several_devices_work_in_bfloat16_where_they_have_it(
 
     monkeypatch.setattr(loop, "_has_bf16", lambda device: True)
     monkeypatch.setattr(loop, "launch", stop)
-    recipe = replace(two_processes.RECIPE, precision="bf16")
+    recipe = replace(RECIPE, precision="bf16")
     with pytest.raises(InterruptedError):
-        train(two_processes.FACES, recipe, tmp_path / "run", device="cpu", devices=2)
+        train(FACES, recipe, tmp_path / "run", device="cpu", devices=2)
 
     assert asked[0]._precision.precision == "bf16-mixed"
     assert asked[0].strategy.num_processes == 2  # type: ignore[attr-defined]
@@ -279,8 +255,8 @@ def test_the_shares_of_a_batch_make_it_up_and_are_even(count: int, processes: in
 def test_devices_that_are_not_there_are_refused(
     counts: dict[str, int], error: type[Exception], message: str, tmp_path: Path
 ) -> None:
-    with tiny_network(), pytest.raises(error, match=message):
-        train(two_processes.FACES, two_processes.RECIPE, tmp_path / "run", **counts)  # type: ignore[arg-type]
+    with pytest.raises(error, match=message):
+        train(FACES, RECIPE, tmp_path / "run", **counts)  # type: ignore[arg-type]
     assert not (tmp_path / "run").exists()
 
 

@@ -3,11 +3,10 @@ import json
 import math
 import os
 import pickle
+import shutil
 import signal
 import stat
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,9 +20,10 @@ from learn_fixtures import (
     TINY,
     best_weights,
     history_of,
+    interrupt_at,
     made_up_faces,
+    same_run,
     same_weights,
-    tiny_network,
 )
 from mien.errors import DataError, MienError, OptionError, OutputError, TrainingError
 from mien.labels import EMOTIONS
@@ -41,7 +41,10 @@ from mien.learn.training.loop import (
 )
 from mien.learn.training.recipes import Recipe
 
+pytestmark = pytest.mark.usefixtures("tiny")
+
 FACES = made_up_faces()
+HAPPY = FACES.take(FACES.targets == EMOTIONS.index("happy"))
 STEPS = 20  # of one epoch: 140 faces in batches of 7
 
 
@@ -49,34 +52,10 @@ class PowerCut(BaseException):
     """The end of a process, as far as the files on the disk can tell."""
 
 
-@pytest.fixture(autouse=True)
-def _tiny() -> Iterator[None]:
-    with tiny_network():
-        yield
-
-
 @pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
+def reference(tiny: None, tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
     """A run that nothing interrupted."""
-    with tiny_network():
-        return train(FACES, TINY, tmp_path_factory.mktemp("runs") / "reference", device="cpu")
-
-
-def _interrupt_at(*moments: tuple[int, int]) -> Callable[[Progress], None]:
-    def report(progress: Progress) -> None:
-        if progress.row is None and (progress.epoch, progress.step) in moments:
-            signal.raise_signal(signal.SIGINT)
-
-    return report
-
-
-def _same_run(result: TrainingResult, reference: TrainingResult) -> bool:
-    return (
-        result.finished
-        and history_of(result.history) == history_of(reference.history)
-        and history_of(read_history(result.run_dir)) == history_of(reference.history)
-        and same_weights(best_weights(result.run_dir), best_weights(reference.run_dir))
-    )
+    return train(FACES, TINY, tmp_path_factory.mktemp("runs") / "reference", device="cpu")
 
 
 def test_it_learns(reference: TrainingResult) -> None:
@@ -140,16 +119,16 @@ def test_the_test_split_is_never_read(reference: TrainingResult, tmp_path: Path)
     targets[FACES.splits == "test"] = 3
     garbled = replace(FACES, images=images, targets=targets)
 
-    assert _same_run(train(garbled, TINY, tmp_path / "garbled", device="cpu"), reference)
+    assert same_run(train(garbled, TINY, tmp_path / "garbled", device="cpu"), reference)
     without = FACES.split("train+val")
-    assert _same_run(train(without, TINY, tmp_path / "without", device="cpu"), reference)
+    assert same_run(train(without, TINY, tmp_path / "without", device="cpu"), reference)
 
 
 def test_a_seed_says_everything_about_a_run(reference: TrainingResult, tmp_path: Path) -> None:
     again = train(FACES, TINY, tmp_path / "again", device="cpu")
     other = train(FACES, TINY, tmp_path / "other", device="cpu", seed=1)
 
-    assert _same_run(again, reference)
+    assert same_run(again, reference)
     assert not same_weights(best_weights(other.run_dir), best_weights(reference.run_dir))
 
 
@@ -164,32 +143,27 @@ def test_the_first_weights_are_drawn_by_seed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "moments",
-    [[(1, 10)], [(3, 10)], [(2, STEPS)], [(1, 10), (2, 10), (4, 10)]],
+    ("moments", "finished"),
+    [([(1, 10)], 0), ([(3, 10)], 2), ([(2, STEPS)], 2), ([(1, 10), (2, 10), (4, 10)], 3)],
     ids=["first epoch", "later epoch", "last step of an epoch", "again and again"],
 )
 def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(
-    moments: list[tuple[int, int]], reference: TrainingResult, tmp_path: Path
+    moments: list[tuple[int, int]], finished: int, reference: TrainingResult, tmp_path: Path
 ) -> None:
     handler = signal.getsignal(signal.SIGINT)
     for count, moment in enumerate(moments):
-        result = train(
-            FACES,
-            TINY,
-            tmp_path / "run",
-            device="cpu",
-            resume=count > 0,
-            report=_interrupt_at(moment),
-        )
+        report, resume = interrupt_at(moment), count > 0
+        result = train(FACES, TINY, tmp_path / "run", device="cpu", resume=resume, report=report)
         assert not result.finished
-        assert len(result.history) in (moment[0] - 1, moment[0])
         assert (result.best is None) == (not result.history)
         assert signal.getsignal(signal.SIGINT) is handler
+    assert history_of(result.history) == history_of(reference.history[:finished])
     # What others draw by chance in between changes nothing.
     torch.rand(100)
 
     resumed = train(FACES, TINY, tmp_path / "run", device="cpu", resume=True)
-    assert _same_run(resumed, reference)
+    assert same_run(resumed, reference)
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_a_second_interrupt_stops_at_once(reference: TrainingResult, tmp_path: Path) -> None:
@@ -200,49 +174,15 @@ def test_a_second_interrupt_stops_at_once(reference: TrainingResult, tmp_path: P
 
     with pytest.raises(KeyboardInterrupt):
         train(FACES, TINY, tmp_path / "run", device="cpu", report=report)
-    assert _same_run(train(FACES, TINY, tmp_path / "run", device="cpu", resume=True), reference)
-
-
-def test_ctrl_c_means_what_it_meant_before_once_a_run_is_over(tmp_path: Path) -> None:
-    before = signal.getsignal(signal.SIGINT)
-    train(FACES, replace(TINY, epochs=1), tmp_path / "run", device="cpu")
-
-    assert signal.getsignal(signal.SIGINT) is before
+    assert same_run(train(FACES, TINY, tmp_path / "run", device="cpu", resume=True), reference)
 
 
 def test_an_interrupt_in_the_last_step_ends_a_finished_run(tmp_path: Path) -> None:
-    report = _interrupt_at((1, STEPS))
+    report = interrupt_at((1, STEPS))
     result = train(FACES, replace(TINY, epochs=1), tmp_path / "run", device="cpu", report=report)
 
     assert result.finished
     assert result.interrupted  # who has more to do than this run knows of it
-
-
-def test_an_interrupt_in_the_last_step_of_an_epoch_ends_the_run_after_it(
-    reference: TrainingResult, tmp_path: Path
-) -> None:
-    report = _interrupt_at((2, STEPS))
-    stopped = train(FACES, TINY, tmp_path / "run", device="cpu", report=report)
-    resumed = train(FACES, TINY, tmp_path / "run", device="cpu", resume=True)
-
-    assert not stopped.finished
-    assert history_of(stopped.history) == history_of(reference.history[:2])
-    assert _same_run(resumed, reference)
-
-
-@pytest.mark.slow
-def test_a_killed_run_goes_on_from_its_last_finished_epoch(
-    reference: TrainingResult, tmp_path: Path
-) -> None:
-    run_dir = tmp_path / "run"
-    code = "import sys, learn_fixtures as f; f.train_until_killed(sys.argv[1], 3, 10)"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
-    killed = subprocess.run([sys.executable, "-c", code, str(run_dir)], env=environment, timeout=60)
-
-    assert killed.returncode == -signal.SIGKILL
-    assert history_of(read_history(run_dir)) == history_of(reference.history[:2])
-    assert load_best(run_dir)[2].epoch in (1, 2)
-    assert _same_run(train(FACES, TINY, run_dir, device="cpu", resume=True), reference)
 
 
 @pytest.mark.parametrize("writes", range(2, 8))
@@ -269,7 +209,7 @@ def test_a_run_cut_off_while_it_writes_leaves_whole_files(
     assert history_of(read_history(run_dir)) == history_of(reference.history[:finished])
     if (run_dir / "best.pt").exists():
         assert load_best(run_dir)[2].epoch <= finished + 1
-    assert _same_run(train(FACES, TINY, run_dir, device="cpu", resume=True), reference)
+    assert same_run(train(FACES, TINY, run_dir, device="cpu", resume=True), reference)
 
 
 def test_a_run_killed_before_its_last_row_was_written_gets_it_back(tmp_path: Path) -> None:
@@ -312,7 +252,7 @@ def test_a_run_is_resumed_with_what_it_was_begun_with(
 
 
 def test_resuming_needs_a_run(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"expected a training run; it has no config\.json"):
+    with pytest.raises(TrainingError, match=r"it has no config\.json.*start it anew"):
         train(FACES, TINY, tmp_path, device="cpu", resume=True)
 
 
@@ -346,7 +286,7 @@ def test_a_full_disk_is_an_error_of_ours_and_the_run_goes_on_later(
         pytest.raises(OutputError, match="No space left on device"),
     ):
         train(FACES, TINY, tmp_path / "run", device="cpu", report=fill_up)
-    assert _same_run(train(FACES, TINY, tmp_path / "run", device="cpu", resume=True), reference)
+    assert same_run(train(FACES, TINY, tmp_path / "run", device="cpu", resume=True), reference)
 
 
 @pytest.mark.parametrize(
@@ -357,8 +297,9 @@ def test_a_full_disk_is_an_error_of_ours_and_the_run_goes_on_later(
         (FACES, replace(TINY, votes_weight=0.5), "cpu", DataError, r"has no FER\+ votes"),
         (FACES, replace(TINY, network="huge"), "cpu", OptionError, "expected a network among"),
         (FACES, TINY, "abacus", TrainingError, "expected auto, cpu, cuda or mps"),
+        (HAPPY, TINY, "cpu", DataError, r"two emotions and more; train of .* has only happy"),
     ],
-    ids=["no val", "no train", "no votes", "network", "device"],
+    ids=["no val", "no train", "no votes", "network", "device", "one emotion"],
 )
 def test_a_run_that_cannot_start_leaves_no_folder(
     faces: FaceSet,
@@ -418,13 +359,6 @@ def test_weights_that_blow_up_in_the_last_step_are_not_kept(tmp_path: Path) -> N
     assert not (tmp_path / "run" / "best.pt").exists()
 
 
-def _copy(run_dir: Path, to: Path) -> Path:
-    to.mkdir()
-    for path in run_dir.iterdir():
-        (to / path.name).write_bytes(path.read_bytes())
-    return to
-
-
 def _saved(content: Any, path: Path) -> bytes:
     torch.save(content, path)
     return path.read_bytes()
@@ -445,7 +379,7 @@ DAMAGE: dict[str, Callable[[bytes, Path], bytes]] = {
 def test_a_damaged_checkpoint_is_named(
     damage: str, reference: TrainingResult, tmp_path: Path
 ) -> None:
-    run_dir = _copy(reference.run_dir, tmp_path / "run")
+    run_dir = shutil.copytree(reference.run_dir, tmp_path / "run")
     for name in ("last.pt", "best.pt"):
         content = (run_dir / name).read_bytes()
         (run_dir / name).write_bytes(DAMAGE[damage](content, tmp_path / "other.pt"))
@@ -468,7 +402,7 @@ class _Payload:
 def test_code_in_a_checkpoint_is_not_run(
     save: Callable[[Any, Path], Any], reference: TrainingResult, tmp_path: Path
 ) -> None:
-    run_dir = _copy(reference.run_dir, tmp_path / "run")
+    run_dir = shutil.copytree(reference.run_dir, tmp_path / "run")
     for name in ("last.pt", "best.pt"):
         save({"network": _Payload(tmp_path / "owned")}, run_dir / name)
 
@@ -485,7 +419,7 @@ def test_code_in_a_checkpoint_is_not_run(
 def test_damaged_settings_are_named(
     content: str, reference: TrainingResult, tmp_path: Path
 ) -> None:
-    run_dir = _copy(reference.run_dir, tmp_path / "run")
+    run_dir = shutil.copytree(reference.run_dir, tmp_path / "run")
     (run_dir / "config.json").write_text(content)
 
     with pytest.raises(TrainingError, match=r"config\.json"):
@@ -495,7 +429,7 @@ def test_damaged_settings_are_named(
 
 
 def test_settings_of_a_newer_mien_are_refused(reference: TrainingResult, tmp_path: Path) -> None:
-    run_dir = _copy(reference.run_dir, tmp_path / "run")
+    run_dir = shutil.copytree(reference.run_dir, tmp_path / "run")
     values = json.loads((run_dir / "config.json").read_text())
     values["recipe"]["lookahead"] = 5
     (run_dir / "config.json").write_text(json.dumps(values))
@@ -513,7 +447,7 @@ def test_a_damaged_history_is_named(content: str, tmp_path: Path) -> None:
 
 
 def test_a_run_without_a_finished_epoch_has_no_best_weights(tmp_path: Path) -> None:
-    train(FACES, TINY, tmp_path / "run", device="cpu", report=_interrupt_at((1, 10)))
+    train(FACES, TINY, tmp_path / "run", device="cpu", report=interrupt_at((1, 10)))
 
     assert read_history(tmp_path / "run") == ()
     with pytest.raises(TrainingError, match="the run has no finished epoch"):
@@ -531,9 +465,9 @@ def test_the_rate_rises_from_0_to_its_peak_and_falls_along_a_cosine_to_0() -> No
     assert learning_rate_at(recipe, 10.0) == pytest.approx(0.0, abs=1e-12)
 
 
-@pytest.mark.parametrize("epochs_done", [0.0, 0.01, 5.0, 10.0])
-def test_a_constant_rate_stays(epochs_done: float) -> None:
-    assert learning_rate_at(replace(TINY, epochs=10), epochs_done) == TINY.learning_rate
+def test_a_constant_rate_stays() -> None:
+    rates = {learning_rate_at(replace(TINY, epochs=10), done) for done in (0.0, 0.01, 5.0, 10.0)}
+    assert rates == {TINY.learning_rate}
 
 
 def test_the_history_holds_the_rate_of_the_last_step(tmp_path: Path) -> None:
@@ -544,20 +478,11 @@ def test_the_history_holds_the_rate_of_the_last_step(tmp_path: Path) -> None:
     assert rows[1].learning_rate == pytest.approx(0.0, abs=1e-9)
 
 
-def test_one_emotion_alone_is_nothing_to_learn(tmp_path: Path) -> None:
-    faces = made_up_faces()
-    happy = faces.take(faces.targets == EMOTIONS.index("happy"))
-
-    with pytest.raises(DataError, match=r"two emotions and more; train of .* has only happy"):
-        train(happy, TINY, tmp_path / "run", device="cpu")
-    assert not (tmp_path / "run").exists()
-
-
 def test_a_run_begun_by_an_earlier_version_can_be_read_and_gone_on_with(
     reference: TrainingResult, tmp_path: Path
 ) -> None:
     run_dir = tmp_path / "run"
-    train(FACES, TINY, run_dir, device="cpu", report=_interrupt_at((2, 10)))
+    train(FACES, TINY, run_dir, device="cpu", report=interrupt_at((2, 10)))
     config = json.loads((run_dir / "config.json").read_text())
     for name in ("teachers", "processes", "compiled"):
         del config[name]
@@ -571,7 +496,7 @@ def test_a_run_begun_by_an_earlier_version_can_be_read_and_gone_on_with(
     torch.save(last, run_dir / "last.pt")
 
     assert load_best(run_dir)[1].recipe == TINY
-    assert _same_run(train(FACES, TINY, run_dir, device="cpu", resume=True), reference)
+    assert same_run(train(FACES, TINY, run_dir, device="cpu", resume=True), reference)
 
 
 @pytest.mark.parametrize(

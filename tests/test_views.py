@@ -3,7 +3,6 @@
 import json
 import shutil
 import signal
-from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,21 +12,15 @@ import torch
 from torch import Tensor
 
 from command_line import Mien
-from learn_fixtures import (
-    TINY,
-    best_weights,
-    history_of,
-    made_up_faces,
-    same_weights,
-    tiny_network,
-    write_csv,
-)
+from learn_fixtures import TINY, interrupt_at, made_up_faces, same_run, write_csv
 from mien.errors import OptionError, TrainingError
 from mien.learn.training.batches import Batches, augment_by
 from mien.learn.training.distillation import Teachers
 from mien.learn.training.loop import Progress, TrainingResult, train
 from mien.learn.training.runs import read_checkpoint
 from mien.learn.training.views import StoredViews
+
+pytestmark = pytest.mark.usefixtures("tiny")
 
 CPU = torch.device("cpu")
 FACES = made_up_faces(votes=True)
@@ -43,75 +36,46 @@ STUDENT = replace(
 )
 
 
-@pytest.fixture(autouse=True)
-def _tiny() -> Iterator[None]:
-    with tiny_network():
-        yield
-
-
 @pytest.fixture(scope="module")
-def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def teacher(tiny: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("teachers") / "a"
-    with tiny_network():
-        train(FACES, TEACHER, folder, device="cpu")
+    train(FACES, TEACHER, folder, device="cpu")
     return folder
 
 
 @pytest.fixture(scope="module")
 def student(teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
     """A run that nothing interrupted."""
-    with tiny_network():
-        folder = tmp_path_factory.mktemp("students") / "student"
-        return train(FACES, STUDENT, folder, device="cpu", teachers=[teacher])
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
-    """What teachers are shown, batch by batch."""
-    shown: list[Tensor] = []
-    answers = Teachers.answers
-
-    def watched(self: Teachers, pixels: Tensor, *rest: Any) -> Any:
-        shown.append(pixels.clone())
-        return answers(self, pixels, *rest)
-
-    monkeypatch.setattr(Teachers, "answers", watched)
-    return shown
+    folder = tmp_path_factory.mktemp("students") / "student"
+    return train(FACES, STUDENT, folder, device="cpu", teachers=[teacher])
 
 
 def _views(recipe: Any = STUDENT, seed: int = 0) -> StoredViews:
-    return StoredViews(Batches(TRAIN, votes=True, device=CPU), recipe, seed=seed, basis="")
-
-
-def _interrupt_when(moment: Callable[[Progress], bool]) -> Callable[[Progress], None]:
-    def report(progress: Progress) -> None:
-        if progress.row is None and moment(progress):
-            signal.raise_signal(signal.SIGINT)
-
-    return report
+    train = Batches(TRAIN, votes=True, device=CPU)
+    return StoredViews(train, recipe, augment_by, seed=seed, basis="", compiled=False)
 
 
 def test_a_view_is_the_same_whenever_and_with_whomever_it_is_made() -> None:
     rows, views = torch.tensor([5, 0, 77]), torch.tensor([2, 1, 0])
-    pixels, shown, votes = _views().make(rows, views, augment_by)
+    pixels, shown, votes = _views().make(rows, views)
 
     assert shown.shape == (3, 7)
     for place in range(3):
-        alone = _views().make(rows[place : place + 1], views[place : place + 1], augment_by)
+        alone = _views().make(rows[place : place + 1], views[place : place + 1])
         assert torch.allclose(alone[0][0], pixels[place], atol=1e-3)
         assert torch.equal(alone[1][0], shown[place])
         assert votes is not None
         assert alone[2] is not None
         assert torch.equal(alone[2][0], votes[place])
-    other = _views(seed=1).make(rows, views, augment_by)[0]
+    other = _views(seed=1).make(rows, views)[0]
     assert not torch.allclose(other, pixels, atol=1.0)
-    assert not torch.allclose(_views().make(rows, views.roll(1), augment_by)[0], pixels, atol=1.0)
+    assert not torch.allclose(_views().make(rows, views.roll(1))[0], pixels, atol=1.0)
 
 
 def test_without_mixup_a_view_shows_its_face_alone() -> None:
     plain = replace(STUDENT, mixup=0.0)
     rows = torch.arange(9)
-    _, shown, _ = _views(plain).make(rows, torch.zeros_like(rows), augment_by)
+    _, shown, _ = _views(plain).make(rows, torch.zeros_like(rows))
 
     assert shown.tolist() == TRAIN.targets[:9].tolist()
 
@@ -137,7 +101,7 @@ def test_teachers_are_asked_once_about_what_the_epochs_then_show(
     views = _views(recipe)
     of_teachers = torch.cat(asked).view(3, len(TRAIN), 1, 48, 48)
     rows = torch.arange(len(TRAIN))
-    pixels, _, _ = views.make(rows, views.chosen(4), augment_by)
+    pixels, _, _ = views.make(rows, views.chosen(4))
     assert torch.allclose(pixels, of_teachers[views.chosen(4), rows], atol=1e-3)
 
 
@@ -146,7 +110,7 @@ def test_stored_answers_are_those_of_the_teachers(teacher: Path, student: Traini
     assert names == ["00.pt", "01.pt", "02.pt"]
     stored = read_checkpoint(student.run_dir / "views" / "01.pt")["answers"]
     rows = torch.arange(len(TRAIN))
-    pixels, _, _ = _views().make(rows, torch.ones_like(rows), augment_by)
+    pixels, _, _ = _views().make(rows, torch.ones_like(rows))
     teachers = Teachers([teacher], STUDENT)
     with torch.no_grad():
         logits, votes_logits = teachers._networks[0](pixels)
@@ -171,7 +135,11 @@ def test_a_run_interrupted_while_teachers_are_asked_goes_on_there(
     teacher: Path, student: TrainingResult, asked: list[Tensor], tmp_path: Path
 ) -> None:
     run_dir = tmp_path / "run"
-    report = _interrupt_when(lambda progress: progress.asked is not None and progress.asked > 0.5)
+
+    def report(progress: Progress) -> None:
+        if progress.asked is not None and progress.asked > 0.5:
+            signal.raise_signal(signal.SIGINT)
+
     first = train(FACES, STUDENT, run_dir, device="cpu", teachers=[teacher], report=report)
     kept = sorted(path.name for path in (run_dir / "views").iterdir())
     before = len(asked)
@@ -181,27 +149,25 @@ def test_a_run_interrupted_while_teachers_are_asked_goes_on_there(
     assert first.history == ()
     assert kept == ["00.pt"]
     assert len(asked) - before == 2 * 20
-    assert history_of(resumed.history) == history_of(student.history)
-    assert same_weights(best_weights(run_dir), best_weights(student.run_dir))
+    assert same_run(resumed, student)
 
 
 def test_a_run_interrupted_in_an_epoch_goes_on_as_if_nothing_had_happened(
     teacher: Path, student: TrainingResult, tmp_path: Path
 ) -> None:
     run_dir = tmp_path / "run"
-    report = _interrupt_when(lambda progress: (progress.epoch, progress.step) == (2, 10))
+    report = interrupt_at((2, 10))
     train(FACES, STUDENT, run_dir, device="cpu", teachers=[teacher], report=report)
     resumed = train(FACES, STUDENT, run_dir, device="cpu", teachers=[teacher], resume=True)
 
-    assert history_of(resumed.history) == history_of(student.history)
-    assert same_weights(best_weights(run_dir), best_weights(student.run_dir))
+    assert same_run(resumed, student)
 
 
 def test_answers_about_other_views_are_refused(
     teacher: Path, student: TrainingResult, tmp_path: Path
 ) -> None:
     run_dir = tmp_path / "run"
-    report = _interrupt_when(lambda progress: (progress.epoch, progress.step) == (2, 10))
+    report = interrupt_at((2, 10))
     train(FACES, STUDENT, run_dir, device="cpu", teachers=[teacher], report=report, seed=1)
     shutil.copy(student.run_dir / "views" / "00.pt", run_dir / "views" / "00.pt")
 

@@ -16,9 +16,7 @@ from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.recognize.crops import SIZE_PX
 
-MAX_BLUR: Final = 8.0
-"""Pixels: more leaves nothing of a face of 48 x 48."""
-
+MAX_BLUR: Final = 8.0  # pixels: more leaves nothing of a face of 48 x 48
 MIN_COARSE_PX: Final = 8
 MAX_QUALITY: Final = 95
 
@@ -150,20 +148,6 @@ def share_of(count: int, *, rank: int, processes: int) -> slice:
     return slice(rank * count // processes, (rank + 1) * count // processes)
 
 
-def augment(pixels: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
-    """Rotate, zoom, shift and mirror each face by amounts of its own, in one resampling; erase.
-
-    Args:
-        pixels: (N, 1, 48, 48) float32.
-        augmentation: the ranges.
-        generator: on the device of `pixels`.
-    Returns:
-        (N, 1, 48, 48) float32. What lies outside the image repeats its border, as Keras does.
-    """
-    draws = augmentation_draws(len(pixels), augmentation, generator)
-    return augment_by(pixels, draws, augmentation)
-
-
 def augmentation_draws(
     count: int, augmentation: Augmentation, generator: torch.Generator
 ) -> Tensor:
@@ -173,14 +157,16 @@ def augmentation_draws(
 
 
 def augment_by(pixels: Tensor, draws: Tensor, augmentation: Augmentation) -> Tensor:
-    """The part of `augment` that leaves nothing to chance, so that it can be compiled.
+    """Rotate, zoom, shift and mirror each face by amounts of its own, in one resampling; erase.
+
+    It leaves nothing to chance, so that it can be compiled.
 
     Args:
         pixels: (N, 1, 48, 48) float32.
         draws: (K, N) float32, of `augmentation_draws`.
         augmentation: the ranges.
     Returns:
-        (N, 1, 48, 48) float32.
+        (N, 1, 48, 48) float32. What lies outside the image repeats its border, as Keras does.
     """
     angle = _between(-1.0, 1.0, draws[0]) * math.radians(augmentation.rotation_deg)
     zoom = _between(1.0 - augmentation.zoom, 1.0 + augmentation.zoom, draws[1])
@@ -242,21 +228,12 @@ class Mixup:
         self.own_shares = torch.from_numpy(own).to(device)
 
     def __call__(
-        self, pixels: Tensor, batch: Batch, generator: torch.Generator
+        self, batch: Batch, generator: torch.Generator
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """The blended faces, and what they show.
-
-        Args:
-            pixels: (N, 1, 48, 48) float32.
-            batch: what those faces show.
-            generator: on the device of the batch.
-        Returns:
-            As `blended`.
-        """
-        own, partner = self.draw(len(pixels), generator)
+        """`blended`, with a generator on the device of the batch."""
+        own, partner = self.draw(len(batch.targets), generator)
         votes = None if batch.votes is None else batch.votes[partner]
-        others = Batch(pixels[partner], batch.targets[partner], votes)
-        return blended(Batch(pixels, batch.targets, batch.votes), others, own)
+        return blended(batch, Batch(batch.pixels[partner], batch.targets[partner], votes), own)
 
     def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """(count,) float32, each face's own share, and (count,) int64, the face beside it."""
@@ -267,12 +244,8 @@ class Mixup:
 
 
 def blended(batch: Batch, others: Batch, own: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Each face of a batch blended with one of another, and what it then shows.
+    """Each face of a batch blended with one of another, by (N,) `own` shares, and what it shows.
 
-    Args:
-        batch: N faces.
-        others: as many.
-        own: (N,) float32, the share that is of `batch`.
     Returns:
         (N, 1, 48, 48) faces, (N, 7) shares of the emotions that sum to 1, and (N, 8) shares of the
         votes where the batches have them.

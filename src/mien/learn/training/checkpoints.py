@@ -13,7 +13,7 @@ from mien.learn.networks import Network
 from mien.learn.training.runs import (
     EpochRow,
     read_checkpoint,
-    reopen_folder,
+    remove_parts,
     write_best,
     write_checkpoint,
     write_history,
@@ -80,7 +80,7 @@ def restore(state: State, run_dir: Path, fabric: Fabric, seed: int) -> None:
         TrainingError: last.pt is damaged, or the state of another run.
     """
     if fabric.is_global_zero:
-        reopen_folder(run_dir)
+        remove_parts(run_dir)
     path = run_dir / "last.pt"
     if not path.exists():
         return  # it ended before the first epoch did

@@ -27,29 +27,12 @@ _QUANTISATION: Final = (
 _BLOCK: Final = len(_QUANTISATION)
 
 
-def corrupt(pixels: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
-    """What comes between a face and its crop, in the order in which it does.
-
-    Bars and light are before the camera; blur, coarse pixels, contrast, brightness and noise are
-    its own; JPEG is of the file.
-
-    Args:
-        pixels: (N, 1, 48, 48) float32.
-        augmentation: the ranges.
-        generator: on the device of `pixels`.
-    Returns:
-        (N, 1, 48, 48) float32, within 0 to 255.
-    """
-    draws, noise = corruption_draws(len(pixels), augmentation, generator)
-    return corrupt_by(pixels, draws, noise, augmentation)
-
-
 def corruption_draws(
     count: int, augmentation: Augmentation, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """(K, count) float32, 0 to 1, and (count, 1, 48, 48) of mean 0 and standard deviation 1.
 
-    All that chance decides in `corrupt`; without noise the second has no faces.
+    All that chance decides in `corrupt_by`; without noise the second has no faces.
     """
     device = generator.device
     kinds = _OLD + _CUT * augmentation.cuts
@@ -60,7 +43,10 @@ def corruption_draws(
 
 
 def corrupt_by(pixels: Tensor, draws: Tensor, noise: Tensor, augmentation: Augmentation) -> Tensor:
-    """The part of `corrupt` that leaves nothing to chance, so that it can be compiled.
+    """What comes between a face and its crop, in the order in which it does.
+
+    Bars and light are before the camera; blur, coarse pixels, contrast, brightness and noise are
+    its own; JPEG is of the file. It leaves nothing to chance, so that it can be compiled.
 
     Args:
         pixels: (N, 1, 48, 48) float32.

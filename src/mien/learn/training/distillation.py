@@ -79,14 +79,12 @@ class Teachers:
             (N, 7) shares of the emotions, and (N, 8) of the FER+ votes by those teachers that have
             a head for them, or None if none has; each row sums to 1.
         """
-        emotions: list[Tensor] = []
-        votes: list[Tensor] = []
         with fabric.autocast():
             answers = [network(pixels) for network in self._networks]
-        for logits, votes_logits in answers:
-            emotions.append((logits.float() / temperature).softmax(1))
-            if votes_logits is not None:
-                votes.append((votes_logits.float() / temperature).softmax(1))
+        emotions, votes = (
+            [(of.float() / temperature).softmax(1) for of in head if of is not None]
+            for head in zip(*answers, strict=True)
+        )
         return torch.stack(emotions).mean(0), torch.stack(votes).mean(0) if votes else None
 
 

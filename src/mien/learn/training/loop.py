@@ -28,7 +28,7 @@ from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.networks import Network
 from mien.learn.training.allocator import kept_memory
-from mien.learn.training.batches import Batches, epoch_order, share_of, split_order
+from mien.learn.training.batches import Batches, augment_by, epoch_order, share_of, split_order
 from mien.learn.training.checkpoints import State, own_seed, restore, save
 from mien.learn.training.distillation import Teachers
 from mien.learn.training.memory import told_of_memory
@@ -243,12 +243,14 @@ def _train(
         restore(state, run_dir, fabric, call.seed)
     elif fabric.is_global_zero:
         start_folder(run_dir, config)
+    # Not in the network's mode: what CUDA graphs give is overwritten by their next call.
+    moved_by = torch.compile(augment_by, dynamic=False) if compiles else augment_by
     views = None
     if recipe.stored_views:
         taught = " ".join(run.fingerprint for run in teachers.runs)
         basis = f"{taught} {config.data_fingerprint}"
-        views = StoredViews(train, recipe, seed=call.seed, basis=basis)
-    step = Step(model, state, train, recipe, fabric, teachers, views, compiled=compiles)
+        views = StoredViews(train, recipe, moved_by, seed=call.seed, basis=basis, compiled=compiles)
+    step = Step(model, state, train, recipe, fabric, teachers, moved_by, views, compiled=compiles)
     with _fast_convolutions(fabric.device), kept_memory():
         if not _run_epochs(call, step, val, report, interrupted):
             return TrainingResult(run_dir, tuple(state.history), state.best, None, finished=False)
@@ -277,7 +279,11 @@ def _run_epochs(
     def tell_asked(share: float) -> None:
         tell(Progress(first, recipe.epochs, 0, steps, 0.0, 0.0, asked=share))
 
-    if first <= recipe.epochs and not step.ask_teachers(call.run_dir, interrupted, tell_asked):
+    if (
+        step.views
+        and first <= recipe.epochs
+        and not step.views.ask(step.teachers, call.run_dir, fabric, interrupted, tell_asked)
+    ):
         return False
     for epoch in range(first, recipe.epochs + 1):
         started = time.perf_counter()

@@ -22,11 +22,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 @contextmanager
 def told_of_memory(what: str) -> Iterator[None]:
-    """Raise `OutOfMemoryError` where memory runs out for what has no batch size to lower.
-
-    Args:
-        what: needs the room.
-    """
+    """Raise `OutOfMemoryError` where memory runs out for `what` has no batch size to lower."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:

@@ -6,7 +6,7 @@ from typing import Final
 
 from torch import Tensor
 
-from mien.errors import MissingExtraError, OptionError, TrainingError
+from mien.errors import OptionError, TrainingError, needs_extra
 from mien.learn.networks import VOTES_HEAD, Network
 from mien.learn.training.recipes import Recipe, recipe_of
 from mien.learn.training.runs import EarlierRun, fingerprint, load_best
@@ -89,10 +89,8 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], Recipe]:
         TrainingError: it is no such file.
         MissingExtraError: the package safetensors is not installed.
     """
-    try:
+    with needs_extra("train", "reading safetensors"):
         from safetensors import SafetensorError, safe_open
-    except ImportError as error:
-        raise MissingExtraError("reading safetensors", "train", error) from error
     expected = "expected a file that `mien export --to safetensors` wrote"
     try:
         with safe_open(path, "pt") as file:

@@ -42,15 +42,8 @@ class Recipe:
     stored_views: int = 0  # of each face, of which teachers are asked once; 0: in every step
 
     def __post_init__(self) -> None:
-        lowest = {
-            "epochs": 1,
-            "batch_size": 1,
-            "votes_weight": 0.0,
-            "weight_decay": 0.0,
-            "warmup_epochs": 0.0,
-            "mixup": 0.0,
-            "stored_views": 0,
-        }
+        lowest = {"epochs": 1, "batch_size": 1, "votes_weight": 0.0, "weight_decay": 0.0}
+        lowest |= {"warmup_epochs": 0.0, "mixup": 0.0, "stored_views": 0}
         for name, low in lowest.items():
             if not getattr(self, name) >= low:
                 raise OptionError(f"{name}: expected {low} or more; got {getattr(self, name)}")

@@ -16,7 +16,8 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -108,22 +109,50 @@ def read_config(run_dir: Path) -> RunConfig:
     Raises:
         TrainingError: there is no run, or its config.json is damaged.
     """
-    path = run_dir / "config.json"
-    try:
-        values = json.loads(path.read_text())
+    advice = "If its process was killed as it began, start it anew, without resuming"
+    with reading_config(run_dir, "a training run", advice) as values:
         recipe = recipe_of(values.pop("recipe"))
         teachers = tuple(EarlierRun(**teacher) for teacher in values.pop("teachers", ()))
         earlier = values.pop("pretrained", None)
         pretrained = None if earlier is None else EarlierRun(**earlier)
         return RunConfig(recipe=recipe, teachers=teachers, pretrained=pretrained, **values)
+
+
+@contextmanager
+def reading_config(folder: Path, what: str, advice: str) -> Iterator[dict[str, Any]]:
+    """The values in the config.json of `what` a folder holds; the body makes of them what they say.
+
+    Raises:
+        TrainingError: there is no such file, or it, or the body, finds it damaged.
+    """
+    path = folder / "config.json"
+    try:
+        yield json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise TrainingError(
-            f"{run_dir}: expected a training run; it has no config.json. "
-            "If its process was killed as it began, start it anew, without resuming"
-        ) from None
+        raise TrainingError(f"{folder}: expected {what}; it has no config.json. {advice}") from None
     # RecursionError: of JSON that is nested deeper than Python goes.
     except (OSError, AttributeError, TypeError, KeyError, ValueError, RecursionError) as error:
-        raise TrainingError(f"{path}: expected a training run's settings; {error}") from error
+        raise TrainingError(f"{path}: expected {what}'s settings; {error}") from error
+
+
+def write_config(folder: Path, values: dict[str, Any]) -> None:
+    """Write a folder's config.json."""
+    write_bytes(folder / "config.json", json.dumps(values, indent=2).encode() + b"\n")
+
+
+def make_folder(folder: Path, what: str, *, left: Iterable[str] = ()) -> None:
+    """Make a folder for `what`, or take one that is empty but for files that a kill has `left`.
+
+    Raises:
+        OutputError: the folder holds something else, or cannot be written.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if {file.name for file in folder.iterdir()} - set(left):
+            raise OutputError(
+                f"{folder}: expected a new or empty folder; it holds files. "
+                f"Resume the {what} in it, or choose another folder"
+            )
 
 
 def check_same_run(stored: RunConfig, now: RunConfig, run_dir: Path) -> None:
@@ -230,26 +259,16 @@ def start_folder(run_dir: Path, config: RunConfig) -> None:
     Raises:
         OutputError: the folder holds something, or cannot be written.
     """
+    make_folder(run_dir, "run", left=[part_name(Path(name)).name for name in FILES])
+    remove_parts(run_dir)
+    write_config(run_dir, asdict(config))
+
+
+def remove_parts(run_dir: Path) -> None:
+    """Remove what a killed process had half written into the folder of a run."""
     with writing(run_dir):
-        run_dir.mkdir(parents=True, exist_ok=True)
-        _remove_parts(run_dir)
-        if any(run_dir.iterdir()):
-            raise OutputError(
-                f"{run_dir}: expected a new or empty folder; it holds files. "
-                "Resume the run in it, or choose another folder"
-            )
-    write_bytes(run_dir / "config.json", json.dumps(asdict(config), indent=2).encode() + b"\n")
-
-
-def reopen_folder(run_dir: Path) -> None:
-    """Make the folder of a run ready to go on: remove what a killed process had half written."""
-    with writing(run_dir):
-        _remove_parts(run_dir)
-
-
-def _remove_parts(run_dir: Path) -> None:
-    for name in FILES:
-        part_name(run_dir / name).unlink(missing_ok=True)
+        for name in FILES:
+            part_name(run_dir / name).unlink(missing_ok=True)
 
 
 def write_best(run_dir: Path, network: torch.nn.Module, row: EpochRow) -> None:

@@ -1,8 +1,7 @@
 """One step of training: the views of some faces, the loss, and the weights moved once."""
 
 import math
-from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import torch
@@ -13,14 +12,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mien.errors import OutOfMemoryError
 from mien.learn.networks import Network
-from mien.learn.training.batches import Batches, Mixup, augment_by, augmentation_draws, share_of
+from mien.learn.training.batches import Batches, Mixup, augmentation_draws, share_of
 from mien.learn.training.checkpoints import State
 from mien.learn.training.corruption import corrupt_by, corruption_draws
 from mien.learn.training.distillation import Answers, Teachers, distillation_loss
 from mien.learn.training.memory import is_out_of_memory, largest_that_fits, reason_of
-from mien.learn.training.processes import Flag
 from mien.learn.training.recipes import Recipe
-from mien.learn.training.views import StoredViews
+from mien.learn.training.views import AugmentBy, StoredViews
 
 ADAM_EPSILON: Final = 1e-7  # Keras's, so that the paper's recipe is the paper's
 
@@ -65,41 +63,26 @@ def update_average(average: AveragedModel, network: nn.Module, decay: float) -> 
     average.update_parameters(network)
 
 
+@dataclass(eq=False)
 class Step:
     """The training step of one process, on its share of a batch."""
 
-    def __init__(
-        self,
-        model: nn.Module,
-        state: State,
-        batches: Batches,
-        recipe: Recipe,
-        fabric: Fabric,
-        teachers: Teachers,
-        views: StoredViews | None,
-        *,
-        compiled: bool,
-    ) -> None:
-        self.model, self.state, self.batches, self.recipe = model, state, batches, recipe
-        self.fabric, self.teachers, self.views, self.compiled = fabric, teachers, views, compiled
-        self.chosen: Tensor | None = None  # of the stored views, in the epoch under way
-        self.mixup = Mixup(recipe.mixup, device=fabric.device) if recipe.mixup else None
-        # Not in the network's mode: what CUDA graphs give is overwritten by their next call.
-        self.augment_by = torch.compile(augment_by, dynamic=False) if compiled else augment_by
-        corrupts = compiled and recipe.augmentation.corrupts
-        self.corrupt_by = torch.compile(corrupt_by, dynamic=False) if corrupts else corrupt_by
+    model: nn.Module
+    state: State
+    batches: Batches
+    recipe: Recipe
+    fabric: Fabric
+    teachers: Teachers
+    augment_by: AugmentBy
+    views: StoredViews | None
+    compiled: bool
 
-    def ask_teachers(self, run_dir: Path, interrupted: Flag, tell: Callable[[float], None]) -> bool:
-        """Have all answers about stored views, if the recipe has any; False if interrupted."""
-        return self.views is None or self.views.ask(
-            self.teachers,
-            run_dir,
-            self.fabric,
-            augment_by=self.augment_by,
-            compiled=self.compiled,
-            interrupted=interrupted,
-            tell=tell,
-        )
+    def __post_init__(self) -> None:
+        recipe = self.recipe
+        self.chosen: Tensor | None = None  # of the stored views, in the epoch under way
+        self.mixup = Mixup(recipe.mixup, device=self.fabric.device) if recipe.mixup else None
+        corrupts = self.compiled and recipe.augmentation.corrupts
+        self.corrupt_by = torch.compile(corrupt_by, dynamic=False) if corrupts else corrupt_by
 
     def begin(self, epoch: int) -> None:
         """Make ready for the steps of an epoch, from 1."""
@@ -181,12 +164,12 @@ class Step:
         recipe, generator = self.recipe, self.state.generator
         if self.views and self.chosen is not None:
             views = self.chosen[rows]
-            return *self.views.make(rows, views, self.augment_by), self.views.answers(rows, views)
+            return *self.views.make(rows, views), self.views.answers(rows, views)
         batch = self.batches.take(rows)
         draws = augmentation_draws(len(rows), recipe.augmentation, generator)
         pixels = self.augment_by(batch.pixels, draws, recipe.augmentation)
         if self.mixup:
-            return *self.mixup(pixels, batch, generator), None
+            return *self.mixup(replace(batch, pixels=pixels), generator), None
         return pixels, batch.targets, batch.votes, None
 
     def _objective(
@@ -200,13 +183,8 @@ class Step:
     ) -> Tensor:
         """What a step minimises: the emotion, the FER+ votes beside it, and the teachers' answers.
 
-        Args:
-            logits: (N, 7).
-            votes_logits: (N, 8), or None.
-            shown: (N,) int64 emotions, or (N, 7) shares of them.
-            votes: (N, 8) shares, or None.
-            pixels: (N, 1, 48, 48), what the network has seen, before a camera corrupted it.
-            answers: of the teachers about it; if None, they are asked.
+        `shown` and `votes` are as of `_shown`; `pixels` are those before a camera corrupted them,
+        which the teachers are asked about where there are no `answers`.
         """
         recipe, weight = self.recipe, self.recipe.distill_weight
         loss = F.cross_entropy(logits, shown, label_smoothing=recipe.label_smoothing)

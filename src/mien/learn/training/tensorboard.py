@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mien.errors import MissingExtraError
+from mien.errors import needs_extra
 from mien.learn.training.loop import Progress
 
 
@@ -16,10 +16,8 @@ class TensorBoardWriter:
     """
 
     def __init__(self, folder: Path) -> None:
-        try:
+        with needs_extra("train", "writing for TensorBoard"):
             from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise MissingExtraError("writing for TensorBoard", "train", error) from error
         self._folder = folder
         self._kind = SummaryWriter
         self._writer: SummaryWriter | None = None

@@ -8,6 +8,7 @@ folder, and each epoch shows one of the views of each face, so that teachers cos
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -46,12 +47,24 @@ class StoredViews:
     Args:
         batches: train.
         recipe: how many views there are, and how they are made.
+        augment_by: moves the faces.
         seed: draws them; on the CPU, so that they are the same on every device.
         basis: what else the answers depend on, in words: the teachers and the data.
+        compiled: teachers are asked about batches of one size.
     """
 
-    def __init__(self, batches: Batches, recipe: Recipe, *, seed: int, basis: str) -> None:
-        self._batches, self._recipe, self._seed = batches, recipe, seed
+    def __init__(
+        self,
+        batches: Batches,
+        recipe: Recipe,
+        augment_by: AugmentBy,
+        *,
+        seed: int,
+        basis: str,
+        compiled: bool,
+    ) -> None:
+        self._batches, self._recipe, self._augment_by = batches, recipe, augment_by
+        self._seed, self._compiled = seed, compiled
         self._answers: list[Tensor] = []  # of each view (N, 7) or (N, 15) float16
         self._fingerprints: list[str] = []
         count, device = len(batches), batches.targets.device
@@ -76,15 +89,12 @@ class StoredViews:
         views = torch.randint(self._recipe.stored_views, shape, generator=generator)
         return views.to(self._batches.targets.device)
 
-    def make(
-        self, rows: Tensor, views: Tensor, augment_by: AugmentBy
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
+    def make(self, rows: Tensor, views: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """The same view of the same face, whenever it is made.
 
         Args:
             rows: (N,) int64, faces of train.
             views: (N,) int64, the view of each, from 0.
-            augment_by: moves them.
         Returns:
             (N, 1, 48, 48) pixels, (N,) int64 emotions or (N, 7) shares of them, and (N, 8) shares
             of the votes where the batches have them.
@@ -93,8 +103,8 @@ class StoredViews:
         def moved(faces: Tensor) -> Batch:
             batch = self._batches.take(faces)
             draws = self._draws[views, :, faces].T.contiguous()
-            pixels = augment_by(batch.pixels, draws, self._recipe.augmentation)
-            return Batch(pixels, batch.targets, batch.votes)
+            pixels = self._augment_by(batch.pixels, draws, self._recipe.augmentation)
+            return replace(batch, pixels=pixels)
 
         batch = moved(rows)
         if not self._blends:
@@ -119,24 +129,14 @@ class StoredViews:
         teachers: Teachers,
         run_dir: Path,
         fabric: Fabric,
-        *,
-        augment_by: AugmentBy,
-        compiled: bool,
         interrupted: Flag,
         tell: Callable[[float], None],
     ) -> bool:
         """Ask about all views whose answers are not in the run's folder yet, and keep them there.
 
-        Every process must call it: each asks about its share of the faces.
+        Every process must call it: each asks about its share of the faces, and tells which share of
+        that is done. Of an interrupted view nothing is kept.
 
-        Args:
-            teachers: on their device.
-            run_dir: the folder of the run.
-            fabric: of this process.
-            augment_by: moves the faces.
-            compiled: all batches must be of one size.
-            interrupted: what is not written yet will be asked again.
-            tell: called with the share that is done.
         Returns:
             False if it was interrupted.
         Raises:
@@ -147,7 +147,7 @@ class StoredViews:
         there = fabric.broadcast([path.exists() for path in paths])  # before any of them is written
         share = share_of(len(self._batches), rank=fabric.global_rank, processes=fabric.world_size)
         own = torch.arange(share.start, share.stop, device=fabric.device)
-        chunks = split_order(own, self._recipe.batch_size, fill=compiled) if len(own) else ()
+        chunks = split_order(own, self._recipe.batch_size, fill=self._compiled) if len(own) else ()
         width = len(EMOTIONS) + len(FERPLUS_EMOTIONS) * teachers.have_votes
         for view, path in enumerate(paths):
             if there[view]:
@@ -158,7 +158,7 @@ class StoredViews:
             for done, rows in enumerate(chunks):
                 if interrupted.is_set():
                     break
-                pixels, _, _ = self.make(rows, torch.full_like(rows, view), augment_by)
+                pixels, _, _ = self.make(rows, torch.full_like(rows, view))
                 said = teachers.answers(pixels, self._recipe.distill_temperature, fabric)
                 answers[rows] = torch.cat([part for part in said if part is not None], dim=1)
                 tell((view + done / len(chunks)) / len(paths))
