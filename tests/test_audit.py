@@ -1,9 +1,8 @@
-import csv
 import json
 import re
+import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from command_line import Mien
-from learn_fixtures import TINY, made_up_faces, tiny_network, write_parquet_folder
-from mien.errors import (
-    DataError,
-    MissingExtraError,
-    OptionError,
-    OutputError,
-    TrainingError,
-)
+from command_line import Mien, assert_refused, csv_rows
+from learn_fixtures import TINY, made_up_faces, write_parquet_folder
+from mien.errors import DataError, MissingExtraError, OptionError, OutputError, TrainingError
 from mien.labels import EMOTIONS, FERPLUS, FERPLUS_TO_EMOTION
 from mien.learn.audit import check, folds
 from mien.learn.audit.check import AUDIT, PLAIN, check_with_votes
@@ -41,6 +34,8 @@ from mien.learn.training.recipes import RECIPES
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 
 import doubtful
+
+pytestmark = pytest.mark.usefixtures("tiny")
 
 N = 140  # training faces
 WRONG = np.arange(0, N, 9)  # those that carry a wrong label
@@ -63,22 +58,15 @@ def mislabelled_faces() -> FaceSet:
 FACES = mislabelled_faces()
 
 
-@pytest.fixture(autouse=True)
-def _tiny() -> Iterator[None]:
-    with tiny_network():
-        yield
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("audits") / "reference"
 
 
 @pytest.fixture(scope="module")
-def audit(folder: Path) -> Audit:
+def audit(tiny: None, folder: Path) -> Audit:
     """An audit that nothing interrupted."""
-    with tiny_network():
-        found = audit_labels(FACES, TINY, folder, folds=3, device="cpu")
+    found = audit_labels(FACES, TINY, folder, folds=3, device="cpu")
     assert found is not None
     return found
 
@@ -107,9 +95,25 @@ def perfect() -> Audit:
     return ranked([*WRONG.tolist(), *(i for i in range(N) if i not in WRONG)])
 
 
-def read_labels(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+@pytest.fixture(scope="module")
+def labels(audit: Audit, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of that audit; not to be changed."""
+    path = tmp_path_factory.mktemp("labels") / "labels.csv"
+    write_labels(audit, path)
+    return path
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[FaceSet]:
+    """What the networks of an audit are trained on, fold by fold."""
+    seen: list[FaceSet] = []
+
+    def spy(faces: FaceSet, *arguments: Any, **options: Any) -> Any:
+        seen.append(faces)
+        return train(faces, *arguments, **options)
+
+    monkeypatch.setattr("mien.learn.audit.folds.train", spy)
+    return seen
 
 
 # Folds
@@ -174,15 +178,8 @@ def test_an_emotion_with_fewer_images_than_folds_is_named() -> None:
 
 
 def test_no_network_is_trained_on_a_face_that_it_reads(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, trained: list[FaceSet]
 ) -> None:
-    trained: list[FaceSet] = []
-
-    def spy(faces: FaceSet, *arguments: Any, **options: Any) -> Any:
-        trained.append(faces)
-        return train(faces, *arguments, **options)
-
-    monkeypatch.setattr("mien.learn.audit.folds.train", spy)
     read = read_out_of_fold(FACES, replace(TINY, epochs=1), tmp_path, folds=3, device="cpu")
 
     assert read is not None
@@ -196,15 +193,8 @@ def test_no_network_is_trained_on_a_face_that_it_reads(
 
 
 def test_without_val_a_part_of_the_other_folds_chooses_the_epoch(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, trained: list[FaceSet]
 ) -> None:
-    trained: list[FaceSet] = []
-
-    def spy(faces: FaceSet, *arguments: Any, **options: Any) -> Any:
-        trained.append(faces)
-        return train(faces, *arguments, **options)
-
-    monkeypatch.setattr("mien.learn.audit.folds.train", spy)
     only_train = FACES.split("train")
     read = read_out_of_fold(only_train, replace(TINY, epochs=1), tmp_path, folds=2, device="cpu")
 
@@ -225,21 +215,18 @@ def test_the_votes_that_check_the_ranking_are_not_learned_from() -> None:
 def test_an_interrupted_audit_goes_on_to_the_same_end(
     audit: Audit, folder: Path, tmp_path: Path
 ) -> None:
-    def interrupt_at(fold: int, epoch: int) -> Callable[[int, Progress], None]:
+    def go_on(fold: int, epoch: int, *, resume: bool = True) -> Audit | None:
         def report(number: int, progress: Progress) -> None:
             if (number, progress.epoch) == (fold, epoch) and progress.row is None:
                 signal.raise_signal(signal.SIGINT)
 
-        return report
-
-    def go_on(report: Callable[[int, Progress], None] | None, *, resume: bool) -> Audit | None:
         return audit_labels(
             FACES, TINY, tmp_path, folds=3, device="cpu", resume=resume, report=report
         )
 
-    assert go_on(interrupt_at(1, 2), resume=False) is None
-    assert go_on(interrupt_at(2, 4), resume=True) is None
-    found = go_on(None, resume=True)
+    assert go_on(1, 2, resume=False) is None
+    assert go_on(2, 4) is None
+    found = go_on(0, 0)
 
     assert found is not None
     assert np.array_equal(found.read.probabilities, audit.read.probabilities)
@@ -317,17 +304,21 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("config.json", b"{}"), ("folds.npy", b"\x93NUMPY cut off"), ("fold-2.npy", b"")],
+    [
+        ("config.json", b"{}"),
+        ("config.json", b"[" * 20_000),
+        ("folds.npy", b"\x93NUMPY cut off"),
+        ("fold-2.npy", b""),
+    ],
 )
 def test_a_damaged_audit_is_refused(
     name: str, content: bytes, audit: Audit, folder: Path, tmp_path: Path
 ) -> None:
-    for file in ("config.json", "folds.npy", "fold-1.npy", "fold-2.npy", "fold-3.npy"):
-        (tmp_path / file).write_bytes((folder / file).read_bytes())
-    (tmp_path / name).write_bytes(content)
+    damaged = shutil.copytree(folder, tmp_path / "damaged")
+    (damaged / name).write_bytes(content)
 
     with pytest.raises(TrainingError, match=f"{name}: expected an a"):
-        audit_labels(FACES, TINY, tmp_path, folds=3, resume=True)
+        audit_labels(FACES, TINY, damaged, folds=3, resume=True)
 
 
 # The ranking
@@ -393,9 +384,8 @@ def test_without_cleanlab_the_extra_is_named(
 # labels.csv, and training without the worst
 
 
-def test_the_file_has_all_faces_by_rank(audit: Audit, tmp_path: Path) -> None:
-    write_labels(audit, tmp_path / "labels.csv")
-    rows = read_labels(tmp_path / "labels.csv")
+def test_the_file_has_all_faces_by_rank(audit: Audit, labels: Path) -> None:
+    rows = csv_rows(labels)
 
     assert [int(row["rank"]) for row in rows] == list(range(1, N + 1))
     assert sorted(int(row["row"]) for row in rows) == list(range(N))
@@ -414,22 +404,20 @@ def test_duplicates_with_another_label_are_told(tmp_path: Path) -> None:
     images = audit.faces.images.copy()
     images[2] = images[3] = images[1]
     audit = replace(audit, faces=replace(audit.faces, images=images))
-    labels = [EMOTIONS[target] for target in audit.faces.targets[1:4]]
-    write_labels(audit, tmp_path / "labels.csv")
-    told = {
-        int(row["row"]): row["duplicate_labels"] for row in read_labels(tmp_path / "labels.csv")
-    }
+    carried = [EMOTIONS[target] for target in audit.faces.targets[1:4]]
+    path = tmp_path / "labels.csv"
+    write_labels(audit, path)
+    told = {int(row["row"]): row["duplicate_labels"] for row in csv_rows(path)}
 
-    assert len(set(labels)) == 3
-    assert set(told[1].split("+")) == set(labels) - {labels[0]}
+    assert len(set(carried)) == 3
+    assert set(told[1].split("+")) == set(carried) - {carried[0]}
     assert sorted(row for row, label in told.items() if label) == [1, 2, 3]
     assert f"a duplicate is labelled {', '.join(told[1].split('+'))}<" in to_page(audit)
 
 
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
-def test_training_goes_without_the_worst_share(share: float, audit: Audit, tmp_path: Path) -> None:
-    write_labels(audit, tmp_path / "labels.csv")
-    kept = without_doubtful(FACES, tmp_path / "labels.csv", share)
+def test_training_goes_without_the_worst_share(share: float, audit: Audit, labels: Path) -> None:
+    kept = without_doubtful(FACES, labels, share)
 
     count = round(share * N)
     expected = np.ones(len(FACES), np.bool_)
@@ -439,9 +427,8 @@ def test_training_goes_without_the_worst_share(share: float, audit: Audit, tmp_p
     assert kept.left_out == {"label in doubt": count}
 
 
-def test_the_share_can_be_that_of_each_label(audit: Audit, tmp_path: Path) -> None:
-    write_labels(audit, tmp_path / "labels.csv")
-    kept = without_doubtful(FACES, tmp_path / "labels.csv", 0.2, per_label=True)
+def test_the_share_can_be_that_of_each_label(audit: Audit, labels: Path) -> None:
+    kept = without_doubtful(FACES, labels, 0.2, per_label=True)
 
     expected = np.ones(len(FACES), np.bool_)
     for target in range(7):
@@ -450,11 +437,10 @@ def test_the_share_can_be_that_of_each_label(audit: Audit, tmp_path: Path) -> No
     assert np.array_equal(kept.images, FACES.images[expected])
 
 
-def test_faces_are_known_again_in_another_order_and_number(audit: Audit, tmp_path: Path) -> None:
-    write_labels(audit, tmp_path / "labels.csv")
-    kept = without_doubtful(FACES, tmp_path / "labels.csv", 0.1)
+def test_faces_are_known_again_in_another_order_and_number(labels: Path) -> None:
+    kept = without_doubtful(FACES, labels, 0.1)
     rows = np.random.default_rng(0).permutation(len(FACES))[:150]
-    fewer = without_doubtful(FACES.take(rows), tmp_path / "labels.csv", 0.1)
+    fewer = without_doubtful(FACES.take(rows), labels, 0.1)
 
     there = {image.tobytes() for image in kept.images}
     assert {image.tobytes() for image in fewer.images} == there & {
@@ -463,18 +449,14 @@ def test_faces_are_known_again_in_another_order_and_number(audit: Audit, tmp_pat
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.1, float("nan")])
-def test_a_share_out_of_range(share: float, audit: Audit, tmp_path: Path) -> None:
-    write_labels(audit, tmp_path / "labels.csv")
-
+def test_a_share_out_of_range(share: float, labels: Path) -> None:
     with pytest.raises(OptionError, match="share to drop: expected between 0 and 1"):
-        without_doubtful(FACES, tmp_path / "labels.csv", share)
+        without_doubtful(FACES, labels, share)
 
 
-def test_the_audit_of_other_data_is_refused(audit: Audit, tmp_path: Path) -> None:
-    write_labels(audit, tmp_path / "labels.csv")
-
+def test_the_audit_of_other_data_is_refused(labels: Path) -> None:
     with pytest.raises(DataError, match="there is none for face 0, labelled angry"):
-        without_doubtful(made_up_faces(seed=1), tmp_path / "labels.csv", 0.1)
+        without_doubtful(made_up_faces(seed=1), labels, 0.1)
 
 
 @pytest.mark.parametrize(
@@ -534,11 +516,10 @@ def test_intervals_hold_the_score_and_narrow_with_more_faces() -> None:
     order = np.random.default_rng(0).permutation(N).tolist()
     check = check_with_votes(ranked(order), resamples=200)[0]
 
-    for score in (check.rankings[AUDIT].auroc, check.rankings[AUDIT].average_precision):
+    by_audit = check.rankings[AUDIT]
+    for score in (by_audit.auroc, by_audit.average_precision):
         assert score.interval.low < score.value < score.interval.high
-    assert (
-        check.rankings[AUDIT].auroc.interval.low < 0.5 < check.rankings[AUDIT].auroc.interval.high
-    )
+    assert by_audit.auroc.interval.low < 0.5 < by_audit.auroc.interval.high
 
 
 def test_faces_without_a_majority_among_the_seven_are_passed_over() -> None:
@@ -672,8 +653,7 @@ def test_audit_and_training_without_the_worst(
 
     for lonely in (labels, ("--drop", "0.1"), ("--drop-per-label",)):
         shown = mien(*training, "--out", tmp_path / "other", *lonely)
-        assert shown.status == 2
-        assert "expected --without-doubtful and --drop together" in shown.stderr
+        assert_refused(shown, "expected --without-doubtful and --drop together")
 
 
 def test_an_audit_that_cannot_start_says_why_in_one_line(
@@ -681,9 +661,7 @@ def test_an_audit_that_cannot_start_says_why_in_one_line(
 ) -> None:
     shown = mien("data", "audit", data, "--recipe", "mien-distilled", "--out", tmp_path / "audit")
 
-    assert shown.status == 2
-    assert shown.stderr.count("\n") == 1
-    assert "expected one without teachers" in shown.stderr
+    assert_refused(shown, "expected one without teachers")
     assert not (tmp_path / "audit").exists()
 
 

@@ -14,7 +14,6 @@ the label that it was told, and no label would look wrong.
 """
 
 import io
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -27,7 +26,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
 from mien import __version__
-from mien.errors import DataError, OptionError, OutputError, TrainingError
+from mien.errors import DataError, OptionError, TrainingError
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.data.duplicates import groups_of_duplicates
@@ -35,8 +34,8 @@ from mien.learn.networks import Network
 from mien.learn.training.batches import Batches
 from mien.learn.training.loop import EVALUATION_BATCH, Progress, train
 from mien.learn.training.recipes import Recipe, recipe_of
-from mien.learn.training.runs import load_best
-from mien.output.files import write_bytes, writing
+from mien.learn.training.runs import load_best, make_folder, reading_config, write_config
+from mien.output.files import write_bytes
 from mien.readings import Probabilities
 
 VAL_SHARE: Final = 0.1
@@ -143,26 +142,7 @@ def read_out_of_fold(
 ) -> OutOfFold | None:
     """Train a network for each fold on the others, and read the fold with it.
 
-    An interrupt (Ctrl-C) finishes the step under way, saves and returns; with `resume` the same
-    call goes on from there, as it does where the process was killed.
-
-    Args:
-        faces: a whole data set. Test is not looked at.
-        recipe: the settings of each run; see `audit_recipe`.
-        folder: a folder that does not exist or is empty; with `resume`, that of the earlier call.
-        folds: how many networks are trained.
-        seed: of the folds, and of each run.
-        device: "auto", "cpu", "cuda" or "mps".
-        resume: go on with the audit in `folder`.
-        report: called with the number of a fold, from 1, and where its run is.
-        report_duplicates: called with the share of the search for duplicates that is done, 0 to 1.
-    Returns:
-        None if it was interrupted.
-    Raises:
-        DataError: train is missing or an emotion in it has too few images.
-        OptionError: `folds` is out of range, or the recipe learns from teachers.
-        OutputError: `folder` holds something, or cannot be written.
-        TrainingError: the audit in `folder` is another or damaged; and what training raises.
+    All else is as of `mien.learn.audit.label_errors.audit_labels`.
     """
     _check_folds(folds)
     folder = Path(folder)
@@ -181,12 +161,11 @@ def read_out_of_fold(
         _check_same_audit(read_audit_config(folder), config, folder)
         fold = _read_array(folder / "folds.npy", (config.train_count,)).astype(np.int64)
     else:
-        _make_folder(folder)
+        make_folder(folder, "audit", left=_FIRST_FILES)
         fold = assign_folds(known.take(in_train), folds, seed=seed, report=report_duplicates)
         write_bytes(folder / "folds.npy", _npy(fold.astype(np.uint8)))
         # Last: where it stands, the folds do.
-        content = json.dumps(asdict(config), indent=2).encode() + b"\n"
-        write_bytes(folder / "config.json", content)
+        write_config(folder, asdict(config))
 
     probabilities = np.empty((config.train_count, len(EMOTIONS)), np.float32)
     accuracies: list[float] = []
@@ -260,16 +239,8 @@ def read_audit_config(folder: Path) -> AuditConfig:
     Raises:
         TrainingError: there is none, or its config.json is damaged.
     """
-    path = folder / "config.json"
-    try:
-        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    with reading_config(folder, "an audit", "Start it anew, without resuming") as values:
         return AuditConfig(recipe=recipe_of(values.pop("recipe")), **values)
-    except FileNotFoundError:
-        raise TrainingError(
-            f"{folder}: expected an audit; it has no config.json. Start it anew, without resuming"
-        ) from None
-    except (OSError, AttributeError, TypeError, KeyError, ValueError) as error:
-        raise TrainingError(f"{path}: expected an audit's settings; {error}") from error
 
 
 def _check_same_audit(stored: AuditConfig, now: AuditConfig, folder: Path) -> None:
@@ -292,17 +263,6 @@ def _check_same_audit(stored: AuditConfig, now: AuditConfig, folder: Path) -> No
 def _check_folds(folds: int) -> None:
     if not 2 <= folds <= _MOST_FOLDS:
         raise OptionError(f"folds: expected 2 to {_MOST_FOLDS}; got {folds}")
-
-
-def _make_folder(folder: Path) -> None:
-    """Make the folder of a new audit, or take one that is as good as empty."""
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        if {file.name for file in folder.iterdir()} - set(_FIRST_FILES):
-            raise OutputError(
-                f"{folder}: expected a new or empty folder; it holds files. "
-                "Resume the audit in it, or choose another folder"
-            )
 
 
 def _npy(array: NDArray[Any]) -> bytes:

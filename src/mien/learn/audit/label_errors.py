@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import DataError, MissingExtraError, OptionError
+from mien.errors import DataError, OptionError, needs_extra
 from mien.labels import EMOTIONS, FERPLUS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.data.tables import csv_rows
@@ -193,6 +193,9 @@ def audit_labels(
 ) -> Audit | None:
     """Rank the training faces of a set by how doubtful their labels are.
 
+    An interrupt (Ctrl-C) finishes the step under way, saves and returns; with `resume` the same
+    call goes on from there, as it does where the process was killed.
+
     Args:
         faces: a whole data set. Its val, if it has one, chooses the epoch; test is not looked at.
         recipe: the settings of each run; FER+ votes in it are left out, see `audit_recipe`.
@@ -204,10 +207,13 @@ def audit_labels(
         report: called with the number of a fold, from 1, and where its run is.
         report_duplicates: called with the share of the search for duplicates that is done, 0 to 1.
     Returns:
-        None if it was interrupted; with `resume` the same call goes on.
+        None if it was interrupted.
     Raises:
         MissingExtraError: the package `cleanlab` is not installed.
-        MienError: as `mien.learn.audit.folds.read_out_of_fold` does.
+        DataError: train is missing or an emotion in it has too few images.
+        OptionError: `folds` is out of range, or the recipe learns from teachers.
+        OutputError: `folder` holds something, or cannot be written.
+        TrainingError: the audit in `folder` is another or damaged; and what training raises.
     """
     _need_cleanlab()  # before hours of training
     from mien.learn.audit.folds import read_out_of_fold
@@ -283,10 +289,8 @@ def rank_labels(faces: FaceSet, read: "OutOfFold") -> Audit:
 
 
 def _need_cleanlab() -> None:
-    try:
+    with needs_extra("audit", "auditing labels"):
         import cleanlab  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("auditing labels", "audit", error) from error
 
 
 def write_labels(audit: Audit, path: Path) -> None:
