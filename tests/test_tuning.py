@@ -14,7 +14,7 @@ import optuna
 import pytest
 from matplotlib.figure import Figure
 
-from command_line import Mien
+from command_line import Mien, assert_refused
 from learn_fixtures import (
     TINY,
     best_weights,
@@ -40,15 +40,15 @@ MODERN = recipe_named("paper-modern")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _quick() -> Iterator[None]:
-    """A tiny network, a data base that does not wait for the disk, importances where asked for."""
+def _quick(tiny: None) -> Iterator[None]:
+    """A data base that does not wait for the disk, importances where they are asked for."""
 
     def connect(*arguments: Any, **options: Any) -> sqlite3.Connection:
         connection: sqlite3.Connection = sqlite3.connect(*arguments, **options)
         connection.execute("PRAGMA synchronous = OFF")
         return connection
 
-    with tiny_network(), pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(search, "connect", connect)
         patch.setattr(search, "LEAST_FOR_IMPORTANCES", 1000)
         yield
@@ -207,9 +207,6 @@ def test_other_pruners_work(pruner: str, tmp_path: Path) -> None:
     assert len(result.trials) == 4
     if pruner == "none":
         assert {trial.state for trial in result.trials} == {"finished"}
-
-
-Train = Callable[..., TrainingResult]
 
 
 def _replaced(monkeypatch: pytest.MonkeyPatch, number: int, behave: Callable[[], None]) -> None:
@@ -442,66 +439,63 @@ def test_numbers_of_a_narrow_range_do_not_cover_each_other(
 
 
 @pytest.fixture
-def command(
-    mien: Mien, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Callable[[str], tuple[int, str, str]]:
+def command(mien: Mien, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Mien:
     """Runs the command line in a folder with fer2013.csv and base.json."""
     monkeypatch.chdir(tmp_path)
     write_csv(Path("fer2013.csv"), FACES)
     Path("base.json").write_text(json.dumps(asdict(BASE)))
+    return mien
 
-    def run(arguments: str) -> tuple[int, str, str]:
-        ended = mien(*arguments.split())
-        return ended.status, ended.stdout, ended.stderr
 
-    return run
+TUNED = (
+    *("tune", "--data", "fer2013.csv", "--recipe", "base.json"),
+    *("--out", "study", "--device", "cpu", "--trials", 3),
+)
 
 
 @pytest.mark.newest
-def test_from_a_study_to_a_run(
-    command: Callable[[str], tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tuned = "tune --data fer2013.csv --recipe base.json --out study --device cpu --trials 3"
-    status, shown, said = command(tuned)
+def test_from_a_study_to_a_run(command: Mien, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = command(*TUNED)
 
-    assert status == 0
-    assert shown.startswith("3 trials of 3 epochs by tiny: ")
-    assert "learning_rate" in shown
-    assert shown.splitlines()[-1].startswith("recipe in study/best.json, weights in study/trials/0")
-    assert [line.split(":")[0] for line in said.splitlines()] == [
+    assert done.status == 0
+    assert done.stdout.startswith("3 trials of 3 epochs by tiny: ")
+    assert "learning_rate" in done.stdout
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("recipe in study/best.json, weights in study/trials/0")
+    assert [line.split(":")[0] for line in done.stderr.splitlines()] == [
         f"trial {number}, {number + 1} of 3" for number in range(3)
     ]
     drawn = {path.name for path in Path("study").glob("*.*g")}
     assert {"trials-accuracy.png", "trials-accuracy.svg", "settings.png"} <= drawn
 
     monkeypatch.setattr(plots, "plot_study", lambda *_: [])  # they are there
-    as_json = json.loads(command(f"{tuned} --json")[1])
+    as_json = json.loads(command(*TUNED, "--json").stdout)
     assert as_json["finished"]
     assert len(as_json["trials"]) == 3
     assert as_json["best"]["recipe"]["network"] == "tiny"
 
-    status, shown, _ = command("train --data fer2013.csv --recipe study/best.json --out run")
-    assert status == 0
-    assert f"val accuracy {as_json['best']['val_accuracy']:.4f}" in shown
+    train_again = "train --data fer2013.csv --recipe study/best.json --out run"
+    done = command(*train_again.split())
+    assert done.status == 0
+    assert f"val accuracy {as_json['best']['val_accuracy']:.4f}" in done.stdout
 
 
 def test_ctrl_c_prints_the_best_so_far_and_the_same_command_goes_on(
-    command: Callable[[str], tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+    command: Mien, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tuned = "tune --data fer2013.csv --recipe base.json --out study --device cpu --trials 3"
     _replaced(monkeypatch, 2, lambda: signal.raise_signal(signal.SIGINT))
     monkeypatch.setattr(plots, "plot_study", lambda *_: [])
-    status, shown, said = command(tuned)
+    stopped = command(*TUNED)
 
-    assert status == 130
-    assert shown.startswith("2 trials of 3 epochs by tiny")
-    assert "\nbest: trial " in shown
-    assert said.splitlines()[-1] == (
+    assert stopped.status == 130
+    assert stopped.stdout.startswith("2 trials of 3 epochs by tiny")
+    assert "\nbest: trial " in stopped.stdout
+    assert stopped.stderr.splitlines()[-1] == (
         "mien: interrupted and saved after 2 trials; the same command goes on"
     )
-    status, shown, _ = command(tuned)
-    assert status == 0
-    assert shown.startswith("3 trials")
+    done = command(*TUNED)
+    assert done.status == 0
+    assert done.stdout.startswith("3 trials")
 
 
 @pytest.mark.parametrize(
@@ -520,14 +514,7 @@ def test_ctrl_c_prints_the_best_so_far_and_the_same_command_goes_on(
         ),
     ],
 )
-def test_bad_options_are_one_line(
-    arguments: str, message: str, command: Callable[[str], tuple[int, str, str]]
-) -> None:
+def test_bad_options_are_one_line(arguments: str, message: str, command: Mien) -> None:
     before = sorted(Path().iterdir())
-    status, shown, said = command(f"tune {arguments}")
-
-    assert status == 2
-    assert shown == ""
-    (line,) = said.splitlines()
-    assert message in line
+    assert_refused(command("tune", *arguments.split()), message)
     assert sorted(Path().iterdir()) == before

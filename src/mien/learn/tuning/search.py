@@ -23,10 +23,10 @@ from typing import Any, Final, Literal, cast
 from mien.errors import (
     DivergedError,
     MienError,
-    MissingExtraError,
     OptionError,
     OutputError,
     TrainingError,
+    needs_extra,
 )
 from mien.learn.data.datasets import FaceSet
 from mien.learn.training.loop import Progress, read_history, train
@@ -40,13 +40,11 @@ from mien.learn.tuning.space import (
 )
 from mien.output.files import atomic_text, writing
 
-try:
+with needs_extra("train", "tuning"):
     import optuna
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial, Trial, TrialState
     from sqlalchemy.exc import SQLAlchemyError
-except ImportError as error:
-    raise MissingExtraError("tuning", "train", error) from error
 
 LEAST_FOR_IMPORTANCES: Final = 15  # different accuracies; with ten, chance leads the list
 

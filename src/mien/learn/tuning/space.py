@@ -4,13 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from mien.errors import MissingExtraError, OptionError
+from mien.errors import OptionError, needs_extra
 from mien.learn.training.recipes import Recipe
 
-try:
+with needs_extra("train", "tuning"):
     from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
-except ImportError as error:
-    raise MissingExtraError("tuning", "train", error) from error
 
 SPACE: Final[dict[str, FloatDistribution | tuple[Any, ...]]] = {
     "learning_rate": FloatDistribution(1e-4, 1e-2, log=True),  # Adam's; see RATES
