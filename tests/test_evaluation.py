@@ -174,6 +174,12 @@ def test_intervals_shrink_with_more_faces() -> None:
     assert few["accuracy"].high - few["accuracy"].low > 0.15
 
 
+def test_an_interval_is_the_middle_of_the_draws_that_are_numbers() -> None:
+    draws = np.random.default_rng(0).permutation([*np.arange(1001.0), np.nan])
+
+    assert Interval.of(draws) == Interval(25.0, 975.0)
+
+
 def test_intervals_are_drawn_by_seed_and_closed_where_all_is_right() -> None:
     drawn = [bootstrap_intervals(_sure(READ), TARGETS, resamples=50, seed=s) for s in (1, 1)]
     perfect = bootstrap_intervals(_sure(TARGETS), TARGETS, resamples=50)["accuracy"]
