@@ -11,13 +11,11 @@ be used. One standard error of val (n 3,589) is .008, so that one seed tells dif
 points and more. Test is not looked at. A run that is there already in DIR is gone on with.
 """
 
-import argparse
 import re
 import statistics
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final
 
 import torch
@@ -25,10 +23,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mien.learn.data.datasets import load_faces
-from mien.learn.files.export import latency_ms
-from mien.learn.networks import NETWORKS, BackboneOptions, build, macs, se_resnet_backbone
+from mien.learn.networks import NETWORKS, BackboneOptions, se_resnet_backbone
 from mien.learn.training.recipes import Recipe, recipe_named
-from trained import trained
+from program import print_head, print_row
+from trained import COLUMNS, columns_of, runs_of, trained
 
 # What a network is called that has one part of `se-resnet` in another way.
 NO_SQUEEZE, BRANCHES, SMOOTHED = "se-resnet/no-squeeze", "se-resnet/branches", "se-resnet/smoothed"
@@ -130,20 +128,15 @@ def changed_networks() -> Iterator[None]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", required=True)
+    parser = runs_of(__doc__, recipe="mien", epochs=8)
     parser.add_argument("--votes", help="fer2013new.csv, beside fer2013.csv")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the runs")
-    parser.add_argument("--recipe", default="mien")
-    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--only", nargs="+", choices=CHANGES, default=list(CHANGES))
     options = parser.parse_args()
     faces = load_faces(options.data, votes=options.votes)
     base = recipe_named(options.recipe, epochs=options.epochs)
     print(f"{base.name}, {base.epochs} epochs, seeds {options.seeds}\n")
-    print("| change | parameters | MACs | one face | val accuracy | spread |")
-    print("|---|---:|---:|---:|---:|---:|", flush=True)
+    print_head("change", *COLUMNS, "val accuracy", "spread")
     with changed_networks():
         for name in options.only:
             recipe = CHANGES[name](base)
@@ -155,13 +148,8 @@ def main() -> None:
             accuracies = [row.val_accuracy for row in last]
             apart = max(accuracies) - min(accuracies)
             spread = f"{apart:.4f}" if len(accuracies) > 1 else ""
-            network = build(recipe.network).eval()
-            print(
-                f"| {name} | {network.parameter_count():,} | {macs(network) / 1e6:.0f} M "
-                f"| {latency_ms(network):.2f} ms | {statistics.mean(accuracies):.4f} "
-                f"| {spread} |",
-                flush=True,
-            )
+            mean = f"{statistics.mean(accuracies):.4f}"
+            print_row(name, *columns_of(recipe.network), mean, spread)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,12 @@ several lengths it prints how often the 95 % intervals hold it: those of `mien a
 a bootstrap that takes each unit of time for one of its own.
 """
 
-import argparse
-
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.labels import EMOTIONS
 from mien.rows.agreement import block_of, cohen_kappa, draw_confusions
+from program import options_of, print_head, print_row
 
 FPS = 10
 SHOWN_S = 5.0
@@ -55,13 +54,12 @@ def confusion_of(said: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np
 
 def main() -> None:
     """Print a table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = options_of(__doc__, data=False)
     parser.add_argument("--trials", type=int, default=400, help="made-up videos of each length")
     trials = parser.parse_args().trials
     random = np.random.default_rng(0)
     heads = ("length", "unit", "true kappa", "sd", "block s", "blocks", "width", "units", "width")
-    print("| " + " | ".join(heads) + " |")
-    print("|---" * len(heads) + "|")
+    print_head(*heads, left=len(heads))
     for minutes in (1, 3, 10, 30):
         for unit, step in (("second", FPS), ("frame", 1)):
             truth = float(cohen_kappa(confusion_of(two_coders(LONG_S, random)[:, ::step])[1]))
@@ -70,7 +68,7 @@ def main() -> None:
             cells = [f"{minutes} min", unit, f"{truth:.3f}", f"{kappa.std():.3f}"]
             cells += [f"{np.median(block_s):.1f}", f"{held.mean():.1%}", f"{width.mean():.3f}"]
             cells += [f"{held_each.mean():.1%}", f"{width_each.mean():.3f}"]
-            print("| " + " | ".join(cells) + " |", flush=True)
+            print_row(*cells)
 
 
 def trial(seconds: int, step: int, truth: float, random: np.random.Generator) -> list[float]:

@@ -13,13 +13,13 @@ representation. Local binary patterns, histograms of oriented gradients and near
 beside them. Its hidden Markov models are left out: they read sequences, and these are single faces.
 """
 
-import argparse
 import csv
 import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any, Final, Self, TypeAlias
@@ -48,14 +48,13 @@ from mien.learn.data.datasets import FaceSet, draw_stratified, load_faces
 from mien.learn.evaluation.scores import evaluate_probabilities
 from mien.recognize.classifier import Classifier
 from mien.recognize.crops import SIZE_PX, Crops
+from program import INTERRUPTED, options_of, table
 
 Features: TypeAlias = NDArray[np.floating[Any]]
 """(N, D) floats: a row of D numbers for each face."""
 
 Targets: TypeAlias = NDArray[np.int64]
 """(N,) int64, indices into `mien.labels.EMOTIONS`."""
-
-EXIT_INTERRUPTED: Final = 130
 
 
 # Features
@@ -167,29 +166,30 @@ def _fixed(function: Callable[[Crops], Features]) -> Callable[[int, int], Any]:
     return lambda faces, seed: FunctionTransformer(function)
 
 
-def _pca(components: int, seed: int, **settings: Any) -> Any:
-    return PCA(components, svd_solver="randomized", random_state=seed, **settings)
+def _of_pixels(*steps: Any) -> Any:
+    """A feature that is learned from the gray levels."""
+    return make_pipeline(FunctionTransformer(raw_pixels), *steps)
+
+
+_pca = partial(PCA, svd_solver="randomized")
 
 
 def _eigenfaces(faces: int, seed: int) -> Any:
     """Principal components, whitened (Turk and Pentland 1991, doi:10.1162/jocn.1991.3.1.71)."""
-    components = min(COMPONENTS, faces - 1)
-    return make_pipeline(FunctionTransformer(raw_pixels), _pca(components, seed, whiten=True))
+    return _of_pixels(_pca(min(COMPONENTS, faces - 1), random_state=seed, whiten=True))
 
 
 def _independent_components(faces: int, seed: int) -> Any:
     """Bartlett et al. 2002, doi:10.1109/TNN.2002.804287."""
-    components = min(COMPONENTS, faces - 1)
-    ica = FastICA(components, whiten="unit-variance", max_iter=300, tol=1e-3, random_state=seed)
-    return make_pipeline(FunctionTransformer(raw_pixels), ica)
+    settings = {"whiten": "unit-variance", "max_iter": 300, "tol": 1e-3, "random_state": seed}
+    return _of_pixels(FastICA(min(COMPONENTS, faces - 1), **settings))
 
 
 def _fisherfaces(faces: int, seed: int) -> Any:
     """Linear discriminants of components (Belhumeur et al. 1997, doi:10.1109/34.598228)."""
     # They leave N - c dimensions, so that the scatter within classes has full rank.
     components = max(1, min(COMPONENTS, faces - len(EMOTIONS)))
-    pca = _pca(components, seed)
-    return make_pipeline(FunctionTransformer(raw_pixels), pca, LinearDiscriminantAnalysis())
+    return _of_pixels(_pca(components, random_state=seed), LinearDiscriminantAnalysis())
 
 
 FEATURES: Final[dict[str, Callable[[int, int], Any]]] = {
@@ -304,29 +304,17 @@ MOST_FACES: Final = {"svm-rbf": 10_000, "src": 2_000}
 
 @dataclass(frozen=True)
 class Result:
-    """What one pipeline, the floor, or a network makes of the evaluated faces.
+    """What one pipeline, the floor, or a network makes of the evaluated faces."""
 
-    Attributes:
-        feature: a name in `FEATURES`; empty for a network and for the floor.
-        classifier: a name in `METHODS`, the name of the network, or "always happy".
-        dimensions: numbers that stand for a face before the classifier.
-        n_train: faces it was fitted on here; None for a network.
-        accuracy: on the evaluated faces; likewise `macro_f1`. None if it failed.
-        macro_f1: see `accuracy`.
-        fit_s: seconds to fit feature and classifier.
-        predict_us: microseconds to read a face, from pixels to label, all faces in one call.
-        note: what else to know, such as that the fit did not converge, or why it failed.
-    """
-
-    feature: str
-    classifier: str
-    dimensions: int | None = None
-    n_train: int | None = None
-    accuracy: float | None = None
-    macro_f1: float | None = None
-    fit_s: float | None = None
-    predict_us: float | None = None
-    note: str = ""
+    feature: str  # a name in `FEATURES`; empty for a network and for the floor
+    classifier: str  # a name in `METHODS`, the name of the network, or "always happy"
+    dimensions: int | None = None  # numbers that stand for a face before the classifier
+    n_train: int | None = None  # faces it was fitted on here; None for a network
+    accuracy: float | None = None  # on the evaluated faces; None if it failed
+    macro_f1: float | None = None  # likewise
+    fit_s: float | None = None  # seconds to fit feature and classifier
+    predict_us: float | None = None  # to read a face, from pixels to label, all faces in one call
+    note: str = ""  # what else to know: that a fit did not converge, or why it failed
 
     @property
     def name(self) -> str:
@@ -450,19 +438,19 @@ def tables(results: Sequence[Result], beside: Sequence[Result]) -> str:
     lines: list[str] = []
     for title, measure in (("accuracy", "accuracy"), ("macro F1", "macro_f1")):
         values = {(r.feature, r.classifier): getattr(r, measure) for r in results}
-        lines += [f"| {title} | {' | '.join(methods)} |", "|---" + "|---:" * len(methods) + "|"]
+        rows = []
         for feature in dict.fromkeys(result.feature for result in results):
             shown = (values.get((feature, method), "") for method in methods)
             cells = ["failed" if value is None else value and f"{value:.3f}" for value in shown]
-            lines.append(f"| {feature} | {' | '.join(cells)} |")
-        lines.append("")
-    lines += ["| | accuracy | macro F1 | µs a face |", "|---|---:|---:|---:|"]
+            rows.append([feature, *cells])
+        lines += [table([title, *methods], rows), ""]
     done = [result for result in results if result.accuracy is not None]
+    rows = []
     for one in [*sorted(done, key=_accuracy)[-1:], *beside]:
         name = f"best: {one.name}" if one.feature else one.name
         speed = "" if one.predict_us is None else f"{one.predict_us:,.0f}"
-        lines.append(f"| {name} | {one.accuracy:.3f} | {one.macro_f1:.3f} | {speed} |")
-    return "\n".join(lines)
+        rows.append([name, f"{one.accuracy:.3f}", f"{one.macro_f1:.3f}", speed])
+    return "\n".join([*lines, table(["", "accuracy", "macro F1", "µs a face"], rows)])
 
 
 def _accuracy(result: Result) -> float:
@@ -478,8 +466,7 @@ def _names(text: str | None, known: dict[str, Any]) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fit, and print; the exit status is 2 if a pipeline failed."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", required=True, help="FER2013, as mien train takes it")
+    parser = options_of(__doc__)
     parser.add_argument("--split", default="val", help="val, test or val+test")
     parser.add_argument("--features", help=f"with commas, of {', '.join(FEATURES)}")
     parser.add_argument("--classifiers", help=f"with commas, of {', '.join(METHODS)}")
@@ -510,7 +497,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
             status = 2 if result.accuracy is None else status
     except KeyboardInterrupt:
-        status = EXIT_INTERRUPTED
+        status = INTERRUPTED
     print(f"fitted on {len(train):,} faces, read {len(test):,} of {faces.name} {options.split}\n")
     print(tables(results, beside))
     if options.csv is not None:

@@ -17,6 +17,7 @@ prints, of each engine,
 - and from these the time and cost of 1, 10 and 100 million images by number of nodes.
 
 The machine should be at rest. Images are kept in the work folder, and made only once.
+Needs psutil.
 """
 
 import argparse
@@ -32,6 +33,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,10 @@ import cv2
 import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image as PILImage
+
+from processes import shared_out_mb, sum_of
+from program import options_of, table
+from program import say as tell
 
 WIDTH, HEIGHT = 640, 480
 FACE_PX = (120, 300)
@@ -48,31 +54,22 @@ SAMPLE_S = 0.25
 MILLIONS = (1, 10, 100)
 NODES = (1, 4, 16, 64)
 
+say = partial(tell, "batch.py")
+
 
 @dataclass(frozen=True)
 class Measured:
-    """One run of a command.
+    """One run of a command."""
 
-    Attributes:
-        name: of the engine.
-        workers: processes, or tasks of Ray at once.
-        images: that were read.
-        wall_s: from the start of the command to its end.
-        work_s: that it worked, as it says itself: without starting Python and planning.
-        busy: processor time over `wall_s` and workers, 0 to 1; None for Ray, whose processes do not
-            belong to the command.
-        memory_mb: peak of all its processes together.
-        stages: share of the workers' time.
-    """
-
-    name: str
-    workers: int
-    images: int
-    wall_s: float
-    work_s: float
+    name: str  # of the engine
+    workers: int  # processes, or tasks of Ray at once
+    images: int  # that were read
+    wall_s: float  # from the start of the command to its end
+    work_s: float  # that it worked, as it says itself: without starting Python and planning
+    # Processor time over `wall_s` and workers; None for Ray, whose processes are not the command's.
     busy: float | None
-    memory_mb: float
-    stages: dict[str, float]
+    memory_mb: float  # peak of all its processes together
+    stages: dict[str, float]  # share of the workers' time
 
     @property
     def rate(self) -> float:
@@ -114,33 +111,6 @@ def on_background(face: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return np.clip(ground, 0, 255).astype(np.uint8)
 
 
-def descendants(pid: int) -> list[int]:
-    """A process and all that it has started."""
-    children: dict[int, list[int]] = {}
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(status.read_text().rpartition(")")[2].split()[1])
-        except (OSError, IndexError):
-            continue
-        children.setdefault(parent, []).append(int(status.parent.name))
-    found = [pid]
-    for one in found:
-        found += children.get(one, [])
-    return found
-
-
-def memory_mb(pid: int) -> float:
-    """Proportional set size of a process and all that it has started; shared pages count once."""
-    total = 0
-    for one in descendants(pid):
-        try:
-            text = Path(f"/proc/{one}/smaps_rollup").read_text()
-        except OSError:
-            continue
-        total += sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
-    return total / 1000
-
-
 def run_measured(command: list[str]) -> tuple[str, float, float, float]:
     """What a command prints, its seconds, its processor time and its peak of memory in MB."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -150,7 +120,7 @@ def run_measured(command: list[str]) -> tuple[str, float, float, float]:
 
     def sample() -> None:
         while process.poll() is None:
-            peak[0] = max(peak[0], memory_mb(process.pid))
+            peak[0] = max(peak[0], sum_of(process.pid, shared_out_mb))
             time.sleep(SAMPLE_S)
 
     watcher = threading.Thread(target=sample, daemon=True)
@@ -213,11 +183,6 @@ def few_of(folder: Path, count: int, into: Path) -> Path:
     return into
 
 
-def table(header: list[str], rows: list[list[str]]) -> str:
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 def report(
     options: argparse.Namespace,
     loop: float,
@@ -231,35 +196,20 @@ def report(
     folder = options.work / "images"
     sizes = [image(folder, n).stat().st_size for n in range(min(200, few.images))]
     size = statistics.mean(sizes)
-    speeds = [["a loop that starts `mien detect` for each image", "1", f"{loop:.1f}", "", "", ""]]
-    speeds.append(
-        [
-            f"one `mien detect` of {one[1]:,} images",
-            "1",
-            f"{one[0]:.1f}",
-            f"{one[0] / loop:.1f}",
-            "",
-            "",
-        ]
-    )
+    of_folder = f"one `mien detect` of {one[1]:,} images"
+    speeds = [
+        ["a loop that starts `mien detect` for each image", "1", f"{loop:.1f}", "", "", ""],
+        [of_folder, "1", f"{one[0]:.1f}", f"{one[0] / loop:.1f}", "", ""],
+    ]
     for run in [few, *runs]:
         name = f"`mien batch`, {run.images:,} images" + (", Ray" if run.name == "Ray" else "")
+        rates = [f"{run.rate:.1f}", f"{run.rate / loop:.1f}"]
         busy = "" if run.busy is None else f"{run.busy:.0%}"
-        speeds.append(
-            [
-                name,
-                str(run.workers),
-                f"{run.rate:.1f}",
-                f"{run.rate / loop:.1f}",
-                busy,
-                f"{run.memory_mb:.0f} MB",
-            ]
-        )
+        speeds.append([name, str(run.workers), *rates, busy, f"{run.memory_mb:.0f} MB"])
     stages = [[stage, f"{share:.0%}"] for stage, share in double.stages.items()]
     memory = double.memory_mb / few.memory_mb - 1
     rate = single.rate * scaling  # of one core among others
     node = rate * options.node_cores
-    plan = plan_of(node, options.node_hour)
     largest = max(double.stages, key=lambda stage: double.stages[stage])
     gbit = node * size * 8 / 1e9
     cores = options.node_cores
@@ -267,7 +217,8 @@ def report(
     return "\n\n".join(
         [
             f"{options.images:,} images of {WIDTH} x {HEIGHT} with a face each, "
-            f"{size / 1000:.0f} kB on average; {machine}; one run each, `{command_line(options)}`:",
+            f"{size / 1000:.0f} kB on average; {machine}; one run each, `python "
+            f"benchmarks/batch.py --data FER2013 --work DIR --images {options.images}`:",
             table(
                 ["", "workers", "images/s", "times the loop", "cores busy", "peak memory"], speeds
             ),
@@ -280,7 +231,9 @@ def report(
             f"{rate:.1f} a second and core as two processes gave here. Assumptions: a core among "
             f"{cores} is as fast, a node-hour costs {options.node_hour:g} (`--node-hour`; any "
             "currency), and the store keeps up; starting a cluster is not in it.",
-            table(["images", "nodes", "time", "node-hours", "cost"], plan),
+            table(
+                ["images", "nodes", "time", "node-hours", "cost"], plan_of(node, options.node_hour)
+            ),
             f"The largest stage is {largest}, {double.stages[largest]:.0%} of the time. A node "
             f"reads {node:,.0f} images a second, {gbit:.2f} Gbit/s from the store: with "
             f"{options.network_gbit:g} Gbit/s to it, {options.network_gbit / gbit:,.0f} such nodes "
@@ -306,10 +259,6 @@ def plan_of(node: float, node_hour: float) -> list[list[str]]:
     return plan
 
 
-def command_line(options: argparse.Namespace) -> str:
-    return f"python benchmarks/batch.py --data FER2013 --work DIR --images {options.images}"
-
-
 def span(hours: float) -> str:
     if hours * 60 < 2:
         return f"{hours * 3600:.0f} s"
@@ -319,22 +268,17 @@ def span(hours: float) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="How fast `mien batch` is here.")
-    parser.add_argument(
-        "--data", type=Path, required=True, help="FER2013 as Parquet: folder or file"
-    )
+    parser = options_of(__doc__, data=False)
+    data = "FER2013 as Parquet: folder or file"
+    parser.add_argument("--data", type=Path, required=True, help=data)
     parser.add_argument("--work", type=Path, required=True, help="folder for images and results")
     parser.add_argument("--images", type=int, default=20_000)
     parser.add_argument("--few", type=int, default=1_000, help="images for the smaller memory")
     parser.add_argument("--no-ray", action="store_true")
     parser.add_argument("--node-cores", type=int, default=16)
     parser.add_argument("--node-hour", type=float, default=0.7, help="cost of an hour of a node")
-    parser.add_argument(
-        "--network-gbit", type=float, default=10.0, help="of all nodes to the store"
-    )
-    parser.add_argument(
-        "--markdown", action="store_true", help="print the section of docs/batch.md"
-    )
+    parser.add_argument("--network-gbit", type=float, default=10.0, help="of all to the store")
+    parser.add_argument("--markdown", action="store_true", help="as docs/batch.md has it")
     parser.add_argument("--json", type=Path, help="file for the measurements")
     options = parser.parse_args()
     few_count = min(options.few, options.images)
@@ -364,10 +308,6 @@ def main() -> None:
         measured = [vars(run) | {"rate": run.rate} for run in [few, *runs]]
         values = {"loop": loop, "detect_folder": one, "runs": measured}
         options.json.write_text(json.dumps(values, indent=1) + "\n")
-
-
-def say(what: str) -> None:
-    print(f"batch.py: {what}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -13,25 +13,24 @@ until the first reading, raw and as brotli 11 packs them, and the seconds that t
 on this machine. The peers come from npm, into `--work`; `make js/dist/mien.js` builds ours.
 """
 
-import argparse
 import functools
 import json
 import os
-import platform
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 
 from playwright.sync_api import Browser, Page, Response, sync_playwright
+
+from program import options_of, print_head, print_row, processor
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PEERS: Final = (
@@ -48,29 +47,25 @@ console.log(JSON.stringify(process.argv.slice(1).map(
   (file) => brotliCompressSync(fs.readFileSync(file)).length)));"""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main() -> None:
     """Run the benchmark and print its tables."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = options_of(__doc__, data=False)
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "mien-browser")
     parser.add_argument("--json", type=Path)
-    options = parser.parse_args(arguments)
+    options = parser.parse_args()
     prepare(options.work)
     with served(options.work) as address, chromium() as browser:
         version = browser.version
-        loads = {
-            name: first_visit(browser, address, options.work, name)
-            for name in names(browser, address)
-        }
+        with visited(browser, address) as page:
+            readers: list[str] = page.evaluate("bench.names")
+        loads = {name: first_visit(browser, address, options.work, name) for name in readers}
         speeds = {faces: speed(browser, address, faces, options.rounds) for faces in FACES}
-    print(f"Chromium {version}, {cpu()}, {os.cpu_count()} cores, {options.rounds} rounds\n")
+    print(f"Chromium {version}, {processor()}, {os.cpu_count()} cores, {options.rounds} rounds\n")
     print_speeds(speeds)
     print_loads(loads)
     if options.json:
         options.json.write_text(json.dumps({"speeds": speeds, "loads": loads}))
-    return 0
 
 
 def prepare(work: Path) -> None:
@@ -130,13 +125,6 @@ def visited(browser: Browser, address: str) -> Iterator[Page]:
     context.close()
 
 
-def names(browser: Browser, address: str) -> list[str]:
-    """Of the readers that the page knows."""
-    with visited(browser, address) as page:
-        found: list[str] = page.evaluate("bench.names")
-    return found
-
-
 def first_visit(browser: Browser, address: str, work: Path, name: str) -> dict[str, float]:
     """Bytes and seconds until the first reading."""
     files: list[Path] = []
@@ -186,36 +174,25 @@ def speed(browser: Browser, address: str, faces: int, rounds: int) -> dict[str, 
 
 def print_speeds(speeds: dict[int, dict[str, dict[str, float]]]) -> None:
     """A row for each reader and number of faces."""
-    print("| faces | reader | found | median ms | lower quartile ms | of human's |")
-    print("|---|---|---|---|---|---|")
+    names = ("faces", "reader", "found", "median ms", "lower quartile ms", "of human's")
+    print_head(*names, left=len(names))
     for faces, readers in speeds.items():
         base = readers["human"]["quartile_ms"]
         for name, one in readers.items():
-            print(
-                f"| {faces} | {name} | {one['found']:.0f} | {one['median_ms']:.1f} "
-                f"| {one['quartile_ms']:.1f} | {one['quartile_ms'] / base:.2f} |"
-            )
+            times = (f"{one['median_ms']:.1f}", f"{one['quartile_ms']:.1f}")
+            share = f"{one['quartile_ms'] / base:.2f}"
+            print_row(str(faces), name, f"{one['found']:.0f}", *times, share)
     print()
 
 
 def print_loads(loads: dict[str, dict[str, float]]) -> None:
     """A row for each reader."""
-    print("| reader | MB to the first reading | as brotli | seconds, from this machine |")
-    print("|---|---|---|---|")
+    names = ("reader", "MB to the first reading", "as brotli", "seconds, from this machine")
+    print_head(*names, left=len(names))
     for name, one in loads.items():
-        print(
-            f"| {name} | {one['bytes'] / 1e6:.2f} | {one['brotli'] / 1e6:.2f} "
-            f"| {one['first_s']:.2f} |"
-        )
-
-
-def cpu() -> str:
-    """The name of the processor, or of its kind."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.machine()
+        values = (one["bytes"] / 1e6, one["brotli"] / 1e6, one["first_s"])
+        print_row(name, *(f"{value:.2f}" for value in values))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

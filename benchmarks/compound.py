@@ -8,7 +8,6 @@ at least two votes, or at least one. Beside that stands how often this is so for
 likeliest emotions are a pair, whatever their shares, which is what naming every pair would score.
 """
 
-import argparse
 from collections import Counter
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from mien.compound import COMPOUNDS, MIN_SECOND, MIN_TOGETHER, compound_of
 from mien.labels import EMOTIONS, FERPLUS_COLUMNS
 from mien.learn.data.datasets import FaceSet, load_faces
 from mien.recognize.classifier import Classifier
+from program import options_of
 
 SECONDS = (0.15, 0.2, 0.25, 0.3)
 TOGETHERS = (0.6, 0.7, 0.8, 0.9)
@@ -27,23 +27,14 @@ ANY_PAIR = (1e-6, 0.0)  # least shares that every pair has
 
 @dataclass(frozen=True)
 class Check:
-    """What taggers say where a rule speaks.
+    """What taggers say where a rule speaks."""
 
-    Attributes:
-        fires: faces of which it names a compound emotion.
-        share: of all faces.
-        both: of those that it names, the share in which each of the two has two votes or more.
-        touched: likewise, one vote or more.
-        found: of the faces that taggers divide so, the share that it names with one of their pairs.
-        names: how often it names each.
-    """
-
-    fires: int
-    share: float
-    both: float
-    touched: float
-    found: float
-    names: Counter[str]
+    fires: int  # faces of which it names a compound emotion
+    share: float  # of all faces
+    both: float  # share of those that it names in which each of the two has two votes or more
+    touched: float  # likewise, one vote or more
+    found: float  # share that it names so of the faces of which taggers divide so
+    names: Counter[str]  # how often it names each
 
 
 def check(
@@ -83,9 +74,7 @@ def votes_for_the_seven(faces: FaceSet) -> NDArray[np.int64]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--model", default="mien")
+    parser = options_of(__doc__, model="mien")
     parser.add_argument("--split", default="val")
     options = parser.parse_args()
     faces = load_faces(options.data).split(options.split)

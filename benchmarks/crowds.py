@@ -7,7 +7,6 @@ blurred, dimmed and partly covered, are pasted over one another into images of 6
 none. Those of 40 pixels and more are to be found; smaller ones may be.
 """
 
-import argparse
 import math
 import statistics
 import time
@@ -25,6 +24,7 @@ from mien.readings import Box, Image
 from mien.recognize.faces import iou
 from mien.recognize.images import is_image_name
 from mien.recognize.yunet import YuNet
+from program import options_of
 
 SIZE: Final = (640, 480)
 FACES: Final = (3, 10)  # in a photo
@@ -174,7 +174,7 @@ def made(folder: Path, images: int, seed: int) -> list[Crowd]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = options_of(__doc__, data=False)
     parser.add_argument("--faces", type=Path, required=True)
     parser.add_argument("--images", type=int, default=192)
     parser.add_argument("--seed", type=int, default=0)

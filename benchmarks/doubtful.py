@@ -13,7 +13,7 @@ with a 95 % interval from 1,000 draws of val's faces, the same for both runs; it
 another seed. Test is not looked at. A run that is there already in DIR is gone on with.
 """
 
-import argparse
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,7 +25,8 @@ from mien.learn.audit.label_errors import without_doubtful
 from mien.learn.data.datasets import FaceSet, load_faces
 from mien.learn.evaluation.scores import ferplus_targets
 from mien.learn.training.recipes import recipe_named
-from trained import trained
+from program import print_head, print_row
+from trained import runs_of, trained
 
 RESAMPLES = 1000
 
@@ -40,16 +41,12 @@ class Readings:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", required=True)
+    parser = runs_of(__doc__, recipe="paper-modern", epochs=6)
     parser.add_argument("--labels", type=Path, help="without it nothing is left out but by chance")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--drop", type=float, nargs="*", default=[0.02, 0.05, 0.1])
     parser.add_argument("--per-label", type=float, nargs="*", default=[0.1])
     parser.add_argument("--chance", type=float, nargs="*", default=[0.1])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--recipe", default="paper-modern")
-    parser.add_argument("--epochs", type=int, default=6)
     options = parser.parse_args()
     faces = load_faces(options.data)
     sets = {"none": faces}
@@ -64,8 +61,8 @@ def main() -> None:
     val = faces.split("val")
     full = int((faces.splits == "train").sum())
     print(f"{recipe.name}, {recipe.epochs} epochs; val, n {len(val):,}\n")
-    print("| left out | seed | accuracy | gain | as FER+ majority | gain | loss | gain |")
-    print("|---|---:|---:|---:|---:|---:|---:|---:|", flush=True)
+    measures = ("accuracy", "as FER+ majority", "loss")
+    print_head("left out", "seed", *(cell for name in measures for cell in (name, "gain")))
     for seed in options.seeds:
         first: Readings | None = None
         for name, part in sets.items():
@@ -73,7 +70,7 @@ def main() -> None:
             trained(filled(part, full), recipe, folder, seed=seed)
             readings = read(folder, val)
             first = first or readings
-            print(f"| {name} | {seed} | {cells(readings, first)} |", flush=True)
+            print_row(name, str(seed), *cells(readings, first))
 
 
 def without_some(faces: FaceSet, share: float) -> FaceSet:
@@ -101,17 +98,15 @@ def read(folder: Path, val: FaceSet) -> Readings:
     )
 
 
-def cells(readings: Readings, first: Readings) -> str:
+def cells(readings: Readings, first: Readings) -> Iterator[str]:
     """Each measure, and by how much it is above that of the first run."""
-    pairs = (
+    for own, other in (
         (readings.right, first.right),
         (readings.as_taggers, first.as_taggers),
         (readings.loss, first.loss),
-    )
-    return " | ".join(
-        f"{np.mean(own):.4f} | {'' if readings is first else gain(own, other)}"
-        for own, other in pairs
-    )
+    ):
+        yield f"{np.mean(own):.4f}"
+        yield "" if readings is first else gain(own, other)
 
 
 def gain(own: NDArray[np.generic], other: NDArray[np.generic]) -> str:

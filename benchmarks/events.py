@@ -12,9 +12,7 @@ time with one of the truth, of the same emotion (intersection over union).
 All figures are of changes at once; real ones take some tenths of a second.
 """
 
-import argparse
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
 import cv2
@@ -29,6 +27,7 @@ from mien.recognize.classifier import Classifier
 from mien.recognize.video.smoothing import smooth
 from mien.rows.events import EventSettings, events_of
 from mien.rows.table import VideoResult
+from program import options_of
 
 FPS = 25.0
 SHORT_S = (0.08, 0.16, 0.24, 0.32, 0.4, 0.48, 0.6, 0.8)
@@ -46,9 +45,7 @@ class Truth(NamedTuple):
 
 def main() -> None:
     """Read the faces once, and print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--model", default="mien")
+    parser = options_of(__doc__, model="mien")
     parser.add_argument("--faces", type=int, default=1200)
     given = parser.parse_args()
     chance = np.random.default_rng(0)

@@ -19,7 +19,6 @@ The pixels of a random order hurt a network as noise does, so that the deletion 
 alone says little.
 """
 
-import argparse
 import statistics
 import time
 from collections.abc import Callable
@@ -34,6 +33,7 @@ from mien.readings import Probabilities
 from mien.recognize.classifier import DEFAULT_MODEL, Classifier
 from mien.recognize.crops import SIZE_PX, Crops
 from mien.recognize.explain import explain_crop
+from program import options_of, print_head, print_row
 
 STEPS = 16  # points of a curve, after the first
 INSERTION_BLUR_PX = 6.0
@@ -43,15 +43,10 @@ RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Curves:
-    """Areas under the curves of one face, 0 to 1.
+    """Areas under the curves of one face, 0 to 1."""
 
-    Attributes:
-        deletion: the lower, the better.
-        insertion: the higher, the better.
-    """
-
-    deletion: float
-    insertion: float
+    deletion: float  # the lower, the better
+    insertion: float  # the higher, the better
 
 
 def curves(
@@ -102,15 +97,10 @@ def orders(
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the maps of some faces are worth.
+    """What the maps of some faces are worth."""
 
-    Attributes:
-        times_ms: processor time of each explanation.
-        curves: of each face, by the name of the order.
-    """
-
-    times_ms: list[float]
-    curves: dict[str, list[Curves]]
+    times_ms: list[float]  # processor time of each explanation
+    curves: dict[str, list[Curves]]  # of each face, by the name of the order
 
     def gains(self, order: str) -> NDArray[np.float64]:
         """(N,): insertion less deletion of each face."""
@@ -143,9 +133,7 @@ def interval(values: NDArray[np.float64], random: np.random.Generator) -> tuple[
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser = options_of(__doc__, model=DEFAULT_MODEL)
     parser.add_argument("--split", default="val")
     parser.add_argument("--faces", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
@@ -161,15 +149,15 @@ def main() -> None:
         f"one explanation: {statistics.median(found.times_ms):.0f} ms "
         f"of processor time (median; 5 % to 95 %: {low:.0f} to {high:.0f})\n"
     )
-    print("| order of pixels | deletion | insertion | difference, 95 % interval |")
-    print("|---|---:|---:|---:|")
+    print_head("order of pixels", "deletion", "insertion", "difference, 95 % interval")
     for name, of_faces in found.curves.items():
         gains = found.gains(name)
         low, high = interval(gains, random)
-        print(
-            f"| {name} | {statistics.mean(one.deletion for one in of_faces):.3f} "
-            f"| {statistics.mean(one.insertion for one in of_faces):.3f} "
-            f"| {gains.mean():.3f} ({low:.3f} to {high:.3f}) |"
+        print_row(
+            name,
+            f"{statistics.mean(one.deletion for one in of_faces):.3f}",
+            f"{statistics.mean(one.insertion for one in of_faces):.3f}",
+            f"{gains.mean():.3f} ({low:.3f} to {high:.3f})",
         )
 
 

@@ -8,7 +8,6 @@ accuracy on val when every face that is found is cut out again by that framing, 
 on the same faces as they are: what imprecise framing costs.
 """
 
-import argparse
 from dataclasses import replace
 
 import cv2
@@ -19,14 +18,15 @@ from mien.readings import Face, Image
 from mien.recognize.classifier import Classifier
 from mien.recognize.crops import SIZE_PX, crop_faces
 from mien.recognize.faces import Detector, Framing, HaarDetector, YuNetDetector
+from program import options_of
 
 ENLARGED = 4  # times: both detectors want faces of some 100 pixels
 LANDMARKS = ("right eye", "left eye", "nose", "right mouth corner", "left mouth corner")
 
 
-def enlarge(face: np.ndarray) -> Image:
-    """(48, 48) gray -> (192, 192, 3)."""
-    size = (SIZE_PX * ENLARGED, SIZE_PX * ENLARGED)
+def enlarge(face: np.ndarray, times: int = ENLARGED) -> Image:
+    """(48, 48) gray -> (48 times, 48 times, 3)."""
+    size = (SIZE_PX * times, SIZE_PX * times)
     return np.repeat(cv2.resize(face, size, interpolation=cv2.INTER_CUBIC)[:, :, None], 3, axis=2)
 
 
@@ -105,8 +105,7 @@ def print_cost(detector: Detector, faces: FaceSet, classifier: Classifier) -> No
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", required=True)
+    parser = options_of(__doc__)
     parser.add_argument("--model")
     parser.add_argument("--count", type=int, default=3000, help="training images to look at")
     options = parser.parse_args()

@@ -5,7 +5,6 @@
 DIR holds photos and boxes.json, as for `python -m mien.bench`.
 """
 
-import argparse
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from mien import YuNetDetector, load_image
 from mien.bench import MATCH_IOU, match, read_boxes
 from mien.readings import Box, Image
 from mien.recognize.faces import iou
+from program import options_of
 
 SIZES_PX = (12, 16, 20, 24, 32)
 TURNS = (15, 30, 45, 90, 180, 270)  # degrees, clockwise
@@ -48,7 +48,7 @@ def turned(image: Image, boxes: list[Box], degrees: float) -> tuple[Image, list[
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = options_of(__doc__, data=False)
     parser.add_argument("--photos", type=Path, required=True)
     options = parser.parse_args()
     labelled = read_boxes(options.photos)

@@ -15,7 +15,6 @@ value near .5 is flattered. Nothing of the photos is kept. Needs the extra `trai
 one face (1280 x 720, that of benchmarks/video.py) with movements and without.
 """
 
-import argparse
 import re
 import tempfile
 import time
@@ -37,21 +36,19 @@ from mien.recognize.faces import YuNetDetector
 from mien.recognize.images import load_image
 from mien.recognize.movements import Movements, movement_crop, movement_square, pose_of
 from mien.recognize.recognizer import Recognizer
+from program import PORTRAIT, options_of
 from video import FPS, Scene, people, talkers, write_clip
 
 DRAWS: Final = 1000
 RUNS: Final = 5
 SECONDS: Final = 6.0
-PORTRAIT: Final = Path(__file__).resolve().parent.parent / "examples" / "astronaut.jpg"
 
 Floats = NDArray[np.float64]
 
 
 def main() -> None:
     """Print what the arguments ask for."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = options_of(__doc__, data=False)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--limit", type=int, help="read only so many photos")
     parser.add_argument("--speed", action="store_true")

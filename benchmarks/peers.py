@@ -15,11 +15,10 @@ same pixels: the faces of PrivateTest as they are in the data set, a photo of 51
 - Memory: the most that the process had resident, after start and the calls on photo and frame.
 - Installed: all files of its environment, without Python and node themselves.
 
-A peer that cannot be installed or run gets a row that says so. Needs the extra `train`, and for
-peers from npm node and npm. What an earlier run installed in DIR is used again.
+A peer that cannot be installed or run gets a row that says so. Needs the extras `train` and `dev`,
+and for peers from npm node and npm. What an earlier run installed in DIR is used again.
 """
 
-import argparse
 import contextlib
 import json
 import os
@@ -33,6 +32,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,6 +41,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
+import program
 from mien.errors import MienError, OptionError
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet, load_faces
@@ -50,7 +51,6 @@ from mien.recognize.images import load_image
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 ADAPTERS: Final = Path(__file__).resolve().parent / "adapters"
-IMAGE: Final = ROOT / "examples" / "astronaut.jpg"
 
 COLD_ROUNDS: Final = 5  # and one before, that fills the file cache
 WARM_UP_ROUNDS: Final = 5  # whose times do not count: JavaScript is compiled while it runs
@@ -66,6 +66,8 @@ ONE_THREAD: Final = {
 
 Command = Sequence[str]
 
+say = partial(program.say, "peers")
+
 
 class PeerError(MienError):
     """A peer that cannot be installed or run, or whose answer is none."""
@@ -73,21 +75,13 @@ class PeerError(MienError):
 
 @dataclass(frozen=True)
 class Peer:
-    """A package that reads emotions, and how it is installed and run.
+    """A package that reads emotions, and how it is installed and run."""
 
-    Attributes:
-        name: what `--peers` calls it.
-        package: what its registry calls it.
-        requirements: what pip or npm installs, with exact versions.
-        adapter: its file in `benchmarks/adapters`; .cjs runs in node.
-        arguments: of the adapter.
-    """
-
-    name: str
-    package: str
-    requirements: tuple[str, ...]
-    adapter: str
-    arguments: tuple[str, ...] = ()
+    name: str  # what `--peers` calls it
+    package: str  # what its registry calls it
+    requirements: tuple[str, ...]  # what pip or npm installs, with exact versions
+    adapter: str  # its file in `benchmarks/adapters`; .cjs runs in node
+    arguments: tuple[str, ...] = ()  # of the adapter
 
     @property
     def in_node(self) -> bool:
@@ -124,31 +118,16 @@ def known_peers(model: str = DEFAULT_MODEL) -> dict[str, Peer]:
     deepface, hsemotion, emotiefflib and rmn fetch their weights when they run, and are not here.
     """
     tfjs = "4.22.0"
+    wasm = f"@tensorflow/tfjs-backend-wasm@{tfjs}"
+    core = f"@tensorflow/tfjs-core@{tfjs}", f"@tensorflow/tfjs-converter@{tfjs}", wasm
+    human, face_api = "@vladmandic/human", "@vladmandic/face-api"
+    whole = f"@tensorflow/tfjs@{tfjs}", wasm
     peers = (
         Peer("mien", "mien", (str(ROOT),), "mien_adapter.py", (model, "label")),
         # It imports pkg_resources, which setuptools 82 no longer has.
         Peer("fer", "fer", ("fer==25.10.3", "setuptools<81"), "fer_adapter.py"),
-        Peer(
-            "human",
-            "@vladmandic/human",
-            (
-                "@vladmandic/human@3.3.6",
-                f"@tensorflow/tfjs-core@{tfjs}",
-                f"@tensorflow/tfjs-converter@{tfjs}",
-                f"@tensorflow/tfjs-backend-wasm@{tfjs}",
-            ),
-            "human_adapter.cjs",
-        ),
-        Peer(
-            "face-api",
-            "@vladmandic/face-api",
-            (
-                "@vladmandic/face-api@1.7.15",
-                f"@tensorflow/tfjs@{tfjs}",
-                f"@tensorflow/tfjs-backend-wasm@{tfjs}",
-            ),
-            "face_api_adapter.cjs",
-        ),
+        Peer("human", human, (f"{human}@3.3.6", *core), "human_adapter.cjs"),
+        Peer("face-api", face_api, (f"{face_api}@1.7.15", *whole), "face_api_adapter.cjs"),
     )
     return {peer.name: peer for peer in peers}
 
@@ -161,13 +140,13 @@ class Timing:
     median: float
     low: float
     high: float
-    cpu_median: float | None = None  # of the processor time, where that was taken
+    cpu_median: float  # of the processor time
 
     @classmethod
-    def of(cls, times: Sequence[float], cpu: Sequence[float] = ()) -> "Timing":
-        """The summary of at least one time."""
-        cpu_median = statistics.median(cpu) if cpu else None
-        return cls(len(times), statistics.median(times), min(times), max(times), cpu_median)
+    def of(cls, times: Sequence[tuple[float, float]]) -> "Timing":
+        """The summary of at least one time by the clock, and of the processor beside it."""
+        wall, cpu = zip(*times, strict=True)
+        return cls(len(wall), statistics.median(wall), min(wall), max(wall), statistics.median(cpu))
 
 
 @dataclass(frozen=True)
@@ -199,17 +178,11 @@ class PeerResult:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What every peer is given, as files of raw bytes.
+    """What every peer is given, as files of raw bytes."""
 
-    Attributes:
-        images: name -> the request for that photo.
-        crops: file of (N, 48, 48) uint8.
-        targets: (N,) int64.
-    """
-
-    images: Mapping[str, Mapping[str, Any]]
-    crops: Path
-    targets: NDArray[np.int64]
+    images: Mapping[str, Mapping[str, Any]]  # name -> the request for that photo
+    crops: Path  # file of (N, 48, 48) uint8
+    targets: NDArray[np.int64]  # (N,)
 
 
 class Process:
@@ -286,13 +259,11 @@ class Process:
                     return int(line.split()[1]) * 1024
         return None
 
-    def cpu_s(self) -> float | None:
-        """Processor time that it took so far, to 10 ms; None on systems without /proc."""
-        with contextlib.suppress(OSError):
-            status = Path(f"/proc/{self._process.pid}/stat").read_text()
-            user, system = status.rpartition(")")[2].split()[11:13]  # after the name in brackets
-            return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
-        return None
+    def cpu_s(self) -> float:
+        """Processor time that it took so far."""
+        from processes import cpu_s, sum_of  # nothing else here needs the extra `dev`
+
+        return sum_of(self._process.pid, cpu_s)
 
     def close(self) -> None:
         """End the process."""
@@ -349,8 +320,7 @@ class Comparison:
 
     def cold_starts(self, inputs: Inputs, rounds: int) -> None:
         """Start each peer anew, in turns, and wait for its first reading of the photo."""
-        times: dict[str, list[float]] = {name: [] for name in self.peers}
-        cpu: dict[str, list[float]] = {name: [] for name in self.peers}
+        times: dict[str, list[tuple[float, float]]] = {name: [] for name in self.peers}
         for turn in range(rounds + 1):
             self.say(f"cold start {turn} of {rounds}")
             for peer in self.running():
@@ -359,13 +329,12 @@ class Comparison:
                     process = Process(peer.command(self.work))
                     try:
                         process.ask(**inputs.images["photo"])
-                        taken, cpu_taken = time.perf_counter() - start, process.cpu_s()
+                        taken = time.perf_counter() - start, process.cpu_s()
                     finally:
                         process.close()
                     if turn:
                         times[peer.name].append(taken)
-                        cpu[peer.name] += [] if cpu_taken is None else [cpu_taken]
-                        self.note(peer, cold_start_s=Timing.of(times[peer.name], cpu[peer.name]))
+                        self.note(peer, cold_start_s=Timing.of(times[peer.name]))
 
     def warm_calls(self, inputs: Inputs, processes: Mapping[str, Process], rounds: int) -> None:
         """Read photo and frame in turns, all processes being up and all but one at rest."""
@@ -382,12 +351,11 @@ class Comparison:
                             continue
                         series = times.setdefault((peer.name, photo), [])
                         series.append((float(answer["ms"]), float(answer["cpu_ms"])))
-                        timing = Timing.of([ms for ms, _ in series], [cpu for _, cpu in series])
                         readings = dict(self.results[peer.name].readings)
                         count = answer["faces"]
                         word = "face" if count == 1 else "faces"
                         readings[photo] = f"{count} {word}, {answer['label']}"
-                        self.note(peer, readings=readings, **{f"{photo}_ms": timing})
+                        self.note(peer, readings=readings, **{f"{photo}_ms": Timing.of(series)})
         for peer in self.running():
             self.note(peer, peak_memory_bytes=processes[peer.name].peak_memory_bytes())
 
@@ -533,37 +501,25 @@ def write_inputs(faces: FaceSet, photo: Image, work: Path, *, limit: int) -> Inp
 def machine() -> str:
     """Where this runs, in words."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    names = [
-        line.split(":", 1)[1].strip()
-        for line in _lines(Path("/proc/cpuinfo"))
-        if line.startswith("model name")
-    ]
-    name = names[0] if names else platform.processor() or platform.machine()
     load = f", load {os.getloadavg()[0]:.1f} at the end" if hasattr(os, "getloadavg") else ""
-    return f"{platform.system()}, {name}, {cores} of {os.cpu_count()} cores used{load}"
+    used = f"{cores} of {os.cpu_count()} cores used{load}"
+    return f"{platform.system()}, {program.processor()}, {used}"
 
 
 def table(results: Sequence[PeerResult]) -> str:
     """The results as a table in Markdown, and under it how each was fed or failed."""
-    header = (
-        "| peer | accuracy | macro-F1 | photo 512x512 | frame 1280x720 | cold start | memory "
-        "| installed |\n|---|---:|---:|---:|---:|---:|---:|---:|"
-    )
+    head = ["peer", "accuracy", "macro-F1", "photo 512x512", "frame 1280x720", "cold start"]
     rows = [
-        "| "
-        + " | ".join(
-            (
-                f"{result.package} {result.version or ''}".strip(),
-                f"{result.accuracy.accuracy:.4f}" if result.accuracy else "-",
-                f"{result.accuracy.macro_f1:.4f}" if result.accuracy else "-",
-                _time(result.photo_ms, "ms", digits=1),
-                _time(result.frame_ms, "ms", digits=1),
-                _time(result.cold_start_s, "s", digits=2),
-                _bytes(result.peak_memory_bytes),
-                _bytes(result.installed_bytes),
-            )
-        )
-        + " |"
+        [
+            f"{result.package} {result.version or ''}".strip(),
+            f"{result.accuracy.accuracy:.4f}" if result.accuracy else "-",
+            f"{result.accuracy.macro_f1:.4f}" if result.accuracy else "-",
+            _time(result.photo_ms, "ms", digits=1),
+            _time(result.frame_ms, "ms", digits=1),
+            _time(result.cold_start_s, "s", digits=2),
+            _bytes(result.peak_memory_bytes),
+            _bytes(result.installed_bytes),
+        ]
         for result in results
     ]
     notes = []
@@ -574,14 +530,13 @@ def table(results: Sequence[PeerResult]) -> str:
             words = f"failed: {result.failure.rstrip('.')}. {words}".strip()
         if words:
             notes.append(f"- {result.package}: {words}")
-    return "\n".join([header, *rows, "", *notes])
+    return "\n".join([program.table([*head, "memory", "installed"], rows), "", *notes])
 
 
 def _time(timing: Timing | None, unit: str, *, digits: int) -> str:
     if timing is None:
         return "-"
-    cpu = "" if timing.cpu_median is None else f" ({timing.cpu_median:.{digits}f})"
-    return f"{timing.median:.{digits}f}{cpu} {unit}"
+    return f"{timing.median:.{digits}f} ({timing.cpu_median:.{digits}f}) {unit}"
 
 
 def _bytes(count: int | None) -> str:
@@ -592,10 +547,6 @@ def _bytes(count: int | None) -> str:
 
 def _python(environment: Path) -> Path:
     return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text().splitlines() if path.exists() else []
 
 
 def chosen(names: str, peers: Mapping[str, Peer]) -> list[Peer]:
@@ -621,26 +572,12 @@ def work_folder(work: Path) -> Path:
     return folder
 
 
-def write_json(file: Path, content: Any) -> None:
-    """Write a file whole, or not at all."""
-    partial = file.with_name(file.name + ".part")
-    partial.write_text(json.dumps(content, indent=2) + "\n")
-    partial.replace(file)
-
-
-def say(message: str) -> None:
-    """One line on standard error."""
-    print(f"peers: {message}", file=sys.stderr, flush=True)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the comparison and print it; the status is 1 where a peer failed, 130 on Ctrl-C."""
     names = known_peers()
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", required=True)
+    parser = program.options_of(__doc__, model=DEFAULT_MODEL)
     parser.add_argument("--work", type=Path, required=True, help="folder of the environments")
     parser.add_argument("--peers", default=",".join(names), help=f"some of {','.join(names)}")
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="mien's: a name or a file")
     parser.add_argument("--limit", type=int, default=0, help="faces to read; 0 reads all")
     parser.add_argument("--cold-rounds", type=int, default=COLD_ROUNDS)
     parser.add_argument("--warm-rounds", type=int, default=WARM_ROUNDS)
@@ -650,7 +587,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         work = work_folder(options.work)
         peers = chosen(options.peers, known_peers(options.model))
         faces = load_faces(options.data)
-        inputs = write_inputs(faces, load_image(IMAGE), work, limit=options.limit)
+        inputs = write_inputs(faces, load_image(program.PORTRAIT), work, limit=options.limit)
     except MienError as error:
         say(str(error))
         return 2
@@ -672,15 +609,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     print(table(results))
     if options.json:
-        content = {
-            "machine": machine(),
-            "faces": count,
-            "peers": [asdict(result) for result in results],
-        }
-        write_json(options.json, content)
-    if interrupted:
-        return 130
-    return 1 if any(result.failure for result in results) else 0
+        content = {"machine": machine(), "faces": count, "peers": list(map(asdict, results))}
+        program.write_json(options.json, content)
+    return program.INTERRUPTED if interrupted else any(result.failure for result in results)
 
 
 if __name__ == "__main__":

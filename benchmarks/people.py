@@ -12,8 +12,6 @@ these two and frames whose sides are some percent smaller or larger: the accurac
 the share of them that is read as another emotion.
 """
 
-import argparse
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
@@ -31,6 +29,7 @@ from mien.learn.evaluation.photos import PhotoScores, count_readings, score_phot
 from mien.learn.evaluation.scores import ferplus_agreement, score_taggers
 from mien.recognize.classifier import Classifier
 from mien.recognize.crops import Crops
+from program import options_of
 from real_photos import find
 
 SHARES = (0.0, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9, 1.0)
@@ -55,10 +54,8 @@ def logits_of(model: str, crops: Crops) -> tuple[NDArray[np.float32], NDArray[np
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", required=True)
+    parser = options_of(__doc__, model="mien")
     parser.add_argument("--photos", required=True)
-    parser.add_argument("--model", default="mien")
     options = parser.parse_args()
     val = load_faces(options.data).split("val")
     assert val.votes is not None

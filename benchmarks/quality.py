@@ -20,7 +20,6 @@ its colors, both are held against renders of known pose, distance, light and siz
 Needs the extra `train`.
 """
 
-import argparse
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -35,6 +34,7 @@ from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
 from mien.learn.data.datasets import FaceSet, list_images, load_faces
+from mien.learn.data.labeled_images import largest_face
 from mien.learn.evaluation.robustness import corrupt, draw_faces
 from mien.learn.evaluation.scores import truth_of
 from mien.output.figures import figure, save
@@ -45,7 +45,8 @@ from mien.recognize.faces import WholeImage, YuNetDetector
 from mien.recognize.images import load_image
 from mien.recognize.movements import Movements
 from mien.recognize.movements import pose_of as pose_of_mesh
-from mien.recognize.quality import blur_of, inside_of, pose_of, quality_of
+from mien.recognize.quality import blur_of, inside_of, pose_of
+from program import options_of
 from scan import Scan
 
 Floats = NDArray[np.float64]
@@ -159,11 +160,6 @@ def cut_off(image: Image, face: Face, share: float, side: int) -> Image:
     )[side]
 
 
-def found_again(detector: YuNetDetector, image: Image) -> Face | None:
-    """The largest face of an image."""
-    return max(detector.detect(image), key=lambda face: face.size_px, default=None)
-
-
 # Poses
 
 
@@ -179,12 +175,12 @@ class Told:
 class Teller:
     """Finds the largest face of an image and tells its pose."""
 
-    def __init__(self, detector: YuNetDetector) -> None:
-        self._detector, self._movements = detector, Movements()
+    def __init__(self) -> None:
+        self._detector, self._movements = YuNetDetector(), Movements()
 
     def __call__(self, image: Image) -> Told | None:
         """None where YuNet finds no face."""
-        face = found_again(self._detector, image)
+        face = largest_face(image, self._detector)
         if face is None or face.landmarks is None:
             return None
         (moved,) = self._movements(image, [face], self._detector.framing)
@@ -251,6 +247,7 @@ class Photo:
 
     image: Image
     face: Face
+    crop: NDArray[np.uint8]  # (48, 48)
     target: int
 
 
@@ -259,35 +256,36 @@ class Reader:
 
     def __init__(self, model: str) -> None:
         self._classifier = Classifier(model, threads=1)
-        self.margin = self._classifier.spec.crop_margin
 
     def __call__(self, crops: Crops) -> NDArray[np.int64]:
         """(N,), as numbers of `mien.EMOTIONS`."""
         return np.asarray(self._classifier(crops).argmax(axis=1), np.int64)
 
+    def crop(self, image: Image, face: Face) -> NDArray[np.uint8]:
+        """(48, 48): a face that YuNet found, as the classifier has it."""
+        margin = self._classifier.spec.crop_margin
+        (crop,) = crop_faces(image, [face], YuNetDetector.framing, margin=margin)
+        return np.asarray(crop, np.uint8)
 
-def cut_off_curve(photos: Sequence[Photo], detector: YuNetDetector, read: Reader) -> list[Bin]:
+
+def cut_off_curve(photos: Sequence[Photo], read: Reader) -> list[Bin]:
     """By the share of the box inside, as it is measured on the photo that was cut off."""
-    shares, now, who = [], [], []
+    detector, shares, now, who = YuNetDetector(), [], [], []
     for number, photo in enumerate(photos):
         for step, share in enumerate(INSIDE):
             image = cut_off(photo.image, photo.face, share, (number + step) % 4)
-            face = found_again(detector, image)
-            if face is None:
-                continue
-            (crop,) = crop_faces(image, [face], detector.framing, margin=read.margin)
-            shares.append(inside_of(face.box, (image.shape[1], image.shape[0])))
-            now.append(crop)
-            who.append(number)
+            if face := largest_face(image, detector):
+                shares.append(inside_of(face.box, (image.shape[1], image.shape[0])))
+                now.append(read.crop(image, face))
+                who.append(number)
     right = read(np.array(now)) == np.array([photos[number].target for number in who])
-    before = whole(photos, detector, read)
+    before = whole(photos, read)
     return bins(EDGES["inside"], np.array(shares), before[who], right.astype(float), np.array(who))
 
 
-def whole(photos: Sequence[Photo], detector: YuNetDetector, read: Reader) -> Floats:
+def whole(photos: Sequence[Photo], read: Reader) -> Floats:
     """(N,), 1 where a photo as it is is read right."""
-    cut = [crop_faces(p.image, [p.face], detector.framing, margin=read.margin) for p in photos]
-    right = read(np.concatenate(cut)) == np.array([photo.target for photo in photos])
+    right = read(np.array([photo.crop for photo in photos])) == [p.target for p in photos]
     return np.asarray(right, np.float64)
 
 
@@ -319,7 +317,7 @@ def turned_curves(
     photos: Sequence[Photo], meshes: Sequence[Floats], teller: Teller, read: Reader
 ) -> dict[str, dict[str, list[Bin]]]:
     """By the yaw and pitch that each method tells of turned photos; prints their errors, too."""
-    before = whole(photos, YuNetDetector(), read)
+    before = whole(photos, read)
     curves: dict[str, dict[str, list[Bin]]] = {label: {} for label in METHODS}
     for angle, name, steps in ((0, "yaw", YAWS), (1, "pitch", PITCHES)):
         told, true, right, who, lost = [], [], [], [], dict.fromkeys(steps, 0)
@@ -333,10 +331,9 @@ def turned_curves(
                 if found is None:
                     lost[step] += 1
                     continue
-                (crop,) = crop_faces(image, [found.face], YuNetDetector.framing, margin=read.margin)
                 told.append(found.poses)
                 true.append(pose_of_mesh(then.astype(np.float32)))
-                right.append(read(crop[None])[0] == photo.target)
+                right.append(read(read.crop(image, found.face)[None])[0] == photo.target)
                 who.append(number)
         print(f"turned in {name}: {len(photos)} photos; not found: {lost}")
         poses, own, now = np.array(told), np.array(who), np.array(right, np.float64)
@@ -395,11 +392,11 @@ def scanned(scan: Scan, renders: int, teller: Teller) -> None:
         pose_errors(np.array(told)[:, method], np.array(true), f"scanned head, {label}")
 
 
-def mirrored(photos: Sequence[Photo], detector: YuNetDetector) -> None:
+def mirrored(photos: Sequence[Photo]) -> None:
     """Print how far the angles of a photo and of its mirror image disagree."""
-    apart = []
+    detector, apart = YuNetDetector(), []
     for photo in photos:
-        face = found_again(detector, np.ascontiguousarray(photo.image[:, ::-1]))
+        face = largest_face(np.ascontiguousarray(photo.image[:, ::-1]), detector)
         if face is not None and face.landmarks is not None and photo.face.landmarks is not None:
             (a, b, c), (d, e, f) = pose_of(photo.face.landmarks), pose_of(face.landmarks)
             apart.append((abs(a + d), abs(b - e), abs(c + f)))
@@ -407,16 +404,11 @@ def mirrored(photos: Sequence[Photo], detector: YuNetDetector) -> None:
     print(f"mirrored, n {len(apart)}: yaw {yaw:.1f}, pitch {pitch:.1f}, roll {roll:.1f} apart")
 
 
-def measured(of: str, photos: Sequence[Photo], detector: YuNetDetector, read: Reader) -> None:
-    """Print how photos as they are are read, by one measure."""
-    right, values = whole(photos, detector, read), []
-    for photo in photos:
-        (crop,) = crop_faces(photo.image, [photo.face], detector.framing, margin=read.margin)
-        size = (photo.image.shape[1], photo.image.shape[0])
-        values.append(getattr(quality_of(photo.face, crop, size), of))
-    worth = np.abs(np.array(values, np.float64))
-    print(f"photos as they are, by {of}:")
-    for low, high in pairwise(EDGES[of]):
+def by_blur(photos: Sequence[Photo], read: Reader) -> None:
+    """Print how photos as they are are read, by their blur."""
+    right, worth = whole(photos, read), np.array([blur_of(photo.crop) for photo in photos])
+    print("photos as they are, by blur:")
+    for low, high in pairwise(EDGES["blur"]):
         there = (worth >= low) & (worth < high)
         if there.sum() >= 10:
             print(f"  {low:g} to {high:g}: {right[there].mean():.3f} right, n {there.sum()}")
@@ -452,14 +444,13 @@ def draw(curves: dict[str, dict[str, list[Bin]]], stem: Path) -> None:
         save(drawn, stem, endings=(".png",))
 
 
-def load_photos(path: str, detector: YuNetDetector) -> list[Photo]:
+def load_photos(path: str, read: Reader) -> list[Photo]:
     """The photos in which a face is found."""
-    photos = []
+    detector, photos = YuNetDetector(), []
     for photo in list_images(path).images:
         image = load_image(photo.file, min_side_px=1)
-        face = found_again(detector, image)
-        if face is not None:
-            photos.append(Photo(image, face, photo.target))
+        if face := largest_face(image, detector):
+            photos.append(Photo(image, face, read.crop(image, face), photo.target))
     return photos
 
 
@@ -505,10 +496,10 @@ def framed(faces: FaceSet, read: Reader) -> None:
 
 
 def held_by_pose(
-    photos: Sequence[Photo], detector: YuNetDetector, read: Reader, many: int
+    photos: Sequence[Photo], read: Reader, many: int
 ) -> dict[str, dict[str, list[Bin]]]:
     """Print what is measured of poses; the curves of turned photos, by each of `METHODS`."""
-    teller = Teller(detector)
+    teller = Teller()
     found = [teller(photo.image) for photo in photos]
     poses = np.array([np.full((2, 3), math.nan) if one is None else one.poses for one in found])
     pose_errors(
@@ -517,7 +508,7 @@ def held_by_pose(
         "five points against the mesh",
     )
     targets = np.array([photo.target for photo in photos])
-    as_they_are("photos", poses[:, 1], whole(photos, detector, read), targets)
+    as_they_are("photos", poses[:, 1], whole(photos, read), targets)
     points, mesh = (np.abs(poses[:, method, 0]) > TURNED for method in (0, 1))
     print(
         f"turned by more than {TURNED:g} by the mesh: {mesh.sum()}, of which the points tell "
@@ -532,42 +523,39 @@ def held_by_pose(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = options_of(__doc__, data=False, model="mien")
     parser.add_argument("--photos", required=True)
     parser.add_argument("--data", help="FER2013, for what is not a pose")
     parser.add_argument("--scan", nargs=2, metavar=("HEAD.glb", "SKIN.jpg"))
     parser.add_argument("--renders", type=int, default=300, help="of the scan")
-    parser.add_argument("--model", default="mien")
     parser.add_argument("--faces", type=int, default=800, help="of val")
     parser.add_argument("--every", type=int, default=2, help="of the photos, spoil each")
     parser.add_argument("--turned", type=int, default=160, help="photos that are turned")
     parser.add_argument("--figure", type=Path, help="name without an ending")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    detector, read = YuNetDetector(), Reader(options.model)
+    read = Reader(options.model)
     if options.scan:
-        scanned(Scan(*options.scan), options.renders, Teller(detector))
-    every = load_photos(options.photos, detector)
+        scanned(Scan(*options.scan), options.renders, Teller())
+    every = load_photos(options.photos, read)
     curves: dict[str, dict[str, list[Bin]]] = {}
     if options.data:
         photos = every[:: options.every]
-        crops = np.concatenate(
-            [crop_faces(p.image, [p.face], detector.framing, margin=read.margin) for p in photos]
-        )
+        crops = np.array([photo.crop for photo in photos])
         targets = np.array([photo.target for photo in photos])
         faces = load_faces(options.data).split("val")
         val = truth_of("people", draw_faces(faces, options.faces))
         curves["val"] = corrupted(val.images, val.targets, read)
         curves["photos"] = corrupted(crops, targets, read)
-        curves["photos"]["inside"] = cut_off_curve(photos[::2], detector, read)
+        curves["photos"]["inside"] = cut_off_curve(photos[::2], read)
         for label, n in (("val", len(val)), ("photos", len(photos))):
             print(f"{label}: n {n:,}")
             for of, curve in curves[label].items():
                 show(label, of, curve)
-        measured("blur", photos, detector, read)
+        by_blur(photos, read)
         framed(truth_of("people", faces), read)
-    mirrored(every, detector)
-    curves |= held_by_pose(every, detector, read, options.turned)
+    mirrored(every)
+    curves |= held_by_pose(every, read, options.turned)
     if options.json:
         rows = {k: {of: [asdict(b) for b in c] for of, c in v.items()} for k, v in curves.items()}
         options.json.write_text(json.dumps(rows, indent=1))

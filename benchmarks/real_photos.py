@@ -20,13 +20,13 @@ each peer there are two rows more, which tell what its detector and framing cost
 Needs the extra `train`, and for peers from npm node and npm.
 """
 
-import argparse
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -42,6 +42,8 @@ from mien.readings import Box
 from mien.recognize.crops import Crops, crop_faces
 from mien.recognize.faces import YuNetDetector
 from mien.recognize.images import load_image
+from program import INTERRUPTED, options_of, table, write_json
+from program import say as tell
 
 SIDES: Final = (0.7, 0.8, 0.9, 1.0, 1.2, 1.4)
 """Of the frames that a peer's network is tried on, in sides of a detector's box."""
@@ -60,22 +62,17 @@ PHOTOS_A_REPORT: Final = 200
 Labels = list[str | None]
 """What each photo was read as; None where no face was found."""
 
+say = partial(tell, "real_photos")
+
 
 @dataclass(frozen=True)
 class Reader:
-    """Something that reads photos.
+    """Something that reads photos."""
 
-    Attributes:
-        name: what messages call it.
-        package: what its registry calls it.
-        command: what starts its adapter.
-        is_peer: its network is also tried on other frames than its own.
-    """
-
-    name: str
-    package: str
-    command: peers.Command
-    is_peer: bool
+    name: str  # what messages call it
+    package: str  # what its registry calls it
+    command: peers.Command  # what starts its adapter
+    peer: peers.Peer | None = None  # whose network is also tried on other frames than its own
 
 
 @dataclass(frozen=True)
@@ -89,26 +86,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Found:
-    """Where mien finds the faces of the photos.
+    """Where mien finds the faces of the photos."""
 
-    Attributes:
-        boxes: FER2013's square frame, not turned; None where no face is found.
-        crops: (F, 48, 48) uint8, of the photos with a face.
-    """
-
-    boxes: tuple[Box | None, ...]
-    crops: Crops
+    boxes: tuple[Box | None, ...]  # FER2013's square frame, not turned; None where no face is found
+    crops: Crops  # of the photos with a face
 
 
 def of_mien(model: str) -> Reader:
     """A model of mien, as this Python imports it; with a colon, a head of it: "mien:label"."""
     command = [sys.executable, str(peers.ADAPTERS / "mien_adapter.py"), *model.split(":")]
-    return Reader(f"model {model}", "mien", command, is_peer=False)
-
-
-def of_peer(peer: peers.Peer, work: Path) -> Reader:
-    """A peer that is installed under `work`."""
-    return Reader(peer.name, peer.package, peer.command(work), is_peer=True)
+    return Reader(f"model {model}", "mien", command)
 
 
 def find(images: Sequence[LabeledImage], *, side: float = 1.0) -> Found:
@@ -200,7 +187,7 @@ def measure(
     process = peers.Process(reader.command)
     try:
         version = process.ask(do="hello")["version"]
-        labels = read(process, images, found if reader.is_peer else None, work)
+        labels = read(process, images, found if reader.peer else None, work)
     finally:
         process.close()
     name = f"{reader.package} {version}"
@@ -222,18 +209,18 @@ def tables(readers: Sequence[Sequence[Row]]) -> str:
     """The rows of readers as tables in Markdown."""
     rows = [row for of_reader in readers for row in shown(of_reader)]
 
-    def table(header: Sequence[str], cells: Callable[[PhotoScores], Sequence[str]]) -> str:
-        lines = [["reader", "face and frame", *header], ["---", "---", *["---:"] * len(header)]]
+    def of_rows(head: Sequence[str], cells: Callable[[PhotoScores], Sequence[str]]) -> str:
+        lines = []
         for row in rows:
             best = f" (best of {len(TRIED)} boxes)" if row.framing in TRIED else ""
             lines.append([row.reader, row.framing + best, *cells(row.scores)])
-        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        return table(["reader", "face and frame", *head], lines, left=2)
 
     if not rows:
         return "no reader was measured"
     counts = {label: sum(read.values()) for label, read in rows[0].scores.read_as.items()}
     result = [
-        table(
+        of_rows(
             ["accuracy", "mean class recall", "no face"],
             lambda scores: [
                 _share(scores.accuracy, scores.intervals["accuracy"]),
@@ -242,7 +229,7 @@ def tables(readers: Sequence[Sequence[Row]]) -> str:
             ],
         ),
         "Recall of each emotion:",
-        table(
+        of_rows(
             [f"{label}, n {count:,}" for label, count in counts.items()],
             lambda scores: [_share(scores.recall[x], scores.recall_intervals[x]) for x in counts],
         ),
@@ -250,7 +237,7 @@ def tables(readers: Sequence[Sequence[Row]]) -> str:
     if "neutral" in counts:
         result += [
             f"What the {counts['neutral']:,} neutral faces are called:",
-            table(
+            of_rows(
                 [*EMOTIONS, NO_FACE],
                 lambda scores: [f"{count:,}" for count in scores.read_as["neutral"].values()],
             ),
@@ -262,15 +249,10 @@ def _share(value: float, interval: Interval) -> str:
     return f"{value:.3f} ({interval.low:.3f} to {interval.high:.3f})"
 
 
-def say(message: str) -> None:
-    """One line on standard error."""
-    print(f"real_photos: {message}", file=sys.stderr, flush=True)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print the tables; the status is 1 where a reader failed, 130 on Ctrl-C."""
     known = {name: peer for name, peer in peers.known_peers().items() if name != "mien"}
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = options_of(__doc__, data=False)
     parser.add_argument("--data", required=True, help="folder of photos, or a list of them")
     parser.add_argument("--work", type=Path, required=True, help="folder of the environments")
     parser.add_argument("--models", default="mien,mien:label,paper", help="mien's: names or files")
@@ -289,16 +271,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"left out: {reason}: {count:,}")
     failures: dict[str, str] = {}
     measured: list[list[Row]] = []
-
     readers = [of_mien(model) for model in options.models.split(",") if model]
-    readers += [of_peer(peer, work) for peer in chosen]
+    readers += [Reader(peer.name, peer.package, peer.command(work), peer) for peer in chosen]
     interrupted = False
     try:
         for reader in readers:
             say(reader.name)
             try:
-                if reader.name in known:
-                    peers.install(known[reader.name], work, say)
+                if reader.peer:
+                    peers.install(reader.peer, work, say)
                 measured.append(measure(reader, listing.images, found, work))
             except MienError as error:
                 failures[reader.name] = str(error)
@@ -314,21 +295,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, failure in failures.items():
         print(f"\n{name} failed: {failure}")
     if options.json:
-        peers.write_json(options.json, _content(listing.name, measured, failures))
-    if interrupted:
-        return 130
-    return 1 if failures else 0
-
-
-def _content(
-    name: str, measured: Sequence[Sequence[Row]], failures: Mapping[str, str]
-) -> dict[str, Any]:
-    rows = [
-        {**asdict(row), "shown": row in shown(of_reader)}
-        for of_reader in measured
-        for row in of_reader
-    ]
-    return {"data": name, "rows": rows, "failures": dict(failures)}
+        rows = [{**asdict(r), "shown": r in shown(rows)} for rows in measured for r in rows]
+        write_json(options.json, {"data": listing.name, "rows": rows, "failures": failures})
+    return INTERRUPTED if interrupted else bool(failures)
 
 
 if __name__ == "__main__":

@@ -27,15 +27,14 @@ half precision, channels_last, batched augmentation, a triangular learning rate;
 and label smoothing are options.
 """
 
-import argparse
-import json
 import math
 import os
 import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -52,6 +51,10 @@ from mien.learn.networks import BackboneOptions, Network, build
 from mien.learn.training.allocator import kept_memory
 from mien.learn.training.batches import Augmentation, Batches, augment_by, augmentation_draws
 from mien.recognize.crops import SIZE_PX
+from program import INTERRUPTED, options_of, processor, write_json
+from program import say as tell
+
+say = partial(tell, "speedrun")
 
 STARTED: Final = time.perf_counter()  # where the system does not tell when the process started
 
@@ -116,20 +119,12 @@ class SeedResult:
 
 @dataclass(frozen=True)
 class Speed:
-    """What the device did with its time.
+    """What the device did with its time."""
 
-    Attributes:
-        flops_per_face: floating-point operations of forward and backward, two a multiply-add, in
-            convolutions and matrix products.
-        flops_per_s: those of all faces, over the seconds of training.
-        matrix_flops_per_s: what one large matrix product of the same precision reaches.
-        data_sheet_flops_per_s: the peak in the data sheet; None where it is not known here.
-    """
-
-    flops_per_face: float
-    flops_per_s: float
-    matrix_flops_per_s: float
-    data_sheet_flops_per_s: float | None
+    flops_per_face: float  # as the function of that name counts them
+    flops_per_s: float  # those of all faces, over the seconds of training
+    matrix_flops_per_s: float  # what one large matrix product of the same precision reaches
+    data_sheet_flops_per_s: float | None  # its peak; None where that is not known here
 
 
 @dataclass(frozen=True)
@@ -208,25 +203,18 @@ class Training:
         self.network = self._fresh_network().to(device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model: Any = torch.compile(self.network) if compiled else self.network
-        self.optimizer = self._optimizer()
-
-    def _fresh_network(self) -> Network:
-        options = BackboneOptions(
-            dropout=self.settings.dropout, dense_dropout=self.settings.dense_dropout
-        )
-        settings = self.settings
-        return build(settings.network, mean=settings.mean, std=settings.std, options=options)
-
-    def _optimizer(self) -> torch.optim.Optimizer:
-        settings = self.settings
-        rate = torch.tensor(settings.learning_rate, device=self.device)
-        return torch.optim.AdamW(
+        self.optimizer = torch.optim.AdamW(
             self.network.parameters(),
-            lr=rate,
+            lr=torch.tensor(settings.learning_rate, device=device),
             weight_decay=settings.weight_decay,
             fused=True,
-            capturable=self.device.type == "cuda",
+            capturable=device.type == "cuda",
         )
+
+    def _fresh_network(self) -> Network:
+        settings = self.settings
+        options = BackboneOptions(dropout=settings.dropout, dense_dropout=settings.dense_dropout)
+        return build(settings.network, mean=settings.mean, std=settings.std, options=options)
 
     def begin(self, seed: int) -> None:
         """Fresh weights and a fresh optimizer, in place: a captured graph knows their addresses."""
@@ -434,20 +422,9 @@ def device_words(device: torch.device) -> str:
     """The device, so that a reader knows what a time was taken on."""
     if device.type == "cuda":
         return f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}"
-    names = [
-        line.split(":", 1)[1].strip()
-        for line in _lines(Path("/proc/cpuinfo"))
-        if line.startswith("model name")
-    ]
     threads = torch.get_num_threads()
-    return (
-        f"CPU{f' ({names[0]})' if names else ''}, {threads} thread{'s' * (threads != 1)}, "
-        f"torch {torch.__version__}"
-    )
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text().splitlines() if path.exists() else []
+    count = f"{threads} thread{'s' * (threads != 1)}"
+    return f"CPU ({processor()}), {count}, torch {torch.__version__}"
 
 
 def speedrun(
@@ -561,30 +538,22 @@ def print_result(result: SpeedrunResult) -> None:
         f"batch {settings.batch_size}; read on {result.eval_faces:,} faces\n"
     )
     header = ["seed", "seconds", "an epoch", "val", "test", "val+test", "in two views"]
-    rows = [
-        [
-            str(r.seed),
-            f"{r.seconds:.2f}",
-            f"{r.seconds / settings.epochs:.3f}",
-            *(f"{share:.4f}" for share in (r.val, r.test, r.both, r.both_two_views)),
-        ]
+    values: dict[str, Sequence[float]] = {
+        str(r.seed): (
+            *(r.seconds, r.seconds / settings.epochs),
+            *(r.val, r.test, r.both, r.both_two_views),
+        )
         for r in result.seeds
-    ]
-    columns = [
-        [r.seconds for r in result.seeds],
-        [r.seconds / settings.epochs for r in result.seeds],
-        [r.val for r in result.seeds],
-        [r.test for r in result.seeds],
-        [r.both for r in result.seeds],
-        [r.both_two_views for r in result.seeds],
-    ]
-    digits = (2, 3, 4, 4, 4, 4)
-    rows.append(
-        ["mean", *(f"{statistics.mean(c):.{d}f}" for c, d in zip(columns, digits, strict=True))]
-    )
+    }
+    columns = list(zip(*values.values(), strict=True))
+    values["mean"] = list(map(statistics.mean, columns))
     if len(result.seeds) > 1:
-        spread = [statistics.stdev(column) for column in columns]
-        rows.append(["spread", *(f"{s:.{d}f}" for s, d in zip(spread, digits, strict=True))])
+        values["spread"] = list(map(statistics.stdev, columns))
+    digits = (2, 3, 4, 4, 4, 4)
+    rows = [
+        [name, *(f"{value:.{d}f}" for value, d in zip(row, digits, strict=True))]
+        for name, row in values.items()
+    ]
     print_table(header, rows, left=(0,))
     print()
     if result.limit:
@@ -620,51 +589,30 @@ def _rate(flops_per_s: float) -> str:
 
 def print_choice(results: Sequence[SpeedrunResult]) -> None:
     """What a number of epochs is chosen by: accuracy on val alone."""
-    rows = []
+    rows, enough = [], []
     for result in results:
-        values = [seed.val for seed in result.seeds]
-        rows.append(
-            [
-                str(result.settings.epochs),
-                f"{statistics.median(seed.seconds for seed in result.seeds):.2f}",
-                f"{statistics.mean(values):.4f}",
-                f"{statistics.stdev(values):.4f}" if len(values) > 1 else "",
-            ]
-        )
+        epochs, values = result.settings.epochs, [seed.val for seed in result.seeds]
+        seconds = statistics.median(seed.seconds for seed in result.seeds)
+        spread = f"{statistics.stdev(values):.4f}" if len(values) > 1 else ""
+        rows.append([str(epochs), f"{seconds:.2f}", f"{statistics.mean(values):.4f}", spread])
+        enough += [epochs] if statistics.mean(values) >= PAPER_ACCURACY else []
     print(f"{results[0].device}; seeds: {len(results[0].seeds)}\n")
     print_table(["epochs", "seconds", "val", "spread"], rows, left=())
-    enough = [
-        result.settings.epochs
-        for result in results
-        if statistics.mean(seed.val for seed in result.seeds) >= PAPER_ACCURACY
-    ]
-    print(
-        f"\nfewest epochs with {PAPER_ACCURACY} on val in the mean: "
-        f"{min(enough) if enough else 'none of these'}"
-    )
-
-
-def write_json(path: Path, results: Sequence[SpeedrunResult]) -> None:
-    """All results as one JSON file, whole or not at all."""
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(json.dumps([asdict(result) for result in results], indent=2) + "\n")
-    partial.replace(path)
+    fewest = min(enough, default="none of these")
+    print(f"\nfewest epochs with {PAPER_ACCURACY} on val in the mean: {fewest}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark and print it; the exit status."""
     default = Settings()
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--epochs", type=int, default=default.epochs)
+    parser = options_of(__doc__)
+    for name in ("epochs", "batch_size", "learning_rate", "dropout", "dense_dropout"):
+        value = getattr(default, name)
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     parser.add_argument("--seeds", type=int, default=5, help="how many, from 0")
     parser.add_argument("--choose", help="numbers of epochs with commas: compare them on val")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--limit", type=int, default=0, help="so many faces of each split")
-    parser.add_argument("--batch-size", type=int, default=default.batch_size)
-    parser.add_argument("--learning-rate", type=float, default=default.learning_rate)
-    parser.add_argument("--dropout", type=float, default=default.dropout)
-    parser.add_argument("--dense-dropout", type=float, default=default.dense_dropout)
     parser.add_argument("--weight-decay", type=float, default=default.weight_decay)
     parser.add_argument("--warmup", type=float, default=default.warmup, help="share of the steps")
     parser.add_argument("--label-smoothing", type=float, default=default.label_smoothing)
@@ -674,6 +622,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--no-graph", action="store_true", help="no CUDA graph")
     parser.add_argument("--json", type=Path, help="file for all that was measured")
     options = parser.parse_args(arguments)
+    given = {f.name: getattr(options, f.name) for f in fields(Settings) if hasattr(options, f.name)}
     results: list[SpeedrunResult] = []
 
     def report(result: SeedResult) -> None:
@@ -685,22 +634,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         budgets = _numbers(options.choose) if options.choose else [options.epochs]
         faces = load_faces(options.data)
         for epochs in budgets:
-            settings = Settings(
-                epochs=epochs,
-                batch_size=options.batch_size,
-                learning_rate=options.learning_rate,
-                dropout=options.dropout,
-                dense_dropout=options.dense_dropout,
-                warmup=options.warmup,
-                weight_decay=options.weight_decay,
-                label_smoothing=options.label_smoothing,
-                flip=options.flip,
-                augment=options.augment,
-            )
             results.append(
                 speedrun(
                     faces,
-                    settings,
+                    Settings(**given | {"epochs": epochs}),
                     seeds=range(options.seeds),
                     device=options.device,
                     graph=not options.no_graph,
@@ -717,15 +654,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(str(error))
         return 2
     if not results:
-        return 130
+        return INTERRUPTED
     if options.choose:
         print_choice(results)
     else:
         print_result(results[0])
     if options.json:
-        write_json(options.json, results)
+        write_json(options.json, list(map(asdict, results)))
     whole = len(results) == len(budgets) and len(results[-1].seeds) == options.seeds
-    return 0 if whole else 130
+    return 0 if whole else INTERRUPTED
 
 
 def _numbers(text: str) -> list[int]:
@@ -733,11 +670,6 @@ def _numbers(text: str) -> list[int]:
         return [int(part) for part in text.split(",")]
     except ValueError:
         raise OptionError(f"choose: expected whole numbers with commas; got {text!r}") from None
-
-
-def say(message: str) -> None:
-    """One line on standard error."""
-    print(f"speedrun: {message}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

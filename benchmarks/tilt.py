@@ -7,16 +7,14 @@ between the eyes that YuNet finds, and the share of faces in which it finds one.
 `mien.learn.fairness.slices` enlarges by `ENLARGED`.
 """
 
-import argparse
-
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from framing import enlarge
 from mien.learn.data.datasets import load_faces
 from mien.learn.evaluation.robustness import corrupt
-from mien.recognize.crops import SIZE_PX
 from mien.recognize.yunet import YuNet
+from program import options_of
 
 ANGLES = (-30.0, -20.0, -10.0, 10.0, 20.0, 30.0)  # degrees, clockwise
 ENLARGEMENTS = (4, 6, 8)
@@ -27,9 +25,7 @@ def tilts(network: YuNet, crops: NDArray[np.uint8], enlarged: int) -> NDArray[np
     """(N,) degrees, clockwise; NaN where no face is found."""
     found = []
     for crop in crops:
-        size = (SIZE_PX * enlarged, SIZE_PX * enlarged)
-        large = cv2.resize(crop, size, interpolation=cv2.INTER_CUBIC)
-        faces = network.find(np.repeat(large[:, :, None], 3, axis=2), SCORE)[:1]
+        faces = network.find(enlarge(crop, enlarged), SCORE)[:1]
         if not len(faces):
             found.append(np.nan)
             continue
@@ -39,8 +35,7 @@ def tilts(network: YuNet, crops: NDArray[np.uint8], enlarged: int) -> NDArray[np
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", required=True)
+    parser = options_of(__doc__)
     parser.add_argument("--count", type=int, default=400, help="faces of val to turn")
     options = parser.parse_args()
     crops = load_faces(options.data).split("val").images[: options.count]

@@ -58,9 +58,9 @@ from mien.recognize.video.outputs import Outputs
 from mien.recognize.video.readings import VideoSettings, read_stream
 from mien.recognize.video.smoothing import SmoothingSettings
 from mien.recognize.video.tracking import Tracker, TrackingSettings
+from program import PORTRAIT, options_of, print_head, print_row
 
 WIDTH, HEIGHT, FPS = 1280, 720, 30
-PORTRAIT = Path(__file__).resolve().parent.parent / "examples" / "astronaut.jpg"
 FACE_PX = 120.0  # height of a face's box where its scale is 1
 MATCH_IOU = 0.5
 RUNS = 3
@@ -71,17 +71,11 @@ SHORT_S = 10.0  # the shorter video of two whose memory is compared
 
 @dataclass(frozen=True)
 class Person:
-    """A cut-out person.
-
-    Attributes:
-        photo: (H, W, 3) uint8, RGB.
-        mask: (H, W) float32, 0 to 1.
-        box: of the face, in pixels of `photo`.
-    """
+    """A cut-out person."""
 
     photo: Image
-    mask: np.ndarray
-    box: Box
+    mask: np.ndarray  # (H, W) float32, 0 to 1
+    box: Box  # of the face, in pixels of `photo`
 
 
 @dataclass(frozen=True)
@@ -99,23 +93,14 @@ Path_ = Callable[[float], Place | None]
 
 @dataclass(frozen=True)
 class Scene:
-    """People and how they move. The later a person is in the list, the nearer to the camera.
+    """People and how they move. The later a person is in the list, the nearer to the camera."""
 
-    Attributes:
-        paths: one for each person.
-        seconds: length.
-        blur: (first, last) second of a blurred photo, or None.
-        pillar: x0, x1 of something that stands in front, in pixels, or None.
-        cuts: the ground changes at these times.
-        noise: standard deviation, in gray levels.
-    """
-
-    paths: tuple[Path_, ...]
+    paths: tuple[Path_, ...]  # one for each person
     seconds: float
-    blur: tuple[float, float] | None = None
-    pillar: tuple[int, int] | None = None
-    cuts: tuple[float, ...] = ()
-    noise: float = 4.0
+    blur: tuple[float, float] | None = None  # first and last second of a blurred photo
+    pillar: tuple[int, int] | None = None  # x0, x1 of something that stands in front, in pixels
+    cuts: tuple[float, ...] = ()  # the ground changes at these times
+    noise: float = 4.0  # standard deviation, in gray levels
 
 
 def bob(x: float, y: float, *, phase: float, scale: float = 1.0) -> Path_:
@@ -203,10 +188,7 @@ SCENES = {
         ),
         6.0,
     ),
-    "three crossings": Scene(
-        tuple(weave(phase) for phase in (0.0, 2.1, 4.2)),
-        8.0,
-    ),
+    "three crossings": Scene(tuple(weave(phase) for phase in (0.0, 2.1, 4.2)), 8.0),
     "behind a pillar": Scene(
         (
             walk(Place(120, 330), Place(1160, 330), 5.0),
@@ -390,28 +372,18 @@ def _is_visible(number: int, boxes: dict[int, Box], scene: Scene) -> bool:
 
 @dataclass
 class Score:
-    """How well one scene was followed; see Bernardin and Stiefelhagen 2008 (CLEAR MOT).
+    """How well one scene was followed; see Bernardin and Stiefelhagen 2008 (CLEAR MOT)."""
 
-    Attributes:
-        visible: faces in all frames.
-        found: of these, matched at IoU .5.
-        switches: matches of a person under another number than the last time.
-        live_switches: likewise, of the numbers as a live view shows them: a face that returns cut
-            by the border may have a new one for some frames, which a file's rows never show.
-        fragments: matches that were interrupted while the person was visible.
-        false: faces that match no person at IoU .3, visible or hidden.
-        detection_frames: frames in which the detector searched.
-        frames: all.
-    """
-
-    visible: int = 0
-    found: int = 0
-    switches: int = 0
+    visible: int = 0  # faces in all frames
+    found: int = 0  # of these, matched at IoU .5
+    switches: int = 0  # matches of a person under another number than the last time
+    # Likewise, of the numbers as a live view shows them: a face that returns cut by the border may
+    # have a new one for some frames, which a file's rows never show.
     live_switches: int = 0
-    fragments: int = 0
-    false: int = 0
-    detection_frames: int = 0
-    frames: int = 0
+    fragments: int = 0  # matches that were interrupted while the person was visible
+    false: int = 0  # faces that match no person at IoU .3, visible or hidden
+    detection_frames: int = 0  # frames in which the detector searched
+    frames: int = 0  # all
 
 
 def score(scene: Scene, cast: list[Person], settings: TrackingSettings) -> tuple[Score, float]:
@@ -468,24 +440,23 @@ def match(
 
 def print_tracking(cast: list[Person], intervals: list[float], only: str) -> None:
     print(f"following, {len(cast)} people; switches and fragments are counts")
-    print(
-        "| scene | detection frame every | recall | detection alone | switches | live | fragments ",
-        end="",
+    print_head(
+        *("scene", "detection frame every", "recall", "detection alone", "switches", "live"),
+        *("fragments", "false", "searched"),
     )
-    print("| false | searched |")
-    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|", flush=True)
     for name, scene in SCENES.items():
         if only not in name:
             continue
         for every_s in intervals:
             result, found = score(scene, cast, TrackingSettings(detect_every_s=every_s))
-            print(
-                f"| {name} | {f'{every_s:g} s' if every_s else 'frame'} "
-                f"| {result.found / max(1, result.visible):.1%} "
-                f"| {'' if every_s else f'{found:.1%}'} "
-                f"| {result.switches} | {result.live_switches} | {result.fragments} "
-                f"| {result.false} | {result.detection_frames / result.frames:.0%} |",
-                flush=True,
+            counts = (result.switches, result.live_switches, result.fragments, result.false)
+            print_row(
+                *(name, f"{every_s:g} s" if every_s else "frame"),
+                *(
+                    f"{result.found / max(1, result.visible):.1%}",
+                    "" if every_s else f"{found:.1%}",
+                ),
+                *(*map(str, counts), f"{result.detection_frames / result.frames:.0%}"),
             )
     print()
 
@@ -559,43 +530,31 @@ def print_throughput(videos: dict[str, Path], model: str) -> None:
         f"and fer one run of {SLOW_S:g} s"
     )
     print(_load())
-    print("| video | what | frames/s by the clock | CPU ms a frame | frames/s by CPU time |")
-    print("|---|---|---:|---:|---:|", flush=True)
+    rates = ("frames/s by the clock", "CPU ms a frame", "frames/s by CPU time")
+    print_head("video", "what", *rates, left=2)
     yunet, haar = Recognizer(model), Recognizer(model, detector="haar")
     between, every = VideoSettings(), VideoSettings(tracking=TrackingSettings(detect_every_s=0.0))
     peer = _fer()
     for name, clip in videos.items():
         slow = partial(frames, clip, end_s=SLOW_S)
-        ways: dict[str, tuple[Callable[[], int], int]] = {
-            "decoding alone": (partial(_decode, partial(frames, clip)), RUNS),
-            "mien": (partial(_read, yunet, partial(frames, clip), between), RUNS),
-            "mien, to rows.csv": (
-                partial(_write, yunet, clip, Outputs(csv=clip.with_suffix(".csv"))),
-                RUNS,
-            ),
-            "mien, to annotated.mp4": (
-                partial(_write, yunet, clip, Outputs(video=clip.with_suffix(".out.mp4"))),
-                RUNS,
-            ),
-            "mien, detection on every frame": (
-                partial(_read, yunet, partial(frames, clip), every),
-                RUNS,
-            ),
-            "mien, faces read 15 times a second": (
-                partial(_read, yunet, partial(frames, clip), VideoSettings(read_every_s=1 / 15)),
-                RUNS,
-            ),
-            "Haar on every frame": (partial(_read, haar, slow, every), 1),
+        whole = partial(frames, clip)
+        rows, copy = clip.with_suffix(".csv"), clip.with_suffix(".out.mp4")
+        seldom = VideoSettings(read_every_s=1 / 15)
+        ways: dict[str, Callable[[], int]] = {
+            "decoding alone": partial(_decode, whole),
+            "mien": partial(_read, yunet, whole, between),
+            "mien, to rows.csv": partial(_write, yunet, clip, Outputs(csv=rows)),
+            "mien, to annotated.mp4": partial(_write, yunet, clip, Outputs(video=copy)),
+            "mien, detection on every frame": partial(_read, yunet, whole, every),
+            "mien, faces read 15 times a second": partial(_read, yunet, whole, seldom),
+            "Haar on every frame": partial(_read, haar, slow, every),
         }
         if peer is not None:
-            ways["fer"] = (partial(_read_with_fer, peer, slow), 1)
-        for way, (read, runs) in ways.items():
-            found = pace(read, runs)
-            print(
-                f"| {name} | {way} | {found.fps:.0f} | {found.cpu_ms:.1f} "
-                f"| {1e3 / found.cpu_ms:.0f} |",
-                flush=True,
-            )
+            ways["fer"] = partial(_read_with_fer, peer, slow)
+        for way, read in ways.items():
+            found = pace(read, 1 if way in ("Haar on every frame", "fer") else RUNS)
+            by_cpu = f"{1e3 / found.cpu_ms:.0f}"
+            print_row(name, way, f"{found.fps:.0f}", f"{found.cpu_ms:.1f}", by_cpu)
     print(_load())
     print("" if peer is not None else "fer: not installed here\n")
 
@@ -666,8 +625,7 @@ def print_latency(clip: Path, model: str) -> None:
 def print_flips(clip: Path, model: str) -> None:
     recognizer = Recognizer(model)
     print("changes of the label per minute and face; small faces in noise, that keep their look")
-    print("| half-life | margin | raw | smoothed as it comes | offline |")
-    print("|---:|---:|---:|---:|---:|")
+    print_head("half-life", "margin", "raw", "smoothed as it comes", "offline", left=0)
     for half_life_s, margin in ((0.0, 0.1), (0.4, 0.0), (0.4, 0.1), (1.0, 0.1)):
         settings = VideoSettings(smoothing=SmoothingSettings(half_life_s, margin))
         online, offline = (
@@ -677,10 +635,8 @@ def print_flips(clip: Path, model: str) -> None:
         raw = statistics.mean(track.raw_flips_per_minute for track in online)
         after = statistics.mean(track.flips_per_minute for track in online)
         whole = statistics.mean(track.flips_per_minute for track in offline)
-        print(
-            f"| {half_life_s:g} s | {margin:g} | {raw:.1f} | {after:.1f} | {whole:.1f} |",
-            flush=True,
-        )
+        flips = (f"{value:.1f}" for value in (raw, after, whole))
+        print_row(f"{half_life_s:g} s", f"{margin:g}", *flips)
     print()
 
 
@@ -757,12 +713,10 @@ def peak_of(clip: str, model: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = options_of(__doc__, model=DEFAULT_MODEL, data=False)
     parser.add_argument("--photos", type=Path, help="folder of .jpg files to cut people out of")
-    parser.add_argument("--model", default=DEFAULT_MODEL)
-    parser.add_argument(
-        "--only", choices=("speed", "latency", "tracking", "flips", "looks", "memory")
-    )
+    parts = ("speed", "latency", "tracking", "flips", "looks", "memory")
+    parser.add_argument("--only", choices=parts)
     parser.add_argument("--scene", default="", help="only scenes whose name contains this")
     parser.add_argument("--seconds", type=float, default=6.0, help="length of the videos")
     parser.add_argument(
@@ -777,20 +731,17 @@ def main() -> None:
         peak_of(options.peak_of, options.model)
         return
     cast = people(options.photos)
-    wanted = {options.only} if options.only else {"speed", "latency", "tracking", "flips", "looks"}
+    wanted = {options.only} if options.only else {*parts} - {"memory"}
     if options.long:
         wanted.add("memory")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         videos: dict[str, Path] = {}
         if wanted & {"speed", "latency"}:
+            growing, four = one_to_four(options.seconds), Scene(talkers(4), options.seconds)
             videos = {
-                "one to four faces": write_clip(
-                    folder / "growing.mp4", one_to_four(options.seconds), cast
-                ),
-                "four faces": write_clip(
-                    folder / "four.mp4", Scene(talkers(4), options.seconds), cast
-                ),
+                "one to four faces": write_clip(folder / "growing.mp4", growing, cast),
+                "four faces": write_clip(folder / "four.mp4", four, cast),
             }
         if "speed" in wanted:
             print_throughput(videos, options.model)

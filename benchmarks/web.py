@@ -17,10 +17,9 @@ workers, and prints for each
   without a server.
 
 The clients run in one process on the same machine, and take their share of its cores. Processor
-time is that of the server alone, and told on Linux. `--short` does a tenth of all.
+time is that of the server alone. `--short` does a tenth of all. Needs psutil.
 """
 
-import argparse
 import asyncio
 import http.client
 import json
@@ -30,9 +29,9 @@ import re
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +39,7 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
+import psutil  # type: ignore[import-untyped]
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as connect_async
 from websockets.sync.client import connect
@@ -50,8 +50,9 @@ from mien.readings import Image, Reading
 from mien.recognize.classifier import DEFAULT_MODEL
 from mien.recognize.images import load_image
 from mien.recognize.recognizer import Recognizer
+from processes import cpu_s, resident_mb, sum_of
+from program import PORTRAIT, options_of, print_head, print_row
 
-PORTRAIT: Final = Path(__file__).resolve().parent.parent / "examples" / "astronaut.jpg"
 WIDTH, HEIGHT = 640, 480
 JPEG_QUALITY: Final = 80  # as the page sends frames
 START_S: Final = 60.0  # for the server to answer
@@ -60,25 +61,15 @@ SUBPROTOCOL: Final = Subprotocol("mien")
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is done.
+    """How much is done."""
 
-    Attributes:
-        live_frames: of the one client.
-        live_fps: at most.
-        clients: live, at once.
-        client_fps: of each.
-        client_s: for how long.
-        photos: posted in all.
-        posters: clients that post them.
-    """
-
-    live_frames: int = 300
-    live_fps: float = 30.0
-    clients: int = 4
-    client_fps: float = 10.0
-    client_s: float = 20.0
-    photos: int = 200
-    posters: int = 8
+    live_frames: int = 300  # of the one client
+    live_fps: float = 30.0  # at most
+    clients: int = 4  # live, at once
+    client_fps: float = 10.0  # of each
+    client_s: float = 20.0  # for how long
+    photos: int = 200  # posted in all
+    posters: int = 8  # clients that post them
 
 
 SHORT: Final = Plan(live_frames=30, client_s=2.0, photos=20)
@@ -86,21 +77,13 @@ SHORT: Final = Plan(live_frames=30, client_s=2.0, photos=20)
 
 @dataclass(frozen=True)
 class RoundTrip:
-    """One frame of the live client, in milliseconds.
+    """One frame of the live client."""
 
-    Attributes:
-        encode_ms: the frame to JPEG.
-        wait_ms: from sending it until its reply has come; `read_ms` is part of it.
-        read_ms: as the server says: decoding, detecting, following, reading.
-        draw_ms: boxes, labels and bars.
-        faces: that were found.
-    """
-
-    encode_ms: float
-    wait_ms: float
-    read_ms: float
-    draw_ms: float
-    faces: int
+    encode_ms: float  # the frame to JPEG
+    wait_ms: float  # from sending it until its reply has come; `read_ms` is part of it
+    read_ms: float  # as the server says: decoding, detecting, following, reading
+    draw_ms: float  # boxes, labels and bars
+    faces: int  # that were found
 
     @property
     def total_ms(self) -> float:
@@ -110,39 +93,25 @@ class RoundTrip:
 
 @dataclass
 class LiveClient:
-    """What one of several live clients saw.
+    """What one of several live clients saw."""
 
-    Attributes:
-        sent: frames.
-        answered: frames that were read.
-        dropped: as the server says at last: frames for which a newer one was read.
-        behind: frames that were sent after the last one that was answered, just before each reply;
-            one is always on its way.
-        latencies_ms: from each answered frame to its reply.
-    """
-
-    sent: int = 0
-    answered: int = 0
-    dropped: int = 0
+    sent: int = 0  # frames
+    answered: int = 0  # frames that were read
+    dropped: int = 0  # as the server says at last: frames for which a newer one was read
+    # Frames that were sent after the last one that was answered, just before each reply; one is
+    # always on its way.
     behind: list[int] = field(default_factory=list)
-    latencies_ms: list[float] = field(default_factory=list)
+    latencies_ms: list[float] = field(default_factory=list)  # from each answered frame to its reply
 
 
 @dataclass(frozen=True)
 class Posted:
-    """What became of the photos.
+    """What became of the photos."""
 
-    Attributes:
-        latencies_ms: of each request that was answered.
-        lost: requests without an answer.
-        wrong: answers that are not what the library reads here.
-        seconds: from the first request to the last answer.
-    """
-
-    latencies_ms: list[float]
-    lost: int
-    wrong: int
-    seconds: float
+    latencies_ms: list[float]  # of each request that was answered
+    lost: int  # requests without an answer
+    wrong: int  # answers that are not what the library reads here
+    seconds: float  # from the first request to the last answer
 
     @property
     def per_s(self) -> float:
@@ -155,17 +124,11 @@ class Posted:
 
 @dataclass(frozen=True)
 class Running:
-    """A server that runs.
-
-    Attributes:
-        host: that it listens on.
-        port: likewise.
-        process: its first process.
-    """
+    """A server that runs."""
 
     host: str
     port: int
-    process: int
+    process: int  # the number of its first one
 
     @property
     def live_address(self) -> str:
@@ -174,11 +137,11 @@ class Running:
 
     def memory_mb(self) -> float:
         """Resident memory of all its processes."""
-        return sum(_resident_mb(one) for one in _with_children(self.process))
+        return sum_of(self.process, resident_mb)
 
     def cpu_s(self) -> float:
         """Processor time of all its processes until now."""
-        return sum(_cpu_s(one) for one in _with_children(self.process))
+        return sum_of(self.process, cpu_s)
 
 
 @contextmanager
@@ -232,28 +195,6 @@ def _await_workers(running: Running, workers: int) -> None:
         else:
             starts.append(start)
         time.sleep(0.01)
-
-
-def _with_children(process: int) -> list[int]:
-    found = [process]
-    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True)
-    pairs = [tuple(map(int, line.split())) for line in listed.stdout.splitlines()]
-    for parent in found:
-        found += [child for child, of in pairs if of == parent]
-    return found
-
-
-def _resident_mb(process: int) -> float:
-    told = subprocess.run(["ps", "-o", "rss=", "-p", str(process)], capture_output=True, text=True)
-    return int(told.stdout.strip() or 0) / 1000  # it tells kilobytes
-
-
-def _cpu_s(process: int) -> float:
-    try:
-        values = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    except OSError:  # not Linux
-        return float("nan")
-    return (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK")  # utime and stime
 
 
 # One live client
@@ -394,45 +335,37 @@ def post(
     running: Running, photos: Sequence[bytes], expected: Sequence[Any], posters: int
 ) -> Posted:
     """Post the photos, each poster the next one that is left."""
-    left = iter(range(len(photos)))
-    guard = threading.Lock()
-    latencies_ms: list[float] = []
-    wrong = lost = 0
+    waiting = [
+        http.client.HTTPConnection(running.host, running.port, timeout=START_S)
+        for _ in range(posters)
+    ]
 
-    def work() -> None:
-        nonlocal wrong, lost
-        connection = http.client.HTTPConnection(running.host, running.port, timeout=START_S)
-        while True:
-            with guard:
-                index = next(left, None)
-            if index is None:
-                connection.close()
-                return
-            start = time.perf_counter()
-            try:
-                connection.request(
-                    "POST", "/api/readings", photos[index], {"Content-Type": "image/jpeg"}
-                )
-                response = connection.getresponse()
-                answer = json.loads(response.read())
-            except (OSError, http.client.HTTPException, ValueError):
-                connection.close()
-                with guard:
-                    lost += 1
-                continue
-            took_ms = 1e3 * (time.perf_counter() - start)
-            with guard:
-                latencies_ms.append(took_ms)
-                faces = answer["images"][0]["faces"] if response.status == 200 else None
-                wrong += not same_faces(faces, expected[index])
+    def one(photo: bytes, expected: list[Reading]) -> tuple[float, bool] | None:
+        """Milliseconds, and whether the answer is right; None where it did not come."""
+        connection = waiting.pop()
+        start = time.perf_counter()
+        try:
+            connection.request("POST", "/api/readings", photo, {"Content-Type": "image/jpeg"})
+            response = connection.getresponse()
+            answer = json.loads(response.read())
+        except (OSError, http.client.HTTPException, ValueError):
+            connection.close()
+            return None
+        finally:
+            waiting.append(connection)
+        took_ms = 1e3 * (time.perf_counter() - start)
+        faces = answer["images"][0]["faces"] if response.status == 200 else None
+        return took_ms, same_faces(faces, expected)
 
-    threads = [threading.Thread(target=work) for _ in range(posters)]
     start = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return Posted(latencies_ms, lost, wrong, time.perf_counter() - start)
+    with ThreadPoolExecutor(posters) as pool:
+        answers = list(pool.map(one, photos, expected))
+    seconds = time.perf_counter() - start
+    for connection in waiting:
+        connection.close()
+    answered = [answer for answer in answers if answer is not None]
+    wrong = sum(not right for _, right in answered)
+    return Posted([ms for ms, _ in answered], len(answers) - len(answered), wrong, seconds)
 
 
 def same_faces(found: list[dict[str, Any]] | None, expected: list[Reading]) -> bool:
@@ -460,8 +393,7 @@ def print_live(trips: Sequence[RoundTrip], cpu_s: float) -> None:
         f"\n### One live client, {WIDTH}x{HEIGHT}: {len(trips)} frames, a face in {found}; "
         f"{1e3 * cpu_s / len(trips):.1f} ms of the server's processor time for each\n"
     )
-    print("| from frame to image, ms | median | 95 % | 99 % |")
-    print("|---|---:|---:|---:|")
+    print_head("from frame to image, ms", "median", "95 %", "99 %")
     parts = {
         "encode JPEG": [trip.encode_ms for trip in trips],
         "send, wait, receive": [trip.wait_ms for trip in trips],
@@ -470,7 +402,7 @@ def print_live(trips: Sequence[RoundTrip], cpu_s: float) -> None:
         "**round trip**": [trip.total_ms for trip in trips],
     }
     for name, values in parts.items():
-        print(f"| {name} | {' | '.join(spread(values, 0.5, 0.95, 0.99))} |", flush=True)
+        print_row(name, *spread(values, 0.5, 0.95, 0.99))
 
 
 def print_clients(seen: Sequence[LiveClient], plan: Plan, workers: int) -> None:
@@ -478,35 +410,28 @@ def print_clients(seen: Sequence[LiveClient], plan: Plan, workers: int) -> None:
         f"\n### {len(seen)} live clients, {plan.client_fps:g} frames/s each for "
         f"{plan.client_s:g} s, workers {workers}\n"
     )
-    print("| client | sent | answered | dropped | most frames behind | reply, ms: median | 95 % |")
-    print("|---|---:|---:|---:|---:|---:|---:|")
+    counts = ("sent", "answered", "dropped", "most frames behind")
+    print_head("client", *counts, "reply, ms: median", "95 %")
     for number, one in enumerate(seen, start=1):
-        latencies = " | ".join(spread(one.latencies_ms, 0.5, 0.95))
-        print(
-            f"| {number} | {one.sent} | {one.answered} | {one.dropped} "
-            f"| {max(one.behind)} | {latencies} |",
-            flush=True,
-        )
+        cells = (number, one.sent, one.answered, one.dropped, max(one.behind))
+        print_row(*map(str, cells), *spread(one.latencies_ms, 0.5, 0.95))
 
 
 def print_photos(rows: Sequence[tuple[str, Posted, float, float, float]]) -> None:
-    print(
-        "| photos | photos/s | lost | wrong | p50, ms | p95 | p99 | memory before, MB | after "
-        "| processor time, s |"
+    print_head(
+        *("photos", "photos/s", "lost", "wrong", "p50, ms", "p95", "p99", "memory before, MB"),
+        *("after", "processor time, s"),
     )
-    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
-    for name, posted, before, after, cpu_s in rows:
-        latencies = " | ".join(spread(posted.latencies_ms, 0.5, 0.95, 0.99))
-        print(
-            f"| {name} | {posted.per_s:.1f} | {posted.lost} | {posted.wrong} | {latencies} "
-            f"| {before:.0f} | {after:.0f} | {cpu_s:.1f} |",
-            flush=True,
+    for name, posted, before, after, took_s in rows:
+        print_row(
+            *(name, f"{posted.per_s:.1f}", str(posted.lost), str(posted.wrong)),
+            *spread(posted.latencies_ms, 0.5, 0.95, 0.99),
+            *(f"{before:.0f}", f"{after:.0f}", f"{took_s:.1f}"),
         )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser = options_of(__doc__, model=DEFAULT_MODEL, data=False)
     parser.add_argument("--photos", type=Path, help="folder of images to post")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--only", choices=("live", "clients", "photos"))
@@ -531,9 +456,8 @@ def main() -> None:
             expected.append(recognizer(photo))
             times_ms.append(1e3 * (time.perf_counter() - began))
         alone = Posted(times_ms, 0, 0, time.perf_counter() - start)
-        here_mb = _resident_mb(os.getpid())
-        cpu_s = time.process_time() - cpu_start
-        rows.append(("the library, in a loop", alone, here_mb, here_mb, cpu_s))
+        here_mb, took_s = resident_mb(psutil.Process()), time.process_time() - cpu_start
+        rows.append(("the library, in a loop", alone, here_mb, here_mb, took_s))
     for workers in options.workers:
         with server(options.model, workers=workers) as running:
             # A live client stays with one process: more of them change nothing for it.

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 
+BESIDE = (".", "benchmarks", "benchmarks/adapters", "scripts")  # what is tried beside the package
+sys.path[:0] = [str(ROOT / folder) for folder in BESIDE]
+
 # A shell starts what it puts into the background deaf to Ctrl-C, and children inherit that; the
 # tests of interrupts need the default, wherever the suite is started.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,7 +1,6 @@
 """benchmarks/baselines.py: what each part does, and the program."""
 
 import signal
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,19 +9,8 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 
-from command_line import csv_rows
-from fakes import write_model
-from learn_fixtures import made_up_faces, write_csv
-from mien.errors import DataError, OptionError
-from mien.learn.data.datasets import draw_stratified
-from mien.learn.evaluation.scores import evaluate
-from mien.recognize.classifier import Classifier
-
-BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
-sys.path.insert(0, str(BENCHMARKS))
-
-import baselines  # noqa: E402
-from baselines import (  # noqa: E402
+import baselines
+from baselines import (
     FEATURES,
     METHODS,
     MOST_FACES,
@@ -35,6 +23,13 @@ from baselines import (  # noqa: E402
     measure_floor,
     measure_network,
 )
+from command_line import csv_rows
+from fakes import write_model
+from learn_fixtures import made_up_faces, write_csv
+from mien.errors import DataError, OptionError
+from mien.learn.data.datasets import draw_stratified
+from mien.learn.evaluation.scores import evaluate
+from mien.recognize.classifier import Classifier
 
 pytestmark = pytest.mark.tools
 

@@ -1,36 +1,23 @@
 """What benchmarks/batch.py measures, and what it computes from it."""
 
 import argparse
-import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 
+import batch as benchmark
 from archives import jpeg, write_parquet
 from mien import load_image
+from processes import family_of, shared_out_mb, sum_of
 
 pytestmark = pytest.mark.tools
 
-FILE = Path(__file__).resolve().parent.parent / "benchmarks" / "batch.py"
 
-
-@pytest.fixture(scope="module")
-def benchmark() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("batch_benchmark", FILE)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_images_are_the_same_every_time(benchmark: ModuleType, tmp_path: Path) -> None:
+def test_images_are_the_same_every_time(tmp_path: Path) -> None:
     data = write_parquet(tmp_path / "train.parquet", [jpeg(0, size_px=48), jpeg(9, size_px=48)])
     for folder in ("a", "b"):
         benchmark.make_images(tmp_path if folder == "a" else data, tmp_path / folder, 3)
@@ -40,7 +27,7 @@ def test_images_are_the_same_every_time(benchmark: ModuleType, tmp_path: Path) -
     assert len(list(tmp_path.glob("a/*/*"))) == 3
 
 
-def test_memory_counts_all_that_a_process_has_started(benchmark: ModuleType) -> None:
+def test_memory_counts_all_that_a_process_has_started() -> None:
     hold = "import sys; block = bytearray(80_000_000); print(1, flush=True); sys.stdin.read()"
     start = (
         f"import subprocess, sys; subprocess.run([sys.executable, '-c', {hold!r}], stdin=sys.stdin)"
@@ -50,25 +37,23 @@ def test_memory_counts_all_that_a_process_has_started(benchmark: ModuleType) -> 
     ) as process:
         assert process.stdout
         process.stdout.readline()
-        assert len(benchmark.descendants(process.pid)) == 2
-        assert benchmark.memory_mb(process.pid) > 80
-    assert os.getpid() in benchmark.descendants(os.getpid())
+        assert len(family_of(process.pid)) == 2
+        assert sum_of(process.pid, shared_out_mb) > 80
+    assert os.getpid() == family_of(os.getpid())[0].pid
+    assert family_of(process.pid) == []
 
 
-def test_the_plan_follows_from_what_was_measured(benchmark: ModuleType, tmp_path: Path) -> None:
+def test_the_plan_follows_from_what_was_measured(tmp_path: Path) -> None:
     for number in range(2):
         path = benchmark.image(tmp_path / "images", number)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(bytes(100_000))
-    stages = {
-        "waiting": 0.1,
-        "decoding": 0.2,
-        "detection": 0.5,
-        "classification": 0.1,
-        "writing": 0.1,
-    }
+    stages = dict.fromkeys(("waiting", "classification", "writing"), 0.1)
+    stages |= {"decoding": 0.2, "detection": 0.5}
 
-    def measured(name: str, workers: int, images: int, wall_s: float, mb: float) -> object:
+    def measured(
+        name: str, workers: int, images: int, wall_s: float, mb: float
+    ) -> benchmark.Measured:
         return benchmark.Measured(name, workers, images, wall_s, wall_s, 0.95, mb, stages)
 
     options = argparse.Namespace(

@@ -7,14 +7,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import explain
 from learn_fixtures import made_up_faces, write_parquet_folder
 from mien import EMOTIONS, Classifier, Recognizer, crop_faces, load_image
 from mien.readings import Probabilities
 from mien.recognize.crops import Crops
-
-sys.path.append(str(Path(__file__).resolve().parent.parent / "benchmarks"))
-
-import explain
 
 pytestmark = pytest.mark.tools
 

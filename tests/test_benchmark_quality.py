@@ -3,19 +3,15 @@
 import json
 import math
 import struct
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image as PILImage
 
+import quality
 from mien.readings import Face, Image
 from mien.recognize.movements import _SKULL, pose_of
-
-sys.path.append(str(Path(__file__).resolve().parent.parent / "benchmarks"))
-
-import quality
 from scan import Scan
 
 pytestmark = pytest.mark.tools

@@ -1,30 +1,15 @@
 """benchmarks/web.py, its short mode: a server of its own, live clients and photos."""
 
-import importlib.util
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
+import web
 from mien import Recognizer
 from mien.recognize.images import load_image
 
 pytestmark = [pytest.mark.slow, pytest.mark.tools]
-
-
-def load(path: Path) -> ModuleType:
-    """A script under a name that no folder of tests has."""
-    spec = importlib.util.spec_from_file_location(f"benchmark_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look there for it
-    spec.loader.exec_module(module)
-    return module
-
-
-web = load(Path(__file__).resolve().parent.parent / "benchmarks" / "web.py")
 
 
 def rows_of(lines: list[str], title: str) -> list[list[str]]:

@@ -13,14 +13,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from hypothesis import HealthCheck, find, given, settings
-from hypothesis import strategies as st
-from PIL import Image as PILImage
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from fuzz.damage import (  # noqa: E402
+from fuzz.damage import (
     MOST_BYTES,
     Change,
     change_json,
@@ -30,10 +23,15 @@ from fuzz.damage import (  # noqa: E402
     change_zip,
     damaged,
 )
-from fuzz.readers import READERS  # noqa: E402
+from fuzz.readers import READERS
+from hypothesis import HealthCheck, find, given, settings
+from hypothesis import strategies as st
+from PIL import Image as PILImage
 
-from fakes import write_model  # noqa: E402
-from mien import load_image  # noqa: E402
+from fakes import write_model
+from mien import load_image
+
+ROOT = Path(__file__).resolve().parent.parent
 
 pytestmark = pytest.mark.tools
 

@@ -1,20 +1,16 @@
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import how_it_works
 from learn_fixtures import made_up_faces
 from mien import YuNetDetector, load_image
 from mien.readings import Image
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "scripts"))
-
-import how_it_works  # noqa: E402
-
 pytestmark = pytest.mark.tools
 
 IMAGES = ROOT / "docs" / "images"

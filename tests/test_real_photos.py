@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import mien_adapter
 import numpy as np
+import protocol
 import pytest
 from PIL import Image as PILImage
 
+import peers
+import real_photos
 from command_line import Mien
 from mien.errors import DataError
 from mien.labels import EMOTIONS
@@ -20,13 +24,6 @@ from mien.learn.evaluation.scores import Interval
 from mien.readings import Image
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
-sys.path[:0] = [str(BENCHMARKS), str(BENCHMARKS / "adapters")]
-
-import mien_adapter  # noqa: E402
-import protocol  # noqa: E402
-
-import peers  # noqa: E402
-import real_photos  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
 

@@ -11,12 +11,9 @@ from pathlib import Path
 import pytest
 
 import mien
+import site_hooks
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "scripts"))
-
-import site_hooks  # noqa: E402
-
 pytestmark = [pytest.mark.slow, pytest.mark.tools]
 
 REQUESTING = {  # element -> attributes that a browser fetches
@@ -34,13 +31,8 @@ REQUESTING = {  # element -> attributes that a browser fetches
 
 
 def build(config: Path, out: Path) -> "subprocess.CompletedProcess[str]":
-    command = [
-        sys.executable,
-        "-m",
-        "mkdocs",
-        "build",
-        "--strict",
-    ]  # --quiet would silence what --strict counts
+    # --quiet would silence what --strict counts.
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict"]
     return subprocess.run(
         [*command, "--config-file", str(config), "--site-dir", str(out)],
         capture_output=True,

@@ -1,5 +1,4 @@
 import pickle
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,9 +10,6 @@ from numpy.typing import NDArray
 
 from mien.readings import Image
 from mien.recognize.yunet import YUNET_FILE, YuNet
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
-
 from yunet_onnx import rearranged
 
 ORIGINAL = Path(__file__).parent / "assets" / "face_detection_yunet_2023mar.onnx"
