@@ -11,10 +11,9 @@ import pytest
 
 from command_line import Mien
 from fakes import SPEC
-from mien.errors import ModelError
 from mien.labels import EMOTIONS
 from mien.recognize import catalog, classifier
-from mien.recognize.catalog import list_models, measure_speed, model_card, shipped_model
+from mien.recognize.catalog import list_models, measure_speed
 from mien.recognize.classifier import DEFAULT_MODEL, Classifier, shipped_models
 from mien.recognize.crops import Crops
 
@@ -46,13 +45,6 @@ def test_every_shipped_model_is_listed_and_timed() -> None:
         assert 1e3 * model.spec.macs / 1e12 < model.speed.latency_ms < 1e3
 
 
-def test_the_default_comes_first(package: Path) -> None:
-    assert [(model.name, model.default) for model in list_models()] == [
-        ("tiny", True),
-        ("bare", False),
-    ]
-
-
 def test_speed_is_timed_on_one_face_and_on_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = 0.0
 
@@ -70,14 +62,6 @@ def test_speed_is_timed_on_one_face_and_on_a_batch(monkeypatch: pytest.MonkeyPat
     assert speed.latency_ms == pytest.approx(2.0)
     assert speed.faces_per_s == pytest.approx(catalog.BATCH / 0.032)
     assert clock < 2  # a table is there at once
-
-
-def test_what_is_not_in_the_package_is_an_error(package: Path) -> None:
-    for ask in (model_card, shipped_model):
-        with pytest.raises(ModelError, match="in the package, bare, tiny; got 'mine'"):
-            ask("mine")
-    with pytest.raises(ModelError, match="expected a card of 'bare' beside its file; No such file"):
-        model_card("bare")
 
 
 def test_the_table_marks_the_default_and_tells_what_there_is(mien: Mien, package: Path) -> None:
@@ -134,8 +118,13 @@ def test_on_a_terminal_the_card_is_set_for_reading(
 
 
 def test_a_wrong_name_is_one_line_and_status_2(mien: Mien, package: Path) -> None:
-    for name, message in (("mine", "got 'mine'"), ("bare", "expected a card of 'bare'")):
-        done = mien("models", name)
+    of_mine = "in the package, bare, tiny; got 'mine'"
+    for arguments, message in (
+        (("mine",), of_mine),
+        (("mine", "--json"), of_mine),
+        (("bare",), "expected a card of 'bare' beside its file; No such file"),
+    ):
+        done = mien("models", *arguments)
         assert (done.status, done.stdout) == (2, "")
         assert done.stderr.startswith("mien: ")
         assert done.stderr.count("\n") == 1

@@ -138,22 +138,6 @@ def test_a_smaller_image_and_a_tilted_head_change_some_of_it(
     assert pose[:2] == pytest.approx(before[:2], abs=3)
 
 
-@pytest.mark.parametrize("degrees", [-35, -10, 0, 25, 50])
-def test_the_pose_follows_a_head_that_turns(
-    recognizer: Recognizer, portrait_image: Image, degrees: float
-) -> None:
-    points = points_of(the_face(recognizer, portrait_image)).astype(np.float64)
-    still = pose_of(points.astype(np.float32))
-    points -= points.mean(0)
-    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    aside = points @ np.array([(c, 0, s), (0, 1, 0), (-s, 0, c)])
-    raised = points @ np.array([(1, 0, 0), (0, c, -s), (0, s, c)])
-    assert pose_of(aside.astype(np.float32)).yaw - still.yaw == pytest.approx(degrees, abs=1.5)
-    assert pose_of(raised.astype(np.float32)).pitch - still.pitch == pytest.approx(degrees, abs=1.5)
-    mirrored = the_face(recognizer, np.ascontiguousarray(portrait_image[:, ::-1]))
-    assert pose_of(points_of(mirrored)).roll == pytest.approx(-still.roll, abs=1)
-
-
 def canonical_points(
     pose: tuple[float, float, float], away_cm: float = math.inf
 ) -> NDArray[np.float32]:

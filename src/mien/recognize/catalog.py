@@ -25,36 +25,22 @@ _SECONDS: Final = 0.4  # for each of the two batches, so that a table of models 
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast a network is on one core of this machine; faces are not searched for.
+    """How fast a network is on one core of this machine; faces are not searched for."""
 
-    Attributes:
-        latency_ms: median time for one face alone.
-        faces_per_s: median rate for `BATCH` faces at a time.
-    """
-
-    latency_ms: float
-    faces_per_s: float
+    latency_ms: float  # median time for one face alone
+    faces_per_s: float  # median rate for `BATCH` faces at a time
 
 
 @dataclass(frozen=True)
 class ShippedModel:
-    """One model in the package.
+    """One model in the package."""
 
-    Attributes:
-        name: what `mien.Classifier` takes.
-        path: of the ONNX file.
-        spec: what the file says of itself.
-        size_bytes: of the file.
-        speed: on this machine.
-        default: it is read with where no model is named.
-    """
-
-    name: str
-    path: Path
-    spec: ModelSpec
-    size_bytes: int
-    speed: Speed
-    default: bool
+    name: str  # what `mien.Classifier` takes
+    path: Path  # of the ONNX file
+    spec: ModelSpec  # what the file says of itself
+    size_bytes: int  # of the file
+    speed: Speed  # on this machine
+    default: bool  # it is read with where no model is named
 
     def to_dict(self) -> dict[str, Any]:
         """What the file says of itself, with all else that is known of it; ready for JSON."""

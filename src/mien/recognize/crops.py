@@ -55,8 +55,7 @@ def crop_faces(
     Raises:
         ImageError: `image` is not (H, W, 3) uint8; the message says what it is.
     """
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        raise ImageError(f"expected (H, W, 3) uint8; got {image.shape} {image.dtype}")
+    _check(image)
     if framing.is_frame:
         margin = 0.0
     crops = np.empty((len(faces), SIZE_PX, SIZE_PX), np.uint8)
@@ -76,8 +75,16 @@ def cut_square(image: Image, square: Square, size_px: int) -> Image:
         size_px: side of what is cut.
     Returns:
         (size_px, size_px, 3) uint8, RGB.
+    Raises:
+        ImageError: `image` is not (H, W, 3) uint8; the message says what it is.
     """
+    _check(image)
     return _cut(image, square, size_px, 1, gray=False)
+
+
+def _check(image: Image) -> None:
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise ImageError(f"expected (H, W, 3) uint8; got {image.shape} {image.dtype}")
 
 
 def whole_image_crop(image: Image) -> NDArray[np.uint8]:

@@ -51,12 +51,12 @@ def _expand(given: str, apart: str, left_out: LeftOut) -> list[ImageFile]:
         others = LeftOut()
         files = _in_folder(path, apart, others)
         left_out.update(others)
-        if not files:
-            raise ImageError(
-                f"{path}: expected images in this folder; there is no file that ends in "
-                f"{', '.join(sorted(SUFFIXES))}" + (f". {others}" if others else "")
-            )
-        return files
+        if files:
+            return files
+        raise ImageError(
+            f"{path}: expected images in this folder; there is no file that ends in "
+            f"{', '.join(sorted(SUFFIXES))}" + (f". {others}" if others else "")
+        )
     if _exists(path):
         return [ImageFile(path, Path(path.name))]
     if glob.has_magic(given):

@@ -160,12 +160,7 @@ def load_with_notes(
             ) from error
     content, name = _content_of(source)
     if len(content) > _MOST_BYTES:
-        raise ImageError(
-            f"expected an image of at most {_MOST_BYTES:,} bytes",
-            source=name,
-            kind="image too large",
-            limit=_MOST_BYTES,
-        )
+        raise _too_large(f"expected an image of at most {_MOST_BYTES:,} bytes", name, _MOST_BYTES)
     return _decode(content, name, min_side_px, max_pixels)
 
 
@@ -233,25 +228,25 @@ def _check_size(
             kind="image too small",
         )
     if width * height > max_pixels:
-        raise ImageError(
-            f"expected at most {max_pixels:,} pixels; got {width} x {height} = {width * height:,}",
-            source=of,
-            kind="image too large",
-            limit=max_pixels,
-            remedy="Pass max_pixels to allow more",
-        )
+        got = f"{width} x {height} = {width * height:,}"
+        text = f"expected at most {max_pixels:,} pixels; got {got}"
+        raise _too_large(text, of, max_pixels, remedy="Pass max_pixels to allow more")
 
 
 def _check_scans(size: tuple[int, int], scans: int, name: str) -> None:
     most = _MAX_SCANS * MAX_PIXELS // (size[0] * size[1])
     if scans > most:
-        raise ImageError(
-            f"expected at most {most:,} scans of {size[0]} x {size[1]} pixels, which take "
-            f"seconds to decode; got {scans:,}",
-            source=name,
-            kind="image too large",
-            limit=most,
-        )
+        text = f"expected at most {most:,} scans of {size[0]} x {size[1]} pixels, which take "
+        raise _too_large(f"{text}seconds to decode; got {scans:,}", name, most)
+
+
+def _too_large(text: str, name: str | None, limit: int, *, remedy: str | None = None) -> ImageError:
+    return ImageError(text, source=name, kind="image too large", limit=limit, remedy=remedy)
+
+
+def _damaged(where: str, name: str) -> ImageError:
+    text = f"the image is damaged or cut short{where}"
+    return ImageError(text, source=name, kind="damaged image")
 
 
 def _decode(content: bytes, name: str, min_side_px: int, max_pixels: int) -> LoadedImage:
@@ -272,23 +267,15 @@ def _decode(content: bytes, name: str, min_side_px: int, max_pixels: int) -> Loa
         raise
     except UnidentifiedImageError:
         if re.match(_BEGINS, content, re.DOTALL):
-            text = "the image is damaged or cut short at its head"
-            raise ImageError(text, source=name, kind="damaged image") from None
+            raise _damaged(" at its head", name) from None
         what = _odd_tiff(content) or said_to_be(content)
         raise ImageError(f"{_EXPECTED}; it is {what}", source=name, kind="not an image") from None
     except PILImage.DecompressionBombError as error:
-        raise ImageError(
-            f"expected at most {min(max_pixels, MAX_PIXELS):,} pixels; {error}",
-            source=name,
-            kind="image too large",
-            limit=min(max_pixels, MAX_PIXELS),
-        ) from error
+        most = min(max_pixels, MAX_PIXELS)
+        raise _too_large(f"expected at most {most:,} pixels; {error}", name, most) from error
     # A damaged file makes Pillow raise nearly anything: SyntaxError, struct.error, EOFError, ...
     except Exception as error:
-        text = " ".join(str(error).split())
-        raise ImageError(
-            f"the image is damaged or cut short; {text}", source=name, kind="damaged image"
-        ) from error
+        raise _damaged(f"; {' '.join(str(error).split())}", name) from error
 
 
 def _opened(content: bytes) -> "PILImage.Image":

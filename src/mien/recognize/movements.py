@@ -7,6 +7,7 @@ worth, and what it is not: no action unit that a coder has certified, and no rea
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -14,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.environment import onnx_session
-from mien.errors import ImageError
 from mien.readings import MOVEMENTS, Face, FaceQuality, FacialMovements, Image
 from mien.recognize.crops import Square, cut_square, square_of
 from mien.recognize.faces import Framing
@@ -121,7 +121,7 @@ class Movements:
         self._session = onnx_session(str(MOVEMENTS_FILE), threads=threads)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _opened, (self._threads,)
+        return partial(Movements, threads=self._threads), ()
 
     def __call__(
         self, image: Image, faces: Sequence[Face], framing: Framing
@@ -165,10 +165,6 @@ class Movements:
         return read
 
 
-def _opened(threads: int) -> Movements:
-    return Movements(threads=threads)
-
-
 def movement_square(face: Face, framing: Framing) -> Square:
     """Where the network looks: a square about the face in which the eyes are level.
 
@@ -187,16 +183,7 @@ def movement_square(face: Face, framing: Framing) -> Square:
 
 
 def movement_crop(image: Image, square: Square) -> Image:
-    """What the network looks at: (256, 256, 3) uint8, RGB.
-
-    Args:
-        image: (H, W, 3) uint8, RGB.
-        square: of `movement_square`.
-    Raises:
-        ImageError: `image` is not (H, W, 3) uint8; the message says what it is.
-    """
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        raise ImageError(f"expected (H, W, 3) uint8; got {image.shape} {image.dtype}")
+    """What the network looks at, (256, 256, 3) uint8, RGB: a `movement_square`, by `cut_square`."""
     return cut_square(image, square, SIDE_PX)
 
 

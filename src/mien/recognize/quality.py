@@ -1,7 +1,6 @@
 """What the image of one face was worth: pose, size, blur, light, and whether to trust it."""
 
 import math
-from dataclasses import replace
 from typing import Final
 
 import cv2
@@ -40,13 +39,11 @@ def quality_of(face: Face, crop: NDArray[np.uint8], size: tuple[int, int]) -> Fa
         crop: (48, 48) uint8, gray: of that face, as the classifier reads it.
         size: width and height of the image, in pixels.
     """
-    yaw, pitch, roll = (None,) * 3 if face.landmarks is None else pose_of(face.landmarks)
+    angles = (None,) * 3 if face.landmarks is None else pose_of(face.landmarks)
     mean, deviation = cv2.meanStdDev(crop)
     light, contrast = float(mean[0, 0]), float(deviation[0, 0])
-    blur, inside, size_px = blur_of(crop), inside_of(face.box, size), face.size_px
-    unusable = _unusable(yaw, None, size_px, blur, light, contrast, inside)
-    method = None if yaw is None else "points"
-    return FaceQuality(yaw, pitch, roll, size_px, blur, light, contrast, inside, unusable, method)
+    measures = (face.size_px, blur_of(crop), light, contrast, inside_of(face.box, size))
+    return _judged(angles, measures, None if face.landmarks is None else "points")
 
 
 def with_mesh(quality: FaceQuality, pose: tuple[float, float, float]) -> FaceQuality:
@@ -56,36 +53,29 @@ def with_mesh(quality: FaceQuality, pose: tuple[float, float, float]) -> FaceQua
         quality: of the face.
         pose: yaw, pitch and roll, of `mien.recognize.movements.pose_of`.
     """
-    yaw, pitch, roll = pose
-    of = quality
-    unusable = _unusable(yaw, pitch, of.size_px, of.blur, of.light, of.contrast, of.inside)
-    angles = {"yaw": yaw, "pitch": pitch, "roll": roll}
-    return replace(quality, **angles, unusable=unusable, pose_method="mesh")
+    measures = (quality.size_px, quality.blur, quality.light, quality.contrast, quality.inside)
+    return _judged(pose, measures, "mesh")
 
 
-def _unusable(
-    yaw: float | None,
-    pitch: float | None,
-    size_px: float,
-    blur: float,
-    light: float,
-    contrast: float,
-    inside: float,
-) -> str:
-    """What speaks against trusting a reading, of `mien.readings.UNUSABLE`."""
-    if size_px < MIN_SIZE_PX:
-        return "small"
-    if inside < MIN_INSIDE:
-        return "cut off"
-    if abs(yaw or 0.0) > MAX_YAW or abs(pitch or 0.0) > MAX_PITCH:
-        return "turned"
-    if light < MIN_LIGHT:
-        return "dark"
-    if light > MAX_LIGHT:
-        return "bright"
-    if contrast < MIN_CONTRAST:
-        return "flat"
-    return "blurred" if blur > MAX_BLUR else ""
+def _judged(
+    angles: tuple[float | None, float | None, float | None],
+    measures: tuple[float, float, float, float, float],
+    method: str | None,
+) -> FaceQuality:
+    """With what speaks against trusting a reading, of `mien.readings.UNUSABLE`."""
+    (yaw, pitch, _), (size_px, blur, light, contrast, inside) = angles, measures
+    raised = abs(pitch or 0.0) > MAX_PITCH and method == "mesh"
+    reasons = (
+        (size_px < MIN_SIZE_PX, "small"),
+        (inside < MIN_INSIDE, "cut off"),
+        (raised or abs(yaw or 0.0) > MAX_YAW, "turned"),
+        (light < MIN_LIGHT, "dark"),
+        (light > MAX_LIGHT, "bright"),
+        (contrast < MIN_CONTRAST, "flat"),
+        (blur > MAX_BLUR, "blurred"),
+    )
+    unusable = next((reason for speaks, reason in reasons if speaks), "")
+    return FaceQuality(*angles, *measures, unusable, method)
 
 
 def pose_of(landmarks: Landmarks) -> tuple[float, float, float]:

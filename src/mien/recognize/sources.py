@@ -41,6 +41,7 @@ _MOST_ENDINGS: Final = 8  # that a sentence names
 
 _SCHEME: Final = re.compile(r"^([a-z][a-z0-9+.-]+):/", re.IGNORECASE)
 
+_A_VIDEO: Final = "a video: `mien video` reads it"
 # How files begin, and what such a file is; brands of `ftyp` and text are looked at below.
 _BEGINS: Final = (
     (rb"%PDF", "a PDF document: export its pages as PNG"),
@@ -50,8 +51,8 @@ _BEGINS: Final = (
     (rb"(?s)\xff\x0a|\x00\x00\x00\x0cJXL ", f"a JPEG XL image: {_OTHER}"),
     (rb"FUJIFILMCCD|IIU\x00|IIR[OS]|MMOR|(?s:....)ftypcrx ", f"a camera's raw file: {RAW_HINT}"),
     (rb"\x00\x05\x16[\x07\x00]", "what macOS keeps beside a file, not the file itself"),
-    (rb"(?s)....(ftyp|moov|mdat|wide|free)|\x1aE\xdf\xa3|RIFF....AVI |FLV\x01", "a video"),
-    (rb"(?s)\x00\x00\x01[\xba\xb3]|0&\xb2u|OggS|G.{187}G.{187}G", "a video"),
+    (rb"(?s)....(ftyp|moov|mdat|wide|free)|\x1aE\xdf\xa3|RIFF....AVI |FLV\x01", _A_VIDEO),
+    (rb"(?s)\x00\x00\x01[\xba\xb3]|0&\xb2u|OggS|G.{187}G.{187}G", _A_VIDEO),
     (rb"PK[\x03\x05]|Rar!|7z\xbc\xaf|\x1f\x8b|BZh|\xfd7zXZ", f"a packed archive: {_PACKED}"),
     (rb"(?s).{257}ustar|PAR1", "an archive: `mien batch` reads it"),
     (rb"\x93NUMPY", "an array of NumPy: load it, and give the array to mien in Python"),
@@ -72,8 +73,7 @@ def said_to_be(content: bytes) -> str:
         content: its first bytes, a few hundred at least.
     """
     head = content[:_LOOKED_AT]
-    what = next((what for begin, what in _BEGINS if re.match(begin, head)), "none of them")
-    return "a video: `mien video` reads it" if what == "a video" else what
+    return next((what for begin, what in _BEGINS if re.match(begin, head)), "none of them")
 
 
 def address_hint(name: str) -> str:
