@@ -21,6 +21,7 @@ Change: TypeAlias = Callable[[st.DrawFn, bytes], bytes]
 
 MOST_BYTES: Final = 1 << 20  # inputs do not grow beyond it: slow ones find no more
 _END: Final = 512  # bytes, where headers and tables of contents lie
+_BYTE_ORDERS: Final = st.sampled_from(["little", "big"])
 
 _EDGES: Final = [0, 1, 7, 128, 255, 256, 2**15, 2**16, 2**31, 2**32, 2**62, 2**63, 2**64]
 ODD_INTEGERS: Final = st.sampled_from(_EDGES).flatmap(lambda n: st.integers(n - 1, n + 1))
@@ -70,60 +71,40 @@ def _span(draw: st.DrawFn, content: bytes) -> tuple[int, int]:
     return start, min(len(content), start + draw(st.integers(1, 16) | st.integers(1, 4096)))
 
 
-def _flip_bit(draw: st.DrawFn, content: bytes) -> bytes:
-    place, changed = _place(draw, len(content)), bytearray(content)
-    changed[place] ^= 1 << draw(st.integers(0, 7))
-    return bytes(changed)
-
-
-def _set_integer(draw: st.DrawFn, content: bytes) -> bytes:
-    """Put an odd number of one, two, four or eight bytes over what may be a length or a size."""
-    place, width = _place(draw, len(content)), draw(st.sampled_from([1, 2, 4, 8]))
-    number = draw(ODD_INTEGERS) % 256**width
-    packed: bytes = number.to_bytes(width, "little" if draw(st.booleans()) else "big")
-    return content[:place] + packed + content[place + width :]
-
-
-def _truncate(draw: st.DrawFn, content: bytes) -> bytes:
-    return content[: _place(draw, len(content))]
-
-
-def _remove(draw: st.DrawFn, content: bytes) -> bytes:
-    start, end = _span(draw, content)
-    return content[:start] + content[end:]
-
-
-def _repeat(draw: st.DrawFn, content: bytes) -> bytes:
-    start, end = _span(draw, content)
-    return content[:end] + content[start:end] * draw(st.sampled_from([1, 2, 50])) + content[end:]
-
-
-def _move(draw: st.DrawFn, content: bytes) -> bytes:
-    """Put a piece over another place."""
-    start, end = _span(draw, content)
-    place = _place(draw, len(content))
-    return content[:place] + content[start:end] + content[place + end - start :]
-
-
-def _fill(draw: st.DrawFn, content: bytes) -> bytes:
-    start, end = _span(draw, content)
-    noise = draw(st.sampled_from([b"\0", b"\xff"]) | st.binary(min_size=1, max_size=32))
-    return content[:start] + (noise * (end - start))[: end - start] + content[end:]
-
-
-def _insert(draw: st.DrawFn, content: bytes) -> bytes:
-    place = _place(draw, len(content))
-    return content[:place] + draw(st.binary(min_size=1, max_size=16)) + content[place:]
-
-
-_BYTE_CHANGES: Final = st.sampled_from(
-    [_flip_bit, _set_integer, _truncate, _remove, _repeat, _move, _fill, _insert]
+_WAYS: Final = st.sampled_from(
+    ["bit", "integer", "truncate", "remove", "repeat", "move", "fill", "insert"]
 )
 
 
 def change_bytes(draw: st.DrawFn, content: bytes) -> bytes:
     """Change something, whatever it is."""
-    return draw(_BYTE_CHANGES)(draw, content) if content else draw(st.binary(max_size=16))
+    if not content:
+        return draw(st.binary(max_size=16))
+    way, (start, end) = draw(_WAYS), _span(draw, content)
+    piece = content[start:end]
+    match way:
+        case "bit":
+            end = start + 1
+            piece = bytes([content[start] ^ 1 << draw(st.integers(0, 7))])
+        case "integer":  # over what may be a length or a size
+            width = draw(st.sampled_from([1, 2, 4, 8]))
+            number = draw(ODD_INTEGERS) % 256**width
+            end, piece = start + width, number.to_bytes(width, draw(_BYTE_ORDERS))
+        case "truncate":
+            end, piece = len(content), b""
+        case "remove":
+            piece = b""
+        case "repeat":
+            piece *= 1 + draw(st.sampled_from([1, 2, 50]))
+        case "move":  # over another place
+            start = _place(draw, len(content))
+            end = start + len(piece)
+        case "fill":
+            noise = draw(st.sampled_from([b"\0", b"\xff"]) | st.binary(min_size=1, max_size=32))
+            piece = (noise * len(piece))[: len(piece)]
+        case "insert":
+            end, piece = start, draw(st.binary(min_size=1, max_size=16))
+    return content[:start] + piece + content[end:]
 
 
 @st.composite

@@ -25,6 +25,7 @@ from fuzz.damage import (
     change_tar,
     change_zip,
 )
+from image_files import saved
 
 Read = Callable[[Path], str]
 """Reads a file, whose name tells what it is; says in a few words what it found."""
@@ -32,18 +33,12 @@ Read = Callable[[Path], str]
 
 @dataclass(frozen=True)
 class Reader:
-    """A reader, and what it is given.
+    """A reader, and what it is given."""
 
-    Attributes:
-        seeds: makes small files that it takes, by file name.
-        open: makes the reader, in a folder that it may use for what else it needs.
-        changes: file name -> changes that know its format.
-        command: the arguments of `mien` that read the same file, if there is such a command.
-    """
-
-    seeds: Callable[[], seeds.Seeds]
-    open: Callable[[Path], Read]
-    changes: Mapping[str, tuple[Change, ...]] = field(default_factory=dict)
+    seeds: Callable[[], seeds.Seeds]  # makes small files that it takes, by file name
+    open: Callable[[Path], Read]  # makes it, in a folder that it may use for what else it needs
+    changes: Mapping[str, tuple[Change, ...]] = field(default_factory=dict)  # that know the format
+    # The arguments of `mien` that read the same file, if there is such a command.
     command: Callable[[Path], list[str]] | None = None
 
 
@@ -64,31 +59,33 @@ def _open_images(folder: Path) -> Read:
     return read
 
 
+_BESIDE: Final = {
+    "list_patition_label.txt": "rafdb/EmoLabel",
+    "training.csv": "affectnet",
+    "S001_001_00000003_emotion.txt": "ck/Emotion/S001/001",
+    "1_exp.npy": "folders/train_set/annotations",
+}
+"""Where each table lies beside the images of its data set."""
+
+
 def _open_tables(folder: Path) -> Read:
     from mien.bench import read_boxes
     from mien.learn.data.datasets import load_faces
 
     place = folder / "sets"
     table = place / "fer2013.csv"
-    image = seeds._saved(seeds.face(48), "PNG")
-    beside = {
-        "list_patition_label.txt": (
-            "rafdb/EmoLabel",
-            ("rafdb/Image/aligned/train_00001_aligned.jpg",
-             "rafdb/Image/aligned/test_0001_aligned.jpg"),
-        ),
-        "training.csv": ("affectnet", ("affectnet/Manually_Annotated_Images/1/a.jpg",)),
-        "S001_001_00000003_emotion.txt": (
-            "ck/Emotion/S001/001",
-            tuple(f"ck/cohn-kanade-images/S001/001/{n}.png" for n in range(4)),
-        ),
-        "1_exp.npy": ("folders/train_set/annotations", ("folders/train_set/images/1.jpg",)),
-    }  # fmt: skip
-    for where, images in beside.values():
-        (place / where).mkdir(parents=True)
-        for name in images:
-            (place / name).parent.mkdir(parents=True, exist_ok=True)
-            (place / name).write_bytes(image)
+    image = saved(seeds.face(48), "PNG")
+    images = (
+        *(f"rafdb/Image/aligned/{name}_aligned.jpg" for name in ("train_00001", "test_0001")),
+        "affectnet/Manually_Annotated_Images/1/a.jpg",
+        *(f"ck/cohn-kanade-images/S001/001/{number}.png" for number in range(4)),
+        "folders/train_set/images/1.jpg",
+    )
+    for name in images:
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(image)
+    for where in _BESIDE.values():
+        (place / where).mkdir(parents=True, exist_ok=True)
     table.write_bytes(seeds.fer2013())
 
     def read(path: Path) -> str:
@@ -100,7 +97,7 @@ def _open_tables(folder: Path) -> Read:
             faces = load_faces(table, votes=path)
             faces.vote_shares()
         else:
-            where, _ = beside[path.name]
+            where = _BESIDE[path.name]
             shutil.copyfile(path, place / where / path.name)
             faces = load_faces(place / where.split("/")[0])
         faces.fingerprint()
@@ -114,20 +111,17 @@ def _command_of_table(path: Path) -> list[str]:
         return ["data", "info", str(path.parent / "sets" / "fer2013.csv"), "--votes", str(path)]
     if path.name == "boxes.json":
         return ["detect", str(path)]
-    place = {"list": "rafdb", "trai": "affectnet", "S001": "ck", "1_ex": "folders"}
-    inner = place.get(path.name[:4])
-    return ["data", "info", str(path if inner is None else path.parent / "sets" / inner)]
+    if where := _BESIDE.get(path.name):
+        path = path.parent / "sets" / where.split("/")[0]
+    return ["data", "info", str(path)]
 
 
-def _open_parquet(folder: Path) -> Read:
+def _read_parquet(path: Path) -> str:
     from mien.learn.data.datasets import load_faces
 
-    def read(path: Path) -> str:
-        faces = load_faces(path)
-        faces.fingerprint()
-        return f"{len(faces)} faces, {'no ' if faces.votes is None else ''}votes"
-
-    return read
+    faces = load_faces(path)
+    faces.fingerprint()
+    return f"{len(faces)} faces, {'no ' if faces.votes is None else ''}votes"
 
 
 def _open_models(folder: Path) -> Read:
@@ -194,43 +188,34 @@ def _open_keras(folder: Path) -> Read:
     return read
 
 
-def _open_videos(folder: Path) -> Read:
+def _read_video(path: Path) -> str:
     from mien.recognize.video.frames import frames, probe
 
-    def read(path: Path) -> str:
-        content = path.read_bytes()
-        if content and content[len(content) // 2] % 4 == 0:
-            probe(path)
-            found = list(frames(path, start_s=1.2, every_s=0.3))
-        else:
-            found = list(frames(path))
-        if any(frame.image.shape != found[0].image.shape for frame in found):
-            raise AssertionError("frames of one video have several sizes")
-        return f"{min(len(found), 20)} frames"
-
-    return read
+    content = path.read_bytes()
+    if content and content[len(content) // 2] % 4 == 0:
+        probe(path)
+        found = list(frames(path, start_s=1.2, every_s=0.3))
+    else:
+        found = list(frames(path))
+    if any(frame.image.shape != found[0].image.shape for frame in found):
+        raise AssertionError("frames of one video have several sizes")
+    return f"{min(len(found), 20)} frames"
 
 
-def _open_rows(folder: Path) -> Read:
+def _read_rows(path: Path) -> str:
     from mien.rows.files import read_frames
 
-    def read(path: Path) -> str:
-        return f"{len(list(read_frames(path)))} rows"
-
-    return read
+    return f"{len(list(read_frames(path)))} rows"
 
 
-def _open_recipes(folder: Path) -> Read:
+def _read_recipe(path: Path) -> str:
     from mien.learn.training.recipes import read_recipe
     from mien.learn.training.runs import network_of
 
-    def read(path: Path) -> str:
-        recipe = read_recipe(path)
-        if path.stat().st_size % 8 == 0:  # a network takes tens of milliseconds
-            network_of(recipe)
-        return recipe.network
-
-    return read
+    recipe = read_recipe(path)
+    if path.stat().st_size % 8 == 0:  # a network takes tens of milliseconds
+        network_of(recipe)
+    return recipe.network
 
 
 def _open_runs(folder: Path) -> Read:
@@ -265,28 +250,25 @@ def _open_weights(folder: Path) -> Read:
     return read
 
 
-def _open_archives(folder: Path) -> Read:
+def _read_archive(path: Path) -> str:
     from mien.errors import MienError
     from mien.recognize.batch.plan import make_plan
     from mien.recognize.batch.reading import items
     from mien.recognize.batch.settings import BatchSettings
     from mien.recognize.images import load_image
 
-    def read(path: Path) -> str:
-        read = failed = 0
-        with make_plan([str(path)], BatchSettings(shard_images=2)) as plan:
-            for number in range(len(plan)):
-                for item in items(plan[number]):
-                    try:
-                        if isinstance(item.content, MienError):
-                            raise item.content
-                        load_image(item.content)
-                        read += 1
-                    except MienError:
-                        failed += 1
-        return f"{read} images, {failed} failed"
-
-    return read
+    read = failed = 0
+    with make_plan([str(path)], BatchSettings(shard_images=2)) as plan:
+        for number in range(len(plan)):
+            for item in items(plan[number]):
+                try:
+                    if isinstance(item.content, MienError):
+                        raise item.content
+                    load_image(item.content)
+                    read += 1
+                except MienError:
+                    failed += 1
+    return f"{read} images, {failed} failed"
 
 
 def _open_groups(folder: Path) -> Read:
@@ -398,7 +380,7 @@ READERS: Final[dict[str, Reader]] = {
     ),
     "parquet": Reader(
         seeds.parquet,
-        _open_parquet,
+        lambda folder: _read_parquet,
         {"train.parquet": _PARQUET},
         lambda path: ["data", "info", str(path)],
     ),
@@ -424,13 +406,13 @@ READERS: Final[dict[str, Reader]] = {
     ),
     "video": Reader(
         seeds.videos,
-        _open_videos,
+        lambda folder: _read_video,
         {},
         lambda path: ["video", str(path), "--csv", str(path.with_name("seen.csv")), "--overwrite"],
     ),
     "archives": Reader(
         seeds.archives,
-        _open_archives,
+        lambda folder: _read_archive,
         {
             "images.tar": (change_tar,),
             "images.tar.gz": (change_gzip(change_tar),),
@@ -443,8 +425,10 @@ READERS: Final[dict[str, Reader]] = {
         {"groups.csv": _TABLE, "train_00001_manu_attri.txt": _TABLE},
     ),
     "live": Reader(seeds.messages, _open_live, {"message.json": _JSON}),
-    "rows": Reader(seeds.video_rows, _open_rows, {"rows.csv": _TABLE, "rows.jsonl": _JSON}),
-    "recipes": Reader(seeds.recipes, _open_recipes, {"recipe.json": _JSON}),
+    "rows": Reader(
+        seeds.video_rows, lambda folder: _read_rows, {"rows.csv": _TABLE, "rows.jsonl": _JSON}
+    ),
+    "recipes": Reader(seeds.recipes, lambda folder: _read_recipe, {"recipe.json": _JSON}),
     "runs": Reader(
         seeds.runs,
         _open_runs,

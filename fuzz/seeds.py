@@ -15,26 +15,15 @@ import numpy as np
 import pillow_heif
 from PIL import Image as PILImage
 
+from fakes import SPEC, a_tracked_reading
+from image_files import saved
 from mien.labels import FERPLUS
-from mien.spec import METADATA_KEY, ModelSpec, Score
+from mien.spec import METADATA_KEY
 
 PORTRAIT: Final = Path(__file__).resolve().parent.parent / "examples" / "astronaut.jpg"
 
 Seeds = dict[str, list[bytes]]
 """File name, which tells the reader what it is -> contents."""
-
-SPEC: Final = ModelSpec(
-    name="tiny",
-    network="matrix",
-    parameters=7 * 36 + 7,
-    macs=7 * 36,
-    recipe="none",
-    seed=0,
-    epoch=1,
-    trained_on="nothing",
-    chosen_on="nothing",
-    scores={"val": Score(n=3589, accuracy=0.125, macro_f1=0.0625)},
-)
 
 
 @cache
@@ -44,15 +33,24 @@ def face(side_px: int = 64) -> PILImage.Image:
         return image.crop((150, 30, 310, 190)).resize((side_px, side_px))
 
 
-def _saved(image: PILImage.Image, kind: str, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
 def _heic(image: PILImage.Image, **options: Any) -> bytes:
     buffer = io.BytesIO()
     pillow_heif.from_pillow(image).save(buffer, **options)
+    return buffer.getvalue()
+
+
+def _parquet(columns: dict[str, Any], **options: Any) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns), buffer, **options)
+    return buffer.getvalue()
+
+
+def _npy(value: Any) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.array(value))
     return buffer.getvalue()
 
 
@@ -70,40 +68,40 @@ def images() -> Seeds:
     moving = [small, small.transpose(PILImage.Transpose.FLIP_LEFT_RIGHT)]
     return {
         "image.png": [
-            _saved(color, "PNG"),
-            _saved(clear, "PNG"),
-            _saved(palette, "PNG", transparency=3),
-            _saved(deep, "PNG"),
-            _saved(gray.convert("1"), "PNG"),
-            _saved(small, "PNG", exif=turned, dpi=(72, 72)),
+            saved(color, "PNG"),
+            saved(clear, "PNG"),
+            saved(palette, "PNG", transparency=3),
+            saved(deep, "PNG"),
+            saved(gray.convert("1"), "PNG"),
+            saved(small, "PNG", exif=turned, dpi=(72, 72)),
         ],
         "image.jpg": [
-            _saved(color, "JPEG"),
-            _saved(color, "JPEG", progressive=True, exif=turned),
-            _saved(gray, "JPEG"),
-            _saved(small.convert("CMYK"), "JPEG"),
+            saved(color, "JPEG"),
+            saved(color, "JPEG", progressive=True, exif=turned),
+            saved(gray, "JPEG"),
+            saved(small.convert("CMYK"), "JPEG"),
         ],
         "image.webp": [
-            _saved(color, "WEBP"),
-            _saved(clear, "WEBP", lossless=True, exif=turned),
-            _saved(small, "WEBP", save_all=True, append_images=moving[1:]),
+            saved(color, "WEBP"),
+            saved(clear, "WEBP", lossless=True, exif=turned),
+            saved(small, "WEBP", save_all=True, append_images=moving[1:]),
         ],
         "image.gif": [
-            _saved(palette, "GIF"),
-            _saved(small.quantize(8), "GIF", transparency=1),
-            _saved(small, "GIF", save_all=True, append_images=moving[1:]),
+            saved(palette, "GIF"),
+            saved(small.quantize(8), "GIF", transparency=1),
+            saved(small, "GIF", save_all=True, append_images=moving[1:]),
         ],
-        "image.bmp": [_saved(small, "BMP"), _saved(palette, "BMP"), _saved(gray, "BMP")],
+        "image.bmp": [saved(small, "BMP"), saved(palette, "BMP"), saved(gray, "BMP")],
         "image.tif": [
-            _saved(small, "TIFF"),
-            _saved(color, "TIFF", compression="tiff_lzw"),
-            _saved(gray, "TIFF", compression="tiff_adobe_deflate"),
-            _saved(color, "TIFF", compression="jpeg"),
-            _saved(gray.convert("1"), "TIFF", compression="group4"),
-            _saved(deep, "TIFF"),
-            _saved(small.convert("CMYK"), "TIFF"),
-            _saved(clear, "TIFF", compression="packbits"),
-            _saved(PILImage.fromarray(np.asarray(gray, np.uint16) * 16), "TIFF"),
+            saved(small, "TIFF"),
+            saved(color, "TIFF", compression="tiff_lzw"),
+            saved(gray, "TIFF", compression="tiff_adobe_deflate"),
+            saved(color, "TIFF", compression="jpeg"),
+            saved(gray.convert("1"), "TIFF", compression="group4"),
+            saved(deep, "TIFF"),
+            saved(small.convert("CMYK"), "TIFF"),
+            saved(clear, "TIFF", compression="packbits"),
+            saved(PILImage.fromarray(np.asarray(gray, np.uint16) * 16), "TIFF"),
         ],
         "image.heic": [
             _heic(color),
@@ -111,9 +109,9 @@ def images() -> Seeds:
             _heic(face(96), tile_size=64, exif=turned.tobytes()),
         ],
         "image.avif": [
-            _saved(color, "AVIF"),
-            _saved(clear, "AVIF", exif=turned),
-            _saved(small, "AVIF", save_all=True, append_images=moving[1:]),
+            saved(color, "AVIF"),
+            saved(clear, "AVIF", exif=turned),
+            saved(small, "AVIF", save_all=True, append_images=moving[1:]),
         ],
     }
 
@@ -147,10 +145,6 @@ def tables() -> Seeds:
     ]
     points = ";".join(f"{x}.5;{y}" for x, y in zip(range(68), range(68, 0, -1), strict=True))
     affectnet = "subDirectory_filePath face_x face_y face_width face_height facial_landmarks"
-    label = io.BytesIO()
-    np.save(label, np.array("3"))
-    number = io.BytesIO()
-    np.save(number, np.array(3))
     boxes = {"a.jpg": [[1.5, 2, 30, 40], [5, 6, 7, 8]], "b.jpg": []}
     return {
         "fer2013.csv": [fer2013()],
@@ -163,53 +157,30 @@ def tables() -> Seeds:
             )
         ],
         "S001_001_00000003_emotion.txt": [b"   3.0000000e+00\n"],
-        "1_exp.npy": [label.getvalue(), number.getvalue()],
+        "1_exp.npy": [_npy("3"), _npy(3)],
         "boxes.json": [json.dumps(boxes).encode()],
     }
 
 
 def parquet() -> Seeds:
     """Faces as Parquet, with votes and without, and as Hugging Face writes images."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    image = _saved(face(48).convert("L"), "PNG")
-
-    def table(columns: dict[str, Any], **options: Any) -> bytes:
-        buffer = io.BytesIO()
-        pq.write_table(pa.table(columns), buffer, **options)
-        return buffer.getvalue()
-
-    targets = [0, 3, 6]
+    image = saved(face(48).convert("L"), "PNG")
+    plain = {"image": [image] * 3, "emotion": [0, 3, 6]}
+    voted = {**plain, "ferplus_votes": [[0, 8, 1] + [0] * 6 + [1]] * 3}
+    structs = [{"bytes": image, "path": None}] * 3
+    named = {"image": structs, "emotion": ["happy", "sad", "fear"]}
     return {
         "train.parquet": [
-            table({"image": [image] * 3, "emotion": targets}),
-            table(
-                {
-                    "image": [image] * 3,
-                    "emotion": targets,
-                    "ferplus_votes": [[0, 8, 1] + [0] * 6 + [1]] * 3,
-                },
-                compression="none",
-            ),
-            table(
-                {
-                    "image": [{"bytes": image, "path": None}] * 3,
-                    "emotion": ["happy", "sad", "fear"],
-                },
-                compression="zstd",
-                use_dictionary=False,
-            ),
+            _parquet(plain),
+            _parquet(voted, compression="none"),
+            _parquet(named, compression="zstd", use_dictionary=False),
         ]
     }
 
 
 def archives() -> Seeds:
     """Archives of images, as `mien batch` reads them."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    image = _saved(face(24), "JPEG")
+    image = saved(face(24), "JPEG")
 
     def tar(mode: str) -> bytes:
         buffer = io.BytesIO()
@@ -221,14 +192,13 @@ def archives() -> Seeds:
                     archive.addfile(member, io.BytesIO(content))
         return buffer.getvalue()
 
-    plain, groups = io.BytesIO(), io.BytesIO()
     structs = [{"bytes": image, "path": f"{row}.jpg"} for row in range(4)]
-    pq.write_table(pa.table({"image": structs, "label": [1, 2, 3, 4]}), groups, row_group_size=2)
-    pq.write_table(pa.table({"jpg": [image, None, image]}), plain, compression="none")
+    plain = _parquet({"jpg": [image, None, image]}, compression="none")
+    groups = _parquet({"image": structs, "label": [1, 2, 3, 4]}, row_group_size=2)
     return {
         "images.tar": [tar("w")],
         "images.tar.gz": [tar("w:gz")],
-        "images.parquet": [plain.getvalue(), groups.getvalue()],
+        "images.parquet": [plain, groups],
     }
 
 
@@ -245,7 +215,7 @@ def messages() -> Seeds:
     """What a live client sends: frames, and settings."""
     settings = [{"type": "settings", "threshold": 0.5}, {"type": "settings", "half_life_s": 1}]
     return {
-        "frame.jpg": [_saved(face(), "JPEG")],
+        "frame.jpg": [saved(face(), "JPEG")],
         "message.json": [json.dumps(one).encode() for one in settings],
     }
 
@@ -342,6 +312,8 @@ def models_of_others() -> Seeds:
 
 def keras_files() -> Seeds:
     """Keras classifiers of some bytes: sequential and functional, HDF5 and archive, mien's own."""
+    import h5py
+
     from mien.learn.files.keras_h5 import import_keras, save_keras
 
     keras = import_keras("making seeds")
@@ -370,8 +342,6 @@ def keras_files() -> Seeds:
                 if file.endswith(".h5"):
                     save_keras(model, SPEC, path)
                     contents.append(path.read_bytes())
-                    import h5py
-
                     with h5py.File(path, "r+") as opened:
                         del opened.attrs[METADATA_KEY]
                 else:
@@ -464,25 +434,9 @@ def _video(name: str, codec: str) -> bytes:
 
 def video_rows() -> Seeds:
     """Rows of a video as mien writes them: a frame without a face, one with one, one with two."""
-    from mien.readings import TrackedReading
     from mien.rows.files import row_writer
 
-    shares = (0.7, *(0.05,) * 6)
-    faces = [
-        TrackedReading(
-            box=(10.0, 20.0, 60.5, 80.0),
-            score=0.875,
-            landmarks=None,
-            emotion="angry",
-            probability=0.7,
-            probabilities=shares,
-            track=track,
-            raw_probabilities=shares,
-            raw_emotion="angry",
-            detected=track == 1,
-        )
-        for track in (1, 2)
-    ]
+    faces = [a_tracked_reading(track, detected=track == 1) for track in (1, 2)]
     made: Seeds = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in ("rows.csv", "rows.jsonl"):
@@ -506,16 +460,10 @@ def runs() -> Seeds:
     """The files of a training run of a network with few weights."""
     import torch
 
-    from mien.learn.training.runs import (
-        EarlierRun,
-        EpochRow,
-        RunConfig,
-        write_best,
-        write_checkpoint,
-    )
+    from mien.learn.training import runs
 
     recipe = small_recipe()
-    config = RunConfig(
+    config = runs.RunConfig(
         recipe=recipe,
         seed=0,
         data_name="faces",
@@ -526,18 +474,16 @@ def runs() -> Seeds:
         device="cpu",
         mien_version="0",
         torch_version="2",
-        teachers=(EarlierRun("teacher", "1" * 64),),
-        pretrained=EarlierRun("before", "2" * 64),
+        teachers=(runs.EarlierRun("teacher", "1" * 64),),
+        pretrained=runs.EarlierRun("before", "2" * 64),
     )
-    from mien.learn.training.runs import network_of, write_history
-
-    row = EpochRow(1, 1.9, 0.2, 1.8, 0.25, 1e-3, 2.5)
+    row = runs.EpochRow(1, 1.9, 0.2, 1.8, 0.25, 1e-3, 2.5)
     add_small_network()
-    network = network_of(recipe)
+    network = runs.network_of(recipe)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_best(folder, network, row)
-        write_history(folder, [row, row])
+        runs.write_best(folder, network, row)
+        runs.write_history(folder, [row, row])
         optimizer = torch.optim.Adam(network.parameters())
         content = {
             "network": network.state_dict(),
@@ -549,10 +495,9 @@ def runs() -> Seeds:
             "history": [asdict(row)],
             "best_epoch": 1,
         }
-        write_checkpoint(folder / "last.pt", content)
-        found = {
-            file: [(folder / file).read_bytes()] for file in ("best.pt", "last.pt", "history.csv")
-        }
+        runs.write_checkpoint(folder / "last.pt", content)
+        files = ("best.pt", "last.pt", "history.csv")
+        found = {file: [(folder / file).read_bytes()] for file in files}
     return {**found, "config.json": [json.dumps(asdict(config), indent=1).encode()]}
 
 

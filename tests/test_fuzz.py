@@ -29,6 +29,7 @@ from hypothesis import strategies as st
 from PIL import Image as PILImage
 
 from fakes import write_model
+from image_files import saved
 from mien import load_image
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,10 +39,7 @@ pytestmark = pytest.mark.tools
 few = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-def png() -> bytes:
-    buffer = io.BytesIO()
-    PILImage.fromarray(np.arange(300, dtype=np.uint8).reshape(10, 10, 3)).save(buffer, "PNG")
-    return buffer.getvalue()
+PNG = saved(np.arange(300, dtype=np.uint8).reshape(10, 10, 3), "PNG")
 
 
 def of(change: Change, content: bytes) -> st.SearchStrategy[bytes]:
@@ -55,7 +53,7 @@ def of(change: Change, content: bytes) -> st.SearchStrategy[bytes]:
 
 
 @few
-@given(damaged({"a.png": [png()], "b.txt": [b"text"]}, {"a.png": (change_png,)}))
+@given(damaged({"a.png": [PNG], "b.txt": [b"text"]}, {"a.png": (change_png,)}))
 def test_a_damaged_file_keeps_its_name_and_is_of_bounded_size(file: tuple[str, bytes]) -> None:
     name, content = file
     assert name in ("a.png", "b.txt")
@@ -68,7 +66,7 @@ def test_what_is_found_is_made_small() -> None:
 
 
 @few
-@given(of(change_png, png()))
+@given(of(change_png, PNG))
 def test_a_changed_png_has_sums_that_fit(content: bytes) -> None:
     """Otherwise readers would see nothing but a wrong sum."""
     place = 8
