@@ -64,14 +64,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def flows() -> str:
     """The two flows, which meet in the model file, as SVG."""
-    recognize = [
-        "photo",
-        "faces",
-        "crops\n48 x 48",
-        "probabilities",
-        "readings",
-        "rows, copies,\npages, videos",
-    ]
+    recognize = ["photo", "faces", "crops\n48 x 48", "probabilities", "readings"]
+    recognize.append("rows, copies,\npages, videos")
     learn = ["data set", "batches", "network", "training", "evaluation", "export"]
     width, gap, top, bottom = 104, 22, 34, 218
     parts = []

@@ -83,9 +83,7 @@ def photo(
         "name": name,
         "file": file,
         "options": options or {},
-        "width": image.shape[1],
-        "height": image.shape[0],
-        "pixels": keep(out, f"{name}.rgb", image),
+        **pixels_of(out, name, image),
         "crops": keep(out, f"{name}.crops", crops),
         "readings": [reading.to_dict() for reading in recognizer(image)],
     }
@@ -96,6 +94,12 @@ def keep(out: Path, name: str, values: Image | Crops) -> str:
     name = name.replace(" ", "-")
     np.ascontiguousarray(values).tofile(out / name)
     return name
+
+
+def pixels_of(out: Path, name: str, image: Image) -> dict[str, Any]:
+    """The size of an image, and the file that its pixels are written into."""
+    height, width = image.shape[:2]
+    return {"width": width, "height": height, "pixels": keep(out, f"{name}.rgb", image)}
 
 
 def made(portrait: Image) -> Iterator[tuple[str, Image]]:
@@ -124,9 +128,7 @@ def explanation(out: Path, name: str, image: Image, recognizer: Recognizer) -> d
     explained = recognizer.explain(image, face=face)
     assert explained.reading is not None
     return {
-        "pixels": keep(out, f"explained {name}.rgb", image),
-        "width": image.shape[1],
-        "height": image.shape[0],
+        **pixels_of(out, f"explained {name}", image),
         "face": face,
         "emotion": explained.emotion,
         "probability": explained.probability,
@@ -186,9 +188,7 @@ def video(out: Path, portrait: Image, recognizer: Recognizer) -> list[dict[str, 
     frames = (Frame(number, number / 10, image) for number, image in enumerate(images))
     return [
         {
-            "pixels": keep(out, f"frame-{frame.index}.rgb", frame.image),
-            "width": frame.image.shape[1],
-            "height": frame.image.shape[0],
+            **pixels_of(out, f"frame-{frame.index}", frame.image),
             "time_s": frame.time_s,
             "faces": [reading.to_dict() for reading in readings],
         }
@@ -218,14 +218,8 @@ def opencv(out: Path, color: Image) -> Iterator[dict[str, Any]]:
             flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
             shown = cv2.warpAffine(image, turn, (small, small), flags=flags, borderMode=border)
             file = keep(out, f"{name}-{of}", np.asarray(shown, np.uint8))
-            yield {
-                **base,
-                "do": "warp",
-                "border": name,
-                "matrix": turn.ravel().tolist(),
-                "side": small,
-                "made": file,
-            }
+            matrix = {"matrix": turn.ravel().tolist(), "side": small}
+            yield {**base, "do": "warp", "border": name, **matrix, "made": file}
 
 
 if __name__ == "__main__":

@@ -163,6 +163,12 @@ _NORMALIZATION: Final = (
 )
 """A layer normalization without a shift, as TensorFlow Lite has it."""
 
+_SAME: Final = {
+    **{"ADD": "Add", "SUB": "Sub", "MUL": "Mul", "DIV": "Div"},
+    **{"SQRT": "Sqrt", "LOGISTIC": "Sigmoid"},
+}
+"""Operators that ONNX has under another name."""
+
 
 class _Translation:
     """One network of TFLite as nodes of ONNX.
@@ -207,7 +213,10 @@ class _Translation:
                 del operators[: len(kinds)]
             else:
                 kind, options, inputs, output = operators.pop(0)
-                getattr(self, f"_{kind.lower()}")(options, inputs, output)
+                if kind in _SAME:
+                    self._add_node(_SAME[kind], [self._input(i) for i in inputs], output)
+                else:
+                    getattr(self, f"_{kind.lower()}")(options, inputs, output)
         return [self._names[output] for output in self._graph.OutputsAsNumpy().tolist()]
 
     def _operators(self) -> Iterator[tuple[str, Any, list[int], int]]:
@@ -265,8 +274,8 @@ class _Translation:
 
     def _conv_2d(self, options: Any, inputs: list[int], output: int) -> None:
         kernel = self._constant(inputs[1])  # (out, H, W, in)
-        given, bias = self._input(inputs[0]), self._input(inputs[2])
         if not self._pictures:
+            given, bias = self._input(inputs[0]), self._input(inputs[2])
             relu = options.FusedActivationFunction() == tflite.ActivationFunctionType.RELU
             weights = self._weight(kernel[:, 0, 0].T, f"{output}.weights")
             product = self._add_node("MatMul", [given, weights], f"{output}.product")
@@ -274,18 +283,22 @@ class _Translation:
             if relu:
                 self._add_node("Relu", [f"{self._name}.{output}.sum"], output)
             return
-        assert options.FusedActivationFunction() == tflite.ActivationFunctionType.NONE
-        weights = self._weight(kernel.transpose(0, 3, 1, 2), f"{output}.weights")
-        window = self._window(options, inputs[0], *kernel.shape[1:3])
-        self._add_node("Conv", [given, weights, bias], output, **window)
+        self._convolution(options, inputs, output, kernel.transpose(0, 3, 1, 2))
 
     def _depthwise_conv_2d(self, options: Any, inputs: list[int], output: int) -> None:
         kernel = self._constant(inputs[1])  # (1, H, W, C)
+        groups = kernel.shape[3]
+        self._convolution(options, inputs, output, kernel.transpose(3, 0, 1, 2), group=groups)
+
+    def _convolution(
+        self, options: Any, inputs: list[int], output: int, kernel: Array, **attributes: int
+    ) -> None:
+        """Of pictures, by a kernel as ONNX has it: (out, in, H, W)."""
         assert options.FusedActivationFunction() == tflite.ActivationFunctionType.NONE
-        weights = self._weight(kernel.transpose(3, 0, 1, 2), f"{output}.weights")
-        window = self._window(options, inputs[0], *kernel.shape[1:3])
-        given, bias = self._input(inputs[0]), self._input(inputs[2])
-        self._add_node("Conv", [given, weights, bias], output, group=kernel.shape[3], **window)
+        weights = self._weight(kernel, f"{output}.weights")
+        names = [self._input(inputs[0]), weights, self._input(inputs[2])]
+        window = self._window(options, inputs[0], *kernel.shape[2:])
+        self._add_node("Conv", names, output, **window, **attributes)
 
     def _max_pool_2d(self, options: Any, inputs: list[int], output: int) -> None:
         sides = options.FilterHeight(), options.FilterWidth()
@@ -369,27 +382,6 @@ class _Translation:
         shape = self._add_node("Concat", [count, ones], f"{output}.shape", axis=0)
         rows = self._add_node("Expand", [learned, shape], f"{output}.rows")
         self._add_node("Concat", [rows, given], output, axis=2)
-
-    def _simple(self, kind: str, inputs: list[int], output: int) -> None:
-        self._add_node(kind, list(map(self._input, inputs)), output)
-
-    def _add(self, options: None, inputs: list[int], output: int) -> None:
-        self._simple("Add", inputs, output)
-
-    def _sub(self, options: None, inputs: list[int], output: int) -> None:
-        self._simple("Sub", inputs, output)
-
-    def _mul(self, options: None, inputs: list[int], output: int) -> None:
-        self._simple("Mul", inputs, output)
-
-    def _div(self, options: None, inputs: list[int], output: int) -> None:
-        self._simple("Div", inputs, output)
-
-    def _sqrt(self, options: None, inputs: list[int], output: int) -> None:
-        self._simple("Sqrt", inputs, output)
-
-    def _logistic(self, options: None, inputs: list[int], output: int) -> None:
-        self._simple("Sigmoid", inputs, output)
 
 
 def check(written: Path, landmarks: bytes, blendshapes: bytes) -> None:
