@@ -25,11 +25,19 @@ def ramp(bits: int) -> NDArray[np.uint16]:
     return np.tile(np.linspace(0, 2**bits - 1, 64).astype(np.uint16), (32, 1))
 
 
-def saved(image: NDArray[Any], kind: str, **options: Any) -> bytes:
+def saved(image: PILImage.Image | NDArray[Any], kind: str, **options: Any) -> bytes:
     """An image as Pillow writes it."""
     file = io.BytesIO()
-    PILImage.fromarray(image).save(file, kind, **options)
+    given = image if isinstance(image, PILImage.Image) else PILImage.fromarray(image)
+    given.save(file, kind, **options)
     return file.getvalue()
+
+
+def oriented(number: int) -> PILImage.Exif:
+    """EXIF of an image that is held so."""
+    exif = PILImage.Exif()
+    exif[ORIENTATION] = number
+    return exif
 
 
 def heic(image: NDArray[np.uint8], *, orientation: int = 1, **options: Any) -> bytes:
@@ -40,11 +48,9 @@ def heic(image: NDArray[np.uint8], *, orientation: int = 1, **options: Any) -> b
         orientation: as EXIF numbers them.
         options: of pillow_heif.
     """
-    exif = PILImage.Exif()
-    exif[ORIENTATION] = orientation
     file = io.BytesIO()
     photo = pillow_heif.from_pillow(PILImage.fromarray(image))
-    photo.save(file, quality=95, chroma=444, exif=exif.tobytes(), **options)
+    photo.save(file, quality=95, chroma=444, exif=oriented(orientation).tobytes(), **options)
     return file.getvalue()
 
 

@@ -22,6 +22,7 @@ from onnx import TensorProto, helper
 from PIL import Image as PILImage
 
 from fakes import SPEC, a_tracked_reading, write_model
+from image_files import oriented, saved
 from learn_fixtures import made_up_faces, write_csv, write_votes
 from mien import Classifier, DataError, ImageError, ModelError, ModelSpec, VideoError, load_image
 from mien.bench import read_boxes
@@ -49,19 +50,11 @@ CROPS: Crops = np.zeros((2, 48, 48), np.uint8)
 # Images
 
 
-def jpeg(side_px: int, *, kind: str = "RGB", **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    PILImage.new(kind, (16, 16), 90 if kind == "L" else None).save(buffer, "JPEG", **options)
-    content = bytearray(buffer.getvalue())
+def jpeg(side_px: int, **options: Any) -> bytes:
+    content = bytearray(saved(PILImage.new("RGB", (16, 16)), "JPEG", **options))
     frame = max(content.find(b"\xff\xc0"), content.find(b"\xff\xc2"))
     struct.pack_into(">HH", content, frame + 5, side_px, side_px)
     return bytes(content)
-
-
-def saved(image: PILImage.Image, kind: str, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def test_a_large_image_is_in_memory_little_more_than_twice(tmp_path: Path) -> None:
@@ -111,7 +104,7 @@ def test_images_that_take_twice_the_memory_are_bounded_at_half(kind: str) -> Non
         ("1", "PNG", {}),
         ("I;16", "PNG", {}),
         ("CMYK", "TIFF", {}),
-        ("RGB", "JPEG", {"turned": 6}),
+        ("RGB", "JPEG", {"exif": oriented(6)}),
     ],
 )
 def test_large_images_are_made_rgb_in_strips_as_small_ones_at_once(
@@ -124,10 +117,6 @@ def test_large_images_are_made_rgb_in_strips_as_small_ones_at_once(
     else:
         image = PILImage.fromarray(levels).convert("RGB" if mode == "P" else mode)
         image = image.quantize(16) if mode == "P" else image
-    if "turned" in options:
-        exif = PILImage.Exif()
-        exif[0x0112] = options["turned"]
-        options = {"exif": exif}
     content = saved(image, kind, **options)
 
     at_once = load_image(content)
