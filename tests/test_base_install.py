@@ -60,8 +60,9 @@ def test_the_base_install_requires_none_of_them() -> None:
     assert {"numpy", "onnxruntime", "av"} <= base
 
 
-def test_images_are_read() -> None:
-    done = python(COMMAND, "detect", PORTRAIT)
+@pytest.mark.parametrize("command", ["detect", "explain"])
+def test_images_are_read(command: str) -> None:
+    done = python(COMMAND, command, PORTRAIT)
     assert done.returncode == 0, done.stderr
     assert "happy" in done.stdout
 

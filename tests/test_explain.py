@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -360,14 +358,6 @@ def test_the_command_refuses_in_one_line(
         assert message in done.stderr
         assert done.stderr.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["blank.png"]
-
-
-def test_explaining_needs_nothing_but_the_base_install() -> None:
-    watch = (
-        "import sys, mien.recognize.explain, mien.output.heat_map; "
-        "assert not {'torch', 'matplotlib', 'sklearn', 'fastapi'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", watch], check=True, timeout=60)
 
 
 def test_what_may_find_a_face_to_explain(tiny_model: Path) -> None:
