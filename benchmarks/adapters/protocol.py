@@ -44,23 +44,15 @@ class Face:
 
 @dataclass(frozen=True)
 class Adapter:
-    """A peer as the protocol sees it.
+    """A peer as the protocol sees it."""
 
-    Attributes:
-        version: of the package.
-        fed: how crops and photos reach the peer, in words.
-        photo: (H, W, 3) uint8 RGB -> what the peer's users call, whose time counts.
-        faces: what `photo` gave -> faces.
-        crops: (N, 48, 48) uint8 gray -> a label for each, mien's.
-        boxes: an image as `photo` takes it, and boxes such as `faces` gives -> what the peer reads
-            in each, prepared as in its own; None where it takes no boxes.
-    """
-
-    version: str
-    fed: str
-    photo: Callable[[Any], Any]
-    faces: Callable[[Any], Sequence[Face]]
-    crops: Callable[[Any], Sequence[str | None]]
+    version: str  # of the package
+    fed: str  # how crops and photos reach the peer, in words
+    photo: Callable[[Any], Any]  # (H, W, 3) uint8 RGB: what the peer's users call; its time counts
+    faces: Callable[[Any], Sequence[Face]]  # of what `photo` gave
+    crops: Callable[[Any], Sequence[str | None]]  # (N, 48, 48) uint8 gray -> a label for each
+    # An image as `photo` takes it, and boxes such as `faces` gives -> what the peer reads in each,
+    # prepared as in its own; None where it takes no boxes.
     boxes: Callable[[Any, Sequence[Box]], Sequence[str | None]] | None = None
 
 
