@@ -42,6 +42,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image as PILImage
 
+from mien.output.files import atomic_write
 from processes import shared_out_mb, sum_of
 from program import options_of, table
 from program import say as tell
@@ -88,11 +89,8 @@ def make_images(data: Path, folder: Path, count: int) -> None:
         random = np.random.default_rng(number)
         content = faces[number % len(faces)].as_py()
         face = np.asarray(PILImage.open(io.BytesIO(content)).convert("L"))
-        path = image(folder, number)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".part")
-        PILImage.fromarray(on_background(face, random)).save(partial, "JPEG", quality=90)
-        partial.replace(path)
+        with atomic_write(image(folder, number), make_folders=True) as part:
+            PILImage.fromarray(on_background(face, random)).save(part, "JPEG", quality=90)
 
 
 def image(folder: Path, number: int) -> Path:
@@ -243,12 +241,7 @@ def report(
 
 
 def plan_of(node: float, node_hour: float) -> list[list[str]]:
-    """Time and cost of millions of images, by number of nodes.
-
-    Args:
-        node: images that one of them reads in a second.
-        node_hour: what one costs.
-    """
+    """Time and cost of millions of images, by number of nodes that read so many in a second."""
     plan = []
     for millions in MILLIONS:
         for nodes in NODES:

@@ -57,14 +57,9 @@ def curves(
     *,
     steps: int = STEPS,
 ) -> Curves:
-    """Cover and show the pixels of a face in the order of their scores.
+    """Cover and show the (48, 48) pixels of a face in the order of their scores, the highest first.
 
-    Args:
-        classifier: any function of crops that gives probabilities.
-        crop: (48, 48) uint8.
-        target: whose probability is watched.
-        scores: (48, 48), the highest first.
-        steps: in which all pixels are covered.
+    Watched is the probability of the target, in so many steps.
     """
     rank = np.empty(scores.size, np.int64)
     rank[np.argsort(-scores, axis=None, kind="stable")] = np.arange(scores.size)

@@ -186,12 +186,7 @@ class Inputs:
 
 
 class Process:
-    """An adapter's process, which answers one request at a time.
-
-    Args:
-        command: what starts it.
-        timeout_s: for each answer; a process that takes longer is ended.
-    """
+    """An adapter's process, which answers one request at a time, in time or is ended."""
 
     def __init__(self, command: Command, *, timeout_s: float = ANSWER_TIMEOUT_S) -> None:
         self._timeout_s = timeout_s
@@ -208,11 +203,7 @@ class Process:
             raise PeerError(f"{command[0]} does not start: {error.strerror or error}") from error
 
     def ask(self, **request: Any) -> dict[str, Any]:
-        """The answer to a request.
-
-        Raises:
-            PeerError: the answer is an error, not JSON, or did not come.
-        """
+        """The answer to a request; a `PeerError` where it is an error, no JSON, or none came."""
         process = self._process
         self._signal("SIGCONT")
         assert process.stdin is not None
@@ -280,13 +271,7 @@ class Process:
 
 
 class Comparison:
-    """The run: peers that fail drop out of it, and keep what was measured of them.
-
-    Args:
-        peers: in the order of the table.
-        work: the folder of the environments and the inputs.
-        say: is told what goes on.
-    """
+    """The run: peers that fail drop out of it, and keep what was measured of them."""
 
     def __init__(self, peers: Sequence[Peer], work: Path, say: Callable[[str], None]) -> None:
         self.peers = {peer.name: peer for peer in peers}
@@ -312,7 +297,7 @@ class Comparison:
             self.note(peer, failure=str(error))
 
     def install(self) -> None:
-        """Make the environments that are not there."""
+        """Make a peer's environment, unless it is there as the requirements have it."""
         for peer in self.running():
             with self.guarded(peer):
                 install(peer, self.work, self.say)
@@ -397,11 +382,7 @@ def read_crops(process: Process, file: Path, count: int) -> list[str | None]:
 
 
 def labels_of(answer: Mapping[str, Any], count: int) -> list[str | None]:
-    """The labels in an answer.
-
-    Raises:
-        PeerError: there are not so many.
-    """
+    """The labels in an answer, which must be so many."""
     labels: list[str | None] = answer["labels"]
     if len(labels) != count:
         raise PeerError(f"expected {count} labels; got {len(labels)}")
@@ -409,11 +390,7 @@ def labels_of(answer: Mapping[str, Any], count: int) -> list[str | None]:
 
 
 def install(peer: Peer, work: Path, say: Callable[[str], None]) -> None:
-    """Make a peer's environment, unless it is there as the requirements have it.
-
-    Raises:
-        PeerError: a command is missing or fails; with the end of what it said.
-    """
+    """Make a peer's environment, unless it is there as the requirements have it."""
     marker = work / peer.name / "installed.txt"
     wanted = "\n".join(peer.requirements) + "\n"
     # Mien itself changes under the same version.
@@ -450,14 +427,7 @@ def size_of(folder: Path) -> int:
 
 
 def accuracy_of(labels: Sequence[str | None], targets: NDArray[np.int64]) -> Accuracy:
-    """Scores of labels, of which None is always wrong.
-
-    Args:
-        labels: mien's, or None.
-        targets: (N,) int64, as many as labels.
-    Raises:
-        PeerError: a label is not one of mien's.
-    """
+    """Scores of labels, of which None is always wrong, against (N,) targets."""
     if unknown := {label for label in labels if label is not None} - set(EMOTIONS):
         raise PeerError(f"expected labels among {', '.join(EMOTIONS)}; got {sorted(unknown)[0]!r}")
     predicted = np.array([-1 if x is None else EMOTIONS.index(x) for x in labels], np.int64)
@@ -469,13 +439,7 @@ def accuracy_of(labels: Sequence[str | None], targets: NDArray[np.int64]) -> Acc
 def write_inputs(faces: FaceSet, photo: Image, work: Path, *, limit: int) -> Inputs:
     """Write what the peers are given into the folder.
 
-    Args:
-        faces: has the split test.
-        photo: (512, 512, 3) uint8, RGB.
-        work: the folder.
-        limit: so many faces, drawn at random with seed 0; 0 takes all.
-    Raises:
-        DataError: there is no test split.
+    With a limit so many faces of test, drawn at random with seed 0.
     """
     folder = work / "inputs"
     folder.mkdir(parents=True, exist_ok=True)
@@ -550,11 +514,7 @@ def _python(environment: Path) -> Path:
 
 
 def chosen(names: str, peers: Mapping[str, Peer]) -> list[Peer]:
-    """The peers whose names stand in a list with commas.
-
-    Raises:
-        OptionError: there is no such peer.
-    """
+    """The peers whose names stand in a list with commas."""
     for name in (wanted := names.split(",")):
         if name not in peers:
             raise OptionError(f"peers: expected some of {', '.join(peers)}; got {name!r}")
@@ -562,11 +522,7 @@ def chosen(names: str, peers: Mapping[str, Peer]) -> list[Peer]:
 
 
 def work_folder(work: Path) -> Path:
-    """The folder of the environments, in full.
-
-    Raises:
-        OptionError: it lies in the repository.
-    """
+    """The folder of the environments, in full; it must not lie in the repository."""
     if (folder := work.resolve()).is_relative_to(ROOT):
         raise OptionError(f"work: expected a folder outside {ROOT}; got {folder}")
     return folder

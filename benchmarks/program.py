@@ -19,10 +19,7 @@ def options_of(
 ) -> argparse.ArgumentParser:
     """A parser with the options that most programs take.
 
-    Args:
-        doc: of the program; its first line stands above the options.
-        model: the default of `--model`, where there is such an option.
-        data: whether FER2013 must be given.
+    Its description is the first line of `doc`; `--model` is an option where it has a default.
     """
     parser = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
     if data:

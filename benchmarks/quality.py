@@ -98,12 +98,8 @@ def bins(
 ) -> list[Bin]:
     """How far accuracy falls, by the worth of the faces.
 
-    Args:
-        edges: of the bins.
-        values: (N,), of what was measured.
-        before: (N,), 1 where the same face is read right unspoiled.
-        now: (N,), 1 where it is read right.
-        who: (N,), the number of the face, which may be there several times.
+    (N,) each: what was measured, 1 where the same face is read right unspoiled, 1 where it is read
+    right now, and the number of the face, which may be there several times.
     """
     made = []
     for low, high in pairwise(edges):

@@ -99,14 +99,7 @@ def of_mien(model: str) -> Reader:
 
 
 def find(images: Sequence[LabeledImage], *, side: float = 1.0) -> Found:
-    """Find the faces as `mien evaluate --find-faces` does.
-
-    Args:
-        images: the photos.
-        side: of the frames, in sides of mien's own.
-    Raises:
-        ImageError: one is not a photo.
-    """
+    """Find faces as `mien evaluate --find-faces` does; `side` in sides of mien's own frames."""
     detector = YuNetDetector()
     framing = replace(detector.framing, side=side * detector.framing.side)
     boxes: list[Box | None] = []
@@ -135,11 +128,7 @@ def scaled(box: Box, side: float) -> Box:
 def read(
     process: peers.Process, images: Sequence[LabeledImage], found: Found | None, work: Path
 ) -> dict[str, Labels]:
-    """What a reader makes of the photos, for each framing: its own, and those of `found`, if any.
-
-    Raises:
-        PeerError: an answer is an error, or none.
-    """
+    """What a reader makes of the photos, for its own framing, and those of `found`, if any."""
     labels: dict[str, Labels] = defaultdict(list)
     pixels = work / "inputs" / "real_photo.rgb"
     pixels.parent.mkdir(parents=True, exist_ok=True)
@@ -177,12 +166,7 @@ def read(
 def measure(
     reader: Reader, images: Sequence[LabeledImage], found: Found | None, work: Path
 ) -> list[Row]:
-    """The rows of a reader, its own framing first.
-
-    Raises:
-        PeerError: it does not start, or an answer is an error, or none.
-        DataError: it gives a label that is none of the seven.
-    """
+    """The rows of a reader, its own framing first."""
     targets = [photo.target for photo in images]
     process = peers.Process(reader.command)
     try:

@@ -28,10 +28,9 @@ _TOGETHER: Final = 500  # triangles of like size that are drawn together
 class Scan:
     """Draws one head.
 
-    Args:
-        path: of a binary glTF with one mesh of triangles, whose face looks along z: x to the right
-            of who sees it, y upwards. What is nearest to that viewer is the tip of its nose.
-        skin: an image of its colors, in which the second coordinate runs upwards.
+    Of a binary glTF with one mesh of triangles, whose face looks along z: x to the right of who
+    sees it, y upwards. What is nearest to that viewer is the tip of its nose. The skin is an image
+    of its colors, in which the second coordinate runs upwards.
     """
 
     def __init__(self, path: str, skin: str) -> None:
@@ -62,11 +61,8 @@ class Scan:
     def __call__(self, rotation: Floats, *, heads: float, light: Floats, side: int) -> Image:
         """An image of side x side pixels, the tip of the nose in its middle.
 
-        Args:
-            rotation: (3, 3), of the head.
-            heads: how far away the camera is, in heights of the head.
-            light: (3,), of length 1: where it comes from.
-            side: in pixels.
+        The head is turned by (3, 3); the camera is so many heights of the head away, and the light
+        comes from (3,), of length 1.
         """
         points = self._points @ rotation.T
         away = heads - points[:, 2]
@@ -81,11 +77,9 @@ class Scan:
 
 
 def _drawn(corners: Floats, side: int) -> Floats:
-    """(side, side, 4): how far away the nearest triangle is, and its values; 0 where there is none.
+    """(side, side, 4): how far away the nearest triangle is, and its values; 0 where none is.
 
-    Args:
-        corners: (T, 3, 6): x, y in pixels, how far away, and three values that are shown.
-        side: in pixels.
+    Corners are (T, 3, 6): x, y in pixels, how far away, and three values that are shown.
     """
     low = np.ceil(corners[:, :, :2].min(1)).astype(np.int64)
     high = np.floor(corners[:, :, :2].max(1)).astype(np.int64)

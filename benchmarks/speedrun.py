@@ -157,16 +157,7 @@ def learning_rates(settings: Settings, steps: int) -> Tensor:
 
 
 class Training:
-    """Everything that training touches, on the device and at addresses that stay.
-
-    Args:
-        faces: the split to train on.
-        settings: how.
-        device: where.
-        compiled: compile forward and backward with torch.compile.
-    Raises:
-        OptionError: a batch has more faces than there are, or no network has the name.
-    """
+    """Everything that training touches, on the device and at addresses that stay."""
 
     def __init__(
         self, faces: FaceSet, settings: Settings, device: torch.device, *, compiled: bool = False
@@ -266,11 +257,7 @@ class Training:
     def _moved(self, images: Tensor, rows: Tensor) -> Tensor:
         """Augmented faces of the epoch that the step under way belongs to.
 
-        Args:
-            images: (N, 1, 48, 48) uint8.
-            rows: (N,) int64, their rows in the split.
-        Returns:
-            (N, 1, 48, 48) float32, gray levels.
+        (N, 1, 48, 48) uint8 and their rows in the split -> (N, 1, 48, 48) float32, gray levels.
         """
         pixels = images.to(torch.float32)
         if self.settings.flip == "alternating":
@@ -315,13 +302,7 @@ class Training:
         return graph.replay
 
     def run(self, advance: Callable[[], None]) -> float:
-        """Train from where `begin` left it; the seconds by the clock.
-
-        Args:
-            advance: does one step: `step` itself, or what `captured` gave.
-        Raises:
-            DivergedError: the loss of the last step is not a finite number.
-        """
+        """Train from where `begin` left it, step by step; the seconds by the clock."""
         synchronize(self.device)
         start = time.perf_counter()
         self.draw_order()
@@ -352,13 +333,9 @@ def synchronize(device: torch.device) -> None:
 
 @torch.no_grad()
 def correct(network: Network, batches: Batches) -> tuple[int, int]:
-    """How many faces are read as they are labelled.
+    """How many faces are read as they are labelled, in full precision.
 
-    Args:
-        network: in full precision, without dropout.
-        batches: the split.
-    Returns:
-        In one view, and in two: the face and its mirror image, whose mean probabilities decide.
+    In one view, and in two: the face and its mirror image, whose mean probabilities decide.
     """
     network.eval()
     right = torch.zeros(2, dtype=torch.int64, device=batches.targets.device)
@@ -405,11 +382,7 @@ def since_process_start() -> float:
 
 
 def chosen_device(name: str) -> torch.device:
-    """The device of a name; "auto" takes a GPU where there is one.
-
-    Raises:
-        OptionError: there is no such device.
-    """
+    """The device of a name; "auto" takes a GPU where there is one."""
     if name not in ("auto", "cpu", "cuda"):
         raise OptionError(f"device: expected auto, cpu or cuda; got {name!r}")
     there = torch.cuda.is_available()
@@ -440,19 +413,8 @@ def speedrun(
 ) -> SpeedrunResult:
     """Train once for each seed and measure; Ctrl-C keeps the seeds that are finished.
 
-    Args:
-        faces: with train, val and test; test is read and reported, and decides nothing.
-        settings: how to train.
-        seeds: of weights, order, augmentation and dropout; at least one.
-        device: "auto", "cpu" or "cuda".
-        graph: on a GPU, make the step one CUDA graph.
-        compiled: compile forward and backward with torch.compile.
-        limit: take so many faces of each split, drawn at random with seed 0; 0 takes all.
-        report: is told of each seed.
-    Raises:
-        DataError: a split is missing.
-        OptionError: a setting is out of range, or the device is not there.
-        DivergedError: the loss is no longer a finite number.
+    Test is read and reported, and decides nothing. `graph` makes the step one CUDA graph on a GPU;
+    with a limit so many faces of each split are taken, drawn at random with seed 0.
     """
     where = chosen_device(device)
     train, val, test = (_some(faces.split(name), limit) for name in SPLITS)

@@ -146,11 +146,7 @@ class Running:
 
 @contextmanager
 def server(model: str, *, workers: int) -> Iterator[Running]:
-    """Start `mien serve`, wait until every worker answers, and end it afterwards.
-
-    Raises:
-        RuntimeError: it does not answer in time.
-    """
+    """Start `mien serve`, wait until every worker answers, and end it afterwards."""
     command = [sys.executable, "-m", "mien", "serve", "--port", "0", "--no-browser"]
     command += ["--model", model, "--workers", str(workers)]
     environment = {key: value for key, value in os.environ.items() if key != "MIEN_TOKEN"}

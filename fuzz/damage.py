@@ -115,10 +115,7 @@ def damaged(
 ) -> tuple[str, bytes]:
     """A file's name and content: a seed with one change, or a few.
 
-    Args:
-        draw: given by Hypothesis.
-        seeds: file name -> contents that the reader takes.
-        changes: file name -> changes that know its format; two of three files have some of them.
+    Of files whose format some changes know, two of three have some of these.
     """
     name = draw(st.sampled_from(sorted(seeds)))
     content = draw(st.sampled_from(list(seeds[name])))
@@ -268,8 +265,7 @@ def change_png(draw: st.DrawFn, content: bytes) -> bytes:
 def change_zip(inner: Callable[[str], Change | None]) -> Change:
     """A change of a member of a zip archive, which gets the checksum that it then needs.
 
-    Args:
-        inner: name of a member -> the change of its content that knows its format, if any.
+    `inner` gives the change that knows the format of a member, by its name.
     """
 
     def change(draw: st.DrawFn, content: bytes) -> bytes:

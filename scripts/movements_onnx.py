@@ -77,11 +77,7 @@ def main() -> None:
 
 
 def networks_of(task: bytes) -> tuple[bytes, bytes]:
-    """The two networks of a bundle: that of the points, and that of the movements.
-
-    Raises:
-        ValueError: it is another bundle.
-    """
+    """The two networks of the one bundle: that of the points, and that of the movements."""
     if (found := hashlib.sha256(task).hexdigest()) != SHA256:
         raise ValueError(f"expected the bundle of sha256 {SHA256}; got {found}")
     with zipfile.ZipFile(io.BytesIO(task)) as bundle:
@@ -171,14 +167,10 @@ _SAME: Final = {
 
 
 class _Translation:
-    """One network of TFLite as nodes of ONNX.
+    """One network of TFLite as nodes of ONNX, and its weights, as precise as they are there.
 
     Pictures, (N, H, W, C) there, are (N, C, H, W) here; the network of the movements has none: its
     convolutions of one pixel are products of matrices.
-
-    Attributes:
-        nodes: the nodes.
-        weights: name -> array, in half precision where they are so there.
     """
 
     def __init__(self, content: bytes, name: str) -> None:
@@ -192,13 +184,7 @@ class _Translation:
         self.weights: dict[str, Array] = {}
 
     def translate(self, given: str) -> list[str]:
-        """Append all nodes.
-
-        Args:
-            given: name of the input.
-        Returns:
-            The names of the outputs.
-        """
+        """Append all nodes, of an input of that name; gives the names of the outputs."""
         self._names[self._graph.Inputs(0)] = given
         operators = []
         for operator in self._operators():

@@ -69,12 +69,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 def links_for_site(markdown: str, source: str, docs: Path) -> str:
     """Turn links between files of the repository into links between pages of the site.
 
-    Args:
-        markdown: of a file of the repository; what stands in fenced code is left alone.
-        source: path of that file from the repository's root, as are the results of `_page_of`.
-        docs: the folder docs/, beside which the other files lie.
-    Returns:
-        The text. A link to nothing stays as it is, for MkDocs to find.
+    What stands in fenced code is left alone, and a link to nothing, for MkDocs to find. `source` is
+    the path of the file from the root of the repository, beside whose docs/ the others lie.
     """
     here = _page_of(source)
     fence = ""
@@ -130,13 +126,7 @@ def cards_page(folder: Path) -> str:
 
 
 def notebook_page(path: Path) -> tuple[str, dict[str, bytes]]:
-    """A notebook as Markdown, with what its cells print and draw.
-
-    Args:
-        path: of a notebook in format 4 that was run.
-    Returns:
-        The text, and its images by their path on the site.
-    """
+    """A notebook that was run as Markdown, and what its cells draw by the path on the site."""
     parts: list[str] = []
     images: dict[str, bytes] = {}
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:

@@ -58,6 +58,12 @@ async function build() {
     });
   }
 
+  async function labelsOf(columns) {
+    const targets = await columns.data();
+    tf.dispose(columns);
+    return Array.from(targets, (target) => LABELS[target]);
+  }
+
   async function boxes(pixels, width, height, places) {
     // As src/face/facemeshutil.ts cuts a face and src/gear/emotion.ts prepares it.
     const columns = tf.tidy(() => {
@@ -69,9 +75,7 @@ async function build() {
       const gray = tf.sum(tf.mul(resized, tf.tensor1d([0.2989, 0.587, 0.114])), 3, true);
       return tf.argMax(network.execute(tf.mul(tf.sub(gray, 0.5), 2)), 1);
     });
-    const targets = await columns.data();
-    tf.dispose(columns);
-    return Array.from(targets, (target) => LABELS[target]);
+    return labelsOf(columns);
   }
 
   async function crops(pixels, count) {
@@ -82,9 +86,7 @@ async function build() {
       const resized = tf.image.resizeBilinear(tf.div(gray, 255), [side, side], false);
       return tf.argMax(network.execute(tf.mul(tf.sub(resized, 0.5), 2)), 1);
     });
-    const targets = await columns.data();
-    tf.dispose(columns);
-    return Array.from(targets, (target) => LABELS[target]);
+    return labelsOf(columns);
   }
 
   return {

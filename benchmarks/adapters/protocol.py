@@ -90,11 +90,7 @@ def _size_px(box: Box) -> float:
 
 
 def serve(build: Callable[[], Adapter]) -> None:
-    """Answer requests until standard input ends.
-
-    Args:
-        build: imports and loads the peer; a failure is the answer to the first request.
-    """
+    """Answer requests until standard input ends; where `build` fails, that is the first answer."""
     # What the peer prints goes to standard error; only answers go to standard output.
     answers = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)
