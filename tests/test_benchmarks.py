@@ -188,13 +188,8 @@ def test_speedrun_prints_a_table_and_writes_json(
     assert out.startswith("CPU")
     assert "9 faces, 1 epoch, batch 4; read on 14 faces" in out
     assert "a trial: at most 9 faces of each split" in out
-    assert [line.split()[0] for line in out.splitlines()[3:8]] == [
-        "seed",
-        "0",
-        "1",
-        "mean",
-        "spread",
-    ]
+    firsts = [line.split()[0] for line in out.splitlines()[3:8]]
+    assert firsts == ["seed", "0", "1", "mean", "spread"]
     (content,) = json.loads(file.read_text())
     assert content["settings"]["epochs"] == 1
     assert len(content["seeds"]) == 2
@@ -337,9 +332,8 @@ def test_peers_are_measured_and_one_that_fails_does_not_stop_the_others(
     assert good.accuracy is not None
     assert good.accuracy.n == 4
     assert good.accuracy.accuracy == 0.75
-    assert good.accuracy.macro_f1 == pytest.approx(
-        6 / 7 / 2
-    )  # happy's F1, and a class that was not read
+    # Happy's F1, and a class that was not read.
+    assert good.accuracy.macro_f1 == pytest.approx(6 / 7 / 2)
     assert good.photo_ms is not None
     assert good.photo_ms.n == 2
     assert good.readings == {"photo": "2 faces, happy", "frame": "2 faces, happy"}
@@ -439,6 +433,9 @@ def test_miens_adapter_reads_the_portrait_and_crops(
     assert photo["faces"] == 1
     assert photo["label"] in EMOTIONS
     assert photo["ms"] > 0.0
+    x0, y0, x1, y1 = photo["box"]
+    assert 0 < x0 < x1 < 512
+    assert 0 < y0 < y1 < 512
     request = {"do": "crops", "file": str(inputs.crops), "first": 3, "count": 4}
     labels = protocol.answer(adapter, request)["labels"]
     assert len(labels) == 4

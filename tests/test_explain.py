@@ -293,14 +293,8 @@ def test_the_command_prints_what_each_covered_part_changes(mien: Mien, portrait:
     assert (done.status, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0].split() == ["covered", "happy", "points", "likeliest"]
-    assert [line.split()[0] for line in lines[1:]] == [
-        "nothing",
-        "forehead",
-        "eyes",
-        "nose",
-        "mouth",
-        "chin",
-    ]
+    parts = ["nothing", "forehead", "eyes", "nose", "mouth", "chin"]
+    assert [line.split()[0] for line in lines[1:]] == parts
     nothing, mouth = lines[1].split(), lines[5].split()
     assert float(mouth[1][:-1]) < float(nothing[1][:-1])
     difference = float(mouth[1][:-1]) - float(nothing[1][:-1])

@@ -79,15 +79,8 @@ def test_two_links_to_one_file_are_two_images(album: Path) -> None:
 
 
 def test_what_a_search_leaves_out_is_counted(album: Path) -> None:
-    for name in (
-        "a.mov",
-        "deep/b.MOV",
-        "c.dng",
-        "deep/._b.png",
-        ".DS_Store",
-        "README",
-        "d.part.jpg",
-    ):
+    videos, others = ("a.mov", "deep/b.MOV"), (".DS_Store", "README", "d.part.jpg")
+    for name in (*videos, "c.dng", "deep/._b.png", *others):
         (album / name).write_bytes(b"x")
     (album / "gone.jpg").symlink_to(album / "nowhere.jpg")
     (album / "again").symlink_to(album / "deep")

@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import mien_adapter
 import numpy as np
-import protocol
 import pytest
 from PIL import Image as PILImage
 
@@ -364,18 +362,3 @@ def test_real_photos_says_what_is_wrong(
 ) -> None:
     assert real_photos.main(["--data", "/no/photos", *options]) == 2
     assert message in capsys.readouterr().err
-
-
-def test_an_adapter_tells_the_box_that_it_read(
-    portrait_image: Image, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    portrait_image.tofile(tmp_path / "photo.rgb")
-    photo = {"file": str(tmp_path / "photo.rgb"), "width": 512, "height": 512}
-    monkeypatch.setattr(sys, "argv", ["mien_adapter.py", str(tiny_model)])
-    adapter = mien_adapter.build()
-
-    x0, y0, x1, y1 = protocol.answer(adapter, {"do": "photo", **photo})["box"]
-    assert 0 < x0 < x1 < 512
-    assert 0 < y0 < y1 < 512
-    with pytest.raises(ValueError, match="it takes no boxes"):
-        protocol.answer(adapter, {"do": "boxes", "boxes": [[x0, y0, x1, y1]], **photo})
