@@ -50,13 +50,6 @@ CROPS: Crops = np.zeros((2, 48, 48), np.uint8)
 # Images
 
 
-def jpeg(side_px: int, **options: Any) -> bytes:
-    content = bytearray(saved(PILImage.new("RGB", (16, 16)), "JPEG", **options))
-    frame = max(content.find(b"\xff\xc0"), content.find(b"\xff\xc2"))
-    struct.pack_into(">HH", content, frame + 5, side_px, side_px)
-    return bytes(content)
-
-
 def test_a_large_image_is_in_memory_little_more_than_twice(tmp_path: Path) -> None:
     """A file of 2 kB that says it has 13,000 x 13,000 pixels took 3.2 GB, others 7.6.
 
@@ -64,7 +57,9 @@ def test_a_large_image_is_in_memory_little_more_than_twice(tmp_path: Path) -> No
     3 when it is.
     """
     path = tmp_path / "large.jpg"
-    path.write_bytes(jpeg(6_000, progressive=True))
+    content = bytearray(saved(PILImage.new("RGB", (16, 16)), "JPEG", progressive=True))
+    struct.pack_into(">HH", content, content.find(b"\xff\xc2") + 5, 6_000, 6_000)
+    path.write_bytes(content)
     program = (
         # ru_maxrss would count what the process that starts this one holds.
         "import sys, pathlib, mien\n"
@@ -80,16 +75,6 @@ def test_a_large_image_is_in_memory_little_more_than_twice(tmp_path: Path) -> No
     side, peak_mb = map(int, found.stdout.split())
     assert side == 6_000
     assert peak_mb < 600
-
-
-@pytest.mark.parametrize("kind", ["WEBP", "JPEG"])
-def test_images_that_take_twice_the_memory_are_bounded_at_half(kind: str) -> None:
-    mode = "CMYK" if kind == "JPEG" else "RGB"
-    content = saved(PILImage.new(mode, (64, 64)), kind)
-
-    assert load_image(content, max_pixels=2 * 64 * 64).shape == (64, 64, 3)
-    with pytest.raises(ImageError, match="expected at most 4,095 pixels; got 64 x 64"):
-        load_image(content, max_pixels=2 * 64 * 64 - 1)
 
 
 @pytest.mark.parametrize(
@@ -127,14 +112,6 @@ def test_large_images_are_made_rgb_in_strips_as_small_ones_at_once(
         before = opened.size
         assert np.array_equal(load_image(opened), at_once)
         assert opened.size == before  # what was given is as it was
-
-
-def test_a_jpeg_of_many_scans_is_refused_before_they_take_a_minute() -> None:
-    content = jpeg(13_000, progressive=True)
-    scan = content[content.rindex(b"\xff\xda") : -2]
-
-    with pytest.raises(ImageError, match="expected at most 105 scans of 13000 x 13000 pixels"):
-        load_image(content[:-2] + 500 * scan + content[-2:])
 
 
 def test_what_libtiff_says_does_not_come_between(tmp_path: Path, portrait: Path) -> None:
