@@ -216,12 +216,7 @@ class SparseRepresentation(ClassifierMixin, BaseEstimator):  # type: ignore[misc
     Sparse representation-based classification, doi:10.1109/TPAMI.2008.79, algorithm 1: a face is
     written as a sum of few training faces, and goes to the class whose part of the sum leaves the
     least of it over. The sum is found by orthogonal matching pursuit in place of the paper's l1
-    program, over a dictionary of bounded size.
-
-    Args:
-        most_atoms: training faces in the dictionary; more are drawn from, each class by its share.
-        most_terms: training faces in one sum.
-        random_state: of the draw.
+    program, over a dictionary of bounded size, in which each class has its share.
     """
 
     BATCH: Final = 256  # faces whose residuals are in memory at once
