@@ -42,13 +42,16 @@ const SAME_FACE_IOU = 0.3;
 
 const GLANCE_SCORE = 0.2; // from here on something in a glance asks for a larger search
 const GLANCE_FACE_PX = 32; // in the glance; boxes of smaller ones are coarse, others are missed
+const GLANCE_SHARE = 0.2; // of the side of a square as large as the image; smaller ones may be of a crowd
 export const MIN_SCORE = 0.7;
 const DOUBTFUL_SCORE = 0.3; // from here on it may be a face
+const FAINT_SCORE = 0.1; // from here on a second look may show one
 export const SURE_SCORE = 0.8; // from here on it is one, without a second look
 const UPRIGHT_SCORE = 0.9; // seldom reached by what is found in a tilted face
 const UPRIGHT_ODDS = 3; // seldom reached by a tilted face, or one on its side or head
 const TELLING_PX = { least: 60, most: 200 }; // between these, as it is seen, a face shows a tilt
 const LEVEL_SCORES = { few: 0.91, many: 0.895 }; // seldom reached in an image on its side or head
+const SEVERAL_LEVEL = { least: 0.87, count: 2, share: 1 / 3 }; // likewise, of so many of the faces
 const LARGE_SHARE = 0.2; // of the longer side: what is smaller may be a part of a face
 const TILTED_SCORE = 0.5; // seldom missed by what is found in a tilted face
 const LEAST_TILT_DEG = 1.5; // that the eyes tell in a look
@@ -81,8 +84,10 @@ interface Find {
   readonly score: number;
   /** The longer side of the box, where it was found. */
   readonly seenPx: number;
-  /** Logarithm of the odds that it was upright there, if it is large; not known of looks. */
+  /** Logarithm of the odds that it was upright there, if it is large. */
   readonly odds: number;
+  /** It was seen by a second look. */
+  readonly enlarged: boolean;
   /** How often the image was turned by 90 degrees, counter-clockwise, to find it. */
   readonly quarters: number;
   /** Level in the image, whatever the tilt of the head. */
@@ -121,22 +126,18 @@ export class Detector {
     let finds = this.find(image, GLANCE_PIXELS, quarters, GLANCE_SCORE);
     if (quarters && !finds.length) return [];
     const least = quarters ? TURNED_SCORE : SURE_SCORE;
-    if (fullSize || !showsAll(finds, least)) {
+    const clear = !fullSize && showsAll(finds, least);
+    finds = this.likely(finds);
+    if (!clear || (secondLooks && mayBeACrowd(image, finds))) {
       for (const pixels of this.morePixels(image)) {
-        const more = this.find(image, pixels, quarters, this.doubtful);
-        finds = joined(more, this.likely(finds));
+        const more = this.find(image, pixels, quarters, this.faint);
+        const faint = more.filter((find) => find.score < this.doubtful);
+        finds = clear ? joined(finds, more) : joined(this.likely(more), [...faint, ...this.likely(finds)]);
       }
     }
     if (!secondLooks) return finds.filter((find) => find.score >= minScore);
     const looks = new SecondLooks(this.network, image, MOST_LOOKS);
-    // Those last that can do without; of these those first that are likeliest to be tilted.
-    const turn = (find: Find): number => (find.score >= SURE_SCORE ? find.score : -find.score);
-    const seen: Find[] = [];
-    for (const find of this.likely(finds).sort((a, b) => turn(a) - turn(b))) {
-      const shown = this.look(looks, find);
-      if (shown) seen.push(shown);
-    }
-    return joined(seen, []);
+    return joined(this.lookedAt(looks, finds), []);
   }
 
   /** How many pixels are searched after the glance. */
@@ -152,6 +153,11 @@ export class Detector {
     return Math.min(this.options.minScore, DOUBTFUL_SCORE);
   }
 
+  private get faint(): number {
+    const { secondLooks, minScore } = this.options;
+    return secondLooks ? Math.min(minScore, FAINT_SCORE) : this.doubtful;
+  }
+
   private likely(finds: readonly Find[]): Find[] {
     return finds.filter((find) => find.score >= this.doubtful);
   }
@@ -163,20 +169,41 @@ export class Detector {
     return rows.map((row) => findOf(row, small, scale, quarters));
   }
 
-  /** A find as it shows itself when it is looked at again; null if it is no face. */
-  private look(looks: SecondLooks, find: Find): Find | null {
+  /** Finds as they show themselves when they are looked at again, without those of no face. */
+  private lookedAt(looks: SecondLooks, finds: readonly Find[]): Find[] {
     const { minScore } = this.options;
-    let best = find.score >= Math.max(SURE_SCORE, minScore) ? find : null;
-    if (sizePx(find) < LEAST_LOOK_PX) return best;
+    const least = Math.max(SURE_SCORE, minScore);
+    const sure = finds.filter((find) => find.score >= least).sort((a, b) => a.score - b.score);
+    const doubtful = finds
+      .filter((find) => find.score < least && sizePx(find) >= LEAST_LOOK_PX)
+      .sort((a, b) => b.score - a.score);
+    const levels = looks.at(doubtful);
+    const turns = levels.map((level, i) => this.tilts(level, doubtful[i]));
+    const seen = looks.turned(doubtful, turns).map((tilts, i) => best(levels[i], tilts));
+    return [
+      ...seen.filter((find): find is Find => find !== null && find.score >= minScore),
+      // Those first that are likeliest to be tilted.
+      ...sure.map((find) => this.righted(looks, find)),
+    ];
+  }
+
+  /** A sure find, as it shows itself if it is tilted. */
+  private righted(looks: SecondLooks, find: Find): Find {
     const upright = find.score >= UPRIGHT_SCORE || isUpright(find);
-    if (best && (upright || looks.count >= FEW_LOOKS)) return best;
+    if (upright || sizePx(find) < LEAST_LOOK_PX || looks.count >= FEW_LOOKS) return find;
     // A large face tells to which side it is tilted, a small one once it is enlarged.
-    const level = best && tellsTilt(find) ? find : looks.at(find);
-    best ??= level;
-    for (const tilted of looks.turned(find, tilts(level, find))) {
-      if (tilted && tilted.score >= TURNED_SCORE) best = surest([tilted, best, level]);
-    }
-    return best && best.score >= minScore ? best : null;
+    const level = tellsTilt(find) ? find : looks.at([find])[0];
+    const [tilts] = looks.turned([find], [this.tilts(level, find)]);
+    return best(find, tilts, level) ?? find;
+  }
+
+  /** By how much a head may be tilted that was looked at. */
+  private tilts(level: Find | null, find: Find): number[] {
+    if (!level) return find.score >= TILTED_SCORE ? [-TILT_DEG, TILT_DEG] : [];
+    if (level.score >= this.options.minScore && isUpright(level)) return [];
+    const tilt = tiltDeg(level);
+    if (Math.abs(tilt) >= LEAST_TILT_DEG) return [Math.sign(tilt) * TILT_DEG];
+    return level.score >= UPRIGHT_SCORE ? [] : [-TILT_DEG, TILT_DEG];
   }
 
   /** Better finds, if the image lies on its side or head. */
@@ -184,15 +211,18 @@ export class Detector {
     const upright = surest(finds);
     const score = upright?.score ?? 0;
     const largePx = LARGE_SHARE * Math.max(image.width, image.height);
-    const level = finds.some((find) => isUpright(find) && sizePx(find) >= largePx);
-    if (level || score >= (finds.length > 2 ? LEVEL_SCORES.many : LEVEL_SCORES.few)) return finds;
+    const level = finds.some((f) => isUpright(f) && !f.enlarged && sizePx(f) >= largePx);
+    const { least, count, share } = SEVERAL_LEVEL;
+    const sure = finds.filter((find) => find.score >= least).length;
+    const several = sure >= Math.max(count, share * finds.length);
+    if (level || several || score >= (finds.length > 2 ? LEVEL_SCORES.many : LEVEL_SCORES.few)) return finds;
     let sides = [1, 2, 3];
     // What looks more upright than not is a face.
-    const isFace = upright && tellsTilt(upright) && upright.odds > 0;
+    const isFace = upright && !upright.enlarged && tellsTilt(upright) && upright.odds > 0;
     if (upright && (isFace || score >= TURNED_SCORE)) {
       const looks = new SecondLooks(this.network, image, sides.length);
       const degrees = sides.map((quarters) => 90 * quarters);
-      const scores = looks.turned(upright, degrees).map((find) => find?.score ?? 0);
+      const scores = looks.turned([upright], [degrees])[0].map((find) => find?.score ?? 0);
       const highest = Math.max(...scores);
       if (highest <= score) return finds;
       sides = [sides[scores.indexOf(highest)]];
@@ -217,12 +247,16 @@ function showsAll(finds: readonly Find[], least: number): boolean {
   );
 }
 
-/** By how much a head may be tilted that was looked at. */
-function tilts(level: Find | null, find: Find): number[] {
-  if (!level) return find.score >= TILTED_SCORE ? [-TILT_DEG, TILT_DEG] : [];
-  const tilt = tiltDeg(level);
-  if (Math.abs(tilt) >= LEAST_TILT_DEG) return [Math.sign(tilt) * TILT_DEG];
-  return level.score >= UPRIGHT_SCORE ? [] : [-TILT_DEG, TILT_DEG];
+/** Whether a sure find is so small that there may be others that a glance does not show. */
+function mayBeACrowd({ width, height }: Pixels, finds: readonly Find[]): boolean {
+  const largePx = GLANCE_SHARE * Math.sqrt(width * height);
+  return finds.some((find) => find.score >= SURE_SCORE && sizePx(find) < largePx);
+}
+
+/** That, or what is surer of it once it is turned and believed. */
+function best(find: Find | null, tilts: readonly (Find | null)[], level: Find | null = null): Find | null {
+  const believed = tilts.filter((tilted) => tilted && tilted.score >= TURNED_SCORE);
+  return believed.length ? surest([...believed, find, level]) : find;
 }
 
 /** Whether it was seen in a size that shows a tilt. */
@@ -298,7 +332,7 @@ function makeFind(
   sides: Point,
   row: Row,
   quarters: number,
-  odds = -Infinity,
+  enlarged = false,
 ): Find {
   const [middle, ...landmarks] = points;
   const [across, down] = quarters % 2 ? [sides[1], sides[0]] : sides;
@@ -308,7 +342,8 @@ function makeFind(
     points: landmarks,
     score: row.score,
     seenPx: Math.max(row.width, row.height),
-    odds,
+    odds: uprightOdds(row),
+    enlarged,
     quarters,
     box: [middle[0] - across / 2, middle[1] - down / 2, middle[0] + across / 2, middle[1] + down / 2],
   };
@@ -329,7 +364,7 @@ function findOf(row: Row, small: Pixels, [scaleX, scaleY]: Point, quarters: numb
   }
   points = points.map(([x, y]): Point => [x / scaleX, y / scaleY]);
   const [across, down] = quarters % 2 ? [scaleY, scaleX] : [scaleX, scaleY];
-  return makeFind(points, [row.width / across, row.height / down], row, quarters, uprightOdds(row));
+  return makeFind(points, [row.width / across, row.height / down], row, quarters);
 }
 
 /** Second looks at places of one image, no more than so many. */
@@ -342,41 +377,67 @@ class SecondLooks {
     private readonly most: number,
   ) {}
 
-  /** What is found in its place, enlarged. */
-  at(find: Find): Find | null {
-    return this.seen(find, [0], LOOK_PX)[0];
+  /** What is found in the place of each, enlarged. */
+  at(finds: readonly Find[]): (Find | null)[] {
+    const level = finds.map(() => [0]);
+    return this.seen(finds, level, LOOK_PX).map((views) => views[0] ?? null);
   }
 
-  /** What is found in its place, turned by each of these, counter-clockwise. */
-  turned(find: Find, degrees: readonly number[]): (Find | null)[] {
-    return this.seen(find, degrees, TURNED_LOOK_PX);
+  /** What is found in the place of each, turned by each of its degrees, counter-clockwise. */
+  turned(finds: readonly Find[], degrees: readonly (readonly number[])[]): (Find | null)[][] {
+    return this.seen(finds, degrees, TURNED_LOOK_PX);
   }
 
-  /** One or none for each turn; all of them are looked at side by side. */
-  private seen(find: Find, wanted: readonly number[], px: typeof LOOK_PX): (Find | null)[] {
-    const degrees = wanted.slice(0, this.most - this.count);
-    this.count += degrees.length;
-    if (!degrees.length) return [null];
+  /** One or none for each turn of each, while looks are left; all lie side by side. */
+  private seen(
+    finds: readonly Find[],
+    degrees: readonly (readonly number[])[],
+    px: typeof LOOK_PX,
+  ): (Find | null)[][] {
     const { side, face } = px;
-    const scale = face / sizePx(find);
-    const part = this.part(find, side, scale);
-    const maps = degrees.map((more) => lookAt(find.middle, 90 * find.quarters + more, scale, side));
-    const places = maps.map((map) => warp(part.image, inverted(ofPart(map, part)), side, "black"));
-    const rows = this.network.find(sideBySide(places), DOUBTFUL_SCORE);
-    const found: (Find | null)[] = maps.map(() => null);
+    const places: Place[] = [];
+    const seen = finds.map((find, i) => {
+      const turns = degrees[i].slice(0, this.most - this.count);
+      this.count += turns.length;
+      const views: (Find | null)[] = turns.map(() => null);
+      places.push(...this.places(find, turns, views, px));
+      return views;
+    });
+    if (!places.length) return seen;
+    const rows = this.network.find(sideBySide(places.map(({ image }) => image)), DOUBTFUL_SCORE);
     // The best of a place last.
     for (const row of rows.reverse()) {
       const [x, y] = middleOf(row);
-      const index = Math.min(Math.max(Math.floor(x / side), 0), maps.length - 1);
+      const index = Math.min(Math.max(Math.floor(x / side), 0), places.length - 1);
       const left = index * side;
       const away = Math.max(Math.abs(x - left - side / 2), Math.abs(y - side / 2));
-      if (away > face / 2) continue; // that is another one, beside it
-      const back = inverted(maps[index]);
+      if (away > face / 2 || Math.max(row.width, row.height) < face / 2) continue; // beside or in it
+      const { map, find, views, turn } = places[index];
+      const scale = face / sizePx(find);
+      const back = inverted(map);
       const ofRow: Point[] = [[x, y], ...row.points];
       const points = ofRow.map((point) => moved([point[0] - left, point[1]], back));
-      found[index] = makeFind(points, [row.width / scale, row.height / scale], row, find.quarters);
+      const sides: Point = [row.width / scale, row.height / scale];
+      views[turn] = makeFind(points, sides, row, find.quarters, true);
     }
-    return found;
+    return seen;
+  }
+
+  /** The place of a find, turned by each of these. */
+  private places(
+    find: Find,
+    degrees: readonly number[],
+    views: (Find | null)[],
+    { side, face }: typeof LOOK_PX,
+  ): Place[] {
+    if (!degrees.length) return [];
+    const scale = face / sizePx(find);
+    const part = this.part(find, side, scale);
+    return degrees.map((more, turn) => {
+      const map = lookAt(find.middle, 90 * find.quarters + more, scale, side);
+      const image = warp(part.image, inverted(ofPart(map, part)), side, "black");
+      return { image, map, find, views, turn };
+    });
   }
 
   /** What is around a place, shrunk so as not to alias. */
@@ -392,6 +453,15 @@ class SecondLooks {
     const least = [part.width, part.height].map((length) => roundEven(scale * length));
     return { ...manyTimesHalved(part, least[0], least[1]), left, top };
   }
+}
+
+/** A place of an image as it is looked at again, and where what is seen of it goes. */
+interface Place {
+  readonly image: Pixels;
+  readonly map: Affine;
+  readonly find: Find;
+  readonly views: (Find | null)[];
+  readonly turn: number;
 }
 
 /** A part of an image: where it begins, and by which factor it is shrunk. */

@@ -94,12 +94,16 @@ class YuNetDetector:
 
     GLANCE_SCORE: Final = 0.2  # from here on something in a glance asks for a larger search
     GLANCE_FACE_PX: Final = 32  # in the glance; boxes of smaller ones are coarse, others are missed
+    # Of the side of a square as large as the image: a smaller face may stand in a crowd.
+    GLANCE_SHARE: Final = 0.2
     MIN_SCORE: Final = 0.7
     DOUBTFUL_SCORE: Final = 0.3  # from here on it may be a face
+    FAINT_SCORE: Final = 0.1  # from here on a second look may show one
     SURE_SCORE: Final = 0.8  # from here on it is one, without a second look
     UPRIGHT_SCORE: Final = 0.9  # seldom reached by what is found in a tilted face
     # Seldom reached by the surest of one or two, or of more, in an image on its side or head.
     LEVEL_SCORES: Final = (0.91, 0.895)
+    SEVERAL_LEVEL: Final = (0.87, 2, 1 / 3)  # likewise, of so many and that share of the faces
     LARGE_SHARE: Final = 0.2  # of the longer side: what is smaller may be a part of a face
     TILTED_SCORE: Final = 0.5  # seldom missed by what is found in a tilted face
     LEAST_TILT_DEG: Final = 1.5  # that the eyes tell in a look: an eighth of the true one
@@ -153,7 +157,7 @@ class YuNetDetector:
             What is seen at each place; None where no face is.
         """
         looks = _SecondLooks(self._network, image, len(faces))
-        finds = (looks.at(_Find.expected(face)) for face in faces)
+        finds = (looks.at([_Find.expected(face)])[0] for face in faces)
         seen = (find.face() if find is not None else None for find in finds)
         return [
             face
@@ -177,18 +181,18 @@ class YuNetDetector:
         if quarters and not finds:
             return []
         least = self.TURNED_SCORE if quarters else self.SURE_SCORE
-        enough = not self.full_size and self._shows_all(finds, least)
+        clear = not self.full_size and self._shows_all(finds, least)
+        finds = self._likely(finds)
+        enough = clear and not (self.second_looks and self._may_be_a_crowd(image, finds))
         for pixels in () if enough else self._more_pixels(image):
-            more = self._find(image, pixels, quarters, self._doubtful)
-            finds = _joined(more, self._likely(finds), self.SAME_FACE_IOU)
+            more = self._find(image, pixels, quarters, self._faint)
+            faint = [find for find in more if find.score < self._doubtful]
+            both = (self._likely(more), faint + self._likely(finds))
+            finds = _joined(*((finds, more) if clear else both), self.SAME_FACE_IOU)
         if not self.second_looks:
             return [find for find in finds if find.score >= self.min_score]
         looks = _SecondLooks(self._network, image, self.MOST_LOOKS)
-        finds = self._likely(finds)
-        # Those last that can do without; of these those first that are likeliest to be tilted.
-        finds.sort(key=lambda f: f.score if f.score >= self.SURE_SCORE else -f.score)
-        seen = (self._look(looks, find) for find in finds)
-        return _joined([find for find in seen if find is not None], [], self.SAME_FACE_IOU)
+        return _joined(self._looked_at(looks, finds), [], self.SAME_FACE_IOU)
 
     def _shows_all(self, finds: list["_Find"], least: float) -> bool:
         """Whether a glance shows large faces, one of them of that score, and nothing else."""
@@ -198,6 +202,11 @@ class YuNetDetector:
             else find.size_px < self.LEAST_LOOK_PX
             for find in finds
         )
+
+    def _may_be_a_crowd(self, image: Image, finds: list["_Find"]) -> bool:
+        """Whether a sure find is so small that there may be others that a glance does not show."""
+        large_px = self.GLANCE_SHARE * math.sqrt(image.shape[0] * image.shape[1])
+        return any(f.score >= self.SURE_SCORE and f.size_px < large_px for f in finds)
 
     def _more_pixels(self, image: Image) -> Iterator[int]:
         """Of the searches after the glance."""
@@ -214,6 +223,10 @@ class YuNetDetector:
     def _doubtful(self) -> float:
         return min(self.min_score, self.DOUBTFUL_SCORE)
 
+    @property
+    def _faint(self) -> float:
+        return min(self.min_score, self.FAINT_SCORE) if self.second_looks else self._doubtful
+
     def _likely(self, finds: list["_Find"]) -> list["_Find"]:
         return [find for find in finds if find.score >= self._doubtful]
 
@@ -222,27 +235,51 @@ class YuNetDetector:
         view = _shrink(image, pixels, CELL_PX).turned(quarters)
         return [view.find(row) for row in self._network.find(view.image, least)]
 
-    def _look(self, looks: "_SecondLooks", find: "_Find") -> "_Find | None":
-        """A find as it shows itself when it is looked at again; None if it is no face."""
-        best = find if find.score >= max(self.SURE_SCORE, self.min_score) else None
-        if find.size_px < self.LEAST_LOOK_PX:
-            return best
+    def _looked_at(self, looks: "_SecondLooks", finds: list["_Find"]) -> list["_Find"]:
+        """Finds as they show themselves when they are looked at again, without those of no face."""
+        least = max(self.SURE_SCORE, self.min_score)
+        sure = sorted((find for find in finds if find.score >= least), key=lambda f: f.score)
+        doubtful = [
+            find
+            for find in sorted(finds, key=lambda find: -find.score)
+            if find.score < least and find.size_px >= self.LEAST_LOOK_PX
+        ]
+        levels = looks.at(doubtful)
+        degrees = [self._tilts(*both) for both in zip(levels, doubtful, strict=True)]
+        both = zip(levels, looks.turned(doubtful, degrees), strict=True)
+        seen = [self._best(level, tilts) for level, tilts in both]
+        # Those first that are likeliest to be tilted.
+        return [one for one in seen if one is not None and one.score >= self.min_score] + [
+            self._righted(looks, find) for find in sure
+        ]
+
+    def _righted(self, looks: "_SecondLooks", find: "_Find") -> "_Find":
+        """A sure find, as it shows itself if it is tilted."""
         upright = find.score >= self.UPRIGHT_SCORE or find.is_upright
-        if best is not None and (upright or looks.count >= self.FEW_LOOKS):
-            return best
+        if upright or find.size_px < self.LEAST_LOOK_PX or looks.count >= self.FEW_LOOKS:
+            return find
         # A large face tells to which side it is tilted, a small one once it is enlarged.
-        level = find if best is not None and find.tells_tilt else looks.at(find)
-        best = best or level
-        for tilted in looks.turned(find, self._tilts(level, find)):
-            if tilted is not None and tilted.score >= self.TURNED_SCORE:
-                seen = (one for one in (tilted, best, level) if one is not None)
-                best = max(seen, key=lambda one: one.score)
-        return best if best is not None and best.score >= self.min_score else None
+        level = find if find.tells_tilt else looks.at([find])[0]
+        tilts = looks.turned([find], [self._tilts(level, find)])[0]
+        return self._best(find, tilts, level) or find
+
+    def _best(
+        self,
+        best: "_Find | None",
+        tilts: Sequence["_Find | None"],
+        level: "_Find | None" = None,
+    ) -> "_Find | None":
+        """That, or what is surer of it once it is turned and believed."""
+        believed = [find for find in tilts if find is not None and find.score >= self.TURNED_SCORE]
+        seen = [*believed, best, level] if believed else [best]
+        return max((find for find in seen if find), key=lambda find: find.score, default=None)
 
     def _tilts(self, level: "_Find | None", find: "_Find") -> tuple[float, ...]:
         """By how much a head may be tilted that was looked at."""
         if level is None:
             return self.TILTS if find.score >= self.TILTED_SCORE else ()
+        if level.score >= self.min_score and level.is_upright:
+            return ()
         if abs(level.tilt_deg) >= self.LEAST_TILT_DEG:
             return (math.copysign(self.TILTS[1], level.tilt_deg),)
         return () if level.score >= self.UPRIGHT_SCORE else self.TILTS
@@ -252,15 +289,22 @@ class YuNetDetector:
         surest = max(finds, key=lambda find: find.score, default=None)
         score = 0.0 if surest is None else surest.score
         large_px = self.LARGE_SHARE * max(image.shape)
-        level = any(find.is_upright and find.size_px >= large_px for find in finds)
-        if level or score >= self.LEVEL_SCORES[len(finds) > 2]:
+        # An enlarged part of a face may look upright.
+        searched = [find for find in finds if not find.enlarged]
+        level = any(find.is_upright and find.size_px >= large_px for find in searched)
+        least, count, share = self.SEVERAL_LEVEL
+        several = sum(find.score >= least for find in finds) >= max(count, share * len(finds))
+        if level or several or score >= self.LEVEL_SCORES[len(finds) > 2]:
             return finds
         sides: tuple[int, ...] = (1, 2, 3)
         # What looks more upright than not is a face.
-        is_face = surest is not None and surest.tells_tilt and surest.odds > 0.0
+        is_face = (
+            surest is not None and not surest.enlarged and surest.tells_tilt and surest.odds > 0.0
+        )
         if surest is not None and (is_face or score >= self.TURNED_SCORE):
             degrees = [90.0 * quarters for quarters in sides]
-            seen = _SecondLooks(self._network, image, len(sides)).turned(surest, degrees)
+            looks = _SecondLooks(self._network, image, len(sides))
+            [seen] = looks.turned([surest], [degrees])
             scores = [0.0 if find is None else find.score for find in seen]
             if max(scores) <= score:
                 return finds
@@ -484,7 +528,8 @@ class _Find:
         score: 0 to 1.
         seen_px: the longer side of the box, where it was found.
         quarters: how often the image was turned by 90 degrees, counter-clockwise, to find it.
-        odds: logarithm of the odds that it was upright there, if it is large; not known of looks.
+        odds: logarithm of the odds that it was upright there, if it is large.
+        enlarged: it was seen by a second look.
     """
 
     middle: NDArray[np.float64]
@@ -494,6 +539,7 @@ class _Find:
     seen_px: float
     quarters: int
     odds: float = -math.inf
+    enlarged: bool = False
 
     TELLING_PX: ClassVar = (60.0, 200.0)  # between these, as it is seen, a face shows a tilt
     UPRIGHT_ODDS: ClassVar = 3.0  # seldom reached by a tilted face, or one on its side or head
@@ -590,48 +636,66 @@ class _SecondLooks:
         self._network, self._image, self._most = network, image, most
         self.count = 0
 
-    def at(self, find: _Find) -> _Find | None:
-        """What is found in its place, enlarged."""
-        return self._seen(find, (0.0,), *YuNetDetector.LOOK_PX)[0]
+    def at(self, finds: Sequence[_Find]) -> list[_Find | None]:
+        """What is found in the place of each, enlarged."""
+        seen = self._seen(finds, [(0.0,)] * len(finds), *YuNetDetector.LOOK_PX)
+        return [views[0] if views else None for views in seen]
 
-    def turned(self, find: _Find, degrees: Sequence[float]) -> list[_Find | None]:
-        """What is found in its place, turned by each of these, counter-clockwise."""
-        return self._seen(find, degrees, *YuNetDetector.TURNED_LOOK_PX)
+    def turned(
+        self, finds: Sequence[_Find], degrees: Sequence[Sequence[float]]
+    ) -> list[list[_Find | None]]:
+        """What is found in the place of each, turned by each of its degrees, counter-clockwise."""
+        return self._seen(finds, degrees, *YuNetDetector.TURNED_LOOK_PX)
 
     def _seen(
-        self, find: _Find, degrees: Sequence[float], side: int, face_px: int
-    ) -> list[_Find | None]:
-        """One or none for each turn; all of them are looked at side by side."""
-        degrees = degrees[: self._most - self.count]
-        self.count += len(degrees)
-        if not degrees:
-            return [None]
-        scale = face_px / float(find.sides.max())
-        part, start, factor = self._part(find, side, scale)
-        angles = [90.0 * find.quarters + more for more in degrees]
-        turns = [cv2.getRotationMatrix2D((0.0, 0.0), angle, scale)[:, :2] for angle in angles]
-        shifts = [side / 2 - turn @ find.middle for turn in turns]
-        places = [
-            cv2.warpAffine(
-                part, np.column_stack([factor * turn, turn @ start + shift]), (side, side)
-            )
-            for turn, shift in zip(turns, shifts, strict=True)
-        ]
-        rows = self._network.find(np.hstack(places), YuNetDetector.DOUBTFUL_SCORE)
+        self,
+        finds: Sequence[_Find],
+        degrees: Sequence[Sequence[float]],
+        side: int,
+        face_px: int,
+    ) -> list[list[_Find | None]]:
+        """One or none for each turn of each, while looks are left; all lie side by side."""
+        places: list[_Place] = []
+        counts = []
+        for find, turns in zip(finds, degrees, strict=True):
+            turns = turns[: self._most - self.count]
+            self.count += len(turns)
+            counts.append(len(turns))
+            places += self._places(find, turns, side, face_px / find.size_px) if turns else []
         seen: list[_Find | None] = [None] * len(places)
-        for row in rows[::-1]:  # the best of a place last
-            middle = row[:2] + row[2:4] / 2
-            index = int(np.clip(middle[0] // side, 0, len(places) - 1))
-            left = np.array([index * side, 0.0])
-            if np.abs(middle - left - side / 2).max() > face_px / 2:
-                continue  # that is another one, beside it
-            found = np.vstack([middle, row[4:14].reshape(5, 2)]) - left
-            points = (found - shifts[index]) @ np.linalg.inv(turns[index]).T
-            sides, seen_px = row[2:4] / scale, float(row[2:4].max())
-            seen[index] = _Find(
-                points[0], sides, points[1:], float(row[14]), seen_px, find.quarters
-            )
-        return seen
+        if places:
+            images = np.hstack([place.image for place in places])
+            rows = self._network.find(images, YuNetDetector.DOUBTFUL_SCORE)
+            for row in rows[::-1]:  # the best of a place last
+                middle = row[:2] + row[2:4] / 2
+                index = int(np.clip(middle[0] // side, 0, len(places) - 1))
+                row[[0, 4, 6, 8, 10, 12]] -= index * side
+                away = np.abs(row[:2] + row[2:4] / 2 - side / 2).max()
+                if away <= face_px / 2 and row[2:4].max() >= face_px / 2:
+                    seen[index] = places[index].find(row)  # others lie beside it, or in it
+        one = iter(seen)
+        return [[next(one) for _ in range(count)] for count in counts]
+
+    def _places(
+        self, find: _Find, degrees: Sequence[float], side: int, scale: float
+    ) -> Iterator["_Place"]:
+        """The place of a find, turned by each of these.
+
+        Args:
+            find: whose place is looked at.
+            degrees: counter-clockwise.
+            side: of the place, in pixels as it is looked at.
+            scale: of the place, pixels in one of the image.
+        """
+        part, start, factor = self._part(find, side, scale)
+        for more in degrees:
+            angle = 90.0 * find.quarters + more
+            matrix = cv2.getRotationMatrix2D((0.0, 0.0), angle, scale)
+            turn = np.asarray(matrix[:, :2], np.float64)
+            shift = side / 2 - turn @ find.middle
+            warp = np.column_stack([factor * turn, turn @ start + shift])
+            image = np.asarray(cv2.warpAffine(part, warp, (side, side)), np.uint8)
+            yield _Place(image, turn, shift, scale, find.quarters)
 
     def _part(self, find: _Find, side: int, scale: float) -> tuple[Image, NDArray[np.float64], int]:
         """What is around it, where it begins, and by which factor it is shrunk, so as not to alias.
@@ -649,6 +713,32 @@ class _SecondLooks:
         part = self._image[start[1] : end[1], start[0] : end[0]]
         small, factor = _halved(part, [round(scale * length) for length in part.shape[1::-1]])
         return small, start.astype(float), factor
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A place of an image as it is looked at again.
+
+    Attributes:
+        image: (H, W, 3) uint8, RGB.
+        turn: (2, 2) that with `shift`, (2,), leads from pixels of the whole image to those of it.
+        scale: pixels of it for one of the whole image.
+        quarters: how often the whole image was turned by 90 degrees, counter-clockwise.
+    """
+
+    image: Image
+    turn: NDArray[np.float64]
+    shift: NDArray[np.float64]
+    scale: float
+    quarters: int
+
+    def find(self, row: _Row) -> _Find:
+        """What YuNet says of it, in pixels of the whole image."""
+        points = np.vstack([row[:2] + row[2:4] / 2, row[4:14].reshape(5, 2)])
+        points = (points - self.shift) @ np.linalg.inv(self.turn).T
+        sides, seen_px = row[2:4] / self.scale, float(row[2:4].max())
+        score, odds = float(row[14]), _upright_odds(row)
+        return _Find(points[0], sides, points[1:], score, seen_px, self.quarters, odds, True)
 
 
 @dataclass(frozen=True)
