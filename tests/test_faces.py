@@ -269,14 +269,21 @@ def test_doubtful_faces_are_looked_at_side_by_side(
     assert (128, 128) not in searched
 
 
-def test_beside_a_face_that_is_not_large_others_are_looked_for(
+def test_beside_faces_that_are_not_large_others_are_looked_for(
     portrait_image: Image, searched: list[tuple[int, ...]]
 ) -> None:
-    image = on_canvas(resized(portrait_image, 0.7), 480, 640, x=100, y=50)
-    YuNetDetector(second_looks=False).detect(image)
-    assert searched == [(216, 288)]
-    YuNetDetector().detect(image)
-    assert searched[1:3] == [(216, 288), (384, 512)]
+    head = resized(portrait_image[:400, 80:380], 0.8)
+    one = on_canvas(head, 480, 640, x=20, y=60)
+    two = one.copy()
+    two[60 : 60 + head.shape[0], 340 : 340 + head.shape[1]] = head
+    assert len(YuNetDetector().detect(one)) == 1
+    assert len(searched) == 1
+    searched.clear()
+    assert len(YuNetDetector().detect(two)) == 2
+    assert searched[1][0] > searched[0][0]
+    searched.clear()
+    assert len(YuNetDetector(second_looks=False).detect(two)) == 2
+    assert len(searched) == 1
 
 
 def test_no_image_is_looked_at_without_end(

@@ -250,7 +250,8 @@ function showsAll(finds: readonly Find[], least: number): boolean {
 /** Whether a sure find is so small that there may be others that a glance does not show. */
 function mayBeACrowd({ width, height }: Pixels, finds: readonly Find[]): boolean {
   const largePx = GLANCE_SHARE * Math.sqrt(width * height);
-  return finds.some((find) => find.score >= SURE_SCORE && sizePx(find) < largePx);
+  const sizes = finds.filter((find) => find.score >= SURE_SCORE).map(sizePx);
+  return sizes.length > 1 && Math.min(...sizes) < largePx;
 }
 
 /** That, or what is surer of it once it is turned and believed. */

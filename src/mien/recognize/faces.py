@@ -94,7 +94,7 @@ class YuNetDetector:
 
     GLANCE_SCORE: Final = 0.2  # from here on something in a glance asks for a larger search
     GLANCE_FACE_PX: Final = 32  # in the glance; boxes of smaller ones are coarse, others are missed
-    # Of the side of a square as large as the image: a smaller face may stand in a crowd.
+    # Of the side of a square as large as the image: smaller ones may stand in a crowd.
     GLANCE_SHARE: Final = 0.2
     MIN_SCORE: Final = 0.7
     DOUBTFUL_SCORE: Final = 0.3  # from here on it may be a face
@@ -204,9 +204,10 @@ class YuNetDetector:
         )
 
     def _may_be_a_crowd(self, image: Image, finds: list["_Find"]) -> bool:
-        """Whether a sure find is so small that there may be others that a glance does not show."""
+        """Whether of several sure finds one is so small that a glance may not show others."""
         large_px = self.GLANCE_SHARE * math.sqrt(image.shape[0] * image.shape[1])
-        return any(f.score >= self.SURE_SCORE and f.size_px < large_px for f in finds)
+        sizes_px = [find.size_px for find in finds if find.score >= self.SURE_SCORE]
+        return len(sizes_px) > 1 and min(sizes_px) < large_px
 
     def _more_pixels(self, image: Image) -> Iterator[int]:
         """Of the searches after the glance."""
