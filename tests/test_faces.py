@@ -269,6 +269,11 @@ def test_doubtful_faces_are_looked_at_side_by_side(
     assert (128, 128) not in searched
 
 
+def test_no_part_of_a_face_is_another_one(portrait_image: Image) -> None:
+    crowd = np.tile(portrait_image[40:190, 160:300], (3, 5, 1))
+    assert len(YuNetDetector().detect(crowd)) == 15
+
+
 def test_beside_faces_that_are_not_large_others_are_looked_for(
     portrait_image: Image, searched: list[tuple[int, ...]]
 ) -> None:

@@ -181,7 +181,10 @@ export class Detector {
     const turns = levels.map((level, i) => this.tilts(level, doubtful[i]));
     const seen = looks.turned(doubtful, turns).map((tilts, i) => best(levels[i], tilts));
     return [
-      ...seen.filter((find): find is Find => find !== null && find.score >= minScore),
+      ...seen
+        .filter((find): find is Find => find !== null && find.score >= minScore)
+        // What lies in the middle of a sure one is a part of it.
+        .filter((find) => !sure.some((other) => isIn(find, other))),
       // Those first that are likeliest to be tilted.
       ...sure.map((find) => this.righted(looks, find)),
     ];
@@ -317,6 +320,13 @@ function joined(first: readonly Find[], then: readonly Find[]): Find[] {
     if (kept.every((other) => iou(find.box, other.box) < SAME_FACE_IOU)) kept.push(find);
   }
   return kept;
+}
+
+/** Whether the middle of a find is in the box of a larger one. */
+function isIn(find: Find, other: Find): boolean {
+  const [x0, y0, x1, y1] = other.box;
+  const [x, y] = find.middle;
+  return x0 < x && x < x1 && y0 < y && y < y1 && sizePx(find) < sizePx(other);
 }
 
 /** Intersection over union of two boxes, 0 to 1. */

@@ -249,10 +249,11 @@ class YuNetDetector:
         degrees = [self._tilts(*both) for both in zip(levels, doubtful, strict=True)]
         both = zip(levels, looks.turned(doubtful, degrees), strict=True)
         seen = [self._best(level, tilts) for level, tilts in both]
+        faces = [one for one in seen if one is not None and one.score >= self.min_score]
+        # What lies in the middle of a sure one is a part of it.
+        apart = [one for one in faces if not any(one.is_in(other) for other in sure)]
         # Those first that are likeliest to be tilted.
-        return [one for one in seen if one is not None and one.score >= self.min_score] + [
-            self._righted(looks, find) for find in sure
-        ]
+        return apart + [self._righted(looks, find) for find in sure]
 
     def _righted(self, looks: "_SecondLooks", find: "_Find") -> "_Find":
         """A sure find, as it shows itself if it is tilted."""
@@ -581,6 +582,12 @@ class _Find:
         (right_x, right_y), (left_x, left_y) = self.points[:2].tolist()
         tilt = math.degrees(math.atan2(left_y - right_y, left_x - right_x)) + 90.0 * self.quarters
         return (tilt + 180.0) % 360.0 - 180.0
+
+    def is_in(self, other: "_Find") -> bool:
+        """Whether its middle is in the box of a larger one."""
+        x0, y0, x1, y1 = other.box
+        x, y = self.middle.tolist()
+        return x0 < x < x1 and y0 < y < y1 and self.size_px < other.size_px
 
     def face(self) -> Face:
         """What a detector says of it."""
