@@ -158,12 +158,11 @@ class YuNetDetector:
         """
         looks = _SecondLooks(self._network, image, len(faces))
         finds = (looks.at([_Find.expected(face)])[0] for face in faces)
-        seen = (find.face() if find is not None else None for find in finds)
         return [
-            face
-            if face and face.score >= self.min_score and face.size_px >= self.min_face_px
+            find.face()
+            if find and find.score >= self.min_score and find.size_px >= self.min_face_px
             else None
-            for face in seen
+            for find in finds
         ]
 
     def search_size(self, width: int, height: int) -> tuple[int, int]:
@@ -186,9 +185,12 @@ class YuNetDetector:
         enough = clear and not (self.second_looks and self._may_be_a_crowd(image, finds))
         for pixels in () if enough else self._more_pixels(image):
             more = self._find(image, pixels, quarters, self._faint)
-            faint = [find for find in more if find.score < self._doubtful]
-            both = (self._likely(more), faint + self._likely(finds))
-            finds = _joined(*((finds, more) if clear else both), self.SAME_FACE_IOU)
+            if clear:
+                finds = _joined(finds, more, self.SAME_FACE_IOU)
+            else:
+                faint = [find for find in more if find.score < self._doubtful]
+                then = faint + self._likely(finds)
+                finds = _joined(self._likely(more), then, self.SAME_FACE_IOU)
         if not self.second_looks:
             return [find for find in finds if find.score >= self.min_score]
         looks = _SecondLooks(self._network, image, self.MOST_LOOKS)
@@ -246,9 +248,9 @@ class YuNetDetector:
             if find.score < least and find.size_px >= self.LEAST_LOOK_PX
         ]
         levels = looks.at(doubtful)
-        degrees = [self._tilts(*both) for both in zip(levels, doubtful, strict=True)]
-        both = zip(levels, looks.turned(doubtful, degrees), strict=True)
-        seen = [self._best(level, tilts) for level, tilts in both]
+        degrees = [self._tilts(level, find) for level, find in zip(levels, doubtful, strict=True)]
+        turned = looks.turned(doubtful, degrees)
+        seen = [self._best(level, tilts) for level, tilts in zip(levels, turned, strict=True)]
         faces = [one for one in seen if one is not None and one.score >= self.min_score]
         # What lies in the middle of a sure one is a part of it.
         apart = [one for one in faces if not any(one.is_in(other) for other in sure)]

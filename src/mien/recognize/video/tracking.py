@@ -261,14 +261,18 @@ class Tracker:
         ):
             return False
         faces = self.detector.look_at(image, [track.face() for track in tracks])
-        found = [face for face in faces if face is not None and face.score >= self._min_score]
-        pairs = list(zip(tracks, found, strict=False))
-        if len(found) < len(tracks) or any(
-            iou(track.box, face.box) < self.MIN_LOOK for track, face in pairs
-        ):
+        matched = {
+            track: face
+            for track, face in zip(tracks, faces, strict=True)
+            if face is not None
+            and face.score >= self._min_score
+            and iou(track.box, face.box) >= self.MIN_LOOK
+        }
+        if len(matched) < len(tracks):
             return False
         self._detection_time_s = self._time_s
-        self._correct(dict(pairs), found, AppearanceOf(image, self.detector.framing), gray, scale)
+        appearance = AppearanceOf(image, self.detector.framing)
+        self._correct(matched, list(matched.values()), appearance, gray, scale)
         return True
 
     def _has_changed(self, tracks: "list[_Track]", gray: Gray, scale: float) -> bool:
