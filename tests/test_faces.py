@@ -254,6 +254,26 @@ def test_a_small_thing_in_what_is_looked_at_is_another_one(
     assert len(faces) == found
 
 
+@pytest.mark.parametrize(
+    ("search", "look", "expected"),
+    [(0.6, 0.72, 0.72), (0.5, 0.5, 0.75), (0.6, 0.6, 0.8), (0.49, 0.69, None), (0.7, 0.49, None)],
+)
+def test_a_face_that_is_likely_in_the_search_and_in_a_look(
+    monkeypatch: pytest.MonkeyPatch, search: float, look: float, expected: float | None
+) -> None:
+    def find(network: YuNet, image: Image, least: float) -> NDArray[np.float64]:
+        row = np.zeros((1, 15))
+        if image.shape == (384, 512, 3):
+            row[0, :4], row[0, 14] = (200, 100, 80, 80), search
+        elif image.shape == (128, 128, 3):
+            row[0, :4], row[0, 14] = (24, 24, 80, 80), look
+        return row[row[:, 14] >= least]
+
+    monkeypatch.setattr(YuNet, "find", find)
+    faces = YuNetDetector().detect(np.zeros((480, 640, 3), np.uint8))
+    assert [face.score for face in faces] == ([] if expected is None else [pytest.approx(expected)])
+
+
 def test_doubtful_faces_are_looked_at_side_by_side(
     portrait_image: Image, searched: list[tuple[int, ...]]
 ) -> None:

@@ -46,6 +46,7 @@ const GLANCE_SHARE = 0.2; // of the side of a square as large as the image; smal
 export const MIN_SCORE = 0.7;
 const DOUBTFUL_SCORE = 0.3; // from here on it may be a face
 const FAINT_SCORE = 0.1; // from here on a second look may show one
+const LIKELY_SCORE = 0.5; // from here on what is seen in a look need not be sure alone
 export const SURE_SCORE = 0.8; // from here on it is one, without a second look
 const UPRIGHT_SCORE = 0.9; // seldom reached by what is found in a tilted face
 const UPRIGHT_ODDS = 3; // seldom reached by a tilted face, or one on its side or head
@@ -179,7 +180,9 @@ export class Detector {
       .sort((a, b) => b.score - a.score);
     const levels = looks.at(doubtful);
     const turns = levels.map((level, i) => this.tilts(level, doubtful[i]));
-    const seen = looks.turned(doubtful, turns).map((tilts, i) => best(levels[i], tilts));
+    const seen = looks
+      .turned(doubtful, turns)
+      .map((tilts, i) => together(doubtful[i], best(levels[i], tilts), minScore));
     return [
       ...seen
         .filter((find): find is Find => find !== null && find.score >= minScore)
@@ -266,6 +269,14 @@ function best(find: Find | null, tilts: readonly (Find | null)[], level: Find | 
 /** Whether it was seen in a size that shows a tilt. */
 function tellsTilt({ seenPx }: Find): boolean {
   return seenPx >= TELLING_PX.least && seenPx <= TELLING_PX.most;
+}
+
+/** What is seen in the place of a find, as sure as both are together where both are likely. */
+function together(find: Find, look: Find | null, minScore: number): Find | null {
+  if (!look || look.score >= minScore || find.quarters) return look;
+  if (Math.min(find.score, look.score) < LIKELY_SCORE) return look;
+  const score = 1 - (1 - find.score) * (1 - look.score); // unless both err
+  return { ...look, score: Math.min(score, SURE_SCORE) };
 }
 
 /** Whether it is surely upright, where it was found. */

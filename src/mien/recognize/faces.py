@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Final, Generic, Protocol, TypeAlias, TypeVar
 
@@ -99,6 +99,7 @@ class YuNetDetector:
     MIN_SCORE: Final = 0.7
     DOUBTFUL_SCORE: Final = 0.3  # from here on it may be a face
     FAINT_SCORE: Final = 0.1  # from here on a second look may show one
+    LIKELY_SCORE: Final = 0.5  # from here on what is seen in a look need not be sure alone
     SURE_SCORE: Final = 0.8  # from here on it is one, without a second look
     UPRIGHT_SCORE: Final = 0.9  # seldom reached by what is found in a tilted face
     # Seldom reached by the surest of one or two, or of more, in an image on its side or head.
@@ -250,12 +251,24 @@ class YuNetDetector:
         levels = looks.at(doubtful)
         degrees = [self._tilts(level, find) for level, find in zip(levels, doubtful, strict=True)]
         turned = looks.turned(doubtful, degrees)
-        seen = [self._best(level, tilts) for level, tilts in zip(levels, turned, strict=True)]
+        seen = [
+            self._together(find, self._best(level, tilts))
+            for find, level, tilts in zip(doubtful, levels, turned, strict=True)
+        ]
         faces = [one for one in seen if one is not None and one.score >= self.min_score]
         # What lies in the middle of a sure one is a part of it.
         apart = [one for one in faces if not any(one.is_in(other) for other in sure)]
         # Those first that are likeliest to be tilted.
         return apart + [self._righted(looks, find) for find in sure]
+
+    def _together(self, find: "_Find", look: "_Find | None") -> "_Find | None":
+        """What is seen in the place of a find: a face, too, where both are likely."""
+        if look is None or look.score >= self.min_score or find.quarters:
+            return look
+        if min(find.score, look.score) < self.LIKELY_SCORE:
+            return look
+        score = 1.0 - (1.0 - find.score) * (1.0 - look.score)  # unless both err
+        return replace(look, score=min(score, self.SURE_SCORE))
 
     def _righted(self, looks: "_SecondLooks", find: "_Find") -> "_Find":
         """A sure find, as it shows itself if it is tilted."""
