@@ -26,55 +26,29 @@ _ORIGIN: Final = re.compile(
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of one server process; beyond each a client gets an answer that names it.
+    """Bounds of one server process, above 0; beyond each a client gets an answer that names it."""
 
-    Attributes:
-        image_bytes: of one image.
-        image_pixels: of one image, when decoded; told by its header, before it is decoded.
-        images: of one request.
-        request_bytes: all images of one request together.
-        memory_bytes: bodies of images that are held at once, all requests together.
-        video_bytes: of a video, on the disk while it is read.
-        video_pixels: of a frame of a video.
-        video_s: length of a video.
-        video_frames: of a video.
-        videos: read at once.
-        frame_bytes: one message of a live client.
-        frame_pixels: of a frame of a live client.
-        live_clients: at once.
-        bad_frames: in a row, of a live client; after that it is sent away.
-        requests: being answered at once; videos and live clients are counted apart.
-        connections: open at once.
-        head_s: until the first request of a new connection is there.
-        request_s: for a request, from its head until its answer is sent; not of videos.
-        upload_s: for a video to arrive.
-        read_s: for a video to be read.
-        stall_s: for a client to take what it was sent.
-    Raises:
-        OptionError: one of them is not above zero.
-    """
-
-    image_bytes: int = 20 * MB
-    image_pixels: int = 50_000_000
-    images: int = 32
-    request_bytes: int = 100 * MB
-    memory_bytes: int = 400 * MB
-    video_bytes: int = 1000 * MB
-    video_pixels: int = 4096 * 2304
-    video_s: float = 3 * 3600.0
+    image_bytes: int = 20 * MB  # of one image
+    image_pixels: int = 50_000_000  # of one image, told by its header, before it is decoded
+    images: int = 32  # of one request
+    request_bytes: int = 100 * MB  # all images of one request together
+    memory_bytes: int = 400 * MB  # bodies of images that are held at once, of all requests
+    video_bytes: int = 1000 * MB  # of a video, on the disk while it is read
+    video_pixels: int = 4096 * 2304  # of a frame of a video
+    video_s: float = 3 * 3600.0  # length of a video
     video_frames: int = 1_000_000
-    videos: int = 2
-    frame_bytes: int = 2 * MB
-    frame_pixels: int = 4096 * 2304
+    videos: int = 2  # read at once
+    frame_bytes: int = 2 * MB  # one message of a live client
+    frame_pixels: int = 4096 * 2304  # of a frame of a live client
     live_clients: int = 16
-    bad_frames: int = 30
-    requests: int = 128
+    bad_frames: int = 30  # in a row; after that a live client is sent away
+    requests: int = 128  # being answered at once; videos and live clients are counted apart
     connections: int = 512
-    head_s: float = 20.0
-    request_s: float = 60.0
-    upload_s: float = 1800.0
-    read_s: float = 4 * 3600.0
-    stall_s: float = 20.0
+    head_s: float = 20.0  # until the first request of a new connection is there
+    request_s: float = 60.0  # from the head of a request until its answer is sent; not of videos
+    upload_s: float = 1800.0  # for a video to arrive
+    read_s: float = 4 * 3600.0  # for a video to be read
+    stall_s: float = 20.0  # for a client to take what it was sent
 
     def __post_init__(self) -> None:
         for limit in fields(self):
@@ -84,32 +58,19 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class WebSettings(RecognizerSettings):
-    """How the server reads, where it listens, and whom it serves.
+    """How the server reads, where it listens, and whom it serves; OptionError where it cannot be.
 
     The threshold is for clients that give none.
-
-    Attributes:
-        threads: of the network.
-        host: an address of this machine, or a name of one.
-        port: 0 takes a free one.
-        token: that clients must know; None asks for none, which only loopback addresses may.
-        allow_hosts: names, beside the machine's addresses, under which browsers may ask for it.
-        allow_origins: whose pages, beside the server's own, may use the API, as browsers name
-            them: scheme, host, and the port unless it is the scheme's own.
-        workers: processes that share the port.
-        limits: of each process.
-    Raises:
-        OptionError: a value is out of its range, or a token is missing.
     """
 
-    threads: int = 1
-    host: str = HOST
-    port: int = PORT
-    token: str | None = field(default=None, repr=False)
-    allow_hosts: tuple[str, ...] = ()
-    allow_origins: tuple[str, ...] = ()
-    workers: int = 1
-    limits: Limits = field(default_factory=Limits)
+    threads: int = 1  # of the network
+    host: str = HOST  # an address of this machine, or a name of one
+    port: int = PORT  # 0 takes a free one
+    token: str | None = field(default=None, repr=False)  # None only on loopback addresses
+    allow_hosts: tuple[str, ...] = ()  # names under which browsers may ask, beside the addresses
+    allow_origins: tuple[str, ...] = ()  # of pages that may use the API, as browsers name them
+    workers: int = 1  # processes that share the port
+    limits: Limits = field(default_factory=Limits)  # of each process
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
