@@ -10,7 +10,7 @@ from mien import Classifier, OptionError
 from mien.readings import Probabilities
 from mien.recognize.crops import Crops
 from mien.web.batching import BatchingClassifier
-from mien.web.service import Recognizers
+from mien.web.service import Service
 from mien.web.settings import WebSettings
 from named_pipes import wait_until
 
@@ -122,9 +122,9 @@ def test_a_failure_reaches_all_who_asked_and_the_next_is_read(classifier: Classi
 
 
 def test_recognizers_share_detector_and_network_and_no_settings(tiny_model: Path) -> None:
-    recognizers = Recognizers(WebSettings(model=str(tiny_model), threshold=0.5))
-    first, second = recognizers.new(), recognizers.new()
-    assert first.classifier is second.classifier is recognizers.classifier
+    service = Service(WebSettings(model=str(tiny_model), threshold=0.5))
+    first, second = service.recognizer(), service.recognizer()
+    assert first.classifier is second.classifier is service.classifier
     assert first.detector is second.detector
     first.threshold = 0.9
-    assert second.threshold == recognizers.new().threshold == 0.5
+    assert second.threshold == service.recognizer().threshold == 0.5

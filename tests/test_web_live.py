@@ -162,7 +162,7 @@ def test_frames_may_change_their_size(server: Running) -> None:
 
 
 def test_several_clients_share_the_network(server: Running) -> None:
-    before = server.service.recognizers.classifier.calls
+    before = server.service.classifier.calls
 
     def read(results: list[int]) -> None:
         with server.live() as client:
@@ -177,7 +177,7 @@ def test_several_clients_share_the_network(server: Running) -> None:
     for thread in threads:
         thread.join(PATIENCE_S)
     assert results == [[1] * 6] * 3
-    assert server.service.recognizers.classifier.calls - before == 18
+    assert server.service.classifier.calls - before == 18
 
 
 UPGRADE = (

@@ -16,7 +16,9 @@ from mien.web.settings import Limits, WebSettings, is_loopback
 from named_pipes import wait_until
 from videos import make_video, moving_portrait, steady_times
 from web_client import (
+    AUTHORIZED,
     PATIENCE_S,
+    TOKEN,
     ServerProcess,
     close_of,
     code_of,
@@ -26,8 +28,6 @@ from web_client import (
 )
 
 pytestmark = pytest.mark.slow
-
-TOKEN = "a-token-of-the-tests"
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,6 @@ def test_sigterm_ends_it_in_two_seconds_with_live_clients_and_a_video(
 ) -> None:
     ends: list[str] = []
     with ServerProcess() as server, ExitStack() as stack:
-        server.wait_until_healthy()
         clients = [stack.enter_context(live_client(server.address)) for _ in range(3)]
         for client in clients:
             client.send(portrait.read_bytes())
@@ -79,7 +78,6 @@ def test_sigterm_ends_it_in_two_seconds_with_live_clients_and_a_video(
 
 def test_ctrl_c_ends_it() -> None:
     with ServerProcess() as server:
-        server.wait_until_healthy()
         assert server.end(signal.SIGINT) < 2.0
         assert server.process.returncode == 130
         assert server.process.stderr is not None
@@ -90,7 +88,6 @@ def test_ctrl_c_ends_it() -> None:
 def test_a_crash_leaves_nothing_of_a_video_on_the_disk(tmp_path: Path, long_video: Path) -> None:
     ends: list[str] = []
     with ServerProcess(environment={"TMPDIR": str(tmp_path)}) as server:
-        server.wait_until_healthy()
         reader = reading(server.address, long_video, ends)
         descriptors = Path(f"/proc/{server.process.pid}/fd").iterdir()
         opened = []
@@ -106,17 +103,12 @@ def test_a_crash_leaves_nothing_of_a_video_on_the_disk(tmp_path: Path, long_vide
 
 def test_several_processes_share_the_port(portrait: Path, long_video: Path) -> None:
     with ServerProcess("--workers", "2") as server:
-        server.wait_until_healthy()
         first = server.process.pid
         listed = Path(f"/proc/{first}/task/{first}/children").read_text().split()
         contents = portrait.read_bytes()
         for _ in range(8):
-            answer = httpx.post(
-                f"{server.address}/api/readings",
-                content=contents,
-                headers={"Content-Type": "image/jpeg"},
-                timeout=PATIENCE_S,
-            )
+            url, headers = f"{server.address}/api/readings", {"Content-Type": "image/jpeg"}
+            answer = httpx.post(url, content=contents, headers=headers, timeout=PATIENCE_S)
             assert len(answer.json()["images"][0]["faces"]) == 1
         # Whichever process hears that a video is not wanted, the one that reads it ends it.
         ends: list[str] = []
@@ -160,67 +152,86 @@ def test_options_out_of_range_are_one_line(mien: Mien, options: list[str], said:
     assert_refused(mien("serve", "--no-browser", "--port", "0", *options), said)
 
 
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
 def test_without_the_extra_it_says_how_to_install_it() -> None:
-    code = (
+    done = python(
         "import sys; sys.modules['fastapi'] = None; sys.argv = ['mien', 'serve'];"
         "from mien.cli.app import main; main()"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "pip install 'mien[web]'" in done.stderr
 
 
 def test_no_other_command_loads_the_server() -> None:
-    code = (
+    done = python(
         "import sys; from mien.cli.app import build_app; build_app('detect'); build_app('serve');"
         "print([m for m in ('fastapi', 'pydantic', 'uvicorn', 'starlette') if m in sys.modules])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
-    )
-    assert done.stdout == "[]\n"
+    assert (done.returncode, done.stdout) == (0, "[]\n")
 
 
-def test_elsewhere_than_on_this_machine_a_token_is_needed_and_made_up(portrait: Path) -> None:
+def test_elsewhere_than_on_this_machine_a_token_is_needed_and_made_up() -> None:
     with pytest.raises(OptionError, match="expected a token"):
         WebSettings(host="0.0.0.0")
     with ServerProcess("--host", "0.0.0.0") as server:
-        server.wait_until_healthy()
         assert server.token is not None
         assert len(server.token) >= 32
-        assert httpx.get(f"{server.address}/api/health").status_code == 401
+        assert server.get("/api/health").status_code == 401
         headers = {"Authorization": f"Bearer {server.token}"}
-        assert httpx.get(f"{server.address}/api/health", headers=headers).status_code == 200
-        server.end()
+        assert server.get("/api/health", headers=headers).status_code == 200
 
 
-@pytest.mark.parametrize("options", [["--token", TOKEN], ["--token", TOKEN, "--workers", "2"]])
-def test_a_token_that_was_given_is_told_to_nobody(options: list[str]) -> None:
-    with ServerProcess(*options) as server:
-        server.wait_until_healthy()
-        assert httpx.get(f"{server.address}/api/health").status_code == 401
+@pytest.mark.parametrize(
+    ("options", "environment"),
+    [
+        (["--token", TOKEN], {}),
+        (["--token", TOKEN, "--workers", "2"], {}),
+        ([], {"MIEN_TOKEN": TOKEN}),
+    ],
+)
+def test_a_token_that_was_given_is_told_to_nobody(
+    options: list[str], environment: dict[str, str]
+) -> None:
+    with ServerProcess(*options, environment=environment) as server:
+        assert server.token is None  # it is not printed
+        assert server.get("/api/health", headers=AUTHORIZED).status_code == 200
+        assert server.get("/api/health").status_code == 401
+        assert server.get("/").status_code == 200
+        assert server.get("/openapi.json").status_code == 200
+        command = Path(f"/proc/{server.process.pid}/cmdline")
+        shown = command.read_text() if command.exists() and not options else ""
         server.end()
-        assert server.token is None
         assert server.process.stdout is not None
         assert server.process.stderr is not None
         said = server.process.stderr.read()
         assert "the page asks for the token that it was started with" in said
-        assert TOKEN not in said + server.process.stdout.read()
+        assert TOKEN not in said + server.process.stdout.read() + shown
     assert TOKEN not in repr(WebSettings(token=TOKEN))
 
 
+@pytest.fixture
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`mien serve` that says where the page is, and ends."""
+
+    def serve(settings: WebSettings, ready: Callable[[str], None]) -> None:
+        ready(page_address(settings, 1))
+        for thread in threading.enumerate():
+            if thread.daemon and "open_there" in thread.name:
+                thread.join(PATIENCE_S)
+
+    monkeypatch.setattr("mien.web.server.serve", serve)
+
+
+@pytest.mark.usefixtures("quiet")
 def test_the_browser_is_opened_without_a_token_that_was_given(
     mien: Mien, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
-
-    def serve(settings: WebSettings, ready: Callable[[str], None]) -> None:
-        ready(page_address(settings, 1))
-
-    monkeypatch.setattr("mien.web.server.serve", serve)
     # Every user of the machine sees what a browser is called with.
     monkeypatch.setattr("mien.desktop.open_in_browser", lambda address, _: opened.append(address))
     assert mien("serve", "--token", TOKEN).stdout == "http://127.0.0.1:1/\n"
@@ -229,31 +240,11 @@ def test_the_browser_is_opened_without_a_token_that_was_given(
     assert opened[1].startswith("http://127.0.0.1:1/#token=")
 
 
-def test_the_token_may_come_from_the_environment() -> None:
-    with ServerProcess(environment={"MIEN_TOKEN": TOKEN}) as server:
-        assert server.token is None  # it is not printed
-        server.wait_until_healthy()
-        headers = {"Authorization": f"Bearer {TOKEN}"}
-        assert httpx.get(f"{server.address}/api/health", headers=headers).status_code == 200
-        assert httpx.get(f"{server.address}/api/health").status_code == 401
-        assert httpx.get(f"{server.address}/").status_code == 200
-        assert httpx.get(f"{server.address}/openapi.json").status_code == 200
-        command = Path(f"/proc/{server.process.pid}/cmdline")
-        assert TOKEN not in (command.read_text() if command.exists() else "")
-        server.end()
-
-
+@pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize("screen", [True, False])
 def test_where_no_browser_can_be_opened_it_says_so(
     mien: Mien, monkeypatch: pytest.MonkeyPatch, screen: bool
 ) -> None:
-    def serve(settings: WebSettings, ready: Callable[[str], None]) -> None:
-        ready("http://127.0.0.1:1/")
-        for thread in threading.enumerate():
-            if thread.daemon and "open_there" in thread.name:
-                thread.join(PATIENCE_S)
-
-    monkeypatch.setattr("mien.web.server.serve", serve)
     monkeypatch.setattr("mien.desktop.has_screen", lambda: screen)
     monkeypatch.setattr("webbrowser.open", lambda address: False)
     outcome = mien("serve")
@@ -270,13 +261,10 @@ def test_the_address_carries_the_token_where_no_server_sees_it() -> None:
     assert page_address(WebSettings(), 5) == "http://127.0.0.1:5/"
     named = WebSettings(host="0.0.0.0", token=TOKEN, allow_hosts=("lab.example",))
     assert page_address(named, 5).startswith("http://lab.example:5/")
-    assert page_address(WebSettings(host="0.0.0.0", token=TOKEN), 5).startswith(
-        "http://127.0.0.1:5/"
-    )
-    assert [is_loopback(h) for h in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "name")] == [
-        *(True, True, True),
-        *(False, False),
-    ]
+    anywhere = WebSettings(host="0.0.0.0", token=TOKEN)
+    assert page_address(anywhere, 5).startswith("http://127.0.0.1:5/")
+    assert all(map(is_loopback, ("127.0.0.1", "::1", "localhost")))
+    assert not any(map(is_loopback, ("0.0.0.0", "name")))
 
 
 def test_connections_that_say_nothing_are_ended() -> None:

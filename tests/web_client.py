@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ from mien.web.service import Service
 from mien.web.settings import WebSettings
 
 PATIENCE_S = 20.0
+TOKEN = "a-token-of-the-tests"
+AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 
 NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Else httpx reads all certificates of the world for each request, which takes longer than most."""
@@ -139,12 +141,9 @@ def serving(settings: WebSettings) -> Any:
 
 
 class ServerProcess:
-    """`mien serve` as people start it.
+    """`mien serve` as people start it, on a free port or one of the arguments; entered it answers.
 
-    Args:
-        arguments: after `mien serve --no-browser --port 0`.
-        environment: what is set beside that of this process.
-        program: what is given to Python in place of `-m mien`.
+    `environment` is set beside that of this process; Python gets `program`.
     """
 
     def __init__(
@@ -171,18 +170,15 @@ class ServerProcess:
         headers = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
-            try:
-                httpx.get(
-                    f"{self.address}/api/health",
-                    headers=headers,
-                    timeout=PATIENCE_S,
-                    verify=NO_CERTIFICATES,
-                )
-            except httpx.TransportError:
-                time.sleep(0.05)
-            else:
+            with suppress(httpx.TransportError):
+                self.get("/api/health", headers=headers)
                 return
+            time.sleep(0.05)
         raise AssertionError("the server does not answer")
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        url = self.address + path
+        return httpx.get(url, timeout=PATIENCE_S, verify=NO_CERTIFICATES, **options)
 
     def end(self, number: int = signal.SIGTERM) -> float:
         """Send a signal, and wait for the end; gives the seconds that it took."""
@@ -192,6 +188,7 @@ class ServerProcess:
         return time.monotonic() - start
 
     def __enter__(self) -> "ServerProcess":
+        self.wait_until_healthy()
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -203,9 +203,6 @@ def check_query(request: Request) -> None:
     """Refuse a query parameter that the route does not know, or that stands there twice.
 
     A parameter that is mistyped must not go unheard.
-
-    Raises:
-        ApiError: with a message that names those that it knows.
     """
     if not (names := [name for name, _ in request.query_params.multi_items()]):
         return

@@ -29,11 +29,7 @@ class BatchingClassifier(Classifier):
     idle nobody waits. The thread that finds it idle runs what waits at that moment, its own among
     it, and hands the others their rows.
 
-    Args:
-        classifier: that reads.
-    Attributes:
-        runs: how often the network ran.
-        calls: how often it was asked to.
+    `runs` is how often the network ran, `calls` how often it was asked to.
     """
 
     MOST: Final = 256  # crops that one run takes, so that none waits long

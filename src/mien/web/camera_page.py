@@ -16,13 +16,9 @@ _ENDING_S: Final = 1.0  # for pages to hear that the view has ended
 class CameraPage(CameraFeed):
     """Shows frames on the page of `mien serve`, at an address that nobody can guess.
 
-    It is a `mien.recognize.video.live_view.Viewer`. All of the page works beside it.
+    `address` opens it in a browser, and all of the page works beside it. A token is made up even on
+    this machine, as others who use it must not see the camera.
 
-    Args:
-        settings: as for `mien serve`; a token is made up even on this machine, as others who use
-            it must not see the camera.
-    Attributes:
-        address: to open in a browser.
     Raises:
         OutputError: the port is taken.
         MienError: as `mien.Recognizer` raises.

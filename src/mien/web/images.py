@@ -4,6 +4,7 @@ import asyncio
 import math
 import time
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated, Any, Final, TypeAlias, cast
 
 from fastapi import APIRouter, Query, Request
@@ -12,6 +13,7 @@ from fastapi.responses import JSONResponse
 from mien.errors import MienError, OptionError
 from mien.output.pages import png_uri
 from mien.output.records import face_to_dict
+from mien.readings import Image
 from mien.recognize.explain import explain
 from mien.recognize.faces import WholeImage
 from mien.recognize.images import load_image
@@ -19,7 +21,8 @@ from mien.recognize.recognizer import Recognizer
 from mien.web import schemas
 from mien.web.errors import ApiError, user_message
 from mien.web.service import Service
-from mien.web.uploads import BYTES, FORM, UploadedImage, images_of
+from mien.web.settings import Limits
+from mien.web.uploads import BYTES, FORM, images_of
 
 Threshold = Annotated[
     float | None,
@@ -101,14 +104,14 @@ def router(service: Service) -> APIRouter:
         """
         level = service.settings.threshold if threshold is None else threshold
         images = await images_of(request, service.limits, most=service.limits.images)
-        answers = await asyncio.gather(
-            *(_read(service, image, level, cropped=cropped, compound=compound) for image in images)
-        )
-        errors = [image.error for image in images if image.error is not None]
-        if len(errors) == len(images):
+        read = partial(_read, service, threshold=level, cropped=cropped, compound=compound)
+        answers = await asyncio.gather(*(read(name, content) for name, content in images))
+        errors = [error for _, error in answers]
+        if errors[0] is not None and None not in errors:
             raise errors[0]
+        told = [answer for answer, _ in answers]
         model = service.settings.model_name
-        return JSONResponse({"model": model, "threshold": level, "images": answers})
+        return JSONResponse({"model": model, "threshold": level, "images": told})
 
     @routes.post(
         "/api/explanations",
@@ -126,16 +129,14 @@ def router(service: Service) -> APIRouter:
         cropped: Cropped = False,
     ) -> JSONResponse:
         """Parts of the face are covered, and the network asked again (Zeiler and Fergus 2014)."""
-        [image] = await images_of(request, service.limits, most=1)
-        if image.error is not None:
-            raise image.error
+        [(_, content)] = await images_of(request, service.limits, most=1)
 
         def job(recognizer: Recognizer) -> schemas.Explanation:
             # The many crops of it are not to hold up others.
-            recognizer.classifier = service.recognizers.unshared
+            recognizer.classifier = service.unshared
             if cropped:
                 recognizer.detector = WholeImage()
-            return _explain(recognizer, image.content, face, service.limits.image_pixels)
+            return _explain(recognizer, _opened(content, service.limits), face)
 
         return JSONResponse(asdict(await service.run(job)))
 
@@ -143,43 +144,38 @@ def router(service: Service) -> APIRouter:
 
 
 async def _read(
-    service: Service, image: UploadedImage, threshold: float, *, cropped: bool, compound: bool
-) -> dict[str, Any]:
-    """What is told of one image; leaves an error in it where it cannot be read."""
-    answer: dict[str, Any] = {
-        "name": image.name,
-        "width": None,
-        "height": None,
-        "ms": 0.0,
-        "error": None,
-        "faces": [],
-    }
+    service: Service, name: str, content: bytes, *, threshold: float, cropped: bool, compound: bool
+) -> tuple[dict[str, Any], ApiError | None]:
+    """What is told of one image, and why it cannot be read."""
 
-    def job(recognizer: Recognizer) -> None:
+    def job(recognizer: Recognizer) -> dict[str, Any]:
         start = time.perf_counter()
-        pixels = load_image(image.content, max_pixels=service.limits.image_pixels)
+        pixels = _opened(content, service.limits)
         recognizer.threshold = threshold
         if cropped:
             recognizer.detector = WholeImage()
         readings = recognizer.read_images([pixels])[0]
-        answer["height"], answer["width"] = pixels.shape[:2]
-        answer["faces"] = [face_to_dict(reading, compound=compound) for reading in readings]
-        answer["ms"] = round(1e3 * (time.perf_counter() - start), 2)
+        height, width = pixels.shape[:2]
+        faces = [face_to_dict(reading, compound=compound) for reading in readings]
+        ms = round(1e3 * (time.perf_counter() - start), 2)
+        return {"width": width, "height": height, "ms": ms, "error": None, "faces": faces}
 
-    if image.error is None:
-        try:
-            await service.run(job)
-        except MienError as error:
-            image.error = ApiError.of(error)
-    if image.error is not None:
-        answer["error"] = image.error.message
-    return answer
+    try:
+        return {"name": name, **await service.run(job)}, None
+    except (ApiError, MienError) as error:
+        failure = ApiError.of(error)
+        size = {"width": None, "height": None, "ms": 0.0}
+        return {"name": name, **size, "error": failure.message, "faces": []}, failure
 
 
-def _explain(
-    recognizer: Recognizer, content: bytes, face: int, max_pixels: int
-) -> schemas.Explanation:
-    image = load_image(content, max_pixels=max_pixels)
+def _opened(content: bytes, limits: Limits) -> Image:
+    """An image of a request; an ApiError or MienError where it is too large, or none."""
+    if len(content) > limits.image_bytes:
+        raise ApiError.too_large("the image", limits.image_bytes)
+    return load_image(content, max_pixels=limits.image_pixels)
+
+
+def _explain(recognizer: Recognizer, image: Image, face: int) -> schemas.Explanation:
     try:
         explanation = explain(recognizer, image, face=face)
     except OptionError as error:

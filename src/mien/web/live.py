@@ -6,8 +6,9 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 from fastapi import APIRouter, WebSocket
@@ -21,7 +22,7 @@ from mien.recognize.video.frames import Frame
 from mien.recognize.video.readings import VideoSettings, frame_readings
 from mien.recognize.video.smoothing import FaceSmoothing, SmoothingSettings, closing_of
 from mien.web.errors import user_message
-from mien.web.security import CLOSE_POLICY, admitted, say_goodbye
+from mien.web.security import CLOSE_BUSY, CLOSE_POLICY, say_goodbye, subprotocol
 from mien.web.service import Service
 from mien.web.settings import Limits, megabytes
 
@@ -72,9 +73,17 @@ class Mailbox(Generic[FrameT, WordT]):
         return words, frame
 
 
-async def first_ended(*parts: Coroutine[Any, Any, Close]) -> Close:
-    """Run parts until one of them ends, and end the others; gives what the first has to say."""
-    tasks = [asyncio.ensure_future(part) for part in parts]
+async def first_ended(service: Service, going: Close, *parts: Coroutine[Any, Any, Close]) -> Close:
+    """Run parts until one of them ends, and end the others; gives what the first has to say.
+
+    Where it is the server that ends, that is `going`.
+    """
+
+    async def server_ended() -> Close:
+        await service.stopping.wait()
+        return going
+
+    tasks = [asyncio.ensure_future(part) for part in (*parts, server_ended())]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -85,10 +94,35 @@ async def first_ended(*parts: Coroutine[Any, Any, Close]) -> Close:
     return next((close for close in ended if close is not None), None)
 
 
-async def server_ended(service: Service, close: Close) -> Close:
-    """What there is to say once the server ends."""
-    await service.stopping.wait()
-    return close
+def live_route(
+    path: str, service: Service, talk: Callable[[WebSocket], Awaitable[Close]]
+) -> APIRouter:
+    """A route for live clients: each is counted and talked to, until one of the two ends.
+
+    None comes in where there are as many as may be, or where the address says more than where it
+    wants to go.
+    """
+    routes = APIRouter()
+
+    @routes.websocket(path)
+    async def live(socket: WebSocket) -> None:
+        await socket.accept(subprotocol=subprotocol(socket))
+        if service.live_clients >= (most := service.limits.live_clients):
+            await say_goodbye(socket, CLOSE_BUSY, f"expected at most {most} live clients at once")
+            return
+        if socket.query_params:
+            name = ascii(next(iter(socket.query_params))[:20])[:60]
+            reason = f"expected no query parameters, as settings are messages; got {name}"
+            await say_goodbye(socket, CLOSE_POLICY, reason)
+            return
+        service.live_clients += 1
+        try:
+            if (close := await talk(socket)) is not None:
+                await say_goodbye(socket, *close)
+        finally:
+            service.live_clients -= 1
+
+    return routes
 
 
 def told_frame(frame: Frame, readings: Sequence[TrackedReading], **more: Any) -> str:
@@ -108,30 +142,15 @@ def told_frame(frame: Frame, readings: Sequence[TrackedReading], **more: Any) ->
 
 def router(service: Service) -> APIRouter:
     """The route."""
-    routes = APIRouter()
-
-    @routes.websocket("/api/live")
-    async def live(socket: WebSocket) -> None:
-        async with admitted(socket, service) as is_in:
-            if is_in:
-                await _serve(socket, service)
-
-    return routes
+    return live_route("/api/live", service, partial(_serve, service))
 
 
 @dataclass(frozen=True)
 class LiveSettings:
-    """What a live client may change at any time.
+    """What a live client may change at any time; OptionError where a value is out of its range."""
 
-    Attributes:
-        threshold: 0 to 1; a less probable reading is unsure.
-        half_life_s: of the smoothing; 0 smooths nothing.
-    Raises:
-        OptionError: one of them is out of its range.
-    """
-
-    threshold: float = 0.0
-    half_life_s: float = SmoothingSettings().half_life_s
+    threshold: float = 0.0  # a less probable reading is unsure
+    half_life_s: float = SmoothingSettings().half_life_s  # of the smoothing; 0 smooths nothing
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.threshold <= 1.0:
@@ -140,11 +159,7 @@ class LiveSettings:
             raise OptionError(f"half_life_s: expected 0 to 60; got {self.half_life_s}")
 
     def changed(self, text: str) -> "LiveSettings":
-        """These settings, with those of a message in their place.
-
-        Raises:
-            OptionError: it is no such message.
-        """
+        """These settings, with those of a message in their place; OptionError where it has none."""
         wanted = 'expected {"type": "settings", "threshold": 0.5, "half_life_s": 0.3}'
         try:
             message = json.loads(text)
@@ -201,11 +216,7 @@ class LiveSession:
             self._mail.say(error)
 
     async def replies(self) -> list[str]:
-        """Wait for something to answer; the answers as JSON.
-
-        Raises:
-            Exception: a frame could not be read, for a reason that is not the client's.
-        """
+        """Wait for something to answer; the answers as JSON."""
         errors, frame = await self._mail.take()
         replies = [_error("bad_message", error) for error in errors]
         if frame is not None:
@@ -253,11 +264,11 @@ def _error(code: str, error: MienError, **more: Any) -> str:
     return json.dumps({"type": "error", "code": code, "message": user_message(error), **more})
 
 
-async def _serve(socket: WebSocket, service: Service) -> None:
+async def _serve(service: Service, socket: WebSocket) -> Close:
     """Frames in and replies out, until one of the two ends or the server does."""
     limits = service.limits
     settings = LiveSettings(service.settings.threshold)
-    session = LiveSession(service.recognizers.new(), limits, settings)
+    session = LiveSession(service.recognizer(), limits, settings)
 
     async def take() -> Close:
         while True:
@@ -288,10 +299,7 @@ async def _serve(socket: WebSocket, service: Service) -> None:
             except TimeoutError:
                 return None  # nothing can be sent any more, nor a reason
 
-    end = server_ended(service, (CLOSE_GOING, "the server ends"))
     try:
-        close = await first_ended(take(), give(), end)
+        return await first_ended(service, (CLOSE_GOING, "the server ends"), take(), give())
     finally:
         await asyncio.shield(asyncio.to_thread(session.close))
-    if close is not None:
-        await say_goodbye(socket, *close)

@@ -23,7 +23,7 @@ def router(service: Service) -> APIRouter:
     routes = APIRouter(tags=["models"])
 
     async def described() -> list[schemas.Model]:
-        used = service.recognizers.classifier
+        used = service.classifier
         return await run_in_threadpool(describe_models, service.settings.model_name, used)
 
     @routes.get(

@@ -14,8 +14,7 @@ answers as text; uvicorn's `limit_concurrency` answers without these headers. So
 import asyncio
 import hmac
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Final
 
@@ -81,8 +80,23 @@ class SecurityMiddleware:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        body = _Body(self._service, scope["path"], self._body_bytes, receive)
+        path = scope["path"]
+        is_video = path.startswith("/api/videos")  # they bound their own time, and go to the disk
+        most = self._body_bytes.get(path, _OTHER_BODY)
+        got = held = 0
         begun = False
+
+        async def receive_bounded() -> Message:
+            nonlocal got, held
+            message = await receive()
+            size = len(message.get("body", b""))
+            got += size
+            if got > most:
+                raise ApiError.too_large("the request", most)
+            if not is_video:
+                self._service.hold(size)
+                held += size
+            return message
 
         async def send_safely(message: Message) -> None:
             nonlocal begun
@@ -93,11 +107,13 @@ class SecurityMiddleware:
 
         try:
             self._check_request(scope, headers)
-            body.check_announced(headers.get("content-length", ""))
-            if not scope["path"].startswith("/api/") or scope["path"].startswith("/api/videos"):
-                await self._app(scope, body.receive, send_safely)  # videos bound their own time
+            announced = headers.get("content-length", "")
+            if announced.isdecimal() and int(announced) > most:
+                raise ApiError.too_large("the request", most, int(announced))
+            if is_video or not path.startswith("/api/"):
+                await self._app(scope, receive_bounded, send_safely)
             else:
-                await self._within_limits(scope, body.receive, send_safely)
+                await self._within_limits(scope, receive_bounded, send_safely)
         except Exception as error:
             if begun:  # if the client does not take it in time, the server cuts it off
                 if isinstance(error, ApiError) and error.status == 408:
@@ -105,7 +121,7 @@ class SecurityMiddleware:
                 raise
             await ApiError.of(error).response()(scope, receive, send_safely)
         finally:
-            body.forget()
+            self._service.held_bytes -= held
 
     async def _within_limits(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on a request, if there are not too many, for as long as it may take."""
@@ -137,7 +153,7 @@ class SecurityMiddleware:
         except ApiError as error:
             # Accepted first, so that the reason reaches a page; nothing else is sent or read.
             socket = WebSocket(scope, receive, send)
-            await socket.accept(subprotocol=_subprotocol(socket))
+            await socket.accept(subprotocol=subprotocol(socket))
             code = CLOSE_BUSY if error.code == "busy" else CLOSE_POLICY
             # RFC 6455 leaves a reason 123 bytes.
             reason = error.message.encode("utf-8", "replace")[:120].decode("utf-8", "ignore")
@@ -200,69 +216,6 @@ class SecurityMiddleware:
             raise ApiError(401, "token", "expected the server's token; got another")
 
 
-class _Body:
-    """The body of a request, whose bytes are counted as they come.
-
-    Those of images stay in memory until they are answered: all requests share what there is of it.
-    """
-
-    def __init__(
-        self, service: Service, path: str, body_bytes: dict[str, int], receive: Receive
-    ) -> None:
-        self._most = body_bytes.get(path, _OTHER_BODY)
-        self._memory = None if path.startswith("/api/videos") else service.memory
-        self._receive = receive
-        self._bytes = self._held = 0
-
-    def check_announced(self, content_length: str) -> None:
-        """Raise ApiError where the header says that it is too large."""
-        if content_length.isdecimal() and int(content_length) > self._most:
-            raise ApiError.too_large("the request", self._most, int(content_length))
-
-    async def receive(self) -> Message:
-        """The next message; it ends in an ApiError where there are too many bytes."""
-        message = await self._receive()
-        size = len(message.get("body", b""))
-        self._bytes += size
-        if self._bytes > self._most:
-            raise ApiError.too_large("the request", self._most)
-        if self._memory is not None and size:
-            self._memory.take(size)
-            self._held += size
-        return message
-
-    def forget(self) -> None:
-        """It is in memory no longer."""
-        if self._memory is not None:
-            self._memory.give_back(self._held)
-
-
-@asynccontextmanager
-async def admitted(socket: WebSocket, service: Service) -> AsyncIterator[bool]:
-    """Accept a live client, and count it until the body has ended.
-
-    Yields:
-        False where it may not come in: there are as many as may be, or its address says more than
-            where it wants to go. The socket is then closed, with the reason.
-    """
-    await socket.accept(subprotocol=_subprotocol(socket))
-    if service.live_clients >= (most := service.limits.live_clients):
-        await say_goodbye(socket, CLOSE_BUSY, f"expected at most {most} live clients at once")
-        yield False
-        return
-    if socket.query_params:
-        name = ascii(next(iter(socket.query_params))[:20])[:60]
-        reason = f"expected no query parameters, as settings are messages; got {name}"
-        await say_goodbye(socket, CLOSE_POLICY, reason)
-        yield False
-        return
-    service.live_clients += 1
-    try:
-        yield True
-    finally:
-        service.live_clients -= 1
-
-
 async def say_goodbye(socket: WebSocket, code: int, reason: str = "") -> None:
     """Close a client's socket with a reason of at most 123 bytes; nothing if it has gone."""
     # A client can go between the last look and this; each way of it raises another of the two.
@@ -270,7 +223,8 @@ async def say_goodbye(socket: WebSocket, code: int, reason: str = "") -> None:
         await socket.close(code, reason)
 
 
-def _subprotocol(socket: WebSocket) -> str | None:
+def subprotocol(socket: WebSocket) -> str | None:
+    """The one that a client is answered with."""
     return SUBPROTOCOL if SUBPROTOCOL in socket.scope["subprotocols"] else None
 
 

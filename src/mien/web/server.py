@@ -25,7 +25,7 @@ import uvicorn
 from mien.errors import OptionError, OutputError
 from mien.web.app import create_app
 from mien.web.camera import CameraFeed
-from mien.web.service import Recognizers, Service
+from mien.web.service import Service
 from mien.web.settings import WebSettings
 
 GRACE_S: Final = 1  # for what is being answered when the server is told to end
@@ -39,11 +39,8 @@ _FAST_DEATH_S: Final = 5.0  # a process that lives no longer failed for a reason
 
 
 def serve(settings: WebSettings, *, ready: Callable[[str], None] = lambda address: None) -> None:
-    """Serve until a signal ends it.
+    """Serve until a signal ends it; `ready` gets the page's address, the token in it.
 
-    Args:
-        settings: where it listens, and all else.
-        ready: called with the page's address, the token in it, once the port is taken.
     Raises:
         OutputError: the port is taken, or the address is not this machine's.
         MienError: as `mien.Recognizer` raises.
@@ -105,15 +102,10 @@ def _is_ours(record: logging.LogRecord) -> bool:
 
 
 class Server(uvicorn.Server):
-    """One process of the server: `run` it with sockets that listen.
+    """One process of the server: `run` it with sockets that listen, whatever the settings name.
 
-    It tells live clients and videos that it ends, before connections are cut.
-
-    Args:
-        settings: of all of it but host and port.
-        ready: called once it answers.
-        camera: of the server's own, for the page.
-        cancelled: videos that nobody wants any more, where several processes serve.
+    It tells live clients and videos that it ends, before connections are cut. `ready` is called
+    once it answers; `cancelled` has the videos that are cancelled, where several processes serve.
     """
 
     def __init__(
@@ -226,7 +218,7 @@ def _serve_processes(
     settings: WebSettings, listening: socket.socket, ready: Callable[[], None]
 ) -> None:
     """Serve with several processes until a signal ends them; one that dies is replaced."""
-    Recognizers(settings)  # what is wrong with the model is said here, and once
+    settings.open(threads=settings.threads)  # what is wrong with the model is said here, and once
     multiprocessing.allow_connection_pickling()
     context = multiprocessing.get_context("spawn")
     cancelled = _Cancelled()

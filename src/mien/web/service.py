@@ -20,63 +20,13 @@ T = TypeVar("T")
 _MAX_THREADS: Final = 16
 
 
-class Recognizers:
-    """Recognizers for threads: each has a threshold of its own, detector and network are shared.
-
-    Args:
-        settings: model, detector and threshold.
-    Attributes:
-        classifier: that all recognizers share.
-        unshared: the same network, for who would keep the others waiting.
-    Raises:
-        MienError: as `mien.Recognizer` raises.
-    """
-
-    def __init__(self, settings: WebSettings) -> None:
-        self._first = settings.open(threads=settings.threads)
-        self.unshared = self._first.classifier
-        self._first.classifier = self.classifier = BatchingClassifier(self.unshared)
-
-    def new(self) -> Recognizer:
-        """A recognizer for one thread, whose settings it may change."""
-        return copy.copy(self._first)
-
-
-class MemoryLimit:
-    """Bytes of bodies that may be held at once, all together."""
-
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self.taken = 0
-
-    def take(self, size: int) -> None:
-        """Count bytes that are held from now on.
-
-        Raises:
-            ApiError: all of them are taken.
-        """
-        if self.taken + size > self._total:
-            raise ApiError(
-                429, "busy", f"expected images of {megabytes(self._total)} at once; try again"
-            )
-        self.taken += size
-
-    def give_back(self, size: int) -> None:
-        """Count them no longer."""
-        self.taken -= size
-
-
 class Service:
     """The one object behind all routes of a server process.
 
-    Args:
-        settings: it is started with.
     Attributes:
-        limits: of this process.
-        recognizers: for threads of videos and live clients.
+        unshared: the network of `classifier`, for who would keep the others waiting.
         threads: that read images, in the order in which they come.
-        memory: for bodies of images.
-        live_clients: connected now.
+        held_bytes: of bodies that are in memory.
         videos: being taken or read now: id -> what `cancel()` ends.
         connections: tells how many are open, of any kind.
         cancel_elsewhere: asks the other processes to cancel the video of an id, which nobody here
@@ -89,9 +39,11 @@ class Service:
     def __init__(self, settings: WebSettings) -> None:
         self.settings = settings
         self.limits = settings.limits
-        self.recognizers = Recognizers(settings)
+        self._recognizer = settings.open(threads=settings.threads)
+        self.unshared = self._recognizer.classifier
+        self._recognizer.classifier = self.classifier = BatchingClassifier(self.unshared)
         self.threads = ThreadPoolExecutor(min(os.cpu_count() or 1, _MAX_THREADS), "mien reader")
-        self.memory = MemoryLimit(settings.limits.memory_bytes)
+        self.held_bytes = 0
         self.live_clients = 0
         self.videos: dict[str, Any] = {}
         self.connections: Callable[[], int] = lambda: 0
@@ -99,10 +51,21 @@ class Service:
         self.stopping = asyncio.Event()
         self._started_at = time.monotonic()
 
+    def recognizer(self) -> Recognizer:
+        """One for a thread, whose settings it may change; detector and network are shared."""
+        return copy.copy(self._recognizer)
+
     async def run(self, job: Callable[[Recognizer], T]) -> T:
         """What a job gives, in a thread; one that is cancelled before its turn is never begun."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.threads, job, self.recognizers.new())
+        return await loop.run_in_executor(self.threads, job, self.recognizer())
+
+    def hold(self, size: int) -> None:
+        """Count bytes of a body as held; an ApiError where there is no room for them."""
+        if self.held_bytes + size > (most := self.limits.memory_bytes):
+            message = f"expected images of {megabytes(most)} at once; try again"
+            raise ApiError(429, "busy", message)
+        self.held_bytes += size
 
     def health(self, *, camera: bool) -> Health:
         """What `GET /api/health` answers."""

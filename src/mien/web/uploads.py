@@ -8,7 +8,6 @@ import shutil
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import BinaryIO, Final
 from urllib.parse import unquote
@@ -27,39 +26,26 @@ _NO_VIDEO: Final = "expected a video; nothing came"
 _VIDEO_IN_MEMORY: Final = 1_000_000  # bytes, beyond which that of a form goes to the disk
 
 
-@dataclass
-class UploadedImage:
-    """A file that a client sent; one that is too large has no content, but an error."""
+async def images_of(request: Request, limits: Limits, *, most: int) -> list[tuple[str, bytes]]:
+    """The images of a request, one or more, with their names.
 
-    name: str
-    content: bytes
-    error: ApiError | None = None
+    They are the files of a form's field `images`, or the body itself.
 
-
-async def images_of(request: Request, limits: Limits, *, most: int) -> list[UploadedImage]:
-    """The images of a request: the files of a form's field `images`, or the body itself.
-
-    Returns:
-        One or more; one that is too large has an error and no content.
     Raises:
         ApiError: there is none, there are too many, or the body is no form.
     """
     if not _is_form(request, "image/*"):
         body = await request.body()
-        images = [UploadedImage(raw_name(request) or "image", body)] if body else []
+        images = [(raw_name(request) or "image", body)] if body else []
     else:
         too_many = ApiError(413, "too_many", f"expected at most {most} images; more came")
         form = _Form(request, "images", most, too_many, in_memory=limits.request_bytes + 1)
         images = []
         for file in await form.files():
-            images.append(UploadedImage(_shown(file.filename) or "image", await file.read()))
+            images.append((_shown(file.filename) or "image", await file.read()))
             await file.close()
     if not images:
         raise ApiError(422, "empty", "expected images in the field 'images'; there is none")
-    for image in images:
-        if len(image.content) > limits.image_bytes:
-            image.content = b""
-            image.error = ApiError.too_large("the image", limits.image_bytes)
     return images
 
 
@@ -75,9 +61,13 @@ async def uploaded_video(request: Request, limits: Limits) -> AsyncIterator[tupl
     Raises:
         ApiError: it is too large, there is none, or there are several.
     """
+    announced = request.headers.get("content-length", "")
     with ExitStack() as stack:
         try:
-            _check_space(request)
+            free = shutil.disk_usage(tempfile.gettempdir()).free
+            if announced.isdecimal() and (size := int(announced)) > free:
+                there = f"there is room for {megabytes(free)}"
+                raise _no_space(f"it has {megabytes(size)}, and {there}")
             if _is_form(request, "video/*", "audio/*"):
                 several = ApiError(422, "too_many", "expected one video; several came")
                 form = _Form(request, "video", 1, several, in_memory=_VIDEO_IN_MEMORY)
@@ -103,16 +93,6 @@ async def uploaded_video(request: Request, limits: Limits) -> AsyncIterator[tupl
         yield name or "video", file
 
 
-def _check_space(request: Request) -> None:
-    """Raise an ApiError where a body says that it is larger than what is free."""
-    announced = request.headers.get("content-length", "")
-    free = shutil.disk_usage(tempfile.gettempdir()).free
-    if announced.isdecimal() and int(announced) > free:
-        raise _no_space(
-            f"it has {megabytes(int(announced))}, and there is room for {megabytes(free)}"
-        )
-
-
 def _no_space(why: str | None) -> ApiError:
     return ApiError(507, "no_space", f"the video cannot be kept while it is read; {why}")
 
@@ -123,10 +103,9 @@ def _is_form(request: Request, *kinds: str) -> bool:
 
 
 def content_type(request: Request, *kinds: str) -> str:
-    """What a request says that its body is.
+    """What a request says that its body is: one of some kinds, or it is an ApiError.
 
-    Raises:
-        ApiError: it is none of these kinds; `image/*` stands for all images.
+    `image/*` stands for all images.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if not any(fnmatchcase(kind, one) for one in kinds):
@@ -148,11 +127,7 @@ class _Form(MultiPartParser):
         self._is_whole = False
 
     async def files(self) -> list[UploadFile]:
-        """The files of the form.
-
-        Raises:
-            ApiError: it is no form, or has something else, or too many.
-        """
+        """The files of the form; an ApiError where it is none, has something else, or too many."""
         try:
             form = await self.parse()
         except (MultiPartException, ValueError) as error:

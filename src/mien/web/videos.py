@@ -106,12 +106,15 @@ def router(service: Service) -> APIRouter:
         Nothing of the video is kept: the file that it is read from has no name, and is gone with
         the answer, or with the server.
         """
-        settings = ReadSettings(
-            service.settings.threshold if threshold is None else threshold,
-            SmoothingSettings() if half_life_s is None else SmoothingSettings.of(half_life_s),
-            every_s or None,
+        read = partial(
+            read_events,
+            threshold=service.settings.threshold if threshold is None else threshold,
+            smoothing=SmoothingSettings()
+            if half_life_s is None
+            else SmoothingSettings.of(half_life_s),
+            every_s=every_s or None,
         )
-        return _VideoResponse(service, request, settings)
+        return _VideoResponse(service, request, read)
 
     @routes.delete(
         "/api/videos/{id}",
@@ -133,35 +136,13 @@ def router(service: Service) -> APIRouter:
 
 
 @dataclass(frozen=True)
-class ReadSettings:
-    """How a video is read.
-
-    Attributes:
-        threshold: a less probable reading is unsure.
-        smoothing: with the frames before and after.
-        every_s: read only the first frame at or after each multiple of it; None reads all.
-    """
-
-    threshold: float
-    smoothing: SmoothingSettings
-    every_s: float | None
-
-
-@dataclass(frozen=True)
 class Result:
-    """The video was read to its end.
+    """The video was read to its end."""
 
-    Attributes:
-        frames: that were read.
-        people: what each person shows, ready for JSON.
-        duration_s: of the video; where no header tells it, as its frames do.
-        read_s: how long it took.
-    """
-
-    frames: int
-    people: list[dict[str, Any]]
-    duration_s: float | None
-    read_s: float
+    frames: int  # that were read
+    people: list[dict[str, Any]]  # what each person shows, ready for JSON
+    duration_s: float | None  # of the video; where no header tells it, as its frames do
+    read_s: float  # how long it took
 
 
 Frames = list[tuple[Frame, list[TrackedReading]]]
@@ -179,9 +160,6 @@ class VideoSession:
     """One video, from its upload until it is read: a file that ends when nobody wants it any more.
 
     Decoders then stop by themselves.
-
-    Args:
-        limits: of the video.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -254,9 +232,14 @@ class VideoSession:
 
 
 def read_events(
-    session: VideoSession, recognizer: Recognizer, settings: ReadSettings
+    session: VideoSession,
+    recognizer: Recognizer,
+    *,
+    threshold: float,
+    smoothing: SmoothingSettings,
+    every_s: float | None,
 ) -> Generator[Event]:
-    """Read a video.
+    """Read a video, or the first frame at or after each multiple of `every_s`.
 
     Yields:
         That it could be opened, its frames a few times a second, and a result or an error.
@@ -269,7 +252,7 @@ def read_events(
         info, frames = open_video(
             cast(BinaryIO, session),
             session.name,
-            every_s=settings.every_s,
+            every_s=every_s,
             max_pixels=session.limits.video_pixels,
         )
     except Exception:
@@ -279,11 +262,11 @@ def read_events(
     told_s = None if info.container in CLOCK_FORMATS else info.duration_s
     session.check_length(told_s or 0.0, is_whole=True)
     yield info
-    recognizer.threshold = settings.threshold
+    recognizer.threshold = threshold
     read = smoothed_offline(
         frame_readings(recognizer, session.bounded(frames)),
-        settings.smoothing,
-        threshold=settings.threshold,
+        smoothing,
+        threshold=threshold,
         keep_images=False,
     )
     totals, count, sent_at = TrackTotals(), 0, start
@@ -321,7 +304,7 @@ def encoder(accept: str, id_: str, name: str) -> tuple[str, Callable[[Event], by
         return f"{CSV}; charset=utf-8", partial(_rows, csv_header(VIDEO_TABLE), video_csv_lines)
     if JSON_LINES in wanted:
         return JSON_LINES, partial(_rows, "", video_json_lines)
-    return f"{EVENTS}; charset=utf-8", _Events(id_, name)
+    return f"{EVENTS}; charset=utf-8", _server_sent(id_, name)
 
 
 def _rows(
@@ -336,19 +319,22 @@ def _rows(
     return b""
 
 
-class _Events:
+def _server_sent(id_: str, name: str) -> Callable[[Event], bytes]:
     """Server-sent events of one video."""
+    duration_s: float | None = None
 
-    def __init__(self, id_: str, name: str) -> None:
-        self._id, self._name = id_, name
-        self._duration_s: float | None = None
-
-    def __call__(self, event: Event) -> bytes:
+    def encode(event: Event) -> bytes:
+        nonlocal duration_s
         if isinstance(event, VideoInfo):
-            self._duration_s = event.duration_s
-            return _event("accepted", self._accepted(event))
+            duration_s = event.duration_s
+            frames = event.frame_count
+            if frames is None and duration_s is not None and event.frame_rate is not None:
+                frames = round(duration_s * event.frame_rate)
+            size = {"width": event.width, "height": event.height}
+            told = {"fps": event.frame_rate, "duration_s": duration_s, "frames": frames}
+            return _event("accepted", {"id": id_, "name": name, **size, **told})
         if isinstance(event, list):
-            frames = [
+            rows = [
                 {
                     "index": frame.index,
                     "time_s": frame.time_s,
@@ -356,25 +342,13 @@ class _Events:
                 }
                 for frame, readings in event
             ]
-            progress = {"done_s": frames[-1]["time_s"], "duration_s": self._duration_s}
-            return _event("frames", {"frames": frames, **progress})
+            progress = {"done_s": rows[-1]["time_s"], "duration_s": duration_s}
+            return _event("frames", {"frames": rows, **progress})
         if isinstance(event, Result):
             return _event("result", asdict(event))
         return _event("failed", {"error": event.to_dict()})
 
-    def _accepted(self, info: VideoInfo) -> dict[str, Any]:
-        frames = info.frame_count
-        if frames is None and info.duration_s is not None and info.frame_rate is not None:
-            frames = round(info.duration_s * info.frame_rate)
-        return {
-            "id": self._id,
-            "name": self._name,
-            "width": info.width,
-            "height": info.height,
-            "fps": info.frame_rate,
-            "duration_s": info.duration_s,
-            "frames": frames,
-        }
+    return encode
 
 
 def _event(name: str, data: Mapping[str, Any]) -> bytes:
@@ -387,11 +361,13 @@ class _VideoResponse(Response):
     It is read only as fast as the client takes what is sent.
     """
 
-    def __init__(self, service: Service, request: Request, settings: ReadSettings) -> None:
+    def __init__(
+        self, service: Service, request: Request, read: Callable[..., Generator[Event]]
+    ) -> None:
         super().__init__()
         self._service = service
         self._request = request
-        self._settings = settings
+        self._read = read
         self._id = secrets.token_hex(8)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -407,10 +383,8 @@ class _VideoResponse(Response):
                         session.begin(*await stack.enter_async_context(upload))
                 except TimeoutError:
                     session.check_cancelled()
-                    most = f"{limits.upload_s:g} s"
-                    raise ApiError(
-                        408, "too_slow", f"expected the video within {most}; it took longer"
-                    ) from None
+                    message = f"expected the video within {limits.upload_s:g} s; it took longer"
+                    raise ApiError(408, "too_slow", message) from None
                 await self._answer(session, scope, receive, send)
         finally:
             videos.pop(self._id, None)
@@ -418,7 +392,7 @@ class _VideoResponse(Response):
     async def _answer(
         self, session: VideoSession, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        events = read_events(session, self._service.recognizers.new(), self._settings)
+        events = self._read(session, self._service.recognizer())
         kind, encode = encoder(self._request.headers.get("accept", ""), self._id, session.name)
 
         async def chunks() -> AsyncIterator[bytes]:
