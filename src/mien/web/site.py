@@ -33,9 +33,7 @@ _PACKAGE: Final = ("mien.js", "worker.js")
 _RUNTIME: Final = ("runtime.js", "ort-wasm-simd-threaded.wasm")
 _SERVER_ONLY: Final = {
     "api.js",
-    "camera_feed.js",
     "engine.js",
-    "engine_choice.js",
     "health.js",
     "index.html",
     "server_live.js",
@@ -52,17 +50,15 @@ def write_site(
 
     Args:
         out: the folder.
-        model: a name among `mien.recognize.classifier.shipped_models()`, or the path of an ONNX
-            file.
+        model: a name among the shipped ones, or the path of an ONNX file.
         package: of npm, built: `node_modules/mien`, or what `npx mien-assets` has filled. By
             default what this package has of it; for other models than the shipped one, which
             need the runtime, `js/` of the checkout that this file lies in.
     Returns:
         The files, as names below `out`, and their sizes in bytes.
     Raises:
-        ModelError: the model cannot be opened.
-        OptionError: there is no package, or the model is an ensemble.
-        OutputError: it cannot be written, or another page is there.
+        MienError: the model cannot be opened or is an ensemble, there is no package, or it cannot
+            be written, as where another page is.
     """
     index = out / "index.html"
     if index.is_file() and _TITLE not in index.read_bytes():

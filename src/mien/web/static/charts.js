@@ -3,7 +3,7 @@
 import { letters, make, sharpContext, themeColor } from "./elements.js";
 import { EMOTIONS, percent } from "./emotions.js";
 import { drawShape } from "./faces.js";
-import { themeEvents } from "./theme.js";
+import { themeEvents } from "./frame.js";
 
 const SPAN_MS = 60_000;
 const STEP_MS = 100; // between samples, and between drawings

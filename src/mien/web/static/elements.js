@@ -81,7 +81,7 @@ export function sharpContext(canvas, width, height) {
 
 /** Say at the top of the page whether what reads is there: "well" or "gone". */
 export function showStatus(kind, words) {
-  byId("status").className = `status ${kind}`;
+  byId("status").className = `status row dim small ${kind}`;
   byId("status-text").textContent = words;
 }
 

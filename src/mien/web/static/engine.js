@@ -5,20 +5,25 @@
 
 import * as server from "./api.js";
 import * as browser from "./browser_reader.js";
-import { CameraFeed } from "./camera_feed.js";
-import { browserReads, offerChoice, startChoice } from "./engine_choice.js";
+import { byId, showTrouble } from "./elements.js";
 import { health, startHealth } from "./health.js";
-import { ServerLive } from "./server_live.js";
+import { CameraFeed, ServerLive } from "./server_live.js";
+import { remember, remembered } from "./settings.js";
 import { startVideo } from "./video.js";
 import { tooLarge } from "./words.js";
 
 export { getModel, getModels } from "./api.js";
-/** "change", fired when another one is to read from now on. */
-export { engineEvents } from "./engine_choice.js";
 /** What the engine says of itself, {camera, limits}, and "back", fired when it is there again. */
 export { health, healthEvents } from "./health.js";
 
+/** Fires "change" when another one is to read from now on. */
+export const engineEvents = new EventTarget();
+
 let limits = null;
+// At once: no image may be sent before the server has said anything.
+let chosen = remembered("engine") === "browser" ? "browser" : "server";
+
+const browserReads = () => chosen === "browser";
 
 /** As `readImage` of api.js. */
 export async function readImage(file) {
@@ -43,7 +48,7 @@ export function openFeed(told) {
   return new CameraFeed(told);
 }
 
-/** Begin, and with it what this engine alone has: videos. */
+/** Begin, and with it what this engine alone has: videos, and the choice of who reads. */
 export function startEngine() {
   server.takeToken();
   if (!["localhost", "127.0.0.1", "[::1]"].includes(location.hostname)) {
@@ -52,10 +57,36 @@ export function startEngine() {
       .prepend(`You are looking at the server ${location.host}: what you give it goes there. `);
   }
   startVideo(health);
-  startChoice();
+  for (const radio of document.querySelectorAll('[name="engine"]')) {
+    radio.checked = radio.value === chosen;
+    radio.addEventListener("change", () => {
+      remember("engine", radio.value);
+      choose(radio.value);
+    });
+  }
+  showChosen();
   startHealth();
   health.then((known) => {
     ({ limits } = known);
-    offerChoice(known.browser);
+    byId("engine").hidden = !known.browser;
+    if (!known.browser) choose("server"); // this browser cannot read as the server does
   });
+}
+
+function choose(engine) {
+  if (engine === chosen) return;
+  chosen = engine;
+  showChosen();
+  engineEvents.dispatchEvent(new Event("change"));
+}
+
+/** Say on the page where it reads, and have the networks there. */
+function showChosen() {
+  for (const part of document.querySelectorAll("[data-by]"))
+    part.hidden = part.dataset.by !== chosen;
+  showTrouble("engine-trouble");
+  if (!browserReads()) return;
+  browser
+    .loadRecognizer()
+    .catch((error) => showTrouble("engine-trouble", `This browser cannot read: ${error.message}`));
 }

@@ -58,7 +58,7 @@ async function show(panel, explanation) {
   const box = make("input", { type: "checkbox", checked: true, onchange });
   panel.replaceChildren(
     canvas,
-    make("label", { class: "check" }, [box, "Show the heat"]),
+    make("label", { class: "check row" }, [box, "Show the heat"]),
     make("div", { class: "scale" }, [
       scale(),
       make("span", {}, [`${percent(most)} against it`]),

@@ -164,8 +164,8 @@ export class FaceCard {
     const head = [this.shape, this.name, this.sure, this.who, ...actions];
     const bars = [...this.rows.values()].map(({ row }) => row);
     this.element = make("div", { class: "face" }, [
-      make("div", { class: "face-head" }, head),
-      make("ul", { class: "bars" }, bars),
+      make("div", { class: "face-head row" }, head),
+      make("ul", { class: "bars dim small" }, bars),
     ]);
   }
 

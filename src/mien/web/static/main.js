@@ -4,17 +4,15 @@ import { byId, make, shapeOf } from "./elements.js";
 import { EMOTIONS } from "./emotions.js";
 import { startEngine } from "./engine.js";
 import { keepPageOnDrop } from "./files.js";
+import { startNotice, startTabs, startTheme } from "./frame.js";
 import { startModel } from "./model.js";
-import { startNotice } from "./notice.js";
 import { startPhoto } from "./photo.js";
-import { startTabs } from "./tabs.js";
-import { startTheme } from "./theme.js";
 import { startWebcam } from "./webcam.js";
 
 startTheme();
 for (const row of document.querySelectorAll(".shapes")) row.append(...EMOTIONS.map(shapeOf));
 byId("legend").append(
-  ...EMOTIONS.map((emotion) => make("li", {}, [shapeOf(emotion), emotion.name])),
+  ...EMOTIONS.map((emotion) => make("li", { class: "row" }, [shapeOf(emotion), emotion.name])),
 );
 keepPageOnDrop();
 

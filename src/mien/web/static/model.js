@@ -2,7 +2,7 @@
 
 import { byId, make, showTrouble } from "./elements.js";
 import { getModel, getModels, healthEvents } from "./engine.js";
-import { tabEvents } from "./tabs.js";
+import { tabEvents } from "./frame.js";
 import { megabytes } from "./words.js";
 
 /** What a card may be made of; a card comes from a model's file, which may be anybody's. */
@@ -59,7 +59,7 @@ async function choose(model) {
 
 function tilesOf(model) {
   const tile = (figure, words) =>
-    make("div", { class: "tile" }, [make("b", {}, [figure]), make("span", {}, [words])]);
+    make("div", { class: "tile" }, [make("b", {}, [figure]), make("span", { class: "dim small" }, [words])]);
   const order = Object.keys(SPLITS);
   const scores = [...model.scores].sort((a, b) => order.indexOf(a.split) - order.indexOf(b.split));
   return [

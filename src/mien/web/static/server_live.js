@@ -1,4 +1,4 @@
-/** WebSockets of the server, and the live view over one: frames out, readings in. */
+/** WebSockets of the server: the live view, frames out and readings in, and the server's own camera. */
 
 import { serverEvents, tokenGiven } from "./api.js";
 
@@ -101,5 +101,51 @@ export class ServerLive {
 
   close() {
     this.#socket.close();
+  }
+}
+
+/** What the camera of the server's machine sees, `mien webcam` without a window; presses its keys. */
+export class CameraFeed {
+  #socket = null;
+  #answer = null; // whose image comes next
+
+  /**
+   * @param {{read: (answer: object, image: ImageBitmap, takenAt: number) => void,
+   *   saved: (path: string) => void, ended: () => void, trouble: (message: string) => void}} told
+   */
+  constructor(told) {
+    this.told = told;
+  }
+
+  start() {
+    this.#socket = new ServerSocket("/api/camera", {
+      name: "camera",
+      opened: () => this.told.trouble(""),
+      message: (data) => (data instanceof Blob ? this.#show(data) : this.#hear(JSON.parse(data))),
+      trouble: this.told.trouble,
+    });
+  }
+
+  /** @param {"s" | "q"} key s saves a still on the server's disk, q ends the view. */
+  press(key) {
+    this.#socket.send(JSON.stringify({ type: "key", key }));
+  }
+
+  async #show(jpeg) {
+    const answer = this.#answer;
+    this.#answer = null;
+    if (!answer) return;
+    const image = await createImageBitmap(jpeg);
+    this.told.read(answer, image, performance.now() - answer.latency_ms);
+    image.close();
+  }
+
+  #hear(message) {
+    if (message.type === "readings") this.#answer = message;
+    else if (message.type === "saved") this.told.saved(message.path);
+    else if (message.type === "ended") {
+      this.#socket.close();
+      this.told.ended();
+    }
   }
 }

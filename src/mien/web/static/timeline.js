@@ -3,7 +3,7 @@
 import { letters, make, sharpContext, themeColor } from "./elements.js";
 import { EMOTIONS, inkOn, UNSURE } from "./emotions.js";
 import { drawShape } from "./faces.js";
-import { themeEvents } from "./theme.js";
+import { themeEvents } from "./frame.js";
 import { clock } from "./words.js";
 
 const BAND_PX = 40;

@@ -1,4 +1,25 @@
-/** The tabs: by pointer, by arrow keys, and by the address ("#photo"). */
+/** The frame of the page: its colours, its tabs, and the notice of the first visit. */
+
+import { byId, onClick } from "./elements.js";
+import { remember, remembered } from "./settings.js";
+
+/** Fires "change" when colours have changed, for what is drawn on canvases. */
+export const themeEvents = new EventTarget();
+
+export function startTheme() {
+  const choice = byId("theme");
+  const apply = () => {
+    document.documentElement.style.colorScheme = choice.value === "auto" ? "" : choice.value;
+    themeEvents.dispatchEvent(new Event("change"));
+  };
+  choice.value = remembered("theme", "auto");
+  apply();
+  choice.addEventListener("change", () => {
+    remember("theme", choice.value);
+    apply();
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", apply);
+}
 
 /** Fires "change" with the name of the tab that is shown now as `detail`. */
 export const tabEvents = new EventTarget();
@@ -51,4 +72,17 @@ export function startTabs() {
   window.addEventListener("popstate", showAddressed);
   window.addEventListener("hashchange", showAddressed);
   showAddressed();
+}
+
+/** What is processed, where, and who must be told. */
+export function startNotice() {
+  const notice = byId("notice");
+  const read = () => remember("notice", "read");
+  onClick("notice-close", () => {
+    read(); // the event of closing comes later, and a page that is loaded anew does not wait for it
+    notice.close();
+  });
+  notice.addEventListener("close", read); // by Escape, too
+  onClick("notice-again", () => notice.showModal());
+  if (remembered("notice") !== "read") notice.showModal();
 }
