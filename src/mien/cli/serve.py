@@ -1,16 +1,14 @@
 """`mien serve`."""
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from typer import Option
 
 from mien.cli.options import RecognizerOptions
 from mien.cli.shared import ThreadsOption, say
 from mien.errors import MissingExtraError
-
-if TYPE_CHECKING:
-    from mien.web.settings import Limits
+from mien.web.settings import HOST, MB, PORT, Limits, WebSettings, is_loopback
 
 
 @dataclass(frozen=True)
@@ -19,8 +17,8 @@ class ListeningOptions:
 
     host: Annotated[
         str, Option(help="Address to listen on; one that other computers reach needs a token.")
-    ] = "127.0.0.1"
-    port: Annotated[int, Option(help="0 takes a free one.")] = 8642
+    ] = HOST
+    port: Annotated[int, Option(help="0 takes a free one.")] = PORT
     token: Annotated[
         str | None,
         Option(
@@ -58,10 +56,8 @@ class LimitOptions:
     max_videos: Annotated[int, Option(help="Videos that are read at once.")] = 2
     max_live: Annotated[int, Option(help="Cameras that are read at once.")] = 16
 
-    def limits(self) -> "Limits":
+    def limits(self) -> Limits:
         """What the library takes."""
-        from mien.web.settings import MB, Limits
-
         return Limits(
             image_bytes=round(self.max_image_mb * MB),
             request_bytes=round(5 * self.max_image_mb * MB),
@@ -97,7 +93,6 @@ def serve(
     except ImportError as error:
         raise MissingExtraError("the page", "web", error) from error
     from mien.desktop import open_in_browser
-    from mien.web.settings import WebSettings, is_loopback
 
     host, token = listening.host, listening.token
     made_up = token is None and not is_loopback(host)
