@@ -29,7 +29,7 @@ def package(tmp_path: Path) -> Path:
     return folder
 
 
-def test_all_that_is_named_is_there_and_nothing_of_the_server(
+def test_all_that_is_named_is_there_and_nothing_of_the_server_or_of_elsewhere(
     tmp_path: Path, package: Path
 ) -> None:
     out = tmp_path / "site"
@@ -53,6 +53,10 @@ def test_all_that_is_named_is_there_and_nothing_of_the_server(
     assert "/api/" not in html + everything
     assert "server -->" not in html
     assert "<!-- browser" not in html
+    policy = re.search(r'"Content-Security-Policy" content="([^"]+)"', html)
+    assert policy is not None
+    sources = {word for part in policy[1].split(";") for word in part.split()[1:]}
+    assert sources == {"'none'", "'self'", "'wasm-unsafe-eval'", "blob:", "data:"}
 
 
 def test_the_service_worker_keeps_every_file_and_is_new_when_one_is(
@@ -73,18 +77,13 @@ def test_the_service_worker_keeps_every_file_and_is_new_when_one_is(
     assert (out / "service-worker.js").read_text() != worker
 
 
-def test_a_page_allows_itself_nothing_of_elsewhere(tmp_path: Path, package: Path) -> None:
-    write_site(tmp_path / "site", package=package)
-    html = (tmp_path / "site" / "index.html").read_text()
-    policy = re.search(r'"Content-Security-Policy" content="([^"]+)"', html)
-    assert policy is not None
-    sources = {word for part in policy[1].split(";") for word in part.split()[1:]}
-    assert sources == {"'none'", "'self'", "'wasm-unsafe-eval'", "blob:", "data:"}
-
-
-def test_the_models_are_described_with_their_cards(tmp_path: Path, package: Path) -> None:
+def test_another_model_is_described_with_its_card_and_has_the_runtime_that_it_needs(
+    tmp_path: Path, package: Path
+) -> None:
+    runtime = {"static/package/runtime.js", f"static/package/{RUNTIME}"}
+    assert not runtime & write_site(tmp_path / "mien", package=package).keys()
     out = tmp_path / "site"
-    write_site(out, model="paper", package=package)
+    assert runtime <= write_site(out, model="paper", package=package).keys()
     said = json.loads((out / "static" / "models.json").read_text())
 
     assert said["version"] == __version__
@@ -106,13 +105,9 @@ def test_no_npm_package_is_needed_for_the_shipped_model(tmp_path: Path) -> None:
     assert sum(path.stat().st_size for path in out.rglob("*") if path.is_file()) < 4e6
 
 
-def test_the_runtime_is_there_for_models_that_need_it(tmp_path: Path, package: Path) -> None:
-    runtime = {"static/package/runtime.js", f"static/package/{RUNTIME}"}
-    assert not runtime & write_site(tmp_path / "site", package=package).keys()
-    assert runtime <= write_site(tmp_path / "paper", model="paper", package=package).keys()
-
-
-def test_what_cannot_be_written_is_told(tmp_path: Path, package: Path) -> None:
+def test_what_cannot_be_written_is_told_and_the_page_of_somebody_else_stays(
+    tmp_path: Path, package: Path
+) -> None:
     out = tmp_path / "site"
     with pytest.raises(OptionError, match=r"npm package mien, with mien\.js; .*nowhere has none"):
         write_site(out, package=tmp_path / "nowhere")
@@ -124,11 +119,7 @@ def test_what_cannot_be_written_is_told(tmp_path: Path, package: Path) -> None:
     with pytest.raises(OptionError, match=f"with {RUNTIME}"):
         write_site(out, model="paper", package=package)
     assert not out.exists()
-
-
-def test_the_page_of_somebody_else_stays(tmp_path: Path, package: Path) -> None:
-    page = tmp_path / "index.html"
-    page.write_text("<title>Family</title>")
+    (tmp_path / "index.html").write_text("<title>Family</title>")
     with pytest.raises(OutputError, match="it is another"):
         write_site(tmp_path, package=package)
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["index.html"]

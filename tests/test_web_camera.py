@@ -120,32 +120,28 @@ def test_nobody_without_the_token_sees_or_ends_it(page: CameraPage) -> None:
     for guess in (None, token[:-1] + ("a" if token[-1] != "a" else "b")):
         with live_client(address, token=guess, path=PATH) as feed:
             assert close_of(feed)[0] == 1008
-    assert httpx.get(f"{address}/api/health", timeout=PATIENCE_S).status_code == 401
-    health = httpx.get(
-        f"{address}/api/health", headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE_S
-    )
-    assert health.json()["camera"] is True
+    health = f"{address}/api/health"
+    assert httpx.get(health, timeout=PATIENCE_S).status_code == 401
+    headers = {"Authorization": f"Bearer {token}"}
+    assert httpx.get(health, headers=headers, timeout=PATIENCE_S).json()["camera"] is True
 
 
-def test_the_end_of_the_view_is_told_to_pages_and_ends_the_server() -> None:
+class Noting(logging.Handler):
+    is_closed = False
+
+    def close(self) -> None:
+        self.is_closed = True
+        super().close()
+
+
+def test_the_end_of_the_view_is_told_to_pages_and_ends_the_server_but_no_log() -> None:
+    handler = Noting()
     page = CameraPage(WebSettings(port=0))
     with watching(page) as feed:
         page.close()
         assert next_word(feed) == {"type": "ended"}
     with pytest.raises(httpx.TransportError):
         httpx.get(f"{parts(page)[0]}/api/health", timeout=PATIENCE_S)
-
-
-def test_logs_of_the_process_stay_open() -> None:
-    class Noting(logging.Handler):
-        is_closed = False
-
-        def close(self) -> None:
-            self.is_closed = True
-            super().close()
-
-    handler = Noting()
-    CameraPage(WebSettings(port=0)).close()
     assert not handler.is_closed
 
 

@@ -6,11 +6,13 @@ import shlex
 import shutil
 import subprocess
 import sys
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from command_line import Mien
 from fakes import a_tracked_reading
 from mien.output.records import video_json_lines
 from mien.web.live import CLOSE_FAILED, CLOSE_GOING, CLOSE_TOO_BIG
@@ -34,12 +36,8 @@ def blocks(text: str, language: str) -> list[str]:
 def cells(text: str, header: str) -> list[list[str]]:
     """The rows of the table that begins with a line."""
     lines = text[text.index(header) :].splitlines()[2:]
-    table = []
-    for line in lines:
-        if not line.startswith("|"):
-            break
-        table.append([cell.strip() for cell in line.split("|")[1:-1]])
-    return table
+    rows = takewhile(lambda line: line.startswith("|"), lines)
+    return [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows]
 
 
 server = serving(WebSettings())
@@ -60,13 +58,12 @@ def folder(tmp_path: Path, portrait: Path) -> Path:
 
 def run_python(code: str, server: Running, folder: Path) -> str:
     code = code.replace(ADDRESS, server.address.removeprefix("http://"))
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return output_of([sys.executable, "-W", "error", "-c", code], folder)
+
+
+def output_of(command: list[str], folder: Path) -> str:
+    """What a command prints that has nothing to complain of."""
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
@@ -76,27 +73,16 @@ def example(containing: str) -> str:
     return found
 
 
-def test_the_example_for_images_prints_their_faces(server: Running, folder: Path) -> None:
-    printed = run_python(example("api/readings"), server, folder)
-    assert printed == "astronaut.jpg happy 0.972\nb.png happy 0.972\n"
-
-
-def test_the_example_for_explanations_prints_each_part(server: Running, folder: Path) -> None:
-    printed = run_python(example("api/explanations"), server, folder).splitlines()
-    assert printed[3] == "mouth covered: happy 93%"
-    assert len(printed) == 5
-
-
-def test_the_example_for_videos_prints_progress_and_people(server: Running, folder: Path) -> None:
-    printed = run_python(example("api/videos"), server, folder).splitlines()
-    assert printed[-1] == f"people: [(1, {FRAMES})]"
-    in_events = [int(words[0]) for line in printed[:-1] if (words := line.split(", ")[1].split())]
+def test_the_examples_in_python_print_what_is_read(server: Running, folder: Path) -> None:
+    faces = run_python(example("api/readings"), server, folder)
+    assert faces == "astronaut.jpg happy 0.972\nb.png happy 0.972\n"
+    parts = run_python(example("api/explanations"), server, folder).splitlines()
+    assert (parts[3], len(parts)) == ("mouth covered: happy 93%", 5)
+    *progress, people = run_python(example("api/videos"), server, folder).splitlines()
+    assert people == f"people: [(1, {FRAMES})]"
+    in_events = [int(words[0]) for line in progress if (words := line.split(", ")[1].split())]
     assert sum(in_events) == FRAMES
 
-
-def test_the_live_client_prints_every_person_of_the_frames_that_were_read(
-    server: Running, folder: Path
-) -> None:
     printed = run_python(example("api/live"), server, folder).splitlines()
     numbers = [int(re.fullmatch(r"frame (\d+), person 1: happy", line)[1]) for line in printed]  # type: ignore[index]
     assert numbers == sorted(set(numbers))
@@ -115,17 +101,8 @@ def test_the_commands_with_curl_are_answered(server: Running, folder: Path) -> N
         if line.startswith("curl ")
     ]
     assert len(commands) == 6
-    answers = [
-        subprocess.run(
-            [curl, "--silent", "--show-error", "--fail", *command[1:]],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-        ).stdout
-        for command in commands
-    ]
+    careful = [curl, "--silent", "--show-error", "--fail"]
+    answers = [output_of([*careful, *command[1:]], folder) for command in commands]
     one, two, raw, health = (json.loads(answer) for answer in answers[:4])
     assert [image["name"] for image in one["images"]] == ["astronaut.jpg"]
     assert [image["name"] for image in two["images"]] == ["a.jpg", "b.png"]
@@ -181,12 +158,8 @@ def test_limits_are_those_of_the_server() -> None:
 
 def test_statuses_and_close_codes_are_those_of_the_server(server: Running) -> None:
     paths = server.get("/openapi.json").json()["paths"]
-    answered = {
-        int(status)
-        for methods in paths.values()
-        for operation in methods.values()
-        for status in operation["responses"]
-    }
+    operations = [one for methods in paths.values() for one in methods.values()]
+    answered = {int(status) for operation in operations for status in operation["responses"]}
     assert {int(row[0]) for row in cells(WEB, "| status | why |")} == answered - {200, 204}
     codes = {int(row[0]) for row in cells(WEB, "| close code | why |")}
     assert codes == {CLOSE_GOING, CLOSE_TOO_BIG, CLOSE_FAILED, CLOSE_BUSY, CLOSE_POLICY}
@@ -204,24 +177,13 @@ def test_the_example_of_an_explanation_runs(server: Running, folder: Path) -> No
     [code] = blocks(EXPLAIN, "python")
     printed = run_python(code, server, folder).splitlines()
     assert printed[0].startswith("happy (48, 48) 0.")
-    assert [line.split()[0] for line in printed[1:]] == [
-        "forehead",
-        "eyes",
-        "nose",
-        "mouth",
-        "chin",
-    ]
+    parts = ["forehead", "eyes", "nose", "mouth", "chin"]
+    assert [line.split()[0] for line in printed[1:]] == parts
 
 
-def test_the_table_of_an_explanation_is_what_is_printed(portrait: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "mien", "explain", str(portrait)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
+def test_the_table_of_an_explanation_is_what_is_printed(portrait: Path, mien: Mien) -> None:
+    printed = mien("explain", portrait).stdout
     shown = blocks(EXPLAIN, "console")[1].partition("\n")[2]
-    assert [line.split() for line in done.stdout.splitlines()] == [
+    assert [line.split() for line in printed.splitlines()] == [
         line.split() for line in shown.splitlines()
     ]

@@ -2,8 +2,8 @@ import io
 import json
 import random
 import socket
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from typing import Any
 
@@ -50,10 +50,8 @@ def test_every_frame_is_answered_with_its_faces(server: Running) -> None:
         for number in range(3):
             client.send(FRAMES[number])
             answer = reply_of(client)
-            assert answer["type"] == "readings"
-            assert answer["frame"] == number
-            assert (answer["width"], answer["height"]) == (320, 240)
-            assert answer["dropped"] == 0
+            said = {"type": "readings", "frame": number, "dropped": 0}
+            assert answer.items() >= {**said, "width": 320, "height": 240}.items()
             assert answer["read_ms"] > 0
             [face] = answer["faces"]
             assert (face["track"], face["emotion"]) == (1, "happy")
@@ -118,16 +116,13 @@ def test_what_is_no_image_is_answered_and_the_connection_stays(server: Running) 
         assert reply_of(client)["faces"]
 
 
-def test_too_many_bad_frames_close_it(server: Running) -> None:
+def test_too_many_bad_frames_close_it_and_one_that_is_too_big(server: Running) -> None:
     with server.live() as client:
         with suppress(ConnectionClosed):
             for _ in range(20 * LIMITS.bad_frames):  # those that come too fast are dropped
                 client.send(b"no image")
                 time.sleep(0.05)
         assert close_of(client)[0] == 1008
-
-
-def test_a_frame_too_big_closes_it(server: Running) -> None:
     with server.live() as client:
         client.send(b"x" * (LIMITS.frame_bytes + 1))
         assert close_of(client)[0] == 1009
@@ -164,19 +159,16 @@ def test_frames_may_change_their_size(server: Running) -> None:
 def test_several_clients_share_the_network(server: Running) -> None:
     before = server.service.classifier.calls
 
-    def read(results: list[int]) -> None:
+    def read(_: int) -> list[int]:
+        faces = []
         with server.live() as client:
             for frame in FRAMES[:6]:
                 client.send(frame)
-                results.append(len(reply_of(client)["faces"]))
+                faces.append(len(reply_of(client)["faces"]))
+        return faces
 
-    results: list[list[int]] = [[] for _ in range(3)]
-    threads = [threading.Thread(target=read, args=(result,)) for result in results]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(PATIENCE_S)
-    assert results == [[1] * 6] * 3
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(read, range(3))) == [[1] * 6] * 3
     assert server.service.classifier.calls - before == 18
 
 

@@ -19,17 +19,12 @@ FILES = sorted(
 )
 
 
-def test_the_page_has_the_words_and_colors_of_the_library_in_their_order() -> None:
+def test_the_page_has_words_and_colors_of_the_library_in_their_order_each_with_a_shape() -> None:
     text = (STATIC / "emotions.js").read_text()
     listed = text[: text.index("export const UNSURE")]
-
     found = re.findall(r'name: "(\w+)",\s*color: "(#\w{6})"', listed)
     assert found == [(name, "#{:02x}{:02x}{:02x}".format(*COLORS[name])) for name in EMOTIONS]
-
-
-def test_each_emotion_has_a_shape_of_its_own() -> None:
-    shapes = re.findall(r'shape:\s*"([^"]+)"', (STATIC / "emotions.js").read_text())
-
+    shapes = re.findall(r'shape:\s*"([^"]+)"', text)
     assert len(shapes) == len(EMOTIONS) + 1  # and one for unsure
     assert len(set(shapes)) == len(shapes)
 
@@ -60,18 +55,10 @@ class _Inline(HTMLParser):
         self.ids += [v for k, v in given.items() if k == "id" and v]
 
 
-@pytest.fixture
-def parsed() -> _Inline:
-    parser = _Inline()
-    parser.feed((STATIC / "index.html").read_text())
-    return parser
-
-
-def test_the_page_has_no_inline_script_or_style(parsed: _Inline) -> None:
+def test_the_page_has_nothing_inline_and_whatever_it_and_its_scripts_name_is_there() -> None:
+    parsed = _Inline()
+    parsed.feed((STATIC / "index.html").read_text())
     assert parsed.found == []
-
-
-def test_whatever_the_page_and_its_scripts_name_is_there(parsed: _Inline) -> None:
     files = [link.removeprefix("static/") for link in parsed.linked if "static/" in link]
     for script in SCRIPTS:
         files += re.findall(r'from "\./([\w.]+)"', script.read_text())

@@ -3,19 +3,13 @@
 import os
 import re
 import shutil
-import signal
-import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Final
-from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import (
@@ -24,57 +18,17 @@ from playwright.sync_api import (
     ConsoleMessage,
     Page,
     Playwright,
-    Request,
     expect,
     sync_playwright,
 )
 
 from browser.fake_camera import write_camera_video
 from videos import make_video, moving_portrait, steady_times
+from web_client import ServerProcess
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 OUT: Final = ROOT / "test-web-out"  # screenshots, for people to look at
-_START_S: Final = 60.0  # a busy machine takes its time
 _PATIENCE_MS: Final = 15_000
-
-
-class Server:
-    """`mien serve` as people start it, on a port of its own."""
-
-    def __init__(self, *options: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
-        self.address = f"http://127.0.0.1:{self.port}"
-        self._options = options
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> "Server":
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Start it and wait until it answers."""
-        command = [sys.executable, "-m", "mien", "serve", "--no-browser", "--port", str(self.port)]
-        self._process = subprocess.Popen([*command, *self._options], stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + _START_S
-        while time.monotonic() < deadline:
-            assert self._process.poll() is None, "mien serve ended at its start"
-            with suppress(OSError), urlopen(f"{self.address}/") as answer:
-                answer.read()
-                return
-            time.sleep(0.1)
-        raise AssertionError(f"mien serve did not answer within {_START_S:.0f} s")
-
-    def stop(self) -> None:
-        """End it as a service manager does."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
-            self._process.wait(timeout=20)
-            self._process = None
 
 
 class Host(ThreadingHTTPServer):
@@ -102,9 +56,9 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
+def server() -> Iterator[ServerProcess]:
     """A server that all tests share."""
-    with Server() as running:
+    with ServerProcess() as running:
         yield running
 
 
@@ -172,7 +126,7 @@ class Log:
         self._allowed: list[str] = []
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("request", self._request)
+        page.on("request", lambda request: self._asked(request.url))
         page.on("websocket", lambda socket: self._asked(socket.url))
 
     def allow(self, pattern: str) -> None:
@@ -188,9 +142,6 @@ class Log:
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
             self.complaints.append(message.text)
-
-    def _request(self, request: Request) -> None:
-        self._asked(request.url)
 
     def _asked(self, url: str) -> None:
         self.requests.append(url)
@@ -219,7 +170,7 @@ def visited(browser: Browser, address: str, **options: object) -> Iterator[tuple
 
 
 @pytest.fixture
-def fresh_page(context: BrowserContext, server: Server) -> Iterator[tuple[Page, Log]]:
+def fresh_page(context: BrowserContext, server: ServerProcess) -> Iterator[tuple[Page, Log]]:
     """The page on a first visit: its notice is shown."""
     with watched(context, server.address) as (opened, log):
         opened.goto(server.address)

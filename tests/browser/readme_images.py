@@ -20,7 +20,6 @@ from PIL import ImageColor
 from playwright.sync_api import Page, sync_playwright
 
 from browser.conftest import (
-    Server,
     ask_why,
     launch_with_camera,
     read_notice,
@@ -36,6 +35,7 @@ from mien.recognize.video.files import VideoOptions, write_video
 from mien.recognize.video.frames import frames
 from mien.recognize.video.outputs import Outputs
 from videos import make_video, steady_times
+from web_client import ServerProcess
 
 IMAGES: Final = Path(__file__).resolve().parents[2] / "docs" / "images"
 _SECONDS: Final = 20
@@ -92,7 +92,7 @@ def _video_frame(portrait: Image) -> Image:
 def _draw_page() -> None:
     """Start a server, show it the portrait, and keep what the page shows."""
     with (
-        Server() as server,
+        ServerProcess() as server,
         tempfile.TemporaryDirectory() as folder,
         sync_playwright() as playwright,
         launch_with_camera(playwright, _write_video(Path(folder) / "camera.mjpeg")) as browser,

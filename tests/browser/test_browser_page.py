@@ -103,8 +103,8 @@ def test_the_camera_is_followed_and_settings_hold(visited: tuple[Page, Log]) -> 
     start_camera(page)
 
 
-def test_a_photo_is_read_and_explained_as_in_python(
-    visited: tuple[Page, Log], portrait: Path
+def test_a_photo_is_read_and_explained_as_in_python_and_what_is_none_is_told(
+    visited: tuple[Page, Log], portrait: Path, tmp_path: Path
 ) -> None:
     page, _ = visited
     read_photo(page, portrait)
@@ -115,24 +115,28 @@ def test_a_photo_is_read_and_explained_as_in_python(
     )
     ask_why(page)
     expect(page.locator(".why .parts li")).to_have_count(5)
-
-
-def test_what_is_no_image_is_told(visited: tuple[Page, Log], tmp_path: Path) -> None:
-    page, _ = visited
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"no image")
-    go_to(page, "Photo")
     page.set_input_files("#photo-input", broken)
     expect(page.locator("#photo-trouble")).to_contain_text("broken.jpg: expected an image")
 
 
-def test_there_is_what_a_browser_can_do_alone(visited: tuple[Page, Log]) -> None:
+def test_there_is_what_a_browser_can_do_alone_and_it_can_be_installed(
+    visited: tuple[Page, Log],
+) -> None:
     page, _ = visited
     assert page.get_by_role("tab").all_inner_texts() == ["Webcam", "Photo", "Model"]
     assert page.get_by_role("link", name="API").count() == 0
     go_to(page, "Model")
     expect(page.locator("#models")).to_contain_text("mien (in use)")
     page.locator("#model-card table").first.wait_for()
+    wait_until_kept(page)
+    devtools = page.context.new_cdp_session(page)
+    manifest = devtools.send("Page.getAppManifest")
+    assert manifest["errors"] == []
+    found = devtools.send("Page.getInstallabilityErrors")["installabilityErrors"]
+    # A browser without a past counts as a private window.
+    assert [error for error in found if error["errorId"] != "in-incognito"] == []
 
 
 def test_works_without_its_host_after_one_visit(
@@ -202,17 +206,6 @@ def test_nothing_can_be_sent_elsewhere(visited: tuple[Page, Log], tmp_path: Path
         assert host.asked == []
     log.allow("Content Security Policy")
     log.foreign.clear()  # these two were tried
-
-
-def test_can_be_installed(visited: tuple[Page, Log]) -> None:
-    page, _ = visited
-    wait_until_kept(page)
-    devtools = page.context.new_cdp_session(page)
-    manifest = devtools.send("Page.getAppManifest")
-    assert manifest["errors"] == []
-    found = devtools.send("Page.getInstallabilityErrors")["installabilityErrors"]
-    # A browser without a past counts as a private window.
-    assert [error for error in found if error["errorId"] != "in-incognito"] == []
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 1280), ("dark", 380)])

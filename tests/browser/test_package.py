@@ -166,9 +166,9 @@ def test_a_photo_that_is_turned_by_exif_is_upright(
     assert abs(left_eye[1] - right_eye[1]) < 10 < left_eye[0] - right_eye[0]
 
 
-def test_a_camera_is_followed_and_read(blank: tuple[Page, Log]) -> None:
+def test_a_camera_is_followed_and_read_until_it_or_its_signal_ends(blank: tuple[Page, Log]) -> None:
     page, _ = blank
-    shown = page.evaluate(
+    shown, until_the_signal = page.evaluate(
         f"""async () => {{
           await ({LOAD})({{threshold: 0.3}});
           {CAMERA}
@@ -177,11 +177,15 @@ def test_a_camera_is_followed_and_read(blank: tuple[Page, Log]) -> None:
             shown.push(frame);
             if (shown.length === 20) break;
           }}
+          let count = 0;
+          const signal = AbortSignal.timeout(1000);
+          for await (const _ of recognizer.stream(video, {{signal}})) count++;
           for (const track of video.srcObject.getTracks()) track.stop();
           for await (const frame of recognizer.stream(video)) shown.push(frame);
-          return shown;
+          return [shown, count];
         }}"""
     )
+    assert until_the_signal > 0
     assert len(shown) == 20
     seen = [frame for frame in shown if frame["faces"]]
     assert len(seen) >= 15
@@ -191,19 +195,6 @@ def test_a_camera_is_followed_and_read(blank: tuple[Page, Log]) -> None:
     assert numbers == sorted(set(numbers))
     assert all(frame["width"] > 0 and frame["read_ms"] > 0 for frame in shown)
     assert shown[-1]["frame"] == 19 + shown[-1]["dropped"]
-
-
-def test_a_stream_ends_with_its_signal(loaded: Page) -> None:
-    count = loaded.evaluate(
-        f"""async () => {{
-          {CAMERA}
-          let count = 0;
-          const signal = AbortSignal.timeout(1000);
-          for await (const _ of recognizer.stream(video, {{signal}})) count++;
-          return count;
-        }}"""
-    )
-    assert count > 0
 
 
 def test_the_page_of_twenty_lines_reads_a_photo(
@@ -247,56 +238,50 @@ def test_the_camera_page_draws_boxes_and_overlays_nothing_else(
         )
 
 
-@pytest.mark.parametrize(
-    ("source", "name", "message"),
-    [
-        ("null", "ImageError", "video, Blob or { data, width, height }; got null"),
-        ("'photo.jpg'", "ImageError", "got string"),
-        ("document.body", "ImageError", "got HTMLBodyElement"),
-        ("new Blob(['no image'])", "ImageError", "expected an image that the browser can show"),
-        ("document.createElement('video')", "ImageError", "expected an image that the browser"),
-        ("new ImageData(7, 9)", "ImageError", "at least 8 x 8 pixels; got 7 x 9"),
-        ("createImageBitmap(new ImageData(7, 9))", "ImageError", "8 x 8 pixels; got 7 x 9"),
-    ],
-)
-def test_what_is_no_image_is_told(loaded: Page, source: str, name: str, message: str) -> None:
-    told = loaded.evaluate(f"async () => complaint(recognizer.read(await {source}))")
-    assert told[0] == name
-    assert message in told[1]
+NO_IMAGES: Final = {
+    "null": "video, Blob or { data, width, height }; got null",
+    "'photo.jpg'": "got string",
+    "document.body": "got HTMLBodyElement",
+    "new Blob(['no image'])": "expected an image that the browser can show",
+    "document.createElement('video')": "expected an image that the browser",
+    "new ImageData(7, 9)": "at least 8 x 8 pixels; got 7 x 9",
+    "createImageBitmap(new ImageData(7, 9))": "8 x 8 pixels; got 7 x 9",
+}
 
 
-@pytest.mark.parametrize(
-    ("options", "name", "message"),
-    [
-        ({"threshold": 2}, "OptionError", "threshold: expected 0 to 1; got 2"),
-        ({"head": "votes"}, "OptionError", "expected people or label, which http"),
-        ({"model": "/index.html"}, "ModelError", "index.html: expected a model made by"),
-        ({"model": "/none.onnx"}, "ModelError", "none.onnx: expected a file; got status 404"),
-        (
-            {"model": "/paper.onnx", "wasm": "/none.wasm"},
-            "ModelError",
-            "expected the runtime at http",
-        ),
-        ({"assets": "/nowhere"}, "ModelError", "expected worker.js to run; it cannot be loaded"),
-        ({"assets": "http://"}, "OptionError", "expected an address; got 'http://'"),
-        ({"timeoutMs": 1}, "ModelError", "within 1 ms; they have not come"),
-    ],
-)
-def test_what_cannot_be_loaded_is_told(
-    blank: tuple[Page, Log], options: dict[str, Any], name: str, message: str
-) -> None:
+def test_what_is_no_image_is_told(loaded: Page) -> None:
+    for source, said in NO_IMAGES.items():
+        name, message = loaded.evaluate(f"async () => complaint(recognizer.read(await {source}))")
+        assert name == "ImageError", source
+        assert said in message
+
+
+CANNOT_LOAD: Final[list[tuple[dict[str, Any], str, str]]] = [
+    ({"threshold": 2}, "OptionError", "threshold: expected 0 to 1; got 2"),
+    ({"head": "votes"}, "OptionError", "expected people or label, which http"),
+    ({"model": "/index.html"}, "ModelError", "index.html: expected a model made by"),
+    ({"model": "/none.onnx"}, "ModelError", "none.onnx: expected a file; got status 404"),
+    ({"model": "/paper.onnx", "wasm": "/none.wasm"}, "ModelError", "expected the runtime at http"),
+    ({"assets": "/nowhere"}, "ModelError", "expected worker.js to run; it cannot be loaded"),
+    ({"assets": "http://"}, "OptionError", "expected an address; got 'http://'"),
+    ({"timeoutMs": 1}, "ModelError", "within 1 ms; they have not come"),
+]
+
+
+def test_what_cannot_be_loaded_is_told(blank: tuple[Page, Log]) -> None:
     page, log = blank
     log.allow("(?i)404|wasm|ArrayBuffer instantiation|abort")
     load = "async (o) => (await import('/mien.js')).Recognizer.load(o)"
-    told = page.evaluate(
-        f"""async (options) => {{
-          try {{ await ({load})(options); return ["", ""]; }}
-          catch (error) {{ return [error.name, error.message]; }}
-        }}""",
-        options,
-    )
-    assert told[0] == name
-    assert message in told[1]
+    for options, name, message in CANNOT_LOAD:
+        told = page.evaluate(
+            f"""async (options) => {{
+              try {{ await ({load})(options); return ["", ""]; }}
+              catch (error) {{ return [error.name, error.message]; }}
+            }}""",
+            options,
+        )
+        assert told[0] == name, options
+        assert message in told[1]
 
 
 def test_a_recognizer_that_is_closed_says_so(loaded: Page) -> None:
@@ -311,20 +296,7 @@ def test_a_recognizer_that_is_closed_says_so(loaded: Page) -> None:
     assert all("expected an open recognizer; it was closed" in message for _, message in told)
 
 
-def test_a_model_of_ones_own_is_read(loaded: Page, expected: dict[str, Any]) -> None:
-    readings, name = loaded.evaluate(
-        """async (p) => {
-          const bytes = new Uint8Array(await (await fetch("/mien.onnx")).arrayBuffer());
-          const own = await mien.Recognizer.load({model: bytes});
-          return [await own.read(await pixels(p)), own.spec.name];
-        }""",
-        expected["images"][0],
-    )
-    assert_same(readings, expected["images"][0]["readings"], "its bytes")
-    assert name == "mien"
-
-
-def test_the_runtime_is_loaded_for_models_that_need_it_alone(
+def test_a_model_of_ones_own_is_read_with_the_runtime_where_it_needs_that(
     loaded: Page, expected: dict[str, Any]
 ) -> None:
     asked: list[str] = []
@@ -341,3 +313,13 @@ def test_the_runtime_is_loaded_for_models_that_need_it_alone(
     own = {"model": "/paper.onnx", "wasm": "/ort-wasm-simd-threaded.wasm"}
     assert loaded.evaluate(read, [image, own]) == ["paper", "happy"]
     assert {"runtime.js", "ort-wasm-simd-threaded.wasm"} <= {*asked}
+    readings, name = loaded.evaluate(
+        """async (p) => {
+          const bytes = new Uint8Array(await (await fetch("/mien.onnx")).arrayBuffer());
+          const own = await mien.Recognizer.load({model: bytes});
+          return [await own.read(await pixels(p)), own.spec.name];
+        }""",
+        image,
+    )
+    assert_same(readings, image["readings"], "its bytes")
+    assert name == "mien"

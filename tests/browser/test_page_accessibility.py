@@ -12,7 +12,6 @@ from playwright.sync_api import Browser, Page, expect
 from browser.conftest import (
     OUT,
     ROOT,
-    Server,
     ask_why,
     clean_context,
     go_to,
@@ -20,6 +19,7 @@ from browser.conftest import (
     start_camera,
     watched,
 )
+from web_client import ServerProcess
 
 TABS = ("Webcam", "Photo", "Video", "Model")
 
@@ -70,7 +70,12 @@ def looked_at(
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 1280), ("dark", 360)])
 def test_no_tab_has_a_serious_fault(
-    browser: Browser, server: Server, portrait: Path, short_video: Path, theme: str, width: int
+    browser: Browser,
+    server: ServerProcess,
+    portrait: Path,
+    short_video: Path,
+    theme: str,
+    width: int,
 ) -> None:
     with looked_at(browser, server.address, "", theme, width) as (page, look):
         expect(page.get_by_role("dialog", name="Before you begin")).to_be_visible()

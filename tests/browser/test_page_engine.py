@@ -15,16 +15,14 @@ def let_browser_read(page: Page) -> list[Request]:
     return sent
 
 
-def test_the_server_reads_unless_another_is_chosen(page: Page, log: Log, portrait: Path) -> None:
+def test_the_server_reads_until_the_browser_is_chosen_which_sends_nothing(
+    page: Page, log: Log, portrait: Path
+) -> None:
     expect(page.get_by_label("the server")).to_be_checked()
     read_photo(page, portrait)
     assert any("/api/readings" in url for url in log.requests)
     assert not any("worker.js" in url for url in log.requests)
-
-
-def test_a_photo_is_read_and_explained_without_being_sent(
-    page: Page, log: Log, portrait: Path
-) -> None:
+    page.get_by_role("button", name="Clear").click()
     sent = let_browser_read(page)
     read_photo(page, portrait)
     ask_why(page)

@@ -1,5 +1,6 @@
 """The frame of the page: tabs, notice, colors, a server that goes, a token."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,6 @@ from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
 from browser.conftest import (
     Host,
     Log,
-    Server,
     go_to,
     read_notice,
     read_photo,
@@ -16,6 +16,7 @@ from browser.conftest import (
     visited,
     watched,
 )
+from web_client import TOKEN, ServerProcess
 
 TABS = ("Webcam", "Photo", "Video", "Model")
 
@@ -42,7 +43,9 @@ def test_the_first_visit_tells_what_is_processed_and_it_can_be_read_again(
     expect(notice).to_be_visible()
 
 
-def test_arrow_keys_go_from_tab_to_tab_and_the_address_follows(page: Page) -> None:
+def test_arrow_keys_go_from_tab_to_tab_and_the_address_follows_and_opens_its_tab(
+    page: Page, server: ServerProcess
+) -> None:
     page.get_by_role("tab", name="Webcam").focus()
     for name in (*TABS[1:], TABS[0]):
         page.keyboard.press("ArrowRight")
@@ -53,11 +56,7 @@ def test_arrow_keys_go_from_tab_to_tab_and_the_address_follows(page: Page) -> No
     expect(page.get_by_role("tab", name="Model")).to_be_focused()
     page.go_back()
     expect(page.get_by_role("tabpanel", name="Webcam")).to_be_visible()
-
-
-def test_an_address_opens_its_tab(page: Page, server: Server) -> None:
     page.goto(f"{server.address}/#video")
-
     expect(page.get_by_role("tabpanel", name="Video")).to_be_visible()
     expect(page.get_by_role("tab", name="Video")).to_have_attribute("aria-selected", "true")
 
@@ -80,10 +79,10 @@ def test_nothing_hangs_over_the_edge_of_a_narrow_screen(
         assert wide <= width, name
 
 
-def test_is_dark_where_the_desktop_is_and_light_where_that_is_chosen(
-    browser: Browser, server: Server
+def test_is_as_the_desktop_is_dark_and_without_motion_and_light_where_that_is_chosen(
+    browser: Browser, server: ServerProcess
 ) -> None:
-    options = {"viewport": {"width": 1000, "height": 700}, "color_scheme": "dark"}
+    options = {"color_scheme": "dark", "reduced_motion": "reduce"}
     with visited(browser, server.address, **options) as (page, _):
         ground = "getComputedStyle(document.body).backgroundColor"
         assert page.evaluate(ground) == "rgb(16, 18, 21)"
@@ -91,27 +90,27 @@ def test_is_dark_where_the_desktop_is_and_light_where_that_is_chosen(
         assert page.evaluate(ground) == "rgb(244, 245, 247)"
         page.reload()
         assert page.evaluate(ground) == "rgb(244, 245, 247)"
-
-
-def test_bars_do_not_move_where_motion_is_not_wanted(browser: Browser, server: Server) -> None:
-    options = {"viewport": {"width": 1000, "height": 700}, "reduced_motion": "reduce"}
-    with visited(browser, server.address, **options) as (page, _):
         start_camera(page)
         fill = page.locator("#webcam-faces .bar i").first
         assert fill.evaluate("e => getComputedStyle(e).transitionDuration") == "0s"
 
 
 def test_says_when_the_server_is_gone_and_goes_on_when_it_is_back(browser: Browser) -> None:
-    with Server() as server, visited(browser, server.address) as (page, log):
+    with (
+        ExitStack() as until_the_page_is_closed,
+        ServerProcess() as server,
+        visited(browser, server.address) as (page, log),
+    ):
         log.allow("ERR_CONNECTION_REFUSED")
         log.allow("WebSocket connection to .* failed")
         start_camera(page)
 
-        server.stop()
+        server.end()
         gone = page.get_by_role("alert").filter(has_text="The server does not answer")
         expect(gone).to_be_visible()
         expect(page.locator("#status")).to_contain_text("no server")
-        server.start()
+        again = ServerProcess("--port", server.address.rpartition(":")[2])
+        until_the_page_is_closed.enter_context(again)
         expect(gone).to_be_hidden(timeout=20_000)
         expect(page.locator("#webcam-trouble")).to_be_hidden()
         page.locator("#webcam-latency", has_text="ms").wait_for()
@@ -121,20 +120,20 @@ def test_takes_the_token_from_the_address_and_asks_for_it_where_there_is_none(
     context: BrowserContext, portrait: Path
 ) -> None:
     with (
-        Server("--token", "a-long-enough-secret-token") as guarded,
+        ServerProcess("--token", TOKEN) as guarded,
         watched(context, guarded.address) as (page, log),
     ):
         log.allow("401")
         page.goto(guarded.address)
         read_notice(page)
         dialog = page.get_by_role("dialog", name="This server asks for its token")
-        dialog.get_by_label("Token").fill("a-long-enough-secret-token")
+        dialog.get_by_label("Token").fill(TOKEN)
         dialog.get_by_role("button", name="Go on").click()
         page.locator("#status.well").wait_for()
 
         page.evaluate("sessionStorage.clear()")
         page.goto("about:blank")
-        page.goto(f"{guarded.address}/#token=a-long-enough-secret-token")
+        page.goto(f"{guarded.address}/#token={TOKEN}")
         page.locator("#status.well").wait_for()
         assert "token" not in page.url
         start_camera(page)
@@ -161,16 +160,15 @@ _OTHERS_PAGE = """async ([address, token]) => {
 def test_pages_of_an_allowed_origin_read_and_those_of_others_do_not(
     context: BrowserContext, portrait: Path, tmp_path: Path
 ) -> None:
-    token = "a-long-enough-secret-token"
     (tmp_path / "index.html").write_text("<!doctype html><title>Another page</title>")
     (tmp_path / "portrait.jpg").write_bytes(portrait.read_bytes())
     with Host(tmp_path) as pages:
         named = f"http://localhost:{pages.server_port}"
-        with Server("--token", token, "--allow-origin", named) as server:
+        with ServerProcess("--token", TOKEN, "--allow-origin", named) as server:
             page = context.new_page()
             page.goto(named)
-            assert page.evaluate(_OTHERS_PAGE, [server.address, token]) == ["happy", "happy"]
+            assert page.evaluate(_OTHERS_PAGE, [server.address, TOKEN]) == ["happy", "happy"]
             page.goto(pages.address)  # another origin, though the same files
             with pytest.raises(Error, match="Failed to fetch"):
-                page.evaluate(_OTHERS_PAGE, [server.address, token])
+                page.evaluate(_OTHERS_PAGE, [server.address, TOKEN])
             page.close()

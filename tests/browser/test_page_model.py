@@ -14,16 +14,20 @@ def model_tab(page: Page) -> Page:
     return page
 
 
-def test_shows_the_card_of_the_model_in_use_and_its_scores(model_tab: Page) -> None:
+def test_shows_card_and_scores_of_the_model_in_use_and_what_it_is_not_for(model_tab: Page) -> None:
     expect(model_tab.locator("#models [aria-current]")).to_contain_text("mien (in use)")
     expect(model_tab.locator("#model-tiles")).to_contain_text("71.22\u202f%")
     card = model_tab.locator("#model-card")
     expect(card.get_by_role("heading", name="Model card: mien")).to_be_visible()
     headings = [line[3:] for line in model_card("mien").splitlines() if line.startswith("## ")]
     assert card.locator("h3").all_inner_texts() == headings
+    caution = model_tab.get_by_role("complementary", name="What it is not for")
+    expect(caution).to_contain_text("Do not use it to judge people")
 
 
-def test_no_figure_of_the_card_is_broken_on_a_phone(model_tab: Page) -> None:
+def test_no_figure_is_broken_on_a_phone_where_another_model_can_be_looked_at(
+    model_tab: Page,
+) -> None:
     model_tab.set_viewport_size({"width": 380, "height": 780})
     heights = model_tab.locator("#model-card td:not(.text)").evaluate_all(
         """cells => cells.filter((cell) => cell.textContent).map((cell) => {
@@ -34,17 +38,7 @@ def test_no_figure_of_the_card_is_broken_on_a_phone(model_tab: Page) -> None:
     )
     assert len(heights) > 100
     assert max(heights) < 2.0  # one line
-
-
-def test_says_what_it_is_not_for(model_tab: Page) -> None:
-    caution = model_tab.get_by_role("complementary", name="What it is not for")
-
-    expect(caution).to_contain_text("Do not use it to judge people")
-
-
-def test_another_model_can_be_looked_at(model_tab: Page) -> None:
     model_tab.locator("#models button", has_text="paper").first.click()
-
     expect(model_tab.get_by_role("heading", name="Model card: paper")).to_be_visible()
     expect(model_tab.locator("#models [aria-current]")).to_be_focused()
 

@@ -51,37 +51,30 @@ def test_a_video_is_sent_and_read_with_progress(video_tab: Page, long_video: Pat
     expect(video_tab.locator("#video-progress")).to_be_hidden()
 
 
-def test_the_csv_is_that_of_the_command_line(
+def test_the_files_are_those_of_the_command_line(
     read: Page, short_video: Path, tmp_path: Path, mien: Mien
 ) -> None:
     given = save_download(read, "#video-csv", tmp_path)
+    lines = save_download(read, "#video-jsonl", tmp_path).read_text().splitlines()
+    (person,) = json.loads(save_download(read, "#video-summary-json", tmp_path).read_text())
 
-    theirs = tmp_path / "theirs.csv"
-    mien("video", short_video, "--csv", theirs)
+    csv, jsonl, summary = (tmp_path / f"theirs.{ending}" for ending in ("csv", "jsonl", "json"))
+    mien("video", short_video, "--csv", csv, "--jsonl", jsonl, "--summary", summary)
     assert given.name == "talk.csv"
-    for mine, told in zip(csv_rows(given), csv_rows(theirs), strict=True):
+    for mine, told in zip(csv_rows(given), csv_rows(csv), strict=True):
         assert list(mine) == list(told)
         for x, y in zip(mine.values(), told.values(), strict=True):
             same = x == y or float(x) == pytest.approx(float(y), rel=1e-5, abs=1e-5)
             assert same, (mine, told)
-
-
-def test_json_lines_and_summary_are_those_of_the_command_line(
-    read: Page, short_video: Path, tmp_path: Path, mien: Mien
-) -> None:
-    lines = save_download(read, "#video-jsonl", tmp_path).read_text().splitlines()
-    people = json.loads(save_download(read, "#video-summary-json", tmp_path).read_text())
-
-    mien("video", short_video, "--jsonl", tmp_path / "a.jsonl", "--summary", tmp_path / "a.json")
-    theirs = (tmp_path / "a.jsonl").read_text().splitlines()
-    their_people = json.loads((tmp_path / "a.json").read_text())
+    theirs = jsonl.read_text().splitlines()
     assert [list(json.loads(line)) for line in lines] == [list(json.loads(x)) for x in theirs]
-    assert [p["emotion"] for p in people] == [p["emotion"] for p in their_people] == ["happy"]
-    assert people[0].keys() == their_people[0].keys()
-    assert people[0]["on_screen_s"] == pytest.approx(their_people[0]["on_screen_s"])
+    (their_person,) = json.loads(summary.read_text())
+    assert person.keys() == their_person.keys()
+    assert person["emotion"] == their_person["emotion"] == "happy"
+    assert person["on_screen_s"] == pytest.approx(their_person["on_screen_s"])
 
 
-def test_a_click_on_the_timeline_goes_there_and_shows_who_is_there(read: Page) -> None:
+def test_pointer_keys_and_rows_go_to_a_time_and_it_is_told_who_is_there(read: Page) -> None:
     bands = read.locator("#timeline .bands")
     bands.scroll_into_view_if_needed()
     box = bands.bounding_box()
@@ -97,6 +90,26 @@ def test_a_click_on_the_timeline_goes_there_and_shows_who_is_there(read: Page) -
     read.mouse.click(box["x"] + box["width"] * 0.93, box["y"] + 20)
     expect(read.locator("#video-none")).to_be_visible()
     expect(read.locator("#video-faces .face")).to_have_count(0)
+
+    slider = read.get_by_role("slider", name="Timeline")
+    slider.press("Home")
+    expect(slider).to_have_attribute("aria-valuenow", "0.0")
+    slider.press("ArrowRight")
+    expect(slider).to_have_attribute("aria-valuenow", "1.0")
+    text = slider.get_attribute("aria-valuetext") or ""
+    assert text.startswith("0:01.0. The video shows one face: person 1 happy, 9")
+    slider.press("End")
+    expect(slider).to_have_attribute("aria-valuenow", "5.0")
+
+    row = read.locator("#video-table tbody tr").first
+    expect(row).to_contain_text("happy")
+    expect(row).to_contain_text("100\u202f%")
+    row.get_by_role("button").click()
+    expect(read.locator("#video-time")).to_contain_text("0:00.0 /")
+
+    read.wait_for_load_state("networkidle")
+    slider.hover()
+    expect(read.locator("#video-observed")).to_contain_text("1: happy 0:00.0 to ")
 
 
 _DARK_IN_THE_PLACE_OF_A_SHAPE = """async (probabilities) => {
@@ -127,20 +140,6 @@ def test_the_shape_of_an_emotion_is_seen_on_its_band(read: Page, log: Log, lowes
     assert read.evaluate(_DARK_IN_THE_PLACE_OF_A_SHAPE, probabilities) > 30
 
 
-def test_the_timeline_is_a_slider_for_the_keyboard(read: Page) -> None:
-    slider = read.get_by_role("slider", name="Timeline")
-    slider.focus()
-    read.keyboard.press("ArrowRight")
-    expect(slider).to_have_attribute("aria-valuenow", "1.0")
-    text = slider.get_attribute("aria-valuetext") or ""
-    read.keyboard.press("End")
-    expect(slider).to_have_attribute("aria-valuenow", "5.0")
-    read.keyboard.press("Home")
-
-    expect(slider).to_have_attribute("aria-valuenow", "0.0")
-    assert text.startswith("0:01.0. The video shows one face: person 1 happy, 9")
-
-
 _BOX_SEEN = """([red, green, blue]) => {
   const canvas = document.querySelector("#video-overlay");
   const { width, height } = canvas;
@@ -166,16 +165,6 @@ def test_the_boxes_are_laid_in_step_over_the_image(read: Page, log: Log) -> None
     assert left_at(3.0) - left_at(1.0) == pytest.approx(100 / 480, abs=0.02)
 
 
-def test_a_row_of_the_summary_goes_to_where_the_person_comes(read: Page) -> None:
-    read.get_by_role("slider", name="Timeline").press("End")
-    row = read.locator("#video-table tbody tr").first
-    expect(row).to_contain_text("happy")
-    expect(row).to_contain_text("100\u202f%")
-    row.get_by_role("button").click()
-
-    expect(read.locator("#video-time")).to_contain_text("0:00.0 /")
-
-
 def test_a_name_is_in_all_files(read: Page, tmp_path: Path) -> None:
     read.get_by_label("Name of person 1").fill("Anna")
     rows = csv_rows(save_download(read, "#video-csv", tmp_path))
@@ -192,12 +181,6 @@ def test_a_name_is_in_all_files(read: Page, tmp_path: Path) -> None:
     assert events.name == "talk-events.csv"
     assert {row["name"] for row in csv_rows(events)} == {"Anna"}
     expect(read.locator("#video-trouble")).to_be_hidden()
-
-
-def test_the_timeline_tells_events_where_the_pointer_rests(read: Page) -> None:
-    read.wait_for_load_state("networkidle")
-    read.get_by_role("slider", name="Timeline").hover()
-    expect(read.locator("#video-observed")).to_contain_text("1: happy 0:00.0 to ")
 
 
 def test_cancel_keeps_what_was_read(video_tab: Page, long_video: Path, tmp_path: Path) -> None:
