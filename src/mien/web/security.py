@@ -106,7 +106,7 @@ class SecurityMiddleware:
             await send(message)
 
         try:
-            self._check_request(scope, headers)
+            self._check(scope, headers)
             announced = headers.get("content-length", "")
             if announced.isdecimal() and int(announced) > most:
                 raise ApiError.too_large("the request", most, int(announced))
@@ -143,13 +143,8 @@ class SecurityMiddleware:
             self._answering -= 1
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = Headers(scope=scope)
         try:
-            self._check_host(headers)
-            self._check_connections()
-            self._check_origin(headers)
-            offered = [name for name in scope["subprotocols"] if name.startswith(TOKEN_PREFIX)]
-            self._check_token(offered[0].removeprefix(TOKEN_PREFIX) if offered else None)
+            self._check(scope, Headers(scope=scope))
         except ApiError as error:
             # Accepted first, so that the reason reaches a page; nothing else is sent or read.
             socket = WebSocket(scope, receive, send)
@@ -161,12 +156,17 @@ class SecurityMiddleware:
             return
         await self._app(scope, receive, send)
 
-    def _check_request(self, scope: Scope, headers: Headers) -> None:
+    def _check(self, scope: Scope, headers: Headers) -> None:
         self._check_host(headers)
-        self._check_connections()
-        if scope["method"] not in _SAFE_METHODS:
+        if self._service.connections() > (most := self._limits.connections):
+            raise ApiError(429, "busy", f"expected at most {most} connections at once")
+        is_socket = scope["type"] == "websocket"
+        if is_socket or scope["method"] not in _SAFE_METHODS:
             self._check_origin(headers)
-        if scope["path"].startswith("/api/"):
+        if is_socket:
+            offered = [name for name in scope["subprotocols"] if name.startswith(TOKEN_PREFIX)]
+            self._check_token(offered[0].removeprefix(TOKEN_PREFIX) if offered else None)
+        elif scope["path"].startswith("/api/"):
             self._check_site(headers)
             kind, _, token = (_only(headers, "authorization") or "").partition(" ")
             self._check_token(token.strip() if kind.lower() == "bearer" else None)
@@ -178,10 +178,6 @@ class SecurityMiddleware:
         if not match or not (name in self._names or self._is_own_address(name.strip("[]"))):
             message = f"expected a request for this machine by its address; got {host[:100]!r}. "
             raise ApiError(403, "host", f"{message}`mien serve --allow-host NAME` allows a name")
-
-    def _check_connections(self) -> None:
-        if self._service.connections() > (most := self._limits.connections):
-            raise ApiError(429, "busy", f"expected at most {most} connections at once")
 
     def _is_own_address(self, name: str) -> bool:
         # Another's name can be made to point here, but an address is nobody else's name.

@@ -5,7 +5,7 @@ import io
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, closing, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -297,34 +297,36 @@ class _BrokenOffError(Exception):
     """Rows have no place for an error: they are cut off."""
 
 
-def encoder(accept: str, id_: str, name: str) -> tuple[str, Callable[[Event], bytes]]:
+Encode = Callable[[Iterable[Event]], Iterator[bytes]]
+
+
+def encoder(accept: str, id_: str, name: str) -> tuple[str, Encode]:
     """The content type that is asked for, and what makes it of the events of a video."""
     wanted = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
     if CSV in wanted:
         return f"{CSV}; charset=utf-8", partial(_rows, csv_header(VIDEO_TABLE), video_csv_lines)
     if JSON_LINES in wanted:
         return JSON_LINES, partial(_rows, "", video_json_lines)
-    return f"{EVENTS}; charset=utf-8", _server_sent(id_, name)
+    return f"{EVENTS}; charset=utf-8", partial(_server_sent, id_, name)
 
 
 def _rows(
-    head: str, lines: Callable[[int, float, list[TrackedReading]], str], event: Event
-) -> bytes:
-    if isinstance(event, ApiError):
-        raise _BrokenOffError
-    if isinstance(event, VideoInfo):
-        return head.encode()
-    if isinstance(event, list):
-        return "".join(lines(f.index, f.time_s, readings) for f, readings in event).encode()
-    return b""
+    head: str,
+    lines: Callable[[int, float, list[TrackedReading]], str],
+    events: Iterable[Event],
+) -> Iterator[bytes]:
+    yield head.encode()
+    for event in events:
+        if isinstance(event, ApiError):
+            raise _BrokenOffError
+        if isinstance(event, list):
+            yield "".join(lines(f.index, f.time_s, readings) for f, readings in event).encode()
 
 
-def _server_sent(id_: str, name: str) -> Callable[[Event], bytes]:
+def _server_sent(id_: str, name: str, events: Iterable[Event]) -> Iterator[bytes]:
     """Server-sent events of one video."""
     duration_s: float | None = None
-
-    def encode(event: Event) -> bytes:
-        nonlocal duration_s
+    for event in events:
         if isinstance(event, VideoInfo):
             duration_s = event.duration_s
             frames = event.frame_count
@@ -332,8 +334,8 @@ def _server_sent(id_: str, name: str) -> Callable[[Event], bytes]:
                 frames = round(duration_s * event.frame_rate)
             size = {"width": event.width, "height": event.height}
             told = {"fps": event.frame_rate, "duration_s": duration_s, "frames": frames}
-            return _event("accepted", {"id": id_, "name": name, **size, **told})
-        if isinstance(event, list):
+            yield _event("accepted", {"id": id_, "name": name, **size, **told})
+        elif isinstance(event, list):
             rows = [
                 {
                     "index": frame.index,
@@ -343,12 +345,11 @@ def _server_sent(id_: str, name: str) -> Callable[[Event], bytes]:
                 for frame, readings in event
             ]
             progress = {"done_s": rows[-1]["time_s"], "duration_s": duration_s}
-            return _event("frames", {"frames": rows, **progress})
-        if isinstance(event, Result):
-            return _event("result", asdict(event))
-        return _event("failed", {"error": event.to_dict()})
-
-    return encode
+            yield _event("frames", {"frames": rows, **progress})
+        elif isinstance(event, Result):
+            yield _event("result", asdict(event))
+        else:
+            yield _event("failed", {"error": event.to_dict()})
 
 
 def _event(name: str, data: Mapping[str, Any]) -> bytes:
@@ -396,7 +397,7 @@ class _VideoResponse(Response):
         kind, encode = encoder(self._request.headers.get("accept", ""), self._id, session.name)
 
         async def chunks() -> AsyncIterator[bytes]:
-            async for chunk in iterate_in_threadpool(map(encode, chain((first,), events))):
+            async for chunk in iterate_in_threadpool(encode(chain((first,), events))):
                 yield chunk
             # Before the answer ends, so that a client that has it all may send its next video.
             self._service.videos.pop(self._id, None)
