@@ -1,6 +1,6 @@
 /** The last minute of one person: seven bands that add up to one, the newest at the right. */
 
-import { letters, make, sharpContext, themeColor } from "./elements.js";
+import { byId, letters, make, sharpContext, themeColor } from "./elements.js";
 import { EMOTIONS, percent } from "./emotions.js";
 import { drawShape } from "./faces.js";
 import { themeEvents } from "./frame.js";
@@ -18,19 +18,14 @@ export class MinuteChart {
   #people = new Map(); // track -> [{ at, shares }]
   #drawnAt = 0;
   #describedAt = 0;
+  canvas = byId("minute");
+  choice = byId("minute-choice"); // shown where there are several people to choose from
+  select = byId("minute-person");
 
-  /**
-   * @param {HTMLCanvasElement} canvas
-   * @param {HTMLElement} choice shown where there are several people to choose from.
-   * @param {HTMLSelectElement} select the person.
-   */
-  constructor(canvas, choice, select) {
-    this.canvas = canvas;
-    this.choice = choice;
-    this.select = select;
-    select.addEventListener("change", () => this.draw());
+  constructor() {
+    this.select.addEventListener("change", () => this.draw());
     themeEvents.addEventListener("change", () => this.draw());
-    new ResizeObserver(() => this.draw()).observe(canvas);
+    new ResizeObserver(() => this.draw()).observe(this.canvas);
   }
 
   /** Take in the faces of one frame. */

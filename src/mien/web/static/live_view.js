@@ -18,7 +18,7 @@ export class LiveView {
   #canvas = byId("webcam-canvas");
   #stage = byId("webcam-stage");
   #cards = new PeopleCards(byId("webcam-faces"));
-  #minute = new MinuteChart(byId("minute"), byId("minute-choice"), byId("minute-person"));
+  #minute = new MinuteChart();
   #drawnAt = [];
   #latencies = [];
   #last = { figures: 0, label: 0, announced: 0, words: "" };

@@ -59,7 +59,10 @@ async function choose(model) {
 
 function tilesOf(model) {
   const tile = (figure, words) =>
-    make("div", { class: "tile" }, [make("b", {}, [figure]), make("span", { class: "dim small" }, [words])]);
+    make("div", { class: "tile" }, [
+      make("b", {}, [figure]),
+      make("span", { class: "dim small" }, [words]),
+    ]);
   const order = Object.keys(SPLITS);
   const scores = [...model.scores].sort((a, b) => order.indexOf(a.split) - order.indexOf(b.split));
   return [

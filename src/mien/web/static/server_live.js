@@ -61,8 +61,7 @@ export class ServerSocket {
 }
 
 /** A live view of the server. */
-export class ServerLive {
-  #socket;
+export class ServerLive extends ServerSocket {
   #settings;
 
   /**
@@ -73,8 +72,7 @@ export class ServerLive {
    *   where it was not read.
    */
   constructor(settings, told) {
-    this.#settings = settings;
-    this.#socket = new ServerSocket("/api/live", {
+    super("/api/live", {
       name: "server",
       opened: () => {
         this.set(this.#settings);
@@ -83,30 +81,22 @@ export class ServerLive {
       message: (data) => told.answer(JSON.parse(data)),
       trouble: told.trouble,
     });
-  }
-
-  get isOpen() {
-    return this.#socket.isOpen;
+    this.#settings = settings;
   }
 
   /** @param {OffscreenCanvas} image the next frame, once the last was answered. */
   send(image) {
-    this.#socket.send(image.convertToBlob({ type: "image/jpeg", quality: JPEG_QUALITY }));
+    super.send(image.convertToBlob({ type: "image/jpeg", quality: JPEG_QUALITY }));
   }
 
   set(settings) {
     this.#settings = settings;
-    this.#socket.send(JSON.stringify({ type: "settings", ...settings }));
-  }
-
-  close() {
-    this.#socket.close();
+    super.send(JSON.stringify({ type: "settings", ...settings }));
   }
 }
 
 /** What the camera of the server's machine sees, `mien webcam` without a window; presses its keys. */
-export class CameraFeed {
-  #socket = null;
+export class CameraFeed extends ServerSocket {
   #answer = null; // whose image comes next
 
   /**
@@ -114,21 +104,17 @@ export class CameraFeed {
    *   saved: (path: string) => void, ended: () => void, trouble: (message: string) => void}} told
    */
   constructor(told) {
-    this.told = told;
-  }
-
-  start() {
-    this.#socket = new ServerSocket("/api/camera", {
+    super("/api/camera", {
+      ...told,
       name: "camera",
-      opened: () => this.told.trouble(""),
+      opened: () => told.trouble(""),
       message: (data) => (data instanceof Blob ? this.#show(data) : this.#hear(JSON.parse(data))),
-      trouble: this.told.trouble,
     });
   }
 
   /** @param {"s" | "q"} key s saves a still on the server's disk, q ends the view. */
   press(key) {
-    this.#socket.send(JSON.stringify({ type: "key", key }));
+    this.send(JSON.stringify({ type: "key", key }));
   }
 
   async #show(jpeg) {
@@ -144,7 +130,7 @@ export class CameraFeed {
     if (message.type === "readings") this.#answer = message;
     else if (message.type === "saved") this.told.saved(message.path);
     else if (message.type === "ended") {
-      this.#socket.close();
+      this.close();
       this.told.ended();
     }
   }

@@ -128,7 +128,6 @@ function startFeed() {
     },
     trouble,
   });
-  source.start();
   showState();
   byId("webcam-stop").hidden = true;
   say("The camera of the machine that runs mien.");
