@@ -1,32 +1,25 @@
-import io
 import json
 import random
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image as PILImage
 from websockets.exceptions import ConnectionClosed
 
+from image_files import saved
 from mien.errors import OptionError
-from mien.readings import Image
 from mien.web.live import LiveSettings
 from mien.web.settings import Limits, WebSettings
 from named_pipes import wait_until
 from videos import moving_portrait
 from web_client import PATIENCE_S, Running, close_of, memory_bytes, running, serving
 
-
-def jpeg(image: Image) -> bytes:
-    file = io.BytesIO()
-    PILImage.fromarray(image).save(file, "JPEG", quality=85)
-    return file.getvalue()
-
-
+jpeg = partial(saved, kind="JPEG", quality=85)
 FRAME = moving_portrait(width=320, height=240)
 FRAMES = [jpeg(FRAME(number)) for number in range(20)]
 SMALL = jpeg(np.full((48, 64, 3), 128, np.uint8))
@@ -158,11 +151,13 @@ def test_frames_may_change_their_size(server: Running) -> None:
 
 def test_several_clients_share_the_network(server: Running) -> None:
     before = server.service.classifier.calls
+    # A face that stays as it is would not be read again.
+    changing = [jpeg((FRAME(n) * (1 - 0.3 * (n % 2))).astype(np.uint8)) for n in range(6)]
 
     def read(_: int) -> list[int]:
         faces = []
         with server.live() as client:
-            for frame in FRAMES[:6]:
+            for frame in changing:
                 client.send(frame)
                 faces.append(len(reply_of(client)["faces"]))
         return faces
