@@ -11,7 +11,7 @@ from mien.recognize.images import load_image
 
 PORTRAIT: Final = Path(__file__).resolve().parents[2] / "examples" / "astronaut.jpg"
 FRAMES: Final = 60  # two seconds, after which Chromium begins anew
-_FACE: Final = (225.0, 118.0)  # the middle of the portrait's face, in its pixels
+FACE: Final = (225.0, 118.0)  # the middle of the portrait's face, in its pixels
 
 
 def camera_frame(
@@ -28,8 +28,8 @@ def camera_frame(
     portrait = cv2.cvtColor(load_image(PORTRAIT), cv2.COLOR_RGB2BGR)
     angle = 2 * math.pi * number / FRAMES
     scale = face_px / 100.0
-    x = width / 2 + 30 * math.cos(angle) - scale * _FACE[0]
-    y = 0.37 * height + 18 * math.sin(angle) - scale * _FACE[1]
+    x = width / 2 + 30 * math.cos(angle) - scale * FACE[0]
+    y = 0.37 * height + 18 * math.sin(angle) - scale * FACE[1]
     shift = np.array([[scale, 0, x], [0, scale, y]], np.float32)
     drawn = cv2.warpAffine(portrait, shift, (width, height), borderMode=cv2.BORDER_REPLICATE)
     _, content = cv2.imencode(".jpg", drawn, [cv2.IMWRITE_JPEG_QUALITY, 88])

@@ -26,7 +26,7 @@ from browser.conftest import (
     read_photo,
     start_camera,
 )
-from browser.fake_camera import FRAMES, PORTRAIT, camera_frame
+from browser.fake_camera import FACE, FRAMES, PORTRAIT, camera_frame
 from mien import Recognizer, annotate
 from mien.labels import COLORS
 from mien.readings import Image
@@ -44,7 +44,6 @@ _BLUR_PX: Final = 9.0
 _COLORS: Final = 224  # an image of fewer than 250 kB
 _OWN: Final = ("#0a60ff", "#ff5400", "#2f7d32", "#79c97c")  # of the page, beside emotions
 _WIDTH_PX: Final = 1000
-_FACE: Final = (225.0, 118.0)  # the middle of the portrait's face, in its pixels
 _TILT_DEG: Final = 20.0
 _THRESHOLD: Final = 0.6
 
@@ -61,7 +60,7 @@ def main() -> None:
 
 def _four_times(portrait: Image) -> Image:
     """The portrait as it is, and as cameras often have faces."""
-    turn = cv2.getRotationMatrix2D(_FACE, _TILT_DEG, 1.0)
+    turn = cv2.getRotationMatrix2D(FACE, _TILT_DEG, 1.0)
     tilted = cv2.warpAffine(
         portrait, turn, (512, 512), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
     )
@@ -77,7 +76,7 @@ def _video_frame(portrait: Image) -> Image:
 
     def draw(number: int) -> Image:
         near = 1.2 + 0.02 * number
-        place = np.array([[near, 0, 320 - near * _FACE[0]], [0, near, 170 - near * _FACE[1]]])
+        place = np.array([[near, 0, 320 - near * FACE[0]], [0, near, 170 - near * FACE[1]]])
         seen = cv2.warpAffine(portrait, place, (640, 360), borderMode=cv2.BORDER_REFLECT)
         return seen.astype(np.uint8)
 

@@ -33,20 +33,15 @@ def faces_of(number: int) -> list[TrackedReading]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With talk.html, and the rows beside it."""
     made = tmp_path_factory.mktemp("report")
-    sink, highlights = (
-        RowSink(Outputs(csv=made / "talk.csv", report=made / "talk.html"), title="talk.mp4"),
-        Highlights(),
-    )
+    outputs = Outputs(csv=made / "talk.csv", report=made / "talk.html")
+    sink, highlights = RowSink(outputs, title="talk.mp4"), Highlights()
     for number in range(100):
         readings = faces_of(number)
         frame: Frame = a_frame(number, readings[0].box)
         sink.write(frame.index, frame.time_s, readings)
         highlights.add(frame, readings)
-    sink.write_sums(
-        facts={"length": "0:10.0"},
-        images=highlights.images(),
-        settings={"model": "none"},
-    )
+    facts, settings = {"length": "0:10.0"}, {"model": "none"}
+    sink.write_sums(facts=facts, images=highlights.images(), settings=settings)
     sink.finish()
     return made
 
@@ -84,11 +79,9 @@ def test_two_tracks_of_one_name_are_one_person(report: Page) -> None:
     expect(report.get_by_role("status")).to_have_text("Anna is tracks 1, 3.")
     assert bands(report) == ["Anna\n80% of the time", "person 2\n100% of the time"]
     assert report.locator(".timeline .person:visible").first.locator("img").count() == 2
-    merged = row(report, 1)
-    assert merged[:3] == ["0:08.0", "0:00.0", "0:09.9"]
-    assert merged[3:] == [
-        *("0% 0.05", "0% 0.05", "0% 0.05", "63% 0.46", "0% 0.05", "38% 0.29", "0% 0.05")
-    ]
+    none = "0% 0.05"
+    shares = [none, none, none, "63% 0.46", none, "38% 0.29", none]
+    assert row(report, 1) == ["0:08.0", "0:00.0", "0:09.9", *shares]
     assert row(report, 2) == before[1]
     assert set(row(report, 3)) == {""}
     expect(report.locator("figcaption").first).to_contain_text(": Anna, happy 70%")
@@ -96,6 +89,9 @@ def test_two_tracks_of_one_name_are_one_person(report: Page) -> None:
     name(report, 3).fill("")
     assert [row(report, track) for track in (1, 2, 3)] == before
     assert bands(report)[-1] == "person 3\n30% of the time"
+    name(report, 1).fill("")
+    name(report, 3).fill("person 1")  # as one without a name is called
+    expect(report.get_by_role("status")).to_have_text("person 1 is tracks 1, 3.")
 
 
 def test_events_are_counted_together_for_tracks_of_one_name(report: Page) -> None:
@@ -117,11 +113,6 @@ def test_events_are_counted_together_for_tracks_of_one_name(report: Page) -> Non
     for track in (1, 3):
         name(report, track).fill("")
     assert table.all_inner_texts() == before
-
-
-def test_the_name_of_a_nameless_person_merges_too(report: Page) -> None:
-    name(report, 3).fill("person 1")
-    expect(report.get_by_role("status")).to_have_text("person 1 is tracks 1, 3.")
 
 
 def test_who_is_excluded_leaves_timeline_and_images(report: Page) -> None:
