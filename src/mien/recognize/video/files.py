@@ -1,13 +1,14 @@
 """A video -> files: annotated copy, rows, summary, plot and report, all of one reading."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mien.errors import OptionError
 from mien.output.overlay import Annotator
-from mien.readings import TrackedReading, TrackSummary
+from mien.readings import TrackSummary
 from mien.recognize.video.frames import VideoInfo, VideoSource, frames, measured, probe
 from mien.recognize.video.outputs import Outputs, media_of
 from mien.recognize.video.readings import VideoSettings, smoothed_readings
@@ -18,7 +19,6 @@ from mien.rows.timeline import clock
 
 if TYPE_CHECKING:
     from mien.recognize.recognizer import Recognizer
-    from mien.recognize.video.frames import Frame
 
 _CUT_SHORT_S: Final = 1.0  # a video that ends so much before its header says is cut short
 _CUT_SHORT_SHARE: Final = 0.02  # likewise, of its length
@@ -101,10 +101,13 @@ def write_video(
     """
     how = how or VideoOptions()
     info = probe(source, stream=how.stream, sequence_fps=how.sequence_fps)
-    if _is_after(how.start_s, info) and _is_after(how.start_s, info := measured(info)):
-        raise OptionError(
-            f"start_s: expected a time before the end at {info.duration_s:g} s; got {how.start_s:g}"
-        )
+    start_s = how.start_s or 0.0
+    if 0 < (info.duration_s or 0.0) <= start_s:
+        info = measured(info)
+        if 0 < (info.duration_s or 0.0) <= start_s:
+            raise OptionError(
+                f"start_s: expected a time before the end at {info.duration_s:g} s; got {start_s:g}"
+            )
     outputs.make_folders()
     given = frames(
         source,
@@ -114,7 +117,6 @@ def write_video(
         stream=how.stream,
         sequence_fps=how.sequence_fps,
     )
-    sink = _Sink(outputs, info, how, movements=recognizer.movements is not None)
     settings = how.settings or VideoSettings()
     if info.stream:  # is read frame by frame, without waiting for the next
         settings = replace(settings, batch_frames=1)
@@ -125,26 +127,42 @@ def write_video(
         offline=how.offline,
         keep_images=outputs.need_images,
     )
-    try:
+    with ExitStack() as stack:
+        rows = stack.enter_context(
+            RowSink(
+                outputs,
+                title=Path(info.source).name,
+                media=media_of(info),
+                movements=recognizer.movements is not None,
+                usable_only=how.usable_only,
+            )
+        )
+        copy, annotator, highlights = None, Annotator(bars=how.bars), None
+        if outputs.video is not None:
+            copy = stack.enter_context(VideoWriter(outputs.video, like=info, start_s=start_s))
+        if outputs.report is not None:
+            highlights = Highlights(usable_only=how.usable_only)
         for frame, readings in read:
-            sink.write(frame, readings)
+            rows.write(frame.index, frame.time_s, readings)
+            if highlights is not None:
+                highlights.add(frame, readings)
+            if copy is not None:
+                copy.write(annotator(frame.image, readings), frame.time_s)
             if progress is not None:
                 progress(info, frame.time_s)
-        if not sink.rows.frames and how.start_s:
+        if not rows.frames and start_s:
             raise OptionError(
-                f"start_s: expected a time before the end of the video; got {how.start_s:g}"
+                f"start_s: expected a time before the end of the video; got {start_s:g}"
             )
-        sink.info = info = _with_length(info, how, sink.rows)
-        people = sink.finish(_settings_of(recognizer, how))
-    except BaseException:
-        sink.abandon()
-        raise
-    is_cut_short = _is_cut_short(info, how, sink.rows.end_s)
-    return VideoOutcome(info, people, sink.rows.frames, sink.rows.end_s, is_cut_short)
-
-
-def _is_after(start_s: float | None, info: VideoInfo) -> bool:
-    return start_s is not None and info.duration_s is not None and start_s >= info.duration_s > 0
+        info = _with_length(info, how, rows)
+        people = rows.write_sums(
+            facts=_facts(info, rows.frames),
+            images=Images() if highlights is None else highlights.images(),
+            settings=_settings_of(recognizer, how),
+            media=media_of(info),
+        )
+    is_cut_short = _is_cut_short(info, how, rows.end_s)
+    return VideoOutcome(info, people, rows.frames, rows.end_s, is_cut_short)
 
 
 def _with_length(info: VideoInfo, how: VideoOptions, sink: RowSink) -> VideoInfo:
@@ -182,58 +200,6 @@ def _settings_of(recognizer: "Recognizer", how: VideoOptions) -> dict[str, str]:
     way = "frames before and after" if how.offline else "frames before"
     settings["smoothing"] = f"half-life {smoothing.half_life_s:g} s, {way}"
     return settings
-
-
-class _Sink:
-    """All outputs of one video, as it is read."""
-
-    def __init__(
-        self, outputs: Outputs, info: VideoInfo, how: VideoOptions, *, movements: bool
-    ) -> None:
-        self.info = info
-        self._annotator = Annotator(bars=how.bars)
-        self._highlights = None
-        if outputs.report is not None:
-            self._highlights = Highlights(usable_only=how.usable_only)
-        self.rows = RowSink(
-            outputs,
-            title=Path(info.source).name,
-            media=media_of(info),
-            movements=movements,
-            usable_only=how.usable_only,
-        )
-        self._video: VideoWriter | None = None
-        try:
-            if outputs.video is not None:
-                self._video = VideoWriter(outputs.video, like=info, start_s=how.start_s or 0.0)
-        except BaseException:
-            self.abandon()
-            raise
-
-    def write(self, frame: "Frame", readings: Sequence[TrackedReading]) -> None:
-        self.rows.write(frame.index, frame.time_s, readings)
-        if self._highlights is not None:
-            self._highlights.add(frame, readings)
-        if self._video is not None:
-            drawn = self._annotator(frame.image, readings)
-            self._video.write(drawn, frame.time_s)
-
-    def finish(self, settings: dict[str, str]) -> tuple[TrackSummary, ...]:
-        people = self.rows.write_sums(
-            facts=_facts(self.info, self.rows.frames),
-            images=Images() if self._highlights is None else self._highlights.images(),
-            settings=settings,
-            media=media_of(self.info),
-        )
-        if self._video is not None:
-            self._video.finish()
-        self.rows.finish()
-        return people
-
-    def abandon(self) -> None:
-        self.rows.abandon()
-        if self._video is not None:
-            self._video.abandon()
 
 
 def _facts(info: VideoInfo, count: int) -> dict[str, str]:

@@ -1,16 +1,16 @@
 """Rows -> files: rows, summary, plot and report, as a video is read or from its rows alone."""
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Self
 
 from mien.errors import DataError, MissingExtraError
 from mien.labels import EMOTIONS
 from mien.output.files import atomic_text, part_name
+from mien.output.records import csv_header, csv_lines
 from mien.readings import TrackedReading, TrackSummary
 from mien.recognize.video.outputs import Outputs
 from mien.recognize.video.report import EarlierReport, Images, Meetings, write_video_report
@@ -32,11 +32,12 @@ class RowSink:
     Memory does not grow with them: only with the tracks, the stretches in which each is seen and
     the events, where events or a report are wanted, and the intervals of formats that have some.
 
-        sink = RowSink(outputs, title="talk.mp4")
-        for frame, readings in read:
-            sink.write(frame.index, frame.time_s, readings)
-        people = sink.write_sums(facts=..., images=..., settings=...)
-        sink.finish()
+        with RowSink(outputs, title="talk.mp4") as sink:
+            for frame, readings in read:
+                sink.write(frame.index, frame.time_s, readings)
+            people = sink.write_sums(facts=..., images=..., settings=...)
+
+    After an error the files of rows are left under their names of parts.
 
     Args:
         outputs: files to write.
@@ -46,6 +47,7 @@ class RowSink:
         movements: the rows tell facial movements.
         usable_only: all but the files of rows is made as if faces whose reading is not usable were
             not seen; those of which it is not known stay.
+        keep_parts: otherwise nothing is left of files of rows after an error.
 
     Attributes:
         frames: how many came.
@@ -66,9 +68,15 @@ class RowSink:
         named: bool = False,
         movements: bool = False,
         usable_only: bool = False,
+        keep_parts: bool = True,
     ) -> None:
-        _need_matplotlib(outputs)
+        if outputs.plot is not None:
+            try:  # before anything else takes time
+                import matplotlib  # noqa: F401
+            except ImportError as error:
+                raise MissingExtraError("a timeline", "video", error) from error
         self._outputs, self._title, self._usable_only = outputs, title, usable_only
+        self._keep_parts = keep_parts
         self._totals = TrackTotals()
         self._timeline = Timeline()
         self._meetings = Meetings()
@@ -85,8 +93,31 @@ class RowSink:
                 if path is not None:
                     self._rows.append(row_writer(path, named=named, movements=movements))
         except BaseException:
-            self.abandon()
+            self._abandon()
             raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *raised: object) -> None:
+        with ExitStack() as stack:
+            stack.callback(self._abandon)
+            if kind is None:
+                self.finish()
+                stack.pop_all()
+
+    def finish(self) -> None:
+        """End the files of rows, and give them their names."""
+        for writer in self._rows:
+            writer.finish()
+
+    def _abandon(self) -> None:
+        self._formats.abandon()
+        for writer in self._rows:
+            writer.abandon()
+            if not self._keep_parts:
+                with suppress(OSError):
+                    part_name(writer.path).unlink(missing_ok=True)
 
     def write(self, frame: int, time_s: float, readings: Sequence[TrackedReading]) -> None:
         """Add one frame, with a face or without."""
@@ -171,20 +202,6 @@ class RowSink:
             )
         return people
 
-    def finish(self) -> None:
-        """End the files of rows, and give them their names."""
-        for writer in self._rows:
-            writer.finish()
-
-    def abandon(self, *, keep: bool = True) -> None:
-        """End the files of rows, and leave them under their names of parts, or nothing of them."""
-        self._formats.abandon()
-        for writer in self._rows:
-            writer.abandon()
-            if not keep:
-                with suppress(OSError):
-                    part_name(writer.path).unlink(missing_ok=True)
-
 
 def write_rows(
     result: VideoRows,
@@ -220,21 +237,17 @@ def write_rows(
             f"{earlier.path}: expected a report of the same video, of {result.facts.frames:,} "
             f"frames; it is of {earlier.frames:,}"
         )
-    images = Images() if earlier is None else earlier.images
     naming = Naming(result, people) if people else None
     unusable = UnusableTotals()
-    if naming is not None:
-        images = images.merged(naming.numbers)
-    named, movements = naming is not None or bool(result.names), result.has_movements
     outputs.make_folders()
-    sink = RowSink(
+    with RowSink(
         outputs,
         title=Path(result.source).stem if earlier is None else earlier.title,
-        named=named,
-        movements=movements,
+        named=naming is not None or bool(result.names),
+        movements=result.has_movements,
         usable_only=usable_only,
-    )
-    try:
+        keep_parts=False,
+    ) as sink:
         first_s: float | None = None
         for rows in result.blocks():
             first_s = float(rows.times_s[0]) if first_s is None else first_s
@@ -247,46 +260,28 @@ def write_rows(
             "length": clock(sink.until_s - (first_s or 0.0), fine=True),
             "frames read": f"{sink.frames:,}",
         }
-        shown = sink.write_sums(
+        images = Images() if earlier is None else earlier.images
+        return sink.write_sums(
             facts=facts if earlier is None else earlier.facts,
-            images=images,
+            images=images if naming is None else images.merged(naming.numbers),
             settings={**({} if earlier is None else earlier.made), **(notes or {})},
             rows=Path(result.source),
         )
-        sink.finish()
-    except BaseException:
-        sink.abandon(keep=False)
-        raise
-    return shown
-
-
-def _need_matplotlib(outputs: Outputs) -> None:
-    """Raise the error that names the extra before anything else takes time."""
-    if outputs.plot is None:
-        return
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("a timeline", "video", error) from error
 
 
 def _write_summary(path: Path, people: Sequence[TrackSummary]) -> None:
-    named = any(person.name for person in people)
     with atomic_text(path) as file:
         if path.suffix.lower() == ".json":
             json.dump([person.to_dict() for person in people], file, indent=2)
             file.write("\n")
             return
-        own = [
-            field.name
-            for field in fields(TrackSummary)
-            if field.name not in ("shares", "means") and (named or field.name != "name")
+        left_out = ["shares", "means"] + ["name"] * (not any(person.name for person in people))
+        columns = [field.name for field in fields(TrackSummary) if field.name not in left_out]
+        columns += [f"{kind}_{label}" for kind in ("share", "mean") for label in EMOTIONS]
+        rows = [
+            vars(person)
+            | {f"share_{label}": share for label, share in person.shares.items()}
+            | {f"mean_{label}": mean for label, mean in person.means.items()}
+            for person in people
         ]
-        columns = own + [f"{kind}_{label}" for kind in ("share", "mean") for label in EMOTIONS]
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        for person in people:
-            row: dict[str, Any] = {name: getattr(person, name) for name in own}
-            row |= {f"share_{label}": share for label, share in person.shares.items()}
-            row |= {f"mean_{label}": mean for label, mean in person.means.items()}
-            writer.writerow(row)
+        file.write(csv_header(columns) + csv_lines(columns, rows))
