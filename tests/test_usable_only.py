@@ -141,5 +141,5 @@ def test_no_moment_of_a_report_is_of_an_unusable_face() -> None:
     for usable_only, moments in ((False, 1), (True, 0)):
         highlights = Highlights(usable_only=usable_only)
         highlights.add(frame, [aside])
-        assert len(highlights.moments()) == moments
-        assert highlights.thumbnail(1) is not None  # by which people are named
+        assert len(highlights.images().stills) == moments
+        assert 1 in highlights.images().thumbnails  # by which people are named

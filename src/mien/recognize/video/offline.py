@@ -8,8 +8,8 @@ is read.
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -73,62 +73,53 @@ def smoothed_offline(
 
     def first() -> "tuple[Frame, list[TrackedReading]]":
         nonlocal raw_bytes
-        held = waiting.popleft()
-        if held.jpeg is None:
-            raw_bytes -= held.frame.image.nbytes
-        readings = []
-        for reading in held.readings:
-            probabilities, label = pasts[reading.track].first(settings)
-            readings.append(with_smoothed(reading, probabilities, label, threshold))
-        return held.whole(), readings
+        frame, _, readings, jpeg = waiting.popleft()
+        raw_bytes -= frame.image.nbytes
+        if jpeg is not None:
+            bgr = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+            assert bgr is not None
+            rgb = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+            frame = replace(frame, image=rgb)
+        return frame, [
+            with_smoothed(reading, *pasts[reading.track].first(settings), threshold)
+            for reading in readings
+        ]
 
+    torn: MienError | None = None
     iterator = iter(read)
     with closing_of(iterator):
-        while True:
-            try:
-                found = next(iterator, None)
-            except MienError:
-                while waiting:
-                    yield first()
-                raise
-            if found is None:
-                break
-            frame, readings = found
-            # A stream that was cut may jump back: its rows keep that time, the smoothing does not.
-            now_s = max(now_s, frame.time_s)
-            jpeg = None
-            if not keep_images:
-                frame = replace(frame, image=_NO_IMAGE)
-            elif raw_bytes + frame.image.nbytes > RAW_BYTES:
-                jpeg = _to_jpeg(frame.image)
-                frame = replace(frame, image=_NO_IMAGE)
-            else:
+        try:
+            for frame, readings in iterator:
+                # A stream that was cut may jump back: its rows keep that time, the smoothing not.
+                now_s = max(now_s, frame.time_s)
+                jpeg = None
+                if not keep_images:
+                    frame = replace(frame, image=_NO_IMAGE)
+                elif raw_bytes + frame.image.nbytes > RAW_BYTES:
+                    jpeg = to_jpeg(frame.image, _JPEG_QUALITY)
+                    frame = replace(frame, image=_NO_IMAGE)
                 raw_bytes += frame.image.nbytes
-            for reading in readings:
-                past = pasts.setdefault(reading.track, _Past())
-                past.add(reading.raw_probabilities, now_s)
-            waiting.append(_Waiting(frame, now_s, readings, jpeg))
-            while waiting and now_s - waiting[0].time_s >= lookahead_s:
-                yield first()
+                for reading in readings:
+                    past = pasts.setdefault(reading.track, _Past())
+                    past.add(reading.raw_probabilities, now_s)
+                waiting.append(_Waiting(frame, now_s, readings, jpeg))
+                while waiting and now_s - waiting[0].time_s >= lookahead_s:
+                    yield first()
+        except MienError as error:
+            torn = error
         while waiting:
             yield first()
+        if torn is not None:
+            raise torn
 
 
-@dataclass(frozen=True)
-class _Waiting:
+class _Waiting(NamedTuple):
     """A frame that waits; its image is in the frame, or apart as JPEG."""
 
     frame: "Frame"
     time_s: float
     readings: "list[TrackedReading]"
     jpeg: bytes | None
-
-    def whole(self) -> "Frame":
-        if self.jpeg is None:
-            return self.frame
-        bgr = cv2.imdecode(np.frombuffer(self.jpeg, np.uint8), cv2.IMREAD_COLOR)
-        assert bgr is not None
-        return replace(self.frame, image=np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8))
 
 
 class _Past:
@@ -180,7 +171,8 @@ class _Past:
         return tuple(smoothed.tolist()), EMOTIONS[self._label]
 
 
-def _to_jpeg(image: Image) -> bytes:
+def to_jpeg(image: Image, quality: int) -> bytes:
+    """(H, W, 3) uint8 RGB as a JPEG file, of a quality from 1 to 100."""
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    _, content = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    _, content = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return bytes(content)

@@ -3,19 +3,22 @@
 import json
 import os
 import platform
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from html.parser import HTMLParser
 from importlib.metadata import PackageNotFoundError, version
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import DataError
+from mien.labels import COLORS as RGB
 from mien.labels import EMOTIONS
 from mien.output.figures import EMOTION_COLORS
 from mien.output.files import atomic_text
@@ -33,7 +36,8 @@ from mien.output.pages import (
     uri_content,
 )
 from mien.readings import Box, Image
-from mien.recognize.video.report_lanes import Observed
+from mien.recognize.video.offline import to_jpeg
+from mien.recognize.video.report_lanes import COLORS, Observed
 from mien.rows.timeline import Band, Timeline, clock, tick_every
 
 if TYPE_CHECKING:
@@ -45,12 +49,9 @@ if TYPE_CHECKING:
 THUMBNAIL_PX: Final = 128
 STILL_WIDTH_PX: Final = 800
 MAX_STILLS: Final = 6
-MAX_BANDS: Final = 12
-"""People whose bands the timeline of a page has."""
 
-MAX_PEOPLE: Final = 40
-"""Rows of the table; those who are there longest."""
-
+_MAX_BANDS: Final = 12  # people whose bands the timeline has
+_MAX_PEOPLE: Final = 40  # rows of the table; those who are there longest
 _MARGIN: Final = 0.3  # around a face in its thumbnail, on each side
 _BETTER: Final = 1.1  # how much better a thumbnail must be to be cut anew
 _STRONGER: Final = 0.02  # by how much a moment must be more probable to be kept instead
@@ -65,29 +66,20 @@ _PHONE: Final = 3.0  # times as much, on a phone
 _LOW_WORD: Final = 0.3  # of the height of a band, that a word needs
 _GRAY: Final = (228, 230, 234)
 
-_COLORS: Final = dict(zip(EMOTIONS, EMOTION_COLORS, strict=True))
+# What a page has for its readers, as `write_video_report` writes it.
+_DATA: Final = r'<script[^>]* id="report">(.*?)</script>'
+_IMAGE: Final = r'<img class="{}" alt="[^"]*" src="([^"]*)"'
 _PACKAGES: Final = ("numpy", "opencv-python-headless", "opencv-python", "onnxruntime", "av")
 
 
-@dataclass(frozen=True)
-class Moment:
-    """A frame in which a face shows an emotion clearly.
+class _Moment(NamedTuple):
+    """A frame in which a face shows an emotion clearly, at most `STILL_WIDTH_PX` wide."""
 
-    Attributes:
-        time_s: of the frame.
-        image: (H, W, 3) uint8, RGB: the frame, at most `STILL_WIDTH_PX` wide.
-        readings: of all its faces, in pixels of `image`.
-        track: of the face that is meant.
-        emotion: that it shows.
-        probability: of that emotion, 0 to 1.
-    """
-
+    strength: float
     time_s: float
     image: Image
-    readings: "tuple[TrackedReading, ...]"
-    track: int
-    emotion: str
-    probability: float
+    readings: "Sequence[TrackedReading]"  # of all its faces, in pixels of `image`
+    meant: "TrackedReading"
 
 
 @dataclass(frozen=True)
@@ -109,10 +101,6 @@ class Still:
     tracks: tuple[int, ...]
     emotion: str
     probability: float
-
-    def caption(self, person: str) -> str:
-        """What it shows, in words."""
-        return f"{clock(self.time_s, fine=True)}: {person}, {self.emotion} {self.probability:.0%}"
 
 
 @dataclass(frozen=True)
@@ -146,7 +134,7 @@ class Images:
                 tracks=tuple(numbers[track] for track in still.tracks),
             )
             for still in self.stills
-            if all(track in numbers for track in (still.track, *still.tracks))
+            if numbers.keys() >= {still.track, *still.tracks}
         )
         return Images(thumbnails, stills)
 
@@ -185,7 +173,7 @@ class Highlights:
     def __init__(self, *, usable_only: bool = False) -> None:
         self._usable_only = usable_only
         self._views: dict[int, tuple[float, bytes]] = {}
-        self._moments: dict[str, tuple[float, Moment]] = {}
+        self._moments: dict[str, _Moment] = {}
 
     def add(self, frame: "Frame", readings: "Sequence[TrackedReading]") -> None:
         """Look at one frame of the video."""
@@ -196,43 +184,38 @@ class Highlights:
                 if quality > _BETTER * self._views.get(reading.track, (0.0, b""))[0]:
                     view = _cut(frame.image, reading.box)
                     if view is not None:
-                        self._views[reading.track] = (quality, _to_jpeg(view))
+                        self._views[reading.track] = (quality, to_jpeg(view, _JPEG_QUALITY))
             if reading.unsure or reading.probability < _CLEAR:
                 continue
             if self._usable_only and not reading.usable:
                 continue
             strength = reading.probability * min(1.0, size_px / _SMALL_PX)
-            if strength > self._moments.get(reading.emotion, (0.0, None))[0] + _STRONGER:
-                self._moments[reading.emotion] = (strength, _moment(frame, readings, reading))
-
-    def thumbnail(self, track: int) -> bytes | None:
-        """The best view of a person: JPEG, `THUMBNAIL_PX` on each side; None if there is none."""
-        found = self._views.get(track)
-        return None if found is None else found[1]
-
-    def moments(self, most: int = MAX_STILLS) -> list[Moment]:
-        """The strongest moment of each emotion, in the order of time.
-
-        Args:
-            most: how many; neutral ones are the first to be left out, then the weakest.
-        """
-        ranked = sorted(
-            self._moments.values(), key=lambda kept: (kept[1].emotion == "neutral", -kept[0])
-        )
-        return sorted((moment for _, moment in ranked[:most]), key=lambda moment: moment.time_s)
+            kept = self._moments.get(reading.emotion)
+            if strength > (kept.strength if kept else 0.0) + _STRONGER:
+                small = _shrunk(frame.image, readings)
+                self._moments[reading.emotion] = _Moment(strength, frame.time_s, *small, reading)
 
     def images(self) -> Images:
-        """The thumbnails and the strongest moments."""
+        """The thumbnails, and the strongest moment of each emotion, in the order of time.
+
+        Where there are too many, neutral ones are the first to be left out, then the weakest.
+        """
+        ranked = sorted(
+            self._moments.values(),
+            key=lambda kept: (kept.meant.emotion == "neutral", -kept.strength),
+        )
         stills = tuple(
             Still(
-                jpeg=_to_jpeg(annotate(moment.image, moment.readings)),
-                time_s=moment.time_s,
-                track=moment.track,
-                tracks=tuple(reading.track for reading in moment.readings),
-                emotion=moment.emotion,
-                probability=moment.probability,
+                jpeg=to_jpeg(annotate(image, readings), _JPEG_QUALITY),
+                time_s=time_s,
+                track=meant.track,
+                tracks=tuple(reading.track for reading in readings),
+                emotion=meant.emotion,
+                probability=meant.probability,
             )
-            for moment in self.moments()
+            for _, time_s, image, readings, meant in sorted(
+                ranked[:MAX_STILLS], key=lambda moment: moment.time_s
+            )
         )
         return Images({track: jpeg for track, (_, jpeg) in self._views.items()}, stills)
 
@@ -269,10 +252,10 @@ def write_video_report(
     timeline: Timeline,
     images: Images,
     settings: Mapping[str, str],
-    tables: "EventTables | None" = None,
-    unusable: "UnusableTotals | None" = None,
+    tables: "EventTables",
+    unusable: "UnusableTotals",
+    meetings: Meetings,
     usable_only: bool = False,
-    meetings: Meetings | None = None,
     rows: Path | None = None,
 ) -> None:
     """Write the page: timeline, a row for each person, stills, how it was made.
@@ -285,35 +268,46 @@ def write_video_report(
         timeline: of the same video.
         images: likewise.
         settings: how it was read, by name; versions of packages are added.
-        tables: of its events; without them the page tells none.
-        unusable: which of its readings are not usable; without it the page does not tell.
-        usable_only: all but `unusable` is without faces whose reading is not usable.
+        tables: of its events.
+        unusable: which of its readings are not usable.
         meetings: of its tracks.
+        usable_only: all but `unusable` is without faces whose reading is not usable.
         rows: the file of its rows, from which all can be written anew; None if there is none.
     Raises:
         OutputError: it cannot be written.
     """
-    shown = sorted(people, key=lambda person: (-person.on_screen_s, person.track))[:MAX_PEOPLE]
+    shown = sorted(people, key=lambda person: (-person.on_screen_s, person.track))[:_MAX_PEOPLE]
     shown.sort(key=lambda person: person.track)
     means = {person.track: person.means for person in people}
-    made = {**settings, **{k: v for k, v in _versions().items() if k not in settings}}
+    made = {**settings, **_versions(), **settings}
     stem = path.stem
-    observed = Observed(tables, unusable, usable_only=usable_only)
-    drawn = sorted(timeline.tracks[:MAX_BANDS])
+    observed = Observed(tables, unusable)
+    drawn = sorted(timeline.tracks[:_MAX_BANDS])
+    usable = unusable.sentence()
+    if usable_only and unusable.shares():
+        usable += " They are left out here."
     page = render(
         "video.html",
         title=title,
         facts=[f"{name}: {value}" for name, value in facts.items()],
         bands=[_band(track, timeline, means.get(track, {}), observed) for track in drawn],
-        observed=observed,
+        usable=usable,
         statistics=observed.table(person.track for person in shown),
         tracks=len(timeline.tracks),
         length=clock(timeline.end_s - timeline.start_s, fine=True),
         ticks=_ticks(timeline),
-        emotions=_COLORS,
+        emotions=COLORS,
         people=_people_table(shown, images),
         left_out=len(people) - len(shown),
-        stills=[_figure(still, timeline) for still in images.stills],
+        stills=[
+            Figure(
+                data_uri(still.jpeg, "jpeg"),
+                f"{clock(still.time_s, fine=True)}: {timeline.person(still.track)}, "
+                f"{still.emotion} {still.probability:.0%}",
+                kind="still",
+            )
+            for still in images.stills
+        ],
         images_left_out=bool(people) and not images.thumbnails,
         made=facts_table(made.items()),
         people_csv=f"{stem}-people.csv",
@@ -324,26 +318,28 @@ def write_video_report(
             "made": made,
             "frames": timeline.frames,
             "csv": f"{stem}-people.csv",
-            "emotions": list(_COLORS.items()),
+            "emotions": list(COLORS.items()),
             "people": [
                 {
-                    **_plain(person, timeline),
+                    "track": person.track,
+                    "name": person.name or "",
+                    "first_s": person.first_s,
+                    "last_s": person.last_s,
+                    "on_screen_s": person.on_screen_s,
+                    "seen": timeline.share_seen(person.track),
+                    "shares": list(person.shares.values()),
+                    "means": list(person.means.values()),
                     **observed.numbers(person.track),
                     "face": person.track in images.thumbnails,
                 }
                 for person in shown
             ],
-            "meetings": [] if meetings is None else meetings.among(p.track for p in shown),
+            "meetings": meetings.among(person.track for person in shown),
             "stills": [{**vars(still), "jpeg": None} for still in images.stills],
         },
     )
     with atomic_text(path) as file:
         file.write(page)
-
-
-def _figure(still: Still, timeline: Timeline) -> Figure:
-    caption = still.caption(timeline.person(still.track))
-    return Figure(data_uri(still.jpeg, "jpeg"), caption, kind="still")
 
 
 def read_report(path: str | Path) -> EarlierReport:
@@ -353,12 +349,13 @@ def read_report(path: str | Path) -> EarlierReport:
         DataError: it is no such page.
     """
     path = Path(path)
-    page = _ReportPage()
     try:
-        page.feed(path.read_text(encoding="utf-8"))
-        data = json.loads(page.data)
-        faces = [uri_content(uri) for uri in page.images["face"]]
-        stills = [uri_content(uri) for uri in page.images["still"]]
+        page = path.read_text(encoding="utf-8")
+        data = json.loads("".join(re.findall(_DATA, page, re.DOTALL)))
+        faces, stills = (
+            [uri_content(uri) for uri in re.findall(_IMAGE.format(kind), page)]
+            for kind in ("face", "still")
+        )
         seen = [person["track"] for person in data["people"] if person["face"]]
         return EarlierReport(
             path,
@@ -380,34 +377,6 @@ def read_report(path: str | Path) -> EarlierReport:
         raise DataError(f"{path}: expected a report that `mien video --report` wrote") from error
 
 
-class _ReportPage(HTMLParser):
-    """The data and the images of a report.
-
-    Attributes:
-        data: JSON.
-        images: class -> the addresses of those images, in order.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.data = ""
-        self.images: dict[str, list[str]] = {"face": [], "still": []}
-        self._is_data = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Called by the parser."""
-        values = dict(attrs)
-        self._is_data = tag == "script" and values.get("id") == "report"
-        kind = values.get("class")
-        if tag == "img" and kind in self.images:
-            self.images[kind].append(values.get("src") or "")
-
-    def handle_data(self, data: str) -> None:
-        """Called by the parser."""
-        if self._is_data:
-            self.data += data
-
-
 def _command(path: Path, rows: Path, *, usable_only: bool) -> str:
     """What writes all anew, typed in the folder of the page."""
     stem = path.stem
@@ -421,29 +390,13 @@ def _command(path: Path, rows: Path, *, usable_only: bool) -> str:
     return shlex.join(words + ["--usable-only"] * usable_only)
 
 
-def _plain(person: "TrackSummary", timeline: Timeline) -> dict[str, object]:
-    """What the script of the page adds up."""
-    return {
-        "track": person.track,
-        "name": person.name or "",
-        "first_s": person.first_s,
-        "last_s": person.last_s,
-        "on_screen_s": person.on_screen_s,
-        "seen": timeline.share_seen(person.track),
-        "shares": list(person.shares.values()),
-        "means": list(person.means.values()),
-    }
-
-
 def _people_table(people: "Sequence[TrackSummary]", images: Images) -> Table:
-    heads = [Cell(label, color=color) for label, color in _COLORS.items()]
+    heads = [Cell(label, color=color) for label, color in COLORS.items()]
     rows: list[Row] = []
     for person in people:
         shares, most = person.shares.values(), max(person.shares.values())
-        thumbnail = images.thumbnails.get(person.track)
-        name = person.person
-        face = Cell()
-        if thumbnail is not None:
+        name, face = person.person, Cell()
+        if thumbnail := images.thumbnails.get(person.track):
             face = Cell(image=Figure(data_uri(thumbnail, "jpeg"), name, kind="face"))
         bar = [Part(share, color) for share, color in zip(shares, EMOTION_COLORS, strict=True)]
         times_s = (person.on_screen_s, person.first_s, person.last_s)
@@ -494,8 +447,7 @@ def _band_image(bands: Sequence[Band], start_s: float, length_s: float) -> NDArr
     """(H, W, 4) uint8, BGR and how opaque: the stacked probabilities, clear where nobody is."""
     times_s = start_s + (np.arange(_BAND_STEPS) + 0.5) * (length_s / _BAND_STEPS)
     heights = (np.arange(_BAND_PX, 0, -1) - 0.5) / _BAND_PX
-    colors = np.array([[*(int(c[i : i + 2], 16) for i in (5, 3, 1)), 255] for c in EMOTION_COLORS])
-    colors = np.concatenate((colors, np.zeros((1, 4)))).astype(np.uint8)  # BGR and how opaque
+    colors = np.array([(*RGB[label][::-1], 255) for label in EMOTIONS] + [(0, 0, 0, 0)], np.uint8)
     tops = np.zeros((_BAND_STEPS, len(EMOTIONS)))
     for band in bands:
         inside = (times_s >= band.times_s[0]) & (times_s <= band.times_s[-1])
@@ -532,29 +484,20 @@ def _versions() -> dict[str, str]:
 
     found = {"mien": __version__, "Python": platform.python_version()}
     for package in _PACKAGES:
-        try:
+        with suppress(PackageNotFoundError):
             found[package] = version(package)
-        except PackageNotFoundError:
-            continue
     return found
 
 
 def _cut(image: Image, box: Box) -> Image | None:
     """A square around a face, `THUMBNAIL_PX` on each side; what lies outside is gray."""
-    import cv2
-
     x0, y0, x1, y1 = box
     side = max(x1 - x0, y1 - y0) * (1 + 2 * _MARGIN)
     if side < 1:
         return None
     scale = THUMBNAIL_PX / side
-    shift = np.array(
-        [
-            [scale, 0, THUMBNAIL_PX / 2 - scale * (x0 + x1) / 2],
-            [0, scale, THUMBNAIL_PX / 2 - scale * (y0 + y1) / 2],
-        ],
-        np.float32,
-    )
+    x, y = (THUMBNAIL_PX / 2 - scale * (a + b) / 2 for a, b in ((x0, x1), (y0, y1)))
+    shift = np.array([[scale, 0, x], [0, scale, y]], np.float32)
     # Of a large face, the warp takes single pixels here and there: the image is shrunk before.
     if scale < 0.5:
         image = cv2.resize(image, None, fx=2 * scale, fy=2 * scale, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
@@ -563,36 +506,16 @@ def _cut(image: Image, box: Box) -> Image | None:
     return np.asarray(cv2.warpAffine(image, shift, size, borderValue=_GRAY), np.uint8)
 
 
-def _moment(
-    frame: "Frame", readings: "Sequence[TrackedReading]", meant: "TrackedReading"
-) -> Moment:
-    import cv2
-
-    height, width = frame.image.shape[:2]
+def _shrunk(
+    image: Image, readings: "Sequence[TrackedReading]"
+) -> "tuple[Image, list[TrackedReading]]":
+    """A frame as it is kept for a still, and its faces in the pixels of that."""
+    height, width = image.shape[:2]
     scale = min(1.0, STILL_WIDTH_PX / width)
     size = (round(width * scale), max(1, round(height * scale)))
-    image = cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA)
-    return Moment(
-        time_s=frame.time_s,
-        image=np.asarray(image, np.uint8),
-        readings=tuple(_scaled(reading, scale) for reading in readings),
-        track=meant.track,
-        emotion=meant.emotion,
-        probability=meant.probability,
-    )
-
-
-_Reading = TypeVar("_Reading", bound="TrackedReading")
-
-
-def _scaled(reading: _Reading, scale: float) -> _Reading:
-    x0, y0, x1, y1 = reading.box
-    return replace(reading, box=(x0 * scale, y0 * scale, x1 * scale, y1 * scale), landmarks=None)
-
-
-def _to_jpeg(image: Image) -> bytes:
-    import cv2
-
-    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    _, content = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    return bytes(content)
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    scaled = []
+    for reading in readings:
+        x0, y0, x1, y1 = (scale * side for side in reading.box)
+        scaled.append(replace(reading, box=(x0, y0, x1, y1), landmarks=None))
+    return np.asarray(small, np.uint8), scaled
