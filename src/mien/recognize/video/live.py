@@ -5,9 +5,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 import numpy as np
@@ -16,10 +16,13 @@ from mien.errors import VideoError
 from mien.output.overlay import Annotator
 from mien.readings import Image
 from mien.recognize.video.live_view import Viewer, save_still
+from mien.recognize.video.smoothing import closing_of
 
 if TYPE_CHECKING:
     from mien.readings import TrackedReading
     from mien.recognize.video.frames import Frame
+
+_Drawn: TypeAlias = "tuple[Frame, list[TrackedReading], Image, float]"  # with its arrival
 
 Read: TypeAlias = "Callable[[Iterator[Frame]], Iterator[tuple[Frame, list[TrackedReading]]]]"
 """Frames -> the same with their readings, one after the other: `Recognizer.stream` is one."""
@@ -32,7 +35,7 @@ STREAM_PATIENCE_S: Final = 20.0
 
 _CLOSING_S: Final = 2.0  # for the threads to end; a camera may hang in its driver
 _RATE_S: Final = 1.0  # over which frames per second are counted
-_IDLE_S: Final = 0.1  # without a frame, after which keys are looked at all the same
+_IDLE_S: Final = 0.1  # of a wait, after which it is looked whether somebody wants the end
 _REMEMBERED: Final = 36_000  # latencies, for the median
 
 
@@ -83,7 +86,7 @@ class LiveSummary:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return asdict(self)
 
 
 class Live:
@@ -126,13 +129,16 @@ class Live:
         self._patience_s = patience_s
         self._name = name
         self._annotator = Annotator(bars=bars)
-        self._newest = _Newest(drop=drop)
+        # Each has an error or None as its last. The one frame that waits to be read, and when it
+        # was there; and the one that is read and drawn.
+        self._newest: queue.Queue[tuple[Frame, float] | BaseException | None] = queue.Queue(1)
         self._results: queue.Queue[_Drawn | BaseException | None] = queue.Queue(1)
-        self._taken = threading.Semaphore(0)
-        self._arrivals: deque[tuple[int, float]] = deque()
+        self._stopped = threading.Event()
+        self._dropped = 0
         self._drawn_at: deque[float] = deque()
         self._latencies_s: deque[float] = deque(maxlen=_REMEMBERED)
         self._count = 0
+        self._arrived_at = 0.0  # of the frame that is being read
         self._tracks: set[int] = set()
         self._first_at = self._last_at = 0.0
         self._threads = [
@@ -145,21 +151,13 @@ class Live:
             thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._newest.close()
-        self._taken.release()
+    def __exit__(self, *raised: object) -> None:
+        self.stop()
         deadline = time.monotonic() + _CLOSING_S
         while self._threads[1].is_alive() and time.monotonic() < deadline:
-            try:  # it may be about to hand over a result
+            with suppress(queue.Empty):  # it may be about to hand over a result
                 self._results.get(timeout=0.01)
-                self._taken.release()
-            except queue.Empty:
-                pass
+                self._results.task_done()
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
@@ -187,17 +185,18 @@ class Live:
             except queue.Empty:
                 idle()
                 continue
+            self._results.task_done()
             if result is None:
                 return
             if isinstance(result, BaseException):
                 raise result
-            now = time.monotonic()
-            self._taken.release()
-            yield self._seen(result, now)
+            yield self._seen(*result)
 
     def stop(self) -> None:
         """End it after the frame that is being read."""
-        self._newest.close()
+        self._stopped.set()
+        with suppress(queue.Full):  # what reads may wait for a frame
+            self._newest.put_nowait(None)
 
     def summary(self) -> LiveSummary:
         """What has been seen until now."""
@@ -206,146 +205,91 @@ class Live:
         return LiveSummary(
             seconds=seconds,
             frames=self._count,
-            dropped=self._newest.dropped,
+            dropped=self._dropped,
             people=len(self._tracks),
             fps=(self._count - 1) / seconds if seconds else 0.0,
             latency_ms=float(np.median(latencies)),
             latency_p95_ms=float(np.percentile(latencies, 95)),
         )
 
-    def _seen(self, result: "_Drawn", now: float) -> LiveFrame:
+    def _seen(
+        self, frame: "Frame", readings: "list[TrackedReading]", drawn: Image, arrived_at: float
+    ) -> LiveFrame:
+        now = time.monotonic()
         if not self._count:
             self._first_at = now
         self._last_at = now
         self._count += 1
-        self._tracks.update(reading.track for reading in result.readings)
-        latency_s = now - result.arrived_at
-        self._latencies_s.append(latency_s)
+        self._tracks.update(reading.track for reading in readings)
+        self._latencies_s.append(now - arrived_at)
         self._drawn_at.append(now)
         while now - self._drawn_at[0] > _RATE_S:
             self._drawn_at.popleft()
         span_s = now - self._drawn_at[0]
         return LiveFrame(
-            frame=result.frame,
-            readings=result.readings,
-            drawn=result.drawn,
-            arrived_at=result.arrived_at,
-            latency_s=latency_s,
+            frame,
+            readings,
+            drawn,
+            arrived_at,
+            latency_s=now - arrived_at,
             fps=(len(self._drawn_at) - 1) / span_s if span_s else 0.0,
-            dropped=self._newest.dropped,
+            dropped=self._dropped,
         )
 
     def _capture(self) -> None:
         """Take frames from the source until it ends or nobody wants them any more."""
+        last: BaseException | None = None
         frames = iter(self._frames)
-        error: BaseException | None = None
         try:
-            for frame in frames:
-                if not self._newest.put(frame, time.monotonic()):
-                    break
-            else:
-                if self._endless:
-                    error = VideoError(f"{self._name}: no more images come from it")
+            with closing_of(frames):
+                for frame in frames:
+                    if self._drop:
+                        with suppress(queue.Empty):
+                            self._dropped += self._newest.get_nowait() is not None
+                    self._leave((frame, time.monotonic()))
+                    if self._stopped.is_set():
+                        return
+            if self._endless:
+                last = VideoError(f"{self._name}: no more images come from it")
         except BaseException as raised:  # goes on to the caller, in its own thread
-            error = raised
-        finally:
-            close = getattr(frames, "close", None)
-            if close is not None:
-                close()
-            self._newest.end(error)
+            last = raised
+        self._leave(last)
+
+    def _leave(self, item: "tuple[Frame, float] | BaseException | None") -> None:
+        """Leave something for what reads, as soon as the frame before it is taken."""
+        while True:
+            with suppress(queue.Full):
+                self._newest.put(item, timeout=_IDLE_S)
+                return
+            if self._stopped.is_set():  # what reads takes whatever waits, and ends
+                return
 
     def _work(self) -> None:
         """Read and draw the newest frame, hand it over, and begin again once it was taken."""
+        last: BaseException | None = None
         try:
             for frame, readings in self._read(self._fresh()):
-                while self._arrivals[0][0] != frame.index:
-                    self._arrivals.popleft()
-                _, arrived_at = self._arrivals.popleft()
                 drawn = self._annotator(frame.image, readings)
-                self._results.put(_Drawn(frame, readings, drawn, arrived_at))
-                self._taken.acquire()
-        except BaseException as raised:  # raised again by `__iter__`, in the caller's thread
-            self._results.put(raised)
-        else:
-            self._results.put(None)
+                self._results.put((frame, readings, drawn, self._arrived_at))
+                self._results.join()
+        except BaseException as raised:  # raised again by `seen`, in the caller's thread
+            last = raised
+        self._results.put(last)
 
     def _fresh(self) -> "Iterator[Frame]":
-        patience_s = self._patience_s if self._endless else None
         while True:
             try:
-                found = self._newest.take(patience_s)
-            except TimeoutError:
+                found = self._newest.get(timeout=self._patience_s if self._endless else None)
+            except queue.Empty:
                 raise VideoError(
                     f"{self._name}: expected an image; none came for {self._patience_s:g} s"
                 ) from None
-            if found is None:
+            if found is None or self._stopped.is_set():
                 return
-            frame, arrived_at = found
-            self._arrivals.append((frame.index, arrived_at))
+            if isinstance(found, BaseException):
+                raise found
+            frame, self._arrived_at = found
             yield frame
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    frame: "Frame"
-    readings: "list[TrackedReading]"
-    drawn: Image
-    arrived_at: float
-
-
-class _Newest:
-    """The one frame that waits to be read; a newer one takes its place, or waits if it must."""
-
-    def __init__(self, *, drop: bool) -> None:
-        self.dropped = 0
-        self._drop = drop
-        self._changed = threading.Condition()
-        self._waiting: tuple[Frame, float] | None = None
-        self._ended = False
-        self._closed = False
-        self._error: BaseException | None = None
-
-    def put(self, frame: "Frame", arrived_at: float) -> bool:
-        """Leave a frame; False if no more are wanted."""
-        with self._changed:
-            if not self._drop:
-                self._changed.wait_for(lambda: self._waiting is None or self._closed)
-            if self._waiting is not None:
-                self.dropped += 1
-            self._waiting = (frame, arrived_at)
-            self._changed.notify_all()
-            return not self._closed
-
-    def take(self, patience_s: float | None) -> "tuple[Frame, float] | None":
-        """Wait for a frame and take it, with its time; None at the end. Raises what `end` was told.
-
-        Raises:
-            TimeoutError: none came for `patience_s`.
-        """
-        with self._changed:
-            if not self._changed.wait_for(
-                lambda: self._closed or self._waiting is not None or self._ended, patience_s
-            ):
-                raise TimeoutError
-            if self._closed:
-                return None
-            if self._waiting is None and self._error is not None:
-                raise self._error
-            found, self._waiting = self._waiting, None
-            self._changed.notify_all()
-            return found
-
-    def end(self, error: BaseException | None) -> None:
-        """No more frames come; those that wait are still taken, then comes the error."""
-        with self._changed:
-            self._ended, self._error = True, error
-            self._changed.notify_all()
-
-    def close(self) -> None:
-        """No more frames are wanted."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
 
 
 def in_real_time(frames: "Iterable[Frame]") -> "Iterator[Frame]":
@@ -355,7 +299,7 @@ def in_real_time(frames: "Iterable[Frame]") -> "Iterator[Frame]":
         frames: with rising times.
     """
     start: float | None = None
-    try:
+    with closing_of(frames):
         for frame in frames:
             now = time.monotonic()
             if start is None:
@@ -363,10 +307,6 @@ def in_real_time(frames: "Iterable[Frame]") -> "Iterator[Frame]":
             if (early_s := start + frame.time_s - now) > 0:
                 time.sleep(early_s)
             yield frame
-    finally:
-        close = getattr(frames, "close", None)
-        if close is not None:
-            close()
 
 
 def watch(
