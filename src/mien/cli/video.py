@@ -30,7 +30,7 @@ from mien.cli.shared import (
 
 if TYPE_CHECKING:
     from mien.recognize.recognizer import Recognizer
-    from mien.recognize.video.batch import VideoFile, VideoResult
+    from mien.recognize.video.batch import VideoFile
     from mien.recognize.video.files import VideoOptions
     from mien.recognize.video.frames import VideoInfo
     from mien.recognize.video.outputs import Outputs
@@ -98,21 +98,15 @@ class FollowingOptions:
         ),
     ] = None
 
-    def settings(self, *, batch_frames: int | None = None) -> "VideoSettings":
-        """What the library takes."""
-        from mien.recognize.video.readings import BATCH_FRAMES, VideoSettings
+    def settings(self, **own: int) -> "VideoSettings":
+        """What the library takes, with values of its own."""
+        from mien.recognize.video.readings import VideoSettings
         from mien.recognize.video.smoothing import SmoothingSettings
         from mien.recognize.video.tracking import TrackingSettings
 
-        return VideoSettings(
-            TrackingSettings()
-            if self.detect_every is None
-            else TrackingSettings(detect_every_s=self.detect_every),
-            SmoothingSettings()
-            if self.half_life is None
-            else SmoothingSettings(half_life_s=self.half_life),
-            batch_frames=batch_frames or BATCH_FRAMES,
-        )
+        tracking = {} if self.detect_every is None else {"detect_every_s": self.detect_every}
+        smoothing = {} if self.half_life is None else {"half_life_s": self.half_life}
+        return VideoSettings(TrackingSettings(**tracking), SmoothingSettings(**smoothing), **own)
 
 
 @dataclass(frozen=True)
@@ -206,9 +200,8 @@ def _read_all(
 ) -> None:
     from mien.recognize.video.batch import write_videos
 
-    failed = 0
-    printer: _JsonPrinter | _TablePrinter
-    printer = _JsonPrinter() if as_json else _TablePrinter(many=len(videos) > 1)
+    failed, many = 0, len(videos) > 1
+    array, people = JsonArray(), list[list[str]]()
     with _bar(videos) as progress:
         results = write_videos(recognizer, videos, sets, how, resume=resume, progress=progress)
         try:
@@ -216,7 +209,13 @@ def _read_all(
                 for message in result.messages():
                     say(message)
                 failed += not result.is_good
-                printer.write(result)
+                if as_json:
+                    array.add(result.to_dict())
+                elif result.outcome is not None:
+                    rows = people_rows(result.outcome.people)
+                    # From when to when somebody is there: names of several videos need that room.
+                    called = [str(result.video.relative)]
+                    people += [[*called, row[0], *row[3:]] for row in rows] if many else rows
         except KeyboardInterrupt:
             from mien.output.files import part_name
 
@@ -226,8 +225,12 @@ def _read_all(
                     "not finished anew"
                 )
             raise
-    printer.close()
-    if failed and len(videos) > 1:
+    if as_json:
+        array.close()
+    elif people:
+        header = ["video", PEOPLE_HEADER[0], *PEOPLE_HEADER[3:]] if many else PEOPLE_HEADER
+        print_table(header, people, left=(0, 1) if many else (0,), fits=True)
+    if failed and many:
         fail(f"{failed} of {len(videos)} videos could not be read, or not to their ends")
     if failed:
         raise typer.Exit(EXIT_ERROR)
@@ -271,34 +274,3 @@ def _bar(videos: "Sequence[VideoFile]") -> "Iterator[ShowProgress | None]":
             bars.update(task, completed=time_s, speed=f"{speed:.1f} times as fast as it plays")
 
         yield show
-
-
-class _TablePrinter:
-    """Prints a row for each person of each video, when all are read.
-
-    Of several videos it leaves out from when to when somebody is there: their names need the room.
-    """
-
-    def __init__(self, *, many: bool) -> None:
-        self._many = many
-        self._rows: list[list[str]] = []
-
-    def write(self, result: "VideoResult") -> None:
-        if result.outcome is not None:
-            rows = people_rows(result.outcome.people)
-            if self._many:
-                rows = [[str(result.video.relative), row[0], *row[3:]] for row in rows]
-            self._rows += rows
-
-    def close(self) -> None:
-        if self._rows:
-            several = ["video", PEOPLE_HEADER[0], *PEOPLE_HEADER[3:]]
-            header = several if self._many else PEOPLE_HEADER
-            print_table(header, self._rows, left=(0, 1) if self._many else (0,), fits=True)
-
-
-class _JsonPrinter(JsonArray):
-    """Prints a JSON array, an object for each video, as the videos come."""
-
-    def write(self, result: "VideoResult") -> None:
-        self.add(result.to_dict())

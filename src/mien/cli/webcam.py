@@ -1,7 +1,7 @@
 """`mien webcam`."""
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from mien.recognize.video.live import LiveFrame, LiveSummary
     from mien.recognize.video.live_view import Viewer
-    from mien.web.camera_page import CameraPage
 
 
 @dataclass(frozen=True)
@@ -148,7 +147,7 @@ def webcam(
     failure: MienError | KeyboardInterrupt | None = None
     with ExitStack() as stack:
         given = frames(camera.source, stream=camera.stream)
-        outputs = _outputs(stack, files.record, files.csv)
+        outputs = _outputs(stack, files)
         if files.lsl:
             outputs.append(_open_stream(stack, camera, settings))
         live = Live(
@@ -183,27 +182,25 @@ def webcam(
         raise failure
 
 
-def _outputs(
-    stack: "ExitStack", record: Path | None, csv: Path | None
-) -> "list[Callable[[LiveFrame], None]]":
+def _outputs(stack: ExitStack, files: OutputOptions) -> "list[Callable[[LiveFrame], None]]":
     """What is done with each frame; `stack` finishes the files."""
     outputs: list[Callable[[LiveFrame], None]] = []
-    if record is not None:
+    if files.record is not None:
         from mien.recognize.video.writer import VideoWriter
 
-        video = stack.enter_context(VideoWriter(record))
+        video = stack.enter_context(VideoWriter(files.record))
         outputs.append(lambda seen: video.write(seen.drawn, seen.frame.time_s))
-    if csv is not None:
+    if files.csv is not None:
         from mien.rows.files import row_writer
 
-        table = row_writer(csv)
+        table = row_writer(files.csv)
         stack.callback(table.finish)
         outputs.append(lambda seen: table.write(seen.frame.index, seen.frame.time_s, seen.readings))
     return outputs
 
 
 def _open_stream(
-    stack: "ExitStack", camera: CameraOptions, settings: RecognizerSettings
+    stack: ExitStack, camera: CameraOptions, settings: RecognizerSettings
 ) -> "Callable[[LiveFrame], None]":
     from mien.recognize.video.lsl import LslStream
 
@@ -215,7 +212,7 @@ def _open_stream(
 
 
 def _open_viewer(
-    stack: "ExitStack", settings: RecognizerSettings, view: ViewOptions, *, threads: int
+    stack: ExitStack, settings: RecognizerSettings, view: ViewOptions, *, threads: int
 ) -> "Viewer | None":
     """A window, or a page where none can be opened; None if nothing is to be shown."""
     from mien.desktop import open_in_browser
@@ -229,42 +226,32 @@ def _open_viewer(
         shown = Window("mien")
         stack.callback(shown.close)
         return shown
-    there = _open_page(stack, settings, reason, threads=threads, port=view.port)
-    say(f"{there.address} (q there or Ctrl-C here ends it)")
-    open_in_browser(there.address)
-    return there
-
-
-def _open_page(
-    stack: "ExitStack", settings: RecognizerSettings, reason: str | None, *, threads: int, port: int
-) -> "CameraPage":
-    from dataclasses import asdict
-
     try:
         from mien.web.camera_page import CameraPage
         from mien.web.settings import WebSettings
     except ImportError as error:
         purpose = "the page" if reason is None else f"{reason}, and the page"
         raise MissingExtraError(purpose, "web", error) from error
-    there = CameraPage(WebSettings(**asdict(settings), threads=threads, port=port))
-    stack.callback(there.close)
+    page = CameraPage(WebSettings(**asdict(settings), threads=threads, port=view.port))
+    stack.callback(page.close)
     if reason is not None:
         say(f"{reason}. The view is a page in the browser")
-    return there
+    say(f"{page.address} (q there or Ctrl-C here ends it)")
+    open_in_browser(page.address)
+    return page
 
 
 def _print(summary: "LiveSummary", *, as_json: bool) -> None:
     if as_json:
         print_json(summary.to_dict(), indent=None)
         return
-    header = ["seconds", "frames", "dropped", "frames/s", "latency ms", "95 % below ms", "people"]
-    row = [
-        f"{summary.seconds:.1f}",
-        f"{summary.frames:,}",
-        f"{summary.dropped:,}",
-        f"{summary.fps:.1f}",
-        f"{summary.latency_ms:.1f}",
-        f"{summary.latency_p95_ms:.1f}",
-        str(summary.people),
-    ]
-    print_table(header, [row], left=())
+    figures = {
+        "seconds": f"{summary.seconds:.1f}",
+        "frames": f"{summary.frames:,}",
+        "dropped": f"{summary.dropped:,}",
+        "frames/s": f"{summary.fps:.1f}",
+        "latency ms": f"{summary.latency_ms:.1f}",
+        "95 % below ms": f"{summary.latency_p95_ms:.1f}",
+        "people": str(summary.people),
+    }
+    print_table(list(figures), [list(figures.values())], left=())
