@@ -59,14 +59,11 @@ def find_videos(
         try:
             many = many or Path(given).is_dir() or _is_pattern(given)
             for file in _expand(given, apart):
-                found.setdefault(_identity(file.source), file)
+                path = Path(file.source)
+                found.setdefault(str(path.resolve()) if path.exists() else file.source, file)
         except OSError as error:  # a name too long, a folder that may not be listed
             raise VideoError(f"{given}: cannot be read; {error.strerror or error}") from error
     return list(found.values()), many
-
-
-def _identity(source: str) -> str:
-    return str(Path(source).resolve()) if Path(source).exists() else source
 
 
 def _expand(given: str, apart: list[Path]) -> list[VideoFile]:
@@ -76,27 +73,28 @@ def _expand(given: str, apart: list[Path]) -> list[VideoFile]:
     if camera_number(given) is not None:
         raise VideoError(f"{given}: expected a video; it is a camera, see `mien webcam`")
     if path.is_dir():
-        videos = sorted(
-            video
-            for video in path.rglob("*")
+        videos = [
+            VideoFile(str(video), video.relative_to(path))
+            for video in sorted(path.rglob("*"))
             if video.suffix.lower() in SUFFIXES
             and not is_part_name(video.name)
             and video.is_file()
             and not _is_program_text(video)
             and not any(video.resolve().is_relative_to(folder) for folder in apart)
-        )
+        ]
         if not videos:
             raise VideoError(
                 f"{path}: expected videos in this folder; there is no file that ends in "
                 f"{', '.join(sorted(SUFFIXES))}"
             )
-        return [VideoFile(str(video), video.relative_to(path)) for video in videos]
+        return videos
     if _is_pattern(given):
         # Path.glob refuses absolute patterns.
         matches = sorted(Path(p) for p in glob.glob(given, recursive=True))  # noqa: PTH207
-        if not (videos := [match for match in matches if match.is_file()]):
+        videos = [VideoFile(str(match), Path(match.name)) for match in matches if match.is_file()]
+        if not videos:
             raise VideoError(f"no file matches {given}")
-        return [VideoFile(str(video), Path(video.name)) for video in videos]
+        return videos
     return [VideoFile(given, Path(re.sub(r"[%*?\[\]:]+", "_", path.name) or "stream"))]
 
 
@@ -143,19 +141,16 @@ class VideoResult:
             parts = [str(p) for p in map(part_name, self.outputs.paths()) if p.exists()]
             left = f"; what was read before is in {', '.join(parts)}" if parts else ""
             return [f"{self.error}{left}"]
+        source = self.video.source
         if self.outcome is None:
-            return [f"{self.video.source}: left alone, its outputs are there"]
-        said = []
-        if (streams := self.outcome.info.image_streams) > 1:
-            said.append(
-                f"{self.video.source}: it has {streams} streams of images; the first of them was "
-                "read"
-            )
+            return [f"{source}: left alone, its outputs are there"]
+        info, said = self.outcome.info, []
+        if (streams := info.image_streams) > 1:
+            said.append(f"{source}: it has {streams} streams of images; the first of them was read")
         if self.outcome.is_cut_short:
             said.append(
-                f"{self.video.source}: its images end at {self.outcome.end_s:.2f} s, where its "
-                f"header says {self.outcome.info.duration_s:.2f} s; all that could be read is "
-                "written"
+                f"{source}: its images end at {self.outcome.end_s:.2f} s, where its header says "
+                f"{info.duration_s:.2f} s; all that could be read is written"
             )
         return said
 
@@ -204,7 +199,7 @@ def write_videos(
         show = None if progress is None else partial(progress, video)
         try:
             outcome = write_video(recognizer, video.source, outputs, how, progress=show)
+            result = VideoResult(video, outputs, outcome)
         except MienError as error:
-            yield VideoResult(video, outputs, error=error)
-        else:
-            yield VideoResult(video, outputs, outcome)
+            result = VideoResult(video, outputs, error=error)
+        yield result

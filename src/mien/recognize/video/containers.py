@@ -16,12 +16,13 @@ STREAM_TIMEOUT_S: Final = 15.0
 SAME_TIME_S: Final = 1e-6
 """Times that differ by less are the same: FFmpeg gives starts in whole microseconds."""
 
-
 FILE_FORMATS: Final = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,asf,flv,ogg,mxf,h264,hevc,"
     "mjpeg,dv"
 )
 """Formats of FFmpeg that hold videos, and name no other files: playlists and such are none."""
+
+_NO_VIDEO: Final = "expected a video; it is damaged, cut short or none ({})"
 
 
 def is_address(name: str) -> bool:
@@ -35,8 +36,6 @@ def open_container(source: "str | Path | int", *, stream: bool) -> "InputContain
     Raises:
         VideoError: it cannot be opened, or is no video.
     """
-    import av
-
     name = str(source)
     if is_address(name) and not os.path.exists(name):  # noqa: PTH110
         if not stream:
@@ -45,10 +44,8 @@ def open_container(source: "str | Path | int", *, stream: bool) -> "InputContain
                 "a stream (--stream, stream=True)"
             )
         tcp = {"rtsp_transport": "tcp"} if name.lower().startswith("rtsp") else {}
-        try:
-            return _opened(name, options=tcp, timeout=STREAM_TIMEOUT_S)
-        except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise VideoError(f"{name}: the stream cannot be opened; {reason(error)}") from error
+        fault = "the stream cannot be opened; {}"
+        return _opened(name, name, fault, options=tcp, timeout=STREAM_TIMEOUT_S)
     path = Path(name)
     try:
         if path.is_dir():
@@ -69,16 +66,9 @@ def open_container(source: "str | Path | int", *, stream: bool) -> "InputContain
         raise VideoError(f"{name}: expected a video; it is empty")
     if head.startswith((b"PK\x03\x04", b"Rar!", b"7z\xbc\xaf")):
         raise VideoError(f"{name}: expected a video; it is an archive, to be unpacked first")
-    try:
-        # Absolute, so that no name is taken for an address; and a playlist fetches nothing.
-        return _opened(
-            str(path.absolute()),
-            options={"protocol_whitelist": "file,crypto,data"},
-        )
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise VideoError(
-            f"{name}: expected a video; it is damaged, cut short or none ({reason(error)})"
-        ) from error
+    # Absolute, so that no name is taken for an address; and a playlist fetches nothing.
+    allowed = {"protocol_whitelist": "file,crypto,data"}
+    return _opened(str(path.absolute()), name, _NO_VIDEO, options=allowed)
 
 
 def open_video_file(file: BinaryIO, name: str) -> "InputContainer":
@@ -90,26 +80,20 @@ def open_video_file(file: BinaryIO, name: str) -> "InputContainer":
     Raises:
         VideoError: it cannot be opened, or is none of `FILE_FORMATS`.
     """
-    import av
-
-    try:
-        return _opened(
-            file,
-            options={"format_whitelist": FILE_FORMATS, "protocol_whitelist": "none"},
-        )
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise VideoError(
-            f"{name}: expected a video; it is damaged, cut short or none ({reason(error)})"
-        ) from error
+    allowed = {"format_whitelist": FILE_FORMATS, "protocol_whitelist": "none"}
+    return _opened(file, name, _NO_VIDEO, options=allowed)
 
 
-def _opened(file: str | BinaryIO, **options: Any) -> "InputContainer":
-    """`av.open`, whatever encoding the tags of a video have."""
+def _opened(file: str | BinaryIO, name: str, fault: str, **options: Any) -> "InputContainer":
+    """`av.open`, whatever encoding the tags of a video have; `fault` is what an error says."""
     import av
 
     if int(av.__version__.partition(".")[0]) < 19:  # later ones take any, and know no option for it
         options["metadata_errors"] = "replace"
-    container: InputContainer = av.open(file, "r", **options)
+    try:
+        container: InputContainer = av.open(file, "r", **options)
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise VideoError(f"{name}: {fault.format(reason(error))}") from error
     return container
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import cv2
@@ -31,7 +32,6 @@ from mien.recognize.video.times import CLOCK_FORMATS, LEAST_STEP_S, ShownTimes, 
 
 if TYPE_CHECKING:
     import av
-    from av.container import InputContainer
     from av.video.stream import VideoStream
 
 MAX_PIXELS: Final = 8192 * 4320
@@ -47,7 +47,6 @@ _MAX_THREADS: Final = 8  # of a decoder; each holds frames of its own
 # What FFmpeg also opens as "video": text as a terminal would show it, and single images.
 _NO_VIDEO: Final = re.compile(r"^(tty|bin|xbin|adf|idf|lavfi|image2|ico|.*_pipe)$")
 _A_IMAGE: Final = "a single image, for `mien detect`"
-_A_WEBP: Final = "an animated WebP; make a GIF or an MP4 of it, which can be read"
 
 
 class VideoReader:
@@ -92,7 +91,7 @@ class VideoReader:
             self._has_clock = self._stream or self._container.format.name in clocks
             self.origin_s = self._origin()
             self._begins_at: tuple[int | None, int | None] | None = None  # a packet's place, time
-            self._decoded = self._decode()
+            self._decoded: Iterator[av.VideoFrame] = self._decode()
             first = next(self._decoded, None)
             if first is None:
                 raise VideoError(
@@ -110,7 +109,7 @@ class VideoReader:
         told = next((float(rate) for rate in rates if rate and rate <= _MAX_RATE), None)
         self._told_rate = fps or told
         self._period_s = 1.0 / (self._told_rate or 25.0)
-        self._first: av.VideoFrame | None = first
+        self._decoded = chain([first], self._decoded)
         self._turn = _turn_of(first)
         ratio = self._video.sample_aspect_ratio or Fraction(1)
         wide = round(first.width * ratio) if Fraction(1, 4) < ratio < 4 else first.width
@@ -183,7 +182,7 @@ class VideoReader:
     def _timed(self, start_s: float) -> "Iterator[tuple[int, float, av.VideoFrame]]":
         """Number, time and content of each frame, from `start_s` or somewhat before it."""
         index = 0
-        decoded = self._all_decoded()
+        decoded = self._decoded
         if start_s > 1.0 and not self._stream:
             decoded, index = self._decoded_from(start_s)
         last_s = (index - 1) * self._period_s
@@ -202,12 +201,6 @@ class VideoReader:
         if frame.pts is None or frame.time_base is None:
             return None
         return float(frame.pts * frame.time_base - self.origin_s)
-
-    def _all_decoded(self) -> "Iterator[av.VideoFrame]":
-        if self._first is not None:
-            first, self._first = self._first, None
-            yield first
-        yield from self._decoded
 
     def _decoded_from(self, start_s: float) -> "tuple[Iterator[av.VideoFrame], int]":
         """Go to the last keyframe before a time; gives the frames from there, and their number."""
@@ -236,7 +229,7 @@ class VideoReader:
                 before = self._packets_before(first.pts)
                 if before is None:
                     break
-                return _chain(first, decoded), before
+                return chain([first], decoded), before
         self._container.close()
         self._container = open_container(self._source, stream=False)
         self._video = self._images()
@@ -303,7 +296,11 @@ class VideoReader:
             if not found:
                 raise VideoError(f"{self.name}: expected a video; it is {_A_IMAGE}")
         elif _NO_VIDEO.match(container.format.name):
-            what = _A_WEBP if _is_animated_webp(container) else f"{_A_IMAGE}, or no video"
+            what = f"{_A_IMAGE}, or no video"
+            if container.format.name == "webp_pipe":
+                with open(container.name, "rb") as file:  # noqa: PTH123
+                    if b"ANIM" in file.read(64):
+                        what = "an animated WebP; make a GIF or an MP4 of it, which can be read"
             raise VideoError(f"{self.name}: expected a video; it is {what}")
         if not found:
             what = "only sound in it" if container.streams.audio else "none in it"
@@ -336,11 +333,6 @@ class VideoReader:
         return start
 
 
-def _chain(first: "av.VideoFrame", rest: "Iterator[av.VideoFrame]") -> "Iterator[av.VideoFrame]":
-    yield first
-    yield from rest
-
-
 @dataclass(frozen=True)
 class _Turn:
     """How stored images are turned for showing: transposed or not, then mirrored."""
@@ -369,13 +361,6 @@ class _Turn:
         return image
 
 
-def _is_animated_webp(container: "InputContainer") -> bool:
-    if container.format.name != "webp_pipe":
-        return False
-    with open(container.name, "rb") as file:  # noqa: PTH123
-        return b"ANIM" in file.read(64)
-
-
 def _turn_of(frame: "av.VideoFrame") -> _Turn:
     """The turn that the display matrix asks for, to the nearest right angle."""
     data: Any = frame.side_data.get("DISPLAYMATRIX")
@@ -390,14 +375,9 @@ def _turn_of(frame: "av.VideoFrame") -> _Turn:
 
 def _threads(pixels: int, sampled: bool) -> int:
     """How many are to decode frames of so many pixels."""
-    cores = _cores()
+    # A decoder with more threads than the process may use cores is slower.
+    on_linux = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if on_linux else os.cpu_count() or 1
     # Two take a quarter more time for a frame, and on two cores that of what reads it.
     one = cores == 2 and pixels <= _SMALL_PIXELS and not sampled
     return 1 if one or pixels > _LARGE_PIXELS else min(cores, _MAX_THREADS)
-
-
-def _cores() -> int:
-    """How many the process may use; a decoder with more threads than that is slower."""
-    if hasattr(os, "sched_getaffinity"):  # Linux
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -32,12 +32,7 @@ class Viewer(Protocol):
     """Shows frames to people, and says what they pressed."""
 
     def show(self, seen: "LiveFrame", *, recording_s: float | None = None) -> None:
-        """Show a frame.
-
-        Args:
-            seen: the newest.
-            recording_s: length of what is recorded until now; None if nothing is.
-        """
+        """Show the newest frame, and how long is recorded until now; None where nothing is."""
 
     def pressed(self) -> Sequence[str]:
         """The keys since it was asked last: "q", "s"."""
@@ -106,9 +101,8 @@ def why_no_window() -> str | None:
 
     if not cv2.currentUIFramework():
         return (
-            "this OpenCV cannot show windows; "
-            "pip uninstall opencv-python-headless && pip install 'opencv-python<5' gets one that "
-            "can"
+            "this OpenCV cannot show windows; pip uninstall opencv-python-headless && pip install "
+            "'opencv-python<5' gets one that can"
         )
     # Its toolkit would end the process.
     if not has_screen():
@@ -137,11 +131,8 @@ def draw_status(
     bar_px = min(height, round(font_px * 1.9))
     font = _font(font_px)
     faces = len(seen.readings)
-    parts = [
-        f"{seen.fps:.0f} frames/s",
-        f"{seen.latency_s * 1000:.0f} ms",
-        "1 face" if faces == 1 else f"{faces} faces",
-    ]
+    parts = [f"{seen.fps:.0f} frames/s", f"{seen.latency_s * 1000:.0f} ms"]
+    parts.append("1 face" if faces == 1 else f"{faces} faces")
     if seen.dropped:
         parts.append(f"{seen.dropped} dropped")
     under = image[height - bar_px :].astype(np.float32)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from mien import __version__
 from mien.errors import MienError, MissingExtraError
 from mien.labels import EMOTIONS
-from mien.output.records import MEASURES, RAW, SIDES
+from mien.output.records import RAW, SIDES, cells
 
 if TYPE_CHECKING:
     from mien.readings import TrackedReading
@@ -36,9 +36,8 @@ CHANNELS: Final = {
 }
 """Label -> unit, in order: the columns of the rows that are numbers. `normalized` is 0 to 1."""
 
-_SENDING_S: Final = (
-    0.2  # for receivers to take the last samples: liblsl sends in threads of its own
-)
+# For receivers to take the last samples: liblsl sends in threads of its own.
+_SENDING_S: Final = 0.2
 
 
 class LslStream:
@@ -104,15 +103,7 @@ def sample_of(frame: int, reading: "TrackedReading | None") -> list[float]:
         frame: its number.
         reading: None for a frame without a face.
     """
-    values: dict[str, float | None] = {"frame": frame, "track": 0}
-    if reading is not None:
-        values |= {"track": reading.track, "score": reading.score}
-        values |= dict(zip(SIDES, reading.box, strict=True))
-        values |= reading.by_emotion()
-        values |= dict(zip(RAW, reading.raw_probabilities, strict=True))
-        if reading.quality is not None:
-            values |= {name: getattr(reading.quality, name) for name in MEASURES}
-            values |= {"usable": reading.quality.usable}
+    values = {"frame": frame, "track": 0} | ({} if reading is None else cells(reading))
     found = (values.get(label) for label in CHANNELS)
     return [math.nan if value is None else float(value) for value in found]
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -49,16 +49,14 @@ class Outputs:
 
     def paths(self) -> list[Path]:
         """Every file that will be written."""
-        paths = [path for path in self.named() if path is not self.plot]
         plots = [] if self.plot is None else figure_files(self.plot)
-        return (
-            paths + plots + [p for name in self.formats for p in files_of(name, self.formats[name])]
-        )
+        named = [path for path in self.named() if path is not self.plot]
+        formats = [path for name, file in self.formats.items() for path in files_of(name, file)]
+        return [*named, *plots, *formats]
 
     def named(self) -> list[Path]:
         """The names that are given, as they are given."""
-        given = [getattr(self, field.name) for field in fields(self) if field.name != "formats"]
-        return [path for path in given if path is not None]
+        return [path for kind in ENDINGS if (path := getattr(self, kind)) is not None]
 
     def with_formats(self, names: Sequence[str], stem: Path) -> "Outputs":
         """The same, and files of other tools' formats.
@@ -107,9 +105,10 @@ class Outputs:
             OptionError: there is no such format.
             OutputError: what should be a folder is called like a file.
         """
-        for kind, endings in ENDINGS.items():
-            folder: Path | None = getattr(self, kind)
-            if folder is not None and folder.suffix.lower() in endings and not folder.is_dir():
+        folders: dict[str, Path] = {kind: getattr(self, kind) for kind in ENDINGS}
+        folders = {kind: folder for kind, folder in folders.items() if folder is not None}
+        for kind, folder in folders.items():
+            if folder.suffix.lower() in ENDINGS[kind] and not folder.is_dir():
                 raise OutputError(
                     f"{option(kind)} {folder}: expected a folder, for one file of each video; "
                     f"it is called like a file"
@@ -121,9 +120,12 @@ class Outputs:
             taken[stem] += 1
             name = stem.name if taken[stem] == 1 else f"{stem.name}-{taken[stem]}"
             files = {
-                kind: folder / stem.with_name(name + _in_folder(kind))
-                for kind in ENDINGS
-                if (folder := getattr(self, kind)) is not None
+                kind: folder
+                / stem.with_name(
+                    # Rows and tables may share an ending.
+                    f"{name}{f'.{kind}' if kind in _TABLES else ''}{ENDINGS[kind][0]}"
+                )
+                for kind, folder in folders.items()
             }
             sets.append(Outputs(**files).with_formats(formats, stem.with_name(name)))
         return sets
@@ -139,15 +141,14 @@ class Outputs:
             OutputError: a name has the wrong ending, is a folder or the video itself, is asked for
                 twice, or exists, finished or in part.
         """
-        paths = self.paths()
         for name, endings in ENDINGS.items():
             path: Path | None = getattr(self, name)
-            if path is None or (name == "plot" and path.suffix == ""):
-                continue
-            if path.suffix.lower() not in endings:
+            both = name == "plot" and path is not None and not path.suffix
+            if path is not None and path.suffix.lower() not in endings and not both:
                 raise OutputError(
                     f"{option(name)} {path}: expected a name that ends in {' or '.join(endings)}"
                 )
+        paths = self.paths()
         for path in paths:
             if paths.count(path) > 1:
                 raise OutputError(f"{path}: expected a name of its own for each output; got two")
@@ -165,11 +166,7 @@ class Outputs:
         return bool(paths) and all(path.exists() for path in paths)
 
     def make_folders(self) -> None:
-        """Make the folders that are missing.
-
-        Raises:
-            OutputError: one cannot be made.
-        """
+        """Make the folders that are missing; an `OutputError` says which cannot be made."""
         for path in self.paths():
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -209,8 +206,3 @@ def media_of(info: "VideoInfo") -> Media:
 def option(kind: str) -> str:
     """How an output is asked for on the command line."""
     return "--out" if kind == "video" else f"--{kind}"
-
-
-def _in_folder(kind: str) -> str:
-    """How the name of an output in a folder ends: rows and tables may share one."""
-    return f".{kind}{ENDINGS[kind][0]}" if kind in _TABLES else ENDINGS[kind][0]

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import cv2
@@ -49,7 +48,6 @@ class VideoWriter:
         path: ends in one of `WRITABLE_SUFFIXES`.
         like: the video that frames and sound come from; without it there is no sound.
         start_s: the time of `like` that becomes zero, where only a part of it is written.
-        frame_rate: expected, where `like` does not tell it.
     Raises:
         OutputError: the file cannot be written.
     """
@@ -58,19 +56,14 @@ class VideoWriter:
     KEYFRAME_EVERY_S: Final = 2.0
 
     def __init__(
-        self,
-        path: str | Path,
-        *,
-        like: "VideoInfo | None" = None,
-        start_s: float = 0.0,
-        frame_rate: float | None = None,
+        self, path: str | Path, *, like: "VideoInfo | None" = None, start_s: float = 0.0
     ) -> None:
         self.path = Path(path)
         check_video_name(self.path)
         self.partial = part_name(self.path)
         self._like = like
         self._start_s = start_s
-        self._rate = frame_rate or (like.frame_rate if like is not None else None) or 25.0
+        self._rate = (like.frame_rate if like is not None else None) or 25.0
         self._container: OutputContainer | None = None
         self._sound: _Sound | None = None
         self._last_pts: int | None = None
@@ -122,43 +115,32 @@ class VideoWriter:
             if self._sound is not None:
                 self._sound.write_until(time_s + 1 / self._rate)
 
-    def finish(self) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *raised: object) -> None:
         """End the file and give it its name; a writer without a frame leaves no file."""
-        if self._container is None:
-            return
-        with self._writing():
-            self._put(self._video.encode())
-            self._put_last()
-            if self._sound is not None:
-                self._sound.finish()
-            self._container.close()
-            self._container = None
-            self.partial.replace(self.path)
+        try:
+            if kind is None and self._container is not None:
+                with self._writing():
+                    self._put_last()
+                    if self._sound is not None:
+                        self._sound.finish()
+                    self._container.close()
+                    self._container = None
+                    self.partial.replace(self.path)
+        finally:
+            self._abandon()
 
-    def abandon(self) -> None:
-        """End the file and leave it under its name of a part."""
+    def _abandon(self) -> None:
+        """End a file that is not finished, and leave it under its name of a part."""
         if self._container is not None:
             import av
 
-            with suppress(av.error.FFmpegError, OSError, ValueError):
-                self._put(self._video.encode())
-                self._put_last()
-            container, self._container = self._container, None
-            with suppress(av.error.FFmpegError, OSError, ValueError):
-                container.close()
+            container = self._container
+            for end in (self._put_last, container.close):
+                with suppress(av.error.FFmpegError, OSError, ValueError):
+                    end()
+            self._container = None
         if self._sound is not None:
             self._sound.close()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if kind is None:
-            self.finish()
-        else:
-            self.abandon()
 
     def _open(self, image: Image) -> None:
         import av
@@ -174,16 +156,15 @@ class VideoWriter:
             options["cluster_time_limit"] = str(round(self.FRAGMENT_S * 1e3))
         self._container = av.open(str(self.partial), "w", options=options)
         codec = _encoder_for(suffix)
-        video: Any = self._container.add_stream(
-            codec, rate=Fraction(self._rate).limit_denominator(1001)
-        )
+        rate = Fraction(self._rate).limit_denominator(1001)
+        video: Any = self._container.add_stream(codec, rate=rate)
         video.width, video.height = (side + side % 2 for side in self._size[::-1])
         video.pix_fmt = "yuv420p"
         self._unit = self._time_base(codec)
-        video.time_base = video.codec_context.time_base = self._unit
-        video.codec_context.gop_size = max(1, round(self.KEYFRAME_EVERY_S * self._rate))
-        video.codec_context.max_b_frames = 0
         context = video.codec_context
+        video.time_base = context.time_base = self._unit
+        context.gop_size = max(1, round(self.KEYFRAME_EVERY_S * self._rate))
+        context.max_b_frames = 0
         context.color_range, context.colorspace = 1, 6  # limited; BT.601, as SMPTE 170M
         if codec == "libx264":
             # Fast enough to keep up with the reading of faces on the same core.
@@ -193,8 +174,8 @@ class VideoWriter:
             video.options = {"deadline": "realtime", "cpu-used": "8", "crf": "30", "b": "0"}
             video.options |= {"lag-in-frames": "0"}
         else:
-            video.codec_context.qmin = video.codec_context.qmax = 4
-            video.codec_context.bit_rate = 8_000_000
+            context.qmin = context.qmax = 4
+            context.bit_rate = 8_000_000
         self._video = video
         if self._like is not None and self._like.has_sound and not self._like.stream:
             self._sound = _Sound(self._like, self._container, suffix, self._start_s)
@@ -219,6 +200,7 @@ class VideoWriter:
             self._held = packet
 
     def _put_last(self) -> None:
+        self._put(self._video.encode())
         if self._container is not None and self._held is not None:
             held, self._held = self._held, None
             self._container.mux(held)
@@ -285,11 +267,10 @@ class _Sound:
         self._source = source
         self._sounded_s = -math.inf  # up to where there is sound
         self._packets = self._all_packets()
-        self._next: Packet[Any] | None = next(self._packets, None)
-        self._next_s = self._time_of_next()
+        self._next = next(self._packets, None)
 
-    def _all_packets(self) -> "Iterator[Packet[Any]]":
-        """Packets whose time counts from the start of the output; negative ones are left out."""
+    def _all_packets(self) -> "Iterator[tuple[float, Packet[Any]]]":
+        """Packets with their time, from the start of the output; negative ones are left out."""
         import av
 
         unit = self._source.time_base or Fraction(1, 90_000)
@@ -304,33 +285,23 @@ class _Sound:
             for packet in packets_of(self._input, self._source):
                 if packet.pts is None or (packet.pts < first and not primed):
                     continue
-                if not self._encoded:
+                if self._encoded:
+                    yield float(packet.pts * unit) - self._origin_s, packet
+                else:
                     packet.pts -= first
                     packet.dts = packet.pts
-                yield packet
+                    yield float(packet.pts * unit), packet
         except (av.error.FFmpegError, OSError):
             return  # a damaged end: the images go on
 
-    def _time_of_next(self) -> float:
-        if self._next is None:
-            return math.inf
-        assert self._next.pts is not None
-        assert self._next.time_base is not None
-        time_s = float(self._next.pts * self._next.time_base)
-        return time_s - self._origin_s if self._encoded else time_s
-
     def write_until(self, time_s: float) -> None:
         """Write what sounds before a time of the output's frames."""
-        while self._next is not None and self._next_s < time_s:
-            self._write(self._next)
+        while self._next is not None and self._next[0] < time_s:
+            self._write(*self._next)
             self._next = next(self._packets, None)
-            self._next_s = self._time_of_next()
 
-    def _write(self, packet: "Packet[Any]") -> None:
+    def _write(self, start_s: float, packet: "Packet[Any]") -> None:
         if not self._encoded:
-            assert packet.pts is not None
-            assert packet.time_base is not None
-            start_s = float(packet.pts * packet.time_base)
             if start_s <= self._sounded_s:  # of a part that begins before the last one ends
                 return
             self._sounded_s = start_s
