@@ -13,7 +13,7 @@ import pytest
 
 from command_line import Mien, assert_refused, csv_rows
 from mien import Recognizer
-from mien.errors import MienError, OutputError, VideoError
+from mien.errors import OutputError, VideoError
 from mien.output.files import part_name
 from mien.recognize.analysis import analyze_video
 from mien.recognize.video.batch import VideoFile, find_videos, write_videos
@@ -122,11 +122,6 @@ def test_command_and_python_say_the_same_of_a_video(
             assert value == pytest.approx(theirs[name], abs=1e-6), name
 
 
-def test_frames_per_second_of_a_video_are_refused(video: Mien, clip_file: Video) -> None:
-    done = video(clip_file, "--fps", "10")
-    assert_refused(done, "has times of its own", "--every")
-
-
 def test_a_second_stream_of_images_is_said(video: Mien, tmp_path: Path) -> None:
     path = tmp_path / "two.mkv"
     with av.open(str(path), "w") as container:
@@ -154,31 +149,22 @@ def test_a_part_of_the_video_at_times_of_the_video(
     assert done.status == 0
     assert [float(row["time_s"]) for row in csv_rows(rows_file)] == [0.52, 0.76, 1.0, 1.28]
     assert packet_times(out) == pytest.approx([0.02, 0.26, 0.5, 0.78], abs=1e-6)
-    assert_refused(video(clip_file, "--start", 9), "before the end at 4 s")
-    refused = video(clip_file, "--start", 2, "--end", 1, "--csv", tmp_path / "none.csv")
-    assert_refused(refused, "end_s: expected seconds above 2.0")
-    assert names(tmp_path) == ["part.mp4", "rows.csv"]
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("rows.csv", ["it exists", "--overwrite"]), ("rows.part.csv", ["--resume", "--overwrite"])],
+    ids=["whole", "what an earlier run left"],
+)
 def test_what_is_there_is_replaced_only_when_asked(
-    video: Mien, clip_file: Video, tmp_path: Path
+    name: str, words: list[str], video: Mien, clip_file: Video, tmp_path: Path
 ) -> None:
-    rows_file = tmp_path / "rows.csv"
-    rows_file.write_text("of yesterday")
-    assert_refused(video(clip_file, "--csv", rows_file), "rows.csv: it exists", "--overwrite")
-    assert rows_file.read_text() == "of yesterday"
+    rows_file, earlier = tmp_path / "rows.csv", tmp_path / name
+    earlier.write_text("hours of work")
+    assert_refused(video(clip_file, "--csv", rows_file), name, *words)
+    assert earlier.read_text() == "hours of work"
     assert video(clip_file, "--csv", rows_file, "--end", 0.2, "--overwrite").status == 0
     assert len(csv_rows(rows_file)) == 5
-
-
-def test_what_an_earlier_run_left_is_not_lost_unasked(
-    video: Mien, clip_file: Video, tmp_path: Path
-) -> None:
-    rows_file, part = tmp_path / "rows.csv", tmp_path / "rows.part.csv"
-    part.write_text("hours of work")
-    assert_refused(video(clip_file, "--csv", rows_file), "rows.part.csv", "--resume", "--overwrite")
-    assert part.read_text() == "hours of work"
-    assert video(clip_file, "--csv", rows_file, "--end", 0.2, "--overwrite").status == 0
     assert names(tmp_path) == ["rows.csv"]
 
 
@@ -204,29 +190,33 @@ def test_help_has_an_example_and_tells_what_is_done_unasked(mien: Mien, command:
     assert f"{SmoothingSettings().half_life_s:g} if not given" in shown
 
 
-def test_names_that_cannot_be_written_are_refused_before_the_video_is_read(
+def test_what_cannot_be_done_is_refused_and_leaves_nothing(
     video: Mien, clip_file: Video, tmp_path: Path
 ) -> None:
-    (tmp_path / "folder.csv").mkdir()
-    assert_refused(video(clip_file, "--csv", tmp_path / "folder.csv"), "it is a folder")
-    assert_refused(video(clip_file, "--csv", tmp_path / "rows.txt"), "--csv", "ends in .csv")
-    assert_refused(video(clip_file, "--out", tmp_path / "out.gif"), "--out", "ends in .mp4")
-    assert_refused(
-        video(clip_file, "--out", clip_file, "--overwrite"), "would replace what is read"
-    )
-    twice = tmp_path / "a.csv"
-    assert_refused(video(clip_file, "--csv", twice, "--summary", twice), "of its own")
-    assert_refused(video(0), "a camera", "mien webcam")
-    assert names(tmp_path) == []
-
-
-def test_a_video_that_cannot_be_read_leaves_nothing(video: Mien, tmp_path: Path) -> None:
-    clip_file, rows_file = tmp_path / "noise.mp4", tmp_path / "rows.csv"
-    clip_file.write_bytes(b"noise" * 1000)
-    assert_refused(video(clip_file, "--csv", rows_file), "noise.mp4", "expected a video")
-    make_sound(tmp_path / "sound.mp4")
-    assert_refused(video(tmp_path / "sound.mp4", "--csv", rows_file), "only sound")
-    assert_refused(video(tmp_path / "none.mp4"), "no such file")
+    none, noise, sound = (tmp_path / name for name in ("none.mp4", "noise.mp4", "sound.mp4"))
+    noise.write_bytes(b"noise" * 1000)
+    make_sound(sound)
+    folder, csv = tmp_path / "folder.csv", tmp_path / "rows.csv"
+    folder.mkdir()
+    cases: list[tuple[tuple[object, ...], tuple[str, ...]]] = [
+        ((clip_file, "--csv", folder), ("it is a folder",)),
+        ((clip_file, "--csv", tmp_path / "rows.txt"), ("--csv", "ends in .csv")),
+        ((clip_file, "--out", tmp_path / "out.gif"), ("--out", "ends in .mp4")),
+        ((clip_file, "--out", clip_file, "--overwrite"), ("would replace what is read",)),
+        ((clip_file, "--csv", csv, "--summary", csv), ("of its own",)),
+        ((clip_file, "--start", 9), ("before the end at 4 s",)),
+        ((clip_file, "--start", 2, "--end", 1, "--csv", csv), ("end_s: expected", "above 2.0")),
+        ((0,), ("a camera", "mien webcam")),
+        ((none,), ("no such file",)),
+        ((noise, "--csv", csv), ("noise.mp4", "expected a video")),
+        ((sound, "--csv", csv), ("only sound",)),
+        ((folder,), ("there is no file that ends in",)),
+        ((folder / "*.mp4",), ("no file matches",)),
+        ((tmp_path, "--csv", csv), ("--csv", "expected a folder")),
+        ((tmp_path, "--out", none), ("--out", "expected a folder")),
+    ]
+    for arguments, words in cases:
+        assert_refused(video(*arguments), *words)
     assert names(tmp_path) == ["noise.mp4", "sound.mp4"]
 
 
@@ -277,26 +267,6 @@ def test_one_set_for_each_video_and_a_failure_stops_no_other(video: Mien, tmp_pa
     assert len(csv_rows(out / "a-2.csv")) == 25
 
 
-def test_for_a_folder_a_name_of_a_file_is_refused(video: Mien, tmp_path: Path) -> None:
-    make_video(tmp_path / "a.mp4", times_s=steady_times(2))
-    assert_refused(video(tmp_path, "--csv", tmp_path / "rows.csv"), "--csv", "expected a folder")
-    assert_refused(video(tmp_path, "--out", tmp_path / "x.mp4"), "--out", "expected a folder")
-    assert names(tmp_path) == ["a.mp4"]
-
-
-def test_code_that_ends_as_videos_do_is_no_video(tmp_path: Path) -> None:
-    make_video(tmp_path / "video.ts", times_s=steady_times(2))
-    (tmp_path / "code.ts").write_text("export const naïve = 1;\n")
-    (tmp_path / "empty.ts").touch()
-    found, _ = find_videos([tmp_path])
-    assert [str(video.relative) for video in found] == ["empty.ts", "video.ts"]
-
-
-def test_a_folder_without_videos_is_refused(video: Mien, tmp_path: Path) -> None:
-    assert_refused(video(tmp_path), "there is no file that ends in")
-    assert_refused(video(tmp_path / "*.mp4"), "no file matches")
-
-
 def test_a_series_of_images_is_one_video(video: Mien, tmp_path: Path) -> None:
     from PIL import Image as PILImage
 
@@ -309,12 +279,9 @@ def test_a_series_of_images_is_one_video(video: Mien, tmp_path: Path) -> None:
         assert [float(r["time_s"]) for r in csv_rows(rows_file)] == [0.0, 0.1, 0.2, 0.3, 0.4]
 
 
-def interrupt_at(time_s: float) -> "type[MienError] | object":
-    def progress(info: VideoInfo, now_s: float) -> None:
-        if now_s >= time_s:
-            raise KeyboardInterrupt
-
-    return progress
+def interrupt(info: VideoInfo, time_s: float) -> None:
+    if time_s >= 1.6:
+        raise KeyboardInterrupt
 
 
 def test_a_video_that_was_cut_off_is_begun_anew(
@@ -322,7 +289,7 @@ def test_a_video_that_was_cut_off_is_begun_anew(
 ) -> None:
     outputs = Outputs(video=tmp_path / "v.mp4", csv=tmp_path / "r.csv", jsonl=tmp_path / "r.jsonl")
     with pytest.raises(KeyboardInterrupt):
-        write_video(recognizer, clip_file, outputs, progress=interrupt_at(1.6))  # type: ignore[arg-type]
+        write_video(recognizer, clip_file, outputs, progress=interrupt)
     assert names(tmp_path) == ["r.part.csv", "r.part.jsonl", "v.part.mp4"]
     assert len(decoded(tmp_path / "v.part.mp4")) >= 30
 
@@ -373,8 +340,10 @@ def test_a_full_disk_is_said_in_a_sentence(
 def test_videos_are_found_once_and_outputs_are_no_videos(tmp_path: Path) -> None:
     videos = folder_of_videos(tmp_path / "videos")
     (videos / "a.part.mp4").touch()
+    (videos / "code.ts").write_text("export const naïve = 1;\n")  # which ends as videos do
+    (videos / "empty.ts").touch()
     found, many = find_videos([videos, videos / "a.mp4"], not_in=[videos / "talks"])
     assert many
-    assert [str(video.relative) for video in found] == ["a.mkv", "a.mp4", "broken.mp4"]
+    assert [str(video.relative) for video in found] == ["a.mkv", "a.mp4", "broken.mp4", "empty.ts"]
     with pytest.raises(VideoError, match="empty name"):
         find_videos([""])

@@ -25,6 +25,7 @@ from mien.recognize.video.containers import open_container, open_video_file
 from mien.recognize.video.frames import Frame, frames, probe
 from mien.recognize.video.sampling import prefetch
 from videos import (
+    UNEVEN,
     decoded,
     make_sound,
     make_tiled_heic,
@@ -32,16 +33,11 @@ from videos import (
     number_of,
     numbered,
     packet_times,
+    seen,
     steady_times,
 )
 
-UNEVEN = [0.0, 0.04, 0.11, 0.5, 0.51, 0.9, 1.7, 1.71]
 TS_PACKET = 188  # bytes
-
-
-def seen(path: Path, **options: Any) -> list[tuple[int, float, int]]:
-    """Index and time of each frame, and the number that its image shows."""
-    return [(f.index, f.time_s, number_of(f.image)) for f in frames(path, **options)]
 
 
 @pytest.mark.parametrize(

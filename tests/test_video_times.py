@@ -1,7 +1,6 @@
 """Times rise and durations are true, whatever the file says of them."""
 
 from collections.abc import Sequence
-from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,22 +15,18 @@ from mien.errors import OptionError
 from mien.recognize.video.files import VideoOptions, VideoOutcome, write_video
 from mien.recognize.video.frames import frames, measured, probe
 from mien.recognize.video.outputs import Outputs
-from mien.recognize.video.writer import VideoWriter
 from videos import (
+    Draw,
     bursts_of,
+    copy_video,
     decoded,
     make_video,
     moving_portrait,
-    number_of,
     numbered,
     packet_times,
+    seen,
     steady_times,
 )
-
-
-def seen(path: Path, **options: Any) -> list[tuple[int, float, int]]:
-    """Index and time of each frame, and the number that its image shows."""
-    return [(f.index, f.time_s, number_of(f.image)) for f in frames(path, **options)]
 
 
 def remux(source: Path, path: Path) -> None:
@@ -44,13 +39,20 @@ def remux(source: Path, path: Path) -> None:
                 new.mux(packet)
 
 
-def join(path: Path, parts: Sequence[tuple[float, int]], *, sound: bool = False) -> None:
+def join(
+    path: Path,
+    parts: Sequence[tuple[float, int]],
+    *,
+    draw: Draw | None = None,
+    sound: bool = False,
+) -> None:
     """Write a transport or program stream of parts, each with a start in seconds and frames."""
     content = b""
     for start_s, count in parts:
         part = path.with_name(f"part{path.suffix}")
         make_video(
             part,
+            draw,
             times_s=steady_times(count, start_s=start_s),
             codec="mpeg2video" if path.suffix == ".mpg" else "libx264",
             b_frames=2,
@@ -62,25 +64,10 @@ def join(path: Path, parts: Sequence[tuple[float, int]], *, sound: bool = False)
     path.write_bytes(content)
 
 
-def make_avi(path: Path, count: int, *, codec: str = "libx264") -> None:
-    """An AVI at 25 frames a second, with two B-frames between others."""
-    with av.open(str(path), "w") as container:
-        stream: Any = container.add_stream(codec, rate=25)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        stream.codec_context.max_b_frames = 2
-        if codec == "libx264":
-            stream.options = {"preset": "ultrafast", "bf": "2", "b-adapt": "0"}
-        for number in range(count):
-            frame = av.VideoFrame.from_ndarray(numbered()(number), format="rgb24")
-            frame.pts, frame.time_base = number, Fraction(1, 25)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-
-
 @pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
 def test_frames_of_avi_are_shown_in_order_from_zero(codec: str, tmp_path: Path) -> None:
     path = tmp_path / "b.avi"
-    make_avi(path, 30, codec=codec)
+    make_video(path, times_s=steady_times(30), codec=codec, b_frames=2)
 
     found = seen(path)
 
@@ -91,7 +78,7 @@ def test_frames_of_avi_are_shown_in_order_from_zero(codec: str, tmp_path: Path) 
 
 @pytest.mark.parametrize("name", ["copy.mp4", "copy.mkv"])
 def test_times_of_decoding_become_times_of_showing(name: str, tmp_path: Path) -> None:
-    make_avi(tmp_path / "b.avi", 30)
+    make_video(tmp_path / "b.avi", times_s=steady_times(30), b_frames=2)
     remux(tmp_path / "b.avi", tmp_path / name)
 
     found = seen(tmp_path / name)
@@ -140,9 +127,7 @@ def test_videos_that_were_joined_go_on(
 def test_sound_of_joined_videos_stays_in_step(suffix: str, tmp_path: Path) -> None:
     source, path = tmp_path / "joined.ts", tmp_path / f"copy{suffix}"
     join(source, [(10.0, 50), (0.0, 50), (0.0, 50)], sound=True)
-    with VideoWriter(path, like=probe(source)) as writer:
-        for frame in frames(source):
-            writer.write(frame.image, frame.time_s)
+    copy_video(source, path)
 
     times_s = [time_s for time_s, _ in decoded(path)]
     assert np.diff(times_s) == pytest.approx([0.04] * 149, abs=1e-3)
@@ -162,9 +147,7 @@ def test_sound_of_avi_is_written(sound_codec: str, suffix: str, tmp_path: Path) 
         sound_codec=sound_codec,
         sound_bursts_s=[0.4, 1.2],
     )
-    with VideoWriter(path, like=probe(source)) as writer:
-        for frame in frames(source):
-            writer.write(frame.image, frame.time_s)
+    copy_video(source, path)
     assert len(packet_times(path)) == 50
     assert bursts_of(path) == pytest.approx(bursts_of(source), abs=0.04)
 
@@ -177,11 +160,7 @@ def read(path: Path, model: Path, **options: Any) -> tuple[VideoOutcome, Path]:
 
 def test_a_joined_video_is_as_long_as_it_is(tiny_model: Path, tmp_path: Path) -> None:
     path = tmp_path / "video.ts"
-    for number, start_s in enumerate((50.0, 0.0, 0.0)):
-        part = tmp_path / f"{number}.ts"
-        make_video(part, moving_portrait(), times_s=steady_times(25, start_s=start_s), b_frames=2)
-        with path.open("ab") as file:
-            file.write(part.read_bytes())
+    join(path, [(50.0, 25), (0.0, 25), (0.0, 25)], draw=moving_portrait())
 
     outcome, out = read(path, tiny_model)
 
@@ -232,20 +211,9 @@ def test_frames_per_second_are_for_what_has_no_times(tmp_path: Path) -> None:
 
 def test_a_video_of_dv_has_its_frame_rate(tmp_path: Path) -> None:
     path = tmp_path / "tape.dv"
-    make_dv(path, 10)
+    make_video(path, numbered(720, 576), times_s=steady_times(10), codec="dvvideo")
     assert probe(path).frame_rate == 25.0
     assert [t for _, t, _ in seen(path)] == pytest.approx(steady_times(10), abs=1e-3)
-
-
-def make_dv(path: Path, count: int) -> None:
-    with av.open(str(path), "w") as container:
-        stream: Any = container.add_stream("dvvideo", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 720, 576, "yuv420p"
-        for number in range(count):
-            frame = av.VideoFrame.from_ndarray(numbered(720, 576)(number), format="rgb24")
-            frame.pts, frame.time_base = number, Fraction(1, 25)
-            container.mux(stream.encode(frame.reformat(format="yuv420p")))
-        container.mux(stream.encode())
 
 
 def test_sound_may_come_before_the_images(tmp_path: Path) -> None:

@@ -9,10 +9,12 @@ import pytest
 
 from mien.errors import ImageError, OutputError
 from mien.output.files import part_name
-from mien.recognize.video.frames import frames, probe
+from mien.recognize.video.frames import probe
 from mien.recognize.video.writer import VideoWriter
 from videos import (
+    UNEVEN,
     bursts_of,
+    copy_video,
     decoded,
     limited_file_size,
     make_video,
@@ -22,19 +24,7 @@ from videos import (
     steady_times,
 )
 
-UNEVEN = [0.0, 0.04, 0.11, 0.5, 0.51, 0.9, 1.7, 1.71]
 TESTS = Path(__file__).resolve().parent
-
-
-def copy(source: Path, path: Path, **options: float) -> list[float]:
-    """Write a video anew; gives the times of its frames."""
-    start_s = options.get("start_s", 0.0)
-    times = []
-    with VideoWriter(path, like=probe(source), start_s=start_s) as writer:
-        for frame in frames(source, start_s=start_s or None):
-            writer.write(frame.image, frame.time_s)
-            times.append(frame.time_s)
-    return times
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
@@ -48,7 +38,7 @@ def test_frames_keep_their_times(
     source, path = tmp_path / name, tmp_path / f"copy{suffix}"
     make_video(source, times_s=times_s, b_frames=b_frames)
 
-    given = copy(source, path)
+    given = copy_video(source, path)
 
     coarse = 0.0006 if suffix in (".mkv", ".webm") else 1e-6  # Matroska has milliseconds
     assert packet_times(path) == pytest.approx(given, abs=coarse)
@@ -58,8 +48,8 @@ def test_frames_keep_their_times(
 
 def test_h264_where_there_is_an_encoder_for_it(tmp_path: Path) -> None:
     make_video(tmp_path / "clip.mp4")
-    copy(tmp_path / "clip.mp4", tmp_path / "copy.mp4")
-    copy(tmp_path / "clip.mp4", tmp_path / "copy.webm")
+    copy_video(tmp_path / "clip.mp4", tmp_path / "copy.mp4")
+    copy_video(tmp_path / "clip.mp4", tmp_path / "copy.webm")
     assert probe(tmp_path / "copy.mp4").codec == "h264"
     assert probe(tmp_path / "copy.webm").codec == "vp9"
 
@@ -84,7 +74,7 @@ def test_sound_stays_in_step_within_a_frame(
     )
     before = [burst - packet_times(source)[0] for burst in bursts_of(source)]
 
-    copy(source, path)
+    copy_video(source, path)
 
     after = [burst - packet_times(path)[0] for burst in bursts_of(path)]
     assert len(after) == len(before) == 2
@@ -97,7 +87,7 @@ def test_sound_is_copied_not_encoded_anew(tmp_path: Path) -> None:
 
     source, path = tmp_path / "clip.mp4", tmp_path / "copy.mp4"
     make_video(source, sound=True)
-    copy(source, path)
+    copy_video(source, path)
     contents = []
     for file in (source, path):
         with av.open(str(file)) as container:
@@ -110,7 +100,7 @@ def test_a_part_of_a_video_begins_at_zero_with_its_sound(tmp_path: Path) -> None
     source, path = tmp_path / "clip.mp4", tmp_path / "part.mp4"
     make_video(source, times_s=steady_times(100), sound=True, sound_bursts_s=[0.5, 2.5])
 
-    given = copy(source, path, start_s=2.0)
+    given = copy_video(source, path, start_s=2.0)
 
     assert given[0] == 2.0
     assert packet_times(path) == pytest.approx([t - 2.0 for t in given], abs=1e-6)
@@ -130,7 +120,7 @@ def test_sound_that_is_shorter_or_longer_than_the_images(tmp_path: Path) -> None
 def test_the_rotation_is_applied_not_kept(tmp_path: Path) -> None:
     source, path = tmp_path / "turned.mp4", tmp_path / "copy.mp4"
     make_video(source, rotation=90)
-    copy(source, path)
+    copy_video(source, path)
     assert probe(path).rotation == 0
     assert (probe(path).width, probe(path).height) == (48, 64)
 

@@ -13,9 +13,14 @@ import numpy as np
 
 from mien.readings import Image
 from mien.recognize.images import load_image
+from mien.recognize.video.frames import frames, probe
+from mien.recognize.video.writer import VideoWriter
 
 TIME_BASE = Fraction(1, 90_000)
 SOUND_RATE = 48_000
+
+UNEVEN = [0.0, 0.04, 0.11, 0.5, 0.51, 0.9, 1.7, 1.71]
+"""Times of frames, in seconds."""
 
 PORTRAIT = Path(__file__).resolve().parent.parent / "examples" / "astronaut.jpg"
 
@@ -45,6 +50,21 @@ def number_of(image: Image) -> int:
     width = len(columns)
     middles = [int((bit + 0.5) * width / 12) for bit in range(12)]
     return sum(int(columns[middle] > 127) << bit for bit, middle in enumerate(middles))
+
+
+def seen(path: Path, **options: Any) -> list[tuple[int, float, int]]:
+    """Index and time of each frame as mien reads it, and the number that its image shows."""
+    return [(f.index, f.time_s, number_of(f.image)) for f in frames(path, **options)]
+
+
+def copy_video(source: Path, path: Path, *, start_s: float = 0.0) -> list[float]:
+    """Write a video anew, as mien reads it; gives the times of its frames."""
+    times_s = []
+    with VideoWriter(path, like=probe(source), start_s=start_s) as writer:
+        for frame in frames(source, start_s=start_s or None):
+            writer.write(frame.image, frame.time_s)
+            times_s.append(frame.time_s)
+    return times_s
 
 
 def moving_portrait(
@@ -102,7 +122,7 @@ def make_video(
         times_s: presentation time of each frame, increasing; 25 frames at 25 per second unless
             given.
         codec: of the images.
-        b_frames: between two others, for H.264: packets are then not in the order of showing.
+        b_frames: between two others: packets are then not in the order of showing.
         keyframe_every: in frames.
         rotation: degrees by which a player turns the images counter-clockwise; the images are
             stored as `draw` gives them.
@@ -124,12 +144,14 @@ def make_video(
         stream: Any = container.add_stream(codec, rate=25)
         stream.width, stream.height = width, height
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-        stream.time_base = stream.codec_context.time_base = TIME_BASE
-        if codec in ("mpeg4", "mpeg2video"):  # which allow no times as fine
-            stream.codec_context.time_base = Fraction(1, 25)
+        # AVI and older codecs allow no times as fine.
+        coarse = path.suffix == ".avi" or codec in ("mpeg4", "mpeg2video", "dvvideo")
+        base = Fraction(1, 25) if coarse else TIME_BASE
+        stream.time_base = stream.codec_context.time_base = base
         stream.codec_context.gop_size = keyframe_every
-        if codec == "libx264":
+        if codec in ("libx264", "mpeg4"):
             stream.codec_context.max_b_frames = b_frames
+        if codec == "libx264":
             stream.options = {"preset": "ultrafast", "bf": str(b_frames), "b-adapt": "0"}
         if pixel_shape is not None:
             stream.codec_context.sample_aspect_ratio = pixel_shape
@@ -138,7 +160,6 @@ def make_video(
         if sound:
             voice: Any = container.add_stream(sound_codec, rate=SOUND_RATE)
             voice.layout = "mono"
-        base = stream.codec_context.time_base
         rounded = []
         for number, time_s in enumerate(times):
             frame = av.VideoFrame.from_ndarray(draw(number), format="rgb24")
@@ -173,10 +194,7 @@ def make_sound(path: Path, seconds: float = 0.5) -> None:
     with av.open(str(path), "w") as container:
         voice = container.add_stream("aac", rate=SOUND_RATE)
         voice.layout = "mono"
-        for first in range(0, int(seconds * SOUND_RATE), 1024):
-            silence = np.zeros((1, 1024), np.float32)
-            samples = av.AudioFrame.from_ndarray(silence, format="fltp", layout="mono")
-            samples.sample_rate, samples.pts = SOUND_RATE, first
+        for samples in tone(seconds, []):
             container.mux(voice.encode(samples))
         container.mux(voice.encode())
 
