@@ -70,13 +70,16 @@ class Smoother:
 
     Args:
         settings: half-life and hysteresis.
+
+    Attributes:
+        time_s: of the last frame.
     """
 
     def __init__(self, settings: SmoothingSettings | None = None) -> None:
         self.settings = settings or SmoothingSettings()
         self._sum: Floats = np.zeros(len(EMOTIONS))
         self._weight = 0.0
-        self._time_s = -math.inf
+        self.time_s = -math.inf
         self._label: int | None = None
 
     def __call__(self, probabilities: ArrayLike, time_s: float) -> tuple[tuple[float, ...], str]:
@@ -90,11 +93,11 @@ class Smoother:
         Raises:
             OptionError: time runs backwards.
         """
-        if time_s < self._time_s:
-            raise OptionError(f"time_s: expected {self._time_s} or later; got {time_s}")
+        if time_s < self.time_s:
+            raise OptionError(f"time_s: expected {self.time_s} or later; got {time_s}")
         values = np.asarray(probabilities, np.float64)
-        faded = decay(time_s - self._time_s, self.settings.half_life_s)
-        self._time_s = time_s
+        faded = decay(time_s - self.time_s, self.settings.half_life_s)
+        self.time_s = time_s
         self._sum = faded * self._sum + log_probabilities(values)
         self._weight = faded * self._weight + 1.0
         smoothed = values if self._weight == 1.0 else softmax(self._sum / self._weight)
@@ -108,17 +111,8 @@ def smoothed_online(
     *,
     threshold: float = 0.0,
 ) -> "Iterator[tuple[Frame, list[TrackedReading]]]":
-    """Smooth readings from the frames before alone, without delay.
-
-    Args:
-        read: frames with their readings, as `mien.recognize.video.readings.frame_readings` gives
-            them. Closed at the end if they can be.
-        settings: half-life and hysteresis.
-        threshold: of the recognizer: a less probable label is unsure.
-    Yields:
-        Each frame as it comes.
-    Raises:
-        MienError: as `read` raises.
+    """Smooth readings from the frames before alone: each frame as it comes, otherwise as
+    `mien.recognize.video.offline.smoothed_offline`.
     """
     smooth_faces = FaceSmoothing()
     now_s = -math.inf
@@ -133,7 +127,7 @@ class FaceSmoothing:
     """Smooths the faces of one video as its frames come, each from its own past alone."""
 
     def __init__(self) -> None:
-        self._smoothers: dict[int, tuple[Smoother, float]] = {}  # and when a face was seen last
+        self._smoothers: dict[int, Smoother] = {}
 
     def __call__(
         self,
@@ -155,13 +149,12 @@ class FaceSmoothing:
         """
         smoothed = []
         for reading in readings:
-            smoother, _ = self._smoothers.get(reading.track, (Smoother(), time_s))
+            smoother = self._smoothers.setdefault(reading.track, Smoother())
             smoother.settings = settings
-            self._smoothers[reading.track] = smoother, time_s
             own = smoother(reading.raw_probabilities, time_s)
             smoothed.append(with_smoothed(reading, *own, threshold))
-        for track, (_, seen_s) in list(self._smoothers.items()):
-            if time_s - seen_s > FORGET_S:
+        for track, smoother in list(self._smoothers.items()):
+            if time_s - smoother.time_s > FORGET_S:
                 del self._smoothers[track]
         return smoothed
 
@@ -217,14 +210,12 @@ def smooth(
     steps_s = np.diff(times)
     if (steps_s < 0).any():
         raise OptionError("times_s: expected times that never fall; they do")
-    logs = log_probabilities(values)
+    # Of each frame the logarithms and its weight, before the frames beside it are added.
+    rows = np.column_stack((log_probabilities(values), np.ones(len(values))))
     decays = np.array([decay(step_s, settings.half_life_s) for step_s in steps_s.tolist()])
-    past, past_weight = _run(logs, decays)
-    future, future_weight = _run(logs[::-1], decays[::-1])
-    # Each frame is in both sums.
-    mean = past + future[::-1] - logs
-    mean /= (past_weight + future_weight[::-1] - 1.0)[:, None]
-    smoothed = softmax(mean) if len(mean) else values
+    past, future = _decayed_sums(rows, decays), _decayed_sums(rows[::-1], decays[::-1])[::-1]
+    sums = past + future - rows  # each frame is in both
+    smoothed = softmax(sums[:, :-1] / sums[:, -1:]) if len(sums) else values
     return smoothed, held_labels(smoothed, settings.margin)
 
 
@@ -257,13 +248,11 @@ def flips_per_minute(labels: list[str], times_s: ArrayLike) -> float:
     return 60.0 * flips / float(times[-1] - times[0])
 
 
-def _run(logs: Floats, decays: Floats) -> tuple[Floats, Floats]:
-    """Sums of rows, and of their weights, which decay from row to row."""
-    sums, weights = logs.copy(), np.ones(len(logs))
-    for i in range(1, len(logs)):
-        sums[i] += decays[i - 1] * sums[i - 1]
-        weights[i] += decays[i - 1] * weights[i - 1]
-    return sums, weights
+def _decayed_sums(rows: Floats, decays: Floats) -> Floats:
+    sums = rows.copy()
+    for i, left in enumerate(decays, start=1):
+        sums[i] += left * sums[i - 1]
+    return sums
 
 
 def decay(step_s: float, half_life_s: float) -> float:
