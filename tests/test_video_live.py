@@ -150,14 +150,14 @@ def test_an_error_of_the_reader_reaches_the_caller() -> None:
 
 
 def test_the_end_of_a_camera_is_a_fault() -> None:
-    live = Live(a_camera(2), reader(), endless=True, name="camera 3")
+    live = Live(a_camera(2), reader(), patience_s=5.0, name="camera 3")
     with pytest.raises(VideoError, match="camera 3: no more images come from it"), live:
         list(live)
 
 
 def test_a_camera_that_falls_silent_is_given_up() -> None:
     camera = SilentCamera()
-    with Live(camera, reader(), endless=True, patience_s=0.2) as live:
+    with Live(camera, reader(), patience_s=0.2) as live:
         with pytest.raises(VideoError, match=r"expected an image; none came for 0\.2 s"):
             list(live)
         camera.released.set()
@@ -205,7 +205,7 @@ def test_q_ends_it_while_no_frame_comes() -> None:
 
     camera, screen = SilentCamera(), Impatient()
     start = time.monotonic()
-    with Live(camera, reader(), drop=False, endless=True) as live:
+    with Live(camera, reader(), drop=False, patience_s=5.0) as live:
         watch(live, viewer=screen)
         camera.released.set()
     assert len(screen.shown) == 2
@@ -248,7 +248,7 @@ def test_the_line_below_the_image_covers_no_more_than_its_lower_border(
     size: tuple[int, int], recording_s: float | None
 ) -> None:
     seen = a_live_frame(*size)
-    drawn = draw_status(seen.drawn, seen, recording_s=recording_s, keys="q ends")
+    drawn = draw_status(seen, recording_s=recording_s)
     assert drawn.shape == seen.drawn.shape
     assert (seen.drawn == 200).all()
     assert (drawn[-1] != 200).all()

@@ -139,28 +139,25 @@ def test_ctrl_c_ends_it_and_keeps_what_was_recorded(
     assert len(decoded(seen)) == json.loads(out)["frames"] >= 1
 
 
-def test_a_camera_that_is_missing_is_a_sentence(webcam: Mien) -> None:
-    assert_refused(webcam("--source", "63"), "camera 63: it is not connected")
-
-
-def test_a_file_that_is_missing_is_a_sentence(webcam: Mien, tmp_path: Path) -> None:
-    table = tmp_path / "a.csv"
-    done = webcam("--source", tmp_path / "no.mp4", "--csv", table, "--no-window")
-    assert_refused(done, "no such file")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_options_that_make_no_sense_are_refused(webcam: Mien, video: Path, tmp_path: Path) -> None:
-    taken = tmp_path / "taken.csv"
+def test_what_makes_no_sense_is_refused_and_writes_nothing(
+    webcam: Mien, video: Path, tmp_path: Path
+) -> None:
+    taken, csv = tmp_path / "taken.csv", tmp_path / "a.csv"
     taken.touch()
-    assert_refused(webcam("--no-window"), "expected --record, --csv or --lsl with it")
-    assert_refused(webcam("--real-time"), "expected a file in --source")
-    assert_refused(webcam("--seconds", 0), "--seconds: expected more than 0; got 0")
-    assert_refused(webcam("--source", video, "--csv", taken), "it exists; --overwrite")
-    assert_refused(webcam("--source", video, "--csv", tmp_path), "it is a folder")
-    assert_refused(webcam("--source", video, "--csv", tmp_path / "a.txt"), "ends in .csv")
-    assert_refused(webcam("--source", video, "--record", tmp_path / "a.gif"), "a.gif")
-    assert_refused(webcam("--source", video, "--half-life", -1), "half_life_s: expected 0 or more")
+    cases: list[tuple[tuple[object, ...], str]] = [
+        (("--source", 63), "camera 63: it is not connected"),
+        (("--source", tmp_path / "no.mp4", "--csv", csv, "--no-window"), "no such file"),
+        (("--no-window",), "expected --record, --csv or --lsl with it"),
+        (("--real-time",), "expected a file in --source"),
+        (("--seconds", 0), "--seconds: expected more than 0; got 0"),
+        (("--source", video, "--csv", taken), "it exists; --overwrite"),
+        (("--source", video, "--csv", tmp_path), "it is a folder"),
+        (("--source", video, "--csv", tmp_path / "a.txt"), "ends in .csv"),
+        (("--source", video, "--record", tmp_path / "a.gif"), "a.gif"),
+        (("--source", video, "--half-life", -1), "half_life_s: expected 0 or more"),
+    ]
+    for arguments, words in cases:
+        assert_refused(webcam(*arguments), words)
     assert [p.name for p in tmp_path.iterdir()] == ["taken.csv"]
 
 

@@ -146,6 +146,7 @@ def webcam(
     reader = settings.open(threads=threads)
     failure: MienError | KeyboardInterrupt | None = None
     with ExitStack() as stack:
+        patience_s = STREAM_PATIENCE_S if camera.stream else PATIENCE_S
         given = frames(camera.source, stream=camera.stream)
         outputs = _outputs(stack, files)
         if files.lsl:
@@ -154,8 +155,7 @@ def webcam(
             in_real_time(given) if camera.real_time else given,
             partial(reader.stream, settings=following.settings(batch_frames=1)),
             drop=live_source or camera.real_time,
-            endless=live_source,
-            patience_s=STREAM_PATIENCE_S if camera.stream else PATIENCE_S,
+            patience_s=patience_s if live_source else None,
             name=camera.name,
             bars=bars,
         )

@@ -105,8 +105,8 @@ class Live:
         read: frames -> frames with readings, without looking ahead.
         drop: leave out frames that come while another is read. Without it every frame is read,
             and a file is read as fast as that goes.
-        endless: the frames come from a camera or a stream: their end is a fault, and so is a pause.
-        patience_s: the longest pause of an endless source.
+        patience_s: the longest pause of a camera or a stream, whose end is a fault, too; None for
+            a file.
         name: of the source, for messages.
         bars: draw the probabilities, as `mien.annotate` does.
     """
@@ -117,15 +117,13 @@ class Live:
         read: Read,
         *,
         drop: bool = True,
-        endless: bool = False,
-        patience_s: float = PATIENCE_S,
+        patience_s: float | None = None,
         name: str = "the camera",
         bars: bool = True,
     ) -> None:
         self._frames = frames
         self._read = read
         self._drop = drop
-        self._endless = endless
         self._patience_s = patience_s
         self._name = name
         self._annotator = Annotator(bars=bars)
@@ -165,7 +163,7 @@ class Live:
         """The frames as they are seen.
 
         Raises:
-            VideoError: the source cannot be read, or an endless one has come to an end.
+            VideoError: the source cannot be read, or a camera or a stream has come to an end.
             MienError: as `read` raises.
         """
         return self.seen()
@@ -176,7 +174,7 @@ class Live:
         Args:
             idle: called now and then while there is none; it may call `stop`.
         Raises:
-            VideoError: the source cannot be read, or an endless one has come to an end.
+            VideoError: the source cannot be read, or a camera or a stream has come to an end.
             MienError: as `read` raises.
         """
         while True:
@@ -249,7 +247,7 @@ class Live:
                     self._leave((frame, time.monotonic()))
                     if self._stopped.is_set():
                         return
-            if self._endless:
+            if self._patience_s is not None:
                 last = VideoError(f"{self._name}: no more images come from it")
         except BaseException as raised:  # goes on to the caller, in its own thread
             last = raised
@@ -279,7 +277,7 @@ class Live:
     def _fresh(self) -> "Iterator[Frame]":
         while True:
             try:
-                found = self._newest.get(timeout=self._patience_s if self._endless else None)
+                found = self._newest.get(timeout=self._patience_s)
             except queue.Empty:
                 raise VideoError(
                     f"{self._name}: expected an image; none came for {self._patience_s:g} s"
@@ -333,7 +331,7 @@ def watch(
         on_still: called with the path of each still.
         seconds: after which it ends, by the times of the frames.
     Raises:
-        VideoError: the source cannot be read, or an endless one has come to an end.
+        VideoError: the source cannot be read, or a camera or a stream has come to an end.
         OutputError: something cannot be written.
     """
     first_s: float | None = None

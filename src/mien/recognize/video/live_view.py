@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 
 from mien.desktop import has_screen
-from mien.errors import VideoError
 from mien.output.files import write_image, writing
 from mien.readings import Image
 from mien.rows.timeline import clock
@@ -40,22 +39,15 @@ class Viewer(Protocol):
     def saved(self, path: Path) -> None:
         """Say where a still has been saved."""
 
-    def close(self) -> None:
-        """Take it away."""
-
 
 class Window:
-    """A window of OpenCV; closing it counts as the key "q".
+    """A window of OpenCV, where `why_no_window` gives no reason; closing it counts as the key "q".
 
     Args:
         title: at its top.
-    Raises:
-        VideoError: none can be opened; the message is that of `why_no_window`.
     """
 
     def __init__(self, title: str) -> None:
-        if reason := why_no_window():
-            raise VideoError(reason)
         self._title = title
         self._is_open = False
 
@@ -63,7 +55,7 @@ class Window:
         """Show a frame, with a line below it that says what the keys do."""
         import cv2
 
-        image = draw_status(seen.drawn, seen, recording_s=recording_s, keys=_KEYS)
+        image = draw_status(seen, recording_s=recording_s)
         if not self._is_open:
             plain = cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL
             cv2.namedWindow(self._title, plain)
@@ -110,23 +102,19 @@ def why_no_window() -> str | None:
     return None
 
 
-def draw_status(
-    image: Image, seen: "LiveFrame", *, recording_s: float | None = None, keys: str = ""
-) -> Image:
+def draw_status(seen: "LiveFrame", *, recording_s: float | None = None) -> Image:
     """Draw the line at the lower border: frames per second, latency, faces, and what keys do.
 
     Args:
-        image: (H, W, 3) uint8, RGB, such as `seen.drawn`; stays as it is.
-        seen: what the line speaks of.
+        seen: what the line speaks of; stays as it is.
         recording_s: length of what is recorded until now; None if nothing is.
-        keys: what to press, in words.
     Returns:
-        (H, W, 3) uint8, RGB.
+        (H, W, 3) uint8, RGB: `seen.drawn` with the line.
     """
     from PIL import Image as PILImage
     from PIL import ImageDraw
 
-    height, width = image.shape[:2]
+    height, width = seen.drawn.shape[:2]
     font_px = max(11, round(min(height, width) / 38))
     bar_px = min(height, round(font_px * 1.9))
     font = _font(font_px)
@@ -135,7 +123,7 @@ def draw_status(
     parts.append("1 face" if faces == 1 else f"{faces} faces")
     if seen.dropped:
         parts.append(f"{seen.dropped} dropped")
-    under = image[height - bar_px :].astype(np.float32)
+    under = seen.drawn[height - bar_px :].astype(np.float32)
     bar = under * (1 - _BAR_OPACITY) + np.array(_BAR, np.float32) * _BAR_OPACITY
     canvas = PILImage.fromarray(bar.round().astype(np.uint8))
     draw = ImageDraw.Draw(canvas)
@@ -148,10 +136,10 @@ def draw_status(
         x += 2 * radius + font_px * 0.4
     text = "   ".join(parts)
     draw.text((x, middle), text, font=font, fill=_TEXT, anchor="lm")
-    right = width - pad - font.getlength(keys)
+    right = width - pad - font.getlength(_KEYS)
     if right > x + font.getlength(text) + 2 * pad:
-        draw.text((right, middle), keys, font=font, fill=_DIM, anchor="lm")
-    drawn = image.copy()
+        draw.text((right, middle), _KEYS, font=font, fill=_DIM, anchor="lm")
+    drawn = seen.drawn.copy()
     drawn[height - bar_px :] = np.asarray(canvas)
     return drawn
 
