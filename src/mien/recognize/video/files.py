@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -66,7 +66,7 @@ class VideoOptions:
     end_s: float | None = None
     stream: bool = False
     sequence_fps: float | None = None
-    settings: VideoSettings | None = None
+    settings: VideoSettings = field(default_factory=VideoSettings)
     offline: bool = True
     bars: bool = True
     usable_only: bool = False
@@ -117,7 +117,7 @@ def write_video(
         stream=how.stream,
         sequence_fps=how.sequence_fps,
     )
-    settings = how.settings or VideoSettings()
+    settings = how.settings
     if info.stream:  # is read frame by frame, without waiting for the next
         settings = replace(settings, batch_frames=1)
     read = smoothed_readings(
@@ -125,7 +125,7 @@ def write_video(
         given,
         settings=settings,
         offline=how.offline,
-        keep_images=outputs.need_images,
+        keep_images=outputs.video is not None or outputs.report is not None,
     )
     with ExitStack() as stack:
         rows = stack.enter_context(
@@ -196,7 +196,7 @@ def _settings_of(recognizer: "Recognizer", how: VideoOptions) -> dict[str, str]:
     for name, value in (("every", how.every_s), ("from", how.start_s), ("to", how.end_s)):
         if value is not None:
             settings[name] = f"{value:g} s"
-    smoothing = (how.settings or VideoSettings()).smoothing
+    smoothing = how.settings.smoothing
     way = "frames before and after" if how.offline else "frames before"
     settings["smoothing"] = f"half-life {smoothing.half_life_s:g} s, {way}"
     return settings

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mien.errors import OutputError
 from mien.output.figures import figure_files
@@ -56,7 +56,10 @@ class Outputs:
 
     def named(self) -> list[Path]:
         """The names that are given, as they are given."""
-        return [path for kind in ENDINGS if (path := getattr(self, kind)) is not None]
+        return list(self._by_kind().values())
+
+    def _by_kind(self) -> dict[str, Path]:
+        return {kind: path for kind in ENDINGS if (path := getattr(self, kind)) is not None}
 
     def with_formats(self, names: Sequence[str], stem: Path) -> "Outputs":
         """The same, and files of other tools' formats.
@@ -76,19 +79,9 @@ class Outputs:
         return replace(self, formats=formats)
 
     @property
-    def need_images(self) -> bool:
-        """Whether one of them shows images of the video."""
-        return self.video is not None or self.report is not None
-
-    @property
     def need_events(self) -> bool:
         """Whether one of them tells of events."""
         return any(getattr(self, kind) is not None for kind in _TABLES)
-
-    @property
-    def need_columns(self) -> bool:
-        """Whether one of them is made of all rows of the video."""
-        return bool(self.formats) or self.need_events or self.report is not None
 
     def for_each(
         self, videos: "Sequence[VideoFile]", formats: Sequence[str] = ()
@@ -105,26 +98,23 @@ class Outputs:
             OptionError: there is no such format.
             OutputError: what should be a folder is called like a file.
         """
-        folders: dict[str, Path] = {kind: getattr(self, kind) for kind in ENDINGS}
-        folders = {kind: folder for kind, folder in folders.items() if folder is not None}
+        folders = self._by_kind()
         for kind, folder in folders.items():
             if folder.suffix.lower() in ENDINGS[kind] and not folder.is_dir():
                 raise OutputError(
                     f"{option(kind)} {folder}: expected a folder, for one file of each video; "
                     f"it is called like a file"
                 )
+        # Rows and tables may share an ending.
+        endings = {k: f".{k}{ENDINGS[k][0]}" if k in _TABLES else ENDINGS[k][0] for k in folders}
         taken: Counter[Path] = Counter()
         sets = []
         for video in videos:
             stem = video.relative.with_suffix("")
             taken[stem] += 1
             name = stem.name if taken[stem] == 1 else f"{stem.name}-{taken[stem]}"
-            files = {
-                kind: folder
-                / stem.with_name(
-                    # Rows and tables may share an ending.
-                    f"{name}{f'.{kind}' if kind in _TABLES else ''}{ENDINGS[kind][0]}"
-                )
+            files: dict[str, Any] = {
+                kind: folder / stem.with_name(name + endings[kind])
                 for kind, folder in folders.items()
             }
             sets.append(Outputs(**files).with_formats(formats, stem.with_name(name)))
@@ -141,12 +131,11 @@ class Outputs:
             OutputError: a name has the wrong ending, is a folder or the video itself, is asked for
                 twice, or exists, finished or in part.
         """
-        for name, endings in ENDINGS.items():
-            path: Path | None = getattr(self, name)
-            both = name == "plot" and path is not None and not path.suffix
-            if path is not None and path.suffix.lower() not in endings and not both:
+        for kind, path in self._by_kind().items():
+            endings, both = ENDINGS[kind], kind == "plot" and path.suffix == ""
+            if path.suffix.lower() not in endings and not both:
                 raise OutputError(
-                    f"{option(name)} {path}: expected a name that ends in {' or '.join(endings)}"
+                    f"{option(kind)} {path}: expected a name that ends in {' or '.join(endings)}"
                 )
         paths = self.paths()
         for path in paths:

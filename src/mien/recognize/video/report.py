@@ -67,7 +67,7 @@ _LOW_WORD: Final = 0.3  # of the height of a band, that a word needs
 _GRAY: Final = (228, 230, 234)
 
 # What a page has for its readers, as `write_video_report` writes it.
-_DATA: Final = r'<script[^>]* id="report">(.*?)</script>'
+_DATA: Final = '<script type="application/json" id="report">'
 _IMAGE: Final = r'<img class="{}" alt="[^"]*" src="([^"]*)"'
 _PACKAGES: Final = ("numpy", "opencv-python-headless", "opencv-python", "onnxruntime", "av")
 
@@ -351,7 +351,7 @@ def read_report(path: str | Path) -> EarlierReport:
     path = Path(path)
     try:
         page = path.read_text(encoding="utf-8")
-        data = json.loads("".join(re.findall(_DATA, page, re.DOTALL)))
+        data = json.loads(page.partition(_DATA)[2].partition("</script>")[0])
         faces, stills = (
             [uri_content(uri) for uri in re.findall(_IMAGE.format(kind), page)]
             for kind in ("face", "still")

@@ -77,6 +77,7 @@ class RowSink:
                 raise MissingExtraError("a timeline", "video", error) from error
         self._outputs, self._title, self._usable_only = outputs, title, usable_only
         self._keep_parts = keep_parts
+        self._needs_events = outputs.need_events or outputs.report is not None
         self._totals = TrackTotals()
         self._timeline = Timeline()
         self._meetings = Meetings()
@@ -122,7 +123,7 @@ class RowSink:
     def write(self, frame: int, time_s: float, readings: Sequence[TrackedReading]) -> None:
         """Add one frame, with a face or without."""
         self._write(frame, time_s, readings)
-        if self._outputs.need_columns:
+        if self._outputs.formats or self._needs_events:
             self._columns.add(frame, time_s, readings)
             if len(self._columns) >= BLOCK:
                 self._count(self._columns.take(self._title))
@@ -148,7 +149,7 @@ class RowSink:
 
     def _count(self, rows: VideoResult) -> None:
         """Add the same frames to what is made of columns."""
-        if self._outputs.need_events or self._outputs.report is not None:
+        if self._needs_events:
             self._events.add(rows)
         if self._outputs.report is not None:
             self._unusable.add(rows)

@@ -325,7 +325,6 @@ class _Sound:
     def finish(self) -> None:
         if self._encoded:
             self._output.mux(self._stream.encode(None))
-        self.close()
 
     def close(self) -> None:
         self._input.close()
