@@ -138,24 +138,20 @@ def test_what_is_not_known_is_not_a_number() -> None:
     assert [sample[emotion] for emotion in EMOTIONS] == list(reading.probabilities)
 
 
-def test_without_the_extra_the_command_names_it(
-    mien: Mien, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("installed", [False, True])
+def test_without_the_extra_or_its_library_the_command_names_it(
+    installed: bool, mien: Mien, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     video = tmp_path / "video.mp4"
     make_video(video, moving_portrait(), times_s=steady_times(2))
-    monkeypatch.setitem(sys.modules, "pylsl", None)
+    if installed:
+        failing = "raise RuntimeError('LSL binary library file was not found.\\nDo this')\n"
+        (tmp_path / "pylsl.py").write_text(failing)
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, "pylsl", raising=False)
+        words = ["liblsl", "not found. Install it", "PYLSL_LIB"]
+    else:
+        monkeypatch.setitem(sys.modules, "pylsl", None)
+        words = ["--lsl needs the extra 'lsl'", "pip install 'mien[lsl]'"]
     done = mien("webcam", "--model", tiny_model, "--source", video, "--no-window", "--lsl")
-    assert_refused(done, "--lsl needs the extra 'lsl'", "pip install 'mien[lsl]'")
-
-
-def test_a_missing_library_is_a_sentence(
-    mien: Mien, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    video = tmp_path / "video.mp4"
-    make_video(video, moving_portrait(), times_s=steady_times(2))
-    package = tmp_path / "pylsl.py"
-    package.write_text("raise RuntimeError('LSL binary library file was not found.\\nDo this')\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "pylsl", raising=False)
-    done = mien("webcam", "--model", tiny_model, "--source", video, "--no-window", "--lsl")
-    assert_refused(done, "liblsl", "not found. Install it", "PYLSL_LIB")
+    assert_refused(done, *words)
