@@ -84,23 +84,14 @@ class _Moment(NamedTuple):
 
 @dataclass(frozen=True)
 class Still:
-    """An image of a moment.
+    """An image of a moment."""
 
-    Attributes:
-        jpeg: the frame with its boxes.
-        time_s: of the frame.
-        track: of the face that is meant.
-        tracks: of all faces that are seen.
-        emotion: that the face shows.
-        probability: of that emotion, 0 to 1.
-    """
-
-    jpeg: bytes
-    time_s: float
-    track: int
-    tracks: tuple[int, ...]
-    emotion: str
-    probability: float
+    jpeg: bytes  # the frame with its boxes
+    time_s: float  # of the frame
+    track: int  # of the face that is meant
+    tracks: tuple[int, ...]  # of all faces that are seen
+    emotion: str  # that the face shows
+    probability: float  # of that emotion, 0 to 1
 
 
 @dataclass(frozen=True)
@@ -141,23 +132,14 @@ class Images:
 
 @dataclass(frozen=True)
 class EarlierReport:
-    """What a page that was written before tells of its video, for a new one.
+    """What a page that was written before tells of its video, for a new one."""
 
-    Attributes:
-        path: of the page.
-        title: the name of the video.
-        facts: of the video.
-        made: how it was read, by name.
-        frames: how many were read.
-        images: of the people.
-    """
-
-    path: Path
-    title: str
-    facts: dict[str, str]
-    made: dict[str, str]
-    frames: int
-    images: Images
+    path: Path  # of the page
+    title: str  # the name of the video
+    facts: dict[str, str]  # of the video
+    made: dict[str, str]  # how it was read, by name
+    frames: int  # how many were read
+    images: Images  # of the people
 
 
 class Highlights:
@@ -357,20 +339,13 @@ def read_report(path: str | Path) -> EarlierReport:
             for kind in ("face", "still")
         )
         seen = [person["track"] for person in data["people"] if person["face"]]
-        return EarlierReport(
-            path,
-            data["title"],
-            data["facts"],
-            data["made"],
-            data["frames"],
-            Images(
-                dict(zip(seen, faces, strict=True)),
-                tuple(
-                    Still(**{**still, "jpeg": jpeg, "tracks": tuple(still["tracks"])})
-                    for still, jpeg in zip(data["stills"], stills, strict=True)
-                ),
-            ),
+        thumbnails = dict(zip(seen, faces, strict=True))
+        moments = tuple(
+            Still(**{**still, "jpeg": jpeg, "tracks": tuple(still["tracks"])})
+            for still, jpeg in zip(data["stills"], stills, strict=True)
         )
+        title, facts, made, frames = (data[n] for n in ("title", "facts", "made", "frames"))
+        return EarlierReport(path, title, facts, made, frames, Images(thumbnails, moments))
     except OSError as error:
         raise DataError(f"{path}: cannot be read; {error.strerror or error}") from error
     except (ValueError, LookupError, TypeError, RecursionError) as error:

@@ -21,23 +21,14 @@ COLORS: Final = dict(zip(EMOTIONS, EMOTION_COLORS, strict=True))
 
 @dataclass(frozen=True)
 class Mark:
-    """A stretch of a lane, with the places as shares of its length, 0 to 1.
-
-    Attributes:
-        left: where it begins.
-        width: its length.
-        title: what it is, in words.
-        peak: where its peak is, as a share of the mark itself; None without one.
-        color: as CSS writes it; the style sheet's own without one.
-        lane: 0 or 1: where two overlap, one is above the other.
-    """
+    """A stretch of a lane; places are shares of its length, 0 to 1."""
 
     left: float
     width: float
-    title: str
-    peak: float | None = None
-    color: str = ""
-    lane: int = 0
+    title: str  # what it is, in words
+    peak: float | None = None  # where its peak is, as a share of the mark itself
+    color: str = ""  # as CSS writes it; the style sheet's own without one
+    lane: int = 0  # 0 or 1: where two overlap, one is above the other
 
 
 @dataclass(frozen=True)
