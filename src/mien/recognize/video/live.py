@@ -299,11 +299,9 @@ def in_real_time(frames: "Iterable[Frame]") -> "Iterator[Frame]":
     start: float | None = None
     with closing_of(frames):
         for frame in frames:
-            now = time.monotonic()
             if start is None:
-                start = now - frame.time_s
-            if (early_s := start + frame.time_s - now) > 0:
-                time.sleep(early_s)
+                start = time.monotonic() - frame.time_s
+            time.sleep(max(0.0, start + frame.time_s - time.monotonic()))
             yield frame
 
 

@@ -59,7 +59,13 @@ class VideoWriter:
         self, path: str | Path, *, like: "VideoInfo | None" = None, start_s: float = 0.0
     ) -> None:
         self.path = Path(path)
-        check_video_name(self.path)
+        if os.path.isdir(path):  # noqa: PTH112
+            raise OutputError(f"{path}: expected a file to write; it is a folder")
+        if self.path.suffix.lower() not in WRITABLE_SUFFIXES:
+            raise OutputError(
+                f"{path}: expected a name that ends in {', '.join(WRITABLE_SUFFIXES)}; "
+                f"got {self.path.suffix or 'none'}"
+            )
         self.partial = part_name(self.path)
         self._like = like
         self._start_s = start_s
@@ -328,17 +334,6 @@ class _Sound:
 
     def close(self) -> None:
         self._input.close()
-
-
-def check_video_name(path: Path) -> None:
-    """Raise `OutputError` where no video can be written under that name."""
-    if os.path.isdir(path):  # noqa: PTH112
-        raise OutputError(f"{path}: expected a file to write; it is a folder")
-    if path.suffix.lower() not in WRITABLE_SUFFIXES:
-        raise OutputError(
-            f"{path}: expected a name that ends in {', '.join(WRITABLE_SUFFIXES)}; "
-            f"got {path.suffix or 'none'}"
-        )
 
 
 def _encoder_for(suffix: str) -> str:
