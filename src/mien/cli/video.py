@@ -242,21 +242,9 @@ def _bar(videos: "Sequence[VideoFile]") -> "Iterator[ShowProgress | None]":
     if not sys.stderr.isatty():
         yield None
         return
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import Progress, TextColumn
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[speed]}"),
-    )
+    columns = (*Progress.get_default_columns(), TextColumn("{task.fields[speed]}"))
     with Progress(*columns, console=stderr(), transient=True) as bars:
         task = bars.add_task("reading", total=None, speed="")
         began: dict[str, tuple[float, float]] = {}
