@@ -116,19 +116,12 @@ def _is_pattern(given: str) -> bool:
 
 @dataclass(frozen=True)
 class VideoResult:
-    """What came of one video among several.
+    """What came of one video among several."""
 
-    Attributes:
-        video: that was read.
-        outputs: that were asked for.
-        outcome: what came of it; None if it was left alone or could not be read.
-        error: why it could not be read, or not to its end.
-    """
-
-    video: VideoFile
-    outputs: Outputs
-    outcome: VideoOutcome | None = None
-    error: MienError | None = None
+    video: VideoFile  # that was read
+    outputs: Outputs  # that were asked for
+    outcome: VideoOutcome | None = None  # None if it was left alone or could not be read
+    error: MienError | None = None  # why it could not be read, or not to its end
 
     @property
     def is_good(self) -> bool:

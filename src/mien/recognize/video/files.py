@@ -26,50 +26,31 @@ _CUT_SHORT_SHARE: Final = 0.02  # likewise, of its length
 
 @dataclass(frozen=True)
 class VideoOutcome:
-    """What came of one video.
+    """What came of one video."""
 
-    Attributes:
-        info: what the video says of itself.
-        people: what each person shows, in the order of their numbers.
-        frames: how many were read.
-        end_s: the time of the last one; None if there was none.
-        is_cut_short: whether its images end well before what was asked for, by its header.
-    """
-
-    info: VideoInfo
-    people: tuple[TrackSummary, ...]
-    frames: int
-    end_s: float | None
-    is_cut_short: bool = False
+    info: VideoInfo  # what the video says of itself
+    people: tuple[TrackSummary, ...]  # what each shows, in the order of their numbers
+    frames: int  # how many were read
+    end_s: float | None  # the time of the last one; None if there was none
+    is_cut_short: bool = False  # its images end well before what was asked for, by its header
 
 
 @dataclass(frozen=True)
 class VideoOptions:
-    """How videos are read.
+    """How videos are read."""
 
-    Attributes:
-        every_s: read only the first frame at or after each multiple of it.
-        start_s: leave out frames before this time.
-        end_s: leave out frames at or after this time.
-        stream: the source is an address to connect to.
-        sequence_fps: frames per second of what has no times: a series of images, for one.
-        settings: how faces are followed and smoothed.
-        offline: smooth with the frames before and after, see `mien.recognize.video.offline`:
-            labels change when the face does, and not some tenths of a second later. Otherwise with
-            those before alone, as a live view must.
-        bars: draw the seven probabilities into the annotated copy.
-        usable_only: see `mien.recognize.video.row_sink.RowSink`; the copy shows all faces.
-    """
-
-    every_s: float | None = None
-    start_s: float | None = None
-    end_s: float | None = None
-    stream: bool = False
-    sequence_fps: float | None = None
-    settings: VideoSettings = field(default_factory=VideoSettings)
+    every_s: float | None = None  # read only the first frame at or after each multiple of it
+    start_s: float | None = None  # leave out frames before this time
+    end_s: float | None = None  # leave out frames at or after this time
+    stream: bool = False  # the source is an address to connect to
+    sequence_fps: float | None = None  # of what has no times: a series of images, for one
+    settings: VideoSettings = field(default_factory=VideoSettings)  # of following and smoothing
+    # Smooth with the frames before and after, see `mien.recognize.video.offline`: labels change
+    # when the face does, and not some tenths of a second later. Otherwise with those before alone,
+    # as a live view must.
     offline: bool = True
-    bars: bool = True
-    usable_only: bool = False
+    bars: bool = True  # draw the seven probabilities into the annotated copy
+    usable_only: bool = False  # see `mien.recognize.video.row_sink`; the copy shows all faces
 
 
 def write_video(

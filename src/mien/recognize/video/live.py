@@ -41,48 +41,28 @@ _REMEMBERED: Final = 36_000  # latencies, for the median
 
 @dataclass(frozen=True)
 class LiveFrame:
-    """A frame as it is seen, drawn.
+    """A frame as it is seen, drawn."""
 
-    Attributes:
-        frame: as the camera gave it.
-        readings: of its faces.
-        drawn: (H, W, 3) uint8, RGB: the frame with boxes, labels and bars.
-        arrived_at: when the frame was there, by `time.monotonic`.
-        latency_s: from the moment when the frame was there until it was drawn.
-        fps: frames drawn per second, over the last second.
-        dropped: frames, until now, that came while another was read.
-    """
-
-    frame: "Frame"
-    readings: "list[TrackedReading]"
-    drawn: Image
-    arrived_at: float
-    latency_s: float
-    fps: float
-    dropped: int
+    frame: "Frame"  # as the camera gave it
+    readings: "list[TrackedReading]"  # of its faces
+    drawn: Image  # (H, W, 3) uint8, RGB: the frame with boxes, labels and bars
+    arrived_at: float  # when the frame was there, by `time.monotonic`
+    latency_s: float  # from that moment until it was drawn
+    fps: float  # frames drawn per second, over the last second
+    dropped: int  # frames, until now, that came while another was read
 
 
 @dataclass(frozen=True)
 class LiveSummary:
-    """What came of a live view.
+    """What came of a live view."""
 
-    Attributes:
-        seconds: from the first frame that was drawn to the last, by the clock on the wall.
-        frames: drawn.
-        dropped: frames that came while another was read.
-        people: tracks.
-        fps: frames drawn per second; 0 for fewer than two frames.
-        latency_ms: median, and the 95th percentile, of the last 36,000 frames; 0 without any.
-        latency_p95_ms: see there.
-    """
-
-    seconds: float
-    frames: int
-    dropped: int
-    people: int
-    fps: float
-    latency_ms: float
-    latency_p95_ms: float
+    seconds: float  # from the first frame that was drawn to the last, by the clock on the wall
+    frames: int  # drawn
+    dropped: int  # frames that came while another was read
+    people: int  # tracks
+    fps: float  # frames drawn per second; 0 for fewer than two frames
+    latency_ms: float  # median of the last 36,000 frames; 0 without any
+    latency_p95_ms: float  # likewise, the 95th percentile
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""

@@ -19,32 +19,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outputs:
-    """Files to write of one video; None for what is not wanted.
+    """Files to write of one video; None for what is not wanted."""
 
-    Attributes:
-        video: the annotated copy, with the sound.
-        csv: rows, one for each face and frame.
-        jsonl: the same as lines of JSON.
-        parquet: the same as Parquet.
-        summary: one entry for each person, `.json` or `.csv`.
-        plot: the timeline, `.png` or `.svg`, or a stem for both.
-        report: a page of HTML.
-        events: onset, peak and end of each expression, `.csv` or `.json`.
-        statistics: how each person shows each emotion, likewise.
-        dyads: how each two people show them together, likewise.
-        formats: name of a format of another tool, see `mien.rows.formats.FORMATS` -> its file.
-    """
-
-    video: Path | None = None
-    csv: Path | None = None
-    jsonl: Path | None = None
-    parquet: Path | None = None
-    summary: Path | None = None
-    plot: Path | None = None
-    report: Path | None = None
-    events: Path | None = None
-    statistics: Path | None = None
-    dyads: Path | None = None
+    video: Path | None = None  # the annotated copy, with the sound
+    csv: Path | None = None  # rows, one for each face and frame
+    jsonl: Path | None = None  # the same as lines of JSON
+    parquet: Path | None = None  # the same as Parquet
+    summary: Path | None = None  # one entry for each person, `.json` or `.csv`
+    plot: Path | None = None  # the timeline, `.png` or `.svg`, or a stem for both
+    report: Path | None = None  # a page of HTML
+    events: Path | None = None  # onset, peak and end of each expression, `.csv` or `.json`
+    statistics: Path | None = None  # how each person shows each emotion, likewise
+    dyads: Path | None = None  # how each two people show them together, likewise
+    # Name of a format of another tool, see `mien.rows.formats.FORMATS` -> its file.
     formats: Mapping[str, Path] = field(default_factory=dict)
 
     def paths(self) -> list[Path]:
