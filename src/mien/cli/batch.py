@@ -156,7 +156,6 @@ def _print(result: "BatchResult") -> None:
     ]
     print_table(["emotion", "faces", "share"], rows, left=(0,))
     print()
-    kinds = sorted(tally.errors.items(), key=lambda item: (-item[1], item[0]))
     print_table(
         ["", ""],
         [
@@ -165,7 +164,7 @@ def _print(result: "BatchResult") -> None:
             ["faces", f"{tally.faces:,}"],
             ["unsure", f"{tally.unsure:,}"],
             ["errors", f"{tally.failed:,}"],
-            *([f"  {kind}", f"{count:,}"] for kind, count in kinds),
+            *([f"  {kind}", f"{count:,}"] for kind, count in tally.kinds),
             ["shards done", f"{result.shards_done:,} of {result.shards:,}"],
             *([["  by earlier runs", f"{result.shards_before:,}"]] if result.shards_before else []),
             ["seconds", f"{result.seconds:,.1f}"],

@@ -3,7 +3,7 @@
 listing    sources as people name them -> files, on this machine or in a store (storage)
 plan       files -> shards: what one process reads in one go (parquet: which rows)
 reading    a shard -> its images, one after the other
-work       images -> rows, written as one part; the same in every engine (rows, records)
+work       images -> rows, written as one part; the same in every engine (records)
 pool       workers that may die, and the local engine: processes
 cluster    the other engine: Ray
 dataset    the folder: what is in it, and what of it is done

@@ -22,10 +22,10 @@ from mien.environment import environment
 from mien.errors import MienError, MissingExtraError, OptionError, OutputError
 from mien.recognize.batch.dataset import MANIFEST
 from mien.recognize.batch.plan import Plan, Shard
-from mien.recognize.batch.pool import Done, Event, WorkerDiedError, Workers, attempt, run_workers
+from mien.recognize.batch.pool import Event, WorkerDiedError, Workers, run_workers, worker_of
+from mien.recognize.batch.records import ShardRecord
 from mien.recognize.batch.settings import Job
 from mien.recognize.batch.storage import Folder
-from mien.recognize.batch.work import ShardWorker
 
 LOCAL: Final = "local"
 """In place of an address: a Ray of our own on this machine, for as long as the work takes."""
@@ -39,7 +39,7 @@ _STORE_BYTES: Final = 100_000_000  # of our own Ray: nothing but names and count
 def run_ray(
     job: Job, plan: Plan, numbers: Sequence[int], address: str, workers: int | None
 ) -> Iterator[Event]:
-    """Do shards on a Ray cluster.
+    """Do shards on a Ray cluster; see `mien.recognize.batch.pool.run_workers`.
 
     Args:
         job: what to do; its data set lies where every node can write to it.
@@ -47,18 +47,14 @@ def run_ray(
         numbers: of those to do.
         address: of the cluster, such as `10.0.0.1:6379` or `auto`; or `LOCAL`.
         workers: at once, at most; None takes every core.
-    Yields:
-        See `mien.recognize.batch.pool.run_workers`.
     Raises:
-        MissingExtraError: Ray is not installed.
         OptionError: nothing answers at the address within `ANSWER_S`, or it is no Ray cluster.
-        MienError: a part cannot be written, the model not opened, or Ray itself failed.
     """
     if not numbers:
         return
     with _connected(address, workers) as ray:
         cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
-        yield from run_workers(_Tasks(ray, job), plan, numbers, workers or cores)
+        yield from run_workers(_Tasks(ray, job), job, plan, numbers, workers or cores)
 
 
 class _Tasks(Workers):
@@ -72,17 +68,17 @@ class _Tasks(Workers):
         self._do = ray.remote(**options)(do_shard)
         self._tasks: dict[Future[Any], Any] = {}
 
-    def submit(self, shard: Shard) -> Future[Done]:
+    def submit(self, shard: Shard) -> Future[Any]:
         task = self._do.remote(self._job, shard)
         future: Future[Any] = task.future()
         self._tasks[future] = task
         return future
 
-    def receive(self, future: Future[Any]) -> Done:
+    def receive(self, future: Future[Any]) -> ShardRecord:
         errors = self._ray.exceptions
         del self._tasks[future]
         try:
-            done: Done | MienError = future.result()
+            done: ShardRecord | MienError = future.result()
         except (errors.WorkerCrashedError, errors.NodeDiedError, errors.OutOfMemoryError) as error:
             raise WorkerDiedError(type(error).__name__) from error
         except errors.RayError as error:
@@ -97,33 +93,23 @@ class _Tasks(Workers):
             self._ray.cancel(task, force=True)
 
 
-def do_shard(job: Job, shard: Shard) -> Done | MienError:
-    """Do a shard in a worker of Ray.
-
-    Args:
-        job: what to do.
-        shard: of the plan.
-    Returns:
-        What came of it. Errors, too: raised ones come wrapped in pages of traces.
-    """
+def do_shard(job: Job, shard: Shard) -> ShardRecord | MienError:
+    """Do a shard in a worker of Ray; errors are given back: raised ones come in pages of traces."""
     try:
-        return attempt(_open(job), shard)
+        _check_shared(job.out, job.dataset)
+        return worker_of(job)(shard)
     except MienError as error:
         return error
 
 
 @lru_cache(maxsize=1)
-def _open(job: Job) -> ShardWorker:
-    import cv2
-
-    cv2.setNumThreads(1)
-    content = Folder(job.out).read(MANIFEST)
-    if content is None or json.loads(content)["id"] != job.dataset:
+def _check_shared(out: str, dataset: str) -> None:
+    content = Folder(out).read(MANIFEST)
+    if content is None or json.loads(content)["id"] != dataset:
         raise OutputError(
-            f"{job.out}: expected a folder that every node of the cluster shares; "
+            f"{out}: expected a folder that every node of the cluster shares; "
             f"{socket.gethostname()} does not see the data set in it"
         )
-    return ShardWorker(job)
 
 
 @contextmanager
@@ -135,23 +121,19 @@ def _connected(address: str, workers: int | None) -> Iterator[Any]:
         try:
             import ray
         except ImportError as error:
-            raise MissingExtraError("working on a Ray cluster", "ray", error) from error
+            raise _no_ray(error) from error
         if ray.is_initialized():
             yield ray
             return
-        quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+        options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
         if address == LOCAL:
-            where: dict[str, Any] = {
-                "num_cpus": workers,
-                "include_dashboard": False,
-                "object_store_memory": _STORE_BYTES,
-                "_node_ip_address": "127.0.0.1",
-            }
+            options |= {"num_cpus": workers, "include_dashboard": False}
+            options |= {"object_store_memory": _STORE_BYTES, "_node_ip_address": "127.0.0.1"}
         else:
-            where = {"address": address}
+            options["address"] = address
         try:
             with _without_stderr():  # on which its core tells that it was told to be quiet
-                ray.init(**where, **quiet)
+                ray.init(**options)
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
             line = " ".join(str(error).split())
             raise OptionError(f"--ray {address}: expected a Ray cluster; {line}") from error
@@ -185,31 +167,29 @@ def check_answers(address: str) -> None:
         OptionError: nothing answers within `ANSWER_S`, or something else than Ray.
     """
     if importlib.util.find_spec("ray") is None:
-        error = ModuleNotFoundError("No module named 'ray'")
-        raise MissingExtraError("working on a Ray cluster", "ray", error)
+        raise _no_ray(ModuleNotFoundError("No module named 'ray'"))
     if address in ("auto", LOCAL):
         return
     begun = time.monotonic()
     host, _, port = address.removeprefix("ray://").rpartition(":")
+    expected = f"--ray {address}: expected"
     if not host or not port.isdigit():
         raise OptionError(
-            f"--ray {address}: expected the address of a cluster, such as 10.0.0.1:6379, or auto, "
-            f"or {LOCAL}"
+            f"{expected} the address of a cluster, such as 10.0.0.1:6379, or auto, or {LOCAL}"
         )
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S).close()
     except (OSError, OverflowError) as error:
-        raise OptionError(
-            f"--ray {address}: expected a Ray cluster; nothing answers there: {error}"
-        ) from None
+        raise OptionError(f"{expected} a Ray cluster; nothing answers there: {error}") from None
     if address.startswith("ray://"):
         return
     command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
-    with suppress(subprocess.TimeoutExpired):
+    with suppress(subprocess.TimeoutExpired, subprocess.CalledProcessError):
         left_s = ANSWER_S - (time.monotonic() - begun)
-        done = subprocess.run(command, capture_output=True, timeout=left_s, check=False)
-        if done.returncode == 0:
-            return
-    raise OptionError(
-        f"--ray {address}: expected a Ray cluster; what listens there does not answer as one"
-    )
+        subprocess.run(command, capture_output=True, timeout=left_s, check=True)
+        return
+    raise OptionError(f"{expected} a Ray cluster; what listens there does not answer as one")
+
+
+def _no_ray(error: ImportError) -> MissingExtraError:
+    return MissingExtraError("working on a Ray cluster", "ray", error)

@@ -18,7 +18,6 @@ import uuid
 from calendar import timegm
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -27,7 +26,7 @@ from mien.output.files import is_part_name
 from mien.recognize.batch.plan import Plan
 from mien.recognize.batch.records import ShardRecord, Tally
 from mien.recognize.batch.storage import Folder, open_file, writing
-from mien.recognize.batch.work import PARTS, read_record
+from mien.recognize.batch.work import PARTS, RECORD_KEY
 
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
@@ -39,33 +38,10 @@ _LOCK: Final = ".lock"
 _OURS: Final = (MANIFEST, PLAN, SUMMARY, FEX, _LOCK)
 
 
-@dataclass(frozen=True)
-class Run:
-    """One start of the command that worked on a data set.
-
-    Attributes:
-        begun: in seconds since 1970.
-        seconds: how long it has been at work.
-        engine: "processes" or "ray".
-        workers: see `BatchResult`.
-        images: images that it has read.
-        ended: "complete", "interrupted", an error, or "at work" while it is, or was killed.
-    """
-
-    begun: float
-    seconds: float
-    engine: str
-    workers: int
-    images: int
-    ended: str = "at work"
-
-    def to_dict(self) -> dict[str, Any]:
-        """In plain values, ready for JSON."""
-        return {**vars(self), "begun": _clock(self.begun), "seconds": round(self.seconds, 3)}
-
-
 class Dataset:
     """A data set that is worked on.
+
+    What cannot be read or written of it is an OutputError.
 
     Args:
         folder: where it is.
@@ -90,11 +66,7 @@ class Dataset:
 
     @classmethod
     def load(cls, folder: Folder) -> Self | None:
-        """The data set in a folder, without its records; None where there is none.
-
-        Raises:
-            OutputError: its manifest is damaged, or of a newer mien.
-        """
+        """The data set in a folder, without its records; None where there is none."""
         content = folder.read(MANIFEST)
         if content is None:
             return None
@@ -120,11 +92,7 @@ class Dataset:
         return found
 
     def check_same(self, about: Mapping[str, Any]) -> None:
-        """Refuse to go on with other settings than it was begun with.
-
-        Raises:
-            OutputError: something differs; the message says what.
-        """
+        """Refuse to go on with other settings than it was begun with; says what differs."""
         differences = [
             f"{name} was {was.get(name)!r} and is {now.get(name)!r}"
             for was, now in ((self.about, about), (self.about["settings"], about["settings"]))
@@ -138,23 +106,15 @@ class Dataset:
             )
 
     def find_done(self, shards: int, *, retry_errors: bool = False) -> list[int]:
-        """Look at the parts that are there; `records` are then theirs.
+        """Look at the parts that are there: `records` are then theirs.
 
-        Args:
-            shards: of the plan.
-            retry_errors: shards with errors do not count as done.
-        Returns:
-            The numbers of the shards that are missing.
-        Raises:
-            OutputError: the folder cannot be read.
+        Gives the numbers of the shards that are missing; to `retry_errors` those with errors, too.
         """
         known, self.records = self.records, {}
-        sizes = self.folder.sizes(PARTS)
+        there = set(self.folder.names(PARTS))
         for number in range(shards):
             name = f"part-{number:06}.parquet"
-            if name not in sizes:
-                continue
-            record = known.get(number) or self._record(f"{PARTS}/{name}")
+            record = (known.get(number) or self._record(name)) if name in there else None
             if record is None or record.dataset != self.id or not record.is_done:
                 continue
             if not (retry_errors and record.tally.failed):
@@ -162,33 +122,30 @@ class Dataset:
         return [number for number in range(shards) if number not in self.records]
 
     def _record(self, name: str) -> ShardRecord | None:
-        with suppress(DataError), open_file(self.folder.path(name), in_a_row=False) as file:
-            return read_record(file)
+        """The record in the metadata of a part; None where there is none, or it is damaged."""
+        import pyarrow
+        import pyarrow.parquet
+
+        unreadable = (DataError, pyarrow.ArrowException, OSError, ValueError, KeyError, TypeError)
+        part = self.folder.path(f"{PARTS}/{name}")
+        with suppress(*unreadable), open_file(part, in_a_row=False) as file:
+            metadata = pyarrow.parquet.read_metadata(file).metadata or {}
+            return ShardRecord.from_dict(json.loads(metadata[RECORD_KEY]))
         return None
 
-    def save(self, plan: Plan, run: Run, *, complete: bool) -> None:
-        """Write the manifest.
-
-        Raises:
-            OutputError: it cannot be written.
-        """
-        tally = self.tally
+    def save(self, plan: Plan, run: Mapping[str, Any], *, complete: bool) -> None:
+        """Write the manifest; `run` tells of this start of the command."""
+        counts = vars(self.tally)
+        names = ("images", "faces", "without_face", "unsure", "errors", "emotions")
         values = {
             "format": FORMAT,
             "id": self.id,
-            "created": _clock(self._created),
+            "created": clock(self._created),
             "state": "complete" if complete else "incomplete",
             "about": self.about,
             "plan": {"digest": plan.digest, "files": plan.counts, "shards": len(plan)},
-            "counts": {
-                "images": tally.images,
-                "faces": tally.faces,
-                "without_face": tally.without_face,
-                "unsure": tally.unsure,
-                "errors": tally.errors,
-                "emotions": tally.emotions,
-            },
-            "runs": [*self._earlier, run.to_dict()],
+            "counts": {name: counts[name] for name in names},
+            "runs": [*self._earlier, run],
             "shards": [],
         }
         head = json.dumps(values, indent=1)
@@ -198,39 +155,48 @@ class Dataset:
         text = head.removesuffix("[]\n}") + ("[\n  " + body + "\n ]\n}\n" if body else "[]\n}\n")
         self.folder.write(MANIFEST, text.encode())
 
-    def clear(self) -> None:
-        """Remove what this and earlier runs have written.
+    def write_fex(self) -> str:
+        """Write all rows as one file for py-feat, and give its full name."""
+        from mien.rows.formats.fex import write_image_fex  # workers need no tables
+        from mien.rows.images import ImageFaces, image_rows_of_parquet
 
-        Raises:
-            OutputError: a file cannot be removed.
-        """
-        for name in self.folder.sizes(PARTS):
-            if name.startswith("part-") or is_part_name(name):
+        def images() -> Iterator[ImageFaces]:
+            for number in sorted(self.records):
+                name = self.folder.path(f"{PARTS}/part-{number:06}.parquet")
+                with open_file(name, in_a_row=False) as file:
+                    yield from image_rows_of_parquet(file, name)
+
+        with self.folder.new_file(FEX) as path:
+            write_image_fex(images(), path)
+        return self.folder.path(FEX)
+
+    def clear(self) -> None:
+        """Remove what this and earlier runs have written."""
+        self.remove_rests()
+        for name in self.folder.names(PARTS):
+            if name.startswith("part-"):
                 self.folder.remove(f"{PARTS}/{name}")
         for name in (FEX, SUMMARY, PLAN, MANIFEST):  # the manifest last: it says that this was ours
             self.folder.remove(name)
 
     def remove_rests(self) -> None:
         """Remove what processes that were killed had begun to write."""
-        for inside in ("", PARTS):
-            for name in self.folder.sizes(inside):
-                if is_part_name(name):
-                    self.folder.remove(f"{inside}/{name}" if inside else name)
+        for inside in ("", f"{PARTS}/"):
+            for name in filter(is_part_name, self.folder.names(inside)):
+                self.folder.remove(inside + name)
 
 
-def is_foreign(folder: Folder) -> bool:
-    """Whether a folder holds something, and it is not a data set of `mien batch`.
-
-    Raises:
-        OutputError: it is a file, or cannot be looked into.
-    """
-    if folder.is_empty() or folder.read(MANIFEST) is not None:
-        return False
-    if folder.scheme:
-        return bool(set(folder.sizes()) - set(_OURS)) or bool(folder.sizes(PARTS))
-    # Of a run that was killed before its manifest was there.
-    names = {name for name in os.listdir(folder.name) if not is_part_name(name)}  # noqa: PTH208
-    return bool(names - set(_OURS))
+def own_folder(name: str) -> Folder:
+    """The folder of a data set, which holds nothing else; an OutputError where it does."""
+    folder = Folder(name)
+    # A run that was killed before its manifest was there leaves some of ours.
+    names = {inside for inside in folder.names() if not is_part_name(inside)}
+    if names - set(_OURS) and folder.read(MANIFEST) is None:
+        raise OutputError(
+            f"{folder.name}: expected an empty folder, or a data set of `mien batch`; it holds "
+            f"something else, and no {MANIFEST}"
+        )
+    return folder
 
 
 @contextmanager
@@ -270,5 +236,6 @@ def alone(folder: Folder) -> Iterator[None]:
 _TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """A time, in seconds since 1970, as the manifest tells it."""
     return time.strftime(_TIME, time.gmtime(seconds))

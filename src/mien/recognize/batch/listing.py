@@ -9,10 +9,9 @@ import hashlib
 import io
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final, NamedTuple
 
 from mien.errors import DataError
 from mien.recognize.batch.storage import absolute, filesystem, open_file, reason, scheme_of
@@ -22,8 +21,6 @@ from mien.recognize.sources import VIDEO_SUFFIXES, LeftOut, ending_hint, files_b
 TAR_SUFFIXES: Final = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 PARQUET_SUFFIXES: Final = (".parquet", ".pq")
 LIST_SUFFIXES: Final = (".txt", ".lst", ".list")
-"""How the names of text files end that list sources, one a line."""
-
 _PROGRAM_TEXT: Final = (".ts", ".mts")  # videos to some, code to others: only where they are named
 
 
@@ -36,28 +33,17 @@ class Kind(StrEnum):
     VIDEO = "video"
 
 
-@dataclass(frozen=True)
-class Found:
-    """A file that is to be read.
-
-    Attributes:
-        kind: what it is.
-        name: its full path, or its name in a store with the scheme in front.
-        bytes: its size; 0 for images, which are not asked for it.
-        error: why it cannot be read, where that is known already.
-    """
+class Found(NamedTuple):
+    """A file that is to be read."""
 
     kind: Kind
-    name: str
-    bytes: int = 0
-    error: str = ""
+    name: str  # its full path, or its name in a store with the scheme in front
+    bytes: int = 0  # of images, which are not asked for it, too
+    error: str = ""  # why it cannot be read, where that is known already
 
 
-@dataclass(frozen=True)
-class _Search:
-    apart: str
-    """A folder that is left out, in full; or empty."""
-
+class _Search(NamedTuple):
+    apart: str  # a folder that is left out, in full; or empty
     left_out: LeftOut
 
 
@@ -88,7 +74,8 @@ def find_files(
         for found in _expand(source, search, in_list=False):
             count += 1
             if len(names) > 1 or _is_list(source):
-                digest = hashlib.blake2b(_name_bytes(found.name), digest_size=12).digest()
+                name = found.name.encode("utf-8", "surrogateescape")
+                digest = hashlib.blake2b(name, digest_size=12).digest()
                 if digest in seen:
                     continue
                 seen.add(digest)
@@ -118,19 +105,12 @@ def _is_list(name: str) -> bool:
     return name.lower().endswith(LIST_SUFFIXES)
 
 
-def _name_bytes(name: str) -> bytes:
-    return name.encode("utf-8", "surrogateescape")
-
-
 def _expand(source: str, search: _Search, *, in_list: bool) -> Iterator[Found]:
     if not source.strip():
         raise DataError("expected a file, a folder or a pattern; got an empty name")
     name = absolute(source)
     try:
-        if scheme_of(name):
-            yield from _expand_remote(name, search, in_list)
-        else:
-            yield from _expand_local(name, source, search, in_list)
+        yield from _expand_name(name, source, search, in_list)
     except DataError:
         raise
     # A store has errors of its own: missing credentials, for one, are no OSError in S3's.
@@ -138,39 +118,77 @@ def _expand(source: str, search: _Search, *, in_list: bool) -> Iterator[Found]:
         raise DataError(f"{source}: cannot be read; {reason(error)}") from error
 
 
-def _expand_local(name: str, source: str, search: _Search, in_list: bool) -> Iterator[Found]:
-    if os.path.isdir(name):  # noqa: PTH112  # Path.is_dir raises where a name is too long
-        yield from _walk(name, search)
-    elif os.path.exists(name):  # noqa: PTH110
-        yield from _named(name, search, in_list)
-    elif glob.has_magic(name):
-        # Path.glob refuses absolute patterns.
-        matches = sorted(glob.glob(name, recursive=True))  # noqa: PTH207
+def _expand_name(name: str, source: str, search: _Search, in_list: bool) -> Iterator[Found]:
+    fs = filesystem(name) if scheme_of(name) else None
+    if fs is not None and search.apart:
+        # Stores write one name in several ways: s3a:// for s3://, memory:// with a third slash.
+        search = search._replace(apart=fs.unstrip_protocol(fs._strip_protocol(search.apart)))
+    is_there = fs is None and os.path.exists(name)  # noqa: PTH110  # Path raises where it is long
+    if glob.has_magic(name) and not is_there:
+        matches = _matches(fs, name)
         if in_list and not matches:
             raise DataError(f"no file matches {source}")
-        for match in matches:
-            if os.path.isdir(match):  # noqa: PTH112
+        for match, is_folder, size in matches:
+            if is_folder:
                 if "**" not in name:  # which names what is in it one by one, too
-                    yield from _walk(match, search)
-            elif not _inside(match, search.apart):
-                if kind := kind_of(match):
-                    yield _local(kind, match)
-                else:
-                    search.left_out.add(match)
-    elif in_list and kind_of(name) is Kind.IMAGE:
-        yield Found(Kind.IMAGE, name)  # that it is missing is said in its place
+                    yield from _walk(fs, match, search)
+            elif search.apart and match.startswith(search.apart + "/"):
+                continue
+            elif kind := kind_of(match):
+                yield _found(kind, match, size)
+            else:
+                search.left_out.add(match)
+    elif in_list and kind_of(name) is Kind.IMAGE and not is_there:
+        # That it is missing is said in its place; to ask a store for each takes a while.
+        yield Found(Kind.IMAGE, name)
+    elif fs is None:
+        if not is_there:
+            raise DataError(f"no such file or folder: {source}")
+        is_folder = os.path.isdir(name)  # noqa: PTH112
+        yield from _walk(fs, name, search) if is_folder else _named(name, search, in_list)
     else:
-        raise DataError(f"no such file or folder: {source}")
-
-
-def _walk(folder: str, search: _Search) -> Iterator[Found]:
-    if search.apart and folder.rstrip("/") == search.apart:
-        return
-    for entry in files_below(folder, search.apart):
-        if (kind := _searched(entry.name)) and entry.is_file():
-            yield _local(kind, entry.path)
+        try:
+            info = fs.info(name.rstrip("/"))
+        except FileNotFoundError:
+            raise DataError(f"no such file or folder: {name}") from None
+        if info["type"] == "directory":
+            yield from _walk(fs, fs.unstrip_protocol(info["name"]), search)
+            fs.invalidate_cache()
         else:
-            search.left_out.add_entry(entry)
+            yield from _named(name, search, in_list, int(info.get("size") or 0))
+
+
+def _matches(fs: Any, pattern: str) -> list[tuple[str, bool, int | None]]:
+    """Name, whether it is a folder, and size, where that is known, of what a pattern matches."""
+    if fs is None:  # Path.glob refuses absolute patterns
+        names = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
+        return [(name, os.path.isdir(name), None) for name in names]  # noqa: PTH112
+    return [
+        (fs.unstrip_protocol(name), info["type"] == "directory", int(info.get("size") or 0))
+        for name, info in sorted(fs.glob(pattern, detail=True).items())
+    ]
+
+
+def _walk(fs: Any, folder: str, search: _Search) -> Iterator[Found]:
+    """What is in a folder and in those below."""
+    if search.apart and folder.rstrip("/") == search.apart.rstrip("/"):
+        return
+    if fs is None:
+        for entry in files_below(folder, search.apart):
+            if (kind := _searched(entry.name)) and entry.is_file():
+                yield _found(kind, entry.path)
+            else:
+                search.left_out.add_entry(entry)
+        return
+    for info in sorted(fs.ls(folder, detail=True), key=lambda info: info["name"]):
+        name = fs.unstrip_protocol(info["name"])
+        if info["type"] == "directory":
+            if name.rstrip("/") != folder.rstrip("/"):  # some stores list a folder in itself
+                yield from _walk(fs, name, search)
+        elif kind := _searched(name):
+            yield _found(kind, name, int(info["size"] or 0))
+        else:
+            search.left_out.add(name)
 
 
 def _searched(name: str) -> Kind | None:
@@ -178,21 +196,16 @@ def _searched(name: str) -> Kind | None:
     return None if kind is Kind.VIDEO and name.lower().endswith(_PROGRAM_TEXT) else kind
 
 
-def _local(kind: Kind, path: str) -> Found:
-    return Found(kind, path, 0 if kind is Kind.IMAGE else Path(path).stat().st_size)
+def _found(kind: Kind, name: str, size: int | None = None) -> Found:
+    if kind is Kind.IMAGE:
+        return Found(kind, name)
+    return Found(kind, name, Path(name).stat().st_size if size is None else size)
 
 
-def _inside(name: str, folder: str) -> bool:
-    return bool(folder) and name.startswith(folder + "/")
-
-
-def _named(
-    name: str, search: _Search, in_list: bool, size_bytes: int | None = None
-) -> Iterator[Found]:
+def _named(name: str, search: _Search, in_list: bool, size: int | None = None) -> Iterator[Found]:
     """A file that somebody named: it is what its name says, or an error."""
-    kind = kind_of(name)
-    if kind is not None:
-        yield _local(kind, name) if size_bytes is None else Found(kind, name, size_bytes)
+    if kind := kind_of(name):
+        yield _found(kind, name, size)
     elif _is_list(name) and not in_list:
         yield from _listed(name, search)
     else:
@@ -205,73 +218,19 @@ def _named(
 
 def _listed(name: str, search: _Search) -> Iterator[Found]:
     """What a text file lists; blank lines and those that begin with # say nothing."""
-    folder = name.rpartition("/")[0]
     with open_file(name, in_a_row=True) as file:
-        for number, line in enumerate(_lines(file), start=1):
-            text = line.strip()
-            if not text or text.startswith("#"):
-                continue
-            try:
-                if not scheme_of(text) and not Path(text).is_absolute():
-                    text = f"{folder}/{text}"
-                yield from _expand(text, search, in_list=True)
-            except DataError as error:  # one of a million must not stop the others
-                yield Found(Kind.IMAGE, text, error=f"{name}, line {number}: {error}")
-
-
-def _lines(file: BinaryIO) -> Iterator[str]:
-    """The lines of a text file in UTF-8, or in UTF-16 as PowerShell writes them."""
-    begin = file.read(2)
-    file.seek(0)
-    encoding = "utf-16" if begin in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
-    with io.TextIOWrapper(file, encoding=encoding, errors="surrogateescape") as text:
-        yield from text
-
-
-def _expand_remote(name: str, search: _Search, in_list: bool) -> Iterator[Found]:
-    fs = filesystem(name)
-    # Stores write one name in several ways: s3a:// for s3://, memory:// with a third slash.
-    apart = fs.unstrip_protocol(fs._strip_protocol(search.apart)) if search.apart else ""
-    search = _Search(apart, search.left_out)
-    if glob.has_magic(name):
-        matches = fs.glob(name, detail=True)
-        if in_list and not matches:
-            raise DataError(f"no file matches {name}")
-        for match, info in sorted(matches.items()):
-            found = fs.unstrip_protocol(match)
-            if info["type"] == "directory":
-                if "**" not in name and found.rstrip("/") != apart:
-                    yield from _walk_remote(fs, match, search)
-            elif _inside(found, apart):
-                continue
-            elif kind := kind_of(found):
-                yield Found(kind, found, int(info.get("size") or 0))
-            else:
-                search.left_out.add(found)
-        return
-    if in_list and kind_of(name) is Kind.IMAGE:
-        yield Found(Kind.IMAGE, name)  # as it may be missing: each question takes a while
-        return
-    try:
-        info = fs.info(name.rstrip("/"))
-    except FileNotFoundError:
-        raise DataError(f"no such file or folder: {name}") from None
-    if info["type"] == "directory":
-        yield from _walk_remote(fs, info["name"], search)
-        fs.invalidate_cache()
-    else:
-        yield from _named(name, search, in_list, int(info.get("size") or 0))
-
-
-def _walk_remote(fs: Any, folder: str, search: _Search) -> Iterator[Found]:
-    for entry in sorted(fs.ls(folder, detail=True), key=lambda entry: entry["name"]):
-        path = entry["name"]
-        name = fs.unstrip_protocol(path)
-        if entry["type"] == "directory":
-            itself = path.rstrip("/") == folder.rstrip("/")
-            if not itself and name.rstrip("/") != search.apart.rstrip("/"):
-                yield from _walk_remote(fs, path, search)
-        elif kind := _searched(path):
-            yield Found(kind, name, 0 if kind is Kind.IMAGE else int(entry["size"] or 0))
-        else:
-            search.left_out.add(path)
+        # UTF-8, or UTF-16 as PowerShell writes it.
+        is_wide = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        file.seek(0)
+        encoding = "utf-16" if is_wide else "utf-8-sig"
+        with io.TextIOWrapper(file, encoding=encoding, errors="surrogateescape") as lines:
+            for number, line in enumerate(lines, start=1):
+                text = line.strip()
+                if not text or text.startswith("#"):
+                    continue
+                try:
+                    if not scheme_of(text) and not Path(text).is_absolute():
+                        text = f"{name.rpartition('/')[0]}/{text}"
+                    yield from _expand(text, search, in_list=True)
+                except DataError as error:  # one of a million must not stop the others
+                    yield Found(Kind.IMAGE, text, error=f"{name}, line {number}: {error}")

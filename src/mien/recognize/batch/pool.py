@@ -11,22 +11,20 @@ import signal
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from functools import lru_cache
 from multiprocessing import connection
 from multiprocessing.context import SpawnContext, SpawnProcess
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from mien.errors import MienError
+from mien.errors import ErrorKind, MienError
 from mien.recognize.batch.plan import Plan, Shard
-from mien.recognize.batch.records import KILLS, GivenUp, ShardRecord
+from mien.recognize.batch.records import ShardRecord
 from mien.recognize.batch.settings import Job
-
-if TYPE_CHECKING:
-    from mien.recognize.batch.work import ShardWorker
+from mien.recognize.batch.work import ShardWorker, failed_part
 
 MOST_DEATHS: Final = 3
 """Workers that a shard may kill before it is given up."""
@@ -42,61 +40,53 @@ class Progress(NamedTuple):
     errors: int = 0
 
 
-Done: TypeAlias = ShardRecord | GivenUp
-Event: TypeAlias = Done | Progress
+Event: TypeAlias = ShardRecord | Progress
 
 
 class WorkerDiedError(Exception):
-    """The worker of a shard is gone, with what it had not finished; the message says how it ended.
+    """The worker of a shard is gone, with what it had not finished; it says how that ended."""
 
-    Attributes:
-        had_begun: the shard; else it died while it started, which is no fault of the shard.
-    """
-
-    had_begun = True
+    had_begun = True  # the shard; else it died while it started, which is no fault of the shard
 
 
 class Workers(ABC):
     """What shards are submitted to."""
 
     @abstractmethod
-    def submit(self, shard: Shard) -> Future[Done]:
+    def submit(self, shard: Shard) -> Future[Any]:
         """Have a shard done by a worker that has none."""
 
-    def receive(self, future: Future[Done]) -> Done:
+    @abstractmethod
+    def receive(self, future: Future[Any]) -> ShardRecord:
         """What came of a shard.
 
         Raises:
             WorkerDiedError: nothing.
             MienError: its part cannot be written, the model not opened, or no worker comes up.
         """
-        return future.result()
+
+    @abstractmethod
+    def close(self) -> None:
+        """End all workers, in the middle of whatever they do."""
 
     def progress(self) -> Progress:
         """How far the shards are that are under way, where workers tell before they are done."""
         return Progress()
 
-    def close(self) -> None:  # noqa: B027
-        """End all workers, in the middle of whatever they do."""
 
+def run_workers(
+    workers: Workers, job: Job, plan: Plan, numbers: Sequence[int], size: int
+) -> Iterator[Event]:
+    """Do shards, so many at once, in this order; those whose worker died are submitted once more.
 
-def run_workers(workers: Workers, plan: Plan, numbers: Sequence[int], size: int) -> Iterator[Event]:
-    """Do shards; those whose worker died are submitted once more.
-
-    Args:
-        workers: closed at the end.
-        plan: that has the shards.
-        numbers: of those to do, in this order.
-        size: shards under way at once.
     Yields:
-        A record for each shard as it is done, and shards that were given up; after these, and now
-        and then, how far the others are. Closing it ends the workers; what they have not finished
-        leaves no trace.
+        A record for each shard as it is done or given up; after these, and now and then, how far
+        the others are. Closing it ends the workers; what they have not finished leaves no trace.
     Raises:
         MienError: see `Workers.receive`.
     """
     waiting = list(reversed(numbers))
-    under_way: dict[Future[Done], tuple[int, float]] = {}  # number of the shard, when submitted
+    under_way: dict[Future[Any], tuple[int, float]] = {}  # number of the shard, when submitted
     deaths: dict[int, list[str]] = {}  # of each shard: how its workers ended
     try:
         while waiting or under_way:
@@ -113,68 +103,25 @@ def run_workers(workers: Workers, plan: Plan, numbers: Sequence[int], size: int)
                         died.append(str(death))
                     if len(died) < MOST_DEATHS:
                         waiting.append(number)
-                    else:
-                        reason = f"it has killed {len(died)} processes, with {', '.join(died)}"
-                        yield GivenUp(number, reason, time.monotonic() - begun, kind=KILLS)
+                        continue
+                    why = f"it has killed {len(died)} processes, with {', '.join(died)}"
+                    seconds = time.monotonic() - begun
+                    kind: ErrorKind = "kills the process that reads it"
+                    yield failed_part(job, plan[number], why, seconds, kind)
             yield workers.progress()
     finally:
         workers.close()
 
 
 def run_local(job: Job, plan: Plan, numbers: Sequence[int], processes: int) -> Iterator[Event]:
-    """Do shards on this machine.
-
-    Args:
-        job: what to do.
-        plan: that has the shards.
-        numbers: of those to do, in this order.
-        processes: how many at once; 0 does them in this very process.
-    Yields:
-        See `run_workers`.
-    Raises:
-        MienError: a part cannot be written, the model not opened, or no process comes up.
-    """
-    if numbers:
-        workers = _Processes(job) if processes else _Here(job)
-        yield from run_workers(workers, plan, numbers, max(processes, 1))
-
-
-def attempt(
-    worker: "ShardWorker",
-    shard: Shard,
-    progress: Callable[[int, int], None] = lambda images, errors: None,
-) -> Done:
-    """Do a shard; an error that nobody foresaw gives up this shard, not the others.
-
-    Args:
-        worker: what does it.
-        shard: of the plan.
-        progress: see `ShardWorker`.
-    Raises:
-        MienError: its part cannot be written.
-    """
-    begun = time.monotonic()
-    try:
-        return worker(shard, progress)
-    except MienError:
-        raise
-    except Exception as error:
-        text = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        return GivenUp(shard.number, text, time.monotonic() - begun)
-
-
-class _Here(Workers):
-    """This very process."""
-
-    def __init__(self, job: Job) -> None:
-        from mien.recognize.batch.work import ShardWorker
-
-        self._worker = ShardWorker(job)
-
-    def submit(self, shard: Shard) -> Future[Done]:
-        future: Future[Done] = Future()
-        future.set_result(attempt(self._worker, shard))
-        return future
+    """Do shards on this machine, in so many processes; with 0 in this one. See `run_workers`."""
+    if numbers and processes:
+        yield from run_workers(_Processes(job), job, plan, numbers, processes)
+    elif numbers:
+        worker = ShardWorker(job)
+        for number in numbers:
+            yield worker(plan[number])
+            yield Progress()
 
 
 class _Processes(Workers):
@@ -189,7 +136,7 @@ class _Processes(Workers):
         self._processes: list[_Process] = []
         self._start_deaths = 0
 
-    def submit(self, shard: Shard) -> Future[Done]:
+    def submit(self, shard: Shard) -> Future[ShardRecord]:
         process = next((p for p in self._processes if p.future is None), None)
         if process is None:
             self._processes.append(process := _Process())
@@ -201,28 +148,24 @@ class _Processes(Workers):
             return self.submit(shard)
         return process.future
 
-    def receive(self, future: Future[Done]) -> Done:
+    def receive(self, future: Future[ShardRecord]) -> ShardRecord:
         (process,) = [p for p in self._processes if p.future is future]
         process.future = None
         try:
-            done = future.result()
+            record = future.result()
         except BrokenProcessPool:
             self._processes.remove(process)
-            raise self._death(process) from None
-        self._start_deaths = 0
-        return done
-
-    def _death(self, process: "_Process") -> WorkerDiedError:
-        death = WorkerDiedError(_how(process.end()))
-        death.had_begun = bool(process.counts[0])
-        if not death.had_begun:
-            self._start_deaths += 1
+            death = WorkerDiedError(_how(process.end()))
+            death.had_begun = bool(process.counts[0])
+            self._start_deaths += not death.had_begun
             if self._start_deaths == _START_DEATHS:
                 raise MienError(
                     f"expected worker processes to come up; {_START_DEATHS} in a row died, the "
                     f"last one with {death}"
-                )
-        return death
+                ) from None
+            raise death from None
+        self._start_deaths = 0
+        return record
 
     def progress(self) -> Progress:
         at_work = [p.counts for p in self._processes if p.future is not None]
@@ -244,7 +187,7 @@ class _Process(SpawnContext):
         # no lock that a process could take with it when it is killed.
         self.counts = self.RawArray("q", 3)
         self.executor = ProcessPoolExecutor(1, self, _begin, (self.counts,))
-        self.future: Future[Done] | None = None
+        self.future: Future[ShardRecord] | None = None
         self._process: SpawnProcess | None = None
 
     def Process(self, *arguments: Any, **options: Any) -> SpawnProcess:  # type: ignore[override]  # noqa: N802
@@ -287,33 +230,29 @@ def _begin(counts: Any) -> None:
     _counts = counts
 
 
-def _do(job: Job, shard: Shard) -> Done:
-    worker = _open(job)
+def _do(job: Job, shard: Shard) -> ShardRecord:
+    worker = worker_of(job)
     _counts[0] = 1
 
     def progress(images: int, errors: int) -> None:
         _counts[1:] = [images, errors]
 
-    return attempt(worker, shard, progress)
+    return worker(shard, progress)
 
 
 @lru_cache(maxsize=1)
-def _open(job: Job) -> "ShardWorker":
+def worker_of(job: Job) -> ShardWorker:
+    """The one that this process opens for a job."""
     import cv2
-
-    from mien.recognize.batch.work import ShardWorker
 
     cv2.setNumThreads(1)
     return ShardWorker(job)
 
 
 def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        connection.wait([parent.sentinel])
+    def watch(sentinel: int) -> None:
+        connection.wait([sentinel])
         os._exit(1)
 
-    threading.Thread(target=watch, name="mien-parent", daemon=True).start()
+    if parent := multiprocessing.parent_process():
+        threading.Thread(target=watch, args=(parent.sentinel,), daemon=True).start()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final, Self
 
-from mien.errors import ErrorKind, MienError
+from mien.errors import MienError
 from mien.labels import EMOTIONS
 from mien.readings import Reading
 
@@ -58,6 +58,11 @@ class Tally:
         """Errors of all kinds."""
         return sum(self.errors.values())
 
+    @property
+    def kinds(self) -> list[tuple[str, int]]:
+        """`errors`, the most frequent kind first."""
+        return sorted(self.errors.items(), key=lambda item: (-item[1], item[0]))
+
     def add_readings(self, readings: Sequence[Reading]) -> None:
         """Count one image."""
         self.images += 1
@@ -86,31 +91,18 @@ FAILED: Final = "failed"
 
 @dataclass(frozen=True)
 class ShardRecord:
-    """What came of one shard: it stands in the metadata of its part, and in the manifest.
+    """What came of one shard: it stands in the metadata of its part, and in the manifest."""
 
-    Attributes:
-        shard: its number in the plan.
-        dataset: id of the data set that it belongs to.
-        state: `DONE`, or `FAILED`: it could not be read as a whole, and is tried again by a rerun.
-        first: name of its first file.
-        files: how many it has.
-        rows: in its part.
-        seconds: that it took a worker.
-        ended: when it was done, in seconds since 1970.
-        tally: of its images.
-        examples: the first of its errors.
-    """
-
-    shard: int
-    dataset: str
-    state: str
-    first: str
-    files: int
-    rows: int
-    seconds: float
-    ended: float
-    tally: Tally
-    examples: tuple[str, ...] = ()
+    shard: int  # its number in the plan
+    dataset: str  # id of the data set that it belongs to
+    state: str  # `DONE`, or `FAILED`: it could not be read as a whole, and a rerun tries it again
+    first: str  # name of its first file
+    files: int  # how many it has
+    rows: int  # in its part
+    seconds: float  # that it took a worker
+    ended: float  # when it was done, in seconds since 1970
+    tally: Tally  # of its images
+    examples: Sequence[str] = ()  # the first of its errors
 
     @property
     def is_done(self) -> bool:
@@ -121,56 +113,18 @@ class ShardRecord:
         """In plain values, ready for JSON."""
         values = asdict(self)
         tally = values.pop("tally")
-        return {
-            **values,
-            **{k: _rounded(v) for k, v in tally.items() if k != "seconds"},
-            "stages_s": _rounded(tally["seconds"]),
-        }
+        stages = {stage: round(seconds, 4) for stage, seconds in tally.pop("seconds").items()}
+        return {**values, **tally, "stages_s": stages}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """What `to_dict` gave.
-
-        Raises:
-            KeyError: a value is missing.
-            TypeError: a value is of another kind.
-        """
+        """What `to_dict` gave; a KeyError or TypeError where it is something else."""
         tally = {f.name: values[f.name] for f in fields(Tally) if f.name != "seconds"}
-        own = {f.name: values[f.name] for f in fields(cls) if f.name not in ("tally", "examples")}
-        return cls(
-            **own,
-            tally=Tally(**tally, seconds=values["stages_s"]),
-            examples=tuple(values["examples"]),
-        )
-
-
-KILLS: Final[ErrorKind] = "kills the process that reads it"
-
-
-@dataclass(frozen=True)
-class GivenUp:
-    """A shard that no worker survives.
-
-    Attributes:
-        shard: its number.
-        reason: how they died.
-        seconds: that the last one spent.
-        kind: of the error that its row tells.
-    """
-
-    shard: int
-    reason: str
-    seconds: float
-    kind: ErrorKind = "other"
+        own = {f.name: values[f.name] for f in fields(cls) if f.name != "tally"}
+        return cls(**own, tally=Tally(**tally, seconds=values["stages_s"]))
 
 
 def _sum(a: Any, b: Any) -> Any:
     if isinstance(a, dict):
         return {key: a.get(key, 0) + b.get(key, 0) for key in a | b}
     return [x + y for x, y in zip(a, b, strict=True)] if isinstance(a, list) else a + b
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _rounded(one) for key, one in value.items()}
-    return round(value, 4) if isinstance(value, float) else value

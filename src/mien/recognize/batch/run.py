@@ -2,30 +2,21 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, cast
 
 from mien.errors import DataError, MienError, MissingExtraError, OptionError, OutputError
-from mien.recognize.batch.dataset import (
-    FEX,
-    MANIFEST,
-    PLAN,
-    SUMMARY,
-    Dataset,
-    Run,
-    alone,
-    is_foreign,
-)
+from mien.recognize.batch.dataset import FEX, PLAN, Dataset, alone, clock, own_folder
 from mien.recognize.batch.listing import Kind
 from mien.recognize.batch.plan import Plan, make_plan
 from mien.recognize.batch.pool import Event, Progress, cores, run_local
-from mien.recognize.batch.records import GivenUp, Tally
+from mien.recognize.batch.records import ShardRecord, Tally
 from mien.recognize.batch.settings import BatchSettings, Job, model_files
 from mien.recognize.batch.storage import Folder, absolute
-from mien.recognize.batch.work import PARTS, failed_part
+from mien.recognize.batch.work import PARTS
 from mien.recognize.sources import LeftOut
 
 MANIFEST_EVERY_S: Final = 10.0
@@ -102,16 +93,10 @@ class BatchResult:
 
     def to_dict(self) -> dict[str, Any]:
         """In plain values, ready for JSON."""
-        tally = dict(vars(self.tally))
+        own, tally = dict(vars(self)), dict(vars(self.tally))
+        names = ("out", "rows", "fex", "complete", "shards", "shards_done", "shards_before")
         return {
-            "out": self.out,
-            "rows": self.rows,
-            "fex": self.fex,
-            "complete": self.complete,
-            "shards": self.shards,
-            "shards_done": self.shards_done,
-            "shards_before": self.shards_before,
-            "given_up": self.given_up,
+            **{name: own[name] for name in (*names, "given_up")},
             "run": {
                 "images": self.images,
                 "seconds": round(self.seconds, 3),
@@ -180,9 +165,9 @@ def run_batch(
     names = [absolute(str(source)) for source in sources]
     if not names:
         raise OptionError("sources: expected at least one; got none")
-    folder = _own_folder(str(out))
+    folder = own_folder(str(out))
     if ray is not None:
-        from mien.recognize.batch.cluster import check_answers
+        from mien.recognize.batch.cluster import check_answers, run_ray
 
         check_answers(ray)
     job, about = _job(settings, names, folder, travels=ray not in (None, "local"))
@@ -196,41 +181,15 @@ def run_batch(
             dataset.remove_rests()
             if missing:
                 folder.remove(FEX)
-            work = _Work(dataset, plan, len(plan) - len(missing), report)
-            if ray is not None:
-                work.engine, work.workers = "ray", processes or 0
-            else:
-                work.workers = min(cores() if processes is None else processes, len(missing))
             order = plan.heaviest_first(missing)
-            result = work.do(job, _engine(job, plan, order, ray, work.workers))
-            return replace(result, fex=_write_fex(dataset)) if fex else result
-
-
-def _engine(
-    job: Job, plan: Plan, order: Sequence[int], ray: str | None, workers: int
-) -> Iterator[Event]:
-    if ray is not None:
-        from mien.recognize.batch.cluster import run_ray
-
-        return run_ray(job, plan, order, ray, workers or None)
-    return run_local(job, plan, order, workers)
-
-
-def _own_folder(name: str) -> Folder:
-    """The folder of a data set, which holds nothing else."""
-    folder = Folder(name)
-    if is_foreign(folder):
-        raise OutputError(
-            f"{folder.name}: expected an empty folder, or a data set of `mien batch`; it holds "
-            f"something else, and no {MANIFEST}"
-        )
-    return folder
-
-
-def _write_fex(dataset: Dataset) -> str:
-    from mien.recognize.batch.fex import write_fex  # workers need no tables
-
-    return write_fex(dataset)
+            if ray is None:
+                workers = min(cores() if processes is None else processes, len(missing))
+                engine, events = "processes", run_local(job, plan, order, workers)
+            else:
+                workers = processes or 0
+                engine, events = "ray", run_ray(job, plan, order, ray, workers or None)
+            result = _Work(dataset, plan, engine, workers, report).do(events)
+            return replace(result, fex=dataset.write_fex()) if fex else result
 
 
 def _job(
@@ -246,13 +205,7 @@ def _job(
     values = asdict(settings)
     if not settings.movements:  # as in data sets of before there were any
         del values["movements"]
-    about = {
-        "sources": list(sources),
-        "settings": values,
-        "model": spec.name,
-        "model_sha256": job.model_sha256,
-        "mien_version": __version__,
-    }
+    about = {"sources": list(sources), "settings": values, **job.reader}
     return job, about
 
 
@@ -271,72 +224,68 @@ def _begin(
         found.check_same(about)
         if as_planned:
             return found, Plan.load(folder, PLAN)
-    plan = make_plan(sources, settings, not_in=folder.name)
-    if plan.all_unreadable:
-        plan.close()
-        raise DataError(plan.all_unreadable)
-    if found is None:
-        found = Dataset(folder, about)
-        if overwrite:  # now that nothing can be found wrong with what comes in its place
-            found.clear()
-        plan.save(folder, PLAN)
+    with ExitStack() as stack:
+        plan = stack.enter_context(make_plan(sources, settings, not_in=folder.name))
+        if plan.all_unreadable:
+            raise DataError(plan.all_unreadable)
+        if found is None:
+            found = Dataset(folder, about)
+            if overwrite:  # now that nothing can be found wrong with what comes in its place
+                found.clear()
+            plan.save(folder, PLAN)
+        else:
+            with Plan.load(folder, PLAN) as before:
+                _check_same_files(before, plan, folder.name)
+        stack.pop_all()
         return found, plan
-    with Plan.load(folder, PLAN) as before:
-        if before.digest != plan.digest:
-            kinds = {**before.counts, **plan.counts}
-            changes = [
-                f"{kind} files were {before.counts.get(kind, 0):,} and are "
-                f"{plan.counts.get(kind, 0):,}"
-                for kind in kinds
-                if before.counts.get(kind, 0) != plan.counts.get(kind, 0)
-            ]
-            plan.close()
-            raise OutputError(
-                f"{folder.name}: expected the files that it was begun with; "
-                f"{'; '.join(changes) or 'names or sizes differ'}. Use another folder, "
-                "--overwrite, or --as-planned for the files of the begin alone"
-            )
-    return found, plan
 
 
+def _check_same_files(before: Plan, plan: Plan, name: str) -> None:
+    if before.digest == plan.digest:
+        return
+    changes = [
+        f"{kind} files were {was:,} and are {now:,}"
+        for kind in {**before.counts, **plan.counts}
+        if (was := before.counts.get(kind, 0)) != (now := plan.counts.get(kind, 0))
+    ]
+    raise OutputError(
+        f"{name}: expected the files that it was begun with; "
+        f"{'; '.join(changes) or 'names or sizes differ'}. Use another folder, --overwrite, or "
+        "--as-planned for the files of the begin alone"
+    )
+
+
+@dataclass
 class _Work:
     """Follows an engine: counts, manifest, word of how far it is."""
 
-    def __init__(
-        self,
-        dataset: Dataset,
-        plan: Plan,
-        before: int,
-        report: Callable[[Status], None] | None,
-    ) -> None:
-        self.engine: Literal["processes", "ray"] = "processes"
-        self.workers = 0
-        self._dataset, self._plan, self._before, self._report = dataset, plan, before, report
-        tally = dataset.tally
-        self._done_before = tally.images + tally.failed
-        self._errors_before = tally.failed
+    _dataset: Dataset
+    _plan: Plan
+    _engine: str
+    _workers: int
+    _report: Callable[[Status], None] | None
+
+    def __post_init__(self) -> None:
+        self._before = self._dataset.tally
+        self._shards_before = len(self._dataset.records)
+        self._done = Tally()  # of shards that this run has done
         self._given_up = 0
-        self._images = 0  # of shards that this run has done, as the errors
-        self._errors = 0
-        self._under_way = Progress()
         self._begun = time.time()
         self._clock = time.monotonic()
-        self._saved_at = 0.0
-        self._save_s = 0.0
+        self._save_after = 0.0
 
-    def do(self, job: Job, engine: Iterator[Event]) -> BatchResult:
+    def do(self, events: Iterator[Event]) -> BatchResult:
         """Do what is missing; the manifest and the summary are written however it ends."""
         self._save("at work")  # workers on other machines look for it
         ended = "interrupted"
         try:
-            with closing(cast(Any, engine)):
-                for event in engine:
-                    self._take(job, event)
+            with closing(cast(Any, events)):
+                for event in events:
+                    self._take(event)
             ended = "complete" if self._complete else "given up"
         except MienError as error:
-            ended = str(error)
             with suppress(MienError):  # the disk may be full, which is what `error` says
-                self._finish(ended)
+                self._finish(str(error))
             raise
         except BaseException:
             self._finish(ended)
@@ -348,72 +297,73 @@ class _Work:
         records = self._dataset.records
         return len(records) == len(self._plan) and all(r.is_done for r in records.values())
 
-    def _take(self, job: Job, event: Event) -> None:
-        if isinstance(event, Progress):
-            self._under_way = event
-            if self._report is not None:
-                self._report(self._status())
-            return
-        if isinstance(event, GivenUp):
-            self._given_up += 1
-            event = failed_part(job, self._plan[event.shard], event)
-        self._dataset.records[event.shard] = event
-        self._images += event.tally.images
-        self._errors += event.tally.failed
-        if time.monotonic() - self._saved_at > max(
-            MANIFEST_EVERY_S, self._save_s / _MANIFEST_SHARE
-        ):
-            self._save("at work")
+    @property
+    def _seconds(self) -> float:
+        return time.monotonic() - self._clock
 
-    def _status(self) -> Status:
-        plan = self._plan
-        images = self._images + self._under_way.images
-        errors = self._errors + self._under_way.errors
-        seconds = time.monotonic() - self._clock
+    def _take(self, event: Event) -> None:
+        if isinstance(event, ShardRecord):
+            self._given_up += not event.is_done
+            self._dataset.records[event.shard] = event
+            self._done.add(event.tally)
+            if time.monotonic() > self._save_after:
+                self._save("at work")
+        elif self._report is not None:
+            self._report(self._status(event))
+
+    def _status(self, under_way: Progress) -> Status:
+        plan, before, seconds = self._plan, self._before, self._seconds
+        images = self._done.images + under_way.images
+        errors = self._done.failed + under_way.errors
         uncounted = plan.counts.get(Kind.TAR, 0) + plan.counts.get(Kind.VIDEO, 0)
         return Status(
             shards=len(plan),
             shards_done=len(self._dataset.records),
             images=None if uncounted else plan.images,
-            images_done=self._done_before + images + errors,
-            errors=self._errors_before + errors,
+            images_done=before.images + before.failed + images + errors,
+            errors=before.failed + errors,
             seconds=seconds,
             images_per_s=images / seconds if seconds > 0 else 0.0,
         )
 
-    def _run(self, ended: str) -> Run:
-        seconds = time.monotonic() - self._clock
-        return Run(self._begun, seconds, self.engine, self.workers, self._images, ended)
-
     def _save(self, ended: str) -> None:
+        """Write the manifest; `ended` is "at work" while it is not, or the error."""
         begun = time.monotonic()
-        self._dataset.save(self._plan, self._run(ended), complete=self._complete)
-        self._saved_at = time.monotonic()
-        self._save_s = self._saved_at - begun
+        run = {
+            "begun": clock(self._begun),
+            "seconds": round(self._seconds, 3),
+            "engine": self._engine,
+            "workers": self._workers,
+            "images": self._done.images,
+            "ended": ended,
+        }
+        self._dataset.save(self._plan, run, complete=self._complete)
+        now = time.monotonic()
+        self._save_after = now + max(MANIFEST_EVERY_S, (now - begun) / _MANIFEST_SHARE)
 
     def _finish(self, ended: str) -> BatchResult:
         from mien.recognize.batch.summary import write_summary  # workers need no pages
 
-        dataset = self._dataset
+        dataset, seconds = self._dataset, self._seconds
         dataset.remove_rests()
-        run = self._run(ended)
         self._save(ended)
+        tally = dataset.tally
         left_out = LeftOut(self._plan.left_out)
-        left_out.update(dataset.tally.left_out)
+        left_out.update(tally.left_out)
         result = BatchResult(
             out=dataset.folder.name,
             rows=dataset.folder.path(PARTS),
             complete=self._complete,
             shards=len(self._plan),
             shards_done=sum(r.is_done for r in dataset.records.values()),
-            shards_before=self._before,
+            shards_before=self._shards_before,
             given_up=self._given_up,
-            tally=dataset.tally,
-            seconds=run.seconds,
-            images=self._images,
-            engine=self.engine,
-            workers=self.workers,
+            tally=tally,
+            seconds=seconds,
+            images=self._done.images,
+            engine=self._engine,
+            workers=self._workers,
             left_out=left_out,
         )
-        write_summary(dataset, SUMMARY, result)
+        write_summary(dataset, result)
         return result

@@ -35,87 +35,62 @@ class BatchSettings(RecognizerSettings):
 
 @dataclass(frozen=True)
 class ModelFile:
-    """One model file, as a process on another machine can find it.
+    """One model file, as a process on another machine can find it."""
 
-    Attributes:
-        name: of one in the package, or the path.
-        sha256: of the file, in hexadecimal digits.
-        content: the file itself, for machines that do not have it; None where it need not travel.
-    """
+    name: str  # of one in the package, or the path
+    sha256: str  # of the file, in hexadecimal digits
+    content: bytes | None = None  # for machines that do not have it; None where it need not travel
 
-    name: str
-    sha256: str
-    content: bytes | None = None
+    def opened_as(self, scratch: Path) -> str:
+        """Its name or path on this machine, or that of a copy in `scratch` where it is not here.
+
+        Raises:
+            ModelError: the file is missing, or another than it was where the work began.
+        """
+        shipped = shipped_models()
+        path = shipped.get(self.name, Path(self.name))
+        if self.content is not None and not (path.is_file() and _sha256(path) == self.sha256):
+            path = scratch / f"{self.sha256[:12]}-{path.name}"
+            path.write_bytes(self.content)
+        elif (found := _sha256(path)) != self.sha256:
+            raise ModelError(
+                f"{self.name}: expected the model with which the work began, sha256 "
+                f"{self.sha256[:12]}...; this machine has another, {found[:12]}.... Every machine "
+                "needs the same version of mien"
+            )
+        return self.name if self.name in shipped else str(path)
 
 
 @dataclass(frozen=True)
 class Job:
-    """All that a worker process needs to know, beside the shard.
-
-    Attributes:
-        settings: of the batch.
-        models: the files behind `settings.model`.
-        model_name: what they call themselves.
-        out: the data set's folder.
-        dataset: its id: rows of another are not taken for this one's.
-        mien_version: of the process that began.
-    """
+    """All that a worker process needs to know, beside the shard."""
 
     settings: BatchSettings
-    models: tuple[ModelFile, ...]
-    model_name: str
-    out: str
-    dataset: str
-    mien_version: str
+    models: tuple[ModelFile, ...]  # the files behind `settings.model`
+    model_name: str  # what they call themselves
+    out: str  # the data set's folder
+    dataset: str  # its id: rows of another are not taken for this one's
+    mien_version: str  # of the process that began
 
     @property
-    def model_sha256(self) -> str:
-        """Of the model's file; of several, with commas."""
-        return ",".join(model.sha256 for model in self.models)
+    def reader(self) -> dict[str, str]:
+        """What every row tells of what read it; hashes of several models with commas."""
+        sha256 = ",".join(model.sha256 for model in self.models)
+        version = {"mien_version": self.mien_version}
+        return {"model": self.model_name, "model_sha256": sha256, **version}
 
 
 def model_files(model: str, *, with_content: bool) -> tuple[ModelFile, ...]:
-    """The files of a model, with their hashes.
-
-    Args:
-        model: as `mien.Classifier` takes it.
-        with_content: also what is in those that are not in the package.
-    Raises:
-        ModelError: a file is missing or cannot be read.
-    """
+    """The files of a model; `with_content` those that are not in the package bring it."""
     shipped = {path: name for name, path in shipped_models().items()}
-    files = []
-    for path in model_paths(model):
-        content = _read(path)
-        name = shipped.get(path, str(path.absolute()))
-        sha256 = hashlib.sha256(content).hexdigest()
-        files.append(
-            ModelFile(name, sha256, content if with_content and path not in shipped else None)
+    return tuple(
+        ModelFile(
+            shipped.get(path, str(path.absolute())),
+            _sha256(path),
+            _read(path) if with_content and path not in shipped else None,
         )
-    return tuple(files)
-
-
-def local_model(file: ModelFile, scratch: Path) -> str:
-    """What to open a model by on this machine: its name or path, or that of a copy.
-
-    Args:
-        file: the model.
-        scratch: folder for a copy, where the file itself is not here.
-    Raises:
-        ModelError: the file is missing, or another than it was where the work began.
-    """
-    shipped = shipped_models()
-    path = shipped.get(file.name, Path(file.name))
-    if file.content is not None and not (path.is_file() and _sha256(path) == file.sha256):
-        path = scratch / f"{file.sha256[:12]}-{path.name}"
-        path.write_bytes(file.content)
-    elif (found := _sha256(path)) != file.sha256:
-        raise ModelError(
-            f"{file.name}: expected the model with which the work began, sha256 "
-            f"{file.sha256[:12]}...; this machine has another, {found[:12]}.... Every machine "
-            "needs the same version of mien"
-        )
-    return file.name if file.name in shipped else str(path)
+        for path in model_paths(model)
+    )
 
 
 def _sha256(path: Path) -> str:

@@ -1,6 +1,7 @@
 """Files and folders of this machine and of object stores: the only place that knows fsspec.
 
-A name with `SCHEME://` in front is one of a store, all others are paths of this machine.
+A name with `SCHEME://` in front is one of a store, all others are paths of this machine. What
+cannot be read is a DataError, what cannot be written or belongs to a data set an OutputError.
 """
 
 import os
@@ -66,12 +67,10 @@ def filesystem(name: str) -> Any:
         import fsspec
     except ImportError as error:
         raise MissingExtraError(f"{scheme}://", "batch", error) from error
-
     try:
         return fsspec.filesystem(scheme)
     except ImportError as error:
-        package = _PACKAGES.get(scheme, "")
-        wanted = f"pip install {package}" if package else str(error)
+        wanted = f"pip install {_PACKAGES[scheme]}" if scheme in _PACKAGES else str(error)
         raise DataError(
             f"{name}: {scheme}:// needs a package that is not installed: {wanted}"
         ) from error
@@ -93,11 +92,7 @@ def reason(error: BaseException) -> str:
 
 
 def read_bytes(name: str) -> bytes:
-    """The content of a file.
-
-    Raises:
-        DataError: it cannot be read.
-    """
+    """The content of a file."""
     with _reading(name):
         if scheme_of(name):
             return cast(bytes, filesystem(name).cat_file(name))
@@ -126,11 +121,7 @@ def open_file(name: str, *, in_a_row: bool) -> Iterator[BinaryIO]:
 
 @contextmanager
 def local_copy(name: str) -> Iterator[Path]:
-    """A path of this machine with the content of a file; of a store, for as long as it is needed.
-
-    Raises:
-        DataError: it cannot be read.
-    """
+    """A path of this machine with the content of a file; of a store, while it is needed."""
     if not scheme_of(name):
         yield Path(name)
         return
@@ -139,22 +130,6 @@ def local_copy(name: str) -> Iterator[Path]:
         with _reading(name):
             filesystem(name).get_file(name, str(path))
         yield path
-
-
-@contextmanager
-def _reading(name: str) -> Iterator[None]:
-    try:
-        yield
-    except MienError:
-        raise
-    # Each store raises errors of its own: missing credentials, for one, are no OSError in S3's.
-    except Exception as error:
-        kind: ErrorKind = "file that cannot be read"
-        if isinstance(error, PermissionError):
-            kind = "no right to read it"
-        elif isinstance(error, FileNotFoundError):
-            kind = "missing file"
-        raise DataError(f"cannot be read; {reason(error)}", source=name, kind=kind) from error
 
 
 class Folder:
@@ -169,66 +144,33 @@ class Folder:
     def __init__(self, name: str) -> None:
         self.name = absolute(name).rstrip("/") or "/"
         self.scheme = scheme_of(name)
-        self._fs = filesystem(name) if self.scheme else None
+        self._fs = filesystem(name) if self.scheme else None  # to import fsspec takes .1 s
 
     def path(self, name: str) -> str:
         """The full name of a file in it."""
         return f"{self.name}/{name}"
 
-    def sizes(self, inside: str = "") -> dict[str, int]:
-        """Name -> bytes of the files in it, or in a folder in it; empty where there is none.
-
-        Raises:
-            OutputError: it cannot be looked into.
-        """
+    def names(self, inside: str = "") -> list[str]:
+        """What is in it, or in a folder in it, folders too; empty where there is none."""
         folder = self.path(inside) if inside else self.name
-        try:
+        if not self.scheme and os.path.isfile(folder):  # noqa: PTH113  # as in `listing`
+            raise OutputError(f"{folder}: expected a folder to write into; it is a file")
+        with writing(folder, "read"), suppress(FileNotFoundError):
             if self._fs is None:
-                with os.scandir(folder) as entries:
-                    return {e.name: e.stat().st_size for e in entries if e.is_file()}
+                return os.listdir(folder)  # noqa: PTH208
             self._fs.invalidate_cache()
-            listed = self._fs.ls(folder, detail=True)
-            files = [entry for entry in listed if entry["type"] == "file"]
-            return {entry["name"].rsplit("/", 1)[-1]: int(entry["size"] or 0) for entry in files}
-        except FileNotFoundError:
-            return {}
-        except Exception as error:  # as in `_reading`
-            raise OutputError(f"{folder}: cannot be read; {reason(error)}") from error
-
-    def is_empty(self) -> bool:
-        """Whether there is nothing in it, or no such folder.
-
-        Raises:
-            OutputError: it is a file, or cannot be looked into.
-        """
-        try:
-            if self._fs is None:
-                with os.scandir(self.name) as entries:
-                    return next(entries, None) is None
-            return not self._fs.exists(self.name) or not self._fs.ls(self.name)
-        except FileNotFoundError:
-            return True
-        except NotADirectoryError:
-            raise OutputError(
-                f"{self.name}: expected a folder to write into; it is a file"
-            ) from None
-        except Exception as error:  # as in `_reading`
-            raise OutputError(f"{self.name}: cannot be read; {reason(error)}") from error
+            itself = self._fs._strip_protocol(folder).rstrip("/")  # which some stores list, too
+            paths = [path.rstrip("/") for path in self._fs.ls(folder, detail=False)]
+            return [path.rsplit("/", 1)[-1] for path in paths if path != itself]
+        return []
 
     def read(self, name: str) -> bytes | None:
-        """The content of a file in it; None where there is none.
-
-        Raises:
-            OutputError: it cannot be read.
-        """
-        try:
+        """The content of a file in it; None where there is none."""
+        with writing(self.path(name), "read"), suppress(FileNotFoundError):
             if self._fs is None:
                 return Path(self.path(name)).read_bytes()
             return cast(bytes, self._fs.cat_file(self.path(name)))
-        except FileNotFoundError:
-            return None
-        except Exception as error:  # as in `_reading`
-            raise OutputError(f"{self.path(name)}: cannot be read; {reason(error)}") from error
+        return None
 
     @contextmanager
     def new_file(self, name: str) -> Iterator[Path]:
@@ -236,9 +178,6 @@ class Folder:
 
         An error in the body leaves no trace, and is raised as it is. Of the same name written
         twice, the last stays.
-
-        Raises:
-            OutputError: it cannot be written.
         """
         target = self.path(name)
         if self._fs is None:
@@ -258,20 +197,12 @@ class Folder:
                 self._fs.mv(uploaded, target)
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file.
-
-        Raises:
-            OutputError: it cannot be written.
-        """
+        """Write a file."""
         with self.new_file(name) as path, writing(self.path(name)):
             path.write_bytes(content)
 
     def remove(self, name: str) -> None:
-        """Remove a file in it; one that is not there is no error.
-
-        Raises:
-            OutputError: it cannot be removed.
-        """
+        """Remove a file in it; one that is not there is no error."""
         with writing(self.path(name)), suppress(FileNotFoundError):
             if self._fs is None:
                 Path(self.path(name)).unlink()
@@ -279,18 +210,30 @@ class Folder:
                 self._fs.rm_file(self.path(name))
 
 
+# Each store raises errors of its own: missing credentials, for one, are no OSError in S3's.
 @contextmanager
-def writing(name: str) -> Iterator[None]:
-    """Turn errors of a disk or a store into ours.
-
-    Raises:
-        OutputError: the body failed; the message begins with `name`.
-    """
+def _reading(name: str) -> Iterator[None]:
     try:
         yield
     except MienError:
         raise
-    except FileNotFoundError as error:
-        raise OutputError(f"{name}: cannot be written; no such folder or bucket") from error
-    except Exception as error:  # as in `_reading`
-        raise OutputError(f"{name}: cannot be written; {reason(error)}") from error
+    except Exception as error:
+        kind: ErrorKind = "file that cannot be read"
+        if isinstance(error, PermissionError):
+            kind = "no right to read it"
+        elif isinstance(error, FileNotFoundError):
+            kind = "missing file"
+        raise DataError(f"cannot be read; {reason(error)}", source=name, kind=kind) from error
+
+
+@contextmanager
+def writing(name: str, done: str = "written") -> Iterator[None]:
+    """Turn errors of a disk or a store into ours."""
+    try:
+        yield
+    except MienError:
+        raise
+    except Exception as error:
+        gone = isinstance(error, FileNotFoundError)
+        why = "no such folder or bucket" if gone else reason(error)
+        raise OutputError(f"{name}: cannot be {done}; {why}") from error

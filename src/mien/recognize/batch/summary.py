@@ -1,44 +1,30 @@
 """What a data set holds, on one page of HTML that needs no other file."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from mien.labels import EMOTIONS
 from mien.output.figures import EMOTION_COLORS
 from mien.output.pages import Cell, Part, Row, Table, facts_table, render
+from mien.recognize.batch.dataset import SUMMARY, Dataset
 from mien.recognize.batch.records import PROBABILITY_BINS, STAGES, Tally
 
 if TYPE_CHECKING:
-    from mien.recognize.batch.dataset import Dataset
     from mien.recognize.batch.run import BatchResult
 
 MOST_EXAMPLES: Final = 20
 """Errors that the page quotes."""
 
 
-def write_summary(dataset: "Dataset", name: str, result: "BatchResult") -> None:
-    """Write the page into a data set.
-
-    Args:
-        dataset: what it is about.
-        name: of the page's file.
-        result: of the run that has ended.
-    Raises:
-        OutputError: it cannot be written.
-    """
-    dataset.folder.write(name, summary_page(dataset, result).encode("utf-8", "backslashreplace"))
-
-
-def summary_page(dataset: "Dataset", result: "BatchResult") -> str:
-    """The page: counts, emotions, faces of an image, probabilities, errors, time, settings."""
+def write_summary(dataset: Dataset, result: "BatchResult") -> None:
+    """Write the page of a run that has ended into its data set."""
     tally = result.tally
     examples = [text for _, r in sorted(dataset.records.items()) for text in r.examples]
     examples = examples[:MOST_EXAMPLES]
-    kinds = sorted(tally.errors.items(), key=lambda item: (-item[1], item[0]))
-    errors = Table([[kind, f"{count:,}"] for kind, count in kinds], head=["kind", "count"])
+    errors = Table([[kind, f"{count:,}"] for kind, count in tally.kinds], head=["kind", "count"])
     notes = [f"{count:,} x {note}" for note, count in tally.notes.items()]
-    return render(
+    page = render(
         "batch.html",
         title=dataset.folder.name.rstrip("/").rsplit("/", 1)[-1] or "readings",
         sources=dataset.about["sources"],
@@ -67,12 +53,13 @@ def summary_page(dataset: "Dataset", result: "BatchResult") -> str:
         stages=_stages(tally),
         made=facts_table(_made(dataset.about)),
     )
+    dataset.folder.write(SUMMARY, page.encode("utf-8", "backslashreplace"))
 
 
 def _emotions(tally: Tally) -> Table:
     colors = zip(EMOTIONS, EMOTION_COLORS, strict=True)
     rows = [_row(label, tally.emotions[label], tally.faces, color) for label, color in colors]
-    return Table(rows, head=["emotion", "faces", "share", ""], left=(0, 3))
+    return _shares(["emotion", "faces"], rows)
 
 
 def _faces(tally: Tally) -> Table:
@@ -81,28 +68,31 @@ def _faces(tally: Tally) -> Table:
     while len(counts) > 2 and not counts[-1]:
         counts.pop()
     rows = [_row(name, n, max(tally.images, 1)) for name, n in zip(names, counts, strict=False)]
-    return Table(rows, head=["faces", "images", "share", ""], left=(0, 3))
+    return _shares(["faces", "images"], rows)
+
+
+def _stages(tally: Tally) -> Table:
+    total = sum(tally.seconds.values()) or 1.0
+    shares = [(stage, tally.seconds[stage], tally.seconds[stage] / total) for stage in STAGES]
+    rows: list[Row] = [
+        [stage, f"{seconds:,.1f}", f"{share:.0%}", Cell(bar=[Part(share)])]
+        for stage, seconds, share in shares
+    ]
+    return _shares(["stage", "seconds"], rows)
 
 
 def _row(name: str, count: int, of: int, color: str = "") -> Row:
     return [name, f"{count:,}", f"{count / of:.1%}", Cell(bar=[Part(count / of, color)])]
 
 
+def _shares(head: list[str], rows: Sequence[Row]) -> Table:
+    return Table(rows, head=[*head, "share", ""], left=(0, 3))
+
+
 def _engine(result: "BatchResult") -> str:
     if result.engine == "ray":
         return "Ray" + (f", {result.workers} workers at most" if result.workers else "")
     return f"{result.workers} processes" if result.workers > 1 else "one process"
-
-
-def _stages(tally: Tally) -> Table:
-    total = sum(tally.seconds.values())
-    rows: list[Row] = []
-    for stage in STAGES:
-        seconds = tally.seconds[stage]
-        share = seconds / total if total else 0.0
-        bar = Cell(bar=[Part(share)])
-        rows.append([stage, f"{seconds:,.1f}", f"{share:.0%}", bar])
-    return Table(rows, head=["stage", "seconds", "share", ""], left=(0, 3))
 
 
 def _made(about: Mapping[str, object]) -> list[tuple[str, object]]:

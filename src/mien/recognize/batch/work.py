@@ -1,5 +1,6 @@
 """The work on one shard, the same in every engine: read its images, write its part."""
 
+import io
 import json
 import tempfile
 import time
@@ -7,28 +8,31 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, TypeAlias
 
-from mien.errors import ImageError, MienError, OutputError
+from mien.errors import ErrorKind, ImageError, MienError, OutputError
+from mien.labels import EMOTIONS
+from mien.output import records
+from mien.output.records import BATCH_TABLE, MOVES
 from mien.readings import Face, Image, Reading
 from mien.recognize.batch.listing import Kind
+from mien.recognize.batch.plan import Shard
 from mien.recognize.batch.reading import Item, items
-from mien.recognize.batch.records import DONE, FAILED, MOST_EXAMPLES, GivenUp, ShardRecord, Tally
-from mien.recognize.batch.rows import RECORD_KEY, RowBuffer, as_text, schema
-from mien.recognize.batch.settings import Job, local_model
+from mien.recognize.batch.records import DONE, FAILED, MOST_EXAMPLES, ShardRecord, Tally
+from mien.recognize.batch.settings import Job
 from mien.recognize.batch.storage import Folder, reason
 from mien.recognize.faces import Detector, Framing, YuNetDetector
-from mien.recognize.images import LoadedImage, load_with_notes
+from mien.recognize.images import load_with_notes
 from mien.recognize.recognizer import Recognizer
 from mien.recognize.sources import LeftOut
-
-if TYPE_CHECKING:
-    from mien.recognize.batch.plan import Shard
 
 PARTS: Final = "rows"
 """Folder of a data set with its parts: what reads Parquet data sets can be pointed at it."""
 
-_UNREADABLE: Final = "file that cannot be read"
+RECORD_KEY: Final = b"mien_shard"
+"""In the metadata of a part: JSON that says which shard of which data set it is, with its counts.
+"""
+
 _BATCH_PIXELS: Final = 16_000_000  # decoded at a time: large images come in smaller batches
 _FLUSH_ROWS: Final = 4096  # rows that wait until they are written as a row group
 
@@ -36,11 +40,13 @@ OnProgress = Callable[[int, int], None]
 """Is called with the images and errors of the shard so far."""
 
 
+def _untold(images: int, errors: int) -> None:
+    """Tell nobody."""
+
+
 class ShardWorker:
     """Reads shards and writes their parts; opens the model once.
 
-    Args:
-        job: what is to be done with every shard.
     Raises:
         ModelError: the model cannot be opened, or is not the one with which the work began.
         OptionError: a setting is out of its range.
@@ -48,130 +54,139 @@ class ShardWorker:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._folder = Folder(job.out)
-        self._recognizer, self._detector = _open(job)
+        with tempfile.TemporaryDirectory(prefix="mien-") as scratch:
+            files = [model.opened_as(Path(scratch)) for model in job.models]
+            self._recognizer = job.settings.open(model_files=files)
+        self._detector = _TimedDetector(self._recognizer.detector)
+        self._recognizer.detector = self._detector
 
-    def __call__(
-        self, shard: "Shard", progress: OnProgress = lambda images, errors: None
-    ) -> ShardRecord:
+    def __call__(self, shard: Shard, progress: OnProgress = _untold) -> ShardRecord:
         """Read one shard and write its part, whole or not at all.
 
-        Args:
-            shard: of the plan.
-            progress: is called after each image.
-        Raises:
-            OutputError: the part cannot be written.
+        `progress` is called after each image. An error that nobody foresaw fails this shard, not
+        the others. An OutputError is raised where the part cannot be written.
         """
         if isinstance(detector := self._detector.detector, YuNetDetector):
             # A video has many frames without a face, and searching each in all turns costs time.
             detector.second_looks = shard.kind is not Kind.VIDEO
-        with _part(self._job, self._folder, shard, progress) as writer:
-            for batch in self._batches(shard, writer):
-                self._read(batch, writer)
-                batch.clear()  # its images, before the next ones are decoded
-            return writer.finish(DONE)
+        begun = time.monotonic()
+        try:
+            with _part(self._job, shard, progress) as writer:
+                for batch in self._batches(shard, writer.tally):
+                    self._read(batch, writer)
+                    batch.clear()  # its images, before the next ones are decoded
+                return writer.finish(DONE, time.monotonic() - begun)
+        except MienError:
+            raise
+        except Exception as error:
+            return failed_part(self._job, shard, _line(error), time.monotonic() - begun)
 
-    def _batches(self, shard: "Shard", writer: "_PartWriter") -> Iterator[list[tuple[Item, Image]]]:
-        """Decoded images, some at a time; the errors go to the writer, in their place."""
-        batch: list[tuple[Item, Image]] = []
+    def _batches(self, shard: Shard, tally: Tally) -> Iterator[list["_Decoded"]]:
+        """Decoded images, some at a time; one that cannot be decoded is the last of its batch."""
+        batch: list[_Decoded] = []
         pixels = 0
-        seconds = writer.tally.seconds
-        waited_from = time.perf_counter()
         left_out = LeftOut()
-        for item in items(shard, self._job.settings.every_s, left_out):
-            begun = time.perf_counter()
-            seconds["waiting"] += begun - waited_from
-            loaded = _decoded(item)
-            seconds["decoding"] += time.perf_counter() - begun
-            if isinstance(loaded, MienError):
-                if batch:
-                    yield batch
-                    batch, pixels = [], 0
-                writer.add_error(item, loaded)
-            else:
-                batch.append((replace(item, content=b""), loaded.image))
-                pixels += loaded.image.shape[0] * loaded.image.shape[1]
-                for note in loaded.notes:
-                    writer.tally.notes[note] = writer.tally.notes.get(note, 0) + 1
-                if len(batch) == Recognizer.BATCH_IMAGES or pixels >= _BATCH_PIXELS:
-                    yield batch
-                    batch, pixels = [], 0
-            waited_from = time.perf_counter()
-        writer.tally.left_out = dict(left_out)
+        found = items(shard, self._job.settings.every_s, left_out)
+        while True:
+            with _timed(tally, "waiting"):
+                item = next(found, None)
+            if item is None:
+                break
+            with _timed(tally, "decoding"):
+                image = _decoded(item, tally.notes)
+            batch.append((replace(item, content=b""), image))
+            # After an error the batch is full: its row stands in its place.
+            pixels += _BATCH_PIXELS if isinstance(image, MienError) else image[:, :, 0].size
+            if len(batch) == Recognizer.BATCH_IMAGES or pixels >= _BATCH_PIXELS:
+                yield batch
+                batch, pixels = [], 0
+        tally.left_out = dict(left_out)
         if batch:
             yield batch
 
-    def _read(self, batch: list[tuple[Item, Image]], writer: "_PartWriter") -> None:
-        begun, searched = time.perf_counter(), self._detector.seconds
-        readings = self._readings([image for _, image in batch])
-        detection = self._detector.seconds - searched
-        seconds = writer.tally.seconds
-        seconds["detection"] += detection
-        seconds["classification"] += time.perf_counter() - begun - detection
-        for (item, image), found in zip(batch, readings, strict=True):
-            if isinstance(found, MienError):
-                found.source = item.where
-                writer.add_error(item, found)
+    def _read(self, batch: "list[_Decoded]", writer: "_PartWriter") -> None:
+        searched, seconds = self._detector.seconds, writer.tally.seconds
+        good = [(item, image) for item, image in batch if not isinstance(image, MienError)]
+        with _timed(writer.tally, "classification"):
+            readings = iter(self._readings(good))
+        searched = self._detector.seconds - searched
+        seconds["detection"] += searched
+        seconds["classification"] -= searched
+        for item, image in batch:
+            if isinstance(image, MienError):
+                writer.add(item, image)
             else:
-                writer.add_readings(item, (image.shape[1], image.shape[0]), found)
+                writer.add(item, next(readings), image)
 
-    def _readings(self, images: Sequence[Image]) -> list[list[Reading] | ImageError]:
+    def _readings(
+        self, images: Sequence[tuple[Item, Image]]
+    ) -> "Sequence[list[Reading] | ImageError]":
         try:
-            return list(self._recognizer.read_images(images))
+            return list(self._recognizer.read_images([image for _, image in images]))
         # One image that OpenCV or the network stumbles over must not take others with it.
         except Exception as error:
             if len(images) == 1:
-                text = f"{type(error).__name__}: {' '.join(str(error).split())}"
-                return [ImageError(f"the image cannot be read; {text}", kind=_UNREADABLE)]
-            return [found for image in images for found in self._readings([image])]
+                text = f"the image cannot be read; {_line(error)}"
+                return [
+                    ImageError(text, source=images[0][0].where, kind="file that cannot be read")
+                ]
+            return [found for one in images for found in self._readings([one])]
 
 
-def failed_part(job: Job, shard: "Shard", given_up: GivenUp) -> ShardRecord:
-    """Write the part of a shard that nobody could read: one row with the error.
-
-    Args:
-        job: what was to be done.
-        shard: that failed.
-        given_up: why.
-    Raises:
-        OutputError: the part cannot be written.
-    """
-    with _part(job, Folder(job.out), shard, lambda images, errors: None) as writer:
-        error = MienError(given_up.reason, source=str(shard), kind=given_up.kind)
-        writer.add_error(Item(shard.files[0], b""), error)
-        return writer.finish(FAILED, given_up.seconds)
+_Decoded: TypeAlias = tuple[Item, Image | MienError]
 
 
-def read_record(content: Any) -> ShardRecord | None:
-    """The record in the metadata of a part; None where there is none, or it is damaged.
-
-    Args:
-        content: path or open file of a part.
-    """
-    import pyarrow
-    import pyarrow.parquet
-
+def _decoded(item: Item, notes: dict[str, int]) -> Image | MienError:
+    """The image, or why there is none; `notes` counts what had to be decided to read it."""
+    if isinstance(item.content, MienError):
+        return item.content
     try:
-        metadata = pyarrow.parquet.read_metadata(content).metadata or {}
-        return ShardRecord.from_dict(json.loads(metadata[RECORD_KEY]))
-    except (pyarrow.ArrowException, OSError, ValueError, KeyError, TypeError):
-        return None
+        loaded = load_with_notes(item.content)
+    except ImageError as error:
+        return error.with_source(item.where)  # the bytes had a name before they were read
+    except MemoryError:
+        text = "expected an image that fits into memory; it does not"
+        return ImageError(text, source=item.where)
+    for note in loaded.notes:
+        notes[note] = notes.get(note, 0) + 1
+    return loaded.image
 
 
 @contextmanager
-def _part(
-    job: Job, folder: Folder, shard: "Shard", progress: OnProgress
-) -> "Iterator[_PartWriter]":
+def _timed(tally: Tally, stage: str) -> Iterator[None]:
+    begun = time.perf_counter()
+    yield
+    tally.seconds[stage] += time.perf_counter() - begun
+
+
+def _line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def failed_part(
+    job: Job, shard: Shard, why: str, seconds: float, kind: ErrorKind = "other"
+) -> ShardRecord:
+    """Write the part of a shard that nobody could read: one row with the error."""
+    with _part(job, shard, _untold) as writer:
+        error = MienError(why, source=str(shard), kind=kind)
+        writer.add(Item(shard.files[0], b""), error)
+        return writer.finish(FAILED, seconds)
+
+
+@contextmanager
+def _part(job: Job, shard: Shard, progress: OnProgress) -> "Iterator[_PartWriter]":
     """The part of a shard, open for rows; it has its name once the body has ended well."""
     import pyarrow.parquet
 
-    name = f"{PARTS}/{shard.file_name}"
+    folder, name = Folder(job.out), f"{PARTS}/{shard.file_name}"
     with folder.new_file(name) as path:
         try:
-            columns = schema(movements=job.settings.movements)
+            about = {"mien": json.dumps({"format": 1, "emotions": EMOTIONS})}
+            columns = (*BATCH_TABLE, *(MOVES if job.settings.movements else ()))
+            schema = records.schema(columns, about)
             with (
                 path.open("wb") as file,
-                pyarrow.parquet.ParquetWriter(file, columns, compression="zstd") as parquet,
+                pyarrow.parquet.ParquetWriter(file, schema, compression="zstd") as parquet,
             ):
                 yield _PartWriter(job, shard, parquet, progress)
         except (OSError, pyarrow.ArrowException) as error:  # those of reading are MienErrors by now
@@ -181,42 +196,36 @@ def _part(
 class _PartWriter:
     """Counts the images of a shard and writes their rows, with the shard's record at the end."""
 
-    def __init__(self, job: Job, shard: "Shard", parquet: Any, progress: OnProgress) -> None:
+    def __init__(self, job: Job, shard: Shard, parquet: Any, progress: OnProgress) -> None:
         self._job, self._shard, self._parquet, self._progress = job, shard, parquet, progress
         self.tally = Tally()
         self._examples: list[str] = []
         self._rows = 0
-        self._buffer = RowBuffer(
-            {
-                "model": job.model_name,
-                "model_sha256": job.model_sha256,
-                "mien_version": job.mien_version,
-            },
-            movements=job.settings.movements,
-        )
-        self._begun = time.monotonic()
+        self._lines: list[str] = []  # rows that wait, as JSON
 
-    def add_readings(self, item: Item, size: tuple[int, int], readings: list[Reading]) -> None:
-        """Add an image; `size` is its width and height in pixels."""
-        self._buffer.add_readings(item, size, readings)
-        self.tally.add_readings(readings)
-        self._added()
+    def add(self, item: Item, found: list[Reading] | MienError, image: Image | None = None) -> None:
+        """Add the readings of an image; or the error of one, or of the rest of a source."""
+        place = {k: as_text(v) if isinstance(v, str) else v for k, v in vars(item).items()}
+        del place["content"]
+        if isinstance(found, MienError):
+            text = as_text(str(found))
+            self.tally.add_error(found)
+            if len(self._examples) < MOST_EXAMPLES:
+                self._examples.append(text)
+            rows = [{**place, "error": text}]
+        else:
+            self.tally.add_readings(found)
+            size = {} if image is None else {"width": image.shape[1], "height": image.shape[0]}
+            rows = records.rows(place | size, found)
+        for row in rows:  # JSON has no NaN, which a broken model may give
+            values = {k: None if v != v else v for k, v in {**row, **self._job.reader}.items()}
+            self._lines.append(json.dumps(values))
+        if len(self._lines) >= _FLUSH_ROWS:
+            self._flush()
+        self._progress(self.tally.images, self.tally.failed)
 
-    def add_error(self, item: Item, error: MienError) -> None:
-        """Add an image, or the rest of a source, that cannot be read."""
-        self._buffer.add_error(item, str(error))
-        self.tally.add_error(error)
-        if len(self._examples) < MOST_EXAMPLES:
-            self._examples.append(as_text(str(error)))
-        self._added()
-
-    def finish(self, state: str, seconds: float | None = None) -> ShardRecord:
-        """Write what waits, and the record.
-
-        Args:
-            state: of the record.
-            seconds: that the shard took; None counts from the begin.
-        """
+    def finish(self, state: str, seconds: float) -> ShardRecord:
+        """Write what waits, and the record, with a state and the seconds that the shard took."""
         self._flush()
         record = ShardRecord(
             shard=self._shard.number,
@@ -225,25 +234,33 @@ class _PartWriter:
             first=as_text(self._shard.files[0]),
             files=len(self._shard.files),
             rows=self._rows,
-            seconds=time.monotonic() - self._begun if seconds is None else seconds,
+            seconds=seconds,
             ended=time.time(),
             tally=self.tally,
-            examples=tuple(self._examples),
+            examples=self._examples,
         )
         self._parquet.add_key_value_metadata({RECORD_KEY: json.dumps(record.to_dict()).encode()})
         return record
 
-    def _added(self) -> None:
-        if len(self._buffer) >= _FLUSH_ROWS:
-            self._flush()
-        self._progress(self.tally.images, self.tally.failed)
-
     def _flush(self) -> None:
-        begun = time.perf_counter()
-        if len(self._buffer):
-            self._rows += len(self._buffer)
-            self._parquet.write_table(self._buffer.take())
-        self.tally.seconds["writing"] += time.perf_counter() - begun
+        # To make an array of a list, pyarrow would load pandas where that is installed, to see
+        # whether it is one of its own: .7 s and 60 MB of every worker. Its JSON reader does not.
+        import pyarrow.json
+
+        if not self._lines:
+            return
+        with _timed(self.tally, "writing"):
+            content = "\n".join(self._lines).encode()
+            table = pyarrow.json.read_json(
+                io.BytesIO(content),
+                pyarrow.json.ReadOptions(use_threads=False, block_size=len(content) + 1),
+                pyarrow.json.ParseOptions(
+                    explicit_schema=self._parquet.schema, unexpected_field_behavior="error"
+                ),
+            )
+            self._parquet.write_table(table)
+        self._rows += len(self._lines)
+        self._lines.clear()
 
 
 class _TimedDetector:
@@ -264,22 +281,6 @@ class _TimedDetector:
         return faces
 
 
-def _open(job: Job) -> tuple[Recognizer, _TimedDetector]:
-    with tempfile.TemporaryDirectory(prefix="mien-") as scratch:
-        files = [local_model(model, Path(scratch)) for model in job.models]
-        recognizer = job.settings.open(model_files=files)
-    timed = _TimedDetector(recognizer.detector)
-    recognizer.detector = timed
-    return recognizer, timed
-
-
-def _decoded(item: Item) -> LoadedImage | MienError:
-    if isinstance(item.content, MienError):
-        return item.content
-    try:
-        return load_with_notes(item.content)
-    except ImageError as error:
-        return error.with_source(item.where)  # the bytes had a name before they were read
-    except MemoryError:
-        text = "expected an image that fits into memory; it does not"
-        return ImageError(text, source=item.where)
+def as_text(name: str) -> str:
+    """A name as text: bytes of a file name that are not UTF-8 come as backslash escapes."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
