@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 LIMIT_S = 150.0
 """For anything that is waited for, on a busy machine."""
@@ -71,7 +71,7 @@ class Pipe:
 
 
 class Killer(threading.Thread):
-    """Kills processes that read a pipe.
+    """Kills processes that read a pipe, while the body of `with` runs.
 
     Args:
         pipe: that they read.
@@ -96,6 +96,13 @@ class Killer(threading.Thread):
         else:
             wait_until(self._alive, "the last reader")
             self.pipe.feed(self.content)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.join(LIMIT_S)
 
     def _alive(self) -> set[int]:
         return set(self.pipe.readers()) - self.killed

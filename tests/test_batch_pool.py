@@ -20,13 +20,15 @@ import pytest
 
 from archives import jpeg, rows_of, write_folder, write_tar
 from mien.errors import MienError, ModelError, OutputError
-from mien.recognize.batch import BatchResult, BatchSettings, Status, pool, run_batch
+from mien.recognize.batch import BatchSettings, Status, pool, run_batch
 from mien.recognize.batch.pool import MOST_DEATHS, cores
 from named_pipes import LIMIT_S, Killer, Pipe, wait_until
+from processes import family_of
 
 pytestmark = pytest.mark.slow
 
 SMALL = BatchSettings(shard_images=3)
+Rows = Callable[[], list[dict[str, Any]]]
 
 
 def workers() -> list[BaseProcess]:
@@ -34,7 +36,7 @@ def workers() -> list[BaseProcess]:
 
 
 @pytest.fixture
-def clean(tmp_path: Path) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+def clean(tmp_path: Path) -> Iterator[Rows]:
     """The rows that the images give when nothing goes wrong."""
 
     def rows() -> list[dict[str, Any]]:
@@ -62,31 +64,23 @@ def test_processes_give_the_rows_of_one(tmp_path: Path) -> None:
     assert not workers()
 
 
-def test_workers_that_are_killed_lose_no_row_and_double_none(
-    tmp_path: Path, clean: Callable[[], list[dict[str, Any]]]
-) -> None:
+def test_workers_that_are_killed_lose_no_row_and_double_none(tmp_path: Path, clean: Rows) -> None:
     write_folder(tmp_path / "in", 5)
-    killer = Killer(Pipe(tmp_path / "pipe.jpg"), 2, feed=jpeg())
-    killer.start()
-    result = run_batch(
-        [tmp_path / "in", tmp_path / "pipe.jpg"], tmp_path / "out", SMALL, processes=2
-    )
-    killer.join()
+    sources = [tmp_path / "in", tmp_path / "pipe.jpg"]
+    with Killer(Pipe(tmp_path / "pipe.jpg"), 2, feed=jpeg()) as killer:
+        result = run_batch(sources, tmp_path / "out", SMALL, processes=2)
     assert len(killer.killed) == 2
-    assert result.complete
-    assert result.tally.images == 6
+    assert (result.complete, result.tally.images) == (True, 6)
     assert rows_of(result.out) == clean()
 
 
 def test_a_shard_that_kills_three_workers_is_given_up_and_tried_by_a_rerun(
-    tmp_path: Path, clean: Callable[[], list[dict[str, Any]]]
+    tmp_path: Path, clean: Rows
 ) -> None:
     write_folder(tmp_path / "in", 6)
-    killer = Killer(Pipe(tmp_path / "pipe.jpg"), MOST_DEATHS)
-    killer.start()
     sources = [tmp_path / "in", tmp_path / "pipe.jpg"]
-    result = run_batch(sources, tmp_path / "out", SMALL, processes=1)
-    killer.join()
+    with Killer(Pipe(tmp_path / "pipe.jpg"), MOST_DEATHS):
+        result = run_batch(sources, tmp_path / "out", SMALL, processes=1)
     assert (result.given_up, result.complete, result.shards_done) == (1, False, 2)
     (error,) = [row["error"] for row in rows_of(result.out) if row["error"]]
     assert "it has killed 3 processes, with SIGKILL, SIGKILL, SIGKILL" in error
@@ -112,22 +106,9 @@ def start(
     )
 
 
-def children(pid: int) -> list[int]:
-    """Processes that it has started, and that are still there."""
-    found = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = status.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == pid and fields[0] != "Z":
-            found.append(int(status.parent.name))
-    return found
-
-
 @pytest.mark.parametrize("ended", [signal.SIGKILL, signal.SIGINT])
 def test_a_driver_that_is_killed_or_interrupted_is_gone_on_with(
-    ended: signal.Signals, tmp_path: Path, clean: Callable[[], list[dict[str, Any]]]
+    ended: signal.Signals, tmp_path: Path, clean: Rows
 ) -> None:
     write_folder(tmp_path / "in", 9)
     pipe = Pipe(tmp_path / "pipe.jpg")
@@ -135,10 +116,10 @@ def test_a_driver_that_is_killed_or_interrupted_is_gone_on_with(
     parts = tmp_path / "out" / "rows"
     wait_until(lambda: parts.is_dir() and len(list(parts.glob("part-*"))) == 3, "three parts")
     wait_until(lambda: pipe.is_read() or driver.poll() is not None, "the last shard")
-    others = children(driver.pid)
+    others = family_of(driver.pid)[1:]
     driver.send_signal(ended)
     _, stderr = driver.communicate(timeout=LIMIT_S)
-    wait_until(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in others), "the workers")
+    wait_until(lambda: not any(Path(f"/proc/{p.pid}/exe").exists() for p in others), "the workers")
     pipe.release()
     kept = {path.name: path.stat().st_mtime_ns for path in parts.glob("part-*")}
     assert len(kept) == 3
@@ -174,17 +155,15 @@ def test_a_full_disk_is_one_line_and_what_was_done_stays(tmp_path: Path) -> None
         resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
 
     sources = ("in", "large.tar")
-    full = start(tmp_path, "--processes", "1", sources=("in", "large.tar"), preexec_fn=small_files)
+    full = start(tmp_path, "--processes", "1", sources=sources, preexec_fn=small_files)
     stdout, stderr = full.communicate(timeout=LIMIT_S)
     assert (full.returncode, stdout) == (2, "")
     assert stderr.startswith(f"mien: {tmp_path}/out/rows/part-00000")
     assert stderr.endswith(".parquet: cannot be written; File too large\n")
     assert stderr.count("\n") == 1
     assert not [path for path in (tmp_path / "out").rglob("*") if ".part" in path.suffixes]
-    roomy = start(tmp_path, "--processes", "1", "--json", sources=sources)
-    stdout, _ = roomy.communicate(timeout=LIMIT_S)
-    result = json.loads(stdout)
-    assert result["complete"]
+    here = [tmp_path / source for source in sources]
+    assert run_batch(here, tmp_path / "out", SMALL, processes=0).complete
     assert len(rows_of(tmp_path / "out")) == 3 + 600
 
 
@@ -228,6 +207,7 @@ def test_an_unforeseen_error_gives_up_its_shard_and_no_other(
     monkeypatch.setattr(work, "items", breaks)
     result = run_batch([tmp_path / "in"], tmp_path / "out", SMALL, processes=0)
     assert (result.given_up, result.tally.images, result.shards_done) == (1, 3, 1)
+    assert result.tally.errors == {"other": 1}
     (error,) = [row["error"] for row in rows_of(result.out) if row["error"]]
     assert "KeyError: 'nobody thought of this'" in error
 
@@ -238,15 +218,14 @@ def test_a_model_that_is_gone_ends_the_batch_once(tmp_path: Path, tiny_model: Pa
     model.write_bytes(tiny_model.read_bytes())
     pipe = Pipe(tmp_path / "pipe.jpg")
     settings = BatchSettings(model=str(model), shard_images=3)
-    results: list[BatchResult | BaseException] = []
+    sources = [tmp_path / "in", pipe.path]
+    errors: list[BaseException] = []
 
     def work() -> None:
         try:
-            results.append(
-                run_batch([tmp_path / "in", pipe.path], tmp_path / "out", settings, processes=1)
-            )
+            run_batch(sources, tmp_path / "out", settings, processes=1)
         except BaseException as error:
-            results.append(error)
+            errors.append(error)
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
@@ -256,7 +235,7 @@ def test_a_model_that_is_gone_ends_the_batch_once(tmp_path: Path, tiny_model: Pa
     os.kill(pid, signal.SIGKILL)  # the one that takes its place must open the model
     thread.join(LIMIT_S)
     pipe.release()
-    (error,) = results
+    (error,) = errors
     assert isinstance(error, ModelError)
     assert "expected the model with which the work began" in str(error)
     assert not workers()

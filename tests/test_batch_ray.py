@@ -130,12 +130,10 @@ def test_a_shard_that_kills_three_workers_is_given_up_and_no_other(
     cluster: Running, tmp_path: Path
 ) -> None:
     write_folder(tmp_path / "in", 3)
-    killer = Killer(Pipe(tmp_path / "pipe.jpg"), MOST_DEATHS)
-    killer.start()
     sources = [tmp_path / "in", tmp_path / "pipe.jpg"]
     settings = BatchSettings(shard_images=1)
-    result = run_batch(sources, tmp_path / "out", settings, processes=1, ray=cluster.address)
-    killer.join()
+    with Killer(Pipe(tmp_path / "pipe.jpg"), MOST_DEATHS) as killer:
+        result = run_batch(sources, tmp_path / "out", settings, processes=1, ray=cluster.address)
     assert len(killer.killed) == MOST_DEATHS
     assert (result.given_up, result.complete, result.shards_done) == (1, False, 3)
     (error,) = [row["error"] for row in rows_of(result.out) if row["error"]]
