@@ -19,7 +19,7 @@ from mien import __version__
 from mien.errors import MissingExtraError, OptionError, OutputError
 from mien.recognize.batch import BatchSettings, run_batch
 from mien.recognize.batch.cluster import ANSWER_S, check_answers, do_shard
-from mien.recognize.batch.plan import Shard, make_plan
+from mien.recognize.batch.plan import make_plan
 from mien.recognize.batch.pool import MOST_DEATHS
 from mien.recognize.batch.records import ShardRecord
 from mien.recognize.batch.settings import Job, model_files
@@ -150,48 +150,37 @@ def a_job(out: Path, dataset: str, *, travels: bool = False, model: str = "mien"
     return Job(settings, files, "mien", str(out), dataset, __version__)
 
 
-@pytest.fixture
-def begun(tmp_path: Path) -> tuple[Path, str, Shard]:
-    """A data set without a part, its id, and its only shard."""
+def test_what_a_worker_does_on_a_node(tmp_path: Path, tiny_model: Path) -> None:
     write_folder(tmp_path / "in", 2)
-    result = run_batch([tmp_path / "in"], tmp_path / "out", BatchSettings(), processes=0)
-    (tmp_path / "out" / "rows" / "part-000000.parquet").unlink()
+    out = tmp_path / "out"
+    run_batch([tmp_path / "in"], out, BatchSettings(), processes=0)
+    dataset = json.loads((out / "manifest.json").read_text())["id"]
     with make_plan([str(tmp_path / "in")], BatchSettings()) as plan:
         shard = plan[0]
-    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
-    return Path(result.out), manifest["id"], shard
 
-
-def test_a_shard_that_is_done_twice_leaves_the_rows_of_one(begun: tuple[Path, str, Shard]) -> None:
-    out, dataset, shard = begun
-    first = do_shard(a_job(out, dataset), shard)
-    assert isinstance(first, ShardRecord)
+    # A shard that is done twice leaves the rows of one.
     rows = rows_of(out)
-    again = do_shard(a_job(out, dataset), shard)
-    assert isinstance(again, ShardRecord)
-    assert (again.tally.faces, again.rows) == (first.tally.faces, first.rows) == (2, 2)
-    assert rows_of(out) == rows
-    assert [path.name for path in (out / "rows").iterdir()] == [shard.file_name]
+    (out / "rows" / shard.file_name).unlink()
+    for _ in range(2):
+        done = do_shard(a_job(out, dataset), shard)
+        assert isinstance(done, ShardRecord)
+        assert (done.tally.faces, done.rows) == (2, 2)
+        assert rows_of(out) == rows
+        assert [path.name for path in (out / "rows").iterdir()] == [shard.file_name]
 
-
-def test_a_node_that_does_not_see_the_data_set_says_so(begun: tuple[Path, str, Shard]) -> None:
-    out, _, shard = begun
-    error = do_shard(a_job(out, "of another node"), shard)
-    assert isinstance(error, OutputError)
-    assert "expected a folder that every node of the cluster shares" in str(error)
-    assert socket.gethostname() in str(error)
-
-
-def test_a_model_of_ones_own_travels_to_the_nodes(
-    begun: tuple[Path, str, Shard], tiny_model: Path, tmp_path: Path
-) -> None:
-    out, dataset, shard = begun
+    # A model of one's own travels to the node; one of the package need not.
     mine = tmp_path / "mine.onnx"
     mine.write_bytes(tiny_model.read_bytes())
     job = a_job(out, dataset, travels=True, model=str(mine))
     mine.unlink()
     assert isinstance(do_shard(job, shard), ShardRecord)
-    assert a_job(out, dataset, travels=True).models[0].content is None  # it is in the package
+    assert a_job(out, dataset, travels=True).models[0].content is None
+
+    # A node that does not see the data set says so.
+    error = do_shard(a_job(out, "of another node"), shard)
+    assert isinstance(error, OutputError)
+    assert "expected a folder that every node of the cluster shares" in str(error)
+    assert socket.gethostname() in str(error)
 
 
 # Clusters that are not there

@@ -180,14 +180,6 @@ def test_a_source_that_names_nothing_is_an_error(
 # Shards
 
 
-def test_images_are_cut_into_shards_alike_every_time(tmp_path: Path) -> None:
-    write_folder(tmp_path, 5)
-    shards = plan_of(tmp_path, shard_images=2)
-    assert [len(shard.files) for shard in shards] == [2, 2, 1]
-    assert shards == plan_of(tmp_path, shard_images=2)
-    assert len(plan_of(tmp_path)) == 1  # few images are not cut into crumbs
-
-
 @pytest.mark.parametrize("size", [1, 3, 10, 100])
 def test_parquet_is_cut_so_that_each_row_is_read_once(tmp_path: Path, size: int) -> None:
     images = [jpeg(i) for i in range(11)]
@@ -199,15 +191,22 @@ def test_parquet_is_cut_so_that_each_row_is_read_once(tmp_path: Path, size: int)
     assert [(item.row, item.content) for item in found] == list(enumerate(images))
 
 
-def test_a_plan_is_the_same_when_it_is_read_back(tmp_path: Path) -> None:
-    write_folder(tmp_path / "in", 5)
-    write_tar(tmp_path / "in" / "x.tar", samples(1))
-    (tmp_path / "in" / "a.zip").write_bytes(b"x")
+def test_a_plan_is_the_same_when_it_is_made_again_and_when_it_is_read_back(tmp_path: Path) -> None:
+    images = write_folder(tmp_path / "in", 4)
+    no_utf8 = os.fsdecode(os.fsencode(images) + b"/\xff.jpg")
+    Path(no_utf8).write_bytes(jpeg(4))
+    write_tar(images / "x.tar", samples(1))
+    (images / "a.zip").write_bytes(b"x")
     folder = Folder(str(tmp_path / "out"))
-    with make_plan([str(tmp_path / "in")], BatchSettings(shard_images=2)) as plan:
+    shards = plan_of(images, shard_images=2)
+    assert [len(shard.files) for shard in shards] == [2, 2, 1, 1]
+    assert shards[-1].files == (no_utf8,)
+    assert [item.content for item in items(shards[-1])] == [jpeg(4)]
+    assert [len(s.files) for s in plan_of(images)] == [1, 5]  # few are not cut into crumbs
+    with make_plan([str(images)], BatchSettings(shard_images=2)) as plan:
         plan.save(folder, "plan.jsonl.gz")
         with Plan.load(folder, "plan.jsonl.gz") as loaded:
-            assert [loaded[i] for i in range(len(loaded))] == [plan[i] for i in range(len(plan))]
+            assert [loaded[i] for i in range(len(loaded))] == shards
             assert (loaded.digest, loaded.counts) == (plan.digest, plan.counts)
             assert (loaded.images, loaded.left_out) == (5, {".zip": 1})
             heaviest = loaded.heaviest_first(range(len(loaded)))
@@ -216,14 +215,6 @@ def test_a_plan_is_the_same_when_it_is_read_back(tmp_path: Path) -> None:
     (tmp_path / "out" / "plan.jsonl.gz").write_bytes(gzip.compress(b"{}"))
     with pytest.raises(OutputError, match="expected the plan of a data set"):
         Plan.load(folder, "plan.jsonl.gz")
-
-
-def test_names_that_are_not_utf8_survive_the_plan(tmp_path: Path) -> None:
-    name = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.jpg")
-    Path(name).write_bytes(jpeg())
-    (shard,) = plan_of(tmp_path)
-    assert shard.files == (name,)
-    assert [item.content for item in items(shard)] == [jpeg()]
 
 
 # Images of shards
@@ -330,27 +321,23 @@ def test_parquet_gives_bytes_and_where_it_is_told_the_path(tmp_path: Path, as_st
 
 def test_the_column_of_images_is_found_or_asked_for(tmp_path: Path) -> None:
     mask, image = [b"mask"], [jpeg()]
+    (tmp_path / "e.jpg").write_bytes(jpeg())
     named = write_parquet(tmp_path / "a.parquet", mask, column="mask", JPG=image)
     two = write_parquet(tmp_path / "b.parquet", mask, column="one", two=image)
-    none = tmp_path / "c.parquet"
+    none, broken = tmp_path / "c.parquet", tmp_path / "d.parquet"
     pq.write_table(pa.table({"label": [1, 2]}), none)
+    broken.write_bytes(b"PAR1 is all that it has PAR1")
     assert contents(named) == [jpeg()]
     assert contents(named, column="mask") == [b"mask"]
     for path, column, message in (
         (two, None, "it has one, two: say which one (--column)"),
         (two, "three", "a column 'three' with the bytes of images; it has one: binary"),
         (none, None, "or a struct with bytes; it has label: int64"),
+        (broken, None, "expected a Parquet file"),
     ):
-        (error,) = contents(path, column=column)
+        error, other = contents(path, tmp_path / "e.jpg", column=column)
         assert message in str(error)
-
-
-def test_a_damaged_parquet_file_is_an_error_among_others(tmp_path: Path) -> None:
-    broken = tmp_path / "broken.parquet"
-    broken.write_bytes(b"PAR1 is all that it has PAR1")
-    first, second = contents(broken, write_parquet(tmp_path / "good.parquet", [jpeg()]))
-    assert "expected a Parquet file" in str(first)
-    assert second == jpeg()
+        assert other == jpeg()
 
 
 def test_pages_of_parquet_that_are_damaged_keep_the_rows_before(tmp_path: Path) -> None:
