@@ -1,11 +1,10 @@
 """Finding faces: `Face`, the `Detector` protocol, YuNet and the paper's Haar cascade."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Any, ClassVar, Final, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, Final, Protocol, TypeAlias
 
 import cv2
 import numpy as np
@@ -22,8 +21,6 @@ _Row: TypeAlias = NDArray[np.float64]
 _MOST_CROPPED_PX: Final = 96  # of an image that looks like a face from a data set
 _MUCH_SHRUNK: Final = 0.7  # or more: a larger search finds little else
 _SMALL_PX: Final = 24  # in the search: where there is a face this small, others were missed
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -236,7 +233,10 @@ class YuNetDetector:
 
     def _find(self, image: Image, pixels: int, quarters: int, least: float) -> list["_Find"]:
         """What is found in an image when it is shrunk and turned."""
-        view = _shrink(image, pixels, CELL_PX).turned(quarters)
+        view = _shrink(image, pixels, CELL_PX)
+        if quarters:
+            turned = np.ascontiguousarray(np.rot90(view.image, quarters))
+            view = _View(turned, view.scale, quarters)
         return [view.find(row) for row in self._network.find(view.image, least)]
 
     def _looked_at(self, looks: "_SecondLooks", finds: list["_Find"]) -> list["_Find"]:
@@ -374,7 +374,10 @@ class HaarDetector:
         self.min_face_px = min_face_px
         self.min_neighbors = min_neighbors
         self.search_pixels = self.FULL_SIZE_PIXELS if full_size else self.SEARCH_PIXELS
-        self._cascades = _Idle(_haar)
+        self._idle = [_haar()]  # what is wrong with it is seen now
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_idle": []}  # they cannot be copied
 
     def search_size(self, width: int, height: int) -> tuple[int, int]:
         """Width and height to which an image of this size is shrunk to be searched."""
@@ -390,14 +393,20 @@ class HaarDetector:
         scale_x, scale_y = view.scale
         gray = cv2.cvtColor(view.image, cv2.COLOR_RGB2GRAY)
         window_px = max(self.MIN_WINDOW_PX, int(self.min_face_px * scale_x))
-        with self._cascades.one() as cascade:
-            boxes, _, weights = cascade.detectMultiScale3(
-                gray,
-                self.SCALE_STEP,
-                self.min_neighbors,
-                minSize=(window_px, window_px),
-                outputRejectLevels=True,
-            )
+        # A cascade keeps the state of a call: each call has one to itself, and there are never more
+        # than calls at once, however many threads come and go.
+        try:
+            cascade = self._idle.pop()
+        except IndexError:
+            cascade = _haar()
+        boxes, _, weights = cascade.detectMultiScale3(
+            gray,
+            self.SCALE_STEP,
+            self.min_neighbors,
+            minSize=(window_px, window_px),
+            outputRejectLevels=True,
+        )
+        self._idle.append(cascade)  # not after an error: what state it is in, nobody knows
         faces = []
         for box_px, weight in zip(boxes, weights, strict=True):
             x, y, width, height = (int(value) for value in box_px)
@@ -483,34 +492,6 @@ def what_may_help(detector: Detector, size: tuple[int, int], sizes_px: Sequence[
     if shrunk <= _MUCH_SHRUNK and shrunk * min(sizes_px, default=0.0) < _SMALL_PX:
         return f"searched at {width}x{height}; small faces: --full-size, in Python full_size=True"
     return ""
-
-
-class _Idle(Generic[T]):
-    """Objects that keep the state of a call, as OpenCV's do: each call has one to itself.
-
-    A call takes one that is idle, or makes one where all are busy: there are never more than calls
-    at once, however many threads come and go. Copies, in other processes too, begin with none.
-
-    Args:
-        make: a new one; can be pickled.
-    """
-
-    def __init__(self, make: Callable[[], T]) -> None:
-        self._make = make
-        self._idle = [make()]  # what is wrong with it is seen now
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _Idle, (self._make,)
-
-    @contextmanager
-    def one(self) -> Iterator[T]:
-        """One of them, for as long as the block runs."""
-        try:
-            taken = self._idle.pop()
-        except IndexError:
-            taken = self._make()
-        yield taken
-        self._idle.append(taken)  # not after an error: what state it is in, nobody knows
 
 
 def _haar() -> Any:
@@ -702,14 +683,7 @@ class _SecondLooks:
     def _places(
         self, find: _Find, degrees: Sequence[float], side: int, scale: float
     ) -> Iterator["_Place"]:
-        """The place of a find, turned by each of these.
-
-        Args:
-            find: whose place is looked at.
-            degrees: counter-clockwise.
-            side: of the place, in pixels as it is looked at.
-            scale: of the place, pixels in one of the image.
-        """
+        """The place of a find, turned by each of these; `side` and `scale` are those of `_part`."""
         part, start, factor = self._part(find, side, scale)
         for more in degrees:
             angle = 90.0 * find.quarters + more
@@ -777,13 +751,6 @@ class _View:
     image: Image
     scale: tuple[float, float]
     quarters: int = 0
-
-    def turned(self, quarters: int) -> "_View":
-        """It, turned by so many quarters, counter-clockwise."""
-        if not quarters:
-            return self
-        image = np.ascontiguousarray(np.rot90(self.image, quarters))
-        return _View(image, self.scale, quarters)
 
     def find(self, row: _Row) -> _Find:
         """What YuNet says of it, in pixels of the image."""
