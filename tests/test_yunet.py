@@ -1,5 +1,3 @@
-import pickle
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -47,30 +45,9 @@ def test_it_finds_what_opencv_finds(crowd: Image, height: int, width: int) -> No
     assert found[:, 14] == pytest.approx(expected[order, 14], abs=1e-6)
 
 
-@pytest.mark.parametrize(("height", "width"), [(8, 8), (8, 3000), (3000, 8), (31, 33)])
-def test_shapes_without_room_for_a_face(height: int, width: int) -> None:
-    strip = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    assert YuNet().find(strip, 0.5).shape == (0, 15)
-
-
 def test_a_part_of_an_image_is_searched_as_a_copy_of_it(crowd: Image) -> None:
     part = crowd[:, ::-1][10:400, 20:300]
     assert np.array_equal(YuNet().find(part, LEAST), YuNet().find(part.copy(), LEAST))
-
-
-def test_threads_share_it(crowd: Image) -> None:
-    network = YuNet()
-    images = [np.ascontiguousarray(crowd[: 200 + 20 * i, : 500 - 9 * i]) for i in range(16)]
-    expected = [network.find(image, LEAST) for image in images]
-    with ThreadPoolExecutor(8) as threads:
-        found = list(threads.map(lambda i: network.find(images[i % 16], LEAST), range(200)))
-    assert all(np.array_equal(rows, expected[i % 16]) for i, rows in enumerate(found))
-
-
-def test_it_is_pickled_as_its_settings(crowd: Image) -> None:
-    content = pickle.dumps(YuNet())
-    assert len(content) < 200
-    assert len(pickle.loads(content).find(crowd, LEAST)) > 5
 
 
 def test_the_file_is_what_the_script_writes() -> None:
