@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from mien.errors import OptionError
 from mien.labels import EMOTIONS
 from mien.readings import (
     Expectation,
@@ -214,17 +215,17 @@ class Recognizer:
             VideoError: it is not a video that can be read.
             OptionError: an argument is out of its range.
         """
-        from mien.recognize.video.readings import read_video
+        from mien.recognize.video.frames import camera_number, frames
+        from mien.recognize.video.readings import BATCH_FRAMES, VideoSettings, read_stream
 
-        return read_video(
-            self,
-            source,
-            settings=settings,
-            every_s=every_s,
-            start_s=start_s,
-            end_s=end_s,
-            stream=stream,
-        )
+        given, live = source, True
+        if isinstance(source, (str, Path, int)):
+            live = stream or camera_number(source) is not None
+            given = frames(source, every_s=every_s, start_s=start_s, end_s=end_s, stream=stream)
+        elif every_s is not None or start_s is not None or end_s is not None or stream:
+            raise OptionError("every_s, start_s, end_s and stream are for files and addresses")
+        settings = settings or VideoSettings(batch_frames=1 if live else BATCH_FRAMES)
+        return read_stream(self, cast("Iterable[Frame]", given), settings=settings)
 
 
 def _reading(

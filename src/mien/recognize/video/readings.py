@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import cv2
@@ -23,7 +22,7 @@ from mien.recognize.video.tracking import TrackedFace, Tracker, TrackingSettings
 
 if TYPE_CHECKING:
     from mien.recognize.recognizer import Recognizer
-    from mien.recognize.video.frames import Frame, VideoSource
+    from mien.recognize.video.frames import Frame
 
 BATCH_FRAMES: Final = 8
 """Frames of a file that are held to be read together."""
@@ -138,38 +137,6 @@ def frame_readings(
             if reader.add(frame, time_s, faces, tentative=tracker.tentative):
                 yield from reader.read(tracker, wait=settings.batch_frames == 1)
         yield from reader.read(tracker, wait=True)
-
-
-def read_video(
-    recognizer: "Recognizer",
-    source: "VideoSource | Iterable[Frame]",
-    *,
-    settings: VideoSettings | None = None,
-    every_s: float | None = None,
-    start_s: float | None = None,
-    end_s: float | None = None,
-    stream: bool = False,
-) -> "Iterator[tuple[Frame, list[TrackedReading]]]":
-    """As `Recognizer.stream`, which calls it.
-
-    Raises:
-        VideoError: `source` is not a video that can be read.
-        OptionError: an argument is out of its range.
-    """
-    from mien.recognize.video.frames import camera_number, frames
-
-    if isinstance(source, (str, Path, int)):
-        live = stream or camera_number(source) is not None
-        given: Iterable[Frame] = frames(
-            source, every_s=every_s, start_s=start_s, end_s=end_s, stream=stream
-        )
-    elif every_s is not None or start_s is not None or end_s is not None or stream:
-        raise OptionError("every_s, start_s, end_s and stream are for files and addresses")
-    else:
-        live, given = True, source
-    if settings is None:
-        settings = VideoSettings(batch_frames=1 if live else BATCH_FRAMES)
-    return read_stream(recognizer, given, settings=settings)
 
 
 class _Waiting(NamedTuple):
