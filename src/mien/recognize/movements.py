@@ -32,21 +32,6 @@ _DOWN: Final = 0.055  # from that frame's middle to the crop's, in sides of the 
 _MIN_PRESENCE: Final = 0.5  # MediaPipe's own: below it, the crop shows no face
 _BATCH: Final = 8  # crops that go through the network together; more take memory, and no less time
 
-_IN_THE_FILE: Final = (
-    *("_neutral", "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft"),
-    *("browOuterUpRight", "cheekPuff", "cheekSquintLeft", "cheekSquintRight", "eyeBlinkLeft"),
-    *("eyeBlinkRight", "eyeLookDownLeft", "eyeLookDownRight", "eyeLookInLeft", "eyeLookInRight"),
-    *("eyeLookOutLeft", "eyeLookOutRight", "eyeLookUpLeft", "eyeLookUpRight", "eyeSquintLeft"),
-    *("eyeSquintRight", "eyeWideLeft", "eyeWideRight", "jawForward", "jawLeft", "jawOpen"),
-    *("jawRight", "mouthClose", "mouthDimpleLeft", "mouthDimpleRight", "mouthFrownLeft"),
-    *("mouthFrownRight", "mouthFunnel", "mouthLeft", "mouthLowerDownLeft", "mouthLowerDownRight"),
-    *("mouthPressLeft", "mouthPressRight", "mouthPucker", "mouthRight", "mouthRollLower"),
-    *("mouthRollUpper", "mouthShrugLower", "mouthShrugUpper", "mouthSmileLeft", "mouthSmileRight"),
-    *("mouthStretchLeft", "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight"),
-    *("noseSneerLeft", "noseSneerRight"),
-)
-"""`kBlendshapeNames` of MediaPipe's face_blendshapes_graph.cc."""
-
 LEFT_OUT: Final = {
     "_neutral": "MediaPipe says to ignore it",
     "cheekPuff": "it never moves; its card has another network give it, whose output is not there",
@@ -60,46 +45,42 @@ LEFT_OUT: Final = {
 }
 """Outputs of the network that are not told, and why."""
 
+_IN_THE_FILE: Final = sorted((*MOVEMENTS, *LEFT_OUT))
+"""`kBlendshapeNames` of MediaPipe's face_blendshapes_graph.cc."""
+
 _TOLD: Final = [_IN_THE_FILE.index(name) for name in MOVEMENTS]
 
-# Points that hardly move against the skull, with MediaPipe's weights for them and their places on
-# its canonical face in cm (x to the left of the face, y up, z out of it):
-# geometry_pipeline_metadata_landmarks.binarypb of the same bundle.
-_SKULL: Final = {
-    4: (0.0709, (0.000, -0.463, 7.587)),
-    6: (0.0321, (0.000, 2.473, 5.789)),
-    10: (0.0084, (0.000, 8.262, 4.482)),
-    33: (0.0587, (-4.446, 2.664, 3.173)),
-    54: (0.0077, (-6.279, 6.615, 1.426)),
-    67: (0.0091, (-3.524, 8.006, 3.729)),
-    117: (0.0098, (-5.259, 0.946, 2.974)),
-    119: (0.0146, (-3.301, 0.862, 3.873)),
-    121: (0.0186, (-1.821, 1.468, 4.224)),
-    127: (0.0052, (-7.743, 2.365, -2.005)),
-    129: (0.1206, (-1.786, -0.978, 4.850)),
-    132: (0.0056, (-7.271, -2.891, -2.252)),
-    133: (0.0533, (-1.856, 2.585, 3.758)),
-    136: (0.0669, (-5.085, -7.179, 0.715)),
-    143: (0.0148, (-6.408, 2.236, 1.561)),
-    147: (0.0143, (-6.235, -1.944, 1.664)),
-    198: (0.0255, (-1.247, 0.230, 5.681)),
-    205: (0.0473, (-3.833, -1.537, 4.138)),
-    263: (0.0587, (4.446, 2.664, 3.173)),
-    284: (0.0077, (6.279, 6.615, 1.426)),
-    297: (0.0091, (3.524, 8.006, 3.729)),
-    346: (0.0098, (5.259, 0.946, 2.974)),
-    348: (0.0146, (3.301, 0.862, 3.873)),
-    350: (0.0186, (1.821, 1.468, 4.224)),
-    356: (0.0052, (7.743, 2.365, -2.005)),
-    358: (0.1206, (1.786, -0.978, 4.850)),
-    361: (0.0056, (7.271, -2.891, -2.252)),
-    362: (0.0533, (1.856, 2.585, 3.758)),
-    365: (0.0669, (5.085, -7.179, 0.715)),
-    372: (0.0148, (6.408, 2.236, 1.561)),
-    376: (0.0143, (6.235, -1.944, 1.664)),
-    420: (0.0255, (1.247, 0.230, 5.681)),
-    425: (0.0473, (3.833, -1.537, 4.138)),
+# Points that hardly move against the skull, at the right of the face and at the left, with
+# MediaPipe's weight for them and the place of the right one on its canonical face in cm (x to the
+# left of the face, y up, z out of it): geometry_pipeline_metadata_landmarks.binarypb of the same
+# bundle.
+_RIGHT_AND_LEFT: Final = {
+    (4, 4): (0.0709, (0.000, -0.463, 7.587)),
+    (6, 6): (0.0321, (0.000, 2.473, 5.789)),
+    (10, 10): (0.0084, (0.000, 8.262, 4.482)),
+    (33, 263): (0.0587, (-4.446, 2.664, 3.173)),
+    (54, 284): (0.0077, (-6.279, 6.615, 1.426)),
+    (67, 297): (0.0091, (-3.524, 8.006, 3.729)),
+    (117, 346): (0.0098, (-5.259, 0.946, 2.974)),
+    (119, 348): (0.0146, (-3.301, 0.862, 3.873)),
+    (121, 350): (0.0186, (-1.821, 1.468, 4.224)),
+    (127, 356): (0.0052, (-7.743, 2.365, -2.005)),
+    (129, 358): (0.1206, (-1.786, -0.978, 4.850)),
+    (132, 361): (0.0056, (-7.271, -2.891, -2.252)),
+    (133, 362): (0.0533, (-1.856, 2.585, 3.758)),
+    (136, 365): (0.0669, (-5.085, -7.179, 0.715)),
+    (143, 372): (0.0148, (-6.408, 2.236, 1.561)),
+    (147, 376): (0.0143, (-6.235, -1.944, 1.664)),
+    (198, 420): (0.0255, (-1.247, 0.230, 5.681)),
+    (205, 425): (0.0473, (-3.833, -1.537, 4.138)),
 }
+_SKULL: Final = dict(
+    sorted(
+        (point, (weight, (x if point == right else -x, y, z)))
+        for (right, left), (weight, (x, y, z)) in _RIGHT_AND_LEFT.items()
+        for point in (right, left)
+    )
+)
 
 
 class Movements:
