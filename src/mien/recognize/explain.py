@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import ImageError, ModelError, OptionError
-from mien.labels import EMOTIONS, target_of
-from mien.readings import CoveredPart, Explanation, Face, Probabilities
+from mien.labels import EMOTIONS
+from mien.readings import CoveredPart, Expectation, Explanation, Face, Probabilities
 from mien.recognize.crops import SIZE_PX, Crops, crop_faces
 from mien.recognize.faces import what_may_help
 from mien.recognize.images import ImageSource, load_image
@@ -142,12 +142,7 @@ def explain_crop(
 
 
 def _target(emotion: str | None) -> int | None:
-    if emotion is None:
-        return None
-    target = target_of(emotion)
-    if target is None:
-        raise OptionError(f"expected an emotion among {', '.join(EMOTIONS)}; got {emotion!r}")
-    return target
+    return None if emotion is None else EMOTIONS.index(Expectation.of(emotion).emotion)
 
 
 def _share(

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Any, ClassVar, Final, Protocol, TypeAlias
+from typing import Any, ClassVar, Final, Protocol, TypeAlias, cast
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mien.environment import of_opencv
 from mien.errors import OptionError
-from mien.readings import Box, Face, Image
+from mien.readings import Box, Face, Image, Landmarks
 from mien.recognize.yunet import CELL_PX, YuNet
 
 _Row: TypeAlias = NDArray[np.float64]
@@ -587,10 +587,7 @@ class _Find:
 
     def face(self) -> Face:
         """What a detector says of it."""
-        right_eye, left_eye, nose, right_mouth, left_mouth = (
-            (x, y) for x, y in self.points.tolist()
-        )
-        landmarks = (right_eye, left_eye, nose, right_mouth, left_mouth)
+        landmarks = cast(Landmarks, tuple(map(tuple, self.points.tolist())))
         return Face(self.box, min(self.score, 1.0), landmarks)
 
 

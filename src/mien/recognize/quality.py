@@ -1,6 +1,7 @@
 """What the image of one face was worth: pose, size, blur, light, and whether to trust it."""
 
 import math
+from dataclasses import replace
 from typing import Final
 
 import cv2
@@ -39,11 +40,13 @@ def quality_of(face: Face, crop: NDArray[np.uint8], size: tuple[int, int]) -> Fa
         crop: (48, 48) uint8, gray: of that face, as the classifier reads it.
         size: width and height of the image, in pixels.
     """
-    angles = (None,) * 3 if face.landmarks is None else pose_of(face.landmarks)
+    points = face.landmarks
+    yaw, pitch, roll = (None, None, None) if points is None else pose_of(points)
     mean, deviation = cv2.meanStdDev(crop)
     light, contrast = float(mean[0, 0]), float(deviation[0, 0])
     measures = (face.size_px, blur_of(crop), light, contrast, inside_of(face.box, size))
-    return _judged(angles, measures, None if face.landmarks is None else "points")
+    method = None if points is None else "points"
+    return _judged(FaceQuality(yaw, pitch, roll, *measures, pose_method=method))
 
 
 def with_mesh(quality: FaceQuality, pose: tuple[float, float, float]) -> FaceQuality:
@@ -53,29 +56,23 @@ def with_mesh(quality: FaceQuality, pose: tuple[float, float, float]) -> FaceQua
         quality: of the face.
         pose: yaw, pitch and roll, of `mien.recognize.movements.pose_of`.
     """
-    measures = (quality.size_px, quality.blur, quality.light, quality.contrast, quality.inside)
-    return _judged(pose, measures, "mesh")
+    yaw, pitch, roll = pose
+    return _judged(replace(quality, yaw=yaw, pitch=pitch, roll=roll, pose_method="mesh"))
 
 
-def _judged(
-    angles: tuple[float | None, float | None, float | None],
-    measures: tuple[float, float, float, float, float],
-    method: str | None,
-) -> FaceQuality:
+def _judged(quality: FaceQuality) -> FaceQuality:
     """With what speaks against trusting a reading, of `mien.readings.UNUSABLE`."""
-    (yaw, pitch, _), (size_px, blur, light, contrast, inside) = angles, measures
-    raised = abs(pitch or 0.0) > MAX_PITCH and method == "mesh"
+    raised = abs(quality.pitch or 0.0) > MAX_PITCH and quality.pose_method == "mesh"
     reasons = (
-        (size_px < MIN_SIZE_PX, "small"),
-        (inside < MIN_INSIDE, "cut off"),
-        (raised or abs(yaw or 0.0) > MAX_YAW, "turned"),
-        (light < MIN_LIGHT, "dark"),
-        (light > MAX_LIGHT, "bright"),
-        (contrast < MIN_CONTRAST, "flat"),
-        (blur > MAX_BLUR, "blurred"),
+        (quality.size_px < MIN_SIZE_PX, "small"),
+        (quality.inside < MIN_INSIDE, "cut off"),
+        (raised or abs(quality.yaw or 0.0) > MAX_YAW, "turned"),
+        (quality.light < MIN_LIGHT, "dark"),
+        (quality.light > MAX_LIGHT, "bright"),
+        (quality.contrast < MIN_CONTRAST, "flat"),
+        (quality.blur > MAX_BLUR, "blurred"),
     )
-    unusable = next((reason for speaks, reason in reasons if speaks), "")
-    return FaceQuality(*angles, *measures, unusable, method)
+    return replace(quality, unusable=next((reason for speaks, reason in reasons if speaks), ""))
 
 
 def pose_of(landmarks: Landmarks) -> tuple[float, float, float]:

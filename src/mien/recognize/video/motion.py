@@ -7,7 +7,7 @@ Lucas-Kanade, Bouguet 2000).
 
 import math
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 import cv2
 import numpy as np
@@ -102,14 +102,8 @@ class SimilarityTransform:
 
     def points(self, points: Landmarks) -> Landmarks:
         """The moved points."""
-        a, b, c, d, e = (self.turn * complex(*point) + self.shift for point in points)
-        return (
-            (a.real, a.imag),
-            (b.real, b.imag),
-            (c.real, c.imag),
-            (d.real, d.imag),
-            (e.real, e.imag),
-        )
+        moved = (self.turn * complex(*point) + self.shift for point in points)
+        return cast(Landmarks, tuple((point.real, point.imag) for point in moved))
 
     def box(self, box: Box) -> Box:
         """The box around the moved center, grown but not turned."""

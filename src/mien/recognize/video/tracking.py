@@ -11,6 +11,7 @@ has changed but known faces, only their places are looked at on one.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Final
 
 import cv2
@@ -229,20 +230,18 @@ class Tracker:
 
     def _follow(self, before: Gray, gray: Gray, scale: float) -> bool:
         """Move the faces by optical flow; gives whether all of them are surely followed."""
-        sure = True
         for track in self._tracks:
             if track.seen and before.shape == gray.shape:
                 step = flow(before, gray, track.box, track.expected, scale)
                 if step is None or not track.move(step, gray, scale):
                     track.lose()
-        for track in self._tracks:
-            if track.lost_for(self._time_s) <= self.RETRY_S and not track.seen and not track.left:
-                sure = False
-        shown = [track for track in self._tracks if track.seen]
-        for index, track in enumerate(shown):
-            if any(iou(track.box, other.box) > self.TOUCHING_IOU for other in shown[:index]):
-                sure = False
-        return sure
+        shown = [track.box for track in self._tracks if track.seen]
+        touching = any(iou(*pair) > self.TOUCHING_IOU for pair in combinations(shown, 2))
+        just_lost = any(
+            not (track.seen or track.left) and track.lost_for(self._time_s) <= self.RETRY_S
+            for track in self._tracks
+        )
+        return not (touching or just_lost)
 
     def _look(self, image: Image, gray: Gray, scale: float) -> bool:
         """Look at the places of the faces alone; False where the frame is to be searched for more.
