@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -129,15 +127,3 @@ def test_a_wrong_name_is_one_line_and_status_2(mien: Mien, package: Path) -> Non
         assert done.stderr.startswith("mien: ")
         assert done.stderr.count("\n") == 1
         assert message in done.stderr
-
-
-def test_neither_detecting_nor_listing_needs_the_extra() -> None:
-    code = (
-        "import sys, mien.cli.detect, mien.cli.models, mien.cli.card, mien.recognize.catalog;"
-        "print([m for m in ('torch', 'sklearn', 'scipy', 'pyarrow', 'rich.markdown', 'mien.learn')"
-        " if m in sys.modules])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-    )
-    assert done.stdout == "[]\n"

@@ -42,36 +42,39 @@ def seen_and_loaded(statement: str) -> tuple[list[str], list[str]]:
     return seen, modules
 
 
-def test_import_is_light_and_touches_nothing() -> None:
-    seen, modules = seen_and_loaded("import mien")
+HEAVY = ("torch", "sklearn", "scipy", "pyarrow", "pandas", "matplotlib", "jinja2", "onnx")
+VIDEOS = ("mien.learn", "mien.recognize.video", "av", "PIL.ImageFont")
+
+
+@pytest.mark.parametrize(
+    ("statement", "others"),
+    [
+        ("import mien", ("mien.", "numpy", "cv2")),
+        ("from mien import Recognizer, load_image", (*HEAVY, *VIDEOS)),
+        (
+            "import mien.cli.detect, mien.cli.models, mien.cli.card, mien.recognize.catalog",
+            ("torch", "sklearn", "scipy", "pyarrow", "rich.markdown", "mien.learn"),
+        ),
+    ],
+)
+def test_imports_are_light_and_touch_nothing(statement: str, others: tuple[str, ...]) -> None:
+    seen, modules = seen_and_loaded(statement)
     assert seen == []
-    assert [name for name in modules if name.startswith(("mien.", "numpy", "cv2"))] == []
+    assert [name for name in modules if is_of(name, others)] == []
 
 
-def test_readings_of_images_need_nothing_of_videos_nor_an_extra() -> None:
-    seen, modules = seen_and_loaded("from mien import Recognizer, load_image")
-    assert seen == []
-    heavy = {
-        "torch",
-        "jinja2",
-        "matplotlib",
-        "sklearn",
-        "pandas",
-        "pyarrow",
-        "onnx",
-        "PIL.ImageFont",
-    }
-    assert heavy.isdisjoint(modules)
-    assert not [
-        name for name in modules if name.startswith(("mien.learn", "mien.recognize.video", "av"))
-    ]
+def is_of(module: str, packages: tuple[str, ...]) -> bool:
+    return module in packages or module.startswith(
+        tuple(f"{name.rstrip('.')}." for name in packages)
+    )
 
 
-def test_a_jpeg_is_read_without_the_readers_of_other_formats() -> None:
+def test_a_jpeg_is_read_without_the_readers_of_other_formats_nor_an_extra() -> None:
     portrait = Path(mien.__file__).parent / "assets" / "astronaut.jpg"
-    _, modules = seen_and_loaded(f"from mien import load_image; load_image({str(portrait)!r})")
+    _, modules = seen_and_loaded(f"from mien import Recognizer; Recognizer()({str(portrait)!r})")
     plugins = {name for name in modules if name.startswith("PIL.") and name.endswith("Plugin")}
     assert plugins == {"PIL.JpegImagePlugin"}
+    assert [name for name in modules if is_of(name, (*HEAVY, *VIDEOS))] == []
 
 
 def test_garbage_is_looked_for_once_all_that_a_command_needs_is_there() -> None:
