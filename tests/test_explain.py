@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from command_line import Mien
-from fakes import FixedDetector
+from fakes import FixedDetector, write_model
 from mien import EMOTIONS, Classifier, Recognizer, crop_faces, load_image
 from mien.errors import ImageError, ModelError, OptionError, OutputError
 from mien.output.heat_map import (
@@ -138,8 +138,6 @@ def test_the_crop_is_copied_and_left_as_it_is(tiny_model: Path) -> None:
 
 
 def test_an_ensemble_is_explained_as_one(tiny_model: Path, tmp_path: Path) -> None:
-    from fakes import write_model
-
     other = write_model(tmp_path / "other.onnx", seed=1)
     found = explain_crop(Classifier([tiny_model, other]), a_crop(), "happy")
     alone = explain_crop(Classifier(tiny_model), a_crop(), "happy")
@@ -151,7 +149,11 @@ def test_an_ensemble_is_explained_as_one(tiny_model: Path, tmp_path: Path) -> No
 
 
 def test_a_smile_is_read_from_the_mouth(portrait_image: Image) -> None:
-    found = Recognizer().explain(portrait_image)
+    recognizer = Recognizer()
+    found = recognizer.explain(portrait_image)
+    faces = recognizer.detector.detect(portrait_image)
+    crops = crop_faces(portrait_image, faces, recognizer.detector.framing)
+    np.testing.assert_array_equal(found.crop, crops[0])
     assert found.emotion == "happy"
     assert found.reading is not None
     assert found.reading.emotion == "happy"
@@ -161,13 +163,6 @@ def test_a_smile_is_read_from_the_mouth(portrait_image: Image) -> None:
     mouth = np.zeros_like(found.heat, bool)
     mouth[31:42, 14:34] = True
     assert found.heat[mouth].mean() > 0.05 > found.heat[~mouth].mean()
-
-
-def test_the_crop_is_what_the_recognizer_read(portrait_image: Image) -> None:
-    recognizer = Recognizer()
-    faces = recognizer.detector.detect(portrait_image)
-    crops = crop_faces(portrait_image, faces, recognizer.detector.framing)
-    np.testing.assert_array_equal(explain(recognizer, portrait_image).crop, crops[0])
 
 
 def test_the_hottest_pixels_carry_the_reading_and_others_do_not(portrait_image: Image) -> None:
@@ -191,16 +186,20 @@ def test_the_hottest_pixels_carry_the_reading_and_others_do_not(portrait_image: 
 # Refusals
 
 
-def test_a_crop_that_is_none_is_refused(tiny_model: Path) -> None:
-    classifier = Classifier(tiny_model)
-    with pytest.raises(OptionError, match=r"crop: expected shape \(48, 48\); got \(1, 48, 48\)"):
-        explain_crop(classifier, a_crop()[None])
-    with pytest.raises(OptionError, match="crop: expected a uint8 array; got float32"):
-        explain_crop(classifier, a_crop().astype(np.float32))
-    with pytest.raises(OptionError, match="crop: expected a uint8 array; got list"):
-        explain_crop(classifier, a_crop().tolist())
-    with pytest.raises(OptionError, match=r"expected an emotion among angry, .*; got 'bored'"):
-        explain_crop(classifier, a_crop(), "bored")
+@pytest.mark.parametrize(
+    ("crop", "emotion", "message"),
+    [
+        (a_crop()[None], None, r"crop: expected shape \(48, 48\); got \(1, 48, 48\)"),
+        (a_crop().astype(np.float32), None, "crop: expected a uint8 array; got float32"),
+        (a_crop().tolist(), None, "crop: expected a uint8 array; got list"),
+        (a_crop(), "bored", r"expected an emotion among angry, .*; got 'bored'"),
+    ],
+)
+def test_what_cannot_be_explained_is_refused(
+    crop: Any, emotion: str | None, message: str, tiny_model: Path
+) -> None:
+    with pytest.raises(OptionError, match=message):
+        explain_crop(Classifier(tiny_model), crop, emotion)
 
 
 def test_answers_that_are_no_numbers_are_refused() -> None:
@@ -213,13 +212,17 @@ def test_answers_that_are_no_numbers_are_refused() -> None:
 
 def test_a_face_that_is_not_there_is_refused(tiny_model: Path, portrait_image: Image) -> None:
     recognizer = Recognizer(tiny_model)
-    with pytest.raises(OptionError, match="face: expected one that was found; there is 1 face"):
-        explain(recognizer, portrait_image, face=1)
-    with pytest.raises(OptionError, match="face: expected 0 or more; got -1"):
-        explain(recognizer, portrait_image, face=-1)
+    for face, message in ((1, "one that was found; there is 1 face"), (-1, "0 or more; got -1")):
+        with pytest.raises(OptionError, match=f"face: expected {message}"):
+            explain(recognizer, portrait_image, face=face)
     blind = Recognizer(tiny_model, detector=FixedDetector([]))
-    with pytest.raises(ImageError, match="the image: expected a face to explain; found none"):
-        explain(blind, portrait_image)
+    for reader, shape, hint in (
+        (blind, (64, 64, 3), "$"),
+        (recognizer, (1500, 2000, 3), "; searched at 683x512; small faces: --full-size"),
+        (recognizer, (48, 48, 3), "; a face that is cut out already: --cropped"),
+    ):
+        with pytest.raises(ImageError, match=f"the image: .* to explain; found none{hint}"):
+            reader.explain(np.full(shape, 128, np.uint8))
 
 
 # Images of it
@@ -352,12 +355,3 @@ def test_the_command_refuses_in_one_line(
         assert message in done.stderr
         assert done.stderr.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["blank.png"]
-
-
-def test_what_may_find_a_face_to_explain(tiny_model: Path) -> None:
-    recognizer = Recognizer(tiny_model)
-    small = r"found none; searched at 683x512; small faces: --full-size"
-    with pytest.raises(ImageError, match=small):
-        recognizer.explain(np.full((1500, 2000, 3), 128, np.uint8))
-    with pytest.raises(ImageError, match=r"found none; a face that is cut out already: --cropped"):
-        recognizer.explain(np.full((48, 48, 3), 128, np.uint8))
