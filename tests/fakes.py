@@ -44,45 +44,28 @@ def write_model(
     With `people` that is `label_probabilities`, and another softmax (N, classes) the first output.
     With `votes`, that of yet another matrix, (N, votes), is the last.
     """
+    heads = [("", "label_probabilities" if people else "probabilities", classes)]
+    heads += [("people_", "probabilities", classes)] if people else []
+    heads += [("votes_", "votes", votes)] if votes else []
     random = np.random.default_rng(seed)
-    weights = random.normal(0, 0.1, (side_px * side_px, classes)).astype(np.float32)
     nodes = [
         helper.make_node("Cast", ["crops"], ["levels"], to=TensorProto.FLOAT),
         helper.make_node("Div", ["levels", "white"], ["shares"]),
         helper.make_node("Flatten", ["shares"], ["rows"]),
-        helper.make_node("MatMul", ["rows", "weights"], ["logits"]),
-        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
     ]
-    outputs = [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", classes])]
-    constants = [
-        numpy_helper.from_array(np.array(255, np.float32), "white"),
-        numpy_helper.from_array(weights, "weights"),
-    ]
-    if people:
-        of_people = random.normal(0, 0.1, (side_px * side_px, classes)).astype(np.float32)
-        nodes[-1].output[0] = "label_probabilities"
-        nodes += [
-            helper.make_node("MatMul", ["rows", "people_weights"], ["people_logits"]),
-            helper.make_node("Softmax", ["people_logits"], ["probabilities"], axis=1),
-        ]
-        label = helper.make_tensor_value_info(
-            "label_probabilities", TensorProto.FLOAT, ["N", classes]
-        )
-        outputs.append(label)
-        constants.append(numpy_helper.from_array(of_people, "people_weights"))
-    if votes:
-        of_votes = random.normal(0, 0.1, (side_px * side_px, votes)).astype(np.float32)
-        nodes += [
-            helper.make_node("MatMul", ["rows", "votes_weights"], ["votes_logits"]),
-            helper.make_node("Softmax", ["votes_logits"], ["votes"], axis=1),
-        ]
-        outputs.append(helper.make_tensor_value_info("votes", TensorProto.FLOAT, ["N", votes]))
-        constants.append(numpy_helper.from_array(of_votes, "votes_weights"))
+    outputs = {}
+    constants = [numpy_helper.from_array(np.array(255, np.float32), "white")]
+    for of, name, width in heads:
+        weights = random.normal(0, 0.1, (side_px * side_px, width)).astype(np.float32)
+        constants.append(numpy_helper.from_array(weights, f"{of}weights"))
+        nodes.append(helper.make_node("MatMul", ["rows", f"{of}weights"], [f"{of}logits"]))
+        nodes.append(helper.make_node("Softmax", [f"{of}logits"], [name], axis=1))
+        outputs[name] = helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", width])
     graph = helper.make_graph(
         nodes,
         "tiny",
         [helper.make_tensor_value_info("crops", input_type, ["N", side_px, side_px])],
-        outputs,
+        [outputs.pop("probabilities"), *outputs.values()],
         constants,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
