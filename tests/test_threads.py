@@ -1,6 +1,5 @@
 """One recognizer for many threads and processes: the readings are those of one thread."""
 
-import asyncio
 import copy
 import multiprocessing
 import os
@@ -9,9 +8,10 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,7 +24,6 @@ from mien import (
     MienError,
     MissingExtraError,
     ModelError,
-    Reading,
     Recognizer,
     YuNetDetector,
     annotate,
@@ -52,19 +51,6 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
-def scenes(portrait: Image, count: int) -> Iterator[Image]:
-    """Images with no head, one or two, each elsewhere and of another size."""
-    random = np.random.default_rng(0)
-    for number in range(count):
-        photo = np.full((120, 200, 3), random.integers(60, 200), np.uint8)
-        for side in range(number % 3):
-            width = int(random.integers(60, 96))
-            head = cv2.resize(portrait[HEAD], (width, width * 6 // 5))
-            x, y = 100 * side + random.integers(0, 100 - width), random.integers(0, 121 - len(head))
-            photo[y : y + len(head), x : x + width] = head
-        yield photo
-
-
 def in_threads(read: Callable[[Image], object], images: Sequence[Image]) -> list[list[object]]:
     """What each of the threads gives for each photo; all begin at once, each elsewhere."""
     begin = threading.Barrier(THREADS)
@@ -81,37 +67,31 @@ def in_threads(read: Callable[[Image], object], images: Sequence[Image]) -> list
 
 @pytest.fixture(scope="module")
 def images(portrait_image: Image) -> list[Image]:
-    return list(scenes(portrait_image, 9))
+    """Of no head, one or two, each elsewhere and of another size."""
+    random = np.random.default_rng(0)
+    photos = []
+    for number in range(9):
+        photo = np.full((120, 200, 3), random.integers(60, 200), np.uint8)
+        for side in range(number % 3):
+            width = int(random.integers(60, 96))
+            head = cv2.resize(portrait_image[HEAD], (width, width * 6 // 5))
+            x, y = 100 * side + random.integers(0, 100 - width), random.integers(0, 121 - len(head))
+            photo[y : y + len(head), x : x + width] = head
+        photos.append(photo)
+    return photos
 
 
-@pytest.mark.parametrize("detector", ["yunet", "haar"])
+@pytest.mark.parametrize(
+    "options", [{}, {"detector": "haar"}, {"model": ["mien", "paper"], "full_size": True}]
+)
 def test_threads_that_share_a_recognizer_read_what_one_does(
-    tiny_model: Path, images: list[Image], detector: str
+    tiny_model: Path, images: list[Image], options: dict[str, Any]
 ) -> None:
-    recognizer = Recognizer(tiny_model, detector=detector)
+    recognizer = Recognizer(**{"model": tiny_model, **options})
     expected = [recognizer(photo) for photo in images]
     assert [len(readings) for readings in expected] == [0, 1, 2] * 3
     assert len({reading for readings in expected for reading in readings}) == 9
     assert in_threads(recognizer, images) == [expected] * THREADS
-
-
-@pytest.mark.slow
-def test_sixteen_threads_read_sixty_images_as_one_does(portrait_image: Image) -> None:
-    images = list(scenes(portrait_image, 60))
-    recognizer = Recognizer(["mien", "paper"], full_size=True)
-    expected = [recognizer(photo) for photo in images]
-    assert [len(readings) for readings in expected] == [n % 3 for n in range(60)]
-    assert in_threads(recognizer, images) == [expected] * THREADS
-
-
-def test_awaited_in_threads_it_reads_what_one_does(tiny_model: Path, images: list[Image]) -> None:
-    recognizer = Recognizer(tiny_model)
-
-    async def read_all() -> list[list[Reading]]:
-        waiting = [asyncio.to_thread(recognizer, photo) for photo in images * 3]
-        return await asyncio.gather(*waiting)
-
-    assert asyncio.run(read_all()) == [recognizer(photo) for photo in images] * 3
 
 
 def test_videos_explanations_and_drawings_of_threads_are_those_of_one(

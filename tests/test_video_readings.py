@@ -2,6 +2,7 @@ import json
 import sys
 import weakref
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from mien.recognize.video.frames import Frame
 from mien.recognize.video.readings import VideoSettings, read_stream
 from mien.recognize.video.smoothing import SmoothingSettings
 from mien.recognize.video.tracking import TrackingSettings
-from mien.rows.table import VideoResult
+from mien.rows.table import VideoColumns, VideoResult
 from videos import make_video, moving_portrait
 
 FPS = 25
@@ -62,12 +63,17 @@ def result(clip: Path, tiny_model: Path) -> VideoResult:
     return analyze_video(clip, Recognizer(tiny_model))
 
 
-def test_every_frame_comes_back_in_order_with_its_readings(one_face: Recognizer) -> None:
+@pytest.mark.parametrize("threshold", [0.0, 1.0])
+def test_every_frame_comes_back_in_order_with_its_readings(
+    one_face: Recognizer, threshold: float
+) -> None:
+    recognizer = copy(one_face)
+    recognizer.threshold = threshold
     given = list(noise_frames(21))
-    read = list(read_stream(one_face, given))
+    read = list(read_stream(recognizer, given))
     assert [frame for frame, _ in read] == given
     for _, (reading,) in read:
-        assert reading.track == 1
+        assert (reading.track, reading.unsure) == (1, threshold == 1.0)
         assert reading.probabilities[EMOTIONS.index(reading.emotion)] == reading.probability
         assert sum(reading.probabilities) == pytest.approx(1.0)
         assert sum(reading.raw_probabilities) == pytest.approx(1.0, abs=1e-5)
@@ -140,9 +146,8 @@ def test_smoothing_can_be_left_out(one_face: Recognizer) -> None:
 
 
 def test_frames_without_a_face_are_there(no_face: Recognizer) -> None:
-    assert [(f.index, r) for f, r in read_stream(no_face, noise_frames(10))] == [
-        (i, []) for i in range(10)
-    ]
+    read = [(frame.index, readings) for frame, readings in read_stream(no_face, noise_frames(10))]
+    assert read == [(i, []) for i in range(10)]
     assert list(read_stream(no_face, [])) == []
 
 
@@ -206,14 +211,6 @@ def test_a_time_that_jumps_back_stops_nothing(one_face: Recognizer) -> None:
     assert {reading.track for _, (reading,) in read} == {1}
 
 
-def test_the_threshold_speaks_of_what_is_shown(tiny_model: Path) -> None:
-    detector = FixedDetector([Face(BOX, 0.9)])
-    sure = Recognizer(tiny_model, detector=detector, threshold=0.0)
-    doubtful = Recognizer(tiny_model, detector=detector, threshold=1.0)
-    assert not any(r.unsure for _, rs in read_stream(sure, noise_frames(4)) for r in rs)
-    assert all(r.unsure for _, rs in read_stream(doubtful, noise_frames(4)) for r in rs)
-
-
 def test_readings_can_be_drawn_and_written(one_face: Recognizer) -> None:
     frame, readings = next(iter(one_face.stream(noise_frames(1))))
     assert annotate(frame.image, readings).shape == frame.image.shape
@@ -244,15 +241,18 @@ def test_parts_of_a_file_are_read(clip: Path, tiny_model: Path) -> None:
     assert sparse.tracks.tolist() == [1, 1, 1, 1]
 
 
+@pytest.mark.parametrize(
+    ("option", "least", "value"),
+    [("batch_frames", 1, 0), ("read_every_s", 0, -1), ("min_change", 0, -1)],
+)
+def test_other_settings_are_refused(option: str, least: int, value: int) -> None:
+    with pytest.raises(OptionError, match=f"{option}: expected {least} or more; got {value}"):
+        VideoSettings(**{option: value})  # type: ignore[arg-type]
+
+
 def test_times_are_for_sources_that_are_opened(one_face: Recognizer) -> None:
     with pytest.raises(OptionError, match="are for files and addresses"):
         one_face.stream(noise_frames(3), every_s=1.0)
-    with pytest.raises(OptionError, match="batch_frames: expected 1 or more; got 0"):
-        VideoSettings(batch_frames=0)
-    with pytest.raises(OptionError, match="read_every_s: expected 0 or more; got -1"):
-        VideoSettings(read_every_s=-1)
-    with pytest.raises(OptionError, match="min_change: expected 0 or more; got -1"):
-        VideoSettings(min_change=-1)
     with pytest.raises(VideoError):
         list(one_face.stream("no-such-video.mp4"))
 
@@ -299,30 +299,28 @@ def test_the_summary_adds_up(result: VideoResult) -> None:
     assert json.loads(json.dumps(person.to_dict()))["shares"] == person.shares
 
 
-def test_time_on_screen_is_that_of_the_frames_at_a_varying_rate(one_face: Recognizer) -> None:
-    times_s = np.array([0.0, 0.1, 0.2, 1.2, 1.3])
-    columns = analyze_columns(one_face, times_s)
-    (person,) = columns.summary()
-    assert person.on_screen_s == pytest.approx(1.3 + 0.1)  # the last as long as that before it
-
-
-def analyze_columns(recognizer: Recognizer, times_s: np.ndarray) -> VideoResult:
-
-    from mien.rows.table import VideoColumns
-
+@pytest.mark.parametrize(
+    ("times_s", "on_screen_s"),
+    [
+        ([], []),
+        ([0.0], None),
+        ([0.0, 0.1, 0.2, 1.2, 1.3], [1.3 + 0.1]),  # the last as long as that before it
+    ],
+)
+def test_videos_of_few_frames_at_a_varying_rate(
+    one_face: Recognizer, times_s: list[float], on_screen_s: list[float] | None
+) -> None:
     columns = VideoColumns()
-    frames = (replace(f, time_s=float(t)) for f, t in zip(noise_frames(99), times_s, strict=False))
-    for frame, readings in recognizer.stream(frames):
+    frames = (replace(f, time_s=t) for f, t in zip(noise_frames(99), times_s, strict=False))
+    for frame, readings in one_face.stream(frames):
         columns.add(frame.index, frame.time_s, readings)
-    return columns.result("video")
-
-
-@pytest.mark.parametrize("count", [0, 1])
-def test_videos_of_no_and_of_one_frame(one_face: Recognizer, count: int) -> None:
-    result = analyze_columns(one_face, np.arange(count) / FPS)
-    assert len(result.rows) == len(result.summary()) == count
-    if count:
-        assert sum(result.summary()[0].shares.values()) == pytest.approx(1.0)
+    result = columns.result("video")
+    people = result.summary()
+    assert len(result.rows) == len(times_s)
+    assert len(people) == min(len(times_s), 1)
+    assert all(sum(person.shares.values()) == pytest.approx(1.0) for person in people)
+    if on_screen_s is not None:
+        assert [person.on_screen_s for person in people] == pytest.approx(on_screen_s)
 
 
 def test_progress_tells_the_time_of_each_frame(clip: Path, tiny_model: Path) -> None:
@@ -331,15 +329,7 @@ def test_progress_tells_the_time_of_each_frame(clip: Path, tiny_model: Path) -> 
     assert told == pytest.approx([i / FPS for i in range(10)])
 
 
-def test_without_pandas_the_message_says_how_to_get_it(
-    result: VideoResult, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'mien\[video\]'"):
-        result.to_pandas()
-
-
-def test_a_data_frame_has_the_rows(result: VideoResult) -> None:
+def test_a_data_frame_has_the_rows(result: VideoResult, monkeypatch: pytest.MonkeyPatch) -> None:
     pandas = pytest.importorskip("pandas")  # of the extra `video`
     table = result.to_pandas()
     assert isinstance(table, pandas.DataFrame)
@@ -352,6 +342,9 @@ def test_a_data_frame_has_the_rows(result: VideoResult) -> None:
     assert faces.raw_sad.tolist() == result.raw_probabilities[:, EMOTIONS.index("sad")].tolist()
     assert faces.detected.tolist() == result.detected.tolist()
     assert not faces.unsure.any()
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'mien\[video\]'"):
+        result.to_pandas()
 
 
 def test_a_plot_is_drawn_of_it(result: VideoResult, tmp_path: Path) -> None:

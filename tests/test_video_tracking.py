@@ -158,44 +158,30 @@ def test_landmarks_move_with_the_face() -> None:
         assert (x, y) == pytest.approx((x0 + moved, y0), abs=2.0)
 
 
-@BOTH
-def test_faces_that_cross_keep_their_numbers(settings: TrackingSettings) -> None:
-    video = Video([line(60, 260, 2.0, y=100), line(260, 60, 2.0, y=104)])
-    at_s = times(2.5)
-    assert tracks_of(video, at_s, follow(video, at_s, settings)) == [1, 2]
-
-
-@BOTH
-def test_a_face_that_is_hidden_for_a_moment_keeps_its_number(settings: TrackingSettings) -> None:
-    pillar: Walk = still(160)
-    video = Video([line(40, 280, 2.4), pillar])
-    at_s = times(2.4)
-    assert tracks_of(video, at_s, follow(video, at_s, settings)) == [1, 2]
-
-
-@BOTH
-def test_a_face_that_leaves_and_returns_elsewhere_has_its_old_number(
-    settings: TrackingSettings,
-) -> None:
-    video = Video([lambda t: (80.0, 80.0) if t < 1 else (230.0, 130.0) if t > 4 else None])
-    at_s = times(5.0)
-    followed = follow(video, at_s, settings)
-    assert tracks_of(video, at_s, followed) == [1]
-    for time_s, faces in zip(at_s, followed, strict=True):
-        if 1.0 <= time_s <= 4.0:
-            assert faces == []  # nothing is made up while it is away
-
-
-@BOTH
-def test_another_face_at_the_same_place_is_another(settings: TrackingSettings) -> None:
-    video = Video(
+SCENES: dict[str, tuple[float, list[int], list[Walk]]] = {
+    "two that cross": (2.5, [1, 2], [line(60, 260, 2.0), line(260, 60, 2.0, y=104)]),
+    "one that a pillar hides for a moment": (2.4, [1, 2], [line(40, 280, 2.4), still(160)]),
+    "one that leaves and returns elsewhere": (
+        *(5.0, [1]),
+        [lambda t: (80.0, 80.0) if t < 1 else (230.0, 130.0) if t > 4 else None],
+    ),
+    "another at the same place": (
+        *(3.5, [1, 2]),
         [
             lambda t: (160.0, 100.0) if t < 1 else None,
             lambda t: (160.0, 100.0) if t > 2.5 else None,
-        ]
-    )
-    at_s = times(3.5)
-    assert tracks_of(video, at_s, follow(video, at_s, settings)) == [1, 2]
+        ],
+    ),
+}
+"""Seconds, numbers in the order of the people, and how they walk; who is away is not made up."""
+
+
+@BOTH
+@pytest.mark.parametrize("scene", SCENES)
+def test_who_is_who_is_told(scene: str, settings: TrackingSettings) -> None:
+    seconds, numbers, walks = SCENES[scene]
+    video, at_s = Video(walks), times(seconds)
+    assert tracks_of(video, at_s, follow(video, at_s, settings)) == numbers
 
 
 def test_who_stays_away_too_long_is_new() -> None:
@@ -356,14 +342,11 @@ def test_a_face_is_searched_for_that_a_look_does_not_find(portrait_image: Image)
 
 
 def test_yunet_is_asked_for_unsure_faces_with_its_own_options() -> None:
-    tracker = Tracker(YuNetDetector(min_score=0.9, min_face_px=33.0, full_size=True))
-    assert isinstance(tracker.detector, YuNetDetector)
-    assert tracker.detector.min_score == 0.5
-    assert tracker.detector.min_face_px == 33.0
-    assert tracker.detector.full_size
-    assert not tracker.detector.second_looks  # frames without a face are many
-    low = YuNetDetector(min_score=0.3)
-    assert not Tracker(low).detector.second_looks  # type: ignore[attr-defined]
+    own = Tracker(YuNetDetector(min_score=0.9, min_face_px=33.0, full_size=True)).detector
+    assert isinstance(own, YuNetDetector)
+    assert (own.min_score, own.min_face_px, own.full_size) == (0.5, 33.0, True)
+    for detector in (own, Tracker(YuNetDetector(min_score=0.3)).detector):
+        assert not detector.second_looks  # type: ignore[attr-defined]  # many frames have no face
     haar = HaarDetector()
     assert Tracker(haar).detector is haar
 
@@ -386,21 +369,24 @@ def test_looks_tell_the_same_from_another() -> None:
     again = appearance_of(darker, Face(video.boxes()[0], 0.9), video.framing)
     assert a @ a == pytest.approx(1.0)
     assert a @ again > 0.8 > a @ b
+    for box in ((-500.0, -500.0, -400.0, -400.0), (300.0, 230.0, 900.0, 800.0)):
+        assert np.isfinite(appearance_of(image, Face(box, 0.9), video.framing)).all()
 
 
-@pytest.mark.parametrize("box", [(-500.0, -500.0, -400.0, -400.0), (300.0, 230.0, 900.0, 800.0)])
-def test_looks_of_a_face_beyond_the_border_are_numbers(box: Box) -> None:
-    appearance = appearance_of(Video([]).frame(0.0), Face(box, 0.9), Framing(1.0, 0.0, 0.0))
-    assert np.isfinite(appearance).all()
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [
+        ("detect_every_s", -1, "0 or more"),
+        ("min_score", 2, "0 to 1"),
+        ("min_appearance", math.nan, "-1 to 1"),
+    ],
+)
+def test_wrong_values_are_refused(option: str, value: float, expected: str) -> None:
+    with pytest.raises(OptionError, match=f"{option}: expected {expected}; got {value}"):
+        TrackingSettings(**{option: value})
 
 
-def test_wrong_values_are_refused() -> None:
-    with pytest.raises(OptionError, match="detect_every_s: expected 0 or more; got -1"):
-        TrackingSettings(detect_every_s=-1)
-    with pytest.raises(OptionError, match="min_score: expected 0 to 1; got 2"):
-        TrackingSettings(min_score=2)
-    with pytest.raises(OptionError, match="min_appearance: expected -1 to 1; got nan"):
-        TrackingSettings(min_appearance=math.nan)
+def test_time_does_not_run_backwards() -> None:
     tracker = Tracker(Video([]))
     tracker(np.zeros((9, 9, 3), np.uint8), 1.0)
     with pytest.raises(OptionError, match=r"time_s: expected 1.0 or later; got 0.5"):
