@@ -1,9 +1,12 @@
 """How tests see the command line: what a command printed, and how it ended."""
 
 import csv
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,13 @@ class Outcome:
 
 Mien = Callable[..., Outcome]
 """Runs the command line in this process: the fixture `mien`."""
+
+
+def in_python(*words: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    """What another process with this Python prints; with options of `subprocess.run`."""
+    command = [sys.executable, *map(str, words)]
+    given = {"timeout": 120, "check": False, **options}
+    return subprocess.run(command, capture_output=True, text=True, **given)
 
 
 def assert_refused(done: Outcome, *words: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from command_line import in_python
 from videos import make_video, moving_portrait, steady_times
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,15 +36,8 @@ with running() as server:
 def python(
     code: str, *arguments: str | Path, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "tests"), *sys.path])},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    path = os.pathsep.join([str(ROOT / "tests"), *sys.path])
+    return in_python("-c", code, *arguments, cwd=cwd, env={**os.environ, "PYTHONPATH": path})
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,6 @@ names, on small files of the names that they use.
 
 import re
 import shutil
-import subprocess
-import sys
 import warnings
 from itertools import chain
 from pathlib import Path
@@ -20,7 +18,7 @@ from PIL import Image as PILImage
 
 from archives import samples, write_folder, write_tar
 from coder_files import CODED, write_eaf, write_rows, write_table
-from command_line import Mien
+from command_line import Mien, in_python
 from learn_fixtures import made_up_faces, write_csv, write_parquet_folder, write_votes
 from mien.learn.files.keras_h5 import import_keras
 from mien.recognize.images import load_image
@@ -147,14 +145,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(words: list[str], folder: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", *words],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    done = in_python("-W", "error", *words, cwd=folder, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

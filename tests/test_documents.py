@@ -4,8 +4,6 @@ import ast
 import importlib
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
+from command_line import in_python
 from mien.cli.app import build_app
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -125,7 +124,5 @@ def test_code_in_documents_prints_what_they_say() -> None:
     found = [pair for path in DOCUMENTS for pair in PRINTS.findall(path.read_text("utf-8"))]
     assert found
     for code, printed in found:
-        done = subprocess.run(
-            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
-        )
+        done = in_python("-c", code, cwd=ROOT)
         assert done.stdout == printed, done.stderr

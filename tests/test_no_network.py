@@ -2,7 +2,6 @@
 
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +10,7 @@ import pytest
 
 import no_network
 from coder_files import CODED, write_rows, write_table
+from command_line import in_python
 from mien.rows.people import write_people_template
 from mien.rows.table import read_rows
 from videos import PORTRAIT, make_video, moving_portrait, steady_times
@@ -48,14 +48,7 @@ OFFLINE: Final = [
 
 
 def guarded(kind: str, *words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, GUARD, kind, *words],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return in_python(GUARD, kind, *words, cwd=cwd)
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,6 @@
 import ast
 import importlib.metadata
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import pytest
 
 import mien
 import mien.errors
+from command_line import in_python
 from mien import MienError
 
 # What Python itself reads to import: code, and extension modules (-B: it writes nothing that it
@@ -30,13 +29,7 @@ print(json.dumps([seen, sorted(sys.modules)]))
 
 def seen_and_loaded(statement: str) -> tuple[list[str], list[str]]:
     """What running it opens, and the modules that are there then."""
-    done = subprocess.run(
-        [sys.executable, "-B", "-c", WATCH, statement],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
+    done = in_python("-B", "-c", WATCH, statement, check=True)
     assert done.stderr == ""
     seen, modules = json.loads(done.stdout)
     return seen, modules
@@ -87,9 +80,7 @@ sys.argv = ["mien", "detect", "--help"]
 from mien.__main__ import run
 run()
 """
-    done = subprocess.run(
-        [sys.executable, "-c", run], capture_output=True, text=True, check=True, timeout=60
-    )
+    done = in_python("-c", run, check=True)
     assert done.stdout.splitlines()[-1] == "True True True"
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import importlib.util
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from command_line import in_python
 from mien import Recognizer
 from test_web_docs import blocks
 
@@ -98,8 +98,6 @@ def flask_of(portrait: Path) -> ModuleType:
 def test_scripts_print_the_emotions_of_each_image(containing: str, folder: Path) -> None:
     script = folder / "script.py"
     script.write_text(example(containing), encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, script], cwd=folder, capture_output=True, text=True, timeout=120
-    )
+    done = in_python(script, cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "['happy']\n['happy']\n"

@@ -4,8 +4,6 @@ import copy
 import multiprocessing
 import os
 import pickle
-import subprocess
-import sys
 import threading
 import warnings
 from collections.abc import Callable, Sequence
@@ -18,6 +16,7 @@ import numpy as np
 import pytest
 
 import mien.errors
+from command_line import in_python
 from mien import (
     Classifier,
     HaarDetector,
@@ -231,7 +230,5 @@ def test_every_error_can_be_pickled() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_process_that_is_forked_after_use_reads_on(portrait: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", FORK, portrait], capture_output=True, timeout=90
-    )
-    assert (done.returncode, done.stderr) == (0, b"")
+    done = in_python("-W", "ignore", "-c", FORK, portrait)
+    assert (done.returncode, done.stderr) == (0, "")
