@@ -1,4 +1,5 @@
 import math
+import re
 
 import numpy as np
 import pytest
@@ -16,6 +17,12 @@ def flat(level: int, height: int = 100, width: int = 120) -> Image:
     return np.full((height, width, 3), level, np.uint8)
 
 
+def noise(height: int = 100, width: int = 120) -> Image:
+    """Gray."""
+    levels = np.random.default_rng(0).integers(0, 256, (height, width, 1), dtype=np.uint8)
+    return levels.repeat(3, axis=2)
+
+
 def crop(
     image: Image, box: Box, framing: Framing = PLAIN, margin: float = 0.0
 ) -> NDArray[np.int64]:
@@ -27,19 +34,22 @@ def crop(
 def test_every_gray_level_of_a_whole_crop_is_kept() -> None:
     levels = np.resize(np.arange(256, dtype=np.uint8), (48, 48))
     assert (whole_image_crop(np.repeat(levels[:, :, None], 3, axis=2)) == levels).all()
+    for height, width in ((8, 8), (47, 49), (96, 96), (100, 80), (700, 48)):
+        assert np.array_equal(whole_image_crop(flat(93, height, width)), flat(93, 48, 48)[:, :, 0])
 
 
-@pytest.mark.parametrize(("height", "width"), [(8, 8), (47, 49), (96, 96), (100, 80), (700, 48)])
-def test_whole_crops_of_any_size(height: int, width: int) -> None:
-    found = whole_image_crop(flat(93, height, width))
-    assert found.shape == (48, 48)
-    assert (found == 93).all()
-
-
-def test_a_frame_on_whole_pixels_is_cut_out_unchanged() -> None:
-    levels = np.random.default_rng(0).integers(0, 256, (100, 120), dtype=np.uint8)
-    found = crop(np.repeat(levels[:, :, None], 3, axis=2), (20.0, 30.0, 68.0, 78.0))
-    assert (found == levels[30:78, 20:68]).all()
+@pytest.mark.parametrize(
+    ("box", "margin"),
+    [
+        ((20.0, 30.0, 68.0, 78.0), 0.0),
+        ((32.0, 30.0, 56.0, 78.0), 0.0),  # the longer side counts
+        ((20.0, 42.0, 68.0, 66.0), 0.0),
+        ((32.0, 42.0, 56.0, 66.0), 0.5),  # on each side
+    ],
+)
+def test_a_frame_on_whole_pixels_is_cut_out_unchanged(box: Box, margin: float) -> None:
+    for image in (noise(), noise()[::-1, ::-1]):
+        assert (crop(image, box, margin=margin) == image[30:78, 20:68, 0]).all()
 
 
 def test_colors_weigh_as_luma() -> None:
@@ -104,29 +114,14 @@ def test_without_landmarks_the_frame_is_not_turned() -> None:
     assert centers_of_light(found) == pytest.approx(expected, abs=0.6)
 
 
-def test_the_longer_side_of_the_box_counts() -> None:
-    levels = np.random.default_rng(0).integers(0, 256, (100, 120, 3), dtype=np.uint8)
-    square = crop(levels, (20, 20, 68, 68))
-    assert (crop(levels, (32, 20, 56, 68)) == square).all()
-    assert (crop(levels, (20, 32, 68, 56)) == square).all()
-
-
-def test_margin_widens_the_frame_on_each_side() -> None:
-    levels = np.random.default_rng(0).integers(0, 256, (100, 120, 3), dtype=np.uint8)
-    assert (crop(levels, (40, 40, 64, 64), margin=0.5) == crop(levels, (28, 28, 76, 76))).all()
-
-
 def test_rows_belong_to_faces() -> None:
     image = flat(10)
     image[:, 60:] = 200
     faces = [Face((5.0, 5.0, 45.0, 45.0), 1.0), Face((70.0, 5.0, 110.0, 45.0), 1.0)]
     assert crop_faces(image, faces, PLAIN).mean(axis=(1, 2)).tolist() == [10, 200]
-
-
-def test_no_faces_give_an_empty_array() -> None:
-    found = crop_faces(flat(0), [], PLAIN)
-    assert found.shape == (0, 48, 48)
-    assert found.dtype == np.uint8
+    none = crop_faces(image, [], PLAIN)
+    assert none.shape == (0, 48, 48)
+    assert none.dtype == np.uint8
 
 
 def test_beyond_the_border_its_pixels_go_on() -> None:
@@ -165,41 +160,30 @@ def test_fine_patterns_shrink_to_their_mean(side: int, corner: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "image",
+    ("shape", "dtype"),
     [
-        np.zeros((50, 50), np.uint8),
-        np.zeros((50, 50, 4), np.uint8),
-        np.zeros((50, 50, 3), np.float32),
-        np.zeros((1, 50, 50, 3), np.uint8),
+        ((50, 50), np.uint8),
+        ((50, 50, 4), np.uint8),
+        ((50, 50, 3), np.float32),
+        ((1, 50, 50, 3), np.uint8),
     ],
 )
-def test_other_arrays_are_refused_by_what_they_are(image: Image) -> None:
-    with pytest.raises(ImageError) as caught:
-        crop_faces(image, [Face((0, 0, 20, 20), 1.0)], PLAIN)
-    assert "expected (H, W, 3) uint8" in str(caught.value)
-    assert f"got {image.shape} {image.dtype}" in str(caught.value)
+def test_other_arrays_are_refused_by_what_they_are(shape: tuple[int, ...], dtype: type) -> None:
+    message = re.escape(f"expected (H, W, 3) uint8; got {shape} {np.dtype(dtype)}")
+    with pytest.raises(ImageError, match=message):
+        crop_faces(np.zeros(shape, dtype), [Face((0, 0, 20, 20), 1.0)], PLAIN)
 
 
-def test_views_of_an_image_work() -> None:
-    levels = np.random.default_rng(0).integers(0, 256, (100, 120, 3), dtype=np.uint8)
-    view = levels[::-1, ::-1]
-    assert (crop(view, (20, 20, 68, 68)) == crop(view.copy(), (20, 20, 68, 68))).all()
+def test_a_cut_out_face_is_kept_and_made_square_by_repeating_its_border() -> None:
+    def cut(image: Image, margin: float = 0.0) -> NDArray[np.uint8]:
+        whole = WholeImage()
+        (found,) = crop_faces(image, whole.detect(image), whole.framing, margin=margin)
+        return np.asarray(found)
 
-
-def test_a_cut_out_face_of_48_pixels_stays_as_it_is_whatever_the_margin() -> None:
-    levels = np.random.default_rng(0).integers(0, 256, (48, 48), dtype=np.uint8)
-    image = np.repeat(levels[:, :, None], 3, axis=2)
-    whole = WholeImage()
     for margin in (0.0, 0.2):
-        found = crop_faces(image, whole.detect(image), whole.framing, margin=margin)
-        assert (found[0] == levels).all()
-
-
-def test_a_cut_out_face_is_made_square_by_repeating_its_border() -> None:
-    image = np.full((96, 48, 3), 60, np.uint8)
+        assert (cut(noise(48, 48), margin) == noise(48, 48)[:, :, 0]).all()
+    image = flat(60, 96, 48)
     image[:, :12], image[:, 36:] = 10, 200
-    whole = WholeImage()
-    crop = crop_faces(image, whole.detect(image), whole.framing)[0]
-    assert (crop[:, :17] == 10).all()
-    assert (crop[:, 31:] == 200).all()
-    assert (crop[:, 19:29] == 60).all()  # 24 of 96 pixels, not stretched
+    assert (cut(image)[:, :17] == 10).all()
+    assert (cut(image)[:, 31:] == 200).all()
+    assert (cut(image)[:, 19:29] == 60).all()  # 24 of 96 pixels, not stretched

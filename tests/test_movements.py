@@ -3,6 +3,7 @@
 import json
 import math
 import pickle
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from mien.recognize.video.frames import Frame
 from mien.recognize.video.readings import VideoSettings
 from mien.rows.files import read_frames, row_writer
 from mien.rows.table import read_rows
+from test_quality import held
 from videos import make_video, moving_portrait, steady_times
 
 REFERENCE = Path(__file__).parent / "assets" / "movements.json"
@@ -134,16 +136,9 @@ def test_a_smaller_image_and_a_tilted_head_change_some_of_it(
     assert pose[:2] == pytest.approx(before[:2], abs=3)
 
 
-def canonical_points(
-    pose: tuple[float, float, float], away_cm: float = math.inf
-) -> NDArray[np.float32]:
+def canonical_points(pose: Sequence[float], away_cm: float = math.inf) -> NDArray[np.float32]:
     """MediaPipe's canonical face, held so, as a camera sees it: 10 pixels to the centimeter."""
-    yaw, pitch, roll = map(math.radians, pose)
-    up = [(1, 0, 0), (0, math.cos(pitch), math.sin(pitch)), (0, -math.sin(pitch), math.cos(pitch))]
-    aside = [(math.cos(yaw), 0, math.sin(yaw)), (0, 1, 0), (-math.sin(yaw), 0, math.cos(yaw))]
-    over = [(math.cos(roll), math.sin(roll), 0), (-math.sin(roll), math.cos(roll), 0), (0, 0, 1)]
-    places = np.array([place for _, place in _SKULL.values()])
-    x, y, z = np.array(over) @ np.array(aside) @ np.array(up) @ places.T
+    x, y, z = held(np.array([place for _, place in _SKULL.values()]), pose).T
     nearer = 1.0 / (1.0 - z / away_cm)
     points = np.zeros((478, 3), np.float32)
     points[list(_SKULL)] = np.column_stack([x * nearer, -y * nearer, -z]) * 10 + 100

@@ -1,8 +1,9 @@
 """What a face is said to be worth, on faces of known pose, blur, light and place."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -22,17 +23,20 @@ CANONICAL = np.array(
 """Five points of a face from the front, y upwards and z towards the viewer, in eye distances."""
 
 
-def turned(yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0) -> Landmarks:
-    """Those points, seen from afar, of a head that is turned by so many degrees."""
-    a, b, c = (math.radians(angle) for angle in (pitch, yaw, -roll))
+def held(points: NDArray[Any], pose: Sequence[float]) -> NDArray[np.float64]:
+    """Points, (N, 3), y up and z to the viewer, of a head with this yaw, pitch and roll."""
+    b, a, c = map(math.radians, pose)
     up = [[1, 0, 0], [0, math.cos(a), math.sin(a)], [0, -math.sin(a), math.cos(a)]]
     aside = [[math.cos(b), 0, math.sin(b)], [0, 1, 0], [-math.sin(b), 0, math.cos(b)]]
-    tilt = [[math.cos(c), -math.sin(c), 0], [math.sin(c), math.cos(c), 0], [0, 0, 1]]
-    points = CANONICAL @ (np.array(tilt) @ np.array(aside) @ np.array(up)).T
-    right_eye, left_eye, nose, right_mouth, left_mouth = (
-        (100 + 40 * x, 80 - 40 * y) for x, y in points[:, :2].tolist()
-    )
-    return right_eye, left_eye, nose, right_mouth, left_mouth
+    over = [[math.cos(c), math.sin(c), 0], [-math.sin(c), math.cos(c), 0], [0, 0, 1]]
+    turn: NDArray[np.float64] = np.array(over) @ np.array(aside) @ np.array(up)
+    return np.asarray(points @ turn.T)
+
+
+def turned(yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0) -> Landmarks:
+    """The five points, seen from afar."""
+    points = held(CANONICAL, (yaw, pitch, roll))
+    return cast(Landmarks, tuple((100 + 40 * x, 80 - 40 * y) for x, y in points[:, :2].tolist()))
 
 
 def a_face(landmarks: Landmarks | None = EYES, side: float = 100.0) -> Face:
@@ -69,9 +73,8 @@ def test_a_mirrored_face_looks_the_other_way() -> None:
 
 
 @pytest.mark.parametrize("points", [[(5.0, 5.0)] * 5, [(0, 0), (10, 0), (5, -5), (0, -9), (9, -9)]])
-def test_points_that_are_no_face_have_some_angle(points: list[tuple[float, float]]) -> None:
-    right_eye, left_eye, nose, right_mouth, left_mouth = points
-    assert all(map(math.isfinite, pose_of((right_eye, left_eye, nose, right_mouth, left_mouth))))
+def test_points_that_are_no_face_have_some_angle(points: Landmarks) -> None:
+    assert all(map(math.isfinite, pose_of(points)))
 
 
 def test_blur_rises_with_blur_whatever_light_and_contrast_are(crop: NDArray[np.uint8]) -> None:
