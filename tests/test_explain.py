@@ -233,28 +233,23 @@ def explanation(tiny_model: Path) -> Explanation:
     return explain_crop(Classifier(tiny_model), a_crop())
 
 
-def test_colors_tell_what_covering_costs_from_what_it_raises() -> None:
+def test_colors_tell_costs_from_gains_and_leave_the_lightness_of_the_face() -> None:
     gray = np.full((1, 3), 128, np.uint8)
     costs, nothing, raises = color_heat(gray, np.array([[0.4, 0.0, -0.4]], np.float32), 0.4)[0]
     assert int(costs[0]) > int(costs[2]) + 60  # red over blue
     assert int(raises[2]) > int(raises[0]) + 60
     assert np.ptp(nothing.astype(int)) <= 2  # gray
 
-
-def test_color_leaves_the_lightness_of_the_face() -> None:
     gray = np.linspace(0, 255, 64).astype(np.uint8)[None].repeat(2, 0)
-    heat = np.stack([np.full(64, 1.0), np.full(64, -1.0)]).astype(np.float32)
-    colored = color_heat(gray, heat, 1.0)
-    lightness = cv2.cvtColor(colored, cv2.COLOR_RGB2LAB)[:, :, 0].astype(int)
+    heat = np.array([[1.0], [-1.0]], np.float32).repeat(64, 1)
+    lightness = cv2.cvtColor(color_heat(gray, heat, 1.0), cv2.COLOR_RGB2LAB)[:, :, 0].astype(int)
     assert np.abs(lightness[0] - lightness[1]).max() <= 8  # of 255
     assert (np.diff(lightness, axis=1) >= -1).all()
 
 
-def test_noise_does_not_glow(explanation: Explanation) -> None:
-    faint = replace(explanation, heat=np.full((48, 48), 0.001, np.float32))
-    assert heat_scale(faint.heat) == LEAST_SCALE
-    strong = replace(explanation, heat=np.full((48, 48), -0.6, np.float32))
-    assert heat_scale(strong.heat) == pytest.approx(0.6)
+@pytest.mark.parametrize(("heat", "scale"), [(0.001, LEAST_SCALE), (-0.6, 0.6)])
+def test_noise_does_not_glow(heat: float, scale: float) -> None:
+    assert heat_scale(np.full((48, 48), heat, np.float32)) == pytest.approx(scale)
 
 
 def test_the_image_has_the_face_and_the_heat_over_it(explanation: Explanation) -> None:

@@ -120,28 +120,31 @@ def test_intervals_are_those_of_drawing_the_photos_again() -> None:
     assert [interval.high for interval in intervals] == pytest.approx(high, abs=0.015)
 
 
-def test_the_order_of_photos_changes_no_interval_and_the_seed_does() -> None:
+def test_the_seed_changes_intervals_and_the_order_of_photos_none() -> None:
     targets, labels = [HAPPY, SAD, NEUTRAL, NEUTRAL], ["happy", "happy", None, "neutral"]
     counts = count_readings(targets, labels)
 
     assert np.array_equal(counts, count_readings(targets[::-1], labels[::-1]))
     assert score_photos(counts) == score_photos(counts)
     assert score_photos(counts * 50) != score_photos(counts * 50, seed=1)
-
-
-def test_a_reader_that_is_always_right_has_no_width() -> None:
+    # Who is always right has no width. One of the two emotions is in half of the draws alone.
     scores = score_photos(count_readings([HAPPY, NEUTRAL], ["happy", "neutral"]))
-
-    # One of the two emotions is in half of the draws alone.
     assert scores.intervals["mean_class_recall"] == Interval(1.0, 1.0)
     assert scores.recall_intervals == dict.fromkeys(("happy", "neutral"), Interval(1.0, 1.0))
 
 
-def test_what_cannot_be_scored_is_told() -> None:
-    with pytest.raises(DataError, match="expected photos to evaluate on; there are none"):
-        score_photos(count_readings([], []))
-    with pytest.raises(DataError, match=r"expected labels among angry.*; got 'bored'"):
-        count_readings([HAPPY], ["bored"])
+@pytest.mark.parametrize(
+    ("targets", "labels", "message"),
+    [
+        ([], [], "expected photos to evaluate on; there are none"),
+        ([HAPPY], ["bored"], "expected labels among angry.*; got 'bored'"),
+    ],
+)
+def test_what_cannot_be_scored_is_told(
+    targets: list[int], labels: list[str | None], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        score_photos(count_readings(targets, labels))
 
 
 # Data
@@ -164,16 +167,12 @@ def test_a_set_knows_the_photos_without_a_face_and_their_splits(
     assert load_faces(tmp_path).faceless == ()
 
 
-def test_images_are_listed_as_they_are_read(photos: Path, in_folders: Path) -> None:
+def test_images_are_listed_as_they_are_read(photos: Path, in_folders: Path, tmp_path: Path) -> None:
     for data in (photos, photos / "labels.csv", in_folders):
         listed = list_images(data)
         assert sorted(EMOTIONS[p.target] for p in listed.images) == sorted(LABELS)
         assert len(load_faces(data).targets) == len(LABELS)
-
-
-def test_a_table_of_faces_lists_no_images(tmp_path: Path) -> None:
     (tmp_path / "fer2013.csv").write_text("emotion,pixels,Usage\n")
-
     with pytest.raises(DataError, match=r"fer2013\.csv: expected images; it is a table of faces"):
         list_images(tmp_path / "fer2013.csv")
 
@@ -190,7 +189,7 @@ def evaluated(mien: Mien, model: Path, data: Path, *options: object) -> dict[str
 
 
 def test_evaluate_counts_photos_without_a_face_as_wrong(
-    mien: Mien, tiny_model: Path, photos: Path
+    mien: Mien, tiny_model: Path, photos: Path, in_folders: Path
 ) -> None:
     content = evaluated(mien, tiny_model, photos)
     of_photos = content["photos"]
@@ -200,6 +199,7 @@ def test_evaluate_counts_photos_without_a_face_as_wrong(
     assert of_photos["accuracy"] == pytest.approx(content["accuracy"] * 5 / 7)
     assert of_photos["read_as"]["neutral"][NO_FACE] == 1
     assert list(of_photos["recall"]) == ["happy", "sad", "neutral"]
+    assert evaluated(mien, tiny_model, in_folders)["photos"] == of_photos
 
     shown = mien("evaluate", "--model", tiny_model, "--data", photos, "--find-faces")
     assert shown.status == 0
@@ -209,13 +209,9 @@ def test_evaluate_counts_photos_without_a_face_as_wrong(
     assert "neutral read as: " in shown.stdout
     assert "\nthe faces that were found:\n" in shown.stdout
 
-
-def test_folders_of_emotions_give_the_figures_of_a_list(
-    mien: Mien, tiny_model: Path, photos: Path, in_folders: Path
-) -> None:
-    of_list, of_folders = (evaluated(mien, tiny_model, data) for data in (photos, in_folders))
-
-    assert of_list["photos"] == of_folders["photos"]
+    val = evaluated(mien, tiny_model, photos, "--val-share", "0.5", "--split", "val")
+    assert val["n"] == 2  # held out of the faces that were found alone
+    assert "photos" not in val
 
 
 def test_photos_with_splits_are_read_by_split(
@@ -246,42 +242,42 @@ def test_faces_that_are_cut_out_have_no_figures_of_photos(
     assert "has no faces in split 'test'; it has train" in without_split.stderr
 
 
-def test_val_is_held_out_of_the_faces_found_alone(
-    mien: Mien, tiny_model: Path, photos: Path
-) -> None:
-    content = evaluated(mien, tiny_model, photos, "--val-share", "0.5", "--split", "val")
-
-    assert content["n"] == 2
-    assert "photos" not in content
-
-
 # benchmarks/real_photos.py
 
 
 @pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
-    """Puts a peer of this script in the place of those that are known."""
+def measured(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, dict[str, Any]]]:
+    """Runs the benchmark with models and the script of a peer; gives its status and its file."""
 
-    def put(script: str) -> None:
+    def measure(models: object, script: str | None) -> tuple[int, dict[str, Any]]:
         adapter = tmp_path / "fake_adapter.py"
-        adapter.write_text(script)
+        adapter.write_text(script or "")
         peer = peers.Peer("fake", "fake-package", ("fake==1",), str(adapter))
-        monkeypatch.setattr(peers, "known_peers", lambda: {"fake": peer})
+        monkeypatch.setattr(peers, "known_peers", lambda: {"fake": peer} if script else {})
         monkeypatch.setattr(peers, "install", lambda peer, work, say: None)
         monkeypatch.setattr(peers, "_python", lambda environment: Path(sys.executable))
+        options = ["--models", str(models), "--json", str(tmp_path / "real.json")]
+        status = real_photos.main(["--data", str(photos), "--work", str(tmp_path), *options])
+        content: dict[str, Any] = json.loads((tmp_path / "real.json").read_text())
+        return status, content
 
-    return put
+    return measure
 
 
 def test_a_model_has_the_figures_that_evaluate_gives(
-    mien: Mien, tiny_model: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    mien: Mien,
+    tiny_model: Path,
+    photos: Path,
+    measured: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    file = tmp_path / "real.json"
-    options = ["--models", str(tiny_model), "--peers", "", "--json", str(file)]
-    assert real_photos.main(["--data", str(photos), "--work", str(tmp_path), *options]) == 0
-
+    status, content = measured(tiny_model, None)
     out = capsys.readouterr().out
-    (row,) = json.loads(file.read_text())["rows"]
+    (row,) = content["rows"]
+    assert status == 0
     assert out.startswith("photos: 7 photos. ")
     assert f"| mien 0.1.0, model {tiny_model} | its own | " in out
     assert "What the 3 neutral faces are called:" in out
@@ -290,14 +286,11 @@ def test_a_model_has_the_figures_that_evaluate_gives(
 
 
 def test_a_peer_is_measured_as_it_comes_on_miens_crop_and_at_its_best(
-    photos: Path, fake: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    measured: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fake(FAKE)
-    file = tmp_path / "real.json"
-    options = ["--models", "", "--json", str(file)]
-    assert real_photos.main(["--data", str(photos), "--work", str(tmp_path), *options]) == 0
-
-    rows = {row["framing"]: row for row in json.loads(file.read_text())["rows"]}
+    status, content = measured("", FAKE)
+    assert status == 0
+    rows = {row["framing"]: row for row in content["rows"]}
     assert {row["reader"] for row in rows.values()} == {"fake-package 1.0"}
     assert list(rows) == ["its own", "mien's crop", *(name for name, _, _ in real_photos.BOXES)]
     # Of its two faces, the one with the longer side.
@@ -333,17 +326,12 @@ def test_a_peer_that_fails_does_not_stop_the_others(
     script: str,
     message: str,
     tiny_model: Path,
-    photos: Path,
-    fake: Any,
-    tmp_path: Path,
+    measured: Any,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    fake(script)
-    options = ["--models", str(tiny_model), "--json", str(tmp_path / "real.json")]
-    assert real_photos.main(["--data", str(photos), "--work", str(tmp_path), *options]) == 1
-
+    status, content = measured(tiny_model, script)
     captured = capsys.readouterr()
-    content = json.loads((tmp_path / "real.json").read_text())
+    assert status == 1
     assert [row["framing"] for row in content["rows"]] == ["its own"]
     assert message in content["failures"]["fake"]
     assert f"fake failed: {content['failures']['fake']}" in captured.out
