@@ -50,16 +50,13 @@ COLORS: Final[dict[str, tuple[int, int, int]]] = {
 }
 """One RGB color for each emotion, 0 to 255; always shown beside the word, never instead of it."""
 
-_SYNONYMS: Final = {
-    "anger": "angry",
+_SYNONYMS: Final = FERPLUS_TO_EMOTION | {
     "disgusted": "disgust",
     "fearful": "fear",
     "afraid": "fear",
     "scared": "fear",
-    "happiness": "happy",
     "joy": "happy",
     "joyful": "happy",
-    "sadness": "sad",
     "surprised": "surprise",
 }
 

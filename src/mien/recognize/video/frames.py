@@ -28,7 +28,6 @@ __all__ = [
     "VideoInfo",
     "VideoSource",
     "camera_number",
-    "check_times",
     "frames",
     "measured",
     "open_video",

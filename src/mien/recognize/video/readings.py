@@ -202,7 +202,9 @@ class _Reader:
             if self._has_changed(face.track, crop, time_s):
                 changed.add(face.track)
                 self._crops.append(crop)
-                self._add_moving(frame.image, face)
+                if self._movements is not None:
+                    square = movement_square(face, self._framing)
+                    self._moving.append((movement_crop(frame.image, square), square))
                 self._read_s[face.track], self._cut[face.track] = time_s, crop
         size = (frame.image.shape[1], frame.image.shape[0])
         qualities = [quality_of(face, self._last[face.track], size) for face in faces]
@@ -213,11 +215,6 @@ class _Reader:
         # Half of them, as the other half is being read.
         held = 2 * len(self._waiting)
         return held >= frames or held * frame.image.nbytes >= _BATCH_BYTES
-
-    def _add_moving(self, image: Image, face: TrackedFace) -> None:
-        if self._movements is not None:
-            square = movement_square(face, self._framing)
-            self._moving.append((movement_crop(image, square), square))
 
     def _has_changed(self, track: int, crop: NDArray[np.uint8], time_s: float) -> bool:
         """Whether some part of a face is not as it was when it was read last, a moment ago."""
