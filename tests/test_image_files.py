@@ -132,32 +132,14 @@ def test_the_folder_of_copies_is_not_searched_but_counted(
     assert len(find_images([album / "out"], not_in=album / "out")) == 1  # it was named
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("missing.jpg", r"no such file or folder: .*missing\.jpg"),
-        ("no-*.jpg", r"no file matches .*no-\*\.jpg"),
-        ("empty", r"empty: expected images in this folder; .* ends in \.apng, .*\.webp"),
-        ("a" * 5000, "cannot be read; File name too long"),
-    ],
-)
-def test_what_yields_no_image_is_an_error(tmp_path: Path, name: str, message: str) -> None:
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(ImageError, match=message):
-        find_images([tmp_path / name])
+def test_a_folder_without_images_is_an_error_that_names_their_endings(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match=r"expected images in this folder; .* \.apng, .*\.webp"):
+        find_images([tmp_path])
 
 
 @pytest.fixture
 def recognizer(tiny_model: Path) -> Recognizer:
     return Recognizer(tiny_model, detector=FixedDetector([Face((5.0, 5.0, 35.0, 35.0), 0.9)]))
-
-
-def test_an_image_without_a_face_is_no_error(tmp_path: Path, recognizer: Recognizer) -> None:
-    recognizer.detector = FixedDetector([])
-    (result,) = read_images(recognizer, find_images([save(tmp_path / "a.png")]))
-    assert (result.error, result.readings) == (None, ())
-    assert result.image is not None
-    assert result.image.shape == (40, 60, 3)
 
 
 def test_a_bad_file_does_not_stop_the_rest(tmp_path: Path, recognizer: Recognizer) -> None:

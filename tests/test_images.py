@@ -252,16 +252,6 @@ def test_images_are_read_as_what_they_show(what: str) -> None:
     assert found.notes == tuple(notes)
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["two words.png", "日本語 ümlaut.png", "quote'\".png", "line\nbreak.png", "[1].png", "-x.png"],
-)
-def test_unusual_file_names(name: str, tmp_path: Path) -> None:
-    path = tmp_path / name
-    path.write_bytes(saved(quarters(), "PNG"))
-    assert (load_image(str(path)) == quarters()).all()
-
-
 @pytest.mark.parametrize("kind", FORMATS)
 @pytest.mark.parametrize("share", [0.5, 0.9])
 def test_truncated_files_are_refused(kind: str, share: float, tmp_path: Path) -> None:

@@ -199,31 +199,27 @@ def test_a_new_face_is_seen_after_one_key_frame_at_most() -> None:
     assert 1.01 <= first_s <= 1.01 + BETWEEN.detect_every_s + 1 / FPS
 
 
-def test_a_face_that_the_detector_misses_is_followed_for_a_while() -> None:
-    video = Video([line(60, 200, 2.0)], blind=(0.9, 1.3))
-    at_s = times(2.0)
-    followed = follow(video, at_s)
-    assert [len(faces) for faces in followed] == [1] * len(at_s)
-    assert {face.track for faces in followed for face in faces} == {1}
+SURE = TrackingSettings(detect_every_s=0.0, min_score=0.8, min_low_score=0.5)
 
 
-def test_what_is_never_found_again_is_not_followed_for_ever() -> None:
-    video = Video([still(160)], blind=(0.5, math.inf))
-    at_s = times(3.0)
-    counts = [len(faces) for faces in follow(video, at_s)]
-    assert counts[0] == 1
-    assert not any(counts[round(1.4 * FPS) :])
-
-
-def test_unsure_faces_continue_tracks_and_begin_none() -> None:
-    settings = TrackingSettings(detect_every_s=0.0, min_score=0.8, min_low_score=0.5)
-    at_s = times(1.0)
-    fading = Video([still(160)], score=lambda t: 0.9 if t < 0.3 else 0.6)
-    assert [len(faces) for faces in follow(fading, at_s, settings)] == [1] * len(at_s)
-    unsure = Video([still(160)], score=lambda t: 0.6)
-    assert not any(follow(unsure, at_s, settings))
-    gone = Video([still(160)], score=lambda t: 0.9 if t < 0.3 else 0.4)
-    assert [len(faces) for faces in follow(gone, at_s, settings)][-1] == 0
+@pytest.mark.parametrize(
+    ("video", "settings", "seen_s", "gone_s"),
+    [
+        (Video([line(60, 200, 2.0)], blind=(0.9, 1.3)), BETWEEN, 2.0, 2.0),  # missed for a while
+        (Video([still(160)], blind=(0.5, math.inf)), BETWEEN, 0.5, 1.4),  # but not for ever
+        # Unsure faces continue tracks and begin none.
+        (Video([still(160)], score=lambda t: 0.9 if t < 0.3 else 0.6), SURE, 2.0, 2.0),
+        (Video([still(160)], score=lambda t: 0.6), SURE, 0.0, 0.0),
+        (Video([still(160)], score=lambda t: 0.9 if t < 0.3 else 0.4), SURE, 0.3, 0.9),
+    ],
+)
+def test_a_face_that_is_hardly_found_is_followed_for_a_while(
+    video: Video, settings: TrackingSettings, seen_s: float, gone_s: float
+) -> None:
+    followed = follow(video, times(2.0), settings)
+    seen, gone = round(seen_s * FPS), round(gone_s * FPS)
+    assert [[face.track for face in faces] for faces in followed[:seen]] == [[1]] * seen
+    assert not any(followed[gone:])
 
 
 def test_a_cut_is_noticed_at_once_and_looks_decide_who_is_who() -> None:
