@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from command_line import in_python
+from command_line import Outcome, assert_refused, in_python
 from videos import make_video, moving_portrait, steady_times
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -91,10 +91,8 @@ def test_what_needs_the_extra_batch_says_so(
 ) -> None:
     words = [video if word == "VIDEO" else word for word in arguments]
     done = python(COMMAND, *words, cwd=tmp_path)
-    assert done.returncode == 2
-    assert done.stderr.startswith("mien: ")
-    assert done.stderr.count("\n") == 1
-    assert "pip install 'mien[batch]'" in done.stderr
+    outcome = Outcome(done.returncode, done.stdout, done.stderr)
+    assert_refused(outcome, "pip install 'mien[batch]'")
     assert list(tmp_path.iterdir()) == []
 
 

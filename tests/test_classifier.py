@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
-from command_line import Mien
+from command_line import Mien, assert_refused
 from fakes import SPEC, write_model, write_people_model
 from mien import (
     DEFAULT_MODEL,
@@ -331,5 +331,4 @@ def test_an_ensemble_is_taken_wherever_a_model_is(
     (face,) = json.loads(shown.stdout)[0]["faces"]
     assert list(face["probabilities"].values()) == pytest.approx(reading.probabilities, abs=1e-6)
     gone = mien("detect", portrait, "--model", f"{three[0]},gone.onnx")
-    assert gone.status == 2
-    assert "there is no file 'gone.onnx'" in gone.stderr
+    assert_refused(gone, "there is no file 'gone.onnx'")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from command_line import Mien
+from command_line import Mien, assert_refused
 from fakes import write_model
 from mien import EMOTIONS, Classifier, Recognizer, crop_faces, load_image
 from mien.errors import ImageError, ModelError, OptionError, OutputError
@@ -341,9 +341,5 @@ def test_the_command_refuses_in_one_line(
         ((blank, *of_tiny), "expected a face to explain; found none"),
         ((gone, *of_tiny), "gone.png"),
     ):
-        done = mien("explain", *arguments)
-        assert done.status == 2, message
-        assert done.stdout == ""
-        assert message in done.stderr
-        assert done.stderr.count("\n") == 1
+        assert_refused(mien("explain", *arguments), message)
     assert [path.name for path in tmp_path.iterdir()] == ["blank.png"]
