@@ -184,15 +184,14 @@ class YuNetDetector:
         for pixels in () if enough else self._more_pixels(image):
             more = self._find(image, pixels, quarters, self._faint)
             if clear:
-                finds = _joined(finds, more, self.SAME_FACE_IOU)
+                finds = _joined(finds, more)
             else:
                 faint = [find for find in more if find.score < self._doubtful]
-                then = faint + self._likely(finds)
-                finds = _joined(self._likely(more), then, self.SAME_FACE_IOU)
+                finds = _joined(self._likely(more), faint + self._likely(finds))
         if not self.second_looks:
             return [find for find in finds if find.score >= self.min_score]
         looks = _SecondLooks(self._network, image, self.MOST_LOOKS)
-        return _joined(self._looked_at(looks, finds), [], self.SAME_FACE_IOU)
+        return _joined(self._looked_at(looks, finds))
 
     def _shows_all(self, finds: list["_Find"], least: float) -> bool:
         """Whether a glance shows large faces, one of them of that score, and nothing else."""
@@ -614,12 +613,12 @@ def _upright_odds(row: _Row) -> float:
     )
 
 
-def _joined(first: list[_Find], then: list[_Find], same: float) -> list[_Find]:
+def _joined(first: list[_Find], then: Sequence[_Find] = ()) -> list[_Find]:
     """Finds without those that lie on a surer one; all of the first go before all of the others."""
     kept: list[_Find] = []
     for finds in (first, then):
         for find in sorted(finds, key=lambda one: -one.score):
-            if all(iou(find.box, other.box) < same for other in kept):
+            if all(iou(find.box, other.box) < YuNetDetector.SAME_FACE_IOU for other in kept):
                 kept.append(find)
     return kept
 

@@ -72,7 +72,8 @@ def _judged(quality: FaceQuality) -> FaceQuality:
         (quality.contrast < MIN_CONTRAST, "flat"),
         (quality.blur > MAX_BLUR, "blurred"),
     )
-    return replace(quality, unusable=next((reason for speaks, reason in reasons if speaks), ""))
+    unusable = next((reason for speaks, reason in reasons if speaks), "")
+    return quality if unusable == quality.unusable else replace(quality, unusable=unusable)
 
 
 def pose_of(landmarks: Landmarks) -> tuple[float, float, float]:
