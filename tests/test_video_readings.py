@@ -236,9 +236,11 @@ def test_parts_of_a_file_are_read(clip: Path, tiny_model: Path) -> None:
     recognizer = Recognizer(tiny_model)
     part = [frame.index for frame, _ in recognizer.stream(clip, start_s=0.2, end_s=0.4)]
     assert part == [5, 6, 7, 8, 9]
-    sparse = analyze_video(clip, recognizer, every_s=0.4)
+    told: list[float] = []
+    sparse = analyze_video(clip, recognizer, every_s=0.4, progress=told.append)
     assert sparse.frames.tolist() == [0, 10, 20, 30, 40]
     assert sparse.tracks.tolist() == [1, 1, 1, 1]
+    assert told == pytest.approx([0.0, 0.4, 0.8, 1.2, 1.6])
 
 
 @pytest.mark.parametrize(
@@ -321,12 +323,6 @@ def test_videos_of_few_frames_at_a_varying_rate(
     assert all(sum(person.shares.values()) == pytest.approx(1.0) for person in people)
     if on_screen_s is not None:
         assert [person.on_screen_s for person in people] == pytest.approx(on_screen_s)
-
-
-def test_progress_tells_the_time_of_each_frame(clip: Path, tiny_model: Path) -> None:
-    told: list[float] = []
-    analyze_video(clip, Recognizer(tiny_model), end_s=0.4, progress=told.append)
-    assert told == pytest.approx([i / FPS for i in range(10)])
 
 
 def test_a_data_frame_has_the_rows(result: VideoResult, monkeypatch: pytest.MonkeyPatch) -> None:
