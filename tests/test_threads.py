@@ -24,12 +24,12 @@ from mien import (
     MissingExtraError,
     ModelError,
     Recognizer,
-    YuNetDetector,
     annotate,
     load_image,
 )
 from mien.environment import import_onnxruntime
 from mien.readings import Image
+from mien.recognize.faces import detector_named
 from mien.recognize.video.frames import Frame
 
 THREADS = 16
@@ -153,35 +153,30 @@ def test_opening_in_threads_leaves_the_environment_alone(
     assert "ORT_DISABLE_TELEMETRY" not in os.environ
 
 
-@pytest.mark.parametrize("options", [{}, {"detector": "haar"}, {"min_face_px": 70}])
-def test_a_recognizer_is_pickled_as_its_settings(
-    images: list[Image], options: dict[str, object]
+@pytest.mark.parametrize(
+    ("detector", "options"),
+    [
+        ("yunet", {}),
+        ("yunet", {"min_score": 0.5, "min_face_px": 70, "full_size": True}),
+        ("haar", {"min_neighbors": 1}),
+    ],
+)
+def test_a_recognizer_is_pickled_as_its_settings_and_those_of_its_detector(
+    images: list[Image], detector: str, options: dict[str, float]
 ) -> None:
-    recognizer = Recognizer("paper", threshold=0.5, **options)  # type: ignore[arg-type]
+    own = detector_named(detector, **options)
+    recognizer = Recognizer("paper", threshold=0.5, detector=own)
     expected = [recognizer(photo) for photo in images]
     content = pickle.dumps(recognizer)
     assert len(content) < 1000
-    assert (
-        os.fsencode(recognizer.classifier.path.parent) not in content
-    )  # other installations read it
+    folder = os.fsencode(recognizer.classifier.path.parent)
+    assert folder not in content  # other installations read it
+    settings = {name: value for name, value in vars(own).items() if name[0] != "_"}
     for other in (pickle.loads(content), copy.deepcopy(recognizer), copy.copy(recognizer)):
         assert [other(photo) for photo in images] == expected
+        assert settings.items() <= vars(other.detector).items()
     again = pickle.loads(pickle.dumps(pickle.loads(content)))
     assert again(images[-1]) == expected[-1]
-
-
-@pytest.mark.parametrize(
-    "detector",
-    [YuNetDetector(min_score=0.5, min_face_px=20, full_size=True), HaarDetector(min_neighbors=1)],
-)
-def test_a_detector_is_pickled_as_its_settings(
-    detector: YuNetDetector | HaarDetector, images: list[Image]
-) -> None:
-    expected = [detector.detect(photo) for photo in images]
-    other = pickle.loads(pickle.dumps(detector))
-    assert [other.detect(photo) for photo in images] == expected
-    settings = {name: value for name, value in vars(detector).items() if name[0] != "_"}
-    assert {name: getattr(other, name) for name in settings} == settings
 
 
 def test_a_classifier_finds_its_files_again_from_another_folder(
