@@ -158,17 +158,6 @@ def test_ck_plus_keeps_each_subject_in_one_split(photo: bytes, tmp_path: Path) -
     }
 
 
-def test_a_frame_without_a_face_is_left_out_and_counted(
-    photo: bytes, no_face: bytes, tmp_path: Path
-) -> None:
-    _ck_plus(tmp_path, photo, {"S005_001": 5}, frames=2)
-    _write(tmp_path / "cohn-kanade-images/S005/001/S005_001_00000002.png", no_face)
-    faces = load_faces(tmp_path)
-
-    assert _counts(faces) == {"neutral": 1}
-    assert faces.left_out == {"no face found": 1}
-
-
 @pytest.mark.parametrize("text", ["", "8.0", "happy", "nan", "-1"])
 def test_a_broken_label_of_ck_plus_is_named(text: str, photo: bytes, tmp_path: Path) -> None:
     _ck_plus(tmp_path, photo, {"S005_001": 5}, frames=1)
@@ -409,13 +398,6 @@ def test_faces_are_found_in_own_photos(photo: bytes, no_face: bytes, tmp_path: P
     assert (len(whole), len(found)) == (2, 1)
     assert found.left_out == {"no face found": 1}
     assert not np.array_equal(found.images[0], whole.images[0])
-
-
-def test_a_folder_in_which_no_face_is_found_says_so(no_face: bytes, tmp_path: Path) -> None:
-    _write(tmp_path / "happy" / "1.png", no_face)
-
-    with pytest.raises(DataError, match="no faces in it; left out: 1 no face found"):
-        load_faces(tmp_path, find_faces=True)
 
 
 def test_faces_are_not_searched_for_in_tables(tmp_path: Path) -> None:

@@ -1,4 +1,3 @@
-import csv
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,17 +6,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from learn_fixtures import made_up_faces, write_csv
-from mien.errors import DataError, OptionError, OutputError
+from mien.errors import DataError, OptionError
 from mien.labels import EMOTIONS
-from mien.learn.data.datasets import FaceSet, load_faces
+from mien.learn.data.datasets import FaceSet
 from mien.learn.data.duplicates import (
-    PAIR_COLUMNS,
     check,
     duplicates_of,
     near_duplicates,
     without_duplicates,
-    write_pairs,
 )
 from mien.readings import Face, Image
 from mien.recognize.crops import crop_faces
@@ -41,32 +37,24 @@ def _set(images: NDArray[np.uint8], splits: list[str], targets: list[int] | None
 
 
 A, B, C, D = _noise(4)
+ALMOST_A = A.copy()
+ALMOST_A[7, 9] ^= 1
 
 
-def test_copies_of_train_are_marked_in_every_split() -> None:
-    faces = _set(np.stack([A, B, C, A, A, D]), ["train", "train", "val", "val", "test", "test"])
-
-    assert duplicates_of(faces, of="train").tolist() == [False, False, False, True, True, False]
-
-
-def test_of_copies_within_the_split_the_first_is_not_marked() -> None:
-    faces = _set(np.stack([A, A, B, A]), ["train", "train", "train", "test"])
-
-    assert duplicates_of(faces).tolist() == [False, True, False, True]
-    assert duplicates_of(faces, of="test").tolist() == [True, True, False, False]
-
-
-def test_copies_of_several_splits() -> None:
-    faces = _set(np.stack([A, B, A, B]), ["train", "val", "test", "test"])
-
-    assert duplicates_of(faces, of="train+val").tolist() == [False, False, True, True]
-
-
-def test_one_gray_level_makes_another_image() -> None:
-    other = A.copy()
-    other[7, 9] ^= 1
-
-    assert not duplicates_of(_set(np.stack([A, other]), ["train", "test"])).any()
+@pytest.mark.parametrize(
+    ("images", "splits", "of", "marked"),
+    [
+        ([A, B, C, A, A, D], "train train val val test test", "train", [0, 0, 0, 1, 1, 0]),
+        ([A, A, B, A], "train train train test", "train", [0, 1, 0, 1]),  # the first is not
+        ([A, A, B, A], "train train train test", "test", [1, 1, 0, 0]),
+        ([A, B, A, B], "train val test test", "train+val", [0, 0, 1, 1]),
+        ([A, ALMOST_A], "train test", "train", [0, 0]),  # one gray level is another
+    ],
+)
+def test_copies_of_a_split_are_marked_wherever_they_are(
+    images: list[NDArray[np.uint8]], splits: str, of: str, marked: list[int]
+) -> None:
+    assert duplicates_of(_set(np.stack(images), splits.split()), of=of).tolist() == marked
 
 
 @pytest.mark.parametrize(("of", "error"), [("dev", OptionError), ("val", DataError)])
@@ -236,31 +224,6 @@ def test_without_near_duplicates_nothing_is_said_of_them() -> None:
     of_near = (found.near, found.near_across, found.n_distinct, found.near_conflicts)
     assert of_near == (None,) * 4
     assert found.not_faces is None
-
-
-def test_pairs_are_written_with_where_they_came_from(tmp_path: Path) -> None:
-    made_up = made_up_faces(train=1, val=1, test=1)
-    images = made_up.images.copy()
-    images[20] = images[0]
-    faces = load_faces(write_csv(tmp_path / "fer2013.csv", replace(made_up, images=images)))
-    write_pairs(check(faces, near=False), faces, tmp_path / "pairs.csv")
-
-    with (tmp_path / "pairs.csv").open(newline="") as file:
-        header, row = csv.reader(file)
-    assert tuple(header) == PAIR_COLUMNS
-    table = tmp_path / "fer2013.csv"
-    assert row == [
-        *("exact", "1"),
-        *("0", "train", "angry", f"{table}, row 2"),
-        *("20", "test", "neutral", f"{table}, row 22"),
-    ]
-
-
-def test_pairs_that_cannot_be_written(tmp_path: Path) -> None:
-    faces = _set(np.stack([A, A]), ["train", "test"])
-
-    with pytest.raises(OutputError, match="expected a file to write"):
-        write_pairs(check(faces, near=False), faces, tmp_path)
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import DataError, MissingExtraError, OptionError
+from mien.errors import DataError, OptionError, needs_extra
 from mien.labels import EMOTIONS, FERPLUS, FERPLUS_EMOTIONS
 from mien.learn.data.folders import (
     SPLIT_NAMES,
@@ -348,6 +348,22 @@ class _Faces:
         self._splits.append(split)
         self._sources.append(source)
 
+    def target(self, text: str, where: str) -> int | None:
+        """What a cell says; None for a known word that is none of the seven, which is counted."""
+        try:
+            target = int(text.removesuffix(".0"))  # as pandas writes it where others are missing
+        except ValueError:
+            word = label_of(text)
+            if word is None:
+                raise DataError(f"{where}: expected an emotion 0 to 6; got {text!r}") from None
+            if word in EMOTIONS:
+                return EMOTIONS.index(word)
+            self.left_out[word] += 1
+            return None
+        if not 0 <= target < len(EMOTIONS):
+            raise DataError(f"{where}: expected an emotion 0 to 6; got {target}")
+        return target
+
     def as_set(self, name: str, **more: Any) -> FaceSet:
         return FaceSet(
             np.frombuffer(self._pixels, np.uint8).reshape(-1, SIZE_PX, SIZE_PX),
@@ -356,7 +372,7 @@ class _Faces:
             np.array(self.votes, np.int64) if self.votes else None,
             name,
             tuple(self._sources),
-            dict(self.left_out),
+            dict(+self.left_out),
             **more,
         )
 
@@ -384,13 +400,10 @@ def _read_csv(tables: list[Path], *, name: str, report: Report | None) -> FaceSe
             notes.append(f"{table}: no column Usage; all its faces are {split}")
         rows = csv_rows(table, ("emotion", "pixels"), optional=("Usage",), report=report)
         for where, row in rows:
-            target = _target(row["emotion"], where)
-            if isinstance(target, str):
-                faces.left_out[target] += 1
-                continue
-            pixels = _pixels(row["pixels"], where)
-            own = _usage(row["Usage"], where) if "Usage" in row else split
-            faces.add(pixels, target, own, where)
+            if (target := faces.target(row["emotion"], where)) is not None:
+                pixels = _pixels(row["pixels"], where)
+                own = _usage(row["Usage"], where) if "Usage" in row else split
+                faces.add(pixels, target, own, where)
     return faces.as_set(name, notes=tuple(notes))
 
 
@@ -399,20 +412,6 @@ def _usage(text: str, where: str) -> str:
     if split is None:
         raise DataError(f"{where}: expected Usage among {', '.join(_USAGES)}; got {text.strip()!r}")
     return split
-
-
-def _target(text: str, where: str) -> int | str:
-    """The target that a cell says, or the word if it is a known one that is none of the seven."""
-    try:
-        target = int(text.removesuffix(".0"))  # as pandas writes it where others are missing
-    except ValueError:
-        word = label_of(text)
-        if word is None:
-            raise DataError(f"{where}: expected an emotion 0 to 6; got {text!r}") from None
-        return EMOTIONS.index(word) if word in EMOTIONS else word
-    if not 0 <= target < len(EMOTIONS):
-        raise DataError(f"{where}: expected an emotion 0 to 6; got {target}")
-    return target
 
 
 def _pixels(text: str, where: str) -> NDArray[np.uint8]:
@@ -433,11 +432,9 @@ def _pixels(text: str, where: str) -> NDArray[np.uint8]:
 
 
 def _read_parquet(paths: list[Path], *, name: str) -> FaceSet:
-    try:
+    with needs_extra("train", "reading Parquet files"):
         import pyarrow as pa
         import pyarrow.parquet as pq
-    except ImportError as error:
-        raise MissingExtraError("reading Parquet files", "train", error) from error
 
     faces = _Faces()
     voteless = ""  # the first row that has none
@@ -480,9 +477,7 @@ def _read_parquet(paths: list[Path], *, name: str) -> FaceSet:
                 raise DataError(
                     f"{where}: expected an encoded image as bytes; got {type(content).__name__}"
                 )
-            target = _target(str(row["emotion"]), where)
-            if isinstance(target, str):
-                faces.left_out[target] += 1
+            if (target := faces.target(str(row["emotion"]), where)) is None:
                 continue
             faces.add(whole_face(content, where), target, split, where)
             if (counts := row.get("ferplus_votes")) is not None:
@@ -509,15 +504,14 @@ def _votes(counts: Any, where: str) -> list[int]:
 
 def _read_images(listing: Listing, *, find_faces: bool, report: Report | None) -> FaceSet:
     faces, faceless = _Faces(), []
+    faces.left_out.update(listing.left_out)
     crops = read_faces(listing.images, find_faces=find_faces, report=report)
     for crop, image in zip(crops, listing.images, strict=True):
         if crop is None:
             faceless.append(image)
+            faces.left_out["no face found"] += 1
         else:
             faces.add(crop, image.target, image.split, str(image.file))
-    faces.left_out.update(listing.left_out)
-    if faceless:
-        faces.left_out["no face found"] = len(faceless)
     return faces.as_set(listing.name, notes=listing.notes, faceless=tuple(faceless))
 
 

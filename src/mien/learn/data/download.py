@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from mien.errors import DataError, MissingExtraError, OptionError, OutputError
+from mien.errors import DataError, OptionError, OutputError, needs_extra
 from mien.output.files import part_name, writing
 
 
@@ -93,11 +93,8 @@ def download(name: str, out: Path) -> Path:
 
 def _fetch(source: Source, out: Path) -> Path:
     """Where kagglehub keeps what it fetched: a folder, or the one file."""
-    try:
+    with needs_extra("train", "downloading"):
         import kagglehub
-    except ImportError as error:
-        raise MissingExtraError("downloading", "train", error) from error
-
     try:
         fetch = getattr(kagglehub, f"{source.kind}_download")
         return Path(fetch(source.handle, path=source.file))

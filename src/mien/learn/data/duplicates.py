@@ -322,15 +322,16 @@ def _joined(group: NDArray[np.int64], pairs: Iterable[tuple[int, int]]) -> NDArr
 
 def _groups(faces: FaceSet, group: NDArray[np.int64]) -> tuple[Group, ...]:
     """The groups of two and more, by their first row."""
-    order = np.argsort(group, kind="stable")
-    found = np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
+    rows_of: dict[int, list[int]] = {}
+    for row, number in enumerate(group.tolist()):
+        rows_of.setdefault(number, []).append(row)
     return tuple(
         Group(
-            rows=tuple(rows.tolist()),
+            rows=tuple(rows),
             splits=tuple(s for s in SPLITS if (faces.splits[rows] == s).any()),
             labels=tuple(EMOTIONS[target] for target in np.unique(faces.targets[rows])),
         )
-        for rows in sorted(found, key=lambda rows: int(rows[0]) if len(rows) else -1)
+        for rows in rows_of.values()
         if len(rows) > 1
     )
 

@@ -9,13 +9,12 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from mien.errors import DataError
 from mien.labels import EMOTIONS, target_of
-from mien.learn.data.formats import NOT_AMONG_THE_SEVEN, RAF_DB, Labels, Listing
+from mien.learn.data.formats import NOT_AMONG_THE_SEVEN, RAF_DB, Listing
 from mien.learn.data.tables import csv_header, csv_rows
 from mien.recognize.images import is_image_name
 from mien.recognize.sources import ending_hint
@@ -109,14 +108,14 @@ def read_folders(root: Path) -> Listing:
             f"{root}: expected a folder for each emotion; it has no folders that are named after "
             f"one of {', '.join(EMOTIONS)}, and no CSV file with the columns image and emotion"
         )
-    found = Labels()
+    found = Listing(root.resolve().name, left_out=left_out)
     for folder in named:
         for name in folder.images:
             # Kaggle's folders keep PublicTest and PrivateTest together in test.
             public = folder.split == "test" and name.startswith("PublicTest")
             split = "val" if public else folder.split or "train"
             found.add(folder.path / name, str(folder.label), split)
-    return replace(found.listing(root.resolve().name), left_out=left_out)
+    return found
 
 
 def _check_splits(root: Path, named: Sequence[_Folder]) -> None:
@@ -131,7 +130,7 @@ def _check_splits(root: Path, named: Sequence[_Folder]) -> None:
         )
 
 
-def _left_out(root: Path, folders: Sequence[_Folder]) -> dict[str, int]:
+def _left_out(root: Path, folders: Sequence[_Folder]) -> Counter[str]:
     """How many files are left out, by reason; raises if a folder's images may not be."""
     count: Counter[str] = Counter()
     above = {root, *(parent for f in folders if f.label for parent in f.path.parents)}
@@ -146,7 +145,7 @@ def _left_out(root: Path, folders: Sequence[_Folder]) -> dict[str, int]:
             count["in no folder of an emotion"] += len(folder.images)
         elif folder.number is None:
             raise DataError(_unknown(folder.path))
-    return dict(count)
+    return count
 
 
 def _no_image(name: str) -> str:
@@ -185,7 +184,7 @@ def read_list(table: Path) -> Listing:
             f"{rows[0][0]}: expected an image below {table.parent}; there is no "
             f"{rows[0][1][image]!r}"
         )
-    found = Labels()
+    found = Listing(table.resolve().parent.name)
     for where, row in rows:
         word = label_of(row[label])
         if word is None:
@@ -207,7 +206,7 @@ def read_list(table: Path) -> Listing:
         else:
             split = _split_of_parts(file.parts[:-1], base / file) or "train"
         found.add(base / file, word, split)
-    return found.listing(table.resolve().parent.name)
+    return found
 
 
 def _word_expected(got: str) -> str:
@@ -226,20 +225,20 @@ def _unknown(folder: Path) -> str:
     )
 
 
-def _read_numbered(folders: Sequence[_Folder], left_out: dict[str, int]) -> Listing:
+def _read_numbered(folders: Sequence[_Folder], left_out: Counter[str]) -> Listing:
     """Images of folders that are called 0, 1, 2, ..., where it is clear what that means."""
     stems = [Path(name).stem for folder in folders for name in folder.images]
     numbers = {int(folder.number or 0) for folder in folders}
     for pattern, name, order in _ORDERS:
         if numbers <= set(order) and all(map(pattern.fullmatch, stems)):
-            found = Labels()
+            told = ", ".join(f"{number} {label}" for number, label in order.items())
+            note = f"folders called by numbers are read in the order of {name}: {told}"
+            found = Listing(name, left_out=left_out, notes=(note,))
             for folder in folders:
                 for file in folder.images:
                     split = split_of(file.partition("_")[0]) or "train"
                     found.add(folder.path / file, order[int(folder.number or 0)], split)
-            told = ", ".join(f"{number} {label}" for number, label in order.items())
-            note = f"folders called by numbers are read in the order of {name}: {told}"
-            return replace(found.listing(name), left_out=left_out, notes=(note,))
+            return found
     raise DataError(f"{folders[0].path}: {_word_expected(folders[0].number or '')}")
 
 

@@ -11,7 +11,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
@@ -47,18 +47,16 @@ AFFECTNET: Final = {
 }
 """The column `expression`, or the number in `*_exp.npy` (arXiv:1708.03985)."""
 
+_SESSIONS: Final = (
+    ("neutral", "smile"),
+    ("neutral", "surprise", "squint"),
+    ("neutral", "smile", "disgust"),
+    ("neutral", "neutral", "scream"),
+)
 MULTI_PIE: Final = {
-    (1, 1): "neutral",
-    (1, 2): "smile",
-    (2, 1): "neutral",
-    (2, 2): "surprise",
-    (2, 3): "squint",
-    (3, 1): "neutral",
-    (3, 2): "smile",
-    (3, 3): "disgust",
-    (4, 1): "neutral",
-    (4, 2): "neutral",
-    (4, 3): "scream",
+    (session, recording): expression
+    for session, recordings in enumerate(_SESSIONS, start=1)
+    for recording, expression in enumerate(recordings, start=1)
 }
 """(session, recording) of a file name (Gross et al. 2010, doi:10.1016/j.imavis.2009.08.002)."""
 
@@ -109,22 +107,15 @@ class LabeledImage:
     face: Place = "whole"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Listing:
-    """The labelled images of a data set."""
+    """The labelled images of a data set, which come one by one, and what is left out of it."""
 
     name: str  # what people call the set
-    images: tuple[LabeledImage, ...]  # in the order of their files
-    left_out: dict[str, int]  # how many, by reason: the name of a label, or what is missing
+    images: list[LabeledImage] = field(default_factory=list)  # in the order of their files
+    # How many, by reason: the name of a label, or what is missing.
+    left_out: Counter[str] = field(default_factory=Counter)
     notes: tuple[str, ...] = ()  # what had to be decided to read them, in sentences
-
-
-class Labels:
-    """The images of a data set that come one by one, and what is left out of it."""
-
-    def __init__(self) -> None:
-        self.images: list[LabeledImage] = []
-        self.left_out: Counter[str] = Counter()
 
     def add(self, file: Path, label: str, split: str, face: Place = "whole") -> None:
         """An image with its label, which is counted and left out if it is none of the seven."""
@@ -132,10 +123,6 @@ class Labels:
             self.images.append(LabeledImage(file, EMOTIONS.index(label), split, face))
         else:
             self.left_out[label] += 1
-
-    def listing(self, name: str) -> Listing:
-        """What has come."""
-        return Listing(name, tuple(self.images), dict(+self.left_out))
 
 
 def read_dataset_format(root: Path) -> Listing | None:
@@ -198,10 +185,9 @@ def face_of_68_points(points: NDArray[np.float64]) -> Face | None:
     mouth = (points[48] + points[54]) / 2
     middle = (eyes[0] + eyes[1]) / 2
     apart = float(np.hypot(*(eyes[1] - eyes[0])))
-    # Turning the head shortens one of the two, nodding the other.
-    scale = max(
-        apart / _EYES_APART_PX, float(np.hypot(*(mouth - middle))) / _EYES_TO_MOUTH_PX
-    )  # image pixels for each pixel of the crop
+    # In pixels of the image for one of the crop. Turning the head shortens one, nodding the other.
+    below = float(np.hypot(*(mouth - middle)))
+    scale = max(apart / _EYES_APART_PX, below / _EYES_TO_MOUTH_PX)
     if not scale > 0.0:
         return None
     angle = math.atan2(eyes[1][1] - eyes[0][1], eyes[1][0] - eyes[0][0])
@@ -258,7 +244,7 @@ def _images_in(folder: Path) -> list[Path]:
 
 
 def _ck_plus(image_root: Path, labels: Path) -> Listing:
-    found = Labels()
+    found = Listing("CK+")
     sequences = sorted(f for f in image_root.glob("S*/*") if f.is_dir())
     splits = subject_splits(folder.parent.name for folder in sequences)
     for folder in sequences:
@@ -276,11 +262,11 @@ def _ck_plus(image_root: Path, labels: Path) -> Listing:
             name = "neutral" if frame == frames[0] else label
             found.add(frame, name, splits[subject], "largest")
         found.left_out["frames between neutral and apex"] += len(frames) - 1 - len(apex)
-    return found.listing("CK+")
+    return found
 
 
 def _raf_db(root: Path) -> Listing:
-    found = Labels()
+    found = Listing("RAF-DB")
     table = root / "EmoLabel" / "list_patition_label.txt"
     for number, line in enumerate(_text(table).splitlines(), start=1):
         if not line.strip():
@@ -294,7 +280,7 @@ def _raf_db(root: Path) -> Listing:
             )
         file = root / "Image" / "aligned" / f"{Path(name).stem}_aligned{Path(name).suffix}"
         found.add(file, _number(label, RAF_DB, where), split)
-    return found.listing("RAF-DB")
+    return found
 
 
 def _is_affectnet_table(path: Path) -> bool:
@@ -310,7 +296,7 @@ def _affectnet_tables(root: Path, tables: Path) -> Listing:
     image_root = _below(root, folder) or _below(root, f"Manually_Annotated/{folder}")
     if image_root is None:
         raise DataError(f"{root}: expected the folder {folder} of AffectNet")
-    found = Labels()
+    found = Listing("AffectNet")
     for file, split in (("training.csv", "train"), ("validation.csv", "test")):
         if split == "test" and not (tables / file).exists():
             continue
@@ -335,11 +321,11 @@ def _affectnet_tables(root: Path, tables: Path) -> Listing:
                     f"{where}: expected an image below {image_root}; got {str(place)!r}"
                 )
             found.add(image_root / place, label, split, face)
-    return found.listing("AffectNet")
+    return found
 
 
 def _affectnet_folders(root: Path) -> Listing:
-    found = Labels()
+    found = Listing("AffectNet")
     for folder, split in (("train_set", "train"), ("val_set", "test")):
         annotations = root / folder / "annotations"
         if split == "test" and not annotations.is_dir():
@@ -352,7 +338,7 @@ def _affectnet_folders(root: Path) -> Listing:
             except Exception as error:
                 raise DataError(f"{label}: expected a number in a .npy file; {error}") from error
             found.add(file, _number(value, AFFECTNET, str(label)), split)
-    return found.listing("AffectNet")
+    return found
 
 
 def _multi_pie_word(root: Path, file: Path) -> str | None:
@@ -364,7 +350,7 @@ def _multi_pie_word(root: Path, file: Path) -> str | None:
 
 
 def _multi_pie(root: Path) -> Listing:
-    found = Labels()
+    found = Listing("Multi-PIE")
     files = list(_images_below(root))
     splits = subject_splits(file.name[:3] for file in files)
     for file in files:
@@ -389,4 +375,4 @@ def _multi_pie(root: Path) -> Listing:
             found.left_out["seen from more than 30 degrees aside"] += 1
         else:
             found.add(file, MULTI_PIE_EMOTIONS[word], splits[file.name[:3]], "largest")
-    return found.listing("Multi-PIE")
+    return found
