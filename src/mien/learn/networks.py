@@ -199,6 +199,22 @@ def alexnet_backbone(options: BackboneOptions) -> tuple[nn.Module, int]:
     return backbone, 1024
 
 
+def _normed(
+    inputs: int, outputs: int, stride: int = 1, *, inplace: bool = False
+) -> Iterator[nn.Module]:
+    """A convolution of 3 x 3 with batch normalization, and its activation."""
+    yield nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+    yield nn.BatchNorm2d(outputs)
+    yield nn.ReLU(inplace)
+
+
+def _averaged(options: BackboneOptions) -> Iterator[nn.Module]:
+    """(N, C, H, W) -> (N, C): the mean of each channel."""
+    yield nn.AdaptiveAvgPool2d(1)
+    yield nn.Flatten()
+    yield nn.Dropout(options.dense_dropout)
+
+
 def vgg_backbone(options: BackboneOptions) -> tuple[nn.Module, int]:
     """VGG (Simonyan and Zisserman 2014, arXiv:1409.1556) for 48 pixels.
 
@@ -207,28 +223,23 @@ def vgg_backbone(options: BackboneOptions) -> tuple[nn.Module, int]:
     fully connected layer of 512 units in place of two of 4,096.
     """
 
-    def convolution(inputs: int, outputs: int) -> Iterator[nn.Module]:
-        yield nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
-        yield nn.BatchNorm2d(outputs)
-        yield nn.ReLU()
-
     def pooling() -> Iterator[nn.Module]:
         yield nn.MaxPool2d(2)
         yield nn.Dropout(options.dropout)
 
     backbone = nn.Sequential(
-        *convolution(1, 64),
+        *_normed(1, 64),
         *pooling(),  # (N, 64, 24, 24)
-        *convolution(64, 128),
+        *_normed(64, 128),
         *pooling(),  # (N, 128, 12, 12)
-        *convolution(128, 256),
-        *convolution(256, 256),
+        *_normed(128, 256),
+        *_normed(256, 256),
         *pooling(),  # (N, 256, 6, 6)
-        *convolution(256, 512),
-        *convolution(512, 512),
+        *_normed(256, 512),
+        *_normed(512, 512),
         *pooling(),  # (N, 512, 3, 3)
-        *convolution(512, 512),
-        *convolution(512, 512),  # (N, 512, 3, 3)
+        *_normed(512, 512),
+        *_normed(512, 512),  # (N, 512, 3, 3)
         nn.Flatten(),  # (N, 4608)
         nn.Linear(4608, 512),
         nn.ReLU(),
@@ -272,13 +283,9 @@ def resnet_backbone(options: BackboneOptions) -> tuple[nn.Module, int]:
     The stem is one 3 x 3 convolution with stride 2 in place of 7 x 7 with stride 2 and a pooling.
     """
     backbone = nn.Sequential(
-        nn.Conv2d(1, 64, 3, stride=2, padding=1, bias=False),  # (N, 64, 24, 24)
-        nn.BatchNorm2d(64),
-        nn.ReLU(),
+        *_normed(1, 64, stride=2),  # (N, 64, 24, 24)
         *_stages(_BasicBlock, (64, 128, 256, 512)),  # (N, 512, 3, 3)
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),  # (N, 512)
-        nn.Dropout(options.dense_dropout),
+        *_averaged(options),  # (N, 512)
     )
     return backbone, 512
 
@@ -337,20 +344,14 @@ def se_resnet_backbone(options: BackboneOptions) -> tuple[nn.Module, int]:
     MACs would be, so that what they cost is spent on wider layers.
     """
     backbone = nn.Sequential(
-        nn.Conv2d(1, 32, 3, padding=1, bias=False),  # (N, 32, 48, 48)
-        nn.BatchNorm2d(32),
-        nn.ReLU(inplace=True),
-        nn.Conv2d(32, 48, 3, stride=2, padding=1, bias=False),  # (N, 48, 24, 24)
-        nn.BatchNorm2d(48),
-        nn.ReLU(inplace=True),
+        *_normed(1, 32, inplace=True),  # (N, 32, 48, 48)
+        *_normed(32, 48, stride=2, inplace=True),  # (N, 48, 24, 24)
         _SEBlock(48, 48, stride=1),
         _SEBlock(48, 128, stride=2),  # (N, 128, 12, 12)
         _SEBlock(128, 128, stride=1),
         _SEBlock(128, 224, stride=2),  # (N, 224, 6, 6)
         _SEBlock(224, 224, stride=1),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),  # (N, 224)
-        nn.Dropout(options.dense_dropout),
+        *_averaged(options),  # (N, 224)
     )
     return backbone, 224
 
@@ -361,13 +362,9 @@ def se_resnet_large_backbone(options: BackboneOptions) -> tuple[nn.Module, int]:
     10.4 million parameters in four stages of two blocks, the first of them on the whole image.
     """
     backbone = nn.Sequential(
-        nn.Conv2d(1, 64, 3, padding=1, bias=False),  # (N, 64, 48, 48)
-        nn.BatchNorm2d(64),
-        nn.ReLU(inplace=True),
+        *_normed(1, 64, inplace=True),  # (N, 64, 48, 48)
         *_stages(_SEBlock, (64, 128, 256, 480)),  # (N, 480, 6, 6)
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),  # (N, 480)
-        nn.Dropout(options.dense_dropout),
+        *_averaged(options),  # (N, 480)
     )
     return backbone, 480
 
