@@ -24,10 +24,11 @@ from mien.labels import EMOTIONS, FERPLUS
 from mien.learn import networks
 from mien.learn.data.datasets import SPLITS, FaceSet
 from mien.learn.files.convert import convert_model
-from mien.learn.training.batches import Augmentation
+from mien.learn.training.batches import Augmentation, Batches
 from mien.learn.training.loop import EpochRow, Progress, TrainingResult, load_best, read_history
 from mien.learn.training.recipes import Recipe
 from mien.recognize.classifier import Classifier
+from mien.recognize.crops import Crops
 
 
 def converted(path: Path, **options: Any) -> Classifier:
@@ -79,6 +80,23 @@ def made_up_faces(
 
 
 FEW_FACES: Final = made_up_faces(train=2, val=1, test=2)
+STILL: Final = Augmentation(rotation_deg=0.0, zoom=0.0, shift=0.0, flip=False)
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    """A new one, on the processor."""
+    return torch.Generator().manual_seed(seed)
+
+
+def some_pixels(count: int = 16) -> Tensor:
+    """(count, 1, 48, 48) float32: made-up faces as a training step has them."""
+    faces = made_up_faces().take(np.arange(count))
+    return Batches.of(faces, device=torch.device("cpu")).take(slice(None)).pixels
+
+
+def some_crops(count: int, *, seed: int = 0) -> Crops:
+    """(count, 48, 48) uint8: noise."""
+    return np.random.default_rng(seed).integers(0, 256, (count, 48, 48), dtype=np.uint8)
 
 
 def onnx_model(

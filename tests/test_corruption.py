@@ -8,16 +8,11 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from learn_fixtures import made_up_faces
-from mien.learn.training.batches import Augmentation, Batches
+from learn_fixtures import STILL, seeded, some_pixels
+from mien.learn.training.batches import Augmentation
 from mien.learn.training.corruption import corrupt_by, corruption_draws
 
-STILL = Augmentation(rotation_deg=0.0, zoom=0.0, shift=0.0, flip=False)
 CUTS = replace(STILL, coarse_px=20, jpeg=40, shade=0.6, bars=0.3)
-
-
-def _generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def corrupt(pixels: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
@@ -25,15 +20,10 @@ def corrupt(pixels: Tensor, augmentation: Augmentation, generator: torch.Generat
     return corrupt_by(pixels, draws, noise, augmentation)
 
 
-def _pixels(count: int = 16) -> Tensor:
-    faces = made_up_faces().take(np.arange(count))
-    return Batches.of(faces, device=torch.device("cpu")).take(slice(None)).pixels
-
-
 def _spoilt(gray: Tensor, count: int = 1000, **ranges: float) -> Tensor:
     """(N, 48, 48): so many copies of an image, each spoilt in its own way."""
     copies = gray.expand(count, 1, 48, 48).contiguous()
-    return corrupt(copies, replace(STILL, **ranges), _generator()).squeeze(1)  # type: ignore[arg-type]
+    return corrupt(copies, replace(STILL, **ranges), seeded()).squeeze(1)  # type: ignore[arg-type]
 
 
 def test_noise_is_of_the_range_in_half_of_the_faces() -> None:
@@ -85,7 +75,7 @@ def test_blur_is_a_gaussian_up_to_the_range_in_half_of_the_faces() -> None:
 def test_spoilt_values_stay_within_the_image_and_come_from_the_generator_alone(
     ranges: Augmentation,
 ) -> None:
-    one, again, other = (corrupt(_pixels(), ranges, _generator(seed)) for seed in (0, 0, 1))
+    one, again, other = (corrupt(some_pixels(), ranges, seeded(seed)) for seed in (0, 0, 1))
 
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
@@ -101,7 +91,7 @@ def _changed(spoilt: Tensor, gray: Tensor) -> Tensor:
 
 
 def test_a_coarse_face_is_shrunk_by_areas_and_enlarged_in_half_of_the_faces() -> None:
-    gray = _pixels(1)[0, 0]
+    gray = some_pixels(1)[0, 0]
     draws = torch.zeros(21, 29)
     draws[9] = torch.linspace(0.0, 1.0, 29)  # 48 pixels, 47, ... 20
     coarse = corrupt_by(
@@ -121,7 +111,7 @@ def test_a_coarse_face_is_shrunk_by_areas_and_enlarged_in_half_of_the_faces() ->
 
 @pytest.mark.parametrize("quality", [40, 75, 95])
 def test_jpeg_is_what_a_file_of_that_quality_has(quality: int) -> None:
-    gray = _pixels(1)[0, 0].round()
+    gray = some_pixels(1)[0, 0].round()
     draws = torch.zeros(21, 1)
     draws[11] = 1.0  # the lowest quality
     ours = corrupt_by(gray[None, None], draws, torch.empty(0), replace(STILL, jpeg=quality))
@@ -164,9 +154,9 @@ def test_bars_hide_the_eyes_or_the_mouth_of_their_share_of_the_faces() -> None:
 
 
 def test_without_it_nothing_more_is_drawn_than_before_it_was_there() -> None:
-    draws, noise = corruption_draws(9, replace(STILL, blur=1.0, noise=3.0), _generator())
-    generator = _generator()
+    draws, noise = corruption_draws(9, replace(STILL, blur=1.0, noise=3.0), seeded())
+    generator = seeded()
 
     assert torch.equal(draws, torch.rand(8, 9, generator=generator))
     assert torch.equal(noise, torch.randn(9, 1, 48, 48, generator=generator))
-    assert len(corruption_draws(9, CUTS, _generator())[0]) == 21
+    assert len(corruption_draws(9, CUTS, seeded())[0]) == 21

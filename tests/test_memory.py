@@ -13,7 +13,7 @@ from mien.learn import networks
 from mien.learn.networks import BackboneOptions
 from mien.learn.training.batches import Batch, Batches
 from mien.learn.training.loop import Progress, TrainingResult, train
-from mien.learn.training.memory import is_out_of_memory, largest_that_fits
+from mien.learn.training.memory import is_out_of_memory
 
 FACES = made_up_faces()
 NORMED = replace(TINY, network="normed", epochs=3, batch_size=14)
@@ -157,15 +157,3 @@ def test_what_out_of_memory_is() -> None:
     assert is_out_of_memory(MemoryError())
     assert not is_out_of_memory(RuntimeError("shape mismatch"))
     assert not is_out_of_memory(ValueError("out of memory"))
-
-
-def test_halves_are_tried_until_one_fits() -> None:
-    tried: list[int] = []
-
-    def attempt(faces: int) -> None:
-        tried.append(faces)
-        if faces > 20:
-            raise MESSAGES["cuda"]
-
-    assert largest_that_fits(256, attempt) == 16
-    assert tried == [128, 64, 32, 16]

@@ -74,6 +74,8 @@ def test_a_run_begins_with_the_weights_of_another(
     assert stored.fingerprint == fingerprint(
         without_votes if source == "plain.safetensors" else network.state_dict()
     )
+    spec = export_model(tmp_path / "run", tmp_path / "m.safetensors", to="safetensors")
+    assert spec.trained_on.endswith(f"images), beginning with the weights of {source}")
 
 
 def test_the_head_for_the_votes_is_taken_where_both_have_one(earlier: Path) -> None:
@@ -108,12 +110,6 @@ def test_a_run_is_resumed_with_the_weights_that_it_began_with(
         train(*arguments, device="cpu", resume=True)
     again = train(*arguments, device="cpu", pretrained=earlier / "run", resume=True)
     assert history_of(again.history) == history_of(first.history)
-
-
-def test_the_model_file_says_what_it_began_with(earlier: Path, tmp_path: Path) -> None:
-    train(FACES, ALMOST_STILL, tmp_path / "run", device="cpu", pretrained=earlier / "run")
-    spec = export_model(tmp_path / "run", tmp_path / "m.safetensors", to="safetensors")
-    assert spec.trained_on.endswith("images), beginning with the weights of run")
 
 
 @pytest.mark.parametrize(

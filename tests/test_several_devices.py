@@ -92,27 +92,20 @@ def test_every_process_has_the_same_weights_after_each_epoch(runs: Path) -> None
         assert same_weights(first, second)
 
 
-def test_the_first_process_alone_writes(runs: Path) -> None:
+def test_the_first_process_alone_writes_and_each_drops_units_of_its_own(runs: Path) -> None:
     files = ["best.pt", "config.json", "history.csv", "last.pt"]
+    last = read_checkpoint(runs / "two" / "last.pt")
+    (other,) = last["random_of_others"]
 
     assert sorted(path.name for path in (runs / "two").iterdir()) == files
     assert [row.epoch for row in read_history(runs / "two")] == [1, 2, 3, 4]
-
-
-def test_each_process_drops_units_of_its_own(runs: Path) -> None:
-    last = read_checkpoint(runs / "two" / "last.pt")
-
-    (other,) = last["random_of_others"]
     assert not torch.equal(other["cpu"], last["random"]["cpu"])
 
 
-def test_why_another_process_failed_is_said(runs: Path) -> None:
+def test_why_another_process_failed_or_refused_is_said(runs: Path) -> None:
     assert (runs / "failure.txt").read_text() == (
         "a process for another device failed: ValueError: the second one has a reason"
     )
-
-
-def test_what_is_refused_in_a_process_is_refused_in_the_same_words(runs: Path) -> None:
     expected = f"{runs / 'two'}: expected a new or empty folder; it holds files. Resume the run in "
     assert (runs / "refusal.txt").read_text().startswith(expected)
 

@@ -30,7 +30,6 @@ from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.training import batches, loop
 from mien.learn.training.loop import (
-    EpochRow,
     Progress,
     TrainingResult,
     learning_rate_at,
@@ -58,36 +57,29 @@ def reference(tiny: None, tmp_path_factory: pytest.TempPathFactory) -> TrainingR
     return train(FACES, TINY, tmp_path_factory.mktemp("runs") / "reference", device="cpu")
 
 
-def test_it_learns(reference: TrainingResult) -> None:
-    assert reference.finished
-    assert reference.best is not None
-    assert reference.best.val_accuracy > 0.8
-    assert reference.history[-1].loss < 0.7 * reference.history[0].loss
-
-
-def test_the_run_folder_holds_what_the_docs_say(reference: TrainingResult) -> None:
+def test_the_run_folder_holds_what_the_docs_say_and_the_best_weights(
+    reference: TrainingResult,
+) -> None:
     names = sorted(path.name for path in reference.run_dir.iterdir())
-    config = read_config(reference.run_dir)
-
-    assert names == ["best.pt", "config.json", "history.csv", "last.pt"]
-    assert read_history(reference.run_dir) == reference.history
-    assert [row.epoch for row in reference.history] == [1, 2, 3, 4]
-    assert config.recipe == TINY
-    assert (config.seed, config.train_count, config.val_count) == (0, 140, 42)
-    assert config.data_fingerprint == FACES.split("train+val").fingerprint()
-
-
-def test_the_best_weights_score_on_val_what_the_history_says(reference: TrainingResult) -> None:
     network, config, row = load_best(reference.run_dir)
     val = FACES.split("val")
     with torch.no_grad():
         logits, _ = network(torch.from_numpy(val.images)[:, None].float())
 
     assert row == reference.best
+    assert names == ["best.pt", "config.json", "history.csv", "last.pt"]
+    assert read_history(reference.run_dir) == reference.history
+    assert [row.epoch for row in reference.history] == [1, 2, 3, 4]
     assert config == read_config(reference.run_dir)
+    assert config.recipe == TINY
+    assert (config.seed, config.train_count, config.val_count) == (0, 140, 42)
+    assert config.data_fingerprint == FACES.split("train+val").fingerprint()
     assert float((logits.argmax(1).numpy() == val.targets).mean()) == row.val_accuracy
     loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(val.targets))
     assert float(loss) == pytest.approx(row.val_loss, abs=1e-5)
+    assert reference.finished
+    assert row.val_accuracy > 0.8  # it learns
+    assert reference.history[-1].loss < 0.7 * reference.history[0].loss
 
 
 def test_the_epoch_with_the_best_val_accuracy_is_kept(tmp_path: Path) -> None:
@@ -212,21 +204,18 @@ def test_a_run_cut_off_while_it_writes_leaves_whole_files(
     assert same_run(train(FACES, TINY, run_dir, device="cpu", resume=True), reference)
 
 
-def test_a_run_killed_before_its_last_row_was_written_gets_it_back(tmp_path: Path) -> None:
-    result = train(FACES, TINY, tmp_path / "run", device="cpu")
-    lines = (tmp_path / "run" / "history.csv").read_text().splitlines()
-    (tmp_path / "run" / "history.csv").write_text("\n".join(lines[:-1]) + "\n")
+def test_resuming_a_finished_run_changes_nothing_and_gives_a_lost_row_back(
+    reference: TrainingResult, tmp_path: Path
+) -> None:
+    run_dir = shutil.copytree(reference.run_dir, tmp_path / "run")
+    before = (run_dir / "best.pt").read_bytes()
+    lines = (run_dir / "history.csv").read_text().splitlines()
+    (run_dir / "history.csv").write_text("\n".join(lines[:-1]) + "\n")  # as if killed before it
+    result = train(FACES, TINY, run_dir, device="cpu", resume=True)
 
-    train(FACES, TINY, tmp_path / "run", device="cpu", resume=True)
-    assert read_history(tmp_path / "run") == result.history
-
-
-def test_resuming_a_finished_run_changes_nothing(reference: TrainingResult) -> None:
-    before = (reference.run_dir / "best.pt").read_bytes()
-    result = train(FACES, TINY, reference.run_dir, device="cpu", resume=True)
-
-    assert result == reference
-    assert (reference.run_dir / "best.pt").read_bytes() == before
+    assert result == replace(reference, run_dir=run_dir)
+    assert read_history(run_dir) == reference.history
+    assert (run_dir / "best.pt").read_bytes() == before
 
 
 def _brighter(faces: FaceSet) -> FaceSet:
@@ -249,26 +238,6 @@ def test_a_run_is_resumed_with_what_it_was_begun_with(
 ) -> None:
     with pytest.raises(TrainingError, match=f"was begun with {differs}"):
         train(faces, recipe, reference.run_dir, seed=seed, device="cpu", resume=True)
-
-
-def test_resuming_needs_a_run(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"it has no config\.json.*start it anew"):
-        train(FACES, TINY, tmp_path, device="cpu", resume=True)
-
-
-def test_a_new_run_needs_an_empty_folder(tmp_path: Path) -> None:
-    (tmp_path / "thesis.tex").write_text("mine")
-
-    with pytest.raises(OutputError, match="expected a new or empty folder; it holds files"):
-        train(FACES, TINY, tmp_path, device="cpu")
-    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
-
-
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-
-    with pytest.raises(OutputError, match="run: cannot be written"):
-        train(FACES, TINY, tmp_path / "file" / "run", device="cpu")
 
 
 def test_a_full_disk_is_an_error_of_ours_and_the_run_goes_on_later(
@@ -314,25 +283,29 @@ def test_a_run_that_cannot_start_leaves_no_folder(
     assert not (tmp_path / "run").exists()
 
 
-def test_votes_help_in_training_and_leave_no_parameters(tmp_path: Path) -> None:
-    faces = made_up_faces(votes=True)
+def test_votes_help_in_training_and_leave_no_parameters(
+    reference: TrainingResult, tmp_path: Path
+) -> None:
     with_votes = replace(TINY, votes_weight=0.5, epochs=2)
-    train(faces, with_votes, tmp_path / "with", device="cpu")
-    train(faces, replace(TINY, epochs=2), tmp_path / "without", device="cpu")
+    train(made_up_faces(votes=True), with_votes, tmp_path / "run", device="cpu")
 
-    network, _, row = load_best(tmp_path / "with")
-    plain, _, plain_row = load_best(tmp_path / "without")
+    network, _, row = load_best(tmp_path / "run")
+    plain, _, _ = load_best(reference.run_dir)
     assert network.parameter_count() == plain.parameter_count()
     assert row.val_accuracy > 1 / 7
-    assert row.val_loss != plain_row.val_loss
+    assert row.val_loss != reference.history[row.epoch - 1].val_loss
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
-def test_every_optimizer_lowers_the_loss(optimizer: Any, tmp_path: Path) -> None:
-    recipe = replace(TINY, optimizer=optimizer, learning_rate=3e-3, epochs=2)
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_other_optimizers_lower_the_loss_too_and_the_history_has_the_last_rate(
+    optimizer: Any, tmp_path: Path
+) -> None:
+    recipe = replace(TINY, optimizer=optimizer, epochs=2, schedule="cosine", warmup_epochs=1.0)
     first, second = train(FACES, recipe, tmp_path / "run", device="cpu").history
 
     assert second.loss < first.loss
+    assert first.learning_rate == pytest.approx(recipe.learning_rate)
+    assert second.learning_rate == pytest.approx(0.0, abs=1e-9)
 
 
 def test_a_loss_that_blows_up_ends_the_run_and_the_best_weights_stay(
@@ -359,6 +332,14 @@ def test_weights_that_blow_up_in_the_last_step_are_not_kept(tmp_path: Path) -> N
     assert not (tmp_path / "run" / "best.pt").exists()
 
 
+class _Payload:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.path),)
+
+
 def _saved(content: Any, path: Path) -> bytes:
     torch.save(content, path)
     return path.read_bytes()
@@ -372,11 +353,13 @@ DAMAGE: dict[str, Callable[[bytes, Path], bytes]] = {
     "an empty dictionary": lambda _, path: _saved({}, path),
     "words for weights": lambda _, path: _saved({"network": "x", "optimizer": "y"}, path),
     "other weights": lambda _, path: _saved({"network": {"weight": torch.ones(2)}}, path),
+    "code": lambda _, path: _saved({"network": _Payload(path.with_name("owned"))}, path),
+    "code in a pickle": lambda _, path: pickle.dumps(_Payload(path.with_name("owned"))),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_a_damaged_checkpoint_is_named(
+def test_a_damaged_checkpoint_is_named_and_code_in_it_is_not_run(
     damage: str, reference: TrainingResult, tmp_path: Path
 ) -> None:
     run_dir = shutil.copytree(reference.run_dir, tmp_path / "run")
@@ -384,58 +367,33 @@ def test_a_damaged_checkpoint_is_named(
         content = (run_dir / name).read_bytes()
         (run_dir / name).write_bytes(DAMAGE[damage](content, tmp_path / "other.pt"))
 
-    with pytest.raises(TrainingError, match=r"last\.pt"):
+    why = ": expected a checkpoint; it is damaged" if damage.startswith("code") else ""
+    with pytest.raises(TrainingError, match=rf"last\.pt{why}"):
         train(FACES, TINY, run_dir, device="cpu", resume=True)
-    with pytest.raises(TrainingError, match=r"best\.pt"):
-        load_best(run_dir)
-
-
-class _Payload:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os.mkdir, (str(self.path),)
-
-
-@pytest.mark.parametrize("save", [torch.save, lambda it, path: path.write_bytes(pickle.dumps(it))])
-def test_code_in_a_checkpoint_is_not_run(
-    save: Callable[[Any, Path], Any], reference: TrainingResult, tmp_path: Path
-) -> None:
-    run_dir = shutil.copytree(reference.run_dir, tmp_path / "run")
-    for name in ("last.pt", "best.pt"):
-        save({"network": _Payload(tmp_path / "owned")}, run_dir / name)
-
-    with pytest.raises(TrainingError, match=r"last\.pt: expected a checkpoint; it is damaged"):
-        train(FACES, TINY, run_dir, device="cpu", resume=True)
-    with pytest.raises(TrainingError, match=r"best\.pt: expected a checkpoint; it is damaged"):
+    with pytest.raises(TrainingError, match=rf"best\.pt{why}"):
         load_best(run_dir)
     assert not (tmp_path / "owned").exists()
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", "null", '"x"', "{}", '{"recipe": 3}', '{"recipe": {}}', "\x00"]
+    ("content", "why"),
+    [
+        *((text, "") for text in ("", "{", "[]", "null", '"x"', "{}", "\x00")),
+        ('{"recipe": 3}', ""),
+        ('{"recipe": {}}', ""),
+        ('{"recipe": {"lookahead": 5}}', "lookahead"),  # of a newer mien
+    ],
 )
 def test_damaged_settings_are_named(
-    content: str, reference: TrainingResult, tmp_path: Path
+    content: str, why: str, reference: TrainingResult, tmp_path: Path
 ) -> None:
     run_dir = shutil.copytree(reference.run_dir, tmp_path / "run")
     (run_dir / "config.json").write_text(content)
 
-    with pytest.raises(TrainingError, match=r"config\.json"):
+    with pytest.raises(TrainingError, match=rf"config\.json.*{why}"):
         load_best(run_dir)
     with pytest.raises(TrainingError, match=r"config\.json"):
         train(FACES, TINY, run_dir, device="cpu", resume=True)
-
-
-def test_settings_of_a_newer_mien_are_refused(reference: TrainingResult, tmp_path: Path) -> None:
-    run_dir = shutil.copytree(reference.run_dir, tmp_path / "run")
-    values = json.loads((run_dir / "config.json").read_text())
-    values["recipe"]["lookahead"] = 5
-    (run_dir / "config.json").write_text(json.dumps(values))
-
-    with pytest.raises(TrainingError, match="lookahead"):
-        read_config(run_dir)
 
 
 @pytest.mark.parametrize("content", ["epoch\nx\n", "epoch,loss\n1\n", "epoch,loss\n1,2\n"])
@@ -446,36 +404,17 @@ def test_a_damaged_history_is_named(content: str, tmp_path: Path) -> None:
         read_history(tmp_path)
 
 
-def test_a_run_without_a_finished_epoch_has_no_best_weights(tmp_path: Path) -> None:
-    train(FACES, TINY, tmp_path / "run", device="cpu", report=interrupt_at((1, 10)))
-
-    assert read_history(tmp_path / "run") == ()
-    with pytest.raises(TrainingError, match="the run has no finished epoch"):
-        load_best(tmp_path / "run")
-
-
 def test_the_rate_rises_from_0_to_its_peak_and_falls_along_a_cosine_to_0() -> None:
     recipe = replace(TINY, epochs=10, learning_rate=0.1, schedule="cosine", warmup_epochs=2.0)
+    constant = {learning_rate_at(replace(TINY, epochs=10), done) for done in (0, 0.01, 5, 10)}
 
+    assert constant == {TINY.learning_rate}
     assert learning_rate_at(recipe, 0.0) == 0.0
     assert learning_rate_at(recipe, 0.5) == pytest.approx(0.025)
     assert learning_rate_at(recipe, 2.0) == pytest.approx(0.1)
     assert learning_rate_at(recipe, 4.0) == pytest.approx(0.05 * (1 + math.cos(math.pi / 4)))
     assert learning_rate_at(recipe, 6.0) == pytest.approx(0.05)
     assert learning_rate_at(recipe, 10.0) == pytest.approx(0.0, abs=1e-12)
-
-
-def test_a_constant_rate_stays() -> None:
-    rates = {learning_rate_at(replace(TINY, epochs=10), done) for done in (0.0, 0.01, 5.0, 10.0)}
-    assert rates == {TINY.learning_rate}
-
-
-def test_the_history_holds_the_rate_of_the_last_step(tmp_path: Path) -> None:
-    recipe = replace(TINY, epochs=2, schedule="cosine", warmup_epochs=1.0)
-    rows: tuple[EpochRow, ...] = train(FACES, recipe, tmp_path / "run", device="cpu").history
-
-    assert rows[0].learning_rate == pytest.approx(recipe.learning_rate)
-    assert rows[1].learning_rate == pytest.approx(0.0, abs=1e-9)
 
 
 def test_a_run_begun_by_an_earlier_version_can_be_read_and_gone_on_with(

@@ -1,9 +1,8 @@
 """Views of faces that teachers are asked about once."""
 
-import json
 import shutil
 import signal
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from command_line import Mien
-from learn_fixtures import TINY, interrupt_at, made_up_faces, same_run, write_csv
-from mien.errors import OptionError, TrainingError
+from learn_fixtures import TINY, interrupt_at, made_up_faces, same_run
+from mien.errors import TrainingError
 from mien.learn.training.batches import Batches, augment_by
 from mien.learn.training.distillation import Teachers
 from mien.learn.training.loop import Progress, TrainingResult, train
@@ -57,27 +55,28 @@ def _views(recipe: Any = STUDENT, seed: int = 0) -> StoredViews:
 
 def test_a_view_is_the_same_whenever_and_with_whomever_it_is_made() -> None:
     rows, views = torch.tensor([5, 0, 77]), torch.tensor([2, 1, 0])
-    pixels, shown, votes = _views().make(rows, views)
+    made = _views().make(rows, views)
 
-    assert shown.shape == (3, 7)
+    assert made.targets.shape == (3, 7)
+    assert made.votes is not None
     for place in range(3):
         alone = _views().make(rows[place : place + 1], views[place : place + 1])
-        assert torch.allclose(alone[0][0], pixels[place], atol=1e-3)
-        assert torch.equal(alone[1][0], shown[place])
-        assert votes is not None
-        assert alone[2] is not None
-        assert torch.equal(alone[2][0], votes[place])
-    other = _views(seed=1).make(rows, views)[0]
-    assert not torch.allclose(other, pixels, atol=1.0)
-    assert not torch.allclose(_views().make(rows, views.roll(1))[0], pixels, atol=1.0)
+        assert torch.allclose(alone.pixels[0], made.pixels[place], atol=1e-3)
+        assert torch.equal(alone.targets[0], made.targets[place])
+        assert alone.votes is not None
+        assert torch.equal(alone.votes[0], made.votes[place])
+    other = _views(seed=1).make(rows, views).pixels
+    assert not torch.allclose(other, made.pixels, atol=1.0)
+    turned = _views().make(rows, views.roll(1)).pixels
+    assert not torch.allclose(turned, made.pixels, atol=1.0)
 
 
 def test_without_mixup_a_view_shows_its_face_alone() -> None:
     plain = replace(STUDENT, mixup=0.0)
     rows = torch.arange(9)
-    _, shown, _ = _views(plain).make(rows, torch.zeros_like(rows))
+    shown = _views(plain).make(rows, torch.zeros_like(rows))
 
-    assert shown.tolist() == TRAIN.targets[:9].tolist()
+    assert shown.targets.tolist() == TRAIN.targets[:9].tolist()
 
 
 def test_each_epoch_draws_a_view_of_each_face_by_seed_and_epoch() -> None:
@@ -101,7 +100,7 @@ def test_teachers_are_asked_once_about_what_the_epochs_then_show(
     views = _views(recipe)
     of_teachers = torch.cat(asked).view(3, len(TRAIN), 1, 48, 48)
     rows = torch.arange(len(TRAIN))
-    pixels, _, _ = views.make(rows, views.chosen(4))
+    pixels = views.make(rows, views.chosen(4)).pixels
     assert torch.allclose(pixels, of_teachers[views.chosen(4), rows], atol=1e-3)
 
 
@@ -110,7 +109,7 @@ def test_stored_answers_are_those_of_the_teachers(teacher: Path, student: Traini
     assert names == ["00.pt", "01.pt", "02.pt"]
     stored = read_checkpoint(student.run_dir / "views" / "01.pt")["answers"]
     rows = torch.arange(len(TRAIN))
-    pixels, _, _ = _views().make(rows, torch.ones_like(rows))
+    pixels = _views().make(rows, torch.ones_like(rows)).pixels
     teachers = Teachers([teacher], STUDENT)
     with torch.no_grad():
         logits, votes_logits = teachers._networks[0](pixels)
@@ -173,24 +172,3 @@ def test_answers_about_other_views_are_refused(
 
     with pytest.raises(TrainingError, match=r"00\.pt: expected .*; it is of others\. Remove the f"):
         train(FACES, STUDENT, run_dir, device="cpu", teachers=[teacher], resume=True, seed=1)
-
-
-def test_stored_views_are_for_teachers() -> None:
-    with pytest.raises(OptionError, match="stored_views: expected 0 without teachers"):
-        replace(TINY, stored_views=8)
-    with pytest.raises(OptionError, match="stored_views: expected 0 or more; got -1"):
-        replace(STUDENT, stored_views=-1)
-
-
-def test_stored_views_from_the_command_line(mien: Mien, teacher: Path, tmp_path: Path) -> None:
-    data = write_csv(tmp_path / "fer2013.csv", made_up_faces(train=2, val=1, test=1))
-    recipe = tmp_path / "student.json"
-    recipe.write_text(json.dumps({**asdict(STUDENT), "votes_weight": 0.0, "epochs": 1}))
-    arguments = ("train", "--data", data, "--device", "cpu", "--recipe", recipe)
-    done = mien(*arguments, "--teachers", teacher, "--stored-views", 2, "--out", tmp_path / "run")
-
-    assert done.status == 0, done.stderr
-    assert sorted(path.name for path in (tmp_path / "run" / "views").iterdir()) == [
-        "00.pt",
-        "01.pt",
-    ]

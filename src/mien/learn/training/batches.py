@@ -79,8 +79,13 @@ class Batch:
     """Some faces on the device they are trained on."""
 
     pixels: Tensor  # (N, 1, 48, 48) float32, gray levels 0 to 255
-    targets: Tensor  # (N,) int64
+    targets: Tensor  # (N,) int64; of blended faces (N, 7) float32, shares that sum to 1
     votes: Tensor | None  # (N, 8) float32, shares of the FER+ votes; a row of zeros has none
+
+    def part(self, rows: Tensor | slice) -> "Batch":
+        """The faces of those rows."""
+        votes = None if self.votes is None else self.votes[rows]
+        return Batch(self.pixels[rows], self.targets[rows], votes)
 
 
 class Batches:
@@ -227,13 +232,10 @@ class Mixup:
         own = np.maximum(quantiles, 1.0 - quantiles).astype(np.float32)
         self.own_shares = torch.from_numpy(own).to(device)
 
-    def __call__(
-        self, batch: Batch, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
+    def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
         """`blended`, with a generator on the device of the batch."""
         own, partner = self.draw(len(batch.targets), generator)
-        votes = None if batch.votes is None else batch.votes[partner]
-        return blended(batch, Batch(batch.pixels[partner], batch.targets[partner], votes), own)
+        return blended(batch, batch.part(partner), own)
 
     def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """(count,) float32, each face's own share, and (count,) int64, the face beside it."""
@@ -243,13 +245,8 @@ class Mixup:
         return self.own_shares[draw], partner
 
 
-def blended(batch: Batch, others: Batch, own: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Each face of a batch blended with one of another, by (N,) `own` shares, and what it shows.
-
-    Returns:
-        (N, 1, 48, 48) faces, (N, 7) shares of the emotions that sum to 1, and (N, 8) shares of the
-        votes where the batches have them.
-    """
+def blended(batch: Batch, others: Batch, own: Tensor) -> Batch:
+    """Each face of a batch blended with one of another, by (N,) `own` shares, and what it shows."""
     own = own[:, None]
 
     def blend(one: Tensor, other: Tensor, share: Tensor = own) -> Tensor:
@@ -260,4 +257,4 @@ def blended(batch: Batch, others: Batch, own: Tensor) -> tuple[Tensor, Tensor, T
     if batch.votes is not None and others.votes is not None:
         votes = blend(batch.votes, others.votes)
     pixels = blend(batch.pixels, others.pixels, own[:, :, None, None])
-    return pixels.contiguous(memory_format=torch.channels_last), blend(*shown), votes
+    return Batch(pixels.contiguous(memory_format=torch.channels_last), blend(*shown), votes)

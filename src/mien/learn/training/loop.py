@@ -29,7 +29,6 @@ from mien.learn.data.datasets import FaceSet
 from mien.learn.networks import Network
 from mien.learn.training.allocator import kept_memory
 from mien.learn.training.batches import Batches, augment_by, epoch_order, share_of, split_order
-from mien.learn.training.checkpoints import State, own_seed, restore, save
 from mien.learn.training.distillation import Teachers
 from mien.learn.training.memory import told_of_memory
 from mien.learn.training.pretrained import Pretrained
@@ -46,12 +45,16 @@ from mien.learn.training.runs import (
     EarlierRun,
     EpochRow,
     RunConfig,
+    State,
     check_same_run,
     load_best,
     network_of,
+    own_seed,
     read_checkpoint,
     read_config,
     read_history,
+    restore,
+    save,
     start_folder,
 )
 from mien.learn.training.steps import Step, learning_rate_at, optimizer_of

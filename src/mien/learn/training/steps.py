@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import torch
 from lightning_fabric import Fabric
@@ -12,12 +12,12 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mien.errors import OutOfMemoryError
 from mien.learn.networks import Network
-from mien.learn.training.batches import Batches, Mixup, augmentation_draws, share_of
-from mien.learn.training.checkpoints import State
+from mien.learn.training.batches import Batch, Batches, Mixup, augmentation_draws, share_of
 from mien.learn.training.corruption import corrupt_by, corruption_draws
 from mien.learn.training.distillation import Answers, Teachers, distillation_loss
 from mien.learn.training.memory import is_out_of_memory, largest_that_fits, reason_of
 from mien.learn.training.recipes import Recipe
+from mien.learn.training.runs import State
 from mien.learn.training.views import AugmentBy, StoredViews
 
 ADAM_EPSILON: Final = 1e-7  # Keras's, so that the paper's recipe is the paper's
@@ -125,11 +125,11 @@ class Step:
         state, recipe, fabric = self.state, self.recipe, self.fabric
         # Every process makes the whole batch, which costs little, and keeps its share: the views
         # do not depend on how many there are, nor does what mixup blends.
-        pixels, shown, votes, answers = self._shown(rows)
-        corrupted = pixels
+        batch, answers = self._shown(rows)
+        corrupted = batch.pixels
         if recipe.augmentation.corrupts:
             draws, noise = corruption_draws(len(rows), recipe.augmentation, state.generator)
-            corrupted = self.corrupt_by(pixels, draws, noise, recipe.augmentation)
+            corrupted = self.corrupt_by(corrupted, draws, noise, recipe.augmentation)
         targets, weight = self.batches.targets[rows], 1.0
         if fabric.world_size > 1:
             share = share_of(len(rows), rank=fabric.global_rank, processes=fabric.world_size)
@@ -137,12 +137,11 @@ class Step:
             weight = (share.stop - share.start) * fabric.world_size / len(rows)
             if not weight:  # all must take part in the mean
                 share = slice(0, 1)
-            pixels, corrupted, shown = pixels[share], corrupted[share], shown[share]
-            targets, votes = targets[share], None if votes is None else votes[share]
+            batch, corrupted, targets = batch.part(share), corrupted[share], targets[share]
             if answers is not None:
                 answers = answers[0][share], None if answers[1] is None else answers[1][share]
         logits, votes_logits = self.model(corrupted)
-        loss = self._objective(logits, votes_logits, shown, votes, pixels, answers) * weight
+        loss = self._objective(logits, votes_logits, batch, answers) * weight
         state.optimizer.zero_grad(set_to_none=True)
         fabric.backward(loss)
         state.optimizer.step()
@@ -154,48 +153,34 @@ class Step:
             sums = torch.stack([loss, correct.to(loss.dtype)])
         return sums if weight else 0.0 * sums
 
-    def _shown(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor | None, Answers | None]:
-        """The views of those faces, what they show, and what is stored of the teachers' answers.
-
-        Returns:
-            (N, 1, 48, 48) pixels, (N,) int64 emotions or (N, 7) shares of them, (N, 8) shares of
-            votes or None, and the answers or None.
-        """
+    def _shown(self, rows: Tensor) -> tuple[Batch, Answers | None]:
+        """The views of those faces, and what is stored of the teachers' answers."""
         recipe, generator = self.recipe, self.state.generator
         if self.views and self.chosen is not None:
             views = self.chosen[rows]
-            return *self.views.make(rows, views), self.views.answers(rows, views)
+            return self.views.make(rows, views), self.views.answers(rows, views)
         batch = self.batches.take(rows)
         draws = augmentation_draws(len(rows), recipe.augmentation, generator)
-        pixels = self.augment_by(batch.pixels, draws, recipe.augmentation)
-        if self.mixup:
-            return *self.mixup(replace(batch, pixels=pixels), generator), None
-        return pixels, batch.targets, batch.votes, None
+        moved = replace(batch, pixels=self.augment_by(batch.pixels, draws, recipe.augmentation))
+        return self.mixup(moved, generator) if self.mixup else moved, None
 
     def _objective(
-        self,
-        logits: Tensor,
-        votes_logits: Tensor | None,
-        shown: Tensor,
-        votes: Tensor | None,
-        pixels: Tensor,
-        answers: Answers | None,
+        self, logits: Tensor, votes_logits: Tensor | None, batch: Batch, answers: Answers | None
     ) -> Tensor:
         """What a step minimises: the emotion, the FER+ votes beside it, and the teachers' answers.
 
-        `shown` and `votes` are as of `_shown`; `pixels` are those before a camera corrupted them,
-        which the teachers are asked about where there are no `answers`.
+        Teachers without `answers` are asked about the faces as no camera has corrupted them.
         """
         recipe, weight = self.recipe, self.recipe.distill_weight
-        loss = F.cross_entropy(logits, shown, label_smoothing=recipe.label_smoothing)
+        loss = F.cross_entropy(logits, batch.targets, label_smoothing=recipe.label_smoothing)
         of_votes: Tensor | None = None
-        if votes_logits is not None and votes is not None:
+        if votes_logits is not None and batch.votes is not None:
             # A face without votes has a row of zeros, which adds nothing to the mean.
-            of_votes = -(votes * votes_logits.log_softmax(1)).sum(1).mean()
+            of_votes = -(batch.votes * votes_logits.log_softmax(1)).sum(1).mean()
         if len(self.teachers):
             temperature = recipe.distill_temperature
-            answers = answers or self.teachers.answers(pixels, temperature, self.fabric)
-            shares, votes_shares = answers
+            asked = answers or self.teachers.answers(batch.pixels, temperature, self.fabric)
+            shares, votes_shares = asked
             loss = (1 - weight) * loss + weight * distillation_loss(logits, shares, temperature)
             if votes_logits is not None and of_votes is not None and votes_shares is not None:
                 of_teachers = distillation_loss(votes_logits, votes_shares, temperature)
@@ -207,10 +192,9 @@ class Step:
         rows = torch.arange(faces, device=self.fabric.device) % len(self.batches)
         batch = self.batches.take(rows)
         answers = self.views.answers(rows, torch.zeros_like(rows)) if self.views else None
-        shown: Any = (batch.targets, batch.votes, batch.pixels, answers)
         try:
             with self.fabric.autocast():
                 logits, votes_logits = self.state.network(batch.pixels)
-            self.fabric.backward(self._objective(logits, votes_logits, *shown))
+            self.fabric.backward(self._objective(logits, votes_logits, batch, answers))
         finally:
             self.state.optimizer.zero_grad(set_to_none=True)

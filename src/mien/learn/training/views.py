@@ -89,15 +89,12 @@ class StoredViews:
         views = torch.randint(self._recipe.stored_views, shape, generator=generator)
         return views.to(self._batches.targets.device)
 
-    def make(self, rows: Tensor, views: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+    def make(self, rows: Tensor, views: Tensor) -> Batch:
         """The same view of the same face, whenever it is made.
 
         Args:
             rows: (N,) int64, faces of train.
             views: (N,) int64, the view of each, from 0.
-        Returns:
-            (N, 1, 48, 48) pixels, (N,) int64 emotions or (N, 7) shares of them, and (N, 8) shares
-            of the votes where the batches have them.
         """
 
         def moved(faces: Tensor) -> Batch:
@@ -108,7 +105,7 @@ class StoredViews:
 
         batch = moved(rows)
         if not self._blends:
-            return batch.pixels, batch.targets, batch.votes
+            return batch
         own, partners = (of[views, rows] for of in self._blends)
         return blended(batch, moved(partners), own)
 
@@ -158,7 +155,7 @@ class StoredViews:
             for done, rows in enumerate(chunks):
                 if interrupted.is_set():
                     break
-                pixels, _, _ = self.make(rows, torch.full_like(rows, view))
+                pixels = self.make(rows, torch.full_like(rows, view)).pixels
                 said = teachers.answers(pixels, self._recipe.distill_temperature, fabric)
                 answers[rows] = torch.cat([part for part in said if part is not None], dim=1)
                 tell((view + done / len(chunks)) / len(paths))
