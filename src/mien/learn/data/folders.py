@@ -97,24 +97,34 @@ def read_folders(root: Path) -> Listing:
     folders = [_Folder(root, path, names) for path, names in _folders_below(root)]
     named = [folder for folder in folders if folder.label in EMOTIONS]
     _check_splits(root, named)
-    left_out = _left_out(root, folders)
-    unnamed = [f for f in folders if f.images and f.label is None and f.number is not None]
-    if unnamed:
-        if named:
-            raise DataError(_unknown(unnamed[0].path))
-        return _read_numbered(unnamed, left_out)
+    found = Listing(root.resolve().name)
+    numbered: list[_Folder] = []
+    above = {root, *(parent for f in folders if f.label for parent in f.path.parents)}
+    for folder in folders:
+        if folder.label or folder.number:
+            found.left_out.update(map(_no_image, folder.others))
+        if folder.label is not None:
+            for name in folder.images:
+                # Kaggle's folders keep PublicTest and PrivateTest together in test.
+                public = folder.split == "test" and name.startswith("PublicTest")
+                split = "val" if public else folder.split or "train"
+                found.add(folder.path / name, folder.label, split)
+        elif folder.images:
+            if folder.path in above:
+                found.left_out["in no folder of an emotion"] += len(folder.images)
+            elif folder.number is None:
+                raise DataError(_unknown(folder.path))
+            if folder.number is not None:
+                numbered.append(folder)
+    if numbered and named:
+        raise DataError(_unknown(numbered[0].path))
+    if numbered:
+        return _read_numbered(numbered, found.left_out)
     if not any(folder.label for folder in folders):
         raise DataError(
             f"{root}: expected a folder for each emotion; it has no folders that are named after "
             f"one of {', '.join(EMOTIONS)}, and no CSV file with the columns image and emotion"
         )
-    found = Listing(root.resolve().name, left_out=left_out)
-    for folder in named:
-        for name in folder.images:
-            # Kaggle's folders keep PublicTest and PrivateTest together in test.
-            public = folder.split == "test" and name.startswith("PublicTest")
-            split = "val" if public else folder.split or "train"
-            found.add(folder.path / name, str(folder.label), split)
     return found
 
 
@@ -128,24 +138,6 @@ def _check_splits(root: Path, named: Sequence[_Folder]) -> None:
             f"{in_none[0]}: expected a folder named after a split ({', '.join(SPLIT_NAMES)}), as "
             f"{in_split[0].name} beside it is"
         )
-
-
-def _left_out(root: Path, folders: Sequence[_Folder]) -> Counter[str]:
-    """How many files are left out, by reason; raises if a folder's images may not be."""
-    count: Counter[str] = Counter()
-    above = {root, *(parent for f in folders if f.label for parent in f.path.parents)}
-    for folder in folders:
-        if folder.label or folder.number:
-            count.update(map(_no_image, folder.others))
-        if not folder.images or folder.label in EMOTIONS:
-            continue
-        if folder.label is not None:
-            count[folder.label] += len(folder.images)
-        elif folder.path in above:
-            count["in no folder of an emotion"] += len(folder.images)
-        elif folder.number is None:
-            raise DataError(_unknown(folder.path))
-    return count
 
 
 def _no_image(name: str) -> str:
