@@ -33,6 +33,8 @@ pytestmark = pytest.mark.usefixtures("few_resamples", "operators_once", "no_figu
 FACES = made_up_faces(train=2, val=1, test=1, votes=True)
 PLOT_HISTORY = plots.plot_history  # before the tests leave it out
 TINY = ("--recipe", "paper", "--network", "tiny", "--batch-size", "7")
+TRAIN = "train --data fer2013.csv --out run"
+PAPER = f"{TRAIN} --recipe paper"
 QUICK = ("--batch-size", "7", "--learning-rate", "0.001")
 
 
@@ -230,29 +232,21 @@ def test_resume_takes_recipe_and_seed_from_the_run(mien: Mien, table: Path, tmp_
     [
         ("train --data gone.csv --out run", "no such file or folder: gone.csv"),
         ("train --data broken.csv --out run", "broken.csv, row 2: expected 2304 pixels"),
-        ("train --data fer2013.csv --out run --votes-weight 1", "has no FER+ votes"),
-        *(
-            (f"train --data fer2013.csv --out run --recipe paper {option}", message)
-            for option, message in (
-                ("--network lenet", "expected a network among paper, "),
-                ("--activation cubic", "activation: expected one of relu, "),
-                ("--pooling mean", "pooling: expected one of max, average, min; got 'mean'"),
-                ("--precision 16", "precision: expected one of 32, bf16; got '16'"),
-            )
-        ),
-        ("train --data fer2013.csv --out run --votes gone.csv", "gone.csv"),
-        ("train --data fer2013.csv --out run --votes broken.csv", "neutral is missing"),
-        ("train --data fer2013.csv --out run --recipe best", "expected a recipe among"),
-        ("train --data fer2013.csv --out run --epochs 0", "epochs: expected 1 or more"),
-        ("train --data fer2013.csv --out run --learning-rate 0", "learning_rate: expected more"),
-        ("train --data fer2013.csv --out run --val-share 1.5", "expected between 0 and 1"),
-        ("train --data fer2013.csv --out run --limit 0", "limit: expected 1 or more; got 0"),
-        ("train --data fer2013.csv --out run --recipe paper --device abacus", "device: expected"),
+        (f"{TRAIN} --votes-weight 1", "has no FER+ votes"),
+        (f"{PAPER} --network lenet", "expected a network among paper, "),
+        (f"{PAPER} --activation cubic", "activation: expected one of relu, "),
+        (f"{PAPER} --pooling mean", "pooling: expected one of max, average, min; got 'mean'"),
+        (f"{PAPER} --precision 16", "precision: expected one of 32, bf16; got '16'"),
+        (f"{TRAIN} --votes gone.csv", "gone.csv"),
+        (f"{TRAIN} --votes broken.csv", "neutral is missing"),
+        (f"{TRAIN} --recipe best", "expected a recipe among"),
+        (f"{TRAIN} --epochs 0", "epochs: expected 1 or more"),
+        (f"{TRAIN} --learning-rate 0", "learning_rate: expected more"),
+        (f"{TRAIN} --val-share 1.5", "expected between 0 and 1"),
+        (f"{TRAIN} --limit 0", "limit: expected 1 or more; got 0"),
+        (f"{PAPER} --device abacus", "device: expected"),
         ("train --data fer2013.csv --out . --recipe paper", "expected a new or empty folder"),
-        (
-            "train --data fer2013.csv --out run --resume",
-            "it has no config.json. If its process was",
-        ),
+        (f"{TRAIN} --resume", "it has no config.json. If its process was killed"),
         ("train --data fer2013.csv --out train.csv/run --recipe paper", "run: cannot be written"),
         ("evaluate --data gone.csv --model tiny.onnx", "no such file or folder: gone.csv"),
         ("evaluate --data fer2013.csv --model gone.onnx", "there is no file 'gone.onnx'"),

@@ -148,8 +148,7 @@ def _no_image(name: str) -> str:
 
 def is_list(table: Path) -> bool:
     """Whether a CSV file has a column of images and one of emotions."""
-    header = csv_header(table)
-    return None not in (_first(header, _IMAGE_COLUMNS), _first(header, _LABEL_COLUMNS))
+    return None not in _columns(table)[:2]
 
 
 def read_list(table: Path) -> Listing:
@@ -162,11 +161,9 @@ def read_list(table: Path) -> Listing:
         DataError: an emotion is no known word, none of the images is there, or the file is
             broken; the message names the row.
     """
-    header = csv_header(table)
-    image, label = _first(header, _IMAGE_COLUMNS), _first(header, _LABEL_COLUMNS)
+    image, label, split_column = _columns(table)
     assert image is not None  # `is_list` says so
     assert label is not None
-    split_column = _first(header, _SPLIT_COLUMNS)
     optional = () if split_column is None else (split_column,)
     rows = list(csv_rows(table, (image, label), optional=optional))
     places = [table.parent, *(f for f in sorted(table.parent.iterdir()) if f.is_dir())]
@@ -253,10 +250,11 @@ def _split_of_parts(parts: Sequence[str], where: Path) -> str | None:
     return next(iter(splits), None)
 
 
-def _first(header: Sequence[str], names: Sequence[str]) -> str | None:
-    """The first of these names that the header has; `file_name` is `file name` and `filename`."""
-    plain = {re.sub(r"[\s_]", "", name): name for name in header}
-    return next((plain[name] for name in names if name in plain), None)
+def _columns(table: Path) -> list[str | None]:
+    """Those of images, emotions and splits, where there are any; `file_name` is `filename`, too."""
+    plain = {re.sub(r"[\s_]", "", name): name for name in csv_header(table)}
+    wanted = (_IMAGE_COLUMNS, _LABEL_COLUMNS, _SPLIT_COLUMNS)
+    return [next((plain[name] for name in names if name in plain), None) for names in wanted]
 
 
 def _folders_below(root: Path) -> Iterator[tuple[Path, list[str]]]:
