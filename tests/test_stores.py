@@ -9,15 +9,11 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
-from learn_fixtures import onnx_model
+from learn_fixtures import onnx_model, some_crops
 from mien.learn.files.stores import with_half_weights, with_int8_weights
 from mien.recognize.crops import Crops
 
 CHANNELS = 16
-
-
-def some_crops(count: int, *, seed: int = 0) -> Crops:
-    return np.random.default_rng(seed).integers(0, 256, (count, 48, 48), dtype=np.uint8)
 
 
 @pytest.fixture(scope="module")

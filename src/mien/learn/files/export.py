@@ -7,10 +7,11 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from mien import __version__
 from mien.environment import onnx_session
-from mien.errors import ModelError, OptionError, OutputError
+from mien.errors import ModelError, OptionError, OutputError, needs_extra
 from mien.labels import FERPLUS_EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.calibration import (
@@ -37,20 +38,22 @@ from mien.learn.files.model_files import (
     batches_of,
 )
 from mien.learn.files.onnx_graph import to_onnx
-from mien.learn.files.shipped import load_shipped
 from mien.learn.files.stores import STORES
-from mien.learn.networks import Network, macs
-from mien.learn.training.recipes import Recipe
-from mien.learn.training.runs import RunConfig, load_best
+from mien.learn.networks import VOTES_HEAD, Network, macs
+from mien.learn.training.pretrained import read_weights
+from mien.learn.training.recipes import Recipe, recipe_named
+from mien.learn.training.runs import RunConfig, load_best, network_of
 from mien.output.files import atomic_write
 from mien.recognize import catalog
-from mien.recognize.classifier import shipped_models
+from mien.recognize.classifier import Classifier, shipped_models, shipped_weights
 from mien.spec import HEADS, ModelSpec, PeopleScore, Score
 
 PARITY: Final = 1e-5  # largest difference of a probability between the network and its file
 HALF_PARITY: Final = 2e-3  # the same where weights are stored as float16
 INT8_LOSS: Final = 0.002  # largest fall of the accuracy on val where weights are stored as int8
 
+_OF_NETWORK: Final = "network."  # what the names of its weights begin with in an ONNX file
+_HALF: Final = ".fp16"  # what they end in where they are stored so
 _CHECKED: Final = 256  # faces of val that the parity is checked on, beside made-up ones
 
 
@@ -114,15 +117,10 @@ def export_model(
     if store == "int8" and faces is not None:
         faces.split("train+val")  # what it needs is there, or said now
     val = faces.split("val") if faces is not None and (faces.splits == "val").any() else None
-    deployed, fitted_on = _deployed(
+    deployed, spec = _deployed(
         network, about, val, to, with_pool=head != "label", smoothing=recipe.label_smoothing
     )
-    spec = replace(
-        _described(about, network, deployed),
-        name=name or about.name or out.stem,
-        temperature_fitted_on=fitted_on,
-        store=store,
-    )
+    spec = replace(spec, name=name or about.name or out.stem, store=store)
     with atomic_write(out, make_folders=True) as part:
         model_file = FORMATS[to](deployed, recipe)
         read = _write_checked(model_file, to, spec, part, deployed, faces, val)
@@ -140,8 +138,11 @@ def _deployed(
     *,
     with_pool: bool,
     smoothing: float,
-) -> tuple[ExportWrapper, str]:
-    """The network with its calibration and its pool of people, and what these were fitted on."""
+) -> tuple[ExportWrapper, ModelSpec]:
+    """The network with its calibration and its pool of people, and what its file says of itself.
+
+    But for its name, its scores and how its weights are stored.
+    """
     # A Keras file has no layer for label smoothing, and the temperature is of what follows it.
     known = Calibration(about.temperature, about.label_smoothing_undone)
     calibration = None if to == "h5" and known.label_smoothing else known
@@ -159,14 +160,10 @@ def _deployed(
         if pool and val.votes is not None:
             calibrated = calibrate(logits, calibration or Calibration())
             pool = fit_pool(calibrated, votes_logits, val.votes)
-    return ExportWrapper(network, calibration, pool=pool).eval(), fitted_on
-
-
-def _described(about: ModelSpec, network: Network, deployed: ExportWrapper) -> ModelSpec:
-    """What the file says of itself, but for its name, its scores and where it was fitted."""
-    pool, head = deployed.pool, network.votes_head if deployed.pool else None
+    deployed = ExportWrapper(network, calibration, pool=pool).eval()
+    head = network.votes_head if pool else None
     of_votes = sum(weight.numel() for weight in head.parameters()) if head else 0
-    return replace(
+    return deployed, replace(
         about,
         parameters=network.parameter_count() + of_votes,
         macs=macs(network) + (head.weight.numel() if head else 0),
@@ -177,6 +174,7 @@ def _described(about: ModelSpec, network: Network, deployed: ExportWrapper) -> M
         people_temperature=pool.temperature if pool else 1.0,
         people_offsets=pool.offsets if pool else (),
         temperature=deployed.calibration.temperature,
+        temperature_fitted_on=fitted_on,
         label_smoothing_undone=deployed.calibration.label_smoothing,
         mien_version=__version__,
     )
@@ -234,6 +232,41 @@ def _source(
         chosen_on=f"{config.data_name} val ({config.val_count:,} images)",
     )
     return network, config.recipe, about, None if faces is None else _with_val_of(config, faces)
+
+
+def load_shipped(name: str) -> tuple[Network, Recipe, ModelSpec]:
+    """A model in the package: its network, the recipe that made it, and what its file says.
+
+    The weights are those of the safetensors file where there is one, and of the ONNX file, which
+    then holds them in float, where there is none; kernels and matrices are rounded to float16.
+
+    Args:
+        name: among `mien.shipped_models()`.
+    Raises:
+        MissingExtraError: the package that reads the weights is not installed.
+    """
+    spec = Classifier(name).spec
+    if name in shipped_weights():
+        weights, recipe = read_weights(shipped_weights()[name])
+    else:
+        recipe = recipe_named(spec.recipe)
+        weights = _initializers(name)
+    network = network_of(recipe)
+    if not any(key.startswith(VOTES_HEAD) for key in weights):
+        network.votes_head = None
+    network.load_state_dict({key: weight.float() for key, weight in weights.items()})
+    return network.eval(), recipe, spec
+
+
+def _initializers(name: str) -> dict[str, Tensor]:
+    with needs_extra("train", "exporting"):
+        import onnx
+    found = {}
+    for tensor in onnx.load(shipped_models()[name]).graph.initializer:
+        if tensor.name.startswith(_OF_NETWORK):
+            key = tensor.name.removeprefix(_OF_NETWORK).removesuffix(_HALF)
+            found[key] = torch.from_numpy(onnx.numpy_helper.to_array(tensor).copy())
+    return found
 
 
 def _with_val_of(config: RunConfig, faces: FaceSet) -> FaceSet:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from mien.errors import MissingExtraError, ModelError
+from mien.errors import ModelError, needs_extra
 from mien.learn.files.keras_old import MODELS, mended
 from mien.spec import METADATA_KEY, ModelSpec
 
@@ -104,10 +104,8 @@ def read_config(path: Path) -> KerasConfig:
         ModelError: it is no Keras file, holds no model, or names a class outside of `ALLOWED`.
         MissingExtraError: h5py is not installed.
     """
-    try:
+    with needs_extra("keras", "reading Keras files"):
         import h5py  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("reading Keras files", "keras", error) from error
 
     spec = None
     if path.suffix.lower() == ".keras":
@@ -142,16 +140,16 @@ def _attributes_of_hdf5(path: Path) -> tuple[str, str, str | None]:
 
     with path.open("rb") as file:
         begins = file.read(len(_HDF5))
-    if begins != _HDF5:
-        raise ModelError(f"{path}: expected a Keras model in HDF5; it begins with {begins!r}")
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        _check_heaps(content, path)
+        if begins != _HDF5:
+            raise ModelError(f"{path}: expected a Keras model in HDF5; it begins with {begins!r}")
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            _check_heaps(content, path)
     _check_weights(path, path)
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r") as opened:
             keys = ("model_config", "keras_version", METADATA_KEY)
-            config, version, described = (file.attrs.get(key) for key in keys)
-            held = ", ".join(list(file)[:5])
+            config, version, described = (_text(opened.attrs.get(key), path) for key in keys)
+            held = ", ".join(list(opened)[:5])
     except (OSError, RuntimeError, KeyError) as error:
         raise ModelError(f"{path}: expected a whole HDF5 file; {error}") from error
     if config is None:
@@ -159,11 +157,7 @@ def _attributes_of_hdf5(path: Path) -> tuple[str, str, str | None]:
             f"{path}: expected a whole model, as Keras's model.save() writes it; there is no "
             f"model_config, as in files of weights alone. It holds {held or 'nothing'}"
         )
-    return (
-        _text(config, path),
-        "" if version is None else _text(version, path),
-        None if described is None else _text(described, path),
-    )
+    return config, version or "", described
 
 
 def _check_heaps(content: bytes | mmap.mmap, path: Path) -> None:
@@ -207,10 +201,10 @@ def _check_weights(file: Path | io.BytesIO, path: Path) -> None:
         raise ModelError(f"{path}: its weights have {size:,} bytes, too many to be real")
 
 
-def _text(value: Any, path: Path) -> str:
+def _text(value: Any, path: Path) -> str | None:
     if isinstance(value, bytes):
         return value.decode(errors="replace")
-    if isinstance(value, str):
+    if value is None or isinstance(value, str):
         return value
     raise ModelError(f"{path}: expected text in its attributes; got {type(value).__name__}")
 
@@ -219,23 +213,18 @@ def _config_of_archive(path: Path) -> tuple[str, str]:
     """The model's configuration and the version of Keras that wrote it."""
     try:
         with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            missing = {"config.json", "model.weights.h5"} - set(names)
+            most_bytes = {"config.json": _MAX_CONFIG_BYTES, "model.weights.h5": _MAX_WEIGHTS_BYTES}
+            missing = most_bytes.keys() - archive.namelist()
             if missing:
                 lacks = " and no ".join(sorted(missing))
                 raise ModelError(f"{path}: expected a Keras model; there is no {lacks} in it")
-            for name, most in (
-                ("config.json", _MAX_CONFIG_BYTES),
-                ("model.weights.h5", _MAX_WEIGHTS_BYTES),
-            ):
+            for name, most in most_bytes.items():
                 if (size := archive.getinfo(name).file_size) > most:
                     raise ModelError(f"{path}: its {name} has {size:,} bytes, too many to be real")
-            text = archive.read("config.json").decode(errors="replace")
-            version = _version_of_archive(archive)
-            weights = archive.read("model.weights.h5")
+            text, weights = map(archive.read, most_bytes)
             _check_heaps(weights, path)
             _check_weights(io.BytesIO(weights), path)
-            return text, version
+            return text.decode(errors="replace"), _version_of_archive(archive)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise ModelError(f"{path}: expected a Keras model in a zip archive; {error}") from error
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mien.environment import environment
-from mien.errors import MienError, MissingExtraError, ModelError, OptionError
+from mien.errors import MienError, ModelError, OptionError, needs_extra
 from mien.labels import EMOTIONS
 from mien.learn.files.keras_config import KerasConfig, read_config
 from mien.learn.files.onnx_graph import to_onnx
@@ -68,13 +68,11 @@ def import_keras(purpose: str) -> Any:
         MissingExtraError: it is not installed.
         ModelError: this process has imported it before, on another backend.
     """
-    try:
-        # Keras writes ~/.keras/keras.json on import, except where it cannot.
-        with environment(KERAS_BACKEND="torch", KERAS_HOME=f"{os.devnull}/keras"):
-            import h5py  # noqa: F401  (without it, Keras says so only when it writes)
-            import keras
-    except ImportError as error:
-        raise MissingExtraError(purpose, "keras", error) from error
+    # Keras writes ~/.keras/keras.json on import, except where it cannot.
+    where = environment(KERAS_BACKEND="torch", KERAS_HOME=f"{os.devnull}/keras")
+    with needs_extra("keras", purpose), where:
+        import h5py  # noqa: F401  (without it, Keras says so only when it writes)
+        import keras
     if (backend := keras.config.backend()) != "torch":
         raise ModelError(
             f"{purpose} takes Keras on torch; this process has imported it on {backend}. Import "

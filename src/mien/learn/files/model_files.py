@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mien.errors import MissingExtraError
+from mien.errors import needs_extra
 from mien.labels import EMOTIONS, FERPLUS_COLUMNS, FERPLUS_EMOTIONS
 from mien.learn.evaluation.calibration import FLOOR, Calibration, Pool
 from mien.learn.files.keras_h5 import keras_reader, save_keras
@@ -156,10 +156,8 @@ class Safetensors:
     stores = ("fp32", "fp16")
 
     def __init__(self, deployed: ExportWrapper, recipe: Recipe) -> None:
-        try:
+        with needs_extra("train", "writing safetensors"):
             import safetensors.torch  # noqa: F401
-        except ImportError as error:
-            raise MissingExtraError("writing safetensors", "train", error) from error
         self._deployed, self._recipe = deployed, recipe
         self._half = False
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 from torch import nn
 
-from mien.errors import MissingExtraError
+from mien.errors import needs_extra
 from mien.learn.files.stores import quiet
 from mien.recognize.crops import SIZE_PX
 
@@ -30,11 +30,9 @@ def to_onnx(module: nn.Module, *, outputs: Sequence[str] = ("probabilities",)) -
     Raises:
         MissingExtraError: torch's exporter lacks the packages that it is built on.
     """
-    try:
+    with needs_extra("train", "exporting to ONNX"):
         import onnx
         import onnxscript  # noqa: F401  (torch's exporter is built on it)
-    except ImportError as error:
-        raise MissingExtraError("exporting to ONNX", "train", error) from error
 
     example = torch.zeros(2, SIZE_PX, SIZE_PX, dtype=torch.uint8)
     # It warns that torchvision is not installed.

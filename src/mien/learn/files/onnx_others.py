@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from mien.errors import MissingExtraError, ModelError, OptionError
+from mien.errors import ModelError, OptionError, needs_extra
 from mien.labels import EMOTIONS
 from mien.learn.files.others import (
     FACTOR,
@@ -48,10 +48,8 @@ def onnx_of_onnx(
     Returns:
         An ONNX model, its columns in the order of `EMOTIONS`, and what is known of it.
     """
-    try:
+    with needs_extra("train", "converting models"):
         import onnx
-    except ImportError as error:
-        raise MissingExtraError("converting models", "train", error) from error
 
     try:
         model = onnx.load(path)
@@ -310,21 +308,15 @@ class _Theirs:
             helper.make_node("Identity", ["mien_kept"], ["mien_carried"]),
         ]
         answer = next(value for value in own.output if value.name == self._output)
-        body = helper.make_graph(
-            inside,
-            "mien_face",
-            [
-                helper.make_tensor_value_info("mien_number", TensorProto.INT64, []),
-                helper.make_tensor_value_info("mien_go", TensorProto.BOOL, []),
-                helper.make_tensor_value_info("mien_kept", TensorProto.INT64, []),
-            ],
-            [
-                helper.make_tensor_value_info("mien_on", TensorProto.BOOL, []),
-                helper.make_tensor_value_info("mien_carried", TensorProto.INT64, []),
-                answer,
-            ],
-            own.initializer,
+        whole, flag = TensorProto.INT64, TensorProto.BOOL
+        given, told = (
+            [helper.make_tensor_value_info(name, kind, []) for name, kind in scalars.items()]
+            for scalars in (
+                {"mien_number": whole, "mien_go": flag, "mien_kept": whole},
+                {"mien_on": flag, "mien_carried": whole},
+            )
         )
+        body = helper.make_graph(inside, "mien_face", given, [*told, answer], own.initializer)
         return [
             helper.make_node("Shape", ["crops"], ["mien_counts"]),
             helper.make_node("Gather", ["mien_counts", "mien_0"], ["mien_count"], axis=0),
