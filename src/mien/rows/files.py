@@ -11,11 +11,13 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from itertools import chain, groupby, zip_longest
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple, TypeAlias
 
-from mien.errors import MissingExtraError, OutputError
+from mien.errors import OutputError, needs_extra
 from mien.output.files import part_name, writing
 from mien.output.records import (
     MOVES,
@@ -48,9 +50,8 @@ class RowWriter(ABC):
 
     _file: Any  # with `close`
 
-    def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self._columns = columns
         self._partial = part_name(path)
 
     @abstractmethod
@@ -77,17 +78,18 @@ class RowWriter(ABC):
 
 
 class _TextRows(RowWriter):
-    """What CSV and JSON lines share: whole rows, soon on the disk."""
+    """Rows of CSV or JSON lines: whole ones, soon on the disk."""
 
-    def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
-        super().__init__(path, columns)
+    def __init__(self, path: Path, lines_of: Callable[..., str], header: str = "") -> None:
+        super().__init__(path)
+        self._lines_of = lines_of
+        self._waiting = [header]
         with writing(path):
             self._file = self._partial.open("w", newline="", encoding="utf-8")
-        self._waiting: list[str] = []
-        self._flushed_at = time.monotonic()
+        self._flush()
 
-    def _add(self, text: str) -> None:
-        self._waiting.append(text)
+    def write(self, frame: int, time_s: float, readings: Sequence[TrackedReading]) -> None:
+        self._waiting.append(self._lines_of(frame, time_s, readings))
         if time.monotonic() - self._flushed_at >= FLUSH_S:
             self._flush()
 
@@ -99,31 +101,14 @@ class _TextRows(RowWriter):
         self._flushed_at = time.monotonic()
 
 
-class _CsvRows(_TextRows):
-    def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
-        super().__init__(path, columns)
-        self._add(csv_header(columns))
-        self._flush()
-
-    def write(self, frame: int, time_s: float, readings: Sequence[TrackedReading]) -> None:
-        self._add(video_csv_lines(frame, time_s, readings, self._columns))
-
-
-class _JsonLines(_TextRows):
-    def write(self, frame: int, time_s: float, readings: Sequence[TrackedReading]) -> None:
-        self._add(video_json_lines(frame, time_s, readings))
-
-
 class _ParquetRows(RowWriter):
     """Rows in Parquet, which has its table of contents at the end: after a kill there is none."""
 
     def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
-        try:
+        with needs_extra("batch", "Parquet"):
             import pyarrow
             import pyarrow.parquet
-        except ImportError as error:
-            raise MissingExtraError("Parquet", "batch", error) from error
-        super().__init__(path, columns)
+        super().__init__(path)
         self._schema = schema(columns)
         self._rows: list[dict[str, Any]] = []
         self._tables: list[Any] = []
@@ -167,9 +152,9 @@ def row_writer(path: Path, *, named: bool = False, movements: bool = False) -> R
     suffix = path.suffix.lower()
     columns = video_table(named=named, movements=movements)
     if suffix == ".csv":
-        return _CsvRows(path, columns)
+        return _TextRows(path, partial(video_csv_lines, columns=columns), csv_header(columns))
     if suffix == ".jsonl":
-        return _JsonLines(path, columns)
+        return _TextRows(path, video_json_lines)
     if suffix == ".parquet":
         return _ParquetRows(path, columns)
     raise OutputError(
@@ -183,12 +168,12 @@ def read_frames(path: Path) -> Iterator[FrameReadings]:
     Raises:
         OutputError: it is not a file of such rows.
     """
-    kinds: dict[str, tuple[Callable[[Path], PlacedCells], Callable[[Any], TrackedReading]]] = {
-        ".csv": (csv_cells, reading_of_csv),
-        ".parquet": (parquet_cells, reading_of_cells),
+    kinds: dict[str, Callable[[Any], TrackedReading]] = {
+        ".csv": reading_of_csv,
+        ".parquet": reading_of_cells,
     }
-    rows_of, reading_of = kinds.get(path.suffix.lower(), (_json_file_cells, reading_of_json))
-    return _frames(str(path), rows_of(path), reading_of)
+    reading_of = kinds.get(path.suffix.lower(), reading_of_json)
+    return _frames(str(path), _cells_of(path), reading_of)
 
 
 def read_json_lines(lines: Iterable[str], source: str) -> Iterator[FrameReadings]:
@@ -197,19 +182,12 @@ def read_json_lines(lines: Iterable[str], source: str) -> Iterator[FrameReadings
 
 
 class RowFacts(NamedTuple):
-    """What the rows of a video are of, told without reading what each face shows.
+    """What the rows of a video are of, told without reading what each face shows."""
 
-    Attributes:
-        frames: how many.
-        tracks: all of them.
-        names: track -> what somebody calls that person.
-        has_movements: whether movements are known of some face.
-    """
-
-    frames: int
-    tracks: frozenset[int]
-    names: dict[int, str]
-    has_movements: bool
+    frames: int  # how many
+    tracks: frozenset[int]  # all of them
+    names: dict[int, str]  # track -> what somebody calls that person
+    has_movements: bool  # whether movements are known of some face
 
 
 def may_tell(path: Path, *columns: str) -> bool:
@@ -221,7 +199,7 @@ def may_tell(path: Path, *columns: str) -> bool:
         return not set(columns).isdisjoint(header_of(path))
     with refusing(str(path), "a video"):
         if path.suffix.lower() == ".parquet":
-            with closing(parquet_cells(path, columns=columns)) as rows:
+            with closing(_cells_of(path, columns)) as rows:
                 return any(cells for _, cells in rows)
         words = [f'"{column}"' for column in columns]
         with path.open(newline="", encoding="utf-8") as file:
@@ -230,16 +208,11 @@ def may_tell(path: Path, *columns: str) -> bool:
 
 def row_facts(path: Path) -> RowFacts:
     """What the rows of a file are of: a fraction of the work of `read_frames`, as of `may_tell`."""
-    wanted = ("frame", "track", "name", MOVES[0])
-    kinds: dict[str, Callable[[], PlacedCells]] = {
-        ".csv": lambda: csv_cells(path, columns=wanted),
-        ".parquet": lambda: parquet_cells(path, columns=wanted),
-    }
     frames, last = 0, None
     tracks: set[int] = set()
     names: dict[int, str] = {}
     has_movements = False
-    given = kinds.get(path.suffix.lower(), lambda: _json_heads(path))()
+    given = _cells_of(path, ("frame", "track", "name", MOVES[0]))
     with closing(given) as rows, refusing(str(path), "a video"):
         for place, cells in rows:
             frames += (frame := cells["frame"]) != last
@@ -257,24 +230,40 @@ def row_facts(path: Path) -> RowFacts:
     return RowFacts(frames, frozenset(tracks), names, has_movements)
 
 
-class _Row(NamedTuple):
-    place: str  # in the file: "line 3"
-    frame: int
-    time_s: float
-    cells: Mapping[str, Any]
-
-
 PlacedCells: TypeAlias = Generator[tuple[str, Mapping[str, Any]], None, None]
-"""The place of each row, and its cells by column."""
+"""The place of each row, such as "line 3", and its cells by column."""
+
+
+def _cells_of(path: Path, columns: Collection[str] | None = None) -> PlacedCells:
+    """The rows of a file, of all columns or of some that stand before the box."""
+    kinds = {".csv": csv_cells, ".parquet": parquet_cells}
+    return kinds.get(path.suffix.lower(), _json_cells)(path, columns=columns)
 
 
 def _frames(
     source: str, given: PlacedCells, reading_of: Callable[[Any], TrackedReading]
 ) -> Iterator[FrameReadings]:
-    with closing(given) as rows, refusing(source, "a video"):
-        by_frame = groupby(map(_row, rows), key=lambda row: (row.frame, row.time_s))
-        for (frame, time_s), found in by_frame:
-            yield FrameReadings(frame, time_s, _faces(frame, tuple(found), reading_of))
+    with closing(given) as placed, refusing(source, "a video"):
+        rows = (_row(place, cells, reading_of) for place, cells in placed)
+        for (frame, time_s), found in groupby(rows, key=itemgetter(0)):
+            faces = tuple(face for _, face in found if face is not None)
+            track, times = Counter(f.track for f in faces).most_common(1)[0] if faces else (0, 0)
+            if times > 1:
+                raise ValueError(
+                    f"frame {frame}: expected each track once; track {track} stands there twice"
+                )
+            yield FrameReadings(frame, time_s, faces)
+
+
+def _row(
+    place: str, cells: Mapping[str, Any], reading_of: Callable[[Any], TrackedReading]
+) -> tuple[tuple[int, float], TrackedReading | None]:
+    """The frame and its time, and the face, if the row is of one."""
+    try:
+        when = whole_number(cells, "frame"), time_of_row(cells)
+        return when, None if cells["track"] in (None, "") else reading_of(cells)
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from error
 
 
 @contextmanager
@@ -304,33 +293,6 @@ def refusing(source: str, what: str) -> Iterator[None]:
         raise OutputError(f"{source}: expected rows that mien wrote; {error}") from error
 
 
-def _row(given: tuple[str, Mapping[str, Any]]) -> _Row:
-    place, cells = given
-    try:
-        return _Row(place, whole_number(cells, "frame"), time_of_row(cells), cells)
-    except ValueError as error:
-        raise ValueError(f"{place}: {error}") from error
-
-
-def _faces(
-    frame: int, rows: Sequence[_Row], reading_of: Callable[[Any], TrackedReading]
-) -> tuple[TrackedReading, ...]:
-    """The faces that the rows of one frame tell."""
-    faces = []
-    for row in rows:
-        try:
-            if row.cells["track"] not in (None, ""):
-                faces.append(reading_of(row.cells))
-        except ValueError as error:
-            raise ValueError(f"{row.place}: {error}") from error
-    track, times = Counter(face.track for face in faces).most_common(1)[0] if faces else (0, 0)
-    if times > 1:
-        raise ValueError(
-            f"frame {frame}: expected each track once; track {track} stands there twice"
-        )
-    return tuple(faces)
-
-
 def csv_cells(path: Path, *, columns: Collection[str] | None = None) -> PlacedCells:
     """The cells of a table of text, of all columns or of those of some that it has."""
     with open_table(path) as table:
@@ -348,14 +310,12 @@ def json_cells(lines: Iterable[str]) -> PlacedCells:
         yield f"line {number}", json.loads(line)
 
 
-def _json_file_cells(path: Path) -> PlacedCells:
+def _json_cells(path: Path, *, columns: Collection[str] | None) -> PlacedCells:
+    """With `columns` of lines as mien writes them what stands before the box; of others all."""
     with path.open(newline="", encoding="utf-8") as file:
-        yield from json_cells(file)
-
-
-def _json_heads(path: Path) -> PlacedCells:
-    """Of JSON lines as mien writes them, what stands before the box; of others all of it."""
-    with path.open(newline="", encoding="utf-8") as file:
+        if columns is None:
+            yield from json_cells(file)
+            return
         for number, line in enumerate(file, 1):
             head, box, rest = line.partition(',"box":')
             cells = json.loads(head + "}" if box else line)
@@ -368,10 +328,8 @@ def _json_heads(path: Path) -> PlacedCells:
 
 def parquet_cells(file: Path | BinaryIO, *, columns: Collection[str] | None = None) -> PlacedCells:
     """The cells of a file, which may be open, of all columns or of those of some that it has."""
-    try:
+    with needs_extra("batch", "Parquet"):
         import pyarrow.parquet
-    except ImportError as error:
-        raise MissingExtraError("Parquet", "batch", error) from error
     with pyarrow.parquet.ParquetFile(file) as opened:
         names = [n for n in opened.schema_arrow.names if columns is None or n in columns]
         # A row group after another: of several at once pyarrow 26 has most of the file in memory.

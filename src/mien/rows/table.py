@@ -4,7 +4,7 @@ import math
 import warnings
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
 from itertools import chain, islice, pairwise, repeat
@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import MissingExtraError, OptionError, OutputError
+from mien.errors import OptionError, OutputError, needs_extra
 from mien.labels import EMOTIONS
 from mien.output.records import (
     COLUMNS,
@@ -45,8 +45,16 @@ from mien.rows.files import RowFacts, may_tell, read_frames, row_facts
 from mien.rows.others import Tell, is_other, read_other_frames
 
 _NO_POINTS: Final = (math.nan,) * len(POINTS)
-_NO_MEASURES: Final = (math.nan,) * len(MEASURES)
 _METHODS: Final = (*POSE_METHODS, None)
+_WIDE: Final = {
+    "boxes": SIDES,
+    "probabilities": EMOTIONS,
+    "raw_probabilities": RAW,
+    "landmarks": POINTS,
+    "measures": MEASURES,
+    "movements": MOVES,
+}
+"""Attribute of a `VideoResult` -> the columns of a table that it has."""
 
 _LISTED: Final = 32  # frames whose faces become readings together
 
@@ -111,10 +119,9 @@ class VideoResult:
         Args:
             stays: (F,): which.
         """
-        columns = {field.name: getattr(self, field.name) for field in fields(self)}
         of_faces: dict[str, Any] = {
             name: values[stays]
-            for name, values in columns.items()
+            for name, values in vars(self).items()
             if isinstance(values, np.ndarray) and name not in ("frames", "times_s")
         }
         return replace(self, **of_faces)
@@ -179,40 +186,32 @@ class VideoResult:
         Raises:
             MissingExtraError: pandas is not installed.
         """
-        try:
+        with needs_extra("video", "a data frame"):
             pandas = import_module("pandas")
-        except ImportError as error:
-            raise MissingExtraError("a data frame", "video", error) from error
         names = np.array(EMOTIONS, object)
         usable = pandas.array(self.unusable == 0, "boolean")
         usable[self.unusable < 0] = pandas.NA
-        own = self.probabilities[np.arange(len(self.labels)), self.labels]
         faces: dict[str, Any] = {
             "track": self.tracks,
             "name": [self.name_of(track) for track in self.tracks.tolist()],
-            **dict(zip(SIDES, self.boxes.T, strict=True)),
             "score": self.scores,
             "detected": self.detected,
             "emotion": names[self.labels],
-            "probability": own,
+            "probability": self.probabilities[np.arange(len(self.labels)), self.labels],
             "unsure": self.unsure,
-            **dict(zip(EMOTIONS, self.probabilities.T, strict=True)),
             "raw_emotion": names[self.raw_probabilities.argmax(1)],
-            **dict(zip(RAW, self.raw_probabilities.T, strict=True)),
-            **dict(zip(POINTS, self.landmarks.reshape(-1, len(POINTS)).T, strict=True)),
-            **dict(zip(MEASURES, self.measures.T, strict=True)),
             "usable": usable,
             "unusable": np.array([*UNUSABLE, None], object)[self.unusable],
             "pose_method": np.array(_METHODS, object)[self.pose_methods],
         }
-        if self.movements is not None:
-            faces |= zip(MOVES, self.movements.T, strict=True)
+        for attribute, wide in _WIDE.items():
+            if (values := getattr(self, attribute)) is not None:
+                faces |= zip(wide, values.reshape(-1, len(wide)).T, strict=True)
         # Whole numbers and truth values that may be empty, where pandas would make them floats.
         nullable = {"int64": "Int64", "bool": "boolean"}
         kinds = {n: nullable[COLUMNS[n].kind] for n in faces if COLUMNS[n].kind in nullable}
         found = pandas.DataFrame(faces, index=self.positions).astype(kinds)
-        moving = self.movements is not None
-        columns = list(video_table(named=bool(self.names), movements=moving))
+        columns = list(video_table(named=bool(self.names), movements=self.has_movements))
         every = pandas.DataFrame({"frame": self.frames, "time_s": self.times_s})
         return every.join(found, how="left").reset_index(drop=True)[columns]
 
@@ -284,33 +283,21 @@ def _movements(values: list[float]) -> FacialMovements | None:
     return None if math.isnan(values[0]) else FacialMovements(tuple(values))
 
 
-_KINDS: Final[dict[str, tuple[str, Any, tuple[int, ...]]]] = {
-    "frames": ("q", np.int64, ()),
-    "times_s": ("d", np.float64, ()),
-    "positions": ("q", np.int64, ()),
-    "tracks": ("q", np.int64, ()),
-    "boxes": ("f", np.float32, (4,)),
-    "scores": ("f", np.float32, ()),
-    "detected": ("b", np.bool_, ()),
-    "raw_probabilities": ("f", np.float32, (len(EMOTIONS),)),
-    "probabilities": ("f", np.float32, (len(EMOTIONS),)),
-    "labels": ("b", np.int64, ()),
-    "unsure": ("b", np.bool_, ()),
-    "landmarks": ("f", np.float32, (5, 2)),
-    "measures": ("f", np.float32, (len(MEASURES),)),
-    "unusable": ("b", np.int64, ()),
-    "pose_methods": ("b", np.int64, ()),
-    "movements": ("f", np.float32, (len(MOVEMENTS),)),
+_KINDS: Final[dict[str, tuple[str, Any]]] = {
+    **dict.fromkeys(("frames", "positions", "tracks"), ("q", np.int64)),
+    **dict.fromkeys(("labels", "unusable", "pose_methods"), ("b", np.int64)),
+    **dict.fromkeys(("detected", "unsure"), ("b", np.bool_)),
+    **dict.fromkeys(("scores", *_WIDE), ("f", np.float32)),
+    "times_s": ("d", np.float64),
 }
-"""Column of a `VideoResult` -> how its numbers are packed as it grows, their type, and the shape
-of each."""
+"""Column of a `VideoResult` -> how its numbers are packed as it grows, and their type."""
 
 
 class VideoColumns:
     """The columns of a `VideoResult` as they grow: packed numbers, some 180 bytes for a face."""
 
     def __init__(self) -> None:
-        self._columns: dict[str, array[Any]] = {n: array(kind) for n, (kind, *_) in _KINDS.items()}
+        self._columns: dict[str, array[Any]] = {n: array(kind) for n, (kind, _) in _KINDS.items()}
         self._names: dict[int, str] = {}
         self._are_moving = False
 
@@ -331,16 +318,11 @@ class VideoColumns:
             columns["probabilities"].extend(reading.probabilities)
             points, quality = seen_landmarks(reading), reading.quality
             columns["landmarks"].extend(_NO_POINTS if points is None else chain(*points))
-            if quality is None:
-                columns["measures"].extend(_NO_MEASURES)
-                columns["unusable"].append(-1)
-                columns["pose_methods"].append(-1)
-            else:
-                values = (getattr(quality, name) for name in MEASURES)
-                columns["measures"].extend(math.nan if v is None else v for v in values)
-                columns["unusable"].append(UNUSABLE.index(quality.unusable))
-                method = quality.pose_method
-                columns["pose_methods"].append(-1 if method is None else POSE_METHODS.index(method))
+            values = (getattr(quality, name, None) for name in MEASURES)
+            columns["measures"].extend(math.nan if v is None else v for v in values)
+            method = getattr(quality, "pose_method", None)
+            columns["unusable"].append(-1 if quality is None else UNUSABLE.index(quality.unusable))
+            columns["pose_methods"].append(-1 if method is None else POSE_METHODS.index(method))
             self._add_movements(reading.movements)
         columns["frames"].append(frame)
         columns["times_s"].append(time_s)
@@ -368,9 +350,11 @@ class VideoColumns:
     def result(self, source: str) -> VideoResult:
         """What was added."""
         columns: dict[str, Any] = {
-            name: np.array(self._columns[name], dtype).reshape(-1, *shape)
-            for name, (_, dtype, shape) in _KINDS.items()
+            name: np.array(self._columns[name], dtype) for name, (_, dtype) in _KINDS.items()
         }
+        for name, wide in _WIDE.items():
+            shape = (5, 2) if name == "landmarks" else (len(wide),)
+            columns[name] = columns[name].reshape(-1, *shape)
         if not self._are_moving:
             columns["movements"] = None
         return VideoResult(source=source, names=self._names, **columns)
@@ -417,10 +401,9 @@ class RowFile:
         """What the rows are of."""
         if self._others is None:
             return row_facts(self.path)
-        faces = [reading for found in self._others for reading in found.readings]
-        names = {face.track: face.name for face in faces if face.name is not None}
-        tracks = frozenset(face.track for face in faces)
-        return RowFacts(len(self._others), tracks, names, has_movements=False)
+        named = {face.track: face.name for found in self._others for face in found.readings}
+        names = {track: name for track, name in named.items() if name is not None}
+        return RowFacts(len(self._others), frozenset(named), names, has_movements=False)
 
     @cached_property
     def names(self) -> Mapping[int, str]:
@@ -471,12 +454,7 @@ def read_rows(
 ) -> VideoResult:
     """The rows of a video, of mien or of another tool, as columns.
 
-    Args:
-        path: see `RowFile`, as of what follows.
-        fps: frames per second, for rows of another tool without times.
-        tell: is told what had to be left out or scaled in rows of another tool.
-    Raises:
-        OutputError, OptionError, MissingExtraError: see `RowFile`.
+    Arguments and errors are those of `RowFile`.
     """
     return result_of(RowFile(path, fps=fps, tell=tell).read(), str(path))
 
