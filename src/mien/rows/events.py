@@ -60,24 +60,18 @@ class EventSettings:
 
 @dataclass(frozen=True, eq=False)
 class Faces:
-    """Faces of a video by track and time; F faces.
+    """Faces of a video by track and time; F faces."""
 
-    Attributes:
-        tracks: (F,) int64, rising.
-        positions: (F,) int64: which frame of the video they are in; rising in each track.
-        times_s: (F,) float64, of their frames; rising in each track, unless a stream jumps back.
-        ends_s: (F,) float64: when the next frame of the video is shown; of the last frame, as if it
-            took as long as the one before.
-        raw_probabilities: (F, 7) float32.
-        unusable: (F,) int64, see `VideoResult`.
-    """
-
-    tracks: NDArray[np.int64]
+    tracks: NDArray[np.int64]  # (F,) int64, rising
+    # (F,) int64: which frame of the video they are in; rising in each track
     positions: NDArray[np.int64]
+    # (F,) float64, of their frames; rising in each track, unless a stream jumps back
     times_s: NDArray[np.float64]
+    # (F,) float64: when the next frame of the video is shown; of the last frame, as if it took as
+    # long as the one before
     ends_s: NDArray[np.float64]
-    raw_probabilities: Probabilities
-    unusable: NDArray[np.int64]
+    raw_probabilities: Probabilities  # (F, 7) float32
+    unusable: NDArray[np.int64]  # (F,) int64, see `VideoResult`
 
     def of_tracks(self) -> Iterator[tuple[int, slice]]:
         """Each track, with the slice of its faces."""
@@ -93,7 +87,8 @@ class FaceTimes:
     def __init__(self) -> None:
         self._frames = 0
         self._last_s = np.zeros(0)  # the times of the last two frames
-        self._waiting: list[NDArray[Any]] | None = None
+        none, no_probabilities = np.zeros(0, np.int64), np.zeros((0, len(EMOTIONS)), np.float32)
+        self._waiting: list[NDArray[Any]] = [none, none, no_probabilities, none]
 
     def add(self, rows: VideoResult) -> Faces:
         """The faces of the next frames but the last, and those that waited.
@@ -102,11 +97,8 @@ class FaceTimes:
             rows: those that follow the ones before.
         """
         positions = rows.positions + self._frames
-        columns: list[NDArray[Any]] = [
-            *(rows.tracks, positions, rows.raw_probabilities, rows.unusable)
-        ]
-        if self._waiting is not None:
-            columns = [np.concatenate(pair) for pair in zip(self._waiting, columns, strict=True)]
+        new: list[NDArray[Any]] = [rows.tracks, positions, rows.raw_probabilities, rows.unusable]
+        columns = [np.concatenate(pair) for pair in zip(self._waiting, new, strict=True)]
         times_s = np.concatenate((self._last_s[-1:], rows.times_s))
         first = self._frames - len(self._last_s[-1:])
         self._frames += len(rows.frames)
@@ -117,13 +109,9 @@ class FaceTimes:
 
     def finish(self) -> Faces:
         """The faces of the last frame, which takes as long as the one before."""
-        columns = self._waiting or [np.zeros(0, np.int64)] * 2 + [
-            np.zeros((0, len(EMOTIONS)), np.float32),
-            np.zeros(0, np.int64),
-        ]
         last_s = self._last_s[-1:]
         end_s = 2 * last_s - self._last_s[:1]  # the time itself of a single frame
-        return _by_track(columns, self._frames - 1, np.concatenate((last_s, end_s)))
+        return _by_track(self._waiting, self._frames - 1, np.concatenate((last_s, end_s)))
 
 
 def _by_track(columns: list[NDArray[Any]], first: int, times_s: NDArray[np.float64]) -> Faces:
@@ -138,19 +126,6 @@ def _by_track(columns: list[NDArray[Any]], first: int, times_s: NDArray[np.float
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Stretches:
-    """Where one track is seen, from frame to frame without a gap; S stretches in order.
-
-    Attributes:
-        positions: (S, 2) int64: their first frame, and the one after their last.
-        times_s: (S, 2) float64: when these begin, or the last frame ends.
-    """
-
-    positions: NDArray[np.int64]
-    times_s: NDArray[np.float64]
-
-
 class Presence:
     """When each track of a video is seen. Memory grows with the stretches, not with their length.
 
@@ -160,8 +135,7 @@ class Presence:
 
     def __init__(self) -> None:
         self.names: dict[int, str] = {}
-        self._positions: dict[int, array[int]] = {}  # track -> first and end, one after another
-        self._times_s: dict[int, array[float]] = {}  # likewise
+        self._stretches: dict[int, array[float]] = {}  # track -> as `stretches`, in a row
 
     @classmethod
     def of(cls, rows: "VideoResult | Presence") -> "Presence":
@@ -177,30 +151,32 @@ class Presence:
     def add(self, faces: Faces) -> None:
         """Count the faces that follow those before."""
         for track, own in faces.of_tracks():
-            where = self._positions.setdefault(track, array("q"))
-            when = self._times_s.setdefault(track, array("d"))
+            earlier = self._stretches.setdefault(track, array("d"))
             positions, times_s, ends_s = faces.positions[own], faces.times_s[own], faces.ends_s[own]
             # A frame ends when the next one begins, unless time falls.
             apart = (np.diff(positions) != 1) | (ends_s[:-1] != times_s[1:])
-            firsts = np.concatenate(([0], 1 + np.flatnonzero(apart)))
-            lasts = np.append(firsts[1:], len(positions)) - 1
-            if where and where[-1] == positions[0] and when[-1] == times_s[0]:
-                where[-1], when[-1] = int(positions[lasts[0]]) + 1, float(ends_s[lasts[0]])
-                firsts, lasts = firsts[1:], lasts[1:]
-            where.extend(np.stack((positions[firsts], positions[lasts] + 1), 1).ravel().tolist())
-            when.extend(np.stack((times_s[firsts], ends_s[lasts]), 1).ravel().tolist())
+            begins, ends = np.append(True, apart), np.append(apart, True)
+            found = np.stack(
+                (positions[begins], times_s[begins], positions[ends] + 1, ends_s[ends]), 1
+            )
+            if earlier and earlier[-2:].tolist() == found[0, :2].tolist():
+                earlier[-2:] = array("d", found[0, 2:])
+                found = found[1:]
+            earlier.extend(found.ravel())
 
     @property
     def tracks(self) -> list[int]:
         """All of them, rising."""
-        return sorted(self._positions)
+        return sorted(self._stretches)
 
-    def stretches(self, track: int) -> Stretches:
-        """Those of one track."""
-        return Stretches(
-            np.array(self._positions[track], np.int64).reshape(-1, 2),
-            np.array(self._times_s[track], np.float64).reshape(-1, 2),
-        )
+    def stretches(self, track: int) -> NDArray[np.float64]:
+        """Where one track is seen, from frame to frame without a gap.
+
+        Returns:
+            (S, 2, 2), S stretches in order: the number of their first frame, and when it begins;
+            that of the one after their last, and when that ends.
+        """
+        return np.array(self._stretches[track]).reshape(-1, 2, 2)
 
     def name_of(self, track: int) -> str:
         """What a person is called, as `VideoResult.name_of`."""

@@ -151,7 +151,7 @@ def statistics_of(
     statistics = []
     for track in presence.tracks:
         of_track = by_track.get(track, [])
-        seen = presence.stretches(track).times_s
+        seen = presence.stretches(track)[..., 1]
         gaps_s = seen[1:, 0] - seen[:-1, 1]
         # Within the rounding of times; where they fall a stream was cut.
         visits = np.cumsum((gaps_s > max_gap_s + 1e-6) | (np.diff(seen[:, 0]) < 0))
@@ -304,11 +304,7 @@ class EventTables:
 
     def to_dict(self) -> dict[str, Any]:
         """All three in plain lists and values, ready for JSON."""
-        return {
-            "events": [event.to_dict() for event in self.events],
-            "statistics": [entry.to_dict() for entry in self.statistics],
-            "dyads": [entry.to_dict() for entry in self.dyads],
-        }
+        return {kind: [one.to_dict() for one in entries] for kind, entries in vars(self).items()}
 
 
 def _transitions(events: Sequence[Event], visits: NDArray[np.int64]) -> dict[str, dict[str, int]]:
@@ -325,12 +321,12 @@ def _pairs(presence: Presence) -> Iterator[tuple[int, int, _Spans]]:
     tracks = [(track, presence.stretches(track)) for track in presence.tracks]
     for i, (a, of_a) in enumerate(tracks):
         for b, of_b in tracks[i + 1 :]:
-            one, other = of_a.positions, of_b.positions
+            one, other = of_a[..., 0], of_b[..., 0]
             if one[0, 0] >= other[-1, 1] or other[0, 0] >= one[-1, 1]:
                 continue
             in_a, in_b = _meeting(one, other)
             if len(in_a):
-                yield a, b, _common(of_a.times_s[in_a], of_b.times_s[in_b])
+                yield a, b, _common(of_a[in_a, :, 1], of_b[in_b, :, 1])
 
 
 def _meeting(one: NDArray[Any], other: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
