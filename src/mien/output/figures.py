@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from mien.errors import MissingExtraError
+from mien.errors import needs_extra
 from mien.labels import COLORS, EMOTIONS
 from mien.output.files import atomic_write
 
@@ -53,13 +53,10 @@ def figure(
     Raises:
         MissingExtraError: matplotlib is not installed; `extra` is the part of mien that brings it.
     """
-    try:
+    with needs_extra(extra, "drawing figures"):
         import matplotlib
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError("drawing figures", extra, error) from error
-
     with matplotlib.rc_context(_STYLE):
         drawn = Figure(figsize=(width_in, height_in), layout="constrained")
         FigureCanvasAgg(drawn)
@@ -71,11 +68,9 @@ def emotion_legend(drawn: "Figure") -> None:
     """Say below a figure which color is which emotion."""
     from matplotlib.patches import Patch
 
+    shown = zip(EMOTIONS, EMOTION_COLORS, strict=True)
     drawn.legend(
-        handles=[
-            Patch(color=color, label=label)
-            for label, color in zip(EMOTIONS, EMOTION_COLORS, strict=True)
-        ],
+        handles=[Patch(color=color, label=label) for label, color in shown],
         loc="outside lower center",
         ncols=len(EMOTIONS),
         frameon=False,

@@ -122,6 +122,12 @@ def atomic_text(path: Path) -> Iterator[TextIO]:
         yield file
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text file by `atomic_text`, which tells the errors, too."""
+    with atomic_text(path) as file:
+        file.write(text)
+
+
 def write_bytes(path: Path, content: bytes, *, make_folders: bool = False) -> None:
     """Write a file by `atomic_write`, and bring it to the disk.
 

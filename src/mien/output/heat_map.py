@@ -76,9 +76,8 @@ def draw_explanation(explanation: Explanation) -> Image:
     sheet = PILImage.new("RGB", (right + _PANE_PX + _PAD_PX, below + 226), _WHITE)
     draw = ImageDraw.Draw(sheet)
     _draw_heading(draw, explanation, left)
-    draw.text((left, 88), "what the network sees", font=_font(16), fill=_DIM, anchor="ls")
-    draw.text((right, 88), "what its reading rests on", font=_font(16), fill=_DIM, anchor="ls")
-
+    _write(draw, left, 88, "what the network sees", 16, "ls", _DIM)
+    _write(draw, right, 88, "what its reading rests on", 16, "ls", _DIM)
     scale = heat_scale(explanation.heat)
     face = _enlarge(explanation.crop.astype(np.float32))
     gray = np.clip(np.round(face), 0, 255).astype(np.uint8)
@@ -114,62 +113,61 @@ def check_image_name(path: Path, *, original: Path | None = None) -> None:
         raise OutputError(f"{path}: the heat map would replace the image that was given")
 
 
+def _write(
+    draw: ImageDraw.ImageDraw,
+    x: float,
+    y: float,
+    words: str,
+    size_px: int,
+    anchor: str,
+    ink: tuple[int, int, int] = _INK,
+) -> None:
+    draw.text((x, y), words, font=_font(size_px), fill=ink, anchor=anchor)
+
+
 def _draw_heading(draw: ImageDraw.ImageDraw, explanation: Explanation, left: int) -> None:
-    color = COLORS[explanation.emotion]
-    draw.rounded_rectangle((left, 24, left + 8, 52), 3, fill=color)
+    draw.rounded_rectangle((left, 24, left + 8, 52), 3, fill=COLORS[explanation.emotion])
     heading = f"{explanation.emotion} {explanation.probability:.1%}"
-    draw.text((left + 20, 47), heading, font=_font(28), fill=_INK, anchor="ls")
+    _write(draw, left + 20, 47, heading, 28, "ls")
     reading = explanation.reading
     if reading is not None and reading.emotion != explanation.emotion:
         end = left + 20 + _font(28).getlength(heading)
         said = f"the face is read as {reading.emotion}, {reading.probability:.1%}"
-        draw.text((end + 16, 47), said, font=_font(16), fill=_DIM, anchor="ls")
+        _write(draw, end + 16, 47, said, 16, "ls", _DIM)
 
 
 def _draw_parts(draw: ImageDraw.ImageDraw, explanation: Explanation, left: int, top: int) -> None:
     """What the probability is with each part of the face covered, a bar for each."""
     bar_left, bar_right = left + 150, left + _PANE_PX - 60
-    draw.text(
-        (left, top), f"{explanation.emotion}, covered:", font=_font(15), fill=_DIM, anchor="lt"
-    )
+    _write(draw, left, top, f"{explanation.emotion}, covered:", 15, "lt", _DIM)
     rows = [("nothing", explanation.probability)]
     rows += [(part.name, part.probability) for part in explanation.parts]
     for row, (name, probability) in enumerate(rows):
         middle = top + 40 + 27 * row
-        draw.text((left, middle), name, font=_font(15), fill=_INK, anchor="lm")
-        track = (bar_left, middle - 5, bar_right, middle + 5)
-        draw.rounded_rectangle(track, 5, fill=_TRACK)
+        _write(draw, left, middle, name, 15, "lm")
+        draw.rounded_rectangle((bar_left, middle - 5, bar_right, middle + 5), 5, fill=_TRACK)
         end = bar_left + round((bar_right - bar_left) * probability)
         if end - bar_left >= 10:  # narrower would not be round
             filled = (bar_left, middle - 5, end, middle + 5)
             draw.rounded_rectangle(filled, 5, fill=COLORS[explanation.emotion])
-        percent = f"{probability:.1%}"
-        right = left + _PANE_PX
-        draw.text((right, middle), percent, font=_font(15), fill=_INK, anchor="rm")
+        _write(draw, left + _PANE_PX, middle, f"{probability:.1%}", 15, "rm")
 
 
 def _draw_scale(draw: ImageDraw.ImageDraw, scale: float, left: int, top: int) -> None:
     """The words below the bar of colors."""
-    right, middle = left + _PANE_PX, left + _PANE_PX // 2
-    for x, mark, anchor in (
-        (left, f"-{scale:.0%}", "lt"),
-        (middle, "0", "mt"),
-        (right, f"{scale:.0%}", "rt"),
-    ):
-        draw.text((x, top), mark, font=_font(15), fill=_INK, anchor=anchor)
-    for x, words, anchor in (
-        (left, "speaks against it", "lt"),
-        (right, "speaks for it", "rt"),
-    ):
-        draw.text((x, top + 22), words, font=_font(15), fill=_DIM, anchor=anchor)
-    for row, line in enumerate(
-        (
-            "How much of the probability rests on a place: what is lost",
-            "when it is covered, and won when it alone is shown. It tells",
-            "what the network looks at, not what the person feels.",
-        )
-    ):
-        draw.text((left, top + 66 + 22 * row), line, font=_font(14), fill=_DIM, anchor="lt")
+    right = left + _PANE_PX
+    _write(draw, left, top, f"-{scale:.0%}", 15, "lt")
+    _write(draw, left + _PANE_PX // 2, top, "0", 15, "mt")
+    _write(draw, right, top, f"{scale:.0%}", 15, "rt")
+    _write(draw, left, top + 22, "speaks against it", 15, "lt", _DIM)
+    _write(draw, right, top + 22, "speaks for it", 15, "rt", _DIM)
+    lines = (
+        "How much of the probability rests on a place: what is lost",
+        "when it is covered, and won when it alone is shown. It tells",
+        "what the network looks at, not what the person feels.",
+    )
+    for row, line in enumerate(lines):
+        _write(draw, left, top + 66 + 22 * row, line, 14, "lt", _DIM)
 
 
 def _enlarge(values: NDArray[np.float32]) -> NDArray[np.float32]:

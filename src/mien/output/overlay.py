@@ -169,8 +169,8 @@ def _draw_label(
     """Draw the emotion and its probability; gives the place of the plate."""
     size = canvas.shape[1], canvas.shape[0]
     edge = _BLACK if reading.unsure else None
-    plate = _plate(text, layout.font_px, _color(reading), edge)
-    height, width = plate.pixels.shape[:2]
+    pixels, mask = _plate(text, layout.font_px, _color(reading), edge)
+    height, width = mask.shape
     x0, y0, x1, y1 = reading.box
     corners = ((x0, y0 - height), (x0, y1), (x1 - width, y0 - height), (x1 - width, y1), (x0, y0))
     places = [_inside(x, y, width, height, size) for x, y in corners]
@@ -182,22 +182,15 @@ def _draw_label(
     left, top = round(place[0]), round(place[1])
     part = canvas[top : top + height, left : left + width]
     down, across = part.shape[:2]  # the image may be smaller than the plate
-    cv2.copyTo(plate.pixels[:down, :across], plate.mask[:down, :across], part)
+    cv2.copyTo(pixels[:down, :across], mask[:down, :across], part)
     return place
-
-
-@dataclass(frozen=True)
-class _Plate:
-    """A label, ready to be laid on an image."""
-
-    pixels: Image
-    mask: NDArray[np.uint8]  # (h, w), 0 outside its rounded corners
 
 
 @lru_cache(maxsize=128)  # a video shows the same few again and again
 def _plate(
     text: str, font_px: int, color: tuple[int, int, int], edge: tuple[int, int, int] | None
-) -> _Plate:
+) -> tuple[Image, NDArray[np.uint8]]:
+    """A label, ready to be laid on an image, and (h, w), 0 outside its rounded corners."""
     from PIL import Image as PILImage
     from PIL import ImageDraw
 
@@ -213,7 +206,7 @@ def _plate(
     ink = _BLACK if 0.299 * red + 0.587 * green + 0.114 * blue > 150 else _WHITE
     draw.text((pad - left, pad - top), text, font=font, fill=ink)
     ImageDraw.Draw(mask).rounded_rectangle(corner, radius=pad, fill=255)
-    return _Plate(np.array(pixels), np.array(mask))
+    return np.array(pixels), np.array(mask)
 
 
 def _place_bars(
@@ -291,11 +284,10 @@ def _kept_spot(
     if layout.bars is None:
         return None
     font_px, side = layout.bars.font_px, layout.bars.side
-    wanted_px = _bars_px(layout.font_px, size)[0]
+    wanted_px, spot = _bars_px(layout.font_px, size)[0], None
     if not 2 / 3 < wanted_px / font_px < 3 / 2:  # the face came nearer, or went away
         spot = _roomy_spot(box, wanted_px, side, taken, size)
-        return spot or _spot(box, font_px, side, taken, size)
-    return _spot(box, font_px, side, taken, size)
+    return spot or _spot(box, font_px, side, taken, size)
 
 
 def _find_spot(
@@ -327,14 +319,8 @@ def _spot(
     x0, y0, x1, y1 = box
     right, left, below, above = x1 + pad, x0 - pad - width, y1 + pad, y0 - pad - height
     x, y = (
-        (right, y0),
-        (left, y0),
-        (x0, below),
-        (x1 - width, below),
-        (right, y1 - height),
-        (left, y1 - height),
-        (x0, above),
-        (x1 - width, above),
+        *((right, y0), (left, y0), (x0, below), (x1 - width, below)),
+        *((right, y1 - height), (left, y1 - height), (x0, above), (x1 - width, above)),
     )[side]
     place = _inside(x, y, width, height, image)
     return None if _hides(place, taken) else _Spot(font_px, side, place)

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from mien.errors import MissingExtraError
+from mien.errors import needs_extra
 
 if TYPE_CHECKING:
     import numpy as np
@@ -145,11 +145,8 @@ def markdown_page(text: str, folder: Path) -> str:
     Raises:
         MissingExtraError: the package `markdown` is not installed.
     """
-    try:
+    with needs_extra("train", "writing the report"):
         import markdown
-    except ImportError as error:
-        raise MissingExtraError("writing the report", "train", error) from error
-
     body = markdown.markdown(text, extensions=["tables", "fenced_code"])
     body = body.replace("<table>", '<div class="scroll"><table>')
     body = body.replace("</table>", "</table></div>")
@@ -185,14 +182,13 @@ def _in_lines(text: str) -> str:
     Blocks have empty lines between them; tables, headings, figures and code stay as they are.
     """
     blocks = re.split(r"\n\s*\n", text.strip())
-    lines = [block if block.startswith(_AS_IT_IS) else _filled(block) for block in blocks]
-    return "\n\n".join(lines) + "\n"
-
-
-def _filled(block: str) -> str:
-    if not block.startswith("- "):
-        return _wrapped(block)
-    return "\n".join(_wrapped(item, "  ") for item in re.split(r"\n(?=- )", block))
+    for number, block in enumerate(blocks):
+        if block.startswith("- "):
+            items = re.split(r"\n(?=- )", block)
+            blocks[number] = "\n".join(_wrapped(item, "  ") for item in items)
+        elif not block.startswith(_AS_IT_IS):
+            blocks[number] = _wrapped(block)
+    return "\n\n".join(blocks) + "\n"
 
 
 def _wrapped(text: str, indent: str = "") -> str:

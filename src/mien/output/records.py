@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TextIO
 
 from mien.errors import OutputError
 from mien.labels import EMOTIONS
-from mien.output.files import atomic_text
+from mien.output.files import write_text
 from mien.readings import (
     MOVEMENTS,
     POSE_METHODS,
@@ -58,17 +58,11 @@ _LARGEST: Final = 1e12  # of times and coordinates that are read back; no video 
 
 
 class Column(NamedTuple):
-    """A column of a table.
+    """A column of a table."""
 
-    Attributes:
-        name: in the header.
-        kind: how Parquet stores it.
-        meaning: what its values are.
-    """
-
-    name: str
-    kind: Literal["string", "int32", "int64", "float32", "float64", "bool"]
-    meaning: str
+    name: str  # in the header
+    kind: Literal["string", "int32", "int64", "float32", "float64", "bool"]  # how Parquet stores it
+    meaning: str  # what its values are
 
 
 _PLACES: Final = (
@@ -272,12 +266,10 @@ def write_table(path: Path, columns: Sequence[str], given: Sequence[Mapping[str,
             f"got {suffix or 'none'}"
         )
     cells = [{name: rounded(row.get(name)) for name in columns} for row in given]
-    with atomic_text(path) as file:
-        if suffix == ".csv":
-            file.write(csv_header(columns) + csv_lines(columns, cells))
-        else:
-            json.dump(cells, file, indent=2)
-            file.write("\n")
+    if suffix == ".csv":
+        write_text(path, csv_header(columns) + csv_lines(columns, cells))
+    else:
+        write_text(path, json.dumps(cells, indent=2) + "\n")
 
 
 def schema(columns: Sequence[str], metadata: Mapping[str, str] | None = None) -> "pyarrow.Schema":
@@ -289,21 +281,15 @@ def schema(columns: Sequence[str], metadata: Mapping[str, str] | None = None) ->
     """
     import pyarrow
 
-    kinds = {"bool": pyarrow.bool_()} | {
-        name: getattr(pyarrow, name)()
-        for name in ("string", "int32", "int64", "float32", "float64")
-    }
-    return pyarrow.schema(
-        [
-            pyarrow.field(
-                name,
-                kinds[COLUMNS[name].kind],
-                metadata=None if metadata is None else {"description": COLUMNS[name].meaning},
-            )
-            for name in columns
-        ],
-        metadata=metadata,
-    )
+    fields = [
+        pyarrow.field(
+            column.name,
+            pyarrow.type_for_alias(column.kind),
+            metadata=None if metadata is None else {"description": column.meaning},
+        )
+        for column in map(COLUMNS.__getitem__, columns)
+    ]
+    return pyarrow.schema(fields, metadata=metadata)
 
 
 # Images
@@ -379,14 +365,11 @@ class CsvWriter:
         compound: bool = False,
         movements: bool = False,
     ) -> None:
-        self._file = file
-        self._expectation, self._compound = expectation, compound
-        self._columns = (
-            *IMAGE_TABLE,
-            *(() if expectation is None else EXPECTED_COLUMNS),
-            *((COMPOUND_COLUMN,) if compound else ()),
-            *(MOVES if movements else ()),
-        )
+        self._file, self._expectation, self._compound = file, expectation, compound
+        self._columns = [*IMAGE_TABLE]
+        self._columns += EXPECTED_COLUMNS if expectation is not None else ()
+        self._columns += [COMPOUND_COLUMN] if compound else ()
+        self._columns += MOVES if movements else ()
         file.write(csv_header(self._columns))
 
     def write(self, result: ImageResult) -> None:
@@ -410,10 +393,7 @@ def to_csv(results: list[ImageResult], expectation: Expectation | None = None) -
 def video_rows(
     frame: int, time_s: float, readings: Sequence[TrackedReading]
 ) -> list[dict[str, Any]]:
-    """One row for each face, or one with an empty face for a frame that shows none.
-
-    Numbers have the digits of a float32: more would only make files twice as long.
-    """
+    """One row for each face, or one with an empty face for a frame without; as `rounded` does."""
     return [
         {
             name: float(_ROUND % value) if name in _VIDEO_NUMBERS else value
@@ -425,12 +405,7 @@ def video_rows(
 
 
 def video_table(*, named: bool = False, movements: bool = False) -> tuple[str, ...]:
-    """Columns of videos, with those that are there only where somebody asks for them.
-
-    Args:
-        named: with one for the names of the people.
-        movements: with `MOVES`, at the end.
-    """
+    """Columns of videos; `named` with the names of people, `movements` with `MOVES` at the end."""
     return (*(NAMED_VIDEO_TABLE if named else VIDEO_TABLE), *(MOVES if movements else ()))
 
 

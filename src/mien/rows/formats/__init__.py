@@ -20,18 +20,13 @@ __all__ = ["FORMATS", "Format", "FormatWriter", "Media", "files_of", "format_of"
 
 @dataclass(frozen=True)
 class Format:
-    """A format of another tool; it has intervals, or rows.
+    """A format of another tool; it has intervals, or rows."""
 
-    Attributes:
-        tool: that reads it.
-        endings: of its files; the first is that of a file whose name is made.
-        write: writes intervals to a file, or raises OutputError; None of a format that has rows.
-        rows: likewise, rows; None of one that has intervals.
-    """
-
-    tool: str
-    endings: tuple[str, ...]
+    tool: str  # that reads it
+    endings: tuple[str, ...]  # of its files; the first is that of a file whose name is made
+    # writes intervals to a file, or raises OutputError; None of a format that has rows
     write: Callable[[Annotation, Path, Media], None] | None = None
+    # likewise, rows; None of one that has intervals
     rows: Callable[[Path, Media], RowWriting] | None = None
 
 
@@ -47,11 +42,7 @@ FORMATS: Final = {
 
 
 def format_of(name: str) -> Format:
-    """A format by its name.
-
-    Raises:
-        OptionError: there is none.
-    """
+    """A format by its name; OptionError if there is none."""
     if name not in FORMATS:
         raise OptionError(f"expected a format among {', '.join(FORMATS)}; got {name!r}")
     return FORMATS[name]
@@ -112,8 +103,8 @@ class FormatWriter:
         if self._intervals is None:
             self._intervals = Intervals()
             for name, path in self._files.items():
-                if (writing := FORMATS[name].rows) is not None:
-                    self._rows.append(writing(path, self._media))
+                if (begin := FORMATS[name].rows) is not None:
+                    self._rows.append(begin(path, self._media))
                     next(self._rows[-1])
         if any(FORMATS[name].write for name in self._files):
             self._intervals.add(rows)
@@ -156,9 +147,8 @@ def write_format(
     """
     with FormatWriter({name: Path(path)}, media) as writer:
         if not len(rows.frames):
-            raise OutputError(
-                f"{rows.source}: expected the rows of a video; there is no frame in it"
-            )
+            expected = "expected the rows of a video; there is no frame in it"
+            raise OutputError(f"{rows.source}: {expected}")
         writer.add(rows)
         writer.finish()
     return files_of(name, Path(path))

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from mien.output.files import atomic_text
+from mien.output.files import write_text
 from mien.rows.formats.intervals import Annotation, Media, meaning_of
 
 COLUMNS: Final = ("onset", "duration", "trial_type", "person")
@@ -23,11 +23,11 @@ def write_bids(found: Annotation, path: Path, media: Media) -> None:
 
     Every row has all its cells: where there is no face, there is no event.
     """
-    with atomic_text(path) as file:
-        file.write("\t".join(COLUMNS) + "\n")
-        for who, one in found.in_order:
-            duration_s = one.end_s - one.start_s
-            file.write(f"{one.start_s:.6f}\t{duration_s:.6f}\t{one.label}\t{who}\n")
+    rows = [
+        f"{one.start_s:.6f}\t{one.end_s - one.start_s:.6f}\t{one.label}\t{who}\n"
+        for who, one in found.in_order
+    ]
+    write_text(path, "\t".join(COLUMNS) + "\n" + "".join(rows))
     columns: dict[str, dict[str, Any]] = {
         "onset": {
             "Description": "First frame of the interval, from the start of the video.",
@@ -48,6 +48,4 @@ def write_bids(found: Annotation, path: Path, media: Media) -> None:
             "Levels": dict.fromkeys(found.people, "a person in the video"),
         },
     }
-    with atomic_text(sidecar(path)) as file:
-        json.dump(columns, file, indent=2)
-        file.write("\n")
+    write_text(sidecar(path), json.dumps(columns, indent=2) + "\n")

@@ -14,7 +14,7 @@ from typing import Any, Final
 from xml.sax.saxutils import escape
 
 from mien.labels import COLORS, EMOTIONS
-from mien.output.files import atomic_text, atomic_write
+from mien.output.files import atomic_write, write_text
 from mien.readings import UNSURE
 from mien.rows.formats.intervals import Annotation, Media
 
@@ -34,11 +34,8 @@ def write_boris(found: Annotation, path: Path, media: Media) -> None:
     """
     if path.suffix.lower() == ".xlsx":
         _write_sheet(path, _events(found))
-        return
-    with atomic_text(path) as file:
-        # ASCII, because BORIS opens its projects in the encoding of the system.
-        json.dump(_project(found, path, media), file, indent=1)
-        file.write("\n")
+    else:  # ASCII, because BORIS opens its projects in the encoding of the system
+        write_text(path, json.dumps(_project(found, path, media), indent=1) + "\n")
 
 
 def _events(found: Annotation) -> list[list[Any]]:
@@ -128,31 +125,31 @@ def _observation(events: list[list[Any]], path: Path, media: Media, date: str) -
     }
 
 
+_SCHEMAS: Final = "http://schemas.openxmlformats.org"
+_RELATIONS: Final = f"{_SCHEMAS}/officeDocument/2006/relationships"
+_OF_A_BOOK: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+
+
+def _related(target: str, kind: str) -> str:
+    return f"""\
+<Relationships xmlns="{_SCHEMAS}/package/2006/relationships">
+<Relationship Id="rId1" Target="{target}" Type="{_RELATIONS}/{kind}"/>
+</Relationships>"""
+
+
 _SHEET_FILES: Final = {
-    "[Content_Types].xml": """\
-<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">
-<Default Extension="rels" ContentType=\
-"application/vnd.openxmlformats-package.relationships+xml"/>
-<Override PartName="/xl/workbook.xml" ContentType=\
-"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/>
-<Override PartName="/xl/worksheets/sheet1.xml" ContentType=\
-"application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"/>
+    "[Content_Types].xml": f"""\
+<Types xmlns="{_SCHEMAS}/package/2006/content-types">
+<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>
+<Override PartName="/xl/workbook.xml" ContentType="{_OF_A_BOOK}.sheet.main+xml"/>
+<Override PartName="/xl/worksheets/sheet1.xml" ContentType="{_OF_A_BOOK}.worksheet+xml"/>
 </Types>""",
-    "_rels/.rels": """\
-<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">
-<Relationship Id="rId1" Target="xl/workbook.xml" Type=\
-"http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"/>
-</Relationships>""",
-    "xl/workbook.xml": """\
-<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" \
-xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships">
+    "_rels/.rels": _related("xl/workbook.xml", "officeDocument"),
+    "xl/workbook.xml": f"""\
+<workbook xmlns="{_SCHEMAS}/spreadsheetml/2006/main" xmlns:r="{_RELATIONS}">
 <sheets><sheet name="events" sheetId="1" r:id="rId1"/></sheets>
 </workbook>""",
-    "xl/_rels/workbook.xml.rels": """\
-<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">
-<Relationship Id="rId1" Target="worksheets/sheet1.xml" Type=\
-"http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet"/>
-</Relationships>""",
+    "xl/_rels/workbook.xml.rels": _related("worksheets/sheet1.xml", "worksheet"),
 }
 """What a workbook of one sheet has beside it (ECMA-376, part 1)."""
 
@@ -162,7 +159,7 @@ def _write_sheet(path: Path, events: Sequence[Sequence[Any]]) -> None:
         f"<row>{''.join(map(_cell, line))}</row>\n" for line in (SHEET_COLUMNS, *events)
     )
     sheet = (
-        '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">\n'
+        f'<worksheet xmlns="{_SCHEMAS}/spreadsheetml/2006/main">\n'
         f"<sheetData>\n{lines}</sheetData>\n</worksheet>"
     )
     with (

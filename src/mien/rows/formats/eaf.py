@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree
 
-from mien.output.files import atomic_text
+from mien.output.files import write_text
 from mien.rows.formats.intervals import Annotation, Media, meaning_of
 
 _TYPE: Final = "emotion"
@@ -39,9 +39,8 @@ def write_eaf(found: Annotation, path: Path, media: Media) -> None:
     """
     document = _document(found, path, media)
     ElementTree.indent(document)
-    with atomic_text(path) as file:
-        file.write('<?xml version="1.0" encoding="UTF-8"?>\n')
-        file.write(ElementTree.tostring(document, encoding="unicode") + "\n")
+    text = ElementTree.tostring(document, encoding="unicode")
+    write_text(path, f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n')
 
 
 def _document(found: Annotation, path: Path, media: Media) -> ElementTree.Element:

@@ -57,17 +57,11 @@ class Media:
 
 @dataclass(frozen=True)
 class Interval:
-    """One label of one person.
+    """One label of one person."""
 
-    Attributes:
-        start_s: time of the first frame with it.
-        end_s: time of the next frame, which shows another label or no face.
-        label: one of `mien.EMOTIONS`, or "unsure".
-    """
-
-    start_s: float
-    end_s: float
-    label: str
+    start_s: float  # time of the first frame with it
+    end_s: float  # time of the next frame, which shows another label or no face
+    label: str  # one of `mien.EMOTIONS`, or "unsure"
 
 
 @dataclass(frozen=True)
