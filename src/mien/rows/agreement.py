@@ -7,6 +7,7 @@ interval is not how many they are: intervals draw blocks of them again.
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,23 +49,14 @@ class Estimate:
 
 @dataclass(frozen=True)
 class EmotionAgreement:
-    """How one emotion is agreed on: it against all others.
+    """How one emotion is agreed on: it against all others."""
 
-    Attributes:
-        first: units that the first labels so.
-        second: units that the second, who is held for the truth, labels so.
-        precision: of the first's units, the share that the second labels so, too.
-        recall: of the second's units, the share that the first labels so, too.
-        f1: the harmonic mean of both; the same whoever is held for the truth.
-        kappa: Cohen's, of the emotion against all others.
-    """
-
-    first: int
-    second: int
-    precision: Estimate
-    recall: Estimate
-    f1: Estimate
-    kappa: Estimate
+    first: int  # units that the first labels so
+    second: int  # units that the second, who is held for the truth, labels so
+    precision: Estimate  # of the first's units, the share that the second labels so, too
+    recall: Estimate  # of the second's units, the share that the first labels so, too
+    f1: Estimate  # the harmonic mean of both; the same whoever is held for the truth
+    kappa: Estimate  # Cohen's, of the emotion against all others
 
 
 @dataclass(frozen=True)
@@ -79,35 +71,22 @@ class Difference:
 
 @dataclass(frozen=True, eq=False)
 class Agreement:
-    """How two labellings of one video agree; U units of time.
+    """How two labellings of one video agree; U units of time."""
 
-    Attributes:
-        names: of the two; the second is held for the truth.
-        sources: their files.
-        every_s: length of a unit; None where units are the frames of a video.
-        edges_s: (U + 1,) float64: unit i reaches from edge i to the next.
-        targets: (2, U) int64: which of `mien.EMOTIONS` each of the two gives; -1 where none.
-        confusion: (7, 7) int64: units by the second's label (rows) and the first's (columns).
-        block: units that are drawn together.
-        agreement: share of the units labelled by both that have the same label.
-        kappa: Cohen's.
-        alpha: Krippendorff's, nominal.
-        emotions: by label, those that neither gives included.
-        differences: in the order of time.
-    """
-
-    names: tuple[str, str]
-    sources: tuple[str, str]
-    every_s: float | None
-    edges_s: NDArray[np.float64]
+    names: tuple[str, str]  # of the two; the second is held for the truth
+    sources: tuple[str, str]  # their files
+    every_s: float | None  # length of a unit; None where units are the frames of a video
+    edges_s: NDArray[np.float64]  # (U + 1,) float64: unit i reaches from edge i to the next
+    # (2, U) int64: which of `mien.EMOTIONS` each of the two gives; -1 where none
     targets: NDArray[np.int64]
+    # (7, 7) int64: units by the second's label (rows) and the first's (columns)
     confusion: NDArray[np.int64]
-    block: int
-    agreement: Estimate
-    kappa: Estimate
-    alpha: Estimate
-    emotions: Mapping[str, EmotionAgreement]
-    differences: tuple[Difference, ...]
+    block: int  # units that are drawn together
+    agreement: Estimate  # share of the units labelled by both that have the same label
+    kappa: Estimate  # Cohen's
+    alpha: Estimate  # Krippendorff's, nominal
+    emotions: Mapping[str, EmotionAgreement]  # by label, those that neither gives included
+    differences: tuple[Difference, ...]  # in the order of time
 
     @property
     def units(self) -> int:
@@ -137,9 +116,7 @@ class Agreement:
             "missing_in_first": self.missing[0],
             "missing_in_second": self.missing[1],
             "block_s": self.block_s,
-            "agreement": asdict(self.agreement),
-            "kappa": asdict(self.kappa),
-            "alpha": asdict(self.alpha),
+            **{name: asdict(getattr(self, name)) for name in ("agreement", "kappa", "alpha")},
             "emotions": {label: asdict(found) for label, found in self.emotions.items()},
             "labels": list(EMOTIONS),
             "confusion": self.confusion.tolist(),
@@ -177,18 +154,18 @@ def compare(
     targets = np.stack([first.targets_in(edges_s), second.targets_in(edges_s)])
     both = (targets != MISSING).all(axis=0)
     if not both.any():
-        spans = [
+        spans = ", ".join(
             f"{_source(one)} from {one.starts_s[0]:g} to {one.ends_s[-1]:g} s"
             for one in (first, second)
-        ]
-        raise DataError(f"expected moments that both label; {spans[0]}, {spans[1]}")
+        )
+        raise DataError(f"expected moments that both label; {spans}")
     # Units that one does not label are taken out: of a part that was coded, blocks are of the part.
     pairs = targets[1, both] * _CLASSES + targets[0, both]
     confusion = np.bincount(pairs, minlength=_CLASSES**2).reshape(_CLASSES, _CLASSES)
     block = block_of(pairs, confusion, np.diff(edges_s)[both])
     drawn = draw_confusions(pairs, block, DRAWS, np.random.default_rng(seed))
     overall, by_emotion = _estimates(confusion, drawn)
-    labelled = confusion.sum(axis=0), confusion.sum(axis=1)
+    labelled = confusion.sum(axis=0).tolist(), confusion.sum(axis=1).tolist()
     return Agreement(
         names=_names(first, second),
         sources=(first.source, second.source),
@@ -199,12 +176,8 @@ def compare(
         block=block,
         **overall,
         emotions={
-            label: EmotionAgreement(
-                int(labelled[0][i]),
-                int(labelled[1][i]),
-                **{name: e[i] for name, e in by_emotion.items()},
-            )
-            for i, label in enumerate(EMOTIONS)
+            label: EmotionAgreement(n, others, **{name: e[i] for name, e in by_emotion.items()})
+            for i, (label, n, others) in enumerate(zip(EMOTIONS, *labelled, strict=True))
         },
         differences=tuple(_differences(targets, edges_s)),
     )
@@ -224,9 +197,8 @@ def cohen_kappa(confusion: NDArray[Any]) -> NDArray[np.float64]:
     total = confusion.sum(axis=(-2, -1))
     with np.errstate(divide="ignore", invalid="ignore"):
         observed = np.trace(confusion, axis1=-2, axis2=-1) / total
-        chance = (confusion.sum(-1) / total[..., None] * confusion.sum(-2) / total[..., None]).sum(
-            -1
-        )
+        each = total[..., None]
+        chance = (confusion.sum(-1) / each * confusion.sum(-2) / each).sum(-1)
         return np.asarray((observed - chance) / (1 - chance), np.float64)
 
 
@@ -398,8 +370,7 @@ def _check_lengths(first: Coding, second: Coding) -> None:
     for one, other in ((first, second), (second, first)):
         if other.length_s is None:
             continue
-        known = one.length_s is not None
-        end_s = one.length_s if one.length_s is not None else float(one.ends_s[-1])
+        known, end_s = one.length_s is not None, one.end_s
         far_s = end_s - other.length_s
         if abs(far_s) > max(_FAR_S, _FAR_SHARE * other.length_s) and (known or far_s > 0):
             raise DataError(
@@ -418,8 +389,7 @@ def _edges(
 ) -> NDArray[np.float64]:
     """(U + 1,) float64: where the units of time begin and end."""
     start_s = 0.0 if from_s is None else from_s
-    ends_s = [c.ends_s[-1] if c.length_s is None else c.length_s for c in (first, second)]
-    end_s = float(max(ends_s)) if to_s is None else to_s
+    end_s = max(first.end_s, second.end_s) if to_s is None else to_s
     if not 0 <= start_s < end_s:
         raise OptionError(f"expected a part of the video; got one from {start_s:g} to {end_s:g} s")
     if every_s is None:
@@ -437,11 +407,9 @@ def _edges(
 
 def _names(first: Coding, second: Coding) -> tuple[str, str]:
     """What tells the two apart: who they are, else their files, else their places."""
-    choices = (
-        (first.name or Path(first.source).stem, second.name or Path(second.source).stem),
-        (Path(first.source).stem, Path(second.source).stem),
-    )
-    return next((pair for pair in choices if pair[0] != pair[1]), ("first", "second"))
+    files = Path(first.source).stem, Path(second.source).stem
+    people = first.name or files[0], second.name or files[1]
+    return next((pair for pair in (people, files) if pair[0] != pair[1]), ("first", "second"))
 
 
 def _source(coding: Coding) -> str:
@@ -456,9 +424,7 @@ def _differences(targets: NDArray[np.int64], edges_s: NDArray[np.float64]) -> It
     """The stretches in which the two give two labels, in the order of time."""
     apart = (targets != MISSING).all(axis=0) & (targets[0] != targets[1])
     changes = np.flatnonzero((np.diff(targets, axis=1) != 0).any(axis=0)) + 1
-    starts = np.concatenate(([0], changes))
-    ends = np.append(changes, targets.shape[1])
-    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+    for start, end in pairwise([0, *changes.tolist(), targets.shape[1]]):
         if apart[start]:
             first, second = (EMOTIONS[target] for target in targets[:, start])
             yield Difference(float(edges_s[start]), float(edges_s[end]), first, second)

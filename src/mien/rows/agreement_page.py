@@ -1,23 +1,28 @@
 """How two labellings of a video agree: as a figure, and on a page that needs no other file."""
 
-import warnings
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.labels import COLORS, EMOTIONS
-from mien.output.figures import EMOTION_COLORS, emotion_legend, figure, save
-from mien.output.files import atomic_text
+from mien.output.figures import EMOTION_COLORS, emotion_legend, save
+from mien.output.files import write_text
 from mien.output.pages import Cell, Figure, Row, Table, facts_table, png_uri, render
 from mien.rows.agreement import Agreement, Difference, Estimate
 from mien.rows.coding import MISSING
-from mien.rows.timeline import HEADING, INK, WIDTH_IN, clock, name_band, tick_every, time_axis
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from mien.rows.timeline import (
+    HEADING,
+    INK,
+    clock,
+    figure_of_bands,
+    name_band,
+    tick_every,
+    time_axis,
+)
 
 MAX_DIFFERENCES: Final = 300
 """Rows of the page's table; the longest."""
@@ -36,16 +41,14 @@ def plot_agreement(found: Agreement, path: Path, *, title: str = "") -> list[Pat
 
     Arguments, files and errors are those of `mien.rows.timeline.plot_timeline`.
     """
-    with (
-        figure(WIDTH_IN, _HEIGHT_IN, rows=3, extra="video") as (drawn, bands),
-        warnings.catch_warnings(),
-    ):
-        warnings.filterwarnings("ignore", "Glyph")  # a name in a script the font has not
+    with figure_of_bands(3, _HEIGHT_IN) as (drawn, bands):
         start_s, end_s = float(found.edges_s[0]), float(found.edges_s[-1])
         for axes, targets in zip(bands, found.targets, strict=False):
             for first_s, last_s, target in _runs(targets, found.edges_s):
                 axes.axvspan(first_s, last_s, color=EMOTION_COLORS[target], linewidth=0)
-                _name_run(axes, first_s, last_s, EMOTIONS[target], end_s - start_s)
+                word, middle_s = EMOTIONS[target], (first_s + last_s) / 2
+                if last_s - first_s >= _word_s(word, end_s - start_s):
+                    axes.text(middle_s, 0.5, word, ha="center", va="center", color=INK, fontsize=9)
         for difference in found.differences:
             bands[2].axvspan(difference.start_s, difference.end_s, color=_DIFFERS_HEX, linewidth=0)
         for axes, name in zip(bands, (*found.names, "differ"), strict=True):
@@ -61,7 +64,7 @@ def plot_agreement(found: Agreement, path: Path, *, title: str = "") -> list[Pat
 
 def write_agreement_page(path: Path, found: Agreement, *, made: Mapping[str, str]) -> None:
     """Write the page: the measures, both labels over time, each emotion, where they differ."""
-    page = render(
+    text = render(
         "agreement.html",
         title=f"How well {found.names[0]} and {found.names[1]} agree",
         names=found.names,
@@ -85,8 +88,7 @@ def write_agreement_page(path: Path, found: Agreement, *, made: Mapping[str, str
         left_out=max(0, len(found.differences) - MAX_DIFFERENCES),
         made=facts_table(made.items()),
     )
-    with atomic_text(path) as file:
-        file.write(page)
+    write_text(path, text)
 
 
 def estimate_in_words(estimate: Estimate) -> str:
@@ -120,18 +122,15 @@ def _runs(
     targets: NDArray[np.int64], edges_s: NDArray[np.float64]
 ) -> Iterator[tuple[float, float, int]]:
     """Start, end and target of each stretch with one label."""
-    starts = np.concatenate(([0], np.flatnonzero(np.diff(targets)) + 1))
-    ends = np.append(starts[1:], len(targets))
-    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+    changes = np.flatnonzero(np.diff(targets)) + 1
+    for start, end in pairwise([0, *changes.tolist(), len(targets)]):
         if targets[start] != MISSING:
             yield float(edges_s[start]), float(edges_s[end]), int(targets[start])
 
 
-def _name_run(axes: "Axes", first_s: float, last_s: float, word: str, length_s: float) -> None:
-    """Name an emotion where its stretch is long enough for the word."""
-    if last_s - first_s >= (len(word) + 1) * _LETTER * length_s:
-        middle_s = (first_s + last_s) / 2
-        axes.text(middle_s, 0.5, word, ha="center", va="center", color=INK, fontsize=9)
+def _word_s(word: str, length_s: float) -> float:
+    """The time that a word takes in a band of this length."""
+    return (len(word) + 1) * _LETTER * length_s
 
 
 def _bands(found: Agreement) -> list[dict[str, object]]:
@@ -144,15 +143,14 @@ def _bands(found: Agreement) -> list[dict[str, object]]:
     colors = np.array(palette, np.uint8)  # BGR and how opaque; the last one is of nobody's label
     bands: list[dict[str, object]] = []
     for name, targets in zip(found.names, found.targets, strict=True):
-        runs = list(_runs(targets, edges_s))
         words = [
             {
                 "text": EMOTIONS[target],
                 "left": ((first_s + last_s) / 2 - start_s) / length_s,
-                "short": last_s - first_s < 3 * (len(EMOTIONS[target]) + 1) * _LETTER * length_s,
+                "short": last_s - first_s < 3 * needed_s,
             }
-            for first_s, last_s, target in runs
-            if last_s - first_s >= (len(EMOTIONS[target]) + 1) * _LETTER * length_s
+            for first_s, last_s, target in _runs(targets, edges_s)
+            if last_s - first_s >= (needed_s := _word_s(EMOTIONS[target], length_s))
         ]
         labelled = float((targets != MISSING).mean())
         alt = f"the label that {name} gives over time, {labelled:.0%} of which it labels"
@@ -169,10 +167,8 @@ def _bands(found: Agreement) -> list[dict[str, object]]:
     share = sum(d.end_s - d.start_s for d in found.differences) / length_s
     columns = np.where(differs[:, None], np.array(_DIFFERS), 0).astype(np.uint8)
     image = _image(columns, f"where they differ, {share:.0%} of the time")
-    return [
-        *bands,
-        {"name": "differ", "small": f"{share:.0%} of the time", "image": image, "words": []},
-    ]
+    small = f"{share:.0%} of the time"
+    return [*bands, {"name": "differ", "small": small, "image": image, "words": []}]
 
 
 def _image(columns: NDArray[np.uint8], alt: str) -> Figure:
@@ -184,22 +180,23 @@ def _ticks(start_s: float, end_s: float) -> list[dict[str, object]]:
     """The marks of the axis of time, each at a share of its length."""
     every_s = tick_every(end_s - start_s)
     ticks = range(int(-(-start_s // every_s)), int(end_s // every_s) + 1)
-    places = [(tick, (tick * every_s - start_s) / (end_s - start_s)) for tick in ticks]
     return [
         {"text": clock(tick * every_s, fine=every_s < 1), "left": left, "fine": tick % 2 == 1}
-        for tick, left in places
-        if left <= _LAST_TICK
+        for tick in ticks
+        if (left := (tick * every_s - start_s) / (end_s - start_s)) <= _LAST_TICK
     ]
 
 
 def _emotions_table(found: Agreement) -> Table:
     rows: list[Row] = []
-    for label, color in zip(EMOTIONS, EMOTION_COLORS, strict=True):
-        one = found.emotions[label]
+    for label, one in found.emotions.items():
         measures = [_cell(e) for e in (one.precision, one.recall, one.f1, one.kappa)]
-        rows.append([Cell(label, color=color), f"{one.first:,}", f"{one.second:,}", *measures])
-    head = ["emotion", *found.names, "precision", "recall", "F1", "kappa"]
-    return Table(rows, head=head)
+        rows.append([_named(label), f"{one.first:,}", f"{one.second:,}", *measures])
+    return Table(rows, head=["emotion", *found.names, "precision", "recall", "F1", "kappa"])
+
+
+def _named(label: str) -> Cell:
+    return Cell(label, color=EMOTION_COLORS[EMOTIONS.index(label)])
 
 
 def _cell(estimate: Estimate) -> Cell:
@@ -214,23 +211,14 @@ def _confusion_table(found: Agreement) -> Table:
         total = sum(counts)
         cells = [Cell(f"{count:,}", tint=count / total if total else 0.0) for count in counts]
         rows.append([label, *cells, f"{total:,}"])
-    rows.append(
-        ["all", *(f"{n:,}" for n in found.confusion.sum(axis=0).tolist()), f"{found.units:,}"]
-    )
-    head = [f"{found.names[1]} ↓, {found.names[0]} →", *EMOTIONS, "all"]
-    return Table(rows, head=head)
+    sums = [f"{count:,}" for count in found.confusion.sum(axis=0).tolist()]
+    rows.append(["all", *sums, f"{found.units:,}"])
+    return Table(rows, head=[f"{found.names[1]} ↓, {found.names[0]} →", *EMOTIONS, "all"])
 
 
 def _differences_table(found: Agreement) -> Table:
-    colors = dict(zip(EMOTIONS, EMOTION_COLORS, strict=True))
-    rows: list[Row] = [
-        [
-            clock(d.start_s, fine=True),
-            clock(d.end_s, fine=True),
-            f"{d.end_s - d.start_s:.1f}",
-            Cell(d.first, color=colors[d.first]),
-            Cell(d.second, color=colors[d.second]),
-        ]
-        for d in longest(found, MAX_DIFFERENCES)
-    ]
+    rows: list[Row] = []
+    for d in longest(found, MAX_DIFFERENCES):
+        times = [clock(time_s, fine=True) for time_s in (d.start_s, d.end_s)]
+        rows.append([*times, f"{d.end_s - d.start_s:.1f}", _named(d.first), _named(d.second)])
     return Table(rows, head=["from", "to", "seconds", *found.names], left=(3, 4))

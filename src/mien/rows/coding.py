@@ -20,28 +20,23 @@ _MOST_TRACKS: Final = 12  # that a message lists
 
 @dataclass(frozen=True, eq=False)
 class Coding:
-    """Stretches of time with a label each, one after another, of one person; N stretches.
+    """Stretches of time with a label each, one after another, of one person; N stretches."""
 
-    Attributes:
-        source: the file, as text.
-        name: who labelled: "mien", or the tier or person of a coder's file; may be empty.
-        starts_s: (N,) float64, rising.
-        ends_s: (N,) float64; none is after the next start.
-        targets: (N,) int64: which of `mien.EMOTIONS`.
-        length_s: of the video, where the file tells it.
-        frames_s: (M + 1,) float64: where each of M frames begins, and the last ends; None unless
-            these are rows of a video.
-        gap: the target of stretches without a label; `MISSING` leaves them out.
-    """
-
-    source: str
-    name: str
-    starts_s: NDArray[np.float64]
-    ends_s: NDArray[np.float64]
-    targets: NDArray[np.int64]
-    length_s: float | None = None
+    source: str  # the file, as text
+    name: str  # who labelled: "mien", or the tier or person of a coder's file; may be empty
+    starts_s: NDArray[np.float64]  # (N,) float64, rising
+    ends_s: NDArray[np.float64]  # (N,) float64; none is after the next start
+    targets: NDArray[np.int64]  # (N,) int64: which of `mien.EMOTIONS`
+    length_s: float | None = None  # of the video, where the file tells it
+    # (M + 1,) float64: where each of M frames begins, and the last ends; None unless these are rows
+    # of a video
     frames_s: NDArray[np.float64] | None = None
-    gap: int = MISSING
+    gap: int = MISSING  # the target of stretches without a label; `MISSING` leaves them out
+
+    @property
+    def end_s(self) -> float:
+        """When the video ends; where the file does not tell, the last stretch."""
+        return float(self.ends_s[-1]) if self.length_s is None else self.length_s
 
     def targets_in(self, edges_s: NDArray[np.float64]) -> NDArray[np.int64]:
         """The label that fills the most of each unit of time.

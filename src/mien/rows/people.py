@@ -83,14 +83,14 @@ def read_people(path: str | Path) -> tuple[Person, ...]:
 
 def _people(path: Path, table: TextTable) -> Iterator[Person]:
     names = [name.lower() for name in table.header]
-    wanted = ", ".join(COLUMNS)
+    expected = f"{path}, line 1: expected the columns {', '.join(COLUMNS)}"
     for name in names:
         if name not in COLUMNS:
-            raise DataError(f"{path}, line 1: expected the columns {wanted}; got {name!r}")
+            raise DataError(f"{expected}; got {name!r}")
         if names.count(name) > 1:
             raise DataError(f"{path}, line 1: expected each column once; got {name!r} twice")
     if "track" not in names:
-        raise DataError(f"{path}, line 1: expected the columns {wanted}; there is no track")
+        raise DataError(f"{expected}; there is no track")
     seen: dict[int, int] = {}
     for number, line in table.rows():
         place = f"{path}, line {number}"
@@ -177,11 +177,7 @@ class Naming:
         self._found_in: dict[int, int] = {}  # track -> the last frame that the detector found it in
 
     def apply(self, rows: VideoResult) -> VideoResult:
-        """The rows that follow those before, with the names.
-
-        Raises:
-            DataError: two faces that were found in one frame have the same name.
-        """
+        """The rows that follow those before, with the names; errors as of `apply`."""
         kept = rows.only(np.isin(rows.tracks, list(self.numbers)))
         kept = kept.only(self._one_face_in_a_frame(kept))
         tracks = np.array([self.numbers[track] for track in kept.tracks.tolist()], np.int64)
@@ -190,16 +186,14 @@ class Naming:
     def _one_face_in_a_frame(self, rows: VideoResult) -> NDArray[np.bool_]:
         """(F,) which faces stay, so that no frame has two of one person."""
         stays = np.ones(len(rows.tracks), np.bool_)
-        shown: dict[int, int] = {}  # in this frame: person -> face
-        at = -1
+        shown: dict[tuple[int, int], int] = {}  # frame and person -> face
         frames, tracks = rows.frames[rows.positions].tolist(), rows.tracks.tolist()
         for face, (frame, track) in enumerate(zip(frames, tracks, strict=True)):
-            if frame != at:
-                at, shown = frame, {}
             detected = bool(rows.detected[face])
             if detected:
                 self._found_in[track] = frame
-            other = shown.setdefault(self.numbers[track], face)
+            person = frame, self.numbers[track]
+            other = shown.setdefault(person, face)
             if other == face:
                 continue
             rival = tracks[other]
@@ -214,8 +208,7 @@ class Naming:
                 )
             later = self._found_in.get(track, -1) > self._found_in.get(rival, -1)
             stays[other if later else face] = False
-            if later:
-                shown[self.numbers[track]] = face
+            shown[person] = face if later else other
         return stays
 
 

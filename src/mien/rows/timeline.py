@@ -2,7 +2,9 @@
 
 import math
 import warnings
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
@@ -19,6 +21,7 @@ from mien.readings import Event, TrackedReading
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 MAX_STEPS: Final = 1024
 """Of a timeline, whatever its length: more than a screen shows beside each other."""
@@ -91,10 +94,10 @@ class Timeline:
         self._step_s = FIRST_STEP_S
         self._first_s: float | None = None
         self._last_s = 0.0
-        self._frames: dict[int, int] = {}  # step -> frames in it
+        self._frames: Counter[int] = Counter()  # step -> frames in it
         # track -> step -> (8,): the sums of the probabilities, then the number of faces
         self._sums: dict[int, dict[int, NDArray[np.float64]]] = {}
-        self._seen: dict[int, int] = {}  # track -> frames that it is in
+        self._seen: Counter[int] = Counter()  # track -> frames that it is in
         self._people: dict[int, str] = {}  # track -> what the person is called
 
     @classmethod
@@ -117,16 +120,15 @@ class Timeline:
         self._last_s = max(self._last_s, time_s)
         while (step := max(0, int((time_s - self.start_s) / self._step_s))) >= self._max_steps:
             self._join_steps()
-        self._frames[step] = self._frames.get(step, 0) + 1
+        self._frames[step] += 1
         for face in faces:
             sums = self._sums.setdefault(face.track, {})
-            cell = sums.get(step)
-            if cell is None:
-                cell = sums[step] = np.zeros(len(EMOTIONS) + 1)
-            cell[:-1] += face.probabilities
-            cell[-1] += 1
-            self._seen[face.track] = self._seen.get(face.track, 0) + 1
+            if step not in sums:
+                sums[step] = np.zeros(len(EMOTIONS) + 1)
+            sums[step][:-1] += face.probabilities
+            sums[step][-1] += 1
             self._people[face.track] = face.person
+            self._seen[face.track] += 1
 
     @property
     def start_s(self) -> float:
@@ -148,7 +150,7 @@ class Timeline:
     @property
     def frames(self) -> int:
         """How many were counted."""
-        return sum(self._frames.values())
+        return self._frames.total()
 
     def person(self, track: int) -> str:
         """What the person of a track is called."""
@@ -181,14 +183,13 @@ class Timeline:
 
     def _join_steps(self) -> None:
         self._step_s *= 2
-        frames: dict[int, int] = {}
-        for step, count in self._frames.items():
-            frames[step // 2] = frames.get(step // 2, 0) + count
-        self._frames = frames
+        frames, self._frames = self._frames, Counter()
+        for step, count in frames.items():
+            self._frames[step // 2] += count
         for track, sums in self._sums.items():
             joined: dict[int, NDArray[np.float64]] = {}
             for step, cell in sums.items():
-                joined[step // 2] = joined[step // 2] + cell if step // 2 in joined else cell
+                joined[step // 2] = joined.get(step // 2, 0.0) + cell
             self._sums[track] = joined
 
 
@@ -227,11 +228,7 @@ def plot_timeline(
         heading.append(f"the {max_people} of {len(timeline.tracks)} people who are there longest")
     rows = max(1, len(people))
     height_in = 1.25 + rows * (1.15 if rows <= 3 else 0.85)
-    with (
-        figure(WIDTH_IN, height_in, rows=rows, extra="video") as (drawn, bands),
-        warnings.catch_warnings(),
-    ):
-        warnings.filterwarnings("ignore", "Glyph")  # a file name in a script the font has not
+    with figure_of_bands(rows, height_in) as (drawn, bands):
         for axes, track in zip(bands, people, strict=False):
             for band in timeline.bands(track):
                 _draw_band(axes, band, length_s)
@@ -244,13 +241,24 @@ def plot_timeline(
             axes.tick_params(labelbottom=False, length=0)
         bands[-1].set_xlabel("time")
         if not people:
-            message = f"no face in {clock(length_s)}"
-            axes = bands[0]
-            axes.text(0.5, 0.5, message, transform=axes.transAxes, ha="center", va="center")
+            middle: dict[str, Any] = {
+                "transform": bands[0].transAxes,
+                "ha": "center",
+                "va": "center",
+            }
+            bands[0].text(0.5, 0.5, f"no face in {clock(length_s)}", **middle)
         if heading:
             drawn.suptitle("; ".join(heading), **HEADING)
         emotion_legend(drawn)
         return save(drawn, path)
+
+
+@contextmanager
+def figure_of_bands(rows: int, height_in: float) -> "Iterator[tuple[Figure, list[Axes]]]":
+    """A figure over time, as `mien.output.figures.figure` makes it."""
+    with figure(WIDTH_IN, height_in, rows=rows, extra="video") as made, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # a name in a script the font has not
+        yield made
 
 
 def clock(time_s: float, *, fine: bool = False) -> str:
