@@ -19,7 +19,6 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -101,10 +100,6 @@ _PARTS: Final = (
     "  reading them",
 )
 
-_ONE_THREAD: Final = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
-)
-
 
 def main() -> None:
     """Run the benchmarks that the arguments ask for and print them."""
@@ -177,14 +172,15 @@ def _path(photo: Path, model: str, against: str | None) -> None:
     print()
 
 
+def _on_one_thread(python: str, code: str, *words: str) -> subprocess.CompletedProcess[str]:
+    own = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    command = [python, "-c", code, *words]
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **own})
+
+
 def _path_of(python: str, photo: Path, model: str) -> list[tuple[list[int], int, list[Any]]]:
     try:
-        done = subprocess.run(
-            [python, "-c", _PATH, str(photo), model],
-            capture_output=True,
-            text=True,
-            env={**os.environ, **_ONE_THREAD},
-        )
+        done = _on_one_thread(python, _PATH, str(photo), model)
     except OSError as error:
         raise OptionError(f"{python}: expected a Python; {error.strerror or error}") from error
     if done.returncode:
@@ -196,27 +192,24 @@ def _path_of(python: str, photo: Path, model: str) -> list[tuple[list[int], int,
 
 def _classifier_rate(model: str) -> None:
     classifier = Classifier(model, threads=1)
-    product = subprocess.run(
-        [sys.executable, "-c", _MATRIX_PRODUCT],
-        check=True,
-        capture_output=True,
-        text=True,
-        env={**os.environ, **_ONE_THREAD},
-    )
+    product = _on_one_thread(sys.executable, _MATRIX_PRODUCT)
+    product.check_returncode()
     rates = {name: float(rate) for name, rate in map(str.split, product.stdout.splitlines())}
     library, peak = max(rates.items(), key=lambda item: item[1])
-    print(
-        f"classifier {classifier.spec.name!r}, {classifier.spec.macs / 1e6:.1f} M "
-        f"MACs a face, one thread, n = {WARM_RUNS}"
-    )
-    print(
-        f"  matrix product, float32              {peak / 1e9:8.0f} GFLOP/s ({library}, best of 8)"
-    )
+    spec = classifier.spec
+    print(f"classifier {spec.name!r}, {spec.macs / 1e6:.1f} M ", end="")
+    print(f"MACs a face, one thread, n = {WARM_RUNS}")
+    product_rate = f"{peak / 1e9:8.0f} GFLOP/s ({library}, best of 8)"
+    print(f"  matrix product, float32              {product_rate}")
     for batch in BATCHES:
         crops = np.random.default_rng(0).integers(0, 256, (batch, 48, 48), dtype=np.uint8)
-        times = _times(lambda crops=crops: classifier(crops))  # type: ignore[misc]
-        rate = batch / statistics.median(times)
-        share = rate * 2 * classifier.spec.macs / peak
+        times = []
+        for _ in range(WARM_RUNS + 1):
+            start = time.perf_counter()
+            classifier(crops)
+            times.append(time.perf_counter() - start)
+        rate = batch / statistics.median(times[1:])
+        share = rate * 2 * spec.macs / peak
         print(f"  batch {batch:3}                            {rate:8.0f} faces/s, ", end="")
         print(f"{share:.0%} of the matrix product's rate")
     print()
@@ -271,16 +264,6 @@ def match(found: list[Box], labelled: list[Box]) -> tuple[int, int]:
             open_boxes.remove(best)
             hits += 1
     return hits, len(found) - hits
-
-
-def _times(call: Callable[[], object]) -> list[float]:
-    call()
-    times = []
-    for _ in range(WARM_RUNS):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return times
 
 
 def _milliseconds(times: list[float]) -> str:

@@ -1,6 +1,8 @@
 """`mien detect`."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,11 +24,10 @@ from mien.cli.shared import (
     say,
 )
 from mien.errors import OptionError
+from mien.labels import EMOTIONS
 
 if TYPE_CHECKING:
-    from contextlib import ExitStack
-
-    from mien.readings import Expectation, ImageFile, ImageResult, Reading
+    from mien.readings import Expectation, ImageResult, Reading
     from mien.recognize.recognizer import Recognizer
 
 STRONGEST = 3  # movements of a face that the table has; CSV and JSON have all
@@ -124,7 +125,7 @@ def detect(
     """
     from contextlib import ExitStack
 
-    from mien.output.files import check_free
+    from mien.output.files import atomic_text, check_free
     from mien.recognize.image_folders import find_images, read_images
     from mien.recognize.sources import LeftOut
 
@@ -137,18 +138,25 @@ def detect(
         threads=threads
     )
     findings = _Findings(reader, expectation)
+    printer = (_JsonPrinter if as_json else _TablePrinter)(expectation, **asdict(also))
+    writers: list[Any] = [printer]
     with ExitStack() as stack:
         stack.enter_context(quiet_libraries())  # libtiff says on its own what it stumbles over
-        writers = [
-            *_file_writers(stack, written, files, expectation, **asdict(also)),
-            (_JsonPrinter if as_json else _TablePrinter)(expectation, **asdict(also)),
-        ]
+        if written.out is not None:
+            from mien.output.annotated import AnnotatedWriter
+
+            writers.insert(0, AnnotatedWriter(written.out, files))
+        if written.csv is not None:
+            from mien.output.records import CsvWriter
+
+            file = stack.enter_context(atomic_text(written.csv))
+            writers.insert(0, CsvWriter(file, expectation, **asdict(also)))
         results = read_images(reader, files)
         for result in progress(results, len(files), "reading images"):
             findings.add(result)
             for writer in writers:
                 writer.write(result)
-        writers[-1].close()
+        printer.close()
     findings.say_notes()
     if left_out:
         say(str(left_out))
@@ -158,28 +166,6 @@ def detect(
         raise typer.Exit(EXIT_ERROR)
     if findings.say_otherwise():
         raise typer.Exit(EXIT_OTHERWISE)
-
-
-def _file_writers(
-    stack: "ExitStack",
-    written: FileOptions,
-    files: "list[ImageFile]",
-    expectation: "Expectation | None",
-    **also: bool,
-) -> list[Any]:
-    """What writes the results of images to the disk; `stack` finishes it."""
-    writers: list[Any] = []
-    if written.csv is not None:
-        from mien.output.files import atomic_text
-        from mien.output.records import CsvWriter
-
-        file = stack.enter_context(atomic_text(written.csv))
-        writers.append(CsvWriter(file, expectation, **also))
-    if written.out is not None:
-        from mien.output.annotated import AnnotatedWriter
-
-        writers.append(AnnotatedWriter(written.out, files))
-    return writers
 
 
 class _Findings:
@@ -257,47 +243,37 @@ class _TablePrinter:
     def __init__(
         self, expectation: "Expectation | None", *, compound: bool, movements: bool
     ) -> None:
-        self._expectation = expectation
-        self._compound, self._movements = compound, movements
-        self._results: list[tuple[str, ImageResult]] = []
+        self._rows: list[list[str]] = []
+        self._also: dict[str, Callable[[Reading], str]] = {}  # head -> what stands below it
+        if expectation is not None:
+            self._also[f"shows {expectation.emotion}"] = partial(_shown, expectation)
+        if compound:
+            self._also["compound"] = _compound
+        if movements:
+            self._also["movements"] = _strongest
 
     def write(self, result: "ImageResult") -> None:
-        from dataclasses import replace
-
-        if result.error is None:
-            self._results.append((str(result.file.relative), replace(result, image=None)))
+        name = str(result.file.relative)
+        if not result.readings and result.error is None:
+            self._rows.append([name, "-", "no face", *[""] * (1 + len(EMOTIONS) + len(self._also))])
+        for number, reading in enumerate(result.readings, start=1):
+            shares = [f"{p:.3f}" for p in reading.probabilities]
+            row = [name, str(number), reading.caption, f"{reading.probability:.1%}", *shares]
+            self._rows.append([*row, *(tell(reading) for tell in self._also.values())])
 
     def close(self) -> None:
-        from mien.labels import EMOTIONS
+        header = ["image", "face", "emotion", "sure", *EMOTIONS, *self._also]
+        also = range(len(header) - len(self._also), len(header))
+        print_table(header, self._rows, left=(0, 2, *also))
 
-        header = ["image", "face", "emotion", "sure", *EMOTIONS]
-        left = [0, 2]
-        if self._expectation is not None:
-            left.append(len(header))
-            header.append(f"shows {self._expectation.emotion}")
-        if self._compound:
-            left.append(len(header))
-            header.append("compound")
-        if self._movements:
-            left.append(len(header))
-            header.append("movements")
-        rows = []
-        for name, result in self._results:
-            if not result.readings:
-                rows.append([name, "-", "no face"] + [""] * (len(header) - 3))
-            for number, reading in enumerate(result.readings, start=1):
-                shares = [f"{p:.3f}" for p in reading.probabilities]
-                sure = f"{reading.probability:.1%}"
-                row = [name, str(number), reading.caption, sure, *shares]
-                if self._expectation is not None:
-                    found = self._expectation.verify(reading)
-                    row.append(f"{'yes' if found.shows else 'no':3} {found.probability:6.1%}")
-                if self._compound:
-                    row.append(reading.compound or "-")
-                if self._movements:
-                    row.append(_strongest(reading))
-                rows.append(row)
-        print_table(header, rows, left=tuple(left))
+
+def _shown(expectation: "Expectation", reading: "Reading") -> str:
+    found = expectation.verify(reading)
+    return f"{'yes' if found.shows else 'no':3} {found.probability:6.1%}"
+
+
+def _compound(reading: "Reading") -> str:
+    return reading.compound or "-"
 
 
 def _strongest(reading: "Reading") -> str:

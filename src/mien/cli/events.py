@@ -123,22 +123,16 @@ def events(
 def _print_statistics(statistics: "list[EmotionStatistics]") -> None:
     rows = []
     for entry in statistics:
-        if not entry.count:
-            continue
-        after = max(entry.transitions, key=lambda emotion: entry.transitions[emotion])
-        share = entry.transition_probabilities.get(after)
-        rows.append(
-            [
-                entry.name,
-                entry.emotion,
-                str(entry.count),
-                f"{entry.total_s:.1f} s",
-                f"{entry.share:.0%}",
-                f"{entry.mean_s:.1f} s",
-                f"{entry.rate_per_min:.1f}",
-                "" if share is None else f"{after} ({share:.0%})",
-            ]
-        )
+        if entry.count:
+            after = max(entry.transitions, key=lambda emotion: entry.transitions[emotion])
+            share = entry.transition_probabilities.get(after)
+            rows.append(
+                [
+                    *(entry.name, entry.emotion, str(entry.count), f"{entry.total_s:.1f} s"),
+                    *(f"{entry.share:.0%}", f"{entry.mean_s:.1f} s", f"{entry.rate_per_min:.1f}"),
+                    "" if share is None else f"{after} ({share:.0%})",
+                ]
+            )
     header = ["person", "shows", "times", "in all", "share", "each", "a minute", "then mostly"]
     if rows:
         print_table(header, rows, left=(0, 1), fits=True)
@@ -149,11 +143,8 @@ def _print_statistics(statistics: "list[EmotionStatistics]") -> None:
 def _print_dyads(dyads: "list[DyadStatistics]") -> None:
     rows = [
         [
-            dyad.name_a,
-            dyad.name_b,
-            dyad.emotion,
-            f"{dyad.share:.0%}",
-            f"{dyad.expected_share:.0%}",
+            *(dyad.name_a, dyad.name_b, dyad.emotion),
+            *(f"{dyad.share:.0%}", f"{dyad.expected_share:.0%}"),
             _follows(dyad.b_follows, dyad.a_onsets, dyad.b_lag_s),
             _follows(dyad.a_follows, dyad.b_onsets, dyad.a_lag_s),
         ]

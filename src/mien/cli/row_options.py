@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
@@ -70,5 +70,5 @@ class RowOutputOptions:
         """What the library takes."""
         from mien.recognize.video.outputs import Outputs
 
-        names = ("csv", "jsonl", "parquet", "summary", "plot", "report", "events", "statistics")
-        return Outputs(**{name: getattr(self, name) for name in (*names, "dyads")})
+        paths: dict[str, Any] = {n: one for n, one in vars(self).items() if isinstance(one, Path)}
+        return Outputs(**paths)

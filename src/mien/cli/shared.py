@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 from typer import Option
 
-from mien.errors import MissingExtraError
+from mien.errors import needs_extra
 from mien.labels import EMOTIONS
 
 if TYPE_CHECKING:
@@ -162,10 +162,8 @@ def quiet_libraries() -> Iterator[None]:
 
 def left_out_line(faces: "FaceSet") -> str:
     """How many faces of a data set were left out, by reason; empty if none was."""
-    if not faces.left_out:
-        return ""
     reasons = "; ".join(f"{reason}: {count:,}" for reason, count in faces.left_out.items())
-    return f"left out: {reasons}"
+    return reasons and f"left out: {reasons}"
 
 
 def say_left_out(faces: "FaceSet") -> None:
@@ -211,11 +209,9 @@ def absent_line(absent: "Sequence[str]", where: str) -> str:
 
 def need_torch(purpose: str) -> None:
     """Raise the error that names the extra, before anything else takes time."""
-    try:
+    with needs_extra("train", purpose):
         import lightning_fabric  # noqa: F401
         import torch  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError(purpose, "train", error) from error
 
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:
@@ -284,14 +280,12 @@ def people_rows(people: "Iterable[TrackSummary]") -> list[list[str]]:
     rows = []
     for person in people:
         first, second, *_ = sorted(person.shares, key=lambda label: -person.shares[label])
+        then = f"{second} {person.shares[second]:.0%}" if person.shares[second] >= 0.005 else ""
         rows.append(
             [
                 person.name or str(person.track),
-                clock(person.first_s, fine=True),
-                clock(person.last_s, fine=True),
-                f"{person.on_screen_s:.1f} s",
-                f"{first} {person.shares[first]:.0%}",
-                f"{second} {person.shares[second]:.0%}" if person.shares[second] >= 0.005 else "",
+                *(clock(time_s, fine=True) for time_s in (person.first_s, person.last_s)),
+                *(f"{person.on_screen_s:.1f} s", f"{first} {person.shares[first]:.0%}", then),
                 f"{person.flips_per_minute:.1f}",
             ]
         )
