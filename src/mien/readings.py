@@ -339,17 +339,11 @@ METHOD: Final = "occlusion"
 
 @dataclass(frozen=True)
 class CoveredPart:
-    """What becomes of a reading when a part of the face is covered, over the crop's whole width.
+    """What becomes of a reading when a part of the face is covered, over the crop's whole width."""
 
-    Attributes:
-        name: "forehead", "eyes" (with the brows), "nose", "mouth" or "chin".
-        probability: of the explained emotion, 0 to 1.
-        emotion: the likeliest then.
-    """
-
-    name: str
-    probability: float
-    emotion: str
+    name: str  # "forehead", "eyes" (with the brows), "nose", "mouth" or "chin"
+    probability: float  # of the explained emotion, 0 to 1
+    emotion: str  # the likeliest then
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no one answer to ==
@@ -384,10 +378,7 @@ class Explanation:
             "method": self.method,
             "emotion": self.emotion,
             "probability": self.probability,
-            "parts": [
-                {"name": part.name, "probability": part.probability, "emotion": part.emotion}
-                for part in self.parts
-            ],
+            "parts": [dict(vars(part)) for part in self.parts],
             "reading": None if self.reading is None else self.reading.to_dict(),
             "heat": self.heat.tolist(),
             "crop": self.crop.tolist(),

@@ -17,17 +17,11 @@ so on where there are more of them."""
 
 @dataclass(frozen=True)
 class UnusableSpan:
-    """A stretch in which most readings of a face are not to be trusted.
+    """A stretch in which most readings of a face are not to be trusted."""
 
-    Attributes:
-        start_s: time of its first frame.
-        end_s: when its last frame ends.
-        reason: the most frequent one, of `mien.readings.UNUSABLE`.
-    """
-
-    start_s: float
-    end_s: float
-    reason: str
+    start_s: float  # time of its first frame
+    end_s: float  # when its last frame ends
+    reason: str  # the most frequent one, of `mien.readings.UNUSABLE`
 
 
 class UnusableTotals:
