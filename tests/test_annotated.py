@@ -24,13 +24,7 @@ def test_copies_are_laid_out_as_the_images_were(tmp_path: Path) -> None:
     for name in ("a.jpg", "cats/1.png", "cats/deep/2.JPEG", "3.webp", "4.gif", "plain", "v1.2.tif"):
         writer.write(a_result(tmp_path / "in" / name, name))
     assert written(tmp_path / "out") == [
-        "3.png",
-        "4.png",
-        "a.jpg",
-        "cats/1.png",
-        "cats/deep/2.JPEG",
-        "plain.png",
-        "v1.2.png",
+        *("3.png", "4.png", "a.jpg", "cats/1.png", "cats/deep/2.JPEG", "plain.png", "v1.2.png")
     ]
 
 
@@ -45,43 +39,28 @@ def test_copies_are_images_of_the_same_size(tmp_path: Path, name: str, kind: str
     assert (image != IMAGE).any()
 
 
-def test_names_that_collide_get_numbers(tmp_path: Path) -> None:
-    writer = AnnotatedWriter(tmp_path / "out")
-    for path in ("x/a.jpg", "y/a.jpg", "x/a.png", "x/a.webp", "x/a-2.png", "z/a.jpg"):
-        writer.write(a_result(tmp_path / path))
-    assert written(tmp_path / "out") == [
-        "a-2-2.png",
-        "a-2.jpg",
-        "a-2.png",
-        "a-3.jpg",
-        "a.jpg",
-        "a.png",
-    ]
-
-
-def test_copies_of_an_earlier_run_are_replaced(tmp_path: Path) -> None:
+def test_names_that_collide_get_numbers_and_copies_of_an_earlier_run_are_replaced(
+    tmp_path: Path,
+) -> None:
     for _ in range(2):
-        AnnotatedWriter(tmp_path / "out").write(a_result(tmp_path / "a.png"))
-    assert written(tmp_path / "out") == ["a.png"]
+        writer = AnnotatedWriter(tmp_path / "out")
+        for path in ("x/a.jpg", "y/a.jpg", "x/a.png", "x/a.webp", "x/a-2.png", "z/a.jpg"):
+            writer.write(a_result(tmp_path / path))
+        assert written(tmp_path / "out") == [
+            *("a-2-2.png", "a-2.jpg", "a-2.png", "a-3.jpg", "a.jpg", "a.png")
+        ]
 
 
-def test_an_image_is_never_replaced_by_its_copy(tmp_path: Path) -> None:
-    path = tmp_path / "a.png"
-    path.write_bytes(b"the original")
+def test_an_image_is_never_replaced_by_its_copy_or_that_of_another(tmp_path: Path) -> None:
+    original, other = a_result(tmp_path / "a.png"), a_result(tmp_path / "a.webp")
+    original.file.path.write_bytes(b"the original")
     (tmp_path / "link").symlink_to(tmp_path)
     for folder in (tmp_path, tmp_path / "link", tmp_path / "link" / ".." / tmp_path.name):
         with pytest.raises(OutputError, match="would replace an image that was given"):
-            AnnotatedWriter(folder).write(a_result(path))
-    assert path.read_bytes() == b"the original"
-
-
-def test_an_image_is_never_replaced_by_the_copy_of_another(tmp_path: Path) -> None:
-    original = a_result(tmp_path / "a.png")
-    original.file.path.write_bytes(b"the original")
-    other = a_result(tmp_path / "a.webp")  # its copy would be called a.png
+            AnnotatedWriter(folder).write(original)
     writer = AnnotatedWriter(tmp_path, [other.file, original.file])
     with pytest.raises(OutputError, match="would replace an image that was given"):
-        writer.write(other)
+        writer.write(other)  # its copy would be called a.png
     assert original.file.path.read_bytes() == b"the original"
 
 
@@ -91,13 +70,10 @@ def test_an_image_that_could_not_be_read_has_no_copy(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
-    (tmp_path / "out").touch()
-    with pytest.raises(OutputError, match="out: expected a folder for the copies; it is a file"):
-        AnnotatedWriter(tmp_path / "out")
-
-
 def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="file: expected a folder for the copies; it is a file"):
+        AnnotatedWriter(tmp_path / "file")
     writer = AnnotatedWriter(tmp_path / "out")
     (tmp_path / "out" / "a.png").mkdir(parents=True)
     with pytest.raises(OutputError, match=r"a\.png: expected a file to write; it is a folder"):

@@ -7,15 +7,6 @@ from mien import OutputError
 from mien.output.files import atomic_text, atomic_write, is_part_name, part_name, write_bytes
 
 
-def test_a_whole_file_appears_at_the_end(tmp_path: Path) -> None:
-    path = tmp_path / "faces.csv"
-    with atomic_text(path) as file:
-        file.write("text\n")
-        assert not path.exists()
-    assert path.read_text() == "text\n"
-    assert list(tmp_path.iterdir()) == [path]
-
-
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, BrokenPipeError])
 def test_an_error_leaves_what_was_there(tmp_path: Path, error: type[BaseException]) -> None:
     path = tmp_path / "faces.csv"
@@ -56,15 +47,14 @@ def test_folders_are_made_where_that_is_asked_for(tmp_path: Path) -> None:
 
 
 def test_an_unfinished_file_has_one_form_of_name(tmp_path: Path) -> None:
-    names = {
-        "rows.csv": "rows.part.csv",
-        "copy.of.mp4": "copy.of.part.mp4",
-        "Makefile": "Makefile.part",
-    }
-    for name, part in names.items():
+    names = ("rows.csv", "copy.of.mp4", "Makefile")
+    for name, part in zip(
+        names, ("rows.part.csv", "copy.of.part.mp4", "Makefile.part"), strict=True
+    ):
         with atomic_write(tmp_path / name) as path:
             assert path == part_name(tmp_path / name) == tmp_path / part
             path.touch()
+            assert not (tmp_path / name).exists()
         assert is_part_name(part)
         assert not is_part_name(name)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)

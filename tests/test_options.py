@@ -41,9 +41,6 @@ def test_a_dataclass_is_an_option_for_each_field() -> None:
     assert status == 0
     assert output == "['a', 'b'] Listening(port=80, host='::') True COMMANDLINE\n"
     assert run("a", "--port", "80")[1].endswith("host='127.0.0.1') False DEFAULT\n")
-
-
-def test_a_field_without_a_default_is_needed() -> None:
     status, output = run("a")
     assert status == 2
     assert "Missing option '--port'" in output

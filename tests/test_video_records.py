@@ -56,12 +56,8 @@ def write(path: Path, video: list[tuple[int, float, list[TrackedReading]]] = VID
 def test_a_row_for_each_face_and_each_frame_without_one(tmp_path: Path) -> None:
     rows = csv_rows(write(tmp_path / "rows.csv"))
     assert list(rows[0]) == list(VIDEO_TABLE)
-    assert [(row["frame"], row["track"]) for row in rows] == [
-        ("0", "1"),
-        ("0", "2"),
-        ("1", ""),
-        ("3", "2"),
-    ]
+    told = [(row["frame"], row["track"]) for row in rows]
+    assert told == [("0", "1"), ("0", "2"), ("1", ""), ("3", "2")]
     assert [float(row["time_s"]) for row in rows] == [0.0, 0.0, 1 / 3, 0.5]
     assert [float(rows[0][side]) for side in ("x0", "y0", "x1", "y1")] == [10, 20.5, 110.25, 140]
     assert [rows[i]["emotion"] for i in (0, 1, 3)] == ["happy", "sad", "sad"]
@@ -72,15 +68,13 @@ def test_a_row_for_each_face_and_each_frame_without_one(tmp_path: Path) -> None:
     assert {value for name, value in rows[2].items() if name not in ("frame", "time_s")} == {""}
 
 
-def test_json_lines_say_the_same(tmp_path: Path) -> None:
+def test_json_lines_and_parquet_say_the_same(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in write(tmp_path / "rows.jsonl").read_text().splitlines()]
     assert lines[2] == {"frame": 1, "time_s": 1 / 3, "track": None}
     assert lines[1]["box"] == [10, 20.5, 110.25, 140]
     assert lines[1]["probabilities"] == a_face(2, "sad").by_emotion()
     assert lines[3]["unsure"]
 
-
-def test_parquet_says_the_same_with_types(tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     table = parquet.read_table(write(tmp_path / "rows.parquet"))
     assert table.column_names == list(VIDEO_TABLE)
@@ -89,9 +83,6 @@ def test_parquet_says_the_same_with_types(tmp_path: Path) -> None:
     assert table["detected"].to_pylist() == [True, False, None, True]
     assert table["emotion"].to_pylist() == ["happy", "sad", None, "sad"]
 
-
-def test_parquet_of_many_rows_is_whole(tmp_path: Path) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet")
     video = [(i, i / 25, [a_face(1)] if i % 3 else []) for i in range(1234)]
     table = parquet.read_table(write(tmp_path / "rows.parquet", video))
     assert table["frame"].to_pylist() == list(range(1234))
@@ -148,21 +139,15 @@ def test_quality_and_landmarks_are_columns(tmp_path: Path) -> None:
     assert lines[0]["landmarks"] == [list(point) for point in POINTS]
     assert (lines[1]["quality"]["yaw"], lines[1]["landmarks"]) == (None, None)
 
-
-def test_landmarks_that_were_only_moved_along_are_no_column(tmp_path: Path) -> None:
-    video = [(0, 0.0, [a_face(landmarks=POINTS, detected=False)])]
-    (row,) = csv_rows(write(tmp_path / "rows.csv", video))
+    moved_along = [(0, 0.0, [a_face(landmarks=POINTS, detected=False)])]
+    (row,) = csv_rows(write(tmp_path / "rows.csv", moved_along))
     assert row["right_eye_x"] == ""
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 def test_quality_of_rows_that_are_read_back(suffix: str, tmp_path: Path) -> None:
     found = table.read_rows(write(tmp_path / f"rows{suffix}"))
-    assert [row.reading.quality for row in found.rows if row.reading is not None] == [
-        TURNED,
-        FROM_A_BOX,
-        FROM_A_BOX,
-    ]
+    assert qualities(found) == [TURNED, FROM_A_BOX, FROM_A_BOX]
     assert found.landmarks[0].tolist() == [list(point) for point in POINTS]
     assert bool(np.isnan(found.landmarks[1:]).all())
     assert found.measures[0].tolist() == [-41.5, 3.0, -0.5, 119.5, 0.25, 131.0, 52.75, 0.875]
@@ -175,6 +160,10 @@ def test_quality_of_rows_that_are_read_back(suffix: str, tmp_path: Path) -> None
     assert frame["unusable"].tolist()[:2] == ["turned", ""]
     assert frame["pose_method"][0] == "mesh"
     assert frame["pose_method"].isna().tolist() == [False, True, True, True]
+
+
+def qualities(found: table.VideoResult) -> list[FaceQuality | None]:
+    return [row.reading.quality for row in found.rows if row.reading is not None]
 
 
 NEW = {*POINT_COLUMNS, *QUALITY, "landmarks", "quality"}
@@ -195,23 +184,15 @@ def take_out(path: Path, names: set[str]) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
-def test_rows_of_before_there_was_a_mesh_have_their_pose_of_points(
-    suffix: str, tmp_path: Path
-) -> None:
+def test_rows_of_before_there_was_a_mesh_or_quality_are_read(suffix: str, tmp_path: Path) -> None:
     path = write(tmp_path / f"rows{suffix}")
     take_out(path, {"pose_method"})
-    read = [row.reading.quality for row in table.read_rows(path).rows if row.reading is not None]
-    assert read == [replace(TURNED, pose_method="points"), FROM_A_BOX, FROM_A_BOX]
+    of_points = replace(TURNED, pose_method="points")
+    assert qualities(table.read_rows(path)) == [of_points, FROM_A_BOX, FROM_A_BOX]
 
-
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
-def test_rows_of_before_quality_are_read(suffix: str, tmp_path: Path) -> None:
-    path = write(tmp_path / f"rows{suffix}")
     take_out(path, NEW)
-
     found = table.read_rows(path)
-
-    assert [row.reading.quality for row in found.rows if row.reading is not None] == [None] * 3
+    assert qualities(found) == [None] * 3
     assert found.unusable.tolist() == found.pose_methods.tolist() == [-1, -1, -1]
     assert found.to_pandas()["usable"].isna().all()
     assert [r.emotion for row in found.rows if (r := row.reading)] == ["happy", "sad", "sad"]

@@ -46,16 +46,12 @@ def test_each_frame_counts_until_the_next() -> None:
     assert person.flips_per_minute == pytest.approx(30.0)
 
 
-def test_a_single_frame_has_shares_too() -> None:
-    totals = TrackTotals()
-    totals.add(2.0, [a_tracked_reading(3, "fear")])
-    (person,) = totals.summary()
-    assert (person.track, person.emotion, person.on_screen_s) == (3, "fear", 0.0)
-    assert sum(person.shares.values()) == pytest.approx(1.0)
-
-
-def test_a_video_without_a_face_has_nobody() -> None:
+def test_a_single_frame_has_shares_too_and_one_without_a_face_nobody() -> None:
     totals = TrackTotals()
     assert totals.summary() == []
     totals.add(0.0, [])
     assert totals.summary() == []
+    totals.add(2.0, [a_tracked_reading(3, "fear")])
+    (person,) = totals.summary()
+    assert (person.track, person.emotion, person.on_screen_s) == (3, "fear", 0.0)
+    assert sum(person.shares.values()) == pytest.approx(1.0)
