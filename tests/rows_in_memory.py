@@ -21,20 +21,12 @@ _ROUNDING_S = 1e-6
 
 
 class Track(NamedTuple):
-    """One person in N frames.
-
-    Attributes:
-        name: what the person is called.
-        there: (N,) bool.
-        visits: (N,) int64: the number of the stretch in which the face is seen.
-        raw: (N, 7) float64.
-        unusable: (N,) int64.
-    """
+    """One person in N frames."""
 
     name: str
     there: NDArray[np.bool_]
-    visits: NDArray[np.int64]
-    raw: NDArray[np.float64]
+    visits: NDArray[np.int64]  # the number of the stretch in which the face is seen
+    raw: NDArray[np.float64]  # (N, 7)
     unusable: NDArray[np.int64]
 
 
@@ -145,12 +137,7 @@ def statistics_of(
         onsets_s = [event.onset_s for event in own if event.emotion == emotion]
         count = len(onsets_s)
         yield EmotionStatistics(
-            track=number,
-            name=track.name,
-            emotion=emotion,
-            seen_s=seen_s,
-            count=count,
-            total_s=total_s,
+            *(number, track.name, emotion, seen_s, count, total_s),
             share=total_s / seen_s,
             mean_s=total_s / count if count else None,
             rate_per_min=60 * count / seen_s,

@@ -50,13 +50,10 @@ def test_figure_and_page_are_written(mien: Mien, rows: Path, tmp_path: Path) -> 
     assert "amused=happy" in (tmp_path / "page.html").read_text()
 
 
-def test_two_coders_are_compared(mien: Mien, tmp_path: Path) -> None:
+def test_two_coders_and_two_tracks_are_compared(mien: Mien, tmp_path: Path) -> None:
     path = write_eaf(tmp_path / "talk.eaf", anna=CODED, ben=SEEN)
     done = mien("agree", path, path, "--tier", "ben", "--tier", "anna")
     assert "ben and anna: 10 of 10 seconds" in done.stdout
-
-
-def test_two_tracks_are_compared(mien: Mien, tmp_path: Path) -> None:
     rows = write_rows(tmp_path / "rows.csv", CODED, SEEN)
     done = mien("agree", rows, rows, "--track", 1, "--track", 2)
     assert "first and second: 10 of 10 seconds" in done.stdout
@@ -74,8 +71,5 @@ def test_what_cannot_be_compared_is_said(mien: Mien, rows: Path, tmp_path: Path)
     broken = tmp_path / "broken.csv"
     broken.write_text("frame,time_s,track,x0\n1,x,2,3\n")
     assert_refused(mien("agree", broken, coder), "broken.csv: expected rows that mien wrote")
-
-
-def test_a_time_that_no_video_has_is_told_shortly(mien: Mien, rows: Path, tmp_path: Path) -> None:
     far = write_table(tmp_path / "far.csv", [(0.0, 1e300, "happy")])
     assert_refused(mien("agree", rows, far), "reaches to 1e+300 s, but ", "of another video?")

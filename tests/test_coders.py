@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,15 +36,11 @@ def written(folder: Path, name: str, text: str | bytes) -> Path:
     return path
 
 
-def test_a_tier_of_elan_is_read(tmp_path: Path) -> None:
+def test_a_tier_of_elan_is_read_and_the_only_one_with_labels_needs_no_name(tmp_path: Path) -> None:
     path = write_eaf(tmp_path / "talk.eaf", anna=CODED, ben=[(1.0, 2.0, "fear")], notes=[])
     found = read_coding(path, tier="anna")
     assert (found.name, found.length_s, stretches(found)) == ("anna", None, list(CODED))
-
-
-def test_the_only_tier_with_labels_needs_no_name(tmp_path: Path) -> None:
-    path = write_eaf(tmp_path / "talk.eaf", notes=[], anna=CODED)
-    assert read_coding(path).name == "anna"
+    assert read_coding(write_eaf(path, notes=[], anna=CODED)).name == "anna"
 
 
 def test_times_of_elan_count_from_the_start_of_the_video(tmp_path: Path) -> None:
@@ -98,12 +95,9 @@ def test_a_table_is_read_as_people_write_it(text: str, tmp_path: Path) -> None:
     assert stretches(read_coding(written(tmp_path, "coder.csv", text))) == HAPPY_SAD
 
 
-def test_a_unit_is_told_where_the_table_does_not(tmp_path: Path) -> None:
+def test_a_unit_and_a_meaning_are_told_where_the_table_does_not(tmp_path: Path) -> None:
     path = written(tmp_path, "coder.csv", "start,end,label\n0,4000,happy\n7500,10000,sad\n")
     assert stretches(read_coding(path, unit="ms")) == HAPPY_SAD
-
-
-def test_words_of_a_coder_get_a_meaning(tmp_path: Path) -> None:
     coded = [(0.0, 1.0, "Amused"), (1.0, 2.0, "talks"), (2.0, 3.0, "joy")]
     path = write_table(tmp_path / "coder.csv", coded)
     with pytest.raises(DataError, match=r"coder.csv: expected labels among .*'Amused' \(1\)"):
@@ -184,12 +178,14 @@ def test_an_unknown_tier_is_told_those_that_are_there(tmp_path: Path) -> None:
 
 def test_options_are_checked(tmp_path: Path) -> None:
     path = write_table(tmp_path / "coder.csv")
-    with pytest.raises(OptionError, match="gaps: expected angry"):
-        read_coding(path, gaps="bored")
-    with pytest.raises(OptionError, match="amused: expected angry"):
-        read_coding(path, labels={"amused": "fun"})
-    with pytest.raises(OptionError, match="unit: expected s or ms"):
-        read_coding(path, unit="h")
+    options: dict[str, dict[str, Any]] = {
+        "gaps: expected angry": {"gaps": "bored"},
+        "amused: expected angry": {"labels": {"amused": "fun"}},
+        "unit: expected s or ms": {"unit": "h"},
+    }
+    for message, wrong in options.items():
+        with pytest.raises(OptionError, match=message):
+            read_coding(path, **wrong)
     with pytest.raises(DataError, match="cannot be read: No such file"):
         read_coding(tmp_path / "nowhere.csv")
 

@@ -48,24 +48,11 @@ def test_tracks_are_named_merged_and_excluded(talk: VideoResult, tmp_path: Path)
     assert Naming(talk, read_people(path)).numbers == {1: 1, 2: 2, 3: 1}
 
 
-def test_the_name_that_a_track_has_anyway_merges_too(talk: VideoResult) -> None:
+def test_names_that_tracks_have_anyway_merge_and_stay(talk: VideoResult) -> None:
     named = apply(talk, [Person(3, "person 1")])
     assert sorted(set(named.tracks.tolist())) == [1, 2, 4]
-
-
-def test_names_that_are_there_stay_unless_others_are_given(talk: VideoResult) -> None:
     named = apply(apply(talk, [Person(1, "Anna")]), [Person(2, "Ben")])
     assert named.names == {1: "Anna", 2: "Ben", 3: "person 3", 4: "person 4"}
-
-
-def test_two_faces_of_one_frame_are_two_people(talk: VideoResult, tmp_path: Path) -> None:
-    path = people_file(tmp_path, "track,name\n1,Anna\n2,Anna\n")
-    with pytest.raises(DataError) as refused:
-        apply(talk, read_people(path))
-    assert str(refused.value) == (
-        f"{path}, line 3: tracks 1 and 2 are both 'Anna', but frame 0 at 0:00.0 shows both; "
-        "give one of them another name, or exclude it"
-    )
 
 
 @pytest.mark.parametrize("returns_first", [True, False])
@@ -94,12 +81,17 @@ def test_columns_of_faces_stay_in_step(talk: VideoResult) -> None:
     [
         ("track,name\n1,Anna\n9,Ben\n", "line 3: track 9 is not in the rows; they have 1, 2, 3, 4"),
         ("track,exclude\n1,x\n2,x\n3,yes\n4,1\n", "line 5: all tracks are excluded"),
+        (
+            "track,name\n1,Anna\n2,Anna\n",
+            "line 3: tracks 1 and 2 are both 'Anna', but frame 0 at 0:00.0 shows both; give one of "
+            "them another name, or exclude it$",
+        ),
     ],
 )
 def test_what_does_not_fit_the_rows_is_refused(
     talk: VideoResult, tmp_path: Path, people: str, words: str
 ) -> None:
-    with pytest.raises(DataError, match=words):
+    with pytest.raises(DataError, match=f"people.csv, {words}"):
         apply(talk, read_people(people_file(tmp_path, people)))
 
 
@@ -124,9 +116,6 @@ def test_what_does_not_fit_the_rows_is_refused(
 def test_a_broken_table_is_refused_with_its_line(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(DataError, match=f"people.csv, {words}"):
         read_people(people_file(tmp_path, text))
-
-
-def test_a_table_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read; No such file"):
         read_people(tmp_path / "none.csv")
 
@@ -153,8 +142,6 @@ def test_a_template_has_every_track_and_changes_nothing(talk: VideoResult, tmp_p
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 def test_names_go_out_and_come_back(talk: VideoResult, tmp_path: Path, suffix: str) -> None:
-    if suffix == ".parquet":
-        pytest.importorskip("pyarrow")
     named = apply(talk, [Person(1, 'A "nna", B.'), Person(3, 'A "nna", B.'), Person(2, "B\u00ebn")])
     back = read_rows(write_rows(tmp_path / f"rows{suffix}", named.by_frame(), named=True))
     assert back.names == named.names == {1: 'A "nna", B.', 2: "B\u00ebn", 4: "person 4"}

@@ -123,12 +123,6 @@ def test_of_who_is_excluded_no_image_is_left(mien: Mien, folder: Path, two: Path
     assert "person 1" not in re.sub(r"data:[^\"]+", "", text)
 
 
-def test_a_summary_as_csv_has_names(mien: Mien, folder: Path, two: Path) -> None:
-    people = people_file(folder, "2,Ben,")
-    mien("rows", two, "--people", people, "--summary", folder / "s.csv")
-    assert [row["name"] for row in csv_rows(folder / "s.csv")] == ["person 1", "Ben"]
-
-
 def test_a_file_to_fill_in_is_written(mien: Mien, folder: Path, two: Path) -> None:
     wanted = folder / "who.csv"
     assert mien("rows", two, "--write-people", wanted).status == 0

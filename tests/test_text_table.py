@@ -107,13 +107,6 @@ def test_rows_of_another_tool_are_read_likewise(tmp_path: Path) -> None:
         read_rows(path)
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
-def test_names_of_people_are_read_in_each_encoding(encoding: str, tmp_path: Path) -> None:
-    path = tmp_path / "people.csv"
-    path.write_text(f"track;name\n1;{JUERGEN}\n", encoding=encoding)
-    assert [person.name for person in read_people(path)] == [JUERGEN]
-
-
 def test_labels_of_coders_are_read_in_windows_encoding(tmp_path: Path) -> None:
     path = tmp_path / "coder.csv"
     path.write_text("start;end;label\n0,5;1,25;fr\u00f6hlich\n", encoding="cp1252")
