@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Option
 
-from mien.errors import MissingExtraError
+from mien.errors import needs_extra
 from mien.recognize.classifier import DEFAULT_MODEL
 
 
@@ -33,10 +33,8 @@ def page(
     page works without a network. Browsers give the camera to pages over https, and to those of
     localhost: python -m http.server --directory site --bind 127.0.0.1
     """
-    try:
+    with needs_extra("web", "the page"):
         from mien.web.site import write_site
-    except ImportError as error:
-        raise MissingExtraError("the page", "web", error) from error
 
     sizes = write_site(out, model=model, package=package)
     print(f"{out / 'index.html'}: {len(sizes)} files, {sum(sizes.values()) / 1e6:.1f} MB")

@@ -7,7 +7,7 @@ from typer import Option
 
 from mien.cli.options import RecognizerOptions
 from mien.cli.shared import ThreadsOption, say
-from mien.errors import MissingExtraError
+from mien.errors import needs_extra
 from mien.web.settings import HOST, MB, PORT, Limits, WebSettings, is_loopback
 
 
@@ -88,10 +88,8 @@ def serve(
     """
     import secrets
 
-    try:
+    with needs_extra("web", "the page"):
         from mien.web.server import serve as run
-    except ImportError as error:
-        raise MissingExtraError("the page", "web", error) from error
     from mien.desktop import open_in_browser
 
     host, token = listening.host, listening.token

@@ -10,7 +10,7 @@ from typer import Option
 from mien.cli.options import RecognizerOptions
 from mien.cli.shared import JsonOption, ThreadsOption, print_json, print_table, say
 from mien.cli.video import FollowingOptions
-from mien.errors import MienError, MissingExtraError, OptionError, OutputError
+from mien.errors import MienError, OptionError, OutputError, needs_extra
 from mien.recognize.settings import RecognizerSettings
 
 if TYPE_CHECKING:
@@ -226,12 +226,9 @@ def _open_viewer(
         shown = Window("mien")
         stack.callback(shown.close)
         return shown
-    try:
+    with needs_extra("web", "the page" if reason is None else f"{reason}, and the page"):
         from mien.web.camera_page import CameraPage
         from mien.web.settings import WebSettings
-    except ImportError as error:
-        purpose = "the page" if reason is None else f"{reason}, and the page"
-        raise MissingExtraError(purpose, "web", error) from error
     page = CameraPage(WebSettings(**asdict(settings), threads=threads, port=view.port))
     stack.callback(page.close)
     if reason is not None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
-from mien.errors import DataError, ErrorKind, MienError, MissingExtraError, OutputError
+from mien.errors import DataError, ErrorKind, MienError, OutputError, needs_extra
 from mien.output.files import atomic_write, shared_part_name
 
 OBJECT_STORES: Final = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss"})
@@ -63,10 +63,8 @@ def filesystem(name: str) -> Any:
         MissingExtraError: fsspec is not installed.
     """
     scheme = scheme_of(name)
-    try:
+    with needs_extra("batch", f"{scheme}://"):
         import fsspec
-    except ImportError as error:
-        raise MissingExtraError(f"{scheme}://", "batch", error) from error
     try:
         return fsspec.filesystem(scheme)
     except ImportError as error:

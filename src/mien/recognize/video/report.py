@@ -21,7 +21,7 @@ from mien.errors import DataError
 from mien.labels import COLORS as RGB
 from mien.labels import EMOTIONS
 from mien.output.figures import EMOTION_COLORS
-from mien.output.files import atomic_text
+from mien.output.files import write_text
 from mien.output.overlay import annotate
 from mien.output.pages import (
     Cell,
@@ -320,8 +320,7 @@ def write_video_report(
             "stills": [{**vars(still), "jpeg": None} for still in images.stills],
         },
     )
-    with atomic_text(path) as file:
-        file.write(page)
+    write_text(path, page)
 
 
 def read_report(path: str | Path) -> EarlierReport:

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Self
 
-from mien.errors import DataError, MissingExtraError
+from mien.errors import DataError, needs_extra
 from mien.labels import EMOTIONS
 from mien.output.files import atomic_text, part_name
 from mien.output.records import csv_header, csv_lines
@@ -71,10 +71,8 @@ class RowSink:
         keep_parts: bool = True,
     ) -> None:
         if outputs.plot is not None:
-            try:  # before anything else takes time
+            with needs_extra("video", "a timeline"):  # before anything else takes time
                 import matplotlib  # noqa: F401
-            except ImportError as error:
-                raise MissingExtraError("a timeline", "video", error) from error
         self._outputs, self._title, self._usable_only = outputs, title, usable_only
         self._keep_parts = keep_parts
         self._needs_events = outputs.need_events or outputs.report is not None
