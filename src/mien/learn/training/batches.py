@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 import numpy as np
-import scipy.stats
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -226,9 +225,11 @@ class Mixup:
     """
 
     def __init__(self, alpha: float, *, device: torch.device) -> None:
+        from scipy.special import betaincinv
+
         # Quantiles, since torch has no Beta distribution that takes a generator.
         levels = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
-        quantiles = scipy.stats.beta.ppf(levels, alpha, alpha)
+        quantiles = betaincinv(alpha, alpha, levels)
         own = np.maximum(quantiles, 1.0 - quantiles).astype(np.float32)
         self.own_shares = torch.from_numpy(own).to(device)
 
