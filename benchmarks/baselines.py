@@ -19,7 +19,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import lru_cache, partial
 from itertools import product
 from pathlib import Path
 from typing import Any, Final, Self, TypeAlias
@@ -131,19 +131,15 @@ def lbp_histograms(crops: Crops) -> Features:
     doi:10.1109/TPAMI.2002.1017623), counted cell by cell as Shan, Gong and McOwan (2009,
     doi:10.1016/j.imavis.2008.08.005) do for expressions; each histogram sums to 1.
     """
-    patterns = 59
-    cells = SIZE_PX // LBP_CELL_PX
+    patterns, cells = 59, SIZE_PX // LBP_CELL_PX
     of_cell = np.arange(SIZE_PX) // LBP_CELL_PX
     offset = (of_cell[:, None] * cells + of_cell) * patterns  # (48, 48)
-    histograms = np.empty((len(crops), cells * cells * patterns), np.float32)
-    for row, crop in enumerate(crops):
-        codes: NDArray[np.float64] = local_binary_pattern(  # type: ignore[no-untyped-call]
-            crop, P=8, R=2, method="nri_uniform"
-        )
-        histograms[row] = np.bincount(
-            (codes.astype(np.int64) + offset).ravel(), minlength=histograms.shape[1]
-        )
-    return histograms / np.float32(LBP_CELL_PX**2)
+    codes_of: Any = partial(local_binary_pattern, P=8, R=2, method="nri_uniform")
+    histograms = [
+        np.bincount((codes_of(crop).astype(int) + offset).ravel(), minlength=cells**2 * patterns)
+        for crop in crops
+    ]
+    return np.array(histograms, np.float32) / np.float32(LBP_CELL_PX**2)
 
 
 def hog_descriptors(crops: Crops) -> Features:
@@ -306,10 +302,10 @@ class Result:
     dimensions: int | None = None  # numbers that stand for a face before the classifier
     n_train: int | None = None  # faces it was fitted on here; None for a network
     accuracy: float | None = None  # on the evaluated faces; None if it failed
-    macro_f1: float | None = None  # likewise
+    macro_f1: float | None = None
     fit_s: float | None = None  # seconds to fit feature and classifier
     predict_us: float | None = None  # to read a face, from pixels to label, all faces in one call
-    note: str = ""  # what else to know: that a fit did not converge, or why it failed
+    note: str = ""  # that a fit did not converge, or why it failed
 
     @property
     def name(self) -> str:
@@ -330,77 +326,60 @@ def compare(
     A feature is computed once for all classifiers; its time counts in each of them. A pipeline that
     fails gives a result with a note, and the rest go on.
     """
-    for feature in features:
+
+    @lru_cache(maxsize=1)
+    def extracted(feature: str) -> tuple[Features, Features, float, float, list[str]]:
+        """Of train and test, seconds to fit, microseconds a face, and what to note."""
+        with _complaints() as caught:
+            started = time.perf_counter()
+            extractor = FEATURES[feature](len(train), seed)
+            of_train = extractor.fit_transform(train.images, train.targets)
+            fitted = time.perf_counter()
+            of_test = extractor.transform(test.images)
+            extracted_us = 1e6 * (time.perf_counter() - fitted) / len(test)
+        note = [f"{feature} did not converge"] if caught else []
+        return of_train, of_test, fitted - started, extracted_us, note
+
+    def fitted(feature: str, method: str) -> Result:
+        features, of_test, fit_s, predict_us, note = extracted(feature)
+        targets, notes = train.targets, list(note)
+        if len(targets) > MOST_FACES.get(method, len(targets)):
+            rows = draw_stratified(targets, MOST_FACES[method], seed=seed)
+            features, targets = features[rows], targets[rows]
+            notes.append(f"fitted on {len(rows):,} faces")
+        dimensions = features.shape[1]
+        classifier = METHODS[method](dimensions, len(features), seed)
+        if method != "adaboost":
+            classifier = make_pipeline(StandardScaler(), classifier)
+        with _complaints() as caught:
+            started = time.perf_counter()
+            classifier.fit(features, targets)
+            fit_s += (read := time.perf_counter()) - started
+            predicted = classifier.predict(of_test)
+            predict_us += 1e6 * (time.perf_counter() - read) / len(test)
+        if caught and method != "mlp":  # whose number of epochs is a setting
+            notes.append(f"{method} did not converge")
+        scores = _scores(CERTAIN[predicted], test.targets)
+        times = {"fit_s": fit_s, "predict_us": predict_us}
+        return Result(
+            feature, method, dimensions, len(features), **scores, **times, note="; ".join(notes)
+        )
+
+    for feature, method in product(features, methods):
         try:
-            with _complaints() as caught:
-                started = time.perf_counter()
-                extractor = FEATURES[feature](len(train), seed)
-                of_train = extractor.fit_transform(train.images, train.targets)
-                fitted = time.perf_counter()
-                of_test = extractor.transform(test.images)
-                extracted_us = 1e6 * (time.perf_counter() - fitted) / len(test)
+            yield fitted(feature, method)
         except Exception as error:  # of any of three libraries
-            yield from (Result(feature, method, note=_reason(error)) for method in methods)
-            continue
-        note = f"{feature} did not converge" if caught else ""
-        for method in methods:
-            try:
-                yield _fit_and_score(
-                    feature, method, (of_train, train.targets), (of_test, test.targets),
-                    fit_s=fitted - started, predict_us=extracted_us, note=note, seed=seed,
-                )  # fmt: skip
-            except Exception as error:
-                yield Result(feature, method, note=_reason(error))
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            yield Result(feature, method, note=f"failed: {reason}")
 
 
-def _fit_and_score(
-    feature: str,
-    method: str,
-    train: tuple[Features, Targets],
-    test: tuple[Features, Targets],
-    *,
-    fit_s: float,
-    predict_us: float,
-    note: str,
-    seed: int,
-) -> Result:
-    """One classifier; `fit_s` and `predict_us` are those of the feature."""
-    features, targets = train
-    notes = [note] if note else []
-    if len(targets) > MOST_FACES.get(method, len(targets)):
-        rows = draw_stratified(targets, MOST_FACES[method], seed=seed)
-        features, targets = features[rows], targets[rows]
-        notes.append(f"fitted on {len(rows):,} faces")
-    classifier = METHODS[method](features.shape[1], len(features), seed)
-    if method != "adaboost":
-        classifier = make_pipeline(StandardScaler(), classifier)
-    with _complaints() as caught:
-        started = time.perf_counter()
-        classifier.fit(features, targets)
-        fitted = time.perf_counter()
-        predicted = classifier.predict(test[0])
-        ended = time.perf_counter()
-    if caught and method != "mlp":  # whose number of epochs is a setting
-        notes.append(f"{method} did not converge")
-    return Result(
-        feature,
-        method,
-        dimensions=features.shape[1],
-        n_train=len(features),
-        **_scores(np.eye(len(EMOTIONS), dtype=np.float32)[predicted], test[1]),
-        fit_s=fit_s + fitted - started,
-        predict_us=predict_us + 1e6 * (ended - fitted) / len(test[1]),
-        note="; ".join(notes),
-    )
+CERTAIN: Final = np.eye(len(EMOTIONS), dtype=np.float32)
+"""A row of probabilities for each emotion."""
 
 
 def _complaints() -> Any:
     """Collects the warnings of fits that do not converge, whatever the process does with them."""
     return warnings.catch_warnings(record=True, action="always", category=ConvergenceWarning)
-
-
-def _reason(error: Exception) -> str:
-    return "failed: " + " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _scores(probabilities: NDArray[np.float32], targets: Targets) -> dict[str, Any]:
@@ -411,8 +390,8 @@ def _scores(probabilities: NDArray[np.float32], targets: Targets) -> dict[str, A
 def measure_floor(train: FaceSet, test: FaceSet) -> Result:
     """The commonest emotion in train, whatever the face."""
     commonest = int(train.class_counts().argmax())
-    certain = np.eye(len(EMOTIONS), dtype=np.float32)[np.full(len(test), commonest)]
-    return Result("", f"always {EMOTIONS[commonest]}", **_scores(certain, test.targets))
+    scores = _scores(CERTAIN[np.full(len(test), commonest)], test.targets)
+    return Result("", f"always {EMOTIONS[commonest]}", **scores)
 
 
 def measure_network(classifier: Classifier, test: FaceSet) -> Result:

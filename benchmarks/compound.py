@@ -41,28 +41,22 @@ def check(
     shares: NDArray[np.float64], votes: NDArray[np.int64], min_second: float, min_together: float
 ) -> Check:
     """Compare what the rule says of (N, 7) shares with (N, 7) votes for the same emotions."""
-    divided = np.zeros(len(votes), bool)
-    for pair in COMPOUNDS:
-        one, other = (EMOTIONS.index(emotion) for emotion in pair)
-        divided |= (votes[:, one] >= 2) & (votes[:, other] >= 2)
-    both, touched, found = [], [], 0
+    columns = [[EMOTIONS.index(emotion) for emotion in pair] for pair in COMPOUNDS]
+    divided = np.any([votes[:, pair].min(axis=1) >= 2 for pair in columns], axis=0)
+    least: list[int] = []  # votes of the two that are named
     names: Counter[str] = Counter()
-    for row, counts, is_divided in zip(shares, votes, divided, strict=True):
+    for row, counts in zip(shares, votes, strict=True):
         compound = compound_of(row.tolist(), min_second=min_second, min_together=min_together)
-        if compound is None:
-            continue
-        least = min(counts[EMOTIONS.index(emotion)] for emotion in compound.emotions)
-        both.append(least >= 2)
-        touched.append(least >= 1)
-        found += bool(is_divided and least >= 2)
-        names[compound.name] += 1
-    fires = len(both)
+        if compound is not None:
+            least.append(min(counts[EMOTIONS.index(emotion)] for emotion in compound.emotions))
+            names[compound.name] += 1
+    fires, both, touched = len(least), *(sum(n >= most for n in least) for most in (2, 1))
     return Check(
         fires=fires,
         share=fires / len(votes),
-        both=float(np.mean(both)) if fires else float("nan"),
-        touched=float(np.mean(touched)) if fires else float("nan"),
-        found=found / max(int(divided.sum()), 1),
+        both=both / fires if fires else float("nan"),
+        touched=touched / fires if fires else float("nan"),
+        found=both / max(int(divided.sum()), 1),  # whom it names of these, divide so
         names=names,
     )
 

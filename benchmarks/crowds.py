@@ -140,12 +140,9 @@ def grounds() -> list[Image]:
     names = ("chelsea", "coffee", "rocket", "brick", "grass", "gravel", "page", "horse")
     images = []
     for name in names:
-        photo = getattr(data, name)()
-        if photo.dtype == bool:
-            photo = photo.astype(np.uint8) * 255
-        if photo.ndim == 2:
-            photo = np.repeat(photo[..., None], 3, axis=2)
-        images.append(np.ascontiguousarray(photo[..., :3]))
+        photo = np.atleast_3d(getattr(data, name)())
+        photo = photo * np.uint8(255) if photo.dtype == bool else photo
+        images.append(np.ascontiguousarray(np.broadcast_to(photo, (*photo.shape[:2], 3))))
     return images
 
 
@@ -156,14 +153,15 @@ def counted(found: list[Face], crowd: Crowd) -> tuple[int, int]:
         best = max(open_boxes, key=lambda box: iou(face.box, box), default=None)
         if best is not None and iou(face.box, best) >= MATCH_IOU:
             open_boxes.remove(best)
-            hits += _size_px(best) >= WANTED_PX
+            hits += is_wanted(best)
         else:
             false += not any(iou(face.box, box) >= MATCH_IOU for box in crowd.boxes)
     return hits, false
 
 
-def _size_px(box: Box) -> float:
-    return max(box[2] - box[0], box[3] - box[1])
+def is_wanted(box: Box) -> bool:
+    """Whether a face is so large that it is to be found."""
+    return max(box[2] - box[0], box[3] - box[1]) >= WANTED_PX
 
 
 def made(folder: Path, images: int, seed: int) -> list[Crowd]:
@@ -181,7 +179,7 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     crowds = made(options.faces, options.images, options.seed)
-    wanted = sum(_size_px(box) >= WANTED_PX for crowd in crowds for box in crowd.boxes)
+    wanted = sum(is_wanted(box) for crowd in crowds for box in crowd.boxes)
     detectors: dict[str, Detector] = {
         "yunet": YuNetDetector(),
         "yunet, full size": YuNetDetector(full_size=True),
@@ -189,15 +187,15 @@ def main() -> None:
     }
     print(f"{wanted} faces of {WANTED_PX:g} pixels and more in {len(crowds)} images")
     for name, detector in detectors.items():
-        hits = false = 0
-        times = []
+        counts, times_ms = [], []
         for crowd in crowds:
             start = time.process_time()
             found = detector.detect(crowd.image)
-            times.append(time.process_time() - start)
-            hits, false = (a + b for a, b in zip((hits, false), counted(found, crowd), strict=True))
-        milliseconds = 1e3 * statistics.median(times)
-        print(f"{name:20} {hits / wanted:.3f} found, {false} false, {milliseconds:.1f} ms")
+            times_ms.append(1e3 * (time.process_time() - start))
+            counts.append(counted(found, crowd))
+        hits, false = np.sum(counts, axis=0)
+        median_ms = statistics.median(times_ms)
+        print(f"{name:20} {hits / wanted:.3f} found, {false} false, {median_ms:.1f} ms")
 
 
 if __name__ == "__main__":

@@ -13,8 +13,7 @@ with a 95 % interval from 1,000 draws of val's faces, the same for both runs; it
 another seed. Test is not looked at. A run that is there already in DIR is gone on with.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,13 +30,8 @@ from trained import runs_of, trained
 RESAMPLES = 1000
 
 
-@dataclass(frozen=True)
-class Readings:
-    """What a run reads right on val: (N,) bool each, and (N,) the labels' -log p."""
-
-    right: NDArray[np.bool_]
-    as_taggers: NDArray[np.bool_]  # on the faces with a FER+ majority among the seven
-    loss: NDArray[np.float64]
+Readings = dict[str, NDArray[np.float64]]
+"""Measure -> (N,), of each face: 1 where it is read right, and the label's -log p."""
 
 
 def main() -> None:
@@ -61,16 +55,18 @@ def main() -> None:
     val = faces.split("val")
     full = int((faces.splits == "train").sum())
     print(f"{recipe.name}, {recipe.epochs} epochs; val, n {len(val):,}\n")
-    measures = ("accuracy", "as FER+ majority", "loss")
-    print_head("left out", "seed", *(cell for name in measures for cell in (name, "gain")))
+    print_head("left out", "seed", "accuracy", "gain", "as FER+ majority", "gain", "loss", "gain")
     for seed in options.seeds:
-        first: Readings | None = None
+        first: Readings = {}
         for name, part in sets.items():
             folder = options.out / f"{name.replace(' ', '-').replace('%', '')}-{seed}"
             trained(filled(part, full), recipe, folder, seed=seed)
-            readings = read(folder, val)
+            readings, cells = read(folder, val), list[str]()
+            for measure, values in readings.items():
+                gained = gain(values - first[measure]) if first else ""
+                cells += [f"{values.mean():.4f}", gained]
             first = first or readings
-            print_row(name, str(seed), *cells(readings, first))
+            print_row(name, str(seed), *cells)
 
 
 def without_some(faces: FaceSet, share: float) -> FaceSet:
@@ -88,29 +84,18 @@ def filled(faces: FaceSet, count: int) -> FaceSet:
 
 
 def read(folder: Path, val: FaceSet) -> Readings:
-    """What the best epoch of a run reads on val."""
+    """What the best epoch of a run reads on val; FER+ has a majority for some of its faces."""
     probabilities = read_by_run(folder, val).astype(np.float64)
     likeliest, majority = probabilities.argmax(axis=1), ferplus_targets(val)
-    return Readings(
-        right=likeliest == val.targets,
-        as_taggers=(likeliest == majority)[majority >= 0],
-        loss=-np.log(probabilities[np.arange(len(val)), val.targets]),
-    )
+    return {
+        "accuracy": (likeliest == val.targets).astype(np.float64),
+        "as FER+ majority": (likeliest == majority)[majority >= 0].astype(np.float64),
+        "loss": -np.log(probabilities[np.arange(len(val)), val.targets]),
+    }
 
 
-def cells(readings: Readings, first: Readings) -> Iterator[str]:
-    """Each measure, and by how much it is above that of the first run."""
-    for own, other in (
-        (readings.right, first.right),
-        (readings.as_taggers, first.as_taggers),
-        (readings.loss, first.loss),
-    ):
-        yield f"{np.mean(own):.4f}"
-        yield "" if readings is first else gain(own, other)
-
-
-def gain(own: NDArray[np.generic], other: NDArray[np.generic]) -> str:
-    difference = own.astype(np.float64) - other.astype(np.float64)
+def gain(difference: NDArray[np.float64]) -> str:
+    """The mean of (N,) differences, and its interval."""
     generator = np.random.default_rng(0)
     draws = [generator.choice(difference, len(difference)).mean() for _ in range(RESAMPLES)]
     low, high = np.percentile(draws, [2.5, 97.5])

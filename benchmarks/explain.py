@@ -19,10 +19,9 @@ The pixels of a random order hurt a network as noise does, so that the deletion 
 alone says little.
 """
 
-import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -41,8 +40,7 @@ BLOB_PX = 3.0  # standard deviation of the blur that makes blobs of noise
 RESAMPLES = 2000
 
 
-@dataclass(frozen=True)
-class Curves:
+class Curves(NamedTuple):
     """Areas under the curves of one face, 0 to 1."""
 
     deletion: float  # the lower, the better
@@ -69,8 +67,7 @@ def curves(
     blurred = cv2.GaussianBlur(crop, (0, 0), INSERTION_BLUR_PX, borderType=cv2.BORDER_REPLICATE)
     images = [np.where(ranks < counts, gray, crop), np.where(ranks < counts, crop, blurred)]
     found = classifier(np.concatenate(images).astype(np.uint8))[:, target].astype(np.float64)
-    areas = ((part[1:] + part[:-1]).mean() / 2 for part in np.split(found, 2))
-    return Curves(*(float(area) for area in areas))
+    return Curves(*(float((part[1:] + part[:-1]).mean() / 2) for part in np.split(found, 2)))
 
 
 def orders(
@@ -90,20 +87,14 @@ def orders(
     }
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """What the maps of some faces are worth."""
+def compare(
+    classifier: Classifier, crops: Crops, random: np.random.Generator
+) -> tuple[list[float], dict[str, NDArray[np.float64]]]:
+    """Explain each face, and compare the order of its heat with others.
 
-    times_ms: list[float]  # processor time of each explanation
-    curves: dict[str, list[Curves]]  # of each face, by the name of the order
-
-    def gains(self, order: str) -> NDArray[np.float64]:
-        """(N,): insertion less deletion of each face."""
-        return np.array([one.insertion - one.deletion for one in self.curves[order]])
-
-
-def compare(classifier: Classifier, crops: Crops, random: np.random.Generator) -> Comparison:
-    """Explain each face, and compare the order of its heat with others."""
+    Gives the processor time of each explanation in milliseconds, and by the name of an order (N, 2)
+    `Curves` of the faces.
+    """
     targets = classifier(crops).argmax(1)
     heats, times_ms = [], []
     for crop in crops:
@@ -117,7 +108,7 @@ def compare(classifier: Classifier, crops: Crops, random: np.random.Generator) -
         ]
         for name, scores in orders(crops, np.array(heats), random).items()
     }
-    return Comparison(times_ms, found)
+    return times_ms, {name: np.array(of_faces) for name, of_faces in found.items()}
 
 
 def interval(values: NDArray[np.float64], random: np.random.Generator) -> tuple[float, float]:
@@ -137,23 +128,19 @@ def main() -> None:
     part = load_faces(options.data).split(options.split)
     random = np.random.default_rng(options.seed)
     crops = part.images[random.permutation(len(part))[: options.faces]]
-    found = compare(Classifier(options.model, threads=1), crops, random)
-    low, high = np.percentile(found.times_ms, [5, 95])
+    times_ms, found = compare(Classifier(options.model, threads=1), crops, random)
+    low, middle, high = np.percentile(times_ms, [5, 50, 95])
     print(f"model {options.model}, {len(crops)} faces of {options.split}, one thread")
     print(
-        f"one explanation: {statistics.median(found.times_ms):.0f} ms "
+        f"one explanation: {middle:.0f} ms "
         f"of processor time (median; 5 % to 95 %: {low:.0f} to {high:.0f})\n"
     )
     print_head("order of pixels", "deletion", "insertion", "difference, 95 % interval")
-    for name, of_faces in found.curves.items():
-        gains = found.gains(name)
-        low, high = interval(gains, random)
-        print_row(
-            name,
-            f"{statistics.mean(one.deletion for one in of_faces):.3f}",
-            f"{statistics.mean(one.insertion for one in of_faces):.3f}",
-            f"{gains.mean():.3f} ({low:.3f} to {high:.3f})",
-        )
+    for name, areas in found.items():
+        deletion, insertion = areas.mean(axis=0)
+        low, high = interval(areas[:, 1] - areas[:, 0], random)
+        gained = f"{insertion - deletion:.3f} ({low:.3f} to {high:.3f})"
+        print_row(name, f"{deletion:.3f}", f"{insertion:.3f}", gained)
 
 
 if __name__ == "__main__":

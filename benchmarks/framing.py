@@ -42,15 +42,12 @@ def find(detector: Detector, faces: FaceSet) -> tuple[np.ndarray, list[Face]]:
 
 def measured_framing(found: list[Face]) -> Framing:
     """The framing under which the mean frame is FER2013's."""
-    sizes, shifts = [], []
-    for face in found:
-        x0, y0, x1, y1 = face.box
-        middle = SIZE_PX * ENLARGED / 2
-        sizes.append(face.size_px / (SIZE_PX * ENLARGED))
-        offset = np.array([middle - (x0 + x1) / 2, middle - (y0 + y1) / 2])
-        shifts.append(offset / face.size_px)
-    shift_x, shift_y = np.median(shifts, axis=0)
-    return Framing(side=float(1 / np.median(sizes)), shift_x=float(shift_x), shift_y=float(shift_y))
+    side_px = SIZE_PX * ENLARGED
+    sizes = np.array([face.size_px for face in found])
+    corners = np.array([face.box for face in found]).reshape(-1, 2, 2)
+    shifts = (side_px / 2 - corners.mean(axis=1)) / sizes[:, None]
+    shift_x, shift_y = np.median(shifts, axis=0).tolist()
+    return Framing(side=float(1 / np.median(sizes / side_px)), shift_x=shift_x, shift_y=shift_y)
 
 
 def print_positions(name: str, found: list[Face], count: int) -> None:

@@ -22,7 +22,7 @@ Needs the extra `train`.
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -102,30 +102,35 @@ def bins(
     right now, and the number of the face, which may be there several times.
     """
     made = []
-    for low, high in pairwise(edges):
-        inside = (values >= low) & (values < high)
-        n = int(inside.sum())
-        if n < MIN_FACES:
-            continue
-        falls = before[inside] - now[inside]
-        fall = float(falls.mean())
-        of_faces = np.bincount(who[inside], falls - fall)
-        error = 1.96 * float(np.sqrt(np.square(of_faces).sum())) / n
-        made.append(Bin(low, high, n, float(before[inside].mean()), fall, error))
+    for low, high, inside in parted(edges, values):
+        if (n := int(inside.sum())) >= MIN_FACES:
+            falls = before[inside] - now[inside]
+            fall = float(falls.mean())
+            of_faces = np.bincount(who[inside], falls - fall)
+            error = 1.96 * float(np.sqrt(np.square(of_faces).sum())) / n
+            made.append(Bin(low, high, n, float(before[inside].mean()), fall, error))
     return made
+
+
+def parted(
+    edges: Sequence[float], values: Floats
+) -> Iterator[tuple[float, float, NDArray[np.bool_]]]:
+    """Each part between edges, and which of the values lie in it."""
+    for low, high in pairwise(edges):
+        yield low, high, (values >= low) & (values < high)
 
 
 def corrupted(
     crops: Crops, targets: NDArray[np.int64], read: Callable[[Crops], NDArray[np.int64]]
 ) -> dict[str, list[Bin]]:
     """The curves of size, blur, light and contrast."""
-    before = read(crops) == targets
+    before = (read(crops) == targets).astype(float)
     curves = {}
     for name, levels in LEVELS.items():
         values, now = [], []
         for level in levels:
             spoiled = corrupt(crops, name, level)
-            now.append(read(spoiled) == targets)
+            now.append((read(spoiled) == targets).astype(float))
             if name == "resolution":
                 values.append(np.full(len(crops), float(level)))
             elif name == "blur":
@@ -133,26 +138,21 @@ def corrupted(
             else:
                 measure = np.mean if name == "brightness" else np.std
                 values.append(measure(spoiled, axis=(1, 2)))
-        times = len(levels)
-        curves[OF[name]] = bins(
-            EDGES[OF[name]],
-            np.concatenate(values),
-            np.tile(before, times).astype(float),
-            np.concatenate(now).astype(float),
-            np.tile(np.arange(len(crops)), times),
-        )
+        who = np.tile(np.arange(len(crops)), len(levels))
+        found = np.concatenate(values), before[who], np.concatenate(now)
+        curves[OF[name]] = bins(EDGES[OF[name]], *found, who)
     return curves
 
 
 def cut_off(image: Image, face: Face, share: float, side: int) -> Image:
     """The image without what lies beyond a line through the box: left, right, top or bottom."""
     x0, y0, x1, y1 = face.box
-    column, row = (round(a + (1 - share) * (b - a)) for a, b in ((x0, x1), (y0, y1)))
+    across, down = (1 - share) * (x1 - x0), (1 - share) * (y1 - y0)
     return (
-        image[:, max(column, 0) :],
-        image[:, : round(x1 - (1 - share) * (x1 - x0))],
-        image[max(row, 0) :],
-        image[: round(y1 - (1 - share) * (y1 - y0))],
+        image[:, max(round(x0 + across), 0) :],
+        image[:, : round(x1 - across)],
+        image[max(round(y0 + down), 0) :],
+        image[: round(y1 - down)],
     )[side]
 
 
@@ -203,13 +203,10 @@ def turned(image: Image, points: Floats, rotation: Floats) -> tuple[Image, Float
     border of the image stays.
     """
     height, width = image.shape[:2]
-    middle = points.mean(0)
-    center = np.array([middle[0], middle[1], np.quantile(points[:, 2], 0.95)])
-    size = np.ptp(points[:, 1])
+    center = np.append(points[:, :2].mean(0), np.quantile(points[:, 2], 0.95))
     around = np.linspace(0, 2 * np.pi, 24, endpoint=False)
-    ring = np.c_[0.75 * np.cos(around), 0.95 * np.sin(around), np.zeros(24)] * size + center
-    far = np.linspace(0, 2 * np.pi, 24, endpoint=False)
-    still = np.c_[1.6 * np.cos(far), 1.8 * np.sin(far), np.zeros(24)] * size + center
+    circle = np.c_[np.cos(around), np.sin(around), np.zeros(24)] * np.ptp(points[:, 1])
+    ring, still = circle * (0.75, 0.95, 0) + center, circle * (1.6, 1.8, 0) + center
     source = np.concatenate([points, ring, still])
     triangles = Delaunay(source[:, :2]).simplices
     flip = np.array([1.0, -1.0, -1.0])
@@ -224,15 +221,12 @@ def turned(image: Image, points: Floats, rotation: Floats) -> tuple[Image, Float
         x1, y1 = np.minimum(np.ceil(there.max(0)).astype(int) + 1, (width, height))
         if x1 <= x0 or y1 <= y0:
             continue
-        back = cv2.getAffineTransform(
-            (there - (x0, y0)).astype(np.float32), here.astype(np.float32)
-        )
-        how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        patch = cv2.warpAffine(
-            image, back, (int(x1 - x0), int(y1 - y0)), flags=how, borderMode=cv2.BORDER_REPLICATE
-        )
+        there = there - (x0, y0)
+        back = cv2.getAffineTransform(there.astype(np.float32), here.astype(np.float32))
+        size, how = (int(x1 - x0), int(y1 - y0)), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        patch = cv2.warpAffine(image, back, size, flags=how, borderMode=cv2.BORDER_REPLICATE)
         mask = np.zeros(patch.shape[:2], np.uint8)
-        cv2.fillConvexPoly(mask, np.round(there - (x0, y0)).astype(np.int32), 1)
+        cv2.fillConvexPoly(mask, np.round(there).astype(np.int32), 1)
         out[y0:y1, x0:x1][mask > 0] = patch[mask > 0]
     return out, place[: len(points)]
 
@@ -295,14 +289,12 @@ def pose_errors(told: Floats, true: Floats, what: str) -> None:
     told, true = told[seen], true[seen]
     for column, angle in enumerate(("yaw", "pitch", "roll")):
         wrong = told[:, column] - true[:, column]
-        parts = []
-        for low, high in ((0, 10), (10, 20), (20, 30), (30, 45), (45, 90)):
-            there = (np.abs(true[:, column]) >= low) & (np.abs(true[:, column]) < high)
+        wide, parts = np.abs(wrong), []
+        for low, high, there in parted((0, 10, 20, 30, 45, 90), np.abs(true[:, column])):
             if there.sum() >= 10:
                 outwards = wrong[there] * np.sign(true[there, column])
-                mean = np.abs(wrong[there]).mean()
+                mean = wide[there].mean()
                 parts.append(f"{low}-{high}: {mean:.1f} ({outwards.mean():+.1f}), n {there.sum()}")
-        wide = np.abs(wrong)
         print(
             f"  {angle} off by {wide.mean():.1f} degrees (median {np.median(wide):.1f}, 9 of 10 "
             f"below {np.quantile(wide, 0.9):.1f}, mean {wrong.mean():+.1f}); {'; '.join(parts)}"
@@ -404,8 +396,7 @@ def by_blur(photos: Sequence[Photo], read: Reader) -> None:
     """Print how photos as they are are read, by their blur."""
     right, worth = whole(photos, read), np.array([blur_of(photo.crop) for photo in photos])
     print("photos as they are, by blur:")
-    for low, high in pairwise(EDGES["blur"]):
-        there = (worth >= low) & (worth < high)
+    for low, high, there in parted(EDGES["blur"], worth):
         if there.sum() >= 10:
             print(f"  {low:g} to {high:g}: {right[there].mean():.3f} right, n {there.sum()}")
 
@@ -426,10 +417,11 @@ def draw(curves: dict[str, dict[str, list[Bin]]], stem: Path) -> None:
     with figure(12.0, 5.0, rows=2, columns=4) as (drawn, axes):
         for axis, name in zip(axes, of, strict=False):
             for label, own in curves.items():
-                if points := own.get(name):
-                    middles = [(one.low + one.high) / 2 for one in points]
-                    falls = [100 * one.fall for one in points]
-                    errors = [100 * one.error for one in points]
+                rows = [
+                    ((b.low + b.high) / 2, 100 * b.fall, 100 * b.error) for b in own.get(name, ())
+                ]
+                if rows:
+                    middles, falls, errors = zip(*rows, strict=True)
                     axis.errorbar(middles, falls, errors, marker="o", markersize=3, label=label)
             axis.axhline(100 * FALL, color="#c0392b", linewidth=0.8, linestyle="--")
             axis.set_title(name)
@@ -466,8 +458,7 @@ def as_they_are(what: str, poses: Floats, right: Floats, targets: NDArray[np.int
         values = np.abs(poses[:, column]) if name == "yaw" else poses[:, column]
         low, middle, high = np.nanquantile(values, (0.1, 0.5, 0.9))
         print(f"  {name}: median {middle:.1f}, 8 of 10 from {low:.1f} to {high:.1f}")
-        for low, high in pairwise(LIMITS[name]):
-            there = (values >= low) & (values < high)
+        for low, high, there in parted(LIMITS[name], values):
             if (n := int(there.sum())) < MIN_FACES:
                 print(f"  {name} {low:g} to {high:g}: too few, n {n}")
             else:
@@ -498,11 +489,8 @@ def held_by_pose(
     teller = Teller()
     found = [teller(photo.image) for photo in photos]
     poses = np.array([np.full((2, 3), math.nan) if one is None else one.poses for one in found])
-    pose_errors(
-        poses[:, 0][~np.isnan(poses[:, 1, 0])],
-        poses[:, 1][~np.isnan(poses[:, 1, 0])],
-        "five points against the mesh",
-    )
+    both = poses[~np.isnan(poses[:, 1, 0])]
+    pose_errors(both[:, 0], both[:, 1], "five points against the mesh")
     targets = np.array([photo.target for photo in photos])
     as_they_are("photos", poses[:, 1], whole(photos, read), targets)
     points, mesh = (np.abs(poses[:, method, 0]) > TURNED for method in (0, 1))
@@ -538,11 +526,10 @@ def main() -> None:
     if options.data:
         photos = every[:: options.every]
         crops = np.array([photo.crop for photo in photos])
-        targets = np.array([photo.target for photo in photos])
         faces = load_faces(options.data).split("val")
         val = truth_of("people", draw_faces(faces, options.faces))
         curves["val"] = corrupted(val.images, val.targets, read)
-        curves["photos"] = corrupted(crops, targets, read)
+        curves["photos"] = corrupted(crops, np.array([photo.target for photo in photos]), read)
         curves["photos"]["inside"] = cut_off_curve(photos[::2], read)
         for label, n in (("val", len(val)), ("photos", len(photos))):
             print(f"{label}: n {n:,}")

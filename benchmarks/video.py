@@ -24,6 +24,7 @@ little; those by processor time hold better, but caches that are shared lower th
 
 import argparse
 import json
+import math
 import os
 import resource
 import statistics
@@ -31,6 +32,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -160,6 +162,12 @@ def zoom(path: Path_, *, factor: float, seconds: float) -> Path_:
     return moved
 
 
+def arrive(start: Place, end: Place, seconds: float, first_s: float = 0.0) -> Path_:
+    """Somebody who walks, and then stands and talks."""
+    talking = bob(end.x, end.y, phase=0)
+    return then(walk(start, end, seconds, first_s), during(talking, first_s + seconds, math.inf))
+
+
 def weave(phase: float) -> Path_:
     """To and fro across the photo, in front of some and behind others."""
     return lambda time_s: Place(
@@ -199,27 +207,15 @@ SCENES = {
     ),
     "leaves and returns": Scene(
         (
-            then(
-                walk(Place(400, 330), LEFT, 2.0),
-                walk(RIGHT, Place(700, 330), 2.0, first_s=5.0),
-                during(bob(700, 330, phase=0), 7.0, 10.0),
-            ),
+            then(walk(Place(400, 330), LEFT, 2.0), arrive(RIGHT, Place(700, 330), 2.0, 5.0)),
             bob(950, 400, phase=2),
         ),
         10.0,
     ),
     "two leave, return swapped": Scene(
         (
-            then(
-                walk(Place(400, 330), LEFT, 1.5),
-                walk(RIGHT, Place(880, 330), 1.5, first_s=4.0),
-                during(bob(880, 330, phase=0), 5.5, 9.0),
-            ),
-            then(
-                walk(Place(880, 330), RIGHT, 1.5),
-                walk(LEFT, Place(400, 330), 1.5, first_s=4.0),
-                during(bob(400, 330, phase=0), 5.5, 9.0),
-            ),
+            then(walk(Place(400, 330), LEFT, 1.5), arrive(RIGHT, Place(880, 330), 1.5, 4.0)),
+            then(walk(Place(880, 330), RIGHT, 1.5), arrive(LEFT, Place(400, 330), 1.5, 4.0)),
         ),
         9.0,
     ),
@@ -241,16 +237,12 @@ def people(photos: Path | None, count: int = 4) -> list[Person]:
     """People cut out of photos, each alone in the part cut out; the largest first, one a photo."""
     detector = YuNetDetector()
     if photos is None:
-        image = load_image(PORTRAIT)
-        face = detector.detect(image)[0]
-        found = [_cut_out(image, face)]
-        mirrored = image[:, ::-1].copy()
+        images = [load_image(PORTRAIT)]
         for shift in (40, 90, 140):
-            hsv = cv2.cvtColor(mirrored, cv2.COLOR_RGB2HSV)
+            hsv = cv2.cvtColor(images[0][:, ::-1].copy(), cv2.COLOR_RGB2HSV)
             hsv[..., 0] = (hsv[..., 0].astype(int) + shift) % 180
-            other = np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), np.uint8)
-            found.append(_cut_out(other, detector.detect(other)[0]))
-        return found[:count]
+            images.append(np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), np.uint8))
+        return [_cut_out(image, detector.detect(image)[0]) for image in images[:count]]
     anyone = YuNetDetector(min_score=0.3)
     sized = []
     for path in sorted(photos.glob("*.jpg")):
@@ -300,16 +292,19 @@ def draw(
 ) -> Iterator[tuple[Frame, dict[int, Box], dict[int, Box]]]:
     """The frames of a scene with the boxes of the visible faces, and of all, by person."""
     random = np.random.default_rng(0)
-    grounds: list[Image] = []
-    for _ in range(1 + len(scene.cuts)):
-        coarse = random.integers(60, 200, (9, 16, 3)).astype(np.uint8)
-        fine = cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
-        grounds.append(np.asarray(fine, np.uint8))
+    grounds = [
+        cv2.resize(
+            random.integers(60, 200, (9, 16, 3)).astype(np.uint8),
+            (WIDTH, HEIGHT),
+            interpolation=cv2.INTER_CUBIC,
+        )
+        for _ in range(1 + len(scene.cuts))
+    ]
     noise = random.normal(0, scene.noise, (8, HEIGHT, WIDTH, 1)).astype(np.int16)
     for index in range(round(scene.seconds * FPS)):
         time_s = index / FPS
         shot = sum(time_s >= cut for cut in scene.cuts)
-        image = grounds[shot].copy()
+        image = np.array(grounds[shot], np.uint8)
         boxes: dict[int, Box] = {}
         for number, (path, person) in enumerate(zip(scene.paths, cast, strict=False)):
             place = path(time_s)
@@ -342,32 +337,26 @@ def _paste(image: Image, person: Person, place: Place) -> Box | None:
     mask = cv2.warpAffine(person.mask, turn, size)[:, :, None]
     photo = cv2.warpAffine(person.photo, turn, size, borderMode=cv2.BORDER_REPLICATE)
     under = image[top:bottom, left:right]
-    image[top:bottom, left:right] = (under + mask * (photo.astype(np.float32) - under)).astype(
-        np.uint8
-    )
-    return (
-        place.scale * x0 + shift_x,
-        place.scale * y0 + shift_y,
-        place.scale * x1 + shift_x,
-        place.scale * y1 + shift_y,
-    )
+    mixed = under + mask * (photo.astype(np.float32) - under)
+    image[top:bottom, left:right] = mixed.astype(np.uint8)
+    (x0, x1), (y0, y1) = ((place.scale * v for v in ends) for ends in ((x0, x1), (y0, y1)))
+    return x0 + shift_x, y0 + shift_y, x1 + shift_x, y1 + shift_y
 
 
 def _is_visible(number: int, boxes: dict[int, Box], scene: Scene) -> bool:
     """Whether at least three quarters of a face are in the photo, and nothing is before it."""
     x0, y0, x1, y1 = boxes[number]
-    inside = (min(x1, WIDTH) - max(x0, 0)) * (min(y1, HEIGHT) - max(y0, 0))
-    if min(x1, WIDTH) <= max(x0, 0) or inside < 0.75 * (x1 - x0) * (y1 - y0):
-        return False
+
+    def within(other: Box) -> float:
+        """The share of the face that lies within another box."""
+        across = min(x1, other[2]) - max(x0, other[0])
+        down = min(y1, other[3]) - max(y0, other[1])
+        return max(across, 0) * max(down, 0) / ((x1 - x0) * (y1 - y0))
+
     covers = [box for other, box in boxes.items() if other > number]
     if scene.pillar:
         covers.append((scene.pillar[0], 0, scene.pillar[1], HEIGHT))
-    for cover in covers:
-        across = min(x1, cover[2]) - max(x0, cover[0])
-        down = min(y1, cover[3]) - max(y0, cover[1])
-        if across > 0 and down > 0 and across * down > 0.25 * (x1 - x0) * (y1 - y0):
-            return False
-    return True
+    return within((0, 0, WIDTH, HEIGHT)) >= 0.75 and all(within(one) <= 0.25 for one in covers)
 
 
 @dataclass
@@ -390,8 +379,8 @@ def score(scene: Scene, cast: list[Person], settings: TrackingSettings) -> tuple
     """How a scene was followed, and what detection alone finds of it, 0 to 1."""
     tracker, detector = Tracker(YuNetDetector(), settings), YuNetDetector()
     result, alone = Score(), 0
-    lately: dict[int, bool] = {}
-    seen: dict[int, list[int]] = {}  # person -> its numbers, one for each match
+    lately: dict[int, bool] = {}  # person that is visible, and was matched -> whether it is now
+    seen = defaultdict[int, list[int]](list)  # person -> its numbers, one for each match
     merged: dict[int, int] = {}
     for frame, visible, boxes in draw(scene, cast):
         faces = [(face.track, face.box) for face in tracker(frame.image, frame.time_s)]
@@ -403,15 +392,10 @@ def score(scene: Scene, cast: list[Person], settings: TrackingSettings) -> tuple
         result.visible += len(visible)
         result.found += len(matched)
         result.false += len(faces) - len(match(boxes, faces, 0.3))
-        for person in visible:
-            result.fragments += person in matched and lately.get(person) is False
-            if person in matched:
-                seen.setdefault(person, []).append(matched[person])
-                lately[person] = True
-            elif person in lately:
-                lately[person] = False
-        for person in set(lately) - set(visible):
-            del lately[person]
+        result.fragments += sum(lately.get(person) is False for person in matched)
+        lately = {one: one in matched for one in visible if one in matched or one in lately}
+        for person, number in matched.items():
+            seen[person].append(number)
     for numbers in seen.values():
         result.live_switches += sum(a != b for a, b in pairwise(numbers))
         final = [merged.get(number, number) for number in numbers]
@@ -450,14 +434,10 @@ def print_tracking(cast: list[Person], intervals: list[float], only: str) -> Non
         for every_s in intervals:
             result, found = score(scene, cast, TrackingSettings(detect_every_s=every_s))
             counts = (result.switches, result.live_switches, result.fragments, result.false)
-            print_row(
-                *(name, f"{every_s:g} s" if every_s else "frame"),
-                *(
-                    f"{result.found / max(1, result.visible):.1%}",
-                    "" if every_s else f"{found:.1%}",
-                ),
-                *(*map(str, counts), f"{result.detection_frames / result.frames:.0%}"),
-            )
+            recall = f"{result.found / max(1, result.visible):.1%}"
+            every, alone = (f"{every_s:g} s", "") if every_s else ("frame", f"{found:.1%}")
+            searched = f"{result.detection_frames / result.frames:.0%}"
+            print_row(name, every, recall, alone, *map(str, counts), searched)
     print()
 
 
@@ -500,28 +480,20 @@ def repeat_video(path: Path, clip: Path, times: int) -> Path:
     return path
 
 
-@dataclass(frozen=True)
-class Pace:
-    """How fast frames were read: by the clock, and by processor time of all threads together.
+def pace(read: Callable[[], int], runs: int) -> tuple[float, float]:
+    """Frames a second by the clock, and milliseconds of processor time a frame; medians of runs.
 
-    On a core of its own both are the same; the second holds where others run beside.
+    `read` gives its number of frames. The second, of all threads together, holds where others run
+    beside.
     """
-
-    fps: float
-    cpu_ms: float
-
-
-def pace(read: Callable[[], int], runs: int) -> Pace:
-    """The median of some runs; `read` gives its number of frames."""
     measured = []
     for _ in range(runs):
         wall, cpu = time.perf_counter(), time.process_time()
         count = read()
         cpu_ms = (time.process_time() - cpu) / count * 1e3
-        measured.append(Pace(count / (time.perf_counter() - wall), cpu_ms))
-    return Pace(
-        statistics.median(p.fps for p in measured), statistics.median(p.cpu_ms for p in measured)
-    )
+        measured.append((count / (time.perf_counter() - wall), cpu_ms))
+    fps, cpu_ms = map(statistics.median, zip(*measured, strict=True))
+    return fps, cpu_ms
 
 
 def print_throughput(videos: dict[str, Path], model: str) -> None:
@@ -541,7 +513,7 @@ def print_throughput(videos: dict[str, Path], model: str) -> None:
         rows, copy = clip.with_suffix(".csv"), clip.with_suffix(".out.mp4")
         seldom = VideoSettings(read_every_s=1 / 15)
         ways: dict[str, Callable[[], int]] = {
-            "decoding alone": partial(_decode, whole),
+            "decoding alone": partial(_count, whole),
             "mien": partial(_read, yunet, whole, between),
             "mien, to rows.csv": partial(_write, yunet, clip, Outputs(csv=rows)),
             "mien, to annotated.mp4": partial(_write, yunet, clip, Outputs(video=copy)),
@@ -552,9 +524,8 @@ def print_throughput(videos: dict[str, Path], model: str) -> None:
         if peer is not None:
             ways["fer"] = partial(_read_with_fer, peer, slow)
         for way, read in ways.items():
-            found = pace(read, 1 if way in ("Haar on every frame", "fer") else RUNS)
-            by_cpu = f"{1e3 / found.cpu_ms:.0f}"
-            print_row(name, way, f"{found.fps:.0f}", f"{found.cpu_ms:.1f}", by_cpu)
+            fps, cpu_ms = pace(read, 1 if way in ("Haar on every frame", "fer") else RUNS)
+            print_row(name, way, f"{fps:.0f}", f"{cpu_ms:.1f}", f"{1e3 / cpu_ms:.0f}")
     print(_load())
     print("" if peer is not None else "fer: not installed here\n")
 
@@ -566,18 +537,14 @@ def _load() -> str:
     return f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
 
 
-def _count(given: Iterable[Any]) -> int:
-    return sum(1 for _ in given)
-
-
-def _decode(given: Callable[[], Iterator[Frame]]) -> int:
-    return _count(given())
+def _count(given: Callable[[], Iterable[Any]]) -> int:
+    return sum(1 for _ in given())
 
 
 def _read(
     recognizer: Recognizer, given: Callable[[], Iterator[Frame]], settings: VideoSettings
 ) -> int:
-    return _count(read_stream(recognizer, given(), settings=settings))
+    return sum(1 for _ in read_stream(recognizer, given(), settings=settings))
 
 
 def _write(recognizer: Recognizer, clip: Path, outputs: Outputs) -> int:
@@ -592,11 +559,8 @@ def _fer() -> Any:
 
 
 def _read_with_fer(peer: Any, given: Callable[[], Iterator[Frame]]) -> int:
-    count = 0
-    for frame in given():
-        peer.detect_emotions(cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR))
-        count += 1
-    return count
+    images = (cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR) for frame in given())
+    return sum(1 for _ in map(peer.detect_emotions, images))
 
 
 def print_latency(clip: Path, model: str) -> None:
@@ -632,11 +596,13 @@ def print_flips(clip: Path, model: str) -> None:
             analyze_video(clip, recognizer, settings=settings, offline=way).summary()
             for way in (False, True)
         )
-        raw = statistics.mean(track.raw_flips_per_minute for track in online)
-        after = statistics.mean(track.flips_per_minute for track in online)
-        whole = statistics.mean(track.flips_per_minute for track in offline)
-        flips = (f"{value:.1f}" for value in (raw, after, whole))
-        print_row(f"{half_life_s:g} s", f"{margin:g}", *flips)
+        flips = [
+            [track.raw_flips_per_minute for track in online],
+            [track.flips_per_minute for track in online],
+            [track.flips_per_minute for track in offline],
+        ]
+        means = (f"{statistics.mean(values):.1f}" for values in flips)
+        print_row(f"{half_life_s:g} s", f"{margin:g}", *means)
     print()
 
 
@@ -674,12 +640,10 @@ def print_looks(photos: Path) -> None:
                 best = max(found, key=lambda other: iou(other.box, box), default=None)
                 if best is not None and iou(best.box, box) >= MATCH_IOU:
                     again.append((first + index, appearance_of(changed, best, detector.framing)))
-    alike = (
-        np.array([appearance for _, appearance in again])
-        @ np.array([appearance for _, appearance in known]).T
-    )
-    own = np.array([index for index, _ in again])
-    names = np.array([str(path) for path, _ in known])
+    paths, appearances = zip(*known, strict=True)
+    indices, appearances_again = zip(*again, strict=True)
+    alike = np.array(appearances_again) @ np.array(appearances).T
+    own, names = np.array(indices), np.array(list(map(str, paths)))
     same = alike[np.arange(len(own)), own]
     others = alike[names[own][:, None] != names[None, :]]
     print(

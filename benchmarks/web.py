@@ -32,14 +32,15 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import cv2
 import numpy as np
 import psutil  # type: ignore[import-untyped]
+from numpy.typing import NDArray
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as connect_async
 from websockets.sync.client import connect
@@ -56,6 +57,7 @@ from program import PORTRAIT, options_of, print_head, print_row
 WIDTH, HEIGHT = 640, 480
 JPEG_QUALITY: Final = 80  # as the page sends frames
 START_S: Final = 60.0  # for the server to answer
+WARM_UP: Final = 5  # frames before those that count
 SUBPROTOCOL: Final = Subprotocol("mien")
 
 
@@ -75,28 +77,22 @@ class Plan:
 SHORT: Final = Plan(live_frames=30, client_s=2.0, photos=20)
 
 
-@dataclass(frozen=True)
-class RoundTrip:
-    """One frame of the live client."""
+class RoundTrip(NamedTuple):
+    """One frame of the live client, in milliseconds."""
 
-    encode_ms: float  # the frame to JPEG
-    wait_ms: float  # from sending it until its reply has come; `read_ms` is part of it
-    read_ms: float  # as the server says: decoding, detecting, following, reading
-    draw_ms: float  # boxes, labels and bars
+    encode: float  # the frame to JPEG
+    wait: float  # from sending it until its reply has come; `read` is part of it
+    read: float  # as the server says: decoding, detecting, following, reading
+    draw: float  # boxes, labels and bars
+    total: float  # from the frame until it is drawn
     faces: int  # that were found
-
-    @property
-    def total_ms(self) -> float:
-        """From the frame until it is drawn."""
-        return self.encode_ms + self.wait_ms + self.draw_ms
 
 
 @dataclass
 class LiveClient:
     """What one of several live clients saw."""
 
-    sent: int = 0  # frames
-    answered: int = 0  # frames that were read
+    sent_at: list[float] = field(default_factory=list)  # of each frame
     dropped: int = 0  # as the server says at last: frames for which a newer one was read
     # Frames that were sent after the last one that was answered, just before each reply; one is
     # always on its way.
@@ -112,11 +108,6 @@ class Posted:
     lost: int  # requests without an answer
     wrong: int  # answers that are not what the library reads here
     seconds: float  # from the first request to the last answer
-
-    @property
-    def per_s(self) -> float:
-        """Answers in a second."""
-        return len(self.latencies_ms) / self.seconds
 
 
 # The server
@@ -135,13 +126,13 @@ class Running:
         """Of the WebSocket."""
         return f"ws://{self.host}:{self.port}/api/live"
 
-    def memory_mb(self) -> float:
-        """Resident memory of all its processes."""
-        return sum_of(self.process, resident_mb)
+    def connection(self) -> http.client.HTTPConnection:
+        """For requests, one after the other."""
+        return http.client.HTTPConnection(self.host, self.port, timeout=START_S)
 
-    def cpu_s(self) -> float:
-        """Processor time of all its processes until now."""
-        return sum_of(self.process, cpu_s)
+    def spent(self) -> NDArray[np.float64]:
+        """Resident memory in MB, and processor time until now, of all its processes."""
+        return np.array([sum_of(self.process, resident_mb), sum_of(self.process, cpu_s)])
 
 
 @contextmanager
@@ -170,27 +161,19 @@ def _await_workers(running: Running, workers: int) -> None:
     begun = time.monotonic()
     starts: list[tuple[float, float]] = []  # earliest and latest of each
     while len(starts) < workers:
-        waited_s = time.monotonic() - begun
-        if waited_s > START_S:
+        if time.monotonic() - begun > START_S:
             raise RuntimeError(f"expected {workers} workers to answer; {len(starts)} did")
-        connection = http.client.HTTPConnection(running.host, running.port, timeout=START_S)
+        time.sleep(0.01)
         asked = time.monotonic()
-        try:
+        with closing(running.connection()) as connection, suppress(OSError):
             connection.request("GET", "/api/health")
             uptime_s = json.loads(connection.getresponse().read())["uptime_s"]
-        except OSError:
-            time.sleep(0.1)
-            continue
-        finally:
-            connection.close()
-        start = asked - uptime_s - 0.001, time.monotonic() - uptime_s + 0.001
-        for number, (first, last) in enumerate(starts):
-            if first <= start[1] and start[0] <= last:
-                starts[number] = max(first, start[0]), min(last, start[1])
-                break
-        else:
-            starts.append(start)
-        time.sleep(0.01)
+            earliest, latest = asked - uptime_s - 0.001, time.monotonic() - uptime_s + 0.001
+            same = [one for one in starts if one[0] <= latest and earliest <= one[1]]
+            for one in same[:1]:
+                starts.remove(one)
+                earliest, latest = max(one[0], earliest), min(one[1], latest)
+            starts.append((earliest, latest))
 
 
 # One live client
@@ -198,18 +181,12 @@ def _await_workers(running: Running, workers: int) -> None:
 
 def live_frames(count: int) -> list[Image]:
     """(480, 640, 3) uint8 each: a portrait that moves to and fro before a gray wall."""
-    portrait = np.asarray(
-        cv2.resize(load_image(PORTRAIT), (400, 400), interpolation=cv2.INTER_AREA)
-    )
+    portrait = cv2.resize(load_image(PORTRAIT), (400, 400), interpolation=cv2.INTER_AREA)
     noise = np.random.default_rng(0).normal(0, 3, (HEIGHT, WIDTH, 3))
-    wall = np.clip(128 + noise, 0, 255).astype(np.uint8)
-    frames = []
-    for index in range(count):
-        frame = wall.copy()
-        x = round(120 + 100 * np.sin(index / 12))
-        y = round(50 + 20 * np.sin(index / 7))
+    frames = [np.clip(128 + noise, 0, 255).astype(np.uint8) for _ in range(count)]
+    for index, frame in enumerate(frames):
+        x, y = round(120 + 100 * np.sin(index / 12)), round(50 + 20 * np.sin(index / 7))
         frame[y : y + 400, x : x + 400] = portrait
-        frames.append(frame)
     return frames
 
 
@@ -234,30 +211,28 @@ def reading_of(face: dict[str, Any]) -> Reading:
 
 def live(running: Running, plan: Plan) -> list[RoundTrip]:
     """Send frame after frame, each when the reply to the one before is drawn."""
-    frames = live_frames(60)
-    trips = []
+    frames, trips = live_frames(60), []
     with connect(
         running.live_address, subprotocols=[SUBPROTOCOL], compression=None, max_size=None
     ) as socket:
         due = time.perf_counter()
-        for index in range(plan.live_frames + 5):
+        for index in range(plan.live_frames + WARM_UP):
             time.sleep(max(0.0, due - time.perf_counter()))
             due = max(due + 1 / plan.live_fps, time.perf_counter())
             frame = frames[index % len(frames)]
-            start = time.perf_counter()
+            times = [time.perf_counter()]
             content = encode(frame)
-            encoded = time.perf_counter()
+            times.append(time.perf_counter())
             socket.send(content)
             reply = json.loads(socket.recv(timeout=START_S))
-            came = time.perf_counter()
+            times.append(time.perf_counter())
             annotate(frame, [reading_of(face) for face in reply["faces"]])
-            drawn = time.perf_counter()
-            if index >= 5:  # the first ones warm the server
-                times = (encoded - start, came - encoded, drawn - came)
-                encode_ms, wait_ms, draw_ms = (1e3 * one for one in times)
-                read_ms = reply["read_ms"]
-                trips.append(RoundTrip(encode_ms, wait_ms, read_ms, draw_ms, len(reply["faces"])))
-    return trips
+            times.append(time.perf_counter())
+            encode_ms, wait_ms, draw_ms = (1e3 * np.diff(times)).tolist()
+            total_ms, faces = encode_ms + wait_ms + draw_ms, len(reply["faces"])
+            trip = RoundTrip(encode_ms, wait_ms, reply["read_ms"], draw_ms, total_ms, faces)
+            trips.append(trip)
+    return trips[WARM_UP:]
 
 
 # Several
@@ -273,14 +248,12 @@ def clients(running: Running, plan: Plan) -> list[LiveClient]:
         async with connect_async(
             running.live_address, subprotocols=[SUBPROTOCOL], compression=None
         ) as socket:
-            sent_at: list[float] = []
-            receiving = asyncio.create_task(_receive(socket, seen, sent_at))
+            receiving = asyncio.create_task(_receive(socket, seen))
             start = time.perf_counter()
             for index in range(round(plan.client_s * plan.client_fps)):
                 await asyncio.sleep(max(0.0, start + index / plan.client_fps - time.perf_counter()))
-                sent_at.append(time.perf_counter())
+                seen.sent_at.append(time.perf_counter())
                 await socket.send(contents[(index + 15 * number) % len(contents)])
-                seen.sent += 1
             await asyncio.wait([receiving], timeout=2.0)
             receiving.cancel()
         return seen
@@ -291,15 +264,13 @@ def clients(running: Running, plan: Plan) -> list[LiveClient]:
     return asyncio.run(all_of_them())
 
 
-async def _receive(socket: ClientConnection, seen: LiveClient, sent_at: list[float]) -> None:
+async def _receive(socket: ClientConnection, seen: LiveClient) -> None:
     last = -1
     while True:
         reply = json.loads(await socket.recv())
-        seen.behind.append(len(sent_at) - 1 - last)
-        last = reply["frame"]
-        seen.answered += 1
-        seen.dropped = reply["dropped"]
-        seen.latencies_ms.append(1e3 * (time.perf_counter() - sent_at[last]))
+        seen.behind.append(len(seen.sent_at) - 1 - last)
+        last, seen.dropped = reply["frame"], reply["dropped"]
+        seen.latencies_ms.append(1e3 * (time.perf_counter() - seen.sent_at[last]))
 
 
 # Photos
@@ -307,18 +278,16 @@ async def _receive(socket: ClientConnection, seen: LiveClient, sent_at: list[flo
 
 def made_up_photos(count: int, folder: Path | None) -> list[bytes]:
     """JPEG files: the portrait, or a folder's images, at many sizes and places of 640 x 480."""
-    random = np.random.default_rng(1)
-    images = [load_image(PORTRAIT)]
+    random, files = np.random.default_rng(1), [PORTRAIT]
     if folder is not None:
-        found = sorted(path for path in folder.iterdir() if path.suffix in (".jpg", ".png"))
-        images = [load_image(path) for path in found]
+        files = sorted(path for path in folder.iterdir() if path.suffix in (".jpg", ".png"))
+    images = [load_image(path) for path in files]
     photos = []
     for index in range(count):
         image = images[index % len(images)]
-        scale = float(random.uniform(0.7, 1.0)) * min(
-            WIDTH / image.shape[1], HEIGHT / image.shape[0]
-        )
-        size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
+        height, width = image.shape[:2]
+        scale = float(random.uniform(0.7, 1.0)) * min(WIDTH / width, HEIGHT / height)
+        size = round(width * scale), round(height * scale)
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         photo = np.full((HEIGHT, WIDTH, 3), int(random.integers(60, 200)), np.uint8)
         x, y = (int(random.integers(0, space + 1)) for space in (WIDTH - size[0], HEIGHT - size[1]))
@@ -331,10 +300,7 @@ def post(
     running: Running, photos: Sequence[bytes], expected: Sequence[Any], posters: int
 ) -> Posted:
     """Post the photos, each poster the next one that is left."""
-    waiting = [
-        http.client.HTTPConnection(running.host, running.port, timeout=START_S)
-        for _ in range(posters)
-    ]
+    waiting = [running.connection() for _ in range(posters)]
 
     def one(photo: bytes, expected: list[Reading]) -> tuple[float, bool] | None:
         """Milliseconds, and whether the answer is right; None where it did not come."""
@@ -390,14 +356,8 @@ def print_live(trips: Sequence[RoundTrip], cpu_s: float) -> None:
         f"{1e3 * cpu_s / len(trips):.1f} ms of the server's processor time for each\n"
     )
     print_head("from frame to image, ms", "median", "95 %", "99 %")
-    parts = {
-        "encode JPEG": [trip.encode_ms for trip in trips],
-        "send, wait, receive": [trip.wait_ms for trip in trips],
-        "of it the server reads": [trip.read_ms for trip in trips],
-        "draw": [trip.draw_ms for trip in trips],
-        "**round trip**": [trip.total_ms for trip in trips],
-    }
-    for name, values in parts.items():
+    parts = ("encode JPEG", "send, wait, receive", "of it the server reads", "draw")
+    for name, values in zip((*parts, "**round trip**"), zip(*trips, strict=True), strict=False):
         print_row(name, *spread(values, 0.5, 0.95, 0.99))
 
 
@@ -409,7 +369,7 @@ def print_clients(seen: Sequence[LiveClient], plan: Plan, workers: int) -> None:
     counts = ("sent", "answered", "dropped", "most frames behind")
     print_head("client", *counts, "reply, ms: median", "95 %")
     for number, one in enumerate(seen, start=1):
-        cells = (number, one.sent, one.answered, one.dropped, max(one.behind))
+        cells = (number, len(one.sent_at), len(one.behind), one.dropped, max(one.behind))
         print_row(*map(str, cells), *spread(one.latencies_ms, 0.5, 0.95))
 
 
@@ -420,7 +380,8 @@ def print_photos(rows: Sequence[tuple[str, Posted, float, float, float]]) -> Non
     )
     for name, posted, before, after, took_s in rows:
         print_row(
-            *(name, f"{posted.per_s:.1f}", str(posted.lost), str(posted.wrong)),
+            *(name, f"{len(posted.latencies_ms) / posted.seconds:.1f}"),
+            *(str(posted.lost), str(posted.wrong)),
             *spread(posted.latencies_ms, 0.5, 0.95, 0.99),
             *(f"{before:.0f}", f"{after:.0f}", f"{took_s:.1f}"),
         )
@@ -458,18 +419,18 @@ def main() -> None:
         with server(options.model, workers=workers) as running:
             # A live client stays with one process: more of them change nothing for it.
             if options.only in (None, "live") and workers == options.workers[0]:
-                cpu_before = running.cpu_s()
+                before = running.spent()
                 trips = live(running, plan)
-                print_live(trips, running.cpu_s() - cpu_before)
+                print_live(trips, (running.spent() - before)[1])
             if options.only in (None, "clients"):
                 print_clients(clients(running, plan), plan, workers)
             if photos:
                 post(running, photos[:16], expected, plan.posters)  # warms it
-                before, cpu_before = running.memory_mb(), running.cpu_s()
+                before = running.spent()
                 posted = post(running, photos, expected, plan.posters)
-                after, cpu_after = running.memory_mb(), running.cpu_s()
+                after = running.spent()
                 name = f"{plan.posters} clients, workers {workers}"
-                rows.append((name, posted, before, after, cpu_after - cpu_before))
+                rows.append((name, posted, before[0], after[0], (after - before)[1]))
     if rows:
         faces = statistics.mean(len(readings) for readings in expected)
         print(
