@@ -69,6 +69,7 @@ _BESIDE: Final = {
 
 
 def _open_tables(folder: Path) -> Read:
+    from learn_fixtures import write_csv
     from mien.bench import read_boxes
     from mien.learn.data.datasets import load_faces
 
@@ -86,7 +87,7 @@ def _open_tables(folder: Path) -> Read:
         (place / name).write_bytes(image)
     for where in _BESIDE.values():
         (place / where).mkdir(parents=True, exist_ok=True)
-    table.write_bytes(seeds.fer2013())
+    write_csv(table, seeds.fer2013())
 
     def read(path: Path) -> str:
         if path.name == "boxes.json":
@@ -219,10 +220,11 @@ def _read_recipe(path: Path) -> str:
 
 
 def _open_runs(folder: Path) -> Read:
+    from learn_fixtures import add_tiny_network
     from mien.learn.training.runs import load_best, read_checkpoint, read_config, read_history
 
-    seeds.add_small_network()
     good = seeds.runs()
+    add_tiny_network()
 
     def read(path: Path) -> str:
         run_dir = path.parent
@@ -237,14 +239,14 @@ def _open_runs(folder: Path) -> Read:
 
 
 def _open_weights(folder: Path) -> Read:
+    from learn_fixtures import TINY, add_tiny_network
     from mien.learn.training.pretrained import Pretrained
     from mien.learn.training.runs import network_of
 
-    seeds.add_small_network()
-    recipe = seeds.small_recipe()
+    add_tiny_network()
 
     def read(path: Path) -> str:
-        Pretrained(path, recipe).fill(network_of(recipe))
+        Pretrained(path, TINY).fill(network_of(TINY))
         return "filled"
 
     return read

@@ -3,22 +3,28 @@
 import csv
 import io
 import json
+import re
 import tarfile
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pillow_heif
 from PIL import Image as PILImage
 
 from fakes import SPEC, a_tracked_reading
-from image_files import saved
+from image_files import oriented, saved
 from mien.labels import FERPLUS
 from mien.spec import METADATA_KEY
+from videos import SOUND_RATE, tone
+
+if TYPE_CHECKING:
+    from mien.learn.data.datasets import FaceSet
 
 PORTRAIT: Final = Path(__file__).resolve().parent.parent / "examples" / "astronaut.jpg"
 
@@ -31,6 +37,14 @@ def face(side_px: int = 64) -> PILImage.Image:
     """The portrait's face, small."""
     with PILImage.open(PORTRAIT) as image:
         return image.crop((150, 30, 310, 190)).resize((side_px, side_px))
+
+
+def written(name: str, write: Callable[[Path], object]) -> bytes:
+    """What is written into a file of that name."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        write(path)
+        return path.read_bytes()
 
 
 def _heic(image: PILImage.Image, **options: Any) -> bytes:
@@ -48,20 +62,12 @@ def _parquet(columns: dict[str, Any], **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-def _npy(value: Any) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, np.array(value))
-    return buffer.getvalue()
-
-
 def images() -> Seeds:
     """Each format and mode of image that `mien.load_image` takes."""
     color, gray = face(), face().convert("L")
     clear = color.copy()
     clear.putalpha(gray)
-    palette = color.quantize(16)
-    turned = PILImage.Exif()
-    turned[0x0112] = 6
+    palette, turned = color.quantize(16), oriented(6)
     turned[0x010E] = "a face"
     deep = PILImage.fromarray(np.asarray(gray, np.uint16) * 257)
     small = face(24)
@@ -124,31 +130,23 @@ def _rows(header: list[str], rows: list[list[Any]]) -> bytes:
     return text.getvalue().encode()
 
 
-def pixels() -> str:
-    """A face as `fer2013.csv` has it."""
-    return " ".join(map(str, np.asarray(face(48).convert("L")).ravel()))
+def fer2013() -> "FaceSet":
+    """A face in each split, with votes."""
+    from learn_fixtures import made_up_faces
 
-
-USAGES: Final = ("Training", "PublicTest", "PrivateTest")
-
-
-def fer2013() -> bytes:
-    """`fer2013.csv` with a face in each split."""
-    return _rows(["emotion", "pixels", "Usage"], [[3, pixels(), usage] for usage in USAGES])
+    return made_up_faces(train=1, val=1, test=1, votes=True).take(np.array([3, 10, 17]))
 
 
 def tables() -> Seeds:
     """The tables of the data sets, and labels that stand in files of their own."""
-    votes = [
-        [usage, f"fer{row:07d}.png", *([0, 8, 1] + [0] * 6 + [1])]
-        for row, usage in enumerate(USAGES)
-    ]
+    from learn_fixtures import write_csv, write_votes
+
     points = ";".join(f"{x}.5;{y}" for x, y in zip(range(68), range(68, 0, -1), strict=True))
     affectnet = "subDirectory_filePath face_x face_y face_width face_height facial_landmarks"
     boxes = {"a.jpg": [[1.5, 2, 30, 40], [5, 6, 7, 8]], "b.jpg": []}
     return {
-        "fer2013.csv": [fer2013()],
-        "fer2013new.csv": [_rows(["Usage", "Image name", *FERPLUS], votes)],
+        "fer2013.csv": [written("a.csv", partial(write_csv, faces=fer2013()))],
+        "fer2013new.csv": [written("a.csv", partial(write_votes, faces=fer2013()))],
         "list_patition_label.txt": [b"train_00001.jpg 4\ntest_0001.jpg 7\n"],
         "training.csv": [
             _rows(
@@ -157,7 +155,7 @@ def tables() -> Seeds:
             )
         ],
         "S001_001_00000003_emotion.txt": [b"   3.0000000e+00\n"],
-        "1_exp.npy": [_npy("3"), _npy(3)],
+        "1_exp.npy": [written("a.npy", partial(np.save, arr=number)) for number in ("3", 3)],
         "boxes.json": [json.dumps(boxes).encode()],
     }
 
@@ -166,16 +164,12 @@ def parquet() -> Seeds:
     """Faces as Parquet, with votes and without, and as Hugging Face writes images."""
     image = saved(face(48).convert("L"), "PNG")
     plain = {"image": [image] * 3, "emotion": [0, 3, 6]}
-    voted = {**plain, "ferplus_votes": [[0, 8, 1] + [0] * 6 + [1]] * 3}
+    votes = {"ferplus_votes": [[0, 8, 1] + [0] * 6 + [1]] * 3}
     structs = [{"bytes": image, "path": None}] * 3
     named = {"image": structs, "emotion": ["happy", "sad", "fear"]}
-    return {
-        "train.parquet": [
-            _parquet(plain),
-            _parquet(voted, compression="none"),
-            _parquet(named, compression="zstd", use_dictionary=False),
-        ]
-    }
+    voted = _parquet(plain | votes, compression="none")
+    packed = _parquet(named, compression="zstd", use_dictionary=False)
+    return {"train.parquet": [_parquet(plain), voted, packed]}
 
 
 def archives() -> Seeds:
@@ -220,29 +214,18 @@ def messages() -> Seeds:
     }
 
 
-def _onnx(graph: str, constants: dict[str, Any], *, opset: int) -> Any:
-    """A model as ONNX's own text has it, and its arrays."""
-    import onnx
-
-    head = f'<ir_version: 8, opset_import: ["" : {opset}]>'
-    model = onnx.parser.parse_model(head + graph)
-    model.graph.initializer.extend(
-        onnx.numpy_helper.from_array(np.asarray(values), name) for name, values in constants.items()
-    )
-    return model
-
-
 def models() -> Seeds:
     """Networks of some bytes in ONNX: a matrix, a convolution, one with the head of votes."""
     import onnx
 
+    from learn_fixtures import onnx_model
+
     random = np.random.default_rng(0)
-    white = {"white": np.float32(255), "shape": np.array([-1, 1, 48, 48])}
-    matrix = {"weights": random.normal(0, 1, (36, 7)).astype(np.float32)}
-    votes = {"votes_weights": random.normal(0, 1, (36, 8)).astype(np.float32)}
-    kernel = {"kernel": random.normal(0, 1, (3, 1, 8, 8)).astype(np.float32)}
-    dense = {"dense": random.normal(0, 1, (7, 3)).astype(np.float32), "zeros": np.zeros(7, "f4")}
-    ones = {name: np.ones(3, np.float32) for name in ("bias", "scale", "shift", "mean", "var")}
+    shapes = {"weights": (36, 7), "votes_weights": (36, 8), "kernel": (3, 1, 8, 8), "dense": (7, 3)}
+    weights = {name: random.normal(0, 1, shape).astype("f4") for name, shape in shapes.items()}
+    weights |= {name: np.ones(3, "f4") for name in ("bias", "scale", "shift", "mean", "var")}
+    weights |= {"white": np.array(255, "f4"), "zeros": np.zeros(7, "f4")}
+    sizes = {"shape": np.array([-1, 1, 48, 48]), "axes": np.array([2, 3])}
     begin = """
         levels = Cast<to: int = 1>(crops)
         shares = Div(levels, white)
@@ -267,17 +250,17 @@ def models() -> Seeds:
         votes_logits = MatMul(rows, votes_weights)
         votes = Softmax<axis: int = 1>(votes_logits)
     """
-    axes = {"axes": np.array([2, 3])}
     voting = replace(SPEC, votes_labels=FERPLUS[:8], temperature=1.5, epoch=9)
     made = []
-    for body, constants, more, spec in (
-        (multiplied, white | matrix, "", SPEC),
-        (convolved, white | kernel | ones | axes | dense, "", SPEC),
-        (voted, white | matrix | votes, ", float[N, 8] votes", voting),
+    for body, more, spec in (
+        (multiplied, "", SPEC),
+        (convolved, "", SPEC),
+        (voted, ", float[N, 8] votes", voting),
     ):
         outputs = f"float[N, 7] probabilities{more}"
         graph = f"tiny (uint8[N, 48, 48] crops) => ({outputs}) {{{body}}}"
-        model = _onnx(graph, constants, opset=17)
+        used = {name: a for name, a in (weights | sizes).items() if re.search(rf"\b{name}\b", body)}
+        model = onnx_model(graph, used, opset=17)
         onnx.helper.set_model_props(model, {METADATA_KEY: spec.to_json()})
         made.append(model.SerializeToString())
     return {"model.onnx": made}
@@ -288,6 +271,8 @@ OTHERS_LABELS: Final = "neutral,happy,surprise,sad,angry,disgust,fear,contempt"
 
 def models_of_others() -> Seeds:
     """ONNX classifiers of other tools: any number of faces or one, channels first or last."""
+    from learn_fixtures import onnx_model
+
     random = np.random.default_rng(3)
     made = []
     for count, shape, order, channels in (
@@ -306,14 +291,12 @@ def models_of_others() -> Seeds:
             "kernel": random.normal(0, 1, (4, channels, 8, 8)).astype(np.float32),
             "matrix": random.normal(0, 1, (4, 8)).astype(np.float32),
         }
-        made.append(_onnx(graph, constants, opset=13).SerializeToString())
+        made.append(onnx_model(graph, constants).SerializeToString())
     return {"theirs.onnx": made}
 
 
 def keras_files() -> Seeds:
     """Keras classifiers of some bytes: sequential and functional, HDF5 and archive, mien's own."""
-    import h5py
-
     from mien.learn.files.keras_h5 import import_keras, save_keras
 
     keras = import_keras("making seeds")
@@ -334,25 +317,17 @@ def keras_files() -> Seeds:
     x = layers.SeparableConv2D(2, 3, strides=2)(x)
     x = layers.Add()([x, layers.ReLU()(x)])
     functional = keras.Model(given, layers.Dense(7)(layers.GlobalAveragePooling2D()(x)))
-    made: Seeds = {"model.h5": [], "model.keras": []}
-    with tempfile.TemporaryDirectory() as name:
-        for model in (sequential, functional):
-            for file, contents in made.items():
-                path = Path(name) / file
-                if file.endswith(".h5"):
-                    save_keras(model, SPEC, path)
-                    contents.append(path.read_bytes())
-                    with h5py.File(path, "r+") as opened:
-                        del opened.attrs[METADATA_KEY]
-                else:
-                    model.save(path)
-                contents.append(path.read_bytes())
-        made["model.h5"].append(_old_keras_file(keras, Path(name) / "old.h5"))
-    return made
+    models = (sequential, functional)
+    ours = (written("m.h5", partial(save_keras, model, SPEC)) for model in models)
+    theirs = {
+        end: [written(f"m{end}", model.save) for model in models] for end in (".h5", ".keras")
+    }
+    old = written("old.h5", partial(_write_old_keras, keras))
+    return {"model.h5": [*ours, *theirs[".h5"], old], "model.keras": theirs[".keras"]}
 
 
-def _old_keras_file(keras: Any, path: Path) -> bytes:
-    """A file whose words are those of Keras 2, with an operation that TensorFlow recorded."""
+def _write_old_keras(keras: Any, path: Path) -> None:
+    """Write a file whose words are those of Keras 2, with an operation that TensorFlow recorded."""
     import h5py
 
     parts = keras.layers
@@ -380,7 +355,6 @@ def _old_keras_file(keras: Any, path: Path) -> bytes:
     with h5py.File(path, "r+") as file:
         file.attrs["keras_version"] = "2.15.0"
         file.attrs["model_config"] = json.dumps(config)
-    return path.read_bytes()
 
 
 def videos() -> Seeds:
@@ -395,41 +369,37 @@ def videos() -> Seeds:
         "video.wmv": ["wmv2"],
         "video.mov": ["qtrle", "prores_ks"],
     }
-    return {name: [_video(name, codec) for codec in codecs] for name, codecs in kinds.items()}
+    return {
+        name: [written(name, partial(_write_video, codec)) for codec in codecs]
+        for name, codecs in kinds.items()
+    }
 
 
-def _video(name: str, codec: str) -> bytes:
+def _write_video(codec: str, path: Path) -> None:
     import av
 
     formats = {"mjpeg": "yuvj420p", "qtrle": "rgb24", "prores_ks": "yuv422p10le"}
     image = np.asarray(face(32))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / name
-        with av.open(str(path), "w") as container:
-            stream: Any = container.add_stream(codec, rate=5)
-            stream.width = stream.height = 32
-            stream.pix_fmt = formats.get(codec, "yuv420p")
-            stream.codec_context.gop_size = 4
-            stream.codec_context.thread_count = 1
-            if codec == "libx265":
-                stream.options = {"x265-params": "log-level=none"}
-            sound: Any = None
-            if name in ("video.mp4", "video.ts") and codec != "mpeg4":
-                sound = container.add_stream("aac", rate=16_000, layout="mono")
-            for number in range(10):
-                frame = av.VideoFrame.from_ndarray(np.roll(image, number, 1).copy(), "rgb24")
-                frame.pts, frame.time_base = number, Fraction(1, 5)
-                container.mux(stream.encode(frame))
-            container.mux(stream.encode())
-            if sound is not None:
-                for number in range(8):
-                    tone = av.AudioFrame.from_ndarray(
-                        np.zeros((1, 1024), np.float32), "fltp", "mono"
-                    )
-                    tone.sample_rate, tone.pts = 16_000, 1024 * number
-                    container.mux(sound.encode(tone))
-                container.mux(sound.encode())
-        return path.read_bytes()
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream(codec, rate=5)
+        stream.width = stream.height = 32
+        stream.pix_fmt = formats.get(codec, "yuv420p")
+        stream.codec_context.gop_size = 4
+        stream.codec_context.thread_count = 1
+        if codec == "libx265":
+            stream.options = {"x265-params": "log-level=none"}
+        sound: Any = None
+        if path.suffix in (".mp4", ".ts") and codec != "mpeg4":
+            sound = container.add_stream("aac", rate=SOUND_RATE, layout="mono")
+        for number in range(10):
+            frame = av.VideoFrame.from_ndarray(np.roll(image, number, 1).copy(), "rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 5)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+        for samples in tone(0.2, ()) if sound is not None else ():
+            container.mux(sound.encode(samples))
+        if sound is not None:
+            container.mux(sound.encode())
 
 
 def video_rows() -> Seeds:
@@ -437,15 +407,14 @@ def video_rows() -> Seeds:
     from mien.rows.files import row_writer
 
     faces = [a_tracked_reading(track, detected=track == 1) for track in (1, 2)]
-    made: Seeds = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for name in ("rows.csv", "rows.jsonl"):
-            writer = row_writer(Path(folder) / name)
-            for number in range(6):
-                writer.write(number, number / 25, faces[: number % 3])
-            writer.finish()
-            made[name] = [(Path(folder) / name).read_bytes()]
-    return made
+
+    def write(path: Path) -> None:
+        writer = row_writer(path)
+        for number in range(6):
+            writer.write(number, number / 25, faces[: number % 3])
+        writer.finish()
+
+    return {name: [written(name, write)] for name in ("rows.csv", "rows.jsonl")}
 
 
 def recipes() -> Seeds:
@@ -458,76 +427,28 @@ def recipes() -> Seeds:
 
 def runs() -> Seeds:
     """The files of a training run of a network with few weights."""
-    import torch
+    from learn_fixtures import FEW_FACES, TINY, tiny_network
+    from mien.learn.training.loop import train
 
-    from mien.learn.training import runs
-
-    recipe = small_recipe()
-    config = runs.RunConfig(
-        recipe=recipe,
-        seed=0,
-        data_name="faces",
-        data_fingerprint="0" * 64,
-        train_count=14,
-        val_count=7,
-        precision="32",
-        device="cpu",
-        mien_version="0",
-        torch_version="2",
-        teachers=(runs.EarlierRun("teacher", "1" * 64),),
-        pretrained=runs.EarlierRun("before", "2" * 64),
-    )
-    row = runs.EpochRow(1, 1.9, 0.2, 1.8, 0.25, 1e-3, 2.5)
-    add_small_network()
-    network = runs.network_of(recipe)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        runs.write_best(folder, network, row)
-        runs.write_history(folder, [row, row])
-        optimizer = torch.optim.Adam(network.parameters())
-        content = {
-            "network": network.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "random": {
-                "cpu": torch.get_rng_state()[:64],
-                "augmentation": torch.Generator().get_state()[:64],
-            },
-            "history": [asdict(row)],
-            "best_epoch": 1,
-        }
-        runs.write_checkpoint(folder / "last.pt", content)
-        files = ("best.pt", "last.pt", "history.csv")
-        found = {file: [(folder / file).read_bytes()] for file in files}
-    return {**found, "config.json": [json.dumps(asdict(config), indent=1).encode()]}
+    with tempfile.TemporaryDirectory() as name, tiny_network():
+        run = Path(name) / "run"
+        train(FEW_FACES, replace(TINY, epochs=1), run, device="cpu")
+        files = ("best.pt", "last.pt", "history.csv", "config.json")
+        found = {file: (run / file).read_bytes() for file in files}
+    before = {"name": "before", "fingerprint": "1" * 64}
+    config = json.loads(found["config.json"]) | {"teachers": [before], "pretrained": before}
+    found["config.json"] = json.dumps(config, indent=1).encode()
+    return {file: [content] for file, content in found.items()}
 
 
 def weights() -> Seeds:
     """Weights of the same network as `mien export --to safetensors` writes them."""
     from safetensors.torch import save
 
+    from learn_fixtures import TINY, tiny_network
     from mien.learn.training.pretrained import RECIPE_KEY
     from mien.learn.training.runs import network_of
 
-    add_small_network()
-    recipe = small_recipe()
-    about = {"mien": "{}", RECIPE_KEY: json.dumps(asdict(recipe))}
-    return {"model.safetensors": [save(network_of(recipe).state_dict(), about)]}
-
-
-def small_recipe() -> Any:
-    """The recipe of the network of `add_small_network`."""
-    from mien.learn.training.recipes import Recipe
-
-    return Recipe(name="small", about="For reading, not for training.", network="fuzzed")
-
-
-def add_small_network() -> None:
-    """Makes a network of some hundred weights known to this process."""
-    from torch import nn
-
-    from mien.learn import networks
-
-    def backbone(options: networks.BackboneOptions) -> tuple[nn.Module, int]:
-        return nn.Sequential(nn.AvgPool2d(12), nn.Flatten(), nn.Linear(16, 4)), 4
-
-    networks.NETWORKS["fuzzed"] = backbone
+    about = {"mien": "{}", RECIPE_KEY: json.dumps(asdict(TINY))}
+    with tiny_network():
+        return {"model.safetensors": [save(network_of(TINY).state_dict(), about)]}

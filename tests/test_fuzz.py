@@ -135,10 +135,10 @@ def read(path: Path) -> str:
         os.kill(os.getpid(), signal.SIGSEGV)
     while what == "hang":
         time.sleep(1)
-    while what == "busy" and time.process_time() - began < 0.5:
+    while what == "busy" and time.process_time() - began < 0.2:
         pass
     if what == "grow":
-        return str(len([b"1" * 2**27 for _ in range(2)]))
+        return str(len([b"1" * 2**25 for _ in range(2)]))
     if what == "raise":
         raise KeyError("x")
     return "read"
@@ -150,7 +150,7 @@ from fuzz import test_readers as harness
 from fuzz.test_readers import *
 
 harness.FOUND = Path("found").resolve()
-harness.CPU_LIMIT_S, harness.MEMORY_LIMIT = 0.25, 200_000_000
+harness.CPU_LIMIT_S, harness.MEMORY_LIMIT = 0.1, 50_000_000
 harness.HANG_S = 2.0 if os.environ["TOY"] == "hang" else 60.0
 """
 
