@@ -110,9 +110,8 @@ def find(images: Sequence[LabeledImage], *, side: float = 1.0) -> Found:
         boxes.append(None)
         if face is not None:
             x0, y0, x1, y1 = face.box
-            middle_x, middle_y = (x0 + x1) / 2, (y0 + y1) / 2
-            half = framing.side * face.size_px / 2
-            boxes[-1] = (middle_x - half, middle_y - half, middle_x + half, middle_y + half)
+            x, y, half = (x0 + x1) / 2, (y0 + y1) / 2, framing.side * face.size_px / 2
+            boxes[-1] = (x - half, y - half, x + half, y + half)
             crops.append(crop_faces(image, [face], framing))
     return Found(tuple(boxes), np.concatenate(crops))
 
@@ -120,9 +119,8 @@ def find(images: Sequence[LabeledImage], *, side: float = 1.0) -> Found:
 def scaled(box: Box, side: float) -> Box:
     """A box with sides so many times as long, around the same center."""
     x0, y0, x1, y1 = box
-    middle_x, middle_y, across, down = (x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0
-    half_x, half_y = side * across / 2, side * down / 2
-    return (middle_x - half_x, middle_y - half_y, middle_x + half_x, middle_y + half_y)
+    x, y, across, down = (x0 + x1) / 2, (y0 + y1) / 2, side * (x1 - x0) / 2, side * (y1 - y0) / 2
+    return x - across, y - down, x + across, y + down
 
 
 def read(

@@ -470,17 +470,11 @@ def speedrun(
 def _measured(
     network: Network, splits: dict[str, Batches], seed: int, seconds: float
 ) -> SeedResult:
-    right = {name: correct(network, part) for name, part in splits.items()}
-    n = {name: len(batches) for name, batches in splits.items()}
-    both = sum(n.values())
-    return SeedResult(
-        seed=seed,
-        seconds=seconds,
-        val=right["val"][0] / n["val"],
-        test=right["test"][0] / n["test"],
-        both=(right["val"][0] + right["test"][0]) / both,
-        both_two_views=(right["val"][1] + right["test"][1]) / both,
-    )
+    right = np.array([correct(network, splits[name]) for name in ("val", "test")])  # by views
+    n = np.array([len(splits[name]) for name in ("val", "test")])
+    val, test = (right[:, 0] / n).tolist()
+    both, both_two_views = (right.sum(axis=0) / n.sum()).tolist()
+    return SeedResult(seed, seconds, val, test, both, both_two_views)
 
 
 def _some(faces: FaceSet, limit: int) -> FaceSet:
@@ -502,8 +496,12 @@ def print_result(result: SpeedrunResult) -> None:
     header = ["seed", "seconds", "an epoch", "val", "test", "val+test", "in two views"]
     values: dict[str, Sequence[float]] = {
         str(r.seed): (
-            *(r.seconds, r.seconds / settings.epochs),
-            *(r.val, r.test, r.both, r.both_two_views),
+            r.seconds,
+            r.seconds / settings.epochs,
+            r.val,
+            r.test,
+            r.both,
+            r.both_two_views,
         )
         for r in result.seeds
     }
@@ -511,11 +509,8 @@ def print_result(result: SpeedrunResult) -> None:
     values["mean"] = list(map(statistics.mean, columns))
     if len(result.seeds) > 1:
         values["spread"] = list(map(statistics.stdev, columns))
-    digits = (2, 3, 4, 4, 4, 4)
-    rows = [
-        [name, *(f"{value:.{d}f}" for value, d in zip(row, digits, strict=True))]
-        for name, row in values.items()
-    ]
+    form = "{:.2f} {:.3f} {:.4f} {:.4f} {:.4f} {:.4f}"
+    rows = [[name, *form.format(*row).split()] for name, row in values.items()]
     print_table(header, rows, left=(0,))
     print()
     if result.limit:
@@ -568,16 +563,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark and print it; the exit status."""
     default = Settings()
     parser = options_of(__doc__)
-    for name in ("epochs", "batch_size", "learning_rate", "dropout", "dense_dropout"):
+    numbers = ("epochs", "batch_size", "learning_rate", "dropout", "dense_dropout", "weight_decay")
+    for name in (*numbers, "label_smoothing"):
         value = getattr(default, name)
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
+    parser.add_argument("--warmup", type=float, default=default.warmup, help="share of the steps")
     parser.add_argument("--seeds", type=int, default=5, help="how many, from 0")
     parser.add_argument("--choose", help="numbers of epochs with commas: compare them on val")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--limit", type=int, default=0, help="so many faces of each split")
-    parser.add_argument("--weight-decay", type=float, default=default.weight_decay)
-    parser.add_argument("--warmup", type=float, default=default.warmup, help="share of the steps")
-    parser.add_argument("--label-smoothing", type=float, default=default.label_smoothing)
     parser.add_argument("--flip", choices=("random", "alternating"), default=default.flip)
     parser.add_argument("--augment", choices=("step", "epoch"), default=default.augment)
     parser.add_argument("--compile", action="store_true", help="torch.compile the network")
