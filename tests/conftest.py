@@ -166,23 +166,6 @@ def networks_opened_once() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session", autouse=True)
-def figures_laid_out_once() -> Iterator[None]:
-    """A figure's second file has the places of the first: to find them takes half of the time."""
-    with pytest.MonkeyPatch.context() as patch:
-        with suppress(ImportError):  # a base install
-            from matplotlib.figure import Figure
-
-            savefig = Figure.savefig
-
-            def save_and_keep(self: Figure, *to: Any, **options: Any) -> None:
-                savefig(self, *to, **options)
-                self.set_layout_engine("none")
-
-            patch.setattr(Figure, "savefig", save_and_keep)
-        yield
-
-
 @pytest.fixture(scope="module")
 def no_figure_of_history() -> Iterator[None]:
     """For tests of `mien train` that do not look at it: to draw it takes longer than to train."""
