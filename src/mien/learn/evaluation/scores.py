@@ -6,7 +6,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import DataError, needs_extra
+from mien.errors import DataError
 from mien.labels import EMOTIONS, FERPLUS, FERPLUS_EMOTIONS, FERPLUS_TO_EMOTION
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.calibration import tagger_shares
@@ -14,6 +14,9 @@ from mien.readings import Probabilities
 from mien.recognize.classifier import Classifier, Votes
 
 BINS: Final = 15  # of the reliability diagram
+
+_SHAPE: Final = (len(EMOTIONS), len(EMOTIONS))  # of a confusion matrix
+_CELLS: Final = len(EMOTIONS) ** 2
 
 FERPLUS_MAJORITY: Final = "FER+ majority"
 """What the truth is called that most taggers chose."""
@@ -114,7 +117,7 @@ def evaluate(classifier: Classifier, faces: FaceSet) -> Evaluation:
 
 
 def evaluate_probabilities(probabilities: Probabilities, targets: NDArray[np.int64]) -> Evaluation:
-    """Compare the likeliest labels with the true ones; the measures are scikit-learn's.
+    """Compare the likeliest labels with the true ones.
 
     A class that was never read has precision 0. Means over the classes are of those that have
     faces; to read one of the others is wrong, and counts in the recall of the face's own.
@@ -125,44 +128,24 @@ def evaluate_probabilities(probabilities: Probabilities, targets: NDArray[np.int
     Raises:
         DataError: there are no faces.
     """
-    with needs_extra("train", "evaluating"):
-        from sklearn.metrics import (
-            classification_report,
-            confusion_matrix,
-            precision_recall_fscore_support,
-        )
     if len(targets) == 0:
         raise DataError("expected faces to evaluate on; there are none")
-
-    predicted = probabilities.argmax(axis=1)
-    classes = list(range(len(EMOTIONS)))
-    report = classification_report(
-        targets,
-        predicted,
-        labels=classes,
-        target_names=list(EMOTIONS),
-        output_dict=True,
-        zero_division=0,
-    )
-    precision, recall, f1 = map(
-        float,
-        precision_recall_fscore_support(
-            targets, predicted, labels=np.unique(targets), average="macro", zero_division=0
-        )[:3],
-    )
+    n, predicted = len(targets), probabilities.argmax(axis=1)
+    right = (predicted == targets).astype(np.float64)
+    confusion = np.bincount(_cells(targets, predicted), minlength=_CELLS).reshape(_SHAPE)
+    scores, macro = _class_scores(confusion)
+    support = confusion.sum(axis=1)
+    macro_average = _class_score(macro, n)
+    columns = zip(EMOTIONS, scores.T, support, strict=True)
     return Evaluation(
-        n=len(targets),
-        accuracy=float((predicted == targets).mean()),
-        macro_f1=f1,
-        per_class={label: _class_score(report[label]) for label in EMOTIONS},
-        macro_average=ClassScore(precision, recall, f1, len(targets)),
-        weighted_average=_class_score(report["weighted avg"]),
-        confusion=tuple(
-            tuple(row) for row in confusion_matrix(targets, predicted, labels=classes).tolist()
-        ),
-        reliability=_reliability(
-            probabilities.max(axis=1), (predicted == targets).astype(np.float64)
-        ),
+        n=n,
+        accuracy=float(right.mean()),
+        macro_f1=macro_average.f1,
+        per_class={label: _class_score(column, count) for label, column, count in columns},
+        macro_average=macro_average,
+        weighted_average=_class_score((scores * support).sum(axis=1) / n, n),
+        confusion=tuple(tuple(row) for row in confusion.tolist()),
+        reliability=_reliability(probabilities.max(axis=1), right),
     )
 
 
@@ -181,20 +164,30 @@ def bootstrap_intervals(
     Returns:
         Intervals of `accuracy`, `macro_f1` and `mean_class_recall`.
     """
-    from sklearn.metrics import precision_recall_fscore_support
-
-    predicted = probabilities.argmax(axis=1)
+    n, cells = len(targets), _cells(targets, probabilities.argmax(axis=1))
     generator = np.random.default_rng(seed)
-    draws = []
-    for _ in range(resamples):
-        rows = generator.integers(0, len(targets), len(targets))
-        drawn, read = targets[rows], predicted[rows]
-        _, recall, f1, _ = precision_recall_fscore_support(
-            drawn, read, labels=np.unique(drawn), average="macro", zero_division=0
-        )
-        draws.append(((drawn == read).mean(), f1, recall))
-    names = ("accuracy", "macro_f1", "mean_class_recall")
-    return {name: Interval.of(of) for name, of in zip(names, np.transpose(draws), strict=True)}
+    drawn = (cells[generator.integers(0, n, n)] for _ in range(resamples))
+    confusions = np.stack([np.bincount(cell, minlength=_CELLS) for cell in drawn])
+    confusions = confusions.reshape(resamples, *_SHAPE)
+    accuracy = np.trace(confusions, axis1=1, axis2=2) / n
+    _, recall, f1 = _class_scores(confusions)[1].T
+    draws = {"accuracy": accuracy, "macro_f1": f1, "mean_class_recall": recall}
+    return {name: Interval.of(values) for name, values in draws.items()}
+
+
+def _cells(targets: NDArray[np.int64], predicted: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(N,) which cell of a confusion matrix each face belongs to, row by row."""
+    return targets * len(EMOTIONS) + predicted
+
+
+def _class_scores(confusion: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Precision, recall and F1 of (..., 7, 7) confusions: (..., 3, 7), and (..., 3) their means."""
+    right = np.diagonal(confusion, axis1=-2, axis2=-1)
+    read, support = confusion.sum(axis=-2), confusion.sum(axis=-1)
+    of = [(right, read), (right, support), (2 * right, read + support)]
+    scores = np.stack([part / np.maximum(whole, 1) for part, whole in of], axis=-2)
+    # Classes without faces have 0 everywhere.
+    return scores, scores.sum(axis=-1) / (support > 0).sum(axis=-1, keepdims=True)
 
 
 @dataclass(frozen=True)
@@ -396,5 +389,6 @@ def _reliability(
     )
 
 
-def _class_score(row: dict[str, float]) -> ClassScore:
-    return ClassScore(row["precision"], row["recall"], row["f1-score"], int(row["support"]))
+def _class_score(scores: NDArray[np.float64], support: int) -> ClassScore:
+    precision, recall, f1 = map(float, scores)
+    return ClassScore(precision, recall, f1, int(support))
