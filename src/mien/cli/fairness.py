@@ -169,7 +169,7 @@ def _print(result: "Fairness") -> None:
 
 
 def _print_gaps(result: "Fairness") -> None:
-    from mien.learn.fairness.gaps import ACCURACY, SAME_MIX, ratio_of
+    from mien.learn.fairness.gaps import ACCURACY, SAME_MIX, figures_of
 
     rows = []
     for grouping in result.groupings:
@@ -179,18 +179,7 @@ def _print_gaps(result: "Fairness") -> None:
             if gap is None:
                 rows.append([name, measure, "-", "", "", "", "", "too few faces to compare"])
                 continue
-            rows.append(
-                [
-                    name,
-                    measure,
-                    f"{100 * gap.difference:.1f}",
-                    f"{100 * gap.interval.low:.1f} to {100 * gap.interval.high:.1f}",
-                    ratio_of(gap),
-                    f"{gap.p:.4f}",
-                    f"{gap.holm:.4f}",
-                    f"{gap.worst} | {gap.best}",
-                ]
-            )
+            rows.append([name, measure, *figures_of(gap), f"{gap.worst} | {gap.best}"])
     header = ["groups by", "", "gap", "95 %", "ratio", "p", "Holm's p", "lowest | highest"]
     print_table(header, rows, left=(0, 1, 7))
 

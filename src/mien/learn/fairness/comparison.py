@@ -24,9 +24,7 @@ from mien.learn.fairness.gaps import (
     Comparison,
     GroupingScore,
     Rate,
-    accuracies,
     holm,
-    rate,
 )
 from mien.learn.fairness.groups import Grouping, crossed, raf_db_groups, read_groups
 from mien.learn.fairness.slices import reference_faces, slice_faces, slices_of
@@ -80,7 +78,7 @@ def find_groupings(
     slices: Sequence[str] | None = None,
     cuts: Mapping[str, Sequence[float]] | None = None,
     seed: int = 0,
-    report: Callable[[str], object] | None = None,
+    report: Callable[[str], object] = lambda _: None,
 ) -> tuple[Grouping, ...]:
     """All the groupings of a split that are asked for: annotated, crossed, measured.
 
@@ -215,28 +213,28 @@ def compare_groups(
                 f"{grouping.name}: expected groups of {len(targets)} faces; "
                 f"got {len(grouping.members)}"
             )
-    whole = Grouping("all", "", ("all",), np.zeros(len(targets), np.int64))
-    everything = Comparison(probabilities, targets, whole, 1)
     shares = np.bincount(targets, minlength=len(EMOTIONS)) / len(targets)
-    scores = []
-    for grouping in groupings:
-        comparison = Comparison(probabilities, targets, grouping, min_n)
-        random = _random(seed, grouping.name)
-        scores.append(
-            comparison.score(shares, resamples=resamples, permutations=permutations, random=random)
+
+    def scored(grouping: Grouping, least: int) -> GroupingScore:
+        # Each has its own chance: its figures do not change with what else is compared.
+        random = np.random.default_rng([seed, zlib.crc32(grouping.name.encode())])
+        comparison = Comparison(probabilities, targets, grouping, least)
+        return comparison.score(
+            shares, resamples=resamples, permutations=permutations, random=random
         )
-    draws = everything.draw(resamples, _random(seed, whole.name))
+
+    whole = Grouping("all", "", ("all",), np.zeros(len(targets), np.int64))
     return Fairness(
         model="",
         data="",
         split="",
         n=len(targets),
-        accuracy=rate(int(everything.right.sum()), len(targets), accuracies(*draws)[:, 0]),
+        accuracy=scored(whole, 1).groups[0].accuracy,
         min_n=min_n,
         resamples=resamples,
         permutations=permutations,
         seed=seed,
-        groupings=_corrected(scores),
+        groupings=_corrected([scored(grouping, min_n) for grouping in groupings]),
     )
 
 
@@ -267,19 +265,17 @@ def stand_out(result: Fairness, *, level: float = 0.05) -> list[str]:
     return lines
 
 
-def _random(seed: int, name: str) -> np.random.Generator:
-    """Of each grouping its own, so that its figures do not change with what else is compared."""
-    return np.random.default_rng([seed, zlib.crc32(name.encode())])
-
-
 def _corrected(scores: Sequence[GroupingScore]) -> tuple[GroupingScore, ...]:
     """The same with Holm's p, over all the gaps of a kind."""
-    every = [(i, gap) for i, score in enumerate(scores) for gap in score.gaps.values()]
     corrected: dict[tuple[int, str], float] = {}
     for kind in KINDS:
-        of_kind = [(i, gap) for i, gap in every if gap.kind == kind]
-        for (i, gap), p in zip(of_kind, holm([gap.p for _, gap in of_kind]), strict=True):
-            corrected[i, gap.measure] = p
+        ps = {
+            (i, gap.measure): gap.p
+            for i, score in enumerate(scores)
+            for gap in score.gaps.values()
+            if gap.kind == kind
+        }
+        corrected |= zip(ps, holm([*ps.values()]), strict=True)
     return tuple(
         replace(
             score,

@@ -5,7 +5,7 @@ and tests draw again from the faces that were read, of which nothing counts but 
 of each group and emotion, read right and read wrong.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -29,20 +29,17 @@ SAME_MIX: Final = "same mix"
 KINDS: Final = (ACCURACY, SAME_MIX, "recall")
 """Of gaps: the p of all gaps of one kind are corrected together."""
 
+_MEASURES: Final = (ACCURACY, SAME_MIX, *EMOTIONS)
+
 
 @dataclass(frozen=True)
 class Rate:
-    """A share of faces, 0 to 1.
+    """A share of faces, 0 to 1."""
 
-    Attributes:
-        n: of so many faces.
-        value: None where they are too few to tell it.
-        interval: 95 %, by the bootstrap; Wilson's where all faces are read right or none, which
-            drawing them again cannot move. None where `value` is.
-    """
-
-    n: int
-    value: float | None
+    n: int  # of so many faces
+    value: float | None  # None where they are too few to tell it
+    # 95 %, by the bootstrap; Wilson's where all faces are read right or none, which drawing them
+    # again cannot move. None where `value` is.
     interval: Interval | None
 
 
@@ -110,36 +107,34 @@ class Gap:
 
 @dataclass(frozen=True)
 class GroupingScore:
-    """How the groups of one grouping are read.
+    """How the groups of one grouping are read."""
 
-    Attributes:
-        name: of the grouping.
-        about: where its groups come from.
-        groups: in their order.
-        left_out: faces in none of them.
-        mix: the labels that "same mix" weighs: those of which each compared group has `MIN_CELL`.
-        gaps: by measure; without those that fewer than two groups have enough faces for.
-    """
-
-    name: str
-    about: str
-    groups: tuple[GroupScore, ...]
-    left_out: int
+    name: str  # of the grouping
+    about: str  # where its groups come from
+    groups: tuple[GroupScore, ...]  # in their order
+    left_out: int  # faces in none of them
+    # The labels that "same mix" weighs: those of which each compared group has `MIN_CELL`.
     mix: tuple[str, ...]
+    # By measure; without those that fewer than two groups have enough faces for.
     gaps: dict[str, Gap]
 
 
-def percent_of(rate: Rate, *, interval: bool = False, digits: int = 1) -> str:
+def percent_of(rate: Rate, *, interval: bool = False) -> str:
     """A rate as people are shown it: "71.2 %", or "too few (n = 12)"."""
     if rate.value is None or rate.interval is None:
         return f"too few (n = {rate.n:,})"
-    text = f"{100 * rate.value:.{digits}f} %"
+    text = f"{100 * rate.value:.1f} %"
     if interval:
-        low, high = (
-            f"{100 * bound:.{digits}f}" for bound in (rate.interval.low, rate.interval.high)
-        )
-        text += f" ({low} to {high})"
+        text += f" ({100 * rate.interval.low:.1f} to {100 * rate.interval.high:.1f})"
     return text
+
+
+def figures_of(gap: Gap) -> list[str]:
+    """A gap in points, its interval, ratio ("-" for none), p and Holm's p, as people read them."""
+    low, high = 100 * gap.interval.low, 100 * gap.interval.high
+    ratio = "-" if gap.ratio is None else f"{gap.ratio:.3f}"
+    gap_points = f"{100 * gap.difference:.1f}"
+    return [gap_points, f"{low:.1f} to {high:.1f}", ratio, f"{gap.p:.4f}", f"{gap.holm:.4f}"]
 
 
 def metric_frame() -> Any:
@@ -152,11 +147,6 @@ def metric_frame() -> Any:
         from fairlearn.metrics import MetricFrame
 
     return MetricFrame
-
-
-def ratio_of(gap: Gap) -> str:
-    """The ratio as people are shown it; "-" where there is none."""
-    return "-" if gap.ratio is None else f"{gap.ratio:.3f}"
 
 
 def holm(ps: Sequence[float]) -> list[float]:
@@ -180,10 +170,6 @@ class Comparison:
         targets: (N,) int.
         grouping: of these faces, G groups.
         min_n: fewer faces make no group to compare, and no recall.
-
-    Attributes:
-        n: (G, 7) int64, faces of each group and emotion.
-        right: (G, 7) int64, those of them that are read as they are labelled.
     Raises:
         MissingExtraError: the extra `audit` is not installed.
     """
@@ -197,29 +183,15 @@ class Comparison:
     ) -> None:
         self._grouping, self._min_n = grouping, min_n
         there = grouping.members >= 0
-        self._left_out = int((~there).sum())
-        self._members = grouping.members[there]
-        self._targets = targets[there]
+        self._members, self._targets = grouping.members[there], targets[there]
         self._read = probabilities.argmax(axis=1)[there]
         self._sure = probabilities.max(axis=1)[there].astype(np.float64)
-        self.n = np.zeros((len(grouping.groups), len(EMOTIONS)), np.int64)
-        self.right = np.zeros_like(self.n)
-        np.add.at(self.n, (self._members, self._targets), 1)
-        np.add.at(self.right, (self._members, self._targets), self._read == self._targets)
-        self._compared = self.n.sum(axis=1) >= min_n
-
-    def draw(
-        self, count: int, random: np.random.Generator
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """(count, G, 7) each: `right` and `n` of the faces drawn again with replacement."""
-        cells = np.stack([self.right, self.n - self.right], axis=-1)  # (G, 7, 2)
-        total = int(cells.sum())
-        if not total:
-            empty = np.zeros((count, *self.n.shape), np.int64)
-            return empty, empty
-        drawn = random.multinomial(total, cells.ravel() / total, size=count)
-        drawn = drawn.reshape(count, *cells.shape)
-        return drawn[..., 0], drawn.sum(axis=-1)
+        # (G, 7): faces of each group and emotion, and those of them that are read right.
+        self._n = np.zeros((len(grouping.groups), len(EMOTIONS)), np.int64)
+        self._right = np.zeros_like(self._n)
+        np.add.at(self._n, (self._members, self._targets), 1)
+        np.add.at(self._right, (self._members, self._targets), self._read == self._targets)
+        self._compared = self._n.sum(axis=1) >= min_n
 
     def score(
         self,
@@ -233,104 +205,97 @@ class Comparison:
 
         `shares` (7,) are those of the emotions in all faces, which "same mix" weighs by.
         """
-        weights = self._weights(shares)
-        frame = self._metric_frame(weights)
-        right, n = self.draw(resamples, random)
-        recalls = right / np.maximum(n, 1)  # (R, G, 7)
-        drawn = {ACCURACY: accuracies(right, n), SAME_MIX: recalls @ weights}
-        drawn |= {label: recalls[..., c] for c, label in enumerate(EMOTIONS)}
-        scores, gaps = [], {}
-        told = {measure: self._told(frame, measure) for measure in drawn}
-        for g in range(len(self._grouping.groups)):
-            rates = {
-                measure: self._rate_of(measure, g, told[measure].get(g), drawn[measure][:, g])
-                for measure in drawn
-            }
-            scores.append(self._group_score(g, rates))
-        for measure, values in told.items():
-            if len(values) > 1:
-                dealt = self._dealt(measure, [*values], weights, permutations, random)
-                gaps[measure] = self._gap(measure, values, drawn[measure], dealt)
+        # Of the emotions of which all compared groups have enough.
+        enough = (self._n[self._compared] >= MIN_CELL).all(axis=0) & (shares > 0)
+        weights = np.where(enough, shares, 0.0) / max(shares[enough].sum(), np.finfo(float).tiny)
+        values, drawn = self._values(weights), self._drawn(weights, resamples, random)
+        gaps = {}
+        for m, measure in enumerate(_MEASURES):
+            there = np.flatnonzero(~np.isnan(values[:, m]))
+            if len(there) > 1:
+                dealt = self._dealt(measure, there, weights, permutations, random)
+                gaps[measure] = self._gap(
+                    measure, there, values[there, m], drawn[:, there, m], dealt
+                )
         return GroupingScore(
             name=self._grouping.name,
             about=self._grouping.about,
-            groups=tuple(scores),
-            left_out=self._left_out,
+            groups=tuple(self._group_score(g, values[g], drawn[:, g]) for g in range(len(self._n))),
+            left_out=len(self._grouping.members) - len(self._members),
             mix=tuple(label for label, w in zip(EMOTIONS, weights, strict=True) if w > 0),
             gaps=gaps,
         )
 
-    def _weights(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(7,) of the emotions of which all compared groups have enough; 0 for the others."""
-        enough = (self.n[self._compared] >= MIN_CELL).all(axis=0) & (shares > 0)
-        kept: NDArray[np.float64] = np.where(enough, shares, 0.0)
-        return kept / kept.sum() if kept.any() else kept
-
-    def _metric_frame(self, weights: NDArray[np.float64]) -> Any:
-        """Fairlearn's measures of the groups that are compared; None if there are none."""
+    def _values(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(G, 9) fairlearn's measures of the groups; NaN of those that have too few faces."""
+        values = np.full((len(self._n), len(_MEASURES)), np.nan)
         rows = self._compared[self._members]
         if not rows.any():
-            return None
-        mixed = np.flatnonzero(weights).tolist()
+            return values
+
+        def recall(targets: Any, read: Any, *, c: int) -> float:
+            own = np.asarray(targets) == c
+            return float((np.asarray(read)[own] == c).mean()) if own.any() else float("nan")
 
         def accuracy(targets: Any, read: Any) -> float:
-            return float(np.mean(np.asarray(targets) == np.asarray(read)))
+            return float((np.asarray(targets) == np.asarray(read)).mean())
 
-        def recall(targets: Any, read: Any, *, c: int, least: int = 1) -> float:
-            own = np.asarray(targets) == c
-            if own.sum() < least:
-                return float("nan")
-            return accuracy(np.asarray(targets)[own], np.asarray(read)[own])
-
-        def same_mix(targets: Any, read: Any) -> float:
-            if not mixed:
-                return float("nan")
-            return float(np.dot([recall(targets, read, c=c) for c in mixed], weights[mixed]))
-
-        told = partial(recall, least=self._min_n)
-        metrics: dict[str, Callable[..., float]] = {ACCURACY: accuracy, SAME_MIX: same_mix}
-        metrics |= {label: partial(told, c=c) for c, label in enumerate(EMOTIONS)}
-        return metric_frame()(
-            metrics=metrics,
+        recalls = {label: partial(recall, c=c) for c, label in enumerate(EMOTIONS)}
+        by_group = metric_frame()(
+            metrics={ACCURACY: accuracy, **recalls},
             y_true=self._targets[rows],
             y_pred=self._read[rows],
             sensitive_features=self._members[rows],
-        )
+        ).by_group
+        mixed = np.flatnonzero(weights)
+        for g, (right, *of) in zip(by_group.index, by_group.to_numpy(np.float64), strict=True):
+            mix = np.dot(np.array(of)[mixed], weights[mixed]) if mixed.size else np.nan
+            values[g] = (right, mix, *np.where(self._n[g] >= self._min_n, of, np.nan))
+        return values
 
-    def _told(self, frame: Any, measure: str) -> dict[int, float]:
-        """Group -> value, of those that have enough faces for the measure."""
-        if frame is None:
-            return {}
-        values = frame.by_group[measure].items()
-        return {int(g): float(value) for g, value in values if not np.isnan(value)}
+    def _drawn(
+        self, weights: NDArray[np.float64], count: int, random: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """(count, G, 9): the same of faces drawn again; 0 where a draw has none."""
+        cells = np.stack([self._right, self._n - self._right], axis=-1)  # (G, 7, 2)
+        total = int(cells.sum())
+        drawn = random.multinomial(total, cells.ravel() / max(total, 1), size=count)
+        drawn = drawn.reshape(count, *cells.shape)
+        right, n = drawn[..., 0], drawn.sum(axis=-1)
+        accuracy = right.sum(axis=-1) / np.maximum(n.sum(axis=-1), 1)
+        recalls = right / np.maximum(n, 1)
+        return np.concatenate([np.stack([accuracy, recalls @ weights], axis=-1), recalls], axis=-1)
 
     def _counts(self, measure: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(G,) each: the faces of the measure that are read right, and all of them."""
         if measure in EMOTIONS:
             c = EMOTIONS.index(measure)
-            return self.right[:, c], self.n[:, c]
-        return self.right.sum(axis=1), self.n.sum(axis=1)
+            return self._right[:, c], self._n[:, c]
+        return self._right.sum(axis=1), self._n.sum(axis=1)
 
-    def _rate_of(
-        self, measure: str, g: int, value: float | None, drawn: NDArray[np.float64]
-    ) -> Rate:
-        right, n = (int(of[g]) for of in self._counts(measure))
-        if value is None:
-            return Rate(n, None, None)
-        if measure == SAME_MIX:
-            return Rate(n, value, Interval.of(drawn))
-        return rate(right, n, drawn)
-
-    def _group_score(self, g: int, rates: dict[str, Rate]) -> GroupScore:
+    def _group_score(
+        self, g: int, values: NDArray[np.float64], drawn: NDArray[np.float64]
+    ) -> GroupScore:
+        """Of (9,) measures and (R, 9) draws of them."""
+        rates = {}
+        for measure, value, again in zip(_MEASURES, values.tolist(), drawn.T, strict=True):
+            right, n = (int(of[g]) for of in self._counts(measure))
+            if np.isnan(value):
+                rates[measure] = Rate(n, None, None)
+            elif 0 < right < n or measure == SAME_MIX:
+                rates[measure] = Rate(n, value, Interval.of(again))
+            else:
+                rates[measure] = Rate(n, value, wilson_interval(right, n))
         rows = self._members == g
+        n = int(rows.sum())
         compared = bool(self._compared[g])
         excess = None
         if compared:
             read = np.bincount(self._read[rows], minlength=len(EMOTIONS))
-            excess = dict(zip(EMOTIONS, ((read - self.n[g]) / rows.sum()).tolist(), strict=True))
+            excess = dict(zip(EMOTIONS, ((read - self._n[g]) / n).tolist(), strict=True))
         return GroupScore(
             name=self._grouping.groups[g],
-            n=int(rows.sum()),
+            n=n,
             compared=compared,
             accuracy=rates[ACCURACY],
             same_mix=rates[SAME_MIX],
@@ -342,7 +307,7 @@ class Comparison:
     def _dealt(
         self,
         measure: str,
-        there: list[int],
+        there: NDArray[np.int64],
         weights: NDArray[np.float64],
         count: int,
         random: np.random.Generator,
@@ -352,37 +317,38 @@ class Comparison:
             right, n = self._counts(measure)
             return _spread(_deal(n[there], right[there], count, random))
         mixed = np.zeros((count, len(there)))
-        for c in np.flatnonzero(weights).tolist():
-            mixed += weights[c] * _deal(self.n[there, c], self.right[there, c], count, random)
+        for c in np.flatnonzero(weights):
+            mixed += weights[c] * _deal(self._n[there, c], self._right[there, c], count, random)
         return _spread(mixed)
 
     def _gap(
         self,
         measure: str,
-        told: dict[int, float],
+        there: NDArray[np.int64],
+        values: NDArray[np.float64],
         drawn: NDArray[np.float64],
         dealt: NDArray[np.float64],
     ) -> Gap:
-        again, values = drawn[:, [*told]], np.array([*told.values()])
-        worst, best = min(told, key=told.__getitem__), max(told, key=told.__getitem__)
-        difference = told[best] - told[worst]
-        reach = _reach(again, values)
-        ratio = told[worst] / told[best] if told[best] > 0 else None
+        """Between these groups, of their values and of (R, groups) draws of them."""
+        worst, best = int(values.argmin()), int(values.argmax())
+        lowest, highest = float(values[worst]), float(values[best])
+        difference, reach = highest - lowest, _reach(drawn, values)
+        ratio = lowest / highest if highest > 0 else None
         ratio_interval = None
         if ratio:
             with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
                 # A draw in which a group has none right is infinitely far off.
-                factor = float(np.exp(_reach(np.log(again), np.log(values))))
+                factor = float(np.exp(_reach(np.log(drawn), np.log(values))))
             ratio_interval = Interval(ratio / factor, min(ratio * factor, 1.0))
         as_large = int((dealt >= difference - 1e-12).sum())
         return Gap(
             measure=measure,
             kind=measure if measure in KINDS else "recall",
-            groups=len(told),
-            worst=self._grouping.groups[worst],
-            best=self._grouping.groups[best],
-            lowest=told[worst],
-            highest=told[best],
+            groups=len(there),
+            worst=self._grouping.groups[there[worst]],
+            best=self._grouping.groups[there[best]],
+            lowest=lowest,
+            highest=highest,
             difference=difference,
             interval=Interval(max(difference - reach, 0.0), min(difference + reach, 1.0)),
             ratio=ratio,
@@ -390,18 +356,6 @@ class Comparison:
             p=(1 + as_large) / (1 + len(dealt)),
             holm=float("nan"),
         )
-
-
-def rate(right: int, n: int, drawn: NDArray[np.float64]) -> Rate:
-    """The share `right` of `n` faces, with the interval of the shares that were drawn."""
-    interval = Interval.of(drawn) if 0 < right < n else wilson_interval(right, n)
-    return Rate(n, right / n, interval)
-
-
-def accuracies(right: NDArray[np.int64], n: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(R, G) of (R, G, 7) counts; 0 where a draw has none of a group."""
-    shares: NDArray[np.float64] = right.sum(axis=-1) / np.maximum(n.sum(axis=-1), 1)
-    return shares
 
 
 def _deal(

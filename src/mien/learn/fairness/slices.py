@@ -45,68 +45,34 @@ _LOST: Final = 0.01  # share of a face's variance that may be lost to call it no
 
 @dataclass(frozen=True)
 class Slice:
-    """One quantity by which faces are sliced.
+    """One quantity by which faces are sliced."""
 
-    Attributes:
-        name: what people call it on the command line.
-        about: what it is, in words that go before "cut at".
-        unit: of its values; empty where they have none.
-        words: for the lowest, the middle and the highest third.
-    """
-
-    name: str
-    about: str
-    unit: str
-    words: tuple[str, str, str]
+    name: str  # what people call it on the command line
+    about: str  # what it is, in words that go before "cut at"
+    unit: str  # of its values; empty where they have none
+    words: tuple[str, str, str]  # for the lowest, the middle and the highest third
 
 
-SLICES: Final[Mapping[str, Slice]] = {
-    one.name: one
-    for one in (
-        Slice("brightness", "mean gray level", "", ("dark", "medium", "bright")),
-        Slice(
-            "contrast", "standard deviation of the gray levels", "", ("flat", "medium", "strong")
-        ),
-        Slice(
-            "blur",
-            "how little more blur would change, 0 to 1 (the blur effect, Crete et al. 2007)",
-            "",
-            ("sharp", "medium", "blurred"),
-        ),
-        Slice(
-            "resolution",
-            f"the side to which the face can be shrunk before more than {100 * _LOST:g} % of its "
-            "variance is lost",
-            "px",
-            ("coarse", "medium", "fine"),
-        ),
-        Slice(
-            "yaw",
-            "how far the head is turned aside, by the nose's place between eyes and mouth",
-            "degrees",
-            ("from the front", "a little aside", "most aside"),
-        ),
-        Slice(
-            "roll",
-            "angle of the line of the eyes",
-            "degrees",
-            ("upright", "a little tilted", "most tilted"),
-        ),
-        Slice(
-            "size",
-            "longer side of YuNet's box in the frame of 48 px",
-            "px",
-            ("small", "medium", "large"),
-        ),
-        Slice(FOUND, "whether YuNet finds the face in it, enlarged sixfold", "", ("", "", "")),
-        Slice(
-            "votes",
-            "share of FER+'s taggers that chose the favorite of the eight expressions",
-            "",
-            ("divided", "medium", "agreed"),
-        ),
-    )
-}
+# fmt: off
+_TABLE: Final = (
+    Slice("brightness", "mean gray level", "", ("dark", "medium", "bright")),
+    Slice("contrast", "standard deviation of the gray levels", "", ("flat", "medium", "strong")),
+    Slice("blur", "how little more blur would change, 0 to 1 (the blur effect, Crete et al. 2007)",
+          "", ("sharp", "medium", "blurred")),
+    Slice("resolution", "the side to which the face can be shrunk before more than "
+          f"{100 * _LOST:g} % of its variance is lost", "px", ("coarse", "medium", "fine")),
+    Slice("yaw", "how far the head is turned aside, by the nose's place between eyes and mouth",
+          "degrees", ("from the front", "a little aside", "most aside")),
+    Slice("roll", "angle of the line of the eyes",
+          "degrees", ("upright", "a little tilted", "most tilted")),
+    Slice("size", "longer side of YuNet's box in the frame of 48 px",
+          "px", ("small", "medium", "large")),
+    Slice(FOUND, "whether YuNet finds the face in it, enlarged sixfold", "", ("", "", "")),
+    Slice("votes", "share of FER+'s taggers that chose the favorite of the eight expressions",
+          "", ("divided", "medium", "agreed")),
+)
+# fmt: on
+SLICES: Final[Mapping[str, Slice]] = {row.name: row for row in _TABLE}
 """The slices by name. `yaw`, `roll` and `size` leave out the faces that YuNet does not find, which
 are a group of their own in `found`; `votes` those without FER+ votes."""
 
@@ -140,7 +106,7 @@ def slice_faces(
     *,
     reference: FaceSet | None,
     cuts: Mapping[str, Sequence[float]] | None = None,
-    report: Callable[[str], object] | None = None,
+    report: Callable[[str], object] = lambda _: None,
 ) -> tuple[Grouping, ...]:
     """Divide faces by what is measured on them.
 
@@ -158,7 +124,6 @@ def slice_faces(
             is wanted, or there are no faces to choose them on.
         DataError: `votes` of faces that have none.
     """
-    say = report if report is not None else lambda _: None
     cuts = dict(cuts or {})
     for name in [*names, *cuts]:
         if name not in SLICES:
@@ -179,11 +144,11 @@ def slice_faces(
             f"expected faces of train or val to choose the cut points of {', '.join(open_names)} "
             f"on, for they are not chosen on test; {faces.name} has none: give them (--cuts)"
         )
-    of_faces = measure_slices(faces, names, report=say)
+    of_faces = measure_slices(faces, names, report=report)
     of_reference: dict[str, Values] = {}
     if open_names and reference is not None:
-        say("cut points")
-        of_reference = measure_slices(reference, open_names, report=say)
+        report("cut points")
+        of_reference = measure_slices(reference, open_names, report=report)
         splits = "+".join(sorted(set(reference.splits.tolist())))
     made = []
     for name in names:
@@ -201,7 +166,7 @@ def slice_faces(
 
 
 def measure_slices(
-    faces: FaceSet, names: Sequence[str], *, report: Callable[[str], object] | None = None
+    faces: FaceSet, names: Sequence[str], *, report: Callable[[str], object] = lambda _: None
 ) -> dict[str, Values]:
     """The values by which faces are sliced.
 
@@ -214,10 +179,9 @@ def measure_slices(
     Raises:
         DataError: `votes` of faces that have none.
     """
-    say = report if report is not None else lambda _: None
     measured: dict[str, Values] = {}
     if any(name in _BY_YUNET for name in names):
-        say(f"looking for {len(faces):,} faces with YuNet")
+        report(f"looking for {len(faces):,} faces with YuNet")
         measured = _poses(faces.images)
     for name in names:
         if name == "brightness":
@@ -227,7 +191,7 @@ def measure_slices(
         elif name == "blur":
             measured[name] = np.array([blur_of(image) for image in faces.images], np.float64)
         elif name == "resolution":
-            say(f"resolution of {len(faces):,} faces")
+            report(f"resolution of {len(faces):,} faces")
             measured[name] = np.array([_resolution(image) for image in faces.images], np.float64)
         elif name == "votes":
             measured[name] = _agreement(faces)

@@ -18,8 +18,8 @@ from mien.learn.fairness.gaps import (
     GroupingScore,
     GroupScore,
     Rate,
+    figures_of,
     percent_of,
-    ratio_of,
 )
 from mien.learn.fairness.groups import Grouping
 from mien.learn.fairness.slices import SLICES
@@ -87,9 +87,7 @@ def _gaps(result: Fairness) -> Table:
                 few = Cell("too few faces to compare two groups", kind="few left", span=7)
                 rows.append([name, measure, few])
                 continue
-            low, high = 100 * gap.interval.low, 100 * gap.interval.high
-            cells = [name, measure, f"{100 * gap.difference:.1f}", f"{low:.1f} to {high:.1f}"]
-            cells += [ratio_of(gap), f"{gap.p:.4f}", f"{gap.holm:.4f}", gap.worst, gap.best]
+            cells = [name, measure, *figures_of(gap), gap.worst, gap.best]
             kind = "most" if gap.holm < LEVEL else ""
             rows.append([Cell(text, kind=kind) for text in cells])
     head = ["groups by", "measure", "gap", "95 %", "ratio", "p", "Holm's p", "lowest", "highest"]
