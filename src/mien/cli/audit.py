@@ -127,17 +127,9 @@ def _print_audit(audit: "Audit", checks: "tuple[VotesCheck, ...]") -> None:
         "network that has not seen them"
     )
     print(f"{doubted:,} labels in doubt ({doubted / n:.1%})\n")
-    voted = audit.faces.votes is not None
-    rows = []
-    for label, found in audit.by_label().items():
-        row = [label, f"{found.n:,}", f"{found.in_doubt:,}", f"{found.in_doubt / found.n:.1%}"]
-        row += [found.read_as, f"{found.in_worst / found.n:.1%}"]
-        if voted:
-            share = found.ferplus_differs
-            row.append("" if share is None else f"{share:.1%}")
-        rows.append(row)
     header = ["label", "faces", "in doubt", "share", "mostly read as", f"in the worst {WORST:.0%}"]
-    print_table(header + ["FER+ differs"] * voted, rows, left=(0, 4))
+    header += ["FER+ differs"] * (audit.faces.votes is not None)
+    print_table(header, audit.rows_by_label(), left=(0, 4))
     for check in checks:
         _print_check(check)
 

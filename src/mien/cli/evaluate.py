@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mien.learn.evaluation.measures import Measures
     from mien.learn.evaluation.photos import PhotoScores
     from mien.learn.evaluation.risk_coverage import RiskCoverage
-    from mien.learn.evaluation.scores import Interval, VotesScore
+    from mien.learn.evaluation.scores import Interval
     from mien.recognize.classifier import Classifier
     from mien.spec import ModelSpec
 
@@ -82,9 +82,7 @@ def evaluate(
         result = measure(classifier, faces, split)
     part = faces.split(split)
     photos = None
-    if (
-        faces_from.find_faces and faces_from.val_share is None
-    ):  # which holds out of the faces found alone
+    if faces_from.find_faces and faces_from.val_share is None:  # it holds out of faces found alone
         photos = score_found_faces(result.evaluation, part.faceless)
     _say_what_reads_better(classifier, part)
     if plots is not None:
@@ -93,11 +91,10 @@ def evaluate(
         with status("drawing"):
             plot_evaluation(result, plots)
     if as_json:
-        about = {"model": classifier.spec.name, "data": faces.name, "split": split}
-        members = [member.name for member in classifier.spec.members]
-        about_photos = {} if photos is None else {"photos": photos.to_dict()}
-        content = {**about, "members": members, **about_photos, **result.to_dict()}
-        print_json(content)
+        content: dict[str, object] = {"model": classifier.spec.name, "data": faces.name}
+        content |= {"split": split, "members": [one.name for one in classifier.spec.members]}
+        content |= {} if photos is None else {"photos": photos.to_dict()}
+        print_json(content | result.to_dict())
     else:
         _print(classifier.spec, faces.name, split, result, photos)
 
@@ -138,14 +135,18 @@ def _say_what_reads_better(classifier: "Classifier", faces: "FaceSet") -> None:
 def _with_interval(name: str, value: float, interval: "Interval") -> list[str]:
     """A row of a table; `name` may be that of an attribute."""
     shown = name.replace("_f1", "_F1").replace("_", " ")
-    return [shown, f"{value:.4f}", f"{interval.low:.4f} to {interval.high:.4f}"]
+    return _row(shown, value, f"{interval.low:.4f} to {interval.high:.4f}")
+
+
+def _row(name: str, value: float, about: str) -> list[str]:
+    return [name, f"{value:.4f}", about]
 
 
 def _print_photos(scores: "PhotoScores") -> None:
     print(f"{scores.n:,} photos; in {scores.faceless:,} no face was found, which counts as wrong")
     rows = [
-        _with_interval(name, getattr(scores, name), scores.intervals[name])
-        for name in ("accuracy", "mean_class_recall")
+        _with_interval(name, getattr(scores, name), interval)
+        for name, interval in scores.intervals.items()
     ]
     rows += [
         _with_interval(f"recall of {label}", recall, scores.recall_intervals[label])
@@ -159,55 +160,39 @@ def _print_photos(scores: "PhotoScores") -> None:
 
 
 def _print_measures(result: "Measures") -> None:
-    scores = result.evaluation
+    taggers = result.taggers
     rows = [
-        _with_interval(name, getattr(scores, name), result.intervals[name])
-        for name in ("accuracy", "macro_f1", "mean_class_recall")
+        _with_interval(name, getattr(result.evaluation, name), interval)
+        for name, interval in result.intervals.items()
     ]
-    error = result.reliability.expected_calibration_error
     about = ""
-    if result.by_taggers and result.taggers is not None:
-        about = f"of a random tagger, n {result.taggers.n:,}"
-    rows.append(["expected calibration error", f"{error:.4f}", about])
-    if result.clean is not None:
-        rows.append(
-            [
-                "accuracy without duplicates of training images",
-                f"{result.clean.accuracy:.4f}",
-                f"n {result.clean.n:,}",
-            ]
-        )
-    if result.by_taggers:
-        labelled = result.as_labeled
-        rows.append(["agreement with labels", f"{labelled.accuracy:.4f}", f"n {labelled.n:,}"])
-    elif result.agreement is not None:
-        agreement = result.agreement
-        rows.append(
-            ["agreement with FER+ majority", f"{agreement.accuracy:.4f}", f"n {agreement.n:,}"]
-        )
-    if result.taggers is not None:
-        taggers = result.taggers
-        likelihood = f"{taggers.negative_log_likelihood:.4f}"
-        rows.append(["-log likelihood of a random tagger", likelihood, f"n {taggers.n:,}"])
-    if result.votes is not None:
-        rows += _rows_of_votes(result.votes)
+    if result.by_taggers and taggers is not None:
+        about = f"of a random tagger, n {taggers.n:,}"
+    error = result.reliability.expected_calibration_error
+    rows.append(_row("expected calibration error", error, about))
+    beside = {
+        "accuracy without duplicates of training images": result.clean,
+        "agreement with labels": result.as_labeled if result.by_taggers else None,
+        "agreement with FER+ majority": None if result.by_taggers else result.agreement,
+    }
+    rows += [
+        _row(name, found.accuracy, f"n {found.n:,}")
+        for name, found in beside.items()
+        if found is not None
+    ]
+    if taggers is not None:
+        likelihood = taggers.negative_log_likelihood
+        rows.append(_row("-log likelihood of a random tagger", likelihood, f"n {taggers.n:,}"))
+    if (votes := result.votes) is not None:
+        reasons = [f"{reason} {count:,}" for reason, count in votes.left_out.items() if count]
+        without = f"; without {', '.join(reasons)}" if reasons else ""
+        rows.append(_row("FER+ 8 classes, most votes", votes.accuracy, f"n {votes.n:,}{without}"))
+        if votes.majority_accuracy is not None:
+            name = "FER+ 8 classes, over half, as published"
+            about = f"n {votes.majority_n:,}; single votes struck out"
+            rows.append(_row(name, votes.majority_accuracy, about))
     print_table(["", "", "95 % interval"], rows, left=(0, 2))
     print()
-
-
-def _rows_of_votes(votes: "VotesScore") -> list[list[str]]:
-    reasons = [f"{reason} {count:,}" for reason, count in votes.left_out.items() if count]
-    without = f"; without {', '.join(reasons)}" if reasons else ""
-    rows = [["FER+ 8 classes, most votes", f"{votes.accuracy:.4f}", f"n {votes.n:,}{without}"]]
-    if votes.majority_accuracy is not None:
-        rows.append(
-            [
-                "FER+ 8 classes, over half, as published",
-                f"{votes.majority_accuracy:.4f}",
-                f"n {votes.majority_n:,}; single votes struck out",
-            ]
-        )
-    return rows
 
 
 def _print_risk_coverage(result: "RiskCoverage") -> None:
@@ -215,12 +200,17 @@ def _print_risk_coverage(result: "RiskCoverage") -> None:
         f"accuracy of the surest readings; area under the risk-coverage curve {result.area:.4f}, "
         f"at best {result.least_area:.4f}"
     )
-    rows = []
-    for chosen in (result.at_coverage, result.at_threshold):
-        for selection in chosen:
-            accuracy = "-" if selection.accuracy is None else f"{selection.accuracy:.4f}"
-            rows.append([f"{selection.threshold:.3f}", f"{selection.coverage:.1%}", accuracy])
-    halves = rows[: len(result.at_coverage)], rows[len(result.at_coverage) :]
+    halves = [
+        [
+            [
+                f"{one.threshold:.3f}",
+                f"{one.coverage:.1%}",
+                "-" if one.accuracy is None else f"{one.accuracy:.4f}",
+            ]
+            for one in chosen
+        ]
+        for chosen in (result.at_coverage, result.at_threshold)
+    ]
     lines = [[*left, "", *right] for left, right in zip_longest(*halves, fillvalue=["", "", ""])]
     header = ["sure from", "of the faces", "accuracy"]
     print_table([*header, "  ", *header], lines, left=())
@@ -231,7 +221,6 @@ def _print_evaluation(measures: "Measures") -> None:
     from mien.labels import EMOTIONS
 
     result = measures.evaluation
-
     named = [
         *result.per_class.items(),
         ("macro average", result.macro_average),

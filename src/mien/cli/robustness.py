@@ -149,14 +149,11 @@ def _write_csv(result: "Robustness", file: "TextIO") -> None:
     import csv
 
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(
-        ["model", "corruption", "severity", "unit", "n", "accuracy", "low", "high", "macro_f1"]
-    )
+    about = ["model", "corruption", "severity", "unit", "n", "accuracy"]
+    writer.writerow([*about, "low", "high", "macro_f1"])
     for m in result.measurements:
-        interval = (m.interval.low, m.interval.high)
-        writer.writerow(
-            [m.model, m.corruption, m.severity, m.unit, m.n, m.accuracy, *interval, m.macro_f1]
-        )
+        cells = [getattr(m, name) for name in about]
+        writer.writerow([*cells, m.interval.low, m.interval.high, m.macro_f1])
 
 
 def _draw(
@@ -198,16 +195,7 @@ def _print_one(result: "Robustness", model: str) -> None:
     for m in result.measurements:
         change = "" if m == start else f"{m.accuracy - start.accuracy:+.3f}"
         interval = f"{m.interval.low:.3f} to {m.interval.high:.3f}"
-        rows.append(
-            [
-                m.corruption,
-                f"{m.severity:g}",
-                m.unit,
-                f"{m.accuracy:.3f}",
-                interval,
-                change,
-                f"{m.macro_f1:.3f}",
-            ]
-        )
+        row = [m.corruption, f"{m.severity:g}", m.unit, f"{m.accuracy:.3f}", interval, change]
+        rows.append([*row, f"{m.macro_f1:.3f}"])
     header = ["corruption", "severity", "unit", "accuracy", "95 % interval", "change", "macro F1"]
     print_table(header, rows, left=(0, 2))

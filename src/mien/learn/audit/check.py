@@ -27,48 +27,35 @@ class Score:
 
 @dataclass(frozen=True)
 class RankingScore:
-    """How well a ranking puts wrong labels first.
+    """How well a ranking puts wrong labels first."""
 
-    Attributes:
-        average_precision: mean over the wrong labels of the precision up to each; a ranking that
-            knows nothing has the share of wrong labels.
-        auroc: how often, of a wrong and a right label, the wrong one stands first; .5 for one that
-            knows nothing.
-        precision_at: number of faces from the top -> the share of them whose label is wrong.
-        curve: the same share from the top to each of `VotesCheck.curve_at`.
-    """
-
+    # Mean over the wrong labels of the precision up to each; a ranking that knows nothing has the
+    # share of wrong labels.
     average_precision: Score
+    # How often, of a wrong and a right label, the wrong one stands first; .5 for one that knows
+    # nothing.
     auroc: Score
+    # Number of faces from the top -> the share of them whose label is wrong.
     precision_at: dict[int, Score]
-    curve: tuple[float, ...]
+    curve: tuple[float, ...]  # the same share from the top to each of `VotesCheck.curve_at`
 
 
 @dataclass(frozen=True)
 class VotesCheck:
-    """A ranking against one idea of what FER+ holds to be wrong.
+    """A ranking against one idea of what FER+ holds to be wrong."""
 
-    Attributes:
-        wrong_if: the idea, in words.
-        n: faces of which FER+ says it; the others are passed over in the ranking.
-        prevalence: the share of them whose label is wrong.
-        rankings: name -> how well it does; the first is the audit's.
-        curve_at: numbers of faces from the top, ascending to n.
-        gain: by how much the audit's average precision is above that of `PLAIN`, with the interval
-            of the difference on the same draws.
-        doubted_n: how many of the n are in doubt by confident learning.
-        doubted_precision: the share of them whose label is wrong; None if there are none.
-        doubted_recall: the share of wrong labels that are among them; None if none is wrong.
-    """
-
-    wrong_if: str
-    n: int
-    prevalence: float
-    rankings: dict[str, RankingScore]
-    curve_at: tuple[int, ...]
+    wrong_if: str  # the idea, in words
+    n: int  # faces of which FER+ says it; the others are passed over in the ranking
+    prevalence: float  # the share of them whose label is wrong
+    rankings: dict[str, RankingScore]  # name -> how well it does; the first is the audit's
+    curve_at: tuple[int, ...]  # numbers of faces from the top, ascending to n
+    # By how much the audit's average precision is above that of `PLAIN`, with the interval of the
+    # difference on the same draws.
     gain: Score
-    doubted_n: int
+    doubted_n: int  # how many of the n are in doubt by confident learning
+    # The share of them whose label is wrong; None if there are none.
     doubted_precision: float | None
+    # The share of wrong labels that are among them; None if none is wrong.
     doubted_recall: float | None
 
     def to_dict(self) -> dict[str, Any]:

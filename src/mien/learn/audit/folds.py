@@ -13,7 +13,6 @@ of one, exact, near or mirrored, lie in the same fold: a network that has seen t
 the label that it was told, and no label would look wrong.
 """
 
-import io
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -35,7 +34,7 @@ from mien.learn.training.batches import Batches
 from mien.learn.training.loop import EVALUATION_BATCH, Progress, train
 from mien.learn.training.recipes import Recipe, recipe_of
 from mien.learn.training.runs import load_best, make_folder, reading_config, write_config
-from mien.output.files import write_bytes
+from mien.output.files import atomic_write
 from mien.readings import Probabilities
 
 VAL_SHARE: Final = 0.1
@@ -61,19 +60,14 @@ class AuditConfig:
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """What networks say of the training faces that they have not seen.
+    """What networks say of the training faces that they have not seen."""
 
-    Attributes:
-        probabilities: (N, 7) float32, row i of training face i; mean of it and its mirror image.
-        fold: (N,) int64, from 0.
-        accuracies: for each fold, the share that its network reads as it is labelled.
-        config: what the audit is.
-    """
-
+    # (N, 7) float32, row i of training face i; mean of it and its mirror image.
     probabilities: Probabilities
-    fold: NDArray[np.int64]
+    fold: NDArray[np.int64]  # (N,) int64, from 0
+    # For each fold, the share that its network reads as it is labelled.
     accuracies: tuple[float, ...]
-    config: AuditConfig
+    config: AuditConfig  # what the audit is
 
 
 def audit_recipe(recipe: Recipe) -> Recipe:
@@ -163,7 +157,7 @@ def read_out_of_fold(
     else:
         make_folder(folder, "audit", left=_FIRST_FILES)
         fold = assign_folds(known.take(in_train), folds, seed=seed, report=report_duplicates)
-        write_bytes(folder / "folds.npy", _npy(fold.astype(np.uint8)))
+        _save(folder / "folds.npy", fold.astype(np.uint8))
         # Last: where it stands, the folds do.
         write_config(folder, asdict(config))
 
@@ -176,8 +170,7 @@ def read_out_of_fold(
             if not _train_fold(number, known, held_out, config, folder, device, report):
                 return None
             unseen = known.take(in_train).take(held_out)
-            read = read_by_run(folder / f"fold-{number}", unseen, device=device)
-            write_bytes(path, _npy(read))
+            _save(path, read_by_run(folder / f"fold-{number}", unseen, device=device))
         probabilities[held_out] = _read_array(path, (int(held_out.sum()), len(EMOTIONS)))
         right = probabilities[held_out].argmax(axis=1) == known.targets[in_train][held_out]
         accuracies.append(float(right.mean()))
@@ -265,10 +258,9 @@ def _check_folds(folds: int) -> None:
         raise OptionError(f"folds: expected 2 to {_MOST_FOLDS}; got {folds}")
 
 
-def _npy(array: NDArray[Any]) -> bytes:
-    content = io.BytesIO()
-    np.save(content, array, allow_pickle=False)
-    return content.getvalue()
+def _save(path: Path, array: NDArray[Any]) -> None:
+    with atomic_write(path, durable=True) as part:
+        np.save(part, array, allow_pickle=False)
 
 
 def _read_array(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:

@@ -160,6 +160,18 @@ class Audit:
             )
         return found
 
+    def rows_by_label(self) -> list[list[str]]:
+        """The same in words: label, n, in doubt, that share, read as, share in the worst, votes."""
+        rows = []
+        for label, found in self.by_label().items():
+            row = [label, f"{found.n:,}", f"{found.in_doubt:,}", f"{found.in_doubt / found.n:.1%}"]
+            row += [found.read_as, f"{found.in_worst / found.n:.1%}"]
+            if self.faces.votes is not None:
+                share = found.ferplus_differs
+                row.append("" if share is None else f"{share:.1%}")
+            rows.append(row)
+        return rows
+
     def to_dict(self) -> dict[str, Any]:
         """The counts as plain values, ready for JSON; the faces are in `write_labels`'s file."""
         config = self.read.config

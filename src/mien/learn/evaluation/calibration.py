@@ -35,15 +35,10 @@ Emotions that are rarer in FER2013 than among the faces that are read are named 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a network's logits go through on their way to probabilities.
+    """What a network's logits go through on their way to probabilities."""
 
-    Attributes:
-        temperature: divides them, last.
-        label_smoothing: of the training, undone before that; 0 leaves them as they are.
-    """
-
-    temperature: float = 1.0
-    label_smoothing: float = 0.0
+    temperature: float = 1.0  # divides them, last
+    label_smoothing: float = 0.0  # of the training, undone before that; 0 leaves them as they are
 
 
 @dataclass(frozen=True)
@@ -53,15 +48,11 @@ class Pool:
     A logarithmic opinion pool (Genest and Zidek 1986, Statistical Science 1(1), section 3.1):
     softmax(((1 - s) log label + s log votes + o) / T). Contempt, which is none of the seven, is
     left out of the votes before.
-
-    Attributes:
-        votes_share: s, above 0 up to 1.
-        temperature: T.
-        offsets: o, one for each emotion, in the order of `mien.labels.EMOTIONS`.
     """
 
-    votes_share: float = VOTES_SHARE
-    temperature: float = 1.0
+    votes_share: float = VOTES_SHARE  # s, above 0 up to 1
+    temperature: float = 1.0  # T
+    # O, one for each emotion, in the order of `mien.labels.EMOTIONS`.
     offsets: tuple[float, ...] = OFFSETS
 
 

@@ -19,8 +19,7 @@ from mien.learn.evaluation.scores import (
     bootstrap_intervals,
     evaluate_probabilities,
     ferplus_agreement,
-    ferplus_targets,
-    majority_for,
+    majority_of,
     score_taggers,
     score_votes,
 )
@@ -29,32 +28,23 @@ from mien.recognize.classifier import Classifier
 
 @dataclass(frozen=True)
 class Measures:
-    """What a classifier makes of one split of a data set, one view of each face.
+    """What a classifier makes of one split of a data set, one view of each face."""
 
-    Attributes:
-        head: what it was asked, "people" or "label".
-        by_taggers: held against what most FER+ taggers chose, not the labels; see `truth_of`.
-        evaluation: on all faces of the split that have this truth.
-        intervals: 95 % bootstrap intervals of `accuracy`, `macro_f1` and `mean_class_recall`.
-        clean: on the faces that are not exact duplicates of training images; None where the data
-            set has no other training images, or the duplicates are all there is.
-        as_labeled: share of all faces of the split that are read as they are labelled.
-        agreement: of the seven emotions with the FER+ majority; None without votes.
-        taggers: how well it says what one tagger says; None without votes for the seven.
-        risk_coverage: what is right among the readings that are surest.
-        votes: of the eight FER+ expressions with the taggers' choice; None where the data have no
-            votes or the model does not read them.
-    """
-
-    head: str
-    by_taggers: bool
-    evaluation: Evaluation
+    head: str  # what it was asked, "people" or "label"
+    by_taggers: bool  # held against what most FER+ taggers chose, not the labels; see `truth_of`
+    evaluation: Evaluation  # on all faces of the split that have this truth
+    # 95 % bootstrap intervals of `accuracy`, `macro_f1` and `mean_class_recall`.
     intervals: dict[str, Interval]
+    # On the faces that are not exact duplicates of training images; None where the data set has no
+    # other training images, or the duplicates are all there is.
     clean: Evaluation | None
-    as_labeled: Agreement
-    agreement: Agreement | None
+    as_labeled: Agreement  # share of all faces of the split that are read as they are labelled
+    agreement: Agreement | None  # of the seven emotions with the FER+ majority; None without votes
+    # How well it says what one tagger says; None without votes for the seven.
     taggers: TaggersScore | None
-    risk_coverage: RiskCoverage
+    risk_coverage: RiskCoverage  # what is right among the readings that are surest
+    # Of the eight FER+ expressions with the taggers' choice; None where the data have no votes or
+    # the model does not read them.
     votes: VotesScore | None
 
     @property
@@ -97,8 +87,9 @@ def measure(classifier: Classifier, faces: FaceSet, split: str) -> Measures:
     """
     part = faces.split(split)
     probabilities, votes = classifier.read(part.images)
-    majority = majority_for(classifier.head, part)
-    truths = part.targets if majority is None else majority
+    majority = majority_of(part)
+    by_taggers = classifier.head == "people" and majority is not None
+    truths = majority if by_taggers and majority is not None else part.targets
     known = truths >= 0
     names = split.split("+")
     clean = None
@@ -106,11 +97,11 @@ def measure(classifier: Classifier, faces: FaceSet, split: str) -> Measures:
         own = known & ~duplicates_of(faces, of="train")[np.isin(faces.splits, names)]
         if own.any():
             clean = evaluate_probabilities(probabilities[own], truths[own])
-    voted = part.votes is not None and (ferplus_targets(part) >= 0).any()
+    voted = majority is not None
     right = float((probabilities.argmax(axis=1) == part.targets).mean())
     return Measures(
         head=classifier.head,
-        by_taggers=majority is not None,
+        by_taggers=by_taggers,
         evaluation=evaluate_probabilities(probabilities[known], truths[known]),
         intervals=bootstrap_intervals(probabilities[known], truths[known]),
         clean=clean,

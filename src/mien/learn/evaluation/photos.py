@@ -18,27 +18,18 @@ NO_FACE: Final = "no face"
 
 @dataclass(frozen=True)
 class PhotoScores:
-    """What a reader makes of labelled photos; one without a face counts as read wrong.
+    """What a reader makes of labelled photos; one without a face counts as read wrong."""
 
-    Attributes:
-        n: number of photos.
-        faceless: those in which no face was found.
-        accuracy: share of the photos that were read as they are labelled.
-        mean_class_recall: unweighted mean of `recall`.
-        recall: label -> share of its photos that were read so; the labels that have photos.
-        read_as: label -> how many of its photos were read as each emotion, or `NO_FACE`.
-        intervals: 95 % bootstrap intervals of `accuracy` and `mean_class_recall`.
-        recall_intervals: of `recall`.
-    """
-
-    n: int
-    faceless: int
-    accuracy: float
-    mean_class_recall: float
+    n: int  # number of photos
+    faceless: int  # those in which no face was found
+    accuracy: float  # share of the photos that were read as they are labelled
+    mean_class_recall: float  # unweighted mean of `recall`
+    # Label -> share of its photos that were read so; the labels that have photos.
     recall: dict[str, float]
+    # Label -> how many of its photos were read as each emotion, or `NO_FACE`.
     read_as: dict[str, dict[str, int]]
-    intervals: dict[str, Interval]
-    recall_intervals: dict[str, Interval]
+    intervals: dict[str, Interval]  # 95 % bootstrap intervals of `accuracy` and `mean_class_recall`
+    recall_intervals: dict[str, Interval]  # of `recall`
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries and numbers, ready for JSON."""

@@ -18,17 +18,11 @@ THRESHOLDS: Final = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 @dataclass(frozen=True)
 class Selection:
-    """The faces whose likeliest emotion has at least some probability, and how they are read.
+    """The faces whose likeliest emotion has at least some probability, and how they are read."""
 
-    Attributes:
-        threshold: the probability, 0 to 1.
-        coverage: share of the faces that reach it, 0 to 1.
-        accuracy: share of those that are read right; None if there are none.
-    """
-
-    threshold: float
-    coverage: float
-    accuracy: float | None
+    threshold: float  # the probability, 0 to 1
+    coverage: float  # share of the faces that reach it, 0 to 1
+    accuracy: float | None  # share of those that are read right; None if there are none
 
 
 @dataclass(frozen=True)

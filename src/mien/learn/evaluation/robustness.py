@@ -31,29 +31,24 @@ _LEFT_EYE: Final = (32.4, 18.0)
 _RIGHT_MOUTH_CORNER: Final = (16.8, 36.0)
 _LEFT_MOUTH_CORNER: Final = (30.7, 36.1)
 
+_SIDE: Final = float(SIZE_PX)
+_WHITE: Final = 255.0
+
 _Change: TypeAlias = Callable[[Crops, float, np.random.Generator], NDArray[Any]]
 
 
 @dataclass(frozen=True)
 class Corruption:
-    """One way to corrupt a crop, by degrees.
+    """One way to corrupt a crop, by degrees."""
 
-    Attributes:
-        name: what people call it on the command line.
-        about: what it stands for.
-        unit: of the severities.
-        severities: what is measured, from one end to the other. Severity 0, the image as it is, is
-            possible everywhere and not among them.
-        limits: the least severity there is, beside 0, and the greatest.
-        change: (crops, severity, random) -> gray levels of the same shape, not yet rounded.
-    """
-
-    name: str
-    about: str
-    unit: str
+    name: str  # what people call it on the command line
+    about: str  # what it stands for
+    unit: str  # of the severities
+    # What is measured, from one end to the other. Severity 0, the image as it is, is possible
+    # everywhere and not among them.
     severities: tuple[float, ...]
-    limits: tuple[float, float]
-    change: _Change
+    limits: tuple[float, float]  # the least severity there is, beside 0, and the greatest
+    change: _Change  # (crops, severity, random) -> gray levels of the same shape, not yet rounded
 
     @property
     def falling(self) -> bool:
@@ -163,117 +158,40 @@ def _cover(band: Band) -> _Change:
     return cover
 
 
-_WHITE: Final = 255.0
-
-CORRUPTIONS: Final[Mapping[str, Corruption]] = {
-    corruption.name: corruption
-    for corruption in (
-        Corruption(
-            "brightness",
-            "every pixel darker or brighter, cut off at black and white",
-            "gray levels",
-            (-120.0, -80.0, -40.0, 40.0, 80.0, 120.0),
-            (-_WHITE, _WHITE),
-            _brightness,
-        ),
-        Corruption(
-            "contrast",
-            "the spread around the face's mean smaller or larger by this share",
-            "share of the spread",
-            (-0.9, -0.6, -0.3, 0.5, 1.0, 2.0),
-            (-1.0, 10.0),
-            _contrast,
-        ),
-        Corruption(
-            "noise",
-            "Gaussian noise on every pixel, as of a dark room; its standard deviation",
-            "gray levels",
-            (5.0, 10.0, 20.0, 30.0, 40.0, 60.0),
-            (0.0, _WHITE),
-            _noise,
-        ),
-        Corruption(
-            "jpeg",
-            "compressed as JPEG",
-            "quality",
-            (90.0, 70.0, 50.0, 30.0, 15.0, 5.0),
-            (1.0, 100.0),
-            _each(_jpeg),
-        ),
-        Corruption(
-            "resolution",
-            "a face that was this many pixels wide, enlarged to 48",
-            "px",
-            (32.0, 24.0, 16.0, 12.0, 8.0, 6.0),
-            (1.0, float(SIZE_PX)),
-            _each(_resolution),
-        ),
-        Corruption(
-            "blur",
-            "out of focus: a Gaussian; its standard deviation",
-            "px of 48",
-            (0.5, 1.0, 1.5, 2.0, 3.0, 4.0),
-            (0.0, float(SIZE_PX)),
-            _each(_blur),
-        ),
-        Corruption(
-            "motion",
-            "moved sideways by so much during the exposure",
-            "px of 48",
-            (3.0, 5.0, 7.0, 9.0, 13.0, 17.0),
-            (1.0, float(SIZE_PX)),
-            _each(_motion),
-        ),
-        Corruption(
-            "eyes",
-            "a bar of this height over the eyes, in the face's mean gray",
-            "px of 48",
-            (3.0, 6.0, 9.0, 12.0, 15.0, 18.0),
-            (0.0, float(SIZE_PX)),
-            _cover(EYES),
-        ),
-        Corruption(
-            "mouth",
-            "a bar of this height over the mouth, in the face's mean gray",
-            "px of 48",
-            (3.0, 6.0, 9.0, 12.0, 15.0, 18.0),
-            (0.0, float(SIZE_PX)),
-            _cover(MOUTH),
-        ),
-        Corruption(
-            "rotation",
-            "the head turned clockwise in the image; the border is repeated",
-            "degrees",
-            (-45.0, -30.0, -15.0, 15.0, 30.0, 45.0),
-            (-360.0, 360.0),
-            _each(_rotation),
-        ),
-        Corruption(
-            "shift-x",
-            "the frame too far to the right; the border is repeated",
-            "px of 48",
-            (-12.0, -8.0, -4.0, 4.0, 8.0, 12.0),
-            (-float(SIZE_PX), float(SIZE_PX)),
-            _reframed(x=1.0),
-        ),
-        Corruption(
-            "shift-y",
-            "the frame too far down; the border is repeated",
-            "px of 48",
-            (-12.0, -8.0, -4.0, 4.0, 8.0, 12.0),
-            (-float(SIZE_PX), float(SIZE_PX)),
-            _reframed(y=1.0),
-        ),
-        Corruption(
-            "zoom",
-            "the frame wider by this share, so the face smaller in it; the border is repeated",
-            "share of the side",
-            (-0.3, -0.2, -0.1, 0.2, 0.4, 0.6),
-            (-0.9, 4.0),
-            _reframed(wider=1.0),
-        ),
-    )
-}
+# fmt: off
+_TABLE: Final = (
+    Corruption("brightness", "every pixel darker or brighter, cut off at black and white",
+               "gray levels", (-120.0, -80.0, -40.0, 40.0, 80.0, 120.0), (-_WHITE, _WHITE),
+               _brightness),
+    Corruption("contrast", "the spread around the face's mean smaller or larger by this share",
+               "share of the spread", (-0.9, -0.6, -0.3, 0.5, 1.0, 2.0), (-1.0, 10.0), _contrast),
+    Corruption("noise", "Gaussian noise on every pixel, as of a dark room; its standard deviation",
+               "gray levels", (5.0, 10.0, 20.0, 30.0, 40.0, 60.0), (0.0, _WHITE), _noise),
+    Corruption("jpeg", "compressed as JPEG",
+               "quality", (90.0, 70.0, 50.0, 30.0, 15.0, 5.0), (1.0, 100.0), _each(_jpeg)),
+    Corruption("resolution", "a face that was this many pixels wide, enlarged to 48",
+               "px", (32.0, 24.0, 16.0, 12.0, 8.0, 6.0), (1.0, _SIDE), _each(_resolution)),
+    Corruption("blur", "out of focus: a Gaussian; its standard deviation",
+               "px of 48", (0.5, 1.0, 1.5, 2.0, 3.0, 4.0), (0.0, _SIDE), _each(_blur)),
+    Corruption("motion", "moved sideways by so much during the exposure",
+               "px of 48", (3.0, 5.0, 7.0, 9.0, 13.0, 17.0), (1.0, _SIDE), _each(_motion)),
+    Corruption("eyes", "a bar of this height over the eyes, in the face's mean gray",
+               "px of 48", (3.0, 6.0, 9.0, 12.0, 15.0, 18.0), (0.0, _SIDE), _cover(EYES)),
+    Corruption("mouth", "a bar of this height over the mouth, in the face's mean gray",
+               "px of 48", (3.0, 6.0, 9.0, 12.0, 15.0, 18.0), (0.0, _SIDE), _cover(MOUTH)),
+    Corruption("rotation", "the head turned clockwise in the image; the border is repeated",
+               "degrees", (-45.0, -30.0, -15.0, 15.0, 30.0, 45.0), (-360.0, 360.0),
+               _each(_rotation)),
+    Corruption("shift-x", "the frame too far to the right; the border is repeated",
+               "px of 48", (-12.0, -8.0, -4.0, 4.0, 8.0, 12.0), (-_SIDE, _SIDE), _reframed(x=1.0)),
+    Corruption("shift-y", "the frame too far down; the border is repeated",
+               "px of 48", (-12.0, -8.0, -4.0, 4.0, 8.0, 12.0), (-_SIDE, _SIDE), _reframed(y=1.0)),
+    Corruption("zoom", "the frame wider by this share, so the face smaller in it; the border is "
+               "repeated", "share of the side", (-0.3, -0.2, -0.1, 0.2, 0.4, 0.6), (-0.9, 4.0),
+               _reframed(wider=1.0)),
+)
+# fmt: on
+CORRUPTIONS: Final[Mapping[str, Corruption]] = {row.name: row for row in _TABLE}
 """The corruptions by name.
 
 A data set has no pixels beyond its crops: where `rotation`, `shift-x`, `shift-y` and `zoom` look
@@ -284,49 +202,31 @@ frame that is too wide in the middle of a photo they tell less than of one that 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one model makes of the faces under one corruption at one severity.
+    """What one model makes of the faces under one corruption at one severity."""
 
-    Attributes:
-        model: its name.
-        corruption: a name in `CORRUPTIONS`, or `CLEAN`.
-        severity: in `unit`; 0 where clean.
-        unit: of the severity.
-        n: number of faces.
-        accuracy: share read as they are labelled, 0 to 1.
-        interval: of the accuracy, 95 %, Wilson's: how far another draw of faces would move it.
-            Every severity is measured on the same faces, so a change from one severity to another
-            is surer than their intervals tell.
-        macro_f1: unweighted mean of the F1 of the classes that have faces.
-    """
-
-    model: str
-    corruption: str
-    severity: float
-    unit: str
-    n: int
-    accuracy: float
+    model: str  # its name
+    corruption: str  # a name in `CORRUPTIONS`, or `CLEAN`
+    severity: float  # in `unit`; 0 where clean
+    unit: str  # of the severity
+    n: int  # number of faces
+    accuracy: float  # share read as they are labelled, 0 to 1
+    # Of the accuracy, 95 %, Wilson's: how far another draw of faces would move it. Every severity
+    # is measured on the same faces, so a change from one severity to another is surer than their
+    # intervals tell.
     interval: Interval
-    macro_f1: float
+    macro_f1: float  # unweighted mean of the F1 of the classes that have faces
 
 
 @dataclass(frozen=True)
 class Robustness:
-    """Models under corruptions, on the same faces.
+    """Models under corruptions, on the same faces."""
 
-    Attributes:
-        data: name of the data set, and split.
-        n: number of faces.
-        seed: of the noise, and of the faces where not all were taken.
-        majority: share of the commonest label: what reading nothing else would score.
-        absent: the labels that no face carries.
-        measurements: in the order in which `measure` gives them; may end early.
-    """
-
-    data: str
-    n: int
-    seed: int
-    majority: float
-    absent: tuple[str, ...]
+    data: str  # name of the data set, and split
+    n: int  # number of faces
+    seed: int  # of the noise, and of the faces where not all were taken
+    majority: float  # share of the commonest label: what reading nothing else would score
+    absent: tuple[str, ...]  # the labels that no face carries
+    # In the order in which `measure` gives them; may end early.
     measurements: tuple[Measurement, ...]
 
     @classmethod
@@ -364,18 +264,12 @@ class Robustness:
 
 @dataclass(frozen=True)
 class Strip:
-    """One face under all severities of one corruption, as it is among them.
+    """One face under all severities of one corruption, as it is among them."""
 
-    Attributes:
-        corruption: what was done.
-        severities: (L,) from one end to the other; 0 is the face as it is.
-        crops: (L, 48, 48) uint8, gray.
-        read: (L,) the likeliest label and its probability, or None without a model.
-    """
-
-    corruption: Corruption
-    severities: tuple[float, ...]
-    crops: Crops
+    corruption: Corruption  # what was done
+    severities: tuple[float, ...]  # (L,) from one end to the other; 0 is the face as it is
+    crops: Crops  # (L, 48, 48) uint8, gray
+    # (L,) the likeliest label and its probability, or None without a model.
     read: tuple[tuple[str, float], ...] | None = None
 
 

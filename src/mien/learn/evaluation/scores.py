@@ -34,19 +34,13 @@ class ClassScore:
 
 @dataclass(frozen=True)
 class Reliability:
-    """How often a classifier is right when it is so sure (Guo et al. 2017, arXiv:1706.04599).
+    """How often a classifier is right when it is so sure (Guo et al. 2017, arXiv:1706.04599)."""
 
-    Attributes:
-        confidence: mean probability of the label that was read, for each bin that has faces.
-        accuracy: share of those faces that were read right.
-        count: number of those faces.
-        expected_calibration_error: mean of |accuracy - confidence|, weighted by `count`.
-    """
-
+    # Mean probability of the label that was read, for each bin that has faces.
     confidence: tuple[float, ...]
-    accuracy: tuple[float, ...]
-    count: tuple[int, ...]
-    expected_calibration_error: float
+    accuracy: tuple[float, ...]  # share of those faces that were read right
+    count: tuple[int, ...]  # number of those faces
+    expected_calibration_error: float  # mean of |accuracy - confidence|, weighted by `count`
 
 
 @dataclass(frozen=True)
@@ -222,23 +216,17 @@ class VotesScore:
     """How often the likeliest of the eight FER+ expressions is the one that the taggers chose.
 
     Published figures differ in the faces that they leave out, so both rules are told with their n.
-
-    Attributes:
-        accuracy: on the faces where one expression has the most votes of all ten columns.
-        n: their number.
-        left_out: how many faces were left out for it, by reason: "tie", "unknown", "not a face",
-            "no votes".
-        majority_accuracy: on the faces where, single votes struck out, one expression has more than
-            half of what is left: the rule of the FER+ authors' own code for the accuracies that
-            they published (arXiv:1608.01041). None if there are none.
-        majority_n: their number.
     """
 
-    accuracy: float
-    n: int
+    accuracy: float  # on the faces where one expression has the most votes of all ten columns
+    n: int  # their number
+    # How many faces were left out for it, by reason: "tie", "unknown", "not a face", "no votes".
     left_out: dict[str, int]
+    # On the faces where, single votes struck out, one expression has more than half of what is
+    # left: the rule of the FER+ authors' own code for the accuracies that they published
+    # (arXiv:1608.01041). None if there are none.
     majority_accuracy: float | None
-    majority_n: int
+    majority_n: int  # their number
 
 
 @dataclass(frozen=True)
@@ -246,15 +234,11 @@ class TaggersScore:
     """How well a classifier says what one of a face's FER+ taggers, drawn at random, says.
 
     Votes for none of the seven emotions are left out.
-
-    Attributes:
-        n: faces with votes for the seven.
-        negative_log_likelihood: of the tagger's vote, nats, mean over the faces.
-        reliability: of the probability of what is read, beside the share of taggers who say so.
     """
 
-    n: int
-    negative_log_likelihood: float
+    n: int  # faces with votes for the seven
+    negative_log_likelihood: float  # of the tagger's vote, nats, mean over the faces
+    # Of the probability of what is read, beside the share of taggers who say so.
     reliability: Reliability
 
 
@@ -296,7 +280,7 @@ def truth_of(head: str, faces: FaceSet) -> FaceSet:
             all that people have said.
         faces: labelled, with or without votes.
     """
-    majority = majority_for(head, faces)
+    majority = majority_of(faces) if head == "people" else None
     if majority is None:
         return faces
     known = majority >= 0
@@ -304,12 +288,10 @@ def truth_of(head: str, faces: FaceSet) -> FaceSet:
     return replace(faces.take(known), targets=majority[known], name=name)
 
 
-def majority_for(head: str, faces: FaceSet) -> NDArray[np.int64] | None:
-    """(N,) int64 as `ferplus_targets`, where `truth_of` a head is that; None where it is labels."""
-    if head != "people" or faces.votes is None:
-        return None
-    majority = ferplus_targets(faces)
-    return majority if (majority >= 0).any() else None
+def majority_of(faces: FaceSet) -> NDArray[np.int64] | None:
+    """(N,) int64 as `ferplus_targets`; None where no face has such a majority."""
+    majority = None if faces.votes is None else ferplus_targets(faces)
+    return majority if majority is not None and (majority >= 0).any() else None
 
 
 def score_votes(read: Votes, faces: FaceSet) -> VotesScore:

@@ -118,23 +118,13 @@ def to_page(
 
 
 def _by_label(audit: Audit) -> Table:
-    voted = audit.faces.votes is not None
     head = ["label", "faces", "in doubt", "share", "mostly read as", f"in the worst {WORST:.0%}"]
-    head += ["FER+ majority differs"] * voted
-    rows = []
-    for label, found in audit.by_label().items():
-        cells: list[Cell | str] = [_name(label), f"{found.n:,}", f"{found.in_doubt:,}"]
-        cells += [f"{found.in_doubt / found.n:.1%}", _name(found.read_as) if found.read_as else ""]
-        cells += [f"{found.in_worst / found.n:.1%}"]
-        if voted:
-            share = found.ferplus_differs
-            cells.append("" if share is None else f"{share:.1%}")
-        rows.append(cells)
+    head += ["FER+ majority differs"] * (audit.faces.votes is not None)
+    rows = [
+        [Cell(cell, color=_COLORS[cell]) if cell in _COLORS else cell for cell in row]
+        for row in audit.rows_by_label()
+    ]
     return Table(rows, head=head, left=(0, 4))
-
-
-def _name(emotion: str) -> Cell:
-    return Cell(emotion, color=_COLORS[emotion])
 
 
 def _joint(joint: NDArray[np.float64]) -> Table:

@@ -20,7 +20,7 @@ from mien.learn.evaluation.calibration import tagger_shares
 from mien.learn.evaluation.measures import Measures, measure
 from mien.learn.evaluation.robustness import Measurement, Robustness, corruption_named
 from mien.learn.evaluation.robustness import measure as measure_robustness
-from mien.learn.evaluation.scores import Agreement, ferplus_targets, said_by_taggers, truth_of
+from mien.learn.evaluation.scores import Agreement, majority_of, said_by_taggers, truth_of
 from mien.learn.fairness.comparison import Fairness, find_groupings, measure_fairness
 from mien.learn.fairness.gaps import metric_frame
 from mien.readings import Probabilities
@@ -95,7 +95,7 @@ class Card:
 
 
 def measure_card(
-    classifier: Classifier, faces: FaceSet, *, report: Callable[[str], object] | None = None
+    classifier: Classifier, faces: FaceSet, *, report: Callable[[str], object] = lambda _: None
 ) -> Card:
     """Measure what a card tells.
 
@@ -111,19 +111,18 @@ def measure_card(
     if len(classifier.paths) > 1:
         names = ", ".join(path.name for path in classifier.paths)
         raise OptionError(f"expected one model file, for a card tells of one; got {names}")
-    say = report if report is not None else lambda _: None
     metric_frame()  # raises now, as does the next
     faces.split("val+test")
     test = faces.split("test")
     own = _without_duplicates(faces)
-    measured = _measures(classifier, faces, own, say)
+    measured = _measures(classifier, faces, own, report)
     labelled = {}
     if classifier.head != "label":
         of_label = Classifier(classifier.path, threads=0, head="label")
-        labelled = _measures(of_label, faces, own, say)
-    say("slices")
+        labelled = _measures(of_label, faces, own, report)
+    report("slices")
     judged = truth_of(classifier.head, faces)
-    groupings = find_groupings(judged, "test", report=say)
+    groupings = find_groupings(judged, "test", report=report)
     fairness = measure_fairness(classifier, judged, "test", groupings)
     content = classifier.path.read_bytes()
     return Card(
@@ -138,7 +137,7 @@ def measure_card(
         duplicates=0 if own is None else len(test) - len(own),
         label_agreement=_label_agreement(test),
         bands=_bands_of(classifier, test),
-        robustness=_robustness(classifier, judged.split("test"), say),
+        robustness=_robustness(classifier, judged.split("test"), report),
         fairness=fairness,
     )
 
@@ -193,11 +192,9 @@ def _without_duplicates(faces: FaceSet) -> FaceSet | None:
 
 
 def _label_agreement(test: FaceSet) -> Agreement | None:
-    if test.votes is None:
+    if (majority := majority_of(test)) is None:
         return None
-    majority = ferplus_targets(test)
-    if not (known := majority >= 0).any():
-        return None
+    known = majority >= 0
     return Agreement(int(known.sum()), float((majority == test.targets)[known].mean()))
 
 

@@ -55,55 +55,35 @@ State = Literal["finished", "pruned", "diverged", "failed"]
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What one trial came to.
+    """What one trial came to."""
 
-    Attributes:
-        number: from 0, which is the base recipe; the name of its folder.
-        state: pruned when it fell behind the others, diverged when its loss left the numbers.
-        recipe: what it trained by.
-        settings: the searched ones and their values, as the recipe has them.
-        val_accuracy: the highest of its epochs; None if it finished none.
-        epoch: the one that had it, from 1; None likewise.
-        epochs: finished epochs.
-        seconds: spent in them.
-        error: why it failed; None if it did not.
-    """
-
-    number: int
-    state: State
-    recipe: Recipe
-    settings: dict[str, Any]
-    val_accuracy: float | None
-    epoch: int | None
-    epochs: int
-    seconds: float
-    error: str | None = None
+    number: int  # from 0, which is the base recipe; the name of its folder
+    state: State  # pruned when it fell behind the others, diverged when its loss left the numbers
+    recipe: Recipe  # what it trained by
+    settings: dict[str, Any]  # the searched ones and their values, as the recipe has them
+    val_accuracy: float | None  # the highest of its epochs; None if it finished none
+    epoch: int | None  # the one that had it, from 1; None likewise
+    epochs: int  # finished epochs
+    seconds: float  # spent in them
+    error: str | None = None  # why it failed; None if it did not
 
 
 @dataclass(frozen=True)
 class TuningResult:
-    """What a study came to so far.
+    """What a study came to so far."""
 
-    Attributes:
-        out: its folder.
-        base: the recipe it began from.
-        settings: names of those that were searched.
-        trials: in their order; without one that an interrupt left unfinished.
-        best: the finished trial with the highest val accuracy; None before there is one.
-        importances: share of the differences between trials that goes back to each setting
-            (functional ANOVA: Hutter et al. 2014), the largest first. Pruned trials count with what
-            they had reached. Empty below 15 different accuracies.
-        finished: False if it was interrupted; the same call goes on.
-        study: Optuna's, in memory: every trial that finished an epoch counts with its best.
-    """
-
-    out: Path
-    base: Recipe
-    settings: tuple[str, ...]
-    trials: tuple[TrialResult, ...]
+    out: Path  # its folder
+    base: Recipe  # the recipe it began from
+    settings: tuple[str, ...]  # names of those that were searched
+    trials: tuple[TrialResult, ...]  # in their order; without one that an interrupt left unfinished
+    # The finished trial with the highest val accuracy; None before there is one.
     best: TrialResult | None
+    # Share of the differences between trials that goes back to each setting (functional ANOVA:
+    # Hutter et al. 2014), the largest first. Pruned trials count with what they had reached. Empty
+    # below 15 different accuracies.
     importances: dict[str, float]
-    finished: bool
+    finished: bool  # False if it was interrupted; the same call goes on
+    # Optuna's, in memory: every trial that finished an epoch counts with its best.
     study: optuna.Study = field(compare=False, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
