@@ -119,20 +119,20 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[FaceSet]:
 # Folds
 
 
-def test_each_emotion_is_dealt_evenly_to_the_folds() -> None:
+def test_each_emotion_is_dealt_evenly_to_the_folds_by_seed() -> None:
     faces = made_up_faces(train=12).split("train")
     fold = assign_folds(faces, 4)
 
     assert sorted(np.unique(fold)) == [0, 1, 2, 3]
     for target in range(7):
         assert np.bincount(fold[faces.targets == target]).tolist() == [3, 3, 3, 3]
-
-
-def test_folds_follow_from_the_seed() -> None:
-    faces = FACES.split("train")
-
-    assert np.array_equal(assign_folds(faces, 3), assign_folds(faces, 3))
-    assert not np.array_equal(assign_folds(faces, 3), assign_folds(faces, 3, seed=1))
+    assert np.array_equal(fold, assign_folds(faces, 4))
+    assert not np.array_equal(fold, assign_folds(faces, 4, seed=1))
+    with pytest.raises(DataError, match=r"expected 13 different .* there are 12 of angry"):
+        assign_folds(faces, 13)
+    for number in (1, 0, 101):
+        with pytest.raises(OptionError, match=f"folds: expected 2 to 100; got {number}"):
+            assign_folds(faces, number)
 
 
 def test_copies_of_an_image_lie_in_one_fold_whatever_their_labels() -> None:
@@ -161,48 +161,24 @@ def test_copies_of_an_image_lie_in_one_fold_whatever_their_labels() -> None:
     assert all(len(np.unique(fold[groups == group])) == 1 for group in groups)
 
 
-@pytest.mark.parametrize("folds", [1, 0, 101])
-def test_a_number_of_folds_out_of_range(folds: int) -> None:
-    with pytest.raises(OptionError, match=f"folds: expected 2 to 100; got {folds}"):
-        assign_folds(FACES.split("train"), folds)
-
-
-def test_an_emotion_with_fewer_images_than_folds_is_named() -> None:
-    faces = made_up_faces(train=2).split("train")
-
-    with pytest.raises(DataError, match=r"expected 3 different .* there are 2 of angry"):
-        assign_folds(faces, 3)
-
-
 # Reading faces that were not seen
 
 
+@pytest.mark.parametrize("faces", [FACES, FACES.split("train")], ids=["with val", "without"])
 def test_no_network_is_trained_on_a_face_that_it_reads(
-    tmp_path: Path, trained: list[FaceSet]
+    faces: FaceSet, tmp_path: Path, trained: list[FaceSet]
 ) -> None:
-    read = read_out_of_fold(FACES, replace(TINY, epochs=1), tmp_path, folds=3, device="cpu")
+    read = read_out_of_fold(faces, replace(TINY, epochs=1), tmp_path, folds=3, device="cpu")
 
     assert read is not None
-    part = FACES.split("train")
-    for number, faces in enumerate(trained):
+    part, val = faces.split("train"), faces.splits == "val"
+    for number, known in enumerate(trained):
         own = {image.tobytes() for image in part.images[read.fold == number]}
-        assert own.isdisjoint(image.tobytes() for image in faces.images)
-        assert (faces.splits == "val").sum() == (FACES.splits == "val").sum()
-        assert not (faces.splits == "test").any()
-        assert (faces.splits == "train").sum() == N - len(own)
-
-
-def test_without_val_a_part_of_the_other_folds_chooses_the_epoch(
-    tmp_path: Path, trained: list[FaceSet]
-) -> None:
-    only_train = FACES.split("train")
-    read = read_out_of_fold(only_train, replace(TINY, epochs=1), tmp_path, folds=2, device="cpu")
-
-    assert read is not None
-    for number, faces in enumerate(trained):
-        own = {image.tobytes() for image in only_train.images[read.fold == number]}
-        assert own.isdisjoint(image.tobytes() for image in faces.images)
-        assert (faces.splits == "val").any()
+        assert own.isdisjoint(image.tobytes() for image in known.images)
+        assert len(known) == N - len(own) + val.sum()  # no test
+        # Without val a part of the other folds chooses the epoch.
+        choose = (known.splits == "val").sum()
+        assert choose == val.sum() if val.any() else choose > 0
 
 
 def test_the_votes_that_check_the_ranking_are_not_learned_from() -> None:
@@ -271,6 +247,8 @@ def test_a_finished_audit_is_told_again_without_training(
 
     assert again is not None
     assert np.array_equal(again.order, audit.order)
+    with pytest.raises(DataError, match="probabilities of its 63 training faces; there are 140"):
+        rank_labels(made_up_faces(train=9), again.read)
 
 
 @pytest.mark.parametrize(
@@ -330,11 +308,8 @@ def test_wrong_labels_come_first(audit: Audit) -> None:
     assert audit.in_doubt.sum() > len(WRONG) / 2
     right = made_up_faces().split("train").targets
     assert np.array_equal(audit.read_as[WRONG], right[WRONG])
-
-
-def test_those_in_doubt_stand_before_the_others_each_by_quality(audit: Audit) -> None:
+    # Those in doubt stand before the others, each by quality.
     doubted = audit.in_doubt[audit.order]
-
     assert np.array_equal(doubted, np.sort(doubted)[::-1])
     for part in (True, False):
         assert (np.diff(audit.quality[audit.order][doubted == part]) >= 0).all()
@@ -364,11 +339,6 @@ def test_an_emotion_that_no_face_carries_does_no_harm(tmp_path: Path) -> None:
     assert "disgust" not in found.by_label()
     assert found.joint[1].sum() == 0
     assert "disgust" in to_page(found)
-
-
-def test_probabilities_of_other_faces_are_refused(audit: Audit) -> None:
-    with pytest.raises(DataError, match="probabilities of its 63 training faces; there are 140"):
-        rank_labels(made_up_faces(train=9), audit.read)
 
 
 def test_without_cleanlab_the_extra_is_named(
@@ -415,26 +385,21 @@ def test_duplicates_with_another_label_are_told(tmp_path: Path) -> None:
     assert f"a duplicate is labelled {', '.join(told[1].split('+'))}<" in to_page(audit)
 
 
-@pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
-def test_training_goes_without_the_worst_share(share: float, audit: Audit, labels: Path) -> None:
-    kept = without_doubtful(FACES, labels, share)
+@pytest.mark.parametrize(("share", "per_label"), [(0.01, False), (0.5, False), (0.2, True)])
+def test_training_goes_without_the_worst_share(
+    share: float, per_label: bool, audit: Audit, labels: Path
+) -> None:
+    kept = without_doubtful(FACES, labels, share, per_label=per_label)
 
-    count = round(share * N)
+    parts = [audit.order]
+    if per_label:
+        parts = [audit.order[FACES.targets[audit.order] == target] for target in range(7)]
+    dropped = np.concatenate([part[: round(share * len(part))] for part in parts])
     expected = np.ones(len(FACES), np.bool_)
-    expected[audit.order[:count]] = False
+    expected[dropped] = False
     assert np.array_equal(kept.images, FACES.images[expected])
     assert np.array_equal(kept.targets, FACES.targets[expected])
-    assert kept.left_out == {"label in doubt": count}
-
-
-def test_the_share_can_be_that_of_each_label(audit: Audit, labels: Path) -> None:
-    kept = without_doubtful(FACES, labels, 0.2, per_label=True)
-
-    expected = np.ones(len(FACES), np.bool_)
-    for target in range(7):
-        own = audit.order[FACES.targets[audit.order] == target]
-        expected[own[: round(0.2 * len(own))]] = False
-    assert np.array_equal(kept.images, FACES.images[expected])
+    assert kept.left_out == {"label in doubt": len(dropped)}
 
 
 def test_faces_are_known_again_in_another_order_and_number(labels: Path) -> None:
@@ -448,13 +413,10 @@ def test_faces_are_known_again_in_another_order_and_number(labels: Path) -> None
     }
 
 
-@pytest.mark.parametrize("share", [0.0, 1.0, -0.1, float("nan")])
-def test_a_share_out_of_range(share: float, labels: Path) -> None:
-    with pytest.raises(OptionError, match="share to drop: expected between 0 and 1"):
-        without_doubtful(FACES, labels, share)
-
-
-def test_the_audit_of_other_data_is_refused(labels: Path) -> None:
+def test_what_cannot_be_dropped_is_said(labels: Path) -> None:
+    for share in (0.0, 1.0, -0.1, float("nan")):
+        with pytest.raises(OptionError, match="share to drop: expected between 0 and 1"):
+            without_doubtful(FACES, labels, share)
     with pytest.raises(DataError, match="there is none for face 0, labelled angry"):
         without_doubtful(made_up_faces(seed=1), labels, 0.1)
 
@@ -512,11 +474,10 @@ def test_a_perfect_ranking_has_perfect_scores() -> None:
         assert checked.gain.interval.low > 0
 
 
-def test_intervals_hold_the_score_and_narrow_with_more_faces() -> None:
+def test_intervals_hold_the_score() -> None:
     order = np.random.default_rng(0).permutation(N).tolist()
-    check = check_with_votes(ranked(order), resamples=200)[0]
+    by_audit = check_with_votes(ranked(order), resamples=200)[0].rankings[AUDIT]
 
-    by_audit = check.rankings[AUDIT]
     for score in (by_audit.auroc, by_audit.average_precision):
         assert score.interval.low < score.value < score.interval.high
     assert by_audit.auroc.interval.low < 0.5 < by_audit.auroc.interval.high
@@ -547,51 +508,29 @@ def test_what_cannot_be_checked_is_not() -> None:
 # The page
 
 
-def test_the_page_needs_nothing_else(audit: Audit) -> None:
-    page = to_page(audit, check_with_votes(audit, resamples=20), count=30)
-
-    assert page.count("<li ") == page.count('src="data:image/png;base64,') == 30
-    assert not re.search(r'(?:src|href)="(?!data:|#)|url\(|@import', page)
-    assert f"{audit.in_doubt.sum()} labels" in page
-    assert "most taggers saw another emotion" in page
-    assert page.count('data-votes="read"') >= len(WRONG)
-    assert "FER+: " in page
-
-
-def test_the_page_of_faces_without_votes_does_not_speak_of_them() -> None:
-    page = to_page(ranked(list(range(N)), votes=False))
+def test_the_page_says_what_it_cannot_tell(audit: Audit) -> None:
+    knows_nothing = ranked(list(range(N)), votes=False)
+    faces = replace(knows_nothing.faces, name="<b>&")
+    page = to_page(replace(knows_nothing, faces=faces))
 
     assert page.count("<li ") == N
     assert "FER+:" not in page
     assert "FER+ majority" not in page
-
-
-def test_networks_that_know_nothing_are_called_that(audit: Audit) -> None:
-    knows_nothing = ranked(list(range(N)))
-
-    assert knows_nothing.accuracy <= knows_nothing.chance
-    assert "The networks have learned nothing" in to_page(knows_nothing)
-    assert audit.accuracy > audit.chance
-    assert "The networks have learned nothing" not in to_page(audit)
-
-
-def test_names_are_not_taken_for_html() -> None:
-    audit = perfect()
-    page = to_page(replace(audit, faces=replace(audit.faces, name="<b>&")))
-
     assert "&lt;b&gt;&amp;" in page
     assert "<b>&" not in page
+    assert knows_nothing.accuracy <= knows_nothing.chance
+    assert "The networks have learned nothing" in page
+    assert audit.accuracy > audit.chance
+    assert "The networks have learned nothing" not in to_page(audit)
+    for count in (0, 5001):
+        with pytest.raises(OptionError, match=f"expected 1 to 5000; got {count}"):
+            to_page(audit, count=count)
 
 
-@pytest.mark.parametrize("count", [0, 5001])
-def test_a_number_of_faces_out_of_range(count: int) -> None:
-    with pytest.raises(OptionError, match=f"expected 1 to 5000; got {count}"):
-        to_page(perfect(), count=count)
-
-
-def test_the_summary_has_the_counts(audit: Audit, tmp_path: Path) -> None:
-    checks = check_with_votes(audit, resamples=20)
-    written = write_audit(audit, checks, tmp_path)
+def test_the_page_needs_nothing_else_and_the_summary_has_the_counts(
+    audit: Audit, tmp_path: Path
+) -> None:
+    written = write_audit(audit, check_with_votes(audit, resamples=20), tmp_path, count=30)
 
     names = ["index.html", "labels.csv", "precision.png", "precision.svg", "summary.json"]
     assert sorted(file.name for file in written) == names
@@ -601,6 +540,14 @@ def test_the_summary_has_the_counts(audit: Audit, tmp_path: Path) -> None:
     assert summary["in_doubt"] == audit.in_doubt.sum()
     assert summary["by_label"]["sad"]["n"] == audit.by_label()["sad"].n
     assert [check["n"] for check in summary["ferplus"]] == [N, N]
+    page = (tmp_path / "index.html").read_text()
+    assert page.count("<li ") == 30
+    assert page.count('src="data:image/png;base64,') == 30 + 1  # the figure
+    assert not re.search(r'(?:src|href)="(?!data:|#)|url\(|@import', page)
+    assert f"{audit.in_doubt.sum()} labels" in page
+    assert "most taggers saw another emotion" in page
+    assert page.count('data-votes="read"') >= len(WRONG)
+    assert "FER+: " in page
 
 
 # The commands

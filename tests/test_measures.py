@@ -20,6 +20,8 @@ from mien.learn.evaluation.measures import Measures, measure
 from mien.learn.evaluation.risk_coverage import risk_coverage
 from mien.learn.evaluation.scores import (
     Agreement,
+    Evaluation,
+    bootstrap_intervals,
     evaluate,
     evaluate_probabilities,
     ferplus_targets,
@@ -29,8 +31,6 @@ from mien.learn.evaluation.scores import (
 )
 from mien.recognize.classifier import Classifier
 from mien.recognize.images import load_image
-
-pytestmark = pytest.mark.usefixtures("few_resamples")
 
 COPIES = 3
 UNVOTED = 2
@@ -81,62 +81,34 @@ def result(classifier: Classifier) -> Measures:
     return measure(classifier, FACES, "test")
 
 
-def test_the_evaluation_is_that_of_the_split(classifier: Classifier, result: Measures) -> None:
-    assert result.evaluation == evaluate(classifier, TEST)
-    assert result.evaluation.accuracy == pytest.approx(1 - 1 / WRONG, abs=0.05)
-
-
-def test_intervals_contain_the_scores(result: Measures) -> None:
-    assert list(result.intervals) == ["accuracy", "macro_f1", "mean_class_recall"]
-    for name, interval in result.intervals.items():
-        assert 0.0 <= interval.low <= getattr(result.evaluation, name) <= interval.high <= 1.0
-        assert interval.low < interval.high
-
-
-def test_clean_faces_are_those_that_train_does_not_have(
+def test_a_split_is_measured_against_all_that_the_set_says_of_it(
     classifier: Classifier, result: Measures
 ) -> None:
+    assert result.evaluation == evaluate(classifier, TEST)
+    assert result.evaluation.accuracy == pytest.approx(1 - 1 / WRONG, abs=0.05)
+    assert result.intervals == bootstrap_intervals(classifier(TEST.images), TEST.targets)
     own = TEST.take(np.arange(COPIES, len(TEST)))
-
-    assert result.clean is not None
-    assert result.clean.n == len(TEST) - COPIES
-    assert result.clean == evaluate_probabilities(classifier(own.images), own.targets)
-
-
-@pytest.mark.parametrize("split", ["train", "train+test"])
-def test_training_images_are_no_copies_of_themselves(split: str, classifier: Classifier) -> None:
-    assert measure(classifier, FACES, split).clean is None
-
-
-def test_nothing_is_clean_where_all_are_copies_or_there_is_no_train(
-    classifier: Classifier,
-) -> None:
-    duplicates = FACES.take((FACES.splits == "train") | (np.arange(len(FACES)) == len(FACES) - 42))
-
-    assert (duplicates.splits == "test").sum() == 1
-    assert measure(classifier, duplicates, "test").clean is None
-    assert measure(classifier, TEST, "test").clean is None
-
-
-def test_several_splits_are_measured_as_one(classifier: Classifier) -> None:
-    both = measure(classifier, FACES, "val+test")
-
-    assert both.evaluation.n == 7 * 8
-    assert both.clean is not None
-    assert both.clean.n == 7 * 8 - COPIES
-
-
-def test_agreement_is_with_the_majority_where_there_is_one(result: Measures) -> None:
+    assert result.clean == evaluate(classifier, own)
     assert result.agreement == Agreement(len(TEST) - UNVOTED, 1.0)
+    assert result.risk_coverage == risk_coverage(classifier(TEST.images), TEST.targets)
+
+
+def test_clean_faces_are_those_that_train_does_not_have(classifier: Classifier) -> None:
+    def clean(split: str, faces: FaceSet = FACES) -> Evaluation | None:
+        return measure(classifier, faces, split).clean
+
+    assert clean("train") is clean("train+test") is None  # they are no copies of themselves
+    duplicates = FACES.take((FACES.splits == "train") | (np.arange(len(FACES)) == len(FACES) - 42))
+    assert (duplicates.splits == "test").sum() == 1
+    assert clean("test", duplicates) is clean("test", TEST) is None
+    both = measure(classifier, FACES, "val+test")
+    assert both.clean is not None
+    assert (both.evaluation.n, both.clean.n) == (7 * 8, 7 * 8 - COPIES)
 
 
 @pytest.mark.parametrize("votes", [None, np.zeros((len(FACES), len(FERPLUS)), np.int64)])
 def test_without_votes_there_is_no_agreement(votes: Any, classifier: Classifier) -> None:
     assert measure(classifier, replace(FACES, votes=votes), "test").agreement is None
-
-
-def test_sure_and_unsure_are_told_apart(classifier: Classifier, result: Measures) -> None:
-    assert result.risk_coverage == risk_coverage(classifier(TEST.images), TEST.targets)
 
 
 @pytest.fixture(scope="module")
@@ -219,7 +191,7 @@ def test_evaluate_says_which_head_it_measures(
 ) -> None:
     arguments = ("evaluate", "--model", of_people, *data)
     people = mien(*arguments)
-    lines = [" ".join(line.split()) for line in people.stdout.splitlines()]
+    lines = shown_lines(people.stdout)
     n = len(TEST) - UNVOTED
     assert (
         lines[0] == f"people, head people, on fer2013 test: {n} faces, held against FER+ majority"
@@ -240,46 +212,42 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
     return ("--data", table, "--votes", write_votes(folder / "fer2013new.csv", FACES))
 
 
-def test_evaluate_gives_all_as_json(
-    mien: Mien, model: Path, data: tuple[object, ...], result: Measures
-) -> None:
-    ended = mien("evaluate", "--model", model, *data, "--json")
-    shown: dict[str, Any] = json.loads(ended.stdout)
-
-    assert (ended.status, ended.stderr) == (0, "")
-    assert (shown["model"], shown["data"], shown["split"]) == ("tiny", "fer2013", "test")
-    assert shown["n"] == len(TEST)
-    assert list(shown["per_class"]) == list(EMOTIONS)
-    assert np.array(shown["confusion"]).sum() == len(TEST)
-    assert sum(shown["reliability"]["count"]) == len(TEST)
-    assert shown["clean"]["n"] == len(TEST) - COPIES
-    assert shown["ferplus_agreement"]["n"] == len(TEST) - UNVOTED
-    for name, interval in shown["intervals"].items():
-        assert interval["low"] <= shown[name] <= interval["high"]
-    assert {name: shown[name] for name in result.to_dict()} == json.loads(
-        json.dumps(result.to_dict())
-    )
+def shown_lines(text: str) -> list[str]:
+    return [" ".join(line.split()) for line in text.splitlines()]
 
 
-def test_evaluate_prints_scores_with_their_intervals_and_draws_them(
+def test_evaluate_prints_draws_and_gives_as_json_what_is_measured(
     mien: Mien, model: Path, data: tuple[object, ...], result: Measures, tmp_path: Path
 ) -> None:
+    ended = mien("evaluate", "--model", model, *data, "--json")
+    found: dict[str, Any] = json.loads(ended.stdout)
+
+    assert (ended.status, ended.stderr) == (0, "")
+    assert (found["model"], found["data"], found["split"]) == ("tiny", "fer2013", "test")
+    expected = json.loads(json.dumps(result.to_dict()))
+    assert {name: found[name] for name in expected} == expected
+    assert (found["clean"]["n"], found["n"]) == (len(TEST) - COPIES, len(TEST))
+
     plots = tmp_path / "figures" / "tiny"
     ended = mien("evaluate", "--model", model, *data, "--plots", plots)
-
-    assert ended.status == 0
-    lines = [" ".join(line.split()) for line in ended.stdout.splitlines()]
+    lines = shown_lines(ended.stdout)
     assert lines[0] == (
         f"tiny, head label, on fer2013 test: {len(TEST)} faces, held against labels"
     )
-    assert lines[2].startswith(f"accuracy {result.evaluation.accuracy:.4f} 0.")
-    assert " to " in lines[2]
+    for line, name in zip(lines[2:], ("accuracy", "macro_f1", "mean_class_recall"), strict=False):
+        interval = result.intervals[name]
+        value = f"{getattr(result.evaluation, name):.4f}"
+        shown = name.replace("_f1", "_F1").replace("_", " ")
+        assert line == f"{shown} {value} {interval.low:.4f} to {interval.high:.4f}"
     assert result.clean is not None
-    assert result.agreement is not None
     clean = f"{result.clean.accuracy:.4f} n {len(TEST) - COPIES}"
     assert f"accuracy without duplicates of training images {clean}" in lines
-    agreement = f"{result.agreement.accuracy:.4f} n {len(TEST) - UNVOTED}"
-    assert f"agreement with FER+ majority {agreement}" in lines
+    assert f"agreement with FER+ majority 1.0000 n {len(TEST) - UNVOTED}" in lines
+    area = f"area under the risk-coverage curve {result.risk_coverage.area:.4f}"
+    assert any(area in line for line in lines)
+    for selection in result.risk_coverage.at_coverage:
+        told = f"{selection.threshold:.3f} {selection.coverage:.1%} {selection.accuracy:.4f}"
+        assert any(line.startswith(told) for line in lines)
     assert sorted(path.name for path in plots.iterdir()) == [
         f"{name}.{ending}"
         for name in ("classes", "confusion", "reliability", "risk-coverage")
@@ -315,7 +283,7 @@ def test_evaluate_names_the_emotions_that_no_face_carries(
     shown = mien("evaluate", "--model", model, "--data", table, "--plots", plots)
     values = json.loads(mien("evaluate", "--model", model, "--data", table, "--json").stdout)
 
-    lines = [" ".join(line.split()) for line in shown.stdout.splitlines()]
+    lines = shown_lines(shown.stdout)
     expected = "test has no face of disgust, fear: means over the emotions are of the other 5"
     assert lines[1] == expected
     assert "disgust - - - 0" in lines
@@ -333,7 +301,7 @@ def test_evaluate_names_the_emotions_that_no_face_carries(
 
 def test_evaluate_scores_the_votes(mien: Mien, voting: Path, data: tuple[object, ...]) -> None:
     arguments = ("evaluate", "--model", voting, *data)
-    lines = [" ".join(line.split()) for line in mien(*arguments).stdout.splitlines()]
+    lines = shown_lines(mien(*arguments).stdout)
     votes = json.loads(mien(*arguments, "--json").stdout)["ferplus_votes"]
 
     assert votes["n"] == votes["majority_n"] == len(TEST) - UNVOTED
@@ -344,20 +312,6 @@ def test_evaluate_scores_the_votes(mien: Mien, voting: Path, data: tuple[object,
     assert any(
         line.startswith(f"FER+ 8 classes, over half, as published {accuracy} {n}") for line in lines
     )
-
-
-def test_evaluate_tells_what_the_surest_readings_are_worth(
-    mien: Mien, model: Path, data: tuple[object, ...]
-) -> None:
-    shown = mien("evaluate", "--model", model, *data).stdout
-    found = json.loads(mien("evaluate", "--model", model, *data, "--json").stdout)["risk_coverage"]
-
-    assert [s["coverage"] for s in found["at_coverage"]] == pytest.approx(
-        [1.0, 0.9, 0.8, 0.7, 0.5], abs=0.02
-    )
-    assert f"area under the risk-coverage curve {found['area']:.4f}" in shown
-    for selection in found["at_coverage"]:
-        assert f"{selection['accuracy']:.4f}" in shown
 
 
 def test_evaluate_averages_several_models(
