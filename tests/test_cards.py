@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from command_line import Mien
+from command_line import Mien, assert_refused
 from fakes import SPEC, write_model
 from learn_fixtures import made_up_faces, write_csv, write_parquet_folder
 from mien.errors import DataError, OptionError
@@ -19,15 +19,13 @@ from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.measures import measure
 from mien.learn.evaluation.robustness import CORRUPTIONS, corrupt
-from mien.learn.evaluation.scores import VotesScore, evaluate, ferplus_targets
+from mien.learn.evaluation.scores import Agreement, VotesScore, evaluate, ferplus_targets
 from mien.learn.reports import cards
 from mien.learn.reports.card_text import card_text
 from mien.learn.reports.cards import BANDS, CORRUPTED, Card, bands, measure_card
 from mien.recognize.catalog import model_card
 from mien.recognize.classifier import Classifier, shipped_models
 from mien.spec import ModelSpec
-
-pytestmark = pytest.mark.usefixtures("few_resamples")
 
 DOCS = Path(__file__).resolve().parent.parent / "docs" / "models"
 COPIES = 5
@@ -57,7 +55,7 @@ def steps() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def card(classifier: Classifier, steps: list[str], few_resamples: None) -> Card:
+def card(classifier: Classifier, steps: list[str]) -> Card:
     return measure_card(classifier, FACES, report=steps.append)
 
 
@@ -77,17 +75,27 @@ def percent(share: float, digits: int = 2) -> str:
 # What is measured
 
 
-def test_a_card_measures_the_file_as_it_is(card: Card, classifier: Classifier) -> None:
+def test_a_card_measures_the_file_as_mien_evaluate_does(
+    card: Card, classifier: Classifier, steps: list[str]
+) -> None:
     content = classifier.path.read_bytes()
     assert card.sha256 == hashlib.sha256(content).hexdigest()
     assert (card.file_name, card.size_bytes) == (classifier.path.name, len(content))
     assert (card.spec, card.data) == (classifier.spec, "made-up")
-
-
-def test_scores_are_those_that_mien_evaluate_gives(card: Card, classifier: Classifier) -> None:
     for split in ("val", "test", "val+test"):
-        found = card.measures[split]
-        assert found == measure(classifier, FACES, split)
+        assert card.measures[split] == measure(classifier, FACES, split)
+    # Clean test has no copies of training images.
+    clean = FACES.take(np.flatnonzero(FACES.splits == "test")[COPIES:])
+    assert card.duplicates == COPIES
+    assert card.clean is not None
+    assert card.clean.evaluation == evaluate(classifier, clean) == card.test.clean
+    test = FACES.split("test")
+    majority = ferplus_targets(test)
+    known = majority >= 0
+    right = float((majority == test.targets)[known].mean())
+    assert card.label_agreement == Agreement(known.sum(), right)
+    assert steps[:2] == ["val by the head label", "test by the head label"]
+    assert steps[-1] == f"corrupted faces, {len(CORRUPTED) + 1} of {len(CORRUPTED) + 1}"
 
 
 def test_emotions_without_images_are_named_and_are_not_the_weakest(classifier: Classifier) -> None:
@@ -100,23 +108,6 @@ def test_emotions_without_images_are_named_and_are_not_the_weakest(classifier: C
     rows = {row[0]: row[1:] for row in table_after(text, "Test, emotion by emotion:")}
     assert rows["disgust"] == rows["fear"] == ["0", *["-"] * 4]
     assert not re.search(r"weakest at (disgust|fear)", text)
-
-
-def test_clean_test_has_no_copies_of_training_images(card: Card, classifier: Classifier) -> None:
-    clean = FACES.take(np.flatnonzero(FACES.splits == "test")[COPIES:])
-    assert card.duplicates == COPIES
-    assert card.clean is not None
-    assert card.clean.evaluation == evaluate(classifier, clean)
-    assert card.clean.evaluation == card.test.clean
-
-
-def test_labels_are_compared_with_the_majority_of_the_taggers(card: Card) -> None:
-    test = FACES.split("test")
-    majority = ferplus_targets(test)
-    known = majority >= 0
-    assert card.label_agreement is not None
-    assert card.label_agreement.n == known.sum()
-    assert card.label_agreement.accuracy == (majority == test.targets)[known].mean()
 
 
 def test_bands_hold_every_face_once() -> None:
@@ -149,18 +140,11 @@ def test_each_corruption_is_measured_at_the_level_that_the_card_names(
     assert measured["blur", 1.0].accuracy == evaluate(classifier, blurred).accuracy
 
 
-def test_progress_is_told_step_by_step(card: Card, steps: list[str]) -> None:
-    assert card.robustness.measurements
-    assert steps[:2] == ["val by the head label", "test by the head label"]
-    assert steps[-1] == f"corrupted faces, {len(CORRUPTED) + 1} of {len(CORRUPTED) + 1}"
-
-
-def test_a_card_needs_val_and_test(classifier: Classifier) -> None:
+def test_a_card_needs_val_and_test_and_one_file(
+    classifier: Classifier, tiny_model: Path, tmp_path: Path
+) -> None:
     with pytest.raises(DataError, match="no faces in split 'val'"):
         measure_card(classifier, FACES.take(FACES.splits == "test"))
-
-
-def test_an_ensemble_has_no_card(tiny_model: Path, tmp_path: Path) -> None:
     both = Classifier([tiny_model, write_model(tmp_path / "second.onnx")])
     with pytest.raises(OptionError, match=r"expected one model file.*tiny\.onnx, second\.onnx"):
         measure_card(both, FACES)
@@ -327,20 +311,7 @@ def test_the_command_writes_the_card_wherever_it_is_wanted(
     assert sorted(p.name for p in tmp_path.iterdir()) == ["made-up", "one.md", "two.md"]
 
 
-def test_a_place_that_cannot_be_written_is_said_before_all_is_measured(
-    mien: Mien, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def never(*_: object, **__: object) -> None:
-        pytest.fail("it measures")
-
-    monkeypatch.setattr(cards, "measure_card", never)
-    data = write_csv(tmp_path / "faces.csv", FACES)
-    done = mien("card", tiny_model, "--data", data, "--out", tmp_path / "no" / "card.md")
-    assert (done.status, done.stdout) == (2, "")
-    assert "card.md: cannot be written; No such file or directory" in done.stderr
-
-
-def test_an_interrupt_leaves_an_earlier_card(
+def test_what_cannot_be_written_is_said_at_once_and_an_interrupt_leaves_an_earlier_card(
     mien: Mien, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: object, **__: object) -> None:
@@ -348,6 +319,8 @@ def test_an_interrupt_leaves_an_earlier_card(
 
     monkeypatch.setattr(cards, "measure_card", interrupted)
     data, out = write_csv(tmp_path / "faces.csv", FACES), tmp_path / "card.md"
+    done = mien("card", tiny_model, "--data", data, "--out", tmp_path / "no" / "card.md")
+    assert_refused(done, "card.md: cannot be written; No such file or directory")
     out.write_text("of yesterday")
     assert mien("card", tiny_model, "--data", data, "--out", out).status == 130
     assert out.read_text() == "of yesterday"

@@ -117,22 +117,19 @@ def test_rates_and_decay_suit_the_optimizer() -> None:
 # A study
 
 
-def test_the_first_trial_is_the_base_and_the_best_is_the_highest_on_val(
-    study: TuningResult,
+def test_every_trial_is_a_run_and_the_best_has_its_recipe_and_weights_kept(
+    study: TuningResult, tmp_path: Path
 ) -> None:
     finished = [trial for trial in study.trials if trial.state == "finished"]
 
     assert study.finished
+    assert study.importances == {}
     assert [trial.number for trial in study.trials] == list(range(8))
     assert study.trials[0].recipe == BASE
     assert len({trial.recipe for trial in study.trials}) == 8
+    assert study.best in finished
     assert study.best is not None
     assert study.best.val_accuracy == max(trial.val_accuracy or 0.0 for trial in finished)
-    assert study.best.state == "finished"
-
-
-def test_every_trial_is_a_run_and_only_the_best_has_weights(study: TuningResult) -> None:
-    assert study.best is not None
     for trial in study.trials:
         run_dir = study.out / "trials" / f"{trial.number:03d}"
         history = read_history(run_dir)
@@ -142,14 +139,8 @@ def test_every_trial_is_a_run_and_only_the_best_has_weights(study: TuningResult)
         assert (run_dir / "best.pt").exists() == (trial == study.best)
         assert (run_dir / "last.pt").exists() == (trial == study.best)
 
-
-def test_the_best_recipe_is_written_and_trains_to_the_same_weights(
-    study: TuningResult, tmp_path: Path
-) -> None:
-    assert study.best is not None
     recipe = read_recipe(study.out / "best.json")
     again = train(FACES, recipe, tmp_path / "again", device="cpu")
-
     assert replace(recipe, name=BASE.name, about=BASE.about) == study.best.recipe
     assert recipe.name == "tiny-tuned"
     assert "The best of 8 trials from tiny: trial" in recipe.about
@@ -157,23 +148,25 @@ def test_the_best_recipe_is_written_and_trains_to_the_same_weights(
     assert same_weights(best_weights(again.run_dir), best_weights(best_dir))
 
 
-def test_the_same_seed_gives_the_same_study(study: TuningResult, tmp_path: Path) -> None:
-    again = tune(FACES, BASE, tmp_path / "again", trials=4, device="cpu")
-    other = tune(FACES, BASE, tmp_path / "other", trials=2, seed=1, device="cpu")
-
-    assert outcome(again) == outcome(study)[:4]
-    assert other.trials[1].recipe != study.trials[1].recipe
-
-
 def test_a_study_goes_on_to_more_trials_and_is_the_one_it_would_have_been(
     study: TuningResult, tmp_path: Path
 ) -> None:
-    first = tune(FACES, BASE, tmp_path / "study", trials=2, device="cpu")
+    told: list[TuningProgress] = []
+    first = tune(FACES, BASE, tmp_path / "study", trials=2, device="cpu", report=told.append)
     more = tune(FACES, BASE, tmp_path / "study", trials=5, device="cpu")
     same = tune(FACES, BASE, tmp_path / "study", trials=5, device="cpu")
+    other = tune(FACES, BASE, tmp_path / "other", trials=2, seed=1, device="cpu")
 
-    assert len(first.trials) == 2
+    assert outcome(first) == outcome(study)[:2]
     assert outcome(more) == outcome(same) == outcome(study)[:5]
+    assert other.trials[1].recipe != study.trials[1].recipe
+    # Progress tells of epochs and of each trial that ended.
+    assert [p.result for p in told if p.result is not None] == list(first.trials)
+    rows = [(p.number, p.run.row.epoch) for p in told if p.run is not None and p.run.row]
+    assert rows[:3] == [(0, 1), (0, 2), (0, 3)]
+    assert all((p.run is None) != (p.result is None) for p in told)
+    assert told[0].best is None
+    assert told[-1].best is not None
 
 
 def test_importances_are_shares_of_what_was_searched(
@@ -185,19 +178,6 @@ def test_importances_are_shares_of_what_was_searched(
     assert set(found) == set(SETTINGS)
     assert list(found.values()) == sorted(found.values(), reverse=True)
     assert sum(found.values()) == pytest.approx(1.0)
-    assert study.importances == {}
-
-
-def test_progress_tells_of_epochs_and_of_each_ended_trial(tmp_path: Path) -> None:
-    told: list[TuningProgress] = []
-    result = tune(FACES, BASE, tmp_path / "study", trials=2, device="cpu", report=told.append)
-
-    assert [p.result for p in told if p.result is not None] == list(result.trials)
-    rows = [(p.number, p.run.row.epoch) for p in told if p.run is not None and p.run.row]
-    assert rows[:3] == [(0, 1), (0, 2), (0, 3)]
-    assert all((p.run is None) != (p.result is None) for p in told)
-    assert told[0].best is None
-    assert told[-1].best is not None
 
 
 @pytest.mark.parametrize("pruner", ["hyperband", "none"])
@@ -351,11 +331,14 @@ def test_bad_input_is_refused_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_of_other_files_or_with_a_damaged_record_is_told(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("all of it")
     with pytest.raises(OutputError, match="new or empty folder, or that of a study"):
         tune(FACES, BASE, tmp_path, device="cpu")
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+    (tmp_path / "study.db").write_bytes(b"not a data base at all" * 100)
+    with pytest.raises(TrainingError, match=r"study\.db: expected the record of a study"):
+        tune(FACES, BASE, tmp_path, device="cpu")
 
 
 @pytest.mark.parametrize(
@@ -373,12 +356,6 @@ def test_another_study_is_not_mixed_into_one(
     given = {"faces": FACES, "base": BASE, "out": study.out, "trials": 8, "device": "cpu"}
     with pytest.raises(TrainingError, match=f"was begun with {what}"):
         tune(**{**given, **options})
-
-
-def test_a_damaged_record_is_told(tmp_path: Path) -> None:
-    (tmp_path / "study.db").write_bytes(b"not a data base at all" * 100)
-    with pytest.raises(TrainingError, match=r"study\.db: expected the record of a study"):
-        tune(FACES, BASE, tmp_path, device="cpu")
 
 
 def test_a_path_may_hold_any_character(tmp_path: Path) -> None:
