@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,18 +171,6 @@ def no_figure_of_history() -> Iterator[None]:
     """For tests of `mien train` that do not look at it: to draw it takes longer than to train."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mien.learn.plots.training.plot_history", lambda *_, **__: [])
-        yield
-
-
-@pytest.fixture(scope="module")
-def few_resamples() -> Iterator[None]:
-    """For tests of `mien evaluate` that ask for no interval: a thousand draws take a second."""
-    from mien.learn.evaluation import measures
-    from mien.learn.evaluation.scores import bootstrap_intervals
-
-    few = partial(bootstrap_intervals, resamples=20)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(measures, "bootstrap_intervals", few)
         yield
 
 

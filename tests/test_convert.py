@@ -18,7 +18,7 @@ from mien.learn.files.convert import convert_model
 from mien.readings import Probabilities
 from mien.recognize.classifier import model_path
 
-pytestmark = pytest.mark.usefixtures("few_resamples", "operators_once")
+pytestmark = pytest.mark.usefixtures("operators_once")
 
 FERPLUS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 CROPS = np.random.default_rng(1).integers(0, 256, (5, 48, 48), dtype=np.uint8)

@@ -30,7 +30,7 @@ from videos import make_video, moving_portrait, steady_times
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.newest,
-    pytest.mark.usefixtures("few_resamples", "operators_once"),
+    pytest.mark.usefixtures("operators_once"),
 ]
 
 README: Final = ROOT / "README.md"

@@ -37,7 +37,7 @@ from mien.spec import ModelSpec
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.newest,
-    pytest.mark.usefixtures("few_resamples", "operators_once"),
+    pytest.mark.usefixtures("operators_once"),
 ]
 
 ALPHABETICAL = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")

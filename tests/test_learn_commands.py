@@ -28,7 +28,7 @@ from mien.learn.training.recipes import recipe_named
 from mien.recognize.classifier import Classifier
 from mien.recognize.images import load_image
 
-pytestmark = pytest.mark.usefixtures("few_resamples", "operators_once", "no_figure_of_history")
+pytestmark = pytest.mark.usefixtures("operators_once", "no_figure_of_history")
 
 FACES = made_up_faces(train=2, val=1, test=1, votes=True)
 PLOT_HISTORY = plots.plot_history  # before the tests leave it out

@@ -23,8 +23,6 @@ from mien.readings import Image
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 
-pytestmark = pytest.mark.usefixtures("few_resamples")
-
 HAPPY, SAD, NEUTRAL = (EMOTIONS.index(name) for name in ("happy", "sad", "neutral"))
 
 LABELS = ["happy", "happy", "neutral", "neutral", "sad", "happy", "neutral"]

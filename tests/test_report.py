@@ -3,7 +3,6 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,7 @@ from mien.cli.app import main
 from mien.cli.display import TrainingDisplay
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet, load_faces
-from mien.learn.evaluation import measures
-from mien.learn.evaluation.scores import ClassScore, bootstrap_intervals, evaluate
+from mien.learn.evaluation.scores import ClassScore, evaluate
 from mien.learn.files.export import export_model
 from mien.learn.reports import paper, reproduction
 from mien.learn.training.loop import Progress, read_config, read_history
@@ -32,13 +30,10 @@ QUICK = ("--paper-epochs", "1", "--modern-epochs", "1")
 
 @pytest.fixture(scope="module", autouse=True)
 def _quick() -> Iterator[None]:
-    """One thread, and few resamples for the intervals."""
+    """One thread."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    with pytest.MonkeyPatch.context() as patch:
-        few = partial(bootstrap_intervals, resamples=20)
-        patch.setattr(measures, "bootstrap_intervals", few)
-        yield
+    yield
     torch.set_num_threads(threads)
 
 
