@@ -1,6 +1,6 @@
 """`mien fairness`."""
 
-from contextlib import ExitStack
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -102,9 +102,8 @@ def fairness(
     metric_frame()
     classifier = Classifier(model, threads=0, head=head)
     faces = truth_of(classifier.head, faces_from.read())
-    with ExitStack() as stack:
-        # Opened before all is measured, so that a place that cannot be written is said at once.
-        file = None if page is None else stack.enter_context(atomic_text(page))
+    # Opened before all is measured, so that a place that cannot be written is said at once.
+    with nullcontext() if page is None else atomic_text(page) as file:
         with status("measuring") as report:
             groupings = find_groupings(
                 faces,
@@ -193,15 +192,9 @@ def _print_grouping(grouping: "GroupingScore") -> None:
     rows = []
     for group in grouping.groups:
         sure = "" if group.confidence is None else f"{100 * group.confidence:.1f} %"
-        rows.append(
-            [
-                f"  {group.name}",
-                f"{group.n:,}",
-                percent_of(group.accuracy, interval=True),
-                "-" if group.same_mix.value is None else percent_of(group.same_mix),
-                sure,
-                *(percent_of(group.recall[label]) for label in EMOTIONS),
-            ]
-        )
+        mix = "-" if group.same_mix.value is None else percent_of(group.same_mix)
+        right = percent_of(group.accuracy, interval=True)
+        recall = [percent_of(group.recall[label]) for label in EMOTIONS]
+        rows.append([f"  {group.name}", f"{group.n:,}", right, mix, sure, *recall])
     header = ["  ", "n", "right (95 %)", "same mix", "sure", *EMOTIONS]
     print_table(header, rows, left=(0,))

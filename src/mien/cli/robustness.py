@@ -1,6 +1,6 @@
 """`mien robustness`."""
 
-from contextlib import ExitStack
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -100,9 +100,8 @@ def robustness(
     total = len(classifiers) * (1 + sum(len(d.severities) for d in wanted))
     measured = []
     interrupted = False
-    with ExitStack() as stack:
-        # Opened before all is measured, so that a place that cannot be written is said at once.
-        table = None if csv is None else stack.enter_context(atomic_text(csv))
+    # Opened before all is measured, so that a place that cannot be written is said at once.
+    with nullcontext() if csv is None else atomic_text(csv) as table:
         try:
             for measurement in progress(steps, total, "corrupting and reading"):
                 measured.append(measurement)
@@ -178,15 +177,12 @@ def _print(result: "Robustness", *, all_faces: bool) -> None:
     if len(models) == 1:
         _print_one(result, models[0])
         return
-    found: dict[tuple[str, float, str], dict[str, str]] = {}
+    rows: dict[tuple[str, float], list[str]] = {}
     for m in result.measurements:
-        by_model = found.setdefault((m.corruption, m.severity, m.unit), {})
-        by_model[m.model] = f"{m.accuracy:.3f}"
-    rows = [
-        [name, f"{severity:g}", unit, *(by_model.get(model, "-") for model in models)]
-        for (name, severity, unit), by_model in found.items()
-    ]
-    print_table(["corruption", "severity", "unit", *models], rows, left=(0, 2))
+        row = [m.corruption, f"{m.severity:g}", m.unit, *["-"] * len(models)]
+        row = rows.setdefault((m.corruption, m.severity), row)
+        row[3 + models.index(m.model)] = f"{m.accuracy:.3f}"
+    print_table(["corruption", "severity", "unit", *models], [*rows.values()], left=(0, 2))
 
 
 def _print_one(result: "Robustness", model: str) -> None:

@@ -171,44 +171,34 @@ def _print(result: "TuningResult") -> None:
         (trial for trial in result.trials if trial.val_accuracy is not None),
         key=lambda trial: (trial.state != "finished", -(trial.val_accuracy or 0.0)),
     )
-    if result.best is None:
+    if (best := result.best) is None:
         return
     if len(ranked) > SHOWN:
         print(f"the best {SHOWN}:")
     print()
-    rows = [
-        [
-            str(trial.number),
-            f"{trial.val_accuracy:.4f}",
-            str(trial.epoch),
-            trial.state,
-            *map(_shown, trial.settings.values()),
-        ]
-        for trial in ranked[:SHOWN]
-    ]
+    rows = []
+    for trial in ranked[:SHOWN]:
+        about = [str(trial.number), f"{trial.val_accuracy:.4f}", str(trial.epoch), trial.state]
+        rows.append([*about, *map(_shown, trial.settings.values())])
     print_table(["trial", "val", "epoch", "", *result.settings], rows, left=(3,))
     print()
     base = settings_of(result.base, result.settings)
+    importances = {name: f"{share:.0%}" for name, share in result.importances.items()}
     rows = [
-        [
-            name,
-            _shown(base[name]),
-            _shown(value),
-            f"{result.importances[name]:.0%}" if name in result.importances else "-",
-        ]
-        for name, value in result.best.settings.items()
+        [name, _shown(base[name]), _shown(value), importances.get(name, "-")]
+        for name, value in best.settings.items()
     ]
     print_table(["setting", result.base.name, "best", "importance"], rows, left=(0,))
     first = result.trials[0]
     gain = ""
     if first.number == 0 and first.state == "finished" and first.val_accuracy is not None:
-        points = 100 * ((result.best.val_accuracy or 0.0) - first.val_accuracy)
+        points = 100 * ((best.val_accuracy or 0.0) - first.val_accuracy)
         gain = f", {points:+.2f} points on {result.base.name}"
     print(
-        f"\nbest: trial {result.best.number}, val accuracy {result.best.val_accuracy:.4f} in epoch "
-        f"{result.best.epoch}{gain}\n"
+        f"\nbest: trial {best.number}, val accuracy {best.val_accuracy:.4f} in epoch "
+        f"{best.epoch}{gain}\n"
         f"recipe in {result.out / 'best.json'}, weights in "
-        f"{result.out / 'trials' / f'{result.best.number:03d}'}"
+        f"{result.out / 'trials' / f'{best.number:03d}'}"
     )
 
 

@@ -14,7 +14,7 @@ best of many trials scores a little higher on val than it would on new faces.
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from sqlite3 import connect
@@ -163,45 +163,16 @@ def tune(
         "seed": seed,
         "data": faces.split("train+val").fingerprint(),
     }
-    call = _Call(faces, base, tuple(space), out, trials, seed, device, report)
     with _open_study(out, about) as study:
+        search = _Search(study, faces, base, space, out, trials, seed, device, report)
         study.pruner = _pruner(pruner, base.epochs)
         if not study.trials:
             study.enqueue_trial(params_of(base, space))
-        try:
-            going_on = True
-            while going_on and len(_ended(study)) < trials:
-                going_on = _run(study, _next_trial(study, space, seed), call)
-        except KeyboardInterrupt:  # between two runs; within one, the run takes it and ends
-            pass
-        _keep_best(study, call)  # it was killed, perhaps, before it could
-        return _result(study, call)
-
-
-@dataclass(frozen=True)
-class _Call:
-    """What one call of `tune` was given."""
-
-    faces: FaceSet
-    base: Recipe
-    settings: tuple[str, ...]
-    out: Path
-    trials: int
-    seed: int
-    device: str
-    report: Callable[[TuningProgress], None] | None
-
-    def run_dir(self, number: int) -> Path:
-        return self.out / "trials" / f"{number:03d}"
-
-    def tell(self, study: optuna.Study, number: int, run: Progress | None = None) -> None:
-        if self.report is None:
-            return
-        best = _best(study)
-        result = None if run else _trial_result(study.trials[number], self.base)
-        self.report(
-            TuningProgress(number, self.trials, None if best is None else best.value, run, result)
-        )
+        with suppress(KeyboardInterrupt):  # between two runs; within one, the run takes it and ends
+            while len(search.ended()) < trials and search.run(search.next_trial()):
+                pass
+        search.keep_best()  # it was killed, perhaps, before it could
+        return search.result()
 
 
 def _pruner(name: str, epochs: int) -> optuna.pruners.BasePruner:
@@ -226,35 +197,32 @@ def _open_study(out: Path, about: dict[str, Any]) -> Iterator[optuna.Study]:
             raise OutputError(
                 f"{out}: expected a new or empty folder, or that of a study; it holds other files"
             )
-    verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage = None
-    try:
-        # SQLite, for a killed process leaves it whole and free; Optuna's journal file stays locked
-        # for half a minute. Opened here, for a path within a URL would have to be quoted.
-        storage = optuna.storages.RDBStorage(
-            "sqlite://",
-            engine_kwargs={"creator": lambda: connect(path, check_same_thread=False)},
-        )
-        study = optuna.create_study(
-            storage=storage, study_name="mien", direction="maximize", load_if_exists=True
-        )
-        _check_same_study(study, about, out)
-        yield study
-    except MienError:
-        if new and not (out / "trials").exists():
-            path.unlink(missing_ok=True)
-            with suppress(OSError):
-                out.rmdir()
-        raise
-    except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
-        reason = str(error).splitlines()[0]
-        raise TrainingError(f"{path}: expected the record of a study; {reason}") from error
-    finally:
-        if storage is not None:
-            storage.remove_session()
-            storage.engine.dispose()
-        optuna.logging.set_verbosity(verbosity)
+    with ExitStack() as stack:
+        stack.callback(optuna.logging.set_verbosity, optuna.logging.get_verbosity())
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        try:
+            # SQLite, for a killed process leaves it whole and free; Optuna's journal file stays
+            # locked for half a minute. Opened here, for a path in a URL would have to be quoted.
+            storage = optuna.storages.RDBStorage(
+                "sqlite://",
+                engine_kwargs={"creator": lambda: connect(path, check_same_thread=False)},
+            )
+            stack.callback(storage.engine.dispose)
+            stack.callback(storage.remove_session)
+            study = optuna.create_study(
+                storage=storage, study_name="mien", direction="maximize", load_if_exists=True
+            )
+            _check_same_study(study, about, out)
+            yield study
+        except MienError:
+            if new and not (out / "trials").exists():
+                path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    out.rmdir()
+            raise
+        except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
+            reason = str(error).splitlines()[0]
+            raise TrainingError(f"{path}: expected the record of a study; {reason}") from error
 
 
 def _check_same_study(study: optuna.Study, about: dict[str, Any], out: Path) -> None:
@@ -269,94 +237,137 @@ def _check_same_study(study: optuna.Study, about: dict[str, Any], out: Path) -> 
             )
 
 
-def _next_trial(study: optuna.Study, space: dict[str, BaseDistribution], seed: int) -> Trial:
-    """The trial that an interrupt or a kill left unfinished, or a new one, with all proposals."""
-    left = study.get_trials(states=(TrialState.RUNNING,))
-    number = left[0].number if left else len(study.trials)
-    # Seeded anew for each trial, so that one does not hang on how often the study was interrupted.
-    study.sampler = optuna.samplers.TPESampler(seed=seed * 1_000_003 + number)
-    trial = Trial(study, left[0]._trial_id) if left else study.ask()
-    for name, among in space.items():  # what was proposed before stays
-        trial._suggest(name, among)
-    return trial
+@dataclass(frozen=True)
+class _Search:
+    """A study, and what one call of `tune` was given."""
 
+    study: optuna.Study
+    faces: FaceSet
+    base: Recipe
+    space: dict[str, BaseDistribution]
+    out: Path
+    trials: int
+    seed: int
+    device: str
+    report: Callable[[TuningProgress], None] | None
 
-def _run(study: optuna.Study, trial: Trial, call: _Call) -> bool:
-    """Train one trial; False if an interrupt came, which may leave it unfinished."""
-    run_dir = call.run_dir(trial.number)
-    recipe = recipe_with(call.base, trial.params)
-
-    def report(progress: Progress) -> None:
-        if progress.row is not None:
-            trial.report(progress.row.val_accuracy, progress.row.epoch)
-        call.tell(study, trial.number, progress)
-        if progress.row is not None and progress.epoch < recipe.epochs and trial.should_prune():
-            raise optuna.TrialPruned
-
-    resume = (run_dir / "config.json").exists()
-    if resume:
-        reported = study.trials[trial.number].intermediate_values
-        for row in read_history(run_dir):
-            if row.epoch not in reported:  # it was killed between the two
-                trial.report(row.val_accuracy, row.epoch)
-    value, interrupted = None, False
-    try:
-        result = train(
-            call.faces,
-            recipe,
-            run_dir,
-            seed=call.seed,
-            device=call.device,
-            resume=resume,
-            report=report,
+    def ended(self) -> list[FrozenTrial]:
+        return self.study.get_trials(
+            states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
         )
-        if not result.finished or result.best is None:
-            return False
-        state, value = TrialState.COMPLETE, result.best.val_accuracy
-        interrupted = result.interrupted
-    except optuna.TrialPruned:
-        state = TrialState.PRUNED
-    except DivergedError:
-        state = TrialState.PRUNED
-        trial.set_user_attr("diverged", True)
-    except RuntimeError as error:  # of torch, as when a large batch does not fit on the device
-        state = TrialState.FAIL
-        trial.set_user_attr("error", " ".join(str(error).split()))
-    trial.set_user_attr("seconds", sum(row.seconds for row in read_history(run_dir)))
-    study.tell(trial, value, state=state)
-    _keep_best(study, call)
-    call.tell(study, trial.number)
-    return not interrupted
 
+    def best(self) -> FrozenTrial | None:
+        finished = self.study.get_trials(states=(TrialState.COMPLETE,))
+        return max(finished, key=lambda trial: cast(float, trial.value), default=None)
 
-def _ended(study: optuna.Study) -> list[FrozenTrial]:
-    return study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL))
+    def run_dir(self, number: int) -> Path:
+        return self.out / "trials" / f"{number:03d}"
 
+    def next_trial(self) -> Trial:
+        """The one that an interrupt or a kill left unfinished, or a new one; with all proposals."""
+        study = self.study
+        left = study.get_trials(states=(TrialState.RUNNING,))
+        number = left[0].number if left else len(study.trials)
+        # Seeded anew for each, so that one does not hang on how often the study was interrupted.
+        study.sampler = optuna.samplers.TPESampler(seed=self.seed * 1_000_003 + number)
+        trial = Trial(study, left[0]._trial_id) if left else study.ask()
+        for name, among in self.space.items():  # what was proposed before stays
+            trial._suggest(name, among)
+        return trial
 
-def _best(study: optuna.Study) -> FrozenTrial | None:
-    finished = study.get_trials(states=(TrialState.COMPLETE,))
-    return max(finished, key=lambda trial: cast(float, trial.value), default=None)
+    def tell(self, number: int, run: Progress | None = None) -> None:
+        if self.report is not None:
+            best = self.best()
+            reached = None if best is None else best.value
+            result = None if run else _trial_result(self.study.trials[number], self.base)
+            self.report(TuningProgress(number, self.trials, reached, run, result))
 
+    def run(self, trial: Trial) -> bool:
+        """Train one trial; False if an interrupt came, which may leave it unfinished."""
+        run_dir = self.run_dir(trial.number)
+        recipe = recipe_with(self.base, trial.params)
 
-def _keep_best(study: optuna.Study, call: _Call) -> None:
-    """Write the best recipe so far, and remove the weights of all other trials."""
-    ended, best = _ended(study), _best(study)
-    for trial in ended:
-        if best is None or trial.number != best.number:
-            for name in ("best.pt", "last.pt"):
-                (call.run_dir(trial.number) / name).unlink(missing_ok=True)
-    if best is None:
-        return
-    recipe = replace(
-        recipe_with(call.base, best.params),
-        name=f"{call.base.name.removesuffix('-tuned')}-tuned",
-        about=(
-            f"The best of {len(ended)} trials from {call.base.name}: trial {best.number}, accuracy "
-            f"{best.value:.4f} on val of {call.faces.name}."
-        ),
-    )
-    with atomic_text(call.out / "best.json") as file:
-        file.write(json.dumps(asdict(recipe), indent=2) + "\n")
+        def report(progress: Progress) -> None:
+            row = progress.row
+            if row is not None:
+                trial.report(row.val_accuracy, row.epoch)
+            self.tell(trial.number, progress)
+            if row is not None and progress.epoch < recipe.epochs and trial.should_prune():
+                raise optuna.TrialPruned
+
+        resume = (run_dir / "config.json").exists()
+        if resume:
+            reported = self.study.trials[trial.number].intermediate_values
+            for row in read_history(run_dir):
+                if row.epoch not in reported:  # it was killed between the two
+                    trial.report(row.val_accuracy, row.epoch)
+        how: dict[str, Any] = {"seed": self.seed, "device": self.device, "resume": resume}
+        value, interrupted = None, False
+        try:
+            result = train(self.faces, recipe, run_dir, report=report, **how)
+            if not result.finished or result.best is None:
+                return False
+            state, value = TrialState.COMPLETE, result.best.val_accuracy
+            interrupted = result.interrupted
+        except optuna.TrialPruned:
+            state = TrialState.PRUNED
+        except DivergedError:
+            state = TrialState.PRUNED
+            trial.set_user_attr("diverged", True)
+        except RuntimeError as error:  # of torch, as when a large batch does not fit on the device
+            state = TrialState.FAIL
+            trial.set_user_attr("error", " ".join(str(error).split()))
+        trial.set_user_attr("seconds", sum(row.seconds for row in read_history(run_dir)))
+        self.study.tell(trial, value, state=state)
+        self.keep_best()
+        self.tell(trial.number)
+        return not interrupted
+
+    def keep_best(self) -> None:
+        """Write the best recipe so far, and remove the weights of all other trials."""
+        ended, best = self.ended(), self.best()
+        for trial in ended:
+            if best is None or trial.number != best.number:
+                for name in ("best.pt", "last.pt"):
+                    (self.run_dir(trial.number) / name).unlink(missing_ok=True)
+        if best is None:
+            return
+        recipe = replace(
+            recipe_with(self.base, best.params),
+            name=f"{self.base.name.removesuffix('-tuned')}-tuned",
+            about=(
+                f"The best of {len(ended)} trials from {self.base.name}: trial {best.number}, "
+                f"accuracy {best.value:.4f} on val of {self.faces.name}."
+            ),
+        )
+        with atomic_text(self.out / "best.json") as file:
+            file.write(json.dumps(asdict(recipe), indent=2) + "\n")
+
+    def result(self) -> TuningResult:
+        best = self.best()
+        # Optuna leaves out pruned trials, and with them most of what the bad values have to say.
+        everything = optuna.create_study(direction="maximize")
+        for trial in self.ended():
+            reached = max(trial.intermediate_values.values(), default=None)
+            everything.add_trial(
+                optuna.trial.create_trial(
+                    state=TrialState.FAIL if reached is None else TrialState.COMPLETE,
+                    value=reached,
+                    params=trial.params,
+                    distributions=trial.distributions,
+                )
+            )
+        trials = tuple(_trial_result(trial, self.base) for trial in self.ended())
+        return TuningResult(
+            out=self.out,
+            base=self.base,
+            settings=tuple(self.space),
+            trials=trials,
+            best=None if best is None else _trial_result(best, self.base),
+            importances=_importances(everything),
+            finished=len(trials) >= self.trials,
+            study=everything,
+        )
 
 
 def _trial_result(trial: FrozenTrial, base: Recipe) -> TrialResult:
@@ -378,33 +389,6 @@ def _trial_result(trial: FrozenTrial, base: Recipe) -> TrialResult:
         epochs=len(by_epoch),
         seconds=trial.user_attrs["seconds"],
         error=trial.user_attrs.get("error"),
-    )
-
-
-def _result(study: optuna.Study, call: _Call) -> TuningResult:
-    best = _best(study)
-    trials = tuple(_trial_result(trial, call.base) for trial in _ended(study))
-    # Optuna leaves out pruned trials, and with them most of what the bad values have to say.
-    everything = optuna.create_study(direction="maximize")
-    for trial in _ended(study):
-        reached = max(trial.intermediate_values.values(), default=None)
-        everything.add_trial(
-            optuna.trial.create_trial(
-                state=TrialState.FAIL if reached is None else TrialState.COMPLETE,
-                value=reached,
-                params=trial.params,
-                distributions=trial.distributions,
-            )
-        )
-    return TuningResult(
-        out=call.out,
-        base=call.base,
-        settings=call.settings,
-        trials=trials,
-        best=None if best is None else _trial_result(best, call.base),
-        importances=_importances(everything),
-        finished=len(trials) >= call.trials,
-        study=everything,
     )
 
 
