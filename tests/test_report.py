@@ -102,37 +102,32 @@ def _row(text: str, name: str, section: str) -> list[str]:
     return [cell.strip() for cell in row.strip("|").split("|")]
 
 
-def test_the_folder_holds_the_report_its_figures_runs_and_models(out: Path) -> None:
-    assert sorted(path.name for path in out.iterdir()) == [
-        *("figures", "models", "report.html", "report.md", "runs")
-    ]
+def test_the_folder_holds_the_report_its_figures_runs_and_models(out: Path, text: str) -> None:
+    names = ["figures", "models", "report.html", "report.md", "runs"]
+    assert sorted(path.name for path in out.iterdir()) == names
     assert sorted(path.name for path in (out / "runs").iterdir()) == ["paper", "paper-modern"]
     for name in ("paper", "paper-modern"):
         assert Classifier(out / "models" / f"{name}.onnx").spec.recipe == name
 
-
-def test_every_figure_of_the_markdown_is_there_and_none_is_left_over(out: Path, text: str) -> None:
     shown = re.findall(r"!\[[^]]+\]\(([^)]+)\)", text)
-
     assert len(shown) == 11
     assert {out / name for name in shown} == set((out / "figures").glob("*.png"))
     assert all((out / name).with_suffix(".svg").is_file() for name in shown)
+    assert "figures/samples.png" in shown
+    assert "## A photo" not in text
 
 
-def test_the_page_needs_no_other_file_and_no_network(page: str) -> None:
+def test_the_page_shows_what_the_markdown_says_and_needs_no_other_file(
+    text: str, page: str
+) -> None:
     addresses = re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"')\s>]+)""", page)
 
     assert len(addresses) == 11
     assert all(address.startswith("data:image/png;base64,") for address in addresses)
-    assert "<script" not in page
-    assert "<link" not in page
-    assert "![" not in page  # Markdown that was not understood
-    assert "| ---" not in page
+    for unwanted in ("<script", "<link", "![", "| ---"):  # the last, Markdown not understood
+        assert unwanted not in page
     assert page.count("<table>") == page.count("</table></div>") == 8
     assert "<title>The paper, reproduced and corrected</title>" in page
-
-
-def test_the_page_shows_what_the_markdown_says(text: str, page: str) -> None:
     shown = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", page))
     for line in text.splitlines():
         if line.startswith("| ") and "---" not in line:
@@ -205,13 +200,10 @@ def test_the_reports_have_the_papers_scores_and_ours_and_the_same_accuracy_as_ev
     )
 
 
-def test_the_data_are_counted_beside_the_papers(text: str) -> None:
+def test_the_data_are_counted_and_the_commands_train_the_same_again(out: Path, text: str) -> None:
     assert _row(text, "angry", "The data") == ["angry", "4,593", "14", "8", "6"]
     assert _row(text, "all", "The data") == ["all", "35,527", "98", "56", "42"]
     assert "4,593 angry images should be 4,953" in text
-
-
-def test_the_commands_train_the_same_runs_again(out: Path, text: str) -> None:
     for name in ("paper", "paper-modern"):
         assert read_config(out / "runs" / name).recipe.epochs == 1
         line = f"mien train --data FER2013 --recipe {name} --epochs 1 --seed 0"
@@ -338,11 +330,6 @@ def test_a_photo_is_read_by_each_model_and_faces_of_the_set_can_be_kept_out(
         assert f"{name}-photo.jpg" in figures
     page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
     assert page.count("data:image/jpeg;base64,") == 2
-
-
-def test_without_a_photo_and_with_samples_the_report_shows_the_faces(text: str) -> None:
-    assert "figures/samples.png" in text
-    assert "## A photo" not in text
 
 
 def test_a_photo_that_cannot_be_read_is_told_before_the_data_is(mien: Mien, tmp_path: Path) -> None:

@@ -35,10 +35,12 @@ def test_the_curve_is_the_one_computed_by_hand() -> None:
     assert (half.coverage, half.accuracy) == (0.5, 0.5)
 
 
-def test_a_probability_that_no_face_reaches_has_no_accuracy() -> None:
+def test_what_no_face_reaches_has_no_accuracy_and_no_faces_are_refused() -> None:
     found = risk_coverage(rows([0.5, 0.45]), targets([True, True]))
 
     assert found.at_threshold[-1] == Selection(THRESHOLDS[-1], 0.0, None)
+    with pytest.raises(DataError, match="there are none"):
+        risk_coverage(rows([]), targets([]))
 
 
 def test_reading_all_faces_is_the_plain_accuracy() -> None:
@@ -55,13 +57,15 @@ def test_reading_all_faces_is_the_plain_accuracy() -> None:
     assert [s.coverage for s in found.at_coverage] == pytest.approx(COVERAGES)
 
 
-def test_knowing_when_one_is_wrong_reaches_the_least_area() -> None:
+@pytest.mark.parametrize(("right", "area"), [(40, 0.0), (0, 1.0), (25, None)])
+def test_knowing_when_one_is_wrong_reaches_the_least_area(right: int, area: float | None) -> None:
     confidence = np.linspace(0.95, 0.2, 40)
-    first_right = [i < 25 for i in range(40)]
-    found = risk_coverage(rows(confidence.tolist()), targets(first_right))
+    found = risk_coverage(rows(confidence.tolist()), targets([i < right for i in range(40)]))
 
     assert found.area == pytest.approx(found.least_area)
-    assert found.curve[50].accuracy == 1.0
+    if area is not None:
+        assert found.area == pytest.approx(area)
+    assert found.curve[50].accuracy == (1.0 if right else 0.0)
 
 
 def test_the_order_of_equally_sure_faces_does_not_matter() -> None:
@@ -72,15 +76,3 @@ def test_the_order_of_equally_sure_faces_does_not_matter() -> None:
 
     assert one == other
     assert one.area == pytest.approx(3 / 5)
-
-
-@pytest.mark.parametrize(("right", "area"), [(True, 0.0), (False, 1.0)])
-def test_all_right_and_all_wrong(right: bool, area: float) -> None:
-    found = risk_coverage(rows([0.9, 0.5, 0.3]), targets([right] * 3))
-
-    assert found.area == found.least_area == pytest.approx(area)
-
-
-def test_without_faces_there_is_nothing_to_measure() -> None:
-    with pytest.raises(DataError, match="there are none"):
-        risk_coverage(rows([]), targets([]))

@@ -69,9 +69,7 @@ PLAIN: Final = "1 - p(label)"
 """The audit's ranking, that of cleanlab, and the plainest, which needs no confident learning."""
 
 
-def check_with_votes(
-    audit: Audit, *, resamples: int = 1000, seed: int = 0
-) -> tuple[VotesCheck, ...]:
+def check_with_votes(audit: Audit, *, resamples: int = 1000) -> tuple[VotesCheck, ...]:
     """Compare the ranking of an audit with the FER+ votes, and with plainer rankings.
 
     Faces that are duplicates of each other count each. An idea by which all labels are right, or
@@ -80,7 +78,6 @@ def check_with_votes(
     Args:
         audit: of faces with votes.
         resamples: draws of the faces with replacement, for the intervals (Efron 1979).
-        seed: of these draws.
     Returns:
         By whether the majority is another emotion, on the faces that have one among the seven; and
         by whether no tagger chose the label, on the faces with votes.
@@ -100,7 +97,7 @@ def check_with_votes(
         "no tagger saw the labelled emotion": (faces.votes.sum(axis=1) > 0, own_votes == 0),
     }
     return tuple(
-        _check(audit, wrong_if, known, wrong, resamples=resamples, seed=seed)
+        _check(audit, wrong_if, known, wrong, resamples)
         for wrong_if, (known, wrong) in ideas.items()
         if wrong[known].any() and not wrong[known].all()
     )
@@ -111,9 +108,7 @@ def _check(
     wrong_if: str,
     known: NDArray[np.bool_],
     wrong: NDArray[np.bool_],
-    *,
     resamples: int,
-    seed: int,
 ) -> VotesCheck:
     from cleanlab.rank import get_label_quality_scores
 
@@ -131,7 +126,7 @@ def _check(
     at = {100, *(round(share * n) for share in (0.01, 0.02, 0.05, 0.1))}
     depths = sorted(depth for depth in at if 10 <= depth <= n)
     # The same draws for each ranking, so that they can be told apart.
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     rows = np.flatnonzero(known)
     values = {name: np.empty((1 + resamples, 2 + len(depths))) for name in orders}
     drawn = known.astype(np.float64)  # how often each face is: once at first

@@ -24,13 +24,6 @@ from mien.recognize.faces import Framing, YuNetDetector
 CLEAN: Final = "none"
 """The name under which the images as they are stand among the corruptions."""
 
-# Means over FER2013's training faces in pixels of the 48 of the frame, as YuNet sees them:
-# `benchmarks/framing.py` prints them.
-_RIGHT_EYE: Final = (14.9, 17.8)
-_LEFT_EYE: Final = (32.4, 18.0)
-_RIGHT_MOUTH_CORNER: Final = (16.8, 36.0)
-_LEFT_MOUTH_CORNER: Final = (30.7, 36.1)
-
 _SIDE: Final = float(SIZE_PX)
 _WHITE: Final = 255.0
 
@@ -76,8 +69,10 @@ class Band:
         return slice(max(top, 0), min(top + round(height_px), SIZE_PX))
 
 
-EYES: Final = Band.over(_RIGHT_EYE, _LEFT_EYE)
-MOUTH: Final = Band.over(_RIGHT_MOUTH_CORNER, _LEFT_MOUTH_CORNER)
+# Of the right and the left eye, and corner of the mouth: means over FER2013's training faces, as
+# YuNet sees them; `benchmarks/framing.py` prints them.
+EYES: Final = Band.over((14.9, 17.8), (32.4, 18.0))
+MOUTH: Final = Band.over((16.8, 36.0), (30.7, 36.1))
 
 
 def _brightness(crops: Crops, severity: float, _: np.random.Generator) -> NDArray[Any]:
@@ -86,8 +81,7 @@ def _brightness(crops: Crops, severity: float, _: np.random.Generator) -> NDArra
 
 def _contrast(crops: Crops, severity: float, _: np.random.Generator) -> NDArray[Any]:
     mean = crops.mean(axis=(1, 2), keepdims=True, dtype=np.float32)
-    changed: NDArray[Any] = mean + np.float32(1.0 + severity) * (crops - mean)
-    return changed
+    return np.asarray(mean + np.float32(1.0 + severity) * (crops - mean))
 
 
 def _noise(crops: Crops, severity: float, random: np.random.Generator) -> NDArray[Any]:
@@ -99,10 +93,8 @@ def _each(change: Callable[[NDArray[np.uint8], float], Any]) -> _Change:
     """What changes one crop after another, by its severity."""
 
     def change_all(crops: Crops, severity: float, _: np.random.Generator) -> NDArray[Any]:
-        changed = np.empty_like(crops)
-        for row, crop in enumerate(crops):
-            changed[row] = change(crop, severity)
-        return changed
+        changed = [change(crop, severity) for crop in crops]
+        return np.asarray(changed, np.uint8).reshape(crops.shape)
 
     return change_all
 
@@ -269,8 +261,7 @@ class Strip:
     corruption: Corruption  # what was done
     severities: tuple[float, ...]  # (L,) from one end to the other; 0 is the face as it is
     crops: Crops  # (L, 48, 48) uint8, gray
-    # (L,) the likeliest label and its probability, or None without a model.
-    read: tuple[tuple[str, float], ...] | None = None
+    read: tuple[tuple[str, float], ...]  # (L,) the likeliest label and its probability
 
 
 def corruption_named(name: str) -> Corruption:
@@ -406,7 +397,7 @@ def strips(
     crop: NDArray[np.uint8],
     corruptions: Sequence[Corruption] = tuple(CORRUPTIONS.values()),
     *,
-    classifier: Classifier | None = None,
+    classifier: Classifier,
     seed: int = 0,
 ) -> list[Strip]:
     """One face under every corruption and severity.
@@ -414,7 +405,7 @@ def strips(
     Args:
         crop: (48, 48) uint8, gray.
         corruptions: of `CORRUPTIONS`.
-        classifier: reads each crop, if given.
+        classifier: reads each crop.
         seed: of the noise.
     """
     made = []
@@ -425,9 +416,7 @@ def strips(
         crops = np.concatenate(
             [corrupt(crop[None], corruption.name, severity, seed=seed) for severity in severities]
         )
-        read = None
-        if classifier is not None:
-            rows = classifier(crops)
-            read = tuple((EMOTIONS[int(row.argmax())], float(row.max())) for row in rows)
+        rows = classifier(crops)
+        read = tuple((EMOTIONS[int(row.argmax())], float(row.max())) for row in rows)
         made.append(Strip(corruption, severities, crops, read))
     return made

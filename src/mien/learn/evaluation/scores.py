@@ -191,6 +191,12 @@ class Agreement:
     n: int  # faces whose most votes, without a tie, go to one of the seven emotions
     accuracy: float
 
+    @classmethod
+    def of(cls, read: NDArray[np.int64], majority: NDArray[np.int64]) -> Self:
+        """Of (N,) emotions with a majority as `majority_of` gives it."""
+        known = majority >= 0
+        return cls(int(known.sum()), float((read == majority)[known].mean()))
+
 
 def ferplus_agreement(probabilities: Probabilities, faces: FaceSet) -> Agreement:
     """Compare readings with the majority of the FER+ taggers (arXiv:1608.01041).
@@ -204,11 +210,9 @@ def ferplus_agreement(probabilities: Probabilities, faces: FaceSet) -> Agreement
         DataError: the set has no FER+ votes, or no face with a majority.
     """
     majority = ferplus_targets(faces)
-    known = majority >= 0
-    if not known.any():
+    if not (majority >= 0).any():
         raise DataError(f"{faces.name}: expected FER+ majorities; no face has one")
-    right = probabilities.argmax(axis=1)[known] == majority[known]
-    return Agreement(int(known.sum()), float(right.mean()))
+    return Agreement.of(probabilities.argmax(axis=1), majority)
 
 
 @dataclass(frozen=True)

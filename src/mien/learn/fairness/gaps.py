@@ -367,8 +367,7 @@ def _deal(
 
 
 def _spread(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    spread: NDArray[np.float64] = values.max(axis=1) - values.min(axis=1)
-    return spread
+    return np.asarray(values.max(axis=1) - values.min(axis=1))
 
 
 def _reach(drawn: NDArray[np.float64], values: NDArray[np.float64]) -> float:

@@ -152,16 +152,16 @@ def slice_faces(
         splits = "+".join(sorted(set(reference.splits.tolist())))
     made = []
     for name in names:
+        one, values = SLICES[name], of_faces[name]
         if name == FOUND:
-            members = np.where(of_faces[FOUND] > 0, 0, 1).astype(np.int64)
-            made.append(Grouping(FOUND, SLICES[FOUND].about, ("found", "not found"), members))
+            members = np.where(values > 0, 0, 1).astype(np.int64)
+            made.append(Grouping(FOUND, one.about, ("found", "not found"), members))
         elif name in cuts:
-            made.append(_cut(SLICES[name], of_faces[name], tuple(cuts[name]), "as given"))
+            made.append(_cut(one, values, tuple(cuts[name]), "as given"))
         else:
-            values = of_reference[name]
-            n = int(np.isfinite(values).sum())
+            n = int(np.isfinite(of_reference[name]).sum())
             chosen = f"thirds of {n:,} faces of {splits}"
-            made.append(_cut(SLICES[name], of_faces[name], thirds(values), chosen))
+            made.append(_cut(one, values, thirds(of_reference[name]), chosen))
     return tuple(made)
 
 
@@ -179,23 +179,21 @@ def measure_slices(
     Raises:
         DataError: `votes` of faces that have none.
     """
-    measured: dict[str, Values] = {}
+    images = faces.images
+    poses: dict[str, Values] = {}
     if any(name in _BY_YUNET for name in names):
         report(f"looking for {len(faces):,} faces with YuNet")
-        measured = _poses(faces.images)
-    for name in names:
-        if name == "brightness":
-            measured[name] = faces.images.mean(axis=(1, 2), dtype=np.float64)
-        elif name == "contrast":
-            measured[name] = faces.images.std(axis=(1, 2), dtype=np.float64)
-        elif name == "blur":
-            measured[name] = np.array([blur_of(image) for image in faces.images], np.float64)
-        elif name == "resolution":
-            report(f"resolution of {len(faces):,} faces")
-            measured[name] = np.array([_resolution(image) for image in faces.images], np.float64)
-        elif name == "votes":
-            measured[name] = _agreement(faces)
-    return {name: measured[name] for name in names}
+        poses = _poses(images)
+    if "resolution" in names:
+        report(f"resolution of {len(faces):,} faces")
+    ways: dict[str, Callable[[], Values]] = {
+        "brightness": lambda: images.mean(axis=(1, 2), dtype=np.float64),
+        "contrast": lambda: images.std(axis=(1, 2), dtype=np.float64),
+        "blur": lambda: np.array([blur_of(image) for image in images], np.float64),
+        "resolution": lambda: np.array([_resolution(image) for image in images], np.float64),
+        "votes": lambda: _agreement(faces),
+    }
+    return {name: poses[name] if name in poses else ways[name]() for name in names}
 
 
 def thirds(values: Values) -> tuple[float, ...]:

@@ -111,8 +111,6 @@ def _cell(axes: "Axes", strip: Strip, place: int) -> None:
     axes.imshow(strip.crops[place], cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     shown = f"{severity:+g}" if min(strip.severities) < 0 else f"{severity:g}"
     axes.set_title(shown if severity else "as it is", fontsize=8, fontweight="normal", loc="center")
-    if strip.read is None:
-        return
     emotion, probability = strip.read[place]
     changed = emotion != strip.read[strip.severities.index(0.0)][0]
     weight, color = ("bold", "black") if changed else ("normal", _QUIET)

@@ -124,7 +124,7 @@ def measure_card(
     judged = truth_of(classifier.head, faces)
     groupings = find_groupings(judged, "test", report=report)
     fairness = measure_fairness(classifier, judged, "test", groupings)
-    content = classifier.path.read_bytes()
+    content, majority = classifier.path.read_bytes(), majority_of(test)
     return Card(
         spec=classifier.spec,
         file_name=classifier.path.name,
@@ -135,7 +135,7 @@ def measure_card(
         measures=measured,
         labelled=labelled,
         duplicates=0 if own is None else len(test) - len(own),
-        label_agreement=_label_agreement(test),
+        label_agreement=None if majority is None else Agreement.of(test.targets, majority),
         bands=_bands_of(classifier, test),
         robustness=_robustness(classifier, judged.split("test"), report),
         fairness=fairness,
@@ -189,13 +189,6 @@ def _without_duplicates(faces: FaceSet) -> FaceSet | None:
     in_test = faces.splits == "test"
     own = in_test & ~duplicates_of(faces, of="train")
     return faces.take(own) if 0 < own.sum() < in_test.sum() else None
-
-
-def _label_agreement(test: FaceSet) -> Agreement | None:
-    if (majority := majority_of(test)) is None:
-        return None
-    known = majority >= 0
-    return Agreement(int(known.sum()), float((majority == test.targets)[known].mean()))
 
 
 def _robustness(classifier: Classifier, test: FaceSet, say: Callable[[str], object]) -> Robustness:
