@@ -1,5 +1,6 @@
 """`mien evaluate`."""
 
+from dataclasses import asdict
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -93,7 +94,7 @@ def evaluate(
     if as_json:
         content: dict[str, object] = {"model": classifier.spec.name, "data": faces.name}
         content |= {"split": split, "members": [one.name for one in classifier.spec.members]}
-        content |= {} if photos is None else {"photos": photos.to_dict()}
+        content |= {} if photos is None else {"photos": asdict(photos)}
         print_json(content | result.to_dict())
     else:
         _print(classifier.spec, faces.name, split, result, photos)

@@ -1,7 +1,7 @@
 """`mien robustness`."""
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -113,7 +113,7 @@ def robustness(
         if table is not None:
             _write_csv(result, table)
     if as_json:
-        print_json(result.to_dict())
+        print_json(asdict(result))
     else:
         _print(result, all_faces=sampling.limit is None)
     if plots is not None:

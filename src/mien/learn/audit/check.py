@@ -5,8 +5,8 @@ Where their majority is another emotion than the label, the label counts as wron
 a check and not the truth: where a face can be read in two ways, so can the check.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,10 +57,6 @@ class VotesCheck:
     doubted_precision: float | None
     # The share of wrong labels that are among them; None if none is wrong.
     doubted_recall: float | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return asdict(self)
 
 
 AUDIT: Final = "doubt, then odds"

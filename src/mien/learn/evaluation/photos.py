@@ -1,8 +1,8 @@
 """Photos of people against their labels, as a user meets them: no face found is read wrong."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,10 +30,6 @@ class PhotoScores:
     read_as: dict[str, dict[str, int]]
     intervals: dict[str, Interval]  # 95 % bootstrap intervals of `accuracy` and `mean_class_recall`
     recall_intervals: dict[str, Interval]  # of `recall`
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain dictionaries and numbers, ready for JSON."""
-        return asdict(self)
 
 
 def count_readings(targets: Sequence[int], labels: Sequence[str | None]) -> NDArray[np.int64]:

@@ -5,7 +5,7 @@ here the severities carry units, so that they can be compared with what a camera
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final, Self, TypeAlias
 
 import cv2
@@ -248,10 +248,6 @@ class Robustness:
         """The model under one corruption, in the order of its severities."""
         wanted = (model, corruption)
         return tuple(m for m in self.measurements if (m.model, m.corruption) == wanted)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain dictionaries, lists and numbers, ready for JSON."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -64,7 +65,7 @@ def write_audit(
     text = to_page(audit, checks, count=count, figure=figures[0] if figures else None)
     write_labels(audit, labels)
     with atomic_text(summary) as file:
-        told = {**audit.to_dict(), "ferplus": [check.to_dict() for check in checks]}
+        told = {**audit.to_dict(), "ferplus": [asdict(check) for check in checks]}
         json.dump(told, file, indent=2)
         file.write("\n")
     with atomic_text(page) as file:
