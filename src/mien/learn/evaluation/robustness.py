@@ -323,7 +323,7 @@ def measure(
         complete, so that one may stop at any time.
     Raises:
         DataError: there are no faces.
-        MissingExtraError: scikit-learn is not installed.
+        MissingExtraError: scipy is not installed.
     """
     steps = [(CLEAN, "", 0.0), *((d.name, d.unit, x) for d in corruptions for x in d.severities)]
     for name, unit, severity in steps:
