@@ -16,7 +16,7 @@ from mien.learn.audit.label_errors import WORST, Audit, write_labels
 from mien.learn.evaluation.scores import ferplus_targets
 from mien.learn.plots.audit import plot_precision
 from mien.output.figures import EMOTION_COLORS
-from mien.output.files import atomic_text
+from mien.output.files import write_text
 from mien.output.pages import Cell, Figure, Part, Row, Table, data_uri, png_uri, render
 
 MOST_FACES: Final = 5000
@@ -64,12 +64,9 @@ def write_audit(
     figures = plot_precision(checks[0], folder / "precision") if checks else []
     text = to_page(audit, checks, count=count, figure=figures[0] if figures else None)
     write_labels(audit, labels)
-    with atomic_text(summary) as file:
-        told = {**audit.to_dict(), "ferplus": [asdict(check) for check in checks]}
-        json.dump(told, file, indent=2)
-        file.write("\n")
-    with atomic_text(page) as file:
-        file.write(text)
+    told = {**audit.to_dict(), "ferplus": [asdict(check) for check in checks]}
+    write_text(summary, json.dumps(told, indent=2) + "\n")
+    write_text(page, text)
     return [page, labels, summary, *figures]
 
 

@@ -24,7 +24,7 @@ from mien.learn.reports import paper
 from mien.learn.summary import Layer, summarize
 from mien.learn.training.loop import EpochRow, RunConfig, read_config, read_history
 from mien.learn.training.recipes import RECIPES
-from mien.output.files import atomic_text, write_image
+from mien.output.files import write_image, write_text
 from mien.output.overlay import annotate
 from mien.output.pages import Table, markdown_page, render
 from mien.readings import Image, Reading
@@ -135,8 +135,7 @@ def write(
     )
     written = {out / "report.md": text, out / "report.html": markdown_page(text, out)}
     for path, content in written.items():
-        with atomic_text(path) as file:
-            file.write(content)
+        write_text(path, content)
     return list(written)
 
 

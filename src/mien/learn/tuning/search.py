@@ -38,7 +38,7 @@ from mien.learn.tuning.space import (
     search_space,
     settings_of,
 )
-from mien.output.files import atomic_text, writing
+from mien.output.files import write_text, writing
 
 with needs_extra("train", "tuning"):
     import optuna
@@ -340,8 +340,7 @@ class _Search:
                 f"accuracy {best.value:.4f} on val of {self.faces.name}."
             ),
         )
-        with atomic_text(self.out / "best.json") as file:
-            file.write(json.dumps(asdict(recipe), indent=2) + "\n")
+        write_text(self.out / "best.json", json.dumps(asdict(recipe), indent=2) + "\n")
 
     def result(self) -> TuningResult:
         best = self.best()
