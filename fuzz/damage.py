@@ -408,7 +408,9 @@ def _odd_of(draw: st.DrawFn, field: Any, messages: list[Any]) -> Any:
         return draw(st.binary(max_size=64))
     if field.type in (field.TYPE_FLOAT, field.TYPE_DOUBLE):
         return draw(st.sampled_from([0.0, -1.0, 1e30, float("nan"), float("inf")]))
-    bits = 31 if field.type in (field.TYPE_INT32, field.TYPE_ENUM) else 63
+    if field.type == field.TYPE_ENUM:  # protobuf refuses a number that its enum does not have
+        return draw(st.sampled_from(field.enum_type.values)).number
+    bits = 31 if field.type == field.TYPE_INT32 else 63
     signed = field.type in (field.TYPE_INT32, field.TYPE_INT64)
     lowest = -(2**bits) if signed else 0
     number: int = draw(st.integers(0, 24) | ODD_INTEGERS | st.just(-1))

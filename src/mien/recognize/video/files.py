@@ -1,6 +1,6 @@
 """A video -> files: annotated copy, rows, summary, plot and report, all of one reading."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from mien.errors import OptionError
 from mien.output.overlay import Annotator
-from mien.readings import TrackSummary
+from mien.readings import TrackedReading, TrackSummary
 from mien.recognize.video.frames import VideoInfo, VideoSource, frames, measured, probe
 from mien.recognize.video.outputs import Outputs, media_of
 from mien.recognize.video.readings import VideoSettings, smoothed_readings
@@ -19,6 +19,7 @@ from mien.rows.timeline import clock
 
 if TYPE_CHECKING:
     from mien.recognize.recognizer import Recognizer
+    from mien.recognize.video.frames import Frame
 
 _CUT_SHORT_S: Final = 1.0  # a video that ends so much before its header says is cut short
 _CUT_SHORT_SHARE: Final = 0.02  # likewise, of its length
@@ -90,24 +91,8 @@ def write_video(
                 f"start_s: expected a time before the end at {info.duration_s:g} s; got {start_s:g}"
             )
     outputs.make_folders()
-    given = frames(
-        source,
-        every_s=how.every_s,
-        start_s=how.start_s,
-        end_s=how.end_s,
-        stream=how.stream,
-        sequence_fps=how.sequence_fps,
-    )
-    settings = how.settings
-    if info.stream:  # is read frame by frame, without waiting for the next
-        settings = replace(settings, batch_frames=1)
-    read = smoothed_readings(
-        recognizer,
-        given,
-        settings=settings,
-        offline=how.offline,
-        keep_images=outputs.video is not None or outputs.report is not None,
-    )
+    keep_images = outputs.video is not None or outputs.report is not None
+    read = _read(recognizer, source, info, how, keep_images=keep_images)
     with ExitStack() as stack:
         rows = stack.enter_context(
             RowSink(
@@ -144,6 +129,30 @@ def write_video(
         )
     is_cut_short = _is_cut_short(info, how, rows.end_s)
     return VideoOutcome(info, people, rows.frames, rows.end_s, is_cut_short)
+
+
+def _read(
+    recognizer: "Recognizer",
+    source: VideoSource,
+    info: VideoInfo,
+    how: VideoOptions,
+    *,
+    keep_images: bool,
+) -> "Iterator[tuple[Frame, list[TrackedReading]]]":
+    given = frames(
+        source,
+        every_s=how.every_s,
+        start_s=how.start_s,
+        end_s=how.end_s,
+        stream=how.stream,
+        sequence_fps=how.sequence_fps,
+    )
+    settings = how.settings
+    if info.stream:  # is read frame by frame, without waiting for the next
+        settings = replace(settings, batch_frames=1)
+    return smoothed_readings(
+        recognizer, given, settings=settings, offline=how.offline, keep_images=keep_images
+    )
 
 
 def _with_length(info: VideoInfo, how: VideoOptions, sink: RowSink) -> VideoInfo:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -281,15 +281,7 @@ def write_video_report(
         emotions=COLORS,
         people=_people_table(shown, images),
         left_out=len(people) - len(shown),
-        stills=[
-            Figure(
-                data_uri(still.jpeg, "jpeg"),
-                f"{clock(still.time_s, fine=True)}: {timeline.person(still.track)}, "
-                f"{still.emotion} {still.probability:.0%}",
-                kind="still",
-            )
-            for still in images.stills
-        ],
+        stills=[_figure(still, timeline) for still in images.stills],
         images_left_out=bool(people) and not images.thumbnails,
         made=facts_table(made.items()),
         people_csv=f"{stem}-people.csv",
@@ -302,25 +294,33 @@ def write_video_report(
             "csv": f"{stem}-people.csv",
             "emotions": list(COLORS.items()),
             "people": [
-                {
-                    "track": person.track,
-                    "name": person.name or "",
-                    "first_s": person.first_s,
-                    "last_s": person.last_s,
-                    "on_screen_s": person.on_screen_s,
-                    "seen": timeline.share_seen(person.track),
-                    "shares": list(person.shares.values()),
-                    "means": list(person.means.values()),
-                    **observed.numbers(person.track),
-                    "face": person.track in images.thumbnails,
-                }
-                for person in shown
+                _told(person, timeline, images) | observed.numbers(person.track) for person in shown
             ],
             "meetings": meetings.among(person.track for person in shown),
             "stills": [{**vars(still), "jpeg": None} for still in images.stills],
         },
     )
     write_text(path, page)
+
+
+def _figure(still: Still, timeline: Timeline) -> Figure:
+    shows = f"{timeline.person(still.track)}, {still.emotion} {still.probability:.0%}"
+    words = f"{clock(still.time_s, fine=True)}: {shows}"
+    return Figure(data_uri(still.jpeg, "jpeg"), words, kind="still")
+
+
+def _told(person: "TrackSummary", timeline: Timeline, images: Images) -> dict[str, Any]:
+    return {
+        "track": person.track,
+        "name": person.name or "",
+        "first_s": person.first_s,
+        "last_s": person.last_s,
+        "on_screen_s": person.on_screen_s,
+        "seen": timeline.share_seen(person.track),
+        "shares": list(person.shares.values()),
+        "means": list(person.means.values()),
+        "face": person.track in images.thumbnails,
+    }
 
 
 def read_report(path: str | Path) -> EarlierReport:
