@@ -401,9 +401,10 @@ class RowFile:
         """What the rows are of."""
         if self._others is None:
             return row_facts(self.path)
-        named = {face.track: face.name for found in self._others for face in found.readings}
-        names = {track: name for track, name in named.items() if name is not None}
-        return RowFacts(len(self._others), frozenset(named), names, has_movements=False)
+        faces = [reading for found in self._others for reading in found.readings]
+        names = {face.track: face.name for face in faces if face.name is not None}
+        tracks = frozenset(face.track for face in faces)
+        return RowFacts(len(self._others), tracks, names, has_movements=False)
 
     @cached_property
     def names(self) -> Mapping[int, str]:
