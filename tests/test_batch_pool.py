@@ -19,9 +19,10 @@ from typing import Any
 import pytest
 
 from archives import jpeg, rows_of, write_folder, write_tar
+from mien.environment import cores
 from mien.errors import MienError, ModelError, OutputError
 from mien.recognize.batch import BatchSettings, Status, pool, run_batch
-from mien.recognize.batch.pool import MOST_DEATHS, cores
+from mien.recognize.batch.pool import MOST_DEATHS
 from named_pipes import LIMIT_S, Killer, Pipe, wait_until
 from processes import family_of
 

@@ -44,6 +44,13 @@ def onnx_session(source: str | bytes, *, threads: int = 1, one_shape: bool = Tru
     return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
 
+def cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 @contextmanager
 def environment(**values: str) -> Iterator[None]:
     """Set environment variables for a while, and set them back."""

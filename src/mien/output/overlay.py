@@ -123,7 +123,8 @@ def _width(box: Box) -> float:
 
 
 @lru_cache(maxsize=32)
-def _font(size_px: int) -> "ImageFont.FreeTypeFont | ImageFont.ImageFont":
+def font_of(size_px: int) -> "ImageFont.FreeTypeFont | ImageFont.ImageFont":
+    """The letters of labels, in a size."""
     from PIL import ImageFont
 
     return ImageFont.load_default(size_px)
@@ -194,7 +195,7 @@ def _plate(
     from PIL import Image as PILImage
     from PIL import ImageDraw
 
-    font = _font(font_px)
+    font = font_of(font_px)
     pad = max(2, round(font_px / 4))
     left, top, right, bottom = font.getbbox(text)
     size = math.ceil(right - left) + 2 * pad, math.ceil(bottom - top) + 2 * pad
@@ -360,7 +361,7 @@ def _sheet(font_px: int) -> _Sheet:
     from PIL import Image as PILImage
     from PIL import ImageDraw
 
-    font = _font(font_px)
+    font = font_of(font_px)
     row_px = round(font_px * 1.45)
     pad = round(font_px * 0.6)
     names_px = max(round(font.getlength(label)) for label in EMOTIONS)
@@ -380,7 +381,7 @@ def _bar(font_px: int, label: str, filled: int, percent: str, is_shown: bool) ->
     from PIL import Image as PILImage
     from PIL import ImageDraw
 
-    sheet, font = _sheet(font_px), _font(font_px)
+    sheet, font = _sheet(font_px), font_of(font_px)
     width = sheet.pixels.shape[1]
     pixels = PILImage.new("RGB", (width, sheet.row_px), _PANEL)
     draw = ImageDraw.Draw(pixels)

@@ -204,13 +204,6 @@ class _Process(SpawnContext):
         return None if self._process is None else self._process.exitcode
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _how(code: int | None) -> str:
     if code is not None and code < 0:
         with suppress(ValueError):

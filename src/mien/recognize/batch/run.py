@@ -8,11 +8,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, cast
 
+from mien.environment import cores
 from mien.errors import DataError, MienError, MissingExtraError, OptionError, OutputError
 from mien.recognize.batch.dataset import FEX, PLAN, Dataset, alone, clock, own_folder
 from mien.recognize.batch.listing import Kind
 from mien.recognize.batch.plan import Plan, make_plan
-from mien.recognize.batch.pool import Event, Progress, cores, run_local
+from mien.recognize.batch.pool import Event, Progress, run_local
 from mien.recognize.batch.records import ShardRecord, Tally
 from mien.recognize.batch.settings import BatchSettings, Job, model_files
 from mien.recognize.batch.storage import Folder, absolute

@@ -3,7 +3,6 @@
 PyAV, the Python side of FFmpeg, is imported when the first video is opened, not before.
 """
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 import cv2
 import numpy as np
 
+from mien.environment import cores
 from mien.errors import VideoError
 from mien.readings import Image
 from mien.recognize.images import AVIF_BRANDS, HEIF_BRANDS
@@ -376,8 +376,7 @@ def _turn_of(frame: "av.VideoFrame") -> _Turn:
 def _threads(pixels: int, sampled: bool) -> int:
     """How many are to decode frames of so many pixels."""
     # A decoder with more threads than the process may use cores is slower.
-    on_linux = hasattr(os, "sched_getaffinity")
-    cores = len(os.sched_getaffinity(0)) if on_linux else os.cpu_count() or 1
+    usable = cores()
     # Two take a quarter more time for a frame, and on two cores that of what reads it.
-    one = cores == 2 and pixels <= _SMALL_PIXELS and not sampled
-    return 1 if one or pixels > _LARGE_PIXELS else min(cores, _MAX_THREADS)
+    one = usable == 2 and pixels <= _SMALL_PIXELS and not sampled
+    return 1 if one or pixels > _LARGE_PIXELS else min(usable, _MAX_THREADS)

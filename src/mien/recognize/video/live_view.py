@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -11,12 +10,11 @@ import numpy as np
 
 from mien.desktop import has_screen
 from mien.output.files import write_image, writing
+from mien.output.overlay import font_of
 from mien.readings import Image
 from mien.rows.timeline import clock
 
 if TYPE_CHECKING:
-    from PIL import ImageFont
-
     from mien.recognize.video.live import LiveFrame
 
 _BAR: Final = (24, 26, 30)
@@ -117,7 +115,7 @@ def draw_status(seen: "LiveFrame", *, recording_s: float | None = None) -> Image
     height, width = seen.drawn.shape[:2]
     font_px = max(11, round(min(height, width) / 38))
     bar_px = min(height, round(font_px * 1.9))
-    font = _font(font_px)
+    font = font_of(font_px)
     faces = len(seen.readings)
     parts = [f"{seen.fps:.0f} frames/s", f"{seen.latency_s * 1000:.0f} ms"]
     parts.append("1 face" if faces == 1 else f"{faces} faces")
@@ -142,13 +140,6 @@ def draw_status(seen: "LiveFrame", *, recording_s: float | None = None) -> Image
     drawn = seen.drawn.copy()
     drawn[height - bar_px :] = np.asarray(canvas)
     return drawn
-
-
-@lru_cache(maxsize=4)
-def _font(size_px: int) -> "ImageFont.FreeTypeFont | ImageFont.ImageFont":
-    from PIL import ImageFont
-
-    return ImageFont.load_default(size_px)
 
 
 def save_still(seen: "LiveFrame", folder: Path) -> Path:
