@@ -601,7 +601,8 @@ def print_flips(clip: Path, model: str) -> None:
             [track.flips_per_minute for track in online],
             [track.flips_per_minute for track in offline],
         ]
-        means = (f"{statistics.mean(values):.1f}" for values in flips)
+        # Where no face is found, as of the portrait without --photos, none changes.
+        means = (f"{statistics.mean(values):.1f}" if values else "no face" for values in flips)
         print_row(f"{half_life_s:g} s", f"{margin:g}", *means)
     print()
 
