@@ -323,11 +323,12 @@ def test_the_column_of_images_is_found_or_asked_for(tmp_path: Path) -> None:
     mask, image = [b"mask"], [jpeg()]
     (tmp_path / "e.jpg").write_bytes(jpeg())
     named = write_parquet(tmp_path / "a.parquet", mask, column="mask", JPG=image)
+    second = write_parquet(tmp_path / "f.parquet", mask, column="mask", picture=image)
     two = write_parquet(tmp_path / "b.parquet", mask, column="one", two=image)
     none, broken = tmp_path / "c.parquet", tmp_path / "d.parquet"
     pq.write_table(pa.table({"label": [1, 2]}), none)
     broken.write_bytes(b"PAR1 is all that it has PAR1")
-    assert contents(named) == [jpeg()]
+    assert contents(named) == contents(second) == [jpeg()]
     assert contents(named, column="mask") == [b"mask"]
     for path, column, message in (
         (two, None, "it has one, two: say which one (--column)"),

@@ -185,9 +185,11 @@ def test_a_list_as_spreadsheets_write_it(tmp_path: Path) -> None:
     assert _counts(load_faces(table)) == expected
 
 
-def test_a_lists_folders_may_say_the_split(tmp_path: Path) -> None:
+@pytest.mark.parametrize("column", ["path", "picture"])
+def test_a_lists_folders_may_say_the_split(tmp_path: Path, column: str) -> None:
     _images(tmp_path, "img/train/1.png", "img/test/1.png")
-    (tmp_path / "labels.csv").write_text("path,emotion\ntrain/1.png,happy\ntest/1.png,sad\n")
+    table = f"{column},emotion\ntrain/1.png,happy\ntest/1.png,sad\n"
+    (tmp_path / "labels.csv").write_text(table)
 
     assert _counts(load_faces(tmp_path)) == {("train", "happy"): 1, ("test", "sad"): 1}
 

@@ -32,7 +32,7 @@ _NUMBERED: Final = re.compile(r"\d+[\s._-]+(?=\D)")  # 0_angry, 3. Happy
 _SET_WORDS: Final = re.compile(r"[\s_-]*(set|data|images)$")
 _OF_SYSTEMS: Final = frozenset({"thumbs.db", "desktop.ini"})
 _IMAGE_COLUMNS: Final = (
-    *("image", "imagename", "imagepath"),
+    *("image", "imagename", "imagepath", "picture"),
     *("file", "filename", "filepath", "path", "pth"),
 )
 _LABEL_COLUMNS: Final = ("emotion", "label", "expression", "class")

@@ -6,7 +6,7 @@ from typing import Any, BinaryIO, Final
 
 from mien.errors import DataError, ErrorKind
 
-USUAL_NAMES: Final = ("image", "img", "image", "photo", "jpg", "jpeg", "png", "webp", "bytes")
+USUAL_NAMES: Final = ("image", "img", "picture", "photo", "jpg", "jpeg", "png", "webp", "bytes")
 """Of the column with images; where several columns hold bytes, the first of these that is there."""
 
 _MOST_CUTS: Final = 8  # of one row group: each cut reads past the rows of those before it
