@@ -23,7 +23,7 @@ from typing import Any, Final, Self
 
 from mien.errors import DataError, OutputError
 from mien.output.files import is_part_name
-from mien.recognize.batch.plan import Plan
+from mien.recognize.batch.plan import Plan, part_of
 from mien.recognize.batch.records import ShardRecord, Tally
 from mien.recognize.batch.storage import Folder, open_file, writing
 from mien.recognize.batch.work import PARTS, RECORD_KEY
@@ -113,7 +113,7 @@ class Dataset:
         known, self.records = self.records, {}
         there = set(self.folder.names(PARTS))
         for number in range(shards):
-            name = f"part-{number:06}.parquet"
+            name = part_of(number)
             record = (known.get(number) or self._record(name)) if name in there else None
             if record is None or record.dataset != self.id or not record.is_done:
                 continue
@@ -162,7 +162,7 @@ class Dataset:
 
         def images() -> Iterator[ImageFaces]:
             for number in sorted(self.records):
-                name = self.folder.path(f"{PARTS}/part-{number:06}.parquet")
+                name = self.folder.path(f"{PARTS}/{part_of(number)}")
                 with open_file(name, in_a_row=False) as file:
                     yield from image_rows_of_parquet(file, name)
 

@@ -31,6 +31,11 @@ _SHARDS: Final = 64  # at least, of few images: the last ones keep no core waiti
 _FORMAT: Final = 1
 
 
+def part_of(number: int) -> str:
+    """The file of a shard's rows."""
+    return f"part-{number:06}.parquet"
+
+
 @dataclass(frozen=True)
 class Shard:
     """A part of the work."""
@@ -48,7 +53,7 @@ class Shard:
     @property
     def file_name(self) -> str:
         """Of the part of the data set that its rows go to."""
-        return f"part-{self.number:06}.parquet"
+        return part_of(self.number)
 
     def __str__(self) -> str:
         named = self.files[0] if len(self.files) == 1 else f"{self.files[0]} to {self.files[-1]}"
