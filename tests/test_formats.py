@@ -404,6 +404,24 @@ def test_rows_of_each_kind_become_files_of_each_format(
     assert json.loads(done.stdout) == {"files": [str(tmp_path / "b.xlsx")], **counts}
 
 
+def test_several_formats_are_all_written(mien: Mien, tmp_path: Path) -> None:
+    rows = write_rows(tmp_path / "rows.csv", shown_in(TALK_SURE))
+    done = mien("convert", rows, "--to", "eaf", "--to", "bids", "--to", "openface", "--to", "eaf")
+    names = ["rows.eaf", "rows_events.tsv", "rows_events.json", "rows.openface.csv"]
+    *others, last = (str(tmp_path / name) for name in names)
+    assert (done.status, done.stderr) == (0, "")
+    assert done.stdout == f"{', '.join(others)} and {last}: 2 people, 6 frames\n"
+    assert {path.name for path in tmp_path.iterdir()} == {"rows.csv", *names}
+    assert opened_eaf(tmp_path / "rows.eaf")[1]["person 2"] == [(100, 300, "sad")]
+    # One that is there stops all, and one name is not that of several files.
+    again = mien("convert", rows, "--to", "textgrid", "--to", "eaf")
+    assert_refused(again, f"{tmp_path / 'rows.eaf'}: it exists; --overwrite replaces it")
+    out = tmp_path / "other.eaf"
+    named = mien("convert", rows, "--to", "eaf", "--to", "textgrid", "--out", out)
+    assert_refused(named, f"--out {out}: expected one --to, whose file it names; got eaf, textgrid")
+    assert {path.name for path in tmp_path.iterdir()} == {"rows.csv", *names}
+
+
 def test_the_video_gives_rows_its_length_and_its_link(mien: Mien, tmp_path: Path) -> None:
     video = tmp_path / "talk.mp4"
     make_video(video, moving_portrait(), times_s=steady_times(20, fps=20))

@@ -59,7 +59,11 @@ class RowOptions:
     """What becomes of rows."""
 
     to: Annotated[
-        FormatName | None, Option(help="Of rows: the format of another tool, see docs/formats.md.")
+        list[FormatName] | None,
+        Option(
+            help="Of rows: the format of another tool, see docs/formats.md; may be given several "
+            "times."
+        ),
     ] = None
     video: Annotated[
         Path | None, Option(help="Of rows: the video, for its length, its size and a link to it.")
@@ -80,7 +84,10 @@ def convert(
     *,
     out: Annotated[
         Path | None,
-        Option(help="File to write; of rows called like them and beside them if not given."),
+        Option(
+            help="File to write; of rows called like them and beside them if not given, or if "
+            "there are several formats."
+        ),
     ] = None,
     rows: RowOptions,
     theirs: TheirModelOptions,
@@ -113,11 +120,11 @@ def convert(
     if of_images or file.suffix.lower() in SUFFIXES:
         of_models = {f"--{field.name}": getattr(theirs, field.name) for field in fields(theirs)}
         _refuse(of_models, "a model", file)
-        path = _row_file(file, out, rows, overwrite=overwrite)
+        paths = _row_files(file, out, rows, overwrite=overwrite)
         if of_images:
-            _convert_images(file, path, rows, as_json=as_json)
+            _convert_images(file, paths, rows, as_json=as_json)
         else:
-            _convert_rows(file, path, rows, as_json=as_json)
+            _convert_rows(file, paths, rows, as_json=as_json)
         return
     of_rows = {f"--{name.replace('_', '-')}": value or None for name, value in vars(rows).items()}
     _refuse(of_rows, f"rows ({', '.join(SUFFIXES)})", file)
@@ -134,22 +141,32 @@ def _refuse(options: Mapping[str, object], expected: str, file: Path) -> None:
             raise OptionError(f"{name}: expected {expected} to convert; got {file}")
 
 
-def _row_file(file: Path, out: Path | None, rows: RowOptions, *, overwrite: bool) -> Path:
-    """The file to write of rows: that of --out, or one beside them that is called like them."""
+def _row_files(
+    file: Path, out: Path | None, rows: RowOptions, *, overwrite: bool
+) -> dict[str, Path]:
+    """The file of each format: that of --out, or one beside the rows that is called like them."""
     from mien.output.files import check_free
     from mien.rows.formats import FORMATS, files_of
 
-    if rows.to is None:
-        formats = ", ".join(FormatName)
-        raise OptionError(f"{file}: expected --to with the format to write: {formats}")
+    formats = list(dict.fromkeys(rows.to or ()))
+    if not formats:
+        names = ", ".join(FormatName)
+        raise OptionError(f"{file}: expected --to with the format to write: {names}")
+    if out is not None and len(formats) > 1:
+        raise OptionError(
+            f"--out {out}: expected one --to, whose file it names; got {', '.join(formats)}. "
+            "Without --out their files are beside the rows and called like them"
+        )
     stem = file.resolve() if file.is_dir() else file.with_suffix("")
-    path = out or stem.with_name(stem.name + FORMATS[rows.to].endings[0])
-    for written in files_of(rows.to, path):
-        check_free(written, overwrite=overwrite, read=[file, rows.video])
-    return path
+    paths: dict[str, Path] = {}
+    for name in formats:
+        paths[name] = out or stem.with_name(stem.name + FORMATS[name].endings[0])
+        for written in files_of(name, paths[name]):
+            check_free(written, overwrite=overwrite, read=[file, rows.video])
+    return paths
 
 
-def _convert_rows(file: Path, path: Path, how: RowOptions, *, as_json: bool) -> None:
+def _convert_rows(file: Path, paths: Mapping[str, Path], how: RowOptions, *, as_json: bool) -> None:
     from mien.rows.formats import FormatWriter, files_of
     from mien.rows.table import RowFile
     from mien.rows.usable import UnusableTotals
@@ -163,7 +180,7 @@ def _convert_rows(file: Path, path: Path, how: RowOptions, *, as_json: bool) -> 
     rows = RowFile(file, fps=how.fps, tell=say)
     unusable, frames, last_s = UnusableTotals(), 0, 0.0
     people: set[str] = set()
-    with FormatWriter({str(how.to): path}, media) as writer:
+    with FormatWriter(paths, media) as writer:
         for block in rows.blocks():
             if how.usable_only:
                 unusable.add(block)
@@ -179,26 +196,30 @@ def _convert_rows(file: Path, path: Path, how: RowOptions, *, as_json: bool) -> 
         if how.usable_only:
             say_unusable(unusable)
         writer.finish()
-    written_files = files_of(str(how.to), path)
+    written_files = [written for name in paths for written in files_of(name, paths[name])]
     if as_json:
         files = [str(written) for written in written_files]
         print_json({"files": files, "people": len(people), "frames": frames})
     else:
-        names = " and ".join(map(str, written_files))
+        *others, last = map(str, written_files)
+        names = f"{', '.join(others)} and {last}" if others else last
         whom = f"{len(people)} {'person' if len(people) == 1 else 'people'}"
         print(f"{names}: {whom}, {frames:,} frames")
 
 
-def _convert_images(file: Path, path: Path, how: RowOptions, *, as_json: bool) -> None:
+def _convert_images(
+    file: Path, paths: Mapping[str, Path], how: RowOptions, *, as_json: bool
+) -> None:
     from mien.rows.formats.fex import write_image_fex
     from mien.rows.images import read_image_rows
 
     _refuse({"--video": how.video, "--fps": how.fps}, "rows of a video", file)
-    if how.to is not FormatName.fex:
+    if other := next((name for name in paths if name != FormatName.fex), None):
         raise OptionError(
-            f"--to {how.to}: expected rows of a video; those of images, as in {file}, become fex "
+            f"--to {other}: expected rows of a video; those of images, as in {file}, become fex "
             "alone"
         )
+    path = paths[FormatName.fex]
     images = read_image_rows(file)
     written = write_image_fex((i.usable() for i in images) if how.usable_only else images, path)
     if written.errors:
