@@ -59,6 +59,22 @@ def test_two_coders_and_two_tracks_are_compared(mien: Mien, tmp_path: Path) -> N
     assert "first and second: 10 of 10 seconds" in done.stdout
 
 
+def test_two_coders_without_an_end_are_told_where_they_were_compared_to(
+    mien: Mien, tmp_path: Path
+) -> None:
+    first = write_table(tmp_path / "first.csv", [(0.0, 2.0, "happy"), (6.0, 8.5, "sad")])
+    second = write_table(tmp_path / "second.csv", [(0.0, 2.0, "happy"), (6.0, 8.0, "sad")])
+    done = mien("agree", first, second, "--gaps", "neutral")
+    assert done.stdout.startswith("first and second: 8 of 8 seconds labelled by both")
+    assert "compared up to the end of the last label, at 0:08.5; --to names" in done.stderr
+    whole = mien("agree", first, second, "--gaps", "neutral", "--to", "60")
+    assert whole.stdout.startswith("first and second: 60 of 60 seconds labelled by both")
+    grid = tmp_path / "third.TextGrid"  # which tells how long it is
+    grid.write_text(LONG_TEXTGRID, encoding="utf-8")
+    known = mien("agree", grid, first, "--gaps", "neutral")
+    assert (known.status, whole.stderr, known.stderr) == (0, "", "")
+
+
 def test_what_cannot_be_compared_is_said(mien: Mien, rows: Path, tmp_path: Path) -> None:
     coder = write_eaf(tmp_path / "talk.eaf", anna=CODED)
     assert_refused(mien("agree", rows, coder, "--tier", "ben"), "anna (3 labels)", "'ben'")

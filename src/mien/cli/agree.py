@@ -110,11 +110,18 @@ def agree(
     differ; 95 % intervals allow for neighbors in time, which are alike.
     """
     from mien.rows.agreement import compare
+    from mien.rows.timeline import clock
 
     files = (first, second)
     pictures.check(files)
     codings = _read(files, track or [], coder, fps)
     found = compare(*codings, every_s=_every(every), from_s=part.from_s, to_s=part.to_s)
+    if part.to_s is None and coder.gaps != "none" and all(c.length_s is None for c in codings):
+        end_s = max(coding.end_s for coding in codings)
+        say(
+            "neither file tells how long the video is: compared up to the end of the last label, "
+            f"at {clock(end_s, fine=True)}; --to names the end of what was coded"
+        )
     for name, missing in zip(found.names, found.missing, strict=True):
         share = missing / found.targets.shape[1]
         if share > 0.2:
