@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from PIL import Image as PILImage
 
 from command_line import Mien
@@ -23,7 +24,7 @@ from mien.cli.display import TrainingDisplay
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.plots import training as plots
-from mien.learn.training.loop import Progress, load_best, read_config, read_history
+from mien.learn.training.loop import EpochRow, Progress, load_best, read_config, read_history
 from mien.learn.training.recipes import recipe_named
 from mien.recognize.classifier import Classifier
 from mien.recognize.images import load_image
@@ -311,6 +312,23 @@ def test_a_run_shows_its_history_train_accuracy_and_gap(
     assert found[3] == f"{right:.4f}"
     assert min(load_image(run_dir / "history.png").shape[:2]) > 400
     assert "val" in (run_dir / "history.svg").read_text()
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_a_short_history_has_whole_epochs_and_is_seen(
+    epochs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(plots, "save", lambda figure, stem: drawn.append(figure))
+    rows = [EpochRow(n, 1 / n, n / 9, 2 / n, n / 8, 0.01, 1.0) for n in range(1, epochs + 1)]
+    PLOT_HISTORY(rows, tmp_path / "history")
+
+    for axes in drawn[0].axes:
+        low, high = axes.get_xlim()
+        shown = [tick for tick in axes.get_xticks() if low <= tick <= high]
+        assert shown == list(range(1, epochs + 1))
+        for line in axes.get_lines():
+            assert epochs > 1 or line.get_marker() == "o"
 
 
 def test_the_network_and_its_parts_can_be_chosen(mien: Mien, table: Path, tmp_path: Path) -> None:

@@ -15,13 +15,17 @@ def plot_history(rows: Sequence[EpochRow], stem: Path, *, title: str = "") -> li
     The gap between the curves at the end is the overfitting that the paper speaks of. A training
     accuracy with dropout and augmentation on can lie below that of validation.
     """
+    from matplotlib.ticker import MaxNLocator
+
     epochs = [row.epoch for row in rows]
+    mark = "o" if len(rows) == 1 else ""  # a line of one point is not seen
     with figure(9.5, 3.8, columns=2) as (drawn, (accuracy, loss)):
         for axes, name in ((accuracy, "accuracy"), (loss, "loss")):
             train, val = ([getattr(row, of) for row in rows] for of in (name, f"val_{name}"))
-            axes.plot(epochs, train, color=_TRAIN, label="train (augmented, with dropout)")
-            axes.plot(epochs, val, color=_VAL, label="val")
+            axes.plot(epochs, train, mark, color=_TRAIN, label="train (augmented, with dropout)")
+            axes.plot(epochs, val, mark, color=_VAL, label="val")
             axes.fill_between(epochs, train, val, color="#9aa0a8", alpha=0.15, linewidth=0)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
             gap = train[-1] - val[-1]
             axes.set_title(f"{name.capitalize()}; gap at the end {gap:+.3f}")
             axes.set(
@@ -40,7 +44,7 @@ def plot_history(rows: Sequence[EpochRow], stem: Path, *, title: str = "") -> li
             fontsize=9,
         )
         accuracy.margins(y=0.12)
-        accuracy.legend(frameon=False, loc="lower right")
+        accuracy.legend(frameon=False, loc="best")
         if title:
             drawn.suptitle(title, x=0.01, ha="left")
         return save(drawn, stem)
