@@ -204,6 +204,11 @@ def test_the_data_are_counted_and_the_commands_train_the_same_again(out: Path, t
     assert _row(text, "angry", "The data") == ["angry", "4,593", "14", "8", "6"]
     assert _row(text, "all", "The data") == ["all", "35,527", "98", "56", "42"]
     assert "4,593 angry images should be 4,953" in text
+    # They are not FER2013, and the report does not call them so.
+    assert "98 images, where FER2013 has 35,887" in text
+    assert "on the 42 validation images" in " ".join(text.split())
+    assert "the paper's 42" not in text
+    assert "| emotion | paper | here | training |" in text
     for name in ("paper", "paper-modern"):
         assert read_config(out / "runs" / name).recipe.epochs == 1
         line = f"mien train --data FER2013 --recipe {name} --epochs 1 --seed 0"
