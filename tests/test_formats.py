@@ -422,6 +422,15 @@ def test_several_formats_are_all_written(mien: Mien, tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"rows.csv", *names}
 
 
+def test_a_format_may_be_named_as_its_tool_writes_it(mien: Mien, tmp_path: Path) -> None:
+    rows = write_rows(tmp_path / "rows.csv", shown_in(TALK_SURE))
+    assert mien("convert", rows, "--to", "TextGrid", "--to", "BORIS").status == 0
+    named = tmp_path / "named.csv"
+    assert mien("rows", rows, "--csv", named, "--format", "EAF", "--format", "eaf").status == 0
+    written = {"rows.csv", "rows.TextGrid", "rows.boris", "named.csv", "named.eaf"}
+    assert {path.name for path in tmp_path.iterdir()} == written
+
+
 def test_the_video_gives_rows_its_length_and_its_link(mien: Mien, tmp_path: Path) -> None:
     video = tmp_path / "talk.mp4"
     make_video(video, moving_portrait(), times_s=steady_times(20, fps=20))

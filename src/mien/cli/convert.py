@@ -61,8 +61,9 @@ class RowOptions:
     to: Annotated[
         list[FormatName] | None,
         Option(
+            case_sensitive=False,
             help="Of rows: the format of another tool, see docs/formats.md; may be given several "
-            "times."
+            "times.",
         ),
     ] = None
     video: Annotated[

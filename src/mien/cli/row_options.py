@@ -59,6 +59,7 @@ class RowOutputOptions:
         list[FormatName] | None,
         Option(
             "--format",
+            case_sensitive=False,
             help="A file for another tool, beside the first of the other outputs and called like "
             "it; may be given several times.",
         ),
