@@ -49,6 +49,12 @@ def test_frames_that_are_far_apart_leave_no_gaps(fps: float) -> None:
     assert timeline.end_s == pytest.approx(7.0 + 2 / 3)
 
 
+def test_a_frame_lasts_until_the_next_as_its_events_do() -> None:
+    timeline = Timeline.of((5.0 * i, [a_tracked_reading()] if i % 2 else []) for i in range(6))
+    spans = [(band.times_s[0], band.times_s[-1]) for band in timeline.bands(1)]
+    assert spans == [(5.0, 10.0), (15.0, 20.0), (25.0, 30.0)]
+
+
 def test_memory_does_not_grow_with_the_video() -> None:
     timeline, face = Timeline(max_steps=64), a_tracked_reading()
     for i in range(20_000):

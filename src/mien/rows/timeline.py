@@ -164,9 +164,10 @@ class Timeline:
         """The stretches of time in which a track is there, in order."""
         steps = np.array(sorted(self._frames))
         found = self._sums[track]
-        middles = self.start_s + (steps + 0.5) * self._step_s
-        # A step lasts until half-way to the next: at 10 frames a second most steps have no frame.
-        edges = np.concatenate(([self.start_s], (middles[1:] + middles[:-1]) / 2, [self.end_s]))
+        # A step lasts until the next that has a frame, as events do: of few frames a second most
+        # steps have none.
+        edges = np.append(self.start_s + steps * self._step_s, self.end_s)
+        middles = (edges[1:] + edges[:-1]) / 2
         frames = np.array([self._frames[step] for step in steps])
         nothing = np.zeros(len(EMOTIONS) + 1)
         sums = np.stack([found.get(step, nothing) for step in steps])
