@@ -481,12 +481,14 @@ def test_a_video_gets_its_files_while_it_is_read(
 
     done = mien("video", "--model", tiny_model, video, "--csv", "out/rows.csv", *wanted)
 
-    assert (done.status, done.stderr) == (0, "")
     out = tmp_path / "out"
-    expected = {
+    expected = [
         path for name in FORMATS for path in files_of(name, out / f"rows{FORMATS[name].endings[0]}")
-    }
-    assert set(out.iterdir()) == expected | {out / "rows.csv"}
+    ]
+    assert set(out.iterdir()) == {*expected, out / "rows.csv"}
+    # Nobody has named them: they are told.
+    told = "".join(f"wrote {path.relative_to(tmp_path)}\n" for path in expected)
+    assert (done.status, done.stderr) == (0, told)
     eaf, tiers = opened_eaf(out / "rows.eaf")
     assert eaf.media_descriptors[0]["RELATIVE_MEDIA_URL"] == "../clip.mp4"
     (intervals,) = tiers.values()
@@ -524,5 +526,5 @@ def test_rows_written_anew_have_files_with_the_names_of_people(mien: Mien, tmp_p
     people.write_text("track,name,exclude,note\n1,Ada,,\n2,,,\n")
     named = tmp_path / "named.csv"
     done = mien("rows", rows, "--people", people, "--csv", named, "--format", "eaf")
-    assert (done.status, done.stderr) == (0, "")
+    assert (done.status, done.stderr) == (0, f"wrote {tmp_path / 'named.eaf'}\n")
     assert set(opened_eaf(tmp_path / "named.eaf")[1]) == {"Ada", "person 2"}

@@ -14,6 +14,7 @@ from mien.cli.shared import (
     print_json,
     print_table,
     say,
+    tell_written,
 )
 from mien.errors import OptionError
 
@@ -80,6 +81,7 @@ def rows(
         notes=notes,
         tell=say,
     )
+    tell_written(outputs.format_paths())
     if write_people is not None:
         is_told = people is None and not wanted.usable_only
         write_people_template(result, write_people, summary=shown if is_told else None)

@@ -113,6 +113,13 @@ def say(message: str) -> None:
     print(f"mien: {printable(' '.join(message.split()))}", file=sys.stderr)
 
 
+def tell_written(paths: "Iterable[Path]") -> None:
+    """Name on standard error the files that are there now, of those whose names nobody gave."""
+    for path in paths:
+        if path.exists():
+            print(f"wrote {printable(str(path))}", file=sys.stderr)
+
+
 def say_unusable(totals: "UnusableTotals") -> None:
     """Say on standard error which readings are left out as not usable, or that rows do not tell."""
     if sentence := totals.sentence():

@@ -26,6 +26,7 @@ from mien.cli.shared import (
     print_table,
     say,
     stderr,
+    tell_written,
 )
 
 if TYPE_CHECKING:
@@ -211,7 +212,9 @@ def _read_all(
                 failed += not result.is_good
                 if as_json:
                     array.add(result.to_dict())
-                elif result.outcome is not None:
+                if result.outcome is not None and not many:
+                    tell_written(result.outputs.format_paths())
+                if result.outcome is not None and not as_json:
                     rows = people_rows(result.outcome.people)
                     # From when to when somebody is there: names of several videos need that room.
                     called = [str(result.video.relative)]

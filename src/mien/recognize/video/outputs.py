@@ -38,8 +38,11 @@ class Outputs:
         """Every file that will be written."""
         plots = [] if self.plot is None else figure_files(self.plot)
         named = [path for path in self.named() if path is not self.plot]
-        formats = [path for name, file in self.formats.items() for path in files_of(name, file)]
-        return [*named, *plots, *formats]
+        return [*named, *plots, *self.format_paths()]
+
+    def format_paths(self) -> list[Path]:
+        """The files for other tools, whose names nobody gave: see `with_formats`."""
+        return [path for name, file in self.formats.items() for path in files_of(name, file)]
 
     def named(self) -> list[Path]:
         """The names that are given, as they are given."""
