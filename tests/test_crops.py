@@ -169,7 +169,9 @@ def test_fine_patterns_shrink_to_their_mean(side: int, corner: float) -> None:
     ],
 )
 def test_other_arrays_are_refused_by_what_they_are(shape: tuple[int, ...], dtype: type) -> None:
-    message = re.escape(f"expected (H, W, 3) uint8; got {shape} {np.dtype(dtype)}")
+    message = re.escape(
+        f"expected (H, W, 3) uint8, as mien.load_image gives; got {shape} {np.dtype(dtype)}"
+    )
     with pytest.raises(ImageError, match=message):
         crop_faces(np.zeros(shape, dtype), [Face((0, 0, 20, 20), 1.0)], PLAIN)
 

@@ -1,12 +1,13 @@
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
 from fakes import a_reading, a_tracked_reading
-from mien import EMOTIONS, annotate
+from mien import EMOTIONS, ImageError, annotate
 from mien.labels import COLORS
 from mien.output.overlay import Annotator
 from mien.readings import Box, Image
@@ -263,3 +264,10 @@ def test_views_and_locked_arrays() -> None:
     levels.setflags(write=False)
     found = assert_drawn(levels, (100.0, 80.0, 200.0, 200.0))
     assert found.flags.writeable
+
+
+def test_what_is_no_rgb_image_is_refused() -> None:
+    others: list[Any] = [gray(40, 40)[:, :, 0], gray(40, 40) / 255, "portrait.jpg"]
+    for image in others:
+        with pytest.raises(ImageError, match=r"expected \(H, W, 3\) uint8"):
+            annotate(image, [])

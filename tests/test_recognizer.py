@@ -1,6 +1,7 @@
 import dataclasses
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -137,6 +138,24 @@ def test_a_bad_image_is_an_image_error(two_faces: Recognizer, tmp_path: Path) ->
         two_faces(tmp_path / "missing.jpg")
     with pytest.raises(ImageError, match="no such file"):
         list(two_faces.read_many([BLANK, tmp_path / "missing.jpg"]))
+
+
+@pytest.mark.parametrize(
+    ("image", "got"),
+    [
+        (BLANK / 255, "(100, 120, 3) float64"),
+        (BLANK[:, :, 0], "(100, 120) uint8"),
+        (np.dstack([BLANK, BLANK[:, :, 0]]), "(100, 120, 4) uint8"),
+        ("family.jpg", "str"),
+    ],
+)
+def test_what_is_no_rgb_image_is_refused_even_where_no_face_is_found(
+    image: Any, got: str, tiny_model: Path
+) -> None:
+    recognizer = Recognizer(tiny_model, detector=FixedDetector([]))
+    message = f"expected (H, W, 3) uint8, as mien.load_image gives; got {got}"
+    with pytest.raises(ImageError, match=re.escape(message)):
+        recognizer.read_images([image])
 
 
 @pytest.mark.parametrize(

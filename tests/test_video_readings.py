@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fakes import FixedDetector
-from mien import EMOTIONS, MissingExtraError, OptionError, Recognizer, annotate
+from mien import EMOTIONS, ImageError, MissingExtraError, OptionError, Recognizer, annotate
 from mien.errors import VideoError
 from mien.readings import Face, Image, TrackedReading
 from mien.recognize.analysis import analyze_video
@@ -209,6 +209,13 @@ def test_a_time_that_jumps_back_stops_nothing(one_face: Recognizer) -> None:
     read = list(read_stream(one_face, jumping))
     assert [frame.time_s for frame, _ in read] == [frame.time_s for frame in jumping]
     assert {reading.track for _, (reading,) in read} == {1}
+
+
+def test_what_are_no_frames_is_refused(one_face: Recognizer) -> None:
+    with pytest.raises(OptionError, match=r"expected each to be a .*Frame.*; got ndarray"):
+        next(one_face.stream([noise(0)]))  # type: ignore[list-item]
+    with pytest.raises(ImageError, match=r"expected \(H, W, 3\) uint8, .*; got \(120, 160\) uint8"):
+        next(one_face.stream([Frame(0, 0.0, noise(0)[:, :, 0])]))
 
 
 def test_readings_can_be_drawn_and_written(one_face: Recognizer) -> None:

@@ -292,6 +292,17 @@ class Verification:
         return {**self.reading.to_dict(), "expected": self.expected, "shows": self.shows}
 
 
+def check_image(image: object) -> None:
+    """Raise ImageError where it is not (H, W, 3) uint8, which others would read wrongly."""
+    if not isinstance(image, np.ndarray):
+        got = type(image).__name__
+    elif image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        got = f"{image.shape} {image.dtype}"
+    else:
+        return
+    raise ImageError(f"expected (H, W, 3) uint8, as mien.load_image gives; got {got}")
+
+
 def check_threshold(threshold: float) -> None:
     """Raise OptionError where it is not between 0 and 1."""
     if not 0.0 <= threshold <= 1.0:  # nor is NaN

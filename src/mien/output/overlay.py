@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.labels import COLORS, EMOTIONS
-from mien.readings import Box, Image, Reading
+from mien.readings import Box, Image, Reading, check_image
 
 if TYPE_CHECKING:
     from PIL import ImageFont
@@ -47,6 +47,8 @@ def annotate(image: Image, readings: Sequence[Reading], *, bars: bool = True) ->
         bars: draw the probabilities of faces that are large enough, where they hide no other face.
     Returns:
         (H, W, 3) uint8, RGB.
+    Raises:
+        ImageError: `image` is not (H, W, 3) uint8; the message says what it is.
     """
     return Annotator(bars=bars)(image, readings)
 
@@ -69,6 +71,7 @@ class Annotator:
     def __call__(self, image: Image, readings: Sequence[Reading]) -> Image:
         """The next frame, annotated: (H, W, 3) uint8, RGB; `image` stays as it is."""
         canvas = np.array(image, order="C")
+        check_image(canvas)
         size = canvas.shape[1], canvas.shape[0]
         line_px = max(2, round(min(size) / 220))
         layouts = [self._layout(reading, size) for reading in readings]

@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import ImageError
-from mien.readings import Face, Image
+from mien.readings import Face, Image, check_image
 from mien.recognize.faces import Framing
 
 Crops: TypeAlias = NDArray[np.uint8]
@@ -55,7 +54,7 @@ def crop_faces(
     Raises:
         ImageError: `image` is not (H, W, 3) uint8; the message says what it is.
     """
-    _check(image)
+    check_image(image)
     if framing.is_frame:
         margin = 0.0
     crops = np.empty((len(faces), SIZE_PX, SIZE_PX), np.uint8)
@@ -78,13 +77,8 @@ def cut_square(image: Image, square: Square, size_px: int) -> Image:
     Raises:
         ImageError: `image` is not (H, W, 3) uint8; the message says what it is.
     """
-    _check(image)
+    check_image(image)
     return _cut(image, square, size_px, 1, gray=False)
-
-
-def _check(image: Image) -> None:
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        raise ImageError(f"expected (H, W, 3) uint8; got {image.shape} {image.dtype}")
 
 
 def whole_image_crop(image: Image) -> NDArray[np.uint8]:

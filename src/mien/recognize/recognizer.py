@@ -17,6 +17,7 @@ from mien.readings import (
     Image,
     Reading,
     Verification,
+    check_image,
     check_threshold,
 )
 from mien.recognize.classifier import DEFAULT_MODEL, Classifier
@@ -157,7 +158,11 @@ class Recognizer:
             images: each (H, W, 3) uint8, RGB.
         Returns:
             The readings of each image, in order.
+        Raises:
+            ImageError: one of them is not (H, W, 3) uint8; the message says what it is.
         """
+        for image in images:
+            check_image(image)
         found = [self.detector.detect(image) for image in images]
         margin = self.classifier.spec.crop_margin
         crops = [
@@ -213,7 +218,8 @@ class Recognizer:
             Each frame with the readings of its faces, in the order of their tracks.
         Raises:
             VideoError: it is not a video that can be read.
-            OptionError: an argument is out of its range.
+            ImageError: the image of a given frame is not (H, W, 3) uint8.
+            OptionError: an argument is out of its range, or what was given are no frames.
         """
         from mien.recognize.video.frames import camera_number, frames
         from mien.recognize.video.readings import BATCH_FRAMES, VideoSettings, read_stream

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mien.errors import MienError, OptionError
 from mien.labels import EMOTIONS
-from mien.readings import FaceQuality, FacialMovements, Image, TrackedReading
+from mien.readings import FaceQuality, FacialMovements, Image, TrackedReading, check_image
 from mien.recognize.crops import SIZE_PX, Square, crop_faces
 from mien.recognize.movements import movement_crop, movement_square, with_pose
 from mien.recognize.quality import quality_of
@@ -116,6 +116,8 @@ def frame_readings(
         without a face.
     Raises:
         MienError: as `frames` raises; the frames before have then been given.
+        ImageError: the image of a frame is not (H, W, 3) uint8.
+        OptionError: `frames` gives something else.
     """
     settings = settings or VideoSettings()
     tracker = Tracker(recognizer.detector, settings.tracking)
@@ -131,12 +133,22 @@ def frame_readings(
                 raise
             if frame is None:
                 break
+            _check_frame(frame)
             # A stream that was cut may jump back: its rows keep that time, the tracks do not.
             time_s = max(time_s, frame.time_s)
             faces = tracker(frame.image, time_s)
             if reader.add(frame, time_s, faces, tentative=tracker.tentative):
                 yield from reader.read(tracker, wait=settings.batch_frames == 1)
         yield from reader.read(tracker, wait=True)
+
+
+def _check_frame(frame: "Frame") -> None:
+    if not hasattr(frame, "time_s"):
+        raise OptionError(
+            "frames: expected each to be a mien.recognize.video.frames.Frame, with its index, "
+            f"time_s and image; got {type(frame).__name__}"
+        )
+    check_image(frame.image)
 
 
 class _Waiting(NamedTuple):
