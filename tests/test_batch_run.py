@@ -328,6 +328,12 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path, portrait: Path
     assert os.listdir(tmp_path / "out") == ["thesis.docx"]  # noqa: PTH208
 
 
+def test_one_folder_is_not_searched_letter_by_letter(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="sources: expected several, as "):
+        run_batch(str(tmp_path), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_two_at_once_do_not_write_into_one_another(tmp_path: Path, portrait: Path) -> None:
     seen: list[str] = []
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image as PILImage
 
 from fakes import FixedDetector
-from mien import Face, ImageError, Recognizer, find_images, read_images
+from mien import Face, ImageError, OptionError, Recognizer, find_images, read_images
 from mien.recognize.sources import LeftOut
 
 
@@ -135,6 +135,12 @@ def test_the_folder_of_copies_is_not_searched_but_counted(
 def test_a_folder_without_images_is_an_error_that_names_their_endings(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"expected images in this folder; .* \.apng, .*\.webp"):
         find_images([tmp_path])
+
+
+def test_one_folder_is_not_searched_letter_by_letter(tmp_path: Path) -> None:
+    for one in (str(tmp_path), tmp_path):  # the first letter is the whole disk
+        with pytest.raises(OptionError, match="paths: expected several, as "):
+            find_images(one)  # type: ignore[arg-type]
 
 
 @pytest.fixture

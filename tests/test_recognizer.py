@@ -158,6 +158,12 @@ def test_what_is_no_rgb_image_is_refused_even_where_no_face_is_found(
         recognizer.read_images([image])
 
 
+def test_one_path_is_not_several(two_faces: Recognizer) -> None:
+    for one in ("/data/family.jpg", Path("family.jpg"), b"\xff\xd8"):
+        with pytest.raises(OptionError, match="sources: expected several, as "):
+            next(two_faces.read_many(one))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

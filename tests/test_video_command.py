@@ -13,7 +13,7 @@ import pytest
 
 from command_line import Mien, assert_refused, csv_rows
 from mien import Recognizer
-from mien.errors import OutputError, VideoError
+from mien.errors import OptionError, OutputError, VideoError
 from mien.output.files import part_name
 from mien.recognize.analysis import analyze_video
 from mien.recognize.video.batch import VideoFile, find_videos, write_videos
@@ -335,3 +335,5 @@ def test_videos_are_found_once_and_outputs_are_no_videos(tmp_path: Path) -> None
     assert [str(video.relative) for video in found] == ["a.mkv", "a.mp4", "broken.mp4", "empty.ts"]
     with pytest.raises(VideoError, match="empty name"):
         find_videos([""])
+    with pytest.raises(OptionError, match="paths: expected several, as "):
+        find_videos(str(videos))

@@ -10,7 +10,7 @@ from mien.errors import ImageError
 from mien.readings import ImageFile, ImageResult
 from mien.recognize.images import SUFFIXES, LoadedImage, is_image_name, load_with_notes
 from mien.recognize.recognizer import Recognizer
-from mien.recognize.sources import LeftOut, address_hint, files_below
+from mien.recognize.sources import LeftOut, address_hint, check_several, files_below
 
 
 def find_images(
@@ -30,7 +30,9 @@ def find_images(
         left_out: is told of each file that was come by and is no image.
     Raises:
         ImageError: a path does not exist, or a folder or a pattern yields no image.
+        OptionError: `paths` is one path, not several.
     """
+    check_several("paths", paths)
     found: dict[str, ImageFile] = {}
     others = LeftOut() if left_out is None else left_out
     apart = "" if not_in is None else os.path.abspath(not_in)  # noqa: PTH100  # follows no link

@@ -26,6 +26,7 @@ from mien.recognize.faces import Detector, detector_named
 from mien.recognize.images import ImageSource, load_image
 from mien.recognize.movements import Movements, with_pose
 from mien.recognize.quality import quality_of
+from mien.recognize.sources import check_several
 
 if TYPE_CHECKING:
     from mien.readings import Explanation, TrackedReading
@@ -146,7 +147,9 @@ class Recognizer:
             The readings of each image, in order.
         Raises:
             ImageError: one of them is not an image.
+            OptionError: `sources` is one path or the bytes of one file, not several.
         """
+        check_several("sources", sources)
         images = (load_image(source) for source in sources)
         while batch := list(islice(images, self.BATCH_IMAGES)):
             yield from self.read_images(batch)

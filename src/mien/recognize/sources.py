@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
+from mien.errors import OptionError
 from mien.output.files import is_part_name
 
 VIDEO_SUFFIXES: Final = frozenset(
@@ -93,6 +94,15 @@ def address_hint(name: str) -> str:
 def ending_hint(name: str) -> str:
     """What to do with a file that cannot be read, by the end of its name; empty if unknown."""
     return _HINTS.get(os.path.splitext(name)[1].lower(), "")  # noqa: PTH122
+
+
+def check_several(name: str, given: object) -> None:
+    """Raise OptionError where one path or file stands in place of several.
+
+    Python would take it for its letters, and of `/data/photos` the first is the whole disk.
+    """
+    if isinstance(given, str | bytes | os.PathLike):
+        raise OptionError(f"{name}: expected several, as [{given!r}]; got {given!r} alone")
 
 
 def files_below(folder: str, apart: str = "") -> Iterator["os.DirEntry[str]"]:

@@ -18,7 +18,7 @@ from mien.recognize.batch.records import ShardRecord, Tally
 from mien.recognize.batch.settings import BatchSettings, Job, model_files
 from mien.recognize.batch.storage import Folder, absolute
 from mien.recognize.batch.work import PARTS
-from mien.recognize.sources import LeftOut
+from mien.recognize.sources import LeftOut, check_several
 
 MANIFEST_EVERY_S: Final = 10.0
 """Between two versions of the manifest while work goes on; longer where writing one takes long."""
@@ -152,13 +152,15 @@ def run_batch(
         DataError: a source does not exist, may not be read, or nothing in it can be.
         OutputError: the folder cannot be written to, holds something else, or a data set that was
             begun with other settings, sources or files. What was done stays done.
-        OptionError: an argument is out of its range, or no Ray cluster answers.
+        OptionError: an argument is out of its range, `sources` is one path, not several, or no
+            Ray cluster answers.
         ModelError: the model is missing, or no classifier of faces.
         MissingExtraError: pyarrow is not installed, or Ray is asked for and not installed.
         MienError: no worker process comes up, or Ray fails; what was done stays done.
     """
     if processes is not None and processes < 0:
         raise OptionError(f"processes: expected 0 or more; got {processes}")
+    check_several("sources", sources)
     if find_spec("pyarrow") is None:  # to import it takes as long as all of mien
         cause = ImportError("No module named 'pyarrow'")
         raise MissingExtraError("a data set in Parquet", "batch", cause)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mien.errors import MienError, VideoError
 from mien.output.files import is_part_name, part_name
 from mien.recognize.images import SUFFIXES as IMAGE_SUFFIXES
+from mien.recognize.sources import check_several
 from mien.recognize.video.containers import is_address
 from mien.recognize.video.files import VideoOptions, VideoOutcome, write_video
 from mien.recognize.video.frames import SUFFIXES, VideoInfo, camera_number
@@ -50,7 +51,9 @@ def find_videos(
         even where only one video is found.
     Raises:
         VideoError: a folder or a pattern yields no video.
+        OptionError: `paths` is one path, not several.
     """
+    check_several("paths", paths)
     apart = [folder.resolve() for folder in not_in]
     found: dict[str, VideoFile] = {}
     names = [str(path) for path in paths]
