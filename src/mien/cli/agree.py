@@ -26,9 +26,7 @@ class CoderOptions:
 
     tier: Annotated[
         list[str] | None,
-        Option(
-            help="The tier of a coder's file, or the person of a table; twice for two such files."
-        ),
+        "The tier of a coder's file, or the person of a table; twice for two such files.",
     ] = None
     label_map: Annotated[
         list[str] | None,
@@ -36,14 +34,10 @@ class CoderOptions:
     ] = None
     gaps: Annotated[
         str,
-        Option(
-            help="What a coder means where there is no label: an emotion such as neutral; none "
-            "leaves such moments out."
-        ),
+        "What a coder means where there is no label: an emotion such as neutral; none leaves such "
+        "moments out.",
     ] = "none"
-    unit: Annotated[
-        str | None, Option(help="Of the times in a table: s or ms, where it does not tell.")
-    ] = None
+    unit: Annotated[str | None, "Of the times in a table: s or ms, where it does not tell."] = None
 
 
 @dataclass(frozen=True)
@@ -62,8 +56,8 @@ class PartOptions:
 class PictureOptions:
     """What is drawn and written."""
 
-    plot: Annotated[Path | None, Option(help="Draw both over time, as .png or .svg.")] = None
-    report: Annotated[Path | None, Option(help="Write a page of HTML that has it all.")] = None
+    plot: Annotated[Path | None, "Draw both over time, as .png or .svg."] = None
+    report: Annotated[Path | None, "Write a page of HTML that has it all."] = None
     overwrite: OverwriteOption = False
 
     def check(self, read: "Sequence[Path]") -> None:
@@ -92,13 +86,12 @@ def agree(
     ],
     *,
     track: Annotated[
-        list[str] | None,
-        Option(help="The person in rows, by number or name; twice for two such files."),
+        list[str] | None, "The person in rows, by number or name; twice for two such files."
     ] = None,
     coder: CoderOptions,
     part: PartOptions,
     fps: FpsOption = None,
-    every: Annotated[str, Option(help="Units that are compared: seconds, or frame.")] = "1",
+    every: Annotated[str, "Units that are compared: seconds, or frame."] = "1",
     as_json: JsonOption = False,
     pictures: PictureOptions,
 ) -> None:

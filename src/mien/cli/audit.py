@@ -32,26 +32,24 @@ if TYPE_CHECKING:
 class NetworkOptions:
     """The networks that are trained."""
 
-    recipe: Annotated[str, Option(help="As for `mien train`; FER+ votes in it are left out.")] = (
-        "paper-modern"
-    )
-    folds: Annotated[int, Option(help="Networks that are trained; each is a training run.")] = 5
-    epochs: Annotated[int | None, Option(help="In place of the recipe's.")] = None
-    seed: Annotated[int, Option(help="Of the folds, and of each run.")] = 0
-    device: Annotated[str, Option(help="auto, cpu, cuda or mps.")] = "auto"
+    recipe: Annotated[str, "As for `mien train`; FER+ votes in it are left out."] = "paper-modern"
+    folds: Annotated[int, "Networks that are trained; each is a training run."] = 5
+    epochs: Annotated[int | None, "In place of the recipe's."] = None
+    seed: Annotated[int, "Of the folds, and of each run."] = 0
+    device: Annotated[str, "auto, cpu, cuda or mps."] = "auto"
 
 
 def data_audit(
     path: DataArgument,
     *,
-    out: Annotated[Path, Option(help="Folder of the audit: new, or to resume.")],
+    out: Annotated[Path, "Folder of the audit: new, or to resume."],
     votes: VotesOption = None,
     find_faces: FindFacesOption = False,
     networks: NetworkOptions,
     faces_on_page: Annotated[
         int, Option("--page-faces", help="Faces on the page, the most doubtful first.")
     ] = 500,
-    resume: Annotated[bool, Option(help="Go on with the audit in --out.")] = False,
+    resume: Annotated[bool, "Go on with the audit in --out."] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Rank the training faces by how doubtful their labels are.

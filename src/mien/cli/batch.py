@@ -34,9 +34,9 @@ SAY_EVERY_S = 30.0  # a line, where standard error is no terminal
 class ReadingOptions:
     """What is read of files with several images; see `mien.recognize.batch.BatchSettings`."""
 
-    column: Annotated[
-        str | None, Option(help="Of Parquet files, that holds the images; else it is found.")
-    ] = None
+    column: Annotated[str | None, "Of Parquet files, that holds the images; else it is found."] = (
+        None
+    )
     every_s: Annotated[
         float | None,
         Option(
@@ -45,9 +45,7 @@ class ReadingOptions:
             help="Of videos: a frame every so many seconds; else every frame.",
         ),
     ] = None
-    shard_images: Annotated[
-        int | None, Option(help="Images that are read and written together.")
-    ] = None
+    shard_images: Annotated[int | None, "Images that are read and written together."] = None
 
 
 @dataclass(frozen=True)
@@ -55,20 +53,14 @@ class RunningOptions:
     """How the work is done; see `mien.recognize.batch.run_batch`."""
 
     processes: Annotated[
-        int | None,
-        Option(help="At work at once; every core if not given, 0 to do all in the command itself."),
+        int | None, "At work at once; every core if not given, 0 to do all in the command itself."
     ] = None
     ray: Annotated[
-        str | None,
-        Option(help="Work on a Ray cluster: its address, auto, or local for one of our own."),
+        str | None, "Work on a Ray cluster: its address, auto, or local for one of our own."
     ] = None
-    overwrite: Annotated[bool, Option(help="Begin anew; what the data set holds is removed.")] = (
-        False
-    )
-    as_planned: Annotated[
-        bool, Option(help="Go on with the files of the first start; look for none.")
-    ] = False
-    retry_errors: Annotated[bool, Option(help="Also do shards again that have errors.")] = False
+    overwrite: Annotated[bool, "Begin anew; what the data set holds is removed."] = False
+    as_planned: Annotated[bool, "Go on with the files of the first start; look for none."] = False
+    retry_errors: Annotated[bool, "Also do shards again that have errors."] = False
 
 
 def batch(
@@ -80,7 +72,7 @@ def batch(
             "that list these; on the disk, or s3://... and gs://..."
         ),
     ],
-    out: Annotated[str, Option(help="Folder of the data set to write.")],
+    out: Annotated[str, "Folder of the data set to write."],
     *,
     file_format: Annotated[
         ImageFormatName | None,

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
-from typer import Argument, Option
+from typer import Argument
 
 from mien.cli.shared import DataOption, FindFacesOption, VotesOption, read_data, status
 
@@ -12,7 +12,7 @@ from mien.cli.shared import DataOption, FindFacesOption, VotesOption, read_data,
 def card(
     model: Annotated[str, Argument(help="A model in the package, or the path of a file.")],
     data: DataOption,
-    out: Annotated[list[Path], Option(help="Markdown file to write; may be given several times.")],
+    out: Annotated[list[Path], "Markdown file to write; may be given several times."],
     votes: VotesOption = None,
     find_faces: FindFacesOption = False,
 ) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
-from typer import Argument, Option
+from typer import Argument
 
 from mien.cli.row_options import FormatName
 from mien.cli.shared import (
@@ -30,27 +30,21 @@ class TheirModelOptions:
 
     labels: Annotated[
         str | None,
-        Option(
-            help="What its outputs are, in order and with commas: the seven emotions, and others, "
-            "such as contempt, which are left out. Of a Keras file alphabetical if not given."
-        ),
+        "What its outputs are, in order and with commas: the seven emotions, and others, such as "
+        "contempt, which are left out. Of a Keras file alphabetical if not given.",
     ] = None
     scaling: Annotated[
         str | None,
-        Option(
-            help="Of the pixels that it takes: 1/255, -1..1 or none. Of a Keras file 1/255 if not "
-            "given, unless it scales itself."
-        ),
+        "Of the pixels that it takes: 1/255, -1..1 or none. Of a Keras file 1/255 if not given, "
+        "unless it scales itself.",
     ] = None
-    size: Annotated[
-        int | None, Option(help="Side of a face in pixels, where an ONNX file leaves it open.")
-    ] = None
+    size: Annotated[int | None, "Side of a face in pixels, where an ONNX file leaves it open."] = (
+        None
+    )
     data: Annotated[
         Path | None,
-        Option(
-            help="Labeled faces, to say whether another order or scaling reads far better (val, "
-            "else train)."
-        ),
+        "Labeled faces, to say whether another order or scaling reads far better (val, "
+        "else train).",
     ] = None
 
 
@@ -67,7 +61,7 @@ class RowOptions:
         ),
     ] = None
     video: Annotated[
-        Path | None, Option(help="Of rows: the video, for its length, its size and a link to it.")
+        Path | None, "Of rows: the video, for its length, its size and a link to it."
     ] = None
     fps: FpsOption = None
     usable_only: UsableOnlyOption = False
@@ -85,10 +79,8 @@ def convert(
     *,
     out: Annotated[
         Path | None,
-        Option(
-            help="File to write; of rows called like them and beside them if not given, or if "
-            "there are several formats."
-        ),
+        "File to write; of rows called like them and beside them if not given, or if there are "
+        "several formats.",
     ] = None,
     rows: RowOptions,
     theirs: TheirModelOptions,

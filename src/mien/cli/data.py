@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from typer import Argument, Option
+from typer import Argument
 
 from mien.cli.shared import (
     FindFacesOption,
@@ -31,7 +31,7 @@ def data_info(
     votes: VotesOption = None,
     find_faces: FindFacesOption = False,
     plots: Annotated[
-        Path | None, Option(help="Folder for charts of the counts and samples of the faces.")
+        Path | None, "Folder for charts of the counts and samples of the faces."
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -81,12 +81,8 @@ def data_check(
     path: DataArgument,
     votes: VotesOption = None,
     find_faces: FindFacesOption = False,
-    exact_only: Annotated[
-        bool, Option(help="Do not look for near duplicates, which takes longer.")
-    ] = False,
-    out: Annotated[
-        Path | None, Option(help="CSV file with a row for each pair of duplicates.")
-    ] = None,
+    exact_only: Annotated[bool, "Do not look for near duplicates, which takes longer."] = False,
+    out: Annotated[Path | None, "CSV file with a row for each pair of duplicates."] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find duplicates, conflicting labels and what is not a face.
@@ -151,7 +147,7 @@ def data_download(
     name: Annotated[
         str, Argument(help="fer2013 (folders of images) or fer2013-csv (with both test splits).")
     ],
-    out: Annotated[Path, Option(help="Folder for it: new, or empty.")],
+    out: Annotated[Path, "Folder for it: new, or empty."],
 ) -> None:
     """Fetch FER2013 from Kaggle.
 

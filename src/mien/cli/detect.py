@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer import Argument, Option
+from typer import Argument
 
 from mien.cli.options import RecognizerOptions
 from mien.cli.shared import (
@@ -39,14 +39,10 @@ EXIT_OTHERWISE = 1  # a face shows something else than was expected, or there is
 class ExpectOptions:
     """Which emotion the faces are expected to show."""
 
-    expect: Annotated[
-        str | None, Option(help="Say of each face whether it shows this emotion.")
-    ] = None
+    expect: Annotated[str | None, "Say of each face whether it shows this emotion."] = None
     expect_threshold: Annotated[
         float | None,
-        Option(
-            help="Probability that is enough for --expect, 0 to 1; else it must be the likeliest."
-        ),
+        "Probability that is enough for --expect, 0 to 1; else it must be the likeliest.",
     ] = None
 
     def expectation(self) -> "Expectation | None":
@@ -68,9 +64,9 @@ class ExpectOptions:
 class AlsoOptions:
     """What is told of faces beside their emotions."""
 
-    compound: Annotated[
-        bool, Option(help="Also name two emotions shown at once: happily surprised, ...")
-    ] = False
+    compound: Annotated[bool, "Also name two emotions shown at once: happily surprised, ..."] = (
+        False
+    )
     movements: MovementsOption = False
 
 
@@ -80,13 +76,11 @@ class FileOptions:
 
     out: Annotated[
         Path | None,
-        Option(
-            help="Folder for annotated copies of the images, which replace earlier ones; it is not "
-            "searched for any."
-        ),
+        "Folder for annotated copies of the images, which replace earlier ones; it is not searched "
+        "for any.",
     ] = None
-    csv: Annotated[Path | None, Option(help="CSV file to write: one row for each face.")] = None
-    overwrite: Annotated[bool, Option(help="Replace a file of --csv that exists.")] = False
+    csv: Annotated[Path | None, "CSV file to write: one row for each face."] = None
+    overwrite: Annotated[bool, "Replace a file of --csv that exists."] = False
 
 
 def detect(

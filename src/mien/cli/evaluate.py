@@ -5,8 +5,6 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from typer import Option
-
 from mien.cli.face_options import TrainingFaces
 from mien.cli.shared import (
     HeadOption,
@@ -37,16 +35,12 @@ def evaluate(
     head: HeadOption = None,
     split: Annotated[
         str | None,
-        Option(
-            help="train, val, test, or several: val+test. Test if not given, and of photos without "
-            "splits (--find-faces) all."
-        ),
+        "train, val, test, or several: val+test. Test if not given, and of photos without splits "
+        "(--find-faces) all.",
     ] = None,
     plots: Annotated[
         Path | None,
-        Option(
-            help="Folder for confusion, scores, reliability and risk against coverage as figures."
-        ),
+        "Folder for confusion, scores, reliability and risk against coverage as figures.",
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
+from mien.cli.row_options import DyadsOption, EventsOption, StatisticsOption
 from mien.cli.shared import (
     FpsOption,
     JsonOption,
@@ -26,10 +27,8 @@ if TYPE_CHECKING:
 class EventOptions:
     """When an expression begins and ends; None leaves a value as it is."""
 
-    on: Annotated[
-        float | None, Option(help="The probability that an expression must reach; 0.5.")
-    ] = None
-    off: Annotated[float | None, Option(help="That it must keep from onset to end; 0.35.")] = None
+    on: Annotated[float | None, "The probability that an expression must reach; 0.5."] = None
+    off: Annotated[float | None, "That it must keep from onset to end; 0.35."] = None
     window_s: Annotated[
         float | None,
         Option("--window", help="Seconds of the running median; 0 smooths nothing; 0.5."),
@@ -55,20 +54,12 @@ def events(
         Path, Argument(help="Rows of mien video, or of another tool: docs/coming-from.md.")
     ],
     *,
-    out: Annotated[
-        Path | None, Option(help="Onset, peak and end of each expression: .csv or .json.")
-    ] = None,
-    statistics: Annotated[
-        Path | None, Option(help="How often and how long each person shows each emotion: likewise.")
-    ] = None,
-    dyads: Annotated[
-        Path | None, Option(help="How each two people show each emotion together: likewise.")
-    ] = None,
-    plot: Annotated[
-        Path | None, Option(help="The timeline with the events: .png, .svg, or both.")
-    ] = None,
+    out: EventsOption = None,
+    statistics: StatisticsOption = None,
+    dyads: DyadsOption = None,
+    plot: Annotated[Path | None, "The timeline with the events: .png, .svg, or both."] = None,
     follow: Annotated[
-        float | None, Option(help="Seconds within which one expression follows another; 2.")
+        float | None, "Seconds within which one expression follows another; 2."
     ] = None,
     options: EventOptions,
     fps: FpsOption = None,

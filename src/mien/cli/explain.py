@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer import Argument, Option
+from typer import Argument
 
 from mien.cli.options import RecognizerOptions
 from mien.cli.shared import (
@@ -25,13 +25,9 @@ def explain(
     context: typer.Context,
     image: Annotated[Path, Argument(help="An image with a face.")],
     *,
-    face: Annotated[int, Option(help="Which face, from 1, as `mien detect` numbers them.")] = 1,
-    emotion: Annotated[
-        str | None, Option(help="Whose probability to explain, if not the likeliest.")
-    ] = None,
-    out: Annotated[
-        Path | None, Option(help="Image of the heat map to write: .png or .jpg.")
-    ] = None,
+    face: Annotated[int, "Which face, from 1, as `mien detect` numbers them."] = 1,
+    emotion: Annotated[str | None, "Whose probability to explain, if not the likeliest."] = None,
+    out: Annotated[Path | None, "Image of the heat map to write: .png or .jpg."] = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
     recognizer: RecognizerOptions,

@@ -4,7 +4,7 @@ from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from typer import Argument, Option
+from typer import Argument
 
 from mien.cli.shared import (
     FindFacesOption,
@@ -32,28 +32,19 @@ if TYPE_CHECKING:
 class FormOptions:
     """What the file holds, and how; see `mien.learn.files.export.export_model`."""
 
-    to: Annotated[str, Option(help="onnx, which mien runs; h5, a Keras file; or safetensors.")] = (
-        "onnx"
-    )
+    to: Annotated[str, "onnx, which mien runs; h5, a Keras file; or safetensors."] = "onnx"
     name: Annotated[
-        str | None,
-        Option(
-            help="What the model calls itself; else the file's name, or its own in the package."
-        ),
+        str | None, "What the model calls itself; else the file's name, or its own in the package."
     ] = None
     head: Annotated[
         HeadName | None,
-        Option(
-            help="people, the default of networks that learned FER+ votes: what people would say "
-            "comes out first, and beside it the label and the votes; label: the label alone."
-        ),
+        "people, the default of networks that learned FER+ votes: what people would say comes out "
+        "first, and beside it the label and the votes; label: the label alone.",
     ] = None
     store: Annotated[
         str,
-        Option(
-            help="How the weights are held: fp32; fp16, half the size; int8 in ONNX, a quarter and "
-            "faster, which takes --data."
-        ),
+        "How the weights are held: fp32; fp16, half the size; int8 in ONNX, a quarter and faster, "
+        "which takes --data.",
     ] = "fp32"
 
 
@@ -63,10 +54,7 @@ class MeasuringOptions:
 
     data: Annotated[
         Path | None,
-        Option(
-            help="Data set to fit the temperature on (val) and to measure the file on; "
-            "both go into it."
-        ),
+        "Data set to fit the temperature on (val) and to measure the file on; both go into it.",
     ] = None
     votes: VotesOption = None
     find_faces: FindFacesOption = False
@@ -80,7 +68,7 @@ class MeasuringOptions:
 
 def export(
     run: Annotated[str, Argument(help="Folder of a training run, or a model in the package.")],
-    out: Annotated[Path, Option(help="File to write.")],
+    out: Annotated[Path, "File to write."],
     *,
     form: FormOptions,
     measuring: MeasuringOptions,

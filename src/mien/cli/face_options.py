@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from typer import Option
-
 from mien.cli.shared import DataOption, FindFacesOption, VotesOption, read_data
 
 if TYPE_CHECKING:
@@ -28,9 +26,7 @@ class LabeledFaces:
 class TrainingFaces(LabeledFaces):
     """The same where some of train may be held out as val."""
 
-    val_share: Annotated[
-        float | None, Option(help="Hold out this share of train as val, 0 to 1.")
-    ] = None
+    val_share: Annotated[float | None, "Hold out this share of train as val, 0 to 1."] = None
 
     def read(self, *, quiet: bool = False) -> "FaceSet":
         """The faces, with some of train held out where a share is given."""

@@ -5,8 +5,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from typer import Option
-
 from mien.cli.face_options import LabeledFaces
 from mien.cli.shared import (
     HeadOption,
@@ -31,28 +29,19 @@ class GroupOptions:
 
     groups: Annotated[
         Path | None,
-        Option(
-            help="CSV file: a column that names the image, then one for each grouping. RAF-DB's "
-            "own annotations are read without it."
-        ),
+        "CSV file: a column that names the image, then one for each grouping. RAF-DB's own "
+        "annotations are read without it.",
     ] = None
-    by: Annotated[str | None, Option(help="Columns to take, with commas; all if not given.")] = None
-    cross: Annotated[
-        str | None, Option(help="Columns whose intersections are groups, too: gender,race.")
-    ] = None
+    by: Annotated[str | None, "Columns to take, with commas; all if not given."] = None
+    cross: Annotated[str | None, "Columns whose intersections are groups, too: gender,race."] = None
     slices: Annotated[
         str,
-        Option(
-            help="What to measure on the faces, with commas: brightness, contrast, blur, "
-            "resolution, yaw, roll, size, found, votes; or all, or none."
-        ),
+        "What to measure on the faces, with commas: brightness, contrast, blur, resolution, yaw, "
+        "roll, size, found, votes; or all, or none.",
     ] = "all"
     cuts: Annotated[
         list[str] | None,
-        Option(
-            help="Cut points of a slice in place of thirds: brightness=80,160. May be given "
-            "several times."
-        ),
+        "Cut points of a slice in place of thirds: brightness=80,160. May be given several times.",
     ] = None
 
 
@@ -60,10 +49,10 @@ class GroupOptions:
 class DrawOptions:
     """How intervals and tests are drawn."""
 
-    min_n: Annotated[int, Option(help="No rate is told of fewer faces than this.")] = 30
-    resamples: Annotated[int, Option(help="Draws of the bootstrap.")] = 2000
-    permutations: Annotated[int, Option(help="Draws of the tests.")] = 9999
-    seed: Annotated[int, Option(help="Of the draws.")] = 0
+    min_n: Annotated[int, "No rate is told of fewer faces than this."] = 30
+    resamples: Annotated[int, "Draws of the bootstrap."] = 2000
+    permutations: Annotated[int, "Draws of the tests."] = 9999
+    seed: Annotated[int, "Of the draws."] = 0
 
 
 def fairness(
@@ -74,7 +63,7 @@ def fairness(
     split: SplitOption = "test",
     grouping: GroupOptions,
     drawing: DrawOptions,
-    page: Annotated[Path | None, Option(help="A page of HTML to write, with all of it.")] = None,
+    page: Annotated[Path | None, "A page of HTML to write, with all of it."] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare how well a model reads different groups of faces.

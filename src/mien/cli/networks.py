@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from typer import Argument, Option
+from typer import Argument
 
 from mien.cli.shared import JsonOption, need_torch, print_json, print_table, status
 
@@ -41,10 +41,10 @@ def networks(as_json: JsonOption = False) -> None:
 def summary(
     network: Annotated[str, Argument(help="A name that `mien networks` lists.")] = "paper",
     activation: Annotated[
-        str, Option(help="Of the paper's network: relu, sigmoid, tanh or leaky-relu.")
+        str, "Of the paper's network: relu, sigmoid, tanh or leaky-relu."
     ] = "relu",
-    pooling: Annotated[str, Option(help="Of the paper's network: max, average or min.")] = "max",
-    plots: Annotated[Path | None, Option(help="Folder for a bar chart of the parameters.")] = None,
+    pooling: Annotated[str, "Of the paper's network: max, average or min."] = "max",
+    plots: Annotated[Path | None, "Folder for a bar chart of the parameters."] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show a network layer by layer.

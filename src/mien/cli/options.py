@@ -24,13 +24,14 @@ def bundled(command: Callable[..., None]) -> Callable[..., None]:
 
         @dataclass(frozen=True)
         class Listening:
-            host: Annotated[str, Option("--host")] = "127.0.0.1"
+            host: Annotated[str, "Address to listen on."] = "127.0.0.1"
             port: Annotated[int, Option("--port")] = 8642
 
         def serve(listening: Listening, browser: BrowserOption = True) -> None: ...
 
     takes `--host`, `--port` and `--browser`. Names of fields must not come twice in a command.
-    A flag has an opposite, `--no-browser`, only where its names are told.
+    What is annotated with a text alone is an option with that help. A flag has an opposite,
+    `--no-browser`, only where its names are told.
     """
     hints = get_type_hints(command, include_extras=True)
     bundles: dict[str, Any] = {name: kind for name, kind in hints.items() if is_dataclass(kind)}
@@ -59,11 +60,11 @@ def bundled(command: Callable[..., None]) -> Callable[..., None]:
 def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
     if get_origin(annotation) is Annotated:
         kind, option, *_ = get_args(annotation)
+        option = Option(help=option) if isinstance(option, str) else copy(option)
         # Typer takes the first name for a default until it knows better.
         if kind is bool and isinstance(option, OptionInfo) and option.default is ...:
-            option = copy(option)
             option.default = f"--{name.replace('_', '-')}"
-            annotation = Annotated[bool, option]
+        annotation = Annotated[kind, option]
     keyword = inspect.Parameter.KEYWORD_ONLY
     return inspect.Parameter(name, keyword, default=default, annotation=annotation)
 
@@ -80,11 +81,11 @@ class RecognizerOptions:
     """What every command that recognizes takes."""
 
     model: ModelOption = DEFAULT_MODEL
-    detector: Annotated[DetectorName, Option(help="What finds the faces.")] = DetectorName.yunet
-    min_face_px: Annotated[float, Option(help="Leave out faces smaller than this.")] = 0.0
-    full_size: Annotated[bool, Option(help="Search large images whole, for small faces.")] = False
+    detector: Annotated[DetectorName, "What finds the faces."] = DetectorName.yunet
+    min_face_px: Annotated[float, "Leave out faces smaller than this."] = 0.0
+    full_size: Annotated[bool, "Search large images whole, for small faces."] = False
     threshold: Annotated[
-        float, Option(help="A face is unsure where no emotion has this probability, 0 to 1.")
+        float, "A face is unsure where no emotion has this probability, 0 to 1."
     ] = 0.0
 
     def settings(

@@ -3,24 +3,18 @@
 from pathlib import Path
 from typing import Annotated
 
-from typer import Option
-
 from mien.errors import needs_extra
 from mien.recognize.classifier import DEFAULT_MODEL
 
 
 def page(
     *,
-    out: Annotated[Path, Option(help="Folder to write; an earlier page in it is replaced.")],
-    model: Annotated[
-        str, Option(help="A model in the package, or the path of an ONNX file.")
-    ] = DEFAULT_MODEL,
+    out: Annotated[Path, "Folder to write; an earlier page in it is replaced."],
+    model: Annotated[str, "A model in the package, or the path of an ONNX file."] = DEFAULT_MODEL,
     package: Annotated[
         Path | None,
-        Option(
-            help="Another build of the npm package: node_modules/mien, or a folder that `npx "
-            "mien-assets` filled. Other models than the default one need it."
-        ),
+        "Another build of the npm package: node_modules/mien, or a folder that `npx mien-assets` "
+        "filled. Other models than the default one need it.",
     ] = None,
 ) -> None:
     """Write a page for any static host that reads photos and the webcam in the visitor's browser.

@@ -26,12 +26,8 @@ from mien.cli.shared import (
 class TrainingOptions:
     """How the networks are trained."""
 
-    paper_epochs: Annotated[
-        int, Option(help="Epochs by the paper's recipe; it has 100, hours on a CPU.")
-    ] = 100
-    modern_epochs: Annotated[
-        int, Option(help="Epochs by the recipe paper-modern; 0 leaves it out.")
-    ] = 60
+    paper_epochs: Annotated[int, "Epochs by the paper's recipe; it has 100, hours on a CPU."] = 100
+    modern_epochs: Annotated[int, "Epochs by the recipe paper-modern; 0 leaves it out."] = 60
     train: Annotated[
         bool,
         Option(
@@ -44,10 +40,10 @@ class TrainingOptions:
 def reproduce(
     *,
     data: DataOption,
-    out: Annotated[Path, Option(help="Folder of the report and its runs.")],
+    out: Annotated[Path, "Folder of the report and its runs."],
     votes: VotesOption = None,
     training: TrainingOptions,
-    photo: Annotated[Path | None, Option(help="A photo to read and show in the report.")] = None,
+    photo: Annotated[Path | None, "A photo to read and show in the report."] = None,
     samples: Annotated[
         bool,
         Option(
@@ -55,8 +51,8 @@ def reproduce(
             help="--no-samples shows no face of the data set, so that it may be published.",
         ),
     ] = True,
-    seed: Annotated[int, Option(help="Of everything that is drawn by chance.")] = 0,
-    device: Annotated[str, Option(help="auto, cpu, cuda or mps.")] = "auto",
+    seed: Annotated[int, "Of everything that is drawn by chance."] = 0,
+    device: Annotated[str, "auto, cpu, cuda or mps."] = "auto",
 ) -> None:
     """Train by the paper's recipe, and set its tables beside ours.
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer import Option
 
 from mien.cli.face_options import LabeledFaces
 from mien.cli.shared import (
@@ -34,11 +33,9 @@ if TYPE_CHECKING:
 class SamplingOptions:
     """Which faces are corrupted, and how."""
 
-    limit: Annotated[int | None, Option(help="Measure on this many faces, drawn by chance.")] = None
-    corrupt: Annotated[
-        str | None, Option(help="Names, with commas: blur,mouth. All if not given.")
-    ] = None
-    seed: Annotated[int, Option(help="Of the faces drawn, and of the noise.")] = 0
+    limit: Annotated[int | None, "Measure on this many faces, drawn by chance."] = None
+    corrupt: Annotated[str | None, "Names, with commas: blur,mouth. All if not given."] = None
+    seed: Annotated[int, "Of the faces drawn, and of the noise."] = 0
 
     def corruptions(self) -> "list[Corruption]":
         """What is asked for, each once."""
@@ -61,16 +58,14 @@ def robustness(
     faces_from: LabeledFaces,
     model: Annotated[
         list[str] | None,
-        Option(help="As for `mien evaluate`; where it is given again, they stand side by side."),
+        "As for `mien evaluate`; where it is given again, they stand side by side.",
     ] = None,
     head: HeadOption = None,
     split: SplitOption = "test",
     sampling: SamplingOptions,
-    csv: Annotated[
-        Path | None, Option(help="CSV file to write: a row for each measurement.")
-    ] = None,
+    csv: Annotated[Path | None, "CSV file to write: a row for each measurement."] = None,
     plots: Annotated[
-        Path | None, Option(help="Folder for the curves, and a sheet that shows the severities.")
+        Path | None, "Folder for the curves, and a sheet that shows the severities."
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

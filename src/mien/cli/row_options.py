@@ -30,31 +30,28 @@ class ImageFormatName(StrEnum):
     fex = "fex"
 
 
+EventsOption = Annotated[Path | None, "Onset, peak and end of each expression: .csv or .json."]
+StatisticsOption = Annotated[
+    Path | None, "How often and how long each person shows each emotion: likewise."
+]
+DyadsOption = Annotated[Path | None, "How each two people show each emotion together: likewise."]
+
+
 @dataclass(frozen=True)
 class RowOutputOptions:
     """What is written of rows, as a video is read or later, and what becomes of earlier files."""
 
-    csv: Annotated[Path | None, Option(help="Rows as CSV, one for each face and frame.")] = None
-    jsonl: Annotated[Path | None, Option(help="The same as JSON lines.")] = None
-    parquet: Annotated[Path | None, Option(help="The same as Parquet.")] = None
-    summary: Annotated[
-        Path | None, Option(help="What each person shows over the video: .json or .csv.")
-    ] = None
-    plot: Annotated[
-        Path | None, Option(help="Probabilities over time: .png, .svg, or no ending for both.")
-    ] = None
-    report: Annotated[Path | None, Option(help="A page of HTML with all of it and thumbnails.")] = (
+    csv: Annotated[Path | None, "Rows as CSV, one for each face and frame."] = None
+    jsonl: Annotated[Path | None, "The same as JSON lines."] = None
+    parquet: Annotated[Path | None, "The same as Parquet."] = None
+    summary: Annotated[Path | None, "What each person shows over the video: .json or .csv."] = None
+    plot: Annotated[Path | None, "Probabilities over time: .png, .svg, or no ending for both."] = (
         None
     )
-    events: Annotated[
-        Path | None, Option(help="Onset, peak and end of each expression: .csv or .json.")
-    ] = None
-    statistics: Annotated[
-        Path | None, Option(help="How often and how long each person shows each emotion: likewise.")
-    ] = None
-    dyads: Annotated[
-        Path | None, Option(help="How each two people show each emotion together: likewise.")
-    ] = None
+    report: Annotated[Path | None, "A page of HTML with all of it and thumbnails."] = None
+    events: EventsOption = None
+    statistics: StatisticsOption = None
+    dyads: DyadsOption = None
     formats: Annotated[
         list[FormatName] | None,
         Option(

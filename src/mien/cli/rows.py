@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from typer import Argument, Option
+from typer import Argument
 
 from mien.cli.row_options import RowOutputOptions
 from mien.cli.shared import (
@@ -30,18 +30,13 @@ def rows(
     *,
     people: Annotated[
         Path | None,
-        Option(
-            help="Who the tracks are: a CSV with the columns track, name, exclude and note. Tracks "
-            "with one name are one person."
-        ),
+        "Who the tracks are: a CSV with the columns track, name, exclude and note. Tracks with one "
+        "name are one person.",
     ] = None,
-    write_people: Annotated[
-        Path | None, Option(help="Write such a file to fill in, with all tracks.")
-    ] = None,
+    write_people: Annotated[Path | None, "Write such a file to fill in, with all tracks."] = None,
     wanted: RowOutputOptions,
     earlier_report: Annotated[
-        Path | None,
-        Option(help="A report of the same video, whose images the new one takes; rows have none."),
+        Path | None, "A report of the same video, whose images the new one takes; rows have none."
     ] = None,
     fps: FpsOption = None,
     as_json: JsonOption = False,

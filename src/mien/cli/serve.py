@@ -15,10 +15,10 @@ from mien.web.settings import HOST, MB, PORT, Limits, WebSettings, is_loopback
 class ListeningOptions:
     """Where the server listens, and whom it serves."""
 
-    host: Annotated[
-        str, Option(help="Address to listen on; one that other computers reach needs a token.")
-    ] = HOST
-    port: Annotated[int, Option(help="0 takes a free one.")] = PORT
+    host: Annotated[str, "Address to listen on; one that other computers reach needs a token."] = (
+        HOST
+    )
+    port: Annotated[int, "0 takes a free one."] = PORT
     token: Annotated[
         str | None,
         Option(
@@ -30,31 +30,24 @@ class ListeningOptions:
         ),
     ] = None
     allow_host: Annotated[
-        list[str] | None, Option(help="A name under which browsers may ask for the server.")
+        list[str] | None, "A name under which browsers may ask for the server."
     ] = None
     allow_origin: Annotated[
         list[str] | None,
-        Option(
-            help="Whose pages may use the API, too, such as https://app.example.org; can be "
-            "repeated."
-        ),
+        "Whose pages may use the API, too, such as https://app.example.org; can be repeated.",
     ] = None
-    workers: Annotated[int, Option(help="Processes that share the port; limits are of each.")] = 1
+    workers: Annotated[int, "Processes that share the port; limits are of each."] = 1
 
 
 @dataclass(frozen=True)
 class LimitOptions:
     """What clients may ask for."""
 
-    max_image_mb: Annotated[float, Option(help="Size of an image; of a request five times it.")] = (
-        20.0
-    )
-    max_video_mb: Annotated[
-        float, Option(help="Size of a video, on the disk while it is read.")
-    ] = 1000.0
-    max_video_minutes: Annotated[float, Option(help="Length of a video.")] = 180.0
-    max_videos: Annotated[int, Option(help="Videos that are read at once.")] = 2
-    max_live: Annotated[int, Option(help="Cameras that are read at once.")] = 16
+    max_image_mb: Annotated[float, "Size of an image; of a request five times it."] = 20.0
+    max_video_mb: Annotated[float, "Size of a video, on the disk while it is read."] = 1000.0
+    max_video_minutes: Annotated[float, "Length of a video."] = 180.0
+    max_videos: Annotated[int, "Videos that are read at once."] = 2
+    max_live: Annotated[int, "Cameras that are read at once."] = 16
 
     def limits(self) -> Limits:
         """What the library takes."""

@@ -33,11 +33,7 @@ _STDERR = 2  # the number of its file
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 ModelOption = Annotated[
-    str,
-    Option(
-        help="A model in the package, or the path of an ONNX file; several, with commas, are "
-        "averaged."
-    ),
+    str, "A model in the package, or the path of an ONNX file; several, with commas, are averaged."
 ]
 
 
@@ -48,46 +44,33 @@ class HeadName(StrEnum):
     label = "label"
 
 
-CroppedOption = Annotated[
-    bool, Option(help="Each image is a face that is cut out already: search for none.")
-]
+CroppedOption = Annotated[bool, "Each image is a face that is cut out already: search for none."]
 MovementsOption = Annotated[
-    bool, Option(help="Also read facial movements, 0 to 1: mouthSmileLeft, browDownLeft, ...")
+    bool, "Also read facial movements, 0 to 1: mouthSmileLeft, browDownLeft, ..."
 ]
-ThreadsOption = Annotated[int, Option(help="Threads of the network; 0 takes every core.")]
-DataOption = Annotated[
-    Path, Option(help="fer2013.csv, a folder of Parquet files, or of folders of images.")
-]
-SplitOption = Annotated[str, Option(help="train, val, test, or several: val+test.")]
+ThreadsOption = Annotated[int, "Threads of the network; 0 takes every core."]
+DataOption = Annotated[Path, "fer2013.csv, a folder of Parquet files, or of folders of images."]
+SplitOption = Annotated[str, "train, val, test, or several: val+test."]
 
 HeadOption = Annotated[
     HeadName | None,
-    Option(
-        help="people: what people would say, held against FER+'s taggers where the data have them; "
-        "label: FER2013's label, as the paper has it. If not given, people where the model has it."
-    ),
+    "people: what people would say, held against FER+'s taggers where the data have them; label: "
+    "FER2013's label, as the paper has it. If not given, people where the model has it.",
 ]
-VotesOption = Annotated[Path | None, Option(help="FER+ votes: fer2013new.csv, beside fer2013.csv.")]
+VotesOption = Annotated[Path | None, "FER+ votes: fer2013new.csv, beside fer2013.csv."]
 FindFacesOption = Annotated[
-    bool,
-    Option(help="Folders hold photos, not faces cut out of them: take the largest face of each."),
+    bool, "Folders hold photos, not faces cut out of them: take the largest face of each."
 ]
 PrecisionOption = Annotated[
-    str | None,
-    Option(help="32 or bf16, in place of the recipe's; bf16 needs a device that has it."),
+    str | None, "32 or bf16, in place of the recipe's; bf16 needs a device that has it."
 ]
-FpsOption = Annotated[
-    float | None, Option(help="Of rows of another tool without times: frames per second.")
-]
+FpsOption = Annotated[float | None, "Of rows of another tool without times: frames per second."]
 JsonOption = Annotated[bool, Option("--json", help="Print JSON in place of a table.")]
 
 
-OverwriteOption = Annotated[bool, Option(help="Replace outputs that exist.")]
+OverwriteOption = Annotated[bool, "Replace outputs that exist."]
 UsableOnlyOption = Annotated[
-    bool,
-    Option(
-        help="Make all but files of rows as if faces whose reading is not usable were not seen."
-    ),
+    bool, "Make all but files of rows as if faces whose reading is not usable were not seen."
 ]
 
 

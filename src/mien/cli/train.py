@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer import Option
 
 from mien.cli.display import TrainingDisplay
 from mien.cli.face_options import TrainingFaces
@@ -33,22 +32,19 @@ class TakingOptions:
     """Which faces of train are learned from."""
 
     limit: Annotated[
-        int | None,
-        Option(help="Train on this many faces, each emotion by its share: to try it out."),
+        int | None, "Train on this many faces, each emotion by its share: to try it out."
     ] = None
     without_duplicates: Annotated[
-        bool, Option(help="Leave out training images that copy one of val or test, or each other.")
+        bool, "Leave out training images that copy one of val or test, or each other."
     ] = False
     without_doubtful: Annotated[
-        Path | None,
-        Option(help="labels.csv of `mien data audit`: leave out the training images in --drop."),
+        Path | None, "labels.csv of `mien data audit`: leave out the training images in --drop."
     ] = None
     drop: Annotated[
-        float | None,
-        Option(help="The share of --without-doubtful's faces, worst labels first, 0 to 1."),
+        float | None, "The share of --without-doubtful's faces, worst labels first, 0 to 1."
     ] = None
     drop_per_label: Annotated[
-        bool, Option(help="That share of each label: rare ones are in doubt more often.")
+        bool, "That share of each label: rare ones are in doubt more often."
     ] = False
 
     def take(self, faces: "FaceSet") -> "FaceSet":
@@ -79,20 +75,16 @@ class TakingOptions:
 class RecipeOptions:
     """What stands in place of a recipe's settings, by their names."""
 
-    network: Annotated[
-        str | None, Option(help="A name that `mien networks` lists; else the recipe's.")
-    ] = None
+    network: Annotated[str | None, "A name that `mien networks` lists; else the recipe's."] = None
     activation: Annotated[
-        str | None, Option(help="Of the paper's network: relu, sigmoid, tanh or leaky-relu.")
+        str | None, "Of the paper's network: relu, sigmoid, tanh or leaky-relu."
     ] = None
-    pooling: Annotated[str | None, Option(help="Of the paper's network: max, average or min.")] = (
-        None
-    )
-    epochs: Annotated[int | None, Option(help="In place of the recipe's.")] = None
-    batch_size: Annotated[int | None, Option(help="In place of the recipe's.")] = None
-    learning_rate: Annotated[float | None, Option(help="In place of the recipe's.")] = None
+    pooling: Annotated[str | None, "Of the paper's network: max, average or min."] = None
+    epochs: Annotated[int | None, "In place of the recipe's."] = None
+    batch_size: Annotated[int | None, "In place of the recipe's."] = None
+    learning_rate: Annotated[float | None, "In place of the recipe's."] = None
     votes_weight: Annotated[
-        float | None, Option(help="In place of the recipe's; 0 trains without FER+ votes.")
+        float | None, "In place of the recipe's; 0 trains without FER+ votes."
     ] = None
     precision: PrecisionOption = None
 
@@ -101,23 +93,17 @@ class RecipeOptions:
 class RunningOptions:
     """What the training runs on."""
 
-    device: Annotated[str, Option(help="auto, cpu, cuda or mps.")] = "auto"
-    devices: Annotated[
-        int, Option(help="So many of them, which share each batch: processes on the CPU.")
-    ] = 1
+    device: Annotated[str, "auto, cpu, cuda or mps."] = "auto"
+    devices: Annotated[int, "So many of them, which share each batch: processes on the CPU."] = 1
     nodes: Annotated[
         int,
-        Option(
-            help="Machines, on each of which this command runs; MASTER_ADDR, MASTER_PORT and "
-            "NODE_RANK in its environment say where."
-        ),
+        "Machines, on each of which this command runs; MASTER_ADDR, MASTER_PORT and NODE_RANK in "
+        "its environment say where.",
     ] = 1
     compile: Annotated[
         str,
-        Option(
-            help="off, default, reduce-overhead or max-autotune of torch.compile; auto compiles "
-            "on a GPU alone."
-        ),
+        "off, default, reduce-overhead or max-autotune of torch.compile; auto compiles on a GPU "
+        "alone.",
     ] = "auto"
 
 
@@ -127,24 +113,18 @@ class EarlierOptions:
 
     teachers: Annotated[
         str | None,
-        Option(
-            help="Folders of finished runs to learn from, with commas; for the recipe "
-            "mien-distilled, or others with a distill_weight."
-        ),
+        "Folders of finished runs to learn from, with commas; for the recipe mien-distilled, or "
+        "others with a distill_weight.",
     ] = None
     stored_views: Annotated[
         int | None,
-        Option(
-            help="Ask teachers once about so many views of each face, and not in every step; in "
-            "place of the recipe's."
-        ),
+        "Ask teachers once about so many views of each face, and not in every step; in place of "
+        "the recipe's.",
     ] = None
     pretrained: Annotated[
         Path | None,
-        Option(
-            help="Weights to begin with: mien, for those of the model in the package; the folder "
-            "of a run; or a .safetensors of `mien export`."
-        ),
+        "Weights to begin with: mien, for those of the model in the package; the folder of a run; "
+        "or a .safetensors of `mien export`.",
     ] = None
 
     @property
@@ -156,25 +136,19 @@ class EarlierOptions:
 def train(
     *,
     faces_from: TrainingFaces,
-    out: Annotated[Path, Option(help="Folder of the run: new, or to resume.")],
+    out: Annotated[Path, "Folder of the run: new, or to resume."],
     recipe: Annotated[
         str | None,
-        Option(
-            help="mien (default), paper-modern, paper, mien-teacher, mien-distilled, or a .json "
-            "file of settings."
-        ),
+        "mien (default), paper-modern, paper, mien-teacher, mien-distilled, or a .json file of "
+        "settings.",
     ] = None,
     taking: TakingOptions,
     changing: RecipeOptions,
-    seed: Annotated[
-        int | None, Option(help="Of everything that is drawn by chance; 0 if not given.")
-    ] = None,
+    seed: Annotated[int | None, "Of everything that is drawn by chance; 0 if not given."] = None,
     running: RunningOptions,
     earlier: EarlierOptions,
-    resume: Annotated[bool, Option(help="Go on with the run in --out.")] = False,
-    tensorboard: Annotated[
-        bool, Option(help="Also write OUT/tensorboard for TensorBoard.")
-    ] = False,
+    resume: Annotated[bool, "Go on with the run in --out."] = False,
+    tensorboard: Annotated[bool, "Also write OUT/tensorboard for TensorBoard."] = False,
 ) -> None:
     """Train a network; the epoch that reads val best is kept.
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer import Option
 
 from mien.cli.face_options import TrainingFaces
 from mien.cli.shared import (
@@ -33,17 +32,15 @@ SHOWN = 10  # trials in the table, the best first
 class SearchOptions:
     """How the settings are searched."""
 
-    trials: Annotated[int, Option(help="How many there shall be, those in --out among them.")] = 20
+    trials: Annotated[int, "How many there shall be, those in --out among them."] = 20
     search: Annotated[
         str | None,
-        Option(
-            help="With commas: learning_rate, batch_size, optimizer, dropout, dense_dropout, "
-            "rotation_deg, zoom, shift, flip. All if not given."
-        ),
+        "With commas: learning_rate, batch_size, optimizer, dropout, dense_dropout, rotation_deg, "
+        "zoom, shift, flip. All if not given.",
     ] = None
-    pruner: Annotated[
-        str, Option(help="What ends trials that fall behind: median, hyperband or none.")
-    ] = "median"
+    pruner: Annotated[str, "What ends trials that fall behind: median, hyperband or none."] = (
+        "median"
+    )
 
     def settings(self) -> "Sequence[str]":
         """Names of the settings that are searched."""
@@ -55,20 +52,16 @@ class SearchOptions:
 def tune(
     *,
     faces_from: TrainingFaces,
-    out: Annotated[Path, Option(help="Folder of the study: new, or to go on with.")],
-    recipe: Annotated[
-        str, Option(help="Where to begin: paper, paper-modern or a .json file.")
-    ] = "paper-modern",
+    out: Annotated[Path, "Folder of the study: new, or to go on with."],
+    recipe: Annotated[str, "Where to begin: paper, paper-modern or a .json file."] = "paper-modern",
     searching: SearchOptions,
-    epochs: Annotated[int | None, Option(help="Of each trial; the recipe's if not given.")] = None,
+    epochs: Annotated[int | None, "Of each trial; the recipe's if not given."] = None,
     votes_weight: Annotated[
-        float | None, Option(help="In place of the recipe's; 0 trains without FER+ votes.")
+        float | None, "In place of the recipe's; 0 trains without FER+ votes."
     ] = None,
-    network: Annotated[
-        str | None, Option(help="A name that `mien networks` lists; else the recipe's.")
-    ] = None,
-    seed: Annotated[int, Option(help="Of everything that is drawn by chance.")] = 0,
-    device: Annotated[str, Option(help="auto, cpu, cuda or mps.")] = "auto",
+    network: Annotated[str | None, "A name that `mien networks` lists; else the recipe's."] = None,
+    seed: Annotated[int, "Of everything that is drawn by chance."] = 0,
+    device: Annotated[str, "auto, cpu, cuda or mps."] = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Search the training settings that read val best.

@@ -51,9 +51,9 @@ class SmoothName(StrEnum):
 class CopyOptions:
     """The annotated copy."""
 
-    out: Annotated[
-        Path | None, Option(help="Annotated copy with the sound: .mp4, .mov, .m4v, .mkv, .webm.")
-    ] = None
+    out: Annotated[Path | None, "Annotated copy with the sound: .mp4, .mov, .m4v, .mkv, .webm."] = (
+        None
+    )
     bars: Annotated[
         bool, Option("--bars/--no-bars", help="Draw the seven probabilities of each face.")
     ] = True
@@ -63,20 +63,14 @@ class CopyOptions:
 class PartOptions:
     """Which frames of videos are read."""
 
-    every: Annotated[
-        float | None, Option(help="Read one frame in so many seconds, not all of them.")
-    ] = None
-    start: Annotated[float | None, Option(help="Leave out what comes before this second.")] = None
-    end: Annotated[float | None, Option(help="Leave out what comes from this second on.")] = None
-    stream: Annotated[
-        bool, Option(help="Addresses are streams to connect to, such as rtsp://...")
-    ] = False
+    every: Annotated[float | None, "Read one frame in so many seconds, not all of them."] = None
+    start: Annotated[float | None, "Leave out what comes before this second."] = None
+    end: Annotated[float | None, "Leave out what comes from this second on."] = None
+    stream: Annotated[bool, "Addresses are streams to connect to, such as rtsp://..."] = False
     fps: Annotated[
         float | None,
-        Option(
-            help="Frames per second of what has no times: a series of images (25 if not given) "
-            "or a bare stream (clip.h264)."
-        ),
+        "Frames per second of what has no times: a series of images (25 if not given) or a bare "
+        "stream (clip.h264).",
     ] = None
 
 
@@ -86,17 +80,13 @@ class FollowingOptions:
 
     detect_every: Annotated[
         float | None,
-        Option(
-            help="Seconds between searches for faces, which are followed between; 0 searches each "
-            "frame; 0.15 if not given."
-        ),
+        "Seconds between searches for faces, which are followed between; 0 searches each frame; "
+        "0.15 if not given.",
     ] = None
     half_life: Annotated[
         float | None,
-        Option(
-            help="Seconds after which a frame has half its weight in the smoothing; 0 smooths "
-            "nothing; 0.4 if not given."
-        ),
+        "Seconds after which a frame has half its weight in the smoothing; 0 smooths nothing; 0.4 "
+        "if not given.",
     ] = None
 
     def settings(self, **own: int) -> "VideoSettings":
@@ -116,10 +106,8 @@ class WholeVideoOptions(FollowingOptions):
 
     smooth: Annotated[
         SmoothName,
-        Option(
-            help="With the frames before and after, so that labels change on time, or with those "
-            "before alone, as live."
-        ),
+        "With the frames before and after, so that labels change on time, or with those before "
+        "alone, as live.",
     ] = SmoothName.offline
 
 
@@ -135,8 +123,7 @@ def video(
     copy: CopyOptions,
     wanted: RowOutputOptions,
     resume: Annotated[
-        bool,
-        Option(help="Leave alone videos whose outputs are all there, and read the others anew."),
+        bool, "Leave alone videos whose outputs are all there, and read the others anew."
     ] = False,
     part: PartOptions,
     as_json: JsonOption = False,

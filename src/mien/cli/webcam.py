@@ -24,15 +24,11 @@ if TYPE_CHECKING:
 class CameraOptions:
     """Where frames come from."""
 
-    source: Annotated[
-        str, Option(help="Number or device of a camera; or a file that stands in for one.")
-    ] = "0"
+    source: Annotated[str, "Number or device of a camera; or a file that stands in for one."] = "0"
     real_time: Annotated[
-        bool, Option(help="A file goes on as a camera would; else every frame of it is read.")
+        bool, "A file goes on as a camera would; else every frame of it is read."
     ] = False
-    stream: Annotated[
-        bool, Option(help="The source is an address to connect to, as rtsp://...")
-    ] = False
+    stream: Annotated[bool, "The source is an address to connect to, as rtsp://..."] = False
 
     @property
     def is_live(self) -> bool:
@@ -55,18 +51,14 @@ class CameraOptions:
 class OutputOptions:
     """What is written and sent."""
 
-    record: Annotated[
-        Path | None, Option(help="Video file to write: the image with its faces, as seen.")
-    ] = None
+    record: Annotated[Path | None, "Video file to write: the image with its faces, as seen."] = None
     csv: Annotated[
-        Path | None,
-        Option(help="Rows to write, one for each face of each frame read: .csv, .jsonl, .parquet."),
+        Path | None, "Rows to write, one for each face of each frame read: .csv, .jsonl, .parquet."
     ] = None
-    stills: Annotated[Path, Option(help="Folder for the images that `s` saves.")] = Path()
-    overwrite: Annotated[bool, Option(help="Replace files of --record and --csv.")] = False
+    stills: Annotated[Path, "Folder for the images that `s` saves."] = Path()
+    overwrite: Annotated[bool, "Replace files of --record and --csv."] = False
     lsl: Annotated[
-        bool,
-        Option(help="Send readings into the local network as a stream of the Lab Streaming Layer."),
+        bool, "Send readings into the local network as a stream of the Lab Streaming Layer."
     ] = False
 
     @property
@@ -98,12 +90,8 @@ class ViewOptions:
     window: Annotated[
         bool, Option("--window/--no-window", help="Show it; without, only write files.")
     ] = True
-    page: Annotated[
-        bool, Option(help="Show it on a page in the browser, even if a window can open.")
-    ] = False
-    port: Annotated[
-        int, Option(help="Of that page, which only this computer can open; 0 takes a free one.")
-    ] = 0
+    page: Annotated[bool, "Show it on a page in the browser, even if a window can open."] = False
+    port: Annotated[int, "Of that page, which only this computer can open; 0 takes a free one."] = 0
 
 
 def webcam(
@@ -111,7 +99,7 @@ def webcam(
     camera: CameraOptions,
     files: OutputOptions,
     view: ViewOptions,
-    seconds: Annotated[float | None, Option(help="End by itself after this time.")] = None,
+    seconds: Annotated[float | None, "End by itself after this time."] = None,
     recognizer: RecognizerOptions,
     following: FollowingOptions,
     bars: Annotated[bool, Option("--bars/--no-bars", help="Draw the seven probabilities.")] = True,
