@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 EMOTION_COLORS: Final = tuple(f"#{r:02x}{g:02x}{b:02x}" for r, g, b in map(COLORS.get, EMOTIONS))  # type: ignore[misc]
 """One color for each emotion, in the order of `EMOTIONS`."""
 
+COLOR_OF: Final = dict(zip(EMOTIONS, EMOTION_COLORS, strict=True))
+"""Emotion -> its color, as CSS writes it."""
+
 DPI: Final = 150
 
 ENDINGS: Final = (".png", ".svg")
@@ -68,9 +71,8 @@ def emotion_legend(drawn: "Figure") -> None:
     """Say below a figure which color is which emotion."""
     from matplotlib.patches import Patch
 
-    shown = zip(EMOTIONS, EMOTION_COLORS, strict=True)
     drawn.legend(
-        handles=[Patch(color=color, label=label) for label, color in shown],
+        handles=[Patch(color=color, label=label) for label, color in COLOR_OF.items()],
         loc="outside lower center",
         ncols=len(EMOTIONS),
         frameon=False,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.labels import COLORS, EMOTIONS
-from mien.output.figures import EMOTION_COLORS, emotion_legend, save
+from mien.output.figures import COLOR_OF, EMOTION_COLORS, emotion_legend, save
 from mien.output.files import write_text
 from mien.output.pages import Cell, Figure, Row, Table, facts_table, png_uri, render
 from mien.rows.agreement import Agreement, Difference, Estimate
@@ -20,8 +20,9 @@ from mien.rows.timeline import (
     clock,
     figure_of_bands,
     name_band,
-    tick_every,
+    page_ticks,
     time_axis,
+    word_s,
 )
 
 MAX_DIFFERENCES: Final = 300
@@ -30,8 +31,6 @@ MAX_DIFFERENCES: Final = 300
 _HEIGHT_IN: Final = 2.9
 _STEPS: Final = 1024  # of a band of the page, across
 _BAND_PX: Final = 16
-_LETTER: Final = 0.009  # of the length of a band, that a letter takes
-_LAST_TICK: Final = 0.95  # of the length; a time further right would reach beyond the page
 _DIFFERS: Final = (88, 38, 160, 255)  # BGR and how opaque
 _DIFFERS_HEX: Final = "#a02658"
 
@@ -47,7 +46,7 @@ def plot_agreement(found: Agreement, path: Path, *, title: str = "") -> list[Pat
             for first_s, last_s, target in _runs(targets, found.edges_s):
                 axes.axvspan(first_s, last_s, color=EMOTION_COLORS[target], linewidth=0)
                 word, middle_s = EMOTIONS[target], (first_s + last_s) / 2
-                if last_s - first_s >= _word_s(word, end_s - start_s):
+                if last_s - first_s >= word_s(word, end_s - start_s):
                     axes.text(middle_s, 0.5, word, ha="center", va="center", color=INK, fontsize=9)
         for difference in found.differences:
             bands[2].axvspan(difference.start_s, difference.end_s, color=_DIFFERS_HEX, linewidth=0)
@@ -79,8 +78,8 @@ def write_agreement_page(path: Path, found: Agreement, *, made: Mapping[str, str
         total=len(found.edges_s) - 1,
         block=f"{found.block_s:.3g}",
         bands=_bands(found),
-        ticks=_ticks(float(found.edges_s[0]), float(found.edges_s[-1])),
-        colors=dict(zip(EMOTIONS, EMOTION_COLORS, strict=True)),
+        ticks=page_ticks(float(found.edges_s[0]), float(found.edges_s[-1])),
+        colors=COLOR_OF,
         differs=_DIFFERS_HEX,
         emotions=_emotions_table(found),
         confusion=_confusion_table(found),
@@ -128,11 +127,6 @@ def _runs(
             yield float(edges_s[start]), float(edges_s[end]), int(targets[start])
 
 
-def _word_s(word: str, length_s: float) -> float:
-    """The time that a word takes in a band of this length."""
-    return (len(word) + 1) * _LETTER * length_s
-
-
 def _bands(found: Agreement) -> list[dict[str, object]]:
     """Three bands that grow and shrink with the page: both labels, and where they differ."""
     edges_s, units = found.edges_s, found.targets.shape[1]
@@ -150,7 +144,7 @@ def _bands(found: Agreement) -> list[dict[str, object]]:
                 "short": last_s - first_s < 3 * needed_s,
             }
             for first_s, last_s, target in _runs(targets, edges_s)
-            if last_s - first_s >= (needed_s := _word_s(EMOTIONS[target], length_s))
+            if last_s - first_s >= (needed_s := word_s(EMOTIONS[target], length_s))
         ]
         labelled = float((targets != MISSING).mean())
         alt = f"the label that {name} gives over time, {labelled:.0%} of which it labels"
@@ -176,17 +170,6 @@ def _image(columns: NDArray[np.uint8], alt: str) -> Figure:
     return Figure(png_uri(np.repeat(columns[None], _BAND_PX, axis=0)), alt)
 
 
-def _ticks(start_s: float, end_s: float) -> list[dict[str, object]]:
-    """The marks of the axis of time, each at a share of its length."""
-    every_s = tick_every(end_s - start_s)
-    ticks = range(int(-(-start_s // every_s)), int(end_s // every_s) + 1)
-    return [
-        {"text": clock(tick * every_s, fine=every_s < 1), "left": left, "fine": tick % 2 == 1}
-        for tick in ticks
-        if (left := (tick * every_s - start_s) / (end_s - start_s)) <= _LAST_TICK
-    ]
-
-
 def _emotions_table(found: Agreement) -> Table:
     rows: list[Row] = []
     for label, one in found.emotions.items():
@@ -196,7 +179,7 @@ def _emotions_table(found: Agreement) -> Table:
 
 
 def _named(label: str) -> Cell:
-    return Cell(label, color=EMOTION_COLORS[EMOTIONS.index(label)])
+    return Cell(label, color=COLOR_OF[label])
 
 
 def _cell(estimate: Estimate) -> Cell:

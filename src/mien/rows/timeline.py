@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mien.errors import OptionError
 from mien.labels import EMOTIONS
-from mien.output.figures import EMOTION_COLORS, emotion_legend, figure, save
+from mien.output.figures import COLOR_OF, EMOTION_COLORS, emotion_legend, figure, save
 from mien.readings import Event, TrackedReading
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ _LANE: Final = 0.1
 _SLIGHT_S: Final = 0.25  # by which events of one lane may overlap
 _EVENTS_TO: Final = _EVENTS_FROM + 2 * _LANE
 _MIN_ROOM: Final = 0.24  # of a band's height, that a word needs
+_LETTER: Final = 0.009  # of the length of a band of a page, that a letter takes
+_LAST_TICK: Final = 0.95  # of that length; a time further right would reach beyond the page
 
 
 @dataclass(frozen=True)
@@ -286,7 +288,7 @@ def _draw_events(axes: "Axes", events: Sequence[Event]) -> None:
         axes.broken_barh(
             [(event.onset_s, event.duration_s) for event in own],
             (bottom, 0.8 * _LANE),
-            facecolors=[EMOTION_COLORS[EMOTIONS.index(event.emotion)] for event in own],
+            facecolors=[COLOR_OF[event.emotion] for event in own],
             linewidth=0,
         )
         peaks_s = [event.peak_s for event in own]
@@ -342,7 +344,7 @@ def event_spans(timeline: Timeline, events: Sequence[Event], track: int) -> list
             width=event.duration_s / length_s,
             peak=(event.peak_s - start_s) / length_s,
             lane=lane,
-            color=EMOTION_COLORS[EMOTIONS.index(event.emotion)],
+            color=COLOR_OF[event.emotion],
         )
         for event, lane in zip(own, lanes(own), strict=True)
     ]
@@ -394,13 +396,29 @@ def time_axis(axes: "Axes", start_s: float, end_s: float, *, top: float = 1.0) -
     axes.set_ylim(0, top)
     axes.set_yticks([])
     axes.spines[["left", "bottom"]].set_visible(False)
-    every_s = tick_every(end_s - start_s)
+    every_s = _tick_every(end_s - start_s)
     ticks = np.arange(np.ceil(start_s / every_s), end_s / every_s + 1e-9) * every_s
     axes.set_xticks(ticks, [clock(t, fine=every_s < 1) for t in ticks])
     axes.tick_params(axis="x", color="#9aa0a8", labelcolor=_DIM)
 
 
-def tick_every(length_s: float) -> float:
+def page_ticks(start_s: float, end_s: float) -> list[dict[str, object]]:
+    """The marks of the axis of time of a page, each at a share of its length."""
+    every_s, length_s = _tick_every(end_s - start_s), end_s - start_s
+    ticks = range(int(-(-start_s // every_s)), int(end_s // every_s) + 1)
+    return [
+        {"text": clock(tick * every_s, fine=every_s < 1), "left": left, "fine": tick % 2 == 1}
+        for tick in ticks
+        if (left := (tick * every_s - start_s) / length_s) <= _LAST_TICK
+    ]
+
+
+def word_s(word: str, length_s: float) -> float:
+    """The time that a word takes in a band of a page of this length."""
+    return (len(word) + 1) * _LETTER * length_s
+
+
+def _tick_every(length_s: float) -> float:
     """Seconds between the marks of the axis: about ten of them, at times that people count in."""
     steps = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800)
     return next((step for step in steps if length_s / step <= 12), 3600 * max(1, length_s // 43200))

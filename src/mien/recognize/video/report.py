@@ -18,9 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import DataError
-from mien.labels import COLORS as RGB
-from mien.labels import EMOTIONS
-from mien.output.figures import EMOTION_COLORS
+from mien.labels import COLORS, EMOTIONS
+from mien.output.figures import COLOR_OF, EMOTION_COLORS
 from mien.output.files import write_text
 from mien.output.overlay import annotate
 from mien.output.pages import (
@@ -37,8 +36,8 @@ from mien.output.pages import (
 )
 from mien.readings import Box, Image
 from mien.recognize.video.offline import to_jpeg
-from mien.recognize.video.report_lanes import COLORS, Observed
-from mien.rows.timeline import Band, Timeline, clock, tick_every
+from mien.recognize.video.report_lanes import Observed
+from mien.rows.timeline import Band, Timeline, clock, page_ticks, word_s
 
 if TYPE_CHECKING:
     from mien.readings import TrackedReading, TrackSummary
@@ -60,8 +59,6 @@ _SMALL_PX: Final = 64.0  # smaller faces make weaker stills
 _JPEG_QUALITY: Final = 85
 _BAND_STEPS: Final = 1024  # of a timeline, across
 _BAND_PX: Final = 64
-_LETTER: Final = 0.009  # of the length of a timeline, that a letter takes
-_LAST_TICK: Final = 0.95  # of the length; a time further right would reach beyond the page
 _PHONE: Final = 3.0  # times as much, on a phone
 _LOW_WORD: Final = 0.3  # of the height of a band, that a word needs
 _GRAY: Final = (228, 230, 234)
@@ -277,8 +274,8 @@ def write_video_report(
         statistics=observed.table(person.track for person in shown),
         tracks=len(timeline.tracks),
         length=clock(timeline.end_s - timeline.start_s, fine=True),
-        ticks=_ticks(timeline),
-        emotions=COLORS,
+        ticks=page_ticks(timeline.start_s, timeline.end_s),
+        emotions=COLOR_OF,
         people=_people_table(shown, images),
         left_out=len(people) - len(shown),
         stills=[_figure(still, timeline) for still in images.stills],
@@ -292,7 +289,7 @@ def write_video_report(
             "made": made,
             "frames": timeline.frames,
             "csv": f"{stem}-people.csv",
-            "emotions": list(COLORS.items()),
+            "emotions": list(COLOR_OF.items()),
             "people": [
                 _told(person, timeline, images) | observed.numbers(person.track) for person in shown
             ],
@@ -365,7 +362,7 @@ def _command(path: Path, rows: Path, *, usable_only: bool) -> str:
 
 
 def _people_table(people: "Sequence[TrackSummary]", images: Images) -> Table:
-    heads = [Cell(label, color=color) for label, color in COLORS.items()]
+    heads = [Cell(label, color=color) for label, color in COLOR_OF.items()]
     rows: list[Row] = []
     for person in people:
         shares, most = person.shares.values(), max(person.shares.values())
@@ -382,20 +379,6 @@ def _people_table(people: "Sequence[TrackSummary]", images: Images) -> Table:
         times = [clock(time_s, fine=True) for time_s in times_s]
         rows.append([face, Cell(name, bar=bar), *times, *cells])
     return Table(rows, head=["person", "", "on screen", "from", "to", *heads], left=(0, 1))
-
-
-def _ticks(timeline: Timeline) -> list[dict[str, object]]:
-    """The marks of the axis of time, each at a share of its length."""
-    length_s = timeline.end_s - timeline.start_s
-    every_s = tick_every(length_s)
-    first, last = -(-timeline.start_s // every_s), timeline.end_s // every_s
-    ticks = range(int(first), int(last) + 1)
-    places = [(tick, (tick * every_s - timeline.start_s) / length_s) for tick in ticks]
-    return [
-        {"text": clock(tick * every_s, fine=every_s < 1), "left": left, "fine": tick % 2 == 1}
-        for tick, left in places
-        if left <= _LAST_TICK
-    ]
 
 
 def _band(
@@ -421,7 +404,9 @@ def _band_image(bands: Sequence[Band], start_s: float, length_s: float) -> NDArr
     """(H, W, 4) uint8, BGR and how opaque: the stacked probabilities, clear where nobody is."""
     times_s = start_s + (np.arange(_BAND_STEPS) + 0.5) * (length_s / _BAND_STEPS)
     heights = (np.arange(_BAND_PX, 0, -1) - 0.5) / _BAND_PX
-    colors = np.array([(*RGB[label][::-1], 255) for label in EMOTIONS] + [(0, 0, 0, 0)], np.uint8)
+    colors = np.array(
+        [(*COLORS[label][::-1], 255) for label in EMOTIONS] + [(0, 0, 0, 0)], np.uint8
+    )
     tops = np.zeros((_BAND_STEPS, len(EMOTIONS)))
     for band in bands:
         inside = (times_s >= band.times_s[0]) & (times_s <= band.times_s[-1])
@@ -437,7 +422,7 @@ def _words(band: Band, start_s: float, length_s: float) -> Iterator[dict[str, ob
     for run in np.split(np.arange(len(most)), np.flatnonzero(np.diff(most)) + 1):
         emotion = int(most[run[0]])
         first_s, last_s = band.times_s[run[0]], band.times_s[run[-1]]
-        width_s = (len(EMOTIONS[emotion]) + 1) * _LETTER * length_s
+        width_s = word_s(EMOTIONS[emotion], length_s)
         middle_s = (first_s + last_s) / 2
         below = run[np.abs(band.times_s[run] - middle_s) <= width_s / 2]
         if last_s - first_s < width_s or not len(below):

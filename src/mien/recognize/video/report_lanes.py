@@ -4,8 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mien.labels import EMOTIONS
-from mien.output.figures import EMOTION_COLORS
+from mien.output.figures import COLOR_OF
 from mien.output.pages import Cell, Row, Table
 from mien.readings import person_name
 from mien.rows.statistics import EmotionStatistics, EventTables
@@ -14,9 +13,6 @@ from mien.rows.usable import UnusableTotals
 
 MAX_EVENTS: Final = 500
 """Of one person that a lane has: the longest ones. The table counts all."""
-
-COLORS: Final = dict(zip(EMOTIONS, EMOTION_COLORS, strict=True))
-"""Of each emotion, as CSS writes it."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +104,7 @@ class Observed:
             shown: list[Row] = [
                 [
                     name,
-                    Cell(entry.emotion, color=COLORS[entry.emotion]),
+                    Cell(entry.emotion, color=COLOR_OF[entry.emotion]),
                     f"{entry.share:.1%}",
                     f"{entry.count}",
                     f"{entry.mean_s or 0.0:.1f} s",
