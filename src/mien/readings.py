@@ -224,6 +224,28 @@ class Reading:
         }
 
 
+def values_of(
+    face: Face,
+    quality: FaceQuality,
+    moved: FacialMovements | None,
+    probabilities: NDArray[np.float32],
+    threshold: float,
+) -> dict[str, Any]:
+    """The values of a `Reading` of a face, of (7,) probabilities and the threshold of unsure."""
+    best, told = int(probabilities.argmax()), tuple(probabilities.tolist())
+    return {
+        "box": face.box,
+        "score": face.score,
+        "landmarks": face.landmarks,
+        "emotion": EMOTIONS[best],
+        "probability": told[best],
+        "probabilities": told,
+        "unsure": not told[best] >= threshold,  # so that NaN is unsure, too
+        "quality": quality,
+        "movements": moved,
+    }
+
+
 @dataclass(frozen=True)
 class Expectation:
     """What a face is expected to show; `Expectation.of` makes one of what people write.

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mien.recognize.recognizer import Recognizer
-from mien.recognize.video.readings import VideoSettings, smoothed_readings
+from mien.recognize.video.readings import VideoSettings, read_stream
 from mien.rows.table import VideoColumns, VideoResult
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def analyze_video(
         recognizer: what reads it; by default `Recognizer()`.
         settings: how faces are followed and smoothed.
         offline: smooth with the frames before and after, without delay, as `mien video` does (see
-            `mien.recognize.video.offline`); otherwise with those before alone, as `read_stream`
+            `mien.recognize.video.offline`); otherwise with those before alone, as a live view
             must.
         every_s: read only the first frame at or after each multiple of it.
         start_s: leave out frames before this time.
@@ -47,12 +47,9 @@ def analyze_video(
     from mien.recognize.video.frames import frames
 
     recognizer = recognizer or Recognizer()
-    settings = settings or VideoSettings()
     columns = VideoColumns()
     given = frames(source, every_s=every_s, start_s=start_s, end_s=end_s)
-    read = smoothed_readings(
-        recognizer, given, settings=settings, offline=offline, keep_images=False
-    )
+    read = read_stream(recognizer, given, settings=settings, offline=offline, keep_images=False)
     for frame, readings in read:
         columns.add(frame.index, frame.time_s, readings)
         if progress is not None:

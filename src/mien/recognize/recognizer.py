@@ -3,22 +3,21 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from mien.errors import OptionError
-from mien.labels import EMOTIONS
 from mien.readings import (
     Expectation,
     Face,
-    FaceQuality,
     FacialMovements,
     Image,
     Reading,
     Verification,
     check_image,
     check_threshold,
+    values_of,
 )
 from mien.recognize.classifier import DEFAULT_MODEL, Classifier
 from mien.recognize.crops import crop_faces
@@ -178,7 +177,15 @@ class Recognizer:
         rows = iter(self.classifier(np.concatenate(crops)))
         return [
             [
-                _reading(face, quality_of(face, crop, size), moved, next(rows), self.threshold)
+                Reading(
+                    **values_of(
+                        face,
+                        with_pose(quality_of(face, crop, size), moved),
+                        moved,
+                        next(rows),
+                        self.threshold,
+                    )
+                )
                 for face, crop, moved in zip(faces, cut, self._moved(image, faces), strict=True)
             ]
             for image, size, faces, cut in zip(images, sizes, found, crops, strict=True)
@@ -235,24 +242,3 @@ class Recognizer:
             raise OptionError("every_s, start_s, end_s and stream are for files and addresses")
         settings = settings or VideoSettings(batch_frames=1 if live else BATCH_FRAMES)
         return read_stream(self, cast("Iterable[Frame]", given), settings=settings)
-
-
-def _reading(
-    face: Face,
-    quality: FaceQuality,
-    moved: FacialMovements | None,
-    probabilities: np.ndarray[Any, np.dtype[np.float32]],
-    threshold: float,
-) -> Reading:
-    best = int(probabilities.argmax())
-    return Reading(
-        box=face.box,
-        score=face.score,
-        landmarks=face.landmarks,
-        emotion=EMOTIONS[best],
-        probability=float(probabilities[best]),
-        probabilities=tuple(float(p) for p in probabilities),
-        unsure=not float(probabilities[best]) >= threshold,  # so that NaN is unsure, too
-        quality=with_pose(quality, moved),
-        movements=moved,
-    )

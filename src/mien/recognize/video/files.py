@@ -11,7 +11,7 @@ from mien.output.overlay import Annotator
 from mien.readings import TrackedReading, TrackSummary
 from mien.recognize.video.frames import VideoInfo, VideoSource, frames, measured, probe
 from mien.recognize.video.outputs import Outputs, media_of
-from mien.recognize.video.readings import VideoSettings, smoothed_readings
+from mien.recognize.video.readings import VideoSettings, read_stream
 from mien.recognize.video.report import Highlights, Images
 from mien.recognize.video.row_sink import RowSink
 from mien.recognize.video.writer import VideoWriter
@@ -150,7 +150,7 @@ def _read(
     settings = how.settings
     if info.stream:  # is read frame by frame, without waiting for the next
         settings = replace(settings, batch_frames=1)
-    return smoothed_readings(
+    return read_stream(
         recognizer, given, settings=settings, offline=how.offline, keep_images=keep_images
     )
 

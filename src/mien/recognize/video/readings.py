@@ -12,11 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import MienError, OptionError
-from mien.labels import EMOTIONS
-from mien.readings import FaceQuality, FacialMovements, Image, TrackedReading, check_image
+from mien.readings import (
+    FaceQuality,
+    FacialMovements,
+    Image,
+    TrackedReading,
+    check_image,
+    values_of,
+)
 from mien.recognize.crops import SIZE_PX, Square, crop_faces
 from mien.recognize.movements import movement_crop, movement_square, with_pose
 from mien.recognize.quality import quality_of
+from mien.recognize.video.offline import smoothed_offline
 from mien.recognize.video.smoothing import SmoothingSettings, closing_of, smoothed_online
 from mien.recognize.video.tracking import TrackedFace, Tracker, TrackingSettings
 
@@ -70,33 +77,23 @@ class VideoSettings:
 
 
 def read_stream(
-    recognizer: "Recognizer", frames: "Iterable[Frame]", *, settings: VideoSettings | None = None
-) -> "Iterator[tuple[Frame, list[TrackedReading]]]":
-    """As `frame_readings`, smoothed from the frames before."""
-    settings = settings or VideoSettings()
-    read = frame_readings(recognizer, frames, settings=settings)
-    return smoothed_online(read, settings.smoothing, threshold=recognizer.threshold)
-
-
-def smoothed_readings(
     recognizer: "Recognizer",
     frames: "Iterable[Frame]",
     *,
-    settings: VideoSettings,
-    offline: bool,
-    keep_images: bool,
+    settings: VideoSettings | None = None,
+    offline: bool = False,
+    keep_images: bool = True,
 ) -> "Iterator[tuple[Frame, list[TrackedReading]]]":
     """As `frame_readings`, smoothed from the frames before or, offline, from those after, too.
 
     `keep_images` is that of `mien.recognize.video.offline.smoothed_offline`; online images stay.
     """
-    if not offline:
-        return read_stream(recognizer, frames, settings=settings)
-    from mien.recognize.video.offline import smoothed_offline
-
+    settings = settings or VideoSettings()
     read = frame_readings(recognizer, frames, settings=settings)
-    threshold = recognizer.threshold
-    return smoothed_offline(read, settings.smoothing, threshold=threshold, keep_images=keep_images)
+    smoothing, threshold = settings.smoothing, recognizer.threshold
+    if not offline:
+        return smoothed_online(read, smoothing, threshold=threshold)
+    return smoothed_offline(read, smoothing, threshold=threshold, keep_images=keep_images)
 
 
 def frame_readings(
@@ -292,21 +289,13 @@ class _Reader:
     def _reading(
         self, face: TrackedFace, quality: FaceQuality, track: int, read: "_Read"
     ) -> TrackedReading:
-        raw = read.probabilities
-        probabilities, best = tuple(raw.tolist()), int(raw.argmax())
+        posed = with_pose(quality, read.movements)
+        values = values_of(face, posed, read.movements, read.probabilities, self._threshold)
         return TrackedReading(
-            box=face.box,
-            score=face.score,
-            landmarks=face.landmarks,
-            emotion=EMOTIONS[best],
-            probability=probabilities[best],
-            probabilities=probabilities,
-            unsure=not probabilities[best] >= self._threshold,  # so that NaN is unsure, too
-            quality=with_pose(quality, read.movements),
-            movements=read.movements,
+            **values,
             track=track,
-            raw_probabilities=probabilities,
-            raw_emotion=EMOTIONS[best],
+            raw_probabilities=values["probabilities"],
+            raw_emotion=values["emotion"],
             detected=face.detected,
         )
 
