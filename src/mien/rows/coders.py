@@ -33,7 +33,6 @@ UNITS: Final = {"s": 1.0, "ms": 0.001}
 """Of times in a table -> seconds."""
 
 _TOUCH_S: Final = 0.001  # by which neighbors may overlap: what rounding to milliseconds makes
-_MOST_BYTES: Final = 200_000_000
 _HEADER_LINES: Final = 200  # of a table, in which its header is looked for
 
 _COLUMNS: Final = {

@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-import cv2
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
+from mien.recognize.video.offline import to_jpeg
 from mien.web.live import Close, Mailbox, first_ended, live_route, told_frame
 from mien.web.security import CLOSE_POLICY
 from mien.web.service import Service
@@ -45,8 +45,7 @@ class CameraFeed:
         """Send a frame to every page that is open."""
         if not self.is_watched:
             return
-        bgr = cv2.cvtColor(seen.frame.image, cv2.COLOR_RGB2BGR)
-        _, content = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        content = to_jpeg(seen.frame.image, JPEG_QUALITY)
         reply = told_frame(
             seen.frame,
             seen.readings,
@@ -55,7 +54,7 @@ class CameraFeed:
             latency_ms=1e3 * seen.latency_s,
             recording_s=recording_s,
         )
-        self._for_pages(lambda page: page.show((reply, bytes(content))))
+        self._for_pages(lambda page: page.show((reply, content)))
 
     def pressed(self) -> Sequence[str]:
         """The keys since it was asked last."""

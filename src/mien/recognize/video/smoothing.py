@@ -10,7 +10,6 @@ import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
@@ -216,36 +215,11 @@ def smooth(
     past, future = _decayed_sums(rows, decays), _decayed_sums(rows[::-1], decays[::-1])[::-1]
     sums = past + future - rows  # each frame is in both
     smoothed = softmax(sums[:, :-1] / sums[:, -1:]) if len(sums) else values
-    return smoothed, held_labels(smoothed, settings.margin)
-
-
-def held_labels(probabilities: Floats, margin: float) -> list[str]:
-    """The label of each frame of one face: that of the frame before, until another is clearly more.
-
-    Args:
-        probabilities: (N, 7), in the order of time.
-        margin: by how much another emotion must exceed the label.
-    """
-    label: int | None = None
-    labels = []
-    for row in probabilities:
-        label = held_label(label, row, margin)
+    labels, label = [], None
+    for row in smoothed:
+        label = held_label(label, row, settings.margin)
         labels.append(EMOTIONS[label])
-    return labels
-
-
-def flips_per_minute(labels: list[str], times_s: ArrayLike) -> float:
-    """How often the label of one face changes, per minute between its first and last time.
-
-    Args:
-        labels: one for each time.
-        times_s: never falling.
-    """
-    times = np.asarray(times_s, np.float64)
-    if len(times) < 2 or times[-1] <= times[0]:
-        return 0.0
-    flips = sum(a != b for a, b in pairwise(labels))
-    return 60.0 * flips / float(times[-1] - times[0])
+    return smoothed, labels
 
 
 def _decayed_sums(rows: Floats, decays: Floats) -> Floats:
