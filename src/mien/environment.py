@@ -1,9 +1,11 @@
 """The process that mien runs in: its environment variables, its warnings, its OpenCV."""
 
 import os
+import sys
 import threading
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, Final
@@ -64,6 +66,33 @@ def environment(**values: str) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def without_stderr() -> Iterator[int]:
+    """Lose what C and C++ write to standard error for a while; gives where that went before."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield kept
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def end_with_parent(end: Callable[[], object] = lambda: os._exit(1)) -> None:
+    """Have a process that `multiprocessing` begins end when it loses the one that began it."""
+    from multiprocessing import parent_process
+
+    def watch() -> None:
+        while (parent := parent_process()) is None:  # until all has been unpickled
+            time.sleep(0.01)
+        parent.join()
+        end()
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def of_opencv(name: str) -> Any:

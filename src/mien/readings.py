@@ -248,15 +248,11 @@ def values_of(
 
 @dataclass(frozen=True)
 class Expectation:
-    """What a face is expected to show; `Expectation.of` makes one of what people write.
+    """What a face is expected to show; `Expectation.of` makes one of what people write."""
 
-    Attributes:
-        emotion: one of `mien.EMOTIONS`.
-        threshold: the probability of `emotion` that is enough, 0 to 1; None asks that it be the
-            likeliest of the seven.
-    """
-
-    emotion: str
+    emotion: str  # one of `mien.EMOTIONS`
+    # the probability of `emotion` that is enough, 0 to 1; None asks that it be the likeliest of the
+    # seven
     threshold: float | None = None
 
     def __post_init__(self) -> None:
@@ -465,31 +461,21 @@ class TrackedReading(Reading):
 
 @dataclass(frozen=True)
 class FrameReadings:
-    """What was read off one frame.
+    """What was read off one frame."""
 
-    Attributes:
-        frame: its number.
-        time_s: when it is shown.
-        readings: of its faces, with landmarks where they were detected; empty where it shows none.
-    """
-
-    frame: int
-    time_s: float
+    frame: int  # its number
+    time_s: float  # when it is shown
+    # of its faces, with landmarks where they were detected; empty where it shows none
     readings: tuple[TrackedReading, ...]
 
 
 @dataclass(frozen=True)
 class VideoRow:
-    """One face in one frame, or a frame without a face.
+    """One face in one frame, or a frame without a face."""
 
-    Attributes:
-        frame: its number in the video, from 0.
-        time_s: when it is shown, in seconds from the start of the video.
-        reading: of the face, with landmarks where it was detected; None where the frame shows none.
-    """
-
-    frame: int
-    time_s: float
+    frame: int  # its number in the video, from 0
+    time_s: float  # when it is shown, in seconds from the start of the video
+    # of the face, with landmarks where it was detected; None where the frame shows none
     reading: TrackedReading | None
 
 

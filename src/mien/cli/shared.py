@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 from typer import Option
 
+from mien.environment import without_stderr
 from mien.errors import needs_extra
 from mien.labels import EMOTIONS
 
@@ -136,18 +137,11 @@ def quiet_libraries() -> Iterator[None]:
         yield
         return
     before = sys.stderr
-    before.flush()
-    kept, nowhere = os.dup(_STDERR), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, _STDERR)
-    os.close(nowhere)
-    with messages_to(kept, before.encoding) as own:
-        sys.stderr = own
+    with without_stderr() as kept, messages_to(os.dup(kept), before.encoding) as sys.stderr:
         try:
             yield
         finally:
             sys.stderr = before
-            own.flush()
-            os.dup2(kept, _STDERR)
 
 
 def left_out_line(faces: "FaceSet") -> str:

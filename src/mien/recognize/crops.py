@@ -21,19 +21,12 @@ _MAX_OVERSAMPLING: Final = 16  # a larger part of the image is shrunk before it 
 
 
 class Square(NamedTuple):
-    """A turned square of an image.
+    """A turned square of an image."""
 
-    Attributes:
-        x: of its middle, in pixels of the image; it may reach past its border.
-        y: likewise.
-        angle: by which it is turned, in radians, clockwise.
-        side: in pixels of the image.
-    """
-
-    x: float
-    y: float
-    angle: float
-    side: float
+    x: float  # of its middle, in pixels of the image; it may reach past its border
+    y: float  # likewise
+    angle: float  # by which it is turned, in radians, clockwise
+    side: float  # in pixels of the image
 
 
 def crop_faces(

@@ -85,15 +85,11 @@ _FLOAT_ADVICE: Final = (
 
 @dataclass(frozen=True)
 class LoadedImage:
-    """An image, and what had to be decided to read it.
+    """An image, and what had to be decided to read it."""
 
-    Attributes:
-        image: (H, W, 3) uint8, RGB.
-        notes: what somebody may want to know, a sentence each, the same for all such files: that
-            it is the first image of an animation, or that 12-bit levels were scaled.
-    """
-
-    image: Image
+    image: Image  # (H, W, 3) uint8, RGB
+    # what somebody may want to know, a sentence each, the same for all such files: that it is the
+    # first image of an animation, or that 12-bit levels were scaled
     notes: tuple[str, ...] = ()
 
 

@@ -13,23 +13,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RecognizerSettings:
-    """The arguments of `mien.Recognizer` that decide about what it reads.
+    """The arguments of `mien.Recognizer` that decide about what it reads."""
 
-    Attributes:
-        model: as `mien.Classifier` takes it; several with commas.
-        detector: "yunet", "haar", or "none": each image is a face, cut out already.
-        min_face_px: smaller faces are left out.
-        full_size: search large images at their full size.
-        threshold: 0 to 1; readings below it are `unsure`.
-        movements: also read what each face does.
-    """
-
-    model: str = DEFAULT_MODEL
-    detector: str = "yunet"
-    min_face_px: float = 0.0
-    full_size: bool = False
-    threshold: float = 0.0
-    movements: bool = False
+    model: str = DEFAULT_MODEL  # as `mien.Classifier` takes it; several with commas
+    detector: str = "yunet"  # "yunet", "haar", or "none": each image is a face, cut out already
+    min_face_px: float = 0.0  # smaller faces are left out
+    full_size: bool = False  # search large images at their full size
+    threshold: float = 0.0  # 0 to 1; readings below it are `unsure`
+    movements: bool = False  # also read what each face does
 
     def open(
         self,

@@ -60,15 +60,11 @@ _LAST_TICK: Final = 0.95  # of that length; a time further right would reach bey
 
 @dataclass(frozen=True)
 class Band:
-    """One stretch of time in which a face was followed without a gap; N times, at least 2.
+    """One stretch of time in which a face was followed without a gap; N times, at least 2."""
 
-    Attributes:
-        times_s: (N,) float64, rising.
-        shares: (N, 7) float64, 0 to 1: the mean probabilities, columns as `mien.EMOTIONS`. A row
-            adds up to the share of the frames of that time in which the face was there.
-    """
-
-    times_s: NDArray[np.float64]
+    times_s: NDArray[np.float64]  # (N,) float64, rising
+    # (N, 7) float64, 0 to 1: the mean probabilities, columns as `mien.EMOTIONS`. A row adds up to
+    # the share of the frames of that time in which the face was there.
     shares: NDArray[np.float64]
 
 

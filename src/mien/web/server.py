@@ -13,7 +13,6 @@ import secrets
 import signal
 import socket
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable
 from multiprocessing.connection import wait
@@ -22,6 +21,7 @@ from typing import Any, Final
 
 import uvicorn
 
+from mien.environment import end_with_parent
 from mien.errors import OptionError, OutputError
 from mien.web.app import create_app
 from mien.web.camera import CameraFeed
@@ -263,13 +263,6 @@ def _serve_processes(
 def _work(settings: WebSettings, listening: socket.socket, cancelled: _Cancelled) -> None:
     """One of the processes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the first process tells us
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def end_with_parent() -> None:
-        wait([parent.sentinel])
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    end_with_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
     Server(settings, cancelled=cancelled).run([listening])
     os._exit(0)  # whatever its threads still do

@@ -29,6 +29,7 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor
 from torch.multiprocessing.spawn import ProcessException
 
+from mien.environment import end_with_parent
 from mien.errors import MienError, OptionError, TrainingError
 
 STUCK_AFTER: Final = timedelta(minutes=10)  # a process that waits so long for another gives up
@@ -179,7 +180,7 @@ class _WorkBeside:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        threading.Thread(target=_end_with_parent, daemon=True).start()
+        end_with_parent()
 
     def __call__(self, fabric: Fabric) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # where threads cannot be told to ignore it
@@ -192,13 +193,6 @@ class _WorkBeside:
             raise
         if fabric.local_rank == 0:
             said.put(("result", result))
-
-
-def _end_with_parent() -> None:
-    while (parent := multiprocessing.parent_process()) is None:  # until all has been unpickled
-        time.sleep(0.01)
-    parent.join()
-    os._exit(1)
 
 
 def _ignore_ctrl_c() -> None:

@@ -7,7 +7,6 @@ node was lost before it could say so, leaves the rows of one.
 import importlib.util
 import json
 import logging
-import os
 import socket
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, Final
 
-from mien.environment import environment
+from mien.environment import environment, without_stderr
 from mien.errors import MienError, MissingExtraError, OptionError, OutputError
 from mien.recognize.batch.dataset import MANIFEST
 from mien.recognize.batch.plan import Plan, Shard
@@ -132,7 +131,7 @@ def _connected(address: str, workers: int | None) -> Iterator[Any]:
         else:
             options["address"] = address
         try:
-            with _without_stderr():  # on which its core tells that it was told to be quiet
+            with without_stderr():  # on which its core tells that it was told to be quiet
                 ray.init(**options)
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
             line = " ".join(str(error).split())
@@ -141,20 +140,6 @@ def _connected(address: str, workers: int | None) -> Iterator[Any]:
             yield ray
         finally:
             ray.shutdown()
-
-
-@contextmanager
-def _without_stderr() -> Iterator[None]:
-    """Keep what C++ writes to standard error away from it."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def check_answers(address: str) -> None:

@@ -5,10 +5,7 @@ killed `MOST_DEATHS` of them is given up, and the others go on. A worker that lo
 began it ends at once.
 """
 
-import multiprocessing
-import os
 import signal
-import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -16,10 +13,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from functools import lru_cache
-from multiprocessing import connection
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from mien.environment import end_with_parent
 from mien.errors import ErrorKind, MienError
 from mien.recognize.batch.plan import Plan, Shard
 from mien.recognize.batch.records import ShardRecord
@@ -219,7 +216,7 @@ _counts: Any = None
 def _begin(counts: Any) -> None:
     global _counts
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one that began it hears Ctrl-C, and ends it
-    _end_with_parent()
+    end_with_parent()
     _counts = counts
 
 
@@ -240,12 +237,3 @@ def worker_of(job: Job) -> ShardWorker:
 
     cv2.setNumThreads(1)
     return ShardWorker(job)
-
-
-def _end_with_parent() -> None:
-    def watch(sentinel: int) -> None:
-        connection.wait([sentinel])
-        os._exit(1)
-
-    if parent := multiprocessing.parent_process():
-        threading.Thread(target=watch, args=(parent.sentinel,), daemon=True).start()

@@ -23,16 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class VideoFile:
-    """A video to be read.
+    """A video to be read."""
 
-    Attributes:
-        source: a file, a series of images, or an address; see
-            `mien.recognize.video.frames.VideoSource`.
-        relative: how to call it below an output folder: its path within the folder that was
-            searched, or its name.
-    """
-
+    # a file, a series of images, or an address; see `mien.recognize.video.frames.VideoSource`
     source: str
+    # how to call it below an output folder: its path within the folder that was searched, or its
+    # name
     relative: Path
 
 

@@ -93,15 +93,11 @@ class Still:
 
 @dataclass(frozen=True)
 class Images:
-    """The images of a report.
+    """The images of a report."""
 
-    Attributes:
-        thumbnails: track -> the best view of the person, JPEG, `THUMBNAIL_PX` on each side.
-        stills: in the order of time.
-    """
-
+    # track -> the best view of the person, JPEG, `THUMBNAIL_PX` on each side
     thumbnails: Mapping[int, bytes] = field(default_factory=dict)
-    stills: tuple[Still, ...] = ()
+    stills: tuple[Still, ...] = ()  # in the order of time
 
     def merged(self, numbers: Mapping[int, int]) -> "Images":
         """Those that are left when tracks are merged and excluded.

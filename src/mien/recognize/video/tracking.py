@@ -81,15 +81,11 @@ class TrackingSettings:
 
 @dataclass(frozen=True)
 class TrackedFace(Face):
-    """A face in one frame, with the number of its track.
+    """A face in one frame, with the number of its track."""
 
-    Attributes:
-        track: from 1, in the order of first sight; steady over a video.
-        detected: whether the detector found it in this frame; otherwise it was followed here, and
-            `score` is that of the last detection.
-    """
-
-    track: int = field(kw_only=True)
+    track: int = field(kw_only=True)  # from 1, in the order of first sight; steady over a video
+    # whether the detector found it in this frame; otherwise it was followed here, and `score` is
+    # that of the last detection
     detected: bool = field(kw_only=True)
 
 

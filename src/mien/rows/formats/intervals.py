@@ -66,16 +66,12 @@ class Interval:
 
 @dataclass(frozen=True)
 class Annotation:
-    """The intervals of a video.
+    """The intervals of a video."""
 
-    Attributes:
-        people: what each is called -> their intervals, which rise and do not overlap.
-        length_s: of the video; no interval reaches beyond it.
-        labels: that an interval may have: the seven, and "unsure" where there are such faces.
-    """
-
+    # what each is called -> their intervals, which rise and do not overlap
     people: dict[str, list[Interval]]
-    length_s: float
+    length_s: float  # of the video; no interval reaches beyond it
+    # that an interval may have: the seven, and "unsure" where there are such faces
     labels: tuple[str, ...]
 
     @property
