@@ -31,13 +31,13 @@ def test_the_recipe_paper_is_the_papers() -> None:
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_has_a_known_network_and_stands_in_the_help_and_the_guide(name: str) -> None:
     recipe = recipe_named(name)
-    option = get_type_hints(train, include_extras=True)["recipe"].__metadata__[0]
+    help_of_recipe = get_type_hints(train, include_extras=True)["recipe"].__metadata__[0]
     guide = Path(__file__).parents[1] / "docs" / "training.md"
 
     assert recipe.name == name
     assert recipe.about.endswith(".")
     assert recipe.network in NETWORKS
-    assert name in re.split(r"[ ,]+", option.help)
+    assert name in re.split(r"[ ,]+", help_of_recipe)
     assert f"| `{recipe.name}` | `{recipe.network}`" in guide.read_text(encoding="utf-8")
 
 
