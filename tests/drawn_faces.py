@@ -12,7 +12,6 @@ from mien.readings import Image
 Plane = NDArray[np.floating[Any]]
 Color = tuple[int, int, int]
 
-OVERSAMPLING: Final = 2
 REDNESS: Final = np.array((0.86, 0.6, 0.6), np.float32)  # of lips, times the skin's color
 EYES_Y: Final = -0.08  # where they are, as `_Canvas.y`
 
@@ -117,9 +116,9 @@ class _Canvas:
         u, out: as `x` and its size, of the features, which a turn shifts.
     """
 
-    def __init__(self, face: DrawnFace, side_px: int) -> None:
+    def __init__(self, face: DrawnFace, side_px: int, oversampling: int) -> None:
         self.face = face
-        count = side_px * OVERSAMPLING
+        count = side_px * oversampling
         grid = (((np.arange(count) + 0.5) / count * 2 - 1) / face.scale).astype(np.float32)
         self.step = 2 / count / face.scale
         across, down = np.meshgrid(grid, grid)
@@ -146,17 +145,17 @@ class _Canvas:
 
     def image(self, side_px: int) -> Image:
         lit = np.clip(self.color * self.light[..., None] * self.face.brightness, 0, 255)
-        parts = lit.reshape(side_px, OVERSAMPLING, side_px, OVERSAMPLING, 3)
+        parts = lit.reshape(side_px, len(lit) // side_px, side_px, -1, 3)
         return np.asarray(np.rint(parts.mean((1, 3))), np.uint8)
 
 
-def draw_face(face: DrawnFace, side_px: int = 128) -> Image:
-    """Draw one face in the middle of a square.
+def draw_face(face: DrawnFace, side_px: int = 128, *, oversampling: int = 2) -> Image:
+    """Draw one face in the middle of a square; quickly, and with rough edges, without oversampling.
 
     Returns:
         (side_px, side_px, 3) uint8, RGB.
     """
-    canvas = _Canvas(face, side_px)
+    canvas = _Canvas(face, side_px, oversampling)
     _draw_behind(canvas)
     _light(canvas)
     _draw_eyes(canvas)

@@ -156,7 +156,7 @@ def mood_at(script: Sequence[tuple[float, str]], time_s: float) -> Mood:
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two people side by side, who sway."""
     path = tmp_path_factory.mktemp("golden") / "clip.mp4"
-    drawn = cache(lambda face: draw_face(face, CLIP_PX))
+    drawn = cache(lambda face: draw_face(face, CLIP_PX, oversampling=1))
 
     def draw(number: int) -> Image:
         people = [

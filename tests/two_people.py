@@ -64,7 +64,9 @@ RIGHT: Final = (
 _PEOPLE: Final = (13, 20)  # of `golden_readings`, whose moods both models read
 
 
-def make_two_people(path: Path, *, seconds: float = SECONDS, fps: float = 25.0) -> None:
+def make_two_people(
+    path: Path, *, seconds: float = SECONDS, fps: float = 25.0, oversampling: int = 2
+) -> None:
     """Write the video, or its beginning."""
     chance = np.random.default_rng(0)
     noise = [chance.normal(0, 2, (SIZE_PX[1], SIZE_PX[0], 1)) for _ in range(8)]
@@ -73,7 +75,7 @@ def make_two_people(path: Path, *, seconds: float = SECONDS, fps: float = 25.0) 
         frame = np.zeros((SIZE_PX[1], SIZE_PX[0], 3), np.float32)
         half = SIZE_PX[0] // 2
         for place, (person, script) in enumerate(zip(_PEOPLE, (LEFT, RIGHT), strict=True)):
-            face = _drawn(person, _mood(script, number, fps))
+            face = _drawn(person, _mood(script, number, fps), oversampling)
             frame[:, place * half : (place + 1) * half] = _swayed(face, number / fps + place, half)
         return np.clip(np.rint(frame + noise[number % len(noise)]), 0, 255).astype(np.uint8)
 
@@ -98,9 +100,9 @@ def _mood(script: tuple[Shown, ...], number: int, fps: float) -> Mood:
 
 
 @cache
-def _drawn(person: int, mood: Mood) -> Image:
+def _drawn(person: int, mood: Mood, oversampling: int) -> Image:
     face = replace(a_person(person)[1], mood=mood, tilt_deg=0.0, turn=0.0, scale=0.5)
-    return draw_face(face, FACE_PX)
+    return draw_face(face, FACE_PX, oversampling=oversampling)
 
 
 def _swayed(face: Image, time_s: float, width_px: int) -> Image:
