@@ -204,11 +204,12 @@ def unusable_spans(result: VideoResult) -> dict[int, list[UnusableSpan]]:
         spans: list[tuple[int, UnusableSpan]] = []  # each with its last step
         for first in range(0, len(result.frames), step):
             faces = first + np.flatnonzero(track.there[first : first + step])
-            why = [int((track.unusable[faces] == i).sum()) for i in range(1, len(UNUSABLE))]
+            reasons = track.unusable[faces]
+            why = np.bincount(reasons[reasons > 0], minlength=len(UNUSABLE)).tolist()
             if 2 * sum(why) <= len(faces):
                 continue
             start_s, end_s = float(result.times_s[faces[0]]), float(ends_s[faces[-1]])
-            reason = UNUSABLE[1 + why.index(max(why))]
+            reason = UNUSABLE[why.index(max(why))]
             if spans and (spans[-1][0], spans[-1][1].reason) == (first - step, reason):
                 start_s = spans.pop()[1].start_s
             spans.append((first, UnusableSpan(start_s, end_s, reason)))
