@@ -43,7 +43,8 @@ demo: $(VENV)/base
 	@echo "The annotated image is demo-out/astronaut.jpg"
 
 test: $(VENV)/dev
-	$(PYTEST) -m "not slow and not tools"
+	$(PYTEST) -m "not slow and not tools" \
+		$$(grep -lE '^pytestmark = .*mark\.(slow|tools)' tests/test_*.py | sed 's/^/--ignore=/')
 
 test-slow: $(VENV)/dev
 	$(PYTEST) -m "slow or tools"
