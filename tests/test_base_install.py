@@ -1,10 +1,12 @@
 """What works without any extra, in a process that finds none of their packages."""
 
+import json
 import os
 import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,21 @@ PORTRAIT = ROOT / "examples" / "astronaut.jpg"
 
 EXTRAS = ("pyarrow", "fsspec", "torch", "sklearn", "scipy", "matplotlib", "pandas", "onnx", "ray")
 WITHOUT = f"import sys; sys.modules.update(dict.fromkeys({EXTRAS}))\n"
-COMMAND = WITHOUT + "from mien.cli.app import run; run()"
+COMMANDS = """
+import contextlib, io, json, sys
+from mien.cli.app import main
+outcomes = []
+for words in json.loads(sys.argv[1]):
+    sys.argv = ["mien", *words]
+    streams = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
+        try:
+            main()
+        except SystemExit as end:
+            status = end.code or 0
+    outcomes.append([status, *(stream.getvalue() for stream in streams)])
+print(json.dumps(outcomes))
+"""
 SERVER = """
 import sys
 from pathlib import Path
@@ -40,6 +56,14 @@ def python(
     return in_python("-c", code, *arguments, cwd=cwd, env={**os.environ, "PYTHONPATH": path})
 
 
+def ended(folder: Path, *commands: Sequence[str | Path]) -> list[Outcome]:
+    """How these commands end, one after the other in a process without the extras."""
+    words = json.dumps([[str(word) for word in command] for command in commands])
+    done = python(WITHOUT + COMMANDS, words, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return [Outcome(*outcome) for outcome in json.loads(done.stdout)]
+
+
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("video") / "video.mp4"
@@ -54,21 +78,19 @@ def test_the_base_install_requires_none_of_them() -> None:
     assert {"numpy", "onnxruntime", "av"} <= base
 
 
-@pytest.mark.parametrize("command", ["detect", "explain"])
-def test_images_are_read(command: str) -> None:
-    done = python(COMMAND, command, PORTRAIT)
-    assert done.returncode == 0, done.stderr
-    assert "happy" in done.stdout
-
-
-@pytest.mark.parametrize("begin", [["video"], ["webcam", "--no-window", "--source"]])
-def test_videos_and_cameras_are_read_into_rows(
-    begin: list[str], video: Path, tmp_path: Path
-) -> None:
-    rows = tmp_path / "rows.csv"
-    done = python(COMMAND, *begin, video, "--csv", rows)
-    assert done.returncode == 0, done.stderr
-    assert len(rows.read_text().splitlines()) == 4
+def test_images_and_videos_and_cameras_are_read(video: Path, tmp_path: Path) -> None:
+    seen, watched = tmp_path / "seen.csv", tmp_path / "watched.csv"
+    outcomes = ended(
+        tmp_path,
+        ["detect", PORTRAIT],
+        ["explain", PORTRAIT],
+        ["video", video, "--csv", seen],
+        ["webcam", "--no-window", "--source", video, "--csv", watched],
+    )
+    assert [outcome.status for outcome in outcomes] == [0] * 4, outcomes
+    assert all("happy" in outcome.stdout for outcome in outcomes[:2]), outcomes
+    for rows in (seen, watched):
+        assert len(rows.read_text().splitlines()) == 4
 
 
 def test_the_server_reads_images() -> None:
@@ -77,26 +99,16 @@ def test_the_server_reads_images() -> None:
     assert "happy" in done.stdout
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["video", "VIDEO", "--parquet", "rows.parquet"],
-        ["webcam", "--no-window", "--source", "VIDEO", "--csv", "rows.parquet"],
+def test_what_needs_the_extra_batch_says_so(video: Path, tmp_path: Path) -> None:
+    for outcome in ended(
+        tmp_path,
+        ["video", video, "--parquet", "rows.parquet"],
+        ["webcam", "--no-window", "--source", video, "--csv", "rows.parquet"],
         ["batch", PORTRAIT, "--out", "rows"],
         ["batch", "s3://bucket/photos", "--out", "rows"],
-    ],
-)
-def test_what_needs_the_extra_batch_says_so(
-    arguments: list[str], video: Path, tmp_path: Path
-) -> None:
-    words = [video if word == "VIDEO" else word for word in arguments]
-    done = python(COMMAND, *words, cwd=tmp_path)
-    outcome = Outcome(done.returncode, done.stdout, done.stderr)
-    assert_refused(outcome, "pip install 'mien[batch]'")
+    ):
+        assert_refused(outcome, "pip install 'mien[batch]'")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_store_without_fsspec_names_the_extra() -> None:
     code = "from mien.recognize.batch.storage import read_bytes; read_bytes('s3://bucket/a.jpg')"
     done = python(WITHOUT + code)
     assert "MissingExtraError: s3:// needs the extra 'batch'" in done.stderr
