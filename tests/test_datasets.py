@@ -163,6 +163,8 @@ def test_votes_of_ferplus_own_file_go_by_position(tmp_path: Path) -> None:
         (r"\n(.+)\n(.+)\n", r"\n\2\n\1\n", "row 3: expected rows in the order of fer2013.csv"),
         (r"(\n.+).\n", r"\1x\n", "row 2: expected whole numbers of votes"),
         ("contempt", "pride", "contempt is missing"),
+        (",0,", f",{2**63},", r"row \d+: expected at most 1,000,000 votes"),  # than numpy counts
+        (",0,", f",-{2**70},", r"row \d+: expected at most 1,000,000 votes"),
     ],
 )
 def test_votes_that_do_not_fit_the_faces_are_refused(

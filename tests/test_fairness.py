@@ -182,6 +182,7 @@ def test_gender_race_and_age_of_raf_db_are_read_as_they_come(folders: Path, tmp_
         ("1\n3\n4\n", r"row 7: expected the race, 0 to 2, after 5 rows of landmarks; got '3'"),
         ("1\n2\n", r"row 8: expected the age, 0 to 4.*; got ''"),
         ("x\n2\n1", r"row 6: expected the gender, 0 to 2.*; got 'x'"),
+        ("9" * 5_000 + "\n0\n3\n", "row 6: expected the gender, 0 to 2"),  # than Python reads
     ],
 )
 def test_a_bad_annotation_of_raf_db_is_named(lines: str, message: str, tmp_path: Path) -> None:

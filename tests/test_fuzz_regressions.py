@@ -7,7 +7,6 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,27 +20,20 @@ import torch
 from onnx import TensorProto, helper
 from PIL import Image as PILImage
 
-from fakes import SPEC, a_tracked_reading, write_model
+from fakes import write_model
 from image_files import oriented, saved
-from learn_fixtures import made_up_faces, write_csv, write_votes
-from mien import Classifier, DataError, ImageError, ModelError, ModelSpec, VideoError, load_image
+from mien import Classifier, DataError, ImageError, ModelError, VideoError, load_image
 from mien.bench import read_boxes
 from mien.cli.shared import printable
-from mien.errors import OptionError, OutputError, TrainingError
+from mien.errors import TrainingError
 from mien.learn.data.datasets import load_faces
-from mien.learn.fairness.groups import raf_db_groups
 from mien.learn.files import keras_config
 from mien.learn.files.keras_config import KerasConfig, read_config
-from mien.learn.training.recipes import read_recipe
 from mien.learn.training.runs import read_checkpoint
-from mien.learn.training.runs import read_config as read_run_config
 from mien.recognize import images as images_module
 from mien.recognize.crops import Crops
 from mien.recognize.video import decoding
 from mien.recognize.video.frames import frames
-from mien.rows.files import read_frames, row_writer
-from mien.spec import METADATA_KEY
-from mien.web.live import LiveSettings
 from videos import make_video, numbered
 
 CROPS: Crops = np.zeros((2, 48, 48), np.uint8)
@@ -186,28 +178,6 @@ def test_a_damaged_npy_file_is_named(tmp_path: Path) -> None:
             load_faces(tmp_path)
 
 
-@pytest.mark.parametrize("votes", [str(2**63), "-" + str(2**70)])
-def test_more_votes_than_numpy_counts(votes: str, tmp_path: Path) -> None:
-    faces = made_up_faces(train=1, val=0, test=0, votes=True)
-    table = write_csv(tmp_path / "fer2013.csv", faces)
-    counts = write_votes(tmp_path / "fer2013new.csv", faces)
-    counts.write_text(counts.read_text().replace(",0,", f",{votes},", 1))
-
-    with pytest.raises(DataError, match=r"row \d+: expected at most 1,000,000 votes"):
-        load_faces(table, votes=counts)
-
-
-def test_an_annotation_of_more_digits_than_python_reads(tmp_path: Path) -> None:
-    manual = tmp_path / "Annotation" / "manual"
-    manual.mkdir(parents=True)
-    (manual / "train_1_manu_attri.txt").write_text("1 2\n" * 5 + "9" * 5_000 + "\n0\n3\n")
-    source = str(tmp_path / "Image" / "aligned" / "train_1_aligned.jpg")
-    one = made_up_faces(train=1, val=0, test=0).take(np.array([0]))
-
-    with pytest.raises(DataError, match="row 6: expected the gender, 0 to 2"):
-        raf_db_groups(replace(one, name="RAF-DB", sources=(source,)))
-
-
 def test_a_parquet_file_with_names_that_are_no_text(tmp_path: Path) -> None:
     path = tmp_path / "train.parquet"
     pq.write_table(
@@ -231,42 +201,6 @@ def test_a_parquet_file_of_a_few_bytes_with_millions_of_rows(tmp_path: Path) -> 
 
 
 # Models
-
-
-def described(tmp_path: Path, **changes: Any) -> Path:
-    values = {**json.loads(SPEC.to_json()), **changes}
-    return write_model(tmp_path / "model.onnx", metadata=json.dumps(values))
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"name": ["a", "b"]}, "name: expected a text; got ['a', 'b']"),
-        ({"crop_margin": [1]}, "crop_margin: expected a number of 0 or more, at most 1; got [1]"),
-        ({"crop_margin": 1e308}, "crop_margin: expected a number of 0 or more, at most 1"),
-        ({"temperature": float("nan")}, "temperature: expected a number of 0 or more; got nan"),
-        ({"parameters": "many"}, "parameters: expected a whole number of 0 or more; got 'many'"),
-        ({"temperature": 10**400}, "temperature: expected a number of 0 or more; got 1000"),
-        ({"epoch": True}, "epoch: expected a whole number of 0 or more; got True"),
-        ({"labels": ["angry", {}, "sad"]}, "labels: expected texts; got ('angry', {}, 'sad')"),
-        (
-            {"scores": {"val": {"n": 1, "accuracy": 2.0, "macro_f1": 0.5}}},
-            "accuracy: expected a number of 0 or more, at most 1; got 2.0",
-        ),
-    ],
-)
-def test_a_description_of_other_kinds_is_refused(
-    changes: dict[str, Any], message: str, tmp_path: Path
-) -> None:
-    with pytest.raises(ModelError, match="its description cannot be read") as caught:
-        Classifier(described(tmp_path, **changes))
-    assert message in str(caught.value)
-
-
-def test_a_description_nested_deeper_than_python_goes() -> None:
-    text = json.dumps(json.loads(SPEC.to_json()))[:-1] + ', "members": ' + 9_000 * "[" + "}"
-    with pytest.raises(ModelError, match=r"some.onnx: its description cannot be read"):
-        ModelSpec.from_metadata({METADATA_KEY: text}, source="some.onnx")
 
 
 def test_a_model_whose_texts_are_no_text(tmp_path: Path) -> None:
@@ -371,20 +305,6 @@ def test_an_archive_that_unpacks_to_gigabytes(
 # Runs and recipes
 
 
-@pytest.mark.parametrize("value", ["[" * 100_000, "1" + 400 * "0", '"x"'])
-def test_a_recipe_of_settings_that_are_none(value: str, tmp_path: Path) -> None:
-    path = tmp_path / "recipe.json"
-    path.write_text('{"mean": ' + value + "}")
-    with pytest.raises(OptionError, match=r"recipe.json: expected a recipe; "):
-        read_recipe(path)
-
-
-def test_settings_of_a_run_nested_deeper_than_python_goes(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text("[" * 100_000)
-    with pytest.raises(TrainingError, match="expected a training run's settings"):
-        read_run_config(tmp_path)
-
-
 @pytest.mark.parametrize("boxes", ["[" * 100_000, '{"a": [[1' + 400 * "0" + ", 2, 3, 4]]}"])
 def test_boxes_that_are_none(boxes: str, tmp_path: Path) -> None:
     (tmp_path / "boxes.json").write_text(boxes)
@@ -429,49 +349,6 @@ def test_a_video_of_frames_too_large_to_hold_a_dozen_of(
     monkeypatch.setattr(decoding, "MAX_PIXELS", 64 * 48 - 1)
     with pytest.raises(VideoError, match="expected frames of at most 3,071 pixels; got 64 x 48"):
         frames(path)
-
-
-def changed_rows(path: Path, change: Callable[[dict[str, Any]], None]) -> Path:
-    writer = row_writer(path)
-    writer.write(0, 0.0, [a_tracked_reading()])
-    writer.finish()
-    values = json.loads(path.read_text())
-    change(values)
-    path.write_text(json.dumps(values) + "\n")
-    return path
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda row: row.update(box=[1, 2, 3]),
-        lambda row: row.update(box=[[1], 2, 3, 4]),
-        lambda row: row["probabilities"].update(happy="high"),
-        lambda row: row.update(probabilities=7),
-        lambda row: row.update(box=[1, 2, 3, 10**400]),
-        lambda row: row.update(frame=[0]),
-    ],
-)
-def test_lines_that_are_no_rows(change: Callable[[dict[str, Any]], None], tmp_path: Path) -> None:
-    path = changed_rows(tmp_path / "rows.jsonl", change)
-    with pytest.raises(OutputError, match=r"rows.jsonl: expected rows that mien wrote"):
-        list(read_frames(path))
-
-
-def test_a_row_with_a_cell_longer_than_csv_allows(tmp_path: Path) -> None:
-    path = tmp_path / "rows.csv"
-    path.write_text("frame,time_s,track\n0,0.0," + "9" * 200_000 + "\n")
-    with pytest.raises(OutputError, match=r"rows.csv: expected rows that mien wrote"):
-        list(read_frames(path))
-
-
-# Live clients
-
-
-def test_a_setting_that_no_float_holds() -> None:
-    """A whole number of 400 digits ended the connection without a word."""
-    with pytest.raises(OptionError, match="threshold: expected 0 to 1; got 1000"):
-        LiveSettings().changed('{"type": "settings", "threshold": 1' + 400 * "0" + "}")
 
 
 @pytest.mark.parametrize("settings", [1.5, None, [], "x"])

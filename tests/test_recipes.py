@@ -118,6 +118,7 @@ def test_what_a_file_leaves_out_is_as_in_the_paper(tmp_path: Path) -> None:
         ('{"augmentation": {"flip": 1}}', "flip: expected true or false; got 1"),
         ('{"augmentation": {"shear": 1}}', "got 'shear'"),
         ('{"augmentation": {"zoom": 2}}', "zoom: expected below 1; got 2"),
+        *(('{"mean": ' + value + "}", "") for value in ("[" * 100_000, "1" + 400 * "0", '"x"')),
     ],
 )
 def test_a_file_that_is_no_recipe_is_refused_with_its_name(

@@ -69,14 +69,33 @@ def test_a_file_of_another_tool_or_format_is_refused() -> None:
         read(changed(format=99))
 
 
+NUMBER, WHOLE = "expected a number of 0 or more", "expected a whole number of 0 or more"
+OUT_OF_RANGE = {"val": {"n": 1, "accuracy": 2.0, "macro_f1": 0.5}}
+
+
 @pytest.mark.parametrize(
-    "text",
+    ("text", "why"),
     [
-        *("", "{", "[]", "7", "null", '{"format": 1}', '{"name": "no format"}'),
-        *(changed(unheard_of=1), changed(labels=7), changed(votes_labels=7)),
-        *(changed(members=[7]), changed(scores=[1]), changed(scores={"val": {"n": 1}})),
+        *((text, "") for text in ("", "{", "[]", "7", "null", '{"format": 1}', '{"name": "no"}')),
+        (SPEC.to_json()[:-1] + ', "members": ' + 9_000 * "[" + "}", ""),
+        *((changed(**{name: 7}), "") for name in ("unheard_of", "labels", "votes_labels")),
+        *((changed(members=[7]), ""), (changed(scores=[1]), "")),
+        (changed(scores={"val": {"n": 1}}), ""),
+        (changed(scores=OUT_OF_RANGE), f"accuracy: {NUMBER}, at most 1; got 2.0"),
+        (changed(name=["a", "b"]), "name: expected a text; got ['a', 'b']"),
+        (changed(crop_margin=[1]), f"crop_margin: {NUMBER}, at most 1; got [1]"),
+        (changed(crop_margin=1e308), f"crop_margin: {NUMBER}, at most 1"),
+        (changed(temperature=float("nan")), f"temperature: {NUMBER}; got nan"),
+        (changed(temperature=10**400), f"temperature: {NUMBER}; got 1000"),
+        (
+            changed(parameters="many"),
+            f"parameters: {WHOLE}; got 'many'",
+        ),
+        (changed(epoch=True), f"epoch: {WHOLE}; got True"),
+        (changed(labels=["angry", {}]), "labels: expected texts; got ('angry', {})"),
     ],
 )
-def test_what_cannot_be_understood_is_a_model_error(text: str) -> None:
-    with pytest.raises(ModelError, match=r"some\.onnx: .*cannot be read"):
+def test_what_cannot_be_understood_is_a_model_error(text: str, why: str) -> None:
+    with pytest.raises(ModelError, match=r"some\.onnx: .*cannot be read") as caught:
         read(text)
+    assert why in str(caught.value)

@@ -378,7 +378,7 @@ def test_a_damaged_checkpoint_is_named_and_code_in_it_is_not_run(
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        *((text, "") for text in ("", "{", "[]", "null", '"x"', "{}", "\x00")),
+        *((text, "") for text in ("", "{", "[]", "null", '"x"', "{}", "\x00", "[" * 100_000)),
         ('{"recipe": 3}', ""),
         ('{"recipe": {}}', ""),
         ('{"recipe": {"lookahead": 5}}', "lookahead"),  # of a newer mien

@@ -98,6 +98,9 @@ def test_what_is_no_file_of_rows_is_an_output_error(tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     with pytest.raises(OutputError, match="expected rows that mien wrote"):
         list(read_frames(tmp_path / "other.csv"))
+    (tmp_path / "other.csv").write_text("frame,time_s,track\n0,0.0," + "9" * 200_000 + "\n")
+    with pytest.raises(OutputError, match=r"other.csv: expected rows that mien wrote"):
+        list(read_frames(tmp_path / "other.csv"))  # a cell longer than csv allows
     with pytest.raises(OutputError, match=r"\.csv, \.jsonl, \.parquet; got \.txt"):
         row_writer(tmp_path / "rows.txt")
     with pytest.raises(OutputError, match="cannot be written"):
@@ -237,6 +240,9 @@ def test_cells_that_no_video_has_are_told_by_name(
         table.read_rows(path)
 
 
+SAD: dict[str, Any] = dict.fromkeys(EMOTIONS, 0.1) | {"sad": 0.4}
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -247,6 +253,10 @@ def test_cells_that_no_video_has_are_told_by_name(
         ({"quality": "x"}, ""),
         ({"landmarks": 5}, ""),
         ({"probabilities": []}, ""),
+        ({"probabilities": 7}, ""),
+        ({"probabilities": {**SAD, "happy": "high"}}, ""),
+        *(({"box": [*box]}, "") for box in ([1, 2, 3], [[1], 2, 3, 4], [1, 2, 3, 10**400])),
+        ({"frame": [0]}, ""),
     ],
 )
 def test_lines_of_another_kind_are_told(
