@@ -10,7 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from command_line import Mien, Outcome
 from fakes import write_model
@@ -18,6 +20,8 @@ from mien.cli.app import main
 from mien.environment import onnx_session
 from mien.readings import Image
 from mien.recognize import catalog, classifier, yunet
+from mien.recognize.crops import crop_faces
+from mien.recognize.faces import YuNetDetector
 from mien.recognize.images import load_image
 
 if TYPE_CHECKING:
@@ -33,6 +37,7 @@ sys.path[:0] = [str(ROOT / folder) for folder in BESIDE]
 # A shell starts what it puts into the background deaf to Ctrl-C, and children inherit that; the
 # tests of interrupts need the default, wherever the suite is started.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # which suits small networks, and those beside
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +51,15 @@ def portrait_image(portrait: Path) -> Image:
     image = load_image(portrait)
     image.setflags(write=False)  # the tests share it
     return image
+
+
+@pytest.fixture(scope="session")
+def portrait_crop(portrait_image: Image) -> NDArray[np.uint8]:
+    """(48, 48): its face, as the classifier gets it."""
+    detector = YuNetDetector()
+    (crop,) = crop_faces(portrait_image, detector.detect(portrait_image), detector.framing)
+    crop.setflags(write=False)
+    return np.asarray(crop)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 from mien.readings import Box, Face, Image, Landmarks, Reading, TrackedReading
+from mien.recognize.crops import Crops
 from mien.recognize.faces import Framing
 from mien.spec import METADATA_KEY, ModelSpec, Score
 
@@ -80,6 +81,11 @@ def write_people_model(path: Path, *, people: bool = True, seed: int = 0) -> Pat
     spec = replace(SPEC, name=path.stem, votes_labels=FERPLUS_EMOTIONS, votes_share=0.7)
     votes = len(FERPLUS_EMOTIONS)
     return write_model(path, votes=votes, people=people, metadata=spec.to_json(), seed=seed)
+
+
+def some_crops(count: int, *, seed: int = 0) -> Crops:
+    """(count, 48, 48) uint8: noise."""
+    return np.random.default_rng(seed).integers(0, 256, (count, 48, 48), dtype=np.uint8)
 
 
 @dataclass

@@ -28,7 +28,6 @@ from mien.learn.training.batches import Augmentation, Batches
 from mien.learn.training.loop import EpochRow, Progress, TrainingResult, load_best, read_history
 from mien.learn.training.recipes import Recipe
 from mien.recognize.classifier import Classifier
-from mien.recognize.crops import Crops
 
 
 def converted(path: Path, **options: Any) -> Classifier:
@@ -92,11 +91,6 @@ def some_pixels(count: int = 16) -> Tensor:
     """(count, 1, 48, 48) float32: made-up faces as a training step has them."""
     faces = made_up_faces().take(np.arange(count))
     return Batches.of(faces, device=torch.device("cpu")).take(slice(None)).pixels
-
-
-def some_crops(count: int, *, seed: int = 0) -> Crops:
-    """(count, 48, 48) uint8: noise."""
-    return np.random.default_rng(seed).integers(0, 256, (count, 48, 48), dtype=np.uint8)
 
 
 def onnx_model(
@@ -208,15 +202,12 @@ def add_tiny_network() -> None:
 
 @contextmanager
 def tiny_network() -> Iterator[None]:
-    """Makes the network "tiny" known, and torch take one thread, which suits it best."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    """Makes the network "tiny" known."""
     add_tiny_network()
     try:
         yield
     finally:
         del networks.NETWORKS["tiny"]
-        torch.set_num_threads(threads)
 
 
 def history_of(rows: tuple[EpochRow, ...]) -> list[tuple[float, ...]]:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+import doubtful
 from command_line import Mien, assert_refused, csv_rows
 from learn_fixtures import TINY, made_up_faces, write_parquet_folder
 from mien.errors import DataError, MissingExtraError, OptionError, OutputError, TrainingError
@@ -30,10 +31,6 @@ from mien.learn.data.duplicates import groups_of_duplicates
 from mien.learn.reports.audit_page import to_page, write_audit
 from mien.learn.training.loop import Progress, train
 from mien.learn.training.recipes import RECIPES
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
-
-import doubtful
 
 pytestmark = pytest.mark.usefixtures("tiny")
 

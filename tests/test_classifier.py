@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto
 
 from command_line import Mien, assert_refused
-from fakes import SPEC, write_model, write_people_model
+from fakes import SPEC, some_crops, write_model, write_people_model
 from mien import (
     DEFAULT_MODEL,
     EMOTIONS,
@@ -20,11 +20,6 @@ from mien import (
     shipped_models,
 )
 from mien.labels import FERPLUS_EMOTIONS
-from mien.recognize.crops import Crops
-
-
-def some_crops(count: int) -> Crops:
-    return np.random.default_rng(1).integers(0, 256, (count, 48, 48), dtype=np.uint8)
 
 
 def test_rows_are_probabilities(tiny_model: Path) -> None:

@@ -1,7 +1,6 @@
 """Compound emotions: the article's pairs, the rule, and `mien detect --compound`."""
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+import compound
 from command_line import Mien, csv_rows
 from fakes import a_reading, a_tracked_reading
 from mien.compound import COMPOUNDS, Compound, compound_of
@@ -16,10 +16,6 @@ from mien.errors import OptionError
 from mien.labels import EMOTIONS
 from mien.output.records import IMAGE_TABLE, CsvWriter, to_csv, to_dict
 from mien.readings import ImageFile, ImageResult
-
-sys.path.append(str(Path(__file__).resolve().parent.parent / "benchmarks"))
-
-import compound
 
 if TYPE_CHECKING:
     from mien.learn.data.datasets import FaceSet

@@ -84,12 +84,6 @@ def test_without_near_duplicates(portrait_crop: NDArray[np.uint8]) -> None:
     assert len(without_duplicates(faces, near=True)) == 31
 
 
-@pytest.fixture(scope="module")
-def portrait_crop(portrait_image: Image) -> NDArray[np.uint8]:
-    """(48, 48): a real face."""
-    return _crop(portrait_image)
-
-
 def _crop(image: Image, shift_px: float = 0.0, grown: float = 1.0) -> NDArray[np.uint8]:
     detector = YuNetDetector()
     (face,) = detector.detect(image)

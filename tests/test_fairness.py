@@ -23,10 +23,8 @@ from mien.learn.fairness.gaps import ACCURACY, MIN_CELL, SAME_MIX, Gap, holm, pe
 from mien.learn.fairness.groups import MAX_GROUPS, Grouping, crossed, raf_db_groups, read_groups
 from mien.learn.fairness.slices import SLICES, measure_slices, reference_faces, slice_faces, thirds
 from mien.learn.reports.fairness_page import fairness_page
-from mien.readings import Image, Probabilities
+from mien.readings import Probabilities
 from mien.recognize.classifier import Classifier
-from mien.recognize.crops import crop_faces
-from mien.recognize.faces import YuNetDetector
 
 FEW = {"resamples": 200, "permutations": 499}
 HAPPY, SAD = EMOTIONS.index("happy"), EMOTIONS.index("sad")
@@ -192,13 +190,6 @@ def test_a_bad_annotation_of_raf_db_is_named(lines: str, message: str, tmp_path:
 
 
 # Slices
-
-
-@pytest.fixture(scope="module")
-def portrait_crop(portrait_image: Image) -> NDArray[np.uint8]:
-    detector = YuNetDetector()
-    (crop,) = crop_faces(portrait_image, detector.detect(portrait_image), detector.framing)
-    return np.asarray(crop)
 
 
 def set_of(*crops: NDArray[np.uint8]) -> FaceSet:

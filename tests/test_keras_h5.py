@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ import torch
 from numpy.typing import NDArray
 from safetensors import safe_open
 
-from learn_fixtures import FEW_FACES, converted, logits_of, some_crops, tiny_network
+from fakes import some_crops
+from learn_fixtures import FEW_FACES, converted, logits_of, tiny_network
 from mien import EMOTIONS, Classifier, MissingExtraError, ModelError, OptionError, Recognizer
 from mien.labels import FERPLUS_EMOTIONS, FERPLUS_TO_EMOTION
 from mien.learn.evaluation.scores import evaluate
@@ -46,14 +47,6 @@ ALPHABETICAL = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise
 @pytest.fixture(scope="module")
 def keras() -> Any:
     return import_keras("the tests")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -98,13 +98,23 @@ def test_out_of_memory_names_a_batch_size_that_fits_and_loses_nothing(
     assert same_run(resumed, reference)
 
 
-def test_where_not_even_one_face_fits_it_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("error", "raised", "message"),
+    [
+        (MESSAGES["cuda"], OutOfMemoryError, "a batch_size of 14; no smaller one fits either"),
+        (RuntimeError("mat1 and mat2 cannot be multiplied"), RuntimeError, "^mat1 and mat2"),
+    ],
+)
+def test_where_not_even_one_face_fits_it_is_said_and_other_errors_are_not_taken_for_it(
+    error: Exception,
+    raised: type[Exception],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(_Memory, "full", 1)
-    monkeypatch.setattr(_Memory, "room", 0)
-
-    with pytest.raises(OutOfMemoryError, match="a batch_size of 14; no smaller one fits either"):
+    for name, value in (("full", 1), ("room", 0), ("error", error)):
+        monkeypatch.setattr(_Memory, name, value)
+    with pytest.raises(raised, match=message):
         train(FACES, NORMED, tmp_path / "run", device="cpu")
 
 
@@ -140,16 +150,6 @@ def test_on_the_command_line_it_is_one_line(
     ended = mien(*arguments, "--recipe", "paper", "--network", "normed", "--batch-size", 14)
 
     assert_refused(ended, "mien: out of memory in epoch 1, step 1")
-
-
-def test_other_errors_of_a_step_are_not_taken_for_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_Memory, "full", 1)
-    monkeypatch.setattr(_Memory, "error", RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
-
-    with pytest.raises(RuntimeError, match="mat1 and mat2"):
-        train(FACES, NORMED, tmp_path / "run", device="cpu")
 
 
 def test_what_out_of_memory_is() -> None:

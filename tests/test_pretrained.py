@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
 from command_line import Mien, assert_refused
@@ -19,7 +20,6 @@ from learn_fixtures import (
     same_weights,
     write_csv,
 )
-from mien import YuNetDetector, crop_faces
 from mien.errors import MienError, OptionError, TrainingError
 from mien.labels import EMOTIONS
 from mien.learn.evaluation.calibration import Calibration, Pool
@@ -29,7 +29,6 @@ from mien.learn.training.loop import train
 from mien.learn.training.pretrained import Pretrained
 from mien.learn.training.recipes import RECIPES
 from mien.learn.training.runs import fingerprint, load_best, network_of, read_config
-from mien.readings import Image
 from mien.recognize.classifier import DEFAULT_MODEL, Classifier, shipped_weights
 
 pytestmark = pytest.mark.usefixtures("tiny", "no_figure_of_history")
@@ -143,8 +142,9 @@ def test_weights_that_do_not_fit_are_refused(
 
 
 def test_the_weights_in_the_package_are_those_of_the_model_in_the_box(
-    portrait_image: Image,
+    portrait_crop: NDArray[np.uint8],
 ) -> None:
+    face = portrait_crop
     shipped = Classifier()
     recipe = RECIPES["mien"]
     network = network_of(recipe)
@@ -155,8 +155,6 @@ def test_the_weights_in_the_package_are_those_of_the_model_in_the_box(
         Calibration(spec.temperature, spec.label_smoothing_undone),
         pool=Pool(spec.votes_share, spec.people_temperature, spec.people_offsets),
     ).eval()
-    detector = YuNetDetector()
-    (face,) = crop_faces(portrait_image, detector.detect(portrait_image), detector.framing)
     # The face, mirrored, turned, moved, darker, and without its mouth or its eyes.
     moved = [np.roll(face, shift, axis) for shift in (-4, 4) for axis in (0, 1)]
     covered = np.stack([face, face])

@@ -11,9 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fakes import EYES
-from mien.readings import UNUSABLE, Face, Image, Landmarks
-from mien.recognize.crops import crop_faces
-from mien.recognize.faces import YuNetDetector
+from mien.readings import UNUSABLE, Face, Landmarks
 from mien.recognize.quality import blur_of, inside_of, pose_of, quality_of, with_mesh
 
 SIZE = (200, 200)
@@ -43,11 +41,9 @@ def a_face(landmarks: Landmarks | None = EYES, side: float = 100.0) -> Face:
     return Face((50.0, 50.0, 50.0 + side, 50.0 + side), 0.9, landmarks)
 
 
-@pytest.fixture(scope="module")
-def crop(portrait_image: Image) -> NDArray[np.uint8]:
-    detector = YuNetDetector()
-    (face,) = detector.detect(portrait_image)
-    return np.asarray(crop_faces(portrait_image, [face], detector.framing)[0], np.uint8)
+@pytest.fixture
+def crop(portrait_crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return portrait_crop
 
 
 @pytest.mark.parametrize("angle", [-40.0, -15.0, 0.0, 15.0, 40.0])

@@ -2,12 +2,11 @@ import re
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from command_line import Mien
 from learn_fixtures import history_of, made_up_faces, png, write_csv, write_votes
@@ -26,15 +25,6 @@ pytestmark = pytest.mark.slow
 
 FACES = made_up_faces(train=8, val=3, test=3, votes=True)
 QUICK = ("--paper-epochs", "1", "--modern-epochs", "1")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _quick() -> Iterator[None]:
-    """One thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

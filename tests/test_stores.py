@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
-from learn_fixtures import onnx_model, some_crops
+from fakes import some_crops
+from learn_fixtures import onnx_model
 from mien.learn.files.stores import with_half_weights, with_int8_weights
 from mien.recognize.crops import Crops
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fakes import some_crops
 from mien import Classifier, OptionError
 from mien.readings import Probabilities
 from mien.recognize.crops import Crops
@@ -13,10 +14,6 @@ from mien.web.batching import BatchingClassifier
 from mien.web.service import Service
 from mien.web.settings import WebSettings
 from named_pipes import wait_until
-
-
-def crops_of(count: int, seed: int = 0) -> Crops:
-    return np.random.default_rng(seed).integers(0, 256, (count, 48, 48), dtype=np.uint8)
 
 
 @pytest.fixture
@@ -57,20 +54,20 @@ class Slow:
 def test_alone_it_answers_as_the_classifier_does(classifier: Classifier) -> None:
     shared = BatchingClassifier(classifier)
     for count in (1, 3, 70):
-        assert np.array_equal(shared(crops_of(count)), classifier(crops_of(count)))
-    assert shared(crops_of(0)).shape == (0, 7)
+        assert np.array_equal(shared(some_crops(count)), classifier(some_crops(count)))
+    assert shared(some_crops(0)).shape == (0, 7)
     assert shared.spec is classifier.spec
     assert (shared.runs, shared.calls) == (3, 3)
 
 
 def test_what_comes_while_it_is_busy_is_read_together(classifier: Classifier) -> None:
     shared = BatchingClassifier(classifier)
-    expected = {n: classifier(crops_of(n, seed=n)) for n in range(1, 7)}
+    expected = {n: classifier(some_crops(n, seed=n)) for n in range(1, 7)}
     slow = Slow(shared)
     answers: dict[int, Probabilities] = {}
 
     def read(count: int) -> None:
-        answers[count] = shared(crops_of(count, seed=count))
+        answers[count] = shared(some_crops(count, seed=count))
 
     slow.busy_with(*(partial(read, count) for count in range(1, 7)))
     assert slow.sizes == [1, 2 + 3 + 4 + 5 + 6]
@@ -85,17 +82,17 @@ def test_no_run_takes_more_than_it_may(
     shared = BatchingClassifier(classifier)
     monkeypatch.setattr(BatchingClassifier, "MOST", 5)
     slow = Slow(shared)
-    slow.busy_with(*(partial(shared, crops_of(3)) for _ in range(4)))
+    slow.busy_with(*(partial(shared, some_crops(3)) for _ in range(4)))
     assert slow.sizes == [3, 3, 3, 3]
 
 
 def test_crops_of_another_kind_hurt_nobody_else(classifier: Classifier) -> None:
     shared = BatchingClassifier(classifier)
     with pytest.raises(OptionError, match="expected a uint8 array"):
-        shared(crops_of(2).astype(np.float32))
+        shared(some_crops(2).astype(np.float32))
     with pytest.raises(OptionError, match="expected shape"):
-        shared(crops_of(2)[:, :40])
-    assert shared(crops_of(2)).shape == (2, 7)
+        shared(some_crops(2)[:, :40])
+    assert shared(some_crops(2)).shape == (2, 7)
 
 
 def test_a_failure_reaches_all_who_asked_and_the_next_is_read(classifier: Classifier) -> None:
@@ -111,14 +108,14 @@ def test_a_failure_reaches_all_who_asked_and_the_next_is_read(classifier: Classi
 
     def read() -> None:
         try:
-            shared(crops_of(2))
+            shared(some_crops(2))
         except RuntimeError as error:
             errors.append(str(error))
 
     slow.busy_with(read, read, read)
     assert errors == ["no memory"] * 3
     slow._run = right
-    assert shared(crops_of(2)).shape == (2, 7)
+    assert shared(some_crops(2)).shape == (2, 7)
 
 
 def test_recognizers_share_detector_and_network_and_no_settings(tiny_model: Path) -> None:
