@@ -116,6 +116,18 @@ def paper_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run_dir
 
 
+@pytest.fixture(scope="session")
+def voting_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the small network with a head for the votes, by `VOTING`; to be read."""
+    from learn_fixtures import VOTED_FACES, VOTING, tiny_network
+    from mien.learn.training.loop import train
+
+    run_dir = tmp_path_factory.mktemp("runs") / "voting"
+    with tiny_network():
+        train(VOTED_FACES, VOTING, run_dir, device="cpu")
+    return run_dir
+
+
 @pytest.fixture(scope="module")
 def tiny() -> Iterator[None]:
     """Makes the network "tiny" known to the tests of a module."""

@@ -5,9 +5,11 @@ import io
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
+from unittest.mock import patch
 
 import numpy as np
 import onnx
@@ -78,6 +80,8 @@ def made_up_faces(
     )
 
 
+VOTED_FACES: Final = made_up_faces(votes=True)
+VOTING: Final = replace(TINY, name="voting", votes_weight=0.5)
 FEW_FACES: Final = made_up_faces(train=2, val=1, test=2)
 STILL: Final = Augmentation(rotation_deg=0.0, zoom=0.0, shift=0.0, flip=False)
 
@@ -203,11 +207,8 @@ def add_tiny_network() -> None:
 @contextmanager
 def tiny_network() -> Iterator[None]:
     """Makes the network "tiny" known."""
-    add_tiny_network()
-    try:
+    with patch.dict(networks.NETWORKS, tiny=_tiny_backbone):
         yield
-    finally:
-        del networks.NETWORKS["tiny"]
 
 
 def history_of(rows: tuple[EpochRow, ...]) -> list[tuple[float, ...]]:

@@ -201,10 +201,13 @@ def test_votes_that_do_not_fit_the_faces_are_refused(
     ],
 )
 def test_a_bad_row_of_a_table_is_named(row: str, message: str, tmp_path: Path) -> None:
-    path = tmp_path / "fer2013.csv"
-    path.write_text(f"emotion,pixels,Usage\n3,{GOOD_PIXELS},Training\n{row}\n")
+    table = f"emotion,pixels,Usage\n3,{GOOD_PIXELS},Training\n{row}\n"
+    assert_named(tmp_path / "fer2013.csv", table.encode(), f"row 3: {message}")
 
-    with pytest.raises(DataError, match=f"row 3: {message}") as caught:
+
+def assert_named(path: Path, content: bytes, message: str) -> None:
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=message) as caught:
         load_faces(path)
     assert str(path) in str(caught.value)
 
@@ -222,12 +225,7 @@ def test_a_bad_row_of_a_table_is_named(row: str, message: str, tmp_path: Path) -
 def test_a_file_that_is_no_table_of_faces_is_named(
     content: bytes, message: str, tmp_path: Path
 ) -> None:
-    path = tmp_path / "fer2013.csv"
-    path.write_bytes(content)
-
-    with pytest.raises(DataError, match=message) as caught:
-        load_faces(path)
-    assert str(path) in str(caught.value)
+    assert_named(tmp_path / "fer2013.csv", content, message)
 
 
 def _without_usage(path: Path, faces: FaceSet) -> Path:
@@ -416,10 +414,7 @@ def test_a_bad_row_of_a_parquet_file_is_named(
     changes: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
     path = _parquet(tmp_path / "train.parquet", **changes)
-
-    with pytest.raises(DataError, match=message) as caught:
-        load_faces(path)
-    assert str(path) in str(caught.value)
+    assert_named(path, path.read_bytes(), message)
 
 
 def test_votes_in_some_parquet_files_only_are_refused(tmp_path: Path) -> None:
@@ -433,10 +428,7 @@ def test_votes_in_some_parquet_files_only_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [0, 3, 500])
 def test_a_parquet_file_cut_short_is_named(size: int, tmp_path: Path) -> None:
     path = _parquet(tmp_path / "train.parquet")
-    path.write_bytes(path.read_bytes()[:size])
-
-    with pytest.raises(DataError, match=r"train\.parquet: expected a Parquet file"):
-        load_faces(path)
+    assert_named(path, path.read_bytes()[:size], r"train\.parquet: expected a Parquet file")
 
 
 def test_a_parquet_file_is_the_split_that_it_alone_is_named_after(tmp_path: Path) -> None:

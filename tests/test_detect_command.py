@@ -159,7 +159,10 @@ def test_one_bad_image_among_others(
     bad.write_text("no image")
     done = detect(bad, portrait, blank, "--json", "--csv", tmp_path / "faces.csv")
     assert done.status == 2
-    assert [p["error"] is None for p in json.loads(done.stdout)] == [False, True, True]
+    unread, *others = json.loads(done.stdout)
+    assert [image["error"] for image in others] == [None, None]
+    assert (unread["size"], unread["faces"]) == (None, [])
+    assert unread["error"].startswith(f"{bad}: expected a JPEG")
     first, last = done.stderr.splitlines()
     assert first.startswith("mien: ")
     assert "two lines.jpg: expected a JPEG" in first
@@ -177,6 +180,7 @@ def in_encoding(encoding: str, *arguments: str | Path) -> subprocess.CompletedPr
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
 def test_unusual_file_names(blank: Path, tiny_model: Path) -> None:
     names = ["two words.png", "日本語.png", "a,b.png", "line\nbreak.png", "caf\udce9.png"]
+    names += ['say "cheese".png', "line\r\nbreak.png", " .png"]
     paths = [Path(shutil.copy(blank, blank.with_name(name))) for name in names]
     table = blank.with_name("faces.csv")
     done = in_encoding("utf-8:strict", "--model", tiny_model, *paths, "--csv", table, "--json")

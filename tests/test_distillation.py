@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from command_line import Mien, assert_refused
 from learn_fixtures import (
     TINY,
+    VOTED_FACES,
     best_weights,
     history_of,
     made_up_faces,
@@ -28,16 +29,17 @@ from mien.learn.training.runs import fingerprint
 pytestmark = pytest.mark.usefixtures("tiny", "no_figure_of_history")
 
 ROOT = Path(__file__).resolve().parent.parent
-FACES = made_up_faces(votes=True)
+FACES = VOTED_FACES
 STUDENT = replace(TINY, name="student", distill_weight=0.8, votes_weight=0.5, mixup=0.2)
-TEACHER = replace(TINY, name="teacher", votes_weight=0.5)
 
 
 @pytest.fixture(scope="module")
-def teachers(tiny: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+def teachers(
+    tiny: None, voting_run: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path, Path]:
     """Two finished runs, the second without a head for the votes; and one interrupted."""
     folder = tmp_path_factory.mktemp("teachers")
-    train(FACES, TEACHER, folder / "a", device="cpu")
+    shutil.copytree(voting_run, folder / "a")
     train(FACES, replace(TINY, name="plain"), folder / "b", device="cpu", seed=1)
     unfinished = shutil.copytree(folder / "a", folder / "unfinished")
     rows = (unfinished / "history.csv").read_text().splitlines(keepends=True)

@@ -16,7 +16,7 @@ from fakes import a_tracked_reading
 from made_up_rows import frames_of, video_of, write_rows
 from mien import EMOTIONS, analyze_video
 from mien.errors import OptionError, OutputError
-from mien.readings import Event, FaceQuality
+from mien.readings import Event
 from mien.recognize.video.batch import VideoFile
 from mien.recognize.video.outputs import Outputs
 from mien.rows.events import EVENT_COLUMNS, EventSettings, events_of
@@ -344,25 +344,3 @@ def test_a_minute_of_two_people_at_full_rate(tmp_path: Path, mien: Mien) -> None
     assert sorted([happy["b_follows"], happy["a_follows"]]) == ["0", "3"]
     lags = [happy["b_lag_s"], happy["a_lag_s"]]
     assert float("".join(lags)) == pytest.approx(1.0, abs=2 / 25)  # Ben smiles after Ada
-
-
-def test_faces_that_are_not_usable_are_left_out_when_asked() -> None:
-    """Happy for four seconds, of which the second is not usable."""
-    aside = FaceQuality(60.0, 0.0, 0.0, 90.0, 0.1, 120.0, 40.0, 1.0, "turned")
-    usable = replace(aside, unusable="")
-    faces = [
-        [replace(a_tracked_reading(), quality=aside if 25 <= number < 50 else usable)]
-        for number in range(100)
-    ]
-    video = video_of(frames_of(faces, fps=25.0))
-
-    def spans(settings: EventSettings) -> list[tuple[float, float]]:
-        return [(event.onset_s, event.end_s) for event in events_of(video, settings)]
-
-    assert spans(EventSettings()) == [(0.0, 4.0)]
-    assert spans(EventSettings(usable_only=True)) == [(0.0, 1.0), (2.0, 4.0)]
-    assert spans(EventSettings(usable_only=True, max_gap_s=1.0)) == [(0.0, 4.0)]
-    tables = EventTables.of(video, EventSettings(usable_only=True))
-    happy = by_emotion(tables.statistics, 1)["happy"]
-    assert happy.count == 2
-    assert [happy.seen_s, happy.share] == pytest.approx([3.0, 1.0])

@@ -14,7 +14,7 @@ from scipy.special import softmax
 from command_line import Mien
 from learn_fixtures import (
     FEW_FACES,
-    TINY,
+    VOTING,
     converted,
     logits_of,
     made_up_faces,
@@ -291,11 +291,10 @@ def test_a_keras_file_of_mien_says_that_label_smoothing_is_not_undone(tmp_path: 
 
 @pytest.fixture(scope="module")
 def voting_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of the small network with the head for the votes."""
+    """A run that has seen so few faces that val tells a temperature."""
     run_dir = tmp_path_factory.mktemp("runs") / "voting"
-    faces = made_up_faces(train=2, val=1, test=2, votes=True)
     with tiny_network():
-        train(faces, replace(TINY, votes_weight=0.5), run_dir, device="cpu")
+        train(made_up_faces(train=2, val=1, test=2, votes=True), VOTING, run_dir, device="cpu")
     return run_dir
 
 

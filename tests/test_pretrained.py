@@ -1,6 +1,7 @@
 """Runs that begin with the weights of another: `train(..., pretrained=...)`."""
 
 import json
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from safetensors.torch import load_file, save_file
 from command_line import Mien, assert_refused
 from learn_fixtures import (
     TINY,
+    VOTED_FACES,
+    VOTING,
     best_weights,
     history_of,
     made_up_faces,
@@ -33,17 +36,16 @@ from mien.recognize.classifier import DEFAULT_MODEL, Classifier, shipped_weights
 
 pytestmark = pytest.mark.usefixtures("tiny", "no_figure_of_history")
 
-FACES = made_up_faces(votes=True)
+FACES = VOTED_FACES
 PLAIN = replace(TINY, name="plain")
-VOTING = replace(TINY, name="voting", votes_weight=0.5)
 ALMOST_STILL = replace(PLAIN, epochs=1, learning_rate=1e-9)
 
 
 @pytest.fixture(scope="module")
-def earlier(tiny: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def earlier(tiny: None, voting_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run with a head for the FER+ votes, and its weights as safetensors beside it."""
     folder = tmp_path_factory.mktemp("earlier")
-    train(FACES, VOTING, folder / "run", device="cpu")
+    shutil.copytree(voting_run, folder / "run")
     for head, name in (("people", "votes"), ("label", "plain")):
         out = folder / f"{name}.safetensors"
         export_model(folder / "run", out, to="safetensors", head=head)

@@ -1,15 +1,12 @@
 import csv
 import io
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from fakes import a_reading
 from mien import EMOTIONS, ImageError, ImageFile, ImageResult, Reading
-from mien.output.files import write_text
 from mien.output.records import EXPECTED_COLUMNS, IMAGE_TABLE, to_csv, to_dict
 from mien.readings import Expectation
 
@@ -55,32 +52,6 @@ def test_an_image_without_a_face_has_a_row_and_one_that_cannot_be_read() -> None
     assert to_csv([]) == ",".join(IMAGE_TABLE) + "\n"
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("a,b.jpg", 'say "cheese".jpg', "line\nbreak.jpg", "line\r\nbreak.jpg", "日本語.jpg"),
-        *(" .jpg", "caf\udce9.jpg"),  # no text: it is escaped
-    ],
-)
-def test_file_names_survive(name: str, tmp_path: Path) -> None:
-    path = tmp_path / "faces.csv"
-    write_text(path, to_csv([a_result(name, a_reading())]))
-    with path.open(newline="", encoding="utf-8") as written:
-        (row,) = csv.DictReader(written)
-    assert row["file"] == name.replace("\udce9", r"\udce9")
-    assert json.loads(json.dumps(to_dict(a_result(name))))["file"] == name
-
-
-def test_as_json() -> None:
-    found, failed = json.loads(
-        json.dumps([to_dict(a_result("a.jpg", a_reading())), to_dict(a_failure())])
-    )
-    assert (found["size"], found["error"]) == ([60, 40], None)
-    assert found["faces"] == [a_reading().to_dict()]
-    assert (failed["size"], failed["faces"]) == (None, [])
-    assert failed["error"].startswith("bad.jpg: expected an image")
-
-
 def test_what_was_expected_comes_after_all_other_columns() -> None:
     results = [a_result("a.jpg", a_reading(), a_reading(emotion="sad")), a_result("b.jpg")]
     plain, expected = (to_csv(results, e) for e in (None, Expectation("sad")))
@@ -95,13 +66,3 @@ def test_what_was_expected_comes_after_all_other_columns() -> None:
         {**face, "expected": "sad", "shows": face["emotion"] == "sad"}
         for face in to_dict(results[0])["faces"]
     ]
-
-
-def test_an_unsure_face_keeps_its_likeliest_emotion() -> None:
-    result = a_result("a.jpg", a_reading(), replace(a_reading(emotion="sad"), unsure=True))
-    rows = read_csv(to_csv([result, a_result("b.jpg")]))
-    faces = json.loads(json.dumps(to_dict(result)))["faces"]
-    assert [row["emotion"] for row in rows] == ["happy", "sad", ""]
-    assert [row["unsure"] for row in rows] == ["false", "true", ""]
-    assert [face["emotion"] for face in faces] == ["happy", "sad"]
-    assert [face["unsure"] for face in faces] == [False, True]

@@ -1,10 +1,12 @@
 import json
+import math
 import sys
 import weakref
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -251,12 +253,21 @@ def test_parts_of_a_file_are_read(clip: Path, tiny_model: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "least", "value"),
-    [("batch_frames", 1, 0), ("read_every_s", 0, -1), ("min_change", 0, -1)],
+    ("kind", "option", "value", "expected"),
+    [
+        (VideoSettings, "batch_frames", 0, "1 or more"),
+        (VideoSettings, "read_every_s", -1, "0 or more"),
+        (VideoSettings, "min_change", -1, "0 or more"),
+        (TrackingSettings, "detect_every_s", -1, "0 or more"),
+        (TrackingSettings, "min_score", 2, "0 to 1"),
+        (TrackingSettings, "min_appearance", math.nan, "-1 to 1"),
+        *((SmoothingSettings, "half_life_s", v, "0 or more") for v in (-0.1, math.nan, math.inf)),
+        (SmoothingSettings, "margin", 1.5, "0 to 1"),
+    ],
 )
-def test_other_settings_are_refused(option: str, least: int, value: int) -> None:
-    with pytest.raises(OptionError, match=f"{option}: expected {least} or more; got {value}"):
-        VideoSettings(**{option: value})  # type: ignore[arg-type]
+def test_other_settings_are_refused(kind: Any, option: str, value: float, expected: str) -> None:
+    with pytest.raises(OptionError, match=f"{option}: expected {expected}; got {value}"):
+        kind(**{option: value})
 
 
 def test_times_are_for_sources_that_are_opened(one_face: Recognizer) -> None:

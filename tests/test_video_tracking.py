@@ -369,19 +369,6 @@ def test_looks_tell_the_same_from_another() -> None:
         assert np.isfinite(appearance_of(image, Face(box, 0.9), video.framing)).all()
 
 
-@pytest.mark.parametrize(
-    ("option", "value", "expected"),
-    [
-        ("detect_every_s", -1, "0 or more"),
-        ("min_score", 2, "0 to 1"),
-        ("min_appearance", math.nan, "-1 to 1"),
-    ],
-)
-def test_wrong_values_are_refused(option: str, value: float, expected: str) -> None:
-    with pytest.raises(OptionError, match=f"{option}: expected {expected}; got {value}"):
-        TrackingSettings(**{option: value})
-
-
 def test_time_does_not_run_backwards() -> None:
     tracker = Tracker(Video([]))
     tracker(np.zeros((9, 9, 3), np.uint8), 1.0)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from learn_fixtures import TINY, interrupt_at, made_up_faces, same_run
+from learn_fixtures import TINY, VOTED_FACES, VOTING, interrupt_at, same_run
 from mien.errors import TrainingError
 from mien.learn.training.batches import Batches, augment_by
 from mien.learn.training.distillation import Teachers
@@ -21,11 +21,10 @@ from mien.learn.training.views import StoredViews
 pytestmark = pytest.mark.usefixtures("tiny")
 
 CPU = torch.device("cpu")
-FACES = made_up_faces(votes=True)
+FACES = VOTED_FACES
 TRAIN = FACES.split("train")
-TEACHER = replace(TINY, name="teacher", votes_weight=0.5)
 STUDENT = replace(
-    TEACHER,
+    VOTING,
     name="student",
     distill_weight=0.8,
     mixup=0.2,
@@ -35,17 +34,10 @@ STUDENT = replace(
 
 
 @pytest.fixture(scope="module")
-def teacher(tiny: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("teachers") / "a"
-    train(FACES, TEACHER, folder, device="cpu")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def student(teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
+def student(voting_run: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
     """A run that nothing interrupted."""
     folder = tmp_path_factory.mktemp("students") / "student"
-    return train(FACES, STUDENT, folder, device="cpu", teachers=[teacher])
+    return train(FACES, STUDENT, folder, device="cpu", teachers=[voting_run])
 
 
 def _views(recipe: Any = STUDENT, seed: int = 0) -> StoredViews:
@@ -90,11 +82,11 @@ def test_each_epoch_draws_a_view_of_each_face_by_seed_and_epoch() -> None:
 
 
 def test_teachers_are_asked_once_about_what_the_epochs_then_show(
-    teacher: Path, asked: list[Tensor], tmp_path: Path
+    voting_run: Path, asked: list[Tensor], tmp_path: Path
 ) -> None:
     still = replace(STUDENT.augmentation, noise=0.0)
     recipe = replace(STUDENT, augmentation=still, dropout=0.0)
-    train(FACES, recipe, tmp_path / "run", device="cpu", teachers=[teacher])
+    train(FACES, recipe, tmp_path / "run", device="cpu", teachers=[voting_run])
 
     assert len(asked) == 3 * 20  # views and batches; not once more in four epochs
     views = _views(recipe)
@@ -104,13 +96,15 @@ def test_teachers_are_asked_once_about_what_the_epochs_then_show(
     assert torch.allclose(pixels, of_teachers[views.chosen(4), rows], atol=1e-3)
 
 
-def test_stored_answers_are_those_of_the_teachers(teacher: Path, student: TrainingResult) -> None:
+def test_stored_answers_are_those_of_the_teachers(
+    voting_run: Path, student: TrainingResult
+) -> None:
     names = sorted(path.name for path in (student.run_dir / "views").iterdir())
     assert names == ["00.pt", "01.pt", "02.pt"]
     stored = read_checkpoint(student.run_dir / "views" / "01.pt")["answers"]
     rows = torch.arange(len(TRAIN))
     pixels = _views().make(rows, torch.ones_like(rows)).pixels
-    teachers = Teachers([teacher], STUDENT)
+    teachers = Teachers([voting_run], STUDENT)
     with torch.no_grad():
         logits, votes_logits = teachers._networks[0](pixels)
 
@@ -120,18 +114,18 @@ def test_stored_answers_are_those_of_the_teachers(teacher: Path, student: Traini
     assert torch.allclose(stored[:, 7:].float(), (votes_logits / 2.0).softmax(1), atol=1e-3)
 
 
-def test_a_student_of_stored_views_learns(teacher: Path, tmp_path: Path) -> None:
+def test_a_student_of_stored_views_learns(voting_run: Path, tmp_path: Path) -> None:
     # Labels of train turned by one: the teacher is right, and alone has a weight.
     wrong = replace(FACES, targets=(FACES.targets + (FACES.splits == "train")) % 7)
     recipe = replace(STUDENT, distill_weight=1.0, votes_weight=0.0)
-    result = train(wrong, recipe, tmp_path / "run", device="cpu", teachers=[teacher])
+    result = train(wrong, recipe, tmp_path / "run", device="cpu", teachers=[voting_run])
 
     assert result.best is not None
     assert result.best.val_accuracy > 0.8
 
 
 def test_a_run_interrupted_while_teachers_are_asked_goes_on_there(
-    teacher: Path, student: TrainingResult, asked: list[Tensor], tmp_path: Path
+    voting_run: Path, student: TrainingResult, asked: list[Tensor], tmp_path: Path
 ) -> None:
     run_dir = tmp_path / "run"
 
@@ -139,10 +133,10 @@ def test_a_run_interrupted_while_teachers_are_asked_goes_on_there(
         if progress.asked is not None and progress.asked > 0.5:
             signal.raise_signal(signal.SIGINT)
 
-    first = train(FACES, STUDENT, run_dir, device="cpu", teachers=[teacher], report=report)
+    first = train(FACES, STUDENT, run_dir, device="cpu", teachers=[voting_run], report=report)
     kept = sorted(path.name for path in (run_dir / "views").iterdir())
     before = len(asked)
-    resumed = train(FACES, STUDENT, run_dir, device="cpu", teachers=[teacher], resume=True)
+    resumed = train(FACES, STUDENT, run_dir, device="cpu", teachers=[voting_run], resume=True)
 
     assert not first.finished
     assert first.history == ()
@@ -152,23 +146,23 @@ def test_a_run_interrupted_while_teachers_are_asked_goes_on_there(
 
 
 def test_a_run_interrupted_in_an_epoch_goes_on_as_if_nothing_had_happened(
-    teacher: Path, student: TrainingResult, tmp_path: Path
+    voting_run: Path, student: TrainingResult, tmp_path: Path
 ) -> None:
     run_dir = tmp_path / "run"
     report = interrupt_at((2, 10))
-    train(FACES, STUDENT, run_dir, device="cpu", teachers=[teacher], report=report)
-    resumed = train(FACES, STUDENT, run_dir, device="cpu", teachers=[teacher], resume=True)
+    train(FACES, STUDENT, run_dir, device="cpu", teachers=[voting_run], report=report)
+    resumed = train(FACES, STUDENT, run_dir, device="cpu", teachers=[voting_run], resume=True)
 
     assert same_run(resumed, student)
 
 
 def test_answers_about_other_views_are_refused(
-    teacher: Path, student: TrainingResult, tmp_path: Path
+    voting_run: Path, student: TrainingResult, tmp_path: Path
 ) -> None:
     run_dir = tmp_path / "run"
     report = interrupt_at((2, 10))
-    train(FACES, STUDENT, run_dir, device="cpu", teachers=[teacher], report=report, seed=1)
+    train(FACES, STUDENT, run_dir, device="cpu", teachers=[voting_run], report=report, seed=1)
     shutil.copy(student.run_dir / "views" / "00.pt", run_dir / "views" / "00.pt")
 
     with pytest.raises(TrainingError, match=r"00\.pt: expected .*; it is of others\. Remove the f"):
-        train(FACES, STUDENT, run_dir, device="cpu", teachers=[teacher], resume=True, seed=1)
+        train(FACES, STUDENT, run_dir, device="cpu", teachers=[voting_run], resume=True, seed=1)

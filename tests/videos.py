@@ -1,6 +1,5 @@
 """Videos that tests make for themselves: a portrait that moves, at known times."""
 
-import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
@@ -299,73 +298,3 @@ def make_interlaced(
             graph.vpush(frame)
             container.mux(stream.encode(graph.vpull()))
         container.mux(stream.encode())
-
-
-def make_tiled_heic(path: Path) -> None:
-    """Write a HEIC of two tiles of 64 x 64 pixels beside each other, as phones write their photos.
-
-    By ISO/IEC 23008-12: two coded items, and one of the kind `grid` that is put together of them.
-    """
-    coded = path.with_suffix(".mp4")
-    options = {"x265-params": "log-level=none"}
-    with av.open(str(coded), "w") as container:
-        stream: Any = container.add_stream("libx265", rate=25, options=options)
-        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
-        frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 90, np.uint8), format="rgb24")
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    with av.open(str(coded)) as coded_video:
-        video = coded_video.streams.video[0]
-        config = video.codec_context.extradata
-        tile = next(bytes(packet) for packet in coded_video.demux(video))
-    coded.unlink()
-    assert config is not None
-
-    def box(kind: bytes, *parts: bytes) -> bytes:
-        content = b"".join(parts)
-        return struct.pack(">I", 8 + len(content)) + kind + content
-
-    def item(number: int, kind: bytes) -> bytes:
-        return box(b"infe", struct.pack(">IHH", 2 << 24, number, 0), kind, b"\0")
-
-    def size(width: int, height: int) -> bytes:
-        return box(b"ispe", struct.pack(">III", 0, width, height))
-
-    grid = struct.pack(">BBBBHH", 0, 0, 0, 1, 128, 64)
-
-    def meta(tile_at: int) -> bytes:
-        places = b"".join(
-            struct.pack(">HHHHII", number, method, 0, 1, place, length)
-            for number, method, place, length in (
-                (1, 0, tile_at, len(tile)),
-                (2, 0, tile_at, len(tile)),
-                (3, 1, 0, len(grid)),
-            )
-        )
-        return box(
-            b"meta",
-            bytes(4),
-            box(b"hdlr", bytes(8), b"pict", bytes(13)),
-            box(b"pitm", bytes(4), struct.pack(">H", 3)),
-            box(
-                b"iinf",
-                bytes(4) + struct.pack(">H", 3),
-                *(item(1, b"hvc1"), item(2, b"hvc1"), item(3, b"grid")),
-            ),
-            box(b"iref", bytes(4), box(b"dimg", struct.pack(">HHHH", 3, 2, 1, 2))),
-            box(
-                b"iprp",
-                box(b"ipco", box(b"hvcC", config), size(64, 64), size(128, 64)),
-                box(
-                    b"ipma",
-                    struct.pack(">II", 0, 3),
-                    *(struct.pack(">HBBB", number, 2, 0x81, 2) for number in (1, 2)),
-                    struct.pack(">HBB", 3, 1, 3),
-                ),
-            ),
-            box(b"idat", grid),
-            box(b"iloc", struct.pack(">IHH", 1 << 24, 0x4400, 3), places),
-        )
-
-    head = box(b"ftyp", b"heic", bytes(4), b"mif1heic")
-    path.write_bytes(head + meta(len(head) + len(meta(0)) + 8) + box(b"mdat", tile))
