@@ -59,29 +59,22 @@ def test_about_half_of_the_faces_are_mirrored_and_nothing_else() -> None:
     assert 150 < int(mirrored.sum()) < 250
 
 
-def test_shifts_reach_the_range_in_both_directions_and_no_further() -> None:
-    spots = _spots(300, x=0.0, y=0.0)
-    moved = augment(spots, Augmentation(0.0, 0.0, 0.1, flip=False), seeded())
+def test_moves_reach_their_range_in_both_directions_and_no_further() -> None:
+    def moved(x: float, turn: float, zoom: float, shift: float) -> tuple[Tensor, Tensor]:
+        spots = _spots(300, x=x, y=0.0)
+        return _centers(augment(spots, Augmentation(turn, zoom, shift, flip=False), seeded()))
 
-    for places in _centers(moved):
+    for places in moved(0.0, 0.0, 0.0, 0.1):
         assert -4.85 < float(places.min()) < -4.0
         assert 4.0 < float(places.max()) < 4.85
 
-
-def test_rotations_reach_the_range_in_both_directions_and_no_further() -> None:
-    spots = _spots(300, x=12.0, y=0.0)
-    x, y = _centers(augment(spots, Augmentation(10.0, 0.0, 0.0, flip=False), seeded()))
-
+    x, y = moved(12.0, 10.0, 0.0, 0.0)
     angle_deg = torch.atan2(y, x) * 180 / math.pi
     assert -10.2 < float(angle_deg.min()) < -9.0
     assert 9.0 < float(angle_deg.max()) < 10.2
     assert torch.allclose(torch.hypot(x, y), torch.tensor(12.0), atol=0.1)
 
-
-def test_zooms_reach_the_range_in_both_directions_and_no_further() -> None:
-    spots = _spots(300, x=12.0, y=0.0)
-    x, y = _centers(augment(spots, Augmentation(0.0, 0.1, 0.0, flip=False), seeded()))
-
+    x, y = moved(12.0, 0.0, 0.1, 0.0)
     assert 0.89 < float(x.min()) / 12.0 < 0.92
     assert 1.08 < float(x.max()) / 12.0 < 1.11
     assert torch.allclose(y, torch.zeros_like(y), atol=0.05)

@@ -300,6 +300,9 @@ def test_multi_pie_keeps_each_subject_in_one_split(photo: bytes, tmp_path: Path)
 CK_LABEL = "Emotion/S005/001/S005_001_00000001_emotion.txt"
 RAF_DB_ROWS = "EmoLabel/list_patition_label.txt"
 AFFECTNET_ROWS = "Manually_Annotated_file_lists/training.csv"
+POINTS = ";".join(map(str, range(136)))
+NPY = b"\x93NUMPY\x01\x00\x46\x00{'descr': '<U1', 'fortran_order': False, 'shape': (), }"
+NPY += b" " * (79 - len(NPY)) + b"\n3\0\0\0"
 
 
 @pytest.mark.parametrize(
@@ -336,6 +339,16 @@ AFFECTNET_ROWS = "Manually_Annotated_file_lists/training.csv"
             },
             r"training\.csv, row 2: expected an expression 0 to 10",
         ),
+        *(
+            (
+                {
+                    AFFECTNET_ROWS: f"{AFFECTNET_HEADER}\n{name},0,0,9,9,{POINTS},1,0,0\n",
+                    "Manually_Annotated_Images/readme": "",
+                },
+                "row 2: expected an image below",
+            )
+            for name in ("/dev/zero", "../../secret.jpg")
+        ),
         ({AFFECTNET_ROWS: AFFECTNET_HEADER}, "expected the folder Manually_Annotated_Images"),
         *(
             (
@@ -346,6 +359,9 @@ AFFECTNET_ROWS = "Manually_Annotated_file_lists/training.csv"
                 ("0_exp.npy", ""),
                 ("0_exp.npy", "no array"),
                 ("1_exp.npy", "of another"),
+                # numpy raises TokenError of the first, and SystemError of the second.
+                ("0_exp.npy", NPY.replace(b"}", b" ")),
+                ("0_exp.npy", NPY[:-4] + b"\xff\xff\xff\xff"),
             )
         ),
         *(
@@ -363,7 +379,7 @@ AFFECTNET_ROWS = "Manually_Annotated_file_lists/training.csv"
     ],
 )
 def test_what_is_broken_or_missing_is_named(
-    files: dict[str, str], message: str, tmp_path: Path
+    files: dict[str, str | bytes], message: str, tmp_path: Path
 ) -> None:
     for name, content in files.items():
         _write(tmp_path / name, content)
@@ -373,16 +389,6 @@ def test_what_is_broken_or_missing_is_named(
 
 
 # People's own images
-
-
-def test_faces_are_found_in_own_photos(photo: bytes, no_face: bytes, tmp_path: Path) -> None:
-    _write(tmp_path / "happy" / "1.png", photo)
-    _write(tmp_path / "happy" / "2.png", no_face)
-    whole, found = load_faces(tmp_path), load_faces(tmp_path, find_faces=True)
-
-    assert (len(whole), len(found)) == (2, 1)
-    assert found.left_out == {"no face found": 1}
-    assert not np.array_equal(found.images[0], whole.images[0])
 
 
 def test_faces_are_not_searched_for_in_tables(tmp_path: Path) -> None:

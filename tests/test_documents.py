@@ -27,11 +27,9 @@ SPAN = re.compile(r"`(mien [^`]+)`")
 ENDS = ("|", ";", "&&", "&", ">", "2>")  # of a command, in a shell
 
 
-def blocks(markdown: str, *languages: str) -> Iterator[str]:
+def blocks(markdown: str, *languages: str) -> list[str]:
     """The fenced code of some languages."""
-    for language, text in FENCE.findall(markdown):
-        if language in languages:
-            yield text
+    return [text for language, text in FENCE.findall(markdown) if language in languages]
 
 
 def commands(markdown: str) -> Iterator[list[str]]:

@@ -275,19 +275,6 @@ def test_an_image_is_written_whole_or_not_at_all(explanation: Explanation, tmp_p
 # mien explain
 
 
-def test_the_command_prints_what_each_covered_part_changes(mien: Mien, portrait: Path) -> None:
-    done = mien("explain", portrait)
-    assert (done.status, done.stderr) == (0, "")
-    lines = done.stdout.splitlines()
-    assert lines[0].split() == ["covered", "happy", "points", "likeliest"]
-    parts = ["nothing", "forehead", "eyes", "nose", "mouth", "chin"]
-    assert [line.split()[0] for line in lines[1:]] == parts
-    nothing, mouth = lines[1].split(), lines[5].split()
-    assert float(mouth[1][:-1]) < float(nothing[1][:-1])
-    difference = float(mouth[1][:-1]) - float(nothing[1][:-1])
-    assert float(mouth[2]) == pytest.approx(difference, abs=0.11)
-
-
 def test_the_command_writes_json_and_an_image(
     mien: Mien, portrait: Path, tiny_model: Path, tmp_path: Path
 ) -> None:

@@ -29,17 +29,6 @@ def _counts(faces: FaceSet) -> dict[tuple[str, str], int]:
 # Folders
 
 
-def test_ck_plus_48_with_its_contempt(tmp_path: Path) -> None:
-    words = ("anger", "contempt", "disgust", "fear", "happy", "sadness", "surprise")
-    names = [f"{word}/S01{n}_004_0000001{n}.png" for word in words for n in (1, 2)]
-    faces = load_faces(_images(tmp_path / "CK+48", *names))
-
-    emotions = ("angry", "disgust", "fear", "happy", "sad", "surprise")
-    assert _counts(faces) == {("train", label): 2 for label in emotions}
-    assert faces.left_out == {"contempt": 2}
-    assert faces.name == "CK+48"
-
-
 @pytest.mark.parametrize(
     "above", ["images", "FER2013/data", "images/FER-2013", "2013", "Fer 2013 - copy"]
 )

@@ -147,37 +147,6 @@ def test_a_file_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
 # Tables
 
 
-@pytest.mark.parametrize("name", ["/dev/zero", "../../secret.jpg"])
-def test_a_table_that_names_images_elsewhere(name: str, tmp_path: Path) -> None:
-    """A row of AffectNet's table made mien read a device without end."""
-    (tmp_path / "Manually_Annotated_Images").mkdir()
-    points = ";".join(str(n) for n in range(136))
-    columns = "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks"
-    (tmp_path / "training.csv").write_text(
-        f"{columns},expression,valence,arousal\n{name},0,0,9,9,{points},1,0,0\n"
-    )
-    with pytest.raises(DataError, match="row 2: expected an image below"):
-        load_faces(tmp_path)
-
-
-def test_a_damaged_npy_file_is_named(tmp_path: Path) -> None:
-    """numpy raises TokenError, SystemError and others."""
-    (tmp_path / "train_set" / "annotations").mkdir(parents=True)
-    (tmp_path / "train_set" / "images").mkdir()
-    (tmp_path / "train_set" / "images" / "1.jpg").write_bytes(b"")
-    label = tmp_path / "train_set" / "annotations" / "1_exp.npy"
-    number = io.BytesIO()
-    np.save(number, np.array("3"))
-
-    for content in (
-        number.getvalue().replace(b"}", b" "),  # TokenError
-        number.getvalue()[:-4] + b"\xff\xff\xff\xff",  # SystemError: no such character
-    ):
-        label.write_bytes(content)
-        with pytest.raises(DataError, match=r"1_exp.npy: expected a number in a .npy file"):
-            load_faces(tmp_path)
-
-
 def test_a_parquet_file_with_names_that_are_no_text(tmp_path: Path) -> None:
     path = tmp_path / "train.parquet"
     pq.write_table(

@@ -8,7 +8,6 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
-from PIL import Image
 
 from command_line import Mien, assert_refused
 from fakes import SPEC, write_model, write_people_model
@@ -327,18 +326,3 @@ def test_evaluate_averages_several_models(
     assert lines[1].startswith(f"the mean of 2 networks, {2 * SPEC.parameters:,} parameters")
     assert (found["model"], found["members"]) == ("tiny+voting", ["tiny", "voting"])
     assert found["accuracy"] == evaluate_probabilities(mean, TEST.targets).accuracy
-
-
-def test_evaluate_finds_the_faces_in_photos(
-    mien: Mien, model: Path, portrait: Path, tmp_path: Path
-) -> None:
-    for name in ("happy", "sad"):
-        (tmp_path / "photos" / "test" / name).mkdir(parents=True)
-    (tmp_path / "photos/test/happy/astronaut.jpg").write_bytes(portrait.read_bytes())
-    Image.new("RGB", (200, 200), "gray").save(tmp_path / "photos/test/sad/wall.png")
-    arguments = ("evaluate", "--model", model, "--data", tmp_path / "photos", "--json")
-    found = mien(*arguments, "--find-faces")
-
-    assert found.stderr == "mien: left out: no face found: 1\n"
-    assert json.loads(found.stdout)["per_class"]["happy"]["support"] == 1
-    assert json.loads(found.stdout)["n"] == 1

@@ -38,17 +38,13 @@ def test_compared_with_other_faces_every_reader_scores_the_product_of_the_shares
     as_read = np.bincount(read.argmax(axis=1), minlength=7) / len(FACES)
 
     assert evaluate_probabilities(read, FACES.targets).accuracy >= right
+    if right == 1.0:
+        assert shuffled.accuracy == pytest.approx(paper.REPORT_ACCURACY, abs=0.01)
     assert shuffled.accuracy == pytest.approx(float(labelled @ as_read), abs=0.015)
     for label, share, share_read in zip(EMOTIONS, labelled, as_read, strict=True):
         score = shuffled.per_class[label]
         assert score.precision == pytest.approx(share, abs=0.05), label
         assert score.recall == pytest.approx(share_read, abs=0.05), label
-
-
-def test_a_perfect_reader_gets_the_papers_18_percent() -> None:
-    shuffled = evaluate_probabilities(*shuffled_report(_reader(FACES, 1.0), FACES))
-
-    assert shuffled.accuracy == pytest.approx(paper.REPORT_ACCURACY, abs=0.01)
 
 
 def test_the_report_has_every_reading_once_and_the_labels_in_the_order_of_the_folders() -> None:

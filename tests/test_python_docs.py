@@ -13,7 +13,7 @@ import pytest
 
 from command_line import in_python
 from mien import Recognizer
-from test_web_docs import blocks
+from test_documents import blocks
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "python.md").read_text("utf-8")
 REQUESTS = 12

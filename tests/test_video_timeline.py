@@ -86,7 +86,6 @@ def test_a_part_of_a_video_begins_at_its_own_time() -> None:
 @pytest.mark.parametrize(
     ("name", "files"),
     [
-        ("a.png", ["a.png"]),
         ("a.svg", ["a.svg"]),
         ("clip.1080p", ["clip.1080p.png", "clip.1080p.svg"]),  # no known ending: a stem
     ],

@@ -18,6 +18,7 @@ from mien.output.records import video_json_lines
 from mien.web.live import CLOSE_FAILED, CLOSE_GOING, CLOSE_TOO_BIG
 from mien.web.security import CLOSE_BUSY, CLOSE_POLICY
 from mien.web.settings import PORT, Limits, WebSettings, megabytes
+from test_documents import blocks
 from videos import make_video, moving_portrait, steady_times
 from web_client import Running, serving
 
@@ -27,10 +28,6 @@ EXPLAIN = (ROOT / "docs" / "explain.md").read_text(encoding="utf-8")
 ADDRESS = f"127.0.0.1:{PORT}"
 FRAMES = 12
 JPEG = {"Content-Type": "image/jpeg"}
-
-
-def blocks(text: str, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
 def cells(text: str, header: str) -> list[list[str]]:
@@ -182,8 +179,9 @@ def test_the_example_of_an_explanation_runs(server: Running, folder: Path) -> No
 
 
 def test_the_table_of_an_explanation_is_what_is_printed(portrait: Path, mien: Mien) -> None:
-    printed = mien("explain", portrait).stdout
+    done = mien("explain", portrait)
+    assert (done.status, done.stderr) == (0, "")
     shown = blocks(EXPLAIN, "console")[1].partition("\n")[2]
-    assert [line.split() for line in printed.splitlines()] == [
+    assert [line.split() for line in done.stdout.splitlines()] == [
         line.split() for line in shown.splitlines()
     ]
