@@ -2,11 +2,10 @@
 
 import os
 import platform
-import subprocess
-import sys
 
 import pytest
 
+from command_line import in_python
 from mien.learn.training.allocator import kept_memory
 
 SCRIPT = """
@@ -44,13 +43,7 @@ of_glibc = pytest.mark.skipif(
 
 
 def numbers(**environment: str) -> list[int]:
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, **environment},
-    )
+    done = in_python("-c", SCRIPT, check=True, env={**os.environ, **environment})
     return [int(line) for line in done.stdout.split()]
 
 

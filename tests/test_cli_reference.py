@@ -1,10 +1,8 @@
-import subprocess
-import sys
 from pathlib import Path
 
 from typer.main import get_command
 
-from command_line import Mien
+from command_line import Mien, in_python
 from mien.cli.app import COMMANDS, DATA_COMMANDS, PANELS, build_app
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -12,9 +10,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def test_the_committed_reference_is_what_the_commands_say(tmp_path: Path) -> None:
     page = tmp_path / "cli.md"
-    app = [sys.executable, "-m", "typer", "scripts/cli_app.py", "utils", "docs"]
-    names = ["--name", "mien", "--title", "The command line"]
-    subprocess.run([*app, *names, "--output", page], cwd=ROOT, check=True, capture_output=True)
+    app = ("-m", "typer", "scripts/cli_app.py", "utils", "docs")
+    names = ("--name", "mien", "--title", "The command line")
+    in_python(*app, *names, "--output", page, cwd=ROOT, check=True)
     assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == page.read_text(
         encoding="utf-8"
     ), "docs/cli.md is stale: run `make cli-reference`"

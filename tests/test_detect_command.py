@@ -19,7 +19,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image as PILImage
 
-from command_line import Mien, assert_refused, csv_rows
+from command_line import Mien, assert_refused, csv_rows, in_python
 from image_files import OTHER_FILES, heic, saved, tiff
 from mien import EMOTIONS, Classifier, Recognizer, __version__, load_image, shipped_models
 
@@ -39,7 +39,7 @@ def blank(tmp_path: Path) -> Path:
 
 
 def test_the_portrait_is_happy(portrait: Path) -> None:
-    done = subprocess.run([*MIEN, "detect", portrait], capture_output=True, text=True, timeout=60)
+    done = in_python("-m", "mien", "detect", portrait)
     assert (done.returncode, done.stderr) == (0, "")
     header, row = done.stdout.splitlines()
     assert header.split() == ["image", "face", "emotion", "sure", *EMOTIONS]

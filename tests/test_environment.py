@@ -1,14 +1,12 @@
 """What other packages do to OpenCV, and what is said then."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
 import pytest
 
-from command_line import Mien
+from command_line import Mien, in_python
 from mien import HaarDetector, MienError, YuNetDetector, load_image
 
 MEND = "pip install --force-reinstall 'opencv-python-headless>=4.10,<5'"
@@ -60,13 +58,7 @@ def test_an_opencv_that_cannot_be_imported_can_be_mended(another_opencv: Path) -
     fault = "libGL.so.1: cannot open shared object file: No such file or directory"
     (another_opencv / "cv2" / "__init__.py").write_text(f"raise ImportError({fault!r})\n")
     path = os.pathsep.join([str(another_opencv), os.environ.get("PYTHONPATH", "")])
-    done = subprocess.run(
-        [sys.executable, "-c", "from mien import Recognizer"],
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = in_python("-c", "from mien import Recognizer", env={**os.environ, "PYTHONPATH": path})
     last = done.stderr.splitlines()[-1]
     assert last.startswith("ImportError: expected OpenCV as opencv-python-headless 4.10")
     assert f"{fault}. opencv-python 5.0.0.93 has overwritten or removed it. Mend it with:" in last

@@ -3,8 +3,6 @@
 import io
 import json
 import os
-import subprocess
-import sys
 import tarfile
 import zipfile
 import zlib
@@ -28,6 +26,7 @@ from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
 from PIL import Image as PILImage
 
+from command_line import in_python
 from fakes import write_model
 from image_files import saved
 from mien import load_image
@@ -171,15 +170,9 @@ def test_what_a_reader_must_not_do_is_noticed_and_kept(
     what: str, said: str, tmp_path: Path
 ) -> None:
     (tmp_path / "test_toy.py").write_text(TOY)
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_toy.py"],
-        cwd=tmp_path,
-        env={**os.environ, "TOY": what, "FUZZ_INPUTS": "20", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    own = {"TOY": what, "FUZZ_INPUTS": "20", "PYTHONPATH": str(ROOT)}
+    words = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "test_toy.py")
+    done = in_python(*words, cwd=tmp_path, env={**os.environ, **own})
     where = tmp_path / "found" / "toy" / "hang.txt"
     assert said in done.stdout + done.stderr + (where.read_text() if where.exists() else "")
     assert (done.returncode == 0) == (what == "")

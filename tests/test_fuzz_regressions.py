@@ -3,8 +3,6 @@
 import io
 import json
 import struct
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +18,7 @@ import torch
 from onnx import TensorProto, helper
 from PIL import Image as PILImage
 
+from command_line import in_python
 from fakes import write_model
 from image_files import oriented, saved
 from mien import Classifier, DataError, ImageError, ModelError, VideoError, load_image
@@ -60,9 +59,7 @@ def test_a_large_image_is_in_memory_little_more_than_twice(tmp_path: Path) -> No
         "print(image.shape[0], int(status.split('VmHWM:')[1].split()[0]) // 1024)"
     )
 
-    found = subprocess.run(
-        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
-    )
+    found = in_python("-c", program, path, check=True)
 
     side, peak_mb = map(int, found.stdout.split())
     assert side == 6_000
@@ -117,9 +114,7 @@ def test_what_libtiff_says_does_not_come_between(tmp_path: Path, portrait: Path)
     path = tmp_path / "damaged.tif"
     path.write_bytes(content)
 
-    ended = subprocess.run(
-        [sys.executable, "-m", "mien", "detect", str(path)], capture_output=True, text=True
-    )
+    ended = in_python("-m", "mien", "detect", path)
 
     assert ended.returncode == 2
     assert [line.split(" ")[0] for line in ended.stderr.splitlines()] == ["mien:", "mien:"]

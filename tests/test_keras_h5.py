@@ -2,7 +2,6 @@ import json
 import os
 import pickle
 import re
-import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
@@ -17,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors import safe_open
 
+from command_line import in_python
 from fakes import some_crops
 from learn_fixtures import FEW_FACES, converted, logits_of, tiny_network
 from mien import EMOTIONS, Classifier, MissingExtraError, ModelError, OptionError, Recognizer
@@ -486,15 +486,7 @@ def test_convert_and_detect_leave_nothing_beside_the_model(
     }
 
     def mien(*words: object) -> Any:
-        return subprocess.run(
-            [sys.executable, "-m", "mien", *map(str, words)],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            cwd=tmp_path,
-            env=environment,
-            check=True,
-        )
+        return in_python("-m", "mien", *words, cwd=tmp_path, env=environment, check=True)
 
     how = ("--labels", ",".join(EMOTIONS), "--scaling", "-1..1")
     done = mien("convert", theirs, *how, "--out", "theirs.onnx")

@@ -1,13 +1,10 @@
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import killed_runs
-from command_line import Mien, assert_refused
+from command_line import Mien, assert_refused, in_python
 from learn_fixtures import (
     best_weights,
     history_of,
@@ -34,13 +31,7 @@ def test_a_run_killed_at_any_moment_goes_on_as_if_nothing_had_happened(
     mien: Mien, data: Path, tmp_path: Path
 ) -> None:
     killed, whole = tmp_path / "killed", tmp_path / "whole"
-    done = subprocess.run(
-        [sys.executable, str(TESTS / "killed_runs.py"), str(data), str(killed)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+    done = in_python(TESTS / "killed_runs.py", data, killed, timeout=300)
     reference = mien("train", "--data", data, "--out", whole, *killed_runs.RECIPE)
     outcomes = [line for line in done.stdout.splitlines() if line.startswith(("killed", "ended"))]
 

@@ -2,11 +2,11 @@
 
 import importlib.metadata
 import re
-import subprocess
-import sys
 from pathlib import Path, PurePosixPath
 
 import pytest
+
+from command_line import in_python
 
 pytestmark = pytest.mark.tools
 
@@ -53,18 +53,13 @@ def test_a_library_is_named_without_version_and_hash(file: str, name: str) -> No
     assert match[1] == name
 
 
-def licences(*options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "piplicenses", *options]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-
 def test_all_that_is_installed_may_be() -> None:
-    done = licences()
+    done = in_python("-m", "piplicenses", cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert "| numpy " in done.stdout
 
 
 def test_a_licence_that_is_not_allowed_is_refused() -> None:
-    done = licences("--allow-only", "GPL-3.0-only")
+    done = in_python("-m", "piplicenses", "--allow-only", "GPL-3.0-only", cwd=ROOT)
     assert done.returncode == 1
     assert "not in allow-only" in done.stderr

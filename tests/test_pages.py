@@ -1,8 +1,6 @@
 """Templates: what every page and text that mien writes relies on."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +8,7 @@ from jinja2 import UndefinedError
 from PIL import Image as PILImage
 
 import mien.output
+from command_line import in_python
 from mien.output.pages import (
     Cell,
     Dots,
@@ -117,15 +116,6 @@ def test_markdown_becomes_a_page_with_its_figures_inside(tmp_path: Path) -> None
 
 def test_templates_are_loaded_when_the_first_page_is_written() -> None:
     code = "import sys, mien.cli.app, mien.cli.detect, mien.cli.video, mien.output.pages"
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            f"{code}, mien.recognize.video.report; print('jinja2' in sys.modules)",
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
+    code += ", mien.recognize.video.report; print('jinja2' in sys.modules)"
+    done = in_python("-c", code, check=True)
     assert done.stdout == "False\n"

@@ -1,11 +1,10 @@
-import subprocess
-import sys
 import zipfile
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 import mien
+from command_line import in_python
 from mien import bench
 
 pytestmark = pytest.mark.tools
@@ -21,10 +20,8 @@ ENDINGS = {".py", ".onnx", ".safetensors", ".md", ".LICENSE", ".typed", ".jpg"} 
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built from the tree, without an environment of its own: seconds, not a minute."""
     out = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel"]
-    subprocess.run(
-        [*command, "--directory", str(out)], cwd=ROOT, check=True, capture_output=True, timeout=120
-    )
+    words = ("-m", "hatchling", "build", "--target", "wheel", "--directory", out)
+    in_python(*words, cwd=ROOT, check=True)
     return next(out.glob("*.whl"))
 
 

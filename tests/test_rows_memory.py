@@ -1,12 +1,11 @@
 """What is made of the rows of a video takes no more memory for a longer one."""
 
-import subprocess
-import sys
 import tracemalloc
 from pathlib import Path
 
 import pytest
 
+from command_line import in_python
 from fakes import a_tracked_reading
 from made_up_rows import frames_of, write_rows
 from mien.readings import TrackedReading
@@ -59,9 +58,7 @@ def peak_mb(*command: object) -> float:
         "subprocess.run([sys.executable, '-m', 'mien', *sys.argv[1:]], check=True, stdout=2)\n"
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     )
-    words = [sys.executable, "-c", program, *map(str, command)]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
-    return int(done.stdout) / 1024
+    return int(in_python("-c", program, *command, check=True).stdout) / 1024
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
-from command_line import Mien
+from command_line import Mien, in_python
 from learn_fixtures import best_weights, made_up_faces, same_weights, write_csv
 from mien.errors import OptionError, TrainingError
 from mien.learn.training import loop
@@ -30,12 +30,8 @@ TESTS = Path(__file__).parent
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `two_processes.py` left: the runs, and the weights of each process after each epoch."""
     folder = tmp_path_factory.mktemp("two")
-    subprocess.run(
-        [sys.executable, str(TESTS / "two_processes.py"), str(folder)],
-        check=True,
-        timeout=600,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+    done = in_python(TESTS / "two_processes.py", folder, timeout=600)
+    assert done.returncode == 0, done.stderr
     return folder
 
 
@@ -122,7 +118,6 @@ def test_ctrl_c_saves_and_ends_every_process_of_the_command_line(
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     with process:
         assert process.stderr is not None
@@ -172,7 +167,6 @@ def _started(run_dir: Path) -> tuple[subprocess.Popen[str], list[int]]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     children = Path(f"/proc/{process.pid}/task")
     ends = time.monotonic() + 60.0

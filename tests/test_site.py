@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 import mien
 import site_hooks
+from command_line import in_python
 
 ROOT = Path(__file__).resolve().parent.parent
 pytestmark = [pytest.mark.slow, pytest.mark.tools]
@@ -32,13 +32,8 @@ REQUESTING = {  # element -> attributes that a browser fetches
 
 def build(config: Path, out: Path) -> "subprocess.CompletedProcess[str]":
     # --quiet would silence what --strict counts.
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict"]
-    return subprocess.run(
-        [*command, "--config-file", str(config), "--site-dir", str(out)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    words = ("-m", "mkdocs", "build", "--strict", "--config-file", config, "--site-dir", out)
+    return in_python(*words, timeout=300)
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,6 @@ import json
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from itertools import combinations
@@ -14,7 +12,7 @@ import optuna
 import pytest
 from matplotlib.figure import Figure
 
-from command_line import Mien, assert_refused
+from command_line import Mien, assert_refused, in_python
 from learn_fixtures import (
     TINY,
     best_weights,
@@ -297,9 +295,7 @@ def test_a_killed_study_goes_on_as_if_nothing_had_happened(
 ) -> None:
     out = tmp_path / "study"
     code = f"import test_tuning; test_tuning.tune_until_killed({str(out)!r}, 1, 2)"
-    killed = subprocess.run(
-        [sys.executable, "-c", code], cwd=Path(__file__).parent, check=False, timeout=60
-    )
+    killed = in_python("-c", code, cwd=Path(__file__).parent)
 
     assert killed.returncode == -signal.SIGKILL
     assert len(read_history(out / "trials" / "001")) == 1

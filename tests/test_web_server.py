@@ -1,6 +1,4 @@
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -9,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from command_line import Mien, assert_refused
+from command_line import Mien, assert_refused, in_python
 from mien.errors import OptionError, OutputError
 from mien.web.server import listen, page_address
 from mien.web.settings import Limits, WebSettings, is_loopback
@@ -152,25 +150,21 @@ def test_options_out_of_range_are_one_line(mien: Mien, options: list[str], said:
     assert_refused(mien("serve", "--no-browser", "--port", "0", *options), said)
 
 
-def python(code: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
-    )
-
-
 def test_without_the_extra_it_says_how_to_install_it() -> None:
-    done = python(
+    done = in_python(
+        "-c",
         "import sys; sys.modules['fastapi'] = None; sys.argv = ['mien', 'serve'];"
-        "from mien.cli.app import main; main()"
+        "from mien.cli.app import main; main()",
     )
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "pip install 'mien[web]'" in done.stderr
 
 
 def test_no_other_command_loads_the_server() -> None:
-    done = python(
+    done = in_python(
+        "-c",
         "import sys; from mien.cli.app import build_app; build_app('detect'); build_app('serve');"
-        "print([m for m in ('fastapi', 'pydantic', 'uvicorn', 'starlette') if m in sys.modules])"
+        "print([m for m in ('fastapi', 'pydantic', 'uvicorn', 'starlette') if m in sys.modules])",
     )
     assert (done.returncode, done.stdout) == (0, "[]\n")
 
