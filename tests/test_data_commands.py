@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from command_line import Mien, csv_rows
+from command_line import Mien, assert_refused, csv_rows
 from learn_fixtures import made_up_faces, png, write_csv, write_folders, write_parquet_folder
 from mien.errors import MissingExtraError, OptionError, OutputError
 from mien.labels import EMOTIONS
@@ -201,11 +201,12 @@ def test_where_kaggle_fails_one_line_says_what_to_do_by_hand(
     kaggle.error = error
     shown = mien("data", "download", "fer2013", "--out", tmp_path / "fer")
 
-    assert (shown.status, shown.stdout) == (2, "")
-    (line,) = shown.stderr.splitlines()
-    assert f"Kaggle did not give msambare/fer2013 ({said})" in line
-    assert "sign in at https://www.kaggle.com/datasets/msambare/fer2013" in line
-    assert f"unpack it into {tmp_path / 'fer'}" in line
+    assert_refused(
+        shown,
+        f"Kaggle did not give msambare/fer2013 ({said})",
+        "sign in at https://www.kaggle.com/datasets/msambare/fer2013",
+        f"unpack it into {tmp_path / 'fer'}",
+    )
     assert not (tmp_path / "fer").exists()
 
 

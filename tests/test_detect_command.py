@@ -486,14 +486,13 @@ def test_videos_and_archives_beside_images_end_with_2(
 
 
 def test_a_second_run_passes_over_the_copies_of_the_first(
-    tmp_path: Path, blank: Path, detect: Mien, monkeypatch: pytest.MonkeyPatch
+    here: Path, blank: Path, detect: Mien
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     for _ in range(2):
         done = detect(".", "--out", "annotated", "--json")
         assert done.status == 0
         assert [image["file"] for image in json.loads(done.stdout)] == ["blank.png"]
-    assert f"1 file was not read as images: 1 in {tmp_path}/annotated" in done.stderr
+    assert f"1 file was not read as images: 1 in {here}/annotated" in done.stderr
     assert [p.name for p in Path("annotated").iterdir()] == ["blank.png"]
 
 
@@ -505,11 +504,8 @@ def test_a_second_run_passes_over_the_copies_of_the_first(
         ("s3://bucket/photos", "no such file or folder: s3://bucket/photos; `mien batch` reads"),
     ],
 )
-def test_the_command_that_can_is_named(
-    given: str, said: str, tmp_path: Path, detect: Mien, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "video.mp4").write_bytes(OTHER_FILES["video.mp4"][0])
+def test_the_command_that_can_is_named(given: str, said: str, here: Path, detect: Mien) -> None:
+    (here / "video.mp4").write_bytes(OTHER_FILES["video.mp4"][0])
     done = detect(given)
     assert done.status == 2
     assert re.search(said, done.stderr)

@@ -470,24 +470,21 @@ def test_rows_that_cannot_be_converted_get_one_line(mien: Mien, tmp_path: Path) 
     assert list(tmp_path.glob("*.eaf")) == []
 
 
-def test_a_video_gets_its_files_while_it_is_read(
-    mien: Mien, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    video = tmp_path / "clip.mp4"
+def test_a_video_gets_its_files_while_it_is_read(mien: Mien, tiny_model: Path, here: Path) -> None:
+    video = here / "clip.mp4"
     draw = moving_portrait(shown=lambda number: not 10 <= number < 25)
     make_video(video, draw, times_s=steady_times(50))
     wanted = [word for name in FORMATS for word in ("--format", name)]
-    monkeypatch.chdir(tmp_path)
 
     done = mien("video", "--model", tiny_model, video, "--csv", "out/rows.csv", *wanted)
 
-    out = tmp_path / "out"
+    out = here / "out"
     expected = [
         path for name in FORMATS for path in files_of(name, out / f"rows{FORMATS[name].endings[0]}")
     ]
     assert set(out.iterdir()) == {*expected, out / "rows.csv"}
     # Nobody has named them: they are told.
-    told = "".join(f"wrote {path.relative_to(tmp_path)}\n" for path in expected)
+    told = "".join(f"wrote {path.relative_to(here)}\n" for path in expected)
     assert (done.status, done.stderr) == (0, told)
     eaf, tiers = opened_eaf(out / "rows.eaf")
     assert eaf.media_descriptors[0]["RELATIVE_MEDIA_URL"] == "../clip.mp4"
@@ -496,10 +493,10 @@ def test_a_video_gets_its_files_while_it_is_read(
     assert not any(start < 900 < end for start, end, _ in intervals)
     # The same rows, converted later, say the same.
     mien("convert", out / "rows.csv", "--to", "eaf", "--out", "later.eaf", "--video", video)
-    assert opened_eaf(tmp_path / "later.eaf")[1] == tiers
+    assert opened_eaf(here / "later.eaf")[1] == tiers
     again = mien("video", "--model", tiny_model, video, "--format", "eaf")
     assert again.status == 0
-    assert opened_eaf(tmp_path / "clip.eaf")[1] == tiers
+    assert opened_eaf(here / "clip.eaf")[1] == tiers
     assert_refused(mien("video", "--model", tiny_model, video, "--format", "eaf"), "it exists")
 
 

@@ -27,11 +27,10 @@ CASES: Final = {
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    write_rows(tmp_path / "rows.csv", CODED)
-    write_table(tmp_path / "coder.csv")
-    return tmp_path
+def folder(here: Path) -> Path:
+    write_rows(here / "rows.csv", CODED)
+    write_table(here / "coder.csv")
+    return here
 
 
 @pytest.mark.parametrize("what", CASES)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from command_line import Mien
+from command_line import Mien, assert_refused
 from learn_fixtures import history_of, made_up_faces, png, write_csv, write_votes
 from mien.cli.app import main
 from mien.cli.display import TrainingDisplay
@@ -292,9 +292,8 @@ def test_ctrl_c_ends_and_the_same_command_goes_on(
     ],
 )
 def test_what_cannot_be_reproduced_is_one_line_before_any_training(
-    arguments: str, message: str, mien: Mien, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    arguments: str, message: str, mien: Mien, here: Path
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     few = made_up_faces(train=1, val=1, test=1)
     write_csv(Path("all.csv"), few)
     write_csv(Path("train-val.csv"), few.split("train+val"))
@@ -330,6 +329,5 @@ def test_a_photo_is_read_by_each_model_and_faces_of_the_set_can_be_kept_out(
 def test_a_photo_that_cannot_be_read_is_told_before_the_data_is(mien: Mien, tmp_path: Path) -> None:
     gone = mien("reproduce", "--data", "x", "--out", tmp_path / "out", "--photo", "gone.jpg")
 
-    assert gone.status == 2
-    assert gone.stderr == "mien: no such file: gone.jpg\n"
+    assert_refused(gone, "mien: no such file: gone.jpg\n")
     assert not (tmp_path / "out").exists()

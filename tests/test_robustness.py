@@ -465,12 +465,10 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     message: str,
     run: Mien,
     tiny_model: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    here: Path,
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    before = sorted(tmp_path.iterdir())
+    before = sorted(here.iterdir())
     out = run("--model", tiny_model, *arguments.split())
 
     assert_refused(out, message)
-    assert sorted(tmp_path.iterdir()) == before
+    assert sorted(here.iterdir()) == before

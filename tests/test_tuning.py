@@ -412,9 +412,8 @@ def test_numbers_of_a_narrow_range_do_not_cover_each_other(
 
 
 @pytest.fixture
-def command(mien: Mien, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Mien:
+def command(mien: Mien, here: Path) -> Mien:
     """Runs the command line in a folder with fer2013.csv and base.json."""
-    monkeypatch.chdir(tmp_path)
     write_csv(Path("fer2013.csv"), FACES)
     Path("base.json").write_text(json.dumps(asdict(BASE)))
     return mien
