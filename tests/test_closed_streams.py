@@ -60,8 +60,14 @@ def test_with_nowhere_to_write_there_is_a_status(redirected: str) -> None:
     assert ended("models mien", redirected) == (2, "", "")
 
 
-def test_a_reader_that_goes_early_ends_the_command_in_silence() -> None:
-    assert ended("models mien", "| true; exit ${PIPESTATUS[0]}") == (1, "", "")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", ["models mien", "detect {0} --json --csv {1}/faces.csv"])
+def test_a_reader_that_goes_early_ends_the_command_in_silence(
+    portrait: Path, tmp_path: Path, arguments: str, unbuffered: str
+) -> None:
+    piped = "| true; exit ${PIPESTATUS[0]}"
+    done = ended(arguments.format(portrait, tmp_path), piped, PYTHONUNBUFFERED=unbuffered)
+    assert done == (1, "", "")
 
 
 def test_no_file_takes_the_place_of_a_closed_stream(portrait: Path, tmp_path: Path) -> None:

@@ -251,28 +251,6 @@ def test_copies_do_not_replace_images(blank: Path, detect: Mien) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
-@pytest.mark.parametrize("options", [["--json"], ["--json", "--csv", "faces.csv"]])
-@pytest.mark.parametrize("buffered", [True, False])
-def test_a_closed_pipe_is_no_traceback(
-    blank: Path, tiny_model: Path, options: list[str], buffered: bool
-) -> None:
-    reader, writer = os.pipe()
-    os.close(reader)
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
-    done = subprocess.run(
-        [*MIEN, "detect", "--model", tiny_model, blank, *options],
-        stdout=writer,
-        stderr=subprocess.PIPE,
-        env=environment if buffered else {**environment, "PYTHONUNBUFFERED": "1"},
-        cwd=blank.parent,
-        timeout=60,
-    )
-    os.close(writer)
-    assert done.stderr == b""
-    assert done.returncode == 1
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
 def test_ctrl_c_ends_without_a_traceback(tiny_model: Path, tmp_path: Path) -> None:
     pipe = tmp_path / "endless.jpg"
     os.mkfifo(pipe)

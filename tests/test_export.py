@@ -18,7 +18,6 @@ from learn_fixtures import (
     converted,
     logits_of,
     made_up_faces,
-    tiny_network,
     write_csv,
     write_votes,
 )
@@ -37,7 +36,7 @@ from mien.learn.training.runs import network_of
 from mien.recognize.classifier import Classifier
 from mien.spec import ModelSpec
 
-pytestmark = pytest.mark.usefixtures("operators_once")
+pytestmark = pytest.mark.usefixtures("tiny", "operators_once")
 
 MORE = made_up_faces(train=3, val=6, test=3, seed=1)
 # Nine taggers see what the label says.
@@ -129,8 +128,7 @@ def test_an_earlier_file_is_replaced_and_the_name_can_be_given(
 ) -> None:
     out = tmp_path / "model.onnx"
     out.write_text("an earlier one")
-    with tiny_network():
-        spec = export_model(tiny_run, out, name="second")
+    spec = export_model(tiny_run, out, name="second")
 
     assert spec.name == "second"
     assert spec.scores == {}
@@ -159,19 +157,17 @@ def test_a_file_that_reads_otherwise_is_not_written(
     out.write_text("an earlier one")
     monkeypatch.setattr(f"mien.learn.files.export.{limit}", -1.0)
 
-    with tiny_network(), pytest.raises(ModelError, match=came):
+    with pytest.raises(ModelError, match=came):
         export_model(tiny_run, out, faces=MORE, **options)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["an earlier one"]
 
 
-def test_a_place_that_cannot_be_written_is_named(paper_run: Path, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_and_a_run_without_an_epoch_are_named(
+    paper_run: Path, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("")
-
     with pytest.raises(OutputError, match=r"model\.onnx: cannot be written"):
         export_model(paper_run, tmp_path / "file" / "model.onnx")
-
-
-def test_a_run_without_a_finished_epoch_is_refused(paper_run: Path, tmp_path: Path) -> None:
     begun = tmp_path / "begun"
     begun.mkdir()
     (begun / "config.json").write_bytes((paper_run / "config.json").read_bytes())
@@ -185,10 +181,9 @@ def test_a_run_without_a_finished_epoch_is_refused(paper_run: Path, tmp_path: Pa
 
 
 def test_the_temperature_is_the_one_fitted_on_val(tiny_run: Path, tmp_path: Path) -> None:
-    with tiny_network():
-        spec = export_model(tiny_run, tmp_path / "fitted.onnx", faces=MORE)
-        plain = export_model(tiny_run, tmp_path / "plain.onnx")
-        network, _, _ = load_best(tiny_run)
+    spec = export_model(tiny_run, tmp_path / "fitted.onnx", faces=MORE)
+    plain = export_model(tiny_run, tmp_path / "plain.onnx")
+    network, _, _ = load_best(tiny_run)
     val = MORE.split("val")
     logits = logits_of(network, val.images)
 
@@ -204,12 +199,11 @@ def test_the_temperature_is_the_one_fitted_on_val(tiny_run: Path, tmp_path: Path
 def test_without_val_or_where_it_does_not_tell_the_temperature_is_1(
     tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with tiny_network():
-        of_test = export_model(tiny_run, tmp_path / "a.onnx", faces=MORE.split("test"))
-        monkeypatch.setattr(
-            "mien.learn.evaluation.calibration.fit_temperature", lambda logits, targets: None
-        )
-        untold = export_model(tiny_run, tmp_path / "b.onnx", faces=MORE)
+    of_test = export_model(tiny_run, tmp_path / "a.onnx", faces=MORE.split("test"))
+    monkeypatch.setattr(
+        "mien.learn.evaluation.calibration.fit_temperature", lambda logits, targets: None
+    )
+    untold = export_model(tiny_run, tmp_path / "b.onnx", faces=MORE)
 
     assert (of_test.temperature, of_test.temperature_fitted_on) == (1.0, "")
     assert (untold.temperature, untold.temperature_fitted_on) == (1.0, "")
@@ -221,12 +215,11 @@ def test_label_smoothing_is_undone_where_that_makes_val_likelier(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = recipe_named("paper", epochs=1, batch_size=7, label_smoothing=0.3, votes_weight=0.0)
-    with tiny_network():
-        train(FEW_FACES, recipe, tmp_path / "smoothed", seed=1, device="cpu")
-        wanted = Calibration(1.25, 0.3)
-        monkeypatch.setattr("mien.learn.files.export.fit_calibration", lambda *_, **__: wanted)
-        spec = export_model(tmp_path / "smoothed", tmp_path / "model.onnx", faces=MORE)
-        logits = logits_of(load_best(tmp_path / "smoothed")[0], MORE.images)
+    train(FEW_FACES, recipe, tmp_path / "smoothed", seed=1, device="cpu")
+    wanted = Calibration(1.25, 0.3)
+    monkeypatch.setattr("mien.learn.files.export.fit_calibration", lambda *_, **__: wanted)
+    spec = export_model(tmp_path / "smoothed", tmp_path / "model.onnx", faces=MORE)
+    logits = logits_of(load_best(tmp_path / "smoothed")[0], MORE.images)
 
     assert (spec.temperature, spec.label_smoothing_undone) == (1.25, 0.3)
     expected = softmax(unsmoothed(logits, 0.3) / 1.25, axis=1)
@@ -293,16 +286,14 @@ def test_a_keras_file_of_mien_says_that_label_smoothing_is_not_undone(tmp_path: 
 def voting_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that has seen so few faces that val tells a temperature."""
     run_dir = tmp_path_factory.mktemp("runs") / "voting"
-    with tiny_network():
-        train(made_up_faces(train=2, val=1, test=2, votes=True), VOTING, run_dir, device="cpu")
+    train(made_up_faces(train=2, val=1, test=2, votes=True), VOTING, run_dir, device="cpu")
     return run_dir
 
 
 def test_votes_are_kept_as_a_second_output(voting_run: Path, tmp_path: Path) -> None:
-    with tiny_network():
-        plain = export_model(voting_run, tmp_path / "plain.onnx", head="label")
-        spec = export_model(voting_run, tmp_path / "votes.onnx", faces=VOTED)
-        network, _, _ = load_best(voting_run)
+    plain = export_model(voting_run, tmp_path / "plain.onnx", head="label")
+    spec = export_model(voting_run, tmp_path / "votes.onnx", faces=VOTED)
+    network, _, _ = load_best(voting_run)
     crops = MORE.images[:9]
 
     classifier = Classifier(tmp_path / "votes.onnx")
@@ -320,10 +311,9 @@ def test_votes_are_kept_as_a_second_output(voting_run: Path, tmp_path: Path) -> 
 
 
 def test_what_people_would_say_is_the_pool_of_both_heads(voting_run: Path, tmp_path: Path) -> None:
-    with tiny_network():
-        spec = export_model(voting_run, tmp_path / "m.onnx", faces=VOTED)
-        known = export_model(voting_run, tmp_path / "plain.onnx", faces=MORE)
-        network, _, _ = load_best(voting_run)
+    spec = export_model(voting_run, tmp_path / "m.onnx", faces=VOTED)
+    known = export_model(voting_run, tmp_path / "plain.onnx", faces=MORE)
+    network, _, _ = load_best(voting_run)
     crops = VOTED.images[:40]
     logits, votes_logits = np.hsplit(logits_of(network, crops), [7])
     label = softmax(logits / spec.temperature, axis=1)
@@ -350,23 +340,21 @@ def test_what_people_would_say_is_the_pool_of_both_heads(voting_run: Path, tmp_p
 def test_safetensors_keep_the_votes_head_unless_the_label_alone_is_asked(
     voting_run: Path, tmp_path: Path
 ) -> None:
-    with tiny_network():
-        for head in ("label", None):
-            spec = export_model(voting_run, tmp_path / "m.safetensors", to="safetensors", head=head)
-            stored = load_file(tmp_path / "m.safetensors")
-            assert ("votes_head.weight" in stored) == (head is None)
-            assert bool(spec.votes_labels) == (head is None)
+    for head in ("label", None):
+        spec = export_model(voting_run, tmp_path / "m.safetensors", to="safetensors", head=head)
+        stored = load_file(tmp_path / "m.safetensors")
+        assert ("votes_head.weight" in stored) == (head is None)
+        assert bool(spec.votes_labels) == (head is None)
 
 
 def test_safetensors_of_half_the_size_read_the_same(voting_run: Path, tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     sizes = {}
-    with tiny_network():
-        for store in ("fp32", "fp16"):
-            spec = export_model(voting_run, path, to="safetensors", store=store)
-            assert spec.store == store
-            sizes[store] = path.stat().st_size
-        whole = load_best(voting_run)[0].state_dict()
+    for store in ("fp32", "fp16"):
+        spec = export_model(voting_run, path, to="safetensors", store=store)
+        assert spec.store == store
+        sizes[store] = path.stat().st_size
+    whole = load_best(voting_run)[0].state_dict()
     stored = load_file(path)
 
     assert sizes["fp16"] < 0.7 * sizes["fp32"]
@@ -394,7 +382,7 @@ def test_safetensors_of_half_the_size_read_the_same(voting_run: Path, tmp_path: 
 def test_options_that_cannot_be_are_refused(
     model: str, name: str, options: dict[str, str], came: str, tiny_run: Path, tmp_path: Path
 ) -> None:
-    with tiny_network(), pytest.raises(OptionError, match=came):
+    with pytest.raises(OptionError, match=came):
         export_model(model or tiny_run, tmp_path / name, **options)  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
 
@@ -406,9 +394,8 @@ def test_options_that_cannot_be_are_refused(
 def test_weights_can_be_stored_in_less(
     store: str, smaller: float, voting_run: Path, tmp_path: Path
 ) -> None:
-    with tiny_network():
-        whole = export_model(voting_run, tmp_path / "whole.onnx", faces=VOTED)
-        spec = export_model(voting_run, tmp_path / "m.onnx", faces=VOTED, store=store)
+    whole = export_model(voting_run, tmp_path / "whole.onnx", faces=VOTED)
+    spec = export_model(voting_run, tmp_path / "m.onnx", faces=VOTED, store=store)
 
     size, less = ((tmp_path / name).stat().st_size for name in ("whole.onnx", "m.onnx"))
     assert less < smaller * size
@@ -425,7 +412,7 @@ def test_weights_can_be_stored_in_less(
 
 
 def test_int8_names_the_split_that_is_missing(tiny_run: Path, tmp_path: Path) -> None:
-    with tiny_network(), pytest.raises(DataError, match="no faces in split 'train'"):
+    with pytest.raises(DataError, match="no faces in split 'train'"):
         export_model(tiny_run, tmp_path / "m.onnx", faces=MORE.split("val+test"), store="int8")
 
 
@@ -437,9 +424,8 @@ def test_the_command_prints_what_it_wrote(mien: Mien, voting_run: Path, tmp_path
     votes = write_votes(tmp_path / "fer2013new.csv", VOTED)
     out = tmp_path / "small.onnx"
     arguments = ("export", voting_run, "--out", out, "--store", "fp16")
-    with tiny_network():
-        ended = mien(*arguments, "--data", table, "--votes", votes)
-        as_json = json.loads(mien(*arguments, "--data", table, "--votes", votes, "--json").stdout)
+    ended = mien(*arguments, "--data", table, "--votes", votes)
+    as_json = json.loads(mien(*arguments, "--data", table, "--votes", votes, "--json").stdout)
 
     spec = Classifier(out).spec
     assert (ended.status, ended.stderr) == (0, "")

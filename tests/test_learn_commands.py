@@ -15,7 +15,6 @@ from PIL import Image as PILImage
 from command_line import Mien, assert_refused
 from learn_fixtures import (
     made_up_faces,
-    tiny_network,
     write_csv,
     write_folders,
     write_votes,
@@ -29,7 +28,7 @@ from mien.learn.training.recipes import recipe_named
 from mien.recognize.classifier import Classifier
 from mien.recognize.images import load_image
 
-pytestmark = pytest.mark.usefixtures("operators_once", "no_figure_of_history")
+pytestmark = pytest.mark.usefixtures("tiny", "operators_once", "no_figure_of_history")
 
 FACES = made_up_faces(train=2, val=1, test=1, votes=True)
 PLOT_HISTORY = plots.plot_history  # before the tests leave it out
@@ -47,20 +46,19 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_from_a_table_to_a_measured_model(mien: Mien, table: Path, tmp_path: Path) -> None:
     run_dir, model = tmp_path / "run", tmp_path / "first.onnx"
 
-    with tiny_network():
-        trained = mien(
-            "train",
-            "--data",
-            table,
-            "--out",
-            run_dir,
-            *TINY,
-            "--epochs",
-            2,
-            "--learning-rate",
-            0.001,
-        )
-        exported = mien("export", run_dir, "--out", model, "--data", table)
+    trained = mien(
+        "train",
+        "--data",
+        table,
+        "--out",
+        run_dir,
+        *TINY,
+        "--epochs",
+        2,
+        "--learning-rate",
+        0.001,
+    )
+    exported = mien("export", run_dir, "--out", model, "--data", table)
     assert trained.status == 0
     assert trained.stderr.splitlines()[0].startswith("epoch 1/2: loss ")
     assert trained.stdout.startswith("best epoch ")
@@ -111,9 +109,8 @@ def test_info_counts_each_emotion_in_each_split(mien: Mien, table: Path, tmp_pat
 def test_a_share_of_train_can_be_held_out(mien: Mien, tmp_path: Path) -> None:
     folders = write_folders(tmp_path / "faces", FACES.split("train"), "train/{1}/{2}.png".format)
     arguments = ("train", "--data", folders, *TINY, "--epochs", 1)
-    with tiny_network():
-        without = mien(*arguments, "--out", tmp_path / "without")
-        held_out = mien(*arguments, "--out", tmp_path / "with", "--val-share", "0.5")
+    without = mien(*arguments, "--out", tmp_path / "without")
+    held_out = mien(*arguments, "--out", tmp_path / "with", "--val-share", "0.5")
 
     assert_refused(without, "needs the splits train and val")
     assert held_out.status == 0
@@ -124,10 +121,9 @@ def test_a_share_of_train_can_be_held_out(mien: Mien, tmp_path: Path) -> None:
 def test_a_few_faces_of_train_are_enough_to_try_it(mien: Mien, table: Path, tmp_path: Path) -> None:
     arguments = ("train", "--data", table, *TINY, "--epochs", 1)
     run = tmp_path / "run"
-    with tiny_network():
-        begun = mien(*arguments, "--out", run, "--limit", 7)
-        whole = mien(*arguments, "--out", run, "--resume")
-        again = mien(*arguments, "--out", run, "--resume", "--limit", 7)
+    begun = mien(*arguments, "--out", run, "--limit", 7)
+    whole = mien(*arguments, "--out", run, "--resume")
+    again = mien(*arguments, "--out", run, "--resume", "--limit", 7)
 
     assert begun.status == 0
     config = read_config(run)
@@ -145,11 +141,10 @@ def test_a_recipe_with_votes_goes_without_them_where_there_are_none(
     arguments = ("train", "--data", table, "--out", run_dir)
     first = ("--recipe", "mien", "--network", "tiny", "--epochs", 1, "--batch-size", 7)
     votes = write_votes(tmp_path / "fer2013new.csv", FACES)
-    with tiny_network():
-        trained = mien(*arguments, *first)
-        resumed = mien(*arguments, "--resume")
-        with_votes = mien(*arguments[:-1], tmp_path / "votes", *first, "--votes", votes)
-        forgotten = mien(*arguments[:-1], tmp_path / "votes", "--resume")
+    trained = mien(*arguments, *first)
+    resumed = mien(*arguments, "--resume")
+    with_votes = mien(*arguments[:-1], tmp_path / "votes", *first, "--votes", votes)
+    forgotten = mien(*arguments[:-1], tmp_path / "votes", "--resume")
 
     told = (
         "mien: fer2013 has no FER+ votes: mien goes without them (votes_weight 0); "
@@ -181,10 +176,9 @@ def test_own_images_go_from_a_folder_to_a_model_with_scores(
     run_dir, model = tmp_path / "run", tmp_path / "mine.onnx"
     data = ("--data", own_images)
     held_out = ("--val-share", "0.4")
-    with tiny_network():
-        trained = mien("train", *data, *held_out, "--out", run_dir, *TINY, "--epochs", 3, *also)
-        resumed = mien("train", *data, "--out", run_dir, "--resume", *also)
-        exported = mien("export", run_dir, *data, "--out", model)
+    trained = mien("train", *data, *held_out, "--out", run_dir, *TINY, "--epochs", 3, *also)
+    resumed = mien("train", *data, "--out", run_dir, "--resume", *also)
+    exported = mien("export", run_dir, *data, "--out", model)
     evaluated = mien("evaluate", "--model", model, *data, *held_out, "--split", "val", "--json")
 
     assert [ended.status for ended in (trained, resumed, exported, evaluated)] == [0] * 4
@@ -203,10 +197,9 @@ def test_own_images_go_from_a_folder_to_a_model_with_scores(
 def test_export_says_why_it_has_no_val(mien: Mien, own_images: Path, tmp_path: Path) -> None:
     run_dir, model = tmp_path / "run", tmp_path / "mine.onnx"
     other = write_folders(tmp_path / "other", FACES.split("train"), "{1}/{2}.png".format)
-    with tiny_network():
-        arguments = ("--val-share", "0.4", "--out", run_dir, *TINY, "--epochs", 1)
-        mien("train", "--data", own_images, *arguments)
-        exported = mien("export", run_dir, "--data", other, "--out", model)
+    arguments = ("--val-share", "0.4", "--out", run_dir, *TINY, "--epochs", 1)
+    mien("train", "--data", own_images, *arguments)
+    exported = mien("export", run_dir, "--data", other, "--out", model)
 
     assert exported.status == 0
     assert exported.stderr == (
@@ -219,13 +212,12 @@ def test_export_says_why_it_has_no_val(mien: Mien, own_images: Path, tmp_path: P
 
 def test_resume_takes_recipe_and_seed_from_the_run(mien: Mien, table: Path, tmp_path: Path) -> None:
     arguments = ("train", "--data", table, "--out", tmp_path / "run")
-    with tiny_network():
-        begun = mien(*arguments, *TINY, "--epochs", 1, "--seed", 3)
-        resumed = mien(*arguments, "--resume")
-        named_again = mien(*arguments, "--resume", "--epochs", 1)
-        longer = mien(*arguments, "--resume", "--epochs", 2)
-        other_seed = mien(*arguments, "--resume", "--seed", 0)
-        other_recipe = mien(*arguments, "--resume", "--recipe", "paper")
+    begun = mien(*arguments, *TINY, "--epochs", 1, "--seed", 3)
+    resumed = mien(*arguments, "--resume")
+    named_again = mien(*arguments, "--resume", "--epochs", 1)
+    longer = mien(*arguments, "--resume", "--epochs", 2)
+    other_seed = mien(*arguments, "--resume", "--seed", 0)
+    other_recipe = mien(*arguments, "--resume", "--recipe", "paper")
 
     assert (begun.status, resumed.status) == (0, 0)
     assert resumed.stdout == named_again.stdout == begun.stdout
@@ -290,8 +282,7 @@ def test_a_run_shows_its_history_train_accuracy_and_gap(
 ) -> None:
     monkeypatch.setattr(plots, "plot_history", PLOT_HISTORY)
     run_dir = tmp_path / "run"
-    with tiny_network():
-        ended = mien("train", "--data", table, "--out", run_dir, *TINY, "--epochs", 3)
+    ended = mien("train", "--data", table, "--out", run_dir, *TINY, "--epochs", 3)
 
     found = re.fullmatch(
         r"best epoch (\d) of 3: val accuracy ([01]\.\d{4}), val loss \d\.\d{4}, train accuracy "
@@ -304,7 +295,7 @@ def test_a_run_shows_its_history_train_accuracy_and_gap(
     assert float(found[4]) == pytest.approx(float(found[3]) - float(found[2]), abs=1.1e-4)
     assert found[5] == str(run_dir / "best.pt")
     train_faces = FACES.split("train")
-    with tiny_network(), torch.no_grad():
+    with torch.no_grad():
         network, _, _ = load_best(run_dir)
         logits, _ = network(torch.from_numpy(train_faces.images)[:, None].float())
     right = (logits.argmax(1).numpy() == train_faces.targets).mean()
@@ -357,9 +348,8 @@ def test_training_in_bfloat16_prints_its_own_lines_alone(
     monkeypatch.setattr(lightning, "handlers", [*lightning.handlers, Listener()])
     monkeypatch.setattr(lightning, "level", logging.INFO)
     monkeypatch.setattr("mien.learn.training.loop._has_bf16", lambda device: True)
-    with tiny_network():
-        arguments = ("train", "--data", table, *TINY, "--epochs", 1, "--device", "cpu")
-        ended = mien(*arguments, "--precision", "bf16", "--out", tmp_path / "run")
+    arguments = ("train", "--data", table, *TINY, "--epochs", 1, "--device", "cpu")
+    ended = mien(*arguments, "--precision", "bf16", "--out", tmp_path / "run")
 
     assert ended.status == 0
     assert read_config(tmp_path / "run").precision == "bf16-mixed"
@@ -398,13 +388,12 @@ def test_epochs_can_be_followed_in_tensorboard(
         if progress.row is None and progress.epoch == 2:
             signal.raise_signal(signal.SIGINT)
 
-    with tiny_network():
-        monkeypatch.setattr(TrainingDisplay, "report", stop)
-        assert mien(*arguments).status == 130
-        monkeypatch.setattr(TrainingDisplay, "report", show)
-        assert [epoch for epoch, _ in _scalars(run_dir / "tensorboard")["loss/val"]] == [1, 2]
-        assert (run_dir / "history.png").is_file()
-        resumed = mien(*arguments, "--resume")
+    monkeypatch.setattr(TrainingDisplay, "report", stop)
+    assert mien(*arguments).status == 130
+    monkeypatch.setattr(TrainingDisplay, "report", show)
+    assert [epoch for epoch, _ in _scalars(run_dir / "tensorboard")["loss/val"]] == [1, 2]
+    assert (run_dir / "history.png").is_file()
+    resumed = mien(*arguments, "--resume")
 
     assert resumed.status == 0
     written = _scalars(run_dir / "tensorboard")
@@ -426,10 +415,9 @@ def test_training_images_that_are_copies_can_be_left_out(mien: Mien, tmp_path: P
     images = FACES.images.copy()
     images[1], images[2] = images[14], images[3]  # of val; of train itself
     table = write_csv(tmp_path / "fer2013.csv", replace(FACES, images=images))
-    with tiny_network():
-        arguments = ("train", "--data", table, *TINY, "--epochs", 1)
-        plain = mien(*arguments, "--out", tmp_path / "plain")
-        clean = mien(*arguments, "--out", tmp_path / "clean", "--without-duplicates")
+    arguments = ("train", "--data", table, *TINY, "--epochs", 1)
+    plain = mien(*arguments, "--out", tmp_path / "plain")
+    clean = mien(*arguments, "--out", tmp_path / "clean", "--without-duplicates")
 
     assert (plain.status, clean.status) == (0, 0)
     assert read_config(tmp_path / "plain").train_count == 14
@@ -446,8 +434,7 @@ def test_held_out_faces_are_no_copies_of_training_images(mien: Mien, tmp_path: P
     twice = FaceSet(images, targets, np.full(len(targets), "train"))
     table = write_csv(tmp_path / "fer2013.csv", twice)
     arguments = ("train", "--data", table, *TINY, "--epochs", 1, "--out", tmp_path / "run")
-    with tiny_network():
-        ended = mien(*arguments, "--val-share", 0.25, "--without-duplicates")
+    ended = mien(*arguments, "--val-share", 0.25, "--without-duplicates")
 
     # Of 14 images, each there twice, 7 faces are held out: their images leave train.
     config = read_config(tmp_path / "run")
@@ -463,8 +450,7 @@ def test_training_finds_the_faces_in_photos(mien: Mien, portrait: Path, tmp_path
         (photos / name / "astronaut.jpg").write_bytes(portrait.read_bytes())
     PILImage.new("RGB", (200, 200), "gray").save(photos / "train/sad/wall.png")
     arguments = ("train", "--data", photos, *TINY, "--epochs", 1, "--out", tmp_path / "run")
-    with tiny_network():
-        ended = mien(*arguments, "--find-faces")
+    ended = mien(*arguments, "--find-faces")
 
     assert ended.status == 0
     assert ended.stderr.splitlines()[0] == "mien: left out: no face found: 1"
@@ -475,8 +461,7 @@ def test_training_finds_the_faces_in_photos(mien: Mien, portrait: Path, tmp_path
 def test_an_emotion_without_training_faces_is_named(mien: Mien, tmp_path: Path) -> None:
     faces = FACES.take(FACES.targets != EMOTIONS.index("disgust"))
     data = write_csv(tmp_path / "fer2013.csv", faces)
-    with tiny_network():
-        trained = mien("train", "--data", data, "--out", tmp_path / "run", *TINY, "--epochs", 1)
+    trained = mien("train", "--data", data, "--out", tmp_path / "run", *TINY, "--epochs", 1)
 
     assert trained.status == 0
     assert "mien: train has no face of disgust: the network will not learn" in trained.stderr

@@ -49,6 +49,7 @@ def crops(portrait: Path) -> Crops:
 @pytest.mark.parametrize("together", [1, 16])
 @pytest.mark.parametrize("name", sorted(shipped_models()))
 def test_opencv_reads_what_onnx_runtime_reads(name: str, together: int, crops: Crops) -> None:
+    crops = crops[::3] if together == 1 else crops  # one by one they take long
     expected = Classifier(name)(crops)
     network = cv2.dnn.readNetFromONNX(str(shipped_models()[name]))
     rows = []

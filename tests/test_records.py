@@ -36,9 +36,7 @@ def test_a_row_for_each_face() -> None:
     assert float(rows[0]["score"]) == first.score
     assert float(rows[0]["probability"]) == first.probability
     assert {row["error"] for row in rows} == {""}
-
-
-def test_numbers_are_not_rounded() -> None:
+    # Numbers are not rounded.
     third = Reading((1 / 3,) * 4, 1 / 3, None, "sad", 1 / 3, (1 / 3,) * 7)
     (row,) = read_csv(to_csv([a_result("a.jpg", third)]))
     assert float(row["x0"]) == float(row["score"]) == float(row["sad"]) == 1 / 3

@@ -55,8 +55,8 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def long_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("videos") / "long.mp4"
-    draw = moving_portrait(lambda n: (n % 40, 0.0), width=160, height=120)
-    make_video(path, draw, times_s=steady_times(2500))
+    images = [moving_portrait(width=160, height=120)(n) for n in range(20)]
+    make_video(path, lambda n: images[n % 20], times_s=steady_times(2500))
     return path
 
 
