@@ -1,7 +1,6 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import ablations
 import peers
 import speedrun
-from learn_fixtures import made_up_faces, tiny_network, write_parquet_folder
+from learn_fixtures import STILL, made_up_faces, write_parquet_folder
 from mien.errors import OptionError
 from mien.labels import EMOTIONS
 from mien.learn.networks import NETWORKS, build, macs
@@ -26,12 +25,11 @@ from mien.readings import Image
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 
-pytestmark = pytest.mark.tools
+pytestmark = [pytest.mark.tools, pytest.mark.usefixtures("tiny")]
 
 CPU = torch.device("cpu")
 FACES = made_up_faces(train=12, val=3, test=3)
 TRAIN = FACES.split("train")
-STILL = Augmentation(rotation_deg=0.0, zoom=0.0, shift=0.0, flip=False)
 TINY = speedrun.Settings(
     network="tiny",
     epochs=6,
@@ -41,12 +39,6 @@ TINY = speedrun.Settings(
     std=64.0,
     augmentation=Augmentation(rotation_deg=2.0, zoom=0.02, shift=0.02, flip=True),
 )
-
-
-@pytest.fixture(autouse=True)
-def _tiny() -> Iterator[None]:
-    with tiny_network():
-        yield
 
 
 def weights_after(training: speedrun.Training, seed: int) -> torch.Tensor:

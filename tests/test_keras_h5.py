@@ -18,7 +18,7 @@ from safetensors import safe_open
 
 from command_line import in_python
 from fakes import some_crops
-from learn_fixtures import FEW_FACES, converted, logits_of, tiny_network
+from learn_fixtures import FEW_FACES, converted, logits_of
 from mien import EMOTIONS, Classifier, MissingExtraError, ModelError, OptionError, Recognizer
 from mien.labels import FERPLUS_EMOTIONS, FERPLUS_TO_EMOTION
 from mien.learn.evaluation.scores import evaluate
@@ -38,7 +38,7 @@ from mien.spec import ModelSpec
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.newest,
-    pytest.mark.usefixtures("operators_once"),
+    pytest.mark.usefixtures("tiny", "operators_once"),
 ]
 
 ALPHABETICAL = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
@@ -168,8 +168,7 @@ def test_a_file_that_keras_saved_again_asks_for_its_labels(
     keras: Any, tiny_run: Path, tmp_path: Path
 ) -> None:
     ours, again = tmp_path / "ours.h5", tmp_path / "again.keras"
-    with tiny_network():
-        export_model(tiny_run, ours, to="h5")
+    export_model(tiny_run, ours, to="h5")
     model = keras.models.load_model(ours, compile=False)
     save(model, again)
 
@@ -214,9 +213,8 @@ def test_a_network_that_keras_has_no_layer_for_is_refused() -> None:
 
 
 def test_safetensors_hold_the_weights_and_the_description(tiny_run: Path, tmp_path: Path) -> None:
-    with tiny_network():
-        spec = export_model(tiny_run, tmp_path / "m.safetensors", to="safetensors", faces=FEW_FACES)
-        network, config, _ = load_best(tiny_run)
+    spec = export_model(tiny_run, tmp_path / "m.safetensors", to="safetensors", faces=FEW_FACES)
+    network, config, _ = load_best(tiny_run)
     with safe_open(tmp_path / "m.safetensors", "pt") as file:
         metadata = file.metadata()
         weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
