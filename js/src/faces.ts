@@ -45,8 +45,6 @@ const GLANCE_FACE_PX = 32; // in the glance; boxes of smaller ones are coarse, o
 const GLANCE_SHARE = 0.2; // of the side of a square as large as the image; smaller ones may be of a crowd
 export const MIN_SCORE = 0.7;
 const DOUBTFUL_SCORE = 0.3; // from here on it may be a face
-const FAINT_SCORE = 0.1; // from here on a second look may show one
-const LIKELY_SCORE = 0.5; // from here on what is seen in a look need not be sure alone
 export const SURE_SCORE = 0.8; // from here on it is one, without a second look
 const UPRIGHT_SCORE = 0.9; // seldom reached by what is found in a tilted face
 const UPRIGHT_ODDS = 3; // seldom reached by a tilted face, or one on its side or head
@@ -56,12 +54,17 @@ const SEVERAL_LEVEL = { least: 0.87, count: 2, share: 1 / 3 }; // likewise, of s
 const LARGE_SHARE = 0.2; // of the longer side: what is smaller may be a part of a face
 const TILTED_SCORE = 0.5; // seldom missed by what is found in a tilted face
 const LEAST_TILT_DEG = 1.5; // that the eyes tell in a look
-const TURNED_SCORE = 0.85; // from here on a face is believed in what was turned
+// From here on a face is believed in what was turned, a large one or one that was seen small.
+const TURNED_SCORE = 0.85;
+const SMALL_TURNED_SCORE = 0.88;
+const ROUND_SCORE = 0.75; // from here on a face is turned to tell the side of its image
+const TURNED_GLANCE_SCORE = 0.4; // like GLANCE_SCORE, in an image that is turned
+const LOOK_SHARE = 0.6; // of a look in the score of what is found; the rest is the search's
 const TILT_DEG = 30; // counter-clockwise, and clockwise
 const LOOK_PX = { side: 128, face: 80 }; // of what is looked at again
 const TURNED_LOOK_PX = { side: 96, face: 72 }; // of what is turned for that
 const LEAST_LOOK_PX = 24; // in original pixels: enlarged more than that, a face tells little
-const MOST_LOOKS = 16; // at one image, so that no texture holds up the reading
+const MOST_LOOKS = 12; // at one image, so that no texture holds up the reading
 const FEW_LOOKS = 2; // after so many, no look is spent on the tilt of faces that are sure
 
 /** What a search is told. */
@@ -124,16 +127,16 @@ export class Detector {
   /** The faces of an image that is turned by so many quarters, counter-clockwise. */
   private search(image: Pixels, quarters: number): Find[] {
     const { fullSize, secondLooks, minScore } = this.options;
-    let finds = this.find(image, GLANCE_PIXELS, quarters, GLANCE_SCORE);
+    const seen = quarters ? TURNED_GLANCE_SCORE : GLANCE_SCORE;
+    let finds = this.find(image, GLANCE_PIXELS, quarters, seen);
     if (quarters && !finds.length) return [];
     const least = quarters ? TURNED_SCORE : SURE_SCORE;
     const clear = !fullSize && showsAll(finds, least);
-    finds = this.likely(finds);
+    finds = finds.filter((find) => find.score >= this.doubtful);
     if (!clear || (secondLooks && mayBeACrowd(image, finds))) {
       for (const pixels of this.morePixels(image)) {
-        const more = this.find(image, pixels, quarters, this.faint);
-        const faint = more.filter((find) => find.score < this.doubtful);
-        finds = clear ? joined(finds, more) : joined(this.likely(more), [...faint, ...this.likely(finds)]);
+        const more = this.find(image, pixels, quarters, this.doubtful);
+        finds = clear ? joined(finds, more) : joined(more, finds);
       }
     }
     if (!secondLooks) return finds.filter((find) => find.score >= minScore);
@@ -154,20 +157,13 @@ export class Detector {
     return Math.min(this.options.minScore, DOUBTFUL_SCORE);
   }
 
-  private get faint(): number {
-    const { secondLooks, minScore } = this.options;
-    return secondLooks ? Math.min(minScore, FAINT_SCORE) : this.doubtful;
-  }
-
-  private likely(finds: readonly Find[]): Find[] {
-    return finds.filter((find) => find.score >= this.doubtful);
-  }
-
   /** What is found in an image when it is shrunk and turned. */
   private find(image: Pixels, pixels: number, quarters: number, least: number): Find[] {
     const { small, scale } = shrunk(image, pixels);
     const rows = this.network.find(turned(small, quarters), least);
-    return rows.map((row) => findOf(row, small, scale, quarters));
+    const found = rows.map((row) => findOf(row, small, scale, quarters));
+    if (!this.options.secondLooks || pixels <= GLANCE_PIXELS) return found;
+    return found.filter((find) => find.score >= SURE_SCORE || sizePx(find) >= LEAST_LOOK_PX);
   }
 
   /** Finds as they show themselves when they are looked at again, without those of no face. */
@@ -182,7 +178,7 @@ export class Detector {
     const turns = levels.map((level, i) => this.tilts(level, doubtful[i]));
     const seen = looks
       .turned(doubtful, turns)
-      .map((tilts, i) => together(doubtful[i], best(levels[i], tilts), minScore));
+      .map((tilts, i) => best(agreed(doubtful[i], levels[i]), tilts, turnedScore(doubtful[i])));
     return [
       ...seen
         .filter((find): find is Find => find !== null && find.score >= minScore)
@@ -200,7 +196,7 @@ export class Detector {
     // A large face tells to which side it is tilted, a small one once it is enlarged.
     const level = tellsTilt(find) ? find : looks.at([find])[0];
     const [tilts] = looks.turned([find], [this.tilts(level, find)]);
-    return best(find, tilts, level) ?? find;
+    return best(find, tilts, TURNED_SCORE, level) ?? find;
   }
 
   /** By how much a head may be tilted that was looked at. */
@@ -225,7 +221,7 @@ export class Detector {
     let sides = [1, 2, 3];
     // What looks more upright than not is a face.
     const isFace = upright && !upright.enlarged && tellsTilt(upright) && upright.odds > 0;
-    if (upright && (isFace || score >= TURNED_SCORE)) {
+    if (upright && (isFace || score >= ROUND_SCORE)) {
       const looks = new SecondLooks(this.network, image, sides.length);
       const degrees = sides.map((quarters) => 90 * quarters);
       const scores = looks.turned([upright], [degrees])[0].map((find) => find?.score ?? 0);
@@ -261,8 +257,13 @@ function mayBeACrowd({ width, height }: Pixels, finds: readonly Find[]): boolean
 }
 
 /** That, or what is surer of it once it is turned and believed. */
-function best(find: Find | null, tilts: readonly (Find | null)[], level: Find | null = null): Find | null {
-  const believed = tilts.filter((tilted) => tilted && tilted.score >= TURNED_SCORE);
+function best(
+  find: Find | null,
+  tilts: readonly (Find | null)[],
+  least: number,
+  level: Find | null = null,
+): Find | null {
+  const believed = tilts.filter((tilted) => tilted && tilted.score >= least);
   return believed.length ? surest([...believed, find, level]) : find;
 }
 
@@ -271,12 +272,14 @@ function tellsTilt({ seenPx }: Find): boolean {
   return seenPx >= TELLING_PX.least && seenPx <= TELLING_PX.most;
 }
 
-/** What is seen in the place of a find, as sure as both are together where both are likely. */
-function together(find: Find, look: Find | null, minScore: number): Find | null {
-  if (!look || look.score >= minScore || find.quarters) return look;
-  if (Math.min(find.score, look.score) < LIKELY_SCORE) return look;
-  const score = 1 - (1 - find.score) * (1 - look.score); // unless both err
-  return { ...look, score: Math.min(score, SURE_SCORE) };
+/** What a look shows, as sure as it and the search are together. */
+function agreed(find: Find, look: Find | null): Find | null {
+  return look && { ...look, score: LOOK_SHARE * look.score + (1 - LOOK_SHARE) * find.score };
+}
+
+/** From which score on a doubtful find is believed once it is turned. */
+function turnedScore({ seenPx }: Find): number {
+  return seenPx >= TELLING_PX.least ? TURNED_SCORE : SMALL_TURNED_SCORE;
 }
 
 /** Whether it is surely upright, where it was found. */

@@ -95,8 +95,6 @@ class YuNetDetector:
     GLANCE_SHARE: Final = 0.2
     MIN_SCORE: Final = 0.7
     DOUBTFUL_SCORE: Final = 0.3  # from here on it may be a face
-    FAINT_SCORE: Final = 0.1  # from here on a second look may show one
-    LIKELY_SCORE: Final = 0.5  # from here on what is seen in a look need not be sure alone
     SURE_SCORE: Final = 0.8  # from here on it is one, without a second look
     UPRIGHT_SCORE: Final = 0.9  # seldom reached by what is found in a tilted face
     # Seldom reached by the surest of one or two, or of more, in an image on its side or head.
@@ -105,12 +103,17 @@ class YuNetDetector:
     LARGE_SHARE: Final = 0.2  # of the longer side: what is smaller may be a part of a face
     TILTED_SCORE: Final = 0.5  # seldom missed by what is found in a tilted face
     LEAST_TILT_DEG: Final = 1.5  # that the eyes tell in a look: an eighth of the true one
-    TURNED_SCORE: Final = 0.85  # from here on a face is believed in what was turned
+    # From here on a face is believed in what was turned, a large one or one that was seen small.
+    TURNED_SCORE: Final = 0.85
+    SMALL_TURNED_SCORE: Final = 0.88
+    ROUND_SCORE: Final = 0.75  # from here on a face is turned to tell the side of its image
+    TURNED_GLANCE_SCORE: Final = 0.4  # like GLANCE_SCORE, in an image that is turned
+    LOOK_SHARE: Final = 0.6  # of a look in the score of what is found; the rest is the search's
     TILTS: Final = (-30.0, 30.0)  # degrees, counter-clockwise
     LOOK_PX: Final = (128, 80)  # side of what is looked at again, and of the face in it
     TURNED_LOOK_PX: Final = (96, 72)  # likewise, of what is turned for that
     LEAST_LOOK_PX: Final = 24  # in original pixels: enlarged more than that, a face tells little
-    MOST_LOOKS: Final = 16  # at one image, so that no texture holds up the reading
+    MOST_LOOKS: Final = 12  # at one image, so that no texture holds up the reading
     FEW_LOOKS: Final = 2  # after so many, no look is spent on the tilt of faces that are sure
 
     # FER2013's frame of 48 pixels as YuNet sees it: of 3,000 training images it finds 96.0 %, boxes
@@ -174,20 +177,17 @@ class YuNetDetector:
 
     def _search(self, image: Image, quarters: int = 0) -> list["_Find"]:
         """The faces of an image that is turned by so many quarters, counter-clockwise."""
-        finds = self._find(image, self.GLANCE_PIXELS, quarters, self.GLANCE_SCORE)
+        seen = self.TURNED_GLANCE_SCORE if quarters else self.GLANCE_SCORE
+        finds = self._find(image, self.GLANCE_PIXELS, quarters, seen)
         if quarters and not finds:
             return []
         least = self.TURNED_SCORE if quarters else self.SURE_SCORE
         clear = not self.full_size and self._shows_all(finds, least)
-        finds = self._likely(finds)
+        finds = [find for find in finds if find.score >= self._doubtful]
         enough = clear and not (self.second_looks and self._may_be_a_crowd(image, finds))
         for pixels in () if enough else self._more_pixels(image):
-            more = self._find(image, pixels, quarters, self._faint)
-            if clear:
-                finds = _joined(finds, more)
-            else:
-                faint = [find for find in more if find.score < self._doubtful]
-                finds = _joined(self._likely(more), faint + self._likely(finds))
+            more = self._find(image, pixels, quarters, self._doubtful)
+            finds = _joined(finds, more) if clear else _joined(more, finds)
         if not self.second_looks:
             return [find for find in finds if find.score >= self.min_score]
         looks = _SecondLooks(self._network, image, self.MOST_LOOKS)
@@ -223,20 +223,17 @@ class YuNetDetector:
     def _doubtful(self) -> float:
         return min(self.min_score, self.DOUBTFUL_SCORE)
 
-    @property
-    def _faint(self) -> float:
-        return min(self.min_score, self.FAINT_SCORE) if self.second_looks else self._doubtful
-
-    def _likely(self, finds: list["_Find"]) -> list["_Find"]:
-        return [find for find in finds if find.score >= self._doubtful]
-
     def _find(self, image: Image, pixels: int, quarters: int, least: float) -> list["_Find"]:
         """What is found in an image when it is shrunk and turned."""
         view = _shrink(image, pixels, CELL_PX)
         if quarters:
             turned = np.ascontiguousarray(np.rot90(view.image, quarters))
             view = _View(turned, view.scale, quarters)
-        return [view.find(row) for row in self._network.find(view.image, least)]
+        rows = self._network.find(view.image, least)
+        if self.second_looks and pixels > self.GLANCE_PIXELS:
+            sizes_px = (rows[:, 2:4] / view.scale).max(axis=1)
+            rows = rows[(rows[:, 14] >= self.SURE_SCORE) | (sizes_px >= self.LEAST_LOOK_PX)]
+        return [view.find(row) for row in rows]
 
     def _looked_at(self, looks: "_SecondLooks", finds: list["_Find"]) -> list["_Find"]:
         """Finds as they show themselves when they are looked at again, without those of no face."""
@@ -251,7 +248,7 @@ class YuNetDetector:
         degrees = [self._tilts(level, find) for level, find in zip(levels, doubtful, strict=True)]
         turned = looks.turned(doubtful, degrees)
         seen = [
-            self._together(find, self._best(level, tilts))
+            self._best(self._agreed(find, level), tilts, self._turned_score(find))
             for find, level, tilts in zip(doubtful, levels, turned, strict=True)
         ]
         faces = [one for one in seen if one is not None and one.score >= self.min_score]
@@ -260,14 +257,17 @@ class YuNetDetector:
         # Those first that are likeliest to be tilted.
         return apart + [self._righted(looks, find) for find in sure]
 
-    def _together(self, find: "_Find", look: "_Find | None") -> "_Find | None":
-        """What is seen in the place of a find: a face, too, where both are likely."""
-        if look is None or look.score >= self.min_score or find.quarters:
-            return look
-        if min(find.score, look.score) < self.LIKELY_SCORE:
-            return look
-        score = 1.0 - (1.0 - find.score) * (1.0 - look.score)  # unless both err
-        return replace(look, score=min(score, self.SURE_SCORE))
+    def _agreed(self, find: "_Find", look: "_Find | None") -> "_Find | None":
+        """What a look shows, as sure as it and the search are together."""
+        if look is None:
+            return None
+        share = self.LOOK_SHARE
+        return replace(look, score=share * look.score + (1.0 - share) * find.score)
+
+    def _turned_score(self, find: "_Find") -> float:
+        """From which score on a doubtful find is believed once it is turned."""
+        large = find.seen_px >= _Find.TELLING_PX[0]
+        return self.TURNED_SCORE if large else self.SMALL_TURNED_SCORE
 
     def _righted(self, looks: "_SecondLooks", find: "_Find") -> "_Find":
         """A sure find, as it shows itself if it is tilted."""
@@ -277,16 +277,17 @@ class YuNetDetector:
         # A large face tells to which side it is tilted, a small one once it is enlarged.
         level = find if find.tells_tilt else looks.at([find])[0]
         tilts = looks.turned([find], [self._tilts(level, find)])[0]
-        return self._best(find, tilts, level) or find
+        return self._best(find, tilts, self.TURNED_SCORE, level) or find
 
     def _best(
         self,
         best: "_Find | None",
         tilts: Sequence["_Find | None"],
+        least: float,
         level: "_Find | None" = None,
     ) -> "_Find | None":
         """That, or what is surer of it once it is turned and believed."""
-        believed = [find for find in tilts if find is not None and find.score >= self.TURNED_SCORE]
+        believed = [find for find in tilts if find is not None and find.score >= least]
         seen = [*believed, best, level] if believed else [best]
         return max((find for find in seen if find), key=lambda find: find.score, default=None)
 
@@ -317,7 +318,7 @@ class YuNetDetector:
         is_face = (
             surest is not None and not surest.enlarged and surest.tells_tilt and surest.odds > 0.0
         )
-        if surest is not None and (is_face or score >= self.TURNED_SCORE):
+        if surest is not None and (is_face or score >= self.ROUND_SCORE):
             degrees = [90.0 * quarters for quarters in sides]
             looks = _SecondLooks(self._network, image, len(sides))
             [seen] = looks.turned([surest], [degrees])
