@@ -212,7 +212,7 @@ def test_bad_images_are_named() -> None:
     square = Square(5, 5, 0, 10)
     with pytest.raises(
         ImageError,
-        match=r"expected \(H, W, 3\) uint8; as mien.load_image gives; got \(9, 9\) uint8",
+        match=r"expected \(H, W, 3\) uint8, as mien.load_image gives; got \(9, 9\) uint8",
     ):
         movement_crop(np.zeros((9, 9), np.uint8), square)
     with pytest.raises(ImageError, match="float64"):
