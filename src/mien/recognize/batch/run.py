@@ -160,14 +160,11 @@ def run_batch(
     """
     if processes is not None and processes < 0:
         raise OptionError(f"processes: expected 0 or more; got {processes}")
-    check_several("sources", sources)
+    names = _names(sources)
     if find_spec("pyarrow") is None:  # to import it takes as long as all of mien
         cause = ImportError("No module named 'pyarrow'")
         raise MissingExtraError("a data set in Parquet", "batch", cause)
     settings = settings or BatchSettings()
-    names = [absolute(str(source)) for source in sources]
-    if not names:
-        raise OptionError("sources: expected at least one; got none")
     folder = own_folder(str(out))
     if ray is not None:
         from mien.recognize.batch.cluster import check_answers, run_ray
@@ -193,6 +190,14 @@ def run_batch(
                 engine, events = "ray", run_ray(job, plan, order, ray, workers or None)
             result = _Work(dataset, plan, engine, workers, report).do(events)
             return replace(result, fex=dataset.write_fex()) if fex else result
+
+
+def _names(sources: Sequence[str | Path]) -> list[str]:
+    """Sources by names that hold from any folder."""
+    check_several("sources", sources)
+    if not sources:
+        raise OptionError("sources: expected at least one; got none")
+    return [absolute(str(source)) for source in sources]
 
 
 def _job(
