@@ -13,8 +13,10 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import ablations
+import crowds
 import peers
 import speedrun
+from archives import jpeg
 from learn_fixtures import STILL, made_up_faces, write_parquet_folder
 from mien.errors import OptionError
 from mien.labels import EMOTIONS
@@ -523,3 +525,19 @@ def test_ablations_prints_a_row_for_each_change_and_goes_on(
     again = capsys.readouterr().out.splitlines()[-2:]
     assert [row.split(" | ")[4] for row in again] == [row.split(" | ")[4] for row in rows]
     assert (tmp_path / "runs" / "without-erasing-0" / "best.pt").stat().st_mtime_ns == trained
+
+
+def test_labels_of_wider_face(tmp_path: Path) -> None:
+    folder = tmp_path / "images" / "0--Parade"
+    folder.mkdir(parents=True)
+    for name in ("some.jpg", "none.jpg"):
+        (folder / name).write_bytes(jpeg())
+    (tmp_path / "wider_face_val_bbx_gt.txt").write_text(
+        "0--Parade/some.jpg\n2\n5 6 40 50 0 0 0 0 0 0\n60 6 7 8 2 0 0 0 1 0\n"
+        "0--Parade/none.jpg\n0\n0 0 0 0 0 0 0 0 0 0\n"
+        "1--Handshaking/not_here.jpg\n1\n1 2 3 4 0 0 0 0 0 0\n"
+    )
+    assert [crowd.boxes for crowd in crowds.wider(tmp_path)] == [
+        ((5, 6, 45, 56), (60, 6, 67, 14)),
+        (),
+    ]

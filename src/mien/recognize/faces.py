@@ -230,7 +230,7 @@ class YuNetDetector:
             turned = np.ascontiguousarray(np.rot90(view.image, quarters))
             view = _View(turned, view.scale, quarters)
         rows = self._network.find(view.image, least)
-        if self.second_looks and pixels > self.GLANCE_PIXELS:
+        if self.second_looks and pixels > self.GLANCE_PIXELS:  # a crowd has many small ones
             sizes_px = (rows[:, 2:4] / view.scale).max(axis=1)
             rows = rows[(rows[:, 14] >= self.SURE_SCORE) | (sizes_px >= self.LEAST_LOOK_PX)]
         return [view.find(row) for row in rows]
