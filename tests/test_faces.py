@@ -1,16 +1,32 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mien import Detector, Face, HaarDetector, OptionError, YuNetDetector, load_image
+from mien import (
+    Detector,
+    Face,
+    HaarDetector,
+    ImageError,
+    OptionError,
+    YuNetDetector,
+    load_image,
+)
 from mien.readings import Box, Image
 from mien.recognize.crops import crop_faces
-from mien.recognize.faces import DETECTORS, WholeImage, detector_named, iou, what_may_help
+from mien.recognize.faces import (
+    DETECTORS,
+    WHOLE_IMAGE,
+    WholeImage,
+    detector_named,
+    iou,
+    what_may_help,
+)
 from mien.recognize.yunet import YuNet
 
 PORTRAIT_BOX: Box = (179.0, 63.0, 270.0, 175.0)  # of the face in the portrait, by eye
@@ -367,6 +383,23 @@ def test_images_without_a_face_or_room_for_one(name: str, full_size: bool) -> No
         assert detector.detect(noise) == [], size
     for level in (0, 255):
         assert detector.detect(np.full((300, 400, 3), level, np.uint8)) == []
+
+
+@pytest.mark.parametrize("name", [*DETECTORS, WHOLE_IMAGE])
+@pytest.mark.parametrize(
+    ("image", "got"),
+    [
+        (np.zeros((64, 64), np.uint8), "(64, 64) uint8"),
+        (np.zeros((64, 64, 4), np.uint8), "(64, 64, 4) uint8"),
+        (np.zeros((64, 64, 3), np.float32), "(64, 64, 3) float32"),
+        (np.zeros((0, 64, 3), np.uint8), "(0, 64, 3) uint8"),
+        ("portrait.jpg", "str"),
+    ],
+)
+def test_what_is_no_image_is_refused(name: str, image: Any, got: str) -> None:
+    with pytest.raises(ImageError, match=r"expected \(H, W, 3\) uint8") as raised:
+        detector_named(name).detect(image)
+    assert str(raised.value).endswith(f"got {got}")
 
 
 @pytest.mark.parametrize("name", DETECTORS)

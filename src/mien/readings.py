@@ -311,10 +311,10 @@ class Verification:
 
 
 def check_image(image: object) -> None:
-    """Raise ImageError where it is not (H, W, 3) uint8, which others would read wrongly."""
+    """Raise ImageError where it is not (H, W, 3) uint8 with pixels, which others read wrongly."""
     if not isinstance(image, np.ndarray):
         got = type(image).__name__
-    elif image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+    elif image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
         got = f"{image.shape} {image.dtype}"
     else:
         return

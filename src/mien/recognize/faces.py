@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mien.environment import of_opencv
 from mien.errors import OptionError
-from mien.readings import Box, Face, Image, Landmarks
+from mien.readings import Box, Face, Image, Landmarks, check_image
 from mien.recognize.yunet import CELL_PX, YuNet
 
 _Row: TypeAlias = NDArray[np.float64]
@@ -57,6 +57,8 @@ class Detector(Protocol):
 
         Args:
             image: (H, W, 3) uint8, RGB.
+        Raises:
+            ImageError: it is anything else.
         """
         ...
 
@@ -142,6 +144,7 @@ class YuNetDetector:
         Args:
             image: (H, W, 3) uint8, RGB.
         """
+        check_image(image)
         finds = self._search(image)
         if self.second_looks:
             finds = self._turn_upright(image, finds)
@@ -389,6 +392,7 @@ class HaarDetector:
         Args:
             image: (H, W, 3) uint8, RGB.
         """
+        check_image(image)
         view = _shrink(image, self.search_pixels, cell_px=1)
         scale_x, scale_y = view.scale
         gray = cv2.cvtColor(view.image, cv2.COLOR_RGB2GRAY)
@@ -447,6 +451,7 @@ class WholeImage:
         Args:
             image: (H, W, 3) uint8, RGB.
         """
+        check_image(image)
         height, width = image.shape[:2]
         return [Face((0.0, 0.0, float(width), float(height)), 1.0)]
 
