@@ -71,6 +71,10 @@ _MODEL: Final[dict[str, Any]] = {
 }
 
 
+def _about(description: str) -> Any:
+    return Field(description=description)
+
+
 def _example(**values: Any) -> ConfigDict:
     return ConfigDict(json_schema_extra={"examples": [values]})
 
@@ -79,8 +83,8 @@ def _example(**values: Any) -> ConfigDict:
 class ErrorDetail:
     """What went wrong."""
 
-    code: Annotated[str, Field(description="For programs; it stays the same.")]
-    message: Annotated[str, Field(description="For people: what was expected, and what came.")]
+    code: Annotated[str, _about("For programs; it stays the same.")]
+    message: Annotated[str, _about("For people: what was expected, and what came.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,10 +104,10 @@ class BoundsOf:
     image_bytes: int
     image_pixels: int
     images: int
-    request_bytes: Annotated[int, Field(description="All images of one request together.")]
+    request_bytes: Annotated[int, _about("All images of one request together.")]
     video_bytes: int
     video_s: float
-    frame_bytes: Annotated[int, Field(description="Of one message of a live client.")]
+    frame_bytes: Annotated[int, _about("Of one message of a live client.")]
 
     @classmethod
     def of(cls, limits: Limits) -> "BoundsOf":
@@ -129,13 +133,10 @@ class Health:
     version: str
     model: str
     uptime_s: float
-    live_clients: Annotated[int, Field(description="Of this process.")]
-    camera: Annotated[
-        bool, Field(description="Whether /api/camera shows a camera of the server's.")
-    ]
+    live_clients: Annotated[int, _about("Of this process.")]
+    camera: Annotated[bool, _about("Whether /api/camera shows a camera of the server's.")]
     browser: Annotated[
-        bool,
-        Field(description="Whether the page can read as this server does: with its own model."),
+        bool, _about("Whether the page can read as this server does: with its own model.")
     ]
     limits: BoundsOf
 
@@ -145,7 +146,7 @@ class SplitScore:
     """What a model scored on one split of FER2013."""
 
     split: str
-    n: Annotated[int, Field(description="Images.")]
+    n: Annotated[int, _about("Images.")]
     accuracy: Probability
     macro_f1: Probability
     expected_calibration_error: Probability | None
@@ -180,32 +181,28 @@ class ModelWithCard(Model):
     """A model with its card."""
 
     __pydantic_config__ = _example(**_MODEL, card_html="<h1>Model card: mien</h1>")
-    card_html: Annotated[
-        str, Field(description="HTML without scripts or styles; empty where none is.")
-    ]
+    card_html: Annotated[str, _about("HTML without scripts or styles; empty where none is.")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class FaceQuality:
     """What the image of one face was worth."""
 
-    yaw: Annotated[
-        float | None, Field(description="Degrees, to the right of the picture; null if not known.")
-    ]
-    pitch: Annotated[float | None, Field(description="Degrees, upwards.")]
-    roll: Annotated[float | None, Field(description="Degrees, clockwise.")]
-    size_px: Annotated[float, Field(description="The longer side of the box.")]
-    blur: Annotated[Probability, Field(description="From sharp to blurred.")]
+    yaw: Annotated[float | None, _about("Degrees, to the right of the picture; null if not known.")]
+    pitch: Annotated[float | None, _about("Degrees, upwards.")]
+    roll: Annotated[float | None, _about("Degrees, clockwise.")]
+    size_px: Annotated[float, _about("The longer side of the box.")]
+    blur: Annotated[Probability, _about("From sharp to blurred.")]
     light: Annotated[float, Field(ge=0, le=255, description="Mean gray level of the face.")]
     contrast: Annotated[float, Field(ge=0, description="Their standard deviation.")]
-    inside: Annotated[Probability, Field(description="Share of the box inside the picture.")]
+    inside: Annotated[Probability, _about("Share of the box inside the picture.")]
     unusable: Annotated[
         Literal["", "small", "cut off", "turned", "dark", "bright", "flat", "blurred"],
-        Field(description="Why the reading is not to be trusted; empty where it is."),
+        _about("Why the reading is not to be trusted; empty where it is."),
     ]
     pose_method: Annotated[
         Literal["points", "mesh"] | None,
-        Field(description="What yaw, pitch and roll are told from: the landmarks, or a mesh."),
+        _about("What yaw, pitch and roll are told from: the landmarks, or a mesh."),
     ]
     usable: bool
 
@@ -215,36 +212,32 @@ class Reading:
     """What was read off one face."""
 
     __pydantic_config__ = _example(**_READING)
-    box: Annotated[Box, Field(description="x0, y0, x1, y1 in pixels of the upright image.")]
-    score: Annotated[Probability, Field(description="The detector's, that this is a face.")]
+    box: Annotated[Box, _about("x0, y0, x1, y1 in pixels of the upright image.")]
+    score: Annotated[Probability, _about("The detector's, that this is a face.")]
     landmarks: Annotated[
         list[Point] | None,
-        Field(
-            description="Right eye, left eye, tip of the nose, right and left corner of the mouth."
-        ),
+        _about("Right eye, left eye, tip of the nose, right and left corner of the mouth."),
     ]
-    emotion: Annotated[Emotion, Field(description="The likeliest.")]
+    emotion: Annotated[Emotion, _about("The likeliest.")]
     probability: Probability
-    unsure: Annotated[bool, Field(description="`probability` is below the threshold.")]
+    unsure: Annotated[bool, _about("`probability` is below the threshold.")]
     probabilities: dict[Emotion, Probability]
     quality: FaceQuality
-    compound: Annotated[
-        str | None, Field(description="Two emotions at once; only where it is asked for.")
-    ] = None
+    compound: Annotated[str | None, _about("Two emotions at once; only where it is asked for.")] = (
+        None
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
     """One image of a request."""
 
-    name: Annotated[str, Field(description="As the client gave it.")]
-    width: Annotated[
-        int | None, Field(description="In pixels, upright; null where it cannot be read.")
-    ]
+    name: Annotated[str, _about("As the client gave it.")]
+    width: Annotated[int | None, _about("In pixels, upright; null where it cannot be read.")]
     height: int | None
-    ms: Annotated[float, Field(description="Milliseconds to decode and read it.")]
+    ms: Annotated[float, _about("Milliseconds to decode and read it.")]
     error: str | None
-    faces: Annotated[list[Reading], Field(description="The surest first.")]
+    faces: Annotated[list[Reading], _about("The surest first.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -286,15 +279,13 @@ class Explanation:
     box: Box
     heat: Annotated[
         list[list[float]],
-        Field(
-            description="48 rows of 48: how much of the probability rests on each pixel, in "
+        _about(
+            "48 rows of 48: how much of the probability rests on each pixel, in "
             "shares of it, -1 to 1; negative where it speaks against the emotion."
         ),
     ]
-    parts: Annotated[list[CoveredPart], Field(description="From the top of the face.")]
-    crop_png: Annotated[
-        str, Field(description="What the network saw: 48 x 48 gray, as a data address.")
-    ]
+    parts: Annotated[list[CoveredPart], _about("From the top of the face.")]
+    crop_png: Annotated[str, _about("What the network saw: 48 x 48 gray, as a data address.")]
     size_px: int
 
 
@@ -321,7 +312,7 @@ class UnusableSpan:
     track: int
     start_s: float
     end_s: float
-    reason: Annotated[str, Field(description="In a word.")]
+    reason: Annotated[str, _about("In a word.")]
 
 
 @dataclass(frozen=True, kw_only=True)
