@@ -18,6 +18,7 @@ of one stands in its attributes: nothing is told from the words of a message.
 """
 
 import copy
+import math
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
@@ -146,6 +147,13 @@ class MissingExtraError(MienError, ImportError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self).__new__, (type(self), *self.args)  # without the constructor
+
+
+def check_number(name: str, value: float, least: float = 0, most: float = math.inf) -> None:
+    """Raise OptionError where the value of an option is out of its range, infinite, or NaN."""
+    if not (least <= value <= most and math.isfinite(value)):
+        bounds = f"{least} or more" if most == math.inf else f"{least} to {most}"
+        raise OptionError(f"{name}: expected {bounds}; got {value}")
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.compound import compound_of
-from mien.errors import ImageError, OptionError
+from mien.errors import ImageError, OptionError, check_number
 from mien.labels import EMOTIONS, target_of
 
 Image: TypeAlias = NDArray[np.uint8]
@@ -261,7 +261,7 @@ class Expectation:
                 f"expected an emotion among {', '.join(EMOTIONS)}; got {self.emotion!r}"
             )
         if self.threshold is not None:
-            check_threshold(self.threshold)
+            check_number("threshold", self.threshold, 0, 1)
 
     @classmethod
     def of(cls, emotion: str, *, threshold: float | None = None) -> Self:
@@ -319,12 +319,6 @@ def check_image(image: object) -> None:
     else:
         return
     raise ImageError(f"expected (H, W, 3) uint8, as mien.load_image gives; got {got}")
-
-
-def check_threshold(threshold: float) -> None:
-    """Raise OptionError where it is not between 0 and 1."""
-    if not 0.0 <= threshold <= 1.0:  # nor is NaN
-        raise OptionError(f"threshold: expected 0 to 1; got {threshold}")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """`mien explain`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from typer import Argument
@@ -15,10 +15,8 @@ from mien.cli.shared import (
     print_json,
     print_table,
 )
-from mien.errors import OptionError
-
-if TYPE_CHECKING:
-    from mien.readings import Explanation
+from mien.errors import check_number
+from mien.readings import Explanation
 
 
 def explain(
@@ -45,8 +43,7 @@ def explain(
     """
     from mien.recognize.explain import explain as explain_face
 
-    if face < 1:
-        raise OptionError(f"--face: expected 1 or more; got {face}")
+    check_number("--face", face, 1)
     if out is not None:
         from mien.output.files import check_free
         from mien.output.heat_map import check_image_name
@@ -65,7 +62,7 @@ def explain(
         _print(found)
 
 
-def _print(found: "Explanation") -> None:
+def _print(found: Explanation) -> None:
     assert found.reading is not None  # it was found in an image
     rows = [["nothing", f"{found.probability:.1%}", "", found.reading.emotion]]
     for part in found.parts:

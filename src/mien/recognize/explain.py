@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import ImageError, ModelError, OptionError
+from mien.errors import ImageError, ModelError, OptionError, check_number
 from mien.labels import EMOTIONS
 from mien.readings import CoveredPart, Expectation, Explanation, Face, Probabilities
 from mien.recognize.crops import SIZE_PX, Crops, crop_faces
@@ -70,8 +70,7 @@ def explain(
         OptionError: there is no such face or emotion.
     """
     _target(emotion)  # before the image takes time
-    if face < 0:
-        raise OptionError(f"face: expected 0 or more; got {face}")
+    check_number("face", face)
     image = load_image(source)
     readings = recognizer(image)
     if not readings:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from mien.errors import OptionError
+from mien.errors import OptionError, check_number
 from mien.readings import (
     Expectation,
     Face,
@@ -16,7 +16,6 @@ from mien.readings import (
     Reading,
     Verification,
     check_image,
-    check_threshold,
     values_of,
 )
 from mien.recognize.classifier import DEFAULT_MODEL, Classifier
@@ -74,7 +73,7 @@ class Recognizer:
         movements: bool = False,
         threads: int = 1,
     ) -> None:
-        check_threshold(threshold)
+        check_number("threshold", threshold, 0, 1)
         self.threshold = threshold
         if isinstance(detector, str):
             detector = detector_named(detector, min_face_px=min_face_px, full_size=full_size)

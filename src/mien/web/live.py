@@ -14,7 +14,7 @@ from typing import Any, Final, Generic, TypeVar
 from fastapi import APIRouter, WebSocket
 from fastapi.concurrency import run_in_threadpool
 
-from mien.errors import ImageError, MienError, OptionError
+from mien.errors import ImageError, MienError, OptionError, check_number
 from mien.readings import TrackedReading
 from mien.recognize.images import load_image
 from mien.recognize.recognizer import Recognizer
@@ -153,10 +153,8 @@ class LiveSettings:
     half_life_s: float = SmoothingSettings().half_life_s  # of the smoothing; 0 smooths nothing
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.threshold <= 1.0:
-            raise OptionError(f"threshold: expected 0 to 1; got {self.threshold}")
-        if not 0.0 <= self.half_life_s <= 60.0:
-            raise OptionError(f"half_life_s: expected 0 to 60; got {self.half_life_s}")
+        check_number("threshold", self.threshold, 0, 1)
+        check_number("half_life_s", self.half_life_s, 0, 60)
 
     def changed(self, text: str) -> "LiveSettings":
         """These settings, with those of a message in their place; OptionError where it has none."""

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
-from mien.errors import OptionError
+from mien.errors import OptionError, check_number
 from mien.recognize.settings import RecognizerSettings
 
 HOST: Final = "127.0.0.1"
@@ -73,10 +73,8 @@ class WebSettings(RecognizerSettings):
     limits: Limits = field(default_factory=Limits)  # of each process
 
     def __post_init__(self) -> None:
-        if not 0 <= self.port <= 65535:
-            raise OptionError(f"port: expected 0 to 65535; got {self.port}")
-        if self.workers < 1:
-            raise OptionError(f"workers: expected 1 or more; got {self.workers}")
+        check_number("port", self.port, 0, 65535)
+        check_number("workers", self.workers, 1)
         for name in self.allow_hosts:
             if not re.fullmatch(r"[A-Za-z0-9.-]+", name):
                 raise OptionError(

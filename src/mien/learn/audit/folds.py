@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
 from mien import __version__
-from mien.errors import DataError, OptionError, TrainingError
+from mien.errors import DataError, OptionError, TrainingError, check_number
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.data.duplicates import groups_of_duplicates
@@ -105,7 +105,7 @@ def assign_folds(
         OptionError: `folds` is out of range.
         DataError: an emotion has fewer different images than there are folds.
     """
-    _check_folds(folds)
+    check_number("folds", folds, 2, _MOST_FOLDS)
     groups = groups_of_duplicates(faces.images, report=report)
     for target, label in enumerate(EMOTIONS):
         images = len(np.unique(groups[faces.targets == target]))
@@ -138,7 +138,7 @@ def read_out_of_fold(
 
     All else is as of `mien.learn.audit.label_errors.audit_labels`.
     """
-    _check_folds(folds)
+    check_number("folds", folds, 2, _MOST_FOLDS)
     folder = Path(folder)
     known = faces.split("train+val") if (faces.splits == "val").any() else faces.split("train")
     in_train = known.splits == "train"
@@ -251,11 +251,6 @@ def _check_same_audit(stored: AuditConfig, now: AuditConfig, folder: Path) -> No
             f"{folder} was begun with {name} {before}; this call has {after}. "
             "Resume with the same, or audit into another folder"
         )
-
-
-def _check_folds(folds: int) -> None:
-    if not 2 <= folds <= _MOST_FOLDS:
-        raise OptionError(f"folds: expected 2 to {_MOST_FOLDS}; got {folds}")
 
 
 def _save(path: Path, array: NDArray[Any]) -> None:

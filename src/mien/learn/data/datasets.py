@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import DataError, OptionError, needs_extra
+from mien.errors import DataError, OptionError, check_number, needs_extra
 from mien.labels import EMOTIONS, FERPLUS, FERPLUS_EMOTIONS
 from mien.learn.data.folders import (
     SPLIT_NAMES,
@@ -170,8 +170,7 @@ class FaceSet:
         Raises:
             OptionError: `count` is below 1.
         """
-        if count < 1:
-            raise OptionError(f"limit: expected 1 or more; got {count}")
+        check_number("limit", count, 1)
         train = np.flatnonzero(self.splits == "train")
         kept = self.splits != "train"
         kept[train[draw_stratified(self.targets[train], count, seed=seed)]] = True

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import DataError, OptionError
+from mien.errors import DataError, OptionError, check_number
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.fairness.gaps import (
@@ -189,8 +189,7 @@ def check_draws(*, min_n: int, resamples: int, permutations: int) -> None:
     """
     least = {"min_n": (min_n, 2), "resamples": (resamples, 100), "permutations": (permutations, 99)}
     for name, (value, lowest) in least.items():
-        if value < lowest:
-            raise OptionError(f"{name}: expected {lowest} or more; got {value}")
+        check_number(name, value, lowest)
 
 
 def compare_groups(

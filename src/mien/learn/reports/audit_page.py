@@ -9,13 +9,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import OptionError
+from mien.errors import check_number
 from mien.labels import EMOTIONS, FERPLUS, FERPLUS_TO_EMOTION
 from mien.learn.audit.check import PLAIN, Score, VotesCheck
 from mien.learn.audit.label_errors import WORST, Audit, write_labels
 from mien.learn.evaluation.scores import ferplus_targets
 from mien.learn.plots.audit import plot_precision
-from mien.output.figures import EMOTION_COLORS
+from mien.output.figures import COLOR_OF
 from mien.output.files import write_text
 from mien.output.pages import Cell, Figure, Part, Row, Table, data_uri, png_uri, render
 
@@ -23,7 +23,7 @@ MOST_FACES: Final = 5000
 """On one page, which then has about 14 MB."""
 
 _COLORS: Final = {
-    **dict(zip(EMOTIONS, EMOTION_COLORS, strict=True)),
+    **COLOR_OF,
     "contempt": "#c7a27c",
     "unknown": "#c9cdd3",
     "not a face": "#e4e6ea",
@@ -72,8 +72,7 @@ def write_audit(
 
 def check_count(count: int) -> None:
     """Raise OptionError where a page cannot have so many faces: before hours of training."""
-    if not 1 <= count <= MOST_FACES:
-        raise OptionError(f"faces on the page: expected 1 to {MOST_FACES}; got {count}")
+    check_number("faces on the page", count, 1, MOST_FACES)
 
 
 def to_page(

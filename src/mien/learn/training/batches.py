@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mien.errors import OptionError
+from mien.errors import OptionError, check_number
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.recognize.crops import SIZE_PX
@@ -49,15 +49,13 @@ class Augmentation:
     def __post_init__(self) -> None:
         moves = ("rotation_deg", "zoom", "shift")
         for name in (*moves, "blur", "brightness", "contrast", "noise"):
-            if not getattr(self, name) >= 0.0:
-                raise OptionError(f"{name}: expected 0 or more; got {getattr(self, name)}")
+            check_number(name, getattr(self, name))
         if not self.zoom < 1.0:
             raise OptionError(f"zoom: expected below 1; got {self.zoom}")
         if not self.blur <= MAX_BLUR:
             raise OptionError(f"blur: expected 0 to {MAX_BLUR:g}; got {self.blur}")
         for name in ("erasing", "contrast", "shade", "bars"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise OptionError(f"{name}: expected 0 to 1; got {getattr(self, name)}")
+            check_number(name, getattr(self, name), 0, 1)
         for name, low, high in (("coarse_px", MIN_COARSE_PX, SIZE_PX), ("jpeg", 1, MAX_QUALITY)):
             if (got := getattr(self, name)) and not low <= got <= high:
                 raise OptionError(f"{name}: expected 0, or {low} to {high}; got {got}")

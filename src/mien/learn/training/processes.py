@@ -30,7 +30,7 @@ from torch import Tensor
 from torch.multiprocessing.spawn import ProcessException
 
 from mien.environment import end_with_parent
-from mien.errors import MienError, OptionError, TrainingError
+from mien.errors import MienError, OptionError, TrainingError, check_number
 
 STUCK_AFTER: Final = timedelta(minutes=10)  # a process that waits so long for another gives up
 
@@ -62,9 +62,8 @@ def check_counts(devices: int, nodes: int) -> None:
     Raises:
         OptionError: one is below 1, or several machines do not know of one another.
     """
-    for name, count in (("devices", devices), ("nodes", nodes)):
-        if count < 1:
-            raise OptionError(f"{name}: expected 1 or more; got {count}")
+    check_number("devices", devices, 1)
+    check_number("nodes", nodes, 1)
     if nodes > 1 and not _started_by_another():
         wanted = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK")
         if missing := [name for name in wanted if name not in os.environ]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_type_hints
 
-from mien.errors import OptionError
+from mien.errors import OptionError, check_number
 from mien.learn.training.batches import Augmentation
 
 
@@ -45,16 +45,14 @@ class Recipe:
         lowest = {"epochs": 1, "batch_size": 1, "votes_weight": 0.0, "weight_decay": 0.0}
         lowest |= {"warmup_epochs": 0.0, "mixup": 0.0, "stored_views": 0}
         for name, low in lowest.items():
-            if not getattr(self, name) >= low:
-                raise OptionError(f"{name}: expected {low} or more; got {getattr(self, name)}")
+            check_number(name, getattr(self, name), low)
         for name in ("learning_rate", "std", "distill_temperature"):
             if not getattr(self, name) > 0.0:
                 raise OptionError(f"{name}: expected more than 0; got {getattr(self, name)}")
         for name in ("dropout", "dense_dropout", "label_smoothing", "ema"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise OptionError(f"{name}: expected 0 to below 1; got {getattr(self, name)}")
-        if not 0.0 <= self.distill_weight <= 1.0:
-            raise OptionError(f"distill_weight: expected 0 to 1; got {self.distill_weight}")
+        check_number("distill_weight", self.distill_weight, 0, 1)
         if self.stored_views and not self.distill_weight:
             raise OptionError(
                 f"stored_views: expected 0 without teachers (distill_weight 0); got "

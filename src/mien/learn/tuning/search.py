@@ -26,6 +26,7 @@ from mien.errors import (
     OptionError,
     OutputError,
     TrainingError,
+    check_number,
     needs_extra,
 )
 from mien.learn.data.datasets import FaceSet
@@ -151,8 +152,7 @@ def tune(
         OutputError: `out` holds something else, or cannot be written.
         TrainingError: the study in `out` is another or damaged, or the device is not there.
     """
-    if trials < 1:
-        raise OptionError(f"trials: expected 1 or more; got {trials}")
+    check_number("trials", trials, 1)
     if pruner not in PRUNERS:
         raise OptionError(f"pruner: expected one of {', '.join(PRUNERS)}; got {pruner!r}")
     out = Path(out)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import MienError, OptionError
+from mien.errors import MienError, OptionError, check_number
 from mien.readings import (
     FaceQuality,
     FacialMovements,
@@ -69,11 +69,9 @@ class VideoSettings:
     min_change: float = 3.0
 
     def __post_init__(self) -> None:
-        if self.batch_frames < 1:
-            raise OptionError(f"batch_frames: expected 1 or more; got {self.batch_frames}")
-        for name in ("read_every_s", "min_change"):
-            if not 0.0 <= (value := getattr(self, name)) < np.inf:
-                raise OptionError(f"{name}: expected 0 or more; got {value}")
+        check_number("batch_frames", self.batch_frames, 1)
+        check_number("read_every_s", self.read_every_s)
+        check_number("min_change", self.min_change)
 
 
 def read_stream(

@@ -10,17 +10,15 @@ import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mien.errors import OptionError
+from mien.errors import OptionError, check_number
 from mien.labels import EMOTIONS
-
-if TYPE_CHECKING:
-    from mien.readings import TrackedReading
-    from mien.recognize.video.frames import Frame
+from mien.readings import TrackedReading
+from mien.recognize.video.info import Frame
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -52,10 +50,8 @@ class SmoothingSettings:
         return cls(half_life_s) if half_life_s else cls(0.0, 0.0)
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.half_life_s < math.inf:
-            raise OptionError(f"half_life_s: expected 0 or more; got {self.half_life_s}")
-        if not 0.0 <= self.margin <= 1.0:
-            raise OptionError(f"margin: expected 0 to 1; got {self.margin}")
+        check_number("half_life_s", self.half_life_s)
+        check_number("margin", self.margin, 0, 1)
 
 
 class Smoother:
@@ -105,11 +101,11 @@ class Smoother:
 
 
 def smoothed_online(
-    read: "Iterable[tuple[Frame, list[TrackedReading]]]",
+    read: Iterable[tuple[Frame, list[TrackedReading]]],
     settings: SmoothingSettings,
     *,
     threshold: float = 0.0,
-) -> "Iterator[tuple[Frame, list[TrackedReading]]]":
+) -> Iterator[tuple[Frame, list[TrackedReading]]]:
     """Smooth readings from the frames before alone: each frame as it comes, otherwise as
     `mien.recognize.video.offline.smoothed_offline`.
     """
@@ -130,12 +126,12 @@ class FaceSmoothing:
 
     def __call__(
         self,
-        readings: "Iterable[TrackedReading]",
+        readings: Iterable[TrackedReading],
         time_s: float,
         settings: SmoothingSettings,
         *,
         threshold: float,
-    ) -> "list[TrackedReading]":
+    ) -> list[TrackedReading]:
         """Take the readings of the next frame in.
 
         Args:
@@ -159,8 +155,8 @@ class FaceSmoothing:
 
 
 def with_smoothed(
-    reading: "TrackedReading", probabilities: tuple[float, ...], label: str, threshold: float
-) -> "TrackedReading":
+    reading: TrackedReading, probabilities: tuple[float, ...], label: str, threshold: float
+) -> TrackedReading:
     """A reading with the probabilities and the label that it has by smoothing."""
     probability = probabilities[EMOTIONS.index(label)]
     return replace(

@@ -17,7 +17,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from mien.errors import OptionError
+from mien.errors import OptionError, check_number
 from mien.readings import Box, Face, Image
 from mien.recognize.faces import Detector, YuNetDetector, iou
 from mien.recognize.quality import inside_of
@@ -68,15 +68,12 @@ class TrackingSettings:
 
     def __post_init__(self) -> None:
         for name in ("detect_every_s", "coast_s", "max_age_s", "reid_s", "tentative_s"):
-            if not 0.0 <= getattr(self, name) < math.inf:
-                raise OptionError(f"{name}: expected 0 or more; got {getattr(self, name)}")
+            check_number(name, getattr(self, name))
         for name in ("min_score", "min_low_score"):
-            value = getattr(self, name)
-            if value is not None and not 0.0 <= value <= 1.0:
-                raise OptionError(f"{name}: expected 0 to 1; got {value}")
+            if (value := getattr(self, name)) is not None:
+                check_number(name, value, 0, 1)
         for name in ("min_appearance", "min_appearance_nearby"):
-            if not -1.0 <= getattr(self, name) <= 1.0:
-                raise OptionError(f"{name}: expected -1 to 1; got {getattr(self, name)}")
+            check_number(name, getattr(self, name), -1, 1)
 
 
 @dataclass(frozen=True)
