@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from typer import Argument, Option
 
+from mien import __version__
 from mien.cli.shared import FpsOption, JsonOption, OverwriteOption, print_json, print_table, say
 from mien.errors import OptionError
 
@@ -232,7 +233,6 @@ def _number(estimate: "Estimate") -> str:
 
 def _made(found: "Agreement", coder: CoderOptions) -> dict[str, str]:
     """How a page was made, by name."""
-    from mien import __version__
     from mien.rows.agreement import DRAWS
 
     return {

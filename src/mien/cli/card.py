@@ -7,6 +7,7 @@ from typing import Annotated
 from typer import Argument
 
 from mien.cli.shared import DataOption, FindFacesOption, VotesOption, read_data, status
+from mien.recognize.classifier import Classifier
 
 
 def card(
@@ -28,7 +29,6 @@ def card(
     from mien.learn.reports.card_text import card_text
     from mien.learn.reports.cards import measure_card
     from mien.output.files import atomic_text
-    from mien.recognize.classifier import Classifier
 
     classifier = Classifier(model, threads=0)
     faces = read_data(data, votes=votes, find_faces=find_faces)

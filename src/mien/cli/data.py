@@ -18,6 +18,7 @@ from mien.cli.shared import (
     read_data,
     status,
 )
+from mien.labels import EMOTIONS
 
 if TYPE_CHECKING:
     from mien.learn.data.datasets import FaceSet
@@ -39,7 +40,6 @@ def data_info(
 
     Example: mien data info fer2013.csv --plots figures
     """
-    from mien.labels import EMOTIONS
     from mien.learn.data.datasets import SPLITS
 
     faces = read_data(path, votes=votes, find_faces=find_faces, quiet=True)

@@ -1,6 +1,7 @@
 """`mien detect`."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -25,9 +26,10 @@ from mien.cli.shared import (
 )
 from mien.errors import OptionError
 from mien.labels import EMOTIONS
+from mien.readings import Expectation, ImageResult, Reading
+from mien.recognize.faces import what_may_help
 
 if TYPE_CHECKING:
-    from mien.readings import Expectation, ImageResult, Reading
     from mien.recognize.recognizer import Recognizer
 
 STRONGEST = 3  # movements of a face that the table has; CSV and JSON have all
@@ -45,14 +47,12 @@ class ExpectOptions:
         "Probability that is enough for --expect, 0 to 1; else it must be the likeliest.",
     ] = None
 
-    def expectation(self) -> "Expectation | None":
+    def expectation(self) -> Expectation | None:
         """What the library takes.
 
         Raises:
             OptionError: there is no such emotion, or a threshold without one.
         """
-        from mien.readings import Expectation
-
         if self.expect is not None:
             return Expectation.of(self.expect, threshold=self.expect_threshold)
         if self.expect_threshold is not None:
@@ -117,8 +117,6 @@ def detect(
     With --expect the exit status answers for all images together: 0 if every face that was found
     shows the emotion, 1 if one does not or there is no face. An unsure face shows none.
     """
-    from contextlib import ExitStack
-
     from mien.output.files import atomic_text, check_free
     from mien.recognize.image_folders import find_images, read_images
     from mien.recognize.sources import LeftOut
@@ -165,13 +163,13 @@ def detect(
 class _Findings:
     """What came of all images together, for standard error and the exit status."""
 
-    def __init__(self, recognizer: "Recognizer", expectation: "Expectation | None") -> None:
+    def __init__(self, recognizer: "Recognizer", expectation: Expectation | None) -> None:
         self._recognizer, self._expectation = recognizer, expectation
         self.failed = self._faces = self._otherwise = 0
         self._noted: dict[str, list[str]] = {}
         self._hints: dict[str, list[str]] = {}
 
-    def add(self, result: "ImageResult") -> None:
+    def add(self, result: ImageResult) -> None:
         """Count one image, and say at once why it could not be read."""
         if result.error is not None:
             self.failed += 1
@@ -203,10 +201,8 @@ class _Findings:
         return True
 
 
-def _hint(recognizer: "Recognizer", result: "ImageResult") -> str:
+def _hint(recognizer: "Recognizer", result: ImageResult) -> str:
     """What may find faces of an image that were missed; empty if none seems to be."""
-    from mien.recognize.faces import what_may_help
-
     if result.image is None:
         return ""
     height, width = result.image.shape[:2]
@@ -220,12 +216,12 @@ def _hint(recognizer: "Recognizer", result: "ImageResult") -> str:
 class _JsonPrinter(JsonArray):
     """Prints a JSON array, an object for each image, as the images come."""
 
-    def __init__(self, expectation: "Expectation | None", **also: bool) -> None:
+    def __init__(self, expectation: Expectation | None, **also: bool) -> None:
         super().__init__()
         self._expectation = expectation
         self._also = also
 
-    def write(self, result: "ImageResult") -> None:
+    def write(self, result: ImageResult) -> None:
         from mien.output.records import to_dict
 
         self.add(to_dict(result, self._expectation, **self._also))
@@ -234,9 +230,7 @@ class _JsonPrinter(JsonArray):
 class _TablePrinter:
     """Prints a table of all faces at the end."""
 
-    def __init__(
-        self, expectation: "Expectation | None", *, compound: bool, movements: bool
-    ) -> None:
+    def __init__(self, expectation: Expectation | None, *, compound: bool, movements: bool) -> None:
         self._rows: list[list[str]] = []
         self._also: dict[str, Callable[[Reading], str]] = {}  # head -> what stands below it
         if expectation is not None:
@@ -246,7 +240,7 @@ class _TablePrinter:
         if movements:
             self._also["movements"] = _strongest
 
-    def write(self, result: "ImageResult") -> None:
+    def write(self, result: ImageResult) -> None:
         name = str(result.file.relative)
         if not result.readings and result.error is None:
             self._rows.append([name, "-", "no face", *[""] * (1 + len(EMOTIONS) + len(self._also))])
@@ -261,16 +255,16 @@ class _TablePrinter:
         print_table(header, self._rows, left=(0, 2, *also))
 
 
-def _shown(expectation: "Expectation", reading: "Reading") -> str:
+def _shown(expectation: Expectation, reading: Reading) -> str:
     found = expectation.verify(reading)
     return f"{'yes' if found.shows else 'no':3} {found.probability:6.1%}"
 
 
-def _compound(reading: "Reading") -> str:
+def _compound(reading: Reading) -> str:
     return reading.compound or "-"
 
 
-def _strongest(reading: "Reading") -> str:
+def _strongest(reading: Reading) -> str:
     """The movements of a face that go furthest."""
     if reading.movements is None:
         return "-"

@@ -16,7 +16,8 @@ from mien.cli.shared import (
     say,
     status,
 )
-from mien.recognize.classifier import DEFAULT_MODEL
+from mien.labels import EMOTIONS
+from mien.recognize.classifier import DEFAULT_MODEL, Classifier
 
 if TYPE_CHECKING:
     from mien.learn.data.datasets import FaceSet
@@ -66,7 +67,6 @@ def evaluate(
     """
     from mien.learn.evaluation.measures import measure
     from mien.learn.evaluation.photos import score_found_faces
-    from mien.recognize.classifier import Classifier
 
     classifier = Classifier(model, threads=0, head=head)
     faces = faces_from.read()
@@ -213,8 +213,6 @@ def _print_risk_coverage(result: "RiskCoverage") -> None:
 
 
 def _print_evaluation(measures: "Measures") -> None:
-    from mien.labels import EMOTIONS
-
     result = measures.evaluation
     named = [
         *result.per_class.items(),

@@ -16,7 +16,8 @@ from mien.cli.shared import (
     status,
 )
 from mien.errors import OptionError
-from mien.recognize.classifier import DEFAULT_MODEL
+from mien.labels import EMOTIONS
+from mien.recognize.classifier import DEFAULT_MODEL, Classifier
 
 if TYPE_CHECKING:
     from mien.learn.fairness.comparison import Fairness
@@ -83,7 +84,6 @@ def fairness(
     from mien.learn.fairness.gaps import metric_frame
     from mien.learn.reports.fairness_page import fairness_page
     from mien.output.files import atomic_text
-    from mien.recognize.classifier import Classifier
 
     chosen = _slices(grouping.slices)
     points = _cuts(grouping.cuts or [])
@@ -173,7 +173,6 @@ def _print_gaps(result: "Fairness") -> None:
 
 
 def _print_grouping(grouping: "GroupingScore") -> None:
-    from mien.labels import EMOTIONS
     from mien.learn.fairness.gaps import percent_of
 
     without = f"; {grouping.left_out:,} faces in none" if grouping.left_out else ""

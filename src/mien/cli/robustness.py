@@ -20,6 +20,7 @@ from mien.cli.shared import (
     say,
     status,
 )
+from mien.recognize.classifier import DEFAULT_MODEL, Classifier
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -83,7 +84,6 @@ def robustness(
     from mien.learn.evaluation.robustness import Robustness, measure
     from mien.learn.evaluation.scores import truth_of
     from mien.output.files import atomic_text
-    from mien.recognize.classifier import DEFAULT_MODEL
 
     wanted = sampling.corruptions()
     classifiers = _classifiers(model or [DEFAULT_MODEL], head)
@@ -124,8 +124,6 @@ def _classifiers(given: "list[str]", head: str | None) -> "dict[str, Classifier]
 
     All are asked the same: the label, if one of them does not know what people say.
     """
-    from mien.recognize.classifier import Classifier
-
     opened = {}
     for text in dict.fromkeys(name.strip() for name in given):
         opened[text] = Classifier(text, threads=0, head=head)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from typer import Argument
 
+from mien import __version__
 from mien.cli.row_options import RowOutputOptions
 from mien.cli.shared import (
     PEOPLE_HEADER,
@@ -49,7 +50,6 @@ def rows(
 
     The video is not read. The page of `mien video --report` makes a file for --people, too.
     """
-    from mien import __version__
     from mien.recognize.video.outputs import Outputs
     from mien.recognize.video.report import read_report
     from mien.recognize.video.row_sink import write_rows

@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -119,8 +120,6 @@ def webcam(
     Frames that come while another is read are dropped, so that what is shown is now. Where OpenCV
     cannot open a window, the view is a page in the browser of this computer.
     """
-    from functools import partial
-
     from mien.recognize.video.frames import frames
     from mien.recognize.video.live import PATIENCE_S, STREAM_PATIENCE_S, Live, in_real_time, watch
 

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, cast
 
+from mien import __version__
 from mien.environment import cores
 from mien.errors import DataError, MienError, MissingExtraError, OptionError, OutputError
 from mien.recognize.batch.dataset import FEX, PLAN, Dataset, alone, clock, own_folder
@@ -205,8 +206,6 @@ def _job(
 ) -> tuple[Job, dict[str, Any]]:
     """The job, and what of it decides about the rows, for the manifest."""
     # All that a worker would stumble over is tried here, where the error ends one process.
-    from mien import __version__
-
     spec = settings.open().classifier.spec
     models = model_files(settings.model, with_content=travels)
     job = Job(settings, models, spec.name, folder.name, "", __version__)

@@ -4,8 +4,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from mien.labels import EMOTIONS
-from mien.output.figures import EMOTION_COLORS
+from mien.output.figures import COLOR_OF
 from mien.output.pages import Cell, Part, Row, Table, facts_table, render
 from mien.recognize.batch.dataset import SUMMARY, Dataset
 from mien.recognize.batch.records import PROBABILITY_BINS, STAGES, Tally
@@ -57,8 +56,8 @@ def write_summary(dataset: Dataset, result: "BatchResult") -> None:
 
 
 def _emotions(tally: Tally) -> Table:
-    colors = zip(EMOTIONS, EMOTION_COLORS, strict=True)
-    rows = [_row(label, tally.emotions[label], tally.faces, color) for label, color in colors]
+    counts = tally.emotions
+    rows = [_row(one, counts[one], tally.faces, color) for one, color in COLOR_OF.items()]
     return _shares(["emotion", "faces"], rows)
 
 

@@ -8,23 +8,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
 import numpy as np
 
 from mien.errors import VideoError
 from mien.output.overlay import Annotator
-from mien.readings import Image
+from mien.readings import Image, TrackedReading
+from mien.recognize.video.info import Frame
 from mien.recognize.video.live_view import Viewer, save_still
 from mien.recognize.video.smoothing import closing_of
 
-if TYPE_CHECKING:
-    from mien.readings import TrackedReading
-    from mien.recognize.video.frames import Frame
+_Drawn: TypeAlias = tuple[Frame, list[TrackedReading], Image, float]  # with its arrival
 
-_Drawn: TypeAlias = "tuple[Frame, list[TrackedReading], Image, float]"  # with its arrival
-
-Read: TypeAlias = "Callable[[Iterator[Frame]], Iterator[tuple[Frame, list[TrackedReading]]]]"
+Read: TypeAlias = Callable[[Iterator[Frame]], Iterator[tuple[Frame, list[TrackedReading]]]]
 """Frames -> the same with their readings, one after the other: `Recognizer.stream` is one."""
 
 PATIENCE_S: Final = 5.0
@@ -43,8 +40,8 @@ _REMEMBERED: Final = 36_000  # latencies, for the median
 class LiveFrame:
     """A frame as it is seen, drawn."""
 
-    frame: "Frame"  # as the camera gave it
-    readings: "list[TrackedReading]"  # of its faces
+    frame: Frame  # as the camera gave it
+    readings: list[TrackedReading]  # of its faces
     drawn: Image  # (H, W, 3) uint8, RGB: the frame with boxes, labels and bars
     arrived_at: float  # when the frame was there, by `time.monotonic`
     latency_s: float  # from that moment until it was drawn
@@ -93,7 +90,7 @@ class Live:
 
     def __init__(
         self,
-        frames: "Iterable[Frame]",
+        frames: Iterable[Frame],
         read: Read,
         *,
         drop: bool = True,
@@ -191,7 +188,7 @@ class Live:
         )
 
     def _seen(
-        self, frame: "Frame", readings: "list[TrackedReading]", drawn: Image, arrived_at: float
+        self, frame: Frame, readings: list[TrackedReading], drawn: Image, arrived_at: float
     ) -> LiveFrame:
         now = time.monotonic()
         if not self._count:
@@ -233,7 +230,7 @@ class Live:
             last = raised
         self._leave(last)
 
-    def _leave(self, item: "tuple[Frame, float] | BaseException | None") -> None:
+    def _leave(self, item: tuple[Frame, float] | BaseException | None) -> None:
         """Leave something for what reads, as soon as the frame before it is taken."""
         while True:
             with suppress(queue.Full):
@@ -254,7 +251,7 @@ class Live:
             last = raised
         self._results.put(last)
 
-    def _fresh(self) -> "Iterator[Frame]":
+    def _fresh(self) -> Iterator[Frame]:
         while True:
             try:
                 found = self._newest.get(timeout=self._patience_s)
@@ -270,7 +267,7 @@ class Live:
             yield frame
 
 
-def in_real_time(frames: "Iterable[Frame]") -> "Iterator[Frame]":
+def in_real_time(frames: Iterable[Frame]) -> Iterator[Frame]:
     """The frames of a file when a camera would have given them: a stand-in for one.
 
     Args:

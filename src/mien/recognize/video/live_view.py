@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
+import cv2
 import numpy as np
 
 from mien.desktop import has_screen
@@ -51,8 +52,6 @@ class Window:
 
     def show(self, seen: "LiveFrame", *, recording_s: float | None = None) -> None:
         """Show a frame, with a line below it that says what the keys do."""
-        import cv2
-
         image = draw_status(seen, recording_s=recording_s)
         if not self._is_open:
             plain = cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL
@@ -63,8 +62,6 @@ class Window:
 
     def pressed(self) -> Sequence[str]:
         """The keys since it was asked last; what is shown is drawn only now."""
-        import cv2
-
         if not self._is_open:
             return []
         key = cv2.waitKey(1) & 0xFF
@@ -77,8 +74,6 @@ class Window:
 
     def close(self) -> None:
         """Take it away."""
-        import cv2
-
         if self._is_open:
             with suppress(cv2.error):  # it was closed
                 cv2.destroyWindow(self._title)
@@ -87,8 +82,6 @@ class Window:
 
 def why_no_window() -> str | None:
     """Why OpenCV cannot show a window, in a sentence; None if it can."""
-    import cv2
-
     if not cv2.currentUIFramework():
         return (
             "this OpenCV cannot show windows; pip uninstall opencv-python-headless && pip install "

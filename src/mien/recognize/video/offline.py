@@ -9,14 +9,15 @@ is read.
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
 
 from mien.errors import MienError
 from mien.labels import EMOTIONS
-from mien.readings import Image
+from mien.readings import Image, TrackedReading
+from mien.recognize.video.info import Frame
 from mien.recognize.video.smoothing import (
     Floats,
     SmoothingSettings,
@@ -27,10 +28,6 @@ from mien.recognize.video.smoothing import (
     softmax,
     with_smoothed,
 )
-
-if TYPE_CHECKING:
-    from mien.readings import TrackedReading
-    from mien.recognize.video.frames import Frame
 
 LOOKAHEAD: Final = 4.0
 """Half-lives that a frame waits. A frame after that would have less than a 16th of its weight."""
@@ -44,12 +41,12 @@ _NO_IMAGE: Final = np.zeros((0, 0, 3), np.uint8)
 
 
 def smoothed_offline(
-    read: "Iterable[tuple[Frame, list[TrackedReading]]]",
+    read: Iterable[tuple[Frame, list[TrackedReading]]],
     settings: SmoothingSettings,
     *,
     threshold: float = 0.0,
     keep_images: bool = True,
-) -> "Iterator[tuple[Frame, list[TrackedReading]]]":
+) -> Iterator[tuple[Frame, list[TrackedReading]]]:
     """Smooth readings with the frames before and those of the next `LOOKAHEAD` half-lives.
 
     Args:
@@ -71,7 +68,7 @@ def smoothed_offline(
     raw_bytes = 0
     now_s = -np.inf
 
-    def first() -> "tuple[Frame, list[TrackedReading]]":
+    def first() -> tuple[Frame, list[TrackedReading]]:
         nonlocal raw_bytes
         frame, _, readings, jpeg = waiting.popleft()
         raw_bytes -= frame.image.nbytes
@@ -116,9 +113,9 @@ def smoothed_offline(
 class _Waiting(NamedTuple):
     """A frame that waits; its image is in the frame, or apart as JPEG."""
 
-    frame: "Frame"
+    frame: Frame
     time_s: float
-    readings: "list[TrackedReading]"
+    readings: list[TrackedReading]
     jpeg: bytes | None
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -34,16 +34,13 @@ from mien.output.pages import (
     render,
     uri_content,
 )
-from mien.readings import Box, Image
+from mien.readings import Box, Image, TrackedReading, TrackSummary
+from mien.recognize.video.info import Frame
 from mien.recognize.video.offline import to_jpeg
 from mien.recognize.video.report_lanes import Observed
+from mien.rows.statistics import EventTables
 from mien.rows.timeline import Band, Timeline, clock, page_ticks, word_s
-
-if TYPE_CHECKING:
-    from mien.readings import TrackedReading, TrackSummary
-    from mien.recognize.video.frames import Frame
-    from mien.rows.statistics import EventTables
-    from mien.rows.usable import UnusableTotals
+from mien.rows.usable import UnusableTotals
 
 THUMBNAIL_PX: Final = 128
 STILL_WIDTH_PX: Final = 800
@@ -75,8 +72,8 @@ class _Moment(NamedTuple):
     strength: float
     time_s: float
     image: Image
-    readings: "Sequence[TrackedReading]"  # of all its faces, in pixels of `image`
-    meant: "TrackedReading"
+    readings: Sequence[TrackedReading]  # of all its faces, in pixels of `image`
+    meant: TrackedReading
 
 
 @dataclass(frozen=True)
@@ -150,7 +147,7 @@ class Highlights:
         self._views: dict[int, tuple[float, bytes]] = {}
         self._moments: dict[str, _Moment] = {}
 
-    def add(self, frame: "Frame", readings: "Sequence[TrackedReading]") -> None:
+    def add(self, frame: Frame, readings: Sequence[TrackedReading]) -> None:
         """Look at one frame of the video."""
         for reading in readings:
             size_px = min(reading.box[2] - reading.box[0], reading.box[3] - reading.box[1])
@@ -204,7 +201,7 @@ class Meetings:
     def __init__(self) -> None:
         self._first_s: dict[tuple[int, int], float] = {}
 
-    def add(self, time_s: float, readings: "Sequence[TrackedReading]") -> None:
+    def add(self, time_s: float, readings: Sequence[TrackedReading]) -> None:
         """Look at one frame."""
         tracks = sorted(reading.track for reading in readings if reading.detected)
         for pair in combinations(tracks, 2):
@@ -223,12 +220,12 @@ def write_video_report(
     *,
     title: str,
     facts: Mapping[str, str],
-    people: "Sequence[TrackSummary]",
+    people: Sequence[TrackSummary],
     timeline: Timeline,
     images: Images,
     settings: Mapping[str, str],
-    tables: "EventTables",
-    unusable: "UnusableTotals",
+    tables: EventTables,
+    unusable: UnusableTotals,
     meetings: Meetings,
     usable_only: bool = False,
     rows: Path | None = None,
@@ -302,7 +299,7 @@ def _figure(still: Still, timeline: Timeline) -> Figure:
     return Figure(data_uri(still.jpeg, "jpeg"), words, kind="still")
 
 
-def _told(person: "TrackSummary", timeline: Timeline, images: Images) -> dict[str, Any]:
+def _told(person: TrackSummary, timeline: Timeline, images: Images) -> dict[str, Any]:
     return {
         "track": person.track,
         "name": person.name or "",
@@ -357,7 +354,7 @@ def _command(path: Path, rows: Path, *, usable_only: bool) -> str:
     return shlex.join(words + ["--usable-only"] * usable_only)
 
 
-def _people_table(people: "Sequence[TrackSummary]", images: Images) -> Table:
+def _people_table(people: Sequence[TrackSummary], images: Images) -> Table:
     heads = [Cell(label, color=color) for label, color in COLOR_OF.items()]
     rows: list[Row] = []
     for person in people:
@@ -461,9 +458,7 @@ def _cut(image: Image, box: Box) -> Image | None:
     return np.asarray(cv2.warpAffine(image, shift, size, borderValue=_GRAY), np.uint8)
 
 
-def _shrunk(
-    image: Image, readings: "Sequence[TrackedReading]"
-) -> "tuple[Image, list[TrackedReading]]":
+def _shrunk(image: Image, readings: Sequence[TrackedReading]) -> tuple[Image, list[TrackedReading]]:
     """A frame as it is kept for a still, and its faces in the pixels of that."""
     height, width = image.shape[:2]
     scale = min(1.0, STILL_WIDTH_PX / width)
