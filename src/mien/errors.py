@@ -151,7 +151,7 @@ class MissingExtraError(MienError, ImportError):
 
 def check_number(name: str, value: float, least: float = 0, most: float = math.inf) -> None:
     """Raise OptionError where the value of an option is out of its range, infinite, or NaN."""
-    if not (least <= value <= most and math.isfinite(value)):
+    if not (least <= value <= most and value < math.inf):
         bounds = f"{least} or more" if most == math.inf else f"{least} to {most}"
         raise OptionError(f"{name}: expected {bounds}; got {value}")
 
