@@ -1,10 +1,14 @@
 import io
+import math
 import pickle
+from contextlib import nullcontext
+from typing import Any
 
 import pytest
 from PIL import Image as PILImage
 
 from mien import DataError, ImageError, MienError, OptionError, VideoError, load_image
+from mien.errors import check_number
 from mien.web.errors import ApiError
 
 
@@ -60,6 +64,27 @@ def test_the_server_answers_by_the_limit_alone(
     assert (refusal.status, refusal.code) == (status, code)
     if message is not None:
         assert refusal.message == message
+
+
+@pytest.mark.parametrize(
+    ("value", "limits", "message"),
+    [
+        (0, {}, None),
+        (10**400, {}, None),  # no float holds it
+        (math.inf, {}, None),
+        (math.inf, {"finite": True}, "n: expected 0 or more; got inf"),
+        (math.nan, {}, "n: expected 0 or more; got nan"),
+        (0, {"least": 1}, "n: expected 1 or more; got 0"),
+        (-1.0, {"least": -1, "most": 1}, None),
+        (1.5, {"least": -1, "most": 1}, "n: expected -1 to 1; got 1.5"),
+        (math.inf, {"most": 1}, "n: expected 0 to 1; got inf"),
+    ],
+)
+def test_a_number_out_of_its_range_is_refused(
+    value: float, limits: dict[str, Any], message: str | None
+) -> None:
+    with nullcontext() if message is None else pytest.raises(OptionError, match=f"^{message}$"):
+        check_number("n", value, **limits)
 
 
 def _png(width: int, height: int) -> bytes:

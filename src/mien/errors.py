@@ -149,9 +149,14 @@ class MissingExtraError(MienError, ImportError):
         return type(self).__new__, (type(self), *self.args)  # without the constructor
 
 
-def check_number(name: str, value: float, least: float = 0, most: float = math.inf) -> None:
-    """Raise OptionError where the value of an option is out of its range, infinite, or NaN."""
-    if not (least <= value <= most and value < math.inf):
+def check_number(
+    name: str, value: float, least: float = 0, most: float = math.inf, *, finite: bool = False
+) -> None:
+    """Raise OptionError where an option's value is out of its range, or NaN.
+
+    Infinity is no limit where there is no `most`, unless the value has to be `finite`.
+    """
+    if not least <= value <= most or (finite and value == math.inf):
         bounds = f"{least} or more" if most == math.inf else f"{least} to {most}"
         raise OptionError(f"{name}: expected {bounds}; got {value}")
 

@@ -49,7 +49,7 @@ class Augmentation:
     def __post_init__(self) -> None:
         moves = ("rotation_deg", "zoom", "shift")
         for name in (*moves, "blur", "brightness", "contrast", "noise"):
-            check_number(name, getattr(self, name))
+            check_number(name, getattr(self, name), finite=True)
         if not self.zoom < 1.0:
             raise OptionError(f"zoom: expected below 1; got {self.zoom}")
         if not self.blur <= MAX_BLUR:

@@ -45,7 +45,7 @@ class Recipe:
         lowest = {"epochs": 1, "batch_size": 1, "votes_weight": 0.0, "weight_decay": 0.0}
         lowest |= {"warmup_epochs": 0.0, "mixup": 0.0, "stored_views": 0}
         for name, low in lowest.items():
-            check_number(name, getattr(self, name), low)
+            check_number(name, getattr(self, name), low, finite=True)
         for name in ("learning_rate", "std", "distill_temperature"):
             if not getattr(self, name) > 0.0:
                 raise OptionError(f"{name}: expected more than 0; got {getattr(self, name)}")

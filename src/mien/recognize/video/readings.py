@@ -70,8 +70,8 @@ class VideoSettings:
 
     def __post_init__(self) -> None:
         check_number("batch_frames", self.batch_frames, 1)
-        check_number("read_every_s", self.read_every_s)
-        check_number("min_change", self.min_change)
+        check_number("read_every_s", self.read_every_s, finite=True)
+        check_number("min_change", self.min_change, finite=True)
 
 
 def read_stream(

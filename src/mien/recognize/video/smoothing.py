@@ -50,7 +50,7 @@ class SmoothingSettings:
         return cls(half_life_s) if half_life_s else cls(0.0, 0.0)
 
     def __post_init__(self) -> None:
-        check_number("half_life_s", self.half_life_s)
+        check_number("half_life_s", self.half_life_s, finite=True)
         check_number("margin", self.margin, 0, 1)
 
 

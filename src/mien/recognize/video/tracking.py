@@ -68,7 +68,7 @@ class TrackingSettings:
 
     def __post_init__(self) -> None:
         for name in ("detect_every_s", "coast_s", "max_age_s", "reid_s", "tentative_s"):
-            check_number(name, getattr(self, name))
+            check_number(name, getattr(self, name), finite=True)
         for name in ("min_score", "min_low_score"):
             if (value := getattr(self, name)) is not None:
                 check_number(name, value, 0, 1)
