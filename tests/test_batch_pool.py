@@ -3,6 +3,7 @@
 The shard that is to be cut off holds a named pipe: see `named_pipes`.
 """
 
+import errno
 import json
 import multiprocessing
 import os
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from multiprocessing.context import SpawnProcess
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -252,6 +254,19 @@ def test_workers_that_never_come_up_end_the_batch(
     write_folder(tmp_path / "in", 3)
     monkeypatch.setattr(pool, "_begin", dies)
     with pytest.raises(MienError, match="3 in a row died, the last one with status 7"):
+        run_batch([tmp_path / "in"], tmp_path / "out", SMALL, processes=1)
+    assert not workers()
+
+
+def test_a_worker_that_cannot_be_started_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(process: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    write_folder(tmp_path / "in", 3)
+    monkeypatch.setattr(SpawnProcess, "start", refuses)
+    with pytest.raises(MienError, match="processes to come up; Resource temporarily unavailable"):
         run_batch([tmp_path / "in"], tmp_path / "out", SMALL, processes=1)
     assert not workers()
 

@@ -1,7 +1,10 @@
+import errno
+import multiprocessing
 import signal
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import httpx
@@ -9,7 +12,7 @@ import pytest
 
 from command_line import Mien, assert_refused, in_python
 from mien.errors import OptionError, OutputError
-from mien.web.server import listen, page_address
+from mien.web.server import _serve_processes, listen, page_address
 from mien.web.settings import Limits, WebSettings, is_loopback
 from named_pipes import wait_until
 from videos import make_video, moving_portrait, steady_times
@@ -119,6 +122,24 @@ def test_several_processes_share_the_port(portrait: Path, long_video: Path) -> N
     wait_until(
         lambda: not any(Path(f"/proc/{pid}").exists() for pid in listed), "the end of all processes"
     )
+
+
+def test_processes_that_came_up_are_ended_where_another_cannot_be_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start, pids = SpawnProcess.start, list[int]()
+
+    def starts_one(process: SpawnProcess) -> None:
+        if pids:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        start(process)
+        pids.append(process.pid or 0)
+
+    monkeypatch.setattr(SpawnProcess, "start", starts_one)
+    settings = WebSettings(port=0, workers=2)
+    with listen("127.0.0.1", 0) as listening, pytest.raises(BlockingIOError):
+        _serve_processes(settings, listening, lambda: None)
+    assert not [child for child in multiprocessing.active_children() if child.pid in pids]
 
 
 def test_a_port_in_use_is_one_sentence(mien: Mien) -> None:

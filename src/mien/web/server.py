@@ -233,8 +233,10 @@ def _serve_processes(
         return process, time.monotonic()
 
     before = {s: signal.signal(s, on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
-    workers = [start() for _ in range(settings.workers)]
+    workers: list[tuple[SpawnProcess, float]] = []
     try:
+        for _ in range(settings.workers):
+            workers.append(start())  # one by one: those that came up are ended if another does not
         ready()
         while not received:
             wait([process.sentinel for process, _ in workers], timeout=_LOOK_S)

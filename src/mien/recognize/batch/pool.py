@@ -51,7 +51,11 @@ class Workers(ABC):
 
     @abstractmethod
     def submit(self, shard: Shard) -> Future[Any]:
-        """Have a shard done by a worker that has none."""
+        """Have a shard done by a worker that has none.
+
+        Raises:
+            MienError: no worker can be started.
+        """
 
     @abstractmethod
     def receive(self, future: Future[Any]) -> ShardRecord:
@@ -80,7 +84,7 @@ def run_workers(
         A record for each shard as it is done or given up; after these, and now and then, how far
         the others are. Closing it ends the workers; what they have not finished leaves no trace.
     Raises:
-        MienError: see `Workers.receive`.
+        MienError: see `Workers.submit` and `Workers.receive`.
     """
     waiting = list(reversed(numbers))
     under_way: dict[Future[Any], tuple[int, float]] = {}  # number of the shard, when submitted
@@ -143,6 +147,10 @@ class _Processes(Workers):
         except BrokenProcessPool:  # it died while it had nothing to do
             self._processes.remove(process)
             return self.submit(shard)
+        except OSError as error:  # the system gives no further process, or no memory for it
+            raise MienError(
+                f"expected worker processes to come up; {error.strerror or error}"
+            ) from error
         return process.future
 
     def receive(self, future: Future[ShardRecord]) -> ShardRecord:
@@ -192,7 +200,7 @@ class _Process(SpawnContext):
         return self._process
 
     def kill(self) -> None:
-        if self._process is not None:
+        if self._process is not None and self._process.pid is not None:  # it has been started
             self._process.kill()
 
     def end(self) -> int | None:
