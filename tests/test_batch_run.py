@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -301,6 +302,22 @@ def test_new_files_are_refused_or_left_for_another_data_set(tmp_path: Path) -> N
     result = run(tmp_path / "in", tmp_path / "out", again={"as_planned": True})
     assert result.tally.images == 2
     assert run(tmp_path / "in", tmp_path / "out", again={"overwrite": True}).tally.images == 3
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_names_that_are_no_utf8_are_told_alike_everywhere(tmp_path: Path) -> None:
+    folder = Path(shutil.move(write_folder(tmp_path / "in", 2), tmp_path / "caf\udce9"))
+    (folder / "\udcff.jpg").write_bytes(b"no image")
+    result = run(folder, tmp_path / "out")
+    shown = str(folder).replace("\udce9", r"\udce9")
+    rows = rows_of(result.out)
+    assert {row["source"].removeprefix(shown)[0] for row in rows} == {"/"}
+    (error,) = [row["error"] for row in rows if row["error"]]
+    assert error.startswith(shown + r"/\udcff.jpg: ")
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["about"]["sources"] == [shown]
+    assert manifest["shards"][0]["examples"] == [error]
+    assert run(folder, tmp_path / "out").shards_before == 1
 
 
 def test_errors_are_tried_again_where_that_is_asked_for(tmp_path: Path) -> None:

@@ -1,10 +1,28 @@
+import json
 import os
 from pathlib import Path
 
 import pytest
 
 from mien import OutputError
-from mien.output.files import atomic_text, atomic_write, is_part_name, part_name, write_bytes
+from mien.output.files import (
+    atomic_text,
+    atomic_write,
+    is_part_name,
+    json_text,
+    part_name,
+    write_bytes,
+    write_text,
+)
+
+
+def test_names_that_are_no_utf8_are_alike_in_text_and_json(tmp_path: Path) -> None:
+    name = "caf\udce9 😀.png"
+    write_text(tmp_path / "names.csv", name)
+    text = json_text({name: [name, {"also": (name, 1)}]})
+    shown = (tmp_path / "names.csv").read_text(encoding="utf-8")
+    assert shown == r"caf\udce9 😀.png"
+    assert json.loads(text) == {shown: [shown, {"also": [shown, 1]}]}
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, BrokenPipeError])

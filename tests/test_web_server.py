@@ -142,6 +142,10 @@ def test_processes_that_came_up_are_ended_where_another_cannot_be_started(
     assert not [child for child in multiprocessing.active_children() if child.pid in pids]
 
 
+def test_a_model_whose_name_is_no_utf8_has_one_that_json_holds() -> None:
+    assert WebSettings(model="mine/caf\udce9.onnx,mien").model_name == r"caf\udce9.onnx,mien"
+
+
 def test_a_port_in_use_is_one_sentence(mien: Mien) -> None:
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]

@@ -200,7 +200,9 @@ def need_torch(purpose: str) -> None:
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:
     """Print what `--json` asks for."""
-    print(json.dumps(value, indent=indent))
+    from mien.output.files import json_text
+
+    print(json_text(value, indent=indent))
 
 
 def print_spec(spec: "ModelSpec", file: Path) -> None:
@@ -301,8 +303,10 @@ class JsonArray:
 
     def add(self, value: dict[str, Any]) -> None:
         """Print one more object."""
+        from mien.output.files import json_text
+
         print("[" if self._count == 0 else ",")
-        print(json.dumps(value), end="")
+        print(json_text(value), end="")
         self._count += 1
 
     def close(self) -> None:

@@ -4,11 +4,12 @@ Until then a file has the name of `part_name`: `rows.csv` is called `rows.part.c
 be of use after a kill, the rows and the annotated copy of a video, is left under that name.
 """
 
+import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,6 +121,32 @@ def atomic_text(path: Path) -> Iterator[TextIO]:
         part.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
     ):
         yield file
+
+
+def as_text(name: str) -> str:
+    """A name that can be written as UTF-8, with backslash escapes as `atomic_text` has them."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def json_text(value: Any, **options: Any) -> str:
+    """Plain values as `json.dumps` writes them, with file names as `atomic_text` has them.
+
+    Half of a surrogate pair, which stands for a byte of a name that is no UTF-8, is no JSON that
+    others read.
+    """
+    text = json.dumps(value, **options)
+    return json.dumps(_escaped(value), **options) if r"\ud" in text else text
+
+
+def _escaped(value: Any) -> Any:
+    """Plain values whose texts can all be written as UTF-8."""
+    if isinstance(value, str):
+        return as_text(value)
+    if isinstance(value, Mapping):
+        return {_escaped(key): _escaped(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_escaped(one) for one in value]
+    return value
 
 
 def write_text(path: Path, text: str) -> None:

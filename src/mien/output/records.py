@@ -6,7 +6,6 @@ pandas say the same of a face, whoever asks.
 
 import csv
 import io
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TextIO
 
 from mien.errors import OutputError
 from mien.labels import EMOTIONS
-from mien.output.files import write_text
+from mien.output.files import json_text, write_text
 from mien.readings import (
     MOVEMENTS,
     POSE_METHODS,
@@ -269,7 +268,7 @@ def write_table(path: Path, columns: Sequence[str], given: Sequence[Mapping[str,
     if suffix == ".csv":
         write_text(path, csv_header(columns) + csv_lines(columns, cells))
     else:
-        write_text(path, json.dumps(cells, indent=2) + "\n")
+        write_text(path, json_text(cells, indent=2) + "\n")
 
 
 def schema(columns: Sequence[str], metadata: Mapping[str, str] | None = None) -> "pyarrow.Schema":
@@ -437,7 +436,7 @@ def video_json_lines(frame: int, time_s: float, readings: Sequence[TrackedReadin
             }
         if MOVES[0] in row:
             shown["movements"] = {name: row[f"move_{name}"] for name in MOVEMENTS}
-        lines.append(json.dumps(shown, separators=(",", ":")) + "\n")
+        lines.append(json_text(shown, separators=(",", ":")) + "\n")
     return "".join(lines)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from mien.errors import OptionError, check_number
+from mien.output.files import as_text
 from mien.recognize.settings import RecognizerSettings
 
 HOST: Final = "127.0.0.1"
@@ -106,7 +107,7 @@ class WebSettings(RecognizerSettings):
     @property
     def model_name(self) -> str:
         """The model as clients see it: without the folders that it lies in."""
-        return ",".join(Path(part).name for part in self.model.split(","))
+        return as_text(",".join(Path(part).name for part in self.model.split(",")))
 
 
 def is_loopback(host: str) -> bool:

@@ -1,6 +1,5 @@
 """The faces whose labels are in doubt, on one page of HTML that needs no other file."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +15,7 @@ from mien.learn.audit.label_errors import WORST, Audit, write_labels
 from mien.learn.evaluation.scores import ferplus_targets
 from mien.learn.plots.audit import plot_precision
 from mien.output.figures import COLOR_OF
-from mien.output.files import write_text
+from mien.output.files import json_text, write_text
 from mien.output.pages import Cell, Figure, Part, Row, Table, data_uri, png_uri, render
 
 MOST_FACES: Final = 5000
@@ -65,7 +64,7 @@ def write_audit(
     text = to_page(audit, checks, count=count, figure=figures[0] if figures else None)
     write_labels(audit, labels)
     told = {**audit.to_dict(), "ferplus": [asdict(check) for check in checks]}
-    write_text(summary, json.dumps(told, indent=2) + "\n")
+    write_text(summary, json_text(told, indent=2) + "\n")
     write_text(page, text)
     return [page, labels, summary, *figures]
 

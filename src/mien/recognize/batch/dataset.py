@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from mien.errors import DataError, OutputError
-from mien.output.files import is_part_name
+from mien.output.files import is_part_name, json_text
 from mien.recognize.batch.plan import Plan, part_of
 from mien.recognize.batch.records import ShardRecord, Tally
 from mien.recognize.batch.storage import Folder, open_file, writing
@@ -148,8 +148,8 @@ class Dataset:
             "runs": [*self._earlier, run],
             "shards": [],
         }
-        head = json.dumps(values, indent=1)
-        lines = (json.dumps(r.to_dict()) for _, r in sorted(self.records.items()))
+        head = json_text(values, indent=1)
+        lines = (json_text(r.to_dict()) for _, r in sorted(self.records.items()))
         body = ",\n  ".join(lines)
         # A line for each shard: one object on many lines would be ten times as long.
         text = head.removesuffix("[]\n}") + ("[\n  " + body + "\n ]\n}\n" if body else "[]\n}\n")

@@ -1,5 +1,6 @@
 """A batch from end to end: plan, what is missing, engine, manifest and summary."""
 
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
@@ -11,6 +12,7 @@ from typing import Any, Final, cast
 from mien import __version__
 from mien.environment import cores
 from mien.errors import DataError, MienError, MissingExtraError, OptionError, OutputError
+from mien.output.files import json_text
 from mien.recognize.batch.dataset import FEX, PLAN, Dataset, alone, clock, own_folder
 from mien.recognize.batch.listing import Kind
 from mien.recognize.batch.plan import Plan, make_plan
@@ -213,7 +215,7 @@ def _job(
     if not settings.movements:  # as in data sets of before there were any
         del values["movements"]
     about = {"sources": list(sources), "settings": values, **job.reader}
-    return job, about
+    return job, json.loads(json_text(about))  # as the manifest has it
 
 
 def _begin(

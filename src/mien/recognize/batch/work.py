@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 from mien.errors import ErrorKind, ImageError, MienError, OutputError
 from mien.labels import EMOTIONS
 from mien.output import records
+from mien.output.files import json_text
 from mien.output.records import BATCH_TABLE, MOVES
 from mien.readings import Face, Image, Reading
 from mien.recognize.batch.listing import Kind
@@ -205,10 +206,9 @@ class _PartWriter:
 
     def add(self, item: Item, found: list[Reading] | MienError, image: Image | None = None) -> None:
         """Add the readings of an image; or the error of one, or of the rest of a source."""
-        place = {k: as_text(v) if isinstance(v, str) else v for k, v in vars(item).items()}
-        del place["content"]
+        place = {name: cell for name, cell in vars(item).items() if name != "content"}
         if isinstance(found, MienError):
-            text = as_text(str(found))
+            text = str(found)
             self.tally.add_error(found)
             if len(self._examples) < MOST_EXAMPLES:
                 self._examples.append(text)
@@ -219,7 +219,7 @@ class _PartWriter:
             rows = records.rows(place | size, found)
         for row in rows:  # JSON has no NaN, which a broken model may give
             values = {k: None if v != v else v for k, v in {**row, **self._job.reader}.items()}
-            self._lines.append(json.dumps(values))
+            self._lines.append(json_text(values))
         if len(self._lines) >= _FLUSH_ROWS:
             self._flush()
         self._progress(self.tally.images, self.tally.failed)
@@ -231,7 +231,7 @@ class _PartWriter:
             shard=self._shard.number,
             dataset=self._job.dataset,
             state=state,
-            first=as_text(self._shard.files[0]),
+            first=self._shard.files[0],
             files=len(self._shard.files),
             rows=self._rows,
             seconds=seconds,
@@ -239,7 +239,7 @@ class _PartWriter:
             tally=self.tally,
             examples=self._examples,
         )
-        self._parquet.add_key_value_metadata({RECORD_KEY: json.dumps(record.to_dict()).encode()})
+        self._parquet.add_key_value_metadata({RECORD_KEY: json_text(record.to_dict()).encode()})
         return record
 
     def _flush(self) -> None:
@@ -279,8 +279,3 @@ class _TimedDetector:
         faces = self.detector.detect(image)
         self.seconds += time.perf_counter() - begun
         return faces
-
-
-def as_text(name: str) -> str:
-    """A name as text: bytes of a file name that are not UTF-8 come as backslash escapes."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

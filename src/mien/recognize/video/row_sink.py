@@ -1,6 +1,5 @@
 """Rows -> files: rows, summary, plot and report, as a video is read or from its rows alone."""
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import fields, replace
@@ -9,7 +8,7 @@ from typing import Self
 
 from mien.errors import DataError, needs_extra
 from mien.labels import EMOTIONS
-from mien.output.files import atomic_text, part_name
+from mien.output.files import atomic_text, json_text, part_name
 from mien.output.records import csv_header, csv_lines
 from mien.readings import TrackedReading, TrackSummary
 from mien.recognize.video.outputs import Outputs
@@ -271,8 +270,7 @@ def write_rows(
 def _write_summary(path: Path, people: Sequence[TrackSummary]) -> None:
     with atomic_text(path) as file:
         if path.suffix.lower() == ".json":
-            json.dump([person.to_dict() for person in people], file, indent=2)
-            file.write("\n")
+            file.write(json_text([person.to_dict() for person in people], indent=2) + "\n")
             return
         left_out = ["shares", "means"] + ["name"] * (not any(person.name for person in people))
         columns = [field.name for field in fields(TrackSummary) if field.name not in left_out]
