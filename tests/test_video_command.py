@@ -17,12 +17,13 @@ from mien.errors import OptionError, OutputError, VideoError
 from mien.output.files import part_name
 from mien.recognize.analysis import analyze_video
 from mien.recognize.video.batch import VideoFile, find_videos, write_videos
-from mien.recognize.video.files import write_video
+from mien.recognize.video.files import VideoOptions, write_video
 from mien.recognize.video.frames import VideoInfo, probe
 from mien.recognize.video.outputs import Outputs
 from mien.recognize.video.smoothing import SmoothingSettings
 from mien.recognize.video.tracking import TrackingSettings
 from mien.rows.files import read_frames
+from mien.rows.timeline import clock
 from videos import (
     bursts_of,
     decoded,
@@ -137,6 +138,25 @@ def test_a_part_of_the_video_at_times_of_the_video(
     assert done.status == 0
     assert [float(row["time_s"]) for row in csv_rows(rows_file)] == [0.52, 0.76, 1.0, 1.28]
     assert packet_times(out) == pytest.approx([0.02, 0.26, 0.5, 0.78], abs=1e-6)
+
+
+@pytest.mark.parametrize(("end_s", "until_s"), [(None, 4.0), (3.7, 3.7), (3.3, 3.3), (2.8, 2.8)])
+def test_the_last_frame_that_was_read_ends_with_the_video_at_the_latest(
+    end_s: float | None, until_s: float, recognizer: Recognizer, tmp_path: Path
+) -> None:
+    path = tmp_path / "clip.mp4"
+    make_video(path, moving_portrait(lambda n: (10, 10)), times_s=steady_times(100))
+    outputs = Outputs(
+        statistics=tmp_path / "statistics.csv",
+        report=tmp_path / "page.html",
+        formats={"textgrid": tmp_path / "clip.TextGrid"},
+    )
+    how = VideoOptions(every_s=1.5, end_s=end_s)  # frames at 0, 1.52 (there is none at 1.5) and 3 s
+    (person,) = write_video(recognizer, path, outputs, how).people
+    assert person.on_screen_s == pytest.approx(until_s)
+    assert {float(r["seen_s"]) for r in csv_rows(tmp_path / "statistics.csv")} == {until_s}
+    assert clock(until_s, fine=True) in (tmp_path / "page.html").read_text()
+    assert f"            xmax = {until_s:g}\n" in (tmp_path / "clip.TextGrid").read_text()
 
 
 @pytest.mark.parametrize(

@@ -67,8 +67,8 @@ class Faces:
     positions: NDArray[np.int64]
     # (F,) float64, of their frames; rising in each track, unless a stream jumps back
     times_s: NDArray[np.float64]
-    # (F,) float64: when the next frame of the video is shown; of the last frame, as if it took as
-    # long as the one before
+    # (F,) float64: when the next frame of the video is shown; of the last frame, where its end is
+    # not known, as if it took as long as the one before
     ends_s: NDArray[np.float64]
     raw_probabilities: Probabilities  # (F, 7) float32
     unusable: NDArray[np.int64]  # (F,) int64, see `VideoResult`
@@ -107,10 +107,12 @@ class FaceTimes:
         self._waiting = [column[~ended] for column in columns]
         return _by_track([column[ended] for column in columns], first, times_s)
 
-    def finish(self) -> Faces:
-        """The faces of the last frame, which takes as long as the one before."""
+    def finish(self, until_s: float | None = None) -> Faces:
+        """The faces of the last frame; None as its end: it takes as long as the one before."""
         last_s = self._last_s[-1:]
         end_s = 2 * last_s - self._last_s[:1]  # the time itself of a single frame
+        if until_s is not None:
+            end_s = np.full_like(last_s, until_s)
         return _by_track(self._waiting, self._frames - 1, np.concatenate((last_s, end_s)))
 
 
@@ -228,9 +230,13 @@ class EventFinder:
             if run.is_strong and lasting_s >= self.settings.min_duration_s:
                 self._found.append((track, emotion, run))
 
-    def finish(self) -> list[Event]:
-        """The events in the order of their onsets, then tracks; call it once, at the end."""
-        self._add(self._times.finish())
+    def finish(self, until_s: float | None = None) -> list[Event]:
+        """The events in the order of their onsets, then tracks; call it once, at the end.
+
+        Args:
+            until_s: when the last frame ends; None: it takes as long as the one before.
+        """
+        self._add(self._times.finish(until_s))
         for track, seen in self._tracks.items():
             self._keep(track, seen.judge(self.settings, is_last=True))
         self._found.sort(key=lambda one: (one[2].onset_s, one[0], one[2].end_s, one[1]))

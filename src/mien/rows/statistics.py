@@ -276,9 +276,11 @@ class EventTables:
         return cls.found_by(finder, follow_s=follow_s)
 
     @classmethod
-    def found_by(cls, finder: EventFinder, *, follow_s: float = FOLLOW_S) -> "EventTables":
-        """Those of all rows that a finder has looked at."""
-        events, presence = finder.finish(), finder.presence
+    def found_by(
+        cls, finder: EventFinder, *, follow_s: float = FOLLOW_S, until_s: float | None = None
+    ) -> "EventTables":
+        """Those of all rows that a finder has looked at; `until_s` as of `EventFinder.finish`."""
+        events, presence = finder.finish(until_s), finder.presence
         statistics = statistics_of(presence, events, max_gap_s=finder.settings.max_gap_s)
         return cls(events, statistics, dyads_of(presence, events, follow_s=follow_s))
 

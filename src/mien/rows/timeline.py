@@ -81,6 +81,10 @@ class Timeline:
 
     Args:
         max_steps: how many there are at most; even.
+
+    Attributes:
+        until_s: when the last frame ends; None if it is not known.
+
     Raises:
         OptionError: `max_steps` is odd or less than 2.
     """
@@ -92,6 +96,7 @@ class Timeline:
         self._step_s = FIRST_STEP_S
         self._first_s: float | None = None
         self._last_s = 0.0
+        self.until_s: float | None = None
         self._frames: Counter[int] = Counter()  # step -> frames in it
         # track -> step -> (8,): the sums of the probabilities, then the number of faces
         self._sums: dict[int, dict[int, NDArray[np.float64]]] = {}
@@ -135,7 +140,9 @@ class Timeline:
 
     @property
     def end_s(self) -> float:
-        """Time at which the last frame ends, if it takes as long as the others do."""
+        """`until_s`; where it is not known, as if the last frame took as long as the others do."""
+        if self.until_s is not None:
+            return self.until_s
         frames = self.frames
         each = (self._last_s - self.start_s) / (frames - 1) if frames > 1 else self._step_s
         return self._last_s + each

@@ -14,7 +14,8 @@ class TrackTotals:
             totals.add(frame.time_s, readings)
         people = totals.summary()
 
-    Each frame counts until the next; the last one as long as that before it.
+    Each frame counts until the next; the last one, where its end is not known, as long as that
+    before it.
     """
 
     def __init__(self) -> None:
@@ -38,10 +39,14 @@ class TrackTotals:
         for reading in self._last[1]:
             self._tracks[reading.track].count(seconds, reading)
 
-    def summary(self) -> "list[TrackSummary]":
-        """What each person shows, in the order of their numbers; ends the counting."""
+    def summary(self, until_s: float | None = None) -> "list[TrackSummary]":
+        """What each person shows, in the order of their numbers; ends the counting.
+
+        Args:
+            until_s: when the last frame ends; None if it is not known.
+        """
         if self._last is not None:
-            self._count(self._step_s)
+            self._count(self._step_s if until_s is None else until_s - self._last[0])
             self._last = None
         return [self._tracks[number].summary(number) for number in sorted(self._tracks)]
 

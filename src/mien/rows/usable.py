@@ -81,15 +81,17 @@ class UnusableTotals:
             times_s = np.stack((times_s[firsts, 0], times_s[lasts, 1]), 1)
         self._steps, self._times_s = steps, times_s
 
-    def spans(self) -> dict[int, list[UnusableSpan]]:
+    def spans(self, until_s: float | None = None) -> dict[int, list[UnusableSpan]]:
         """The stretches of each track in which more than half of its readings are not usable; ends
         the counting.
 
+        Args:
+            until_s: when the last frame ends; None: it takes as long as the one before.
         Returns:
             Track -> stretches in order; tracks without one are not there. Rows of earlier versions,
             which tell nothing of it, have no stretches.
         """
-        self._join(*self._counted(self._times.finish()))
+        self._join(*self._counted(self._times.finish(until_s)))
         self._times = FaceTimes()
         tracks, steps, faces = self._steps[:, :3].T
         why = self._steps[:, 4:]

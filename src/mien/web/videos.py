@@ -30,6 +30,7 @@ from mien.recognize.recognizer import Recognizer
 from mien.recognize.video.frames import Frame, VideoInfo, open_video
 from mien.recognize.video.offline import smoothed_offline
 from mien.recognize.video.readings import frame_readings
+from mien.recognize.video.sampling import end_of_last
 from mien.recognize.video.smoothing import SmoothingSettings
 from mien.recognize.video.times import CLOCK_FORMATS
 from mien.rows.totals import TrackTotals
@@ -288,7 +289,7 @@ def read_events(
         return
     if waiting:
         yield waiting
-    people = [person.to_dict() for person in totals.summary()]
+    people = [person.to_dict() for person in totals.summary(end_of_last(last_s, every_s, told_s))]
     duration_s = (last_s + step_s or None) if told_s is None else told_s
     yield Result(count, people, duration_s, round(time.monotonic() - start, 3))
 

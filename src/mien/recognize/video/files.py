@@ -14,6 +14,7 @@ from mien.recognize.video.outputs import Outputs, media_of
 from mien.recognize.video.readings import VideoSettings, read_stream
 from mien.recognize.video.report import Highlights, Images
 from mien.recognize.video.row_sink import RowSink
+from mien.recognize.video.sampling import end_of_last
 from mien.recognize.video.writer import VideoWriter
 from mien.rows.timeline import clock
 
@@ -126,6 +127,7 @@ def write_video(
             images=Images() if highlights is None else highlights.images(),
             settings=_settings_of(recognizer, how),
             media=media_of(info),
+            until_s=end_of_last(rows.end_s, how.every_s, info.duration_s, how.end_s),
         )
     is_cut_short = _is_cut_short(info, how, rows.end_s)
     return VideoOutcome(info, people, rows.frames, rows.end_s, is_cut_short)

@@ -253,7 +253,7 @@ def write_video_report(
     means = {person.track: person.means for person in people}
     made = {**settings, **_versions(), **settings}
     stem = path.stem
-    observed = Observed(tables, unusable)
+    observed = Observed(tables, unusable, until_s=timeline.until_s)
     drawn = sorted(timeline.tracks[:_MAX_BANDS])
     usable = unusable.sentence()
     if usable_only and unusable.shares():

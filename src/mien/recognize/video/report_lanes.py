@@ -45,9 +45,11 @@ class Observed:
     are not usable.
     """
 
-    def __init__(self, tables: EventTables, unusable: UnusableTotals) -> None:
+    def __init__(
+        self, tables: EventTables, unusable: UnusableTotals, *, until_s: float | None = None
+    ) -> None:
         self._events = tables.events
-        self._is_known, self._unusable = bool(unusable.known), unusable.spans()
+        self._is_known, self._unusable = bool(unusable.known), unusable.spans(until_s)
         self._statistics: dict[int, list[EmotionStatistics]] = {}
         for entry in tables.statistics:
             self._statistics.setdefault(entry.track, []).append(entry)

@@ -161,6 +161,7 @@ class RowSink:
         settings: Mapping[str, str],
         rows: Path | None = None,
         media: Media | None = None,
+        until_s: float | None = None,
     ) -> tuple[TrackSummary, ...]:
         """Write all that is made of all rows; gives what each person shows.
 
@@ -170,15 +171,17 @@ class RowSink:
             settings: how it was read.
             rows: from which the report can be written anew; None takes those that are written.
             media: the video, where more is known of it by now.
+            until_s: when the last frame ends; None: it takes as long as the one before.
         """
-        people = tuple(self._totals.summary())
+        self._timeline.until_s = until_s
+        people = tuple(self._totals.summary(until_s))
         outputs = self._outputs
         if outputs.summary is not None:
             _write_summary(outputs.summary, people)
         if len(self._columns):
             self._count(self._columns.take(self._title))
-        self._formats.finish(media)
-        tables = EventTables.found_by(self._events)
+        self._formats.finish(media, until_s)
+        tables = EventTables.found_by(self._events, until_s=until_s)
         tables.write(events=outputs.events, statistics=outputs.statistics, dyads=outputs.dyads)
         if outputs.plot is not None:
             events = tables.events if outputs.need_events else []

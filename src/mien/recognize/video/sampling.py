@@ -46,6 +46,24 @@ class FrameSampler:
         return taken
 
 
+def end_of_last(
+    last_s: float | None, every_s: float | None, *limits_s: float | None
+) -> float | None:
+    """When the last of the frames ends that one in so many seconds was taken of.
+
+    Args:
+        last_s: its time; None if there is none.
+        every_s: as of `FrameSampler`.
+        limits_s: the ends of the video, and of the part that was read; None for what is not known.
+    Returns:
+        None where all frames were taken: the last then lasts as long as the one before it.
+    """
+    if last_s is None or every_s is None:
+        return None
+    limits = [end_s for end_s in limits_s if end_s is not None and end_s > last_s]
+    return min([last_s + every_s, *limits])
+
+
 def sampled(
     produced: Iterator[Frame], every_s: float | None, start_s: float | None, end_s: float | None
 ) -> Iterator[Frame]:

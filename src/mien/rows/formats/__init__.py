@@ -111,11 +111,12 @@ class FormatWriter:
         for one in self._rows:
             one.send(rows)
 
-    def finish(self, media: Media | None = None) -> None:
+    def finish(self, media: Media | None = None, until_s: float | None = None) -> None:
         """End all files.
 
         Args:
             media: what is known of the video by now: its length may be another one.
+            until_s: as of `Intervals.annotation`.
         """
         if self._intervals is None:
             return
@@ -125,7 +126,7 @@ class FormatWriter:
         found = None
         for name, path in self._files.items():
             if (write := FORMATS[name].write) is not None:
-                found = found or self._intervals.annotation(media.length_s)
+                found = found or self._intervals.annotation(media.length_s, until_s)
                 write(found, path, media)
 
 

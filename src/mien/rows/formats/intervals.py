@@ -140,13 +140,14 @@ class Intervals:
         if end_s > start_s:  # frames of a damaged video may have the same time
             self._people.setdefault(name, []).append(Interval(start_s, end_s, label))
 
-    def annotation(self, length_s: float | None = None) -> Annotation:
+    def annotation(self, length_s: float | None = None, until_s: float | None = None) -> Annotation:
         """All intervals; call it once, at the end.
 
         Args:
             length_s: of the video; None if it is not known.
+            until_s: when the last frame ends; None if it is not known.
         """
-        end_s = self._end_s(length_s)
+        end_s = self._end_s(length_s) if until_s is None else round(until_s, _DIGITS)
         for name in list(self._open):
             self._end(name, end_s)
         people = {
