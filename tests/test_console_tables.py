@@ -89,6 +89,21 @@ def test_nothing_is_cut_where_no_terminal_reads(
     assert LONG in mien("events", rows).stdout
 
 
+def test_wide_letters_and_marks_leave_columns_straight(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ("田中", "Zoe\u0308", "Anna", "ｶﾀｶﾅ")
+    print_table(["name", "face"], [[name, "1"] for name in names], left=(0,))
+    assert capsys.readouterr().out.splitlines() == [
+        *("name  face", "田中     1", "Zoe\u0308      1", "Anna     1", "ｶﾀｶﾅ     1")
+    ]
+    print_table(["face", "name"], [["1", name] for name in names], left=(0,))
+    assert capsys.readouterr().out.splitlines()[1:3] == ["1     田中", "1      Zoe\u0308"]
+    on_terminal(monkeypatch, 15)
+    print_table(["name", "number"], [["田中田中田中.mp4", "1"]], left=(0,), fits=True)
+    assert capsys.readouterr().out.splitlines()[1] == "田 ..mp4      1"
+
+
 def test_numbers_are_never_cut(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -224,21 +224,31 @@ def print_table(
             the others; numbers stay whole.
     """
     rows = [[printable(cell) for cell in row] for row in rows]
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    widths = [max(_width(row[i]) for row in [header, *rows]) for i in range(len(header))]
     # Not by COLUMNS alone: whatever has loaded readline hands that on to those that read a pipe.
     if fits and sys.stdout.isatty():
         terminal = shutil.get_terminal_size().columns
         columns, room = range(len(header)), terminal - 2 * (len(header) - 1)
-        numbers = [max((len(row[i]) for row in rows), default=0) for i in columns]
+        numbers = [max((_width(row[i]) for row in rows), default=0) for i in columns]
         least = [_LEAST_TEXT if i in left else numbers[i] for i in columns]
         _narrow(widths, left, least, room)
         _narrow(widths, columns, least, room)
     for row in [header, *rows]:
-        cells = [
-            _cut(cell, width).ljust(width) if i in left else _cut(cell, width).rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
+        cells = []
+        for i, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            shown = _cut(cell, width)
+            padding = " " * (width - _width(shown))
+            cells.append(shown + padding if i in left else padding + shown)
         print("  ".join(cells).rstrip())
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal that it takes: East Asian letters take two, combining marks none."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
 def _narrow(widths: list[int], columns: Iterable[int], least: list[int], room: int) -> None:
@@ -250,10 +260,13 @@ def _narrow(widths: list[int], columns: Iterable[int], least: list[int], room: i
 
 def _cut(text: str, width: int) -> str:
     """The text, or its begin and its end: files often differ there alone."""
-    if len(text) <= width:
+    if _width(text) <= width:
         return text
+    from rich.cells import set_cell_size
+
     end = max(width - 2, 0) // 2
-    return text[: max(width - 2, 0) - end] + ".." + text[len(text) - end :]
+    begin = max(width - 2, 0) - end
+    return set_cell_size(text, begin) + ".." + set_cell_size(text[::-1], end)[::-1]
 
 
 def people_rows(people: "Iterable[TrackSummary]") -> list[list[str]]:
