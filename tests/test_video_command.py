@@ -218,7 +218,7 @@ def test_what_cannot_be_done_is_refused_and_leaves_nothing(
         ((none,), ("no such file",)),
         ((noise, "--csv", csv), ("noise.mp4", "expected a video")),
         ((sound, "--csv", csv), ("only sound",)),
-        ((folder,), ("there is no file that ends in",)),
+        ((folder,), ("it has no file that ends as they do",)),
         ((folder / "*.mp4",), ("no file matches",)),
         ((tmp_path, "--csv", csv), ("--csv", "expected a folder")),
         ((tmp_path, "--out", none), ("--out", "expected a folder")),
@@ -343,6 +343,26 @@ def test_a_full_disk_is_said_in_a_sentence(
     with limited_file_size(4000), pytest.raises(OutputError, match="cannot be written; File too"):
         write_video(recognizer, clip_file, outputs)
     assert not (tmp_path / "rows.csv").exists()
+
+
+def test_a_folder_has_the_kinds_of_videos_that_a_file_may_be(
+    recognizer: Recognizer, tmp_path: Path
+) -> None:
+    from PIL import Image as PILImage
+
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    for name, codec in (("a.asf", "mpeg4"), ("b.h264", "libx264"), ("c.mjpg", "mjpeg")):
+        make_video(folder / name, moving_portrait(), times_s=steady_times(3), codec=codec)
+    images = [PILImage.fromarray(numbered()(number)) for number in range(3)]
+    for kind in ("gif", "png"):
+        images[0].save(folder / f"moves.{kind}", save_all=True, append_images=images[1:])
+        images[0].save(folder / f"still.{kind}")
+    (folder / "damaged.GIF").write_bytes(b"GIF89a")
+    videos, _ = find_videos([folder])
+    results = list(write_videos(recognizer, videos, [Outputs()] * len(videos)))
+    frames = {r.video.relative.name: r.outcome and r.outcome.frames for r in results}
+    assert frames == dict.fromkeys(("a.asf", "b.h264", "c.mjpg", "moves.gif", "moves.png"), 3)
 
 
 def test_videos_are_found_once_and_outputs_are_no_videos(tmp_path: Path) -> None:

@@ -11,7 +11,10 @@ from mien.output.files import is_part_name
 
 VIDEO_SUFFIXES: Final = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg"}
-    | {".wmv", ".flv", ".3gp", ".ogv", ".mxf", ".vob"}
+    | {".wmv", ".asf", ".flv", ".f4v", ".3gp", ".3g2", ".ogv", ".ogm", ".mxf", ".vob", ".divx"}
+    | {".qt", ".mk3d", ".m2t", ".mpe", ".mpv", ".m1v", ".m2v", ".dv", ".wtv", ".rm", ".rmvb"}
+    | {".h264", ".264", ".h265", ".265", ".hevc", ".mjpeg", ".mjpg", ".ivf", ".nut", ".y4m"}
+    | {".apng"}
 )
 """Endings, lower case, of the files that a search through a folder takes for videos."""
 

@@ -3,6 +3,7 @@
 import glob
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from mien.recognize.images import SUFFIXES as IMAGE_SUFFIXES
 from mien.recognize.sources import check_several
 from mien.recognize.video.containers import is_address
 from mien.recognize.video.files import VideoOptions, VideoOutcome, write_video
-from mien.recognize.video.frames import SUFFIXES, VideoInfo, camera_number
+from mien.recognize.video.frames import ANIMATED, SUFFIXES, VideoInfo, camera_number
 from mien.recognize.video.outputs import Outputs
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ def find_videos(
 
     Args:
         paths: files; folders, which are searched with all folders in them for names that end in
-            one of `mien.recognize.video.frames.SUFFIXES`; patterns such as `videos/*.mp4`; series
-            of images; addresses.
+            one of `mien.recognize.video.frames.SUFFIXES`, images if they are animated; patterns
+            such as `videos/*.mp4`; series of images; addresses.
         not_in: folders that are left out of a search: those of the outputs.
     Returns:
         The videos, and whether there may be several: two paths, a folder or a pattern name several
@@ -79,12 +80,13 @@ def _expand(given: str, apart: list[Path]) -> list[VideoFile]:
             and not is_part_name(video.name)
             and video.is_file()
             and not _is_program_text(video)
+            and not _is_still(video)
             and not any(video.resolve().is_relative_to(folder) for folder in apart)
         ]
         if not videos:
             raise VideoError(
-                f"{path}: expected videos in this folder; there is no file that ends in "
-                f"{', '.join(sorted(SUFFIXES))}"
+                f"{path}: expected videos in this folder; it has no file that ends as they do "
+                "(.mp4, .mov, .mkv, .avi, .webm, ...), and no animated image"
             )
         return videos
     if _is_pattern(given):
@@ -104,6 +106,17 @@ def _is_program_text(video: Path) -> bool:
     with video.open("rb") as file:
         head = file.read(1024)
     return min(head, default=0) >= ord("\t")  # text has no lower bytes, and video has many
+
+
+def _is_still(video: Path) -> bool:
+    """Whether it has the name of an image, and is not animated: then it is no video."""
+    if video.suffix.lower() not in ANIMATED:
+        return False
+    from PIL import Image as PILImage
+
+    with suppress(Exception), PILImage.open(video) as image:  # what a damaged file may raise
+        return not getattr(image, "is_animated", False)
+    return True
 
 
 def _is_pattern(given: str) -> bool:

@@ -22,6 +22,7 @@ from mien.recognize.video.sampling import check_times, prefetch, sampled
 from mien.recognize.video.times import CLOCK_FORMATS
 
 __all__ = [
+    "ANIMATED",
     "SEQUENCE_FPS",
     "SUFFIXES",
     "Frame",
@@ -34,7 +35,10 @@ __all__ = [
     "probe",
 ]
 
-SUFFIXES: Final = VIDEO_SUFFIXES
+ANIMATED: Final = frozenset({".gif", ".png", ".avif"})
+"""Endings of images, lower case, that are videos where they are animated."""
+
+SUFFIXES: Final = VIDEO_SUFFIXES | ANIMATED
 """Endings, lower case, of the files that a search through a folder takes for videos."""
 
 SEQUENCE_FPS: Final = 25.0
