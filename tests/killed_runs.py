@@ -19,6 +19,7 @@ from pathlib import Path
 from learn_fixtures import add_tiny_network
 from mien.cli.app import main
 from mien.learn.training import loop  # what each start would import
+from mien.learn.training.steps import learning_rate_at
 
 RECIPE = (
     *("--recipe", "paper", "--network", "tiny", "--epochs", "5"),
@@ -54,13 +55,13 @@ def in_step(number: int) -> Death:
     """As the `number`-th step begins, from 1."""
 
     def prepare() -> None:
-        before, done = loop.learning_rate_at, []
+        done: list[int] = []
 
         def rate(*arguments: object) -> float:
             done.append(1)
             if len(done) == number:
                 _die()
-            return before(*arguments)  # type: ignore[arg-type]
+            return learning_rate_at(*arguments)  # type: ignore[arg-type]
 
         setattr(loop, "learning_rate_at", rate)  # noqa: B010
 

@@ -27,8 +27,9 @@ from mien.learn import networks
 from mien.learn.data.datasets import SPLITS, FaceSet
 from mien.learn.files.convert import convert_model
 from mien.learn.training.batches import Augmentation, Batches
-from mien.learn.training.loop import EpochRow, Progress, TrainingResult, load_best, read_history
+from mien.learn.training.loop import Progress, TrainingResult
 from mien.learn.training.recipes import Recipe
+from mien.learn.training.runs import EpochRow, load_best, read_history
 from mien.recognize.classifier import Classifier
 
 

@@ -23,8 +23,8 @@ from learn_fixtures import (
 from mien.errors import OptionError, TrainingError
 from mien.learn.training.batches import Batches
 from mien.learn.training.distillation import Teachers, distillation_loss
-from mien.learn.training.loop import load_best, read_config, train
-from mien.learn.training.runs import fingerprint
+from mien.learn.training.loop import train
+from mien.learn.training.runs import fingerprint, load_best, read_config
 
 pytestmark = pytest.mark.usefixtures("tiny", "no_figure_of_history")
 

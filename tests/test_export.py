@@ -29,10 +29,10 @@ from mien.learn.evaluation.scores import evaluate, ferplus_agreement
 from mien.learn.files.export import HALF_PARITY, export_model, load_shipped
 from mien.learn.files.model_files import ExportWrapper
 from mien.learn.files.onnx_graph import to_onnx
-from mien.learn.training.loop import load_best, train
+from mien.learn.training.loop import train
 from mien.learn.training.pretrained import Pretrained
 from mien.learn.training.recipes import recipe_named
-from mien.learn.training.runs import network_of
+from mien.learn.training.runs import load_best, network_of
 from mien.recognize.classifier import Classifier
 from mien.spec import ModelSpec
 

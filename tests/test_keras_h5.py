@@ -30,7 +30,7 @@ from mien.learn.files.keras_network import to_keras
 from mien.learn.files.stores import quiet
 from mien.learn.networks import BackboneOptions, Network, build
 from mien.learn.reports import paper
-from mien.learn.training.loop import load_best
+from mien.learn.training.runs import load_best
 from mien.readings import Probabilities
 from mien.recognize.crops import Crops
 from mien.spec import ModelSpec

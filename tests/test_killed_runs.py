@@ -13,9 +13,9 @@ from learn_fixtures import (
     same_weights,
     write_csv,
 )
-from mien.learn.training.loop import Progress, load_best, read_history, train
+from mien.learn.training.loop import Progress, train
 from mien.learn.training.recipes import recipe_named
-from mien.learn.training.runs import read_checkpoint, read_config
+from mien.learn.training.runs import load_best, read_checkpoint, read_config, read_history
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny")]
 

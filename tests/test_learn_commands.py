@@ -23,8 +23,9 @@ from mien.cli.display import TrainingDisplay
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.plots import training as plots
-from mien.learn.training.loop import EpochRow, Progress, load_best, read_config, read_history
+from mien.learn.training.loop import Progress
 from mien.learn.training.recipes import recipe_named
+from mien.learn.training.runs import EpochRow, load_best, read_config, read_history
 from mien.recognize.classifier import Classifier
 from mien.recognize.images import load_image
 

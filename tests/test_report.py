@@ -17,7 +17,8 @@ from mien.learn.data.datasets import FaceSet, load_faces
 from mien.learn.evaluation.scores import ClassScore, evaluate
 from mien.learn.files.export import export_model
 from mien.learn.reports import paper, reproduction
-from mien.learn.training.loop import Progress, read_config, read_history
+from mien.learn.training.loop import Progress
+from mien.learn.training.runs import read_config, read_history
 from mien.recognize.classifier import Classifier
 from mien.spec import ModelSpec
 

@@ -16,9 +16,9 @@ from learn_fixtures import best_weights, made_up_faces, same_weights, write_csv
 from mien.errors import OptionError, TrainingError
 from mien.learn.training import loop
 from mien.learn.training.batches import share_of
-from mien.learn.training.loop import TrainingResult, read_config, read_history, train
+from mien.learn.training.loop import TrainingResult, train
 from mien.learn.training.processes import _ignore_ctrl_c, is_first_process
-from mien.learn.training.runs import read_checkpoint
+from mien.learn.training.runs import read_checkpoint, read_config, read_history
 from two_processes import FACES, RECIPE, STUDENT
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tiny")]

@@ -29,16 +29,10 @@ from mien.errors import DataError, MienError, OptionError, OutputError, Training
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.training import batches, loop
-from mien.learn.training.loop import (
-    Progress,
-    TrainingResult,
-    learning_rate_at,
-    load_best,
-    read_config,
-    read_history,
-    train,
-)
+from mien.learn.training.loop import Progress, TrainingResult, train
 from mien.learn.training.recipes import Recipe
+from mien.learn.training.runs import load_best, read_config, read_history
+from mien.learn.training.steps import learning_rate_at
 
 pytestmark = pytest.mark.usefixtures("tiny")
 

@@ -24,8 +24,9 @@ from learn_fixtures import (
 )
 from mien.errors import DataError, DivergedError, MienError, OptionError, OutputError, TrainingError
 from mien.learn.plots import tuning as plots
-from mien.learn.training.loop import TrainingResult, read_config, read_history, train
+from mien.learn.training.loop import TrainingResult, train
 from mien.learn.training.recipes import Recipe, read_recipe, recipe_named
+from mien.learn.training.runs import read_config, read_history
 from mien.learn.tuning import search
 from mien.learn.tuning.search import TuningProgress, TuningResult, tune
 from mien.learn.tuning.space import SETTINGS, recipe_with, search_space, settings_of

@@ -18,8 +18,8 @@ from lightning_fabric import Fabric
 from learn_fixtures import TINY, add_tiny_network, made_up_faces
 from mien.errors import OutputError, TrainingError
 from mien.learn.training import loop
-from mien.learn.training.loop import EpochRow, Progress, TrainingResult, _train, train
-from mien.learn.training.runs import State, save
+from mien.learn.training.loop import Progress, TrainingResult, _train, train
+from mien.learn.training.runs import EpochRow, State, save
 
 RECIPE = replace(
     TINY, dropout=0.0, dense_dropout=0.0, batch_size=3, mixup=0.2, votes_weight=0.5, ema=0.9

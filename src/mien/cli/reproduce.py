@@ -63,9 +63,9 @@ def reproduce(
     """
     need_torch("reproducing the paper")
     from mien.learn.reports.reproduction import measure_run, write
-    from mien.learn.training.loop import read_config
     from mien.learn.training.loop import train as run_training
     from mien.learn.training.recipes import recipe_named
+    from mien.learn.training.runs import read_config
     from mien.recognize.images import load_image
 
     changes = {} if training.precision is None else {"precision": training.precision}

@@ -159,9 +159,9 @@ def train(
     After Ctrl-C the same command with --resume goes on from the last finished epoch.
     """
     need_torch("training")
-    from mien.learn.training.loop import read_config
     from mien.learn.training.loop import train as run_training
     from mien.learn.training.processes import is_first_process
+    from mien.learn.training.runs import read_config
 
     taking.check()
     config = read_config(out) if resume else None

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from mien.learn.training.loop import EpochRow
+from mien.learn.training.runs import EpochRow
 from mien.output.figures import figure, save
 
 _TRAIN, _VAL = "#3478cd", "#e56e1e"

@@ -22,8 +22,8 @@ from mien.learn.plots.network import plot_parameters
 from mien.learn.plots.training import plot_history
 from mien.learn.reports import paper
 from mien.learn.summary import Layer, summarize
-from mien.learn.training.loop import EpochRow, RunConfig, read_config, read_history
 from mien.learn.training.recipes import RECIPES
+from mien.learn.training.runs import EpochRow, RunConfig, read_config, read_history
 from mien.output.files import write_image, write_text
 from mien.output.overlay import annotate
 from mien.output.pages import Table, markdown_page, render

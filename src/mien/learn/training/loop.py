@@ -42,36 +42,20 @@ from mien.learn.training.processes import (
 )
 from mien.learn.training.recipes import Recipe
 from mien.learn.training.runs import (
-    EarlierRun,
     EpochRow,
     RunConfig,
     State,
     check_same_run,
-    load_best,
     network_of,
     own_seed,
     read_checkpoint,
     read_config,
-    read_history,
     restore,
     save,
     start_folder,
 )
 from mien.learn.training.steps import Step, learning_rate_at, optimizer_of
 from mien.learn.training.views import StoredViews
-
-__all__ = [
-    "EarlierRun",
-    "EpochRow",
-    "Progress",
-    "RunConfig",
-    "TrainingResult",
-    "learning_rate_at",
-    "load_best",
-    "read_config",
-    "read_history",
-    "train",
-]
 
 EVALUATION_BATCH: Final = 256
 CHECK_EVERY_STEPS: Final = 10  # how often the loss is looked at; each look waits for the device

@@ -30,8 +30,9 @@ from mien.errors import (
     needs_extra,
 )
 from mien.learn.data.datasets import FaceSet
-from mien.learn.training.loop import Progress, read_history, train
+from mien.learn.training.loop import Progress, train
 from mien.learn.training.recipes import Recipe
+from mien.learn.training.runs import read_history
 from mien.learn.tuning.space import (
     SETTINGS,
     params_of,
