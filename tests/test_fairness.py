@@ -4,6 +4,7 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import cv2
 import numpy as np
@@ -11,14 +12,14 @@ import pytest
 from numpy.typing import NDArray
 
 from command_line import Mien, assert_refused
-from fakes import write_people_model
+from fakes import SPEC, write_people_model
 from html_pages import Page
 from learn_fixtures import made_up_faces, png, write_folders, write_parquet_folder
 from mien.errors import DataError, OptionError
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet, load_faces
 from mien.learn.evaluation.scores import evaluate, truth_of
-from mien.learn.fairness.comparison import Fairness, compare_groups, find_groupings, stand_out
+from mien.learn.fairness.comparison import Fairness, find_groupings, measure_fairness, stand_out
 from mien.learn.fairness.gaps import ACCURACY, MIN_CELL, SAME_MIX, Gap, holm, percent_of
 from mien.learn.fairness.groups import MAX_GROUPS, Grouping, crossed, raf_db_groups, read_groups
 from mien.learn.fairness.slices import SLICES, measure_slices, reference_faces, slice_faces, thirds
@@ -54,9 +55,21 @@ def a_case(
     return read_as(predicted), np.full(len(predicted), emotion, np.int64), grouped(members)
 
 
-def compare(*case: object, min_n: int = 30, seed: int = 0) -> Fairness:
-    probabilities, targets, *groupings = case
-    return compare_groups(probabilities, targets, groupings, min_n=min_n, seed=seed, **FEW)  # type: ignore[arg-type]
+def compare(
+    probabilities: Probabilities,
+    targets: NDArray[np.int64],
+    *groupings: Grouping,
+    min_n: int = 30,
+    seed: int = 0,
+    **draws: int,
+) -> Fairness:
+    """What is measured of test faces of which a model says that."""
+    classifier = Mock(return_value=probabilities)
+    classifier.spec = SPEC
+    images = np.zeros((len(targets), 48, 48), np.uint8)
+    faces = FaceSet(images, targets, np.full(len(targets), "test"))
+    draws = FEW | draws
+    return measure_fairness(classifier, faces, "test", groupings, min_n=min_n, seed=seed, **draws)
 
 
 # Groups from a table
@@ -403,7 +416,7 @@ def test_measures_and_intervals_agree_with_fairlearns_own() -> None:
     from sklearn.metrics import accuracy_score
 
     probabilities, targets, grouping = a_case([70, 60, 30], [30, 40, 10])
-    result = compare_groups(probabilities, targets, [grouping], resamples=4000, permutations=99)
+    result = compare(probabilities, targets, grouping, resamples=4000, permutations=99)
     frame = MetricFrame(
         metrics=accuracy_score,
         y_true=targets,
@@ -477,7 +490,7 @@ def test_groups_that_differ_are_told_apart_by_seed() -> None:
 
 def test_dealing_out_counts_is_dealing_out_groups() -> None:
     probabilities, targets, grouping = a_case([18, 40], [12, 10])
-    result = compare_groups(probabilities, targets, [grouping], resamples=100, permutations=9999)
+    result = compare(probabilities, targets, grouping, resamples=100, permutations=9999)
     found = result.groupings[0].gaps[ACCURACY]
     random = np.random.default_rng(1)
     right = probabilities.argmax(axis=1) == targets
@@ -512,15 +525,13 @@ def test_the_more_is_tested_the_less_a_small_p_says() -> None:
 def test_numbers_that_are_too_small_are_said(options: dict[str, int], message: str) -> None:
     probabilities, targets, grouping = a_case([4], [4])
     with pytest.raises(OptionError, match=message):
-        compare_groups(probabilities, targets, [grouping], **options)
+        compare(probabilities, targets, grouping, **options)
 
 
 def test_groups_of_other_faces_are_refused() -> None:
     probabilities, targets, grouping = a_case([4], [4])
     with pytest.raises(OptionError, match="place: expected groups of 7 faces; got 8"):
-        compare_groups(probabilities[1:], targets[1:], [grouping])
-    with pytest.raises(DataError, match="expected faces to compare; there are none"):
-        compare_groups(probabilities[:0], targets[:0], [])
+        compare(probabilities[1:], targets[1:], grouping)
 
 
 def test_a_command_without_fairlearn_says_so_before_all_is_read(

@@ -87,7 +87,7 @@ def fairness(
 
     chosen = _slices(grouping.slices)
     points = _cuts(grouping.cuts or [])
-    check_draws(min_n=drawing.min_n, resamples=drawing.resamples, permutations=drawing.permutations)
+    check_draws(drawing.min_n, drawing.resamples, drawing.permutations)
     metric_frame()
     classifier = Classifier(model, threads=0, head=head)
     faces = truth_of(classifier.head, faces_from.read())

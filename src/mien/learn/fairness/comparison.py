@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mien.errors import DataError, OptionError, check_number
 from mien.labels import EMOTIONS
@@ -28,7 +27,6 @@ from mien.learn.fairness.gaps import (
 )
 from mien.learn.fairness.groups import Grouping, crossed, raf_db_groups, read_groups
 from mien.learn.fairness.slices import reference_faces, slice_faces, slices_of
-from mien.readings import Probabilities
 from mien.recognize.classifier import Classifier
 
 MIN_N: Final = 30
@@ -168,50 +166,15 @@ def measure_fairness(
         OptionError: a number is too small, or a grouping is of other faces.
         MissingExtraError: the extra `audit` is not installed.
     """
+    check_draws(min_n, resamples, permutations)
     part = faces.split(split)
-    found = compare_groups(
-        classifier(part.images),
-        part.targets,
-        groupings,
-        min_n=min_n,
-        resamples=resamples,
-        permutations=permutations,
-        seed=seed,
-    )
-    return replace(found, model=classifier.spec.name, data=faces.name, split=split)
-
-
-def check_draws(*, min_n: int, resamples: int, permutations: int) -> None:
-    """Raise what `compare_groups` would, before anything else takes time.
-
-    Raises:
-        OptionError: a number is too small; the message says which, and what was expected.
-    """
-    least = {"min_n": (min_n, 2), "resamples": (resamples, 100), "permutations": (permutations, 99)}
-    for name, (value, lowest) in least.items():
-        check_number(name, value, lowest)
-
-
-def compare_groups(
-    probabilities: Probabilities,
-    targets: NDArray[np.int64],
-    groupings: Sequence[Grouping],
-    *,
-    min_n: int = MIN_N,
-    resamples: int = 2000,
-    permutations: int = 9999,
-    seed: int = 0,
-) -> Fairness:
-    """As `measure_fairness`, of N faces with (N, 7) probabilities and (N,) targets."""
-    check_draws(min_n=min_n, resamples=resamples, permutations=permutations)
-    if len(targets) == 0:
-        raise DataError("expected faces to compare; there are none")
     for grouping in groupings:
-        if len(grouping.members) != len(targets):
+        if len(grouping.members) != len(part):
             raise OptionError(
-                f"{grouping.name}: expected groups of {len(targets)} faces; "
+                f"{grouping.name}: expected groups of {len(part)} faces; "
                 f"got {len(grouping.members)}"
             )
+    probabilities, targets = classifier(part.images), part.targets
     shares = np.bincount(targets, minlength=len(EMOTIONS)) / len(targets)
 
     def scored(grouping: Grouping, least: int) -> GroupingScore:
@@ -224,9 +187,9 @@ def compare_groups(
 
     whole = Grouping("all", "", ("all",), np.zeros(len(targets), np.int64))
     return Fairness(
-        model="",
-        data="",
-        split="",
+        model=classifier.spec.name,
+        data=faces.name,
+        split=split,
         n=len(targets),
         accuracy=scored(whole, 1).groups[0].accuracy,
         min_n=min_n,
@@ -235,6 +198,17 @@ def compare_groups(
         seed=seed,
         groupings=_corrected([scored(grouping, min_n) for grouping in groupings]),
     )
+
+
+def check_draws(min_n: int, resamples: int, permutations: int) -> None:
+    """Raise what `measure_fairness` would, before anything else takes time.
+
+    Raises:
+        OptionError: a number is too small; the message says which, and what was expected.
+    """
+    check_number("min_n", min_n, 2)
+    check_number("resamples", resamples, 100)
+    check_number("permutations", permutations, 99)
 
 
 def stand_out(result: Fairness, *, level: float = 0.05) -> list[str]:
