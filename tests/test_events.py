@@ -294,7 +294,7 @@ def test_the_command_prints_json_and_refuses_in_one_line(mien: Mien, tmp_path: P
         done = mien("events", rows, "--json", *options)
         assert [event["emotion"] for event in json.loads(done.stdout)["events"]] == expected
     assert_refused(mien("events", rows, "--on", "0.2"), "0 < off <= on <= 1")
-    assert_refused(mien("events", rows, "--follow", "-1"), "follow_s: expected more than 0")
+    assert_refused(mien("events", rows, "--follow", "-1"), "--follow: expected more than 0")
     assert_refused(mien("events", rows, "--out", tmp_path / "events.txt"), ".csv or .json")
     assert_refused(mien("events", tmp_path / "none.csv"), "none.csv")
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")

@@ -659,7 +659,7 @@ def test_raf_db_needs_no_table(mien: Mien, tiny_model: Path, tmp_path: Path) -> 
         (("--slices", "gloom"), "expected a slice among brightness"),
         (("--slices", "none"), "made-up: expected groups or slices to compare; there are none"),
         (("--by", "age"), "expected annotated groups among none; got 'age'"),
-        (("--min-n", "1"), "min_n: expected 2 or more; got 1"),
+        (("--min-n", "1"), "--min-n: expected 2 or more; got 1"),
         (("--split", "exam"), "expected a split among train, val, test"),
         (("--groups", "no.csv"), "no.csv: cannot be read; No such file"),
     ],

@@ -241,7 +241,7 @@ def test_resume_takes_recipe_and_seed_from_the_run(mien: Mien, table: Path, tmp_
         (f"{TRAIN} --votes broken.csv", "neutral is missing"),
         (f"{TRAIN} --recipe best", "expected a recipe among"),
         (f"{TRAIN} --epochs 0", "epochs: expected 1 or more"),
-        (f"{TRAIN} --learning-rate 0", "learning_rate: expected more"),
+        (f"{TRAIN} --learning-rate 0", "--learning-rate: expected more"),
         (f"{TRAIN} --val-share 1.5", "expected between 0 and 1"),
         (f"{TRAIN} --limit 0", "limit: expected 1 or more; got 0"),
         (f"{PAPER} --device abacus", "device: expected"),

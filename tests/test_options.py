@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from mien.cli.app import COMMANDS, DATA_COMMANDS
 from mien.cli.options import bundled
+from mien.errors import OptionError
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,40 @@ def test_a_dataclass_is_an_option_for_each_field() -> None:
     status, output = run("a")
     assert status == 2
     assert "Missing option '--port'" in output
+
+
+@pytest.mark.parametrize(
+    ("problem", "shown"),
+    [
+        ("from_s: expected seconds; got -1", "--from: expected seconds; got -1"),
+        ("end_s: expected above 2 (start_s); got 1", "--end: expected above 2 (start_s); got 1"),
+        ("half_life_s: expected 0 or more", "--half-life: expected 0 or more"),
+        ("allow_hosts: expected a host", "--allow-host: expected a host"),
+        ("sequence_fps: expected above 0", "--fps: expected above 0"),
+        ("as_json: expected no end_s", "--json: expected no end_s"),
+        ("paths: expected several", "paths: expected several"),
+        ("min_score: expected 0 to 1", "min_score: expected 0 to 1"),
+        ("rows.csv: expected end: or so", "rows.csv: expected end: or so"),
+    ],
+)
+def test_errors_of_arguments_name_the_option_that_was_typed(problem: str, shown: str) -> None:
+    def cut(
+        paths: Annotated[list[str], typer.Argument(help="Videos.")],
+        *,
+        from_s: Annotated[float, typer.Option("--from", help="Second.")] = 0.0,
+        end: Annotated[float, "Second."] = 0.0,
+        half_life: Annotated[float, "Seconds."] = 0.0,
+        allow_host: Annotated[str, "Name."] = "",
+        fps: Annotated[float, "Frames."] = 0.0,
+        as_json: Annotated[bool, typer.Option("--json", help="JSON.")] = False,
+    ) -> None:
+        raise OptionError(problem, kind="missing file")
+
+    app = typer.Typer(rich_markup_mode=None, add_completion=False)
+    app.command()(bundled(cut))
+    error = CliRunner().invoke(app, ["a.mp4"]).exception
+    assert isinstance(error, OptionError)
+    assert (str(error), error.kind) == (shown, "missing file")
 
 
 def test_help_says_what_each_is_for() -> None:

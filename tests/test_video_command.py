@@ -213,7 +213,10 @@ def test_what_cannot_be_done_is_refused_and_leaves_nothing(
         ((clip_file, "--out", clip_file, "--overwrite"), ("would replace what is read",)),
         ((clip_file, "--csv", csv, "--summary", csv), ("of its own",)),
         ((clip_file, "--start", 9), ("before the end at 4 s",)),
-        ((clip_file, "--start", 2, "--end", 1, "--csv", csv), ("end_s: expected", "above 2.0")),
+        (
+            (clip_file, "--start", 2, "--end", 1, "--csv", csv),
+            ("--end: expected", "above 2.0 (--start)"),
+        ),
         ((0,), ("a camera", "mien webcam")),
         ((none,), ("no such file",)),
         ((noise, "--csv", csv), ("noise.mp4", "expected a video")),

@@ -164,7 +164,7 @@ def test_a_port_in_use_is_one_sentence(mien: Mien) -> None:
         (["--token", "with spaces in it"], "token: expected 8 or more letters"),
         (["--allow-host", "http://name"], "expected the name of a host"),
         (["--allow-origin", "*"], "expected an origin as browsers name it"),
-        (["--max-live", "0"], "live_clients: expected more than 0; got 0"),
+        (["--max-live", "0"], "--max-live: expected more than 0; got 0"),
         (["--host", "no.such.host.invalid"], "host: expected an address of this machine"),
         (["--model", "nothing.onnx"], "there is no file 'nothing.onnx'"),
         (["--model", "nothing.onnx", "--workers", "2"], "there is no file 'nothing.onnx'"),

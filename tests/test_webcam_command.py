@@ -154,7 +154,7 @@ def test_what_makes_no_sense_is_refused_and_writes_nothing(
         (("--source", video, "--csv", tmp_path), "it is a folder"),
         (("--source", video, "--csv", tmp_path / "a.txt"), "ends in .csv"),
         (("--source", video, "--record", tmp_path / "a.gif"), "a.gif"),
-        (("--source", video, "--half-life", -1), "half_life_s: expected 0 or more"),
+        (("--source", video, "--half-life", -1), "--half-life: expected 0 or more"),
     ]
     for arguments, words in cases:
         assert_refused(webcam(*arguments), words)

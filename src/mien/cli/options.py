@@ -1,12 +1,13 @@
 """Options that go together: a dataclass in a command's signature is an option for each field."""
 
 import inspect
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from enum import StrEnum
 from functools import wraps
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
 import typer
 from typer import Option
@@ -50,11 +51,51 @@ def bundled(command: Callable[..., None]) -> Callable[..., None]:
     def call(**given: Any) -> None:
         for name, kind in bundles.items():
             given[name] = kind(**{field.name: given.pop(field.name) for field in fields(kind)})
-        command(**given)
+        try:
+            command(**given)
+        except OptionError as error:
+            error.args = (_as_typed(error.problem, parameters),)
+            raise
 
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return call
+
+
+_CALLED: Final = {
+    "sequence_fps": "fps",
+    "image_bytes": "max_image_mb",
+    "video_bytes": "max_video_mb",
+    "video_s": "max_video_minutes",
+    "videos": "max_videos",
+    "live_clients": "max_live",
+}
+"""Arguments of the library that options call otherwise, not only without a unit or a plural."""
+
+
+def _as_typed(problem: str, parameters: Iterable[inspect.Parameter]) -> str:
+    """What is wrong with an argument, with the options that were typed: --start for start_s.
+
+    The argument's name begins the problem; that of another stands in parentheses.
+    """
+    options = {p.name: option for p in parameters if (option := _option(p))}
+
+    def typed(found: re.Match[str]) -> str:
+        name = found[0]
+        names = (name, _CALLED.get(name), name.removesuffix("_s"), name.removesuffix("s"))
+        return next((options[one] for one in names if one in options), name)
+
+    return re.sub(r"^[a-z_]+(?=: )|(?<=\()[a-z_]+_[a-z]+(?=\))", typed, problem)
+
+
+def _option(parameter: inspect.Parameter) -> str:
+    """What people type for a parameter; empty for an argument without a name."""
+    given = get_args(parameter.annotation)
+    option = next((one for one in given if isinstance(one, OptionInfo)), None)
+    if option is None:
+        return ""
+    first = option.default if isinstance(option.default, str) else ""  # see `_parameter`
+    return first.partition("/")[0] or f"--{parameter.name.replace('_', '-')}"
 
 
 def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
