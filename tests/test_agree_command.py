@@ -59,6 +59,17 @@ def test_two_coders_and_two_tracks_are_compared(mien: Mien, tmp_path: Path) -> N
     assert "first and second: 10 of 10 seconds" in done.stdout
 
 
+def test_a_tier_is_of_the_file_that_has_some(mien: Mien, rows: Path, tmp_path: Path) -> None:
+    tiers = write_eaf(tmp_path / "talk.eaf", anna=CODED, ben=SEEN)
+    table = write_table(tmp_path / "table.csv", CODED)
+    for files, named in (((tiers, table), "ben and table"), ((table, tiers), "table and ben")):
+        done = mien("agree", *files, "--tier", "ben")
+        assert done.stdout.startswith(f"{named}: 10 of 10 seconds"), done.stderr
+    refused = mien("agree", tiers, table, "--tier", "ben", "--tier", "anna")
+    assert_refused(refused, "--tier: 1 of the files take one; got 2")
+    assert_refused(mien("agree", rows, table, "--tier", "ben"), "--tier: 0 of the files take one")
+
+
 def test_two_coders_without_an_end_are_told_where_they_were_compared_to(
     mien: Mien, tmp_path: Path
 ) -> None:

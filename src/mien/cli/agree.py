@@ -140,7 +140,7 @@ def _read(
     files: "tuple[Path, Path]", tracks: list[str], coder: CoderOptions, fps: float | None
 ) -> "tuple[Coding, Coding]":
     """Both labellings; options that are given twice belong to the files in order."""
-    from mien.rows.coders import is_rows, read_coding
+    from mien.rows.coders import has_tiers, is_rows, read_coding
     from mien.rows.others import takes_fps
 
     labels: dict[str, str] = {}
@@ -153,14 +153,20 @@ def _read(
     if fps is not None and not any(map(takes_fps, files)):
         raise OptionError("--fps: expected rows of another tool without times; there are none")
     own_tracks = _each("--track", tracks, rows.count(True))
-    own_tiers = _each("--tier", coder.tier or [], rows.count(False))
+    tiers = coder.tier or []
+    tiered = [bool(tiers) and not r and has_tiers(p) for p, r in zip(files, rows, strict=True)]
+    own_tiers = _each("--tier", tiers, tiered.count(True))
     first, second = (
         _of_rows(path, next(own_tracks), fps if takes_fps(path) else None)
         if of_rows
         else read_coding(
-            path, tier=next(own_tiers), labels=labels, unit=coder.unit, gaps=coder.gaps
+            path,
+            tier=next(own_tiers) if of_tiers else None,
+            labels=labels,
+            unit=coder.unit,
+            gaps=coder.gaps,
         )
-        for path, of_rows in zip(files, rows, strict=True)
+        for path, of_rows, of_tiers in zip(files, rows, tiered, strict=True)
     )
     return first, second
 

@@ -124,6 +124,17 @@ def is_rows(path: Path) -> bool:
     return header_of(path)[:3] == list(VIDEO_TABLE[:3]) or is_other(path)
 
 
+def has_tiers(path: Path) -> bool:
+    """Whether a coder's file has tiers, or persons: a table need not name any.
+
+    Of a file that cannot be read, True: `read_coding` says what is wrong with it.
+    """
+    try:
+        return any(_parse(path, None).tiers)
+    except DataError:
+        return True
+
+
 def _parse(path: Path, unit: str | None) -> _File:
     ending = path.suffix.lower()
     if ending not in [known.lower() for known in CODER_ENDINGS]:
