@@ -412,7 +412,7 @@ def test_faces_are_known_again_in_another_order_and_number(labels: Path) -> None
 
 def test_what_cannot_be_dropped_is_said(labels: Path) -> None:
     for share in (0.0, 1.0, -0.1, float("nan")):
-        with pytest.raises(OptionError, match="share to drop: expected between 0 and 1"):
+        with pytest.raises(OptionError, match="drop: expected between 0 and 1"):
             without_doubtful(FACES, labels, share)
     with pytest.raises(DataError, match="there is none for face 0, labelled angry"):
         without_doubtful(made_up_faces(seed=1), labels, 0.1)

@@ -135,7 +135,7 @@ BAD = {
     ),
     "people.csv": (
         "start,end,label,person\n0,2,sad,a\n1,3,happy,b\n",
-        r"--tier: a \(1 labels\), b",
+        r"--tier: a \(1 label\), b",
     ),
     "point.tsv": ("Time\tBehavior\tStatus\n1\tsad\tPOINT\n", "sad from 1 to 1 s"),
     "open.tsv": ("Time\tBehavior\tStatus\n1\tsad\tSTART\n", "a STOP of sad"),

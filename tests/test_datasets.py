@@ -449,7 +449,7 @@ def test_split_takes_one_or_several_that_are_known_and_there(names: str) -> None
         assert (set(faces.splits), len(faces)) == (set(known.split("+")), count)
     with pytest.raises(OptionError, match="expected a split among train, val, test"):
         FACES.split(names)
-    with pytest.raises(DataError, match="no faces in split 'val'; it has train, test"):
+    with pytest.raises(DataError, match="it has train, test; commands with --val-share hold out"):
         FACES.split("train+test").split("val+test")
 
 

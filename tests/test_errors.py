@@ -8,7 +8,7 @@ import pytest
 from PIL import Image as PILImage
 
 from mien import DataError, ImageError, MienError, OptionError, VideoError, load_image
-from mien.errors import check_number
+from mien.errors import check_number, counted
 from mien.web.errors import ApiError
 
 
@@ -17,6 +17,17 @@ def test_the_message_has_the_source_before_it_and_the_remedy_behind() -> None:
     assert str(error) == "a.jpg: too large. Shrink it"
     assert error.problem == "too large"
     assert str(DataError("nothing is there")) == "nothing is there"
+
+
+@pytest.mark.parametrize(
+    ("number", "words", "text"),
+    [
+        *((1, ("face",), "1 face"), (0, ("face",), "0 faces"), (1234, ("face",), "1,234 faces")),
+        *((1, ("person", "people"), "1 person"), (2, ("person", "people"), "2 people")),
+    ],
+)
+def test_what_is_counted_is_one_or_several(number: int, words: tuple[str, ...], text: str) -> None:
+    assert counted(number, *words) == text
 
 
 def test_an_error_keeps_its_attributes_between_processes() -> None:

@@ -114,7 +114,7 @@ def test_percent_are_probabilities_and_contempt_and_other_sums_are_told(tmp_path
     assert not told
     part = table(tmp_path / "part.csv", HEADER, f"0,0,{BOX},0,0,0,0.6,0,0,0.2")
     assert read_rows(part, tell=told.append).probabilities.max() == pytest.approx(0.75)
-    assert "1 of 1 faces sum to 0.8" in told[0]
+    assert "1 of 1 face sum to 0.8" in told[0]
 
 
 def test_frames_that_a_table_leaves_out_have_no_face(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_of_two_faces_of_one_person_the_surer_stays(tmp_path: Path) -> None:
     rows = read_rows(path, tell=told.append)
     assert seen(rows) == [(0, 0.0, [(2, "happy"), (1, "sad")])]
     assert (rows.name_of(1), rows.name_of(2)) == ("person 1", "Ada")
-    assert told == ["1 faces left out: a surer one of the same person is in the same frame"]
+    assert told == ["1 face left out: a surer one of the same person is in the same frame"]
 
 
 FER: Final = "box,angry,disgust,fear,happy,sad,surprise,neutral"

@@ -161,6 +161,14 @@ def check_number(
         raise OptionError(f"{name}: expected {bounds}; got {value}")
 
 
+def counted(number: int, what: str, several: str | None = None) -> str:
+    """A number and what it counts, as messages have it: "1 face", "1,234 faces".
+
+    `several` is the plural of what has one without an s.
+    """
+    return f"{number:,} {what if number == 1 else several or f'{what}s'}"
+
+
 @contextmanager
 def needs_extra(extra: str, purpose: str) -> "Iterator[None]":
     """Raise `MissingExtraError` where an import in the body fails: what `purpose` needs."""

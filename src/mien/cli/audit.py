@@ -21,6 +21,7 @@ from mien.cli.shared import (
     say,
     status,
 )
+from mien.errors import counted
 
 if TYPE_CHECKING:
     from mien.learn.audit.check import Score, VotesCheck
@@ -120,11 +121,11 @@ def _print_audit(audit: "Audit", checks: "tuple[VotesCheck, ...]") -> None:
     n, doubted = len(audit.faces), int(audit.in_doubt.sum())
     config = audit.read.config
     print(
-        f"{n:,} training faces, {config.folds} folds of {config.recipe.name}, "
-        f"{config.recipe.epochs} epochs each: {audit.accuracy:.4f} are read as labelled by a "
-        "network that has not seen them"
+        f"{counted(n, 'training face')}, {config.folds} folds of {config.recipe.name}, "
+        f"{counted(config.recipe.epochs, 'epoch')} each: {audit.accuracy:.4f} are read as labelled "
+        "by a network that has not seen them"
     )
-    print(f"{doubted:,} labels in doubt ({doubted / n:.1%})\n")
+    print(f"{counted(doubted, 'label')} in doubt ({doubted / n:.1%})\n")
     header = ["label", "faces", "in doubt", "share", "mostly read as", f"in the worst {WORST:.0%}"]
     header += ["FER+ differs"] * (audit.faces.votes is not None)
     print_table(header, audit.rows_by_label(), left=(0, 4))
@@ -133,7 +134,7 @@ def _print_audit(audit: "Audit", checks: "tuple[VotesCheck, ...]") -> None:
 
 
 def _print_check(check: "VotesCheck") -> None:
-    print(f"\nwrong if {check.wrong_if}: {check.prevalence:.1%} of {check.n:,} faces")
+    print(f"\nwrong if {check.wrong_if}: {check.prevalence:.1%} of {counted(check.n, 'face')}")
     scores = list(check.rankings.values())
     chance = f"{check.prevalence:.3f}"
     rows = [
@@ -151,8 +152,8 @@ def _print_check(check: "VotesCheck") -> None:
     print_table(["ranked by", "chance", *check.rankings], rows, left=(0,))
     if check.doubted_precision is not None and check.doubted_recall is not None:
         print(
-            f"of {check.doubted_n:,} labels in doubt {check.doubted_precision:.1%} are wrong, "
-            f"which is {check.doubted_recall:.1%} of the wrong ones"
+            f"of {counted(check.doubted_n, 'label')} in doubt {check.doubted_precision:.1%} are "
+            f"wrong, which is {check.doubted_recall:.1%} of the wrong ones"
         )
 
 

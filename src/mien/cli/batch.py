@@ -23,6 +23,7 @@ from mien.cli.shared import (
     say,
     stderr,
 )
+from mien.errors import counted
 
 if TYPE_CHECKING:
     from mien.recognize.batch import BatchResult, Status
@@ -126,9 +127,10 @@ def batch(
             "faces that are cut out already: --cropped"
         )
     if result.given_up:
-        say(f"{result.given_up} shards were given up; a rerun tries them again")
+        were = "was" if result.given_up == 1 else "were"
+        say(f"{counted(result.given_up, 'shard')} {were} given up; a rerun tries again")
     for note, count in result.tally.notes.items():
-        say(f"{count:,} image{'s' if count > 1 else ''}: {note}")
+        say(f"{counted(count, 'image')}: {note}")
     if result.left_out:
         say(str(result.left_out))
     if result.tally.failed:

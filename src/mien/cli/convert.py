@@ -21,7 +21,7 @@ from mien.cli.shared import (
     say_unusable,
     status,
 )
-from mien.errors import OptionError
+from mien.errors import OptionError, counted
 
 
 @dataclass(frozen=True)
@@ -196,8 +196,8 @@ def _convert_rows(file: Path, paths: Mapping[str, Path], how: RowOptions, *, as_
     else:
         *others, last = map(str, written_files)
         names = f"{', '.join(others)} and {last}" if others else last
-        whom = f"{len(people)} {'person' if len(people) == 1 else 'people'}"
-        print(f"{names}: {whom}, {frames:,} frames")
+        whom = counted(len(people), "person", "people")
+        print(f"{names}: {whom}, {counted(frames, 'frame')}")
 
 
 def _convert_images(
@@ -221,7 +221,7 @@ def _convert_images(
     if as_json:
         print_json({"files": [str(path)], **written._asdict()})
     else:
-        print(f"{path}: {written.faces:,} faces, {written.images:,} images")
+        print(f"{path}: {counted(written.faces, 'face')}, {counted(written.images, 'image')}")
 
 
 def _convert_model(model: Path, out: Path, theirs: TheirModelOptions, *, as_json: bool) -> None:

@@ -18,6 +18,7 @@ from mien.cli.shared import (
     read_data,
     status,
 )
+from mien.errors import counted
 from mien.labels import EMOTIONS
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def data_info(
             for split, row in counts.items()
         ]
         print_table(["split", "faces", *EMOTIONS], rows, left=(0,))
-        print(f"FER+ votes: {with_votes:,} of {len(faces):,} faces")
+        print(f"FER+ votes: {with_votes:,} of {counted(len(faces), 'face')}")
         _print_left_out(faces)
     if plots is not None:
         from mien.learn.plots.data import plot_class_counts, plot_samples
@@ -109,7 +110,7 @@ def data_check(
 
 
 def _print_check(found: "Check") -> None:
-    print(f"{found.n:,} faces, {found.n_unique:,} different", end="")
+    print(f"{counted(found.n, 'face')}, {found.n_unique:,} different", end="")
     if found.n_distinct is not None:
         print(f"; {found.n_distinct:,} if near duplicates count as the same", end="")
     print("\n")

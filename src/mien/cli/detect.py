@@ -24,7 +24,7 @@ from mien.cli.shared import (
     quiet_libraries,
     say,
 )
-from mien.errors import OptionError
+from mien.errors import OptionError, counted
 from mien.labels import EMOTIONS
 from mien.readings import Expectation, ImageResult, Reading
 from mien.recognize.faces import what_may_help
@@ -153,7 +153,7 @@ def detect(
     if left_out:
         say(str(left_out))
     if findings.failed:
-        fail(f"{findings.failed} of {len(files)} images could not be read")
+        fail(f"{findings.failed} of {counted(len(files), 'image')} could not be read")
     if left_out.may_hold_faces:
         raise typer.Exit(EXIT_ERROR)
     if findings.say_otherwise():

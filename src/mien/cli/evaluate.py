@@ -16,6 +16,7 @@ from mien.cli.shared import (
     say,
     status,
 )
+from mien.errors import counted
 from mien.labels import EMOTIONS
 from mien.recognize.classifier import DEFAULT_MODEL, Classifier
 
@@ -99,7 +100,7 @@ def _print(
 ) -> None:
     print(
         f"{spec.name}, head {result.head}, on {data} {split}: "
-        f"{result.evaluation.n:,} faces, held against {result.truth}"
+        f"{counted(result.evaluation.n, 'face')}, held against {result.truth}"
     )
     if spec.members:
         print(

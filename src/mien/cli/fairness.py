@@ -15,7 +15,7 @@ from mien.cli.shared import (
     print_table,
     status,
 )
-from mien.errors import OptionError
+from mien.errors import OptionError, counted
 from mien.labels import EMOTIONS
 from mien.recognize.classifier import DEFAULT_MODEL, Classifier
 
@@ -145,7 +145,7 @@ def _print(result: "Fairness") -> None:
     from mien.learn.fairness.gaps import percent_of
 
     overall = result.accuracy
-    print(f"{result.model} on {result.data} {result.split}: {result.n:,} faces")
+    print(f"{result.model} on {result.data} {result.split}: {counted(result.n, 'face')}")
     print(f"read right: {percent_of(overall, interval=True)}\n")
     _print_gaps(result)
     for grouping in result.groupings:
@@ -175,7 +175,7 @@ def _print_gaps(result: "Fairness") -> None:
 def _print_grouping(grouping: "GroupingScore") -> None:
     from mien.learn.fairness.gaps import percent_of
 
-    without = f"; {grouping.left_out:,} faces in none" if grouping.left_out else ""
+    without = f"; {counted(grouping.left_out, 'face')} in none" if grouping.left_out else ""
     print(f"{grouping.name}: {grouping.about}{without}")
     rows = []
     for group in grouping.groups:

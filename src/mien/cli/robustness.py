@@ -20,6 +20,7 @@ from mien.cli.shared import (
     say,
     status,
 )
+from mien.errors import counted
 from mien.recognize.classifier import DEFAULT_MODEL, Classifier
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def _draw(
 def _print(result: "Robustness", *, all_faces: bool) -> None:
     models = result.models
     chosen = "" if all_faces else f" drawn with seed {result.seed}"
-    print(f"{', '.join(models)} on {result.data}: {result.n:,} faces{chosen}")
+    print(f"{', '.join(models)} on {result.data}: {counted(result.n, 'face')}{chosen}")
     if result.absent:
         print(absent_line(result.absent, result.data))
     print(f"always the commonest emotion: accuracy {result.majority:.3f}\n")

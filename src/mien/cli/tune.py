@@ -19,6 +19,7 @@ from mien.cli.shared import (
     stderr,
     without_missing_votes,
 )
+from mien.errors import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,7 +107,7 @@ def tune(
     else:
         _print(result)
     if not result.finished:
-        ended = _count(len(result.trials), "trial")
+        ended = counted(len(result.trials), "trial")
         say(f"interrupted and saved after {ended}; the same command goes on")
         raise typer.Exit(EXIT_INTERRUPTED)
 
@@ -147,7 +148,7 @@ def _ending(trial: "TrialResult") -> str:
         return f"failed; {trial.error}"
     reached = "" if trial.val_accuracy is None else f"val accuracy {trial.val_accuracy:.4f}, "
     ending = "" if trial.state == "finished" else f"{trial.state} after "
-    return f"{reached}{ending}{_count(trial.epochs, 'epoch')}, {trial.seconds:.1f} s"
+    return f"{reached}{ending}{counted(trial.epochs, 'epoch')}, {trial.seconds:.1f} s"
 
 
 def _print(result: "TuningResult") -> None:
@@ -158,8 +159,8 @@ def _print(result: "TuningResult") -> None:
         return
     states = [trial.state for trial in result.trials]
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
-    epochs = _count(result.base.epochs, "epoch")
-    print(f"{_count(len(states), 'trial')} of {epochs} by {result.base.name}: {counts}")
+    epochs = counted(result.base.epochs, "epoch")
+    print(f"{counted(len(states), 'trial')} of {epochs} by {result.base.name}: {counts}")
     ranked = sorted(
         (trial for trial in result.trials if trial.val_accuracy is not None),
         key=lambda trial: (trial.state != "finished", -(trial.val_accuracy or 0.0)),
@@ -193,10 +194,6 @@ def _print(result: "TuningResult") -> None:
         f"recipe in {result.out / 'best.json'}, weights in "
         f"{result.out / 'trials' / f'{best.number:03d}'}"
     )
-
-
-def _count(number: int, what: str) -> str:
-    return f"1 {what}" if number == 1 else f"{number} {what}s"
 
 
 def _shown(value: Any) -> str:

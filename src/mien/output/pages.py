@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from mien.errors import needs_extra
+from mien.errors import counted, needs_extra
 
 if TYPE_CHECKING:
     import numpy as np
@@ -171,6 +171,7 @@ def _environment() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["counted"] = counted
     environment.filters["number"] = format
     environment.filters["percent"] = percent
     return environment

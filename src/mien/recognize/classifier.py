@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.environment import onnx_session
-from mien.errors import ModelError, OptionError, check_number
+from mien.errors import ModelError, OptionError, check_number, counted
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 from mien.readings import Probabilities
 from mien.recognize.crops import SIZE_PX, Crops
@@ -360,7 +360,8 @@ class _Member:
         for row, name in zip(rows, names, strict=True):
             if row.shape != (expected := (len(crops), _width(name))):
                 raise ModelError(
-                    f"{self.path}: expected {expected} out for {len(crops)} faces; got {row.shape}"
+                    f"{self.path}: expected {expected} out for {counted(len(crops), 'face')}; "
+                    f"got {row.shape}"
                 )
             if not np.isfinite(row).all():
                 raise ModelError(f"{self.path}: expected finite numbers out; got {row[0]}")

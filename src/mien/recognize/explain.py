@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import ImageError, ModelError, OptionError, check_number
+from mien.errors import ImageError, ModelError, OptionError, check_number, counted
 from mien.labels import EMOTIONS
 from mien.readings import CoveredPart, Expectation, Explanation, Face, Probabilities
 from mien.recognize.crops import SIZE_PX, Crops, crop_faces
@@ -79,7 +79,7 @@ def explain(
         found = "found none" + (f"; {hint}" if hint else "")
         raise ImageError(f"{name}: expected a face to explain; {found}")
     if face >= len(readings):
-        count = "is 1 face" if len(readings) == 1 else f"are {len(readings)} faces"
+        count = ("is " if len(readings) == 1 else "are ") + counted(len(readings), "face")
         raise OptionError(f"face: expected one that was found; there {count} in the image")
     reading = readings[face]
     crop = crop_faces(

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from mien.errors import OptionError
+from mien.errors import OptionError, counted
 from mien.output.files import is_part_name
 
 VIDEO_SUFFIXES: Final = frozenset(
@@ -163,5 +163,5 @@ class LeftOut(Counter[str]):
         if rest := sum(count for _, count in order[_MOST_ENDINGS:]):
             parts.append(f"{rest:,} of other kinds")
         number = sum(self.values())
-        were = "file was" if number == 1 else "files were"
-        return f"{number:,} {were} not read as images: {', '.join(parts)}"
+        were = "was" if number == 1 else "were"
+        return f"{counted(number, 'file')} {were} not read as images: {', '.join(parts)}"

@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import DataError, OptionError
+from mien.errors import DataError, OptionError, counted
 from mien.labels import EMOTIONS, target_of
 from mien.output.records import VIDEO_TABLE
 from mien.rows.coding import MISSING, Coding
@@ -163,7 +163,9 @@ def _target(label: str, named: str) -> int:
 def _chosen(file: _File, tier: str | None) -> str:
     """The name of the tier that is asked for, or of the only one that has labels."""
     counts = Counter(stretch.tier for stretch in file.stretches if stretch.label)
-    listed = ", ".join(f"{name or 'no name'} ({counts[name]} labels)" for name in file.tiers)
+    listed = ", ".join(
+        f"{name or 'no name'} ({counted(counts[name], 'label')})" for name in file.tiers
+    )
     if tier is not None:
         if tier not in file.tiers:
             raise DataError(f"expected one of the tiers {listed or '(it has none)'}; got {tier!r}")

@@ -15,7 +15,7 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
-from mien.errors import OptionError, OutputError
+from mien.errors import OptionError, OutputError, counted
 from mien.labels import EMOTIONS, target_of
 from mien.output.records import RAW, SIDES
 from mien.readings import Box, FrameReadings, TrackedReading
@@ -133,7 +133,8 @@ def read_other_frames(path: Path, *, fps: float | None, tell: Tell) -> list[Fram
         readings = tuple(_reading(face, track, names.get(track)) for track, face in seen.items())
         frames.append(FrameReadings(frame, found[0].time_s, readings))
     if left_out:
-        tell(f"{left_out:,} faces left out: a surer one of the same person is in the same frame")
+        surer = "a surer one of the same person is in the same frame"
+        tell(f"{counted(left_out, 'face')} left out: {surer}")
     return list(_with_gaps(frames))
 
 
@@ -154,7 +155,7 @@ def _columns(path: Path, header: Sequence[str]) -> _Columns:
         units = sum(re.fullmatch(r"AU\d+_[rc]", name) is not None for name in names)
         raise OutputError(
             f"{path}: expected a probability for each emotion; OpenFace tells none, and its "
-            f"{units} columns of action units (AU..) give no label that is not made up"
+            f"{counted(units, 'column')} of action units (AU..) give no label that is not made up"
         )
     if "box1" in names:
         raise OutputError(
@@ -310,13 +311,13 @@ def _tell_scale(faces: Sequence[_Face], tell: Tell) -> None:
         most = sum(face.contempt > max(face.probabilities) * (1 - face.contempt) for face in faces)
         tell(
             f"contempt is none of the seven emotions: it is left out and the others are scaled to "
-            f"sum to 1; in {most:,} of {len(faces):,} faces it was the likeliest"
+            f"sum to 1; in {most:,} of {counted(len(faces), 'face')} it was the likeliest"
         )
     off = [f.total for f in faces if min(abs(f.total - 1), abs(f.total / 100 - 1)) > _OFF]
     if off:
         tell(
-            f"the emotions of {len(off):,} of {len(faces):,} faces sum to {min(off):.3g} to "
-            f"{max(off):.3g}, and are scaled to sum to 1"
+            f"the emotions of {len(off):,} of {counted(len(faces), 'face')} sum to {min(off):.3g} "
+            f"to {max(off):.3g}, and are scaled to sum to 1"
         )
 
 

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.errors import counted
 from mien.readings import UNUSABLE
 from mien.rows.events import Faces, FaceTimes
 from mien.rows.table import VideoResult
@@ -129,7 +130,7 @@ class UnusableTotals:
         if not self.known:
             none = "These rows do not tell which readings are usable."
             return none if self._counts.any() else ""
-        shares, readings = self.shares(), f"the {self.known:,} readings of faces"
+        shares, readings = self.shares(), f"the {counted(self.known, 'reading')} of faces"
         if not shares:
             return f"Nothing that was measured speaks against {readings}."
         why = ", ".join(f"{_percent(share)} {reason}" for reason, share in shares.items())

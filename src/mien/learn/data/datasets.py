@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import DataError, OptionError, check_number, needs_extra
+from mien.errors import DataError, OptionError, check_number, counted, needs_extra
 from mien.labels import EMOTIONS, FERPLUS, FERPLUS_EMOTIONS
 from mien.learn.data.folders import (
     SPLIT_NAMES,
@@ -118,8 +118,10 @@ class FaceSet:
                 )
             if not (self.splits == name).any():
                 there = [s for s in SPLITS if (self.splits == s).any()]
+                held_out = "; commands with --val-share hold out a share of train as val"
                 raise DataError(
                     f"{self.name} has no faces in split {name!r}; it has {', '.join(there)}"
+                    + (held_out if name == "val" and "train" in there else "")
                 )
         faceless = tuple(image for image in self.faceless if image.split in wanted)
         return replace(self.take(np.isin(self.splits, wanted)), faceless=faceless)
@@ -157,7 +159,7 @@ class FaceSet:
             OptionError: `share` is not between 0 and 1.
         """
         if not 0.0 < share < 1.0:
-            raise OptionError(f"share to hold out: expected between 0 and 1; got {share}")
+            raise OptionError(f"val_share: expected between 0 and 1; got {share}")
         generator, splits = np.random.default_rng(seed), self.splits.copy()
         for target in range(len(EMOTIONS)):
             rows = np.flatnonzero((self.splits == "train") & (self.targets == target))
@@ -541,7 +543,7 @@ def _with_votes(faces: FaceSet, path: Path) -> FaceSet:
     if len(votes) != len(faces):
         raise DataError(
             f"{path}: expected one row for each face in the order of fer2013.csv; "
-            f"got {len(votes):,} rows for {len(faces):,} faces"
+            f"got {counted(len(votes), 'row')} for {counted(len(faces), 'face')}"
         )
     if len(out_of_order) > _OUT_OF_ORDER * named:
         raise DataError(

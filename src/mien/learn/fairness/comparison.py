@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from mien.errors import DataError, OptionError, check_number
+from mien.errors import DataError, OptionError, check_number, counted
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.fairness.gaps import (
@@ -105,9 +105,8 @@ def find_groupings(
     by_name = {grouping.name: grouping for grouping in annotated}
     for name in [*columns, *cross]:
         if name not in by_name:
-            raise OptionError(
-                f"expected annotated groups among {', '.join(by_name) or 'none'}; got {name!r}"
-            )
+            known = ", ".join(by_name) or "none, as there is no table of them (--groups)"
+            raise OptionError(f"expected annotated groups among {known}; got {name!r}")
     wanted = [by_name[name] for name in dict.fromkeys(columns or by_name)]
     if cross:
         wanted.append(crossed([by_name[name] for name in dict.fromkeys(cross)]))
@@ -122,7 +121,8 @@ def find_groupings(
         reference = reference_faces(faces, seed=seed)
         wanted += slice_faces(part, names, reference=reference, cuts=cuts, report=report)
     if not wanted:
-        raise DataError(f"{faces.name}: expected groups or slices to compare; there are none")
+        either = "groups (--groups) or slices (--slices) to compare"
+        raise DataError(f"{faces.name}: expected {either}; there are none")
     return tuple(wanted)
 
 
@@ -171,7 +171,7 @@ def measure_fairness(
     for grouping in groupings:
         if len(grouping.members) != len(part):
             raise OptionError(
-                f"{grouping.name}: expected groups of {len(part)} faces; "
+                f"{grouping.name}: expected groups of {counted(len(part), 'face')}; "
                 f"got {len(grouping.members)}"
             )
     probabilities, targets = classifier(part.images), part.targets

@@ -114,7 +114,8 @@ def read_groups(
     path = Path(path)
     if faces.sources is None:
         raise DataError(
-            f"{path}: expected faces that know their files; those of {faces.name} do not"
+            f"{path}: expected faces that know their files, as those of folders of images do; "
+            f"those of {faces.name} do not"
         )
     by_end: dict[str, list[int]] = {}
     for i, source in enumerate(faces.sources):

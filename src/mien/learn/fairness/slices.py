@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import DataError, OptionError
+from mien.errors import DataError, OptionError, counted
 from mien.labels import FERPLUS_EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.robustness import draw_faces
@@ -160,7 +160,7 @@ def slice_faces(
             made.append(_cut(one, values, tuple(cuts[name]), "as given"))
         else:
             n = int(np.isfinite(of_reference[name]).sum())
-            chosen = f"thirds of {n:,} faces of {splits}"
+            chosen = f"thirds of {counted(n, 'face')} of {splits}"
             made.append(_cut(one, values, thirds(of_reference[name]), chosen))
     return tuple(made)
 
@@ -182,10 +182,10 @@ def measure_slices(
     images = faces.images
     poses: dict[str, Values] = {}
     if any(name in _BY_YUNET for name in names):
-        report(f"looking for {len(faces):,} faces with YuNet")
+        report(f"looking for {counted(len(faces), 'face')} with YuNet")
         poses = _poses(images)
     if "resolution" in names:
-        report(f"resolution of {len(faces):,} faces")
+        report(f"resolution of {counted(len(faces), 'face')}")
     ways: dict[str, Callable[[], Values]] = {
         "brightness": lambda: images.mean(axis=(1, 2), dtype=np.float64),
         "contrast": lambda: images.std(axis=(1, 2), dtype=np.float64),

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.environment import onnx_session
-from mien.errors import ModelError, OptionError
+from mien.errors import ModelError, OptionError, counted
 from mien.labels import EMOTIONS, target_of
 from mien.recognize.crops import Crops
 from mien.spec import ModelSpec
@@ -56,7 +56,7 @@ class Better:
 
     def __str__(self) -> str:
         return (
-            f"{self.now:.0%} of {self.n:,} faces are read as they are labelled, and "
+            f"{self.now:.0%} of {counted(self.n, 'face')} are read as they are labelled, and "
             f"{self.accuracy:.0%} with --labels {','.join(self.labels)} --scaling={self.scaling}"
         )
 

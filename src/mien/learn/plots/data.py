@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.errors import counted
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import SPLITS, FaceSet
 from mien.learn.data.duplicates import is_constant
@@ -37,7 +38,7 @@ def plot_class_counts(faces: FaceSet, stem: Path) -> list[Path]:
             axes.grid(visible=False, axis="y")
             axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
             axes.locator_params(axis="x", nbins=5)
-            axes.set_title(f"{split.replace('+', ' + ')}: {counts.sum():,} faces")
+            axes.set_title(f"{split.replace('+', ' + ')}: {counted(int(counts.sum()), 'face')}")
         return save(drawn, stem)
 
 

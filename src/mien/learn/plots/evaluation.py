@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from mien.errors import counted
 from mien.labels import EMOTIONS
 from mien.learn.evaluation.measures import Measures
 from mien.learn.evaluation.risk_coverage import RiskCoverage
@@ -43,7 +44,7 @@ def plot_confusion(
         axes.set_yticks(range(len(EMOTIONS)), EMOTIONS)
         axes.set(xlabel="read as", ylabel="labelled" if truth == "labels" else truth)
         axes.grid(visible=False)
-        axes.set_title(title or f"{result.n:,} faces, accuracy {result.accuracy:.4f}")
+        axes.set_title(title or f"{counted(result.n, 'face')}, accuracy {result.accuracy:.4f}")
         return save(drawn, stem)
 
 

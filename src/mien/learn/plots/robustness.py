@@ -6,6 +6,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from mien.errors import counted
 from mien.learn.evaluation.robustness import CORRUPTIONS, Robustness, Strip
 from mien.output.figures import figure, save
 
@@ -35,7 +36,7 @@ def plot_robustness(result: Robustness, stem: Path) -> list[Path]:
         for axes in panels[len(names) :]:
             axes.set_axis_off()
         drawn.supylabel("accuracy", fontsize=10)
-        title = f"Accuracy under corruption, {result.n:,} faces of {result.data}"
+        title = f"Accuracy under corruption, {counted(result.n, 'face')} of {result.data}"
         drawn.suptitle(title, x=0.01, ha="left", fontweight="bold")
         marks: Any = _legend(result.models)
         plain: dict[str, Any] = {"frameon": False, "fontsize": 9}

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import check_number
+from mien.errors import check_number, counted
 from mien.labels import EMOTIONS, FERPLUS, FERPLUS_TO_EMOTION
 from mien.learn.audit.check import PLAIN, Score, VotesCheck
 from mien.learn.audit.label_errors import WORST, Audit, write_labels
@@ -71,7 +71,7 @@ def write_audit(
 
 def check_count(count: int) -> None:
     """Raise OptionError where a page cannot have so many faces: before hours of training."""
-    check_number("faces on the page", count, 1, MOST_FACES)
+    check_number("faces_on_page", count, 1, MOST_FACES)
 
 
 def to_page(
@@ -142,7 +142,8 @@ def _check(check: VotesCheck) -> dict[str, object]:
     for name, ranking in check.rankings.items():
         scores = [_score(score, ".3f") for score in (ranking.average_precision, ranking.auroc)]
         rows.append([name, *scores, *(_score(s, ".1%") for s in ranking.precision_at.values())])
-    caption = f"A label is wrong if {check.wrong_if}: {check.prevalence:.1%} of {check.n:,} faces"
+    of = counted(check.n, "face")
+    caption = f"A label is wrong if {check.wrong_if}: {check.prevalence:.1%} of {of}"
     head = ["ranking", "average precision", "AUROC", *wrong]
     return {
         "table": Table(rows, head=head, caption=caption),

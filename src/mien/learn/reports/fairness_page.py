@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from mien import __version__
+from mien.errors import counted
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.fairness.comparison import Fairness, stand_out
@@ -172,4 +173,4 @@ def _thumbnails(grouping: Grouping, group: int, faces: FaceSet) -> Figure | None
         return None
     some = np.random.default_rng(0).permutation(rows)[:THUMBNAILS]
     strip = np.concatenate(list(faces.images[np.sort(some)]), axis=1)
-    return Figure(png_uri(strip), f"{len(some)} faces", kind="strip")
+    return Figure(png_uri(strip), counted(len(some), "face"), kind="strip")

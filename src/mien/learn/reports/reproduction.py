@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from mien import __version__
+from mien.errors import counted
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.measures import Measures, measure
@@ -145,10 +146,10 @@ def _draw(run: RunMeasures, figures: Path, photo: Image | None) -> None:
     """The figures of one run."""
     held_out, test = run.val_test, run.test.evaluation
     plot_history(run.history, figures / f"{run.name}-history", title=run.name)
-    title = f"{run.name}, {held_out.n:,} faces: accuracy {held_out.accuracy:.4f}"
+    title = f"{run.name}, {counted(held_out.n, 'face')}: accuracy {held_out.accuracy:.4f}"
     plot_confusion(held_out, figures / f"{run.name}-confusion", title=title)
     error = test.reliability.expected_calibration_error
-    title = f"{run.name}, {test.n:,} faces: calibration error {error:.3f}"
+    title = f"{run.name}, {counted(test.n, 'face')}: calibration error {error:.3f}"
     plot_reliability(test.reliability, figures / f"{run.name}-reliability", title=title)
     title = f"{run.name}: recall (full) and precision (pale)"
     plot_class_scores(held_out, figures / f"{run.name}-classes", title=title)

@@ -341,8 +341,8 @@ def _splits(faces: FaceSet) -> tuple[FaceSet, FaceSet]:
     if "train" not in there or "val" not in there:
         raise DataError(
             f"training needs the splits train and val; {faces.name} has "
-            f"{', '.join(sorted(there))}. Hold out a share of train as val, "
-            "or add a folder val"
+            f"{', '.join(sorted(there))}. Hold out a share of train as val, as --val-share 0.1 "
+            "does, or add a folder val"
         )
     train = faces.split("train")
     if len(known := np.unique(train.targets)) < 2:

@@ -27,6 +27,7 @@ from mien.errors import (
     OutputError,
     TrainingError,
     check_number,
+    counted,
     needs_extra,
 )
 from mien.learn.data.datasets import FaceSet
@@ -337,8 +338,8 @@ class _Search:
             recipe_with(self.base, best.params),
             name=f"{self.base.name.removesuffix('-tuned')}-tuned",
             about=(
-                f"The best of {len(ended)} trials from {self.base.name}: trial {best.number}, "
-                f"accuracy {best.value:.4f} on val of {self.faces.name}."
+                f"The best of {counted(len(ended), 'trial')} from {self.base.name}: trial "
+                f"{best.number}, accuracy {best.value:.4f} on val of {self.faces.name}."
             ),
         )
         write_text(self.out / "best.json", json.dumps(asdict(recipe), indent=2) + "\n")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, BinaryIO, Final, cast
 
-from mien.errors import DataError, MienError
+from mien.errors import DataError, MienError, counted
 from mien.output.records import where
 from mien.readings import Image
 from mien.recognize.batch.listing import Kind
@@ -129,7 +129,7 @@ def _members(source: str, left_out: LeftOut) -> Iterator[Item]:
         yield Item(source, unreadable)
     # A cut or damaged archive makes tarfile and the decompressors raise nearly anything.
     except Exception as cause:
-        text = f"the archive is damaged or cut short after {row} images; {reason(cause)}"
+        text = f"the archive is damaged or cut short after {counted(row, 'image')}; {reason(cause)}"
         yield Item(source, DataError(text, source=source, kind="damaged or cut archive"))
 
 
@@ -200,9 +200,12 @@ def _rows(shard: Shard) -> Iterator[Item]:
                 if row >= begin + shard.rows:
                     break
         if count != shard.rows:
-            raise DataError(f"it has changed since the work was planned: {count} rows are left")
+            raise DataError(
+                f"it has changed since the work was planned: {counted(count, 'row')} left"
+            )
     except Exception as cause:  # as in `_members`
-        text = f"the Parquet file is damaged after {count} of {shard.rows} images; {reason(cause)}"
+        of = counted(shard.rows, "image")
+        text = f"the Parquet file is damaged after {count} of {of}; {reason(cause)}"
         yield Item(source, DataError(text, source=source, kind="damaged Parquet file"))
 
 

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from mien.desktop import has_screen
+from mien.errors import counted
 from mien.output.files import write_image, writing
 from mien.output.overlay import font_of
 from mien.readings import Image
@@ -111,7 +112,7 @@ def draw_status(seen: "LiveFrame", *, recording_s: float | None = None) -> Image
     font = font_of(font_px)
     faces = len(seen.readings)
     parts = [f"{seen.fps:.0f} frames/s", f"{seen.latency_s * 1000:.0f} ms"]
-    parts.append("1 face" if faces == 1 else f"{faces} faces")
+    parts.append(counted(faces, "face"))
     if seen.dropped:
         parts.append(f"{seen.dropped} dropped")
     under = seen.drawn[height - bar_px :].astype(np.float32)

@@ -5,6 +5,7 @@ import { byId, resize } from "./elements.js";
 import { describe, drawFaces, PeopleCards } from "./faces.js";
 import { download, stamp } from "./files.js";
 import { frameToCsv, framesHeader } from "./rows.js";
+import { count } from "./words.js";
 
 const RATE_MS = 1_000; // over which frames per second are counted
 const LATENCIES = 31; // of which the median is shown
@@ -162,13 +163,13 @@ export class Recording {
   }
 
   words() {
-    return `Recording: ${this.#frames} frames, ${this.#last.time_s.toFixed(0)} s.`;
+    return `Recording: ${count(this.#frames, "frame")}, ${this.#last.time_s.toFixed(0)} s.`;
   }
 
   /** Give it to the visitor; tells its name. */
   finish() {
     const name = `mien-webcam-${stamp()}.csv`;
     download(name, this.#rows, "text/csv");
-    return `${name}: ${this.#frames} frames.`;
+    return `${name}: ${count(this.#frames, "frame")}.`;
   }
 }

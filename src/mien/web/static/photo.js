@@ -9,7 +9,7 @@ import { download, downloadPng, stemOf, takeFiles } from "./files.js";
 import { imagesToCsv, imagesToJson } from "./rows.js";
 import { bindSlider } from "./settings.js";
 import { fillTable, makeLink, makeRow } from "./tables.js";
-import { aboutFile } from "./words.js";
+import { aboutFile, count } from "./words.js";
 
 const AT_ONCE = 3; // on their way to the engine; the server reads the faces of several together
 const THUMBNAIL_PX = 184;
@@ -111,10 +111,6 @@ function sayProgress() {
   showTrouble("photo-trouble", messages.join("\n"));
   byId("photo-drop").hidden = read.length > 0;
   byId("photo-results").hidden = read.length === 0;
-}
-
-function count(number, what) {
-  return `${number} ${what}${number === 1 ? "" : "s"}`;
 }
 
 /** Show the image that somebody wants to see. */

@@ -9,7 +9,7 @@ import { frameToCsv, frameToJsonLines, framesHeader } from "./rows.js";
 import { bindSlider } from "./settings.js";
 import { fillTable, makeLink, makeRow } from "./tables.js";
 import { Timeline } from "./timeline.js";
-import { aboutFile, clock, megabytes, tooLarge } from "./words.js";
+import { aboutFile, clock, count, megabytes, tooLarge } from "./words.js";
 
 const EPSILON_S = 0.004; // a player's times are rounded
 const HOLD_S = 0.5; // how long a reading stands where only some frames are read
@@ -110,7 +110,7 @@ function takeFrames({ frames, done_s: doneS, duration_s: durationS }, startedAt)
   const speed = doneS / ((performance.now() - startedAt) / 1000);
   const of = durationS ? ` of ${clock(durationS)}` : "";
   const fast = `${speed.toFixed(1)} times as fast as it plays`;
-  const detail = `${clock(doneS)}${of}, ${video.frames.length} frames, ${fast}`;
+  const detail = `${clock(doneS)}${of}, ${count(video.frames.length, "frame")}, ${fast}`;
   showProgress("Reading the video", durationS ? Math.min(doneS / durationS, 1) : null, detail);
   if (player.paused) showMoment();
 }
@@ -136,9 +136,9 @@ function finish(message, cancelled = false) {
   if (result?.duration_s) timeline.end(result.duration_s);
   const until = clock(frames.at(-1).time_s);
   const people = result?.people;
-  const count = people?.length === 1 ? "1 person" : `${people?.length} people`;
   byId("video-said").textContent = result
-    ? `${result.frames} frames, ${count}, read in ${result.read_s.toFixed(1)} s.`
+    ? `${count(result.frames, "frame")}, ${count(people.length, "person", "people")}, ` +
+      `read in ${result.read_s.toFixed(1)} s.`
     : `${cancelled ? "Cancelled" : "It ended"} at ${until}. What was read until then is here.`;
   showPeople(people ?? null);
   showDownloads(true);

@@ -5,6 +5,11 @@ export function aboutFile(name, message) {
   return message.startsWith(`${name}: `) ? message : `${name}: ${message}`;
 }
 
+/** A number and what it counts: "1 face". */
+export function count(number, what, several = `${what}s`) {
+  return `${number} ${number === 1 ? what : several}`;
+}
+
 /** Seconds as people read them: "1:05.2", or "1:05" where tenths do not matter; rounded as
  * `mien video` rounds them. */
 export function clock(seconds, { fine = true } = {}) {
