@@ -71,6 +71,8 @@ def test_spec_is_that_of_the_file_and_threads_are_none_or_more(tiny_model: Path)
     assert Classifier(tiny_model).spec == Classifier(str(tiny_model)).spec == SPEC
     with pytest.raises(OptionError, match="threads: expected 0 or more; got -1"):
         Classifier(tiny_model, threads=-1)
+    with pytest.raises(OptionError, match=r"threads: expected a whole number; got 1\.5"):
+        Classifier(tiny_model, threads=1.5)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("model", ["no-such-model", "folder/no-such.onnx", "", "."])

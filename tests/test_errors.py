@@ -1,6 +1,7 @@
 import io
 import math
 import pickle
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
@@ -8,7 +9,11 @@ import pytest
 from PIL import Image as PILImage
 
 from mien import DataError, ImageError, MienError, OptionError, VideoError, load_image
-from mien.errors import check_number, counted
+from mien.errors import check_count, check_number, counted
+from mien.learn.data.datasets import load_faces
+from mien.recognize.batch import run_batch
+from mien.recognize.video.frames import probe
+from mien.rows.table import read_rows
 from mien.web.errors import ApiError
 
 
@@ -28,6 +33,21 @@ def test_the_message_has_the_source_before_it_and_the_remedy_behind() -> None:
 )
 def test_what_is_counted_is_one_or_several(number: int, words: tuple[str, ...], text: str) -> None:
     assert counted(number, *words) == text
+
+
+@pytest.mark.parametrize(
+    "read",
+    [load_image, probe, read_rows, load_faces, lambda name: run_batch([name], "out", processes=0)],
+)
+def test_an_empty_name_is_not_the_folder_that_one_is_in(read: Callable[[str], object]) -> None:
+    with pytest.raises(MienError, match=r"expected .*; got an empty name"):
+        read("")
+
+
+@pytest.mark.parametrize(("value", "said"), [(0, "1 or more"), (1.5, "a whole number; got 1.5")])
+def test_what_is_no_count_is_told_by_name(value: int, said: str) -> None:
+    with pytest.raises(OptionError, match=f"workers: expected {said}"):
+        check_count("workers", value, 1)
 
 
 def test_an_error_keeps_its_attributes_between_processes() -> None:

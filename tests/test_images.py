@@ -279,7 +279,7 @@ def refused() -> Iterator[tuple[Any, str]]:
     yield a_bmp_of(13_377, 13_377), "cut short"
     yield "null\0byte.jpg", "expected a path; got"
     yield "a" * 5000, "cannot be read"
-    yield "", "cannot be read"
+    yield "", "expected the path of an image; got an empty name"
     for source in (None, 7, 1.5, [[0]], {"path": "x"}, object()):
         yield source, f"expected a path, .*; got {type(source).__name__}"
     for shape in (

@@ -20,6 +20,7 @@ of one stands in its attributes: nothing is told from the words of a message.
 import copy
 import math
 from contextlib import contextmanager
+from operator import index
 from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 if TYPE_CHECKING:
@@ -167,6 +168,16 @@ def counted(number: int, what: str, several: str | None = None) -> str:
     `several` is the plural of what has one without an s.
     """
     return f"{number:,} {what if number == 1 else several or f'{what}s'}"
+
+
+def check_count(name: str, value: float, least: int) -> None:
+    """As `check_number`, of what is a whole number: so many, or infinity."""
+    if value != math.inf:
+        try:
+            index(value)  # type: ignore[arg-type]
+        except TypeError:
+            raise OptionError(f"{name}: expected a whole number; got {value!r}") from None
+    check_number(name, value, least)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.environment import onnx_session
-from mien.errors import ModelError, OptionError, check_number, counted
+from mien.errors import ModelError, OptionError, check_count, counted
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 from mien.readings import Probabilities
 from mien.recognize.crops import SIZE_PX, Crops
@@ -201,7 +201,7 @@ class Classifier:
         threads: int = 1,
         head: str | None = None,
     ) -> None:
-        check_number("threads", threads)
+        check_count("threads", threads, 0)
         if head not in (None, *HEADS):
             raise OptionError(f"head: expected {' or '.join(HEADS)}; got {head!r}")
         self.paths = model_paths(model)

@@ -166,6 +166,8 @@ def _content_of(source: "str | Path | bytes | IO[bytes]") -> tuple[bytes, str]:
         return bytes(source), THESE_BYTES
     if isinstance(source, str | Path):
         path = Path(source)
+        if not str(source):
+            raise ImageError("expected the path of an image; got an empty name")
         try:
             with path.open("rb") as file:
                 return file.read(_MOST_BYTES + 1), str(path)  # /dev/zero, for one, has no end

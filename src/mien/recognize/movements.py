@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.environment import onnx_session
+from mien.errors import check_count
 from mien.readings import MOVEMENTS, Face, FaceQuality, FacialMovements, Image
 from mien.recognize.crops import Square, cut_square, square_of
 from mien.recognize.faces import Framing
@@ -95,9 +96,12 @@ class Movements:
 
     Args:
         threads: processor threads for the network; 0 takes every core.
+    Raises:
+        OptionError: `threads` is no whole number of 0 or more.
     """
 
     def __init__(self, *, threads: int = 1) -> None:
+        check_count("threads", threads, 0)
         self._threads = threads
         self._session = onnx_session(str(MOVEMENTS_FILE), threads=threads)
 

@@ -384,6 +384,8 @@ class RowFile:
     def __init__(
         self, path: str | Path, *, fps: float | None = None, tell: Tell = warnings.warn
     ) -> None:
+        if not str(path):
+            raise OutputError("expected a file of rows; got an empty name")
         self.path, self.source = Path(path), str(path)
         self._others: list[FrameReadings] | None = None
         if is_other(self.path):

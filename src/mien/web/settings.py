@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
-from mien.errors import OptionError, check_number
+from mien.errors import OptionError, check_count, check_number
 from mien.output.files import as_text
 from mien.recognize.settings import RecognizerSettings
 
@@ -75,7 +75,7 @@ class WebSettings(RecognizerSettings):
 
     def __post_init__(self) -> None:
         check_number("port", self.port, 0, 65535)
-        check_number("workers", self.workers, 1)
+        check_count("workers", self.workers, 1)
         for name in self.allow_hosts:
             if not re.fullmatch(r"[A-Za-z0-9.-]+", name):
                 raise OptionError(

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import DataError, OptionError, check_number, counted, needs_extra
+from mien.errors import DataError, OptionError, check_count, counted, needs_extra
 from mien.labels import EMOTIONS, FERPLUS, FERPLUS_EMOTIONS
 from mien.learn.data.folders import (
     SPLIT_NAMES,
@@ -172,7 +172,7 @@ class FaceSet:
         Raises:
             OptionError: `count` is below 1.
         """
-        check_number("limit", count, 1)
+        check_count("limit", count, 1)
         train = np.flatnonzero(self.splits == "train")
         kept = self.splits != "train"
         kept[train[draw_stratified(self.targets[train], count, seed=seed)]] = True
@@ -235,6 +235,8 @@ def load_faces(
         DataError: it is missing, broken or incomplete; the message names the file and the row.
         OptionError: `find_faces` of a table, or `votes` for images.
     """
+    if not str(path):
+        raise DataError("expected a file or folder with faces; got an empty name")
     path = Path(path)
     source = _source(path)
     if isinstance(source, Listing):

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import OptionError, check_number, needs_extra
+from mien.errors import OptionError, check_count, needs_extra
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.scores import Interval, evaluate_probabilities
@@ -364,7 +364,7 @@ def draw_faces(faces: FaceSet, count: int, *, seed: int = 0) -> FaceSet:
     Raises:
         OptionError: `count` is less than 1.
     """
-    check_number("limit", count, 1)
+    check_count("limit", count, 1)
     if count >= len(faces):
         return faces
     drawn = np.random.default_rng(seed).choice(len(faces), count, replace=False)

@@ -30,7 +30,7 @@ from torch import Tensor
 from torch.multiprocessing.spawn import ProcessException
 
 from mien.environment import end_with_parent
-from mien.errors import MienError, OptionError, TrainingError, check_number
+from mien.errors import MienError, OptionError, TrainingError, check_count
 
 STUCK_AFTER: Final = timedelta(minutes=10)  # a process that waits so long for another gives up
 
@@ -62,8 +62,8 @@ def check_counts(devices: int, nodes: int) -> None:
     Raises:
         OptionError: one is below 1, or several machines do not know of one another.
     """
-    check_number("devices", devices, 1)
-    check_number("nodes", nodes, 1)
+    for name, count in (("devices", devices), ("nodes", nodes)):
+        check_count(name, count, 1)
     if nodes > 1 and not _started_by_another():
         wanted = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK")
         if missing := [name for name in wanted if name not in os.environ]:

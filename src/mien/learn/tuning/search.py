@@ -26,7 +26,7 @@ from mien.errors import (
     OptionError,
     OutputError,
     TrainingError,
-    check_number,
+    check_count,
     counted,
     needs_extra,
 )
@@ -154,7 +154,7 @@ def tune(
         OutputError: `out` holds something else, or cannot be written.
         TrainingError: the study in `out` is another or damaged, or the device is not there.
     """
-    check_number("trials", trials, 1)
+    check_count("trials", trials, 1)
     if pruner not in PRUNERS:
         raise OptionError(f"pruner: expected one of {', '.join(PRUNERS)}; got {pruner!r}")
     out = Path(out)

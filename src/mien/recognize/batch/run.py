@@ -11,7 +11,14 @@ from typing import Any, Final, cast
 
 from mien import __version__
 from mien.environment import cores
-from mien.errors import DataError, MienError, MissingExtraError, OptionError, OutputError
+from mien.errors import (
+    DataError,
+    MienError,
+    MissingExtraError,
+    OptionError,
+    OutputError,
+    check_count,
+)
 from mien.output.files import json_text
 from mien.recognize.batch.dataset import FEX, PLAN, Dataset, alone, clock, own_folder
 from mien.recognize.batch.listing import Kind
@@ -161,8 +168,8 @@ def run_batch(
         MissingExtraError: pyarrow is not installed, or Ray is asked for and not installed.
         MienError: no worker process comes up, or Ray fails; what was done stays done.
     """
-    if processes is not None and processes < 0:
-        raise OptionError(f"processes: expected 0 or more; got {processes}")
+    if processes is not None:
+        check_count("processes", processes, 0)
     names = _names(sources)
     if find_spec("pyarrow") is None:  # to import it takes as long as all of mien
         cause = ImportError("No module named 'pyarrow'")
@@ -200,6 +207,8 @@ def _names(sources: Sequence[str | Path]) -> list[str]:
     check_several("sources", sources)
     if not sources:
         raise OptionError("sources: expected at least one; got none")
+    if not all(map(str, sources)):  # which would be the folder that one is in
+        raise OptionError("sources: expected files and folders; got an empty name")
     return [absolute(str(source)) for source in sources]
 
 

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from mien.errors import ModelError, OptionError, check_number
+from mien.errors import ModelError, OptionError, check_count
 from mien.recognize.classifier import model_paths, shipped_models
 from mien.recognize.settings import RecognizerSettings
 
@@ -28,7 +28,7 @@ class BatchSettings(RecognizerSettings):
 
     def __post_init__(self) -> None:
         if self.shard_images is not None:
-            check_number("shard_images", self.shard_images, 1)
+            check_count("shard_images", self.shard_images, 1)
         if self.every_s is not None and not self.every_s > 0:
             raise OptionError(f"every_s: expected seconds above 0; got {self.every_s}")
 

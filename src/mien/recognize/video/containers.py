@@ -47,6 +47,8 @@ def open_container(source: "str | Path | int", *, stream: bool) -> "InputContain
         fault = "the stream cannot be opened; {}"
         return _opened(name, name, fault, options=tcp, timeout=STREAM_TIMEOUT_S)
     path = Path(name)
+    if not name:
+        raise VideoError("expected the path of a video; got an empty name")
     try:
         if path.is_dir():
             raise VideoError(f"{name}: expected a video; it is a folder")

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import MienError, OptionError, check_number
+from mien.errors import MienError, OptionError, check_count, check_number
 from mien.readings import (
     FaceQuality,
     FacialMovements,
@@ -69,7 +69,7 @@ class VideoSettings:
     min_change: float = 3.0
 
     def __post_init__(self) -> None:
-        check_number("batch_frames", self.batch_frames, 1)
+        check_count("batch_frames", self.batch_frames, 1)
         check_number("read_every_s", self.read_every_s, finite=True)
         check_number("min_change", self.min_change, finite=True)
 
