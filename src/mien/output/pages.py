@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from mien.errors import counted, needs_extra
+from mien.output.files import json_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -171,6 +172,8 @@ def _environment() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.policies["json.dumps_function"] = json_text
+    environment.policies["json.dumps_kwargs"] = {}  # not sorted: a page that is read keeps orders
     environment.filters["counted"] = counted
     environment.filters["number"] = format
     environment.filters["percent"] = percent
