@@ -8,7 +8,9 @@ import {
   type Backend,
   type BackendStream,
   BaseRecognizer,
+  COMMON,
   type CommonOptions,
+  checkNames,
   type StreamOptions,
 } from "./recognizer.js";
 import type { SmoothingSettings } from "./smoothing.js";
@@ -33,6 +35,7 @@ export interface RecognizerOptions extends CommonOptions {
 }
 
 const TIMEOUT_MS = 60_000;
+const OPTIONS = { ...COMMON, assets: true, model: true, wasm: true, timeoutMs: true } as const;
 
 /** See `BaseRecognizer`; a source is anything in a page that shows an image, or pixels. */
 export class Recognizer extends BaseRecognizer<Source> {
@@ -40,9 +43,10 @@ export class Recognizer extends BaseRecognizer<Source> {
    * Start the worker and open the networks.
    *
    * @throws ModelError a file is missing, broken, or of another kind, or the time was over.
-   * @throws OptionError an option is out of its range.
+   * @throws OptionError an option is out of its range, or there is no such option.
    */
   static async load(options: RecognizerOptions = {}): Promise<Recognizer> {
+    checkNames(options, OPTIONS);
     return new Recognizer(await PageWorker.start(options));
   }
 
@@ -53,7 +57,7 @@ export class Recognizer extends BaseRecognizer<Source> {
    *
    *     for await (const { faces } of recognizer.stream(video)) draw(faces);
    *
-   * @throws OptionError an option is out of its range.
+   * @throws OptionError an option is out of its range, or there is no such option.
    */
   stream(video: HTMLVideoElement, options: StreamOptions = {}): AsyncGenerator<FrameReadings, void, void> {
     return this.streamFrames(framesOf(video, options.signal), options);

@@ -6,7 +6,14 @@ import { Engine } from "./engine.js";
 import { firstLine, ImageError, ModelError } from "./errors.js";
 import type { Emotion } from "./labels.js";
 import type { Pixels } from "./pixels.js";
-import { type Backend, type BackendStream, BaseRecognizer, type CommonOptions } from "./recognizer.js";
+import {
+  type Backend,
+  type BackendStream,
+  BaseRecognizer,
+  COMMON,
+  type CommonOptions,
+  checkNames,
+} from "./recognizer.js";
 import type { SmoothingSettings } from "./smoothing.js";
 import { isPixels, nameOf, type PixelSource, toPixels } from "./sources.js";
 
@@ -18,6 +25,7 @@ export interface RecognizerOptions extends CommonOptions {
 }
 
 const TIMEOUT_MS = 30_000;
+const OPTIONS = { ...COMMON, model: true } as const;
 
 /** See `BaseRecognizer`; a source has `data`, RGB or RGBA, `width` and `height`. */
 export class Recognizer extends BaseRecognizer<PixelSource> {
@@ -25,9 +33,10 @@ export class Recognizer extends BaseRecognizer<PixelSource> {
    * Open the networks.
    *
    * @throws ModelError a file is missing, broken, or of another kind.
-   * @throws OptionError an option is out of its range.
+   * @throws OptionError an option is out of its range, or there is no such option.
    */
   static async load(options: RecognizerOptions = {}): Promise<Recognizer> {
+    checkNames(options, OPTIONS);
     const { model = new URL("./mien.onnx", import.meta.url), ...rest } = options;
     const modelName = model instanceof Uint8Array ? "the model" : nameOfFile(model);
     const files = { faces: bytesOf(new URL("./yunet.onnx", import.meta.url)), reader: bytesOf(model) };

@@ -57,6 +57,21 @@ export interface CommonOptions {
   readonly head?: "people" | "label";
 }
 
+/** The names of options, told by an object that has them all. */
+type Named<Options> = Readonly<Record<keyof Options, true>>;
+
+export const COMMON: Named<CommonOptions> = { threshold: true, minFacePx: true, fullSize: true, head: true };
+const STREAM: Named<StreamOptions> = { halfLifeS: true, margin: true, signal: true };
+const EXPLAIN: Named<ExplainOptions> = { face: true, emotion: true };
+
+/** @throws OptionError an option has a name that is not among those known: it would be passed over. */
+export function checkNames<Options extends object>(options: Options, known: Named<Options>): void {
+  for (const name of Object.keys(options)) {
+    if (!Object.hasOwn(known, name))
+      throw new OptionError(`expected options among ${Object.keys(known).join(", ")}; got '${name}'`);
+  }
+}
+
 /** Finds the faces of an image and reads the emotion that each shows. */
 export class BaseRecognizer<S> {
   /** @internal */
@@ -82,9 +97,11 @@ export class BaseRecognizer<S> {
    * again, 169 times; about a second.
    *
    * @throws ImageError it is not an image, or there is no face in it.
-   * @throws OptionError there is no such face or emotion.
+   * @throws OptionError there is no such face, emotion or option.
    */
-  async explain(source: S, { face = 0, emotion }: ExplainOptions = {}): Promise<Explanation> {
+  async explain(source: S, options: ExplainOptions = {}): Promise<Explanation> {
+    checkNames(options, EXPLAIN);
+    const { face = 0, emotion } = options;
     if (!(Number.isInteger(face) && face >= 0))
       throw new OptionError(`face: expected 0 or more; got ${face}`);
     if (emotion !== undefined && !EMOTIONS.includes(emotion))
@@ -96,12 +113,13 @@ export class BaseRecognizer<S> {
    * Read frames: every face followed, its probabilities smoothed over time.
    *
    * @param frames with times that never fall.
-   * @throws OptionError an option is out of its range.
+   * @throws OptionError an option is out of its range, or there is no such option.
    */
   async *streamFrames(
     frames: AsyncIterable<Frame<S>> | Iterable<Frame<S>>,
     options: StreamOptions = {},
   ): AsyncGenerator<FrameReadings, void, void> {
+    checkNames(options, STREAM);
     const settings = smoothingOf(options);
     const stream = await this.backend.follow(settings);
     let frame = 0;

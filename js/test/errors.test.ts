@@ -44,6 +44,19 @@ test("options out of their range are told", async () => {
   );
 });
 
+test("options that there are none of are told, with those there are", async () => {
+  const known = /^expected options among threshold, minFacePx, fullSize, head, model; got 'treshold'$/;
+  await assert.rejects(Recognizer.load({ treshold: 0.5 } as object), refusal("OptionError", known));
+  const gray = { data: new Uint8Array(64 * 64 * 3), width: 64, height: 64 };
+  const explained = recognizer.explain(gray, { faces: 1 } as object);
+  await assert.rejects(explained, refusal("OptionError", /among face, emotion; got 'faces'/));
+  const stream = recognizer.stream([{ source: gray, timeS: 0 }], { halfLife: 1 } as object);
+  await assert.rejects(
+    stream.next(),
+    refusal("OptionError", /among halfLifeS, margin, signal; got 'halfLife'/),
+  );
+});
+
 test("models that are none are told", async () => {
   const wrong = [
     ["/no/model.onnx", /^\/no\/model\.onnx: expected a model file; ENOENT/],
