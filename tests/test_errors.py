@@ -44,10 +44,22 @@ def test_an_empty_name_is_not_the_folder_that_one_is_in(read: Callable[[str], ob
         read("")
 
 
-@pytest.mark.parametrize(("value", "said"), [(0, "1 or more"), (1.5, "a whole number; got 1.5")])
-def test_what_is_no_count_is_told_by_name(value: int, said: str) -> None:
+@pytest.mark.parametrize(
+    ("value", "most", "said"),
+    [
+        (0, math.inf, "1 or more; got 0"),
+        (9, 8, "1 to 8; got 9"),
+        (1.5, math.inf, "a whole number; got 1.5"),
+        (math.nan, math.inf, "a whole number; got nan"),
+    ],
+)
+def test_what_is_no_count_is_told_by_name(value: float, most: float, said: str) -> None:
     with pytest.raises(OptionError, match=f"workers: expected {said}"):
-        check_count("workers", value, 1)
+        check_count("workers", value, 1, most)
+
+
+def test_no_limit_is_a_count() -> None:
+    check_count("workers", math.inf, 1)
 
 
 def test_an_error_keeps_its_attributes_between_processes() -> None:

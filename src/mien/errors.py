@@ -170,14 +170,14 @@ def counted(number: int, what: str, several: str | None = None) -> str:
     return f"{number:,} {what if number == 1 else several or f'{what}s'}"
 
 
-def check_count(name: str, value: float, least: int) -> None:
+def check_count(name: str, value: float, least: int, most: float = math.inf) -> None:
     """As `check_number`, of what is a whole number: so many, or infinity."""
     if value != math.inf:
         try:
             index(value)  # type: ignore[arg-type]
         except TypeError:
             raise OptionError(f"{name}: expected a whole number; got {value!r}") from None
-    check_number(name, value, least)
+    check_number(name, value, least, most)
 
 
 @contextmanager

@@ -67,10 +67,10 @@ def data_audit(
     need_torch("auditing labels")
     from mien.learn.audit.check import check_with_votes
     from mien.learn.audit.label_errors import audit_labels
-    from mien.learn.reports.audit_page import check_count, write_audit
+    from mien.learn.reports.audit_page import check_faces_on_page, write_audit
     from mien.learn.training.recipes import recipe_named
 
-    check_count(faces_on_page)
+    check_faces_on_page(faces_on_page)
     changes = {} if networks.epochs is None else {"epochs": networks.epochs}
     settings = recipe_named(networks.recipe, **changes)
     faces = read_data(path, votes=votes, find_faces=find_faces)

@@ -15,7 +15,7 @@ from mien.cli.shared import (
     print_json,
     print_table,
 )
-from mien.errors import check_number
+from mien.errors import check_count
 from mien.readings import Explanation
 
 
@@ -43,7 +43,7 @@ def explain(
     """
     from mien.recognize.explain import explain as explain_face
 
-    check_number("--face", face, 1)
+    check_count("--face", face, 1)
     if out is not None:
         from mien.output.files import check_free
         from mien.output.heat_map import check_image_name

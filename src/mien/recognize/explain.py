@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import ImageError, ModelError, OptionError, check_number, counted
+from mien.errors import ImageError, ModelError, OptionError, check_count, counted
 from mien.labels import EMOTIONS
 from mien.readings import CoveredPart, Expectation, Explanation, Face, Probabilities
 from mien.recognize.crops import SIZE_PX, Crops, crop_faces
@@ -70,7 +70,7 @@ def explain(
         OptionError: there is no such face or emotion.
     """
     _target(emotion)  # before the image takes time
-    check_number("face", face)
+    check_count("face", face, 0)
     image = load_image(source)
     readings = recognizer(image)
     if not readings:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.environment import of_opencv
-from mien.errors import OptionError
+from mien.errors import OptionError, check_count, check_number
 from mien.readings import Box, Face, Image, Landmarks, check_image
 from mien.recognize.yunet import CELL_PX, YuNet
 
@@ -371,8 +371,7 @@ class HaarDetector:
         min_neighbors: int = 3,
     ) -> None:
         _check_options(min_score, min_face_px)
-        if min_neighbors < 0:
-            raise OptionError(f"min_neighbors: expected 0 or more; got {min_neighbors}")
+        check_count("min_neighbors", min_neighbors, 0)
         self.min_score = min_score
         self.min_face_px = min_face_px
         self.min_neighbors = min_neighbors
@@ -514,10 +513,8 @@ def iou(a: Box, b: Box) -> float:
 
 
 def _check_options(min_score: float, min_face_px: float) -> None:
-    if not 0.0 <= min_score <= 1.0:
-        raise OptionError(f"min_score: expected 0 to 1; got {min_score}")
-    if not 0.0 <= min_face_px < math.inf:
-        raise OptionError(f"min_face_px: expected 0 or more; got {min_face_px}")
+    check_number("min_score", min_score, 0, 1)
+    check_number("min_face_px", min_face_px, finite=True)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
-from mien.errors import OptionError, check_count, check_number
+from mien.errors import OptionError, check_count
 from mien.output.files import as_text
 from mien.recognize.settings import RecognizerSettings
 
@@ -74,7 +74,7 @@ class WebSettings(RecognizerSettings):
     limits: Limits = field(default_factory=Limits)  # of each process
 
     def __post_init__(self) -> None:
-        check_number("port", self.port, 0, 65535)
+        check_count("port", self.port, 0, 65535)
         check_count("workers", self.workers, 1)
         for name in self.allow_hosts:
             if not re.fullmatch(r"[A-Za-z0-9.-]+", name):

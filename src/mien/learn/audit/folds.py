@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
 from mien import __version__
-from mien.errors import DataError, OptionError, TrainingError, check_number
+from mien.errors import DataError, OptionError, TrainingError, check_count
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.data.duplicates import groups_of_duplicates
@@ -105,7 +105,7 @@ def assign_folds(
         OptionError: `folds` is out of range.
         DataError: an emotion has fewer different images than there are folds.
     """
-    check_number("folds", folds, 2, _MOST_FOLDS)
+    check_count("folds", folds, 2, _MOST_FOLDS)
     groups = groups_of_duplicates(faces.images, report=report)
     for target, label in enumerate(EMOTIONS):
         images = len(np.unique(groups[faces.targets == target]))
@@ -138,7 +138,7 @@ def read_out_of_fold(
 
     All else is as of `mien.learn.audit.label_errors.audit_labels`.
     """
-    check_number("folds", folds, 2, _MOST_FOLDS)
+    check_count("folds", folds, 2, _MOST_FOLDS)
     folder = Path(folder)
     known = faces.split("train+val") if (faces.splits == "val").any() else faces.split("train")
     in_train = known.splits == "train"

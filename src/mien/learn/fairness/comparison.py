@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from mien.errors import DataError, OptionError, check_number, counted
+from mien.errors import DataError, OptionError, check_count, counted
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.fairness.gaps import (
@@ -206,9 +206,9 @@ def check_draws(min_n: int, resamples: int, permutations: int) -> None:
     Raises:
         OptionError: a number is too small; the message says which, and what was expected.
     """
-    check_number("min_n", min_n, 2)
-    check_number("resamples", resamples, 100)
-    check_number("permutations", permutations, 99)
+    check_count("min_n", min_n, 2)
+    check_count("resamples", resamples, 100)
+    check_count("permutations", permutations, 99)
 
 
 def stand_out(result: Fairness, *, level: float = 0.05) -> list[str]:

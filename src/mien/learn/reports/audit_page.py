@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import check_number, counted
+from mien.errors import check_count, counted
 from mien.labels import EMOTIONS, FERPLUS, FERPLUS_TO_EMOTION
 from mien.learn.audit.check import PLAIN, Score, VotesCheck
 from mien.learn.audit.label_errors import WORST, Audit, write_labels
@@ -69,9 +69,9 @@ def write_audit(
     return [page, labels, summary, *figures]
 
 
-def check_count(count: int) -> None:
+def check_faces_on_page(count: int) -> None:
     """Raise OptionError where a page cannot have so many faces: before hours of training."""
-    check_number("faces_on_page", count, 1, MOST_FACES)
+    check_count("faces_on_page", count, 1, MOST_FACES)
 
 
 def to_page(
@@ -82,7 +82,7 @@ def to_page(
     figure: Path | None = None,
 ) -> str:
     """An audit as one HTML file, with a PNG file of the first check; arguments as `write_audit`."""
-    check_count(count)
+    check_faces_on_page(count)
     config, voted = audit.read.config, audit.faces.votes is not None
     emotions = {emotion: emotion for emotion in EMOTIONS}
     controls = {"label": ("labelled", emotions), "read": ("read as", emotions)}
