@@ -21,7 +21,7 @@ from test_formats import FEAT_EMOTIONS, FEAT_FACEBOX, FEAT_LANDMARKS, FEAT_POSE
 from videos import make_video, moving_portrait, steady_times
 
 FORMS: Final = (
-    *("readings", "part.parquet", "batch.csv", "batch.jsonl", "batch.json"),
+    *("readings", "part.parquet", "batch.csv", "r.csv", "batch.jsonl", "batch.json"),
     *("detect.csv", "detect.json", "detect.jsonl"),
 )
 
@@ -39,12 +39,13 @@ def batch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(batch: Path, mien: Mien, tmp_path: Path) -> Path:
-    """The rows of the same images in each form in which mien and pandas write them."""
+    """The rows of the same images in each form in which mien, pandas and R write them."""
     shutil.copytree(batch / "readings", tmp_path / "readings")
     (part,) = (tmp_path / "readings" / "rows").iterdir()
     shutil.copy(part, tmp_path / "part.parquet")
     frame = pandas.read_parquet(part)
     frame.to_csv(tmp_path / "batch.csv", index=False)
+    frame.to_csv(tmp_path / "r.csv", index=False, na_rep="NA")
     frame.to_json(tmp_path / "batch.json", orient="records")
     frame.to_json(tmp_path / "batch.jsonl", orient="records", lines=True)
     told = mien("detect", batch / "photos", "--json", "--csv", tmp_path / "detect.csv").stdout

@@ -27,7 +27,9 @@ VERSION2: Final = ("Neutral", "Happy", "Sad", "Surprise", "Fear", "Disgust", "An
 FPS: Final = 25.0
 
 
-def fex(path: Path, shown: Sequence[str | None], emotions: tuple[str, ...]) -> Path:
+def fex(
+    path: Path, shown: Sequence[str | None], emotions: tuple[str, ...], *, empty: str = ""
+) -> Path:
     """A face of Person_0 in each frame, or none; `shown` is the likeliest."""
     rows = []
     for frame, emotion in enumerate(shown):
@@ -41,7 +43,7 @@ def fex(path: Path, shown: Sequence[str | None], emotions: tuple[str, ...]) -> P
         seconds = int(frame / FPS)
         told = {"input": "talk.mp4", "frame": frame, "approx_time": f"00:{seconds:02d}"}
         rows.append({**row, **told, "Identity": identity})
-    pandas.DataFrame(rows).to_csv(path, index=False)
+    pandas.DataFrame(rows).to_csv(path, index=False, na_rep=empty)
     return path
 
 
@@ -73,6 +75,11 @@ def test_both_orders_of_py_feat_are_read_by_their_names(
     assert rows.probabilities.sum(1) == pytest.approx(1.0)
     assert (rows.raw_probabilities == rows.probabilities).all()
     assert rows.name_of(1) == "Person_0"
+
+
+def test_empty_cells_of_r_are_empty(tmp_path: Path) -> None:
+    rows = read_rows(fex(tmp_path / "fex.csv", ["Happy", None], VERSION2, empty="NA"), fps=FPS)
+    assert seen(rows) == [(0, 0.0, [(1, "happy")]), (1, 0.04, [])]
 
 
 def test_fex_that_mien_wrote_is_read_back(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 
 from command_line import csv_rows
@@ -19,11 +20,7 @@ from mien.output.records import POINTS as POINT_COLUMNS
 from mien.output.records import QUALITY, VIDEO_TABLE
 from mien.readings import POSE_METHODS, UNUSABLE, FaceQuality, FrameReadings, TrackedReading
 from mien.rows import table
-from mien.rows.files import (
-    FLUSH_S,
-    read_frames,
-    row_writer,
-)
+from mien.rows.files import FLUSH_S, read_frames, row_facts, row_writer
 
 POINTS = ((30.0, 50.5), (70.0, 50.0), (50.0, 70.0), (35.0, 90.0), (65.0, 90.25))
 TURNED = FaceQuality(-41.5, 3.0, -0.5, 119.5, 0.25, 131.0, 52.75, 0.875, "turned", "mesh")
@@ -286,3 +283,20 @@ def test_rows_that_a_spreadsheet_saved_are_the_same(tmp_path: Path) -> None:
     saved = path.read_text().replace("true", "TRUE").replace("false", "FALSE")
     path.write_text(saved, encoding="utf-8-sig")
     assert [list(rows.readings) for rows in read_frames(path)] == [faces for _, _, faces in VIDEO]
+
+
+@pytest.mark.parametrize("empty", ["", "NA"])
+def test_rows_that_pandas_or_r_saved_are_the_same(empty: str, tmp_path: Path) -> None:
+    """Beside frames without a face pandas writes tracks as 1.0; R writes NA for empty cells."""
+    path = write(tmp_path / "rows.csv")
+    pandas.read_csv(path).to_csv(path, na_rep=empty)
+    assert "1.0," in path.read_text()
+    assert [list(rows.readings) for rows in read_frames(path)] == [faces for _, _, faces in VIDEO]
+    assert row_facts(path).tracks == {face.track for _, _, faces in VIDEO for face in faces}
+
+
+def test_a_track_that_is_no_whole_number_is_refused(tmp_path: Path) -> None:
+    rows = pandas.read_csv(write(tmp_path / "rows.csv"))
+    rows.assign(track=rows.track + 0.5).to_parquet(tmp_path / "rows.parquet")
+    with pytest.raises(OutputError, match=r"row 1: track: expected a whole number .*; got 1\.5"):
+        list(read_frames(tmp_path / "rows.parquet"))

@@ -7,6 +7,7 @@ pandas say the same of a face, whoever asks.
 import csv
 import io
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -47,6 +48,7 @@ TABLE_SUFFIXES: Final = (".csv", ".json")
 """Of `write_table`."""
 
 _ROUND: Final = "%.7g"  # to the digits of a float32, which is what the networks give
+_WHOLE: Final = re.compile(r"\s*([0-9]{1,19})(?:\.0*)?\s*")
 _ROUNDED: Final = 1e-5  # how far beyond 0 and 1 rounding may take what is read back
 _ANSWERS: Final = {
     **dict.fromkeys(("true", "wahr", "vrai", "verdadero", "verdadeiro", "vero", "waar"), True),
@@ -552,12 +554,13 @@ def _movements(row: Mapping[str, Any]) -> FacialMovements | None:
 
 
 def whole_number(row: Mapping[str, Any], name: str, *, least: int = 0) -> int:
-    """A whole number that a cell tells, from `least` to what 64 bits hold."""
+    """A whole number that a cell tells, from `least` to what 64 bits hold.
+
+    It may be "3.0", as pandas writes whole numbers of a column with empty cells.
+    """
     cell = row[name]
-    try:
-        value = int(cell)
-    except (TypeError, ValueError, OverflowError):
-        value = -1
+    told = _WHOLE.fullmatch(str(cell))
+    value = int(told[1]) if told else -1
     if not least <= value < 2**63:
         raise ValueError(f"{name}: expected a whole number from {least}; got {cell!r}")
     return value

@@ -41,6 +41,8 @@ SUFFIXES: Final = (".csv", ".jsonl", ".parquet")
 FLUSH_S: Final = 0.5
 """After which rows that wait are written to the disk."""
 
+_CALLED: Final = ("name", "file", "source")  # columns of names
+
 _PACKED_ROWS: Final = 500  # rows that wait as Python's objects
 _PARQUET_ROWS: Final = 20_000  # rows that wait until they are written together
 
@@ -294,13 +296,18 @@ def refusing(source: str, what: str) -> Iterator[None]:
 
 
 def csv_cells(path: Path, *, columns: Collection[str] | None = None) -> PlacedCells:
-    """The cells of a table of text, of all columns or of those of some that it has."""
+    """The cells of a table of text, of all columns or of those of some that it has.
+
+    "NA", as R writes an empty cell, is one, but where somebody or something may be called so.
+    """
     with open_table(path) as table:
         header = table.header
         places = [(n, i) for i, n in enumerate(header) if columns is not None and n in columns]
         for line, cells in table.rows():
             few = places and len(cells) == len(header)
             named = {n: cells[i] for n, i in places} if few else dict(zip_longest(header, cells))
+            if "NA" in cells:
+                named = {n: "" if v == "NA" and n not in _CALLED else v for n, v in named.items()}
             yield f"line {line}", named
 
 

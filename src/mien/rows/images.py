@@ -16,6 +16,7 @@ from mien.output.records import (
     image_rows_of_json,
     time_of_row,
     where,
+    whole_number,
 )
 from mien.readings import Reading
 from mien.rows.files import PlacedCells, csv_cells, json_cells, parquet_cells, refusing
@@ -165,14 +166,4 @@ def _image(rows: list[tuple[str, _Cells]], reading_of: Callable[[Any], Reading])
 
 
 def _whole(cells: _Cells, name: str) -> int | None:
-    """A whole number, which pandas writes as 3.0 where it is missing elsewhere."""
-    cell = cells.get(name)
-    if cell in _EMPTY:
-        return None
-    try:
-        value = float(cell)
-        if value >= 0 and value.is_integer():
-            return int(value)
-    except (TypeError, ValueError):
-        pass
-    raise ValueError(f"{name}: expected a whole number from 0; got {cell!r}")
+    return None if cells.get(name) in _EMPTY else whole_number(cells, name)

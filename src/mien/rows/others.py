@@ -35,7 +35,8 @@ _BOXES: Final = (
 )
 """How a box is told: corners by mien; corner and size by others, by fer as text."""
 
-_EMPTY: Final = ("", "nan")
+_UNNAMED: Final = ("", "nan")
+_EMPTY: Final = (*_UNNAMED, "na")  # as R writes it; somebody may be called Na
 _NUMBER: Final = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w.])")
 _NUMBERED: Final = re.compile(r"(?:person )?([1-9][0-9]{0,8})(?:\.0)?")
 _OFF: Final = 0.05  # by which probabilities with two digits, as fer has them, may miss 1
@@ -336,7 +337,7 @@ def _tracks(faces: Iterable[_Face]) -> tuple[dict[str, int], dict[int, str]]:
     for person in people:
         if person not in tracks:
             tracks[person] = next(free)
-            if person.lower() not in _EMPTY:
+            if person.lower() not in _UNNAMED:
                 names[tracks[person]] = " ".join(person.split())
     return tracks, names
 
