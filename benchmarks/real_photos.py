@@ -206,7 +206,7 @@ def tables(readers: Sequence[Sequence[Row]]) -> str:
             ["accuracy", "mean class recall", "no face"],
             lambda scores: [
                 _share(scores.accuracy, scores.intervals["accuracy"]),
-                _share(scores.mean_class_recall, scores.intervals["mean_class_recall"]),
+                _share(scores.mean_class_recall, scores.intervals.get("mean_class_recall")),
                 f"{scores.faceless:,}",
             ],
         ),
@@ -227,8 +227,9 @@ def tables(readers: Sequence[Sequence[Row]]) -> str:
     return "\n\n".join(result)
 
 
-def _share(value: float, interval: Interval) -> str:
-    return f"{value:.3f} ({interval.low:.3f} to {interval.high:.3f})"
+def _share(value: float, interval: Interval | None) -> str:
+    told = f" ({interval.low:.3f} to {interval.high:.3f})" if interval else ""
+    return f"{value:.3f}{told}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

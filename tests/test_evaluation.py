@@ -103,8 +103,10 @@ def test_all_right_and_all_wrong(shift: int, share: float) -> None:
 
     assert (result.accuracy, result.macro_f1, result.mean_class_recall) == (share,) * 3
     assert result.reliability.accuracy == (share,)
+    # Drawing the faces again cannot change that, and does not show that the next one is read so.
+    n = len(TARGETS)
     intervals = bootstrap_intervals(probabilities, TARGETS, resamples=50)
-    assert set(intervals.values()) == {Interval(share, share)}
+    assert intervals == {"accuracy": Interval.wilson(round(share * n), n)}
 
 
 def test_evaluate_reads_every_face_once_with_the_classifier(tiny_model: Path) -> None:
@@ -193,3 +195,13 @@ def test_votes_cannot_be_scored_without_any() -> None:
         score_votes(read, replace(_voted(VOTES[:1]), votes=None))
     with pytest.raises(DataError, match="expected faces with a FER\\+ expression"):
         score_votes(read, _voted(VOTES[5:6]))
+
+
+@pytest.mark.parametrize(
+    ("right", "n", "low", "high"),
+    # (p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n) with z = 1.959964, by hand
+    [(63, 100, 0.53218, 0.71824), (0, 10, 0.0, 0.27753), (10, 10, 0.72247, 1.0)],
+)
+def test_the_interval_is_wilsons(right: int, n: int, low: float, high: float) -> None:
+    interval = Interval.wilson(right, n)
+    assert (interval.low, interval.high) == pytest.approx((low, high), abs=1e-4)

@@ -20,6 +20,7 @@ from mien.learn.evaluation.risk_coverage import risk_coverage
 from mien.learn.evaluation.scores import (
     Agreement,
     Evaluation,
+    Interval,
     bootstrap_intervals,
     evaluate,
     evaluate_probabilities,
@@ -271,6 +272,17 @@ def test_evaluate_says_nothing_of_what_it_cannot_measure(
     assert "FER+" not in shown.stdout
     assert (as_json["clean"], as_json["ferplus_agreement"]) == (None, None)
     assert (as_json["ferplus_votes"], as_json["members"]) == (None, [])
+
+
+def test_evaluate_gives_no_interval_of_draws_where_all_is_read_right(
+    mien: Mien, model: Path, classifier: Classifier, tmp_path: Path
+) -> None:
+    right = TEST.take(classifier(TEST.images).argmax(axis=1) == TEST.targets)
+    table = write_csv(tmp_path / "test.csv", right)
+    lines = shown_lines(mien("evaluate", "--model", model, "--data", table).stdout)
+    low = Interval.wilson(len(right), len(right)).low
+    assert f"accuracy 1.0000 {low:.4f} to 1.0000" in lines
+    assert {"macro F1 1.0000 -", "mean class recall 1.0000 -"} <= set(lines)
 
 
 def test_evaluate_names_the_emotions_that_no_face_carries(

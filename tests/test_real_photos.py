@@ -125,10 +125,16 @@ def test_the_seed_changes_intervals_and_the_order_of_photos_none() -> None:
     assert np.array_equal(counts, count_readings(targets[::-1], labels[::-1]))
     assert score_photos(counts) == score_photos(counts)
     assert score_photos(counts * 50) != score_photos(counts * 50, seed=1)
-    # Who is always right has no width. One of the two emotions is in half of the draws alone.
+
+
+def test_intervals_of_what_is_always_right_are_not_of_draws() -> None:
+    """Drawing cannot change it: it has Wilson's interval, or none."""
+    scores = score_photos(count_readings([HAPPY, NEUTRAL, NEUTRAL], ["happy", "neutral", None]))
+    assert scores.recall_intervals["happy"] == Interval.wilson(1, 1)
+    assert set(scores.intervals) == {"accuracy", "mean_class_recall"}
     scores = score_photos(count_readings([HAPPY, NEUTRAL], ["happy", "neutral"]))
-    assert scores.intervals["mean_class_recall"] == Interval(1.0, 1.0)
-    assert scores.recall_intervals == dict.fromkeys(("happy", "neutral"), Interval(1.0, 1.0))
+    assert scores.intervals == {"accuracy": Interval.wilson(2, 2)}
+    assert scores.recall_intervals == dict.fromkeys(("happy", "neutral"), Interval.wilson(1, 1))
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,6 @@ from mien.learn.evaluation.robustness import (
     measure,
     portrait_crop,
     strips,
-    wilson_interval,
 )
 from mien.learn.evaluation.scores import (
     Evaluation,
@@ -283,16 +282,6 @@ def test_a_level_is_measured_on_the_corrupted_faces(tiny_model: Path) -> None:
         assert measured.accuracy == right.mean()
         assert measured.interval.low <= measured.accuracy <= measured.interval.high
     assert FACES.fingerprint() == before
-
-
-@pytest.mark.parametrize(
-    ("right", "n", "low", "high"),
-    # (p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n) with z = 1.959964, by hand
-    [(63, 100, 0.53218, 0.71824), (0, 10, 0.0, 0.27753), (10, 10, 0.72247, 1.0)],
-)
-def test_the_interval_is_wilsons(right: int, n: int, low: float, high: float) -> None:
-    interval = wilson_interval(right, n)
-    assert (interval.low, interval.high) == pytest.approx((low, high), abs=1e-4)
 
 
 def test_faces_are_drawn_by_seed_and_once_each() -> None:

@@ -128,10 +128,10 @@ def _say_what_reads_better(classifier: "Classifier", faces: "FaceSet") -> None:
         say(f"{spec.name}: {better}")
 
 
-def _with_interval(name: str, value: float, interval: "Interval") -> list[str]:
+def _with_interval(name: str, value: float, interval: "Interval | None") -> list[str]:
     """A row of a table; `name` may be that of an attribute."""
     shown = name.replace("_f1", "_F1").replace("_", " ")
-    return _row(shown, value, f"{interval.low:.4f} to {interval.high:.4f}")
+    return _row(shown, value, f"{interval.low:.4f} to {interval.high:.4f}" if interval else "-")
 
 
 def _row(name: str, value: float, about: str) -> list[str]:
@@ -141,8 +141,8 @@ def _row(name: str, value: float, about: str) -> list[str]:
 def _print_photos(scores: "PhotoScores") -> None:
     print(f"{scores.n:,} photos; in {scores.faceless:,} no face was found, which counts as wrong")
     rows = [
-        _with_interval(name, getattr(scores, name), interval)
-        for name, interval in scores.intervals.items()
+        _with_interval(name, getattr(scores, name), scores.intervals.get(name))
+        for name in ("accuracy", "mean_class_recall")
     ]
     rows += [
         _with_interval(f"recall of {label}", recall, scores.recall_intervals[label])
@@ -158,8 +158,8 @@ def _print_photos(scores: "PhotoScores") -> None:
 def _print_measures(result: "Measures") -> None:
     taggers = result.taggers
     rows = [
-        _with_interval(name, getattr(result.evaluation, name), interval)
-        for name, interval in result.intervals.items()
+        _with_interval(name, getattr(result.evaluation, name), result.intervals.get(name))
+        for name in ("accuracy", "macro_f1", "mean_class_recall")
     ]
     about = ""
     if result.by_taggers and taggers is not None:

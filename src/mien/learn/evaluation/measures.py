@@ -33,7 +33,7 @@ class Measures:
     head: str  # what it was asked, "people" or "label"
     by_taggers: bool  # held against what most FER+ taggers chose, not the labels; see `truth_of`
     evaluation: Evaluation  # on all faces of the split that have this truth
-    # 95 % bootstrap intervals of `accuracy`, `macro_f1` and `mean_class_recall`.
+    # 95 % intervals of `accuracy`, `macro_f1` and `mean_class_recall`; see `bootstrap_intervals`.
     intervals: dict[str, Interval]
     # On the faces that are not exact duplicates of training images; None where the data set has no
     # other training images, or the duplicates are all there is.

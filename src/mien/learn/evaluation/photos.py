@@ -28,7 +28,9 @@ class PhotoScores:
     recall: dict[str, float]
     # Label -> how many of its photos were read as each emotion, or `NO_FACE`.
     read_as: dict[str, dict[str, int]]
-    intervals: dict[str, Interval]  # 95 % bootstrap intervals of `accuracy` and `mean_class_recall`
+    # 95 % bootstrap intervals of `accuracy` and, unless all photos are read right or none, which
+    # drawing them again cannot change, of `mean_class_recall`.
+    intervals: dict[str, Interval]
     recall_intervals: dict[str, Interval]  # of `recall`
 
 
@@ -71,6 +73,10 @@ def score_photos(counts: NDArray[np.int64], *, resamples: int = 1000, seed: int 
     draws = generator.multinomial(n, counts.ravel() / n, size=resamples)
     accuracies, recalls = _shares(draws.reshape(-1, *counts.shape))
     (accuracy,), (recall,) = _shares(counts[None])
+    right, of_label = np.diagonal(counts), counts.sum(axis=1)
+    intervals = {"accuracy": Interval.of_share(int(right.sum()), n, accuracies)}
+    if 0 < right.sum() < n:
+        intervals["mean_class_recall"] = Interval.of(np.nanmean(recalls, axis=1))
     labelled = {label: row for row, label in enumerate(EMOTIONS) if counts[row].any()}
     return PhotoScores(
         n=n,
@@ -82,11 +88,11 @@ def score_photos(counts: NDArray[np.int64], *, resamples: int = 1000, seed: int 
             label: dict(zip((*EMOTIONS, NO_FACE), counts[row].tolist(), strict=True))
             for label, row in labelled.items()
         },
-        intervals={
-            "accuracy": Interval.of(accuracies),
-            "mean_class_recall": Interval.of(np.nanmean(recalls, axis=1)),
+        intervals=intervals,
+        recall_intervals={
+            label: Interval.of_share(int(right[row]), int(of_label[row]), recalls[:, row])
+            for label, row in labelled.items()
         },
-        recall_intervals={label: Interval.of(recalls[:, row]) for label, row in labelled.items()},
     )
 
 

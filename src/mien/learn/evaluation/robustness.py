@@ -323,7 +323,6 @@ def measure(
         complete, so that one may stop at any time.
     Raises:
         DataError: there are no faces.
-        MissingExtraError: scipy is not installed.
     """
     steps = [(CLEAN, "", 0.0), *((d.name, d.unit, x) for d in corruptions for x in d.severities)]
     for name, unit, severity in steps:
@@ -339,23 +338,9 @@ def measure(
                 unit=unit,
                 n=found.n,
                 accuracy=found.accuracy,
-                interval=wilson_interval(round(found.accuracy * found.n), found.n),
+                interval=Interval.wilson(round(found.accuracy * found.n), found.n),
                 macro_f1=found.macro_f1,
             )
-
-
-def wilson_interval(right: int, n: int) -> Interval:
-    """The 95 % interval of a share by its score (Wilson 1927, doi:10.1080/01621459.1927.10502953).
-
-    Args:
-        right: faces that were read right.
-        n: of so many, at least 1.
-    """
-    with needs_extra("train", "measuring robustness"):
-        from scipy.stats import binomtest
-
-    found = binomtest(right, n).proportion_ci(0.95, method="wilson")
-    return Interval(float(found.low), float(found.high))
 
 
 def draw_faces(faces: FaceSet, count: int, *, seed: int = 0) -> FaceSet:

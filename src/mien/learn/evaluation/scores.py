@@ -1,5 +1,6 @@
 """Predictions against labels: accuracy, the report per class, confusion, calibration, intervals."""
 
+import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Self
 
@@ -14,6 +15,8 @@ from mien.readings import Probabilities
 from mien.recognize.classifier import Classifier, Votes
 
 BINS: Final = 15  # of the reliability diagram
+
+_Z: Final = 1.959963984540054  # 95 % of a normal distribution are within so many deviations
 
 _SHAPE: Final = (len(EMOTIONS), len(EMOTIONS))  # of a confusion matrix
 _CELLS: Final = len(EMOTIONS) ** 2
@@ -55,6 +58,27 @@ class Interval:
         """The middle 95 % of (R,) draws; those that are NaN do not count."""
         low, high = np.nanpercentile(draws, [2.5, 97.5])
         return cls(float(low), float(high))
+
+    @classmethod
+    def wilson(cls, right: int, n: int) -> Self:
+        """That of a share by its score (Wilson 1927, doi:10.1080/01621459.1927.10502953).
+
+        Args:
+            right: faces that were read right.
+            n: of so many, at least 1.
+        """
+        share, of_z = right / n, _Z**2 / n
+        center = share + of_z / 2
+        reach = math.sqrt(of_z * (share * (1 - share) + of_z / 4))
+        low, high = (center - reach) / (1 + of_z), (center + reach) / (1 + of_z)
+        return cls(max(low, 0.0), min(high, 1.0))
+
+    @classmethod
+    def of_share(cls, right: int, n: int, draws: NDArray[np.float64]) -> Self:
+        """Of (R,) draws of a share; Wilson's where all faces are read right or none, which drawing
+        them again cannot change.
+        """
+        return cls.of(draws) if 0 < right < n else cls.wilson(right, n)
 
 
 @dataclass(frozen=True)
@@ -156,9 +180,15 @@ def bootstrap_intervals(
     in `evaluate_probabilities`, a mean over the classes is of those that have faces in the draw.
 
     Returns:
-        Intervals of `accuracy`, `macro_f1` and `mean_class_recall`.
+        Intervals of `accuracy`, `macro_f1` and `mean_class_recall`. Where all faces are read right
+        or none, drawing them again tells nothing: that of `accuracy` is Wilson's then, and the
+        others are not there.
     """
-    n, cells = len(targets), _cells(targets, probabilities.argmax(axis=1))
+    n, predicted = len(targets), probabilities.argmax(axis=1)
+    right = int((predicted == targets).sum())
+    if right in (0, n):
+        return {"accuracy": Interval.wilson(right, n)}
+    cells = _cells(targets, predicted)
     generator = np.random.default_rng(seed)
     drawn = (cells[generator.integers(0, n, n)] for _ in range(resamples))
     confusions = np.stack([np.bincount(cell, minlength=_CELLS) for cell in drawn])

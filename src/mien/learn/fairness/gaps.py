@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from mien.errors import needs_extra
 from mien.labels import EMOTIONS
-from mien.learn.evaluation.robustness import wilson_interval
 from mien.learn.evaluation.scores import Interval
 from mien.learn.fairness.groups import Grouping
 from mien.readings import Probabilities
@@ -38,8 +37,7 @@ class Rate:
 
     n: int  # of so many faces
     value: float | None  # None where they are too few to tell it
-    # 95 %, by the bootstrap; Wilson's where all faces are read right or none, which drawing them
-    # again cannot move. None where `value` is.
+    # 95 %, by the bootstrap; see `Interval.of_share`. None where `value` is.
     interval: Interval | None
 
 
@@ -282,10 +280,10 @@ class Comparison:
             right, n = (int(of[g]) for of in self._counts(measure))
             if np.isnan(value):
                 rates[measure] = Rate(n, None, None)
-            elif 0 < right < n or measure == SAME_MIX:
+            elif measure == SAME_MIX:
                 rates[measure] = Rate(n, value, Interval.of(again))
             else:
-                rates[measure] = Rate(n, value, wilson_interval(right, n))
+                rates[measure] = Rate(n, value, Interval.of_share(right, n, again))
         rows = self._members == g
         n = int(rows.sum())
         compared = bool(self._compared[g])

@@ -69,19 +69,25 @@ def _headline(measures: Measures) -> dict[str, object]:
 def _scores(named: dict[str, Measures]) -> Table:
     rows = []
     for name, found in named.items():
-        evaluation, macro_f1 = found.evaluation, found.intervals["macro_f1"]
-        accuracy, recall = (
-            f"{percent(getattr(evaluation, score))} ({_bounds(found, score)})"
-            for score in ("accuracy", "mean_class_recall")
-        )
-        f1 = f"{evaluation.macro_f1:.4f} ({macro_f1.low:.3f} to {macro_f1.high:.3f})"
-        rows.append([name, f"{evaluation.n:,}", accuracy, f1, recall])
+        told = found.evaluation
+        scores = {
+            "accuracy": percent(told.accuracy),
+            "macro_f1": f"{told.macro_f1:.4f}",
+            "mean_class_recall": percent(told.mean_class_recall),
+        }
+        cells = [
+            f"{score} ({_bounds(found, of)})" if of in found.intervals else score
+            for of, score in scores.items()
+        ]
+        rows.append([name, f"{told.n:,}", *cells])
     return Table(rows, head=["images", "n", "accuracy", "macro F1", "mean class recall"])
 
 
 def _bounds(measures: Measures, score: str) -> str:
-    """A 95 % interval in percent, without the sign."""
+    """A 95 % interval in percent, without the sign; that of macro F1 as it is."""
     interval = measures.intervals[score]
+    if score == "macro_f1":
+        return f"{interval.low:.3f} to {interval.high:.3f}"
     return f"{100 * interval.low:.1f} to {100 * interval.high:.1f}"
 
 
