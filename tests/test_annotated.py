@@ -44,10 +44,10 @@ def test_names_that_collide_get_numbers_and_copies_of_an_earlier_run_are_replace
 ) -> None:
     for _ in range(2):
         writer = AnnotatedWriter(tmp_path / "out")
-        for path in ("x/a.jpg", "y/a.jpg", "x/a.png", "x/a.webp", "x/a-2.png", "z/a.jpg"):
+        for path in ("x/a.jpg", "y/a.jpg", "x/a.png", "x/a.webp", "x/a-2.png", "z/A.jpg"):
             writer.write(a_result(tmp_path / path))
         assert written(tmp_path / "out") == [
-            *("a-2-2.png", "a-2.jpg", "a-2.png", "a-3.jpg", "a.jpg", "a.png")
+            *("A-3.jpg", "a-2-2.png", "a-2.jpg", "a-2.png", "a.jpg", "a.png")
         ]
 
 

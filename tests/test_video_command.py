@@ -261,21 +261,38 @@ def test_one_set_for_each_video_and_a_failure_stops_no_other(video: Mien, tmp_pa
     assert "broken.mp4: expected a video" in done.stderr
     assert "1 of 4 videos could not be read" in done.stderr
     assert names(out) == [
-        *("a-2.csv", "a-2.mp4", "a.csv", "a.mp4", "talks/b.csv", "talks/b.mp4"),
+        *("a.mkv.csv", "a.mkv.mp4", "a.mp4.csv", "a.mp4.mp4", "talks/b.csv", "talks/b.mp4"),
     ]
-    assert [len(csv_rows(out / name)) for name in ("a.csv", "a-2.csv", "talks/b.csv")] == [
+    assert [len(csv_rows(out / f"{name}.csv")) for name in ("a.mkv", "a.mp4", "talks/b")] == [
         *(5, 25, 25)
     ]
     assert done.stdout.splitlines()[0].split()[0] == "video"
 
-    written_at = (out / "a.csv").stat().st_mtime_ns
-    (out / "a-2.csv").unlink()
+    written_at = (out / "a.mkv.csv").stat().st_mtime_ns
+    (out / "a.mp4.csv").unlink()
     done = video(videos, "--out", out, "--csv", out, "--resume")
 
     assert "a.mkv: left alone" in done.stderr
     assert "a.mp4: left alone" not in done.stderr
-    assert (out / "a.csv").stat().st_mtime_ns == written_at
-    assert len(csv_rows(out / "a-2.csv")) == 25
+    assert (out / "a.mkv.csv").stat().st_mtime_ns == written_at
+    assert len(csv_rows(out / "a.mp4.csv")) == 25
+
+
+def test_no_two_videos_have_one_output_and_none_takes_that_of_another() -> None:
+    def named(*videos: str) -> list[str]:
+        sets = Outputs(csv=Path("out")).for_each([VideoFile(v, Path(v)) for v in videos], ["eaf"])
+        rows = [path for one in sets for path in one.named()]
+        assert [one.formats["eaf"] for one in sets] == [path.with_suffix(".eaf") for path in rows]
+        return [str(path.relative_to("out")) for path in rows]
+
+    assert named("a-2.ts", "a.mkv", "a.mp4") == ["a-2.csv", "a.mkv.csv", "a.mp4.csv"]
+    # Found beside a.mkv later, a.avi does not take a.csv for its own.
+    assert named("a.mkv") == ["a.csv"]
+    assert named("a.avi", "a.mkv") == ["a.avi.csv", "a.mkv.csv"]
+    # Of two folders, and where a system does not tell A from a.
+    assert named("a.mp4", "a.mp4", "b.mp4") == ["a.mp4.csv", "a.mp4-2.csv", "b.csv"]
+    assert named("x/A.mp4", "x/a.mov", "y/a.mov") == ["x/A.mp4.csv", "x/a.mov.csv", "y/a.csv"]
+    assert named("a.mp4.mkv", "a.mp4", "a.mov") == ["a.mp4.csv", "a.mp4-2.csv", "a.mov.csv"]
 
 
 def test_a_series_of_images_is_one_video(video: Mien, tmp_path: Path) -> None:

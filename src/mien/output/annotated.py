@@ -31,7 +31,7 @@ class AnnotatedWriter:
             raise OutputError(f"{folder}: cannot be used; {error.strerror or error}") from error
         self.folder = folder
         self._originals = {image.path.resolve() for image in images}
-        self._written: set[Path] = set()
+        self._written: set[str] = set()  # case-folded: on some systems A and a are one file
 
     def write(self, result: ImageResult) -> None:
         """Write the copy of one image; nothing for one that could not be read.
@@ -50,8 +50,8 @@ class AnnotatedWriter:
         suffix = relative.suffix if relative.suffix.lower() in JPEG_SUFFIXES else ".png"
         first = self.folder / relative.with_suffix(suffix)
         path, number = first, 1
-        while path in self._written:
+        while str(path).casefold() in self._written:
             number += 1
             path = first.with_name(f"{first.stem}-{number}{suffix}")
-        self._written.add(path)
+        self._written.add(str(path).casefold())
         return path

@@ -78,8 +78,9 @@ class Outputs:
     ) -> "list[Outputs]":
         """The files of each of several videos, where each name is a folder for all of them.
 
-        They are laid out as the videos were found: `talks/1.mov` becomes `OUT/talks/1.mp4`. A
-        second video whose name differs in nothing but its ending gets a number.
+        They are laid out as the videos were found: `talks/1.mov` becomes `OUT/talks/1.mp4`.
+        Videos whose names differ in nothing but their endings keep them, `1.mov.csv`; a second one
+        of the same name, from another folder, gets a number.
 
         Args:
             videos: of `mien.recognize.video.batch.find_videos`.
@@ -97,17 +98,13 @@ class Outputs:
                 )
         # Rows and tables may share an ending.
         endings = {k: f".{k}{ENDINGS[k][0]}" if k in _TABLES else ENDINGS[k][0] for k in folders}
-        taken: Counter[Path] = Counter()
         sets = []
-        for video in videos:
-            stem = video.relative.with_suffix("")
-            taken[stem] += 1
-            name = stem.name if taken[stem] == 1 else f"{stem.name}-{taken[stem]}"
+        for stem in _stems([video.relative for video in videos]):
             files: dict[str, Any] = {
-                kind: folder / stem.with_name(name + endings[kind])
+                kind: folder / stem.with_name(stem.name + endings[kind])
                 for kind, folder in folders.items()
             }
-            sets.append(Outputs(**files).with_formats(formats, stem.with_name(name)))
+            sets.append(Outputs(**files).with_formats(formats, stem))
         return sets
 
     def check(self, source: str, *, replaces: bool, from_rows: bool = False) -> None:
@@ -168,6 +165,29 @@ ENDINGS: Final = {
 """The endings that each output may have; the first is that of a file in an output folder."""
 
 _TABLES: Final = ("events", "statistics", "dyads")
+
+
+def _stems(names: Sequence[Path]) -> list[Path]:
+    """What the outputs of each video are called, without their endings; no two alike.
+
+    A name depends on as few other videos as can be: where one more is found later, --resume must
+    not take the outputs of one for those of another.
+    """
+    # On some systems A and a are one file.
+    shared = Counter(str(name.with_suffix("")).casefold() for name in names)
+    taken: set[str] = set()
+    stems = []
+    for name in names:
+        stem = name.with_suffix("")
+        if shared[str(stem).casefold()] > 1:
+            stem = name
+        first, number = stem, 1
+        while str(stem).casefold() in taken:
+            number += 1
+            stem = first.with_name(f"{first.name}-{number}")
+        taken.add(str(stem).casefold())
+        stems.append(stem)
+    return stems
 
 
 def media_of(info: "VideoInfo") -> Media:
