@@ -116,15 +116,6 @@ def test_photos_of_phones_are_faces_and_videos_beside_them_are_told(tmp_path: Pa
     assert faces.left_out == {"no image (.mov: see mien video)": 2, "no image (.txt)": 1}
 
 
-def test_images_of_another_size_are_brought_to_48_px(tmp_path: Path) -> None:
-    large = np.full((96, 80), 70, np.uint8)
-    (tmp_path / "happy").mkdir()
-    (tmp_path / "happy" / "1.png").write_bytes(png(large))
-
-    (image,) = load_faces(tmp_path).images
-    assert np.array_equal(image, np.full((48, 48), 70))
-
-
 def test_votes_come_with_parquet_and_are_joined_to_a_table(tmp_path: Path) -> None:
     table = write_csv(tmp_path / "fer2013.csv", FACES_WITH_VOTES)
     votes = write_votes(tmp_path / "fer2013new.csv", FACES_WITH_VOTES)

@@ -174,13 +174,6 @@ def test_votes_are_scored_by_both_rules_with_what_each_leaves_out() -> None:
     )
 
 
-def test_what_is_kept_and_left_out_are_all_faces() -> None:
-    faces = made_up_faces(votes=True)
-    found = score_votes(np.eye(8, dtype=np.float32)[np.zeros(len(faces), int)], faces)
-
-    assert found.n + sum(found.left_out.values()) == len(faces)
-
-
 def test_without_a_clear_majority_that_rule_has_no_accuracy() -> None:
     found = score_votes(np.eye(8, dtype=np.float32)[:1], _voted(VOTES[2:3]))
 

@@ -70,10 +70,12 @@ def exported(paper_run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple
 
 
 def test_the_file_says_where_it_comes_from_and_what_evaluate_gives(
-    exported: tuple[Path, ModelSpec],
+    paper_run: Path, exported: tuple[Path, ModelSpec]
 ) -> None:
     out, spec = exported
     classifier = Classifier(out)
+    crops = np.random.default_rng(0).integers(0, 256, (64, 48, 48), dtype=np.uint8)
+    rows = softmax(logits_of(load_best(paper_run)[0], crops) / spec.temperature, axis=1)
 
     assert classifier.spec == spec
     assert [path.name for path in out.parent.iterdir()] == ["first.onnx"]
@@ -94,20 +96,8 @@ def test_the_file_says_where_it_comes_from_and_what_evaluate_gives(
             result.accuracy,
             result.macro_f1,
         )
-
-
-@pytest.mark.parametrize("count", [1, 3, 64])
-def test_its_probabilities_are_the_networks(
-    count: int, paper_run: Path, exported: tuple[Path, ModelSpec]
-) -> None:
-    crops = np.random.default_rng(count).integers(0, 256, (count, 48, 48), dtype=np.uint8)
-    logits = logits_of(load_best(paper_run)[0], crops)
-
-    classifier = Classifier(exported[0])
-    probabilities = classifier(crops)
-    expected = softmax(logits / classifier.spec.temperature, axis=1)
-    assert np.abs(probabilities - expected).max() < 1e-5
-    assert np.allclose(probabilities.sum(axis=1), 1.0, atol=1e-5)
+    for count in (1, 3, 64):
+        assert np.abs(classifier(crops[:count]) - rows[:count]).max() < 1e-5
 
 
 def test_the_file_holds_no_paths_of_this_machine(

@@ -12,7 +12,7 @@ from onnx import numpy_helper
 from command_line import Mien, assert_refused
 from fakes import SPEC, write_model, write_people_model
 from learn_fixtures import made_up_faces, write_csv, write_votes
-from mien.errors import DataError, OptionError
+from mien.errors import DataError
 from mien.labels import EMOTIONS, FERPLUS, FERPLUS_EMOTIONS, FERPLUS_TO_EMOTION
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.measures import Measures, measure
@@ -127,13 +127,6 @@ def test_votes_are_scored_where_model_and_data_have_them(
     assert measure(reader, FACES, "test").votes == score_votes(reader.votes(TEST.images), TEST)
     assert measure(reader, replace(FACES, votes=None), "test").votes is None
     assert measure(classifier, FACES, "test").votes is None
-
-
-def test_a_split_that_is_not_there(classifier: Classifier) -> None:
-    with pytest.raises(OptionError, match="expected a split among"):
-        measure(classifier, FACES, "dev")
-    with pytest.raises(DataError, match="no faces in split 'val'"):
-        measure(classifier, TEST, "val")
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -124,45 +125,36 @@ def test_a_student_of_stored_views_learns(voting_run: Path, tmp_path: Path) -> N
     assert result.best.val_accuracy > 0.8
 
 
-def test_a_run_interrupted_while_teachers_are_asked_goes_on_there(
+def test_a_run_interrupted_while_teachers_are_asked_and_in_an_epoch_ends_as_if_it_had_not_been(
     voting_run: Path, student: TrainingResult, asked: list[Tensor], tmp_path: Path
 ) -> None:
     run_dir = tmp_path / "run"
 
-    def report(progress: Progress) -> None:
+    def while_asking(progress: Progress) -> None:
         if progress.asked is not None and progress.asked > 0.5:
             signal.raise_signal(signal.SIGINT)
 
-    first = train(FACES, STUDENT, run_dir, device="cpu", teachers=[voting_run], report=report)
+    def go_on(report: Callable[[Progress], None] | None, *, resume: bool = True) -> TrainingResult:
+        given: dict[str, Any] = {"device": "cpu", "teachers": [voting_run], "report": report}
+        return train(FACES, STUDENT, run_dir, resume=resume, **given)
+
+    first = go_on(while_asking, resume=False)
     kept = sorted(path.name for path in (run_dir / "views").iterdir())
     before = len(asked)
-    resumed = train(FACES, STUDENT, run_dir, device="cpu", teachers=[voting_run], resume=True)
+    second = go_on(interrupt_at((2, 10)))
 
-    assert not first.finished
-    assert first.history == ()
-    assert kept == ["00.pt"]
+    assert (first.finished, first.history, kept) == (False, (), ["00.pt"])
+    assert (second.finished, len(second.history)) == (False, 1)
+    assert same_run(go_on(None), student)
     assert len(asked) - before == 2 * 20
-    assert same_run(resumed, student)
-
-
-def test_a_run_interrupted_in_an_epoch_goes_on_as_if_nothing_had_happened(
-    voting_run: Path, student: TrainingResult, tmp_path: Path
-) -> None:
-    run_dir = tmp_path / "run"
-    report = interrupt_at((2, 10))
-    train(FACES, STUDENT, run_dir, device="cpu", teachers=[voting_run], report=report)
-    resumed = train(FACES, STUDENT, run_dir, device="cpu", teachers=[voting_run], resume=True)
-
-    assert same_run(resumed, student)
 
 
 def test_answers_about_other_views_are_refused(
     voting_run: Path, student: TrainingResult, tmp_path: Path
 ) -> None:
-    run_dir = tmp_path / "run"
-    report = interrupt_at((2, 10))
-    train(FACES, STUDENT, run_dir, device="cpu", teachers=[voting_run], report=report, seed=1)
-    shutil.copy(student.run_dir / "views" / "00.pt", run_dir / "views" / "00.pt")
+    run_dir = shutil.copytree(student.run_dir, tmp_path / "run")
+    (run_dir / "last.pt").unlink()  # so that it begins again, with the answers that are there
+    shutil.copy(run_dir / "views" / "01.pt", run_dir / "views" / "00.pt")
 
     with pytest.raises(TrainingError, match=r"00\.pt: expected .*; it is of others\. Remove the f"):
-        train(FACES, STUDENT, run_dir, device="cpu", teachers=[voting_run], resume=True, seed=1)
+        train(FACES, STUDENT, run_dir, device="cpu", teachers=[voting_run], resume=True)
