@@ -253,7 +253,7 @@ def test_a_finished_audit_is_told_again_without_training(
     [
         ({"folds": 4}, "was begun with folds 3; this call has 4"),
         ({"seed": 1}, "was begun with seed 0; this call has 1"),
-        ({"recipe": replace(TINY, name="other", epochs=9)}, "with recipe tiny; this call has oth"),
+        ({"recipe": replace(TINY, epochs=9)}, "recipe settings epochs 4; this call has epochs 9"),
         ({"faces": made_up_faces(train=9)}, "with data 140 training faces .* this call has 63"),
     ],
 )

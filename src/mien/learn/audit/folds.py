@@ -33,7 +33,14 @@ from mien.learn.networks import Network
 from mien.learn.training.batches import Batches
 from mien.learn.training.loop import EVALUATION_BATCH, Progress, train
 from mien.learn.training.recipes import Recipe, recipe_of
-from mien.learn.training.runs import load_best, make_folder, reading_config, write_config
+from mien.learn.training.runs import (
+    check_same,
+    different_settings,
+    load_best,
+    make_folder,
+    reading_config,
+    write_config,
+)
 from mien.output.files import atomic_write
 from mien.readings import Probabilities
 
@@ -237,20 +244,16 @@ def read_audit_config(folder: Path) -> AuditConfig:
 
 
 def _check_same_audit(stored: AuditConfig, now: AuditConfig, folder: Path) -> None:
-    for name in ("folds", "seed", "recipe", "data_fingerprint"):
-        before, after = getattr(stored, name), getattr(now, name)
-        if before == after:
-            continue
-        if name == "recipe":
-            before, after = stored.recipe.name, now.recipe.name
-        elif name == "data_fingerprint":
-            name = "data"
-            before = f"{stored.train_count:,} training faces ({before[:8]})"
-            after = f"{now.train_count:,} ({after[:8]})"
-        raise TrainingError(
-            f"{folder} was begun with {name} {before}; this call has {after}. "
-            "Resume with the same, or audit into another folder"
-        )
+    def data(of: AuditConfig) -> str:
+        return f"{of.train_count:,} training faces ({of.data_fingerprint[:8]})"
+
+    begun: dict[str, tuple[object, object]] = {
+        "folds": (stored.folds, now.folds),
+        "seed": (stored.seed, now.seed),
+        "recipe settings": different_settings(stored.recipe, now.recipe),
+        "data": (data(stored), data(now)),
+    }
+    check_same(folder, begun, "Resume with the same, or audit into another folder")
 
 
 def _save(path: Path, array: NDArray[Any]) -> None:

@@ -165,8 +165,8 @@ def check_same_run(stored: RunConfig, now: RunConfig, run_dir: Path) -> None:
     Raises:
         TrainingError: recipe, seed, data, teachers or pretrained weights are others.
     """
-    different = {
-        "recipe settings": _different_settings(stored.recipe, now.recipe),
+    different: dict[str, tuple[object, object]] = {
+        "recipe settings": different_settings(stored.recipe, now.recipe),
         "seed": (str(stored.seed), str(now.seed)),
         "data": (_data_in_words(stored), _data_in_words(now)),
     }
@@ -178,11 +178,19 @@ def check_same_run(stored: RunConfig, now: RunConfig, run_dir: Path) -> None:
         # By their weights; a folder may have got another name.
         if [run.fingerprint for run in begun] != [run.fingerprint for run in given]:
             different[what] = _names_of(begun), _names_of(given)
-    for what, (before, after) in different.items():
-        if before != after:
+    check_same(run_dir, different, "Resume with the same, or train into another folder")
+
+
+def check_same(folder: Path, begun: Mapping[str, tuple[object, object]], advice: str) -> None:
+    """Refuse to go on in a folder with something else than before: name -> what it was, and is.
+
+    Raises:
+        TrainingError: something differs; the message ends with the advice.
+    """
+    for what, (before, now) in begun.items():
+        if before != now:
             raise TrainingError(
-                f"{run_dir} was begun with {what} {before}; this call has {after}. "
-                "Resume with the same, or train into another folder"
+                f"{folder} was begun with {what} {before}; this call has {now}. {advice}"
             )
 
 
@@ -196,7 +204,7 @@ def _names_of(runs: tuple[EarlierRun, ...]) -> str:
     return ", ".join(f"{run.name} ({run.fingerprint[:8]})" for run in runs) or "none"
 
 
-def _different_settings(one: Recipe, other: Recipe) -> tuple[str, str]:
+def different_settings(one: Recipe, other: Recipe) -> tuple[str, str]:
     """The settings in which two recipes differ, as texts of the one and of the other."""
     values, others = asdict(one), asdict(other)
     different = [name for name in values if values[name] != others[name]]

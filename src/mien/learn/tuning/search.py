@@ -33,7 +33,7 @@ from mien.errors import (
 from mien.learn.data.datasets import FaceSet
 from mien.learn.training.loop import Progress, train
 from mien.learn.training.recipes import Recipe
-from mien.learn.training.runs import read_history
+from mien.learn.training.runs import check_same, read_history
 from mien.learn.tuning.space import (
     SETTINGS,
     params_of,
@@ -231,12 +231,8 @@ def _check_same_study(study: optuna.Study, about: dict[str, Any], out: Path) -> 
     if not study.trials:  # it is new, or was killed before it began
         for name, value in about.items():
             study.set_user_attr(name, value)
-    for name, now in about.items():
-        if (before := study.user_attrs.get(name)) != now:
-            raise TrainingError(
-                f"{out} was begun with {name} {before}; this call has {now}. "
-                "Go on with the same one, or tune into another folder"
-            )
+    begun = {name: (study.user_attrs.get(name), now) for name, now in about.items()}
+    check_same(out, begun, "Go on with the same one, or tune into another folder")
 
 
 @dataclass(frozen=True)
