@@ -22,11 +22,11 @@ from mien.recognize.images import load_image
 
 
 def _with_copies() -> FaceSet:
-    """Two faces of test stand in train, one of them with another label; one image is black."""
+    """Two faces of test stand in train, one twice, one with another label; one image is black."""
     faces = made_up_faces(train=2, val=1, test=1, votes=True)
     images, votes = faces.images.copy(), np.asarray(faces.votes).copy()
-    images[21], images[22], images[16] = images[0], images[5], 0
-    votes[:, -1], votes[16] = 0, [0] * 9 + [10]
+    images[[7, 21]], images[22], images[16] = images[0], images[5], 0
+    votes[:, -1], votes[16] = 0, [0] * 8 + [4, 6]
     return replace(faces, images=images, votes=votes)
 
 
@@ -101,11 +101,11 @@ def test_check_prints_what_it_finds(mien: Mien, parquet: Path) -> None:
 
     assert shown.status == 0
     lines = [" ".join(line.split()) for line in shown.stdout.splitlines()]
-    assert lines[0].startswith("28 faces, 26 different; 26 if near duplicates")
+    assert lines[0].startswith("28 faces, 25 different; 25 if near duplicates")
     assert lines[2:7] == [
         "faces with an exact copy in",
         "split faces train val test",
-        "train 14 0 0 2",
+        "train 14 2 0 3",
         "val 7 0 0 0",
         "test 7 2 0 0",
     ]
@@ -113,37 +113,38 @@ def test_check_prints_what_it_finds(mien: Mien, parquet: Path) -> None:
     assert "of these with more than one label 1" in lines
     assert "images of a single gray level 1" in lines
     assert "not a face, say most FER+ votes 1" in lines
+    assert "near" not in mien("data", "check", parquet, "--exact-only").stdout
 
 
-def test_check_gives_the_rows_as_json(mien: Mien, parquet: Path) -> None:
-    found: dict[str, Any] = json.loads(mien("data", "check", parquet, "--json").stdout)
+def test_check_gives_the_rows_as_json_and_writes_the_pairs(
+    mien: Mien, parquet: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "duplicates.csv"
+    shown = mien("data", "check", parquet, "--json", "--out", out)
+    found: dict[str, Any] = json.loads(shown.stdout)
 
-    assert (found["name"], found["n"], found["n_unique"]) == ("faces", 28, 26)
+    counts = [found[name] for name in ("n", "n_unique", "n_distinct")]
+    assert (found["name"], counts) == ("faces", [28, 25, 25])
+    assert found["exact_across"] == found["near_across"]
     assert found["exact_across"]["test"] == {"train": 2, "val": 0, "test": 0}
-    assert [group["rows"] for group in found["exact"]] == [[0, 21], [5, 22]]
-    assert found["exact"][1]["labels"] == ["disgust", "surprise"]
+    assert [group["rows"] for group in found["exact"]] == [[0, 7, 21], [5, 22]]
+    assert [group["splits"] for group in found["exact"]] == [["train", "test"]] * 2
+    assert [group["labels"] for group in found["exact"]] == [["angry"], ["disgust", "surprise"]]
     assert found["conflicts"] == 1
     assert (found["constant"], found["not_faces"], found["near"]) == ([16], [16], [])
-
-
-def test_check_writes_the_pairs(mien: Mien, parquet: Path, tmp_path: Path) -> None:
-    out = tmp_path / "duplicates.csv"
-    shown = mien("data", "check", parquet, "--exact-only", "--out", out)
-
-    assert shown.status == 0
-    assert f"wrote {out}" in shown.stderr
+    assert shown.stderr == f"wrote {out}\n"
     ours, theirs = (parquet / f"{name}.parquet" for name in ("train", "private_test"))
+    copies = {
+        0: ("0", "train", "angry", f"{ours}, row 0"),
+        5: ("5", "train", "surprise", f"{ours}, row 5"),
+        7: ("7", "train", "angry", f"{ours}, row 7"),
+        21: ("21", "test", "angry", f"{theirs}, row 0"),
+        22: ("22", "test", "disgust", f"{theirs}, row 1"),
+    }
     assert [tuple(row.items()) for row in csv_rows(out)] == [
-        tuple(zip(PAIR_COLUMNS, ("exact", "1", *row), strict=True))
-        for row in (
-            ("0", "train", "angry", f"{ours}, row 0", "21", "test", "angry", f"{theirs}, row 0"),
-            (
-                *("5", "train", "surprise", f"{ours}, row 5"),
-                *("22", "test", "disgust", f"{theirs}, row 1"),
-            ),
-        )
+        tuple(zip(PAIR_COLUMNS, ("exact", "1", *copies[one], *copies[other]), strict=True))
+        for one, other in ((0, 7), (0, 21), (5, 22))
     ]
-    assert "near" not in shown.stdout
 
 
 # mien data download

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -164,38 +163,6 @@ def test_near_duplicates_do_not_depend_on_blocks(monkeypatch: pytest.MonkeyPatch
     assert [(pair.row, pair.other) for pair in at_once] == [(n, 79 - n) for n in range(40)]
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
-
-
-def test_check_counts_what_there_is() -> None:
-    black = np.zeros((48, 48), np.uint8)
-    votes = np.zeros((6, 10), np.int64)
-    votes[:, 0] = 10
-    votes[5] = [0, 0, 0, 0, 0, 0, 0, 0, 4, 6]
-    faces = replace(
-        _set(
-            np.stack([A, B, A, C, A, black]),
-            ["train", "train", "train", "val", "test", "test"],
-            [ANGRY, ANGRY, SAD, SAD, ANGRY, ANGRY],
-        ),
-        votes=votes,
-    )
-    found = check(faces)
-
-    assert (found.n, found.n_unique, found.n_distinct) == (6, 4, 4)
-    assert found.splits == {"train": 3, "val": 1, "test": 2}
-    (group,) = found.exact
-    assert (group.rows, group.splits, group.labels) == (
-        (0, 2, 4),
-        ("train", "test"),
-        ("angry", "sad"),
-    )
-    assert found.conflicts == (group,)
-    assert found.duplicates_across["train", "train"] == 2
-    assert found.duplicates_across["train", "test"] == 2
-    assert found.duplicates_across["test", "train"] == 1
-    assert found.duplicates_across["test", "test"] == found.duplicates_across["val", "train"] == 0
-    assert found.near_across == found.duplicates_across
-    assert found.constant == found.not_faces == (5,)
 
 
 def test_near_duplicates_count_across_splits_with_the_exact_copies_of_each(
