@@ -60,7 +60,7 @@ def summary(
     options = BackboneOptions(activation=activation, pooling=pooling)
     layers = summarize(build(network, options=options))
     if plots is not None:
-        from mien.learn.plots.network import plot_parameters
+        from mien.learn.plots.training import plot_parameters
 
         plot_parameters(layers, plots / f"{network}-parameters")
     parameters = sum(layer.parameters for layer in layers)

@@ -19,8 +19,7 @@ from mien.learn.files.export import export_model
 from mien.learn.networks import build
 from mien.learn.plots.data import plot_class_counts, plot_samples
 from mien.learn.plots.evaluation import plot_class_scores, plot_confusion, plot_reliability
-from mien.learn.plots.network import plot_parameters
-from mien.learn.plots.training import plot_history
+from mien.learn.plots.training import plot_history, plot_parameters
 from mien.learn.reports import paper
 from mien.learn.summary import Layer, summarize
 from mien.learn.training.recipes import RECIPES
