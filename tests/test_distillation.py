@@ -109,32 +109,23 @@ def test_teachers_are_shown_the_faces_before_a_camera_spoils_them(
     assert not same_weights(*learned)
 
 
-def test_the_order_of_the_teachers_means_nothing(
+def test_the_order_of_the_teachers_means_nothing_and_a_run_is_resumed_with_them_alone(
     teachers: tuple[Path, Path, Path], tmp_path: Path
 ) -> None:
     one, other, _ = teachers
     recipe = replace(STUDENT, epochs=1)
     train(FACES, recipe, tmp_path / "ab", device="cpu", teachers=[one, other])
     train(FACES, recipe, tmp_path / "ba", device="cpu", teachers=[other, one])
-    train(FACES, recipe, tmp_path / "a", device="cpu", teachers=[one])
+    first = train(FACES, recipe, tmp_path / "a", device="cpu", teachers=[one])
 
     assert same_weights(best_weights(tmp_path / "ab"), best_weights(tmp_path / "ba"))
     assert not same_weights(best_weights(tmp_path / "ab"), best_weights(tmp_path / "a"))
     known = {run.name: run.fingerprint for run in read_config(tmp_path / "ab").teachers}
     assert known == {path.name: fingerprint(best_weights(path)) for path in (one, other)}
-
-
-def test_a_run_is_resumed_with_its_teachers_alone(
-    teachers: tuple[Path, Path, Path], tmp_path: Path
-) -> None:
-    one, other, _ = teachers
-    recipe = replace(STUDENT, epochs=1)
-    first = train(FACES, recipe, tmp_path / "run", device="cpu", teachers=[one])
     message = r"was begun with teachers a \([0-9a-f]{8}\); this call has b \("
     with pytest.raises(TrainingError, match=message):
-        train(FACES, recipe, tmp_path / "run", device="cpu", teachers=[other], resume=True)
-    again = train(FACES, recipe, tmp_path / "run", device="cpu", teachers=[one], resume=True)
-
+        train(FACES, recipe, tmp_path / "a", device="cpu", teachers=[other], resume=True)
+    again = train(FACES, recipe, tmp_path / "a", device="cpu", teachers=[one], resume=True)
     assert history_of(again.history) == history_of(first.history)
 
 

@@ -47,18 +47,8 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_from_a_table_to_a_measured_model(mien: Mien, table: Path, tmp_path: Path) -> None:
     run_dir, model = tmp_path / "run", tmp_path / "first.onnx"
 
-    trained = mien(
-        "train",
-        "--data",
-        table,
-        "--out",
-        run_dir,
-        *TINY,
-        "--epochs",
-        2,
-        "--learning-rate",
-        0.001,
-    )
+    how = ("--epochs", 2, "--learning-rate", 0.001)
+    trained = mien("train", "--data", table, "--out", run_dir, *TINY, *how)
     exported = mien("export", run_dir, "--out", model, "--data", table)
     assert trained.status == 0
     assert trained.stderr.splitlines()[0].startswith("epoch 1/2: loss ")

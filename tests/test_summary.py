@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from command_line import Mien, assert_refused
-from learn_fixtures import tiny_network
+from learn_fixtures import seeded, tiny_network
 from mien.learn.networks import NETWORKS, BackboneOptions, build, macs
 from mien.learn.reports import paper
 from mien.learn.summary import Layer, summarize
@@ -26,10 +26,16 @@ def test_the_papers_table_2_line_for_line(layers: list[Layer]) -> None:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_arithmetic_and_the_macs_of_the_layers_are_those_of_the_network(name: str) -> None:
+def test_every_network_reads_faces_by_layers_whose_arithmetic_and_macs_are_its_own(
+    name: str,
+) -> None:
     network = build(name)
     layers = summarize(network)
+    logits, _ = network.eval()(255.0 * torch.rand(3, 1, 48, 48, generator=seeded()))
 
+    assert logits.shape == (3, 7)
+    assert bool(logits.isfinite().all())
+    assert len(torch.unique(logits, dim=0)) == 3
     for layer in layers:
         computed = eval(layer.arithmetic) if layer.arithmetic else 0
         assert computed == layer.parameters, layer.name
