@@ -67,18 +67,27 @@ def figure(
         yield drawn, list(axes.flat)
 
 
+def legend_below(drawn: "Figure", handles: Sequence[Any] | None = None, **look: Any) -> None:
+    """A legend below a figure, where nothing that is drawn can be under it.
+
+    Args:
+        drawn: made by `figure`.
+        handles: what is told; None takes all that has a label.
+        look: what else matplotlib is told of it.
+    """
+    if handles is None:
+        handles = [one for axes in drawn.axes for one in axes.get_legend_handles_labels()[0]]
+    drawn.legend(
+        handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, **look
+    )
+
+
 def emotion_legend(drawn: "Figure") -> None:
     """Say below a figure which color is which emotion."""
     from matplotlib.patches import Patch
 
-    drawn.legend(
-        handles=[Patch(color=color, label=label) for label, color in COLOR_OF.items()],
-        loc="outside lower center",
-        ncols=len(EMOTIONS),
-        frameon=False,
-        handlelength=1.0,
-        handleheight=1.0,
-    )
+    handles = [Patch(color=color, label=label) for label, color in COLOR_OF.items()]
+    legend_below(drawn, handles, handlelength=1.0, handleheight=1.0)
 
 
 def figure_files(path: Path, endings: Sequence[str] = ENDINGS) -> list[Path]:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mien.learn.audit.check import VotesCheck
-from mien.output.figures import figure, save
+from mien.output.figures import figure, legend_below, save
 
 _COLORS: Final = ("#3478cd", "#e56e1e", "#808690")
 
@@ -24,5 +24,5 @@ def plot_precision(check: VotesCheck, stem: Path) -> list[Path]:
         axes.set(ylim=(0.0, 1.02), ylabel="share whose label is wrong")
         axes.xaxis.set_major_formatter(lambda value, position: f"{value:,.0f}")
         axes.set_title(f"Wrong if {check.wrong_if}", fontsize=10)
-        axes.legend(frameon=False, loc="lower left")
+        legend_below(drawn)
         return save(drawn, stem)

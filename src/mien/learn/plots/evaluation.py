@@ -10,10 +10,12 @@ from mien.labels import EMOTIONS
 from mien.learn.evaluation.measures import Measures
 from mien.learn.evaluation.risk_coverage import RiskCoverage
 from mien.learn.evaluation.scores import Evaluation, Reliability
-from mien.output.figures import EMOTION_COLORS, figure, save
+from mien.output.figures import EMOTION_COLORS, figure, legend_below, save
 
 _BLUE: Final = "#3478cd"
 _GRAY: Final = "#9aa0a8"
+_LABEL_WIDTH: Final = 5  # of a threshold's label, in percent of the faces
+_LABEL_HEIGHT: Final = 0.05  # likewise, as a share of the axes
 
 
 def plot_evaluation(result: Measures, folder: Path) -> list[Path]:
@@ -53,12 +55,13 @@ def plot_reliability(found: Reliability, stem: Path, *, title: str = "") -> list
     with figure(6.0, 4.6) as (drawn, (axes,)):
         axes.plot([0, 1], [0, 1], color=_GRAY, linestyle="--", label="as sure as right")
         sure = found.confidence
-        axes.plot(sure, found.accuracy, "o-", color=_BLUE, label="measured", zorder=3)
+        measured: dict[str, Any] = {"label": "measured", "zorder": 3, "clip_on": False}
+        axes.plot(sure, found.accuracy, "o-", color=_BLUE, **measured)
         crowd = np.array(found.count) / sum(found.count)
         axes.bar(sure, crowd, width=0.045, color=_BLUE, alpha=0.25, label="share of the faces")
         axes.set(xlim=(0, 1), xlabel="probability of the emotion that was read")
         axes.set(ylim=(0, 1), ylabel="share read right")
-        axes.legend(frameon=False, loc="upper left")
+        legend_below(drawn)
         error = found.expected_calibration_error
         axes.set_title(title or f"Expected calibration error {error:.3f}")
         return save(drawn, stem)
@@ -88,19 +91,36 @@ def plot_risk_coverage(result: RiskCoverage, stem: Path) -> list[Path]:
         coverage = [100 * selection.coverage for selection in result.curve]
         accuracy = [100 * (selection.accuracy or 0.0) for selection in result.curve]
         axes.plot(coverage, accuracy, color=_BLUE, linewidth=1.8, zorder=3)
-        axes.axhline(accuracy[-1], color=_GRAY, linestyle="--", linewidth=1)
-        axes.text(1, accuracy[-1], "all faces", va="bottom", fontsize=8.5, color="#6b7078")
+        axes.axhline(accuracy[-1], color=_GRAY, linestyle="--", linewidth=1, label="all faces")
+        lowest = min(accuracy) - 4
+        top = 100 + 0.08 * (100 - lowest)  # a label over the highest dot is below the title
         dot: dict[str, Any] = {"marker": "o", "color": _BLUE, "markersize": 5}
-        for selection in result.at_threshold:
-            if selection.accuracy is None or selection.coverage > 0.985:
-                continue
-            place = (100 * selection.coverage, 100 * selection.accuracy)
-            axes.plot(*place, linestyle="none", zorder=4, **dot)
+        for threshold, across, up in _apart(result, top - lowest):
+            axes.plot(across, up, linestyle="none", zorder=4, **dot)
             beside: dict[str, Any] = {"xytext": (5, 5), "textcoords": "offset points"}
-            axes.annotate(f"{selection.threshold:g}", place, fontsize=8.5, **beside)
+            axes.annotate(f"{threshold:g}", (across, up), fontsize=8.5, **beside)
         axes.plot([], [], linestyle="none", label="those with at least this probability", **dot)
         axes.set(xlim=(0, 101), xlabel="faces that are read, the surest first, %")
-        axes.set(ylim=(min(accuracy) - 4, 102), ylabel="of these read right, %")
-        axes.legend(frameon=False, loc="lower left")
+        axes.set(ylim=(lowest, top), ylabel="of these read right, %")
+        axes.set_yticks([tick for tick in axes.get_yticks() if max(lowest, 0) <= tick <= 100])
+        legend_below(drawn)
         axes.set_title(f"Accuracy without the unsure; risk-coverage area {result.area:.3f}")
         return save(drawn, stem)
+
+
+def _apart(result: RiskCoverage, height: float) -> list[tuple[float, float, float]]:
+    """Thresholds with their coverage and accuracy in percent; none so near that labels would touch.
+
+    `height` is that of the axes, in percent of accuracy.
+    """
+    shown: list[tuple[float, float, float]] = []
+    for selection in result.at_threshold:
+        if selection.accuracy is None or selection.coverage > 0.985:
+            continue
+        place = (100 * selection.coverage, 100 * selection.accuracy)
+        if all(
+            abs(place[0] - across) > _LABEL_WIDTH or abs(place[1] - up) > _LABEL_HEIGHT * height
+            for _, across, up in shown
+        ):
+            shown.append((selection.threshold, *place))
+    return shown
