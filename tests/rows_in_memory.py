@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mien import EMOTIONS
 from mien.readings import UNUSABLE, Event
 from mien.rows.events import EventSettings
+from mien.rows.formats.intervals import Annotation, Intervals
 from mien.rows.statistics import FOLLOW_S, DyadStatistics, EmotionStatistics, EventTables
 from mien.rows.table import VideoResult
 from mien.rows.usable import MAX_STEPS, UnusableSpan
@@ -216,3 +217,10 @@ def unusable_spans(result: VideoResult) -> dict[int, list[UnusableSpan]]:
         if spans:
             found[number] = [span for _, span in spans]
     return found
+
+
+def annotation(rows: VideoResult, length_s: float | None = None) -> Annotation:
+    """What `Intervals` gives of all rows at once."""
+    intervals = Intervals()
+    intervals.add(rows)
+    return intervals.annotation(length_s)

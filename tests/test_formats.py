@@ -29,8 +29,9 @@ from mien.readings import FrameReadings
 from mien.recognize.video.frames import probe
 from mien.rows.formats import FORMATS, Media, files_of, write_format
 from mien.rows.formats.boris import SHEET_COLUMNS
-from mien.rows.formats.intervals import Annotation, Interval, annotation
+from mien.rows.formats.intervals import Annotation, Interval
 from mien.rows.table import VideoResult
+from rows_in_memory import annotation
 from videos import make_video, moving_portrait, steady_times
 
 Frames = Sequence[tuple[float, dict[int, str]]]

@@ -14,7 +14,7 @@ from made_up_rows import write_rows
 from mien import EMOTIONS
 from mien.readings import MOVEMENTS, UNUSABLE, FacialMovements
 from mien.rows.events import EventSettings
-from mien.rows.formats.intervals import Intervals, annotation
+from mien.rows.formats.intervals import Intervals
 from mien.rows.people import Naming, Person, apply
 from mien.rows.statistics import EventTables
 from mien.rows.table import RowFile, VideoResult, read_rows
@@ -129,7 +129,7 @@ def test_intervals_of_formats(names: dict[int, str]) -> None:
         for block in blocks_of(rows, most, seed):
             found.add(block)
         for length_s in (None, float(rows.times_s[-1]) + 0.01):
-            expected = annotation(rows, length_s)
+            expected = rows_in_memory.annotation(rows, length_s)
             assert sum(map(len, expected.people.values())) > 10
             assert copy.deepcopy(found).annotation(length_s) == expected
 

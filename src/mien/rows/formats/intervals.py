@@ -174,13 +174,6 @@ def meaning_of(label: str) -> str:
     return f"the face reads as {label}" if label in EMOTIONS else "no label is likely enough"
 
 
-def annotation(rows: VideoResult, length_s: float | None = None) -> Annotation:
-    """The intervals of a video at hand, of at least one frame, see `Intervals`."""
-    intervals = Intervals()
-    intervals.add(rows)
-    return intervals.annotation(length_s)
-
-
 def person_name(rows: VideoResult, track: int) -> str:
     """What a person is called, on one line, without characters that XML or tables forbid."""
     shown = (
