@@ -278,6 +278,27 @@ def test_one_set_for_each_video_and_a_failure_stops_no_other(video: Mien, tmp_pa
     assert len(csv_rows(out / "a.mp4.csv")) == 25
 
 
+def test_videos_of_one_name_are_called_by_their_folders(tmp_path: Path) -> None:
+    """A number would be that of another video once there is one more, which --resume believes."""
+    for person in ("p1", "p2", "p4"):
+        (tmp_path / person / "first").mkdir(parents=True)
+        (tmp_path / person / "first" / "talk.mp4").touch()
+        (tmp_path / person / "first" / "shot_1.png").touch()
+
+    def called(*given: str) -> list[str]:
+        return [str(video.relative) for video in find_videos([tmp_path / one for one in given])[0]]
+
+    shell = [f"{person}/first/talk.mp4" for person in ("p1", "p2", "p4")]
+    assert called(*shell) == called("*/first/talk.mp4") == shell
+    assert called("p4/first", "p1/first") == ["p4/first/talk.mp4", "p1/first/talk.mp4"]
+    assert called("p1/first/shot_%d.png", "p2/first/shot_%d.png") == [
+        *("p1/first/shot__d.png", "p2/first/shot__d.png")
+    ]
+    assert called("p1/first/talk.mp4", "p2/first/shot_%d.png") == ["talk.mp4", "shot__d.png"]
+    cameras = ["rtsp://one.local/stream", "rtsp://two.local/stream"]
+    assert [str(video.relative) for video in find_videos(cameras)[0]] == ["stream", "stream"]
+
+
 def test_no_two_videos_have_one_output_and_none_takes_that_of_another() -> None:
     def named(*videos: str) -> list[str]:
         sets = Outputs(csv=Path("out")).for_each([VideoFile(v, Path(v)) for v in videos], ["eaf"])

@@ -4,8 +4,9 @@ import glob
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from os.path import commonpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ class VideoFile:
     # a file, a series of images, or an address; see `mien.recognize.video.frames.VideoSource`
     source: str
     # how to call it below an output folder: its path within the folder that was searched, or its
-    # name
+    # name; of several with one name, its path within the folder that all of them are in
     relative: Path
 
 
@@ -63,7 +64,27 @@ def find_videos(
                 found.setdefault(str(path.resolve()) if path.exists() else file.source, file)
         except OSError as error:  # a name too long, a folder that may not be listed
             raise VideoError(f"{given}: cannot be read; {error.strerror or error}") from error
-    return list(found.values()), many
+    return _told_apart(list(found.values())), many
+
+
+def _told_apart(videos: list[VideoFile]) -> list[VideoFile]:
+    """The videos, those with one name called by the folders that they are in, too.
+
+    A number would tell nobody which is which, nor --resume, once there are others.
+    """
+    of_name: dict[str, list[VideoFile]] = {}
+    for video in videos:
+        of_name.setdefault(str(video.relative).casefold(), []).append(video)
+    result = []
+    for video in videos:
+        alike = of_name[str(video.relative).casefold()]
+        folder, *folders = [Path(one.source).parent for one in (video, *alike)]
+        if len(alike) > 1 and all(one.is_dir() for one in folders):  # which of addresses are none
+            with suppress(ValueError):  # they are on several drives
+                within = folder.resolve().relative_to(commonpath(map(Path.resolve, folders)))
+                video = replace(video, relative=within / video.relative.name)
+        result.append(video)
+    return result
 
 
 def _expand(given: str, apart: list[Path]) -> list[VideoFile]:
