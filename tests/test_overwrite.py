@@ -52,12 +52,18 @@ def test_a_file_is_replaced_only_when_asked(mien: Mien, folder: Path, what: str)
         ["agree", "rows.csv", "coder.csv", "--report", "coder.csv"],
         ["convert", "rows.csv", "--to", "fex", "--out", "rows.csv"],
         ["rows", "rows.csv", "--csv", "rows.csv"],
+        ["rows", "rows.csv", "--people", "people.csv", "--csv", "people.csv"],
+        ["rows", "rows.csv", "--people", "people.csv", "--write-people", "people.csv"],
+        ["detect", "face.jpg", "--csv", "face.jpg"],
+        ["detect", ".", "--csv", "face.jpg"],
     ],
 )
 def test_what_is_read_is_never_replaced(mien: Mien, folder: Path, command: list[str]) -> None:
-    before = (folder / "rows.csv").read_bytes()
+    (folder / "people.csv").write_text("track,name\n1,Anna\n")
+    (folder / "face.jpg").write_bytes(PORTRAIT.read_bytes())
+    before = {path: path.read_bytes() for path in folder.iterdir()}
     assert_refused(mien(*command, "--overwrite"), "would replace what is read")
-    assert (folder / "rows.csv").read_bytes() == before
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_a_model_is_replaced_only_when_asked(mien: Mien, folder: Path) -> None:

@@ -123,9 +123,9 @@ def detect(
 
     expectation = expected.expectation()
     left_out = LeftOut()
-    if written.csv is not None:
-        check_free(written.csv, overwrite=written.overwrite)
     files = find_images(paths, not_in=written.out, left_out=left_out)
+    if written.csv is not None:
+        check_free(written.csv, overwrite=written.overwrite, read=[file.path for file in files])
     reader = recognizer.settings(context, cropped=cropped, movements=also.movements).open(
         threads=threads
     )

@@ -60,9 +60,9 @@ def rows(
         raise OptionError("--earlier-report: expected --report, too, which takes its images")
     formats = list(dict.fromkeys(wanted.formats or ()))
     outputs = wanted.outputs().with_formats(formats, Path(file.stem))
-    outputs.check(str(file), replaces=wanted.overwrite, from_rows=True)
+    outputs.check(file, people, replaces=wanted.overwrite, from_rows=True)
     if write_people is not None:
-        Outputs(csv=write_people).check(str(file), replaces=wanted.overwrite, from_rows=True)
+        Outputs(csv=write_people).check(file, people, replaces=wanted.overwrite, from_rows=True)
     result = RowFile(file, fps=fps, tell=say)
     notes = {f"written anew by mien {__version__} from": file.name}
     if people is not None:

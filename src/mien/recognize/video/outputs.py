@@ -107,11 +107,11 @@ class Outputs:
             sets.append(Outputs(**files).with_formats(formats, stem))
         return sets
 
-    def check(self, source: str, *, replaces: bool, from_rows: bool = False) -> None:
+    def check(self, *read: str | Path | None, replaces: bool, from_rows: bool = False) -> None:
         """Refuse names that cannot be written, before the video is read.
 
         Args:
-            source: what is read, which no output may replace.
+            read: what is read, which no output may replace.
             replaces: files that are there may be replaced.
             from_rows: rows are read, not a video, which takes no time: nothing can be resumed.
         Raises:
@@ -129,7 +129,7 @@ class Outputs:
             if paths.count(path) > 1:
                 raise OutputError(f"{path}: expected a name of its own for each output; got two")
             also = "" if from_rows else ", --resume reads only what is not finished"
-            check_free(path, overwrite=replaces, read=[Path(source)], also=also)
+            check_free(path, overwrite=replaces, read=[Path(one) for one in read if one], also=also)
             if not replaces and (part := part_name(path)).exists():
                 raise OutputError(
                     f"{part}: a run that was cut off left it; --resume or --overwrite reads the "
