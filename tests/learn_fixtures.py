@@ -248,6 +248,10 @@ def same_run(result: TrainingResult, reference: TrainingResult) -> bool:
     )
 
 
+class PowerCut(BaseException):
+    """The end of a process, as far as the files on the disk can tell."""
+
+
 def interrupt_at(*moments: tuple[int, int]) -> Callable[[Progress], None]:
     """A report that interrupts training in these steps: epoch and step, both from 1."""
 

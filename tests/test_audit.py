@@ -13,7 +13,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 import doubtful
 from command_line import Mien, assert_refused, csv_rows
-from learn_fixtures import TINY, made_up_faces, write_parquet_folder
+from learn_fixtures import TINY, PowerCut, made_up_faces, write_parquet_folder
 from mien.errors import DataError, MissingExtraError, OptionError, OutputError, TrainingError
 from mien.labels import EMOTIONS, FERPLUS, FERPLUS_TO_EMOTION
 from mien.learn.audit import check, folds
@@ -205,10 +205,6 @@ def test_an_interrupted_audit_goes_on_to_the_same_end(
     assert np.array_equal(found.read.probabilities, audit.read.probabilities)
     assert np.array_equal(found.order, audit.order)
     assert (tmp_path / "fold-3.npy").read_bytes() == (folder / "fold-3.npy").read_bytes()
-
-
-class PowerCut(BaseException):
-    """The end of a process, as far as the files on the disk can tell."""
 
 
 @pytest.mark.slow

@@ -42,12 +42,6 @@ def photo(portrait_image: Image) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def no_face() -> bytes:
-    """The file of a photo without a face."""
-    return png(np.full((256, 256, 3), 90, np.uint8))
-
-
-@pytest.fixture(scope="module")
 def landmarks(portrait_image: Image) -> str:
     """68 points on the face of the portrait, as AffectNet writes them; those that matter."""
     return ";".join(f"{value:.2f}" for value in _points(portrait_image).ravel())

@@ -23,13 +23,12 @@ from learn_fixtures import (
     write_votes,
 )
 from mien.errors import DataError, OptionError
-from mien.labels import EMOTIONS, FERPLUS
+from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet, load_faces
 
 FACES = made_up_faces(train=3, val=2, test=1)
 FACES_WITH_VOTES = made_up_faces(train=3, val=2, test=1, votes=True)
 GOOD_PIXELS = " ".join(["7"] * 2304)
-VOTES_HEADER = ",".join(["Usage", "Image name", *FERPLUS])
 
 
 def _folder_of_tables(root: Path, faces: FaceSet) -> Path:

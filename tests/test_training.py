@@ -18,6 +18,7 @@ import torch
 
 from learn_fixtures import (
     TINY,
+    PowerCut,
     best_weights,
     history_of,
     interrupt_at,
@@ -38,10 +39,6 @@ pytestmark = pytest.mark.usefixtures("tiny")
 FACES = made_up_faces()
 HAPPY = FACES.take(FACES.targets == EMOTIONS.index("happy"))
 STEPS = 20  # of one epoch: 140 faces in batches of 7
-
-
-class PowerCut(BaseException):
-    """The end of a process, as far as the files on the disk can tell."""
 
 
 @pytest.fixture(scope="module")

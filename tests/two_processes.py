@@ -5,7 +5,6 @@ A script, since each of the processes imports it, and with it learns of the netw
 
 import os
 import shutil
-import signal
 import sys
 import time
 from dataclasses import replace
@@ -15,7 +14,7 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
-from learn_fixtures import TINY, add_tiny_network, made_up_faces
+from learn_fixtures import TINY, add_tiny_network, interrupt_at, made_up_faces
 from mien.errors import OutputError, TrainingError
 from mien.learn.training import loop
 from mien.learn.training.loop import Progress, TrainingResult, _train, train
@@ -61,11 +60,7 @@ def _train_and_fail(call: Any, fabric: Fabric, report: Any, interrupted: Any) ->
 
 def main(folder: Path) -> None:
     """The runs, one after the other."""
-
-    def interrupt(progress: Progress) -> None:
-        if progress.row is None and (progress.epoch, progress.step) == (2, 10):
-            signal.raise_signal(signal.SIGINT)
-
+    interrupt = interrupt_at((2, 10))
     train(FACES, RECIPE, folder / "two", device="cpu", devices=2, report=interrupt)
     shutil.copytree(folder / "two", folder / "left")
     try:
