@@ -656,14 +656,12 @@ def test_raf_db_needs_no_table(mien: Mien, tiny_model: Path, tmp_path: Path) -> 
     [
         (("--cuts", "blur"), "--cuts: expected the name of a slice and cut points"),
         (("--cuts", "blur=a,b"), "--cuts: expected the name of a slice and cut points"),
-        (("--slices", "gloom"), "expected a slice among brightness"),
         (
             ("--slices", "none"),
             "made-up: expected groups (--groups) or slices (--slices) to compare; there are",
         ),
         (("--by", "age"), "among none, as there is no table of them (--groups); got 'age'"),
         (("--min-n", "1"), "--min-n: expected 2 or more; got 1"),
-        (("--split", "exam"), "expected a split among train, val, test"),
         (("--groups", "no.csv"), "no.csv: cannot be read; No such file"),
     ],
 )

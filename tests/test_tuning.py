@@ -476,15 +476,6 @@ def test_ctrl_c_prints_the_best_so_far_and_the_same_command_goes_on(
     [
         ("--data gone.csv --out study", "no such file or folder: gone.csv"),
         ("--data fer2013.csv --out study --recipe gone.json", "gone.json: expected a recipe"),
-        (
-            "--data fer2013.csv --out study --recipe paper --search depth",
-            "expected a setting among",
-        ),
-        ("--data fer2013.csv --out study --votes-weight 1", "has no FER+ votes"),
-        (
-            "--data fer2013.csv --out . --recipe paper",
-            "expected a new or empty folder, or that of a study",
-        ),
     ],
 )
 def test_bad_options_are_one_line(arguments: str, message: str, command: Mien) -> None:
