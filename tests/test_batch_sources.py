@@ -16,7 +16,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from archives import jpeg, samples, write_folder, write_parquet, write_tar
-from mien.errors import DataError, MienError, OutputError
+from mien.errors import DataError, MienError, OutputError, counted
 from mien.recognize.batch.listing import Found, Kind, find_files
 from mien.recognize.batch.plan import Plan, Shard, make_plan
 from mien.recognize.batch.reading import Item, items
@@ -293,7 +293,7 @@ def test_of_a_cut_tar_the_images_before_the_cut_are_read(
     *images, last = read(path)
     assert [item.content for item in images] == list(members.values())[:kept]
     assert isinstance(last.content, MienError)
-    assert f"cut short after {kept} images" in str(last.content)
+    assert f"cut short after {counted(kept, 'image')};" in str(last.content)
     assert last.row is None
 
 

@@ -512,8 +512,8 @@ def test_each_of_several_videos_has_its_files(mien: Mien, tiny_model: Path, tmp_
     )
     assert (done.status, done.stderr) == (0, "")
     assert sorted(path.name for path in out.iterdir()) == [
-        *("1-2.jsonl", "1-2_events.json", "1-2_events.tsv"),
-        *("1.jsonl", "1_events.json", "1_events.tsv"),
+        *("1.mov.jsonl", "1.mov_events.json", "1.mov_events.tsv"),
+        *("1.mp4.jsonl", "1.mp4_events.json", "1.mp4_events.tsv"),
         *("2.jsonl", "2_events.json", "2_events.tsv"),
     ]
 

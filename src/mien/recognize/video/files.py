@@ -14,7 +14,7 @@ from mien.recognize.video.outputs import Outputs, media_of
 from mien.recognize.video.readings import VideoSettings, read_stream
 from mien.recognize.video.report import Highlights, Images
 from mien.recognize.video.row_sink import RowSink
-from mien.recognize.video.sampling import end_of_last
+from mien.recognize.video.sampling import check_times, end_of_last
 from mien.recognize.video.writer import VideoWriter
 from mien.rows.timeline import clock
 
@@ -39,7 +39,11 @@ class VideoOutcome:
 
 @dataclass(frozen=True)
 class VideoOptions:
-    """How videos are read."""
+    """How videos are read.
+
+    Raises:
+        OptionError: a time is out of its range.
+    """
 
     every_s: float | None = None  # read only the first frame at or after each multiple of it
     start_s: float | None = None  # leave out frames before this time
@@ -53,6 +57,9 @@ class VideoOptions:
     offline: bool = True
     bars: bool = True  # draw the seven probabilities into the annotated copy
     usable_only: bool = False  # see `mien.recognize.video.row_sink`; the copy shows all faces
+
+    def __post_init__(self) -> None:
+        check_times(self.every_s, self.start_s, self.end_s)
 
 
 def write_video(
