@@ -173,9 +173,9 @@ def test_near_duplicates_count_across_splits_with_the_exact_copies_of_each(
     faces = _set(images, ["train"] * 32 + ["test"], [ANGRY] * 32 + [SAD])
     found = check(faces)
 
-    assert found.duplicates_across["test", "train"] == 0
+    assert found.exact_across["test"]["train"] == 0
     assert found.near_across is not None
-    assert (found.near_across["test", "train"], found.near_across["train", "test"]) == (1, 2)
+    assert (found.near_across["test"]["train"], found.near_across["train"]["test"]) == (1, 2)
     assert (found.n_unique, found.n_distinct, found.near_conflicts) == (32, 31, 1)
 
 
@@ -193,8 +193,8 @@ def test_fer2013_has_the_known_copies(fer2013: FaceSet) -> None:
 
     # Two duplicates are none to the letter where a form of the set has images from JPEG files.
     assert found.n_unique in (34_034, 34_036)
-    assert found.duplicates_across["val", "train"] == 280
-    assert found.duplicates_across["test", "train"] == 288
+    assert found.exact_across["val"]["train"] == 280
+    assert found.exact_across["test"]["train"] == 288
     assert (~duplicates_of(fer2013, of="train")[fer2013.splits == "test"]).sum() == 3_301
     clean = without_duplicates(fer2013)
     assert (len(clean.split("val")), len(clean.split("test"))) == (3_589, 3_589)

@@ -115,21 +115,20 @@ def _print_check(found: "Check") -> None:
         print(f"; {found.n_distinct:,} if near duplicates count as the same", end="")
     print("\n")
     for title, across in (
-        ("faces with an exact copy in", found.duplicates_across),
+        ("faces with an exact copy in", found.exact_across),
         ("faces with an exact, near or mirrored copy in", found.near_across),
     ):
         if across is not None:
             rows = [
-                [split, f"{n:,}", *(f"{across[split, other]:,}" for other in found.splits)]
-                for split, n in found.splits.items()
+                [split, f"{found.splits[split]:,}", *(f"{copies:,}" for copies in others.values())]
+                for split, others in across.items()
             ]
             print(title)
             print_table(["split", "faces", *found.splits], rows, left=(0,))
             print()
-    conflicts = found.conflicts
     rows = [
         ["images that stand in the set more than once", f"{len(found.exact):,}"],
-        ["  of these with more than one label", f"{len(conflicts):,}"],
+        ["  of these with more than one label", f"{found.conflicts:,}"],
     ]
     if found.near is not None:
         mirrored = sum(pair.kind == "mirrored" for pair in found.near)

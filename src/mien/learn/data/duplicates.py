@@ -13,7 +13,7 @@ two steps, each a normalized cross-correlation (Lewis 1995, "Fast normalized cro
 import csv
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
@@ -61,11 +61,6 @@ class Group:
     splits: tuple[str, ...]  # those they are in, in the order of `mien.learn.data.datasets.SPLITS`
     labels: tuple[str, ...]  # the emotions they carry, in the order of `mien.labels.EMOTIONS`
 
-    @property
-    def conflicting(self) -> bool:
-        """Whether they carry more than one label."""
-        return len(self.labels) > 1
-
 
 @dataclass(frozen=True)
 class NearCopy:
@@ -83,38 +78,21 @@ class Check:
 
     n: int  # faces in the set
     n_unique: int  # different images, counting exact duplicates once
+    n_distinct: int | None  # different images, counting near and mirrored duplicates once, too
     splits: dict[str, int]  # faces of each split
+    # Split -> other split -> faces of the first whose exact copy is in the second.
+    exact_across: dict[str, dict[str, int]]
+    near_across: dict[str, dict[str, int]] | None  # likewise, with near and mirrored duplicates
     exact: tuple[Group, ...]  # groups of exact duplicates, by their first row
+    conflicts: int  # how many of these groups carry different labels
     near: tuple[NearCopy, ...] | None  # pairs of near duplicates that are not exact ones
     near_conflicts: int | None  # how many of these pairs carry different labels
-    n_distinct: int | None  # different images, counting near and mirrored duplicates once, too
-    # (split, other split) -> faces of the first whose exact copy is in the second.
-    duplicates_across: dict[tuple[str, str], int]
-    near_across: dict[tuple[str, str], int] | None  # likewise, with near and mirrored duplicates
     constant: tuple[int, ...]  # rows of images of a single gray level
     not_faces: tuple[int, ...] | None  # rows that most FER+ votes call so; None without votes
 
-    @property
-    def conflicts(self) -> tuple[Group, ...]:
-        """Exact duplicates that carry different labels."""
-        return tuple(group for group in self.exact if group.conflicting)
-
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON; rows count from 0 in the order of the set."""
-        return {
-            "n": self.n,
-            "n_unique": self.n_unique,
-            "n_distinct": self.n_distinct,
-            "splits": self.splits,
-            "exact_across": _nested(self.duplicates_across),
-            "near_across": None if self.near_across is None else _nested(self.near_across),
-            "exact": [{"rows": g.rows, "splits": g.splits, "labels": g.labels} for g in self.exact],
-            "conflicts": len(self.conflicts),
-            "near": None if self.near is None else [vars(pair) for pair in self.near],
-            "near_conflicts": self.near_conflicts,
-            "constant": self.constant,
-            "not_faces": self.not_faces,
-        }
+        return asdict(self)
 
 
 def duplicates_of(faces: FaceSet, of: str = "train") -> NDArray[np.bool_]:
@@ -202,13 +180,14 @@ def check(faces: FaceSet, *, near: bool = True, report: Report | None = None) ->
     return Check(
         n=len(faces),
         n_unique=int(group.max(initial=-1)) + 1,
+        n_distinct=n_distinct,
         splits={s: int((faces.splits == s).sum()) for s in SPLITS if (faces.splits == s).any()},
+        exact_across=_across(faces, group, ()),
+        near_across=near_across,
         exact=exact,
+        conflicts=sum(len(copies.labels) > 1 for copies in exact),
         near=pairs,
         near_conflicts=near_conflicts,
-        n_distinct=n_distinct,
-        duplicates_across=_across(faces, group, ()),
-        near_across=near_across,
         constant=tuple(np.flatnonzero(is_constant(faces.images)).tolist()),
         not_faces=not_faces,
     )
@@ -292,11 +271,6 @@ def near_duplicates(
     return tuple(best[pair] for pair in sorted(best))
 
 
-def _nested(across: dict[tuple[str, str], int]) -> dict[str, dict[str, int]]:
-    there = dict.fromkeys(split for split, _ in across)
-    return {split: {other: across[split, other] for other in there} for split in there}
-
-
 def _groups_of(images: NDArray[np.uint8]) -> NDArray[np.int64]:
     """(N,) int64: a number for each face, the same for exact duplicates, from 0 on without gaps."""
     numbers: dict[bytes, int] = {}
@@ -338,8 +312,8 @@ def _groups(faces: FaceSet, group: NDArray[np.int64]) -> tuple[Group, ...]:
 
 def _across(
     faces: FaceSet, group: NDArray[np.int64], pairs: Iterable[NearCopy]
-) -> dict[tuple[str, str], int]:
-    """(split, other split) -> faces of the first that the second has, too."""
+) -> dict[str, dict[str, int]]:
+    """Split -> other split -> faces of the first that the second has, too."""
     there = [split for split in SPLITS if (faces.splits == split).any()]
     count = np.zeros((group.max(initial=-1) + 1, len(there)), np.int64)
     for column, split in enumerate(there):
@@ -350,9 +324,11 @@ def _across(
         alike[one] += count[two]
         alike[two] += count[one]
     return {
-        (split, other): int(np.sum(alike[group[faces.splits == split], column] > (split == other)))
+        split: {
+            other: int(np.sum(alike[group[faces.splits == split], column] > (split == other)))
+            for column, other in enumerate(there)
+        }
         for split in there
-        for column, other in enumerate(there)
     }
 
 
