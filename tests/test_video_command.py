@@ -212,10 +212,10 @@ def test_what_cannot_be_done_is_refused_and_leaves_nothing(
         ((clip_file, "--out", tmp_path / "out.gif"), ("--out", "ends in .mp4")),
         ((clip_file, "--out", clip_file, "--overwrite"), ("would replace what is read",)),
         ((clip_file, "--csv", csv, "--summary", csv), ("of its own",)),
-        ((clip_file, "--start", 9), ("before the end at 4 s",)),
+        ((clip_file, "--start", 9), ("clip.mp4: expected frames from 9 s on", "it ends at 4 s")),
         (
             (clip_file, "--start", 2, "--end", 1, "--csv", csv),
-            ("--end: expected", "above 2.0 (--start)"),
+            ("mien: --end: expected", "above 2.0 (--start)"),
         ),
         ((0,), ("a camera", "mien webcam")),
         ((none,), ("no such file",)),
@@ -225,6 +225,10 @@ def test_what_cannot_be_done_is_refused_and_leaves_nothing(
         ((folder / "*.mp4",), ("no file matches",)),
         ((tmp_path, "--csv", csv), ("--csv", "expected a folder")),
         ((tmp_path, "--out", none), ("--out", "expected a folder")),
+    ]
+    cases += [
+        ((clip_file, clip_file, "--every", 0), ("mien: --every: expected seconds above 0; got 0",)),
+        ((clip_file, "--fps", 0), ("mien: --fps: expected frames per second above 0; got 0",)),
     ]
     for arguments, words in cases:
         assert_refused(video(*arguments), *words)

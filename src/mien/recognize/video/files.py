@@ -14,7 +14,7 @@ from mien.recognize.video.outputs import Outputs, media_of
 from mien.recognize.video.readings import VideoSettings, read_stream
 from mien.recognize.video.report import Highlights, Images
 from mien.recognize.video.row_sink import RowSink
-from mien.recognize.video.sampling import check_times, end_of_last
+from mien.recognize.video.sampling import check_fps, check_times, end_of_last
 from mien.recognize.video.writer import VideoWriter
 from mien.rows.timeline import clock
 
@@ -42,7 +42,7 @@ class VideoOptions:
     """How videos are read.
 
     Raises:
-        OptionError: a time is out of its range.
+        OptionError: a time or a rate is out of its range.
     """
 
     every_s: float | None = None  # read only the first frame at or after each multiple of it
@@ -60,6 +60,7 @@ class VideoOptions:
 
     def __post_init__(self) -> None:
         check_times(self.every_s, self.start_s, self.end_s)
+        check_fps(self.sequence_fps)
 
 
 def write_video(
@@ -95,9 +96,7 @@ def write_video(
     if 0 < (info.duration_s or 0.0) <= start_s:
         info = measured(info)
         if 0 < (info.duration_s or 0.0) <= start_s:
-            raise OptionError(
-                f"start_s: expected a time before the end at {info.duration_s:g} s; got {start_s:g}"
-            )
+            raise _over_before(start_s, f"it ends at {info.duration_s:g} s", info)
     outputs.make_folders()
     keep_images = outputs.video is not None or outputs.report is not None
     read = _read(recognizer, source, info, how, keep_images=keep_images)
@@ -125,9 +124,7 @@ def write_video(
             if progress is not None:
                 progress(info, frame.time_s)
         if not rows.frames and start_s:
-            raise OptionError(
-                f"start_s: expected a time before the end of the video; got {start_s:g}"
-            )
+            raise _over_before(start_s, "there is none", info)
         info = _with_length(info, how, rows)
         people = rows.write_sums(
             facts=_facts(info, rows.frames),
@@ -161,6 +158,13 @@ def _read(
         settings = replace(settings, batch_frames=1)
     return read_stream(
         recognizer, given, settings=settings, offline=how.offline, keep_images=keep_images
+    )
+
+
+def _over_before(start_s: float, what: str, info: VideoInfo) -> OptionError:
+    return OptionError(
+        f"expected frames from {start_s:g} s on, where reading is to start; {what}",
+        source=info.source,
     )
 
 

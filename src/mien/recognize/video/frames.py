@@ -18,7 +18,7 @@ from mien.recognize.sources import VIDEO_SUFFIXES
 from mien.recognize.video.cameras import Camera
 from mien.recognize.video.decoding import VideoReader
 from mien.recognize.video.info import Frame, VideoInfo, VideoSource
-from mien.recognize.video.sampling import check_times, prefetch, sampled
+from mien.recognize.video.sampling import check_fps, check_times, prefetch, sampled
 from mien.recognize.video.times import CLOCK_FORMATS
 
 __all__ = [
@@ -62,7 +62,7 @@ def probe(
         VideoError: it is not a video that can be read; the message says what it is.
         OptionError: `sequence_fps` is not above zero, or `source` has times of its own.
     """
-    _check_fps(sequence_fps)
+    check_fps(sequence_fps)
     if (camera := camera_number(source)) is not None:
         _refuse_fps(sequence_fps, str(source))
         with closing(Camera(camera)) as opened:
@@ -129,7 +129,7 @@ def frames(
             `sequence_fps` is not above zero, or `source` has times of its own.
     """
     check_times(every_s, start_s, end_s)
-    _check_fps(sequence_fps)
+    check_fps(sequence_fps)
     if (camera := camera_number(source)) is not None:
         _refuse_fps(sequence_fps, str(source))
         opened = Camera(camera)
@@ -192,11 +192,6 @@ def _refuse_fps(fps: float | None, name: str) -> None:
             f"as frames per second are given (--fps, sequence_fps); it has times of its own. Leave "
             "them out; every_s (--every) reads fewer frames"
         )
-
-
-def _check_fps(sequence_fps: float | None) -> None:
-    if sequence_fps is not None and not 0 < sequence_fps < float("inf"):
-        raise OptionError(f"sequence_fps: expected frames per second above 0; got {sequence_fps}")
 
 
 def _sequence(source: VideoSource) -> list[Path]:

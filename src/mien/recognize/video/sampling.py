@@ -21,6 +21,12 @@ def check_times(every_s: float | None, start_s: float | None, end_s: float | Non
         raise OptionError(f"end_s: expected seconds above {start_s or 0.0} (start_s); got {end_s}")
 
 
+def check_fps(sequence_fps: float | None) -> None:
+    """Raise `OptionError` for what is no rate of frames."""
+    if sequence_fps is not None and not 0 < sequence_fps < math.inf:
+        raise OptionError(f"sequence_fps: expected frames per second above 0; got {sequence_fps}")
+
+
 class FrameSampler:
     """Which times are asked for."""
 
