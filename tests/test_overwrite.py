@@ -80,3 +80,23 @@ def test_a_folder_is_no_file(mien: Mien, folder: Path) -> None:
     (folder / "new.csv").mkdir()
     done = mien("events", "rows.csv", "--out", "new.csv", "--overwrite")
     assert_refused(done, "new.csv: expected a file to write; it is a folder")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["data", "check", "faces.csv", "--out", "faces.csv"],
+        ["robustness", "--data", "faces.csv", "--csv", "faces.csv"],
+        ["robustness", "--data", "faces.csv", "--model", "paper,mine.onnx", "--csv", "mine.onnx"],
+        ["fairness", "--data", "faces.csv", "--groups", "groups.csv", "--page", "groups.csv"],
+        ["card", "mine.onnx", "--data", "faces.csv", "--out", "mine.onnx"],
+        ["export", "paper", "--data", "faces.csv", "--votes", "votes.csv", "--out", "votes.csv"],
+    ],
+)
+def test_what_is_measured_is_never_replaced(mien: Mien, folder: Path, command: list[str]) -> None:
+    """These replace what they wrote before without being asked."""
+    for name in ("faces.csv", "votes.csv", "groups.csv", "mine.onnx"):
+        (folder / name).write_text("what took hours")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    assert_refused(mien(*command), "would replace what is read")
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before

@@ -28,8 +28,10 @@ def card(
     """
     from mien.learn.reports.card_text import card_text
     from mien.learn.reports.cards import measure_card
-    from mien.output.files import atomic_text
+    from mien.output.files import atomic_text, check_free
 
+    for path in out:
+        check_free(path, overwrite=True, read=[Path(model), data, votes])
     classifier = Classifier(model, threads=0)
     faces = read_data(data, votes=votes, find_faces=find_faces)
     with ExitStack() as stack:

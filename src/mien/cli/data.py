@@ -94,7 +94,10 @@ def data_check(
     cropped, compressed, brightened or watermarked; a mirrored one is that in a mirror.
     """
     from mien.learn.data.duplicates import check, write_pairs
+    from mien.output.files import check_free
 
+    if out is not None:
+        check_free(out, overwrite=True, read=[path, votes])
     faces = read_data(path, votes=votes, find_faces=find_faces, quiet=True)
     with bar("comparing the faces") as report:
         found = check(faces, near=not exact_only, report=report)

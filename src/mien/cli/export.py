@@ -97,7 +97,9 @@ def export(
     """
     need_torch("exporting")
     from mien.learn.files.export import export_model
+    from mien.output.files import check_free
 
+    check_free(out, overwrite=True, read=[measuring.data, measuring.votes])
     faces = measuring.read()
     with status("exporting and measuring"):
         spec = export_model(run, out, faces=faces, **asdict(form))

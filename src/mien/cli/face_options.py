@@ -1,6 +1,7 @@
 """Options of the commands that learn from labeled faces, or measure on them."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from mien.cli.shared import DataOption, FindFacesOption, VotesOption, read_data
@@ -16,6 +17,10 @@ class LabeledFaces:
     data: DataOption
     votes: VotesOption = None
     find_faces: FindFacesOption = False
+
+    def files(self) -> list[Path | None]:
+        """What is read, where those are files: no output may replace them."""
+        return [self.data, self.votes]
 
     def read(self, *, quiet: bool = False) -> "FaceSet":
         """The faces; says what was left out unless it is `quiet`."""

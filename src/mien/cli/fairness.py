@@ -83,8 +83,11 @@ def fairness(
     from mien.learn.fairness.comparison import check_draws, find_groupings, measure_fairness
     from mien.learn.fairness.gaps import metric_frame
     from mien.learn.reports.fairness_page import fairness_page
-    from mien.output.files import atomic_text
+    from mien.output.files import atomic_text, check_free
 
+    if page is not None:
+        read = [*map(Path, model.split(",")), *faces_from.files(), grouping.groups]
+        check_free(page, overwrite=True, read=read)
     chosen = _slices(grouping.slices)
     points = _cuts(grouping.cuts or [])
     check_draws(drawing.min_n, drawing.resamples, drawing.permutations)

@@ -84,10 +84,14 @@ def robustness(
     """
     from mien.learn.evaluation.robustness import Robustness, measure
     from mien.learn.evaluation.scores import truth_of
-    from mien.output.files import atomic_text
+    from mien.output.files import atomic_text, check_free
 
+    models = model or [DEFAULT_MODEL]
+    if csv is not None:
+        files = [Path(name) for names in models for name in names.split(",")]
+        check_free(csv, overwrite=True, read=[*files, *faces_from.files()])
     wanted = sampling.corruptions()
-    classifiers = _classifiers(model or [DEFAULT_MODEL], head)
+    classifiers = _classifiers(models, head)
     asked = next(iter(classifiers.values())).head
     faces = truth_of(asked, faces_from.read()).split(split)
     data_name = f"{faces.name} {split}"
