@@ -54,6 +54,8 @@ def test_a_file_is_replaced_only_when_asked(mien: Mien, folder: Path, what: str)
         ["rows", "rows.csv", "--csv", "rows.csv"],
         ["rows", "rows.csv", "--people", "people.csv", "--csv", "people.csv"],
         ["rows", "rows.csv", "--people", "people.csv", "--write-people", "people.csv"],
+        ["convert", "model.h5", "--data", "people.csv", "--out", "people.csv"],
+        ["webcam", "--source", "face.jpg", "--no-window", "--record", "face.jpg"],
         ["detect", "face.jpg", "--csv", "face.jpg"],
         ["detect", ".", "--csv", "face.jpg"],
     ],

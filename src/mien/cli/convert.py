@@ -123,7 +123,7 @@ def convert(
     _refuse(of_rows, f"rows ({', '.join(SUFFIXES)})", file)
     if out is None:
         raise OptionError(f"{file}: expected --out with the ONNX file to write")
-    check_free(out, overwrite=overwrite, read=[file])
+    check_free(out, overwrite=overwrite, read=[file, theirs.data])
     _convert_model(file, out, theirs, as_json=as_json)
 
 

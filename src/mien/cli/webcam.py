@@ -67,8 +67,8 @@ class OutputOptions:
         """The files that are asked for."""
         return [path for path in (self.record, self.csv) if path is not None]
 
-    def check(self, *, window: bool) -> None:
-        """Refuse names that are taken, and that nothing is done."""
+    def check(self, source: str, *, window: bool) -> None:
+        """Refuse names that are taken, by what is read or others, and that nothing is done."""
         from mien.output.files import check_free, part_name
 
         if not window and not self.paths and not self.lsl:
@@ -76,7 +76,7 @@ class OutputOptions:
                 "--no-window: expected --record, --csv or --lsl with it; nothing would be done"
             )
         for path in self.paths:
-            check_free(path, overwrite=self.overwrite)
+            check_free(path, overwrite=self.overwrite, read=[Path(source)])
             if (part := part_name(path)).exists() and not self.overwrite:
                 raise OutputError(
                     f"{part}: an earlier run that was cut off left it; rename it to keep it, "
@@ -128,7 +128,7 @@ def webcam(
         raise OptionError("--real-time: expected a file in --source; a camera is in real time")
     if seconds is not None and not seconds > 0:
         raise OptionError(f"--seconds: expected more than 0; got {seconds:g}")
-    files.check(window=view.window)
+    files.check(camera.source, window=view.window)
     settings = recognizer.settings()
     reader = settings.open(threads=threads)
     failure: MienError | KeyboardInterrupt | None = None
