@@ -251,6 +251,19 @@ def test_tables_as_csv_and_json(tmp_path: Path) -> None:
         tables.write(events=tmp_path / "events.txt")
 
 
+def test_times_that_count_from_1970_are_told_to_the_frame(tmp_path: Path) -> None:
+    """As beside an EEG, whose clock they were brought to."""
+    plain = a_video("nnnnnnnnnnhhhhhhhhhh")
+    late = replace(plain, times_s=plain.times_s + 1_764_000_000.0)
+    EventTables.of(late).write(events=tmp_path / "events.csv")
+    rows = csv_rows(tmp_path / "events.csv")
+    assert [(row["emotion"], row["onset_s"], row["end_s"]) for row in rows] == [
+        ("neutral", "1764000000.0", "1764000001.0"),
+        ("happy", "1764000001.0", "1764000002.0"),
+    ]
+    assert [row["duration_s"] for row in rows] == ["1.0", "1.0"]
+
+
 def test_tables_and_rows_may_share_a_folder(tmp_path: Path) -> None:
     outputs = Outputs(csv=tmp_path, events=tmp_path, statistics=tmp_path, dyads=tmp_path)
     (files,) = outputs.for_each([VideoFile("talk.mov", Path("talk.mov"))])

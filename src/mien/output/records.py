@@ -253,6 +253,8 @@ def csv_lines(columns: Sequence[str], given: Iterable[Mapping[str, Any]]) -> str
 def write_table(path: Path, columns: Sequence[str], given: Sequence[Mapping[str, Any]]) -> None:
     """Write rows as CSV, or as a JSON array of objects, by the ending of the name.
 
+    Times (`_s`) have microseconds, as they may count from 1970; other numbers are `rounded`.
+
     Args:
         path: `.csv` or `.json`.
         columns: of all rows, in order.
@@ -266,11 +268,16 @@ def write_table(path: Path, columns: Sequence[str], given: Sequence[Mapping[str,
             f"{path}: expected a name that ends in {' or '.join(TABLE_SUFFIXES)}; "
             f"got {suffix or 'none'}"
         )
-    cells = [{name: rounded(row.get(name)) for name in columns} for row in given]
+    cells = [{name: _told(name, row.get(name)) for name in columns} for row in given]
     if suffix == ".csv":
         write_text(path, csv_header(columns) + csv_lines(columns, cells))
     else:
         write_text(path, json_text(cells, indent=2) + "\n")
+
+
+def _told(name: str, value: Any) -> Any:
+    is_time = name.endswith("_s") and isinstance(value, float)
+    return round(value, 6) if is_time else rounded(value)
 
 
 def schema(columns: Sequence[str], metadata: Mapping[str, str] | None = None) -> "pyarrow.Schema":
