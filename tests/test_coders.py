@@ -192,6 +192,8 @@ def test_options_are_checked(tmp_path: Path) -> None:
 
 def test_rows_are_told_from_files_of_coders(tmp_path: Path) -> None:
     assert is_rows(written(tmp_path, "rows.csv", "frame,time_s,track,x0\n"))
+    # As pandas and R save them: with numbers of rows before, or in another order.
+    assert is_rows(written(tmp_path, "rows.csv", ",track,frame,time_s,x0\n"))
     assert is_rows(tmp_path / "rows.jsonl")
     assert not is_rows(write_table(tmp_path / "coder.csv"))
     assert not is_rows(tmp_path / "talk.eaf")

@@ -121,7 +121,7 @@ def is_rows(path: Path) -> bool:
     """Whether a file has rows of a video; the others are those of human coders."""
     if path.suffix.lower() != ".csv":
         return path.suffix.lower() in (".jsonl", ".parquet")
-    return header_of(path)[:3] == list(VIDEO_TABLE[:3]) or is_other(path)
+    return {*VIDEO_TABLE[:3]} <= {*header_of(path)} or is_other(path)
 
 
 def has_tiers(path: Path) -> bool:
