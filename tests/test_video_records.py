@@ -265,6 +265,15 @@ def test_lines_of_another_kind_are_told(
         table.read_rows(path)
 
 
+@pytest.mark.parametrize("value", ["[]", "3", "null"])
+def test_a_line_that_is_no_object_is_told(value: str, tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(f"{value}\n")
+    for read in (table.read_rows, row_facts):
+        with pytest.raises(OutputError, match=r"line 1: expected a JSON object; got"):
+            read(path)
+
+
 def test_a_line_that_was_cut_off_is_told_by_its_first_missing_cell(tmp_path: Path) -> None:
     path = write(tmp_path / "rows.csv", VIDEO[:1])
     path.write_text(path.read_text()[: path.read_text().rindex(",0.25,")])

@@ -314,7 +314,14 @@ def csv_cells(path: Path, *, columns: Collection[str] | None = None) -> PlacedCe
 def json_cells(lines: Iterable[str]) -> PlacedCells:
     """The values of JSON lines."""
     for number, line in enumerate(lines, 1):
-        yield f"line {number}", json.loads(line)
+        yield f"line {number}", _cells_in(line, number)
+
+
+def _cells_in(line: str, number: int) -> dict[str, Any]:
+    cells = json.loads(line)
+    if not isinstance(cells, dict):
+        raise ValueError(f"line {number}: expected a JSON object; got {line[:40].strip()}")
+    return cells
 
 
 def _json_cells(path: Path, *, columns: Collection[str] | None) -> PlacedCells:
@@ -325,9 +332,9 @@ def _json_cells(path: Path, *, columns: Collection[str] | None) -> PlacedCells:
             return
         for number, line in enumerate(file, 1):
             head, box, rest = line.partition(',"box":')
-            cells = json.loads(head + "}" if box else line)
+            cells = _cells_in(head + "}" if box else line, number)
             if box and "track" not in cells:
-                cells = json.loads(line)
+                cells = _cells_in(line, number)
             elif '"movements":{' in rest:
                 cells["movements"] = True
             yield f"line {number}", cells
