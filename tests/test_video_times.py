@@ -181,6 +181,22 @@ def test_a_length_counts_from_zero_not_from_the_first_frame(name: str, tmp_path:
     assert probe(tmp_path / name).duration_s == pytest.approx(1.52, abs=0.001)
 
 
+@pytest.mark.parametrize("every_s", [None, 0.5])
+def test_a_program_stream_is_as_long_as_its_packets_say(
+    every_s: float | None, tiny_model: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "video.mpg"
+    with av.open(path, "w") as file:
+        stream = file.add_stream("mpeg1video", rate=25, width=160, height=96)
+        stream.codec_context.max_b_frames = 3
+        for image in np.random.default_rng(0).integers(0, 256, (50, 96, 160, 3), dtype=np.uint8):
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(image)))
+        file.mux(stream.encode())
+    assert (probe(path).duration_s or 0.0) < 1.99  # FFmpeg takes it from the clock
+    outcome, _ = read(path, tiny_model, every_s=every_s)
+    assert outcome.info.duration_s == pytest.approx(2.0)
+
+
 def test_a_video_without_a_length_gets_the_one_that_was_read(
     tiny_model: Path, tmp_path: Path
 ) -> None:

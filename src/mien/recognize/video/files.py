@@ -172,10 +172,9 @@ def _with_length(info: VideoInfo, how: VideoOptions, sink: RowSink) -> VideoInfo
     """A video that was read with its true length, where no header tells it, or a wrong one."""
     if how.end_s is not None or info.stream or not sink.end_s:
         return info
+    info = measured(info)  # as `mien convert --video` has it
     if info.duration_s is None or sink.end_s >= info.duration_s:
         return replace(info, duration_s=sink.until_s if how.every_s is None else sink.end_s)
-    if sink.until_s < info.duration_s - _CUT_SHORT_S:
-        return measured(info)  # it is damaged, or its clock jumps
     return info
 
 
