@@ -1,7 +1,7 @@
 #!/bin/sh
 # duckdb 2.0.1: 'readings/*.parquet' has the columns and types of the first file. Where that one has whole
 # numbers (an action unit that somebody never showed), those of all others are rounded: .4 and 2.4 come as 0
-# and 2, a mean of .52 as .33, and a column that only later files have is left out, without a word. Of CSV
+# and 2, a mean of .57 as .33, and a column that only later files have is left out, without a word. Of CSV
 # files the fractions come; pandas and polars raise. read_parquet(..., union_by_name=true) keeps numbers and
 # columns.
 set -eu

@@ -1,8 +1,9 @@
 #!/bin/sh
-# FFmpeg 9.0.2 (of imageio-ffmpeg 0.8.1): of "one frame a second" by -vf fps=1 image n is the frame at n + 0.47 s,
-# by the option -r 1 the frame at n - 1.13 s, after two of the first instants: the two ways are 1.6 s apart, and
-# neither shows what is there at n s, which is the time both files give the image. fps=1:round=up, or
-# select='not(mod(n,30))', gives the frame at n s. At 2 a second it is +0.23 and -0.57 s, and so on.
+# FFmpeg 9.0.2 (of imageio-ffmpeg 0.8.1): of "one frame a second" by -vf fps=1 image n is the frame at n +
+# 0.47 s, by the option -r 1 the frame at n - 1.13 s, after two of the first instants: the two ways are 1.6
+# s apart, and neither shows what is there at n s, which is the time both files give the image.
+# fps=1:round=up, or select='not(mod(n,30))', gives the frame at n s. At 2 a second it is +0.23 and -0.57 s,
+# and so on.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,8 +1,8 @@
 #!/bin/sh
 # pyedflib 0.1.42: EdfWriter keeps one annotation for each data record and drops the later ones, while every
 # writeAnnotation returns 0. A record is 1 s as a rule, but as long as it takes to hold whole samples: at
-# 30000/1001 samples a second, the rate of a video, 50 s, so of 100 labels in ten minutes 12 are left, of 40 labels
-# in 30 s at 30 a second 30. Call set_number_of_annotation_signals(64) before the first samples.
+# 30000/1001 samples a second, the rate of a video, 50 s, so of 100 labels in ten minutes 12 are left, of 40
+# labels in 30 s at 30 a second 30. Call set_number_of_annotation_signals(64) before the first samples.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

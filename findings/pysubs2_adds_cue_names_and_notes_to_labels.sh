@@ -1,8 +1,9 @@
 #!/bin/sh
-# pysubs2 1.8.1: of a WebVTT file whose cues have names, or with a NOTE between cues, load() adds the name of the
-# next cue, or the note, to the text of the cue before, without a word: the label "happy" becomes "happy", empty
-# line, "face-2", and save() writes it as such. Of four labels one is left as it was. Numbers for names are left
-# out. webvtt-py reads both right. (Cue identifiers and comment blocks: w3.org/TR/webvtt1.)
+# pysubs2 1.8.1: of a WebVTT file whose cues have names, or with a NOTE between cues, load() adds the name
+# of the next cue, or the note, to the text of the cue before, without a word: the label "happy" becomes
+# "happy", empty line, "face-2", and save() writes it as such. Of four labels one is left as it was. Numbers
+# for names are left out. webvtt-py reads both right. (Cue identifiers and comment blocks:
+# w3.org/TR/webvtt1.)
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

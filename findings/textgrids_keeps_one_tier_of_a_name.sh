@@ -1,8 +1,9 @@
 #!/bin/sh
-# praat-textgrids 1.4.0: of tiers with the same name, as two coders' tiers "face" in one grid, TextGrid() keeps
-# the last alone: two of four intervals come, without a word, and write() makes that of the file. Of quotation
-# marks in a label, which the format doubles, some stay doubled and some are lost, and a label of two lines, as
-# Praat writes it, ends with the first. textgrid 1.6.1 reads all of it as Praat does. Read with that.
+# praat-textgrids 1.4.0: of tiers with the same name, as two coders' tiers "face" in one grid, TextGrid()
+# keeps the last alone: two of four intervals come, without a word, and write() makes that of the file. Of
+# quotation marks in a label, which the format doubles, some stay doubled and some are lost, and a label of
+# two lines, as Praat writes it, ends with the first. textgrid 1.6.1 reads all of it as Praat does. Read
+# with that.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

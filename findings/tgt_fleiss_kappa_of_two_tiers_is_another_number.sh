@@ -1,8 +1,8 @@
 #!/bin/sh
-# tgt 1.5 (TextGridTools, for Praat's annotations): agreement(tiers, "fleiss-kappa") of two tiers makes a table of
-# the labels of one by those of the other, and then reads each row of it as an item with that many raters. Two
-# coders who contradict each other every time have 1, not -1; two who agree in four of five, .38, not .60. Of
-# three tiers it is right. For two ask for "scott-pi", which is what Fleiss' kappa is then.
+# tgt 1.5 (TextGridTools, for Praat's annotations): agreement(tiers, "fleiss-kappa") of two tiers makes a
+# table of the labels of one by those of the other, and then reads each row of it as an item with that many
+# raters. Two coders who contradict each other every time have 1, not -1; two who agree in four of five,
+# .38, not .60. Of three tiers it is right. For two ask for "scott-pi", which is what Fleiss' kappa is then.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

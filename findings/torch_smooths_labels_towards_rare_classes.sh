@@ -1,8 +1,9 @@
 #!/bin/sh
-# torch 2.13.0: cross_entropy(weight=..., label_smoothing=0.1) multiplies each label's share of the smoothing by
-# the weight of that label too, so the target is no longer "mixed with a uniform distribution". With weights for
-# how often FER2013 has each emotion, the loss of a happy face is least where the network says "disgust .185",
-# not .014. Weighing each sample by its own label instead (reduction="none") gives .014. Nothing warns.
+# torch 2.13.0: cross_entropy(weight=..., label_smoothing=0.1) multiplies each label's share of the
+# smoothing by the weight of that label too, so the target is no longer "mixed with a uniform distribution".
+# With weights for how often FER2013 has each emotion, the loss of a happy face is least where the network
+# says "disgust .185", not .014. Weighing each sample by its own label instead (reduction="none") gives
+# .014. Nothing warns.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
