@@ -51,7 +51,7 @@ from mien.readings import Image, Reading
 from mien.recognize.classifier import DEFAULT_MODEL
 from mien.recognize.images import load_image
 from mien.recognize.recognizer import Recognizer
-from processes import cpu_s, resident_mb, sum_of
+from processes import cpu_s, family_of, resident_mb, sum_of
 from program import PORTRAIT, options_of, print_head, print_row
 
 WIDTH, HEIGHT = 640, 480
@@ -157,23 +157,20 @@ def server(model: str, *, workers: int) -> Iterator[Running]:
 
 
 def _await_workers(running: Running, workers: int) -> None:
-    """Wait until all have answered, told apart by the moment at which they started."""
+    """Wait until all have answered: each connection is held by the worker that answers it."""
     begun = time.monotonic()
-    starts: list[tuple[float, float]] = []  # earliest and latest of each
-    while len(starts) < workers:
+    answered: set[int] = set()  # numbers of their processes
+    while len(answered) < workers:
         if time.monotonic() - begun > START_S:
-            raise RuntimeError(f"expected {workers} workers to answer; {len(starts)} did")
+            raise RuntimeError(f"expected {workers} workers to answer; {len(answered)} did")
         time.sleep(0.01)
-        asked = time.monotonic()
-        with closing(running.connection()) as connection, suppress(OSError):
+        with closing(running.connection()) as connection, suppress(OSError, psutil.Error):
             connection.request("GET", "/api/health")
-            uptime_s = json.loads(connection.getresponse().read())["uptime_s"]
-            earliest, latest = asked - uptime_s - 0.001, time.monotonic() - uptime_s + 0.001
-            same = [one for one in starts if one[0] <= latest and earliest <= one[1]]
-            for one in same[:1]:
-                starts.remove(one)
-                earliest, latest = max(one[0], earliest), min(one[1], latest)
-            starts.append((earliest, latest))
+            connection.getresponse().read()
+            address = connection.sock.getsockname()
+            for process in family_of(running.process):
+                if any(one.raddr == address for one in process.net_connections("tcp")):
+                    answered.add(process.pid)
 
 
 # One live client
