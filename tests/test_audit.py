@@ -28,6 +28,7 @@ from mien.learn.audit.label_errors import (
 )
 from mien.learn.data.datasets import FaceSet
 from mien.learn.data.duplicates import groups_of_duplicates
+from mien.learn.evaluation.scores import Interval
 from mien.learn.reports.audit_page import to_page, write_audit
 from mien.learn.training.loop import Progress, train
 from mien.learn.training.recipes import RECIPES
@@ -459,6 +460,7 @@ def test_a_perfect_ranking_has_perfect_scores() -> None:
         assert score.average_precision.interval.low == pytest.approx(1)
         assert list(score.precision_at) == [14, 100]  # no share of fewer than ten faces
         assert score.precision_at[14].value == 1
+        assert score.precision_at[14].interval == Interval.wilson(14, 14)
         assert score.precision_at[100].value == pytest.approx(len(WRONG) / 100)
         assert checked.doubted_n == 10
         assert (checked.doubted_precision, checked.doubted_recall) == (1, 10 / len(WRONG))

@@ -143,7 +143,7 @@ def _check(
             name: RankingScore(
                 average_precision=_score(of[:, 0]),
                 auroc=_score(of[:, 1]),
-                precision_at={depth: _score(of[:, 2 + i]) for i, depth in enumerate(depths)},
+                precision_at={d: _share(of[:, 2 + i], d) for i, d in enumerate(depths)},
                 curve=tuple((wrong[orders[name]].cumsum()[curve_at - 1] / curve_at).tolist()),
             )
             for name, of in values.items()
@@ -179,3 +179,9 @@ def _measures(
 def _score(values: NDArray[np.float64]) -> Score:
     """The first value, and the interval of the others."""
     return Score(float(values[0]), Interval.of(values[1:]))
+
+
+def _share(values: NDArray[np.float64], n: int) -> Score:
+    """Likewise, of a share of n faces."""
+    value = float(values[0])
+    return Score(value, Interval.of_share(round(value * n), n, values[1:]))
