@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from mien import Detector, Face, HaarDetector, YuNetDetector, load_image
 from mien.bench import MATCH_IOU
 from mien.readings import Box, Image
-from mien.recognize.faces import iou
+from mien.recognize.candidates import iou
 from mien.recognize.images import is_image_name
 from mien.recognize.yunet import YuNet
 from program import options_of

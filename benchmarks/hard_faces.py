@@ -15,7 +15,7 @@ import numpy as np
 from mien import YuNetDetector, load_image
 from mien.bench import MATCH_IOU, match, read_boxes
 from mien.readings import Box, Image
-from mien.recognize.faces import iou
+from mien.recognize.candidates import iou
 from program import options_of
 
 SIZES_PX = (12, 16, 20, 24, 32)

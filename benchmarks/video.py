@@ -48,8 +48,9 @@ import numpy as np
 from mien.output.overlay import annotate
 from mien.readings import Box, Face, Image
 from mien.recognize.analysis import analyze_video
+from mien.recognize.candidates import iou
 from mien.recognize.classifier import DEFAULT_MODEL
-from mien.recognize.faces import YuNetDetector, iou
+from mien.recognize.faces import YuNetDetector
 from mien.recognize.images import load_image
 from mien.recognize.recognizer import Recognizer
 from mien.recognize.video.appearance import appearance_of

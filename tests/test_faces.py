@@ -18,13 +18,13 @@ from mien import (
     load_image,
 )
 from mien.readings import Box, Image
+from mien.recognize.candidates import iou
 from mien.recognize.crops import crop_faces
 from mien.recognize.faces import (
     DETECTORS,
     WHOLE_IMAGE,
     WholeImage,
     detector_named,
-    iou,
     what_may_help,
 )
 from mien.recognize.yunet import YuNet

@@ -8,7 +8,8 @@ import pytest
 
 from mien.errors import OptionError
 from mien.readings import Box, Face, Image
-from mien.recognize.faces import Framing, HaarDetector, YuNetDetector, iou
+from mien.recognize.candidates import iou
+from mien.recognize.faces import Framing, HaarDetector, YuNetDetector
 from mien.recognize.video.appearance import appearance_of
 from mien.recognize.video.tracking import TrackedFace, Tracker, TrackingSettings
 

@@ -69,7 +69,7 @@ const FEW_LOOKS = 2; // after so many, no look is spent on the tilt of faces tha
 
 /** What a search is told. */
 export interface DetectorOptions {
-  /** Less sure finds are dropped, 0 to 1. */
+  /** Less sure candidates are dropped, 0 to 1. */
   readonly minScore: number;
   /** Faces whose box is smaller are dropped; its longer side, in original pixels. */
   readonly minFacePx: number;
@@ -80,7 +80,7 @@ export interface DetectorOptions {
 }
 
 /** What YuNet found, in pixels of the image. */
-interface Find {
+interface Candidate {
   readonly middle: Point;
   /** Across the face and down, in its own upright frame. */
   readonly sides: Point;
@@ -117,31 +117,31 @@ export class Detector {
 
   /** The faces of an image, best first. */
   detect(image: Pixels): Face[] {
-    let finds = this.search(image, 0);
-    if (this.options.secondLooks) finds = this.turnUpright(image, finds);
-    return bestFirst(finds)
-      .filter((find) => sizePx(find) >= this.options.minFacePx)
+    let candidates = this.search(image, 0);
+    if (this.options.secondLooks) candidates = this.turnUpright(image, candidates);
+    return bestFirst(candidates)
+      .filter((candidate) => sizePx(candidate) >= this.options.minFacePx)
       .map(({ box, score, points }) => ({ box, score: Math.min(score, 1), landmarks: points }));
   }
 
   /** The faces of an image that is turned by so many quarters, counter-clockwise. */
-  private search(image: Pixels, quarters: number): Find[] {
+  private search(image: Pixels, quarters: number): Candidate[] {
     const { fullSize, secondLooks, minScore } = this.options;
     const seen = quarters ? TURNED_GLANCE_SCORE : GLANCE_SCORE;
-    let finds = this.find(image, GLANCE_PIXELS, quarters, seen);
-    if (quarters && !finds.length) return [];
+    let candidates = this.find(image, GLANCE_PIXELS, quarters, seen);
+    if (quarters && !candidates.length) return [];
     const least = quarters ? TURNED_SCORE : SURE_SCORE;
-    const clear = !fullSize && showsAll(finds, least);
-    finds = finds.filter((find) => find.score >= this.doubtful);
-    if (!clear || (secondLooks && mayBeACrowd(image, finds))) {
+    const clear = !fullSize && showsAll(candidates, least);
+    candidates = candidates.filter((candidate) => candidate.score >= this.doubtful);
+    if (!clear || (secondLooks && mayBeACrowd(image, candidates))) {
       for (const pixels of this.morePixels(image)) {
         const more = this.find(image, pixels, quarters, this.doubtful);
-        finds = clear ? joined(finds, more) : joined(more, finds);
+        candidates = clear ? joined(candidates, more) : joined(more, candidates);
       }
     }
-    if (!secondLooks) return finds.filter((find) => find.score >= minScore);
+    if (!secondLooks) return candidates.filter((candidate) => candidate.score >= minScore);
     const looks = new SecondLooks(this.network, image, MOST_LOOKS);
-    return joined(this.lookedAt(looks, finds), []);
+    return joined(this.lookedAt(looks, candidates), []);
   }
 
   /** How many pixels are searched after the glance. */
@@ -158,21 +158,21 @@ export class Detector {
   }
 
   /** What is found in an image when it is shrunk and turned. */
-  private find(image: Pixels, pixels: number, quarters: number, least: number): Find[] {
+  private find(image: Pixels, pixels: number, quarters: number, least: number): Candidate[] {
     const { small, scale } = shrunk(image, pixels);
     const rows = this.network.find(turned(small, quarters), least);
-    const found = rows.map((row) => findOf(row, small, scale, quarters));
+    const found = rows.map((row) => candidateOf(row, small, scale, quarters));
     if (!this.options.secondLooks || pixels <= GLANCE_PIXELS) return found;
-    return found.filter((find) => find.score >= SURE_SCORE || sizePx(find) >= LEAST_LOOK_PX);
+    return found.filter((candidate) => candidate.score >= SURE_SCORE || sizePx(candidate) >= LEAST_LOOK_PX);
   }
 
-  /** Finds as they show themselves when they are looked at again, without those of no face. */
-  private lookedAt(looks: SecondLooks, finds: readonly Find[]): Find[] {
+  /** Candidates as they show themselves when they are looked at again, without those of no face. */
+  private lookedAt(looks: SecondLooks, candidates: readonly Candidate[]): Candidate[] {
     const { minScore } = this.options;
     const least = Math.max(SURE_SCORE, minScore);
-    const sure = finds.filter((find) => find.score >= least).sort((a, b) => a.score - b.score);
-    const doubtful = finds
-      .filter((find) => find.score < least && sizePx(find) >= LEAST_LOOK_PX)
+    const sure = candidates.filter((candidate) => candidate.score >= least).sort((a, b) => a.score - b.score);
+    const doubtful = candidates
+      .filter((candidate) => candidate.score < least && sizePx(candidate) >= LEAST_LOOK_PX)
       .sort((a, b) => b.score - a.score);
     const levels = looks.at(doubtful);
     const turns = levels.map((level, i) => this.tilts(level, doubtful[i]));
@@ -181,110 +181,112 @@ export class Detector {
       .map((tilts, i) => best(agreed(doubtful[i], levels[i]), tilts, turnedScore(doubtful[i])));
     return [
       ...seen
-        .filter((find): find is Find => find !== null && find.score >= minScore)
+        .filter((candidate): candidate is Candidate => candidate !== null && candidate.score >= minScore)
         // What lies in the middle of a sure one is a part of it.
-        .filter((find) => !sure.some((other) => isIn(find, other))),
+        .filter((candidate) => !sure.some((other) => isIn(candidate, other))),
       // Those first that are likeliest to be tilted.
-      ...sure.map((find) => this.righted(looks, find)),
+      ...sure.map((candidate) => this.righted(looks, candidate)),
     ];
   }
 
-  /** A sure find, as it shows itself if it is tilted. */
-  private righted(looks: SecondLooks, find: Find): Find {
-    const upright = find.score >= UPRIGHT_SCORE || isUpright(find);
-    if (upright || sizePx(find) < LEAST_LOOK_PX || looks.count >= FEW_LOOKS) return find;
+  /** A sure candidate, as it shows itself if it is tilted. */
+  private righted(looks: SecondLooks, candidate: Candidate): Candidate {
+    const upright = candidate.score >= UPRIGHT_SCORE || isUpright(candidate);
+    if (upright || sizePx(candidate) < LEAST_LOOK_PX || looks.count >= FEW_LOOKS) return candidate;
     // A large face tells to which side it is tilted, a small one once it is enlarged.
-    const level = tellsTilt(find) ? find : looks.at([find])[0];
-    const [tilts] = looks.turned([find], [this.tilts(level, find)]);
-    return best(find, tilts, TURNED_SCORE, level) ?? find;
+    const level = tellsTilt(candidate) ? candidate : looks.at([candidate])[0];
+    const [tilts] = looks.turned([candidate], [this.tilts(level, candidate)]);
+    return best(candidate, tilts, TURNED_SCORE, level) ?? candidate;
   }
 
   /** By how much a head may be tilted that was looked at. */
-  private tilts(level: Find | null, find: Find): number[] {
-    if (!level) return find.score >= TILTED_SCORE ? [-TILT_DEG, TILT_DEG] : [];
+  private tilts(level: Candidate | null, candidate: Candidate): number[] {
+    if (!level) return candidate.score >= TILTED_SCORE ? [-TILT_DEG, TILT_DEG] : [];
     if (level.score >= this.options.minScore && isUpright(level)) return [];
     const tilt = tiltDeg(level);
     if (Math.abs(tilt) >= LEAST_TILT_DEG) return [Math.sign(tilt) * TILT_DEG];
     return level.score >= UPRIGHT_SCORE ? [] : [-TILT_DEG, TILT_DEG];
   }
 
-  /** Better finds, if the image lies on its side or head. */
-  private turnUpright(image: Pixels, finds: Find[]): Find[] {
-    const upright = surest(finds);
+  /** Better candidates, if the image lies on its side or head. */
+  private turnUpright(image: Pixels, candidates: Candidate[]): Candidate[] {
+    const upright = surest(candidates);
     const score = upright?.score ?? 0;
     const largePx = LARGE_SHARE * Math.max(image.width, image.height);
-    const level = finds.some((f) => isUpright(f) && !f.enlarged && sizePx(f) >= largePx);
+    const level = candidates.some((f) => isUpright(f) && !f.enlarged && sizePx(f) >= largePx);
     const { least, count, share } = SEVERAL_LEVEL;
-    const sure = finds.filter((find) => find.score >= least).length;
-    const several = sure >= Math.max(count, share * finds.length);
-    if (level || several || score >= (finds.length > 2 ? LEVEL_SCORES.many : LEVEL_SCORES.few)) return finds;
+    const sure = candidates.filter((candidate) => candidate.score >= least).length;
+    const several = sure >= Math.max(count, share * candidates.length);
+    if (level || several || score >= (candidates.length > 2 ? LEVEL_SCORES.many : LEVEL_SCORES.few))
+      return candidates;
     let sides = [1, 2, 3];
     // What looks more upright than not is a face.
     const isFace = upright && !upright.enlarged && tellsTilt(upright) && upright.odds > 0;
     if (upright && (isFace || score >= ROUND_SCORE)) {
       const looks = new SecondLooks(this.network, image, sides.length);
       const degrees = sides.map((quarters) => 90 * quarters);
-      const scores = looks.turned([upright], [degrees])[0].map((find) => find?.score ?? 0);
+      const scores = looks.turned([upright], [degrees])[0].map((candidate) => candidate?.score ?? 0);
       const highest = Math.max(...scores);
-      if (highest <= score) return finds;
+      if (highest <= score) return candidates;
       sides = [sides[scores.indexOf(highest)]];
     }
-    let best = finds;
+    let best = candidates;
     for (const quarters of sides) {
       const found = this.search(image, quarters);
       // Of the right turn more faces are found, and more surely, than of the opposite one.
-      if (found.some((find) => find.score >= TURNED_SCORE) && total(found) > total(best)) best = found;
+      if (found.some((candidate) => candidate.score >= TURNED_SCORE) && total(found) > total(best))
+        best = found;
     }
     return best;
   }
 }
 
 /** Whether a glance shows large faces, one of them of that score, and nothing else. */
-function showsAll(finds: readonly Find[], least: number): boolean {
+function showsAll(candidates: readonly Candidate[], least: number): boolean {
   return (
-    finds.some((find) => find.score >= least) &&
-    finds.every((find) =>
-      find.score >= SURE_SCORE ? find.seenPx >= GLANCE_FACE_PX : sizePx(find) < LEAST_LOOK_PX,
+    candidates.some((candidate) => candidate.score >= least) &&
+    candidates.every((candidate) =>
+      candidate.score >= SURE_SCORE ? candidate.seenPx >= GLANCE_FACE_PX : sizePx(candidate) < LEAST_LOOK_PX,
     )
   );
 }
 
-/** Whether a sure find is so small that there may be others that a glance does not show. */
-function mayBeACrowd({ width, height }: Pixels, finds: readonly Find[]): boolean {
+/** Whether a sure candidate is so small that there may be others that a glance does not show. */
+function mayBeACrowd({ width, height }: Pixels, candidates: readonly Candidate[]): boolean {
   const largePx = GLANCE_SHARE * Math.sqrt(width * height);
-  const sizes = finds.filter((find) => find.score >= SURE_SCORE).map(sizePx);
+  const sizes = candidates.filter((candidate) => candidate.score >= SURE_SCORE).map(sizePx);
   return sizes.length > 1 && Math.min(...sizes) < largePx;
 }
 
 /** That, or what is surer of it once it is turned and believed. */
 function best(
-  find: Find | null,
-  tilts: readonly (Find | null)[],
+  candidate: Candidate | null,
+  tilts: readonly (Candidate | null)[],
   least: number,
-  level: Find | null = null,
-): Find | null {
+  level: Candidate | null = null,
+): Candidate | null {
   const believed = tilts.filter((tilted) => tilted && tilted.score >= least);
-  return believed.length ? surest([...believed, find, level]) : find;
+  return believed.length ? surest([...believed, candidate, level]) : candidate;
 }
 
 /** Whether it was seen in a size that shows a tilt. */
-function tellsTilt({ seenPx }: Find): boolean {
+function tellsTilt({ seenPx }: Candidate): boolean {
   return seenPx >= TELLING_PX.least && seenPx <= TELLING_PX.most;
 }
 
 /** What a look shows, as sure as it and the search are together. */
-function agreed(find: Find, look: Find | null): Find | null {
-  return look && { ...look, score: LOOK_SHARE * look.score + (1 - LOOK_SHARE) * find.score };
+function agreed(candidate: Candidate, look: Candidate | null): Candidate | null {
+  return look && { ...look, score: LOOK_SHARE * look.score + (1 - LOOK_SHARE) * candidate.score };
 }
 
-/** From which score on a doubtful find is believed once it is turned. */
-function turnedScore({ seenPx }: Find): number {
+/** From which score on a doubtful candidate is believed once it is turned. */
+function turnedScore({ seenPx }: Candidate): number {
   return seenPx >= TELLING_PX.least ? TURNED_SCORE : SMALL_TURNED_SCORE;
 }
 
 /** Whether it is surely upright, where it was found. */
-function isUpright(find: Find): boolean {
-  return tellsTilt(find) && find.odds >= UPRIGHT_ODDS;
+function isUpright(candidate: Candidate): boolean {
+  return tellsTilt(candidate) && candidate.odds >= UPRIGHT_ODDS;
 }
 
 /** Logarithm of the odds that a face is upright; its weights are explained in the Python package. */
@@ -305,42 +307,42 @@ function uprightOdds({ width, height, points, score: raw }: Row): number {
 }
 
 /** Of the line of the eyes in the image as it was turned, clockwise. */
-function tiltDeg({ points, quarters }: Find): number {
+function tiltDeg({ points, quarters }: Candidate): number {
   const [right, left] = points;
   const tilt = (Math.atan2(left[1] - right[1], left[0] - right[0]) * 180) / Math.PI + 90 * quarters;
   return ((((tilt + 180) % 360) + 360) % 360) - 180;
 }
 
-function sizePx({ sides }: Find): number {
+function sizePx({ sides }: Candidate): number {
   return Math.max(...sides);
 }
 
-function total(finds: readonly Find[]): number {
-  return finds.reduce((sum, find) => sum + find.score, 0);
+function total(candidates: readonly Candidate[]): number {
+  return candidates.reduce((sum, candidate) => sum + candidate.score, 0);
 }
 
-function bestFirst(finds: readonly Find[]): Find[] {
-  return [...finds].sort((a, b) => b.score - a.score);
+function bestFirst(candidates: readonly Candidate[]): Candidate[] {
+  return [...candidates].sort((a, b) => b.score - a.score);
 }
 
-function surest(finds: readonly (Find | null)[]): Find | null {
-  return bestFirst(finds.filter((find) => find !== null))[0] ?? null;
+function surest(candidates: readonly (Candidate | null)[]): Candidate | null {
+  return bestFirst(candidates.filter((candidate) => candidate !== null))[0] ?? null;
 }
 
-/** Finds without those that lie on a surer one; all of the first go before all of the others. */
-function joined(first: readonly Find[], then: readonly Find[]): Find[] {
-  const kept: Find[] = [];
-  for (const find of [...bestFirst(first), ...bestFirst(then)]) {
-    if (kept.every((other) => iou(find.box, other.box) < SAME_FACE_IOU)) kept.push(find);
+/** Candidates without those that lie on a surer one; all of the first go before all of the others. */
+function joined(first: readonly Candidate[], then: readonly Candidate[]): Candidate[] {
+  const kept: Candidate[] = [];
+  for (const candidate of [...bestFirst(first), ...bestFirst(then)]) {
+    if (kept.every((other) => iou(candidate.box, other.box) < SAME_FACE_IOU)) kept.push(candidate);
   }
   return kept;
 }
 
-/** Whether the middle of a find is in the box of a larger one. */
-function isIn(find: Find, other: Find): boolean {
+/** Whether the middle of a candidate is in the box of a larger one. */
+function isIn(candidate: Candidate, other: Candidate): boolean {
   const [x0, y0, x1, y1] = other.box;
-  const [x, y] = find.middle;
-  return x0 < x && x < x1 && y0 < y && y < y1 && sizePx(find) < sizePx(other);
+  const [x, y] = candidate.middle;
+  return x0 < x && x < x1 && y0 < y && y < y1 && sizePx(candidate) < sizePx(other);
 }
 
 /** Intersection over union of two boxes, 0 to 1. */
@@ -352,13 +354,13 @@ export function iou(a: Box, b: Box): number {
   return union > 0 ? shared / union : 0;
 }
 
-function makeFind(
+function makeCandidate(
   points: readonly Point[],
   sides: Point,
   row: Row,
   quarters: number,
   enlarged = false,
-): Find {
+): Candidate {
   const [middle, ...landmarks] = points;
   const [across, down] = quarters % 2 ? [sides[1], sides[0]] : sides;
   return {
@@ -379,7 +381,7 @@ function middleOf(row: Row): Point {
 }
 
 /** What YuNet says of an image that was shrunk, then turned: in pixels of the image. */
-function findOf(row: Row, small: Pixels, [scaleX, scaleY]: Point, quarters: number): Find {
+function candidateOf(row: Row, small: Pixels, [scaleX, scaleY]: Point, quarters: number): Candidate {
   let [width, height] = quarters % 2 ? [small.height, small.width] : [small.width, small.height];
   let points: Point[] = [middleOf(row), ...row.points];
   for (let i = 0; i < quarters; i++) {
@@ -389,7 +391,7 @@ function findOf(row: Row, small: Pixels, [scaleX, scaleY]: Point, quarters: numb
   }
   points = points.map(([x, y]): Point => [x / scaleX, y / scaleY]);
   const [across, down] = quarters % 2 ? [scaleY, scaleX] : [scaleX, scaleY];
-  return makeFind(points, [row.width / across, row.height / down], row, quarters);
+  return makeCandidate(points, [row.width / across, row.height / down], row, quarters);
 }
 
 /** Second looks at places of one image, no more than so many. */
@@ -403,29 +405,29 @@ class SecondLooks {
   ) {}
 
   /** What is found in the place of each, enlarged. */
-  at(finds: readonly Find[]): (Find | null)[] {
-    const level = finds.map(() => [0]);
-    return this.seen(finds, level, LOOK_PX).map((views) => views[0] ?? null);
+  at(candidates: readonly Candidate[]): (Candidate | null)[] {
+    const level = candidates.map(() => [0]);
+    return this.seen(candidates, level, LOOK_PX).map((views) => views[0] ?? null);
   }
 
   /** What is found in the place of each, turned by each of its degrees, counter-clockwise. */
-  turned(finds: readonly Find[], degrees: readonly (readonly number[])[]): (Find | null)[][] {
-    return this.seen(finds, degrees, TURNED_LOOK_PX);
+  turned(candidates: readonly Candidate[], degrees: readonly (readonly number[])[]): (Candidate | null)[][] {
+    return this.seen(candidates, degrees, TURNED_LOOK_PX);
   }
 
   /** One or none for each turn of each, while looks are left; all lie side by side. */
   private seen(
-    finds: readonly Find[],
+    candidates: readonly Candidate[],
     degrees: readonly (readonly number[])[],
     px: typeof LOOK_PX,
-  ): (Find | null)[][] {
+  ): (Candidate | null)[][] {
     const { side, face } = px;
     const places: Place[] = [];
-    const seen = finds.map((find, i) => {
+    const seen = candidates.map((candidate, i) => {
       const turns = degrees[i].slice(0, this.most - this.count);
       this.count += turns.length;
-      const views: (Find | null)[] = turns.map(() => null);
-      places.push(...this.places(find, turns, views, px));
+      const views: (Candidate | null)[] = turns.map(() => null);
+      places.push(...this.places(candidate, turns, views, px));
       return views;
     });
     if (!places.length) return seen;
@@ -437,41 +439,41 @@ class SecondLooks {
       const left = index * side;
       const away = Math.max(Math.abs(x - left - side / 2), Math.abs(y - side / 2));
       if (away > face / 2 || Math.max(row.width, row.height) < face / 2) continue; // beside or in it
-      const { map, find, views, turn } = places[index];
-      const scale = face / sizePx(find);
+      const { map, candidate, views, turn } = places[index];
+      const scale = face / sizePx(candidate);
       const back = inverted(map);
       const ofRow: Point[] = [[x, y], ...row.points];
       const points = ofRow.map((point) => moved([point[0] - left, point[1]], back));
       const sides: Point = [row.width / scale, row.height / scale];
-      views[turn] = makeFind(points, sides, row, find.quarters, true);
+      views[turn] = makeCandidate(points, sides, row, candidate.quarters, true);
     }
     return seen;
   }
 
-  /** The place of a find, turned by each of these. */
+  /** The place of a candidate, turned by each of these. */
   private places(
-    find: Find,
+    candidate: Candidate,
     degrees: readonly number[],
-    views: (Find | null)[],
+    views: (Candidate | null)[],
     { side, face }: typeof LOOK_PX,
   ): Place[] {
     if (!degrees.length) return [];
-    const scale = face / sizePx(find);
-    const part = this.part(find, side, scale);
+    const scale = face / sizePx(candidate);
+    const part = this.part(candidate, side, scale);
     return degrees.map((more, turn) => {
-      const map = lookAt(find.middle, 90 * find.quarters + more, scale, side);
+      const map = lookAt(candidate.middle, 90 * candidate.quarters + more, scale, side);
       const image = warp(part.image, inverted(ofPart(map, part)), side, "black");
-      return { image, map, find, views, turn };
+      return { image, map, candidate, views, turn };
     });
   }
 
   /** What is around a place, shrunk so as not to alias. */
-  private part(find: Find, side: number, scale: number): Part {
+  private part(candidate: Candidate, side: number, scale: number): Part {
     const { width, height } = this.image;
     const reach = (0.75 * side) / scale; // of a square that is turned
     const within = (value: number, length: number): number =>
       Math.trunc(Math.min(Math.max(value, 0), length));
-    const [x, y] = find.middle;
+    const [x, y] = candidate.middle;
     const [left, right] = [within(x - reach, width), within(x + reach + 1, width)];
     const [top, bottom] = [within(y - reach, height), within(y + reach + 1, height)];
     const part = cut(this.image, left, top, right, bottom);
@@ -484,8 +486,8 @@ class SecondLooks {
 interface Place {
   readonly image: Pixels;
   readonly map: Affine;
-  readonly find: Find;
-  readonly views: (Find | null)[];
+  readonly candidate: Candidate;
+  readonly views: (Candidate | null)[];
   readonly turn: number;
 }
 

@@ -28,8 +28,9 @@ import numpy as np
 from mien.environment import import_onnxruntime
 from mien.errors import DataError, MienError, OptionError
 from mien.readings import Box
+from mien.recognize.candidates import iou
 from mien.recognize.classifier import DEFAULT_MODEL, Classifier
-from mien.recognize.faces import DETECTORS, detector_named, iou
+from mien.recognize.faces import DETECTORS, detector_named
 from mien.recognize.images import load_image
 
 IMAGE: Final = Path(__file__).parent / "assets" / "astronaut.jpg"  # in the public domain

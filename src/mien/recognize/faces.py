@@ -3,20 +3,24 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
-from typing import Any, ClassVar, Final, Protocol, TypeAlias, cast
+from typing import Any, Final, Protocol
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from mien.environment import of_opencv
 from mien.errors import OptionError, check_count, check_number
-from mien.readings import Box, Face, Image, Landmarks, check_image
+from mien.readings import Face, Image, check_image
+from mien.recognize.candidates import (
+    DOUBTFUL_SCORE,
+    Candidate,
+    SecondLooks,
+    View,
+    distinct,
+    shrink,
+    shrunk_size,
+)
 from mien.recognize.yunet import CELL_PX, YuNet
-
-_Row: TypeAlias = NDArray[np.float64]
-"""(15,): x, y, width and height of a box, x and y of its five landmarks, score."""
 
 _MOST_CROPPED_PX: Final = 96  # of an image that looks like a face from a data set
 _MUCH_SHRUNK: Final = 0.7  # or more: a larger search finds little else
@@ -89,14 +93,12 @@ class YuNetDetector:
     MIN_SEARCH_PIXELS: Final = 448 * 448
     MAX_SEARCH_PIXELS: Final = 640 * 640
     MAX_FULL_SIZE_PIXELS: Final = 25_000_000  # 6000 x 4000; larger images are shrunk to it
-    SAME_FACE_IOU: Final = 0.3
 
     GLANCE_SCORE: Final = 0.2  # from here on something in a glance asks for a larger search
     GLANCE_FACE_PX: Final = 32  # in the glance; boxes of smaller ones are coarse, others are missed
     # Of the side of a square as large as the image: smaller ones may stand in a crowd.
     GLANCE_SHARE: Final = 0.2
     MIN_SCORE: Final = 0.7
-    DOUBTFUL_SCORE: Final = 0.3  # from here on it may be a face
     SURE_SCORE: Final = 0.8  # from here on it is one, without a second look
     UPRIGHT_SCORE: Final = 0.9  # seldom reached by what is found in a tilted face
     # Seldom reached by the surest of one or two, or of more, in an image on its side or head.
@@ -112,8 +114,6 @@ class YuNetDetector:
     TURNED_GLANCE_SCORE: Final = 0.4  # like GLANCE_SCORE, in an image that is turned
     LOOK_SHARE: Final = 0.6  # of a look in the score of what is found; the rest is the search's
     TILTS: Final = (-30.0, 30.0)  # degrees, counter-clockwise
-    LOOK_PX: Final = (128, 80)  # side of what is looked at again, and of the face in it
-    TURNED_LOOK_PX: Final = (96, 72)  # likewise, of what is turned for that
     LEAST_LOOK_PX: Final = 24  # in original pixels: enlarged more than that, a face tells little
     MOST_LOOKS: Final = 12  # at one image, so that no texture holds up the reading
     FEW_LOOKS: Final = 2  # after so many, no look is spent on the tilt of faces that are sure
@@ -145,10 +145,10 @@ class YuNetDetector:
             image: (H, W, 3) uint8, RGB.
         """
         check_image(image)
-        finds = self._search(image)
+        candidates = self._search(image)
         if self.second_looks:
-            finds = self._turn_upright(image, finds)
-        faces = [find.face() for find in sorted(finds, key=lambda find: -find.score)]
+            candidates = self._turn_upright(image, candidates)
+        faces = [one.face() for one in sorted(candidates, key=lambda one: -one.score)]
         return [face for face in faces if face.size_px >= self.min_face_px]
 
     def look_at(self, image: Image, faces: Sequence[Face]) -> list[Face | None]:
@@ -160,55 +160,55 @@ class YuNetDetector:
         Returns:
             What is seen at each place; None where no face is.
         """
-        looks = _SecondLooks(self._network, image, len(faces))
-        finds = (looks.at([_Find.expected(face)])[0] for face in faces)
+        looks = SecondLooks(self._network, image, len(faces))
+        candidates = (looks.at([Candidate.expected(face)])[0] for face in faces)
         return [
-            find.face()
-            if find and find.score >= self.min_score and find.size_px >= self.min_face_px
+            one.face()
+            if one and one.score >= self.min_score and one.size_px >= self.min_face_px
             else None
-            for find in finds
+            for one in candidates
         ]
 
     def search_size(self, width: int, height: int) -> tuple[int, int]:
         """Width and height to which an image of this size is shrunk, at most, to be searched."""
         pixels = self.MAX_FULL_SIZE_PIXELS if self.full_size else self._search_pixels(width, height)
-        return _shrunk_size(width, height, pixels, CELL_PX)
+        return shrunk_size(width, height, pixels, CELL_PX)
 
     def _search_pixels(self, width: int, height: int) -> int:
         pixels = round(width * height * self.SEARCH_SHARE)
         return min(max(pixels, self.MIN_SEARCH_PIXELS), self.MAX_SEARCH_PIXELS)
 
-    def _search(self, image: Image, quarters: int = 0) -> list["_Find"]:
+    def _search(self, image: Image, quarters: int = 0) -> list[Candidate]:
         """The faces of an image that is turned by so many quarters, counter-clockwise."""
         seen = self.TURNED_GLANCE_SCORE if quarters else self.GLANCE_SCORE
-        finds = self._find(image, self.GLANCE_PIXELS, quarters, seen)
-        if quarters and not finds:
+        candidates = self._find(image, self.GLANCE_PIXELS, quarters, seen)
+        if quarters and not candidates:
             return []
         least = self.TURNED_SCORE if quarters else self.SURE_SCORE
-        clear = not self.full_size and self._shows_all(finds, least)
-        finds = [find for find in finds if find.score >= self._doubtful]
-        enough = clear and not (self.second_looks and self._may_be_a_crowd(image, finds))
+        clear = not self.full_size and self._shows_all(candidates, least)
+        candidates = [one for one in candidates if one.score >= self._doubtful]
+        enough = clear and not (self.second_looks and self._may_be_a_crowd(image, candidates))
         for pixels in () if enough else self._more_pixels(image):
             more = self._find(image, pixels, quarters, self._doubtful)
-            finds = _joined(finds, more) if clear else _joined(more, finds)
+            candidates = distinct(candidates, more) if clear else distinct(more, candidates)
         if not self.second_looks:
-            return [find for find in finds if find.score >= self.min_score]
-        looks = _SecondLooks(self._network, image, self.MOST_LOOKS)
-        return _joined(self._looked_at(looks, finds))
+            return [one for one in candidates if one.score >= self.min_score]
+        looks = SecondLooks(self._network, image, self.MOST_LOOKS)
+        return distinct(self._looked_at(looks, candidates))
 
-    def _shows_all(self, finds: list["_Find"], least: float) -> bool:
+    def _shows_all(self, candidates: list[Candidate], least: float) -> bool:
         """Whether a glance shows large faces, one of them of that score, and nothing else."""
-        return any(find.score >= least for find in finds) and all(
-            find.seen_px >= self.GLANCE_FACE_PX
-            if find.score >= self.SURE_SCORE
-            else find.size_px < self.LEAST_LOOK_PX
-            for find in finds
+        return any(one.score >= least for one in candidates) and all(
+            one.seen_px >= self.GLANCE_FACE_PX
+            if one.score >= self.SURE_SCORE
+            else one.size_px < self.LEAST_LOOK_PX
+            for one in candidates
         )
 
-    def _may_be_a_crowd(self, image: Image, finds: list["_Find"]) -> bool:
-        """Whether of several sure finds one is so small that a glance may not show others."""
+    def _may_be_a_crowd(self, image: Image, candidates: list[Candidate]) -> bool:
+        """Whether of several sure candidates one is so small that a glance may not show others."""
         large_px = self.GLANCE_SHARE * math.sqrt(image.shape[0] * image.shape[1])
-        sizes_px = [find.size_px for find in finds if find.score >= self.SURE_SCORE]
+        sizes_px = [one.size_px for one in candidates if one.score >= self.SURE_SCORE]
         return len(sizes_px) > 1 and min(sizes_px) < large_px
 
     def _more_pixels(self, image: Image) -> Iterator[int]:
@@ -224,98 +224,99 @@ class YuNetDetector:
 
     @property
     def _doubtful(self) -> float:
-        return min(self.min_score, self.DOUBTFUL_SCORE)
+        return min(self.min_score, DOUBTFUL_SCORE)
 
-    def _find(self, image: Image, pixels: int, quarters: int, least: float) -> list["_Find"]:
+    def _find(self, image: Image, pixels: int, quarters: int, least: float) -> list[Candidate]:
         """What is found in an image when it is shrunk and turned."""
-        view = _shrink(image, pixels, CELL_PX)
+        view = shrink(image, pixels, CELL_PX)
         if quarters:
             turned = np.ascontiguousarray(np.rot90(view.image, quarters))
-            view = _View(turned, view.scale, quarters)
+            view = View(turned, view.scale, quarters)
         rows = self._network.find(view.image, least)
         if self.second_looks and pixels > self.GLANCE_PIXELS:  # a crowd has many small ones
             sizes_px = (rows[:, 2:4] / view.scale).max(axis=1)
             rows = rows[(rows[:, 14] >= self.SURE_SCORE) | (sizes_px >= self.LEAST_LOOK_PX)]
-        return [view.find(row) for row in rows]
+        return [view.candidate(row) for row in rows]
 
-    def _looked_at(self, looks: "_SecondLooks", finds: list["_Find"]) -> list["_Find"]:
-        """Finds as they show themselves when they are looked at again, without those of no face."""
+    def _looked_at(self, looks: SecondLooks, candidates: list[Candidate]) -> list[Candidate]:
+        """Candidates as a second look shows them, without those of no face."""
         least = max(self.SURE_SCORE, self.min_score)
-        sure = sorted((find for find in finds if find.score >= least), key=lambda f: f.score)
+        sure = sorted((one for one in candidates if one.score >= least), key=lambda one: one.score)
         doubtful = [
-            find
-            for find in sorted(finds, key=lambda find: -find.score)
-            if find.score < least and find.size_px >= self.LEAST_LOOK_PX
+            one
+            for one in sorted(candidates, key=lambda one: -one.score)
+            if one.score < least and one.size_px >= self.LEAST_LOOK_PX
         ]
         levels = looks.at(doubtful)
-        degrees = [self._tilts(level, find) for level, find in zip(levels, doubtful, strict=True)]
+        degrees = [self._tilts(level, one) for level, one in zip(levels, doubtful, strict=True)]
         turned = looks.turned(doubtful, degrees)
         seen = [
-            self._best(self._agreed(find, level), tilts, self._turned_score(find))
-            for find, level, tilts in zip(doubtful, levels, turned, strict=True)
+            self._best(self._agreed(one, level), tilts, self._turned_score(one))
+            for one, level, tilts in zip(doubtful, levels, turned, strict=True)
         ]
         faces = [one for one in seen if one is not None and one.score >= self.min_score]
         # What lies in the middle of a sure one is a part of it.
         apart = [one for one in faces if not any(one.is_in(other) for other in sure)]
         # Those first that are likeliest to be tilted.
-        return apart + [self._righted(looks, find) for find in sure]
+        return apart + [self._righted(looks, one) for one in sure]
 
-    def _agreed(self, find: "_Find", look: "_Find | None") -> "_Find | None":
+    def _agreed(self, candidate: Candidate, look: Candidate | None) -> Candidate | None:
         """What a look shows, as sure as it and the search are together."""
         if look is None:
             return None
         share = self.LOOK_SHARE
-        return replace(look, score=share * look.score + (1.0 - share) * find.score)
+        return replace(look, score=share * look.score + (1.0 - share) * candidate.score)
 
-    def _turned_score(self, find: "_Find") -> float:
-        """From which score on a doubtful find is believed once it is turned."""
-        large = find.seen_px >= _Find.TELLING_PX[0]
+    def _turned_score(self, candidate: Candidate) -> float:
+        """From which score on a doubtful candidate is believed once it is turned."""
+        large = candidate.seen_px >= Candidate.TELLING_PX[0]
         return self.TURNED_SCORE if large else self.SMALL_TURNED_SCORE
 
-    def _righted(self, looks: "_SecondLooks", find: "_Find") -> "_Find":
-        """A sure find, as it shows itself if it is tilted."""
-        upright = find.score >= self.UPRIGHT_SCORE or find.is_upright
-        if upright or find.size_px < self.LEAST_LOOK_PX or looks.count >= self.FEW_LOOKS:
-            return find
+    def _righted(self, looks: SecondLooks, candidate: Candidate) -> Candidate:
+        """A sure candidate, as it shows itself if it is tilted."""
+        upright = candidate.score >= self.UPRIGHT_SCORE or candidate.is_upright
+        if upright or candidate.size_px < self.LEAST_LOOK_PX or looks.count >= self.FEW_LOOKS:
+            return candidate
         # A large face tells to which side it is tilted, a small one once it is enlarged.
-        level = find if find.tells_tilt else looks.at([find])[0]
-        tilts = looks.turned([find], [self._tilts(level, find)])[0]
-        return self._best(find, tilts, self.TURNED_SCORE, level) or find
+        level = candidate if candidate.tells_tilt else looks.at([candidate])[0]
+        tilts = looks.turned([candidate], [self._tilts(level, candidate)])[0]
+        return self._best(candidate, tilts, self.TURNED_SCORE, level) or candidate
 
     def _best(
         self,
-        best: "_Find | None",
-        tilts: Sequence["_Find | None"],
+        best: Candidate | None,
+        tilts: Sequence[Candidate | None],
         least: float,
-        level: "_Find | None" = None,
-    ) -> "_Find | None":
+        level: Candidate | None = None,
+    ) -> Candidate | None:
         """That, or what is surer of it once it is turned and believed."""
-        believed = [find for find in tilts if find is not None and find.score >= least]
+        believed = [one for one in tilts if one is not None and one.score >= least]
         seen = [*believed, best, level] if believed else [best]
-        return max((find for find in seen if find), key=lambda find: find.score, default=None)
+        return max((one for one in seen if one), key=lambda one: one.score, default=None)
 
-    def _tilts(self, level: "_Find | None", find: "_Find") -> tuple[float, ...]:
+    def _tilts(self, level: Candidate | None, candidate: Candidate) -> tuple[float, ...]:
         """By how much a head may be tilted that was looked at."""
         if level is None:
-            return self.TILTS if find.score >= self.TILTED_SCORE else ()
+            return self.TILTS if candidate.score >= self.TILTED_SCORE else ()
         if level.score >= self.min_score and level.is_upright:
             return ()
         if abs(level.tilt_deg) >= self.LEAST_TILT_DEG:
             return (math.copysign(self.TILTS[1], level.tilt_deg),)
         return () if level.score >= self.UPRIGHT_SCORE else self.TILTS
 
-    def _turn_upright(self, image: Image, finds: list["_Find"]) -> list["_Find"]:
-        """Better finds, if the image lies on its side or head."""
-        surest = max(finds, key=lambda find: find.score, default=None)
+    def _turn_upright(self, image: Image, candidates: list[Candidate]) -> list[Candidate]:
+        """Better candidates, if the image lies on its side or head."""
+        surest = max(candidates, key=lambda one: one.score, default=None)
         score = 0.0 if surest is None else surest.score
         large_px = self.LARGE_SHARE * max(image.shape)
         # An enlarged part of a face may look upright.
-        searched = [find for find in finds if not find.enlarged]
-        level = any(find.is_upright and find.size_px >= large_px for find in searched)
-        least, count, share = self.SEVERAL_LEVEL
-        several = sum(find.score >= least for find in finds) >= max(count, share * len(finds))
-        if level or several or score >= self.LEVEL_SCORES[len(finds) > 2]:
-            return finds
+        searched = [one for one in candidates if not one.enlarged]
+        level = any(one.is_upright and one.size_px >= large_px for one in searched)
+        least, fewest, share = self.SEVERAL_LEVEL
+        count = sum(one.score >= least for one in candidates)
+        several = count >= max(fewest, share * len(candidates))
+        if level or several or score >= self.LEVEL_SCORES[len(candidates) > 2]:
+            return candidates
         sides: tuple[int, ...] = (1, 2, 3)
         # What looks more upright than not is a face.
         is_face = (
@@ -323,18 +324,18 @@ class YuNetDetector:
         )
         if surest is not None and (is_face or score >= self.ROUND_SCORE):
             degrees = [90.0 * quarters for quarters in sides]
-            looks = _SecondLooks(self._network, image, len(sides))
+            looks = SecondLooks(self._network, image, len(sides))
             [seen] = looks.turned([surest], [degrees])
-            scores = [0.0 if find is None else find.score for find in seen]
+            scores = [0.0 if one is None else one.score for one in seen]
             if max(scores) <= score:
-                return finds
+                return candidates
             sides = (sides[int(np.argmax(scores))],)
-        best = finds
+        best = candidates
         for quarters in sides:
             turned = self._search(image, quarters)
             # Of the right turn more faces are found, and more surely, than of the opposite one.
-            if any(find.score >= self.TURNED_SCORE for find in turned):
-                best = max(best, turned, key=lambda found: sum(find.score for find in found))
+            if any(one.score >= self.TURNED_SCORE for one in turned):
+                best = max(best, turned, key=lambda found: sum(one.score for one in found))
         return best
 
 
@@ -383,7 +384,7 @@ class HaarDetector:
 
     def search_size(self, width: int, height: int) -> tuple[int, int]:
         """Width and height to which an image of this size is shrunk to be searched."""
-        return _shrunk_size(width, height, self.search_pixels, cell_px=1)
+        return shrunk_size(width, height, self.search_pixels, cell_px=1)
 
     def detect(self, image: Image) -> list[Face]:
         """The faces of an image, best first; none has landmarks.
@@ -392,7 +393,7 @@ class HaarDetector:
             image: (H, W, 3) uint8, RGB.
         """
         check_image(image)
-        view = _shrink(image, self.search_pixels, cell_px=1)
+        view = shrink(image, self.search_pixels, cell_px=1)
         scale_x, scale_y = view.scale
         gray = cv2.cvtColor(view.image, cv2.COLOR_RGB2GRAY)
         window_px = max(self.MIN_WINDOW_PX, int(self.min_face_px * scale_x))
@@ -503,315 +504,6 @@ def _haar() -> Any:
     return of_opencv("CascadeClassifier")(folder + "haarcascade_frontalface_default.xml")
 
 
-def iou(a: Box, b: Box) -> float:
-    """Intersection over union of two boxes, 0 to 1."""
-    width = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
-    height = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
-    shared = width * height
-    union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared
-    return shared / union if union > 0.0 else 0.0
-
-
 def _check_options(min_score: float, min_face_px: float) -> None:
     check_number("min_score", min_score, 0, 1)
     check_number("min_face_px", min_face_px, finite=True)
-
-
-@dataclass(frozen=True)
-class _Find:
-    """What YuNet found, in pixels of the image.
-
-    Attributes:
-        middle: (2,) x and y.
-        sides: (2,) across the face and down, in its own upright frame.
-        points: (5, 2) x and y of the landmarks.
-        score: 0 to 1.
-        seen_px: the longer side of the box, where it was found.
-        quarters: how often the image was turned by 90 degrees, counter-clockwise, to find it.
-        odds: logarithm of the odds that it was upright there, if it is large.
-        enlarged: it was seen by a second look.
-    """
-
-    middle: NDArray[np.float64]
-    sides: NDArray[np.float64]
-    points: NDArray[np.float64]
-    score: float
-    seen_px: float
-    quarters: int
-    odds: float = -math.inf
-    enlarged: bool = False
-
-    TELLING_PX: ClassVar = (60.0, 200.0)  # between these, as it is seen, a face shows a tilt
-    UPRIGHT_ODDS: ClassVar = 3.0  # seldom reached by a tilted face, or one on its side or head
-
-    @classmethod
-    def expected(cls, face: Face) -> "_Find":
-        """A face that is expected in another image."""
-        x0, y0, x1, y1 = face.box
-        middle, sides = np.array([x0 + x1, y0 + y1]) / 2, np.array([x1 - x0, y1 - y0])
-        return cls(middle, sides, np.array(face.landmarks), face.score, 0.0, 0)
-
-    @property
-    def tells_tilt(self) -> bool:
-        """Whether it was seen in a size for that."""
-        least, most = self.TELLING_PX
-        return least <= self.seen_px <= most
-
-    @property
-    def is_upright(self) -> bool:
-        """Whether it is surely upright, where it was found."""
-        return self.tells_tilt and self.odds >= self.UPRIGHT_ODDS
-
-    @cached_property
-    def box(self) -> Box:
-        """Level in the image, whatever the tilt of the head."""
-        sides = self.sides[::-1] if self.quarters % 2 else self.sides
-        (x0, y0), (x1, y1) = (self.middle - sides / 2).tolist(), (self.middle + sides / 2).tolist()
-        return x0, y0, x1, y1
-
-    @property
-    def size_px(self) -> float:
-        """The longer side of the box."""
-        return float(self.sides.max())
-
-    @property
-    def tilt_deg(self) -> float:
-        """Of the line of the eyes in the image as it was turned, clockwise."""
-        (right_x, right_y), (left_x, left_y) = self.points[:2].tolist()
-        tilt = math.degrees(math.atan2(left_y - right_y, left_x - right_x)) + 90.0 * self.quarters
-        return (tilt + 180.0) % 360.0 - 180.0
-
-    def is_in(self, other: "_Find") -> bool:
-        """Whether its middle is in the box of a larger one."""
-        x0, y0, x1, y1 = other.box
-        x, y = self.middle.tolist()
-        return x0 < x < x1 and y0 < y < y1 and self.size_px < other.size_px
-
-    def face(self) -> Face:
-        """What a detector says of it."""
-        landmarks = cast(Landmarks, tuple(map(tuple, self.points.tolist())))
-        return Face(self.box, min(self.score, 1.0), landmarks)
-
-
-def _upright_odds(row: _Row) -> float:
-    """Logarithm of the odds that a face is upright, and not tilted by 25 degrees or more.
-
-    A tilted face has a wider box, its landmarks lean, and it is found less surely. The weights are
-    those of a logistic regression (LOG.md, "a cheaper sign of upright faces").
-
-    Args:
-        row: in pixels of the image as it was searched.
-    """
-    width, height, ax, ay, bx, by, nose_x, _, cx, cy, dx, dy, score = row[2:].tolist()
-    side = max(width, height, 1e-6)
-    score = min(max(score, 0.01), 0.99)
-    lean, middle_x = (cx + dx - ax - bx) / 2, (ax + bx + cx + dx) / 4
-    return float(
-        10.51
-        + 3.79 * math.log(score / (1.0 - score))
-        - 1.51 * math.log(side)
-        - 20.61 * width / max(height, 1e-6)
-        + (2.79 * (cy + dy - ay - by) / 2 + 18.4 * (bx - ax)) / side
-        + (7.1 * abs(by - ay) - 28.78 * abs(lean) + 10.86 * abs(nose_x - middle_x)) / side
-    )
-
-
-def _joined(first: list[_Find], then: Sequence[_Find] = ()) -> list[_Find]:
-    """Finds without those that lie on a surer one; all of the first go before all of the others."""
-    kept: list[_Find] = []
-    for finds in (first, then):
-        for find in sorted(finds, key=lambda one: -one.score):
-            if all(iou(find.box, other.box) < YuNetDetector.SAME_FACE_IOU for other in kept):
-                kept.append(find)
-    return kept
-
-
-class _SecondLooks:
-    """Second looks at places of one image.
-
-    Args:
-        network: that looks.
-        image: (H, W, 3) uint8, RGB.
-        most: no more than so many.
-    """
-
-    def __init__(self, network: YuNet, image: Image, most: int) -> None:
-        self._network, self._image, self._most = network, image, most
-        self.count = 0
-
-    def at(self, finds: Sequence[_Find]) -> list[_Find | None]:
-        """What is found in the place of each, enlarged."""
-        seen = self._seen(finds, [(0.0,)] * len(finds), *YuNetDetector.LOOK_PX)
-        return [views[0] if views else None for views in seen]
-
-    def turned(
-        self, finds: Sequence[_Find], degrees: Sequence[Sequence[float]]
-    ) -> list[list[_Find | None]]:
-        """What is found in the place of each, turned by each of its degrees, counter-clockwise."""
-        return self._seen(finds, degrees, *YuNetDetector.TURNED_LOOK_PX)
-
-    def _seen(
-        self,
-        finds: Sequence[_Find],
-        degrees: Sequence[Sequence[float]],
-        side: int,
-        face_px: int,
-    ) -> list[list[_Find | None]]:
-        """One or none for each turn of each, while looks are left; all lie side by side."""
-        places: list[_Place] = []
-        counts = []
-        for find, turns in zip(finds, degrees, strict=True):
-            turns = turns[: self._most - self.count]
-            self.count += len(turns)
-            counts.append(len(turns))
-            places += self._places(find, turns, side, face_px / find.size_px) if turns else []
-        seen: list[_Find | None] = [None] * len(places)
-        if places:
-            images = np.hstack([place.image for place in places])
-            rows = self._network.find(images, YuNetDetector.DOUBTFUL_SCORE)
-            for row in rows[::-1]:  # the best of a place last
-                middle = row[:2] + row[2:4] / 2
-                index = int(np.clip(middle[0] // side, 0, len(places) - 1))
-                row[[0, 4, 6, 8, 10, 12]] -= index * side
-                away = np.abs(row[:2] + row[2:4] / 2 - side / 2).max()
-                if away <= face_px / 2 and row[2:4].max() >= face_px / 2:
-                    seen[index] = places[index].find(row)  # others lie beside it, or in it
-        one = iter(seen)
-        return [[next(one) for _ in range(count)] for count in counts]
-
-    def _places(
-        self, find: _Find, degrees: Sequence[float], side: int, scale: float
-    ) -> Iterator["_Place"]:
-        """The place of a find, turned by each of these; `side` and `scale` are those of `_part`."""
-        part, start, factor = self._part(find, side, scale)
-        for more in degrees:
-            angle = 90.0 * find.quarters + more
-            matrix = cv2.getRotationMatrix2D((0.0, 0.0), angle, scale)
-            turn = np.asarray(matrix[:, :2], np.float64)
-            shift = side / 2 - turn @ find.middle
-            warp = np.column_stack([factor * turn, turn @ start + shift])
-            image = np.asarray(cv2.warpAffine(part, warp, (side, side)), np.uint8)
-            yield _Place(image, turn, shift, scale, find.quarters)
-
-    def _part(self, find: _Find, side: int, scale: float) -> tuple[Image, NDArray[np.float64], int]:
-        """What is around it, where it begins, and by which factor it is shrunk, so as not to alias.
-
-        Args:
-            find: whose place is looked at.
-            side: of the place, in pixels as it is looked at.
-            scale: of the place, pixels in one of the image.
-        """
-        reach = 0.75 * side / scale  # of a square that is turned
-        limits = np.array(self._image.shape[1::-1])
-        start, end = (
-            np.clip(find.middle + away, 0, limits).astype(int) for away in (-reach, reach + 1)
-        )
-        part = self._image[start[1] : end[1], start[0] : end[0]]
-        small, factor = _halved(part, [round(scale * length) for length in part.shape[1::-1]])
-        return small, start.astype(float), factor
-
-
-@dataclass(frozen=True)
-class _Place:
-    """A place of an image as it is looked at again.
-
-    Attributes:
-        image: (H, W, 3) uint8, RGB.
-        turn: (2, 2) that with `shift`, (2,), leads from pixels of the whole image to those of it.
-        scale: pixels of it for one of the whole image.
-        quarters: how often the whole image was turned by 90 degrees, counter-clockwise.
-    """
-
-    image: Image
-    turn: NDArray[np.float64]
-    shift: NDArray[np.float64]
-    scale: float
-    quarters: int
-
-    def find(self, row: _Row) -> _Find:
-        """What YuNet says of it, in pixels of the whole image."""
-        points = np.vstack([row[:2] + row[2:4] / 2, row[4:14].reshape(5, 2)])
-        points = (points - self.shift) @ np.linalg.inv(self.turn).T
-        sides, seen_px = row[2:4] / self.scale, float(row[2:4].max())
-        score, odds = float(row[14]), _upright_odds(row)
-        return _Find(points[0], sides, points[1:], score, seen_px, self.quarters, odds, True)
-
-
-@dataclass(frozen=True)
-class _View:
-    """An image as it is searched: shrunk, and perhaps turned.
-
-    Attributes:
-        image: (H, W, 3) uint8, RGB.
-        scale: x and y, pixels of the shrunk image for one of the image.
-        quarters: how often it was turned by 90 degrees after that, counter-clockwise.
-    """
-
-    image: Image
-    scale: tuple[float, float]
-    quarters: int = 0
-
-    def find(self, row: _Row) -> _Find:
-        """What YuNet says of it, in pixels of the image."""
-        points = np.vstack([row[:2] + row[2:4] / 2, row[4:14].reshape(5, 2)])
-        height, width = self.image.shape[:2]
-        for _ in range(self.quarters):  # back
-            points = np.column_stack([height - points[:, 1], points[:, 0]])
-            height, width = width, height
-        points = points / self.scale
-        scale = self.scale[::-1] if self.quarters % 2 else self.scale
-        sides, seen_px, score = row[2:4] / scale, float(row[2:4].max()), float(row[14])
-        odds = _upright_odds(row)
-        return _Find(points[0], sides, points[1:], score, seen_px, self.quarters, odds)
-
-
-def _shrink(image: Image, pixels: int, cell_px: int) -> _View:
-    """An image of at most `pixels`, counted as the detector pads it."""
-    height, width = image.shape[:2]
-    size = _shrunk_size(width, height, pixels, cell_px)
-    if size == (width, height):
-        return _View(image, (1.0, 1.0))
-    # Halving and one bilinear step come to nearly the same as area means, in a fifth of the time.
-    halved, factor = _halved(image, size)
-    small = cv2.resize(halved, size, interpolation=cv2.INTER_LINEAR)
-    across, down = (small.shape[i] / (factor * halved.shape[i]) for i in (1, 0))
-    return _View(np.asarray(small, np.uint8), (across, down))
-
-
-def _halved(image: Image, least: Sequence[int]) -> tuple[Image, int]:
-    """An image, halved while that leaves at least this width and height; and by which factor.
-
-    Of an odd number of rows or columns the last one is left out.
-    """
-    factor = 1
-    while image.shape[1] >= 2 * max(least[0], 1) and image.shape[0] >= 2 * max(least[1], 1):
-        height, width = (length // 2 for length in image.shape[:2])
-        even = image[: 2 * height, : 2 * width]
-        halved = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
-        image, factor = np.asarray(halved, np.uint8), 2 * factor
-    return image, factor
-
-
-@lru_cache
-def _shrunk_size(width: int, height: int, pixels: int, cell_px: int) -> tuple[int, int]:
-    """Width and height of an image that is shrunk to at most `pixels`, as a detector pads it.
-
-    The scale is the largest that brings one side to a whole number of cells, so that no time goes
-    into searching padding.
-    """
-
-    def padded(scale: float) -> int:
-        across, down = (math.ceil(round(side * scale) / cell_px) for side in (width, height))
-        return int(across * down * cell_px * cell_px)
-
-    if padded(1.0) <= pixels:
-        return width, height
-    if cell_px == 1:
-        scale = math.sqrt(pixels / (width * height))
-    else:
-        cells = range(1, math.ceil(math.sqrt(pixels) * 4 / cell_px))
-        scales = [cell_px * n / side for n in cells for side in (width, height)]
-        scale = max((s for s in scales if s < 1.0 and padded(s) <= pixels), default=0.0)
-        # A strip too thin for whole cells has no such scale.
-        scale = scale or math.sqrt(pixels / (width * height))
-    return max(1, round(width * scale)), max(1, round(height * scale))

@@ -19,7 +19,8 @@ import numpy as np
 
 from mien.errors import OptionError, check_number
 from mien.readings import Box, Face, Image
-from mien.recognize.faces import Detector, YuNetDetector, iou
+from mien.recognize.candidates import iou
+from mien.recognize.faces import Detector, YuNetDetector
 from mien.recognize.quality import inside_of
 from mien.recognize.video.appearance import AppearanceOf
 from mien.recognize.video.motion import (
