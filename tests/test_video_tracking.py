@@ -256,6 +256,15 @@ def test_frames_far_apart_keep_numbers_too(step_s: float) -> None:
         assert all(face.detected for faces in followed for face in faces)
 
 
+@pytest.mark.parametrize("detect_every_s", [0.15, 2.0])
+def test_a_still_face_is_seen_in_each_of_frames_far_apart(
+    portrait_image: Image, detect_every_s: float
+) -> None:
+    tracker = Tracker(YuNetDetector(), TrackingSettings(detect_every_s=detect_every_s))
+    tracks = [[f.track for f in tracker(portrait_image, 0.5 * i)] for i in range(5)]
+    assert tracks == [[1]] * 5
+
+
 def test_frames_at_the_same_time_and_of_another_size_are_taken() -> None:
     video = Video([still(160)])
     tracker = Tracker(video)

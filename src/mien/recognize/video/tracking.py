@@ -171,18 +171,20 @@ class Tracker:
         gray, scale = shrunk_gray(image, self.FOLLOW_PIXELS)
         cut = self._is_cut(gray)
         step_s = time_s - self._time_s
+        far = step_s > self.MAX_STEP_S
         for track in self._tracks:
             track.advance(time_s, min(step_s, self.MAX_STEP_S))
             if cut:
                 track.leave()
-            elif step_s > self.MAX_STEP_S:
+            elif far:
                 track.lose()
         self._time_s = time_s
         self._forget()
         due = time_s - self._detection_time_s >= self.settings.detect_every_s - 1e-4
+        # Where all faces have just been lost they are searched for, even if nothing has changed.
+        sure = not (cut or far)
         # On detection frames, too: where faces touch, the flow tells them apart.
-        sure = not cut
-        if self._before is not None and not every_frame and not cut:
+        if self._before is not None and not every_frame and sure:
             sure = self._follow(self._before, gray, scale)
         if not sure or (due and not self._look(image, gray, scale)):
             self._detect(image, gray, scale, step_s)
