@@ -297,6 +297,21 @@ def test_of_a_cut_tar_the_images_before_the_cut_are_read(
     assert last.row is None
 
 
+@pytest.mark.parametrize("compressed", [False, True])
+def test_of_joined_tars_the_first_is_read_and_that_others_follow_is_told(
+    tmp_path: Path, compressed: bool
+) -> None:
+    one = write_tar(tmp_path / "one.tar", samples(2)).read_bytes()
+    path = tmp_path / "joined.tar"
+    parts = [one, one]
+    path.write_bytes(b"".join(gzip.compress(part) if compressed else part for part in parts))
+    *images, last = contents(path)
+    assert len(images) == 2
+    assert "after 2 images; ReadError: another archive follows its end" in str(last)
+    path.write_bytes(one + bytes(5_120) + b"what a tape had before" * 100)
+    assert contents(path) == images
+
+
 def test_a_gzip_that_is_cut_or_damaged_keeps_what_was_read(tmp_path: Path) -> None:
     members = {f"{i}.jpg": os.urandom(50_000) for i in range(20)}
     path = write_tar(tmp_path / "x.tar.gz", members, "w:gz")

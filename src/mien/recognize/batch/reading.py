@@ -125,6 +125,8 @@ def _members(source: str, left_out: LeftOut) -> Iterator[Item]:
                     row += 1
             if not tape.stopped_at_end:
                 raise tarfile.ReadError("its last blocks, which mark the end, are missing")
+            if tape.another_follows():
+                raise tarfile.ReadError("another archive follows its end; unpack them one by one")
     except MienError as unreadable:
         yield Item(source, unreadable)
     # A cut or damaged archive makes tarfile and the decompressors raise nearly anything.
@@ -171,6 +173,17 @@ class _Tape:
     def read(self, size: int) -> bytes:
         self._last = self._file.read(size)
         return self._last
+
+    def another_follows(self) -> bool:
+        """Whether another archive begins after the end of this one, as `cat` joins them."""
+        block = bytes(tarfile.BLOCKSIZE)
+        while block and not any(block):
+            block = self.read(tarfile.BLOCKSIZE)
+        try:
+            tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+        except tarfile.HeaderError:
+            return False
+        return True
 
 
 def _key(name: str) -> str:
