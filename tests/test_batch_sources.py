@@ -100,11 +100,28 @@ def test_patterns_and_overlapping_sources_give_each_file_once(tmp_path: Path) ->
         assert len(list(find_files([f"{tmp_path}/{pattern}"]))) == 4
 
 
+def test_a_file_has_one_name_however_its_folder_is_written(tmp_path: Path) -> None:
+    write_folder(tmp_path / "x", 4)
+    (tmp_path / "x/list.txt").write_text("../x/a/0001.jpg\na/../../x/a\n")
+    around = f"{tmp_path}/x/../x/a"
+    for sources in ([around, f"{tmp_path}/x/a"], [f"{tmp_path}/x/list.txt"], [f"{around}/*.jpg"]):
+        found = [file.name for file in find_files(sources)]
+        assert found == [f"{tmp_path}/x/a/0001.jpg", f"{tmp_path}/x/a/0003.jpg"]
+    folders = [f"{tmp_path}/x", f"{tmp_path}/x/b/../../x"]
+    for folder, apart in (folders, folders[::-1]):
+        assert names(find_files([folder], not_in=f"{apart}/a")) == ["0000.jpg", "0002.jpg"]
+    (tmp_path / "y/deep").mkdir(parents=True)
+    write_folder(tmp_path / "y", 6)
+    (tmp_path / "link").symlink_to(tmp_path / "y/deep")  # whose parent is no other than y
+    assert len(list(find_files([f"{tmp_path}/link/.."]))) == 6
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
 def test_a_text_file_lists_sources_from_its_own_folder(encoding: str, tmp_path: Path) -> None:
     write_folder(tmp_path / "photos", 2)
     (tmp_path / "Bjørn.mp4").write_bytes(b"x")
     lines = ["# videos first", "Bjørn.mp4", "", "photos/*/*.jpg", f"{tmp_path}/Bjørn.mp4", ""]
+    lines.append(f"file://{tmp_path}/photos/a/0001.jpg")
     mark = "\ufeff" if encoding == "utf-16-be" else ""  # as Windows writes them
     (tmp_path / "list.txt").write_bytes((mark + "\r\n".join(lines)).encode(encoding))
     assert names(find_files([f"{tmp_path}/list.txt"])) == ["Bjørn.mp4", "0001.jpg", "0000.jpg"]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from mien.errors import DataError
-from mien.recognize.batch.storage import absolute, filesystem, open_file, reason, scheme_of
+from mien.recognize.batch.storage import absolute, beside, filesystem, open_file, reason, scheme_of
 from mien.recognize.images import is_image_name
 from mien.recognize.sources import VIDEO_SUFFIXES, LeftOut, ending_hint, files_below
 
@@ -228,9 +228,8 @@ def _listed(name: str, search: _Search) -> Iterator[Found]:
                 text = line.strip()
                 if not text or text.startswith("#"):
                     continue
+                text = beside(text, name.rpartition("/")[0])
                 try:
-                    if not scheme_of(text) and not Path(text).is_absolute():
-                        text = f"{name.rpartition('/')[0]}/{text}"
                     yield from _expand(text, search, in_list=True)
                 except DataError as error:  # one of a million must not stop the others
                     yield Found(Kind.IMAGE, text, error=f"{name}, line {number}: {error}")

@@ -52,7 +52,26 @@ def absolute(name: str) -> str:
     """A name that means the same from every folder; of a store, as it is."""
     if scheme_of(name):
         return name
-    return str(Path(_SCHEME.sub("", name)).absolute())
+    return _without_parents(Path(_SCHEME.sub("", name)).absolute())
+
+
+def _without_parents(path: Path) -> str:
+    """A path without `..`, so that a file has one name; behind a link to a folder it stays."""
+    if ".." not in path.parts:
+        return str(path)
+    end = len(path.parts) - path.parts[::-1].index("..")
+    above, others = Path(*path.parts[:end]), path.parts[end:]
+    plain = os.path.normpath(above)
+    with suppress(OSError, ValueError):  # ValueError: a null byte
+        if above.samefile(plain):
+            return str(Path(plain, *others))
+    return str(path)
+
+
+def beside(name: str, folder: str) -> str:
+    """A name that begins at a folder, unless it says itself where it begins."""
+    whole = _SCHEME.match(name) or Path(name).is_absolute()
+    return name if whole else f"{folder}/{name}"
 
 
 def filesystem(name: str) -> Any:
