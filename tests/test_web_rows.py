@@ -94,6 +94,22 @@ def test_events_and_statistics_are_tables(server: Running) -> None:
     assert len(table(asked(server, "statistics", lines()))) == 14
 
 
+@pytest.mark.parametrize(("duration_s", "end_s"), [(None, 4.0), (3.7, 3.7), (9.0, 4.0), (2.0, 4.0)])
+def test_the_last_frame_lasts_no_longer_than_the_video(
+    server: Running, duration_s: float | None, end_s: float
+) -> None:
+    aside = FaceQuality(60.0, 0.0, 0.0, 90.0, 0.1, 120.0, 40.0, 1.0, "turned")
+    reading = replace(a_tracked_reading(1), quality=aside)
+    body = "".join(video_json_lines(5 * i, 0.5 * i, [reading]) for i in range(8))
+    known = {} if duration_s is None else {"duration_s": duration_s}
+    observed = asked(server, "observed", body, **known).json()
+    assert [one[0]["end_s"] for one in observed.values()] == [end_s, end_s]
+    (event,) = table(asked(server, "events", body, **known))
+    assert float(event["end_s"]) == end_s
+    assert float(table(asked(server, "statistics", body, **known))[0]["seen_s"]) == end_s
+    assert asked(server, "summary", body, **known).json()[0]["on_screen_s"] == end_s
+
+
 def test_tracks_of_one_name_are_one_person_in_all(server: Running) -> None:
     body = lines({1: "Anna", 2: "Anna"})
     rows = [json.loads(line) for line in asked(server, "jsonl", body).text.splitlines()]

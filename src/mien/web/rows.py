@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import re
 import tempfile
 import zipfile
@@ -15,7 +16,7 @@ from fastapi.concurrency import run_in_threadpool
 from mien.errors import DataError, OutputError
 from mien.recognize.video.outputs import Outputs
 from mien.recognize.video.row_sink import write_rows
-from mien.rows.events import events_of
+from mien.rows.events import EventFinder
 from mien.rows.files import read_json_lines
 from mien.rows.formats import FORMATS, Media, write_format
 from mien.rows.people import apply
@@ -112,7 +113,9 @@ def router() -> APIRouter:
 def _answer(body: bytes, kind: str, name: str, media: Media) -> Response:
     result = rows_of(body, name)
     if kind == Kind.OBSERVED:
-        return Response(json.dumps(_observed(result)), media_type="application/json")
+        return Response(
+            json.dumps(_observed(result, media.length_s)), media_type="application/json"
+        )
     stem = _stem(name)
     with tempfile.TemporaryDirectory(prefix="mien-") as folder:
         first, *others = files = _write(result, kind, Path(folder, stem), media)
@@ -138,12 +141,21 @@ def rows_of(body: bytes, name: str) -> VideoResult:
         raise ApiError(422, "unreadable", str(error)[:500]) from error
 
 
-def _observed(result: VideoResult) -> dict[str, Any]:
+def _until_s(result: VideoResult, length_s: float | None) -> float | None:
+    """When the last frame ends; None: it takes as long as the one before, as far as is known."""
+    before_s, last_s = result.times_s[[-2, -1]] if len(result.times_s) > 1 else (0.0, math.inf)
+    is_cut = length_s is not None and last_s < length_s < 2.0 * last_s - before_s
+    return length_s if is_cut else None
+
+
+def _observed(result: VideoResult, length_s: float | None) -> dict[str, Any]:
+    finder, until_s = EventFinder(), _until_s(result, length_s)
+    finder.add(result)
     return {
-        "events": [event.to_dict() for event in events_of(result)],
+        "events": [event.to_dict() for event in finder.finish(until_s)],
         "unusable": [
             {"track": track, "start_s": s.start_s, "end_s": s.end_s, "reason": s.reason}
-            for track, spans in UnusableTotals.of(result).spans().items()
+            for track, spans in UnusableTotals.of(result).spans(until_s).items()
             for s in spans
         ],
     }
@@ -155,7 +167,7 @@ def _write(result: VideoResult, kind: str, stem: Path, media: Media) -> list[Pat
     if kind in FORMATS:
         return write_format(result, kind, path, media)
     wanted: dict[str, Any] = {kind: path}
-    write_rows(result, Outputs(**wanted))
+    write_rows(result, Outputs(**wanted), until_s=_until_s(result, media.length_s))
     return [path]
 
 

@@ -213,6 +213,7 @@ def write_rows(
     earlier: EarlierReport | None = None,
     notes: Mapping[str, str] | None = None,
     tell: Tell | None = None,
+    until_s: float | None = None,
 ) -> tuple[TrackSummary, ...]:
     """Write the outputs of a video anew from its rows; the video is not read.
 
@@ -225,6 +226,7 @@ def write_rows(
             the page has no images.
         notes: what else the report says of how it was made, by name.
         tell: is told how many readings are not usable, and why, where they are left out.
+        until_s: when the last frame ends; None: it takes as long as the one before.
     Returns:
         What each person shows.
     Raises:
@@ -258,7 +260,7 @@ def write_rows(
         if tell is not None and (sentence := unusable.sentence()):
             tell(sentence)
         facts = {
-            "length": clock(sink.until_s - (first_s or 0.0), fine=True),
+            "length": clock((until_s or sink.until_s) - (first_s or 0.0), fine=True),
             "frames read": f"{sink.frames:,}",
         }
         images = Images() if earlier is None else earlier.images
@@ -267,6 +269,7 @@ def write_rows(
             images=images if naming is None else images.merged(naming.numbers),
             settings={**({} if earlier is None else earlier.made), **(notes or {})},
             rows=Path(result.source),
+            until_s=until_s,
         )
 
 
