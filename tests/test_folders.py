@@ -174,6 +174,12 @@ def test_a_list_as_spreadsheets_write_it(tmp_path: Path) -> None:
     assert _counts(load_faces(table)) == expected
 
 
+def test_a_list_as_windows_writes_it(tmp_path: Path) -> None:
+    _images(tmp_path, "img/train/1.png", "img/val/2.png")
+    (tmp_path / "labels.csv").write_text("emotion, image\nhappy, train\\1.png\nsad, val\\2.png\n")
+    assert _counts(load_faces(tmp_path)) == {("train", "happy"): 1, ("val", "sad"): 1}
+
+
 @pytest.mark.parametrize("column", ["path", "picture"])
 def test_a_lists_folders_may_say_the_split(tmp_path: Path, column: str) -> None:
     _images(tmp_path, "img/train/1.png", "img/test/1.png")

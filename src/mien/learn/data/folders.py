@@ -166,19 +166,19 @@ def read_list(table: Path) -> Listing:
     assert label is not None
     optional = () if split_column is None else (split_column,)
     rows = list(csv_rows(table, (image, label), optional=optional))
+    files = [Path(row[image].strip().replace("\\", "/")) for _, row in rows]  # Windows' too
     places = [table.parent, *(f for f in sorted(table.parent.iterdir()) if f.is_dir())]
-    base = next((p for p in places if any((p / row[image]).is_file() for _, row in rows)), None)
+    base = next((p for p in places if any((p / file).is_file() for file in files)), None)
     if rows and base is None:
         raise DataError(
             f"{rows[0][0]}: expected an image below {table.parent}; there is no "
             f"{rows[0][1][image]!r}"
         )
     found = Listing(table.resolve().parent.name)
-    for where, row in rows:
+    for (where, row), file in zip(rows, files, strict=True):
         word = label_of(row[label])
         if word is None:
             raise DataError(f"{where}: {_word_expected(row[label])}")
-        file = Path(row[image].replace("\\", "/"))
         if file.is_absolute() or ".." in file.parts:
             raise DataError(f"{where}: expected an image below {table.parent}; got {str(file)!r}")
         assert base is not None  # there are rows
