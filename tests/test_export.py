@@ -327,6 +327,19 @@ def test_what_people_would_say_is_the_pool_of_both_heads(voting_run: Path, tmp_p
     assert score.n == len(part)
 
 
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_a_split_without_votes_is_not_held_against_them(
+    voting_run: Path, tmp_path: Path, split: str
+) -> None:
+    assert VOTED.votes is not None
+    votes = np.where((VOTED.splits == split)[:, None], 0, VOTED.votes)
+    spec = export_model(voting_run, tmp_path / "m.onnx", faces=replace(VOTED, votes=votes))
+    assert set(spec.people_scores) == {"val", "test", "val+test"} - {split}
+    assert (spec.people_temperature == 1.0) == (split == "val")
+    voted = votes[VOTED.splits != "train"].any(axis=1)
+    assert spec.people_scores["val+test"].n == voted.sum()
+
+
 def test_safetensors_keep_the_votes_head_unless_the_label_alone_is_asked(
     voting_run: Path, tmp_path: Path
 ) -> None:

@@ -20,10 +20,12 @@ from mien.learn.evaluation.calibration import (
     calibrate,
     fit_calibration,
     fit_pool,
+    tagger_shares,
 )
 from mien.learn.evaluation.scores import (
     evaluate_probabilities,
     ferplus_agreement,
+    majority_of,
     score_taggers,
 )
 from mien.learn.files.keras_h5 import made_up_crops
@@ -157,7 +159,7 @@ def _deployed(
         logits, votes_logits = _logits(network, val)
         calibration = fit_calibration(logits, val.targets, label_smoothing=smoothing)
         fitted_on = f"{val.name} val ({len(val):,} images)" if calibration else ""
-        if pool and val.votes is not None:
+        if pool and val.votes is not None and tagger_shares(val.votes)[1].any():
             calibrated = calibrate(logits, calibration or Calibration())
             pool = fit_pool(calibrated, votes_logits, val.votes)
     deployed = ExportWrapper(network, calibration, pool=pool).eval()
@@ -377,7 +379,7 @@ def _measured(spec: ModelSpec, read: Reader, faces: FaceSet) -> ModelSpec:
         result = evaluate_probabilities(answers["label"][rows], part.targets)
         error = result.reliability.expected_calibration_error
         scores[split] = Score(result.n, result.accuracy, result.macro_f1, error)
-        if "people" in answers and part.votes is not None:
+        if "people" in answers and majority_of(part) is not None:
             agreement = ferplus_agreement(answers["people"][rows], part)
             taggers = score_taggers(answers["people"][rows], part)
             error = taggers.reliability.expected_calibration_error
