@@ -32,6 +32,7 @@ GOOD_PIXELS = " ".join(["7"] * 2304)
 
 
 def _folder_of_tables(root: Path, faces: FaceSet) -> Path:
+    root.mkdir(exist_ok=True)
     (root / "example_submission.csv").write_text("emotion\n3\n")
     write_csv(root / "icml_face_data.csv", faces, columns=("emotion", " Usage", " pixels"))
     return root
@@ -65,6 +66,9 @@ FORMS: dict[str, Callable[[Path], Path]] = {
     "train, val, test": lambda root: write_folders(root, FACES, "{}/{}/{}.png".format),
     "train, test, as on Kaggle": lambda root: write_folders(root, FACES, _kaggle_name),
     "folders in other words": lambda root: write_folders(root, FACES, _other_words),
+    "a folder of tables, unpacked one deeper": lambda root: (
+        _folder_of_tables(root / "fer2013", FACES).parent
+    ),
     "Parquet": lambda root: write_parquet_folder(root, FACES),
     "Parquet, Hugging Face's": lambda root: write_parquet_folder(root, FACES, structs=True),
 }

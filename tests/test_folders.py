@@ -180,13 +180,27 @@ def test_a_list_as_windows_writes_it(tmp_path: Path) -> None:
     assert _counts(load_faces(tmp_path)) == {("train", "happy"): 1, ("val", "sad"): 1}
 
 
+@pytest.mark.parametrize("above", ["", "img/"])
 @pytest.mark.parametrize("column", ["path", "picture"])
-def test_a_lists_folders_may_say_the_split(tmp_path: Path, column: str) -> None:
-    _images(tmp_path, "img/train/1.png", "img/test/1.png")
+def test_a_lists_folders_may_say_the_split(tmp_path: Path, column: str, above: str) -> None:
+    _images(tmp_path, f"{above}train/1.png", f"{above}test/1.png")
     table = f"{column},emotion\ntrain/1.png,happy\ntest/1.png,sad\n"
     (tmp_path / "labels.csv").write_text(table)
 
     assert _counts(load_faces(tmp_path)) == {("train", "happy"): 1, ("test", "sad"): 1}
+
+
+def test_the_folder_beside_a_list_may_say_the_split(tmp_path: Path) -> None:
+    _images(tmp_path, "test/1.png")
+    (tmp_path / "labels.csv").write_text("image,emotion\n1.png,happy\n")
+    for path in (tmp_path, tmp_path / "labels.csv"):
+        assert _counts(load_faces(path)) == {("test", "happy"): 1}
+
+
+def test_a_list_and_its_images_may_lie_one_folder_deeper(tmp_path: Path) -> None:
+    _images(tmp_path, "unpacked/images/1.png")
+    (tmp_path / "unpacked" / "labels.csv").write_text("image,emotion\n1.png,happy\n")
+    assert _counts(load_faces(tmp_path)) == {("train", "happy"): 1}
 
 
 def test_folders_of_emotions_go_before_a_table_beside_them(tmp_path: Path) -> None:

@@ -300,8 +300,12 @@ def _in_folder(root: Path) -> Listing | list[Path]:
         return _chosen(faces)
     lists = [table for table in tables if is_list(table)]
     top = [d.name for d in sorted(root.iterdir()) if d.is_dir() and d.name[0] != "."]
-    if top and all(split_of(name) is not None or label_of(name) is not None for name in top):
+    # Beside one list, folders of splits may hold images that it alone says the emotions of.
+    own = len(lists) != 1 or has_named_folders(root, numbers=True)
+    if own and top and all(split_of(name) or label_of(name) for name in top):
         return _beside(lists, read_folders(root))
+    if not files and len(top) == 1 and _has_tables(root / top[0]):  # as archives unpack
+        return _in_folder(root / top[0])
     if (listing := read_multi_pie(root)) is not None:
         return listing
     if len(lists) == 1 and not has_named_folders(root, numbers=False):
@@ -309,6 +313,11 @@ def _in_folder(root: Path) -> Listing | list[Path]:
     if tables and not has_named_folders(root, numbers=True):
         return tables[:1]  # what it lacks will be said
     return _beside(lists, read_folders(root))
+
+
+def _has_tables(folder: Path) -> bool:
+    files = (file for file in folder.glob("[!.]*") if file.is_file())  # it may be unreadable
+    return any(file.suffix.lower() in (".csv", ".parquet") for file in files)
 
 
 def _beside(lists: list[Path], listing: Listing) -> Listing:

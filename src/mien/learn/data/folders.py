@@ -193,7 +193,8 @@ def read_list(table: Path) -> Listing:
                     f"got {row[split_column]!r}"
                 )
         else:
-            split = _split_of_parts(file.parts[:-1], base / file) or "train"
+            folders = (base / file).relative_to(table.parent).parts[:-1]
+            split = _split_of_parts(folders, base / file) or "train"
         found.add(base / file, word, split)
     return found
 
