@@ -424,3 +424,11 @@ def test_reading_ahead_stops_when_nobody_asks_any_more(tmp_path: Path) -> None:
     reading.close()  # type: ignore[attr-defined]
     running = [thread.name for thread in threading.enumerate()]
     assert not [name for name in running if name.startswith("mien-ahead")]
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_what_follows_a_tar_and_is_none_is_passed_over(tmp_path: Path, compressed: bool) -> None:
+    one, path = write_tar(tmp_path / "one.tar", samples(2)), tmp_path / "longer.tar"
+    content = one.read_bytes()
+    path.write_bytes((gzip.compress(content) if compressed else content) + b"signature" * 99)
+    assert contents(path) == contents(one)

@@ -177,11 +177,11 @@ class _Tape:
     def another_follows(self) -> bool:
         """Whether another archive begins after the end of this one, as `cat` joins them."""
         block = bytes(tarfile.BLOCKSIZE)
-        while block and not any(block):
-            block = self.read(tarfile.BLOCKSIZE)
         try:
+            while block and not any(block):
+                block = self.read(tarfile.BLOCKSIZE)
             tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-        except tarfile.HeaderError:
+        except (OSError, tarfile.HeaderError):  # gzip's, of bytes that are neither
             return False
         return True
 
