@@ -92,8 +92,8 @@ def export(
     written. The Keras file takes gray levels, 0 to 255, shaped (N, 48, 48, 1), and gives
     probabilities of angry, disgust, fear, happy, sad, surprise and neutral, in this order.
 
-    A model in the package keeps its temperature, but is measured anew, with --data; its kernels
-    and matrices are rounded to float16 in the package.
+    A model in the package keeps its temperature unless --data has a val, on which another is
+    fitted; its kernels and matrices are rounded to float16 in the package.
     """
     need_torch("exporting")
     from mien.learn.files.export import export_model
