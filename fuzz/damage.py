@@ -279,7 +279,8 @@ def change_zip(inner: Callable[[str], Change | None]) -> Change:
         elif way == "repeat":
             members.append((name, data))
         elif way == "rename":
-            members[number] = (draw(ODD_NAMES), data)
+            # zipfile ends a name at a zero byte, and writes none that is empty.
+            members[number] = (draw(ODD_NAMES).replace("\0", "_"), data)
         else:
             own = inner(name)
             how = own if own is not None and draw(st.booleans()) else change_bytes
@@ -409,7 +410,7 @@ def _odd_of(draw: st.DrawFn, field: Any, messages: list[Any]) -> Any:
     if field.type in (field.TYPE_FLOAT, field.TYPE_DOUBLE):
         return draw(st.sampled_from([0.0, -1.0, 1e30, float("nan"), float("inf")]))
     if field.type == field.TYPE_ENUM:  # protobuf refuses a number that its enum does not have
-        return draw(st.sampled_from(field.enum_type.values)).number
+        return draw(st.sampled_from(list(field.enum_type.values))).number
     bits = 31 if field.type == field.TYPE_INT32 else 63
     signed = field.type in (field.TYPE_INT32, field.TYPE_INT64)
     lowest = -(2**bits) if signed else 0

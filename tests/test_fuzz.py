@@ -90,6 +90,12 @@ def test_a_changed_archive_can_be_unpacked(content: bytes) -> None:
         assert opened.testzip() is None
 
 
+@pytest.mark.parametrize("name", [b"_", b"../../x"])  # a zero byte would end it
+def test_members_of_an_archive_get_any_odd_name(name: bytes) -> None:
+    change = change_zip(lambda name: change_json)
+    assert find(of(change, archive()), lambda content: name in content)
+
+
 def test_a_changed_model_is_a_model(tmp_path: Path) -> None:
     content = write_model(tmp_path / "model.onnx").read_bytes()
     changed = set()
