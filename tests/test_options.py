@@ -48,20 +48,22 @@ def test_a_dataclass_is_an_option_for_each_field() -> None:
 
 
 @pytest.mark.parametrize(
-    ("problem", "shown"),
+    ("argument", "problem", "shown"),
     [
-        ("from_s: expected seconds; got -1", "--from: expected seconds; got -1"),
-        ("end_s: expected above 2 (start_s); got 1", "--end: expected above 2 (start_s); got 1"),
-        ("half_life_s: expected 0 or more", "--half-life: expected 0 or more"),
-        ("allow_hosts: expected a host", "--allow-host: expected a host"),
-        ("sequence_fps: expected above 0", "--fps: expected above 0"),
-        ("as_json: expected no end_s", "--json: expected no end_s"),
-        ("paths: expected several", "paths: expected several"),
-        ("min_score: expected 0 to 1", "min_score: expected 0 to 1"),
-        ("rows.csv: expected end: or so", "rows.csv: expected end: or so"),
+        ("from_s", "expected seconds; got -1", "--from: expected seconds; got -1"),
+        ("end_s", "expected above 2 ({other}); got 1", "--end: expected above 2 (--fps); got 1"),
+        ("half_life_s", "expected 0 or more", "--half-life: expected 0 or more"),
+        ("allow_hosts", "expected a host", "--allow-host: expected a host"),
+        ("sequence_fps", "expected above 0", "--fps: expected above 0"),
+        ("as_json", "expected no end_s", "--json: expected no end_s"),
+        ("paths", "expected several", "paths: expected several"),
+        ("min_score", "expected 0 to 1", "min_score: expected 0 to 1"),
+        (None, "rows.csv: expected end: or so", "rows.csv: expected end: or so"),
     ],
 )
-def test_errors_of_arguments_name_the_option_that_was_typed(problem: str, shown: str) -> None:
+def test_errors_of_arguments_name_the_option_that_was_typed(
+    argument: str | None, problem: str, shown: str
+) -> None:
     def cut(
         paths: Annotated[list[str], typer.Argument(help="Videos.")],
         *,
@@ -72,7 +74,7 @@ def test_errors_of_arguments_name_the_option_that_was_typed(problem: str, shown:
         fps: Annotated[float, "Frames."] = 0.0,
         as_json: Annotated[bool, typer.Option("--json", help="JSON.")] = False,
     ) -> None:
-        raise OptionError(problem, kind="missing file")
+        raise OptionError(problem, argument=argument, other="sequence_fps", kind="missing file")
 
     app = typer.Typer(rich_markup_mode=None, add_completion=False)
     app.command()(bundled(cut))

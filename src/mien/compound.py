@@ -85,11 +85,11 @@ def compound_of(
         OptionError: a number is out of its range, or there are not seven shares.
     """
     if len(shares) != len(EMOTIONS):
-        raise OptionError(f"shares: expected {len(EMOTIONS)}; got {len(shares)}")
+        raise OptionError(f"expected {len(EMOTIONS)}; got {len(shares)}", argument="shares")
     if not 0.0 < min_second <= 0.5:
-        raise OptionError(f"min_second: expected above 0 up to 0.5; got {min_second:g}")
+        raise OptionError(f"expected above 0 up to 0.5; got {min_second:g}", argument="min_second")
     if not 0.0 <= min_together <= 1.0:
-        raise OptionError(f"min_together: expected 0 to 1; got {min_together:g}")
+        raise OptionError(f"expected 0 to 1; got {min_together:g}", argument="min_together")
     first, second = sorted(range(len(EMOTIONS)), key=lambda i: -shares[i])[:2]
     high, low = float(shares[first]), float(shares[second])
     name = _NAMES.get(frozenset((EMOTIONS[first], EMOTIONS[second])))

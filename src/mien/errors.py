@@ -114,7 +114,30 @@ class DataError(MienError):
 
 
 class OptionError(MienError, ValueError):
-    """An argument outside its range."""
+    """An argument outside its range.
+
+    Attributes:
+        argument: its name, with which the message begins; None where several or none is to blame.
+        other: another argument, whose name stands in the place of "{other}" in the problem.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        argument: str | None = None,
+        other: str | None = None,
+        source: str | None = None,
+        kind: ErrorKind | None = None,
+    ) -> None:
+        super().__init__(problem, source=source, kind=kind)
+        self.argument, self.other = argument, other
+
+    @property
+    def problem(self) -> str:
+        """The message without the source; it begins with the argument's name."""
+        problem = super().problem.replace("{other}", self.other or "{other}")
+        return problem if self.argument is None else f"{self.argument}: {problem}"
 
 
 class OutputError(MienError):
@@ -159,7 +182,7 @@ def check_number(
     """
     if not least <= value <= most or (finite and value == math.inf):
         bounds = f"{least} or more" if most == math.inf else f"{least} to {most}"
-        raise OptionError(f"{name}: expected {bounds}; got {value}")
+        raise OptionError(f"expected {bounds}; got {value}", argument=name)
 
 
 def counted(number: int, what: str, several: str | None = None) -> str:
@@ -176,7 +199,7 @@ def check_count(name: str, value: float, least: int, most: float = math.inf) -> 
         try:
             index(value)  # type: ignore[arg-type]
         except TypeError:
-            raise OptionError(f"{name}: expected a whole number; got {value!r}") from None
+            raise OptionError(f"expected a whole number; got {value!r}", argument=name) from None
     check_number(name, value, least, most)
 
 

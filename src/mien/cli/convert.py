@@ -131,7 +131,7 @@ def _refuse(options: Mapping[str, object], expected: str, file: Path) -> None:
     """Raise OptionError where options of another kind of file are given."""
     for name, value in options.items():
         if value is not None:
-            raise OptionError(f"{name}: expected {expected} to convert; got {file}")
+            raise OptionError(f"expected {expected} to convert; got {file}", argument=name)
 
 
 def _row_files(

@@ -1,7 +1,6 @@
 """Options that go together: a dataclass in a command's signature is an option for each field."""
 
 import inspect
-import re
 from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
@@ -54,7 +53,8 @@ def bundled(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(**given)
         except OptionError as error:
-            error.args = (_as_typed(error.problem, parameters),)
+            error.argument = _as_typed(error.argument, parameters)
+            error.other = _as_typed(error.other, parameters)
             raise
 
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -73,19 +73,13 @@ _CALLED: Final = {
 """Arguments of the library that options call otherwise, not only without a unit or a plural."""
 
 
-def _as_typed(problem: str, parameters: Iterable[inspect.Parameter]) -> str:
-    """What is wrong with an argument, with the options that were typed: --start for start_s.
-
-    The argument's name begins the problem; that of another stands in parentheses.
-    """
+def _as_typed(name: str | None, parameters: Iterable[inspect.Parameter]) -> str | None:
+    """What people type for an argument of the library, --start for start_s; else its name."""
+    if name is None:
+        return None
     options = {p.name: option for p in parameters if (option := _option(p))}
-
-    def typed(found: re.Match[str]) -> str:
-        name = found[0]
-        names = (name, _CALLED.get(name), name.removesuffix("_s"), name.removesuffix("s"))
-        return next((options[one] for one in names if one in options), name)
-
-    return re.sub(r"^[a-z_]+(?=: )|(?<=\()[a-z_]+_[a-z]+(?=\))", typed, problem)
+    names = (name, _CALLED.get(name), name.removesuffix("_s"), name.removesuffix("s"))
+    return next((options[one] for one in names if one in options), name)
 
 
 def _option(parameter: inspect.Parameter) -> str:

@@ -127,7 +127,9 @@ class BackboneOptions:
     def __post_init__(self) -> None:
         for field, names in (("activation", ACTIVATIONS), ("pooling", POOLINGS)):
             if (got := getattr(self, field)) not in names:
-                raise OptionError(f"{field}: expected one of {', '.join(names)}; got {got!r}")
+                raise OptionError(
+                    f"expected one of {', '.join(names)}; got {got!r}", argument=field
+                )
 
 
 def paper_backbone(options: BackboneOptions) -> tuple[nn.Module, int]:

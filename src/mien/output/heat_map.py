@@ -54,7 +54,7 @@ def color_heat(gray: NDArray[np.uint8], heat: NDArray[np.float32], scale: float)
         OptionError: `scale` is not above 0, or the two differ in shape.
     """
     if not scale > 0.0:
-        raise OptionError(f"scale: expected more than 0; got {scale}")
+        raise OptionError(f"expected more than 0; got {scale}", argument="scale")
     if gray.shape != heat.shape:
         raise OptionError(f"expected heat of the image's shape, {gray.shape}; got {heat.shape}")
     strength = np.clip(heat / scale, -1.0, 1.0)[:, :, None].astype(np.float32)

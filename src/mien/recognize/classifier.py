@@ -203,7 +203,7 @@ class Classifier:
     ) -> None:
         check_count("threads", threads, 0)
         if head not in (None, *HEADS):
-            raise OptionError(f"head: expected {' or '.join(HEADS)}; got {head!r}")
+            raise OptionError(f"expected {' or '.join(HEADS)}; got {head!r}", argument="head")
         self.paths = model_paths(model)
         self._reopen = partial(type(self), _portable(self.paths), threads=threads)
         self._members = tuple(_Member(path, threads) for path in self.paths)
@@ -227,7 +227,8 @@ class Classifier:
         for member in self._members:
             if head not in (heads := member.spec.heads):
                 raise OptionError(
-                    f"head: expected {' or '.join(heads)}, which {member.path.name} has; got {head}"
+                    f"expected {' or '.join(heads)}, which {member.path.name} has; got {head}",
+                    argument="head",
                 )
         self._head = head
 
@@ -304,9 +305,11 @@ class Classifier:
         """What heads say, (F, 7) float32 each, and votes, (F, 8) float32."""
         if not isinstance(crops, np.ndarray) or crops.dtype != np.uint8:
             got = crops.dtype if isinstance(crops, np.ndarray) else type(crops).__name__
-            raise OptionError(f"crops: expected a uint8 array; got {got}")
+            raise OptionError(f"expected a uint8 array; got {got}", argument="crops")
         if crops.ndim != 3 or crops.shape[1:] != (SIZE_PX, SIZE_PX):
-            raise OptionError(f"crops: expected shape (F, {SIZE_PX}, {SIZE_PX}); got {crops.shape}")
+            raise OptionError(
+                f"expected shape (F, {SIZE_PX}, {SIZE_PX}); got {crops.shape}", argument="crops"
+            )
         answers = [np.empty((len(crops), _width(name)), np.float32) for name in names]
         for start in range(0, len(crops), self.BATCH):
             batch = np.ascontiguousarray(crops[start : start + self.BATCH])

@@ -80,7 +80,9 @@ def explain(
         raise ImageError(f"{name}: expected a face to explain; {found}")
     if face >= len(readings):
         count = ("is " if len(readings) == 1 else "are ") + counted(len(readings), "face")
-        raise OptionError(f"face: expected one that was found; there {count} in the image")
+        raise OptionError(
+            f"expected one that was found; there {count} in the image", argument="face"
+        )
     reading = readings[face]
     crop = crop_faces(
         image,
@@ -112,9 +114,11 @@ def explain_crop(
     target = _target(emotion)
     if not isinstance(crop, np.ndarray) or crop.dtype != np.uint8:
         got = crop.dtype if isinstance(crop, np.ndarray) else type(crop).__name__
-        raise OptionError(f"crop: expected a uint8 array; got {got}")
+        raise OptionError(f"expected a uint8 array; got {got}", argument="crop")
     if crop.shape != (SIZE_PX, SIZE_PX):
-        raise OptionError(f"crop: expected shape ({SIZE_PX}, {SIZE_PX}); got {crop.shape}")
+        raise OptionError(
+            f"expected shape ({SIZE_PX}, {SIZE_PX}); got {crop.shape}", argument="crop"
+        )
     patches, bands = _patches(), _bands()
     nothing, everything = np.zeros_like(patches[:1]), np.ones_like(patches[:1])
     masks = np.concatenate([nothing, everything, patches, 1.0 - patches, bands])

@@ -105,7 +105,7 @@ def check_several(name: str, given: object) -> None:
     Python would take it for its letters, and of `/data/photos` the first is the whole disk.
     """
     if isinstance(given, str | bytes | os.PathLike):
-        raise OptionError(f"{name}: expected several, as [{given!r}]; got {given!r} alone")
+        raise OptionError(f"expected several, as [{given!r}]; got {given!r} alone", argument=name)
 
 
 def files_below(folder: str, apart: str = "") -> Iterator["os.DirEntry[str]"]:

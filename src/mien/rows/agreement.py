@@ -398,10 +398,14 @@ def _edges(
             raise DataError("expected rows of a video to compare by frame; got two coders' files")
         return frames_s[(frames_s >= start_s) & (frames_s <= end_s)]
     if not 0 < every_s <= end_s - start_s:
-        raise OptionError(f"every: expected above 0, to {end_s - start_s:g} s; got {every_s:g}")
+        raise OptionError(
+            f"expected above 0, to {end_s - start_s:g} s; got {every_s:g}", argument="every"
+        )
     count = round((end_s - start_s) / every_s)  # a rest of less than half a unit is left out
     if count > MAX_UNITS:
-        raise OptionError(f"every: expected at most {MAX_UNITS:,} units of time; got {count:,}")
+        raise OptionError(
+            f"expected at most {MAX_UNITS:,} units of time; got {count:,}", argument="every"
+        )
     return start_s + every_s * np.arange(count + 1, dtype=np.float64)
 
 

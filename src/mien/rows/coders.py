@@ -98,7 +98,7 @@ def read_coding(
     }
     gap = _target(gaps, "gaps")
     if unit is not None and unit not in UNITS:
-        raise OptionError(f"unit: expected {' or '.join(UNITS)}; got {unit!r}")
+        raise OptionError(f"expected {' or '.join(UNITS)}; got {unit!r}", argument="unit")
     try:
         file = _parse(path, unit)
         name = _chosen(file, tier)

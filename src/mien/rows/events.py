@@ -55,7 +55,7 @@ class EventSettings:
             )
         for name in ("window_s", "min_duration_s", "max_gap_s"):
             if not 0.0 <= (value := getattr(self, name)) < np.inf:
-                raise OptionError(f"{name}: expected 0 or more seconds; got {value:g}")
+                raise OptionError(f"expected 0 or more seconds; got {value:g}", argument=name)
 
 
 @dataclass(frozen=True, eq=False)

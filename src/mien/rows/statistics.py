@@ -241,7 +241,7 @@ def check_follow(follow_s: float) -> None:
         OptionError: it is not above 0.
     """
     if not 0.0 < follow_s < np.inf:
-        raise OptionError(f"follow_s: expected more than 0 seconds; got {follow_s:g}")
+        raise OptionError(f"expected more than 0 seconds; got {follow_s:g}", argument="follow_s")
 
 
 @dataclass(frozen=True)

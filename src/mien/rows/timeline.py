@@ -91,7 +91,9 @@ class Timeline:
 
     def __init__(self, *, max_steps: int = MAX_STEPS) -> None:
         if max_steps < 2 or max_steps % 2:
-            raise OptionError(f"max_steps: expected an even number from 2; got {max_steps}")
+            raise OptionError(
+                f"expected an even number from 2; got {max_steps}", argument="max_steps"
+            )
         self._max_steps = max_steps
         self._step_s = FIRST_STEP_S
         self._first_s: float | None = None
@@ -226,7 +228,7 @@ def plot_timeline(
         MissingExtraError: matplotlib is not installed.
     """
     if max_people < 1:
-        raise OptionError(f"max_people: expected at least 1; got {max_people}")
+        raise OptionError(f"expected at least 1; got {max_people}", argument="max_people")
     people = sorted(timeline.tracks[:max_people])
     length_s = timeline.end_s - timeline.start_s
     heading = [title] if title else []

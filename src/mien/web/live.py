@@ -171,10 +171,10 @@ class LiveSettings:
             raise OptionError(f"{wanted}; got {sorted(values.keys() - known)[0][:40]!r}, too")
         for name, value in values.items():
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise OptionError(f"{name}: expected a number; got {str(value)[:40]}")
+                raise OptionError(f"expected a number; got {str(value)[:40]}", argument=name)
             # math.isfinite raises where a whole number is too large to be a float.
             if not -math.inf < value < math.inf:
-                raise OptionError(f"{name}: expected a finite number; got {str(value)[:40]}")
+                raise OptionError(f"expected a finite number; got {str(value)[:40]}", argument=name)
         return replace(self, **values)
 
 

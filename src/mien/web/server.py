@@ -65,7 +65,7 @@ def listen(host: str, port: int) -> socket.socket:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
         raise OptionError(
-            f"host: expected an address of this machine; {host!r}: {error}"
+            f"expected an address of this machine; {host!r}: {error}", argument="host"
         ) from error
     family, kind, protocol, _, address = found[0]
     opened = socket.socket(family, kind, protocol)

@@ -54,7 +54,7 @@ class Limits:
     def __post_init__(self) -> None:
         for limit in fields(self):
             if not (value := getattr(self, limit.name)) > 0:
-                raise OptionError(f"{limit.name}: expected more than 0; got {value:g}")
+                raise OptionError(f"expected more than 0; got {value:g}", argument=limit.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,23 +79,25 @@ class WebSettings(RecognizerSettings):
         for name in self.allow_hosts:
             if not re.fullmatch(r"[A-Za-z0-9.-]+", name):
                 raise OptionError(
-                    "allow_hosts: expected the name of a host, without port or scheme; "
-                    f"got {name!r}"
+                    f"expected the name of a host, without port or scheme; got {name!r}",
+                    argument="allow_hosts",
                 )
         for origin in self.allow_origins:
             if not _ORIGIN.fullmatch(origin):
                 raise OptionError(
-                    "allow_origins: expected an origin as browsers name it, such as "
+                    "expected an origin as browsers name it, such as "
                     "https://app.example.org or http://localhost:3000: small letters, no path, no "
-                    f"port that is the scheme's own; got {origin[:100]!r}"
+                    f"port that is the scheme's own; got {origin[:100]!r}",
+                    argument="allow_origins",
                 )
         if self.token is None:
             if not is_loopback(self.host):
                 raise OptionError(f"expected a token, as {self.host} can be reached by others")
         elif len(self.token) < MIN_TOKEN or not _TOKEN.fullmatch(self.token):
             raise OptionError(
-                f"token: expected {MIN_TOKEN} or more letters, digits and . _ ~ -; "
-                f"got {len(self.token)} characters"
+                f"expected {MIN_TOKEN} or more letters, digits and . _ ~ -; "
+                f"got {len(self.token)} characters",
+                argument="token",
             )
 
     @property

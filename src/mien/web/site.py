@@ -101,9 +101,10 @@ def _package_files(package: Path, names: tuple[str, ...]) -> dict[str, bytes]:
         found = next((place / name for place in places if (place / name).is_file()), None)
         if found is None:
             raise OptionError(
-                f"package: expected the npm package mien, with {name}; {package} has none. "
+                f"expected the npm package mien, with {name}; {package} has none. "
                 "`npm install mien` brings it as node_modules/mien, which --package names; in a "
-                "checkout `make page` builds it"
+                "checkout `make page` builds it",
+                argument="package",
             )
         files[f"static/package/{name}"] = found.read_bytes()
     return files
@@ -112,7 +113,9 @@ def _package_files(package: Path, names: tuple[str, ...]) -> dict[str, bytes]:
 def _model_files(model: str) -> dict[str, bytes]:
     classifier = Classifier(model)
     if len(classifier.paths) > 1:
-        raise OptionError(f"model: expected one, as a browser reads with one; got {model}")
+        raise OptionError(
+            f"expected one, as a browser reads with one; got {model}", argument="model"
+        )
     about = [
         asdict(one) | {"card_html": card_html(one.name)}
         for one in describe_models(Path(model).name, classifier)

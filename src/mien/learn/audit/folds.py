@@ -85,8 +85,9 @@ def audit_recipe(recipe: Recipe) -> Recipe:
     """
     if recipe.distill_weight:
         raise OptionError(
-            f"recipe: expected one without teachers, who have seen every face and its label; "
-            f"{recipe.name} has a distill_weight of {recipe.distill_weight}"
+            f"expected one without teachers, who have seen every face and its label; "
+            f"{recipe.name} has a distill_weight of {recipe.distill_weight}",
+            argument="recipe",
         )
     return replace(recipe, votes_weight=0.0)
 

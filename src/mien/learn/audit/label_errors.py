@@ -359,7 +359,7 @@ def without_doubtful(
         DataError: the file cannot be read, is no such file, or has no row for a training face.
     """
     if not 0.0 < share < 1.0:
-        raise OptionError(f"drop: expected between 0 and 1; got {share}")
+        raise OptionError(f"expected between 0 and 1; got {share}", argument="drop")
     ranked: list[tuple[str, str]] = []
     for where, row in csv_rows(Path(path), ("rank", "image", "label")):
         if row["rank"] != str(len(ranked) + 1):

@@ -159,7 +159,7 @@ class FaceSet:
             OptionError: `share` is not between 0 and 1.
         """
         if not 0.0 < share < 1.0:
-            raise OptionError(f"val_share: expected between 0 and 1; got {share}")
+            raise OptionError(f"expected between 0 and 1; got {share}", argument="val_share")
         generator, splits = np.random.default_rng(seed), self.splits.copy()
         for target in range(len(EMOTIONS)):
             rows = np.flatnonzero((self.splits == "train") & (self.targets == target))
@@ -242,12 +242,15 @@ def load_faces(
     if isinstance(source, Listing):
         if votes is not None:
             raise OptionError(
-                "votes: expected fer2013.csv, whose rows those of fer2013new.csv are; "
-                f"{path} names images"
+                "expected fer2013.csv, whose rows those of fer2013new.csv are; "
+                f"{path} names images",
+                argument="votes",
             )
         faces = _read_images(source, find_faces=find_faces, report=report)
     elif find_faces:
-        raise OptionError(f"find_faces: expected a folder of images; {path} is a table of faces")
+        raise OptionError(
+            f"expected a folder of images; {path} is a table of faces", argument="find_faces"
+        )
     elif source[0].suffix.lower() == ".parquet":
         name = path.resolve().name if path.is_dir() else path.stem
         faces = _read_parquet(source, name=name)

@@ -288,15 +288,17 @@ def corrupt(crops: Crops, name: str, severity: float, *, seed: int = 0) -> Crops
     corruption = corruption_named(name)
     if crops.ndim != 3 or crops.shape[1:] != (SIZE_PX, SIZE_PX) or crops.dtype != np.uint8:
         raise OptionError(
-            f"crops: expected (N, {SIZE_PX}, {SIZE_PX}) uint8; got {crops.shape} {crops.dtype}"
+            f"expected (N, {SIZE_PX}, {SIZE_PX}) uint8; got {crops.shape} {crops.dtype}",
+            argument="crops",
         )
     if severity == 0:
         return crops.copy()
     lowest, highest = corruption.limits
     if not lowest <= severity <= highest:
         raise OptionError(
-            f"{name}: expected 0 or a severity from {lowest:g} to {highest:g} "
-            f"({corruption.unit}); got {severity:g}"
+            f"expected 0 or a severity from {lowest:g} to {highest:g} "
+            f"({corruption.unit}); got {severity:g}",
+            argument=name,
         )
     changed = corruption.change(crops, severity, np.random.default_rng(seed))
     if changed.dtype == np.uint8:

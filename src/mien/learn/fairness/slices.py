@@ -137,7 +137,7 @@ def slice_faces(
         ascend = all(low < high for low, high in pairwise(points))
         if not (points and ascend and np.isfinite(points).all()):
             got = ", ".join(f"{point:g}" for point in points) or "none"
-            raise OptionError(f"{name}: expected cut points that ascend; got {got}")
+            raise OptionError(f"expected cut points that ascend; got {got}", argument=name)
     open_names = [name for name in names if name not in cuts and name != FOUND]
     if open_names and reference is None:
         raise OptionError(

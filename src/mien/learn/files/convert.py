@@ -49,10 +49,12 @@ def convert_model(
     if out.suffix != ".onnx":
         raise OptionError(f"{out}: expected a name that ends in .onnx, which mien runs")
     if scaling is not None and scaling not in SCALINGS:
-        raise OptionError(f"scaling: expected one of {', '.join(SCALINGS)}; got {scaling!r}")
+        raise OptionError(
+            f"expected one of {', '.join(SCALINGS)}; got {scaling!r}", argument="scaling"
+        )
     if path.suffix.lower() in KERAS_SUFFIXES:
         if size_px is not None:
-            raise OptionError("size: a Keras file knows it; leave it out")
+            raise OptionError("a Keras file knows it; leave it out", argument="size")
         model, spec = onnx_of_keras(path, labels=labels, scaling=scaling)
     else:
         model, spec = onnx_of_onnx(path, labels=labels, scaling=scaling, size_px=size_px)

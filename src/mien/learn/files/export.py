@@ -113,8 +113,9 @@ def export_model(
     if head == "people" and network.votes_head is None:
         shipped = about.name != ""
         raise OptionError(
-            f"head: expected a network with the head for the FER+ votes; {run_dir} "
-            f"{'has none' if shipped else 'was trained with votes_weight 0, without it'}"
+            f"expected a network with the head for the FER+ votes; {run_dir} "
+            f"{'has none' if shipped else 'was trained with votes_weight 0, without it'}",
+            argument="head",
         )
     if store == "int8" and faces is not None:
         faces.split("train+val")  # what it needs is there, or said now
@@ -293,9 +294,9 @@ def _trained_on(config: RunConfig) -> str:
 def _check_options(out: Path, to: str, store: str, head: str | None, *, measured: bool) -> None:
     for option, value, known in (("to", to, FORMATS), ("store", store, STORES)):
         if value not in known:
-            raise OptionError(f"{option}: expected one of {', '.join(known)}; got {value!r}")
+            raise OptionError(f"expected one of {', '.join(known)}; got {value!r}", argument=option)
     if head not in (None, *HEADS):
-        raise OptionError(f"head: expected {' or '.join(HEADS)}; got {head!r}")
+        raise OptionError(f"expected {' or '.join(HEADS)}; got {head!r}", argument="head")
     if out.is_dir():
         raise OutputError(f"{out}: expected a file to write; it is a folder")
     if to == "h5" and out.suffix not in (".h5", ".hdf5"):
@@ -304,17 +305,20 @@ def _check_options(out: Path, to: str, store: str, head: str | None, *, measured
         )
     if to == "h5" and head == "people":
         raise OptionError(
-            "head: expected to write onnx or safetensors; a Keras file of mien's has the "
-            "label's probabilities as its only output"
+            "expected to write onnx or safetensors; a Keras file of mien's has the "
+            "label's probabilities as its only output",
+            argument="head",
         )
     if store not in (able := FORMATS[to].stores):
         raise OptionError(
-            f"store: expected {' or '.join(able)} in a file of the format {to}; got {store!r}"
+            f"expected {' or '.join(able)} in a file of the format {to}; got {store!r}",
+            argument="store",
         )
     if store == "int8" and not measured:
         raise OptionError(
-            "store: int8 takes a data set, whose training images set the ranges it computes in and "
-            "whose val says what it costs; got none"
+            "int8 takes a data set, whose training images set the ranges it computes in and "
+            "whose val says what it costs; got none",
+            argument="store",
         )
 
 

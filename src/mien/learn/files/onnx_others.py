@@ -118,8 +118,9 @@ class _Theirs:
         ]
         if len(fits) != 1:
             raise OptionError(
-                f"labels: expected one for each column of the output of {path.name}, "
-                f"{_shown(outputs)}; got {len(names)}"
+                f"expected one for each column of the output of {path.name}, "
+                f"{_shown(outputs)}; got {len(names)}",
+                argument="labels",
             )
         (self._output,) = fits
         opset = {entry.domain: entry.version for entry in model.opset_import}.get("", 1)
@@ -135,14 +136,16 @@ class _Theirs:
             known.add(size_px)
         if not known:
             raise OptionError(
-                f"size: {self._path.name} takes faces of any size; give the one that it was "
-                "trained with, in pixels"
+                f"{self._path.name} takes faces of any size; give the one that it was "
+                "trained with, in pixels",
+                argument="size",
             )
         if len(known) > 1 or not 1 <= max(known) <= LARGEST_PX:
             raise OptionError(
-                f"size: expected a square of at most {LARGEST_PX} pixels; {self._path.name} takes "
+                f"expected a square of at most {LARGEST_PX} pixels; {self._path.name} takes "
                 f"{' x '.join('any' if side is None else str(side) for side in sides)}"
-                + ("" if size_px is None else f", and {size_px} was given")
+                + ("" if size_px is None else f", and {size_px} was given"),
+                argument="size",
             )
         return known.pop()
 
@@ -205,8 +208,9 @@ class _Theirs:
                 break
         if found.shape != (len(sample), len(self._names)):
             raise OptionError(
-                f"labels: expected {found.shape[1]}, one for each column of the output of "
-                f"{self._path.name}; got {len(self._names)}"
+                f"expected {found.shape[1]}, one for each column of the output of "
+                f"{self._path.name}; got {len(self._names)}",
+                argument="labels",
             )
         logits = gives_logits(found, str(self._path))
         return logits, self._built(scaling, each=each, logits=logits)

@@ -78,8 +78,9 @@ def label_names(labels: str | Sequence[str]) -> tuple[str, ...]:
     )
     if not set(EMOTIONS) <= set(names) or len(set(names)) < len(names):
         raise OptionError(
-            f"labels: expected {', '.join(EMOTIONS)} in the order of the model's output, each "
-            f"once; got {', '.join(given)}"
+            f"expected {', '.join(EMOTIONS)} in the order of the model's output, each "
+            f"once; got {', '.join(given)}",
+            argument="labels",
         )
     return names
 

@@ -51,14 +51,14 @@ class Augmentation:
         for name in (*moves, "blur", "brightness", "contrast", "noise"):
             check_number(name, getattr(self, name), finite=True)
         if not self.zoom < 1.0:
-            raise OptionError(f"zoom: expected below 1; got {self.zoom}")
+            raise OptionError(f"expected below 1; got {self.zoom}", argument="zoom")
         if not self.blur <= MAX_BLUR:
-            raise OptionError(f"blur: expected 0 to {MAX_BLUR:g}; got {self.blur}")
+            raise OptionError(f"expected 0 to {MAX_BLUR:g}; got {self.blur}", argument="blur")
         for name in ("erasing", "contrast", "shade", "bars"):
             check_number(name, getattr(self, name), 0, 1)
         for name, low, high in (("coarse_px", MIN_COARSE_PX, SIZE_PX), ("jpeg", 1, MAX_QUALITY)):
             if (got := getattr(self, name)) and not low <= got <= high:
-                raise OptionError(f"{name}: expected 0, or {low} to {high}; got {got}")
+                raise OptionError(f"expected 0, or {low} to {high}; got {got}", argument=name)
 
     @property
     def corrupts(self) -> bool:

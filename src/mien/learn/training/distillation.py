@@ -35,8 +35,9 @@ class Teachers:
     def __init__(self, run_dirs: Sequence[str | Path], recipe: Recipe) -> None:
         if run_dirs and not recipe.distill_weight:
             raise OptionError(
-                f"distill_weight: expected more than 0 with teachers; got {recipe.distill_weight}. "
-                "Take the recipe mien-distilled, or one of your own"
+                f"expected more than 0 with teachers; got {recipe.distill_weight}. "
+                "Take the recipe mien-distilled, or one of your own",
+                argument="distill_weight",
             )
         if recipe.distill_weight and not run_dirs:
             raise OptionError(
@@ -50,8 +51,8 @@ class Teachers:
         for one, other in zip(self.runs, self.runs[1:], strict=False):
             if one.fingerprint == other.fingerprint:
                 raise OptionError(
-                    f"teachers: expected each once; {one.name} and {other.name} have the same "
-                    "weights"
+                    f"expected each once; {one.name} and {other.name} have the same weights",
+                    argument="teachers",
                 )
         self._networks: list[nn.Module] = [network for _, network in loaded]
         self.have_votes = any(network.votes_head for _, network in loaded)

@@ -177,7 +177,9 @@ def train(
     """
     check_counts(devices, nodes)
     if compile not in (known := get_args(Compile)):
-        raise OptionError(f"compile: expected one of {', '.join(known)}; got {compile!r}")
+        raise OptionError(
+            f"expected one of {', '.join(known)}; got {compile!r}", argument="compile"
+        )
     _splits(faces)
     fabric = _fabric(device, devices, nodes, bf16=recipe.precision == "bf16")
     if compile == "auto":

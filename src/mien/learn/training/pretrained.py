@@ -57,8 +57,9 @@ class Pretrained:
             got, wanted = getattr(theirs, name), getattr(recipe, name)
             if got != wanted:
                 raise OptionError(
-                    f"pretrained: expected weights for {name} {wanted}, which the recipe "
-                    f"{recipe.name} has; those of {source} are for {name} {got}"
+                    f"expected weights for {name} {wanted}, which the recipe "
+                    f"{recipe.name} has; those of {source} are for {name} {got}",
+                    argument="pretrained",
                 )
         self._source = source
         self.run = EarlierRun(source.resolve().name, fingerprint(self._weights))

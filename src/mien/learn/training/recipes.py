@@ -48,27 +48,30 @@ class Recipe:
             check_number(name, getattr(self, name), low, finite=True)
         for name in ("learning_rate", "std", "distill_temperature"):
             if not getattr(self, name) > 0.0:
-                raise OptionError(f"{name}: expected more than 0; got {getattr(self, name)}")
+                raise OptionError(f"expected more than 0; got {getattr(self, name)}", argument=name)
         for name in ("dropout", "dense_dropout", "label_smoothing", "ema"):
             if not 0.0 <= getattr(self, name) < 1.0:
-                raise OptionError(f"{name}: expected 0 to below 1; got {getattr(self, name)}")
+                raise OptionError(
+                    f"expected 0 to below 1; got {getattr(self, name)}", argument=name
+                )
         check_number("distill_weight", self.distill_weight, 0, 1)
         if self.stored_views and not self.distill_weight:
             raise OptionError(
-                f"stored_views: expected 0 without teachers (distill_weight 0); got "
-                f"{self.stored_views}"
+                f"expected 0 without teachers (distill_weight 0); got {self.stored_views}",
+                argument="stored_views",
             )
         for name, usual in (("activation", "relu"), ("pooling", "max")):
             if self.network != "paper" and (got := getattr(self, name)) != usual:
                 raise OptionError(
-                    f"{name}: only the network paper has a choice of it; got {got!r} for "
-                    f"{self.network}"
+                    f"only the network paper has a choice of it; got {got!r} for {self.network}",
+                    argument=name,
                 )
         hints = get_type_hints(type(self))
         for name in ("optimizer", "schedule", "precision"):
             if getattr(self, name) not in (known := get_args(hints[name])):
                 raise OptionError(
-                    f"{name}: expected one of {', '.join(known)}; got {getattr(self, name)!r}"
+                    f"expected one of {', '.join(known)}; got {getattr(self, name)!r}",
+                    argument=name,
                 )
 
 
@@ -207,13 +210,15 @@ def recipe_of(values: Mapping[str, Any]) -> Recipe:
     if "augmentation" in settings:
         moves = settings["augmentation"]
         if not isinstance(moves, Mapping):
-            raise OptionError(f"augmentation: expected an object of settings; got {moves!r}")
+            raise OptionError(
+                f"expected an object of settings; got {moves!r}", argument="augmentation"
+            )
         _check_kinds(Augmentation, moves)
         settings["augmentation"] = Augmentation(**moves)
     _check_kinds(Recipe, settings)
     for name in ("name", "about"):
         if name not in settings:
-            raise OptionError(f"{name}: expected a text; there is none")
+            raise OptionError("expected a text; there is none", argument=name)
     return Recipe(**settings)
 
 
@@ -243,4 +248,4 @@ def _check_kinds(kind: type, settings: Mapping[str, Any]) -> None:
         if fits and isinstance(value, int):
             fits = abs(value) <= sys.float_info.max  # else no float holds it
         if not fits:
-            raise OptionError(f"{name}: expected {expected}; got {value!r}")
+            raise OptionError(f"expected {expected}; got {value!r}", argument=name)

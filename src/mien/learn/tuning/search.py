@@ -156,7 +156,9 @@ def tune(
     """
     check_count("trials", trials, 1)
     if pruner not in PRUNERS:
-        raise OptionError(f"pruner: expected one of {', '.join(PRUNERS)}; got {pruner!r}")
+        raise OptionError(
+            f"expected one of {', '.join(PRUNERS)}; got {pruner!r}", argument="pruner"
+        )
     out = Path(out)
     space = search_space(base, settings)
     about = {

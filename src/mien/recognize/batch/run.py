@@ -206,9 +206,9 @@ def _names(sources: Sequence[str | Path]) -> list[str]:
     """Sources by names that hold from any folder."""
     check_several("sources", sources)
     if not sources:
-        raise OptionError("sources: expected at least one; got none")
+        raise OptionError("expected at least one; got none", argument="sources")
     if not all(map(str, sources)):  # which would be the folder that one is in
-        raise OptionError("sources: expected files and folders; got an empty name")
+        raise OptionError("expected files and folders; got an empty name", argument="sources")
     return [absolute(str(source)) for source in sources]
 
 

@@ -30,7 +30,7 @@ class BatchSettings(RecognizerSettings):
         if self.shard_images is not None:
             check_count("shard_images", self.shard_images, 1)
         if self.every_s is not None and not self.every_s > 0:
-            raise OptionError(f"every_s: expected seconds above 0; got {self.every_s}")
+            raise OptionError(f"expected seconds above 0; got {self.every_s}", argument="every_s")
 
 
 @dataclass(frozen=True)

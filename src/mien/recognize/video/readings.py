@@ -140,8 +140,9 @@ def frame_readings(
 def _check_frame(frame: "Frame") -> None:
     if not hasattr(frame, "time_s"):
         raise OptionError(
-            "frames: expected each to be a mien.recognize.video.frames.Frame, with its index, "
-            f"time_s and image; got {type(frame).__name__}"
+            "expected each to be a mien.recognize.video.frames.Frame, with its index, "
+            f"time_s and image; got {type(frame).__name__}",
+            argument="frames",
         )
     check_image(frame.image)
 

@@ -14,17 +14,23 @@ from mien.recognize.video.info import Frame
 def check_times(every_s: float | None, start_s: float | None, end_s: float | None) -> None:
     """Raise `OptionError` for times that make no part of a video."""
     if every_s is not None and not every_s > 0:
-        raise OptionError(f"every_s: expected seconds above 0; got {every_s}")
+        raise OptionError(f"expected seconds above 0; got {every_s}", argument="every_s")
     if start_s is not None and not start_s >= 0:
-        raise OptionError(f"start_s: expected seconds of 0 or more; got {start_s}")
+        raise OptionError(f"expected seconds of 0 or more; got {start_s}", argument="start_s")
     if end_s is not None and not end_s > (start_s or 0.0):
-        raise OptionError(f"end_s: expected seconds above {start_s or 0.0} (start_s); got {end_s}")
+        raise OptionError(
+            f"expected seconds above {start_s or 0.0} ({{other}}); got {end_s}",
+            argument="end_s",
+            other="start_s",
+        )
 
 
 def check_fps(sequence_fps: float | None) -> None:
     """Raise `OptionError` for what is no rate of frames."""
     if sequence_fps is not None and not 0 < sequence_fps < math.inf:
-        raise OptionError(f"sequence_fps: expected frames per second above 0; got {sequence_fps}")
+        raise OptionError(
+            f"expected frames per second above 0; got {sequence_fps}", argument="sequence_fps"
+        )
 
 
 class FrameSampler:

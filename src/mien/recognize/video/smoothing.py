@@ -89,7 +89,7 @@ class Smoother:
             OptionError: time runs backwards.
         """
         if time_s < self.time_s:
-            raise OptionError(f"time_s: expected {self.time_s} or later; got {time_s}")
+            raise OptionError(f"expected {self.time_s} or later; got {time_s}", argument="time_s")
         values = np.asarray(probabilities, np.float64)
         faded = decay(time_s - self.time_s, self.settings.half_life_s)
         self.time_s = time_s
@@ -204,7 +204,7 @@ def smooth(
         )
     steps_s = np.diff(times)
     if (steps_s < 0).any():
-        raise OptionError("times_s: expected times that never fall; they do")
+        raise OptionError("expected times that never fall; they do", argument="times_s")
     # Of each frame the logarithms and its weight, before the frames beside it are added.
     rows = np.column_stack((log_probabilities(values), np.ones(len(values))))
     decays = np.array([decay(step_s, settings.half_life_s) for step_s in steps_s.tolist()])

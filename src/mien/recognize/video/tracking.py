@@ -166,7 +166,7 @@ class Tracker:
             OptionError: time runs backwards.
         """
         if time_s < self._time_s:
-            raise OptionError(f"time_s: expected {self._time_s} or later; got {time_s}")
+            raise OptionError(f"expected {self._time_s} or later; got {time_s}", argument="time_s")
         every_frame = self.settings.detect_every_s == 0.0
         gray, scale = shrunk_gray(image, self.FOLLOW_PIXELS)
         cut = self._is_cut(gray)
