@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mien.errors import OutputError
-from mien.output.files import JPEG_SUFFIXES, write_image
+from mien.output.files import JPEG_SUFFIXES, untaken, write_image
 from mien.output.overlay import annotate
 from mien.readings import ImageFile, ImageResult
 
@@ -31,7 +31,7 @@ class AnnotatedWriter:
             raise OutputError(f"{folder}: cannot be used; {error.strerror or error}") from error
         self.folder = folder
         self._originals = {image.path.resolve() for image in images}
-        self._written: set[str] = set()  # case-folded: on some systems A and a are one file
+        self._written: set[str] = set()  # of `untaken`
 
     def write(self, result: ImageResult) -> None:
         """Write the copy of one image; nothing for one that could not be read.
@@ -48,10 +48,4 @@ class AnnotatedWriter:
 
     def _path_for(self, relative: Path) -> Path:
         suffix = relative.suffix if relative.suffix.lower() in JPEG_SUFFIXES else ".png"
-        first = self.folder / relative.with_suffix(suffix)
-        path, number = first, 1
-        while str(path).casefold() in self._written:
-            number += 1
-            path = first.with_name(f"{first.stem}-{number}{suffix}")
-        self._written.add(str(path).casefold())
-        return path
+        return untaken(self.folder / relative.with_suffix(""), self._written, suffix)

@@ -123,6 +123,19 @@ def atomic_text(path: Path) -> Iterator[TextIO]:
         yield file
 
 
+def untaken(name: Path, taken: set[str], ending: str = "") -> Path:
+    """A name with its ending, and with a number where `taken` has it already; it has it then.
+
+    Names that differ in nothing but small and capital letters are one file on some systems.
+    """
+    path, number = name.with_name(name.name + ending), 1
+    while (key := str(path).casefold()) in taken:
+        number += 1
+        path = name.with_name(f"{name.name}-{number}{ending}")
+    taken.add(key)
+    return path
+
+
 def as_text(name: str) -> str:
     """A name that can be written as UTF-8, with backslash escapes as `atomic_text` has them."""
     return name.encode("utf-8", "backslashreplace").decode()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mien.errors import OutputError
 from mien.output.figures import figure_files
-from mien.output.files import check_free, part_name
+from mien.output.files import check_free, part_name, untaken
 from mien.output.records import TABLE_SUFFIXES
 from mien.rows.formats import Media, files_of, format_of
 
@@ -173,20 +173,12 @@ def _stems(names: Sequence[Path]) -> list[Path]:
     A name depends on as few other videos as can be: where one more is found later, --resume must
     not take the outputs of one for those of another.
     """
-    # On some systems A and a are one file.
     shared = Counter(str(name.with_suffix("")).casefold() for name in names)
     taken: set[str] = set()
     stems = []
     for name in names:
         stem = name.with_suffix("")
-        if shared[str(stem).casefold()] > 1:
-            stem = name
-        first, number = stem, 1
-        while str(stem).casefold() in taken:
-            number += 1
-            stem = first.with_name(f"{first.name}-{number}")
-        taken.add(str(stem).casefold())
-        stems.append(stem)
+        stems.append(untaken(name if shared[str(stem).casefold()] > 1 else stem, taken))
     return stems
 
 
