@@ -2,7 +2,6 @@
 
 import io
 import json
-import math
 import re
 import tempfile
 import zipfile
@@ -16,6 +15,7 @@ from fastapi.concurrency import run_in_threadpool
 from mien.errors import DataError, OutputError
 from mien.recognize.video.outputs import Outputs
 from mien.recognize.video.row_sink import write_rows
+from mien.recognize.video.sampling import end_of_last
 from mien.rows.events import EventFinder
 from mien.rows.files import read_json_lines
 from mien.rows.formats import FORMATS, Media, write_format
@@ -142,10 +142,11 @@ def rows_of(body: bytes, name: str) -> VideoResult:
 
 
 def _until_s(result: VideoResult, length_s: float | None) -> float | None:
-    """When the last frame ends; None: it takes as long as the one before, as far as is known."""
-    before_s, last_s = result.times_s[[-2, -1]] if len(result.times_s) > 1 else (0.0, math.inf)
-    is_cut = length_s is not None and last_s < length_s < 2.0 * last_s - before_s
-    return length_s if is_cut else None
+    """When the last frame ends, which takes as long as the one before; None of a single one."""
+    if len(result.times_s) < 2:
+        return None
+    before_s, last_s = result.times_s[-2:].tolist()
+    return end_of_last(last_s, last_s - before_s, length_s)
 
 
 def _observed(result: VideoResult, length_s: float | None) -> dict[str, Any]:
