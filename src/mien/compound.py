@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mien.errors import OptionError
+from mien.errors import OptionError, check_number
 from mien.labels import EMOTIONS
 
 COMPOUNDS: Final[dict[tuple[str, str], str]] = {
@@ -88,8 +88,7 @@ def compound_of(
         raise OptionError(f"expected {len(EMOTIONS)}; got {len(shares)}", argument="shares")
     if not 0.0 < min_second <= 0.5:
         raise OptionError(f"expected above 0 up to 0.5; got {min_second:g}", argument="min_second")
-    if not 0.0 <= min_together <= 1.0:
-        raise OptionError(f"expected 0 to 1; got {min_together:g}", argument="min_together")
+    check_number("min_together", min_together, 0, 1)
     first, second = sorted(range(len(EMOTIONS)), key=lambda i: -shares[i])[:2]
     high, low = float(shares[first]), float(shares[second])
     name = _NAMES.get(frozenset((EMOTIONS[first], EMOTIONS[second])))

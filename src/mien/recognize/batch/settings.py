@@ -4,9 +4,10 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from mien.errors import ModelError, OptionError, check_count
+from mien.errors import ModelError, check_count
 from mien.recognize.classifier import model_paths, shipped_models
 from mien.recognize.settings import RecognizerSettings
+from mien.recognize.video.sampling import check_times
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +30,7 @@ class BatchSettings(RecognizerSettings):
     def __post_init__(self) -> None:
         if self.shard_images is not None:
             check_count("shard_images", self.shard_images, 1)
-        if self.every_s is not None and not self.every_s > 0:
-            raise OptionError(f"expected seconds above 0; got {self.every_s}", argument="every_s")
+        check_times(self.every_s, None, None)
 
 
 @dataclass(frozen=True)
