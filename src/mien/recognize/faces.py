@@ -98,7 +98,7 @@ class YuNetDetector:
     GLANCE_FACE_PX: Final = 32  # in the glance; boxes of smaller ones are coarse, others are missed
     # Of the side of a square as large as the image: smaller ones may stand in a crowd.
     GLANCE_SHARE: Final = 0.2
-    MIN_SCORE: Final = 0.7
+    MIN_SCORE: Final = 0.72
     SURE_SCORE: Final = 0.8  # from here on it is one, without a second look
     UPRIGHT_SCORE: Final = 0.9  # seldom reached by what is found in a tilted face
     # Seldom reached by the surest of one or two, or of more, in an image on its side or head.
