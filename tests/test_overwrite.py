@@ -54,6 +54,7 @@ def test_a_file_is_replaced_only_when_asked(mien: Mien, folder: Path, what: str)
         ["rows", "rows.csv", "--csv", "rows.csv"],
         ["rows", "rows.csv", "--people", "people.csv", "--csv", "people.csv"],
         ["rows", "rows.csv", "--people", "people.csv", "--write-people", "people.csv"],
+        [*("rows", "rows.csv", "--report", "page.html", "--earlier-report", "page.html")],
         ["convert", "model.h5", "--data", "people.csv", "--out", "people.csv"],
         ["webcam", "--source", "face.jpg", "--no-window", "--record", "face.jpg"],
         ["detect", "face.jpg", "--csv", "face.jpg"],
@@ -63,6 +64,7 @@ def test_a_file_is_replaced_only_when_asked(mien: Mien, folder: Path, what: str)
 def test_what_is_read_is_never_replaced(mien: Mien, folder: Path, command: list[str]) -> None:
     (folder / "people.csv").write_text("track,name\n1,Anna\n")
     (folder / "face.jpg").write_bytes(PORTRAIT.read_bytes())
+    (folder / "page.html").write_text("of an earlier run")
     before = {path: path.read_bytes() for path in folder.iterdir()}
     assert_refused(mien(*command, "--overwrite"), "would replace what is read")
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
@@ -102,3 +104,25 @@ def test_what_is_measured_is_never_replaced(mien: Mien, folder: Path, command: l
     before = {path: path.read_bytes() for path in folder.iterdir()}
     assert_refused(mien(*command), "would replace what is read")
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["events", "rows.csv", "--out", "new.csv", "--statistics", "new.csv"],
+        ["events", "rows.csv", "--out", "new.csv", "--dyads", "sub/../new.csv"],
+        ["events", "rows.csv", "--out", "new.csv", "--dyads", "link/new.csv"],
+        ["agree", "rows.csv", "coder.csv", "--plot", "new.png", "--report", "./new.png"],
+        ["rows", "rows.csv", "--csv", "new.csv", "--write-people", "new.csv"],
+        ["rows", "rows.csv", "--csv", "new.csv", "--summary", "sub/../new.csv"],
+    ],
+)
+def test_two_outputs_are_never_written_to_one_file(
+    mien: Mien, folder: Path, command: list[str]
+) -> None:
+    (folder / "sub").mkdir()
+    (folder / "link").symlink_to(folder)
+    before = set(folder.iterdir())
+    for more in ((), ("--overwrite",)):
+        assert_refused(mien(*command, *more), "expected a name of its own for each output; got two")
+    assert set(folder.iterdir()) == before

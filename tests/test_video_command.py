@@ -422,3 +422,28 @@ def test_videos_are_found_once_and_outputs_are_no_videos(tmp_path: Path) -> None
         find_videos([""])
     with pytest.raises(OptionError, match="paths: expected several, as "):
         find_videos(str(videos))
+
+
+def test_no_output_of_a_video_is_written_over_by_another_ones(tmp_path: Path) -> None:
+    events, talk = (VideoFile(name, Path(name)) for name in ("talk.events.mp4", "talk.mp4"))
+    outputs = Outputs(csv=tmp_path, events=tmp_path)
+    with pytest.raises(OutputError, match=r"talk\.events\.mp4 and talk\.mp4 would both write it"):
+        outputs.for_each([events, talk])
+    assert len(Outputs(csv=tmp_path).for_each([events, talk])) == 2
+    part = VideoFile("talk.part.mp4", Path("talk.part.mp4"))  # as rows are called while written
+    with pytest.raises(OutputError, match=r"talk\.part\.csv: expected outputs of their own"):
+        Outputs(csv=tmp_path).for_each([part, talk])
+
+
+def test_rows_may_be_written_beside_the_videos_and_copies_may_not(tmp_path: Path) -> None:
+    folder = folder_of_videos(tmp_path / "videos")
+    names = [video.source for video in find_videos([folder])[0]]
+    for rows in (folder, tmp_path):
+        assert [video.source for video in find_videos([folder], not_in=[rows])[0]] == names
+    copies = folder / "copies"
+    copies.mkdir()
+    (copies / "a.mp4").touch()
+    found, _ = find_videos([folder], not_in=[folder, copies], copies=copies)
+    assert [video.source for video in found] == names
+    with pytest.raises(VideoError, match="another folder for the annotated copies than the one"):
+        find_videos([folder], not_in=[folder], copies=folder / "talks" / "..")

@@ -64,10 +64,12 @@ class PictureOptions:
     def check(self, read: "Sequence[Path]") -> None:
         """Refuse to replace what is there, and what is read."""
         from mien.output.figures import figure_files
-        from mien.output.files import check_free
+        from mien.output.files import check_apart, check_free
 
         paths = [] if self.plot is None else figure_files(self.plot)
-        for path in (*paths, *([] if self.report is None else [self.report])):
+        paths += [] if self.report is None else [self.report]
+        check_apart(paths)
+        for path in paths:
             check_free(path, overwrite=self.overwrite, read=read)
 
 

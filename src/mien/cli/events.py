@@ -74,7 +74,7 @@ def events(
     events in the video before you count them.
     """
     from mien.output.figures import figure_files
-    from mien.output.files import check_free
+    from mien.output.files import check_apart, check_free
     from mien.rows.events import EventFinder
     from mien.rows.statistics import FOLLOW_S, EventTables, check_follow
     from mien.rows.table import RowFile
@@ -83,9 +83,10 @@ def events(
 
     settings = options.settings()
     plots = [] if plot is None else figure_files(plot)
-    for path in (out, statistics, dyads, *plots):
-        if path is not None:
-            check_free(path, overwrite=overwrite, read=[rows])
+    written = [path for path in (out, statistics, dyads, *plots) if path is not None]
+    check_apart(written)
+    for path in written:
+        check_free(path, overwrite=overwrite, read=[rows])
     follow_s = FOLLOW_S if follow is None else follow
     check_follow(follow_s)
     finder, unusable, timeline = EventFinder(settings), UnusableTotals(), Timeline()

@@ -50,6 +50,7 @@ def rows(
 
     The video is not read. The page of `mien video --report` makes a file for --people, too.
     """
+    from mien.output.files import check_apart
     from mien.recognize.video.outputs import Outputs
     from mien.recognize.video.report import read_report
     from mien.recognize.video.row_sink import write_rows
@@ -60,9 +61,12 @@ def rows(
         raise OptionError("--earlier-report: expected --report, too, which takes its images")
     formats = list(dict.fromkeys(wanted.formats or ()))
     outputs = wanted.outputs().with_formats(formats, Path(file.stem))
-    outputs.check(file, people, replaces=wanted.overwrite, from_rows=True)
+    outputs.check(file, people, earlier_report, replaces=wanted.overwrite, from_rows=True)
     if write_people is not None:
-        Outputs(csv=write_people).check(file, people, replaces=wanted.overwrite, from_rows=True)
+        Outputs(csv=write_people).check(
+            file, people, earlier_report, replaces=wanted.overwrite, from_rows=True
+        )
+        check_apart([*outputs.paths(), write_people])
     result = RowFile(file, fps=fps, tell=say)
     notes = {f"written anew by mien {__version__} from": file.name}
     if people is not None:

@@ -165,7 +165,7 @@ def video(
         bars=copy.bars,
         usable_only=wanted.usable_only,
     )
-    videos, many = find_videos(paths, not_in=outputs.named())
+    videos, many = find_videos(paths, not_in=outputs.named(), copies=outputs.video)
     formats = list(dict.fromkeys(wanted.formats or ()))
     if many:
         sets = outputs.for_each(videos, formats)

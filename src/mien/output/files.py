@@ -64,6 +64,24 @@ def check_free(
         raise OutputError(f"{path}: {error.strerror or error}") from error
 
 
+def check_apart(paths: Iterable[Path]) -> None:
+    """Refuse to write two outputs to one file, however its name is spelled: one would be lost.
+
+    Raises:
+        OutputError: two of the names are of one file.
+    """
+    taken: set[str] = set()
+    for path in paths:
+        if (place := place_of(path)) in taken:
+            raise OutputError(f"{path}: expected a name of its own for each output; got two")
+        taken.add(place)
+
+
+def place_of(path: Path) -> str:
+    """Where a file is written, the same for all spellings: a link of its name is replaced."""
+    return os.path.normcase(os.path.join(os.path.realpath(path.parent), path.name))  # noqa: PTH118
+
+
 @contextmanager
 def atomic_write(
     path: Path, *, make_folders: bool = False, durable: bool = False, shared: bool = False

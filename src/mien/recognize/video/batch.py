@@ -35,7 +35,7 @@ class VideoFile:
 
 
 def find_videos(
-    paths: Iterable[str | Path], *, not_in: Iterable[Path] = ()
+    paths: Iterable[str | Path], *, not_in: Iterable[Path] = (), copies: Path | None = None
 ) -> tuple[list[VideoFile], bool]:
     """The videos that paths, folders and patterns name, each once, in a steady order.
 
@@ -43,12 +43,13 @@ def find_videos(
         paths: files; folders, which are searched with all folders in them for names that end in
             one of `mien.recognize.video.frames.SUFFIXES`, images if they are animated; patterns
             such as `videos/*.mp4`; series of images; addresses.
-        not_in: folders that are left out of a search: those of the outputs.
+        not_in: folders that are left out of a search, but of themselves: those of the outputs.
+        copies: the folder of annotated copies, which is no folder to search.
     Returns:
         The videos, and whether there may be several: two paths, a folder or a pattern name several
         even where only one video is found.
     Raises:
-        VideoError: a folder or a pattern yields no video.
+        VideoError: a folder or a pattern yields no video, or copies would be among them.
         OptionError: `paths` is one path, not several.
     """
     check_several("paths", paths)
@@ -58,7 +59,13 @@ def find_videos(
     many = len(names) > 1
     for given in names:
         try:
-            many = many or Path(given).is_dir() or _is_pattern(given)
+            is_folder = Path(given).is_dir()
+            many = many or is_folder or _is_pattern(given)
+            if is_folder and copies is not None and copies.resolve() == Path(given).resolve():
+                raise VideoError(
+                    f"{given}: expected another folder for the annotated copies than the one that "
+                    "is searched: they would be taken for videos"
+                )
             for file in _expand(given, apart):
                 path = Path(file.source)
                 found.setdefault(str(path.resolve()) if path.exists() else file.source, file)
@@ -94,6 +101,7 @@ def _expand(given: str, apart: list[Path]) -> list[VideoFile]:
     if camera_number(given) is not None:
         raise VideoError(f"{given}: expected a video; it is a camera, see `mien webcam`")
     if path.is_dir():
+        apart = [folder for folder in apart if not _is_within(path, folder)]
         videos = [
             VideoFile(str(video), video.relative_to(path))
             for video in sorted(path.rglob("*"))
@@ -102,7 +110,7 @@ def _expand(given: str, apart: list[Path]) -> list[VideoFile]:
             and video.is_file()
             and not _is_program_text(video)
             and not _is_still(video)
-            and not any(video.resolve().is_relative_to(folder) for folder in apart)
+            and not any(_is_within(video, folder) for folder in apart)
         ]
         if not videos:
             raise VideoError(
@@ -118,6 +126,10 @@ def _expand(given: str, apart: list[Path]) -> list[VideoFile]:
             raise VideoError(f"no file matches {given}")
         return videos
     return [VideoFile(given, Path(re.sub(r"[%*?\[\]:]+", "_", path.name) or "stream"))]
+
+
+def _is_within(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
 
 
 def _is_program_text(video: Path) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mien.errors import OutputError
 from mien.output.figures import figure_files
-from mien.output.files import check_free, part_name, untaken
+from mien.output.files import check_apart, check_free, part_name, place_of, untaken
 from mien.output.records import TABLE_SUFFIXES
 from mien.rows.formats import Media, files_of, format_of
 
@@ -87,7 +87,8 @@ class Outputs:
             formats: names of other tools' formats, see `with_formats`.
         Raises:
             OptionError: there is no such format.
-            OutputError: what should be a folder is called like a file.
+            OutputError: what should be a folder is called like a file, or a file would be of two
+                videos: the events of `talk.mp4` and the rows of `talk.events.mp4`.
         """
         folders = self._by_kind()
         for kind, folder in folders.items():
@@ -105,6 +106,7 @@ class Outputs:
                 for kind, folder in folders.items()
             }
             sets.append(Outputs(**files).with_formats(formats, stem))
+        _check_videos_apart(videos, sets)
         return sets
 
     def check(self, *read: str | Path | None, replaces: bool, from_rows: bool = False) -> None:
@@ -125,9 +127,8 @@ class Outputs:
                     f"{option(kind)} {path}: expected a name that ends in {' or '.join(endings)}"
                 )
         paths = self.paths()
+        check_apart(paths)
         for path in paths:
-            if paths.count(path) > 1:
-                raise OutputError(f"{path}: expected a name of its own for each output; got two")
             also = "" if from_rows else ", --resume reads only what is not finished"
             check_free(path, overwrite=replaces, read=[Path(one) for one in read if one], also=also)
             if not replaces and (part := part_name(path)).exists():
@@ -180,6 +181,19 @@ def _stems(names: Sequence[Path]) -> list[Path]:
         stem = name.with_suffix("")
         stems.append(untaken(name if shared[str(stem).casefold()] > 1 else stem, taken))
     return stems
+
+
+def _check_videos_apart(videos: "Sequence[VideoFile]", sets: Sequence[Outputs]) -> None:
+    """Refuse names, also while they are written, that outputs of two videos would have."""
+    owners: dict[str, VideoFile] = {}
+    for video, outputs in zip(videos, sets, strict=True):
+        for path in (one for name in outputs.paths() for one in (name, part_name(name))):
+            other = owners.setdefault(place_of(path), video)
+            if other is not video:
+                raise OutputError(
+                    f"{path}: expected outputs of their own for each video; {other.source} and "
+                    f"{video.source} would both write it: call one of them otherwise"
+                )
 
 
 def media_of(info: "VideoInfo") -> Media:
