@@ -142,7 +142,7 @@ def _read(
     files: "tuple[Path, Path]", tracks: list[str], coder: CoderOptions, fps: float | None
 ) -> "tuple[Coding, Coding]":
     """Both labellings; options that are given twice belong to the files in order."""
-    from mien.rows.coders import has_tiers, is_rows, read_coding
+    from mien.rows.coders import coding_of_file, is_rows, read_coder_file
     from mien.rows.others import takes_fps
 
     labels: dict[str, str] = {}
@@ -155,20 +155,22 @@ def _read(
     if fps is not None and not any(map(takes_fps, files)):
         raise OptionError("--fps: expected rows of another tool without times; there are none")
     own_tracks = _each("--track", tracks, rows.count(True))
-    tiers = coder.tier or []
-    tiered = [bool(tiers) and not r and has_tiers(p) for p, r in zip(files, rows, strict=True)]
-    own_tiers = _each("--tier", tiers, tiered.count(True))
+    coded = [
+        None if of_rows else read_coder_file(path, unit=coder.unit)
+        for path, of_rows in zip(files, rows, strict=True)
+    ]
+    tiered = sum(file is not None and any(file.tiers) for file in coded)
+    own_tiers = _each("--tier", coder.tier or [], tiered)
     first, second = (
         _of_rows(path, next(own_tracks), fps if takes_fps(path) else None)
-        if of_rows
-        else read_coding(
-            path,
-            tier=next(own_tiers) if of_tiers else None,
+        if file is None
+        else coding_of_file(
+            file,
+            tier=next(own_tiers) if any(file.tiers) else None,
             labels=labels,
-            unit=coder.unit,
             gaps=coder.gaps,
         )
-        for path, of_rows, of_tiers in zip(files, rows, tiered, strict=True)
+        for path, file in zip(files, coded, strict=True)
     )
     return first, second
 

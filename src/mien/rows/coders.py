@@ -60,12 +60,13 @@ class _Stretch(NamedTuple):
     label: str
 
 
-class _File(NamedTuple):
-    """What a parser finds: tiers with a label or without, and the stretches of all."""
+class CoderFile(NamedTuple):
+    """What is in a file: tiers with a label or without, and the stretches of all."""
 
-    tiers: Sequence[str]
+    tiers: Sequence[str]  # or persons; a table need not name any, and has one without a name then
     stretches: list[_Stretch]
-    length_s: float | None = None
+    length_s: float | None = None  # of the video, where the file tells it
+    source: str = ""  # the file, as text
 
 
 def read_coding(
@@ -92,22 +93,42 @@ def read_coding(
             unknown labels, or stretches that overlap or have no length.
         OptionError: `labels` or `gaps` names no emotion, `unit` no unit.
     """
-    path = Path(path)
+    return coding_of_file(read_coder_file(path, unit=unit), tier=tier, labels=labels, gaps=gaps)
+
+
+def read_coder_file(path: str | Path, *, unit: str | None = None) -> CoderFile:
+    """What is in a coder's file, of which `coding_of_file` takes one tier.
+
+    Arguments and errors are those of `read_coding`.
+    """
+    if unit is not None and unit not in UNITS:
+        raise OptionError(f"expected {' or '.join(UNITS)}; got {unit!r}", argument="unit")
+    try:
+        return _parse(Path(path), unit)._replace(source=str(path))
+    except DataError as error:
+        raise DataError(error.problem, source=str(path)) from error
+
+
+def coding_of_file(
+    file: CoderFile,
+    *,
+    tier: str | None = None,
+    labels: Mapping[str, str] | None = None,
+    gaps: str = LEFT_OUT,
+) -> Coding:
+    """What a file says of one person; arguments and errors are those of `read_coding`."""
     meanings = {
         word.strip().lower(): _target(label, word) for word, label in (labels or {}).items()
     }
     gap = _target(gaps, "gaps")
-    if unit is not None and unit not in UNITS:
-        raise OptionError(f"expected {' or '.join(UNITS)}; got {unit!r}", argument="unit")
     try:
-        file = _parse(path, unit)
         name = _chosen(file, tier)
         known = _known([stretch for stretch in file.stretches if stretch.tier == name], meanings)
         starts_s, ends_s = _times(known)
     except DataError as error:
-        raise DataError(error.problem, source=str(path)) from error
+        raise DataError(error.problem, source=file.source) from error
     return Coding(
-        source=str(path),
+        source=file.source,
         name=name,
         starts_s=starts_s,
         ends_s=ends_s,
@@ -124,18 +145,7 @@ def is_rows(path: Path) -> bool:
     return {*VIDEO_TABLE[:3]} <= {*header_of(path)} or is_other(path)
 
 
-def has_tiers(path: Path) -> bool:
-    """Whether a coder's file has tiers, or persons: a table need not name any.
-
-    Of a file that cannot be read, True: `read_coding` says what is wrong with it.
-    """
-    try:
-        return any(_parse(path, None).tiers)
-    except DataError:
-        return True
-
-
-def _parse(path: Path, unit: str | None) -> _File:
+def _parse(path: Path, unit: str | None) -> CoderFile:
     ending = path.suffix.lower()
     if ending not in [known.lower() for known in CODER_ENDINGS]:
         named = ", ".join(CODER_ENDINGS)
@@ -160,7 +170,7 @@ def _target(label: str, named: str) -> int:
     return target
 
 
-def _chosen(file: _File, tier: str | None) -> str:
+def _chosen(file: CoderFile, tier: str | None) -> str:
     """The name of the tier that is asked for, or of the only one that has labels."""
     counts = Counter(stretch.tier for stretch in file.stretches if stretch.label)
     listed = ", ".join(
@@ -249,7 +259,7 @@ class _WithoutDoctype(ElementTree.TreeBuilder):
         raise DataError("expected an ELAN file; got XML with a document type")
 
 
-def _read_eaf(content: bytes) -> _File:
+def _read_eaf(content: bytes) -> CoderFile:
     """The tiers of an ELAN annotation document (EAF 2.0 to 3.0).
 
     Times count from the point of the first media file that `TIME_ORIGIN` tells; here from the start
@@ -278,7 +288,7 @@ def _read_eaf(content: bytes) -> _File:
         raise DataError(f"expected an ELAN file; {error!r}") from error
 
 
-def _eaf_tiers(root: ElementTree.Element, slots_ms: Mapping[str, int], origin_ms: int) -> _File:
+def _eaf_tiers(root: ElementTree.Element, slots_ms: Mapping[str, int], origin_ms: int) -> CoderFile:
     annotations = {
         element.attrib["ANNOTATION_ID"]: element for element in root.iterfind("TIER/ANNOTATION/*")
     }
@@ -302,7 +312,7 @@ def _eaf_tiers(root: ElementTree.Element, slots_ms: Mapping[str, int], origin_ms
             if label:
                 start_s, end_s = ((slots_ms[slot] + origin_ms) / 1000 for slot in ends)
                 stretches.append(_Stretch(name, start_s, end_s, label))
-    return _File(tiers, stretches)
+    return CoderFile(tiers, stretches)
 
 
 # Praat
@@ -313,7 +323,7 @@ _TOKEN: Final = re.compile(
 """What counts in a text file of Praat, long or short: texts, flags and numbers that stand alone."""
 
 
-def _read_textgrid(text: str) -> _File:
+def _read_textgrid(text: str) -> CoderFile:
     """The tiers of intervals of a TextGrid; tiers of points are named and have no stretches.
 
     Of both text formats Praat itself reads only texts, flags and numbers that stand alone; the rest
@@ -345,13 +355,13 @@ def _read_textgrid(text: str) -> _File:
                     stretches.append(_Stretch(name, start_s, end_s, label))
     except (StopIteration, RuntimeError, ValueError) as error:
         raise DataError("expected a TextGrid, as Praat saves it as text; it is cut off") from error
-    return _File(tiers, stretches, length_s)
+    return CoderFile(tiers, stretches, length_s)
 
 
 # Tables
 
 
-def _read_table(content: bytes, unit: str | None) -> _File:
+def _read_table(content: bytes, unit: str | None) -> CoderFile:
     """A row for each stretch, or BORIS's rows for its start and for its stop."""
     lines = re.split(r"\r\n|\r|\n", _text(content))
     try:
@@ -375,8 +385,8 @@ def _read_table(content: bytes, unit: str | None) -> _File:
     length_s = _length(cells)
     people = list(dict.fromkeys(cell.get("person", "") for cell in cells))
     if "start" in names:
-        return _File(people, _of_rows(cells, scale), length_s)
-    return _File(people, _of_events(cells, scale, length_s), length_s)
+        return CoderFile(people, _of_rows(cells, scale), length_s)
+    return CoderFile(people, _of_events(cells, scale, length_s), length_s)
 
 
 def _header(lines: Sequence[str]) -> tuple[int, dict[str, int], dict[str, float]]:
