@@ -527,7 +527,7 @@ def main() -> None:
         photos = every[:: options.every]
         crops = np.array([photo.crop for photo in photos])
         faces = load_faces(options.data).split("val")
-        val = truth_of("people", draw_faces(faces, options.faces))
+        val = truth_of("people", draw_faces(faces, options.faces), "val")
         curves["val"] = corrupted(val.images, val.targets, read)
         curves["photos"] = corrupted(crops, np.array([photo.target for photo in photos]), read)
         curves["photos"]["inside"] = cut_off_curve(photos[::2], read)
@@ -536,7 +536,7 @@ def main() -> None:
             for of, curve in curves[label].items():
                 show(label, of, curve)
         by_blur(photos, read)
-        framed(truth_of("people", faces), read)
+        framed(truth_of("people", faces, "val"), read)
     mirrored(every)
     curves |= held_by_pose(every, read, options.turned)
     if options.json:

@@ -297,6 +297,19 @@ def test_labels_that_are_none_of_the_seven_are_left_out_of_tables_and_counted(
     assert parquet.left_out == {"contempt": 1}
 
 
+def test_a_row_without_an_emotion_is_refused_in_tables_of_all_kinds(tmp_path: Path) -> None:
+    path = tmp_path / "train.parquet"
+    images = [png(image) for image in FACES.images[:2]]
+    pq.write_table(pa.table({"image": images, "emotion": ["fear", None]}), path)
+    with pytest.raises(
+        DataError, match=r"train\.parquet, row 1: expected an emotion 0 to 6; got ''"
+    ):
+        load_faces(path)
+    (tmp_path / "faces.csv").write_text(f"emotion,pixels,Usage\n,{GOOD_PIXELS},Training\n")
+    with pytest.raises(DataError, match=r"faces\.csv, row 2: expected an emotion 0 to 6; got ''"):
+        load_faces(tmp_path / "faces.csv")
+
+
 def test_a_table_is_read_in_little_more_memory_than_its_pixels(tmp_path: Path) -> None:
     """Pixels are 2,304 bytes a face, and numpy's arrays are what tracemalloc sees."""
     count = 5000

@@ -595,12 +595,27 @@ def test_the_command_holds_each_head_against_its_truth(mien: Mien, tmp_path: Pat
     said, label = (
         json.loads(mien(*arguments, "--json", *more).stdout) for more in ((), ("--head", "label"))
     )
-    judged = truth_of("people", voted.split("test"))
+    judged = truth_of("people", voted, "test").split("test")
 
     assert (said["data"], said["n"]) == ("made-up by FER+ majority", len(judged))
     assert (label["data"], label["n"]) == ("made-up", len(voted.split("test")))
     right = evaluate(Classifier(people), judged).accuracy
     assert said["accuracy"]["value"] == pytest.approx(right)
+
+
+def test_a_split_without_votes_is_held_against_its_labels(mien: Mien, tmp_path: Path) -> None:
+    """As `mien evaluate` holds it."""
+    people = write_people_model(tmp_path / "people.onnx")
+    faces = made_up_faces(train=3, val=1, test=10, votes=True)
+    assert faces.votes is not None
+    faces = replace(faces, votes=faces.votes * (faces.splits != "test")[:, None])
+    data = ("--data", write_parquet_folder(tmp_path / "made-up", faces), "--json")
+    for command in (
+        ("fairness", "--model", people, "--slices", "contrast", *OPTIONS),
+        ("robustness", "--model", people, "--corrupt", "jpeg"),
+        ("evaluate", "--model", people),
+    ):
+        assert json.loads(mien(*command, *data).stdout)["n"] == len(faces.split("test"))
 
 
 def test_the_command_prints_gaps_and_groups(mien: Mien, tiny_model: Path, data: Path) -> None:

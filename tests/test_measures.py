@@ -171,7 +171,13 @@ def test_people_are_as_sure_as_taggers_agree() -> None:
     assert list(score.reliability.confidence) == pytest.approx([0.6])
     assert list(score.reliability.accuracy) == pytest.approx([2.5 / 3])
     assert score.reliability.expected_calibration_error == pytest.approx(2.5 / 3 - 0.6)
-    assert len(truth_of("people", replace(faces, votes=votes))) == 1  # half and half is no majority
+    voted = replace(faces, votes=votes)
+    assert len(truth_of("people", voted, "test")) == 1  # half and half is no majority
+    # Where nobody voted on the split that is measured, its labels are the truth.
+    first_of_val = replace(voted, splits=np.array(["val", *["test"] * (len(faces) - 1)]))
+    unvoted = replace(first_of_val, votes=votes * (first_of_val.splits == "val")[:, None])
+    assert truth_of("people", unvoted, "test") is unvoted
+    assert truth_of("label", voted, "test") is voted
     with pytest.raises(DataError, match=r"votes for the seven emotions; there are none"):
         score_taggers(happy[3:], replace(faces, votes=votes).take(np.array([3])))
 

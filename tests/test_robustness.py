@@ -391,7 +391,7 @@ def test_models_are_asked_the_same(mien: Mien, tiny_model: Path, tmp_path: Path)
     data = ("--data", table, "--votes", write_votes(tmp_path / "fer2013new.csv", voted))
 
     alone = json.loads(mien(*arguments, *data).stdout)
-    judged = truth_of("people", voted.split("test"))
+    judged = truth_of("people", voted, "test").split("test")
     assert (alone["data"], alone["n"]) == ("fer2013 by FER+ majority test", len(judged))
     right = evaluate(Classifier(people), judged).accuracy
     assert alone["measurements"][0]["accuracy"] == pytest.approx(right)

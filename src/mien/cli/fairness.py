@@ -93,7 +93,7 @@ def fairness(
     check_draws(drawing.min_n, drawing.resamples, drawing.permutations)
     metric_frame()
     classifier = Classifier(model, threads=0, head=head)
-    faces = truth_of(classifier.head, faces_from.read())
+    faces = truth_of(classifier.head, faces_from.read(), split)
     # Opened before all is measured, so that a place that cannot be written is said at once.
     with nullcontext() if page is None else atomic_text(page) as file:
         with status("measuring") as report:

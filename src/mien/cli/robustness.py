@@ -93,7 +93,7 @@ def robustness(
     wanted = sampling.corruptions()
     classifiers = _classifiers(models, head)
     asked = next(iter(classifiers.values())).head
-    faces = truth_of(asked, faces_from.read()).split(split)
+    faces = truth_of(asked, faces_from.read(), split).split(split)
     data_name = f"{faces.name} {split}"
     faces = sampling.draw(faces)
     steps = measure(classifiers, faces, wanted, seed=sampling.seed)

@@ -492,7 +492,8 @@ def _read_parquet(paths: list[Path], *, name: str) -> FaceSet:
                 raise DataError(
                     f"{where}: expected an encoded image as bytes; got {type(content).__name__}"
                 )
-            if (target := faces.target(str(row["emotion"]), where)) is None:
+            word = "" if row["emotion"] is None else str(row["emotion"])
+            if (target := faces.target(word, where)) is None:
                 continue
             faces.add(whole_face(content, where), target, split, where)
             if (counts := row.get("ferplus_votes")) is not None:

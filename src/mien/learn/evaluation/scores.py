@@ -304,19 +304,22 @@ def said_by_taggers(
     return np.take_along_axis(shares, read, axis=1)[:, 0]
 
 
-def truth_of(head: str, faces: FaceSet) -> FaceSet:
+def truth_of(head: str, faces: FaceSet, split: str) -> FaceSet:
     """The faces with what a head's answers are held against as their labels.
 
     Args:
         head: "label", whose truth are the labels of the data set; or "people", whose truth is the
             emotion that most FER+ taggers chose. Faces on which that is none of the seven, or
-            several equally, are left out then. Where the data set has no votes, its labels are
-            all that people have said.
+            several equally, are left out then. Where the faces of the split have no votes, their
+            labels are all that people have said.
         faces: labelled, with or without votes.
+        split: that is measured, as `FaceSet.split` takes it.
+    Raises:
+        DataError: the set has no such split.
     """
-    majority = majority_of(faces) if head == "people" else None
-    if majority is None:
+    if head != "people" or majority_of(faces.split(split)) is None:
         return faces
+    majority = ferplus_targets(faces)
     known = majority >= 0
     name = f"{faces.name} by {FERPLUS_MAJORITY}"
     return replace(faces.take(known), targets=majority[known], name=name)

@@ -121,7 +121,7 @@ def measure_card(
         of_label = Classifier(classifier.path, threads=0, head="label")
         labelled = _measures(of_label, faces, own, report)
     report("slices")
-    judged = truth_of(classifier.head, faces)
+    judged = truth_of(classifier.head, faces, "test")
     groupings = find_groupings(judged, "test", report=report)
     fairness = measure_fairness(classifier, judged, "test", groupings)
     content, majority = classifier.path.read_bytes(), majority_of(test)
@@ -157,7 +157,7 @@ def _measures(
 def _bands_of(classifier: Classifier, test: FaceSet) -> tuple[Band, ...]:
     """Of people: how many of the taggers say so; of the label: whether it is that."""
     probabilities = classifier(test.images)
-    if classifier.head == "people" and test.votes is not None:
+    if classifier.head == "people" and test.votes is not None and majority_of(test) is not None:
         shares, voted = tagger_shares(test.votes)
         return bands(probabilities[voted], said_by_taggers(probabilities, shares)[voted])
     right = (probabilities.argmax(axis=1) == test.targets).astype(np.float32)
