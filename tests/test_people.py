@@ -111,6 +111,10 @@ def test_what_does_not_fit_the_rows_is_refused(
         (f"track,name\n1,{'a' * 61}\n", "line 2: name: expected 60 letters at most; got 61"),
         ("track,name\n1,a\0b\n", "line 2: name: expected letters"),
         ('track,name\n1,"Anna\n', "line 2: expected a table"),
+        (
+            "track,name\n1,NA\n2,Ben\n3,NA\n",
+            "line 4: .*than 'NA', which R writes for an empty cell",
+        ),
     ],
 )
 def test_a_broken_table_is_refused_with_its_line(tmp_path: Path, text: str, words: str) -> None:
@@ -126,6 +130,15 @@ def test_tables_of_other_spreadsheets_are_read(tmp_path: Path) -> None:
     path.write_bytes("\ufeffTrack;Name;Exclude\r\n2; Ju\u0308rgen   K. ;NO\r\n;;\r\n".encode())
     (person,) = read_people(path)
     assert (person.track, person.name, person.exclude) == (2, "J\u00fcrgen K.", False)
+
+
+def test_what_pandas_r_and_spreadsheets_make_of_the_table_is_read(tmp_path: Path) -> None:
+    """Numbers of rows without a name, numbers with a point, NA, and the answers of a language."""
+    text = '"","track","name","exclude",\n"1",1.0,"Anna",NA,\n"2",2,"NA",WAHR,\n"3",3,"",FALSE,\n'
+    people = read_people(people_file(tmp_path, text))
+    assert [(p.track, p.name, p.exclude) for p in people] == [
+        *((1, "Anna", False), (2, "NA", True), (3, None, False)),
+    ]
 
 
 def test_a_template_has_every_track_and_changes_nothing(talk: VideoResult, tmp_path: Path) -> None:

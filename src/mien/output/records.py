@@ -50,11 +50,12 @@ TABLE_SUFFIXES: Final = (".csv", ".json")
 _ROUND: Final = "%.7g"  # to the digits of a float32, which is what the networks give
 _WHOLE: Final = re.compile(r"\s*([0-9]{1,19})(?:\.0*)?\s*")
 _ROUNDED: Final = 1e-5  # how far beyond 0 and 1 rounding may take what is read back
-_ANSWERS: Final = {
+ANSWERS: Final = {
     **dict.fromkeys(("true", "wahr", "vrai", "verdadero", "verdadeiro", "vero", "waar"), True),
     **dict.fromkeys(("false", "falsch", "faux", "falso", "onwaar"), False),
 }
-"""What spreadsheets write in English, German, French, Spanish, Portuguese, Italian and Dutch."""
+"""What spreadsheets write for true and false in English, German, French, Spanish, Portuguese,
+Italian and Dutch."""
 _LARGEST: Final = 1e12  # of times and coordinates that are read back; no video has larger ones
 
 
@@ -618,6 +619,6 @@ def _emotion(row: Mapping[str, Any], name: str) -> str:
 def _answer(row: Mapping[str, str], name: str) -> bool:
     """True or false of a cell of CSV, in the words that spreadsheets save it with, too."""
     answer = (row[name] or "").lower()
-    if answer not in _ANSWERS:
+    if answer not in ANSWERS:
         raise ValueError(f"{name}: expected true or false; got {row[name]!r}")
-    return _ANSWERS[answer]
+    return ANSWERS[answer]

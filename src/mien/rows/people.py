@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from mien.errors import DataError
 from mien.output.files import atomic_text
+from mien.output.records import ANSWERS
 from mien.readings import TrackSummary, person_name
 from mien.rows.table import VideoResult, VideoRows
 from mien.rows.text_table import TextTable, open_table
@@ -37,9 +38,11 @@ MAX_LETTERS: Final = 60
 """Of a name."""
 
 _ANSWERS: Final = {
-    **dict.fromkeys(("yes", "y", "true", "1", "x"), True),
-    **dict.fromkeys(("no", "n", "false", "0", ""), False),
+    **ANSWERS,
+    **dict.fromkeys(("yes", "y", "1", "1.0", "x"), True),
+    **dict.fromkeys(("no", "n", "0", "0.0", ""), False),
 }
+_NOTHING: Final = "NA"  # as R writes an empty cell; somebody may be called so
 _BOM: Final = "\ufeff"  # without which Excel takes UTF-8 for something else
 
 
@@ -84,7 +87,7 @@ def read_people(path: str | Path) -> tuple[Person, ...]:
 def _people(path: Path, table: TextTable) -> Iterator[Person]:
     names = [name.lower() for name in table.header]
     expected = f"{path}, line 1: expected the columns {', '.join(COLUMNS)}"
-    for name in names:
+    for name in filter(None, names):  # R and pandas give numbers of rows no name
         if name not in COLUMNS:
             raise DataError(f"{expected}; got {name!r}")
         if names.count(name) > 1:
@@ -92,6 +95,7 @@ def _people(path: Path, table: TextTable) -> Iterator[Person]:
     if "track" not in names:
         raise DataError(f"{expected}; there is no track")
     seen: dict[int, int] = {}
+    unnamed = ""  # where the first name stands that R writes for an empty cell
     for number, line in table.rows():
         place = f"{path}, line {number}"
         if len(line) > len(names):
@@ -102,12 +106,20 @@ def _people(path: Path, table: TextTable) -> Iterator[Person]:
                 f"{place}: track {person.track} stands in line {seen[person.track]}, too"
             )
         seen[person.track] = number
+        if person.name == _NOTHING:
+            if unnamed:
+                raise DataError(
+                    f"{place}: expected another name than {_NOTHING!r}, which R writes for an "
+                    f"empty cell and {unnamed} has, too; two tracks of one name are one person"
+                )
+            unnamed = place
         yield person
 
 
 def _person(cells: Mapping[str, str], place: str) -> Person:
-    track, answer = cells["track"].strip(), cells.get("exclude", "").strip().lower()
-    if not re.fullmatch("[1-9][0-9]{0,17}", track):
+    track, answer = (cells.get(name, "").strip() for name in ("track", "exclude"))
+    answer = "" if answer == _NOTHING else answer.lower()
+    if not (number := re.fullmatch(r"([1-9][0-9]{0,17})(?:\.0)?", track)):  # as pandas may write it
         raise DataError(f"{place}: track: expected a number from 1; got {track!r}")
     # Two ways to write an umlaut, as macOS and others have it, are one name.
     name = unicodedata.normalize("NFC", " ".join(cells.get("name", "").split()))
@@ -117,7 +129,7 @@ def _person(cells: Mapping[str, str], place: str) -> Person:
         raise DataError(f"{place}: name: expected letters; got {name!r}")
     if answer not in _ANSWERS:
         raise DataError(f"{place}: exclude: expected yes, no or nothing; got {answer!r}")
-    return Person(int(track), name or None, _ANSWERS[answer], place)
+    return Person(int(number[1]), name or None, _ANSWERS[answer], place)
 
 
 def apply(result: VideoResult, people: Sequence[Person]) -> VideoResult:
