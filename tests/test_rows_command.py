@@ -145,7 +145,7 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(
     assert_refused(
         mien("rows", folder / "none.csv", *out), "none.csv: cannot be read; No such file"
     )
-    assert_refused(mien("rows", video, *out), "expected rows that mien wrote")
+    assert_refused(mien("rows", video, *out), "ends in .csv, .jsonl, .parquet; got .mp4")
     assert_refused(mien("rows", two, *out, "--people", two), "line 1: expected the columns track")
     assert_refused(mien("rows", two, "--earlier-report", folder / "a.html"), "expected --report")
     for page in (two, folder / "a.json"):

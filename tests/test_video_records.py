@@ -281,6 +281,93 @@ def test_a_line_that_was_cut_off_is_told_by_its_first_missing_cell(tmp_path: Pat
         table.read_rows(path)
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        ([a_face()], "frame 0: expected one row of a frame without a face; got 2, 1 of them with"),
+        ([], "frame 0: expected one row of a frame without a face; got 2, 0 of them with"),
+    ],
+)
+def test_two_videos_in_one_table_are_not_taken_for_one(
+    second: list[TrackedReading], message: str, suffix: str, tmp_path: Path
+) -> None:
+    """Sorted by frames, where no person is seen in both."""
+    path = write(tmp_path / f"rows{suffix}", [(0, 0.0, []), (0, 0.0, second)])
+    with pytest.raises(OutputError, match=f"{message}.*are these rows of one video"):
+        table.read_rows(path)
+
+
+def test_a_table_whose_cells_are_not_below_their_names_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "rows.csv")
+    header, *lines = path.read_text().splitlines()
+    # As R's write.table does it: rows have a name, and no column is called so.
+    path.write_text("\n".join([header, *(f"{i},{line}" for i, line in enumerate(lines, 1))]))
+    columns = len(VIDEO_TABLE)
+    with pytest.raises(OutputError, match=f"line 2: expected {columns} cells; got {columns + 1}"):
+        table.read_rows(path)
+    path.write_text("\n".join([f"{header},happy", *(f"{line},0.5" for line in lines)]))
+    with pytest.raises(OutputError, match="line 1: expected each column once; got 'happy' twice"):
+        table.read_rows(path)
+    # Columns of others may share a name or have none, and empty cells stand at the end.
+    path.write_text("\n".join([f"{header},,mine,mine,", *(f"{line},1,2,3,,,," for line in lines)]))
+    assert [(r.frame, r.time_s, list(r.readings)) for r in read_frames(path)] == VIDEO
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_json_lines_of_other_programs_are_the_same(encoding: str, tmp_path: Path) -> None:
+    """With a mark at the start, empty lines and line ends of Windows."""
+    path = tmp_path / "rows.jsonl"
+    with path.open("w", newline="", encoding=encoding) as file:
+        file.write(write(tmp_path / "plain.jsonl").read_text().replace("\n", "\r\n") + "\r\n \r\n")
+    assert [(r.frame, r.time_s, list(r.readings)) for r in read_frames(path)] == VIDEO
+    assert row_facts(path) == row_facts(tmp_path / "plain.jsonl")
+    assert table.RowFile(path).has_movements is False
+
+
+def test_files_with_other_endings_are_said_to_be_none(tmp_path: Path) -> None:
+    (tmp_path / "rows.xlsx").write_bytes(b"PK")
+    with pytest.raises(OutputError, match=r"ends in \.csv, \.jsonl, \.parquet; got \.xlsx"):
+        table.read_rows(tmp_path / "rows.xlsx")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_frames_that_somebody_left_out_are_told_once(suffix: str, tmp_path: Path) -> None:
+    kept = [*range(40), *range(70, 90), *range(101, 111)]  # of the others no face was seen
+    path = write(tmp_path / f"rows{suffix}", [(i, i / 10, [a_face()]) for i in kept])
+    told: list[str] = []
+    rows = table.RowFile(path, tell=told.append)
+    for _ in range(2):
+        assert sum(len(block.frames) for block in rows.blocks()) == len(kept)
+    (message,) = told
+    assert message.startswith(
+        f"rows{suffix}: no rows between frames 39 and 70 and in 1 more place, 4.3 s in all; who is "
+        "seen before such a gap counts as seen until its end"
+    )
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [(i, i / 25) for i in range(100)],
+        [(i, i / 2.5) for i in range(0, 400, 10)],  # --every 4
+        [(5 + i, 100 + i) for i in range(2)],  # --start
+        # --every 1 of a video whose rate falls from 25 to 5 frames a second
+        [*((25 * i, i) for i in range(9)), *((200 + 5 * i, 8 + i) for i in range(1, 9))],
+        [(0, 0.0), (1, 0.03), (2, 9.0), (3, 9.03)],  # a still image in a recorded screen
+        [(i + i // 7 * 3, (i + i // 7 * 3) / 25) for i in range(100)],  # a camera, some dropped
+        [(0, 0.0)],
+    ],
+)
+def test_frames_that_were_never_read_are_not_missed(
+    frames: list[tuple[int, float]], tmp_path: Path
+) -> None:
+    path = write(tmp_path / "rows.csv", [(i, time_s, [a_face()]) for i, time_s in frames])
+    told: list[str] = []
+    table.read_rows(path, tell=told.append)
+    assert told == []
+
+
 def test_times_that_fall_are_refused(tmp_path: Path) -> None:
     rewrite(path := write(tmp_path / "rows.csv", [(0, 9.0, []), (1, 5.0, [])]))
     with pytest.raises(OutputError, match="times that rise; frame 1 is at 5 s, after one at 9 s"):

@@ -79,6 +79,12 @@ def test_a_format_is_the_file_that_the_command_writes(
     )
 
 
+def test_rows_may_begin_with_a_mark_and_have_empty_lines(server: Running) -> None:
+    wanted = asked(server, "csv", lines()).text
+    for encoding in ("utf-8-sig", "utf-16"):
+        assert asked(server, "csv", (lines() + "\n").encode(encoding)).text == wanted
+
+
 def test_bids_is_an_archive_with_both_of_its_files(server: Running) -> None:
     answer = asked(server, "bids", lines(), duration_s=4.0)
     assert answer.headers["content-type"] == "application/zip"

@@ -15,11 +15,12 @@ from functools import partial
 from itertools import chain, groupby, zip_longest
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, BinaryIO, Final, NamedTuple, TypeAlias
+from typing import Any, BinaryIO, Final, NamedTuple, TextIO, TypeAlias
 
 from mien.errors import OutputError, needs_extra
 from mien.output.files import part_name, writing
 from mien.output.records import (
+    COLUMNS,
     MOVES,
     csv_header,
     reading_of_cells,
@@ -34,7 +35,7 @@ from mien.output.records import (
     whole_number,
 )
 from mien.readings import FrameReadings, TrackedReading
-from mien.rows.text_table import header_of, open_table
+from mien.rows.text_table import header_of, marked_encoding, open_table
 
 SUFFIXES: Final = (".csv", ".jsonl", ".parquet")
 
@@ -204,7 +205,7 @@ def may_tell(path: Path, *columns: str) -> bool:
             with closing(_cells_of(path, columns)) as rows:
                 return any(cells for _, cells in rows)
         words = [f'"{column}"' for column in columns]
-        with path.open(newline="", encoding="utf-8") as file:
+        with open_json(path) as file:
             return any(word in line for line in file for word in words)
 
 
@@ -248,11 +249,19 @@ def _frames(
     with closing(given) as placed, refusing(source, "a video"):
         rows = (_row(place, cells, reading_of) for place, cells in placed)
         for (frame, time_s), found in groupby(rows, key=itemgetter(0)):
-            faces = tuple(face for _, face in found if face is not None)
+            of_frame = [face for _, face in found]
+            faces = tuple(face for face in of_frame if face is not None)
+            if len(of_frame) > max(len(faces), 1):
+                raise ValueError(
+                    f"frame {frame}: expected one row of a frame without a face; got "
+                    f"{len(of_frame)}, {len(faces)} of them with a face: are these rows of one "
+                    "video?"
+                )
             track, times = Counter(f.track for f in faces).most_common(1)[0] if faces else (0, 0)
             if times > 1:
                 raise ValueError(
-                    f"frame {frame}: expected each track once; track {track} stands there twice"
+                    f"frame {frame}: expected each track once; track {track} stands there twice: "
+                    "are these rows of one video?"
                 )
             yield FrameReadings(frame, time_s, faces)
 
@@ -299,11 +308,19 @@ def csv_cells(path: Path, *, columns: Collection[str] | None = None) -> PlacedCe
     """The cells of a table of text, of all columns or of those of some that it has.
 
     "NA", as R writes an empty cell, is one, but where somebody or something may be called so.
+
+    Raises:
+        ValueError: a column of `COLUMNS` comes twice, or a line has more cells than the header: R
+            names rows without a name for that column, and all others would stand one too far left.
     """
     with open_table(path) as table:
         header = table.header
+        if twice := next((n for n in header if n in COLUMNS and header.count(n) > 1), None):
+            raise ValueError(f"line 1: expected each column once; got {twice!r} twice")
         places = [(n, i) for i, n in enumerate(header) if columns is not None and n in columns]
         for line, cells in table.rows():
+            if any(cells[len(header) :]):
+                raise ValueError(f"line {line}: expected {len(header)} cells; got {len(cells)}")
             few = places and len(cells) == len(header)
             named = {n: cells[i] for n, i in places} if few else dict(zip_longest(header, cells))
             if "NA" in cells:
@@ -311,10 +328,24 @@ def csv_cells(path: Path, *, columns: Collection[str] | None = None) -> PlacedCe
             yield f"line {line}", named
 
 
+@contextmanager
+def open_json(path: Path) -> Iterator[TextIO]:
+    """A file of JSON, in UTF-8 or UTF-16 with a mark, as other programs save it."""
+    with path.open("rb") as content:
+        encoding = marked_encoding(content.read(4))
+    with path.open(newline="", encoding=encoding) as file:
+        yield file
+
+
 def json_cells(lines: Iterable[str]) -> PlacedCells:
-    """The values of JSON lines."""
-    for number, line in enumerate(lines, 1):
+    """The values of JSON lines; empty lines are left out."""
+    for number, line in _filled(lines):
         yield f"line {number}", _cells_in(line, number)
+
+
+def _filled(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """The lines with something in them, and their numbers from 1."""
+    return ((number, line) for number, line in enumerate(lines, 1) if not line.isspace())
 
 
 def _cells_in(line: str, number: int) -> dict[str, Any]:
@@ -326,11 +357,11 @@ def _cells_in(line: str, number: int) -> dict[str, Any]:
 
 def _json_cells(path: Path, *, columns: Collection[str] | None) -> PlacedCells:
     """With `columns` of lines as mien writes them what stands before the box; of others all."""
-    with path.open(newline="", encoding="utf-8") as file:
+    with open_json(path) as file:
         if columns is None:
             yield from json_cells(file)
             return
-        for number, line in enumerate(file, 1):
+        for number, line in _filled(file):
             head, box, rest = line.partition(',"box":')
             cells = _cells_in(head + "}" if box else line, number)
             if box and "track" not in cells:

@@ -19,7 +19,14 @@ from mien.output.records import (
     whole_number,
 )
 from mien.readings import Reading
-from mien.rows.files import PlacedCells, csv_cells, json_cells, parquet_cells, refusing
+from mien.rows.files import (
+    PlacedCells,
+    csv_cells,
+    json_cells,
+    open_json,
+    parquet_cells,
+    refusing,
+)
 from mien.rows.text_table import header_of
 
 _PARTS: Final = "rows"  # folder of a data set of `mien batch`
@@ -112,7 +119,7 @@ def _columns(path: Path) -> set[str]:
             import pyarrow.parquet
 
             return set(pyarrow.parquet.read_schema(path).names)
-        with path.open(encoding="utf-8") as file:
+        with open_json(path) as file:
             return set(json.loads(file.readline()))
     except (ImportError, OSError, ValueError, TypeError, RecursionError):
         return set()
@@ -120,7 +127,7 @@ def _columns(path: Path) -> set[str]:
 
 def _json_cells(path: Path) -> PlacedCells:
     """The rows of each object, of an array or a line each."""
-    with path.open(encoding="utf-8") as file:
+    with open_json(path) as file:
         if path.suffix.lower() == ".json":
             array = json.load(file)
             if not isinstance(array, list):

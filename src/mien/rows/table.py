@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import OptionError, OutputError, needs_extra
+from mien.errors import OptionError, OutputError, counted, needs_extra
 from mien.labels import EMOTIONS
 from mien.output.records import (
     COLUMNS,
@@ -41,7 +41,7 @@ from mien.readings import (
     VideoRow,
     person_name,
 )
-from mien.rows.files import RowFacts, may_tell, read_frames, row_facts
+from mien.rows.files import SUFFIXES, RowFacts, may_tell, read_frames, row_facts
 from mien.rows.others import Tell, is_other, read_other_frames
 
 _NO_POINTS: Final = (math.nan,) * len(POINTS)
@@ -57,6 +57,9 @@ _WIDE: Final = {
 """Attribute of a `VideoResult` -> the columns of a table that it has."""
 
 _LISTED: Final = 32  # frames whose faces become readings together
+
+_GAP_S: Final = 0.5  # of frames that are left out; a camera may miss some for less
+_MISSED: Final = 1.9  # times the usual step: one frame at least is left out
 
 BLOCK: Final = 4096
 """Frames and faces that wait until they are counted together."""
@@ -373,7 +376,8 @@ class RowFile:
         path: `.csv`, `.jsonl` or `.parquet` that mien wrote; `.csv` of py-feat, or of a row for
             each face with a frame, a box and a probability of each emotion.
         fps: frames per second, for rows of another tool without times.
-        tell: is told what had to be left out or scaled in rows of another tool.
+        tell: is told what had to be left out or scaled in rows of another tool, and once of rows
+            of mien where somebody has left out frames.
     Raises:
         OutputError: it is not a file of such rows, has none, or not in the order of their frames
             and times; here or while it is read.
@@ -387,7 +391,13 @@ class RowFile:
         if not str(path):
             raise OutputError("expected a file of rows; got an empty name")
         self.path, self.source = Path(path), str(path)
+        if (suffix := self.path.suffix.lower()) not in SUFFIXES:
+            raise OutputError(
+                f"{path}: expected rows in a file that ends in {', '.join(SUFFIXES)}; "
+                f"got {suffix or 'none'}"
+            )
         self._others: list[FrameReadings] | None = None
+        self._tell: Tell | None = tell  # None once it was told what is left out
         if is_other(self.path):
             self._others = read_other_frames(self.path, fps=fps, tell=tell)
         elif fps is not None:
@@ -395,8 +405,16 @@ class RowFile:
 
     def read(self) -> Iterator[FrameReadings]:
         """The faces of each frame, in order."""
-        frames = read_frames(self.path) if self._others is None else self._others
-        return in_order(frames, self.source)
+        if self._others is not None:
+            yield from in_order(self._others, self.source)
+            return
+        gaps = _Gaps()
+        for rows in in_order(read_frames(self.path), self.source):
+            gaps.add(rows.frame, rows.time_s)
+            yield rows
+        if self._tell is not None and (sentence := gaps.sentence()):
+            self._tell(f"{self.path.name}: {sentence}")
+            self._tell = None
 
     @cached_property
     def facts(self) -> RowFacts:
@@ -474,6 +492,49 @@ def result_of(frames: Iterable[FrameReadings], source: str) -> VideoResult:
     return columns.result(source)
 
 
+class _Gaps:
+    """Where somebody has left out the rows of frames, those without a face for one.
+
+    With `mien video --every`, and of a camera, numbers rise by more than one, too, and where the
+    rate varies not by the same: a gap is longer than usual both in numbers and in time.
+    """
+
+    def __init__(self) -> None:
+        self._last: tuple[int, float] | None = None
+        # Difference of numbers -> how often it comes, how long all take, the first frame before one
+        self._steps: dict[int, tuple[int, float, int]] = {}
+
+    def add(self, frame: int, time_s: float) -> None:
+        """Count the next frame."""
+        if self._last is not None:
+            last, last_s = self._last
+            count, seconds, first = self._steps.get(frame - last, (0, 0.0, last))
+            self._steps[frame - last] = count + 1, seconds + time_s - last_s, first
+        self._last = frame, time_s
+
+    def sentence(self) -> str:
+        """What is left out, as a sentence without its full stop; empty if nothing seems to be."""
+        if not self._steps:
+            return ""
+        usual = max(self._steps, key=lambda step: (self._steps[step][0], -step))
+        usual_s = self._steps[usual][1] / self._steps[usual][0]
+        gaps = {
+            step: (count, seconds, first)
+            for step, (count, seconds, first) in self._steps.items()
+            if step > 1.5 * usual and seconds / count > max(_MISSED * usual_s, _GAP_S)
+        }
+        if not gaps:
+            return ""
+        first, step = min((first, step) for step, (_, _, first) in gaps.items())
+        counts, all_s = zip(*((count, seconds) for count, seconds, _ in gaps.values()), strict=True)
+        more = f" and in {counted(sum(counts) - 1, 'more place')}" if sum(counts) > 1 else ""
+        return (
+            f"no rows between frames {first} and {first + step}{more}, {sum(all_s):.1f} s in all; "
+            "who is seen before such a gap counts as seen until its end: keep the rows of frames "
+            "without a face"
+        )
+
+
 def in_order(frames: Iterable[FrameReadings], source: str) -> Iterator[FrameReadings]:
     """The same frames, once it is sure that they are some, and in order.
 
@@ -484,8 +545,8 @@ def in_order(frames: Iterable[FrameReadings], source: str) -> Iterator[FrameRead
     for rows in frames:
         if rows.frame <= last:
             raise OutputError(
-                f"{source}: expected rows in the order of their frames; {rows.frame} comes after "
-                f"{last}"
+                f"{source}: expected rows of one video in the order of their frames; {rows.frame} "
+                f"comes after {last}"
             )
         if rows.time_s < last_s:
             raise OutputError(

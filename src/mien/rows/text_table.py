@@ -95,6 +95,11 @@ def delimiter_of(header: str) -> str:
     return max(_DELIMITERS, key=header.count)
 
 
+def marked_encoding(first: bytes) -> str:
+    """How a text is encoded by the mark it begins with: UTF-16, else UTF-8, marked or not."""
+    return "utf-16" if first.startswith(_UTF_16) else "utf-8-sig"
+
+
 def encoding_of(chunks: Iterable[bytes]) -> str:
     """How a text is encoded: UTF-16 by its mark, UTF-8, else as Windows does in Western Europe.
 
@@ -105,8 +110,8 @@ def encoding_of(chunks: Iterable[bytes]) -> str:
     """
     chunks = iter(chunks)
     first = next(chunks, b"")
-    if first.startswith(_UTF_16):
-        return "utf-16"
+    if (marked := marked_encoding(first)) == "utf-16":
+        return marked
     decoder = codecs.getincrementaldecoder("utf-8")()
     wrong: UnicodeDecodeError | None = None
     has_zeros = False
@@ -119,7 +124,7 @@ def encoding_of(chunks: Iterable[bytes]) -> str:
             wrong = error
         if wrong is not None and has_zeros:
             raise wrong
-    return "utf-8-sig" if wrong is None else "cp1252"
+    return marked if wrong is None else "cp1252"
 
 
 def _with_point(cell: str) -> str:

@@ -21,6 +21,7 @@ from mien.rows.files import read_json_lines
 from mien.rows.formats import FORMATS, Media, write_format
 from mien.rows.people import apply
 from mien.rows.table import VideoResult, result_of
+from mien.rows.text_table import marked_encoding
 from mien.rows.usable import UnusableTotals
 from mien.web import schemas
 from mien.web.errors import ApiError
@@ -132,7 +133,7 @@ def rows_of(body: bytes, name: str) -> VideoResult:
         ApiError: they are no rows, or two faces of one frame have one name.
     """
     try:
-        lines = io.TextIOWrapper(io.BytesIO(body), encoding="utf-8")
+        lines = io.TextIOWrapper(io.BytesIO(body), encoding=marked_encoding(body))
         result = result_of(read_json_lines(lines, name), name)
         if (result.times_s < 0).any() or (result.times_s > 1e9).any():
             raise OutputError(f"{name}: expected times from 0 to 1e9 seconds")
