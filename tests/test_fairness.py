@@ -98,6 +98,7 @@ def test_groups_are_read_for_images_named_by_the_end_of_their_path(
         "train/happy/0.png,young,Female",
         "test/happy/2.png,old, female ",
         f"{folders}/test/sad/3.png,,male",
+        "test/sad/2.png,NA, NA",  # as R writes an empty cell
         "elsewhere/7.png,old,male",
     )
     age, gender = read_groups(groups, faces)

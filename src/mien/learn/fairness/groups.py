@@ -28,6 +28,7 @@ RAF_DB_ATTRIBUTES: Final[dict[str, tuple[str, ...]]] = {
 """What RAF-DB's annotators saw, in the order of the lines of a file; its words, not measurements
 (Li, Deng and Du 2017; `Annotation/manual/*_manu_attri.txt`)."""
 
+_NOTHING: Final = "NA"  # as R writes an empty cell, and pandas reads one
 _LANDMARK_LINES: Final = 5  # x and y of eyes, nose and mouth, before the attributes
 
 
@@ -97,8 +98,8 @@ def read_groups(
 
     The first column names the image, as `FaceSet.sources` does or by the end of that name, from
     the start of a folder's or file's own: `1.png`, `happy/1.png`, or `"test.parquet, row 12"` for a
-    image that is a row of a table. An empty cell says that the image is in no group. Rows of
-    images that the data set does not have are passed over.
+    image that is a row of a table. An empty cell, or "NA", says that the image is in no group. Rows
+    of images that the data set does not have are passed over.
 
     Args:
         path: the file, in UTF-8, with a header.
@@ -147,7 +148,7 @@ def read_groups(
             )
         named[place] = where
         for column, values in cells.items():
-            values[place] = row[column]
+            values[place] = "" if row[column].strip() == _NOTHING else row[column]
     if not named:
         example = faces.sources[0] if faces.sources else "none"
         raise DataError(
