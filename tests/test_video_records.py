@@ -265,7 +265,7 @@ def test_lines_of_another_kind_are_told(
         table.read_rows(path)
 
 
-@pytest.mark.parametrize("value", ["[]", "3", "null"])
+@pytest.mark.parametrize("value", ["[]", "3", "null", "[", "frame,time_s,track", '{"frame": 0'])
 def test_a_line_that_is_no_object_is_told(value: str, tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text(f"{value}\n")
@@ -323,6 +323,20 @@ def test_json_lines_of_other_programs_are_the_same(encoding: str, tmp_path: Path
     assert [(r.frame, r.time_s, list(r.readings)) for r in read_frames(path)] == VIDEO
     assert row_facts(path) == row_facts(tmp_path / "plain.jsonl")
     assert table.RowFile(path).has_movements is False
+
+
+def test_truths_that_pandas_made_numbers_of_are_the_same(tmp_path: Path) -> None:
+    """As it does where other cells of their column are empty, as in frames without a face."""
+    path = write(tmp_path / "rows.csv")
+    path.write_text(path.read_text().replace("true", "1.0").replace("false", "0.0"))
+    assert [list(rows.readings) for rows in read_frames(path)] == [faces for _, _, faces in VIDEO]
+    path = write(tmp_path / "rows.jsonl")
+    pandas.read_json(path, lines=True).to_json(path, orient="records", lines=True)
+    assert '"detected":1.0' in path.read_text()
+    found = [rows.readings for rows in read_frames(path)]
+    assert [[(r.track, r.detected, r.unsure) for r in faces] for faces in found] == [
+        [(r.track, r.detected, r.unsure) for r in faces] for _, _, faces in VIDEO
+    ]
 
 
 def test_files_with_other_endings_are_said_to_be_none(tmp_path: Path) -> None:

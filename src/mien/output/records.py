@@ -53,9 +53,11 @@ _ROUNDED: Final = 1e-5  # how far beyond 0 and 1 rounding may take what is read 
 ANSWERS: Final = {
     **dict.fromkeys(("true", "wahr", "vrai", "verdadero", "verdadeiro", "vero", "waar"), True),
     **dict.fromkeys(("false", "falsch", "faux", "falso", "onwaar"), False),
+    **dict.fromkeys(("1", "1.0"), True),
+    **dict.fromkeys(("0", "0.0"), False),
 }
 """What spreadsheets write for true and false in English, German, French, Spanish, Portuguese,
-Italian and Dutch."""
+Italian and Dutch, and pandas where other cells of the column are empty."""
 _LARGEST: Final = 1e12  # of times and coordinates that are read back; no video has larger ones
 
 
@@ -598,9 +600,10 @@ def _share(row: Mapping[str, Any], name: str) -> float:
 
 
 def _truth(row: Mapping[str, Any], name: str) -> bool:
-    if not isinstance(row[name], bool):
-        raise ValueError(f"{name}: expected true or false; got {row[name]!r}")
-    return bool(row[name])
+    cell = row[name]
+    if not isinstance(cell, bool) and not (isinstance(cell, int | float) and cell in (0, 1)):
+        raise ValueError(f"{name}: expected true or false; got {cell!r}")
+    return bool(cell)
 
 
 def _name(row: Mapping[str, Any]) -> str | None:

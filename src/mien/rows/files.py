@@ -349,7 +349,10 @@ def _filled(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
 
 
 def _cells_in(line: str, number: int) -> dict[str, Any]:
-    cells = json.loads(line)
+    try:
+        cells = json.loads(line)
+    except json.JSONDecodeError:
+        cells = None
     if not isinstance(cells, dict):
         raise ValueError(f"line {number}: expected a JSON object; got {line[:40].strip()}")
     return cells

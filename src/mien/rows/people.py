@@ -39,8 +39,8 @@ MAX_LETTERS: Final = 60
 
 _ANSWERS: Final = {
     **ANSWERS,
-    **dict.fromkeys(("yes", "y", "1", "1.0", "x"), True),
-    **dict.fromkeys(("no", "n", "0", "0.0", ""), False),
+    **dict.fromkeys(("yes", "y", "x"), True),
+    **dict.fromkeys(("no", "n", ""), False),
 }
 _NOTHING: Final = "NA"  # as R writes an empty cell; somebody may be called so
 _BOM: Final = "\ufeff"  # without which Excel takes UTF-8 for something else
