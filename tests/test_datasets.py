@@ -1,3 +1,4 @@
+import json
 import re
 import tracemalloc
 from collections.abc import Callable
@@ -447,6 +448,55 @@ def test_a_parquet_file_is_the_split_that_it_alone_is_named_after(tmp_path: Path
     (tmp_path / "faces.parquet").rename(tmp_path / "test.parquet")
     with pytest.raises(DataError, match="expected one file for each split"):
         load_faces(tmp_path)
+
+
+def _hugging_face(path: Path, numbers: list[int], *, column: str, names: list[str]) -> Path:
+    """A Parquet file as `datasets` writes it: a ClassLabel has its words in the metadata."""
+    features = {column: {"names": names, "_type": "ClassLabel"}, "image": {"_type": "Image"}}
+    rows = [{"bytes": png(FACES.images[0]), "path": None} for _ in numbers]
+    table = pa.table({"image": rows, column: numbers}).replace_schema_metadata(
+        {"huggingface": json.dumps({"info": {"features": features}})}
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, path)
+    return path
+
+
+@pytest.mark.parametrize("column", ["emotion", "label"])
+def test_the_words_that_hugging_face_writes_for_numbers_are_taken(
+    column: str, tmp_path: Path
+) -> None:
+    names = ["contempt", *sorted(EMOTIONS)]  # 1 is angry, 5 neutral, 6 sad
+    (tmp_path / "README.md").write_text("about")
+    for file, numbers in (
+        ("train-00000-of-00002", [5, 0]),
+        ("train-00001-of-00002", [6]),
+        ("validation-00000-of-00001-1a2b3c", [1]),
+    ):
+        path = tmp_path / "data" / f"{file}.parquet"
+        _hugging_face(path, numbers, column=column, names=names)
+
+    faces = load_faces(tmp_path)
+
+    assert [EMOTIONS[target] for target in faces.targets] == ["neutral", "sad", "angry"]
+    assert faces.splits.tolist() == ["train", "train", "val"]
+    assert faces.left_out == {"contempt": 1}
+    assert faces.notes == ()
+    (tmp_path / "data" / "train-00000-of-00002.parquet").unlink()
+    assert load_faces(tmp_path).notes == ("train: read are 1 of its 2 files",)
+
+
+def test_parts_of_different_exports_are_not_one_split(tmp_path: Path) -> None:
+    for name in ("train-00000-of-00001", "train-00001-of-00002"):
+        _hugging_face(tmp_path / f"{name}.parquet", [0], column="label", names=["angry"])
+
+    with pytest.raises(DataError, match="expected one file for each split"):
+        load_faces(tmp_path)
+
+
+def test_labels_that_are_numbers_without_words_are_refused(tmp_path: Path) -> None:
+    path = _parquet(tmp_path / "train.parquet", emotion=None, label=[0, 1, 2])
+    assert_named(path, path.read_bytes(), "row 0: expected an emotion in words .* got '0': numbers")
 
 
 @pytest.mark.parametrize("names", ["", "dev", "val,test", "val+dev", "PublicTest"])

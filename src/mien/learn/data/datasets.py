@@ -1,6 +1,8 @@
 """Data sets as people have them on their disks, read into one checked set of arrays."""
 
 import hashlib
+import json
+import re
 import warnings
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -20,17 +22,21 @@ from mien.learn.data.folders import (
     read_folders,
     read_list,
     split_of,
+    word_expected,
 )
 from mien.learn.data.formats import LabeledImage, Listing, read_dataset_format, read_multi_pie
 from mien.learn.data.labeled_images import read_faces, whole_face
 from mien.learn.data.tables import Report, csv_header, csv_rows
 from mien.recognize.crops import SIZE_PX
+from mien.recognize.images import is_image_name
 
 SPLITS: Final = ("train", "val", "test")
 """Training, PublicTest and PrivateTest of FER2013, in this order."""
 
 _MOST_VOTES: Final = 1_000_000  # on a face, for one label; FER+ has ten in all
 _OUT_OF_ORDER: Final = 0.01  # most of the names in FER+'s file; four of the real 35,714 are
+# As Hugging Face calls the files of a split: train-00000-of-00002, and a hash in some.
+_PART: Final = re.compile(r"(?P<split>.+)-\d{5}-of-(?P<parts>\d{5})(-[0-9a-f]+)?")
 _USAGES: Final = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
 
 
@@ -217,7 +223,8 @@ def load_faces(
     - `fer2013.csv` or `icml_face_data.csv`: columns emotion and pixels, and Usage where there is
       one; without it all faces are of the split that the file is called after, or of train;
     - a folder of Parquet files, one a split, or one such file: columns image (encoded bytes),
-      emotion, and where there are any ferplus_votes;
+      emotion, and where there are any ferplus_votes; those that Hugging Face writes, too, with the
+      words that they have for the numbers of emotion or label;
     - a folder of splits that hold a folder of images for each emotion (`train/angry/1.png`), or
       of emotions alone, which is then all `train`: see `mien.learn.data.folders`. Images are
       faces, already cut out; in a `test` folder, names that begin with PublicTest or PrivateTest
@@ -307,7 +314,8 @@ def _in_folder(root: Path) -> Listing | list[Path]:
     own = len(lists) != 1 or has_named_folders(root, numbers=True)
     if own and top and all(split_of(name) or label_of(name) for name in top):
         return _beside(lists, read_folders(root))
-    if not files and len(top) == 1 and _has_tables(root / top[0]):  # as archives unpack
+    images = any(is_image_name(file.name) for file in files)
+    if not (tables or images) and len(top) == 1 and _has_tables(root / top[0]):  # as they unpack
         return _in_folder(root / top[0])
     if (listing := read_multi_pie(root)) is not None:
         return listing
@@ -453,36 +461,28 @@ def _read_parquet(paths: list[Path], *, name: str) -> FaceSet:
 
     faces = _Faces()
     voteless = ""  # the first row that has none
-    by_split: dict[str, Path] = {}
-    for path in paths:
-        split = split_of(path.stem)
-        if split is None:
-            raise DataError(
-                f"{path}: expected a file named after its split ({', '.join(SPLIT_NAMES)})"
-            )
-        if split in by_split:
-            raise DataError(
-                f"{path}: expected one file for each split; {by_split[split].name} is {split} too"
-            )
-        by_split[split] = path
-    for split, path in sorted(by_split.items(), key=lambda entry: SPLITS.index(entry[0])):
+    files, notes = _parquet_files(paths)
+    for split, path in files:
         try:
             # A few bytes can say a thousand million times that a cell is empty.
             if (count := pq.read_metadata(path).num_rows) > (size := path.stat().st_size):
                 raise DataError(f"{path}: expected images; got {count:,} rows in {size:,} bytes")
             table = pq.read_table(path)
             columns = table.column_names
-            wanted = ("image", "emotion", "ferplus_votes")
+            label = "emotion" if "emotion" in columns else "label"
+            wanted = ("image", label, "ferplus_votes")
             rows = table.select([name for name in wanted if name in columns]).to_pylist()
         # UnicodeDecodeError, OverflowError: names and values that Python does not have.
         except (pa.ArrowException, OSError, ValueError, OverflowError, KeyError) as error:
             raise DataError(f"{path}: expected a Parquet file; {error}") from error
-        for column in ("image", "emotion"):
+        for column in ("image", label):
             if column not in columns:
                 raise DataError(
-                    f"{path}: expected columns image and emotion; {column} is missing, "
+                    f"{path}: expected columns image and emotion, or label; "
+                    f"{'emotion' if column == label else column} is missing, "
                     f"there are {', '.join(columns)}"
                 )
+        words = _words_of_numbers(table.schema.metadata or {}, label)
         for number, row in enumerate(rows):
             where = f"{path}, row {number}"
             content = row["image"]
@@ -492,8 +492,13 @@ def _read_parquet(paths: list[Path], *, name: str) -> FaceSet:
                 raise DataError(
                     f"{where}: expected an encoded image as bytes; got {type(content).__name__}"
                 )
-            word = "" if row["emotion"] is None else str(row["emotion"])
-            if (target := faces.target(word, where)) is None:
+            value = row[label]
+            text = "" if value is None else str(value)
+            if type(value) is int:
+                text = words.get(value, text)
+            if label == "label" and text.isdecimal():
+                raise DataError(f"{where}: {word_expected(text)}, or call the column emotion")
+            if (target := faces.target(text, where)) is None:
                 continue
             faces.add(whole_face(content, where), target, split, where)
             if (counts := row.get("ferplus_votes")) is not None:
@@ -505,7 +510,42 @@ def _read_parquet(paths: list[Path], *, name: str) -> FaceSet:
             f"{voteless}: expected ferplus_votes on every row or on none; "
             f"{len(faces.votes)} of {len(faces)} have them"
         )
-    return faces.as_set(name)
+    return faces.as_set(name, notes=notes)
+
+
+def _parquet_files(paths: list[Path]) -> tuple[list[tuple[str, Path]], tuple[str, ...]]:
+    """Each file with its split, train first, and of which split some parts are not there."""
+    found: dict[str, tuple[str, list[Path]]] = {}  # of a split what its files are called, and they
+    for path in paths:
+        part = _PART.fullmatch(path.stem)
+        split = split_of(part["split"] if part else path.stem)
+        if split is None:
+            raise DataError(
+                f"{path}: expected a file named after its split ({', '.join(SPLIT_NAMES)})"
+            )
+        called = f"{part['split']} of {part['parts']}" if part else path.stem
+        first, files = found.setdefault(split, (called, []))
+        if files and (part is None or called != first):
+            raise DataError(
+                f"{path}: expected one file for each split; {files[0].name} is {split} too"
+            )
+        files.append(path)
+    notes = []
+    for split, (called, files) in found.items():
+        parts = int(called.rpartition(" of ")[2]) if " of " in called else 1
+        if len(files) != parts:
+            notes.append(f"{split}: read are {len(files)} of its {counted(parts, 'file')}")
+    order = sorted(found, key=SPLITS.index)
+    return [(split, path) for split in order for path in found[split][1]], tuple(notes)
+
+
+def _words_of_numbers(metadata: dict[bytes, bytes], column: str) -> dict[Any, str]:
+    """What the numbers of a column stand for, where the file says so as Hugging Face does."""
+    try:
+        feature = json.loads(metadata[b"huggingface"])["info"]["features"][column]
+        return {number: str(name) for number, name in enumerate(feature["names"])}
+    except (LookupError, TypeError, ValueError, RecursionError):
+        return {}
 
 
 def _votes(counts: Any, where: str) -> list[int]:

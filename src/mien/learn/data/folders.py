@@ -178,7 +178,7 @@ def read_list(table: Path) -> Listing:
     for (where, row), file in zip(rows, files, strict=True):
         word = label_of(row[label])
         if word is None:
-            raise DataError(f"{where}: {_word_expected(row[label])}")
+            raise DataError(f"{where}: {word_expected(row[label])}")
         if file.is_absolute() or ".." in file.parts:
             raise DataError(f"{where}: expected an image below {table.parent}; got {str(file)!r}")
         assert base is not None  # there are rows
@@ -199,7 +199,8 @@ def read_list(table: Path) -> Listing:
     return found
 
 
-def _word_expected(got: str) -> str:
+def word_expected(got: str) -> str:
+    """What a message says where an emotion is no known word."""
     orders = (
         ": numbers have many orders, FER2013's begins with 0 angry, AffectNet's with 0 neutral, "
         "RAF-DB's with 1 surprise; write the words"
@@ -229,7 +230,7 @@ def _read_numbered(folders: Sequence[_Folder], left_out: Counter[str]) -> Listin
                     split = split_of(file.partition("_")[0]) or "train"
                     found.add(folder.path / file, order[int(folder.number or 0)], split)
             return found
-    raise DataError(f"{folders[0].path}: {_word_expected(folders[0].number or '')}")
+    raise DataError(f"{folders[0].path}: {word_expected(folders[0].number or '')}")
 
 
 def _label_of_parts(parts: Sequence[str], where: Path) -> tuple[str | None, int]:
