@@ -262,6 +262,20 @@ def test_another_audit_is_not_resumed(
         audit_labels(folder=folder, device="cpu", resume=True, **call)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no locks")
+def test_two_at_once_do_not_write_into_one_another(tmp_path: Path) -> None:
+    refused: list[int] = []
+
+    def another(number: int, progress: Progress) -> None:
+        with pytest.raises(OutputError, match="another `mien data audit` is at work in it"):
+            read_out_of_fold(FACES, TINY, tmp_path / "audit", folds=2)
+        refused.append(number)
+
+    assert read_out_of_fold(FACES, TINY, tmp_path / "audit", folds=2, device="cpu", report=another)
+    assert {1, 2} <= set(refused)
+    assert not (tmp_path / "audit" / ".lock").exists()
+
+
 def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").touch()
 

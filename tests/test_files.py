@@ -6,6 +6,8 @@ import pytest
 
 from mien import OutputError
 from mien.output.files import (
+    LOCK,
+    alone,
     atomic_text,
     atomic_write,
     is_part_name,
@@ -114,3 +116,18 @@ def test_a_disk_that_is_full_leaves_the_earlier_file(
         write_bytes(path, b"weights")
     assert path.read_bytes() == b"of yesterday"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_lock_of_a_killed_process_holds_nobody_up(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / LOCK).touch()
+
+    with alone(tmp_path / "run", "mien train"):
+        (tmp_path / "run" / "result").touch()
+    assert [file.name for file in (tmp_path / "run").iterdir()] == ["result"]
+
+
+def test_a_folder_in_which_nothing_came_about_is_removed(tmp_path: Path) -> None:
+    with alone(tmp_path / "run", "mien train"):
+        pass
+    assert not (tmp_path / "run").exists()

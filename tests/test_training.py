@@ -56,6 +56,25 @@ def reference(
     return train(FACES, TINY, run_dir, device="cpu", report=told.append)
 
 
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.skipif(os.name == "nt", reason="there are no locks")
+def test_two_at_once_do_not_write_into_one_another(resume: bool, tmp_path: Path) -> None:
+    refused: list[Progress] = []
+    if resume:
+        train(FACES, TINY, tmp_path / "run", device="cpu", report=interrupt_at((1, 10)))
+
+    def another(progress: Progress) -> None:
+        with pytest.raises(OutputError, match="another `mien train` is at work in it"):
+            train(FACES, TINY, tmp_path / "run", device="cpu", resume=resume)
+        refused.append(progress)
+
+    assert train(
+        FACES, TINY, tmp_path / "run", device="cpu", resume=resume, report=another
+    ).finished
+    assert refused
+    assert not (tmp_path / "run" / ".lock").exists()
+
+
 def test_the_run_folder_holds_what_the_docs_say_and_the_best_weights(
     reference: TrainingResult, told: list[Progress]
 ) -> None:

@@ -355,6 +355,20 @@ def test_another_study_is_not_mixed_into_one(
         tune(**{**given, **options})
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there are no locks")
+def test_two_at_once_do_not_write_into_one_another(tmp_path: Path) -> None:
+    refused: list[TuningProgress] = []
+
+    def another(progress: TuningProgress) -> None:
+        with pytest.raises(OutputError, match="another `mien tune` is at work in it"):
+            tune(FACES, TINY, tmp_path / "study", trials=1, device="cpu")
+        refused.append(progress)
+
+    assert tune(FACES, TINY, tmp_path / "study", trials=1, device="cpu", report=another).finished
+    assert refused
+    assert not (tmp_path / "study" / ".lock").exists()
+
+
 def test_a_path_may_hold_any_character(tmp_path: Path) -> None:
     out = tmp_path / "a study? 100 % {yes} #1"
     tune(FACES, replace(BASE, epochs=1), out, trials=1, device="cpu")

@@ -18,6 +18,8 @@ from mien.errors import OutputError
 
 JPEG_QUALITY: Final = 92
 JPEG_SUFFIXES: Final = (".jpg", ".jpeg")
+LOCK: Final = ".lock"
+"""In a folder that a process works in, see `alone`."""
 
 
 def part_name(path: Path) -> Path:
@@ -209,6 +211,47 @@ def write_image(path: Path, image: NDArray[np.uint8], *, make_folders: bool = Fa
             PILImage.fromarray(image).save(part, "JPEG", quality=JPEG_QUALITY)
         else:
             PILImage.fromarray(image).save(part, "PNG")
+
+
+@contextmanager
+def alone(folder: Path, what: str) -> Iterator[None]:
+    """Keep others on this machine that do the same away from a folder while the body works in it.
+
+    The folder is made where it is missing, and removed again where nothing came of it. It holds
+    `LOCK` meanwhile, which a process that is killed leaves, and which then holds nobody up.
+
+    Args:
+        folder: where the body writes.
+        what: the command, for the message.
+    Raises:
+        OutputError: another is at work in it, or it cannot be written to.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    if os.name == "nt":  # which locks otherwise
+        yield
+        return
+    import fcntl
+
+    path = folder / LOCK
+    with writing(folder):
+        file = path.open("w")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            free = path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino
+        except BlockingIOError:
+            free = False
+        except OSError:  # a network's file system without locks
+            free = True
+        if not free:
+            raise OutputError(f"{folder}: another `{what}` is at work in it")
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                path.unlink()
+                folder.rmdir()  # where nothing came of it
 
 
 @contextmanager

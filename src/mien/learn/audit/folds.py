@@ -41,7 +41,7 @@ from mien.learn.training.runs import (
     reading_config,
     write_config,
 )
-from mien.output.files import atomic_write
+from mien.output.files import alone, atomic_write
 from mien.readings import Probabilities
 
 VAL_SHARE: Final = 0.1
@@ -161,28 +161,30 @@ def read_out_of_fold(
     )
     if resume:
         _check_same_audit(read_audit_config(folder), config, folder)
-        fold = _read_array(folder / "folds.npy", (config.train_count,)).astype(np.int64)
-    else:
-        make_folder(folder, "audit", left=_FIRST_FILES)
-        fold = assign_folds(known.take(in_train), folds, seed=seed, report=report_duplicates)
-        _save(folder / "folds.npy", fold.astype(np.uint8))
-        # Last: where it stands, the folds do.
-        write_config(folder, asdict(config))
+    with alone(folder, "mien data audit"):
+        if resume:
+            fold = _read_array(folder / "folds.npy", (config.train_count,)).astype(np.int64)
+        else:
+            make_folder(folder, "audit", left=_FIRST_FILES)
+            fold = assign_folds(known.take(in_train), folds, seed=seed, report=report_duplicates)
+            _save(folder / "folds.npy", fold.astype(np.uint8))
+            # Last: where it stands, the folds do.
+            write_config(folder, asdict(config))
 
-    probabilities = np.empty((config.train_count, len(EMOTIONS)), np.float32)
-    accuracies: list[float] = []
-    for number in range(1, folds + 1):
-        held_out = fold == number - 1
-        path = folder / f"fold-{number}.npy"
-        if not path.exists():
-            if not _train_fold(number, known, held_out, config, folder, device, report):
-                return None
-            unseen = known.take(in_train).take(held_out)
-            _save(path, read_by_run(folder / f"fold-{number}", unseen, device=device))
-        probabilities[held_out] = _read_array(path, (int(held_out.sum()), len(EMOTIONS)))
-        right = probabilities[held_out].argmax(axis=1) == known.targets[in_train][held_out]
-        accuracies.append(float(right.mean()))
-    return OutOfFold(probabilities, fold, tuple(accuracies), config)
+        probabilities = np.empty((config.train_count, len(EMOTIONS)), np.float32)
+        accuracies: list[float] = []
+        for number in range(1, folds + 1):
+            held_out = fold == number - 1
+            path = folder / f"fold-{number}.npy"
+            if not path.exists():
+                if not _train_fold(number, known, held_out, config, folder, device, report):
+                    return None
+                unseen = known.take(in_train).take(held_out)
+                _save(path, read_by_run(folder / f"fold-{number}", unseen, device=device))
+            probabilities[held_out] = _read_array(path, (int(held_out.sum()), len(EMOTIONS)))
+            right = probabilities[held_out].argmax(axis=1) == known.targets[in_train][held_out]
+            accuracies.append(float(right.mean()))
+        return OutOfFold(probabilities, fold, tuple(accuracies), config)
 
 
 def _train_fold(

@@ -8,7 +8,7 @@ import math
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -56,6 +56,7 @@ from mien.learn.training.runs import (
 )
 from mien.learn.training.steps import Step, learning_rate_at, optimizer_of
 from mien.learn.training.views import StoredViews
+from mien.output.files import alone
 
 EVALUATION_BATCH: Final = 256
 CHECK_EVERY_STEPS: Final = 10  # how often the loss is looked at; each look waits for the device
@@ -228,24 +229,31 @@ def _train(
     )
     if fabric.global_rank:  # each process drops units of its own
         torch.manual_seed(own_seed(call.seed, state, fabric.global_rank))
-    if call.resume:
-        restore(state, run_dir, fabric, call.seed)
-    elif fabric.is_global_zero:
-        start_folder(run_dir, config)
     # Not in the network's mode: what CUDA graphs give is overwritten by their next call.
     moved_by = torch.compile(augment_by, dynamic=False) if compiles else augment_by
-    views = None
-    if recipe.stored_views:
-        taught = " ".join(run.fingerprint for run in teachers.runs)
-        basis = f"{taught} {config.data_fingerprint}"
-        views = StoredViews(train, recipe, moved_by, seed=call.seed, basis=basis, compiled=compiles)
-    step = Step(model, state, train, recipe, fabric, teachers, moved_by, views, compiled=compiles)
-    with _fast_convolutions(fabric.device), kept_memory():
-        if not _run_epochs(call, step, val, report, interrupted):
-            return TrainingResult(run_dir, tuple(state.history), state.best, None, finished=False)
-    fabric.barrier()  # the first process has written best.pt
-    network.load_state_dict(read_checkpoint(run_dir / "best.pt")["network"])
-    _, accuracy = _loss_and_accuracy(network, train, fabric)
+    with alone(run_dir, "mien train") if fabric.is_global_zero else nullcontext():
+        if call.resume:
+            restore(state, run_dir, fabric, call.seed)
+        elif fabric.is_global_zero:
+            start_folder(run_dir, config)
+        views = None
+        if recipe.stored_views:
+            taught = " ".join(run.fingerprint for run in teachers.runs)
+            basis = f"{taught} {config.data_fingerprint}"
+            views = StoredViews(
+                train, recipe, moved_by, seed=call.seed, basis=basis, compiled=compiles
+            )
+        step = Step(
+            model, state, train, recipe, fabric, teachers, moved_by, views, compiled=compiles
+        )
+        with _fast_convolutions(fabric.device), kept_memory():
+            if not _run_epochs(call, step, val, report, interrupted):
+                return TrainingResult(
+                    run_dir, tuple(state.history), state.best, None, finished=False
+                )
+        fabric.barrier()  # the first process has written best.pt
+        network.load_state_dict(read_checkpoint(run_dir / "best.pt")["network"])
+        _, accuracy = _loss_and_accuracy(network, train, fabric)
     late = interrupted.is_set()
     return TrainingResult(
         run_dir, tuple(state.history), state.best, accuracy, finished=True, interrupted=late

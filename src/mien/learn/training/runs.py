@@ -29,7 +29,7 @@ from mien.errors import OutputError, TrainingError
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 from mien.learn.networks import BackboneOptions, Network, build
 from mien.learn.training.recipes import Recipe, recipe_of
-from mien.output.files import part_name, write_bytes, writing
+from mien.output.files import LOCK, part_name, write_bytes, writing
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -152,7 +152,7 @@ def make_folder(folder: Path, what: str, *, left: Iterable[str] = ()) -> None:
     """
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        if {file.name for file in folder.iterdir()} - set(left):
+        if {file.name for file in folder.iterdir()} - {LOCK, *left}:
             raise OutputError(
                 f"{folder}: expected a new or empty folder; it holds files. "
                 f"Resume the {what} in it, or choose another folder"

@@ -41,7 +41,7 @@ from mien.learn.tuning.space import (
     search_space,
     settings_of,
 )
-from mien.output.files import write_text, writing
+from mien.output.files import LOCK, alone, write_text, writing
 
 with needs_extra("train", "tuning"):
     import optuna
@@ -167,7 +167,7 @@ def tune(
         "seed": seed,
         "data": faces.split("train+val").fingerprint(),
     }
-    with _open_study(out, about) as study:
+    with alone(out, "mien tune"), _open_study(out, about) as study:
         search = _Search(study, faces, base, space, out, trials, seed, device, report)
         study.pruner = _pruner(pruner, base.epochs)
         if not study.trials:
@@ -196,8 +196,7 @@ def _open_study(out: Path, about: dict[str, Any]) -> Iterator[optuna.Study]:
     path = out / "study.db"
     new = not path.exists()
     with writing(out):
-        out.mkdir(parents=True, exist_ok=True)
-        if new and any(out.iterdir()):
+        if new and {file.name for file in out.iterdir()} - {LOCK}:
             raise OutputError(
                 f"{out}: expected a new or empty folder, or that of a study; it holds other files"
             )
@@ -221,8 +220,6 @@ def _open_study(out: Path, about: dict[str, Any]) -> Iterator[optuna.Study]:
         except MienError:
             if new and not (out / "trials").exists():
                 path.unlink(missing_ok=True)
-                with suppress(OSError):
-                    out.rmdir()
             raise
         except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
             reason = str(error).splitlines()[0]

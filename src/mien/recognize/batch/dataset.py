@@ -12,20 +12,20 @@ kept in step with it. The manifest repeats the records so that a rerun need not 
 """
 
 import json
-import os
 import time
 import uuid
 from calendar import timegm
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Final, Self
 
 from mien.errors import DataError, OutputError
-from mien.output.files import is_part_name, json_text
+from mien.output.files import LOCK, is_part_name, json_text
+from mien.output.files import alone as alone_in
 from mien.recognize.batch.plan import Plan, part_of
 from mien.recognize.batch.records import ShardRecord, Tally
-from mien.recognize.batch.storage import Folder, open_file, writing
+from mien.recognize.batch.storage import Folder, open_file
 from mien.recognize.batch.work import PARTS, RECORD_KEY
 
 FORMAT: Final = 1
@@ -34,8 +34,7 @@ PLAN: Final = "plan.jsonl.gz"
 SUMMARY: Final = "summary.html"
 FEX: Final = "rows.fex.csv"
 
-_LOCK: Final = ".lock"
-_OURS: Final = (MANIFEST, PLAN, SUMMARY, FEX, _LOCK)
+_OURS: Final = (MANIFEST, PLAN, SUMMARY, FEX, LOCK)
 
 
 class Dataset:
@@ -199,38 +198,15 @@ def own_folder(name: str) -> Folder:
     return folder
 
 
-@contextmanager
-def alone(folder: Folder) -> Iterator[None]:
+def alone(folder: Folder) -> AbstractContextManager[None]:
     """Keep other runs on this machine away from a data set while the body works on it.
 
     Raises:
         OutputError: another run is at work in it, or it cannot be written to.
     """
-    if folder.scheme or os.name == "nt":  # stores have no locks, and Windows locks otherwise
-        yield
-        return
-    import fcntl
-
-    path = Path(folder.path(_LOCK))
-    with writing(folder.name):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("w")
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            free = path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino
-        except BlockingIOError:
-            free = False
-        except OSError:  # a network's file system without locks
-            free = True
-        if not free:
-            raise OutputError(f"{folder.name}: another `mien batch` is at work in it")
-        try:
-            yield
-        finally:
-            with suppress(OSError):
-                path.unlink()
-                path.parent.rmdir()  # where nothing came of it
+    if folder.scheme:  # stores have no locks
+        return nullcontext()
+    return alone_in(Path(folder.name), "mien batch")
 
 
 _TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
