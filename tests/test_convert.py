@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from command_line import Mien
 from learn_fixtures import made_up_faces, onnx_model, write_csv
 from mien import EMOTIONS, Classifier, ModelError, OptionError, OutputError, __version__
 from mien.learn.files.convert import convert_model
+from mien.learn.files.others import gives_logits
 from mien.readings import Probabilities
 from mien.recognize.classifier import model_path
 
@@ -34,6 +36,8 @@ def theirs(
     end: str = "Identity",
     rows: int = -1,
     weights_as_inputs: bool = False,
+    kind: str = "float",
+    names: dict[str, str] | None = None,
 ) -> Path:
     """A classifier of another tool: means over squares, a matrix, logits or more."""
     random = np.random.default_rng(2)
@@ -42,14 +46,17 @@ def theirs(
     side = 64 if isinstance(shape[2], str) else int(shape[2])
     features = channels * (side // 8) ** 2
     constants: dict[str, NDArray[Any]] = {
-        "matrix": random.normal(0, 8 / features**0.5, (features, outputs)).astype(np.float32),
+        "matrix": random.normal(0, 8 / features**0.5, (features, outputs)).astype(np.float32)
+        / np.float32(1 if kind == "float" else 128),
         "bias": random.normal(0, 0.3, outputs).astype(np.float32),
         "flat": np.array([rows, features], np.int64),
     }
     text = f"""
-        theirs (float[{", ".join(map(str, shape))}] pixels) => (float[{shape[0]}, {outputs}] logits)
+        theirs ({kind}[{", ".join(map(str, shape))}] pixels)
+            => (float[{shape[0]}, {outputs}] logits)
         {{
-            nchw = {"Identity" if first else "Transpose <perm = [0, 3, 1, 2]>"} (pixels)
+            levels = Cast <to = 1> (pixels)
+            nchw = {"Identity" if first else "Transpose <perm = [0, 3, 1, 2]>"} (levels)
             means = AveragePool <kernel_shape = [8, 8], strides = [8, 8]> (nchw)
             features = Reshape (means, flat)
             products = MatMul (features, matrix)
@@ -57,6 +64,8 @@ def theirs(
             logits = {end} (sums)
         }}
     """
+    for name, other in (names or {}).items():
+        text = re.sub(rf"\b{name}\b", other, text)
     model = onnx_model(text, constants, opset=opset, ir_version=3 if weights_as_inputs else 8)
     if weights_as_inputs:  # as before IR 4
         for t in model.graph.initializer:
@@ -76,7 +85,11 @@ def expected(path: Path, labels: tuple[str, ...], *, side: int, scaled: Any) -> 
             pixels = np.repeat(pixels[None, None], given.shape[1], axis=1)
         else:
             pixels = np.repeat(pixels[None, ..., None], given.shape[3], axis=3)
-        rows.append(session.run(None, {given.name: pixels.astype(np.float32)})[0][0])
+        if given.type == "tensor(uint8)":
+            pixels = np.floor(pixels + 0.5).astype(np.uint8)
+        else:
+            pixels = pixels.astype(np.float32)
+        rows.append(session.run(None, {given.name: pixels})[0][0])
     scores = np.array(rows)
     if not (scores >= 0).all():
         scores = np.exp(scores - scores.max(axis=1, keepdims=True))
@@ -150,6 +163,48 @@ def test_what_is_not_known_of_an_onnx_file_is_asked_for(
         convert_model(path, tmp_path / "ours.onnx", **all_given)
     assert "\n" not in str(caught.value)
     assert [one.name for one in tmp_path.iterdir()] == ["theirs.onnx"]
+
+
+@pytest.mark.parametrize("side", [48, 64])
+def test_gray_levels_stay_whole_for_a_model_that_takes_whole_numbers(
+    side: int, tmp_path: Path
+) -> None:
+    path = theirs(tmp_path / "theirs.onnx", ("N", side, side, 3), kind="uint8")
+    known: dict[str, Any] = {"labels": ",".join(FERPLUS)}
+    out = tmp_path / "ours.onnx"
+    with pytest.raises(OptionError, match=r"expected none, for theirs.onnx takes .*\(uint8\); got"):
+        convert_model(path, out, scaling="1/255", **known)
+    convert_model(path, out, scaling="none", **known)
+
+    rows = expected(path, EIGHT, side=side, scaled=lambda pixels: pixels)
+    assert len(np.unique(rows.round(6), axis=0)) == len(CROPS)
+    assert np.abs(Classifier(out)(CROPS) - rows).max() < 1e-4
+    with pytest.raises(ModelError, match=r"whole numbers that gray levels .*; got int8"):
+        convert_model(theirs(path, ("N", side, side, 3), kind="int8"), out, scaling="none", **known)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [{"logits": "probabilities"}, {"pixels": "crops"}, {"means": "mien_levels", "sums": "crops"}],
+)
+def test_names_that_mien_has_are_theirs_too(names: dict[str, str], tmp_path: Path) -> None:
+    path = theirs(tmp_path / "theirs.onnx", ("N", 1, 48, 48), names=names)
+    out = tmp_path / "ours.onnx"
+    convert_model(path, out, labels=",".join(FERPLUS), scaling="1/255")
+
+    rows = expected(path, EIGHT, side=48, scaled=lambda pixels: pixels / 255)
+    assert np.abs(Classifier(out)(CROPS) - rows).max() < 1e-4
+    assert "Loop" not in {node.op_type for node in onnx.load(out).graph.node}  # all at once
+
+
+def test_percentages_are_no_logits() -> None:
+    shares = np.random.default_rng(0).dirichlet(np.ones(7), 5).astype(np.float32)
+    with pytest.raises(ModelError, match=r"sum to 100 for each face, as percentages do"):
+        gives_logits(100 * shares, "theirs.onnx")
+    assert not gives_logits(shares, "theirs.onnx")
+    assert gives_logits(np.log(shares), "theirs.onnx")
+    # Of a network that has learned nothing each face has the same.
+    assert gives_logits(np.tile(10 * shares[:1], (5, 1)), "theirs.onnx")
 
 
 def test_other_files_are_refused_with_a_reason(tmp_path: Path, tiny_model: Path) -> None:

@@ -31,6 +31,9 @@ PARITY: Final = 1e-4  # largest difference of a probability between faces togeth
 OPSET: Final = 7  # the oldest in which numbers are spread over arrays as in NumPy
 LARGEST_PX: Final = 1024  # of a face that a model may ask for
 
+_INT8: Final = 3  # of onnx.TensorProto; half of the gray levels
+_WHOLE_KINDS: Final = (*range(2, 8), 12, 13)  # UINT8 to INT64, UINT32 and UINT64
+
 
 def onnx_of_onnx(
     path: Path,
@@ -64,7 +67,9 @@ def onnx_of_onnx(
             "none"
         )
     names = label_names(labels)
+    _free_our_names(model.graph)
     theirs = _Theirs(model, path, names, size_px)
+    theirs.check_scaling(scaling)
     sample = np.random.default_rng(0).integers(0, 256, (5, SIZE_PX, SIZE_PX), dtype=np.uint8)
     sample[0] = 255
     sample[1:] = np.sort(sample[1:], axis=2)  # gradients, nearer to images than noise is
@@ -84,6 +89,23 @@ def onnx_of_onnx(
         macs=theirs.macs,
     )
     return built, spec
+
+
+def _free_our_names(graph: "onnx.GraphProto") -> None:
+    """Call otherwise what has a name that what mien puts around it has, in inner graphs, too."""
+
+    def free(name: str) -> str:
+        ours = name in ("crops", "probabilities") or name.startswith("mien_")
+        return f"theirs_{name}" if ours else name
+
+    for value in (*graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        value.name = free(value.name)
+    for node in graph.node:
+        node.input[:] = map(free, node.input)
+        node.output[:] = map(free, node.output)
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                _free_our_names(inner)
 
 
 class _Theirs:
@@ -128,6 +150,24 @@ class _Theirs:
             raise ModelError(
                 f"{path}: expected ONNX of opset {OPSET} or newer; got {opset}. "
                 "onnx.version_converter makes it newer"
+            )
+
+    def check_scaling(self, scaling: str) -> None:
+        """Refuse a scaling whose numbers the kind of its input has not."""
+        import onnx
+
+        kind = self._input.type.tensor_type.elem_type
+        name = onnx.TensorProto.DataType.Name(kind).lower()
+        if kind == _INT8:
+            raise ModelError(
+                f"{self._path}: expected an input of floats, or of whole numbers that gray levels "
+                f"from 0 to 255 fit into; got {name}"
+            )
+        if kind in _WHOLE_KINDS and SCALINGS[scaling] != (1.0, 0.0):
+            raise OptionError(
+                f"expected none, for {self._path.name} takes whole numbers ({name}); "
+                f"got {scaling!r}",
+                argument="scaling",
             )
 
     def _size(self, sides: list[int | None], size_px: int | None) -> int:
@@ -291,9 +331,16 @@ class _Theirs:
             helper.make_node("Add", ["mien_scaled", OFFSET], ["mien_moved"]),
             helper.make_node("Reshape", ["mien_moved", "mien_shape"], ["mien_gray"]),
             helper.make_node("Concat", ["mien_gray"] * self._channels, ["mien_pixels"], axis=axis),
-            helper.make_node("Cast", ["mien_pixels"], [pixels], to=kind),
         ]
-        return nodes
+        read = "mien_pixels"
+        if kind in _WHOLE_KINDS:  # a cast would cut off what is behind the point
+            constants["mien_half"] = np.array(0.5, np.float32)
+            nodes += [
+                helper.make_node("Add", [read, "mien_half"], ["mien_above"]),
+                helper.make_node("Floor", ["mien_above"], ["mien_whole"]),
+            ]
+            read = "mien_whole"
+        return [*nodes, helper.make_node("Cast", [read], [pixels], to=kind)]
 
     def _one_by_one(self, constants: dict[str, NDArray[Any]], pixels: str) -> list[Any]:
         """A loop over faces around the model, which is in it with its weights."""

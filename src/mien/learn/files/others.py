@@ -101,6 +101,13 @@ def gives_logits(outputs: NDArray[np.float32], source: str) -> bool:
             f"{source}: expected probabilities that sum to 1, or logits; got values from 0 to 1 "
             f"that sum to {sums.min():.2f} to {sums.max():.2f}, as {count} sigmoids give"
         )
+    # Shares of a hundred, or of whatever, that a softmax would make one emotion of.
+    alike = bool((outputs >= 0).all()) and float(np.ptp(sums)) <= _SUMS_TO_ONE * float(sums.max())
+    if not inside and alike and bool((outputs != outputs[0]).any()):
+        raise ModelError(
+            f"{source}: expected probabilities that sum to 1, or logits; got values without "
+            f"negatives that sum to {sums[0]:g} for each face, as percentages do"
+        )
     return not inside
 
 
