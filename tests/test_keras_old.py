@@ -245,6 +245,14 @@ def test_a_model_that_is_called_twice(keras: Any, tmp_path: Path) -> None:
 
     agree(old_file(model, config, tmp_path / "theirs.h5"), model, scaling="none")
 
+    # The same mean by operations, of which a model is the second input, too.
+    sum_of_both = [["part", 1, 0, {"y": ["part", 2, 0], "name": None}]]
+    words[-1:] = [
+        {**operation("__operators__.add", ""), "inbound_nodes": sum_of_both},
+        operation("math.multiply", "tf.__operators__.add", "mean", y=0.5),
+    ]
+    agree(old_file(model, config, tmp_path / "operations.h5"), model, scaling="none")
+
 
 # Refusing
 

@@ -7,6 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from command_line import Mien, assert_refused
 from mien.cli.app import COMMANDS, DATA_COMMANDS
 from mien.cli.options import bundled
 from mien.errors import OptionError
@@ -99,3 +100,25 @@ def test_help_says_what_each_is_for() -> None:
 def test_no_command_has_more_than_ten_parameters_of_its_own(module: str, name: str) -> None:
     command = getattr(import_module(f"mien.cli.{module}"), name)
     assert len(inspect.signature(command).parameters) <= 10
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["data", "info", ""], "path"),
+        (["evaluate", "--data", "faces.csv", "--votes", ""], "--votes"),
+        (["train", "--data", "", "--out", "run"], "--data"),
+        (["card", "mien", "--data", "faces.csv", "--out", "card.md", "--out", ""], "--out"),
+        (["detect", "--csv", "", "face.png"], "--csv"),
+    ],
+)
+def test_an_empty_name_is_not_the_folder_that_one_is_in(
+    words: list[str], named: str, mien: Mien
+) -> None:
+    said = f"mien: {named}: expected a file or a folder; got an empty name\n"
+    assert_refused(mien(*words), said)
+
+
+def test_an_empty_name_of_a_run_or_a_data_set_is_not_either(mien: Mien) -> None:
+    assert_refused(mien("export", "", "--out", "x.onnx"), "training run; got an empty name")
+    assert_refused(mien("batch", "face.png", "--out", ""), "write into; got an empty name")

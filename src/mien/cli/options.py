@@ -6,6 +6,7 @@ from copy import copy
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from enum import StrEnum
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
 import typer
@@ -13,7 +14,7 @@ from typer import Option
 from typer.models import OptionInfo
 
 from mien.cli.shared import ModelOption
-from mien.errors import OptionError
+from mien.errors import MienError, OptionError
 from mien.recognize.classifier import DEFAULT_MODEL
 from mien.recognize.faces import WHOLE_IMAGE
 from mien.recognize.settings import RecognizerSettings
@@ -77,19 +78,30 @@ def _as_typed(name: str | None, parameters: Iterable[inspect.Parameter]) -> str 
     """What people type for an argument of the library, --start for start_s; else its name."""
     if name is None:
         return None
-    options = {p.name: option for p in parameters if (option := _option(p))}
+    options = {p.name: found for p in parameters if (found := _option(p.name, p.annotation))}
     names = (name, _CALLED.get(name), name.removesuffix("_s"), name.removesuffix("s"))
     return next((options[one] for one in names if one in options), name)
 
 
-def _option(parameter: inspect.Parameter) -> str:
+def _option(name: str, annotation: Any) -> str:
     """What people type for a parameter; empty for an argument without a name."""
-    given = get_args(parameter.annotation)
+    given = get_args(annotation)
     option = next((one for one in given if isinstance(one, OptionInfo)), None)
     if option is None:
         return ""
     first = option.default if isinstance(option.default, str) else ""  # see `_parameter`
-    return first.partition("/")[0] or f"--{parameter.name.replace('_', '-')}"
+    return first.partition("/")[0] or f"--{name.replace('_', '-')}"
+
+
+def _path_of(named: str) -> Callable[[str | Path], Path]:
+    """What makes a path of what is given for an argument or option of that name."""
+
+    def path(text: str | Path) -> Path:  # its name stands in the help
+        if text == "":  # which pathlib takes for the current folder
+            raise MienError(f"{named}: expected a file or a folder; got an empty name")
+        return Path(text)
+
+    return path
 
 
 def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
@@ -100,6 +112,8 @@ def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
         if kind is bool and isinstance(option, OptionInfo) and option.default is ...:
             option.default = f"--{name.replace('_', '-')}"
         annotation = Annotated[kind, option]
+        if Path in (kind, *get_args(kind)):
+            option.parser = _path_of(_option(name, annotation) or name)
     keyword = inspect.Parameter.KEYWORD_ONLY
     return inspect.Parameter(name, keyword, default=default, annotation=annotation)
 

@@ -242,6 +242,8 @@ def load_best(run_dir: str | Path) -> tuple[Network, RunConfig, EpochRow]:
     Raises:
         TrainingError: there is no run, it has no finished epoch, or its files are damaged.
     """
+    if run_dir == "":  # which pathlib takes for the current folder
+        raise TrainingError("expected the folder of a training run; got an empty name")
     run_dir = Path(run_dir)
     config = read_config(run_dir)
     stored = read_checkpoint(run_dir / "best.pt")

@@ -187,6 +187,8 @@ class Dataset:
 
 def own_folder(name: str) -> Folder:
     """The folder of a data set, which holds nothing else; an OutputError where it does."""
+    if not name:  # which would be the folder that one is in
+        raise OutputError("expected a folder to write into; got an empty name")
     folder = Folder(name)
     # A run that was killed before its manifest was there leaves some of ours.
     names = {inside for inside in folder.names() if not is_part_name(inside)}
