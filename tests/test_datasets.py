@@ -524,6 +524,15 @@ def test_hold_out_moves_the_share_of_each_class_from_train_to_val() -> None:
     assert not np.array_equal(first, other)
 
 
+@pytest.mark.parametrize(("share", "taken"), [(0.1, 0), (0.9, 28)])
+def test_a_share_that_takes_none_or_all_of_few_faces_is_told(share: float, taken: int) -> None:
+    faces = made_up_faces(train=4, val=0, test=0)
+    with pytest.raises(DataError, match=f"{share} of each emotion's, rounded, is {taken} of 28"):
+        faces.hold_out(share)
+    of_test = made_up_faces(train=0, val=0, test=1)  # which has nothing to hold out
+    assert of_test.hold_out(share).splits.tolist() == ["test"] * 7
+
+
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.1, 1.5, float("nan")])
 def test_a_share_to_hold_out_lies_between_0_and_1(share: float) -> None:
     with pytest.raises(OptionError, match="expected between 0 and 1"):

@@ -163,6 +163,7 @@ class FaceSet:
 
         Raises:
             OptionError: `share` is not between 0 and 1.
+            DataError: of so few faces it takes none, or all.
         """
         if not 0.0 < share < 1.0:
             raise OptionError(f"expected between 0 and 1; got {share}", argument="val_share")
@@ -170,6 +171,12 @@ class FaceSet:
         for target in range(len(EMOTIONS)):
             rows = np.flatnonzero((self.splits == "train") & (self.targets == target))
             splits[generator.permutation(rows)[: round(share * len(rows))]] = "val"
+        before, left = (int((of == "train").sum()) for of in (self.splits, splits))
+        if before and left in (0, before):
+            raise DataError(
+                f"{self.name}: expected a share of train that leaves faces in train and in val; "
+                f"{share:g} of each emotion's, rounded, is {before - left} of {before}"
+            )
         return replace(self, splits=splits, val_share=share)
 
     def limit_train(self, count: int, *, seed: int = 0) -> "FaceSet":

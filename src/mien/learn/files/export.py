@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mien import __version__
 from mien.environment import onnx_session
-from mien.errors import ModelError, OptionError, OutputError, needs_extra
+from mien.errors import DataError, ModelError, OptionError, OutputError, needs_extra
 from mien.labels import FERPLUS_EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.calibration import (
@@ -276,7 +276,10 @@ def _with_val_of(config: RunConfig, faces: FaceSet) -> FaceSet:
     """The faces with the val that a run held out of their train, if they are those of the run."""
     if not config.val_share or not (faces.splits == "train").any():
         return faces
-    held_out = faces.hold_out(config.val_share)
+    try:
+        held_out = faces.hold_out(config.val_share)
+    except DataError:  # of fewer than the run had
+        return faces
     val = held_out.take(held_out.splits == "val")
     same = replace(val, votes=None).fingerprint() == config.val_fingerprint
     return held_out if same else faces
