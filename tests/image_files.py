@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 from typing import Any, Literal
 
 import numpy as np
@@ -117,12 +118,38 @@ def twelve_bits_packed(levels: NDArray[np.uint16]) -> bytes:
 
 def png_with_sbit(content: bytes, bits: int) -> bytes:
     """A gray PNG that says how many bits of its levels count."""
-    import zlib
-
-    chunk = b"sBIT" + bytes([bits])
     after = 8 + 25  # the signature and IHDR
-    whole = struct.pack(">I", 1) + chunk + struct.pack(">I", zlib.crc32(chunk))
-    return content[:after] + whole + content[after:]
+    return content[:after] + png_chunk(b"sBIT", bytes([bits])) + content[after:]
+
+
+def png_with_clear(levels: NDArray[Any], bits: int, clear: int | tuple[int, int, int]) -> bytes:
+    """A PNG, (H, W) gray or (H, W, 3) RGB, that says which of its levels is transparent.
+
+    Args:
+        levels: 0 to the white of so many bits.
+        bits: of each, 2, 4, 8 or 16.
+        clear: the gray level, or the color.
+    """
+    channels = (clear,) if isinstance(clear, int) else clear
+    height, width = levels.shape[:2]
+    rows = levels.reshape(height, -1)
+    if bits == 16:
+        lines = rows.astype(">u2").view(np.uint8)
+    else:
+        each = 8 // bits  # levels in a byte, the first in its upper bits
+        shifts = bits * np.arange(each)[::-1]
+        lines = (rows.reshape(height, -1, each).astype(int) << shifts).sum(axis=2).astype(np.uint8)
+    pixels = np.pad(lines, ((0, 0), (1, 0))).tobytes()  # each line begins with its filter: none
+    head = struct.pack(">IIBBBBB", width, height, bits, 0 if len(channels) == 1 else 2, 0, 0, 0)
+    said = struct.pack(f">{len(channels)}H", *channels)
+    chunks = ((b"IHDR", head), (b"tRNS", said), (b"IDAT", zlib.compress(pixels)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(name, body) for name, body in chunks)
+
+
+def png_chunk(name: bytes, body: bytes) -> bytes:
+    """A part of a PNG, with its length and its check sum."""
+    sum_ = struct.pack(">I", zlib.crc32(name + body))
+    return struct.pack(">I", len(body)) + name + body + sum_
 
 
 VIDEO = b"\0\0\0\x18ftypisom\0\0\2\0isommp41" + bytes(64)

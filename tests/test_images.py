@@ -21,6 +21,7 @@ from image_files import (
     OTHER_FILES,
     heic,
     oriented,
+    png_with_clear,
     png_with_sbit,
     quarters,
     ramp,
@@ -174,6 +175,31 @@ def read_as() -> Iterator[tuple[Any, ...]]:
     for kind in ("PNG", "GIF"):
         content = saved(palette, kind, transparency=palette.getpixel((0, 0)))
         yield f"transparent palette of {kind}", content, clear, 3
+    for depth in (2, 4, 8, 16):
+        quarter, step = ramp(2), (2**depth - 1) // 3  # of the width, and from one to the next
+        expected = np.repeat((quarter * 85).astype(np.uint8)[:, :, None], 3, axis=2)
+        expected[quarter == 1] = 255
+        content = png_with_clear(quarter * np.uint16(step), depth, step)
+        yield f"a transparent gray level of {depth} bits", content, expected, 0
+        given = PILImage.open(io.BytesIO(content))
+        if depth >= 8:  # Pillow's image does not tell how many there were
+            yield f"PIL image with a transparent gray level of {depth} bits", given, expected, 0
+    # Of the others one has the same upper bytes, and one the lower bytes of blue as upper ones.
+    deep = np.repeat(np.array([[0x1234, 0x1256, 0x1278]], np.uint16), 32 * 64, axis=0)
+    deep = deep.reshape(32, 64, 3)
+    deep[:16] = quarters()[:16].astype(np.uint16) * 257
+    deep[16:, 32:48] += 1
+    deep[16:, 48:] = 0x7878
+    expected = (deep >> 8).astype(np.uint8)
+    expected[16:, :32] = 255
+    content = png_with_clear(deep, 16, (0x1234, 0x1256, 0x1278))
+    yield "a transparent color of 16 bits", content, expected, 0
+    few = TWELVE.copy()
+    few[16:, :32] = 0x78
+    expected = quarters()
+    expected[16:, :32] = 255
+    content = png_with_clear(few, 16, (0x78, 0x78, 0x78))
+    yield "a transparent color of 12 bits", content, expected, 1, *FEWER_BITS[12]
     gray, white = np.full((32, 64, 3), 80, np.uint8), np.full((32, 64, 3), 255, np.uint8)
     levels = PILImage.fromarray(with_alpha(gray[:, :, :1], 255, 0), "LA")
     beside_gray = white.copy()
@@ -191,6 +217,7 @@ def read_as() -> Iterator[tuple[Any, ...]]:
     for shape in ((32, 64), (32, 64, 1), (32, 64, 3), (32, 64, 4)):
         yield f"8 bits {shape}", np.full(shape, 255, np.uint8), white, 0
         yield f"16 bits {shape}", np.full(shape, 65535, np.uint16), white, 0
+    yield "the other order of bytes", DEEP.astype(DEEP.dtype.newbyteorder()), quarters(), 0
     cuts = (np.s_[::-1], np.s_[:, ::-1], np.s_[:, :, ::-1], np.s_[::2, ::3], np.s_[4:20, 8:40])
     for view in cuts:
         expected = quarters()[view].copy()

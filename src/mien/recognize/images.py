@@ -8,6 +8,7 @@ import struct
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias, cast
 
@@ -404,6 +405,7 @@ def _from_pil(opened: "PILImage.Image", name: str, content: bytes | None = None)
     """
     tags = _tags(opened)
     declared = _declared_bits(tags, content or b"")
+    clear = _take_clear(opened, content)
     notes: list[str] = []
     is_deep = False
     if content is not None:
@@ -435,11 +437,42 @@ def _from_pil(opened: "PILImage.Image", name: str, content: bytes | None = None)
             )
         from_white = tags.get(_PHOTOMETRIC) == 0
         found = _from_array(levels, declared, notes, from_white=from_white)
-    elif is_deep and content is not None and _is_dark(image, declared):
-        found = _from_array(_deep_color(image, content, name), declared, notes)
+        _lay_on_white(found, levels[:, :, None], clear)
+    elif is_deep and content is not None and ((is_dark := _is_dark(image, declared)) or clear):
+        deep = _deep_color(image, content, name)
+        found = _from_array(deep, declared, notes) if is_dark else _rgb_of(image)
+        _lay_on_white(found, deep, clear)
     else:
         found = _rgb_of(image)
     return LoadedImage(found, tuple(notes))
+
+
+def _take_clear(opened: "PILImage.Image", content: bytes | None) -> tuple[int, ...]:
+    """The levels that are transparent, where Pillow would not find them; empty elsewhere.
+
+    It compares what the file says with levels of 8 bits: where those of the file have 16, and
+    where it has scaled them from 2 or 4.
+    """
+    clear = opened.info.get("transparency")
+    if opened.mode in _GRAY_16 and isinstance(clear, int):
+        return (clear,)
+    if content is None or not _is_png(content):
+        return ()
+    bits = content[24]
+    if opened.mode == "L" and bits < 8 and isinstance(clear, int):
+        white = (1 << bits) - 1
+        opened.info["transparency"] = (clear & white) * 255 // white
+    elif opened.mode == "RGB" and bits == 16 and isinstance(clear, tuple):
+        del opened.info["transparency"]
+        return clear
+    return ()
+
+
+def _lay_on_white(image: Image, levels: NDArray[Any], clear: tuple[int, ...]) -> None:
+    """Make white what has the levels `clear`, one for each channel; nothing if there are none."""
+    if clear:
+        same = (levels[:, :, channel] == level for channel, level in enumerate(clear))
+        image[reduce(np.logical_and, same)] = 255
 
 
 def _upright(opened: "PILImage.Image", *, own: bool) -> "PILImage.Image":
@@ -542,7 +575,7 @@ def _check_array(array: NDArray[Any]) -> None:
         raise ImageError(f"{expected}; got shape {array.shape}")
     if array.size == 0:
         raise ImageError(f"{expected}; got an empty one of shape {array.shape}")
-    if array.dtype not in (np.uint8, np.uint16):
+    if array.dtype.newbyteorder("=") not in (np.uint8, np.uint16):
         raise ImageError(
             f"expected uint8 (0 to 255) or uint16 (0 to 65535); got {array.dtype}{_advice(array)}"
         )
