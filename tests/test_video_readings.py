@@ -1,6 +1,7 @@
 import json
 import math
 import sys
+import threading
 import weakref
 from collections.abc import Iterator
 from copy import copy
@@ -16,7 +17,9 @@ from mien import EMOTIONS, ImageError, MissingExtraError, OptionError, Recognize
 from mien.errors import VideoError
 from mien.readings import Face, Image, TrackedReading
 from mien.recognize.analysis import analyze_video
+from mien.recognize.video.files import write_video
 from mien.recognize.video.frames import Frame
+from mien.recognize.video.outputs import Outputs
 from mien.recognize.video.readings import VideoSettings, read_stream
 from mien.recognize.video.smoothing import SmoothingSettings
 from mien.recognize.video.tracking import TrackingSettings
@@ -250,6 +253,23 @@ def test_parts_of_a_file_are_read(clip: Path, tiny_model: Path) -> None:
     assert sparse.frames.tolist() == [0, 10, 20, 30, 40]
     assert sparse.tracks.tolist() == [1, 1, 1, 1]
     assert told == pytest.approx([0.0, 0.4, 0.8, 1.2, 1.6])
+
+
+def test_a_video_is_closed_although_the_error_of_a_callback_is_kept(
+    clip: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    def stop(*_: object) -> None:
+        raise RuntimeError("enough")
+
+    recognizer = Recognizer(tiny_model)
+    before = threading.active_count()
+    with pytest.raises(RuntimeError) as kept:
+        analyze_video(clip, recognizer, progress=stop)
+    assert threading.active_count() == before
+    with pytest.raises(RuntimeError) as kept_too:
+        write_video(recognizer, clip, Outputs(csv=tmp_path / "rows.csv"), progress=stop)
+    assert threading.active_count() == before
+    del kept, kept_too
 
 
 @pytest.mark.parametrize(

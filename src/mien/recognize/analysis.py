@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from mien.recognize.recognizer import Recognizer
 from mien.recognize.video.readings import VideoSettings, read_stream
+from mien.recognize.video.smoothing import closing_of
 from mien.rows.table import VideoColumns, VideoResult
 
 if TYPE_CHECKING:
@@ -50,8 +51,9 @@ def analyze_video(
     columns = VideoColumns()
     given = frames(source, every_s=every_s, start_s=start_s, end_s=end_s)
     read = read_stream(recognizer, given, settings=settings, offline=offline, keep_images=False)
-    for frame, readings in read:
-        columns.add(frame.index, frame.time_s, readings)
-        if progress is not None:
-            progress(frame.time_s)
+    with closing_of(read):  # also where `progress` raises: its error would keep the file open
+        for frame, readings in read:
+            columns.add(frame.index, frame.time_s, readings)
+            if progress is not None:
+                progress(frame.time_s)
     return columns.result(str(source))

@@ -15,6 +15,7 @@ from mien.recognize.video.readings import VideoSettings, read_stream
 from mien.recognize.video.report import Highlights, Images
 from mien.recognize.video.row_sink import RowSink
 from mien.recognize.video.sampling import check_fps, check_times, end_of_last
+from mien.recognize.video.smoothing import closing_of
 from mien.recognize.video.writer import VideoWriter
 from mien.rows.timeline import clock
 
@@ -101,6 +102,8 @@ def write_video(
     keep_images = outputs.video is not None or outputs.report is not None
     read = _read(recognizer, source, info, how, keep_images=keep_images)
     with ExitStack() as stack:
+        # Also where something else fails, whose error would keep a thread and the file open.
+        stack.enter_context(closing_of(read))
         rows = stack.enter_context(
             RowSink(
                 outputs,
