@@ -1,6 +1,7 @@
 import base64
 import io
 import json
+import re
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -187,6 +188,23 @@ def test_what_cannot_be_read_is_an_error_of_the_client(
     answer = raw(server, content, kind, f"/api/readings{query}")
     assert code_of(answer) == (status, code)
     wait_until(lambda: server.service.held_bytes == 0, "memory that is given back")
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("readings?threshold=2", "threshold: expected less than or equal to 1; got '2'"),
+        ("readings?threshold=x", "threshold: expected a valid number; got 'x'"),
+        ("readings?cropped=maybe", "cropped: expected a valid boolean; got 'maybe'"),
+        ("explanations?face=1.5", "face: expected a valid integer; got '1.5'"),
+        ("rows", "kind: expected a value; got none"),
+        ("rows?kind=x", "kind: expected 'csv', 'jsonl', .* 'fex' or 'openface'; got 'x'"),
+    ],
+)
+def test_what_came_as_an_argument_is_told(server: Running, path: str, message: str) -> None:
+    answer = raw(server, image(), "image/png", f"/api/{path}")
+    assert code_of(answer) == (422, "argument")
+    assert re.fullmatch(message, answer.json()["error"]["message"])
 
 
 def test_forms_are_held_to_their_field_and_number(server: Running) -> None:
@@ -378,7 +396,9 @@ def test_a_video_is_cancelled_by_its_id_or_by_closing_the_connection(
         assert httpx.delete(f"{url}/{accepted['id']}").status_code == 204
         *_, (name, data) = events
     assert (name, data["error"]["code"]) == ("failed", "cancelled")
-    assert httpx.delete(f"{url}/{accepted['id']}").status_code == 404
+    gone = httpx.delete(f"{url}/{accepted['id']}")
+    assert code_of(gone) == (404, "not_found")
+    assert gone.json()["error"]["message"].endswith(f"is being read; got '{accepted['id']}'")
     wait_until_idle(server)
     with video_events(server.address, long_video) as events:
         assert next(events)[0] == "accepted"

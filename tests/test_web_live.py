@@ -141,6 +141,15 @@ def test_settings_in_the_address_are_refused_not_forgotten(server: Running) -> N
     wait_until_gone(server)
 
 
+def test_a_proxy_that_passes_on_no_websocket_is_told_so(server: Running) -> None:
+    answer = server.get("/api/live")
+    assert (answer.status_code, answer.headers["upgrade"]) == (426, "websocket")
+    assert answer.json()["error"] == {
+        "code": "websocket",
+        "message": "expected a WebSocket; got a plain request. A proxy has to pass on Upgrade",
+    }
+
+
 def test_frames_may_change_their_size(server: Running) -> None:
     sizes = [(64, 48), (320, 240), (9, 9), (8, 400), (640, 480), (320, 240)]
     with server.live() as client:

@@ -228,7 +228,12 @@ async def _on_disconnect(request: Request, error: ClientDisconnect) -> Response:
 async def _on_invalid(request: Request, error: RequestValidationError) -> Response:
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"][1:])
-    message = f"{name}: {first['msg'][:1].lower()}{first['msg'][1:]}"
+    if first["type"] == "missing":
+        expected, got = "a value", "none"
+    else:  # of pydantic: "Input should be a valid number, unable to parse string as a number"
+        expected = first["msg"].removeprefix("Input should be ").partition(", unable to")[0]
+        got = repr(str(first["input"])[:60])
+    message = f"{name}: expected {expected}; got {got}"
     return ApiError(422, "argument", message).response()
 
 

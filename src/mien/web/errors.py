@@ -46,7 +46,11 @@ class ApiError(Exception):
 
     def response(self) -> Response:
         """The answer."""
-        headers = {401: {"WWW-Authenticate": 'Bearer realm="mien"'}, 429: {"Retry-After": "1"}}
+        headers = {
+            401: {"WWW-Authenticate": 'Bearer realm="mien"'},
+            426: {"Upgrade": "websocket"},
+            429: {"Retry-After": "1"},
+        }
         body = json.dumps({"error": self.to_dict()})
         return Response(body, self.status, headers.get(self.status), "application/json")
 

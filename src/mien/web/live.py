@@ -14,14 +14,14 @@ from typing import Any, Final, Generic, TypeVar
 from fastapi import APIRouter, WebSocket
 from fastapi.concurrency import run_in_threadpool
 
-from mien.errors import ImageError, MienError, OptionError, check_number
+from mien.errors import ImageError, MienError, OptionError, check_number, counted
 from mien.readings import TrackedReading
 from mien.recognize.images import load_image
 from mien.recognize.recognizer import Recognizer
 from mien.recognize.video.frames import Frame
 from mien.recognize.video.readings import VideoSettings, frame_readings
 from mien.recognize.video.smoothing import FaceSmoothing, SmoothingSettings, closing_of
-from mien.web.errors import user_message
+from mien.web.errors import ApiError, user_message
 from mien.web.security import CLOSE_BUSY, CLOSE_POLICY, say_goodbye, subprotocol
 from mien.web.service import Service
 from mien.web.settings import Limits, megabytes
@@ -108,7 +108,8 @@ def live_route(
     async def live(socket: WebSocket) -> None:
         await socket.accept(subprotocol=subprotocol(socket))
         if service.live_clients >= (most := service.limits.live_clients):
-            await say_goodbye(socket, CLOSE_BUSY, f"expected at most {most} live clients at once")
+            clients = counted(most, "live client")
+            await say_goodbye(socket, CLOSE_BUSY, f"expected at most {clients} at once")
             return
         if socket.query_params:
             name = ascii(next(iter(socket.query_params))[:20])[:60]
@@ -121,6 +122,11 @@ def live_route(
                 await say_goodbye(socket, *close)
         finally:
             service.live_clients -= 1
+
+    @routes.get(path, include_in_schema=False)
+    async def plain() -> None:
+        message = "expected a WebSocket; got a plain request. A proxy has to pass on Upgrade"
+        raise ApiError(426, "websocket", message)
 
     return routes
 

@@ -22,6 +22,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from mien.errors import counted
 from mien.web.errors import ApiError
 from mien.web.service import Service
 from mien.web.settings import MB, is_loopback
@@ -127,7 +128,9 @@ class SecurityMiddleware:
         """Pass on a request, if there are not too many, for as long as it may take."""
         limits = self._limits
         if self._answering >= limits.requests:
-            raise ApiError(429, "busy", f"expected at most {limits.requests} requests at once")
+            raise ApiError(
+                429, "busy", f"expected at most {counted(limits.requests, 'request')} at once"
+            )
         self._answering += 1
         try:
             async with asyncio.timeout(limits.request_s) as time_left:
@@ -159,7 +162,7 @@ class SecurityMiddleware:
     def _check(self, scope: Scope, headers: Headers) -> None:
         self._check_host(headers)
         if self._service.connections() > (most := self._limits.connections):
-            raise ApiError(429, "busy", f"expected at most {most} connections at once")
+            raise ApiError(429, "busy", f"expected at most {counted(most, 'connection')} at once")
         is_socket = scope["type"] == "websocket"
         if is_socket or scope["method"] not in _SAFE_METHODS:
             self._check_origin(headers)

@@ -16,6 +16,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from mien.errors import counted
 from mien.web.errors import ApiError
 from mien.web.settings import Limits, megabytes
 
@@ -38,7 +39,9 @@ async def images_of(request: Request, limits: Limits, *, most: int) -> list[tupl
         body = await request.body()
         images = [(raw_name(request) or "image", body)] if body else []
     else:
-        too_many = ApiError(413, "too_many", f"expected at most {most} images; more came")
+        too_many = ApiError(
+            413, "too_many", f"expected at most {counted(most, 'image')}; more came"
+        )
         form = _Form(request, "images", most, too_many, in_memory=limits.request_bytes + 1)
         images = []
         for file in await form.files():

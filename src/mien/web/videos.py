@@ -17,7 +17,7 @@ from fastapi.concurrency import iterate_in_threadpool, run_in_threadpool
 from fastapi.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from mien.errors import VideoError
+from mien.errors import VideoError, counted
 from mien.output.records import (
     VIDEO_TABLE,
     csv_header,
@@ -130,7 +130,8 @@ def router(service: Service) -> APIRouter:
     async def cancel(id: str) -> Response:
         """By the number that the event `accepted` gave."""
         if not service.cancel_video(id):
-            raise ApiError(404, "not_found", "expected the id of a video that is being read")
+            expected = "expected the id of a video that is being read"
+            raise ApiError(404, "not_found", f"{expected}; got {id[:60]!r}")
         return Response(status_code=204)
 
     return routes
@@ -375,7 +376,8 @@ class _VideoResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         videos, limits = self._service.videos, self._service.limits
         if len(videos) >= limits.videos:
-            raise ApiError(429, "busy", f"expected at most {limits.videos} videos at once")
+            most = counted(limits.videos, "video")
+            raise ApiError(429, "busy", f"expected at most {most} at once")
         session = videos[self._id] = VideoSession(limits)
         try:
             async with AsyncExitStack() as stack:
