@@ -23,6 +23,9 @@ export class ModelError extends MienError {
   override name = "ModelError";
 }
 
+/** What is told of a recognizer that was closed. */
+export const CLOSED = "expected an open recognizer; it was closed";
+
 const KINDS: Readonly<Record<string, typeof MienError>> = { MienError, OptionError, ImageError, ModelError };
 
 /** An error by its name, as it came out of a worker. */

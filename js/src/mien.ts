@@ -1,6 +1,6 @@
 /** The package in a page: the networks run in a worker, so that the page never waits for them. */
 
-import { errorNamed, firstLine, ImageError, ModelError, OptionError } from "./errors.js";
+import { CLOSED, errorNamed, firstLine, ImageError, ModelError, OptionError } from "./errors.js";
 import type { Emotion } from "./labels.js";
 import type { Answer, Opening, Request, Sent } from "./protocol.js";
 import type { Explanation, FrameReadings, Reading, TrackedReading } from "./readings.js";
@@ -10,15 +10,21 @@ import {
   BaseRecognizer,
   COMMON,
   type CommonOptions,
+  checkModel,
   checkNames,
   type StreamOptions,
 } from "./recognizer.js";
 import type { SmoothingSettings } from "./smoothing.js";
-import { isPixels, nameOf, type Source } from "./sources.js";
+import { isBytes, isPixels, nameOf, type PixelSource } from "./sources.js";
 import type { ModelSpec } from "./spec.js";
 import { framesOf } from "./video.js";
 
 export * from "./public.js";
+
+/** An image of the page; frames of WebCodecs are taken, too. */
+export type PageSource = ImageBitmap | CanvasImageSource | Blob;
+
+export type Source = PixelSource | PageSource;
 
 export interface RecognizerOptions extends CommonOptions {
   /**
@@ -47,6 +53,7 @@ export class Recognizer extends BaseRecognizer<Source> {
    */
   static async load(options: RecognizerOptions = {}): Promise<Recognizer> {
     checkNames(options, OPTIONS);
+    checkModel(options.model);
     return new Recognizer(await PageWorker.start(options));
   }
 
@@ -93,15 +100,14 @@ class PageWorker implements Backend<Source> {
     const at = (name: string): string => new URL(name, folder).href;
     const worker = new PageWorker(newWorker(at("worker.js")));
     const { threshold = 0, minFacePx = 0, fullSize = false, head } = options;
-    const isBytes = model instanceof Uint8Array;
-    const reader = isBytes ? model : model === undefined ? at("mien.onnx") : addressOf(model);
+    const reader = isBytes(model) ? model : model === undefined ? at("mien.onnx") : addressOf(model);
     const opening: Opening = {
       do: "open",
       faces: at("yunet.onnx"),
       reader,
       wasm: wasm === undefined ? at("ort-wasm-simd-threaded.wasm") : addressOf(wasm),
       timeoutMs,
-      options: { threshold, minFacePx, fullSize, head, modelName: isBytes ? "the model" : String(reader) },
+      options: { threshold, minFacePx, fullSize, head, modelName: isBytes(reader) ? "the model" : reader },
     };
     const over = setTimeout(
       () => worker.fail(new ModelError(`expected the models within ${timeoutMs} ms; they have not come`)),
@@ -150,7 +156,7 @@ class PageWorker implements Backend<Source> {
   }
 
   async close(): Promise<void> {
-    this.fail(new ModelError("expected an open recognizer; it was closed"));
+    this.fail(new ModelError(CLOSED));
     this.worker.terminate();
   }
 
@@ -210,7 +216,8 @@ async function sendable(source: Source): Promise<Sent> {
 
 function notAPicture(source: unknown): ImageError {
   return new ImageError(
-    "expected an ImageBitmap, ImageData, canvas, image, video, Blob or { data, width, height }; " +
+    "expected an ImageBitmap, ImageData, canvas, image, video, Blob or { data, width, height }, whose " +
+      "data is a Uint8Array or Uint8ClampedArray; " +
       `got ${nameOf(source)}`,
   );
 }

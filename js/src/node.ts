@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { Engine } from "./engine.js";
-import { firstLine, ImageError, ModelError } from "./errors.js";
+import { CLOSED, firstLine, ImageError, ModelError } from "./errors.js";
 import type { Emotion } from "./labels.js";
 import type { Pixels } from "./pixels.js";
 import {
@@ -12,10 +12,11 @@ import {
   BaseRecognizer,
   COMMON,
   type CommonOptions,
+  checkModel,
   checkNames,
 } from "./recognizer.js";
 import type { SmoothingSettings } from "./smoothing.js";
-import { isPixels, nameOf, type PixelSource, toPixels } from "./sources.js";
+import { isBytes, isPixels, nameOf, type PixelSource, toPixels } from "./sources.js";
 
 export * from "./public.js";
 
@@ -37,8 +38,9 @@ export class Recognizer extends BaseRecognizer<PixelSource> {
    */
   static async load(options: RecognizerOptions = {}): Promise<Recognizer> {
     checkNames(options, OPTIONS);
+    checkModel(options.model);
     const { model = new URL("./mien.onnx", import.meta.url), ...rest } = options;
-    const modelName = model instanceof Uint8Array ? "the model" : nameOfFile(model);
+    const modelName = isBytes(model) ? "the model" : nameOfFile(model);
     const files = { faces: bytesOf(new URL("./yunet.onnx", import.meta.url)), reader: bytesOf(model) };
     const { threshold = 0, minFacePx = 0, fullSize = false, head } = rest;
     const engine = await Engine.open(
@@ -54,6 +56,8 @@ export class Recognizer extends BaseRecognizer<PixelSource> {
 }
 
 class OwnProcess implements Backend<PixelSource> {
+  private isClosed = false;
+
   constructor(private readonly engine: Engine) {}
 
   get spec() {
@@ -61,17 +65,21 @@ class OwnProcess implements Backend<PixelSource> {
   }
 
   async read(source: PixelSource) {
+    this.checkOpen();
     return this.engine.read(checked(source));
   }
 
   async explain(source: PixelSource, face: number, emotion?: Emotion) {
+    this.checkOpen();
     return this.engine.explain(checked(source), face, emotion);
   }
 
   async follow(settings: SmoothingSettings): Promise<BackendStream<PixelSource>> {
+    this.checkOpen();
     const stream = this.engine.follow(settings);
     return {
       read: async (source, timeS) => {
+        this.checkOpen();
         const image = checked(source);
         const faces = await stream.read(image, timeS);
         return { width: image.width, height: image.height, faces };
@@ -80,25 +88,35 @@ class OwnProcess implements Backend<PixelSource> {
     };
   }
 
-  close() {
+  async close() {
+    this.isClosed = true;
     return this.engine.close();
+  }
+
+  private checkOpen(): void {
+    if (this.isClosed) throw new ModelError(CLOSED);
   }
 }
 
+/** Pixels of our own: they wait for their turn, and whoever gave them may use theirs anew. */
 function checked(source: PixelSource): Pixels {
-  if (isPixels(source)) return toPixels(source);
+  if (isPixels(source)) {
+    const pixels = toPixels(source);
+    return pixels.data === source.data ? { ...pixels, data: new Uint8Array(pixels.data) } : pixels;
+  }
   throw new ImageError(
-    "expected pixels, { data, width, height }; node has no decoder of image files, but packages " +
-      `such as sharp have; got ${nameOf(source)}`,
+    "expected pixels, { data, width, height }, whose data is a Uint8Array or Uint8ClampedArray; node " +
+      `has no decoder of image files, but packages such as sharp have; got ${nameOf(source)}`,
   );
 }
 
 function nameOfFile(file: string | URL): string {
-  return file instanceof URL ? fileURLToPath(file) : file;
+  if (!(file instanceof URL)) return file;
+  return file.protocol === "file:" ? fileURLToPath(file) : file.href;
 }
 
 async function bytesOf(file: string | URL | Uint8Array): Promise<Uint8Array> {
-  if (file instanceof Uint8Array) return file;
+  if (isBytes(file)) return file;
   try {
     return await readFile(file);
   } catch (error) {

@@ -6,5 +6,5 @@ export { COLORS, EMOTIONS, type Emotion } from "./labels.js";
 export type { FaceQuality, Unusable } from "./quality.js";
 export type { Explanation, FrameReadings, Reading, TrackedReading } from "./readings.js";
 export type { CommonOptions, ExplainOptions, Frame, StreamOptions } from "./recognizer.js";
-export type { PageSource, PixelSource, Source } from "./sources.js";
+export type { PixelSource } from "./sources.js";
 export type { Head, ModelSpec } from "./spec.js";

@@ -4,6 +4,7 @@ import { OptionError } from "./errors.js";
 import { EMOTIONS, type Emotion } from "./labels.js";
 import type { Explanation, FrameReadings, Reading, TrackedReading } from "./readings.js";
 import { checkSmoothing, SMOOTHING, type SmoothingSettings } from "./smoothing.js";
+import { isBytes, nameOf } from "./sources.js";
 import type { ModelSpec } from "./spec.js";
 
 /** Where the networks run. */
@@ -64,8 +65,16 @@ export const COMMON: Named<CommonOptions> = { threshold: true, minFacePx: true, 
 const STREAM: Named<StreamOptions> = { halfLifeS: true, margin: true, signal: true };
 const EXPLAIN: Named<ExplainOptions> = { face: true, emotion: true };
 
+/** @throws OptionError it is no file's name, nor its bytes: an ArrayBuffer would be taken for a name. */
+export function checkModel(model: unknown): void {
+  if (model === undefined || typeof model === "string" || model instanceof URL || isBytes(model)) return;
+  throw new OptionError(`model: expected a file's name, or its bytes as a Uint8Array; got ${nameOf(model)}`);
+}
+
 /** @throws OptionError an option has a name that is not among those known: it would be passed over. */
 export function checkNames<Options extends object>(options: Options, known: Named<Options>): void {
+  if (typeof options !== "object" || options === null)
+    throw new OptionError(`expected options as an object; got ${nameOf(options)}`);
   for (const name of Object.keys(options)) {
     if (!Object.hasOwn(known, name))
       throw new OptionError(`expected options among ${Object.keys(known).join(", ")}; got '${name}'`);
@@ -113,7 +122,7 @@ export class BaseRecognizer<S> {
    * Read frames: every face followed, its probabilities smoothed over time.
    *
    * @param frames with times that never fall.
-   * @throws OptionError an option is out of its range, or there is no such option.
+   * @throws OptionError an option is out of its range, there is no such option, or these are no frames.
    */
   async *streamFrames(
     frames: AsyncIterable<Frame<S>> | Iterable<Frame<S>>,
@@ -121,15 +130,19 @@ export class BaseRecognizer<S> {
   ): AsyncGenerator<FrameReadings, void, void> {
     checkNames(options, STREAM);
     const settings = smoothingOf(options);
+    const { signal } = options;
+    if (!isIterable(frames))
+      throw new OptionError(`frames: expected an iterable of { source, timeS }; got ${nameOf(frames)}`);
     const stream = await this.backend.follow(settings);
     let frame = 0;
     let dropped = 0;
     let firstS: number | null = null;
     let lastS = -Infinity;
     try {
-      for await (const { source, timeS, skipped = 0 } of frames) {
-        if (options.signal?.aborted) return;
-        if (!(timeS >= lastS)) throw new OptionError(`timeS: expected ${lastS} or later; got ${timeS}`);
+      for await (const given of signal ? untilAborted(frames, signal) : frames) {
+        if (signal?.aborted) return;
+        checkFrame(given, lastS);
+        const { source, timeS, skipped = 0 } = given;
         lastS = timeS;
         firstS ??= timeS;
         frame += skipped;
@@ -149,6 +162,61 @@ export class BaseRecognizer<S> {
   close(): Promise<void> {
     return this.backend.close();
   }
+}
+
+function isIterable(frames: unknown): boolean {
+  const given = Object(frames);
+  return given === frames && (Symbol.asyncIterator in given || Symbol.iterator in given);
+}
+
+/** @throws OptionError it is no frame, or one of before `lastS`. */
+function checkFrame(given: Frame<unknown>, lastS: number): void {
+  if (typeof given !== "object" || given === null)
+    throw new OptionError(`frames: expected { source, timeS } of each; got ${nameOf(given)}`);
+  const { timeS, skipped = 0 } = given;
+  if (!Number.isFinite(timeS)) throw new OptionError(`timeS: expected seconds, a number; got ${timeS}`);
+  if (timeS < lastS) throw new OptionError(`timeS: expected ${lastS} or later; got ${timeS}`);
+  if (!(Number.isInteger(skipped) && skipped >= 0))
+    throw new OptionError(`skipped: expected a whole number of 0 or more; got ${skipped}`);
+}
+
+/** Frames until the signal comes, which need not wait for the next one. */
+async function* untilAborted<T>(
+  frames: AsyncIterable<T> | Iterable<T>,
+  signal: AbortSignal,
+): AsyncGenerator<T, void, void> {
+  const iterator =
+    Symbol.asyncIterator in frames ? frames[Symbol.asyncIterator]() : frames[Symbol.iterator]();
+  const end = async (): Promise<unknown> => iterator.return?.();
+  for (;;) {
+    const next = await nextOf(iterator, signal);
+    if (next === null) {
+      end().catch(() => undefined); // a frame that never comes would keep it waiting
+      return;
+    }
+    if (next.done) return;
+    let isLeft = true;
+    try {
+      yield next.value;
+      isLeft = false;
+    } finally {
+      if (isLeft) await end();
+    }
+  }
+}
+
+/** The next frame; null once the signal has come. */
+function nextOf<T>(
+  iterator: AsyncIterator<T> | Iterator<T>,
+  signal: AbortSignal,
+): Promise<IteratorResult<T> | null> {
+  if (signal.aborted) return Promise.resolve(null);
+  return new Promise((resolve, reject) => {
+    const stop = (): void => resolve(null);
+    signal.addEventListener("abort", stop);
+    const asked = (async () => iterator.next())();
+    asked.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
 }
 
 function smoothingOf({ halfLifeS = SMOOTHING.halfLifeS, margin }: StreamOptions): SmoothingSettings {

@@ -1,4 +1,4 @@
-/** What can be read: pixels everywhere, and in a page all that shows an image. */
+/** What can be read everywhere: pixels. Types of a page are not named here: node has none of them. */
 
 import { ImageError } from "./errors.js";
 import type { Pixels } from "./pixels.js";
@@ -10,27 +10,37 @@ export interface PixelSource {
   readonly height: number;
 }
 
-/** An image of the page; frames of WebCodecs are taken, too. */
-export type PageSource = ImageBitmap | CanvasImageSource | Blob;
-
-export type Source = PixelSource | PageSource;
-
 const MIN_SIDE_PX = 8;
 
 /** Whether it is pixels, ready to be read. */
 export function isPixels(source: unknown): source is PixelSource {
-  const given = source as Partial<PixelSource> | null;
-  return given?.data instanceof Uint8Array || given?.data instanceof Uint8ClampedArray;
+  const data = (source as Partial<PixelSource> | null)?.data;
+  return isBytes(data) || arrayName(data) === "Uint8ClampedArray";
+}
+
+/** Whether it is a Uint8Array, one of another window or context, too. */
+export function isBytes(data: unknown): data is Uint8Array {
+  return arrayName(data) === "Uint8Array";
+}
+
+/** Of a typed array, by which each realm calls its own; a Buffer is a Uint8Array. */
+function arrayName(data: unknown): string | undefined {
+  return ArrayBuffer.isView(data) ? String(Reflect.get(data, Symbol.toStringTag)) : undefined;
 }
 
 /**
  * Pixels as the networks take them; transparent ones are laid on white.
  *
- * @throws ImageError there are not three or four bytes for each pixel.
+ * @throws ImageError there are not three or four bytes for each pixel, or not so many pixels.
  */
 export function toPixels({ data, width, height }: PixelSource): Pixels {
+  const areCounts = [width, height].every((side) => Number.isInteger(side) && side > 0);
+  if (!areCounts) {
+    const got = [width, height].map((side) => (typeof side === "string" ? `'${side}'` : String(side)));
+    throw new ImageError(`width and height: expected whole numbers above 0; got ${got.join(" and ")}`);
+  }
   const channels = data.length / (width * height);
-  if (!(width > 0 && height > 0) || (channels !== 3 && channels !== 4)) {
+  if (channels !== 3 && channels !== 4) {
     throw new ImageError(
       `expected RGB or RGBA, 3 or 4 bytes for each of ${width} x ${height} pixels; got ${data.length} bytes`,
     );
@@ -66,8 +76,10 @@ function isOpaque(rgba: Uint8Array | Uint8ClampedArray): boolean {
   return true;
 }
 
-/** What came, for messages: the name of its class, or its kind. */
+/** What came, for messages: the name of its class, or its kind; of a plain object its data's. */
 export function nameOf(source: unknown): string {
   if (source === null || source === undefined) return String(source);
-  return typeof source === "object" ? source.constructor?.name || "an object" : typeof source;
+  if (typeof source !== "object") return typeof source;
+  const name = source.constructor?.name || "an object";
+  return name === "Object" && "data" in source ? `{ data: ${nameOf(source.data)} }` : name;
 }

@@ -72,6 +72,48 @@ test("models that are none are told", async () => {
   }
 });
 
+test("what is no model or no options is told", async () => {
+  const load = (options: unknown) => Recognizer.load(options as object);
+  const bytes = new ArrayBuffer(8);
+  for (const [model, name] of [
+    [bytes, "ArrayBuffer"],
+    [3, "number"],
+    [null, "null"],
+  ] as const) {
+    const message = new RegExp(`^model: expected a file's name, or its bytes .*; got ${name}$`);
+    await assert.rejects(load({ model }), refusal("OptionError", message));
+  }
+  const elsewhere = new URL("https://example.org/a.onnx");
+  await assert.rejects(
+    load({ model: elsewhere }),
+    refusal("ModelError", /^https:\/\/example.org\/a.onnx: expected a model file; .* scheme file/),
+  );
+  for (const [options, name] of [
+    [null, "null"],
+    ["a.onnx", "string"],
+  ]) {
+    const message = new RegExp(`^expected options as an object; got ${name}$`);
+    await assert.rejects(load(options), refusal("OptionError", message));
+  }
+});
+
+test("nothing is read by a recognizer that was closed", async () => {
+  const source = { data: new Uint8Array(64 * 64 * 3), width: 64, height: 64 };
+  const own = await Recognizer.load();
+  const begun = own.read(source);
+  const stream = own.stream([0, 1].map((timeS) => ({ source, timeS })));
+  await stream.next();
+  await own.close();
+  assert.deepEqual(await begun, []);
+  const closed = refusal("ModelError", /^expected an open recognizer; it was closed$/);
+  await assert.rejects(own.read(source), closed);
+  await assert.rejects(own.explain(source), closed);
+  await assert.rejects(stream.next(), closed);
+  await assert.rejects(own.stream([{ source, timeS: 0 }]).next(), closed);
+  await own.close();
+  assert.equal(own.spec.name, "mien");
+});
+
 test("a model says what it is", () => {
   const spec = specOf(readFileSync(MODEL), "mien.onnx");
   assert.equal(spec.name, "mien");
@@ -89,7 +131,17 @@ test("what is no image is told", async () => {
       { data: new Uint8Array(10), width: 10, height: 10 },
       /3 or 4 bytes for each of 10 x 10 pixels; got 10 bytes/,
     ],
-    [{ data: new Uint8Array(0), width: 0, height: 0 }, /0 x 0 pixels; got 0 bytes/],
+    ...[new Uint16Array(768), new Int8Array(768), new Float32Array(768), new Array(768)].map(
+      (data) =>
+        [
+          { data, width: 16, height: 16 },
+          new RegExp(`a Uint8Array or Uint8ClampedArray; .* got { data: ${data.constructor.name} }$`),
+        ] as const,
+    ),
+    [{ data: new Uint8Array(0), width: 0, height: 0 }, /expected whole numbers above 0; got 0 and 0/],
+    [{ data: new Uint8Array(3000), width: 62.5, height: 16 }, /^width and height: .* got 62.5 and 16$/],
+    [{ data: new Uint8Array(768), width: "16", height: 16n }, /got '16' and 16$/],
+    [{ data: new Uint8Array(768) }, /got undefined and undefined$/],
     [{ data: new Uint8Array(7 * 9 * 3), width: 7, height: 9 }, /at least 8 x 8 pixels; got 7 x 9/],
   ] as const;
   for (const [source, message] of wrong) {
@@ -143,6 +195,56 @@ test("a stream tells what is wrong, and ends where it is told to", async () => {
     [0, 0, 0],
     [3, 2, 1],
   ]);
+});
+
+test("frames that are none are told", async () => {
+  const source = { data: new Uint8Array(64 * 64 * 3), width: 64, height: 64 };
+  const wrong = [
+    [undefined, /^frames: expected an iterable of { source, timeS }; got undefined$/],
+    [source, /^frames: expected an iterable of .*; got { data: Uint8Array }$/],
+    [[null], /^frames: expected { source, timeS } of each; got null$/],
+    [[{ source }], /^timeS: expected seconds, a number; got undefined$/],
+    [[{ source, timeS: "1" }], /^timeS: expected seconds, a number; got 1$/],
+    [[{ source, timeS: Number.POSITIVE_INFINITY }], /^timeS: .*; got Infinity$/],
+    [[{ source, timeS: 0, skipped: -1 }], /^skipped: expected a whole number of 0 or more; got -1$/],
+    [[{ source, timeS: 0, skipped: 0.5 }], /^skipped: .*; got 0.5$/],
+  ] as const;
+  for (const [frames, message] of wrong) {
+    const stream = recognizer.stream(frames as never);
+    await assert.rejects(stream.next(), refusal("OptionError", message));
+  }
+});
+
+test("a stream ends at its signal while it waits for a frame, and its frames with it", async () => {
+  const source = { data: new Uint8Array(64 * 64 * 3), width: 64, height: 64 };
+  const controller = new AbortController();
+  let ended = 0;
+  const endless = {
+    [Symbol.asyncIterator]: () => ({
+      asked: 0,
+      async next() {
+        if (this.asked++) await new Promise(() => undefined);
+        return { done: false as const, value: { source, timeS: 0 } };
+      },
+      async return() {
+        ended++;
+        return { done: true as const, value: undefined };
+      },
+    }),
+  };
+  setTimeout(() => controller.abort(), 50);
+  let shown = 0;
+  for await (const _ of recognizer.stream(endless, { signal: controller.signal })) shown++;
+  assert.deepEqual([shown, ended], [1, 1]);
+  for await (const _ of recognizer.stream(endless, { signal: new AbortController().signal })) break;
+  assert.equal(ended, 2);
+  const broken = (async function* () {
+    yield { source, timeS: 0 };
+    throw new RangeError("no more");
+  })();
+  const stream = recognizer.stream(broken, { signal: new AbortController().signal });
+  await stream.next();
+  await assert.rejects(stream.next(), /^RangeError: no more$/);
 });
 
 test("a label holds until another is clearly more", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -48,6 +48,43 @@ test("one version, here and in Python", () => {
   const { version } = JSON.parse(readFileSync(`${ROOT}package.json`, "utf8"));
   const python = readFileSync(`${ROOT}../src/mien/__init__.py`, "utf8");
   assert.equal(version, /__version__.*"(.+)"/.exec(python)?.[1]);
+});
+
+/** What the compiler says of a user's own file, with every check, those of the package's types, too. */
+function compiled(code: string, where: "page" | "node"): string {
+  const folder = mkdtempSync(join(tmpdir(), "mien-"));
+  mkdirSync(join(folder, "node_modules"));
+  symlinkSync(ROOT, join(folder, "node_modules", "mien"));
+  writeFileSync(join(folder, "mine.mts"), code);
+  const compiler = `${ROOT}node_modules/typescript/bin/tsc`;
+  const strict = ["--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess", "--noEmit"];
+  const types = ["--lib", "es2022", "--types", "node", "--typeRoots", `${ROOT}node_modules/@types`];
+  const page = ["--module", "esnext", "--moduleResolution", "bundler", "--lib", "es2022,dom"];
+  const settings = where === "page" ? page : ["--module", "nodenext", ...types];
+  try {
+    const options = { cwd: folder, encoding: "utf8" } as const;
+    return execFileSync(process.execPath, [compiler, ...strict, ...settings, "mine.mts"], options);
+  } catch (error) {
+    return String((error as { stdout: string }).stdout);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test("a program for node is typed without the types of a page", () => {
+  const read = (array: string) =>
+    `import { Recognizer } from "mien";
+    const recognizer = await Recognizer.load({ threshold: 0.5 });
+    const [reading] = await recognizer.read({ data: new ${array}(3), width: 1, height: 1 });
+    export const said: number | undefined = reading?.probabilities.happy;`;
+  assert.equal(compiled(read("Uint8Array"), "node"), "");
+  assert.match(compiled(read("Uint16Array"), "node"), /TS2322: Type 'Uint16Array/);
+  const page = `import { Recognizer, type Source } from "mien";
+    export const read = async (image: ImageBitmap | Blob | HTMLCanvasElement, pixels: ImageData) => {
+      const all: Source[] = [image, pixels];
+      return Promise.all(all.map(async (one) => (await Recognizer.load()).read(one)));
+    };`;
+  assert.equal(compiled(page, "page"), "");
 });
 
 test("the example for node reads files", () => {

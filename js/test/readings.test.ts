@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { runInNewContext } from "node:vm";
 import { cropFaces } from "../src/crops.js";
 import { type Box, iou } from "../src/faces.js";
 import { EMOTIONS } from "../src/labels.js";
@@ -138,6 +139,24 @@ test("reads that are asked for at once do not disturb each other", async () => {
   all.forEach((readings, i) => {
     assertSame(readings, some[i].readings, some[i].name);
   });
+});
+
+test("pixels are those of the moment of the call, whatever becomes of them", async () => {
+  const [image, other] = images;
+  const pixels = pixelsOf(image);
+  const before = recognizer.read(pixelsOf(other));
+  const data = new Uint8Array(pixels.data);
+  const read = recognizer.read({ ...pixels, data });
+  data.fill(0);
+  assertSame(await read, image.readings, image.name);
+  await before;
+});
+
+test("arrays of bytes of any realm are read alike", async () => {
+  const { data, ...size } = pixelsOf(images[0]);
+  const Other: typeof Uint8Array = runInNewContext("Uint8Array");
+  for (const same of [Buffer.from(data), new Uint8ClampedArray(data), new Other(data)])
+    assertSame(await recognizer.read({ data: same, ...size }), images[0].readings, images[0].name);
 });
 
 test("a threshold makes readings unsure", async () => {

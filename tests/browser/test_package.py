@@ -239,7 +239,9 @@ def test_the_camera_page_draws_boxes_and_overlays_nothing_else(
 
 
 NO_IMAGES: Final = {
-    "null": "video, Blob or { data, width, height }; got null",
+    "null": "whose data is a Uint8Array or Uint8ClampedArray; got null",
+    "{data: new Uint16Array(768), width: 16, height: 16}": "got { data: Uint16Array }",
+    "{data: new Uint8Array(768), width: '16', height: 16}": "whole numbers above 0; got '16' and",
     "'photo.jpg'": "got string",
     "document.body": "got HTMLBodyElement",
     "new Blob(['no image'])": "expected an image that the browser can show",
@@ -262,6 +264,7 @@ CANNOT_LOAD: Final[list[tuple[dict[str, Any], str, str]]] = [
     ({"model": "/index.html"}, "ModelError", "index.html: expected a model made by"),
     ({"model": "/none.onnx"}, "ModelError", "none.onnx: expected a file; got status 404"),
     ({"model": "/paper.onnx", "wasm": "/none.wasm"}, "ModelError", "expected the runtime at http"),
+    ({"model": [1]}, "OptionError", "or its bytes as a Uint8Array; got Array"),
     ({"assets": "/nowhere"}, "ModelError", "expected worker.js to run; it cannot be loaded"),
     ({"assets": "http://"}, "OptionError", "expected an address; got 'http://'"),
     ({"timeoutMs": 1}, "ModelError", "within 1 ms; they have not come"),
