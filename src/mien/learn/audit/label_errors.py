@@ -58,22 +58,13 @@ _DIGITS: Final = 16
 
 @dataclass(frozen=True)
 class LabelDoubt:
-    """What an audit finds of the faces that carry one label.
+    """What an audit finds of the faces that carry one label."""
 
-    Attributes:
-        n: faces that carry it.
-        in_doubt: how many of them confident learning holds to be wrong.
-        read_as: the emotion that most of those are read as; empty if there are none.
-        in_worst: how many of the n are among the `WORST` share of all faces.
-        ferplus_differs: of the n whose FER+ majority is an emotion, the share where it is another
-            one; None where there are none.
-    """
-
-    n: int
-    in_doubt: int
-    read_as: str
-    in_worst: int
-    ferplus_differs: float | None
+    n: int  # faces that carry it
+    in_doubt: int  # how many of them confident learning holds to be wrong
+    read_as: str  # the emotion that most of those are read as; empty if there are none
+    in_worst: int  # how many of the n are among the `WORST` share of all faces
+    ferplus_differs: float | None  # of those with a FER+ majority, the share with another; or None
 
 
 @dataclass(frozen=True)

@@ -70,37 +70,21 @@ class GroupScore:
 
 @dataclass(frozen=True)
 class Gap:
-    """The largest difference between two groups in one measure.
+    """The largest difference between two groups in one measure."""
 
-    Attributes:
-        measure: "accuracy", "same mix", or the label whose recall it is.
-        kind: one of `KINDS`.
-        groups: how many were compared.
-        worst: the group with the lowest value.
-        best: with the highest.
-        lowest: the value of `worst`.
-        highest: of `best`.
-        difference: between them, 0 to 1.
-        interval: of the difference, 95 % for all pairs of groups at once.
-        ratio: the lowest by the highest value, 0 to 1; None where both are 0.
-        ratio_interval: likewise; None where a value is 0.
-        p: of the permutation test.
-        holm: `p` corrected for all the gaps of this kind.
-    """
-
-    measure: str
-    kind: str
-    groups: int
-    worst: str
-    best: str
-    lowest: float
-    highest: float
-    difference: float
-    interval: Interval
-    ratio: float | None
-    ratio_interval: Interval | None
-    p: float
-    holm: float
+    measure: str  # "accuracy", "same mix", or the label whose recall it is
+    kind: str  # one of `KINDS`
+    groups: int  # how many were compared
+    worst: str  # the group with the lowest value
+    best: str  # with the highest
+    lowest: float  # the value of `worst`
+    highest: float  # of `best`
+    difference: float  # between them, 0 to 1
+    interval: Interval  # of the difference, 95 % for all pairs of groups at once
+    ratio: float | None  # the lowest by the highest value, 0 to 1; None where both are 0
+    ratio_interval: Interval | None  # likewise; None where a value is 0
+    p: float  # of the permutation test
+    holm: float  # `p` corrected for all the gaps of this kind
 
 
 @dataclass(frozen=True)
