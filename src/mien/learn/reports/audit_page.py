@@ -83,7 +83,7 @@ def to_page(
 ) -> str:
     """An audit as one HTML file, with a PNG file of the first check; arguments as `write_audit`."""
     check_faces_on_page(count)
-    config, voted = audit.read.config, audit.faces.votes is not None
+    voted = audit.faces.votes is not None
     emotions = {emotion: emotion for emotion in EMOTIONS}
     controls = {"label": ("labelled", emotions), "read": ("read as", emotions)}
     if voted:
@@ -92,21 +92,15 @@ def to_page(
     return render(
         "audit.html",
         title=f"Doubtful labels in {audit.faces.name}",
-        n=len(audit.faces),
-        folds=config.folds,
-        recipe=config.recipe.name,
-        epochs=config.recipe.epochs,
-        seed=config.seed,
-        version=config.mien_version,
-        accuracy=audit.accuracy,
-        chance=audit.chance,
+        audit=audit,
         doubted=int(audit.in_doubt.sum()),
         voted=voted,
         emotions=emotions,
         colors=_COLORS,
         labels=_by_label(audit),
         joint=_joint(audit.joint),
-        checks=[_check(check) for check in checks],
+        checks=[(check, _check(check)) for check in checks],
+        plain=PLAIN,
         figure=figure and Figure(data_uri(figure.read_bytes()), about, kind="drawn"),
         controls=controls,
         faces=_faces(audit, audit.order[:count]),
@@ -134,7 +128,7 @@ def _joint(joint: NDArray[np.float64]) -> Table:
     return Table(rows, head=["labelled", *EMOTIONS], caption=caption)
 
 
-def _check(check: VotesCheck) -> dict[str, object]:
+def _check(check: VotesCheck) -> Table:
     depths = next(iter(check.rankings.values())).precision_at
     wrong = [f"wrong of the first {depth:,} ({depth / check.n:.1%})" for depth in depths]
     by_chance = [f"{check.prevalence:.1%}"] * len(depths)
@@ -145,16 +139,7 @@ def _check(check: VotesCheck) -> dict[str, object]:
     of = counted(check.n, "face")
     caption = f"A label is wrong if {check.wrong_if}: {check.prevalence:.1%} of {of}"
     head = ["ranking", "average precision", "AUROC", *wrong]
-    return {
-        "table": Table(rows, head=head, caption=caption),
-        "plain": PLAIN,
-        "gain": check.gain.value,
-        "low": check.gain.interval.low,
-        "high": check.gain.interval.high,
-        "doubted": check.doubted_n,
-        "precision": check.doubted_precision,
-        "recall": check.doubted_recall,
-    }
+    return Table(rows, head=head, caption=caption)
 
 
 def _score(score: Score, form: str) -> Cell:

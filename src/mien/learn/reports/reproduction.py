@@ -60,6 +60,26 @@ class RunMeasures:
         """Of its recipe."""
         return self.config.recipe.name
 
+    @property
+    def said(self) -> str:
+        """What it reads of the photo, in words."""
+        return ", ".join(f"{r.emotion} {r.probability:.1%}" for r in self.readings) or "no face"
+
+    @property
+    def command(self) -> str:
+        """What trains this run again: its recipe, and the options in which it differs from that."""
+        recipe = self.config.recipe
+        named = RECIPES.get(recipe.name, recipe)
+        options = [
+            f"--{name.replace('_', '-')} {getattr(recipe, name)}"
+            for name in TRAIN_OPTIONS
+            if name == "epochs" or getattr(recipe, name) != getattr(named, name)
+        ]
+        return (
+            f"mien train --data FER2013 --recipe {recipe.name} {' '.join(options)} "
+            f"--seed {self.config.seed} --out report/runs/{recipe.name}"
+        )
+
 
 def measure_run(
     run_dir: Path, faces: FaceSet, model_file: Path, *, photo: Image | None = None
@@ -120,7 +140,7 @@ def write(
     text = render(
         "reproduction.md",
         version=__version__,
-        runs=[_told(run) for run in runs],
+        runs=runs,
         whole=_is_whole(faces),
         images=len(faces),
         data=_data(faces),
@@ -154,30 +174,6 @@ def _draw(run: RunMeasures, figures: Path, photo: Image | None) -> None:
     plot_class_scores(held_out, figures / f"{run.name}-classes", title=title)
     if photo is not None:
         write_image(figures / f"{run.name}-photo.jpg", annotate(photo, run.readings))
-
-
-def _told(run: RunMeasures) -> dict[str, object]:
-    """What the report tells of one run."""
-    config = run.config
-    return {
-        "name": run.name,
-        "epochs": len(run.history),
-        "epoch": run.epoch,
-        "seconds": sum(row.seconds for row in run.history),
-        "device": config.device,
-        "precision": config.precision,
-        "last_accuracy": run.history[-1].accuracy,
-        "last_val_accuracy": run.history[-1].val_accuracy,
-        "best_val_accuracy": run.history[run.epoch - 1].val_accuracy,
-        "train": run.train.accuracy,
-        "val_test": run.val_test.accuracy,
-        "val_test_n": run.val_test.n,
-        "test": run.test.evaluation.accuracy,
-        "readings": [f"{r.emotion} {r.probability:.1%}" for r in run.readings],
-        "command": _train_command(run),
-        "versions": f"mien {config.mien_version}, torch {config.torch_version}, {config.device}, "
-        f"{config.precision}, seed {config.seed}, data {config.data_fingerprint[:12]}",
-    }
 
 
 def _is_whole(faces: FaceSet) -> bool:
@@ -272,18 +268,3 @@ def _cells(row: ClassScore) -> list[str]:
     if not row.support:
         return ["-"] * 3
     return [f"{score:.2f}" for score in (row.precision, row.recall, row.f1)]
-
-
-def _train_command(run: RunMeasures) -> str:
-    """What trains this run again: its recipe, and the options in which it differs from that."""
-    recipe = run.config.recipe
-    named = RECIPES.get(recipe.name, recipe)
-    options = [
-        f"--{name.replace('_', '-')} {getattr(recipe, name)}"
-        for name in TRAIN_OPTIONS
-        if name == "epochs" or getattr(recipe, name) != getattr(named, name)
-    ]
-    return (
-        f"mien train --data FER2013 --recipe {recipe.name} {' '.join(options)} "
-        f"--seed {run.config.seed} --out report/runs/{recipe.name}"
-    )
