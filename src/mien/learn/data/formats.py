@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from mien.errors import DataError
 from mien.labels import EMOTIONS
-from mien.learn.data.tables import csv_rows
+from mien.learn.data.tables import csv_header, csv_rows
 from mien.readings import Face
 from mien.recognize.crops import SIZE_PX
 from mien.recognize.faces import Framing
@@ -139,7 +139,8 @@ def read_dataset_format(root: Path) -> Listing | None:
     if images is not None and images.is_dir():
         raise DataError(f"{root}: expected the folder Emotion beside {images.name} of CK+")
     for place in ("Manually_Annotated_file_lists/training.csv", "training.csv"):
-        if (found := _below(root, place)) is not None and _is_affectnet_table(found):
+        found = _below(root, place)
+        if found is not None and csv_header(found)[:1] == [_AFFECTNET_COLUMNS[0].lower()]:
             return _affectnet_tables(root, found.parent)
     if (found := _below(root, "train_set/annotations")) is not None:
         return _affectnet_folders(found.parent.parent)
@@ -281,14 +282,6 @@ def _raf_db(root: Path) -> Listing:
         file = root / "Image" / "aligned" / f"{Path(name).stem}_aligned{Path(name).suffix}"
         found.add(file, _number(label, RAF_DB, where), split)
     return found
-
-
-def _is_affectnet_table(path: Path) -> bool:
-    try:
-        with path.open(encoding="utf-8-sig", errors="replace") as file:
-            return file.readline().split(",")[0].strip() == _AFFECTNET_COLUMNS[0]
-    except OSError:
-        return False
 
 
 def _affectnet_tables(root: Path, tables: Path) -> Listing:
