@@ -169,7 +169,7 @@ class Training:
             )
         self.settings = settings
         self.device = device
-        self.batches = Batches.of(faces, device=device)
+        self.batches = Batches(faces, device=device)
         self.steps = len(faces) // settings.batch_size  # of an epoch
         total = self.steps * settings.epochs
         # What a step reads and writes besides weights: all of it lives as long as the graph.
@@ -418,7 +418,7 @@ def speedrun(
     """
     where = chosen_device(device)
     train, val, test = (_some(faces.split(name), limit) for name in SPLITS)
-    splits = {"val": Batches.of(val, device=where), "test": Batches.of(test, device=where)}
+    splits = {"val": Batches(val, device=where), "test": Batches(test, device=where)}
     if where.type == "cuda":
         torch.backends.cudnn.benchmark = True
     training = Training(train, settings, where, compiled=compiled)

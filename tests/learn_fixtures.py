@@ -95,7 +95,7 @@ def seeded(seed: int = 0) -> torch.Generator:
 def some_pixels(count: int = 16) -> Tensor:
     """(count, 1, 48, 48) float32: made-up faces as a training step has them."""
     faces = made_up_faces().take(np.arange(count))
-    return Batches.of(faces, device=torch.device("cpu")).take(slice(None)).pixels
+    return Batches(faces, device=torch.device("cpu")).take(slice(None)).pixels
 
 
 def onnx_model(

@@ -135,7 +135,7 @@ def test_the_order_of_an_epoch_is_a_permutation_of_its_own() -> None:
 @pytest.mark.parametrize("batch_size", [1, 5, 14, 1000])
 def test_in_order_gives_every_face_once(batch_size: int) -> None:
     faces = made_up_faces(train=2, val=0, test=0)
-    batches = list(Batches.of(faces, device=CPU).in_order(batch_size))
+    batches = list(Batches(faces, device=CPU).in_order(batch_size))
 
     pixels = torch.cat([batch.pixels for batch in batches])
     assert torch.equal(pixels[:, 0], torch.from_numpy(faces.images).float())
@@ -151,7 +151,7 @@ def test_take_keeps_faces_labels_and_votes_together() -> None:
     assert batch.targets.tolist() == faces.targets[rows.numpy()].tolist()
     assert batch.votes is not None
     assert torch.equal(batch.votes, torch.from_numpy(faces.vote_shares()[rows.numpy()]))
-    assert Batches.of(faces, device=CPU).take(rows).votes is None
+    assert Batches(faces, device=CPU).take(rows).votes is None
 
 
 def test_erasing_paints_one_rectangle_of_one_gray_level_over_its_share_of_the_faces() -> None:

@@ -68,7 +68,7 @@ def test_teachers_answer_with_the_mean_of_their_softened_probabilities(
     teachers: tuple[Path, Path, Path],
 ) -> None:
     one, other, _ = teachers
-    pixels = Batches.of(FACES.split("val"), device=torch.device("cpu")).take(slice(0, 9)).pixels
+    pixels = Batches(FACES.split("val"), device=torch.device("cpu")).take(slice(0, 9)).pixels
     with torch.no_grad():
         both = Teachers([one, other], STUDENT)
         both.prepare(torch.device("cpu"), compiled=False)

@@ -119,7 +119,7 @@ def test_where_not_even_one_face_fits_it_is_said_and_other_errors_are_not_taken_
 
 @pytest.mark.parametrize(
     ("function", "needed"),
-    [("of", "the network and the faces"), ("take", "reading 256 faces at a time")],
+    [("__init__", "the network and the faces"), ("take", "reading 256 faces at a time")],
 )
 def test_out_of_memory_outside_of_a_step_is_told_too(
     function: str, needed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -135,7 +135,7 @@ def test_out_of_memory_outside_of_a_step_is_told_too(
     def none_at_all(*_: object, **__: object) -> None:
         raise MESSAGES["cuda"]
 
-    monkeypatch.setattr(Batches, function, none_at_all if function == "of" else full)
+    monkeypatch.setattr(Batches, function, none_at_all if function == "__init__" else full)
     with pytest.raises(OutOfMemoryError, match=f"out of memory: expected room for {needed}. Free"):
         train(FACES, NORMED, tmp_path / "run", device="cpu")
 

@@ -229,7 +229,7 @@ def read_by_run(run_dir: Path, faces: FaceSet, *, device: str = "auto") -> Proba
     where = Fabric(accelerator=device, devices=1).device
     network.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
     parts = []
-    for batch in Batches.of(faces, device=where).in_order(EVALUATION_BATCH):
+    for batch in Batches(faces, device=where).in_order(EVALUATION_BATCH):
         views = (batch.pixels, batch.pixels.flip(3))
         both = torch.stack([network(view)[0].softmax(dim=1) for view in views])
         parts.append(both.mean(dim=0).cpu())

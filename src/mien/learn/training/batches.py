@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final
 
 import numpy as np
 import torch
@@ -94,17 +94,12 @@ class Batches:
         device: where the arrays live and the batches are made.
     """
 
-    def __init__(self, faces: FaceSet, *, votes: bool, device: torch.device) -> None:
+    def __init__(self, faces: FaceSet, *, votes: bool = False, device: torch.device) -> None:
         self.images = torch.from_numpy(faces.images)[:, None].to(device)  # (N, 1, 48, 48) uint8
         self.targets = torch.from_numpy(faces.targets).to(device)  # (N,) int64
         self.votes = None
         if votes:
             self.votes = torch.from_numpy(faces.vote_shares()).to(device)  # (N, 8) float32
-
-    @classmethod
-    def of(cls, faces: FaceSet, *, device: torch.device) -> Self:
-        """The split without votes, as evaluation needs it."""
-        return cls(faces, votes=False, device=device)
 
     def __len__(self) -> int:
         return len(self.targets)

@@ -213,7 +213,7 @@ def _train(
         if fabric.world_size > 1 and fabric.device.type == "cuda":
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
         train = Batches(train_faces, votes=recipe.votes_weight > 0, device=fabric.device)
-        val = Batches.of(val_faces, device=fabric.device)
+        val = Batches(val_faces, device=fabric.device)
         compiled: Any = network
         if compiles:
             mode = None if call.compile == "default" else call.compile
