@@ -26,7 +26,7 @@ from mien.learn.evaluation.calibration import (
     pooled,
 )
 from mien.learn.evaluation.photos import PhotoScores, count_readings, score_photos
-from mien.learn.evaluation.scores import ferplus_agreement, score_taggers
+from mien.learn.evaluation.scores import Agreement, ferplus_targets, score_taggers
 from mien.recognize.classifier import Classifier
 from mien.recognize.crops import Crops
 from program import options_of
@@ -62,6 +62,7 @@ def main() -> None:
     images = list_images(options.photos).images
     found = find(images)
     targets = [image.target for image in images]
+    majority = ferplus_targets(val)
     of_val, of_photos = logits_of(options.model, val.images), logits_of(options.model, found.crops)
     named = [EMOTIONS[target] for target in sorted(set(targets))]
 
@@ -81,9 +82,10 @@ def main() -> None:
         read = pooled(*of_photos, pool).argmax(axis=1)
         photos = scores(read)
         recall = "  ".join(f"{photos.recall[name]:.3f}" for name in named)
+        of_taggers = Agreement.of(rows.argmax(axis=1), majority)
         print(
             f"{share:<5g}  {(rows.argmax(axis=1) == val.targets).mean():.4f} "
-            f"{ferplus_agreement(rows, val).accuracy:.4f}  {taggers.negative_log_likelihood:.4f}  "
+            f"{of_taggers.accuracy:.4f}  {taggers.negative_log_likelihood:.4f}  "
             f"{of_label:.4f}  {taggers.reliability.expected_calibration_error:.4f}  "
             f"{pool.temperature:.3f} | {photos.accuracy:.4f}  {photos.mean_class_recall:.4f}  "
             f"{recall}  {' '.join(f'{offset:g}' for offset in offsets if any(offsets))}"

@@ -25,7 +25,7 @@ from mien import __version__
 from mien.errors import DataError, ModelError, OptionError, OutputError, TrainingError
 from mien.labels import FERPLUS_COLUMNS, FERPLUS_EMOTIONS
 from mien.learn.evaluation.calibration import Calibration, fit_temperature, unsmoothed
-from mien.learn.evaluation.scores import evaluate, ferplus_agreement
+from mien.learn.evaluation.scores import Agreement, evaluate, ferplus_targets
 from mien.learn.files.export import HALF_PARITY, export_model, load_shipped
 from mien.learn.files.model_files import ExportWrapper
 from mien.learn.files.onnx_graph import to_onnx
@@ -322,7 +322,7 @@ def test_what_people_would_say_is_the_pool_of_both_heads(voting_run: Path, tmp_p
     assert (known.people_temperature, dict(known.people_scores)) == (1.0, {})
     assert spec.people_temperature != 1.0
     score, part = spec.people_scores["test"], VOTED.split("test")
-    agreement = ferplus_agreement(found(part.images), part)
+    agreement = Agreement.of(found(part.images).argmax(axis=1), ferplus_targets(part))
     assert (score.majority_n, score.majority_accuracy) == (agreement.n, agreement.accuracy)
     assert score.n == len(part)
 

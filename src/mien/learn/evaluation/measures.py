@@ -18,7 +18,6 @@ from mien.learn.evaluation.scores import (
     VotesScore,
     bootstrap_intervals,
     evaluate_probabilities,
-    ferplus_agreement,
     majority_of,
     score_taggers,
     score_votes,
@@ -97,16 +96,15 @@ def measure(classifier: Classifier, faces: FaceSet, split: str) -> Measures:
         own = known & ~duplicates_of(faces, of="train")[np.isin(faces.splits, names)]
         if own.any():
             clean = evaluate_probabilities(probabilities[own], truths[own])
-    voted = majority is not None
-    right = float((probabilities.argmax(axis=1) == part.targets).mean())
+    voted, read = majority is not None, probabilities.argmax(axis=1)
     return Measures(
         head=classifier.head,
         by_taggers=by_taggers,
         evaluation=evaluate_probabilities(probabilities[known], truths[known]),
         intervals=bootstrap_intervals(probabilities[known], truths[known]),
         clean=clean,
-        as_labeled=Agreement(len(part), right),
-        agreement=ferplus_agreement(probabilities, part) if voted else None,
+        as_labeled=Agreement.of(read, part.targets),
+        agreement=None if majority is None else Agreement.of(read, majority),
         taggers=score_taggers(probabilities, part) if voted else None,
         risk_coverage=risk_coverage(probabilities[known], truths[known]),
         votes=score_votes(votes, part) if voted and votes is not None else None,

@@ -214,26 +214,12 @@ class Agreement:
 
     @classmethod
     def of(cls, read: NDArray[np.int64], majority: NDArray[np.int64]) -> Self:
-        """Of (N,) emotions with a majority as `majority_of` gives it."""
+        """Of (N,) emotions with a majority as `majority_of` gives it (arXiv:1608.01041).
+
+        Faces whose majority is none of the seven, or that have none, are left out.
+        """
         known = majority >= 0
         return cls(int(known.sum()), float((read == majority)[known].mean()))
-
-
-def ferplus_agreement(probabilities: Probabilities, faces: FaceSet) -> Agreement:
-    """Compare readings with the majority of the FER+ taggers (arXiv:1608.01041).
-
-    Faces without a majority, or whose majority is contempt, unknown or "not a face", are left out.
-
-    Args:
-        probabilities: (N, 7) float, row i of face i.
-        faces: the N faces, with votes.
-    Raises:
-        DataError: the set has no FER+ votes, or no face with a majority.
-    """
-    majority = ferplus_targets(faces)
-    if not (majority >= 0).any():
-        raise DataError(f"{faces.name}: expected FER+ majorities; no face has one")
-    return Agreement.of(probabilities.argmax(axis=1), majority)
 
 
 @dataclass(frozen=True)

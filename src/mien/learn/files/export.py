@@ -23,8 +23,8 @@ from mien.learn.evaluation.calibration import (
     tagger_shares,
 )
 from mien.learn.evaluation.scores import (
+    Agreement,
     evaluate_probabilities,
-    ferplus_agreement,
     majority_of,
     score_taggers,
 )
@@ -386,9 +386,10 @@ def _measured(spec: ModelSpec, read: Reader, faces: FaceSet) -> ModelSpec:
         result = evaluate_probabilities(answers["label"][rows], part.targets)
         error = result.reliability.expected_calibration_error
         scores[split] = Score(result.n, result.accuracy, result.macro_f1, error)
-        if "people" in answers and majority_of(part) is not None:
-            agreement = ferplus_agreement(answers["people"][rows], part)
-            taggers = score_taggers(answers["people"][rows], part)
+        if "people" in answers and (majority := majority_of(part)) is not None:
+            said = answers["people"][rows]
+            agreement = Agreement.of(said.argmax(axis=1), majority)
+            taggers = score_taggers(said, part)
             error = taggers.reliability.expected_calibration_error
             likelihood = taggers.negative_log_likelihood
             people[split] = PeopleScore(
