@@ -1,7 +1,9 @@
 """Tiny trees in exactly the layouts in which the data sets are handed out."""
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -291,87 +293,60 @@ def test_multi_pie_keeps_each_subject_in_one_split(photo: bytes, tmp_path: Path)
 
 # What is wrong in them
 
+CK_FRAME = {"cohn-kanade-images/S005/001/S005_001_00000001.png": ""}
 CK_LABEL = "Emotion/S005/001/S005_001_00000001_emotion.txt"
 RAF_DB_ROWS = "EmoLabel/list_patition_label.txt"
 AFFECTNET_ROWS = "Manually_Annotated_file_lists/training.csv"
+AFFECTNET_IMAGE = {"Manually_Annotated_Images/689/a.jpg": ""}
 POINTS = ";".join(map(str, range(136)))
 NPY = b"\x93NUMPY\x01\x00\x46\x00{'descr': '<U1', 'fortran_order': False, 'shape': (), }"
 NPY += b" " * (79 - len(NPY)) + b"\n3\0\0\0"
 
 
-@pytest.mark.parametrize(
-    ("files", "message"),
-    [
-        *(
-            (
-                {"cohn-kanade-images/S005/001/S005_001_00000001.png": "", CK_LABEL: text},
-                r"S005_001_00000001_emotion\.txt: expected an expression",
-            )
-            for text in ("", "8.0", "happy", "nan", "-1")
-        ),
-        (
-            {"cohn-kanade-images/S005/001/S005_001_00000001.png": ""},
-            "expected the folder Emotion beside cohn-kanade-images",
-        ),
-        *(
-            (
-                {RAF_DB_ROWS: f"train_00001.jpg 1\n{row}\n"},
-                rf"list_patition_label\.txt, row 2: expected {message}",
-            )
-            for row, message in (
-                ("train_00002.jpg 8", "an expression 1 to 7; got '8'"),
-                ("train_00002.jpg 0", "an expression 1 to 7; got '0'"),
-                ("train_00002.jpg", "an expression 1 to 7; got ''"),
-                ("val_00002.jpg 1", "a name that begins with train_ or test_"),
-            )
-        ),
-        ({RAF_DB_ROWS: "train_02.jpg 2\n"}, r"no such file: .*train_02_aligned\.jpg"),
-        (
-            {
-                AFFECTNET_ROWS: f"{AFFECTNET_HEADER}\n689/a.jpg,10,10,200,200,,11,0.1,-0.2\n",
-                "Manually_Annotated_Images/689/a.jpg": "",
-            },
-            r"training\.csv, row 2: expected an expression 0 to 10",
-        ),
-        *(
-            (
-                {
-                    AFFECTNET_ROWS: f"{AFFECTNET_HEADER}\n{name},0,0,9,9,{POINTS},1,0,0\n",
-                    "Manually_Annotated_Images/readme": "",
-                },
-                "row 2: expected an image below",
-            )
-            for name in ("/dev/zero", "../../secret.jpg")
-        ),
-        ({AFFECTNET_ROWS: AFFECTNET_HEADER}, "expected the folder Manually_Annotated_Images"),
-        *(
-            (
-                {"train_set/images/0.jpg": "", f"train_set/annotations/{name}": content},
-                r"0_exp\.npy: expected a number in a \.npy file",
-            )
-            for name, content in (
-                ("0_exp.npy", ""),
-                ("0_exp.npy", "no array"),
-                ("1_exp.npy", "of another"),
-                # numpy raises TokenError of the first, and SystemError of the second.
-                ("0_exp.npy", NPY.replace(b"}", b" ")),
-                ("0_exp.npy", NPY[:-4] + b"\xff\xff\xff\xff"),
-            )
-        ),
-        *(
-            ({"001_01_01_051_06.png": "", f"b/{name}": ""}, rf"{name}: expected {message}")
-            for name, message in (
-                ("001_05_01_051_06.png", "a session and recording among .* got 05_01"),
-                ("001_01_03_051_06.png", "a session and recording among .* got 01_03"),
-                ("holiday.png", "a name such as 001_01_02_051_06.png"),
-            )
-        ),
-        (
-            {"neutral/001_a.png": "", "bored/002_a.png": ""},  # own folders, not Multi-PIE's
-            r"expected a folder named after one of .* got 'bored'",
-        ),
-    ],
-)
+def _broken() -> Iterator[tuple[dict[str, Any], str]]:
+    """The content of files by their names, and what is said of them."""
+    for text in ("", "8.0", "happy", "nan", "-1"):
+        message = r"S005_001_00000001_emotion\.txt: expected an expression"
+        yield {**CK_FRAME, CK_LABEL: text}, message
+    yield CK_FRAME, "expected the folder Emotion beside cohn-kanade-images"
+    for row, message in (
+        ("train_00002.jpg 8", "expected an expression 1 to 7; got '8'"),
+        ("train_00002.jpg 0", "expected an expression 1 to 7; got '0'"),
+        ("train_00002.jpg", "expected an expression 1 to 7; got ''"),
+        ("val_00002.jpg 1", "expected a name that begins with train_ or test_"),
+    ):
+        rows = f"train_00001.jpg 1\n{row}\n"
+        yield {RAF_DB_ROWS: rows}, rf"list_patition_label\.txt, row 2: {message}"
+    yield {RAF_DB_ROWS: "train_02.jpg 2\n"}, r"no such file: .*train_02_aligned\.jpg"
+    for row, message in (
+        ("689/a.jpg,10,10,200,200,,11,0.1,-0.2", "expected an expression 0 to 10"),
+        (f"/dev/zero,0,0,9,9,{POINTS},1,0,0", "expected an image below"),
+        (f"../../secret.jpg,0,0,9,9,{POINTS},1,0,0", "expected an image below"),
+    ):
+        rows = f"{AFFECTNET_HEADER}\n{row}\n"
+        yield {**AFFECTNET_IMAGE, AFFECTNET_ROWS: rows}, rf"training\.csv, row 2: {message}"
+    yield {AFFECTNET_ROWS: AFFECTNET_HEADER}, "expected the folder Manually_Annotated_Images"
+    for name, content in (
+        ("0_exp.npy", ""),
+        ("0_exp.npy", "no array"),
+        ("1_exp.npy", "of another"),
+        # numpy raises TokenError of the first, and SystemError of the second.
+        ("0_exp.npy", NPY.replace(b"}", b" ")),
+        ("0_exp.npy", NPY[:-4] + b"\xff\xff\xff\xff"),
+    ):
+        files = {"train_set/images/0.jpg": "", f"train_set/annotations/{name}": content}
+        yield files, r"0_exp\.npy: expected a number in a \.npy file"
+    for name, message in (
+        ("001_05_01_051_06.png", "a session and recording among .* got 05_01"),
+        ("001_01_03_051_06.png", "a session and recording among .* got 01_03"),
+        ("holiday.png", "a name such as 001_01_02_051_06.png"),
+    ):
+        yield {"001_01_01_051_06.png": "", f"b/{name}": ""}, rf"{name}: expected {message}"
+    own_folders = {"neutral/001_a.png": "", "bored/002_a.png": ""}  # not Multi-PIE's
+    yield own_folders, r"expected a folder named after one of .* got 'bored'"
+
+
+@pytest.mark.parametrize(("files", "message"), list(_broken()))
 def test_what_is_broken_or_missing_is_named(
     files: dict[str, str | bytes], message: str, tmp_path: Path
 ) -> None:
