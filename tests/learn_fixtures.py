@@ -30,6 +30,7 @@ from mien.learn.training.batches import Augmentation, Batches
 from mien.learn.training.loop import Progress, TrainingResult
 from mien.learn.training.recipes import Recipe
 from mien.learn.training.runs import EpochRow, load_best, read_history
+from mien.readings import Probabilities
 from mien.recognize.classifier import Classifier
 
 
@@ -85,6 +86,15 @@ VOTED_FACES: Final = made_up_faces(votes=True)
 VOTING: Final = replace(TINY, name="voting", votes_weight=0.5)
 FEW_FACES: Final = made_up_faces(train=2, val=1, test=2)
 STILL: Final = Augmentation(rotation_deg=0.0, zoom=0.0, shift=0.0, flip=False)
+
+
+def read_as(targets: NDArray[np.int64], sure: float | NDArray[np.float64] = 0.7) -> Probabilities:
+    """(N, 7) float32: these emotions have that probability, the others share the rest evenly."""
+    own = np.broadcast_to(np.asarray(sure, np.float32), len(targets))
+    probabilities = np.empty((len(targets), 7), np.float32)
+    probabilities[:] = (1 - own[:, None]) / 6
+    probabilities[np.arange(len(targets)), targets] = own
+    return probabilities
 
 
 def seeded(seed: int = 0) -> torch.Generator:

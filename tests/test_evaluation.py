@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import classification_report, precision_recall_fscore_support
 
-from learn_fixtures import made_up_faces
+from learn_fixtures import made_up_faces, read_as
 from mien.errors import DataError
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 from mien.learn.data.datasets import FaceSet
@@ -20,19 +20,10 @@ from mien.learn.evaluation.scores import (
     evaluate_probabilities,
     score_votes,
 )
-from mien.readings import Probabilities
 from mien.recognize.classifier import Classifier
 
 TARGETS = np.array([0, 0, 0, 3, 3, 6])
 READ = np.array([0, 0, 3, 3, 6, 6])
-
-
-def _sure(read: NDArray[np.int64], probability: float = 0.94) -> Probabilities:
-    """Rows that give the label that was read this probability, and the rest to the others."""
-    others = (1.0 - probability) / (len(EMOTIONS) - 1)
-    probabilities = np.full((len(read), len(EMOTIONS)), others, np.float32)
-    probabilities[np.arange(len(read)), read] = probability
-    return probabilities
 
 
 def _close(score: ClassScore, expected: tuple[float, float, float, int]) -> bool:
@@ -42,7 +33,7 @@ def _close(score: ClassScore, expected: tuple[float, float, float, int]) -> bool
 
 
 def test_scores_are_those_computed_by_hand() -> None:
-    result = evaluate_probabilities(_sure(READ), TARGETS)
+    result = evaluate_probabilities(read_as(READ), TARGETS)
 
     assert result.n == 6
     assert result.accuracy == pytest.approx(4 / 6)
@@ -73,7 +64,7 @@ def test_scores_and_intervals_are_those_of_scikit_learn() -> None:
     generator = np.random.default_rng(0)
     targets = np.array([*generator.choice([0, 3, 4, 5], 89), 6])  # a third of the draws have no 6
     read = np.where(generator.random(90) < 0.7, targets, generator.integers(0, 7, 90))
-    result = evaluate_probabilities(_sure(read), targets)
+    result = evaluate_probabilities(read_as(read), targets)
     told = {"labels": range(7), "target_names": EMOTIONS, "output_dict": True, "zero_division": 0}
     report = classification_report(targets, read, **told)
 
@@ -91,14 +82,14 @@ def test_scores_and_intervals_are_those_of_scikit_learn() -> None:
     assert scores == means(np.arange(90))
     random = np.random.default_rng(5)
     draws = np.transpose([means(random.integers(0, 90, 90)) for _ in range(40)])
-    found = bootstrap_intervals(_sure(read), targets, resamples=40, seed=5)
+    found = bootstrap_intervals(read_as(read), targets, resamples=40, seed=5)
     assert list(found) == ["accuracy", "macro_f1", "mean_class_recall"]
     assert list(found.values()) == [Interval.of(values) for values in draws]
 
 
 @pytest.mark.parametrize(("shift", "share"), [(0, 1.0), (1, 0.0)])
 def test_all_right_and_all_wrong(shift: int, share: float) -> None:
-    probabilities = _sure((TARGETS + shift) % 7)
+    probabilities = read_as((TARGETS + shift) % 7)
     result = evaluate_probabilities(probabilities, TARGETS)
 
     assert (result.accuracy, result.macro_f1, result.mean_class_recall) == (share,) * 3
@@ -122,7 +113,7 @@ def test_evaluate_reads_every_face_once_with_the_classifier(tiny_model: Path) ->
 def test_reliability_is_the_one_computed_by_hand() -> None:
     targets = np.array([0, 1, 2, 3, 4, 5])
     read = np.array([0, 1, 2, 3, 0, 0])
-    probabilities = np.concatenate([_sure(read[:2], 0.5), _sure(read[2:], 0.9)])
+    probabilities = np.concatenate([read_as(read[:2], 0.5), read_as(read[2:], 0.9)])
     reliability = evaluate_probabilities(probabilities, targets).reliability
 
     assert reliability.count == (2, 4)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from command_line import Mien, assert_refused
 from fakes import SPEC, write_people_model
 from html_pages import Page
-from learn_fixtures import made_up_faces, png, write_folders, write_parquet_folder
+from learn_fixtures import made_up_faces, png, read_as, write_folders, write_parquet_folder
 from mien.errors import DataError, OptionError
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet, load_faces
@@ -29,13 +29,6 @@ from mien.recognize.classifier import Classifier
 
 FEW = {"resamples": 200, "permutations": 499}
 HAPPY, SAD = EMOTIONS.index("happy"), EMOTIONS.index("sad")
-
-
-def read_as(predicted: NDArray[np.int64], sure: float = 0.7) -> Probabilities:
-    """Probabilities whose likeliest label is the one given."""
-    probabilities = np.full((len(predicted), 7), (1 - sure) / 6, np.float32)
-    probabilities[np.arange(len(predicted)), predicted] = sure
-    return probabilities
 
 
 def grouped(members: list[int] | NDArray[np.int64], name: str = "place") -> Grouping:
@@ -515,22 +508,11 @@ def test_the_more_is_tested_the_less_a_small_p_says() -> None:
     assert among.holm > alone.holm
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"min_n": 1}, "min_n: expected 2 or more; got 1"),
-        ({"resamples": 99}, "resamples: expected 100 or more; got 99"),
-        ({"permutations": 98}, "permutations: expected 99 or more; got 98"),
-    ],
-)
-def test_numbers_that_are_too_small_are_said(options: dict[str, int], message: str) -> None:
+def test_numbers_that_are_too_small_and_groups_of_other_faces_are_refused() -> None:
     probabilities, targets, grouping = a_case([4], [4])
-    with pytest.raises(OptionError, match=message):
-        compare(probabilities, targets, grouping, **options)
-
-
-def test_groups_of_other_faces_are_refused() -> None:
-    probabilities, targets, grouping = a_case([4], [4])
+    for name, least in (("min_n", 2), ("resamples", 100), ("permutations", 99)):
+        with pytest.raises(OptionError, match=f"{name}: expected {least} or more; got {least - 1}"):
+            compare(probabilities, targets, grouping, **{name: least - 1})
     with pytest.raises(OptionError, match="place: expected groups of 7 faces; got 8"):
         compare(probabilities[1:], targets[1:], grouping)
 

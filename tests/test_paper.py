@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from learn_fixtures import read_as
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.scores import evaluate_probabilities
@@ -22,7 +23,7 @@ def _reader(faces: FaceSet, right: float) -> Probabilities:
     generator = np.random.default_rng(2)
     wrong = generator.random(len(faces)) >= right
     read = np.where(wrong, generator.integers(0, 7, len(faces)), faces.targets)
-    return np.asarray(np.eye(7)[read] * 0.9 + 0.1 / 7, np.float32)
+    return read_as(read)
 
 
 FACES = _faces([958, 111, 1024, 1774, 1247, 831, 1233])

@@ -4,27 +4,28 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from learn_fixtures import read_as
 from mien.errors import DataError
-from mien.learn.evaluation.risk_coverage import COVERAGES, THRESHOLDS, Selection, risk_coverage
+from mien.learn.evaluation.risk_coverage import (
+    COVERAGES,
+    THRESHOLDS,
+    RiskCoverage,
+    Selection,
+    risk_coverage,
+)
 from mien.learn.evaluation.scores import evaluate_probabilities
 from mien.learn.plots import evaluation as plots
-from mien.readings import Probabilities
 
 
-def rows(confidence: list[float]) -> Probabilities:
-    """A row for each: the first emotion has this probability, the others share the rest."""
-    first = np.array(confidence, np.float32)[:, None]
-    return np.concatenate([first, np.repeat((1 - first) / 6, 6, axis=1)], axis=1)
-
-
-def targets(right: list[bool]) -> NDArray[np.int64]:
-    return np.where(right, 0, 1).astype(np.int64)
+def found_for(confidence: Any, right: list[bool]) -> RiskCoverage:
+    """Of faces that are read with these probabilities, and right or wrong."""
+    first = np.zeros(len(right), np.int64)
+    return risk_coverage(read_as(first, np.array(confidence)), np.where(right, 0, 1))
 
 
 def test_the_curve_is_the_one_computed_by_hand() -> None:
-    found = risk_coverage(rows([0.9, 0.75, 0.55, 0.35]), targets([True, False, True, False]))
+    found = found_for([0.9, 0.75, 0.55, 0.35], [True, False, True, False])
 
     # Of the 1, 2, 3, 4 surest, these shares are wrong.
     assert found.area == pytest.approx((0 + 1 / 2 + 1 / 3 + 2 / 4) / 4)
@@ -41,11 +42,11 @@ def test_the_curve_is_the_one_computed_by_hand() -> None:
 
 
 def test_what_no_face_reaches_has_no_accuracy_and_no_faces_are_refused() -> None:
-    found = risk_coverage(rows([0.5, 0.45]), targets([True, True]))
+    found = found_for([0.5, 0.45], [True, True])
 
     assert found.at_threshold[-1] == Selection(THRESHOLDS[-1], 0.0, None)
     with pytest.raises(DataError, match="there are none"):
-        risk_coverage(rows([]), targets([]))
+        found_for([], [])
 
 
 def test_reading_all_faces_is_the_plain_accuracy() -> None:
@@ -64,8 +65,7 @@ def test_reading_all_faces_is_the_plain_accuracy() -> None:
 
 @pytest.mark.parametrize(("right", "area"), [(40, 0.0), (0, 1.0), (25, None)])
 def test_knowing_when_one_is_wrong_reaches_the_least_area(right: int, area: float | None) -> None:
-    confidence = np.linspace(0.95, 0.2, 40)
-    found = risk_coverage(rows(confidence.tolist()), targets([i < right for i in range(40)]))
+    found = found_for(np.linspace(0.95, 0.2, 40), [i < right for i in range(40)])
 
     assert found.area == pytest.approx(found.least_area)
     if area is not None:
@@ -74,10 +74,8 @@ def test_knowing_when_one_is_wrong_reaches_the_least_area(right: int, area: floa
 
 
 def test_the_order_of_equally_sure_faces_does_not_matter() -> None:
-    labels = targets([True, False, False, True, False])
-    one, other = (
-        risk_coverage(rows([0.5] * 5), labels[order]) for order in (range(5), [4, 3, 2, 1, 0])
-    )
+    right = [True, False, False, True, False]
+    one, other = (found_for(0.5, order) for order in (right, right[::-1]))
 
     assert one == other
     assert one.area == pytest.approx(3 / 5)

@@ -280,12 +280,9 @@ def test_faces_that_nothing_can_be_learnt_from_leave_no_folder(
 
 
 def test_votes_help_in_training_and_leave_no_parameters(
-    reference: TrainingResult, tmp_path: Path
+    reference: TrainingResult, voting_run: Path
 ) -> None:
-    with_votes = replace(TINY, votes_weight=0.5, epochs=2)
-    train(made_up_faces(votes=True), with_votes, tmp_path / "run", device="cpu")
-
-    network, _, row = load_best(tmp_path / "run")
+    network, _, row = load_best(voting_run)
     plain, _, _ = load_best(reference.run_dir)
     assert network.parameter_count() == plain.parameter_count()
     assert row.val_accuracy > 1 / 7
