@@ -138,15 +138,10 @@ def without_duplicates(faces: FaceSet, *, near: bool = False) -> FaceSet:
 def groups_of_duplicates(
     images: NDArray[np.uint8], *, near: bool = True, report: Report | None = None
 ) -> NDArray[np.int64]:
-    """A number for each face, the same for all that are duplicates of one image.
+    """(N,) int64, 0 or more: a number for each face, the same for all duplicates of one image.
 
-    Args:
-        images: (N, 48, 48) uint8.
-        near: near and mirrored duplicates as well as exact ones. Duplicates of duplicates count,
-            so that a group may hold faces that are no duplicates of each other.
-        report: called now and then with the share that is done, 0 to 1.
-    Returns:
-        (N,) int64, 0 or more.
+    With `near` near and mirrored ones count, too, and duplicates of duplicates, so that a group may
+    hold faces that are no duplicates of each other. Arguments as of `near_duplicates`.
     """
     group = _groups_of(images)
     if near:
