@@ -179,11 +179,14 @@ def test_no_network_is_trained_on_a_face_that_it_reads(
         assert choose == val.sum() if val.any() else choose > 0
 
 
-def test_the_votes_that_check_the_ranking_are_not_learned_from() -> None:
+def test_the_votes_that_check_the_ranking_are_not_learned_from_nor_are_teachers(
+    tmp_path: Path,
+) -> None:
     assert audit_recipe(RECIPES["mien"]).votes_weight == 0
 
     with pytest.raises(OptionError, match="expected one without teachers, who have seen every"):
-        audit_recipe(RECIPES["mien-distilled"])
+        audit_labels(FACES, RECIPES["mien-distilled"], tmp_path / "audit")
+    assert not (tmp_path / "audit").exists()
 
 
 def test_an_interrupted_audit_goes_on_to_the_same_end(
@@ -421,29 +424,21 @@ def test_faces_are_known_again_in_another_order_and_number(labels: Path) -> None
     }
 
 
-def test_what_cannot_be_dropped_is_said(labels: Path) -> None:
+def test_what_cannot_be_dropped_is_said(labels: Path, tmp_path: Path) -> None:
     for share in (0.0, 1.0, -0.1, float("nan")):
         with pytest.raises(OptionError, match="drop: expected between 0 and 1"):
             without_doubtful(FACES, labels, share)
     with pytest.raises(DataError, match="there is none for face 0, labelled angry"):
         without_doubtful(made_up_faces(seed=1), labels, 0.1)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (None, "cannot be read; No such file"),
+    with pytest.raises(DataError, match="cannot be read; No such file"):
+        without_doubtful(FACES, tmp_path / "none.csv", 0.1)
+    for text, message in (
         ("file,face\na.jpg,1\n", "rank is missing"),
         ("rank,image,label\n2,00,sad\n", "row 2: expected the rank 1, .* got '2'"),
-    ],
-)
-def test_what_is_no_audit_is_refused(text: str | None, message: str, tmp_path: Path) -> None:
-    path = tmp_path / "labels.csv"
-    if text is not None:
-        path.write_text(text)
-
-    with pytest.raises(DataError, match=message):
-        without_doubtful(FACES, path, 0.1)
+    ):
+        (tmp_path / "labels.csv").write_text(text)
+        with pytest.raises(DataError, match=message):
+            without_doubtful(FACES, tmp_path / "labels.csv", 0.1)
 
 
 # Against the FER+ votes
@@ -610,15 +605,6 @@ def test_audit_and_training_without_the_worst(
     for lonely in (labels, ("--drop", "0.1"), ("--drop-per-label",)):
         shown = mien(*training, "--out", tmp_path / "other", *lonely)
         assert_refused(shown, "expected --without-doubtful and --drop together")
-
-
-def test_an_audit_that_cannot_start_says_why_in_one_line(
-    mien: Mien, data: Path, tmp_path: Path
-) -> None:
-    shown = mien("data", "audit", data, "--recipe", "mien-distilled", "--out", tmp_path / "audit")
-
-    assert_refused(shown, "expected one without teachers")
-    assert not (tmp_path / "audit").exists()
 
 
 # The benchmark

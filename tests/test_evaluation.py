@@ -165,16 +165,12 @@ def test_votes_are_scored_by_both_rules_with_what_each_leaves_out() -> None:
     )
 
 
-def test_without_a_clear_majority_that_rule_has_no_accuracy() -> None:
-    found = score_votes(np.eye(8, dtype=np.float32)[:1], _voted(VOTES[2:3]))
+def test_without_a_clear_majority_that_rule_has_no_accuracy_and_without_votes_none_has() -> None:
+    read = np.eye(8, dtype=np.float32)[:1]
+    found = score_votes(read, _voted(VOTES[2:3]))
 
     assert (found.accuracy, found.n) == (1.0, 1)
     assert (found.majority_accuracy, found.majority_n) == (None, 0)
-
-
-def test_votes_cannot_be_scored_without_any() -> None:
-    read = np.eye(8, dtype=np.float32)[:1]
-
     with pytest.raises(DataError, match="has no FER\\+ votes"):
         score_votes(read, replace(_voted(VOTES[:1]), votes=None))
     with pytest.raises(DataError, match="expected faces with a FER\\+ expression"):

@@ -659,7 +659,6 @@ def test_raf_db_needs_no_table(mien: Mien, tiny_model: Path, tmp_path: Path) -> 
             "made-up: expected groups (--groups) or slices (--slices) to compare; there are",
         ),
         (("--by", "age"), "among none, as there is no table of them (--groups); got 'age'"),
-        (("--min-n", "1"), "--min-n: expected 2 or more; got 1"),
         (("--groups", "no.csv"), "no.csv: cannot be read; No such file"),
     ],
 )

@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from command_line import Mien, assert_refused
-from learn_fixtures import TINY, made_up_faces, same_run, write_csv
+from learn_fixtures import TINY, made_up_faces, same_run
 from mien.errors import OutOfMemoryError, TrainingError
 from mien.learn import networks
 from mien.learn.networks import BackboneOptions
@@ -138,17 +137,6 @@ def test_out_of_memory_outside_of_a_step_is_told_too(
     monkeypatch.setattr(Batches, function, none_at_all if function == "__init__" else full)
     with pytest.raises(OutOfMemoryError, match=f"out of memory: expected room for {needed}. Free"):
         train(FACES, NORMED, tmp_path / "run", device="cpu")
-
-
-def test_on_the_command_line_it_is_one_line(
-    mien: Mien, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    data = write_csv(tmp_path / "fer2013.csv", made_up_faces(train=2, val=1, test=1))
-    monkeypatch.setattr(_Memory, "full", 1)
-    arguments = ("train", "--data", data, "--out", tmp_path / "run", "--device", "cpu")
-    ended = mien(*arguments, "--recipe", "paper", "--network", "normed", "--batch-size", 14)
-
-    assert_refused(ended, "mien: out of memory in epoch 1, step 1")
 
 
 def test_what_out_of_memory_is() -> None:
