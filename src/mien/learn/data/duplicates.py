@@ -144,10 +144,7 @@ def groups_of_duplicates(
     hold faces that are no duplicates of each other. Arguments as of `near_duplicates`.
     """
     group = _groups_of(images)
-    if near:
-        pairs = near_duplicates(images, report=report)
-        group = _joined(group, [(pair.row, pair.other) for pair in pairs])
-    return group
+    return _joined(group, near_duplicates(images, report=report)) if near else group
 
 
 def check(faces: FaceSet, *, near: bool = True, report: Report | None = None) -> Check:
@@ -164,8 +161,7 @@ def check(faces: FaceSet, *, near: bool = True, report: Report | None = None) ->
     pairs = near_across = n_distinct = near_conflicts = None
     if near:
         pairs = near_duplicates(faces.images, report=report)
-        joined = _joined(group, [(pair.row, pair.other) for pair in pairs])
-        n_distinct = len(np.unique(joined))
+        n_distinct = len(np.unique(_joined(group, pairs)))
         near_across = _across(faces, group, pairs)
         near_conflicts = sum(faces.targets[p.row] != faces.targets[p.other] for p in pairs)
     not_faces = None
@@ -273,20 +269,13 @@ def _groups_of(images: NDArray[np.uint8]) -> NDArray[np.int64]:
     return np.array([numbers.setdefault(d, len(numbers)) for d in digests], dtype=np.int64)
 
 
-def _joined(group: NDArray[np.int64], pairs: Iterable[tuple[int, int]]) -> NDArray[np.int64]:
-    """`group` after the groups of each pair of rows have become one."""
-    parent = np.arange(group.max(initial=-1) + 1)
-
-    def root(number: int) -> int:
-        while parent[number] != number:
-            parent[number] = parent[parent[number]]
-            number = int(parent[number])
-        return number
-
-    for row, other in pairs:
-        one, two = sorted((root(int(group[row])), root(int(group[other]))))
-        parent[two] = one
-    return np.array([root(number) for number in range(len(parent))], dtype=np.int64)[group]
+def _joined(group: NDArray[np.int64], pairs: Iterable[NearCopy]) -> NDArray[np.int64]:
+    """`group` after the groups of each pair have become one, under the lowest of their numbers."""
+    numbers = np.arange(group.max(initial=-1) + 1)
+    ends = group[np.array([(pair.row, pair.other) for pair in pairs], np.int64).reshape(-1, 2)]
+    while (numbers[ends[:, 0]] != numbers[ends[:, 1]]).any():
+        np.minimum.at(numbers, ends, numbers[ends].min(axis=1, keepdims=True))
+    return numbers[group]
 
 
 def _groups(faces: FaceSet, group: NDArray[np.int64]) -> tuple[Group, ...]:
