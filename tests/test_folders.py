@@ -162,45 +162,39 @@ def test_a_list_names_images_and_emotions_in_words(tmp_path: Path) -> None:
         assert faces.name == tmp_path.name
 
 
-def test_a_list_as_spreadsheets_write_it(tmp_path: Path) -> None:
-    _images(tmp_path, "faces/1.png", "faces/2.png", "faces/3.png")
-    table = tmp_path / "liste.csv"
-    table.write_text(
+LISTS: dict[str, tuple[str, str, dict[tuple[str, str], int]]] = {
+    "as spreadsheets write it": (
+        "faces/1.png faces/2.png faces/3.png",
         "\ufeffFile Name;Label;Split\r\nfaces\\1.png;Happy;Train\r\n"
-        '"faces/2.png";"Sad";Valid\r\nfaces/3.png;"Anger";test\r\n'
-    )
-
-    expected = {("train", "happy"): 1, ("val", "sad"): 1, ("test", "angry"): 1}
-    assert _counts(load_faces(table)) == expected
-
-
-def test_a_list_as_windows_writes_it(tmp_path: Path) -> None:
-    _images(tmp_path, "img/train/1.png", "img/val/2.png")
-    (tmp_path / "labels.csv").write_text("emotion, image\nhappy, train\\1.png\nsad, val\\2.png\n")
-    assert _counts(load_faces(tmp_path)) == {("train", "happy"): 1, ("val", "sad"): 1}
-
-
-@pytest.mark.parametrize("above", ["", "img/"])
-@pytest.mark.parametrize("column", ["path", "picture"])
-def test_a_lists_folders_may_say_the_split(tmp_path: Path, column: str, above: str) -> None:
-    _images(tmp_path, f"{above}train/1.png", f"{above}test/1.png")
-    table = f"{column},emotion\ntrain/1.png,happy\ntest/1.png,sad\n"
-    (tmp_path / "labels.csv").write_text(table)
-
-    assert _counts(load_faces(tmp_path)) == {("train", "happy"): 1, ("test", "sad"): 1}
+        '"faces/2.png";"Sad";Valid\r\nfaces/3.png;"Anger";test\r\n',
+        {("train", "happy"): 1, ("val", "sad"): 1, ("test", "angry"): 1},
+    ),
+    "as Windows writes it, its images in a folder": (
+        "img/train/1.png img/val/2.png",
+        "emotion, image\nhappy, train\\1.png\nsad, val\\2.png\n",
+        {("train", "happy"): 1, ("val", "sad"): 1},
+    ),
+    "whose folders say the split": (
+        "train/1.png test/1.png",
+        "path,emotion\ntrain/1.png,happy\ntest/1.png,sad\n",
+        {("train", "happy"): 1, ("test", "sad"): 1},
+    ),
+    "beside the folder that says the split": (
+        "test/1.png",
+        "picture,emotion\n1.png,happy\n",
+        {("test", "happy"): 1},
+    ),
+}
 
 
-def test_the_folder_beside_a_list_may_say_the_split(tmp_path: Path) -> None:
-    _images(tmp_path, "test/1.png")
-    (tmp_path / "labels.csv").write_text("image,emotion\n1.png,happy\n")
-    for path in (tmp_path, tmp_path / "labels.csv"):
-        assert _counts(load_faces(path)) == {("test", "happy"): 1}
+@pytest.mark.parametrize("form", LISTS)
+def test_a_list_is_read_with_its_images_where_people_put_them(form: str, tmp_path: Path) -> None:
+    images, text, expected = LISTS[form]
+    table = _images(tmp_path / "unpacked", *images.split()) / "labels.csv"
+    table.write_text(text)
 
-
-def test_a_list_and_its_images_may_lie_one_folder_deeper(tmp_path: Path) -> None:
-    _images(tmp_path, "unpacked/images/1.png")
-    (tmp_path / "unpacked" / "labels.csv").write_text("image,emotion\n1.png,happy\n")
-    assert _counts(load_faces(tmp_path)) == {("train", "happy"): 1}
+    for path in (table, table.parent, tmp_path):
+        assert _counts(load_faces(path)) == expected
 
 
 def test_folders_of_emotions_go_before_a_table_beside_them(tmp_path: Path) -> None:
