@@ -47,13 +47,13 @@ def summarize(network: Network) -> list[Layer]:
 
     def record(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         stem = next(name for kind, name in _KERAS_NAMES.items() if isinstance(module, kind))
-        number = numbers[stem]
+        number, shape = numbers[stem], tuple(output.shape[1:])
         numbers[stem] += 1
         layers.append(
             Layer(
                 name=f"{stem}_{number}" if number else stem,
                 kind=type(module).__name__,
-                output_shape=_channels_last(output),
+                output_shape=(*shape[1:], shape[0]) if len(shape) == 3 else shape,
                 parameters=sum(p.numel() for p in module.parameters()),
                 arithmetic=_arithmetic(module),
                 macs=_macs(module, inputs[0]),
@@ -75,11 +75,6 @@ def summarize(network: Network) -> list[Layer]:
         for hook in hooks:
             hook.remove()
     return layers
-
-
-def _channels_last(output: Tensor) -> tuple[int, ...]:
-    shape = tuple(output.shape[1:])
-    return (*shape[1:], shape[0]) if len(shape) == 3 else shape
 
 
 def _arithmetic(module: nn.Module) -> str:

@@ -412,7 +412,10 @@ def restore(state: State, run_dir: Path, fabric: "Fabric", seed: int) -> None:
         # Runs from before there were several processes have none of others.
         draws = [stored["random"], *stored.get("random_of_others", ())]
         if len(draws) == fabric.world_size or fabric.is_global_zero:
-            _set_random_state(draws[fabric.global_rank], fabric)
+            own = draws[fabric.global_rank]
+            torch.set_rng_state(own["cpu"])
+            if "cuda" in own and fabric.device.type == "cuda":
+                torch.cuda.set_rng_state(own["cuda"], fabric.device)
         else:
             torch.manual_seed(own_seed(seed, state, fabric.global_rank))
         best = state.best
@@ -441,9 +444,3 @@ def _random_states(fabric: "Fabric") -> list[dict[str, torch.Tensor]]:
     every: list[dict[str, torch.Tensor]] = [{} for _ in range(fabric.world_size)]
     torch.distributed.all_gather_object(every, own)
     return every
-
-
-def _set_random_state(stored: dict[str, Any], fabric: "Fabric") -> None:
-    torch.set_rng_state(stored["cpu"])
-    if "cuda" in stored and fabric.device.type == "cuda":
-        torch.cuda.set_rng_state(stored["cuda"], fabric.device)
