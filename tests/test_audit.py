@@ -228,14 +228,6 @@ def test_a_killed_audit_goes_on_to_the_same_end(
     assert np.array_equal(found.read.probabilities, audit.read.probabilities)
 
 
-def test_an_audit_killed_before_it_began_is_started_anew(tmp_path: Path) -> None:
-    (tmp_path / "folds.npy").write_bytes(b"\x93NUMPY")
-    (tmp_path / "config.part.json").write_bytes(b"{")
-    one_epoch = replace(TINY, epochs=1)
-
-    assert audit_labels(FACES, one_epoch, tmp_path, folds=2, device="cpu") is not None
-
-
 def test_a_finished_audit_is_told_again_without_training(
     audit: Audit, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -342,7 +334,11 @@ def test_it_tells_what_faces_of_each_label_show(audit: Audit) -> None:
     assert 1 - np.trace(audit.joint) == pytest.approx(len(WRONG) / N, abs=0.05)
 
 
-def test_an_emotion_that_no_face_carries_does_no_harm(tmp_path: Path) -> None:
+def test_neither_a_kill_before_it_began_nor_an_emotion_without_faces_does_harm(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "folds.npy").write_bytes(b"\x93NUMPY")
+    (tmp_path / "config.part.json").write_bytes(b"{")
     faces = FACES.take(FACES.targets != EMOTIONS.index("disgust"))
     found = audit_labels(faces, replace(TINY, epochs=1), tmp_path, folds=2, device="cpu")
 

@@ -98,18 +98,6 @@ def test_a_card_measures_the_file_as_mien_evaluate_does(
     assert steps[-1] == f"corrupted faces, {len(CORRUPTED) + 1} of {len(CORRUPTED) + 1}"
 
 
-def test_emotions_without_images_are_named_and_are_not_the_weakest(classifier: Classifier) -> None:
-    some = FACES.take(~np.isin(FACES.targets, [1, 2]))
-    text = card_text(measure_card(classifier, some))
-
-    assert (
-        "Test has no image of disgust, fear: macro F1 and mean class recall are of the other 5"
-    ) in " ".join(text.split())
-    rows = {row[0]: row[1:] for row in table_after(text, "Test, emotion by emotion:")}
-    assert rows["disgust"] == rows["fear"] == ["0", *["-"] * 4]
-    assert not re.search(r"weakest at (disgust|fear)", text)
-
-
 def test_bands_hold_every_face_once() -> None:
     sure = np.array([0.2, 0.4, 0.59, 0.6, 0.75, 0.91, 1.0])
     right = np.array([1, 1, 0, 1, 1, 0, 1], np.float32)
@@ -242,9 +230,11 @@ def test_lines_of_prose_are_of_a_readable_length(card: Card) -> None:
     assert "\n\n\n" not in text
 
 
-def test_a_set_without_votes_copies_and_training_images(classifier: Classifier) -> None:
+def test_a_set_without_votes_copies_training_images_and_two_of_the_emotions(
+    classifier: Classifier,
+) -> None:
     alone = dataclasses.replace(FACES.split("val+test"), votes=None)
-    found = measure_card(classifier, alone)
+    found = measure_card(classifier, alone.take(~np.isin(alone.targets, [1, 2])))
     text = card_text(found)
 
     assert (found.clean, found.duplicates, found.label_agreement) == (None, 0, None)
@@ -252,6 +242,13 @@ def test_a_set_without_votes_copies_and_training_images(classifier: Classifier) 
     assert "training images too" not in text
     rows = table_after(text, "## How good it is")[1:]
     assert [row[0] for row in rows] == ["val", "test", "val+test"]
+    # The emotions are named, and are not the weakest.
+    assert (
+        "Test has no image of disgust, fear: macro F1 and mean class recall are of the other 5"
+    ) in " ".join(text.split())
+    by_emotion = {row[0]: row[1:] for row in table_after(text, "Test, emotion by emotion:")}
+    assert by_emotion["disgust"] == by_emotion["fear"] == ["0", *["-"] * 4]
+    assert not re.search(r"weakest at (disgust|fear)", text)
 
 
 @pytest.mark.parametrize(
