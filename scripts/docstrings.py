@@ -1,17 +1,19 @@
 """How the house's docstrings become the API reference: an extension of Griffe, named in mkdocs.yml.
 
 Griffe reads Google's style with an empty line before each section; the house writes none. And the
-fields of a dataclass are often told by the comment at the end of their line, which Griffe leaves
-out; these become the section of attributes.
+fields of a dataclass are often told by a comment at the end of their line, or above it, which
+Griffe leaves out; these become the section of attributes.
 """
 
 import re
+from itertools import takewhile
 from typing import Any, Final
 
 import griffe
 
 _SECTION: Final = re.compile(r"(?<=[^\n])\n(?=(?:Args|Attributes|Returns|Yields|Raises):\n)")
 _COMMENT: Final = re.compile(r"\s{2,}# (?P<text>(?!noqa|type:).+)$")
+_ABOVE: Final = re.compile(r"    # (?P<text>.+)")
 
 
 class HouseStyle(griffe.Extension):
@@ -34,7 +36,12 @@ def with_sections_apart(docstring: str) -> str:
 
 def _told_by_comments(cls: griffe.Class) -> str:
     """A section of the fields of a class that a comment tells; empty if there is none."""
-    fields = [member for member in cls.members.values() if isinstance(member, griffe.Attribute)]
-    told = {field.name: _COMMENT.search(field.source) for field in fields if field.annotation}
-    rows = [f"    {name}: {comment['text']}" for name, comment in told.items() if comment]
+    rows = []
+    for field in cls.members.values():
+        if isinstance(field, griffe.Attribute) and field.annotation:
+            before = reversed(cls.lines[: (field.lineno or 0) - (cls.lineno or 0)])
+            above = takewhile(bool, map(_ABOVE.fullmatch, before))
+            comments = [*reversed([*above]), _COMMENT.search(field.source)]
+            if words := " ".join(comment["text"] for comment in comments if comment):
+                rows.append(f"    {field.name}: {words}")
     return "\n".join(["\n\nAttributes:", *rows]) if rows else ""

@@ -86,7 +86,9 @@ def test_sections_of_docstrings_are_told_apart_and_fields_are_described(site: Pa
     text = (site / "api" / "index.html").read_text(encoding="utf-8")
     assert "Raises: ModelError" not in text  # as one paragraph, where Griffe saw no section
     recipe = (site / "api" / "learn.html").read_text(encoding="utf-8")
-    assert "divides the logits of teachers and student" in recipe  # a comment at a field
+    # Comments at a field, and above one.
+    assert "divides the logits of teachers and student" in recipe
+    assert "by the overfitting gap" in recipe
 
 
 def test_the_pages_of_the_repository_are_there(site: Path) -> None:

@@ -43,28 +43,19 @@ class Rate:
 
 @dataclass(frozen=True)
 class GroupScore:
-    """How one group is read.
+    """How one group is read."""
 
-    Attributes:
-        name: of the group.
-        n: faces in it.
-        compared: there are enough of them; otherwise no rate is told and no gap includes them.
-        accuracy: share read as they are labelled.
-        same_mix: the accuracy that the group would have if its emotions were as common as in all
-            faces (direct standardisation): a group with many happy faces is not better for these.
-        recall: label -> of the faces that carry it.
-        confidence: mean probability of what is read; None where they are too few.
-        excess: label -> share of the group read so less the share labelled so, -1 to 1: above 0,
-            the group is oftener said to look so than it does. None where they are too few.
-    """
-
-    name: str
-    n: int
-    compared: bool
-    accuracy: Rate
+    name: str  # of the group
+    n: int  # faces in it
+    compared: bool  # there are enough of them; otherwise no rate is told and no gap includes them
+    accuracy: Rate  # share read as they are labelled
+    # The accuracy that the group would have if its emotions were as common as in all faces (direct
+    # standardisation): a group with many happy faces is not better for these.
     same_mix: Rate
-    recall: dict[str, Rate]
-    confidence: float | None
+    recall: dict[str, Rate]  # label -> of the faces that carry it
+    confidence: float | None  # mean probability of what is read; None where they are too few
+    # Label -> share of the group read so less the share labelled so, -1 to 1: above 0, the group is
+    # oftener said to look so than it does. None where they are too few.
     excess: dict[str, float] | None
 
 
