@@ -403,10 +403,10 @@ def test_an_address_is_not_fetched_but_it_is_said_what_reads_it(
 def test_decompression_bombs_are_refused_before_they_are_decoded(maker: Any) -> None:
     bomb = maker(20_000, 20_000)
     assert len(bomb) < 5_000
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(ImageError, match=f"expected at most {MAX_PIXELS:,} pixels; .*400000000"):
         load_image(bomb)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 def test_the_bound_can_be_set(portrait: Path, portrait_image: Image) -> None:
@@ -456,10 +456,10 @@ def a_photo_of_many_scans(kind: str, scans: int) -> bytes:
 @pytest.mark.parametrize("kind", ["JPEG", "MPO"])
 def test_the_bound_on_scans_holds_for_each_kind_of_jpeg(kind: str) -> None:
     photo = a_photo_of_many_scans(kind, 2000)
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(ImageError, match=r"expected at most 1,491 scans of 4000 x 3000 pixels"):
         load_image(photo)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 # Laboratories
