@@ -21,7 +21,15 @@ from test_formats import FEAT_EMOTIONS, FEAT_FACEBOX, FEAT_LANDMARKS, FEAT_POSE
 from videos import make_video, moving_portrait, steady_times
 
 FORMS: Final = (
-    *("readings", "part.parquet", "batch.csv", "r.csv", "batch.jsonl", "batch.json"),
+    *(
+        "detect.parquet",
+        "readings",
+        "part.parquet",
+        "batch.csv",
+        "r.csv",
+        "batch.jsonl",
+        "batch.json",
+    ),
     *("detect.csv", "detect.json", "detect.jsonl"),
 )
 
@@ -50,6 +58,7 @@ def folder(batch: Path, mien: Mien, tmp_path: Path) -> Path:
     frame.to_json(tmp_path / "batch.jsonl", orient="records", lines=True)
     told = mien("detect", batch / "photos", "--json", "--csv", tmp_path / "detect.csv").stdout
     (tmp_path / "detect.json").write_text(told)
+    pandas.read_csv(tmp_path / "detect.csv").to_parquet(tmp_path / "detect.parquet")
     lines = [json.dumps(image) for image in json.loads(told)]
     (tmp_path / "detect.jsonl").write_text("\n".join(lines))
     return tmp_path
@@ -79,7 +88,7 @@ def test_rows_of_images_become_a_table_of_py_feat(
         assert row[FEAT_FACEBOX].tolist() == pytest.approx(box, abs=1e-3)
         shares = [reading.by_emotion()[EMOTION_OF[emotion]] for emotion in FEAT_EMOTIONS]
         assert row[FEAT_EMOTIONS].tolist() == pytest.approx(shares, abs=1e-5)
-    if name != "detect.csv":  # which tells no size
+    if name not in ("detect.csv", "detect.parquet"):  # which tell no size
         assert set(table["FrameWidth"].dropna()) == {96}
 
 
@@ -158,3 +167,25 @@ def test_the_command_tells_what_was_written_and_what_is_of_videos(mien: Mien, fo
     fps = mien("convert", images, "--to", "fex", "--fps", "25")
     assert_refused(fps, "--fps: expected rows of a video")
     assert_refused(mien("convert", images, "--to", "fex", "--out", images), "would replace")
+
+
+@pytest.mark.parametrize("name", ["detect.csv", "detect.jsonl", "batch.jsonl", "part.parquet"])
+def test_an_image_whose_rows_stand_in_several_places_is_told(folder: Path, name: str) -> None:
+    """It would be two images, or have all its faces twice."""
+    path = folder / name
+    if path.suffix == ".parquet":
+        frame = pandas.read_parquet(path)
+        pandas.concat([frame, frame]).to_parquet(path)
+    else:
+        header = 1 if path.suffix == ".csv" else 0
+        lines = path.read_text().splitlines()
+        path.write_text("\n".join([*lines, *lines[header:]]))
+    with pytest.raises(OutputError, match=f"{name}: expected the rows of an image one after the"):
+        list(read_image_rows(path))
+
+
+def test_a_face_that_stands_twice_is_told(folder: Path) -> None:
+    header, *lines = (path := folder / "detect.csv").read_text().splitlines()
+    path.write_text("\n".join([header, *(line for one in lines for line in (one, one))]))
+    with pytest.raises(OutputError, match="line 3: face: expected each face of an image once"):
+        list(read_image_rows(path))

@@ -81,7 +81,8 @@ def read_image_rows(path: str | Path) -> Iterator[ImageFaces]:
         path: `.csv` of `mien detect`; `.json` of `mien detect --json`, or its objects as `.jsonl`;
             a data set of `mien batch`, or a part of one, which may be saved as `.csv` or `.jsonl`.
     Raises:
-        OutputError: it is no such file, or has no image.
+        OutputError: it is no such file, has no image, or, of a file, the rows of an image do not
+            follow each other.
         MissingExtraError: Parquet without pyarrow.
     """
     path = Path(path)
@@ -94,15 +95,36 @@ def read_image_rows(path: str | Path) -> Iterator[ImageFaces]:
         images = _images(str(path), csv_cells(path), image_reading_of_csv)
     else:
         images = _images(str(path), _json_cells(path), image_reading_of_cells)
+    if not path.is_dir():
+        images = _once(images, str(path))
     first = next(images, None)
     if first is None:
         raise OutputError(f"{path}: expected rows of images that mien wrote; it has none")
     return chain([first], images)
 
 
+def _once(images: Iterator[ImageFaces], source: str) -> Iterator[ImageFaces]:
+    """The same images, none of which comes twice: of a file that somebody may have sorted.
+
+    Raises:
+        OutputError: one does.
+    """
+    seen: set[int] = set()
+    for image in images:
+        if (key := hash((image.name, image.frame))) in seen:
+            frame = "" if image.frame is None else f", frame {image.frame}"
+            raise OutputError(
+                f"{source}: expected the rows of an image one after the other; those of "
+                f"{image.name}{frame} stand in several places: sort by image and face"
+            )
+        seen.add(key)
+        yield image
+
+
 def image_rows_of_parquet(file: Path | BinaryIO, source: str) -> Iterator[ImageFaces]:
     """The same of a part of a data set, which may be open; errors call it `source`."""
-    return _images(source, parquet_cells(file, columns=BATCH_TABLE), image_reading_of_cells)
+    columns = {"file", *BATCH_TABLE}  # the first of `mien detect`, which pandas saved
+    return _images(source, parquet_cells(file, columns=columns), image_reading_of_cells)
 
 
 def _parts(folder: Path) -> list[Path]:
@@ -150,11 +172,14 @@ def _images(
 
 def _image(rows: list[tuple[str, _Cells]], reading_of: Callable[[Any], Reading]) -> ImageFaces:
     """The image of neighboring rows that are of one place."""
-    readings = []
+    readings: dict[int, Reading] = {}  # number of the face -> what was read
     for place, cells in rows:
         try:
             if cells["face"] not in _EMPTY:
-                readings.append(reading_of(cells))
+                face = whole_number(cells, "face", least=1)
+                if face in readings:
+                    raise ValueError(f"face: expected each face of an image once; got {face} twice")
+                readings[face] = reading_of(cells)
             size_px = _whole(cells, "width"), _whole(cells, "height")
             row, frame = _whole(cells, "row"), _whole(cells, "frame")
             time_s = None if cells.get("time_s") in _EMPTY else time_of_row(cells)
@@ -164,7 +189,7 @@ def _image(rows: list[tuple[str, _Cells]], reading_of: Callable[[Any], Reading])
     width, height = size_px
     return ImageFaces(
         name=where(source, cells.get("member") or None, row),
-        readings=tuple(readings),
+        readings=tuple(readings.values()),
         size_px=None if width is None or height is None else (width, height),
         frame=frame,
         time_s=time_s,
