@@ -1,16 +1,22 @@
 """Names for the tracks of a video: the table that gives them, and what becomes of the rows."""
 
+import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from command_line import Mien, assert_refused, csv_rows
 from fakes import a_tracked_reading
 from made_up_rows import frames_of, video_of, write_rows
 from mien.errors import DataError, OutputError
+from mien.labels import EMOTIONS
 from mien.readings import FrameReadings, TrackedReading
+from mien.rows.coding import coding_of_rows
 from mien.rows.people import Naming, Person, apply, read_people, write_people_template
-from mien.rows.table import VideoResult, read_rows
+from mien.rows.table import RowFile, VideoResult, read_rows
 
 
 def rows_of(*frames: list[TrackedReading]) -> VideoResult:
@@ -159,6 +165,59 @@ def test_names_go_out_and_come_back(talk: VideoResult, tmp_path: Path, suffix: s
     back = read_rows(write_rows(tmp_path / f"rows{suffix}", named.by_frame(), named=True))
     assert back.names == named.names == {1: 'A "nna", B.', 2: "B\u00ebn", 4: "person 4"}
     assert back.rows == named.rows
+
+
+NameOf = Callable[[int, int], str | None]
+"""Frame and track -> a name."""
+
+
+def called(video: VideoResult, name_of: NameOf) -> list[FrameReadings]:
+    return [
+        replace(f, readings=tuple(replace(r, name=name_of(f.frame, r.track)) for r in f.readings))
+        for f in video.by_frame()
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_tracks_that_somebody_gave_one_name_are_one_person_everywhere(
+    mien: Mien, talk: VideoResult, tmp_path: Path, suffix: str
+) -> None:
+    """In rows that were named elsewhere: spaces make no other name."""
+    names = {1: "Anna", 2: "Ben", 3: " Anna ", 4: "person 4"}
+    frames = called(talk, lambda _, track: names[track])
+    path = write_rows(tmp_path / f"rows{suffix}", frames, named=True)
+    wanted = apply(read_rows(path), ())
+    assert (sorted(wanted.names), wanted.names[1]) == ([1, 2, 4], "Anna")
+    done = mien("events", path, "--min-duration", "0", "--json", "--off", ".1", "--on", ".1")
+    statistics = json.loads(done.stdout)["statistics"]
+    seen = {one["name"]: one["seen_s"] for one in statistics}
+    assert len(statistics) == 3 * len(EMOTIONS)
+    assert seen == pytest.approx({"Anna": 0.3, "Ben": 0.4, "person 4": 0.1})
+    mien("convert", path, "--to", "openface", "--out", tmp_path / "of.csv")
+    assert {row["face_id"] for row in csv_rows(tmp_path / "of.csv")} == {"0", "1", "3"}
+    mien("rows", path, "--csv", tmp_path / "again.csv")
+    assert {row["track"] for row in csv_rows(tmp_path / "again.csv")} == {"1", "2", "4", ""}
+    coding = coding_of_rows(RowFile(path), "Anna")
+    assert coding.starts_s.tolist() == pytest.approx([0.0, 0.1, 0.4])
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_a_track_of_two_names_and_two_faces_of_one_are_refused(
+    mien: Mien, talk: VideoResult, tmp_path: Path, suffix: str
+) -> None:
+    path = tmp_path / f"rows{suffix}"
+    cases: dict[str, NameOf] = {
+        "track 2 is 'Anna' and 'Ben'": lambda frame, _: "Anna" if frame < 2 else "Ben",
+        f"{path}: tracks 1 and 2 are both 'Anna', but frame 0 at": lambda *_: "Anna",
+        "1 and 2 are both 'person 2'": lambda _, track: "person 2" if track == 1 else None,
+    }
+    for words, name_of in cases.items():
+        write_rows(path, called(talk, name_of), named=True)
+        if "track 2 is" in words:
+            with pytest.raises(OutputError, match=words):
+                read_rows(path)
+        for command in (("events",), ("convert", "--to", "eaf"), ("rows", "--json")):
+            assert_refused(mien(command[0], path, *command[1:]), words)
 
 
 def test_a_data_frame_has_names_where_there_are_some(talk: VideoResult) -> None:

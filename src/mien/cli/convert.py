@@ -161,6 +161,7 @@ def _row_files(
 
 def _convert_rows(file: Path, paths: Mapping[str, Path], how: RowOptions, *, as_json: bool) -> None:
     from mien.rows.formats import FormatWriter, files_of
+    from mien.rows.people import merged
     from mien.rows.table import RowFile
     from mien.rows.usable import UnusableTotals
 
@@ -174,7 +175,7 @@ def _convert_rows(file: Path, paths: Mapping[str, Path], how: RowOptions, *, as_
     unusable, frames, last_s = UnusableTotals(), 0, 0.0
     people: set[str] = set()
     with FormatWriter(paths, media) as writer:
-        for block in rows.blocks():
+        for block in merged(rows):
             if how.usable_only:
                 unusable.add(block)
                 block = block.usable()

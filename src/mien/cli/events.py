@@ -76,6 +76,7 @@ def events(
     from mien.output.figures import figure_files
     from mien.output.files import check_apart, check_free
     from mien.rows.events import EventFinder
+    from mien.rows.people import merged
     from mien.rows.statistics import FOLLOW_S, EventTables, check_follow
     from mien.rows.table import RowFile
     from mien.rows.timeline import Timeline, plot_timeline
@@ -90,7 +91,7 @@ def events(
     follow_s = FOLLOW_S if follow is None else follow
     check_follow(follow_s)
     finder, unusable, timeline = EventFinder(settings), UnusableTotals(), Timeline()
-    for block in RowFile(rows, fps=fps, tell=say).blocks_as_they_come():
+    for block in merged(RowFile(rows, fps=fps, tell=say)):
         finder.add(block)
         if settings.usable_only:
             unusable.add(block)

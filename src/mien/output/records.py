@@ -491,7 +491,7 @@ def reading_of_cells(row: Mapping[str, Any]) -> TrackedReading:
     return TrackedReading(
         **vars(image_reading_of_cells(row)),
         track=whole_number(row, "track", least=1),
-        name=_name(row),
+        name=name_of_row(row),
         raw_probabilities=tuple(_share(row, name) for name in RAW),
         raw_emotion=_emotion(row, "raw_emotion"),
         detected=_truth(row, "detected"),
@@ -606,11 +606,12 @@ def _truth(row: Mapping[str, Any], name: str) -> bool:
     return bool(cell)
 
 
-def _name(row: Mapping[str, Any]) -> str | None:
+def name_of_row(row: Mapping[str, Any]) -> str | None:
+    """What a row calls the person; spaces around a name, and more than one, are none of it."""
     name = row.get("name") or None
     if not isinstance(name, str | None):
         raise ValueError(f"name: expected text; got {name!r}")
-    return name
+    return None if name is None else " ".join(name.split()) or None
 
 
 def _emotion(row: Mapping[str, Any], name: str) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mien.errors import DataError
 from mien.labels import EMOTIONS
 from mien.readings import person_name
+from mien.rows.people import merged
 from mien.rows.table import VideoRows
 
 MISSING: Final = -1
@@ -73,7 +74,8 @@ def coding_of_rows(
     """What the rows of a video say of one track: each frame until the next.
 
     Args:
-        rows: of a video; of a file no more is kept than times, tracks and labels.
+        rows: of a video, in which tracks of one name are one person; of a file no more is kept than
+            times, tracks and labels.
         track: of the person, or the person's name; None is the only one.
         name: of the tool that wrote the rows.
     Raises:
@@ -82,7 +84,7 @@ def coding_of_rows(
     """
     columns = [
         (block.times_s, block.tracks, block.labels, block.positions, len(block.frames))
-        for block in rows.blocks()
+        for block in merged(rows)
     ]
     times_s, tracks, labels = (np.concatenate([column[i] for column in columns]) for i in range(3))
     firsts = np.cumsum([0, *(column[4] for column in columns)])

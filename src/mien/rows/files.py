@@ -23,6 +23,7 @@ from mien.output.records import (
     COLUMNS,
     MOVES,
     csv_header,
+    name_of_row,
     reading_of_cells,
     reading_of_csv,
     reading_of_json,
@@ -224,13 +225,21 @@ def row_facts(path: Path) -> RowFacts:
                 continue
             try:
                 track = whole_number(cells, "track", least=1)
+                _check_name(names, track, name_of_row(cells))
             except ValueError as error:
                 raise ValueError(f"{place}: {error}") from error
             tracks.add(track)
-            if isinstance(name := cells.get("name"), str) and name:
-                names[track] = name
             has_movements |= bool(cells.get(MOVES[0]) not in (None, "") or cells.get("movements"))
     return RowFacts(frames, frozenset(tracks), names, has_movements)
+
+
+def _check_name(names: dict[int, str], track: int, name: str | None) -> None:
+    """Keep the name of a track; ValueError where it has another one already."""
+    if name is not None and (before := names.setdefault(track, name)) != name:
+        raise ValueError(
+            f"name: expected one name for each track; track {track} is {before!r} and {name!r}: "
+            "give each a track of its own"
+        )
 
 
 PlacedCells: TypeAlias = Generator[tuple[str, Mapping[str, Any]], None, None]
@@ -248,6 +257,7 @@ def _frames(
 ) -> Iterator[FrameReadings]:
     with closing(given) as placed, refusing(source, "a video"):
         rows = (_row(place, cells, reading_of) for place, cells in placed)
+        names: dict[int, str] = {}
         for (frame, time_s), found in groupby(rows, key=itemgetter(0)):
             of_frame = [face for _, face in found]
             faces = tuple(face for face in of_frame if face is not None)
@@ -263,6 +273,8 @@ def _frames(
                     f"frame {frame}: expected each track once; track {track} stands there twice: "
                     "are these rows of one video?"
                 )
+            for face in faces:
+                _check_name(names, face.track, face.name)
             yield FrameReadings(frame, time_s, faces)
 
 

@@ -151,6 +151,15 @@ def apply(result: VideoResult, people: Sequence[Person]) -> VideoResult:
     return Naming(result, people).apply(result)
 
 
+def merged(rows: VideoRows) -> Iterator[VideoResult]:
+    """The blocks of rows, in which tracks of one name are one person, as `apply` makes them."""
+    if not rows.names:
+        yield from rows.blocks()
+        return
+    naming = Naming(rows, ())
+    yield from map(naming.apply, rows.blocks())
+
+
 class Naming:
     """What `apply` does, to the rows of a video that come block by block.
 
@@ -186,6 +195,7 @@ class Naming:
             for track in sorted(known - excluded)
         }
         self.names = {number: self._names[track] for track, number in self.numbers.items()}
+        self._source = rows.source
         self._found_in: dict[int, int] = {}  # track -> the last frame that the detector found it in
 
     def apply(self, rows: VideoResult) -> VideoResult:
@@ -211,7 +221,7 @@ class Naming:
             rival = tracks[other]
             if detected and rows.detected[other]:
                 a, b = sorted((rival, track))
-                place = self._places.get(b) or self._places.get(a, "people")
+                place = self._places.get(b) or self._places.get(a, self._source)
                 time_s = rows.times_s[rows.positions[face]]
                 raise DataError(
                     f"{place}: tracks {a} and {b} are both {self._names[a]!r}, but frame {frame} "

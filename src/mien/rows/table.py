@@ -439,17 +439,13 @@ class RowFile:
 
     def blocks(self) -> Iterator[VideoResult]:
         """The rows of some frames after another, with all names that tracks have in the end."""
-        return (replace(rows, names=self.names) for rows in self.blocks_as_they_come())
-
-    def blocks_as_they_come(self) -> Iterator[VideoResult]:
-        """The same with the names that came until then: they are not looked for before."""
-        columns = VideoColumns()
+        columns, names = VideoColumns(), self.names
         for found in self.read():
             columns.add(found.frame, found.time_s, found.readings)
             if len(columns) >= BLOCK:
-                yield columns.take(self.source)
+                yield replace(columns.take(self.source), names=names)
         if len(columns):
-            yield columns.take(self.source)
+            yield replace(columns.take(self.source), names=names)
 
     def summary(self) -> list[TrackSummary]:
         """What each person shows, in the order of their numbers."""

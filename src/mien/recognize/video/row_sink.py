@@ -240,7 +240,7 @@ def write_rows(
             f"{earlier.path}: expected a report of the same video, of {result.facts.frames:,} "
             f"frames; it is of {earlier.frames:,}"
         )
-    naming = Naming(result, people) if people else None
+    naming = Naming(result, people) if people or result.names else None
     unusable = UnusableTotals()
     outputs.make_folders()
     with RowSink(
