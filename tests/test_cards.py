@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from command_line import Mien, assert_refused
-from fakes import SPEC, write_model
+from fakes import SPEC, write_model, write_people_model
 from learn_fixtures import made_up_faces, read_as, write_csv, write_parquet_folder
 from mien.errors import DataError, OptionError
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
@@ -123,6 +123,20 @@ def test_each_corruption_is_measured_at_the_level_that_the_card_names(
         assert number in said
     blurred = dataclasses.replace(test, images=corrupt(test.images, "blur", 1.0))
     assert measured["blur", 1.0].accuracy == evaluate(classifier, blurred).accuracy
+
+
+def test_a_test_split_without_votes_is_held_against_its_labels(tmp_path: Path) -> None:
+    people = Classifier(write_people_model(tmp_path / "people.onnx"))
+    voted = made_up_faces(train=1, val=2, test=3, votes=True)
+    assert voted.votes is not None
+    faces = dataclasses.replace(voted, votes=voted.votes * (voted.splits != "test")[:, None])
+    card = measure_card(people, faces)
+    n = len(faces.split("test"))
+    assert (card.robustness.n, card.fairness.n, sum(band.n for band in card.bands)) == (n, n, n)
+    assert (card.test.by_taggers, card.measures["val"].by_taggers) == (False, True)
+    right = evaluate(people, faces.split("test")).accuracy
+    assert sum(b.n * b.accuracy for b in card.bands if b.n) / n == pytest.approx(right)
+    assert card_text(card)
 
 
 def test_a_card_needs_val_and_test_and_one_file(
