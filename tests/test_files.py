@@ -131,3 +131,9 @@ def test_a_folder_in_which_nothing_came_about_is_removed(tmp_path: Path) -> None
     with alone(tmp_path / "run", "mien train"):
         pass
     assert not (tmp_path / "run").exists()
+    (tmp_path / "run").touch()
+    with (
+        pytest.raises(OutputError, match="expected a folder to write into; it is a file"),
+        alone(tmp_path / "run", "mien train"),
+    ):
+        pass

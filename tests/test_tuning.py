@@ -369,6 +369,21 @@ def test_two_at_once_do_not_write_into_one_another(tmp_path: Path) -> None:
     assert not (tmp_path / "study" / ".lock").exists()
 
 
+def test_a_full_disk_is_not_blamed_on_the_record(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def connect(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = sqlite3.connect(*arguments, **options)
+        connection.execute("PRAGMA max_page_count = 4")
+        return connection
+
+    with monkeypatch.context() as patch:
+        patch.setattr(search, "connect", connect)
+        with pytest.raises(OutputError, match=r"study\.db: cannot be written; the disk is full"):
+            tune(FACES, TINY, tmp_path / "study", trials=1, device="cpu")
+    assert tune(FACES, TINY, tmp_path / "study", trials=1, device="cpu").finished
+
+
 def test_a_path_may_hold_any_character(tmp_path: Path) -> None:
     out = tmp_path / "a study? 100 % {yes} #1"
     tune(FACES, replace(BASE, epochs=1), out, trials=1, device="cpu")

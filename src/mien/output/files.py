@@ -227,6 +227,8 @@ def alone(folder: Path, what: str) -> Iterator[None]:
         OutputError: another is at work in it, or it cannot be written to.
     """
     with writing(folder):
+        if folder.is_file():
+            raise OutputError(f"{folder}: expected a folder to write into; it is a file")
         folder.mkdir(parents=True, exist_ok=True)
     if os.name == "nt":  # which locks otherwise
         yield

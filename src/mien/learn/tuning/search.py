@@ -13,6 +13,7 @@ best of many trials scores a little higher on val than it would on new faces.
 
 import json
 import math
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -50,6 +51,13 @@ with needs_extra("train", "tuning"):
     from sqlalchemy.exc import SQLAlchemyError
 
 LEAST_FOR_IMPORTANCES: Final = 15  # different accuracies; with ten, chance leads the list
+
+_OF_DISK: Final = {
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_READONLY: "it may not be changed",
+    sqlite3.SQLITE_IOERR: "the disk gives an error",
+}
+"""What SQLite says where the record is not to blame."""
 
 PRUNERS: Final = ("median", "hyperband", "none")
 
@@ -222,8 +230,20 @@ def _open_study(out: Path, about: dict[str, Any]) -> Iterator[optuna.Study]:
                 path.unlink(missing_ok=True)
             raise
         except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
+            if (code := _sqlite_code(error)) in _OF_DISK:
+                raise OutputError(f"{path}: cannot be written; {_OF_DISK[code]}") from error
             reason = str(error).splitlines()[0]
             raise TrainingError(f"{path}: expected the record of a study; {reason}") from error
+
+
+def _sqlite_code(error: BaseException | None) -> int | None:
+    """SQLite's code for what is behind an error of SQLAlchemy or Optuna; None if it is not its."""
+    while error is not None:
+        code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
+        if isinstance(code, int):
+            return code & 0xFF  # without what it adds to the code in some places
+        error = error.__cause__
+    return None
 
 
 def _check_same_study(study: optuna.Study, about: dict[str, Any], out: Path) -> None:
