@@ -379,7 +379,9 @@ def test_safetensors_of_half_the_size_read_the_same(voting_run: Path, tmp_path: 
         ("", "m.onnx", {"store": "int4"}, "store: expected one of fp32, fp16, int8; got 'int4'"),
         ("", "m.onnx", {"store": "int8"}, "store: int8 takes a data set"),
         ("paper", "m.onnx", {"store": "int8"}, "store: int8 takes a data set"),
-        ("", "m", {"store": "int8", "to": "safetensors"}, "expected fp32 or fp16 in a file of the"),
+        ("", "m.h5", {}, r"ends in \.onnx"),
+        ("", "m.onnx", {"to": "safetensors"}, r"ends in \.safetensors"),
+        ("", "m.safetensors", {"store": "int8", "to": "safetensors"}, "expected fp32 or fp16 in a"),
     ],
 )
 def test_options_that_cannot_be_are_refused(

@@ -300,9 +300,10 @@ def _check_options(out: Path, to: str, store: str, head: str | None, *, measured
         raise OptionError(f"expected {' or '.join(HEADS)}; got {head!r}", argument="head")
     if out.is_dir():
         raise OutputError(f"{out}: expected a file to write; it is a folder")
-    if to == "h5" and out.suffix not in (".h5", ".hdf5"):
+    if out.suffix not in (endings := FORMATS[to].endings):
         raise OptionError(
-            f"{out}: expected a name that ends in .h5 or .hdf5, by which Keras knows the format"
+            f"{out}: expected a name that ends in {' or '.join(endings)}, by which files of the "
+            f"format {to} are known"
         )
     if to == "h5" and head == "people":
         raise OptionError(

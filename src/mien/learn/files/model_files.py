@@ -109,6 +109,7 @@ class Onnx:
     """The format that mien runs; its weights can be stored in fewer bytes."""
 
     stores = ("fp32", "fp16", "int8")
+    endings = (".onnx",)
 
     def __init__(self, deployed: ExportWrapper, recipe: Recipe) -> None:
         self._model: onnx.ModelProto = to_onnx(deployed, outputs=deployed.outputs)
@@ -136,6 +137,7 @@ class Onnx:
 
 class _KerasH5:
     stores = ("fp32",)
+    endings = (".h5", ".hdf5")
 
     def __init__(self, deployed: ExportWrapper, recipe: Recipe) -> None:
         self._model = to_keras(deployed.network, temperature=deployed.calibration.temperature)
@@ -152,6 +154,7 @@ class Safetensors:
     """The weights alone, under torch's names, for training to begin with and for other programs."""
 
     stores = ("fp32", "fp16")
+    endings = (".safetensors",)
 
     def __init__(self, deployed: ExportWrapper, recipe: Recipe) -> None:
         with needs_extra("train", "writing safetensors"):
@@ -196,6 +199,7 @@ FORMATS: Final[dict[str, type[Onnx] | type[_KerasH5] | type[Safetensors]]] = {
 }
 """What `export_model` writes, by name.
 
-Each is made of a network and its recipe, says in `stores` how it can hold weights, writes a file
+Each is made of a network and its recipe, says in `stores` how it can hold weights and in
+`endings` what the names of its files end in, by which those who read them know it, writes a file
 with its description, and gives what reads faces with nothing but that file.
 """
