@@ -345,7 +345,7 @@ def test_a_wrong_expectation_is_one_line_and_status_2(portrait: Path, detect: Mi
     assert_refused(detect(portrait, "--expect", "bored"), "among angry, ", "got 'bored'")
     assert_refused(
         detect(portrait, "--expect", "happy", "--expect-threshold", 1.5),
-        "threshold: expected 0 to 1; got 1.5",
+        "mien: --expect-threshold: expected 0 to 1; got 1.5",
     )
     assert_refused(detect(portrait, "--expect-threshold", 0.5), "--expect-threshold", "--expect")
     for threshold in ("-0.1", "1.1", "nan"):

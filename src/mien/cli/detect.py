@@ -24,7 +24,7 @@ from mien.cli.shared import (
     quiet_libraries,
     say,
 )
-from mien.errors import OptionError, counted
+from mien.errors import OptionError, check_number, counted
 from mien.labels import EMOTIONS
 from mien.readings import Expectation, ImageResult, Reading
 from mien.recognize.faces import what_may_help
@@ -51,9 +51,11 @@ class ExpectOptions:
         """What the library takes.
 
         Raises:
-            OptionError: there is no such emotion, or a threshold without one.
+            OptionError: there is no such emotion, or the threshold is without one, or no share.
         """
         if self.expect is not None:
+            if self.expect_threshold is not None:  # --threshold is another option
+                check_number("expect_threshold", self.expect_threshold, 0, 1)
             return Expectation.of(self.expect, threshold=self.expect_threshold)
         if self.expect_threshold is not None:
             raise OptionError("--expect-threshold: expected an emotion with it, in --expect")
