@@ -5,7 +5,7 @@ import io
 import os
 import tarfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -349,6 +349,14 @@ def test_parquet_gives_bytes_and_where_it_is_told_the_path(tmp_path: Path, as_st
     assert (first.content, first.row, second.row) == (jpeg(0), 0, 1)
     assert first.member == ("0.jpg" if as_struct else None)
     assert "expected the bytes of an image; there are none" in str(second.content)
+
+
+@pytest.mark.parametrize("kind", [pa.binary, pa.large_binary, pa.binary_view])
+def test_bytes_of_every_width_are_images(tmp_path: Path, kind: Callable[[], pa.DataType]) -> None:
+    path = tmp_path / "x.parquet"
+    pq.write_table(pa.table({"id": [1], "image": pa.array([jpeg()], kind())}), path)
+    assert pq.ParquetFile(path).schema_arrow.field("image").type == kind()
+    assert contents(path) == [jpeg()]
 
 
 def test_the_column_of_images_is_found_or_asked_for(tmp_path: Path) -> None:

@@ -62,7 +62,10 @@ def _holds_bytes(kind: Any) -> bool:
         return kind.get_field_index("bytes") >= 0 and _holds_bytes(kind.field("bytes").type)
     if types.is_dictionary(kind):
         return _holds_bytes(kind.value_type)
-    binary = (types.is_binary, types.is_large_binary, types.is_fixed_size_binary)
+    binary = (
+        *(types.is_binary, types.is_large_binary),
+        *(types.is_fixed_size_binary, types.is_binary_view),
+    )
     return any(is_of(kind) for is_of in binary)
 
 
