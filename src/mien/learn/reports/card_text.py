@@ -21,15 +21,10 @@ def card_text(card: Card) -> str:
         "card.md",
         version=__version__,
         emotions=EMOTIONS,
-        spec=vars(spec),
+        card=card,
         of_people="people" in spec.heads,
         offsets=[f"{offset:g} for {label}" for label, offset in offsets if offset],
-        file_name=card.file_name,
-        size_bytes=card.size_bytes,
-        sha256=card.sha256,
         data="FER2013" if card.is_fer2013 else card.data,
-        is_fer2013=card.is_fer2013,
-        by_taggers=card.test.by_taggers,
         **_of_scores(card),
         **_of_sureness(card),
         **_of_corruptions(card),
@@ -45,16 +40,10 @@ def _of_scores(card: Card) -> dict[str, object]:
     return {
         "test": _headline(card.test),
         "labelled": _headline(card.labelled.get("test", card.test)),
-        "duplicates": card.duplicates,
-        "clean_n": card.clean and card.clean.evaluation.n,
-        "label_agreement": card.label_agreement,
-        "agreement": card.test.agreement,
-        "votes": card.test.votes,
         "expressions": len(FERPLUS_EMOTIONS),
         "scores": _scores(card.measures),
         "scores_of_label": card.labelled and _scores(card.labelled),
         "absent": {name: labels for name, labels in absent.items() if labels},
-        "majority": card.robustness.majority,
         "classes": _classes(card.test),
         "weakest": weakest,
         "weakest_recall": recall[weakest],
@@ -126,7 +115,6 @@ def _of_sureness(card: Card) -> dict[str, object]:
     return {
         "says": sum(band.n * band.confidence for band in bands) / faces,
         "is_so": sum(band.n * band.accuracy for band in bands) / faces,
-        "calibration_error": card.test.reliability.expected_calibration_error,
         "bands": Table(band_rows, head=["probability", "faces", "mean probability", right]),
         "thresholds": Table(threshold_rows, head=["P", "read", "of those right"]),
     }
@@ -145,7 +133,6 @@ def _of_corruptions(card: Card) -> dict[str, object]:
     hardest = min(told, key=lambda corruption: corruption[2])
     head = ["corruption", "severity", "accuracy", "points"]
     return {
-        "corrupted_n": found.n,
         "corrupted": Table(rows, head=head, left=(0, 1)),
         "hardest": f"{hardest[0]}, {hardest[1]}",
     }
@@ -157,13 +144,10 @@ def _of_slices(card: Card) -> dict[str, object]:
     head = ["by", "faces", "n", "right", "same mix", "gap", "Holm's p"]
     rows = [row for grouping in compared for row in _slice_rows(grouping)]
     return {
-        "compared_n": found.n,
         "annotated": any(grouping.name not in SLICES for grouping in compared),
         "slices": {g.name: SLICES[g.name].about for g in compared if g.name in SLICES},
         "groups": Table(rows, head=head, left=(0, 1)),
         "groupings": len(compared),
-        "permutations": found.permutations,
-        "min_n": found.min_n,
         "outstanding": stand_out(found),
     }
 

@@ -43,7 +43,7 @@ def fairness_page(result: Fairness, groupings: Sequence[Grouping], faces: FaceSe
     return render(
         "fairness.html",
         title=f"For whom {result.model} works: {result.data} {result.split}",
-        n=result.n,
+        result=result,
         right=percent_of(result.accuracy, interval=True),
         version=__version__,
         level=LEVEL,
@@ -54,10 +54,6 @@ def fairness_page(result: Fairness, groupings: Sequence[Grouping], faces: FaceSe
             for score, grouping in zip(result.groupings, groupings, strict=True)
         ],
         min_cell=MIN_CELL,
-        min_n=result.min_n,
-        resamples=result.resamples,
-        permutations=result.permutations,
-        seed=result.seed,
     )
 
 
