@@ -23,21 +23,23 @@ import contextlib
 import json
 import os
 import platform
+import re
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import cv2
 import numpy as np
+import psutil  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
@@ -48,6 +50,7 @@ from mien.learn.data.datasets import FaceSet, load_faces
 from mien.readings import Image
 from mien.recognize.classifier import DEFAULT_MODEL
 from mien.recognize.images import load_image
+from processes import cpu_s, sum_of
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 ADAPTERS: Final = Path(__file__).resolve().parent / "adapters"
@@ -149,16 +152,7 @@ class Timing:
         return cls(len(wall), statistics.median(wall), min(wall), max(wall), statistics.median(cpu))
 
 
-@dataclass(frozen=True)
-class Accuracy:
-    """How crops were read."""
-
-    n: int
-    accuracy: float  # 0 to 1
-    macro_f1: float  # 0 to 1
-
-
-@dataclass(frozen=True)
+@dataclass
 class PeerResult:
     """What was measured of a peer; None where it was not."""
 
@@ -166,10 +160,11 @@ class PeerResult:
     package: str
     version: str | None = None
     fed: str | None = None
-    accuracy: Accuracy | None = None
+    accuracy: float | None = None  # 0 to 1
+    macro_f1: float | None = None  # 0 to 1
     photo_ms: Timing | None = None
     frame_ms: Timing | None = None
-    readings: Mapping[str, str] = field(default_factory=dict)  # photo -> what was read off it
+    readings: dict[str, str] = field(default_factory=dict)  # photo -> what was read off it
     cold_start_s: Timing | None = None
     peak_memory_bytes: int | None = None
     installed_bytes: int | None = None
@@ -191,7 +186,7 @@ class Process:
     def __init__(self, command: Command, *, timeout_s: float = ANSWER_TIMEOUT_S) -> None:
         self._timeout_s = timeout_s
         try:
-            self._process = subprocess.Popen(
+            self._process = psutil.Popen(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -205,9 +200,7 @@ class Process:
     def ask(self, **request: Any) -> dict[str, Any]:
         """The answer to a request; a `PeerError` where it is an error, no JSON, or none came."""
         process = self._process
-        self._signal("SIGCONT")
-        assert process.stdin is not None
-        assert process.stdout is not None
+        process.resume()
         timer = threading.Timer(self._timeout_s, process.kill)
         timer.start()
         try:
@@ -234,38 +227,31 @@ class Process:
 
     def pause(self) -> None:
         """Let it do nothing until it is asked again: some go on working after their answer."""
-        self._signal("SIGSTOP")
-
-    def _signal(self, name: str) -> None:
-        if hasattr(signal, name):  # not on Windows
-            self._process.send_signal(getattr(signal, name))
+        self._process.suspend()
 
     def peak_memory_bytes(self) -> int | None:
         """The most it had resident so far; None on systems without /proc."""
         # Not the usage that wait4 gives: that begins with what this process had at the fork.
         with contextlib.suppress(OSError):
             status = Path(f"/proc/{self._process.pid}/status").read_text()
-            for line in status.splitlines():
-                if line.startswith("VmHWM:"):
-                    return int(line.split()[1]) * 1024
+            if peak := re.search(r"VmHWM:\s+(\d+)", status):
+                return int(peak[1]) * 1024
         return None
 
     def cpu_s(self) -> float:
         """Processor time that it took so far."""
-        from processes import cpu_s, sum_of  # nothing else here needs the extra `dev`
-
         return sum_of(self._process.pid, cpu_s)
 
     def close(self) -> None:
         """End the process."""
-        self._signal("SIGCONT")
+        with contextlib.suppress(psutil.NoSuchProcess):
+            self._process.resume()
         for stream in (self._process.stdin, self._process.stdout):
             with contextlib.suppress(OSError):
-                if stream is not None:
-                    stream.close()
+                stream.close()
         try:
             self._process.wait(timeout=5.0)
-        except subprocess.TimeoutExpired:
+        except psutil.TimeoutExpired:
             self._process.kill()
             self._process.wait()
 
@@ -283,10 +269,6 @@ class Comparison:
         """Those that have not failed."""
         return [p for name, p in self.peers.items() if self.results[name].failure is None]
 
-    def note(self, peer: Peer, **values: Any) -> None:
-        """Set down what was measured of a peer."""
-        self.results[peer.name] = replace(self.results[peer.name], **values)
-
     @contextlib.contextmanager
     def guarded(self, peer: Peer) -> Iterator[None]:
         """A block in which the peer may fail."""
@@ -294,18 +276,19 @@ class Comparison:
             yield
         except PeerError as error:
             self.say(f"{peer.name}: {error}")
-            self.note(peer, failure=str(error))
+            self.results[peer.name].failure = str(error)
 
     def install(self) -> None:
-        """Make a peer's environment, unless it is there as the requirements have it."""
+        """Make the environments that are not there, and measure all."""
         for peer in self.running():
             with self.guarded(peer):
                 install(peer, self.work, self.say)
-                self.note(peer, installed_bytes=size_of(peer.environment(self.work)))
+                size = size_of(peer.environment(self.work))
+                self.results[peer.name].installed_bytes = size
 
     def cold_starts(self, inputs: Inputs, rounds: int) -> None:
         """Start each peer anew, in turns, and wait for its first reading of the photo."""
-        times: dict[str, list[tuple[float, float]]] = {name: [] for name in self.peers}
+        times = defaultdict[str, list[tuple[float, float]]](list)
         for turn in range(rounds + 1):
             self.say(f"cold start {turn} of {rounds}")
             for peer in self.running():
@@ -319,13 +302,13 @@ class Comparison:
                         process.close()
                     if turn:
                         times[peer.name].append(taken)
-                        self.note(peer, cold_start_s=Timing.of(times[peer.name]))
+                        self.results[peer.name].cold_start_s = Timing.of(times[peer.name])
 
     def warm_calls(self, inputs: Inputs, processes: Mapping[str, Process], rounds: int) -> None:
         """Read photo and frame in turns, all processes being up and all but one at rest."""
         for process in processes.values():
             process.pause()
-        times: dict[tuple[str, str], list[tuple[float, float]]] = {}
+        times = defaultdict[tuple[str, str], list[tuple[float, float]]](list)
         for turn in range(-WARM_UP_ROUNDS, rounds):
             for peer in self.running():
                 with self.guarded(peer):
@@ -334,15 +317,15 @@ class Comparison:
                         processes[peer.name].pause()
                         if turn < 0:
                             continue
-                        series = times.setdefault((peer.name, photo), [])
+                        series = times[peer.name, photo]
                         series.append((float(answer["ms"]), float(answer["cpu_ms"])))
-                        readings = dict(self.results[peer.name].readings)
-                        count = answer["faces"]
+                        count, result = answer["faces"], self.results[peer.name]
                         word = "face" if count == 1 else "faces"
-                        readings[photo] = f"{count} {word}, {answer['label']}"
-                        self.note(peer, readings=readings, **{f"{photo}_ms": Timing.of(series)})
+                        result.readings[photo] = f"{count} {word}, {answer['label']}"
+                        setattr(result, f"{photo}_ms", Timing.of(series))
         for peer in self.running():
-            self.note(peer, peak_memory_bytes=processes[peer.name].peak_memory_bytes())
+            peak = processes[peer.name].peak_memory_bytes()
+            self.results[peer.name].peak_memory_bytes = peak
 
     def read_crops(self, inputs: Inputs, processes: Mapping[str, Process]) -> None:
         """Read every crop."""
@@ -350,7 +333,8 @@ class Comparison:
             self.say(f"{peer.name}: {len(inputs.targets):,} crops")
             with self.guarded(peer):
                 labels = read_crops(processes[peer.name], inputs.crops, len(inputs.targets))
-                self.note(peer, accuracy=accuracy_of(labels, inputs.targets))
+                result = self.results[peer.name]
+                result.accuracy, result.macro_f1 = accuracy_of(labels, inputs.targets)
 
     def run(self, inputs: Inputs, *, cold_rounds: int, warm_rounds: int) -> None:
         """Measure all that is asked for."""
@@ -361,7 +345,8 @@ class Comparison:
                 with self.guarded(peer):
                     processes[peer.name] = Process(peer.command(self.work))
                     hello = processes[peer.name].ask(do="hello")
-                    self.note(peer, version=hello["version"], fed=hello["fed"])
+                    result = self.results[peer.name]
+                    result.version, result.fed = hello["version"], hello["fed"]
             self.say(f"photo and frame, {warm_rounds} rounds")
             self.warm_calls(inputs, processes, warm_rounds)
             self.read_crops(inputs, processes)
@@ -426,14 +411,14 @@ def size_of(folder: Path) -> int:
     return sum(seen.values())
 
 
-def accuracy_of(labels: Sequence[str | None], targets: NDArray[np.int64]) -> Accuracy:
-    """Scores of labels, of which None is always wrong, against (N,) targets."""
+def accuracy_of(labels: Sequence[str | None], targets: NDArray[np.int64]) -> tuple[float, float]:
+    """Accuracy and macro-F1 of labels, of which None is always wrong, against (N,) targets."""
     if unknown := {label for label in labels if label is not None} - set(EMOTIONS):
         raise PeerError(f"expected labels among {', '.join(EMOTIONS)}; got {sorted(unknown)[0]!r}")
     predicted = np.array([-1 if x is None else EMOTIONS.index(x) for x in labels], np.int64)
     labelled = np.unique(targets)  # as in mien's own scores: the classes that have faces
     macro_f1 = f1_score(targets, predicted, labels=labelled, average="macro", zero_division=0)
-    return Accuracy(len(targets), float((predicted == targets).mean()), float(macro_f1))
+    return float((predicted == targets).mean()), float(macro_f1)
 
 
 def write_inputs(faces: FaceSet, photo: Image, work: Path, *, limit: int) -> Inputs:
@@ -465,8 +450,7 @@ def write_inputs(faces: FaceSet, photo: Image, work: Path, *, limit: int) -> Inp
 def machine() -> str:
     """Where this runs, in words."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    load = f", load {os.getloadavg()[0]:.1f} at the end" if hasattr(os, "getloadavg") else ""
-    used = f"{cores} of {os.cpu_count()} cores used{load}"
+    used = f"{cores} of {os.cpu_count()} cores used, load {psutil.getloadavg()[0]:.1f} at the end"
     return f"{platform.system()}, {program.processor()}, {used}"
 
 
@@ -476,13 +460,10 @@ def table(results: Sequence[PeerResult]) -> str:
     rows = [
         [
             f"{result.package} {result.version or ''}".strip(),
-            f"{result.accuracy.accuracy:.4f}" if result.accuracy else "-",
-            f"{result.accuracy.macro_f1:.4f}" if result.accuracy else "-",
-            _time(result.photo_ms, "ms", digits=1),
-            _time(result.frame_ms, "ms", digits=1),
+            *("-" if s is None else f"{s:.4f}" for s in (result.accuracy, result.macro_f1)),
+            *(_time(timing, "ms", digits=1) for timing in (result.photo_ms, result.frame_ms)),
             _time(result.cold_start_s, "s", digits=2),
-            _bytes(result.peak_memory_bytes),
-            _bytes(result.installed_bytes),
+            *map(_bytes, (result.peak_memory_bytes, result.installed_bytes)),
         ]
         for result in results
     ]
