@@ -13,15 +13,13 @@ representation. Local binary patterns, histograms of oriented gradients and near
 beside them. Its hidden Markov models are left out: they read sequences, and these are single faces.
 """
 
-import csv
 import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import product
-from pathlib import Path
 from typing import Any, Final, Self, TypeAlias
 
 import numpy as np
@@ -299,11 +297,8 @@ class Result:
 
     feature: str  # a name in `FEATURES`; empty for a network and for the floor
     classifier: str  # a name in `METHODS`, the name of the network, or "always happy"
-    dimensions: int | None = None  # numbers that stand for a face before the classifier
-    n_train: int | None = None  # faces it was fitted on here; None for a network
     accuracy: float | None = None  # on the evaluated faces; None if it failed
     macro_f1: float | None = None
-    fit_s: float | None = None  # seconds to fit feature and classifier
     predict_us: float | None = None  # to read a face, from pixels to label, all faces in one call
     note: str = ""  # that a fit did not converge, or why it failed
 
@@ -328,42 +323,35 @@ def compare(
     """
 
     @lru_cache(maxsize=1)
-    def extracted(feature: str) -> tuple[Features, Features, float, float, list[str]]:
-        """Of train and test, seconds to fit, microseconds a face, and what to note."""
+    def extracted(feature: str) -> tuple[Features, Features, float, list[str]]:
+        """Of train and test, microseconds a face, and what to note."""
         with _complaints() as caught:
-            started = time.perf_counter()
             extractor = FEATURES[feature](len(train), seed)
             of_train = extractor.fit_transform(train.images, train.targets)
             fitted = time.perf_counter()
             of_test = extractor.transform(test.images)
             extracted_us = 1e6 * (time.perf_counter() - fitted) / len(test)
-        note = [f"{feature} did not converge"] if caught else []
-        return of_train, of_test, fitted - started, extracted_us, note
+        return of_train, of_test, extracted_us, [f"{feature} did not converge"] if caught else []
 
     def fitted(feature: str, method: str) -> Result:
-        features, of_test, fit_s, predict_us, note = extracted(feature)
+        features, of_test, extracted_us, note = extracted(feature)
         targets, notes = train.targets, list(note)
         if len(targets) > MOST_FACES.get(method, len(targets)):
             rows = draw_stratified(targets, MOST_FACES[method], seed=seed)
             features, targets = features[rows], targets[rows]
             notes.append(f"fitted on {len(rows):,} faces")
-        dimensions = features.shape[1]
-        classifier = METHODS[method](dimensions, len(features), seed)
+        classifier = METHODS[method](features.shape[1], len(features), seed)
         if method != "adaboost":
             classifier = make_pipeline(StandardScaler(), classifier)
         with _complaints() as caught:
-            started = time.perf_counter()
             classifier.fit(features, targets)
-            fit_s += (read := time.perf_counter()) - started
+            began = time.perf_counter()
             predicted = classifier.predict(of_test)
-            predict_us += 1e6 * (time.perf_counter() - read) / len(test)
+            predict_us = extracted_us + 1e6 * (time.perf_counter() - began) / len(test)
         if caught and method != "mlp":  # whose number of epochs is a setting
             notes.append(f"{method} did not converge")
         scores = _scores(CERTAIN[predicted], test.targets)
-        times = {"fit_s": fit_s, "predict_us": predict_us}
-        return Result(
-            feature, method, dimensions, len(features), **scores, **times, note="; ".join(notes)
-        )
+        return Result(feature, method, **scores, predict_us=predict_us, note="; ".join(notes))
 
     for feature, method in product(features, methods):
         try:
@@ -431,29 +419,20 @@ def _accuracy(result: Result) -> float:
     return result.accuracy or 0.0
 
 
-def _names(text: str | None, known: dict[str, Any]) -> list[str]:
-    names = list(known) if text is None else [name.strip() for name in text.split(",")]
-    if unknown := [name for name in names if name not in known]:
-        raise OptionError(f"expected names among {', '.join(known)}; got {unknown[0]!r}")
-    return list(dict.fromkeys(names))
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fit, and print; the exit status is 2 if a pipeline failed."""
     parser = options_of(__doc__)
     parser.add_argument("--split", default="val", help="val, test or val+test")
-    parser.add_argument("--features", help=f"with commas, of {', '.join(FEATURES)}")
-    parser.add_argument("--classifiers", help=f"with commas, of {', '.join(METHODS)}")
+    for name, known in (("--features", FEATURES), ("--classifiers", METHODS)):
+        parser.add_argument(name, nargs="+", choices=known, default=list(known))
     parser.add_argument("--model", default="paper", help="a network to set beside them, or none")
     parser.add_argument("--limit", type=int, help="training faces, each emotion by its share")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--csv", type=Path, help="file to write: a row for each pipeline")
     options = parser.parse_args(arguments)
     if "train" in options.split.split("+"):
         raise OptionError(
             f"expected a split beside train, which is fitted on; got {options.split!r}"
         )
-    features, methods = _names(options.features, FEATURES), _names(options.classifiers, METHODS)
     faces = load_faces(options.data)
     train, test = faces.split("train"), faces.split(options.split)
     beside = [measure_floor(train, test)]
@@ -464,7 +443,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results: list[Result] = []
     status = 0
     try:
-        for result in compare(train, test, features, methods, seed=options.seed):
+        for result in compare(
+            train, test, options.features, options.classifiers, seed=options.seed
+        ):
             results.append(result)
             print(
                 f"{result.name}: {_accuracy(result):.3f} {result.note}", file=sys.stderr, flush=True
@@ -474,11 +455,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = INTERRUPTED
     print(f"fitted on {len(train):,} faces, read {len(test):,} of {faces.name} {options.split}\n")
     print(tables(results, beside))
-    if options.csv is not None:
-        with options.csv.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(asdict(beside[0])), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(asdict(result) for result in [*results, *beside])
     return status
 
 
