@@ -9,7 +9,7 @@ coarse ground, moved as each scene says, with noise. Prints
 
 - the throughput on one thread, for one to four faces: from file to readings, to a file of rows and
   to an annotated video, with detection frames and with detection on every frame; beside it,
-  in the same run, Haar on every frame (the paper's way) and the package `fer`, if it is installed;
+  in the same run, Haar on every frame (the paper's way);
 - the latency from a frame to its drawn result, frame by frame as a live view reads;
 - for each scene: faces found of those that are visible, beside detection on every frame without
   following; identity switches, fragments and false faces;
@@ -25,7 +25,6 @@ little; those by processor time hold better, but caches that are shared lower th
 import argparse
 import json
 import math
-import os
 import resource
 import statistics
 import subprocess
@@ -36,7 +35,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -44,6 +42,7 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+import psutil  # type: ignore[import-untyped]
 
 from mien.output.overlay import annotate
 from mien.readings import Box, Face, Image
@@ -68,8 +67,9 @@ FACE_PX = 120.0  # height of a face's box where its scale is 1
 MATCH_IOU = 0.5
 RUNS = 3
 FAR = 0.3  # scale of faces that are hard to read
-SLOW_S = 1.5  # of the video, for what takes long
-SHORT_S = 10.0  # the shorter video of two whose memory is compared
+SECONDS = 6.0  # of the videos
+SLOW_S = 1.5  # of them, for what takes long
+MEMORY_S = (10.0, 600.0)  # the two videos whose memory is compared
 
 
 @dataclass(frozen=True)
@@ -423,7 +423,7 @@ def match(
     return matched
 
 
-def print_tracking(cast: list[Person], intervals: list[float], only: str) -> None:
+def print_tracking(cast: list[Person], only: str) -> None:
     print(f"following, {len(cast)} people; switches and fragments are counts")
     print_head(
         *("scene", "detection frame every", "recall", "detection alone", "switches", "live"),
@@ -432,7 +432,7 @@ def print_tracking(cast: list[Person], intervals: list[float], only: str) -> Non
     for name, scene in SCENES.items():
         if only not in name:
             continue
-        for every_s in intervals:
+        for every_s in (0.0, TrackingSettings().detect_every_s):
             result, found = score(scene, cast, TrackingSettings(detect_every_s=every_s))
             counts = (result.switches, result.live_switches, result.fragments, result.false)
             recall = f"{result.found / max(1, result.visible):.1%}"
@@ -500,17 +500,15 @@ def pace(read: Callable[[], int], runs: int) -> tuple[float, float]:
 def print_throughput(videos: dict[str, Path], model: str) -> None:
     print(
         f"throughput on one thread, videos of {WIDTH} x {HEIGHT}, median of {RUNS} runs; of Haar "
-        f"and fer one run of {SLOW_S:g} s"
+        f"one run of {SLOW_S:g} s"
     )
     print(_load())
     rates = ("frames/s by the clock", "CPU ms a frame", "frames/s by CPU time")
     print_head("video", "what", *rates, left=2)
     yunet, haar = Recognizer(model), Recognizer(model, detector="haar")
     between, every = VideoSettings(), VideoSettings(tracking=TrackingSettings(detect_every_s=0.0))
-    peer = _fer()
     for name, clip in videos.items():
-        slow = partial(frames, clip, end_s=SLOW_S)
-        whole = partial(frames, clip)
+        slow, whole = partial(frames, clip, end_s=SLOW_S), partial(frames, clip)
         rows, copy = clip.with_suffix(".csv"), clip.with_suffix(".out.mp4")
         seldom = VideoSettings(read_every_s=1 / 15)
         ways: dict[str, Callable[[], int]] = {
@@ -522,20 +520,15 @@ def print_throughput(videos: dict[str, Path], model: str) -> None:
             "mien, faces read 15 times a second": partial(_read, yunet, whole, seldom),
             "Haar on every frame": partial(_read, haar, slow, every),
         }
-        if peer is not None:
-            ways["fer"] = partial(_read_with_fer, peer, slow)
         for way, read in ways.items():
-            fps, cpu_ms = pace(read, 1 if way in ("Haar on every frame", "fer") else RUNS)
+            fps, cpu_ms = pace(read, 1 if way == "Haar on every frame" else RUNS)
             print_row(name, way, f"{fps:.0f}", f"{cpu_ms:.1f}", f"{1e3 / cpu_ms:.0f}")
-    print(_load())
-    print("" if peer is not None else "fer: not installed here\n")
+    print(_load() + "\n")
 
 
 def _load() -> str:
     """How many processes want to run; more than cores, and the clock is not to be trusted."""
-    if not hasattr(os, "getloadavg"):  # Windows
-        return f"{os.cpu_count()} cores, load not known"
-    return f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    return f"load {psutil.getloadavg()[0]:.1f} on {psutil.cpu_count()} cores"
 
 
 def _count(given: Callable[[], Iterable[Any]]) -> int:
@@ -550,18 +543,6 @@ def _read(
 
 def _write(recognizer: Recognizer, clip: Path, outputs: Outputs) -> int:
     return write_video(recognizer, str(clip), outputs, VideoOptions()).frames
-
-
-def _fer() -> Any:
-    try:
-        return import_module("fer").FER()
-    except ImportError:
-        return None
-
-
-def _read_with_fer(peer: Any, given: Callable[[], Iterator[Frame]]) -> int:
-    images = (cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR) for frame in given())
-    return sum(1 for _ in map(peer.detect_emotions, images))
 
 
 def print_latency(clip: Path, model: str) -> None:
@@ -656,21 +637,20 @@ def print_looks(photos: Path) -> None:
     print(f"  to others, of other photos, 1 % are above  {np.percentile(others, 99):.2f}\n")
 
 
-def print_memory(cast: list[Person], folder: Path, seconds: float, model: str) -> None:
+def print_memory(cast: list[Person], folder: Path, model: str) -> None:
     """Peak of memory of a process that reads a clip, for two lengths of it."""
-    clip = write_clip(folder / "short.mp4", one_to_four(SHORT_S), cast)
-    peaks = {}
-    for times in (1, round(seconds / SHORT_S)):
-        path = repeat_video(folder / f"times{times}.mp4", clip, max(1, times))
+    short_s, long_s = MEMORY_S
+    clip = write_clip(folder / "short.mp4", one_to_four(short_s), cast)
+    print("peak of memory, from file to rows")
+    peaks = []
+    for times in (1, round(long_s / short_s)):
+        path = repeat_video(folder / f"times{times}.mp4", clip, times)
         command = [sys.executable, __file__, "--peak-of", str(path), "--model", model]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         count, peak = json.loads(done.stdout)
-        peaks[count] = peak
-    print("peak of memory, from file to rows")
-    for count, peak in peaks.items():
         print(f"  {count / FPS:6.0f} s, {count} frames   {peak:.0f} MB")
-    short, long = peaks.values()
-    print(f"  ratio {long / short:.3f}\n")
+        peaks.append(peak)
+    print(f"  ratio {peaks[1] / peaks[0]:.3f}\n")
 
 
 def peak_of(clip: str, model: str) -> None:
@@ -684,11 +664,6 @@ def main() -> None:
     parts = ("speed", "latency", "tracking", "flips", "looks", "memory")
     parser.add_argument("--only", choices=parts)
     parser.add_argument("--scene", default="", help="only scenes whose name contains this")
-    parser.add_argument("--seconds", type=float, default=6.0, help="length of the videos")
-    parser.add_argument(
-        "--detect-every-s", type=float, nargs="+", default=[0.0, TrackingSettings().detect_every_s]
-    )
-    parser.add_argument("--long-s", type=float, default=600.0, help="of the long video, for memory")
     parser.add_argument("--long", action="store_true", help="measure memory, too; takes minutes")
     parser.add_argument("--peak-of", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -704,7 +679,7 @@ def main() -> None:
         folder = Path(name)
         videos: dict[str, Path] = {}
         if wanted & {"speed", "latency"}:
-            growing, four = one_to_four(options.seconds), Scene(talkers(4), options.seconds)
+            growing, four = one_to_four(SECONDS), Scene(talkers(4), SECONDS)
             videos = {
                 "one to four faces": write_clip(folder / "growing.mp4", growing, cast),
                 "four faces": write_clip(folder / "four.mp4", four, cast),
@@ -714,14 +689,14 @@ def main() -> None:
         if "latency" in wanted:
             print_latency(videos["four faces"], options.model)
         if "flips" in wanted:
-            scene = Scene(talkers(4, scale=FAR), options.seconds, noise=25.0)
+            scene = Scene(talkers(4, scale=FAR), SECONDS, noise=25.0)
             print_flips(write_clip(folder / "far.mp4", scene, cast), options.model)
         if "memory" in wanted:
-            print_memory(cast, folder, options.long_s, options.model)
+            print_memory(cast, folder, options.model)
         if "looks" in wanted and options.photos is not None:
             print_looks(options.photos)
     if "tracking" in wanted:
-        print_tracking(cast, options.detect_every_s, options.scene)
+        print_tracking(cast, options.scene)
 
 
 if __name__ == "__main__":
