@@ -52,8 +52,11 @@ FACE_PX = (120, 300)
 FOLDER_IMAGES = 500
 LOOP_IMAGES = 8
 SAMPLE_S = 0.25
+FEW = 1_000  # images for the smaller memory
 MILLIONS = (1, 10, 100)
 NODES = (1, 4, 16, 64)
+NODE_CORES = 16
+NETWORK_GBIT = 10.0  # of all nodes to the store
 
 say = partial(tell, "batch.py")
 
@@ -66,7 +69,6 @@ class Measured:
     workers: int  # processes, or tasks of Ray at once
     images: int  # that were read
     wall_s: float  # from the start of the command to its end
-    work_s: float  # that it worked, as it says itself: without starting Python and planning
     # Processor time over `wall_s` and workers; None for Ray, whose processes are not the command's.
     busy: float | None
     memory_mb: float  # peak of all its processes together
@@ -145,7 +147,6 @@ def batch(name: str, source: Path, out: Path, options: list[str]) -> Measured:
         workers=workers,
         images=result["run"]["images"],
         wall_s=wall,
-        work_s=result["run"]["seconds"],
         busy=None if name == "Ray" else used / (wall * max(workers, 1)),
         memory_mb=peak,
         stages={stage: seconds / total for stage, seconds in result["stages_s"].items()},
@@ -207,10 +208,9 @@ def report(
     stages = [[stage, f"{share:.0%}"] for stage, share in double.stages.items()]
     memory = double.memory_mb / few.memory_mb - 1
     rate = single.rate * scaling  # of one core among others
-    node = rate * options.node_cores
+    node = rate * NODE_CORES
     largest = max(double.stages, key=lambda stage: double.stages[stage])
     gbit = node * size * 8 / 1e9
-    cores = options.node_cores
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     return "\n\n".join(
         [
@@ -225,16 +225,16 @@ def report(
             f"{few.images:,}.",
             "What the workers' time goes to, two processes:",
             table(["stage", "share"], stages),
-            f"Time and cost by number of nodes of {cores} cores, for images like these, at "
+            f"Time and cost by number of nodes of {NODE_CORES} cores, for images like these, at "
             f"{rate:.1f} a second and core as two processes gave here. Assumptions: a core among "
-            f"{cores} is as fast, a node-hour costs {options.node_hour:g} (`--node-hour`; any "
+            f"{NODE_CORES} is as fast, a node-hour costs {options.node_hour:g} (`--node-hour`; any "
             "currency), and the store keeps up; starting a cluster is not in it.",
             table(
                 ["images", "nodes", "time", "node-hours", "cost"], plan_of(node, options.node_hour)
             ),
             f"The largest stage is {largest}, {double.stages[largest]:.0%} of the time. A node "
             f"reads {node:,.0f} images a second, {gbit:.2f} Gbit/s from the store: with "
-            f"{options.network_gbit:g} Gbit/s to it, {options.network_gbit / gbit:,.0f} such nodes "
+            f"{NETWORK_GBIT:g} Gbit/s to it, {NETWORK_GBIT / gbit:,.0f} such nodes "
             "read at full speed; with more, the way to the store is the bottleneck.",
         ]
     )
@@ -266,15 +266,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help=data)
     parser.add_argument("--work", type=Path, required=True, help="folder for images and results")
     parser.add_argument("--images", type=int, default=20_000)
-    parser.add_argument("--few", type=int, default=1_000, help="images for the smaller memory")
     parser.add_argument("--no-ray", action="store_true")
-    parser.add_argument("--node-cores", type=int, default=16)
     parser.add_argument("--node-hour", type=float, default=0.7, help="cost of an hour of a node")
-    parser.add_argument("--network-gbit", type=float, default=10.0, help="of all to the store")
     parser.add_argument("--markdown", action="store_true", help="as docs/batch.md has it")
-    parser.add_argument("--json", type=Path, help="file for the measurements")
     options = parser.parse_args()
-    few_count = min(options.few, options.images)
+    few_count = min(FEW, options.images)
     images = options.work / "images"
     say("making images")
     make_images(options.data, images, options.images)
@@ -297,10 +293,6 @@ def main() -> None:
     shutil.rmtree(out, ignore_errors=True)
     text = report(options, loop, one, few, runs)
     print(text if options.markdown else text.replace("`", ""))
-    if options.json:
-        measured = [vars(run) | {"rate": run.rate} for run in [few, *runs]]
-        values = {"loop": loop, "detect_folder": one, "runs": measured}
-        options.json.write_text(json.dumps(values, indent=1) + "\n")
 
 
 if __name__ == "__main__":

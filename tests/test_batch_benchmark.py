@@ -43,7 +43,9 @@ def test_memory_counts_all_that_a_process_has_started() -> None:
     assert family_of(process.pid) == []
 
 
-def test_the_plan_follows_from_what_was_measured(tmp_path: Path) -> None:
+def test_the_plan_follows_from_what_was_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number in range(2):
         path = benchmark.image(tmp_path / "images", number)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,11 +56,10 @@ def test_the_plan_follows_from_what_was_measured(tmp_path: Path) -> None:
     def measured(
         name: str, workers: int, images: int, wall_s: float, mb: float
     ) -> benchmark.Measured:
-        return benchmark.Measured(name, workers, images, wall_s, wall_s, 0.95, mb, stages)
+        return benchmark.Measured(name, workers, images, wall_s, 0.95, mb, stages)
 
-    options = argparse.Namespace(
-        work=tmp_path, images=1000, node_cores=10, node_hour=2.0, network_gbit=10.0
-    )
+    monkeypatch.setattr(benchmark, "NODE_CORES", 10)
+    options = argparse.Namespace(work=tmp_path, images=1000, node_hour=2.0)
     text = benchmark.report(
         options,
         4.0,
@@ -78,4 +79,4 @@ def test_the_plan_follows_from_what_was_measured(tmp_path: Path) -> None:
     assert "| 100 million | 4 | 6.9 h | 27.78 | 55.56 |" in text
     assert "The largest stage is detection, 50% of the time." in text
     assert "0.80 Gbit/s from the store: with 10 Gbit/s to it, 12 such nodes" in text
-    assert np.isclose(benchmark.Measured("x", 1, 10, 4.0, 4.0, None, 1.0, stages).rate, 2.5)
+    assert np.isclose(benchmark.Measured("x", 1, 10, 4.0, None, 1.0, stages).rate, 2.5)
