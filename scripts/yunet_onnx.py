@@ -14,7 +14,7 @@ gives what is likely a face. The layers and weights are the same, otherwise arra
 
 import argparse
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import onnx
@@ -66,18 +66,12 @@ def rearranged(original: onnx.ModelProto) -> onnx.ModelProto:
         "second": np.array(1),
     }
     node = helper.make_node
+    square: dict[str, Any] = {"kernel_shape": [3, 9], "strides": [2, 6], "pads": [1, 3, 1, 3]}
     nodes = [
         node("Cast", ["image"], ["levels"], to=TensorProto.FLOAT),
         node("Reshape", ["levels", "columns"], ["plane"]),  # (H, 3 W)
         node("Unsqueeze", ["plane", "leading"], ["planes"]),  # (1, 1, H, 3 W)
-        node(
-            "Conv",
-            ["planes", *first.input[1:]],
-            first.output,
-            kernel_shape=[3, 9],
-            strides=[2, 6],
-            pads=[1, 3, 1, 3],
-        ),
+        node("Conv", ["planes", *first.input[1:]], first.output, **square),
         *rest,
     ]
     for level, features in enumerate(FEATURES):
@@ -87,16 +81,10 @@ def rearranged(original: onnx.ModelProto) -> onnx.ModelProto:
         for name, layer in zip(names, layers, strict=True):
             weights[name] = np.concatenate([given[head + layer] for head in heads])
         narrow, wide, flat = (f"head.{level}.{name}" for name in ("narrow", "wide", "flat"))
+        around: dict[str, Any] = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "group": CHANNELS}
         nodes += [
             node("Conv", [features, *names[:2]], [narrow], kernel_shape=[1, 1]),
-            node(
-                "Conv",
-                [narrow, *names[2:]],
-                [wide],
-                kernel_shape=[3, 3],
-                pads=[1, 1, 1, 1],
-                group=CHANNELS,
-            ),
+            node("Conv", [narrow, *names[2:]], [wide], **around),
             node("Reshape", [wide, "by_channel"], [flat]),
         ]
     nodes += [
