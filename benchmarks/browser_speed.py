@@ -1,6 +1,6 @@
 """The npm package beside @vladmandic/human and face-api: speed in one Chromium, and what is loaded.
 
-    python benchmarks/browser_speed.py [--rounds 60] [--work FOLDER] [--json FILE]
+    python benchmarks/browser_speed.py [--rounds 60] [--work FOLDER]
 
 All read frames of 640 x 480 in one page of headless Chromium, on the processor, on one thread of
 WebAssembly, one frame each in turn, so that what disturbs the machine disturbs all of them: from
@@ -52,7 +52,6 @@ def main() -> None:
     parser = options_of(__doc__, data=False)
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "mien-browser")
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     prepare(options.work)
     with served(options.work) as address, chromium() as browser:
@@ -64,8 +63,6 @@ def main() -> None:
     print(f"Chromium {version}, {processor()}, {os.cpu_count()} cores, {options.rounds} rounds\n")
     print_speeds(speeds)
     print_loads(loads)
-    if options.json:
-        options.json.write_text(json.dumps({"speeds": speeds, "loads": loads}))
 
 
 def prepare(work: Path) -> None:

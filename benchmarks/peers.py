@@ -1,6 +1,6 @@
 """Mien beside the packaged emotion readers that ship their weights, in one run.
 
-    python benchmarks/peers.py --data FER2013 --work DIR [--peers mien,fer] [--limit N] [--json F]
+    python benchmarks/peers.py --data FER2013 --work DIR [--peers mien,fer] [--limit N]
 
 Each is installed into an environment of its own under DIR, which must not be in the repository,
 and runs in a process of its own behind one of `benchmarks/adapters`, on one thread. All see the
@@ -30,9 +30,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -135,21 +134,8 @@ def known_peers(model: str = DEFAULT_MODEL) -> dict[str, Peer]:
     return {peer.name: peer for peer in peers}
 
 
-@dataclass(frozen=True)
-class Timing:
-    """Times of one kind of call."""
-
-    n: int
-    median: float
-    low: float
-    high: float
-    cpu_median: float  # of the processor time
-
-    @classmethod
-    def of(cls, times: Sequence[tuple[float, float]]) -> "Timing":
-        """The summary of at least one time by the clock, and of the processor beside it."""
-        wall, cpu = zip(*times, strict=True)
-        return cls(len(wall), statistics.median(wall), min(wall), max(wall), statistics.median(cpu))
+Times = list[tuple[float, float]]
+"""Of calls of one kind: by the clock, and of the processor."""
 
 
 @dataclass
@@ -162,10 +148,9 @@ class PeerResult:
     fed: str | None = None
     accuracy: float | None = None  # 0 to 1
     macro_f1: float | None = None  # 0 to 1
-    photo_ms: Timing | None = None
-    frame_ms: Timing | None = None
+    # Of photo and frame in milliseconds, of the cold start in seconds; by these names.
+    times: dict[str, Times] = field(default_factory=dict)
     readings: dict[str, str] = field(default_factory=dict)  # photo -> what was read off it
-    cold_start_s: Timing | None = None
     peak_memory_bytes: int | None = None
     installed_bytes: int | None = None
     failure: str | None = None
@@ -288,7 +273,6 @@ class Comparison:
 
     def cold_starts(self, inputs: Inputs, rounds: int) -> None:
         """Start each peer anew, in turns, and wait for its first reading of the photo."""
-        times = defaultdict[str, list[tuple[float, float]]](list)
         for turn in range(rounds + 1):
             self.say(f"cold start {turn} of {rounds}")
             for peer in self.running():
@@ -301,14 +285,12 @@ class Comparison:
                     finally:
                         process.close()
                     if turn:
-                        times[peer.name].append(taken)
-                        self.results[peer.name].cold_start_s = Timing.of(times[peer.name])
+                        self.results[peer.name].times.setdefault("cold start", []).append(taken)
 
     def warm_calls(self, inputs: Inputs, processes: Mapping[str, Process], rounds: int) -> None:
         """Read photo and frame in turns, all processes being up and all but one at rest."""
         for process in processes.values():
             process.pause()
-        times = defaultdict[tuple[str, str], list[tuple[float, float]]](list)
         for turn in range(-WARM_UP_ROUNDS, rounds):
             for peer in self.running():
                 with self.guarded(peer):
@@ -317,12 +299,11 @@ class Comparison:
                         processes[peer.name].pause()
                         if turn < 0:
                             continue
-                        series = times[peer.name, photo]
-                        series.append((float(answer["ms"]), float(answer["cpu_ms"])))
                         count, result = answer["faces"], self.results[peer.name]
+                        taken = float(answer["ms"]), float(answer["cpu_ms"])
+                        result.times.setdefault(photo, []).append(taken)
                         word = "face" if count == 1 else "faces"
                         result.readings[photo] = f"{count} {word}, {answer['label']}"
-                        setattr(result, f"{photo}_ms", Timing.of(series))
         for peer in self.running():
             peak = processes[peer.name].peak_memory_bytes()
             self.results[peer.name].peak_memory_bytes = peak
@@ -461,8 +442,8 @@ def table(results: Sequence[PeerResult]) -> str:
         [
             f"{result.package} {result.version or ''}".strip(),
             *("-" if s is None else f"{s:.4f}" for s in (result.accuracy, result.macro_f1)),
-            *(_time(timing, "ms", digits=1) for timing in (result.photo_ms, result.frame_ms)),
-            _time(result.cold_start_s, "s", digits=2),
+            *(_time(result.times.get(photo), "ms", digits=1) for photo in ("photo", "frame")),
+            _time(result.times.get("cold start"), "s", digits=2),
             *map(_bytes, (result.peak_memory_bytes, result.installed_bytes)),
         ]
         for result in results
@@ -478,10 +459,12 @@ def table(results: Sequence[PeerResult]) -> str:
     return "\n".join([program.table([*head, "memory", "installed"], rows), "", *notes])
 
 
-def _time(timing: Timing | None, unit: str, *, digits: int) -> str:
-    if timing is None:
+def _time(times: Times | None, unit: str, *, digits: int) -> str:
+    """Medians of at least one time, by the clock and, in brackets, of the processor."""
+    if times is None:
         return "-"
-    return f"{timing.median:.{digits}f} ({timing.cpu_median:.{digits}f}) {unit}"
+    wall, cpu = map(statistics.median, zip(*times, strict=True))
+    return f"{wall:.{digits}f} ({cpu:.{digits}f}) {unit}"
 
 
 def _bytes(count: int | None) -> str:
@@ -518,7 +501,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--limit", type=int, default=0, help="faces to read; 0 reads all")
     parser.add_argument("--cold-rounds", type=int, default=COLD_ROUNDS)
     parser.add_argument("--warm-rounds", type=int, default=WARM_ROUNDS)
-    parser.add_argument("--json", type=Path, help="file for all that was measured")
     options = parser.parse_args(arguments)
     try:
         work = work_folder(options.work)
@@ -545,9 +527,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "processor time.\n"
     )
     print(table(results))
-    if options.json:
-        content = {"machine": machine(), "faces": count, "peers": list(map(asdict, results))}
-        program.write_json(options.json, content)
     return program.INTERRUPTED if interrupted else any(result.failure for result in results)
 
 

@@ -1,7 +1,7 @@
 """From which size, blur, light, contrast, turn and share inside on faces are read worse.
 
     python benchmarks/quality.py --photos PHOTOS [--data FER2013] [--faces 800] [--every 2]
-        [--turned 160] [--scan HEAD.glb SKIN.jpg] [--renders 300] [--figure STEM] [--json FILE]
+        [--turned 160] [--scan HEAD.glb SKIN.jpg] [--renders 300] [--figure STEM]
 
 With FER2013, faces of val, with what most taggers chose, and the faces found in photos of real
 people (docs/real-photos.md) are spoiled by the corruptions of `mien robustness`, and photos are cut
@@ -20,10 +20,9 @@ its colors, both are held against renders of known pose, distance, light and siz
 Needs the extra `train`.
 """
 
-import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -392,15 +391,6 @@ def mirrored(photos: Sequence[Photo]) -> None:
     print(f"mirrored, n {len(apart)}: yaw {yaw:.1f}, pitch {pitch:.1f}, roll {roll:.1f} apart")
 
 
-def by_blur(photos: Sequence[Photo], read: Reader) -> None:
-    """Print how photos as they are are read, by their blur."""
-    right, worth = whole(photos, read), np.array([blur_of(photo.crop) for photo in photos])
-    print("photos as they are, by blur:")
-    for low, high, there in parted(EDGES["blur"], worth):
-        if there.sum() >= 10:
-            print(f"  {low:g} to {high:g}: {right[there].mean():.3f} right, n {there.sum()}")
-
-
 def show(name: str, of: str, curve: Sequence[Bin]) -> None:
     """Print one curve."""
     print(f"{of}, {name}: faces, right unspoiled, fall in points (95 %)")
@@ -516,7 +506,6 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=2, help="of the photos, spoil each")
     parser.add_argument("--turned", type=int, default=160, help="photos that are turned")
     parser.add_argument("--figure", type=Path, help="name without an ending")
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     read = Reader(options.model)
     if options.scan:
@@ -535,13 +524,9 @@ def main() -> None:
             print(f"{label}: n {n:,}")
             for of, curve in curves[label].items():
                 show(label, of, curve)
-        by_blur(photos, read)
         framed(truth_of("people", faces, "val"), read)
     mirrored(every)
     curves |= held_by_pose(every, read, options.turned)
-    if options.json:
-        rows = {k: {of: [asdict(b) for b in c] for of, c in v.items()} for k, v in curves.items()}
-        options.json.write_text(json.dumps(rows, indent=1))
     if options.figure:
         draw(curves, options.figure)
 

@@ -1,6 +1,6 @@
 """How soon the paper's CNN, trained as fast as the device can, is as good as the paper's.
 
-    python benchmarks/speedrun.py --data FER2013 [--epochs N] [--seeds 5] [--json FILE]
+    python benchmarks/speedrun.py --data FER2013 [--epochs N] [--seeds 5]
     python benchmarks/speedrun.py --data FER2013 --epochs 100          # as many as the paper
     python benchmarks/speedrun.py --data FER2013 --choose 12,16,20,26,32
     python benchmarks/speedrun.py --data FER2013 --device cpu --epochs 1 --limit 2000 --seeds 1
@@ -31,9 +31,8 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -51,7 +50,7 @@ from mien.learn.training.allocator import kept_memory
 from mien.learn.training.batches import Augmentation, Batches, augment_by, augmentation_draws
 from mien.learn.training.loop import _has_bf16
 from mien.recognize.crops import SIZE_PX
-from program import INTERRUPTED, options_of, processor, write_json
+from program import INTERRUPTED, options_of, processor
 from program import say as tell
 
 say = partial(tell, "speedrun")
@@ -107,8 +106,7 @@ class SpeedrunResult:
     """What the benchmark came to."""
 
     device: str
-    precision: str
-    whole_graph: bool  # the step is one CUDA graph
+    how: str  # precision, and what a step is
     train_faces: int
     eval_faces: int
     limit: int  # of the faces of each split; 0 where all were taken
@@ -351,11 +349,11 @@ def speedrun(
     except KeyboardInterrupt:
         if not results:
             raise
+    how = "one CUDA graph a step" if on_gpu else "step by step, without a CUDA graph"
     per_face = flops_per_face(training.network)
     return SpeedrunResult(
         device=device_words(device),
-        precision="bfloat16" if training.bf16 else "float32",
-        whole_graph=on_gpu,
+        how=f"{'bfloat16' if training.bf16 else 'float32'}, {how}",
         train_faces=len(train),
         eval_faces=sum(map(len, batches)),
         limit=limit,
@@ -390,9 +388,8 @@ def _some(faces: FaceSet, limit: int) -> FaceSet:
 def print_result(result: SpeedrunResult) -> None:
     """The result as a table and some lines."""
     settings = result.settings
-    how = "one CUDA graph a step" if result.whole_graph else "step by step, without a CUDA graph"
     print(
-        f"{result.device}; {result.precision}, {how}\n"
+        f"{result.device}; {result.how}\n"
         f"network {settings.network}, {result.train_faces:,} faces, "
         f"{settings.epochs} epoch{'s' * (settings.epochs != 1)}, "
         f"batch {settings.batch_size}; read on {result.eval_faces:,} faces\n"
@@ -466,7 +463,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gpu = "cuda" if torch.cuda.is_available() else "cpu"
     parser.add_argument("--device", choices=("cpu", "cuda"), default=gpu)
     parser.add_argument("--limit", type=int, default=0, help="so many faces of each split")
-    parser.add_argument("--json", type=Path, help="file for all that was measured")
     options = parser.parse_args(arguments)
     given = {name: getattr(options, name) for name in numbers if hasattr(options, name)}
     results: list[SpeedrunResult] = []
@@ -497,8 +493,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print_choice(results)
     else:
         print_result(results[0])
-    if options.json:
-        write_json(options.json, list(map(asdict, results)))
     whole = len(results) == len(budgets) and len(results[-1].seeds) == options.seeds
     return 0 if whole else INTERRUPTED
 
