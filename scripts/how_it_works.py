@@ -26,7 +26,7 @@ from mien.learn.networks import build
 from mien.learn.summary import summarize
 from mien.output.figures import EMOTION_COLORS, figure, save
 from mien.readings import Face, Image
-from mien.recognize.crops import SIZE_PX
+from mien.recognize.crops import SIZE_PX, square_of
 from mien.recognize.faces import Framing
 from mien.recognize.video.smoothing import smooth
 
@@ -49,8 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, help="FER2013, for what is drawn from it.")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images", help="The folder.")
     options = parser.parse_args(arguments)
-    write_svg(flows(), options.out / "how-flows.svg")
-    write_svg(network(), options.out / "how-network.svg")
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "how-flows.svg").write_text(flows(), encoding="utf-8")
+    (options.out / "how-network.svg").write_text(network(), encoding="utf-8")
     draw_framing(options.out / "how-framing")
     for tilt in TILTS_DEG:
         print(f"portrait turned by {tilt:g} degrees: YuNet sees {seen_tilt(tilt):.1f}")
@@ -91,21 +92,14 @@ def flows() -> str:
 
 def network() -> str:
     """The network in the package, as SVG: as high as its photo, as wide as its channels."""
-    layers = [
-        layer for layer in summarize(build("se-resnet")) if layer.kind in ("Conv2d", "Linear")
-    ]
+    layers = summarize(build("se-resnet"))
     stages: list[tuple[int, int]] = [(SIZE_PX, 1)]  # side and channels of what goes on
-    for layer in layers:
-        shape = layer.output_shape
+    for shape in (one.output_shape for one in layers if one.kind in ("Conv2d", "Linear")):
         side, channels = (shape[0], shape[2]) if len(shape) == 3 else (1, shape[0])
         if (side > 1 or len(shape) == 1) and (side, channels) != stages[-1]:
             stages.append((side, channels))
-    names = {
-        48: ["the crop", "convolution"],
-        24: ["convolution and\none residual block"],
-        12: ["two residual\nblocks"],
-        6: ["two residual\nblocks"],
-    }
+    two = "two residual\nblocks"
+    names = iter(("the crop", "convolution", "convolution and\none residual block", two, two))
     parts = []
     column, middle = 122.0, 100.0
     for i, (side, channels) in enumerate(stages):
@@ -114,7 +108,7 @@ def network() -> str:
         if side > 1:
             fill = "#d7e3f2" if i else _PALE
             parts.append(_box(center - wide / 2, middle - high / 2, wide, high, "", fill))
-            words, shape_text = names[side].pop(0), f"{side} x {side} x {channels}"
+            words, shape_text = next(names), f"{side} x {side} x {channels}"
         else:
             for row, color in enumerate(EMOTION_COLORS):
                 y = middle - high / 2 + 14 * row
@@ -173,12 +167,6 @@ def _arrow(x0: float, y0: float, x1: float, y1: float) -> str:
     return f'<path d="M{x0:g} {y0:g} L{x1:g} {y1:g}" {_STROKE}/>'
 
 
-def write_svg(text: str, path: Path) -> None:
-    """Write one drawing; its folder is made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-
-
 def draw_framing(stem: Path) -> Path:
     """The portrait with what the detector finds and the frame that is cut, and the crop."""
     image = load_image(PORTRAIT)
@@ -190,8 +178,8 @@ def draw_framing(stem: Path) -> Path:
     reach = face.size_px
     with figure(7.0, 3.5, columns=2) as (drawn, (left, right)):
         left.imshow(image)
-        left.set_xlim((x0 + x1) / 2 - reach, (x0 + x1) / 2 + reach)
-        left.set_ylim((y0 + y1) / 2 + reach, (y0 + y1) / 2 - reach)
+        x, y = (x0 + x1) / 2, (y0 + y1) / 2
+        left.set(xlim=(x - reach, x + reach), ylim=(y + reach, y - reach), title="found")
         left.plot([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], color="#f0ad12", label="box")
         corners = _frame_corners(face, detector.framing)
         left.plot(*corners.T, color="#ffffff", linewidth=2.5)
@@ -200,7 +188,6 @@ def draw_framing(stem: Path) -> Path:
             *np.array(face.landmarks).T, "o", color="#de4236", markersize=4, label="landmarks"
         )
         left.legend(loc="upper left", fontsize=8)
-        left.set_title("found")
         right.imshow(crop, cmap="gray", vmin=0, vmax=255)
         right.set_title(f"cut: {SIZE_PX} x {SIZE_PX} gray")
         for axes in (left, right):
@@ -230,8 +217,6 @@ def _turned(image: Image, angle_deg: float) -> Image:
 
 def _frame_corners(face: Face, framing: Framing) -> NDArray[np.float64]:
     """(5, 2) the square that `crop_faces` cuts, closed, in pixels of the photo."""
-    from mien.recognize.crops import square_of
-
     x, y, angle, side = square_of(face, framing)
     half = side / 2
     square = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)]) * half
@@ -249,8 +234,7 @@ def draw_mean_faces(faces: FaceSet, stem: Path) -> Path:
             axes.imshow(mean, cmap="gray", vmin=mean.min(), vmax=mean.max())
             axes.set_title(EMOTIONS[target], fontsize=9)
             axes.set_xlabel(f"n {len(own):,}", fontsize=8)
-            axes.set_xticks([])
-            axes.set_yticks([])
+            axes.set(xticks=[], yticks=[])
             axes.grid(visible=False)
         return save(drawn, stem, endings=(".png",))[0]
 
@@ -271,19 +255,15 @@ def draw_calibration(faces: FaceSet, stem: Path) -> Path:
             (after, "calibrated, as shipped", "#3478cd"),
         ):
             found = evaluate_probabilities(probabilities, faces.targets).reliability
-            error = found.expected_calibration_error
-            axes.plot(
-                found.confidence,
-                found.accuracy,
-                "o-",
-                color=color,
-                label=f"{name}: off by {100 * error:.1f} points",
-            )
-        axes.set_xlim(0, 1)
-        axes.set_ylim(0, 1)
-        axes.set_xlabel("probability of the emotion that is read")
-        axes.set_ylabel("share of these that is right")
-        axes.set_title(f"{len(faces.targets):,} faces of PrivateTest")
+            label = f"{name}: off by {100 * found.expected_calibration_error:.1f} points"
+            axes.plot(found.confidence, found.accuracy, "o-", color=color, label=label)
+        axes.set(
+            xlim=(0, 1),
+            ylim=(0, 1),
+            xlabel="probability of the emotion that is read",
+            ylabel="share of these that is right",
+            title=f"{len(faces.targets):,} faces of PrivateTest",
+        )
         axes.legend(loc="upper left", fontsize=9)
         return save(drawn, stem, endings=(".png",))[0]
 
@@ -318,10 +298,8 @@ def draw_following(stem: Path) -> Path:
         axes.text(2.24, 0.55, "a hand before the mouth", fontsize=8, va="center")
         flips = sum(a != b for a, b in pairwise(raw.argmax(axis=1)))
         held = sum(a != b for a, b in pairwise(labels))
+        axes.set(xlabel="seconds", ylabel="probability", ylim=(0, 1))
         axes.set_title(f"label changes: {flips} frame by frame, {held} smoothed")
-        axes.set_xlabel("seconds")
-        axes.set_ylabel("probability")
-        axes.set_ylim(0, 1)
         axes.legend(loc="center left", fontsize=9)
         return save(drawn, stem, endings=(".png",))[0]
 
