@@ -142,8 +142,7 @@ Times = list[tuple[float, float]]
 class PeerResult:
     """What was measured of a peer; None where it was not."""
 
-    name: str
-    package: str
+    peer: Peer
     version: str | None = None
     fed: str | None = None
     accuracy: float | None = None  # 0 to 1
@@ -154,6 +153,14 @@ class PeerResult:
     peak_memory_bytes: int | None = None
     installed_bytes: int | None = None
     failure: str | None = None
+    process: "Process | None" = None  # while it is up
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """What its process answers, which then rests: some go on working after their answer."""
+        assert self.process is not None
+        answer = self.process.ask(**request)
+        self.process.pause()
+        return answer
 
 
 @dataclass(frozen=True)
@@ -211,7 +218,7 @@ class Process:
         return answer
 
     def pause(self) -> None:
-        """Let it do nothing until it is asked again: some go on working after their answer."""
+        """Let it do nothing until it is asked again."""
         self._process.suspend()
 
     def peak_memory_bytes(self) -> int | None:
@@ -245,95 +252,84 @@ class Comparison:
     """The run: peers that fail drop out of it, and keep what was measured of them."""
 
     def __init__(self, peers: Sequence[Peer], work: Path, say: Callable[[str], None]) -> None:
-        self.peers = {peer.name: peer for peer in peers}
+        self.results = [PeerResult(peer) for peer in peers]
         self.work = work
         self.say = say
-        self.results = {peer.name: PeerResult(peer.name, peer.package) for peer in peers}
 
-    def running(self) -> list[Peer]:
+    def running(self) -> list[PeerResult]:
         """Those that have not failed."""
-        return [p for name, p in self.peers.items() if self.results[name].failure is None]
+        return [result for result in self.results if result.failure is None]
 
     @contextlib.contextmanager
-    def guarded(self, peer: Peer) -> Iterator[None]:
+    def guarded(self, result: PeerResult) -> Iterator[None]:
         """A block in which the peer may fail."""
         try:
             yield
         except PeerError as error:
-            self.say(f"{peer.name}: {error}")
-            self.results[peer.name].failure = str(error)
+            self.say(f"{result.peer.name}: {error}")
+            result.failure = str(error)
 
     def install(self) -> None:
         """Make the environments that are not there, and measure all."""
-        for peer in self.running():
-            with self.guarded(peer):
-                install(peer, self.work, self.say)
-                size = size_of(peer.environment(self.work))
-                self.results[peer.name].installed_bytes = size
+        for result in self.running():
+            with self.guarded(result):
+                install(result.peer, self.work, self.say)
+                result.installed_bytes = size_of(result.peer.environment(self.work))
 
     def cold_starts(self, inputs: Inputs, rounds: int) -> None:
         """Start each peer anew, in turns, and wait for its first reading of the photo."""
         for turn in range(rounds + 1):
             self.say(f"cold start {turn} of {rounds}")
-            for peer in self.running():
-                with self.guarded(peer):
+            for result in self.running():
+                with self.guarded(result):
                     start = time.perf_counter()
-                    process = Process(peer.command(self.work))
+                    process = Process(result.peer.command(self.work))
                     try:
                         process.ask(**inputs.images["photo"])
                         taken = time.perf_counter() - start, process.cpu_s()
                     finally:
                         process.close()
                     if turn:
-                        self.results[peer.name].times.setdefault("cold start", []).append(taken)
+                        result.times.setdefault("cold start", []).append(taken)
 
-    def warm_calls(self, inputs: Inputs, processes: Mapping[str, Process], rounds: int) -> None:
+    def warm_calls(self, inputs: Inputs, rounds: int) -> None:
         """Read photo and frame in turns, all processes being up and all but one at rest."""
-        for process in processes.values():
-            process.pause()
         for turn in range(-WARM_UP_ROUNDS, rounds):
-            for peer in self.running():
-                with self.guarded(peer):
+            for result in self.running():
+                with self.guarded(result):
                     for photo, request in inputs.images.items():
-                        answer = processes[peer.name].ask(**request)
-                        processes[peer.name].pause()
+                        answer = result.ask(**request)
                         if turn < 0:
                             continue
-                        count, result = answer["faces"], self.results[peer.name]
-                        taken = float(answer["ms"]), float(answer["cpu_ms"])
+                        count, taken = answer["faces"], (answer["ms"], answer["cpu_ms"])
                         result.times.setdefault(photo, []).append(taken)
                         word = "face" if count == 1 else "faces"
                         result.readings[photo] = f"{count} {word}, {answer['label']}"
-        for peer in self.running():
-            peak = processes[peer.name].peak_memory_bytes()
-            self.results[peer.name].peak_memory_bytes = peak
-
-    def read_crops(self, inputs: Inputs, processes: Mapping[str, Process]) -> None:
-        """Read every crop."""
-        for peer in self.running():
-            self.say(f"{peer.name}: {len(inputs.targets):,} crops")
-            with self.guarded(peer):
-                labels = read_crops(processes[peer.name], inputs.crops, len(inputs.targets))
-                result = self.results[peer.name]
-                result.accuracy, result.macro_f1 = accuracy_of(labels, inputs.targets)
+        for result in self.running():
+            assert result.process is not None
+            result.peak_memory_bytes = result.process.peak_memory_bytes()
 
     def run(self, inputs: Inputs, *, cold_rounds: int, warm_rounds: int) -> None:
         """Measure all that is asked for."""
         self.cold_starts(inputs, cold_rounds)
-        processes: dict[str, Process] = {}
         try:
-            for peer in self.running():
-                with self.guarded(peer):
-                    processes[peer.name] = Process(peer.command(self.work))
-                    hello = processes[peer.name].ask(do="hello")
-                    result = self.results[peer.name]
+            for result in self.running():
+                with self.guarded(result):
+                    result.process = Process(result.peer.command(self.work))
+                    hello = result.ask(do="hello")
                     result.version, result.fed = hello["version"], hello["fed"]
             self.say(f"photo and frame, {warm_rounds} rounds")
-            self.warm_calls(inputs, processes, warm_rounds)
-            self.read_crops(inputs, processes)
+            self.warm_calls(inputs, warm_rounds)
+            for result in self.running():
+                self.say(f"{result.peer.name}: {len(inputs.targets):,} crops")
+                with self.guarded(result):
+                    assert result.process is not None
+                    labels = read_crops(result.process, inputs.crops, len(inputs.targets))
+                    result.accuracy, result.macro_f1 = accuracy_of(labels, inputs.targets)
         finally:
-            for process in processes.values():
-                process.close()
+            for result in self.results:
+                if result.process is not None:
+                    result.process.close()
 
 
 def read_crops(process: Process, file: Path, count: int) -> list[str | None]:
@@ -440,7 +436,7 @@ def table(results: Sequence[PeerResult]) -> str:
     head = ["peer", "accuracy", "macro-F1", "photo 512x512", "frame 1280x720", "cold start"]
     rows = [
         [
-            f"{result.package} {result.version or ''}".strip(),
+            f"{result.peer.package} {result.version or ''}".strip(),
             *("-" if s is None else f"{s:.4f}" for s in (result.accuracy, result.macro_f1)),
             *(_time(result.times.get(photo), "ms", digits=1) for photo in ("photo", "frame")),
             _time(result.times.get("cold start"), "s", digits=2),
@@ -455,7 +451,7 @@ def table(results: Sequence[PeerResult]) -> str:
         if result.failure:
             words = f"failed: {result.failure.rstrip('.')}. {words}".strip()
         if words:
-            notes.append(f"- {result.package}: {words}")
+            notes.append(f"- {result.peer.package}: {words}")
     return "\n".join([program.table([*head, "memory", "installed"], rows), "", *notes])
 
 
@@ -518,7 +514,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("interrupted; this is what was measured until then")
         interrupted = True
-    results = list(comparison.results.values())
+    results = comparison.results
     count, tested = len(inputs.targets), int((faces.splits == "test").sum())
     print(
         f"{machine()}, one thread for each peer. Accuracy on {count:,} of {tested:,} faces of "

@@ -278,7 +278,7 @@ def compared(peers_: list[peers.Peer], inputs: peers.Inputs, work: Path) -> list
     comparison = peers.Comparison(peers_, work, lambda message: None)
     comparison.install()
     comparison.run(inputs, cold_rounds=1, warm_rounds=2)
-    return list(comparison.results.values())
+    return comparison.results
 
 
 def test_peers_are_measured_and_one_that_fails_does_not_stop_the_others(
@@ -420,7 +420,7 @@ def test_ctrl_c_prints_what_was_measured(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(self: peers.Comparison) -> None:
-        self.results["mien"].installed_bytes = 5_000_000
+        self.results[0].installed_bytes = 5_000_000
         raise KeyboardInterrupt
 
     monkeypatch.setattr(peers.Comparison, "install", interrupted)
