@@ -37,7 +37,7 @@ from mien.recognize.images import load_image
 from mien.recognize.movements import Movements, movement_crop, movement_square, pose_of
 from mien.recognize.recognizer import Recognizer
 from program import PORTRAIT, options_of
-from video import FPS, Scene, people, talkers, write_clip
+from video import FPS, Scene, count_of, people, talkers, write_clip
 
 DRAWS: Final = 1000
 RUNS: Final = 5
@@ -143,14 +143,9 @@ def print_speed() -> None:
         clip = write_clip(Path(folder) / "one.mp4", scene, people(None, 1))
         for moving in (False, True):
             recognizer = Recognizer(movements=moving)
-            read_s = _least_s(partial(_read, recognizer, clip), RUNS)
+            read_s = _least_s(partial(count_of, partial(recognizer.stream, clip)), RUNS)
             name = "with movements" if moving else "without"
             print(f"video of one face, {name}: {SECONDS * FPS / read_s:.0f} frames/s")
-
-
-def _read(recognizer: Recognizer, clip: Path) -> None:
-    for _ in recognizer.stream(clip):
-        pass
 
 
 def _least_s(call: Callable[[], Any], runs: int = 50) -> float:

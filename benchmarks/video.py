@@ -512,7 +512,7 @@ def print_throughput(videos: dict[str, Path], model: str) -> None:
         rows, copy = clip.with_suffix(".csv"), clip.with_suffix(".out.mp4")
         seldom = VideoSettings(read_every_s=1 / 15)
         ways: dict[str, Callable[[], int]] = {
-            "decoding alone": partial(_count, whole),
+            "decoding alone": partial(count_of, whole),
             "mien": partial(_read, yunet, whole, between),
             "mien, to rows.csv": partial(_write, yunet, clip, Outputs(csv=rows)),
             "mien, to annotated.mp4": partial(_write, yunet, clip, Outputs(video=copy)),
@@ -531,7 +531,7 @@ def _load() -> str:
     return f"load {psutil.getloadavg()[0]:.1f} on {psutil.cpu_count()} cores"
 
 
-def _count(given: Callable[[], Iterable[Any]]) -> int:
+def count_of(given: Callable[[], Iterable[Any]]) -> int:
     return sum(1 for _ in given())
 
 

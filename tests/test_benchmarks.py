@@ -42,6 +42,13 @@ TINY = speedrun.Settings(
 )
 
 
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A face of each emotion in each split."""
+    faces = made_up_faces(train=1, val=1, test=1)
+    return str(write_parquet_folder(tmp_path_factory.mktemp("data") / "faces", faces))
+
+
 def weights_after(training: speedrun.Training, seed: int) -> torch.Tensor:
     training.begin(seed)
     training.run(training.step)
@@ -149,21 +156,19 @@ def test_settings_out_of_range_are_told(change: dict[str, Any], message: str) ->
         replace(TINY, **change)
 
 
-def test_speedrun_prints_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    data = write_parquet_folder(tmp_path / "faces", made_up_faces(train=2, val=1, test=1))
-    options = ["--data", str(data), "--device", "cpu", "--epochs", "1", "--batch-size", "4"]
-    assert speedrun.main([*options, "--limit", "9", "--seeds", "2"]) == 0
+def test_speedrun_prints_a_table(data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--data", data, "--device", "cpu", "--epochs", "1", "--batch-size", "4"]
+    assert speedrun.main([*options, "--limit", "6", "--seeds", "2"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("CPU")
-    assert "9 faces, 1 epoch, batch 4; read on 14 faces" in out
-    assert "a trial: at most 9 faces of each split" in out
+    assert "6 faces, 1 epoch, batch 4; read on 12 faces" in out
+    assert "a trial: at most 6 faces of each split" in out
     firsts = [line.split()[0] for line in out.splitlines()[3:8]]
     assert firsts == ["seed", "0", "1", "mean", "spread"]
 
 
-def test_epochs_are_chosen_by_val_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    data = write_parquet_folder(tmp_path / "faces", made_up_faces(train=1, val=1, test=1))
-    options = ["--data", str(data), "--device", "cpu", "--batch-size", "4", "--seeds", "1"]
+def test_epochs_are_chosen_by_val_alone(data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--data", data, "--device", "cpu", "--batch-size", "4", "--seeds", "1"]
     assert speedrun.main([*options, "--choose", "1,2"]) == 0
     out = capsys.readouterr().out
     assert "epochs  seconds     val  spread" in out
@@ -179,10 +184,9 @@ def test_epochs_are_chosen_by_val_alone(tmp_path: Path, capsys: pytest.CaptureFi
     ],
 )
 def test_speedrun_says_what_is_wrong(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str
+    data: str, capsys: pytest.CaptureFixture[str], options: list[str], message: str
 ) -> None:
-    data = write_parquet_folder(tmp_path / "faces", made_up_faces(train=1, val=1, test=1))
-    assert speedrun.main(["--data", str(data), *options]) == 2
+    assert speedrun.main(["--data", data, *options]) == 2
     assert capsys.readouterr().err == f"speedrun: {message}\n"
 
 
@@ -417,15 +421,17 @@ def test_peers_says_what_is_wrong(
 
 
 def test_ctrl_c_prints_what_was_measured(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    data: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def interrupted(self: peers.Comparison) -> None:
         self.results[0].installed_bytes = 5_000_000
         raise KeyboardInterrupt
 
     monkeypatch.setattr(peers.Comparison, "install", interrupted)
-    data = write_parquet_folder(tmp_path / "faces", made_up_faces(train=1, val=1, test=1))
-    options = ["--data", str(data), "--work", str(tmp_path / "work"), "--peers", "mien"]
+    options = ["--data", data, "--work", str(tmp_path / "work"), "--peers", "mien"]
     assert peers.main(options) == 130
     assert "| mien | - | - | - | - | - | - | 5 MB |" in capsys.readouterr().out
 
