@@ -1,4 +1,4 @@
-"""Standard output and standard error that are closed, full, or no longer read."""
+"""Standard output and standard error that are closed, full or no longer read; Ctrl-C at once."""
 
 import os
 import subprocess
@@ -76,3 +76,24 @@ def test_no_file_takes_the_place_of_a_closed_stream(portrait: Path, tmp_path: Pa
     assert status == 2
     lines = (tmp_path / "faces.csv").read_text().splitlines()
     assert [line.partition(",")[0] for line in lines] == ["file", str(portrait)]
+
+
+# Ctrl-C comes while the modules of the command line are imported.
+INTERRUPTED = """
+import sys
+from mien.__main__ import run
+
+class Interrupted:
+    def find_spec(self, name, path=None, target=None):
+        if name == "mien.cli.app":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupted())
+run()
+"""
+
+
+def test_an_interrupt_before_the_command_begins_is_one_line_and_a_status() -> None:
+    command = [sys.executable, "-c", INTERRUPTED]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "mien: interrupted\n")

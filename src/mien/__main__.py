@@ -1,6 +1,7 @@
 """`python -m mien` is `mien`."""
 
 import gc
+import sys
 from typing import NoReturn
 
 
@@ -11,8 +12,11 @@ def run() -> NoReturn:
     none of them. `mien.cli.app` has garbage looked for again once they all are there.
     """
     gc.disable()
-    from mien.cli.app import run
-
+    try:
+        from mien.cli.app import run
+    except KeyboardInterrupt:  # before `mien.cli.app.main` is there to say so
+        print("mien: interrupted", file=sys.stderr)
+        sys.exit(130)
     run()
 
 
