@@ -292,6 +292,11 @@ def test_truncated_files_are_refused(kind: str, share: float, tmp_path: Path) ->
 
 def refused() -> Iterator[tuple[Any, str]]:
     """What is no image, and what is said of it."""
+    signed = "expected gray levels 0 to 255; got signed ones of 8 bits"
+    yield tiff((ramp(8).astype(int) - 128).astype(np.int8)), signed
+    yield tiff(ramp(7).astype(np.int8)), signed
+    long = ramp(16).astype(np.uint32) * 65536
+    yield tiff(long), "expected gray levels 0 to 65535; got 0 to 4294901760"
     yield b"", "it is empty"
     yield in_pillow(saved(quarters(), "PNG")[:70]), "its pixels cannot be read"
     for kind in ("PPM", "ICO", "PDF"):

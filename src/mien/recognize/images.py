@@ -428,8 +428,17 @@ def _from_pil(opened: "PILImage.Image", name: str, content: bytes | None = None)
             f"expected 8 or 16 bits a channel; got a floating-point image. {_FLOAT_ADVICE}",
             source=name,
         )
+    is_signed = 2 in tags.get(_SAMPLE_FORMAT, ())
+    if image.mode == "L" and is_signed:  # which Pillow takes for levels from 0
+        raise ImageError(
+            "expected gray levels 0 to 255; got signed ones of 8 bits. Save it with 8 bits "
+            "that have no sign",
+            source=name,
+        )
     if image.mode in _GRAY_16:
         levels = np.asarray(image)
+        if tags and not is_signed and levels.dtype == np.int32:
+            levels = levels.view(np.uint32)
         lowest, highest = levels.min(initial=0), levels.max(initial=0)
         if highest > _WHITE_16 or lowest < 0:
             raise ImageError(
