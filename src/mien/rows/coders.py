@@ -118,9 +118,9 @@ def coding_of_file(
 ) -> Coding:
     """What a file says of one person; arguments and errors are those of `read_coding`."""
     meanings = {
-        word.strip().lower(): _target(label, word) for word, label in (labels or {}).items()
+        word.strip().lower(): _target(label, f"{word}: ") for word, label in (labels or {}).items()
     }
-    gap = _target(gaps, "gaps")
+    gap = _target(gaps, argument="gaps")
     try:
         name = _chosen(file, tier)
         known = _known([stretch for stretch in file.stretches if stretch.tier == name], meanings)
@@ -161,12 +161,12 @@ def _parse(path: Path, unit: str | None) -> CoderFile:
     return _read_textgrid(_text(content)) if ending == ".textgrid" else _read_table(content, unit)
 
 
-def _target(label: str, named: str) -> int:
-    """The target of an emotion's name, `MISSING` of "none"."""
+def _target(label: str, word: str = "", argument: str | None = None) -> int:
+    """The target of an emotion, `MISSING` of "none"; an error begins with the word or argument."""
     target = MISSING if label.strip().lower() == LEFT_OUT else target_of(label)
     if target is None:
         expected = f"{', '.join(EMOTIONS)} or {LEFT_OUT}"
-        raise OptionError(f"{named}: expected {expected}; got {label!r}")
+        raise OptionError(f"{word}expected {expected}; got {label!r}", argument=argument)
     return target
 
 
