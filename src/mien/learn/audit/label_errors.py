@@ -58,33 +58,47 @@ _DIGITS: Final = 16
 
 @dataclass(frozen=True)
 class LabelDoubt:
-    """What an audit finds of the faces that carry one label."""
+    """What an audit finds of the faces that carry one label.
 
-    n: int  # faces that carry it
-    in_doubt: int  # how many of them confident learning holds to be wrong
-    read_as: str  # the emotion that most of those are read as; empty if there are none
-    in_worst: int  # how many of the n are among the `WORST` share of all faces
-    # Of the n whose FER+ majority is an emotion, the share where it is another one; None where
-    # there are none.
+    Attributes:
+        n: faces that carry it.
+        in_doubt: how many of them confident learning holds to be wrong.
+        read_as: the emotion that most of those are read as; empty if there are none.
+        in_worst: how many of the n are among the `WORST` share of all faces.
+        ferplus_differs: of the n whose FER+ majority is an emotion, the share where it is another
+            one; None where there are none.
+    """
+
+    n: int
+    in_doubt: int
+    read_as: str
+    in_worst: int
     ferplus_differs: float | None
 
 
 @dataclass(frozen=True)
 class Audit:
-    """Training faces, and how doubtful their labels are."""
+    """Training faces, and how doubtful their labels are.
 
-    faces: FaceSet  # the N training faces
-    rows: NDArray[np.int64]  # (N,) int64, where each stands in the whole set
-    read: "OutOfFold"  # what the networks say of them
-    in_doubt: NDArray[np.bool_]  # (N,) bool, the labels that confident learning holds to be wrong
-    # (N,) float64, 0 to 1: p(label) as a share of it and the highest p of another emotion; below .5
-    # where the face is read as another.
+    Attributes:
+        faces: the N training faces.
+        rows: (N,) int64, where each stands in the whole set.
+        read: what the networks say of them.
+        in_doubt: (N,) bool, the labels that confident learning holds to be wrong.
+        quality: (N,) float64, 0 to 1: p(label) as a share of it and the highest p of another
+            emotion; below .5 where the face is read as another.
+        order: (N,) int64, the faces from the most to the least doubtful: first those in doubt, then
+            the others, each by `quality`.
+        joint: (7, 7) float64, sums to 1: the share of faces that carry label i and show, as
+            confident learning estimates it, emotion j.
+    """
+
+    faces: FaceSet
+    rows: NDArray[np.int64]
+    read: "OutOfFold"
+    in_doubt: NDArray[np.bool_]
     quality: NDArray[np.float64]
-    # (N,) int64, the faces from the most to the least doubtful: first those in doubt, then the
-    # others, each by `quality`.
     order: NDArray[np.int64]
-    # (7, 7) float64, sums to 1: the share of faces that carry label i and show, as confident
-    # learning estimates it, emotion j.
     joint: NDArray[np.float64]
 
     @property

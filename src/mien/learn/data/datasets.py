@@ -42,23 +42,32 @@ _USAGES: Final = {"Training": "train", "PublicTest": "val", "PrivateTest": "test
 
 @dataclass(frozen=True)
 class FaceSet:
-    """Labeled faces; row i of every array belongs to face i."""
+    """Labeled faces; row i of every array belongs to face i.
 
-    images: NDArray[np.uint8]  # (N, 48, 48) uint8, gray
-    targets: NDArray[np.int64]  # (N,) int64, indices into `mien.labels.EMOTIONS`
-    splits: NDArray[np.str_]  # (N,) of str, each one of `SPLITS`
-    # (N, 10) int64, FER+ counts in the order of `mien.labels.FERPLUS`, or None. A row of zeros is a
-    # face on which FER+ has no votes.
+    Attributes:
+        images: (N, 48, 48) uint8, gray.
+        targets: (N,) int64, indices into `mien.labels.EMOTIONS`.
+        splits: (N,) of str, each one of `SPLITS`.
+        votes: (N, 10) int64, FER+ counts in the order of `mien.labels.FERPLUS`, or None. A row of
+            zeros is a face on which FER+ has no votes.
+        name: what people call the set, for reports.
+        sources: where each face comes from: its file, and the row of a table; or None.
+        left_out: how many faces of the set were left out, by reason.
+        notes: what had to be decided to read the set, in sentences.
+        val_share: of train that `hold_out` has moved to val.
+        faceless: the photos in which a face had to be found and none was; they are not among the N,
+            and their number stands in `left_out`, too.
+    """
+
+    images: NDArray[np.uint8]
+    targets: NDArray[np.int64]
+    splits: NDArray[np.str_]
     votes: NDArray[np.int64] | None = None
-    name: str = "faces"  # what people call the set, for reports
-    # Where each face comes from: its file, and the row of a table; or None.
+    name: str = "faces"
     sources: tuple[str, ...] | None = None
-    # How many faces of the set were left out, by reason.
     left_out: dict[str, int] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()  # what had to be decided to read the set, in sentences
-    val_share: float = 0.0  # of train that `hold_out` has moved to val
-    # The photos in which a face had to be found and none was; they are not among the N, and their
-    # number stands in `left_out`, too.
+    notes: tuple[str, ...] = ()
+    val_share: float = 0.0
     faceless: tuple[LabeledImage, ...] = ()
 
     def __post_init__(self) -> None:

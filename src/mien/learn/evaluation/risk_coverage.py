@@ -30,15 +30,21 @@ class RiskCoverage:
     """Accuracy against the share of the faces that is read, the surest first.
 
     Geifman and El-Yaniv 2017, arXiv:1705.08500.
+
+    Attributes:
+        at_coverage: for each of `COVERAGES`: so large a share of the faces, the surest.
+        at_threshold: for each of `THRESHOLDS`.
+        area: under the curve of risk (1 - accuracy) over coverage: its mean over the 1, 2, ... N
+            surest faces (Geifman et al. 2018, arXiv:1805.08206). Smaller is better.
+        least_area: what `area` would be if every wrong reading were less sure than every right one.
+        curve: a hundred selections for drawing, from the surest hundredth of the faces to all.
     """
 
-    at_coverage: tuple[Selection, ...]  # for each of `COVERAGES`: so large a share, the surest
-    at_threshold: tuple[Selection, ...]  # for each of `THRESHOLDS`
-    # Under the curve of risk (1 - accuracy) over coverage: its mean over the 1, 2, ... N surest
-    # faces (Geifman et al. 2018, arXiv:1805.08206). Smaller is better.
+    at_coverage: tuple[Selection, ...]
+    at_threshold: tuple[Selection, ...]
     area: float
-    least_area: float  # `area` if every wrong reading were less sure than every right one
-    curve: tuple[Selection, ...]  # a hundred, for drawing, from the surest hundredth to all faces
+    least_area: float
+    curve: tuple[Selection, ...]
 
 
 def risk_coverage(probabilities: Probabilities, targets: NDArray[np.int64]) -> RiskCoverage:

@@ -27,10 +27,7 @@ FERPLUS_MAJORITY: Final = "FER+ majority"
 
 @dataclass(frozen=True)
 class ClassScore:
-    """How one class, or a mean over classes, was read; all but `support` are 0 to 1.
-
-    Where `support` is 0, the other numbers are 0 and say nothing.
-    """
+    """How one class, or a mean over classes, was read; all but `support` are 0 to 1."""
 
     precision: float
     recall: float
@@ -84,16 +81,28 @@ class Interval:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a classifier makes of labelled faces."""
+    """What a classifier makes of labelled faces.
 
-    n: int  # number of faces
-    accuracy: float  # share read as they are labelled
-    macro_f1: float  # unweighted mean of the F1 of the classes that have faces
-    per_class: dict[str, ClassScore]  # by label, in the order of `mien.labels.EMOTIONS`
-    macro_average: ClassScore  # unweighted means over the classes that have faces
-    weighted_average: ClassScore  # means weighted by support
-    confusion: tuple[tuple[int, ...], ...]  # row i, column j: faces labelled i that were read as j
-    reliability: Reliability  # in 15 bins of equal width
+    Attributes:
+        n: number of faces.
+        accuracy: share read as they are labelled.
+        macro_f1: unweighted mean of the F1 of the classes that have faces.
+        per_class: label -> scores, in the order of `mien.labels.EMOTIONS`; where `support` is 0,
+            the other numbers are 0 and say nothing.
+        macro_average: unweighted means over the classes that have faces.
+        weighted_average: means weighted by support.
+        confusion: row i, column j: faces labelled i that were read as j.
+        reliability: in 15 bins of equal width.
+    """
+
+    n: int
+    accuracy: float
+    macro_f1: float
+    per_class: dict[str, ClassScore]
+    macro_average: ClassScore
+    weighted_average: ClassScore
+    confusion: tuple[tuple[int, ...], ...]
+    reliability: Reliability
 
     @property
     def absent(self) -> tuple[str, ...]:

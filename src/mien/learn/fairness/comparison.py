@@ -35,18 +35,31 @@ MIN_N: Final = 30
 
 @dataclass(frozen=True)
 class Fairness:
-    """What a model makes of the groups of labelled faces."""
+    """What a model makes of the groups of labelled faces.
 
-    model: str  # its name
-    data: str  # name of the faces' data set
-    split: str  # of it, as `FaceSet.split` takes it
-    n: int  # faces
-    accuracy: Rate  # on all of them
-    min_n: int  # a group of fewer faces is not compared, and a recall of fewer not told
-    resamples: int  # draws of the bootstrap
-    permutations: int  # draws of the tests
-    seed: int  # of both
-    groupings: tuple[GroupingScore, ...]  # in the order in which they were given
+    Attributes:
+        model: its name; likewise `data` and `split` of the faces.
+        data: see `model`.
+        split: see `model`.
+        n: faces.
+        accuracy: on all of them.
+        min_n: a group of fewer faces is not compared, and a recall of fewer not told.
+        resamples: draws of the bootstrap.
+        permutations: draws of the tests.
+        seed: of both.
+        groupings: in the order in which they were given.
+    """
+
+    model: str
+    data: str
+    split: str
+    n: int
+    accuracy: Rate
+    min_n: int
+    resamples: int
+    permutations: int
+    seed: int
+    groupings: tuple[GroupingScore, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries, lists and numbers, ready for JSON."""

@@ -43,39 +43,64 @@ class Rate:
 
 @dataclass(frozen=True)
 class GroupScore:
-    """How one group is read."""
+    """How one group is read.
 
-    name: str  # of the group
-    n: int  # faces in it
-    compared: bool  # there are enough of them; otherwise no rate is told and no gap includes them
-    accuracy: Rate  # share read as they are labelled
-    # The accuracy that the group would have if its emotions were as common as in all faces (direct
-    # standardisation): a group with many happy faces is not better for these.
+    Attributes:
+        name: of the group.
+        n: faces in it.
+        compared: there are enough of them; otherwise no rate is told and no gap includes them.
+        accuracy: share read as they are labelled.
+        same_mix: the accuracy that the group would have if its emotions were as common as in all
+            faces (direct standardisation): a group with many happy faces is not better for these.
+        recall: label -> of the faces that carry it.
+        confidence: mean probability of what is read; None where they are too few.
+        excess: label -> share of the group read so less the share labelled so, -1 to 1: above 0,
+            the group is oftener said to look so than it does. None where they are too few.
+    """
+
+    name: str
+    n: int
+    compared: bool
+    accuracy: Rate
     same_mix: Rate
-    recall: dict[str, Rate]  # label -> of the faces that carry it
-    confidence: float | None  # mean probability of what is read; None where they are too few
-    # Label -> share of the group read so less the share labelled so, -1 to 1: above 0, the group is
-    # oftener said to look so than it does. None where they are too few.
+    recall: dict[str, Rate]
+    confidence: float | None
     excess: dict[str, float] | None
 
 
 @dataclass(frozen=True)
 class Gap:
-    """The largest difference between two groups in one measure."""
+    """The largest difference between two groups in one measure.
 
-    measure: str  # "accuracy", "same mix", or the label whose recall it is
-    kind: str  # one of `KINDS`
-    groups: int  # how many were compared
-    worst: str  # the group with the lowest value
-    best: str  # with the highest
-    lowest: float  # the value of `worst`
-    highest: float  # of `best`
-    difference: float  # between them, 0 to 1
-    interval: Interval  # of the difference, 95 % for all pairs of groups at once
-    ratio: float | None  # the lowest by the highest value, 0 to 1; None where both are 0
-    ratio_interval: Interval | None  # likewise; None where a value is 0
-    p: float  # of the permutation test
-    holm: float  # `p` corrected for all the gaps of this kind
+    Attributes:
+        measure: "accuracy", "same mix", or the label whose recall it is.
+        kind: one of `KINDS`.
+        groups: how many were compared.
+        worst: the group with the lowest value.
+        best: with the highest.
+        lowest: the value of `worst`.
+        highest: of `best`.
+        difference: between them, 0 to 1.
+        interval: of the difference, 95 % for all pairs of groups at once.
+        ratio: the lowest by the highest value, 0 to 1; None where both are 0.
+        ratio_interval: likewise; None where a value is 0.
+        p: of the permutation test.
+        holm: `p` corrected for all the gaps of this kind.
+    """
+
+    measure: str
+    kind: str
+    groups: int
+    worst: str
+    best: str
+    lowest: float
+    highest: float
+    difference: float
+    interval: Interval
+    ratio: float | None
+    ratio_interval: Interval | None
+    p: float
+    holm: float
 
 
 @dataclass(frozen=True)

@@ -34,12 +34,19 @@ _LANDMARK_LINES: Final = 5  # x and y of eyes, nose and mouth, before the attrib
 
 @dataclass(frozen=True)
 class Grouping:
-    """One way to divide faces into groups."""
+    """One way to divide faces into groups.
 
-    name: str  # what the groups differ in
-    about: str  # where they come from, in a sentence without its full stop
-    groups: tuple[str, ...]  # their names, in the order in which they are told
-    members: NDArray[np.int64]  # (N,), index into `groups` of each face; -1 for one in none of them
+    Attributes:
+        name: what the groups differ in.
+        about: where they come from, in a sentence without its full stop.
+        groups: their names, in the order in which they are told.
+        members: (N,) int64, the index into `groups` of each face; -1 for a face in none of them.
+    """
+
+    name: str
+    about: str
+    groups: tuple[str, ...]
+    members: NDArray[np.int64]
 
     def __post_init__(self) -> None:
         if len(set(self.groups)) != len(self.groups):

@@ -80,16 +80,24 @@ class Progress:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a run came to."""
+    """What a run came to.
 
-    run_dir: Path  # the folder it lives in
-    history: tuple[EpochRow, ...]  # one row for each finished epoch
-    best: EpochRow | None  # whose weights are in best.pt; None before the first epoch is finished
-    # Of those weights on train, as it is and without dropout; None until the run is finished. Above
-    # `best.val_accuracy` by the overfitting gap.
+    Attributes:
+        run_dir: the folder it lives in.
+        history: one row for each finished epoch.
+        best: the row whose weights are in best.pt; None before the first epoch is finished.
+        train_accuracy: of those weights on train, as it is and without dropout; None until the run
+            is finished. Above `best.val_accuracy` by the overfitting gap.
+        finished: False if it was interrupted; the same call with `resume` goes on.
+        interrupted: an interrupt came so late that the run was finished all the same.
+    """
+
+    run_dir: Path
+    history: tuple[EpochRow, ...]
+    best: EpochRow | None
     train_accuracy: float | None
-    finished: bool  # False if it was interrupted; the same call with `resume` goes on
-    interrupted: bool = False  # so late that the run was finished all the same
+    finished: bool
+    interrupted: bool = False
 
 
 @dataclass(frozen=True)
