@@ -225,6 +225,18 @@ def test_without_training_the_same_is_written_of_the_runs_that_are_there(
     assert (out / "report.html").read_text(encoding="utf-8") == page
 
 
+def test_runs_are_not_reported_with_faces_of_another_set(
+    mien: Mien, out: Path, text: str, tmp_path: Path
+) -> None:
+    other = write_csv(tmp_path / "other.csv", made_up_faces(train=1, val=1, test=1, seed=5))
+    ended = mien("reproduce", "--data", other, "--out", out, "--no-train")
+
+    assert (ended.status, ended.stdout) == (2, "")
+    assert "expected the data set that it was trained with" in ended.stderr.splitlines()[-1]
+    assert "other has 7, and others" in ended.stderr.splitlines()[-1]
+    assert (out / "report.md").read_text(encoding="utf-8") == text
+
+
 def _interrupt_at(epoch: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Ctrl-C in the last step of that epoch; returns what takes it back."""
     show = TrainingDisplay.report

@@ -5,12 +5,12 @@ measuring again.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from mien import __version__
-from mien.errors import counted
+from mien.errors import TrainingError, counted
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.measures import Measures, measure
@@ -88,9 +88,15 @@ def measure_run(
 
     Raises:
         DataError: a split is missing.
-        TrainingError: the run has no finished epoch.
+        TrainingError: the run has no finished epoch, or was chosen on another val.
     """
     config = read_config(run_dir)
+    own, val = config.val_fingerprint, faces.split("val")  # empty in older runs
+    if own and not config.val_share and own != replace(val, votes=None).fingerprint():
+        raise TrainingError(
+            f"{run_dir}: expected the data set that it was trained with, {config.data_name} with "
+            f"{config.val_count:,} val faces; {faces.name} has {len(val):,}, and others"
+        )
     spec = export_model(run_dir, model_file, head="label", name=config.recipe.name)
     classifier = Classifier(model_file, threads=0, head="label")
     train, val_test = faces.split("train"), faces.split("val+test")
