@@ -127,6 +127,13 @@ def test_the_lock_of_a_killed_process_holds_nobody_up(tmp_path: Path) -> None:
     assert [file.name for file in (tmp_path / "run").iterdir()] == ["result"]
 
 
+def test_what_others_call_lock_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / LOCK).write_text("of another program")
+    with alone(tmp_path, "mien train"):
+        pass
+    assert (tmp_path / LOCK).read_text() == "of another program"
+
+
 def test_a_folder_in_which_nothing_came_about_is_removed(tmp_path: Path) -> None:
     with alone(tmp_path / "run", "mien train"):
         pass

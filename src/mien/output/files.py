@@ -237,7 +237,7 @@ def alone(folder: Path, what: str) -> Iterator[None]:
 
     path = folder / LOCK
     with writing(folder):
-        file = path.open("w")
+        file = path.open("a")  # it may be of others, who hold something in it
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -252,7 +252,8 @@ def alone(folder: Path, what: str) -> Iterator[None]:
             yield
         finally:
             with suppress(OSError):
-                path.unlink()
+                if not os.fstat(file.fileno()).st_size:
+                    path.unlink()
                 folder.rmdir()  # where nothing came of it
 
 
