@@ -499,6 +499,17 @@ def test_labels_that_are_numbers_without_words_are_refused(tmp_path: Path) -> No
     assert_named(path, path.read_bytes(), "row 0: expected an emotion in words .* got '0': numbers")
 
 
+@pytest.mark.parametrize("column", ["Usage", "split"])
+def test_a_row_of_a_parquet_file_is_of_the_split_that_it_names(column: str, tmp_path: Path) -> None:
+    splits = ["Training", "PrivateTest", "PublicTest"]
+    path = _parquet(tmp_path / "train.parquet", **{column: splits})
+    assert load_faces(path).splits.tolist() == ["train", "test", "val"]
+
+    _parquet(path, **{column: ["Training", None, "PublicTest"]})
+    with pytest.raises(DataError, match=r"row 1: expected Usage among .*; got 'None'"):
+        load_faces(path)
+
+
 @pytest.mark.parametrize("names", ["", "dev", "val,test", "val+dev", "PublicTest"])
 def test_split_takes_one_or_several_that_are_known_and_there(names: str) -> None:
     for known, count in (("train", 21), ("val", 14), ("val+test", 21)):

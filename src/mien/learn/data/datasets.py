@@ -475,7 +475,8 @@ def _read_parquet(paths: list[Path], *, name: str) -> FaceSet:
             table = pq.read_table(path)
             columns = table.column_names
             label = "emotion" if "emotion" in columns else "label"
-            wanted = ("image", label, "ferplus_votes")
+            usage = next((name for name in columns if name.lower() in ("usage", "split")), "")
+            wanted = ("image", label, "ferplus_votes", usage)
             rows = table.select([name for name in wanted if name in columns]).to_pylist()
         # UnicodeDecodeError, OverflowError: names and values that Python does not have.
         except (pa.ArrowException, OSError, ValueError, OverflowError, KeyError) as error:
@@ -505,7 +506,8 @@ def _read_parquet(paths: list[Path], *, name: str) -> FaceSet:
                 raise DataError(f"{where}: {word_expected(text)}, or call the column emotion")
             if (target := faces.target(text, where)) is None:
                 continue
-            faces.add(whole_face(content, where), target, split, where)
+            own = _usage(str(row[usage]), where) if usage else split
+            faces.add(whole_face(content, where), target, own, where)
             if (counts := row.get("ferplus_votes")) is not None:
                 faces.votes.append(_votes(counts, where))
             else:
