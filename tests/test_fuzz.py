@@ -176,7 +176,7 @@ def test_what_a_reader_must_not_do_is_noticed_and_kept(
     what: str, said: str, tmp_path: Path
 ) -> None:
     (tmp_path / "test_toy.py").write_text(TOY)
-    own = {"TOY": what, "FUZZ_INPUTS": "20", "PYTHONPATH": str(ROOT)}
+    own = {"TOY": what, "FUZZ_INPUTS": "200", "PYTHONPATH": str(ROOT)}
     words = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "test_toy.py")
     done = in_python(*words, cwd=tmp_path, env={**os.environ, **own})
     where = tmp_path / "found" / "toy" / "hang.txt"

@@ -123,6 +123,7 @@ def test_too_many_bad_frames_close_it_and_one_that_is_too_big(server: Running) -
 
 
 def test_one_client_too_many_is_told_so(server: Running) -> None:
+    wait_until_gone(server)
     with ExitStack() as stack:
         for _ in range(LIMITS.live_clients):
             client = stack.enter_context(server.live())
@@ -175,6 +176,7 @@ def test_several_clients_share_the_network(server: Running) -> None:
     with ThreadPoolExecutor(3) as pool:
         assert list(pool.map(read, range(3))) == [[1] * 6] * 3
     assert server.service.classifier.calls - before == 18
+    wait_until_gone(server)
 
 
 UPGRADE = (
