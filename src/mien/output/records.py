@@ -8,6 +8,7 @@ import csv
 import io
 import math
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -58,6 +59,8 @@ ANSWERS: Final = {
 }
 """What spreadsheets write for true and false in English, German, French, Spanish, Portuguese,
 Italian and Dutch, and pandas where other cells of the column are empty."""
+NA: Final = "NA"
+"""How R writes an empty cell, and pandas reads one; somebody may be called so, too."""
 _LARGEST: Final = 1e12  # of times and coordinates that are read back; no video has larger ones
 
 
@@ -607,11 +610,28 @@ def _truth(row: Mapping[str, Any], name: str) -> bool:
 
 
 def name_of_row(row: Mapping[str, Any]) -> str | None:
-    """What a row calls the person; spaces around a name, and more than one, are none of it."""
-    name = row.get("name") or None
+    """What a row calls the person."""
+    name = row.get("name")
     if not isinstance(name, str | None):
         raise ValueError(f"name: expected text; got {name!r}")
-    return None if name is None else " ".join(name.split()) or None
+    return plain_name(name or "")
+
+
+def plain_name(text: str) -> str | None:
+    """A name as it is compared, None if it is empty.
+
+    Spaces around it, and more than one, are none of it; two ways to write an umlaut, as macOS and
+    others have it, are one.
+    """
+    return unicodedata.normalize("NFC", " ".join(text.split())) or None
+
+
+def two_without_a_name(other: str) -> str:
+    """What a message says of a name that is `NA` where `other`, which has that name, is before."""
+    return (
+        f"name: expected another than {NA!r}, which R writes for an empty cell and {other} has, "
+        "too; two tracks of one name are one person"
+    )
 
 
 def _emotion(row: Mapping[str, Any], name: str) -> str:

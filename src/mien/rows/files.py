@@ -22,6 +22,7 @@ from mien.output.files import part_name, writing
 from mien.output.records import (
     COLUMNS,
     MOVES,
+    NA,
     csv_header,
     name_of_row,
     reading_of_cells,
@@ -29,6 +30,7 @@ from mien.output.records import (
     reading_of_json,
     schema,
     time_of_row,
+    two_without_a_name,
     video_csv_lines,
     video_json_lines,
     video_rows,
@@ -234,12 +236,16 @@ def row_facts(path: Path) -> RowFacts:
 
 
 def _check_name(names: dict[int, str], track: int, name: str | None) -> None:
-    """Keep the name of a track; ValueError where it has another one already."""
-    if name is not None and (before := names.setdefault(track, name)) != name:
+    """Keep the name of a track; ValueError if it has another already, or a second one is `NA`."""
+    if name is None:
+        return
+    if (before := names.setdefault(track, name)) != name:
         raise ValueError(
             f"name: expected one name for each track; track {track} is {before!r} and {name!r}: "
             "give each a track of its own"
         )
+    if name == NA and (other := next(t for t in names if names[t] == NA)) != track:
+        raise ValueError(two_without_a_name(f"track {other}"))
 
 
 PlacedCells: TypeAlias = Generator[tuple[str, Mapping[str, Any]], None, None]
@@ -319,7 +325,7 @@ def refusing(source: str, what: str) -> Iterator[None]:
 def csv_cells(path: Path, *, columns: Collection[str] | None = None) -> PlacedCells:
     """The cells of a table of text, of all columns or of those of some that it has.
 
-    "NA", as R writes an empty cell, is one, but where somebody or something may be called so.
+    `NA`, as R writes an empty cell, is one, but where somebody or something may be called so.
 
     Raises:
         ValueError: a column of `COLUMNS` comes twice, or a line has more cells than the header: R
@@ -335,8 +341,8 @@ def csv_cells(path: Path, *, columns: Collection[str] | None = None) -> PlacedCe
                 raise ValueError(f"line {line}: expected {len(header)} cells; got {len(cells)}")
             few = places and len(cells) == len(header)
             named = {n: cells[i] for n, i in places} if few else dict(zip_longest(header, cells))
-            if "NA" in cells:
-                named = {n: "" if v == "NA" and n not in _CALLED else v for n, v in named.items()}
+            if NA in cells:
+                named = {n: "" if v == NA and n not in _CALLED else v for n, v in named.items()}
             yield f"line {line}", named
 
 

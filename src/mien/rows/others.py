@@ -17,7 +17,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from mien.errors import OptionError, OutputError, counted
 from mien.labels import EMOTIONS, target_of
-from mien.output.records import RAW, SIDES
+from mien.output.records import RAW, SIDES, plain_name
 from mien.readings import Box, FrameReadings, TrackedReading
 from mien.rows.text_table import TextTable, header_of, open_table
 
@@ -264,7 +264,7 @@ def _face(columns: _Columns, line: Sequence[str], fps: float | None) -> _Face:
     return _Face(
         frame=int(frame),
         time_s=time_s,
-        person="" if columns.person is None else line[columns.person].strip(),
+        person="" if columns.person is None else plain_name(line[columns.person]) or "",
         box=_box(cells[seven:], has_corners=columns.has_corners),
         score=score,
         probabilities=tuple(value / total for value in values),
@@ -338,7 +338,7 @@ def _tracks(faces: Iterable[_Face]) -> tuple[dict[str, int], dict[int, str]]:
         if person not in tracks:
             tracks[person] = next(free)
             if person.lower() not in _UNNAMED:
-                names[tracks[person]] = " ".join(person.split())
+                names[tracks[person]] = person
     return tracks, names
 
 

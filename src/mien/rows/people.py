@@ -14,7 +14,6 @@ too: "person 2" as the name of track 5 merges it with track 2.
 
 import csv
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +24,7 @@ from numpy.typing import NDArray
 
 from mien.errors import DataError
 from mien.output.files import atomic_text
-from mien.output.records import ANSWERS
+from mien.output.records import ANSWERS, NA, plain_name, two_without_a_name
 from mien.readings import TrackSummary, person_name
 from mien.rows.table import VideoResult, VideoRows
 from mien.rows.text_table import TextTable, open_table
@@ -42,7 +41,6 @@ _ANSWERS: Final = {
     **dict.fromkeys(("yes", "y", "x"), True),
     **dict.fromkeys(("no", "n", ""), False),
 }
-_NOTHING: Final = "NA"  # as R writes an empty cell; somebody may be called so
 _BOM: Final = "\ufeff"  # without which Excel takes UTF-8 for something else
 
 
@@ -95,7 +93,7 @@ def _people(path: Path, table: TextTable) -> Iterator[Person]:
     if "track" not in names:
         raise DataError(f"{expected}; there is no track")
     seen: dict[int, int] = {}
-    unnamed = ""  # where the first name stands that R writes for an empty cell
+    unnamed = ""  # the first track whose name R may have written for an empty cell
     for number, line in table.rows():
         place = f"{path}, line {number}"
         if len(line) > len(names):
@@ -106,23 +104,19 @@ def _people(path: Path, table: TextTable) -> Iterator[Person]:
                 f"{place}: track {person.track} stands in line {seen[person.track]}, too"
             )
         seen[person.track] = number
-        if person.name == _NOTHING:
+        if person.name == NA:
             if unnamed:
-                raise DataError(
-                    f"{place}: expected another name than {_NOTHING!r}, which R writes for an "
-                    f"empty cell and {unnamed} has, too; two tracks of one name are one person"
-                )
-            unnamed = place
+                raise DataError(f"{place}: {two_without_a_name(unnamed)}")
+            unnamed = f"track {person.track}"
         yield person
 
 
 def _person(cells: Mapping[str, str], place: str) -> Person:
     track, answer = (cells.get(name, "").strip() for name in ("track", "exclude"))
-    answer = "" if answer == _NOTHING else answer.lower()
+    answer = "" if answer == NA else answer.lower()
     if not (number := re.fullmatch(r"([1-9][0-9]{0,17})(?:\.0)?", track)):  # as pandas may write it
         raise DataError(f"{place}: track: expected a number from 1; got {track!r}")
-    # Two ways to write an umlaut, as macOS and others have it, are one name.
-    name = unicodedata.normalize("NFC", " ".join(cells.get("name", "").split()))
+    name = plain_name(cells.get("name", "")) or ""
     if len(name) > MAX_LETTERS:
         raise DataError(f"{place}: name: expected {MAX_LETTERS} letters at most; got {len(name)}")
     if any(ord(letter) < 32 for letter in name):

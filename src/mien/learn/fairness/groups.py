@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mien.errors import DataError, OptionError
 from mien.learn.data.datasets import FaceSet
 from mien.learn.data.tables import csv_rows
+from mien.output.records import NA
 
 MAX_GROUPS: Final = 24
 """More different values in a column are no groups: ages in years, say, or names."""
@@ -28,7 +29,6 @@ RAF_DB_ATTRIBUTES: Final[dict[str, tuple[str, ...]]] = {
 """What RAF-DB's annotators saw, in the order of the lines of a file; its words, not measurements
 (Li, Deng and Du 2017; `Annotation/manual/*_manu_attri.txt`)."""
 
-_NOTHING: Final = "NA"  # as R writes an empty cell, and pandas reads one
 _LANDMARK_LINES: Final = 5  # x and y of eyes, nose and mouth, before the attributes
 
 
@@ -148,7 +148,7 @@ def read_groups(
             )
         named[place] = where
         for column, values in cells.items():
-            values[place] = "" if row[column].strip() == _NOTHING else row[column]
+            values[place] = "" if row[column].strip() == NA else row[column]
     if not named:
         example = faces.sources[0] if faces.sources else "none"
         raise DataError(
