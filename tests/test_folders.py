@@ -197,6 +197,34 @@ def test_a_list_is_read_with_its_images_where_people_put_them(form: str, tmp_pat
         assert _counts(load_faces(path)) == expected
 
 
+def test_each_folder_of_a_split_may_have_its_list(tmp_path: Path) -> None:
+    _images(tmp_path / "unpacked", "train/1.png", "train/2.png", "validation/1.png", "test/1.png")
+    for split, rows in {
+        "train": "1.png,happy\n2.png,contempt\n",
+        "validation": "1.png,sad\n",
+        "test": "1.png,angry\n",
+    }.items():  # as Hugging Face's imagefolder has them
+        table = tmp_path / "unpacked" / split / "metadata.csv"
+        table.write_text(f"file_name,label\n{rows}")
+
+    for path in (tmp_path / "unpacked", tmp_path):
+        faces = load_faces(path)
+        assert _counts(faces) == {("train", "happy"): 1, ("val", "sad"): 1, ("test", "angry"): 1}
+        assert faces.left_out == {"contempt": 1}
+        assert faces.name == "unpacked"
+
+    table.unlink()
+    with pytest.raises(DataError, match=r"test: expected one CSV file with .* got none"):
+        load_faces(tmp_path)
+
+
+def test_splits_without_emotions_are_told_what_they_lack(tmp_path: Path) -> None:
+    _images(tmp_path, "train/1.png", "val/1.png")
+
+    with pytest.raises(DataError, match=r"train: expected a folder in it for each .* lie loose"):
+        load_faces(tmp_path)
+
+
 def test_folders_of_emotions_go_before_a_table_beside_them(tmp_path: Path) -> None:
     _images(tmp_path, "happy/1.png", "sad/2.png")
     (tmp_path / "results.csv").write_text("epoch,loss\n1,2.0\n")

@@ -446,3 +446,16 @@ def test_an_emotion_without_training_faces_is_named(mien: Mien, tmp_path: Path) 
 
     assert trained.status == 0
     assert "mien: train has no face of disgust: the network will not learn" in trained.stderr
+    assert "val has no face" not in trained.stderr  # of disgust alone, which is said
+
+
+def test_an_emotion_without_faces_to_choose_the_epoch_by_is_named(
+    mien: Mien, tmp_path: Path
+) -> None:
+    angry = FACES.targets == EMOTIONS.index("angry")
+    data = write_csv(tmp_path / "fer2013.csv", FACES.take(~angry | (FACES.splits != "val")))
+    trained = mien("train", "--data", data, "--out", tmp_path / "run", *TINY, "--epochs", 1)
+
+    assert trained.status == 0
+    assert "mien: val has no face of angry: the epoch is chosen without it" in trained.stderr
+    assert "train has no face" not in trained.stderr

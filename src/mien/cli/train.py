@@ -176,8 +176,8 @@ def train(
         settings = without_missing_votes(settings, faces, quiet=not first)
     elif settings.votes_weight:
         faces.vote_shares()  # raises here if there are none, in better words than the run's
-    if first and (unseen := faces.take(faces.splits == "train").absent):
-        say(f"train has no face of {', '.join(unseen)}: the network will not learn to read it")
+    if first:
+        _say_absent(faces)
     with TrainingDisplay() as display:
         listeners: list[Callable[[Progress], None]] = [display.report]
         if tensorboard and first:
@@ -216,6 +216,18 @@ def _settings(recipe: str | None, config: "RunConfig | None", changes: dict[str,
     if config is not None and recipe is None:
         return replace(config.recipe, **changes)
     return recipe_named(recipe or DEFAULT_RECIPE, **changes)
+
+
+def _say_absent(faces: "FaceSet") -> None:
+    """Which emotions train or val lacks: what is not learned, and what no epoch is chosen by."""
+    train, val = (faces.take(faces.splits == split) for split in ("train", "val"))
+    if train.absent:
+        say(
+            f"train has no face of {', '.join(train.absent)}: the network will not learn to read it"
+        )
+    unchecked = [label for label in val.absent if label not in train.absent]
+    if len(val) and unchecked:
+        say(f"val has no face of {', '.join(unchecked)}: the epoch is chosen without it")
 
 
 def _say_result(result: "TrainingResult", name: str, out: Path) -> None:

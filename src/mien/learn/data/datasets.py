@@ -21,6 +21,7 @@ from mien.learn.data.folders import (
     label_of,
     read_folders,
     read_list,
+    read_split_lists,
     split_of,
     word_expected,
 )
@@ -236,7 +237,7 @@ def load_faces(
       of emotions alone, which is then all `train`: see `mien.learn.data.folders`. Images are
       faces, already cut out; in a `test` folder, names that begin with PublicTest or PrivateTest
       tell val from test;
-    - a CSV file that names images and emotions, or a folder with one;
+    - a CSV file that names images and emotions, or a folder with one, or of splits that have one;
     - CK+, RAF-DB, AffectNet and Multi-PIE as they are handed out: see `mien.learn.data.formats`.
 
     Args:
@@ -317,6 +318,11 @@ def _in_folder(root: Path) -> Listing | list[Path]:
     top = [d.name for d in sorted(root.iterdir()) if d.is_dir() and d.name[0] != "."]
     # Beside one list, folders of splits may hold images that it alone says the emotions of.
     own = len(lists) != 1 or has_named_folders(root, numbers=True)
+    in_splits = bool(top) and all(split_of(name) for name in top)
+    if in_splits and not lists and not has_named_folders(root, numbers=True):
+        listing = read_split_lists(root, top)
+        if listing is not None:
+            return listing
     if own and top and all(split_of(name) or label_of(name) for name in top):
         return _beside(lists, read_folders(root))
     images = any(is_image_name(file.name) for file in files)
@@ -332,8 +338,10 @@ def _in_folder(root: Path) -> Listing | list[Path]:
 
 
 def _has_tables(folder: Path) -> bool:
-    files = (file for file in folder.glob("[!.]*") if file.is_file())  # it may be unreadable
-    return any(file.suffix.lower() in (".csv", ".parquet") for file in files)
+    """Whether tables lie in a folder, or in those of splits in it."""
+    of_splits = (part for part in folder.glob("[!.]*") if part.is_dir() and split_of(part.name))
+    files = (file for part in (folder, *of_splits) for file in part.glob("[!.]*"))
+    return any(file.suffix.lower() in (".csv", ".parquet") and file.is_file() for file in files)
 
 
 def _beside(lists: list[Path], listing: Listing) -> Listing:

@@ -2,7 +2,7 @@
 
 In a folder, the name of each image's folder, or of one that this lies in, says the emotion, and
 another may say the split: `train/happy/1.png`, `images/train/happy/1.png`, `happy/subject 3/1.png`.
-A list is a CSV file with a column of images and one of emotions.
+A list is a CSV file with a column of images and one of emotions; a split may have its own.
 """
 
 import os
@@ -151,12 +151,15 @@ def is_list(table: Path) -> bool:
     return None not in _columns(table)[:2]
 
 
-def read_list(table: Path) -> Listing:
+def read_list(table: Path, *, split: str = "train") -> Listing:
     """The images that a CSV file names, with their emotions in words.
 
     Images lie where the file says, seen from its own folder, or from one folder in this. A column
     split is read, and else folders that are called after splits.
 
+    Args:
+        table: the file.
+        split: of images of which neither says it.
     Raises:
         DataError: an emotion is no known word, none of the images is there, or the file is
             broken; the message names the row.
@@ -186,16 +189,46 @@ def read_list(table: Path) -> Listing:
             found.left_out[word if word not in EMOTIONS else "named in the list and not there"] += 1
             continue
         if split_column is not None and row[split_column].strip():
-            split = split_of(row[split_column])
-            if split is None:
+            named = split_of(row[split_column])
+            if named is None:
                 raise DataError(
                     f"{where}: expected a split among {', '.join(SPLIT_NAMES)}; "
                     f"got {row[split_column]!r}"
                 )
         else:
             folders = (base / file).relative_to(table.parent).parts[:-1]
-            split = _split_of_parts(folders, base / file) or "train"
-        found.add(base / file, word, split)
+            named = _split_of_parts(folders, base / file)
+        found.add(base / file, word, named or split)
+    return found
+
+
+def read_split_lists(root: Path, splits: Sequence[str]) -> Listing | None:
+    """The images that the lists in the folders of splits name: `train/metadata.csv`.
+
+    Args:
+        root: the folder of the set.
+        splits: names of the folders in it, each called after a split.
+    Returns:
+        None if no folder has a list.
+    Raises:
+        DataError: as `read_list`, or some folder has none or several.
+    """
+    lists = [
+        [table for table in sorted((root / name).glob("[!.]*.csv")) if is_list(table)]
+        for name in splits
+    ]
+    if not any(lists):
+        return None
+    found = Listing(root.resolve().name)
+    for name, tables in zip(splits, lists, strict=True):
+        if len(tables) != 1:
+            raise DataError(
+                f"{root / name}: expected one CSV file with the columns image and emotion, as "
+                f"the folders beside it have; got {', '.join(t.name for t in tables) or 'none'}"
+            )
+        part = read_list(tables[0], split=split_of(name) or "train")
+        found.images += part.images
+        found.left_out += part.left_out
     return found
 
 
@@ -210,6 +243,11 @@ def word_expected(got: str) -> str:
 
 
 def _unknown(folder: Path) -> str:
+    if split_of(folder.name) is not None:
+        return (
+            f"{folder}: expected a folder in it for each of {', '.join(EMOTIONS)}, or a CSV file "
+            "with the columns image and emotion; its images lie loose"
+        )
     return (
         f"{folder}: expected a folder named after one of {', '.join(EMOTIONS)}, or in one; "
         f"got {folder.name!r}: rename it, or move it out of the data set"
