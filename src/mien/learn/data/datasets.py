@@ -443,10 +443,11 @@ def _read_csv(tables: list[Path], *, name: str, report: Report | None) -> FaceSe
     return faces.as_set(name, notes=tuple(notes))
 
 
-def _usage(text: str, where: str) -> str:
+def _usage(text: str, where: str, column: str = "Usage") -> str:
     split = _USAGES.get(text.strip()) or split_of(text)
     if split is None:
-        raise DataError(f"{where}: expected Usage among {', '.join(_USAGES)}; got {text.strip()!r}")
+        known = ", ".join((*_USAGES, *SPLITS))
+        raise DataError(f"{where}: expected {column} among {known}; got {text.strip()!r}")
     return split
 
 
@@ -514,7 +515,7 @@ def _read_parquet(paths: list[Path], *, name: str) -> FaceSet:
                 raise DataError(f"{where}: {word_expected(text)}, or call the column emotion")
             if (target := faces.target(text, where)) is None:
                 continue
-            own = _usage(str(row[usage]), where) if usage else split
+            own = _usage(str(row[usage]), where, usage) if usage else split
             faces.add(whole_face(content, where), target, own, where)
             if (counts := row.get("ferplus_votes")) is not None:
                 faces.votes.append(_votes(counts, where))
