@@ -14,7 +14,7 @@ from typer import Option
 from typer.models import OptionInfo
 
 from mien.cli.shared import ModelOption
-from mien.errors import OptionError
+from mien.errors import MienError, OptionError
 from mien.recognize.classifier import DEFAULT_MODEL
 from mien.recognize.faces import WHOLE_IMAGE
 from mien.recognize.settings import RecognizerSettings
@@ -98,7 +98,8 @@ def _path_of(named: str) -> Callable[[str | Path], Path]:
 
     def path(text: str | Path) -> Path:  # its name stands in the help
         if text == "":  # which pathlib takes for the current folder
-            raise OptionError("expected a file or a folder; got an empty name", argument=named)
+            # No OptionError, for that is a ValueError, of which click makes its own message.
+            raise MienError(f"{named}: expected a file or a folder; got an empty name")
         return Path(text)
 
     return path
