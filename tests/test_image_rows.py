@@ -60,7 +60,7 @@ def folder(batch: Path, mien: Mien, tmp_path: Path) -> Path:
     (tmp_path / "detect.json").write_text(told)
     pandas.read_csv(tmp_path / "detect.csv").to_parquet(tmp_path / "detect.parquet")
     lines = [json.dumps(image) for image in json.loads(told)]
-    (tmp_path / "detect.jsonl").write_text("\n".join(lines))
+    (tmp_path / "detect.jsonl").write_text("\n" + "\n\n".join(lines))  # as others may leave some
     return tmp_path
 
 

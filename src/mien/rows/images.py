@@ -141,8 +141,8 @@ def _columns(path: Path) -> set[str]:
             import pyarrow.parquet
 
             return set(pyarrow.parquet.read_schema(path).names)
-        with open_json(path) as file:
-            return set(json.loads(file.readline()))
+        with open_json(path) as file, closing(json_cells(file)) as lines:
+            return set(next(lines, ("", {}))[1])
     except (ImportError, OSError, ValueError, TypeError, RecursionError):
         return set()
 
