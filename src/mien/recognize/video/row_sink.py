@@ -246,7 +246,7 @@ def write_rows(
     with RowSink(
         outputs,
         title=Path(result.source).stem if earlier is None else earlier.title,
-        named=naming is not None or bool(result.names),
+        named=naming is not None,
         movements=result.has_movements,
         usable_only=usable_only,
         keep_parts=False,
