@@ -91,7 +91,7 @@ def make_images(data: Path, folder: Path, count: int) -> None:
         random = np.random.default_rng(number)
         content = faces[number % len(faces)].as_py()
         face = np.asarray(PILImage.open(io.BytesIO(content)).convert("L"))
-        with atomic_write(image(folder, number), make_folders=True) as part:
+        with atomic_write(image(folder, number)) as part:
             PILImage.fromarray(on_background(face, random)).save(part, "JPEG", quality=90)
 
 

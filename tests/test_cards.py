@@ -327,8 +327,8 @@ def test_what_cannot_be_written_is_said_at_once_and_an_interrupt_leaves_an_earli
 
     monkeypatch.setattr(cards, "measure_card", interrupted)
     data, out = write_csv(tmp_path / "faces.csv", FACES), tmp_path / "card.md"
-    done = mien("card", tiny_model, "--data", data, "--out", tmp_path / "no" / "card.md")
-    assert_refused(done, "card.md: cannot be written; No such file or directory")
+    done = mien("card", tiny_model, "--data", data, "--out", data / "card.md")
+    assert_refused(done, "faces.csv: expected a folder to write into; it is a file")
     out.write_text("of yesterday")
     assert mien("card", tiny_model, "--data", data, "--out", out).status == 130
     assert out.read_text() == "of yesterday"

@@ -219,7 +219,7 @@ def test_other_files_are_refused_with_a_reason(tmp_path: Path, tiny_model: Path)
     path = theirs(tmp_path / "theirs.onnx", (1, 1, 64, 64))
     with pytest.raises(OptionError, match=r"expected a name that ends in \.onnx"):
         convert_model(path, tmp_path / "ours.h5", **known)
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="expected a folder to write into; it is a file"):
         convert_model(path, tmp_path / "theirs.onnx" / "ours.onnx", **known)
     with pytest.raises(ModelError, match=r"`mien convert .*theirs\.onnx --labels"):
         Classifier(path)

@@ -214,7 +214,7 @@ def test_bad_input_is_one_line_and_status_2(detect: Mien, portrait: Path, tmp_pa
         ((portrait, "--out", portrait.parent), "would replace an image"),
         ((portrait, "--out", too_long), "File name too long"),
         ((portrait, "--csv", tmp_path), "it is a folder"),
-        ((portrait, "--csv", tmp_path / "no" / "a.csv"), "No such file or directory"),
+        ((portrait, "--csv", tmp_path / "file" / "a.csv"), "file: expected a folder to write"),
         ((portrait, "--csv", too_long), "File name too long"),
         ((portrait, "--model", tmp_path / "broken.onnx"), "broken.onnx"),
         ((portrait, "--model", "x" * 5000), "there is no file"),

@@ -105,15 +105,13 @@ def write_inputs(folder: Path) -> Path:
 
 
 def write_interviews(folder: Path) -> None:
-    """Two videos, the rows of both, and people and two codings of one, for docs/psychology.md."""
-    for name in ("interviews", "people", "coders", "named"):
+    """Two videos, the rows of both, and two codings of one, for docs/psychology.md."""
+    for name in ("interviews", "coders"):
         (folder / name).mkdir()
     for condition in ("family", "work"):
         path = folder / "interviews" / f"p01-{condition}.mp4"
         make_video(path, moving_portrait(), times_s=steady_times(20, fps=10))
     run(["-m", "mien", "video", "interviews", "--csv", "rows"], folder)
-    rows = read_rows(folder / "rows" / "p01-family.csv")
-    write_people_template(rows, folder / "people" / "p01-family.csv")
     for name in ("p01-family", "p01-family-second"):
         write_table(folder / "coders" / f"{name}.csv", [(0.0, 2.0, "happy")])
 
@@ -170,8 +168,10 @@ def test_a_documented_command_ends_well(
     [
         "README.md",
         "docs/agreement.md",
+        "docs/compound.md",
         "docs/events.md",
         "docs/explain.md",
+        "docs/movements.md",
         "docs/people.md",
         "docs/psychology.md",
         "docs/quality.md",

@@ -265,8 +265,8 @@ def test_an_image_is_written_whole_or_not_at_all(explanation: Explanation, tmp_p
     for name in ("a.png", "b.JPG"):
         save_explanation(explanation, tmp_path / name)
         assert load_image(tmp_path / name).shape == draw_explanation(explanation).shape
-    with pytest.raises(OutputError, match="cannot be written"):
-        save_explanation(explanation, tmp_path / "none" / "a.png")
+    with pytest.raises(OutputError, match="expected a folder to write into; it is a file"):
+        save_explanation(explanation, tmp_path / "a.png" / "a.png")
     with pytest.raises(OptionError, match=r"a name that ends in \.png, \.jpg, \.jpeg"):
         save_explanation(explanation, tmp_path / "a.gif")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.JPG"]

@@ -682,6 +682,6 @@ def test_a_page_that_cannot_be_written_is_said_before_all_is_measured(
     mien: Mien, tiny_model: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Classifier, "__call__", lambda *_: pytest.fail("it measures"))
-    page = tmp_path / "no" / "page.html"
+    page = tiny_model / "page.html"
     done = mien("fairness", "--data", data, "--model", tiny_model, "--page", page)
-    assert_refused(done, "page.html: cannot be written; No such file or directory")
+    assert_refused(done, "tiny.onnx: expected a folder to write into; it is a file")

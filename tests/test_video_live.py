@@ -264,7 +264,7 @@ def test_stills_of_one_second_do_not_replace_each_other(tmp_path: Path) -> None:
 
 def test_a_still_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "stills").touch()
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="stills: expected a folder to write into; it is a file"):
         save_still(a_live_frame(), tmp_path / "stills")
 
 

@@ -44,7 +44,7 @@ class AnnotatedWriter:
         path = self._path_for(result.file.relative)
         if path.resolve() in self._originals | {result.file.path.resolve()}:
             raise OutputError(f"{path}: the annotated copy would replace an image that was given")
-        write_image(path, annotate(result.image, result.readings), make_folders=True)
+        write_image(path, annotate(result.image, result.readings))
 
     def _path_for(self, relative: Path) -> Path:
         suffix = relative.suffix if relative.suffix.lower() in JPEG_SUFFIXES else ".png"

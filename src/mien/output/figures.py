@@ -113,7 +113,7 @@ def save(drawn: "Figure", path: Path, *, endings: Sequence[str] = ENDINGS) -> li
     for file in paths:
         kind = file.suffix[1:].lower()
         metadata = {"Date": None} if kind == "svg" else None
-        with atomic_write(file, make_folders=True) as part:
+        with atomic_write(file) as part:
             drawn.savefig(part, dpi=DPI, format=kind, metadata=metadata)
         drawn.set_layout_engine("none")  # the next file keeps the places: to find them takes long
     return paths

@@ -85,16 +85,14 @@ def place_of(path: Path) -> str:
 
 
 @contextmanager
-def atomic_write(
-    path: Path, *, make_folders: bool = False, durable: bool = False, shared: bool = False
-) -> Iterator[Path]:
+def atomic_write(path: Path, *, durable: bool = False, shared: bool = False) -> Iterator[Path]:
     """A path to write to; the file has its own name when the body has ended without an error.
 
-    After an error, and Ctrl-C, nothing of it is left, and an earlier file is as it was.
+    After an error, and Ctrl-C, nothing of it is left, and an earlier file is as it was. Folders
+    above it that are missing are made.
 
     Args:
         path: of the file.
-        make_folders: make the folders above it that are missing.
         durable: bring it to the disk before it gets its name: a machine may die the next moment.
         shared: several processes may write it at once, into a folder that others read: each writes
             to a hidden `shared_part_name` of its own.
@@ -106,9 +104,8 @@ def atomic_write(
     if os.path.isdir(path):  # noqa: PTH112
         raise OutputError(f"{path}: expected a file to write; it is a folder")
     part = path.with_name(shared_part_name(f".{path.name}")) if shared else part_name(path)
-    if make_folders:
-        with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(path):
+        _make_folder(path.parent)
     try:
         yield part
         if durable:
@@ -125,6 +122,12 @@ def atomic_write(
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def _make_folder(folder: Path) -> None:
+    if folder.is_file():
+        raise OutputError(f"{folder}: expected a folder to write into; it is a file")
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager
@@ -188,17 +191,17 @@ def write_text(path: Path, text: str) -> None:
         file.write(text)
 
 
-def write_bytes(path: Path, content: bytes, *, make_folders: bool = False) -> None:
+def write_bytes(path: Path, content: bytes) -> None:
     """Write a file by `atomic_write`, and bring it to the disk.
 
     Raises:
         OutputError: it cannot be written.
     """
-    with atomic_write(path, make_folders=make_folders, durable=True) as part:
+    with atomic_write(path, durable=True) as part:
         part.write_bytes(content)
 
 
-def write_image(path: Path, image: NDArray[np.uint8], *, make_folders: bool = False) -> None:
+def write_image(path: Path, image: NDArray[np.uint8]) -> None:
     """Write (H, W, 3) uint8 RGB by `atomic_write`: as JPEG where the name ends so, else as PNG.
 
     Raises:
@@ -206,7 +209,7 @@ def write_image(path: Path, image: NDArray[np.uint8], *, make_folders: bool = Fa
     """
     from PIL import Image as PILImage
 
-    with atomic_write(path, make_folders=make_folders) as part:
+    with atomic_write(path) as part:
         if path.suffix.lower() in JPEG_SUFFIXES:
             PILImage.fromarray(image).save(part, "JPEG", quality=JPEG_QUALITY)
         else:
@@ -227,9 +230,7 @@ def alone(folder: Path, what: str) -> Iterator[None]:
         OutputError: another is at work in it, or it cannot be written to.
     """
     with writing(folder):
-        if folder.is_file():
-            raise OutputError(f"{folder}: expected a folder to write into; it is a file")
-        folder.mkdir(parents=True, exist_ok=True)
+        _make_folder(folder)
     if os.name == "nt":  # which locks otherwise
         yield
         return

@@ -69,7 +69,7 @@ def write_site(
     files = _page_files() | _package_files(place, needed) | _model_files(model)
     files["service-worker.js"] = _service_worker(files)
     for name, content in files.items():
-        write_bytes(out / name, content, make_folders=True)
+        write_bytes(out / name, content)
     return {name: len(content) for name, content in files.items()}
 
 

@@ -66,5 +66,5 @@ def convert_model(
     better = None
     if faces is not None and spec.network in NETWORKS:
         better = better_reading(content, faces)
-    write_bytes(out, content, make_folders=True)
+    write_bytes(out, content)
     return spec, better

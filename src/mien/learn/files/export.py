@@ -124,7 +124,7 @@ def export_model(
         network, about, val, to, with_pool=head != "label", smoothing=recipe.label_smoothing
     )
     spec = replace(spec, name=name or about.name or out.stem, store=store)
-    with atomic_write(out, make_folders=True) as part:
+    with atomic_write(out) as part:
         model_file = FORMATS[to](deployed, recipe)
         read = _write_checked(model_file, to, spec, part, deployed, faces, val)
         if faces is not None:

@@ -198,7 +198,7 @@ class Folder:
         """
         target = self.path(name)
         if self._fs is None:
-            with atomic_write(Path(target), make_folders=True, durable=True, shared=True) as part:
+            with atomic_write(Path(target), durable=True, shared=True) as part:
                 yield part
             return
         with tempfile.TemporaryDirectory(prefix="mien-") as scratch:

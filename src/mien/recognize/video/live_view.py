@@ -153,5 +153,5 @@ def save_still(seen: "LiveFrame", folder: Path) -> Path:
         while path.exists():
             number += 1
             path = folder / f"{stem}-{number}.png"
-    write_image(path, seen.drawn, make_folders=True)
+    write_image(path, seen.drawn)
     return path
