@@ -214,6 +214,18 @@ def start_camera(page: Page) -> None:
     expect(page.locator("#webcam-faces .face-name")).to_have_text("happy")
 
 
+def drop_paths(page: Page, place: str, *paths: Path) -> None:
+    """Drop what is on the disk, folders too, as a hand does."""
+    page.locator(place).scroll_into_view_if_needed()
+    box = page.locator(place).bounding_box()
+    assert box is not None
+    at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    devtools = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        devtools.send("Input.dispatchDragEvent", {"type": kind, **at, "data": data})
+
+
 def read_photo(page: Page, photo: Path) -> None:
     """Go to the tab, give it a photo of a happy face, and wait for that."""
     go_to(page, "Photo")

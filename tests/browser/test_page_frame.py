@@ -1,5 +1,6 @@
 """The frame of the page: tabs, notice, colors, a server that goes, a token."""
 
+import re
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -114,6 +115,35 @@ def test_says_when_the_server_is_gone_and_goes_on_when_it_is_back(browser: Brows
         expect(gone).to_be_hidden(timeout=20_000)
         expect(page.locator("#webcam-trouble")).to_be_hidden()
         page.locator("#webcam-latency", has_text="ms").wait_for()
+
+
+def test_photos_wait_for_a_server_that_went_and_another_model_of_it_is_known(
+    browser: Browser, portrait: Path
+) -> None:
+    with (
+        ExitStack() as until_the_page_is_closed,
+        ServerProcess() as server,
+        visited(browser, server.address) as (page, log),
+    ):
+        log.allow("ERR_CONNECTION|ERR_EMPTY_RESPONSE")
+        page.get_by_label("this browser").check()
+        go_to(page, "Model")
+        expect(page.locator("#models [aria-current]")).to_have_text(re.compile(r"mien \(in use\)"))
+        page.get_by_label("the server").check()
+        server.end()
+        go_to(page, "Photo")
+        page.set_input_files("#photo-input", [portrait] * 5)
+        expect(page.locator("#status")).to_contain_text("no server")
+        expect(page.locator("#photo-trouble")).to_be_hidden()
+
+        port = server.address.rpartition(":")[2]
+        again = ServerProcess("--port", port, "--model", "paper")
+        until_the_page_is_closed.enter_context(again)
+        expect(page.locator("#photo-said")).to_have_text("5 photos, 5 faces.", timeout=20_000)
+        expect(page.locator("#photo-trouble")).to_be_hidden()
+        expect(page.locator("#engine")).to_be_hidden()  # it has the networks of another model
+        go_to(page, "Model")
+        expect(page.locator("#models button").first).to_have_text(re.compile(r"paper \(in use\)"))
 
 
 def test_takes_the_token_from_the_address_and_asks_for_it_where_there_is_none(

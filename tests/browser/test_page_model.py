@@ -43,6 +43,22 @@ def test_no_figure_is_broken_on_a_phone_where_another_model_can_be_looked_at(
     expect(model_tab.locator("#models [aria-current]")).to_be_focused()
 
 
+def test_the_card_is_of_the_model_that_was_chosen_last_however_late_another_comes(
+    model_tab: Page,
+) -> None:
+    asked: list[Route] = []
+    model_tab.route("**/api/models/paper", lambda route: asked.append(route))
+    buttons = model_tab.locator("#models button")
+    buttons.nth(1).click()
+    expect(buttons.nth(1)).to_have_attribute("aria-current", "true")
+    buttons.nth(0).click()
+    expect(model_tab.get_by_role("heading", name="Model card: mien")).to_be_visible()
+    with model_tab.expect_response("**/api/models/paper"):
+        asked[0].continue_()
+    model_tab.wait_for_timeout(200)
+    expect(model_tab.get_by_role("heading", name="Model card: mien")).to_be_visible()
+
+
 def test_nothing_of_a_card_runs_or_is_fetched(page: Page, log: Log) -> None:
     # Chromium reports what it does not run of documents that are only parsed, too (156.0.8078.108).
     log.allow("Executing inline event handler violates")

@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import json
+import os
 import re
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from browser.conftest import Log, go_to, read_photo, save_download
+from browser.conftest import Log, drop_paths, go_to, read_photo, save_download
 from command_line import Mien
 from mien.labels import COLORS
 from mien.recognize.images import load_image
@@ -248,6 +249,30 @@ def test_a_file_that_is_no_image_is_named_and_the_others_are_read(
     expect(photo_tab.locator("#photo-said")).to_have_text("1 photo, 1 face.")
     rows = _rows(save_download(photo_tab, "#photo-csv", tmp_path).read_text())
     assert [bool(row["error"]) for row in rows] == [True, False]
+
+
+@pytest.mark.parametrize("reads", ["the server", "this browser"])
+def test_a_folder_and_a_photo_that_has_changed_are_told_and_the_server_is_not_blamed(
+    photo_tab: Page, log: Log, portrait: Path, tmp_path: Path, reads: str
+) -> None:
+    log.allow("ERR_ACCESS_DENIED|ERR_UPLOAD_FILE_CHANGED")
+    photo_tab.get_by_label(reads).check()
+    folder = tmp_path / "holiday"
+    folder.mkdir()
+    drop_paths(photo_tab, "#photo-drop", folder)
+    expect(photo_tab.locator("#photo-trouble")).to_have_text(
+        "holiday: expected a file that can be read; it is a folder, or was changed or moved since "
+        "it was chosen"
+    )
+
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(portrait.read_bytes())
+    drop_paths(photo_tab, "#photo-drop", photo)
+    expect(photo_tab.locator("#photo-faces .face-name")).to_have_text("happy")
+    os.utime(photo, (1e9, 1e9))
+    photo_tab.get_by_role("button", name="Why? Face 1").click()
+    expect(photo_tab.locator(".why")).to_contain_text("expected a file that can be read")
+    expect(photo_tab.locator("#gone")).to_be_hidden()
 
 
 def test_an_image_that_is_too_large_is_not_even_sent(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from browser.conftest import Log, go_to, save_download
+from browser.conftest import Log, drop_paths, go_to, save_download
 from command_line import Mien, csv_rows
 from mien.labels import COLORS
 from videos import make_video, moving_portrait, steady_times
@@ -209,6 +209,35 @@ def test_a_video_that_the_browser_cannot_play_has_its_timeline_all_the_same(
     expect(video_tab.locator("#video-time")).to_contain_text("0:01.0")
     expect(video_tab.locator("#video-faces .face-name")).to_have_text("happy")
     assert len(save_download(video_tab, "#video-csv", tmp_path).read_text().splitlines()) == 51
+
+
+def test_a_folder_and_two_videos_at_once_are_told_and_what_was_read_stays(
+    read: Page, log: Log, short_video: Path, long_video: Path, tmp_path: Path
+) -> None:
+    drop_paths(read, "#video-another", short_video, long_video)
+    trouble = read.locator("#video-trouble")
+    expect(trouble).to_have_text("expected one video at a time; got 2 files")
+    expect(read.locator("#video-said")).to_contain_text("125 frames, 1 person")
+
+    log.allow("ERR_ACCESS_DENIED")
+    drop_paths(read, "#video-another", tmp_path)
+    expect(trouble).to_contain_text(f"{tmp_path.name}: expected a file that can be read")
+    expect(read.locator("#gone")).to_be_hidden()
+
+
+def test_the_readings_of_a_frame_stand_as_long_as_it_is_shown(
+    video_tab: Page, tmp_path: Path
+) -> None:
+    video = tmp_path / "slow.avi"  # which the browser does not play: times are exact
+    draw = moving_portrait(width=480, height=360, portrait_px=360)
+    make_video(video, draw, times_s=steady_times(4, 0.25), codec="mpeg4")
+    video_tab.set_input_files("#video-input", video)
+    expect(video_tab.locator("#video-said")).to_contain_text("4 frames, 1 person")
+    slider = video_tab.get_by_role("slider", name="Timeline")
+    for _ in range(3):
+        slider.press("ArrowRight")
+    expect(video_tab.locator("#video-time")).to_contain_text("0:03.0")
+    expect(video_tab.locator("#video-faces .face-name")).to_have_text("happy")
 
 
 def test_a_file_that_is_no_video_is_told_in_words(

@@ -1,5 +1,7 @@
 /** The server: requests, their errors in words, and its token. */
 
+import { unreadable } from "./words.js";
+
 const TOKEN_KEY = "mien.token";
 
 /** What went wrong, in words that people can be shown; its code is "gone" where no answer came. */
@@ -41,13 +43,13 @@ function headersWithToken(headers = {}) {
  * Ask the server.
  *
  * @param {string} path such as "/api/health".
- * @param {RequestInit} options as those of `fetch`.
+ * @param {RequestInit & {file?: File}} options as those of `fetch`, and what the body holds.
  * @throws {ApiError}
  */
-async function call(path, options = {}) {
+async function call(path, { file, ...options } = {}) {
   const headers = headersWithToken(options.headers);
-  const response = await fetch(path, { cache: "no-store", ...options, headers }).catch(() => {
-    throw gone();
+  const response = await fetch(path, { cache: "no-store", ...options, headers }).catch(async () => {
+    throw await unanswered(file);
   });
   if (!response.ok) throw errorOf(response.status, await response.text());
   return response;
@@ -58,8 +60,10 @@ async function ask(path, options) {
   return (await call(path, options)).json();
 }
 
-/** The error where no answer came. */
-function gone() {
+/** The error where no answer came: a browser sends nothing of a file that it cannot read. */
+async function unanswered(file) {
+  const reason = file && (await unreadable(file));
+  if (reason) return new ApiError(reason, "unreadable");
   serverEvents.dispatchEvent(new Event("gone"));
   const start = "It may have been stopped; start it again with: mien serve";
   return new ApiError(`The server does not answer. ${start}`, "gone");
@@ -79,7 +83,7 @@ function errorOf(status, text) {
 function formOf(file) {
   const body = new FormData();
   body.append("images", file, file.name);
-  return { method: "POST", body };
+  return { method: "POST", body, file };
 }
 
 export function getHealth() {
@@ -148,10 +152,10 @@ export function readVideo(file, told) {
       resolve();
     };
     request.onabort = () => reject(new DOMException("cancelled", "AbortError"));
-    request.onerror = () => {
+    request.onerror = async () => {
       // A server that refuses a video may close the connection while it is still being sent.
       if (request.status >= 400) return reject(errorOf(request.status, request.responseText));
-      reject(gone());
+      reject(await unanswered(file));
     };
   });
   request.send(file);

@@ -2,6 +2,7 @@
 
 import { withThreshold } from "./emotions.js";
 import { Recognizer } from "./package/mien.js";
+import { unreadable } from "./words.js";
 
 const CROP_PX = 48;
 
@@ -46,7 +47,10 @@ async function imageOf(file) {
   try {
     return await createImageBitmap(file, { colorSpaceConversion: "none" });
   } catch {
-    throw new Error("expected an image that this browser can show; it may be damaged");
+    const kind = file.type || "of a kind that it does not know";
+    const shown = `expected an image that this browser can show; it is ${kind}, or damaged`;
+    const reason = await unreadable(file);
+    throw new Error(reason ?? (file.size ? shown : "expected an image; it is empty"));
   }
 }
 
@@ -116,8 +120,9 @@ class BrowserLive {
         this.told.answer({ type: "readings", ...answer, faces });
       }
     } catch (error) {
+      if (signal.aborted) return; // what follows may be open by now
       this.isOpen = false;
-      if (!signal.aborted) this.told.trouble(error.message);
+      this.told.trouble(error.message);
     }
   }
 

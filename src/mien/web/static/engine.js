@@ -6,7 +6,7 @@
 import * as server from "./api.js";
 import * as browser from "./browser_reader.js";
 import { byId, showTrouble } from "./elements.js";
-import { health, startHealth } from "./health.js";
+import { health, healthEvents, startHealth } from "./health.js";
 import { CameraFeed, ServerLive } from "./server_live.js";
 import { remember, remembered } from "./settings.js";
 import { startVideo } from "./video.js";
@@ -66,11 +66,15 @@ export function startEngine() {
   }
   showChosen();
   startHealth();
-  health.then((known) => {
-    ({ limits } = known);
-    byId("engine").hidden = !known.browser;
-    if (!known.browser) choose("server"); // this browser cannot read as the server does
-  });
+  health.then(take);
+  healthEvents.addEventListener("back", ({ detail }) => take(detail));
+}
+
+/** Learn what the server is; it may be another once it was started anew. */
+function take(known) {
+  ({ limits } = known);
+  byId("engine").hidden = !known.browser;
+  if (!known.browser) choose("server"); // this browser cannot read as the server does
 }
 
 function choose(engine) {

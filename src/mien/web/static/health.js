@@ -9,7 +9,7 @@ const GOOD_NEWS_MS = 4_000;
 
 let known;
 
-/** Fires "back" when the server is there again. */
+/** Fires "back" when the server is there again, with what it says of itself as `detail`. */
 export const healthEvents = new EventTarget();
 
 /** What the server says of itself when it is there first. */
@@ -27,7 +27,7 @@ async function look() {
     const said = await getHealth();
     showStatus("well", `model ${said.model}`);
     byId("version").textContent = `mien ${said.version}`;
-    if (gone) sayBack();
+    if (gone) sayBack(said);
     gone = false;
     known(said);
   } catch (error) {
@@ -49,12 +49,12 @@ function sayGone() {
   );
 }
 
-function sayBack() {
+function sayBack(said) {
   showBanner("banner good", "The server is back.");
   setTimeout(() => {
     if (!gone) byId("gone").hidden = true;
   }, GOOD_NEWS_MS);
-  healthEvents.dispatchEvent(new Event("back"));
+  healthEvents.dispatchEvent(new CustomEvent("back", { detail: said }));
 }
 
 function showBanner(kind, words) {

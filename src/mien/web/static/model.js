@@ -17,13 +17,15 @@ const SPLITS = {
 
 let models = null;
 let loading = false;
+let shown = null; // the model that was chosen last
 
 async function load() {
   if (loading || models || byId("model").hidden) return;
   loading = true;
   try {
     models = await getModels();
-    await show(models.find((model) => model.in_use) ?? models[0]);
+    const again = models.find(({ name }) => name === shown?.name);
+    await show(again ?? models.find((model) => model.in_use) ?? models[0]);
     showTrouble("model-trouble");
   } catch (error) {
     models = null;
@@ -33,6 +35,7 @@ async function load() {
 }
 
 async function show(model) {
+  shown = model;
   const buttons = models.map((each) => {
     const facts = `${each.network}, ${each.parameters.toLocaleString("en")} parameters`;
     const current = each === model && "true";
@@ -45,13 +48,14 @@ async function show(model) {
   byId("models").replaceChildren(...buttons);
   byId("model-tiles").replaceChildren(...tilesOf(model));
   const { card_html: html } = await getModel(model.name);
+  if (shown !== model) return; // another was chosen meanwhile
   byId("model-card").replaceChildren(...cardOf(html));
 }
 
 async function choose(model) {
   try {
     await show(model);
-    [...byId("models").children][models.indexOf(model)].focus();
+    if (shown === model) byId("models").querySelector("[aria-current]").focus();
   } catch (error) {
     showTrouble("model-trouble", error.message);
   }
@@ -111,5 +115,8 @@ function clean(node) {
 
 export function startModel() {
   tabEvents.addEventListener("change", load);
-  healthEvents.addEventListener("back", load);
+  healthEvents.addEventListener("back", () => {
+    models = null; // it may have been started with another
+    load();
+  });
 }

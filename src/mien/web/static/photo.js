@@ -2,7 +2,7 @@
 
 import { byId, make, onClick, resize, shapeOf, showTrouble } from "./elements.js";
 import { EMOTIONS, percent, shownOf, withThreshold } from "./emotions.js";
-import { readImage } from "./engine.js";
+import { engineEvents, healthEvents, readImage } from "./engine.js";
 import { explanationPanel } from "./explanation.js";
 import { describe, drawFaces, faceAt, FaceCard } from "./faces.js";
 import { download, downloadPng, stemOf, takeFiles } from "./files.js";
@@ -14,6 +14,7 @@ import { aboutFile, count } from "./words.js";
 const AT_ONCE = 3; // on their way to the engine; the server reads the faces of several together
 const THUMBNAIL_PX = 184;
 const LISTS_MS = 60; // until thumbnails and table show a change
+const TRIES = 2; // where the server goes while it reads: perhaps this very image made it go
 const MOST_ENLARGED = 2; // a small image is shown at most so many times as large
 
 let images = []; // {file, name, width, height, ms, error, faces, thumbnail, done}
@@ -69,15 +70,28 @@ function isFirst(image) {
   return !chosen && (!current || images.indexOf(image) < images.indexOf(current));
 }
 
-async function read(image) {
+async function read(image, tries = TRIES) {
   try {
     const answer = await readImage(image.file);
     Object.assign(image, answer, { name: image.name });
     if (answer.error === null) image.thumbnail = await thumbnailOf(image.file);
   } catch (error) {
+    if (error.code === "gone" && tries > 1) {
+      await untilThere();
+      if (images.includes(image)) await read(image, tries - 1);
+      return;
+    }
     image.error = error.message;
   }
   image.done = true;
+}
+
+/** Until the server is there again, or another engine reads. */
+function untilThere() {
+  return new Promise((resolve) => {
+    healthEvents.addEventListener("back", resolve, { once: true });
+    engineEvents.addEventListener("change", resolve, { once: true });
+  });
 }
 
 /** A small square of an image; null where the browser cannot show its kind. */

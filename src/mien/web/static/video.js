@@ -12,7 +12,7 @@ import { Timeline } from "./timeline.js";
 import { aboutFile, clock, count, megabytes, tooLarge } from "./words.js";
 
 const EPSILON_S = 0.004; // a player's times are rounded
-const HOLD_S = 0.5; // how long a reading stands where only some frames are read
+const HOLD_S = 0.5; // how long the last reading stands where the video goes on, unread
 
 let video = null; // {file, address, info, frames, names, playable, reading, result}
 let moment = 0; // of a video that cannot be played
@@ -35,8 +35,10 @@ const threshold = bindSlider("video-threshold", (value) => {
 const trouble = (message) => showTrouble("video-trouble", message);
 
 /** Read a video; one that is being read is cancelled. */
-async function read([file]) {
-  if (!file) return;
+async function read(files) {
+  if (!files.length) return;
+  if (files.length > 1) return trouble(`expected one video at a time; got ${files.length} files`);
+  const [file] = files;
   close();
   const refusal = tooLarge(file, limits?.video_bytes);
   if (refusal) return trouble(`${file.name}: ${refusal}`);
@@ -213,7 +215,8 @@ function facesAt(seconds) {
     else high = middle;
   }
   const frame = frames[low - 1];
-  if (!frame || seconds - frame.time_s > HOLD_S) return [];
+  const isUnread = low === frames.length && !video.result && seconds - frame?.time_s > HOLD_S;
+  if (!frame || isUnread) return [];
   return withThreshold(frame.faces, threshold());
 }
 

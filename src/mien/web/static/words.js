@@ -24,6 +24,17 @@ export function megabytes(bytes) {
   return `${(bytes / 1e6).toLocaleString("en", { maximumFractionDigits: bytes < 1e7 ? 1 : 0 })} MB`;
 }
 
+/** Why nothing can be read of a file; null where something can. */
+export async function unreadable(file) {
+  try {
+    await file.slice(0, 1).arrayBuffer();
+    return null;
+  } catch {
+    const reason = "it is a folder, or was changed or moved since it was chosen";
+    return `expected a file that can be read; ${reason}`;
+  }
+}
+
 /** Why a file is not taken that has more bytes than `most`; "" where it is. */
 export function tooLarge(file, most) {
   return file.size > most ? `expected at most ${megabytes(most)}; got ${megabytes(file.size)}` : "";
