@@ -1,5 +1,6 @@
 /** The package in a page: the networks run in a worker, so that the page never waits for them. */
 
+import { decodeImage } from "./decoding.js";
 import { CLOSED, errorNamed, firstLine, ImageError, ModelError, OptionError } from "./errors.js";
 import type { Emotion } from "./labels.js";
 import type { Answer, Opening, Request, Sent } from "./protocol.js";
@@ -19,6 +20,7 @@ import { isBytes, isPixels, nameOf, type PixelSource } from "./sources.js";
 import type { ModelSpec } from "./spec.js";
 import { framesOf } from "./video.js";
 
+export { decodeImage } from "./decoding.js";
 export * from "./public.js";
 
 /** An image of the page; frames of WebCodecs are taken, too. */
@@ -206,7 +208,7 @@ async function sendable(source: Source): Promise<Sent> {
   }
   if (typeof source !== "object" || source === null) throw notAPicture(source);
   try {
-    // Profiles are not applied, as in Python; EXIF turns an image upright.
+    if (source instanceof Blob) return await decodeImage(source);
     return await createImageBitmap(source as ImageBitmapSource, { colorSpaceConversion: "none" });
   } catch (error) {
     if (error instanceof TypeError) throw notAPicture(source);

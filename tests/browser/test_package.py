@@ -10,14 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from browser.conftest import OUT, ROOT, Host, Log, watched
 from mien.recognize.classifier import shipped_models
+from mien.recognize.images import load_image
 
 BOX_PX: Final = 0.5
 PROBABILITY: Final = 0.02
+LOSSLESS: Final = {"lossless": True, "exact": True}
 
 BLANK: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>mien</title>
 <link rel="icon" href="data:,"><main></main></html>"""
@@ -164,6 +167,33 @@ def test_a_photo_that_is_turned_by_exif_is_upright(
     assert y1 - y0 > x1 - x0
     right_eye, left_eye = face["landmarks"][:2]
     assert abs(left_eye[1] - right_eye[1]) < 10 < left_eye[0] - right_eye[0]
+
+
+@pytest.mark.parametrize("ending", ["png", "webp"])
+def test_every_orientation_is_turned_upright_as_in_python(
+    blank: tuple[Page, Log], site: Path, ending: str
+) -> None:
+    from PIL import Image as PILImage
+
+    page, _ = blank
+    levels = np.random.default_rng(0).integers(0, 256, (9, 14, 3), np.uint8)
+    decode = """async (name) => {
+      const {decodeImage} = await import("/mien.js");
+      const image = await decodeImage(await (await fetch(name)).blob());
+      const canvas = new OffscreenCanvas(image.width, image.height);
+      const context = canvas.getContext("2d");
+      context.drawImage(image, 0, 0);
+      const {data} = context.getImageData(0, 0, image.width, image.height);
+      return [image.height, image.width, [...data]];
+    }"""
+    for orientation in range(1, 9):
+        exif = PILImage.Exif()
+        exif[0x0112] = orientation
+        path = site / f"orientation-{orientation}.{ending}"
+        PILImage.fromarray(levels).save(path, exif=exif, **({} if ending == "png" else LOSSLESS))
+        height, width, data = page.evaluate(decode, f"/{path.name}")
+        shown = np.array(data, np.uint8).reshape(height, width, 4)[..., :3]
+        np.testing.assert_array_equal(shown, load_image(path), str(orientation))
 
 
 def test_a_camera_is_followed_and_read_until_it_or_its_signal_ends(blank: tuple[Page, Log]) -> None:

@@ -252,6 +252,25 @@ def test_a_file_that_is_no_image_is_named_and_the_others_are_read(
 
 
 @pytest.mark.parametrize("reads", ["the server", "this browser"])
+def test_a_turned_webp_is_shown_and_read_upright(
+    photo_tab: Page, log: Log, portrait_image: np.ndarray, tmp_path: Path, reads: str
+) -> None:
+    from PIL import Image as PILImage
+
+    exif = PILImage.Exif()
+    exif[0x0112] = 6  # so that a quarter clockwise makes it upright
+    path = tmp_path / "turned.webp"
+    PILImage.fromarray(np.rot90(portrait_image[:400])).save(path, exif=exif, quality=90)
+    photo_tab.get_by_label(reads).check()
+    photo_tab.set_input_files("#photo-input", path)
+    expect(photo_tab.locator("#photo-faces .face-name")).to_have_text("happy")
+    expect(photo_tab.locator("#photo-caption")).to_contain_text("512 \u00d7 400 pixels")
+    drawn = load_image(save_download(photo_tab, "#photo-png", tmp_path)).astype(int)
+    assert drawn.shape == (400, 512, 3)
+    assert np.abs(drawn - portrait_image[:400]).mean() < 8
+
+
+@pytest.mark.parametrize("reads", ["the server", "this browser"])
 def test_a_folder_and_a_photo_that_has_changed_are_told_and_the_server_is_not_blamed(
     photo_tab: Page, log: Log, portrait: Path, tmp_path: Path, reads: str
 ) -> None:

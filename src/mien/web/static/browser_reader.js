@@ -1,7 +1,7 @@
 /** Reading in this browser, by the npm package of mien, with the exports of engine.js. */
 
 import { withThreshold } from "./emotions.js";
-import { Recognizer } from "./package/mien.js";
+import { decodeImage, Recognizer } from "./package/mien.js";
 import { unreadable } from "./words.js";
 
 const CROP_PX = 48;
@@ -42,10 +42,9 @@ export async function explainFace(file, face) {
   return { ...explanation, crop_png: pngOf(crop), size_px: CROP_PX };
 }
 
-/** As the package takes it: upright, and without its color profile, as in Python. */
 async function imageOf(file) {
   try {
-    return await createImageBitmap(file, { colorSpaceConversion: "none" });
+    return await decodeImage(file);
   } catch {
     const kind = file.type || "of a kind that it does not know";
     const shown = `expected an image that this browser can show; it is ${kind}, or damaged`;

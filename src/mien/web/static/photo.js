@@ -6,6 +6,7 @@ import { engineEvents, healthEvents, readImage } from "./engine.js";
 import { explanationPanel } from "./explanation.js";
 import { describe, drawFaces, faceAt, FaceCard } from "./faces.js";
 import { download, downloadPng, stemOf, takeFiles } from "./files.js";
+import { decodeImage } from "./package/mien.js";
 import { imagesToCsv, imagesToJson } from "./rows.js";
 import { bindSlider } from "./settings.js";
 import { fillTable, makeLink, makeRow } from "./tables.js";
@@ -97,7 +98,7 @@ function untilThere() {
 /** A small square of an image; null where the browser cannot show its kind. */
 async function thumbnailOf(file) {
   try {
-    const whole = await createImageBitmap(file);
+    const whole = await decodeImage(file);
     const side = Math.min(whole.width, whole.height);
     const canvas = make("canvas", { "aria-hidden": "true" });
     resize(canvas, THUMBNAIL_PX, THUMBNAIL_PX);
@@ -139,7 +140,7 @@ async function show(image, face = -1) {
   if (current !== image) {
     forgetShown();
     current = image;
-    const shown = await createImageBitmap(image.file).catch(() => null);
+    const shown = await decodeImage(image.file).catch(() => null);
     if (current !== image) return shown?.close();
     bitmap = shown;
     byId("photo-faces").replaceChildren();
