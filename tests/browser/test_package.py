@@ -20,7 +20,7 @@ from mien.recognize.images import load_image
 
 BOX_PX: Final = 0.5
 PROBABILITY: Final = 0.02
-LOSSLESS: Final = {"lossless": True, "exact": True}
+LOSSLESS: Final[dict[str, Any]] = {"lossless": True, "exact": True}
 
 BLANK: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>mien</title>
 <link rel="icon" href="data:,"><main></main></html>"""
