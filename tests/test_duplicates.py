@@ -1,3 +1,5 @@
+import time
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -9,6 +11,8 @@ from mien.errors import DataError, OptionError
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.data.duplicates import (
+    NearCopy,
+    _joined,
     check,
     duplicates_of,
     near_duplicates,
@@ -177,6 +181,18 @@ def test_near_duplicates_count_across_splits_with_the_exact_copies_of_each(
     assert found.near_across is not None
     assert (found.near_across["test"]["train"], found.near_across["train"]["test"]) == (1, 2)
     assert (found.n_unique, found.n_distinct, found.near_conflicts) == (32, 31, 1)
+
+
+def test_long_chains_of_duplicates_become_one_group_each_at_once() -> None:
+    """As the frames of a video are, each of which is a near duplicate of the next alone."""
+    order = np.random.default_rng(0).permutation(20_000)
+    chains = order[:10_000], order[10_000:]
+    links = [link for chain in chains for link in pairwise(chain.tolist())]
+    start = time.process_time()
+    group = _joined(np.arange(20_000), [NearCopy(*link, "near", 1.0) for link in links])
+    assert time.process_time() - start < 2.0  # .03 s; a turn for each link takes 7
+    for chain in chains:
+        assert set(group[chain].tolist()) == {chain.min()}
 
 
 def test_without_near_duplicates_nothing_is_said_of_them() -> None:

@@ -273,8 +273,11 @@ def _joined(group: NDArray[np.int64], pairs: Iterable[NearCopy]) -> NDArray[np.i
     """`group` after the groups of each pair have become one, under the lowest of their numbers."""
     numbers = np.arange(group.max(initial=-1) + 1)
     ends = group[np.array([(pair.row, pair.other) for pair in pairs], np.int64).reshape(-1, 2)]
-    while (numbers[ends[:, 0]] != numbers[ends[:, 1]]).any():
-        np.minimum.at(numbers, ends, numbers[ends].min(axis=1, keepdims=True))
+    # The number of each end, not the end alone, gets the lower one, and then that one's own: else a
+    # chain, as the frames of a video are, would take a turn for each of its links.
+    while ((now := numbers[ends])[:, 0] != now[:, 1]).any():
+        np.minimum.at(numbers, now, now.min(axis=1, keepdims=True))
+        numbers = numbers[numbers]
     return numbers[group]
 
 
