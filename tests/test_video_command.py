@@ -447,3 +447,14 @@ def test_rows_may_be_written_beside_the_videos_and_copies_may_not(tmp_path: Path
     assert [video.source for video in found] == names
     with pytest.raises(VideoError, match="another folder for the annotated copies than the one"):
         find_videos([folder], not_in=[folder], copies=folder / "talks" / "..")
+
+
+def test_no_copy_takes_the_place_of_another_video(tmp_path: Path) -> None:
+    inner, outer = tmp_path / "videos" / "videos" / "a.mp4", tmp_path / "videos" / "a.mp4"
+    inner.parent.mkdir(parents=True)
+    for path in (inner, outer):
+        path.touch()
+    found, _ = find_videos([tmp_path / "videos"], not_in=[tmp_path], copies=tmp_path)
+    assert {video.source for video in found} == {str(inner), str(outer)}
+    with pytest.raises(OutputError, match=rf"{outer}: would replace what is read"):
+        Outputs(video=tmp_path).for_each(found)

@@ -87,8 +87,8 @@ class Outputs:
             formats: names of other tools' formats, see `with_formats`.
         Raises:
             OptionError: there is no such format.
-            OutputError: what should be a folder is called like a file, or a file would be of two
-                videos: the events of `talk.mp4` and the rows of `talk.events.mp4`.
+            OutputError: what should be a folder is called like a file, or a file would be one of
+                the videos, or of two: the events of `talk.mp4` and the rows of `talk.events.mp4`.
         """
         folders = self._by_kind()
         for kind, folder in folders.items():
@@ -184,11 +184,14 @@ def _stems(names: Sequence[Path]) -> list[Path]:
 
 
 def _check_videos_apart(videos: "Sequence[VideoFile]", sets: Sequence[Outputs]) -> None:
-    """Refuse names, also while they are written, that outputs of two videos would have."""
+    """Refuse names, also while they are written, of another video or of another one's output."""
+    read = {place_of(Path(video.source)) for video in videos}
     owners: dict[str, VideoFile] = {}
     for video, outputs in zip(videos, sets, strict=True):
         for path in (one for name in outputs.paths() for one in (name, part_name(name))):
-            other = owners.setdefault(place_of(path), video)
+            if (place := place_of(path)) in read:
+                raise OutputError(f"{path}: would replace what is read")
+            other = owners.setdefault(place, video)
             if other is not video:
                 raise OutputError(
                     f"{path}: expected outputs of their own for each video; {other.source} and "
