@@ -327,6 +327,7 @@ def test_everything_can_be_done_with_the_keyboard_alone(photo_tab: Page, portrai
         photo_tab.keyboard.press("Enter")
     asked.value.set_files([portrait, portrait])
     expect(photo_tab.locator("#photo-said")).to_have_text("2 photos, 2 faces.")
+    expect(photo_tab.get_by_role("button", name="Add photos")).to_be_focused()
     photo_tab.locator("#photo-strip button").nth(1).focus()
     photo_tab.keyboard.press("Enter")
     chosen = photo_tab.locator("#photo-strip button").nth(1)

@@ -195,6 +195,17 @@ def test_cancel_keeps_what_was_read(video_tab: Page, long_video: Path, tmp_path:
     expect(video_tab.locator("#video-summary-json")).to_be_disabled()
 
 
+def test_the_focus_stays_where_people_go_on(video_tab: Page, long_video: Path) -> None:
+    video_tab.locator("#video-choose").focus()
+    video_tab.set_input_files("#video-input", long_video)
+    cancel = video_tab.get_by_role("button", name="Cancel")
+    expect(cancel).to_be_focused()
+    video_tab.keyboard.press("Enter")
+    expect(video_tab.locator("#video-progress")).to_be_hidden()
+    seen = video_tab.locator("#video-choose, #video-another").and_(video_tab.locator(":focus"))
+    expect(seen).to_be_visible()
+
+
 def test_a_video_that_the_browser_cannot_play_has_its_timeline_all_the_same(
     video_tab: Page, tmp_path: Path
 ) -> None:

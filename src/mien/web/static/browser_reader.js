@@ -29,17 +29,23 @@ export async function readImage(file) {
   const begun = performance.now();
   const image = await imageOf(file);
   const { width, height } = image;
-  const faces = await reader.read(image);
-  image.close();
-  return { name: file.name, width, height, ms: performance.now() - begun, error: null, faces };
+  try {
+    const faces = await reader.read(image);
+    return { name: file.name, width, height, ms: performance.now() - begun, error: null, faces };
+  } finally {
+    image.close();
+  }
 }
 
 /** What the reading of a face rests on; `face` counts from 0 in the order of the readings. */
 export async function explainFace(file, face) {
   const image = await imageOf(file);
-  const { crop, ...explanation } = await (await loadRecognizer()).explain(image, { face });
-  image.close();
-  return { ...explanation, crop_png: pngOf(crop), size_px: CROP_PX };
+  try {
+    const { crop, ...explanation } = await (await loadRecognizer()).explain(image, { face });
+    return { ...explanation, crop_png: pngOf(crop), size_px: CROP_PX };
+  } finally {
+    image.close();
+  }
 }
 
 async function imageOf(file) {

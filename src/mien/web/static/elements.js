@@ -48,6 +48,14 @@ export function shapeOf(emotion) {
   return svg;
 }
 
+/** Hide a part of the page; a focus that was in it goes to where people go on. */
+export function hide(id, next) {
+  const part = byId(id);
+  const hasFocus = part.contains(document.activeElement);
+  part.hidden = true;
+  if (hasFocus) byId(next).focus({ preventScroll: true });
+}
+
 /** A colour of the theme as it is now, for drawing on a canvas: `themeColor("ink")`. */
 export function themeColor(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`);

@@ -1,6 +1,6 @@
 /** The Photo tab: images in, boxes, bars and a table out. */
 
-import { byId, make, onClick, resize, shapeOf, showTrouble } from "./elements.js";
+import { byId, hide, make, onClick, resize, shapeOf, showTrouble } from "./elements.js";
 import { EMOTIONS, percent, shownOf, withThreshold } from "./emotions.js";
 import { engineEvents, healthEvents, readImage } from "./engine.js";
 import { explanationPanel } from "./explanation.js";
@@ -124,8 +124,9 @@ function sayProgress() {
   const failed = images.filter((image) => image.error !== null);
   const messages = failed.map(({ name, error }) => aboutFile(name, error));
   showTrouble("photo-trouble", messages.join("\n"));
-  byId("photo-drop").hidden = read.length > 0;
   byId("photo-results").hidden = read.length === 0;
+  if (read.length) hide("photo-drop", "photo-more");
+  else byId("photo-drop").hidden = false;
 }
 
 /** Show the image that somebody wants to see. */

@@ -1,7 +1,7 @@
 /** The Video tab: a video in, its player with boxes, a timeline and a summary out. */
 
 import { makeOfRows, readVideo } from "./api.js";
-import { byId, make, onClick, resize, shapeOf, showTrouble } from "./elements.js";
+import { byId, hide, make, onClick, resize, shapeOf, showTrouble } from "./elements.js";
 import { EMOTIONS, emotionOf, percent, withThreshold } from "./emotions.js";
 import { describe, drawFaces, PeopleCards } from "./faces.js";
 import { download, stemOf, takeFiles } from "./files.js";
@@ -52,8 +52,8 @@ async function read(files) {
   };
   video = mine;
   moment = 0;
-  byId("video-drop").hidden = true;
   byId("video-progress").hidden = false;
+  hide("video-drop", "video-cancel");
   const startedAt = performance.now();
   let failure = null;
   const sent = (share) => {
@@ -127,8 +127,8 @@ function showProgress(doing, share, detail) {
 /** The reading has ended, well or not; what was read is kept. */
 function finish(message, cancelled = false) {
   video.reading = null;
-  byId("video-progress").hidden = true;
-  if (!video.frames.length) close();
+  if (video.frames.length) hide("video-progress", "video-another");
+  else close();
   trouble(message);
   if (!video) {
     if (cancelled) byId("video-said").textContent = "Cancelled.";
@@ -200,8 +200,8 @@ function close() {
   trouble("");
   byId("video-said").textContent = "";
   byId("video-drop").hidden = false;
-  byId("video-progress").hidden = true;
-  byId("video-results").hidden = true;
+  hide("video-progress", "video-choose");
+  hide("video-results", "video-choose");
 }
 
 /** The readings of the frame that is shown at a time: of the last one that began before it. */
