@@ -253,6 +253,6 @@ def test_commands_take_rows_of_another_tool(mien: Mien, tmp_path: Path) -> None:
     assert '"name": "fex"' in done.stdout
 
     rows = tmp_path / "rows.csv"
-    assert_refused(mien("agree", path, rows, "--fps", 25, "--track", "Bob"), "1, Person_0 (100%")
+    assert_refused(mien("agree", path, rows, "--fps", 25, "--track", "Bob"), "1 (Person_0, 100%")
     assert_refused(mien("agree", rows, rows, "--fps", 25), "--fps: expected rows of another tool")
     assert_refused(mien("events", path), "expected --fps")

@@ -130,7 +130,7 @@ def _tracks_in_words(
 ) -> str:
     """The tracks that are there the longest, with their names, and for how much of the time."""
     order = np.argsort(-shares, kind="stable")[:_MOST_TRACKS]
-    named = [f"{one}, {names[one]}" if one in names else str(one) for one in tracks.tolist()]
-    listed = [f"{named[i]} ({shares[i]:.0%} of the frames)" for i in order]
+    named = [f"{names[one]}, " if one in names else "" for one in tracks.tolist()]
+    listed = [f"{tracks[i]} ({named[i]}{shares[i]:.0%} of the frames)" for i in order]
     more = len(tracks) - len(order)
     return ", ".join(listed) + (f" and {more} more" if more else "")
