@@ -132,10 +132,14 @@ def test_what_others_call_lock_is_left_as_it_is(tmp_path: Path) -> None:
     assert (tmp_path / LOCK).read_text() == "of another program"
 
 
-def test_a_folder_in_which_nothing_came_about_is_removed(tmp_path: Path) -> None:
+def test_a_folder_in_which_nothing_came_about_is_removed_if_it_was_made(tmp_path: Path) -> None:
     with alone(tmp_path / "run", "mien train"):
         pass
     assert not (tmp_path / "run").exists()
+    (tmp_path / "own").mkdir()
+    with alone(tmp_path / "own", "mien train"):
+        pass
+    assert (tmp_path / "own").exists()
     (tmp_path / "run").touch()
     with (
         pytest.raises(OutputError, match="expected a folder to write into; it is a file"),

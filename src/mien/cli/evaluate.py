@@ -139,7 +139,8 @@ def _row(name: str, value: float, about: str) -> list[str]:
 
 
 def _print_photos(scores: "PhotoScores") -> None:
-    print(f"{scores.n:,} photos; in {scores.faceless:,} no face was found, which counts as wrong")
+    photos = counted(scores.n, "photo")
+    print(f"{photos}; in {scores.faceless:,} no face was found, which counts as wrong")
     rows = [
         _with_interval(name, getattr(scores, name), scores.intervals.get(name))
         for name in ("accuracy", "mean_class_recall")

@@ -13,8 +13,8 @@ def networks(as_json: JsonOption = False) -> None:
 
     Example: mien networks
 
-    Each with its size, and its speed on this machine: latency is the median time for one face on
-    one thread, in ONNX Runtime, with random weights.
+    Each with its size, without the head for votes, and its speed on this machine: latency is the
+    median time for one face on one thread, in ONNX Runtime, with random weights.
     """
     need_torch("building networks")
     from mien.learn.files.export import latency_ms

@@ -220,7 +220,7 @@ def write_image(path: Path, image: NDArray[np.uint8]) -> None:
 def alone(folder: Path, what: str) -> Iterator[None]:
     """Keep others on this machine that do the same away from a folder while the body works in it.
 
-    The folder is made where it is missing, and removed again where nothing came of it. It holds
+    The folder is made where it is missing, and then removed where nothing came of it. It holds
     `LOCK` meanwhile, which a process that is killed leaves, and which then holds nobody up.
 
     Args:
@@ -229,6 +229,7 @@ def alone(folder: Path, what: str) -> Iterator[None]:
     Raises:
         OutputError: another is at work in it, or it cannot be written to.
     """
+    made = not folder.exists()
     with writing(folder):
         _make_folder(folder)
     if os.name == "nt":  # which locks otherwise
@@ -255,7 +256,8 @@ def alone(folder: Path, what: str) -> Iterator[None]:
             with suppress(OSError):
                 if not os.fstat(file.fileno()).st_size:
                     path.unlink()
-                folder.rmdir()  # where nothing came of it
+                if made:
+                    folder.rmdir()  # where nothing came of it
 
 
 @contextmanager
