@@ -217,6 +217,10 @@ def test_other_files_are_refused_with_a_reason(tmp_path: Path, tiny_model: Path)
         with pytest.raises(ModelError, match=r"text\.onnx: expected an ONNX model"):
             convert_model(tmp_path / "text.onnx", out, **given)
     path = theirs(tmp_path / "theirs.onnx", (1, 1, 64, 64))
+    latin = tmp_path / "latin.onnx"
+    latin.write_bytes(path.read_bytes().replace(b"pixels", b"pix\xe8ls"))
+    with pytest.raises(ModelError, match=r"latin\.onnx: expected names in UTF-8; got b'pix"):
+        convert_model(latin, out, **known)
     with pytest.raises(OptionError, match=r"expected a name that ends in \.onnx"):
         convert_model(path, tmp_path / "ours.h5", **known)
     with pytest.raises(OutputError, match="expected a folder to write into; it is a file"):

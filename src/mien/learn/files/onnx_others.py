@@ -67,7 +67,7 @@ def onnx_of_onnx(
             "none"
         )
     names = label_names(labels)
-    _free_our_names(model.graph)
+    _free_our_names(model.graph, path)
     theirs = _Theirs(model, path, names, size_px)
     theirs.check_scaling(scaling)
     sample = np.random.default_rng(0).integers(0, 256, (5, SIZE_PX, SIZE_PX), dtype=np.uint8)
@@ -91,10 +91,12 @@ def onnx_of_onnx(
     return built, spec
 
 
-def _free_our_names(graph: "onnx.GraphProto") -> None:
+def _free_our_names(graph: "onnx.GraphProto", path: Path) -> None:
     """Call otherwise what has a name that what mien puts around it has, in inner graphs, too."""
 
-    def free(name: str) -> str:
+    def free(name: str | bytes) -> str:
+        if isinstance(name, bytes):  # as protobuf gives what is none in UTF-8
+            raise ModelError(f"{path}: expected names in UTF-8; got {name!r}")
         ours = name in ("crops", "probabilities") or name.startswith("mien_")
         return f"theirs_{name}" if ours else name
 
@@ -105,7 +107,7 @@ def _free_our_names(graph: "onnx.GraphProto") -> None:
         node.output[:] = map(free, node.output)
         for attribute in node.attribute:
             for inner in (attribute.g, *attribute.graphs):
-                _free_our_names(inner)
+                _free_our_names(inner, path)
 
 
 class _Theirs:
