@@ -101,12 +101,16 @@ def assign_folds(
 ) -> NDArray[np.int64]:
     """Deal faces out to folds: each emotion evenly, and duplicates of an image into the same one.
 
-    `report` is called now and then with the share of the search for duplicates done, 0 to 1.
-
+    Args:
+        faces: the training faces.
+        folds: how many, 2 to 100.
+        seed: of the order in which images are dealt out.
+        report: called now and then with the share of the search for duplicates that is done, 0 to
+            1.
     Returns:
         (N,) int64, from 0.
     Raises:
-        OptionError: `folds` is not 2 to 100.
+        OptionError: `folds` is out of range.
         DataError: an emotion has fewer different images than there are folds.
     """
     check_count("folds", folds, 2, _MOST_FOLDS)

@@ -254,9 +254,12 @@ def rank_labels(faces: FaceSet, read: "OutOfFold") -> Audit:
     before one with .8 and .15. Against the FER+ votes that puts more wrong labels among the first
     hundreds, which people look at, and a few less among the first tenth (docs/audit.md).
 
+    Args:
+        faces: a whole data set.
+        read: of its training faces.
     Raises:
         MissingExtraError: the package `cleanlab` is not installed.
-        DataError: `read` is not of the training faces of the set: their numbers differ.
+        DataError: `read` is of another number of faces.
     """
     _need_cleanlab()
     from cleanlab.count import compute_confident_joint, estimate_joint

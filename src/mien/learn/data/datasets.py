@@ -279,8 +279,10 @@ def load_faces(
 
 
 def list_images(path: str | Path) -> Listing:
-    """The images of a data set that `load_faces` reads from images; none of them is opened yet.
+    """The images of a data set that is read from images; none of them is opened yet.
 
+    Args:
+        path: as `load_faces` takes it.
     Raises:
         DataError: it is missing or broken, or a table of faces.
     """

@@ -138,10 +138,15 @@ def without_duplicates(faces: FaceSet, *, near: bool = False) -> FaceSet:
 def groups_of_duplicates(
     images: NDArray[np.uint8], *, near: bool = True, report: Report | None = None
 ) -> NDArray[np.int64]:
-    """(N,) int64, 0 or more: a number for each face, the same for all duplicates of one image.
+    """A number for each face, the same for all that are duplicates of one image.
 
-    With `near` near and mirrored ones count, too, and duplicates of duplicates, so that a group may
-    hold faces that are no duplicates of each other. Arguments as of `near_duplicates`.
+    Args:
+        images: (N, 48, 48) uint8.
+        near: near and mirrored duplicates as well as exact ones. Duplicates of duplicates count,
+            so that a group may hold faces that are no duplicates of each other.
+        report: called now and then with the share that is done, 0 to 1.
+    Returns:
+        (N,) int64, 0 or more.
     """
     group = _groups_of(images)
     return _joined(group, near_duplicates(images, report=report)) if near else group

@@ -21,9 +21,10 @@ def read_faces(
 ) -> list[NDArray[np.uint8] | None]:
     """The face of each image, (48, 48) uint8, or None where one had to be found and none was.
 
-    With `find_faces` that is the largest that YuNet finds, wherever the face is said to be. Files
-    are read on as many threads as Python sees fit; `report` is told what share of them is read.
-
+    Args:
+        images: where the faces are; files are read on as many threads as Python sees fit.
+        find_faces: take the largest face that YuNet finds, wherever the face is said to be.
+        report: told what share of them is read.
     Raises:
         DataError: a file is missing or is not an image; the message names it.
     """

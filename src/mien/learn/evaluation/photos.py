@@ -37,8 +37,9 @@ class PhotoScores:
 def count_readings(targets: Sequence[int], labels: Sequence[str | None]) -> NDArray[np.int64]:
     """(7, 8) int64: photos with target i that were read as j; the last column is no face.
 
-    A label is None where no face was found or no emotion was given.
-
+    Args:
+        targets: of the photos.
+        labels: what each was read as; None where no face was found or no emotion was given.
     Raises:
         DataError: a label is not one of the seven.
     """

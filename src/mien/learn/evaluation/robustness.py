@@ -382,7 +382,14 @@ def strips(
     classifier: Classifier,
     seed: int = 0,
 ) -> list[Strip]:
-    """One face, (48, 48) uint8 gray, under every corruption and severity; `seed` is the noise's."""
+    """One face under every corruption and severity.
+
+    Args:
+        crop: (48, 48) uint8, gray.
+        corruptions: of `CORRUPTIONS`.
+        classifier: reads each crop.
+        seed: of the noise.
+    """
     made = []
     for corruption in corruptions:
         # The face as it is stands between the severities below and above 0, or before all.

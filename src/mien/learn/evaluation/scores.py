@@ -63,7 +63,9 @@ class Interval:
     def wilson(cls, right: int, n: int) -> Self:
         """That of a share by its score (Wilson 1927, doi:10.1080/01621459.1927.10502953).
 
-        So many of n faces, at least 1, were read right.
+        Args:
+            right: faces that were read right.
+            n: of so many, at least 1.
         """
         share, of_z = right / n, _Z**2 / n
         center = share + of_z / 2

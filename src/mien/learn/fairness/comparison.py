@@ -214,7 +214,9 @@ def check_draws(min_n: int, resamples: int, permutations: int) -> None:
 def stand_out(result: Fairness, *, level: float = 0.05) -> list[str]:
     """The gaps that chance alone would seldom leave, each in a sentence, accuracy before recall.
 
-    Those are told whose Holm's p is below `level`.
+    Args:
+        result: all that was compared.
+        level: those are told whose Holm's p is below it.
     """
     found = [
         (grouping, gap)

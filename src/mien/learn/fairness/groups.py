@@ -189,11 +189,12 @@ def raf_db_groups(faces: FaceSet) -> tuple[Grouping, ...]:
 def crossed(groupings: Sequence[Grouping]) -> Grouping:
     """The groups in which faces are by several groupings at once: "female, Asian".
 
-    A model can serve two groups alike and their intersection badly (Buolamwini and Gebru 2018). A
-    face that one of the groupings leaves out is left out.
+    A model can serve two groups alike and their intersection badly (Buolamwini and Gebru 2018).
 
+    Args:
+        groupings: two or more, of the same faces. A face that one of them leaves out is left out.
     Raises:
-        OptionError: there are fewer than two.
+        OptionError: there are fewer.
     """
     if len(groupings) < 2:
         raise OptionError("expected two groupings or more to cross")

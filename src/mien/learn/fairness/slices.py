@@ -88,7 +88,11 @@ def slices_of(faces: FaceSet) -> tuple[str, ...]:
 def reference_faces(faces: FaceSet, *, seed: int = 0) -> FaceSet | None:
     """The faces on which cut points are chosen: of train, or of val without it; never of test.
 
-    `REFERENCE_FACES` are drawn, where there are more. None if the data set has test alone.
+    Args:
+        faces: the whole data set.
+        seed: of the draw, where there are more than `REFERENCE_FACES`.
+    Returns:
+        None if the data set has test alone.
     """
     for split in ("train", "val"):
         if (faces.splits == split).any():
@@ -164,8 +168,12 @@ def slice_faces(
 def measure_slices(
     faces: FaceSet, names: Sequence[str], *, report: Callable[[str], object] = lambda _: None
 ) -> dict[str, Values]:
-    """The values by which faces are sliced; arguments as of `slice_faces`.
+    """The values by which faces are sliced.
 
+    Args:
+        faces: N of them.
+        names: of `SLICES`.
+        report: called with the name of each step as it begins.
     Returns:
         For each name (N,) float64, NaN where it cannot be measured; `found` is 1 or 0.
     Raises:

@@ -238,11 +238,13 @@ def _source(
 
 
 def load_shipped(name: str) -> tuple[Network, Recipe, ModelSpec]:
-    """One of `mien.shipped_models()`: its network, the recipe that made it, what its file says.
+    """A model in the package: its network, the recipe that made it, and what its file says.
 
     The weights are those of the safetensors file where there is one, and of the ONNX file, which
     then holds them in float, where there is none; kernels and matrices are rounded to float16.
 
+    Args:
+        name: among `mien.shipped_models()`.
     Raises:
         MissingExtraError: the package that reads the weights is not installed.
     """
@@ -325,7 +327,11 @@ def _check_options(out: Path, to: str, store: str, head: str | None, *, measured
 
 
 def latency_ms(network: Network) -> float:
-    """Median milliseconds for one face on one thread, in ONNX Runtime, on this machine."""
+    """Median milliseconds for one face on one thread, in ONNX Runtime, on this machine.
+
+    Args:
+        network: in evaluation mode; its weights do not matter.
+    """
     session = onnx_session(to_onnx(ExportWrapper(network).eval()).SerializeToString())
     return catalog.latency_ms(lambda crops: session.run(None, {"crops": crops}))
 

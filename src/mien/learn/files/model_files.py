@@ -40,8 +40,10 @@ Reader = Callable[[Crops], Answers]
 class ExportWrapper(nn.Module):
     """The network as a model file holds it: crops in, probabilities out.
 
-    The calibration is of what it says of the label; the pool makes of both heads what people would
-    say, and without one the label's stands alone.
+    Args:
+        network: in evaluation mode.
+        calibration: of what it says of the label.
+        pool: of its two heads into what people would say; None leaves the label's alone.
     """
 
     of_votes: Tensor

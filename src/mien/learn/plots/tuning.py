@@ -20,8 +20,11 @@ def plot_study(result: TuningResult, folder: Path) -> list[Path]:
     """The val accuracy over the trials, against each setting, and how much each of them matters.
 
     Trials that were pruned count with the best that they had reached. Without importances the
-    third figure is left out. `result` has one finished trial at least.
+    third figure is left out.
 
+    Args:
+        result: with at least one finished trial.
+        folder: for trials-accuracy, settings and importances.
     Raises:
         OutputError: they cannot be written.
     """

@@ -165,7 +165,12 @@ def _bands_of(classifier: Classifier, test: FaceSet) -> tuple[Band, ...]:
 
 
 def bands(probabilities: Probabilities, right: NDArray[np.float32]) -> tuple[Band, ...]:
-    """How sure a classifier is, and how far that is right, (N,) 0 to 1, between the `BANDS`."""
+    """How sure a classifier is, and how often it is right then, between the `BANDS`.
+
+    Args:
+        probabilities: (N, 7) float.
+        right: (N,) float, how far what is read is right, 0 to 1.
+    """
     sure = probabilities.max(axis=1)
     number = np.searchsorted(BANDS[1:-1], sure, side="right")
     found = []

@@ -86,7 +86,13 @@ class Batch:
 
 
 class Batches:
-    """One split, whole, on its device: bytes there, floats only a batch at a time."""
+    """One split, whole, on its device: bytes there, floats only a batch at a time.
+
+    Args:
+        faces: the split.
+        votes: also hold the FER+ votes.
+        device: where the arrays live and the batches are made.
+    """
 
     def __init__(self, faces: FaceSet, *, votes: bool = False, device: torch.device) -> None:
         self.images = torch.from_numpy(faces.images)[:, None].to(device)  # (N, 1, 48, 48) uint8
@@ -117,10 +123,13 @@ def epoch_order(count: int, *, seed: int, epoch: int) -> Tensor:
 
 
 def split_order(order: Tensor, batch_size: int, *, fill: bool) -> tuple[Tensor, ...]:
-    """The rows of each batch of an epoch, of (count,) int64 as `epoch_order` gives them.
+    """The rows of each batch of an epoch.
 
-    With `fill` the last batch, which may be smaller, is filled up with faces from the front, which
-    then come twice: compiled code is for one size of batch.
+    Args:
+        order: (count,) int64, of `epoch_order`.
+        batch_size: faces in each batch.
+        fill: the last batch, which may be smaller, is filled up with faces from the front, which
+            then come twice: compiled code is for one size of batch.
     """
     if fill:
         full = math.ceil(len(order) / batch_size) * batch_size
@@ -201,8 +210,11 @@ class Mixup:
     """Blends each face with another of its batch, and what they show likewise.
 
     After Zhang et al. 2017, arXiv:1710.09412, with a share drawn for each face, which is the one
-    of its own: at least a half, and the larger of lambda and 1 - lambda in the paper's words. Both
-    parameters of the Beta distribution that lambda comes from are alpha, above 0.
+    of its own: at least a half, and the larger of lambda and 1 - lambda in the paper's words.
+
+    Args:
+        alpha: both parameters of the Beta distribution that lambda comes from; above 0.
+        device: where the batches are.
     """
 
     def __init__(self, alpha: float, *, device: torch.device) -> None:

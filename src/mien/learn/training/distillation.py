@@ -21,9 +21,11 @@ Answers = tuple[Tensor, Tensor | None]
 class Teachers:
     """Finished runs, with their best weights, that a student learns from.
 
-    Their order means nothing: they are kept in that of their fingerprints. The recipe is the
-    student's.
+    Their order means nothing: they are kept in that of their fingerprints.
 
+    Args:
+        run_dirs: the folders of the runs.
+        recipe: of the student.
     Raises:
         OptionError: there are teachers and the recipe gives them no weight, or the other way round;
             or a run is named twice.
@@ -90,8 +92,12 @@ class Teachers:
 def distillation_loss(logits: Tensor, shares: Tensor, temperature: float) -> Tensor:
     """T^2 KL(teachers || student) at temperature T (Hinton et al. 2015, arXiv:1503.02531, 2).
 
-    Of (N, C) logits of the student, and (N, C) shares, the teachers' probabilities at that T. The
-    factor T^2 keeps the gradients as large as those of the labels, whatever the temperature.
+    The factor T^2 keeps the gradients as large as those of the labels, whatever the temperature.
+
+    Args:
+        logits: (N, C) of the student.
+        shares: (N, C) probabilities of the teachers at that temperature.
+        temperature: T, above 0.
     """
     student = (logits.float() / temperature).log_softmax(1)
     return temperature**2 * F.kl_div(student, shares, reduction="batchmean")

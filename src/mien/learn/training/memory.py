@@ -42,7 +42,9 @@ def reason_of(error: BaseException) -> str:
 def largest_that_fits(batch_size: int, attempt: Callable[[int], None]) -> int | None:
     """The largest of batch_size / 2, / 4, ... with which a step goes through; None if none does.
 
-    `attempt` is a step with so many faces, and raises where they do not fit.
+    Args:
+        batch_size: one that does not fit.
+        attempt: a step with so many faces; raises where they do not fit.
     """
     while batch_size > 1:
         batch_size //= 2

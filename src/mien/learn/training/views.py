@@ -92,7 +92,9 @@ class StoredViews:
     def make(self, rows: Tensor, views: Tensor) -> Batch:
         """The same view of the same face, whenever it is made.
 
-        `rows`, (N,) int64, are faces of train, and `views`, (N,) int64 from 0, the view of each.
+        Args:
+            rows: (N,) int64, faces of train.
+            views: (N,) int64, the view of each, from 0.
         """
 
         def moved(faces: Tensor) -> Batch:
