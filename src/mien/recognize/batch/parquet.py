@@ -63,8 +63,10 @@ def _holds_bytes(kind: Any) -> bool:
     if types.is_dictionary(kind):
         return _holds_bytes(kind.value_type)
     binary = (
-        *(types.is_binary, types.is_large_binary),
-        *(types.is_fixed_size_binary, types.is_binary_view),
+        types.is_binary,
+        types.is_large_binary,
+        types.is_fixed_size_binary,
+        types.is_binary_view,
     )
     return any(is_of(kind) for is_of in binary)
 
