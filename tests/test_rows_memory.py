@@ -85,10 +85,12 @@ def test_commands_take_no_more_memory_for_a_longer_video(
 ) -> None:
     people = tmp_path / "people.csv"
     people.write_text("track,name\n1,Ada\n")
-    peaks = []
-    for path in rows:
-        (out := tmp_path / path.stem).mkdir()
-        words = {"ROWS": path, "PEOPLE": people}
-        peaks.append(peak_mb(*(words.get(w, w.replace("OUT", str(out))) for w in command.split())))
+    short, long = [], []
+    for number in range(3):  # the least of three: one process needs up to 3.5 MB more than the next
+        for path, peaks in zip(rows, (short, long), strict=True):
+            (out := tmp_path / f"{path.stem}-{number}").mkdir()
+            words = {"ROWS": path, "PEOPLE": people}
+            words_of = (words.get(w, w.replace("OUT", str(out))) for w in command.split())
+            peaks.append(peak_mb(*words_of))
     kept_mb = 2 * 18 * 60 * 25 * FACE_BYTES / 2**20
-    assert peaks[1] - peaks[0] < 0.3 * kept_mb, peaks
+    assert min(long) - min(short) < 0.3 * kept_mb, (short, long)
