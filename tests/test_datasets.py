@@ -504,6 +504,8 @@ def test_a_row_of_a_parquet_file_is_of_the_split_that_it_names(column: str, tmp_
     splits = ["Training", "PrivateTest", "PublicTest"]
     path = _parquet(tmp_path / "train.parquet", **{column: splits})
     assert load_faces(path).splits.tolist() == ["train", "test", "val"]
+    whole = path.rename(tmp_path / "fer2013.parquet")
+    assert load_faces(whole).splits.tolist() == ["train", "test", "val"]
 
     _parquet(path, **{column: ["Training", None, "PublicTest"]})
     with pytest.raises(

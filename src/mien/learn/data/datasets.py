@@ -499,6 +499,8 @@ def _read_parquet(paths: list[Path], *, name: str) -> FaceSet:
                     f"{'emotion' if column == label else column} is missing, "
                     f"there are {', '.join(columns)}"
                 )
+        if not (split or usage):
+            raise _unnamed(path)
         words = _words_of_numbers(table.schema.metadata or {}, label)
         for number, row in enumerate(rows):
             where = f"{path}, row {number}"
@@ -532,15 +534,18 @@ def _read_parquet(paths: list[Path], *, name: str) -> FaceSet:
 
 
 def _parquet_files(paths: list[Path]) -> tuple[list[tuple[str, Path]], tuple[str, ...]]:
-    """Each file with its split, train first, and of which split some parts are not there."""
+    """Each file with its split, train first, and of which split some parts are not there.
+
+    One file alone may be named after none (""): its rows may say theirs.
+    """
     found: dict[str, tuple[str, list[Path]]] = {}  # of a split what its files are called, and they
     for path in paths:
         part = _PART.fullmatch(path.stem)
         split = split_of(part["split"] if part else path.stem)
         if split is None:
-            raise DataError(
-                f"{path}: expected a file named after its split ({', '.join(SPLIT_NAMES)})"
-            )
+            if len(paths) > 1:
+                raise _unnamed(path)
+            return [("", path)], ()
         called = f"{part['split']} of {part['parts']}" if part else path.stem
         first, files = found.setdefault(split, (called, []))
         if files and (part is None or called != first):
@@ -555,6 +560,13 @@ def _parquet_files(paths: list[Path]) -> tuple[list[tuple[str, Path]], tuple[str
             notes.append(f"{split}: read are {len(files)} of its {counted(parts, 'file')}")
     order = sorted(found, key=SPLITS.index)
     return [(split, path) for split in order for path in found[split][1]], tuple(notes)
+
+
+def _unnamed(path: Path) -> DataError:
+    return DataError(
+        f"{path}: expected a file named after its split ({', '.join(SPLIT_NAMES)}), or alone with "
+        "a column Usage"
+    )
 
 
 def _words_of_numbers(metadata: dict[bytes, bytes], column: str) -> dict[Any, str]:
