@@ -53,6 +53,7 @@ FOLDER_IMAGES = 500
 LOOP_IMAGES = 8
 SAMPLE_S = 0.25
 FEW = 1_000  # images for the smaller memory
+LEAST_IMAGES = 32  # two shards of `mien batch`, so that two processes have work
 MILLIONS = (1, 10, 100)
 NODES = (1, 4, 16, 64)
 NODE_CORES = 16
@@ -270,6 +271,8 @@ def main() -> None:
     parser.add_argument("--node-hour", type=float, default=0.7, help="cost of an hour of a node")
     parser.add_argument("--markdown", action="store_true", help="as docs/batch.md has it")
     options = parser.parse_args()
+    if options.images < LEAST_IMAGES:
+        parser.error(f"--images: expected {LEAST_IMAGES} or more; got {options.images}")
     few_count = min(FEW, options.images)
     images = options.work / "images"
     say("making images")

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 import batch as benchmark
-from archives import jpeg, write_parquet
+from archives import jpeg, write_folder, write_parquet
 from mien import load_image
+from mien.recognize.batch.plan import make_plan
+from mien.recognize.batch.settings import BatchSettings
 from processes import family_of, shared_out_mb, sum_of
 
 pytestmark = pytest.mark.tools
@@ -41,6 +43,19 @@ def test_memory_counts_all_that_a_process_has_started() -> None:
         assert sum_of(process.pid, shared_out_mb) > 80
     assert os.getpid() == family_of(os.getpid())[0].pid
     assert family_of(process.pid) == []
+
+
+def test_fewer_images_than_two_processes_share_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_folder(tmp_path / "images", benchmark.LEAST_IMAGES, faces=False)
+    with make_plan([str(tmp_path / "images")], BatchSettings()) as plan:
+        assert len(plan) == 2
+    given = ["--data", "x", "--work", str(tmp_path), "--images", str(benchmark.LEAST_IMAGES - 1)]
+    monkeypatch.setattr(sys, "argv", ["batch.py", *given])
+    with pytest.raises(SystemExit):
+        benchmark.main()
+    assert "--images: expected 32 or more; got 31" in capsys.readouterr().err
 
 
 def test_the_plan_follows_from_what_was_measured(
