@@ -21,8 +21,9 @@ def models(
 
     Example: mien models paper
 
-    With a name it prints the card of that model. Times are of one core. Of FER2013's test, label is
-    how much is read as it is labelled, and people how much as most of FER+'s taggers saw it.
+    With a name it prints the card of that model. The parameters are all that the file has, the head
+    for votes included. Times are of one core. Of FER2013's test, label is how much is read as it is
+    labelled, and people how much as most of FER+'s taggers saw it.
     """
     from mien.recognize.catalog import list_models, model_card, shipped_model
 
