@@ -483,7 +483,7 @@ def test_the_words_that_hugging_face_writes_for_numbers_are_taken(
     assert faces.left_out == {"contempt": 1}
     assert faces.notes == ()
     (tmp_path / "data" / "train-00000-of-00002.parquet").unlink()
-    assert load_faces(tmp_path).notes == ("train: read are 1 of its 2 files",)
+    assert load_faces(tmp_path).notes == ("train: read 1 of its 2 files",)
 
 
 def test_parts_of_different_exports_are_not_one_split(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image as PILImage
 
-from mien import DataError, ImageError, MienError, OptionError, VideoError, load_image
+from mien import DataError, ImageError, MienError, OptionError, VideoError, find_images, load_image
 from mien.errors import check_count, check_number, counted
 from mien.learn.data.datasets import load_faces
 from mien.recognize.batch import run_batch
@@ -37,7 +37,11 @@ def test_what_is_counted_is_one_or_several(number: int, words: tuple[str, ...], 
 
 @pytest.mark.parametrize(
     "read",
-    [load_image, probe, read_rows, load_faces, lambda name: run_batch([name], "out", processes=0)],
+    [
+        *(load_image, probe, read_rows, load_faces),
+        lambda name: find_images([name]),
+        lambda name: run_batch([name], "out", processes=0),
+    ],
 )
 def test_an_empty_name_is_not_the_folder_that_one_is_in(read: Callable[[str], object]) -> None:
     with pytest.raises(MienError, match=r"expected .*; got an empty name"):

@@ -10,7 +10,7 @@ from mien.errors import ImageError
 from mien.readings import ImageFile, ImageResult
 from mien.recognize.images import SUFFIXES, LoadedImage, is_image_name, load_with_notes
 from mien.recognize.recognizer import Recognizer
-from mien.recognize.sources import LeftOut, address_hint, check_several, files_below
+from mien.recognize.sources import NO_NAME, LeftOut, address_hint, check_several, files_below
 
 
 def find_images(
@@ -48,7 +48,7 @@ def find_images(
 def _expand(given: str, apart: str, left_out: LeftOut) -> list[ImageFile]:
     path = Path(given)
     if not given:
-        raise ImageError("expected a file, a folder or a pattern; got an empty name")
+        raise ImageError(NO_NAME)
     if path.is_dir():
         others = LeftOut()
         files = _in_folder(path, apart, others)

@@ -18,6 +18,8 @@ VIDEO_SUFFIXES: Final = frozenset(
 )
 """Endings, lower case, of the files that a search through a folder takes for videos."""
 
+NO_NAME: Final = "expected a file, a folder or a pattern; got an empty name"
+
 _VIDEO: Final = "see mien video"
 _ARCHIVE: Final = "see mien batch"
 _PACKED: Final = "unpack it first"

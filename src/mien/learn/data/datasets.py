@@ -557,7 +557,7 @@ def _parquet_files(paths: list[Path]) -> tuple[list[tuple[str, Path]], tuple[str
     for split, (called, files) in found.items():
         parts = int(called.rpartition(" of ")[2]) if " of " in called else 1
         if len(files) != parts:
-            notes.append(f"{split}: read are {len(files)} of its {counted(parts, 'file')}")
+            notes.append(f"{split}: read {len(files)} of its {counted(parts, 'file')}")
     order = sorted(found, key=SPLITS.index)
     return [(split, path) for split in order for path in found[split][1]], tuple(notes)
 

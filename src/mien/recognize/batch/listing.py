@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from mien.errors import DataError
 from mien.recognize.batch.storage import absolute, beside, filesystem, open_file, reason, scheme_of
 from mien.recognize.images import is_image_name
-from mien.recognize.sources import VIDEO_SUFFIXES, LeftOut, ending_hint, files_below
+from mien.recognize.sources import NO_NAME, VIDEO_SUFFIXES, LeftOut, ending_hint, files_below
 
 TAR_SUFFIXES: Final = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 PARQUET_SUFFIXES: Final = (".parquet", ".pq")
@@ -107,7 +107,7 @@ def _is_list(name: str) -> bool:
 
 def _expand(source: str, search: _Search, *, in_list: bool) -> Iterator[Found]:
     if not source.strip():
-        raise DataError("expected a file, a folder or a pattern; got an empty name")
+        raise DataError(NO_NAME)
     name = absolute(source)
     try:
         yield from _expand_name(name, source, search, in_list)
