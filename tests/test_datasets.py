@@ -1,7 +1,7 @@
 import json
 import re
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -450,7 +450,7 @@ def test_a_parquet_file_is_the_split_that_it_alone_is_named_after(tmp_path: Path
         load_faces(tmp_path)
 
 
-def _hugging_face(path: Path, numbers: list[int], *, column: str, names: list[str]) -> Path:
+def _hugging_face(path: Path, numbers: Sequence[float], *, column: str, names: list[str]) -> Path:
     """A Parquet file as `datasets` writes it: a ClassLabel has its words in the metadata."""
     features = {column: {"names": names, "_type": "ClassLabel"}, "image": {"_type": "Image"}}
     rows = [{"bytes": png(FACES.images[0]), "path": None} for _ in numbers]
@@ -484,6 +484,20 @@ def test_the_words_that_hugging_face_writes_for_numbers_are_taken(
     assert faces.notes == ()
     (tmp_path / "data" / "train-00000-of-00002.parquet").unlink()
     assert load_faces(tmp_path).notes == ("train: read 1 of its 2 files",)
+    path = _hugging_face(path, [1.0, 5.0], column=column, names=names)  # as pandas has them
+    assert load_faces(path).targets.tolist() == [EMOTIONS.index("angry"), EMOTIONS.index("neutral")]
+    _hugging_face(path, [0, 8], column=column, names=names)
+    with pytest.raises(DataError, match=f"row 1: expected {column} from 0 to 7, .*; got 8"):
+        load_faces(path)
+
+
+def test_a_part_that_was_downloaded_twice_is_refused(tmp_path: Path) -> None:
+    for end in ("1a2b3c", "4d5e6f"):
+        path = tmp_path / f"train-00000-of-00002-{end}.parquet"
+        _hugging_face(path, [0], column="label", names=["angry"])
+
+    with pytest.raises(DataError, match=r"expected each part of a split once; .*-1a2b3c\."):
+        load_faces(tmp_path)
 
 
 def test_parts_of_different_exports_are_not_one_split(tmp_path: Path) -> None:
@@ -494,8 +508,11 @@ def test_parts_of_different_exports_are_not_one_split(tmp_path: Path) -> None:
         load_faces(tmp_path)
 
 
-def test_labels_that_are_numbers_without_words_are_refused(tmp_path: Path) -> None:
-    path = _parquet(tmp_path / "train.parquet", emotion=None, label=[0, 1, 2])
+@pytest.mark.parametrize("labels", [[0, 1, 2], [0.0, 1.0, 2.0], ["0.0", "1.0", "2.0"]])
+def test_labels_that_are_numbers_without_words_are_refused(
+    labels: list[object], tmp_path: Path
+) -> None:
+    path = _parquet(tmp_path / "train.parquet", emotion=None, label=labels)
     assert_named(path, path.read_bytes(), "row 0: expected an emotion in words .* got '0': numbers")
 
 

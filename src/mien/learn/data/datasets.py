@@ -37,7 +37,7 @@ SPLITS: Final = ("train", "val", "test")
 _MOST_VOTES: Final = 1_000_000  # on a face, for one label; FER+ has ten in all
 _OUT_OF_ORDER: Final = 0.01  # most of the names in FER+'s file; four of the real 35,714 are
 # As Hugging Face calls the files of a split: train-00000-of-00002, and a hash in some.
-_PART: Final = re.compile(r"(?P<split>.+)-\d{5}-of-(?P<parts>\d{5})(-[0-9a-f]+)?")
+_PART: Final = re.compile(r"(?P<split>.+)-(?P<part>\d{5})-of-(?P<parts>\d{5})(-[0-9a-f]+)?")
 _USAGES: Final = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
 
 
@@ -511,12 +511,7 @@ def _read_parquet(paths: list[Path], *, name: str) -> FaceSet:
                 raise DataError(
                     f"{where}: expected an encoded image as bytes; got {type(content).__name__}"
                 )
-            value = row[label]
-            text = "" if value is None else str(value)
-            if type(value) is int:
-                text = words.get(value, text)
-            if label == "label" and text.isdecimal():
-                raise DataError(f"{where}: {word_expected(text)}, or call the column emotion")
+            text = _emotion_of(row[label], words, label, where)
             if (target := faces.target(text, where)) is None:
                 continue
             own = _usage(str(row[usage]), where, usage) if usage else split
@@ -538,28 +533,30 @@ def _parquet_files(paths: list[Path]) -> tuple[list[tuple[str, Path]], tuple[str
 
     One file alone may be named after none (""): its rows may say theirs.
     """
-    found: dict[str, tuple[str, list[Path]]] = {}  # of a split what its files are called, and they
+    # Split -> what its files are called and of how many parts, and those that are there.
+    found: dict[str, tuple[tuple[str, int], dict[str, Path]]] = {}
     for path in paths:
         part = _PART.fullmatch(path.stem)
-        split = split_of(part["split"] if part else path.stem)
+        named = part["split"] if part else path.stem
+        split = split_of(named)
         if split is None:
             if len(paths) > 1:
                 raise _unnamed(path)
             return [("", path)], ()
-        called = f"{part['split']} of {part['parts']}" if part else path.stem
-        first, files = found.setdefault(split, (called, []))
-        if files and (part is None or called != first):
-            raise DataError(
-                f"{path}: expected one file for each split; {files[0].name} is {split} too"
-            )
-        files.append(path)
-    notes = []
-    for split, (called, files) in found.items():
-        parts = int(called.rpartition(" of ")[2]) if " of " in called else 1
-        if len(files) != parts:
-            notes.append(f"{split}: read {len(files)} of its {counted(parts, 'file')}")
+        of, number = (named, int(part["parts"]) if part else 0), part["part"] if part else ""
+        first, files = found.setdefault(split, (of, {}))
+        if of != first or number in files:
+            other = files.get(number, next(iter(files.values())))
+            what = "one file for each split" if of != first else "each part of a split once"
+            raise DataError(f"{path}: expected {what}; {other.name} is {split} too")
+        files[number] = path
+    notes = tuple(
+        f"{split}: read {len(files)} of its {counted(parts, 'file')}"
+        for split, ((_, parts), files) in found.items()
+        if len(files) < parts
+    )
     order = sorted(found, key=SPLITS.index)
-    return [(split, path) for split in order for path in found[split][1]], tuple(notes)
+    return [(split, path) for split in order for path in found[split][1].values()], notes
 
 
 def _unnamed(path: Path) -> DataError:
@@ -569,13 +566,28 @@ def _unnamed(path: Path) -> DataError:
     )
 
 
-def _words_of_numbers(metadata: dict[bytes, bytes], column: str) -> dict[Any, str]:
+def _words_of_numbers(metadata: dict[bytes, bytes], column: str) -> dict[str, str]:
     """What the numbers of a column stand for, where the file says so as Hugging Face does."""
     try:
         feature = json.loads(metadata[b"huggingface"])["info"]["features"][column]
-        return {number: str(name) for number, name in enumerate(feature["names"])}
+        return {str(number): str(name) for number, name in enumerate(feature["names"])}
     except (LookupError, TypeError, ValueError, RecursionError):
         return {}
+
+
+def _emotion_of(cell: Any, words: dict[str, str], column: str, where: str) -> str:
+    """What a cell of emotions says, in the file's own words for its numbers if it has some."""
+    text = "" if cell is None else str(cell).removesuffix(".0")  # of pandas, where some are missing
+    if words and text.isdecimal():
+        if text not in words:
+            raise DataError(
+                f"{where}: expected {column} from 0 to {len(words) - 1}, for which the file has "
+                f"words; got {text}"
+            )
+        text = words[text]
+    if column == "label" and text.isdecimal():
+        raise DataError(f"{where}: {word_expected(text)}, or call the column emotion")
+    return text
 
 
 def _votes(counts: Any, where: str) -> list[int]:
