@@ -132,10 +132,16 @@ def test_what_others_call_lock_is_left_as_it_is(tmp_path: Path) -> None:
     assert (tmp_path / LOCK).read_text() == "of another program"
 
 
-def test_a_folder_in_which_nothing_came_about_is_removed_if_it_was_made(tmp_path: Path) -> None:
-    with alone(tmp_path / "run", "mien train"):
-        pass
-    assert not (tmp_path / "run").exists()
+@pytest.mark.parametrize("system", ["posix", "nt"])  # Windows has no such lock
+def test_a_folder_in_which_nothing_came_about_is_removed_if_it_was_made(
+    system: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "name", system)
+        with alone(run, "mien train"):
+            assert (run / LOCK).exists() == (system == "posix")
+    assert not run.exists()
     (tmp_path / "own").mkdir()
     with alone(tmp_path / "own", "mien train"):
         pass
@@ -144,5 +150,10 @@ def test_a_folder_in_which_nothing_came_about_is_removed_if_it_was_made(tmp_path
     with (
         pytest.raises(OutputError, match="expected a folder to write into; it is a file"),
         alone(tmp_path / "run", "mien train"),
+    ):
+        pass
+    with (
+        pytest.raises(OutputError, match="File name too long"),
+        alone(tmp_path / ("x" * 300), "mien train"),
     ):
         pass

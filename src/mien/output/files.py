@@ -7,7 +7,7 @@ be of use after a kill, the rows and the annotated copy of a video, is left unde
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -229,12 +229,21 @@ def alone(folder: Path, what: str) -> Iterator[None]:
     Raises:
         OutputError: another is at work in it, or it cannot be written to.
     """
-    made = not folder.exists()
     with writing(folder):
+        made = not folder.exists()
         _make_folder(folder)
-    if os.name == "nt":  # which locks otherwise
-        yield
-        return
+    try:
+        # Windows locks otherwise.
+        with nullcontext() if os.name == "nt" else _locked(folder, what):
+            yield
+    finally:
+        if made:
+            with suppress(OSError):
+                folder.rmdir()  # where nothing came of it
+
+
+@contextmanager
+def _locked(folder: Path, what: str) -> Iterator[None]:
     import fcntl
 
     path = folder / LOCK
@@ -256,8 +265,6 @@ def alone(folder: Path, what: str) -> Iterator[None]:
             with suppress(OSError):
                 if not os.fstat(file.fileno()).st_size:
                     path.unlink()
-                if made:
-                    folder.rmdir()  # where nothing came of it
 
 
 @contextmanager
