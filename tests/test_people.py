@@ -199,6 +199,11 @@ def test_tracks_that_somebody_gave_one_name_are_one_person_everywhere(
     assert {row["track"] for row in csv_rows(tmp_path / "again.csv")} == {"1", "2", "4", ""}
     coding = coding_of_rows(RowFile(path), names[1])
     assert coding.starts_s.tolist() == pytest.approx([0.0, 0.1, 0.4])
+    mien(
+        "rows", path, "--write-people", tmp_path / "people.csv"
+    )  # each by itself, to be told apart
+    table = read_people(tmp_path / "people.csv")
+    assert {person.track: person.name for person in table} == names | {3: names[1]}
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])

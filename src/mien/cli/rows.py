@@ -82,7 +82,8 @@ def rows(
     )
     tell_written(outputs.format_paths())
     if write_people is not None:
-        is_told = people is None and not wanted.usable_only
+        # Tracks of one name are one person in what is shown, and stand apart in the table.
+        is_told = people is None and not (wanted.usable_only or result.names)
         write_people_template(result, write_people, summary=shown if is_told else None)
     if as_json:
         print_json([person.to_dict() for person in shown])
