@@ -179,8 +179,15 @@ def test_gray_levels_stay_whole_for_a_model_that_takes_whole_numbers(
     rows = expected(path, EIGHT, side=side, scaled=lambda pixels: pixels)
     assert len(np.unique(rows.round(6), axis=0)) == len(CROPS)
     assert np.abs(Classifier(out)(CROPS) - rows).max() < 1e-4
-    with pytest.raises(ModelError, match=r"whole numbers that gray levels .*; got int8"):
-        convert_model(theirs(path, ("N", side, side, 3), kind="int8"), out, scaling="none", **known)
+    for kind in ("int8", "bool"):
+        theirs(path, ("N", side, side, 3), kind=kind)
+        with pytest.raises(ModelError, match=rf"whole numbers that gray levels .*; got {kind}"):
+            convert_model(path, out, scaling="none", **known)
+    model = onnx.load(path)
+    model.graph.input[0].type.tensor_type.elem_type = 99
+    onnx.save(model, path)
+    with pytest.raises(ModelError, match=r"whole numbers that gray levels .*; got kind 99"):
+        convert_model(path, out, scaling="none", **known)
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,9 @@ PARITY: Final = 1e-4  # largest difference of a probability between faces togeth
 OPSET: Final = 7  # the oldest in which numbers are spread over arrays as in NumPy
 LARGEST_PX: Final = 1024  # of a face that a model may ask for
 
-_INT8: Final = 3  # of onnx.TensorProto; half of the gray levels
-_WHOLE_KINDS: Final = (*range(2, 8), 12, 13)  # UINT8 to INT64, UINT32 and UINT64
+# Of onnx.TensorProto. INT8 holds half of the gray levels.
+_FLOAT_KINDS: Final = (1, 10, 11, 16)  # FLOAT, FLOAT16, DOUBLE, BFLOAT16
+_WHOLE_KINDS: Final = (2, *range(4, 8), 12, 13)  # UINT8, UINT16 to INT64, UINT32 and UINT64
 
 
 def onnx_of_onnx(
@@ -155,12 +156,13 @@ class _Theirs:
             )
 
     def check_scaling(self, scaling: str) -> None:
-        """Refuse a scaling whose numbers the kind of its input has not."""
+        """Refuse a kind of input that holds no gray levels, or not the numbers of a scaling."""
         import onnx
 
         kind = self._input.type.tensor_type.elem_type
-        name = onnx.TensorProto.DataType.Name(kind).lower()
-        if kind == _INT8:
+        names = {number: name.lower() for name, number in onnx.TensorProto.DataType.items()}
+        name = names.get(kind, f"kind {kind}")
+        if kind not in (*_FLOAT_KINDS, *_WHOLE_KINDS):
             raise ModelError(
                 f"{self._path}: expected an input of floats, or of whole numbers that gray levels "
                 f"from 0 to 255 fit into; got {name}"
