@@ -224,7 +224,8 @@ def audit_labels(
         MissingExtraError: the package `cleanlab` is not installed.
         DataError: train is missing or an emotion in it has too few images.
         OptionError: `folds` is out of range, or the recipe learns from teachers.
-        OutputError: `folder` holds something, or cannot be written.
+        OutputError: `folder` holds something, another audit is at work in it, or it cannot be
+            written.
         TrainingError: the audit in `folder` is another or damaged; and what training raises.
     """
     _need_cleanlab()  # before hours of training

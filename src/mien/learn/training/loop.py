@@ -169,7 +169,8 @@ def train(
         OptionError: no network has the name in the recipe; a number of devices or nodes is below
             1; there are teachers and the recipe gives them no weight, or the other way round; or
             the pretrained weights are of another network.
-        OutputError: `run_dir` holds something, or cannot be written.
+        OutputError: `run_dir` holds something, another run is at work in it, or it cannot be
+            written.
         DivergedError: the loss is no longer a finite number.
         OutOfMemoryError: a step does not fit into memory; the message names a batch size that does.
         TrainingError: the run in `run_dir` is another or damaged, a teacher is unfinished, or the

@@ -159,7 +159,8 @@ def tune(
     Raises:
         DataError: `faces` lacks a split, or the votes that the recipe needs.
         OptionError: an argument is out of range, or no network has the name in the recipe.
-        OutputError: `out` holds something else, or cannot be written.
+        OutputError: `out` holds something else, another study is at work in it, or it cannot be
+            written.
         TrainingError: the study in `out` is another or damaged, or the device is not there.
     """
     check_count("trials", trials, 1)
