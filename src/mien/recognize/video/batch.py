@@ -129,7 +129,8 @@ def _expand(given: str, apart: list[Path]) -> list[VideoFile]:
 
 
 def _is_within(path: Path, folder: Path) -> bool:
-    return path.resolve().is_relative_to(folder.resolve())
+    """Whether a path is in a folder, which is resolved already."""
+    return path.resolve().is_relative_to(folder)
 
 
 def _is_program_text(video: Path) -> bool:
