@@ -233,7 +233,7 @@ def test_runs_are_not_reported_with_faces_of_another_set(
 
     assert (ended.status, ended.stdout) == (2, "")
     assert "expected the data set that it was trained with" in ended.stderr.splitlines()[-1]
-    assert "other has 7, and others" in ended.stderr.splitlines()[-1]
+    assert "the 7 of other are others" in ended.stderr.splitlines()[-1]
     assert (out / "report.md").read_text(encoding="utf-8") == text
 
 

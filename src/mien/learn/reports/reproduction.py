@@ -95,7 +95,7 @@ def measure_run(
     if own and not config.val_share and own != replace(val, votes=None).fingerprint():
         raise TrainingError(
             f"{run_dir}: expected the data set that it was trained with, {config.data_name} with "
-            f"{config.val_count:,} val faces; {faces.name} has {len(val):,}, and others"
+            f"{config.val_count:,} val faces; the {len(val):,} of {faces.name} are others"
         )
     spec = export_model(run_dir, model_file, head="label", name=config.recipe.name)
     classifier = Classifier(model_file, threads=0, head="label")
