@@ -3,6 +3,8 @@ import os
 import re
 import socket
 import struct
+import subprocess
+import sys
 import time
 import zipfile
 import zlib
@@ -536,6 +538,19 @@ def test_open_files_and_memory_are_read(tmp_path: Path) -> None:
     ):
         for source in (io.BytesIO(content), file, raw, member):
             assert (load_image(cast(Any, source)) == quarters()).all()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no limit holds")
+def test_no_more_memory_is_asked_for_than_a_file_may_need(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(saved(quarters(), "PNG"))
+    code = (
+        "import resource, sys; from mien import load_image; load_image(sys.argv[1]); "
+        "taken = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize(); "
+        "resource.setrlimit(resource.RLIMIT_AS, (taken + 100_000_000,) * 2); "
+        "load_image(sys.argv[1]); load_image(open(sys.argv[1], 'rb'))"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True)
 
 
 def test_a_pipe_that_gives_little_at_a_time_is_read_to_its_end() -> None:

@@ -50,6 +50,7 @@ THIS_IMAGE: Final = "this image"
 _UNREADABLE: Final = "file that cannot be read"
 _MAX_SCANS: Final = 100  # of a JPEG of `MAX_PIXELS`: each costs time, even where it holds nothing
 _MOST_BYTES: Final = 1_000_000_000  # of a file; `MAX_PIXELS` uncompressed have 716 million
+_PIECE_BYTES: Final = 16_000_000  # of a file whose size nobody tells are read at a time
 _STRIP_PIXELS: Final = 4_000_000  # are turned into RGB at a time; smaller images at once
 
 # Of Pillow: a size that is checked against our own bound, and odd metadata.
@@ -156,13 +157,12 @@ def load_with_notes(
                 f"its pixels cannot be read; {error}", source=THIS_IMAGE, kind=_UNREADABLE
             ) from error
     content, name = _content_of(source)
-    if len(content) > _MOST_BYTES:
-        raise _too_large(f"expected an image of at most {_MOST_BYTES:,} bytes", name, _MOST_BYTES)
+    _check_bytes(len(content), name)
     return _decode(content, name, min_side_px, max_pixels)
 
 
 def _content_of(source: "str | Path | bytes | IO[bytes]") -> tuple[bytes, str]:
-    """The bytes of a file, one more than the most at most, and what to call it."""
+    """The bytes of a file, and what to call it."""
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source), THESE_BYTES
     if isinstance(source, str | Path):
@@ -171,7 +171,7 @@ def _content_of(source: "str | Path | bytes | IO[bytes]") -> tuple[bytes, str]:
             raise ImageError("expected the path of an image; got an empty name")
         try:
             with path.open("rb") as file:
-                return file.read(_MOST_BYTES + 1), str(path)  # /dev/zero, for one, has no end
+                return _bytes_of(file, str(path), os.fstat(file.fileno()).st_size), str(path)
         except FileNotFoundError:
             hint = address_hint(str(source))
             raise ImageError(f"no such file: {source}" + (f"; {hint}" if hint else "")) from None
@@ -192,27 +192,43 @@ def _content_of(source: "str | Path | bytes | IO[bytes]") -> tuple[bytes, str]:
 def _read(file: Any) -> tuple[bytes, str]:
     given = getattr(file, "name", None)
     name = given if isinstance(given, str) and given else "this file"
-    chunks: list[bytes] = []
-    size = 0
     try:
-        while chunk := file.read(_MOST_BYTES + 1 - size):  # pipes give what there is
-            if not isinstance(chunk, bytes):  # of a text file, or one of asyncio
-                if inspect.iscoroutine(chunk):
-                    chunk.close()
-                raise ImageError(
-                    "expected a file that is open for reading bytes, as open(path, 'rb') gives; "
-                    f"its read() gave {type(chunk).__name__}",
-                    source=name,
-                )
-            chunks.append(chunk)
-            size += len(chunk)
+        content = _bytes_of(file, name)
     except (OSError, ValueError) as error:  # not open for reading, or closed
         raise ImageError(f"cannot be read; {error}", source=name, kind=_UNREADABLE) from error
-    if not chunks:
+    if not content:
         raise ImageError(
             "expected an image; nothing is left to read: use seek(0) first", source=name
         )
-    return b"".join(chunks), name
+    return content, name
+
+
+def _bytes_of(file: Any, name: str, size: int = 0) -> bytes:
+    """What is left in a file that is said to hold so many bytes.
+
+    What is asked for at once is taken from the system, whether or not the file holds as much.
+    """
+    _check_bytes(size, name)
+    pieces: list[bytes] = []
+    taken = 0
+    while piece := file.read(max(size + 1, _PIECE_BYTES)):  # pipes give what there is
+        if not isinstance(piece, bytes):  # of a text file, or one of asyncio
+            if inspect.iscoroutine(piece):
+                piece.close()
+            raise ImageError(
+                "expected a file that is open for reading bytes, as open(path, 'rb') gives; "
+                f"its read() gave {type(piece).__name__}",
+                source=name,
+            )
+        pieces.append(piece)
+        taken += len(piece)
+        _check_bytes(taken, name)  # /dev/zero, for one, has no end
+    return b"".join(pieces)
+
+
+def _check_bytes(count: int, name: str) -> None:
+    if count > _MOST_BYTES:
+        raise _too_large(f"expected an image of at most {_MOST_BYTES:,} bytes", name, _MOST_BYTES)
 
 
 def _check_size(
