@@ -1,13 +1,14 @@
-"""What other packages do to OpenCV, and what is said then."""
+"""What other packages do to OpenCV, and what is said then; what OpenCV does to the process."""
 
 import os
+import re
 from pathlib import Path
 
 import cv2
 import pytest
 
 from command_line import Mien, in_python
-from mien import HaarDetector, MienError, YuNetDetector, load_image
+from mien import HaarDetector, MienError, YuNetDetector, load_image, opencv
 
 MEND = "pip install --force-reinstall 'opencv-python-headless>=4.10,<5'"
 
@@ -62,3 +63,26 @@ def test_an_opencv_that_cannot_be_imported_can_be_mended(another_opencv: Path) -
     last = done.stderr.splitlines()[-1]
     assert last.startswith("ImportError: expected OpenCV as opencv-python-headless 4.10")
     assert f"{fault}. opencv-python 5.0.0.93 has overwritten or removed it. Mend it with:" in last
+
+
+@pytest.mark.parametrize("module", ["mien.recognize", "mien.output.overlay"])
+@pytest.mark.parametrize("before", [None, "/opt/lib"])
+def test_the_environment_of_processes_to_come_stays(module: str, before: str | None) -> None:
+    own = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
+    own |= {} if before is None else {"LD_LIBRARY_PATH": before}
+    code = (
+        f"import os; was = dict(os.environ); import {module}; import cv2; print(was == os.environ)"
+    )
+    done = in_python("-c", code, env=own, check=True)
+    assert done.stdout == "True\n"
+
+
+def test_opencv_is_imported_by_the_one_module_that_keeps_the_environment() -> None:
+    package = Path(opencv.__file__).parent
+    by_itself = [
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if re.search("^ *import cv2$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    # `mien.recognize` has imported it in that way before any of its modules is there.
+    assert [name for name in by_itself if not name.startswith("recognize/")] == ["opencv.py"]

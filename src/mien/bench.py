@@ -22,11 +22,11 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-import cv2
 import numpy as np
 
 from mien.environment import import_onnxruntime
 from mien.errors import DataError, MienError, OptionError
+from mien.opencv import cv2
 from mien.readings import Box
 from mien.recognize.candidates import iou
 from mien.recognize.classifier import DEFAULT_MODEL, Classifier

@@ -1,4 +1,4 @@
-"""The process that mien runs in: its environment variables, its warnings, its OpenCV."""
+"""The process that mien runs in: its environment variables, its warnings."""
 
 import os
 import sys
@@ -10,9 +10,6 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, Final
 
-from mien.errors import MienError
-
-_OPENCV: Final = "opencv-python-headless"
 _IMPORTING: Final = threading.Lock()  # of two threads, one would set back what the other set
 
 
@@ -93,41 +90,6 @@ def end_with_parent(end: Callable[[], object] = lambda: os._exit(1)) -> None:
         end()
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def of_opencv(name: str) -> Any:
-    """A part of `cv2` by its name.
-
-    Raises:
-        MienError: it has none; the message says why that may be, and how to mend it.
-    """
-    import cv2
-
-    try:
-        return getattr(cv2, name)
-    except AttributeError:
-        raise MienError(broken_opencv(f"cv2 has no {name}")) from None
-
-
-def broken_opencv(fault: str) -> str:
-    """What is wrong with `cv2`, which package it comes from, and how to mend it.
-
-    Several packages bring it, each in place of the others' files, and take it away as they go.
-
-    Args:
-        fault: what it lacks.
-    """
-    from importlib.metadata import packages_distributions, version
-
-    names = sorted(set(packages_distributions().get("cv2", [])))
-    others = [f"{name} {version(name)}" for name in names if name != _OPENCV]
-    mend = [f"pip uninstall -y {' '.join(names)}"] if names else []
-    mend.append(f"pip install --force-reinstall '{_OPENCV}>=4.10,<5'")
-    return (
-        f"expected OpenCV as {_OPENCV} 4.10 or later, before 5, brings it; {fault}. "
-        f"{' and '.join(others) or 'Another package, such as opencv-python,'} has overwritten or "
-        f"removed it. Mend it with: {', then: '.join(mend)}"
-    )
 
 
 class WithoutWarnings:

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PILImage
@@ -11,6 +10,7 @@ from PIL import ImageDraw, ImageFont
 
 from mien.errors import OptionError, OutputError
 from mien.labels import COLORS
+from mien.opencv import cv2
 from mien.output.files import JPEG_SUFFIXES, write_image
 from mien.readings import Explanation, Heat, Image
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.labels import COLORS, EMOTIONS
+from mien.opencv import cv2
 from mien.readings import Box, Image, Reading, check_image
 
 if TYPE_CHECKING:

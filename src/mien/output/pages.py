@@ -120,7 +120,7 @@ def png_uri(image: "NDArray[np.uint8]") -> str:
     Args:
         image: (H, W) gray or (H, W, 4) blue, green, red and how opaque.
     """
-    import cv2
+    from mien.opencv import cv2
 
     return data_uri(cv2.imencode(".png", image)[1].tobytes())
 

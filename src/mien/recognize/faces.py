@@ -8,8 +8,8 @@ from typing import Any, Final, Protocol
 import cv2
 import numpy as np
 
-from mien.environment import of_opencv
 from mien.errors import OptionError, check_count, check_number
+from mien.opencv import of_opencv
 from mien.readings import Face, Image, check_image
 from mien.recognize.candidates import (
     DOUBTFUL_SCORE,

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.environment import import_onnxruntime, of_opencv, onnx_session
+from mien.environment import import_onnxruntime, onnx_session
+from mien.opencv import of_opencv
 from mien.readings import Image
 
 YUNET_FILE: Final = Path(__file__).parents[1] / "assets" / "yunet.onnx"

@@ -18,13 +18,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.labels import EMOTIONS, FERPLUS
 from mien.learn.data.datasets import SPLITS, FaceSet
 from mien.learn.data.tables import Report
+from mien.opencv import cv2
 from mien.output.files import atomic_text
 
 Kind: TypeAlias = Literal["near", "mirrored"]

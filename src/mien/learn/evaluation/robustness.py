@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self, TypeAlias
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +15,7 @@ from mien.errors import OptionError, check_count, needs_extra
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.scores import Interval, evaluate_probabilities
+from mien.opencv import cv2
 from mien.readings import Face, Image
 from mien.recognize.classifier import Classifier
 from mien.recognize.crops import SIZE_PX, Crops, crop_faces

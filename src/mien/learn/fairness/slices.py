@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, TypeAlias
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +19,7 @@ from mien.labels import FERPLUS_EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.robustness import draw_faces
 from mien.learn.fairness.groups import Grouping
+from mien.opencv import cv2
 from mien.recognize.crops import SIZE_PX, Crops
 from mien.recognize.quality import blur_of, pose_of
 from mien.recognize.yunet import YuNet
