@@ -304,6 +304,9 @@ def test_errors_name_the_member_at_fault(tmp_path: Path, three: list[Path]) -> N
         ([three[0], wide], ModelError, r"wide\.onnx: expected the crop margin of .*0\.25"),
         ([*three, str(three[0])], OptionError, r"each model once; .*m0\.onnx' comes twice"),
         ([], OptionError, "expected a model, or several; got none"),
+        (None, OptionError, "model: expected a name or a path; got None"),
+        (b"mien", OptionError, "model: expected a name or a path; got b'mien'"),
+        ([three[0], 5], OptionError, "model: expected a name or a path; got 5"),
     ):
         with pytest.raises(kind, match=message):
             Classifier(model)  # type: ignore[arg-type]

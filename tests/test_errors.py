@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image as PILImage
 
@@ -125,10 +126,14 @@ def test_the_server_answers_by_the_limit_alone(
         (-1.0, {"least": -1, "most": 1}, None),
         (1.5, {"least": -1, "most": 1}, "n: expected -1 to 1; got 1.5"),
         (math.inf, {"most": 1}, "n: expected 0 to 1; got inf"),
+        ("0.5", {}, "n: expected a number; got '0.5'"),
+        (None, {}, "n: expected a number; got None"),
+        (1j, {}, "n: expected a number; got 1j"),
+        (np.ones(2), {}, r"n: expected a number; got array\(\[1., 1.\]\)"),
     ],
 )
 def test_a_number_out_of_its_range_is_refused(
-    value: float, limits: dict[str, Any], message: str | None
+    value: Any, limits: dict[str, Any], message: str | None
 ) -> None:
     with nullcontext() if message is None else pytest.raises(OptionError, match=f"^{message}$"):
         check_number("n", value, **limits)

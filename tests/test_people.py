@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,6 +53,8 @@ def test_tracks_are_named_merged_and_excluded(talk: VideoResult, tmp_path: Path)
     assert (other.person, other.frames) == ("person 2", 4)
     assert talk.names == {}
     assert Naming(talk, read_people(path)).numbers == {1: 1, 2: 2, 3: 1}
+    generated: Any = (person for person in read_people(path))
+    assert apply(talk, generated).names == named.names
 
 
 def test_names_that_tracks_have_anyway_merge_and_stay(talk: VideoResult) -> None:

@@ -21,6 +21,7 @@ from mien import (
     Reading,
     Recognizer,
     Verification,
+    YuNetDetector,
 )
 from mien.readings import Image
 
@@ -120,6 +121,13 @@ def test_batches_of_images_with_and_without_faces(tiny_model: Path, portrait_ima
     assert counts == [0, 1, 0, 1]
 
 
+def test_images_of_a_generator_are_read_as_those_of_a_list(
+    two_faces: Recognizer, noise: list[Image]
+) -> None:
+    generated: Any = (image for image in noise)
+    assert two_faces.read_images(generated) == two_faces.read_images(noise)
+
+
 def test_endless_sources_are_read_as_they_come(two_faces: Recognizer) -> None:
     taken = 0
 
@@ -168,6 +176,8 @@ def test_one_path_is_not_several(two_faces: Recognizer) -> None:
     ("options", "message"),
     [
         ({"detector": "mtcnn"}, "expected a detector among"),
+        ({"detector": None}, r"detector: expected a name, or an object that finds .*; got None"),
+        ({"detector": YuNetDetector}, "detector: expected a name, or an object .*; got <class"),
         ({"min_face_px": -1}, "min_face_px"),
         ({"threads": -1}, "threads"),
         *(
@@ -242,6 +252,9 @@ def test_unknown_emotions_and_thresholds_are_refused(two_faces: Recognizer) -> N
         a_reading().shows("bored")
     with pytest.raises(OptionError, match=message):
         two_faces.verify("no image is opened", "bored")
+    nothing: Any = None
+    with pytest.raises(OptionError, match=r"expected an emotion among .*; got None"):
+        two_faces.verify("no image is opened", nothing)
     for threshold in (-0.1, 1.1, float("nan")):
         with pytest.raises(OptionError, match="threshold: expected 0 to 1; got"):
             a_reading().shows("happy", threshold=threshold)
@@ -282,6 +295,17 @@ def test_what_is_no_number_is_unsure(
     broken = np.full((2, len(EMOTIONS)), np.nan, np.float32)
     monkeypatch.setattr(type(two_faces.classifier), "__call__", lambda self, crops: broken)
     assert [reading.unsure for reading in two_faces(noise[0])] == [True, True]
+
+
+def test_numbers_of_numpy_become_plain_ones(tiny_model: Path) -> None:
+    box: Any = np.array([10, 10, 60, 60], np.float32)
+    points: Any = np.array(EYES, np.float32)
+    half: Any = np.float32(0.5)
+    face = Face(box, half, points)
+    assert face == Face((10.0, 10.0, 60.0, 60.0), 0.5, EYES)
+    recognizer = Recognizer(tiny_model, detector=FixedDetector([face]), threshold=half)
+    (verified,) = recognizer.verify(BLANK, "happy", threshold=half)
+    assert json.loads(json.dumps(verified.to_dict()))["box"] == [10, 10, 60, 60]
 
 
 def test_to_dict_survives_json(tiny_model: Path, portrait_image: Image) -> None:

@@ -180,7 +180,11 @@ def check_number(
 
     Infinity is no limit where there is no `most`, unless the value has to be `finite`.
     """
-    if not least <= value <= most or (finite and value == math.inf):
+    try:
+        is_inside = least <= value <= most and not (finite and value == math.inf)
+    except (TypeError, ValueError):  # a text, None, an array of several
+        raise OptionError(f"expected a number; got {value!r}", argument=name) from None
+    if not is_inside:
         bounds = f"{least} or more" if most == math.inf else f"{least} to {most}"
         raise OptionError(f"expected {bounds}; got {value}", argument=name)
 

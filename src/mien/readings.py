@@ -46,6 +46,16 @@ class Face:
     score: float
     landmarks: Landmarks | None = None
 
+    def __post_init__(self) -> None:
+        # A detector of somebody's own may give arrays, which have no one answer to ==, and numbers
+        # of NumPy, which are none to JSON.
+        x0, y0, x1, y1 = map(float, self.box)
+        object.__setattr__(self, "box", (x0, y0, x1, y1))
+        object.__setattr__(self, "score", float(self.score))
+        if self.landmarks is not None:
+            points = tuple((float(x), float(y)) for x, y in self.landmarks)
+            object.__setattr__(self, "landmarks", points)
+
     @property
     def size_px(self) -> float:
         """The longer side of the box."""
@@ -270,7 +280,7 @@ class Expectation:
         Raises:
             OptionError: there is no such emotion, or `threshold` is not between 0 and 1.
         """
-        target = target_of(emotion)
+        target = target_of(emotion) if isinstance(emotion, str) else None
         return cls(emotion if target is None else EMOTIONS[target], threshold)
 
     def verify(self, reading: Reading) -> "Verification":
@@ -285,7 +295,7 @@ class Expectation:
         elif self.threshold is None:
             shows = reading.emotion == self.emotion
         else:
-            shows = probability >= self.threshold
+            shows = bool(probability >= self.threshold)  # of a threshold of NumPy, too
         return Verification(reading, self.emotion, probability, shows)
 
 

@@ -1,7 +1,7 @@
 """Crops -> probabilities, through ONNX Runtime: one network, or several averaged."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -129,11 +129,14 @@ def model_paths(model: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
             "paper,mine.onnx". Where a file's own name has commas, that file is meant.
     Raises:
         ModelError: one of them is not there; the message names it.
-        OptionError: there is none, or one is given twice.
+        OptionError: there is none, one is given twice, or it is neither name nor path.
     """
-    given = [model] if isinstance(model, str | Path) else list(model)
+    one = isinstance(model, str | bytes)
+    given: Any = [model] if one or not isinstance(model, Iterable) else list(model)
     if not given:
         raise OptionError("expected a model, or several; got none")
+    if wrong := [one for one in given if not isinstance(one, str | Path)]:
+        raise OptionError(f"expected a name or a path; got {wrong[0]!r}", argument="model")
     names = [name for one in given for name in (_names(one) if isinstance(one, str) else [one])]
     paths = tuple(model_path(name) for name in names)
     # Twice the same would weigh double, where the weights are said to be equal.

@@ -77,6 +77,12 @@ class Recognizer:
         self.threshold = threshold
         if isinstance(detector, str):
             detector = detector_named(detector, min_face_px=min_face_px, full_size=full_size)
+        elif isinstance(detector, type) or not hasattr(detector, "detect"):
+            raise OptionError(
+                "expected a name, or an object that finds faces with detect(image); "
+                f"got {detector!r}",
+                argument="detector",
+            )
         self.detector = detector
         self.classifier = Classifier(model, threads=threads)
         self.movements = Movements(threads=threads) if movements else None
@@ -162,6 +168,7 @@ class Recognizer:
         Raises:
             ImageError: one of them is not (H, W, 3) uint8; the message says what it is.
         """
+        images = list(images)  # as a generator gives them once
         for image in images:
             check_image(image)
         found = [self.detector.detect(image) for image in images]

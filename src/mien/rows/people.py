@@ -171,6 +171,7 @@ class Naming:
 
     def __init__(self, rows: VideoRows, people: Sequence[Person]) -> None:
         known = rows.facts.tracks
+        people = list(people)  # as a generator gives them once
         for person in people:
             if person.track not in known:
                 raise DataError(
