@@ -1,6 +1,10 @@
 import ast
+import dataclasses
+import importlib
 import importlib.metadata
 import json
+import pkgutil
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +13,7 @@ import pytest
 import mien
 import mien.errors
 from command_line import in_python
-from mien import MienError
+from mien import ImageResult, MienError
 
 # What Python itself reads to import: code, and extension modules (-B: it writes nothing that it
 # compiles). Sockets and processes: never.
@@ -103,6 +107,26 @@ def test_every_error_is_public_and_a_mien_error() -> None:
     errors = [value for value in vars(mien.errors).values() if isinstance(value, type)]
     assert all(issubclass(error, MienError) for error in errors)
     assert {error.__name__ for error in errors} <= set(mien.__all__)
+
+
+def test_results_with_arrays_can_be_compared() -> None:
+    """An array has no one answer to ==: such a result is equal to itself alone."""
+    results = {
+        thing
+        for found in pkgutil.walk_packages(mien.__path__, "mien.")
+        if found.name != "mien.__main__"
+        for thing in vars(importlib.import_module(found.name)).values()
+        if isinstance(thing, type) and dataclasses.is_dataclass(thing)
+    }
+    assert ImageResult in results
+    by_value = [
+        f"{result.__name__}.{field.name}"
+        for result in results
+        if "__eq__" in vars(result)
+        for field in dataclasses.fields(result)
+        if field.compare and re.match(r"[^[]*(ndarray|NDArray)", str(field.type))
+    ]
+    assert by_value == []
 
 
 def test_version_is_that_of_the_installed_package() -> None:

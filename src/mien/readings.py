@@ -345,7 +345,7 @@ class ImageFile:
     relative: Path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ImageResult:
     """What came of one image: its readings, or why there are none.
 

@@ -346,7 +346,7 @@ def _draw_bars(canvas: Image, reading: Reading, spot: _Spot) -> None:
     cv2.copyTo(cv2.addWeighted(part, 1.0 - _OPACITY, panel, _OPACITY, 0.0), sheet.mask, part)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Sheet:
     """A panel for the bars of one size of letters, still without them; lengths in pixels."""
 

@@ -22,7 +22,7 @@ DOUBTFUL_SCORE: Final = 0.3
 _SAME_FACE_IOU: Final = 0.3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Candidate:
     """What YuNet found, in pixels of the image.
 
@@ -231,7 +231,7 @@ class SecondLooks:
         return small, start.astype(float), factor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Place:
     """A place of an image as it is looked at again.
 
@@ -257,7 +257,7 @@ class Place:
         return Candidate(points[0], sides, points[1:], score, seen_px, self.quarters, odds, True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class View:
     """An image as it is searched: shrunk, and perhaps turned.
 

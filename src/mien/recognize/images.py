@@ -85,7 +85,7 @@ _FLOAT_ADVICE: Final = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LoadedImage:
     """An image, and what had to be decided to read it."""
 

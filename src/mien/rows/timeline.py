@@ -58,7 +58,7 @@ _LETTER: Final = 0.009  # of the length of a band of a page, that a letter takes
 _LAST_TICK: Final = 0.95  # of that length; a time further right would reach beyond the page
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Band:
     """One stretch of time in which a face was followed without a gap; N times, at least 2."""
 

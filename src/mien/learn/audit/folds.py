@@ -65,7 +65,7 @@ class AuditConfig:
     mien_version: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OutOfFold:
     """What networks say of the training faces that they have not seen."""
 

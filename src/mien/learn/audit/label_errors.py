@@ -76,7 +76,7 @@ class LabelDoubt:
     ferplus_differs: float | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Audit:
     """Training faces, and how doubtful their labels are.
 

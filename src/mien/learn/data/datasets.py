@@ -41,7 +41,7 @@ _PART: Final = re.compile(r"(?P<split>.+)-(?P<part>\d{5})-of-(?P<parts>\d{5})(-[
 _USAGES: Final = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FaceSet:
     """Labeled faces; row i of every array belongs to face i.
 

@@ -250,7 +250,7 @@ class Robustness:
         return tuple(m for m in self.measurements if (m.model, m.corruption) == wanted)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Strip:
     """One face under all severities of one corruption, as it is among them."""
 

@@ -32,7 +32,7 @@ RAF_DB_ATTRIBUTES: Final[dict[str, tuple[str, ...]]] = {
 _LANDMARK_LINES: Final = 5  # x and y of eyes, nose and mouth, before the attributes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Grouping:
     """One way to divide faces into groups.
 

@@ -46,7 +46,7 @@ _PACKED: Final[dict[bytes, Callable[[Any], Any]]] = {
 _KEY: Final = re.compile(r"^((?:.*/|)[^.]+)[.]([^/]*)$")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Item:
     """One image of a shard, or of a video one frame."""
 

@@ -13,7 +13,7 @@ address of a stream, where streams are asked for; a camera by its number or devi
 (`/dev/video0`)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Frame:
     """One image of a video.
 

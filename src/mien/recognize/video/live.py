@@ -36,7 +36,7 @@ _IDLE_S: Final = 0.1  # of a wait, after which it is looked whether somebody wan
 _REMEMBERED: Final = 36_000  # latencies, for the median
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LiveFrame:
     """A frame as it is seen, drawn."""
 
