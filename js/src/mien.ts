@@ -84,7 +84,10 @@ class PageWorker implements Backend<Source> {
   private found: ModelSpec | null = null;
   private broken: Error | null = null;
 
-  private constructor(private readonly worker: Worker) {
+  private constructor(
+    private readonly worker: Worker,
+    address: string,
+  ) {
     worker.addEventListener("message", ({ data }: MessageEvent<Answer>) => {
       const one = this.waiting.get(data.id);
       this.waiting.delete(data.id);
@@ -92,15 +95,19 @@ class PageWorker implements Backend<Source> {
       else one?.resolve(data.value);
     });
     worker.addEventListener("error", (event) => {
-      this.fail(new ModelError(`expected worker.js to run; ${event.message || "it cannot be loaded"}`));
+      const expected = "the worker that mien-assets puts into the folder of option assets";
+      this.fail(
+        new ModelError(`${address}: expected ${expected}; ${event.message || "it cannot be loaded"}`),
+      );
     });
   }
 
   static async start(options: RecognizerOptions): Promise<PageWorker> {
-    const { assets = new URL(".", import.meta.url), timeoutMs = TIMEOUT_MS, model, wasm } = options;
+    const { assets = ownFolder(), timeoutMs = TIMEOUT_MS, model, wasm } = options;
     const folder = folderAt(assets);
     const at = (name: string): string => new URL(name, folder).href;
-    const worker = new PageWorker(newWorker(at("worker.js")));
+    const script = at("worker.js");
+    const worker = new PageWorker(newWorker(script), script);
     const { threshold = 0, minFacePx = 0, fullSize = false, head } = options;
     const reader = isBytes(model) ? model : model === undefined ? at("mien.onnx") : addressOf(model);
     const opening: Opening = {
@@ -187,6 +194,16 @@ function newWorker(address: string): Worker {
   }
 }
 
+/** That of this module, where no bundler has moved it. */
+function ownFolder(): string {
+  try {
+    // Of a plain "." Parcel asks for a file, and Vite warns; without any, webpack writes where the package lay.
+    return new URL(".".concat("/"), import.meta.url).href;
+  } catch {
+    throw new OptionError("assets: expected the folder that mien-assets filled; got none");
+  }
+}
+
 function folderAt(assets: string | URL): string {
   const address = addressOf(assets);
   return address.endsWith("/") ? address : `${address}/`;
@@ -194,7 +211,7 @@ function folderAt(assets: string | URL): string {
 
 function addressOf(address: string | URL): string {
   try {
-    return new URL(address, document.baseURI).href;
+    return new URL(address, globalThis.document?.baseURI ?? location.href).href; // a worker has no document
   } catch {
     throw new OptionError(`expected an address; got '${address}'`);
   }

@@ -39,9 +39,10 @@ export class Recognizer extends BaseRecognizer<PixelSource> {
   static async load(options: RecognizerOptions = {}): Promise<Recognizer> {
     checkNames(options, OPTIONS);
     checkModel(options.model);
-    const { model = new URL("./mien.onnx", import.meta.url), ...rest } = options;
+    const own = ownFiles();
+    const { model = own.reader, ...rest } = options;
     const modelName = isBytes(model) ? "the model" : nameOfFile(model);
-    const files = { faces: bytesOf(new URL("./yunet.onnx", import.meta.url)), reader: bytesOf(model) };
+    const files = { faces: bytesOf(own.faces), reader: bytesOf(model) };
     const { threshold = 0, minFacePx = 0, fullSize = false, head } = rest;
     const engine = await Engine.open(
       files,
@@ -108,6 +109,18 @@ function checked(source: PixelSource): Pixels {
     "expected pixels, { data, width, height }, whose data is a Uint8Array or Uint8ClampedArray; node " +
       `has no decoder of image files, but packages such as sharp have; got ${nameOf(source)}`,
   );
+}
+
+/** @throws ModelError a bundler has put this module where it cannot tell its own place. */
+function ownFiles(): { faces: URL; reader: URL } {
+  try {
+    const faces = new URL("./yunet.onnx", import.meta.url);
+    return { faces, reader: new URL("./mien.onnx", import.meta.url) };
+  } catch {
+    throw new ModelError(
+      "expected the package in its own folder, beside its models; leave it out of the bundle",
+    );
+  }
 }
 
 function nameOfFile(file: string | URL): string {

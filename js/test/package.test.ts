@@ -5,6 +5,7 @@ import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { buildSync } from "esbuild";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const PACKED_BYTES = 4_000_000;
@@ -48,6 +49,38 @@ test("one version, here and in Python", () => {
   const { version } = JSON.parse(readFileSync(`${ROOT}package.json`, "utf8"));
   const python = readFileSync(`${ROOT}../src/mien/__init__.py`, "utf8");
   assert.equal(version, /__version__.*"(.+)"/.exec(python)?.[1]);
+});
+
+test("bundlers find the page's code, with exports and without", () => {
+  const { main, exports } = JSON.parse(readFileSync(`${ROOT}package.json`, "utf8"));
+  assert.equal(main, exports["."].default.default);
+  const code = readFileSync(ROOT + main, "utf8");
+  // Parcel fails where such a file is none, and Vite warns.
+  assert.doesNotMatch(code, /new URL\((["'`])[^"'`]*\1,\s*import\.meta\.url/);
+  // In place of any other, webpack writes where the package lay on the disk.
+  assert.doesNotMatch(code.replace(/new URL\([^,]*,\s*import\.meta\.url/g, ""), /import\.meta\.url/);
+});
+
+/** What a program that loads a recognizer prints once esbuild has put the package into it. */
+function printsBundled(format: "cjs" | "esm"): string {
+  const folder = mkdtempSync(join(tmpdir(), "mien-"));
+  const outfile = join(folder, format === "cjs" ? "mine.cjs" : "mine.mjs");
+  const contents = `import("mien").then(({ Recognizer }) => Recognizer.load())
+    .catch(({ name, message }) => console.log(name + ": " + message));`;
+  mkdirSync(join(folder, "node_modules"));
+  symlinkSync(ROOT, join(folder, "node_modules", "mien"));
+  try {
+    const stdin = { contents, resolveDir: folder };
+    buildSync({ stdin, outfile, format, bundle: true, platform: "node", logLevel: "error" });
+    return execFileSync(process.execPath, [outfile], { encoding: "utf8" });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test("a program whose bundle has left the models behind is told so", () => {
+  assert.match(printsBundled("cjs"), /^ModelError: expected the package in its own folder.* leave it out/);
+  assert.match(printsBundled("esm"), /^ModelError: .*yunet\.onnx: expected a model file; ENOENT/);
 });
 
 /** What the compiler says of a user's own file, with every check, those of the package's types, too. */

@@ -196,6 +196,30 @@ def test_every_orientation_is_turned_upright_as_in_python(
         np.testing.assert_array_equal(shown, load_image(path), str(orientation))
 
 
+@pytest.mark.parametrize("options", [{}, {"assets": "/"}])
+def test_a_worker_of_the_page_reads_as_the_page_does(
+    blank: tuple[Page, Log], site: Path, expected: dict[str, Any], options: dict[str, str]
+) -> None:
+    page, _ = blank
+    (site / "own_worker.js").write_text(
+        """import { Recognizer } from "/mien.js";
+        self.onmessage = async ({ data }) => {
+          const answer = await (await fetch("/astronaut.jpg")).blob();
+          const load = Recognizer.load(data).then((recognizer) => recognizer.read(answer));
+          self.postMessage(await load.catch((error) => error.message));
+        };"""
+    )
+    readings = page.evaluate(
+        """(options) => new Promise((resolve) => {
+          const worker = new Worker("/own_worker.js", {type: "module"});
+          worker.onmessage = ({data}) => resolve(data);
+          worker.postMessage(options);
+        })""",
+        options,
+    )
+    assert_same(readings, expected["images"][0]["readings"], "in a worker")
+
+
 def test_a_camera_is_followed_and_read_until_it_or_its_signal_ends(blank: tuple[Page, Log]) -> None:
     page, _ = blank
     shown, until_the_signal = page.evaluate(
@@ -295,7 +319,7 @@ CANNOT_LOAD: Final[list[tuple[dict[str, Any], str, str]]] = [
     ({"model": "/none.onnx"}, "ModelError", "none.onnx: expected a file; got status 404"),
     ({"model": "/paper.onnx", "wasm": "/none.wasm"}, "ModelError", "expected the runtime at http"),
     ({"model": [1]}, "OptionError", "or its bytes as a Uint8Array; got Array"),
-    ({"assets": "/nowhere"}, "ModelError", "expected worker.js to run; it cannot be loaded"),
+    ({"assets": "/nowhere"}, "ModelError", "nowhere/worker.js: expected the worker that mien"),
     ({"assets": "http://"}, "OptionError", "expected an address; got 'http://'"),
     ({"timeoutMs": 1}, "ModelError", "within 1 ms; they have not come"),
 ]
