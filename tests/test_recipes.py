@@ -41,6 +41,20 @@ def test_every_recipe_has_a_known_network_and_stands_in_the_help_and_the_guide(n
     assert f"| `{recipe.name}` | `{recipe.network}`" in guide.read_text(encoding="utf-8")
 
 
+def test_what_the_guide_calls_off_in_all_recipes_is_off_and_the_rest_is_not() -> None:
+    guide = (Path(__file__).parents[1] / "docs" / "training.md").read_text(encoding="utf-8")
+    off = re.findall(r"`(\w+)`", guide.split("Off in all recipes are")[1].split("\n\n")[0])
+    usual = Augmentation()
+    cameras = ("blur", "brightness", "contrast", "noise", "coarse_px", "jpeg", "shade", "bars")
+    never = [
+        name
+        for name in cameras
+        if all(getattr(r.augmentation, name) == getattr(usual, name) for r in RECIPES.values())
+    ]
+
+    assert off == never == ["jpeg", "shade", "bars"]
+
+
 def test_settings_can_be_replaced_and_the_recipe_stays_as_it_is() -> None:
     changed = recipe_named("paper", epochs=3, learning_rate=0.01)
 
