@@ -330,6 +330,8 @@ def test_a_photo_is_read_by_each_model_and_faces_of_the_set_can_be_kept_out(
     assert written.status == 0
     text = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
     figures = {path.name for path in (tmp_path / "report" / "figures").iterdir()}
+    assert "--out report --no-train --photo PHOTO --no-samples\n" in text  # what makes it again
+    assert "`PHOTO` for a photo" in text
     assert "samples.png" not in text
     assert not {name for name in figures if name.startswith("samples")}
     for name in ("paper", "paper-modern"):
