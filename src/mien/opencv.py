@@ -1,8 +1,6 @@
 """OpenCV, so that nothing else of the process changes: `from mien.opencv import cv2`.
 
-Its loader puts a folder before LD_LIBRARY_PATH, for the processes that this one will start. Where
-that was not set, an empty name stands behind it, which is the folder that they are started in: a
-library that lies there, beside somebody's photos, would be run.
+Its loader changes LD_LIBRARY_PATH, which the processes that this one starts would take over.
 """
 
 import os
