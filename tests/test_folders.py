@@ -213,6 +213,12 @@ def test_each_folder_of_a_split_may_have_its_list(tmp_path: Path) -> None:
         assert faces.left_out == {"contempt": 1}
         assert faces.name == "unpacked"
 
+    _images(tmp_path, "logo.png")
+    with pytest.raises(
+        DataError, match=r"test: expected metadata.csv alone .*: give .*unpacked as the data set"
+    ):
+        load_faces(tmp_path)
+    (tmp_path / "logo.png").unlink()
     table.unlink()
     with pytest.raises(DataError, match=r"test: expected one CSV file with .* got none"):
         load_faces(tmp_path)

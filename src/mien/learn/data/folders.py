@@ -244,6 +244,11 @@ def word_expected(got: str) -> str:
 
 def _unknown(folder: Path) -> str:
     if split_of(folder.name) is not None:
+        if lists := [table.name for table in folder.glob("[!.]*.csv") if is_list(table)]:
+            return (
+                f"{folder}: expected {lists[0]} alone to say the emotions: give {folder.parent} as "
+                "the data set, without folders that are called after emotions"
+            )
         return (
             f"{folder}: expected a folder in it for each of {', '.join(EMOTIONS)}, or a CSV file "
             "with the columns image and emotion; its images lie loose"
