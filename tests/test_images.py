@@ -544,13 +544,16 @@ def test_open_files_and_memory_are_read(tmp_path: Path) -> None:
 def test_no_more_memory_is_asked_for_than_a_file_may_need(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(saved(quarters(), "PNG"))
+    large = tmp_path / "large.png"
+    large.write_bytes(path.read_bytes())
+    os.truncate(large, 70_000_000)
     code = (
         "import resource, sys; from mien import load_image; load_image(sys.argv[1]); "
         "taken = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize(); "
         "resource.setrlimit(resource.RLIMIT_AS, (taken + 100_000_000,) * 2); "
-        "load_image(sys.argv[1]); load_image(open(sys.argv[1], 'rb'))"
+        "load_image(sys.argv[1]); load_image(open(sys.argv[1], 'rb')); load_image(sys.argv[2])"
     )
-    subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+    subprocess.run([sys.executable, "-c", code, str(path), str(large)], check=True)
 
 
 def test_a_pipe_that_gives_little_at_a_time_is_read_to_its_end() -> None:

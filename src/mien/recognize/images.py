@@ -211,7 +211,7 @@ def _bytes_of(file: Any, name: str, size: int = 0) -> bytes:
     _check_bytes(size, name)
     pieces: list[bytes] = []
     taken = 0
-    while piece := file.read(max(size + 1, _PIECE_BYTES)):  # pipes give what there is
+    while piece := file.read(max(size + 1 - taken, _PIECE_BYTES)):  # pipes give what there is
         if not isinstance(piece, bytes):  # of a text file, or one of asyncio
             if inspect.iscoroutine(piece):
                 piece.close()
