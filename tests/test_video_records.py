@@ -369,6 +369,8 @@ def test_frames_that_somebody_left_out_are_told_once(suffix: str, tmp_path: Path
         # --every 1 of a video whose rate falls from 25 to 5 frames a second
         [*((25 * i, i) for i in range(9)), *((200 + 5 * i, 8 + i) for i in range(1, 9))],
         [(0, 0.0), (1, 0.03), (2, 9.0), (3, 9.03)],  # a still image in a recorded screen
+        # --every 1 of such a screen, on which something moves now and then
+        [frame for k in range(9) for frame in ((60 * k, 6.0 * k), (60 * k + 1, 6.0 * k + 0.02))],
         [(i + i // 7 * 3, (i + i // 7 * 3) / 25) for i in range(100)],  # a camera, some dropped
         [(0, 0.0)],
     ],

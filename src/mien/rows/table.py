@@ -60,6 +60,7 @@ _LISTED: Final = 32  # frames whose faces become readings together
 
 _GAP_S: Final = 0.5  # of frames that are left out; a camera may miss some for less
 _MISSED: Final = 1.9  # times the usual step: one frame at least is left out
+_SLOWER: Final = 2.0  # times as long as usual for each number: the video itself stood still
 
 BLOCK: Final = 4096
 """Frames and faces that wait until they are counted together."""
@@ -492,7 +493,8 @@ class _Gaps:
     """Where somebody has left out the rows of frames, those without a face for one.
 
     With `mien video --every`, and of a camera, numbers rise by more than one, too, and where the
-    rate varies not by the same: a gap is longer than usual both in numbers and in time.
+    rate varies not by the same: a gap is longer than usual both in numbers and in time, at about
+    the usual rate.
     """
 
     def __init__(self) -> None:
@@ -517,7 +519,8 @@ class _Gaps:
         gaps = {
             step: (count, seconds, first)
             for step, (count, seconds, first) in self._steps.items()
-            if step > 1.5 * usual and seconds / count > max(_MISSED * usual_s, _GAP_S)
+            if step > 1.5 * usual
+            and max(_MISSED * usual_s, _GAP_S) < seconds / count < _SLOWER * step * usual_s / usual
         }
         if not gaps:
             return ""
