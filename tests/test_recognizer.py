@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -178,6 +179,7 @@ def test_one_path_is_not_several(two_faces: Recognizer) -> None:
         ({"detector": "mtcnn"}, "expected a detector among"),
         ({"detector": None}, r"detector: expected a name, or an object that finds .*; got None"),
         ({"detector": YuNetDetector}, "detector: expected a name, or an object .*; got <class"),
+        ({"detector": SimpleNamespace(detect=len)}, r"has their framing, see mien\.Detector; got"),
         ({"min_face_px": -1}, "min_face_px"),
         ({"threads": -1}, "threads"),
         *(

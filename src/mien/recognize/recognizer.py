@@ -77,10 +77,12 @@ class Recognizer:
         self.threshold = threshold
         if isinstance(detector, str):
             detector = detector_named(detector, min_face_px=min_face_px, full_size=full_size)
-        elif isinstance(detector, type) or not hasattr(detector, "detect"):
+        elif isinstance(detector, type) or not (
+            hasattr(detector, "detect") and hasattr(detector, "framing")
+        ):
             raise OptionError(
-                "expected a name, or an object that finds faces with detect(image); "
-                f"got {detector!r}",
+                "expected a name, or an object that finds faces with detect(image) and has their "
+                f"framing, see mien.Detector; got {detector!r}",
                 argument="detector",
             )
         self.detector = detector
