@@ -1,7 +1,11 @@
-"""What other packages do to OpenCV, and what is said then; what OpenCV does to the process."""
+"""What other packages do to OpenCV, and what is said then; what OpenCV does to the process.
+
+And what a program is told that was packed without mien's own files.
+"""
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 import cv2
@@ -86,3 +90,38 @@ def test_opencv_is_imported_by_the_one_module_that_keeps_the_environment() -> No
     ]
     # `mien.recognize` has imported it in that way before any of its modules is there.
     assert [name for name in by_itself if not name.startswith("recognize/")] == ["opencv.py"]
+
+
+@pytest.mark.parametrize(
+    ("opened", "missing"),
+    [
+        ("mien.Recognizer()", "yunet.onnx"),
+        ("mien.Classifier()", "mien.onnx"),
+        ("mien.recognize.movements.Movements()", "movements.onnx"),
+        ("mien.output.pages.render('video.html')", "base.html"),
+    ],
+)
+def test_a_program_that_was_packed_without_the_files_of_mien_is_told(
+    opened: str, missing: str, tmp_path: Path
+) -> None:
+    package = Path(opencv.__file__).parent
+    for code in package.rglob("*.py"):
+        copy = tmp_path / "mien" / code.relative_to(package)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(code, copy)
+    statement = f"import mien, mien.output.pages, mien.recognize.movements; {opened}"
+    done = in_python("-c", statement, env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    assert f"{missing}: expected a file that mien brings with it; it is not there." in done.stderr
+    assert "PyInstaller by --collect-data mien" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores are told to Linux alone")
+def test_every_core_is_every_one_that_the_process_may_use(tiny_model: Path) -> None:
+    code = (
+        "import os, sys; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); "
+        "os.cpu_count = lambda: 4; from mien import Classifier; "
+        "count = lambda: len(os.listdir('/proc/self/task')); before = count(); "
+        "kept = Classifier(sys.argv[1], threads=0); print(count() - before)"
+    )
+    done = in_python("-c", code, tiny_model, check=True)
+    assert done.stdout == "0\n"

@@ -7,8 +7,11 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
+
+from mien.errors import MienError
 
 _IMPORTING: Final = threading.Lock()  # of two threads, one would set back what the other set
 
@@ -37,10 +40,25 @@ def onnx_session(source: str | bytes, *, threads: int = 1, one_shape: bool = Tru
     """
     ort = import_onnxruntime()
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads or os.cpu_count() or 1
+    options.intra_op_num_threads = threads or cores()
     options.log_severity_level = 4
     options.enable_mem_pattern = one_shape
     return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+
+def own_file(path: Path) -> Path:
+    """A file that mien brings with it, other than code.
+
+    Raises:
+        MienError: it is not there; the message says what may have left it behind.
+    """
+    if not path.is_file():
+        raise MienError(
+            f"{path}: expected a file that mien brings with it; it is not there. What packs a "
+            "program takes code alone until it is told otherwise: PyInstaller by --collect-data "
+            "mien, Nuitka by --include-package-data=mien; nothing is read out of a zip archive"
+        )
+    return path
 
 
 def cores() -> int:

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from mien.environment import own_file
 from mien.errors import counted, needs_extra
 from mien.output.files import json_text
 
@@ -165,8 +166,13 @@ def _environment() -> "Environment":
     # Here, as most commands write no page.
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
+    try:
+        loader = PackageLoader("mien.output")
+    except ValueError:  # there is no such folder
+        own_file(Path(__file__).parent / "templates" / "base.html")
+        raise
     environment = Environment(
-        loader=PackageLoader("mien.output"),
+        loader=loader,
         autoescape=lambda name: name is not None and name.endswith(".html"),
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -2,13 +2,13 @@
 
 import asyncio
 import copy
-import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 from mien import __version__
+from mien.environment import cores
 from mien.recognize.recognizer import Recognizer
 from mien.web.batching import BatchingClassifier
 from mien.web.errors import ApiError
@@ -42,7 +42,7 @@ class Service:
         self._recognizer = settings.open(threads=settings.threads)
         self.unshared = self._recognizer.classifier
         self._recognizer.classifier = self.classifier = BatchingClassifier(self.unshared)
-        self.threads = ThreadPoolExecutor(min(os.cpu_count() or 1, _MAX_THREADS), "mien reader")
+        self.threads = ThreadPoolExecutor(min(cores(), _MAX_THREADS), "mien reader")
         self.held_bytes = 0
         self.live_clients = 0
         self.videos: dict[str, Any] = {}
