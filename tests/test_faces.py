@@ -1,7 +1,7 @@
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import cv2
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mien import (
     Detector,
     Face,
+    Framing,
     HaarDetector,
     ImageError,
     OptionError,
@@ -31,6 +32,13 @@ from mien.recognize.yunet import YuNet
 
 PORTRAIT_BOX: Box = (179.0, 63.0, 270.0, 175.0)  # of the face in the portrait, by eye
 SAME = 0.6  # intersection over union of two boxes that mean the same face
+
+
+@pytest.mark.parametrize("kind", [*DETECTORS.values(), WholeImage])
+def test_type_checkers_take_it_for_a_detector(kind: type[Detector]) -> None:
+    assert (
+        get_type_hints(kind)["framing"] is Framing
+    )  # a Final of a class is no property to Pyright
 
 
 def resized(image: Image, scale: float) -> Image:

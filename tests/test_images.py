@@ -33,7 +33,7 @@ from image_files import (
 )
 from mien import ImageError, load_image
 from mien.readings import Image
-from mien.recognize.images import MAX_PIXELS, load_with_notes
+from mien.recognize.images import MAX_PIXELS, ImageSource, load_with_notes
 
 ANIMATED = ("GIF", "WEBP", "AVIF", "PNG")
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "TIFF", "GIF")
@@ -538,6 +538,9 @@ def test_open_files_and_memory_are_read(tmp_path: Path) -> None:
     ):
         for source in (io.BytesIO(content), file, raw, member):
             assert (load_image(cast(Any, source)) == quarters()).all()
+    memory: list[ImageSource] = [content, bytearray(content), memoryview(content)]
+    for one in memory:
+        assert (load_image(one) == quarters()).all()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no limit holds")

@@ -121,7 +121,7 @@ class YuNetDetector:
     # FER2013's frame of 48 pixels as YuNet sees it: of 3,000 training images it finds 96.0 %, boxes
     # 39.0 x 46.3 pixels around (24.0, 24.7), eyes at (14.8, 17.8) and (32.5, 18.0), tilted by 0.6
     # degrees (standard deviation 7.0). `benchmarks/framing.py` prints these medians and means.
-    framing: Final = Framing(side=1.014, shift_x=0.0, shift_y=-0.017)
+    framing: Framing = Framing(side=1.014, shift_x=0.0, shift_y=-0.017)
 
     def __init__(
         self,
@@ -361,7 +361,7 @@ class HaarDetector:
     MIN_WINDOW_PX: Final = 30  # smaller windows find more false faces than true ones
 
     # Of the same 3,000 images it finds 62.7 %: boxes of 38.0 pixels around (23.9, 23.7).
-    framing: Final = Framing(side=1.193, shift_x=0.0, shift_y=0.007)
+    framing: Framing = Framing(side=1.193, shift_x=0.0, shift_y=0.007)
 
     def __init__(
         self,
@@ -436,7 +436,7 @@ class WholeImage:
         OptionError: an argument is out of its range.
     """
 
-    framing: Final = Framing(side=1.0, shift_x=0.0, shift_y=0.0, is_frame=True)
+    framing: Framing = Framing(side=1.0, shift_x=0.0, shift_y=0.0, is_frame=True)
 
     def __init__(self, *, min_face_px: float = 0.0, full_size: bool = False) -> None:
         if min_face_px or full_size:

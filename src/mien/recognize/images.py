@@ -24,7 +24,9 @@ from mien.recognize.sources import RAW_HINT, address_hint, said_to_be
 if TYPE_CHECKING:
     from PIL import Image as PILImage
 
-ImageSource: TypeAlias = "str | Path | bytes | IO[bytes] | PILImage.Image | NDArray[Any]"
+ImageSource: TypeAlias = (
+    "str | Path | bytes | bytearray | memoryview | IO[bytes] | PILImage.Image | NDArray[Any]"
+)
 """What `load_image` takes."""
 
 SUFFIXES: Final = frozenset(
@@ -161,7 +163,9 @@ def load_with_notes(
     return _decode(content, name, min_side_px, max_pixels)
 
 
-def _content_of(source: "str | Path | bytes | IO[bytes]") -> tuple[bytes, str]:
+def _content_of(
+    source: "str | Path | bytes | bytearray | memoryview | IO[bytes]",
+) -> tuple[bytes, str]:
     """The bytes of a file, and what to call it."""
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source), THESE_BYTES
