@@ -71,6 +71,14 @@ def raw(
     return server.post(path, content=content, headers={"Content-Type": kind})
 
 
+@pytest.mark.parametrize("path", ["/", "/openapi.json", "/api/health", "/api/models", "/api/none"])
+def test_what_can_be_got_can_be_asked_for_its_head(server: Running, path: str) -> None:
+    head, got = server.request("HEAD", path), server.get(path)
+    assert (head.status_code, head.content) == (got.status_code, b"")
+    for name in ("content-type", "content-length", "content-security-policy"):
+        assert head.headers[name] == got.headers[name]
+
+
 def test_health_says_what_the_server_takes(server: Running) -> None:
     health = server.get("/api/health").json()
     said = {"status": "ok", "version": __version__, "model": "mien", "camera": False}

@@ -1,4 +1,5 @@
 import asyncio
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,7 @@ from mien.errors import OptionError
 from mien.recognize.classifier import DEFAULT_MODEL, shipped_models
 from mien.web.security import say_goodbye
 from mien.web.settings import Limits, WebSettings
+from mien.web.videos import JSON_LINES
 from named_pipes import wait_until
 from web_client import (
     AUTHORIZED,
@@ -90,6 +92,15 @@ def test_pages_of_an_origin_that_is_named_can_use_the_api(friendly: Running) -> 
         assert "origin" in answer.headers["vary"].lower()
         assert "access-control-allow-credentials" not in answer.headers
     assert code_of(answer) == (401, "token")
+    for method in ("GET", "HEAD", "DELETE"):
+        asked["Access-Control-Request-Method"] = method
+        assert httpx.options(f"{friendly.address}/api/health", headers=asked).status_code == 200
+    row = {"frame": 0, "time_s": 0, "track": None}
+    own = headers | AUTHORIZED | {"Content-Type": JSON_LINES}
+    file = friendly.post("/api/rows?kind=csv", headers=own, content=json.dumps(row))
+    assert "content-disposition" in file.headers
+    exposed = file.headers["access-control-expose-headers"].lower().split(", ")
+    assert {"content-disposition", "retry-after"} <= {*exposed}
     with live_client(friendly.address, token=TOKEN, origin=Origin(OTHERS)) as client:
         client.send(b"x")
         assert "bad_image" in str(client.recv(timeout=PATIENCE_S))

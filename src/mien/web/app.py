@@ -102,9 +102,9 @@ def create_app(settings: WebSettings | None = None, *, camera: CameraFeed | None
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.allow_origins,
-            allow_methods=("GET", "POST", "DELETE"),
+            allow_methods=("GET", "HEAD", "POST", "DELETE"),
             allow_headers=("Authorization", "Content-Type", "X-Filename"),
-            expose_headers=("Retry-After",),
+            expose_headers=("Retry-After", "Content-Disposition"),
         )
 
     @app.get(
