@@ -14,6 +14,7 @@ from PIL import Image as PILImage
 import peers
 import real_photos
 from command_line import Mien
+from mien import __version__
 from mien.errors import DataError
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import list_images, load_faces
@@ -285,7 +286,7 @@ def test_a_model_has_the_figures_that_evaluate_gives(
     (row,) = content["rows"]
     assert status == 0
     assert out.startswith("photos: 7 photos. ")
-    assert f"| mien 0.1.0, model {tiny_model} | its own | " in out
+    assert f"| mien {__version__}, model {tiny_model} | its own | " in out
     assert "What the 3 neutral faces are called:" in out
     assert row["scores"] == evaluated(mien, tiny_model, photos)["photos"]
     assert not (tmp_path / "inputs" / "real_photo.rgb").exists()

@@ -1,3 +1,4 @@
+import json
 import zipfile
 from pathlib import Path, PurePosixPath
 
@@ -51,6 +52,15 @@ def test_the_citation_is_of_this_version_and_names_the_paper() -> None:
     assert f"\nversion: {mien.__version__}\n" in cited
     assert "    title: >-\n      Facial Image Emotion Recognition and Detection" in cited
     assert "    family-names: Njoku\n" in cited.replace("        family", "    family")
+
+
+def test_the_npm_package_has_the_version_of_the_python_package() -> None:
+    package, lock = (
+        json.loads((ROOT / "js" / name).read_text())
+        for name in ("package.json", "package-lock.json")
+    )
+    versions = {package["version"], lock["version"], lock["packages"][""]["version"]}
+    assert versions == {mien.__version__}
 
 
 def test_the_benchmark_of_the_package_brings_its_image() -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field
 
+from mien import __version__
 from mien.labels import EMOTIONS
 from mien.web.settings import Limits
 
@@ -121,7 +122,7 @@ class Health:
 
     __pydantic_config__ = _example(
         status="ok",
-        version="0.1.0",
+        version=__version__,
         model="mien",
         uptime_s=12.3,
         live_clients=1,
