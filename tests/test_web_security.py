@@ -2,15 +2,18 @@ import asyncio
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from fastapi import WebSocket
+from fastapi import FastAPI, WebSocket
+from starlette.types import ASGIApp
 from websockets.typing import Origin, Subprotocol
 
 from mien.errors import OptionError
 from mien.recognize.classifier import DEFAULT_MODEL, shipped_models
+from mien.web.app import create_app
 from mien.web.security import say_goodbye
 from mien.web.settings import Limits, WebSettings
 from mien.web.videos import JSON_LINES
@@ -334,3 +337,43 @@ def test_a_failure_tells_the_client_nothing_of_the_program(
     assert "secret" not in answer.text
     assert "Traceback" not in answer.text
     assert "content-security-policy" in answer.headers
+
+
+# Within the program of somebody else
+
+
+JPEG = {"Content-Type": "image/jpeg"}
+
+
+async def asked(app: ASGIApp, path: str, content: bytes, **options: Any) -> httpx.Response:
+    transport = httpx.ASGITransport(app, root_path=options.pop("root_path", ""))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        return await client.post(path, content=content, **options)
+
+
+@pytest.mark.parametrize("is_mounted", [True, False])
+def test_an_application_below_another_path_is_as_closed(is_mounted: bool) -> None:
+    app: Any = create_app(WebSettings(token=TOKEN, limits=LIMITS))
+    root_path = "" if is_mounted else "/faces"  # of a proxy
+    if is_mounted:
+        inner, app = app, FastAPI()
+        app.mount("/faces", inner)
+
+    def code(size: int, headers: dict[str, str]) -> tuple[int, str]:
+        options = {"headers": JPEG | headers, "root_path": root_path}
+        return code_of(asyncio.run(asked(app, "/faces/api/readings", b"x" * size, **options)))
+
+    assert code(10, {}) == (401, "token")
+    assert code(LIMITS.request_bytes + 1, AUTHORIZED) == (413, "too_large")
+    assert code(LIMITS.image_bytes, AUTHORIZED) == (422, "unreadable")
+
+
+def test_an_application_lives_as_often_as_it_is_started(portrait: Path) -> None:
+    app = create_app()
+
+    async def live() -> int:
+        async with app.router.lifespan_context(app):
+            answer = await asked(app, "/api/readings", portrait.read_bytes(), headers=JPEG)
+            return answer.status_code
+
+    assert [asyncio.run(live()) for _ in range(2)] == [200, 200]

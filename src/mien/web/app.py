@@ -81,6 +81,7 @@ def create_app(settings: WebSettings | None = None, *, camera: CameraFeed | None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        service.start()
         yield
         service.stop()
         service.threads.shutdown(wait=False, cancel_futures=True)

@@ -81,7 +81,7 @@ class SecurityMiddleware:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        path = scope["path"]
+        path = _path(scope)
         if scope["method"] == "HEAD" and path.startswith("/api/"):
             scope = {**scope, "method": "GET"}  # uvicorn leaves the body of its answer out
         is_video = path.startswith("/api/videos")  # they bound their own time, and go to the disk
@@ -171,7 +171,7 @@ class SecurityMiddleware:
         if is_socket:
             offered = [name for name in scope["subprotocols"] if name.startswith(TOKEN_PREFIX)]
             self._check_token(offered[0].removeprefix(TOKEN_PREFIX) if offered else None)
-        elif scope["path"].startswith("/api/"):
+        elif _path(scope).startswith("/api/"):
             self._check_site(headers)
             kind, _, token = (_only(headers, "authorization") or "").partition(" ")
             self._check_token(token.strip() if kind.lower() == "bearer" else None)
@@ -227,6 +227,16 @@ async def say_goodbye(socket: WebSocket, code: int, reason: str = "") -> None:
 def subprotocol(socket: WebSocket) -> str | None:
     """The one that a client is answered with."""
     return SUBPROTOCOL if SUBPROTOCOL in socket.scope["subprotocols"] else None
+
+
+def _path(scope: Scope) -> str:
+    """The path within this application, as its routes are found by.
+
+    One that is mounted in another, or behind a proxy with a path, has a root before it.
+    """
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    return path.removeprefix(root) if path.startswith(f"{root}/") else path
 
 
 def _only(headers: Headers, name: str) -> str | None:

@@ -42,14 +42,18 @@ class Service:
         self._recognizer = settings.open(threads=settings.threads)
         self.unshared = self._recognizer.classifier
         self._recognizer.classifier = self.classifier = BatchingClassifier(self.unshared)
-        self.threads = ThreadPoolExecutor(min(cores(), _MAX_THREADS), "mien reader")
         self.held_bytes = 0
         self.live_clients = 0
         self.videos: dict[str, Any] = {}
         self.connections: Callable[[], int] = lambda: 0
         self.cancel_elsewhere: Callable[[str], bool] = lambda id_: False
-        self.stopping = asyncio.Event()
         self._started_at = time.monotonic()
+        self.start()
+
+    def start(self) -> None:
+        """Make what `stop` ends: an application may live several times, as in tests."""
+        self.threads = ThreadPoolExecutor(min(cores(), _MAX_THREADS), "mien reader")
+        self.stopping = asyncio.Event()
 
     def recognizer(self) -> Recognizer:
         """One for a thread, whose settings it may change; detector and network are shared."""
