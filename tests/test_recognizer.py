@@ -12,12 +12,16 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
-from fakes import EYES, FixedDetector, a_reading
+from fakes import EYES, FixedDetector, a_reading, a_tracked_reading
+from made_up_rows import frames_of, video_of
 from mien import (
     EMOTIONS,
     Detector,
+    Explanation,
     Face,
     ImageError,
+    ImageFile,
+    ImageResult,
     OptionError,
     Reading,
     Recognizer,
@@ -25,6 +29,8 @@ from mien import (
     YuNetDetector,
 )
 from mien.readings import Image
+from mien.recognize.images import LoadedImage
+from mien.recognize.video.frames import Frame
 
 BLANK = np.full((100, 120, 3), 128, np.uint8)
 
@@ -297,6 +303,20 @@ def test_what_is_no_number_is_unsure(
     broken = np.full((2, len(EMOTIONS)), np.nan, np.float32)
     monkeypatch.setattr(type(two_faces.classifier), "__call__", lambda self, crops: broken)
     assert [reading.unsure for reading in two_faces(noise[0])] == [True, True]
+
+
+def test_results_are_shown_without_their_pixels_and_columns(portrait: Path) -> None:
+    """As the last line of a notebook's cell shows them."""
+    tracked = a_tracked_reading(1)
+    shown = [
+        repr(Frame(0, 0.0, BLANK)),
+        repr(LoadedImage(BLANK)),
+        repr(ImageResult(ImageFile(portrait, portrait), BLANK, ())),
+        repr(Explanation("happy", 0.5, BLANK[:48, :48, 0], np.zeros((48, 48), np.float32), ())),
+        repr(video_of(frames_of([[tracked]] * 1000 + [[]]))),
+    ]
+    assert not any("array" in text for text in shown)
+    assert shown[-1] == "<VideoResult of 'clip.mp4': 1,001 frames, 1,000 faces, 1 track>"
 
 
 def test_numbers_of_numpy_become_plain_ones(tiny_model: Path) -> None:

@@ -358,7 +358,7 @@ class ImageResult:
     """
 
     file: ImageFile
-    image: NDArray[np.uint8] | None
+    image: NDArray[np.uint8] | None = field(repr=False)
     readings: tuple[Reading, ...]
     error: ImageError | None = None
     notes: tuple[str, ...] = ()
@@ -399,8 +399,8 @@ class Explanation:
 
     emotion: str
     probability: float
-    crop: NDArray[np.uint8]
-    heat: Heat
+    crop: NDArray[np.uint8] = field(repr=False)
+    heat: Heat = field(repr=False)
     parts: tuple[CoveredPart, ...]
     method: str = METHOD
     reading: Reading | None = None

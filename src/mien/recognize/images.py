@@ -7,7 +7,7 @@ import re
 import struct
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias, cast
@@ -91,7 +91,7 @@ _FLOAT_ADVICE: Final = (
 class LoadedImage:
     """An image, and what had to be decided to read it."""
 
-    image: Image  # (H, W, 3) uint8, RGB
+    image: Image = field(repr=False)  # (H, W, 3) uint8, RGB
     # what somebody may want to know, a sentence each, the same for all such files: that it is the
     # first image of an animation, or that 12-bit levels were scaled
     notes: tuple[str, ...] = ()

@@ -113,6 +113,11 @@ class VideoResult:
     movements: NDArray[np.float32] | None = None
     names: Mapping[int, str] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        tracks = counted(len(np.unique(self.tracks)), "track")
+        frames, faces = counted(len(self.frames), "frame"), counted(len(self.tracks), "face")
+        return f"<{type(self).__name__} of {self.source!r}: {frames}, {faces}, {tracks}>"
+
     def name_of(self, track: int) -> str:
         """What a person is called: the name that somebody gave, else "person 1" by the track."""
         return self.names.get(track, person_name(track))

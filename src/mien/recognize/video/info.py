@@ -1,6 +1,6 @@
 """A frame of a video, and what a video says of itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeAlias
@@ -26,7 +26,7 @@ class Frame:
 
     index: int
     time_s: float
-    image: Image
+    image: Image = field(repr=False)
 
 
 @dataclass(frozen=True)
