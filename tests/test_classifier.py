@@ -1,6 +1,9 @@
 import dataclasses
 import json
+import os
 import pickle
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -285,6 +288,13 @@ def test_a_file_without_votes_leaves_its_ensemble_without(
         assert classifier.read(some_crops(2))[1] is None
         with pytest.raises(ModelError, match=message):
             classifier.votes(some_crops(2))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are Unicode")
+def test_a_file_whose_name_is_no_utf_8_is_opened(tiny_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.onnx")
+    shutil.copy(tiny_model, path)
+    assert Classifier(path).spec == Classifier(tiny_model).spec
 
 
 def test_errors_name_the_member_at_fault(tmp_path: Path, three: list[Path]) -> None:

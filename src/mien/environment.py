@@ -39,11 +39,22 @@ def onnx_session(source: str | bytes, *, threads: int = 1, one_shape: bool = Tru
         one_shape: what is asked has few shapes, for each of which a plan of its memory is kept.
     """
     ort = import_onnxruntime()
+    if isinstance(source, str) and not _is_utf_8(source):  # which ONNX Runtime takes alone
+        source = Path(source).read_bytes()
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads or cores()
     options.log_severity_level = 4
     options.enable_mem_pattern = one_shape
     return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+
+def _is_utf_8(name: str) -> bool:
+    """Whether it is not a name of other bytes, as old disks have them, and any in the locale C."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def own_file(path: Path) -> Path:
