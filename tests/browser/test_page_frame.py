@@ -96,6 +96,24 @@ def test_is_as_the_desktop_is_dark_and_without_motion_and_light_where_that_is_ch
         assert fill.evaluate("e => getComputedStyle(e).transitionDuration") == "0s"
 
 
+def test_what_colors_say_is_seen_where_the_system_sets_the_colors(
+    browser: Browser, server: ServerProcess, portrait: Path
+) -> None:
+    with visited(browser, server.address, forced_colors="active") as (page, _):
+        style = "(e, part) => getComputedStyle(e, part).backgroundColor"
+        button = page.locator("#webcam-record")
+        assert button.evaluate(style, "::before") != button.evaluate(style, "")
+        go_to(page, "Photo")
+        tabs = [page.get_by_role("tab", name=name) for name in ("Photo", "Webcam")]
+        assert tabs[0].evaluate(style) != tabs[1].evaluate(style)
+        page.set_input_files("#photo-input", [portrait, portrait])
+        borders = "es => es.map((e) => getComputedStyle(e).borderColor)"
+        expect(page.locator("#photo-strip button")).to_have_count(2)
+        assert len({*page.locator("#photo-strip button").evaluate_all(borders)}) == 2
+        bars = page.locator("#photo-faces .bar i")
+        assert len({bar.evaluate(style) for bar in bars.all()}) == 7
+
+
 def test_says_when_the_server_is_gone_and_goes_on_when_it_is_back(browser: Browser) -> None:
     with (
         ExitStack() as until_the_page_is_closed,

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -109,10 +110,49 @@ def test_faces_have_the_numbers_of_their_cards_and_no_words_where_there_is_no_ro
     assert written[::2] == [f"{number}" for number in range(15, 0, -1)]
     assert "" in written[1::2]
 
+    photo_tab.set_input_files("#photo-input", portrait)
+    expect(photo_tab.locator("#photo-strip .tag").first).to_have_text("15 faces")
+    shown = photo_tab.locator("#photo-strip button").first
+    expect(shown).to_have_attribute("aria-label", re.compile("15 faces"))
+
     photo_tab.evaluate("window.written = []")
     photo_tab.get_by_role("button", name="Clear").click()
     read_photo(photo_tab, portrait)  # one face alone needs no number
     assert _written(photo_tab, 1)[0].startswith("happy 97")
+
+
+_PLATES = """async ([boxes, how]) => {
+  const { drawFaces } = await import("/static/faces.js");
+  const probabilities = { happy: 1 };
+  const faces = boxes.map((box) => ({ box, emotion: "happy", probability: 1, probabilities }));
+  const context = document.createElement("canvas").getContext("2d");
+  const plates = [];
+  let shape;
+  context.roundRect = (...sides) => (shape = sides);
+  context.fill = (path) => path || plates.push(shape);
+  drawFaces(context, faces, how);
+  return plates.map(([x, y, width, height]) => [x, y, x + width, y + height]);
+}"""
+
+
+def _overlap(one: Sequence[float], other: Sequence[float]) -> bool:
+    return all(one[i] < other[i + 2] and other[i] < one[i + 2] for i in (0, 1))
+
+
+@pytest.mark.parametrize("side", [16, 30, 60, 300])
+def test_no_plate_covers_eyes_or_another_plate(page: Page, side: int) -> None:
+    width, height = 340, 300
+    steps = [range(0, most - side + 1, side + 22) for most in (width, height)]
+    boxes = [[x, y, x + side, y + side] for y in steps[1] for x in steps[0]]
+    how = {"scale": 1, "width": width, "height": height, "letterPx": 13}
+    plates = page.evaluate(_PLATES, [boxes, how])
+    assert len(plates) > len(boxes) / 2
+    faces = [[x0, y0 + (y1 - y0) / 4, x1, y1] for x0, y0, x1, y1 in boxes]
+    for i, plate in enumerate(plates):
+        assert not any(_overlap(plate, other) for other in faces + plates[:i])
+    for selected in (0, len(boxes) - 1):  # what is pointed out is drawn last, in any case
+        x0, y0, x1, y1 = page.evaluate(_PLATES, [boxes, how | {"selected": selected}])[-1]
+        assert _overlap([x0 - 1, y0 - 1, x1 + 1, y1 + 1], boxes[selected])
 
 
 @pytest.mark.parametrize("kind", ["drop", "paste"])

@@ -165,6 +165,12 @@ def test_the_boxes_are_laid_in_step_over_the_image(read: Page, log: Log) -> None
     assert left_at(3.0) - left_at(1.0) == pytest.approx(100 / 480, abs=0.02)
 
 
+def test_the_table_of_people_needs_no_scrolling_at_1200_pixels(read: Page) -> None:
+    read.set_viewport_size({"width": 1200, "height": 860})
+    table = read.get_by_role("region", name="Table of the people in the video")
+    assert table.evaluate("e => e.scrollWidth - e.clientWidth") == 0
+
+
 def test_a_name_is_in_all_files(read: Page, tmp_path: Path) -> None:
     read.get_by_label("Name of person 1").fill("Anna")
     rows = csv_rows(save_download(read, "#video-csv", tmp_path))

@@ -5,6 +5,11 @@ import { EMOTIONS, inkOn, percent, shownOf, UNSURE } from "./emotions.js";
 
 const PATHS = new Map([...EMOTIONS, UNSURE].map((each) => [each, new Path2D(each.shape)]));
 
+const PAD = 0.42; // of a plate, in its letters, and so the shape
+const SHAPE = 0.82;
+const FOREHEAD = 0.25; // of the height of a face's box
+const SMALL = 0.75; // letters where there is little room
+
 /** Draw the shape of an emotion in a square of `size`, its top left corner at x, y. */
 export function drawShape(context, emotion, x, y, size, color) {
   context.save();
@@ -17,7 +22,7 @@ export function drawShape(context, emotion, x, y, size, color) {
 
 /**
  * Draw each face's box and, on a plate in the emotion's colour, its number if there are several,
- * its shape, word and probability; no words where these would cover another face.
+ * its shape, word and probability: so much of it as covers neither another face nor eyes.
  *
  * @param {CanvasRenderingContext2D} context in whose units all else is.
  * @param {object[]} faces readings, boxes in pixels of the image.
@@ -36,13 +41,62 @@ export function drawFaces(context, faces, how) {
   for (let at = faces.length - 1; at >= 0; at -= 1) {
     drawBox(context, boxes[at], shownOf(faces[at]).color, letterPx, at === selected);
   }
-  const taken = [...boxes];
-  for (let at = faces.length - 1; at >= 0; at -= 1) {
-    const others = taken.filter((_, other) => other !== at);
-    const number = faces[at].track ?? (faces.length > 1 ? at + 1 : "");
-    const plate = { number: `${number}`, width, height, letterPx };
-    taken.push(drawPlate(context, faces[at], boxes[at], others, plate));
+  for (const plate of platesOf(context, faces, boxes, how)) fillPlate(context, plate);
+}
+
+/** The plates of faces and their places: a number wherever it fits, words where room is left. */
+function platesOf(context, faces, boxes, { width, height, letterPx, selected = -1 }) {
+  const order = faces.map((_, at) => at);
+  if (selected >= 0) order.unshift(...order.splice(selected, 1)); // it has the first choice
+  const eyes = boxes.map(withoutForehead);
+  const plates = new Map();
+  const isFree = (place, at) =>
+    !eyes.some((other) => overlap(place, other)) &&
+    ![...plates].some(([other, plate]) => other !== at && overlap(place, plate.place));
+  const lay = (at, size, words) => {
+    const number = `${faces[at].track ?? (faces.length > 1 ? at + 1 : "")}`;
+    const plate = { emotion: shownOf(faces[at]), words, number, size };
+    const places = placesOf(boxes[at], sizeOf(context, plate), width, height);
+    let place = places.find((each) => isFree(each, at));
+    if (at === selected && !plates.has(at)) place ??= places[0];
+    if (place) plates.set(at, { ...plate, place });
+    return place;
+  };
+  for (const at of order) lay(at, letterPx * SMALL, "");
+  for (const at of order) {
+    const across = boxes[at][2] - boxes[at][0];
+    const size = Math.min(Math.max(across / 9, letterPx), letterPx * 1.6);
+    if (!lay(at, size, wordsOf(faces[at]))) lay(at, size, "");
   }
+  // The surest face comes last, on top, and after it the one that is pointed out.
+  return order.reverse().flatMap((at) => plates.get(at) ?? []);
+}
+
+function wordsOf(face) {
+  // "unsure 40 %" would say that it is the doubt that has 40 %.
+  const { name } = shownOf(face);
+  return face.unsure ? name : `${name} ${percent(face.probability)}`;
+}
+
+/** Where the plate of a face may lie, the best place first. */
+function placesOf([x0, y0, x1, y1], [across, down], width, height) {
+  const corners = [
+    [x0, y0 - down],
+    [x0, y1],
+    [x1 - across, y0 - down],
+    [x1 - across, y1],
+    [x0, y0],
+  ];
+  return corners.map(([x, y]) => {
+    const left = Math.max(0, Math.min(x, width - across));
+    const top = Math.max(0, Math.min(y, height - down));
+    return [left, top, left + across, top + down];
+  });
+}
+
+/** What no plate may cover of a face: all but its forehead. */
+function withoutForehead([x0, y0, x1, y1]) {
+  return [x0, y0 + (y1 - y0) * FOREHEAD, x1, y1];
 }
 
 function drawBox(context, [x0, y0, x1, y1], color, letterPx, selected) {
@@ -59,61 +113,39 @@ function drawBox(context, [x0, y0, x1, y1], color, letterPx, selected) {
   context.stroke();
 }
 
-function drawPlate(context, face, box, others, { number, width, height, letterPx }) {
-  const emotion = shownOf(face);
-  const [x0, y0, x1, y1] = box;
-  const size = Math.min(Math.max((x1 - x0) / 9, letterPx), letterPx * 1.6);
-  // "unsure 40 %" would say that it is the doubt that has 40 %.
-  let words = face.unsure ? emotion.name : `${emotion.name} ${percent(face.probability)}`;
+/** How wide and how high a plate is. */
+function sizeOf(context, { size, words, number }) {
+  context.font = letters(size, 600);
+  const pad = size * PAD;
+  const numberWidth = number ? context.measureText(number).width + pad : 0;
+  const wordsWidth = words ? pad * 0.7 + context.measureText(words).width : 0;
+  return [pad + numberWidth + size * SHAPE + wordsWidth + pad, size * 1.62];
+}
+
+function fillPlate(context, { size, words, number, place, emotion }) {
+  const [left, top, right, bottom] = place;
   context.font = letters(size, 600);
   context.textBaseline = "middle";
-  const pad = size * 0.42;
-  const shape = size * 0.82;
-  const numberWidth = number ? context.measureText(number).width + pad : 0;
-  const short = pad + numberWidth + shape + pad;
-  const down = size * 1.62;
-
-  const placesOf = (across) =>
-    [
-      [x0, y0 - down],
-      [x0, y1],
-      [x1 - across, y0 - down],
-      [x1 - across, y1],
-      [x0, y0],
-    ].map(([x, y]) => {
-      const left = Math.max(0, Math.min(x, width - across));
-      const top = Math.max(0, Math.min(y, height - down));
-      return [left, top, left + across, top + down];
-    });
-  const isFree = (plate) => !others.some((other) => overlap(plate, other));
-  const long = short + pad * 0.7 + context.measureText(words).width;
-  let place = placesOf(long).find(isFree);
-  if (!place) {
-    words = "";
-    place = placesOf(short).find(isFree) ?? placesOf(short)[0];
-  }
-  const [left, top, right] = place;
-
   context.beginPath();
-  context.roundRect(left, top, right - left, down, size * 0.4);
+  context.roundRect(left, top, right - left, bottom - top, size * 0.4);
   context.fillStyle = emotion.color;
   context.fill();
   context.strokeStyle = "rgb(13 15 18 / 45%)";
   context.lineWidth = Math.max(1, size / 14);
   context.stroke();
   const ink = inkOn(emotion.color);
-  const middle = top + down / 2;
+  const [pad, shape] = [size * PAD, size * SHAPE];
+  const middle = (top + bottom) / 2;
   context.fillStyle = ink;
   let x = left + pad;
   if (number) {
     context.globalAlpha = 0.75;
     context.fillText(number, x, middle);
     context.globalAlpha = 1;
-    x += numberWidth;
+    x += context.measureText(number).width + pad;
   }
   drawShape(context, emotion, x, middle - shape / 2, shape, ink);
   context.fillText(words, x + shape + pad * 0.7, middle + size * 0.04);
-  return place;
 }
 
 function overlap(a, b) {

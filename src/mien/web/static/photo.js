@@ -16,6 +16,7 @@ const AT_ONCE = 3; // on their way to the engine; the server reads the faces of 
 const THUMBNAIL_PX = 184;
 const LISTS_MS = 60; // until thumbnails and table show a change
 const TRIES = 2; // where the server goes while it reads: perhaps this very image made it go
+const MOST_SHAPES = 4; // on a thumbnail; of more faces it says how many they are
 const MOST_ENLARGED = 2; // a small image is shown at most so many times as large
 
 let images = []; // {file, name, width, height, ms, error, faces, thumbnail, done}
@@ -255,10 +256,10 @@ function showStrip() {
   strip.replaceChildren(
     ...read.map((image) => {
       const faces = facesOf(image);
-      const shown = faces.slice(0, 4).map((face) => shapeOf(shownOf(face)));
-      const more = faces.length > 4 ? [`+${faces.length - 4}`] : [];
-      const words = shown.length ? [...shown, ...more] : ["no face"];
-      const tag = make("span", { class: "tag", "aria-hidden": "true" }, words);
+      const shapes = faces.map((face) => shapeOf(shownOf(face)));
+      const words = faces.length ? count(faces.length, "face") : "no face";
+      const shown = faces.length && faces.length <= MOST_SHAPES ? shapes : [words];
+      const tag = make("span", { class: "tag", "aria-hidden": "true" }, shown);
       const properties = {
         type: "button",
         "aria-current": image === current && "true",
