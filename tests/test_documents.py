@@ -124,3 +124,19 @@ def test_code_in_documents_prints_what_they_say() -> None:
     for code, printed in found:
         done = in_python("-c", code, cwd=ROOT)
         assert done.stdout == printed, done.stderr
+
+
+def test_the_layout_in_contributing_names_what_is_there_once() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    layout = text.split("```\nsrc/mien/\n")[1].split("\ntests/")[0]
+    rooms: list[Path] = [ROOT / "src" / "mien"]
+    found: list[Path] = []
+    for indent, names in re.findall(r"^( {2}| {4})(\w.*?)(?: {2,}.*)?$", layout, re.MULTILINE):
+        folder = rooms[-1] if len(indent) == 4 else rooms[0]
+        for name in names.rstrip(",").split(", "):
+            path = folder / name
+            assert path.is_dir() or path.with_suffix(".py").is_file(), path
+            found.append(path)
+        if len(indent) == 2 and names.endswith("/"):
+            rooms[1:] = [folder / names]
+    assert len(found) == len(set(found)) > 30
