@@ -31,7 +31,7 @@ from image_files import (
     tiff,
     twelve_bits_packed,
 )
-from mien import ImageError, load_image
+from mien import ImageError, OptionError, load_image
 from mien.readings import Image
 from mien.recognize.images import MAX_PIXELS, ImageSource, load_with_notes
 
@@ -422,6 +422,10 @@ def test_the_bound_can_be_set(portrait: Path, portrait_image: Image) -> None:
             load_image(source, max_pixels=512 * 512 - 1)
         assert load_image(source, max_pixels=512 * 512).shape == (512, 512, 3)
     assert load_image(np.zeros((1, 1, 3), np.uint8), min_side_px=1).shape == (1, 1, 3)
+    nothing: Any = None
+    for bound in ("max_pixels", "min_side_px"):
+        with pytest.raises(OptionError, match=f"{bound}: expected a number; got None"):
+            load_image(portrait, **{bound: nothing})
 
 
 # Phones

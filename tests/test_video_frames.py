@@ -279,12 +279,21 @@ def test_what_is_no_video_is_said_in_a_sentence(tmp_path: Path) -> None:
         {"end_s": 0},
         {"start_s": 2, "end_s": 1},
         {"sequence_fps": 0},
+        *({name: "1"} for name in ("every_s", "start_s", "end_s", "sequence_fps")),
     ],
 )
-def test_times_that_make_no_part_are_refused(options: dict[str, float], tmp_path: Path) -> None:
+def test_times_that_make_no_part_are_refused(options: dict[str, Any], tmp_path: Path) -> None:
     make_video(tmp_path / "clip.mp4")
     with pytest.raises(OptionError, match="expected"):
-        frames(tmp_path / "clip.mp4", **options)  # type: ignore[arg-type]
+        frames(tmp_path / "clip.mp4", **options)
+
+
+@pytest.mark.parametrize("read", [frames, probe])
+@pytest.mark.parametrize("source", [None, 0.0, np.int64(0)])
+def test_what_is_no_source_is_told(read: Any, source: object) -> None:
+    expected = "source: expected a path, an address or the number of a camera; got"
+    with pytest.raises(OptionError, match=f"{expected} {type(source).__name__}"):
+        read(source)
 
 
 def test_decoding_runs_ahead_but_not_far_and_ends_with_the_reading(tmp_path: Path) -> None:

@@ -221,6 +221,20 @@ def test_what_are_no_frames_is_refused(one_face: Recognizer) -> None:
         next(one_face.stream([noise(0)]))  # type: ignore[list-item]
     with pytest.raises(ImageError, match=r"expected \(H, W, 3\) uint8, .*; got \(120, 160\) uint8"):
         next(one_face.stream([Frame(0, 0.0, noise(0)[:, :, 0])]))
+    nothing: Any = None
+    with pytest.raises(OptionError, match=r"source: expected a path, an address or .* NoneType"):
+        one_face.stream(nothing)
+
+
+def test_times_of_numpy_are_told_as_plain_ones(one_face: Recognizer) -> None:
+    times_s: Any = np.arange(3, dtype=np.float32) / 10
+    given = [
+        Frame(0, time_s, frame.image)
+        for time_s, frame in zip(times_s, noise_frames(3), strict=True)
+    ]
+    for frame, (reading,) in one_face.stream(given):
+        assert json.loads(json.dumps(reading.to_dict()))["track"] == 1
+        assert json.dumps(frame.time_s)
 
 
 def test_readings_can_be_drawn_and_written(one_face: Recognizer) -> None:

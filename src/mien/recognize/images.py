@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.environment import WithoutWarnings
-from mien.errors import ImageError
+from mien.errors import ImageError, check_number
 from mien.output.files import is_part_name
 from mien.readings import Image
 from mien.recognize.sources import RAW_HINT, address_hint, said_to_be
@@ -132,6 +132,7 @@ def load_image(
     Raises:
         ImageError: it is not an image of a kind named above; the message says what it is. Levels
             in floating point are refused: nothing in them says what white is.
+        OptionError: a bound is no number of 0 or more.
     """
     return load_with_notes(source, min_side_px=min_side_px, max_pixels=max_pixels).image
 
@@ -140,6 +141,8 @@ def load_with_notes(
     source: ImageSource, *, min_side_px: int = MIN_SIDE_PX, max_pixels: int = MAX_PIXELS
 ) -> LoadedImage:
     """As `load_image`, with what had to be decided."""
+    check_number("min_side_px", min_side_px)
+    check_number("max_pixels", max_pixels)
     if isinstance(source, np.ndarray):
         _check_array(source)
         _check_size(source.shape[1::-1], min_side_px, max_pixels)

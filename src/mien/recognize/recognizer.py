@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -239,14 +239,17 @@ class Recognizer:
             ImageError: the image of a given frame is not (H, W, 3) uint8.
             OptionError: an argument is out of its range, or what was given are no frames.
         """
-        from mien.recognize.video.frames import camera_number, frames
+        from mien.recognize.video.frames import camera_number, check_source, frames
         from mien.recognize.video.readings import BATCH_FRAMES, VideoSettings, read_stream
 
-        given, live = source, True
+        given: Any = source
+        live = True
         if isinstance(source, (str, Path, int)):
             live = stream or camera_number(source) is not None
             given = frames(source, every_s=every_s, start_s=start_s, end_s=end_s, stream=stream)
         elif every_s is not None or start_s is not None or end_s is not None or stream:
             raise OptionError("every_s, start_s, end_s and stream are for files and addresses")
+        elif not isinstance(given, Iterable):
+            check_source(given)
         settings = settings or VideoSettings(batch_frames=1 if live else BATCH_FRAMES)
-        return read_stream(self, cast("Iterable[Frame]", given), settings=settings)
+        return read_stream(self, given, settings=settings)

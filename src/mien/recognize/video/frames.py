@@ -60,8 +60,10 @@ def probe(
             which it is `SEQUENCE_FPS` if not given, or a bare stream such as `clip.h264`.
     Raises:
         VideoError: it is not a video that can be read; the message says what it is.
-        OptionError: `sequence_fps` is not above zero, or `source` has times of its own.
+        OptionError: `sequence_fps` is not above zero, or `source` has times of its own, or is no
+            source.
     """
+    check_source(source)
     check_fps(sequence_fps)
     if (camera := camera_number(source)) is not None:
         _refuse_fps(sequence_fps, str(source))
@@ -126,8 +128,9 @@ def frames(
         VideoError: it is not a video that can be read, or it ends in an error; what could be
             decoded before has then been given.
         OptionError: a time is negative, `end_s` is not after `start_s`, `every_s` or
-            `sequence_fps` is not above zero, or `source` has times of its own.
+            `sequence_fps` is not above zero, or `source` has times of its own, or is no source.
     """
+    check_source(source)
     check_times(every_s, start_s, end_s)
     check_fps(sequence_fps)
     if (camera := camera_number(source)) is not None:
@@ -142,6 +145,15 @@ def frames(
         return sampled(prefetch(produced, 2), every_s, start_s, end_s)
     reader = _video(source, stream, sequence_fps, sampled=every_s is not None)
     return _frames_of(reader, every_s, start_s, end_s)
+
+
+def check_source(source: object) -> None:
+    """Raise `OptionError` for what is no `VideoSource`."""
+    if not isinstance(source, str | Path | int):
+        raise OptionError(
+            f"expected a path, an address or the number of a camera; got {type(source).__name__}",
+            argument="source",
+        )
 
 
 def open_video(

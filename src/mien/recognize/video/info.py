@@ -28,6 +28,11 @@ class Frame:
     time_s: float
     image: Image = field(repr=False)
 
+    def __post_init__(self) -> None:
+        # Times that somebody counts with NumPy are told in readings and tables as plain ones.
+        object.__setattr__(self, "index", int(self.index))
+        object.__setattr__(self, "time_s", float(self.time_s))
+
 
 @dataclass(frozen=True)
 class VideoInfo:
