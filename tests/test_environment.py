@@ -115,6 +115,14 @@ def test_a_program_that_was_packed_without_the_files_of_mien_is_told(
     assert "PyInstaller by --collect-data mien" in done.stderr.splitlines()[-1]
 
 
+def test_a_program_that_was_packed_without_the_files_of_opencv_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cv2.data.haarcascades", str(tmp_path))
+    with pytest.raises(MienError, match=r"frontalface_default\.xml: .* PyInstaller .*-data cv2,"):
+        HaarDetector()
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores are told to Linux alone")
 def test_every_core_is_every_one_that_the_process_may_use(tiny_model: Path) -> None:
     code = (

@@ -57,17 +57,18 @@ def _is_utf_8(name: str) -> bool:
     return True
 
 
-def own_file(path: Path) -> Path:
-    """A file that mien brings with it, other than code.
+def data_file(path: Path, package: str = "mien") -> Path:
+    """A file that a package brings with it, other than code.
 
     Raises:
         MienError: it is not there; the message says what may have left it behind.
     """
     if not path.is_file():
         raise MienError(
-            f"{path}: expected a file that mien brings with it; it is not there. What packs a "
+            f"{path}: expected a file that {package} brings with it; it is not there. What packs a "
             "program takes code alone until it is told otherwise: PyInstaller by --collect-data "
-            "mien, Nuitka by --include-package-data=mien; nothing is read out of a zip archive"
+            f"{package}, Nuitka by --include-package-data={package}; nothing is read out of a zip "
+            "archive"
         )
     return path
 

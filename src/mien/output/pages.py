@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from mien.environment import own_file
+from mien.environment import data_file
 from mien.errors import counted, needs_extra
 from mien.output.files import json_text
 
@@ -169,7 +169,7 @@ def _environment() -> "Environment":
     try:
         loader = PackageLoader("mien.output")
     except ValueError:  # there is no such folder
-        own_file(Path(__file__).parent / "templates" / "base.html")
+        data_file(Path(__file__).parent / "templates" / "base.html")
         raise
     environment = Environment(
         loader=loader,

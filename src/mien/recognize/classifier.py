@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.environment import onnx_session, own_file
+from mien.environment import data_file, onnx_session
 from mien.errors import ModelError, OptionError, check_count, counted
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 from mien.readings import Probabilities
@@ -49,7 +49,7 @@ def model_path(model: str | Path) -> Path:
     if str(model) in shipped:
         return shipped[str(model)]
     if not shipped and str(model) == DEFAULT_MODEL:
-        own_file(_MODELS / f"{DEFAULT_MODEL}.onnx")
+        data_file(_MODELS / f"{DEFAULT_MODEL}.onnx")
     path = model_file(model)
     if path.suffix.lower() in KERAS_SUFFIXES:
         raise ModelError(

@@ -3,11 +3,13 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 import cv2
 import numpy as np
 
+from mien.environment import data_file
 from mien.errors import OptionError, check_count, check_number
 from mien.opencv import of_opencv
 from mien.readings import Face, Image, check_image
@@ -501,7 +503,8 @@ def what_may_help(detector: Detector, size: tuple[int, int], sizes_px: Sequence[
 
 def _haar() -> Any:
     folder: str = of_opencv("data").haarcascades
-    return of_opencv("CascadeClassifier")(folder + "haarcascade_frontalface_default.xml")
+    cascade = data_file(Path(folder) / "haarcascade_frontalface_default.xml", "cv2")
+    return of_opencv("CascadeClassifier")(str(cascade))
 
 
 def _check_options(min_score: float, min_face_px: float) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.environment import onnx_session, own_file
+from mien.environment import data_file, onnx_session
 from mien.errors import check_count
 from mien.readings import MOVEMENTS, Face, FaceQuality, FacialMovements, Image
 from mien.recognize.crops import Square, cut_square, square_of
@@ -103,7 +103,7 @@ class Movements:
     def __init__(self, *, threads: int = 1) -> None:
         check_count("threads", threads, 0)
         self._threads = threads
-        self._session = onnx_session(str(own_file(MOVEMENTS_FILE)), threads=threads)
+        self._session = onnx_session(str(data_file(MOVEMENTS_FILE)), threads=threads)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(Movements, threads=self._threads), ()

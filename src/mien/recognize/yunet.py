@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.environment import import_onnxruntime, onnx_session, own_file
+from mien.environment import data_file, import_onnxruntime, onnx_session
 from mien.opencv import of_opencv
 from mien.readings import Image
 
@@ -31,7 +31,7 @@ class YuNet:
 
     def __init__(self) -> None:
         self._boxes_apart = of_opencv("dnn").NMSBoxes
-        self._session = onnx_session(str(own_file(YUNET_FILE)), one_shape=False)
+        self._session = onnx_session(str(data_file(YUNET_FILE)), one_shape=False)
         self._giving_back = import_onnxruntime().RunOptions()
         self._giving_back.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
