@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import math
 import os
 import pickle
 import shutil
@@ -72,8 +73,9 @@ def test_other_crops_are_refused(tiny_model: Path, crops: Any, came: str) -> Non
 
 def test_spec_is_that_of_the_file_and_threads_are_none_or_more(tiny_model: Path) -> None:
     assert Classifier(tiny_model).spec == Classifier(str(tiny_model)).spec == SPEC
-    with pytest.raises(OptionError, match="threads: expected 0 or more; got -1"):
-        Classifier(tiny_model, threads=-1)
+    for threads in (-1, 10**20, math.inf):  # whose threads would never all begin
+        with pytest.raises(OptionError, match=f"threads: expected 0 to 1024; got {threads}"):
+            Classifier(tiny_model, threads=threads)  # type: ignore[arg-type]
     with pytest.raises(OptionError, match=r"threads: expected a whole number; got 1\.5"):
         Classifier(tiny_model, threads=1.5)  # type: ignore[arg-type]
 

@@ -209,7 +209,7 @@ def test_bad_input_is_one_line_and_status_2(detect: Mien, portrait: Path, tmp_pa
         (("http://127.0.0.1:9/portrait.jpg",), "no such file or folder"),
         (("x" * 5000,), "File name too long"),
         ((portrait, "--min-face-px", -1), "--min-face-px: expected 0 or more"),
-        ((portrait, "--threads", -1), "threads: expected 0 or more; got -1"),
+        ((portrait, "--threads", -1), "threads: expected 0 to 1024; got -1"),
         ((portrait, "--out", tmp_path / "file"), "expected a folder"),
         ((portrait, "--out", portrait.parent), "would replace an image"),
         ((portrait, "--out", too_long), "File name too long"),

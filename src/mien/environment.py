@@ -13,6 +13,9 @@ from typing import Any, Final
 
 from mien.errors import MienError
 
+MOST_THREADS: Final = 1024
+"""Of one network: no machine has more cores for it, and the system cannot begin many more."""
+
 _IMPORTING: Final = threading.Lock()  # of two threads, one would set back what the other set
 
 

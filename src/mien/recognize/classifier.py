@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.environment import data_file, onnx_session
+from mien.environment import MOST_THREADS, data_file, onnx_session
 from mien.errors import ModelError, OptionError, check_count, counted
 from mien.labels import EMOTIONS, FERPLUS_EMOTIONS
 from mien.readings import Probabilities
@@ -194,7 +194,7 @@ class Classifier:
     Raises:
         ModelError: a file is missing, broken, not a classifier of faces, or wants its faces framed
             otherwise than the other members; the message names it.
-        OptionError: `threads` is negative; a model is given twice; a file has not the `head`.
+        OptionError: `threads` is not 0 to 1024; a model is given twice; a file has not the `head`.
     """
 
     BATCH: Final = 64  # crops in one pass of a network: larger ones are no faster
@@ -206,7 +206,7 @@ class Classifier:
         threads: int = 1,
         head: str | None = None,
     ) -> None:
-        check_count("threads", threads, 0)
+        check_count("threads", threads, 0, MOST_THREADS)
         if head not in (None, *HEADS):
             raise OptionError(f"expected {' or '.join(HEADS)}; got {head!r}", argument="head")
         self.paths = model_paths(model)

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.environment import data_file, onnx_session
+from mien.environment import MOST_THREADS, data_file, onnx_session
 from mien.errors import check_count
 from mien.readings import MOVEMENTS, Face, FaceQuality, FacialMovements, Image
 from mien.recognize.crops import Square, cut_square, square_of
@@ -97,11 +97,11 @@ class Movements:
     Args:
         threads: processor threads for the network; 0 takes every core.
     Raises:
-        OptionError: `threads` is no whole number of 0 or more.
+        OptionError: `threads` is no whole number from 0 to 1024.
     """
 
     def __init__(self, *, threads: int = 1) -> None:
-        check_count("threads", threads, 0)
+        check_count("threads", threads, 0, MOST_THREADS)
         self._threads = threads
         self._session = onnx_session(str(data_file(MOVEMENTS_FILE)), threads=threads)
 
