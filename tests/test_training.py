@@ -303,7 +303,7 @@ def test_a_loss_that_blows_up_ends_the_run_and_the_best_weights_stay(
             kept.append((tmp_path / "run" / "best.pt").read_bytes())
             monkeypatch.setattr(loop, "learning_rate_at", lambda recipe, epochs_done: 1e30)
 
-    with pytest.raises(TrainingError, match="no longer a finite number in epoch 3"):
+    with pytest.raises(TrainingError, match=r"a finite number in epoch 3, .* kept$"):
         train(FACES, TINY, tmp_path / "run", device="cpu", report=blow_up)
     assert kept == [(tmp_path / "run" / "best.pt").read_bytes()]
     assert len(read_history(tmp_path / "run")) == 2
@@ -312,7 +312,7 @@ def test_a_loss_that_blows_up_ends_the_run_and_the_best_weights_stay(
 def test_weights_that_blow_up_in_the_last_step_are_not_kept(tmp_path: Path) -> None:
     recipe = replace(TINY, batch_size=140, learning_rate=1e30)
 
-    with pytest.raises(TrainingError, match="no longer a finite number in epoch 1"):
+    with pytest.raises(TrainingError, match=r"a finite number in epoch 1, .* rate$"):
         train(FACES, recipe, tmp_path / "run", device="cpu")
     assert not (tmp_path / "run" / "best.pt").exists()
 

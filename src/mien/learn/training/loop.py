@@ -315,9 +315,10 @@ def _run_epochs(
 
 def _check_finite(loss: float, epoch: int, step: int) -> None:
     if not math.isfinite(loss):
+        kept = "; the best weights so far are kept" if epoch > 1 else ""
         raise DivergedError(
             f"the loss is no longer a finite number in epoch {epoch}, step {step}. "
-            "Try a lower learning rate; the best weights so far are kept"
+            f"Try a lower learning rate{kept}"
         )
 
 
