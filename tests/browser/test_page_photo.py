@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -256,6 +257,18 @@ def test_a_threshold_needs_no_other_request_and_is_in_the_csv(
     rows = _rows(save_download(read, "#photo-csv", tmp_path).read_text())
     assert [row["unsure"] for row in rows] == ["true"]
     assert rows[0]["emotion"] == "happy"  # the likeliest all the same
+
+
+@pytest.mark.parametrize(("wish", "how"), [("reduce", "auto"), ("no-preference", "smooth")])
+def test_a_face_that_is_clicked_comes_into_view_without_motion_where_none_is_wanted(
+    read: Page, wish: Literal["reduce", "no-preference"], how: str
+) -> None:
+    read.emulate_media(reduced_motion=wish)
+    read.evaluate("Element.prototype.scrollIntoView = (given) => { window.given = given; }")
+    canvas = read.locator("#photo-canvas")
+    scale = canvas.evaluate("canvas => canvas.clientWidth") / 512
+    canvas.click(position={"x": 225 * scale, "y": 118 * scale})
+    assert read.evaluate("window.given.behavior") == how
 
 
 def test_a_face_that_is_clicked_tells_what_its_reading_rests_on(read: Page) -> None:

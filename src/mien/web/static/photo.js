@@ -328,7 +328,8 @@ function pointOut(event) {
   selected = at;
   if (element.querySelector(".why")) showAll();
   else element.querySelector("button").click();
-  element.scrollIntoView({ block: "nearest", behavior: "smooth" });
+  const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  element.scrollIntoView({ block: "nearest", behavior: isStill ? "auto" : "smooth" });
 }
 
 function givePng() {
