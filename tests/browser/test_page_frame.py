@@ -114,6 +114,31 @@ def test_what_colors_say_is_seen_where_the_system_sets_the_colors(
         assert len({bar.evaluate(style) for bar in bars.all()}) == 7
 
 
+@pytest.mark.parametrize("width", [320, 1200])
+def test_what_gets_the_focus_is_not_under_the_header(
+    page: Page, portrait: Path, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 560})
+    go_to(page, "Photo")
+    page.set_input_files("#photo-input", portrait)
+    expect(page.locator("#photo-faces .face-name")).to_have_text("happy")
+    page.get_by_role("link", name="API").focus()
+    covered = """() => {
+      const header = document.querySelector(".top");
+      const [focused, { bottom }] = [document.activeElement, header.getBoundingClientRect()];
+      const { top, height } = focused.getBoundingClientRect();
+      const isSmall = height < innerHeight - bottom;
+      if (header.contains(focused)) return null;
+      return [focused.id || focused.textContent, isSmall && top < bottom];
+    }"""
+    seen = {}
+    while (found := page.evaluate(covered)) is not None:
+        seen[found[0]] = found[1]
+        page.keyboard.press("Shift+Tab")
+    assert seen.keys() >= {"photo-more", "photo-csv", "photo-faces", "Why?"}
+    assert not any(seen.values()), seen
+
+
 def test_says_when_the_server_is_gone_and_goes_on_when_it_is_back(browser: Browser) -> None:
     with (
         ExitStack() as until_the_page_is_closed,
