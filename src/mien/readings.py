@@ -30,6 +30,10 @@ Landmarks: TypeAlias = tuple[Point, Point, Point, Point, Point]
 """Right eye, left eye, tip of the nose, right and left corner of the mouth."""
 
 
+def _are_plain(numbers: Any) -> bool:
+    return type(numbers) is tuple and {*map(type, numbers)} == {float}
+
+
 @dataclass(frozen=True)
 class Face:
     """One face that a detector found.
@@ -49,9 +53,10 @@ class Face:
     def __post_init__(self) -> None:
         # A detector of somebody's own may give arrays, which have no one answer to ==, and numbers
         # of NumPy, which are none to JSON.
-        x0, y0, x1, y1 = map(float, self.box)
-        object.__setattr__(self, "box", (x0, y0, x1, y1))
-        object.__setattr__(self, "score", float(self.score))
+        if not (type(self.score) is float and _are_plain(self.box)):
+            x0, y0, x1, y1 = map(float, self.box)
+            object.__setattr__(self, "box", (x0, y0, x1, y1))
+            object.__setattr__(self, "score", float(self.score))
         if self.landmarks is not None:
             points = tuple((float(x), float(y)) for x, y in self.landmarks)
             object.__setattr__(self, "landmarks", points)
