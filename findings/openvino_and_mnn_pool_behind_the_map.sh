@@ -11,6 +11,7 @@ python3 -m venv "$folder/venv"
 cd "$folder"
 venv/bin/python - <<'PYTHON' >said.txt 2>&1 || { cat said.txt; exit 1; }
 import subprocess
+import sys
 
 import MNN
 import numpy as np
@@ -29,7 +30,8 @@ def run(nodes, image):
     model = helper.make_model(graph, opset_imports=[opset], ir_version=8)
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, "pool.onnx")
-    convert = ["venv/bin/mnnconvert", "-f", "ONNX", "--modelFile", "pool.onnx", "--MNNModel", "pool.mnn"]
+    inner = "import sys, _tools; _tools.mnnconvert(sys.argv)"  # mnnconvert itself installs another package
+    convert = [sys.executable, "-c", inner, "-f", "ONNX", "--modelFile", "pool.onnx", "--MNNModel", "pool.mnn"]
     subprocess.run([*convert, "--bizCode", "x"], check=True, capture_output=True)
     net = MNN.nn.load_module_from_file("pool.mnn", ["x"], ["y"])
     given = net.forward(MNN.expr.const(image, list(image.shape), MNN.expr.NCHW, MNN.expr.float))
