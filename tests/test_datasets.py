@@ -523,6 +523,8 @@ def test_a_row_of_a_parquet_file_is_of_the_split_that_it_names(column: str, tmp_
     assert load_faces(path).splits.tolist() == ["train", "test", "val"]
     whole = path.rename(tmp_path / "fer2013.parquet")
     assert load_faces(whole).splits.tolist() == ["train", "test", "val"]
+    part = whole.rename(tmp_path / "fer2013-00000-of-00002.parquet")
+    assert load_faces(part).notes == ("fer2013: read 1 of its 2 files",)
 
     _parquet(path, **{column: ["Training", None, "PublicTest"]})
     with pytest.raises(

@@ -539,23 +539,21 @@ def _parquet_files(paths: list[Path]) -> tuple[list[tuple[str, Path]], tuple[str
         part = _PART.fullmatch(path.stem)
         named = part["split"] if part else path.stem
         split = split_of(named)
-        if split is None:
-            if len(paths) > 1:
-                raise _unnamed(path)
-            return [("", path)], ()
+        if split is None and len(paths) > 1:
+            raise _unnamed(path)
         of, number = (named, int(part["parts"]) if part else 0), part["part"] if part else ""
-        first, files = found.setdefault(split, (of, {}))
+        first, files = found.setdefault(split or "", (of, {}))
         if of != first or number in files:
             other = files.get(number, next(iter(files.values())))
             what = "one file for each split" if of != first else "each part of a split once"
             raise DataError(f"{path}: expected {what}; {other.name} is {split} too")
         files[number] = path
     notes = tuple(
-        f"{split}: read {len(files)} of its {counted(parts, 'file')}"
-        for split, ((_, parts), files) in found.items()
+        f"{split or named}: read {len(files)} of its {counted(parts, 'file')}"
+        for split, ((named, parts), files) in found.items()
         if len(files) < parts
     )
-    order = sorted(found, key=SPLITS.index)
+    order = sorted(found, key=("", *SPLITS).index)
     return [(split, path) for split in order for path in found[split][1].values()], notes
 
 
