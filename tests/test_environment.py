@@ -6,6 +6,7 @@ And what a program is told that was packed without mien's own files.
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import cv2
@@ -121,6 +122,20 @@ def test_a_program_that_was_packed_without_the_files_of_opencv_is_told(
     monkeypatch.setattr("cv2.data.haarcascades", str(tmp_path))
     with pytest.raises(MienError, match=r"frontalface_default\.xml: .* PyInstaller .*-data cv2,"):
         HaarDetector()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are Unicode")
+def test_the_files_of_opencv_are_read_in_a_folder_whose_name_is_no_utf_8(
+    portrait: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    shutil.copytree(opencv.of_opencv("data").haarcascades, folder)
+    code = (
+        "import sys, cv2, mien; cv2.data.haarcascades = sys.argv[1]; "
+        "print(mien.HaarDetector().detect(mien.load_image(sys.argv[2])))"
+    )
+    done = in_python("-c", code, folder, portrait, check=True)
+    assert done.stdout == f"{HaarDetector().detect(load_image(portrait))}\n"
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores are told to Linux alone")

@@ -504,7 +504,12 @@ def what_may_help(detector: Detector, size: tuple[int, int], sizes_px: Sequence[
 def _haar() -> Any:
     folder: str = of_opencv("data").haarcascades
     cascade = data_file(Path(folder) / "haarcascade_frontalface_default.xml", "cv2")
-    return of_opencv("CascadeClassifier")(str(cascade))
+    classifier = of_opencv("CascadeClassifier")()
+    # By its text, since OpenCV dies of a folder whose name is no UTF-8.
+    in_memory = cv2.FILE_STORAGE_READ | cv2.FILE_STORAGE_MEMORY
+    storage = cv2.FileStorage(cascade.read_text(encoding="utf-8"), in_memory)
+    classifier.read(storage.getFirstTopLevelNode())
+    return classifier
 
 
 def _check_options(min_score: float, min_face_px: float) -> None:
