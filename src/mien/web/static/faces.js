@@ -22,7 +22,8 @@ export function drawShape(context, emotion, x, y, size, color) {
 
 /**
  * Draw each face's box and, on a plate in the emotion's colour, its number if there are several,
- * its shape, word and probability: so much of it as covers neither another face nor eyes.
+ * its shape, word and probability: so much of it as covers no face below its forehead, nor another
+ * plate.
  *
  * @param {CanvasRenderingContext2D} context in whose units all else is.
  * @param {object[]} faces readings, boxes in pixels of the image.
