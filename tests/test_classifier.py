@@ -4,6 +4,7 @@ import math
 import os
 import pickle
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
-from command_line import Mien, assert_refused
+from command_line import Mien, assert_refused, in_python
 from fakes import SPEC, some_crops, write_model, write_people_model
 from mien import (
     DEFAULT_MODEL,
@@ -297,6 +298,20 @@ def test_a_file_whose_name_is_no_utf_8_is_opened(tiny_model: Path, tmp_path: Pat
     path = tmp_path / os.fsdecode(b"caf\xe9.onnx")
     shutil.copy(tiny_model, path)
     assert Classifier(path).spec == Classifier(tiny_model).spec
+
+
+@pytest.mark.skipif(not shutil.which("localedef"), reason="no locale can be made")
+def test_a_file_is_opened_in_a_locale_that_is_no_utf_8(tiny_model: Path, tmp_path: Path) -> None:
+    locale = tmp_path / "latin"
+    subprocess.run(["localedef", "-i", "en_US", "-f", "ISO-8859-1", locale], check=False)
+    if not locale.is_dir():
+        pytest.skip("there are no sources of locales")
+    path = tmp_path / os.fsdecode(b"caf\xe9.onnx")
+    shutil.copy(tiny_model, path)
+    own = {**os.environ, "LOCPATH": str(tmp_path), "LC_ALL": "latin", "PYTHONUTF8": "0"}
+    code = "import sys, mien; mien.Classifier(sys.argv[1]); print(ascii(sys.argv[1][-9:]))"
+    done = in_python("-c", code, path, env=own, errors="replace")
+    assert done.stdout == "'caf\\xe9.onnx'\n", done.stderr
 
 
 def test_errors_name_the_member_at_fault(tmp_path: Path, three: list[Path]) -> None:

@@ -52,12 +52,11 @@ def onnx_session(source: str | bytes, *, threads: int = 1, one_shape: bool = Tru
 
 
 def _is_utf_8(name: str) -> bool:
-    """Whether it is not a name of other bytes, as old disks have them, and any in the locale C."""
+    """Whether a name is UTF-8 on the disk: those of old disks are not, nor any in some locales."""
     try:
-        name.encode()
+        return name.encode() == os.fsencode(name)
     except UnicodeEncodeError:
         return False
-    return True
 
 
 def data_file(path: Path, package: str = "mien") -> Path:
