@@ -222,7 +222,7 @@ def test_what_are_no_frames_is_refused(one_face: Recognizer) -> None:
     with pytest.raises(ImageError, match=r"expected \(H, W, 3\) uint8, .*; got \(120, 160\) uint8"):
         next(one_face.stream([Frame(0, 0.0, noise(0)[:, :, 0])]))
     nothing: Any = None
-    with pytest.raises(OptionError, match=r"source: expected a path, an address or .* NoneType"):
+    with pytest.raises(OptionError, match=r"source: expected a path, .*, or frames; got NoneType"):
         one_face.stream(nothing)
 
 
@@ -309,6 +309,15 @@ def test_times_are_for_sources_that_are_opened(one_face: Recognizer) -> None:
         one_face.stream(noise_frames(3), every_s=1.0)
     with pytest.raises(VideoError):
         list(one_face.stream("no-such-video.mp4"))
+
+
+def test_frames_come_from_whatever_a_loop_takes(one_face: Recognizer) -> None:
+    class Places:
+        def __getitem__(self, place: int) -> Frame:
+            return list(noise_frames(3))[place]
+
+    places: Any = Places()
+    assert [frame.index for frame, _ in one_face.stream(places)] == [0, 1, 2]
 
 
 def test_a_result_has_a_row_for_every_face_and_every_frame(result: VideoResult) -> None:

@@ -239,7 +239,7 @@ class Recognizer:
             ImageError: the image of a given frame is not (H, W, 3) uint8.
             OptionError: an argument is out of its range, or what was given are no frames.
         """
-        from mien.recognize.video.frames import camera_number, check_source, frames
+        from mien.recognize.video.frames import camera_number, frames
         from mien.recognize.video.readings import BATCH_FRAMES, VideoSettings, read_stream
 
         given: Any = source
@@ -249,7 +249,14 @@ class Recognizer:
             given = frames(source, every_s=every_s, start_s=start_s, end_s=end_s, stream=stream)
         elif every_s is not None or start_s is not None or end_s is not None or stream:
             raise OptionError("every_s, start_s, end_s and stream are for files and addresses")
-        elif not isinstance(given, Iterable):
-            check_source(given)
+        else:
+            try:
+                given = iter(given)  # what has places alone, as data sets of torch, has no __iter__
+            except TypeError:
+                raise OptionError(
+                    "expected a path, an address, the number of a camera, or frames; got "
+                    f"{type(source).__name__}",
+                    argument="source",
+                ) from None
         settings = settings or VideoSettings(batch_frames=1 if live else BATCH_FRAMES)
         return read_stream(self, given, settings=settings)

@@ -63,7 +63,7 @@ def probe(
         OptionError: `sequence_fps` is not above zero, or `source` has times of its own, or is no
             source.
     """
-    check_source(source)
+    _check_source(source)
     check_fps(sequence_fps)
     if (camera := camera_number(source)) is not None:
         _refuse_fps(sequence_fps, str(source))
@@ -130,7 +130,7 @@ def frames(
         OptionError: a time is negative, `end_s` is not after `start_s`, `every_s` or
             `sequence_fps` is not above zero, or `source` has times of its own, or is no source.
     """
-    check_source(source)
+    _check_source(source)
     check_times(every_s, start_s, end_s)
     check_fps(sequence_fps)
     if (camera := camera_number(source)) is not None:
@@ -147,7 +147,7 @@ def frames(
     return _frames_of(reader, every_s, start_s, end_s)
 
 
-def check_source(source: object) -> None:
+def _check_source(source: object) -> None:
     """Raise `OptionError` for what is no `VideoSource`."""
     if not isinstance(source, str | Path | int):
         raise OptionError(
