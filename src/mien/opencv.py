@@ -21,10 +21,10 @@ def of_opencv(name: str) -> Any:
     try:
         return getattr(cv2, name)
     except AttributeError:
-        raise MienError(broken_opencv(f"cv2 has no {name}")) from None
+        raise MienError(_broken(f"cv2 has no {name}")) from None
 
 
-def broken_opencv(fault: str) -> str:
+def _broken(fault: str) -> str:
     """What is wrong with `cv2`, which package it comes from, and how to mend it.
 
     Several packages bring it, each in place of the others' files, and take it away as they go.
@@ -49,6 +49,6 @@ try:
     with environment(LD_LIBRARY_PATH=os.environ.get("LD_LIBRARY_PATH", "")):
         import cv2
 except ImportError as error:  # of a library that opencv-python needs, and servers do not have
-    raise ImportError(broken_opencv(str(error))) from error
+    raise ImportError(_broken(str(error))) from error
 
 __all__ = ["cv2", "of_opencv"]
