@@ -231,7 +231,8 @@ def load_faces(
     - `fer2013.csv` or `icml_face_data.csv`: columns emotion and pixels, and Usage where there is
       one; without it all faces are of the split that the file is called after, or of train;
     - a folder of Parquet files, one a split, or one such file: columns image (encoded bytes),
-      emotion, and where there are any ferplus_votes; those that Hugging Face writes, too, with the
+      emotion, and where there are any ferplus_votes; with a column Usage or split, which says it of
+      each row, one file alone may have any name; those that Hugging Face writes, too, with the
       words that they have for the numbers of emotion or label;
     - a folder of splits that hold a folder of images for each emotion (`train/angry/1.png`), or
       of emotions alone, which is then all `train`: see `mien.learn.data.folders`. Images are
