@@ -505,7 +505,7 @@ def _haar() -> Any:
     folder: str = of_opencv("data").haarcascades
     cascade = data_file(Path(folder) / "haarcascade_frontalface_default.xml", "cv2")
     classifier = of_opencv("CascadeClassifier")()
-    # By its text, since OpenCV dies of a folder whose name is no UTF-8.
+    # By its text: Python opens it in every folder, also where names are no UTF-8.
     in_memory = cv2.FILE_STORAGE_READ | cv2.FILE_STORAGE_MEMORY
     storage = cv2.FileStorage(cascade.read_text(encoding="utf-8"), in_memory)
     classifier.read(storage.getFirstTopLevelNode())
