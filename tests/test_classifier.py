@@ -304,11 +304,12 @@ def test_a_file_whose_name_is_no_utf_8_is_opened(tiny_model: Path, tmp_path: Pat
 def test_a_file_is_opened_in_a_locale_that_is_no_utf_8(tiny_model: Path, tmp_path: Path) -> None:
     locale = tmp_path / "latin"
     subprocess.run(["localedef", "-i", "en_US", "-f", "ISO-8859-1", locale], check=False)
-    if not locale.is_dir():
-        pytest.skip("there are no sources of locales")
+    own = {**os.environ, "LOCPATH": str(tmp_path), "LC_ALL": "latin", "PYTHONUTF8": "0"}
+    encoding = in_python("-c", "import sys; print(sys.getfilesystemencoding())", env=own).stdout
+    if encoding != "iso8859-1\n":
+        pytest.skip("there are no sources of locales, or the C library does not take this one")
     path = tmp_path / os.fsdecode(b"caf\xe9.onnx")
     shutil.copy(tiny_model, path)
-    own = {**os.environ, "LOCPATH": str(tmp_path), "LC_ALL": "latin", "PYTHONUTF8": "0"}
     code = "import sys, mien; mien.Classifier(sys.argv[1]); print(ascii(sys.argv[1][-9:]))"
     done = in_python("-c", code, path, env=own, errors="replace")
     assert done.stdout == "'caf\\xe9.onnx'\n", done.stderr
