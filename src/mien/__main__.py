@@ -13,6 +13,9 @@ def run() -> NoReturn:
     """
     gc.disable()
     try:
+        # First: deep in other imports, its own calls may each cost Python a new piece of its stack.
+        import numpy  # noqa: F401
+
         from mien.cli.app import run
     except KeyboardInterrupt:  # before `mien.cli.app.main` is there to say so
         print("mien: interrupted", file=sys.stderr)
