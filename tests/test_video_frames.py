@@ -280,6 +280,7 @@ def test_what_is_no_video_is_said_in_a_sentence(tmp_path: Path) -> None:
         {"start_s": 2, "end_s": 1},
         {"sequence_fps": 0},
         *({name: "1"} for name in ("every_s", "start_s", "end_s", "sequence_fps")),
+        *({name: [1.0]} for name in ("every_s", "start_s", "end_s", "sequence_fps")),
     ],
 )
 def test_times_that_make_no_part_are_refused(options: dict[str, Any], tmp_path: Path) -> None:

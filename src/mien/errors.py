@@ -173,6 +173,14 @@ class MissingExtraError(MienError, ImportError):
         return type(self).__new__, (type(self), *self.args)  # without the constructor
 
 
+def check_is_number(name: str, value: object) -> None:
+    """Raise OptionError where an option's value cannot be compared with a number."""
+    try:
+        bool(value < 0)  # type: ignore[operator]
+    except (TypeError, ValueError):  # a text, None, an array of several
+        raise OptionError(f"expected a number; got {value!r}", argument=name) from None
+
+
 def check_number(
     name: str, value: float, least: float = 0, most: float = math.inf, *, finite: bool = False
 ) -> None:
@@ -180,11 +188,8 @@ def check_number(
 
     Infinity is no limit where there is no `most`, unless the value has to be `finite`.
     """
-    try:
-        is_inside = least <= value <= most and not (finite and value == math.inf)
-    except (TypeError, ValueError):  # a text, None, an array of several
-        raise OptionError(f"expected a number; got {value!r}", argument=name) from None
-    if not is_inside:
+    check_is_number(name, value)
+    if not least <= value <= most or (finite and value == math.inf):
         bounds = f"{least} or more" if most == math.inf else f"{least} to {most}"
         raise OptionError(f"expected {bounds}; got {value}", argument=name)
 

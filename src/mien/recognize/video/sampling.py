@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
 
-from mien.errors import OptionError
+from mien.errors import OptionError, check_is_number
 from mien.recognize.video.containers import SAME_TIME_S
 from mien.recognize.video.info import Frame
 
@@ -14,7 +14,8 @@ from mien.recognize.video.info import Frame
 def check_times(every_s: float | None, start_s: float | None, end_s: float | None) -> None:
     """Raise `OptionError` for times that make no part of a video."""
     for name, seconds in (("every_s", every_s), ("start_s", start_s), ("end_s", end_s)):
-        _check_no_text(name, seconds)
+        if seconds is not None:
+            check_is_number(name, seconds)
     if every_s is not None and not every_s > 0:
         raise OptionError(f"expected seconds above 0; got {every_s}", argument="every_s")
     if start_s is not None and not start_s >= 0:
@@ -29,16 +30,13 @@ def check_times(every_s: float | None, start_s: float | None, end_s: float | Non
 
 def check_fps(sequence_fps: float | None) -> None:
     """Raise `OptionError` for what is no rate of frames."""
-    _check_no_text("sequence_fps", sequence_fps)
-    if sequence_fps is not None and not 0 < sequence_fps < math.inf:
+    if sequence_fps is None:
+        return
+    check_is_number("sequence_fps", sequence_fps)
+    if not 0 < sequence_fps < math.inf:
         raise OptionError(
             f"expected frames per second above 0; got {sequence_fps}", argument="sequence_fps"
         )
-
-
-def _check_no_text(name: str, value: object) -> None:
-    if isinstance(value, str):  # of a form, which nobody has turned into a number
-        raise OptionError(f"expected a number; got {value!r}", argument=name)
 
 
 class FrameSampler:
