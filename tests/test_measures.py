@@ -178,6 +178,12 @@ def test_people_are_as_sure_as_taggers_agree() -> None:
     unvoted = replace(first_of_val, votes=votes * (first_of_val.splits == "val")[:, None])
     assert truth_of("people", unvoted, "test") is unvoted
     assert truth_of("label", voted, "test") is voted
+    # Nor do two splits have two truths; a split that is not measured keeps its faces.
+    assert truth_of("people", unvoted, "val+test") is unvoted
+    val_alone = truth_of("people", unvoted, "val")
+    assert val_alone.splits.tolist() == unvoted.splits.tolist()
+    assert val_alone.targets[0] == EMOTIONS.index("happy")
+    assert np.array_equal(val_alone.targets[1:], unvoted.targets[1:])
     with pytest.raises(DataError, match=r"votes for the seven emotions; there are none"):
         score_taggers(happy[3:], replace(faces, votes=votes).take(np.array([3])))
 

@@ -296,10 +296,11 @@ def truth_of(head: str, faces: FaceSet, split: str) -> FaceSet:
     Args:
         head: "label", whose truth are the labels of the data set; or "people", whose truth is the
             emotion that most FER+ taggers chose. Faces on which that is none of the seven, or
-            several equally, are left out then. Where the faces of the split have no votes, their
-            labels are all that people have said.
+            several equally, are left out then. Where the faces of the split, or of one of several,
+            have no votes, the labels are all that people have said.
         faces: labelled, with or without votes.
-        split: that is measured, as `FaceSet.split` takes it.
+        split: that is measured, as `FaceSet.split` takes it. Of others, those without votes stay as
+            they are.
     Raises:
         DataError: the set has no such split.
     """
@@ -307,14 +308,18 @@ def truth_of(head: str, faces: FaceSet, split: str) -> FaceSet:
         return faces
     majority = ferplus_targets(faces)
     known = majority >= 0
+    kept = known | ~np.isin(faces.splits, faces.splits[known])
+    targets = np.where(known, majority, faces.targets)
     name = f"{faces.name} by {FERPLUS_MAJORITY}"
-    return replace(faces.take(known), targets=majority[known], name=name)
+    return replace(faces, targets=targets, name=name).take(kept)
 
 
 def majority_of(faces: FaceSet) -> NDArray[np.int64] | None:
-    """(N,) int64 as `ferplus_targets`; None where no face has such a majority."""
-    majority = None if faces.votes is None else ferplus_targets(faces)
-    return majority if majority is not None and (majority >= 0).any() else None
+    """(N,) int64 as `ferplus_targets`; None where no face of one of the splits has a majority."""
+    if faces.votes is None or not len(faces):
+        return None
+    majority = ferplus_targets(faces)
+    return majority if np.isin(faces.splits, faces.splits[majority >= 0]).all() else None
 
 
 def score_votes(read: Votes, faces: FaceSet) -> VotesScore:
