@@ -112,3 +112,10 @@ def test_what_needs_the_extra_batch_says_so(video: Path, tmp_path: Path) -> None
     code = "from mien.recognize.batch.storage import read_bytes; read_bytes('s3://bucket/a.jpg')"
     done = python(WITHOUT + code)
     assert "MissingExtraError: s3:// needs the extra 'batch'" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["training.loop", "networks", "files.export", "files.convert"])
+def test_what_needs_torch_in_python_says_the_extra_to_install(name: str) -> None:
+    done = python(f"{WITHOUT}import mien.learn.{name}")
+    assert "MissingExtraError" in done.stderr
+    assert "pip install 'mien[train]'" in done.stderr

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
-from torch.utils.flop_counter import FlopCounterMode
+from mien.errors import OptionError, needs_extra
 
-from mien.errors import OptionError
+with needs_extra("train", "building networks"):
+    import torch
+    from torch import Tensor, nn
+    from torch.nn import functional as F
+    from torch.utils.flop_counter import FlopCounterMode
+
 from mien.labels import EMOTIONS
 from mien.learn.convolutions import Conv3x3
 from mien.recognize.crops import SIZE_PX

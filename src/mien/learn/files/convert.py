@@ -5,10 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from mien import __version__
-from mien.errors import OptionError
+from mien.errors import OptionError, needs_extra
 from mien.learn.data.datasets import FaceSet
-from mien.learn.files.keras_h5 import onnx_of_keras
-from mien.learn.files.onnx_others import onnx_of_onnx
+
+with needs_extra("train", "converting models"):
+    from mien.learn.files.keras_h5 import onnx_of_keras
+    from mien.learn.files.onnx_others import onnx_of_onnx
+
 from mien.learn.files.others import NETWORKS, SCALINGS, Better, better_reading
 from mien.output.files import write_bytes
 from mien.recognize.classifier import KERAS_SUFFIXES, model_file

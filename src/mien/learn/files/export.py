@@ -5,13 +5,16 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from mien import __version__
 from mien.environment import onnx_session
 from mien.errors import DataError, ModelError, OptionError, OutputError, needs_extra
+
+with needs_extra("train", "exporting"):
+    import torch
+    from torch import Tensor
+
 from mien.labels import FERPLUS_EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.evaluation.calibration import (
