@@ -330,6 +330,21 @@ def test_numbers_of_numpy_become_plain_ones(tiny_model: Path) -> None:
     assert json.loads(json.dumps(verified.to_dict()))["box"] == [10, 10, 60, 60]
 
 
+@pytest.mark.parametrize(
+    ("box", "points", "message"),
+    [
+        ((1.0, 2.0, 3.0), None, r"box: expected x0, y0, x1 and y1; got \(1.0, 2.0, 3.0\)"),
+        (np.zeros(5), None, "box: expected x0, y0, x1 and y1; got"),
+        ((1.0, 2.0, 3.0, 4.0), (*EYES, (1.0, 2.0)), "landmarks: expected 5 points; got 6"),
+    ],
+)
+def test_a_face_of_another_form_is_refused_where_it_is_made(
+    box: Any, points: Any, message: str
+) -> None:
+    with pytest.raises(OptionError, match=message):
+        Face(box, 0.9, points)
+
+
 def test_to_dict_survives_json(tiny_model: Path, portrait_image: Image) -> None:
     for detector in ("yunet", "haar"):
         reading = Recognizer(tiny_model, detector=detector)(portrait_image)[0]

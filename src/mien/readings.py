@@ -31,7 +31,7 @@ Landmarks: TypeAlias = tuple[Point, Point, Point, Point, Point]
 
 
 def _are_plain(numbers: Any) -> bool:
-    return type(numbers) is tuple and {*map(type, numbers)} == {float}
+    return type(numbers) is tuple and [*map(type, numbers)] == [float] * 4
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class Face:
         landmarks: right eye, left eye, tip of the nose, right and left corner of the mouth, in
             pixels of the original image, or None. Right is the person's own right: the left one
             in the image.
+    Raises:
+        OptionError: `box` has not four numbers, or `landmarks` not five points.
     """
 
     box: Box
@@ -54,11 +56,15 @@ class Face:
         # A detector of somebody's own may give arrays, which have no one answer to ==, and numbers
         # of NumPy, which are none to JSON.
         if not (type(self.score) is float and _are_plain(self.box)):
-            x0, y0, x1, y1 = map(float, self.box)
-            object.__setattr__(self, "box", (x0, y0, x1, y1))
+            box = tuple(map(float, self.box))
+            if len(box) != 4:
+                raise OptionError(f"expected x0, y0, x1 and y1; got {box}", argument="box")
+            object.__setattr__(self, "box", box)
             object.__setattr__(self, "score", float(self.score))
         if self.landmarks is not None:
             points = tuple((float(x), float(y)) for x, y in self.landmarks)
+            if len(points) != 5:
+                raise OptionError(f"expected 5 points; got {len(points)}", argument="landmarks")
             object.__setattr__(self, "landmarks", points)
 
     @property
