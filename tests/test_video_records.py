@@ -302,10 +302,13 @@ def test_a_table_whose_cells_are_not_below_their_names_is_refused(tmp_path: Path
     path = write(tmp_path / "rows.csv")
     header, *lines = path.read_text().splitlines()
     # As R's write.table does it: rows have a name, and no column is called so.
-    path.write_text("\n".join([header, *(f"{i},{line}" for i, line in enumerate(lines, 1))]))
-    columns = len(VIDEO_TABLE)
-    with pytest.raises(OutputError, match=f"line 2: expected {columns} cells; got {columns + 1}"):
-        table.read_rows(path)
+    named = [f"{i},{line}" for i, line in enumerate(lines, 1)]
+    width = len(VIDEO_TABLE)
+    for columns, last, cell in ((width, "", ""), (width + 1, ",note", ",")):
+        path.write_text("\n".join([header + last, *(line + cell for line in named)]))
+        message = f"line 2: expected {columns} cells; got {columns + 1}"
+        with pytest.raises(OutputError, match=message):
+            table.read_rows(path)
     path.write_text("\n".join([f"{header},happy", *(f"{line},0.5" for line in lines)]))
     with pytest.raises(OutputError, match="line 1: expected each column once; got 'happy' twice"):
         table.read_rows(path)

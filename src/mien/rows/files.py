@@ -337,7 +337,7 @@ def csv_cells(path: Path, *, columns: Collection[str] | None = None) -> PlacedCe
             raise ValueError(f"line 1: expected each column once; got {twice!r} twice")
         places = [(n, i) for i, n in enumerate(header) if columns is not None and n in columns]
         for line, cells in table.rows():
-            if any(cells[len(header) :]):
+            if any(more := cells[len(header) :]) or len(more) == 1:  # R's last column may be empty
                 raise ValueError(f"line {line}: expected {len(header)} cells; got {len(cells)}")
             few = places and len(cells) == len(header)
             named = {n: cells[i] for n, i in places} if few else dict(zip_longest(header, cells))
