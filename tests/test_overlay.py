@@ -228,6 +228,34 @@ def test_a_label_of_a_video_keeps_the_size_of_its_letters() -> None:
     assert max(heights) - min(heights) <= 1  # of rounding the place
 
 
+def test_a_label_without_a_free_place_hides_as_little_of_other_faces_as_it_can() -> None:
+    face, above, below = (
+        (100.0, 100.0, 160.0, 180.0),
+        (80.0, 40.0, 220.0, 130.0),
+        (80.0, 190.0, 240.0, 270.0),
+    )
+    found = annotate(gray(), [a_reading(box) for box in (face, above, below)], bars=False)
+    assert (found[82:98, 105:155] == 128).all()  # of the face above
+    assert tuple(found[183, 110]) == COLORS["happy"]  # over the top of the one below
+
+
+def test_a_label_of_a_video_stays_where_all_places_hide_about_as_much() -> None:
+    random = np.random.default_rng(0)
+    annotator, corners = Annotator(bars=False), []
+    for _ in range(40):
+        boxes = [
+            face_at(80 + 50 * i + random.normal(0, 1), 60 + 60 * j + random.normal(0, 1), 100)
+            for i in range(5)
+            for j in range(3)
+        ]
+        annotator(
+            gray(), [a_tracked_reading(track, box=box) for track, box in enumerate(boxes, start=1)]
+        )
+        corners.append([layout.corner for layout in annotator._kept.values()])
+    moves = np.count_nonzero(np.diff(corners, axis=0))
+    assert moves < 0.05 * np.size(corners)
+
+
 def test_bars_hide_no_other_face() -> None:
     boxes = [(20.0, 80.0, 120.0, 200.0), (150.0, 80.0, 250.0, 200.0), (280.0, 80.0, 380.0, 200.0)]
     found = assert_drawn(gray(), *boxes)

@@ -179,8 +179,10 @@ def _draw_label(
     corners = ((x0, y0 - height), (x0, y1), (x1 - width, y0 - height), (x1 - width, y1), (x0, y0))
     places = [_inside(x, y, width, height, size) for x, y in corners]
     others = [box for box in taken if box != reading.box]
-    order = (layout.corner, *range(len(places)))
-    layout.corner = next((i for i in order if not _hides(places[i], others)), layout.corner)
+    kept = layout.corner  # in a video it stays until another hides clearly less
+    hidden = [_hidden(place, others) for place in places]
+    hidden[kept] *= _PLAY
+    layout.corner = min(range(len(places)), key=lambda i: (hidden[i], i != kept))
     place = places[layout.corner]
     # On whole pixels letters are sharp, and do not shimmer in a video.
     left, top = round(place[0]), round(place[1])
@@ -411,6 +413,15 @@ def _inside(x: float, y: float, width: float, height: float, image: tuple[int, i
 def _hides(mark: Box, others: Sequence[Box]) -> bool:
     return any(
         mark[0] < box[2] and box[0] < mark[2] and mark[1] < box[3] and box[1] < mark[3]
+        for box in others
+    )
+
+
+def _hidden(mark: Box, others: Sequence[Box]) -> float:
+    """How much of others a mark hides, in square pixels."""
+    return sum(
+        max(min(mark[2], box[2]) - max(mark[0], box[0]), 0.0)
+        * max(min(mark[3], box[3]) - max(mark[1], box[1]), 0.0)
         for box in others
     )
 
