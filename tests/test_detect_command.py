@@ -232,6 +232,17 @@ def test_a_wrong_option_is_status_2(detect: Mien, portrait: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
+def test_a_table_is_neither_the_folder_of_copies_nor_one_of_them(
+    portrait: Path, detect: Mien, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    for table in (out, out / "astronaut.jpg", tmp_path / "out" / ".." / "out" / "astronaut.jpg"):
+        done = detect(portrait, "--out", out, "--csv", table)
+        assert_refused(done, "expected a name of its own for each output; got two")
+        assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert detect(portrait, "--out", out, "--csv", out / "astronaut.csv").status == 0
+
+
 def test_an_error_halfway_leaves_no_csv(portrait: Path, detect: Mien, tmp_path: Path) -> None:
     (tmp_path / "out" / "astronaut.jpg").mkdir(parents=True)
     table = tmp_path / "faces.csv"

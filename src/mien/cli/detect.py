@@ -139,7 +139,7 @@ def detect(
         if written.out is not None:
             from mien.output.annotated import AnnotatedWriter
 
-            writers.insert(0, AnnotatedWriter(written.out, files))
+            writers.insert(0, AnnotatedWriter(written.out, files, beside=written.csv))
         if written.csv is not None:
             from mien.output.records import CsvWriter
 

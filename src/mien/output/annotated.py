@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mien.errors import OutputError
-from mien.output.files import JPEG_SUFFIXES, untaken, write_image
+from mien.output.files import JPEG_SUFFIXES, check_apart, untaken, write_image
 from mien.output.overlay import annotate
 from mien.readings import ImageFile, ImageResult
 
@@ -19,11 +19,16 @@ class AnnotatedWriter:
     Args:
         folder: is made when the first copy is written.
         images: all that will be read; a copy never replaces one of them.
+        beside: another output, which neither the folder nor a copy may be.
     Raises:
-        OutputError: `folder` is a file, or no folder can have that name.
+        OutputError: `folder` is a file or `beside`, or no folder can have that name.
     """
 
-    def __init__(self, folder: Path, images: Iterable[ImageFile] = ()) -> None:
+    def __init__(
+        self, folder: Path, images: Iterable[ImageFile] = (), *, beside: Path | None = None
+    ) -> None:
+        self._beside = [] if beside is None else [beside]
+        check_apart([*self._beside, folder])
         try:
             if folder.exists() and not folder.is_dir():
                 raise OutputError(f"{folder}: expected a folder for the copies; it is a file")
@@ -37,13 +42,14 @@ class AnnotatedWriter:
         """Write the copy of one image; nothing for one that could not be read.
 
         Raises:
-            OutputError: it cannot be written, or would replace an image that was given.
+            OutputError: it cannot be written, or would replace an image that was given or `beside`.
         """
         if result.image is None:
             return
         path = self._path_for(result.file.relative)
         if path.resolve() in self._originals | {result.file.path.resolve()}:
             raise OutputError(f"{path}: the annotated copy would replace an image that was given")
+        check_apart([*self._beside, path])
         write_image(path, annotate(result.image, result.readings))
 
     def _path_for(self, relative: Path) -> Path:
