@@ -286,13 +286,20 @@ def test_a_body_too_large_is_refused_as_it_comes(server: Running, path: str, siz
     assert "MB" in answer.json()["error"]["message"]
 
 
-def test_a_body_too_large_is_refused_by_what_it_announces_and_where_none_belongs(
-    server: Running,
-) -> None:
+def test_a_body_too_large_is_refused_by_what_it_announces(server: Running) -> None:
     with server.connect(HEAD % 99999999999) as raw:
         assert raw.recv(100).startswith(b"HTTP/1.1 413")
-    for path in ("/api/nothing", "/"):
-        assert server.post(path, content=b"x" * 100_000).status_code == 413
+
+
+def test_a_large_image_that_is_sent_elsewhere_is_told_so(server: Running) -> None:
+    content, kind = b"x" * 100_000, {"Content-Type": "image/jpeg"}
+    for path in ("/api/nothing", "/readings", "/api/readings/"):
+        answer = server.post(path, content=content, headers=kind)
+        assert code_of(answer) == (404, "not_found")
+        assert answer.json()["error"]["message"] == f"there is no '{path}' here"
+    assert server.post("/", content=content, headers=kind).status_code == 405
+    with server.connect(HEAD.replace(b"/api/readings", b"/api/nothing") % 99999999999) as raw:
+        assert raw.recv(100).startswith(b"HTTP/1.1 404")
 
 
 def test_a_request_that_takes_too_long_is_ended(server: Running) -> None:

@@ -94,6 +94,9 @@ def create_app(settings: WebSettings | None = None, *, camera: CameraFeed | None
         # Their pages load scripts from elsewhere.
         docs_url=None,
         redoc_url=None,
+        # It would name http:, which is all that is seen behind a proxy that speaks TLS, and the
+        # client would send its image again in the clear.
+        redirect_slashes=False,
         lifespan=lifespan,
         exception_handlers=_HANDLERS,
     )
