@@ -320,6 +320,18 @@ def test_names_that_are_no_utf8_are_told_alike_everywhere(tmp_path: Path) -> Non
     assert run(folder, tmp_path / "out").shards_before == 1
 
 
+def test_what_holds_no_image_becomes_a_data_set_without_rows(tmp_path: Path) -> None:
+    for source in (
+        write_parquet(tmp_path / "empty.parquet", []),
+        write_tar(tmp_path / "empty.tar", {}),
+    ):
+        done = run(source, tmp_path / "out" / source.name)
+        assert (done.images, done.tally.failed, done.shards) == (0, 0, 1)
+        rows = pq.read_table(done.rows)
+        assert rows.num_rows == 0
+        assert {"source", "emotion", "error"} <= set(rows.column_names)
+
+
 def test_errors_are_tried_again_where_that_is_asked_for(tmp_path: Path) -> None:
     write_folder(tmp_path / "in", 4)
     bad = tmp_path / "in" / "b" / "0000.jpg"

@@ -218,5 +218,6 @@ def _cut_parquet(name: str, size: int, column: str | None) -> Iterator[Shard]:
     except DataError as error:
         yield Shard(0, Kind.PARQUET, (name,), error=str(error), error_kind=error.kind)
         return
-    for row_groups, skip, rows in cut_rows(group_rows, size):
+    # One without a row is a shard, too: a data set without a file of rows cannot be opened.
+    for row_groups, skip, rows in [*cut_rows(group_rows, size)] or [((0, 0), 0, 0)]:
         yield Shard(0, Kind.PARQUET, (name,), row_groups, skip, rows, named)
