@@ -1,6 +1,5 @@
 """`mien data audit`: which training labels are probably wrong."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +19,7 @@ from mien.cli.shared import (
     read_data,
     say,
     status,
+    tell_written,
 )
 from mien.errors import counted
 
@@ -111,8 +111,7 @@ def data_audit(
         print((out / "summary.json").read_text(encoding="utf-8"), end="")
     else:
         _print_audit(audit, checks)
-    for file in written:
-        print(f"wrote {file}", file=sys.stderr)
+    tell_written(*written)
 
 
 def _print_audit(audit: "Audit", checks: "tuple[VotesCheck, ...]") -> None:

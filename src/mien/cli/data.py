@@ -1,6 +1,5 @@
 """`mien data`: looking at data sets, checking them, fetching them."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +16,7 @@ from mien.cli.shared import (
     printable,
     read_data,
     status,
+    tell_written,
 )
 from mien.errors import counted
 from mien.labels import EMOTIONS
@@ -69,8 +69,7 @@ def data_info(
         with status("drawing"):
             files = plot_class_counts(faces, plots / "class-counts")
             files += plot_samples(faces, plots / "samples")
-        for file in files:
-            print(f"wrote {file}", file=sys.stderr)
+        tell_written(*files)
 
 
 def _print_left_out(faces: "FaceSet") -> None:
@@ -109,7 +108,7 @@ def data_check(
         _print_check(found)
         _print_left_out(faces)
     if out is not None:
-        print(f"wrote {out}", file=sys.stderr)
+        tell_written(out)
 
 
 def _print_check(found: "Check") -> None:

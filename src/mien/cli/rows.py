@@ -80,7 +80,7 @@ def rows(
         notes=notes,
         tell=say,
     )
-    tell_written(outputs.format_paths())
+    tell_written(*outputs.format_paths())
     if write_people is not None:
         # Tracks of one name are one person in what is shown, and stand apart in the table.
         is_told = people is None and not (wanted.usable_only or result.names)

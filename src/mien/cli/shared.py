@@ -97,8 +97,8 @@ def say(message: str) -> None:
     print(f"mien: {printable(' '.join(message.split()))}", file=sys.stderr)
 
 
-def tell_written(paths: "Iterable[Path]") -> None:
-    """Name on standard error the files that are there now, of those whose names nobody gave."""
+def tell_written(*paths: Path) -> None:
+    """Name on standard error the files among these that are there now."""
     for path in paths:
         if path.exists():
             print(f"wrote {printable(str(path))}", file=sys.stderr)

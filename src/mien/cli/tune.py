@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,13 +17,12 @@ from mien.cli.shared import (
     print_table,
     say,
     status,
-    stderr,
     without_missing_votes,
 )
 from mien.errors import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from mien.learn.tuning.search import TrialResult, TuningProgress, TuningResult
 
@@ -85,7 +85,7 @@ def tune(
     faces = faces_from.read()
     if votes_weight is None:
         base = without_missing_votes(base, faces)
-    with _Display() as display:
+    with status("tuning") as show:
         result = run_study(
             faces,
             base,
@@ -95,7 +95,7 @@ def tune(
             pruner=searching.pruner,
             seed=seed,
             device=device,
-            report=display.report,
+            report=partial(_report, show),
         )
     if result.best is not None:
         from mien.learn.plots.tuning import plot_study
@@ -112,35 +112,21 @@ def tune(
         raise typer.Exit(EXIT_INTERRUPTED)
 
 
-class _Display:
+def _report(show: "Callable[[str], None]", progress: "TuningProgress") -> None:
     """A line for each trial that ended, and on a terminal where the one under way is."""
-
-    def __enter__(self) -> "_Display":
-        self._spinner: Any = None
-        if sys.stderr.isatty():
-            self._spinner = stderr().status("starting")
-            self._spinner.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self._spinner is not None:
-            self._spinner.stop()
-
-    def report(self, progress: "TuningProgress") -> None:
-        """Show where the study is."""
-        ended, run = progress.result, progress.run
-        if ended is not None:
-            print(
-                f"trial {ended.number}, {ended.number + 1} of {progress.trials}: {_ending(ended)}",
-                file=sys.stderr,
-                flush=True,
-            )
-        elif run is not None and self._spinner is not None:
-            best = "" if progress.best is None else f"; best so far {progress.best:.4f}"
-            self._spinner.update(
-                f"trial {progress.number}, epoch {run.epoch} of {run.epochs}: "
-                f"loss {run.loss:.3f}, accuracy {run.accuracy:.3f}{best}"
-            )
+    ended, run = progress.result, progress.run
+    if ended is not None:
+        print(
+            f"trial {ended.number}, {ended.number + 1} of {progress.trials}: {_ending(ended)}",
+            file=sys.stderr,
+            flush=True,
+        )
+    elif run is not None:
+        best = "" if progress.best is None else f"; best so far {progress.best:.4f}"
+        show(
+            f"trial {progress.number}, epoch {run.epoch} of {run.epochs}: "
+            f"loss {run.loss:.3f}, accuracy {run.accuracy:.3f}{best}"
+        )
 
 
 def _ending(trial: "TrialResult") -> str:

@@ -200,7 +200,7 @@ def _read_all(
                 if as_json:
                     array.add(result.to_dict())
                 if result.outcome is not None and not many:
-                    tell_written(result.outputs.format_paths())
+                    tell_written(*result.outputs.format_paths())
                 if result.outcome is not None and not as_json:
                     rows = people_rows(result.outcome.people)
                     # From when to when somebody is there: names of several videos need that room.

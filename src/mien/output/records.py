@@ -461,10 +461,10 @@ def video_json_lines(frame: int, time_s: float, readings: Sequence[TrackedReadin
 
 def image_reading_of_cells(row: Mapping[str, Any]) -> Reading:
     """The reading that a row of an image tells, as Parquet has it."""
-    x0, y0, x1, y1 = (_number(row, side) for side in SIDES)
+    x0, y0, x1, y1 = (real_number(row, side) for side in SIDES)
     return Reading(
         box=(x0, y0, x1, y1),
-        score=_number(row, "score"),
+        score=real_number(row, "score"),
         landmarks=_landmarks(row),
         emotion=_emotion(row, "emotion"),
         probability=_share(row, "probability"),
@@ -519,8 +519,10 @@ def quality_of_row(row: Mapping[str, Any]) -> FaceQuality | None:
     unusable = row["unusable"] or ""
     if unusable not in UNUSABLE:
         raise ValueError(f"unusable: expected one of {', '.join(UNUSABLE[1:])}; got {unusable!r}")
-    yaw, pitch, roll = (None if row[name] is None else _number(row, name) for name in MEASURES[:3])
-    size_px, blur, light, contrast, inside = (_number(row, name) for name in MEASURES[3:])
+    yaw, pitch, roll = (
+        None if row[name] is None else real_number(row, name) for name in MEASURES[:3]
+    )
+    size_px, blur, light, contrast, inside = (real_number(row, name) for name in MEASURES[3:])
     method = None
     if yaw is not None:
         method = row.get("pose_method") or POSE_METHODS[0]  # there was no other before the column
@@ -537,7 +539,7 @@ def _pairs(values: Sequence[float]) -> list[list[float]]:
 def _landmarks(row: Mapping[str, Any]) -> Landmarks | None:
     if row.get(POINTS[0]) is None:
         return None
-    values = [_number(row, name) for name in POINTS]
+    values = [real_number(row, name) for name in POINTS]
     right_eye, left_eye, nose, right_mouth, left_mouth = zip(values[::2], values[1::2], strict=True)
     return right_eye, left_eye, nose, right_mouth, left_mouth
 
@@ -579,12 +581,8 @@ def whole_number(row: Mapping[str, Any], name: str, *, least: int = 0) -> int:
     return value
 
 
-def time_of_row(row: Mapping[str, Any]) -> float:
-    """The time that a row tells, in seconds."""
-    return _number(row, "time_s")
-
-
-def _number(row: Mapping[str, Any], name: str) -> float:
+def real_number(row: Mapping[str, Any], name: str) -> float:
+    """A number that a cell tells, of a size that times and places have."""
     cell = row[name]
     try:
         value = float(cell)
@@ -596,7 +594,7 @@ def _number(row: Mapping[str, Any], name: str) -> float:
 
 
 def _share(row: Mapping[str, Any], name: str) -> float:
-    value = _number(row, name)
+    value = real_number(row, name)
     if not -_ROUNDED <= value <= 1 + _ROUNDED:
         raise ValueError(f"{name}: expected 0 to 1; got {row[name]!r}")
     return value

@@ -16,7 +16,7 @@ from mien.rows.agreement import Agreement, Difference, Estimate
 from mien.rows.coding import MISSING
 from mien.rows.timeline import (
     HEADING,
-    INK,
+    IN_BAND,
     clock,
     figure_of_bands,
     name_band,
@@ -47,7 +47,7 @@ def plot_agreement(found: Agreement, path: Path, *, title: str = "") -> list[Pat
                 axes.axvspan(first_s, last_s, color=EMOTION_COLORS[target], linewidth=0)
                 word, middle_s = EMOTIONS[target], (first_s + last_s) / 2
                 if last_s - first_s >= word_s(word, end_s - start_s):
-                    axes.text(middle_s, 0.5, word, ha="center", va="center", color=INK, fontsize=9)
+                    axes.text(middle_s, 0.5, word, **IN_BAND)
         for difference in found.differences:
             bands[2].axvspan(difference.start_s, difference.end_s, color=_DIFFERS_HEX, linewidth=0)
         for axes, name in zip(bands, (*found.names, "differ"), strict=True):

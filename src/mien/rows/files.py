@@ -28,8 +28,8 @@ from mien.output.records import (
     reading_of_cells,
     reading_of_csv,
     reading_of_json,
+    real_number,
     schema,
-    time_of_row,
     two_without_a_name,
     video_csv_lines,
     video_json_lines,
@@ -289,7 +289,7 @@ def _row(
 ) -> tuple[tuple[int, float], TrackedReading | None]:
     """The frame and its time, and the face, if the row is of one."""
     try:
-        when = whole_number(cells, "frame"), time_of_row(cells)
+        when = whole_number(cells, "frame"), real_number(cells, "time_s")
         return when, None if cells["track"] in (None, "") else reading_of(cells)
     except ValueError as error:
         raise ValueError(f"{place}: {error}") from error

@@ -14,7 +14,7 @@ from mien.output.records import (
     image_reading_of_cells,
     image_reading_of_csv,
     image_rows_of_json,
-    time_of_row,
+    real_number,
     where,
     whole_number,
 )
@@ -182,7 +182,7 @@ def _image(rows: list[tuple[str, _Cells]], reading_of: Callable[[Any], Reading])
                 readings[face] = reading_of(cells)
             size_px = _whole(cells, "width"), _whole(cells, "height")
             row, frame = _whole(cells, "row"), _whole(cells, "frame")
-            time_s = None if cells.get("time_s") in _EMPTY else time_of_row(cells)
+            time_s = None if cells.get("time_s") in _EMPTY else real_number(cells, "time_s")
         except ValueError as error:
             raise ValueError(f"{place}: {error}") from error
     source = cells["file"] if "file" in cells else cells["source"]

@@ -367,8 +367,6 @@ def _reading(face: _Face, track: int, name: str | None) -> TrackedReading:
         emotion=emotion,
         probability=probability,
         probabilities=face.probabilities,
-        unsure=False,
-        quality=None,
         track=track,
         name=name,
         raw_probabilities=face.probabilities,

@@ -427,10 +427,7 @@ class RowFile:
         """What the rows are of."""
         if self._others is None:
             return row_facts(self.path)
-        faces = [reading for found in self._others for reading in found.readings]
-        names = {face.track: face.name for face in faces if face.name is not None}
-        tracks = frozenset(face.track for face in faces)
-        return RowFacts(len(self._others), tracks, names, has_movements=False)
+        return result_of(self._others, self.source).facts
 
     @cached_property
     def names(self) -> Mapping[int, str]:

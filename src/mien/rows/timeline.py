@@ -41,6 +41,8 @@ HEADING: Final[dict[str, Any]] = {
     "parse_math": False,  # a file name may have dollar signs
 }
 """How what stands over a figure is written."""
+IN_BAND: Final[dict[str, Any]] = {"ha": "center", "va": "center", "color": INK, "fontsize": 9}
+"""How a word in a band is."""
 
 _EMPTY: Final = "#f5f6f8"  # of a band, where nobody is
 _DIM: Final = "#6b7079"
@@ -249,12 +251,8 @@ def plot_timeline(
             axes.tick_params(labelbottom=False, length=0)
         bands[-1].set_xlabel("time")
         if not people:
-            middle: dict[str, Any] = {
-                "transform": bands[0].transAxes,
-                "ha": "center",
-                "va": "center",
-            }
-            bands[0].text(0.5, 0.5, f"no face in {clock(length_s)}", **middle)
+            axes, nobody = bands[0], f"no face in {clock(length_s)}"
+            axes.text(0.5, 0.5, nobody, transform=axes.transAxes, ha="center", va="center")
         if heading:
             drawn.suptitle("; ".join(heading), **HEADING)
         emotion_legend(drawn)
@@ -379,15 +377,8 @@ def _draw_band(axes: "Axes", band: Band, length_s: float) -> None:
             good = np.flatnonzero(rooms >= 0.9 * room)
             good = max(np.split(good, np.flatnonzero(np.diff(good) > 1) + 1), key=len)
             place = int(good[len(good) // 2])
-            axes.text(
-                times_s[place] + width / 2 * cell_s,
-                (ceiling[place] + floor[place]) / 2,
-                word,
-                ha="center",
-                va="center",
-                color=INK,
-                fontsize=9,
-            )
+            middle = times_s[place] + width / 2 * cell_s, (ceiling[place] + floor[place]) / 2
+            axes.text(*middle, word, **IN_BAND)
             free[place : place + width] = False
             apart = round(_APART_IN / _CELL_IN)
             rooms[max(0, place - apart) : place + apart] = 0.0
