@@ -24,7 +24,7 @@ from operator import index
 from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 ErrorKind: TypeAlias = Literal[
     "kills the process that reads it",
@@ -210,6 +210,12 @@ def check_count(name: str, value: float, least: int, most: float = math.inf) -> 
         except TypeError:
             raise OptionError(f"expected a whole number; got {value!r}", argument=name) from None
     check_number(name, value, least, most)
+
+
+def check_choice(name: str, value: object, known: "Iterable[str]") -> None:
+    """Raise OptionError where an option's value is none of those that it has."""
+    if value not in (known := tuple(known)):
+        raise OptionError(f"expected one of {', '.join(known)}; got {value!r}", argument=name)
 
 
 @contextmanager

@@ -181,9 +181,9 @@ def train(
     with TrainingDisplay() as display:
         listeners: list[Callable[[Progress], None]] = [display.report]
         if tensorboard and first:
-            from mien.learn.training.tensorboard import TensorBoardWriter
+            from mien.learn.training.tensorboard import tensorboard_writer
 
-            listeners.insert(0, TensorBoardWriter(out / "tensorboard").report)
+            listeners.insert(0, tensorboard_writer(out / "tensorboard"))
 
         def tell_all(progress: "Progress") -> None:
             for listen in listeners:

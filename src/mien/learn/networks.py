@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from mien.errors import OptionError, needs_extra
+from mien.errors import OptionError, check_choice, needs_extra
 
 with needs_extra("train", "building networks"):
     import torch
@@ -127,11 +127,8 @@ class BackboneOptions:
     pooling: str = "max"  # a name in POOLINGS
 
     def __post_init__(self) -> None:
-        for field, names in (("activation", ACTIVATIONS), ("pooling", POOLINGS)):
-            if (got := getattr(self, field)) not in names:
-                raise OptionError(
-                    f"expected one of {', '.join(names)}; got {got!r}", argument=field
-                )
+        check_choice("activation", self.activation, ACTIVATIONS)
+        check_choice("pooling", self.pooling, POOLINGS)
 
 
 def paper_backbone(options: BackboneOptions) -> tuple[nn.Module, int]:

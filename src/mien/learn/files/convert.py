@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mien import __version__
-from mien.errors import OptionError, needs_extra
+from mien.errors import OptionError, check_choice, needs_extra
 from mien.learn.data.datasets import FaceSet
 
 with needs_extra("train", "converting models"):
@@ -51,10 +51,8 @@ def convert_model(
     path, out = model_file(path), Path(out)
     if out.suffix != ".onnx":
         raise OptionError(f"{out}: expected a name that ends in .onnx, which mien runs")
-    if scaling is not None and scaling not in SCALINGS:
-        raise OptionError(
-            f"expected one of {', '.join(SCALINGS)}; got {scaling!r}", argument="scaling"
-        )
+    if scaling is not None:
+        check_choice("scaling", scaling, SCALINGS)
     if path.suffix.lower() in KERAS_SUFFIXES:
         if size_px is not None:
             raise OptionError("a Keras file knows it; leave it out", argument="size")

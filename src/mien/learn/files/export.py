@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 
 from mien import __version__
 from mien.environment import onnx_session
-from mien.errors import DataError, ModelError, OptionError, OutputError, needs_extra
+from mien.errors import (
+    DataError,
+    ModelError,
+    OptionError,
+    OutputError,
+    check_choice,
+    needs_extra,
+)
 
 with needs_extra("train", "exporting"):
     import torch
@@ -298,9 +305,8 @@ def _trained_on(config: RunConfig) -> str:
 
 
 def _check_options(out: Path, to: str, store: str, head: str | None, *, measured: bool) -> None:
-    for option, value, known in (("to", to, FORMATS), ("store", store, STORES)):
-        if value not in known:
-            raise OptionError(f"expected one of {', '.join(known)}; got {value!r}", argument=option)
+    check_choice("to", to, FORMATS)
+    check_choice("store", store, STORES)
     if head not in (None, *HEADS):
         raise OptionError(f"expected {' or '.join(HEADS)}; got {head!r}", argument="head")
     if out.is_dir():

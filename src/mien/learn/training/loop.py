@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel
 
 from mien import __version__
-from mien.errors import DataError, DivergedError, OptionError, TrainingError
+from mien.errors import DataError, DivergedError, TrainingError, check_choice
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.networks import Network
@@ -178,10 +178,7 @@ def train(
         MissingExtraError: they are safetensors, whose package is not installed.
     """
     check_counts(devices, nodes)
-    if compile not in (known := get_args(Compile)):
-        raise OptionError(
-            f"expected one of {', '.join(known)}; got {compile!r}", argument="compile"
-        )
+    check_choice("compile", compile, get_args(Compile))
     _splits(faces)
     fabric = _fabric(device, devices, nodes, bf16=recipe.precision == "bf16")
     if compile == "auto":

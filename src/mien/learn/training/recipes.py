@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_type_hints
 
-from mien.errors import OptionError, check_number
+from mien.errors import OptionError, check_choice, check_number
 from mien.learn.training.batches import Augmentation
 
 
@@ -68,11 +68,7 @@ class Recipe:
                 )
         hints = get_type_hints(type(self))
         for name in ("optimizer", "schedule", "precision"):
-            if getattr(self, name) not in (known := get_args(hints[name])):
-                raise OptionError(
-                    f"expected one of {', '.join(known)}; got {getattr(self, name)!r}",
-                    argument=name,
-                )
+            check_choice(name, getattr(self, name), get_args(hints[name]))
 
 
 _MIEN: Final = Recipe(

@@ -24,9 +24,9 @@ from typing import Any, Final, Literal, cast
 from mien.errors import (
     DivergedError,
     MienError,
-    OptionError,
     OutputError,
     TrainingError,
+    check_choice,
     check_count,
     counted,
     needs_extra,
@@ -164,10 +164,7 @@ def tune(
         TrainingError: the study in `out` is another or damaged, or the device is not there.
     """
     check_count("trials", trials, 1)
-    if pruner not in PRUNERS:
-        raise OptionError(
-            f"expected one of {', '.join(PRUNERS)}; got {pruner!r}", argument="pruner"
-        )
+    check_choice("pruner", pruner, PRUNERS)
     out = Path(out)
     space = search_space(base, settings)
     about = {
