@@ -38,17 +38,20 @@ BASE = replace(TINY, epochs=3)
 MODERN = recipe_named("paper-modern")
 
 
+def _connecting(pragma: str) -> Callable[..., sqlite3.Connection]:
+    def connect(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = sqlite3.connect(*arguments, **options)
+        connection.execute(f"PRAGMA {pragma}")
+        return connection
+
+    return connect
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _quick(tiny: None) -> Iterator[None]:
     """A data base that does not wait for the disk, importances where they are asked for."""
-
-    def connect(*arguments: Any, **options: Any) -> sqlite3.Connection:
-        connection: sqlite3.Connection = sqlite3.connect(*arguments, **options)
-        connection.execute("PRAGMA synchronous = OFF")
-        return connection
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search, "connect", connect)
+        patch.setattr(search, "connect", _connecting("synchronous = OFF"))
         patch.setattr(search, "LEAST_FOR_IMPORTANCES", 1000)
         yield
 
@@ -372,13 +375,8 @@ def test_two_at_once_do_not_write_into_one_another(tmp_path: Path) -> None:
 def test_a_full_disk_is_not_blamed_on_the_record(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def connect(*arguments: Any, **options: Any) -> sqlite3.Connection:
-        connection: sqlite3.Connection = sqlite3.connect(*arguments, **options)
-        connection.execute("PRAGMA max_page_count = 4")
-        return connection
-
     with monkeypatch.context() as patch:
-        patch.setattr(search, "connect", connect)
+        patch.setattr(search, "connect", _connecting("max_page_count = 4"))
         with pytest.raises(OutputError, match=r"study\.db: cannot be written; the disk is full"):
             tune(FACES, TINY, tmp_path / "study", trials=1, device="cpu")
     assert tune(FACES, TINY, tmp_path / "study", trials=1, device="cpu").finished

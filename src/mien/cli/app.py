@@ -128,7 +128,6 @@ class _Output(io.FileIO):
     """Standard output, whose errors say that it is."""
 
     def write(self, content: Any) -> int:
-        """Write bytes."""
         try:
             return super().write(content)
         except OSError as error:

@@ -1,7 +1,7 @@
 """What a recognizer is opened with, in plain values that can be stored and sent elsewhere."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,12 +22,7 @@ class RecognizerSettings:
     threshold: float = 0.0  # 0 to 1; readings below it are `unsure`
     movements: bool = False  # also read what each face does
 
-    def open(
-        self,
-        *,
-        threads: int = 1,
-        model_files: Sequence[str | Path] = (),
-    ) -> "Recognizer":
+    def open(self, *, threads: int = 1, model_files: Sequence[str | Path] = ()) -> "Recognizer":
         """A recognizer with these settings.
 
         Args:
@@ -39,12 +34,5 @@ class RecognizerSettings:
         """
         from mien.recognize.recognizer import Recognizer
 
-        return Recognizer(
-            model_files or self.model,
-            detector=self.detector,
-            min_face_px=self.min_face_px,
-            full_size=self.full_size,
-            threshold=self.threshold,
-            movements=self.movements,
-            threads=threads,
-        )
+        values = {field.name: getattr(self, field.name) for field in fields(RecognizerSettings)}
+        return Recognizer(**values | {"model": model_files or self.model}, threads=threads)

@@ -505,7 +505,6 @@ class _Gaps:
         self._steps: dict[int, tuple[int, float, int]] = {}
 
     def add(self, frame: int, time_s: float) -> None:
-        """Count the next frame."""
         if self._last is not None:
             last, last_s = self._last
             count, seconds, first = self._steps.get(frame - last, (0, 0.0, last))

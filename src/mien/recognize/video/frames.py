@@ -63,10 +63,7 @@ def probe(
         OptionError: `sequence_fps` is not above zero, or `source` has times of its own, or is no
             source.
     """
-    _check_source(source)
-    check_fps(sequence_fps)
-    if (camera := camera_number(source)) is not None:
-        _refuse_fps(sequence_fps, str(source))
+    if (camera := _camera(source, sequence_fps)) is not None:
         with closing(Camera(camera)) as opened:
             return _camera_info(opened, str(source))
     if images := _sequence(source):
@@ -130,11 +127,9 @@ def frames(
         OptionError: a time is negative, `end_s` is not after `start_s`, `every_s` or
             `sequence_fps` is not above zero, or `source` has times of its own, or is no source.
     """
-    _check_source(source)
+    camera = _camera(source, sequence_fps)
     check_times(every_s, start_s, end_s)
-    check_fps(sequence_fps)
-    if (camera := camera_number(source)) is not None:
-        _refuse_fps(sequence_fps, str(source))
+    if camera is not None:
         opened = Camera(camera)
         produced: Iterator[Frame] = _camera_frames(opened, str(source))
         # What is not taken in time is dropped: a camera shows what is now.
@@ -147,13 +142,17 @@ def frames(
     return _frames_of(reader, every_s, start_s, end_s)
 
 
-def _check_source(source: object) -> None:
-    """Raise `OptionError` for what is no `VideoSource`."""
+def _camera(source: VideoSource, fps: float | None) -> int | None:
+    """As `camera_number`; raises `OptionError` for what is no source, and where `fps` is wrong."""
     if not isinstance(source, str | Path | int):
         raise OptionError(
             f"expected a path, an address or the number of a camera; got {type(source).__name__}",
             argument="source",
         )
+    check_fps(fps)
+    if (camera := camera_number(source)) is not None:
+        _refuse_fps(fps, str(source))
+    return camera
 
 
 def open_video(

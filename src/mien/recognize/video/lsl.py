@@ -5,10 +5,10 @@ import math
 import socket
 import time
 from types import ModuleType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mien import __version__
-from mien.errors import MienError, MissingExtraError
+from mien.errors import MienError, needs_extra
 from mien.labels import EMOTIONS
 from mien.output.records import RAW, SIDES, cells
 
@@ -70,16 +70,10 @@ class LslStream:
         description = info.desc()
         channels = description.append_child("channels")
         for label, unit in CHANNELS.items():
-            channel = channels.append_child("channel")
-            channel.append_child_value("label", label)
-            channel.append_child_value("unit", unit)
-            channel.append_child_value("type", CONTENT_TYPE)
-        acquisition = description.append_child("acquisition")
-        acquisition.append_child_value("manufacturer", "mien")
-        acquisition.append_child_value("model", model)
-        acquisition.append_child_value("version", __version__)
-        synchronization = description.append_child("synchronization")
-        synchronization.append_child_value("can_drop_samples", "true")
+            _describe(channels, "channel", label=label, unit=unit, type=CONTENT_TYPE)
+        made_by = {"manufacturer": "mien", "model": model, "version": __version__}
+        _describe(description, "acquisition", **made_by)
+        _describe(description, "synchronization", can_drop_samples="true")
         self._outlet = self._lsl.StreamOutlet(info)
 
     def write(self, seen: "LiveFrame") -> None:
@@ -108,11 +102,16 @@ def sample_of(frame: int, reading: "TrackedReading | None") -> list[float]:
     return [math.nan if value is None else float(value) for value in found]
 
 
+def _describe(parent: Any, name: str, **values: str) -> None:
+    child = parent.append_child(name)
+    for key, value in values.items():
+        child.append_child_value(key, value)
+
+
 def _import_pylsl() -> ModuleType:
     try:
-        import pylsl
-    except ImportError as error:
-        raise MissingExtraError("--lsl", "lsl", error) from error
+        with needs_extra("lsl", "--lsl"):
+            import pylsl
     except RuntimeError as error:  # as it says that its wheel has no library for this machine
         raise MienError(
             f"--lsl: expected the library liblsl, which pylsl loads; {str(error).splitlines()[0]} "
