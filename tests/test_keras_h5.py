@@ -264,6 +264,21 @@ def test_logits_labels_and_scaling_of_their_own(keras: Any, tmp_path: Path) -> N
     assert np.abs(classifier(crops) - in_our_order(softmax(logits), labels)).max() < 1e-4
 
 
+@pytest.mark.parametrize("activation", [None, "softmax"])
+def test_a_face_that_shows_nothing_but_an_expression_of_theirs_is_read_all_the_same(
+    activation: str | None, keras: Any, tmp_path: Path
+) -> None:
+    model, crops = matrix(keras, units=8, activation=activation), some_crops(5)
+    seven = answers(model, crops[..., None].astype(np.float32) / 255)[:, :7]
+    model.layers[-1].bias.assign(200 * np.eye(8)[7])  # it was 0
+
+    classifier = converted(
+        save(model, tmp_path / "eight.keras"), labels=[*EMOTIONS, "contempt"], scaling="1/255"
+    )
+    rows = np.full((5, 7), 1 / 7) if activation else softmax(seven)
+    assert np.abs(classifier(crops) - rows).max() < 1e-4
+
+
 @pytest.mark.parametrize("nested", [False, True])
 def test_a_model_that_scales_its_input_gets_plain_gray_levels(
     nested: bool, keras: Any, theirs: Path, tmp_path: Path

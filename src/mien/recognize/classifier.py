@@ -371,8 +371,8 @@ class _Member:
                     f"{self.path}: expected {expected} out for {counted(len(crops), 'face')}; "
                     f"got {row.shape}"
                 )
-            if not np.isfinite(row).all():
-                raise ModelError(f"{self.path}: expected finite numbers out; got {row[0]}")
+            if not (finite := np.isfinite(row).all(axis=1)).all():
+                raise ModelError(f"{self.path}: expected finite numbers out; got {row[~finite][0]}")
         return rows
 
     def _check_contract(self, found: tuple[list[Any], ...]) -> None:

@@ -27,6 +27,7 @@ from mien.learn.files.keras_config import KerasConfig, read_config
 from mien.learn.files.onnx_graph import to_onnx
 from mien.learn.files.others import (
     FACTOR,
+    LEAST,
     OFFSET,
     SCALINGS,
     gives_logits,
@@ -202,10 +203,10 @@ class _Faces(nn.Module):
 
     def forward(self, crops: Tensor) -> Tensor:
         """(N, 48, 48) uint8 -> (N, 7) float32, rows sum to 1."""
-        scores = self.outputs(crops)
+        seven = self.outputs(crops).index_select(1, self.mien_order)
         if self.gives_logits:
-            scores = torch.softmax(scores, dim=1)
-        seven = scores.index_select(1, self.mien_order)
+            return torch.softmax(seven, dim=1)
+        seven = seven.clamp(min=LEAST)  # the exporter takes so small a summand for 0
         return seven / seven.sum(dim=1, keepdim=True)
 
 

@@ -13,6 +13,7 @@ from mien.errors import ModelError, OptionError, needs_extra
 from mien.labels import EMOTIONS
 from mien.learn.files.others import (
     FACTOR,
+    LEAST,
     OFFSET,
     SCALINGS,
     gives_logits,
@@ -270,6 +271,7 @@ class _Theirs:
             FACTOR: np.array(scaling[0], np.float32),
             OFFSET: np.array(scaling[1], np.float32),
             "mien_order": np.array([self._names.index(emotion) for emotion in EMOTIONS]),
+            "mien_least": np.array(LEAST, np.float32),
             "mien_ones": np.ones((len(EMOTIONS), 1), np.float32),
             "mien_columns": np.array([-1, len(self._names)]),
         }
@@ -287,14 +289,15 @@ class _Theirs:
         if logits is None:
             nodes.append(helper.make_node("Identity", [scores], ["probabilities"]))
         else:
+            nodes.append(helper.make_node("Gather", [scores, "mien_order"], ["mien_seven"], axis=1))
             if logits:
-                nodes.append(helper.make_node("Softmax", [scores], ["mien_shares"], axis=1))
-                scores = "mien_shares"
-            nodes += [
-                helper.make_node("Gather", [scores, "mien_order"], ["mien_seven"], axis=1),
-                helper.make_node("MatMul", ["mien_seven", "mien_ones"], ["mien_sum"]),
-                helper.make_node("Div", ["mien_seven", "mien_sum"], ["probabilities"]),
-            ]
+                nodes.append(helper.make_node("Softmax", ["mien_seven"], ["probabilities"], axis=1))
+            else:
+                nodes += [
+                    helper.make_node("Add", ["mien_seven", "mien_least"], ["mien_some"]),
+                    helper.make_node("MatMul", ["mien_some", "mien_ones"], ["mien_sum"]),
+                    helper.make_node("Div", ["mien_some", "mien_sum"], ["probabilities"]),
+                ]
         columns = "K" if logits is None else len(EMOTIONS)
         tensors = [onnx.numpy_helper.from_array(a, name) for name, a in constants.items()]
         graph = helper.make_graph(

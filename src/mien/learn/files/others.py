@@ -34,6 +34,9 @@ FACTOR: Final = "mien_factor"
 OFFSET: Final = "mien_offset"
 """Names, in the file, of the two numbers of a scaling."""
 
+LEAST: Final = 1e-30
+"""What a probability of 0 becomes before the seven are made to sum to 1: all of them may be 0."""
+
 NETWORKS: Final = ("keras", "onnx")
 """What `ModelSpec.network` says of models of others."""
 
