@@ -139,8 +139,8 @@ js/build/kernels.wasm: $(VENV)/dev $(wildcard js/kernels/*)
 		-Wl,--no-entry -Wl,--strip-all -Wl,--export=__heap_base -Wl,-z,stack-size=65536 \
 		-o $@ js/kernels/*.c
 
-js/dist/mien.js: js/node_modules/ready js/build/kernels.wasm js/scripts/build.mjs $(wildcard js/src/*.ts) \
-		src/mien/assets/yunet.onnx src/mien/assets/models/mien.onnx
+js/dist/mien.js: js/node_modules/ready js/build/kernels.wasm js/package.json js/scripts/build.mjs \
+		$(wildcard js/src/*.ts) src/mien/assets/yunet.onnx src/mien/assets/models/mien.onnx
 	cd js && npm run --silent build
 
 # The stamps are newer than pyproject.toml once its dependencies are installed.

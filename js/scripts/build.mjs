@@ -2,7 +2,7 @@
 // kernels are there when `make js/dist/mien.js` has compiled them.
 
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -10,6 +10,7 @@ const here = fileURLToPath(new URL("..", import.meta.url));
 const python = `${here}../src/mien/assets/`;
 const dist = `${here}dist/`;
 
+const { version } = JSON.parse(readFileSync(`${here}package.json`, "utf8"));
 const common = {
   absWorkingDir: here,
   bundle: true,
@@ -17,6 +18,7 @@ const common = {
   target: "es2022",
   legalComments: "inline",
   loader: { ".wasm": "binary" },
+  define: { PACKAGE_VERSION: JSON.stringify(version) },
   logLevel: "warning",
 };
 

@@ -3,7 +3,7 @@
 import { decodeImage } from "./decoding.js";
 import { CLOSED, errorNamed, firstLine, ImageError, ModelError, OptionError } from "./errors.js";
 import type { Emotion } from "./labels.js";
-import type { Answer, Opening, Request, Sent } from "./protocol.js";
+import { type Answer, type Opening, type Request, type Sent, VERSION } from "./protocol.js";
 import type { Explanation, FrameReadings, Reading, TrackedReading } from "./readings.js";
 import {
   type Backend,
@@ -112,6 +112,7 @@ class PageWorker implements Backend<Source> {
     const reader = isBytes(model) ? model : model === undefined ? at("mien.onnx") : addressOf(model);
     const opening: Opening = {
       do: "open",
+      version: VERSION,
       faces: at("yunet.onnx"),
       reader,
       wasm: wasm === undefined ? at("ort-wasm-simd-threaded.wasm") : addressOf(wasm),

@@ -5,12 +5,18 @@ import type { Emotion } from "./labels.js";
 import type { SmoothingSettings } from "./smoothing.js";
 import type { PixelSource } from "./sources.js";
 
+declare const PACKAGE_VERSION: string; // `scripts/build.mjs` fills it in
+
+/** Of the package that this is a part of. */
+export const VERSION = PACKAGE_VERSION;
+
 /** An image on its way to the worker. */
 export type Sent = PixelSource | ImageBitmap;
 
 /** Addresses are absolute. */
 export interface Opening {
   readonly do: "open";
+  readonly version: string;
   readonly faces: string | Uint8Array;
   readonly reader: string | Uint8Array;
   readonly wasm: string;

@@ -3,7 +3,7 @@
 import { Engine, type Stream } from "./engine.js";
 import { firstLine, ImageError, MienError, ModelError } from "./errors.js";
 import type { Pixels } from "./pixels.js";
-import type { Answer, Opening, Request, Sent } from "./protocol.js";
+import { type Answer, type Opening, type Request, type Sent, VERSION } from "./protocol.js";
 import { checkSize, isPixels, toPixels } from "./sources.js";
 
 let engine: Engine | null = null;
@@ -24,6 +24,10 @@ self.addEventListener("message", ({ data }: MessageEvent<Request & { id: number 
 
 async function answerTo(request: Request): Promise<unknown> {
   if (request.do === "open") {
+    if (request.version !== VERSION) {
+      const expected = `expected a worker of version ${request.version}, as mien in the page is`;
+      console.warn(`${self.location.href}: ${expected}; it is ${VERSION}. Run mien-assets again`);
+    }
     engine = await open(request);
     return engine.spec;
   }

@@ -341,6 +341,26 @@ def test_what_cannot_be_loaded_is_told(blank: tuple[Page, Log]) -> None:
         assert message in told[1]
 
 
+def test_a_worker_that_an_update_left_behind_is_told_of(
+    blank: tuple[Page, Log], site: Path
+) -> None:
+    page, log = blank
+    version = json.loads((ROOT / "js" / "package.json").read_text())["version"]
+    worker = (site / "worker.js").read_text()
+    assert worker.count(f'"{version}"') == 1
+    (site / "old").mkdir()
+    for name in ("mien.onnx", "yunet.onnx"):
+        (site / "old" / name).symlink_to(site / name)
+    (site / "old" / "worker.js").write_text(worker.replace(f'"{version}"', '"0.0.1"'))
+    page.evaluate(LOAD, {})
+    log.check()
+    page.evaluate(LOAD, {"assets": "/old"})
+    (said,) = log.complaints
+    assert f"/old/worker.js: expected a worker of version {version}, as mien in the page is" in said
+    assert "it is 0.0.1. Run mien-assets again" in said
+    log.allow("it is 0.0.1")
+
+
 def test_a_recognizer_that_is_closed_says_so(loaded: Page) -> None:
     told = loaded.evaluate(
         """async () => {
