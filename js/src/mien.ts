@@ -66,7 +66,7 @@ export class Recognizer extends BaseRecognizer<Source> {
    *
    *     for await (const { faces } of recognizer.stream(video)) draw(faces);
    *
-   * @throws OptionError an option is out of its range, or there is no such option.
+   * @throws OptionError an option is out of its range, there is no such option, or this is no video.
    */
   stream(video: HTMLVideoElement, options: StreamOptions = {}): AsyncGenerator<FrameReadings, void, void> {
     return this.streamFrames(framesOf(video, options.signal), options);

@@ -1,12 +1,21 @@
 /** The frames of a video element as they are shown; the newest alone. */
 
+import { OptionError } from "./errors.js";
 import type { Frame } from "./recognizer.js";
+import { nameOf } from "./sources.js";
 
-/** Each frame that is shown when one is asked for, until the video ends or the signal comes. */
+/**
+ * Each frame that is shown when one is asked for, until the video ends or the signal comes.
+ *
+ * @throws OptionError it is no video element, such as the camera's stream itself.
+ */
 export async function* framesOf(
   video: HTMLVideoElement,
   signal?: AbortSignal,
 ): AsyncGenerator<Frame<HTMLVideoElement>, void, void> {
+  if (typeof video?.requestVideoFrameCallback !== "function") {
+    throw new OptionError(`expected a video element, with requestVideoFrameCallback; got ${nameOf(video)}`);
+  }
   let before: number | null = null;
   while (!signal?.aborted) {
     const shown = await nextFrame(video, signal);

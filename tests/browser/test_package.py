@@ -220,6 +220,18 @@ def test_a_worker_of_the_page_reads_as_the_page_does(
     assert_same(readings, expected["images"][0]["readings"], "in a worker")
 
 
+def test_what_is_no_video_is_not_followed(loaded: Page) -> None:
+    for source, name in (
+        ("await navigator.mediaDevices.getUserMedia({video: true})", "MediaStream"),
+        ("document.createElement('canvas')", "HTMLCanvasElement"),
+        ("'video'", "string"),
+        ("null", "null"),
+    ):
+        told = loaded.evaluate(f"async () => complaint(recognizer.stream({source}).next())")
+        expected = "expected a video element, with requestVideoFrameCallback; got"
+        assert told == ["OptionError", f"{expected} {name}"]
+
+
 def test_a_camera_is_followed_and_read_until_it_or_its_signal_ends(blank: tuple[Page, Log]) -> None:
     page, _ = blank
     shown, until_the_signal = page.evaluate(
