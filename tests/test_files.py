@@ -10,6 +10,7 @@ from mien.output.files import (
     alone,
     atomic_text,
     atomic_write,
+    check_free,
     is_part_name,
     json_text,
     part_name,
@@ -50,6 +51,23 @@ def test_what_cannot_be_written_is_an_output_error(tmp_path: Path) -> None:
     for name, message in places.items():
         with pytest.raises(OutputError, match=message), atomic_text(tmp_path / name):
             pytest.fail("the body must not run")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
+def test_a_pipe_or_device_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    pipe, link = tmp_path / "pipe.csv", tmp_path / "null.csv"
+    os.mkfifo(pipe)
+    link.symlink_to("/dev/null")
+    for path in (pipe, link):
+        with pytest.raises(OutputError, match="it is a device or a pipe"), atomic_text(path):
+            pytest.fail("the body must not run")
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+    # What is written to a file by >, and so is a file itself, in place of /dev/stdout for all.
+    for name in ("/dev/stdout", "/dev/null", "/dev/none.csv", "/dev/../dev/stderr"):
+        with pytest.raises(OutputError, match=f"{name}: expected a file to write; it is a device"):
+            check_free(Path(name), overwrite=True)
+    check_free(Path("/dev/shm/mien/faces.csv"), overwrite=True)
 
 
 def test_a_full_output_is_not_told_of_the_file_beside_it(tmp_path: Path) -> None:

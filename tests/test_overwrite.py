@@ -1,5 +1,6 @@
 """Without --overwrite no command that recognizes, or works on rows, replaces a file."""
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -78,6 +79,15 @@ def test_a_model_is_replaced_only_when_asked(mien: Mien, folder: Path) -> None:
     assert "it exists" not in mien(*command, "--overwrite").stderr
     itself = mien("convert", "theirs.onnx", "--out", "theirs.onnx", "--overwrite")
     assert_refused(itself, "would replace what is read")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
+def test_a_pipe_is_no_file_either(mien: Mien, folder: Path) -> None:
+    os.mkfifo(folder / "new.csv")
+    for overwrite in ((), ("--overwrite",)):
+        done = mien("detect", str(PORTRAIT), "--csv", "new.csv", *overwrite)
+        assert_refused(done, "new.csv: expected a file to write; it is a device or a pipe")
+    assert (folder / "new.csv").is_fifo()
 
 
 def test_a_folder_is_no_file(mien: Mien, folder: Path) -> None:

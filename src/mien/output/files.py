@@ -6,6 +6,7 @@ be of use after a kill, the rows and the annotated copy of a video, is left unde
 
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -51,11 +52,11 @@ def check_free(
         read: files that are read, which nothing may replace.
         also: what the message says beside that --overwrite replaces a file.
     Raises:
-        OutputError: it is a folder, one of the files that are read, or a file that must stay.
+        OutputError: it is a folder or a device, one of the files that are read, or a file that must
+            stay.
     """
+    _check_kind(path)
     try:
-        if path.is_dir():
-            raise OutputError(f"{path}: expected a file to write; it is a folder")
         if not path.exists():
             return
         if any(path.samefile(one) for one in read if one is not None and one.exists()):
@@ -64,6 +65,18 @@ def check_free(
             raise OutputError(f"{path}: it exists; --overwrite replaces it{also}")
     except OSError as error:  # a name too long
         raise OutputError(f"{path}: {error.strerror or error}") from error
+
+
+def _check_kind(path: Path) -> None:
+    """Refuse a folder, and what others need as it is: a pipe, or /dev/stdout."""
+    mode = stat.S_IFREG
+    with suppress(OSError):  # there is none, or its name is too long
+        mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise OutputError(f"{path}: expected a file to write; it is a folder")
+    # What /dev/stdout leads to may be a file.
+    if not stat.S_ISREG(mode) or os.path.realpath(path.parent) == "/dev":
+        raise OutputError(f"{path}: expected a file to write; it is a device or a pipe")
 
 
 def check_apart(paths: Iterable[Path]) -> None:
@@ -100,9 +113,7 @@ def atomic_write(path: Path, *, durable: bool = False, shared: bool = False) -> 
         OutputError: it cannot be written. An OSError in the body that tells of another file, or of
             a broken pipe, is raised as it is.
     """
-    # Before a name is made of it: "." has none. Path.is_dir raises where a name is too long.
-    if os.path.isdir(path):  # noqa: PTH112
-        raise OutputError(f"{path}: expected a file to write; it is a folder")
+    _check_kind(path)  # before a name is made of it: "." has none
     part = path.with_name(shared_part_name(f".{path.name}")) if shared else part_name(path)
     with writing(path):
         _make_folder(path.parent)
