@@ -1,7 +1,7 @@
 #!/bin/sh
 # skl2onnx 1.20.0: OneVsRestClassifier(SVC()) names in ONNX the emotion that is the least likely: of each of its SVMs
 # it takes the second score, which is that of "another emotion". Of seven emotions, read right at .9 in scikit-learn,
-# 0 are right, and the order of all is upside down, without a word; so it is with NuSVC. With LinearSVC, or SVC() by
+# 0 are right, and the order of all is upside down, without a word. With LinearSVC, or with SVC() by
 # itself, which tells seven emotions apart, too, it is right: take one of these.
 set -eu
 folder=$(mktemp -d)
