@@ -1,8 +1,8 @@
 #!/bin/sh
 # mahotas 1.4.19: resize_to(), resize_rgb_to(), imresize() and zoom() round each place, plus .5, to a whole pixel before
 # they interpolate: of any order (0 to 5, cubic by default) they pick single pixels, the next one down and right. At
-# its own size a portrait moves by 1 px and its last row and column are black; at twice its size it is in steps; landmarks
-# found in it lie beside those of the photo, without a word. scipy.ndimage.zoom, of the same origin, is right.
+# its own size a portrait moves by 1 px and its last row and column are black; at twice its size it is in steps;
+# landmarks found in it lie beside those of the photo, without a word. scipy.ndimage.zoom, of the same origin, is right.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -43,7 +43,7 @@ for kind in ("gif", "png", "webp", "tiff"):
         count = min(len(found), 100)
         right = sum(np.array_equal(a, b) for a, b in zip(found[:count], frames[:count]))
         total = sum(duration or 0 for duration in durations)
-        print(f"{kind} {options}: {len(found)} of 100 frames, {right} with their number; {total:.0f} ms, {durations[:4]}")
+        print(f"{kind} {options}: {len(found)} of 100 frames, {right} as numbered; {total:.0f} ms, {durations[:4]}")
         if kind == "tiff":
             assert right == 100
         elif kind != "png" or options:
