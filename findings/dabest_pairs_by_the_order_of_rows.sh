@@ -7,7 +7,7 @@ set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet dabest==2025.10.20 pandas==2.2.3 numpy==2.1.3 scipy
+"$folder/venv/bin/pip" install --quiet dabest==2025.10.20 pandas==2.2.3 numpy==2.1.3 scipy==1.15.3
 cd "$folder"
 "$folder/venv/bin/python" -W ignore - 2>/dev/null <<'PYTHON'
 import dabest
