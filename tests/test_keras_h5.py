@@ -269,13 +269,13 @@ def test_a_face_that_shows_nothing_but_an_expression_of_theirs_is_read_all_the_s
     activation: str | None, keras: Any, tmp_path: Path
 ) -> None:
     model, crops = matrix(keras, units=8, activation=activation), some_crops(5)
-    seven = answers(model, crops[..., None].astype(np.float32) / 255)[:, :7]
+    seven = answers(model, crops[..., None].astype(np.float32) / 255.0)[:, :7]
     model.layers[-1].bias.assign(200 * np.eye(8)[7])  # it was 0
 
     classifier = converted(
         save(model, tmp_path / "eight.keras"), labels=[*EMOTIONS, "contempt"], scaling="1/255"
     )
-    rows = np.full((5, 7), 1 / 7) if activation else softmax(seven)
+    rows = np.full((5, 7), 1 / 7, np.float32) if activation else softmax(seven)
     assert np.abs(classifier(crops) - rows).max() < 1e-4
 
 
