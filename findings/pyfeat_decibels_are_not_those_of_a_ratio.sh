@@ -1,8 +1,8 @@
 #!/bin/sh
 # py-feat 2.1.5: Fex.baseline(normalize="db") is 10 log10(x - b) / b, where decibels over a baseline are
 # 10 log10(x / b): frames of .1, .2, .4 and .8 over the first are -inf, -100, -52 and -15 for 0, 3, 6 and 9 dB. All
-# that lies below its baseline is missing, half of the frames with the default median. Take
-# 10 * np.log10(table / baseline).
+# that lies below its baseline is missing, half of the frames with the default median; NumPy warns of -inf and these.
+# Take 10 * np.log10(table / baseline).
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
