@@ -250,6 +250,7 @@ def test_the_readings_of_a_frame_stand_as_long_as_it_is_shown(
     make_video(video, draw, times_s=steady_times(4, 0.25), codec="mpeg4")
     video_tab.set_input_files("#video-input", video)
     expect(video_tab.locator("#video-said")).to_contain_text("4 frames, 1 person")
+    expect(video_tab.locator("#video-unseen")).to_be_visible()  # until then its player has the time
     slider = video_tab.get_by_role("slider", name="Timeline")
     for _ in range(3):
         slider.press("ArrowRight")
