@@ -180,9 +180,10 @@ def _draw_label(
     places = [_inside(x, y, width, height, size) for x, y in corners]
     others = [box for box in taken if box != reading.box]
     kept = layout.corner  # in a video it stays until another hides clearly less
-    hidden = [_hidden(place, others) for place in places]
-    hidden[kept] *= _PLAY
-    layout.corner = min(range(len(places)), key=lambda i: (hidden[i], i != kept))
+    if _hides(places[kept], others):
+        hidden = _hidden(places, others)
+        hidden[kept] *= _PLAY
+        layout.corner = min(range(len(places)), key=lambda i: (hidden[i], i != kept))
     place = places[layout.corner]
     # On whole pixels letters are sharp, and do not shimmer in a video.
     left, top = round(place[0]), round(place[1])
@@ -417,13 +418,11 @@ def _hides(mark: Box, others: Sequence[Box]) -> bool:
     )
 
 
-def _hidden(mark: Box, others: Sequence[Box]) -> float:
-    """How much of others a mark hides, in square pixels."""
-    return sum(
-        max(min(mark[2], box[2]) - max(mark[0], box[0]), 0.0)
-        * max(min(mark[3], box[3]) - max(mark[1], box[1]), 0.0)
-        for box in others
-    )
+def _hidden(marks: Sequence[Box], others: Sequence[Box]) -> NDArray[np.float64]:
+    """(M,): how much of others each mark hides, in square pixels."""
+    one, two = np.array(marks, np.float64)[:, None], np.array(others, np.float64)
+    shared = np.minimum(one[..., 2:], two[:, 2:]) - np.maximum(one[..., :2], two[:, :2])
+    return np.asarray(np.maximum(shared, 0.0).prod(axis=2).sum(axis=1), np.float64)
 
 
 def _color(reading: Reading) -> tuple[int, int, int]:
