@@ -3,5 +3,4 @@
 from mien.errors import needs_extra
 
 with needs_extra("train", "training"):
-    import lightning_fabric  # noqa: F401
     import torch  # noqa: F401

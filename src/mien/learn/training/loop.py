@@ -16,14 +16,17 @@ from typing import Any, Final, Literal, get_args
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel
 
 from mien import __version__
-from mien.errors import DataError, DivergedError, TrainingError, check_choice
+from mien.errors import DataError, DivergedError, TrainingError, check_choice, needs_extra
+
+with needs_extra("train", "training"):
+    from lightning_fabric import Fabric
+    from lightning_fabric.utilities.exceptions import MisconfigurationException
+
 from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet
 from mien.learn.networks import Network
