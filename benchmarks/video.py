@@ -35,7 +35,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import pairwise
+from itertools import pairwise, tee
 from pathlib import Path
 from typing import Any
 
@@ -383,8 +383,10 @@ def score(scene: Scene, cast: list[Person], settings: TrackingSettings) -> tuple
     lately: dict[int, bool] = {}  # person that is visible, and was matched -> whether it is now
     seen = defaultdict[int, list[int]](list)  # person -> its numbers, one for each match
     merged: dict[int, int] = {}
-    for frame, visible, boxes in draw(scene, cast):
-        faces = [(face.track, face.box) for face in tracker(frame.image, frame.time_s)]
+    drawn, truth = tee(draw(scene, cast))
+    for frame, tracked in tracker.over(frame for frame, _, _ in drawn):
+        _, visible, boxes = next(truth)
+        faces = [(face.track, face.box) for face in tracked]
         merged |= tracker.merged
         matched = match(visible, faces)
         if not settings.detect_every_s:

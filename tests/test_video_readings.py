@@ -17,6 +17,7 @@ from mien import EMOTIONS, ImageError, MissingExtraError, OptionError, Recognize
 from mien.errors import VideoError
 from mien.readings import Face, Image, TrackedReading
 from mien.recognize.analysis import analyze_video
+from mien.recognize.candidates import iou
 from mien.recognize.video.files import write_video
 from mien.recognize.video.frames import Frame
 from mien.recognize.video.outputs import Outputs
@@ -96,13 +97,17 @@ def test_raw_readings_are_those_of_the_image_alone(one_face: Recognizer) -> None
 
 @pytest.mark.parametrize("batch_frames", [2, 8, 100])
 def test_batches_change_nothing(one_face: Recognizer, batch_frames: int) -> None:
-    def read(count: int) -> Read:
-        settings = VideoSettings(batch_frames=count)
+    def read(count: int, across_s: float) -> Read:
+        tracking = TrackingSettings(across_s=across_s)
+        settings = VideoSettings(batch_frames=count, tracking=tracking)
         return list(read_stream(one_face, noise_frames(20), settings=settings))
 
-    for (_, a), (_, b) in zip(read(1), read(batch_frames), strict=True):
+    for (_, a), (_, b) in zip(read(1, 0.1), read(batch_frames, 0.0), strict=True):
         assert [r.box for r in a] == [r.box for r in b]
         assert a[0].probabilities == pytest.approx(b[0].probabilities, abs=1e-5)
+    # Across frames a face is followed by another way.
+    for (_, (one,)), (_, (other,)) in zip(read(1, 0.1), read(batch_frames, 0.1), strict=True):
+        assert iou(one.box, other.box) > 0.95
 
 
 def test_a_reading_can_stand_for_some_frames(one_face: Recognizer) -> None:

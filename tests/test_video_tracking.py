@@ -1,16 +1,17 @@
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 import pytest
 
-from mien.errors import OptionError
+from mien.errors import OptionError, VideoError
 from mien.readings import Box, Face, Image
 from mien.recognize.candidates import iou
 from mien.recognize.faces import Framing, HaarDetector, YuNetDetector
 from mien.recognize.video.appearance import appearance_of
+from mien.recognize.video.frames import Frame
 from mien.recognize.video.tracking import TrackedFace, Tracker, TrackingSettings
 
 WIDTH, HEIGHT, FPS = 320, 240, 25
@@ -39,6 +40,7 @@ class Video:
     framing: Framing = field(default_factory=lambda: Framing(1.0, 0.0, 0.0))
     searches: int = 0
     time_s: float = 0.0
+    drawn: dict[int, tuple[Image, float]] = field(default_factory=dict)
 
     def frame(self, time_s: float) -> Image:
         self.time_s = time_s
@@ -47,6 +49,7 @@ class Video:
         for number, walk in enumerate(self.walks):
             if place := walk(time_s):
                 paste(image, person(number), place)
+        self.drawn[id(image)] = image, time_s
         return image
 
     def boxes(self) -> dict[int, Box]:
@@ -62,6 +65,8 @@ class Video:
 
     def detect(self, image: Image) -> list[Face]:
         self.searches += 1
+        if id(image) in self.drawn:  # frames that came after it may be drawn already
+            self.time_s = self.drawn[id(image)][1]
         if self.blind[0] <= self.time_s < self.blind[1]:
             return []
         return [Face(box, self.score(self.time_s)) for box in self.boxes().values()]
@@ -101,8 +106,8 @@ def line(x0: float, x1: float, seconds: float, y: float = 100.0) -> Walk:
 def follow(
     video: Video, at_s: Sequence[float], settings: TrackingSettings | None = None
 ) -> list[list[TrackedFace]]:
-    tracker = Tracker(video, settings)
-    return [tracker(video.frame(time_s), time_s) for time_s in at_s]
+    drawn = (Frame(i, time_s, video.frame(time_s)) for i, time_s in enumerate(at_s))
+    return [faces for _, faces in Tracker(video, settings).over(drawn)]
 
 
 def tracks_of(video: Video, at_s: Sequence[float], followed: list[list[TrackedFace]]) -> list[int]:
@@ -123,10 +128,13 @@ def tracks_of(video: Video, at_s: Sequence[float], followed: list[list[TrackedFa
 
 EVERY_FRAME = TrackingSettings(detect_every_s=0.0)
 BETWEEN = TrackingSettings()
-BOTH = pytest.mark.parametrize("settings", [EVERY_FRAME, BETWEEN], ids=["every", "between"])
+EACH_TO_NEXT = TrackingSettings(across_s=0.0)
+ALL = pytest.mark.parametrize(
+    "settings", [EVERY_FRAME, BETWEEN, EACH_TO_NEXT], ids=["every", "between", "each to next"]
+)
 
 
-@BOTH
+@ALL
 def test_faces_keep_their_numbers_through_motion(settings: TrackingSettings) -> None:
     video = Video([line(40, 280, 2.0, y=70), line(280, 40, 2.0, y=170)])
     at_s = times(2.0)
@@ -135,11 +143,15 @@ def test_faces_keep_their_numbers_through_motion(settings: TrackingSettings) -> 
     assert tracks_of(video, at_s, followed) == [1, 2]
 
 
-def test_between_detection_frames_faces_are_followed_to_the_pixel() -> None:
+@pytest.mark.parametrize("fps", [FPS, 60, 240])
+@pytest.mark.parametrize("settings", [BETWEEN, EACH_TO_NEXT], ids=["between", "each to next"])
+def test_between_detection_frames_faces_are_followed_to_the_pixel(
+    settings: TrackingSettings, fps: float
+) -> None:
     video = Video([line(60, 260, 2.0)])
-    at_s = times(2.0)
-    followed = follow(video, at_s)
-    assert video.searches <= len(at_s) / 3
+    at_s = times(2.0, fps)
+    followed = follow(video, at_s, settings)
+    assert video.searches <= 2.0 / 0.12
     for time_s, faces in zip(at_s, followed, strict=True):
         video.time_s = time_s
         assert iou(faces[0].box, video.boxes()[0]) > 0.9
@@ -177,7 +189,7 @@ SCENES: dict[str, tuple[float, list[int], list[Walk]]] = {
 """Seconds, numbers in the order of the people, and how they walk; who is away is not made up."""
 
 
-@BOTH
+@ALL
 @pytest.mark.parametrize("scene", SCENES)
 def test_who_is_who_is_told(scene: str, settings: TrackingSettings) -> None:
     seconds, numbers, walks = SCENES[scene]
@@ -244,6 +256,64 @@ def test_a_cut_is_noticed_at_once_and_looks_decide_who_is_who() -> None:
                 paste(image, person(number), place)
         tracks.append([face.track for face in tracker(image, time_s)])
     assert tracks == [[1]] * 26 + [[2]] * 25 + [[1]] * 24
+
+
+def test_a_frame_of_another_scene_between_two_alike_shows_nobody() -> None:
+    at_s = times(0.6)
+    video = Video([lambda t: None if t == at_s[7] else (100.0, 100.0)])
+    images = [video.frame(time_s) for time_s in at_s]
+    other = np.random.default_rng(7).integers(0, 256, (4, 5, 3)).astype(np.uint8)
+    cv2.resize(other, (WIDTH, HEIGHT), dst=images[7])
+    frames = [
+        Frame(i, time_s, image) for i, (time_s, image) in enumerate(zip(at_s, images, strict=True))
+    ]
+    tracks = [[face.track for face in faces] for _, faces in Tracker(video).over(frames)]
+    assert tracks == [[1]] * 7 + [[]] + [[1]] * 7
+
+
+class CountedFrames:
+    """A still face in frames that are counted as they are asked for, and end in an error."""
+
+    def __init__(self, at_s: Sequence[float]) -> None:
+        self.video, self.at_s, self.asked = Video([still(160)]), at_s, 0
+        self.image = self.video.frame(0.0)
+
+    def __iter__(self) -> Iterator[Frame]:
+        for i, time_s in enumerate(self.at_s):
+            self.asked += 1
+            yield Frame(i, time_s, self.image)
+        raise VideoError("expected another frame; got none")
+
+
+@pytest.mark.parametrize(
+    ("at_s", "at_once", "held", "ahead"),
+    [
+        (times(1.0), True, 99, 1),
+        (times(1.0, fps=60), True, 99, 5),
+        (times(1.0, fps=60), True, 2, 1),  # large ones
+        (times(1.0), False, 99, 0),  # somebody may be watching
+        (times(1.0, fps=10), True, 99, 0),
+        ([0.0] * 30, True, 99, 0),  # no next one might ever come
+        ([0.04, 0.0] * 15, True, 99, 0),
+    ],
+)
+def test_frames_wait_for_the_next_for_a_moment_and_none_is_lost(
+    at_s: list[float], at_once: bool, held: int, ahead: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames, given, most = CountedFrames(at_s), list[Frame](), 0
+    monkeypatch.setattr(Tracker, "ACROSS_BYTES", held * frames.image.nbytes)
+
+    def follow_all() -> None:
+        nonlocal most
+        for frame, faces in Tracker(frames.video).over(frames, at_once=at_once):
+            assert [face.track for face in faces] == [1]
+            given.append(frame)
+            most = max(most, frames.asked - len(given))
+
+    with pytest.raises(VideoError, match="expected another frame"):
+        follow_all()
+    assert [frame.index for frame in given] == list(range(len(at_s)))
+    assert most == ahead
 
 
 @pytest.mark.parametrize("step_s", [0.5, 2.0])

@@ -112,6 +112,13 @@ class SimilarityTransform:
         width, height = (box[2] - box[0]) * half, (box[3] - box[1]) * half
         return center.real - width, center.imag - height, center.real + width, center.imag + height
 
+    def part(self, share: float) -> "SimilarityTransform":
+        """So much of it, 0 to 1: of a steady motion, what is done by then."""
+        turn = self.turn**share
+        still = abs(self.turn - 1.0) < 1e-9
+        shift = self.shift * (share if still else (turn - 1.0) / (self.turn - 1.0))
+        return SimilarityTransform(turn, shift)
+
 
 _SHARES: Final = np.linspace(0.15, 0.85, 5)  # of a box's sides: less background
 _GRID: Final = np.stack(np.meshgrid(_SHARES, _SHARES), 2).reshape(-1, 2)

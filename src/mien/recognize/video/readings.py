@@ -118,33 +118,34 @@ def frame_readings(
     tracker = Tracker(recognizer.detector, settings.tracking)
     reader = _Reader(recognizer, settings)
     iterator = iter(frames)
+    followed = tracker.over(_checked(iterator), at_once=settings.batch_frames > 1)
     time_s = -np.inf
     with closing_of(iterator), closing(reader):
         while True:
             try:
-                frame = next(iterator, None)
+                frame, faces = next(followed, (None, []))
             except MienError:
                 yield from reader.read(tracker, wait=True)
                 raise
             if frame is None:
                 break
-            _check_frame(frame)
             # A stream that was cut may jump back: its rows keep that time, the tracks do not.
             time_s = max(time_s, frame.time_s)
-            faces = tracker(frame.image, time_s)
             if reader.add(frame, time_s, faces, tentative=tracker.tentative):
                 yield from reader.read(tracker, wait=settings.batch_frames == 1)
         yield from reader.read(tracker, wait=True)
 
 
-def _check_frame(frame: "Frame") -> None:
-    if not hasattr(frame, "time_s"):
-        raise OptionError(
-            "expected each to be a mien.recognize.video.frames.Frame, with its index, "
-            f"time_s and image; got {type(frame).__name__}",
-            argument="frames",
-        )
-    check_image(frame.image)
+def _checked(frames: "Iterable[Frame]") -> "Iterator[Frame]":
+    for frame in frames:
+        if not hasattr(frame, "time_s"):
+            raise OptionError(
+                "expected each to be a mien.recognize.video.frames.Frame, with its index, "
+                f"time_s and image; got {type(frame).__name__}",
+                argument="frames",
+            )
+        check_image(frame.image)
+        yield frame
 
 
 class _Waiting(NamedTuple):

@@ -4,21 +4,23 @@ On a detection frame the detector's faces are shared out among the tracks in two
 faces first (ByteTrack, Zhang et al. 2021, arXiv:2110.06864), by where a Kalman filter expects each
 track (SORT, Bewley et al. 2016, arXiv:1602.00763) within boxes that are enlarged for both (buffered
 IoU, Yang et al. 2023, arXiv:2211.14317), and by appearance. Between detection frames each face is
-followed by optical flow. Where that is unsure, the frame becomes a detection frame; where nothing
-has changed but known faces, only their places are looked at on one.
+followed by optical flow, in a file across some frames at once. Where that is unsure, the frame
+becomes a detection frame; where nothing has changed but known faces, only their places are looked
+at on one.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import cv2
 import numpy as np
 
-from mien.errors import OptionError, check_number
-from mien.readings import Box, Face, Image
+from mien.errors import MienError, OptionError, check_number
+from mien.readings import Box, Face, Image, Landmarks
 from mien.recognize.candidates import iou
 from mien.recognize.faces import Detector, YuNetDetector
 from mien.recognize.quality import inside_of
@@ -33,6 +35,9 @@ from mien.recognize.video.motion import (
     shrunk_gray,
 )
 
+if TYPE_CHECKING:
+    from mien.recognize.video.frames import Frame
+
 
 @dataclass(frozen=True)
 class TrackingSettings:
@@ -42,6 +47,8 @@ class TrackingSettings:
         detect_every_s: time from one detection frame to the next; 0 makes every frame one, and
             searches it. A face that comes into the image is seen that late at most; in a second
             where it changes too little of the image, or only what is around or below known faces.
+        across_s: faces of a file are followed across the frames of so much time at once, and have
+            moved evenly in those between, where that is sure; 0 follows them from each to the next.
         min_score: a face that no track accounts for begins a new track from this score on, 0 to 1;
             None takes the detector's own least score, .8 for YuNet.
         min_low_score: faces of a lower score, down to this one, only continue tracks. YuNet is
@@ -58,6 +65,7 @@ class TrackingSettings:
     """
 
     detect_every_s: float = 0.15
+    across_s: float = 0.1
     min_score: float | None = None
     min_low_score: float = 0.5
     coast_s: float = 0.5
@@ -68,7 +76,7 @@ class TrackingSettings:
     min_appearance_nearby: float = 0.7
 
     def __post_init__(self) -> None:
-        for name in ("detect_every_s", "coast_s", "max_age_s", "reid_s", "tentative_s"):
+        for name in ("detect_every_s", "across_s", "coast_s", "max_age_s", "reid_s", "tentative_s"):
             check_number(name, getattr(self, name), finite=True)
         for name in ("min_score", "min_low_score"):
             if (value := getattr(self, name)) is not None:
@@ -91,8 +99,8 @@ class Tracker:
     """Gives the faces of one video their numbers, frame by frame.
 
         tracker = Tracker(YuNetDetector())
-        for frame in frames("interview.mp4"):
-            faces = tracker(frame.image, frame.time_s)
+        for frame, faces in tracker.over(frames("interview.mp4")):
+            ...
 
     Its memory does not grow with the video, but with the faces of the last `reid_s` seconds.
 
@@ -127,6 +135,7 @@ class Tracker:
     BODY_MARGIN: Final = 1.0  # of a face's sides: around it and below nothing counts as new
     MOST_LOOKS: Final = 8  # faces; a search takes no longer
     MIN_LOOK: Final = 0.4  # IoU of what a look shows with what was expected
+    ACROSS_BYTES: Final = 64_000_000  # of the frames that are followed across, at most
 
     def __init__(self, detector: Detector, settings: TrackingSettings | None = None) -> None:
         self.settings = settings or TrackingSettings()
@@ -152,7 +161,96 @@ class Tracker:
         self._thumbnail: Floats | None = None
         self._time_s = -math.inf
         self._searched: Floats | None = None
-        self._detection_time_s = self._search_time_s = -math.inf
+        self._detection_time_s = self._search_time_s = self._alone_until_s = -math.inf
+        self._sure = False  # all faces were followed to the last frame
+
+    def over(
+        self, frames: "Iterable[Frame]", *, at_once: bool = True
+    ) -> "Iterator[tuple[Frame, list[TrackedFace]]]":
+        """The faces of each frame of a file.
+
+        Args:
+            frames: where a time is before that of the frame before, that one counts.
+            at_once: otherwise each frame is given before the next one is asked for, as by a call.
+        Yields:
+            Each frame with the faces that are seen in it, in the order of their numbers.
+        Raises:
+            MienError: as `frames` raises; those before have then been given.
+        """
+        iterator, held = iter(frames), list["Frame"]()
+        while True:
+            try:
+                frame = next(iterator, None)
+            except MienError:
+                yield from self._faces_of(held)
+                raise
+            if frame is not None:
+                held.append(frame)
+                if at_once and self._may_wait(held):
+                    continue
+            yield from self._faces_of(held)
+            if frame is None:
+                return
+            held = []
+
+    def _may_wait(self, held: "list[Frame]") -> bool:
+        """Whether the last of these frames needs no search, and the next is likely near."""
+        time_s, waited = held[-1].time_s, len(held)
+        before_s = held[-2].time_s if waited > 1 else self._time_s
+        step_s = (time_s - self._time_s) / waited
+        return (
+            self._sure
+            and time_s > max(before_s, self._alone_until_s)
+            and time_s - self._detection_time_s < self.settings.detect_every_s - 1e-4
+            and step_s * (waited + 1) <= self.settings.across_s + 1e-4
+            and held[-1].image.nbytes * (waited + 1) <= self.ACROSS_BYTES
+        )
+
+    def _faces_of(self, held: "list[Frame]") -> "Iterator[tuple[Frame, list[TrackedFace]]]":
+        if len(held) > 1:
+            across = self._across(held)
+            if across is not None:
+                yield from zip(held, across, strict=True)
+                return
+            self._alone_until_s = held[-1].time_s + self.RETRY_S
+        for frame in held:
+            yield frame, self(frame.image, max(frame.time_s, self._time_s))
+
+    def _across(self, frames: "list[Frame]") -> list[list[TrackedFace]] | None:
+        """Follow the faces to the last of these frames at once; None where that is unsure."""
+        last = frames[-1]
+        gray, scale = shrunk_gray(last.image, self.FOLLOW_PIXELS)
+        thumbnail = _thumbnail_of(gray, self.THUMBNAIL)
+        if self._before is None or self._before.shape != gray.shape or last.time_s <= self._time_s:
+            return None
+        if self._is_cut(self._thumbnail, thumbnail):
+            return None
+        sample = _sample_of(last.image, self.THUMBNAIL)
+        if any(self._is_cut(sample, _sample_of(f.image, self.THUMBNAIL)) for f in frames[:-1]):
+            return None
+        steps: dict[_Track, SimilarityTransform] = {}
+        for track in self._tracks:
+            if track.seen:
+                expected = track.expected_in(last.time_s - self._time_s)
+                step = flow(self._before, gray, track.box, expected, scale)
+                if step is None or not track.resembles(step.box(track.box), gray, scale):
+                    return None
+                steps[track] = step
+        begin_s, places = self._time_s, {t: (t.box, t.landmarks) for t in steps}
+        given = []
+        for frame in frames:
+            step_s, self._time_s = frame.time_s - self._time_s, frame.time_s
+            share = (frame.time_s - begin_s) / (last.time_s - begin_s)
+            for track in self._tracks:
+                track.advance(frame.time_s, step_s)
+                if track in steps:
+                    track.move(steps[track].part(share), *places[track])
+            if frame is not last:
+                given.append(self._seen())
+        self._thumbnail = thumbnail
+        self._forget()
+        given.append(self._found(last.image, gray, scale, self._is_sure(), last.time_s - begin_s))
+        return given
 
     def __call__(self, image: Image, time_s: float) -> list[TrackedFace]:
         """The faces of the next frame.
@@ -169,7 +267,8 @@ class Tracker:
             raise OptionError(f"expected {self._time_s} or later; got {time_s}", argument="time_s")
         every_frame = self.settings.detect_every_s == 0.0
         gray, scale = shrunk_gray(image, self.FOLLOW_PIXELS)
-        cut = self._is_cut(gray)
+        before, self._thumbnail = self._thumbnail, _thumbnail_of(gray, self.THUMBNAIL)
+        cut = self._is_cut(before, self._thumbnail)
         step_s = time_s - self._time_s
         far = step_s > self.MAX_STEP_S
         for track in self._tracks:
@@ -180,15 +279,25 @@ class Tracker:
                 track.lose()
         self._time_s = time_s
         self._forget()
-        due = time_s - self._detection_time_s >= self.settings.detect_every_s - 1e-4
         # Where all faces have just been lost they are searched for, even if nothing has changed.
         sure = not (cut or far)
         # On detection frames, too: where faces touch, the flow tells them apart.
         if self._before is not None and not every_frame and sure:
-            sure = self._follow(self._before, gray, scale)
+            self._follow(self._before, gray, scale)
+            sure = self._is_sure()
+        return self._found(image, gray, scale, sure, step_s)
+
+    def _found(
+        self, image: Image, gray: Gray, scale: float, sure: bool, step_s: float
+    ) -> list[TrackedFace]:
+        """The faces of a frame that they have been followed to, or surely not."""
+        due = self._time_s - self._detection_time_s >= self.settings.detect_every_s - 1e-4
         if not sure or (due and not self._look(image, gray, scale)):
             self._detect(image, gray, scale, step_s)
-        self._before = gray
+        self._before, self._sure = gray, sure
+        return self._seen()
+
+    def _seen(self) -> list[TrackedFace]:
         return [track.face() for track in self._tracks if track.seen]
 
     @property
@@ -206,17 +315,14 @@ class Tracker:
     def _is_tentative(self, track: "_Track") -> bool:
         return self._time_s - track.born_s < self.settings.tentative_s
 
-    def _is_cut(self, gray: Gray) -> bool:
-        """Whether the image is another scene than the one before."""
-        small = cv2.resize(gray, self.THUMBNAIL, interpolation=cv2.INTER_AREA).astype(float)
-        small -= small.mean()
-        before, self._thumbnail = self._thumbnail, small
-        if before is None or before.shape != small.shape:
+    def _is_cut(self, before: Floats | None, after: Floats) -> bool:
+        """Whether a small image is of another scene than the one before."""
+        if before is None or before.shape != after.shape:
             return before is not None
-        energy = float(np.linalg.norm(before) * np.linalg.norm(small))
+        energy = float(np.linalg.norm(before) * np.linalg.norm(after))
         # Of two images that are nearly flat, noise is all there is to compare.
-        flat = 4.0 * small.size
-        return energy > flat and float((before * small).sum()) < self.CUT_CORRELATION * energy
+        flat = 4.0 * after.size
+        return energy > flat and float((before * after).sum()) < self.CUT_CORRELATION * energy
 
     def _forget(self) -> None:
         keep_s = max(self.settings.reid_s, self.settings.max_age_s)
@@ -224,13 +330,18 @@ class Tracker:
         known = self.known
         self.merged = {new: old for new, old in self.merged.items() if old in known}
 
-    def _follow(self, before: Gray, gray: Gray, scale: float) -> bool:
-        """Move the faces by optical flow; gives whether all of them are surely followed."""
+    def _follow(self, before: Gray, gray: Gray, scale: float) -> None:
+        """Move the faces by optical flow."""
         for track in self._tracks:
             if track.seen and before.shape == gray.shape:
                 step = flow(before, gray, track.box, track.expected, scale)
-                if step is None or not track.move(step, gray, scale):
+                if step is None or not track.resembles(step.box(track.box), gray, scale):
                     track.lose()
+                else:
+                    track.move(step, track.box, track.landmarks)
+
+    def _is_sure(self) -> bool:
+        """Whether all faces are surely followed."""
         shown = [track.box for track in self._tracks if track.seen]
         touching = any(iou(*pair) > self.TOUCHING_IOU for pair in combinations(shown, 2))
         just_lost = any(
@@ -460,17 +571,23 @@ class _Track:
             self.motion.slow(step_s)
         self.expected = self.motion.box()
 
-    def move(self, step: SimilarityTransform, gray: Gray, scale: float) -> bool:
-        """Move it with the flow; gives False where it no longer looks like itself."""
-        self.box = step.box(self.box)
-        if self.landmarks is not None:
-            self.landmarks = step.points(self.landmarks)
-        patch = patch_of(gray, self.box, scale, self.PATCH)
-        if float((patch * self.patch).sum()) < self.MIN_CORRELATION:
-            return False
+    def expected_in(self, step_s: float) -> Box:
+        """Where it is expected so many seconds later."""
+        motion = copy(self.motion)
+        motion.predict(step_s)
+        return motion.box()
+
+    def resembles(self, box: Box, gray: Gray, scale: float) -> bool:
+        """Whether what is there looks like itself."""
+        patch = patch_of(gray, box, scale, self.PATCH)
+        return float((patch * self.patch).sum()) >= self.MIN_CORRELATION
+
+    def move(self, step: SimilarityTransform, box: Box, landmarks: Landmarks | None) -> None:
+        """It has moved so from where it was, and is seen there."""
+        self.box = step.box(box)
+        self.landmarks = None if landmarks is None else step.points(landmarks)
         self.motion.correct(self.box)
         self.expected, self.seen_s = self.box, self._now_s
-        return True
 
     def correct(
         self, face: Face, appearance: Floats | None, time_s: float, gray: Gray, scale: float
@@ -495,6 +612,21 @@ class _Track:
     def leave(self) -> None:
         """The scene has changed: it may return anywhere."""
         self.seen, self.left = False, True
+
+
+def _thumbnail_of(gray: Gray, size: tuple[int, int]) -> Floats:
+    """The image shrunk, mean 0."""
+    small = cv2.resize(gray, size, interpolation=cv2.INTER_AREA).astype(float)
+    return np.asarray(small - small.mean())
+
+
+def _sample_of(image: Image, size: tuple[int, int]) -> Floats:
+    """Single pixels, mean 0: tell another scene from this one at next to no cost."""
+    down, across = (
+        max(1, side // count) for side, count in zip(image.shape, size[::-1], strict=False)
+    )
+    pixels = image[::down, ::across].mean(2)
+    return np.asarray(pixels - pixels.mean())
 
 
 def _enlarged(box: Box, margin: float) -> Box:
