@@ -49,8 +49,9 @@ class VideoSettings:
         smoothing: how probabilities are smoothed over time.
         batch_frames: how many frames are held at most: half of them are searched for faces while
             those of the other half go through the network together. With 1 each frame is read
-            before the next one is asked for, as a live view needs it; a face that returns may then
-            have a new number for some frames, until it is recognized.
+            before the next one is asked for, as a live view needs it: faces are followed from each
+            to the next, and one that returns may have a new number for some frames, until it is
+            recognized.
         read_every_s: read each face only so often, and let its last reading stand between; 0 reads
             every face of every frame that has changed. For many faces or a large network: boxes and
             tracks are as before, and the network takes most of the time.
