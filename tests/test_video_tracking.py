@@ -295,6 +295,8 @@ class CountedFrames:
         (times(1.0, fps=10), True, 99, 0),
         ([0.0] * 30, True, 99, 0),  # no next one might ever come
         ([0.04, 0.0] * 15, True, 99, 0),
+        ([i / 25 - (i % 5 == 4) * 0.06 for i in range(25)], True, 99, 1),  # it jumps back
+        ([i / 25 + i // 6 for i in range(25)], True, 99, 1),  # and a second on
     ],
 )
 def test_frames_wait_for_the_next_for_a_moment_and_none_is_lost(

@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Final
 
 import cv2
@@ -207,7 +207,9 @@ class Tracker:
         )
 
     def _faces_of(self, held: "list[Frame]") -> "Iterator[tuple[Frame, list[TrackedFace]]]":
-        if len(held) > 1:
+        times_s = [self._time_s, *(frame.time_s for frame in held)]
+        rise = all(before < after for before, after in pairwise(times_s))
+        if len(held) > 1 and rise and times_s[-1] - times_s[0] <= self.settings.across_s + 1e-4:
             across = self._across(held)
             if across is not None:
                 yield from zip(held, across, strict=True)
@@ -221,7 +223,7 @@ class Tracker:
         last = frames[-1]
         gray, scale = shrunk_gray(last.image, self.FOLLOW_PIXELS)
         thumbnail = _thumbnail_of(gray, self.THUMBNAIL)
-        if self._before is None or self._before.shape != gray.shape or last.time_s <= self._time_s:
+        if self._before is None or self._before.shape != gray.shape:
             return None
         if self._is_cut(self._thumbnail, thumbnail):
             return None
