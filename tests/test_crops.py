@@ -149,14 +149,13 @@ def test_extreme_boxes_of_a_flat_image_give_flat_crops(box: Box) -> None:
     assert (crop(flat(77), box) == 77).all()
 
 
-@pytest.mark.parametrize("side", [96, 131, 200, 768, 1000, 1536, 1999])
-@pytest.mark.parametrize("corner", [0.0, 0.5])
-def test_fine_patterns_shrink_to_their_mean(side: int, corner: float) -> None:
-    down, across = np.mgrid[:2000, :2000]
-    pattern = np.where((down + across) % 2, 255, 0).astype(np.uint8)
-    box = (corner, corner, corner + side, corner + side)
-    found = crop(np.repeat(pattern[:, :, None], 3, axis=2), box)
-    assert np.abs(found[1:-1, 1:-1] - 127.5).max() < 20
+def test_fine_patterns_shrink_to_their_mean() -> None:
+    pattern = np.zeros((2000, 2000, 3), np.uint8)
+    pattern[::2, 1::2] = pattern[1::2, ::2] = 255
+    for side in (96, 131, 200, 768, 1000, 1536, 1999):
+        for corner in (0.0, 0.5):
+            found = crop(pattern, (corner, corner, corner + side, corner + side))
+            assert np.abs(found[1:-1, 1:-1] - 127.5).max() < 20, (side, corner)
 
 
 @pytest.mark.parametrize(
