@@ -188,9 +188,7 @@ def test_the_name_of_a_raw_image_stands_in_a_header(server: Running) -> None:
         (b"x" * 2_000_001, "image/jpeg", "", 413, "too_large"),
         (image(2000, 1500), "image/png", "", 413, "too_large"),
         (image(4, 4), "image/png", "", 422, "unreadable"),
-        (image(), "image/png", "?threshold=2", 422, "argument"),
         (image(), "image/png", "?threshold=nan", 422, "argument"),
-        (image(), "image/png", "?threshold=x", 422, "argument"),
     ],
 )
 def test_what_cannot_be_read_is_an_error_of_the_client(
@@ -202,20 +200,32 @@ def test_what_cannot_be_read_is_an_error_of_the_client(
 
 
 @pytest.mark.parametrize(
-    ("path", "message"),
+    ("method", "path", "message"),
     [
-        ("readings?threshold=2", "threshold: expected less than or equal to 1; got '2'"),
-        ("readings?threshold=x", "threshold: expected a valid number; got 'x'"),
-        ("readings?cropped=maybe", "cropped: expected a valid boolean; got 'maybe'"),
-        ("explanations?face=1.5", "face: expected a valid integer; got '1.5'"),
-        ("rows", "kind: expected a value; got none"),
-        ("rows?kind=x", "kind: expected 'csv', 'jsonl', .* 'fex' or 'openface'; got 'x'"),
+        ("POST", "readings?threshold=2", "threshold: expected less than or equal to 1; got '2'"),
+        ("POST", "readings?threshold=x", "threshold: expected a valid number; got 'x'"),
+        ("POST", "readings?cropped=maybe", "cropped: expected a valid boolean; got 'maybe'"),
+        ("POST", "explanations?face=1.5", "face: expected a valid integer; got '1.5'"),
+        ("POST", "rows", "kind: expected a value; got none"),
+        ("POST", "rows?kind=x", "kind: expected 'csv', 'jsonl', .* or 'openface'; got 'x'"),
+        ("GET", "health?x", "expected no query parameters; got 'x'"),
+        ("GET", "models/mien?name=paper", "expected no query parameters; got 'name'"),
+        ("POST", "readings?Compound=1", ".* among threshold, cropped, compound; got 'Compound'"),
+        ("POST", "explanations?faces=1", ".* query parameters among face, cropped; got 'faces'"),
+        ("POST", "videos?every=1", ".* among threshold, half_life_s, every_s; got 'every'"),
+        ("DELETE", "videos/0-1?now", "expected no query parameters; got 'now'"),
+        ("POST", "readings?threshold=0&threshold=1", "threshold: expected one value.*"),
+        ("POST", "readings?=1", ".* got ''"),
     ],
 )
-def test_what_came_as_an_argument_is_told(server: Running, path: str, message: str) -> None:
-    answer = raw(server, image(), "image/png", f"/api/{path}")
+def test_what_came_as_an_argument_is_told(
+    server: Running, method: str, path: str, message: str
+) -> None:
+    headers = {"Content-Type": "video/mp4" if "videos" in path else "image/png"}
+    answer = server.request(method, f"/api/{path}", headers=headers, content=image())
     assert code_of(answer) == (422, "argument")
     assert re.fullmatch(message, answer.json()["error"]["message"])
+    assert not server.service.videos
 
 
 def test_forms_are_held_to_their_field_and_number(server: Running) -> None:
@@ -345,31 +355,6 @@ def test_rows_of_a_video_are_those_of_mien_video(
     assert lines.text == (tmp_path / "rows.jsonl").read_text()
     assert text.headers["content-type"].startswith("text/csv")
     assert lines.headers["content-type"] == "application/x-ndjson"
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "said"),
-    [
-        ("GET", "/api/health?x", "expected no query parameters; got 'x'"),
-        ("GET", "/api/models?token=1", "expected no query parameters; got 'token'"),
-        ("GET", "/api/models/mien?name=paper", "expected no query parameters; got 'name'"),
-        ("POST", "/api/readings?Compound=1", "among threshold, cropped, compound; got 'Compound'"),
-        ("POST", "/api/explanations?faces=1", "query parameters among face, cropped; got 'faces'"),
-        ("POST", "/api/videos?every=1", "among threshold, half_life_s, every_s; got 'every'"),
-        ("DELETE", "/api/videos/0-1?now", "expected no query parameters; got 'now'"),
-        ("POST", "/api/readings?threshold=0&threshold=1", "threshold: expected one value"),
-        ("POST", "/api/readings?=1", "got ''"),
-    ],
-)
-def test_a_query_parameter_that_is_not_known_is_refused(
-    server: Running, method: str, path: str, said: str
-) -> None:
-    headers = {"Content-Type": "application/octet-stream"}
-    answer = server.request(method, path, headers=headers, content=image())
-    error = answer.json()["error"]
-    assert (answer.status_code, error["code"]) == (422, "argument")
-    assert said in error["message"]
-    assert not server.service.videos
 
 
 def test_a_video_may_be_thinned_out_and_come_in_a_form(server: Running, video: Path) -> None:
@@ -517,7 +502,7 @@ def test_a_video_that_is_too_long_in_spite_of_its_header_ends_in_an_error(
         # Rows have no place for an error: they break off.
         with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
             stream_of(server, video, Accept="text/csv")
-    with running(WebSettings(limits=Limits(read_s=0.5))) as server:
+    with running(WebSettings(limits=Limits(read_s=0.1))) as server:
         *_, (name, data) = events_of(stream_of(server, long_video))
         assert name == "failed"
-        assert "expected at most 0.5 s to read it" in data["error"]["message"]
+        assert "expected at most 0.1 s to read it" in data["error"]["message"]
