@@ -123,7 +123,7 @@ def test_videos_that_were_joined_go_on(
     assert length_s == pytest.approx(5.0, abs=0.05)
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
+@pytest.mark.parametrize("suffix", [".mp4", ".webm"])
 def test_sound_of_joined_videos_stays_in_step(suffix: str, tmp_path: Path) -> None:
     source, path = tmp_path / "joined.ts", tmp_path / f"copy{suffix}"
     join(source, [(10.0, 50), (0.0, 50), (0.0, 50)], sound=True)
@@ -135,8 +135,10 @@ def test_sound_of_joined_videos_stays_in_step(suffix: str, tmp_path: Path) -> No
     assert bursts_s == pytest.approx([0.5, 2.5, 4.5], abs=0.03)
 
 
-@pytest.mark.parametrize("sound_codec", ["libmp3lame", "pcm_s16le", "ac3"])
-@pytest.mark.parametrize("suffix", [".mp4", ".webm"])
+@pytest.mark.parametrize(
+    ("sound_codec", "suffix"),
+    [("libmp3lame", ".mp4"), ("pcm_s16le", ".mp4"), ("ac3", ".mp4"), ("ac3", ".webm")],
+)
 def test_sound_of_avi_is_written(sound_codec: str, suffix: str, tmp_path: Path) -> None:
     source, path = tmp_path / "clip.avi", tmp_path / f"copy{suffix}"
     make_video(
