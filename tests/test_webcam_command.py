@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -83,18 +82,6 @@ def test_a_file_stands_in_for_the_camera(webcam: Mien, video: Path, tmp_path: Pa
 def changed(one: Image, other: Image) -> int:
     """How many pixels differ by more than a codec makes them differ."""
     return int((np.abs(one.astype(int) - other.astype(int)).max(axis=2) > 60).sum())
-
-
-def test_in_real_time_it_takes_as_long_as_the_video(
-    webcam: Mien, video: Path, tmp_path: Path
-) -> None:
-    done = webcam(
-        "--source", video, "--real-time", "--no-window", "--csv", tmp_path / "a.csv", "--json"
-    )
-    summary = json.loads(done.stdout)
-    assert summary["frames"] + summary["dropped"] == 12
-    times = [float(row["time_s"]) for row in csv_rows(tmp_path / "a.csv")]
-    assert all(a < b for a, b in pairwise(times))
 
 
 def test_it_ends_by_itself(webcam: Mien, video: Path, tmp_path: Path) -> None:
@@ -195,7 +182,7 @@ def test_without_a_window_the_page_of_the_server_shows_it(
     watching: list[threading.Thread] = []
     monkeypatch.setattr("mien.desktop.open_in_browser", visit)
     long = tmp_path / "long.mp4"
-    make_video(long, moving_portrait(lambda number: (0.0, 0.0)), times_s=steady_times(400))
+    make_video(long, moving_portrait(lambda number: (0.0, 0.0)), times_s=steady_times(150))
     done = webcam("--source", long, "--real-time", "--stills", tmp_path, "--json")
     watching[0].join(20)
     assert done.status == 0
@@ -213,7 +200,7 @@ def test_without_a_window_the_page_of_the_server_shows_it(
     assert len(told[0]["faces"]) == 1
     shown = load_image(images[0])
     assert shown.shape[:2] == (told[0]["height"], told[0]["width"])
-    assert 0 < json.loads(done.stdout)["frames"] < 400
+    assert 0 < json.loads(done.stdout)["frames"] < 150
 
 
 @pytest.mark.usefixtures("no_window")
