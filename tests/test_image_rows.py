@@ -48,20 +48,22 @@ def batch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(batch: Path, mien: Mien, tmp_path: Path) -> Path:
     """The rows of the same images in each form in which mien, pandas and R write them."""
-    shutil.copytree(batch / "readings", tmp_path / "readings")
-    (part,) = (tmp_path / "readings" / "rows").iterdir()
-    shutil.copy(part, tmp_path / "part.parquet")
-    frame = pandas.read_parquet(part)
-    frame.to_csv(tmp_path / "batch.csv", index=False)
-    frame.to_csv(tmp_path / "r.csv", index=False, na_rep="NA")
-    frame.to_json(tmp_path / "batch.json", orient="records")
-    frame.to_json(tmp_path / "batch.jsonl", orient="records", lines=True)
-    told = mien("detect", batch / "photos", "--json", "--csv", tmp_path / "detect.csv").stdout
-    (tmp_path / "detect.json").write_text(told)
-    pandas.read_csv(tmp_path / "detect.csv").to_parquet(tmp_path / "detect.parquet")
-    lines = [json.dumps(image) for image in json.loads(told)]
-    (tmp_path / "detect.jsonl").write_text("\n" + "\n\n".join(lines))  # as others may leave some
-    return tmp_path
+    forms = batch / "forms"
+    if not forms.exists():
+        shutil.copytree(batch / "readings", forms / "readings")
+        (part,) = (forms / "readings" / "rows").iterdir()
+        shutil.copy(part, forms / "part.parquet")
+        frame = pandas.read_parquet(part)
+        frame.to_csv(forms / "batch.csv", index=False)
+        frame.to_csv(forms / "r.csv", index=False, na_rep="NA")
+        frame.to_json(forms / "batch.json", orient="records")
+        frame.to_json(forms / "batch.jsonl", orient="records", lines=True)
+        told = mien("detect", batch / "photos", "--json", "--csv", forms / "detect.csv").stdout
+        (forms / "detect.json").write_text(told)
+        pandas.read_csv(forms / "detect.csv").to_parquet(forms / "detect.parquet")
+        lines = [json.dumps(image) for image in json.loads(told)]
+        (forms / "detect.jsonl").write_text("\n" + "\n\n".join(lines))  # as others may leave some
+    return shutil.copytree(forms, tmp_path, dirs_exist_ok=True)
 
 
 @pytest.mark.parametrize("name", FORMS)
