@@ -77,10 +77,13 @@ def test_flask_answers_many_at_once(
     assert readings()[1] == 400
 
 
-@pytest.mark.parametrize("containing", ["asyncio.run", "ProcessPoolExecutor"])
-def test_scripts_print_the_emotions_of_each_image(containing: str, folder: Path) -> None:
-    script = folder / "script.py"
-    script.write_text(example(containing), encoding="utf-8")
+def test_scripts_print_the_emotions_of_each_image(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    defined_by("asyncio.run")
+    script = folder / "script.py"  # whose processes import it
+    script.write_text(example("ProcessPoolExecutor"), encoding="utf-8")
     done = in_python(script, cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "['happy']\n['happy']\n"
+    assert done.stdout == capsys.readouterr().out == "['happy']\n['happy']\n"
