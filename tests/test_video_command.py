@@ -20,8 +20,6 @@ from mien.recognize.video.batch import VideoFile, find_videos, write_videos
 from mien.recognize.video.files import VideoOptions, write_video
 from mien.recognize.video.frames import VideoInfo, probe
 from mien.recognize.video.outputs import Outputs
-from mien.recognize.video.smoothing import SmoothingSettings
-from mien.recognize.video.tracking import TrackingSettings
 from mien.rows.files import read_frames
 from mien.rows.timeline import clock
 from videos import (
@@ -188,14 +186,6 @@ def test_smoothing_is_centered_unless_asked_otherwise(
     assert online.readings[0].raw_probabilities == both.readings[0].raw_probabilities
     assert online.readings[0].probabilities == pytest.approx(online.readings[0].raw_probabilities)
     assert both.readings[0].probabilities != both.readings[0].raw_probabilities
-
-
-@pytest.mark.parametrize("command", ["video", "webcam"])
-def test_help_has_an_example_and_tells_what_is_done_unasked(mien: Mien, command: str) -> None:
-    shown = " ".join(mien(command, "--help").stdout.split())
-    assert f"Example: mien {command}" in shown
-    assert f"{TrackingSettings().detect_every_s:g} if not given" in shown
-    assert f"{SmoothingSettings().half_life_s:g} if not given" in shown
 
 
 def test_what_cannot_be_done_is_refused_and_leaves_nothing(
