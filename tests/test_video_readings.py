@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from fakes import FixedDetector
-from mien import EMOTIONS, ImageError, MissingExtraError, OptionError, Recognizer, annotate
+from mien import EMOTIONS, ImageError, MissingExtraError, OptionError, Recognizer
 from mien.errors import VideoError
 from mien.readings import Face, Image, TrackedReading
 from mien.recognize.analysis import analyze_video
@@ -240,17 +240,6 @@ def test_times_of_numpy_are_told_as_plain_ones(one_face: Recognizer) -> None:
     for frame, (reading,) in one_face.stream(given):
         assert json.loads(json.dumps(reading.to_dict()))["track"] == 1
         assert json.dumps(frame.time_s)
-
-
-def test_readings_can_be_drawn_and_written(one_face: Recognizer) -> None:
-    frame, readings = next(iter(one_face.stream(noise_frames(1))))
-    assert annotate(frame.image, readings).shape == frame.image.shape
-    values = json.loads(json.dumps(readings[0].to_dict()))
-    assert values["track"] == 1
-    assert values["detected"] is True
-    assert values["probabilities"] == readings[0].by_emotion()
-    assert list(values["raw_probabilities"]) == list(EMOTIONS)
-    assert values["raw_emotion"] == readings[0].raw_emotion
 
 
 def test_a_file_is_followed_from_end_to_end(clip: Path, tiny_model: Path) -> None:
