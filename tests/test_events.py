@@ -14,7 +14,7 @@ import pytest
 from command_line import Mien, assert_refused, csv_rows
 from fakes import a_tracked_reading
 from made_up_rows import frames_of, video_of, write_rows
-from mien import EMOTIONS, analyze_video
+from mien import EMOTIONS
 from mien.errors import OptionError, OutputError
 from mien.readings import Event
 from mien.recognize.video.batch import VideoFile
@@ -329,12 +329,6 @@ def assert_found(video: VideoResult, fps: float, seconds: float) -> None:
             off_s = (abs(event.onset_s - shown.onset_s), abs(event.end_s - shown.end_s))
             assert max(off_s) <= 2 / fps + 1e-6, (name, shown, event)
     assert len({event.name for event in events}) == 2
-
-
-def test_two_people_are_found_within_two_frames(tmp_path: Path) -> None:
-    seconds, fps = 12.0, 10.0
-    make_two_people(tmp_path / "two.mp4", seconds=seconds, fps=fps, oversampling=1)
-    assert_found(analyze_video(tmp_path / "two.mp4"), fps, seconds)
 
 
 @pytest.mark.slow
