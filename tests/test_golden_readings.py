@@ -9,7 +9,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 
 import golden_readings
@@ -97,29 +96,7 @@ def test_larger_crops_another_detector_and_other_weights_are_noticed(
         assert len(differences(recognizer, model, faces, expected)) >= least
 
 
-@pytest.mark.parametrize(
-    ("model", "operator", "other"),
-    [("mien", "AveragePool", "MaxPool"), ("paper", "MaxPool", "AveragePool")],
-)
-def test_another_pooling_is_noticed(
-    model: str,
-    operator: str,
-    other: str,
-    faces: list[Image],
-    expected: list[GoldenFace],
-    tmp_path: Path,
-) -> None:
-    network = onnx.load(str(Recognizer(model).classifier.path))
-    (first, *_) = (node for node in network.graph.node if node.op_type == operator)
-    first.op_type = other
-    for name in ("count_include_pad", "storage_order", "dilations"):
-        for attribute in [a for a in first.attribute if a.name == name]:
-            first.attribute.remove(attribute)
-    onnx.save(network, tmp_path / "other.onnx")
-    changed = Recognizer(tmp_path / "other.onnx")
-    assert len(differences(changed, model, faces, expected)) >= 10
-
-
+@pytest.mark.tools
 def test_the_faces_are_those_that_the_command_draws(faces: list[Image]) -> None:
     for golden, (_, image) in zip(faces, golden_readings.draw_faces(), strict=True):
         off = image.astype(int) - golden
