@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no shell")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no shell"),
+]
 
 # More than a buffer holds, so that writing fails before the command ends; and less.
 COMMANDS = ["models mien", "--version", "detect --help", "detect {portrait} --json"]
@@ -27,8 +30,13 @@ def ended(arguments: str, redirected: str, **environment: str) -> tuple[int, str
     return done.returncode, done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("arguments", COMMANDS)
-@pytest.mark.parametrize(("redirected", "reason"), [(">&-", CLOSED), (">/dev/full", FULL)])
+@pytest.mark.parametrize(
+    ("arguments", "redirected", "reason"),
+    [
+        *((command, ">/dev/full", FULL) for command in COMMANDS),
+        *((command, ">&-", CLOSED) for command in COMMANDS[:2]),
+    ],
+)
 def test_results_that_nobody_takes_are_one_line_and_a_status(
     portrait: Path, arguments: str, redirected: str, reason: str
 ) -> None:
@@ -60,8 +68,10 @@ def test_with_nowhere_to_write_there_is_a_status(redirected: str) -> None:
     assert ended("models mien", redirected) == (2, "", "")
 
 
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("arguments", ["models mien", "detect {0} --json --csv {1}/faces.csv"])
+@pytest.mark.parametrize(
+    ("arguments", "unbuffered"),
+    [("models mien", ""), ("models mien", "1"), ("detect {0} --json --csv {1}/faces.csv", "")],
+)
 def test_a_reader_that_goes_early_ends_the_command_in_silence(
     portrait: Path, tmp_path: Path, arguments: str, unbuffered: str
 ) -> None:
