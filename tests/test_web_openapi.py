@@ -37,6 +37,7 @@ OPERATIONS = [
 TAKE_ARGUMENTS = [operation for operation in OPERATIONS if operation[0] == "POST"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "path", "mode"),
     [
