@@ -208,7 +208,6 @@ def test_elsewhere_than_on_this_machine_a_token_is_needed_and_made_up() -> None:
 @pytest.mark.parametrize(
     ("options", "environment"),
     [
-        (["--token", TOKEN], {}),
         (["--token", TOKEN, "--workers", "2"], {}),
         ([], {"MIEN_TOKEN": TOKEN}),
     ],
