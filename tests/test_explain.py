@@ -10,7 +10,6 @@ import pytest
 from numpy.typing import NDArray
 
 from command_line import Mien, assert_refused
-from fakes import write_model
 from mien import EMOTIONS, Classifier, Recognizer, load_image
 from mien.errors import ImageError, ModelError, OptionError, OutputError
 from mien.output.heat_map import (
@@ -131,14 +130,6 @@ def test_a_crop_is_copied_and_left_as_it_is(tiny_model: Path) -> None:
     np.testing.assert_array_equal(found.crop, before)
     flat = explain_crop(Classifier(tiny_model), crop)
     assert not flat.heat.any()  # without contrast there is none
-
-
-def test_an_ensemble_is_explained_as_one(tiny_model: Path, tmp_path: Path) -> None:
-    other = write_model(tmp_path / "other.onnx", seed=1)
-    found = explain_crop(Classifier([tiny_model, other]), a_crop(), "happy")
-    alone = explain_crop(Classifier(tiny_model), a_crop(), "happy")
-    assert found.probability != pytest.approx(alone.probability)
-    assert not np.allclose(found.heat, alone.heat)
 
 
 # The model in the box
