@@ -8,7 +8,6 @@ import pytest
 
 from fakes import a_tracked_reading
 from mien import VideoError
-from mien.labels import EMOTIONS
 from mien.readings import TrackedReading
 from mien.recognize.video import offline
 from mien.recognize.video.frames import Frame
@@ -53,15 +52,6 @@ def test_it_is_nearly_what_the_whole_video_would_give(half_life_s: float) -> Non
         assert np.abs(smoothed - expected).max() < (0.03 if half_life_s else 1e-9)
         assert np.mean([r.emotion for r in of_track(found, track)] == np.array(labels)) > 0.95
     assert of_track(found, 1)[3].raw_probabilities == of_track(given, 1)[3].raw_probabilities
-
-
-def test_a_label_changes_when_the_face_does() -> None:
-    happy, sad = np.full((2, 7), 0.02)
-    happy[EMOTIONS.index("happy")] = sad[EMOTIONS.index("sad")] = 0.88
-    frames = (frame for frame, _ in video())
-    given = [(f, [reading(tuple(happy if f.index < 50 else sad))]) for f in frames]
-    labels = [r.emotion for r in of_track(list(smoothed_offline(given, SETTINGS)), 1)]
-    assert abs(labels.index("sad") - 50) <= 1
 
 
 def test_a_frame_waits_for_the_lookahead_and_no_longer() -> None:
