@@ -81,24 +81,6 @@ def test_pages_may_load_nothing_and_only_two_run_a_script() -> None:
         assert allowed in (TEMPLATES / name).read_text()
 
 
-def test_a_table_has_its_head_its_sides_and_what_its_cells_hold() -> None:
-    bar = Cell("a", small="b", kind="most", color="red", bar=[Part(0.25, "blue", "a quarter")])
-    wide = Cell("c", span=2, tint=0.6)
-    page = a_page(people=Table([["x", "1", bar], [wide, "2"]], head=["name", "n", ""], caption="d"))
-
-    assert "<caption>d</caption>" in page
-    assert '<thead><tr><th class="left">name</th><th>n</th><th></th></tr></thead>' in page
-    swatch = '<span class="swatch" style="background:red"></span>'
-    part = '<span style="width:25.00%;background:blue" title="a quarter"></span>'
-    assert (
-        f'<td class="left">x</td><td>1</td><td class="most">{swatch}a<small>b</small>'
-        f'<span class="bar">{part}</span></td>'
-    ) in page
-    assert (
-        'class="left" colspan="2" style="background:rgba(52,120,205,0.600);color:white">c' in page
-    )
-
-
 def test_what_a_template_is_not_given_is_an_error() -> None:
     with pytest.raises(UndefinedError, match="'title' is undefined"):
         render("document.html", body="")
