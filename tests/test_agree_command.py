@@ -70,22 +70,6 @@ def test_a_tier_is_of_the_file_that_has_some(mien: Mien, rows: Path, tmp_path: P
     assert_refused(mien("agree", rows, table, "--tier", "ben"), "--tier: 0 of the files take one")
 
 
-def test_a_coders_file_is_read_once(
-    mien: Mien, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    coder = write_eaf(tmp_path / "talk.eaf", anna=CODED, ben=SEEN)
-    read: list[Path] = []
-    whole = Path.read_bytes
-
-    def noted(path: Path) -> bytes:
-        read.append(path)
-        return whole(path)
-
-    monkeypatch.setattr(Path, "read_bytes", noted)
-    assert mien("agree", rows, coder, "--tier", "ben").status == 0
-    assert read == [coder]
-
-
 def test_two_coders_without_an_end_are_told_where_they_were_compared_to(
     mien: Mien, tmp_path: Path
 ) -> None:
