@@ -174,13 +174,6 @@ def test_the_page_says_the_command_that_writes_all_anew(
     assert read_report(folder / "a-named.html").images.thumbnails
 
 
-def test_a_page_without_rows_says_that_they_are_needed(
-    mien: Mien, tiny_model: Path, video: Path, tmp_path: Path
-) -> None:
-    mien("video", "--model", tiny_model, video, "--report", tmp_path / "a.html")
-    assert "<code>--csv</code>" in (tmp_path / "a.html").read_text()
-
-
 def test_names_that_do_not_fit_leave_nothing_behind(mien: Mien, tmp_path: Path) -> None:
     """That two people have one name is seen in the midst of the rows."""
     rows = write_rows(tmp_path / "rows.csv", [(0.0, 9.0, "happy")], [(5.0, 9.0, "sad")])
