@@ -14,7 +14,6 @@ from PIL import Image as PILImage
 
 from fakes import a_tracked_reading
 from html_pages import Page
-from mien.errors import OutputError
 from mien.labels import COLORS
 from mien.readings import Box, FaceQuality, TrackedReading
 from mien.recognize.images import load_image
@@ -168,11 +167,6 @@ def test_a_video_without_faces_has_a_page(tmp_path: Path) -> None:
     assert "Strongest moments" not in text
     assert 'class="lane' not in text
     assert "<h2>Events" not in text
-
-
-def test_a_page_that_cannot_be_written(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="expected a file to write; it is a folder"):
-        a_page(tmp_path, people(1))
 
 
 def test_bands_have_the_colors_of_the_emotions_and_no_ground(tmp_path: Path) -> None:
