@@ -84,14 +84,6 @@ def test_errors_of_arguments_name_the_option_that_was_typed(
     assert (str(error), error.kind) == (shown, "missing file")
 
 
-def test_help_says_what_each_is_for() -> None:
-    _, output = run("--help")
-    assert "Say what was given." in output
-    assert all(option in output for option in ("--port", "--host", "--loud"))
-    assert "--listening" not in output
-    assert "--no-loud" not in output
-
-
 @pytest.mark.parametrize(
     ("module", "name"),
     [(home, name) for name, home in COMMANDS.items()]
