@@ -21,7 +21,6 @@ from typing import Any
 import pytest
 
 from archives import jpeg, rows_of, write_folder, write_tar
-from mien.environment import cores
 from mien.errors import MienError, ModelError, OutputError
 from mien.recognize.batch import BatchSettings, Status, pool, run_batch
 from mien.recognize.batch.pool import MOST_DEATHS
@@ -269,7 +268,3 @@ def test_a_worker_that_cannot_be_started_says_why(
     with pytest.raises(MienError, match="processes to come up; Resource temporarily unavailable"):
         run_batch([tmp_path / "in"], tmp_path / "out", SMALL, processes=1)
     assert not workers()
-
-
-def test_cores_are_those_this_process_may_use() -> None:
-    assert 1 <= cores() <= (os.cpu_count() or 1)
