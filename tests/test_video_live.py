@@ -186,13 +186,6 @@ def test_a_file_goes_on_as_a_camera_would() -> None:
         assert at >= time_s - 0.005
 
 
-def test_q_ends_it() -> None:
-    screen = Screen({5: "q"})
-    with Live(a_camera(1000, every_s=0.001), reader(), drop=False) as live:
-        watch(live, viewer=screen)
-    assert len(screen.shown) == 5
-
-
 def test_q_ends_it_while_no_frame_comes() -> None:
     class Impatient(Screen):
         """Presses `q` when the second frame has been there for a while."""
@@ -228,13 +221,6 @@ def test_s_saves_what_is_seen_without_the_line_below_it(tmp_path: Path) -> None:
     assert screen.stills == saved
     assert len(saved) == 2
     assert (load_image(saved[0]) == drawn[1].drawn).all()
-
-
-def test_it_ends_by_itself_after_a_while() -> None:
-    written: list[LiveFrame] = []
-    with Live(a_camera(1000), reader(), drop=False) as live:
-        watch(live, outputs=[written.append], seconds=0.4)
-    assert [seen.frame.index for seen in written] == list(range(11))
 
 
 def a_live_frame(width: int = 320, height: int = 240) -> LiveFrame:
