@@ -148,19 +148,6 @@ def test_a_face_that_has_not_changed_keeps_its_reading(one_face: Recognizer) -> 
     assert len(set(every)) == 20
 
 
-def test_smoothing_can_be_left_out(one_face: Recognizer) -> None:
-    settings = VideoSettings(smoothing=SmoothingSettings(half_life_s=0.0, margin=0.0))
-    for _, (reading,) in read_stream(one_face, noise_frames(8), settings=settings):
-        assert reading.probabilities == pytest.approx(reading.raw_probabilities, abs=1e-6)
-        assert reading.emotion == reading.raw_emotion
-
-
-def test_frames_without_a_face_are_there(no_face: Recognizer) -> None:
-    read = [(frame.index, readings) for frame, readings in read_stream(no_face, noise_frames(10))]
-    assert read == [(i, []) for i in range(10)]
-    assert list(read_stream(no_face, [])) == []
-
-
 def test_live_a_frame_is_read_before_the_next_is_asked_for(one_face: Recognizer) -> None:
     asked = 0
 
@@ -242,16 +229,6 @@ def test_times_of_numpy_are_told_as_plain_ones(one_face: Recognizer) -> None:
         assert json.dumps(frame.time_s)
 
 
-def test_a_file_is_followed_from_end_to_end(clip: Path, tiny_model: Path) -> None:
-    read = list(Recognizer(tiny_model).stream(clip))
-    assert [frame.index for frame, _ in read] == list(range(50))
-    assert [frame.time_s for frame, _ in read] == pytest.approx([i / FPS for i in range(50)])
-    seen = [frame.index for frame, readings in read if readings]
-    # After it came back it is seen by the next detection frame at the latest.
-    assert {*range(20), *range(34, 50)} <= set(seen) <= {*range(20), *range(30, 50)}
-    assert {reading.track for _, readings in read for reading in readings} == {1}
-
-
 def test_parts_of_a_file_are_read(clip: Path, tiny_model: Path) -> None:
     recognizer = Recognizer(tiny_model)
     part = [frame.index for frame, _ in recognizer.stream(clip, start_s=0.2, end_s=0.4)]
@@ -303,15 +280,6 @@ def test_times_are_for_sources_that_are_opened(one_face: Recognizer) -> None:
         one_face.stream(noise_frames(3), every_s=1.0)
     with pytest.raises(VideoError):
         list(one_face.stream("no-such-video.mp4"))
-
-
-def test_frames_come_from_whatever_a_loop_takes(one_face: Recognizer) -> None:
-    class Places:
-        def __getitem__(self, place: int) -> Frame:
-            return list(noise_frames(3))[place]
-
-    places: Any = Places()
-    assert [frame.index for frame, _ in one_face.stream(places)] == [0, 1, 2]
 
 
 def test_a_result_has_a_row_for_every_face_and_every_frame(result: VideoResult) -> None:

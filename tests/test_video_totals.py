@@ -1,36 +1,9 @@
 """What each person shows over a video: the same sums, whether rows are kept or not."""
 
-from pathlib import Path
-
 import pytest
 
 from fakes import a_tracked_reading
-from mien import Recognizer
-from mien.recognize.analysis import analyze_video
 from mien.rows.totals import TrackTotals
-from videos import make_video, moving_portrait, steady_times
-
-
-def test_as_the_whole_video_gives_it(tiny_model: Path, tmp_path: Path) -> None:
-    video = tmp_path / "clip.mp4"
-    draw = moving_portrait(lambda n: (10 + n, 10.0), shown=lambda n: n < 20 or n >= 35)
-    make_video(video, draw, times_s=steady_times(50))
-    recognizer = Recognizer(tiny_model)
-
-    totals = TrackTotals()
-    for frame, readings in recognizer.stream(video):
-        totals.add(frame.time_s, readings)
-
-    expected = analyze_video(video, recognizer, offline=False).summary()
-    found = totals.summary()
-    assert len(found) == len(expected) >= 1
-    for one, other in zip(found, expected, strict=True):
-        for name in ("track", "first_s", "last_s", "frames", "detected", "emotion"):
-            assert getattr(one, name) == getattr(other, name), name
-        for name in ("on_screen_s", "flips_per_minute", "raw_flips_per_minute"):
-            assert getattr(one, name) == pytest.approx(getattr(other, name)), name
-        assert one.shares == pytest.approx(other.shares)
-        assert one.means == pytest.approx(other.means, abs=1e-5)
 
 
 def test_each_frame_counts_until_the_next() -> None:
