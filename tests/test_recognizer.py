@@ -134,13 +134,6 @@ def test_endless_sources_are_read_as_they_come(two_faces: Recognizer) -> None:
     assert taken <= 2 * Recognizer.BATCH_IMAGES
 
 
-def test_a_bad_image_is_an_image_error(two_faces: Recognizer, tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match="no such file"):
-        two_faces(tmp_path / "missing.jpg")
-    with pytest.raises(ImageError, match="no such file"):
-        list(two_faces.read_many([BLANK, tmp_path / "missing.jpg"]))
-
-
 @pytest.mark.parametrize(
     ("image", "got"),
     [
