@@ -90,12 +90,6 @@ def test_a_pipe_is_no_file_either(mien: Mien, folder: Path) -> None:
     assert (folder / "new.csv").is_fifo()
 
 
-def test_a_folder_is_no_file(mien: Mien, folder: Path) -> None:
-    (folder / "new.csv").mkdir()
-    done = mien("events", "rows.csv", "--out", "new.csv", "--overwrite")
-    assert_refused(done, "new.csv: expected a file to write; it is a folder")
-
-
 @pytest.mark.parametrize(
     "command",
     [
