@@ -20,7 +20,7 @@ from archives import PORTRAIT, jpeg, rows_of, samples, write_folder, write_parqu
 from command_line import Mien, assert_refused
 from fakes import write_model
 from image_files import heic, saved
-from mien import EMOTIONS, Classifier, Recognizer, __version__, load_image
+from mien import EMOTIONS, Recognizer, __version__, load_image
 from mien.errors import DataError, ModelError, OptionError, OutputError
 from mien.output.records import BATCH_TABLE, COLUMNS, LANDMARKS, MOVES
 from mien.recognize.batch import BatchResult, BatchSettings, Status, run_batch
@@ -118,17 +118,6 @@ def test_frames_of_videos_are_rows_at_their_times(tmp_path: Path) -> None:
     assert [row["time_s"] for row in rows] == pytest.approx([0.0, 0.2, 0.4, 0.6, 0.8])
     assert [row["frame"] for row in rows] == [0, 2, 4, 6, 8]
     assert [row["face"] for row in rows] == [1, 1, 1, None, None]
-
-
-def test_cut_out_faces_are_rows_with_the_whole_image_for_a_box(tmp_path: Path) -> None:
-    levels = np.random.default_rng(0).integers(0, 256, (48, 48), dtype=np.uint8)
-    PILImage.fromarray(levels).save(tmp_path / "cut.png")
-    result = run(tmp_path / "cut.png", tmp_path / "out", detector="none")
-    (row,) = rows_of(result.out)
-    assert [row[side] for side in ("x0", "y0", "x1", "y1")] == [0, 0, 48, 48]
-    assert (row["face"], row["score"], row["right_eye_x"]) == (1, 1.0, None)
-    expected = Classifier()(levels[None])[0]
-    assert [row[label] for label in EMOTIONS] == pytest.approx(expected.tolist(), rel=1e-5)
 
 
 def test_a_photo_on_its_side_is_turned_and_frames_of_videos_are_not(tmp_path: Path) -> None:
