@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fakes import FixedDetector
+from fakes import FixedDetector, a_tracked_reading
 from mien import EMOTIONS, ImageError, MissingExtraError, OptionError, Recognizer
 from mien.errors import VideoError
 from mien.readings import Face, Image, TrackedReading
@@ -227,6 +227,16 @@ def test_times_of_numpy_are_told_as_plain_ones(one_face: Recognizer) -> None:
     for frame, (reading,) in one_face.stream(given):
         assert json.loads(json.dumps(reading.to_dict()))["track"] == 1
         assert json.dumps(frame.time_s)
+
+
+def test_a_reading_of_a_video_is_plain_values() -> None:
+    told = replace(a_tracked_reading(3, detected=False), raw_emotion="sad")
+    told = replace(told, raw_probabilities=tuple(i / 28 for i in range(1, 8)))
+    values = json.loads(json.dumps(told.to_dict()))
+    assert (values["track"], values["detected"]) == (3, False)
+    assert (values["emotion"], values["raw_emotion"]) == ("happy", "sad")
+    assert values["probabilities"] == told.by_emotion()
+    assert values["raw_probabilities"] == dict(zip(EMOTIONS, told.raw_probabilities, strict=True))
 
 
 def test_parts_of_a_file_are_read(clip: Path, tiny_model: Path) -> None:
