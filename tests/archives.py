@@ -3,6 +3,7 @@
 import io
 import tarfile
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from mien.recognize.images import load_image
 PORTRAIT = Path(__file__).resolve().parent.parent / "examples" / "astronaut.jpg"
 
 
+@cache
 def jpeg(seed: int = 0, *, size_px: int = 96, face: bool = True) -> bytes:
     """A small JPEG with one face, or with none; each seed gives another image."""
     image = np.full((size_px, size_px, 3), 96, np.uint8)
