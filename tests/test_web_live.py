@@ -17,7 +17,7 @@ from mien.web.live import LiveSettings
 from mien.web.settings import Limits, WebSettings
 from named_pipes import wait_until
 from videos import moving_portrait
-from web_client import PATIENCE_S, Running, close_of, memory_bytes, running, serving
+from web_client import PATIENCE_S, Running, close_of, memory_bytes, serving
 
 jpeg = partial(saved, kind="JPEG", quality=85)
 FRAME = moving_portrait(width=320, height=240)
@@ -237,12 +237,3 @@ def test_nonsense_leaves_the_server_healthy(server: Running) -> None:
     with server.live() as client:
         client.send(FRAMES[0])
         assert reply_of(client)["faces"]
-
-
-def test_the_server_says_that_it_ends() -> None:
-    with ExitStack() as stack:
-        with running(WebSettings()) as server:
-            client = stack.enter_context(server.live())
-            client.send(SMALL)
-            reply_of(client)
-        assert close_of(client)[0] == 1001
