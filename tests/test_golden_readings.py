@@ -3,7 +3,7 @@
 import json
 from bisect import bisect
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -15,9 +15,8 @@ import golden_readings
 from command_line import Mien, csv_rows
 from drawn_faces import MOODS, DrawnFace, Mood, draw_face
 from golden_readings import GOLDEN, MODELS, GoldenFace, tiles
-from mien import EMOTIONS, Detector, Face, Recognizer, load_image
+from mien import EMOTIONS, Recognizer, load_image
 from mien.readings import Image
-from mien.recognize.faces import Framing
 from mien.recognize.video.smoothing import SmoothingSettings
 from videos import make_video, steady_times
 
@@ -66,34 +65,6 @@ def test_thirty_faces_are_read_as_they_were(
 ) -> None:
     assert len(faces) == len(expected) == 30
     assert differences(Recognizer(model), model, faces, expected) == []
-
-
-@dataclass
-class Reframed:
-    """A detector whose faces are cut out with another framing."""
-
-    detector: Detector
-    framing: Framing
-
-    def detect(self, image: Image) -> list[Face]:
-        return self.detector.detect(image)
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_larger_crops_another_detector_and_other_weights_are_noticed(
-    model: str, faces: list[Image], expected: list[GoldenFace]
-) -> None:
-    larger = Recognizer(model)
-    framing = larger.detector.framing
-    framing = replace(framing, side=1.02 * framing.side)
-    larger.detector = Reframed(larger.detector, framing)
-    (other,) = set(MODELS) - {model}
-    for recognizer, least in (
-        (larger, 10),
-        (Recognizer(model, detector="haar"), 10),
-        (Recognizer(other), 25),
-    ):
-        assert len(differences(recognizer, model, faces, expected)) >= least
 
 
 @pytest.mark.tools
