@@ -219,12 +219,6 @@ def test_events_and_what_is_not_usable_stand_beside_the_bands(tmp_path: Path) ->
     assert re.search(row, text)
 
 
-def test_rows_without_quality_say_so(tmp_path: Path) -> None:
-    text = a_page(tmp_path / "report.html", ten_seconds(measured=False))
-    assert "These rows do not tell which readings are usable." in text
-    assert 'aria-label="usable throughout"' not in text
-
-
 def test_a_lane_has_the_longest_of_many_events(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
