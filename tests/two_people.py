@@ -14,6 +14,7 @@ from mien.readings import Image
 from videos import make_video, steady_times
 
 SECONDS: Final = 60.0
+FPS: Final = 25.0
 FACE_PX: Final = 170
 SIZE_PX: Final = (320, 180)
 CHANGE_FRAMES: Final = 3
@@ -64,10 +65,8 @@ RIGHT: Final = (
 _PEOPLE: Final = (13, 20)  # of `golden_readings`, whose moods both models read
 
 
-def make_two_people(
-    path: Path, *, seconds: float = SECONDS, fps: float = 25.0, oversampling: int = 2
-) -> None:
-    """Write the video, or its beginning."""
+def make_two_people(path: Path) -> None:
+    """Write the video."""
     chance = np.random.default_rng(0)
     noise = [chance.normal(0, 2, (SIZE_PX[1], SIZE_PX[0], 1)) for _ in range(8)]
 
@@ -75,22 +74,16 @@ def make_two_people(
         frame = np.zeros((SIZE_PX[1], SIZE_PX[0], 3), np.float32)
         half = SIZE_PX[0] // 2
         for place, (person, script) in enumerate(zip(_PEOPLE, (LEFT, RIGHT), strict=True)):
-            face = _drawn(person, _mood(script, number, fps), oversampling)
-            frame[:, place * half : (place + 1) * half] = _swayed(face, number / fps + place, half)
+            face = _drawn(person, _mood(script, number))
+            frame[:, place * half : (place + 1) * half] = _swayed(face, number / FPS + place, half)
         return np.clip(np.rint(frame + noise[number % len(noise)]), 0, 255).astype(np.uint8)
 
-    make_video(path, draw, times_s=steady_times(round(seconds * fps), fps))
+    make_video(path, draw, times_s=steady_times(round(SECONDS * FPS), FPS))
 
 
-def shown_until(script: tuple[Shown, ...], seconds: float) -> list[Shown]:
-    """What is shown in the beginning of the video."""
-    begun = [shown for shown in script if shown.onset_s < seconds]
-    return [shown._replace(end_s=min(shown.end_s, seconds)) for shown in begun]
-
-
-def _mood(script: tuple[Shown, ...], number: int, fps: float) -> Mood:
+def _mood(script: tuple[Shown, ...], number: int) -> Mood:
     """Of one frame: between two moods where one becomes the other."""
-    time_s, span_s = number / fps, CHANGE_FRAMES / fps
+    time_s, span_s = number / FPS, CHANGE_FRAMES / FPS
     mood = np.zeros(len(astuple(MOODS["neutral"])))
     for shown in script:
         begun = np.clip((time_s - shown.onset_s) / span_s + 0.5, 0, 1) if shown.onset_s else 1.0
@@ -100,9 +93,9 @@ def _mood(script: tuple[Shown, ...], number: int, fps: float) -> Mood:
 
 
 @cache
-def _drawn(person: int, mood: Mood, oversampling: int) -> Image:
+def _drawn(person: int, mood: Mood) -> Image:
     face = replace(a_person(person)[1], mood=mood, tilt_deg=0.0, turn=0.0, scale=0.5)
-    return draw_face(face, FACE_PX, oversampling=oversampling)
+    return draw_face(face, FACE_PX)
 
 
 def _swayed(face: Image, time_s: float, width_px: int) -> Image:
