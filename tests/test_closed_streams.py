@@ -9,6 +9,7 @@ import pytest
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.newest,
     pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no shell"),
 ]
 

@@ -38,6 +38,7 @@ TAKE_ARGUMENTS = [operation for operation in OPERATIONS if operation[0] == "POST
 
 
 @pytest.mark.slow
+@pytest.mark.newest
 @pytest.mark.parametrize(
     ("method", "path", "mode"),
     [
