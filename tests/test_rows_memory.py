@@ -47,8 +47,8 @@ def peak_of_a_sink(folder: Path, frames: int) -> int:
 
 def test_a_video_is_written_as_its_rows_come(tmp_path: Path) -> None:
     peak_of_a_sink(tmp_path, 10)  # what is imported and kept
-    short, long = (peak_of_a_sink(tmp_path, frames) for frames in (4_000, 8_000))
-    assert long - short < 0.2 * 2 * 4_000 * FACE_BYTES, (short, long)
+    short, long = (peak_of_a_sink(tmp_path, frames) for frames in (3_000, 6_000))
+    assert long - short < 0.2 * 2 * 3_000 * FACE_BYTES, (short, long)
 
 
 def peak_mb(*command: object) -> float:
