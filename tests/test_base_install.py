@@ -14,6 +14,8 @@ import pytest
 from command_line import Outcome, assert_refused, in_python
 from videos import make_video, moving_portrait, steady_times
 
+pytestmark = [pytest.mark.slow, pytest.mark.newest]
+
 ROOT = Path(__file__).resolve().parent.parent
 PORTRAIT = ROOT / "examples" / "astronaut.jpg"
 

@@ -15,6 +15,8 @@ import pytest
 from command_line import Mien, in_python
 from mien import HaarDetector, MienError, YuNetDetector, load_image, opencv
 
+pytestmark = [pytest.mark.slow, pytest.mark.newest]
+
 MEND = "pip install --force-reinstall 'opencv-python-headless>=4.10,<5'"
 
 

@@ -82,6 +82,8 @@ def blocks_of(rows: VideoResult, most: int, seed: int = 0) -> Iterator[VideoResu
         first = end
 
 
+pytestmark = [pytest.mark.slow, pytest.mark.newest]
+
 SETTINGS = [
     EventSettings(),
     EventSettings(window_s=0.0, min_duration_s=0.0),
