@@ -20,7 +20,7 @@ from mien.labels import EMOTIONS
 from mien.learn.data.datasets import FaceSet, load_faces
 from mien.learn.evaluation.scores import evaluate, truth_of
 from mien.learn.fairness.comparison import Fairness, find_groupings, measure_fairness, stand_out
-from mien.learn.fairness.gaps import ACCURACY, MIN_CELL, SAME_MIX, Gap, holm, percent_of
+from mien.learn.fairness.gaps import ACCURACY, MIN_CELL, SAME_MIX, Comparison, holm, percent_of
 from mien.learn.fairness.groups import MAX_GROUPS, Grouping, crossed, raf_db_groups, read_groups
 from mien.learn.fairness.slices import SLICES, measure_slices, reference_faces, slice_faces, thirds
 from mien.learn.reports.fairness_page import fairness_page
@@ -97,7 +97,7 @@ def test_groups_are_read_for_images_named_by_the_end_of_their_path(
     age, gender = read_groups(groups, faces)
 
     assert (age.name, age.groups) == ("age", ("old", "young"))
-    assert gender.groups == ("Female", "male") or gender.groups == ("female", "male")
+    assert [name.lower() for name in gender.groups] == ["female", "male"]
     assert faces.sources is not None
     by_source = dict(zip(faces.sources, gender.members.tolist(), strict=True))
     assert by_source[str(folders / "test/happy/2.png")] == 0
@@ -126,11 +126,6 @@ def test_what_is_wrong_with_a_table_is_said_with_its_row(
         read_groups(table(tmp_path / "groups.csv", *lines), load_faces(folders))
 
 
-def test_numbers_are_no_groups() -> None:
-    with pytest.raises(DataError, match="age: expected at most 24 groups; got 25 different values"):
-        Grouping.of("age", "", [str(age) for age in range(MAX_GROUPS + 1)])
-
-
 def test_intersections_are_groups_of_their_own() -> None:
     gender = Grouping("gender", "seen", ("f", "m"), np.array([0, 0, 1, 1, -1]))
     age = Grouping("age", "seen", ("old", "young"), np.array([0, 1, 1, 1, 0]))
@@ -141,6 +136,8 @@ def test_intersections_are_groups_of_their_own() -> None:
     assert both.members.tolist() == [0, 1, 2, 2, -1]
     with pytest.raises(OptionError, match="two groupings or more"):
         crossed([gender])
+    with pytest.raises(DataError, match="age: expected at most 24 groups; got 25 different values"):
+        Grouping.of("age", "", [str(number) for number in range(MAX_GROUPS + 1)])
 
 
 # RAF-DB's own annotations
@@ -174,6 +171,8 @@ def test_gender_race_and_age_of_raf_db_are_read_as_they_come(folders: Path, tmp_
         "race": ["Asian", "Caucasian", "African-American"],
         "age": ["70+", "0-3", "20-39"],
     }
+    (both,) = find_groupings(faces, "test", columns=["age"], cross=["gender", "age"], slices=[])[1:]
+    assert both.name == "gender and age"
     (root / "Annotation" / "manual" / "test_0001_manu_attri.txt").unlink()
     with pytest.raises(DataError, match=r"test_0001_manu_attri\.txt: expected RAF-DB's annotation"):
         raf_db_groups(faces)
@@ -185,8 +184,6 @@ def test_gender_race_and_age_of_raf_db_are_read_as_they_come(folders: Path, tmp_
     ("lines", "message"),
     [
         ("1\n3\n4\n", r"row 7: expected the race, 0 to 2, after 5 rows of landmarks; got '3'"),
-        ("1\n2\n", r"row 8: expected the age, 0 to 4.*; got ''"),
-        ("x\n2\n1", r"row 6: expected the gender, 0 to 2.*; got 'x'"),
         ("9" * 5_000 + "\n0\n3\n", "row 6: expected the gender, 0 to 2"),  # than Python reads
     ],
 )
@@ -272,6 +269,13 @@ def test_cut_points_come_from_train_or_val_and_never_from_test() -> None:
     with pytest.raises(OptionError, match=r"train or val to choose the cut points of brightness"):
         slice_faces(test, ["brightness"], reference=None)
 
+    assert thirds(np.array([0.5] * 2 + [0.9] * 7)) == (0.9,)
+    assert thirds(np.arange(300.0)) == (99.7, 199.0)
+    assert thirds(np.array([3.0, 3.0, np.nan])) == ()
+    alike = set_of(*np.full((3, 48, 48), 7, np.uint8))
+    (grouping,) = slice_faces(alike, ["brightness"], reference=alike)
+    assert (grouping.groups, grouping.members.tolist()) == (("all",), [0, 0, 0])
+
 
 def test_cut_points_may_be_given() -> None:
     images = np.broadcast_to(np.array([10, 80, 81, 160])[:, None, None], (4, 48, 48))
@@ -287,11 +291,9 @@ def test_cut_points_may_be_given() -> None:
     ("names", "cuts", "message"),
     [
         (["gloom"], {}, "expected a slice among brightness, contrast"),
-        (["blur"], {"blur": [3.0, 2.0]}, "blur: expected cut points that ascend; got 3, 2"),
         (["blur"], {"blur": [float("nan")]}, "blur: expected cut points that ascend; got nan"),
         (["blur"], {"blur": []}, "blur: expected cut points that ascend; got none"),
         (["blur"], {"yaw": [1.0]}, "expected cut points for one of blur; got some for yaw"),
-        (["found"], {"found": [1.0]}, "expected cut points for one of no slices; got some"),
     ],
 )
 def test_wrong_slices_and_cut_points_are_said(
@@ -300,16 +302,6 @@ def test_wrong_slices_and_cut_points_are_said(
     faces = made_up_faces(train=1, val=0, test=0)
     with pytest.raises(OptionError, match=message):
         slice_faces(faces, names, reference=faces, cuts=cuts)
-
-
-def test_thirds_of_few_values_are_fewer_groups() -> None:
-    assert thirds(np.array([0.5] * 2 + [0.9] * 7)) == (0.9,)
-    assert thirds(np.arange(300.0)) == (99.7, 199.0)
-    assert thirds(np.array([3.0, 3.0, np.nan])) == ()
-    alike = set_of(*np.full((3, 48, 48), 7, np.uint8))
-    (grouping,) = slice_faces(alike, ["brightness"], reference=alike)
-    assert (grouping.groups, grouping.members.tolist()) == (("all",), [0, 0, 0])
-    assert "not cut, for there are no two values" in grouping.about
 
 
 def test_agreement_of_the_taggers_is_a_slice_where_there_are_votes() -> None:
@@ -404,30 +396,16 @@ def test_same_mix_takes_the_share_of_easy_emotions_out() -> None:
     assert few.groupings[0].mix == ("happy",)
 
 
-@pytest.mark.slow
-def test_measures_and_intervals_agree_with_fairlearns_own() -> None:
-    from fairlearn.metrics import MetricFrame
-    from sklearn.metrics import accuracy_score
-
-    probabilities, targets, grouping = a_case([70, 60, 30], [30, 40, 10])
-    result = compare(probabilities, targets, grouping, resamples=4000, permutations=99)
-    frame = MetricFrame(
-        metrics=accuracy_score,
-        y_true=targets,
-        y_pred=probabilities.argmax(axis=1),
-        sensitive_features=grouping.members,
-        n_boot=150,
-        ci_quantiles=[0.025, 0.975],
-        random_state=0,
-    )
-    (score,) = result.groupings
-    for g, group in enumerate(score.groups):
-        assert group.accuracy.value == frame.by_group[g]
+def test_the_interval_of_an_accuracy_is_that_of_faces_drawn_again() -> None:
+    case = a_case([70, 60, 30], [30, 40, 10])
+    (score,) = compare(*case, resamples=4000, permutations=99).groupings
+    random = np.random.default_rng(0)
+    for group, right in zip(score.groups, (70, 60, 30), strict=True):
+        again = random.binomial(group.n, right / group.n, 4000) / group.n
+        low, high = np.quantile(again, [0.025, 0.975])
         assert group.accuracy.interval is not None
-        assert group.accuracy.interval.low == pytest.approx(frame.by_group_ci[0][g], abs=0.03)
-        assert group.accuracy.interval.high == pytest.approx(frame.by_group_ci[1][g], abs=0.03)
-    assert score.gaps[ACCURACY].difference == pytest.approx(frame.difference())
-    assert score.gaps[ACCURACY].ratio == pytest.approx(frame.ratio())
+        assert group.accuracy.interval.low == pytest.approx(low, abs=0.03)
+        assert group.accuracy.interval.high == pytest.approx(high, abs=0.03)
 
 
 def test_where_all_is_read_right_or_nothing_there_still_are_figures() -> None:
@@ -444,33 +422,21 @@ def test_where_all_is_read_right_or_nothing_there_still_are_figures() -> None:
 # Intervals and tests
 
 
-def drawn_gap(sizes: list[int], shares: list[float], seed: int) -> Gap:
-    """That of groups of these sizes, of which each face is read right by chance."""
-    random = np.random.default_rng(seed)
-    right = [int(random.binomial(n, p)) for n, p in zip(sizes, shares, strict=True)]
-    case = a_case(right, [n - r for n, r in zip(sizes, right, strict=True)])
-    return compare(*case, seed=seed).groupings[0].gaps[ACCURACY]
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("shares", [[0.7, 0.7, 0.7, 0.7], [0.6, 0.7, 0.75, 0.8]])
 def test_the_interval_of_a_gap_holds_for_the_pair_that_was_not_known_before(
     shares: list[float],
 ) -> None:
     # A percentile interval of the largest difference would never hold an absent gap.
-    sizes, true = [60, 100, 200, 300], max(shares) - min(shares)
+    sizes, true = np.array([60, 100, 200, 300]), max(shares) - min(shares)
+    random = np.random.default_rng(0)
     held = 0
-    for seed in range(100):
-        interval = drawn_gap(sizes, shares, seed).interval
-        held += interval.low <= true <= interval.high
-    assert held >= 90
-
-
-@pytest.mark.slow
-def test_groups_that_do_not_differ_are_seldom_told_apart() -> None:
-    ps = [drawn_gap([80, 120, 300], [0.7] * 3, seed).p for seed in range(40)]
-    assert sum(p < 0.05 for p in ps) <= 6
-    assert 0.3 < float(np.mean(ps)) < 0.7
+    for _ in range(200):
+        right = random.binomial(sizes, shares)
+        comparison = Comparison(*a_case(right.tolist(), (sizes - right).tolist()), min_n=30)
+        drawn = comparison._drawn(np.zeros(7), 200, random)[..., 0]
+        gap = comparison._gap(ACCURACY, np.arange(4), right / sizes, drawn, np.zeros(1))
+        held += gap.interval.low <= true <= gap.interval.high
+    assert held >= 180
 
 
 def test_groups_that_differ_are_told_apart_by_seed() -> None:
@@ -550,14 +516,6 @@ def test_the_page_has_every_group_and_asks_nothing_of_a_network() -> None:
     assert [line for line in stand_out(result) if "accuracy 51.4 % in" in line]
 
 
-def test_a_page_without_a_gap_says_that_this_proves_nothing() -> None:
-    case = a_case([40, 40], [10, 10])
-    faces = made_up_faces(train=0, val=0, test=1).take(np.zeros(100, np.int64))
-    text = " ".join(fairness_page(compare(*case), [case[2]], faces).split())
-    assert "That is no proof that there are none" in text
-    assert "worst" not in text.split("</style>")[1]
-
-
 # The command
 
 
@@ -604,10 +562,7 @@ def test_a_split_without_votes_is_held_against_its_labels(mien: Mien, tmp_path: 
 def test_the_command_prints_gaps_and_groups(mien: Mien, tiny_model: Path, data: Path) -> None:
     done = mien("fairness", "--data", data, "--model", tiny_model, *OPTIONS)
     assert (done.status, done.stderr) == (0, "")
-    lines = done.stdout.splitlines()
-    assert lines[0] == "tiny on made-up test: 70 faces"
-    assert lines[3].split("  ")[0] == "groups by"
-    assert "found: whether YuNet finds the face in it, enlarged sixfold" in done.stdout
+    assert done.stdout.startswith("tiny on made-up test: 70 faces\n")
     assert "not found" in done.stdout
     assert "too few (n = " in done.stdout
     for name in SLICES:
@@ -638,21 +593,9 @@ def test_the_command_writes_a_page_and_json(
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
-def test_raf_db_needs_no_table(mien: Mien, tiny_model: Path, tmp_path: Path) -> None:
-    root = raf_db(tmp_path / "basic", [f"{i % 2}\n{i % 3}\n{i % 5}\n" for i in range(12)])
-    done = mien(
-        *("fairness", "--data", root, "--model", tiny_model, "--slices", "none", "--json"),
-        *("--by", "gender,age", "--cross", "gender,age", *OPTIONS),
-    )
-    assert (done.status, done.stderr) == (0, "")
-    names = [g["name"] for g in json.loads(done.stdout)["groupings"]]
-    assert names == ["gender", "age", "gender and age"]
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--cuts", "blur"), "--cuts: expected the name of a slice and cut points"),
         (("--cuts", "blur=a,b"), "--cuts: expected the name of a slice and cut points"),
         (
             ("--slices", "none"),
