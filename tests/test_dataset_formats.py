@@ -18,8 +18,6 @@ from mien.learn.data.formats import (
     CK_PLUS,
     FRAME,
     MULTI_PIE,
-    MULTI_PIE_EMOTIONS,
-    NOT_AMONG_THE_SEVEN,
     RAF_DB,
     face_of_68_points,
     subject_splits,
@@ -260,7 +258,6 @@ def test_multi_pie_knows_the_expression_of_each_session_and_recording(
     "name",
     [
         "smile/001_smile_05_1.png",
-        "001_Smile_05_1.png",
         "Smile/001_a.png",
         "smile/001_01_02_051_06.png",
     ],
@@ -305,13 +302,12 @@ NPY += b" " * (79 - len(NPY)) + b"\n3\0\0\0"
 
 def _broken() -> Iterator[tuple[dict[str, Any], str]]:
     """The content of files by their names, and what is said of them."""
-    for text in ("", "8.0", "happy", "nan", "-1"):
+    for text in ("", "8.0", "happy"):
         message = r"S005_001_00000001_emotion\.txt: expected an expression"
         yield {**CK_FRAME, CK_LABEL: text}, message
     yield CK_FRAME, "expected the folder Emotion beside cohn-kanade-images"
     for row, message in (
         ("train_00002.jpg 8", "expected an expression 1 to 7; got '8'"),
-        ("train_00002.jpg 0", "expected an expression 1 to 7; got '0'"),
         ("train_00002.jpg", "expected an expression 1 to 7; got ''"),
         ("val_00002.jpg 1", "expected a name that begins with train_ or test_"),
     ):
@@ -321,15 +317,12 @@ def _broken() -> Iterator[tuple[dict[str, Any], str]]:
     for row, message in (
         ("689/a.jpg,10,10,200,200,,11,0.1,-0.2", "expected an expression 0 to 10"),
         (f"/dev/zero,0,0,9,9,{POINTS},1,0,0", "expected an image below"),
-        (f"../../secret.jpg,0,0,9,9,{POINTS},1,0,0", "expected an image below"),
     ):
         rows = f"{AFFECTNET_HEADER}\n{row}\n"
         yield {**AFFECTNET_IMAGE, AFFECTNET_ROWS: rows}, rf"training\.csv, row 2: {message}"
     yield {AFFECTNET_ROWS: AFFECTNET_HEADER}, "expected the folder Manually_Annotated_Images"
     for name, content in (
         ("0_exp.npy", ""),
-        ("0_exp.npy", "no array"),
-        ("1_exp.npy", "of another"),
         # numpy raises TokenError of the first, and SystemError of the second.
         ("0_exp.npy", NPY.replace(b"}", b" ")),
         ("0_exp.npy", NPY[:-4] + b"\xff\xff\xff\xff"),
@@ -338,7 +331,6 @@ def _broken() -> Iterator[tuple[dict[str, Any], str]]:
         yield files, r"0_exp\.npy: expected a number in a \.npy file"
     for name, message in (
         ("001_05_01_051_06.png", "a session and recording among .* got 05_01"),
-        ("001_01_03_051_06.png", "a session and recording among .* got 01_03"),
         ("holiday.png", "a name such as 001_01_02_051_06.png"),
     ):
         yield {"001_01_01_051_06.png": "", f"b/{name}": ""}, rf"{name}: expected {message}"
@@ -368,13 +360,6 @@ def test_faces_are_not_searched_for_in_tables(tmp_path: Path) -> None:
 
 
 # What the layouts share
-
-
-def test_every_published_label_is_one_of_the_seven_or_left_out_by_name() -> None:
-    names = {*CK_PLUS.values(), *RAF_DB.values(), *AFFECTNET.values(), *MULTI_PIE_EMOTIONS.values()}
-
-    assert names == {*EMOTIONS, *NOT_AMONG_THE_SEVEN}
-    assert set(MULTI_PIE.values()) == set(MULTI_PIE_EMOTIONS)
 
 
 def test_splits_by_subject_depend_on_the_names_alone() -> None:

@@ -178,21 +178,15 @@ def test_votes_that_do_not_fit_the_faces_are_refused(
     ("row", "message"),
     [
         (f"3,{GOOD_PIXELS} 7,Training", "expected 2304 pixels .* got 2305"),
-        ("3,1 2 3,Training", "expected 2304 pixels .* got 3"),
-        ("3,,Training", "expected 2304 pixels .* got 0"),
         (f"3,{GOOD_PIXELS[:-1]}256,Training", "expected pixels 0 to 255; got 7 to 256"),
         (f"3,{GOOD_PIXELS[:-1]}-1,Training", "expected pixels 0 to 255; got -1 to 7"),
-        (f"3,{GOOD_PIXELS[:-1]}4294967296,Training", "expected pixels 0 to 255"),
         (f"3,{GOOD_PIXELS[:-1]}99999999999999999999,Training", "expected pixels 0 to 255"),
         (f"3,{GOOD_PIXELS[:-1]}a,Training", "expected pixels as whole numbers"),
-        (f"3,{GOOD_PIXELS[:-1]}7.5,Training", "expected pixels as whole numbers"),
         (f"7,{GOOD_PIXELS},Training", "expected an emotion 0 to 6; got 7"),
-        (f"-1,{GOOD_PIXELS},Training", "expected an emotion 0 to 6; got -1"),
         (f"bored,{GOOD_PIXELS},Training", "expected an emotion 0 to 6; got 'bored'"),
         (f",{GOOD_PIXELS},Training", "expected an emotion 0 to 6; got ''"),
         (f"3,{GOOD_PIXELS},Later", "expected Usage among .* got 'Later'"),
         (f"3,{GOOD_PIXELS}", "expected 3 columns; got 2"),
-        (f"3,{GOOD_PIXELS},Training,1", "expected 3 columns; got 4"),
     ],
 )
 def test_a_bad_row_of_a_table_is_named(row: str, message: str, tmp_path: Path) -> None:
@@ -298,19 +292,6 @@ def test_labels_that_are_none_of_the_seven_are_left_out_of_tables_and_counted(
     assert parquet.left_out == {"contempt": 1}
 
 
-def test_a_row_without_an_emotion_is_refused_in_tables_of_all_kinds(tmp_path: Path) -> None:
-    path = tmp_path / "train.parquet"
-    images = [png(image) for image in FACES.images[:2]]
-    pq.write_table(pa.table({"image": images, "emotion": ["fear", None]}), path)
-    with pytest.raises(
-        DataError, match=r"train\.parquet, row 1: expected an emotion 0 to 6; got ''"
-    ):
-        load_faces(path)
-    (tmp_path / "faces.csv").write_text(f"emotion,pixels,Usage\n,{GOOD_PIXELS},Training\n")
-    with pytest.raises(DataError, match=r"faces\.csv, row 2: expected an emotion 0 to 6; got ''"):
-        load_faces(tmp_path / "faces.csv")
-
-
 def test_a_table_is_read_in_little_more_memory_than_its_pixels(tmp_path: Path) -> None:
     """Pixels are 2,304 bytes a face, and numpy's arrays are what tracemalloc sees."""
     count = 5000
@@ -333,28 +314,11 @@ def test_a_table_is_read_in_little_more_memory_than_its_pixels(tmp_path: Path) -
     assert 0 < shares[0] < 0.2 < 0.8 < shares[-1] <= 1
 
 
-def test_reading_images_tells_how_far_it_is(tmp_path: Path) -> None:
-    write_folders(tmp_path, made_up_faces(train=30, val=0, test=0), "{}/{}/{}.png".format)
-    shares: list[float] = []
-    load_faces(tmp_path, report=shares.append)
-
-    assert shares == [100 / 210, 200 / 210]
-
-
-def test_a_file_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "faces.zip").write_bytes(b"PK")
-
-    with pytest.raises(DataError, match=r"faces\.zip: expected a \.csv or \.parquet file"):
-        load_faces(tmp_path / "faces.zip")
-
-
 @pytest.mark.parametrize(
     ("folders", "message"),
     [
-        ((), "it has no folders"),
         (("train",), "it has no folders"),
         (("angry", "happy"), "no faces in it"),
-        (("train/angry", "test/angry"), "no faces in it"),
         (("train/contempt", "test/contempt"), "no faces in it"),
         (("train/angry", "tset/angry"), "tset: expected a folder named after a split"),
         (("angry/", "bored/"), "bored: .* got 'bored': rename it, or move it out"),
@@ -362,9 +326,7 @@ def test_a_file_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
         (("train/angry/", "angry/"), "angry: expected a folder named after a split"),
         (("train/angry/", "train/happy/sad/"), "expected one emotion; got happy and sad"),
         (("train/angry/test/",), "expected one split; got test and train"),
-        (("angry/", "3/"), "got '3'"),
         (("0/", "1/"), "0: expected an emotion in words .* numbers have many orders"),
-        (("train/0007/", "test/0007/"), "0007: expected an emotion in words"),
     ],
 )
 def test_folders_without_faces_or_of_no_emotion_or_split_are_refused(
@@ -405,8 +367,8 @@ def _parquet(path: Path, **changes: Any) -> Path:
     ("changes", "message"),
     [
         ({"emotion": [0, 7, 2]}, "row 1: expected an emotion 0 to 6; got 7"),
-        ({"emotion": [0, 1, -1]}, "row 2: expected an emotion 0 to 6; got -1"),
         ({"emotion": ["angry", "fear", "bored"]}, "row 2: expected an emotion .* got 'bored'"),
+        ({"emotion": ["fear", None, "sad"]}, "row 1: expected an emotion 0 to 6; got ''"),
         ({"emotion": None}, "emotion is missing"),
         ({"image": None}, "image is missing"),
         ({"image": [b"RIFF", b"", b"x"]}, "row 0: "),
@@ -491,20 +453,19 @@ def test_the_words_that_hugging_face_writes_for_numbers_are_taken(
         load_faces(path)
 
 
-def test_a_part_that_was_downloaded_twice_is_refused(tmp_path: Path) -> None:
-    for end in ("1a2b3c", "4d5e6f"):
-        path = tmp_path / f"train-00000-of-00002-{end}.parquet"
-        _hugging_face(path, [0], column="label", names=["angry"])
-
-    with pytest.raises(DataError, match=r"expected each part of a split once; .*-1a2b3c\."):
-        load_faces(tmp_path)
-
-
-def test_parts_of_different_exports_are_not_one_split(tmp_path: Path) -> None:
-    for name in ("train-00000-of-00001", "train-00001-of-00002"):
-        _hugging_face(tmp_path / f"{name}.parquet", [0], column="label", names=["angry"])
-
-    with pytest.raises(DataError, match="expected one file for each split"):
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ("00000-of-00002-1a2b3c 00000-of-00002-4d5e6f", r"each part of a split once; .*-1a2b3c\."),
+        ("00000-of-00001 00001-of-00002", "expected one file for each split"),
+    ],
+)
+def test_parts_that_are_twice_there_or_of_different_exports_are_refused(
+    names: str, message: str, tmp_path: Path
+) -> None:
+    for name in names.split():
+        _hugging_face(tmp_path / f"train-{name}.parquet", [0], column="label", names=["angry"])
+    with pytest.raises(DataError, match=message):
         load_faces(tmp_path)
 
 
@@ -556,21 +517,15 @@ def test_hold_out_moves_the_share_of_each_class_from_train_to_val() -> None:
     first, again, other = (faces.hold_out(0.25, seed=seed).splits for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
-
-
-@pytest.mark.parametrize(("share", "taken"), [(0.1, 0), (0.9, 28)])
-def test_a_share_that_takes_none_or_all_of_few_faces_is_told(share: float, taken: int) -> None:
-    faces = made_up_faces(train=4, val=0, test=0)
-    with pytest.raises(DataError, match=f"{share} of each emotion's, rounded, is {taken} of 28"):
-        faces.hold_out(share)
+    few = made_up_faces(train=4, val=0, test=0)
+    for share, taken in ((0.1, 0), (0.9, 28)):
+        with pytest.raises(DataError, match=f"{share} of each emotion's, rounded, is {taken} of"):
+            few.hold_out(share)
     of_test = made_up_faces(train=0, val=0, test=1)  # which has nothing to hold out
-    assert of_test.hold_out(share).splits.tolist() == ["test"] * 7
-
-
-@pytest.mark.parametrize("share", [0.0, 1.0, -0.1, 1.5, float("nan")])
-def test_a_share_to_hold_out_lies_between_0_and_1(share: float) -> None:
-    with pytest.raises(OptionError, match="expected between 0 and 1"):
-        FACES.hold_out(share)
+    assert of_test.hold_out(0.1).splits.tolist() == ["test"] * 7
+    for share in (0.0, 1.0, float("nan")):
+        with pytest.raises(OptionError, match="expected between 0 and 1"):
+            faces.hold_out(share)
 
 
 def test_the_fingerprint_tells_any_change_of_any_array() -> None:
