@@ -212,12 +212,9 @@ def test_an_interrupted_audit_goes_on_to_the_same_end(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("fold", "epoch"), [(1, 1), (2, 3)])
-def test_a_killed_audit_goes_on_to_the_same_end(
-    fold: int, epoch: int, audit: Audit, tmp_path: Path
-) -> None:
+def test_a_killed_audit_goes_on_to_the_same_end(audit: Audit, tmp_path: Path) -> None:
     def report(number: int, progress: Progress) -> None:
-        if (number, progress.epoch) == (fold, epoch):
+        if (number, progress.epoch) == (2, 3):
             raise PowerCut
 
     with pytest.raises(PowerCut):
@@ -263,10 +260,11 @@ def test_two_at_once_do_not_write_into_one_another(tmp_path: Path) -> None:
 
     def another(number: int, progress: Progress) -> None:
         with pytest.raises(OutputError, match="another `mien data audit` is at work in it"):
-            read_out_of_fold(FACES, TINY, tmp_path / "audit", folds=2)
+            read_out_of_fold(FACES, once, tmp_path / "audit", folds=2)
         refused.append(number)
 
-    assert read_out_of_fold(FACES, TINY, tmp_path / "audit", folds=2, device="cpu", report=another)
+    once = replace(TINY, epochs=1)
+    assert read_out_of_fold(FACES, once, tmp_path / "audit", folds=2, device="cpu", report=another)
     assert {1, 2} <= set(refused)
     assert not (tmp_path / "audit" / ".lock").exists()
 
@@ -472,15 +470,6 @@ def test_a_perfect_ranking_has_perfect_scores() -> None:
         # Networks that know nothing leave the order of the set.
         assert checked.rankings[PLAIN].auroc.value == pytest.approx(0.5, abs=0.1)
         assert checked.gain.interval.low > 0
-
-
-def test_intervals_hold_the_score() -> None:
-    order = np.random.default_rng(0).permutation(N).tolist()
-    by_audit = check_with_votes(ranked(order), resamples=200)[0].rankings[AUDIT]
-
-    for score in (by_audit.auroc, by_audit.average_precision):
-        assert score.interval.low < score.value < score.interval.high
-    assert by_audit.auroc.interval.low < 0.5 < by_audit.auroc.interval.high
 
 
 def test_faces_without_a_majority_among_the_seven_are_passed_over() -> None:

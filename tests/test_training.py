@@ -60,19 +60,18 @@ def reference(
 @pytest.mark.skipif(os.name == "nt", reason="there are no locks")
 def test_two_at_once_do_not_write_into_one_another(resume: bool, tmp_path: Path) -> None:
     refused: list[Progress] = []
+    recipe, run_dir = replace(TINY, epochs=1), tmp_path / "run"
     if resume:
-        train(FACES, TINY, tmp_path / "run", device="cpu", report=interrupt_at((1, 10)))
+        train(FACES, recipe, run_dir, device="cpu", report=interrupt_at((1, 10)))
 
     def another(progress: Progress) -> None:
         with pytest.raises(OutputError, match="another `mien train` is at work in it"):
-            train(FACES, TINY, tmp_path / "run", device="cpu", resume=resume)
+            train(FACES, recipe, run_dir, device="cpu", resume=resume)
         refused.append(progress)
 
-    assert train(
-        FACES, TINY, tmp_path / "run", device="cpu", resume=resume, report=another
-    ).finished
+    assert train(FACES, recipe, run_dir, device="cpu", resume=resume, report=another).finished
     assert refused
-    assert not (tmp_path / "run" / ".lock").exists()
+    assert not (run_dir / ".lock").exists()
 
 
 def test_the_run_folder_holds_what_the_docs_say_and_the_best_weights(
@@ -132,8 +131,8 @@ def test_a_seed_says_everything_about_a_run_and_test_is_never_read(
 
 @pytest.mark.parametrize(
     ("moments", "finished"),
-    [([(1, 10)], 0), ([(3, 10)], 2), ([(2, STEPS)], 2), ([(1, 10), (2, 10), (4, 10)], 3)],
-    ids=["first epoch", "later epoch", "last step of an epoch", "again and again"],
+    [([(2, STEPS)], 2), ([(1, 10), (2, 10), (4, 10)], 3)],
+    ids=["last step of an epoch", "again and again"],
 )
 def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(
     moments: list[tuple[int, int]], finished: int, reference: TrainingResult, tmp_path: Path
@@ -333,8 +332,6 @@ def _saved(content: Any, path: Path) -> bytes:
 DAMAGE: dict[str, Callable[[bytes, Path], bytes]] = {
     "empty": lambda _, __: b"",
     "cut short": lambda content, _: content[: len(content) // 2],
-    "garbage": lambda _, __: bytes(range(256)) * 40,
-    "a list": lambda _, path: _saved([1, 2], path),
     "an empty dictionary": lambda _, path: _saved({}, path),
     "words for weights": lambda _, path: _saved({"network": "x", "optimizer": "y"}, path),
     "other weights": lambda _, path: _saved({"network": {"weight": torch.ones(2)}}, path),
